@@ -1,0 +1,1 @@
+"""The hot path of the LRU and TTL caches."""

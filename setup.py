@@ -1,0 +1,187 @@
+"""Builds the compiled extensions of ``fastcore/_ext``; all else is in pyproject.toml.
+
+Environment
+-----------
+FASTCORE_NO_EXTENSIONS=1       build none: a pure-Python distribution
+FASTCORE_REQUIRE_EXTENSIONS=1  a failed extension is fatal (by default it is left out, and `fastcore status` says so)
+FASTCORE_SANITIZE=address,undefined   build with sanitizers and assertions (see `make asan`)
+FASTCORE_BUILD_ONLY=cache,heap        build only these, while working on them
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import runpy
+import sys
+import sysconfig
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXT_DIR = "fastcore/_ext"
+
+_sources = runpy.run_path(os.path.join(HERE, EXT_DIR, "_sources.py"))
+_env = runpy.run_path(os.path.join(HERE, "fastcore", "_env.py"))
+EXTENSIONS = _sources["EXTENSIONS"]
+VERSION = runpy.run_path(os.path.join(HERE, "fastcore", "_version.py"))["__version__"]
+
+NONE = _env["boolean"]("FASTCORE_NO_EXTENSIONS")
+REQUIRED = _env["boolean"]("FASTCORE_REQUIRE_EXTENSIONS")
+SANITIZE = os.environ.get("FASTCORE_SANITIZE", "")
+ONLY = [name for name in os.environ.get("FASTCORE_BUILD_ONLY", "").split(",") if name]
+
+if NONE and REQUIRED:
+    sys.exit("setup.py: FASTCORE_NO_EXTENSIONS and FASTCORE_REQUIRE_EXTENSIONS contradict each other: set one of them")
+if unknown := sorted(set(ONLY) - set(EXTENSIONS)):
+    sys.exit(f"setup.py: FASTCORE_BUILD_ONLY: expected names of {', '.join(EXTENSIONS)}, got {', '.join(unknown)}")
+
+
+def unix_flags() -> list[str]:
+    # Contraction off and no fast-math: every instruction set, and the pure twin, give the same digits.
+    flags = [
+        "-std=c11",
+        "-O3",
+        "-g0",
+        "-ffp-contract=off",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        "-fvisibility=hidden",
+    ]
+    if SANITIZE:
+        flags += [
+            f"-fsanitize={SANITIZE}",
+            "-fno-sanitize-recover=all",
+            "-fno-omit-frame-pointer",
+            "-O1",
+            "-g",
+            "-UNDEBUG",
+        ]
+    return flags
+
+
+def msvc_flags() -> list[str]:
+    return ["/std:c11", "/O2", "/fp:precise"]
+
+
+def instruction_sets(msvc: bool) -> dict[str, list[str]]:
+    """The flags of each instruction set that kernels are compiled for; `cpu.c` picks one at import."""
+    target = sysconfig.get_platform()
+    machine = target.rsplit("-", 1)[-1] if sys.platform in ("darwin", "win32") else platform.machine()
+    if machine.lower() in ("x86_64", "amd64"):
+        return {"sse2": [], "avx2": ["/arch:AVX2"] if msvc else ["-mavx2", "-mfma", "-mbmi2"]}
+    if machine.lower() in ("arm64", "aarch64"):
+        return {"neon": []}
+    return {"generic": []}  # universal2 among them: one object file holds several architectures
+
+
+class BuildExt(build_ext):
+    """Compiles kernels per instruction set and marks each extension with its build stamp."""
+
+    def build_extension(self, ext: Extension) -> None:
+        name = ext.name.rsplit(".", 1)[-1]
+        spec = EXTENSIONS[name]
+        msvc = self.compiler.compiler_type == "msvc"
+        base = msvc_flags() if msvc else unix_flags()
+        ext.extra_compile_args = base
+        if SANITIZE and not msvc:
+            ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
+        shared_temp, self.build_temp = self.build_temp, os.path.join(self.build_temp, name)
+        try:
+            if self.force or newer_group([*ext.sources, *ext.depends], self.get_ext_fullpath(ext.name), "newer"):
+                ext.extra_objects = self.compile_parts(name, spec, ext, base, msvc)
+                super().build_extension(ext)
+        finally:
+            self.build_temp = shared_temp
+
+    def compile_parts(self, name: str, spec, ext: Extension, base: list[str], msvc: bool) -> list[str]:
+        stamp = _sources["stamp_of"](name, os.path.join(HERE, EXT_DIR), VERSION)
+        objects = self.compiler.compile(
+            [f"{EXT_DIR}/stamp.c"],
+            output_dir=self.build_temp,
+            macros=[("FASTCORE_STAMP", f'"{stamp}"')],
+            extra_postargs=base,
+        )
+        if spec.kernels:
+            isas = instruction_sets(msvc)
+            have = [(f"FC_HAVE_{isa.upper()}", "1") for isa in isas]
+            ext.define_macros = [*ext.define_macros, *have]
+            for isa, flags in isas.items():
+                objects += self.compiler.compile(
+                    [f"{EXT_DIR}/{path}" for path in spec.kernels],
+                    output_dir=os.path.join(self.build_temp, isa),
+                    include_dirs=ext.include_dirs,
+                    macros=[("FC_ISA", isa), *have],
+                    extra_postargs=[*base, *flags],
+                    depends=ext.depends,
+                )
+        return objects
+
+    def run(self) -> None:
+        super().run()
+        if not self.inplace and self.extensions:
+            self.write_stamps()
+
+    def write_stamps(self) -> None:
+        """An installed copy has no sources to compute stamps from, so the wheel carries them."""
+        built = [e.name.rsplit(".", 1)[-1] for e in self.extensions if os.path.exists(self.get_ext_fullpath(e.name))]
+        stamps = {name: _sources["stamp_of"](name, os.path.join(HERE, EXT_DIR), VERSION) for name in built}
+        path = os.path.join(self.build_lib, *EXT_DIR.split("/"), "_stamps.py")
+        self.mkpath(os.path.dirname(path))
+        with open(path, "w", encoding="ascii") as file:
+            file.write('"""Build stamps of the extensions beside this file; written by the build."""\n\n')
+            file.write(f"STAMPS = {stamps!r}\n")
+
+
+def extensions() -> list[Extension]:
+    if NONE:
+        return []
+    found = []
+    for name, spec in EXTENSIONS.items():
+        if ONLY and name not in ONLY:
+            continue
+        include = [EXT_DIR]
+        macros = []
+        if spec.numpy:
+            import numpy
+
+            include.append(numpy.get_include())
+            macros.append(("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"))
+        depends = [f"{EXT_DIR}/{path}" for path in (*spec.sources, *spec.kernels, *spec.headers)]
+        found.append(
+            Extension(
+                f"fastcore._ext.{name}",
+                [f"{EXT_DIR}/{path}" for path in spec.sources],
+                include_dirs=include,
+                define_macros=macros,
+                depends=[*depends, f"{EXT_DIR}/_sources.py", f"{EXT_DIR}/stamp.c", "fastcore/_version.py"],
+            )
+        )
+    try:
+        from Cython.Build import cythonize
+
+        found = cythonize(
+            found,
+            build_dir="build/cython",
+            compiler_directives={
+                "language_level": 3,
+                "embedsignature": True,
+                "boundscheck": False,
+                "wraparound": False,
+                "cdivision": True,
+                "initializedcheck": False,
+            },
+        )
+    except Exception as error:
+        if REQUIRED or ONLY:
+            raise
+        print(f"setup.py: Cython failed, building without extensions: {error}", file=sys.stderr)
+        return []
+    for ext in found:
+        ext.optional = not (REQUIRED or ONLY)  # cythonize() loses it
+    return found
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExt})
