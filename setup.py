@@ -33,10 +33,23 @@ REQUIRED = _env["boolean"]("FASTCORE_REQUIRE_EXTENSIONS")
 SANITIZE = os.environ.get("FASTCORE_SANITIZE", "")
 ONLY = [name for name in os.environ.get("FASTCORE_BUILD_ONLY", "").split(",") if name]
 
+DIRECTIVES = {
+    "language_level": 3,
+    "embedsignature": True,
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": False,
+}
+
 if NONE and REQUIRED:
     sys.exit("setup.py: FASTCORE_NO_EXTENSIONS and FASTCORE_REQUIRE_EXTENSIONS contradict each other: set one of them")
 if unknown := sorted(set(ONLY) - set(EXTENSIONS)):
     sys.exit(f"setup.py: FASTCORE_BUILD_ONLY: expected names of {', '.join(EXTENSIONS)}, got {', '.join(unknown)}")
+
+
+def stamp(name: str) -> str:
+    return _sources["stamp_of"](name, os.path.join(HERE, EXT_DIR), VERSION)
 
 
 def unix_flags() -> list[str]:
@@ -90,18 +103,29 @@ class BuildExt(build_ext):
             ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
         shared_temp, self.build_temp = self.build_temp, os.path.join(self.build_temp, name)
         try:
-            if self.force or newer_group([*ext.sources, *ext.depends], self.get_ext_fullpath(ext.name), "newer"):
+            if self.force or self.outdated(name, ext):
                 ext.extra_objects = self.compile_parts(name, spec, ext, base, msvc)
-                super().build_extension(ext)
+                self.force, force = True, self.force  # setuptools compares dates only
+                try:
+                    super().build_extension(ext)
+                finally:
+                    self.force = force
         finally:
             self.build_temp = shared_temp
 
+    def outdated(self, name: str, ext: Extension) -> bool:
+        """True when the binary is older than its sources, or carries another stamp: dates alone miss a copied one."""
+        path = self.get_ext_fullpath(ext.name)
+        if newer_group([*ext.sources, *ext.depends], path, "newer"):
+            return True
+        with open(path, "rb") as file:
+            return stamp(name).encode() not in file.read()
+
     def compile_parts(self, name: str, spec, ext: Extension, base: list[str], msvc: bool) -> list[str]:
-        stamp = _sources["stamp_of"](name, os.path.join(HERE, EXT_DIR), VERSION)
         objects = self.compiler.compile(
             [f"{EXT_DIR}/stamp.c"],
             output_dir=self.build_temp,
-            macros=[("FASTCORE_STAMP", f'"{stamp}"')],
+            macros=[("FASTCORE_STAMP", f'"{stamp(name)}"')],
             extra_postargs=base,
         )
         if spec.kernels:
@@ -127,12 +151,30 @@ class BuildExt(build_ext):
     def write_stamps(self) -> None:
         """An installed copy has no sources to compute stamps from, so the wheel carries them."""
         built = [e.name.rsplit(".", 1)[-1] for e in self.extensions if os.path.exists(self.get_ext_fullpath(e.name))]
-        stamps = {name: _sources["stamp_of"](name, os.path.join(HERE, EXT_DIR), VERSION) for name in built}
+        stamps = {name: stamp(name) for name in built}
         path = os.path.join(self.build_lib, *EXT_DIR.split("/"), "_stamps.py")
         self.mkpath(os.path.dirname(path))
         with open(path, "w", encoding="ascii") as file:
             file.write('"""Build stamps of the extensions beside this file; written by the build."""\n\n')
             file.write(f"STAMPS = {stamps!r}\n")
+
+
+def translated(ext: Extension) -> Extension:
+    """Run Cython over one extension; again if the generated C is of other sources, whatever the dates say."""
+    from Cython.Build import cythonize
+
+    name = ext.name.rsplit(".", 1)[-1]
+    mark = os.path.join(HERE, "build", "cython", f"{name}.stamp")
+    fresh = False
+    if os.path.exists(mark):
+        with open(mark, encoding="ascii") as file:
+            fresh = file.read() == stamp(name)
+    (done,) = cythonize([ext], build_dir="build/cython", force=not fresh, compiler_directives=DIRECTIVES)
+    if not fresh:
+        os.makedirs(os.path.dirname(mark), exist_ok=True)
+        with open(mark, "w", encoding="ascii") as file:
+            file.write(stamp(name))
+    return done
 
 
 def extensions() -> list[Extension]:
@@ -149,6 +191,12 @@ def extensions() -> list[Extension]:
 
             include.append(numpy.get_include())
             macros.append(("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"))
+        if missing := [path for path in _sources["files_of"](name) if not os.path.exists(os.path.join(EXT_DIR, path))]:
+            text = f"setup.py: {name}: expected these files in {EXT_DIR}, found none: {', '.join(missing)}"
+            if REQUIRED or ONLY:
+                sys.exit(text)
+            print(text, file=sys.stderr)
+            continue
         depends = [f"{EXT_DIR}/{path}" for path in (*spec.sources, *spec.kernels, *spec.headers)]
         found.append(
             Extension(
@@ -156,24 +204,11 @@ def extensions() -> list[Extension]:
                 [f"{EXT_DIR}/{path}" for path in spec.sources],
                 include_dirs=include,
                 define_macros=macros,
-                depends=[*depends, f"{EXT_DIR}/_sources.py", f"{EXT_DIR}/stamp.c", "fastcore/_version.py"],
+                depends=[*depends, f"{EXT_DIR}/stamp.c", "fastcore/_version.py", "setup.py"],
             )
         )
     try:
-        from Cython.Build import cythonize
-
-        found = cythonize(
-            found,
-            build_dir="build/cython",
-            compiler_directives={
-                "language_level": 3,
-                "embedsignature": True,
-                "boundscheck": False,
-                "wraparound": False,
-                "cdivision": True,
-                "initializedcheck": False,
-            },
-        )
+        found = [translated(ext) for ext in found]
     except Exception as error:
         if REQUIRED or ONLY:
             raise

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.machinery
+import json
 import sys
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,6 +16,14 @@ from fastcore import _env, _ext
 from fastcore.dispatch import backends
 
 PURE_ONLY = _env.boolean("FASTCORE_NO_EXTENSIONS")
+REQUIRED = _env.boolean("FASTCORE_REQUIRE_EXTENSIONS")
+
+_twin_of: dict[str, tuple[str, str]] = {}  # node id -> (folder below tests, backend)
+_passed: Counter[tuple[str, str]] = Counter()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--twins-report", default="", help="write how many tests passed on which twin to this JSON file")
 
 
 def pytest_report_header() -> list[str]:
@@ -23,22 +35,45 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
+    if PURE_ONLY and REQUIRED:
+        raise pytest.UsageError("FASTCORE_NO_EXTENSIONS and FASTCORE_REQUIRE_EXTENSIONS contradict each other")
     missing = [name for name in _ext.EXTENSIONS if _ext.probe(name).module is None]
-    if _env.boolean("FASTCORE_REQUIRE_EXTENSIONS") and missing:
+    if REQUIRED and missing:
         raise pytest.UsageError(f"FASTCORE_REQUIRE_EXTENSIONS is set and these extensions may not run: {missing}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and "backend" in callspec.params:
+            _twin_of[item.nodeid] = (item.path.relative_to(tests).parts[0], str(callspec.params["backend"]))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed and report.nodeid in _twin_of:
+        _passed[_twin_of[report.nodeid]] += 1
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if PURE_ONLY:
-        loaded = [
-            name for name, module in sys.modules.items() if name.startswith("fastcore._ext.") and _is_binary(module)
-        ]
-        if loaded:
-            pytest.exit(f"the pure suite loaded compiled modules: {loaded}", returncode=1)
+    loaded = {name: str(m.__file__) for name, m in list(sys.modules.items()) if _is_compiled(name, m)}
+    if PURE_ONLY and loaded:
+        pytest.exit(f"the pure suite loaded compiled modules: {sorted(loaded)}", returncode=1)
+    target = session.config.getoption("--twins-report")
+    if target:
+        body = {"passed": {f"{path} {twin}": n for (path, twin), n in sorted(_passed.items())}, "loaded": loaded}
+        Path(target).write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
 
 
-def _is_binary(module: ModuleType) -> bool:
-    return not str(getattr(module, "__file__", "")).endswith(".py")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for path in sorted({path for path, _ in _passed}):
+        counts = ", ".join(f"{_passed[path, name]} {name}" for name in ("compiled", "python"))
+        terminalreporter.write_line(f"twins tested: {path}: {counts}")
+
+
+def _is_compiled(name: str, module: ModuleType) -> bool:
+    file = str(getattr(module, "__file__", ""))
+    return name.startswith("fastcore._ext.") and file.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))
 
 
 @pytest.fixture(params=["compiled", "python"])

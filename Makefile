@@ -1,0 +1,89 @@
+# Everything below runs in .venv, which each target creates as far as it needs it.
+# A fresh machine needs python3.11+ with headers and venv, make and a C compiler; without a compiler
+# `make demo` and `make test-python` run in pure Python and say so.
+
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+
+# The first Python on PATH that is new enough; PYTHON=... overrides.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+
+SECONDS ?= 20
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build build-required demo serve test test-python lint asan bench asv-quick docs wheel clean
+
+help:
+	@echo 'make setup        .venv with everything for development, extensions built'
+	@echo 'make demo         the market desk before and after, with a table at the end (SECONDS=20)'
+	@echo 'make serve        the market desk, until interrupted'
+	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing'
+	@echo 'make test-python  the suite in pure Python'
+	@echo 'make lint         ruff, mypy, the layers, Cython sources, stubs against their modules'
+	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
+	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
+	@echo 'make asv-quick    the asv suites, once, on this commit and both backends'
+	@echo 'make docs         the HTML documentation in docs/_build/html'
+	@echo 'make wheel        sdist, platform wheel and pure wheel in dist/, each wheel tested in an empty venv'
+	@echo 'make clean        remove what was built (not .venv)'
+
+# --- the environment -------------------------------------------------------------------------------------------
+
+$(VENV)/.created:
+	@test -n '$(PYTHON)' || { echo 'make: expected Python 3.11 or newer on PATH (or PYTHON=/path/to/python), found none' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "make: PYTHON: expected Python 3.11 or newer, got %d.%d (%s)" % (v[0], v[1], sys.executable))'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo 'make: $(PYTHON) has no venv module; install it (Debian: python3-venv)' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# Build requirements come first, so that the editable install needs no environment of its own.
+$(VENV)/.build-requires: pyproject.toml $(VENV)/.created
+	@$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' > $@.tmp
+	$(PY) -m pip install --quiet -r $@.tmp
+	@mv $@.tmp $@
+
+# One stamp for each extra of pyproject.toml that was installed. Extensions are built by `build`, never by pip.
+$(VENV)/.installed-%: $(VENV)/.build-requires
+	FASTCORE_NO_EXTENSIONS=1 FASTCORE_REQUIRE_EXTENSIONS=0 $(PY) -m pip install --quiet --no-build-isolation --editable '.[$*]'
+	@touch $@
+
+# setup.py knows which extensions are out of date, so these always ask it. Left optional, one that fails is skipped.
+build: $(VENV)/.build-requires
+	@$(PY) setup.py -q build_ext --inplace
+
+build-required: $(VENV)/.build-requires
+	@FASTCORE_REQUIRE_EXTENSIONS=1 $(PY) setup.py -q build_ext --inplace
+
+setup: $(VENV)/.installed-dev build
+	@$(PY) -m fastcore status
+
+# --- running ---------------------------------------------------------------------------------------------------
+
+demo: $(VENV)/.installed-demo build
+	@$(PY) -m examples.market_desk demo --seconds $(SECONDS)
+
+serve: $(VENV)/.installed-demo build
+	@$(PY) -m examples.market_desk serve
+
+# --- checking --------------------------------------------------------------------------------------------------
+
+test: $(VENV)/.installed-dev build-required
+	FASTCORE_REQUIRE_EXTENSIONS=1 $(BIN)/pytest $(PYTEST_ARGS)
+
+test-python: $(VENV)/.installed-dev
+	FASTCORE_NO_EXTENSIONS=1 FASTCORE_REQUIRE_EXTENSIONS=0 $(BIN)/pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev build-required
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .asv docs/_build
+	rm -f fastcore/_ext/*.so fastcore/_ext/*.pyd
+	find fastcore python_fallback tests benchmarks examples tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
