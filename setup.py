@@ -10,6 +10,7 @@ FASTCORE_BUILD_ONLY=cache,heap        build only these, while working on them
 
 from __future__ import annotations
 
+import filecmp
 import os
 import platform
 import runpy
@@ -147,6 +148,15 @@ class BuildExt(build_ext):
         super().run()
         if not self.inplace and self.extensions:
             self.write_stamps()
+
+    def copy_extensions_to_source(self) -> None:
+        # setuptools copies by date; a foreign binary that is newer would stay.
+        build_py = self.get_finalized_command("build_py")
+        for ext in self.extensions:
+            inplace, built = self._get_inplace_equivalent(build_py, ext)
+            if os.path.exists(built) and os.path.exists(inplace) and not filecmp.cmp(built, inplace, shallow=False):
+                os.unlink(inplace)
+        super().copy_extensions_to_source()
 
     def write_stamps(self) -> None:
         """An installed copy has no sources to compute stamps from, so the wheel carries them."""

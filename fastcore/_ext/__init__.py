@@ -17,7 +17,7 @@ from fastcore import _env
 from fastcore._ext._sources import EXTENSIONS, stamp_of
 from fastcore._version import __version__
 
-__all__ = ["EXTENSIONS", "BackendUnavailable", "Extension", "load", "probe"]
+__all__ = ["EXTENSIONS", "BackendUnavailable", "Extension", "load", "pick", "probe"]
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _REMEDY = "run `make setup` in a checkout, or `pip install --force-reinstall fastcore-native` with a C compiler"
@@ -74,6 +74,18 @@ def load(name: str) -> ModuleType:
     return found.module
 
 
+def pick(name: str) -> ModuleType:
+    """Return the twin of what has no flag of its own (``switch``, ``metrics``): the compiled one if it may run.
+
+    ``FASTCORE_BACKEND`` set to ``compiled`` or ``python`` insists on one.
+    """
+    word = os.environ.get("FASTCORE_BACKEND", "").strip().lower()
+    if word == "compiled":
+        return load(name)
+    found = None if word == "python" else probe(name).module
+    return found or importlib.import_module(f"python_fallback.{name}")
+
+
 def _load(name: str) -> Extension:
     if name not in EXTENSIONS:
         raise ValueError(f"name: expected one of {', '.join(EXTENSIONS)}, got {name!r}")
@@ -115,7 +127,8 @@ def _check_stamp(name: str, path: str) -> str:
     expected = _expected_stamp(name)
     if expected is None:
         return "its build stamp cannot be checked: neither its sources nor fastcore/_ext/_stamps.py are there"
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as image:
-        if image.find(expected.encode()) >= 0:
-            return ""
-        return f"{os.path.basename(path)} is stale or foreign: it was not built from these sources"
+    if os.path.getsize(path):
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as image:
+            if image.find(expected.encode()) >= 0:
+                return ""
+    return f"{os.path.basename(path)} is stale or foreign: it was not built from these sources"
