@@ -6,11 +6,14 @@ import importlib
 from types import ModuleType
 from typing import Literal
 
-from fastcore import _env, _ext
+from fastcore import _ext
+from fastcore.dispatch import assignment, flags
+from fastcore.dispatch.store import HOT_PATHS
+
+__all__ = ["BACKENDS", "HOT_PATHS", "Backend", "backend_for", "twin"]
 
 Backend = Literal["compiled", "python"]
 
-HOT_PATHS = ("indicators", "cache", "heap", "framing")
 BACKENDS: tuple[Backend, ...] = ("compiled", "python")
 
 
@@ -29,9 +32,25 @@ def twin(path: str, backend: str) -> ModuleType:
     raise ValueError(f"backend: expected one of {', '.join(BACKENDS)}, got {backend!r}")
 
 
-def backend_for(path: str, key: str | None = None) -> Backend:
-    """Return the backend that the flag of `path` names now, for the assignment key `key` while it ramps."""
-    word = _env.choice("FASTCORE_BACKEND", ("auto", *BACKENDS)) or "auto"
-    if word == "auto":
+def backend_for(path: str, key: assignment.Key | None = None) -> Backend:
+    """Return the backend that the flag of `path` names now.
+
+    Parameters
+    ----------
+    path : str
+        A hot path.
+    key : str, bytes or int, optional
+        While the flag ramps, decides for this key; without one the context's assignment key does, or else a draw.
+
+    Raises
+    ------
+    BackendUnavailable
+        If the flag ramps and the compiled twin may not run. (A flag at ``compiled`` raises in :func:`twin`.)
+    """
+    mode = flags._store.mode(path)
+    if mode.word == "auto":
         return "compiled" if _ext.probe(path).module is not None else "python"
-    return "compiled" if word == "compiled" else "python"
+    if mode.word == "ramp":
+        _ext.load(path)
+        return "compiled" if assignment.belongs(path, mode.threshold, key) else "python"
+    return "compiled" if mode.word == "compiled" else "python"

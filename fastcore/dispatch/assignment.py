@@ -1,0 +1,51 @@
+"""Which arm a key belongs to while a flag ramps: the same one in every process and on both twins."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+from fastcore import _ext
+
+__all__ = ["Key", "assigned", "assignment_key", "belongs", "bucket"]
+
+Key = str | bytes | int
+
+assignment_key: ContextVar[Key | None] = ContextVar("fastcore_assignment_key", default=None)
+
+
+@contextlib.contextmanager
+def assigned(key: Key | None) -> Iterator[None]:
+    """Make `key` the assignment key of every call in the ``with`` block, in this thread or task.
+
+    Parameters
+    ----------
+    key : str, bytes, int or None
+        A symbol, a connection, a user; None means that each call draws.
+    """
+    token = assignment_key.set(key)
+    try:
+        yield
+    finally:
+        assignment_key.reset(token)
+
+
+def bucket(salt: str, key: Key) -> int:
+    """Return ``murmur3_32(salt + ":" + key)``, in 0..2**32-1.
+
+    Raises
+    ------
+    TypeError
+        If `key` is not a str, bytes or int.
+    """
+    found: int = _ext.pick("switch").bucket(salt, key)
+    return found
+
+
+def belongs(salt: str, threshold: int, key: Key | None = None) -> bool:
+    """Say whether `key`, or else the context's key, or else a draw, falls below `threshold` of 2**32."""
+    if key is None:
+        key = assignment_key.get()
+    found: bool = _ext.pick("switch").belongs(salt, threshold, key)
+    return found

@@ -1,0 +1,294 @@
+"""The Switch: one callable in front of two implementations, obeying a flag."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import sys
+import types
+import weakref
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from fastcore import _ext, metrics
+from fastcore.dispatch import flags
+from fastcore.dispatch.assignment import Key, assignment_key
+from fastcore.dispatch.comparison import ArmReport, Comparison
+from fastcore.dispatch.modes import Mode
+from fastcore.dispatch.store import HOT_PATHS
+
+__all__ = ["Switch", "live", "type_on"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+EVERY = 64
+_TWINS = ("fastcore._ext.switch", "python_fallback.switch")
+_live: weakref.WeakValueDictionary[str, Switch[..., Any]] = weakref.WeakValueDictionary()
+
+
+class Switch(Generic[P, R]):
+    """A callable that hands each call to `control` or to `candidate`, as its flag says, and keeps count of both.
+
+    Plain functions, async functions (the await is what is timed) and, as a class attribute, methods. The arms of a
+    Switch are fixed for its life; a flag flipped in any thread holds from the next call on.
+
+    Parameters
+    ----------
+    name : str
+        Names the Switch in reports; a second one of the same name replaces it there.
+    control : callable
+        Today's implementation. Its name, docstring and signature become the Switch's.
+    candidate : callable, optional
+        The implementation to try. Without one the Switch only counts.
+    flag : str, optional
+        The flag to obey: a hot path, or any other name, which is declared. By default `name`.
+    every : int, optional
+        One call in so many, on average, is timed: 64 by default, 1 for async functions.
+    salt : str, optional
+        What keys are hashed with while the flag ramps. By default the flag's name, so that all Switches on one flag
+        agree on every key.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, or only one of the arms is async.
+    BackendUnavailable
+        If the flag of a hot path asks for its compiled twin and there is no candidate.
+
+    Examples
+    --------
+    >>> import fastcore
+    >>> total = fastcore.Switch("docs.total", control=sum, candidate=lambda values: sum(values))
+    >>> _ = fastcore.flags.set("docs.total", "candidate")
+    >>> total([1, 2, 3])
+    6
+    >>> total.report().candidate.calls
+    1
+    """
+
+    __slots__ = ()
+
+    _name: str
+    _flag: str
+    _home: str
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Switch[P, R]:
+        chosen: Any = type_on(_ext.pick("switch"))
+        made: Switch[P, R] = chosen.__new__(chosen)
+        return made
+
+    def __init__(
+        self,
+        name: str,
+        control: Callable[P, R],
+        candidate: Callable[P, R] | None = None,
+        *,
+        flag: str | None = None,
+        every: int | None = None,
+        salt: str | None = None,
+    ) -> None:
+        for label, function in (("control", control), ("candidate", candidate)):
+            if not callable(function) and not (label == "candidate" and function is None):
+                raise TypeError(f"{label}: expected a callable, got {type(function).__name__}")
+        is_async = inspect.iscoroutinefunction(control)
+        if candidate is not None and inspect.iscoroutinefunction(candidate) != is_async:
+            kind = "an async function, as control is" if is_async else "a plain function, as control is"
+            raise TypeError(f"candidate: expected {kind}, got {candidate!r}")
+        flag = name if flag is None else flag
+        if flag not in HOT_PATHS:
+            flags.declare(flag)
+        salt = _checked_salt(flag if salt is None else salt)
+        self._setup(control, candidate, is_async, _checked_every(every, is_async), salt, assignment_key)
+        _look_like(self, control, is_async)
+        vars(self).update(_name=_checked_name(name), _flag=flag, _home=_caller())
+        flags._store.follow(flag, self)
+        _live[name] = self
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if cls.__module__ not in _TWINS:
+            raise TypeError("Switch cannot be subclassed: wrap one, or give it other arms")
+
+    @classmethod
+    def wrap(
+        cls,
+        name: str,
+        candidate: Callable[P, R] | None = None,
+        *,
+        flag: str | None = None,
+        every: int | None = None,
+        salt: str | None = None,
+    ) -> Callable[[Callable[P, R]], Switch[P, R]]:
+        """Return a decorator that makes the decorated function the control of a Switch.
+
+        Examples
+        --------
+        >>> @Switch.wrap("docs.double", candidate=lambda x: x + x)
+        ... def double(x):
+        ...     return 2 * x
+        """
+
+        def decorate(control: Callable[P, R]) -> Switch[P, R]:
+            return Switch(name, control, candidate, flag=flag, every=every, salt=salt)
+
+        return decorate
+
+    @property
+    def name(self) -> str:
+        """The name of the Switch."""
+        return self._name
+
+    @property
+    def flag(self) -> str:
+        """The name of the flag it obeys."""
+        return self._flag
+
+    @property
+    def mode(self) -> str:
+        """The mode of that flag now."""
+        return flags.get(self._flag).mode
+
+    @property
+    def control(self) -> Callable[P, R]:
+        """Today's implementation."""
+        raise NotImplementedError  # both twins have their own
+
+    @property
+    def candidate(self) -> Callable[P, R] | None:
+        """The implementation to try."""
+        raise NotImplementedError
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the arm that the flag names; its result or exception is the caller's."""
+        raise NotImplementedError
+
+    def call_for(self, key: Key | None, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the arm that `key` belongs to while the flag ramps; in a fixed mode the key makes no difference.
+
+        Parameters
+        ----------
+        key : str, bytes, int or None
+            None draws. A plain call takes the key of the context, see ``fastcore.assigned``.
+        *args, **kwargs
+            Handed on.
+        """
+        raise NotImplementedError
+
+    @overload
+    def __get__(self, obj: None, owner: type | None = None) -> Switch[P, R]: ...
+    @overload
+    def __get__(self, obj: object, owner: type | None = None) -> Callable[..., R]: ...
+    def __get__(self, obj: object, owner: type | None = None) -> Any:
+        raise NotImplementedError
+
+    def report(self) -> Comparison:
+        """Return both arms' calls, errors and latencies since the Switch was made; ``str()`` of it is a table."""
+        words = ("python", "compiled") if self._flag in HOT_PATHS else ("control", "candidate")
+        arms = [ArmReport.of(word, *self._counts(i)) for i, word in enumerate(words)]
+        return Comparison(self._name, self.mode, *arms)
+
+    def rollback(self, reason: str) -> flags.Flag:
+        """Send every call of every Switch on this flag to the control until :meth:`resume`, whatever else is set."""
+        return flags.rollback(self._flag, reason)
+
+    def resume(self) -> flags.Flag:
+        """End a rollback; returns the flag that is then in force."""
+        return flags.resume(self._flag)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._name, self._home)
+
+    def __repr__(self) -> str:
+        flag = flags.get(self._flag)
+        return f"<Switch {self._name}: {flag.mode} ({flag.source})>"
+
+    def _setup(self, *args: Any) -> None:
+        raise NotImplementedError
+
+    def _set_mode(self, word: str, threshold: int) -> None:
+        raise NotImplementedError
+
+    def _counts(self, arm: int) -> tuple[int, int, metrics.SketchState]:
+        raise NotImplementedError
+
+    def _accept(self, mode: Mode) -> None:
+        if self.candidate is None and mode.word in ("candidate", "compiled", "ramp"):
+            if self._flag in HOT_PATHS:
+                _ext.load(self._flag)  # says why the compiled twin may not run
+            raise ValueError(f"flag {self._flag}: {mode} cannot be obeyed, Switch {self._name} has no candidate")
+
+    def _obey(self, mode: Mode) -> None:
+        word = {"compiled": "candidate", "python": "control"}.get(mode.word, mode.word)
+        if word == "auto":
+            word = "control" if self.candidate is None else "candidate"
+        self._set_mode(word, mode.threshold)
+
+
+@functools.cache
+def type_on(twin: types.ModuleType) -> type[Any]:
+    """Return the class of the Switches that `twin`, a module ``switch``, implements."""
+    made: type[Any] = twin.switch_type(Switch)
+    return made
+
+
+def live() -> dict[str, Switch[..., Any]]:
+    """Return the Switches that exist now, by name."""
+    return dict(sorted(_live.items()))
+
+
+def _look_like(switch: Switch[..., Any], control: Callable[..., Any], is_async: bool) -> None:
+    """Take over what introspection asks of a function, as far as it does not hide what a Switch has itself."""
+    functools.update_wrapper(switch, control, updated=())
+    for key, value in getattr(control, "__dict__", {}).items():
+        if not hasattr(type(switch), key) and not key.startswith("__"):
+            setattr(switch, key, value)
+    if not is_async:
+        return
+    function: Any = control
+    while isinstance(function, functools.partial):
+        function = function.func
+    for name in ("__code__", "__defaults__", "__kwdefaults__"):  # what inspect.iscoroutinefunction looks at
+        setattr(switch, name, getattr(function, name, None))
+    if sys.version_info >= (3, 12):
+        inspect.markcoroutinefunction(switch)
+
+
+def _restore(name: str, home: str) -> Switch[..., Any]:
+    """Find the Switch `name` in this process, importing the module that makes it if need be."""
+    if name not in _live and home != "__main__":
+        importlib.import_module(home)
+    try:
+        return _live[name]
+    except KeyError:
+        raise LookupError(f"Switch {name}: expected module {home} to make it, and it has not") from None
+
+
+def _caller() -> str:
+    """The module that is making a Switch."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", "__main__"))
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"name: expected a str that is not empty, got {name!r}")
+    return name
+
+
+def _checked_salt(salt: object) -> str:
+    if not isinstance(salt, str):
+        raise TypeError(f"salt: expected a str, got {type(salt).__name__}")
+    return salt
+
+
+def _checked_every(every: object, is_async: bool) -> int:
+    if every is None:
+        return 1 if is_async else EVERY
+    if not isinstance(every, int):
+        raise TypeError(f"every: expected an int, got {type(every).__name__}")
+    if not 1 <= every <= 1_000_000:
+        raise ValueError(f"every: expected an int in 1..1000000, got {every}")
+    return every
