@@ -83,6 +83,33 @@ lint: $(VENV)/.installed-dev build-required
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+asan: $(VENV)/.installed-dev
+	$(PY) tools/sanitize.py $(PYTEST_ARGS)
+
+# --- measuring -------------------------------------------------------------------------------------------------
+
+ASV := benchmarks/asv/asv.conf.json
+PEERS = $(shell grep -l __main__ benchmarks/peers/*.py | grep -v /render.py)
+
+bench: $(VENV)/.installed-bench build-required
+	@set -e; for script in $(PEERS); do $(PY) $$script; done
+	@$(PY) benchmarks/peers/render.py
+
+asv-quick: $(VENV)/.installed-bench
+	@$(BIN)/asv machine --yes --config $(ASV) >/dev/null
+	$(BIN)/asv run --quick --show-stderr --config $(ASV) 'HEAD^!'
+
+# --- publishing ------------------------------------------------------------------------------------------------
+
+docs: $(VENV)/.installed-docs build
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo 'docs: docs/_build/html/index.html'
+
+wheel: $(VENV)/.installed-dev
+	$(PY) tools/wheels.py
+
+# ---------------------------------------------------------------------------------------------------------------
+
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .asv docs/_build
 	rm -f fastcore/_ext/*.so fastcore/_ext/*.pyd

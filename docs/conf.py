@@ -1,0 +1,29 @@
+"""Sphinx configuration: `make docs`."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+project = "fastcore"
+author = "the fastcore authors"
+copyright = author
+release = version = runpy.run_path(str(ROOT / "fastcore" / "_version.py"))["__version__"]
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+napoleon_google_docstring = False
+nitpicky = False
+
+html_theme = "furo"
+html_title = f"fastcore {release}"
+html_copy_source = False
+# Pages stand alone: no font, script or image is fetched from elsewhere.
+html_theme_options = {"source_repository": "", "navigation_with_keys": True}

@@ -1,0 +1,119 @@
+"""Run the suite under AddressSanitizer and UndefinedBehaviorSanitizer, in a copy of the checkout; any report fails.
+
+Usage: python tools/sanitize.py [pytest arguments]
+
+The copy lies in build/asan, so the normal extensions stay as they are. Reports go to files, because a sanitized
+process that dies inside a test that expects its child to fail would be overlooked otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "build" / "asan"
+TREE = FOLDER / "tree"
+REPORTS = FOLDER / "reports"
+SANITIZERS = "address,undefined"
+LIBRARIES = ("libasan.so", "libubsan.so", "libstdc++.so.6")  # the last so that C++ exceptions in peers are seen
+SKIPPED = ("tests/build",)  # compiles with the normal compiler and flags
+
+
+def tracked() -> list[str]:
+    """Files of the checkout, with those not committed yet, without what git ignores."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def copy_tree() -> None:
+    """Bring the copy up to date; files keep their dates so that only what changed is built again."""
+    wanted = set(tracked())
+    if TREE.exists():
+        for old in (p for p in TREE.rglob("*") if p.is_file() and p.suffix in {".py", ".pyx", ".c", ".h", ".pxd"}):
+            name = old.relative_to(TREE).as_posix()
+            if name not in wanted and not name.startswith("build/"):
+                old.unlink()
+    for name in wanted:
+        target = TREE / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
+
+
+def preload(compiler: str) -> str:
+    """The runtime libraries of `compiler`, to be loaded before anything else."""
+    found = []
+    for name in LIBRARIES:
+        ran = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+        path = ran.stdout.strip()
+        if not os.path.isabs(path):
+            sys.exit(f"sanitize: expected {name} beside the compiler {compiler}, found none (GCC ships it)")
+        found.append(path)
+    return ":".join(found)
+
+
+def environment(compiler: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("FASTCORE_")}
+    return {
+        **kept,
+        "CC": compiler,
+        "FASTCORE_REQUIRE_EXTENSIONS": "1",
+        "FASTCORE_SANITIZE": SANITIZERS,
+        "PYTHONPATH": str(TREE),  # before the editable install, in child processes too
+    }
+
+
+def runtime(compiler: str) -> dict[str, str]:
+    """What the sanitized process needs on top."""
+    return {
+        "LD_PRELOAD": preload(compiler),
+        "PYTHONMALLOC": "malloc",
+        "ASAN_OPTIONS": f"detect_leaks=0:allocator_may_return_null=1:log_path={REPORTS}/asan",
+        "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={REPORTS}/ubsan",
+    }
+
+
+def assert_sanitized(env: dict[str, str]) -> None:
+    """Every extension that the run would load must lie in the copy and call into the sanitizer."""
+    code = "from fastcore import _ext; print(*[_ext.load(n).__file__ for n in _ext.EXTENSIONS], sep='\\n')"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=TREE, env=env, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        sys.exit(f"sanitize: the extensions do not load:\n{ran.stderr}")
+    for line in ran.stdout.splitlines():
+        path = Path(line)
+        if not path.is_relative_to(TREE) or b"__asan_" not in path.read_bytes():
+            sys.exit(f"sanitize: expected sanitized extensions in {TREE}, got {path}")
+
+
+def main(arguments: list[str]) -> int:
+    compiler = os.environ.get("ASAN_CC", "gcc")
+    copy_tree()
+    env = environment(compiler)
+    subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=TREE, env=env, check=True)
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    REPORTS.mkdir(parents=True)
+    env |= runtime(compiler)
+    assert_sanitized(env)
+    chosen = arguments or [
+        *(f"--ignore={name}" for name in SKIPPED),
+        "-q",
+        "-o",
+        "timeout=600",
+        "-p",
+        "no:cacheprovider",
+    ]
+    code = subprocess.run([sys.executable, "-m", "pytest", *chosen], cwd=TREE, env=env, check=False).returncode
+    reports = sorted(REPORTS.iterdir())
+    for report in reports:
+        print(f"\n--- {report.name}\n{report.read_text(errors='replace')[:8000]}", file=sys.stderr)
+    print(f"sanitize: pytest ended with {code}; sanitizer reports: {len(reports)}")
+    return 1 if code or reports else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
