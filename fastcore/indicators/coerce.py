@@ -1,0 +1,226 @@
+"""What a call may be given, and how it is made into arrays: the only place where input is read.
+
+Each input becomes a float64 array, contiguous, aligned and in the machine's byte order, of the shape of all others:
+1-D, or 2-D with a row a symbol. A result takes the form of the first input that is a Series.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcore.indicators.registry import INDICATORS, INPUTS, MATYPES, Indicator, Param
+from fastcore.indicators.results import RESULTS
+
+__all__ = ["Array", "Finish", "array", "arrays", "bind", "definition_arguments"]
+
+Array = NDArray[np.float64]
+Finish = Callable[[tuple[Array, ...]], Any]
+Wrap = Callable[[Array, str | None], Any]
+Form = tuple[str, Wrap, Any]  # the kind of Series, what makes one, its index
+
+_FLOAT = np.dtype(np.float64)
+
+
+def bind(
+    row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None
+) -> tuple[tuple[Array, ...], tuple[float, ...], Finish | None]:
+    """Return the arrays and the parameters of a call of `row`, and what makes the result of the outputs.
+
+    The last is None where the result is the one output as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it should be; the text says which, what was expected and what came.
+    """
+    given = _function_arguments(row.name)(*args, **(kwargs or {}))
+    count = len(row.inputs)
+    inputs, form = arrays(row.inputs, given[:count])
+    return inputs, _values(row, given[count:]), _finish(row, form)
+
+
+def definition_arguments(
+    row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Return the parameters and the columns of its inputs that a definition of `row` is made with."""
+    given = _definition_arguments(row.name)(*args, **kwargs)
+    count = len(row.params)
+    columns = given[count:]
+    for name, column in zip(row.inputs, columns):
+        if not isinstance(column, str):
+            raise TypeError(f"{name}: expected the name of a column, got {_shown(column)}")
+    return _values(row, given[:count]), columns
+
+
+def arrays(names: Sequence[str], values: Sequence[Any]) -> tuple[tuple[Array, ...], Form | None]:
+    """Return the arrays of `values`, all of one shape, and the form of the first Series among them."""
+    form: Form | None = None
+    found = []
+    for name, value in zip(names, values):
+        if type(value) is np.ndarray:
+            found.append(array(name, value))
+            continue
+        raw, own = _unwrap(name, value)
+        found.append(array(name, raw))
+        if own is not None and form is None:
+            form = own
+        elif own is not None and form is not None and own[2] is not form[2] and not _same_index(own, form):
+            raise ValueError(f"{name}: expected a Series with the index of the others, got another index")
+    shape = found[0].shape
+    if any(x.shape != shape for x in found):
+        shapes = ", ".join(str(x.shape) for x in found)
+        raise ValueError(f"{', '.join(names)}: expected arrays of one shape, got {shapes}")
+    return tuple(found), form
+
+
+def array(name: str, value: Any, ndims: tuple[int, ...] = (1, 2)) -> Array:
+    """Return `value` as an array fit for the kernels; copies only what is not one already."""
+    if value is None or isinstance(value, (str, bytes, bytearray)):
+        raise TypeError(f"{name}: expected {_wanted(ndims)}, got {'None' if value is None else type(value).__name__}")
+    if type(value) is not np.ndarray:
+        try:
+            value = np.asarray(value)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"{name}: expected {_wanted(ndims)}, got a {type(value).__name__} that numpy makes no array of"
+            ) from None
+    if value.dtype.kind not in "iuf":
+        if value.ndim == 0:
+            raise TypeError(f"{name}: expected {_wanted(ndims)}, got {type(value.item()).__name__}")
+        raise TypeError(f"{name}: expected numbers, got an array of dtype {value.dtype}")
+    if value.ndim not in ndims:
+        raise ValueError(f"{name}: expected {_wanted(ndims)}, got {value.ndim} dimensions")
+    if value.dtype is _FLOAT and value.flags.c_contiguous and value.flags.aligned:
+        found: Array = value
+        return found
+    with np.errstate(over="ignore"):  # a longdouble out of range becomes inf, which counts as missing
+        return np.require(value, np.float64, ["C", "A"])
+
+
+def _wanted(ndims: tuple[int, ...]) -> str:
+    return f"numbers in {' or '.join(str(n) for n in ndims)} dimension{'s' if ndims[-1] > 1 else ''}"
+
+
+@functools.cache
+def _function_arguments(name: str) -> Callable[..., tuple[Any, ...]]:
+    row = INDICATORS[name]
+    return _parser(row.name, [*row.inputs, *(f"{param.name}={param.default!r}" for param in row.params)])
+
+
+@functools.cache
+def _definition_arguments(name: str) -> Callable[..., tuple[Any, ...]]:
+    row = INDICATORS[name]
+    columns = [f"{name}={INPUTS[name][0]!r}" for name in row.inputs]
+    return _parser(row.definition, [*(f"{param.name}={param.default!r}" for param in row.params), "*", *columns])
+
+
+def _parser(name: str, arguments: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
+    """Return a function that gives its arguments back: Python itself reads them and words the errors."""
+    names = [argument.partition("=")[0] for argument in arguments if argument != "*"]
+    scope: dict[str, Any] = {}
+    exec(f"def {name}({', '.join(arguments)}): return ({', '.join(names)},)", scope)
+    parse: Callable[..., tuple[Any, ...]] = scope[name]
+    return parse
+
+
+def _values(row: Indicator, given: Sequence[Any]) -> tuple[float, ...]:
+    return tuple(_value(param, value) for param, value in zip(row.params, given))
+
+
+def _value(param: Param, value: Any) -> float:
+    whole = param.kind != "float"
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise TypeError(f"{param.name}: expected {_range(param)}, got {_shown(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not param.lo <= number <= param.hi:
+        raise ValueError(f"{param.name}: expected {_range(param)}, got {_shown(value)}")
+    return number
+
+
+def _range(param: Param) -> str:
+    if param.kind == "matype":
+        return f"one of {', '.join(f'{number} {name}' for number, name in MATYPES.items())}"
+    return f"an int in {param.lo}..{param.hi}" if param.kind == "int" else f"a number in {param.lo:g}..{param.hi:g}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, float, str)):
+        text = repr(value)
+    elif isinstance(value, int):
+        text = repr(value) if abs(value) < 1e18 else "an int past 1e18"
+    else:
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _unwrap(name: str, value: Any) -> tuple[Any, Form | None]:
+    """Return what `value` wraps and, where it is a Series, its form."""
+    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
+    if pandas is not None:
+        if isinstance(value, pandas.Series):
+            return _pandas_values(name, value), ("pandas", _pandas_wrap(pandas, value), value.index)
+        if isinstance(value, pandas.DataFrame):
+            raise TypeError(f"{name}: expected a Series or an array, got a DataFrame: give one column, or use Plan")
+        if isinstance(value, pandas.Index):
+            return _pandas_values(name, value), None
+    if polars is not None:
+        if isinstance(value, polars.Series):
+            return _polars_values(name, value), ("polars", _polars_wrap(polars, value), None)
+        if isinstance(value, (polars.DataFrame, polars.LazyFrame, polars.Expr)):
+            kind = type(value).__name__
+            raise TypeError(f"{name}: expected a Series or an array, got a polars {kind}: give one column, or use Plan")
+    if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "iuf":
+        return np.ma.filled(value.astype(np.float64), np.nan), None
+    return value, None
+
+
+def _pandas_values(name: str, value: Any) -> Any:
+    if value.dtype.kind not in "iuf":
+        raise TypeError(f"{name}: expected numbers, got a {type(value).__name__} of dtype {value.dtype}")
+    if isinstance(value.dtype, np.dtype):
+        return value.to_numpy()
+    return value.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _pandas_wrap(pandas: Any, value: Any) -> Wrap:
+    index, own = value.index, value.name
+    return lambda output, name: pandas.Series(output, index=index, name=own if name is None else name, copy=False)
+
+
+def _polars_values(name: str, value: Any) -> Any:
+    if not value.dtype.is_numeric() or value.dtype.is_decimal():
+        raise TypeError(f"{name}: expected numbers, got a Series of dtype {value.dtype}")
+    return value.to_numpy()  # null becomes NaN
+
+
+def _polars_wrap(polars: Any, value: Any) -> Wrap:
+    own = value.name
+    return lambda output, name: polars.Series(own if name is None else name, output)
+
+
+def _same_index(a: Form, b: Form) -> bool:
+    return a[0] != b[0] or a[0] == "polars" or bool(a[2].equals(b[2]))
+
+
+def _finish(row: Indicator, form: Form | None) -> Finish | None:
+    result = RESULTS.get(row.name)
+    if form is None:
+        return None if result is None else result._make  # type: ignore[attr-defined]
+    wrap = form[1]
+    if result is None:
+        return lambda outputs: wrap(outputs[0], None)
+    make = result
+    return lambda outputs: make(*[wrap(x, output.name) for x, output in zip(outputs, row.outputs)])

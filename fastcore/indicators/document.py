@@ -1,0 +1,91 @@
+"""The docstrings of what is made from the table, in numpydoc's form."""
+
+from __future__ import annotations
+
+import textwrap
+
+from fastcore.indicators.registry import INPUTS, MATYPES, MISSING_DATA, Indicator, Param
+
+__all__ = ["definition_doc", "function_doc", "parameter_type"]
+
+WIDTH = 100
+Entry = tuple[str, str]  # "name : type", or a type alone, and what it is
+
+
+def function_doc(row: Indicator) -> str:
+    """Return the docstring of the function of `row`."""
+    inputs = [(f"{name} : array_like", f"{INPUTS[name][1]} 1-D, or 2-D with a row a symbol.") for name in row.inputs]
+    kind = "ndarray, or a Series where the first Series given is one"
+    if row.result:
+        fields = " ".join(f"``{output.name}``: {output.doc}" for output in row.outputs)
+        returns = [(row.result, f"A named tuple of arrays, or of Series. {fields}")]
+    else:
+        returns = [(kind, row.outputs[0].doc)]
+    raises = [
+        ("TypeError", "If an argument is of a type that cannot be meant."),
+        ("ValueError", "If a parameter is out of its range, or the inputs differ in shape or index."),
+    ]
+    parts = [
+        f"{row.title}.",
+        _section("Parameters", inputs + _parameters(row)),
+        _section("Returns", returns),
+        _section("Raises", raises),
+        _notes(row),
+        _section("See Also", [(f"{row.definition} : The same with its parameters bound; it also runs live.", "")]),
+    ]
+    return "\n\n".join(parts)
+
+
+def definition_doc(row: Indicator) -> str:
+    """Return the docstring of the definition class of `row`."""
+    columns = [
+        (f"{name} : str, default {INPUTS[name][0]!r}", f"The column that a Plan takes ``{name}`` from.")
+        for name in row.inputs
+    ]
+    parts = [
+        f"{row.title}, with its parameters bound.",
+        "Calling it computes a whole series, :meth:`live` takes one bar at a time, a Plan takes it among others.",
+        _section("Parameters", _parameters(row) + columns),
+        _section("See Also", [(f"{row.name} : The function, with the formula.", "")]),
+    ]
+    return "\n\n".join(parts)
+
+
+def parameter_type(param: Param) -> str:
+    """Return the type of `param` as numpydoc writes it."""
+    if param.kind == "matype":
+        allowed = "{" + ", ".join(str(number) for number in MATYPES) + "}"
+        return f"{allowed}, default {param.default}"
+    span = f" in {param.lo}..{param.hi}" if param.kind == "int" else ""
+    return f"{param.annotation}{span}, default {param.default}"
+
+
+def _parameters(row: Indicator) -> list[Entry]:
+    entries = []
+    for param in row.params:
+        doc = param.doc
+        if param.kind == "matype":
+            doc += " " + ", ".join(f"{number}: {name}" for number, name in MATYPES.items()) + "."
+        entries.append((f"{param.name} : {parameter_type(param)}", doc))
+    return entries
+
+
+def _notes(row: Indicator) -> str:
+    lines = [
+        f"Formula: {row.formula}.",
+        f"Source: {row.source}. Parameters, defaults and first results are those of TA-Lib's {row.definition}.",
+        f"Missing data (not finite): {MISSING_DATA[row.missing]}",
+        "The result is float64 and as long as the input; "
+        f"``{row.definition}(...).lookback`` says how many NaN it begins with.",
+    ]
+    if row.notes:
+        lines.insert(1, row.notes)
+    return "Notes\n-----\n" + "\n\n".join(textwrap.fill(line, WIDTH) for line in lines)
+
+
+def _section(title: str, entries: list[Entry]) -> str:
+    lines = [title, "-" * len(title)]
+    for head, doc in entries:
+        lines.append(head)
+        lines += textwrap.wrap(doc, WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(lines)

@@ -1,0 +1,22 @@
+"""The named tuples of the indicators that have several outputs."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from typing import Any
+
+from fastcore.indicators.registry import INDICATORS, Indicator
+
+__all__ = ["RESULTS"]
+
+
+def _result(row: Indicator) -> type[tuple[Any, ...]]:
+    made: type[tuple[Any, ...]] = namedtuple(row.result, [output.name for output in row.outputs])  # type: ignore[misc]
+    made.__module__ = "fastcore.indicators"
+    made.__doc__ = f"{row.title}: what ``{row.name}`` returns, and a live {row.definition}."
+    for output in row.outputs:
+        getattr(made, output.name).__doc__ = output.doc
+    return made
+
+
+RESULTS: dict[str, type[tuple[Any, ...]]] = {row.name: _result(row) for row in INDICATORS.values() if row.result}

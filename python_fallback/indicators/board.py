@@ -1,0 +1,78 @@
+"""Several indicators of many symbols, brought forward by one call a tick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from python_fallback.indicators.live import Live
+from python_fallback.indicators.operators import Array
+
+# Name of the indicator, its parameters, the columns that are its inputs.
+Spec = tuple[str, tuple[float, ...], tuple[str, ...]]
+
+
+class Board:
+    """The indicators `specs` of `symbols` symbols.
+
+    Columns are float64 arrays: one value a symbol in `update`, symbols x bars in `extend`.
+    """
+
+    __slots__ = ("_live", "_outputs", "specs", "symbols")
+
+    def __init__(self, specs: Sequence[Spec], symbols: int) -> None:
+        self.specs = tuple(specs)
+        self.symbols = symbols
+        self._live = [[Live(name, params) for _ in range(symbols)] for name, params, _ in self.specs]
+        self._outputs = [
+            tuple(np.full(symbols, np.nan) for _ in range(_width(Live(name, params).value)))
+            for name, params, _ in self.specs
+        ]
+
+    def update(self, columns: Mapping[str, Array], at: NDArray[np.int64] | None = None) -> None:
+        """Take the next bar of every symbol, or of the symbols `at` these indices, in their order."""
+        places = range(self.symbols) if at is None else at.tolist()
+        for (_, _, names), live, outputs in zip(self.specs, self._live, self._outputs):
+            bars = zip(*(columns[name].tolist() for name in names))
+            for place, bar in zip(places, bars):
+                _put(outputs, place, live[place].update(*bar))
+
+    def extend(self, columns: Mapping[str, Array]) -> None:
+        """Take many bars of every symbol."""
+        for (_, _, names), live, outputs in zip(self.specs, self._live, self._outputs):
+            for place, one in enumerate(live):
+                one.extend(*(columns[name][place] for name in names))
+                _put(outputs, place, one.value)
+
+    def output(self, i: int) -> tuple[Array, ...]:
+        """Return the outputs of the i-th indicator: arrays that later updates change in place."""
+        return self._outputs[i]
+
+    def copy(self) -> Board:
+        """Return a board in the same state that goes its own way."""
+        other = Board(self.specs, 0)
+        other.symbols = self.symbols
+        other._live = [[one.copy() for one in live] for live in self._live]
+        other._outputs = [tuple(x.copy() for x in outputs) for outputs in self._outputs]
+        return other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Board, (self.specs, 0), (self.symbols, self._live, self._outputs)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.symbols, self._live, self._outputs = state
+
+
+def _width(value: Any) -> int:
+    return len(value) if isinstance(value, tuple) else 1
+
+
+def _put(outputs: tuple[Array, ...], place: int, value: Any) -> None:
+    if len(outputs) == 1:
+        outputs[0][place] = value
+    else:
+        for output, x in zip(outputs, value):
+            output[place] = x

@@ -1,0 +1,111 @@
+"""An indicator that takes one bar at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from python_fallback.indicators.definitions import definition
+from python_fallback.indicators.operators import Array
+from python_fallback.indicators.ticks import TickOperators
+
+
+class Live:
+    """The indicator `name` after the bars it was given.
+
+    Parameters
+    ----------
+    name : str
+    params : sequence of float
+        In the order of the registry.
+    result_type : callable, optional
+        Makes one result of several outputs; without it they come as a tuple.
+    """
+
+    __slots__ = ("_calculate", "_inputs", "_operators", "_outputs", "_result_type", "count", "name", "params")
+
+    def __init__(self, name: str, params: Sequence[float], result_type: Callable[..., Any] | None = None) -> None:
+        self.name = name
+        self.params = tuple(float(value) for value in params)
+        self.count = 0
+        self._calculate = definition(name)
+        self._result_type = result_type
+        self._operators = TickOperators()
+        self._inputs = self._calculate.__code__.co_argcount - 1 - len(self.params)
+        # What a missing bar comes to on fresh operators.
+        self._outputs = self._calculate(TickOperators(), *[math.nan] * self._inputs, *self.params)
+
+    @property
+    def value(self) -> Any:
+        """What the last update returned; missing before the first."""
+        return self._result(self._outputs)
+
+    def update(self, *bar: float) -> Any:
+        """Take the next bar and return the indicator's value at it."""
+        self._outputs = self._step(self._operators, self._checked("update", bar))
+        self.count += 1
+        return self._result(self._outputs)
+
+    def peek(self, *bar: float) -> Any:
+        """Return what `update` would, and change nothing."""
+        return self._result(self._step(self._operators.copy(), self._checked("peek", bar)))
+
+    def extend(self, *arrays: Array) -> Any:
+        """Take every bar of `arrays` in turn and return the series of values."""
+        if len(arrays) != self._inputs:
+            raise TypeError(f"extend: expected {_plural(self._inputs, 'array')}, got {len(arrays)}")
+        shapes = {x.shape for x in arrays}
+        if len(shapes) != 1 or arrays[0].ndim != 1:
+            raise ValueError(
+                f"extend: expected 1-D arrays of one length, got {', '.join(str(x.shape) for x in arrays)}"
+            )
+        series = np.empty((len(self._outputs), len(arrays[0])))
+        for i, bar in enumerate(zip(*(x.tolist() for x in arrays))):
+            self._outputs = self._step(self._operators, bar)
+            series[:, i] = self._outputs
+        self.count += len(arrays[0])
+        return self._result(tuple(series))
+
+    def copy(self) -> Live:
+        """Return an indicator in the same state that goes its own way."""
+        other = Live(self.name, self.params, self._result_type)
+        other._operators = self._operators.copy()
+        other._outputs = self._outputs
+        other.count = self.count
+        return other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Live, (self.name, self.params, self._result_type), (self._operators, self._outputs, self.count)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._operators, self._outputs, self.count = state
+
+    def _step(self, operators: TickOperators, bar: tuple[float, ...]) -> tuple[float, ...]:
+        operators.begin()
+        return self._calculate(operators, *[x if math.isfinite(x) else math.nan for x in bar], *self.params)
+
+    def _checked(self, method: str, bar: tuple[Any, ...]) -> tuple[float, ...]:
+        if len(bar) != self._inputs:
+            raise TypeError(f"{method}: expected {_plural(self._inputs, 'number')}, got {len(bar)}")
+        return tuple(x if type(x) is float else _number(method, x) for x in bar)
+
+    def _result(self, outputs: tuple[Any, ...]) -> Any:
+        if len(outputs) == 1:
+            return outputs[0]
+        return outputs if self._result_type is None else self._result_type(*outputs)
+
+
+def _number(method: str, x: Any) -> float:
+    if not isinstance(x, (str, bytes, bytearray)):  # float() would parse these
+        try:
+            return float(x)
+        except TypeError:
+            pass
+    raise TypeError(f"{method}: expected a number, got {type(x).__name__}")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,42 @@
+"""Oscillators: how fast, and how far within its range, the price moves."""
+
+from __future__ import annotations
+
+from python_fallback.indicators.operators import Operators, Value
+from python_fallback.indicators.overlap import average, exponential
+
+
+def rsi(o: Operators[Value], real: Value, timeperiod: float) -> tuple[Value, ...]:
+    change = real - o.previous(real)
+    gain = o.smooth(o.positive(change), timeperiod, 1.0 / timeperiod)
+    loss = o.smooth(o.positive(-change), timeperiod, 1.0 / timeperiod)
+    return (100.0 * o.ratio(gain, gain + loss),)
+
+
+def macd(
+    o: Operators[Value], real: Value, fastperiod: float, slowperiod: float, signalperiod: float
+) -> tuple[Value, ...]:
+    fast, slow = sorted((fastperiod, slowperiod))
+    # Both averages come into being at the same bar.
+    line = exponential(o, real, fast, skip=slow - fast) - exponential(o, real, slow)
+    signal = exponential(o, line, signalperiod)
+    return o.together(line, signal, line - signal)
+
+
+def stoch(
+    o: Operators[Value],
+    high: Value,
+    low: Value,
+    close: Value,
+    fastk_period: float,
+    slowk_period: float,
+    slowk_matype: float,
+    slowd_period: float,
+    slowd_matype: float,
+) -> tuple[Value, ...]:
+    floor = o.lowest(low, fastk_period)
+    ceiling = o.highest(high, fastk_period)
+    fastk = 100.0 * o.ratio(close - floor, ceiling - floor)
+    slowk = average(o, fastk, slowk_period, slowk_matype)
+    slowd = average(o, slowk, slowd_period, slowd_matype)
+    return o.together(slowk, slowd)

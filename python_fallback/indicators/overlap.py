@@ -1,0 +1,30 @@
+"""Averages and bands that overlay the price."""
+
+from __future__ import annotations
+
+from python_fallback.indicators.operators import Operators, Value
+
+
+def sma(o: Operators[Value], real: Value, timeperiod: float) -> tuple[Value, ...]:
+    return (o.mean(real, timeperiod),)
+
+
+def exponential(o: Operators[Value], x: Value, period: float, skip: float = 0) -> Value:
+    return o.smooth(x, period, 2.0 / (period + 1.0), skip)
+
+
+def ema(o: Operators[Value], real: Value, timeperiod: float) -> tuple[Value, ...]:
+    return (exponential(o, real, timeperiod),)
+
+
+def average(o: Operators[Value], x: Value, period: float, matype: float) -> Value:
+    """The moving average that TA-Lib numbers `matype`."""
+    return o.mean(x, period) if matype == 0 else exponential(o, x, period)
+
+
+def bbands(
+    o: Operators[Value], real: Value, timeperiod: float, nbdevup: float, nbdevdn: float, matype: float
+) -> tuple[Value, ...]:
+    middle = average(o, real, timeperiod, matype)
+    deviation = o.deviation(real, timeperiod)
+    return o.together(middle + nbdevup * deviation, middle, middle - nbdevdn * deviation)

@@ -1,0 +1,135 @@
+"""The operators on whole series: arrays with the bars along the last axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from python_fallback.indicators.operators import Array
+
+Parts = tuple[Array, ...]
+Merge = Callable[[Parts, int, Parts, int], Parts]
+
+
+class SeriesOperators:
+    """Operators[Array]."""
+
+    def complete(self, *inputs: Array) -> tuple[Array, ...]:
+        missing = np.logical_or.reduce([np.isnan(x) for x in inputs])
+        return tuple(np.where(missing, np.nan, x) for x in inputs)
+
+    def previous(self, x: Array, start: float = math.nan) -> Array:
+        at = np.where(np.isnan(x), -1, np.arange(x.shape[-1]))
+        latest = np.maximum.accumulate(at, axis=-1)
+        before = np.concatenate([np.full((*x.shape[:-1], 1), -1), latest[..., :-1]], axis=-1)[..., : x.shape[-1]]
+        found = np.take_along_axis(x, np.maximum(before, 0), axis=-1)
+        return np.where(before < 0, start, found)
+
+    def positive(self, x: Array) -> Array:
+        return np.maximum(x, 0.0)
+
+    def sign(self, x: Array) -> Array:
+        return np.sign(x)
+
+    def greatest(self, x: Array, y: Array, z: Array) -> Array:
+        return np.maximum(np.maximum(x, y), z)
+
+    def ratio(self, x: Array, y: Array) -> Array:
+        quotient = np.divide(x, y, out=np.zeros_like(x), where=y != 0)
+        return np.where(np.isnan(x), np.nan, quotient)
+
+    def hold(self, x: Array, weight: Array) -> Array:
+        held = self.previous(np.where(weight > 0, x, np.nan), start=0.0)
+        return np.where(weight > 0, x, np.where(np.isnan(weight), np.nan, held))
+
+    def mean(self, x: Array, period: float) -> Array:
+        n = int(period)
+        return _aligned(_windows((x,), n, lambda a, _, b, __: (a[0] + b[0],))[0] / n, x)
+
+    def deviation(self, x: Array, period: float) -> Array:
+        n = int(period)
+        _, squares = _windows((x, np.where(np.isnan(x), np.nan, 0.0)), n, _merge_moments)
+        return _aligned(np.sqrt(squares / n), x)
+
+    def highest(self, x: Array, period: float) -> Array:
+        return _aligned(_windows((x,), int(period), lambda a, _, b, __: (np.maximum(a[0], b[0]),))[0], x)
+
+    def lowest(self, x: Array, period: float) -> Array:
+        return _aligned(_windows((x,), int(period), lambda a, _, b, __: (np.minimum(a[0], b[0]),))[0], x)
+
+    def smooth(self, x: Array, period: float, weight: float, skip: float = 0) -> Array:
+        result = np.full(x.shape, np.nan)
+        for row in np.ndindex(x.shape[:-1]):
+            there = ~np.isnan(x[row])
+            result[row][there] = _smoothed(x[row][there].tolist(), int(period), weight, int(skip))
+        return result
+
+    def total(self, x: Array) -> Array:
+        missing = np.isnan(x)
+        return np.where(missing, np.nan, np.cumsum(np.where(missing, 0.0, x), axis=-1))
+
+    def together(self, *outputs: Array) -> tuple[Array, ...]:
+        there = ~np.logical_or.reduce([np.isnan(x) for x in outputs])
+        begun = np.logical_or.accumulate(there, axis=-1)
+        return tuple(np.where(begun, x, np.nan) for x in outputs)
+
+
+def _smoothed(values: list[float], period: int, weight: float, skip: int) -> list[float]:
+    first = skip + period - 1
+    if len(values) <= first:
+        return [math.nan] * len(values)
+    total = 0.0
+    for x in values[skip : first + 1]:
+        total += x
+    y = total / period
+    result = [math.nan] * first + [y]
+    for x in values[first + 1 :]:
+        y += weight * (x - y)
+        result.append(y)
+    return result
+
+
+def _windows(parts: Parts, n: int, merge: Merge) -> Parts:
+    """Merge the parts of every `n` neighbours, by doubling.
+
+    A result is made of nothing but the values in its window, so that a gap or a spike is gone with its window.
+    Takes O(bars * log n) steps; sums are pairwise.
+    """
+    bars = parts[0].shape[-1]
+    if n > bars:
+        return tuple(part[..., :0] for part in parts)
+    power, width = parts, 1  # power[i] merges parts[i : i + width]
+    whole, done = parts, 0  # whole[i] merges parts[i : i + done]
+    while True:
+        if n & width:
+            whole = power if done == 0 else _neighbours(whole, done, power, width, merge)
+            done += width
+        if done == n:
+            return whole
+        power = _neighbours(power, width, power, width, merge)
+        width *= 2
+
+
+def _neighbours(a: Parts, a_width: int, b: Parts, b_width: int, merge: Merge) -> Parts:
+    """Merge each a[i] with the b that begins where it ends."""
+    count = b[0].shape[-1] - a_width
+    return merge(tuple(x[..., :count] for x in a), a_width, tuple(x[..., a_width:] for x in b), b_width)
+
+
+def _merge_moments(a: Parts, a_count: int, b: Parts, b_count: int) -> Parts:
+    """Means and sums of squares about them, of two neighbours taken together (Chan, Golub, LeVeque 1979)."""
+    count = a_count + b_count
+    delta = b[0] - a[0]
+    mean = a[0] + delta * (b_count / count)
+    squares = a[1] + b[1] + delta * delta * (a_count * b_count / count)
+    return mean, squares
+
+
+def _aligned(windows: Array, x: Array) -> Array:
+    """Put each window's value at the bar the window ends with."""
+    result = np.full(x.shape, np.nan)
+    if windows.shape[-1]:
+        result[..., x.shape[-1] - windows.shape[-1] :] = windows
+    return result

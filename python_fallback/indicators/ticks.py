@@ -1,0 +1,180 @@
+"""The operators on one bar at a time, with what they remember between bars."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+
+class TickOperators:
+    """Operators[float].
+
+    A definition calls its operators in the same order at every bar, so the n-th call of an operator with a memory
+    finds its memory at the n-th place; the first bar makes the places.
+    """
+
+    __slots__ = ("_at", "_memories")
+
+    def __init__(self) -> None:
+        self._memories: list[Any] = []
+        self._at = 0
+
+    def begin(self) -> None:
+        """Start a new bar."""
+        self._at = 0
+
+    def copy(self) -> TickOperators:
+        """Return operators that remember the same and go their own way."""
+        other = TickOperators()
+        other._memories = [memory.copy() for memory in self._memories]
+        return other
+
+    def _memory(self, make: Callable[..., Any], *args: float) -> Any:
+        if self._at == len(self._memories):
+            self._memories.append(make(*args))
+        found = self._memories[self._at]
+        self._at += 1
+        return found
+
+    def complete(self, *inputs: float) -> tuple[float, ...]:
+        return (math.nan,) * len(inputs) if any(math.isnan(x) for x in inputs) else inputs
+
+    def previous(self, x: float, start: float = math.nan) -> float:
+        memory: _Last = self._memory(_Last, start)
+        before = memory.value
+        if not math.isnan(x):
+            memory.value = x
+        return before
+
+    def positive(self, x: float) -> float:
+        return 0.0 if x < 0.0 else x
+
+    def sign(self, x: float) -> float:
+        return x if math.isnan(x) else float((x > 0.0) - (x < 0.0))
+
+    def greatest(self, x: float, y: float, z: float) -> float:
+        return math.nan if math.isnan(x + y + z) else max(x, y, z)
+
+    def ratio(self, x: float, y: float) -> float:
+        return x / y if y != 0.0 else (math.nan if math.isnan(x) else 0.0)
+
+    def hold(self, x: float, weight: float) -> float:
+        memory: _Last = self._memory(_Last, 0.0)
+        if math.isnan(weight):
+            return math.nan
+        if weight > 0.0:
+            memory.value = x
+        return memory.value
+
+    def mean(self, x: float, period: float) -> float:
+        memory: _Window = self._memory(_Window, period)
+        return memory.mean() if memory.push(x) else math.nan
+
+    def deviation(self, x: float, period: float) -> float:
+        memory: _Window = self._memory(_Window, period)
+        return memory.deviation() if memory.push(x) else math.nan
+
+    def highest(self, x: float, period: float) -> float:
+        memory: _Window = self._memory(_Window, period)
+        return max(memory.values) if memory.push(x) else math.nan
+
+    def lowest(self, x: float, period: float) -> float:
+        memory: _Window = self._memory(_Window, period)
+        return min(memory.values) if memory.push(x) else math.nan
+
+    def smooth(self, x: float, period: float, weight: float, skip: float = 0) -> float:
+        memory: _Smoothed = self._memory(_Smoothed, period, weight, skip)
+        return math.nan if math.isnan(x) else memory.push(x)
+
+    def total(self, x: float) -> float:
+        memory: _Last = self._memory(_Last, 0.0)
+        if math.isnan(x):
+            return x
+        memory.value += x
+        return memory.value
+
+    def together(self, *outputs: float) -> tuple[float, ...]:
+        memory: _Last = self._memory(_Last, 0.0)
+        if memory.value == 0.0:
+            if any(math.isnan(x) for x in outputs):
+                return (math.nan,) * len(outputs)
+            memory.value = 1.0
+        return outputs
+
+
+class _Last:
+    __slots__ = ("value",)
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def copy(self) -> _Last:
+        return _Last(self.value)
+
+
+class _Window:
+    """The last `period` values, and how many of the newest are there without a gap."""
+
+    __slots__ = ("run", "values")
+
+    def __init__(self, period: float) -> None:
+        self.values: deque[float] = deque(maxlen=int(period))
+        self.run = 0
+
+    def copy(self) -> _Window:
+        other = _Window(0)
+        other.values = self.values.copy()
+        other.run = self.run
+        return other
+
+    def push(self, x: float) -> bool:
+        self.values.append(x)
+        self.run = 0 if math.isnan(x) else self.run + 1
+        return self.run >= (self.values.maxlen or 0)
+
+    def mean(self) -> float:
+        return _sum(self.values) / len(self.values)
+
+    def deviation(self) -> float:
+        mean = self.mean()
+        return math.sqrt(_sum([(x - mean) * (x - mean) for x in self.values]) / len(self.values))
+
+
+class _Smoothed:
+    """Exponential smoothing: the mean of `period` values after `skip`, then ``y += weight * (x - y)``."""
+
+    __slots__ = ("count", "period", "skip", "value", "weight")
+
+    def __init__(self, period: float, weight: float, skip: float) -> None:
+        self.period = int(period)
+        self.weight = weight
+        self.skip = int(skip)
+        self.count = 0
+        self.value = 0.0
+
+    def copy(self) -> _Smoothed:
+        other = _Smoothed(self.period, self.weight, self.skip)
+        other.count, other.value = self.count, self.value
+        return other
+
+    def push(self, x: float) -> float:
+        last = self.skip + self.period
+        if self.count == last:
+            self.value += self.weight * (x - self.value)
+            return self.value
+        self.count += 1
+        if self.count > self.skip:
+            self.value += x
+        if self.count < last:
+            return math.nan
+        self.value /= self.period
+        return self.value
+
+
+def _sum(values: deque[float] | list[float]) -> float:
+    try:
+        return math.fsum(values)
+    except OverflowError:  # the exact sum does not fit a float
+        return sum(values)

@@ -1,0 +1,82 @@
+"""Inputs and parameters that the tests of this folder walk the table with."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastcore.indicators.registry import INDICATORS, Indicator, Param
+
+# Beside its defaults each indicator is tried with small, large, least and odd parameters.
+PERIODS = (2, 3, 21, 64)
+
+
+class Case(NamedTuple):
+    """An indicator and the values of its parameters."""
+
+    row: Indicator
+    params: tuple[float, ...]
+
+    def __str__(self) -> str:
+        return f"{self.row.name}({', '.join(f'{value:g}' for value in self.params)})"
+
+
+def every_case() -> Iterator[Case]:
+    for row in INDICATORS.values():
+        seen = set()
+        for turn in range(-2, len(PERIODS)):
+            params = tuple(_pick(param, turn, place) for place, param in enumerate(row.params))
+            if params not in seen:
+                seen.add(params)
+                yield Case(row, params)
+
+
+def _pick(param: Param, turn: int, place: int) -> float:
+    if turn == -2:
+        return param.default
+    if param.kind == "matype":
+        return max(turn, 0) % 2
+    if param.kind == "float":
+        return (1.0, 0.0, -1.5, 0.25, 3.0)[turn + 1]
+    return max(int(param.lo), PERIODS[(turn + place) % len(PERIODS)] if turn >= 0 else 0)
+
+
+CASES = list(every_case())
+DEFAULTS = [Case(row, tuple(param.default for param in row.params)) for row in INDICATORS.values()]
+
+
+def walk(bars: int, seed: int = 0, start: float = 100.0, step: float = 1.0) -> dict[str, Any]:
+    """A random walk with a range about each bar and a volume: every input by its name."""
+    rng = np.random.default_rng(seed)
+    close = start + step * np.cumsum(rng.normal(size=bars))
+    high = close + step * rng.random(bars)
+    low = close - step * rng.random(bars)
+    volume = np.round(1e6 * rng.random(bars))
+    return {"real": close, "high": high, "low": low, "close": close, "volume": volume}
+
+
+@functools.cache
+def real_prices() -> dict[str, dict[str, Any]]:
+    """Daily bars of five companies, 2000 to 2013."""
+    from bokeh_sampledata import stocks
+
+    found = {}
+    for symbol in ("AAPL", "FB", "GOOG", "IBM", "MSFT"):
+        table = getattr(stocks, symbol)
+        bars = {name: np.array(table[name], dtype=np.float64) for name in ("high", "low", "close", "volume")}
+        found[symbol] = {"real": bars["close"], **bars}
+    return found
+
+
+def inputs_of(row: Indicator, bars: dict[str, Any]) -> list[Any]:
+    return [bars[name] for name in row.inputs]
+
+
+def call(function: Any, case: Case, inputs: list[Any]) -> tuple[Any, ...]:
+    """Call `function` as a user does, and return its outputs as a tuple even where there is one."""
+    params = [value if param.kind == "float" else int(value) for param, value in zip(case.row.params, case.params)]
+    result = function(*inputs, *params)
+    return tuple(result) if case.row.result else (result,)

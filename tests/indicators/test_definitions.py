@@ -1,0 +1,104 @@
+"""Every indicator against TA-Lib, on real prices and on random walks; the table against TA-Lib's own."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import talib
+from talib import abstract
+
+from fastcore.indicators.registry import INDICATORS, Indicator
+from tests.indicators.cases import CASES, DEFAULTS, Case, call, inputs_of, real_prices, walk
+
+each_row = pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: row.name)
+each_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def talib_outputs(case: Case, inputs: list[Any]) -> tuple[Any, ...]:
+    return call(getattr(talib, case.row.definition), case, inputs)
+
+
+def assert_same(ours: tuple[Any, ...], theirs: tuple[Any, ...], case: Case, scale: float) -> None:
+    """Equal within 1e-9; the absolute part is for results that are differences of `scale`."""
+    for output, a, b in zip(case.row.outputs, ours, theirs, strict=True):
+        np.testing.assert_array_equal(np.isnan(a), np.isnan(b), err_msg=f"{case} {output.name}: where NaN stands")
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11 * scale, err_msg=f"{case} {output.name}")
+
+
+@each_case
+@pytest.mark.parametrize("symbol", ["AAPL", "FB", "GOOG", "IBM", "MSFT"])
+def test_real_prices_give_what_talib_gives(ta: ModuleType, case: Case, symbol: str) -> None:
+    inputs = inputs_of(case.row, real_prices()[symbol])
+    ours = call(getattr(ta, case.row.name), case, inputs)
+    assert_same(ours, talib_outputs(case, inputs), case, scale=np.max(inputs[0]))
+
+
+@each_case
+@pytest.mark.parametrize("bars", [0, 1, 2, 5, 30, 33, 34, 257, 5000])
+def test_random_walks_of_any_length_give_what_talib_gives(ta: ModuleType, case: Case, bars: int) -> None:
+    inputs = inputs_of(case.row, walk(bars, seed=bars))
+    ours = call(getattr(ta, case.row.name), case, inputs)
+    assert_same(ours, talib_outputs(case, inputs), case, scale=200.0)
+
+
+@each_case
+def test_leading_gaps_give_what_talib_gives(ta: ModuleType, case: Case) -> None:
+    inputs = [np.concatenate([np.full(7, np.nan), x]) for x in inputs_of(case.row, walk(300))]
+    ours = call(getattr(ta, case.row.name), case, inputs)
+    assert_same(ours, talib_outputs(case, inputs), case, scale=200.0)
+
+
+@pytest.mark.parametrize("case", DEFAULTS, ids=str)
+@pytest.mark.parametrize("level", [0.0, 1.0, 0.1, -3.7, 1e8 + 0.1])
+def test_flat_prices_give_what_talib_gives(ta: ModuleType, case: Case, level: float) -> None:
+    inputs = [np.full(200, level) for _ in case.row.inputs]
+    ours = call(getattr(ta, case.row.name), case, inputs)
+    assert_same(ours, talib_outputs(case, inputs), case, scale=abs(level))
+
+
+@each_case
+def test_lookback_is_talibs_and_true(ta: ModuleType, case: Case) -> None:
+    names = [param.name for param in case.row.params]
+    function = abstract.Function(case.row.definition)
+    if names:
+        function.set_parameters(dict(zip(names, case.params)))
+    lookback = case.row.lookback(*case.params)
+    assert lookback == function.lookback
+    for output in call(getattr(ta, case.row.name), case, inputs_of(case.row, walk(400))):
+        assert int(np.isnan(output).sum()) == lookback
+
+
+@each_row
+def test_the_table_says_what_talib_says(row: Indicator) -> None:
+    info = abstract.Function(row.definition).info
+    inputs = []
+    for kind, names in info["input_names"].items():
+        inputs += names if isinstance(names, list) else ["real" if kind.startswith("price") else names]
+    assert list(row.inputs) == inputs
+    assert row.group == info["group"]
+    assert {param.name: param.default for param in row.params} == dict(info["parameters"])
+    assert [param.name for param in row.params] == list(info["parameters"])
+    assert [output.talib for output in row.outputs] == info["output_names"]
+
+
+@each_row
+def test_the_ranges_are_talibs(row: Indicator) -> None:
+    inputs = inputs_of(row, walk(50))
+    for param in row.params:
+        if param.kind == "matype":
+            continue  # TA-Lib has more moving averages
+        step: float = 1 if param.kind == "int" else 1e36
+        for value, allowed in ((param.lo, True), (param.hi, True), (param.lo - step, False), (param.hi + step, False)):
+            assert accepted_by_talib(row, inputs, param.name, value) is allowed, f"{param.name}={value}"
+
+
+def accepted_by_talib(row: Indicator, inputs: list[Any], name: str, value: float) -> bool:
+    try:
+        getattr(talib, row.definition)(*inputs, **{name: value})
+    except Exception as error:
+        assert "TA_BAD_PARAM" in str(error)
+        return False
+    return True
