@@ -77,7 +77,7 @@ test: $(VENV)/.installed-dev build-required
 test-python: $(VENV)/.installed-dev
 	FASTCORE_NO_EXTENSIONS=1 FASTCORE_REQUIRE_EXTENSIONS=0 $(BIN)/pytest $(PYTEST_ARGS)
 
-lint: $(VENV)/.installed-dev build-required
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -1,11 +1,13 @@
 """Use every hot path of an installed fastcore once; fail unless they run on the backend that was expected.
 
-Usage: python smoke.py compiled|python, from a folder outside the checkout.
+Usage: python smoke.py compiled|python|switched-off, from a folder outside the checkout. ``switched-off`` asks a
+compiled installation for its pure twins.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -46,5 +48,9 @@ def check(expected: str) -> None:
 
 
 if __name__ == "__main__":
-    check(sys.argv[1])
-    print(f"smoke: every hot path works on the {sys.argv[1]} backend")
+    wanted = sys.argv[1]
+    if wanted == "switched-off":
+        os.environ["FASTCORE_NO_EXTENSIONS"] = "1"
+        wanted = "python"
+    check(wanted)
+    print(f"smoke: every hot path works on the {wanted} backend")

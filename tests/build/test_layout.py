@@ -1,0 +1,50 @@
+"""The lists that the build goes by equal what is on disk."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from fastcore._ext._sources import EXTENSIONS, files_of
+
+ROOT = Path(__file__).resolve().parents[2]
+EXT = ROOT / "fastcore" / "_ext"
+GENERIC = {"stamp.c"}  # goes into every extension
+
+
+def on_disk(*suffixes: str) -> set[str]:
+    return {p.relative_to(EXT).as_posix() for p in EXT.rglob("*") if p.suffix in suffixes}
+
+
+def listed() -> set[str]:
+    return {file for name in EXTENSIONS for file in files_of(name)}
+
+
+def test_every_listed_source_exists() -> None:
+    assert sorted(file for file in listed() if not (EXT / file).is_file()) == []
+
+
+def test_every_source_on_disk_is_listed() -> None:
+    assert sorted(on_disk(".pyx", ".pxd", ".pxi", ".c", ".h") - listed() - GENERIC) == []
+
+
+@pytest.mark.parametrize("name", sorted(EXTENSIONS))
+def test_every_extension_has_a_stub(name: str) -> None:
+    assert (EXT / f"{name}.pyi").is_file()
+
+
+def test_packages_equal_the_tree() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    tree = {
+        init.parent.relative_to(ROOT).as_posix().replace("/", ".")
+        for top in ("fastcore", "python_fallback")
+        for init in (ROOT / top).rglob("__init__.py")
+    }
+    assert sorted(config["tool"]["setuptools"]["packages"]) == sorted(tree)
+
+
+def test_no_folder_of_python_files_is_left_without_init() -> None:
+    folders = {p.parent for top in ("fastcore", "python_fallback") for p in (ROOT / top).rglob("*.py")}
+    assert sorted(str(f) for f in folders if not (f / "__init__.py").is_file()) == []

@@ -1,0 +1,52 @@
+"""Says whether work that is repeated keeps memory. Imported by the scripts beside it, each a process of its own.
+
+Python objects are counted exactly, by the interpreter's own allocated blocks. What C code asks of malloc is seen in the
+memory that belongs to the process alone, which is noisy: it may grow by a little, but not with every round.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+
+import psutil
+
+WARM_UP = 3
+ROUNDS = 6
+BLOCKS = 40  # what an interpreter may add over all rounds: caches of strings, of numbers, of bytecode
+BYTES = 1 << 20
+
+
+def measured() -> tuple[int, int]:
+    """Allocated blocks, and bytes that belong to this process alone."""
+    for _ in range(3):
+        gc.collect()
+    return sys.getallocatedblocks(), int(psutil.Process().memory_full_info().uss)
+
+
+def check(work: Callable[[], object], label: str) -> None:
+    """Exit with an error if `work`, done again and again, keeps blocks or bytes."""
+    for _ in range(WARM_UP):
+        work()
+    blocks, size = measured()
+    for _ in range(ROUNDS):
+        work()
+    more_blocks, more_size = measured()
+    more_blocks -= blocks
+    more_size -= size
+    if more_blocks > BLOCKS:
+        sys.exit(f"{label}: expected at most {BLOCKS} more blocks after {ROUNDS} rounds, got {more_blocks}")
+    if more_size > BYTES and not os.environ.get("FASTCORE_SANITIZE"):  # a sanitizer keeps what was freed
+        sys.exit(f"{label}: expected at most {BYTES} more bytes after {ROUNDS} rounds, got {more_size}")
+    print(f"{label}: {more_blocks} blocks, {more_size} bytes after {ROUNDS} rounds")
+
+
+def fails(call: Callable[..., object], *args: object) -> None:
+    """Call what must raise: the ways out through an error leak most easily."""
+    try:
+        call(*args)
+    except Exception:
+        return
+    raise AssertionError(f"{call!r} was expected to raise")
