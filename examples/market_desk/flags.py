@@ -1,0 +1,41 @@
+"""Which parts of the desk are optimised, and the two settings that are compared."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastcore import flags
+
+__all__ = ["ARMS", "HOT_PATHS", "NOT_YET", "SERVICES", "Arm", "choose"]
+
+Arm = Literal["before", "after"]
+
+ARMS: tuple[Arm, ...] = ("before", "after")
+HOT_PATHS = ("indicators", "cache", "heap", "framing")
+
+SERVICES = {
+    "technical_analysis": "indicators of a frame: pandas -> Plan",
+    "price_monitor": "indicators a tick: recompute all -> board",
+    "memory_optimization": "analysis: computed anew -> @cached for 600 s",
+    "background_tasks": "report: while the caller waits -> PriorityQueue and a worker",
+    "realtime_streaming": "fan-out: pack and send for every client -> frame once, shared bytes",
+}
+
+NOT_YET = {
+    "memory_optimization": "the frames themselves are not made smaller yet; only results are cached",
+    "async_processing": "the symbols of a report are still worked on one after the other",
+}
+
+
+def choose(arm: Arm) -> None:
+    """Set every flag for `arm`.
+
+    Before: every service at ``control``, every hot path at ``python``. After: every service at ``candidate``; the hot
+    paths are left to the environment, which means compiled where the extension is there.
+    """
+    for name in SERVICES:
+        flags.declare(name)  # its Switch is made later
+        flags.set(name, "control" if arm == "before" else "candidate", reason=f"market desk: {arm}")
+    if arm == "before":
+        for name in HOT_PATHS:
+            flags.set(name, "python", reason="market desk: before")

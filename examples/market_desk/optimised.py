@@ -1,0 +1,157 @@
+"""The services again, optimised: each part is a `fastcore.Switch` between the original and the faster version.
+
+A Switch obeys the flag of its name: ``control`` runs the original, ``candidate`` the optimised one, ``ramp:10`` gives
+ten calls in a hundred to the candidate. The candidates stand on the hot paths of fastcore, whose flags
+(``indicators``, ``cache``, ``heap``, ``framing``) say in turn whether their compiled or their pure twin runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from examples.market_desk.price_monitor_service import Indicators, PriceMonitorService
+from examples.market_desk.prices import FIELDS, Market
+from examples.market_desk.report_queue import ReportQueue, Task
+from examples.market_desk.report_service import ReportService, number
+from examples.market_desk.signal_generator_service import SignalGeneratorService
+from examples.market_desk.technical_indicator_service import COLUMNS, TechnicalIndicatorService
+from fastcore import Switch
+from fastcore import indicators as ta
+from fastcore.cache import cached
+
+__all__ = ["BoardMonitor", "OptimizedReportService", "OptimizedTechnicalAnalysisService", "plan"]
+
+plan = ta.Plan(
+    sma=ta.SMA(20),
+    ema=ta.EMA(20),
+    rsi=ta.RSI(14),
+    macd=ta.MACD(12, 26, 9),
+    bb=ta.BBANDS(20, 2.0, 2.0),
+    atr=ta.ATR(14),
+    stoch=ta.STOCH(5, 3, 0, 3, 0),
+    obv=ta.OBV(),
+    stddev=ta.STDDEV(20, 1.0),
+    min=ta.MIN(20),
+    max=ta.MAX(20),
+    vwap=ta.VWAP(),
+)
+
+
+def calculate_indicators(df: pd.DataFrame) -> pd.DataFrame:
+    """Return the same frame as `TechnicalIndicatorService.calculate_indicators`, from one pass of a plan."""
+    out: pd.DataFrame = plan(df)
+    out.columns = pd.Index(COLUMNS)
+    return out
+
+
+class OptimizedTechnicalAnalysisService:
+    """Wraps the existing analysis; the flags are ``technical_analysis`` and ``memory_optimization``.
+
+    Attributes
+    ----------
+    calculate_indicators : Switch
+        Frame of prices to frame of indicators: pandas, or a `fastcore.indicators.Plan`.
+    analyse : Switch
+        The analysis of a symbol: computed at every request, or kept for ten minutes by ``@cached``.
+    """
+
+    def __init__(self, market: Market, today: int) -> None:
+        self._market = market
+        self._today = today
+        self._signals = SignalGeneratorService()
+        self.original_service = TechnicalIndicatorService()
+        self.calculate_indicators = Switch(
+            "technical_analysis",
+            control=self.original_service.calculate_indicators,
+            candidate=calculate_indicators,
+        )
+        self.cached_analysis = cached(maxsize=1024, ttl=600, name="technical_analysis")(self._analyse)
+        self.analyse = Switch("memory_optimization", control=self._analyse, candidate=self.cached_analysis)
+
+    async def _analyse(self, symbol: str, bars: int) -> dict[str, Any]:
+        return await asyncio.to_thread(self._compute, symbol, bars)
+
+    def _compute(self, symbol: str, bars: int) -> dict[str, Any]:
+        frame = self._market.frame(symbol, max(0, self._today + 1 - bars), self._today + 1)
+        newest = self.calculate_indicators(frame).iloc[-1]
+        latest = {str(column): number(value) for column, value in newest.items()}
+        close = float(frame["close"].iloc[-1])
+        return {
+            "symbol": symbol,
+            "date": str(frame.index[-1]),
+            "bars": len(frame),
+            "close": close,
+            "indicators": latest,
+            "signals": self._signals.generate_signals(close, latest),
+        }
+
+
+class BoardMonitor:
+    """The price monitor on a board: all indicators of all symbols move on by one bar in one call.
+
+    Parameters
+    ----------
+    market : Market
+    first : int
+        The day at which the history starts.
+    """
+
+    def __init__(self, market: Market, first: int) -> None:
+        self._market = market
+        self._first = first
+        self._bars = {field: np.ascontiguousarray(market.panel[field].T) for field in FIELDS}
+        self._board: Any = None
+        self._day = -1
+
+    async def on_tick(self, day: int) -> Indicators:
+        """Return the indicators of every symbol after the close of `day`."""
+        if self._board is None or day != self._day + 1:  # the first tick, or the replay has started again
+            history = self._market.history(self._first, day)
+            self._board = plan.live(symbols=len(self._market.symbols), history=history)
+        self._board.update(**{field: self._bars[field][day] for field in FIELDS if field != "open"})
+        self._day = day
+        by_symbol = np.vstack(board_rows(self._board)).T.tolist()
+        return {symbol: dict(zip(COLUMNS, row)) for symbol, row in zip(self._market.symbols, by_symbol)}
+
+
+def board_rows(board: Any) -> list[Any]:
+    """Return the board's outputs, one array for each of `COLUMNS`."""
+    rows: list[Any] = []
+    for name in plan:
+        value = board[name]
+        rows.extend(value if isinstance(value, tuple) else (value,))
+    return rows
+
+
+def price_monitor(
+    market: Market, service: OptimizedTechnicalAnalysisService, first: int
+) -> Switch[[int], Coroutine[Any, Any, Indicators]]:
+    """Return the Switch ``price_monitor``: recompute everything, or move a board on."""
+    original = PriceMonitorService(market, service.original_service.calculate_indicators, first)
+    return Switch("price_monitor", control=original.on_tick, candidate=BoardMonitor(market, first).on_tick)
+
+
+class OptimizedReportService:
+    """The report, made while the caller waits or in the background; the flag is ``background_tasks``.
+
+    Attributes
+    ----------
+    generate : Switch
+        ``await generate(symbols, priority)`` gives the finished report, or the `Task` that will have it.
+    """
+
+    def __init__(self, market: Market, service: OptimizedTechnicalAnalysisService) -> None:
+        self._reports = ReportService(market, service.calculate_indicators)
+        self.queue = ReportQueue(self._reports.generate)
+        self.generate = Switch("background_tasks", control=self._wait, candidate=self._submit)
+
+    async def _wait(self, symbols: Sequence[str], priority: float) -> dict[str, Any] | Task:
+        return await asyncio.to_thread(self._reports.generate, symbols)
+
+    async def _submit(self, symbols: Sequence[str], priority: float) -> dict[str, Any] | Task:
+        return self.queue.submit(symbols, priority)

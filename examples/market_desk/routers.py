@@ -1,0 +1,119 @@
+"""The HTTP and WebSocket endpoints; what they answer does not depend on any flag, save the report's 200 or 202."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, HTTPException, Query, WebSocket, WebSocketException, status
+from fastapi.responses import JSONResponse
+
+from examples.market_desk.desk import MarketDesk
+from examples.market_desk.prices import Market
+from examples.market_desk.report_queue import QueueFull, Task
+
+__all__ = ["install"]
+
+
+def install(app: FastAPI, desk: MarketDesk) -> None:
+    """Add the endpoints of `desk` to `app`."""
+    app.include_router(analysis_routes(desk))
+    app.include_router(report_routes(desk))
+    app.include_router(stream_routes(desk))
+
+
+def analysis_routes(desk: MarketDesk) -> APIRouter:
+    """Return the endpoints of the analysis and of the desk's own state."""
+    router = APIRouter()
+
+    @router.get("/")
+    async def index() -> dict[str, Any]:
+        return {
+            "symbols": desk.market.symbols,
+            "analysis": [f"/technical-analysis/{symbol}" for symbol in desk.market.symbols],
+            "report": "POST /generate-report with a JSON list of symbols",
+            "stream": [f"/stream?topics={topic}" for topic in desk.topics],
+            "status": "/status",
+            "api": "/docs",
+        }
+
+    @router.get("/technical-analysis/{symbol}")
+    async def technical_analysis(symbol: str, bars: Annotated[int, Query(ge=50, le=5000)] = 250) -> dict[str, Any]:
+        check_symbols(desk.market, [symbol])
+        found: dict[str, Any] = await desk.analysis.analyse(symbol, bars)
+        return found
+
+    @router.get("/status")
+    async def desk_status(after_tick: int = 0) -> dict[str, Any]:
+        return desk.status(after_tick)
+
+    return router
+
+
+def report_routes(desk: MarketDesk) -> APIRouter:
+    """Return the endpoints that order a report and fetch it."""
+    router = APIRouter()
+
+    @router.post("/generate-report", responses={202: {"description": "in the making; see result_url"}})
+    async def generate_report(symbols: list[str], priority: Annotated[int, Query(ge=0, le=9)] = 5) -> JSONResponse:
+        check_symbols(desk.market, symbols)
+        try:
+            answer = await desk.reports.generate(symbols, priority)
+        except QueueFull as error:
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, str(error)) from None
+        if isinstance(answer, Task):
+            return JSONResponse(in_the_making(desk, answer), status.HTTP_202_ACCEPTED)
+        return JSONResponse(answer)
+
+    @router.get("/api/tasks/task/{task_id}/result")
+    async def task_result(task_id: str) -> JSONResponse:
+        task = desk.reports.queue.find(task_id)
+        if task is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"task_id: no such task, got {task_id!r}")
+        if task.status == "processing":
+            return JSONResponse(in_the_making(desk, task), status.HTTP_202_ACCEPTED)
+        if task.status == "failed":
+            raise HTTPException(status.HTTP_500_INTERNAL_SERVER_ERROR, task.error)
+        return JSONResponse(task.result)
+
+    return router
+
+
+def in_the_making(desk: MarketDesk, task: Task) -> dict[str, str]:
+    """Return what a caller is told of a report that is not ready."""
+    return {
+        "task_id": task.id,
+        "status": "processing",
+        "estimated_time": f"{desk.reports.queue.estimate():.2g} seconds",
+        "result_url": f"/api/tasks/task/{task.id}/result",
+    }
+
+
+def stream_routes(desk: MarketDesk) -> APIRouter:
+    """Return the WebSocket endpoint."""
+    router = APIRouter()
+
+    @router.websocket("/stream")
+    async def stream(socket: WebSocket, topics: str = "prices.*") -> None:
+        try:
+            wanted = desk.connections.resolve(topics)
+        except ValueError as error:
+            raise WebSocketException(status.WS_1008_POLICY_VIOLATION, str(error)) from None
+        await socket.accept()
+        desk.connections.subscribe(socket, wanted)
+        try:
+            while (await socket.receive())["type"] != "websocket.disconnect":
+                pass  # prices go one way; what a client says is read and ignored
+        finally:
+            desk.connections.unsubscribe(socket)
+
+    return router
+
+
+def check_symbols(market: Market, symbols: list[str]) -> None:
+    """Answer 404 where a symbol is not traded here, and 422 where there is none."""
+    if not symbols:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "symbols: expected at least one, got none")
+    for symbol in symbols:
+        if symbol not in market.symbols:
+            known = ", ".join(market.symbols)
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"symbol: expected one of {known}, got {symbol!r}")

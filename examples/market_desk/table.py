@@ -1,0 +1,176 @@
+"""What the demo prints: the work, the table, and what may be concluded from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from examples.market_desk.flags import HOT_PATHS, SERVICES, Arm
+from examples.market_desk.prices import SYMBOLS
+
+__all__ = ["TOLERANCE", "Agreement", "Measured", "compare", "opening", "render"]
+
+TOLERANCE = 1e-6
+WIDTHS = (32, 20, 20, 18)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One arm: `cores` busy in the server on average, `resident` its peak in bytes, `result` as the load told it."""
+
+    arm: Arm
+    seconds: float
+    clients: int
+    cores: float
+    resident: int
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far the values that both arms gave lie apart.
+
+    `largest` is relative to the value, or absolute where the value is below 1; infinite where only one arm has it.
+    """
+
+    values: int
+    largest: float
+
+    @property
+    def good(self) -> bool:
+        """Whether something was compared, and nothing lies apart."""
+        return self.values > 0 and self.largest <= TOLERANCE
+
+
+def compare(before: Measured, after: Measured) -> Agreement:
+    """Compare every streamed indicator and every analysis that both arms gave."""
+    values, largest = 0, 0.0
+    for kind in ("indicators", "analyses"):
+        left, right = before.result[kind], after.result[kind]
+        for key in left.keys() & right.keys():
+            for column in left[key].keys() | right[key].keys():
+                values += 1
+                largest = max(largest, apart(left[key].get(column), right[key].get(column)))
+    return Agreement(values, largest)
+
+
+def apart(a: float | None, b: float | None) -> float:
+    """Return the distance of two values; both missing are equal."""
+    a, b = (math.nan if value is None else value for value in (a, b))
+    if math.isnan(a) or math.isnan(b):
+        return 0.0 if math.isnan(a) and math.isnan(b) else math.inf
+    return abs(a - b) / max(1.0, abs(a), abs(b))
+
+
+def opening(tick_rate: float, request_rate: float, report_rate: float) -> str:
+    """Return what is said before the work begins."""
+    lines = [
+        f"Real daily prices of {', '.join(SYMBOLS)}, replayed at {tick_rate:g} ticks a second (a tick is a",
+        f"trading day of every symbol); beside them {request_rate:g} analyses and {report_rate:g} reports a second.",
+        "What each flag switches:",
+    ]
+    return "\n".join([*lines, *(f"  {name:<20} {what}" for name, what in SERVICES.items()), ""])
+
+
+def render(before: Measured, after: Measured) -> str:
+    """Return the table and the notes under it."""
+    old, new = before.result, after.result
+    resident = [f"{measured.resident / 2**20:.0f} MiB" for measured in (before, after)]
+    busy = [f"{measured.cores:.0%} of a core" for measured in (before, after)]
+    lines = [
+        row("", "before", "after", "before / after"),
+        "-" * sum(WIDTHS),
+        *times("Indicators of a tick", old["status"]["indicator_ms"], new["status"]["indicator_ms"], "p50", "p95"),
+        *times("Analysis request", old["requests"], new["requests"], "p50", "p95"),
+        row("Cache hit ratio", hit_ratio(old), hit_ratio(new), ""),
+        *times("Report, first answer", old["report_answered"], new["report_answered"], "p50"),
+        *times("Report, finished", old["report_ready"], new["report_ready"], "p50"),
+        row("Ticks delivered to clients", delivered(old), delivered(new), ""),
+        *times("Delivery latency", old["delivery"], new["delivery"], "p50", "p99"),
+        row("Server CPU", *busy, ratio(before.cores, after.cores)),
+        row("Server memory, peak", *resident, ratio(before.resident, after.resident)),
+    ]
+    return "\n".join(["", *lines, "", *notes(before, after)])
+
+
+def notes(before: Measured, after: Measured) -> list[str]:
+    """Return what a reader needs in order to judge the table."""
+    lines = [
+        f"Each column: {before.seconds:g} s on a fresh server, {before.clients:,} WebSocket connections on loopback",
+        "from another process. A delivery takes from when the tick was due until a client has read its bytes, a",
+        "request from when it was due until its answer. Every message was decoded and checked for gaps.",
+        "",
+    ]
+    agreement = compare(before, after)
+    verdict = "agree" if agreement.good else "DIFFER"
+    lines.append(f"Answers: {agreement.values:,} values of both {verdict}, largest difference {agreement.largest:.1g}")
+    for measured in (before, after):
+        paths = measured.result["status"]["hot_paths"]
+        lines.append(
+            f"Hot paths {measured.arm}: " + ", ".join(f"{name} {paths[name]['backend']}" for name in HOT_PATHS)
+        )
+    paths = after.result["status"]["hot_paths"]
+    causes = sorted({paths[name]["cause"] for name in HOT_PATHS if paths[name]["cause"]})
+    if causes:
+        lines.append(f"Not compiled, so pure Python where it says python: {'; '.join(causes)}")
+    for name, what in after.result["status"]["not_yet"].items():
+        lines.append(f"Not optimised yet, {name}: {what}")
+    return lines + trouble(before) + trouble(after)
+
+
+def trouble(measured: Measured) -> list[str]:
+    """Return what went wrong in an arm, and what may have bent its figures."""
+    result, found = measured.result, []
+    flags = result["status"]["flags"]
+    wanted = "control" if measured.arm == "before" else "candidate"
+    odd = [name for name in SERVICES if flags[name] != wanted]
+    if odd:
+        found.append(f"{measured.arm}: expected {wanted} of {', '.join(odd)}, which ran otherwise")
+    if result["errors"]:
+        found.append(f"{measured.arm}: {len(result['errors'])} requests failed, the first: {result['errors'][0]}")
+    if result["lost_connections"]:
+        found.append(f"{measured.arm}: {result['lost_connections']} connections were lost")
+    if result["load_cpu"] > 0.9:
+        found.append(f"{measured.arm}: the load process was itself busy {result['load_cpu']:.0%} of the time")
+    return found
+
+
+def row(label: str, *cells: str) -> str:
+    """Return one line of the table."""
+    return f"{label:<{WIDTHS[0]}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS[1:]))
+
+
+def times(label: str, before: Mapping[str, Any], after: Mapping[str, Any], *percentiles: str) -> list[str]:
+    """Return a line for each of the `percentiles`."""
+    return [
+        row(f"{label}, {p}", milliseconds(before[p]), milliseconds(after[p]), ratio(before[p], after[p]))
+        for p in percentiles
+    ]
+
+
+def milliseconds(value: float | None) -> str:
+    """Return a time with three digits that matter."""
+    if value is None:
+        return "nothing measured"
+    return f"{value:.0f} ms" if value >= 100 else f"{value:.3g} ms"
+
+
+def ratio(before: float | None, after: float | None) -> str:
+    """Return how many times `before` is of `after`."""
+    if not before or not after:
+        return ""
+    return f"{before / after:.3g}x" if before / after < 1000 else f"{before / after:,.0f}x"
+
+
+def hit_ratio(result: Mapping[str, Any]) -> str:
+    """Return the hits in a hundred look-ups."""
+    hits, misses = result["cache"]["hits"], result["cache"]["misses"]
+    return f"{hits / (hits + misses):.1%}" if hits + misses else "no cache"
+
+
+def delivered(result: Mapping[str, Any]) -> str:
+    """Return how many messages arrived, and how many of those that were due this is."""
+    share = result["delivered"] / result["offered"] if result["offered"] else 0.0
+    return f"{result['delivered']:,} ({share:.1%})"
