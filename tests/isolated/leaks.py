@@ -15,7 +15,7 @@ import psutil
 
 WARM_UP = 3
 ROUNDS = 6
-BLOCKS = 40  # what an interpreter may add over all rounds: caches of strings, of numbers, of bytecode
+BLOCKS = 60  # what an interpreter may add over all rounds: caches of strings, of numbers, of bytecode
 BYTES = 1 << 20
 
 

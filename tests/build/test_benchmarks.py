@@ -1,0 +1,117 @@
+"""The harness and the renderer: units, ratios, and losing rows that stay."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = ROOT / "benchmarks" / "peers"
+SUITES = ROOT / "benchmarks" / "asv" / "benchmarks"
+
+
+@pytest.fixture
+def harness(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    monkeypatch.syspath_prepend(str(PEERS))
+    import harness as module
+
+    monkeypatch.setattr(module, "RESULTS", tmp_path / "benchmarks" / "results")
+    (tmp_path / "benchmarks").mkdir()
+    return module
+
+
+@pytest.fixture
+def render(harness: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    import render as module
+
+    monkeypatch.setattr(module, "RESULTS", harness.RESULTS)
+    monkeypatch.setattr(module, "TARGET", tmp_path / "docs" / "performance.md")
+    monkeypatch.setattr(module, "HERE", tmp_path / "benchmarks" / "peers")
+    (tmp_path / "docs").mkdir()
+    return module
+
+
+def test_every_contender_runs_equally_often_in_changing_order(harness: ModuleType) -> None:
+    order: list[str] = []
+    fns = {name: (lambda name=name: order.append(name)) for name in ("a", "b", "c")}
+    timings = harness.interleave(fns, rounds=6, target=0.0005)
+    assert {t.rounds for t in timings.values()} == {6}
+    runs = [name for i, name in enumerate(order) if i == 0 or order[i - 1] != name]
+    rounds = {tuple(runs[i : i + 3]) for i in range(len(runs) - 18, len(runs), 3)}
+    assert len(rounds) > 1
+
+
+def test_times_are_for_a_unit_of_work(harness: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def work() -> None:
+        nonlocal now
+        now += 1e-3
+
+    monkeypatch.setattr(harness, "time", SimpleNamespace(perf_counter=lambda: now))
+    assert harness.interleave({"w": work}, rounds=5)["w"].median == pytest.approx(1e-3)
+    timing = harness.interleave({"w": work}, rounds=5, per_call=1000)["w"]
+    assert (timing.median, timing.low, timing.high) == pytest.approx((1e-6, 1e-6, 1e-6))
+
+
+@pytest.mark.parametrize(
+    ("value", "goal", "at_least", "met"),
+    [(2.0, 2.0, True, True), (1.99, 2.0, True, False), (25.0, 25.0, False, True), (25.1, 25.0, False, False)],
+)
+def test_a_ratio_knows_its_direction(
+    harness: ModuleType, render: ModuleType, value: float, goal: float, at_least: bool, met: bool
+) -> None:
+    assert harness.Ratio(value, goal, at_least).met is met
+    assert render.met({"value": value, "goal": goal, "at_least": at_least}) is met
+
+
+def test_losing_rows_are_rendered(harness: ModuleType, render: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    timing = harness.Timing(1.5e-7, 1.4e-7, 1.6e-7, 15)
+    report = harness.Report("sample", "Sample | title", {"peer": "1.2.3"}, notes=["a note"])
+    report.add("wins", {"fastcore": timing, "peer": timing}, {"peer / fastcore": harness.Ratio(3.0, 2.0)})
+    report.add("loses", {"fastcore": timing, "peer": timing}, {"peer / fastcore": harness.Ratio(0.5, 2.0)})
+    report.add("other contenders", {"fastcore": timing})
+    report.conclude("geometric mean", harness.Ratio(1.2, 2.0))
+    path = report.write()
+    assert json.loads(path.read_text())["rows"][1]["ratios"]["peer / fastcore"]["value"] == 0.5
+    assert "goals missed: 2" in capsys.readouterr().out
+    assert render.main() == 0
+    page = render.TARGET.read_text(encoding="utf-8")
+    assert "| wins | 150 ns [140, 160] | 150 ns [140, 160] |" in page
+    assert "| loses | peer / fastcore | 0.5 | at least 2 | **missed** |" in page
+    assert "| sample | whole run | geometric mean | 1.2 | at least 2 | **missed** |" in page
+    assert "| case | fastcore |\n" in page, "rows of other contenders get a table of their own"
+    assert "`python benchmarks/peers/sample.py`" in page
+    assert "peer 1.2.3" in page
+    assert "* a note" in page
+
+
+def test_nothing_to_render_is_an_error(render: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert render.main() == 1
+    assert "found none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["indicators", "cache", "heap", "framing", "dispatch"])
+def test_every_part_has_a_peer_benchmark_and_a_suite(path: str) -> None:
+    assert (PEERS / f"{path}.py").is_file()
+    assert (SUITES / f"bench_{path}.py").is_file()
+
+
+@pytest.mark.parametrize("suite", sorted(p.name for p in SUITES.glob("bench_*.py")))
+def test_a_suite_has_no_setup_hook_and_tracks_its_backend(suite: str) -> None:
+    tree = ast.parse((SUITES / suite).read_text(encoding="utf-8"))
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert "setup" not in defined, "a setup hook makes asv time single calls"
+    assert "track_backend" in defined
+
+
+@pytest.fixture(autouse=True)
+def _forget_modules() -> object:
+    yield
+    for name in ("harness", "render"):
+        sys.modules.pop(name, None)
