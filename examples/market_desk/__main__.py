@@ -28,6 +28,10 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--tick-rate", type=positive, default=TICK_RATE, help="ticks a second (default %(default)g)")
     serve.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
 
+    watch = commands.add_parser("watch", help="print the prices that a running service streams")
+    watch.add_argument("--port", type=int, default=8000, help="where the service runs (default 8000)")
+    watch.add_argument("--topics", default="prices.*", help="what to subscribe to (default prices.*)")
+
     load = commands.add_parser("load", help="the clients that the demo starts; ends with its standard input")
     for option, kind in (("--port", int), ("--clients", whole)):
         load.add_argument(option, type=kind, required=True)
@@ -63,8 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if told.command == "serve":
         from examples.market_desk import server
 
-        server.serve(told.port, told.arm, told.tick_rate, supervised=told.supervised)
-        return 0
+        return server.serve(told.port, told.arm, told.tick_rate, supervised=told.supervised)
+    if told.command == "watch":
+        from examples.market_desk import watch
+
+        return watch.main(told.port, told.topics)
     from examples.market_desk import load
 
     return load.main(

@@ -82,6 +82,11 @@ class Child:
             raise ChildFailed(f"{self.name}: no {event!r} within {timeout:g} s") from None
         raise await self.failure(f"ended before {event!r}")
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.returncode is not None
+
     async def failure(self, what: str) -> ChildFailed:
         """Return an error that carries what the child wrote to standard error."""
         try:

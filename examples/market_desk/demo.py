@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -83,19 +83,29 @@ async def run_arm(arm: Arm, settings: Settings) -> Measured:
             *("--tick-rate", str(settings.tick_rate), "--request-rate", str(settings.request_rate)),
             *("--report-rate", str(settings.report_rate)),
         )
-        async with Child.start(f"load ({arm})", *load) as clients, background(usage.sample()):
-            connected = (await clients.wait_for("connected", STARTING))["clients"]
-            say(f"[{arm}] {connected:,} WebSocket connections; measuring for {seconds:g} s")
-            async for said in clients.events():
-                if said["event"] == "window-start":
-                    usage.start()
-                elif said["event"] == "window-end":
-                    usage.stop()
-                elif said["event"] == "progress":
-                    progress(arm, seconds, said, usage)
-                elif said["event"] == "result":
-                    return Measured(arm, seconds, connected, usage.cores, max(usage.resident), said)
-            raise await clients.failure("ended before its result")
+        try:
+            return await measure(arm, seconds, load, usage)
+        except ChildFailed as error:
+            if server.ended:  # the load can only say that nobody answers
+                raise await server.failure("ended early") from error
+            raise
+
+
+async def measure(arm: Arm, seconds: float, load: Sequence[str], usage: Usage) -> Measured:
+    """Run the load, show its progress, and return what it and the server's usage come to."""
+    async with Child.start(f"load ({arm})", *load) as clients, background(usage.sample()):
+        connected = (await clients.wait_for("connected", STARTING))["clients"]
+        say(f"[{arm}] {connected:,} WebSocket connections; measuring for {seconds:g} s")
+        async for said in clients.events():
+            if said["event"] == "window-start":
+                usage.start()
+            elif said["event"] == "window-end":
+                usage.stop()
+            elif said["event"] == "progress":
+                progress(arm, seconds, said, usage)
+            elif said["event"] == "result":
+                return Measured(arm, seconds, connected, usage.cores, max(usage.resident), said)
+        raise await clients.failure("ended before its result")
 
 
 @asynccontextmanager

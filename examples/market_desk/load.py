@@ -29,6 +29,8 @@ CONNECTING = 64  # handshakes at a time
 SETTLE = 0.5  # seconds between the last handshake and the measurement
 GRACE = 3.0  # seconds that late messages are waited for
 CHUNK = 100  # arrivals read between two turns of the event loop
+PAUSE = 0.003  # seconds without an arrival after which there is time to read
+PILE = 20_000  # arrivals that are read even while more come
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,17 @@ class Ledger:
         self._window = (start, stop)
 
     async def keep(self) -> None:
-        """Read arrivals until cancelled."""
+        """Read arrivals until cancelled; while they pour in, let them: reading would delay the noting of the next."""
+        waiting = 0
         while True:
+            if waiting < len(self._inbox) < PILE:
+                waiting = len(self._inbox)
+                await asyncio.sleep(PAUSE)
+                continue
             for _ in range(min(CHUNK, len(self._inbox))):
                 self._read(*self._inbox.popleft())
-            await asyncio.sleep(0 if self._inbox else 0.005)
+            waiting = len(self._inbox)
+            await asyncio.sleep(0 if self._inbox else PAUSE)
 
     def ticks_due(self) -> int:
         """Return how many ticks were due in the window, delivered or not."""

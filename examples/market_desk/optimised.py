@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from examples.market_desk.price_monitor_service import Indicators, PriceMonitorService
-from examples.market_desk.prices import FIELDS, Market
+from examples.market_desk.prices import Market
 from examples.market_desk.report_queue import ReportQueue, Task
 from examples.market_desk.report_service import ReportService, number
 from examples.market_desk.signal_generator_service import SignalGeneratorService
@@ -104,8 +104,8 @@ class BoardMonitor:
     def __init__(self, market: Market, first: int) -> None:
         self._market = market
         self._first = first
-        self._bars = {field: np.ascontiguousarray(market.panel[field].T) for field in FIELDS}
-        self._board: Any = None
+        self._bars = {field: np.ascontiguousarray(market.panel[field].T) for field in plan.columns}
+        self._board: ta.Board | None = None
         self._day = -1
 
     async def on_tick(self, day: int) -> Indicators:
@@ -113,16 +113,16 @@ class BoardMonitor:
         if self._board is None or day != self._day + 1:  # the first tick, or the replay has started again
             history = self._market.history(self._first, day)
             self._board = plan.live(symbols=len(self._market.symbols), history=history)
-        self._board.update(**{field: self._bars[field][day] for field in FIELDS if field != "open"})
+        self._board.update(**{field: self._bars[field][day] for field in plan.columns})
         self._day = day
         by_symbol = np.vstack(board_rows(self._board)).T.tolist()
         return {symbol: dict(zip(COLUMNS, row)) for symbol, row in zip(self._market.symbols, by_symbol)}
 
 
-def board_rows(board: Any) -> list[Any]:
+def board_rows(board: ta.Board) -> list[Any]:
     """Return the board's outputs, one array for each of `COLUMNS`."""
     rows: list[Any] = []
-    for name in plan:
+    for name in board:
         value = board[name]
         rows.extend(value if isinstance(value, tuple) else (value,))
     return rows

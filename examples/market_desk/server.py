@@ -6,7 +6,8 @@ import asyncio
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator
+import traceback
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import uvicorn
@@ -23,19 +24,22 @@ from examples.market_desk.shared_frames import SharedFrameProtocol
 __all__ = ["build_app", "serve"]
 
 
-def build_app(desk: MarketDesk) -> FastAPI:
-    """Return the application; the replay runs while it does."""
+def build_app(desk: MarketDesk, failed: Callable[[BaseException], object]) -> FastAPI:
+    """Return the application; the replay runs while it does, and `failed` is called should it end by an error."""
+
+    def ended(replay: asyncio.Task[None]) -> None:
+        if not replay.cancelled() and (error := replay.exception()) is not None:
+            failed(error)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         replay = asyncio.create_task(desk.replay.run())
-        replay.add_done_callback(report_failure)
+        replay.add_done_callback(ended)
         try:
             yield
         finally:
             replay.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await replay
+            await asyncio.wait([replay])
             desk.close()
 
     app = FastAPI(title="Market desk", lifespan=lifespan)
@@ -43,13 +47,40 @@ def build_app(desk: MarketDesk) -> FastAPI:
     return app
 
 
-def report_failure(replay: asyncio.Task[None]) -> None:
-    """Say why the replay ended, if it was not told to."""
-    if not replay.cancelled() and (error := replay.exception()) is not None:
-        print(f"market desk: the replay failed: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+class Server(uvicorn.Server):
+    """uvicorn with the desk on it, the same for both arms; it ends when the replay fails.
+
+    Attributes
+    ----------
+    failure : BaseException or None
+        Why the replay ended.
+    """
+
+    def __init__(self, desk: MarketDesk) -> None:
+        super().__init__(
+            uvicorn.Config(
+                build_app(desk, self.fail),
+                ws=SharedFrameProtocol,
+                ws_per_message_deflate=False,
+                access_log=False,
+                log_level="warning",
+                timeout_graceful_shutdown=2,
+            )
+        )
+        self.failure: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Say why, and stop."""
+        self.failure = error
+        traceback.print_exception(error)
+        self.stop()
+
+    def stop(self) -> None:
+        """Have the server end; may be called from any thread."""
+        self.should_exit = True
 
 
-def serve(port: int, arm: Arm, rate: float, *, supervised: bool = False) -> None:
+def serve(port: int, arm: Arm, rate: float, *, supervised: bool = False) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Parameters
@@ -62,25 +93,40 @@ def serve(port: int, arm: Arm, rate: float, *, supervised: bool = False) -> None
         Ticks a second.
     supervised : bool, default False
         Whether a parent listens: it is told the port as a JSON line, and the end of standard input ends the server.
+
+    Returns
+    -------
+    int
+        0; 1 when the port is taken or the replay failed.
     """
-    raise_limit()
-    choose(arm)
-    desk = MarketDesk(load_market(), rate)
-    config = uvicorn.Config(
-        build_app(desk),
-        ws=SharedFrameProtocol,
-        ws_per_message_deflate=False,
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=2,
-    )
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", port), backlog=2048) as listener:
-        address = "http://{}:{}".format(*listener.getsockname())
+    try:
+        listener = socket.create_server(("127.0.0.1", port), backlog=2048)
+    except OSError as error:
+        print(f"port: expected a free one, got {port}: {error.strerror}; --port 0 takes one", file=sys.stderr)
+        return 1
+    with listener:
+        raise_limit()
+        choose(arm)
+        server = Server(MarketDesk(load_market(), rate))
+        port = listener.getsockname()[1]
         if supervised:
-            end_with_parent(lambda: setattr(server, "should_exit", True))
-            print(json.dumps({"event": "listening", "port": listener.getsockname()[1]}), flush=True)
+            end_with_parent(server.stop)
+            print(json.dumps({"event": "listening", "port": port}), flush=True)
         else:
-            print(f"The market desk runs at {address} ({arm}): see {address}/docs; Ctrl-C ends it.", flush=True)
+            print(welcome(f"http://127.0.0.1:{port}", arm), flush=True)
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
+    return 0 if server.failure is None else 1
+
+
+def welcome(address: str, arm: Arm) -> str:
+    """Return what someone who has just started the server may want to know."""
+    return "\n".join(
+        (
+            f"The market desk runs at {address}, its flags set as {arm!r}. Ctrl-C ends it. Try:",
+            f"  curl {address}/technical-analysis/AAPL",
+            f'  curl {address}/generate-report --json \'["AAPL", "FB"]\'',
+            f"  python -m examples.market_desk watch --port {address.rpartition(':')[2]}",
+            f"  {address}/docs  {address}/status",
+        )
+    )

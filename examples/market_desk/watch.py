@@ -1,0 +1,32 @@
+"""Prints a stream of prices: the shortest client there is, over the ``websockets`` library."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+import msgpack
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+
+__all__ = ["main"]
+
+
+def main(port: int, topics: str) -> int:
+    """Print what comes until interrupted; 1 when there is no such service or topic."""
+    try:
+        with suppress(KeyboardInterrupt), connect(f"ws://127.0.0.1:{port}/stream?topics={topics}") as stream:
+            for data in stream:
+                print(describe(msgpack.unpackb(data)), flush=True)
+    except (OSError, WebSocketException) as error:
+        print(f"watch: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def describe(message: dict[str, object]) -> str:
+    """Return one line on the newest bar of a symbol and some of its indicators."""
+    indicators = message["indicators"]
+    assert isinstance(indicators, dict)
+    shown = "  ".join(f"{name} {indicators[name]:10.2f}" for name in ("rsi", "macd_hist", "atr", "vwap"))
+    return f"{message['topic']:<12} {message['date']}  close {message['close']:9.2f}  {shown}"
