@@ -17,6 +17,7 @@ ALPHA = 0.01
 GAMMA = (1 + ALPHA) / (1 - ALPHA)
 MAX_BINS = 2048  # at 1 % they span 17 decades; beyond that the lowest bins are folded together
 SMALLEST = 1e-12  # below it a value counts as zero: a picosecond
+LOWEST_KEY, HIGHEST_KEY = -1400, 36000  # what it and the largest float fall into, with room to spare
 
 _PER_LOG = 1 / math.log(GAMMA)
 
@@ -143,6 +144,8 @@ class Sketch:
             self._bins.clear()
 
     def _put(self, key: int, number: int) -> None:
+        if not number:
+            return
         if key not in self._bins and self._bins:
             floor = max(key, max(self._bins)) - MAX_BINS + 1
             for low in [low for low in self._bins if low < floor]:
@@ -162,16 +165,17 @@ def _number(value: object, name: str) -> float:
 
 
 def _checked(state: Any) -> SketchState:
+    """A state as `state()` returns it, whose counts are sound."""
     try:
         count, zeros, total, low, high, bins = state
-        return (
-            int(count),
-            int(zeros),
-            float(total),
-            float(low),
-            float(high),
-            {int(key): int(number) for key, number in bins.items()},
-        )
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        bins = {int(key): int(bins[key]) for key in bins}
+        parsed = (int(count), int(zeros), float(total), float(low), float(high), bins)
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
         expected = "(count, zeros, total, low, high, {bin: count}) as state() returns it"
         raise ValueError(f"state: expected {expected}, got {type(state).__name__}") from error
+    if any(not LOWEST_KEY <= key <= HIGHEST_KEY for key in bins):
+        raise ValueError(f"state: expected bins in {LOWEST_KEY}..{HIGHEST_KEY}, got others")
+    numbers = [parsed[1], *bins.values()]
+    if any(not 0 <= number <= parsed[0] for number in numbers) or sum(numbers) != parsed[0] or parsed[0] >= 2**53:
+        raise ValueError("state: expected counts >= 0 that add up to the first, got others")
+    return parsed

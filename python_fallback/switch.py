@@ -5,9 +5,9 @@ What decides, reports and rolls back lives in ``fastcore.dispatch.switch``; it i
 
 from __future__ import annotations
 
+import functools
 import inspect
 import random
-import threading
 import types
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -45,8 +45,11 @@ def murmur3_32(data: bytes, seed: int = 0) -> int:
     return h ^ h >> 16
 
 
+_remembered = functools.lru_cache(maxsize=16384)(murmur3_32)  # a service has few keys and asks for them often
+
+
 def bucket(salt: str, key: object) -> int:
-    return murmur3_32(f"{salt}:".encode() + _key_bytes(key))
+    return _remembered(f"{salt}:".encode() + _key_bytes(key))
 
 
 def belongs(salt: str, threshold: int, key: object) -> bool:
@@ -64,40 +67,37 @@ def _key_bytes(key: object) -> bytes:
 
 
 class _Arm:
-    """One implementation and what became of its calls."""
+    """One implementation and what became of its calls.
 
-    __slots__ = ("calls", "countdown", "errors", "every", "lock", "sketch", "target")
+    No lock: between the steps of ``arm.calls += 1`` on a slot the interpreter does not change threads.
+    """
+
+    __slots__ = ("calls", "countdown", "errors", "every", "sketch", "target")
 
     def __init__(self, target: Callable[..., Any], every: int) -> None:
         self.target = target
         self.every = every
         self.calls = 0
         self.errors = 0
-        self.countdown = self.pause()
         self.sketch = Sketch()
-        self.lock = threading.Lock()
+        self.pause()
 
-    def pause(self) -> int:
-        """Calls until the next timed one: `every` on average, drawn so as not to beat with a loop in the caller."""
-        return _random.randint(1, 2 * self.every - 1)
+    def pause(self) -> None:
+        """Draw the number of calls up to the next timed one: `every` on average, not to beat with a caller's loop."""
+        self.countdown = _random.randint(1, 2 * self.every - 1)
 
     def begin(self) -> float:
         """Count a call; return its start if it is one of those timed, else 0."""
-        with self.lock:
-            self.calls += 1
-            self.countdown -= 1
-            if self.countdown:
-                return 0.0
-            self.countdown = self.pause()
+        self.calls += 1
+        self.countdown -= 1
+        if self.countdown > 0:
+            return 0.0
+        self.pause()
         return perf_counter()
 
     def end(self, start: float) -> None:
         if start:
             self.sketch.observe(perf_counter() - start)
-
-    def failed(self) -> None:
-        with self.lock:
-            self.errors += 1
 
 
 class _Core:
@@ -163,7 +163,7 @@ class _Core:
         try:
             result = arm.target(*args, **kwargs)
         except Exception:
-            arm.failed()
+            arm.errors += 1
             raise
         if self._is_async:
             return _awaited(arm, start, result)
@@ -177,24 +177,31 @@ async def _awaited(arm: _Arm, start: float, result: Awaitable[Any]) -> Any:
     try:
         value = await result
     except Exception:
-        arm.failed()
+        arm.errors += 1
         raise
     arm.end(start)
     return value
 
 
+# What `_Core._run` does, written out: a call of the pure twin makes no other call than that of its arm.
 _CALL = """
 def call({parameters}):
     {p}arm = {p}core._fixed or {p}core._draw({p}core._key.get())
-    {p}start = {p}arm.begin()
+    {p}arm.calls += 1
+    {p}arm.countdown -= 1
+    {p}start = 0.0
+    if {p}arm.countdown <= 0:
+        {p}arm.pause()
+        {p}start = {p}clock()
     try:
         {p}result = {p}arm.target({arguments})
     except Exception:
-        {p}arm.failed()
+        {p}arm.errors += 1
         raise
     if {p}core._is_async:
         return {p}awaited({p}arm, {p}start, {p}result)
-    {p}arm.end({p}start)
+    if {p}start:
+        {p}arm.end({p}start)
     return {p}result
 """
 
@@ -216,7 +223,7 @@ def _call_like(core: _Core, control: Callable[..., Any], candidate: Callable[...
     while any(p.name.startswith(prefix) for p in parameters):
         prefix += "_"
     source = _CALL.format(parameters=_declared(parameters), arguments=", ".join(map(_handed_on, parameters)), p=prefix)
-    names: dict[str, Any] = {f"{prefix}core": core, f"{prefix}awaited": _awaited}
+    names: dict[str, Any] = {f"{prefix}core": core, f"{prefix}awaited": _awaited, f"{prefix}clock": perf_counter}
     exec(compile(source, f"<switch around {getattr(control, '__qualname__', control)!s}>", "exec"), names)
     call: types.FunctionType = names["call"]
     given = [p for p in parameters if p.default is not p.empty]

@@ -21,8 +21,11 @@ class Sources(NamedTuple):
 
 
 EXTENSIONS: dict[str, Sources] = {
-    "metrics": Sources(("metrics.pyx",)),
-    "switch": Sources(("switch.c",)),
+    "metrics": Sources(("metrics.pyx", "sketch.c"), headers=("sketch.h",)),
+    "switch": Sources(
+        ("switch.c", "switch_assign.c", "switch_await.c", "sketch.c"),
+        headers=("switch_arm.h", "switch_assign.h", "switch_await.h", "sketch.h"),
+    ),
     "indicators": Sources(("indicators.pyx",), numpy=True),
     "cache": Sources(("cache.pyx",)),
     "heap": Sources(("heap.pyx",)),

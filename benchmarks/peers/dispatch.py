@@ -1,0 +1,152 @@
+"""What a Switch adds to a call, beside the wrappers one would write or install instead.
+
+Every contender calls the same function with the same two arguments, many times in one generated loop; what a direct
+call in the same loop takes is subtracted, so that a row shows the wrapper alone. All of them keep a count of their
+calls; the direct call keeps none.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import harness
+import wrapt
+
+import fastcore
+from fastcore import _ext, flags
+from fastcore.dispatch.switch import Switch, type_on
+
+CALLS = 2000  # a contender's call is this many calls of the function
+KEY = "AAPL"
+
+
+def python_function(x: float, y: float) -> float:
+    return x
+
+
+def repeat(function: Callable[..., object], arguments: str = "1.0, 2.0", **names: object) -> Callable[[], object]:
+    """A contender that calls `function` CALLS times, ten calls written out a turn so that the loop weighs little."""
+    source = "def many():\n for _ in _turns:\n  " + "; ".join([f"_call({arguments})"] * 10)
+    scope: dict[str, Any] = {"_call": function, "_turns": range(CALLS // 10), **names}
+    # As defaults the names are locals, and the subject is the call, not the look-up of a global.
+    head = ", ".join(f"{name}={name}" for name in scope)
+    exec(source.replace("many()", f"many({head})"), scope)
+    made: Callable[[], object] = scope["many"]
+    return made
+
+
+def plain_wrapper(function: Callable[[float, float], float]) -> Callable[[float, float], float]:
+    """What one writes by hand: the function's own signature, a flag looked at, a count kept."""
+    calls = 0
+    candidate_on = True
+
+    @functools.wraps(function)
+    def wrapper(x: float, y: float) -> float:
+        nonlocal calls
+        calls += 1
+        if candidate_on:
+            return function(x, y)
+        return 0.0
+
+    return wrapper
+
+
+def generic_wrapper(function: Callable[..., float]) -> Callable[..., float]:
+    """The same for any signature."""
+    calls = 0
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> float:
+        nonlocal calls
+        calls += 1
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def wrapt_wrapper(function: Callable[..., float]) -> Callable[..., float]:
+    calls = 0
+
+    @wrapt.decorator
+    def counted(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return wrapped(*args, **kwargs)
+
+    made: Callable[..., float] = counted(function)
+    return made
+
+
+def switch_on(backend: str, label: str, function: Callable[..., float], mode: str) -> Switch[..., float]:
+    """A Switch of one twin, whichever the process would pick."""
+    module = _ext.load("switch") if backend == "compiled" else __import__("python_fallback.switch").switch
+    kind = type_on(module)
+    name = f"bench.{backend}.{label[0]}.{mode.replace(':', '')}"
+    made: Switch[..., float] = kind.__new__(kind)
+    made.__init__(name, function, function)  # type: ignore[misc]
+    flags.set(name, mode)
+    return made
+
+
+def measure(report: harness.Report, label: str, function: Callable[..., float], goal: float) -> None:
+    contenders = {
+        "direct": repeat(function),
+        "plain wrapper": repeat(plain_wrapper(function)),
+        "plain *args wrapper": repeat(generic_wrapper(function)),
+        "wrapt": repeat(wrapt_wrapper(function)),
+    }
+    for backend in ("compiled", "python"):
+        ramp = switch_on(backend, label, function, "ramp:50")
+        contenders |= {
+            f"{backend} Switch": repeat(switch_on(backend, label, function, "candidate")),
+            f"{backend} ramp, call_for(key)": repeat(ramp.call_for, "_key, 1.0, 2.0", _key=KEY),
+            f"{backend} ramp, drawn": repeat(ramp),
+            f"{backend} ramp, context key": within(fastcore.assigned, repeat(ramp)),
+        }
+    timings = harness.interleave(contenders, rounds=25, target=0.01, per_call=CALLS)
+    direct = timings.pop("direct")
+    report.add(f"{label}: direct call", {"direct": direct})
+    for name, timing in timings.items():
+        added = replace(
+            timing,
+            median=timing.median - direct.median,
+            low=timing.low - direct.median,
+            high=timing.high - direct.median,
+        )
+        ratios = {}
+        if name.startswith("compiled"):
+            limit = goal if name == "compiled Switch" else 60
+            ratios["ns added"] = harness.Ratio(added.median * 1e9, limit, at_least=False)
+        report.add(f"{label}: {name} adds", {"": added}, ratios)
+
+
+def within(assigned: Callable[[str], Any], many: Callable[[], object]) -> Callable[[], object]:
+    """`many` with the key in the context; entering it is one of CALLS parts of the work."""
+
+    def run() -> None:
+        with assigned(KEY):
+            many()
+
+    return run
+
+
+def main() -> None:
+    report = harness.Report(
+        "dispatch", "A Switch in front of a function: nanoseconds added to a call", harness.versions("wrapt")
+    )
+    report.notes.append("Times are what a wrapper adds to the direct call in the same run; one call in 64 is timed.")
+    measure(report, "C function", math.copysign, 25)
+    measure(report, "Python function", python_function, 40)
+    report.write()
+
+
+if __name__ == "__main__":
+    main()

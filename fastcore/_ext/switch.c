@@ -1,0 +1,530 @@
+/* The compiled Switch: a callable with a vectorcall of its own.
+ *
+ * Every mode is a C function; flipping a flag stores another one into the object, so that a fixed mode has no branch
+ * on the flag. The arms are fixed for the life of the object, so a call that is under way never loses what it runs.
+ * The class is made on top of the public one (fastcore.dispatch.switch), which decides and reports. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include "switch_arm.h"
+#include "switch_assign.h"
+#include "switch_await.h"
+
+enum { CONTROL, CANDIDATE, RAMP };
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    fc_arm arms[2];
+    uint64_t threshold; /* places below it are the candidate's */
+    fc_salt salt;
+    PyObject *key; /* the context variable of the assignment key */
+    PyObject *dict;
+    PyObject *weakrefs;
+    int mode;
+    char ready;
+    char is_async;
+} Switch;
+
+typedef struct {
+    PyTypeObject *await_type;
+} State;
+
+/* ---- calls ---- */
+
+static PyObject *awaited(Switch *self, fc_arm *arm, PyObject *result, int timed)
+{
+    State *state = PyType_GetModuleState(Py_TYPE(self));
+    if (state == NULL) {
+        Py_DECREF(result);
+        return NULL;
+    }
+    return fc_await_new(state->await_type, (PyObject *)self, arm, result, timed);
+}
+
+FC_COLD static PyObject *call_timed(
+    Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names, int is_async)
+{
+    arm->countdown = fc_arm_pause(arm->every);
+    uint64_t start = fc_clock_ns();
+    PyObject *result = fc_arm_call(arm, args, nargsf, names);
+    if (result == NULL) {
+        fc_arm_failed(arm);
+        return NULL;
+    }
+    if (is_async) {
+        return awaited(self, arm, result, 1);
+    }
+    fc_arm_took(arm, start);
+    return result;
+}
+
+static inline PyObject *call_arm(
+    Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names, int is_async)
+{
+    PyObject *result;
+    int guarded = arm->guarded; /* a long chain of Switches runs no Python that would notice */
+    if (guarded && Py_EnterRecursiveCall(" while calling a Switch")) {
+        return NULL;
+    }
+    Py_INCREF(self); /* the arm is inside it, and some callers lend the callable they call */
+    arm->calls++;
+    if (FC_UNLIKELY(--arm->countdown == 0)) {
+        result = call_timed(self, arm, args, nargsf, names, is_async);
+    }
+    else {
+        result = fc_arm_call(arm, args, nargsf, names);
+        if (FC_UNLIKELY(result == NULL)) {
+            fc_arm_failed(arm);
+        }
+        else if (is_async) {
+            result = awaited(self, arm, result, 0);
+        }
+    }
+    Py_DECREF(self);
+    if (guarded) {
+        Py_LeaveRecursiveCall();
+    }
+    return result;
+}
+
+/* The arm of `key`, or of a draw when it is None; NULL with an exception when it cannot be a key. */
+static inline fc_arm *draw(Switch *self, PyObject *key)
+{
+    uint32_t place;
+    if (key == Py_None) {
+        place = fc_random();
+    }
+    else if (fc_place(&self->salt, key, &place) < 0) {
+        return NULL;
+    }
+    return &self->arms[place < self->threshold];
+}
+
+static inline fc_arm *draw_from_context(Switch *self)
+{
+    PyObject *key;
+    if (PyContextVar_Get(self->key, Py_None, &key) < 0) {
+        return NULL;
+    }
+    fc_arm *arm = draw(self, key);
+    Py_DECREF(key);
+    return arm;
+}
+
+#define MODE(name, choice, is_async)                                                                                \
+    static PyObject *name(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names)                       \
+    {                                                                                                                \
+        Switch *self = (Switch *)op;                                                                                 \
+        fc_arm *arm = (choice);                                                                                      \
+        return FC_UNLIKELY(arm == NULL) ? NULL : call_arm(self, arm, args, nargsf, names, is_async);                  \
+    }
+
+MODE(call_control, &self->arms[CONTROL], 0)
+MODE(call_candidate, &self->arms[CANDIDATE], 0)
+MODE(call_ramp, draw_from_context(self), 0)
+MODE(call_control_async, &self->arms[CONTROL], 1)
+MODE(call_candidate_async, &self->arms[CANDIDATE], 1)
+MODE(call_ramp_async, draw_from_context(self), 1)
+
+static const vectorcallfunc MODES[2][3] = {
+    {call_control, call_candidate, call_ramp},
+    {call_control_async, call_candidate_async, call_ramp_async},
+};
+
+static const char *const WORDS[3] = {"control", "candidate", "ramp"};
+
+/* Before _setup, and again once the garbage collector has cleared it. */
+static PyObject *call_unready(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names)
+{
+    (void)op, (void)args, (void)nargsf, (void)names;
+    PyErr_SetString(PyExc_RuntimeError, "this Switch has not been set up");
+    return NULL;
+}
+
+static PyObject *switch_call_for(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+{
+    Switch *self = (Switch *)op;
+    if (nargs < 1) {
+        PyErr_SetString(PyExc_TypeError, "Switch.call_for() missing 1 required positional argument: 'key'");
+        return NULL;
+    }
+    if (self->vectorcall == call_unready) {
+        return call_unready(op, NULL, 0, NULL);
+    }
+    fc_arm *arm = self->mode == RAMP ? draw(self, args[0]) : &self->arms[self->mode];
+    if (arm == NULL) {
+        return NULL;
+    }
+    size_t rest = (size_t)nargs - 1; /* without the offset flag: args[0] may be an item of somebody's tuple */
+    if (self->is_async) {
+        return call_arm(self, arm, args + 1, rest, names, 1);
+    }
+    return call_arm(self, arm, args + 1, rest, names, 0);
+}
+
+/* ---- what the public class uses ---- */
+
+static PyObject *switch_setup(PyObject *op, PyObject *args)
+{
+    Switch *self = (Switch *)op;
+    PyObject *control, *candidate, *salt, *key;
+    int is_async;
+    unsigned int every;
+    if (!PyArg_ParseTuple(args, "OOpIUO:_setup", &control, &candidate, &is_async, &every, &salt, &key)) {
+        return NULL;
+    }
+    if (self->ready) {
+        PyErr_SetString(PyExc_RuntimeError, "a Switch is set up once");
+        return NULL;
+    }
+    if (!PyCallable_Check(control) || (candidate != Py_None && !PyCallable_Check(candidate))) {
+        PyErr_SetString(PyExc_TypeError, "_setup: expected callables");
+        return NULL;
+    }
+    if (every < 1 || every > 1000000 || !PyContextVar_CheckExact(key)) {
+        PyErr_SetString(PyExc_ValueError, "_setup: expected every in 1..1000000 and a ContextVar");
+        return NULL;
+    }
+    if (fc_salt_init(&self->salt, salt) < 0) {
+        return NULL;
+    }
+    self->ready = 1;
+    self->is_async = is_async != 0;
+    self->key = Py_NewRef(key);
+    fc_arm_init(&self->arms[CONTROL], Py_NewRef(control), every);
+    fc_arm_init(&self->arms[CANDIDATE], candidate == Py_None ? NULL : Py_NewRef(candidate), every);
+    self->mode = CONTROL;
+    self->vectorcall = MODES[is_async != 0][CONTROL];
+    Py_RETURN_NONE;
+}
+
+static PyObject *switch_set_mode(PyObject *op, PyObject *args)
+{
+    Switch *self = (Switch *)op;
+    const char *word;
+    unsigned long long threshold;
+    if (!PyArg_ParseTuple(args, "sK:_set_mode", &word, &threshold)) {
+        return NULL;
+    }
+    if (self->vectorcall == call_unready) {
+        return call_unready(op, NULL, 0, NULL);
+    }
+    for (int mode = CONTROL; mode <= RAMP; mode++) {
+        if (strcmp(word, WORDS[mode]) != 0) {
+            continue;
+        }
+        if (mode != CONTROL && self->arms[CANDIDATE].target == NULL) {
+            PyErr_SetString(PyExc_ValueError, "_set_mode: there is no candidate");
+            return NULL;
+        }
+        self->threshold = threshold;
+        self->mode = mode;
+        self->vectorcall = MODES[(int)self->is_async][mode];
+        Py_RETURN_NONE;
+    }
+    PyErr_Format(PyExc_ValueError, "_set_mode: expected control, candidate or ramp, got '%s'", word);
+    return NULL;
+}
+
+static PyObject *bins_of(const fc_sketch *sketch)
+{
+    PyObject *bins = PyDict_New();
+    for (int32_t key = sketch->lowest; bins != NULL && sketch->bins != NULL && key <= sketch->highest; key++) {
+        uint64_t here = sketch->bins[key - sketch->first];
+        if (here == 0) {
+            continue;
+        }
+        PyObject *number = PyLong_FromUnsignedLongLong(here);
+        PyObject *name = PyLong_FromLong(key);
+        if (number == NULL || name == NULL || PyDict_SetItem(bins, name, number) < 0) {
+            Py_CLEAR(bins);
+        }
+        Py_XDECREF(number);
+        Py_XDECREF(name);
+    }
+    return bins;
+}
+
+static PyObject *switch_counts(PyObject *op, PyObject *arg)
+{
+    long index = PyLong_AsLong(arg);
+    if (index == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (index < 0 || index > 1) {
+        PyErr_SetString(PyExc_IndexError, "_counts: expected 0 or 1");
+        return NULL;
+    }
+    fc_arm arm = ((Switch *)op)->arms[index];
+    fc_sketch s; /* a copy: making the objects may run a collection, and with it code that calls the Switch */
+    if (fc_sketch_copy(&s, &arm.latency) < 0) {
+        return PyErr_NoMemory();
+    }
+    PyObject *bins = bins_of(&s);
+    fc_sketch_clear(&s);
+    if (bins == NULL) {
+        return NULL;
+    }
+    return Py_BuildValue(
+        "KK(KKdddN)", (unsigned long long)arm.calls, (unsigned long long)arm.errors,
+        (unsigned long long)arm.latency.count, (unsigned long long)arm.latency.zeros, arm.latency.total,
+        arm.latency.low, arm.latency.high, bins);
+}
+
+static PyObject *switch_arm(PyObject *op, void *index)
+{
+    PyObject *target = ((Switch *)op)->arms[(intptr_t)index].target;
+    return Py_NewRef(target == NULL ? Py_None : target);
+}
+
+/* ---- the type ---- */
+
+static PyObject *switch_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    Switch *self = (Switch *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->vectorcall = call_unready;
+        fc_sketch_init(&self->arms[0].latency);
+        fc_sketch_init(&self->arms[1].latency);
+    }
+    return (PyObject *)self;
+}
+
+static PyObject *switch_descr_get(PyObject *op, PyObject *obj, PyObject *Py_UNUSED(owner))
+{
+    return obj == NULL || obj == Py_None ? Py_NewRef(op) : PyMethod_New(op, obj);
+}
+
+static int switch_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Switch *self = (Switch *)op;
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->arms[0].target);
+    Py_VISIT(self->arms[1].target);
+    Py_VISIT(self->key);
+    Py_VISIT(self->dict);
+    return 0;
+}
+
+static int switch_clear(PyObject *op)
+{
+    Switch *self = (Switch *)op;
+    self->vectorcall = call_unready; /* first: dropping the arms may run code that calls it */
+    Py_CLEAR(self->arms[0].target);
+    Py_CLEAR(self->arms[1].target);
+    Py_CLEAR(self->key);
+    Py_CLEAR(self->dict);
+    return 0;
+}
+
+static void switch_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    Py_TRASHCAN_BEGIN(op, switch_dealloc) /* Switches around Switches come down one by one */
+    Switch *self = (Switch *)op;
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(op);
+    }
+    switch_clear(op);
+    fc_sketch_clear(&self->arms[0].latency);
+    fc_sketch_clear(&self->arms[1].latency);
+    type->tp_free(op);
+    Py_DECREF(type);
+    Py_TRASHCAN_END
+}
+
+static PyMethodDef switch_methods[] = {
+    {"call_for", (PyCFunction)(void (*)(void))switch_call_for, METH_FASTCALL | METH_KEYWORDS,
+     "call_for($self, key, /, *args, **kwargs)\n--\n\nCall the arm that `key` belongs to while the flag ramps."},
+    {"_setup", switch_setup, METH_VARARGS, NULL},
+    {"_set_mode", switch_set_mode, METH_VARARGS, NULL},
+    {"_counts", switch_counts, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef switch_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Switch, vectorcall), READONLY, NULL},
+    {"__dictoffset__", T_PYSSIZET, offsetof(Switch, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Switch, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef switch_getset[] = {
+    {"control", switch_arm, NULL, "Today's implementation.", (void *)0},
+    {"candidate", switch_arm, NULL, "The implementation to try.", (void *)1},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot switch_slots[] = {
+    {Py_tp_new, switch_new},
+    {Py_tp_dealloc, switch_dealloc},
+    {Py_tp_traverse, switch_traverse},
+    {Py_tp_clear, switch_clear},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_descr_get, switch_descr_get},
+    {Py_tp_methods, switch_methods},
+    {Py_tp_members, switch_members},
+    {Py_tp_getset, switch_getset},
+    {0, NULL},
+};
+
+static PyType_Spec switch_spec = {
+    .name = "fastcore._ext.switch.Switch",
+    .basicsize = sizeof(Switch),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+    .slots = switch_slots,
+};
+
+/* ---- the module ---- */
+
+static PyObject *module_switch_type(PyObject *module, PyObject *base)
+{
+    if (!PyType_Check(base)) {
+        PyErr_Format(PyExc_TypeError, "base: expected a class, got %s", Py_TYPE(base)->tp_name);
+        return NULL;
+    }
+    PyObject *type = PyType_FromModuleAndSpec(module, &switch_spec, base);
+    if (type == NULL) {
+        return NULL;
+    }
+    PyObject *doc = PyObject_GetAttrString(base, "__doc__");
+    if (doc == NULL || PyObject_SetAttrString(type, "__doc__", doc) < 0) {
+        Py_CLEAR(type);
+    }
+    Py_XDECREF(doc);
+    return type;
+}
+
+static PyObject *module_murmur3_32(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer data;
+    unsigned long long seed = 0;
+    if (!PyArg_ParseTuple(args, "y*|K:murmur3_32", &data, &seed)) {
+        return NULL;
+    }
+    uint32_t hash = fc_murmur3_32(data.buf, (size_t)data.len, (uint32_t)seed);
+    PyBuffer_Release(&data);
+    return PyLong_FromUnsignedLong(hash);
+}
+
+static PyObject *module_bucket(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *text, *key;
+    fc_salt salt;
+    uint32_t place;
+    if (!PyArg_ParseTuple(args, "UO:bucket", &text, &key)) {
+        return NULL;
+    }
+    if (fc_salt_init(&salt, text) < 0 || fc_place(&salt, key, &place) < 0) {
+        return NULL;
+    }
+    return PyLong_FromUnsignedLong(place);
+}
+
+static PyObject *module_belongs(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *text, *key;
+    unsigned long long threshold;
+    fc_salt salt;
+    uint32_t place;
+    if (!PyArg_ParseTuple(args, "UKO:belongs", &text, &threshold, &key)) {
+        return NULL;
+    }
+    if (key == Py_None) {
+        place = fc_random();
+    }
+    else if (fc_salt_init(&salt, text) < 0 || fc_place(&salt, key, &place) < 0) {
+        return NULL;
+    }
+    return PyBool_FromLong(place < threshold);
+}
+
+static PyObject *module_reseed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    fc_random_reseed();
+    Py_RETURN_NONE;
+}
+
+/* A forked child draws anew, else the workers of one parent would all draw alike. */
+static int reseed_after_fork(PyObject *module)
+{
+    PyObject *os = PyImport_ImportModule("os");
+    PyObject *hook = os ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
+    Py_XDECREF(os);
+    if (hook == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear(); /* Windows */
+        return 0;
+    }
+    PyObject *none = PyTuple_New(0);
+    PyObject *reseed = PyObject_GetAttrString(module, "_reseed");
+    PyObject *names = reseed ? Py_BuildValue("{sO}", "after_in_child", reseed) : NULL;
+    PyObject *done = none && names ? PyObject_Call(hook, none, names) : NULL;
+    Py_XDECREF(names);
+    Py_XDECREF(reseed);
+    Py_XDECREF(none);
+    Py_DECREF(hook);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static int module_exec(PyObject *module)
+{
+    State *state = PyModule_GetState(module);
+    state->await_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &fc_await_spec, NULL);
+    return state->await_type == NULL ? -1 : reseed_after_fork(module);
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    State *state = PyModule_GetState(module);
+    if (state != NULL) {
+        Py_VISIT(state->await_type);
+    }
+    return 0;
+}
+
+static int module_clear(PyObject *module)
+{
+    State *state = PyModule_GetState(module);
+    if (state != NULL) {
+        Py_CLEAR(state->await_type);
+    }
+    return 0;
+}
+
+static PyMethodDef module_methods[] = {
+    {"switch_type", module_switch_type, METH_O, NULL},
+    {"murmur3_32", module_murmur3_32, METH_VARARGS, NULL},
+    {"bucket", module_bucket, METH_VARARGS, NULL},
+    {"belongs", module_belongs, METH_VARARGS, NULL},
+    {"_reseed", module_reseed, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+    {0, NULL},
+};
+
+static struct PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "switch",
+    .m_doc = "The compiled Switch; fastcore.dispatch.switch documents it.",
+    .m_size = sizeof(State),
+    .m_methods = module_methods,
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+};
+
+PyMODINIT_FUNC PyInit_switch(void)
+{
+    return PyModuleDef_Init(&module_def);
+}

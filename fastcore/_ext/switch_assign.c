@@ -1,0 +1,169 @@
+#include "switch_assign.h"
+
+#include "sketch.h"
+
+#ifdef _MSC_VER
+#define THREAD_LOCAL __declspec(thread)
+#else
+#define THREAD_LOCAL _Thread_local
+#endif
+
+/* MurmurHash3_x86_32, Austin Appleby, public domain. */
+
+static uint32_t rotate(uint32_t x, int by)
+{
+    return (x << by) | (x >> (32 - by));
+}
+
+static uint32_t scramble(uint32_t k)
+{
+    return rotate(k * UINT32_C(0xCC9E2D51), 15) * UINT32_C(0x1B873593);
+}
+
+static uint32_t mix(uint32_t h, uint32_t k)
+{
+    return rotate(h ^ scramble(k), 13) * 5 + UINT32_C(0xE6546B64);
+}
+
+static uint32_t block(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint32_t finish(uint32_t h, uint32_t rest, size_t size)
+{
+    h ^= scramble(rest);
+    h ^= (uint32_t)size;
+    h = (h ^ h >> 16) * UINT32_C(0x85EBCA6B);
+    h = (h ^ h >> 13) * UINT32_C(0xC2B2AE35);
+    return h ^ h >> 16;
+}
+
+/* Hashes on from where `salt` is; what is left over after the last whole block replaces its rest. */
+static void absorb(fc_salt *salt, const uint8_t *data, size_t size)
+{
+    salt->size += size;
+    while (salt->rest_size > 0 && size > 0) {
+        salt->rest |= (uint32_t)*data++ << 8 * salt->rest_size++;
+        size--;
+        if (salt->rest_size == 4) {
+            salt->hash = mix(salt->hash, salt->rest);
+            salt->rest = 0;
+            salt->rest_size = 0;
+        }
+    }
+    for (; size >= 4; data += 4, size -= 4) {
+        salt->hash = mix(salt->hash, block(data));
+    }
+    for (; size > 0; size--) {
+        salt->rest |= (uint32_t)*data++ << 8 * salt->rest_size++;
+    }
+}
+
+uint32_t fc_murmur3_32(const uint8_t *data, size_t size, uint32_t seed)
+{
+    fc_salt state = {seed, 0, 0, 0};
+    absorb(&state, data, size);
+    return finish(state.hash, state.rest, state.size);
+}
+
+int fc_salt_init(fc_salt *salt, PyObject *text)
+{
+    Py_ssize_t size;
+    const char *data = PyUnicode_AsUTF8AndSize(text, &size);
+    if (data == NULL) {
+        return -1;
+    }
+    *salt = (fc_salt){0, 0, 0, 0};
+    absorb(salt, (const uint8_t *)data, (size_t)size);
+    absorb(salt, (const uint8_t *)":", 1);
+    return 0;
+}
+
+static uint32_t place_of(const fc_salt *salt, const void *data, size_t size)
+{
+    fc_salt state = *salt;
+    absorb(&state, data, size);
+    return finish(state.hash, state.rest, state.size);
+}
+
+static int place_of_int(const fc_salt *salt, PyObject *key, uint32_t *place)
+{
+    int overflow;
+    long long value = PyLong_AsLongLongAndOverflow(key, &overflow);
+    if (overflow == 0) {
+        char digits[24], *p = digits + sizeof digits;
+        unsigned long long left = value < 0 ? 0ULL - (unsigned long long)value : (unsigned long long)value;
+        do {
+            *--p = (char)('0' + left % 10);
+            left /= 10;
+        } while (left != 0);
+        if (value < 0) {
+            *--p = '-';
+        }
+        *place = place_of(salt, p, (size_t)(digits + sizeof digits - p));
+        return 0;
+    }
+    PyObject *text = PyLong_Type.tp_repr(key);
+    if (text == NULL) {
+        return -1;
+    }
+    int done = fc_place(salt, text, place);
+    Py_DECREF(text);
+    return done;
+}
+
+int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place)
+{
+    if (PyUnicode_Check(key)) {
+        Py_ssize_t size;
+        const char *data = PyUnicode_AsUTF8AndSize(key, &size);
+        if (data == NULL) {
+            return -1;
+        }
+        *place = place_of(salt, data, (size_t)size);
+        return 0;
+    }
+    if (PyBytes_Check(key)) {
+        *place = place_of(salt, PyBytes_AS_STRING(key), (size_t)PyBytes_GET_SIZE(key));
+        return 0;
+    }
+    if (PyLong_Check(key)) {
+        return place_of_int(salt, key, place);
+    }
+    PyErr_Format(PyExc_TypeError, "key: expected a str, bytes or int, got %s", Py_TYPE(key)->tp_name);
+    return -1;
+}
+
+/* xorshift64 (Marsaglia 2003), seeded by splitmix64: enough for shares of calls, and a handful of instructions. */
+
+static uint32_t generation = 1; /* guarded by the GIL */
+static THREAD_LOCAL uint32_t seeded; /* the generation this thread's state is of */
+static THREAD_LOCAL uint64_t state;
+
+static uint64_t seed(void)
+{
+    uint64_t x = fc_clock_ns() ^ (uint64_t)(uintptr_t)&state;
+    x += UINT64_C(0x9E3779B97F4A7C15);
+    x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
+    x ^= x >> 31;
+    return x == 0 ? 1 : x;
+}
+
+uint32_t fc_random(void)
+{
+    if (seeded != generation) {
+        state = seed();
+        seeded = generation;
+    }
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)(state >> 32);
+}
+
+void fc_random_reseed(void)
+{
+    generation++;
+}

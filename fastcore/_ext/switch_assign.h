@@ -1,0 +1,30 @@
+/* Which arm a key belongs to while a flag ramps: the place of murmur3_32(salt + ":" + key) in 0..2**32-1. */
+#ifndef FASTCORE_SWITCH_ASSIGN_H
+#define FASTCORE_SWITCH_ASSIGN_H
+
+#include <Python.h>
+#include <stdint.h>
+
+/* The hash of "salt:" as far as it goes in blocks of four bytes, and the bytes left over. */
+typedef struct {
+    uint32_t hash;
+    uint32_t rest; /* little-endian */
+    int rest_size; /* 0..3 */
+    size_t size;   /* of "salt:" */
+} fc_salt;
+
+/* 0, or -1 with an exception when `salt`, a str, has no UTF-8 form. */
+int fc_salt_init(fc_salt *salt, PyObject *text);
+
+/* The place of `key`, a str, bytes or int, into `place`; -1 with an exception for any other. */
+int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place);
+
+uint32_t fc_murmur3_32(const uint8_t *data, size_t size, uint32_t seed);
+
+/* A draw from this thread's own generator. */
+uint32_t fc_random(void);
+
+/* Every thread's generator starts anew; for a child after fork. */
+void fc_random_reseed(void);
+
+#endif
