@@ -17,13 +17,15 @@ import tarfile
 import tempfile
 import venv
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(*args: str | Path, cwd: Path = ROOT, **changes: str) -> None:
-    """Run a command without the caller's fastcore switches; fail with it."""
+def run(*args: str | Path, cwd: Path = ROOT, changes: Mapping[str, str] | None = None) -> None:
+    """Run a command without the caller's fastcore switches but with `changes`; fail with it."""
+    changes = changes or {}
     env = {k: v for k, v in os.environ.items() if not k.startswith("FASTCORE_") and k != "PYTHONPATH"}
     print(
         f"wheels: {' '.join(f'{k}={v}' for k, v in changes.items())} {' '.join(map(str, args[1:]))}".strip(), flush=True
@@ -34,7 +36,7 @@ def run(*args: str | Path, cwd: Path = ROOT, **changes: str) -> None:
 def build(source: Path, kind: str, out: Path, **changes: str) -> Path:
     """Build an sdist or a wheel of `source` with the build requirements in an environment of their own."""
     before = set(out.glob("*"))
-    run(sys.executable, "-m", "build", f"--{kind}", "--outdir", out, source, **changes)
+    run(sys.executable, "-m", "build", f"--{kind}", "--outdir", out, source, changes=changes)
     (made,) = set(out.glob("*")) - before
     return made
 
