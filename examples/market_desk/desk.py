@@ -44,12 +44,20 @@ class MarketDesk:
             control=self.connections.broadcast,
             candidate=self.shared_frames.broadcast,
         )
-        on_tick = price_monitor(market, self.analysis, first - WARM_UP)
-        self.replay = Replay(market, on_tick, self.broadcast, rate, first)
+        self.on_tick = price_monitor(market, self.analysis, first - WARM_UP)
+        self.replay = Replay(market, self.on_tick, self.broadcast, rate, first)
 
     def close(self) -> None:
         """Stop the report worker."""
         self.reports.queue.close()
+
+    def comparison(self) -> str:
+        """Return a table for every Switch: the calls, errors and latencies of both its arms."""
+        switches = (
+            *(self.analysis.calculate_indicators, self.on_tick, self.analysis.analyse),
+            *(self.reports.generate, self.broadcast),
+        )
+        return "\n\n".join(str(switch.report()) for switch in switches)
 
     def status(self, after_tick: int = 0) -> dict[str, Any]:
         """Return counters and states as JSON can carry them; times cover the ticks from `after_tick` on."""
@@ -62,6 +70,7 @@ class MarketDesk:
             "not_yet": NOT_YET,
             "ticks": self.replay.ticks,
             "indicator_ms": self.replay.indicator_time(after_tick)._asdict(),
+            "fan_out_ms": self.replay.fan_out_time(after_tick)._asdict(),
             "clients": len(self.connections.subscriptions),
             "sent": self.connections.sent,
             "closed_slow": self.shared_frames.closed_slow,

@@ -55,7 +55,8 @@ class Replay:
         self._first = first
         self._days = len(market.dates) - first
         self.ticks = 0
-        self._durations: deque[tuple[int, float]] = deque(maxlen=100_000)
+        self._indicators: deque[tuple[int, float]] = deque(maxlen=100_000)
+        self._fan_outs: deque[tuple[int, float]] = deque(maxlen=100_000)
 
     async def run(self) -> None:
         """Replay until cancelled."""
@@ -70,8 +71,10 @@ class Replay:
         day = self._first + self.ticks % self._days
         began = time.perf_counter()
         indicators = await self._on_tick(day)
-        self._durations.append((self.ticks, time.perf_counter() - began))
+        computed = time.perf_counter()
         await self._broadcast([self._message(row, day, due, indicators) for row in range(len(self._market.symbols))])
+        self._indicators.append((self.ticks, computed - began))
+        self._fan_outs.append((self.ticks, time.perf_counter() - computed))
         self.ticks += 1
 
     def _message(self, row: int, day: int, due: int, indicators: Indicators) -> tuple[str, Message]:
@@ -84,4 +87,8 @@ class Replay:
 
     def indicator_time(self, after: int = 0) -> Latency:
         """Return how long the indicators of one tick took, over the ticks from number `after` on."""
-        return summarise(took for tick, took in self._durations if tick >= after)
+        return summarise(took for tick, took in self._indicators if tick >= after)
+
+    def fan_out_time(self, after: int = 0) -> Latency:
+        """Return how long it took to make the messages of one tick and hand them to every connection."""
+        return summarise(took for tick, took in self._fan_outs if tick >= after)

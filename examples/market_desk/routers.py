@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, WebSocket, WebSocketException, status
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from examples.market_desk.desk import MarketDesk
 from examples.market_desk.prices import Market
@@ -33,6 +33,7 @@ def analysis_routes(desk: MarketDesk) -> APIRouter:
             "report": "POST /generate-report with a JSON list of symbols",
             "stream": [f"/stream?topics={topic}" for topic in desk.topics],
             "status": "/status",
+            "before and after": "/switches",
             "api": "/docs",
         }
 
@@ -45,6 +46,10 @@ def analysis_routes(desk: MarketDesk) -> APIRouter:
     @router.get("/status")
     async def desk_status(after_tick: int = 0) -> dict[str, Any]:
         return desk.status(after_tick)
+
+    @router.get("/switches", response_class=PlainTextResponse)
+    async def switches() -> str:
+        return desk.comparison()
 
     return router
 

@@ -127,6 +127,6 @@ def welcome(address: str, arm: Arm) -> str:
             f"  curl {address}/technical-analysis/AAPL",
             f'  curl {address}/generate-report --json \'["AAPL", "FB"]\'',
             f"  python -m examples.market_desk watch --port {address.rpartition(':')[2]}",
-            f"  {address}/docs  {address}/status",
+            f"  {address}/docs  {address}/status  {address}/switches",
         )
     )

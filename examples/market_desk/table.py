@@ -83,6 +83,7 @@ def render(before: Measured, after: Measured) -> str:
         row("", "before", "after", "before / after"),
         "-" * sum(WIDTHS),
         *times("Indicators of a tick", old["status"]["indicator_ms"], new["status"]["indicator_ms"], "p50", "p95"),
+        *times("Fan-out of a tick", old["status"]["fan_out_ms"], new["status"]["fan_out_ms"], "p50", "p95"),
         *times("Analysis request", old["requests"], new["requests"], "p50", "p95"),
         row("Cache hit ratio", hit_ratio(old), hit_ratio(new), ""),
         *times("Report, first answer", old["report_answered"], new["report_answered"], "p50"),
