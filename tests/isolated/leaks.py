@@ -38,7 +38,7 @@ def check(work: Callable[[], object], label: str) -> None:
     more_size -= size
     if more_blocks > BLOCKS:
         sys.exit(f"{label}: expected at most {BLOCKS} more blocks after {ROUNDS} rounds, got {more_blocks}")
-    if more_size > BYTES and not os.environ.get("FASTCORE_SANITIZE"):  # a sanitizer keeps what was freed
+    if more_size > BYTES and not os.environ.get("FASTCORE_SANITIZE"):  # its allocator keeps what was freed
         sys.exit(f"{label}: expected at most {BYTES} more bytes after {ROUNDS} rounds, got {more_size}")
     print(f"{label}: {more_blocks} blocks, {more_size} bytes after {ROUNDS} rounds")
 
