@@ -85,7 +85,12 @@ def instruction_sets(msvc: bool) -> dict[str, list[str]]:
     target = sysconfig.get_platform()
     machine = target.rsplit("-", 1)[-1] if sys.platform in ("darwin", "win32") else platform.machine()
     if machine.lower() in ("x86_64", "amd64"):
-        return {"sse2": [], "avx2": ["/arch:AVX2"] if msvc else ["-mavx2", "-mfma", "-mbmi2"]}
+        # "generic" is what other processors get, built here too so that it is tested.
+        return {
+            "generic": ["/DFC_PLAIN" if msvc else "-DFC_PLAIN"],
+            "sse2": [],
+            "avx2": ["/arch:AVX2"] if msvc else ["-mavx2", "-mfma", "-mbmi2"],
+        }
     if machine.lower() in ("arm64", "aarch64"):
         return {"neon": []}
     return {"generic": []}  # universal2 among them: one object file holds several architectures

@@ -26,10 +26,57 @@ EXTENSIONS: dict[str, Sources] = {
         ("switch.c", "switch_assign.c", "switch_await.c", "sketch.c"),
         headers=("switch_arm.h", "switch_assign.h", "switch_await.h", "sketch.h"),
     ),
-    "indicators": Sources(("indicators.pyx",), numpy=True),
-    "cache": Sources(("cache.pyx",)),
-    "heap": Sources(("heap.pyx",)),
-    "framing": Sources(("framing.pyx",)),
+    "indicators": Sources(
+        ("indicators.pyx", "cpu.c", "function.c", "series.c"),
+        kernels=tuple(
+            f"kernels/{family}.c"
+            for family in ("average", "deviation", "momentum", "range", "volume", "recurrence", "window", "table")
+        ),
+        headers=("cpu.h", "function.h", "series.h", *(f"kernels/{h}.h" for h in ("kernel", "list", "stages", "vec"))),
+        numpy=True,
+    ),
+    "cache": Sources(
+        (
+            "cache.c",
+            "cache_call.c",
+            "cache_clock.c",
+            "cache_core.c",
+            "cache_expiry.c",
+            "cache_grave.c",
+            "cache_methods.c",
+            "cache_table.c",
+            "cache_types.c",
+        ),
+        headers=("cache_clock.h", "cache_object.h", "cache_table.h"),
+    ),
+    "heap": Sources(
+        (
+            "heap.c",
+            "heap_args.c",
+            "heap_check.c",
+            "heap_common.c",
+            "heap_core.c",
+            "heap_object.c",
+            "heap_ordered.c",
+            "heap_packed.c",
+            "heap_priority.c",
+            "heap_queue.c",
+            "heap_slots.c",
+            "heap_wait.c",
+        ),
+        headers=("heap_args.h", "heap_core.h", "heap_packed.h", "heap_types.h", "heap_wait.h"),
+    ),
+    "framing": Sources(
+        (
+            "framing.pyx",
+            "framing_options.c",
+            "framing_pack.c",
+            "framing_walk.c",
+            "framing_build.c",
+            "framing_calls.c",
+        ),
+        headers=("framing_codec.h",),
+    ),
 }
 
 STAMP_PREFIX = "fastcore-build-stamp:"

@@ -1,0 +1,251 @@
+/* Rolling sums, extrema and moments over whole series; stages.h says how windows are cut. */
+#include "stages.h"
+
+#define FEW 8         /* up to this width summing each window afresh is faster than cutting into blocks */
+#define FEW_MOMENTS 5 /* the same for moments */
+
+/* Are the first n values, which no output vector loads last, finite? */
+static int clean_start(const double *x, ptrdiff_t n)
+{
+    double bad = 0.0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        bad += x[i] - x[i];
+    return bad == 0.0;
+}
+
+/* One window function from its operation in four spellings. SCAN and SCAN_BACK fold within four bars; ALL and START
+ * carry the fold on; NEUTRAL changes nothing; DONE turns the folded window into the output. */
+#define ROLL(name, OP4, OP1, SCAN, SCAN_BACK, NEUTRAL, DONE4, DONE1)                                                   \
+    static int name##_few(const double *x, ptrdiff_t n, ptrdiff_t w, double *out)                                      \
+    {                                                                                                                  \
+        double width = (double)w, bad1 = 0.0;                                                                          \
+        v4 widths = v4_all(width), bad = v4_zero();                                                                    \
+        ptrdiff_t i = w - 1;                                                                                           \
+        (void)widths;                                                                                                  \
+        (void)width;                                                                                                   \
+        for (; i + 8 <= n; i += 8) {                                                                                   \
+            v4 a = v4_load(x + i), b = v4_load(x + i + 4);                                                             \
+            bad = v4_note(v4_note(bad, a), b);                                                                         \
+            for (ptrdiff_t j = 1; j < w; j++) {                                                                        \
+                a = OP4(a, v4_load(x + i - j));                                                                        \
+                b = OP4(b, v4_load(x + i + 4 - j));                                                                    \
+            }                                                                                                          \
+            v4_store(out + i, DONE4(a));                                                                               \
+            v4_store(out + i + 4, DONE4(b));                                                                           \
+        }                                                                                                              \
+        for (; i < n; i++) {                                                                                           \
+            double a = x[i];                                                                                           \
+            bad1 += a - a;                                                                                             \
+            for (ptrdiff_t j = 1; j < w; j++)                                                                          \
+                a = OP1(a, x[i - j]);                                                                                  \
+            out[i] = DONE1(a);                                                                                         \
+        }                                                                                                              \
+        return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));                                               \
+    }                                                                                                                  \
+    int FC(name)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch)                              \
+    {                                                                                                                  \
+        if (w <= FEW)                                                                                                  \
+            return name##_few(x, n, w, out);                                                                           \
+        double width = (double)w, bad1 = 0.0, *tail = scratch;                                                         \
+        v4 widths = v4_all(width), bad = v4_zero();                                                                    \
+        (void)widths;                                                                                                  \
+        (void)width;                                                                                                   \
+        v4_store(tail + w, v4_zero());                                                                                 \
+        tail[w - 1] = NEUTRAL;                                                                                         \
+        for (ptrdiff_t b = w - 1; b < n; b += w) {                                                                     \
+            const double *before = x + b - w + 1, *from = x + b;                                                       \
+            double *to = out + b, rest[4];                                                                             \
+            ptrdiff_t m = n - b < w ? n - b : w, t = w - 1;                                                            \
+            v4 carry = v4_all(NEUTRAL);                                                                                \
+            for (; t >= 4; t -= 4) {                                                                                   \
+                v4 folded = SCAN_BACK(v4_load(before + t - 4));                                                        \
+                v4_store(tail + t - 4, OP4(carry, folded));                                                            \
+                carry = OP4(carry, v4_first(folded));                                                                  \
+            }                                                                                                          \
+            v4_store(rest, carry);                                                                                     \
+            for (double fold = rest[0]; t > 0; t--) {                                                                  \
+                fold = OP1(fold, before[t - 1]);                                                                       \
+                tail[t - 1] = fold;                                                                                    \
+            }                                                                                                          \
+            carry = v4_all(NEUTRAL);                                                                                   \
+            /* A last vector may reach into the next block, which then overwrites it. */                               \
+            ptrdiff_t end = n - b < w ? m : (n - b - m >= 4 ? m + 3 : m);                                              \
+            for (t = 0; t + 4 <= end; t += 4) {                                                                        \
+                v4 bars = v4_load(from + t), folded = SCAN(bars);                                                      \
+                bad = v4_note(bad, bars);                                                                              \
+                v4 whole = OP4(OP4(carry, folded), v4_load(tail + t));                                                 \
+                v4_store(to + t, DONE4(whole));                                                                        \
+                carry = OP4(carry, v4_last(folded));                                                                   \
+            }                                                                                                          \
+            v4_store(rest, carry);                                                                                     \
+            for (double fold = rest[0]; t < m; t++) {                                                                  \
+                fold = OP1(fold, from[t]);                                                                             \
+                bad1 += from[t] - from[t];                                                                             \
+                double whole = OP1(fold, tail[t]);                                                                     \
+                to[t] = DONE1(whole);                                                                                  \
+            }                                                                                                          \
+        }                                                                                                              \
+        return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));                                               \
+    }
+
+FC_INLINE v4 max_scan(v4 a)
+{
+    a = v4_max(a, v4_hold1(a));
+    return v4_max(a, v4_hold2(a));
+}
+FC_INLINE v4 max_scan_back(v4 a)
+{
+    a = v4_max(a, v4_held1(a));
+    return v4_max(a, v4_held2(a));
+}
+FC_INLINE v4 min_scan(v4 a)
+{
+    a = v4_min(a, v4_hold1(a));
+    return v4_min(a, v4_hold2(a));
+}
+FC_INLINE v4 min_scan_back(v4 a)
+{
+    a = v4_min(a, v4_held1(a));
+    return v4_min(a, v4_held2(a));
+}
+
+#define AS_IS(a) (a)
+#define OVER_WIDTHS(a) v4_div(a, widths)
+#define OVER_WIDTH(a) ((a) / width)
+
+ROLL(roll_mean, v4_add, FC_PLUS, v4_scan, v4_scan_back, 0.0, OVER_WIDTHS, OVER_WIDTH)
+ROLL(roll_max, v4_max, FC_GREATER, max_scan, max_scan_back, -INFINITY, AS_IS, AS_IS)
+ROLL(roll_min, v4_min, FC_SMALLER, min_scan, min_scan_back, INFINITY, AS_IS, AS_IS)
+
+/* Where moments go: a deviation, or a mean with a band on either side. */
+typedef struct {
+    double up, down;
+    double *upper, *middle, *lower;
+} moments_out;
+
+FC_INLINE void put4(const moments_out *o, ptrdiff_t i, v4 base, v4 sum, v4 squares, v4 inverse, int bands)
+{
+    v4 offset = v4_mul(sum, inverse);
+    v4 variance = v4_sub(v4_mul(squares, inverse), v4_mul(offset, offset));
+    v4 deviation = v4_sqrt(v4_max(variance, v4_zero()));
+    v4 high = v4_mul(deviation, v4_all(o->up));
+    if (!bands) {
+        v4_store(o->upper + i, high);
+        return;
+    }
+    v4 mean = v4_add(base, offset);
+    v4_store(o->upper + i, v4_add(mean, high));
+    v4_store(o->middle + i, mean);
+    v4_store(o->lower + i, v4_sub(mean, v4_mul(deviation, v4_all(o->down))));
+}
+
+FC_INLINE void put1(const moments_out *o, ptrdiff_t i, double base, double sum, double squares, double inverse,
+                    int bands)
+{
+    double offset = sum * inverse, variance = squares * inverse - offset * offset;
+    double deviation = sqrt(variance > 0.0 ? variance : 0.0);
+    if (!bands) {
+        o->upper[i] = deviation * o->up;
+        return;
+    }
+    double mean = base + offset;
+    o->upper[i] = mean + deviation * o->up;
+    o->middle[i] = mean;
+    o->lower[i] = mean - deviation * o->down;
+}
+
+FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, int bands)
+{
+    double inverse1 = 1.0 / (double)w, bad1 = 0.0;
+    v4 inverse = v4_all(inverse1), bad = v4_zero();
+    ptrdiff_t i = w - 1;
+    for (; i + 4 <= n; i += 4) {
+        v4 base = v4_load(x + i), sum = v4_zero(), squares = v4_zero();
+        bad = v4_note(bad, base);
+        for (ptrdiff_t j = 1; j < w; j++) {
+            v4 d = v4_sub(v4_load(x + i - j), base);
+            sum = v4_add(sum, d);
+            squares = v4_add(squares, v4_mul(d, d));
+        }
+        put4(o, i, base, sum, squares, inverse, bands);
+    }
+    for (; i < n; i++) {
+        double base = x[i], sum = 0.0, squares = 0.0;
+        bad1 += base - base;
+        for (ptrdiff_t j = 1; j < w; j++) {
+            double d = x[i - j] - base;
+            sum += d;
+            squares += d * d;
+        }
+        put1(o, i, base, sum, squares, inverse1, bands);
+    }
+    return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));
+}
+
+FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, double *scratch, int bands)
+{
+    if (w <= FEW_MOMENTS)
+        return moments_few(x, n, w, o, bands);
+    double inverse1 = 1.0 / (double)w, bad1 = 0.0, *sums = scratch, *squares = scratch + w + 4;
+    v4 inverse = v4_all(inverse1), bad = v4_zero();
+    v4_store(sums + w, v4_zero());
+    v4_store(squares + w, v4_zero());
+    sums[w - 1] = squares[w - 1] = 0.0;
+    for (ptrdiff_t b = w - 1; b < n; b += w) {
+        const double *before = x + b - w + 1, *from = x + b;
+        double base1 = from[0], rest[8];
+        ptrdiff_t m = n - b < w ? n - b : w, t = w - 1;
+        v4 base = v4_all(base1), sum = v4_zero(), square = v4_zero();
+        for (; t >= 4; t -= 4) {
+            v4 d = v4_sub(v4_load(before + t - 4), base);
+            v4 folded = v4_scan_back(d), folded2 = v4_scan_back(v4_mul(d, d));
+            v4_store(sums + t - 4, v4_add(sum, folded));
+            v4_store(squares + t - 4, v4_add(square, folded2));
+            sum = v4_add(sum, v4_first(folded));
+            square = v4_add(square, v4_first(folded2));
+        }
+        v4_store(rest, sum);
+        v4_store(rest + 4, square);
+        for (double s = rest[0], s2 = rest[4]; t > 0; t--) {
+            double d = before[t - 1] - base1;
+            s += d;
+            s2 += d * d;
+            sums[t - 1] = s;
+            squares[t - 1] = s2;
+        }
+        sum = square = v4_zero();
+        ptrdiff_t end = n - b < w ? m : (n - b - m >= 4 ? m + 3 : m);
+        for (t = 0; t + 4 <= end; t += 4) {
+            v4 bars = v4_load(from + t), d = v4_sub(bars, base);
+            v4 folded = v4_scan(d), folded2 = v4_scan(v4_mul(d, d));
+            bad = v4_note(bad, bars);
+            put4(o, b + t, base, v4_add(v4_add(sum, folded), v4_load(sums + t)),
+                 v4_add(v4_add(square, folded2), v4_load(squares + t)), inverse, bands);
+            sum = v4_add(sum, v4_last(folded));
+            square = v4_add(square, v4_last(folded2));
+        }
+        v4_store(rest, sum);
+        v4_store(rest + 4, square);
+        for (double s = rest[0], s2 = rest[4]; t < m; t++) {
+            double d = from[t] - base1;
+            bad1 += d - d;
+            s += d;
+            s2 += d * d;
+            put1(o, b + t, base1, s + sums[t], s2 + squares[t], inverse1, bands);
+        }
+    }
+    return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));
+}
+
+int FC(roll_std)(const double *x, ptrdiff_t n, ptrdiff_t w, double by, double *out, double *scratch)
+{
+    moments_out to = {by, 0.0, out, NULL, NULL};
+    return moments(x, n, w, &to, scratch, 0);
+}
+
+int FC(roll_bands)(const double *x, ptrdiff_t n, ptrdiff_t w, double up, double down, double *upper, double *middle,
+                   double *lower, double *scratch)
+{
+    moments_out to = {up, down, upper, middle, lower};
+    return moments(x, n, w, &to, scratch, 1);
+}

@@ -1,0 +1,230 @@
+#if !defined(_WIN32) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
+#include "series.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#include <windows.h>
+#else
+#include <pthread.h>
+#include <unistd.h>
+#endif
+
+#define NEAR 768              /* doubles of working memory that need no allocation */
+#define PER_THREAD 100000     /* bars that make a thread worth starting */
+#define MOST_THREADS 64
+
+typedef struct {
+    const fc_kernel *kernel;
+    const double *par;
+    ptrdiff_t lookback;
+    double *scratch;
+} task;
+
+static void fill_missing(double *out, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        out[i] = NAN;
+}
+
+static int complete(const fc_kernel *k, const double *const *in, ptrdiff_t i)
+{
+    double check = 0.0;
+    for (int j = 0; j < k->n_in; j++)
+        check += in[j][i] - in[j][i];
+    return check == 0.0;
+}
+
+static int by_steps(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
+{
+    void *state = malloc(t->kernel->size(t->par));
+    if (!state)
+        return -1;
+    t->kernel->init(t->par, state);
+    t->kernel->run(state, in, out, n);
+    free(state);
+    return 0;
+}
+
+/* A series without missing bars, or one for its steps to sort out. */
+static int whole(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
+{
+    if (n <= t->lookback) {
+        for (int j = 0; j < t->kernel->n_out; j++)
+            fill_missing(out[j], n);
+        return 0;
+    }
+    if (t->kernel->batch(t->par, in, out, n, t->scratch))
+        return by_steps(t, in, out, n);
+    return 0;
+}
+
+static int by_runs(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
+{
+    const double *from[FC_MAX_IN];
+    double *to[FC_MAX_OUT];
+    for (ptrdiff_t i = 0; i < n;) {
+        ptrdiff_t begin = i;
+        int runs = complete(t->kernel, in, i);
+        while (i < n && complete(t->kernel, in, i) == runs)
+            i++;
+        for (int j = 0; j < t->kernel->n_in; j++)
+            from[j] = in[j] + begin;
+        for (int j = 0; j < t->kernel->n_out; j++)
+            to[j] = out[j] + begin;
+        if (!runs) {
+            for (int j = 0; j < t->kernel->n_out; j++)
+                fill_missing(to[j], i - begin);
+        } else if (whole(t, from, to, i - begin)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int by_leaving_out(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
+{
+    const fc_kernel *k = t->kernel;
+    const double *from[FC_MAX_IN];
+    ptrdiff_t m = 0;
+    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / FC_MAX_IN)
+        return -1;
+    double *packed = malloc((size_t)n * (size_t)k->n_in * sizeof(double));
+    if (!packed)
+        return -1;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        for (int j = 0; j < k->n_in; j++) /* written always, kept by counting on: no branch to mispredict */
+            packed[j * n + m] = in[j][i];
+        m += complete(k, in, i);
+    }
+    for (int j = 0; j < k->n_in; j++)
+        from[j] = packed + j * n;
+    int failed = whole(t, from, out, m);
+    free(packed);
+    if (failed)
+        return -1;
+    for (ptrdiff_t i = n - 1; i >= 0; i--) { /* from the end: a result never moves onto one still to be moved */
+        int here = complete(k, in, i);
+        m -= here;
+        for (int j = 0; j < k->n_out; j++)
+            out[j][i] = here ? out[j][m] : NAN;
+    }
+    return 0;
+}
+
+static int row(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
+{
+    if (n == 0)
+        return 0;
+    if (n > t->lookback && complete(t->kernel, in, 0) && !t->kernel->batch(t->par, in, out, n, t->scratch))
+        return 0;
+    switch (t->kernel->policy(t->par)) {
+    case FC_WINDOW:
+        return by_runs(t, in, out, n);
+    case FC_RECURRENCE:
+        return by_leaving_out(t, in, out, n);
+    default:
+        return by_steps(t, in, out, n);
+    }
+}
+
+typedef struct {
+    const fc_kernel *kernel;
+    const double *par;
+    const double *const *in;
+    double *const *out;
+    ptrdiff_t first, last, bars;
+    int failed;
+} share;
+
+static void work(share *s)
+{
+    double near[NEAR], *far = NULL;
+    task t = {s->kernel, s->par, s->kernel->lookback(s->par), near};
+    const double *from[FC_MAX_IN];
+    double *to[FC_MAX_OUT];
+    ptrdiff_t need = s->bars > t.lookback ? s->kernel->scratch(s->par) : 0;
+    if (need > NEAR) {
+        t.scratch = far = malloc((size_t)need * sizeof(double));
+        if (!far) {
+            s->failed = 1;
+            return;
+        }
+    }
+    for (ptrdiff_t r = s->first; r < s->last && !s->failed; r++) {
+        for (int j = 0; j < s->kernel->n_in; j++)
+            from[j] = s->in[j] + r * s->bars;
+        for (int j = 0; j < s->kernel->n_out; j++)
+            to[j] = s->out[j] + r * s->bars;
+        s->failed = row(&t, from, to, s->bars) != 0;
+    }
+    free(far);
+}
+
+#if defined(_WIN32)
+typedef HANDLE thread;
+static DWORD WINAPI entry(LPVOID s)
+{
+    work(s);
+    return 0;
+}
+static int start(thread *t, share *s) { return (*t = CreateThread(NULL, 0, entry, s, 0, NULL)) != NULL; }
+static void join(thread t)
+{
+    WaitForSingleObject(t, INFINITE);
+    CloseHandle(t);
+}
+static int processors(void)
+{
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return (int)info.dwNumberOfProcessors;
+}
+#else
+typedef pthread_t thread;
+static void *entry(void *s)
+{
+    work(s);
+    return NULL;
+}
+static int start(thread *t, share *s) { return pthread_create(t, NULL, entry, s) == 0; }
+static void join(thread t) { pthread_join(t, NULL); }
+static int processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 && n < MOST_THREADS ? (int)n : n > 0 ? MOST_THREADS : 1;
+}
+#endif
+
+int fc_panel(const fc_kernel *kernel, const double *par, const double *const *in, double *const *out, ptrdiff_t rows,
+             ptrdiff_t bars, int threads)
+{
+    share shares[MOST_THREADS];
+    thread handles[MOST_THREADS];
+    int started[MOST_THREADS], failed = 0;
+    if (threads <= 0) {
+        ptrdiff_t pays = bars ? rows * bars / PER_THREAD : 0; /* an array of that size exists: no overflow */
+        threads = pays > 1 ? processors() : 1;
+        threads = threads > pays && pays > 0 ? (int)pays : threads;
+    }
+    threads = threads > MOST_THREADS ? MOST_THREADS : threads;
+    threads = threads > rows ? (rows > 1 ? (int)rows : 1) : threads;
+    for (int i = 0; i < threads; i++)
+        shares[i] = (share){kernel, par, in, out, rows * i / threads, rows * (i + 1) / threads, bars, 0};
+    for (int i = 1; i < threads; i++)
+        started[i] = start(handles + i, shares + i);
+    work(shares);
+    for (int i = 1; i < threads; i++) {
+        if (started[i])
+            join(handles[i]);
+        else
+            work(shares + i); /* no thread to be had: the work is done here */
+    }
+    for (int i = 0; i < threads; i++)
+        failed |= shares[i].failed;
+    return failed ? -1 : 0;
+}
