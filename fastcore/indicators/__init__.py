@@ -1,17 +1,30 @@
-"""The hot path of rolling indicators: one definition, as a function of whole series, live, or on a board of symbols."""
+"""The hot path of rolling indicators.
+
+One definition, three ways to run it: over whole series, live bar by bar, or on a board of many symbols::
+
+    rsi(close, 14)                                  # or RSI(14)(close)
+    live = RSI(14).live(close); live.update(187.2)
+    board = Plan(rsi=RSI(14), macd=MACD()).live(symbols=10_000)
+
+Names, parameters, defaults and first results are those of TA-Lib.
+"""
 
 from __future__ import annotations
 
+from fastcore.indicators.board import Board
+from fastcore.indicators.definition import DEFINITIONS, Definition
 from fastcore.indicators.functions import FUNCTIONS
+from fastcore.indicators.live import Live
+from fastcore.indicators.plan import Plan
 from fastcore.indicators.registry import INDICATORS
 from fastcore.indicators.results import RESULTS
 
-# The names below are made from the table; __init__.pyi, which is generated from it, tells them to type checkers.
-__all__ = [
-    "INDICATORS",
-    *FUNCTIONS,
-    *(made.__name__ for made in RESULTS.values()),
-]
+# What is made from the table; __init__.pyi, which is written from it, tells type checkers.
+_MADE = {
+    **FUNCTIONS,
+    **{made.__name__: made for made in DEFINITIONS.values()},
+    **{made.__name__: made for made in RESULTS.values()},
+}
+globals().update(_MADE)
 
-globals().update(FUNCTIONS)
-globals().update({made.__name__: made for made in RESULTS.values()})
+__all__ = ["INDICATORS", "Board", "Definition", "Live", "Plan", *_MADE]

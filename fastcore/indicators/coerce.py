@@ -18,7 +18,18 @@ from numpy.typing import NDArray
 from fastcore.indicators.registry import INDICATORS, INPUTS, MATYPES, Indicator, Param
 from fastcore.indicators.results import RESULTS
 
-__all__ = ["Array", "Finish", "array", "arrays", "bind", "definition_arguments"]
+__all__ = [
+    "Array",
+    "Finish",
+    "array",
+    "arrays",
+    "bind",
+    "count",
+    "definition_arguments",
+    "finisher",
+    "indices",
+    "panels",
+]
 
 Array = NDArray[np.float64]
 Finish = Callable[[tuple[Array, ...]], Any]
@@ -43,7 +54,7 @@ def bind(
     given = _function_arguments(row.name)(*args, **(kwargs or {}))
     count = len(row.inputs)
     inputs, form = arrays(row.inputs, given[:count])
-    return inputs, _values(row, given[count:]), _finish(row, form)
+    return inputs, _values(row, given[count:]), finisher(row, form)
 
 
 def definition_arguments(
@@ -59,16 +70,18 @@ def definition_arguments(
     return _values(row, given[:count]), columns
 
 
-def arrays(names: Sequence[str], values: Sequence[Any]) -> tuple[tuple[Array, ...], Form | None]:
+def arrays(
+    names: Sequence[str], values: Sequence[Any], ndims: tuple[int, ...] = (1, 2)
+) -> tuple[tuple[Array, ...], Form | None]:
     """Return the arrays of `values`, all of one shape, and the form of the first Series among them."""
     form: Form | None = None
     found = []
     for name, value in zip(names, values):
         if type(value) is np.ndarray:
-            found.append(array(name, value))
+            found.append(array(name, value, ndims))
             continue
         raw, own = _unwrap(name, value)
-        found.append(array(name, raw))
+        found.append(array(name, raw, ndims))
         if own is not None and form is None:
             form = own
         elif own is not None and form is not None and own[2] is not form[2] and not _same_index(own, form):
@@ -78,6 +91,18 @@ def arrays(names: Sequence[str], values: Sequence[Any]) -> tuple[tuple[Array, ..
         shapes = ", ".join(str(x.shape) for x in found)
         raise ValueError(f"{', '.join(names)}: expected arrays of one shape, got {shapes}")
     return tuple(found), form
+
+
+def finisher(row: Indicator, form: Form | None) -> Finish | None:
+    """Return what makes the result of `row` of its outputs; None where it is the one output as it is."""
+    result = RESULTS.get(row.name)
+    if form is None:
+        return None if result is None else result._make  # type: ignore[attr-defined]
+    wrap = form[1]
+    if result is None:
+        return lambda outputs: wrap(outputs[0], None)
+    make = result
+    return lambda outputs: make(*[wrap(x, output.name) for x, output in zip(outputs, row.outputs)])
 
 
 def array(name: str, value: Any, ndims: tuple[int, ...] = (1, 2)) -> Array:
@@ -102,6 +127,37 @@ def array(name: str, value: Any, ndims: tuple[int, ...] = (1, 2)) -> Array:
         return found
     with np.errstate(over="ignore"):  # a longdouble out of range becomes inf, which counts as missing
         return np.require(value, np.float64, ["C", "A"])
+
+
+def indices(name: str, value: Any, below: int) -> NDArray[np.int64]:
+    """Return `value` as 1-D indices in 0..below-1."""
+    if type(value) is not np.ndarray:
+        value = np.asarray(value)
+        if value.size == 0:
+            value = value.astype(np.int64)
+    if value.dtype.kind not in "iu" or value.ndim != 1:
+        raise TypeError(f"{name}: expected ints in 1 dimension, got {value.dtype} in {value.ndim}")
+    if value.size and not (0 <= (low := int(value.min())) <= (high := int(value.max())) < below):
+        raise ValueError(f"{name}: expected ints in 0..{below - 1}, got {low if low < 0 else high}")
+    return np.require(value, np.int64, ["C", "A"])
+
+
+def panels(columns: Sequence[str], history: Any) -> tuple[Array, ...]:
+    """Return the `columns` of `history`: arrays of one shape, symbols x bars."""
+    if not isinstance(history, Mapping):
+        raise TypeError(f"history: expected a mapping of column name to array, got {type(history).__name__}")
+    if lacking := [name for name in columns if name not in history]:
+        raise ValueError(f"history: expected columns {', '.join(columns)}, got no {', '.join(lacking)}")
+    return arrays(columns, [history[name] for name in columns], (2,))[0]
+
+
+def count(name: str, value: Any, most: int) -> int:
+    """Return `value` as an int in 1..most."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: expected an int in 1..{most}, got {_shown(value)}")
+    if not 1 <= value <= most:
+        raise ValueError(f"{name}: expected an int in 1..{most}, got {_shown(value)}")
+    return int(value)
 
 
 def _wanted(ndims: tuple[int, ...]) -> str:
@@ -213,14 +269,3 @@ def _polars_wrap(polars: Any, value: Any) -> Wrap:
 
 def _same_index(a: Form, b: Form) -> bool:
     return a[0] != b[0] or a[0] == "polars" or bool(a[2].equals(b[2]))
-
-
-def _finish(row: Indicator, form: Form | None) -> Finish | None:
-    result = RESULTS.get(row.name)
-    if form is None:
-        return None if result is None else result._make  # type: ignore[attr-defined]
-    wrap = form[1]
-    if result is None:
-        return lambda outputs: wrap(outputs[0], None)
-    make = result
-    return lambda outputs: make(*[wrap(x, output.name) for x, output in zip(outputs, row.outputs)])

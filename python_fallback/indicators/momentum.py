@@ -20,7 +20,7 @@ def macd(
     # Both averages come into being at the same bar.
     line = exponential(o, real, fast, skip=slow - fast) - exponential(o, real, slow)
     signal = exponential(o, line, signalperiod)
-    return o.together(line, signal, line - signal)
+    return o.complete(line, signal, line - signal)
 
 
 def stoch(
@@ -34,9 +34,10 @@ def stoch(
     slowd_period: float,
     slowd_matype: float,
 ) -> tuple[Value, ...]:
+    high, low, close = o.complete(high, low, close)
     floor = o.lowest(low, fastk_period)
     ceiling = o.highest(high, fastk_period)
     fastk = 100.0 * o.ratio(close - floor, ceiling - floor)
     slowk = average(o, fastk, slowk_period, slowk_matype)
     slowd = average(o, slowk, slowd_period, slowd_matype)
-    return o.together(slowk, slowd)
+    return o.complete(slowk, slowd)

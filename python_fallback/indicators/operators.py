@@ -21,8 +21,8 @@ Value = TypeVar("Value", float, Array)
 class Operators(Protocol[Value]):
     """What a definition may use beside arithmetic."""
 
-    def complete(self, *inputs: Value) -> tuple[Value, ...]:
-        """The inputs, each made missing wherever any of them is."""
+    def complete(self, *values: Value) -> tuple[Value, ...]:
+        """The values, each made missing wherever any of them is: they are there together or not at all."""
 
     def previous(self, x: Value, start: float = ...) -> Value:
         """The last value before this one that was not missing; `start` before there was any."""
@@ -59,6 +59,3 @@ class Operators(Protocol[Value]):
 
     def total(self, x: Value) -> Value:
         """The sum of all values so far."""
-
-    def together(self, *outputs: Value) -> tuple[Value, ...]:
-        """The outputs, each missing until the first bar at which all are there."""

@@ -27,4 +27,4 @@ def bbands(
 ) -> tuple[Value, ...]:
     middle = average(o, real, timeperiod, matype)
     deviation = o.deviation(real, timeperiod)
-    return o.together(middle + nbdevup * deviation, middle, middle - nbdevdn * deviation)
+    return o.complete(middle + nbdevup * deviation, middle, middle - nbdevdn * deviation)

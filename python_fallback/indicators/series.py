@@ -16,9 +16,9 @@ Merge = Callable[[Parts, int, Parts, int], Parts]
 class SeriesOperators:
     """Operators[Array]."""
 
-    def complete(self, *inputs: Array) -> tuple[Array, ...]:
-        missing = np.logical_or.reduce([np.isnan(x) for x in inputs])
-        return tuple(np.where(missing, np.nan, x) for x in inputs)
+    def complete(self, *values: Array) -> tuple[Array, ...]:
+        missing = np.logical_or.reduce([np.isnan(x) for x in values])
+        return tuple(np.where(missing, np.nan, x) for x in values)
 
     def previous(self, x: Array, start: float = math.nan) -> Array:
         at = np.where(np.isnan(x), -1, np.arange(x.shape[-1]))
@@ -50,7 +50,8 @@ class SeriesOperators:
 
     def deviation(self, x: Array, period: float) -> Array:
         n = int(period)
-        _, squares = _windows((x, np.where(np.isnan(x), np.nan, 0.0)), n, _merge_moments)
+        zero = np.where(np.isnan(x), np.nan, 0.0)
+        squares = _windows((x, zero, zero), n, _merge_moments)[2]
         return _aligned(np.sqrt(squares / n), x)
 
     def highest(self, x: Array, period: float) -> Array:
@@ -69,11 +70,6 @@ class SeriesOperators:
     def total(self, x: Array) -> Array:
         missing = np.isnan(x)
         return np.where(missing, np.nan, np.cumsum(np.where(missing, 0.0, x), axis=-1))
-
-    def together(self, *outputs: Array) -> tuple[Array, ...]:
-        there = ~np.logical_or.reduce([np.isnan(x) for x in outputs])
-        begun = np.logical_or.accumulate(there, axis=-1)
-        return tuple(np.where(begun, x, np.nan) for x in outputs)
 
 
 def _smoothed(values: list[float], period: int, weight: float, skip: int) -> list[float]:
@@ -119,12 +115,15 @@ def _neighbours(a: Parts, a_width: int, b: Parts, b_width: int, merge: Merge) ->
 
 
 def _merge_moments(a: Parts, a_count: int, b: Parts, b_count: int) -> Parts:
-    """Means and sums of squares about them, of two neighbours taken together (Chan, Golub, LeVeque 1979)."""
+    """Join the moments of two neighbours (Chan, Golub, LeVeque 1979).
+
+    Moments are a first value, the mean's distance from it, and the sum of squares about the mean. A distance keeps
+    its digits where the mean itself, at a large offset, would not.
+    """
     count = a_count + b_count
-    delta = b[0] - a[0]
-    mean = a[0] + delta * (b_count / count)
-    squares = a[1] + b[1] + delta * delta * (a_count * b_count / count)
-    return mean, squares
+    delta = (b[0] - a[0]) + (b[1] - a[1])
+    squares = a[2] + b[2] + delta * delta * (a_count * b_count / count)
+    return a[0], a[1] + delta * (b_count / count), squares
 
 
 def _aligned(windows: Array, x: Array) -> Array:

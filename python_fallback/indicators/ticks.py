@@ -38,8 +38,8 @@ class TickOperators:
         self._at += 1
         return found
 
-    def complete(self, *inputs: float) -> tuple[float, ...]:
-        return (math.nan,) * len(inputs) if any(math.isnan(x) for x in inputs) else inputs
+    def complete(self, *values: float) -> tuple[float, ...]:
+        return (math.nan,) * len(values) if any(math.isnan(x) for x in values) else values
 
     def previous(self, x: float, start: float = math.nan) -> float:
         memory: _Last = self._memory(_Last, start)
@@ -94,14 +94,6 @@ class TickOperators:
             return x
         memory.value += x
         return memory.value
-
-    def together(self, *outputs: float) -> tuple[float, ...]:
-        memory: _Last = self._memory(_Last, 0.0)
-        if memory.value == 0.0:
-            if any(math.isnan(x) for x in outputs):
-                return (math.nan,) * len(outputs)
-            memory.value = 1.0
-        return outputs
 
 
 class _Last:
@@ -176,5 +168,5 @@ class _Smoothed:
 def _sum(values: deque[float] | list[float]) -> float:
     try:
         return math.fsum(values)
-    except OverflowError:  # the exact sum does not fit a float
+    except (OverflowError, ValueError):  # too large for a float, or an earlier stage was
         return sum(values)

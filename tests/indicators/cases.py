@@ -20,6 +20,12 @@ class Case(NamedTuple):
     row: Indicator
     params: tuple[float, ...]
 
+    @property
+    def by_window(self) -> bool:
+        """Whether all it does is look at a window."""
+        kinds = {value for param, value in zip(self.row.params, self.params) if param.kind == "matype"}
+        return self.row.missing == "window" or (self.row.missing == "mixed" and kinds == {0})
+
     def __str__(self) -> str:
         return f"{self.row.name}({', '.join(f'{value:g}' for value in self.params)})"
 

@@ -1,0 +1,184 @@
+"""Writes what is made from the table and committed: the stub of this package, and the docs page.
+
+Run ``python -m fastcore.indicators.generate`` in a checkout after changing a row; a test compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fastcore.indicators.document import parameter_type
+from fastcore.indicators.registry import INDICATORS, INPUTS, MATYPES, MISSING_DATA, Indicator, Param
+
+__all__ = ["FILES", "page", "stub"]
+
+WIDTH = 120
+
+_STUB_HEAD = '''\
+"""The types of this package, written from registry.py by ``python -m fastcore.indicators.generate``."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastcore.dispatch.switch import Switch
+from fastcore.indicators.board import Board as Board
+from fastcore.indicators.definition import Definition as Definition
+from fastcore.indicators.live import Live as Live
+from fastcore.indicators.plan import Plan as Plan
+from fastcore.indicators.registry import Indicator
+
+class _Series(Protocol):
+    """What a Series of pandas or polars has and an array has not."""
+
+    @property
+    def name(self) -> Any: ...
+    def to_numpy(self) -> Any: ...
+
+_T = TypeVar("_T")
+_S = TypeVar("_S", bound=_Series)
+_Array = NDArray[np.float64]
+
+INDICATORS: Mapping[str, Indicator]
+'''
+
+_PAGE_HEAD = """\
+# Indicators
+
+<!-- Written from fastcore/indicators/registry.py by `python -m fastcore.indicators.generate`. -->
+
+Every indicator is a function of whole series, and a definition that binds its parameters and also runs live:
+
+```python
+from fastcore import indicators as ta
+
+ta.rsi(close, 14)                       # ndarray, list, Series of pandas or polars; 1-D, or 2-D with a row a symbol
+live = ta.RSI(14).live(close)           # then live.update(187.2), live.peek(187.3), live.value, live.copy()
+plan = ta.Plan(rsi=ta.RSI(14), macd=ta.MACD(12, 26, 9))
+plan(frame)                             # a frame with the columns rsi, macd_macd, macd_signal, macd_hist
+board = plan.live(symbols=10_000)       # then board.update(close=prices), board["rsi"], board["macd"].signal
+```
+
+A result is float64, as long as its input, and begins with as many NaN as the lookback says. Several outputs come as a
+named tuple. Names, parameters, defaults and first results are those of TA-Lib, the names in lower case for functions.
+A definition takes the column of an input by its name: `ta.SMA(20, real="volume")`.
+
+**Missing data.** A value that is not finite (NaN, infinite) is missing, and a bar with one missing input is a missing
+bar. What that costs is said below for each indicator. The outputs of one indicator are there together or not at all.
+"""
+
+
+def stub() -> str:
+    """Return the text of ``fastcore/indicators/__init__.pyi``."""
+    rows = INDICATORS.values()
+    parts = [_STUB_HEAD]
+    parts += [_result_stub(row) for row in rows if row.result]
+    parts += [_function_stub(row) for row in rows]
+    parts += [_definition_stub(row) for row in rows]
+    functions = [f"{row.name}: _{row.name.capitalize()}" for row in rows]
+    return "\n".join(parts) + "\n" + "\n".join(functions) + "\n"
+
+
+def _result_stub(row: Indicator) -> str:
+    fields = "\n".join(f"    {output.name}: _T" for output in row.outputs)
+    return f"class {row.result}(NamedTuple, Generic[_T]):\n{fields}\n"
+
+
+def _function_stub(row: Indicator) -> str:
+    head = f'class _{row.name.capitalize()}(Switch[..., Any]):\n    """{row.title}."""\n\n'
+    return head + _overloads(row, [_argument(param) for param in row.params])
+
+
+def _definition_stub(row: Indicator) -> str:
+    columns = [f"{name}: str = {_quoted(INPUTS[name][0])}" for name in row.inputs]
+    arguments = ["self", *(_argument(param) for param in row.params), "*", *columns]
+    value = f"{row.result}[float]" if row.result else "float"
+    return (
+        f'class {row.definition}(Definition):\n    """{row.title}, with its parameters bound."""\n\n'
+        + _method("__init__", arguments, "None")
+        + _overloads(row, [])
+        + _method("live", ["self", "*history: ArrayLike"], f"Live[{value}]")
+    )
+
+
+def _overloads(row: Indicator, params: list[str]) -> str:
+    first, *rest = row.inputs
+    text = ""
+    for lead, others, kind in (("_S", "_S | ArrayLike", "_S"), ("ArrayLike", "ArrayLike", "_Array")):
+        arguments = ["self", f"{first}: {lead}", *(f"{name}: {others}" for name in rest), *params]
+        text += "    @overload\n" + _method("__call__", arguments, f"{row.result}[{kind}]" if row.result else kind)
+    return text
+
+
+def _method(name: str, arguments: list[str], result: str) -> str:
+    """Lay a method out as the formatter would."""
+    joined = ", ".join(arguments)
+    line = f"    def {name}({joined}) -> {result}: ...\n"
+    if len(line) <= WIDTH + 1:
+        return line
+    inner = f"        {joined}\n"
+    if len(inner) > WIDTH + 1:
+        inner = "".join(f"        {argument},\n" for argument in arguments)
+    return f"    def {name}(\n{inner}    ) -> {result}: ...\n"
+
+
+def _argument(param: Param) -> str:
+    return f"{param.name}: {param.annotation} = {param.default!r}"
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def page() -> str:
+    """Return the text of ``docs/indicators.md``."""
+    parts = [_PAGE_HEAD]
+    for group in dict.fromkeys(row.group for row in INDICATORS.values()):
+        rows = [row for row in INDICATORS.values() if row.group == group]
+        parts += [f"## {group}\n", *map(_section, rows)]
+    return "\n".join(parts).replace("``", "`")
+
+
+def _section(row: Indicator) -> str:
+    defaults = [f"{param.name}={param.default}" for param in row.params]
+    signature = f"{row.name}({', '.join([*row.inputs, *defaults])})"
+    definition = f"{row.definition}({', '.join(defaults)})"
+    inputs = [(name, "array", INPUTS[name][1]) for name in row.inputs]
+    params = [(param.name, parameter_type(param), _about(param)) for param in row.params]
+    outputs = [(output.name, "array", output.doc) for output in row.outputs]
+    default = tuple(param.default for param in row.params)
+    lines = [
+        f"### {row.title}\n",
+        f"`{signature}`" + (f" → `{row.result}`" if row.result else "") + f"; definition `{definition}`.\n",
+        *_table(("argument", "type", ""), inputs + params),
+        *(_table(("output", "type", ""), outputs) if row.result else [f"Gives: {outputs[0][2]}\n"]),
+        f"Formula: {row.formula}.{' ' + row.notes if row.notes else ''}\n",
+        f"Lookback with defaults: {row.lookback(*default)} bars. Source: {row.source}.\n",
+        f"Missing data: {MISSING_DATA[row.missing]}\n",
+    ]
+    return "\n".join(lines)
+
+
+def _about(param: Param) -> str:
+    if param.kind != "matype":
+        return param.doc
+    return f"{param.doc} {', '.join(f'{number}: {name}' for number, name in MATYPES.items())}."
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    lines += [f"| `{name}` | {kind} | {doc} |" for name, kind, doc in rows]
+    return [*lines, ""]
+
+
+_ROOT = Path(__file__).resolve().parents[2]
+FILES = {_ROOT / "fastcore" / "indicators" / "__init__.pyi": stub, _ROOT / "docs" / "indicators.md": page}
+
+
+if __name__ == "__main__":
+    for path, write in FILES.items():
+        path.write_text(write(), encoding="utf-8")
+        print(f"wrote {path.relative_to(_ROOT)}")

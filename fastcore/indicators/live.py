@@ -1,0 +1,137 @@
+"""An indicator that takes one bar at a time."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from fastcore.dispatch import backends
+from fastcore.indicators import coerce
+from fastcore.indicators.results import RESULTS
+
+if TYPE_CHECKING:
+    from fastcore.indicators.definition import Definition
+
+__all__ = ["Live"]
+
+Result = TypeVar("Result", covariant=True)
+
+
+class Live(Generic[Result]):
+    """An indicator after the bars it was given, ready for the next one.
+
+    Made by :meth:`Definition.live`, on the twin that the flag ``indicators`` names at that moment; it stays on it. It
+    keeps as much as its window is long, however long it runs, and gives what the function would give for all its
+    bars. One thread at a time may use it.
+
+    Parameters
+    ----------
+    definition : Definition
+        Such as ``RSI(14)``.
+
+    Attributes
+    ----------
+    definition : Definition
+    backend : str
+        ``"compiled"`` or ``"python"``.
+    update : callable
+        ``update(*bar)`` takes the next bar, one number an input, and returns the indicator's value at it: a float, or
+        a named tuple of floats. A number that is not finite is a missing value.
+    peek : callable
+        ``peek(*bar)`` returns what `update` would and changes nothing: for a bar that is still forming.
+
+    Examples
+    --------
+    >>> from fastcore import indicators as ta
+    >>> live = ta.SMA(2).live([1.0, 2.0])
+    >>> live.value, live.peek(4.0), live.update(3.0)
+    (1.5, 3.0, 2.5)
+    """
+
+    __slots__ = ("__weakref__", "_core", "backend", "definition", "peek", "update")
+
+    definition: Definition
+    backend: str
+    update: Callable[..., Result]
+    peek: Callable[..., Result]
+
+    def __init__(self, definition: Definition) -> None:
+        backend = backends.backend_for("indicators")
+        name = definition.row.name
+        core = backends.twin("indicators", backend).Live(name, definition.values, RESULTS.get(name))
+        self._setup(definition, backend, core)
+
+    def _setup(self, definition: Definition, backend: str, core: Any) -> None:
+        self.definition = definition
+        self.backend = backend
+        self._core = core
+        # The twin's own methods, so that a call costs nothing more.
+        self.update = core.update
+        self.peek = core.peek
+
+    @property
+    def value(self) -> Result:
+        """What the last update returned; NaN before the first."""
+        value: Result = self._core.value
+        return value
+
+    @property
+    def count(self) -> int:
+        """How many bars it was given."""
+        count: int = self._core.count
+        return count
+
+    def extend(self, *series: Any) -> Any:
+        """Take every bar of `series` in turn.
+
+        Parameters
+        ----------
+        *series : array_like
+            One an input, 1-D and of one length.
+
+        Returns
+        -------
+        ndarray or Series, or a named tuple of them
+            The indicator's value at each of these bars.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the series are not as described; nothing has changed then.
+        """
+        row = self.definition.row
+        if len(series) != len(row.inputs):
+            expected = f"{len(row.inputs)} series ({', '.join(row.inputs)})"
+            raise TypeError(f"extend: expected {expected}, got {len(series)}")
+        arrays, form = coerce.arrays(row.inputs, series, ndims=(1,))
+        result = self._core.extend(*arrays)
+        finish = None if form is None else coerce.finisher(row, form)
+        return result if finish is None else finish(result if row.result else (result,))
+
+    def copy(self) -> Live[Result]:
+        """Return an indicator in the same state, which then goes its own way."""
+        return self._of(self.definition, self.backend, self._core.copy())
+
+    @classmethod
+    def _of(cls, definition: Definition, backend: str, core: Any) -> Live[Result]:
+        made = cls.__new__(cls)
+        made._setup(definition, backend, core)
+        return made
+
+    def __copy__(self) -> Live[Result]:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Live[Result]:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.definition, self.backend, pickle.dumps(self._core))
+
+    def __repr__(self) -> str:
+        return f"<live {self.definition}: {self.value} after {self.count} bars>"
+
+
+def _restore(definition: Definition, backend: str, state: bytes) -> Live[Any]:
+    backends.twin("indicators", backend)  # says why, if that twin may not run here
+    return Live._of(definition, backend, pickle.loads(state))

@@ -1,0 +1,156 @@
+"""A Plan: several indicators of the same bars."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from fastcore.indicators import coerce
+from fastcore.indicators.board import Board
+from fastcore.indicators.definition import Definition
+
+__all__ = ["Plan"]
+
+
+class Plan:
+    """Several indicators, by name, to be computed from the same bars.
+
+    Parameters
+    ----------
+    **definitions : Definition
+        Such as ``rsi=RSI(14)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are none, one is not a definition, or two would give a column of one name.
+
+    Examples
+    --------
+    >>> from fastcore import indicators as ta
+    >>> plan = ta.Plan(fast=ta.SMA(2), slow=ta.SMA(3))
+    >>> plan({"close": [1.0, 2.0, 4.0]})["fast"]
+    array([nan, 1.5, 3. ])
+    """
+
+    __slots__ = ("_columns", "_definitions")
+
+    def __init__(self, /, **definitions: Definition) -> None:
+        if not definitions:
+            raise ValueError("Plan: expected at least one definition, such as rsi=RSI(14)")
+        for name, definition in definitions.items():
+            if not isinstance(definition, Definition):
+                raise TypeError(f"{name}: expected a definition such as RSI(14), got {type(definition).__name__}")
+        self._definitions = definitions
+        self._columns = tuple(dict.fromkeys(c for definition in definitions.values() for c in definition.columns))
+        seen: set[str] = set()
+        for title in (title for name in definitions for title in self._titles(name)):
+            if title in seen:
+                raise ValueError(f"Plan: expected names that give columns of their own, got two called {title}")
+            seen.add(title)
+
+    @property
+    def definitions(self) -> Mapping[str, Definition]:
+        """The definitions by name."""
+        return MappingProxyType(self._definitions)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the bars must have."""
+        return self._columns
+
+    @property
+    def lookback(self) -> int:
+        """How many bars of clean data come before all have a result."""
+        return max(definition.lookback for definition in self._definitions.values())
+
+    def __call__(self, bars: Any) -> Any:
+        """Compute every indicator.
+
+        Parameters
+        ----------
+        bars : DataFrame, or mapping of column name to array_like
+            A DataFrame of pandas or polars; or arrays or Series, 1-D, or 2-D with a row a symbol.
+
+        Returns
+        -------
+        DataFrame or dict
+            For a DataFrame one with a column an output: ``rsi``, or ``macd_macd``, ``macd_signal``, ``macd_hist``
+            where a definition has several. For a mapping a dict with what each definition returns.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a column is missing, or is not what an indicator takes.
+        """
+        pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
+        if pandas is not None and isinstance(bars, pandas.DataFrame):
+            return pandas.DataFrame(self._flat(self._arrays(bars, bars.columns)), index=bars.index, copy=False)
+        if polars is not None and isinstance(bars, polars.DataFrame):
+            return polars.DataFrame(self._flat(self._arrays(bars, bars.columns)))
+        if isinstance(bars, Mapping):
+            self._require(bars)
+            return self._compute(bars)
+        raise TypeError(f"bars: expected a DataFrame or a mapping of arrays, got {type(bars).__name__}")
+
+    def live(self, symbols: int | None = None, history: Mapping[str, Any] | None = None) -> Board:
+        """Return a board that brings every indicator of every symbol forward, one call a tick.
+
+        Parameters
+        ----------
+        symbols : int, optional
+            How many symbols. By default as many as `history` has rows.
+        history : mapping of column name to array_like, optional
+            The bars so far: symbols x bars.
+        """
+        if symbols is None:
+            if history is None:
+                raise ValueError("symbols: expected an int, or a history that has a row a symbol, got neither")
+            symbols = len(coerce.panels(self._columns, history)[0])
+        board = Board(self, symbols)
+        if history is not None:
+            board.extend(history)
+        return board
+
+    def _compute(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: definition(*[columns[column] for column in definition.columns])
+            for name, definition in self._definitions.items()
+        }
+
+    def _arrays(self, frame: Any, names: Any) -> dict[str, Any]:
+        self._require(names)
+        return {name: coerce.arrays((name,), (frame[name],))[0][0] for name in self._columns}
+
+    def _flat(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        flat: dict[str, Any] = {}
+        for name, result in self._compute(columns).items():
+            outputs = result if isinstance(result, tuple) else (result,)
+            flat.update(zip(self._titles(name), outputs))
+        return flat
+
+    def _titles(self, name: str) -> list[str]:
+        row = self._definitions[name].row
+        return [f"{name}_{output.name}" for output in row.outputs] if row.result else [name]
+
+    def _require(self, names: Any) -> None:
+        if lacking := [name for name in self._columns if name not in names]:
+            raise ValueError(f"bars: expected columns {', '.join(self._columns)}, got no {', '.join(lacking)}")
+
+    def __eq__(self, other: object) -> bool:
+        return self._definitions == other._definitions if isinstance(other, Plan) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._definitions.items()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._definitions,)
+
+    def __repr__(self) -> str:
+        return f"Plan({', '.join(f'{name}={definition!r}' for name, definition in self._definitions.items())})"
+
+
+def _restore(definitions: dict[str, Definition]) -> Plan:
+    return Plan(**definitions)

@@ -1,0 +1,86 @@
+"""Digits: against exact arithmetic, at large offsets, and after a spike."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from tests.indicators.cases import CASES, Case, call, inputs_of, walk
+
+OFFSETS = [0.0, 1e4, 1e8, -1e8]
+PERIODS = [2, 5, 30, 200]
+
+
+def exact_windows(x: np.ndarray, period: int) -> list[list[Fraction]]:
+    exact = [Fraction(value) for value in x.tolist()]
+    return [exact[end - period : end] for end in range(period, len(exact) + 1)]
+
+
+def square_root(value: Fraction) -> float:
+    return float(np.sqrt(np.longdouble(value.numerator) / np.longdouble(value.denominator))) if value else 0.0
+
+
+def deviations(x: np.ndarray, period: int) -> np.ndarray:
+    found = []
+    for window in exact_windows(x, period):
+        mean = sum(window) / period
+        # Scaled by a power of four, so that the quotient of the integers keeps its digits.
+        variance = sum((value - mean) ** 2 for value in window) / period
+        found.append(square_root(Fraction(round(variance * 4**80), 4**80)))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("period", PERIODS)
+def test_means_are_exact_to_the_last_digits(ta: ModuleType, offset: float, period: int) -> None:
+    x = walk(600, start=offset)["real"]
+    expected = [float(sum(window) / period) for window in exact_windows(x, period)]
+    np.testing.assert_allclose(ta.sma(x, period)[period - 1 :], expected, rtol=1e-14, atol=1e-13)
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("period", PERIODS)
+def test_deviations_do_not_suffer_from_an_offset(ta: ModuleType, offset: float, period: int) -> None:
+    x = walk(600, start=offset)["real"]
+    np.testing.assert_allclose(ta.stddev(x, period)[period - 1 :], deviations(x, period), rtol=1e-11)
+
+
+def test_deviations_of_prices_that_stand_still_are_zero(ta: ModuleType) -> None:
+    moving = walk(100)["real"]
+    x = np.concatenate([moving, np.full(100, 0.1), moving, np.full(100, 1e8 + 0.1)])
+    result = ta.stddev(x, 10)
+    assert np.all(result[109:200] == 0.0)
+    assert np.all(result[309:400] == 0.0)
+    assert np.all(ta.bbands(x, 10).upper[109:200] == ta.sma(x, 10)[109:200])
+
+
+@pytest.mark.parametrize("spike", [1e16, -1e16, 1e100])
+@pytest.mark.parametrize("case", [case for case in CASES if case.by_window], ids=str)
+def test_nothing_of_a_spike_remains_once_it_has_left_the_window(ta: ModuleType, case: Case, spike: float) -> None:
+    clean = inputs_of(case.row, walk(5000))
+    spiked = [x.copy() for x in clean]
+    for x in spiked:
+        x[1000] += spike
+    function = getattr(ta, case.row.name)
+    after = slice(1001 + case.row.lookback(*map(int, case.params)), None)
+    for ours, expected in zip(call(function, case, spiked), call(function, case, clean)):
+        np.testing.assert_allclose(ours[after], expected[after], rtol=1e-12, atol=1e-11)
+
+
+def test_tiny_prices_are_prices(ta: ModuleType) -> None:
+    bars = {name: x * 1e-12 for name, x in walk(300).items()}
+    for case in CASES:
+        scaled = call(getattr(ta, case.row.name), case, inputs_of(case.row, bars))
+        usual = call(getattr(ta, case.row.name), case, inputs_of(case.row, walk(300)))
+        for ours, expected in zip(scaled, usual):
+            ratio = 1.0 if case.row.name in ("rsi", "stoch") else 1e-12
+            np.testing.assert_allclose(ours, expected * ratio, rtol=1e-8, atol=1e-11 * ratio)
+
+
+def test_rsi_meets_its_ends_exactly(ta: ModuleType) -> None:
+    assert ta.rsi(np.arange(20.0), 5)[-1] == 100.0
+    assert ta.rsi(-np.arange(20.0), 5)[-1] == 0.0
+    assert ta.rsi(np.ones(20), 5)[-1] == 0.0

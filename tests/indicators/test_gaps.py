@@ -1,0 +1,119 @@
+"""What missing data costs: every indicator keeps the policy that its row declares."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.indicators.cases import CASES, Case, call, inputs_of, walk
+
+GAPS = {
+    "one in the middle": [150],
+    "the first bar": [0],
+    "within the first window": [3],
+    "the last bar": [299],
+    "two close together": [100, 103],
+    "a run": list(range(120, 150)),
+    "one in five": list(range(0, 300, 5)),
+    "one in forty": list(range(7, 300, 40)),
+    "all": list(range(300)),
+}
+
+each_case = pytest.mark.parametrize("case", CASES, ids=str)
+each_gap = pytest.mark.parametrize("gaps", GAPS.values(), ids=list(GAPS))
+
+
+def with_gaps(case: Case, gaps: list[int], value: float = np.nan) -> tuple[list[Any], Any]:
+    """Inputs in which each gap hits one input or another, and where all are there."""
+    inputs = [x.copy() for x in inputs_of(case.row, walk(300))]
+    for turn, at in enumerate(gaps):
+        inputs[turn % len(inputs)][at] = value
+    return inputs, np.all([np.isfinite(x) for x in inputs], axis=0)
+
+
+def assert_close(ours: Any, expected: Any, message: str = "") -> None:
+    np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-11, err_msg=message)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.by_window], ids=str)
+@each_gap
+def test_a_window_loses_its_window_and_nothing_more(ta: ModuleType, case: Case, gaps: list[int]) -> None:
+    function = getattr(ta, case.row.name)
+    inputs, there = with_gaps(case, gaps)
+    expected = [np.full(300, np.nan) for _ in case.row.outputs]
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(int)))
+    for start, end in zip(edges[::2], edges[1::2]):  # each run without a gap is a series of its own
+        for whole, part in zip(expected, call(function, case, [x[start:end].copy() for x in inputs])):
+            whole[start:end] = part
+    for ours, theirs in zip(call(function, case, inputs), expected):
+        assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.row.missing == "recurrence"], ids=str)
+@each_gap
+def test_a_recurrence_goes_on_as_if_the_bar_had_not_been(ta: ModuleType, case: Case, gaps: list[int]) -> None:
+    function = getattr(ta, case.row.name)
+    inputs, there = with_gaps(case, gaps)
+    for ours, part in zip(call(function, case, inputs), call(function, case, [x[there] for x in inputs])):
+        expected = np.full(300, np.nan)
+        expected[there] = part
+        assert_close(ours, expected)
+
+
+@each_gap
+def test_bands_about_an_exponential_average(ta: ModuleType, gaps: list[int]) -> None:
+    real = walk(300)["real"].copy()
+    real[gaps] = np.nan
+    middle, deviation = ta.ema(real, 10), ta.stddev(real, 10)
+    middle = np.where(np.isnan(deviation), np.nan, middle)
+    bands = ta.bbands(real, 10, 2.0, 3.0, 1)
+    assert_close(bands.middle, middle)
+    assert_close(bands.upper, middle + 2 * deviation)
+    assert_close(bands.lower, middle - 3 * deviation)
+
+
+@each_gap
+@pytest.mark.parametrize("kinds", [(0, 1), (1, 0), (1, 1)])
+def test_a_stochastic_smoothed_exponentially(ta: ModuleType, gaps: list[int], kinds: tuple[int, int]) -> None:
+    case = next(case for case in CASES if case.row.name == "stoch")
+    (high, low, close), there = with_gaps(case, gaps)
+    for x in (high, low, close):
+        x[~there] = np.nan
+    floor, ceiling = ta.min(low, 5), ta.max(high, 5)
+    slowk = (ta.sma, ta.ema)[kinds[0]](100 * (close - floor) / (ceiling - floor), 3)
+    slowd = (ta.sma, ta.ema)[kinds[1]](slowk, 4)
+    result = ta.stoch(high, low, close, 5, 3, kinds[0], 4, kinds[1])
+    assert_close(result.slowd, slowd)
+    assert_close(result.slowk, np.where(np.isnan(slowd), np.nan, slowk))
+
+
+@each_case
+@each_gap
+def test_outputs_are_there_together_or_not_at_all(ta: ModuleType, case: Case, gaps: list[int]) -> None:
+    first, *others = call(getattr(ta, case.row.name), case, with_gaps(case, gaps)[0])
+    for other in others:
+        np.testing.assert_array_equal(np.isnan(first), np.isnan(other))
+
+
+@each_case
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinite_value_is_a_missing_one(ta: ModuleType, case: Case, value: float) -> None:
+    function = getattr(ta, case.row.name)
+    gaps = [0, 40, 41, 150]
+    expected = call(function, case, with_gaps(case, gaps)[0])
+    for ours, theirs in zip(call(function, case, with_gaps(case, gaps, value)[0]), expected):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@each_case
+def test_rows_do_not_know_each_other(ta: ModuleType, case: Case) -> None:
+    function = getattr(ta, case.row.name)
+    rows = [with_gaps(case, gaps)[0] for gaps in GAPS.values()]
+    panel = [np.array(columns) for columns in zip(*rows)]
+    together = call(function, case, panel)
+    for i, inputs in enumerate(rows):
+        for whole, alone in zip(together, call(function, case, inputs)):
+            np.testing.assert_array_equal(whole[i], alone)
