@@ -1,0 +1,51 @@
+/* The compiled twin of the heap: the module and its types. */
+#include "heap_types.h"
+
+Shared shared;
+
+static PyObject *attribute(const char *module, const char *name) {
+    PyObject *imported = PyImport_ImportModule(module);
+    PyObject *found = imported ? PyObject_GetAttrString(imported, name) : NULL;
+    Py_XDECREF(imported);
+    return found;
+}
+
+static int add_type(PyObject *module, PyType_Spec *spec, const char *name) {
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    PyObject *path = PyUnicode_FromString("heap");
+    int failed = !type || !path || PyObject_SetAttrString(type, "_public_path", path) < 0 ||
+                 PyModule_AddObjectRef(module, name, type) < 0;
+    Py_XDECREF(path);
+    Py_XDECREF(type);
+    return failed ? -1 : 0;
+}
+
+static int exec(PyObject *module) {
+    if (!(shared.empty = attribute("queue", "Empty")) || !(shared.full = attribute("queue", "Full")) ||
+        !(shared.shutdown = attribute("python_fallback.heap_types", "ShutDown")) ||
+        !(shared.entry = attribute("python_fallback.heap_types", "Entry")))
+        return -1;
+    if (priority_heap_ready() < 0 || priority_queue_ready() < 0)
+        return -1;
+    if (add_type(module, &priority_heap_spec, "PriorityHeap") < 0 ||
+        add_type(module, &priority_queue_spec, "PriorityQueue") < 0)
+        return -1;
+    return 0;
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, exec},
+#ifdef Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "fastcore._ext.heap",
+    .m_doc = "The compiled twin of the heap; import fastcore.heap.",
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit_heap(void) { return PyModuleDef_Init(&definition); }

@@ -1,0 +1,93 @@
+/* What PriorityHeap and the queues have in common. */
+#include "heap_types.h"
+
+int heap_traverse(HeapObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    return core_traverse(&self->core, visit, arg);
+}
+
+int heap_clear_slot(HeapObject *self) {
+    core_clear(&self->core);
+    Py_CLEAR(self->core.clock);
+    return 0;
+}
+
+void heap_dealloc(HeapObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs)
+        PyObject_ClearWeakRefs((PyObject *)self);
+    heap_clear_slot(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+Py_ssize_t heap_length(HeapObject *self) { return (Py_ssize_t)core_len(&self->core); }
+
+int heap_contains(HeapObject *self, PyObject *handle) {
+    uint32_t slot;
+    return core_find(&self->core, handle, &slot);
+}
+
+PyObject *heap_nothing_ready(const HeapObject *self, const char *method) {
+    const size_t delayed = self->core.later.len;
+    if (delayed)
+        return PyErr_Format(PyExc_IndexError, "%s: expected a ready item, got none: %zu delayed", method, delayed);
+    return PyErr_Format(PyExc_IndexError, "%s: expected an item, got an empty heap", method);
+}
+
+PyObject *heap_peek(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    uint32_t slot;
+    uint64_t key;
+    int found = core_first(&self->core, &slot, &key);
+    if (found > 0)
+        return Py_NewRef(self->core.slots[slot].item);
+    return found < 0 ? NULL : heap_nothing_ready(self, "peek");
+}
+
+PyObject *heap_entry(Core *core, uint32_t slot, uint64_t key) {
+    PyObject *entry = NULL, *item = Py_NewRef(core->slots[slot].item);
+    PyObject *handle = core_handle_object(core, slot), *priority = core_priority_of(core, slot, key);
+    if (handle && priority)
+        entry = PyObject_CallFunctionObjArgs(shared.entry, item, priority, handle, NULL);
+    Py_XDECREF(priority);
+    Py_XDECREF(handle);
+    Py_DECREF(item);
+    return entry;
+}
+
+PyObject *heap_peek_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    uint32_t slot;
+    uint64_t key;
+    int found = core_first(&self->core, &slot, &key);
+    if (found > 0)
+        return heap_entry(&self->core, slot, key);
+    return found < 0 ? NULL : heap_nothing_ready(self, "peek_entry");
+}
+
+PyObject *heap_priority(HeapObject *self, PyObject *handle) { return core_priority(&self->core, handle); }
+
+PyObject *heap_next_due(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    double due;
+    if (core_promote(&self->core) < 0)
+        return NULL;
+    if (!core_next_due(&self->core, &due))
+        Py_RETURN_NONE;
+    return PyFloat_FromDouble(due);
+}
+
+PyObject *heap_ready(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    if (core_promote(&self->core) < 0)
+        return NULL;
+    return PyLong_FromSize_t(self->core.ready.len);
+}
+
+PyObject *heap_get_order(HeapObject *self, void *Py_UNUSED(unused)) {
+    return PyUnicode_InternFromString(self->core.flip ? "max" : "min");
+}
+
+PyObject *heap_get_priorities(HeapObject *self, void *Py_UNUSED(unused)) {
+    return PyUnicode_InternFromString(self->core.any ? "any" : "number");
+}
+
+PyObject *heap_get_aging(HeapObject *self, void *Py_UNUSED(unused)) { return PyFloat_FromDouble(self->core.aging); }

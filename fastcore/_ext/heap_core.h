@@ -1,0 +1,119 @@
+/* What PriorityHeap and both queues are made of: items in slots, packed keys in two heaps, handles with serials. */
+#ifndef FASTCORE_HEAP_CORE_H
+#define FASTCORE_HEAP_CORE_H
+
+#include "Python.h"
+
+#include "heap_args.h"
+#include "heap_packed.h"
+#include "heap_wait.h"
+
+typedef struct {
+    PyObject *item; /* owned; NULL while the slot is free */
+    uint64_t mark;  /* the serial number of the item in it, or the next free slot */
+} Slot;
+
+#define NO_SLOT UINT32_MAX
+
+/* What a comparison may decide by its packed key alone. */
+enum { KIND_OTHER, KIND_NUMBER, KIND_TUPLE, KINDS };
+
+typedef struct {
+    PyObject *priority; /* owned */
+    double born;        /* when its age began to count */
+    uint64_t key;       /* its key in `ready`, kept while it is delayed */
+    int kind;
+} Detail;
+
+typedef struct {
+    Packed ready; /* by priority: 4-ary while keys decide alone, binary while `compared` */
+    Packed later; /* by due time, 4-ary */
+    Slot *slots;
+    Detail *details;  /* as many as slots; NULL until an item needs one */
+    uint32_t *places; /* likewise, until a handle is used */
+    uint32_t slots_len, slots_cap, free_slot;
+    uint64_t serial;   /* of the next push: half of its handle */
+    uint64_t sequence; /* of the next push: breaks ties; starts afresh when the heap is empty */
+    uint64_t flip;       /* all ones for the order "max": flipped keys sort the other way */
+    int any;             /* priorities="any": whatever has `<` */
+    int compared;        /* some key does not decide alone: order by `<` where keys tie */
+    size_t kinds[KINDS]; /* how many items of each kind, while compared */
+    size_t limit;        /* of a queue; 0: none. Held at the very moment of insertion, whatever ran before */
+    int closed;          /* a queue that was shut down */
+    double aging;
+    double origin;
+    PyObject *clock; /* NULL: the monotonic clock */
+    unsigned long owner; /* the thread that runs a comparison of ours now; nobody else may change anything */
+    WaitList turn;
+} Core;
+
+/* A priority as it was understood. */
+typedef struct {
+    PyObject *object; /* owned; NULL where `number` says all */
+    double number;
+    int kind;
+} Priority;
+
+/* heap_core.c */
+int core_init(Core *core, PyObject *order, PyObject *priorities, PyObject *aging, PyObject *clock);
+int core_traverse(Core *core, visitproc visit, void *arg);
+void core_clear(Core *core); /* drops all items; their destructors see an empty heap */
+int core_enter(Core *core);
+int core_now(Core *core, double *now);
+enum { PUSH_ERROR = -1, PUSH_DONE, PUSH_FULL, PUSH_CLOSED };
+int core_push(Core *core, PyObject *item, PyObject *priority, PyObject *due, uint64_t *handle);
+PyObject *core_pop(Core *core);                             /* NULL without an error: nothing is ready */
+PyObject *core_take_first(Core *core);                      /* of `ready`, which is not empty */
+int core_first(Core *core, uint32_t *slot, uint64_t *key); /* 0: nothing is ready */
+PyObject *core_remove(Core *core, PyObject *handle);
+int core_update(Core *core, PyObject *handle, PyObject *priority);
+int core_find(Core *core, PyObject *handle, uint32_t *slot); /* 1 found, 0 not, -1 error */
+PyObject *core_priority(Core *core, PyObject *handle);
+PyObject *core_priority_of(Core *core, uint32_t slot, uint64_t key);
+int core_promote(Core *core);               /* delayed items that are due become ready */
+int core_next_due(Core *core, double *due); /* 0: nothing is delayed */
+int core_renumber(Core *core);
+static inline uint64_t core_handle(const Core *core, uint32_t slot) {
+    return core->slots[slot].mark << SLOT_BITS | slot;
+}
+static inline PyObject *core_handle_object(const Core *core, uint32_t slot) {
+    return PyLong_FromUnsignedLongLong(core_handle(core, slot));
+}
+static inline size_t core_len(const Core *core) { return core->ready.len + core->later.len; }
+
+/* heap_slots.c */
+int slots_reserve(Core *core, size_t extra);
+uint32_t slot_take(Core *core, PyObject *item); /* room is reserved; takes a new reference */
+PyObject *slot_release(Core *core, uint32_t slot);
+void slot_untake(Core *core, uint32_t slot);
+int slots_details(Core *core);
+int slots_track(Core *core);
+void slots_emptied(Core *core);
+void slots_forget(Core *core);
+static inline Places places_ready(Core *core) { return (Places){core->places, 0}; }
+static inline Places places_later(Core *core) { return (Places){core->places, PLACE_LATER}; }
+
+/* heap_priority.c */
+int priority_parse(Core *core, PyObject *given, Priority *out);
+int priority_number(const char *name, PyObject *given, double *out);
+uint64_t priority_key(Core *core, const Priority *priority, double born);
+PyObject *priority_object(const Priority *priority);
+
+/* heap_ordered.c: the same operations where comparisons may call Python and fail. They change nothing when they do. */
+int ordered_begin(Core *core); /* switch to it; the keys there decide alone and need no comparison */
+int ordered_push(Core *core, Packed *heap, Node node, Places places);
+int ordered_remove(Core *core, Packed *heap, size_t at, Places places);
+int ordered_replace(Core *core, size_t at, Node node, const Detail *changed);
+int ordered_check(Core *core);
+
+/* heap_bulk.c */
+PyObject *core_push_many(Core *core, PyObject *items, PyObject *priorities, PyObject *due);
+PyObject *core_pop_many(Core *core, Py_ssize_t limit);
+Node *core_sorted(Core *core); /* a copy in order: ready, then later; PyMem_Free it. NULL with an error */
+
+/* heap_state.c */
+PyObject *core_get_state(Core *core);
+int core_set_state(Core *core, PyObject *state);
+PyObject *core_check(Core *core);
+
+#endif

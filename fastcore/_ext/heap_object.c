@@ -1,0 +1,140 @@
+/* PriorityHeap. */
+#include <stddef.h>
+
+#include "heap_types.h"
+#include "structmember.h"
+
+static Signature sig_init = {"PriorityHeap.__init__", {"order", "priorities", "aging", "clock"}, 0, 0, 4, {0}};
+static Signature sig_push = {"PriorityHeap.push", {"item", "priority", "due"}, 1, 2, 3, {0}};
+static Signature sig_update = {"PriorityHeap.update", {"handle", "priority"}, 2, 2, 2, {0}};
+
+static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
+    HeapObject *self = (HeapObject *)type->tp_alloc(type, 0);
+    if (self) {
+        self->core.free_slot = NO_SLOT;
+        self->core.serial = 1;
+    }
+    return (PyObject *)self;
+}
+
+static int init(HeapObject *self, PyObject *args, PyObject *kwargs) {
+    PyObject *out[MOST_ARGUMENTS];
+    if (arguments_from_tuple(&sig_init, args, kwargs, out) < 0 || core_enter(&self->core) < 0)
+        return -1;
+    core_clear(&self->core);
+    return core_init(&self->core, out[0], out[1], out[2], out[3]);
+}
+
+static PyObject *push(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *out[MOST_ARGUMENTS];
+    uint64_t handle;
+    if (nargs == 2 && !kwnames) { /* the usual call */
+        out[0] = args[0];
+        out[1] = args[1];
+        out[2] = NULL;
+    } else if (arguments_parse(&sig_push, args, nargs, kwnames, out) < 0) {
+        return NULL;
+    }
+    PyObject *priority = out[1] || !self->core.any ? out[1] : out[0];
+    if (core_push(&self->core, out[0], priority, out[2], &handle) < 0)
+        return NULL;
+    return PyLong_FromUnsignedLongLong(handle);
+}
+
+static PyObject *pop(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    PyObject *item = core_pop(&self->core);
+    return item || PyErr_Occurred() ? item : heap_nothing_ready(self, "pop");
+}
+
+static PyObject *pop_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    uint32_t slot;
+    uint64_t key;
+    int found = core_first(&self->core, &slot, &key);
+    if (found <= 0)
+        return found < 0 ? NULL : heap_nothing_ready(self, "pop_entry");
+    PyObject *handle = core_handle_object(&self->core, slot), *priority = core_priority_of(&self->core, slot, key);
+    PyObject *item = handle && priority ? core_take_first(&self->core) : NULL, *entry = NULL;
+    if (item)
+        entry = PyObject_CallFunctionObjArgs(shared.entry, item, priority, handle, NULL);
+    Py_XDECREF(item);
+    Py_XDECREF(priority);
+    Py_XDECREF(handle);
+    return entry;
+}
+
+static PyObject *remove_handle(HeapObject *self, PyObject *handle) { return core_remove(&self->core, handle); }
+
+static PyObject *update(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *out[MOST_ARGUMENTS];
+    if (arguments_parse(&sig_update, args, nargs, kwnames, out) < 0 || core_update(&self->core, out[0], out[1]) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *clear(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    if (core_enter(&self->core) < 0)
+        return NULL;
+    core_clear(&self->core);
+    Py_RETURN_NONE;
+}
+
+static PyObject *repr(HeapObject *self) {
+    return PyUnicode_FromFormat("<PriorityHeap of %zu items, order '%s'>", core_len(&self->core),
+                                self->core.flip ? "max" : "min");
+}
+
+#define FAST(function) ((PyCFunction)(void (*)(void))(function))
+
+static PyMethodDef methods[] = {
+    {"push", FAST(push), METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"pop", FAST(pop), METH_NOARGS, NULL},
+    {"pop_entry", FAST(pop_entry), METH_NOARGS, NULL},
+    {"peek", FAST(heap_peek), METH_NOARGS, NULL},
+    {"peek_entry", FAST(heap_peek_entry), METH_NOARGS, NULL},
+    {"remove", FAST(remove_handle), METH_O, NULL},
+    {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"priority", FAST(heap_priority), METH_O, NULL},
+    {"clear", FAST(clear), METH_NOARGS, NULL},
+    {"ready", FAST(heap_ready), METH_NOARGS, NULL},
+    {"next_due", FAST(heap_next_due), METH_NOARGS, NULL},
+    {"_check", FAST(heap_check), METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef getset[] = {
+    {"order", (getter)heap_get_order, NULL, NULL, NULL},
+    {"priorities", (getter)heap_get_priorities, NULL, NULL, NULL},
+    {"aging", (getter)heap_get_aging, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(HeapObject, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_new, new},
+    {Py_tp_init, init},
+    {Py_tp_dealloc, heap_dealloc},
+    {Py_tp_traverse, heap_traverse},
+    {Py_tp_clear, heap_clear_slot},
+    {Py_tp_repr, repr},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, getset},
+    {Py_tp_members, members},
+    {Py_sq_length, heap_length},
+    {Py_sq_contains, heap_contains},
+    {0, NULL},
+};
+
+PyType_Spec priority_heap_spec = {
+    .name = "fastcore._ext.heap.PriorityHeap",
+    .basicsize = sizeof(HeapObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = slots,
+};
+
+int priority_heap_ready(void) {
+    return signature_ready(&sig_init) < 0 || signature_ready(&sig_push) < 0 || signature_ready(&sig_update) < 0 ? -1 : 0;
+}

@@ -1,0 +1,133 @@
+/* How a priority given by the caller becomes a key. */
+#include <math.h>
+
+#include "heap_core.h"
+
+#define EXACT (1LL << 53) /* every int up to this is a double */
+
+int priority_number(const char *name, PyObject *given, double *out) {
+    if (PyFloat_CheckExact(given)) {
+        *out = PyFloat_AS_DOUBLE(given);
+    } else {
+        PyNumberMethods *as = Py_TYPE(given)->tp_as_number;
+        if (!as || !(as->nb_index || as->nb_float)) {
+            PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", name, type_name(given));
+            return -1;
+        }
+        PyObject *number = as->nb_index ? PyNumber_Index(given) : PyNumber_Float(given);
+        if (!number)
+            return -1;
+        *out = PyLong_Check(number) ? PyLong_AsDouble(number) : PyFloat_AsDouble(number);
+        Py_DECREF(number);
+        if (*out == -1.0 && PyErr_Occurred()) {
+            if (PyErr_ExceptionMatches(PyExc_OverflowError))
+                PyErr_Format(PyExc_ValueError, "%s: expected a number within the range of a float", name);
+            return -1;
+        }
+    }
+    if (isnan(*out)) {
+        PyErr_Format(PyExc_ValueError, "%s: expected a number, got nan", name);
+        return -1;
+    }
+    *out += 0.0; /* -0.0 ties with 0.0 */
+    return 0;
+}
+
+/* An exact int: a float where a float can hold it, else itself, with the nearest float for its key. */
+static int parse_int(PyObject *given, Priority *out) {
+    int overflow;
+    long long value = PyLong_AsLongLongAndOverflow(given, &overflow);
+    if (!overflow && value <= EXACT && value >= -EXACT) {
+        out->number = (double)value;
+        return 0;
+    }
+    double nearest = PyLong_AsDouble(given);
+    if (nearest == -1.0 && PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_OverflowError))
+            return -1;
+        PyErr_Clear();
+        nearest = overflow > 0 ? HUGE_VAL : -HUGE_VAL;
+    } else {
+        PyObject *back = PyLong_FromDouble(nearest);
+        if (!back)
+            return -1;
+        int same = PyObject_RichCompareBool(back, given, Py_EQ);
+        Py_DECREF(back);
+        if (same < 0)
+            return -1;
+        if (same) {
+            out->number = nearest;
+            return 0;
+        }
+    }
+    out->number = nearest;
+    out->object = Py_NewRef(given);
+    return 0;
+}
+
+/* A tuple compares by its first elements first: where these are plain numbers that differ, they decide. */
+static void parse_tuple(PyObject *given, Priority *out) {
+    if (PyTuple_GET_SIZE(given) == 0)
+        return;
+    PyObject *first = PyTuple_GET_ITEM(given, 0);
+    if (PyFloat_CheckExact(first)) {
+        out->number = PyFloat_AS_DOUBLE(first) + 0.0;
+        if (isnan(out->number))
+            return;
+    } else if (PyLong_CheckExact(first)) {
+        int overflow;
+        long long value = PyLong_AsLongLongAndOverflow(first, &overflow);
+        if (overflow)
+            out->number = overflow > 0 ? HUGE_VAL : -HUGE_VAL; /* ties with infinity, and is then compared */
+        else
+            out->number = (double)value; /* rounding keeps the order; what it makes equal is then compared */
+    } else {
+        return;
+    }
+    out->kind = KIND_TUPLE;
+}
+
+int priority_parse(Core *core, PyObject *given, Priority *out) {
+    *out = (Priority){NULL, 0.0, KIND_NUMBER};
+    if (PyFloat_CheckExact(given)) {
+        double value = PyFloat_AS_DOUBLE(given);
+        if (!isnan(value)) {
+            out->number = value + 0.0;
+            return 0;
+        }
+    } else if (PyLong_CheckExact(given) && core->aging == 0.0) {
+        return parse_int(given, out);
+    }
+    if (!core->any || core->aging != 0.0 || PyFloat_CheckExact(given)) {
+        PyNumberMethods *as = Py_TYPE(given)->tp_as_number;
+        if (core->aging == 0.0 && as && as->nb_index) {
+            PyObject *whole = PyNumber_Index(given);
+            if (!whole)
+                return -1;
+            int failed = parse_int(whole, out);
+            Py_DECREF(whole);
+            return failed;
+        }
+        return priority_number("priority", given, &out->number);
+    }
+    out->kind = KIND_OTHER;
+    out->object = Py_NewRef(given);
+    /* A subclass with comparisons of its own is not a tuple to us. */
+    if (PyTuple_Check(given) && Py_TYPE(given)->tp_richcompare == PyTuple_Type.tp_richcompare)
+        parse_tuple(given, out);
+    return 0;
+}
+
+uint64_t priority_key(Core *core, const Priority *priority, double born) {
+    double number = priority->number;
+    if (core->aging != 0.0) {
+        /* Waiting makes it more urgent at one rate for all, so p - rate * (now - born) orders as p + rate * born. */
+        double credit = core->aging * (born - core->origin);
+        number = core->flip ? number - credit : number + credit;
+    }
+    return priority->kind == KIND_OTHER ? 0 : key_of_double(number) ^ core->flip;
+}
+
+PyObject *priority_object(const Priority *priority) {
+    return priority->object ? Py_NewRef(priority->object) : PyFloat_FromDouble(priority->number);
+}

@@ -1,0 +1,44 @@
+/* The types of the module and what they share. */
+#ifndef FASTCORE_HEAP_TYPES_H
+#define FASTCORE_HEAP_TYPES_H
+
+#include "heap_args.h"
+#include "heap_core.h"
+
+/* Every type begins like this, so that what they have in common is written once. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *weakrefs;
+    Core core;
+} HeapObject;
+
+extern PyType_Spec priority_heap_spec, priority_queue_spec;
+int priority_heap_ready(void);
+int priority_queue_ready(void);
+
+/* heap.c: names from python_fallback.heap_types and the standard library, held for the module's life */
+typedef struct {
+    PyObject *empty, *full, *shutdown; /* queue.Empty, queue.Full, ShutDown */
+    PyObject *entry;                   /* the named tuple Entry */
+} Shared;
+extern Shared shared;
+
+/* heap_common.c: methods of all three types */
+int heap_traverse(HeapObject *self, visitproc visit, void *arg);
+int heap_clear_slot(HeapObject *self);
+void heap_dealloc(HeapObject *self);
+Py_ssize_t heap_length(HeapObject *self);
+int heap_contains(HeapObject *self, PyObject *handle);
+PyObject *heap_peek(HeapObject *self, PyObject *unused);
+PyObject *heap_peek_entry(HeapObject *self, PyObject *unused);
+PyObject *heap_priority(HeapObject *self, PyObject *handle);
+PyObject *heap_next_due(HeapObject *self, PyObject *unused);
+PyObject *heap_ready(HeapObject *self, PyObject *unused);
+PyObject *heap_entry(Core *core, uint32_t slot, uint64_t key);
+PyObject *heap_check(HeapObject *self, PyObject *unused);
+PyObject *heap_get_order(HeapObject *self, void *unused);
+PyObject *heap_get_priorities(HeapObject *self, void *unused);
+PyObject *heap_get_aging(HeapObject *self, void *unused);
+PyObject *heap_nothing_ready(const HeapObject *self, const char *method);
+
+#endif

@@ -1,0 +1,144 @@
+"""PriorityHeap, the public class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastcore.dispatch.twins import Twin
+from python_fallback.heap_types import Entry
+
+
+class PriorityHeap(metaclass=Twin, path="heap"):
+    """A priority queue with handles: push, pop, and change or remove anything in between.
+
+    Parameters
+    ----------
+    order : {"min", "max"}, default "min"
+        Whether the smallest or the largest priority comes first. Equal priorities come in the order of their push.
+    priorities : {"number", "any"}, default "number"
+        Numbers are compared exactly, ints of any size with floats too; what is neither int nor float is read by its
+        ``__index__`` or else its ``__float__``. With ``"any"`` a priority may be whatever has ``<``, and an item
+        pushed without one is its own priority.
+    aging : float, default 0.0
+        By how much a second of waiting makes an item more urgent, so that nothing starves. Priorities are read as
+        floats then.
+    clock : callable, optional
+        Returns the time in seconds, for `aging` and for due times; ``time.monotonic`` unless given.
+
+    Notes
+    -----
+    Every operation is O(log n), is atomic among threads, and happens whole or not at all: where a comparison of
+    priorities raises, the heap is as before. A comparison may not use the heap that it orders: RuntimeError. A heap
+    holds up to 2**28 items. Its length counts delayed items too.
+
+    Examples
+    --------
+    >>> heap = PriorityHeap()
+    >>> handle = heap.push("rebalance", 5)
+    >>> _ = heap.push("stop loss", 0)
+    >>> heap.update(handle, -1)
+    >>> heap.pop(), heap.pop()
+    ('rebalance', 'stop loss')
+    """
+
+    def __init__(
+        self,
+        *,
+        order: str = "min",
+        priorities: str = "number",
+        aging: float = 0.0,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        raise NotImplementedError
+
+    def push(self, item: Any, priority: Any = 0.0, *, due: float | None = None) -> int:
+        """Add an item.
+
+        Parameters
+        ----------
+        item : object
+        priority : number, default 0.0
+            NaN has no place in an order: ValueError.
+        due : float, optional
+            A time on the heap's clock before which the item is not handed out.
+
+        Returns
+        -------
+        int
+            The item's handle: it is never given to another item of this heap.
+        """
+        raise NotImplementedError
+
+    def pop(self) -> Any:
+        """Remove and return the first item.
+
+        Raises
+        ------
+        IndexError
+            If no item is ready: the heap is empty, or what it holds is not due.
+        """
+        raise NotImplementedError
+
+    def pop_entry(self) -> Entry:
+        """Remove the first item; return it as ``Entry(item, priority, handle)``."""
+        raise NotImplementedError
+
+    def peek(self) -> Any:
+        """Return the first item and leave it there."""
+        raise NotImplementedError
+
+    def peek_entry(self) -> Entry:
+        """Return the first item as ``Entry(item, priority, handle)`` and leave it there."""
+        raise NotImplementedError
+
+    def remove(self, handle: int) -> Any:
+        """Remove and return the item of `handle`, ready or not.
+
+        Raises
+        ------
+        KeyError
+            If it is in the heap no more.
+        """
+        raise NotImplementedError
+
+    def update(self, handle: int, priority: Any) -> None:
+        """Give the item of `handle` another priority. It keeps its age, and its place of arrival among equals."""
+        raise NotImplementedError
+
+    def priority(self, handle: int) -> Any:
+        """Return the priority of the item of `handle`: numbers as a float where a float equals them, else as an int."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """Drop all items."""
+        raise NotImplementedError
+
+    def ready(self) -> int:
+        """Return how many items could be popped now."""
+        raise NotImplementedError
+
+    def next_due(self) -> float | None:
+        """Return when the next delayed item is due; None if none is delayed."""
+        raise NotImplementedError
+
+    @property
+    def order(self) -> str:
+        """Which comes first: ``"min"`` or ``"max"``."""
+        raise NotImplementedError
+
+    @property
+    def priorities(self) -> str:
+        """What priorities may be: ``"number"`` or ``"any"``."""
+        raise NotImplementedError
+
+    @property
+    def aging(self) -> float:
+        """By how much a second of waiting makes an item more urgent."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __contains__(self, handle: object) -> bool:
+        raise NotImplementedError

@@ -1,0 +1,200 @@
+"""PriorityQueue, the public class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import GenericAlias
+from typing import Any
+
+from fastcore.dispatch.twins import Twin
+
+
+class PriorityQueue(metaclass=Twin, path="heap"):
+    """A thread-safe queue that stands in for ``queue.PriorityQueue``.
+
+    Beyond it: a priority of its own for every item (``put(item, priority=3)``), first in first out among equals,
+    handles to remove or re-prioritise what waits, delayed items, aging, ``shutdown`` on every Python, and signals
+    and other threads are never blocked by a call that need not wait.
+
+    Parameters
+    ----------
+    maxsize : int, default 0
+        How many items it holds before `put` blocks, delayed ones counted; 0 or less is no limit.
+    order : {"min", "max"}, default "min"
+        Whether the smallest or the largest comes first.
+    aging : float, default 0.0
+        By how much a second of waiting makes an item more urgent; priorities must be numbers then.
+    clock : callable, optional
+        Returns the time in seconds, for `aging` and for due times; ``time.monotonic`` unless given.
+
+    Notes
+    -----
+    What ``queue.PriorityQueue`` does not document is not there: ``mutex``, ``queue``, the conditions, and the methods
+    ``_init _qsize _put _get`` for subclasses; overriding one of those raises TypeError.
+
+    Examples
+    --------
+    >>> queue = PriorityQueue()
+    >>> _ = queue.put("report", priority=5)
+    >>> _ = queue.put("order", priority=0)
+    >>> queue.get()
+    'order'
+    """
+
+    def __init__(
+        self,
+        maxsize: int = 0,
+        *,
+        order: str = "min",
+        aging: float = 0.0,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        raise NotImplementedError
+
+    def put(
+        self,
+        item: Any,
+        block: bool = True,
+        timeout: float | None = None,
+        *,
+        priority: Any = ...,
+        due: float | None = None,
+    ) -> int:
+        """Add an item; wait for room where the queue is full.
+
+        Parameters
+        ----------
+        item : object
+        block : bool, default True
+            Whether to wait for room at all.
+        timeout : float, optional
+            Seconds to wait at most.
+        priority : object, optional
+            What orders the item, a number or anything with ``<``; unless given the item itself does.
+        due : float, optional
+            A time on the queue's clock before which the item is not handed out.
+
+        Returns
+        -------
+        int
+            The item's handle.
+
+        Raises
+        ------
+        queue.Full
+            If there was no room in time.
+        ShutDown
+            If the queue was shut down; ``queue.ShutDown`` where the standard library has it.
+        """
+        raise NotImplementedError
+
+    def put_nowait(self, item: Any, *, priority: Any = ..., due: float | None = None) -> int:
+        """Add an item if there is room now."""
+        raise NotImplementedError
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Remove and return the first item; wait for one where none is ready.
+
+        Raises
+        ------
+        queue.Empty
+            If none was ready in time.
+        ShutDown
+            If the queue was shut down and is empty.
+        """
+        raise NotImplementedError
+
+    def get_nowait(self) -> Any:
+        """Remove and return the first item if one is ready now."""
+        raise NotImplementedError
+
+    def task_done(self) -> None:
+        """Report that one item handed out is done with.
+
+        Raises
+        ------
+        ValueError
+            If called more often than items were put.
+        """
+        raise NotImplementedError
+
+    def join(self) -> None:
+        """Wait until every item put was handed out and reported done, or removed."""
+        raise NotImplementedError
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """Refuse further items, and getters too once the queue is empty; `immediate` empties it now."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """Drop all items; they count as done."""
+        raise NotImplementedError
+
+    def remove(self, handle: int) -> Any:
+        """Remove and return the item of `handle`; it counts as done.
+
+        Raises
+        ------
+        KeyError
+            If it is in the queue no more.
+        """
+        raise NotImplementedError
+
+    def update(self, handle: int, priority: Any) -> None:
+        """Give the item of `handle` another priority. It keeps its age, and its place of arrival among equals."""
+        raise NotImplementedError
+
+    def priority(self, handle: int) -> Any:
+        """Return the priority of the item of `handle`."""
+        raise NotImplementedError
+
+    def peek(self) -> Any:
+        """Return the first item and leave it there.
+
+        Raises
+        ------
+        IndexError
+            If none is ready.
+        """
+        raise NotImplementedError
+
+    def ready(self) -> int:
+        """Return how many items could be handed out now."""
+        raise NotImplementedError
+
+    def next_due(self) -> float | None:
+        """Return when the next delayed item is due; None if none is delayed."""
+        raise NotImplementedError
+
+    def qsize(self) -> int:
+        """Return how many items the queue holds, delayed ones counted."""
+        raise NotImplementedError
+
+    def empty(self) -> bool:
+        """Whether the queue holds nothing."""
+        raise NotImplementedError
+
+    def full(self) -> bool:
+        """Whether `put` would have to wait."""
+        raise NotImplementedError
+
+    @property
+    def maxsize(self) -> int:
+        """How many items the queue holds before `put` blocks; 0: no limit."""
+        raise NotImplementedError
+
+    @property
+    def unfinished_tasks(self) -> int:
+        """How many items were put and not yet reported done."""
+        raise NotImplementedError
+
+    @property
+    def is_shutdown(self) -> bool:
+        """Whether `shutdown` was called."""
+        raise NotImplementedError
+
+    def __contains__(self, handle: object) -> bool:
+        raise NotImplementedError
+
+    def __class_getitem__(cls, item: Any) -> GenericAlias:
+        return GenericAlias(cls, item)

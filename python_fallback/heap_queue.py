@@ -1,0 +1,238 @@
+"""PriorityQueue, the readable twin: three conditions over one lock, as queue.Queue has them."""
+
+from __future__ import annotations
+
+import operator
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, Full
+from types import GenericAlias
+from typing import Any
+
+from python_fallback.heap_contents import Contents, Turn
+from python_fallback.heap_numbers import real
+from python_fallback.heap_object import UNSET
+from python_fallback.heap_types import ShutDown
+
+FOREVER = float("inf")
+
+
+def read_timeout(block: bool, timeout: float | None) -> float:
+    """How long a call may block."""
+    if not block:
+        return 0.0
+    if timeout is None:
+        return FOREVER
+    seconds = real("timeout", timeout)
+    if seconds < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    return seconds
+
+
+class PriorityQueue:
+    _public_path = "heap"
+
+    def __init__(
+        self,
+        maxsize: int = 0,
+        *,
+        order: str = "min",
+        aging: float = 0.0,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        if not hasattr(type(maxsize), "__index__"):
+            raise TypeError(f"maxsize: expected an int, got {type(maxsize).__name__}")
+        self._maxsize = max(0, operator.index(maxsize))
+        self._contents = Contents(order, "any", aging, clock)
+        self._turn = Turn()
+        turn: Any = self._turn
+        self._not_empty = threading.Condition(turn)
+        self._not_full = threading.Condition(turn)
+        self._all_done = threading.Condition(turn)
+        self._unfinished = 0
+        self._is_shutdown = False
+
+    def put(
+        self,
+        item: Any,
+        block: bool = True,
+        timeout: float | None = None,
+        *,
+        priority: Any = UNSET,
+        due: float | None = None,
+    ) -> int:
+        if self._is_shutdown:
+            raise ShutDown
+        seconds = read_timeout(block, timeout) if self._maxsize else FOREVER
+        prepared = self._contents.prepare(item if priority is UNSET else priority, due)
+        deadline = time.monotonic() + seconds
+        with self._turn:
+            while self.full() and not self._is_shutdown:
+                self._wait(self._not_full, deadline, Full)
+            if self._is_shutdown:
+                raise ShutDown
+            handle = self._contents.insert(item, *prepared)
+            self._unfinished += 1
+            self._not_empty.notify()
+            return handle
+
+    def put_nowait(self, item: Any, *, priority: Any = UNSET, due: float | None = None) -> int:
+        return self.put(item, False, priority=priority, due=due)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        deadline = time.monotonic() + read_timeout(block, timeout)
+        while True:
+            now = self._contents.tick()
+            with self._turn:
+                self._contents.promote(now)
+                if self._contents.ready:
+                    return self._take()
+                if self._is_shutdown and not self._contents:
+                    raise ShutDown
+                until = deadline
+                if self._contents.later:
+                    if now is None:
+                        continue  # put while nobody held the lock: read the clock first
+                    until = min(until, time.monotonic() + self._contents.later.first_key() - now)
+                try:
+                    self._wait(self._not_empty, deadline, Empty, until)
+                except BaseException:
+                    if self._contents:
+                        self._not_empty.notify()  # what we waited for is another's to wait for now
+                    raise
+
+    def get_nowait(self) -> Any:
+        return self.get(False)
+
+    def _wait(
+        self, condition: threading.Condition, deadline: float, late: type[Exception], until: float = FOREVER
+    ) -> None:
+        now = time.monotonic()
+        if now >= deadline:
+            raise late
+        left = min(deadline, until) - now
+        condition.wait(None if left == FOREVER else min(max(left, 0.0), threading.TIMEOUT_MAX))
+
+    def _take(self) -> Any:
+        item = self._contents.take(self._contents.records[self._contents.ready.first()])
+        self._not_full.notify()
+        if self._contents.later:
+            self._not_empty.notify()  # a getter may have to wait for another due time now
+        return item
+
+    def task_done(self) -> None:
+        with self._turn:
+            if self._unfinished <= 0:
+                raise ValueError("task_done() called too many times")
+            self._finished(1)
+
+    def _finished(self, count: int) -> None:
+        self._unfinished = max(0, self._unfinished - count)
+        if not self._unfinished:
+            self._all_done.notify_all()
+
+    def join(self) -> None:
+        with self._turn:
+            while self._unfinished:
+                self._all_done.wait()
+
+    def shutdown(self, immediate: bool = False) -> None:
+        dropped = None
+        with self._turn:
+            self._is_shutdown = True
+            self._not_empty.notify_all()
+            self._not_full.notify_all()
+            if immediate:
+                dropped = self._drop()
+        del dropped
+
+    def clear(self) -> None:
+        with self._turn:
+            dropped = self._drop()
+        del dropped  # outside the lock: destructors may come back to us
+
+    def _drop(self) -> Any:
+        if self._contents:
+            self._finished(len(self._contents))
+            self._not_full.notify_all()
+        return self._contents.clear()
+
+    def remove(self, handle: int) -> Any:
+        with self._turn:
+            item = self._contents.take(self._contents.find(handle))
+            self._finished(1)  # nobody will get it, so nobody will report it done
+            self._not_full.notify()
+            if self._contents.later:
+                self._not_empty.notify()
+            return item
+
+    def update(self, handle: int, priority: Any) -> None:
+        kept = self._contents.parse(priority)
+        with self._turn:
+            self._contents.update(handle, kept)
+
+    def priority(self, handle: int) -> Any:
+        with self._turn:
+            return self._contents.find(handle).priority
+
+    def peek(self) -> Any:
+        now = self._contents.tick()
+        with self._turn:
+            return self._contents.first("peek", now).item
+
+    def ready(self) -> int:
+        now = self._contents.tick()
+        with self._turn:
+            self._contents.promote(now)
+            return len(self._contents.ready)
+
+    def next_due(self) -> float | None:
+        now = self._contents.tick()
+        with self._turn:
+            self._contents.promote(now)
+            return self._contents.later.first_key() if self._contents.later else None
+
+    def qsize(self) -> int:
+        return len(self._contents)
+
+    def empty(self) -> bool:
+        return not self._contents
+
+    def full(self) -> bool:
+        return 0 < self._maxsize <= len(self._contents)
+
+    @property
+    def maxsize(self) -> int:
+        return self._maxsize
+
+    @property
+    def unfinished_tasks(self) -> int:
+        return self._unfinished
+
+    @property
+    def is_shutdown(self) -> bool:
+        return self._is_shutdown
+
+    @property
+    def order(self) -> str:
+        return self._contents.order
+
+    @property
+    def aging(self) -> float:
+        return self._contents.aging
+
+    def __contains__(self, handle: object) -> bool:
+        if not isinstance(handle, int):
+            raise TypeError(f"handle: expected an int, got {type(handle).__name__}")
+        return handle in self._contents.records
+
+    def __repr__(self) -> str:
+        return f"<PriorityQueue of {self.qsize()} items, maxsize {self._maxsize}>"
+
+    def _check(self) -> None:
+        with self._turn:
+            self._contents.check()
+
+    def __class_getitem__(cls, item: Any) -> GenericAlias:
+        return GenericAlias(cls, item)
