@@ -23,7 +23,7 @@ help:
 	@echo 'make serve        the market desk, until interrupted'
 	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing'
 	@echo 'make test-python  the suite in pure Python'
-	@echo 'make lint         ruff, mypy, the layers, Cython sources, stubs against their modules'
+	@echo 'make lint         ruff, mypy, the layers, stubs against their modules'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
 	@echo 'make asv-quick    the asv suites, once, on this commit and both backends'
@@ -77,11 +77,15 @@ test: $(VENV)/.installed-dev build-required
 test-python: $(VENV)/.installed-dev
 	FASTCORE_NO_EXTENSIONS=1 FASTCORE_REQUIRE_EXTENSIONS=0 $(BIN)/pytest $(PYTEST_ARGS)
 
-lint: $(VENV)/.installed-dev
+STUBS = $(addprefix fastcore._ext.,$(basename $(notdir $(wildcard fastcore/_ext/*.pyi))))
+
+lint: $(VENV)/.installed-dev build-required
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(PY) -m mypy.stubtest $(STUBS) --concise --allowlist tools/stubtest.txt --ignore-unused-allowlist \
+		--ignore-positional-only --ignore-disjoint-bases
 
 asan: $(VENV)/.installed-dev
 	$(PY) tools/sanitize.py $(PYTEST_ARGS)
