@@ -1,1 +1,29 @@
-"""The hot path of message framing."""
+"""The hot path of message framing: objects to msgpack, and to WebSocket frames that are made once for every client.
+
+::
+
+    data = packb({"symbol": "AAPL", "price": 187.2})      # as the msgpack package writes it
+    unpackb(data, max_depth=8, max_memory=1 << 20)        # bounded, for bytes from outside
+    frame(obj), frame(obj, compress=True)                 # one whole WebSocket frame, ready for any client
+"""
+
+from __future__ import annotations
+
+from fastcore.framing.functions import frame, frame_packed, packb, unpackb
+from python_fallback.framing.decode import BufferFull, ExtraData, FormatError, Incomplete, OutOfData, StackError
+from python_fallback.framing.encode import ExtType, Timestamp
+
+__all__ = [
+    "BufferFull",
+    "ExtType",
+    "ExtraData",
+    "FormatError",
+    "Incomplete",
+    "OutOfData",
+    "StackError",
+    "Timestamp",
+    "frame",
+    "frame_packed",
+    "packb",
+    "unpackb",
+]

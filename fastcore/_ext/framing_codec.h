@@ -1,0 +1,266 @@
+/* What the parts of the framing extension share: options, the writer, the reader. */
+#ifndef FC_FRAMING_CODEC_H
+#define FC_FRAMING_CODEC_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define FC_LIKELY(x) __builtin_expect(!!(x), 1)
+#define FC_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define FC_INLINE static inline __attribute__((always_inline))
+#define FC_NOINLINE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define FC_LIKELY(x) (x)
+#define FC_UNLIKELY(x) (x)
+#define FC_INLINE static __forceinline
+#define FC_NOINLINE __declspec(noinline)
+#else
+#define FC_LIKELY(x) (x)
+#define FC_UNLIKELY(x) (x)
+#define FC_INLINE static inline
+#define FC_NOINLINE
+#endif
+
+enum { FC_MAX_DEPTH = 128, FC_DEPTH_LIMIT = 256 };
+#define FC_NO_LIMIT INT64_MAX
+
+/* All references are borrowed from the call's arguments or held by the object that owns the options. */
+typedef struct {
+    PyObject *fallback;   /* `default`; NULL for none */
+    PyObject *decimal;    /* NULL, or the str "str" or "float" */
+    PyObject *errors;     /* NULL for strict */
+    int single_float, bin_type, strict_types, datetime, numpy;
+    int max_depth;
+} fc_pack_options;
+
+typedef struct {
+    PyObject *object_hook, *object_pairs_hook, *list_hook, *ext_hook; /* NULL for none */
+    PyObject *errors; /* NULL for strict */
+    int use_list, raw, timestamp, strict_map_key;
+    int max_depth;
+    int walk_first; /* hooks must not see a message that is not good as a whole, and the builder knows no limits */
+    int64_t max_str_len, max_bin_len, max_array_len, max_map_len, max_ext_len, max_memory;
+} fc_unpack_options;
+
+extern const fc_pack_options fc_pack_defaults;
+extern const fc_unpack_options fc_unpack_defaults;
+
+/* Keyword arguments as a call brings them: a vector with its names, or a dict. */
+typedef struct {
+    PyObject *const *values;
+    PyObject *names; /* tuple, or NULL */
+    PyObject *dict;  /* or NULL */
+} fc_keywords;
+
+/* Set one option; 1 if it was one of these, 0 if it is none of them, -1 with an error. */
+int fc_pack_option(fc_pack_options *, PyObject *name, PyObject *value);
+int fc_unpack_option(fc_unpack_options *, PyObject *name, PyObject *value);
+int fc_unpack_options_done(fc_unpack_options *);
+int fc_int_option(const char *name, PyObject *value, int64_t low, int64_t high, int64_t *out);
+
+/* A module attribute, imported at first use and kept for ever; borrowed. */
+typedef struct {
+    const char *module, *name;
+    PyObject *found;
+} fc_import;
+PyObject *fc_get(fc_import *);
+extern fc_import fc_ExtType, fc_Timestamp, fc_FormatError, fc_StackError, fc_BufferFull, fc_Incomplete, fc_ExtraData,
+    fc_convert, fc_refusal, fc_frame_packed;
+
+/* -- packing ---------------------------------------------------------------------------------------------------- */
+
+enum { FC_LOCAL = 2048, FC_SLACK = 32, FC_FRAME_HEADER = 10 };
+
+/* The message grows in `local`, and in a bytes object once it is too long for that. At every item there are at least
+   FC_SLACK bytes beyond `end`, so that headers and numbers are written without asking. */
+typedef struct {
+    char *base, *end;
+    PyObject *bytes; /* owned; NULL while in `local` */
+    const fc_pack_options *options;
+    char local[FC_LOCAL];
+} fc_writer;
+
+void fc_writer_init(fc_writer *, const fc_pack_options *);
+void fc_writer_drop(fc_writer *);
+char *fc_writer_grow(fc_writer *, char *p, Py_ssize_t need); /* NULL with an error */
+PyObject *fc_writer_finish(fc_writer *, char *from, char *to); /* a new bytes; ends the writer */
+
+/* Append `obj` at `p`; the new end, or NULL with an error. */
+char *fc_put(fc_writer *, char *p, PyObject *obj, int room, int converted);
+char *fc_put_str(fc_writer *, char *p, PyObject *obj);
+char *fc_put_timestamp(fc_writer *, char *p, int64_t seconds, uint32_t nanoseconds);
+
+PyObject *fc_pack(PyObject *obj, const fc_pack_options *);
+PyObject *fc_frame(PyObject *obj, const fc_pack_options *, int head);
+
+FC_INLINE char *fc_room(fc_writer *w, char *p, Py_ssize_t need)
+{
+    return FC_LIKELY(w->end - p >= need) ? p : fc_writer_grow(w, p, need);
+}
+
+FC_INLINE char *fc_be16(char *p, uint32_t x)
+{
+    p[0] = (char)(x >> 8), p[1] = (char)x;
+    return p + 2;
+}
+
+FC_INLINE char *fc_be32(char *p, uint32_t x)
+{
+#if (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    x = __builtin_bswap32(x);
+    memcpy(p, &x, 4);
+#else
+    p[0] = (char)(x >> 24), p[1] = (char)(x >> 16), p[2] = (char)(x >> 8), p[3] = (char)x;
+#endif
+    return p + 4;
+}
+
+FC_INLINE char *fc_be64(char *p, uint64_t x)
+{
+#if (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    x = __builtin_bswap64(x);
+    memcpy(p, &x, 8);
+#else
+    fc_be32(p, (uint32_t)(x >> 32));
+    fc_be32(p + 4, (uint32_t)x);
+#endif
+    return p + 8;
+}
+
+FC_INLINE char *fc_head_array(char *p, uint64_t n)
+{
+    if (n <= 0x0F) {
+        *p = (char)(0x90 | n);
+        return p + 1;
+    }
+    if (n <= 0xFFFF) {
+        *p = (char)0xDC;
+        return fc_be16(p + 1, (uint32_t)n);
+    }
+    *p = (char)0xDD;
+    return fc_be32(p + 1, (uint32_t)n);
+}
+
+FC_INLINE char *fc_head_map(char *p, uint64_t n)
+{
+    if (n <= 0x0F) {
+        *p = (char)(0x80 | n);
+        return p + 1;
+    }
+    if (n <= 0xFFFF) {
+        *p = (char)0xDE;
+        return fc_be16(p + 1, (uint32_t)n);
+    }
+    *p = (char)0xDF;
+    return fc_be32(p + 1, (uint32_t)n);
+}
+
+FC_INLINE char *fc_put_uint(char *p, uint64_t x)
+{
+    if (x < 0x80) {
+        *p = (char)x;
+        return p + 1;
+    }
+    if (x <= 0xFFFF) {
+        if (x <= 0xFF) {
+            p[0] = (char)0xCC, p[1] = (char)x;
+            return p + 2;
+        }
+        *p = (char)0xCD;
+        return fc_be16(p + 1, (uint32_t)x);
+    }
+    if (x <= 0xFFFFFFFF) {
+        *p = (char)0xCE;
+        return fc_be32(p + 1, (uint32_t)x);
+    }
+    *p = (char)0xCF;
+    return fc_be64(p + 1, x);
+}
+
+FC_INLINE char *fc_put_int(char *p, int64_t x)
+{
+    if (x >= 0) {
+        return fc_put_uint(p, (uint64_t)x);
+    }
+    if (x >= -0x20) {
+        *p = (char)x;
+        return p + 1;
+    }
+    if (x >= -0x8000) {
+        if (x >= -0x80) {
+            p[0] = (char)0xD0, p[1] = (char)x;
+            return p + 2;
+        }
+        *p = (char)0xD1;
+        return fc_be16(p + 1, (uint32_t)x);
+    }
+    if (x >= -0x80000000LL) {
+        *p = (char)0xD2;
+        return fc_be32(p + 1, (uint32_t)x);
+    }
+    *p = (char)0xD3;
+    return fc_be64(p + 1, (uint64_t)x);
+}
+
+FC_INLINE char *fc_put_double(char *p, double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, 8);
+    *p = (char)0xCB;
+    return fc_be64(p + 1, bits);
+}
+
+/* Copy n <= 31 bytes without a call: two loads that overlap never leave the source. */
+FC_INLINE void fc_copy_short(char *to, const char *from, size_t n)
+{
+    if (n >= 16) {
+        char a[16], b[16];
+        memcpy(a, from, 16), memcpy(b, from + n - 16, 16);
+        memcpy(to, a, 16), memcpy(to + n - 16, b, 16);
+    } else if (n >= 8) {
+        uint64_t a, b;
+        memcpy(&a, from, 8), memcpy(&b, from + n - 8, 8);
+        memcpy(to, &a, 8), memcpy(to + n - 8, &b, 8);
+    } else if (n >= 4) {
+        uint32_t a, b;
+        memcpy(&a, from, 4), memcpy(&b, from + n - 4, 4);
+        memcpy(to, &a, 4), memcpy(to + n - 4, &b, 4);
+    } else if (n) {
+        to[0] = from[0];
+        to[n >> 1] = from[n >> 1];
+        to[n - 1] = from[n - 1];
+    }
+}
+
+/* -- unpacking -------------------------------------------------------------------------------------------------- */
+
+/* Where a walk over a message stands; see python_fallback/framing/decode.py, whose errors these are. */
+typedef struct {
+    int64_t memory, owed, left;
+    int64_t limit; /* of a stream; -1: the data is all there will be */
+    Py_ssize_t position;
+    int in_map, depth;
+    struct {
+        int64_t left;
+        int in_map;
+    } outer[FC_DEPTH_LIMIT];
+} fc_walk;
+
+enum { FC_WALK_DONE = 0, FC_WALK_MORE = 1, FC_WALK_ERROR = -1 };
+void fc_walk_init(fc_walk *, int64_t limit);
+/* Go on at `position`; MORE (streams only, no exception) leaves it where the data lacks. */
+int fc_walk_on(fc_walk *, const fc_unpack_options *, const uint8_t *data, Py_ssize_t size);
+
+/* The object at *at, which moves on. NULL without an exception means that the message is not good: ask a walk why. */
+PyObject *fc_build(const uint8_t **at, const uint8_t *end, const fc_unpack_options *);
+PyObject *fc_unpack(PyObject *data, const fc_unpack_options *);
+
+/* -- the module's functions, for framing.pyx ----------------------------------------------------------------------- */
+
+PyObject *fc_function(int which, PyObject *module_name);
+PyObject *fc_error(fc_import *cls, const char *format, ...);
+
+#endif

@@ -1,0 +1,9 @@
+"""The readable twin of message framing: msgpack as the ``msgpack`` package writes it, in WebSocket frames."""
+
+from __future__ import annotations
+
+from python_fallback.framing.decode import unpackb
+from python_fallback.framing.encode import packb
+from python_fallback.framing.wsframe import frame, frame_packed
+
+__all__ = ["frame", "frame_packed", "packb", "unpackb"]

@@ -1,0 +1,272 @@
+"""msgpack to objects: a walk over the message that checks all of it, then the ``msgpack`` package to build it.
+
+Nothing is built, and no hook is called, before the whole message is known to be well formed and within the limits.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgpack
+from msgpack import BufferFull, FormatError, OutOfData, StackError
+
+from python_fallback.framing.options import UnpackOptions, named, unpack_options
+
+__all__ = [
+    "BufferFull",
+    "Engine",
+    "ExtraData",
+    "FormatError",
+    "Incomplete",
+    "OutOfData",
+    "StackError",
+    "Walker",
+    "unpackb",
+]
+
+# What an object may take in CPython, in bytes; upper bounds, so that `max_memory` never lets more through.
+INT_COST, FLOAT_COST, STR_COST, BIN_COST, EXT_COST, LIST_COST, DICT_COST = 48, 24, 80, 40, 250, 64, 64
+STR_BYTE, LIST_ITEM, DICT_FIRST, DICT_ITEM = 4, 8, 176, 56
+
+FIXED = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
+LENGTH = {0xC4: ">B", 0xC5: ">H", 0xC6: ">I", 0xC7: ">B", 0xC8: ">H", 0xC9: ">I", 0xD9: ">B", 0xDA: ">H", 0xDB: ">I"}
+LENGTH |= {0xDC: ">H", 0xDD: ">I", 0xDE: ">H", 0xDF: ">I"}
+CONSTANTS = frozenset((0xC0, 0xC2, 0xC3))
+KEYS = frozenset([*range(0xA0, 0xC0), 0xC4, 0xC5, 0xC6, 0xD9, 0xDA, 0xDB])
+FIRST_SECOND, LAST_SECOND = -62135596800, 253402300799  # years 1 to 9999
+
+
+class ExtraData(msgpack.ExtraData):  # type: ignore[misc]
+    """More than one message; `unpacked` is the first and `extra` the rest."""
+
+    def __str__(self) -> str:
+        return f"data: expected one message, got {len(self.extra)} more bytes after it"
+
+
+class Incomplete(ValueError):
+    """The message ends too early; `position` is where the item begins that lacks `missing` bytes."""
+
+    def __init__(self, position: int, missing: int) -> None:
+        super().__init__(f"data: expected a whole message, got one that lacks {missing} bytes at byte {position}")
+        self.position, self.missing = position, missing
+
+
+def unpackb(data: Any, **options: Any) -> Any:
+    """Unpack the one message in `data`; the public package documents the options."""
+    checked = named("unpackb", options, unpack_options)
+    message = as_bytes("data", data)
+    end = Walker(checked).walk(message, 0)
+    result = Engine(checked).build(message if end == len(message) else message[:end])
+    if end < len(message):
+        raise ExtraData(result, message[end:])
+    return result
+
+
+def as_bytes(name: str, data: Any) -> bytes:
+    if type(data) is bytes:
+        return data
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(f"{name}: expected a bytes-like object, got {type(data).__name__}") from None
+    with view:
+        if view.itemsize != 1:
+            raise ValueError(f"{name}: expected items of one byte, got items of {view.itemsize}")
+        return view.tobytes()
+
+
+class Walker:
+    """Walks over one message, header by header. Where the data ends it stops, and goes on when there is more."""
+
+    def __init__(self, options: UnpackOptions) -> None:
+        self.options = options
+        self.memory = 0
+        self.owed = 1  # items that all the open containers lack
+        self.left = 1  # items that the innermost of them lacks
+        self.in_map = False
+        self.outer: list[tuple[int, bool]] = []
+        self.limit: int | None = None
+
+    def walk(self, data: bytes | bytearray, position: int, limit: int | None = None) -> int:
+        """Go on from `position`; return where the message ends.
+
+        `limit` is where a stream's message must end at the latest; None says that `data` holds all there will be.
+
+        Raises
+        ------
+        Incomplete
+            If the data ends first. A stream goes on from its `position`.
+        """
+        size, self.limit = len(data), limit
+        strict, max_memory = self.options.strict_map_key, self.options.max_memory
+        while True:
+            while self.left == 0:
+                if not self.outer:
+                    return position
+                self.left, self.in_map = self.outer.pop()
+            if position >= size:
+                self.require(position, position + 1, size)
+            head = data[position]
+            if strict and self.in_map and not self.left & 1 and head not in KEYS:
+                raise ValueError(
+                    f"strict_map_key: expected a key of type str or bytes at byte {position}, got header 0x{head:02x}"
+                )
+            if head < 0x80 or head >= 0xE0:
+                cost, end = INT_COST, position + 1
+            elif head in FIXED:
+                cost, end = FLOAT_COST if head <= 0xCB else INT_COST, position + 1 + FIXED[head]
+            elif head in CONSTANTS:
+                cost, end = 0, position + 1
+            elif head == 0xC1:
+                raise FormatError(f"data: expected a msgpack header at byte {position}, got 0xc1")
+            elif head < 0xA0 or 0xDC <= head <= 0xDF:
+                position = self.open(data, position, head, size)
+                continue
+            else:
+                cost, end = self.sized(data, position, head, size)
+            if self.memory + cost > max_memory:
+                self.refuse_memory(position)
+            if end + self.owed > size:
+                self.require(position, end, size)
+            self.memory += cost
+            self.left -= 1
+            self.owed -= 1
+            position = end
+
+    def open(self, data: bytes | bytearray, position: int, head: int, size: int) -> int:
+        """Enter the array or map at `position`; return where its first item is."""
+        options = self.options
+        is_map = head < 0x90 or head >= 0xDE
+        n, begin = self.length(data, position, head, size, 0x0F)
+        most = options.max_map_len if is_map else options.max_array_len
+        if n > most:
+            raise too_long("max_map_len" if is_map else "max_array_len", most, n, position)
+        if len(self.outer) >= options.max_depth:
+            raise StackError(
+                f"max_depth: expected at most {options.max_depth} nested levels, got more at byte {position}"
+            )
+        cost = LIST_COST + n * LIST_ITEM
+        if is_map:
+            cost = DICT_COST + (DICT_FIRST + n * DICT_ITEM if n else 0)
+        if self.memory + cost > options.max_memory:
+            self.refuse_memory(position)
+        items = 2 * n if is_map else n
+        if self.limit is None:
+            self.require(position, begin + items, size)
+        self.check_fits(position, begin + items)
+        self.memory += cost
+        self.owed += items - 1
+        self.outer.append((self.left - 1, self.in_map))
+        self.left, self.in_map = items, is_map
+        return begin
+
+    def sized(self, data: bytes | bytearray, position: int, head: int, size: int) -> tuple[int, int]:
+        """What the str, bin or ext at `position` costs, and where it ends."""
+        options = self.options
+        is_ext = 0xC7 <= head <= 0xC9 or 0xD4 <= head <= 0xD8
+        if 0xD4 <= head <= 0xD8:
+            n, begin = 1 << (head - 0xD4), position + 1
+        else:
+            n, begin = self.length(data, position, head, size, 0x1F)
+        if is_ext:
+            name, most, cost, begin = "max_ext_len", options.max_ext_len, EXT_COST + n, begin + 1
+        elif 0xC4 <= head <= 0xC6:
+            name, most, cost = "max_bin_len", options.max_bin_len, BIN_COST + n
+        else:
+            name, most, cost = "max_str_len", options.max_str_len, STR_COST + STR_BYTE * n
+        if n > most:
+            raise too_long(name, most, n, position)
+        self.check_fits(position, begin + n)
+        if is_ext and begin <= size and data[begin - 1] == 0xFF:
+            if n not in (4, 8, 12):
+                raise FormatError(f"data: expected a timestamp of 4, 8 or 12 bytes at byte {position}, got {n}")
+            if begin + n <= size:
+                self.check_timestamp(data[begin : begin + n], position)
+        return cost, begin + n
+
+    def length(self, data: bytes | bytearray, position: int, head: int, size: int, mask: int) -> tuple[int, int]:
+        """The length in the header at `position`, and where the header ends."""
+        form = LENGTH.get(head)
+        if form is None:
+            return head & mask, position + 1
+        end = position + 1 + struct.calcsize(form)
+        self.require(position, end, size)
+        return struct.unpack_from(form, data, position + 1)[0], end
+
+    def require(self, position: int, end: int, size: int) -> None:
+        """Ask for the bytes up to `end`; where no more will come, also for one byte for each item owed after that."""
+        if self.limit is None:
+            end += self.owed - 1
+        if end > size:
+            raise Incomplete(position, end - size)
+
+    def check_fits(self, position: int, end: int) -> None:
+        if self.limit is not None and end + self.owed - 1 > self.limit:
+            raise BufferFull(f"max_buffer_size: expected a message that fits, got a longer one by byte {position}")
+
+    def refuse_memory(self, position: int) -> None:
+        raise ValueError(
+            f"max_memory: expected objects of at most {self.options.max_memory} bytes, got more at byte {position}"
+        )
+
+    def check_timestamp(self, body: bytes | bytearray, position: int) -> None:
+        """Refuse what no Timestamp, or no datetime where that is asked for, can hold."""
+        stamp = decode_timestamp(body)
+        if stamp[1] > 999_999_999:
+            raise FormatError(
+                f"data: expected a timestamp of at most 999999999 nanoseconds at byte {position}, got {stamp[1]}"
+            )
+        if self.options.timestamp == 3 and not FIRST_SECOND <= stamp[0] <= LAST_SECOND:
+            raise ValueError(
+                f"timestamp: expected a datetime of the years 1 to 9999 at byte {position}, got {stamp[0]} seconds"
+            )
+
+
+def decode_timestamp(body: bytes | bytearray) -> tuple[int, int]:
+    """Seconds and nanoseconds of a timestamp of 4, 8 or 12 bytes."""
+    if len(body) == 4:
+        return struct.unpack(">I", body)[0], 0
+    if len(body) == 8:
+        both = struct.unpack(">Q", body)[0]
+        return both & (2**34 - 1), both >> 34
+    nanoseconds, seconds = struct.unpack(">Iq", body)
+    return seconds, nanoseconds
+
+
+def too_long(name: str, most: int, n: int, position: int) -> ValueError:
+    return ValueError(f"{name}: expected a length of at most {most} at byte {position}, got {n}")
+
+
+class Engine:
+    """Builds the objects of a message that a Walker has found good."""
+
+    def __init__(self, options: UnpackOptions) -> None:
+        list_hook = options.list_hook
+        if list_hook is not None and not options.use_list:
+            hook = list_hook
+            list_hook = lambda items: hook(tuple(items))  # noqa: E731
+        self.arguments = {
+            "use_list": options.use_list or list_hook is not None,
+            "raw": options.raw,
+            "timestamp": options.timestamp,
+            "strict_map_key": False,
+            "object_hook": options.object_hook,
+            "object_pairs_hook": options.object_pairs_hook,
+            "list_hook": list_hook,
+            "unicode_errors": options.unicode_errors,
+            "ext_hook": options.ext_hook or msgpack.ExtType,
+        }
+
+    def build(self, message: bytes) -> Any:
+        """Return what `message` holds."""
+        size = len(message)
+        return msgpack.unpackb(
+            message,
+            max_str_len=size,
+            max_bin_len=size,
+            max_array_len=size,
+            max_map_len=size,
+            max_ext_len=size,
+            **self.arguments,
+        )
