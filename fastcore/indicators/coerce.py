@@ -121,7 +121,7 @@ def array(name: str, value: Any, ndims: tuple[int, ...] = (1, 2)) -> Array:
             raise TypeError(f"{name}: expected {_wanted(ndims)}, got {type(value.item()).__name__}")
         raise TypeError(f"{name}: expected numbers, got an array of dtype {value.dtype}")
     if value.ndim not in ndims:
-        raise ValueError(f"{name}: expected {_wanted(ndims)}, got {value.ndim} dimensions")
+        raise ValueError(f"{name}: expected {_wanted(ndims)}, got {_plural(value.ndim)}")
     if value.dtype is _FLOAT and value.flags.c_contiguous and value.flags.aligned:
         found: Array = value
         return found
@@ -161,7 +161,11 @@ def count(name: str, value: Any, most: int) -> int:
 
 
 def _wanted(ndims: tuple[int, ...]) -> str:
-    return f"numbers in {' or '.join(str(n) for n in ndims)} dimension{'s' if ndims[-1] > 1 else ''}"
+    return f"numbers in {'1 or 2 dimensions' if len(ndims) > 1 else _plural(ndims[0])}"
+
+
+def _plural(dimensions: int) -> str:
+    return f"{dimensions} dimension{'' if dimensions == 1 else 's'}"
 
 
 @functools.cache

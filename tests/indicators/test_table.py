@@ -1,0 +1,98 @@
+"""What is made from the table: the functions' faces, the stub, the docs page; and that nothing is left out."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import pickle
+import textwrap
+
+import numpy as np
+import pytest
+
+from fastcore import indicators
+from fastcore.dispatch import backends
+from fastcore.indicators import FUNCTIONS, document, generate
+from fastcore.indicators.registry import INDICATORS, INPUTS, Indicator
+from python_fallback.indicators import DEFINITIONS
+
+each_row = pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: row.name)
+
+
+@pytest.mark.parametrize("path", generate.FILES, ids=lambda path: path.name)
+def test_what_is_written_from_the_table_is_up_to_date(path: object) -> None:
+    written, made = path.read_text(encoding="utf-8"), generate.FILES[path]()  # type: ignore[attr-defined,index]
+    assert written == made, "run python -m fastcore.indicators.generate"
+
+
+@each_row
+def test_a_row_is_whole(row: Indicator) -> None:
+    assert row.inputs
+    assert row.outputs
+    assert set(row.inputs) <= set(INPUTS)
+    assert len(set(row.arguments)) == len(row.arguments)
+    for param in row.params:
+        assert param.lo <= param.default <= param.hi
+        assert isinstance(param.default, float) is (param.kind == "float")
+    assert row.lookback(*(param.default for param in row.params)) >= 0
+    for text in (row.title, row.formula, row.source, *(o.doc for o in row.outputs), *(p.doc for p in row.params)):
+        assert text
+        assert text == text.strip()
+
+
+@each_row
+def test_both_twins_have_it(row: Indicator, backend: str) -> None:
+    arrays = tuple(np.ones(3) for _ in row.inputs)
+    params = tuple(float(param.default) for param in row.params)
+    outputs = backends.twin("indicators", backend).batch(row.name, params, arrays)
+    assert len(outputs) == len(row.outputs)
+
+
+def test_the_pure_twin_has_nothing_more() -> None:
+    assert set(DEFINITIONS) == set(INDICATORS)
+
+
+@each_row
+def test_help_shows_what_a_function_is(row: Indicator) -> None:
+    function = getattr(indicators, row.name)
+    assert function is FUNCTIONS[row.name]
+    assert function.__name__ == row.name
+    assert function.__module__ == "fastcore.indicators"
+    assert function.__doc__ == document.function_doc(row)
+    signature = inspect.signature(function)
+    assert list(signature.parameters) == list(row.arguments)
+    assert [p.default for p in signature.parameters.values() if p.default is not p.empty] == [
+        param.default for param in row.params
+    ]
+
+
+@each_row
+def test_docstrings_are_numpydoc(row: Indicator) -> None:
+    for text in (document.function_doc(row), document.definition_doc(row)):
+        lines = text.splitlines()
+        assert lines[0].endswith(".")
+        assert not lines[1]
+        heads = [line for line, rule in itertools.pairwise(lines) if rule and set(rule) == {"-"}]
+        assert heads == [head for head in ("Parameters", "Returns", "Raises", "Notes", "See Also") if head in heads]
+        assert {"Parameters", "See Also"} <= set(heads)
+        assert max(map(len, lines)) <= 120
+        assert textwrap.dedent(text) == text
+        for name in row.arguments:
+            assert f"\n{name} : " in text
+
+
+@pytest.mark.parametrize("row", [row for row in INDICATORS.values() if row.result], ids=lambda row: row.name)
+def test_named_tuples(row: Indicator) -> None:
+    made = getattr(indicators, row.result)
+    assert made._fields == tuple(output.name for output in row.outputs)
+    value = made(*range(len(row.outputs)))
+    assert pickle.loads(pickle.dumps(value)) == value
+    assert type(pickle.loads(pickle.dumps(value))) is made
+    assert row.name in made.__doc__
+
+
+def test_everything_made_is_handed_on() -> None:
+    for row in INDICATORS.values():
+        for name in filter(None, (row.name, row.definition, row.result)):
+            assert name in indicators.__all__
+            assert hasattr(indicators, name)
