@@ -51,7 +51,7 @@ class ReportQueue:
         self._limit = limit
         self._queue: PriorityQueue = PriorityQueue()
         self._open: dict[str, Task] = {}
-        self._finished: TTLCache = TTLCache(maxsize=limit, ttl=keep)
+        self._finished: TTLCache[str, Task] = TTLCache(maxsize=limit, ttl=keep)
         self._seconds = 1.0  # a first guess, then the running mean of what reports take
         self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
         self._thread.start()
@@ -73,8 +73,7 @@ class ReportQueue:
 
     def find(self, task_id: str) -> Task | None:
         """Return the task of that id; None when unknown, or finished too long ago."""
-        found: Task | None = self._open.get(task_id) or self._finished.get(task_id)
-        return found
+        return self._open.get(task_id) or self._finished.get(task_id)
 
     def estimate(self) -> float:
         """Return the seconds until a report ordered last would be ready, by what earlier ones took."""
