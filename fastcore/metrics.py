@@ -1,15 +1,222 @@
-"""Counters, gauges and latency sketches that every part of fastcore reports to."""
+"""Counters, gauges and latency sketches that every part of fastcore reports to.
+
+``counter``, ``gauge`` and ``latency`` return the one instrument of a name and its labels, made at first use. Keep the
+instrument and use it: looking it up costs more than counting. ``snapshot`` reads them all, and whatever collectors add.
+
+>>> from fastcore import metrics
+>>> hits = metrics.counter("docs_cache_hits_total", cache="prices")
+>>> hits.add()
+>>> metrics.snapshot().get("docs_cache_hits_total", cache="prices")
+1
+
+A latency is a DDSketch in seconds: its quantiles are within 1 % of the true ones, whatever their size, and sketches of
+several processes merge without loss.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
 from fastcore import _ext
+from fastcore._snapshot import Kind, Labels, Sample, SketchState, Snapshot
 
-__all__ = ["Counter", "Gauge", "Sketch", "SketchState"]
+if TYPE_CHECKING:
+    from python_fallback.metrics import Counter, Gauge, Sketch
+else:
+    _twin = _ext.pick("metrics")
+    Counter, Gauge, Sketch = _twin.Counter, _twin.Gauge, _twin.Sketch
 
-SketchState = tuple[int, int, float, float, float, dict[int, int]]
+__all__ = [
+    "Counter",
+    "Gauge",
+    "Registry",
+    "Sample",
+    "Sketch",
+    "SketchState",
+    "Snapshot",
+    "collect",
+    "counter",
+    "gauge",
+    "latency",
+    "merge",
+    "remove",
+    "snapshot",
+]
 
-_twin = _ext.pick("metrics")
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
+_LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*", re.ASCII)
+_OVERFLOW: Labels = (("overflow", "true"),)
 
-Counter = _twin.Counter
-Gauge = _twin.Gauge
-Sketch = _twin.Sketch
+_log = logging.getLogger("fastcore.metrics")
+
+_I = TypeVar("_I", Counter, Gauge, Sketch)
+Collector = Callable[[], Iterable[Sample]]
+
+
+class Registry:
+    """The instruments of one process, by name and labels.
+
+    Parameters
+    ----------
+    max_series : int, default 1000
+        Label sets of one name. Further ones share a series labelled ``overflow="true"``, so that a label taken from
+        what users send cannot fill the memory.
+    """
+
+    def __init__(self, max_series: int = 1000) -> None:
+        self._max_series = max_series
+        self._lock = threading.RLock()
+        self._kinds: dict[str, Kind] = {}
+        self._series: dict[str, dict[Labels, Counter | Gauge | Sketch]] = {}
+        self._collectors: list[Collector] = []
+
+    def counter(self, name: str, /, **labels: str) -> Counter:
+        return self._instrument("counter", Counter, name, labels)
+
+    def gauge(self, name: str, /, **labels: str) -> Gauge:
+        return self._instrument("gauge", Gauge, name, labels)
+
+    def latency(self, name: str, /, **labels: str) -> Sketch:
+        return self._instrument("latency", Sketch, name, labels)
+
+    def remove(self, name: str, /, **labels: str) -> bool:
+        key = _checked_labels(labels)
+        with self._lock:
+            return self._series.get(name, {}).pop(key, None) is not None
+
+    def collect(self, collector: Collector) -> Callable[[], None]:
+        if not callable(collector):
+            raise TypeError(f"collector: expected a callable, got {type(collector).__name__}")
+        with self._lock:
+            self._collectors = [*self._collectors, collector]
+
+        def stop() -> None:
+            with self._lock:
+                self._collectors = [known for known in self._collectors if known is not collector]
+
+        return stop
+
+    def snapshot(self) -> Snapshot:
+        with self._lock:
+            found = [
+                Sample(name, self._kinds[name], labels, _value(instrument))
+                for name, series in self._series.items()
+                for labels, instrument in series.items()
+            ]
+            collectors = self._collectors
+        for collector in collectors:
+            try:
+                found += list(collector())
+            except Exception:  # one part that cannot be read does not hide the others
+                _log.exception("a metrics collector raised")
+        return Snapshot(found)
+
+    def _instrument(self, kind: Kind, cls: type[_I], name: str, labels: dict[str, str]) -> _I:
+        if not isinstance(name, str):
+            raise TypeError(f"name: expected a str, got {type(name).__name__}")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"name: expected letters, digits, _ and :, got {name!r}")
+        key = _checked_labels(labels)
+        with self._lock:
+            if (known := self._kinds.get(name, kind)) != kind:
+                raise ValueError(f"name: expected {name} to be a {known}, as it was first used, got a {kind}")
+            series = self._series.setdefault(name, {})
+            self._kinds[name] = kind
+            if key not in series and len(series) >= self._max_series:
+                key = _OVERFLOW
+            found: Any = series.get(key)
+            if found is None:
+                found = series[key] = cls()
+            instrument: _I = found
+            return instrument
+
+
+def _checked_labels(labels: dict[str, str]) -> Labels:
+    for name, value in labels.items():
+        if not _LABEL.fullmatch(name):
+            raise ValueError(f"labels: expected names of letters, digits and _, got {name!r}")
+        if not isinstance(value, str):
+            raise TypeError(f"{name}: expected a str as label, got {type(value).__name__}")
+    return tuple(sorted(labels.items()))
+
+
+def _value(instrument: Counter | Gauge | Sketch) -> int | float | SketchState:
+    return instrument.state() if isinstance(instrument, Sketch) else instrument.value
+
+
+_registry = Registry()
+
+
+def counter(name: str, /, **labels: str) -> Counter:
+    """Return the counter of this name and these labels: ``add(amount=1)`` and ``value``, an int that only grows.
+
+    Raises
+    ------
+    ValueError
+        If the name is not one of letters, digits, ``_`` and ``:``, or is in use for another kind of instrument.
+    TypeError
+        If a label is not a str.
+    """
+    return _registry.counter(name, **labels)
+
+
+def gauge(name: str, /, **labels: str) -> Gauge:
+    """Return the gauge of this name and these labels: ``set(value)``, ``add(amount=1.0)`` and ``value``, a float.
+
+    Raises as :func:`counter` does.
+    """
+    return _registry.gauge(name, **labels)
+
+
+def latency(name: str, /, **labels: str) -> Sketch:
+    """Return the sketch of this name and these labels, in seconds.
+
+    ``observe(value)`` adds a number >= 0; ``quantile(q)`` is NaN while it is empty; ``count``, ``total``; ``state()``
+    and ``merge(state)`` carry it from one process to another; ``clear()``. Raises as :func:`counter` does.
+    """
+    return _registry.latency(name, **labels)
+
+
+def remove(name: str, /, **labels: str) -> bool:
+    """Forget an instrument; returns whether there was one. Whoever holds it may go on using it."""
+    return _registry.remove(name, **labels)
+
+
+def collect(collector: Collector) -> Callable[[], None]:
+    """Have `collector` called by every :func:`snapshot` for further samples; returns what ends that.
+
+    An exception in a collector is logged, and the samples of the others are kept.
+    """
+    return _registry.collect(collector)
+
+
+def snapshot() -> Snapshot:
+    """Return the value of every instrument now."""
+    return _registry.snapshot()
+
+
+def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
+    """Return one snapshot for those of several processes: counters and gauges add up, latencies merge without loss.
+
+    Raises
+    ------
+    ValueError
+        If a name is of different kinds in them.
+    """
+    kinds: dict[str, Kind] = {}
+    numbers: dict[tuple[str, Labels], int | float] = {}
+    sketches: dict[tuple[str, Labels], Sketch] = {}
+    for sample in (sample for one in snapshots for sample in one):
+        if kinds.setdefault(sample.name, sample.kind) != sample.kind:
+            raise ValueError(f"snapshots: expected {sample.name} to be of one kind, got {sample.kind} as well")
+        key = sample.name, sample.labels
+        if isinstance(sample.value, tuple):
+            sketches.setdefault(key, Sketch()).merge(sample.value)
+        else:
+            numbers[key] = numbers.get(key, 0) + sample.value
+    merged: dict[tuple[str, Labels], Any] = {**numbers, **{key: sketch.state() for key, sketch in sketches.items()}}
+    return Snapshot(Sample(name, kinds[name], labels, value) for (name, labels), value in merged.items())

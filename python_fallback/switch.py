@@ -9,7 +9,7 @@ import functools
 import inspect
 import random
 import types
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
@@ -100,15 +100,52 @@ class _Arm:
             self.sketch.observe(perf_counter() - start)
 
 
+class _Engine:
+    """Both arms and the choice between them. It knows nothing of its Switch, so that a Switch is in no cycle."""
+
+    __slots__ = ("arms", "fixed", "is_async", "key", "salt", "threshold")
+
+    def __init__(self, control: _Arm, candidate: _Arm | None, is_async: bool, salt: str, key: ContextVar[Any]) -> None:
+        self.arms = (control, candidate)
+        self.fixed: _Arm | None = control  # None while it ramps
+        self.threshold = 0
+        self.is_async = is_async
+        self.salt = salt
+        self.key = key
+
+    def set_mode(self, word: str, threshold: int) -> None:
+        self.threshold = threshold
+        self.fixed = {"control": self.arms[0], "candidate": self.arms[1], "ramp": None}[word]
+
+    def draw(self, key: object) -> _Arm:
+        chosen = self.arms[belongs(self.salt, self.threshold, key)]
+        assert chosen is not None  # without a candidate no flag ramps
+        return chosen
+
+    def run(self, arm: _Arm, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        start = arm.begin()
+        try:
+            result = arm.target(*args, **kwargs)
+        except Exception:
+            arm.errors += 1
+            raise
+        if self.is_async:
+            return _Awaited(arm, start, result)
+        arm.end(start)
+        return result
+
+
 class _Core:
-    """The mechanism; its subclass per Switch has a `__call__` with the control's signature."""
+    """The face of the mechanism. `__call__` is a slot: every Switch has its own, with the signature of its control."""
 
-    __slots__ = ("__dict__", "__weakref__", "_arms", "_choose", "_fixed", "_is_async", "_key", "_salt", "_threshold")
+    __slots__ = ("__call__", "__dict__", "__weakref__", "_engine")
 
-    _arms: tuple[_Arm, _Arm | None]
+    _engine: _Engine
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return object.__new__(cls)
+        self: Any = object.__new__(cls)
+        self.__call__ = _unready
+        return self
 
     def _setup(
         self,
@@ -119,74 +156,113 @@ class _Core:
         salt: str,
         key: ContextVar[Any],
     ) -> None:
-        if hasattr(self, "_arms"):
+        if hasattr(self, "_engine"):
             raise RuntimeError("a Switch is set up once")
-        self._arms = (_Arm(control, every), None if candidate is None else _Arm(candidate, every))
-        self._is_async = is_async
-        self._salt = salt
-        self._key = key
-        self._set_mode("control", 0)
-        call = _call_like(self, control, candidate)
-        body = {"__slots__": (), "__module__": __name__, "__call__": staticmethod(call)}
-        self.__class__ = type("Switch", (type(self),), body)
+        arms = _Arm(control, every), None if candidate is None else _Arm(candidate, every)
+        self._engine = _Engine(*arms, is_async, salt, key)
+        self.__call__ = _call_like(self._engine, control, candidate)
 
     def _set_mode(self, word: str, threshold: int) -> None:
-        self._threshold = threshold
-        self._fixed = {"control": self._arms[0], "candidate": self._arms[1], "ramp": None}[word]
+        self._engine.set_mode(word, threshold)
 
     @property
     def control(self) -> Callable[..., Any]:
-        return self._arms[0].target
+        return self._engine.arms[0].target
 
     @property
     def candidate(self) -> Callable[..., Any] | None:
-        return self._arms[1].target if self._arms[1] else None
+        arm = self._engine.arms[1]
+        return arm.target if arm else None
 
     def _counts(self, index: int) -> tuple[int, int, SketchState]:
-        arm = self._arms[index]
+        arm = self._engine.arms[index]
         return (0, 0, Sketch().state()) if arm is None else (arm.calls, arm.errors, arm.sketch.state())
 
     def call_for(self, key: object, /, *args: Any, **kwargs: Any) -> Any:
-        return self._run(self._fixed or self._draw(key), args, kwargs)
+        engine = self._engine
+        return engine.run(engine.fixed or engine.draw(key), args, kwargs)
+
+    call_for.__qualname__ = "Switch.call_for"  # which errors about arguments name
 
     def __get__(self, obj: object, owner: type | None = None) -> Any:
         call: Any = self
         return self if obj is None else types.MethodType(call, obj)
 
-    def _draw(self, key: object) -> _Arm:
-        chosen = self._arms[belongs(self._salt, self._threshold, key)]
-        assert chosen is not None
-        return chosen
 
-    def _run(self, arm: _Arm, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        start = arm.begin()
+def _unready(*args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("this Switch has not been set up")
+
+
+class _Awaited(Coroutine[Any, Any, Any]):
+    """What an async call returns: its latency is that of the await, from the first step on, and so are its errors."""
+
+    __slots__ = ("_arm", "_done", "_inner", "_running", "_start", "_timed")
+
+    def __init__(self, arm: _Arm, timed: float, awaitable: Any) -> None:
+        self._arm = arm
+        self._inner = awaitable
+        self._timed = bool(timed)
+        self._start = 0.0
+        self._running = self._done = False
+
+    def send(self, value: Any) -> Any:
+        return self._step("send", value)
+
+    def throw(self, *exception: Any) -> Any:
+        return self._step("throw", *exception)
+
+    def close(self) -> None:
+        self._step("close")
+        self._done = True
+
+    def __await__(self) -> _Awaited:
+        return self
+
+    def __iter__(self) -> _Awaited:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)  # cr_frame, __name__ and the like are the coroutine's own
+
+    def _step(self, how: str, *args: Any) -> Any:
+        if self._running:
+            raise ValueError("coroutine already executing")
+        self._running = True
         try:
-            result = arm.target(*args, **kwargs)
-        except Exception:
-            arm.errors += 1
+            if how == "send" and not self._start:
+                self._start = perf_counter()
+                if not inspect.iscoroutine(self._inner):
+                    self._inner = _iterator(self._inner)
+            return getattr(self._inner, how)(*args)
+        except StopIteration:
+            if self._timed and not self._done:
+                self._arm.end(self._start)
+            self._done = True
             raise
-        if self._is_async:
-            return _awaited(arm, start, result)
-        arm.end(start)
-        return result
+        except Exception:
+            self._arm.errors += not self._done
+            self._done = True
+            raise
+        finally:
+            self._running = False
 
 
-async def _awaited(arm: _Arm, start: float, result: Awaitable[Any]) -> Any:
-    """The await is what counts: its latency from the first step on, and its errors."""
-    start = start and perf_counter()
-    try:
-        value = await result
-    except Exception:
-        arm.errors += 1
-        raise
-    arm.end(start)
-    return value
+def _iterator(awaitable: Any) -> Any:
+    """Step by step through an awaitable that is not a coroutine."""
+
+    async def through() -> Any:
+        return await awaitable
+
+    return through()
 
 
-# What `_Core._run` does, written out: a call of the pure twin makes no other call than that of its arm.
+# What `_Engine.run` does, written out: a call of the pure twin makes no other call than that of its arm.
 _CALL = """
 def call({parameters}):
-    {p}arm = {p}core._fixed or {p}core._draw({p}core._key.get())
+    {p}arm = {p}engine.fixed or {p}engine.draw({p}engine.key.get())
     {p}arm.calls += 1
     {p}arm.countdown -= 1
     {p}start = 0.0
@@ -198,7 +274,7 @@ def call({parameters}):
     except Exception:
         {p}arm.errors += 1
         raise
-    if {p}core._is_async:
+    if {p}engine.is_async:
         return {p}awaited({p}arm, {p}start, {p}result)
     if {p}start:
         {p}arm.end({p}start)
@@ -206,7 +282,9 @@ def call({parameters}):
 """
 
 
-def _call_like(core: _Core, control: Callable[..., Any], candidate: Callable[..., Any] | None) -> Callable[..., Any]:
+def _call_like(
+    engine: _Engine, control: Callable[..., Any], candidate: Callable[..., Any] | None
+) -> Callable[..., Any]:
     """Write a function with the control's parameters: cheaper than passing ``*args, **kwargs`` on.
 
     Where the arms differ in a name or a default it does take ``*args, **kwargs``, as each arm must fill in its own.
@@ -223,7 +301,7 @@ def _call_like(core: _Core, control: Callable[..., Any], candidate: Callable[...
     while any(p.name.startswith(prefix) for p in parameters):
         prefix += "_"
     source = _CALL.format(parameters=_declared(parameters), arguments=", ".join(map(_handed_on, parameters)), p=prefix)
-    names: dict[str, Any] = {f"{prefix}core": core, f"{prefix}awaited": _awaited, f"{prefix}clock": perf_counter}
+    names: dict[str, Any] = {f"{prefix}engine": engine, f"{prefix}awaited": _Awaited, f"{prefix}clock": perf_counter}
     exec(compile(source, f"<switch around {getattr(control, '__qualname__', control)!s}>", "exec"), names)
     call: types.FunctionType = names["call"]
     given = [p for p in parameters if p.default is not p.empty]
@@ -237,7 +315,7 @@ def _call_like(core: _Core, control: Callable[..., Any], candidate: Callable[...
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter] | None:
     try:
         found = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # many builtins have none
+    except (TypeError, ValueError, RecursionError):  # many builtins have none
         return None
     return [p.replace(annotation=p.empty) for p in found]
 

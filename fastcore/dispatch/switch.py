@@ -8,7 +8,7 @@ import inspect
 import sys
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from fastcore import _ext, metrics
@@ -235,6 +235,22 @@ def type_on(twin: types.ModuleType) -> type[Any]:
 def live() -> dict[str, Switch[..., Any]]:
     """Return the Switches that exist now, by name."""
     return dict(sorted(_live.items()))
+
+
+def _samples() -> Iterator[metrics.Sample]:
+    """What the metrics show of every Switch."""
+    for name, switch in live().items():
+        for index, arm in enumerate(("control", "candidate")):
+            if switch.candidate is None and arm == "candidate":
+                continue
+            labels = (("arm", arm), ("switch", name))
+            calls, errors, latency = switch._counts(index)
+            yield metrics.Sample("fastcore_calls_total", "counter", labels, calls)
+            yield metrics.Sample("fastcore_call_errors_total", "counter", labels, errors)
+            yield metrics.Sample("fastcore_call_duration_seconds", "latency", labels, latency)
+
+
+metrics.collect(_samples)
 
 
 def _look_like(switch: Switch[..., Any], control: Callable[..., Any], is_async: bool) -> None:

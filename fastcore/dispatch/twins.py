@@ -8,6 +8,7 @@ twin when the class statement runs.
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 from abc import ABCMeta
 from typing import Any
@@ -16,33 +17,39 @@ from fastcore.dispatch import backends
 
 __all__ = ["Twin", "migrate"]
 
+_PLUMBING = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
+
 
 class Twin(ABCMeta):
     """Metaclass of a public class whose instances come from a twin.
 
     ``class TTLCache(metaclass=Twin, path="cache")`` looks its twins up under its own name in
-    ``fastcore._ext.cache`` and ``python_fallback.cache``. Methods written in its body serve documentation and type
-    checkers; called unbound, they hand the call on to the instance's own method.
+    ``fastcore._ext.cache`` and ``python_fallback.cache``. What its body defines serves documentation and type
+    checkers; used on the class (``TTLCache.get(cache, key)``, ``TTLCache.load(path)``), it is handed on: to the
+    instance's own class, or for class methods and static methods to the twin that the flag names at that moment.
     """
 
     _path: str
+    _twins: dict[str, type[Any]]
+    __signature__: inspect.Signature
 
     def __new__(
         mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], path: str = "", **kwargs: Any
     ) -> Any:
-        facades = [base for base in bases if isinstance(base, Twin)]
         if path:  # the definition of a public class
-            for key, value in list(namespace.items()):
-                if isinstance(value, types.FunctionType) and key != "__new__":
-                    namespace[key] = _unbound(value)
-            cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+            body = {key: _handed_on(key, value) for key, value in namespace.items()}
+            cls = super().__new__(mcs, name, bases, body, **kwargs)
             cls._path = path
+            cls._twins = {}
+            if inspect.isfunction(namespace.get("__init__")):  # else inspect would show that of __call__ below
+                signature = inspect.signature(namespace["__init__"])
+                cls.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
             return cls
+        facades = [base for base in bases if isinstance(base, Twin)]
         if not facades:
             raise TypeError(f"{name}: expected path=, the name of a hot path, in the definition of a public twin class")
         backend = backends.backend_for(facades[0]._path)
         real = tuple(base.twin(backend) if isinstance(base, Twin) else base for base in bases)
-        namespace.pop("__orig_bases__", None)
         return types.new_class(name, real, kwargs, lambda body: body.update(namespace))
 
     def __init__(
@@ -51,20 +58,29 @@ class Twin(ABCMeta):
         super().__init__(name, bases, namespace, **kwargs)
 
     def twin(cls, backend: str) -> type[Any]:
-        """Return the class that implements this one on `backend`."""
-        found: type[Any] = getattr(backends.twin(cls._path, backend), cls.__name__)
+        """Return the class that implements this one on `backend`.
+
+        Raises
+        ------
+        BackendUnavailable
+            If `backend` is ``"compiled"`` and the extension may not run.
+        """
+        found = cls._twins.get(backend)
+        if found is None:
+            found = cls._twins[backend] = getattr(backends.twin(cls._path, backend), cls.__name__)
         return found
 
+    def _current(cls) -> type[Any]:
+        return cls.twin(backends.backend_for(cls._path))
+
     def _loaded(cls) -> tuple[type[Any], ...]:
-        loaded = [cls.twin("python")]
         try:
-            loaded.append(cls.twin("compiled"))
+            return cls.twin("python"), cls.twin("compiled")
         except ImportError:
-            pass
-        return tuple(loaded)
+            return (cls.twin("python"),)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        return cls.twin(backends.backend_for(cls._path))(*args, **kwargs)
+        return cls._current()(*args, **kwargs)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, cls._loaded())
@@ -75,12 +91,27 @@ class Twin(ABCMeta):
         return issubclass(subclass, cls._loaded())
 
 
-def _unbound(documented: types.FunctionType) -> Any:
-    @functools.wraps(documented)
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self, documented.__name__)(*args, **kwargs)
+def _handed_on(key: str, documented: Any) -> Any:
+    """Replace what a public class defines by what finds the twin's own."""
+    if key in _PLUMBING:
+        return documented
+    if isinstance(documented, types.FunctionType):
 
-    return method
+        @functools.wraps(documented)
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return getattr(self, key)(*args, **kwargs)
+
+        return method
+    if isinstance(documented, property):
+        return property(lambda self: getattr(self, key), doc=documented.__doc__)
+    if isinstance(documented, (classmethod, staticmethod)):
+
+        @functools.wraps(documented.__func__)
+        def of_class(cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return getattr(cls._current(), key)(*args, **kwargs)
+
+        return classmethod(of_class)
+    return documented
 
 
 def migrate(obj: Any, backend: str) -> Any:
