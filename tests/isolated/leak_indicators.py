@@ -1,0 +1,64 @@
+"""Every indicator by every way in, live values and boards, and the ways out through an error."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+from leaks import check, fails
+
+from fastcore import indicators as ta
+
+RNG = np.random.default_rng(3)
+CLOSE = 100 + np.cumsum(RNG.normal(0, 1, 2_000))
+PANEL = 100 + np.cumsum(RNG.normal(0, 1, (8, 300)), axis=1)
+VOLUME = RNG.uniform(1, 9, 2_000)
+COLUMNS = {"high": CLOSE + 1, "low": CLOSE - 1, "close": CLOSE, "volume": VOLUME}
+
+
+def functions() -> None:
+    for values in (CLOSE, PANEL, CLOSE.astype("f4"), CLOSE[::2], CLOSE.tolist(), CLOSE[:0]):
+        ta.sma(values, 14)
+        ta.rsi(values, timeperiod=14)
+        ta.macd(values)
+        ta.bbands(values, 20, 2.0)
+    ta.atr(COLUMNS["high"], COLUMNS["low"], CLOSE, 14)
+    ta.stoch(COLUMNS["high"], COLUMNS["low"], CLOSE)
+    ta.obv(CLOSE, VOLUME)
+    ta.vwap(COLUMNS["high"], COLUMNS["low"], CLOSE, VOLUME)
+
+
+def errors() -> None:
+    for _ in range(50):
+        fails(ta.sma)
+        fails(ta.sma, None)
+        fails(ta.sma, CLOSE, 0)
+        fails(ta.sma, CLOSE, "14")
+        fails(ta.sma, CLOSE, 14, 15)
+        fails(ta.sma, np.array([object()]))
+        fails(ta.sma, CLOSE.reshape(2, 10, 100))
+        fails(ta.obv, CLOSE, VOLUME[:-1])
+
+
+def live() -> None:
+    value = ta.RSI(14).live(CLOSE)
+    for price in CLOSE[:300].tolist():
+        value.update(price)
+        value.peek(price)
+    pickle.loads(pickle.dumps(value.copy())).update(1.0)
+    fails(value.update, "x")
+    fails(value.update)
+
+
+def board() -> None:
+    made = ta.Plan(rsi=ta.RSI(14), macd=ta.MACD(12, 26, 9)).live(symbols=50)
+    for price in CLOSE[:100]:
+        made.update(close=np.full(50, price))
+    made["rsi"], made["macd"]
+    fails(made.update)
+    fails(lambda: made.update(close=np.zeros(49)))
+    fails(lambda: made["none"])
+
+
+for work in (functions, errors, live, board):
+    check(work, work.__name__)
