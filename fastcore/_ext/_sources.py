@@ -27,12 +27,15 @@ EXTENSIONS: dict[str, Sources] = {
         headers=("switch_arm.h", "switch_assign.h", "switch_await.h", "sketch.h"),
     ),
     "indicators": Sources(
-        ("indicators.pyx", "cpu.c", "function.c", "series.c"),
+        ("indicators.pyx", "cpu.c", "function.c", "live.c", "series.c"),
         kernels=tuple(
             f"kernels/{family}.c"
             for family in ("average", "deviation", "momentum", "range", "volume", "recurrence", "window", "table")
         ),
-        headers=("cpu.h", "function.h", "series.h", *(f"kernels/{h}.h" for h in ("kernel", "list", "stages", "vec"))),
+        headers=(
+            *("indicators_board.pxi", "cpu.h", "function.h", "live.h", "series.h"),
+            *("kernels/kernel.h", "kernels/list.h", "kernels/stages.h", "kernels/vec.h"),
+        ),
         numpy=True,
     ),
     "cache": Sources(
@@ -53,6 +56,7 @@ EXTENSIONS: dict[str, Sources] = {
         (
             "heap.c",
             "heap_args.c",
+            "heap_bulk.c",
             "heap_check.c",
             "heap_common.c",
             "heap_core.c",
@@ -62,6 +66,7 @@ EXTENSIONS: dict[str, Sources] = {
             "heap_priority.c",
             "heap_queue.c",
             "heap_slots.c",
+            "heap_state.c",
             "heap_wait.c",
         ),
         headers=("heap_args.h", "heap_core.h", "heap_packed.h", "heap_types.h", "heap_wait.h"),
@@ -75,7 +80,7 @@ EXTENSIONS: dict[str, Sources] = {
             "framing_build.c",
             "framing_calls.c",
         ),
-        headers=("framing_codec.h",),
+        headers=("framing_codec.h", "framing_stream.pxi"),
     ),
 }
 

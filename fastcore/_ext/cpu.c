@@ -77,6 +77,17 @@ const fc_isa *fc_isa_named(const char *name)
     return NULL;
 }
 
+static const fc_isa *used;
+
+const fc_isa *fc_isa_used(void)
+{
+    if (!used)
+        used = fc_isa_named(NULL);
+    return used;
+}
+
+void fc_isa_use(const fc_isa *isa) { used = isa; }
+
 const fc_kernel *fc_kernel_named(const fc_isa *isa, const char *name)
 {
     for (const fc_kernel *const *k = isa->kernels; *k; k++)

@@ -7,7 +7,6 @@
 
 #include <numpy/arrayobject.h>
 
-#include "cpu.h"
 #include "series.h"
 
 #define MAX_SLOTS (FC_MAX_IN + FC_MAX_PAR)
@@ -33,6 +32,57 @@ int fc_is_plain(PyObject *object)
         return 0;
     PyArrayObject *array = (PyArrayObject *)object;
     return PyArray_TYPE(array) == NPY_DOUBLE && PyArray_ISCARRAY_RO(array);
+}
+
+/* ---- kernels and parameters by name ---- */
+
+const fc_kernel *fc_kernel_of(const fc_isa *isa, PyObject *name)
+{
+    const fc_kernel *found = NULL;
+    if (PyUnicode_Check(name)) {
+        const char *text = PyUnicode_AsUTF8(name);
+        if (text)
+            found = fc_kernel_named(isa, text);
+        else
+            PyErr_Clear(); /* a name that is no text is no indicator's */
+    }
+    if (!found)
+        PyErr_Format(PyExc_ValueError, "name: expected the name of an indicator, got %R", name);
+    return found;
+}
+
+PyObject *fc_take_params(const fc_kernel *kernel, PyObject *params, double *par)
+{
+    int count = fc_par_count(kernel);
+    PyObject *given = PySequence_Tuple(params), *taken = NULL;
+    if (!given)
+        return NULL;
+    if (PyTuple_GET_SIZE(given) != count) {
+        PyErr_Format(PyExc_ValueError, "params: expected %d numbers for %s, got %R", count, kernel->name, given);
+        goto done;
+    }
+    for (int j = 0; j < count; j++) {
+        par[j] = PyFloat_AsDouble(PyTuple_GET_ITEM(given, j));
+        if (par[j] == -1.0 && PyErr_Occurred())
+            goto done;
+    }
+    int bad = fc_par_bad(kernel, par);
+    if (bad >= 0) {
+        PyErr_Format(PyExc_ValueError, "params: %s cannot run with %R at %d", kernel->name, PyTuple_GET_ITEM(given, bad),
+                     bad);
+        goto done;
+    }
+    taken = PyTuple_New(count);
+    for (int j = 0; taken && j < count; j++) {
+        PyObject *value = PyFloat_FromDouble(par[j]);
+        if (!value)
+            Py_CLEAR(taken);
+        else
+            PyTuple_SET_ITEM(taken, j, value);
+    }
+done:
+    Py_DECREF(given);
+    return taken;
 }
 
 /* ---- results ---- */
@@ -186,23 +236,15 @@ static PyObject *run_bound(Function *f, PyObject *bound)
     PyObject *out[FC_MAX_OUT];
     double par[FC_MAX_PAR] = {0};
     if (!PyTuple_Check(bound) || PyTuple_GET_SIZE(bound) != 3 || !PyTuple_Check(PyTuple_GET_ITEM(bound, 0)) ||
-        !PyTuple_Check(PyTuple_GET_ITEM(bound, 1)) || PyTuple_GET_SIZE(PyTuple_GET_ITEM(bound, 1)) != f->n_par) {
+        !PyTuple_Check(PyTuple_GET_ITEM(bound, 1))) {
         PyErr_Format(PyExc_TypeError, "%U: bind: expected (arrays, params, finish) with %d arrays and %d params, got %R",
                      f->name, f->n_in, f->n_par, bound);
         return NULL;
     }
-    PyObject *params = PyTuple_GET_ITEM(bound, 1);
-    for (int j = 0; j < f->n_par; j++) {
-        par[j] = PyFloat_AsDouble(PyTuple_GET_ITEM(params, j));
-        if (par[j] == -1.0 && PyErr_Occurred())
-            return NULL;
-    }
-    int bad = fc_par_bad(f->kernel, par);
-    if (bad >= 0) {
-        PyErr_Format(PyExc_ValueError, "%U: %U: the kernel cannot run with %R", f->name,
-                     PyTuple_GET_ITEM(f->slots, f->n_in + bad), PyTuple_GET_ITEM(params, bad));
+    PyObject *params = fc_take_params(f->kernel, PyTuple_GET_ITEM(bound, 1), par);
+    if (!params)
         return NULL;
-    }
+    Py_DECREF(params);
     if (take_arrays(f->kernel, PyTuple_GET_ITEM(bound, 0), in) || run(f->kernel, par, in, 0, out))
         return NULL;
     return finished(f, out, PyTuple_GET_ITEM(bound, 2));

@@ -5,10 +5,31 @@ Arrays are expected as `fastcore.indicators.coerce` makes them; a function hands
 
 import os
 
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport int64_t, uint8_t
+from numpy import empty, frombuffer
+
+cimport cython
+cimport numpy as cnp
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.pythread cimport (
+    NOWAIT_LOCK,
+    WAIT_LOCK,
+    PyThread_acquire_lock,
+    PyThread_allocate_lock,
+    PyThread_free_lock,
+    PyThread_release_lock,
+    PyThread_type_lock,
+)
+from libc.math cimport NAN
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
+
+cnp.import_array()
+
+
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
 
 
 cdef extern from "kernels/kernel.h":
@@ -20,17 +41,22 @@ cdef extern from "kernels/kernel.h":
         const char *name
         int n_in
         int n_out
+        size_t (*size)(const double *par) noexcept nogil
+        void (*init)(const double *par, void *state) noexcept nogil
+        int (*valid)(const double *par, const void *state) noexcept nogil
+        void (*run)(void *state, const double *const *inputs, double *const *out, Py_ssize_t n) noexcept nogil
+        void (*many)(char *states, size_t stride, const int64_t *at, const double *const *inputs, double *const *out,
+                     Py_ssize_t n) noexcept nogil
 
 
 cdef extern from "cpu.h":
     ctypedef struct fc_isa:
         const char *name
 
-    int fc_isas(const fc_isa **found) nogil
-    const fc_isa *fc_isa_named(const char *name) nogil
-    const fc_kernel *fc_kernel_named(const fc_isa *isa, const char *name) nogil
-    int fc_par_count(const fc_kernel *kernel) nogil
-    int fc_par_bad(const fc_kernel *kernel, const double *par) nogil
+    int fc_isas(const fc_isa **found)
+    const fc_isa *fc_isa_named(const char *name)
+    const fc_isa *fc_isa_used()
+    void fc_isa_use(const fc_isa *isa)
 
 
 cdef extern from "function.h":
@@ -38,9 +64,19 @@ cdef extern from "function.h":
     object fc_function_new(const fc_kernel *kernel, object name, object inputs, object params, object result_type,
                            object bind)
     object fc_compute(const fc_kernel *kernel, const double *par, object arrays, int threads)
+    const fc_kernel *fc_kernel_of(const fc_isa *isa, object name) except NULL
+    tuple fc_take_params(const fc_kernel *kernel, object params, double *par)
+    bint fc_is_plain(object array)
 
+
+cdef extern from "live.h":
+    object fc_live_ready()
+
+
+include "indicators_board.pxi"
 
 fc_function_ready()
+Live = fc_live_ready()
 
 
 def isas():
@@ -49,10 +85,8 @@ def isas():
     return tuple(found[i].name.decode() for i in range(n))
 
 
-cdef const fc_isa *choose(name) except NULL:
+cdef const fc_isa *isa_called(name) except NULL:
     cdef const fc_isa *found = NULL
-    if name is None:
-        return _isa
     if isinstance(name, str):
         encoded = name.encode("utf-8", "replace")
         found = fc_isa_named(encoded)
@@ -61,53 +95,24 @@ cdef const fc_isa *choose(name) except NULL:
     return found
 
 
-cdef const fc_isa *from_environment() except NULL:
-    cdef const fc_isa *found
-    word = os.environ.get("FASTCORE_ISA", "")
-    name = word.encode("utf-8", "replace")
-    found = fc_isa_named(name) if name else fc_isa_named(NULL)
-    if found == NULL:
-        raise ImportError(f"FASTCORE_ISA: expected one of {', '.join(isas())}, got {word!r}")
-    return found
-
-
-cdef const fc_isa *_isa = from_environment()
-
-
 def isa():
-    return _isa.name.decode()
-
-
-cdef const fc_kernel *kernel_of(name, const fc_isa *among) except NULL:
-    cdef const fc_kernel *found = NULL
-    if isinstance(name, str):
-        encoded = name.encode("utf-8", "replace")
-        found = fc_kernel_named(among, encoded)
-    if found == NULL:
-        raise ValueError(f"name: expected the name of an indicator, got {name!r}")
-    return found
-
-
-cdef int take_params(const fc_kernel *kernel, params, double *into) except -1:
-    cdef int count = fc_par_count(kernel), bad
-    values = tuple(params)
-    if len(values) != count:
-        raise ValueError(f"params: expected {count} numbers for {kernel.name.decode()}, got {params!r}")
-    for j in range(count):
-        into[j] = values[j]
-    bad = fc_par_bad(kernel, into)
-    if bad >= 0:
-        raise ValueError(f"params: {kernel.name.decode()} cannot run with {values[bad]!r} at {bad}")
-    return 0
+    return fc_isa_used().name.decode()
 
 
 def function(name, inputs, params, result_type, bind):
-    return fc_function_new(kernel_of(name, _isa), name, inputs, params, result_type, bind)
+    return fc_function_new(fc_kernel_of(fc_isa_used(), name), name, inputs, params, result_type, bind)
 
 
 def batch(name, params, arrays, threads=0, isa=None):
     cdef double par[FC_MAX_PAR]
-    cdef const fc_kernel *kernel = kernel_of(name, choose(isa))
+    cdef const fc_kernel *kernel = fc_kernel_of(fc_isa_used() if isa is None else isa_called(isa), name)
     cdef int wanted = threads
-    take_params(kernel, params, par)
+    fc_take_params(kernel, params, par)
     return fc_compute(kernel, par, arrays, wanted)
+
+
+if word := os.environ.get("FASTCORE_ISA"):
+    try:
+        fc_isa_use(isa_called(word))
+    except ValueError as error:
+        raise ImportError(f"FASTCORE_ISA: {str(error).removeprefix('isa: ')}") from None

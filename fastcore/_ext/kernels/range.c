@@ -77,7 +77,9 @@ static ptrdiff_t atr_scratch(const double *par)
 
 FC_INLINE double true_range(double high, double low, double close)
 {
-    return FC_GREATER(close, high) - FC_SMALLER(close, low);
+    double range = high - low, up = fabs(high - close), down = fabs(low - close);
+    range = FC_GREATER(range, up);
+    return FC_GREATER(range, down);
 }
 
 /* out[i] = true range of bars i and i - 1, for i from 0; adds to bad what is not finite */
@@ -86,7 +88,8 @@ FC_INLINE v4 true_ranges(const double *high, const double *low, const double *cl
     ptrdiff_t i = 0;
     for (; i + 4 <= n; i += 4) {
         v4 h = v4_load(high + i), l = v4_load(low + i), before = v4_load(close + i - 1);
-        v4 range = v4_sub(v4_max(before, h), v4_min(before, l));
+        v4 range = v4_max(v4_sub(h, l), v4_abs(v4_sub(h, before)));
+        range = v4_max(range, v4_abs(v4_sub(l, before)));
         bad = v4_add(bad, v4_sub(v4_add(v4_sub(h, h), v4_sub(l, l)), v4_sub(before, before)));
         v4_store(out + i, range);
     }

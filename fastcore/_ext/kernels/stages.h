@@ -257,7 +257,10 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit)
                 out[j][i] = result[j];                                                                                 \
         }                                                                                                              \
     }                                                                                                                  \
-    static void name##_peek(void *state, const double *in, double *out) { BAR((STATE *)state, in, out, 0); }           \
+    static void name##_one(void *state, const double *in, double *out, int commit)                                     \
+    {                                                                                                                  \
+        BAR((STATE *)state, in, out, commit);                                                                          \
+    }                                                                                                                  \
     static void name##_many(char *states, size_t stride, const int64_t *at, const double *const *in,                   \
                             double *const *out, ptrdiff_t n)                                                           \
     {                                                                                                                  \
@@ -275,7 +278,7 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit)
 #define FC_KERNEL(name, par, n_in, n_out)                                                                              \
     const fc_kernel FC(kernel_##name) = {#name,        par,         n_in,       n_out,       name##_policy,            \
                                          name##_lookback, name##_scratch, name##_batch, name##_size, name##_init,      \
-                                         name##_valid, name##_run,  name##_peek, name##_many}
+                                         name##_valid, name##_run,  name##_one,  name##_many}
 
 FC_INLINE fc_policy fc_by_window(const double *par)
 {
