@@ -112,6 +112,8 @@ class Sketch:
             if not self._count:
                 return math.nan
             rank = q * (self._count - 1)
+            if rank in (0, self._count - 1):
+                return self._high if rank else self._low
             seen = self._zeros
             found = 0.0
             for key in sorted(self._bins):
@@ -168,9 +170,9 @@ def _checked(state: Any) -> SketchState:
     """A state as `state()` returns it, whose counts are sound."""
     try:
         count, zeros, total, low, high, bins = state
-        bins = {int(key): int(bins[key]) for key in bins}
+        bins = {int(key): int(number) for key, number in bins.items()}
         parsed = (int(count), int(zeros), float(total), float(low), float(high), bins)
-    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         expected = "(count, zeros, total, low, high, {bin: count}) as state() returns it"
         raise ValueError(f"state: expected {expected}, got {type(state).__name__}") from error
     if any(not LOWEST_KEY <= key <= HIGHEST_KEY for key in bins):

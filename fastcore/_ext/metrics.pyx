@@ -136,9 +136,9 @@ cdef tuple checked(object state):
     """A state as `state()` returns it, whose counts are sound: bins of any other would be trusted with memory."""
     try:
         count, zeros, total, low, high, bins = state
-        bins = {int(key): int(bins[key]) for key in bins}
+        bins = {int(key): int(number) for key, number in bins.items()}
         parsed = (int(count), int(zeros), float(total), float(low), float(high), bins)
-    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         expected = "(count, zeros, total, low, high, {bin: count}) as state() returns it"
         raise ValueError(f"state: expected {expected}, got {type(state).__name__}") from error
     if any(not FC_SKETCH_LOWEST_KEY <= key <= FC_SKETCH_HIGHEST_KEY for key in bins):

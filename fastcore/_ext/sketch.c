@@ -134,6 +134,9 @@ double fc_sketch_quantile(const fc_sketch *s, double q)
         return NAN;
     }
     double rank = q * (double)(s->count - 1);
+    if (rank == 0 || rank == (double)(s->count - 1)) {
+        return rank == 0 ? s->low : s->high;
+    }
     uint64_t seen = s->zeros;
     double found = 0.0;
     for (int32_t key = s->lowest; s->bins != NULL && key <= s->highest && (double)seen <= rank; key++) {
