@@ -1,11 +1,41 @@
 """The compiled twin of message framing; the codec is C (framing_*.c)."""
 
-from python_fallback.framing.decode import ExtraData, Incomplete
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t
+
+from python_fallback.framing.decode import BufferFull, ExtraData, Incomplete, OutOfData
+from python_fallback.framing.encode import ExtType
 from python_fallback.framing.wsframe import frame_packed
 
+
 cdef extern from "framing_codec.h":
+    ctypedef struct fc_pack_options:
+        int max_depth
+    ctypedef struct fc_unpack_options:
+        int64_t max_array_len
+        int64_t max_map_len
+    ctypedef struct fc_walk:
+        Py_ssize_t position
+    const fc_pack_options fc_pack_defaults
+    const fc_unpack_options fc_unpack_defaults
+    int64_t FC_NO_LIMIT
+    int FC_WALK_DONE
     object fc_function(int which, object module_name)
+    int fc_int_option(const char *name, object value, int64_t low, int64_t high, int64_t *out) except -1
+    int fc_pack_option(fc_pack_options *, object name, object value) except -1
+    int fc_unpack_option(fc_unpack_options *, object name, object value) except -1
+    int fc_unpack_options_done(fc_unpack_options *) except -1
+    object fc_pack(object obj, const fc_pack_options *)
+    object fc_pack_pairs(object pairs, const fc_pack_options *)
+    object fc_header(int is_map, int64_t n)
+    object fc_build_whole(const uint8_t *data, const uint8_t *end, const fc_unpack_options *)
+    void fc_walk_init(fc_walk *, int64_t limit)
+    int fc_walk_on(fc_walk *, const fc_unpack_options *, const uint8_t *data, Py_ssize_t size) except -1
+
 
 packb = fc_function(0, __name__)
 unpackb = fc_function(1, __name__)
 frame = fc_function(2, __name__)
+
+include "framing_stream.pxi"

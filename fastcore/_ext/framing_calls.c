@@ -59,6 +59,12 @@ static PyObject *extra_data(PyObject *found, const uint8_t *at, const uint8_t *e
     return NULL;
 }
 
+static PyObject *builder_failed(void)
+{
+    PyErr_SetString(PyExc_SystemError, "data: a walk found it good and the builder did not");
+    return NULL;
+}
+
 static PyObject *unpack_bytes(const uint8_t *data, Py_ssize_t size, const fc_unpack_options *options)
 {
     const uint8_t *at = data, *end = data + size;
@@ -82,12 +88,16 @@ static PyObject *unpack_bytes(const uint8_t *data, Py_ssize_t size, const fc_unp
                 Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(traceback);
             }
         }
-        if (!PyErr_Occurred()) {
-            PyErr_SetString(PyExc_SystemError, "data: a walk found it good and the builder did not");
-        }
-        return NULL;
+        return PyErr_Occurred() ? NULL : builder_failed();
     }
     return FC_LIKELY(at == end) ? found : extra_data(found, at, end);
+}
+
+PyObject *fc_build_whole(const uint8_t *data, const uint8_t *end, const fc_unpack_options *options)
+{
+    const uint8_t *at = data;
+    PyObject *found = fc_build(&at, end, options);
+    return found != NULL || PyErr_Occurred() ? found : builder_failed();
 }
 
 PyObject *fc_unpack(PyObject *data, const fc_unpack_options *options)

@@ -94,6 +94,8 @@ char *fc_put_str(fc_writer *, char *p, PyObject *obj);
 char *fc_put_timestamp(fc_writer *, char *p, int64_t seconds, uint32_t nanoseconds);
 
 PyObject *fc_pack(PyObject *obj, const fc_pack_options *);
+PyObject *fc_pack_pairs(PyObject *pairs, const fc_pack_options *); /* a list that nobody else knows */
+PyObject *fc_header(int is_map, int64_t n);
 PyObject *fc_frame(PyObject *obj, const fc_pack_options *, int head);
 
 FC_INLINE char *fc_room(fc_writer *w, char *p, Py_ssize_t need)
@@ -256,6 +258,7 @@ int fc_walk_on(fc_walk *, const fc_unpack_options *, const uint8_t *data, Py_ssi
 
 /* The object at *at, which moves on. NULL without an exception means that the message is not good: ask a walk why. */
 PyObject *fc_build(const uint8_t **at, const uint8_t *end, const fc_unpack_options *);
+PyObject *fc_build_whole(const uint8_t *data, const uint8_t *end, const fc_unpack_options *); /* one that was walked */
 PyObject *fc_unpack(PyObject *data, const fc_unpack_options *);
 
 /* -- the module's functions, for framing.pyx ----------------------------------------------------------------------- */

@@ -371,6 +371,28 @@ static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room)
     return p;
 }
 
+/* The pairs in a list that nobody else knows. */
+static char *put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
+{
+    if (room == 0) {
+        return too_deep(w);
+    }
+    Py_ssize_t n = PyList_GET_SIZE(pairs);
+    p = fits_header(n) ? fc_head_map(p, (uint64_t)n) : too_long(pairs, n);
+    for (Py_ssize_t i = 0; i < n && p != NULL; i++) {
+        PyObject *pair = PyList_GET_ITEM(pairs, i);
+        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+            PyErr_Format(PyExc_TypeError, "items: expected pairs of key and value, got %.200s", Py_TYPE(pair)->tp_name);
+            return NULL;
+        }
+        p = put_item(w, p, PyTuple_GET_ITEM(pair, 0), room - 1);
+        if (p != NULL) {
+            p = put_item(w, p, PyTuple_GET_ITEM(pair, 1), room - 1);
+        }
+    }
+    return p;
+}
+
 /* A subclass of dict says itself what its items are, and in which order. */
 static char *put_dict_subclass(fc_writer *w, char *p, PyObject *obj, int room)
 {
@@ -383,20 +405,7 @@ static char *put_dict_subclass(fc_writer *w, char *p, PyObject *obj, int room)
     if (pairs == NULL) {
         return NULL;
     }
-    Py_ssize_t n = PyList_GET_SIZE(pairs);
-    p = fits_header(n) ? fc_head_map(p, (uint64_t)n) : too_long(obj, n);
-    for (Py_ssize_t i = 0; i < n && p != NULL; i++) {
-        PyObject *pair = PyList_GET_ITEM(pairs, i); /* nobody else knows this list */
-        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
-            PyErr_Format(PyExc_TypeError, "items: expected pairs of key and value, got %.200s", Py_TYPE(pair)->tp_name);
-            p = NULL;
-            break;
-        }
-        p = put_item(w, p, PyTuple_GET_ITEM(pair, 0), room - 1);
-        if (p != NULL) {
-            p = put_item(w, p, PyTuple_GET_ITEM(pair, 1), room - 1);
-        }
-    }
+    p = put_pairs(w, p, pairs, room);
     Py_DECREF(pairs);
     return p;
 }
@@ -638,6 +647,25 @@ PyObject *fc_pack(PyObject *obj, const fc_pack_options *options)
         return NULL;
     }
     return fc_writer_finish(&w, w.base, p);
+}
+
+PyObject *fc_pack_pairs(PyObject *pairs, const fc_pack_options *options)
+{
+    fc_writer w;
+    fc_writer_init(&w, options);
+    char *p = put_pairs(&w, w.base, pairs, options->max_depth);
+    if (p == NULL) {
+        fc_writer_drop(&w);
+        return NULL;
+    }
+    return fc_writer_finish(&w, w.base, p);
+}
+
+PyObject *fc_header(int is_map, int64_t n)
+{
+    char head[8];
+    char *end = is_map ? fc_head_map(head, (uint64_t)n) : fc_head_array(head, (uint64_t)n);
+    return PyBytes_FromStringAndSize(head, end - head);
 }
 
 /* One whole unmasked frame; the header is written last, into the room left before the payload. */

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from fastcore.framing.functions import frame, frame_packed, packb, unpackb
+from fastcore.framing.streams import Packer, Unpacker
 from python_fallback.framing.decode import BufferFull, ExtraData, FormatError, Incomplete, OutOfData, StackError
 from python_fallback.framing.encode import ExtType, Timestamp
 
@@ -20,8 +21,10 @@ __all__ = [
     "FormatError",
     "Incomplete",
     "OutOfData",
+    "Packer",
     "StackError",
     "Timestamp",
+    "Unpacker",
     "frame",
     "frame_packed",
     "packb",

@@ -56,7 +56,7 @@ def unpackb(data: Any, **options: Any) -> Any:
     """Unpack the one message in `data`; the public package documents the options."""
     checked = named("unpackb", options, unpack_options)
     message = as_bytes("data", data)
-    end = Walker(checked).walk(message, 0)
+    end = Walker(checked).walk(message)
     result = Engine(checked).build(message if end == len(message) else message[:end])
     if end < len(message):
         raise ExtraData(result, message[end:])
@@ -87,20 +87,22 @@ class Walker:
         self.in_map = False
         self.outer: list[tuple[int, bool]] = []
         self.limit: int | None = None
+        self.position = 0  # of the next item
 
-    def walk(self, data: bytes | bytearray, position: int, limit: int | None = None) -> int:
-        """Go on from `position`; return where the message ends.
+    def walk(self, data: bytes | memoryview, limit: int | None = None) -> int:
+        """Go on at `position`; return where the message ends.
 
         `limit` is where a stream's message must end at the latest; None says that `data` holds all there will be.
 
         Raises
         ------
         Incomplete
-            If the data ends first. A stream goes on from its `position`.
+            If the data ends first. A stream goes on when it has more.
         """
-        size, self.limit = len(data), limit
+        size, position, self.limit = len(data), self.position, limit
         strict, max_memory = self.options.strict_map_key, self.options.max_memory
         while True:
+            self.position = position
             while self.left == 0:
                 if not self.outer:
                     return position
@@ -134,7 +136,7 @@ class Walker:
             self.owed -= 1
             position = end
 
-    def open(self, data: bytes | bytearray, position: int, head: int, size: int) -> int:
+    def open(self, data: bytes | memoryview, position: int, head: int, size: int) -> int:
         """Enter the array or map at `position`; return where its first item is."""
         options = self.options
         is_map = head < 0x90 or head >= 0xDE
@@ -161,7 +163,7 @@ class Walker:
         self.left, self.in_map = items, is_map
         return begin
 
-    def sized(self, data: bytes | bytearray, position: int, head: int, size: int) -> tuple[int, int]:
+    def sized(self, data: bytes | memoryview, position: int, head: int, size: int) -> tuple[int, int]:
         """What the str, bin or ext at `position` costs, and where it ends."""
         options = self.options
         is_ext = 0xC7 <= head <= 0xC9 or 0xD4 <= head <= 0xD8
@@ -185,7 +187,7 @@ class Walker:
                 self.check_timestamp(data[begin : begin + n], position)
         return cost, begin + n
 
-    def length(self, data: bytes | bytearray, position: int, head: int, size: int, mask: int) -> tuple[int, int]:
+    def length(self, data: bytes | memoryview, position: int, head: int, size: int, mask: int) -> tuple[int, int]:
         """The length in the header at `position`, and where the header ends."""
         form = LENGTH.get(head)
         if form is None:
@@ -210,7 +212,7 @@ class Walker:
             f"max_memory: expected objects of at most {self.options.max_memory} bytes, got more at byte {position}"
         )
 
-    def check_timestamp(self, body: bytes | bytearray, position: int) -> None:
+    def check_timestamp(self, body: bytes | memoryview, position: int) -> None:
         """Refuse what no Timestamp, or no datetime where that is asked for, can hold."""
         stamp = decode_timestamp(body)
         if stamp[1] > 999_999_999:
@@ -223,7 +225,7 @@ class Walker:
             )
 
 
-def decode_timestamp(body: bytes | bytearray) -> tuple[int, int]:
+def decode_timestamp(body: bytes | memoryview) -> tuple[int, int]:
     """Seconds and nanoseconds of a timestamp of 4, 8 or 12 bytes."""
     if len(body) == 4:
         return struct.unpack(">I", body)[0], 0
