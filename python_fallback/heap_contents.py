@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from python_fallback.heap_numbers import canonical, number, real
 from python_fallback.heap_ranking import ComparedRanking, NumberRanking, Ranking
 
 SLOT_BITS = 28  # a handle is a serial number above the number of a slot, as the compiled twin needs it
+SLOT_MASK = (1 << SLOT_BITS) - 1
 SERIALS = 1 << 36
 KEEP = 1024  # an empty heap keeps a table of slots up to this size
 
@@ -107,6 +108,14 @@ class Contents:
             return given
         return canonical(number("priority", given))
 
+    def parse_many(self, items: tuple[Any, ...], priorities: Iterable[Any] | None) -> list[Any]:
+        if priorities is None:
+            return [self.parse(item) for item in items] if self.priorities == "any" else [0.0] * len(items)
+        given = tuple(priorities)
+        if len(given) != len(items):
+            raise ValueError(f"priorities: expected {len(items)} of them, one for each item, got {len(given)}")
+        return [self.parse(priority) for priority in given]
+
     def key(self, priority: Any, born: float) -> Any:
         """What `ready` orders by; smaller is sooner, except that a ComparedRanking turns the order itself."""
         if self._compared():
@@ -175,7 +184,7 @@ class Contents:
     def take(self, record: Record) -> Any:
         (self.ready if record.due is None else self.later).discard(record.sequence)
         del self.records[record.handle]
-        self.free.append(record.handle & ((1 << SLOT_BITS) - 1))
+        self.free.append(record.handle & SLOT_MASK)
         if not self.records:
             self.sequence = 0
             if self.used > KEEP:
@@ -188,14 +197,52 @@ class Contents:
             self.ready.replace(self.key(kept, record.born), record.sequence, record.handle)
         record.priority = kept
 
-    def in_order(self) -> Iterator[Record]:
-        """All records: the ready in order, then the delayed by due time."""
-        return (self.records[handle] for ranking in (self.ready, self.later) for handle in ranking)
+    def insert_many(self, items: tuple[Any, ...], priorities: list[Any], born: float, due: float | None) -> list[int]:
+        """All or none."""
+        handles: list[int] = []
+        try:
+            for item, priority in zip(items, priorities):
+                handles.append(self.insert(item, priority, born, due))
+        except BaseException:
+            for handle in reversed(handles):
+                self.take(self.records[handle])
+            self.serial -= len(handles)
+            raise
+        return handles
+
+    def take_many(self, limit: int) -> list[Any]:
+        return [self.take(self.records[self.ready.first()]) for _ in range(min(limit, len(self.ready)))]
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Everything, as both twins write it down: the ready in order, then the delayed by due time."""
+        handles = [*self.ready, *self.later]
+        return [
+            (r.item, r.priority, r.handle, r.sequence, r.born, r.due)
+            for r in (self.records[handle] for handle in handles)
+        ]
+
+    def load(self, rows: Iterable[tuple[Any, ...]], serial: int, origin: float, shift: float) -> None:
+        self.clear()
+        self.serial, self.origin = serial, origin
+        for item, priority, handle, sequence, born, due in rows:
+            if handle in self.records or not 0 < handle >> SLOT_BITS < serial:
+                self.clear()
+                raise ValueError("state: expected a handle of its own for every item, below the serial number")
+            due = None if due is None else due + shift
+            record = self.records[handle] = Record(item, priority, born + shift, due, handle, sequence)
+            self.sequence = max(self.sequence, sequence + 1)
+            if due is None:
+                self.ready.append(self.key(priority, record.born), sequence, handle)  # they come in order
+            else:
+                self.later.append(due, sequence, handle)
+        slots = {handle & SLOT_MASK for handle in self.records}
+        self.used = max(slots, default=-1) + 1
+        self.free = [slot for slot in reversed(range(self.used)) if slot not in slots]
 
     def check(self) -> None:
         assert len(self.ready) + len(self.later) == len(self.records)
         assert sorted(handle for ranking in (self.ready, self.later) for handle in ranking) == sorted(self.records)
-        slots = [handle & ((1 << SLOT_BITS) - 1) for handle in self.records]
+        slots = [handle & SLOT_MASK for handle in self.records]
         assert sorted(slots + self.free) == list(range(self.used))
         for handle, record in self.records.items():
             assert record.handle == handle

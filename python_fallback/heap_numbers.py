@@ -34,3 +34,13 @@ def canonical(value: float | int) -> float | int:
     except OverflowError:
         return value
     return nearest if nearest == value else value
+
+
+def count(name: str, given: Any) -> int:
+    """Return `given` as an int of 0 or more."""
+    if not hasattr(type(given), "__index__"):
+        raise TypeError(f"{name}: expected an int, got {type(given).__name__}")
+    value = operator.index(given)
+    if value < 0:
+        raise ValueError(f"{name}: expected an int of 0 or more, got {value}")
+    return value

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from python_fallback.heap_contents import Contents, Turn
+from python_fallback.heap_held import Held
+from python_fallback.heap_numbers import count
+from python_fallback.heap_surface import HeapSurface
 from python_fallback.heap_types import Entry
 
 UNSET: Any = type("Unset", (), {"__repr__": lambda self: "<unset>"})()
 
 
-class PriorityHeap:
+class PriorityHeap(Held, HeapSurface):
+    __slots__ = ("__weakref__",)
     _public_path = "heap"
 
     def __init__(
@@ -32,6 +36,22 @@ class PriorityHeap:
         with self._turn:
             return self._contents.insert(item, *prepared)
 
+    def push_many(
+        self, items: Iterable[Any], priorities: Iterable[Any] | None = None, *, due: float | None = None
+    ) -> list[int]:
+        items = tuple(items)
+        kept = self._contents.parse_many(items, priorities)
+        _, born, when = self._contents.prepare(0.0, due)
+        with self._turn:
+            return self._contents.insert_many(items, kept, born, when)
+
+    def pop_many(self, n: int) -> list[Any]:
+        limit = count("n", n)
+        now = self._contents.tick()
+        with self._turn:
+            self._contents.promote(now)
+            return self._contents.take_many(limit)
+
     def pop(self) -> Any:
         now = self._contents.tick()
         with self._turn:
@@ -42,11 +62,6 @@ class PriorityHeap:
         with self._turn:
             record = self._contents.first("pop_entry", now)
             return Entry(self._contents.take(record), record.priority, record.handle)
-
-    def peek(self) -> Any:
-        now = self._contents.tick()
-        with self._turn:
-            return self._contents.first("peek", now).item
 
     def peek_entry(self) -> Entry:
         now = self._contents.tick()
@@ -63,50 +78,17 @@ class PriorityHeap:
         with self._turn:
             self._contents.update(handle, kept)
 
-    def priority(self, handle: int) -> Any:
-        with self._turn:
-            return self._contents.find(handle).priority
-
     def clear(self) -> None:
         with self._turn:
             dropped = self._contents.clear()
         del dropped  # outside the lock: destructors may come back to us
 
-    def ready(self) -> int:
-        now = self._contents.tick()
-        with self._turn:
-            self._contents.promote(now)
-            return len(self._contents.ready)
-
-    def next_due(self) -> float | None:
-        now = self._contents.tick()
-        with self._turn:
-            self._contents.promote(now)
-            return self._contents.later.first_key() if self._contents.later else None
-
-    @property
-    def order(self) -> str:
-        return self._contents.order
-
     @property
     def priorities(self) -> str:
         return self._contents.priorities
 
-    @property
-    def aging(self) -> float:
-        return self._contents.aging
-
     def __len__(self) -> int:
         return len(self._contents)
 
-    def __contains__(self, handle: object) -> bool:
-        if not isinstance(handle, int):
-            raise TypeError(f"handle: expected an int, got {type(handle).__name__}")
-        return handle in self._contents.records
-
     def __repr__(self) -> str:
         return f"<PriorityHeap of {len(self)} items, order '{self.order}'>"
-
-    def _check(self) -> None:
-        with self._turn:
-            self._contents.check()

@@ -11,8 +11,10 @@ from types import GenericAlias
 from typing import Any
 
 from python_fallback.heap_contents import Contents, Turn
+from python_fallback.heap_held import Held
 from python_fallback.heap_numbers import real
 from python_fallback.heap_object import UNSET
+from python_fallback.heap_surface import QueueSurface
 from python_fallback.heap_types import ShutDown
 
 FOREVER = float("inf")
@@ -30,7 +32,16 @@ def read_timeout(block: bool, timeout: float | None) -> float:
     return seconds
 
 
-class PriorityQueue:
+class PriorityQueue(Held, QueueSurface):
+    __slots__ = (
+        "__weakref__",
+        "_all_done",
+        "_is_shutdown",
+        "_maxsize",
+        "_not_empty",
+        "_not_full",
+        "_unfinished",
+    )
     _public_path = "heap"
 
     def __init__(
@@ -172,27 +183,6 @@ class PriorityQueue:
         with self._turn:
             self._contents.update(handle, kept)
 
-    def priority(self, handle: int) -> Any:
-        with self._turn:
-            return self._contents.find(handle).priority
-
-    def peek(self) -> Any:
-        now = self._contents.tick()
-        with self._turn:
-            return self._contents.first("peek", now).item
-
-    def ready(self) -> int:
-        now = self._contents.tick()
-        with self._turn:
-            self._contents.promote(now)
-            return len(self._contents.ready)
-
-    def next_due(self) -> float | None:
-        now = self._contents.tick()
-        with self._turn:
-            self._contents.promote(now)
-            return self._contents.later.first_key() if self._contents.later else None
-
     def qsize(self) -> int:
         return len(self._contents)
 
@@ -214,25 +204,11 @@ class PriorityQueue:
     def is_shutdown(self) -> bool:
         return self._is_shutdown
 
-    @property
-    def order(self) -> str:
-        return self._contents.order
-
-    @property
-    def aging(self) -> float:
-        return self._contents.aging
-
-    def __contains__(self, handle: object) -> bool:
-        if not isinstance(handle, int):
-            raise TypeError(f"handle: expected an int, got {type(handle).__name__}")
-        return handle in self._contents.records
-
     def __repr__(self) -> str:
         return f"<PriorityQueue of {self.qsize()} items, maxsize {self._maxsize}>"
 
-    def _check(self) -> None:
-        with self._turn:
-            self._contents.check()
+    def _set_counts(self, unfinished: int, is_shutdown: bool) -> None:
+        self._unfinished, self._is_shutdown = max(0, unfinished), bool(is_shutdown)
 
     def __class_getitem__(cls, item: Any) -> GenericAlias:
         return GenericAlias(cls, item)

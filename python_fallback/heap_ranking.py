@@ -14,6 +14,7 @@ class Ranking(Protocol):
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[int]: ...
     def add(self, key: Any, sequence: int, handle: int) -> None: ...
+    def append(self, key: Any, sequence: int, handle: int) -> None: ...
     def replace(self, key: Any, sequence: int, handle: int) -> None: ...
     def discard(self, sequence: int) -> None: ...
     def first(self) -> int: ...
@@ -36,6 +37,8 @@ class NumberRanking:
         entry = (key, sequence, handle)
         self._current[sequence] = entry
         heapq.heappush(self._heap, entry)
+
+    append = add
 
     def replace(self, key: float, sequence: int, handle: int) -> None:
         self.add(key, sequence, handle)
@@ -89,6 +92,9 @@ class ComparedRanking:
 
     def add(self, key: Any, sequence: int, handle: int) -> None:
         bisect.insort(self._ranks, _Rank(key, sequence, handle, self._reverse))
+
+    def append(self, key: Any, sequence: int, handle: int) -> None:
+        self._ranks.append(_Rank(key, sequence, handle, self._reverse))
 
     def replace(self, key: Any, sequence: int, handle: int) -> None:
         others = [rank for rank in self._ranks if rank.sequence != sequence]

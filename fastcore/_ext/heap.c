@@ -10,11 +10,14 @@ static PyObject *attribute(const char *module, const char *name) {
     return found;
 }
 
-static int add_type(PyObject *module, PyType_Spec *spec, const char *name) {
-    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+/* Its base is a class in Python: what is done alike in both twins, and rarely, is written there once. */
+static int add_type(PyObject *module, PyType_Spec *spec, const char *name, const char *surface) {
+    PyObject *base = attribute("python_fallback.heap_surface", surface);
+    PyObject *type = base ? PyType_FromModuleAndSpec(module, spec, base) : NULL;
     PyObject *path = PyUnicode_FromString("heap");
     int failed = !type || !path || PyObject_SetAttrString(type, "_public_path", path) < 0 ||
                  PyModule_AddObjectRef(module, name, type) < 0;
+    Py_XDECREF(base);
     Py_XDECREF(path);
     Py_XDECREF(type);
     return failed ? -1 : 0;
@@ -27,8 +30,8 @@ static int exec(PyObject *module) {
         return -1;
     if (priority_heap_ready() < 0 || priority_queue_ready() < 0)
         return -1;
-    if (add_type(module, &priority_heap_spec, "PriorityHeap") < 0 ||
-        add_type(module, &priority_queue_spec, "PriorityQueue") < 0)
+    if (add_type(module, &priority_heap_spec, "PriorityHeap", "HeapSurface") < 0 ||
+        add_type(module, &priority_queue_spec, "PriorityQueue", "QueueSurface") < 0)
         return -1;
     return 0;
 }

@@ -7,10 +7,13 @@ const char *type_name(PyObject *object) {
     return dot ? dot + 1 : name;
 }
 
-int signature_ready(Signature *signature) {
-    for (int i = 0; i < signature->total; i++)
-        if (!signature->interned[i] && !(signature->interned[i] = PyUnicode_InternFromString(signature->names[i])))
-            return -1;
+int signatures_ready(Signature **signatures, size_t count) {
+    for (size_t at = 0; at < count; at++)
+        for (int i = 0; i < signatures[at]->total; i++) {
+            PyObject **interned = &signatures[at]->interned[i];
+            if (!*interned && !(*interned = PyUnicode_InternFromString(signatures[at]->names[i])))
+                return -1;
+        }
     return 0;
 }
 

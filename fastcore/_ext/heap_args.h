@@ -16,7 +16,7 @@ typedef struct {
 /* out[i] is borrowed, or NULL where it was not given. */
 int arguments_parse(Signature *signature, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out);
 int arguments_from_tuple(Signature *signature, PyObject *args, PyObject *kwargs, PyObject **out);
-int signature_ready(Signature *signature);
+int signatures_ready(Signature **signatures, size_t count);
 
 /* As type(object).__name__ has it. */
 const char *type_name(PyObject *object);

@@ -91,3 +91,29 @@ PyObject *heap_get_priorities(HeapObject *self, void *Py_UNUSED(unused)) {
 }
 
 PyObject *heap_get_aging(HeapObject *self, void *Py_UNUSED(unused)) { return PyFloat_FromDouble(self->core.aging); }
+
+PyObject *heap_get_clock(HeapObject *self, void *Py_UNUSED(unused)) {
+    return Py_NewRef(self->core.clock ? self->core.clock : Py_None);
+}
+
+PyObject *heap_get_serial(HeapObject *self, void *Py_UNUSED(unused)) {
+    return PyLong_FromUnsignedLongLong(self->core.serial);
+}
+
+PyObject *heap_get_origin(HeapObject *self, void *Py_UNUSED(unused)) { return PyFloat_FromDouble(self->core.origin); }
+
+PyObject *heap_rows(HeapObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    int take = nargs > 0 ? PyObject_IsTrue(args[0]) : 0;
+    return take < 0 ? NULL : core_rows(&self->core, take);
+}
+
+PyObject *heap_load(HeapObject *self, PyObject *args) {
+    PyObject *rows, *serial;
+    double origin, shift;
+    if (!PyArg_ParseTuple(args, "OOdd:_load", &rows, &serial, &origin, &shift))
+        return NULL;
+    self->core.origin = origin;
+    if (core_load(&self->core, rows, serial, shift) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}

@@ -57,7 +57,7 @@ void core_clear(Core *core) {
     core->slots = NULL;
     core->details = NULL;
     core->ready.len = core->later.len = 0;
-    slots_emptied(core);
+    slots_settle(core);
     slots_forget(core);
     for (uint32_t slot = 0; slot < len; slot++) {
         Py_XDECREF(slots[slot].item);
@@ -170,6 +170,7 @@ static int insert(Core *core, PyObject *item, Priority *priority, double born, c
         packed_push(heap, node_of(key, low), places_ready(core));
     } else if (ordered_push(core, heap, node_of(key, low), places_ready(core)) < 0) {
         slot_untake(core, slot);
+        slots_settle(core);
         return -1;
     }
     return PUSH_DONE;
@@ -223,6 +224,14 @@ int core_first(Core *core, uint32_t *slot, uint64_t *key) {
     return 1;
 }
 
+/* The item of a slot whose node is gone. Letting go of the priority comes last: it may call back. */
+static PyObject *release(Core *core, uint32_t slot) {
+    PyObject *priority, *item = slot_release(core, slot, &priority);
+    slots_settle(core);
+    Py_XDECREF(priority);
+    return item;
+}
+
 PyObject *core_pop(Core *core) {
     if ((core->later.len && core_promote(core) < 0) || (core->owner && core_enter(core) < 0) || core->ready.len == 0)
         return NULL;
@@ -235,7 +244,7 @@ PyObject *core_take_first(Core *core) {
         packed_pop(&core->ready, places_ready(core));
     else if (ordered_remove(core, &core->ready, 0, places_ready(core)) < 0)
         return NULL;
-    return slot_release(core, slot);
+    return release(core, slot);
 }
 
 int core_find(Core *core, PyObject *handle, uint32_t *slot) {
@@ -284,7 +293,7 @@ PyObject *core_remove(Core *core, PyObject *handle) {
         packed_remove(&core->ready, place, places_ready(core));
     else if (ordered_remove(core, &core->ready, place, places_ready(core)) < 0)
         return NULL;
-    return slot_release(core, slot);
+    return release(core, slot);
 }
 
 int core_update(Core *core, PyObject *handle, PyObject *given) {

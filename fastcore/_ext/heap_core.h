@@ -84,11 +84,11 @@ static inline size_t core_len(const Core *core) { return core->ready.len + core-
 /* heap_slots.c */
 int slots_reserve(Core *core, size_t extra);
 uint32_t slot_take(Core *core, PyObject *item); /* room is reserved; takes a new reference */
-PyObject *slot_release(Core *core, uint32_t slot);
+PyObject *slot_release(Core *core, uint32_t slot, PyObject **priority);
 void slot_untake(Core *core, uint32_t slot);
 int slots_details(Core *core);
 int slots_track(Core *core);
-void slots_emptied(Core *core);
+void slots_settle(Core *core);
 void slots_forget(Core *core);
 static inline Places places_ready(Core *core) { return (Places){core->places, 0}; }
 static inline Places places_later(Core *core) { return (Places){core->places, PLACE_LATER}; }
@@ -104,16 +104,15 @@ int ordered_begin(Core *core); /* switch to it; the keys there decide alone and 
 int ordered_push(Core *core, Packed *heap, Node node, Places places);
 int ordered_remove(Core *core, Packed *heap, size_t at, Places places);
 int ordered_replace(Core *core, size_t at, Node node, const Detail *changed);
+int ordered_sort(Core *core, Node *nodes, size_t len);
 int ordered_check(Core *core);
 
 /* heap_bulk.c */
 PyObject *core_push_many(Core *core, PyObject *items, PyObject *priorities, PyObject *due);
-PyObject *core_pop_many(Core *core, Py_ssize_t limit);
-Node *core_sorted(Core *core); /* a copy in order: ready, then later; PyMem_Free it. NULL with an error */
+PyObject *core_pop_many(Core *core, PyObject *limit);
 
 /* heap_state.c */
-PyObject *core_get_state(Core *core);
-int core_set_state(Core *core, PyObject *state);
-PyObject *core_check(Core *core);
+PyObject *core_rows(Core *core, int take); /* [(item, priority, handle, sequence, born, due)] in order */
+int core_load(Core *core, PyObject *rows, PyObject *serial, double shift);
 
 #endif

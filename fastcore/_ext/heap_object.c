@@ -6,6 +6,7 @@
 
 static Signature sig_init = {"PriorityHeap.__init__", {"order", "priorities", "aging", "clock"}, 0, 0, 4, {0}};
 static Signature sig_push = {"PriorityHeap.push", {"item", "priority", "due"}, 1, 2, 3, {0}};
+static Signature sig_push_many = {"PriorityHeap.push_many", {"items", "priorities", "due"}, 1, 2, 3, {0}};
 static Signature sig_update = {"PriorityHeap.update", {"handle", "priority"}, 2, 2, 2, {0}};
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
@@ -40,6 +41,15 @@ static PyObject *push(HeapObject *self, PyObject *const *args, Py_ssize_t nargs,
         return NULL;
     return PyLong_FromUnsignedLongLong(handle);
 }
+
+static PyObject *push_many(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *out[MOST_ARGUMENTS];
+    if (arguments_parse(&sig_push_many, args, nargs, kwnames, out) < 0)
+        return NULL;
+    return core_push_many(&self->core, out[0], out[1], out[2]);
+}
+
+static PyObject *pop_many(HeapObject *self, PyObject *limit) { return core_pop_many(&self->core, limit); }
 
 static PyObject *pop(HeapObject *self, PyObject *Py_UNUSED(unused)) {
     PyObject *item = core_pop(&self->core);
@@ -83,28 +93,23 @@ static PyObject *repr(HeapObject *self) {
                                 self->core.flip ? "max" : "min");
 }
 
-#define FAST(function) ((PyCFunction)(void (*)(void))(function))
-
 static PyMethodDef methods[] = {
     {"push", FAST(push), METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"push_many", FAST(push_many), METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"pop_many", FAST(pop_many), METH_O, NULL},
     {"pop", FAST(pop), METH_NOARGS, NULL},
     {"pop_entry", FAST(pop_entry), METH_NOARGS, NULL},
-    {"peek", FAST(heap_peek), METH_NOARGS, NULL},
     {"peek_entry", FAST(heap_peek_entry), METH_NOARGS, NULL},
     {"remove", FAST(remove_handle), METH_O, NULL},
     {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"priority", FAST(heap_priority), METH_O, NULL},
     {"clear", FAST(clear), METH_NOARGS, NULL},
-    {"ready", FAST(heap_ready), METH_NOARGS, NULL},
-    {"next_due", FAST(heap_next_due), METH_NOARGS, NULL},
-    {"_check", FAST(heap_check), METH_NOARGS, NULL},
+    COMMON_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    {"order", (getter)heap_get_order, NULL, NULL, NULL},
     {"priorities", (getter)heap_get_priorities, NULL, NULL, NULL},
-    {"aging", (getter)heap_get_aging, NULL, NULL, NULL},
+    COMMON_GETSET,
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -136,5 +141,6 @@ PyType_Spec priority_heap_spec = {
 };
 
 int priority_heap_ready(void) {
-    return signature_ready(&sig_init) < 0 || signature_ready(&sig_push) < 0 || signature_ready(&sig_update) < 0 ? -1 : 0;
+    Signature *all[] = {&sig_init, &sig_push, &sig_push_many, &sig_update};
+    return signatures_ready(all, sizeof all / sizeof *all);
 }

@@ -1,5 +1,7 @@
 /* A binary heap whose comparisons may call Python. It compares first and moves afterwards, so a comparison that raises
    leaves everything as it was; while one runs, `owner` keeps everybody else out. */
+#include <string.h>
+
 #include "heap_core.h"
 
 #define DEEPEST 64
@@ -157,6 +159,37 @@ int ordered_begin(Core *core) {
     core->places = NULL;
     core->compared = 1;
     return 0;
+}
+
+/* Merges runs of doubling length. */
+int ordered_sort(Core *core, Node *nodes, size_t len) {
+    Node *spare = PyMem_Malloc((len ? len : 1) * sizeof(Node)), *from = nodes, *to = spare;
+    int less = 0;
+    if (!spare) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (size_t run = 1; run < len && less >= 0; run *= 2) {
+        for (size_t start = 0; start < len && less >= 0; start += 2 * run) {
+            const size_t middle = start + run < len ? start + run : len;
+            const size_t end = middle + run < len ? middle + run : len;
+            size_t left = start, right = middle, at = start;
+            while (left < middle && right < end && (less = ordered_less(core, from[right], from[left])) >= 0)
+                to[at++] = less ? from[right++] : from[left++];
+            while (left < middle)
+                to[at++] = from[left++];
+            while (right < end)
+                to[at++] = from[right++];
+        }
+        Node *swap = from;
+        from = to;
+        to = swap;
+    }
+    leave(core);
+    if (less >= 0 && from != nodes)
+        memcpy(nodes, from, len * sizeof(Node));
+    PyMem_Free(spare);
+    return less < 0 ? -1 : 0;
 }
 
 int ordered_check(Core *core) {

@@ -288,11 +288,19 @@ static PyObject *get_is_shutdown(QueueObject *self, void *Py_UNUSED(unused)) {
     return PyBool_FromLong(CORE(self)->closed);
 }
 
+static PyObject *set_counts(QueueObject *self, PyObject *args) {
+    Py_ssize_t unfinished;
+    int closed;
+    if (!PyArg_ParseTuple(args, "np:_set_counts", &unfinished, &closed))
+        return NULL;
+    self->unfinished = unfinished > 0 ? unfinished : 0;
+    CORE(self)->closed = closed;
+    Py_RETURN_NONE;
+}
+
 static PyObject *repr(QueueObject *self) {
     return PyUnicode_FromFormat("<PriorityQueue of %zu items, maxsize %zu>", core_len(CORE(self)), CORE(self)->limit);
 }
-
-#define FAST(function) ((PyCFunction)(void (*)(void))(function))
 
 static PyMethodDef methods[] = {
     {"put", FAST(put), METH_FASTCALL | METH_KEYWORDS, NULL},
@@ -306,14 +314,11 @@ static PyMethodDef methods[] = {
     {"full", FAST(full), METH_NOARGS, NULL},
     {"shutdown", FAST(shutdown), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"clear", FAST(clear), METH_NOARGS, NULL},
-    {"peek", FAST(heap_peek), METH_NOARGS, NULL},
     {"remove", FAST(remove_handle), METH_O, NULL},
     {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"priority", FAST(heap_priority), METH_O, NULL},
-    {"ready", FAST(heap_ready), METH_NOARGS, NULL},
-    {"next_due", FAST(heap_next_due), METH_NOARGS, NULL},
-    {"_check", FAST(heap_check), METH_NOARGS, NULL},
+    {"_set_counts", FAST(set_counts), METH_VARARGS, NULL},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
+    COMMON_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
@@ -321,8 +326,7 @@ static PyGetSetDef getset[] = {
     {"maxsize", (getter)get_maxsize, NULL, NULL, NULL},
     {"unfinished_tasks", (getter)get_unfinished, NULL, NULL, NULL},
     {"is_shutdown", (getter)get_is_shutdown, NULL, NULL, NULL},
-    {"order", (getter)heap_get_order, NULL, NULL, NULL},
-    {"aging", (getter)heap_get_aging, NULL, NULL, NULL},
+    COMMON_GETSET,
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -354,8 +358,5 @@ PyType_Spec priority_queue_spec = {
 
 int priority_queue_ready(void) {
     Signature *all[] = {&sig_init, &sig_put, &sig_put_nowait, &sig_get, &sig_shutdown, &sig_update};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (signature_ready(all[i]) < 0)
-            return -1;
-    return 0;
+    return signatures_ready(all, sizeof all / sizeof *all);
 }

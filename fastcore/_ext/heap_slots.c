@@ -51,27 +51,28 @@ uint32_t slot_take(Core *core, PyObject *item) {
     return slot;
 }
 
-/* Gives up the priority too; the caller owns the item. Its node is out of the heaps already. */
-PyObject *slot_release(Core *core, uint32_t slot) {
-    PyObject *item = core->slots[slot].item, *priority = NULL;
+/* Hands the item and its priority over to the caller. Its node is out of the heaps already; `slots_settle` follows. */
+PyObject *slot_release(Core *core, uint32_t slot, PyObject **priority) {
+    PyObject *item = core->slots[slot].item;
+    *priority = NULL;
     core->slots[slot] = (Slot){NULL, core->free_slot};
     core->free_slot = slot;
     if (core->details) {
-        priority = core->details[slot].priority;
+        *priority = core->details[slot].priority;
         core->details[slot].priority = NULL;
         if (core->compared)
             core->kinds[core->details[slot].kind]--;
     }
-    if (core_len(core) == 0)
-        slots_emptied(core);
-    Py_XDECREF(priority); /* last: it may call back */
     return item;
 }
 
-/* The slot of a push that failed: its handle was never given out. */
+/* The slot of a push that failed: its handle was never given out. The caller still holds what was in it. */
 void slot_untake(Core *core, uint32_t slot) {
+    PyObject *priority, *item;
     core->serial = core->slots[slot].mark;
-    Py_DECREF(slot_release(core, slot));
+    item = slot_release(core, slot, &priority);
+    Py_XDECREF(priority);
+    Py_DECREF(item);
 }
 
 int slots_details(Core *core) {
@@ -102,7 +103,9 @@ int slots_track(Core *core) {
 }
 
 /* An empty heap starts afresh, and gives back what a burst made it allocate. */
-void slots_emptied(Core *core) {
+void slots_settle(Core *core) {
+    if (core_len(core))
+        return;
     core->sequence = 0;
     core->compared = 0;
     memset(core->kinds, 0, sizeof core->kinds);

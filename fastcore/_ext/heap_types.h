@@ -23,6 +23,19 @@ typedef struct {
 } Shared;
 extern Shared shared;
 
+#define FAST(function) ((PyCFunction)(void (*)(void))(function))
+
+/* What every type lists among its methods and attributes. */
+#define COMMON_METHODS \
+    {"peek", FAST(heap_peek), METH_NOARGS, NULL}, {"priority", FAST(heap_priority), METH_O, NULL}, \
+        {"ready", FAST(heap_ready), METH_NOARGS, NULL}, {"next_due", FAST(heap_next_due), METH_NOARGS, NULL}, \
+        {"_rows", FAST(heap_rows), METH_FASTCALL, NULL}, {"_load", FAST(heap_load), METH_VARARGS, NULL}, \
+        {"_check", FAST(heap_check), METH_NOARGS, NULL}
+#define COMMON_GETSET \
+    {"order", (getter)heap_get_order, NULL, NULL, NULL}, {"aging", (getter)heap_get_aging, NULL, NULL, NULL}, \
+        {"clock", (getter)heap_get_clock, NULL, NULL, NULL}, {"_serial", (getter)heap_get_serial, NULL, NULL, NULL}, \
+        {"_origin", (getter)heap_get_origin, NULL, NULL, NULL}
+
 /* heap_common.c: methods of all three types */
 int heap_traverse(HeapObject *self, visitproc visit, void *arg);
 int heap_clear_slot(HeapObject *self);
@@ -39,6 +52,11 @@ PyObject *heap_check(HeapObject *self, PyObject *unused);
 PyObject *heap_get_order(HeapObject *self, void *unused);
 PyObject *heap_get_priorities(HeapObject *self, void *unused);
 PyObject *heap_get_aging(HeapObject *self, void *unused);
+PyObject *heap_get_clock(HeapObject *self, void *unused);
+PyObject *heap_get_serial(HeapObject *self, void *unused);
+PyObject *heap_get_origin(HeapObject *self, void *unused);
+PyObject *heap_rows(HeapObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *heap_load(HeapObject *self, PyObject *args);
 PyObject *heap_nothing_ready(const HeapObject *self, const char *method);
 
 #endif

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fastcore.dispatch.twins import Twin
@@ -70,6 +70,35 @@ class PriorityHeap(metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
+    def push_many(
+        self, items: Iterable[Any], priorities: Iterable[Any] | None = None, *, due: float | None = None
+    ) -> list[int]:
+        """Add many items: all of them, or where something is wrong none.
+
+        Parameters
+        ----------
+        items : iterable
+        priorities : iterable of numbers, optional
+            One for each item. A NumPy array of float64 is read without making Python numbers.
+        due : float, optional
+            As of `push`, for all of them.
+
+        Returns
+        -------
+        list of int
+            The handles.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many priorities as items.
+        """
+        raise NotImplementedError
+
+    def pop_many(self, n: int) -> list[Any]:
+        """Remove and return the first `n` ready items in order, or as many as there are."""
+        raise NotImplementedError
+
     def pop(self) -> Any:
         """Remove and return the first item.
 
@@ -135,6 +164,19 @@ class PriorityHeap(metaclass=Twin, path="heap"):
     @property
     def aging(self) -> float:
         """By how much a second of waiting makes an item more urgent."""
+        raise NotImplementedError
+
+    @property
+    def clock(self) -> Callable[[], float] | None:
+        """The clock that was given."""
+        raise NotImplementedError
+
+    def entries(self) -> list[Entry]:
+        """Return all items as ``Entry(item, priority, handle)``: the ready in order, then the delayed by due time."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Any]:
+        """All items in the order of `entries`, as they are now."""
         raise NotImplementedError
 
     def __len__(self) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import GenericAlias
 from typing import Any
 
 from fastcore.dispatch.twins import Twin
+from python_fallback.heap_types import Entry
 
 
 class PriorityQueue(metaclass=Twin, path="heap"):
@@ -191,6 +192,29 @@ class PriorityQueue(metaclass=Twin, path="heap"):
     @property
     def is_shutdown(self) -> bool:
         """Whether `shutdown` was called."""
+        raise NotImplementedError
+
+    @property
+    def order(self) -> str:
+        """Which comes first: ``"min"`` or ``"max"``."""
+        raise NotImplementedError
+
+    @property
+    def aging(self) -> float:
+        """By how much a second of waiting makes an item more urgent."""
+        raise NotImplementedError
+
+    @property
+    def clock(self) -> Callable[[], float] | None:
+        """The clock that was given."""
+        raise NotImplementedError
+
+    def entries(self) -> list[Entry]:
+        """Return all items as ``Entry(item, priority, handle)``: the ready in order, then the delayed by due time."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Any]:
+        """All items in the order of `entries`, as they are now."""
         raise NotImplementedError
 
     def __contains__(self, handle: object) -> bool:

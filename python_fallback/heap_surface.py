@@ -1,0 +1,97 @@
+"""What both twins of the heap do alike, away from the hot path: iteration, pickles, copies, the change of twins.
+
+The compiled types inherit from these classes too. They need ``_rows(take)``, the contents in order, and
+``_load(rows, serial, origin, shift)``, the way back.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from python_fallback.heap_types import Entry
+
+HOOKS = ("_init", "_qsize", "_put", "_get")  # what subclasses of the standard library's queues may override
+
+restore: Callable[[str], Any] | None = None  # set by the public package, so that pickles name the public class
+
+
+def twin_of(cls: type) -> Any:
+    """The twin class that `cls` is or comes from."""
+    return next(base for base in cls.__mro__ if "_public_path" in base.__dict__)
+
+
+class Surface:
+    __slots__ = ()
+
+    def __iter__(self: Any) -> Iterator[Any]:
+        return iter([row[0] for row in self._rows()])
+
+    def entries(self: Any) -> list[Entry]:
+        return [Entry(*row[:3]) for row in self._rows()]
+
+    def _state(self: Any, take: bool, moved: bool) -> dict[str, Any]:
+        """`moved`: to another process, whose monotonic clock may show another time."""
+        options = {name: getattr(self, name) for name in self._OPTIONS}
+        return {
+            "options": options,
+            "counts": self._counts(),
+            "attributes": dict(getattr(self, "__dict__", {})),
+            "serial": self._serial,
+            "origin": self._origin,
+            "now": time.monotonic() if moved and options["clock"] is None else None,
+            "rows": self._rows(take),
+        }
+
+    def _counts(self: Any) -> tuple[Any, ...]:
+        return ()
+
+    def __reduce__(self: Any) -> tuple[Any, ...]:
+        cls = type(self)
+        state = self._state(False, True)
+        if restore is not None and "_public_path" in cls.__dict__:
+            return restore, (cls.__name__,), state
+        return copyreg.__newobj__, (cls,), state  # type: ignore[attr-defined]
+
+    def __setstate__(self: Any, state: dict[str, Any]) -> None:
+        twin_of(type(self)).__init__(self, **state["options"])
+        shift = 0.0 if state["now"] is None else time.monotonic() - state["now"]
+        self._load(state["rows"], state["serial"], state["origin"] + shift, shift)
+        if state["counts"]:
+            self._set_counts(*state["counts"])
+        if state["attributes"]:
+            self.__dict__.update(state["attributes"])
+
+    def __copy__(self: Any) -> Any:
+        return self._from_state(self._state(False, False))
+
+    def _take_state(self: Any) -> dict[str, Any]:
+        state: dict[str, Any] = self._state(True, False)
+        return state
+
+    @classmethod
+    def _from_state(cls, state: dict[str, Any]) -> Any:
+        made: Any = cls.__new__(cls)
+        made.__setstate__(state)
+        return made
+
+
+class HeapSurface(Surface):
+    __slots__ = ()
+    _OPTIONS = ("order", "priorities", "aging", "clock")
+
+
+class QueueSurface(Surface):
+    __slots__ = ()
+    _OPTIONS = ("maxsize", "order", "aging", "clock")
+
+    def _counts(self: Any) -> tuple[Any, ...]:
+        return self.unfinished_tasks, self.is_shutdown
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        overridden = [name for name in HOOKS if name in cls.__dict__]
+        if overridden:
+            raise TypeError(f"{cls.__name__}: expected no {overridden[0]} in a subclass: this queue never calls it")
