@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import random
 import types
 from collections.abc import Callable, Coroutine
@@ -19,6 +20,8 @@ from python_fallback.metrics import Sketch, SketchState
 __all__ = ["belongs", "bucket", "murmur3_32", "switch_type"]
 
 _random = random.Random()  # apart from the shared one, so that a caller's seed keeps its sequence
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
 
 
 def murmur3_32(data: bytes, seed: int = 0) -> int:
