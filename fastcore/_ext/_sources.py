@@ -79,8 +79,9 @@ EXTENSIONS: dict[str, Sources] = {
             "framing_walk.c",
             "framing_build.c",
             "framing_calls.c",
+            "framing_rows.c",
         ),
-        headers=("framing_codec.h", "framing_stream.pxi"),
+        headers=("framing_codec.h", "framing_stream.pxi", "framing_rows.pxi"),
     ),
 }
 

@@ -1,1 +1,54 @@
-"""The hot path of the LRU and TTL caches."""
+"""The hot path of the LRU and TTL caches, and what stands on it: decorators, content keys, named caches.
+
+Also here, in the module `snapshot`: caches that survive a restart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastcore.cache import caches as _caches
+from fastcore.cache.caches import Cache, LRUCache, TLRUCache, TTLCache
+from fastcore.cache.decorator import CachedFunction, cache_technical_analysis, cached, get_cached_analysis
+from fastcore.cache.keys import ContentKey, dataframe_key
+from fastcore.cache.memo import CacheInfo
+from fastcore.cache.policy import invalidate_tag
+from fastcore.cache.registry import cache_stats, expire_caches, named_caches, register, shrink_caches
+from fastcore.dispatch.twins import migrate
+from python_fallback.cache import surface as _surface
+from python_fallback.cache.sizes import sizeof
+from python_fallback.cache.stats import CacheStats
+
+__all__ = [
+    "Cache",
+    "CacheInfo",
+    "CacheStats",
+    "CachedFunction",
+    "ContentKey",
+    "LRUCache",
+    "TLRUCache",
+    "TTLCache",
+    "cache_stats",
+    "cache_technical_analysis",
+    "cached",
+    "dataframe_key",
+    "expire_caches",
+    "get_cached_analysis",
+    "invalidate_tag",
+    "migrate",
+    "named_caches",
+    "register",
+    "shrink_caches",
+    "sizeof",
+]
+
+
+def _restore(name: str) -> Any:
+    """Make an empty cache of that class, on the twin that the flag names now: pickles come here."""
+    from fastcore.dispatch import backends
+
+    twin = getattr(_caches, name).twin(backends.backend_for("cache"))
+    return twin.__new__(twin)
+
+
+_surface.restore = _restore

@@ -1,0 +1,416 @@
+#include "cache_table.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A key whose __eq__ changes the table makes a lookup start over; this often, then it is an error. */
+#define FC_RESTARTS 64
+
+void fc_table_init(fc_table *t) {
+    memset(t, 0, sizeof *t);
+    t->oldest = t->newest = t->soonest = t->latest = t->free = FC_NONE;
+}
+
+static inline uint32_t tag_of(Py_hash_t hash) {
+    /* Fibonacci hashing: runs and strides of ints spread over the high bits, which choose the cell. */
+    return (uint32_t)(((uint64_t)hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
+}
+
+static inline uint32_t home_of(const fc_table *t, uint32_t tag) {
+    return (uint32_t)(((uint64_t)tag * t->ncells) >> 32);
+}
+
+/* 1 equal, 0 not, -1 error, 2: only Python code can tell. */
+static inline int same_exact(PyObject *a, PyObject *b) {
+    PyTypeObject *type = Py_TYPE(a);
+    if (type != Py_TYPE(b)) {
+        return 2;
+    }
+    if (type == &PyUnicode_Type) {
+        Py_ssize_t length = PyUnicode_GET_LENGTH(a);
+        int kind = PyUnicode_KIND(a);
+        return length == PyUnicode_GET_LENGTH(b) && kind == (int)PyUnicode_KIND(b) &&
+               memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)length * (size_t)kind) == 0;
+    }
+    if (type == &PyLong_Type || type == &PyFloat_Type || type == &PyBytes_Type) {
+        PyObject *answer = type->tp_richcompare(a, b, Py_EQ);
+        if (answer == NULL) {
+            return -1;
+        }
+        int same = answer == Py_True;
+        Py_DECREF(answer);
+        return same;
+    }
+    return 2;
+}
+
+static FC_NOINLINE int same_by_python(fc_table *t, PyObject *mine, PyObject *key, int *restart) {
+    uint64_t version = t->version;
+    Py_INCREF(mine); /* __eq__ may remove the entry */
+    int same = PyObject_RichCompareBool(mine, key, Py_EQ);
+    Py_DECREF(mine);
+    *restart = t->version != version;
+    return same;
+}
+
+/* 1 and the slot, 0 and FC_NONE, or -1 with an exception. Runs __eq__ of keys that are not plain str, int, float or
+ * bytes, and starts over where that changed the table. */
+int fc_table_find(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slot) {
+    const uint32_t tag = tag_of(hash);
+    for (int restarts = 0; restarts < FC_RESTARTS; restarts++) {
+        int restart = 0;
+        if (t->count == 0) {
+            *slot = FC_NONE;
+            return 0;
+        }
+        uint32_t i = home_of(t, tag);
+        while (t->cells[i].slot != FC_NONE) {
+            if (t->cells[i].tag == tag) {
+                const int32_t candidate = t->cells[i].slot;
+                const fc_entry *e = &t->entries[candidate];
+                if (FC_LIKELY(e->hash == hash)) {
+                    int same = e->key == key ? 1 : same_exact(e->key, key);
+                    if (same == 2) {
+                        same = same_by_python(t, e->key, key, &restart);
+                    }
+                    if (same < 0) {
+                        return -1;
+                    }
+                    if (restart) {
+                        break;
+                    }
+                    if (same) {
+                        *slot = candidate;
+                        return 1;
+                    }
+                }
+            }
+            if (++i == t->ncells) {
+                i = 0;
+            }
+        }
+        if (!restart) {
+            *slot = FC_NONE;
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_RuntimeError, "key: expected an __eq__ that leaves the cache alone, got %d changes in one lookup",
+                 FC_RESTARTS);
+    return -1;
+}
+
+static void place(fc_table *t, uint32_t tag, int32_t slot) {
+    uint32_t i = home_of(t, tag);
+    while (t->cells[i].slot != FC_NONE) {
+        if (++i == t->ncells) {
+            i = 0;
+        }
+    }
+    t->cells[i].tag = tag;
+    t->cells[i].slot = slot;
+}
+
+static int set_capacity(fc_table *t, int32_t capacity) {
+    /* Seven cells of ten are taken when the entries are full. */
+    const uint32_t ncells = (uint32_t)((uint64_t)capacity * 10 / 7) + 2;
+    fc_cell *cells = PyMem_RawMalloc((size_t)ncells * sizeof *cells);
+    if (cells == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (t->weights != NULL) {
+        double *weights = PyMem_RawRealloc(t->weights, (size_t)capacity * sizeof *weights);
+        if (weights == NULL) {
+            PyMem_RawFree(cells);
+            PyErr_NoMemory();
+            return -1;
+        }
+        t->weights = weights;
+    }
+    fc_entry *entries = PyMem_RawRealloc(t->entries, (size_t)capacity * sizeof *entries);
+    if (entries == NULL) {
+        PyMem_RawFree(cells);
+        PyErr_NoMemory();
+        return -1;
+    }
+    t->entries = entries;
+    t->capacity = capacity;
+    memset(cells, 0xff, (size_t)ncells * sizeof *cells);
+    fc_cell *old = t->cells;
+    const uint32_t nold = t->ncells;
+    t->cells = cells;
+    t->ncells = ncells;
+    for (uint32_t i = 0; i < nold; i++) {
+        if (old[i].slot != FC_NONE) {
+            place(t, old[i].tag, old[i].slot);
+        }
+    }
+    PyMem_RawFree(old);
+    t->version++;
+    return 0;
+}
+
+static int start_weights(fc_table *t) {
+    double *weights = PyMem_RawMalloc((size_t)(t->capacity ? t->capacity : 1) * sizeof *weights);
+    if (weights == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (int32_t i = 0; i < t->used; i++) {
+        weights[i] = 1.0;
+    }
+    t->weights = weights;
+    return 0;
+}
+
+/* Make room for one more entry, or for a new weight or expiry of one that is there: what follows cannot fail. `most`
+ * is the greatest number of entries there will ever be. */
+int fc_table_reserve(fc_table *t, double expires, double weight, double most) {
+    if (FC_UNLIKELY(weight != 1.0 && t->weights == NULL) && start_weights(t) < 0) {
+        return -1;
+    }
+    if (FC_UNLIKELY(t->free == FC_NONE && t->used == t->capacity)) {
+        if (t->capacity >= FC_MAX_ENTRIES) {
+            PyErr_Format(PyExc_OverflowError, "maxsize: a cache holds at most %d entries", FC_MAX_ENTRIES);
+            return -1;
+        }
+        int64_t capacity = t->capacity < 8 ? 8 : (int64_t)t->capacity + t->capacity / 2;
+        if ((double)capacity > most && most > (double)t->capacity) {
+            capacity = (int64_t)ceil(most); /* a full cache wastes nothing */
+        }
+        if (capacity > FC_MAX_ENTRIES) {
+            capacity = FC_MAX_ENTRIES;
+        }
+        if (set_capacity(t, (int32_t)capacity) < 0) {
+            return -1;
+        }
+    }
+    return fc_expiry_reserve(t, expires);
+}
+
+static inline void append_newest(fc_table *t, int32_t slot) {
+    fc_entry *e = &t->entries[slot];
+    e->older = t->newest;
+    e->newer = FC_NONE;
+    if (t->newest == FC_NONE) {
+        t->oldest = slot;
+    } else {
+        t->entries[t->newest].newer = slot;
+    }
+    t->newest = slot;
+}
+
+static inline void unlink_recency(fc_table *t, int32_t slot) {
+    const fc_entry *e = &t->entries[slot];
+    if (e->older == FC_NONE) {
+        t->oldest = e->newer;
+    } else {
+        t->entries[e->older].newer = e->newer;
+    }
+    if (e->newer == FC_NONE) {
+        t->newest = e->older;
+    } else {
+        t->entries[e->newer].older = e->older;
+    }
+}
+
+/* Add a key that is not there; fc_table_reserve came first, so it cannot fail. */
+int32_t fc_table_insert(fc_table *t, PyObject *key, PyObject *value, Py_hash_t hash, double expires, double weight) {
+    int32_t slot = t->free;
+    if (slot != FC_NONE) {
+        t->free = t->entries[slot].newer;
+    } else {
+        slot = t->used++;
+    }
+    fc_entry *e = &t->entries[slot];
+    e->key = Py_NewRef(key);
+    e->value = Py_NewRef(value);
+    e->hash = hash;
+    e->expires = expires;
+    if (t->weights != NULL) {
+        t->weights[slot] = weight;
+    }
+    t->weight += weight;
+    append_newest(t, slot);
+    if (expires != INFINITY) {
+        fc_expiry_add(t, slot);
+    }
+    place(t, tag_of(hash), slot);
+    t->count++;
+    t->version++;
+    return slot;
+}
+
+static void erase_cell(fc_table *t, uint32_t i) {
+    const uint32_t n = t->ncells;
+    uint32_t j = i;
+    for (;;) {
+        if (++j == n) {
+            j = 0;
+        }
+        if (t->cells[j].slot == FC_NONE) {
+            break;
+        }
+        /* The cell at j may fill the hole at i when i lies on its probe path. */
+        const uint32_t home = home_of(t, t->cells[j].tag);
+        const uint32_t from_home = j >= home ? j - home : j + n - home;
+        const uint32_t from_hole = j >= i ? j - i : j + n - i;
+        if (from_home >= from_hole) {
+            t->cells[i] = t->cells[j];
+            i = j;
+        }
+    }
+    t->cells[i].slot = FC_NONE;
+}
+
+/* Take an entry out; the caller owns the two references it gets. */
+void fc_table_remove(fc_table *t, int32_t slot, PyObject **key, PyObject **value) {
+    fc_entry *e = &t->entries[slot];
+    uint32_t i = home_of(t, tag_of(e->hash));
+    while (t->cells[i].slot != slot) {
+        if (++i == t->ncells) {
+            i = 0;
+        }
+    }
+    erase_cell(t, i);
+    unlink_recency(t, slot);
+    if (e->expires != INFINITY) {
+        fc_expiry_drop(t, slot);
+    }
+    t->count--;
+    t->weight -= fc_table_weight(t, slot);
+    if (t->count == 0) {
+        t->weight = 0.0; /* sums of floats drift */
+    }
+    *key = e->key;
+    *value = e->value;
+    e->key = e->value = NULL;
+    e->newer = t->free;
+    t->free = slot;
+    t->version++;
+}
+
+/* Make an entry the most recently used. */
+void fc_table_touch(fc_table *t, int32_t slot) {
+    if (t->newest != slot) {
+        unlink_recency(t, slot);
+        append_newest(t, slot);
+    }
+}
+
+void fc_table_set_weight(fc_table *t, int32_t slot, double weight) {
+    if (t->weights != NULL) {
+        t->weight += weight - t->weights[slot];
+        t->weights[slot] = weight;
+    }
+}
+
+/* Give back memory that the entries no longer need; they keep their order. */
+int fc_table_pack(fc_table *t) {
+    fc_table packed;
+    fc_table_init(&packed);
+    packed.version = t->version + 1;
+    if (t->count > 0) {
+        if (set_capacity(&packed, t->count) < 0) {
+            return -1;
+        }
+        if (t->weights != NULL && start_weights(&packed) < 0) {
+            fc_table_free(&packed);
+            return -1;
+        }
+        if (t->heap_len > 0) { /* every expiry could come out of order */
+            packed.heap = PyMem_RawMalloc((size_t)t->count * sizeof *packed.heap);
+            if (packed.heap == NULL) {
+                fc_table_free(&packed);
+                PyErr_NoMemory();
+                return -1;
+            }
+            packed.heap_cap = t->count;
+        }
+        for (int32_t slot = t->oldest; slot != FC_NONE; slot = t->entries[slot].newer) {
+            const fc_entry *e = &t->entries[slot];
+            fc_table_insert(&packed, e->key, e->value, e->hash, INFINITY, fc_table_weight(t, slot));
+            Py_DECREF(e->key); /* the packed table holds the reference now */
+            Py_DECREF(e->value);
+            t->entries[slot].hash = packed.newest; /* where it went, for the expiry list below */
+        }
+        for (int32_t slot = t->soonest; slot != FC_NONE; slot = t->entries[slot].later) {
+            const int32_t moved = (int32_t)t->entries[slot].hash;
+            packed.entries[moved].expires = t->entries[slot].expires;
+            fc_expiry_add(&packed, moved);
+        }
+        for (int32_t i = 0; i < t->heap_len; i++) {
+            const int32_t moved = (int32_t)t->entries[t->heap[i]].hash;
+            packed.entries[moved].expires = t->entries[t->heap[i]].expires;
+            fc_expiry_add(&packed, moved);
+        }
+        packed.weight = t->weight;
+    }
+    fc_table_free(t);
+    *t = packed;
+    return 0;
+}
+
+/* Free the memory; the references in it must be gone already. */
+void fc_table_free(fc_table *t) {
+    PyMem_RawFree(t->entries);
+    PyMem_RawFree(t->cells);
+    PyMem_RawFree(t->heap);
+    PyMem_RawFree(t->weights);
+    t->entries = NULL;
+    t->cells = NULL;
+    t->heap = NULL;
+    t->weights = NULL;
+}
+
+/* Raise AssertionError and return -1 where the parts of the table contradict each other. */
+int fc_table_check(const fc_table *t) {
+    const char *wrong = NULL;
+    int32_t seen = 0, before = FC_NONE;
+    double weight = 0.0;
+    for (int32_t slot = t->oldest; slot != FC_NONE && seen <= t->count; slot = t->entries[slot].newer, seen++) {
+        const fc_entry *e = &t->entries[slot];
+        uint32_t i = home_of(t, tag_of(e->hash)), steps = 0;
+        while (t->cells[i].slot != slot && t->cells[i].slot != FC_NONE && steps++ < t->ncells) {
+            i = i + 1 == t->ncells ? 0 : i + 1;
+        }
+        if (e->key == NULL || e->value == NULL) {
+            wrong = "a free slot is in the recency list";
+            break;
+        }
+        if (t->cells[i].slot != slot) {
+            wrong = "an entry cannot be found";
+            break;
+        }
+        if (e->older != before) {
+            wrong = "the recency list is broken";
+            break;
+        }
+        before = slot;
+        weight += fc_table_weight(t, slot);
+    }
+    if (wrong == NULL && (seen != t->count || t->newest != before)) {
+        wrong = "the recency list does not hold every entry";
+    }
+    int32_t cells = 0, given_back = 0;
+    for (uint32_t i = 0; i < t->ncells; i++) {
+        cells += t->cells[i].slot != FC_NONE;
+    }
+    for (int32_t slot = t->free; slot != FC_NONE && given_back <= t->used; slot = t->entries[slot].newer) {
+        given_back++;
+    }
+    if (wrong == NULL && cells != t->count) {
+        wrong = "the index does not hold every entry";
+    }
+    if (wrong == NULL && t->count + given_back != t->used) {
+        wrong = "slots are lost";
+    }
+    if (wrong == NULL && fabs(weight - t->weight) > 1e-6 * (1.0 + fabs(weight))) {
+        wrong = "the weights do not add up";
+    }
+    if (wrong != NULL) {
+        PyErr_SetString(PyExc_AssertionError, wrong);
+        return -1;
+    }
+    return fc_expiry_check(t);
+}

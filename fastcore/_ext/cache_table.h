@@ -1,0 +1,87 @@
+/* The table of a cache: dense entries, an open-addressing index over them, a recency list and an expiry order.
+ *
+ * Only fc_table_find runs Python code (a key's __eq__); everything else here is plain memory work, so a caller that
+ * mutates right after a find without running Python in between sees the table as it found it.
+ */
+#ifndef FASTCORE_CACHE_TABLE_H
+#define FASTCORE_CACHE_TABLE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+
+#define FC_NONE (-1)
+#define FC_IN_HEAP (-2)
+#define FC_MAX_ENTRIES (1 << 30)
+
+#if defined(__GNUC__) || defined(__clang__)
+#define FC_LIKELY(x) __builtin_expect(!!(x), 1)
+#define FC_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define FC_NOINLINE __attribute__((noinline))
+#define FC_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define FC_LIKELY(x) (x)
+#define FC_UNLIKELY(x) (x)
+#define FC_NOINLINE
+#define FC_PREFETCH(p) ((void)(p))
+#endif
+
+typedef struct {
+    PyObject *key; /* owned; NULL in a free slot */
+    PyObject *value; /* owned */
+    Py_hash_t hash;
+    double expires; /* in the clock's unit; infinity: never */
+    int32_t older; /* recency list */
+    int32_t newer; /* recency list; chains free slots */
+    int32_t sooner; /* expiry list, or the position in the expiry heap */
+    int32_t later; /* expiry list, or FC_IN_HEAP */
+} fc_entry;
+
+typedef struct {
+    uint32_t tag; /* 32 mixed bits of the hash: a probe leaves the index only for a match */
+    int32_t slot; /* FC_NONE: empty */
+} fc_cell;
+
+typedef struct {
+    fc_entry *entries;
+    fc_cell *cells;
+    uint32_t ncells;
+    int32_t count;
+    int32_t oldest;
+    int32_t newest;
+    uint64_t version; /* changes whenever an entry comes, goes or moves */
+    int32_t capacity;
+    int32_t used; /* slots from here on were never taken */
+    int32_t free; /* chain of slots given back */
+    int32_t soonest;
+    int32_t latest;
+    int32_t *heap; /* entries whose expiry came out of order */
+    int32_t heap_len;
+    int32_t heap_cap;
+    double *weights; /* NULL while every weight is 1 */
+    double weight; /* sum */
+} fc_table;
+
+void fc_table_init(fc_table *t);
+int fc_table_find(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slot);
+int fc_table_reserve(fc_table *t, double expires, double weight, double most);
+int32_t fc_table_insert(fc_table *t, PyObject *key, PyObject *value, Py_hash_t hash, double expires, double weight);
+void fc_table_remove(fc_table *t, int32_t slot, PyObject **key, PyObject **value);
+void fc_table_touch(fc_table *t, int32_t slot);
+void fc_table_set_weight(fc_table *t, int32_t slot, double weight);
+int fc_table_pack(fc_table *t);
+void fc_table_free(fc_table *t);
+int fc_table_check(const fc_table *t);
+
+/* The expiry order (cache_expiry.c): a list for expiries that come in order, a heap for the rest. */
+int fc_expiry_reserve(fc_table *t, double expires);
+void fc_expiry_add(fc_table *t, int32_t slot);
+void fc_expiry_drop(fc_table *t, int32_t slot);
+int32_t fc_expiry_first(const fc_table *t);
+int fc_expiry_check(const fc_table *t);
+
+static inline double fc_table_weight(const fc_table *t, int32_t slot) {
+    return t->weights == NULL ? 1.0 : t->weights[slot];
+}
+
+#endif

@@ -1,0 +1,297 @@
+"""The public caches; each stands in for cachetools' class of its name, and constructing one gives a twin of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from fastcore.dispatch.twins import Twin
+from python_fallback.cache.stats import CacheStats
+
+K = TypeVar("K")
+V = TypeVar("V")
+D = TypeVar("D")
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping as _Base
+else:
+    # The twins are registered as mappings; were this class one, every isinstance(…, Mapping) in the process would
+    # ask it, and so load the twins.
+    _Base = Generic
+
+Ttl = float | timedelta | None
+Evicted = Callable[[Any, Any, str], object]
+
+
+class Cache(_Base[K, V], metaclass=Twin, path="cache"):
+    """What the caches here have in common; construct one of those that derive from it.
+
+    Every operation takes constant time (an entry whose lifetime comes out of order, logarithmic). All of it is
+    thread-safe, and nothing that a key's ``__eq__`` or ``__hash__``, a value's ``__del__``, `getsizeof`, `timer` or
+    `on_evict` does can corrupt it.
+
+    Notes
+    -----
+    Iteration is over the entries that were there when it began, least recently used first, and leaves out those that
+    have expired by the time they are reached. An expired entry is never served; it is dropped by the next write, by
+    ``len`` or by `expire`.
+    """
+
+    def __getitem__(self, key: K) -> V:
+        """Return a value and mark it as used; call ``__missing__`` of a subclass, or raise KeyError."""
+        raise NotImplementedError
+
+    def __setitem__(self, key: K, value: V) -> None:
+        """Store a value with the default lifetime and weight.
+
+        Raises
+        ------
+        ValueError
+            If the value alone weighs more than the cache may hold.
+        """
+
+    def __delitem__(self, key: K) -> None:
+        """Remove an entry; KeyError if there is none, or it had expired."""
+
+    def __iter__(self) -> Iterator[K]:
+        """Iterate over the keys, least recently used first."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        """Drop what has expired and count what remains."""
+        raise NotImplementedError
+
+    @overload
+    def get(self, key: K) -> V | None: ...
+    @overload
+    def get(self, key: K, default: V | D) -> V | D: ...
+    def get(self, key: K, default: Any = None) -> Any:
+        """Return a value and mark it as used, or return `default`."""
+
+    def peek(self, key: K, default: Any = None) -> Any:
+        """Return a value without marking it as used or counting a hit, or return `default`."""
+
+    def get_many(self, keys: Iterable[K], /) -> dict[K, V]:
+        """Return the entries of those keys that are there, each marked as used."""
+        raise NotImplementedError
+
+    def set(self, key: K, value: V, *, ttl: Ttl = None, weight: float | None = None) -> None:
+        """Store a value.
+
+        Parameters
+        ----------
+        key, value : object
+        ttl : float or timedelta, optional
+            Seconds until it expires; by default the cache's own. ``math.inf``: never.
+        weight : float, optional
+            Its weight instead of what `getsizeof` says.
+        """
+
+    def set_many(self, items: Mapping[K, V] | Iterable[tuple[K, V]], *, ttl: Ttl = None) -> None:
+        """Store several values."""
+
+    def get_or_compute(self, key: K, compute: Callable[[], V], *, ttl: Ttl = None, weight: float | None = None) -> V:
+        """Return the value of a key, computing and storing it if it is missing.
+
+        However many threads and tasks ask for a missing key, one computes it and the others wait. An error reaches
+        all of them and is not stored. A computation that asks for its own key, or two that ask for each other's,
+        compute what they need for themselves, unstored, instead of waiting for ever. A value too large for the cache
+        is returned but not stored.
+        """
+        raise NotImplementedError
+
+    async def aget_or_compute(
+        self, key: K, compute: Callable[[], Awaitable[V] | V], *, ttl: Ttl = None, weight: float | None = None
+    ) -> V:
+        """Do what `get_or_compute` does without blocking the event loop.
+
+        Cancelling one of those who wait cancels only its own waiting; when the last of them is cancelled, so is the
+        computation.
+        """
+        raise NotImplementedError
+
+    def touch(self, key: K, ttl: Ttl = None) -> bool:
+        """Begin an entry's lifetime anew and mark it as used; False if it is not there."""
+        raise NotImplementedError
+
+    def ttl_remaining(self, key: K, /) -> float | None:
+        """Return the seconds until an entry expires: infinite if it never does, None if it is not there."""
+
+    def expire(self, time: Any = None) -> list[tuple[K, V]]:
+        """Drop what has expired, by `time` or by now; return the pairs, soonest expired first."""
+        raise NotImplementedError
+
+    def keys(self) -> KeysView[K]:
+        """Return a view of the keys, least recently used first."""
+        raise NotImplementedError
+
+    def values(self) -> ValuesView[V]:
+        """Return a view of the values; looking at them marks none as used."""
+        raise NotImplementedError
+
+    def items(self) -> ItemsView[K, V]:
+        """Return a view of the pairs; looking at them marks none as used."""
+        raise NotImplementedError
+
+    def setdefault(self, key: K, default: Any = None) -> Any:
+        """Return a value, storing `default` first where there is none; of several threads one stores."""
+
+    def pop(self, key: K, *default: Any) -> Any:
+        """Remove an entry and return its value, or return the default given, or raise KeyError."""
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Store the pairs of a mapping, of an iterable, and of the keywords."""
+
+    def clear(self) -> None:
+        """Remove every entry; `on_evict` hears of each."""
+
+    def popitem(self) -> tuple[K, V]:
+        """Remove and return the least recently used pair; KeyError if the cache is empty."""
+        raise NotImplementedError
+
+    def resize(self, maxsize: float | None = None, *, max_bytes: float | None = None) -> None:
+        """Change the bounds, evicting the least recently used entries that no longer fit."""
+
+    def stats(self) -> CacheStats:
+        """Return hits, misses, hit ratio, size, weight and evictions by cause."""
+        raise NotImplementedError
+
+    def getsizeof(self, value: V, /) -> float:
+        """Return the weight of a value; a subclass may override it."""
+        raise NotImplementedError
+
+    @property
+    def maxsize(self) -> float:
+        """The bound given as `maxsize`."""
+        raise NotImplementedError
+
+    @property
+    def max_bytes(self) -> float | None:
+        """The bound given as `max_bytes`."""
+
+    @property
+    def currsize(self) -> float:
+        """What `maxsize` bounds: the sum of weights, or with `max_bytes` the number of entries."""
+        raise NotImplementedError
+
+    @property
+    def on_evict(self) -> Evicted | None:
+        """The function that hears of entries that left."""
+
+    @on_evict.setter
+    def on_evict(self, function: Evicted | None) -> None: ...
+
+
+class LRUCache(Cache[K, V], path="cache"):
+    """A bounded mapping in which the least recently used entry makes room.
+
+    Parameters
+    ----------
+    maxsize : float
+        The greatest sum of weights; a weight is 1 unless `getsizeof` or ``set(weight=)`` says otherwise. With
+        `max_bytes` it is the greatest number of entries. May be 0 or infinite.
+    getsizeof : callable, optional
+        ``getsizeof(value)`` gives a value's weight.
+    timer : callable, optional
+        The clock of lifetimes given to `set`; by default a monotonic one.
+    max_bytes : float, optional
+        The greatest sum of sizes in bytes. Arrays, Series and DataFrames are measured, unless `getsizeof` is given.
+    on_evict : callable, optional
+        ``on_evict(key, value, cause)`` is called after an entry left; the causes are ``expired``, ``size``,
+        ``replaced`` and ``explicit``. What it raises reaches the caller whose operation removed the entry, after that
+        operation was completed.
+    """
+
+    def __init__(
+        self,
+        maxsize: float,
+        getsizeof: Callable[[V], float] | None = None,
+        *,
+        timer: Callable[[], Any] | None = None,
+        max_bytes: float | None = None,
+        on_evict: Evicted | None = None,
+    ) -> None: ...
+
+
+class TTLCache(Cache[K, V], path="cache"):
+    """A bounded mapping whose entries expire a fixed time after they were set.
+
+    The least recently used entry makes room where nothing has expired. The default clock is monotonic, and read with
+    a precision of milliseconds where every lifetime is a second or more.
+
+    Parameters
+    ----------
+    maxsize : float
+        As in `LRUCache`.
+    ttl : float or timedelta
+        Seconds until an entry expires; None or infinite: never. ``set(ttl=)`` overrides it for one entry.
+    timer : callable, default ``time.monotonic``
+        The clock: numbers, or datetimes.
+    getsizeof, max_bytes, on_evict : optional
+        As in `LRUCache`.
+
+    Examples
+    --------
+    >>> from fastcore.cache import TTLCache
+    >>> quotes = TTLCache(maxsize=10_000, ttl=600)
+    >>> quotes["AAPL"] = 187.2
+    >>> quotes.get("AAPL")
+    187.2
+    """
+
+    def __init__(
+        self,
+        maxsize: float,
+        ttl: Ttl,
+        timer: Callable[[], Any] | None = None,
+        getsizeof: Callable[[V], float] | None = None,
+        *,
+        max_bytes: float | None = None,
+        on_evict: Evicted | None = None,
+    ) -> None: ...
+
+    @property
+    def ttl(self) -> Ttl:
+        """The lifetime of entries, as given."""
+
+    @property
+    def timer(self) -> Callable[[], Any]:
+        """The clock; ``with cache.timer as time`` freezes one that was given."""
+        raise NotImplementedError
+
+
+class TLRUCache(Cache[K, V], path="cache"):
+    """A bounded mapping in which a function says of each entry when it expires.
+
+    Parameters
+    ----------
+    maxsize : float
+        As in `LRUCache`.
+    ttu : callable
+        ``ttu(key, value, now)`` gives the time at which an entry expires, on the clock that `now` was read from. A
+        time that is past already stores nothing, and removes what was there.
+    timer, getsizeof, max_bytes, on_evict : optional
+        As in `TTLCache`.
+    """
+
+    def __init__(
+        self,
+        maxsize: float,
+        ttu: Callable[[Any, Any, Any], Any],
+        timer: Callable[[], Any] | None = None,
+        getsizeof: Callable[[V], float] | None = None,
+        *,
+        max_bytes: float | None = None,
+        on_evict: Evicted | None = None,
+    ) -> None: ...
+
+    @property
+    def ttu(self) -> Callable[[Any, Any, Any], Any]:
+        """The function that says when an entry expires."""
+        raise NotImplementedError
+
+    @property
+    def timer(self) -> Callable[[], Any]:
+        """The clock; ``with cache.timer as time`` freezes one that was given."""
+        raise NotImplementedError

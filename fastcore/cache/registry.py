@@ -1,0 +1,55 @@
+"""The named caches of this process: for monitoring, and for giving memory back when it grows short."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from python_fallback.cache.stats import CacheStats
+
+_caches: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+
+
+def register(name: str, cache: Any) -> None:
+    """Give a cache a name. A later one of the same name takes its place; a cache that is garbage is forgotten."""
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"name: expected a str that is not empty, got {name!r}")
+    _caches[name] = cache
+
+
+def named_caches() -> dict[str, Any]:
+    """Return the caches that have a name."""
+    return dict(_caches)
+
+
+def cache_stats() -> dict[str, CacheStats]:
+    """Return the statistics of every named cache."""
+    return {name: cache.stats() for name, cache in named_caches().items()}
+
+
+def expire_caches() -> int:
+    """Drop what has expired from every named cache; return how many entries that were."""
+    return sum(len(cache.expire()) for cache in named_caches().values())
+
+
+def shrink_caches(fraction: float = 0.5) -> dict[str, int]:
+    """Evict the least recently used entries until each named cache holds `fraction` of its weight; bounds stay.
+
+    Parameters
+    ----------
+    fraction : float, default 0.5
+        From 0 (empty them) to 1 (drop only what has expired).
+
+    Returns
+    -------
+    dict of str to int
+        How many entries left each cache.
+    """
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"fraction: expected a number from 0 to 1, got {fraction!r}")
+    left = {}
+    for name, cache in named_caches().items():
+        before = len(cache)
+        cache._shrink(fraction)
+        left[name] = before - len(cache)
+    return left

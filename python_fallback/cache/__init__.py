@@ -1,0 +1,10 @@
+"""The pure twin of the caches, and the cold half that both twins share."""
+
+from __future__ import annotations
+
+from python_fallback.cache.base import Cache
+from python_fallback.cache.call import CachedCall
+from python_fallback.cache.kinds import LRUCache, TLRUCache, TTLCache
+from python_fallback.cache.stats import CacheStats
+
+__all__ = ["Cache", "CacheStats", "CachedCall", "LRUCache", "TLRUCache", "TTLCache"]

@@ -1,0 +1,31 @@
+"""What a cache tells of itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+CAUSES = ("expired", "size", "replaced", "explicit")
+
+
+class CacheStats(NamedTuple):
+    """Counts since the cache was made, and its size now.
+
+    Attributes
+    ----------
+    hits, misses : int
+    hit_ratio : float
+        ``hits / (hits + misses)``; 0.0 before the first lookup.
+    size : int
+        Entries held, the expired that have not been dropped yet included.
+    weight : float
+        The sum of their weights.
+    evictions : dict of str to int
+        Entries that left, by cause: ``expired``, ``size``, ``replaced``, ``explicit``.
+    """
+
+    hits: int
+    misses: int
+    hit_ratio: float
+    size: int
+    weight: float
+    evictions: dict[str, int]

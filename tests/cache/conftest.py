@@ -1,0 +1,44 @@
+"""Caches of the twin under test, whose invariants are checked when the test ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import fastcore.cache  # gives pickles their way to the public classes
+
+
+class Clock:
+    """A timer that stands still until it is told to move."""
+
+    def __init__(self, time: float = 0) -> None:
+        self.time = time
+
+    def __call__(self) -> float:
+        return self.time
+
+    def tick(self, by: float = 1) -> None:
+        self.time += by
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make(twin: Callable[[str], Any]) -> Iterator[Callable[..., Any]]:
+    """``make("TTLCache", 10, 5)``: a cache of the twin under test."""
+    assert fastcore.cache is not None
+    made: list[Any] = []
+
+    def build(name: str, *args: Any, **kwargs: Any) -> Any:
+        cache = getattr(twin("cache"), name)(*args, **kwargs)
+        made.append(cache)
+        return cache
+
+    yield build
+    for cache in made:
+        cache._check()

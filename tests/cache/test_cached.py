@@ -1,0 +1,540 @@
+"""The decorators, on both twins."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from fastcore import cache as fastcache
+from fastcore import flags
+from fastcore.cache import cache_technical_analysis, cached, get_cached_analysis, invalidate_tag
+
+
+@pytest.fixture(autouse=True)
+def on_backend(backend: str) -> Iterator[None]:
+    """Decorators made in a test use the twin under test."""
+    with flags.override("cache", backend):
+        yield
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class Counter:
+    """A function that counts its calls."""
+
+    def __init__(self, answer: Callable[..., Any] = lambda *args, **kwargs: (args, kwargs)) -> None:
+        self.calls = 0
+        self.answer = answer
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        return self.answer(*args, **kwargs)
+
+
+def counted(answer: Callable[..., Any] | None = None, **options: Any) -> tuple[Any, Counter]:
+    counter = Counter(answer) if answer else Counter()
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return counter(*args, **kwargs)
+
+    return cached(**options)(function), counter
+
+
+@cached
+def double(x: int, by: int = 2) -> int:
+    """Twice as much."""
+    return x * by
+
+
+def test_it_computes_once_for_each_set_of_arguments(backend: str) -> None:
+    function, counter = counted()
+    for _ in range(3):
+        assert function(1) == ((1,), {})
+        assert function("1") == (("1",), {})
+        assert function(1, 2) == ((1, 2), {})
+        assert function((1, 2)) == (((1, 2),), {})
+        assert function(b=1, a=2) == ((), {"b": 1, "a": 2})
+        assert function(a=2, b=1)[1] == {"a": 2, "b": 1}
+        assert function(1, a=2) == ((1,), {"a": 2})
+        assert function() == ((), {})
+    assert counter.calls == 7
+    info = function.cache_info()
+    assert (info.hits, info.misses, info.maxsize, info.currsize) == (17, 7, 1024, 7)
+    assert type(function.cache).__module__.startswith({"python": "python_fallback"}.get(backend, "fastcore._ext"))
+
+
+def test_keyword_and_positional_arguments_are_not_confused() -> None:
+    function, counter = counted()
+    function("a", 1)
+    function(a=1)
+    function(("a", 1))
+    assert counter.calls == 3
+
+
+def test_typed_tells_equal_numbers_apart() -> None:
+    function, counter = counted(typed=True)
+    assert [function(x)[0] for x in (1, 1.0, True, 1)] == [(1,), (1.0,), (True,), (1,)]
+    assert counter.calls == 3
+    untyped, counter = counted()
+    untyped(1, 1), untyped(1.0, True)
+    assert counter.calls == 1
+
+
+def test_unhashable_arguments_are_keyed_by_content() -> None:
+    function, counter = counted()
+    for _ in range(2):
+        (
+            function([1, 2]),
+            function((1, 2)),
+            function({"a": [1]}),
+            function({1, 2}),
+            function(bytearray(b"x")),
+            function(b"x"),
+        )
+        function([1, [2]], x={"b": {"c": 1}})
+    assert counter.calls == 7
+    function({"a": [1]})
+    with pytest.raises(TypeError, match=r"expected arguments that can be hashed, .* got Odd; pass key="):
+        function(Odd())
+
+
+class Odd:
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_arrays_and_frames_are_keyed_by_content() -> None:
+    np, pd = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    function, counter = counted(lambda frame: float(frame.sum().sum()))
+    frame = pd.DataFrame({"a": [1.0, 2.0]})
+    assert function(frame) == function(frame.copy()) == 3.0
+    assert counter.calls == 1
+    frame.loc[0, "a"] = 5.0
+    assert function(frame) == 7.0
+    other, counter = counted()
+    other(np.arange(3)), other(np.arange(3)), other([np.arange(3)]), other(np.arange(3.0))
+    assert counter.calls == 3
+
+
+def test_a_key_function() -> None:
+    function, counter = counted(key=lambda request, **_: request["id"])
+    function({"id": 1}, trace="x")
+    function({"id": 1}, trace="y")
+    function({"id": 2})
+    assert counter.calls == 2
+    assert function.invalidate({"id": 1}) is True
+    function({"id": 1})
+    assert counter.calls == 3
+
+
+def test_results_expire_and_the_oldest_makes_room() -> None:
+    clock = Clock()
+    function, counter = counted(ttl=10, maxsize=2, timer=clock)
+    function(1), function(2), function(1)
+    function(3)
+    function(1)
+    assert counter.calls == 3
+    clock.time = 10
+    function(1)
+    assert counter.calls == 4
+
+
+def test_invalidate_and_clear() -> None:
+    function, counter = counted()
+    function(1), function([1], x=2)
+    assert function.invalidate(1) is True
+    assert function.invalidate(1) is False
+    assert function.invalidate([1], x=2) is True
+    function(1)
+    assert counter.calls == 3
+    function.cache_clear()
+    assert function.cache_info()[:2] == (0, 0)
+    function(1)
+    assert counter.calls == 4
+    assert function.stats().misses == 1
+
+
+def test_results_too_large_are_served_and_not_kept() -> None:
+    function, counter = counted(lambda n: b"x" * n, max_bytes=1000)
+    function(100), function(100)
+    function(2000), function(2000)
+    assert counter.calls == 3
+    assert function.cache_info().currsize == 1
+    nothing, counter = counted(maxsize=0)
+    nothing(1), nothing(1)
+    assert counter.calls == 2
+
+
+def test_errors_are_not_kept() -> None:
+    function, counter = counted(lambda x: 1 / x)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            function(0)
+    assert counter.calls == 2
+    with pytest.raises(TypeError):
+        double()
+
+
+def test_it_still_looks_like_the_function() -> None:
+    assert double.__name__ == "double"
+    assert double.__doc__ == "Twice as much."
+    assert str(inspect.signature(double)) == "(x: 'int', by: 'int' = 2) -> 'int'"
+    assert pickle.loads(pickle.dumps(double)) is double
+    assert copy.deepcopy(double) is double
+    assert double.__wrapped__(4) == 8
+    assert "double" in repr(double)
+
+
+class Service:
+    made = 0
+
+    def __init__(self, factor: int = 1) -> None:
+        self.factor = factor
+
+    @cached
+    def price(self, symbol: str) -> tuple[str, int]:
+        Service.made += 1
+        return symbol, self.factor
+
+    @cached(per_instance=True)
+    def own(self, symbol: str) -> tuple[str, int]:
+        return symbol, self.factor
+
+    @cached
+    async def later(self, symbol: str) -> str:
+        Service.made += 1
+        return symbol
+
+    @classmethod
+    @cached
+    def of_class(cls, x: int) -> int:
+        Service.made += 1
+        return x
+
+    @staticmethod
+    @cached
+    def static(x: int) -> int:
+        return -x
+
+
+def test_methods_leave_self_out_of_the_key_unless_asked() -> None:
+    Service.price.cache_clear()
+    Service.made = 0
+    one, two = Service(1), Service(2)
+    assert one.price("A") == two.price("A") == Service.price(one, "A") == ("A", 1)
+    assert Service.made == 1
+    assert one.own("A") == ("A", 1)
+    assert two.own("A") == ("A", 2)
+    assert Service.of_class(3) == one.of_class(3) == 3
+    assert Service.static(3) == -3
+    assert Service.price.invalidate(one, "A") is True
+    assert asyncio.run(one.later("B")) == asyncio.run(two.later("B")) == "B"
+
+
+def test_generators_are_refused() -> None:
+    def generate() -> Iterator[int]:
+        yield 1
+
+    with pytest.raises(TypeError, match="expected one that returns its result, got the generator"):
+        cached(generate)
+    with pytest.raises(TypeError, match="expected a callable, got int"):
+        cached()(3)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"ttl": 0}, ValueError, "ttl: expected a time longer than 0, got 0"),
+        ({"stale": 5}, ValueError, "ttl: expected a time, as stale= and early= count from it, got none"),
+        ({"ttl": 5, "stale": -1}, ValueError, "stale: expected a time of 0 or longer, got -1"),
+        ({"negative_ttl": -1}, ValueError, "negative_ttl: expected a time of 0 or longer, got -1"),
+        ({"ttl": 5, "early": -1}, ValueError, "early: expected a bool or a factor of at least 0, got -1"),
+        ({"tags": "prices"}, TypeError, "tags: expected an iterable of str or a callable, got str"),
+        ({"key": 3}, TypeError, "key: expected a callable or None, got int"),
+        ({"name": ""}, TypeError, "name: expected a str that is not empty, got ''"),
+    ],
+)
+def test_wrong_options(options: dict[str, Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        cached(**options)(lambda: None)
+
+
+# ---- coroutine functions ----
+
+
+def test_coroutine_functions() -> None:
+    calls = 0
+
+    @cached(ttl=60)
+    async def fetch(symbol: str, *, depth: int = 1) -> str:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.01)
+        if symbol == "bad":
+            raise LookupError(symbol)
+        return symbol * depth
+
+    async def main() -> None:
+        assert inspect.iscoroutinefunction(fetch)
+        answers = await asyncio.gather(*(fetch("A") for _ in range(50)))
+        assert set(answers) == {"A"}
+        assert calls == 1
+        assert await fetch("A", depth=2) == "AA"
+        errors = await asyncio.gather(*(fetch("bad") for _ in range(5)), return_exceptions=True)
+        assert all(isinstance(error, LookupError) for error in errors)
+        assert calls == 3
+        assert fetch.invalidate("A") is True
+        await fetch("A")
+        assert calls == 4
+
+    asyncio.run(main())
+    assert asyncio.run(fetch("A")) == "A"
+    assert calls == 4
+
+
+def test_coroutines_with_unhashable_arguments() -> None:
+    calls = 0
+
+    @cached
+    async def total(values: list[int]) -> int:
+        nonlocal calls
+        calls += 1
+        return sum(values)
+
+    async def main() -> None:
+        assert await total([1, 2]) == await total([1, 2]) == 3
+
+    asyncio.run(main())
+    assert calls == 1
+
+
+# ---- stale, early, negative, tags ----
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen within 10 s"
+        time.sleep(0.001)
+
+
+def test_a_stale_result_is_served_while_one_refresh_runs() -> None:
+    clock, gate = Clock(), threading.Event()
+    running = 0
+
+    def compute(x: int) -> float:
+        nonlocal running
+        if clock.time:
+            running += 1
+            gate.wait(10)
+        return clock.time
+
+    function, counter = counted(compute, ttl=10, stale=20, timer=clock)
+    assert function(1) == 0
+    clock.time = 15
+    assert [function(1) for _ in range(5)] == [0] * 5
+    wait_for(lambda: running == 1)
+    assert function(1) == 0
+    gate.set()
+    wait_for(lambda: function(1) == 15)
+    assert counter.calls == 2
+    clock.time = 60
+    assert function(1) == 60  # beyond stale: the caller waits
+
+
+def test_a_failed_refresh_keeps_the_stale_result_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+
+    def compute(x: int) -> str:
+        if clock.time:
+            raise OSError("no line")
+        return "old"
+
+    function, counter = counted(compute, ttl=10, stale=20, timer=clock)
+    function(1)
+    clock.time = 15
+    assert function(1) == "old"
+    wait_for(lambda: "refreshing" in caplog.text and "no line" in caplog.text)
+    wait_for(lambda: function(1) == "old" and counter.calls >= 3)
+    clock.time = 30
+    with pytest.raises(OSError, match="no line"):
+        function(1)
+
+
+def test_stale_coroutines() -> None:
+    clock = Clock()
+    calls = 0
+
+    @cached(ttl=10, stale=20, timer=clock)
+    async def fetch() -> float:
+        nonlocal calls
+        calls += 1
+        now = clock.time
+        await asyncio.sleep(0.005)
+        return now
+
+    async def main() -> None:
+        assert await fetch() == 0
+        clock.time = 15
+        assert await asyncio.gather(fetch(), fetch(), fetch()) == [0, 0, 0]
+        await asyncio.sleep(0.05)
+        assert await fetch() == 15
+        assert calls == 2
+
+    asyncio.run(main())
+
+
+def test_early_refresh_comes_before_expiry(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    function, counter = counted(lambda x: clock.time, ttl=100, early=True, timer=clock)
+    function(1)
+    record = function.cache.peek(1)
+    record.took = 5.0
+    monkeypatch.setattr("random.random", lambda: 0.5)  # -5 * ln(0.5) = 3.47 s ahead
+    clock.time = 96
+    assert function(1) == 0
+    clock.time = 97
+    assert function(1) == 0
+    wait_for(lambda: function(1) == 97)
+    assert counter.calls == 2
+
+
+def test_errors_and_none_are_kept_for_a_time_of_their_own() -> None:
+    clock = Clock()
+
+    def compute(x: int) -> Any:
+        if x == 0:
+            raise LookupError("nothing there")
+        return None if x == 1 else x
+
+    function, counter = counted(compute, ttl=100, negative_ttl=5, timer=clock)
+    for _ in range(3):
+        with pytest.raises(LookupError, match="nothing there"):
+            function(0)
+        assert function(1) is None
+        assert function(2) == 2
+    assert counter.calls == 3
+    clock.time = 5
+    with pytest.raises(LookupError):
+        function(0)
+    function(1), function(2)
+    assert counter.calls == 5
+
+
+def test_a_kept_error_does_not_grow() -> None:
+    function, _ = counted(lambda x: 1 / x, negative_ttl=50)
+    depths = []
+    for _ in range(5):
+        with pytest.raises(ZeroDivisionError) as caught:
+            function(0)
+        depths.append(len(caught.traceback))
+    assert depths[-1] == depths[1]
+
+
+def test_tags() -> None:
+    function, counter = counted(lambda symbol, day: day, tags=lambda symbol, day: (f"s:{symbol}", f"d:{day}"))
+    plain, other = counted(tags=["all"])
+    for symbol in "AB":
+        for day in (1, 2):
+            function(symbol, day)
+    plain(1)
+    invalidate_tag("s:A")
+    for symbol in "AB":
+        for day in (1, 2):
+            function(symbol, day)
+    assert counter.calls == 6
+    invalidate_tag("d:1")
+    for symbol in "AB":
+        for day in (1, 2):
+            function(symbol, day)
+    assert counter.calls == 8
+    plain(1)
+    assert other.calls == 1
+    invalidate_tag("all")
+    plain(1)
+    assert other.calls == 2
+    with pytest.raises(TypeError, match="tag: expected a str, got int"):
+        invalidate_tag(3)  # type: ignore[arg-type]
+
+
+def test_what_is_invalidated_while_it_is_computed_is_not_kept() -> None:
+    started, gate = threading.Event(), threading.Event()
+    price = [1]
+
+    def compute(x: int) -> int:
+        seen = price[0]
+        started.set()
+        gate.wait(10)
+        return seen
+
+    function, _ = counted(compute)
+    answers: list[int] = []
+    thread = threading.Thread(target=lambda: answers.append(function(1)))
+    thread.start()
+    started.wait(10)
+    price[0] = 2
+    function.invalidate(1)
+    gate.set()
+    thread.join()
+    assert answers == [1]
+    assert function(1) == 2
+
+
+# ---- analyses of symbols, named caches ----
+
+
+def test_analyses_are_found_by_symbol() -> None:
+    calls = 0
+
+    @cache_technical_analysis(ttl=600)
+    async def analyse(symbol: str, days: int = 5) -> dict[str, Any]:
+        nonlocal calls
+        calls += 1
+        return {"symbol": symbol, "days": days}
+
+    class Analyst:
+        @cache_technical_analysis()
+        def analyse(self, days: int, symbol: str) -> str:
+            return f"{symbol} over {days}"
+
+    async def main() -> None:
+        assert await get_cached_analysis("NOPE") is None
+        await analyse("AAPL"), await analyse("AAPL"), await analyse("AAPL", days=9)
+        assert calls == 2
+        assert await get_cached_analysis("AAPL") == {"symbol": "AAPL", "days": 9}
+        assert Analyst().analyse(3, "IBM") == Analyst().analyse(3, "IBM") == "IBM over 3"
+        assert await get_cached_analysis("IBM") == "IBM over 3"
+
+    asyncio.run(main())
+
+
+def test_named_caches_are_seen_shrunk_and_forgotten() -> None:
+    function, _ = counted(name="test_named")
+    for n in range(100):
+        function(n)
+    assert fastcache.named_caches()["test_named"] is function.cache
+    assert fastcache.cache_stats()["test_named"].size == 100
+    assert fastcache.shrink_caches(0.25)["test_named"] == 75
+    assert list(function.cache) == list(range(75, 100))
+    assert function.cache_info().maxsize == 1024
+    with pytest.raises(ValueError, match="fraction: expected a number from 0 to 1, got 2"):
+        fastcache.shrink_caches(2)
+    assert fastcache.expire_caches() >= 0
+    del function
+    import gc
+
+    gc.collect()
+    assert "test_named" not in fastcache.named_caches()

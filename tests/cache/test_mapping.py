@@ -1,0 +1,592 @@
+"""What every cache does as a mapping, on both twins."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import math
+import pickle
+import sys
+import weakref
+from collections.abc import Callable, MutableMapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fastcore import _ext
+from fastcore.cache import Cache, LRUCache, TTLCache, migrate
+
+Make = Callable[..., Any]
+
+
+def in_a_hundred(key: Any, value: Any, now: float) -> float:
+    return now + 100
+
+
+KINDS = {
+    "LRUCache": lambda make, maxsize, **kwargs: make("LRUCache", maxsize, **kwargs),
+    "TTLCache": lambda make, maxsize, **kwargs: make("TTLCache", maxsize, 100, **kwargs),
+    "TLRUCache": lambda make, maxsize, **kwargs: make("TLRUCache", maxsize, in_a_hundred, **kwargs),
+}
+
+
+@pytest.fixture(params=KINDS)
+def build(request: pytest.FixtureRequest, make: Make) -> Make:
+    """A cache of each kind, whose entries outlive the test."""
+    return lambda maxsize, **kwargs: KINDS[request.param](make, maxsize, **kwargs)
+
+
+def test_the_least_recently_used_makes_room(build: Make) -> None:
+    cache = build(2)
+    cache["a"] = 1
+    cache["b"] = 2
+    assert cache["a"] == 1
+    cache["c"] = 3
+    assert list(cache) == ["a", "c"]
+    assert "b" not in cache
+    assert len(cache) == 2
+
+
+def test_an_update_counts_as_use_and_keeps_the_key(build: Make) -> None:
+    cache = build(2)
+    key = 1.0
+    cache[key] = "x"
+    cache["b"] = 2
+    cache[1] = "y"
+    cache["c"] = 3
+    assert dict(cache.items()) == {1.0: "y", "c": 3}
+    assert [type(key) for key in cache] == [float, str]
+
+
+@pytest.mark.parametrize("look", [lambda c: c.peek("a"), lambda c: "a" in c, lambda c: dict(c.items()), repr, len])
+def test_looking_is_not_using(build: Make, look: Callable[[Any], object]) -> None:
+    cache = build(2)
+    cache.update(a=1, b=2)
+    look(cache)
+    cache["c"] = 3
+    assert "a" not in cache
+
+
+def test_get_pop_and_setdefault(build: Make) -> None:
+    cache = build(3)
+    assert cache.get("a") is None
+    assert cache.get("a", 5) == 5
+    assert cache.get("a", default=6) == 6
+    assert cache.setdefault("a", 1) == 1
+    assert cache.setdefault("a", 2) == 1
+    assert cache.setdefault("n") is None
+    assert cache.pop("a") == 1
+    assert cache.pop("a", 7) == 7
+    assert cache.pop("a", default=None) is None
+    with pytest.raises(KeyError) as caught:
+        cache.pop(("a", "tuple"))
+    assert caught.value.args == (("a", "tuple"),)
+
+
+def test_missing_keys(build: Make) -> None:
+    cache = build(3)
+    for operation in (lambda: cache["x"], lambda: cache.__delitem__("x")):
+        with pytest.raises(KeyError, match="x"):
+            operation()
+    with pytest.raises(KeyError, match=f"{type(cache).__name__} is empty") as caught:
+        cache.popitem()
+    assert caught.value.__suppress_context__
+
+
+def test_popitem_takes_the_least_recently_used(build: Make) -> None:
+    cache = build(3)
+    cache.update(a=1, b=2, c=3)
+    cache.get("a")
+    assert cache.popitem() == ("b", 2)
+
+
+def test_it_is_a_mutable_mapping(build: Make) -> None:
+    cache = build(3)
+    cache.update({"a": 1}, b=2)
+    assert isinstance(cache, MutableMapping)
+    assert isinstance(cache, Cache)
+    assert cache == {"a": 1, "b": 2}
+    assert cache != {"a": 1}
+    assert cache.__eq__(3) is NotImplemented
+    assert list(cache.keys()) == ["a", "b"]
+    assert list(cache.values()) == [1, 2]
+    assert ("a", 1) in cache.items()
+    assert ("a", 2) not in cache.items()
+    assert 2 in cache.values()
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(cache)
+
+
+def test_repr_names_the_class_and_survives_a_cycle(build: Make) -> None:
+    cache = build(3)
+    cache["a"] = 1
+    assert repr(cache) == f"{type(cache).__name__}({{'a': 1}}, maxsize=3, currsize=1)"
+    cache["self"] = cache
+    assert "..." in repr(cache)
+
+
+@pytest.mark.parametrize("maxsize", [0, 0.5])
+def test_nothing_fits_where_there_is_no_room(build: Make, maxsize: float) -> None:
+    cache = build(maxsize)
+    with pytest.raises(ValueError, match=r"^value too large$"):
+        cache["a"] = 1
+    assert len(cache) == 0
+
+
+def test_infinite_room(build: Make) -> None:
+    cache = build(math.inf)
+    cache.update((n, n) for n in range(5000))
+    assert len(cache) == 5000
+    assert cache.maxsize == math.inf
+
+
+@pytest.mark.parametrize(
+    ("maxsize", "error", "text"),
+    [
+        (-1, ValueError, "maxsize must be non-negative"),
+        ("3", TypeError, "maxsize: expected a number, got str"),
+        (math.nan, ValueError, "maxsize must be non-negative"),
+        (None, TypeError, "maxsize: expected a number, got NoneType"),
+    ],
+)
+def test_wrong_bounds(build: Make, maxsize: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        build(maxsize)
+
+
+def test_weights(build: Make) -> None:
+    cache = build(3, getsizeof=lambda value: value)
+    cache.update({1: 1, 2: 2})
+    assert cache.currsize == 3
+    cache[1] = 2
+    assert dict(cache.items()) == {1: 2}
+    assert cache.currsize == 2
+    cache[3] = 3
+    assert dict(cache.items()) == {3: 3}
+    with pytest.raises(ValueError, match="value too large"):
+        cache[3] = 4
+    with pytest.raises(ValueError, match="value size must be non-negative"):
+        cache[3] = -1
+    assert cache[3] == 3
+    assert cache.getsizeof(2) == 2
+
+
+def test_a_weight_of_ones_own(build: Make) -> None:
+    cache = build(10)
+    cache.set("a", 1, weight=7)
+    cache.set("b", 2)
+    assert cache.currsize == 8
+    cache.set("c", 3, weight=3)
+    assert dict(cache.items()) == {"b": 2, "c": 3}
+    with pytest.raises(ValueError, match="value too large"):
+        cache.set("d", 4, weight=math.inf)
+    with pytest.raises(ValueError, match="non-negative"):
+        cache.set("d", 4, weight=math.nan)
+    cache.set("z", 0, weight=0)
+    assert cache.stats().weight == 4
+
+
+def test_bytes_as_well_as_entries(build: Make) -> None:
+    numpy = pytest.importorskip("numpy")
+    cache = build(10, max_bytes=10_000)
+    cache["a"] = numpy.zeros(1000)  # 8,000 bytes and an array's head
+    cache["b"] = numpy.zeros(100)
+    assert cache.currsize == 2
+    assert 8_800 < cache.stats().weight < 9_500
+    cache["c"] = numpy.zeros(1000)
+    assert list(cache) == ["b", "c"]
+    with pytest.raises(ValueError, match="value too large"):
+        cache["d"] = numpy.zeros(2000)
+    cache.update((n, None) for n in range(20))
+    assert len(cache) == 10
+
+
+def test_resize(build: Make) -> None:
+    cache = build(100)
+    cache.update((n, n) for n in range(100))
+    cache.resize(10)
+    assert list(cache) == list(range(90, 100))
+    assert cache.stats().evictions["size"] == 90
+    cache.resize(1000)
+    cache.update((n, n) for n in range(500))
+    assert len(cache) == 500
+    with pytest.raises(ValueError, match="maxsize must be non-negative"):
+        cache.resize(-1)
+    with pytest.raises(ValueError, match="max_bytes: expected None"):
+        cache.resize(10, max_bytes=5)
+
+
+def test_many_at_once(build: Make) -> None:
+    cache = build(10)
+    cache.set_many({"a": 1, "b": 2})
+    cache.set_many([("c", 3)])
+    assert cache.get_many(["a", "c", "x"]) == {"a": 1, "c": 3}
+    assert list(cache) == ["b", "a", "c"]
+    with pytest.raises(TypeError):
+        cache.get_many(None)
+
+
+def test_stats_count_lookups_and_causes(build: Make) -> None:
+    cache = build(2)
+    cache.update(a=1, b=2, c=3)
+    cache["c"] = 4
+    cache.get("c"), cache.get("x"), cache.peek("c"), "c" in cache
+    del cache["b"]
+    cache.clear()
+    stats = cache.stats()
+    assert (stats.hits, stats.misses, stats.hit_ratio) == (1, 1, 0.5)
+    assert stats.evictions == {"expired": 0, "size": 1, "replaced": 1, "explicit": 2}
+    assert (stats.size, stats.weight) == (0, 0)
+
+
+def test_eviction_is_reported_with_its_cause(build: Make) -> None:
+    heard: list[tuple[Any, Any, str]] = []
+    cache = build(2, on_evict=lambda *entry: heard.append(entry))
+    cache.update(a=1, b=2, c=3)
+    cache["c"] = 4
+    del cache["b"]
+    cache.pop("c")
+    cache["d"] = 5
+    cache.popitem()
+    cache["e"] = 6
+    cache.clear()
+    assert heard == [
+        ("a", 1, "size"),
+        ("c", 3, "replaced"),
+        ("b", 2, "explicit"),
+        ("c", 4, "explicit"),
+        ("d", 5, "explicit"),
+        ("e", 6, "explicit"),
+    ]
+
+
+def test_what_on_evict_raises_reaches_the_caller_after_the_work_is_done(build: Make) -> None:
+    def refuse(key: Any, value: Any, cause: str) -> None:
+        raise LookupError(key)
+
+    cache = build(2, on_evict=refuse)
+    cache["a"] = 1
+    cache["b"] = 2
+    with pytest.raises(LookupError, match="a"):
+        cache["c"] = 3
+    assert list(cache) == ["b", "c"]
+    with pytest.raises(BaseExceptionGroup) as caught:
+        cache.clear()
+    assert [error.args for error in caught.value.exceptions] == [("b",), ("c",)]
+    assert len(cache) == 0
+    cache.on_evict = None
+    cache["a"] = 1
+    with pytest.raises(TypeError, match="on_evict: expected a callable or None, got int"):
+        cache.on_evict = 3
+
+
+def test_pickles_and_copies(build: Make) -> None:
+    cache = build(3)
+    cache.update(a=1, b=2, c=3)
+    cache.get("a")
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        restored = pickle.loads(pickle.dumps(cache, protocol))
+        restored._check()
+        assert restored == cache
+        assert list(restored) == ["b", "c", "a"]
+        assert restored.maxsize == 3
+        restored["d"] = 4
+        assert "b" not in restored
+    copied = copy.copy(cache)
+    assert type(copied) is type(cache)
+    copied["d"] = 4
+    assert list(cache) == ["b", "c", "a"]
+    deep = copy.deepcopy(cache)
+    assert deep == cache
+
+
+def test_large_caches_pickle_without_recursion(build: Make) -> None:
+    n = sys.getrecursionlimit() * 2
+    cache = build(n)
+    cache.update((i, i) for i in range(n))
+    assert pickle.loads(pickle.dumps(cache)) == cache
+
+
+def test_cycles_are_collected(build: Make) -> None:
+    class Node:
+        pass
+
+    cache = build(3)
+    node = Node()
+    node.cache = cache  # type: ignore[attr-defined]
+    cache["node"] = node
+    alive = weakref.ref(node)
+    other = build(3)  # the fixture keeps `cache`: the cycle that must go is made of copies
+    other.update(cache)
+    inner = copy.copy(other)
+    loop = Node()
+    loop.cache = inner  # type: ignore[attr-defined]
+    inner["loop"] = loop
+    gone = weakref.ref(loop)
+    del loop, inner
+    gc.collect()
+    assert gone() is None
+    assert alive() is node
+
+
+def test_many_operations_keep_the_order_of_a_model(build: Make) -> None:
+    import random
+    from collections import OrderedDict
+
+    rng = random.Random(5)
+    cache, model = build(50), OrderedDict[int, int]()
+    for step in range(20_000):
+        key = rng.choice((rng.randrange(80), rng.randrange(80) << 40, rng.randrange(40) * 64))
+        action = rng.random()
+        if action < 0.5:
+            assert cache.get(key) == model.get(key)
+            if key in model:
+                model.move_to_end(key)
+        elif action < 0.9:
+            cache[key] = step
+            model[key] = step
+            model.move_to_end(key)
+            if len(model) > 50:
+                model.popitem(last=False)
+        else:
+            assert cache.pop(key, None) == model.pop(key, None)
+    assert list(cache.items()) == list(model.items())
+
+
+# ---- time ----
+
+
+def test_entries_expire(make: Make, clock: Any) -> None:
+    cache = make("TTLCache", 10, 2, timer=clock)
+    cache["a"] = 1
+    clock.tick()
+    cache["b"] = 2
+    assert cache.ttl_remaining("a") == 1
+    clock.tick()
+    assert "a" not in cache
+    assert cache.get("a", "gone") == "gone"
+    assert cache.peek("a") is None
+    assert cache.ttl_remaining("a") is None
+    assert list(cache) == ["b"]
+    with pytest.raises(KeyError):
+        del cache["a"]
+    assert cache.expire() == []
+    clock.tick()
+    assert len(cache) == 0
+    assert cache.stats().evictions["expired"] == 2
+
+
+def test_a_lifetime_of_ones_own(make: Make, clock: Any) -> None:
+    for kind, args in (("LRUCache", ()), ("TTLCache", (5,)), ("TLRUCache", (lambda k, v, now: now + 5,))):
+        clock.time = 0
+        cache = make(kind, 10, *args, timer=clock)
+        cache.set("brief", 1, ttl=1)
+        cache.set("day", 2, ttl=timedelta(days=1))
+        cache.set("ever", 3, ttl=math.inf)
+        assert cache.ttl_remaining("day") == 86_400
+        assert cache.ttl_remaining("ever") == math.inf
+        assert cache.expire(86_400) == [("brief", 1), ("day", 2)]
+        assert list(cache) == ["ever"]
+
+
+def test_expire_gives_the_soonest_first(make: Make, clock: Any) -> None:
+    cache = make("LRUCache", 100, timer=clock)
+    for n in (5, 1, 4, 2, 3, 9, 7, 8, 6):
+        cache.set(n, -n, ttl=n)
+    cache.set(4, -4, ttl=50)
+    del cache[2]
+    cache.touch(1, ttl=30)
+    assert [key for key, _ in cache.expire(7)] == [3, 5, 6, 7]
+    assert [key for key, _ in cache.expire(60)] == [8, 9, 1, 4]
+
+
+def test_touch_begins_a_lifetime_anew(make: Make, clock: Any) -> None:
+    cache = make("TTLCache", 2, 10, timer=clock)
+    cache.update(a=1, b=2)
+    clock.tick(8)
+    assert cache.touch("a") is True
+    assert cache.ttl_remaining("a") == 10
+    assert cache.touch("a", ttl=3) is True
+    assert cache.ttl_remaining("a") == 3
+    assert cache.touch("x") is False
+    cache["c"] = 3
+    assert list(cache) == ["a", "c"]
+    clock.tick(5)
+    assert cache.touch("a") is False
+
+
+def test_the_expired_make_room_before_the_living(make: Make, clock: Any) -> None:
+    cache = make("TTLCache", 2, 10, timer=clock)
+    cache["old"] = 1
+    cache.set("brief", 2, ttl=1)
+    clock.tick(2)
+    cache["new"] = 3
+    assert list(cache) == ["old", "new"]
+
+
+def test_datetime_timers(make: Make) -> None:
+    now = datetime(2024, 3, 1, 12, 30, 0, 123_457)
+    cache = make("TTLCache", 1, timedelta(days=1), timer=lambda: now)
+    cache[1] = 1
+    assert cache.ttl == timedelta(days=1)
+    assert cache.ttl_remaining(1) == 86_400
+    assert cache.expire(now + timedelta(days=1, microseconds=-1)) == []
+    assert cache.expire(now + timedelta(days=1)) == [(1, 1)]
+
+
+def test_a_timer_can_be_frozen(make: Make) -> None:
+    readings = iter(range(100))
+    cache = make("TTLCache", 10, 5, timer=lambda: next(readings))
+    with cache.timer as time:
+        assert cache.timer() == time
+        cache["a"] = 1
+        assert cache.ttl_remaining("a") == 5
+    assert cache.timer() == time + 1
+    assert make("TTLCache", 10, 5).timer() > 0
+
+
+def test_time_to_use(make: Make, clock: Any) -> None:
+    cache = make("TLRUCache", 10, lambda key, value, now: now + value, timer=clock)
+    cache["a"] = 1
+    cache["b"] = 3
+    cache["dead"] = 0
+    assert list(cache) == ["a", "b"]
+    cache["b"] = -1
+    assert list(cache) == ["a"]
+    clock.tick()
+    assert list(cache) == []
+    assert cache.ttu("k", 2, 40) == 42
+
+
+@pytest.mark.parametrize(
+    ("ttl", "error", "text"),
+    [
+        ("5", TypeError, "ttl: expected a number of seconds, a timedelta or None, got str"),
+        (math.nan, ValueError, "ttl: expected a number of seconds, got nan"),
+        ([], TypeError, "ttl: expected a number of seconds, a timedelta or None, got list"),
+    ],
+)
+def test_wrong_lifetimes(make: Make, ttl: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        make("TTLCache", 10, ttl)
+    cache = make("TTLCache", 10, 5)
+    with pytest.raises(error, match=text):
+        cache.set("a", 1, ttl=ttl)
+    assert len(cache) == 0
+
+
+@pytest.mark.parametrize("reading", [None, "12", math.nan, object()])
+def test_wrong_timers(make: Make, reading: Any) -> None:
+    cache = make("TTLCache", 10, 5, timer=lambda: reading)
+    with pytest.raises((TypeError, ValueError), match="timer: expected a number or a datetime, got"):
+        cache["a"] = 1
+    with pytest.raises(TypeError, match="timer: expected a callable or None, got int"):
+        make("TTLCache", 10, 5, timer=3)
+
+
+def test_real_time(make: Make) -> None:
+    import time
+
+    cache = make("TTLCache", 10, 0.05)
+    cache["a"] = 1
+    cache.set("b", 2, ttl=3600)
+    assert dict(cache.items()) == {"a": 1, "b": 2}
+    assert 0 < cache.ttl_remaining("a") <= 0.05
+    time.sleep(0.06)
+    assert dict(cache.items()) == {"b": 2}
+
+
+# ---- subclasses and twins ----
+
+
+def test_missing_of_a_subclass(make: Make, twin: Callable[[str], Any]) -> None:
+    class Squares(twin("cache").LRUCache):  # type: ignore[misc]
+        def __missing__(self, key: int) -> int:
+            self[key] = key * key
+            return key * key
+
+    cache = Squares(2)
+    assert [cache[n] for n in (1, 2, 3, 3)] == [1, 4, 9, 9]
+    assert list(cache) == [2, 3]
+    assert cache.get(7) is None
+    cache.note = "subclasses take attributes"
+    restored = copy.copy(cache)
+    assert restored.note == cache.note
+    assert type(restored) is Squares
+
+
+def test_popitem_and_getsizeof_of_a_subclass(twin: Callable[[str], Any]) -> None:
+    evicted = []
+
+    class Loud(twin("cache").LRUCache):  # type: ignore[misc]
+        def popitem(self) -> tuple[Any, Any]:
+            key, value = super().popitem()
+            evicted.append(key)
+            return key, value
+
+        @staticmethod
+        def getsizeof(value: int) -> int:
+            return value
+
+    cache = Loud(5)
+    cache.update(a=3, b=2, c=4)
+    cache._check()
+    assert evicted == ["a", "b"]
+    assert cache.currsize == 4
+    assert cache.stats().evictions["size"] == 2
+    cache.resize(2)
+    assert evicted == ["a", "b", "c"]
+
+
+def test_a_subclass_with_its_own_access(twin: Callable[[str], Any]) -> None:
+    class Lower(twin("cache").TTLCache):  # type: ignore[misc]
+        def __getitem__(self, key: str) -> Any:
+            return super().__getitem__(key.lower())
+
+        def __setitem__(self, key: str, value: Any) -> None:
+            super().__setitem__(key.lower(), value)
+
+        def __contains__(self, key: object) -> bool:
+            return super().__contains__(str(key).lower())
+
+    cache = Lower(10, 60)
+    cache.update(ABC=1)
+    assert cache.get("aBc") == 1
+    assert cache.setdefault("abC", 5) == 1
+    assert list(cache) == ["abc"]
+
+
+def test_init_again_starts_over(make: Make) -> None:
+    cache = make("LRUCache", 3)
+    cache.update(a=1)
+    cache.__init__(5)
+    assert (len(cache), cache.maxsize, cache.stats().hits) == (0, 5, 0)
+
+
+def test_the_public_class_is_that_of_both_twins(make: Make) -> None:
+    cache = make("TTLCache", 3, 60)
+    assert isinstance(cache, TTLCache)
+    assert not isinstance(cache, LRUCache)
+    cache["a"] = 1
+    assert TTLCache.get(cache, "a") == 1
+
+
+@pytest.mark.parametrize("target", ["compiled", "python"])
+def test_migration_loses_nothing(make: Make, clock: Any, target: str) -> None:
+    if target == "compiled" and _ext.probe("cache").module is None:
+        pytest.skip("the pure suite")
+    cache = make("TTLCache", 10, 5, timer=clock, on_evict=print)
+    cache.update(a=1, b=2)
+    cache.set("c", 3, ttl=50, weight=2)
+    cache.get("a")
+    before = cache.stats()
+    moved = migrate(cache, target)
+    moved._check()
+    assert list(moved.items()) == [("b", 2), ("c", 3), ("a", 1)]
+    assert [moved.ttl_remaining(key) for key in "bca"] == [5, 50, 5]
+    assert moved.stats() == before
+    assert moved.on_evict is print
+    if moved is not cache:
+        assert len(cache) == 0
+        assert type(moved).__module__ != type(cache).__module__
