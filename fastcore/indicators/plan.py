@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from fastcore.indicators import coerce
 from fastcore.indicators.board import Board
@@ -87,7 +90,10 @@ class Plan:
         """
         pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
         if pandas is not None and isinstance(bars, pandas.DataFrame):
-            return pandas.DataFrame(self._flat(self._arrays(bars, bars.columns)), index=bars.index, copy=False)
+            flat = self._flat(self._arrays(bars, bars.columns))
+            # One block for all columns, and an index made once: a frame made of a dict takes ten times as long.
+            block = np.array(list(flat.values())).T
+            return pandas.DataFrame(block, index=bars.index, columns=_titles(tuple(flat)).view(), copy=False)
         if polars is not None and isinstance(bars, polars.DataFrame):
             return polars.DataFrame(self._flat(self._arrays(bars, bars.columns)))
         if isinstance(bars, Mapping):
@@ -150,6 +156,11 @@ class Plan:
 
     def __repr__(self) -> str:
         return f"Plan({', '.join(f'{name}={definition!r}' for name, definition in self._definitions.items())})"
+
+
+@functools.lru_cache(maxsize=256)
+def _titles(names: tuple[str, ...]) -> Any:
+    return sys.modules["pandas"].Index(names)
 
 
 def _restore(definitions: dict[str, Definition]) -> Plan:
