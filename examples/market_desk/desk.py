@@ -13,8 +13,6 @@ from examples.market_desk.prices import Market
 from examples.market_desk.replay import Replay, topic_of
 from examples.market_desk.shared_frames import SharedFrames
 from fastcore import Switch, flags
-from fastcore._ext import probe
-from fastcore.dispatch.backends import backend_for
 
 __all__ = ["MarketDesk"]
 
@@ -65,7 +63,7 @@ class MarketDesk:
         return {
             "pid": os.getpid(),
             "version": fastcore.__version__,
-            "hot_paths": {name: {"backend": backend_for(name), "cause": probe(name).cause} for name in HOT_PATHS},
+            "hot_paths": fastcore.status().to_dict()["paths"],
             "flags": {name: flags.get(name).mode for name in (*HOT_PATHS, *SERVICES)},
             "not_yet": NOT_YET,
             "ticks": self.replay.ticks,
