@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from fastcore._ext import BackendUnavailable
@@ -15,16 +16,29 @@ from fastcore._version import __version__
 if TYPE_CHECKING:
     from fastcore.dispatch import flags
     from fastcore.dispatch.assignment import assigned, assignment_key
+    from fastcore.dispatch.status import status
     from fastcore.dispatch.switch import Switch
 
-__all__ = ["BackendUnavailable", "Switch", "__version__", "assigned", "assignment_key", "flags"]
+__all__ = ["BackendUnavailable", "Switch", "__version__", "assigned", "assignment_key", "flags", "status"]
 
 _LAZY = {
     "Switch": ("fastcore.dispatch.switch", "Switch"),
     "assigned": ("fastcore.dispatch.assignment", "assigned"),
     "assignment_key": ("fastcore.dispatch.assignment", "assignment_key"),
     "flags": ("fastcore.dispatch.flags", ""),
+    "status": ("fastcore.dispatch.status", "status"),
 }
+
+
+if os.path.exists(os.path.join(os.path.dirname(__file__), "foundation.py")):  # a module of the other one
+    import warnings
+
+    warnings.warn(
+        "another distribution called fastcore has put its files among those of fastcore-native: "
+        "the two cannot share an environment; `python -m fastcore status` says more",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def __getattr__(name: str) -> Any:

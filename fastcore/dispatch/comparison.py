@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fastcore import metrics
+from fastcore.dispatch.text import human, table
 
 __all__ = ["ArmReport", "Comparison"]
 
@@ -97,20 +98,3 @@ class Comparison:
             rows.append((arm.name, f"{arm.calls:,}", f"{arm.errors:,}", f"{arm.timed:,}", *latencies))
         gain = "" if math.isnan(self.improvement) else f", improvement {self.improvement:+.1f} %"
         return f"{self.name} ({self.mode}): {self.verdict}{gain}\n{table(rows)}"
-
-
-def human(seconds: float) -> str:
-    """Format a latency with its unit."""
-    if math.isnan(seconds):
-        return "-"
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= scale:
-            return f"{seconds / scale:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
-
-
-def table(rows: list[tuple[str, ...]]) -> str:
-    """Align rows of cells, the first of them the header: names left, numbers right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join((str.ljust if i == 0 else str.rjust)(c, widths[i]) for i, c in enumerate(r)) for r in rows]
-    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,9 @@
+"""``python -m fastcore``."""
+
+from __future__ import annotations
+
+import sys
+
+from fastcore.cli import main
+
+sys.exit(main())
