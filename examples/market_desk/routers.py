@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, WebSocket, WebSocketException, status
@@ -64,20 +65,20 @@ def report_routes(desk: MarketDesk) -> APIRouter:
         try:
             answer = await desk.reports.generate(symbols, priority)
         except QueueFull as error:
-            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, str(error)) from None
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
         if isinstance(answer, Task):
-            return JSONResponse(in_the_making(desk, answer), status.HTTP_202_ACCEPTED)
+            return JSONResponse(in_the_making(desk, answer), HTTPStatus.ACCEPTED)
         return JSONResponse(answer)
 
     @router.get("/api/tasks/task/{task_id}/result")
     async def task_result(task_id: str) -> JSONResponse:
         task = desk.reports.queue.find(task_id)
         if task is None:
-            raise HTTPException(status.HTTP_404_NOT_FOUND, f"task_id: no such task, got {task_id!r}")
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"task_id: no such task, got {task_id!r}")
         if task.status == "processing":
-            return JSONResponse(in_the_making(desk, task), status.HTTP_202_ACCEPTED)
+            return JSONResponse(in_the_making(desk, task), HTTPStatus.ACCEPTED)
         if task.status == "failed":
-            raise HTTPException(status.HTTP_500_INTERNAL_SERVER_ERROR, task.error)
+            raise HTTPException(HTTPStatus.INTERNAL_SERVER_ERROR, task.error)
         return JSONResponse(task.result)
 
     return router
@@ -117,8 +118,8 @@ def stream_routes(desk: MarketDesk) -> APIRouter:
 def check_symbols(market: Market, symbols: list[str]) -> None:
     """Answer 404 where a symbol is not traded here, and 422 where there is none."""
     if not symbols:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "symbols: expected at least one, got none")
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "symbols: expected at least one, got none")
     for symbol in symbols:
         if symbol not in market.symbols:
             known = ", ".join(market.symbols)
-            raise HTTPException(status.HTTP_404_NOT_FOUND, f"symbol: expected one of {known}, got {symbol!r}")
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"symbol: expected one of {known}, got {symbol!r}")
