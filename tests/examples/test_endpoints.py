@@ -1,0 +1,164 @@
+"""The endpoints answer alike whichever flags are set, save for the 202 of a report made in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from examples.market_desk import routers
+from examples.market_desk.desk import MarketDesk
+from examples.market_desk.flags import ARMS, SERVICES, Arm, choose
+from examples.market_desk.prices import load_market
+from examples.market_desk.report_queue import QueueFull, ReportQueue
+from examples.market_desk.table import apart
+from fastcore import flags
+
+
+@pytest.fixture
+def desk() -> Iterator[MarketDesk]:
+    made = MarketDesk(load_market(), rate=4)
+    yield made
+    made.close()
+    for name in (*SERVICES, "indicators", "cache", "heap", "framing"):
+        flags.clear(name)
+
+
+def talk(desk: MarketDesk, conversation: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
+    app = FastAPI()
+    routers.install(app, desk)
+
+    async def run() -> Any:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
+            return await conversation(client)
+
+    return asyncio.run(run())
+
+
+def test_both_arms_give_the_same_analysis(desk: MarketDesk) -> None:
+    async def ask(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+        answers = []
+        for arm in ARMS:
+            choose(arm)
+            answer = await client.get("/technical-analysis/GOOG", params={"bars": 500})
+            assert answer.status_code == 200
+            answers.append(answer.json())
+        return answers
+
+    before, after = talk(desk, ask)
+    one, other = before.pop("indicators"), after.pop("indicators")
+    assert before == after
+    assert before["bars"] == 500
+    assert before["date"] == "2013-03-01"
+    assert one.keys() == other.keys()
+    assert max(apart(one[name], other[name]) for name in one) < 1e-9
+
+
+def test_after_answers_from_the_cache_and_before_has_none(desk: MarketDesk) -> None:
+    async def ask(client: httpx.AsyncClient, arm: Arm) -> tuple[int, int]:
+        choose(arm)
+        for _ in range(3):
+            assert (await client.get("/technical-analysis/IBM")).status_code == 200
+        cache = (await client.get("/status")).json()["cache"]
+        return cache["hits"], cache["misses"]
+
+    assert talk(desk, lambda client: ask(client, "before")) == (0, 0)
+    assert talk(desk, lambda client: ask(client, "after")) == (2, 1)
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_wrong_requests(desk: MarketDesk, arm: Arm) -> None:
+    choose(arm)
+
+    async def ask(client: httpx.AsyncClient) -> list[int]:
+        return [
+            (await client.get("/technical-analysis/TSLA")).status_code,
+            (await client.get("/technical-analysis/IBM", params={"bars": 3})).status_code,
+            (await client.post("/generate-report", json=[])).status_code,
+            (await client.post("/generate-report", json=["IBM", "TSLA"])).status_code,
+            (await client.post("/generate-report", json=["IBM"], params={"priority": 10})).status_code,
+            (await client.get("/api/tasks/task/none/result")).status_code,
+        ]
+
+    assert talk(desk, ask) == [404, 422, 422, 404, 422, 404]
+
+
+def test_report_in_the_background_is_the_report_one_waits_for(desk: MarketDesk) -> None:
+    async def ask(client: httpx.AsyncClient) -> tuple[Any, Any]:
+        choose("before")
+        waited = await client.post("/generate-report", json=["FB", "IBM"])
+        assert waited.status_code == 200
+        choose("after")
+        accepted = await client.post("/generate-report", json=["FB", "IBM"])
+        assert accepted.status_code == 202
+        told = accepted.json()
+        assert told["status"] == "processing"
+        assert told["result_url"] == f"/api/tasks/task/{told['task_id']}/result"
+        assert told["estimated_time"].endswith(" seconds")
+        async with asyncio.timeout(20):
+            while (answer := await client.get(told["result_url"])).status_code == 202:
+                assert answer.json()["task_id"] == told["task_id"]
+                await asyncio.sleep(0.01)
+        assert answer.status_code == 200
+        return waited.json(), answer.json()
+
+    before, after = talk(desk, ask)
+    assert before["symbols"] == after["symbols"] == ["FB", "IBM"]
+    assert before["correlation"] == after["correlation"]
+    assert [s["year"] for s in after["sections"]["FB"]] == ["2012", "2013"]
+
+
+def test_urgent_reports_come_first_and_a_failing_one_harms_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    begun, go, done = threading.Event(), threading.Event(), []
+
+    def work(symbols: Any) -> dict[str, Any]:
+        begun.set()
+        go.wait(10)
+        done.append(symbols[0])
+        if symbols[0] == "bad":
+            raise ValueError("no such report")
+        return {"of": symbols[0]}
+
+    queue = ReportQueue(work, limit=5)
+    first = queue.submit(["first"])
+    assert begun.wait(10)
+    tasks = [queue.submit([name], priority) for name, priority in (("idle", 9), ("bad", 1), ("a", 5), ("b", 5))]
+    with pytest.raises(QueueFull, match="fewer than 5"):
+        queue.submit(["more"])
+    assert queue.find(first.id) is first
+    assert queue.find("unknown") is None
+    go.set()
+    while any(task.status == "processing" for task in tasks):
+        threading.Event().wait(0.005)
+    queue.close()
+    assert done == ["first", "bad", "a", "b", "idle"]
+    assert [task.status for task in tasks] == ["completed", "failed", "completed", "completed"]
+    assert tasks[1].error == "ValueError: no such report"
+    assert tasks[0].result == {"of": "idle"}
+    assert "no such report" in capsys.readouterr().err
+
+
+def test_every_switch_shows_both_its_arms(desk: MarketDesk) -> None:
+    async def ask(client: httpx.AsyncClient) -> str:
+        for arm in ARMS:
+            choose(arm)
+            await client.get("/technical-analysis/IBM")
+        return (await client.get("/switches")).text
+
+    tables = talk(desk, ask).split("\n\n")
+    assert [table.split(" ")[0] for table in tables] == list(SERVICES)
+    analyses = next(table for table in tables if table.startswith("memory_optimization"))
+    assert [line.split()[:2] for line in analyses.splitlines()[2:]] == [["control", "1"], ["candidate", "1"]]
+
+
+def test_index_names_what_there_is(desk: MarketDesk) -> None:
+    async def ask(client: httpx.AsyncClient) -> Any:
+        return (await client.get("/")).json()
+
+    assert "/stream?topics=prices.FB" in talk(desk, ask)["stream"]
