@@ -49,8 +49,8 @@ modes = ["control", "candidate", "ramp:0", "ramp:30", "ramp:100", "no"]
 bad_keys = st.sampled_from([1.5, ("a",)])
 steps = st.one_of(
     st.tuples(st.just("call"), st.none(), calls),
-    st.tuples(st.just("call_for"), st.one_of(keys, bad_keys), calls),
-    st.tuples(st.just("assigned"), st.one_of(keys, bad_keys), calls),
+    st.tuples(st.sampled_from(["call_for", "assigned"]), keys, calls),
+    st.tuples(st.sampled_from(["call_for", "assigned"]), bad_keys, st.just(([1], {}))),  # one thing wrong at a time
     st.tuples(st.just("set"), st.sampled_from(modes), st.none()),
     st.tuples(st.sampled_from(["rollback", "resume", "clear"]), st.none(), st.none()),
 )  # fmt: skip
