@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from python_fallback.heap_object import PriorityHeap
 from python_fallback.heap_queue import PriorityQueue
 from python_fallback.heap_types import Entry, ShutDown
 
-__all__ = ["Entry", "PriorityHeap", "PriorityQueue", "ShutDown"]
+if TYPE_CHECKING:
+    from python_fallback.heap_async import AsyncPriorityQueue
+
+__all__ = ["AsyncPriorityQueue", "Entry", "PriorityHeap", "PriorityQueue", "ShutDown"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AsyncPriorityQueue":  # brings in asyncio, which takes longer to import than all of this
+        from python_fallback.heap_async import AsyncPriorityQueue
+
+        return AsyncPriorityQueue
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import GenericAlias
 from typing import Any
 
 from python_fallback.heap_contents import Contents, Turn
@@ -17,6 +18,11 @@ class Held:
         now = self._contents.tick()
         with self._turn:
             return self._contents.first("peek", now).item
+
+    def update(self, handle: int, priority: Any) -> None:
+        kept = self._contents.parse(priority)
+        with self._turn:
+            self._contents.update(handle, kept)
 
     def priority(self, handle: int) -> Any:
         with self._turn:
@@ -73,3 +79,37 @@ class Held:
     def _check(self) -> None:
         with self._turn:
             self._contents.check()
+
+
+class HeldQueue(Held):
+    __slots__ = ("_is_shutdown", "_maxsize", "_unfinished")
+    _maxsize: int
+    _unfinished: int
+    _is_shutdown: bool
+
+    def qsize(self) -> int:
+        return len(self._contents)
+
+    def empty(self) -> bool:
+        return not self._contents
+
+    def full(self) -> bool:
+        return 0 < self._maxsize <= len(self._contents)
+
+    @property
+    def maxsize(self) -> int:
+        return self._maxsize
+
+    @property
+    def unfinished_tasks(self) -> int:
+        return self._unfinished
+
+    @property
+    def is_shutdown(self) -> bool:
+        return self._is_shutdown
+
+    def _set_counts(self, unfinished: int, is_shutdown: bool) -> None:
+        self._unfinished, self._is_shutdown = max(0, unfinished), bool(is_shutdown)
+
+    def __class_getitem__(cls, item: Any) -> GenericAlias:
+        return GenericAlias(cls, item)

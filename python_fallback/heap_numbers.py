@@ -44,3 +44,10 @@ def count(name: str, given: Any) -> int:
     if value < 0:
         raise ValueError(f"{name}: expected an int of 0 or more, got {value}")
     return value
+
+
+def limit(name: str, given: Any) -> int:
+    """Return `given` as the maximal size of a queue, 0 for none."""
+    if not hasattr(type(given), "__index__"):
+        raise TypeError(f"{name}: expected an int, got {type(given).__name__}")
+    return max(0, operator.index(given))

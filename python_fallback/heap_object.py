@@ -73,11 +73,6 @@ class PriorityHeap(Held, HeapSurface):
         with self._turn:
             return self._contents.take(self._contents.find(handle))
 
-    def update(self, handle: int, priority: Any) -> None:
-        kept = self._contents.parse(priority)
-        with self._turn:
-            self._contents.update(handle, kept)
-
     def clear(self) -> None:
         with self._turn:
             dropped = self._contents.clear()

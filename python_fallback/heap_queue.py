@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 import threading
 import time
 from collections.abc import Callable
 from queue import Empty, Full
-from types import GenericAlias
 from typing import Any
 
 from python_fallback.heap_contents import Contents, Turn
-from python_fallback.heap_held import Held
-from python_fallback.heap_numbers import real
+from python_fallback.heap_held import HeldQueue
+from python_fallback.heap_numbers import limit, real
 from python_fallback.heap_object import UNSET
 from python_fallback.heap_surface import QueueSurface
 from python_fallback.heap_types import ShutDown
@@ -32,15 +30,12 @@ def read_timeout(block: bool, timeout: float | None) -> float:
     return seconds
 
 
-class PriorityQueue(Held, QueueSurface):
+class PriorityQueue(HeldQueue, QueueSurface):
     __slots__ = (
         "__weakref__",
         "_all_done",
-        "_is_shutdown",
-        "_maxsize",
         "_not_empty",
         "_not_full",
-        "_unfinished",
     )
     _public_path = "heap"
 
@@ -52,9 +47,7 @@ class PriorityQueue(Held, QueueSurface):
         aging: float = 0.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        if not hasattr(type(maxsize), "__index__"):
-            raise TypeError(f"maxsize: expected an int, got {type(maxsize).__name__}")
-        self._maxsize = max(0, operator.index(maxsize))
+        self._maxsize = limit("maxsize", maxsize)
         self._contents = Contents(order, "any", aging, clock)
         self._turn = Turn()
         turn: Any = self._turn
@@ -178,37 +171,5 @@ class PriorityQueue(Held, QueueSurface):
                 self._not_empty.notify()
             return item
 
-    def update(self, handle: int, priority: Any) -> None:
-        kept = self._contents.parse(priority)
-        with self._turn:
-            self._contents.update(handle, kept)
-
-    def qsize(self) -> int:
-        return len(self._contents)
-
-    def empty(self) -> bool:
-        return not self._contents
-
-    def full(self) -> bool:
-        return 0 < self._maxsize <= len(self._contents)
-
-    @property
-    def maxsize(self) -> int:
-        return self._maxsize
-
-    @property
-    def unfinished_tasks(self) -> int:
-        return self._unfinished
-
-    @property
-    def is_shutdown(self) -> bool:
-        return self._is_shutdown
-
     def __repr__(self) -> str:
         return f"<PriorityQueue of {self.qsize()} items, maxsize {self._maxsize}>"
-
-    def _set_counts(self, unfinished: int, is_shutdown: bool) -> None:
-        self._unfinished, self._is_shutdown = max(0, unfinished), bool(is_shutdown)
-
-    def __class_getitem__(cls, item: Any) -> GenericAlias:
-        return GenericAlias(cls, item)

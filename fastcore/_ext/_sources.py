@@ -56,6 +56,7 @@ EXTENSIONS: dict[str, Sources] = {
         (
             "heap.c",
             "heap_args.c",
+            "heap_async.c",
             "heap_bulk.c",
             "heap_check.c",
             "heap_common.c",

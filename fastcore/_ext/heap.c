@@ -10,9 +10,22 @@ static PyObject *attribute(const char *module, const char *name) {
     return found;
 }
 
+/* asyncio takes longer to import than everything here. */
+int shared_load_asyncio(void) {
+    if (shared.queue_shutdown)
+        return 0;
+    Py_XSETREF(shared.queue_empty, attribute("asyncio", "QueueEmpty"));
+    Py_XSETREF(shared.queue_full, attribute("asyncio", "QueueFull"));
+    if (!shared.queue_empty || !shared.queue_full)
+        return -1;
+    shared.queue_shutdown = attribute("python_fallback.heap_async_types", "QueueShutDown");
+    return shared.queue_shutdown ? 0 : -1;
+}
+
 /* Its base is a class in Python: what is done alike in both twins, and rarely, is written there once. */
-static int add_type(PyObject *module, PyType_Spec *spec, const char *name, const char *surface) {
-    PyObject *base = attribute("python_fallback.heap_surface", surface);
+static int add_type(PyObject *module, PyType_Spec *spec, const char *name, const char *surface,
+                    const char *where) {
+    PyObject *base = attribute(where, surface);
     PyObject *type = base ? PyType_FromModuleAndSpec(module, spec, base) : NULL;
     PyObject *path = PyUnicode_FromString("heap");
     int failed = !type || !path || PyObject_SetAttrString(type, "_public_path", path) < 0 ||
@@ -28,10 +41,11 @@ static int exec(PyObject *module) {
         !(shared.shutdown = attribute("python_fallback.heap_types", "ShutDown")) ||
         !(shared.entry = attribute("python_fallback.heap_types", "Entry")))
         return -1;
-    if (priority_heap_ready() < 0 || priority_queue_ready() < 0)
+    if (priority_heap_ready() < 0 || priority_queue_ready() < 0 || async_queue_ready(module) < 0)
         return -1;
-    if (add_type(module, &priority_heap_spec, "PriorityHeap", "HeapSurface") < 0 ||
-        add_type(module, &priority_queue_spec, "PriorityQueue", "QueueSurface") < 0)
+    if (add_type(module, &priority_heap_spec, "PriorityHeap", "HeapSurface", "python_fallback.heap_surface") < 0 ||
+        add_type(module, &priority_queue_spec, "PriorityQueue", "QueueSurface", "python_fallback.heap_surface") < 0 ||
+        add_type(module, &async_queue_spec, "AsyncPriorityQueue", "AsyncSurface", "python_fallback.heap_async_surface") < 0)
         return -1;
     return 0;
 }

@@ -1,6 +1,12 @@
 /* What PriorityHeap and the queues have in common. */
 #include "heap_types.h"
 
+void heap_setup(HeapObject *self, int any) {
+    self->core.free_slot = NO_SLOT;
+    self->core.serial = 1;
+    self->core.any = any;
+}
+
 int heap_traverse(HeapObject *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
     return core_traverse(&self->core, visit, arg);
@@ -27,6 +33,14 @@ Py_ssize_t heap_length(HeapObject *self) { return (Py_ssize_t)core_len(&self->co
 int heap_contains(HeapObject *self, PyObject *handle) {
     uint32_t slot;
     return core_find(&self->core, handle, &slot);
+}
+
+PyObject *heap_update(HeapObject *self, Signature *signature, PyObject *const *args, Py_ssize_t nargs,
+                      PyObject *kwnames) {
+    PyObject *out[MOST_ARGUMENTS];
+    if (arguments_parse(signature, args, nargs, kwnames, out) < 0 || core_update(&self->core, out[0], out[1]) < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 PyObject *heap_nothing_ready(const HeapObject *self, const char *method) {
@@ -116,4 +130,55 @@ PyObject *heap_load(HeapObject *self, PyObject *args) {
     if (core_load(&self->core, rows, serial, shift) < 0)
         return NULL;
     Py_RETURN_NONE;
+}
+
+/* ---- of the queues alone ---- */
+
+int queue_init(HeapObject *self, Signature *signature, PyObject *args, PyObject *kwargs) {
+    PyObject *out[MOST_ARGUMENTS];
+    Core *core = &self->core;
+    Py_ssize_t maxsize = 0;
+    if (arguments_from_tuple(signature, args, kwargs, out) < 0)
+        return -1;
+    if (out[0] && !PyIndex_Check(out[0])) {
+        PyErr_Format(PyExc_TypeError, "maxsize: expected an int, got %s", type_name(out[0]));
+        return -1;
+    }
+    if (out[0] && (maxsize = PyNumber_AsSsize_t(out[0], NULL)) == -1 && PyErr_Occurred())
+        return -1;
+    if (core_enter(core) < 0)
+        return -1;
+    core_clear(core);
+    if (core_init(core, out[1], NULL, out[2], out[3]) < 0)
+        return -1;
+    core->any = 1;
+    core->limit = maxsize > 0 ? (size_t)maxsize : 0;
+    core->closed = 0;
+    return 0;
+}
+
+PyObject *queue_set_counts(HeapObject *self, Py_ssize_t *unfinished, PyObject *args) {
+    Py_ssize_t count;
+    int closed;
+    if (!PyArg_ParseTuple(args, "np:_set_counts", &count, &closed))
+        return NULL;
+    *unfinished = count > 0 ? count : 0;
+    self->core.closed = closed;
+    Py_RETURN_NONE;
+}
+
+PyObject *queue_qsize(HeapObject *self, PyObject *Py_UNUSED(unused)) { return PyLong_FromSsize_t(heap_length(self)); }
+
+PyObject *queue_empty(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    return PyBool_FromLong(core_len(&self->core) == 0);
+}
+
+PyObject *queue_full(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    return PyBool_FromLong(self->core.limit && core_len(&self->core) >= self->core.limit);
+}
+
+PyObject *queue_get_maxsize(HeapObject *self, void *Py_UNUSED(unused)) { return PyLong_FromSize_t(self->core.limit); }
+
+PyObject *queue_get_is_shutdown(HeapObject *self, void *Py_UNUSED(unused)) {
+    return PyBool_FromLong(self->core.closed);
 }

@@ -11,10 +11,8 @@ static Signature sig_update = {"PriorityHeap.update", {"handle", "priority"}, 2,
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     HeapObject *self = (HeapObject *)type->tp_alloc(type, 0);
-    if (self) {
-        self->core.free_slot = NO_SLOT;
-        self->core.serial = 1;
-    }
+    if (self)
+        heap_setup(self, 0);
     return (PyObject *)self;
 }
 
@@ -75,10 +73,7 @@ static PyObject *pop_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
 static PyObject *remove_handle(HeapObject *self, PyObject *handle) { return core_remove(&self->core, handle); }
 
 static PyObject *update(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
-    if (arguments_parse(&sig_update, args, nargs, kwnames, out) < 0 || core_update(&self->core, out[0], out[1]) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return heap_update(self, &sig_update, args, nargs, kwnames);
 }
 
 static PyObject *clear(HeapObject *self, PyObject *Py_UNUSED(unused)) {

@@ -21,35 +21,14 @@ static Signature sig_update = {"PriorityQueue.update", {"handle", "priority"}, 2
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     QueueObject *self = (QueueObject *)type->tp_alloc(type, 0);
-    if (self) {
-        CORE(self)->free_slot = NO_SLOT;
-        CORE(self)->serial = 1;
-        CORE(self)->any = 1;
-    }
+    if (self)
+        heap_setup(&self->heap, 1);
     return (PyObject *)self;
 }
 
 static int init(QueueObject *self, PyObject *args, PyObject *kwargs) {
-    PyObject *out[MOST_ARGUMENTS];
-    Py_ssize_t maxsize = 0;
-    if (arguments_from_tuple(&sig_init, args, kwargs, out) < 0)
-        return -1;
-    if (out[0] && !PyIndex_Check(out[0])) {
-        PyErr_Format(PyExc_TypeError, "maxsize: expected an int, got %s", type_name(out[0]));
-        return -1;
-    }
-    if (out[0] && (maxsize = PyNumber_AsSsize_t(out[0], NULL)) == -1 && PyErr_Occurred())
-        return -1;
-    if (core_enter(CORE(self)) < 0)
-        return -1;
-    core_clear(CORE(self));
-    if (core_init(CORE(self), out[1], NULL, out[2], out[3]) < 0)
-        return -1;
-    CORE(self)->any = 1;
-    CORE(self)->limit = maxsize > 0 ? (size_t)maxsize : 0;
-    CORE(self)->closed = 0;
     self->unfinished = 0;
-    return 0;
+    return queue_init(&self->heap, &sig_init, args, kwargs);
 }
 
 static void finished(QueueObject *self, Py_ssize_t count) {
@@ -260,42 +239,15 @@ static PyObject *remove_handle(QueueObject *self, PyObject *handle) {
 }
 
 static PyObject *update(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
-    if (arguments_parse(&sig_update, args, nargs, kwnames, out) < 0 || core_update(CORE(self), out[0], out[1]) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return heap_update(&self->heap, &sig_update, args, nargs, kwnames);
 }
-
-static PyObject *qsize(QueueObject *self, PyObject *Py_UNUSED(unused)) {
-    return PyLong_FromSize_t(core_len(CORE(self)));
-}
-
-static PyObject *empty(QueueObject *self, PyObject *Py_UNUSED(unused)) {
-    return PyBool_FromLong(core_len(CORE(self)) == 0);
-}
-
-static PyObject *full(QueueObject *self, PyObject *Py_UNUSED(unused)) {
-    return PyBool_FromLong(CORE(self)->limit && core_len(CORE(self)) >= CORE(self)->limit);
-}
-
-static PyObject *get_maxsize(QueueObject *self, void *Py_UNUSED(unused)) { return PyLong_FromSize_t(CORE(self)->limit); }
 
 static PyObject *get_unfinished(QueueObject *self, void *Py_UNUSED(unused)) {
     return PyLong_FromSsize_t(self->unfinished);
 }
 
-static PyObject *get_is_shutdown(QueueObject *self, void *Py_UNUSED(unused)) {
-    return PyBool_FromLong(CORE(self)->closed);
-}
-
 static PyObject *set_counts(QueueObject *self, PyObject *args) {
-    Py_ssize_t unfinished;
-    int closed;
-    if (!PyArg_ParseTuple(args, "np:_set_counts", &unfinished, &closed))
-        return NULL;
-    self->unfinished = unfinished > 0 ? unfinished : 0;
-    CORE(self)->closed = closed;
-    Py_RETURN_NONE;
+    return queue_set_counts(&self->heap, &self->unfinished, args);
 }
 
 static PyObject *repr(QueueObject *self) {
@@ -309,23 +261,19 @@ static PyMethodDef methods[] = {
     {"get_nowait", FAST(get_nowait), METH_NOARGS, NULL},
     {"task_done", FAST(task_done), METH_NOARGS, NULL},
     {"join", FAST(join), METH_NOARGS, NULL},
-    {"qsize", FAST(qsize), METH_NOARGS, NULL},
-    {"empty", FAST(empty), METH_NOARGS, NULL},
-    {"full", FAST(full), METH_NOARGS, NULL},
     {"shutdown", FAST(shutdown), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"clear", FAST(clear), METH_NOARGS, NULL},
     {"remove", FAST(remove_handle), METH_O, NULL},
     {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"_set_counts", FAST(set_counts), METH_VARARGS, NULL},
-    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
+    QUEUE_METHODS,
     COMMON_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    {"maxsize", (getter)get_maxsize, NULL, NULL, NULL},
     {"unfinished_tasks", (getter)get_unfinished, NULL, NULL, NULL},
-    {"is_shutdown", (getter)get_is_shutdown, NULL, NULL, NULL},
+    QUEUE_GETSET,
     COMMON_GETSET,
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -12,16 +12,19 @@ typedef struct {
     Core core;
 } HeapObject;
 
-extern PyType_Spec priority_heap_spec, priority_queue_spec;
+extern PyType_Spec priority_heap_spec, priority_queue_spec, async_queue_spec;
 int priority_heap_ready(void);
 int priority_queue_ready(void);
+int async_queue_ready(PyObject *module);
 
 /* heap.c: names from python_fallback.heap_types and the standard library, held for the module's life */
 typedef struct {
-    PyObject *empty, *full, *shutdown; /* queue.Empty, queue.Full, ShutDown */
-    PyObject *entry;                   /* the named tuple Entry */
+    PyObject *empty, *full, *shutdown;                   /* queue.Empty, queue.Full, ShutDown */
+    PyObject *queue_empty, *queue_full, *queue_shutdown; /* asyncio's, loaded with the first AsyncPriorityQueue */
+    PyObject *entry;                                     /* the named tuple Entry */
 } Shared;
 extern Shared shared;
+int shared_load_asyncio(void);
 
 #define FAST(function) ((PyCFunction)(void (*)(void))(function))
 
@@ -36,7 +39,24 @@ extern Shared shared;
         {"clock", (getter)heap_get_clock, NULL, NULL, NULL}, {"_serial", (getter)heap_get_serial, NULL, NULL, NULL}, \
         {"_origin", (getter)heap_get_origin, NULL, NULL, NULL}
 
+#define QUEUE_METHODS \
+    {"qsize", FAST(queue_qsize), METH_NOARGS, NULL}, {"empty", FAST(queue_empty), METH_NOARGS, NULL}, \
+        {"full", FAST(queue_full), METH_NOARGS, NULL}, {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL}
+#define QUEUE_GETSET \
+    {"maxsize", (getter)queue_get_maxsize, NULL, NULL, NULL}, \
+        {"is_shutdown", (getter)queue_get_is_shutdown, NULL, NULL, NULL}
+
 /* heap_common.c: methods of all three types */
+void heap_setup(HeapObject *self, int any);
+PyObject *heap_update(HeapObject *self, Signature *signature, PyObject *const *args, Py_ssize_t nargs,
+                      PyObject *kwnames);
+int queue_init(HeapObject *self, Signature *signature, PyObject *args, PyObject *kwargs);
+PyObject *queue_set_counts(HeapObject *self, Py_ssize_t *unfinished, PyObject *args);
+PyObject *queue_qsize(HeapObject *self, PyObject *unused);
+PyObject *queue_empty(HeapObject *self, PyObject *unused);
+PyObject *queue_full(HeapObject *self, PyObject *unused);
+PyObject *queue_get_maxsize(HeapObject *self, void *unused);
+PyObject *queue_get_is_shutdown(HeapObject *self, void *unused);
 int heap_traverse(HeapObject *self, visitproc visit, void *arg);
 int heap_clear_slot(HeapObject *self);
 void heap_dealloc(HeapObject *self);

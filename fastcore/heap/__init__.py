@@ -1,13 +1,27 @@
-"""A priority heap with handles, and the thread-safe queue over it.
+"""A priority heap with handles, and the queues over it for threads and for asyncio.
 
 The flag ``heap`` says which twin a new object comes from; objects of both live side by side.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from fastcore.heap import pickling as _pickling  # noqa: F401  (its import names the hook)
+from fastcore.heap.async_priority_queue import AsyncPriorityQueue
 from fastcore.heap.priority_heap import PriorityHeap
 from fastcore.heap.priority_queue import PriorityQueue
 from python_fallback.heap_types import Entry, ShutDown
 
-__all__ = ["Entry", "PriorityHeap", "PriorityQueue", "ShutDown"]
+if TYPE_CHECKING:
+    from python_fallback.heap_async_types import QueueShutDown
+
+__all__ = ["AsyncPriorityQueue", "Entry", "PriorityHeap", "PriorityQueue", "QueueShutDown", "ShutDown"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "QueueShutDown":  # brings in asyncio, which takes longer to import than all of this
+        from python_fallback.heap_async_types import QueueShutDown
+
+        return QueueShutDown
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastcore.dispatch.twins import Twin
+from fastcore.heap.held import Held
 from python_fallback.heap_types import Entry
 
 
-class PriorityHeap(metaclass=Twin, path="heap"):
+class PriorityHeap(Held, metaclass=Twin, path="heap"):
     """A priority queue with handles: push, pop, and change or remove anything in between.
 
     Parameters
@@ -113,10 +114,6 @@ class PriorityHeap(metaclass=Twin, path="heap"):
         """Remove the first item; return it as ``Entry(item, priority, handle)``."""
         raise NotImplementedError
 
-    def peek(self) -> Any:
-        """Return the first item and leave it there."""
-        raise NotImplementedError
-
     def peek_entry(self) -> Entry:
         """Return the first item as ``Entry(item, priority, handle)`` and leave it there."""
         raise NotImplementedError
@@ -131,29 +128,8 @@ class PriorityHeap(metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def update(self, handle: int, priority: Any) -> None:
-        """Give the item of `handle` another priority. It keeps its age, and its place of arrival among equals."""
-        raise NotImplementedError
-
-    def priority(self, handle: int) -> Any:
-        """Return the priority of the item of `handle`: numbers as a float where a float equals them, else as an int."""
-        raise NotImplementedError
-
     def clear(self) -> None:
         """Drop all items."""
-        raise NotImplementedError
-
-    def ready(self) -> int:
-        """Return how many items could be popped now."""
-        raise NotImplementedError
-
-    def next_due(self) -> float | None:
-        """Return when the next delayed item is due; None if none is delayed."""
-        raise NotImplementedError
-
-    @property
-    def order(self) -> str:
-        """Which comes first: ``"min"`` or ``"max"``."""
         raise NotImplementedError
 
     @property
@@ -161,26 +137,5 @@ class PriorityHeap(metaclass=Twin, path="heap"):
         """What priorities may be: ``"number"`` or ``"any"``."""
         raise NotImplementedError
 
-    @property
-    def aging(self) -> float:
-        """By how much a second of waiting makes an item more urgent."""
-        raise NotImplementedError
-
-    @property
-    def clock(self) -> Callable[[], float] | None:
-        """The clock that was given."""
-        raise NotImplementedError
-
-    def entries(self) -> list[Entry]:
-        """Return all items as ``Entry(item, priority, handle)``: the ready in order, then the delayed by due time."""
-        raise NotImplementedError
-
-    def __iter__(self) -> Iterator[Any]:
-        """All items in the order of `entries`, as they are now."""
-        raise NotImplementedError
-
     def __len__(self) -> int:
-        raise NotImplementedError
-
-    def __contains__(self, handle: object) -> bool:
         raise NotImplementedError

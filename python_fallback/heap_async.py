@@ -1,0 +1,130 @@
+"""AsyncPriorityQueue, the readable twin."""
+
+from __future__ import annotations
+
+from asyncio import QueueEmpty, QueueFull
+from collections.abc import Callable
+from typing import Any
+
+from python_fallback.heap_async_surface import AsyncSurface
+from python_fallback.heap_async_types import QueueShutDown
+from python_fallback.heap_contents import Contents, Turn
+from python_fallback.heap_held import HeldQueue
+from python_fallback.heap_numbers import limit
+from python_fallback.heap_object import UNSET
+
+__all__ = ["AsyncPriorityQueue", "QueueShutDown"]
+
+
+class AsyncPriorityQueue(HeldQueue, AsyncSurface):
+    __slots__ = (
+        "__weakref__",
+        "_getters",
+        "_joiners",
+        "_putters",
+        "_waiting",
+    )
+    _public_path = "heap"
+
+    def __init__(
+        self,
+        maxsize: int = 0,
+        *,
+        order: str = "min",
+        aging: float = 0.0,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._maxsize = limit("maxsize", maxsize)
+        self._contents = Contents(order, "any", aging, clock)
+        self._turn = Turn()
+        self._unfinished = 0
+        self._is_shutdown = False
+        self._getters: Any = None
+        self._putters: Any = None
+        self._joiners: Any = None
+        self._waiting: Any = None
+
+    async def put(self, item: Any, *, priority: Any = UNSET, due: float | None = None) -> int:
+        try:
+            return self.put_nowait(item, priority=priority, due=due)
+        except QueueFull:
+            handle: int = await self._wait_put(item, item if priority is UNSET else priority, due)
+            return handle
+
+    def put_nowait(self, item: Any, *, priority: Any = UNSET, due: float | None = None) -> int:
+        if self._is_shutdown:
+            raise QueueShutDown
+        prepared = self._contents.prepare(item if priority is UNSET else priority, due)
+        with self._turn:
+            if self._is_shutdown:
+                raise QueueShutDown
+            if self.full():
+                raise QueueFull
+            handle = self._contents.insert(item, *prepared)
+            self._unfinished += 1
+        if self._getters:
+            self._wake_getter()
+        return handle
+
+    async def get(self) -> Any:
+        try:
+            return self.get_nowait()
+        except QueueEmpty:
+            return await self._wait_get()
+
+    def get_nowait(self) -> Any:
+        now = self._contents.tick()
+        with self._turn:
+            self._contents.promote(now)
+            if not self._contents.ready:
+                raise QueueShutDown if self._is_shutdown and not self._contents else QueueEmpty
+            item = self._contents.take(self._contents.records[self._contents.ready.first()])
+        self._taken()
+        return item
+
+    def _taken(self) -> None:
+        if self._putters:
+            self._wake_putter()
+        if self._getters and self._contents.later:
+            self._wake_getter()  # a getter may have to wait for another due time now
+
+    def task_done(self) -> None:
+        with self._turn:
+            if self._unfinished <= 0:
+                raise ValueError("task_done() called too many times")
+        self._finished(1)
+
+    def _finished(self, count: int) -> None:
+        with self._turn:
+            self._unfinished = max(0, self._unfinished - count)
+        if self._joiners and not self._unfinished:
+            self._wake_joiners()
+
+    def shutdown(self, immediate: bool = False) -> None:
+        with self._turn:
+            self._is_shutdown = True
+        if immediate:
+            self.clear()
+        if self._getters:
+            self._wake_getters()
+        if self._putters:
+            self._wake_putters()
+
+    def clear(self) -> None:
+        with self._turn:
+            dropped = self._contents.clear()
+        if dropped:
+            self._finished(len(dropped))
+            if self._putters:
+                self._wake_putters()
+        del dropped  # outside the lock: destructors may come back to us
+
+    def remove(self, handle: int) -> Any:
+        with self._turn:
+            item = self._contents.take(self._contents.find(handle))
+        self._finished(1)  # nobody will get it, so nobody will report it done
+        self._taken()
+        return item
+
+    def __repr__(self) -> str:
+        return f"<AsyncPriorityQueue of {self.qsize()} items, maxsize {self._maxsize}>"
