@@ -176,20 +176,29 @@ class BuildExt(build_ext):
 
 def translated(ext: Extension) -> Extension:
     """Run Cython over one extension; again if the generated C is of other sources, whatever the dates say."""
+    from Cython import __version__ as cython_version
     from Cython.Build import cythonize
 
     name = ext.name.rsplit(".", 1)[-1]
-    mark = os.path.join(HERE, "build", "cython", f"{name}.stamp")
+    folder = f"build/cython/{sys.implementation.cache_tag}"  # an environment each: what Cython includes is its own
+    mark = os.path.join(HERE, folder, f"{name}.stamp")
+    wanted = f"{stamp(name)} cython {cython_version} numpy {numpy_version() if EXTENSIONS[name].numpy else 'unused'}"
     fresh = False
     if os.path.exists(mark):
         with open(mark, encoding="ascii") as file:
-            fresh = file.read() == stamp(name)
-    (done,) = cythonize([ext], build_dir="build/cython", force=not fresh, compiler_directives=DIRECTIVES)
+            fresh = file.read() == wanted
+    (done,) = cythonize([ext], build_dir=folder, force=not fresh, compiler_directives=DIRECTIVES)
     if not fresh:
         os.makedirs(os.path.dirname(mark), exist_ok=True)
         with open(mark, "w", encoding="ascii") as file:
-            file.write(stamp(name))
+            file.write(wanted)
     return done
+
+
+def numpy_version() -> str:
+    import numpy
+
+    return numpy.__version__
 
 
 def extensions() -> list[Extension]:
