@@ -1,11 +1,15 @@
 """The compiled twin of message framing; the codec is C (framing_*.c)."""
 
+import sys
+
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 
 from python_fallback.framing.decode import BufferFull, ExtraData, Incomplete, OutOfData
 from python_fallback.framing.encode import ExtType
+from python_fallback.framing.columns import choose
+from python_fallback.framing.rows import checked_names, checked_rows
 from python_fallback.framing.wsframe import frame_packed
 
 
@@ -30,6 +34,9 @@ cdef extern from "framing_codec.h":
     object fc_pack_pairs(object pairs, const fc_pack_options *)
     object fc_header(int is_map, int64_t n)
     object fc_build_whole(const uint8_t *data, const uint8_t *end, const fc_unpack_options *)
+    object fc_rows(
+        object names, object values, object prefixes, object array_type, const fc_pack_options *, int nan_as_none, int framed
+    )
     void fc_walk_init(fc_walk *, int64_t limit)
     int fc_walk_on(fc_walk *, const fc_unpack_options *, const uint8_t *data, Py_ssize_t size) except -1
 
@@ -38,4 +45,5 @@ packb = fc_function(0, __name__)
 unpackb = fc_function(1, __name__)
 frame = fc_function(2, __name__)
 
+include "framing_rows.pxi"
 include "framing_stream.pxi"

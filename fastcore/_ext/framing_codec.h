@@ -68,7 +68,7 @@ typedef struct {
 } fc_import;
 PyObject *fc_get(fc_import *);
 extern fc_import fc_ExtType, fc_Timestamp, fc_FormatError, fc_StackError, fc_BufferFull, fc_Incomplete, fc_ExtraData,
-    fc_convert, fc_refusal, fc_frame_packed;
+    fc_convert, fc_refusal, fc_frame_packed, fc_column_of;
 
 /* -- packing ---------------------------------------------------------------------------------------------------- */
 
@@ -88,15 +88,19 @@ void fc_writer_drop(fc_writer *);
 char *fc_writer_grow(fc_writer *, char *p, Py_ssize_t need); /* NULL with an error */
 PyObject *fc_writer_finish(fc_writer *, char *from, char *to); /* a new bytes; ends the writer */
 
+PyObject *fc_finish_frame(fc_writer *, char *p, int head);           /* the same, in a frame: see FC_FRAME_HEADER */
+
 /* Append `obj` at `p`; the new end, or NULL with an error. */
 char *fc_put(fc_writer *, char *p, PyObject *obj, int room, int converted);
-char *fc_put_str(fc_writer *, char *p, PyObject *obj);
+char *fc_put_long_str(fc_writer *, char *p, PyObject *obj);
 char *fc_put_timestamp(fc_writer *, char *p, int64_t seconds, uint32_t nanoseconds);
 
 PyObject *fc_pack(PyObject *obj, const fc_pack_options *);
 PyObject *fc_pack_pairs(PyObject *pairs, const fc_pack_options *); /* a list that nobody else knows */
 PyObject *fc_header(int is_map, int64_t n);
 PyObject *fc_frame(PyObject *obj, const fc_pack_options *, int head);
+PyObject *fc_rows(PyObject *names, PyObject *values, PyObject *prefixes, PyObject *array_type, const fc_pack_options *,
+                  int nan_as_none, int framed);
 
 FC_INLINE char *fc_room(fc_writer *w, char *p, Py_ssize_t need)
 {
@@ -235,6 +239,39 @@ FC_INLINE void fc_copy_short(char *to, const char *from, size_t n)
         to[n >> 1] = from[n >> 1];
         to[n - 1] = from[n - 1];
     }
+}
+
+FC_INLINE char *fc_put_str(fc_writer *w, char *p, PyObject *obj)
+{
+    if (FC_LIKELY(PyUnicode_IS_COMPACT_ASCII(obj))) {
+        Py_ssize_t n = PyUnicode_GET_LENGTH(obj);
+        if (FC_LIKELY(n <= 31)) {
+            if ((p = fc_room(w, p, 0)) == NULL) {
+                return NULL;
+            }
+            *p = (char)(0xA0 | n);
+            fc_copy_short(p + 1, (const char *)(((PyASCIIObject *)obj) + 1), (size_t)n);
+            return p + 1 + n;
+        }
+    }
+    return fc_put_long_str(w, p, obj);
+}
+
+/* The shortest form of x without a branch, for numbers of mixed lengths; writes up to 9 bytes whatever its length. */
+FC_INLINE char *fc_put_uint_steady(char *p, uint64_t x)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    static const uint8_t HEAD[9] = {0, 0xCC, 0xCD, 0xCE, 0xCE, 0xCF, 0xCF, 0xCF, 0xCF};
+    static const uint8_t BYTES[9] = {0, 1, 2, 4, 4, 8, 8, 8, 8};
+    unsigned used = (71u - (unsigned)__builtin_clzll(x | 1)) / 8; /* 1 to 8 bytes */
+    unsigned is_long = x >= 0x80;
+    unsigned n = BYTES[is_long ? used : 0];
+    *p = (char)(HEAD[is_long ? used : 0] | (is_long ? 0 : x));
+    fc_be64(p + 1, x << ((64 - 8 * n) & 63));
+    return p + 1 + n;
+#else
+    return fc_put_uint(p, x);
+#endif
 }
 
 /* -- unpacking -------------------------------------------------------------------------------------------------- */

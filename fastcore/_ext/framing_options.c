@@ -25,6 +25,8 @@ fc_import fc_convert = {"python_fallback.framing.convert", "convert", NULL};
 fc_import fc_refusal = {"python_fallback.framing.convert", "refusal", NULL};
 fc_import fc_frame_packed = {"python_fallback.framing.wsframe", "frame_packed", NULL};
 
+fc_import fc_column_of = {"python_fallback.framing.columns", "column_of", NULL};
+
 PyObject *fc_get(fc_import *what)
 {
     if (what->found == NULL) {

@@ -153,27 +153,12 @@ static FC_NOINLINE char *put_str_slow(fc_writer *w, char *p, PyObject *obj)
     return data == NULL ? NULL : put_raw(w, p, obj, data, n);
 }
 
-FC_INLINE char *put_str(fc_writer *w, char *p, PyObject *obj)
+char *fc_put_long_str(fc_writer *w, char *p, PyObject *obj)
 {
-    if (FC_LIKELY(PyUnicode_IS_COMPACT_ASCII(obj))) {
-        Py_ssize_t n = PyUnicode_GET_LENGTH(obj);
-        const char *data = (const char *)(((PyASCIIObject *)obj) + 1);
-        if (FC_LIKELY(n <= 31)) {
-            if ((p = fc_room(w, p, 0)) == NULL) {
-                return NULL;
-            }
-            *p = (char)(0xA0 | n);
-            fc_copy_short(p + 1, data, (size_t)n);
-            return p + 1 + n;
-        }
-        return put_raw(w, p, obj, data, n);
+    if (PyUnicode_IS_COMPACT_ASCII(obj)) {
+        return put_raw(w, p, obj, (const char *)(((PyASCIIObject *)obj) + 1), PyUnicode_GET_LENGTH(obj));
     }
     return put_str_slow(w, p, obj);
-}
-
-char *fc_put_str(fc_writer *w, char *p, PyObject *obj)
-{
-    return put_str(w, p, obj);
 }
 
 /* The value of a short int in *x; 0 for one that is not short. */
@@ -242,7 +227,7 @@ FC_INLINE char *put_leaf(fc_writer *w, char *p, PyObject *obj, int *done)
     PyTypeObject *type = Py_TYPE(obj);
     *done = 1;
     if (type == &PyUnicode_Type) {
-        return put_str(w, p, obj);
+        return fc_put_str(w, p, obj);
     }
     if (type == &PyFloat_Type) {
         if ((p = fc_room(w, p, 0)) == NULL) {
@@ -300,7 +285,7 @@ static char *put_dict(fc_writer *w, char *p, PyObject *obj, int room)
             return NULL;
         }
         if (FC_LIKELY(PyUnicode_CheckExact(key))) {
-            if ((p = put_str(w, p, key)) == NULL) {
+            if ((p = fc_put_str(w, p, key)) == NULL) {
                 return NULL;
             }
             p = put_leaf(w, p, value, &done);
@@ -668,17 +653,10 @@ PyObject *fc_header(int is_map, int64_t n)
     return PyBytes_FromStringAndSize(head, end - head);
 }
 
-/* One whole unmasked frame; the header is written last, into the room left before the payload. */
-PyObject *fc_frame(PyObject *obj, const fc_pack_options *options, int head)
+/* One whole unmasked frame; its header is written last, into the room left before the payload, which ends at p. */
+PyObject *fc_finish_frame(fc_writer *w, char *p, int head)
 {
-    fc_writer w;
-    fc_writer_init(&w, options);
-    char *p = fc_put(&w, w.base + FC_FRAME_HEADER, obj, options->max_depth, 0);
-    if (p == NULL) {
-        fc_writer_drop(&w);
-        return NULL;
-    }
-    char *payload = w.base + FC_FRAME_HEADER;
+    char *payload = w->base + FC_FRAME_HEADER;
     uint64_t n = (uint64_t)(p - payload);
     char *from;
     if (n < 126) {
@@ -694,5 +672,17 @@ PyObject *fc_frame(PyObject *obj, const fc_pack_options *options, int head)
         fc_be64(from + 2, n);
     }
     from[0] = (char)(0x80 | head);
-    return fc_writer_finish(&w, from, p);
+    return fc_writer_finish(w, from, p);
+}
+
+PyObject *fc_frame(PyObject *obj, const fc_pack_options *options, int head)
+{
+    fc_writer w;
+    fc_writer_init(&w, options);
+    char *p = fc_put(&w, w.base + FC_FRAME_HEADER, obj, options->max_depth, 0);
+    if (p == NULL) {
+        fc_writer_drop(&w);
+        return NULL;
+    }
+    return fc_finish_frame(&w, p, head);
 }

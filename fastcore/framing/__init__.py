@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from fastcore.framing.functions import frame, frame_packed, packb, unpackb
+from fastcore.framing.rows import RowPacker
 from fastcore.framing.streams import Packer, Unpacker
 from python_fallback.framing.decode import BufferFull, ExtraData, FormatError, Incomplete, OutOfData, StackError
 from python_fallback.framing.encode import ExtType, Timestamp
@@ -22,6 +23,7 @@ __all__ = [
     "Incomplete",
     "OutOfData",
     "Packer",
+    "RowPacker",
     "StackError",
     "Timestamp",
     "Unpacker",

@@ -1,0 +1,93 @@
+"""Rows packed from columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgpack import Timestamp
+
+from python_fallback.framing.columns import Column, prepare
+from python_fallback.framing.encode import Encoder
+from python_fallback.framing.options import named, pack_options
+from python_fallback.framing.wsframe import frame_packed
+
+__all__ = ["RowPacker", "checked_names", "checked_rows"]
+
+NO_TIME = -(2**63)
+
+
+class RowPacker:
+    """Packs columns as an array of rows; the public package documents it."""
+
+    __slots__ = ("__weakref__", "_encoder", "_names", "_nan_as_none", "_rows")
+
+    def __init__(
+        self,
+        names: Any,
+        *,
+        rows: Any = "map",
+        nan_as_none: Any = False,
+        datetime: Any = True,
+        numpy: Any = True,
+        **options: Any,
+    ) -> None:
+        self._names = checked_names(names)
+        self._rows = checked_rows(rows)
+        self._nan_as_none = bool(nan_as_none)
+        self._encoder = Encoder(named("RowPacker", {"datetime": datetime, "numpy": numpy, **options}, pack_options))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._names
+
+    @property
+    def rows(self) -> str:
+        return self._rows
+
+    def pack(self, columns: Any) -> bytes:
+        rows = zip(*(self._values(column) for column in prepare(columns, self._names)))
+        if self._rows == "map":
+            return self._encoder.encode([dict(zip(self._names, row)) for row in rows])
+        return self._encoder.encode([list(row) for row in rows])
+
+    def frame(self, columns: Any, compress: Any = False, **deflate: Any) -> bytes:
+        return frame_packed(self.pack(columns), compress, **deflate)
+
+    def _values(self, column: Column) -> Iterable[Any]:
+        if column.kind == "list":
+            values: list[Any] = column.data
+            return values
+        if column.kind == "index":
+            return [None if i < 0 else column.extra[i] for i in column.data.tolist()]
+        if column.kind == "time":
+            return [None if t == NO_TIME else moment(t, column.extra) for t in column.data.tolist()]
+        if self._nan_as_none and column.data.dtype.kind == "f":
+            return [None if x != x else x for x in column.data.tolist()]
+        values = column.data.tolist()
+        return values
+
+
+def moment(count: int, per_second: int) -> Timestamp:
+    seconds, rest = divmod(count, per_second)
+    return Timestamp(seconds, rest * (10**9 // per_second))
+
+
+def checked_names(names: Any) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"names: expected a sequence of str, got {type(names).__name__}")
+    found = tuple(names)
+    for name in found:
+        if type(name) is not str:
+            raise TypeError(f"names: expected a sequence of str, got {type(name).__name__} in it")
+    if not found:
+        raise ValueError("names: expected at least one name, got none")
+    if len(set(found)) < len(found):
+        raise ValueError(f"names: expected different names, got {', '.join(found)}")
+    return found
+
+
+def checked_rows(rows: Any) -> str:
+    if rows not in ("map", "array"):
+        raise ValueError(f"rows: expected 'map' or 'array', got {rows!r}")
+    return str(rows)
