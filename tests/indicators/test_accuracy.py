@@ -36,7 +36,7 @@ def deviations(x: np.ndarray, period: int) -> np.ndarray:
 @pytest.mark.parametrize("offset", OFFSETS)
 @pytest.mark.parametrize("period", PERIODS)
 def test_means_are_exact_to_the_last_digits(ta: ModuleType, offset: float, period: int) -> None:
-    x = walk(600, start=offset)["real"]
+    x = walk(300, start=offset)["real"]
     expected = [float(sum(window) / period) for window in exact_windows(x, period)]
     np.testing.assert_allclose(ta.sma(x, period)[period - 1 :], expected, rtol=1e-14, atol=1e-13)
 
@@ -44,7 +44,7 @@ def test_means_are_exact_to_the_last_digits(ta: ModuleType, offset: float, perio
 @pytest.mark.parametrize("offset", OFFSETS)
 @pytest.mark.parametrize("period", PERIODS)
 def test_deviations_do_not_suffer_from_an_offset(ta: ModuleType, offset: float, period: int) -> None:
-    x = walk(600, start=offset)["real"]
+    x = walk(300, start=offset)["real"]
     np.testing.assert_allclose(ta.stddev(x, period)[period - 1 :], deviations(x, period), rtol=1e-11)
 
 

@@ -72,7 +72,7 @@ def run(row: Indicator, backend: str, *args: Any) -> Any:
 
 
 @each_row
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_the_twins_give_the_same(row: Indicator, data: st.DataObject) -> None:
     inputs, params = data.draw(calls(row))
@@ -113,7 +113,7 @@ def outcome(row: Indicator, backend: str, args: list[Any], kwargs: dict[str, Any
 
 
 @each_row
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_the_twins_refuse_alike(row: Indicator, data: st.DataObject) -> None:
     good: list[Any] = [np.arange(6.0)] * len(row.inputs) + [max(2, int(param.lo)) for param in row.params]
