@@ -53,11 +53,13 @@ class Extension(NamedTuple):
 
 def probe(name: str) -> Extension:
     """Load the extension `name` if it may run, and say what came of it. Never raises for a known name."""
-    with _lock:
-        found = _probed.get(name)
-        if found is None:
-            found = _probed[name] = _load(name)
-        return found
+    found = _probed.get(name)
+    if found is None:
+        with _lock:
+            found = _probed.get(name)
+            if found is None:
+                found = _probed[name] = _load(name)
+    return found
 
 
 def load(name: str) -> ModuleType:

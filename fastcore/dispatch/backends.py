@@ -8,9 +8,10 @@ from typing import Literal
 
 from fastcore import _ext
 from fastcore.dispatch import assignment, flags
+from fastcore.dispatch.modes import Mode
 from fastcore.dispatch.store import HOT_PATHS
 
-__all__ = ["BACKENDS", "HOT_PATHS", "Backend", "backend_for", "twin"]
+__all__ = ["BACKENDS", "HOT_PATHS", "Backend", "backend_for", "backend_of", "twin"]
 
 Backend = Literal["compiled", "python"]
 
@@ -47,7 +48,11 @@ def backend_for(path: str, key: assignment.Key | None = None) -> Backend:
     BackendUnavailable
         If the flag ramps and the compiled twin may not run. (A flag at ``compiled`` raises in :func:`twin`.)
     """
-    mode = flags._store.mode(path)
+    return backend_of(path, flags._store.mode(path), key)
+
+
+def backend_of(path: str, mode: Mode, key: assignment.Key | None = None) -> Backend:
+    """Return the backend that `mode` names for the hot path `path`; raises as :func:`backend_for` does."""
     if mode.word == "auto":
         return "compiled" if _ext.probe(path).module is not None else "python"
     if mode.word == "ramp":

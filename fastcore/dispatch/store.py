@@ -143,7 +143,9 @@ class FlagStore:
         return self._state(name).flag
 
     def mode(self, name: str) -> Mode:
-        return self._state(name).mode
+        """The mode in force: the same object for as long as nothing has changed it."""
+        state = self._states.get(name)
+        return self._state(name).mode if state is None else state.mode
 
     def snapshot(self) -> dict[str, Flag]:
         with self._lock:

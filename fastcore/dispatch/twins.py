@@ -13,7 +13,8 @@ import types
 from abc import ABCMeta
 from typing import Any
 
-from fastcore.dispatch import backends
+from fastcore.dispatch import backends, flags
+from fastcore.dispatch.modes import Mode
 
 __all__ = ["Twin", "migrate"]
 
@@ -31,6 +32,8 @@ class Twin(ABCMeta):
 
     _path: str
     _twins: dict[str, type[Any]]
+    _both: tuple[type[Any], ...]  # those that can be had; empty until somebody asks
+    _bound: tuple[Mode | None, type[Any]]  # what a mode of the flag came to; a ramp decides anew each time
     __signature__: inspect.Signature
 
     def __new__(
@@ -41,6 +44,8 @@ class Twin(ABCMeta):
             cls = super().__new__(mcs, name, bases, body, **kwargs)
             cls._path = path
             cls._twins = {}
+            cls._both = ()
+            cls._bound = (None, object)
             if inspect.isfunction(namespace.get("__init__")):  # else inspect would show that of __call__ below
                 signature = inspect.signature(namespace["__init__"])
                 cls.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
@@ -71,19 +76,27 @@ class Twin(ABCMeta):
         return found
 
     def _current(cls) -> type[Any]:
-        return cls.twin(backends.backend_for(cls._path))
+        mode = flags._store.mode(cls._path)
+        known, found = cls._bound
+        if known is not mode:
+            found = cls.twin(backends.backend_of(cls._path, mode))
+            if mode.word != "ramp":
+                cls._bound = (mode, found)
+        return found
 
     def _loaded(cls) -> tuple[type[Any], ...]:
-        try:
-            return cls.twin("python"), cls.twin("compiled")
-        except ImportError:
-            return (cls.twin("python"),)
+        if not cls._both:
+            try:
+                cls._both = (cls.twin("python"), cls.twin("compiled"))
+            except ImportError:
+                cls._both = (cls.twin("python"),)
+        return cls._both
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         return cls._current()(*args, **kwargs)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, cls._loaded())
+        return isinstance(instance, cls._both or cls._loaded())
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         if isinstance(subclass, Twin):

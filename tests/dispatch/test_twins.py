@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
+import fastcore
 from fastcore import _ext, flags
 from fastcore.dispatch import backends
 from fastcore.dispatch.twins import Twin, migrate
@@ -127,6 +128,14 @@ def test_the_flag_is_read_at_construction() -> None:
     assert [type(box).__module__ for box in (before, after)] == ["python", "compiled"]
 
 
+def test_a_ramp_decides_at_every_construction() -> None:
+    with flags.override("heap", "ramp:50"):
+        assert {type(Box()).__module__ for _ in range(200)} == {"compiled", "python"}
+        for key in map(str, range(20)):
+            with fastcore.assigned(key):
+                assert len({type(Box()) for _ in range(5)}) == 1
+
+
 def test_isinstance_and_issubclass_see_both_twins() -> None:
     for module in MODULES.values():
         assert isinstance(module.Box(), Box)
@@ -147,7 +156,8 @@ def test_without_the_compiled_twin(monkeypatch: pytest.MonkeyPatch) -> None:
         return MODULES["python"]
 
     monkeypatch.setattr(backends, "twin", twin)
-    monkeypatch.setattr(Box, "_twins", {})
+    for name, empty in (("_twins", {}), ("_both", ()), ("_bound", (None, object))):
+        monkeypatch.setattr(Box, name, empty)
     monkeypatch.setitem(_ext._probed, "heap", _ext.Extension("heap", None, "not built", ""))
     assert type(Box()).__module__ == "python"
     assert isinstance(Box(), Box)
