@@ -116,7 +116,7 @@ class Cache(Books):
     def _hit(self, key: Any) -> Any:
         entry = self._live(key)
         with self._section:
-            if entry is None:
+            if entry is None or entry.gone:  # it may have left since it was found
                 self._misses += 1
                 return _MISSING
             self._hits += 1
@@ -139,7 +139,8 @@ class Cache(Books):
 
     def peek(self, key: Any, default: Any = None) -> Any:
         entry = self._live(key)
-        return default if entry is None else entry.value
+        value = default if entry is None else entry.value
+        return default if entry is None or entry.gone else value
 
     def get_many(self, keys: Iterable[Any], /) -> dict[Any, Any]:
         found = {}

@@ -146,6 +146,7 @@ class Books(Surface):
         self._weight = self._weight - entry.weight if self._order else 0
         self._evicted[cause] += 1
         left.append((entry.key, entry.value, cause))
+        entry.key = entry.value = None  # its old places in the heap must not keep them
 
     def _drop_expired(self, now: float, most: float, left: list[Left]) -> None:
         most += len(left)
@@ -185,8 +186,9 @@ class Books(Surface):
     def _rows(self) -> list[Row]:
         return [(entry.key, entry.value, entry.expires, entry.weight) for entry in self._order.values()]
 
-    def _balance(self) -> None:
+    def _balance(self) -> list[Left]:
         """Make the books agree with the order of use, after a finalizer changed the cache inside a section."""
+        left: list[Left] = []
         for entry in list(self._index.values()):
             if id(entry) not in self._order and entry.expires != -math.inf:
                 self._unindex(entry)
@@ -195,7 +197,8 @@ class Books(Surface):
                 self._order.pop(id(entry), None)
         self._weight = math.fsum(entry.weight for entry in self._order.values())
         while self._order and self._over(0, False):
-            self._remove(next(iter(self._order.values())), "size", [])
+            self._remove(next(iter(self._order.values())), "size", left)
+        return left
 
     def _check(self) -> None:
         """Raise AssertionError where the parts contradict each other; for tests, while nothing else runs."""

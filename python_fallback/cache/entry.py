@@ -44,10 +44,13 @@ class Section:
             self.nested = True
 
     def __exit__(self, *exc: object) -> None:
+        left = None
         try:
             if self.depth == 1 and self.nested:
                 self.nested = False
-                self.cache._balance()
+                left = self.cache._balance()
         finally:
             self.depth -= 1
             self.lock.release()
+        if left:
+            self.cache._release(left)

@@ -1,0 +1,41 @@
+"""Hostile callers, each in a process of its own with a time limit: see ``isolated/hostile.py``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parent / "isolated" / "hostile.py"
+SOURCES = ("eq", "hash", "del", "key_del", "value_eq", "getsizeof", "timer", "on_evict", "ttu", "popitem", "missing")
+ACTIONS = (
+    "read",
+    "write",
+    "remove",
+    "clear",
+    "resize",
+    "iterate",
+    "expire",
+    "collect",
+    "compute",
+    "start_over",
+    "thread",
+    "throw",
+)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="each case is a forked process")
+@pytest.mark.parametrize("source", SOURCES)
+def test_nothing_that_a_caller_runs_breaks_the_cache(backend: str, source: str) -> None:
+    kind = "TLRUCache" if source == "ttu" else "TTLCache"
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), backend, kind, source, *ACTIONS],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
