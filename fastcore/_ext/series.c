@@ -14,7 +14,7 @@
 #include <unistd.h>
 #endif
 
-#define NEAR 768              /* doubles of working memory that need no allocation */
+#define NEAR 2048             /* doubles of working memory that need no allocation */
 #define PER_THREAD 100000     /* bars that make a thread worth starting */
 #define MOST_THREADS 64
 
@@ -141,19 +141,23 @@ typedef struct {
     int failed;
 } share;
 
+/* The first cache line within: vectors are then stored without crossing lines. */
+static double *line_of(double *p) { return (double *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
+
 static void work(share *s)
 {
-    double near[NEAR], *far = NULL;
-    task t = {s->kernel, s->par, s->kernel->lookback(s->par), near};
+    double near[NEAR + 8], *far = NULL;
+    task t = {s->kernel, s->par, s->kernel->lookback(s->par), line_of(near)};
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     ptrdiff_t need = s->bars > t.lookback ? s->kernel->scratch(s->par) : 0;
     if (need > NEAR) {
-        t.scratch = far = malloc((size_t)need * sizeof(double));
+        far = malloc(((size_t)need + 8) * sizeof(double));
         if (!far) {
             s->failed = 1;
             return;
         }
+        t.scratch = line_of(far);
     }
     for (ptrdiff_t r = s->first; r < s->last && !s->failed; r++) {
         for (int j = 0; j < s->kernel->n_in; j++)

@@ -179,7 +179,7 @@ FC_INLINE void macd_step(macd_state *s, const double *in, double *out, int commi
     double macd = fc_push_ema(&s->fast, in[0], commit) - fc_push_ema(&s->slow, in[0], commit), signal = NAN;
     if (ready)
         signal = fc_push_ema(&s->signal, macd, commit);
-    out[0] = fc_finite(signal) ? macd : NAN;
+    out[0] = signal == signal ? macd : NAN;
     out[1] = signal;
     out[2] = macd - signal;
 }

@@ -114,7 +114,7 @@ FC_INLINE void bbands_bar(bbands_state *s, const double *in, double *out, int co
     }
     double deviation = sqrt(variance);
     out[0] = mean + deviation * s->up;
-    out[1] = deviation - deviation == 0.0 ? mean : NAN; /* the three are there together or not at all */
+    out[1] = deviation == deviation ? mean : NAN; /* the three are there together or not at all */
     out[2] = mean - deviation * s->down;
 }
 

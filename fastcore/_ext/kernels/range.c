@@ -253,7 +253,7 @@ static int stoch_valid(const double *par, const void *state)
 
 FC_INLINE double smoother_push(smoother *s, double *mem, double x, int commit)
 {
-    if (!fc_finite(x)) {
+    if (x != x) {
         if (commit && !s->by_ema)
             fc_window_init(&s->window, (double)s->window.width);
         return NAN;
@@ -269,13 +269,13 @@ FC_INLINE void stoch_bar(stoch_state *s, const double *in, double *out, int comm
         double high = fc_push_max(&s->high, s->mem, in[0], commit);
         double low = fc_push_min(&s->low, s->mem + f, in[1], commit);
         double range = high - low;
-        fast = range != 0.0 ? (in[2] - low) / range * 100.0 : 0.0; /* not finite while the window fills */
+        fast = range != 0.0 ? (in[2] - low) / range * 100.0 : 0.0; /* NaN while the window fills */
     } else if (commit) {
         fc_window_init(&s->high, (double)f);
         fc_window_init(&s->low, (double)f);
     }
     double k = smoother_push(&s->k, k_mem, fast, commit), d = smoother_push(&s->d, d_mem, k, commit);
-    out[0] = fc_finite(d) ? k : NAN;
+    out[0] = d == d ? k : NAN;
     out[1] = d;
 }
 

@@ -28,7 +28,6 @@ double FC(ema_run)(const fc_ema_plan *plan, const double *x, double *out, ptrdif
 {
     const fc_ema_plan c = *plan;
     ptrdiff_t i = 0;
-    double lane[4];
     for (; i < n && x[i] == last; i++) /* while nothing moves the average is exactly that */
         out[i] = last;
     v4 y = v4_all(last);
@@ -39,8 +38,7 @@ double FC(ema_run)(const fc_ema_plan *plan, const double *x, double *out, ptrdif
         v4_store(out + i + 4, v4_add(joined, v4_mul(y, c.far)));
         y = v4_add(v4_last(joined), v4_mul(y, c.all)); /* the chain: one product and one sum for eight bars */
     }
-    v4_store(lane, y);
-    last = lane[0];
+    last = v4_one(y);
     for (; i < n; i++)
         out[i] = last = last + c.k * (x[i] - last);
     return last;

@@ -27,7 +27,9 @@ int FC(roll_std)(const double *x, ptrdiff_t n, ptrdiff_t w, double by, double *o
 int FC(roll_bands)(const double *x, ptrdiff_t n, ptrdiff_t w, double up, double down, double *upper, double *middle,
                    double *lower, double *scratch);
 
-FC_INLINE ptrdiff_t fc_window_scratch(double w) { return 2 * ((ptrdiff_t)w + 8); }
+#define FC_TAILS 512 /* doubles of tails that are made at a time, unless one block has more */
+
+FC_INLINE ptrdiff_t fc_window_scratch(double w) { return 2 * (w + 8.0 > FC_TAILS ? (ptrdiff_t)w + 8 : FC_TAILS); }
 
 /* y[i] = q * y[i-1] + k * x[i], four bars at a time: powers of q fold the chain (look-ahead). */
 typedef struct {

@@ -50,19 +50,21 @@ FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) { return _mm256_and_pd(_mm256_cmp_pd(a, 
 /* x where a != 0, else 0 */
 FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { return _mm256_and_pd(_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_NEQ_UQ), x); }
 FC_INLINE int v4_positive(v4 a) { return _mm256_movemask_pd(_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_GT_OQ)) == 15; }
+FC_INLINE double v4_one(v4 a) { return _mm256_cvtsd_f64(a); } /* the first lane's number */
 FC_INLINE v4 v4_first(v4 a) { return _mm256_permute4x64_pd(a, 0x00); }
 FC_INLINE v4 v4_last(v4 a) { return _mm256_permute4x64_pd(a, 0xff); }
-/* 0 a0 a1 a2 and 0 0 a0 a1 */
-FC_INLINE v4 v4_up1(v4 a) { return _mm256_blend_pd(_mm256_permute4x64_pd(a, 0x90), _mm256_setzero_pd(), 1); }
-FC_INLINE v4 v4_up2(v4 a) { return _mm256_permute2f128_pd(a, a, 0x08); }
-/* a1 a2 a3 0 and a2 a3 0 0 */
-FC_INLINE v4 v4_down1(v4 a) { return _mm256_blend_pd(_mm256_permute4x64_pd(a, 0x39), _mm256_setzero_pd(), 8); }
-FC_INLINE v4 v4_down2(v4 a) { return _mm256_permute2f128_pd(a, a, 0x81); }
-/* the same with the edge repeated in place of zeros */
-FC_INLINE v4 v4_hold1(v4 a) { return _mm256_permute4x64_pd(a, 0x90); }
-FC_INLINE v4 v4_hold2(v4 a) { return _mm256_permute4x64_pd(a, 0x40); }
-FC_INLINE v4 v4_held1(v4 a) { return _mm256_permute4x64_pd(a, 0xf9); }
-FC_INLINE v4 v4_held2(v4 a) { return _mm256_permute4x64_pd(a, 0xfe); }
+/* Within each half: its lower, its upper number twice, and the two swapped. */
+FC_INLINE v4 v4_lowers(v4 a) { return _mm256_permute_pd(a, 0x0); }
+FC_INLINE v4 v4_uppers(v4 a) { return _mm256_permute_pd(a, 0xf); }
+FC_INLINE v4 v4_swapped(v4 a) { return _mm256_permute_pd(a, 0x5); }
+/* 0 a0 0 a2 and a1 0 a3 0 */
+FC_INLINE v4 v4_raised(v4 a) { return _mm256_unpacklo_pd(_mm256_setzero_pd(), a); }
+FC_INLINE v4 v4_lowered(v4 a) { return _mm256_unpackhi_pd(a, _mm256_setzero_pd()); }
+/* a's lower half or 0, then b's lower half; b's upper half, then a's upper half or 0 */
+FC_INLINE v4 v4_low_low(v4 a, v4 b) { return _mm256_permute2f128_pd(a, b, 0x20); }
+FC_INLINE v4 v4_zero_low(v4 b) { return _mm256_permute2f128_pd(b, b, 0x08); }
+FC_INLINE v4 v4_high_high(v4 b, v4 a) { return _mm256_permute2f128_pd(b, a, 0x31); }
+FC_INLINE v4 v4_high_zero(v4 b) { return _mm256_permute2f128_pd(b, b, 0x81); }
 
 #elif defined(FC_VEC_SSE2)
 
@@ -111,22 +113,26 @@ FC_INLINE int v4_positive(v4 a)
     __m128d zero = _mm_setzero_pd();
     return _mm_movemask_pd(_mm_and_pd(_mm_cmpgt_pd(a.lo, zero), _mm_cmpgt_pd(a.hi, zero))) == 3;
 }
+FC_INLINE double v4_one(v4 a) { return _mm_cvtsd_f64(a.lo); }
 FC_INLINE v4 v4_first(v4 a) { return v4_pair(_mm_unpacklo_pd(a.lo, a.lo), _mm_unpacklo_pd(a.lo, a.lo)); }
 FC_INLINE v4 v4_last(v4 a) { return v4_pair(_mm_unpackhi_pd(a.hi, a.hi), _mm_unpackhi_pd(a.hi, a.hi)); }
-FC_INLINE v4 v4_up1(v4 a)
+FC_INLINE v4 v4_lowers(v4 a) { return v4_pair(_mm_unpacklo_pd(a.lo, a.lo), _mm_unpacklo_pd(a.hi, a.hi)); }
+FC_INLINE v4 v4_uppers(v4 a) { return v4_pair(_mm_unpackhi_pd(a.lo, a.lo), _mm_unpackhi_pd(a.hi, a.hi)); }
+FC_INLINE v4 v4_swapped(v4 a) { return v4_pair(_mm_shuffle_pd(a.lo, a.lo, 1), _mm_shuffle_pd(a.hi, a.hi, 1)); }
+FC_INLINE v4 v4_raised(v4 a)
 {
-    return v4_pair(_mm_unpacklo_pd(_mm_setzero_pd(), a.lo), _mm_shuffle_pd(a.lo, a.hi, 1));
+    __m128d zero = _mm_setzero_pd();
+    return v4_pair(_mm_unpacklo_pd(zero, a.lo), _mm_unpacklo_pd(zero, a.hi));
 }
-FC_INLINE v4 v4_up2(v4 a) { return v4_pair(_mm_setzero_pd(), a.lo); }
-FC_INLINE v4 v4_down1(v4 a)
+FC_INLINE v4 v4_lowered(v4 a)
 {
-    return v4_pair(_mm_shuffle_pd(a.lo, a.hi, 1), _mm_unpackhi_pd(a.hi, _mm_setzero_pd()));
+    __m128d zero = _mm_setzero_pd();
+    return v4_pair(_mm_unpackhi_pd(a.lo, zero), _mm_unpackhi_pd(a.hi, zero));
 }
-FC_INLINE v4 v4_down2(v4 a) { return v4_pair(a.hi, _mm_setzero_pd()); }
-FC_INLINE v4 v4_hold1(v4 a) { return v4_pair(_mm_unpacklo_pd(a.lo, a.lo), _mm_shuffle_pd(a.lo, a.hi, 1)); }
-FC_INLINE v4 v4_hold2(v4 a) { return v4_pair(_mm_unpacklo_pd(a.lo, a.lo), a.lo); }
-FC_INLINE v4 v4_held1(v4 a) { return v4_pair(_mm_shuffle_pd(a.lo, a.hi, 1), _mm_unpackhi_pd(a.hi, a.hi)); }
-FC_INLINE v4 v4_held2(v4 a) { return v4_pair(a.hi, _mm_unpackhi_pd(a.hi, a.hi)); }
+FC_INLINE v4 v4_low_low(v4 a, v4 b) { return v4_pair(a.lo, b.lo); }
+FC_INLINE v4 v4_zero_low(v4 b) { return v4_pair(_mm_setzero_pd(), b.lo); }
+FC_INLINE v4 v4_high_high(v4 b, v4 a) { return v4_pair(b.hi, a.hi); }
+FC_INLINE v4 v4_high_zero(v4 b) { return v4_pair(b.hi, _mm_setzero_pd()); }
 
 #else
 
@@ -165,31 +171,33 @@ FC_INLINE v4 v4_abs(v4 a) { FC_LANES(fabs(a.l[i])); }
 FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) { FC_LANES(a.l[i] > b.l[i] ? x.l[i] : 0.0); }
 FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { FC_LANES(a.l[i] != 0.0 ? x.l[i] : 0.0); }
 FC_INLINE int v4_positive(v4 a) { return a.l[0] > 0.0 && a.l[1] > 0.0 && a.l[2] > 0.0 && a.l[3] > 0.0; }
+FC_INLINE double v4_one(v4 a) { return a.l[0]; }
 FC_INLINE v4 v4_first(v4 a) { return v4_all(a.l[0]); }
 FC_INLINE v4 v4_last(v4 a) { return v4_all(a.l[3]); }
-FC_INLINE v4 v4_up1(v4 a) { return v4_of(0.0, a.l[0], a.l[1], a.l[2]); }
-FC_INLINE v4 v4_up2(v4 a) { return v4_of(0.0, 0.0, a.l[0], a.l[1]); }
-FC_INLINE v4 v4_down1(v4 a) { return v4_of(a.l[1], a.l[2], a.l[3], 0.0); }
-FC_INLINE v4 v4_down2(v4 a) { return v4_of(a.l[2], a.l[3], 0.0, 0.0); }
-FC_INLINE v4 v4_hold1(v4 a) { return v4_of(a.l[0], a.l[0], a.l[1], a.l[2]); }
-FC_INLINE v4 v4_hold2(v4 a) { return v4_of(a.l[0], a.l[0], a.l[0], a.l[1]); }
-FC_INLINE v4 v4_held1(v4 a) { return v4_of(a.l[1], a.l[2], a.l[3], a.l[3]); }
-FC_INLINE v4 v4_held2(v4 a) { return v4_of(a.l[2], a.l[3], a.l[3], a.l[3]); }
+FC_INLINE v4 v4_lowers(v4 a) { return v4_of(a.l[0], a.l[0], a.l[2], a.l[2]); }
+FC_INLINE v4 v4_uppers(v4 a) { return v4_of(a.l[1], a.l[1], a.l[3], a.l[3]); }
+FC_INLINE v4 v4_swapped(v4 a) { return v4_of(a.l[1], a.l[0], a.l[3], a.l[2]); }
+FC_INLINE v4 v4_raised(v4 a) { return v4_of(0.0, a.l[0], 0.0, a.l[2]); }
+FC_INLINE v4 v4_lowered(v4 a) { return v4_of(a.l[1], 0.0, a.l[3], 0.0); }
+FC_INLINE v4 v4_low_low(v4 a, v4 b) { return v4_of(a.l[0], a.l[1], b.l[0], b.l[1]); }
+FC_INLINE v4 v4_zero_low(v4 b) { return v4_of(0.0, 0.0, b.l[0], b.l[1]); }
+FC_INLINE v4 v4_high_high(v4 b, v4 a) { return v4_of(b.l[2], b.l[3], a.l[2], a.l[3]); }
+FC_INLINE v4 v4_high_zero(v4 b) { return v4_of(b.l[2], b.l[3], 0.0, 0.0); }
 
 #endif
 
 FC_INLINE v4 v4_zero(void) { return v4_all(0.0); }
 
-/* Running totals within four bars, forwards and backwards. */
+/* Running totals within four bars, forwards and backwards: pairs first, then half onto half. */
 FC_INLINE v4 v4_scan(v4 a)
 {
-    a = v4_add(a, v4_up1(a));
-    return v4_add(a, v4_up2(a));
+    v4 pairs = v4_add(a, v4_swapped(a));
+    return v4_add(v4_add(a, v4_raised(a)), v4_zero_low(pairs));
 }
 FC_INLINE v4 v4_scan_back(v4 a)
 {
-    a = v4_add(a, v4_down1(a));
-    return v4_add(a, v4_down2(a));
+    v4 pairs = v4_add(a, v4_swapped(a));
+    return v4_add(v4_add(a, v4_lowered(a)), v4_high_zero(pairs));
 }
 
 /* True when the lanes' sum is 0: `bad` adds up x - x, which is 0 for a finite x and NaN for any other. */

@@ -26,7 +26,7 @@ typedef struct {
 static int obv_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch)
 {
     const double *x = in[0], *volume = in[1];
-    double *to = out[0], bad1 = x[0] - x[0], lane[4];
+    double *to = out[0], bad1 = x[0] - x[0];
     (void)par;
     (void)scratch;
     v4 total = v4_all(volume[0]), bad = v4_zero();
@@ -39,8 +39,7 @@ static int obv_batch(const double *par, const double *const *in, double *const *
         v4_store(to + i, v4_add(total, change));
         total = v4_add(total, v4_last(change));
     }
-    v4_store(lane, total);
-    double sum = lane[0];
+    double sum = v4_one(total);
     for (; i < n; i++) {
         sum += x[i] > x[i - 1] ? volume[i] : x[i] < x[i - 1] ? -volume[i] : 0.0;
         bad1 += (x[i] - x[i]) + (volume[i] - volume[i]);
@@ -99,7 +98,7 @@ FC_INLINE double typical(double high, double low, double close) { return (high +
 static int vwap_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch)
 {
     const double *high = in[0], *low = in[1], *close = in[2], *volume = in[3];
-    double *to = out[0], bad1 = 0.0, lane[8];
+    double *to = out[0], bad1 = 0.0;
     (void)par;
     (void)scratch;
     ptrdiff_t i = 0;
@@ -120,9 +119,7 @@ static int vwap_batch(const double *par, const double *const *in, double *const 
         value = v4_add(value, v4_last(worth));
         total = v4_add(total, v4_last(traded));
     }
-    v4_store(lane, value);
-    v4_store(lane + 4, total);
-    double sum = lane[0], traded = lane[4];
+    double sum = v4_one(value), traded = v4_one(total);
     for (; i < n; i++) {
         double price = typical(high[i], low[i], close[i]);
         sum += price * volume[i];

@@ -1,4 +1,9 @@
-/* Rolling sums, extrema and moments over whole series; stages.h says how windows are cut. */
+/* Rolling sums, extrema and moments over whole series; stages.h says how windows are cut.
+ *
+ * Block k's tails fold the w - 1 bars before its first one, backwards; its heads fold its own bars, forwards; the window
+ * ending at its bar t is tail t with head t. Tails of many blocks are made before they are used: read back at once they
+ * would still be in the store buffer, where a load may be matched to the wrong store and the pipeline start again.
+ */
 #include "stages.h"
 
 #define FEW 8         /* up to this width summing each window afresh is faster than cutting into blocks */
@@ -13,9 +18,17 @@ static int clean_start(const double *x, ptrdiff_t n)
     return bad == 0.0;
 }
 
-/* One window function from its operation in four spellings. SCAN and SCAN_BACK fold within four bars; ALL and START
- * carry the fold on; NEUTRAL changes nothing; DONE turns the folded window into the output. */
-#define ROLL(name, OP4, OP1, SCAN, SCAN_BACK, NEUTRAL, DONE4, DONE1)                                                   \
+static ptrdiff_t pitch_of(ptrdiff_t w) { return (w + 7) & ~(ptrdiff_t)3; }
+
+static ptrdiff_t blocks_of(ptrdiff_t w)
+{
+    ptrdiff_t blocks = FC_TAILS / pitch_of(w);
+    return blocks > 1 ? blocks : 1;
+}
+
+/* One window function from its operation in four spellings. SCAN and SCAN_BACK fold within four bars; NEUTRAL changes
+ * nothing; NOTE adds to `bad` what is not finite; DONE makes the output of a folded window. */
+#define ROLL(name, OP4, OP1, SCAN, SCAN_BACK, NEUTRAL, NOTE, DONE4, DONE1)                                             \
     static int name##_few(const double *x, ptrdiff_t n, ptrdiff_t w, double *out)                                      \
     {                                                                                                                  \
         double width = (double)w, bad1 = 0.0;                                                                          \
@@ -42,80 +55,84 @@ static int clean_start(const double *x, ptrdiff_t n)
         }                                                                                                              \
         return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));                                               \
     }                                                                                                                  \
+    FC_INLINE void name##_tails(const double *before, ptrdiff_t w, double *tail)                                       \
+    {                                                                                                                  \
+        ptrdiff_t t = w - 1;                                                                                           \
+        double fold = NEUTRAL;                                                                                         \
+        v4_store(tail + t, v4_all(NEUTRAL));                                                                           \
+        for (; t & 3; t--)                                                                                             \
+            tail[t - 1] = fold = OP1(fold, before[t - 1]);                                                             \
+        v4 carry = v4_all(fold);                                                                                       \
+        for (; t > 0; t -= 4) {                                                                                        \
+            v4 folded = SCAN_BACK(v4_load(before + t - 4));                                                            \
+            v4_store(tail + t - 4, OP4(carry, folded));                                                                \
+            carry = OP4(carry, v4_first(folded));                                                                      \
+        }                                                                                                              \
+    }                                                                                                                  \
     int FC(name)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch)                              \
     {                                                                                                                  \
         if (w <= FEW)                                                                                                  \
             return name##_few(x, n, w, out);                                                                           \
-        double width = (double)w, bad1 = 0.0, *tail = scratch;                                                         \
+        double width = (double)w, bad1 = 0.0;                                                                          \
+        ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w);                                                          \
         v4 widths = v4_all(width), bad = v4_zero();                                                                    \
         (void)widths;                                                                                                  \
         (void)width;                                                                                                   \
-        v4_store(tail + w, v4_zero());                                                                                 \
-        tail[w - 1] = NEUTRAL;                                                                                         \
-        for (ptrdiff_t b = w - 1; b < n; b += w) {                                                                     \
-            const double *before = x + b - w + 1, *from = x + b;                                                       \
-            double *to = out + b, rest[4];                                                                             \
-            ptrdiff_t m = n - b < w ? n - b : w, t = w - 1;                                                            \
-            v4 carry = v4_all(NEUTRAL);                                                                                \
-            for (; t >= 4; t -= 4) {                                                                                   \
-                v4 folded = SCAN_BACK(v4_load(before + t - 4));                                                        \
-                v4_store(tail + t - 4, OP4(carry, folded));                                                            \
-                carry = OP4(carry, v4_first(folded));                                                                  \
-            }                                                                                                          \
-            v4_store(rest, carry);                                                                                     \
-            for (double fold = rest[0]; t > 0; t--) {                                                                  \
-                fold = OP1(fold, before[t - 1]);                                                                       \
-                tail[t - 1] = fold;                                                                                    \
-            }                                                                                                          \
-            carry = v4_all(NEUTRAL);                                                                                   \
-            /* A last vector may reach into the next block, which then overwrites it. */                               \
-            ptrdiff_t end = n - b < w ? m : (n - b - m >= 4 ? m + 3 : m);                                              \
-            for (t = 0; t + 4 <= end; t += 4) {                                                                        \
-                v4 bars = v4_load(from + t), folded = SCAN(bars);                                                      \
-                bad = v4_note(bad, bars);                                                                              \
-                v4 whole = OP4(OP4(carry, folded), v4_load(tail + t));                                                 \
-                v4_store(to + t, DONE4(whole));                                                                        \
-                carry = OP4(carry, v4_last(folded));                                                                   \
-            }                                                                                                          \
-            v4_store(rest, carry);                                                                                     \
-            for (double fold = rest[0]; t < m; t++) {                                                                  \
-                fold = OP1(fold, from[t]);                                                                             \
-                bad1 += from[t] - from[t];                                                                             \
-                double whole = OP1(fold, tail[t]);                                                                     \
-                to[t] = DONE1(whole);                                                                                  \
+        for (ptrdiff_t b = w - 1; b < n;) {                                                                            \
+            double *tail = scratch;                                                                                    \
+            ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;                                                  \
+            for (ptrdiff_t c = b; c < stop; c += w, tail += pitch)                                                     \
+                name##_tails(x + c - w + 1, w, tail);                                                                  \
+            for (tail = scratch; b < stop; b += w, tail += pitch) {                                                    \
+                const double *from = x + b;                                                                            \
+                double *to = out + b;                                                                                  \
+                ptrdiff_t m = n - b < w ? n - b : w, end = n - b - m >= 3 ? m + 3 : m, t = 0;                          \
+                v4 carry = v4_all(NEUTRAL);                                                                            \
+                for (; t + 4 <= end; t += 4) { /* the last may reach into the next block, which writes there later */  \
+                    v4 bars = v4_load(from + t), folded = SCAN(bars);                                                  \
+                    bad = NOTE(bad, bars);                                                                             \
+                    v4 whole = OP4(OP4(carry, folded), v4_load(tail + t));                                             \
+                    v4_store(to + t, DONE4(whole));                                                                    \
+                    carry = OP4(carry, v4_last(folded));                                                               \
+                }                                                                                                      \
+                double fold = v4_one(carry);                                                                           \
+                for (; t < m; t++) {                                                                                   \
+                    fold = OP1(fold, from[t]);                                                                         \
+                    bad1 += from[t] - from[t];                                                                         \
+                    double whole = OP1(fold, tail[t]);                                                                 \
+                    to[t] = DONE1(whole);                                                                              \
+                }                                                                                                      \
+                bad1 += fold - fold;                                                                                   \
             }                                                                                                          \
         }                                                                                                              \
         return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));                                               \
     }
 
-FC_INLINE v4 max_scan(v4 a)
-{
-    a = v4_max(a, v4_hold1(a));
-    return v4_max(a, v4_hold2(a));
-}
-FC_INLINE v4 max_scan_back(v4 a)
-{
-    a = v4_max(a, v4_held1(a));
-    return v4_max(a, v4_held2(a));
-}
-FC_INLINE v4 min_scan(v4 a)
-{
-    a = v4_min(a, v4_hold1(a));
-    return v4_min(a, v4_hold2(a));
-}
-FC_INLINE v4 min_scan_back(v4 a)
-{
-    a = v4_min(a, v4_held1(a));
-    return v4_min(a, v4_held2(a));
-}
+#define EXTREMUM_SCANS(name, OP4)                                                                                      \
+    FC_INLINE v4 name##_scan(v4 a)                                                                                     \
+    {                                                                                                                  \
+        v4 own = OP4(a, v4_lowers(a));                                                                                 \
+        return OP4(own, v4_low_low(own, OP4(a, v4_swapped(a))));                                                       \
+    }                                                                                                                  \
+    FC_INLINE v4 name##_scan_back(v4 a)                                                                                \
+    {                                                                                                                  \
+        v4 own = OP4(a, v4_uppers(a));                                                                                 \
+        return OP4(own, v4_high_high(OP4(a, v4_swapped(a)), own));                                                     \
+    }
+
+EXTREMUM_SCANS(max, v4_max)
+EXTREMUM_SCANS(min, v4_min)
 
 #define AS_IS(a) (a)
 #define OVER_WIDTHS(a) v4_div(a, widths)
 #define OVER_WIDTH(a) ((a) / width)
 
-ROLL(roll_mean, v4_add, FC_PLUS, v4_scan, v4_scan_back, 0.0, OVER_WIDTHS, OVER_WIDTH)
-ROLL(roll_max, v4_max, FC_GREATER, max_scan, max_scan_back, -INFINITY, AS_IS, AS_IS)
-ROLL(roll_min, v4_min, FC_SMALLER, min_scan, min_scan_back, INFINITY, AS_IS, AS_IS)
+/* In the end a block's sum tells of all its bars; an extremum would hide them. */
+#define NOT_NOTED(bad, bars) (bad)
+
+ROLL(roll_mean, v4_add, FC_PLUS, v4_scan, v4_scan_back, 0.0, NOT_NOTED, OVER_WIDTHS, OVER_WIDTH)
+ROLL(roll_max, v4_max, FC_GREATER, max_scan, max_scan_back, -INFINITY, v4_note, AS_IS, AS_IS)
+ROLL(roll_min, v4_min, FC_SMALLER, min_scan, min_scan_back, INFINITY, v4_note, AS_IS, AS_IS)
 
 /* Where moments go: a deviation, or a mean with a band on either side. */
 typedef struct {
@@ -182,59 +199,64 @@ FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const momen
     return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));
 }
 
+FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, double *sums, double *squares)
+{
+    ptrdiff_t t = w - 1;
+    double s1 = 0.0, s2 = 0.0;
+    v4_store(sums + t, v4_zero());
+    v4_store(squares + t, v4_zero());
+    for (; t & 3; t--) {
+        double d = before[t - 1] - base1;
+        sums[t - 1] = s1 += d;
+        squares[t - 1] = s2 += d * d;
+    }
+    v4 base = v4_all(base1), sum = v4_all(s1), square = v4_all(s2);
+    for (; t > 0; t -= 4) {
+        v4 d = v4_sub(v4_load(before + t - 4), base);
+        v4 folded = v4_scan_back(d), folded2 = v4_scan_back(v4_mul(d, d));
+        v4_store(sums + t - 4, v4_add(sum, folded));
+        v4_store(squares + t - 4, v4_add(square, folded2));
+        sum = v4_add(sum, v4_first(folded));
+        square = v4_add(square, v4_first(folded2));
+    }
+}
+
+/* Each block counts from its first bar, which lies in every window that ends in it. */
 FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, double *scratch, int bands)
 {
     if (w <= FEW_MOMENTS)
         return moments_few(x, n, w, o, bands);
-    double inverse1 = 1.0 / (double)w, bad1 = 0.0, *sums = scratch, *squares = scratch + w + 4;
-    v4 inverse = v4_all(inverse1), bad = v4_zero();
-    v4_store(sums + w, v4_zero());
-    v4_store(squares + w, v4_zero());
-    sums[w - 1] = squares[w - 1] = 0.0;
-    for (ptrdiff_t b = w - 1; b < n; b += w) {
-        const double *before = x + b - w + 1, *from = x + b;
-        double base1 = from[0], rest[8];
-        ptrdiff_t m = n - b < w ? n - b : w, t = w - 1;
-        v4 base = v4_all(base1), sum = v4_zero(), square = v4_zero();
-        for (; t >= 4; t -= 4) {
-            v4 d = v4_sub(v4_load(before + t - 4), base);
-            v4 folded = v4_scan_back(d), folded2 = v4_scan_back(v4_mul(d, d));
-            v4_store(sums + t - 4, v4_add(sum, folded));
-            v4_store(squares + t - 4, v4_add(square, folded2));
-            sum = v4_add(sum, v4_first(folded));
-            square = v4_add(square, v4_first(folded2));
-        }
-        v4_store(rest, sum);
-        v4_store(rest + 4, square);
-        for (double s = rest[0], s2 = rest[4]; t > 0; t--) {
-            double d = before[t - 1] - base1;
-            s += d;
-            s2 += d * d;
-            sums[t - 1] = s;
-            squares[t - 1] = s2;
-        }
-        sum = square = v4_zero();
-        ptrdiff_t end = n - b < w ? m : (n - b - m >= 4 ? m + 3 : m);
-        for (t = 0; t + 4 <= end; t += 4) {
-            v4 bars = v4_load(from + t), d = v4_sub(bars, base);
-            v4 folded = v4_scan(d), folded2 = v4_scan(v4_mul(d, d));
-            bad = v4_note(bad, bars);
-            put4(o, b + t, base, v4_add(v4_add(sum, folded), v4_load(sums + t)),
-                 v4_add(v4_add(square, folded2), v4_load(squares + t)), inverse, bands);
-            sum = v4_add(sum, v4_last(folded));
-            square = v4_add(square, v4_last(folded2));
-        }
-        v4_store(rest, sum);
-        v4_store(rest + 4, square);
-        for (double s = rest[0], s2 = rest[4]; t < m; t++) {
-            double d = from[t] - base1;
-            bad1 += d - d;
-            s += d;
-            s2 += d * d;
-            put1(o, b + t, base1, s + sums[t], s2 + squares[t], inverse1, bands);
+    double inverse1 = 1.0 / (double)w, bad1 = 0.0;
+    ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w);
+    v4 inverse = v4_all(inverse1);
+    for (ptrdiff_t b = w - 1; b < n;) {
+        double *sums = scratch, *squares = scratch + blocks * pitch;
+        ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;
+        for (ptrdiff_t c = b, k = 0; c < stop; c += w, k += pitch)
+            moments_tails(x + c - w + 1, w, x[c], sums + k, squares + k);
+        for (; b < stop; b += w, sums += pitch, squares += pitch) {
+            const double *from = x + b;
+            ptrdiff_t m = n - b < w ? n - b : w, end = n - b - m >= 3 ? m + 3 : m, t = 0;
+            v4 base = v4_all(from[0]), sum = v4_zero(), square = v4_zero();
+            for (; t + 4 <= end; t += 4) {
+                v4 d = v4_sub(v4_load(from + t), base);
+                v4 folded = v4_scan(d), folded2 = v4_scan(v4_mul(d, d));
+                put4(o, b + t, base, v4_add(v4_add(sum, folded), v4_load(sums + t)),
+                     v4_add(v4_add(square, folded2), v4_load(squares + t)), inverse, bands);
+                sum = v4_add(sum, v4_last(folded));
+                square = v4_add(square, v4_last(folded2));
+            }
+            double s1 = v4_one(sum), s2 = v4_one(square);
+            for (; t < m; t++) {
+                double d = from[t] - from[0];
+                s1 += d;
+                s2 += d * d;
+                put1(o, b + t, from[0], s1 + sums[t], s2 + squares[t], inverse1, bands);
+            }
+            bad1 += s1 - s1; /* the sum tells of all bars of the block */
         }
     }
-    return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));
+    return !(bad1 == 0.0 && clean_start(x, w - 1));
 }
 
 int FC(roll_std)(const double *x, ptrdiff_t n, ptrdiff_t w, double by, double *out, double *scratch)

@@ -1,0 +1,239 @@
+"""The indicators beside TA-Lib, bottleneck and pandas, as a service calls them: through the public functions.
+
+pandas and polars are imported, as they are in a service; TA-Lib's functions then look at every argument for their
+types. Each row is one indicator with its default parameters at one length, then one shape of data; then panels of
+symbols, live updates and boards.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import bottleneck
+import harness
+import numpy as np
+import pandas as pd
+import polars  # noqa: F401  as a service has it, which TA-Lib notices
+import talib
+import talib.stream
+
+from fastcore import indicators as ta
+
+LENGTHS = (30, 500, 100_000)
+INPUTS = {
+    "sma": ("close",),
+    "ema": ("close",),
+    "rsi": ("close",),
+    "macd": ("close",),
+    "bbands": ("close",),
+    "atr": ("high", "low", "close"),
+    "stoch": ("high", "low", "close"),
+    "obv": ("close", "volume"),
+    "stddev": ("close",),
+    "min": ("close",),
+    "max": ("close",),
+    "vwap": ("high", "low", "close", "volume"),
+}
+Columns = dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]
+
+
+def columns(close: Any) -> Columns:
+    rng = np.random.default_rng(1)
+    n = len(close)
+    spread = np.abs(close) * 1e-3
+    return {
+        "close": close,
+        "high": close + spread * rng.random(n),
+        "low": close - spread * rng.random(n),
+        "volume": np.floor(rng.random(n) * 1e6) + 1.0,
+    }
+
+
+def walk(n: int) -> Columns:
+    return columns(100.0 * np.exp(np.cumsum(np.random.default_rng(0).standard_normal(n) * 1e-3)))
+
+
+def spiked(n: int) -> Columns:
+    data = walk(n)
+    for column in data.values():
+        column[n // 3] = 1e16
+    return data
+
+
+SHAPES: dict[str, Callable[[int], Columns]] = {
+    "rising": lambda n: columns(100.0 + np.arange(n) * 0.01),
+    "falling": lambda n: columns(100.0 + n * 0.01 - np.arange(n) * 0.01),
+    "constant": lambda n: columns(np.full(n, 100.0)),
+    "one spike of 1e16": spiked,
+}
+
+
+def peers_of(name: str, data: Columns) -> dict[str, Callable[[], object]]:
+    """Every way to the same numbers (pandas' ewm begins otherwise), each on what it likes best: arrays or a Series."""
+    close = data["close"]
+    series = pd.Series(close)
+    found: dict[str, Callable[[], object]] = {
+        "talib": partial(getattr(talib, name.upper()), *(data[key] for key in INPUTS[name]))
+    }
+    if name == "sma":
+        found["bottleneck"] = partial(bottleneck.move_mean, close, 30)
+        found["pandas"] = lambda: series.rolling(30).mean()
+    elif name == "ema":
+        found["pandas"] = lambda: series.ewm(span=30, adjust=False).mean()
+    elif name == "stddev":
+        found["bottleneck"] = partial(bottleneck.move_std, close, 5)
+        found["pandas"] = lambda: series.rolling(5).std(ddof=0)
+    elif name in ("min", "max"):
+        found["bottleneck"] = partial(getattr(bottleneck, f"move_{name}"), close, 30)
+        found["pandas"] = lambda: getattr(series.rolling(30), name)()
+    return found
+
+
+def compare(report: harness.Report, case: str, name: str, data: Columns, rounds: int) -> float:
+    """Add a row; returns how many times faster than TA-Lib."""
+    ours = partial(getattr(ta, name), *(data[key] for key in INPUTS[name]))
+    timings = harness.interleave({"fastcore": ours, **peers_of(name, data)}, rounds=rounds, target=0.01)
+    mine = timings["fastcore"].median
+    peers = {key: value.median for key, value in timings.items() if key != "fastcore"}
+    best = min(peers, key=peers.__getitem__)
+    report.add(case, timings, {f"fastest peer ({best}) / fastcore": harness.Ratio(peers[best] / mine, 1.0)})
+    return peers["talib"] / mine
+
+
+def lengths(report: harness.Report) -> None:
+    gains = []
+    for n in LENGTHS:
+        data = walk(n)
+        gains += [compare(report, f"{name}, {n} bars", name, data, rounds=15) for name in INPUTS]
+    mean = math.exp(math.fsum(map(math.log, gains)) / len(gains))
+    report.conclude("talib / fastcore, geometric mean over the twelve at the three lengths", harness.Ratio(mean, 2.0))
+
+
+def shapes(report: harness.Report) -> None:
+    for shape, make in SHAPES.items():
+        data = make(10_000)
+        for name in INPUTS:
+            compare(report, f"{name}, 10000 bars, {shape}", name, data, rounds=7)
+
+
+def panels(report: harness.Report) -> None:
+    """Many symbols in one call; TA-Lib takes them one at a time, the others along an axis."""
+    symbols, bars = 500, 1000
+    panel = np.stack([walk(bars)["close"] * (1.0 + i / symbols) for i in range(symbols)])
+    frame = pd.DataFrame(panel.T)
+    work: dict[str, dict[str, Callable[[], object]]] = {
+        "sma": {
+            "bottleneck": lambda: bottleneck.move_mean(panel, 30, axis=1),
+            "pandas": lambda: frame.rolling(30).mean(),
+        },
+        "rsi": {},
+        "bbands": {},
+    }
+    for name, others in work.items():
+        function = getattr(talib, name.upper())
+        contenders = {
+            "fastcore": partial(getattr(ta, name), panel),
+            "talib, a loop": partial(_each_row, function, panel),
+            **others,
+        }
+        timings = harness.interleave(contenders, rounds=7, target=0.05, per_call=symbols * bars)
+        mine = timings["fastcore"].median
+        best = min(value.median for key, value in timings.items() if key != "fastcore")
+        ratio = harness.Ratio(best / mine, 1.0)
+        report.add(f"{name}, {symbols} x {bars}, a bar", timings, {"fastest peer / fastcore": ratio})
+
+
+def _each_row(function: Callable[..., Any], panel: Any) -> list[Any]:
+    return [function(row) for row in panel]
+
+
+def live(report: harness.Report) -> None:
+    """One bar more, with a history behind it."""
+    data = walk(500)
+    for name, keys in INPUTS.items():
+        definition = getattr(ta, name.upper())()
+        history = [data[key] for key in keys]
+        contenders: dict[str, Callable[[], object]] = {
+            "fastcore": _repeated(definition.live(*history).update, [column.tolist() for column in history]),
+        }
+        stream = getattr(talib.stream, name.upper(), None)
+        if stream is not None:
+            contenders["talib.stream"] = _repeated(stream(*history).update, [column.tolist() for column in history])
+        timings = harness.interleave(contenders, rounds=9, target=0.01, per_call=len(history[0]))
+        ratios = {}
+        if "talib.stream" in timings:
+            ratio = timings["talib.stream"].median / timings["fastcore"].median
+            ratios["talib.stream / fastcore"] = harness.Ratio(ratio, 1.0)
+        report.add(f"{name}, live update", timings, ratios)
+
+
+def _repeated(update: Callable[..., object], history: list[list[float]]) -> Callable[[], object]:
+    """A contender that gives every bar of `history` to `update`."""
+    bars = list(zip(*history))
+    if len(history) == 1:
+        series = history[0]
+
+        def run() -> None:
+            for value in series:
+                update(value)
+
+    else:
+
+        def run() -> None:
+            for bar in bars:
+                update(*bar)
+
+    return run
+
+
+def boards(report: harness.Report) -> None:
+    """A tick for every symbol in one call, and what the same takes with an object a symbol."""
+    symbols = 10_000
+    history = {key: np.tile(column, (symbols, 1)) for key, column in walk(60).items()}
+    tick = {key: np.ascontiguousarray(panel[:, -1]) for key, panel in history.items()}
+    for name, keys in INPUTS.items():
+        definition = getattr(ta, name.upper())()
+        board = ta.Plan(one=definition).live(symbols=symbols, history=history)
+        arguments = {key: tick[key] for key in board.plan.columns}
+        stream = getattr(talib.stream, name.upper(), None)
+        contenders: dict[str, Callable[[], object]] = {"fastcore": partial(board.update, **arguments)}
+        if stream is not None:
+            objects = [stream(*(history[key][0] for key in keys)) for _ in range(symbols)]
+            bars = list(zip(*(tick[key].tolist() for key in keys)))
+            contenders["talib.stream, a loop"] = partial(_each_symbol, [one.update for one in objects], bars)
+        timings = harness.interleave(contenders, rounds=7, target=0.02, per_call=symbols)
+        ratios = {}
+        if "talib.stream, a loop" in timings:
+            ratio = timings["talib.stream, a loop"].median / timings["fastcore"].median
+            ratios["talib.stream / fastcore"] = harness.Ratio(ratio, 1.0)
+        report.add(f"{name}, board of {symbols}, a symbol", timings, ratios)
+
+
+def _each_symbol(updates: list[Callable[..., object]], bars: list[tuple[float, ...]]) -> None:
+    for update, bar in zip(updates, bars):
+        update(*bar)
+
+
+def main() -> None:
+    report = harness.Report(
+        "indicators",
+        "Indicators beside TA-Lib, bottleneck and pandas",
+        harness.versions("TA-Lib", "bottleneck", "pandas", "polars", "numpy"),
+        notes=["Default parameters; pandas and polars are imported, as in a service.", "Times are a call's."],
+    )
+    wanted = sys.argv[1:] or ["lengths", "shapes", "panels", "live", "boards"]
+    for part in wanted:
+        {"lengths": lengths, "shapes": shapes, "panels": panels, "live": live, "boards": boards}[part](report)
+    if not sys.argv[1:]:
+        report.write()
+
+
+if __name__ == "__main__":
+    main()
