@@ -176,7 +176,25 @@ static int insert(Core *core, PyObject *item, Priority *priority, double born, c
     return PUSH_DONE;
 }
 
+/* Nothing but keys to think of: a float onto a heap without limit, ages, delays or comparisons, and room for it. */
+static inline int is_plain(const Core *core, PyObject *given, PyObject *due) {
+    return given && PyFloat_CheckExact(given) && !due && !core->compared && !core->details && !core->limit &&
+           !core->closed && core->aging == 0.0 && core->free_slot != NO_SLOT && core->ready.len < core->ready.cap &&
+           core->sequence != SEQUENCE_LIMIT;
+}
+
 int core_push(Core *core, PyObject *item, PyObject *given, PyObject *due, uint64_t *handle) {
+    if (is_plain(core, given, due)) {
+        const double number = PyFloat_AS_DOUBLE(given) + 0.0;
+        if (!isnan(number)) {
+            const uint32_t slot = slot_take(core, item);
+            *handle = core_handle(core, slot);
+            packed_push(&core->ready,
+                        node_of(key_of_double(number) ^ core->flip, core->sequence++ << SLOT_BITS | slot),
+                        places_ready(core));
+            return PUSH_DONE;
+        }
+    }
     Priority priority = {NULL, 0.0, KIND_NUMBER};
     double when = 0.0, now = 0.0;
     if (given && priority_parse(core, given, &priority) < 0)
@@ -227,7 +245,8 @@ int core_first(Core *core, uint32_t *slot, uint64_t *key) {
 /* The item of a slot whose node is gone. Letting go of the priority comes last: it may call back. */
 static PyObject *release(Core *core, uint32_t slot) {
     PyObject *priority, *item = slot_release(core, slot, &priority);
-    slots_settle(core);
+    if (core_len(core) == 0)
+        slots_settle(core);
     Py_XDECREF(priority);
     return item;
 }

@@ -83,8 +83,6 @@ static inline size_t core_len(const Core *core) { return core->ready.len + core-
 
 /* heap_slots.c */
 int slots_reserve(Core *core, size_t extra);
-uint32_t slot_take(Core *core, PyObject *item); /* room is reserved; takes a new reference */
-PyObject *slot_release(Core *core, uint32_t slot, PyObject **priority);
 void slot_untake(Core *core, uint32_t slot);
 int slots_details(Core *core);
 int slots_track(Core *core);
@@ -92,6 +90,38 @@ void slots_settle(Core *core);
 void slots_forget(Core *core);
 static inline Places places_ready(Core *core) { return (Places){core->places, 0}; }
 static inline Places places_later(Core *core) { return (Places){core->places, PLACE_LATER}; }
+
+/* Room is reserved; takes a new reference. */
+static inline uint32_t slot_take(Core *core, PyObject *item) {
+    uint32_t slot = core->free_slot;
+    if (slot != NO_SLOT)
+        core->free_slot = (uint32_t)core->slots[slot].mark;
+    else
+        slot = core->slots_len++;
+    core->slots[slot].item = Py_NewRef(item);
+    core->slots[slot].mark = core->serial;
+    if (++core->serial == SEQUENCE_LIMIT)
+        core->serial = 1;
+    if (core->details)
+        core->details[slot] = (Detail){0};
+    return slot;
+}
+
+/* Hands the item and its priority over to the caller. Its node is out of the heaps already; `slots_settle` follows. */
+static inline PyObject *slot_release(Core *core, uint32_t slot, PyObject **priority) {
+    PyObject *item = core->slots[slot].item;
+    *priority = NULL;
+    core->slots[slot].item = NULL;
+    core->slots[slot].mark = core->free_slot;
+    core->free_slot = slot;
+    if (core->details) {
+        *priority = core->details[slot].priority;
+        core->details[slot].priority = NULL;
+        if (core->compared)
+            core->kinds[core->details[slot].kind]--;
+    }
+    return item;
+}
 
 /* heap_priority.c */
 int priority_parse(Core *core, PyObject *given, Priority *out);

@@ -8,19 +8,14 @@
 
 #define ARITY 4
 #define SMALLEST 16
+#define LINE 64   /* bytes of a cache line */
+#define NEAR 1024 /* nodes above this stay in the first cache */
 
-uint64_t key_of_double(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits ^ ((bits >> 63) ? ~(uint64_t)0 : (uint64_t)1 << 63);
-}
-
-double double_of_key(uint64_t key) {
-    uint64_t bits = key ^ ((key >> 63) ? (uint64_t)1 << 63 : ~(uint64_t)0);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
+#if defined(__GNUC__) || defined(__clang__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)0)
+#endif
 
 int packed_reserve(Packed *heap, size_t extra) {
     size_t need = heap->len + extra;
@@ -29,16 +24,24 @@ int packed_reserve(Packed *heap, size_t extra) {
     size_t cap = heap->cap ? heap->cap : SMALLEST;
     while (cap < need)
         cap *= 2;
-    Node *nodes = PyMem_Realloc(heap->nodes, cap * sizeof(Node));
-    if (!nodes)
+    if (cap > SIZE_MAX / sizeof(Node) - LINE)
         return -1;
+    void *block = PyMem_Malloc(cap * sizeof(Node) + 2 * LINE);
+    if (!block)
+        return -1;
+    /* nodes[1], the first child of the root, begins a line; so does every first child then. */
+    Node *nodes = (Node *)(((uintptr_t)block + LINE - 1) / LINE * LINE + LINE - sizeof(Node));
+    if (heap->len)
+        memcpy(nodes, heap->nodes, heap->len * sizeof(Node));
+    PyMem_Free(heap->block);
+    heap->block = block;
     heap->nodes = nodes;
     heap->cap = cap;
     return 0;
 }
 
 void packed_free(Packed *heap) {
-    PyMem_Free(heap->nodes);
+    PyMem_Free(heap->block);
     *heap = (Packed){0};
 }
 
@@ -66,6 +69,9 @@ static inline void sift_down(Packed *heap, size_t at, Node node, Places places) 
     Node *nodes = heap->nodes;
     size_t child;
     while ((child = ARITY * at + 1) + ARITY <= len) {
+        if (child >= NEAR && ARITY * child < len)
+            for (size_t line = 0; line < ARITY; line++) /* of each child's children: one of them is next */
+                PREFETCH(&nodes[ARITY * (child + line) + 1]);
         size_t left = child + (size_t)node_less(nodes[child + 1], nodes[child]);
         size_t right = child + 2 + (size_t)node_less(nodes[child + 3], nodes[child + 2]);
         size_t least = node_less(nodes[right], nodes[left]) ? right : left;

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SLOT_BITS 28
 #define SLOT_LIMIT ((uint32_t)1 << SLOT_BITS)
@@ -34,8 +35,10 @@ static inline int node_less(Node a, Node b) {
 static inline uint32_t node_slot(Node node) { return (uint32_t)(node_low(node) & SLOT_MASK); }
 static inline uint64_t node_sequence(Node node) { return node_low(node) >> SLOT_BITS; }
 
+/* The four children of a node share a cache line. */
 typedef struct {
-    Node *nodes;
+    Node *nodes; /* within `block` */
+    void *block;
     size_t len, cap;
 } Packed;
 
@@ -55,7 +58,18 @@ void packed_heapify(Packed *heap, Places places);
 void packed_sort(Node *nodes, size_t len);
 int packed_is_heap(const Packed *heap);
 
-uint64_t key_of_double(double value);
-double double_of_key(uint64_t key);
+/* An unsigned integer of the same order, and back. */
+static inline uint64_t key_of_double(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits ^ ((uint64_t)-(int64_t)(bits >> 63) | (uint64_t)1 << 63);
+}
+
+static inline double double_of_key(uint64_t key) {
+    const uint64_t bits = key ^ ((key >> 63) ? (uint64_t)1 << 63 : ~(uint64_t)0);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
 
 #endif

@@ -37,35 +37,6 @@ int slots_reserve(Core *core, size_t extra) {
     return 0;
 }
 
-uint32_t slot_take(Core *core, PyObject *item) {
-    uint32_t slot = core->free_slot;
-    if (slot != NO_SLOT)
-        core->free_slot = (uint32_t)core->slots[slot].mark;
-    else
-        slot = core->slots_len++;
-    core->slots[slot] = (Slot){Py_NewRef(item), core->serial};
-    if (++core->serial == SEQUENCE_LIMIT)
-        core->serial = 1;
-    if (core->details)
-        core->details[slot] = (Detail){0};
-    return slot;
-}
-
-/* Hands the item and its priority over to the caller. Its node is out of the heaps already; `slots_settle` follows. */
-PyObject *slot_release(Core *core, uint32_t slot, PyObject **priority) {
-    PyObject *item = core->slots[slot].item;
-    *priority = NULL;
-    core->slots[slot] = (Slot){NULL, core->free_slot};
-    core->free_slot = slot;
-    if (core->details) {
-        *priority = core->details[slot].priority;
-        core->details[slot].priority = NULL;
-        if (core->compared)
-            core->kinds[core->details[slot].kind]--;
-    }
-    return item;
-}
-
 /* The slot of a push that failed: its handle was never given out. The caller still holds what was in it. */
 void slot_untake(Core *core, uint32_t slot) {
     PyObject *priority, *item;
