@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-TICK_RATE = 4.0
+TICK_RATE = 3.0
 
 
 def parser() -> argparse.ArgumentParser:

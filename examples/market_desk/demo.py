@@ -38,26 +38,33 @@ class Settings:
 
 @dataclass
 class Usage:
-    """CPU and memory of the server over the measured window."""
+    """CPU and memory of the server over the measured window, and how busy the machine was."""
 
     process: psutil.Process
     resident: list[int] = field(default_factory=list)
-    _cpu: float = 0.0
+    _own: float = 0.0
+    _machine: float = 0.0
     _wall: float = 0.0
 
     def start(self) -> None:
         """Begin the window."""
         self.resident.clear()
-        self._cpu, self._wall = self._used(), time.monotonic()
+        self._own, self._machine, self._wall = self._now()
 
     def stop(self) -> None:
         """End the window."""
-        self._cpu, self._wall = self._used() - self._cpu, time.monotonic() - self._wall
+        own, machine, wall = self._now()
+        self._own, self._machine, self._wall = own - self._own, machine - self._machine, wall - self._wall
 
     @property
     def cores(self) -> float:
-        """Cores kept busy on average."""
-        return self._cpu / self._wall
+        """Cores that the server kept busy on average."""
+        return self._own / self._wall
+
+    @property
+    def machine(self) -> float:
+        """Cores that all processes together kept busy."""
+        return self._machine / self._wall
 
     async def sample(self) -> None:
         """Note the resident size now and then, until cancelled or the process ends."""
@@ -66,9 +73,10 @@ class Usage:
                 self.resident.append(self.process.memory_info().rss)
                 await asyncio.sleep(0.25)
 
-    def _used(self) -> float:
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+    def _now(self) -> tuple[float, float, float]:
+        own, machine = self.process.cpu_times(), psutil.cpu_times()
+        busy = sum(machine) - machine.idle - getattr(machine, "iowait", 0.0)
+        return own.user + own.system, busy, time.monotonic()
 
 
 async def run_arm(arm: Arm, settings: Settings) -> Measured:
@@ -104,7 +112,8 @@ async def measure(arm: Arm, seconds: float, load: Sequence[str], usage: Usage) -
             elif said["event"] == "progress":
                 progress(arm, seconds, said, usage)
             elif said["event"] == "result":
-                return Measured(arm, seconds, connected, usage.cores, max(usage.resident), said)
+                others = usage.machine - usage.cores - said["load_cpu"]
+                return Measured(arm, seconds, connected, usage.cores, others, max(usage.resident), said)
         raise await clients.failure("ended before its result")
 
 

@@ -21,13 +21,13 @@ from examples.market_desk.parent import end_with_parent
 from examples.market_desk.prices import SYMBOLS
 from examples.market_desk.replay import topic_of
 from examples.market_desk.rest_load import WINDOWS, RestLoad, popular
+from examples.market_desk.table import GRACE
 from examples.market_desk.tick_client import Arrival, TickClient, connect
 
 __all__ = ["LoadPlan", "main"]
 
 CONNECTING = 64  # handshakes at a time
 SETTLE = 0.5  # seconds between the last handshake and the measurement
-GRACE = 3.0  # seconds that late messages are waited for
 CHUNK = 100  # arrivals read between two turns of the event loop
 PAUSE = 0.003  # seconds without an arrival after which there is time to read
 PILE = 20_000  # arrivals that are read even while more come

@@ -13,18 +13,35 @@ from examples.market_desk.prices import SYMBOLS
 __all__ = ["TOLERANCE", "Agreement", "Measured", "compare", "opening", "render"]
 
 TOLERANCE = 1e-6
-FEW = 20
+FEW = 20  # below this many times a percentile is marked
+GRACE = 3.0  # seconds that late messages are waited for
 WIDTHS = (34, 20, 20, 18)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One arm: `cores` busy in the server on average, `resident` its peak in bytes, `result` as the load told it."""
+    """What was measured of one arm.
+
+    Attributes
+    ----------
+    arm : {"before", "after"}
+    seconds : float
+        The length of the window.
+    clients : int
+        WebSocket connections.
+    cores, others : float
+        Cores that the server, and what has nothing to do with the demo, kept busy on average.
+    resident : int
+        The server's peak, in bytes.
+    result : dict
+        What the load told.
+    """
 
     arm: Arm
     seconds: float
     clients: int
     cores: float
+    others: float
     resident: int
     result: dict[str, Any]
 
@@ -138,9 +155,17 @@ def trouble(measured: Measured) -> list[str]:
     if odd:
         found.append(f"{measured.arm}: expected {wanted} of {', '.join(odd)}, which ran otherwise")
     if result["errors"]:
-        found.append(f"{measured.arm}: {len(result['errors'])} requests failed, the first: {result['errors'][0]}")
+        found.append(f"{measured.arm}: {len(result['errors'])} requests failed, as {result['errors'][0]}")
     if result["lost_connections"]:
         found.append(f"{measured.arm}: {result['lost_connections']} connections were lost")
+    share = result["delivered"] / max(1, result["offered"])
+    if share < 0.99:
+        found.append(
+            f"{measured.arm}: could not keep up: {1 - share:.0%} of what was due had not come {GRACE:g} s after the"
+            " end; latencies are of what came, and would grow with a longer run"
+        )
+    if measured.others > 0.3:
+        found.append(f"{measured.arm}: other work kept {measured.others:.1f} cores busy, which bends these figures")
     if result["load_cpu"] > 0.9:
         found.append(f"{measured.arm}: the load process was itself near its limit")
     return found

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,11 @@ def test_table_is_complete_and_sane(finished: tuple[str, dict[str, Any]]) -> Non
         assert measured[arm]["clients"] == 30
         assert result["errors"] == []
         assert result["lost_connections"] == 0
-        assert result["delivered"] > 0.5 * result["offered"] > 0
+        assert 0 < result["delivered"] <= result["offered"]
         assert result["requests"]["n"] == 30  # two seconds at 15 a second
         assert result["report_ready"]["n"] == 2
         assert 0 < result["delivery"]["p50"] <= result["delivery"]["p99"]
-        assert 5 <= result["status"]["indicator_ms"]["n"] <= 60
+        assert 1 <= result["status"]["indicator_ms"]["n"] <= 60
         assert measured[arm]["resident"] > 20 << 20
         assert 0 < measured[arm]["cores"] < os.cpu_count() + 1  # type: ignore[operator]
         assert len(result["analyses"]) == 25
@@ -94,7 +95,7 @@ def test_progress_is_shown(finished: tuple[str, dict[str, Any]]) -> None:
 def test_arms_that_disagree_are_told_apart() -> None:
     result: dict[str, Any] = {"indicators": {"prices.FB 2012-06-01": {"rsi": 50.0, "macd": None}}, "analyses": {}}
     other = json.loads(json.dumps(result))
-    before, after = (Measured(arm, 1.0, 1, 0.5, 1, r) for arm, r in (("before", result), ("after", other)))  # type: ignore[arg-type]
+    before, after = (Measured(arm, 1.0, 1, 0.5, 0.0, 1, r) for arm, r in (("before", result), ("after", other)))  # type: ignore[arg-type]
     assert compare(before, after).good
     assert compare(before, after).values == 2
     other["indicators"]["prices.FB 2012-06-01"]["rsi"] = 50.1
@@ -112,6 +113,23 @@ def test_a_disagreement_is_printed(finished: tuple[str, dict[str, Any]]) -> None
     key = next(iter(before.result["analyses"]))
     before.result["analyses"][key]["sma"] += 1
     assert "DIFFER" in render(before, after)
+
+
+@pytest.mark.slow
+def test_what_bends_the_figures_is_said(finished: tuple[str, dict[str, Any]]) -> None:
+    before, after = (Measured(**finished[1][arm]) for arm in ("before", "after"))
+    calm = replace(before, others=0.0, result={**before.result, "delivered": before.result["offered"]})
+    assert "\nbefore:" not in render(calm, replace(after, others=0.0))
+    bent = {**before.result, "delivered": before.result["offered"] // 2, "errors": ["TimeoutError: "], "load_cpu": 0.99}
+    out = render(replace(before, others=1.5, result={**bent, "lost_connections": 3}), after)
+    for words in (
+        "\nbefore: could not keep up: 50%",
+        "1.5 cores",
+        "1 requests failed",
+        "3 connections",
+        "near its limit",
+    ):
+        assert words in out
 
 
 def children_of(process: subprocess.Popen[str], count: int) -> list[psutil.Process]:
