@@ -14,6 +14,7 @@ __all__ = ["TOLERANCE", "Agreement", "Measured", "compare", "opening", "render"]
 
 TOLERANCE = 1e-6
 FEW = 20  # below this many times a percentile is marked
+KEPT_UP = 0.99  # the share of the messages from which on an arm has kept up
 GRACE = 3.0  # seconds that late messages are waited for
 WIDTHS = (34, 20, 20, 18)
 
@@ -107,7 +108,7 @@ def render(before: Measured, after: Measured) -> str:
         *times("Report, first answer", old["report_answered"], new["report_answered"], "p50"),
         *times("Report, finished", old["report_ready"], new["report_ready"], "p50"),
         row("Ticks delivered to clients", delivered(old), delivered(new), ""),
-        *times("Delivery latency", old["delivery"], new["delivery"], "p50", "p99"),
+        *latencies(old, new),
         row("Server CPU", *busy, ratio(before.cores, after.cores)),
         row("Server memory, peak", *resident, ratio(before.resident, after.resident)),
     ]
@@ -158,8 +159,8 @@ def trouble(measured: Measured) -> list[str]:
         found.append(f"{measured.arm}: {len(result['errors'])} requests failed, as {result['errors'][0]}")
     if result["lost_connections"]:
         found.append(f"{measured.arm}: {result['lost_connections']} connections were lost")
-    share = result["delivered"] / max(1, result["offered"])
-    if share < 0.99:
+    share = arrived(result)
+    if share < KEPT_UP:
         found.append(
             f"{measured.arm}: could not keep up: {1 - share:.0%} of what was due had not come {GRACE:g} s after the"
             " end; latencies are of what came, and would grow with a longer run"
@@ -186,6 +187,13 @@ def times(label: str, before: Mapping[str, Any], after: Mapping[str, Any], *perc
     ]
 
 
+def latencies(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the lines of the delivery latency; without a ratio where an arm fell behind, as it would mean little."""
+    kept_up = min(arrived(before), arrived(after)) >= KEPT_UP
+    lines = times("Delivery latency", before["delivery"], after["delivery"], "p50", "p99")
+    return lines if kept_up else [line[: -WIDTHS[-1]] + f"{'see below':>{WIDTHS[-1]}}" for line in lines]
+
+
 def milliseconds(value: float | None) -> str:
     """Return a time with three digits that matter."""
     if value is None:
@@ -208,5 +216,10 @@ def hit_ratio(result: Mapping[str, Any]) -> str:
 
 def delivered(result: Mapping[str, Any]) -> str:
     """Return how many messages arrived, and how many of those that were due this is."""
-    share = result["delivered"] / result["offered"] if result["offered"] else 0.0
-    return f"{result['delivered']:,} ({share:.1%})"
+    return f"{result['delivered']:,} ({arrived(result):.1%})"
+
+
+def arrived(result: Mapping[str, Any]) -> float:
+    """Return the share of the messages due in the window that arrived."""
+    share: float = result["delivered"] / max(1, result["offered"])
+    return share

@@ -119,7 +119,10 @@ def test_a_disagreement_is_printed(finished: tuple[str, dict[str, Any]]) -> None
 def test_what_bends_the_figures_is_said(finished: tuple[str, dict[str, Any]]) -> None:
     before, after = (Measured(**finished[1][arm]) for arm in ("before", "after"))
     calm = replace(before, others=0.0, result={**before.result, "delivered": before.result["offered"]})
-    assert "\nbefore:" not in render(calm, replace(after, others=0.0))
+    calm_after = replace(after, others=0.0, result={**after.result, "delivered": after.result["offered"]})
+    out = render(calm, calm_after)
+    assert "\nbefore:" not in out
+    assert "see below" not in out
     bent = {**before.result, "delivered": before.result["offered"] // 2, "errors": ["TimeoutError: "], "load_cpu": 0.99}
     out = render(replace(before, others=1.5, result={**bent, "lost_connections": 3}), after)
     for words in (
