@@ -23,7 +23,8 @@ class Board:
 
     Made by :meth:`Plan.live`, on the twin that the flag ``indicators`` names at that moment; it stays on it.
     ``board["rsi"]`` is an array with one value a symbol, or a named tuple of such arrays: the same arrays for the
-    board's whole life, changed in place by each update and not writable from outside. One thread at a time may use it.
+    board's whole life, changed in place by each update and not writable from outside. Threads may share it: each tick
+    is taken whole.
 
     Attributes
     ----------

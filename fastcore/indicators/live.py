@@ -23,7 +23,7 @@ class Live(Generic[Result]):
 
     Made by :meth:`Definition.live`, on the twin that the flag ``indicators`` names at that moment; it stays on it. It
     keeps as much as its window is long, however long it runs, and gives what the function would give for all its
-    bars. One thread at a time may use it.
+    bars. Threads may share it: each bar is taken whole.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,11 +22,12 @@ class Board:
     Columns are float64 arrays: one value a symbol in `update`, symbols x bars in `extend`.
     """
 
-    __slots__ = ("_live", "_outputs", "specs", "symbols")
+    __slots__ = ("_live", "_lock", "_outputs", "specs", "symbols")
 
     def __init__(self, specs: Sequence[Spec], symbols: int) -> None:
         self.specs = tuple(specs)
         self.symbols = symbols
+        self._lock = threading.RLock()  # a tick is taken whole, whichever thread brings it
         self._live = [[Live(name, params) for _ in range(symbols)] for name, params, _ in self.specs]
         self._outputs = [
             tuple(np.full(symbols, np.nan) for _ in range(_width(Live(name, params).value)))
@@ -35,17 +37,19 @@ class Board:
     def update(self, columns: Mapping[str, Array], at: NDArray[np.int64] | None = None) -> None:
         """Take the next bar of every symbol, or of the symbols `at` these indices, in their order."""
         places = range(self.symbols) if at is None else at.tolist()
-        for (_, _, names), live, outputs in zip(self.specs, self._live, self._outputs):
-            bars = zip(*(columns[name].tolist() for name in names))
-            for place, bar in zip(places, bars):
-                _put(outputs, place, live[place].update(*bar))
+        with self._lock:
+            for (_, _, names), live, outputs in zip(self.specs, self._live, self._outputs):
+                bars = zip(*(columns[name].tolist() for name in names))
+                for place, bar in zip(places, bars):
+                    _put(outputs, place, live[place].update(*bar))
 
     def extend(self, columns: Mapping[str, Array]) -> None:
         """Take many bars of every symbol."""
-        for (_, _, names), live, outputs in zip(self.specs, self._live, self._outputs):
-            for place, one in enumerate(live):
-                one.extend(*(columns[name][place] for name in names))
-                _put(outputs, place, one.value)
+        with self._lock:
+            for (_, _, names), live, outputs in zip(self.specs, self._live, self._outputs):
+                for place, one in enumerate(live):
+                    one.extend(*(columns[name][place] for name in names))
+                    _put(outputs, place, one.value)
 
     def output(self, i: int) -> tuple[Array, ...]:
         """Return the outputs of the i-th indicator: arrays that later updates change in place."""
@@ -55,12 +59,14 @@ class Board:
         """Return a board in the same state that goes its own way."""
         other = Board(self.specs, 0)
         other.symbols = self.symbols
-        other._live = [[one.copy() for one in live] for live in self._live]
-        other._outputs = [tuple(x.copy() for x in outputs) for outputs in self._outputs]
+        with self._lock:
+            other._live = [[one.copy() for one in live] for live in self._live]
+            other._outputs = [tuple(x.copy() for x in outputs) for outputs in self._outputs]
         return other
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Board, (self.specs, 0), (self.symbols, self._live, self._outputs)
+        state = self.copy()
+        return Board, (self.specs, 0), (state.symbols, state._live, state._outputs)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.symbols, self._live, self._outputs = state

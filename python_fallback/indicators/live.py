@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ class Live:
         Makes one result of several outputs; without it they come as a tuple.
     """
 
-    __slots__ = ("_calculate", "_inputs", "_operators", "_outputs", "_result_type", "count", "name", "params")
+    __slots__ = ("_calculate", "_inputs", "_lock", "_operators", "_outputs", "_result_type", "count", "name", "params")
 
     def __init__(self, name: str, params: Sequence[float], result_type: Callable[..., Any] | None = None) -> None:
         self.name = name
@@ -33,6 +34,7 @@ class Live:
         self.count = 0
         self._calculate = definition(name)
         self._result_type = result_type
+        self._lock = threading.RLock()  # a bar is taken whole, whichever thread brings it
         self._operators = TickOperators()
         self._inputs = self._calculate.__code__.co_argcount - 1 - len(self.params)
         # What a missing bar comes to on fresh operators.
@@ -45,13 +47,18 @@ class Live:
 
     def update(self, *bar: float) -> Any:
         """Take the next bar and return the indicator's value at it."""
-        self._outputs = self._step(self._operators, self._checked("update", bar))
-        self.count += 1
-        return self._result(self._outputs)
+        bar = self._checked("update", bar)
+        with self._lock:
+            self._outputs = outputs = self._step(self._operators, bar)
+            self.count += 1
+        return self._result(outputs)
 
     def peek(self, *bar: float) -> Any:
         """Return what `update` would, and change nothing."""
-        return self._result(self._step(self._operators.copy(), self._checked("peek", bar)))
+        bar = self._checked("peek", bar)
+        with self._lock:
+            operators = self._operators.copy()
+        return self._result(self._step(operators, bar))
 
     def extend(self, *arrays: Array) -> Any:
         """Take every bar of `arrays` in turn and return the series of values."""
@@ -63,29 +70,31 @@ class Live:
                 f"extend: expected 1-D arrays of one length, got {', '.join(str(x.shape) for x in arrays)}"
             )
         series = np.empty((len(self._outputs), len(arrays[0])))
-        for i, bar in enumerate(zip(*(x.tolist() for x in arrays))):
-            self._outputs = self._step(self._operators, bar)
-            series[:, i] = self._outputs
-        self.count += len(arrays[0])
+        with self._lock:
+            for i, bar in enumerate(zip(*(x.tolist() for x in arrays))):
+                self._outputs = self._step(self._operators, bar)
+                series[:, i] = self._outputs
+            self.count += len(arrays[0])
         return self._result(tuple(series))
 
     def copy(self) -> Live:
         """Return an indicator in the same state that goes its own way."""
         other = Live(self.name, self.params, self._result_type)
-        other._operators = self._operators.copy()
-        other._outputs = self._outputs
-        other.count = self.count
+        with self._lock:
+            other._operators = self._operators.copy()
+            other._outputs, other.count = self._outputs, self.count
         return other
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Live, (self.name, self.params, self._result_type), (self._operators, self._outputs, self.count)
+        state = self.copy()
+        return Live, (self.name, self.params, self._result_type), (state._operators, state._outputs, state.count)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._operators, self._outputs, self.count = state
 
     def _step(self, operators: TickOperators, bar: tuple[float, ...]) -> tuple[float, ...]:
-        operators.begin()
-        return self._calculate(operators, *[x if math.isfinite(x) else math.nan for x in bar], *self.params)
+        outputs: tuple[float, ...] = operators.step(self._calculate, bar, self.params)
+        return outputs
 
     def _checked(self, method: str, bar: tuple[Any, ...]) -> tuple[float, ...]:
         if len(bar) != self._inputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -21,9 +21,13 @@ class TickOperators:
         self._memories: list[Any] = []
         self._at = 0
 
-    def begin(self) -> None:
-        """Start a new bar."""
-        self._at = 0
+    def step(self, calculate: Callable[..., tuple[float, ...]], bar: Iterable[float], params: Iterable[float]) -> Any:
+        """Carry out the definition `calculate` at the next bar."""
+        place, self._at = self._at, 0  # a finaliser may bring a bar in the midst of this one
+        try:
+            return calculate(self, *[x if math.isfinite(x) else math.nan for x in bar], *params)
+        finally:
+            self._at = place
 
     def copy(self) -> TickOperators:
         """Return operators that remember the same and go their own way."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
 import pickle
 import re
+import sys
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -252,3 +255,73 @@ def test_the_twins_live_alike(row: Indicator, data: st.DataObject) -> None:
     for bar in bars:
         compiled, pure = (floats(live.update(*bar)) for live in made)
         np.testing.assert_allclose(compiled, pure, rtol=1e-9, atol=1e-5 if row.name == "obv" else 1e-6)
+
+
+def test_threads_may_share_one(ta: ModuleType) -> None:
+    plan = ta.Plan(obv=ta.OBV(), mean=ta.SMA(50), bands=ta.BBANDS(20))
+    obv, bands = ta.OBV().live([0.0], [0.0]), ta.BBANDS(20).live()
+    board = plan.live(symbols=3)
+    trouble: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(300):
+                obv.update(1.0, 1.0)
+                bands.update(5.0)
+                bands.peek(7.0)
+                bands.extend([5.0] * 30)
+                bands.copy()
+                pickle.dumps(bands)
+                board.update(close=[5.0] * 3, volume=[1.0] * 3)
+                assert bands.update(5.0).upper == 5.0
+        except BaseException as error:
+            trouble.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not trouble, trouble[0]
+    assert obv.count == 2401
+    assert bands.count == 2400 * 32
+    np.testing.assert_array_equal(board["mean"], [5.0] * 3)
+    np.testing.assert_array_equal(board["obv"], [1.0] * 3)
+
+
+def test_a_finaliser_may_bring_a_bar(ta: ModuleType) -> None:
+    live = ta.MACD(2, 3, 2).live()
+    board = ta.Plan(macd=ta.MACD(2, 3, 2)).live(symbols=2)
+    brought = 0
+
+    class Finalised:
+        def __init__(self) -> None:
+            self.cycle = self
+
+        def __del__(self) -> None:
+            nonlocal brought
+            brought += 1
+            live.update(5.0)
+            live.peek(5.0)
+            board.update(close=[5.0, 5.0])
+
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(300):
+            Finalised()
+            live.update(5.0)
+            live.extend([5.0] * 5)
+            board.update(close=[5.0, 5.0])
+    finally:
+        gc.set_threshold(*threshold)
+    gc.collect()
+    assert brought == 300
+    assert live.count == 300 * 7
+    assert live.value == (0.0, 0.0, 0.0)
+    np.testing.assert_array_equal(board["macd"].hist, [0.0, 0.0])
