@@ -149,7 +149,9 @@ PyObject *fc_cache_get(CacheObject *self, PyObject *key) {
     const int found = fc_cache_find(self, key, hash, &slot);
     if (FC_LIKELY(found > 0)) {
         self->hits++;
-        fc_table_touch(&self->table, slot);
+        if (self->table.newest != slot) {
+            fc_table_touch(&self->table, slot);
+        }
         return Py_NewRef(self->table.entries[slot].value);
     }
     if (found == 0) {

@@ -11,15 +11,6 @@ void fc_table_init(fc_table *t) {
     t->oldest = t->newest = t->soonest = t->latest = t->free = FC_NONE;
 }
 
-static inline uint32_t tag_of(Py_hash_t hash) {
-    /* Fibonacci hashing: runs and strides of ints spread over the high bits, which choose the cell. */
-    return (uint32_t)(((uint64_t)hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
-}
-
-static inline uint32_t home_of(const fc_table *t, uint32_t tag) {
-    return (uint32_t)(((uint64_t)tag * t->ncells) >> 32);
-}
-
 /* 1 equal, 0 not, -1 error, 2: only Python code can tell. */
 static inline int same_exact(PyObject *a, PyObject *b) {
     PyTypeObject *type = Py_TYPE(a);
@@ -53,17 +44,17 @@ static FC_NOINLINE int same_by_python(fc_table *t, PyObject *mine, PyObject *key
     return same;
 }
 
-/* 1 and the slot, 0 and FC_NONE, or -1 with an exception. Runs __eq__ of keys that are not plain str, int, float or
- * bytes, and starts over where that changed the table. */
-int fc_table_find(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slot) {
-    const uint32_t tag = tag_of(hash);
+/* The whole of fc_table_find: runs __eq__ of keys that are not plain str, int, float or bytes, and starts over where
+ * that changed the table. */
+int fc_table_find_equal(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slot) {
+    const uint32_t tag = fc_table_tag(hash);
     for (int restarts = 0; restarts < FC_RESTARTS; restarts++) {
         int restart = 0;
         if (t->count == 0) {
             *slot = FC_NONE;
             return 0;
         }
-        uint32_t i = home_of(t, tag);
+        uint32_t i = fc_table_home(t, tag);
         while (t->cells[i].slot != FC_NONE) {
             if (t->cells[i].tag == tag) {
                 const int32_t candidate = t->cells[i].slot;
@@ -100,7 +91,7 @@ int fc_table_find(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slot) {
 }
 
 static void place(fc_table *t, uint32_t tag, int32_t slot) {
-    uint32_t i = home_of(t, tag);
+    uint32_t i = fc_table_home(t, tag);
     while (t->cells[i].slot != FC_NONE) {
         if (++i == t->ncells) {
             i = 0;
@@ -235,7 +226,7 @@ int32_t fc_table_insert(fc_table *t, PyObject *key, PyObject *value, Py_hash_t h
     if (expires != INFINITY) {
         fc_expiry_add(t, slot);
     }
-    place(t, tag_of(hash), slot);
+    place(t, fc_table_tag(hash), slot);
     t->count++;
     t->version++;
     return slot;
@@ -252,7 +243,7 @@ static void erase_cell(fc_table *t, uint32_t i) {
             break;
         }
         /* The cell at j may fill the hole at i when i lies on its probe path. */
-        const uint32_t home = home_of(t, t->cells[j].tag);
+        const uint32_t home = fc_table_home(t, t->cells[j].tag);
         const uint32_t from_home = j >= home ? j - home : j + n - home;
         const uint32_t from_hole = j >= i ? j - i : j + n - i;
         if (from_home >= from_hole) {
@@ -266,7 +257,7 @@ static void erase_cell(fc_table *t, uint32_t i) {
 /* Take an entry out; the caller owns the two references it gets. */
 void fc_table_remove(fc_table *t, int32_t slot, PyObject **key, PyObject **value) {
     fc_entry *e = &t->entries[slot];
-    uint32_t i = home_of(t, tag_of(e->hash));
+    uint32_t i = fc_table_home(t, fc_table_tag(e->hash));
     while (t->cells[i].slot != slot) {
         if (++i == t->ncells) {
             i = 0;
@@ -370,7 +361,7 @@ int fc_table_check(const fc_table *t) {
     double weight = 0.0;
     for (int32_t slot = t->oldest; slot != FC_NONE && seen <= t->count; slot = t->entries[slot].newer, seen++) {
         const fc_entry *e = &t->entries[slot];
-        uint32_t i = home_of(t, tag_of(e->hash)), steps = 0;
+        uint32_t i = fc_table_home(t, fc_table_tag(e->hash)), steps = 0;
         while (t->cells[i].slot != slot && t->cells[i].slot != FC_NONE && steps++ < t->ncells) {
             i = i + 1 == t->ncells ? 0 : i + 1;
         }

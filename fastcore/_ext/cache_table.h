@@ -63,7 +63,7 @@ typedef struct {
 } fc_table;
 
 void fc_table_init(fc_table *t);
-int fc_table_find(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slot);
+int fc_table_find_equal(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slot);
 int fc_table_reserve(fc_table *t, double expires, double weight, double most);
 int32_t fc_table_insert(fc_table *t, PyObject *key, PyObject *value, Py_hash_t hash, double expires, double weight);
 void fc_table_remove(fc_table *t, int32_t slot, PyObject **key, PyObject **value);
@@ -79,6 +79,42 @@ void fc_expiry_add(fc_table *t, int32_t slot);
 void fc_expiry_drop(fc_table *t, int32_t slot);
 int32_t fc_expiry_first(const fc_table *t);
 int fc_expiry_check(const fc_table *t);
+
+static inline uint32_t fc_table_tag(Py_hash_t hash) {
+    /* Fibonacci hashing: runs and strides of ints spread over the high bits, which choose the cell. */
+    return (uint32_t)(((uint64_t)hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
+}
+
+static inline uint32_t fc_table_home(const fc_table *t, uint32_t tag) {
+    return (uint32_t)(((uint64_t)tag * t->ncells) >> 32);
+}
+
+/* 1 and the slot, 0 and FC_NONE, or -1 with an exception. Most lookups end here, at an empty cell or at the key itself;
+ * the others may run Python code. */
+static inline int fc_table_find(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slot) {
+    if (FC_LIKELY(t->count > 0)) {
+        const uint32_t tag = fc_table_tag(hash), ncells = t->ncells;
+        const fc_cell *const cells = t->cells;
+        for (uint32_t i = fc_table_home(t, tag);;) {
+            const fc_cell cell = cells[i];
+            if (cell.slot == FC_NONE) {
+                break;
+            }
+            if (cell.tag == tag) {
+                if (FC_UNLIKELY(t->entries[cell.slot].key != key)) {
+                    return fc_table_find_equal(t, key, hash, slot);
+                }
+                *slot = cell.slot;
+                return 1;
+            }
+            if (FC_UNLIKELY(++i == ncells)) {
+                i = 0;
+            }
+        }
+    }
+    *slot = FC_NONE;
+    return 0;
+}
 
 static inline double fc_table_weight(const fc_table *t, int32_t slot) {
     return t->weights == NULL ? 1.0 : t->weights[slot];

@@ -248,6 +248,10 @@ static PyObject *get_weight(PyObject *op, void *Py_UNUSED(closure)) {
     return number(((CacheObject *)op)->table.weight);
 }
 
+static PyObject *get_unit(PyObject *op, void *Py_UNUSED(closure)) {
+    return PyFloat_FromDouble(((CacheObject *)op)->scale);
+}
+
 static PyObject *get_currsize(PyObject *op, void *Py_UNUSED(closure)) {
     CacheObject *self = (CacheObject *)op;
     const Py_ssize_t length = PyObject_Size(op);
@@ -314,6 +318,7 @@ static PyGetSetDef cache_properties[] = {
     {"max_bytes", get_max_bytes, NULL, NULL, NULL},
     {"on_evict", get_on_evict, set_on_evict, NULL, NULL},
     {"_weight", get_weight, NULL, NULL, NULL},
+    {"_unit", get_unit, NULL, NULL, NULL},
     {"_flights", get_flights, NULL, NULL, NULL},
     {"_options", get_options, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -1,7 +1,4 @@
-"""The hot path of the LRU and TTL caches, and what stands on it: decorators, content keys, named caches.
-
-Also here, in the module `snapshot`: caches that survive a restart.
-"""
+"""The hot path of the LRU and TTL caches, and what stands on it: decorators, content keys, named and saved caches."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from fastcore.cache.keys import ContentKey, dataframe_key
 from fastcore.cache.memo import CacheInfo
 from fastcore.cache.policy import invalidate_tag
 from fastcore.cache.registry import cache_stats, expire_caches, named_caches, register, shrink_caches
+from fastcore.cache.snapshot import Restored, restore, save
 from fastcore.dispatch.twins import migrate
 from python_fallback.cache import surface as _surface
 from python_fallback.cache.sizes import sizeof
@@ -26,6 +24,7 @@ __all__ = [
     "CachedFunction",
     "ContentKey",
     "LRUCache",
+    "Restored",
     "TLRUCache",
     "TTLCache",
     "cache_stats",
@@ -38,6 +37,8 @@ __all__ = [
     "migrate",
     "named_caches",
     "register",
+    "restore",
+    "save",
     "shrink_caches",
     "sizeof",
 ]

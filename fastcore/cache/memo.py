@@ -109,7 +109,7 @@ class Memo:
                 return found
             return fly(self.cache, key, lambda: self._call(args, named), lambda value: self._keep(key, value))
         if type(found) is Kept and found.current():
-            if policy.needs_refresh(found, self.cache._now()) and found.take_ticket():
+            if policy.needs_refresh(found, self.cache.ttl_remaining(key)) and found.take_ticket():
                 in_background(lambda: self._refresh(found, key, args, named), self._name)
             return found.unwrap()
         kept: Kept = fly(
@@ -144,8 +144,10 @@ class Memo:
 
     def _find_current(self, key: Any) -> Any:
         found = self.cache.peek(key, MISSING)
-        fresh = type(found) is Kept and found.current() and self.cache._now() < found.fresh_until
-        return found if fresh else MISSING
+        if type(found) is not Kept or not found.current():
+            return MISSING
+        remaining = self.cache.ttl_remaining(key)
+        return found if remaining is not None and remaining > found.spare else MISSING
 
     def _fits(self, weight: float) -> bool:
         cache = self.cache
@@ -161,7 +163,7 @@ class Memo:
         fresh, total = policy.lifetime(kept)
         weight = self.cache.getsizeof(kept.value)
         if total > 0 and self._fits(weight):
-            kept.fresh_until = self.cache._now() + fresh
+            kept.spare = 0.0 if total == fresh else total - fresh
             self.cache.set(key, kept, ttl=total, weight=weight)
 
 
@@ -186,7 +188,7 @@ class AsyncMemo(Memo):
                 self.cache, key, lambda: self._call(args, kwargs), lambda value: self._keep(key, value)
             )
         if type(found) is Kept and found.current():
-            if policy.needs_refresh(found, self.cache._now()) and found.take_ticket():
+            if policy.needs_refresh(found, self.cache.ttl_remaining(key)) and found.take_ticket():
                 self._start_refresh(found, key, args, kwargs)
             return found.unwrap()
         kept: Kept = await fly_async(

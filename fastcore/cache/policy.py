@@ -37,14 +37,14 @@ def _version_of(tag: str) -> int:
 class Kept:
     """A result in the cache with what decides whether it is served."""
 
-    __slots__ = ("error", "fresh_until", "tags", "tickets", "took", "value")
+    __slots__ = ("error", "spare", "tags", "tickets", "took", "value")
 
     def __init__(self, value: Any, error: Exception | None, tags: tuple[tuple[str, int], ...], took: float) -> None:
         self.value = value
         self.error = error
         self.tags = tags
         self.took = took
-        self.fresh_until = math.inf
+        self.spare = 0.0  # seconds before the cache drops it from when on it is no longer fresh
         self.tickets = [None]  # whoever takes the one ticket may refresh it
 
     def current(self) -> bool:
@@ -131,12 +131,14 @@ class Policy:
             return fresh, fresh
         return self.ttl, self.ttl + self.stale
 
-    def needs_refresh(self, kept: Kept, now: float) -> bool:
-        """Whether it is stale, or the draw says to refresh it early."""
+    def needs_refresh(self, kept: Kept, remaining: float | None) -> bool:
+        """Whether it is stale, or the draw says to refresh it early; `remaining` is what the cache gives it."""
+        if remaining is None:
+            return True
         ahead = 0.0
         if self.early and kept.error is None:
             ahead = -kept.took * self.early * math.log(1.0 - random.random())
-        return now + ahead >= kept.fresh_until
+        return remaining - ahead <= kept.spare
 
 
 class Stopwatch:

@@ -75,6 +75,10 @@ class Cache(Books):
     def _options(self) -> dict[str, Any]:
         return {**self._given, "timer": self._timer, "getsizeof": self._getsizeof, "on_evict": self._on_evict}
 
+    @property
+    def _unit(self) -> float:
+        return self._scale
+
     def getsizeof(self, value: Any, /) -> Any:
         return 1 if self._getsizeof is None else self._getsizeof(value)
 

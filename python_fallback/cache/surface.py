@@ -1,7 +1,7 @@
 """The cold half of a cache, the same for both twins: written over the few operations that each of them provides.
 
 A twin provides ``get peek set _put pop clear expire _now _snapshot _take _counters _set_counters _configure _options
-_set_bounds _evict_to _flights _weight``.
+_set_bounds _evict_to _flights _unit _weight``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,294 @@
+"""Caches beside cachetools, cachebox, functools.lru_cache and a plain dict.
+
+One interleaved run. A contender is a loop over prepared keys, so the cost of the loop itself is measured and taken off
+every figure. ``python benchmarks/peers/cache.py [--quick]``
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import os
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any
+
+import cachebox
+import cachetools
+from harness import Ratio, Report, Timing, interleave, versions
+
+from fastcore.dispatch import backends
+
+QUICK = "--quick" in sys.argv
+CALLS = 2_000
+TTL = 3600.0
+
+KEYS: dict[str, Callable[[int], Any]] = {
+    "str": lambda n: f"symbol:{n}",
+    "int": lambda n: n * 7919,
+    "tuple": lambda n: (f"symbol:{n}", n % 60),
+}
+
+
+def contenders(size: int) -> dict[str, Any]:
+    """Return every cache, empty, with room for `size`."""
+    return {
+        "fastcore": backends.twin("cache", "compiled").TTLCache(size, TTL),
+        "cachebox": cachebox.TTLCache(size, TTL),
+        "cachetools": cachetools.TTLCache(size, TTL),
+        "dict": {},
+    }
+
+
+def draw(keys: Sequence[Any], law: str, count: int, rng: random.Random) -> list[Any]:
+    """Draw keys by popularity: ranks of a Zipf law in an arbitrary order, or all alike."""
+    if law == "uniform":
+        return rng.choices(keys, k=count)
+    weights = list(accumulate(1 / rank for rank in range(1, len(keys) + 1)))
+    order = list(keys)
+    rng.shuffle(order)
+    return rng.choices(order, cum_weights=weights, k=count)
+
+
+def getter(cache: Any, asked: list[Any]) -> Callable[[], None]:
+    get = cache.get
+
+    def run() -> None:
+        for key in asked:
+            get(key)
+
+    return run
+
+
+def setter(cache: Any, asked: list[Any]) -> Callable[[], None]:
+    def run() -> None:
+        for key in asked:
+            cache[key] = None
+
+    return run
+
+
+def inserter(cache: Any, fresh: Any) -> Callable[[], None]:
+    """Insert keys that were never there: a ring of them twice as long as the cache, so that each evicts."""
+    position = 0
+
+    def run() -> None:
+        nonlocal position
+        start, position = position, (position + CALLS) % len(fresh)
+        for key in fresh[start : start + CALLS]:
+            cache[key] = None
+
+    return run
+
+
+def empty(asked: list[Any]) -> Callable[[], None]:
+    def run() -> None:
+        for _key in asked:
+            pass
+
+    return run
+
+
+def measure(cases: dict[str, Callable[[], None]], asked: list[Any]) -> dict[str, Timing]:
+    """Time the loops of `cases`, less the loop over the keys itself."""
+    timings = interleave(
+        {**cases, "loop": empty(asked)}, rounds=7 if QUICK else 15, target=0.004 if QUICK else 0.01, per_call=CALLS
+    )
+    loop = timings.pop("loop").median
+    return {
+        name: Timing(max(t.median - loop, 1e-10), t.low - loop, t.high - loop, t.rounds) for name, t in timings.items()
+    }
+
+
+def ratios(timings: dict[str, Timing], hit: bool) -> dict[str, Ratio]:
+    ours = timings["fastcore"].median
+    found = {"cachebox / fastcore": Ratio(timings["cachebox"].median / ours, 1.0)}
+    if hit:
+        found["cachetools / fastcore"] = Ratio(timings["cachetools"].median / ours, 15.0)
+        found["fastcore / dict.get"] = Ratio(ours / timings["dict"].median, 2.0, at_least=False)
+    return found
+
+
+def mapping_cases(report: Report) -> None:
+    rng = random.Random(1)
+    sizes = (1_000, 100_000) if QUICK else (1_000, 1_000_000)
+    against: list[float] = []
+    for size in sizes:
+        for kind, key_of in KEYS.items():
+            keys = [key_of(n) for n in range(size)]
+            others = [key_of(n) for n in range(size, 2 * size if size < 100_000 else size + 50_000)]
+            caches = contenders(size)
+            for cache in caches.values():
+                for key in keys:
+                    cache[key] = None
+            gc.collect()
+            gc.freeze()
+            for law in ("zipf", "uniform"):
+                asked = draw(keys, law, CALLS, rng)
+                timings = measure({name: getter(cache, asked) for name, cache in caches.items()}, asked)
+                against.append(timings["cachebox"].median / timings["fastcore"].median)
+                report.add(f"hit, {kind}, {law}, {size:,}", timings, ratios(timings, hit=True))
+            asked = draw(others, "uniform", CALLS, rng)
+            timings = measure({name: getter(cache, asked) for name, cache in caches.items()}, asked)
+            report.add(f"miss, {kind}, {size:,}", timings, ratios(timings, hit=False))
+            asked = draw(keys, "uniform", CALLS, rng)
+            timings = measure({name: setter(cache, asked) for name, cache in caches.items()}, asked)
+            report.add(f"update, {kind}, uniform, {size:,}", timings, ratios(timings, hit=False))
+            caches.pop("dict")
+            fresh = others[: len(others) // CALLS * CALLS] or others
+            if size == 1_000:
+                fresh = [key_of(n) for n in range(10_000, 10_000 + 20 * CALLS)]
+            timings = measure({name: inserter(cache, fresh) for name, cache in caches.items()}, fresh[:CALLS])
+            report.add(f"evicting insert, {kind}, {size:,}", timings, ratios(timings, hit=False))
+            gc.unfreeze()
+            del caches, keys, others, fresh, asked
+    report.conclude("hits, geometric mean of cachebox / fastcore", Ratio(statistics.geometric_mean(against), 1.0))
+
+
+def decorator_cases(report: Report) -> None:
+    from fastcore.cache import cached
+
+    def function(x: Any) -> Any:
+        return x
+
+    def pair(x: Any, y: Any) -> Any:
+        return x
+
+    for label, wrapped, arguments in (
+        ("one str", function, [(f"symbol:{n}",) for n in range(500)]),
+        ("one int", function, [(n,) for n in range(500)]),
+        ("two", pair, [(f"symbol:{n}", n) for n in range(500)]),
+    ):
+        made = {
+            "fastcore": cached(maxsize=1024, ttl=TTL)(wrapped),
+            "lru_cache": functools.lru_cache(1024)(wrapped),
+            "cachebox": cachebox.cached(cachebox.TTLCache(1024, TTL))(wrapped),
+            "cachetools": cachetools.cached(cachetools.TTLCache(1024, TTL))(wrapped),
+        }
+        asked = random.Random(2).choices(arguments, k=CALLS)
+
+        def caller(call: Callable[..., Any], asked: list[Any] = asked) -> Callable[[], None]:
+            if len(asked[0]) == 1:
+
+                def run() -> None:
+                    for (x,) in asked:
+                        call(x)
+
+            else:
+
+                def run() -> None:
+                    for x, y in asked:
+                        call(x, y)
+
+            return run
+
+        timings = interleave(
+            {name: caller(call) for name, call in made.items()}, rounds=15, target=0.01, per_call=CALLS
+        )
+        ours = timings["fastcore"].median
+        report.add(
+            f"decorated hit, {label}",
+            timings,
+            {
+                "fastcore / lru_cache": Ratio(ours / timings["lru_cache"].median, 1.2, at_least=False),
+                "cachebox / fastcore": Ratio(timings["cachebox"].median / ours, 5.0),
+            },
+        )
+
+
+MEMORY = """
+import gc, psutil, sys
+kind, count = sys.argv[1], int(sys.argv[2])
+keys = [f"symbol:{n}" for n in range(count)]
+if kind == "cachebox":
+    import cachebox
+    make = lambda n: cachebox.TTLCache(n, 3600.0)
+elif kind == "cachetools":
+    import cachetools
+    make = lambda n: cachetools.TTLCache(n, 3600.0)
+else:
+    from fastcore.dispatch import backends
+    make = lambda n: backends.twin("cache", "compiled").TTLCache(n, 3600.0)
+small = make(10)
+for key in keys[:20]:
+    small[key] = None
+gc.collect()
+before = psutil.Process().memory_info().rss
+cache = make(count)
+for key in keys:
+    cache[key] = None
+print((psutil.Process().memory_info().rss - before) / count)
+"""
+
+
+def memory_cases(report: Report) -> None:
+    """Resident bytes an entry adds, keys and values not counted; each cache in a process of its own."""
+    for count in (100_000, 1_000_000, 1_500_000):
+        taken = {}
+        for kind in ("fastcore", "cachebox", "cachetools"):
+            if kind == "cachetools" and count > 100_000:
+                continue
+            done = subprocess.run(
+                [sys.executable, "-c", MEMORY, kind, str(count)], capture_output=True, text=True, check=True
+            )
+            taken[kind] = float(done.stdout)
+        cells = ", ".join(f"{kind} {size:.1f} B" for kind, size in taken.items())
+        report.notes.append(f"memory an entry, {count:,}: {cells}")
+        print(report.notes[-1])
+        report.conclude(
+            f"memory an entry, {count:,}: fastcore / cachebox",
+            Ratio(taken["fastcore"] / taken["cachebox"], 1.0, at_least=False),
+        )
+
+
+def hit_ratio(report: Report) -> None:
+    """A replay of requests for market data: Zipf over 5,000 symbols, 600 s to live, fifty requests a second."""
+    clock = 0.0
+    cache = backends.twin("cache", "compiled").TTLCache(5_000, 600, timer=lambda: clock)
+    rng = random.Random(3)
+    for symbol in draw([f"symbol:{n}" for n in range(5_000)], "zipf", 150_000, rng):
+        clock += 0.02
+        cache.get_or_compute(symbol, lambda: None)
+    report.conclude("hit ratio of a market-data replay", Ratio(cache.stats().hit_ratio, 0.85))
+
+
+def content_keys(report: Report) -> None:
+    """Bytes a second that a content key reads, of a frame of prices as pandas makes it from columns."""
+    import time
+
+    import numpy as np
+    import pandas as pd
+
+    from fastcore.cache import dataframe_key
+
+    rng = np.random.default_rng(4)
+    columns = {name: rng.random(1_000_000) for name in ("open", "high", "low", "close", "volume")}
+    frames = {"of columns": pd.DataFrame(columns), "of one matrix": pd.DataFrame(rng.random((1_000_000, 5)))}
+    for label, frame in frames.items():
+        best = 1e9
+        for _ in range(5):
+            start = time.perf_counter()
+            dataframe_key(frame)
+            best = min(best, time.perf_counter() - start)
+        speed = frame.memory_usage(index=False).sum() / best / 1e9
+        report.conclude(f"content key of a frame {label}, GB/s", Ratio(float(speed), 2.0))
+
+
+def main() -> None:
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    report = Report("cache", "Caches, one operation", versions("fastcore-native", "cachebox", "cachetools"))
+    report.notes.append("loop overhead is taken off; keys are the stored objects themselves, as in a service")
+    mapping_cases(report)
+    decorator_cases(report)
+    memory_cases(report)
+    hit_ratio(report)
+    content_keys(report)
+    report.write()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Saved and restored caches: nothing is lost, nothing is half-loaded, time goes on meanwhile."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastcore import flags
+from fastcore.cache import cached, restore, save
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "prices.cache"
+
+
+def test_entries_come_back_in_order_with_the_time_they_have_left(make: Make, path: Path) -> None:
+    cache = make("TTLCache", 10, 600)
+    cache.update({"a": [1, 2], ("b", 3): None, 4: "x"})
+    cache.set("ever", 1, ttl=math.inf, weight=2)
+    cache.get("a")
+    assert save(cache, path) == 4
+    back = make("TTLCache", 10, 600)
+    assert restore(back, path) == (4, "")
+    assert list(back.items()) == list(cache.items())
+    assert 599 < back.ttl_remaining("a") <= 600
+    assert back.ttl_remaining("ever") == math.inf
+    assert back.stats().weight == 5
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_time_goes_on_while_it_is_away(make: Make, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = make("TTLCache", 10, 600)
+    cache["a"] = 1
+    cache.set("brief", 2, ttl=100)
+    save(cache, path)
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + 200)
+    back = make("TTLCache", 10, 600)
+    assert restore(back, path) == (1, "")
+    assert 399 < back.ttl_remaining("a") <= 400.5
+    monkeypatch.setattr("time.time", lambda: now - 5000)  # a clock set back does not lengthen lives
+    back = make("TTLCache", 10, 600)
+    assert restore(back, path).entries == 2
+    assert back.ttl_remaining("a") <= 600
+
+
+def test_it_keeps_to_the_bounds_of_the_cache_it_comes_to(make: Make, path: Path) -> None:
+    cache = make("LRUCache", 100)
+    cache.update((n, n) for n in range(50))
+    cache.set("large", 0, weight=40)
+    save(cache, path)
+    back = make("LRUCache", 10)
+    assert restore(back, path) == (50, "")
+    assert list(back) == list(range(40, 50))
+
+
+@pytest.mark.parametrize("damage", ["empty", "head", "cut", "bit", "foreign", "longer"])
+def test_a_damaged_file_is_reported_and_ignored(
+    make: Make, path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = make("LRUCache", 100)
+    cache.update((n, n) for n in range(50))
+    save(cache, path)
+    data = path.read_bytes()
+    path.write_bytes(
+        {
+            "empty": b"",
+            "head": data[:20],
+            "cut": data[:-10],
+            "bit": data[:100] + bytes([data[100] ^ 4]) + data[101:],
+            "foreign": b"PK\x03\x04" + data,
+            "longer": data + b"x",
+        }[damage]
+    )
+    back = make("LRUCache", 100)
+    back["mine"] = 1
+    restored = restore(back, path)
+    assert restored.entries == 0
+    assert restored.problem
+    assert dict(back.items()) == {"mine": 1}
+    assert restored.problem in caplog.text
+
+
+class Vanishing:
+    """Its class is gone when the file is read."""
+
+
+def test_a_file_of_things_that_no_longer_exist_is_ignored(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = make("LRUCache", 10)
+    cache["a"] = 1
+    cache["b"] = Vanishing()
+    save(cache, path)
+    monkeypatch.delitem(globals(), "Vanishing")
+    back = make("LRUCache", 10)
+    restored = restore(back, path)
+    assert restored.entries == 0
+    assert "Vanishing" in restored.problem
+    assert len(back) == 0
+
+
+def test_what_cannot_be_saved_leaves_the_old_file(make: Make, path: Path) -> None:
+    cache = make("LRUCache", 10)
+    cache["a"] = 1
+    save(cache, path)
+    before = path.read_bytes()
+    cache["f"] = lambda: None
+    with pytest.raises(Exception, match="lambda"):
+        save(cache, path)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_there_may_be_no_file(make: Make, path: Path) -> None:
+    assert restore(make("LRUCache", 10), path) == (0, "there is no such file")
+
+
+def test_a_decorated_function_goes_on_where_it_was(backend: str, path: Path) -> None:
+    calls = 0
+
+    def build() -> Any:
+        @cached(ttl=60, stale=60, tags=["prices"])
+        def analyse(symbol: str, *, days: int = 1) -> str:
+            nonlocal calls
+            calls += 1
+            return symbol * days
+
+        return analyse
+
+    with flags.override("cache", backend):
+        first, second = build(), build()
+    first("A", days=2), first("B")
+    assert save(first.cache, path) == 2
+    assert restore(second.cache, path).entries == 2
+    assert (second("A", days=2), second("B")) == ("AA", "B")
+    assert calls == 2
