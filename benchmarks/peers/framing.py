@@ -62,34 +62,39 @@ def against(timings: dict[str, Timing], goal: float = 1.0) -> dict[str, Ratio]:
     return {f"faster than {fastest}": Ratio(timings[fastest].median / ours, goal)}
 
 
-def main() -> None:
+def compare_message(report: Report, name: str, obj: Any) -> None:
     encode, decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode
     pack = msgpack.Packer().pack
+    data = msgpack.packb(obj)
+    assert data == framing.packb(obj) == encode(obj) == ormsgpack.packb(obj)
+    assert obj == framing.unpackb(data)
+    packers: dict[str, Callable[[], object]] = {
+        "fastcore": lambda: framing.packb(obj),
+        "msgspec": lambda: encode(obj),
+        "ormsgpack": lambda: ormsgpack.packb(obj),
+        "msgpack": lambda: pack(obj),
+    }
+    timings = interleave(packers)
+    report.add(f"packb: {name}", timings, against(timings))
+    timings = interleave(
+        {
+            "fastcore": lambda: framing.unpackb(data),
+            "msgspec": lambda: decode(data),
+            "ormsgpack": lambda: ormsgpack.unpackb(data),
+            "msgpack": lambda: msgpack.unpackb(data),
+        }
+    )
+    report.add(f"unpackb: {name}", timings, against(timings))
+    report.add(f"frame: {name}", interleave({"fastcore": lambda: framing.frame(obj), **packers_of(packers)}))
+
+
+def main() -> None:
+    encode, pack = msgspec.msgpack.Encoder().encode, msgpack.Packer().pack
     columns = market()
     messages = {"tick (8 fields)": TICK, f"snapshot ({ROWS} rows)": as_dicts(columns)}
     report = Report("framing", "Message framing", versions("numpy", *PEERS))
     for name, obj in messages.items():
-        data = msgpack.packb(obj)
-        assert data == framing.packb(obj) == encode(obj) == ormsgpack.packb(obj)
-        assert obj == framing.unpackb(data)
-        packers: dict[str, Callable[[], object]] = {
-            "fastcore": lambda: framing.packb(obj),
-            "msgspec": lambda: encode(obj),
-            "ormsgpack": lambda: ormsgpack.packb(obj),
-            "msgpack": lambda: pack(obj),
-        }
-        timings = interleave(packers)
-        report.add(f"packb: {name}", timings, against(timings))
-        timings = interleave(
-            {
-                "fastcore": lambda: framing.unpackb(data),
-                "msgspec": lambda: decode(data),
-                "ormsgpack": lambda: ormsgpack.unpackb(data),
-                "msgpack": lambda: msgpack.unpackb(data),
-            }
-        )
-        report.add(f"unpackb: {name}", timings, against(timings))
-        report.add(f"frame: {name}", interleave({"fastcore": lambda: framing.frame(obj), **packers_of(packers)}))
+        compare_message(report, name, obj)
 
     maps, arrays = framing.RowPacker(NAMES), framing.RowPacker(NAMES, rows="array")
     assert maps.pack(columns) == msgpack.packb(as_dicts(columns))

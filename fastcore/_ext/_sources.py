@@ -82,7 +82,7 @@ EXTENSIONS: dict[str, Sources] = {
             "framing_calls.c",
             "framing_rows.c",
         ),
-        headers=("framing_codec.h", "framing_stream.pxi", "framing_rows.pxi"),
+        headers=("framing_codec.h", "framing_fanout.pxi", "framing_rows.pxi", "framing_stream.pxi"),
     ),
 }
 

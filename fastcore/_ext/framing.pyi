@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from python_fallback.framing.switchboard import Switchboard
+
 packb: Callable[..., bytes]
 unpackb: Callable[..., Any]
 frame: Callable[..., bytes]
@@ -51,3 +53,7 @@ class RowPacker:
     def rows(self) -> str: ...
     def pack(self, columns: Any) -> Any: ...
     def frame(self, columns: Any, compress: Any = False, **deflate: Any) -> Any: ...
+
+class Fanout(Switchboard):
+    def __init__(self, **options: Any) -> None: ...
+    def tick(self) -> dict[Any, tuple[bytes, ...]]: ...

@@ -9,7 +9,9 @@ from libc.stdint cimport int64_t, uint8_t
 from python_fallback.framing.decode import BufferFull, ExtraData, Incomplete, OutOfData
 from python_fallback.framing.encode import ExtType
 from python_fallback.framing.columns import choose
+from python_fallback.framing.fanout import JOIN as _JOIN, PACKING as _PACKING
 from python_fallback.framing.rows import checked_names, checked_rows
+from python_fallback.framing.switchboard import Switchboard
 from python_fallback.framing.wsframe import frame_packed
 
 
@@ -45,5 +47,6 @@ packb = fc_function(0, __name__)
 unpackb = fc_function(1, __name__)
 frame = fc_function(2, __name__)
 
+include "framing_fanout.pxi"
 include "framing_rows.pxi"
 include "framing_stream.pxi"

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from fastcore.framing.fanout import SLOW, Closing, Fanout, FanoutStats, Subscription
 from fastcore.framing.functions import frame, frame_packed, packb, unpackb
 from fastcore.framing.rows import RowPacker
 from fastcore.framing.streams import Packer, Unpacker
@@ -16,15 +17,20 @@ from python_fallback.framing.decode import BufferFull, ExtraData, FormatError, I
 from python_fallback.framing.encode import ExtType, Timestamp
 
 __all__ = [
+    "SLOW",
     "BufferFull",
+    "Closing",
     "ExtType",
     "ExtraData",
+    "Fanout",
+    "FanoutStats",
     "FormatError",
     "Incomplete",
     "OutOfData",
     "Packer",
     "RowPacker",
     "StackError",
+    "Subscription",
     "Timestamp",
     "Unpacker",
     "frame",

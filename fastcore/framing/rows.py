@@ -67,8 +67,8 @@ class RowPacker(metaclass=Twin, path="framing"):
         Parameters
         ----------
         columns : mapping, data frame or sequence
-            A dict or a pandas or polars DataFrame with (at least) the named columns, or the columns in order. A column is
-            a numpy array, a pandas or polars Series, or a sequence of objects. datetime64 becomes Timestamp, in UTC
+            A dict or a pandas or polars DataFrame with (at least) the named columns, or the columns in order. A column
+            is a numpy array, a pandas or polars Series, or a sequence of objects. datetime64 becomes Timestamp, in UTC
             where it has a zone; what is missing (NaT, NA, null, a category that is none) becomes None.
 
         Returns
@@ -85,5 +85,6 @@ class RowPacker(metaclass=Twin, path="framing"):
 
     def frame(
         self, columns: Any, compress: bool = False, *, level: int = 6, wbits: int = 12, threshold: int = 256
-    ) -> bytes:  # type: ignore[empty-body]
+    ) -> bytes:
         """Pack columns into one whole WebSocket frame, see :func:`frame`."""
+        raise NotImplementedError

@@ -4,70 +4,47 @@ from __future__ import annotations
 
 import msgpack
 import pytest
-from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.frames import Frame, Opcode
-from websockets.streams import StreamReader
+from websockets.frames import Opcode
 
 from fastcore import framing
 
 LENGTHS = [0, 1, 124, 125, 126, 127, 2040, 2100, 65535, 65536, 200_000]
 
 
-def parse(data: bytes, deflate: PerMessageDeflate | None = None) -> Frame:
-    reader = StreamReader()
-    reader.feed_data(data)
-    parsing = Frame.parse(reader.read_exact, mask=False, extensions=[deflate] if deflate else [])
-    try:
-        next(parsing)
-    except StopIteration as done:
-        assert reader.buffer == b""
-        return done.value
-    raise AssertionError("the frame is not whole")
-
-
-def client(wbits: int) -> PerMessageDeflate:
-    return PerMessageDeflate(
-        remote_no_context_takeover=True,
-        local_no_context_takeover=True,
-        remote_max_window_bits=wbits,
-        local_max_window_bits=wbits,
-    )
-
-
 @pytest.mark.parametrize("n", LENGTHS)
-def test_frames_are_whole(twin, n):
-    found = parse(twin("framing").frame(b"x" * n))
+def test_frames_are_whole(twin, wire, n):
+    found = wire.parse(twin("framing").frame(b"x" * n))
     assert (found.fin, found.opcode, found.rsv1) == (True, Opcode.BINARY, False)
     assert found.data == msgpack.packb(b"x" * n)
 
 
 @pytest.mark.parametrize("n", LENGTHS)
-def test_ready_payloads(twin, n):
+def test_ready_payloads(twin, wire, n):
     f = twin("framing")
-    assert parse(f.frame_packed(b"x" * n)).data == b"x" * n
-    assert parse(f.frame_packed(bytearray(b"x" * n), text=True)).opcode == Opcode.TEXT
+    assert wire.parse(f.frame_packed(b"x" * n)).data == b"x" * n
+    assert wire.parse(f.frame_packed(bytearray(b"x" * n), text=True)).opcode == Opcode.TEXT
 
 
 @pytest.mark.parametrize("wbits", [9, 12, 15])
 @pytest.mark.parametrize("level", [1, 6, 9])
-def test_deflated_frames_are_read_by_a_client(twin, wbits, level):
+def test_deflated_frames_are_read_by_a_client(twin, wire, wbits, level):
     obj = [{"symbol": f"S{i}", "price": i / 7} for i in range(500)]
     data = twin("framing").frame(obj, compress=True, wbits=wbits, level=level)
     assert len(data) < len(msgpack.packb(obj))
     assert data[0] == 0xC2
-    reader = client(wbits)
+    reader = wire.client(wbits)
     for _ in range(2):  # the same frame again: it leans on no context
-        found = parse(data, reader)
+        found = wire.parse(data, reader)
         assert msgpack.unpackb(found.data) == obj
 
 
-def test_what_deflate_does_not_make_smaller_stays_plain(twin):
+def test_what_deflate_does_not_make_smaller_stays_plain(twin, wire):
     f = twin("framing")
     assert f.frame({"a": 1}, True) == f.frame({"a": 1})
     noise = bytes(range(256)) * 2
     assert f.frame(bytes(range(256)), True, threshold=0) == f.frame(bytes(range(256)))
     assert f.frame(noise, True, threshold=10**6) == f.frame(noise)
-    assert parse(f.frame("", True, threshold=0), client(12)).data == b"\xa0"
+    assert wire.parse(f.frame("", True, threshold=0), wire.client(12)).data == b"\xa0"
 
 
 def test_options_reach_the_packer(twin):

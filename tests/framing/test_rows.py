@@ -111,7 +111,7 @@ def test_many_long_values(twin):
     """Columns that ask for room of their own, before numbers that do not."""
     n = 3000
     columns = [np.array(["x" * 30] * n), np.arange(n), np.array([b"y" * 60] * n), np.arange(n) * 0.5]
-    columns += [pd.Series(["z" * 100] * n, dtype="category"), np.arange(n, dtype="M8[ns]")]
+    columns += [pd.Series(["z" * 100] * n, dtype="category"), np.arange(n).astype("M8[ns]")]
     plain = [c.tolist() for c in columns[:4]] + [["z" * 100] * n, [msgpack.Timestamp(0, i) for i in range(n)]]
     assert twin("framing").RowPacker(list("abcdef")).pack(columns) == rows_of("abcdef", *plain)
 

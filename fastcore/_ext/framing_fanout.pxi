@@ -1,0 +1,196 @@
+# Fan-out: the rules are the Switchboard's; here is what happens for every client of every message.
+#
+# Clients that have been given the same messages since the last tick share a _Node, the last of a chain that leads back
+# through those messages. To give a message to a client is to step to the node after its own, and what a tick sends is
+# made once for a node.
+
+
+cdef class _Message:
+    """A published message, framed once for each window it is deflated with."""
+
+    cdef readonly object topic
+    cdef readonly object offset
+    cdef readonly object key
+    cdef readonly bytes payload
+    cdef readonly Py_ssize_t size
+    cdef tuple deflate
+    cdef dict frames
+
+    def __init__(self, topic, offset, key, bytes payload not None, tuple deflate not None):
+        self.topic = topic
+        self.offset = offset
+        self.key = key
+        self.payload = payload
+        self.size = len(payload)
+        self.deflate = deflate
+        self.frames = {}
+
+    cpdef bytes frame(self, int window):
+        made = self.frames.get(window)
+        if made is None:
+            level, _, threshold = self.deflate
+            if window == 0 or self.size < threshold:
+                made = frame_packed(self.payload)
+            else:
+                made = frame_packed(self.payload, True, level=level, wbits=window, threshold=threshold)
+            self.frames[window] = made
+        return made
+
+
+cdef class _Node:
+    cdef _Node before  # None in the node of those who were given nothing yet
+    cdef _Message message
+    cdef Py_ssize_t count
+    cdef _Node after  # of the clients here, the latest message led there
+    cdef _Message latest
+    cdef dict lines  # window -> (frames, their bytes)
+
+
+cdef list messages_of(_Node node):
+    cdef list found = []
+    while node is not None and node.message is not None:
+        found.append(node.message)
+        node = node.before
+    found.reverse()
+    return found
+
+
+cdef tuple lines_of(_Node node, int window):
+    """The frames for those at `node`, copied together if they are short, and how many bytes they are."""
+    found = None if node.lines is None else node.lines.get(window)
+    if found is None:
+        frames = [(<_Message>message).frame(window) for message in messages_of(node)]
+        size = sum([len(line) for line in frames])
+        if len(frames) > 1 and size <= _JOIN:
+            frames = [b"".join(frames)]
+        found = (tuple(frames), size)
+        if node.lines is None:
+            node.lines = {}
+        node.lines[window] = found
+    return found
+
+
+cdef class _Client:
+    """A connection and its outbox."""
+
+    cdef readonly object handle
+    cdef readonly int window
+    cdef readonly dict names
+    cdef readonly dict backlog
+    cdef public bint blocked
+    cdef public long long backlog_bytes
+    cdef _Node node  # None: the outbox is empty
+
+    def __init__(self, handle, int window):
+        self.handle = handle
+        self.window = window
+        self.names = {}
+        self.backlog = {}
+
+
+cdef class _Outboxes:
+    cdef _Node root
+    cdef list nodes  # of this tick; each refers to the one after it, and that back: a tick cuts the knots
+    cdef list dirty
+    cdef readonly long long delivered
+    cdef readonly long long bytes_out
+
+    def __cinit__(self):
+        self.start()
+
+    cdef void start(self):
+        self.root = _Node.__new__(_Node)
+        self.nodes = [self.root]
+        self.dirty = []
+
+    cdef int put(self, _Client client, _Message message) except -1:
+        cdef _Node node = client.node, after
+        if node is None:
+            node = self.root
+            self.dirty.append(client)
+        if node.latest is message:
+            after = node.after
+        else:
+            after = _Node.__new__(_Node)
+            after.before = node
+            after.message = message
+            after.count = node.count + 1
+            node.after = after
+            node.latest = message
+            self.nodes.append(after)
+        client.node = after
+        return 0
+
+    def spread(self, list clients not None, _Message message not None, hold):
+        cdef _Client client
+        for client in clients:
+            if client.blocked:
+                hold(client, message)
+            else:
+                self.put(client, message)
+
+    def enqueue(self, _Client client not None, _Message message not None):
+        self.put(client, message)
+
+    def empty(self, _Client client not None):
+        node, client.node = client.node, None
+        return messages_of(node)
+
+    def tick(self):
+        cdef list dirty = self.dirty, nodes = self.nodes
+        cdef _Client client
+        cdef _Node node
+        cdef dict out = {}
+        cdef tuple found
+        cdef long long size
+        if not dirty:
+            return out
+        self.start()
+        for client in dirty:
+            node = client.node
+            if node is None:  # emptied, and perhaps here once more
+                continue
+            client.node = None
+            found = lines_of(node, client.window)
+            size = found[1]
+            self.delivered += node.count
+            self.bytes_out += size
+            out[client.handle] = found[0]
+        for node in nodes:
+            node.after = None
+            node.latest = None
+        return out
+
+
+class Fanout(Switchboard):
+    """Messages to many clients without a socket; the public package documents it."""
+
+    def __init__(self, **options):
+        packing = {name: options.pop(name) for name in _PACKING & options.keys()}
+        for name in options:
+            if name not in Switchboard.__init__.__kwdefaults__:
+                raise TypeError(f"Fanout() got an unexpected keyword argument '{name}'")
+        super().__init__(**options)
+        self._pack = Packer(**packing).pack
+        self._outboxes = _Outboxes()
+
+    def tick(self):
+        return self._outboxes.tick()
+
+    def _made(self, handle, window):
+        return _Client(handle, window)
+
+    def _message(self, topic, offset, key, payload):
+        return _Message(topic, offset, key, payload, self._deflate)
+
+    def _spread(self, clients, message):
+        self._outboxes.spread(clients, message, self._hold)
+
+    def _enqueue(self, client, message):
+        self._outboxes.enqueue(client, message)
+
+    def _drop_outbox(self, client):
+        return self._outboxes.empty(client)
+
+    def _sent(self):
+        return self._outboxes.delivered, self._outboxes.bytes_out

@@ -1,0 +1,192 @@
+"""Fanout: what is sent to whom, without a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, Literal
+
+from fastcore.dispatch.twins import Twin
+from python_fallback.framing.switchboard import SLOW, Closing, FanoutStats, Subscription
+
+__all__ = ["SLOW", "Closing", "Fanout", "FanoutStats", "Subscription"]
+
+Policy = Literal["all", "conflate", "drop"]
+
+
+class Fanout(metaclass=Twin, path="framing"):
+    """Messages by topic to many clients: each is packed and framed once, and the slow cannot hurt the others.
+
+    It owns no socket and no clock: say who is there, publish, and send out what :meth:`tick` returns. Call it from one
+    thread.
+
+    Parameters
+    ----------
+    policy : {"all", "conflate", "drop"}, default "all"
+        What is held back for a client that does not take more: every message, the newest of each key, or none.
+    limit : int, default 1 MiB
+        Bytes held back for one client; one with more is closed, with the code :data:`SLOW`.
+    total_limit : int, default 64 MiB
+        Bytes held back for all; beyond it, the client with the most is closed.
+    history : int, default 0
+        Messages of a topic kept for those who come back; with 0, the newest of each key are not kept either.
+    max_connections, max_subscriptions, max_topic_length, max_keys : int
+        At most so many clients, subscriptions of a client (128), characters of a topic (255), newest messages of a
+        topic that are kept (10,000, the oldest go).
+    level, wbits, threshold : int
+        Of deflate, as for :func:`frame`; `wbits` is the largest window used.
+    epoch : str, optional
+        Names this Fanout to those who come back; random by default.
+    envelope : callable, optional
+        Called with topic, its number, the offset and the object; what it returns is packed. By default that is
+        the array ``[topic, offset, object]``.
+    default, use_single_float, use_bin_type, strict_types, datetime, unicode_errors, numpy, decimal, max_depth
+        As for :func:`packb`.
+
+    Examples
+    --------
+    >>> fan = Fanout(policy="conflate")
+    >>> fan.connect("client 1")
+    >>> fan.subscribe("client 1", "prices.*")
+    []
+    >>> fan.publish("prices.AAPL", 187.5, key="AAPL")
+    1
+    >>> [len(frames) for frames in fan.tick().values()]
+    [1]
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy = "all",
+        limit: int = 1 << 20,
+        total_limit: int = 64 << 20,
+        history: int = 0,
+        max_connections: int = 2**63 - 1,
+        max_subscriptions: int = 128,
+        max_topic_length: int = 255,
+        max_keys: int = 10_000,
+        level: int = 6,
+        wbits: int = 12,
+        threshold: int = 256,
+        epoch: str | None = None,
+        envelope: Callable[[str, int, int, Any], Any] | None = None,
+        default: Callable[[Any], Any] | None = None,
+        use_single_float: bool = False,
+        use_bin_type: bool = True,
+        strict_types: bool = False,
+        datetime: bool = False,
+        unicode_errors: str | None = None,
+        numpy: bool = False,
+        decimal: Literal["str", "float"] | None = None,
+        max_depth: int = 128,
+    ) -> None: ...
+
+    def connect(self, connection: Hashable, *, deflate: int | None = None) -> None:
+        """Add a client.
+
+        Parameters
+        ----------
+        connection : hashable
+            What the client is called here.
+        deflate : int, optional
+            The window it has agreed to for messages without context takeover, 8 to 15; None for plain frames only.
+            (With 8 it gets plain frames too: zlib has no such window.)
+        """
+
+    def disconnect(self, connection: Hashable) -> None:
+        """Forget a client and all that was to be sent to it; one that is not there is no error."""
+
+    def subscribe(  # type: ignore[empty-body]
+        self,
+        connection: Hashable,
+        topics: str | Iterable[str],
+        *,
+        since: tuple[str, Mapping[str, int]] | None = None,
+        newest: bool = False,
+    ) -> list[Subscription]:
+        """Subscribe to topics and patterns.
+
+        Parameters
+        ----------
+        connection : hashable
+        topics : str or iterable of str
+            Words with dots between them. In a pattern ``*`` stands for one word, ``>`` at its end for one or more.
+        since : (epoch, {topic: offset}), optional
+            Where the client was: what it missed comes with the next tick. If that is not known any more, it gets the
+            newest message of each key and is told so. (A topic that a pattern means and `since` does not have counts
+            from its beginning.)
+        newest : bool, default False
+            Begin with the newest message of each key.
+
+        Returns
+        -------
+        list of Subscription
+            One for each topic that is there.
+
+        Raises
+        ------
+        LookupError
+            If there is no such connection.
+        ValueError
+            If a topic is not well formed, or the subscriptions are too many.
+        """
+
+    def unsubscribe(self, connection: Hashable, topics: str | Iterable[str]) -> None:
+        """Take back subscriptions, by the words they were made with."""
+
+    def publish(self, topic: str, obj: Any = None, key: str | bytes | int | None = None, *, payload: Any = None) -> int:  # type: ignore[empty-body]
+        """Publish an object, or a payload that is packed already; returns its offset within the topic.
+
+        Parameters
+        ----------
+        topic : str
+        obj : object
+            Packed at once, inside the envelope: it may change afterwards.
+        key : str, bytes or int, optional
+            A newer message of the same key takes the place of this one where the topic's policy is to conflate.
+        payload : bytes-like, optional
+            Takes the place of the envelope with `obj`.
+        """
+
+    def blocked(self, connection: Hashable) -> None:
+        """Say that a client takes no more for now, as when a transport pauses writing."""
+
+    def writable(self, connection: Hashable) -> None:
+        """Say that a client takes more again; what was held back comes with the next tick."""
+
+    def tick(self) -> dict[Any, tuple[bytes, ...]]:  # type: ignore[empty-body]
+        """Return what each client is to be sent for all that came since the last tick.
+
+        Clients that get the same share one tuple of frames; short frames are copied together into one.
+        """
+
+    def take_closing(self) -> list[Closing]:  # type: ignore[empty-body]
+        """Return the clients that went beyond a limit since this was asked last. They are disconnected here already."""
+
+    def configure(self, pattern: str, *, policy: Policy | None = None, history: int | None = None) -> None:
+        """Set policy and history of the topics that `pattern` means, those to come included; the last word counts."""
+
+    def backlog(self, connection: Hashable) -> int:  # type: ignore[empty-body]
+        """Return how many bytes are held back for a client."""
+
+    def subscribers(self, topic: str) -> int:  # type: ignore[empty-body]
+        """Return how many clients a message to `topic` would reach."""
+
+    def topics(self) -> list[str]:  # type: ignore[empty-body]
+        """Return the topics that have been published or subscribed to."""
+
+    def offset(self, topic: str) -> int:  # type: ignore[empty-body]
+        """Return the offset of the last message of `topic`, 0 if there was none."""
+
+    @property
+    def epoch(self) -> str:  # type: ignore[empty-body]
+        """Names this Fanout: offsets of another epoch mean nothing here."""
+
+    def stats(self) -> FanoutStats:  # type: ignore[empty-body]
+        """Return counts since the beginning, and how things stand."""
+
+    def __len__(self) -> int:  # type: ignore[empty-body]
+        """How many clients there are."""
+
+    def __contains__(self, connection: Hashable) -> bool:  # type: ignore[empty-body]
+        """Whether there is such a client."""

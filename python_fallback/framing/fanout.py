@@ -1,0 +1,122 @@
+"""Fan-out in plain Python: every client has a list of messages; clients with the same list share its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from python_fallback.framing.encode import Encoder
+from python_fallback.framing.options import named, pack_options
+from python_fallback.framing.switchboard import Switchboard
+from python_fallback.framing.topics import Topic
+from python_fallback.framing.wsframe import frame_packed
+
+__all__ = ["JOIN", "Fanout"]
+
+JOIN = 1 << 16  # up to so many bytes, copying frames together is cheaper than handing the kernel a list
+
+
+class Client:
+    """A connection and its outbox."""
+
+    __slots__ = ("backlog", "backlog_bytes", "blocked", "handle", "names", "pending", "window")
+
+    def __init__(self, handle: Hashable, window: int) -> None:
+        self.handle = handle
+        self.window = window
+        self.names: dict[str, None] = {}
+        self.blocked = False
+        self.backlog: dict[Any, Message] = {}
+        self.backlog_bytes = 0
+        self.pending: list[Message] = []
+
+
+class Message:
+    """A published message, framed once for each window it is deflated with."""
+
+    __slots__ = ("deflate", "frames", "key", "offset", "payload", "size", "topic")
+
+    def __init__(self, topic: Topic, offset: int, key: Any, payload: bytes, deflate: tuple[int, int, int]) -> None:
+        self.topic = topic
+        self.offset = offset
+        self.key = key
+        self.payload = payload
+        self.size = len(payload)
+        self.deflate = deflate
+        self.frames: dict[int, bytes] = {}
+
+    def frame(self, window: int) -> bytes:
+        made = self.frames.get(window)
+        if made is None:
+            level, _, threshold = self.deflate
+            if window == 0 or self.size < threshold:
+                made = frame_packed(self.payload)
+            else:
+                made = frame_packed(self.payload, True, level=level, wbits=window, threshold=threshold)
+            self.frames[window] = made
+        return made
+
+
+class Fanout(Switchboard):
+    """Messages to many clients without a socket; the public package documents it."""
+
+    def __init__(self, **options: Any) -> None:
+        packing = {name: options.pop(name) for name in PACKING & options.keys()}
+        for name in options:
+            if name not in (Switchboard.__init__.__kwdefaults__ or {}):
+                raise TypeError(f"Fanout() got an unexpected keyword argument '{name}'")
+        super().__init__(**options)
+        self._encoder = Encoder(named("Fanout", packing, pack_options))
+        self._dirty: dict[Client, None] = {}
+        self._delivered = self._bytes_out = 0
+
+    def tick(self) -> dict[Any, tuple[bytes, ...]]:
+        """What each client is to be sent for all that was published since the last tick."""
+        dirty, self._dirty = self._dirty, {}
+        shared: dict[tuple[Any, ...], tuple[bytes, ...]] = {}
+        out: dict[Any, tuple[bytes, ...]] = {}
+        for client in dirty:
+            pending, client.pending = client.pending, []
+            if pending:
+                alike = (client.window, *pending)
+                if alike not in shared:
+                    shared[alike] = joined([message.frame(client.window) for message in pending])
+                out[client.handle] = shared[alike]
+                self._delivered += len(pending)
+                self._bytes_out += sum(map(len, shared[alike]))
+        return out
+
+    def _made(self, handle: Hashable, window: int) -> Client:
+        return Client(handle, window)
+
+    def _message(self, topic: Topic, offset: int, key: Any, payload: bytes) -> Message:
+        return Message(topic, offset, key, payload, self._deflate)
+
+    def _pack(self, obj: Any) -> bytes:
+        return self._encoder.encode(obj)
+
+    def _spread(self, clients: list[Any], message: Any) -> None:
+        for client in clients:
+            self._give(client, message)
+
+    def _enqueue(self, client: Any, message: Any) -> None:
+        client.pending.append(message)
+        self._dirty[client] = None
+
+    def _drop_outbox(self, client: Any) -> list[Any]:
+        self._dirty.pop(client, None)
+        pending: list[Any] = client.pending
+        client.pending = []
+        return pending
+
+    def _sent(self) -> tuple[int, int]:
+        return self._delivered, self._bytes_out
+
+
+PACKING = frozenset(pack_options.__kwdefaults__ or {})
+
+
+def joined(frames: list[bytes]) -> tuple[bytes, ...]:
+    if len(frames) > 1 and sum(map(len, frames)) <= JOIN:
+        return (b"".join(frames),)
+    return tuple(frames)

@@ -1,0 +1,412 @@
+"""Who is connected, who gets what, and what is kept: the rules of Fanout, whose twins bring messages to outboxes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from python_fallback.framing.decode import as_bytes
+from python_fallback.framing.options import check_callable, check_int
+from python_fallback.framing.topics import POLICIES, Topic, check_pattern, check_topic, is_pattern, matches
+
+__all__ = ["SLOW", "Closing", "FanoutStats", "Subscription", "Switchboard"]
+
+SLOW = 3008  # close code: too much was waiting for a client that does not read
+NO_LIMIT = 2**63 - 1
+
+
+class Subscription(NamedTuple):
+    """What a client is told of a topic it subscribes to.
+
+    `recovered` says that it missed nothing since the offset it asked for; where it asked in vain, it has been sent the
+    newest message of each key instead.
+    """
+
+    topic: str
+    id: int
+    epoch: str
+    offset: int
+    recovered: bool
+
+
+class Closing(NamedTuple):
+    """A connection to be closed, and what to tell it."""
+
+    connection: Any
+    code: int
+    reason: str
+
+
+class FanoutStats(NamedTuple):
+    """Counts since the beginning, and how things stand."""
+
+    connections: int
+    topics: int
+    subscriptions: int
+    published: int
+    delivered: int
+    conflated: int
+    dropped: int
+    closed: int
+    bytes_out: int
+    backlog_bytes: int
+    blocked: int
+
+
+class Switchboard:
+    """Connections, subscriptions, backlogs of the slow, histories. A twin adds outboxes and `tick`."""
+
+    def __init__(
+        self,
+        *,
+        policy: Any = "all",
+        limit: Any = 1 << 20,
+        total_limit: Any = 64 << 20,
+        history: Any = 0,
+        max_connections: Any = NO_LIMIT,
+        max_subscriptions: Any = 128,
+        max_topic_length: Any = 255,
+        max_keys: Any = 10_000,
+        level: Any = 6,
+        wbits: Any = 12,
+        threshold: Any = 256,
+        epoch: Any = None,
+        envelope: Any = None,
+    ) -> None:
+        self._policy = check_policy(policy)
+        self._limit = check_int("limit", limit, 1, NO_LIMIT)
+        self._total_limit = check_int("total_limit", total_limit, 1, NO_LIMIT)
+        self._history = check_int("history", history, 0, 10**6)
+        self._max_connections = check_int("max_connections", max_connections, 1, NO_LIMIT)
+        self._max_subscriptions = check_int("max_subscriptions", max_subscriptions, 1, NO_LIMIT)
+        self._max_topic_length = check_int("max_topic_length", max_topic_length, 1, 65535)
+        self._max_keys = check_int("max_keys", max_keys, 1, NO_LIMIT)
+        self._deflate = (
+            check_int("level", level, 0, 9),
+            check_int("wbits", wbits, 9, 15),
+            check_int("threshold", threshold, 0, NO_LIMIT),
+        )
+        if epoch is not None and type(epoch) is not str:
+            raise TypeError(f"epoch: expected a str or None, got {type(epoch).__name__}")
+        self._epoch = secrets.token_hex(8) if epoch is None else epoch
+        self._envelope: Callable[..., Any] | None = check_callable("envelope", envelope)
+        self._connections: dict[Hashable, Any] = {}
+        self._topics: dict[str, Topic] = {}
+        self._next_id = 1
+        self._patterns: dict[str, dict[Any, None]] = {}
+        self._rules: dict[str, tuple[str, int]] = {}
+        self._closing: list[Closing] = []
+        self._backlog_bytes = 0
+        self._published = self._conflated = self._dropped = self._closed = 0
+
+    # -- connections ----------------------------------------------------------------------------------------------
+
+    def connect(self, connection: Hashable, *, deflate: Any = None) -> None:
+        window = 0 if deflate is None else min(check_int("deflate", deflate, 8, 15), self._deflate[1])
+        if connection in self._connections:
+            raise ValueError("connection: expected a new one, got one that is connected")
+        if len(self._connections) >= self._max_connections:
+            raise ValueError(f"connection: expected at most {self._max_connections} of them, got one more")
+        self._connections[connection] = self._made(connection, 0 if window == 8 else window)
+
+    def disconnect(self, connection: Hashable) -> None:
+        """Forget a connection; one that is not connected is no error."""
+        client = self._connections.pop(connection, None)
+        if client is not None:
+            self._forget(client)
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def __contains__(self, connection: Hashable) -> bool:
+        return connection in self._connections
+
+    def _client(self, connection: Hashable) -> Any:
+        client = self._connections.get(connection)
+        if client is None:
+            raise LookupError("connection: expected one that is connected, got another")
+        return client
+
+    def _forget(self, client: Any) -> None:
+        for name in list(client.names):
+            self._leave(client, name)
+        self._backlog_bytes -= client.backlog_bytes
+        client.backlog_bytes = 0
+        client.backlog.clear()
+        self._drop_outbox(client)
+
+    def _close(self, client: Any, code: int, reason: str) -> None:
+        self._connections.pop(client.handle, None)
+        self._forget(client)
+        self._closing.append(Closing(client.handle, code, reason))
+        self._closed += 1
+
+    def take_closing(self) -> list[Closing]:
+        """The connections that are to be closed since this was asked last; they are disconnected already."""
+        taken, self._closing = self._closing, []
+        return taken
+
+    # -- subscriptions --------------------------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        connection: Hashable,
+        topics: str | Iterable[str],
+        *,
+        since: tuple[str, Mapping[str, int]] | None = None,
+        newest: Any = False,
+    ) -> list[Subscription]:
+        client = self._client(connection)
+        names = [
+            check_pattern(name, self._max_topic_length) for name in ([topics] if isinstance(topics, str) else topics)
+        ]
+        epoch, offsets = check_since(since)
+        fresh = {name for name in names if name not in client.names}
+        wanted = len(client.names) + len(fresh)
+        if wanted > self._max_subscriptions:
+            raise ValueError(f"topics: expected at most {self._max_subscriptions} subscriptions, got {wanted}")
+        told = []
+        for name in names:
+            for topic in self._join(client, name):
+                asked = offsets.get(topic.name, 0 if is_pattern(name) and since is not None else None)
+                told.append(self._catch_up(client, topic, epoch, asked, bool(newest)))
+        return told
+
+    def unsubscribe(self, connection: Hashable, topics: str | Iterable[str]) -> None:
+        client = self._client(connection)
+        for name in [topics] if isinstance(topics, str) else list(topics):
+            if name in client.names:
+                self._leave(client, name)
+
+    def _join(self, client: Any, name: str) -> list[Topic]:
+        """Subscribe to one name; the topics that are there and meant by it."""
+        is_new = name not in client.names
+        client.names[name] = None
+        if not is_pattern(name):
+            found = [self._topic(name)]
+        else:
+            self._patterns.setdefault(name, {})[client] = None
+            found = [topic for topic in self._topics.values() if matches(name, topic.name)]
+        if is_new:
+            for topic in found:
+                topic.add(client)
+        return found
+
+    def _leave(self, client: Any, name: str) -> None:
+        del client.names[name]
+        if not is_pattern(name):
+            left = [self._topics[name]]
+        else:
+            followers = self._patterns[name]
+            del followers[client]
+            if not followers:
+                del self._patterns[name]
+            left = [topic for topic in self._topics.values() if matches(name, topic.name)]
+        for topic in left:
+            topic.remove(client)
+            if not topic.members and topic.offset == 0:  # nobody has published to it or waits for it
+                del self._topics[topic.name]
+
+    def _catch_up(self, client: Any, topic: Topic, epoch: str | None, asked: int | None, newest: bool) -> Subscription:
+        missed: Iterable[Any] | None = ()
+        if asked is not None:
+            missed = topic.since(asked) if epoch == self._epoch else None
+        recovered = asked is not None and missed is not None
+        if missed is None or (asked is None and newest):
+            missed = list(topic.newest.values())
+        for message in missed:
+            self._give(client, message)
+        return Subscription(topic.name, topic.id, self._epoch, topic.offset, recovered)
+
+    # -- topics ---------------------------------------------------------------------------------------------------
+
+    def configure(self, pattern: str, *, policy: Any = None, history: Any = None) -> None:
+        """Set the policy and the length of history of the topics that `pattern` means, those to come included."""
+        name = check_pattern(pattern, self._max_topic_length)
+        rule = (
+            self._policy if policy is None else check_policy(policy),
+            self._history if history is None else check_int("history", history, 0, 10**6),
+        )
+        self._rules.pop(name, None)
+        self._rules[name] = rule
+        for topic in self._topics.values():
+            topic.follow(*self._rule(topic.name))
+
+    def _rule(self, name: str) -> tuple[str, int]:
+        for pattern in reversed(self._rules):  # the last word counts
+            if matches(pattern, name):
+                return self._rules[pattern]
+        return self._policy, self._history
+
+    def _topic(self, name: str) -> Topic:
+        topic = self._topics.get(name)
+        if topic is None:
+            topic = self._topics[name] = Topic(name, self._next_id, *self._rule(name))
+            self._next_id += 1
+            for pattern, followers in self._patterns.items():
+                if matches(pattern, name):
+                    for client in followers:
+                        topic.add(client)
+        return topic
+
+    def topics(self) -> list[str]:
+        return sorted(self._topics)
+
+    def subscribers(self, topic: str) -> int:
+        """How many connections a message to `topic` would reach."""
+        found = self._topics.get(topic)
+        return 0 if found is None else len(found.members)
+
+    def offset(self, topic: str) -> int:
+        """The offset of the last message, 0 if there was none."""
+        found = self._topics.get(topic)
+        return 0 if found is None else found.offset
+
+    @property
+    def epoch(self) -> str:
+        """Names this Fanout: offsets of another epoch mean nothing here."""
+        return self._epoch
+
+    # -- publishing -----------------------------------------------------------------------------------------------
+
+    def publish(self, topic: str, obj: Any = None, key: Any = None, *, payload: Any = None) -> int:
+        name = check_topic(topic, self._max_topic_length)
+        if key is not None and type(key) not in (str, bytes, int):
+            raise TypeError(f"key: expected a str, bytes, int or None, got {type(key).__name__}")
+        found = self._topic(name)
+        offset = found.offset + 1
+        data = self._payload(found, offset, obj) if payload is None else as_bytes("payload", payload)
+        found = self._topic(name)  # what packs may have run code that has put another in its place
+        if found.offset != offset - 1:
+            raise RuntimeError("publish: expected no publish to the same topic from within, got one")
+        found.offset = offset
+        message = self._message(found, offset, key, data)
+        found.keep(message, self._max_keys)
+        self._published += 1
+        self._spread(found.listed(), message)
+        return offset
+
+    def _payload(self, topic: Topic, offset: int, obj: Any) -> bytes:
+        if self._envelope is not None:
+            obj = self._envelope(topic.name, topic.id, offset, obj)
+        else:
+            obj = [topic.name, offset, obj]
+        return self._pack(obj)
+
+    def _give(self, client: Any, message: Any) -> None:
+        if client.blocked:
+            self._hold(client, message)
+        else:
+            self._enqueue(client, message)
+
+    # -- the slow -------------------------------------------------------------------------------------------------
+
+    def blocked(self, connection: Hashable) -> None:
+        """Say that a client does not take more for now: what comes is held back as the topics' policies say."""
+        client = self._client(connection)
+        if not client.blocked:
+            client.blocked = True
+            for message in self._drop_outbox(client):
+                self._hold(client, message)
+
+    def writable(self, connection: Hashable) -> None:
+        """Say that a client takes more again; what was held back comes with the next tick."""
+        client = self._client(connection)
+        if client.blocked:
+            client.blocked = False
+            waiting = list(client.backlog.values())
+            self._backlog_bytes -= client.backlog_bytes
+            client.backlog_bytes = 0
+            client.backlog.clear()
+            for message in waiting:
+                self._enqueue(client, message)
+
+    def backlog(self, connection: Hashable) -> int:
+        """How many bytes are held back for a client."""
+        size: int = self._client(connection).backlog_bytes
+        return size
+
+    def _hold(self, client: Any, message: Any) -> None:
+        policy = message.topic.policy
+        if policy == "drop":
+            self._dropped += 1
+            return
+        known: Any = self._connections.get(client.handle)
+        if known is not client:  # closed by what it held back a moment ago
+            return
+        place: Any = message if policy == "all" else (message.topic.id, message.key)
+        older = client.backlog.pop(place, None)
+        grown = message.size
+        if older is not None:
+            self._conflated += 1
+            grown -= older.size
+        client.backlog[place] = message
+        client.backlog_bytes += grown
+        self._backlog_bytes += grown
+        if client.backlog_bytes > self._limit:
+            self._close(client, SLOW, f"slow: more than {self._limit} bytes were waiting")
+        elif self._backlog_bytes > self._total_limit:
+            slowest = max(self._connections.values(), key=lambda other: other.backlog_bytes)
+            self._close(slowest, SLOW, f"slow: more than {self._total_limit} bytes were waiting for all clients")
+
+    def stats(self) -> FanoutStats:
+        clients = list(self._connections.values())
+        delivered, bytes_out = self._sent()
+        return FanoutStats(
+            connections=len(clients),
+            topics=len(self._topics),
+            subscriptions=sum(len(client.names) for client in clients),
+            published=self._published,
+            delivered=delivered,
+            conflated=self._conflated,
+            dropped=self._dropped,
+            closed=self._closed,
+            bytes_out=bytes_out,
+            backlog_bytes=self._backlog_bytes,
+            blocked=sum(1 for client in clients if client.blocked),
+        )
+
+    # -- the twins' part ------------------------------------------------------------------------------------------
+
+    def _made(self, handle: Hashable, window: int) -> Any:
+        """A new client, with an empty outbox; `window` is 0 for one that does not inflate."""
+        raise NotImplementedError
+
+    def _message(self, topic: Topic, offset: int, key: Any, payload: bytes) -> Any:
+        raise NotImplementedError
+
+    def _pack(self, obj: Any) -> bytes:
+        raise NotImplementedError
+
+    def _spread(self, clients: list[Any], message: Any) -> None:
+        """Give `message` to each of `clients`."""
+        raise NotImplementedError
+
+    def _enqueue(self, client: Any, message: Any) -> None:
+        """Put `message` last into the outbox of a client that is not blocked."""
+        raise NotImplementedError
+
+    def _drop_outbox(self, client: Any) -> list[Any]:
+        """Empty an outbox; what was in it."""
+        raise NotImplementedError
+
+    def _sent(self) -> tuple[int, int]:
+        """Messages and bytes that ticks have given out."""
+        raise NotImplementedError
+
+
+def check_policy(policy: Any) -> str:
+    if policy not in POLICIES:
+        raise ValueError(f"policy: expected one of {', '.join(POLICIES)}, got {policy!r}")
+    return str(policy)
+
+
+def check_since(since: Any) -> tuple[str | None, Mapping[str, int]]:
+    if since is None:
+        return None, {}
+    if not isinstance(since, tuple) or len(since) != 2 or not isinstance(since[1], Mapping):
+        raise TypeError("since: expected a pair of epoch and offsets by topic, or None, got something else")
+    for topic, offset in since[1].items():
+        check_int(f"since: offset of {topic}", offset, 0, NO_LIMIT)
+    return since[0], since[1]

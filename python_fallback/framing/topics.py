@@ -1,0 +1,116 @@
+"""Topics, the patterns that match them, and what is kept of each for those who come back."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["Topic", "check_pattern", "check_topic", "is_pattern", "matches"]
+
+POLICIES = ("all", "conflate", "drop")
+
+
+class Topic:
+    """One topic: its members, its newest messages and the rules it follows."""
+
+    __slots__ = ("_listed", "history", "history_limit", "id", "members", "name", "newest", "offset", "policy")
+
+    def __init__(self, name: str, number: int, policy: str, history: int) -> None:
+        self.name = name
+        self.id = number
+        self.policy = policy
+        self.offset = 0  # of the last message
+        self.members: dict[Any, int] = {}  # connection -> by how many subscriptions
+        self.newest: dict[Any, Any] = {}  # key -> message, the one that was published last at the end
+        self._listed: list[Any] | None = None
+        self.follow(policy, history)
+
+    def follow(self, policy: str, history: int) -> None:
+        """Take over rules; what goes beyond them is forgotten."""
+        self.policy = policy
+        self.history_limit = history
+        self.history: deque[Any] = deque(getattr(self, "history", ()), maxlen=history)
+
+    def listed(self) -> list[Any]:
+        """The members as a list, which is never changed once it is made."""
+        if self._listed is None:
+            self._listed = list(self.members)
+        return self._listed
+
+    def add(self, connection: Any) -> bool:
+        """Count one more subscription of `connection`; True if it is the first."""
+        count = self.members.get(connection, 0)
+        self.members[connection] = count + 1
+        if count == 0:
+            self._listed = None
+        return count == 0
+
+    def remove(self, connection: Any) -> bool:
+        """Count one less; True if it was the last."""
+        count = self.members.get(connection, 0)
+        if count > 1:
+            self.members[connection] = count - 1
+            return False
+        if count == 1:
+            del self.members[connection]
+            self._listed = None
+        return count == 1
+
+    def keep(self, message: Any, max_keys: int) -> None:
+        """Remember a message, as long as the rules say."""
+        if self.history_limit:
+            self.history.append(message)
+            self.newest.pop(message.key, None)
+            self.newest[message.key] = message
+            if len(self.newest) > max_keys:
+                del self.newest[next(iter(self.newest))]
+
+    def since(self, offset: int) -> Iterable[Any] | None:
+        """The messages after `offset`; None if they are not all there, or there never was such an offset."""
+        missed = self.offset - offset
+        if not 0 <= missed <= len(self.history):
+            return None
+        return list(self.history)[len(self.history) - missed :]
+
+
+def is_pattern(name: str) -> bool:
+    return "*" in name or ">" in name
+
+
+def matches(pattern: str, topic: str) -> bool:
+    """Whether `topic` is meant by `pattern`: ``*`` stands for one word, ``>`` at the end for one or more."""
+    wanted, words = pattern.split("."), topic.split(".")
+    if wanted[-1] == ">":
+        wanted.pop()
+        if len(words) <= len(wanted):
+            return False
+        words = words[: len(wanted)]
+    return len(wanted) == len(words) and all(w in ("*", word) for w, word in zip(wanted, words))
+
+
+def check_topic(name: Any, max_length: int) -> str:
+    """A name to publish to."""
+    check_name(name, max_length)
+    if is_pattern(name):
+        raise ValueError(f"topic: expected a name without * and >, got {name!r}")
+    return str(name)
+
+
+def check_pattern(name: Any, max_length: int) -> str:
+    """A name or a pattern to subscribe to."""
+    words = check_name(name, max_length).split(".")
+    for i, word in enumerate(words):
+        if is_pattern(word) and word != "*" and not (word == ">" and i == len(words) - 1):
+            raise ValueError(f"topic: expected * as a whole word, and > as the last, got {name!r}")
+    return str(name)
+
+
+def check_name(name: Any, max_length: int) -> str:
+    if type(name) is not str:
+        raise TypeError(f"topic: expected a str, got {type(name).__name__}")
+    if not 0 < len(name) <= max_length:
+        raise ValueError(f"topic: expected 1 to {max_length} characters, got {len(name)}")
+    if "" in name.split("."):
+        raise ValueError(f"topic: expected words with a dot between each two, got {name!r}")
+    return name
