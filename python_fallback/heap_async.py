@@ -78,9 +78,10 @@ class AsyncPriorityQueue(HeldQueue, AsyncSurface):
             self._contents.promote(now)
             if not self._contents.ready:
                 raise QueueShutDown if self._is_shutdown and not self._contents else QueueEmpty
-            item = self._contents.take(self._contents.records[self._contents.ready.first()])
+            record = self._contents.records[self._contents.ready.first()]
+            self._contents.take(record)
         self._taken()
-        return item
+        return record.item
 
     def _taken(self) -> None:
         if self._putters:
@@ -121,10 +122,11 @@ class AsyncPriorityQueue(HeldQueue, AsyncSurface):
 
     def remove(self, handle: int) -> Any:
         with self._turn:
-            item = self._contents.take(self._contents.find(handle))
+            record = self._contents.find(handle)
+            self._contents.take(record)
         self._finished(1)  # nobody will get it, so nobody will report it done
         self._taken()
-        return item
+        return record.item
 
     def __repr__(self) -> str:
         return f"<AsyncPriorityQueue of {self.qsize()} items, maxsize {self._maxsize}>"

@@ -181,7 +181,8 @@ class Contents:
             raise KeyError(f"handle: expected that of an item in this heap, got {handle}")
         return self.records[handle]
 
-    def take(self, record: Record) -> Any:
+    def take(self, record: Record) -> None:
+        """The caller holds `record` until its lock is released: the destructor of a priority may come back to us."""
         (self.ready if record.due is None else self.later).discard(record.sequence)
         del self.records[record.handle]
         self.free.append(record.handle & SLOT_MASK)
@@ -189,13 +190,14 @@ class Contents:
             self.sequence = 0
             if self.used > KEEP:
                 self.free, self.used = [], 0
-        return record.item
 
-    def update(self, handle: Any, kept: Any) -> None:
+    def update(self, handle: Any, kept: Any) -> Any:
+        """Return the old priority, for the caller to drop."""
         record = self.find(handle)
         if record.due is None:
             self.ready.replace(self.key(kept, record.born), record.sequence, record.handle)
-        record.priority = kept
+        old, record.priority = record.priority, kept
+        return old
 
     def insert_many(self, items: tuple[Any, ...], priorities: list[Any], born: float, due: float | None) -> list[int]:
         """All or none."""
@@ -210,8 +212,12 @@ class Contents:
             raise
         return handles
 
-    def take_many(self, limit: int) -> list[Any]:
-        return [self.take(self.records[self.ready.first()]) for _ in range(min(limit, len(self.ready)))]
+    def take_many(self, limit: int) -> list[Record]:
+        taken = []
+        for _ in range(min(limit, len(self.ready))):
+            taken.append(self.records[self.ready.first()])
+            self.take(taken[-1])
+        return taken
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Everything, as both twins write it down: the ready in order, then the delayed by due time."""
@@ -221,8 +227,9 @@ class Contents:
             for r in (self.records[handle] for handle in handles)
         ]
 
-    def load(self, rows: Iterable[tuple[Any, ...]], serial: int, origin: float, shift: float) -> None:
-        self.clear()
+    def load(self, rows: Iterable[tuple[Any, ...]], serial: int, origin: float, shift: float) -> Any:
+        """Return what was there, for the caller to drop."""
+        dropped = self.clear()
         self.serial, self.origin = serial, origin
         for item, priority, handle, sequence, born, due in rows:
             if handle in self.records or not 0 < handle >> SLOT_BITS < serial:
@@ -238,6 +245,7 @@ class Contents:
         slots = {handle & SLOT_MASK for handle in self.records}
         self.used = max(slots, default=-1) + 1
         self.free = [slot for slot in reversed(range(self.used)) if slot not in slots]
+        return dropped
 
     def check(self) -> None:
         assert len(self.ready) + len(self.later) == len(self.records)

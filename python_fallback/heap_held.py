@@ -22,7 +22,8 @@ class Held:
     def update(self, handle: int, priority: Any) -> None:
         kept = self._contents.parse(priority)
         with self._turn:
-            self._contents.update(handle, kept)
+            old = self._contents.update(handle, kept)
+        del old  # outside the lock: its destructor may come back to us
 
     def priority(self, handle: int) -> Any:
         with self._turn:
@@ -74,7 +75,8 @@ class Held:
 
     def _load(self, rows: list[tuple[Any, ...]], serial: int, origin: float, shift: float) -> None:
         with self._turn:
-            self._contents.load(rows, serial, origin, shift)
+            dropped = self._contents.load(rows, serial, origin, shift)
+        del dropped
 
     def _check(self) -> None:
         with self._turn:

@@ -50,18 +50,22 @@ class PriorityHeap(Held, HeapSurface):
         now = self._contents.tick()
         with self._turn:
             self._contents.promote(now)
-            return self._contents.take_many(limit)
+            taken = self._contents.take_many(limit)
+        return [record.item for record in taken]
 
     def pop(self) -> Any:
         now = self._contents.tick()
         with self._turn:
-            return self._contents.take(self._contents.first("pop", now))
+            record = self._contents.first("pop", now)
+            self._contents.take(record)
+        return record.item
 
     def pop_entry(self) -> Entry:
         now = self._contents.tick()
         with self._turn:
             record = self._contents.first("pop_entry", now)
-            return Entry(self._contents.take(record), record.priority, record.handle)
+            self._contents.take(record)
+        return Entry(record.item, record.priority, record.handle)
 
     def peek_entry(self) -> Entry:
         now = self._contents.tick()
@@ -71,7 +75,9 @@ class PriorityHeap(Held, HeapSurface):
 
     def remove(self, handle: int) -> Any:
         with self._turn:
-            return self._contents.take(self._contents.find(handle))
+            record = self._contents.find(handle)
+            self._contents.take(record)
+        return record.item
 
     def clear(self) -> None:
         with self._turn:

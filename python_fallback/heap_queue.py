@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import Empty, Full
 from typing import Any
 
-from python_fallback.heap_contents import Contents, Turn
+from python_fallback.heap_contents import Contents, Record, Turn
 from python_fallback.heap_held import HeldQueue
 from python_fallback.heap_numbers import limit, real
 from python_fallback.heap_object import UNSET
@@ -91,7 +91,8 @@ class PriorityQueue(HeldQueue, QueueSurface):
             with self._turn:
                 self._contents.promote(now)
                 if self._contents.ready:
-                    return self._take()
+                    record = self._take()
+                    break
                 if self._is_shutdown and not self._contents:
                     raise ShutDown
                 until = deadline
@@ -105,6 +106,7 @@ class PriorityQueue(HeldQueue, QueueSurface):
                     if self._contents:
                         self._not_empty.notify()  # what we waited for is another's to wait for now
                     raise
+        return record.item
 
     def get_nowait(self) -> Any:
         return self.get(False)
@@ -118,12 +120,13 @@ class PriorityQueue(HeldQueue, QueueSurface):
         left = min(deadline, until) - now
         condition.wait(None if left == FOREVER else min(max(left, 0.0), threading.TIMEOUT_MAX))
 
-    def _take(self) -> Any:
-        item = self._contents.take(self._contents.records[self._contents.ready.first()])
+    def _take(self) -> Record:
+        record = self._contents.records[self._contents.ready.first()]
+        self._contents.take(record)
         self._not_full.notify()
         if self._contents.later:
             self._not_empty.notify()  # a getter may have to wait for another due time now
-        return item
+        return record
 
     def task_done(self) -> None:
         with self._turn:
@@ -164,12 +167,13 @@ class PriorityQueue(HeldQueue, QueueSurface):
 
     def remove(self, handle: int) -> Any:
         with self._turn:
-            item = self._contents.take(self._contents.find(handle))
+            record = self._contents.find(handle)
+            self._contents.take(record)
             self._finished(1)  # nobody will get it, so nobody will report it done
             self._not_full.notify()
             if self._contents.later:
                 self._not_empty.notify()
-            return item
+        return record.item
 
     def __repr__(self) -> str:
         return f"<PriorityQueue of {self.qsize()} items, maxsize {self._maxsize}>"
