@@ -6,6 +6,7 @@ a lost or repeated item, a broken invariant, or more than maxsize entries.
 
 from __future__ import annotations
 
+import functools
 import gc
 import queue
 import random
