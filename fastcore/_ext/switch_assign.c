@@ -40,24 +40,28 @@ static uint32_t finish(uint32_t h, uint32_t rest, size_t size)
 }
 
 /* Hashes on from where `salt` is; what is left over after the last whole block replaces its rest. */
-static void absorb(fc_salt *salt, const uint8_t *data, size_t size)
+static inline void absorb(fc_salt *salt, const uint8_t *data, size_t size)
 {
+    uint32_t h = salt->hash;
+    uint64_t pending = salt->rest; /* less than a block of bits not hashed yet, and after a load up to one more */
+    int bits = 8 * salt->rest_size;
     salt->size += size;
-    while (salt->rest_size > 0 && size > 0) {
-        salt->rest |= (uint32_t)*data++ << 8 * salt->rest_size++;
-        size--;
-        if (salt->rest_size == 4) {
-            salt->hash = mix(salt->hash, salt->rest);
-            salt->rest = 0;
-            salt->rest_size = 0;
-        }
-    }
     for (; size >= 4; data += 4, size -= 4) {
-        salt->hash = mix(salt->hash, block(data));
+        pending |= (uint64_t)block(data) << bits;
+        h = mix(h, (uint32_t)pending);
+        pending >>= 32;
     }
-    for (; size > 0; size--) {
-        salt->rest |= (uint32_t)*data++ << 8 * salt->rest_size++;
+    for (; size > 0; size--, bits += 8) {
+        pending |= (uint64_t)*data++ << bits;
     }
+    if (bits >= 32) {
+        h = mix(h, (uint32_t)pending);
+        pending >>= 32;
+        bits -= 32;
+    }
+    salt->hash = h;
+    salt->rest = (uint32_t)pending;
+    salt->rest_size = bits / 8;
 }
 
 uint32_t fc_murmur3_32(const uint8_t *data, size_t size, uint32_t seed)
@@ -116,6 +120,10 @@ static int place_of_int(const fc_salt *salt, PyObject *key, uint32_t *place)
 int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place)
 {
     if (PyUnicode_Check(key)) {
+        if (PyUnicode_IS_COMPACT_ASCII(key)) {
+            *place = place_of(salt, PyUnicode_DATA(key), (size_t)PyUnicode_GET_LENGTH(key));
+            return 0;
+        }
         Py_ssize_t size;
         const char *data = PyUnicode_AsUTF8AndSize(key, &size);
         if (data == NULL) {
