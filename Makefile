@@ -101,7 +101,7 @@ bench: $(VENV)/.installed-bench build-required
 
 asv-quick: $(VENV)/.installed-bench
 	@$(BIN)/asv machine --yes --config $(ASV) >/dev/null
-	$(BIN)/asv run --quick --show-stderr --config $(ASV) 'HEAD^!'
+	FASTCORE_REQUIRE_EXTENSIONS=1 $(BIN)/asv run --quick --show-stderr --config $(ASV) 'HEAD^!'
 
 # --- publishing ------------------------------------------------------------------------------------------------
 
