@@ -24,7 +24,7 @@ import fastcore
 from fastcore import _ext, flags
 from fastcore.dispatch.switch import Switch, type_on
 
-CALLS = 2000  # a contender's call is this many calls of the function
+CALLS = 1000  # a contender's call is this many calls of the function
 KEY = "AAPL"
 
 
@@ -111,7 +111,8 @@ def measure(report: harness.Report, label: str, function: Callable[..., float], 
             f"{backend} ramp, drawn": repeat(ramp),
             f"{backend} ramp, context key": within(fastcore.assigned, repeat(ramp)),
         }
-    timings = harness.interleave(contenders, rounds=25, target=0.01, per_call=CALLS)
+    # Many short rounds: half a millisecond is seldom interrupted, and then its round is not the median.
+    timings = harness.interleave(contenders, rounds=201, target=0.0005, per_call=CALLS)
     direct = timings.pop("direct")
     report.add(f"{label}: direct call", {"direct": direct})
     for name, timing in timings.items():
