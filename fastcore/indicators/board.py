@@ -45,6 +45,8 @@ class Board:
     __slots__ = ("__weakref__", "_core", "_names", "_outputs", "backend", "plan", "symbols")
 
     def __init__(self, plan: Plan, symbols: int) -> None:
+        if not hasattr(plan, "definitions"):
+            raise TypeError(f"plan: expected a Plan, got {type(plan).__name__}")
         count = coerce.count("symbols", symbols, SYMBOLS_MAX)
         if "at" in plan.columns:
             raise ValueError("plan: expected columns of other names, got at, which update() takes for the symbols")
@@ -89,10 +91,7 @@ class Board:
             at = coerce.indices("at", at, self.symbols)
             length = len(at)
         for name, value in columns.items():
-            values = coerce.arrays((name,), (value,), (1,))[0][0]
-            if len(values) != length:
-                raise ValueError(f"{name}: expected {length} values, got {len(values)}")
-            columns[name] = values
+            columns[name] = coerce.column(name, value, length)
         self._core.update(columns, at)
 
     def extend(self, history: Mapping[str, Any]) -> None:

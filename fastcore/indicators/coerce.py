@@ -24,6 +24,7 @@ __all__ = [
     "array",
     "arrays",
     "bind",
+    "column",
     "count",
     "definition_arguments",
     "finisher",
@@ -127,6 +128,16 @@ def array(name: str, value: Any, ndims: tuple[int, ...] = (1, 2)) -> Array:
         return found
     with np.errstate(over="ignore"):  # a longdouble out of range becomes inf, which counts as missing
         return np.require(value, np.float64, ["C", "A"])
+
+
+def column(name: str, value: Any, length: int) -> Array:
+    """Return `value` as a 1-D array of `length` values."""
+    if type(value) is np.ndarray and value.shape == (length,) and value.dtype is _FLOAT and value.flags.carray:
+        return value
+    found = arrays((name,), (value,), (1,))[0][0]
+    if len(found) != length:
+        raise ValueError(f"{name}: expected {length} values, got {len(found)}")
+    return found
 
 
 def indices(name: str, value: Any, below: int) -> NDArray[np.int64]:

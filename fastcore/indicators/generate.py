@@ -70,6 +70,26 @@ A definition takes the column of an input by its name: `ta.SMA(20, real="volume"
 bar. What that costs is said below for each indicator. The outputs of one indicator are there together or not at all.
 """
 
+_PAGE_FOOT = """
+## Classes
+
+```{eval-rst}
+.. currentmodule:: fastcore.indicators
+
+.. autoclass:: Definition
+   :members: __call__, live, lookback, params, columns
+
+.. autoclass:: Live
+   :members: extend, copy, value, count
+
+.. autoclass:: Plan
+   :members: __call__, live, definitions, columns, lookback
+
+.. autoclass:: Board
+   :members: update, extend, copy
+```
+"""
+
 
 def stub() -> str:
     """Return the text of ``fastcore/indicators/__init__.pyi``."""
@@ -139,7 +159,7 @@ def page() -> str:
     for group in dict.fromkeys(row.group for row in INDICATORS.values()):
         rows = [row for row in INDICATORS.values() if row.group == group]
         parts += [f"## {group}\n", *map(_section, rows)]
-    return "\n".join(parts).replace("``", "`")
+    return "\n".join(parts).replace("``", "`") + _PAGE_FOOT
 
 
 def _section(row: Indicator) -> str:

@@ -57,6 +57,8 @@ class Live(Generic[Result]):
     peek: Callable[..., Result]
 
     def __init__(self, definition: Definition) -> None:
+        if not hasattr(definition, "row"):
+            raise TypeError(f"definition: expected a definition such as RSI(14), got {type(definition).__name__}")
         backend = backends.backend_for("indicators")
         name = definition.row.name
         core = backends.twin("indicators", backend).Live(name, definition.values, RESULTS.get(name))

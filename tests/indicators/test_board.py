@@ -269,6 +269,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         "close, high, low: expected arrays of one shape, got (2, 5), (2, 4), (2, 5)",
     ),
+    "no plan": (lambda b: Board(RSI(3), 2), TypeError, "plan: expected a Plan, got RSI"),
     "no symbols": (lambda b: SMALL.live(0), ValueError, "symbols: expected an int in 1..100000000, got 0"),
     "half a symbol": (lambda b: SMALL.live(1.5), TypeError, "symbols: expected an int in 1..100000000, got 1.5"),
     "neither": (

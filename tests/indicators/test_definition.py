@@ -90,6 +90,7 @@ def test_it_says_what_it_is(row: Indicator) -> None:
         (lambda: indicators.RSI(period=3), TypeError, "RSI() got an unexpected keyword argument 'period'"),
         (lambda: indicators.RSI(real=3), TypeError, "real: expected the name of a column, got 3"),
         (lambda: indicators.OBV(3), TypeError, "OBV() takes 0 positional arguments but 1 was given"),
+        (lambda: indicators.Live(14), TypeError, "definition: expected a definition such as RSI(14), got int"),
         (lambda: indicators.Definition(), TypeError, "Definition: expected one of its classes, such as RSI"),
     ],
 )

@@ -121,7 +121,11 @@ FRAME = pd.DataFrame(columns())
             ValueError,
             "bars: expected columns close, high, low, volume, got no close, high, low, volume",
         ),
-        (lambda: PLAN(FRAME.assign(low="a")), TypeError, "low: expected numbers, got a Series of dtype str"),
+        (
+            lambda: PLAN(FRAME.assign(low=pd.Series(["a"] * 80, dtype=object))),
+            TypeError,
+            "low: expected numbers, got a Series of dtype object",
+        ),
         (
             lambda: PLAN(pd.concat([FRAME, FRAME[["low"]]], axis=1)),
             TypeError,
