@@ -413,3 +413,17 @@ def test_input_that_calls_back_is_taken_as_it_comes(ta: ModuleType) -> None:
             return ta.sma(X, 3)
 
     np.testing.assert_array_equal(ta.sma(Nested(), 4), ta.sma(ta.sma(X, 3), 4))
+
+
+@each_case
+def test_numbers_without_measure_do_no_harm(ta: ModuleType, case: Case) -> None:
+    rng = np.random.default_rng(4)
+    for scale in (1e300, 1.7e308, 5e-324, 1e-310):
+        inputs = [scale * rng.choice([-1.0, 0.0, 0.5, 1.0], size=300) for _ in case.row.inputs]
+        for output in call(getattr(ta, case.row.name), case, inputs):
+            assert output.shape == (300,)
+        live = getattr(ta, case.row.definition)().live()
+        for bar in zip(*(x.tolist() for x in inputs)):
+            live.update(*bar)
+            live.peek(*bar)
+        assert live.count == 300
