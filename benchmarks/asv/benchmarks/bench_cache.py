@@ -20,6 +20,10 @@ def analysis(symbol: str) -> float:
     return float(len(symbol))
 
 
+for _key in KEYS:
+    analysis(_key)
+
+
 def time_ttl_hit() -> None:
     get = FULL.get
     for key in KEYS:
