@@ -399,86 +399,11 @@ static PyObject *module_switch_type(PyObject *module, PyObject *base)
     return type;
 }
 
-static PyObject *module_murmur3_32(PyObject *Py_UNUSED(module), PyObject *args)
-{
-    Py_buffer data;
-    unsigned long long seed = 0;
-    if (!PyArg_ParseTuple(args, "y*|K:murmur3_32", &data, &seed)) {
-        return NULL;
-    }
-    uint32_t hash = fc_murmur3_32(data.buf, (size_t)data.len, (uint32_t)seed);
-    PyBuffer_Release(&data);
-    return PyLong_FromUnsignedLong(hash);
-}
-
-static PyObject *module_bucket(PyObject *Py_UNUSED(module), PyObject *args)
-{
-    PyObject *text, *key;
-    fc_salt salt;
-    uint32_t place;
-    if (!PyArg_ParseTuple(args, "UO:bucket", &text, &key)) {
-        return NULL;
-    }
-    if (fc_salt_init(&salt, text) < 0 || fc_place(&salt, key, &place) < 0) {
-        return NULL;
-    }
-    return PyLong_FromUnsignedLong(place);
-}
-
-static PyObject *module_belongs(PyObject *Py_UNUSED(module), PyObject *args)
-{
-    PyObject *text, *key;
-    unsigned long long threshold;
-    fc_salt salt;
-    uint32_t place;
-    if (!PyArg_ParseTuple(args, "UKO:belongs", &text, &threshold, &key)) {
-        return NULL;
-    }
-    if (key == Py_None) {
-        place = fc_random();
-    }
-    else if (fc_salt_init(&salt, text) < 0 || fc_place(&salt, key, &place) < 0) {
-        return NULL;
-    }
-    return PyBool_FromLong(place < threshold);
-}
-
-static PyObject *module_reseed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
-{
-    fc_random_reseed();
-    Py_RETURN_NONE;
-}
-
-/* A forked child draws anew, else the workers of one parent would all draw alike. */
-static int reseed_after_fork(PyObject *module)
-{
-    PyObject *os = PyImport_ImportModule("os");
-    PyObject *hook = os ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
-    Py_XDECREF(os);
-    if (hook == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
-            return -1;
-        }
-        PyErr_Clear(); /* Windows */
-        return 0;
-    }
-    PyObject *none = PyTuple_New(0);
-    PyObject *reseed = PyObject_GetAttrString(module, "_reseed");
-    PyObject *names = reseed ? Py_BuildValue("{sO}", "after_in_child", reseed) : NULL;
-    PyObject *done = none && names ? PyObject_Call(hook, none, names) : NULL;
-    Py_XDECREF(names);
-    Py_XDECREF(reseed);
-    Py_XDECREF(none);
-    Py_DECREF(hook);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
-}
-
 static int module_exec(PyObject *module)
 {
     State *state = PyModule_GetState(module);
     state->await_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &fc_await_spec, NULL);
-    return state->await_type == NULL ? -1 : reseed_after_fork(module);
+    return state->await_type == NULL ? -1 : fc_assign_exec(module);
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg)
@@ -501,10 +426,6 @@ static int module_clear(PyObject *module)
 
 static PyMethodDef module_methods[] = {
     {"switch_type", module_switch_type, METH_O, NULL},
-    {"murmur3_32", module_murmur3_32, METH_VARARGS, NULL},
-    {"bucket", module_bucket, METH_VARARGS, NULL},
-    {"belongs", module_belongs, METH_VARARGS, NULL},
-    {"_reseed", module_reseed, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,3 +1,4 @@
+#define PY_SSIZE_T_CLEAN
 #include "switch_assign.h"
 
 #include "sketch.h"
@@ -64,7 +65,7 @@ static inline void absorb(fc_salt *salt, const uint8_t *data, size_t size)
     salt->rest_size = bits / 8;
 }
 
-uint32_t fc_murmur3_32(const uint8_t *data, size_t size, uint32_t seed)
+static uint32_t murmur3_32(const uint8_t *data, size_t size, uint32_t seed)
 {
     fc_salt state = {seed, 0, 0, 0};
     absorb(&state, data, size);
@@ -139,7 +140,11 @@ int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place)
     if (PyLong_Check(key)) {
         return place_of_int(salt, key, place);
     }
-    PyErr_Format(PyExc_TypeError, "key: expected a str, bytes or int, got %s", Py_TYPE(key)->tp_name);
+    PyObject *name = PyType_GetName(Py_TYPE(key));
+    if (name != NULL) {
+        PyErr_Format(PyExc_TypeError, "key: expected a str, bytes or int, got %U", name);
+        Py_DECREF(name);
+    }
     return -1;
 }
 
@@ -171,7 +176,92 @@ uint32_t fc_random(void)
     return (uint32_t)(state >> 32);
 }
 
-void fc_random_reseed(void)
+/* ---- what Python sees of it ---- */
+
+static PyObject *assign_murmur3_32(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer data;
+    unsigned long long seed = 0;
+    if (!PyArg_ParseTuple(args, "y*|K:murmur3_32", &data, &seed)) {
+        return NULL;
+    }
+    uint32_t hash = murmur3_32(data.buf, (size_t)data.len, (uint32_t)seed);
+    PyBuffer_Release(&data);
+    return PyLong_FromUnsignedLong(hash);
+}
+
+static PyObject *assign_bucket(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *text, *key;
+    fc_salt salt;
+    uint32_t place;
+    if (!PyArg_ParseTuple(args, "UO:bucket", &text, &key)) {
+        return NULL;
+    }
+    if (fc_salt_init(&salt, text) < 0 || fc_place(&salt, key, &place) < 0) {
+        return NULL;
+    }
+    return PyLong_FromUnsignedLong(place);
+}
+
+static PyObject *assign_belongs(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *text, *key;
+    unsigned long long threshold;
+    fc_salt salt;
+    uint32_t place;
+    if (!PyArg_ParseTuple(args, "UKO:belongs", &text, &threshold, &key)) {
+        return NULL;
+    }
+    if (key == Py_None) {
+        place = fc_random();
+    }
+    else if (fc_salt_init(&salt, text) < 0 || fc_place(&salt, key, &place) < 0) {
+        return NULL;
+    }
+    return PyBool_FromLong(place < threshold);
+}
+
+static PyObject *assign_reseed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
     generation++;
+    Py_RETURN_NONE;
+}
+
+/* A forked child draws anew, else the workers of one parent would all draw alike. */
+static int reseed_after_fork(PyObject *module)
+{
+    PyObject *os = PyImport_ImportModule("os");
+    PyObject *hook = os ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
+    Py_XDECREF(os);
+    if (hook == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear(); /* Windows */
+        return 0;
+    }
+    PyObject *none = PyTuple_New(0);
+    PyObject *reseed = PyObject_GetAttrString(module, "_reseed");
+    PyObject *names = reseed ? Py_BuildValue("{sO}", "after_in_child", reseed) : NULL;
+    PyObject *done = none && names ? PyObject_Call(hook, none, names) : NULL;
+    Py_XDECREF(names);
+    Py_XDECREF(reseed);
+    Py_XDECREF(none);
+    Py_DECREF(hook);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static PyMethodDef assign_methods[] = {
+    {"murmur3_32", assign_murmur3_32, METH_VARARGS, NULL},
+    {"bucket", assign_bucket, METH_VARARGS, NULL},
+    {"belongs", assign_belongs, METH_VARARGS, NULL},
+    {"_reseed", assign_reseed, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+int fc_assign_exec(PyObject *module)
+{
+    return PyModule_AddFunctions(module, assign_methods) < 0 ? -1 : reseed_after_fork(module);
 }

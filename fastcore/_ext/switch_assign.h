@@ -19,12 +19,10 @@ int fc_salt_init(fc_salt *salt, PyObject *text);
 /* The place of `key`, a str, bytes or int, into `place`; -1 with an exception for any other. */
 int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place);
 
-uint32_t fc_murmur3_32(const uint8_t *data, size_t size, uint32_t seed);
-
 /* A draw from this thread's own generator. */
 uint32_t fc_random(void);
 
-/* Every thread's generator starts anew; for a child after fork. */
-void fc_random_reseed(void);
+/* Gives the module the functions murmur3_32, bucket and belongs; -1 with an exception. */
+int fc_assign_exec(PyObject *module);
 
 #endif

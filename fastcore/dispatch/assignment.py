@@ -37,8 +37,10 @@ def bucket(salt: str, key: Key) -> int:
     Raises
     ------
     TypeError
-        If `key` is not a str, bytes or int.
+        If `salt` is not a str, or `key` not a str, bytes or int.
     """
+    if not isinstance(salt, str):
+        raise TypeError(f"salt: expected a str, got {type(salt).__name__}")
     found: int = _ext.pick("switch").bucket(salt, key)
     return found
 

@@ -297,6 +297,7 @@ def _checked_name(name: object) -> str:
 def _checked_salt(salt: object) -> str:
     if not isinstance(salt, str):
         raise TypeError(f"salt: expected a str, got {type(salt).__name__}")
+    salt.encode()  # raises where it has no UTF-8 form, which is what is hashed
     return salt
 
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -94,7 +96,7 @@ def test_subclasses_of_key_types(twin: Twin) -> None:
     assert twin("switch").bucket("s", Number(7)) == twin("switch").bucket("s", 7)
 
 
-@pytest.mark.parametrize("key", [1.0, None, ("a",), bytearray(b"a"), object()])
+@pytest.mark.parametrize("key", [1.0, None, ("a",), bytearray(b"a"), object(), date(2026, 1, 1), Decimal(1), int])
 def test_other_keys_are_refused(twin: Twin, key: Any) -> None:
     with pytest.raises(TypeError, match=f"^key: expected a str, bytes or int, got {type(key).__name__}$"):
         twin("switch").bucket("s", key)
@@ -104,6 +106,12 @@ def test_a_refused_key_is_refused_after_its_equal(twin: Twin) -> None:
     twin("switch").bucket("s", 1)
     with pytest.raises(TypeError):
         twin("switch").bucket("s", 1.0)
+
+
+def test_the_public_bucket() -> None:
+    assert assignment.bucket("s", "AAPL") == pure.bucket("s", "AAPL")
+    with pytest.raises(TypeError, match=r"^salt: expected a str, got int$"):
+        assignment.bucket(3, "AAPL")  # type: ignore[arg-type]
 
 
 def test_belongs_is_strictly_below(twin: Twin) -> None:

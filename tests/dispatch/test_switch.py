@@ -464,6 +464,7 @@ def test_it_cannot_be_subclassed_or_set_up_twice(make: Make) -> None:
         ({"control": control, "every": 0}, ValueError, r"every: expected an int in 1\.\.1000000, got 0"),
         ({"control": control, "every": 1.5}, TypeError, "every: expected an int, got float"),
         ({"control": control, "salt": 3}, TypeError, "salt: expected a str, got int"),
+        ({"control": control, "salt": "\ud800"}, UnicodeEncodeError, "'utf-8' codec can't encode"),
         ({"control": control, "flag": "a b"}, ValueError, "name: expected printable characters without spaces"),
     ],
 )
