@@ -26,6 +26,8 @@ typedef struct {
     int n_in, n_par;
 } Function;
 
+static PyArray_Descr *double_descr;
+
 int fc_is_plain(PyObject *object)
 {
     if (Py_TYPE(object) != &PyArray_Type)
@@ -132,7 +134,8 @@ static int run(const fc_kernel *kernel, const double *par, PyArrayObject *const 
     for (int j = 0; j < kernel->n_in; j++)
         in[j] = PyArray_DATA(arrays[j]);
     for (int j = 0; j < kernel->n_out; j++) {
-        out[j] = PyArray_EMPTY(nd, dims, NPY_DOUBLE, 0);
+        Py_INCREF(double_descr);
+        out[j] = PyArray_NewFromDescr(&PyArray_Type, double_descr, nd, dims, NULL, NULL, 0, NULL);
         if (!out[j]) {
             while (j--)
                 Py_DECREF(out[j]);
@@ -390,6 +393,7 @@ static PyTypeObject Function_Type = {
 int fc_function_ready(void)
 {
     import_array1(-1);
+    double_descr = PyArray_DescrFromType(NPY_DOUBLE);
     return PyType_Ready(&Function_Type);
 }
 

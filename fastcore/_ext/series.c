@@ -204,8 +204,8 @@ static int processors(void)
 }
 #endif
 
-int fc_panel(const fc_kernel *kernel, const double *par, const double *const *in, double *const *out, ptrdiff_t rows,
-             ptrdiff_t bars, int threads)
+static int on_threads(const fc_kernel *kernel, const double *par, const double *const *in, double *const *out,
+                      ptrdiff_t rows, ptrdiff_t bars, int threads)
 {
     share shares[MOST_THREADS];
     thread handles[MOST_THREADS];
@@ -231,4 +231,15 @@ int fc_panel(const fc_kernel *kernel, const double *par, const double *const *in
     for (int i = 0; i < threads; i++)
         failed |= shares[i].failed;
     return failed ? -1 : 0;
+}
+
+int fc_panel(const fc_kernel *kernel, const double *par, const double *const *in, double *const *out, ptrdiff_t rows,
+             ptrdiff_t bars, int threads)
+{
+    if (rows == 1) {
+        share s = {kernel, par, in, out, 0, 1, bars, 0};
+        work(&s);
+        return s.failed ? -1 : 0;
+    }
+    return on_threads(kernel, par, in, out, rows, bars, threads);
 }

@@ -9,13 +9,17 @@
 #define FEW 8         /* up to this width summing each window afresh is faster than cutting into blocks */
 #define FEW_MOMENTS 5 /* the same for moments */
 
-/* Are the first n values, which no output vector loads last, finite? */
+/* Are the first n values finite? The loops below look only at a bar that ends a window. */
 static int clean_start(const double *x, ptrdiff_t n)
 {
-    double bad = 0.0;
-    for (ptrdiff_t i = 0; i < n; i++)
-        bad += x[i] - x[i];
-    return bad == 0.0;
+    double bad1 = 0.0;
+    v4 bad = v4_zero();
+    ptrdiff_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        bad = v4_note(bad, v4_load(x + i));
+    for (; i < n; i++)
+        bad1 += x[i] - x[i];
+    return v4_clean(bad) && bad1 == 0.0;
 }
 
 static ptrdiff_t pitch_of(ptrdiff_t w) { return (w + 7) & ~(ptrdiff_t)3; }
@@ -27,8 +31,9 @@ static ptrdiff_t blocks_of(ptrdiff_t w)
 }
 
 /* One window function from its operation in four spellings. SCAN and SCAN_BACK fold within four bars; NEUTRAL changes
- * nothing; NOTE adds to `bad` what is not finite; DONE makes the output of a folded window. */
-#define ROLL(name, OP4, OP1, SCAN, SCAN_BACK, NEUTRAL, NOTE, DONE4, DONE1)                                             \
+ * nothing; NOTE adds to `bad` what is not finite; CLEAN_START looks at the bars before the first window's end, folded in
+ * `first`; DONE makes the output of a folded window. */
+#define ROLL(name, OP4, OP1, SCAN, SCAN_BACK, NEUTRAL, NOTE, CLEAN_START, DONE4, DONE1)                                \
     static int name##_few(const double *x, ptrdiff_t n, ptrdiff_t w, double *out)                                      \
     {                                                                                                                  \
         double width = (double)w, bad1 = 0.0;                                                                          \
@@ -76,6 +81,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w)
         double width = (double)w, bad1 = 0.0;                                                                          \
         ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w);                                                          \
         v4 widths = v4_all(width), bad = v4_zero();                                                                    \
+        double first = 0.0;                                                                                            \
         (void)widths;                                                                                                  \
         (void)width;                                                                                                   \
         for (ptrdiff_t b = w - 1; b < n;) {                                                                            \
@@ -83,6 +89,8 @@ static ptrdiff_t blocks_of(ptrdiff_t w)
             ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;                                                  \
             for (ptrdiff_t c = b; c < stop; c += w, tail += pitch)                                                     \
                 name##_tails(x + c - w + 1, w, tail);                                                                  \
+            if (b == w - 1)                                                                                            \
+                first = scratch[0];                                                                                    \
             for (tail = scratch; b < stop; b += w, tail += pitch) {                                                    \
                 const double *from = x + b;                                                                            \
                 double *to = out + b;                                                                                  \
@@ -105,7 +113,8 @@ static ptrdiff_t blocks_of(ptrdiff_t w)
                 bad1 += fold - fold;                                                                                   \
             }                                                                                                          \
         }                                                                                                              \
-        return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));                                               \
+        (void)first;                                                                                                   \
+        return !(v4_clean(bad) && bad1 == 0.0 && CLEAN_START(x, w, first));                                            \
     }
 
 #define EXTREMUM_SCANS(name, OP4)                                                                                      \
@@ -127,12 +136,14 @@ EXTREMUM_SCANS(min, v4_min)
 #define OVER_WIDTHS(a) v4_div(a, widths)
 #define OVER_WIDTH(a) ((a) / width)
 
-/* In the end a block's sum tells of all its bars; an extremum would hide them. */
+/* A sum tells of all that is in it; an extremum would hide it. */
 #define NOT_NOTED(bad, bars) (bad)
+#define SUM_CLEAN(x, w, first) ((first) - (first) == 0.0)
+#define ALL_CLEAN(x, w, first) clean_start(x, (w) - 1)
 
-ROLL(roll_mean, v4_add, FC_PLUS, v4_scan, v4_scan_back, 0.0, NOT_NOTED, OVER_WIDTHS, OVER_WIDTH)
-ROLL(roll_max, v4_max, FC_GREATER, max_scan, max_scan_back, -INFINITY, v4_note, AS_IS, AS_IS)
-ROLL(roll_min, v4_min, FC_SMALLER, min_scan, min_scan_back, INFINITY, v4_note, AS_IS, AS_IS)
+ROLL(roll_mean, v4_add, FC_PLUS, v4_scan, v4_scan_back, 0.0, NOT_NOTED, SUM_CLEAN, OVER_WIDTHS, OVER_WIDTH)
+ROLL(roll_max, v4_max, FC_GREATER, max_scan, max_scan_back, -INFINITY, v4_note, ALL_CLEAN, AS_IS, AS_IS)
+ROLL(roll_min, v4_min, FC_SMALLER, min_scan, min_scan_back, INFINITY, v4_note, ALL_CLEAN, AS_IS, AS_IS)
 
 /* Where moments go: a deviation, or a mean with a band on either side. */
 typedef struct {
@@ -234,6 +245,8 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
         ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;
         for (ptrdiff_t c = b, k = 0; c < stop; c += w, k += pitch)
             moments_tails(x + c - w + 1, w, x[c], sums + k, squares + k);
+        if (b == w - 1)
+            bad1 += sums[0] - sums[0];
         for (; b < stop; b += w, sums += pitch, squares += pitch) {
             const double *from = x + b;
             ptrdiff_t m = n - b < w ? n - b : w, end = n - b - m >= 3 ? m + 3 : m, t = 0;
@@ -256,7 +269,7 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
             bad1 += s1 - s1; /* the sum tells of all bars of the block */
         }
     }
-    return !(bad1 == 0.0 && clean_start(x, w - 1));
+    return bad1 != 0.0;
 }
 
 int FC(roll_std)(const double *x, ptrdiff_t n, ptrdiff_t w, double by, double *out, double *scratch)

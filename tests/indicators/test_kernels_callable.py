@@ -1,0 +1,226 @@
+"""The compiled callable when what surrounds it misbehaves: it answers or raises, whatever `bind` and callers do."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import weakref
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastcore import _env, _ext
+
+if _env.boolean("FASTCORE_NO_EXTENSIONS"):
+    pytest.skip("the pure suite", allow_module_level=True)
+
+core: Any = _ext.load("indicators")
+X = np.arange(50.0)
+SMA = ("sma", ("real",), (("timeperiod", "int", 30, 1, 100000),))
+MACD_PARAMS = tuple((name, "int", value, 1, 100000) for name, value in (("fast", 12), ("slow", 26), ("signal", 9)))
+Three = namedtuple("Three", ["macd", "signal", "hist"])
+
+
+class Asked(Exception):
+    """What the binder of these tests raises: the call did not take the fast path."""
+
+
+def ask(args: Any, kwargs: Any) -> Any:
+    raise Asked(args, kwargs)
+
+
+def sma(bind: Callable[..., Any] = ask) -> Any:
+    return core.function(*SMA, None, bind)
+
+
+class Sub(np.ndarray):  # type: ignore[type-arg]
+    pass
+
+
+def test_plain_calls_never_ask() -> None:
+    function = sma()
+    wanted = core.batch("sma", (30.0,), (X,))[0]
+    calls = [(X,), (X, 30)]
+    for got in [function(*args) for args in calls] + [function(real=X), function(X, timeperiod=30)]:
+        np.testing.assert_array_equal(got, wanted)
+    assert function(timeperiod=30, real=X[None]).shape == (1, 50)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        ((), {}),
+        ((X, 30, 1), {}),
+        ((X,), {"period": 3}),
+        ((X,), {"real": X}),
+        ((X, 3), {"timeperiod": 3}),
+        ((X, True), {}),
+        ((X, 3.0), {}),
+        ((X, 0), {}),
+        ((X, 100001), {}),
+        ((X, 10**30), {}),
+        ((X, None), {}),
+        ((None,), {}),
+        (([1.0],), {}),
+        ((X.view(Sub),), {}),
+        ((X.astype("f4"),), {}),
+        ((X.astype(">f8"),), {}),
+        ((X[::2],), {}),
+        ((np.array(1.0),), {}),
+        ((X.reshape(2, 5, 5),), {}),
+        ((np.frombuffer(bytes(8 * 9 + 1), "u1")[1:].view("f8"),), {}),
+    ],
+)
+def test_everything_else_is_asked_about_unchanged(args: Any, kwargs: Any) -> None:
+    with pytest.raises(Asked) as raised:
+        sma()(*args, **kwargs)
+    got_args, got_kwargs = raised.value.args
+    assert len(got_args) == len(args)
+    assert all(one is two for one, two in zip(got_args, args))
+    assert got_kwargs.keys() == kwargs.keys()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        (),
+        ([X], (3.0,), None),
+        ((X,), [3.0], None),
+        ((X,), (3.0,)),
+        ((X, X), (3.0,), None),
+        (([1.0],), (3.0,), None),
+        ((X[::2],), (3.0,), None),
+        ((X.reshape(2, 5, 5),), (3.0,), None),
+        ((np.array(1.0),), (3.0,), None),
+        ((X,), (), None),
+        ((X,), ("3",), None),
+        ((X,), (0.0,), None),
+        ((X,), (2.5,), None),
+        ((X,), (float("nan"),), None),
+        ((X,), (1e300,), None),
+        ((X,), (3.0,), 7),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_an_error(answer: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        sma(lambda args, kwargs: answer)(None)
+
+
+def test_finish_gets_a_tuple_and_its_errors_pass() -> None:
+    seen = []
+    function = sma(lambda args, kwargs: ((X,), (3.0,), lambda outputs: seen.append(outputs) or "done"))
+    assert function("anything") == "done"
+    assert type(seen[0]) is tuple
+    np.testing.assert_array_equal(seen[0][0], core.batch("sma", (3.0,), (X,))[0])
+
+    def broken(outputs: Any) -> Any:
+        raise Asked
+
+    with pytest.raises(Asked):
+        sma(lambda args, kwargs: ((X,), (3.0,), broken))(None)
+
+
+def test_several_outputs_come_as_the_class_given() -> None:
+    function = core.function("macd", ("real",), MACD_PARAMS, Three, ask)
+    got = function(np.arange(60.0))
+    assert type(got) is Three
+    assert got._fields == ("macd", "signal", "hist")
+    assert type(core.function("macd", ("real",), MACD_PARAMS, None, ask)(np.arange(60.0))) is tuple
+    with pytest.raises(TypeError):
+        hash(got)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nothing", ("real",), (), None, ask),
+        (7, ("real",), (), None, ask),
+        ("sma", (), SMA[2], None, ask),
+        ("sma", ["real"], SMA[2], None, ask),
+        ("sma", (3,), SMA[2], None, ask),
+        ("sma", ("real",), (), None, ask),
+        ("sma", ("real",), (("timeperiod",),), None, ask),
+        ("sma", ("real",), (("timeperiod", "float", 30, 1, 9),), None, ask),
+        ("sma", ("real",), (("timeperiod", "int", "30", 1, 9),), None, ask),
+        ("sma", ("real",), SMA[2], dict, ask),
+        ("sma", ("real",), SMA[2], 7, ask),
+        ("sma", ("real",), SMA[2], None, None),
+    ],
+)
+def test_a_function_that_cannot_be_is_refused(arguments: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        core.function(*arguments)
+
+
+def test_ranges_given_too_wide_do_not_reach_the_kernel() -> None:
+    function = core.function("sma", ("real",), (("timeperiod", "int", -5, -1e300, 1e300),), None, ask)
+    for args in [(X,), (X, 0), (X, -3), (X, 2**62)]:
+        with pytest.raises(Asked):
+            function(*args)
+
+
+def test_binding_may_call_the_function_again_or_drop_it() -> None:
+    def again(args: Any, kwargs: Any) -> Any:
+        return (function(X, 3),), (2.0,), None
+
+    function = sma(again)
+    assert function(None).shape == X.shape
+    held = [sma(lambda args, kwargs: held.clear() or ((X,), (3.0,), None))]
+    assert held[0](None).shape == X.shape
+
+
+def test_references_are_given_back() -> None:
+    function = sma()
+    array = np.arange(100.0)
+    before = sys.getrefcount(array)
+    for _ in range(100):
+        function(array, 3)
+        with pytest.raises(Asked):
+            function(array, "3")
+    assert sys.getrefcount(array) == before
+
+
+def test_a_cycle_through_the_binder_is_collected() -> None:
+    class Binder:
+        function: Any
+
+        def __call__(self, args: Any, kwargs: Any) -> Any:
+            return None
+
+    binder = Binder()
+    binder.function = sma(binder)
+    binder.function.note = binder
+    gone = weakref.ref(binder.function)
+    del binder
+    gc.collect()
+    assert gone() is None
+
+
+def test_no_memory_is_an_error() -> None:
+    with pytest.raises((MemoryError, ValueError)):
+        core.Board([("sma", (1e8,), ("close",))], 10**8)
+    with pytest.raises((MemoryError, OverflowError)):
+        core.Board([("sma", (3.0,), ("close",))], 2**62)
+
+
+def test_threads_share_one_function() -> None:
+    function, wanted = sma(), core.batch("sma", (9.0,), (np.arange(20000.0),))[0]
+    wrong: list[int] = []
+
+    def work() -> None:
+        x = np.arange(20000.0)
+        for _ in range(50):
+            if not np.array_equal(function(x, 9), wanted, equal_nan=True):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
