@@ -34,7 +34,7 @@ class AsyncPriorityQueue(HeldQueue, AsyncSurface):
         aging: float = 0.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._maxsize = limit("maxsize", maxsize)
+        self._maxsize = limit(maxsize)
         self._contents = Contents(order, "any", aging, clock)
         self._turn = Turn()
         self._unfinished = 0
@@ -127,6 +127,10 @@ class AsyncPriorityQueue(HeldQueue, AsyncSurface):
         self._finished(1)  # nobody will get it, so nobody will report it done
         self._taken()
         return record.item
+
+    def _room(self) -> None:
+        if self._putters:
+            self._wake_putters()
 
     def __repr__(self) -> str:
         return f"<AsyncPriorityQueue of {self.qsize()} items, maxsize {self._maxsize}>"

@@ -7,6 +7,7 @@ from types import GenericAlias
 from typing import Any
 
 from python_fallback.heap_contents import Contents, Turn
+from python_fallback.heap_numbers import limit
 
 
 class Held:
@@ -101,6 +102,15 @@ class HeldQueue(Held):
     @property
     def maxsize(self) -> int:
         return self._maxsize
+
+    @maxsize.setter
+    def maxsize(self, given: float) -> None:
+        self._maxsize = limit(given)
+        self._room()
+
+    def _room(self) -> None:
+        """Wake whoever waits for room."""
+        raise NotImplementedError
 
     @property
     def unfinished_tasks(self) -> int:

@@ -46,8 +46,7 @@ def count(name: str, given: Any) -> int:
     return value
 
 
-def limit(name: str, given: Any) -> int:
-    """Return `given` as the maximal size of a queue, 0 for none."""
-    if not hasattr(type(given), "__index__"):
-        raise TypeError(f"{name}: expected an int, got {type(given).__name__}")
-    return max(0, operator.index(given))
+def limit(given: Any) -> int:
+    """Return the size of a queue; 0, no limit, where it is not above 0 or beyond what a heap can hold."""
+    size = real("maxsize", given)
+    return 0 if size <= 0 or size > 1 << 28 else math.ceil(size)

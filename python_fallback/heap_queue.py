@@ -47,7 +47,7 @@ class PriorityQueue(HeldQueue, QueueSurface):
         aging: float = 0.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._maxsize = limit("maxsize", maxsize)
+        self._maxsize = limit(maxsize)
         self._contents = Contents(order, "any", aging, clock)
         self._turn = Turn()
         turn: Any = self._turn
@@ -174,6 +174,10 @@ class PriorityQueue(HeldQueue, QueueSurface):
             if self._contents.later:
                 self._not_empty.notify()
         return record.item
+
+    def _room(self) -> None:
+        with self._turn:
+            self._not_full.notify_all()
 
     def __repr__(self) -> str:
         return f"<PriorityQueue of {self.qsize()} items, maxsize {self._maxsize}>"

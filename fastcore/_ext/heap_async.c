@@ -411,6 +411,13 @@ static PyObject *get_unfinished(AsyncObject *self, void *Py_UNUSED(unused)) {
     return PyLong_FromSsize_t(self->unfinished);
 }
 
+static int set_maxsize(AsyncObject *self, PyObject *given, void *Py_UNUSED(unused)) {
+    if (queue_set_limit((HeapObject *)self, given) < 0)
+        return -1;
+    wake(self, self->putters, "_wake_putters");
+    return 0;
+}
+
 static PyObject *set_counts(AsyncObject *self, PyObject *args) {
     return queue_set_counts((HeapObject *)self, &self->unfinished, args);
 }

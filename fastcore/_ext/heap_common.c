@@ -1,4 +1,6 @@
 /* What PriorityHeap and the queues have in common. */
+#include <math.h>
+
 #include "heap_types.h"
 
 void heap_setup(HeapObject *self, int any) {
@@ -134,17 +136,30 @@ PyObject *heap_load(HeapObject *self, PyObject *args) {
 
 /* ---- of the queues alone ---- */
 
+/* As the standard library takes it: any number, and no limit where it is not above 0. */
+static int read_limit(PyObject *given, size_t *limit) {
+    double number;
+    if (priority_number("maxsize", given, &number) < 0)
+        return -1;
+    *limit = number <= 0 || number > (double)SLOT_LIMIT ? 0 : (size_t)ceil(number);
+    return 0;
+}
+
+int queue_set_limit(HeapObject *self, PyObject *given) {
+    if (!given) {
+        PyErr_SetString(PyExc_AttributeError, "maxsize: expected a number, got a deletion");
+        return -1;
+    }
+    return read_limit(given, &self->core.limit);
+}
+
 int queue_init(HeapObject *self, Signature *signature, PyObject *args, PyObject *kwargs) {
     PyObject *out[MOST_ARGUMENTS];
     Core *core = &self->core;
-    Py_ssize_t maxsize = 0;
+    size_t limit = 0;
     if (arguments_from_tuple(signature, args, kwargs, out) < 0)
         return -1;
-    if (out[0] && !PyIndex_Check(out[0])) {
-        PyErr_Format(PyExc_TypeError, "maxsize: expected an int, got %s", type_name(out[0]));
-        return -1;
-    }
-    if (out[0] && (maxsize = PyNumber_AsSsize_t(out[0], NULL)) == -1 && PyErr_Occurred())
+    if (out[0] && read_limit(out[0], &limit) < 0)
         return -1;
     if (core_enter(core) < 0)
         return -1;
@@ -152,7 +167,7 @@ int queue_init(HeapObject *self, Signature *signature, PyObject *args, PyObject 
     if (core_init(core, out[1], NULL, out[2], out[3]) < 0)
         return -1;
     core->any = 1;
-    core->limit = maxsize > 0 ? (size_t)maxsize : 0;
+    core->limit = limit;
     core->closed = 0;
     return 0;
 }

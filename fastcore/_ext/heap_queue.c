@@ -246,6 +246,13 @@ static PyObject *get_unfinished(QueueObject *self, void *Py_UNUSED(unused)) {
     return PyLong_FromSsize_t(self->unfinished);
 }
 
+static int set_maxsize(QueueObject *self, PyObject *given, void *Py_UNUSED(unused)) {
+    if (queue_set_limit(&self->heap, given) < 0)
+        return -1;
+    wake_all(&self->putters);
+    return 0;
+}
+
 static PyObject *set_counts(QueueObject *self, PyObject *args) {
     return queue_set_counts(&self->heap, &self->unfinished, args);
 }

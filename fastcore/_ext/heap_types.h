@@ -43,7 +43,7 @@ int shared_load_asyncio(void);
     {"qsize", FAST(queue_qsize), METH_NOARGS, NULL}, {"empty", FAST(queue_empty), METH_NOARGS, NULL}, \
         {"full", FAST(queue_full), METH_NOARGS, NULL}, {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL}
 #define QUEUE_GETSET \
-    {"maxsize", (getter)queue_get_maxsize, NULL, NULL, NULL}, \
+    {"maxsize", (getter)queue_get_maxsize, (setter)set_maxsize, NULL, NULL}, \
         {"is_shutdown", (getter)queue_get_is_shutdown, NULL, NULL, NULL}
 
 /* heap_common.c: methods of all three types */
@@ -51,6 +51,7 @@ void heap_setup(HeapObject *self, int any);
 PyObject *heap_update(HeapObject *self, Signature *signature, PyObject *const *args, Py_ssize_t nargs,
                       PyObject *kwnames);
 int queue_init(HeapObject *self, Signature *signature, PyObject *args, PyObject *kwargs);
+int queue_set_limit(HeapObject *self, PyObject *given);
 PyObject *queue_set_counts(HeapObject *self, Py_ssize_t *unfinished, PyObject *args);
 PyObject *queue_qsize(HeapObject *self, PyObject *unused);
 PyObject *queue_empty(HeapObject *self, PyObject *unused);

@@ -111,7 +111,11 @@ class HeldQueue(Held, metaclass=Twin, path="heap"):
 
     @property
     def maxsize(self) -> int:
-        """How many items the queue holds before `put` blocks; 0: no limit."""
+        """How many items the queue holds before `put` blocks; 0: no limit. May be set: what it holds stays."""
+        raise NotImplementedError
+
+    @maxsize.setter
+    def maxsize(self, given: float) -> None:
         raise NotImplementedError
 
     @property

@@ -271,8 +271,23 @@ def test_many_threads_lose_and_repeat_nothing(make):
 
 
 def test_wrong_maxsize(make):
-    with pytest.raises(TypeError, match="maxsize: expected an int, got str"):
+    with pytest.raises(TypeError, match="maxsize: expected a number, got str"):
         make("PriorityQueue", "3")
+
+
+def test_more_room_lets_putters_in(make):
+    q = make("PriorityQueue", 1)
+    q.put(1)
+    thread, _ = start(q.put, 0)
+    settle()
+    q.maxsize = 2
+    finish(thread)
+    q.maxsize = 1
+    assert (q.maxsize, q.qsize(), q.full()) == (1, 2, True)
+    with pytest.raises(queue.Full):
+        q.put_nowait(5)
+    q.maxsize = float("inf")
+    assert q.maxsize == 0
 
 
 def test_two_waiting_putters_with_a_bad_one_before_them(make):
