@@ -6,6 +6,7 @@ Usage: python benchmarks/peers/render.py
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -55,7 +56,6 @@ def section(report: dict[str, Any]) -> str:
     about = report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     lines = [
-        f"({anchor(report)})=",
         f"## {report['title']}",
         "",
         f"`{report['command']}` on {about['cpu']}, {about['cores']} cores, {about['system']}, "
@@ -117,7 +117,8 @@ def unit_of(seconds: float) -> tuple[str, float]:
 
 
 def anchor(report: dict[str, Any]) -> str:
-    return f"bench-{report['name']}"
+    """The link target that MyST and code forges make of the section's heading."""
+    return re.sub(r"[^\w\- ]", "", report["title"].strip().lower()).replace(" ", "-")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
