@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 import random
 import threading
 from collections.abc import Callable
@@ -221,6 +222,13 @@ def test_the_twins_agree(taken: list[tuple[str, Any]]) -> None:
                 outcomes.append(f"{type(error).__name__}: {error}")
         assert outcomes[0] == outcomes[1]
         assert ours.state() == theirs.state()
+
+
+def test_instruments_are_not_pickled_their_states_are(twin: Twin) -> None:
+    for kind in ("Counter", "Gauge", "Sketch"):
+        with pytest.raises(TypeError, match="pickle"):
+            pickle.dumps(getattr(twin("metrics"), kind)())
+    assert pickle.loads(pickle.dumps(metrics.snapshot())) == metrics.snapshot()
 
 
 def test_threads_lose_no_count(twin: Twin) -> None:

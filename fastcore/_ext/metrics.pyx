@@ -1,3 +1,4 @@
+# cython: auto_pickle=False
 """Counters, gauges and latency sketches, kept in C; `fastcore.metrics` documents them."""
 
 from libc.math cimport INFINITY, isfinite
