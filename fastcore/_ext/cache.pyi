@@ -1,6 +1,6 @@
 from collections.abc import Awaitable, Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from datetime import timedelta
-from typing import Any
+from typing import Any, final
 
 from python_fallback.cache.stats import CacheStats
 
@@ -113,6 +113,7 @@ class TLRUCache(Cache):
     @property
     def timer(self) -> Callable[[], Any]: ...
 
+@final
 class CachedCall:
     def __new__(
         cls,

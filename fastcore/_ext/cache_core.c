@@ -265,6 +265,9 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
     fc_grave grave;
     fc_grave_init(&grave);
     int status = bury_expired(self, now, FC_SWEEP, &grave);
+    if (status == 0 && too_much(self, weight, 1)) {
+        status = bury_expired(self, now, PY_SSIZE_T_MAX, &grave); /* no living entry makes room before an expired one */
+    }
     int32_t slot = FC_NONE;
     int by_method = (self->overrides & FC_OWN_POPITEM) != 0;
     const Py_ssize_t most = (Py_ssize_t)t->count + 8; /* a popitem() that adds entries gets no further */
@@ -291,7 +294,7 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
         status = bury_oldest(self, grows, slot == FC_NONE, slot, &grave);
         if (status == 0) {
             const double most_entries = self->max_count < self->max_weight ? self->max_count : self->max_weight;
-            status = fc_table_reserve(t, expires, weight, most_entries);
+            status = fc_table_reserve(t, slot == FC_NONE, expires, weight, most_entries);
         }
         if (status == 0 && slot == FC_NONE) {
             fc_table_insert(t, key, value, hash, expires, weight);

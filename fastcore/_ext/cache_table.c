@@ -154,13 +154,13 @@ static int start_weights(fc_table *t) {
     return 0;
 }
 
-/* Make room for one more entry, or for a new weight or expiry of one that is there: what follows cannot fail. `most`
- * is the greatest number of entries there will ever be. */
-int fc_table_reserve(fc_table *t, double expires, double weight, double most) {
+/* Make room for `more` (0 or 1) entries, and for a weight and an expiry: what follows cannot fail. `most` is the
+ * greatest number of entries there will ever be. */
+int fc_table_reserve(fc_table *t, int more, double expires, double weight, double most) {
     if (FC_UNLIKELY(weight != 1.0 && t->weights == NULL) && start_weights(t) < 0) {
         return -1;
     }
-    if (FC_UNLIKELY(t->free == FC_NONE && t->used == t->capacity)) {
+    if (FC_UNLIKELY(more && t->free == FC_NONE && t->used == t->capacity)) {
         if (t->capacity >= FC_MAX_ENTRIES) {
             PyErr_Format(PyExc_OverflowError, "maxsize: a cache holds at most %d entries", FC_MAX_ENTRIES);
             return -1;

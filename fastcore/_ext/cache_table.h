@@ -64,7 +64,7 @@ typedef struct {
 
 void fc_table_init(fc_table *t);
 int fc_table_find_equal(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slot);
-int fc_table_reserve(fc_table *t, double expires, double weight, double most);
+int fc_table_reserve(fc_table *t, int more, double expires, double weight, double most);
 int32_t fc_table_insert(fc_table *t, PyObject *key, PyObject *value, Py_hash_t hash, double expires, double weight);
 void fc_table_remove(fc_table *t, int32_t slot, PyObject **key, PyObject **value);
 void fc_table_touch(fc_table *t, int32_t slot);

@@ -160,7 +160,6 @@ static int configure(CacheObject *self, const Options *o) {
         Py_XDECREF(getsizeof);
         return -1;
     }
-    fc_cache_clear(self, 0); /* __init__ may run again */
     Py_XSETREF(self->timer, timer);
     Py_XSETREF(self->getsizeof, getsizeof);
     Py_XSETREF(self->maxsize, Py_NewRef(o->maxsize));
@@ -177,6 +176,7 @@ static int configure(CacheObject *self, const Options *o) {
     for (int i = 0; i < FC_CAUSES; i++) {
         self->evictions[i] = 0;
     }
+    fc_cache_clear(self, 0); /* __init__ may run again; last, as finalizers may store under the new bounds */
     return 0;
 }
 

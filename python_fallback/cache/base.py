@@ -37,7 +37,6 @@ class Cache(Books):
             _check_callable(name, given)
         seconds = ttl_seconds(ttl)
         bounds = surface.bounds_of(maxsize, max_bytes)
-        self._take()
         self._given = {"maxsize": maxsize, "max_bytes": max_bytes, "ttl": ttl, "ttu": ttu}
         self._timer = None if timer is None or timer is time.monotonic else as_timer(timer)
         self._getsizeof = sizeof if getsizeof is None and max_bytes is not None else getsizeof
@@ -46,6 +45,7 @@ class Cache(Books):
         self._max_weight, self._max_count = bounds
         self._on_evict = on_evict
         self._set_counters(0, 0, 0, 0, 0, 0)
+        self._take()  # __init__ may run again; last, as finalizers may store under the new bounds
 
     # ---- properties ----
 
@@ -226,6 +226,8 @@ class Cache(Books):
         left: list[Left] = []
         with self._section:
             self._drop_expired(now, _SWEEP, left)
+            if self._over(weight, True):  # no living entry makes room before an expired one
+                self._drop_expired(now, math.inf, left)
         entry = None
         by_method = "popitem" in self._overrides
         tries = len(self._order) + 8  # a popitem() that adds entries gets no further

@@ -425,6 +425,30 @@ def test_the_expired_make_room_before_the_living(make: Make, clock: Any) -> None
     assert list(cache) == ["old", "new"]
 
 
+def test_a_crowd_of_the_expired_makes_room_before_one_living(make: Make, clock: Any) -> None:
+    cache = make("TTLCache", 1000, 10, timer=clock)
+    cache.set("living", 0, ttl=100)
+    cache.update((n, n) for n in range(999))
+    clock.tick(10)
+    cache.set("large", 1, weight=900)
+    assert list(cache) == ["living", "large"]
+    assert cache.stats().evictions["size"] == 0
+
+
+def test_updates_of_a_full_cache_take_no_more_memory(make: Make) -> None:
+    cache = make("TTLCache", 1000, 60)
+    cache.update((n, n) for n in range(1000))
+    size = sys.getsizeof(cache)
+    for _ in range(5):
+        cache.update((n, n) for n in range(1000))
+    assert sys.getsizeof(cache) == size
+    cache.update((n, n) for n in range(5000))
+    assert sys.getsizeof(cache) == size
+    cache.resize(10)
+    assert sys.getsizeof(cache) <= size
+    cache._check()
+
+
 def test_datetime_timers(make: Make) -> None:
     now = datetime(2024, 3, 1, 12, 30, 0, 123_457)
     cache = make("TTLCache", 1, timedelta(days=1), timer=lambda: now)
