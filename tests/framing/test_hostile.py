@@ -1,0 +1,428 @@
+"""Callers that do their worst, on both twins: a clear error or a right answer, never a crash or a hang."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import sys
+import threading
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+
+CHANGED = r"^obj: expected a (dict|list) that stays as it is while it is packed$"
+
+
+class Other:
+    pass
+
+
+def test_default_grows_the_list(twin):
+    items: list[Any] = [Other(), 1]
+    with pytest.raises(RuntimeError, match=CHANGED):
+        twin("framing").packb(items, default=lambda o: items.append(2))
+
+
+def test_default_empties_the_list(twin):
+    items: list[Any] = [1, Other(), *range(1000)]
+    with pytest.raises(RuntimeError, match=CHANGED):
+        twin("framing").packb(items, default=lambda o: items.clear())
+
+
+def test_default_changes_what_is_last(twin):
+    items: list[Any] = [Other()]
+    with pytest.raises(RuntimeError, match=CHANGED):
+        twin("framing").packb(items, default=lambda o: items.clear())
+
+
+@pytest.mark.parametrize("where", ["key", "value"])
+@pytest.mark.parametrize("change", ["grow", "clear", "replace"])
+def test_default_changes_the_dict(twin, where, change):
+    odd = Other()
+    obj: dict[Any, Any] = {"a": 1, odd if where == "key" else "odd": 1 if where == "key" else odd, "z": "x" * 50}
+
+    def default(o):
+        if change == "grow":
+            obj.update({i: i for i in range(1000)})
+        elif change == "clear":
+            obj.clear()
+        else:
+            obj.pop("z")
+            obj["y"] = 5
+        return "odd"
+
+    f = twin("framing")
+    if change == "replace":
+        assert msgpack.unpackb(f.packb(obj, default=default)) in (
+            {"a": 1, "odd": "odd", "y": 5},
+            {"a": 1, "odd": 1, "y": 5},
+        )
+    else:
+        with pytest.raises(RuntimeError, match=CHANGED):
+            f.packb(obj, default=default)
+
+
+def test_the_value_at_hand_is_taken_out(twin):
+    """Nobody but the packer holds it any more while it is being packed."""
+    obj: dict[str, Any] = {"a": [[Other()], ["x" * 100]]}
+
+    def default(o):
+        obj["a"] = None
+        gc.collect()
+        return 1
+
+    assert twin("framing").packb(obj, default=default) == msgpack.packb({"a": [[1], ["x" * 100]]})
+
+
+def test_dicts_that_lie(twin):
+    f = twin("framing")
+
+    class Lying(dict):
+        def __init__(self, answer):
+            super().__init__(x=1)
+            self.answer = answer
+
+        def __len__(self):
+            return 5
+
+        def items(self):
+            return self.answer
+
+    for answer, said in ((iter([("a", 1)]), {"a": 1}), ([], {}), ((("b", 2),), {"b": 2})):
+        assert f.packb(Lying(answer)) == msgpack.packb(said)
+    for answer, text in (([("a",)], "got tuple"), ([5], "got int"), ([["a", 1]], "got list")):
+        with pytest.raises(TypeError, match=text):
+            f.packb(Lying(answer))
+    with pytest.raises(TypeError, match="not iterable"):
+        f.packb(Lying(5))
+
+
+def test_lists_and_texts_that_lie(twin):
+    class Items(list):
+        def __len__(self):
+            return 100
+
+        def __iter__(self):
+            raise KeyError
+
+        def __getitem__(self, i):
+            raise KeyError
+
+    class Pair(tuple):
+        __slots__ = ()
+
+        def __len__(self):
+            return -1
+
+        def __getitem__(self, i):
+            raise KeyError
+
+    class Text(str):
+        __slots__ = ()
+
+        def encode(self, *args):
+            return 5
+
+        def __len__(self):
+            return 10**9
+
+    class Whole(int):
+        def __index__(self):
+            return 7
+
+        def __lt__(self, other):
+            raise KeyError
+
+        __le__ = __gt__ = __ge__ = __eq__ = __lt__
+
+        def __hash__(self):
+            return 1
+
+    class Real(float):
+        def __float__(self):
+            return 7.0
+
+    obj = [Items([1, 2]), Pair((1, 2)), Text("abc"), Whole(300), Real(1.5)]
+    assert twin("framing").packb(obj) == msgpack.packb([[1, 2], [1, 2], "abc", 300, 1.5])
+
+
+@pytest.mark.parametrize("kind", [dict, list, str, int, float, bytes, tuple, bool, type(None), msgpack.Timestamp])
+def test_objects_that_pretend_to_be_of_a_class(twin, kind):
+    class Pretender:
+        @property
+        def __class__(self):
+            return kind
+
+    with pytest.raises(TypeError, match=r"got Pretender$"):
+        twin("framing").packb(Pretender())
+    with pytest.raises(TypeError, match=r"got Pretender$"):
+        twin("framing").packb([Pretender()], datetime=True, decimal="str", numpy=True)
+
+
+def test_msgpack_types_that_were_tampered_with(twin):
+    f = twin("framing")
+    bad_ext = tuple.__new__(msgpack.ExtType, (1000, b""))
+    with pytest.raises(ValueError, match=r"^ExtType: expected a code in -128..127, got 1000$"):
+        f.packb(bad_ext)
+    with pytest.raises(TypeError, match=r"^ExtType: expected data of type bytes, got str$"):
+        f.packb(tuple.__new__(msgpack.ExtType, (1, "x")))
+    with pytest.raises(ValueError, match=r"^ExtType: expected a code and data, got 1 items$"):
+        f.packb(tuple.__new__(msgpack.ExtType, (1,)))
+    stamp = msgpack.Timestamp(1)
+    stamp.nanoseconds = 10**9
+    with pytest.raises(
+        ValueError, match=r"^Timestamp: expected nanoseconds as an int in 0..999999999, got 1000000000$"
+    ):
+        f.packb(stamp)
+    stamp.seconds = "x"
+    with pytest.raises(ValueError, match=r"^Timestamp: expected seconds as an int of 64 bits, got 'x'$"):
+        f.packb(stamp)
+    del stamp.seconds
+    with pytest.raises(AttributeError):
+        f.packb(stamp)
+
+
+def test_released_views(twin):
+    view = memoryview(b"abc")
+    view.release()
+    with pytest.raises(ValueError, match="released"):
+        twin("framing").packb(view)
+    with pytest.raises(ValueError, match="released"):
+        twin("framing").unpackb(view)
+
+
+def test_default_without_end(twin):
+    f = twin("framing")
+
+    def deeper(obj):
+        return [Other()]
+
+    with pytest.raises(ValueError, match=r"^max_depth: expected at most 128 nested levels, got more$"):
+        f.packb(Other(), default=deeper)
+
+    def again(obj):
+        return f.packb(obj, default=again)
+
+    with pytest.raises(RecursionError):
+        f.packb(Other(), default=again)
+
+    wrapped = functools.partial(f.packb)
+    wrapped.__setstate__((f.packb, (), {"default": wrapped}, {}))
+    with pytest.raises(RecursionError):
+        wrapped(Other())
+
+
+def test_hooks_that_look_at_what_is_being_built(twin):
+    """Lists that are not whole yet are not to be found."""
+    f = twin("framing")
+    seen = []
+
+    def hook(obj):
+        seen.append([repr(o) for o in gc.get_objects() if type(o) in (list, tuple) and len(o) == 7])
+        return obj
+
+    data = msgpack.packb([0, 1, 2, {"a": 1}, {"b": 2}, 5, 6])
+    assert f.unpackb(data, object_hook=hook) == [0, 1, 2, {"a": 1}, {"b": 2}, 5, 6]
+    assert f.unpackb(data, object_hook=hook, use_list=False) == (0, 1, 2, {"a": 1}, {"b": 2}, 5, 6)
+    assert len(seen) == 4
+
+
+def test_hooks_that_raise_in_the_middle(twin):
+    f = twin("framing")
+    calls = iter(range(100))
+
+    def hook(obj):
+        if next(calls) == 50:
+            raise MemoryError
+        return obj
+
+    with pytest.raises(MemoryError):
+        f.unpackb(msgpack.packb([{"a": [i]} for i in range(100)]), object_hook=hook)
+
+
+@pytest.mark.parametrize("n", [0xFFFF, 0xFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize("head", [0xDD, 0xDF, 0xDB, 0xC6, 0xC9])
+def test_bombs_take_no_memory(twin, head, n):
+    import tracemalloc
+
+    f = twin("framing")
+    bomb = bytes((0x91,)) * 20 + (bytes((head,)) + n.to_bytes(4, "big")) * 100
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError):
+            f.unpackb(bomb)
+        unpacker = f.Unpacker(max_buffer_size=10**6)
+        unpacker.feed(bomb)
+        with pytest.raises((ValueError, msgpack.OutOfData, msgpack.BufferFull)):
+            unpacker.unpack()
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_is_never_more_than_allowed(twin):
+    """What `max_memory` counts is an upper bound of what the objects take."""
+    f = twin("framing")
+
+    def size(obj: Any) -> int:
+        total = sys.getsizeof(obj)
+        if isinstance(obj, dict):
+            total += sum(size(k) + size(v) for k, v in obj.items())
+        elif isinstance(obj, (list, tuple)):
+            total += sum(map(size, obj))
+        return total
+
+    for n in (0, 1, 5, 6, 10, 11, 21, 22, 43, 85, 86, 171, 342, 1000, 5000):
+        for obj in (
+            {str(i): None for i in range(n)},
+            {str(i): i + 2**40 for i in range(n)},
+            [None] * n,
+            [2**63] * n,
+            [1.5] * n,
+            ["é" * 50] * n,
+            ["a" * 50 + "\U0001f600"] * n,
+            [b"x" * 50] * n,
+            [{}] * n,
+            [{"a": 1}] * n,
+            [[]] * n,
+        ):
+            data = msgpack.packb(obj)
+            found = f.unpackb(data)
+            everyones = sum(16 for v in (found if isinstance(obj, list) else found.values()) if v is None)
+            taken = size(found) - everyones
+            with pytest.raises(ValueError, match=r"^max_memory"):
+                f.unpackb(data, max_memory=taken - 1)
+
+
+def test_threads(twin):
+    """Many threads with packers and unpackers of their own, and hooks that let the others in."""
+    f = twin("framing")
+    obj = {"rows": [{"symbol": f"S{i}", "price": i / 7, "odd": {i}} for i in range(50)]}
+    expected = msgpack.packb(obj, default=sorted)
+    failures = []
+
+    def work():
+        try:
+            for _ in range(30):
+                data = f.packb(obj, default=sorted)
+                found = f.unpackb(data, object_hook=lambda d: d)
+                if data != expected or len(found["rows"]) != 50:
+                    failures.append("wrong")
+        except BaseException as error:
+            failures.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert failures == []
+
+
+def test_one_unpacker_in_many_threads(twin):
+    """Not what it is for: it may refuse, and it may not crash or make up messages."""
+    unpacker = twin("framing").Unpacker(object_hook=lambda d: d)
+    message = {"a": [1, 2, 3]}
+    data = msgpack.packb(message)
+    found, failures = [], []
+
+    def work():
+        for _ in range(200):
+            try:
+                unpacker.feed(data)
+                found.append(unpacker.unpack())
+            except (RuntimeError, msgpack.OutOfData):
+                pass
+            except BaseException as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert all(one == message for one in found)
+
+
+def test_columns_that_change_while_they_are_packed(twin):
+    f = twin("framing")
+    numbers = np.arange(3.0)
+    objects = np.array([Other(), "b", "c"], object)
+    listed: list[Any] = [1, 2, 3]
+
+    def default(obj):
+        numbers[:] = 7
+        objects[:] = None
+        listed.clear()
+        gc.collect()
+        return "was odd"
+
+    data = f.RowPacker(["o", "n", "l"], rows="array", default=default).pack([objects, numbers, listed])
+    rows = msgpack.unpackb(data)
+    assert len(rows) == 3
+    assert rows[0][0] == "was odd"
+    assert [row[2] for row in rows] == [1, 2, 3]
+
+
+def test_connections_with_a_will_of_their_own(twin):
+    """Handles whose hash and equality call back into the fan-out."""
+    fan: Any = None
+    calls = 0
+
+    class Handle:
+        def __init__(self, number):
+            self.number = number
+
+        def __hash__(self):
+            nonlocal calls
+            calls += 1
+            if fan is not None and calls % 7 == 0:
+                fan.publish("x", calls)
+            if fan is not None and calls % 31 == 0:
+                fan.tick()
+            if fan is not None and calls % 53 == 0:
+                fan.take_closing()
+            return 1
+
+        def __eq__(self, other):
+            return self.number == other.number
+
+    made = twin("framing").Fanout(limit=300, history=3)
+    handles = [Handle(i) for i in range(10)]
+    fan = made
+    for handle in handles:
+        fan.connect(handle)
+        fan.subscribe(handle, ["x", ">"])
+    for i in range(50):
+        for method in ("blocked", "writable", "disconnect", "connect"):
+            try:
+                getattr(fan, method)(handles[i % 10])
+            except (LookupError, ValueError):
+                pass
+        fan.tick()
+    assert fan.stats().published > 20
+
+
+def test_outboxes_refuse_what_is_not_theirs():
+    from fastcore import _ext
+
+    if _ext.probe("framing").module is None:
+        pytest.skip("there is one twin only")
+    fan = _ext.load("framing").Fanout()
+    for call in (
+        lambda: fan._outboxes.spread([5], None, None),
+        lambda: fan._outboxes.spread([5], fan._message(None, 1, None, b""), None),
+        lambda: fan._outboxes.enqueue(None, None),
+        lambda: fan._outboxes.empty(5),
+        lambda: fan._message(None, 1, None, "text"),
+    ):
+        with pytest.raises(TypeError):
+            call()
