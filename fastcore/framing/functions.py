@@ -89,7 +89,7 @@ def packb(
     Examples
     --------
     >>> packb({"symbol": "AAPL", "price": 187.5}).hex(" ", 4)
-    '82a67379 6d626f6c a44141 504ca570 72696365 cb4067 70000000 0000'
+    '82a67379 6d626f6c a4414150 4ca57072 696365cb 40677000 00000000'
     """
     raise NotImplementedError
 

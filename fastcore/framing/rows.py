@@ -30,10 +30,9 @@ class RowPacker(metaclass=Twin, path="framing"):
 
     Examples
     --------
-    >>> RowPacker(("symbol", "price")).pack({"symbol": ["A", "B"], "price": [1.5, 2.5]}) == packb(
-    ...     [{"symbol": "A", "price": 1.5}, {"symbol": "B", "price": 2.5}]
-    ... )
-    True
+    >>> from fastcore.framing import unpackb
+    >>> unpackb(RowPacker(("symbol", "price")).pack({"symbol": ["A", "B"], "price": [1.5, 2.5]}))
+    [{'symbol': 'A', 'price': 1.5}, {'symbol': 'B', 'price': 2.5}]
     """
 
     def __init__(
