@@ -11,6 +11,7 @@
 
 #define MAX_SLOTS (FC_MAX_IN + FC_MAX_PAR)
 #define RELEASE_ABOVE 4096 /* bars; below, handing over the GIL costs more than the work */
+#define TOGETHER_ABOVE (1 << 17) /* bars: 1 MiB an output */
 
 typedef struct {
     PyObject_HEAD
@@ -93,7 +94,8 @@ int fc_record_check(PyObject *type)
 {
     if (type == Py_None)
         return 0;
-    if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &PyTuple_Type)) {
+    if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &PyTuple_Type) ||
+        ((PyTypeObject *)type)->tp_itemsize != PyTuple_Type.tp_itemsize) {
         PyErr_Format(PyExc_TypeError, "result_type: expected a named tuple class or None, got %R", type);
         return -1;
     }
@@ -102,48 +104,78 @@ int fc_record_check(PyObject *type)
 
 PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n)
 {
-    PyObject *plain = PyTuple_New(n);
-    if (!plain) {
-        for (Py_ssize_t i = 0; i < n; i++)
+#if PY_VERSION_HEX < 0x030E0000
+    /* An empty instance filled here: past the class's own __new__, which takes one argument a field. */
+    PyObject *record = type ? type->tp_alloc(type, n) : PyTuple_New(n);
+#else
+    PyObject *record = PyTuple_New(n); /* from 3.14 on an instance holds more than its items */
+#endif
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (record)
+            PyTuple_SET_ITEM(record, i, items[i]);
+        else
             Py_DECREF(items[i]);
-        return NULL;
     }
-    for (Py_ssize_t i = 0; i < n; i++)
-        PyTuple_SET_ITEM(plain, i, items[i]);
-    if (!type)
-        return plain;
-    PyObject *args = PyTuple_Pack(1, plain);
-    Py_DECREF(plain);
-    if (!args)
-        return NULL;
-    PyObject *record = PyTuple_Type.tp_new(type, args, NULL); /* past the class's own __new__: it takes the fields apart */
-    Py_DECREF(args);
+#if PY_VERSION_HEX >= 0x030E0000
+    if (record && type) {
+        PyObject *args = PyTuple_Pack(1, record);
+        Py_DECREF(record);
+        record = args ? PyTuple_Type.tp_new(type, args, NULL) : NULL;
+        Py_XDECREF(args);
+    }
+#endif
     return record;
 }
 
 /* ---- running a kernel ---- */
 
-/* New arrays in out[0..n_out); -1 with an exception set, and none of them left, on failure. */
+static PyObject *new_array(int nd, npy_intp *dims, void *data)
+{
+    Py_INCREF(double_descr);
+    return PyArray_NewFromDescr(&PyArray_Type, double_descr, nd, dims, NULL, data, data ? NPY_ARRAY_CARRAY : 0, NULL);
+}
+
+/* Outputs of one shape; -1 with an exception set, and none of them left, on failure. Large ones are views into one
+ * array: allocated one by one they would go back to the system after each call, and be paged in again by the next. */
+static int new_outputs(int n_out, int nd, npy_intp *dims, npy_intp size, PyObject **out)
+{
+    npy_intp all[3] = {n_out, dims[0], nd == 2 ? dims[1] : 0};
+    PyObject *block = n_out > 1 && size >= TOGETHER_ABOVE ? new_array(nd + 1, all, NULL) : NULL;
+    if (!block && PyErr_Occurred())
+        return -1;
+    for (int j = 0; j < n_out; j++) {
+        out[j] = new_array(nd, dims, block ? (double *)PyArray_DATA((PyArrayObject *)block) + j * size : NULL);
+        if (out[j] && block) {
+            Py_INCREF(block);
+            if (PyArray_SetBaseObject((PyArrayObject *)out[j], block) < 0)
+                Py_CLEAR(out[j]);
+        }
+        if (!out[j]) {
+            while (j--)
+                Py_DECREF(out[j]);
+            Py_XDECREF(block);
+            return -1;
+        }
+    }
+    Py_XDECREF(block);
+    return 0;
+}
+
+/* Runs a kernel into new arrays out[0..n_out); -1 with an exception set, and none of them left, on failure. */
 static int run(const fc_kernel *kernel, const double *par, PyArrayObject *const *arrays, int threads, PyObject **out)
 {
     const double *in[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     int nd = PyArray_NDIM(arrays[0]), failed = 0;
-    npy_intp *dims = PyArray_DIMS(arrays[0]);
+    npy_intp *dims = PyArray_DIMS(arrays[0]), size = PyArray_SIZE(arrays[0]);
     ptrdiff_t bars = dims[nd - 1], rows = nd == 2 ? dims[0] : 1;
+    if (new_outputs(kernel->n_out, nd, dims, size, out))
+        return -1;
     for (int j = 0; j < kernel->n_in; j++)
         in[j] = PyArray_DATA(arrays[j]);
-    for (int j = 0; j < kernel->n_out; j++) {
-        Py_INCREF(double_descr);
-        out[j] = PyArray_NewFromDescr(&PyArray_Type, double_descr, nd, dims, NULL, NULL, 0, NULL);
-        if (!out[j]) {
-            while (j--)
-                Py_DECREF(out[j]);
-            return -1;
-        }
+    for (int j = 0; j < kernel->n_out; j++)
         to[j] = PyArray_DATA((PyArrayObject *)out[j]);
-    }
-    if (PyArray_SIZE(arrays[0]) > RELEASE_ABOVE) {
+    if (size > RELEASE_ABOVE) {
         Py_BEGIN_ALLOW_THREADS
         failed = fc_panel(kernel, par, in, to, rows, bars, threads);
         Py_END_ALLOW_THREADS

@@ -224,3 +224,18 @@ def test_threads_share_one_function() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_large_outputs_are_whole_arrays_of_their_own() -> None:
+    x = np.arange(200_000.0)
+    small, large = (core.function("macd", ("real",), MACD_PARAMS, Three, ask)(x[:n]) for n in (150, 200_000))
+    for one, two in zip(small, large):
+        np.testing.assert_allclose(one, two[:150], rtol=1e-12)
+        assert two.flags.c_contiguous
+        assert two.flags.writeable
+    kept = large.signal
+    wanted = kept.copy()
+    large.macd[:] = 0.0
+    del large
+    gc.collect()
+    np.testing.assert_array_equal(kept, wanted)
