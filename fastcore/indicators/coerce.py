@@ -142,15 +142,17 @@ def column(name: str, value: Any, length: int) -> Array:
 
 def indices(name: str, value: Any, below: int) -> NDArray[np.int64]:
     """Return `value` as 1-D indices in 0..below-1."""
-    if type(value) is not np.ndarray:
-        value = np.asarray(value)
-        if value.size == 0:
-            value = value.astype(np.int64)
-    if value.dtype.kind not in "iu" or value.ndim != 1:
-        raise TypeError(f"{name}: expected ints in 1 dimension, got {value.dtype} in {value.ndim}")
-    if value.size and not (0 <= (low := int(value.min())) <= (high := int(value.max())) < below):
+    try:
+        found = np.array(value)  # a copy: nobody can change it after the checks
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected ints in 1 dimension, got a {type(value).__name__} of another form") from None
+    if found.size == 0 and found.ndim == 1:
+        return np.empty(0, dtype=np.int64)
+    if found.dtype.kind not in "iu" or found.ndim != 1:
+        raise TypeError(f"{name}: expected ints in 1 dimension, got {found.dtype} in {found.ndim}")
+    if not (0 <= (low := int(found.min())) <= (high := int(found.max())) < below):
         raise ValueError(f"{name}: expected ints in 0..{below - 1}, got {low if low < 0 else high}")
-    return np.require(value, np.int64, ["C", "A"])
+    return found.astype(np.int64)
 
 
 def panels(columns: Sequence[str], history: Any) -> tuple[Array, ...]:
@@ -211,7 +213,7 @@ def _value(param: Param, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise TypeError(f"{param.name}: expected {_range(param)}, got {_shown(value)}")
     try:
-        number = float(value)
+        number = float(int.__index__(value) if isinstance(value, int) else value)  # a subclass may lie
     except OverflowError:
         number = math.inf
     if not param.lo <= number <= param.hi:

@@ -72,8 +72,8 @@ class Live:
         series = np.empty((len(self._outputs), len(arrays[0])))
         with self._lock:
             for i, bar in enumerate(zip(*(x.tolist() for x in arrays))):
-                self._outputs = self._step(self._operators, bar)
-                series[:, i] = self._outputs
+                self._outputs = outputs = self._step(self._operators, bar)
+                series[:, i] = outputs
             self.count += len(arrays[0])
         return self._result(tuple(series))
 

@@ -243,6 +243,11 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         "at: expected ints in 1 dimension, got bool in 1",
     ),
     "one index": (lambda b: b.update(**OK, at=1), TypeError, "at: expected ints in 1 dimension, got int64 in 0"),
+    "ragged indices": (
+        lambda b: b.update(**OK, at=[[0], [0, 1]]),
+        TypeError,
+        "at: expected ints in 1 dimension, got a list of another form",
+    ),
     "other lengths with indices": (lambda b: b.update(**OK, at=[1]), ValueError, "close: expected 1 values, got 2"),
     "a history that is none": (
         lambda b: b.extend([1.0]),

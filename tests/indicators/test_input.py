@@ -398,6 +398,19 @@ def test_wrong_input_is_told_clearly(ta: ModuleType, what: str) -> None:
         function(ta)
 
 
+def test_a_period_that_lies_is_taken_at_its_value(ta: ModuleType) -> None:
+    class Liar(int):
+        def __float__(self) -> float:
+            return 2.5
+
+        def __index__(self) -> int:
+            return 10**9
+
+        __int__ = __index__
+
+    np.testing.assert_array_equal(ta.sma(X, Liar(3)), ta.sma(X, 3))
+
+
 def test_an_error_of_the_callers_own_passes_through(ta: ModuleType) -> None:
     class Refuses:
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
