@@ -3,6 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 /* A key whose __eq__ changes the table makes a lookup start over; this often, then it is an error. */
 #define FC_RESTARTS 64
 
@@ -54,30 +58,29 @@ int fc_table_find_equal(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slo
             *slot = FC_NONE;
             return 0;
         }
-        uint32_t i = fc_table_home(t, tag);
-        while (t->cells[i].slot != FC_NONE) {
-            if (t->cells[i].tag == tag) {
-                const int32_t candidate = t->cells[i].slot;
-                const fc_entry *e = &t->entries[candidate];
-                if (FC_LIKELY(e->hash == hash)) {
-                    int same = e->key == key ? 1 : same_exact(e->key, key);
-                    if (same == 2) {
-                        same = same_by_python(t, e->key, key, &restart);
-                    }
-                    if (same < 0) {
-                        return -1;
-                    }
-                    if (restart) {
-                        break;
-                    }
-                    if (same) {
-                        *slot = candidate;
-                        return 1;
-                    }
-                }
+        const fc_cell *cell = t->cells + fc_table_home(t, tag);
+        while (cell->tag < tag) {
+            cell++;
+        }
+        for (; cell->tag == tag && cell->slot != FC_NONE; cell++) {
+            const int32_t candidate = cell->slot;
+            const fc_entry *e = &t->entries[candidate];
+            if (e->hash != hash) {
+                continue;
             }
-            if (++i == t->ncells) {
-                i = 0;
+            int same = e->key == key ? 1 : same_exact(e->key, key);
+            if (same == 2) {
+                same = same_by_python(t, e->key, key, &restart);
+            }
+            if (same < 0) {
+                return -1;
+            }
+            if (restart) {
+                break; /* the cells are no longer what they were */
+            }
+            if (same) {
+                *slot = candidate;
+                return 1;
             }
         }
         if (!restart) {
@@ -90,29 +93,82 @@ int fc_table_find_equal(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slo
     return -1;
 }
 
+/* Put a cell where its tag belongs, moving those after it up to the next empty one. */
 static void place(fc_table *t, uint32_t tag, int32_t slot) {
     uint32_t i = fc_table_home(t, tag);
-    while (t->cells[i].slot != FC_NONE) {
-        if (++i == t->ncells) {
-            i = 0;
-        }
+    while (t->cells[i].slot != FC_NONE && t->cells[i].tag <= tag) {
+        i++;
     }
+    uint32_t end = i;
+    while (t->cells[end].slot != FC_NONE) {
+        end++;
+    }
+    memmove(&t->cells[i + 1], &t->cells[i], (size_t)(end - i) * sizeof *t->cells);
     t->cells[i].tag = tag;
     t->cells[i].slot = slot;
 }
 
-static int set_capacity(fc_table *t, int32_t capacity) {
-    /* Seven cells of ten are taken when the entries are full. */
-    const uint32_t ncells = (uint32_t)((uint64_t)capacity * 10 / 7) + 2;
+/* Random access to a large table costs a page walk each time: ask for huge pages. */
+static void advise(void *memory, size_t size) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const uintptr_t huge = (uintptr_t)1 << 21;
+    const uintptr_t start = ((uintptr_t)memory + huge - 1) & ~(huge - 1);
+    const uintptr_t end = ((uintptr_t)memory + size) & ~(huge - 1);
+    if (size >= 2 * huge && end > start) {
+        (void)madvise((void *)start, end - start, MADV_HUGEPAGE); /* a wish: where it fails nothing is lost */
+    }
+#else
+    (void)memory;
+    (void)size;
+#endif
+}
+
+/* Cells beyond the homes, for the run that ends there. */
+#define FC_SPARE 32
+
+static int set_cells(fc_table *t, uint32_t nhomes, uint32_t spare) {
+    const uint32_t ncells = nhomes + spare;
     fc_cell *cells = PyMem_RawMalloc((size_t)ncells * sizeof *cells);
     if (cells == NULL) {
         PyErr_NoMemory();
         return -1;
     }
+    advise(cells, (size_t)ncells * sizeof *cells);
+    memset(cells, 0xff, (size_t)ncells * sizeof *cells); /* FC_NO_TAG, FC_NONE */
+    fc_cell *old = t->cells;
+    const uint32_t nold = t->ncells, old_homes = t->nhomes;
+    t->cells = cells;
+    t->nhomes = nhomes;
+    t->ncells = ncells;
+    uint32_t next = 0; /* the old cells come in order, so each goes right behind the one before, or to its home */
+    for (uint32_t i = 0; i < nold; i++) {
+        if (old[i].slot != FC_NONE) {
+            const uint32_t home = fc_table_home(t, old[i].tag);
+            next = next > home ? next : home;
+            if (next + 1 >= ncells) { /* a crowd at the end: give it as much room as there can be */
+                t->cells = old;
+                t->ncells = nold;
+                t->nhomes = old_homes;
+                PyMem_RawFree(cells);
+                return set_cells(t, nhomes, (uint32_t)t->count + FC_SPARE);
+            }
+            cells[next++] = old[i];
+        }
+    }
+    PyMem_RawFree(old);
+    t->version++;
+    return 0;
+}
+
+/* Seven homes of ten are taken when the entries are full. */
+static uint32_t homes_for(int32_t capacity) {
+    return (uint32_t)((uint64_t)capacity * 10 / 7) + 2;
+}
+
+static int set_capacity(fc_table *t, int32_t capacity) {
     if (t->weights != NULL) {
         double *weights = PyMem_RawRealloc(t->weights, (size_t)capacity * sizeof *weights);
         if (weights == NULL) {
-            PyMem_RawFree(cells);
             PyErr_NoMemory();
             return -1;
         }
@@ -120,24 +176,16 @@ static int set_capacity(fc_table *t, int32_t capacity) {
     }
     fc_entry *entries = PyMem_RawRealloc(t->entries, (size_t)capacity * sizeof *entries);
     if (entries == NULL) {
-        PyMem_RawFree(cells);
         PyErr_NoMemory();
         return -1;
     }
+    advise(entries, (size_t)capacity * sizeof *entries);
     t->entries = entries;
-    t->capacity = capacity;
-    memset(cells, 0xff, (size_t)ncells * sizeof *cells);
-    fc_cell *old = t->cells;
-    const uint32_t nold = t->ncells;
-    t->cells = cells;
-    t->ncells = ncells;
-    for (uint32_t i = 0; i < nold; i++) {
-        if (old[i].slot != FC_NONE) {
-            place(t, old[i].tag, old[i].slot);
-        }
-    }
-    PyMem_RawFree(old);
     t->version++;
+    if (set_cells(t, homes_for(capacity), FC_SPARE) < 0) {
+        return -1; /* the entries have room to spare, which harms nobody */
+    }
+    t->capacity = capacity;
     return 0;
 }
 
@@ -173,6 +221,11 @@ int fc_table_reserve(fc_table *t, int more, double expires, double weight, doubl
             capacity = FC_MAX_ENTRIES;
         }
         if (set_capacity(t, (int32_t)capacity) < 0) {
+            return -1;
+        }
+    }
+    if (FC_UNLIKELY(more && t->cells[t->ncells - 2].slot != FC_NONE)) { /* the last cell must stay empty */
+        if (set_cells(t, t->nhomes, 2 * (t->ncells - t->nhomes)) < 0) {
             return -1;
         }
     }
@@ -232,25 +285,13 @@ int32_t fc_table_insert(fc_table *t, PyObject *key, PyObject *value, Py_hash_t h
     return slot;
 }
 
+/* Close the gap: what follows moves back, unless it is at home. */
 static void erase_cell(fc_table *t, uint32_t i) {
-    const uint32_t n = t->ncells;
-    uint32_t j = i;
-    for (;;) {
-        if (++j == n) {
-            j = 0;
-        }
-        if (t->cells[j].slot == FC_NONE) {
-            break;
-        }
-        /* The cell at j may fill the hole at i when i lies on its probe path. */
-        const uint32_t home = fc_table_home(t, t->cells[j].tag);
-        const uint32_t from_home = j >= home ? j - home : j + n - home;
-        const uint32_t from_hole = j >= i ? j - i : j + n - i;
-        if (from_home >= from_hole) {
-            t->cells[i] = t->cells[j];
-            i = j;
-        }
+    while (t->cells[i + 1].slot != FC_NONE && fc_table_home(t, t->cells[i + 1].tag) <= i) {
+        t->cells[i] = t->cells[i + 1];
+        i++;
     }
+    t->cells[i].tag = FC_NO_TAG;
     t->cells[i].slot = FC_NONE;
 }
 
@@ -259,9 +300,7 @@ void fc_table_remove(fc_table *t, int32_t slot, PyObject **key, PyObject **value
     fc_entry *e = &t->entries[slot];
     uint32_t i = fc_table_home(t, fc_table_tag(e->hash));
     while (t->cells[i].slot != slot) {
-        if (++i == t->ncells) {
-            i = 0;
-        }
+        i++;
     }
     erase_cell(t, i);
     unlink_recency(t, slot);
@@ -301,44 +340,55 @@ int fc_table_pack(fc_table *t) {
     fc_table packed;
     fc_table_init(&packed);
     packed.version = t->version + 1;
-    if (t->count > 0) {
-        if (set_capacity(&packed, t->count) < 0) {
-            return -1;
-        }
-        if (t->weights != NULL && start_weights(&packed) < 0) {
-            fc_table_free(&packed);
-            return -1;
-        }
-        if (t->heap_len > 0) { /* every expiry could come out of order */
-            packed.heap = PyMem_RawMalloc((size_t)t->count * sizeof *packed.heap);
-            if (packed.heap == NULL) {
-                fc_table_free(&packed);
-                PyErr_NoMemory();
-                return -1;
-            }
-            packed.heap_cap = t->count;
-        }
-        for (int32_t slot = t->oldest; slot != FC_NONE; slot = t->entries[slot].newer) {
-            const fc_entry *e = &t->entries[slot];
-            fc_table_insert(&packed, e->key, e->value, e->hash, INFINITY, fc_table_weight(t, slot));
-            Py_DECREF(e->key); /* the packed table holds the reference now */
-            Py_DECREF(e->value);
-            t->entries[slot].hash = packed.newest; /* where it went, for the expiry list below */
-        }
-        for (int32_t slot = t->soonest; slot != FC_NONE; slot = t->entries[slot].later) {
-            const int32_t moved = (int32_t)t->entries[slot].hash;
-            packed.entries[moved].expires = t->entries[slot].expires;
-            fc_expiry_add(&packed, moved);
-        }
-        for (int32_t i = 0; i < t->heap_len; i++) {
-            const int32_t moved = (int32_t)t->entries[t->heap[i]].hash;
-            packed.entries[moved].expires = t->entries[t->heap[i]].expires;
-            fc_expiry_add(&packed, moved);
-        }
-        packed.weight = t->weight;
+    if (t->count == 0) {
+        fc_table_free(t);
+        *t = packed;
+        return 0;
     }
+    const size_t count = (size_t)t->count;
+    packed.entries = PyMem_RawMalloc(count * sizeof *packed.entries);
+    packed.weights = t->weights == NULL ? NULL : PyMem_RawMalloc(count * sizeof *packed.weights);
+    packed.heap = t->heap_len == 0 ? NULL : PyMem_RawMalloc(count * sizeof *packed.heap);
+    if (packed.entries == NULL || (t->weights != NULL && packed.weights == NULL) ||
+        (t->heap_len > 0 && packed.heap == NULL)) {
+        fc_table_free(&packed);
+        PyErr_NoMemory();
+        return -1;
+    }
+    packed.capacity = packed.used = packed.count = t->count;
+    packed.heap_cap = packed.heap == NULL ? 0 : t->count;
+    packed.weight = t->weight;
+    int32_t moved = 0;
+    for (int32_t slot = t->oldest; slot != FC_NONE; slot = t->entries[slot].newer, moved++) {
+        packed.entries[moved] = t->entries[slot];
+        if (packed.weights != NULL) {
+            packed.weights[moved] = t->weights[slot];
+        }
+        t->entries[slot].hash = moved; /* where it went, for the index and the expiry order below */
+    }
+    for (moved = 0; moved < packed.count; moved++) {
+        append_newest(&packed, moved);
+    }
+    for (int32_t slot = t->soonest; slot != FC_NONE; slot = t->entries[slot].later) {
+        fc_expiry_add(&packed, (int32_t)t->entries[slot].hash);
+    }
+    for (int32_t i = 0; i < t->heap_len; i++) {
+        fc_expiry_add(&packed, (int32_t)t->entries[t->heap[i]].hash);
+    }
+    for (uint32_t i = 0; i < t->ncells; i++) {
+        if (t->cells[i].slot != FC_NONE) {
+            t->cells[i].slot = (int32_t)t->entries[t->cells[i].slot].hash;
+        }
+    }
+    packed.cells = t->cells;
+    packed.ncells = t->ncells;
+    packed.nhomes = t->nhomes;
+    t->cells = NULL;
     fc_table_free(t);
     *t = packed;
+    if (set_cells(t, homes_for(t->capacity), FC_SPARE) < 0) {
+        PyErr_Clear(); /* the larger index does as well */
+    }
     return 0;
 }
 
@@ -361,9 +411,10 @@ int fc_table_check(const fc_table *t) {
     double weight = 0.0;
     for (int32_t slot = t->oldest; slot != FC_NONE && seen <= t->count; slot = t->entries[slot].newer, seen++) {
         const fc_entry *e = &t->entries[slot];
-        uint32_t i = fc_table_home(t, fc_table_tag(e->hash)), steps = 0;
-        while (t->cells[i].slot != slot && t->cells[i].slot != FC_NONE && steps++ < t->ncells) {
-            i = i + 1 == t->ncells ? 0 : i + 1;
+        const uint32_t tag = fc_table_tag(e->hash);
+        uint32_t i = fc_table_home(t, tag);
+        while (t->cells[i].slot != slot && t->cells[i].slot != FC_NONE && t->cells[i].tag <= tag) {
+            i++;
         }
         if (e->key == NULL || e->value == NULL) {
             wrong = "a free slot is in the recency list";
@@ -384,8 +435,21 @@ int fc_table_check(const fc_table *t) {
         wrong = "the recency list does not hold every entry";
     }
     int32_t cells = 0, given_back = 0;
+    uint32_t last_tag = 0;
     for (uint32_t i = 0; i < t->ncells; i++) {
-        cells += t->cells[i].slot != FC_NONE;
+        const fc_cell *cell = &t->cells[i];
+        if (cell->slot == FC_NONE) {
+            if (cell->tag != FC_NO_TAG) {
+                wrong = "an empty cell has a tag";
+            }
+            continue;
+        }
+        cells++;
+        if (cell->tag < last_tag || i + 1 == t->ncells ||
+            (fc_table_home(t, cell->tag) != i && (i == 0 || t->cells[i - 1].slot == FC_NONE))) {
+            wrong = "the index is out of order";
+        }
+        last_tag = cell->tag;
     }
     for (int32_t slot = t->free; slot != FC_NONE && given_back <= t->used; slot = t->entries[slot].newer) {
         given_back++;

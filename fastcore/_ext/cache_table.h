@@ -37,14 +37,19 @@ typedef struct {
     int32_t later; /* expiry list, or FC_IN_HEAP */
 } fc_entry;
 
+/* Cells lie in the order of their tags, each at its home or after it, so a lookup ends where the tags grow past its
+ * own; the last cell is always empty. */
 typedef struct {
-    uint32_t tag; /* 32 mixed bits of the hash: a probe leaves the index only for a match */
+    uint32_t tag; /* 32 mixed bits of the hash, which also say the home; FC_NO_TAG in an empty cell */
     int32_t slot; /* FC_NONE: empty */
 } fc_cell;
+
+#define FC_NO_TAG UINT32_MAX
 
 typedef struct {
     fc_entry *entries;
     fc_cell *cells;
+    uint32_t nhomes; /* there are more cells than homes: nothing wraps around */
     uint32_t ncells;
     int32_t count;
     int32_t oldest;
@@ -86,30 +91,24 @@ static inline uint32_t fc_table_tag(Py_hash_t hash) {
 }
 
 static inline uint32_t fc_table_home(const fc_table *t, uint32_t tag) {
-    return (uint32_t)(((uint64_t)tag * t->ncells) >> 32);
+    return (uint32_t)(((uint64_t)tag * t->nhomes) >> 32);
 }
 
-/* 1 and the slot, 0 and FC_NONE, or -1 with an exception. Most lookups end here, at an empty cell or at the key itself;
+/* 1 and the slot, 0 and FC_NONE, or -1 with an exception. Most lookups end here, at the key itself or past it;
  * the others may run Python code. */
 static inline int fc_table_find(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slot) {
     if (FC_LIKELY(t->count > 0)) {
-        const uint32_t tag = fc_table_tag(hash), ncells = t->ncells;
-        const fc_cell *const cells = t->cells;
-        for (uint32_t i = fc_table_home(t, tag);;) {
-            const fc_cell cell = cells[i];
-            if (cell.slot == FC_NONE) {
-                break;
+        const uint32_t tag = fc_table_tag(hash);
+        const fc_cell *cell = t->cells + fc_table_home(t, tag);
+        while (cell->tag < tag) {
+            cell++;
+        }
+        if (cell->tag == tag && FC_LIKELY(cell->slot != FC_NONE)) {
+            if (FC_UNLIKELY(t->entries[cell->slot].key != key)) {
+                return fc_table_find_equal(t, key, hash, slot);
             }
-            if (cell.tag == tag) {
-                if (FC_UNLIKELY(t->entries[cell.slot].key != key)) {
-                    return fc_table_find_equal(t, key, hash, slot);
-                }
-                *slot = cell.slot;
-                return 1;
-            }
-            if (FC_UNLIKELY(++i == ncells)) {
-                i = 0;
-            }
+            *slot = cell->slot;
+            return 1;
         }
     }
     *slot = FC_NONE;

@@ -435,6 +435,57 @@ def test_a_crowd_of_the_expired_makes_room_before_one_living(make: Make, clock: 
     assert cache.stats().evictions["size"] == 0
 
 
+def test_keys_that_crowd_at_the_end_of_the_index(make: Make) -> None:
+    """Hashes whose mixed bits are all but the greatest, thousands of them: they overflow every spare cell."""
+
+    class Crowded:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __hash__(self) -> int:
+            return END - self.number % 3
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Crowded) and other.number == self.number
+
+    golden, modulus = 0x9E3779B97F4A7C15, 1 << 64
+    END = (0xFFFFFFFE_00000000 * pow(golden, -1, modulus)) % modulus
+    END -= modulus if END >= modulus // 2 else 0
+    END = max(min(END, (1 << 61) - 2), -(1 << 61) + 2)
+    numbers = [n * pow(golden, -1, modulus) % modulus for n in range(modulus - 4000, modulus)]
+    ends = [number - modulus if number >= modulus // 2 else number for number in numbers]
+    for keys in ([Crowded(n) for n in range(600)], [n for n in ends if abs(n) < (1 << 61) - 1] + list(range(500))):
+        cache = make("TTLCache", 5000, 60)
+        for position, key in enumerate(keys):
+            cache[key] = position
+            if position % 50 == 0:
+                cache._check()
+        assert all(cache[key] == position for position, key in enumerate(keys))
+        for key in keys[::2]:
+            del cache[key]
+        cache._check()
+        cache.resize(100)
+        cache._check()
+        assert [cache.get(key) for key in keys[1::2]][-100:] == list(range(len(keys)))[1::2][-100:]
+
+
+def test_resizing_keeps_expiries_and_weights(make: Make, clock: Any) -> None:
+    cache = make("TTLCache", 10_000, 50, timer=clock)
+    for n in range(2000):
+        cache.set(n, n, ttl=(n * 37) % 91 + 1, weight=n % 3)
+    cache.resize(150)
+    cache._check()
+    kept = list(cache)
+    assert sum(n % 3 for n in kept) <= 150
+    assert [cache.ttl_remaining(n) for n in kept] == [(n * 37) % 91 + 1 for n in kept]
+    clock.tick(45)
+    assert {key for key, _ in cache.expire()} == {n for n in kept if (n * 37) % 91 + 1 <= 45}
+    cache.resize(0)
+    cache.resize(10)
+    cache.update((n, n) for n in range(30))
+    assert list(cache) == list(range(20, 30))
+
+
 def test_updates_of_a_full_cache_take_no_more_memory(make: Make) -> None:
     cache = make("TTLCache", 1000, 60)
     cache.update((n, n) for n in range(1000))
