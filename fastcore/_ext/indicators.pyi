@@ -1,5 +1,5 @@
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, final
 
 from numpy import float64, int64
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ def batch(
 def isa() -> str: ...
 def isas() -> tuple[str, ...]: ...
 
+@final
 class Live:
     @property
     def name(self) -> str: ...
