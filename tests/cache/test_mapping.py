@@ -436,37 +436,26 @@ def test_a_crowd_of_the_expired_makes_room_before_one_living(make: Make, clock: 
 
 
 def test_keys_that_crowd_at_the_end_of_the_index(make: Make) -> None:
-    """Hashes whose mixed bits are all but the greatest, thousands of them: they overflow every spare cell."""
-
-    class Crowded:
-        def __init__(self, number: int) -> None:
-            self.number = number
-
-        def __hash__(self) -> int:
-            return END - self.number % 3
-
-        def __eq__(self, other: object) -> bool:
-            return isinstance(other, Crowded) and other.number == self.number
-
-    golden, modulus = 0x9E3779B97F4A7C15, 1 << 64
-    END = (0xFFFFFFFE_00000000 * pow(golden, -1, modulus)) % modulus
-    END -= modulus if END >= modulus // 2 else 0
-    END = max(min(END, (1 << 61) - 2), -(1 << 61) + 2)
-    numbers = [n * pow(golden, -1, modulus) % modulus for n in range(modulus - 4000, modulus)]
-    ends = [number - modulus if number >= modulus // 2 else number for number in numbers]
-    for keys in ([Crowded(n) for n in range(600)], [n for n in ends if abs(n) < (1 << 61) - 1] + list(range(500))):
-        cache = make("TTLCache", 5000, 60)
-        for position, key in enumerate(keys):
-            cache[key] = position
-            if position % 50 == 0:
-                cache._check()
-        assert all(cache[key] == position for position, key in enumerate(keys))
-        for key in keys[::2]:
-            del cache[key]
-        cache._check()
-        cache.resize(100)
-        cache._check()
-        assert [cache.get(key) for key in keys[1::2]][-100:] == list(range(len(keys)))[1::2][-100:]
+    """Ints whose mixed bits are the greatest there are, a thousand of them: they overflow every spare cell."""
+    modulus = 1 << 64
+    inverse = pow(0x9E3779B97F4A7C15, -1, modulus)
+    products = (n * inverse % modulus for n in range(modulus - 4000, modulus))
+    signed = (n - modulus if n >= modulus // 2 else n for n in products)
+    keys = [n for n in signed if abs(n) < (1 << 61) - 1]  # such an int is its own hash
+    assert len(keys) > 500
+    keys += range(500)
+    cache = make("TTLCache", 5000, 60)
+    for position, key in enumerate(keys):
+        cache[key] = position
+        if position % 50 == 0:
+            cache._check()
+    assert all(cache[key] == position for position, key in enumerate(keys))
+    for key in keys[::2]:
+        del cache[key]
+    cache._check()
+    cache.resize(100)
+    cache._check()
+    assert [cache.get(key) for key in keys[1::2]][-100:] == list(range(len(keys)))[1::2][-100:]
 
 
 def test_resizing_keeps_expiries_and_weights(make: Make, clock: Any) -> None:
