@@ -32,9 +32,21 @@ STR_BYTE, LIST_ITEM, DICT_FIRST, DICT_ITEM = 4, 8, 176, 56
 FIXED = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
 LENGTH = {0xC4: ">B", 0xC5: ">H", 0xC6: ">I", 0xC7: ">B", 0xC8: ">H", 0xC9: ">I", 0xD9: ">B", 0xDA: ">H", 0xDB: ">I"}
 LENGTH |= {0xDC: ">H", 0xDD: ">I", 0xDE: ">H", 0xDF: ">I"}
-CONSTANTS = frozenset((0xC0, 0xC2, 0xC3))
+# By header: how long an item is, 0 where the header does not tell it all, and what it costs.
+SIZES = [1 if head < 0x80 or head >= 0xE0 or head in (0xC0, 0xC2, 0xC3) else 0 for head in range(256)]
+COSTS = [INT_COST if head < 0x80 or head >= 0xCC else 0 for head in range(256)]
+for _head, _size in FIXED.items():
+    SIZES[_head] = 1 + _size
+    COSTS[_head] = FLOAT_COST if _head <= 0xCB else INT_COST
+SIZES_AND_SHORT_STR = list(SIZES)
+for _size in range(0x20):
+    SIZES_AND_SHORT_STR[0xA0 | _size] = 1 + _size
+    COSTS[0xA0 | _size] = STR_COST + STR_BYTE * _size
 KEYS = frozenset([*range(0xA0, 0xC0), 0xC4, 0xC5, 0xC6, 0xD9, 0xDA, 0xDB])
 FIRST_SECOND, LAST_SECOND = -62135596800, 253402300799  # years 1 to 9999
+
+
+DEFAULTS = UnpackOptions()
 
 
 class ExtraData(msgpack.ExtraData):  # type: ignore[misc]
@@ -54,7 +66,7 @@ class Incomplete(ValueError):
 
 def unpackb(data: Any, **options: Any) -> Any:
     """Unpack the one message in `data`; the public package documents the options."""
-    checked = named("unpackb", options, unpack_options)
+    checked = named("unpackb", options, unpack_options) if options else DEFAULTS
     message = as_bytes("data", data)
     end = Walker(checked).walk(message)
     result = Engine(checked).build(message if end == len(message) else message[:end])
@@ -101,6 +113,7 @@ class Walker:
         """
         size, position, self.limit = len(data), self.position, limit
         strict, max_memory = self.options.strict_map_key, self.options.max_memory
+        sizes = SIZES_AND_SHORT_STR if limit is None and self.options.max_str_len >= 0x1F else SIZES
         while True:
             self.position = position
             while self.left == 0:
@@ -114,12 +127,9 @@ class Walker:
                 raise ValueError(
                     f"strict_map_key: expected a key of type str or bytes at byte {position}, got header 0x{head:02x}"
                 )
-            if head < 0x80 or head >= 0xE0:
-                cost, end = INT_COST, position + 1
-            elif head in FIXED:
-                cost, end = FLOAT_COST if head <= 0xCB else INT_COST, position + 1 + FIXED[head]
-            elif head in CONSTANTS:
-                cost, end = 0, position + 1
+            length = sizes[head]
+            if length:
+                cost, end = COSTS[head], position + length
             elif head == 0xC1:
                 raise FormatError(f"data: expected a msgpack header at byte {position}, got 0xc1")
             elif head < 0xA0 or 0xDC <= head <= 0xDF:

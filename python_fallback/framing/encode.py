@@ -20,7 +20,8 @@ LEAVES = frozenset({type(None), bool, float, str, bytes})
 
 def packb(obj: Any, **options: Any) -> bytes:
     """Pack `obj`; the public package documents the options."""
-    return Encoder(named("packb", options, pack_options)).encode(obj)
+    encoder = Encoder(named("packb", options, pack_options)) if options else DEFAULT
+    return encoder.encode(obj)
 
 
 class Encoder:
@@ -141,6 +142,9 @@ class Encoder:
         if n <= 0xFF:
             return bytes((0xC4, n))
         return struct.pack(">BH", 0xC5, n) if n <= 0xFFFF else struct.pack(">BI", 0xC6, n)
+
+
+DEFAULT = Encoder(PackOptions())
 
 
 def is_plain(obj: Any, room: int) -> bool:
