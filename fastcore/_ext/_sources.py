@@ -47,6 +47,7 @@ EXTENSIONS: dict[str, Sources] = {
             "cache_expiry.c",
             "cache_grave.c",
             "cache_methods.c",
+            "cache_state.c",
             "cache_table.c",
             "cache_types.c",
         ),

@@ -85,6 +85,7 @@ PyObject *fc_cache_surface(const char *name); /* a function of python_fallback.c
 /* cache_types.c */
 extern PyTypeObject FcCache_Type, FcLRUCache_Type, FcTTLCache_Type, FcTLRUCache_Type;
 extern PyMethodDef fc_cache_methods[]; /* cache_methods.c */
+extern PyMethodDef fc_cache_state_methods[]; /* cache_state.c */
 extern PyMappingMethods fc_cache_mapping;
 extern PySequenceMethods fc_cache_sequence;
 int fc_types_ready(PyObject *module);

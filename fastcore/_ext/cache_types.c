@@ -399,6 +399,14 @@ static int borrow(PyTypeObject *type) {
     return status;
 }
 
+static int add_method(PyMethodDef *definition) {
+    PyObject *method = PyDescr_NewMethod(&FcCache_Type, definition);
+    const int status =
+        method == NULL ? -1 : PyDict_SetItemString(FcCache_Type.tp_dict, definition->ml_name, method);
+    Py_XDECREF(method);
+    return status;
+}
+
 static int register_mapping(PyTypeObject *type) {
     PyObject *abc = PyImport_ImportModule("collections.abc");
     PyObject *mapping = abc == NULL ? NULL : PyObject_GetAttrString(abc, "MutableMapping");
@@ -417,12 +425,14 @@ int fc_types_ready(PyObject *module) {
     if (PyType_Ready(&FcCache_Type) < 0 || borrow(&FcCache_Type) < 0 || register_mapping(&FcCache_Type) < 0) {
         return -1;
     }
-    PyObject *method = PyDescr_NewMethod(&FcCache_Type, &configure_method);
-    if (method == NULL || PyDict_SetItemString(FcCache_Type.tp_dict, "_configure", method) < 0) {
-        Py_XDECREF(method);
+    for (PyMethodDef *more = fc_cache_state_methods; more->ml_name != NULL; more++) {
+        if (add_method(more) < 0) {
+            return -1;
+        }
+    }
+    if (add_method(&configure_method) < 0) {
         return -1;
     }
-    Py_DECREF(method);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         PyObject *path = NULL;
         if (PyType_Ready(types[i].type) < 0 || (path = PyUnicode_FromString("cache")) == NULL ||
