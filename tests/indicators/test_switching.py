@@ -6,7 +6,6 @@ import pickle
 import subprocess
 import sys
 import threading
-import time
 from typing import Any
 
 import numpy as np
@@ -79,12 +78,11 @@ def test_flipping_while_eight_threads_call_gives_no_wrong_result() -> None:
             trouble.append(error)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    end = time.monotonic() + 2.0
+    flips = 0
     try:
         for thread in threads:
             thread.start()
-        flips = 0
-        while time.monotonic() < end and not trouble:
+        while (flips < 60 or min(counts) < 12) and not trouble:  # however long that takes
             flags.set("indicators", ("python", "compiled", "auto", "ramp:50")[flips % 4])
             flips += 1
     finally:
@@ -93,8 +91,6 @@ def test_flipping_while_eight_threads_call_gives_no_wrong_result() -> None:
             thread.join()
         flags.clear("indicators")
     assert not trouble, trouble[0]
-    assert flips > 10
-    assert min(counts) > 0
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
