@@ -9,7 +9,7 @@ import struct
 from typing import Any
 
 import msgpack
-from msgpack import BufferFull, FormatError, OutOfData, StackError
+from msgpack import BufferFull, ExtType, FormatError, OutOfData, StackError
 
 from python_fallback.framing.options import UnpackOptions, named, unpack_options
 
@@ -69,7 +69,8 @@ def unpackb(data: Any, **options: Any) -> Any:
     checked = named("unpackb", options, unpack_options) if options else DEFAULTS
     message = as_bytes("data", data)
     end = Walker(checked).walk(message)
-    result = Engine(checked).build(message if end == len(message) else message[:end])
+    engine = Engine(checked) if options else DEFAULT_ENGINE
+    result = engine.build(message if end == len(message) else message[:end])
     if end < len(message):
         raise ExtraData(result, message[end:])
     return result
@@ -111,40 +112,44 @@ class Walker:
         Incomplete
             If the data ends first. A stream goes on when it has more.
         """
-        size, position, self.limit = len(data), self.position, limit
+        size, self.limit = len(data), limit
         strict, max_memory = self.options.strict_map_key, self.options.max_memory
         sizes = SIZES_AND_SHORT_STR if limit is None and self.options.max_str_len >= 0x1F else SIZES
-        while True:
-            self.position = position
-            while self.left == 0:
-                if not self.outer:
-                    return position
-                self.left, self.in_map = self.outer.pop()
-            if position >= size:
-                self.require(position, position + 1, size)
-            head = data[position]
-            if strict and self.in_map and not self.left & 1 and head not in KEYS:
-                raise ValueError(
-                    f"strict_map_key: expected a key of type str or bytes at byte {position}, got header 0x{head:02x}"
-                )
-            length = sizes[head]
-            if length:
-                cost, end = COSTS[head], position + length
-            elif head == 0xC1:
-                raise FormatError(f"data: expected a msgpack header at byte {position}, got 0xc1")
-            elif head < 0xA0 or 0xDC <= head <= 0xDF:
-                position = self.open(data, position, head, size)
-                continue
-            else:
-                cost, end = self.sized(data, position, head, size)
-            if self.memory + cost > max_memory:
-                self.refuse_memory(position)
-            if end + self.owed > size:
-                self.require(position, end, size)
-            self.memory += cost
-            self.left -= 1
-            self.owed -= 1
-            position = end
+        position, left, owed, memory, in_map = self.position, self.left, self.owed, self.memory, self.in_map
+        try:
+            while True:
+                while left == 0:
+                    if not self.outer:
+                        return position
+                    left, in_map = self.outer.pop()
+                if position >= size:
+                    self.require(position, position + 1, size, owed)
+                head = data[position]
+                if strict and in_map and not left & 1 and head not in KEYS:
+                    text = f"expected a key of type str or bytes at byte {position}, got header 0x{head:02x}"
+                    raise ValueError(f"strict_map_key: {text}")
+                length = sizes[head]
+                if length:
+                    cost, end = COSTS[head], position + length
+                elif head == 0xC1:
+                    raise FormatError(f"data: expected a msgpack header at byte {position}, got 0xc1")
+                else:
+                    self.left, self.owed, self.memory, self.in_map = left, owed, memory, in_map
+                    if head < 0xA0 or 0xDC <= head <= 0xDF:
+                        position = self.open(data, position, head, size)
+                        left, owed, memory, in_map = self.left, self.owed, self.memory, self.in_map
+                        continue
+                    cost, end = self.sized(data, position, head, size)
+                if memory + cost > max_memory:
+                    self.refuse_memory(position)
+                if end + owed > size:
+                    self.require(position, end, size, owed)
+                memory += cost
+                left -= 1
+                owed -= 1
+                position = end
+        finally:  # a stream goes on from here
+            self.position, self.left, self.owed, self.memory, self.in_map = position, left, owed, memory, in_map
 
     def open(self, data: bytes | memoryview, position: int, head: int, size: int) -> int:
         """Enter the array or map at `position`; return where its first item is."""
@@ -165,7 +170,7 @@ class Walker:
             self.refuse_memory(position)
         items = 2 * n if is_map else n
         if self.limit is None:
-            self.require(position, begin + items, size)
+            self.require(position, begin + items, size, self.owed)
         self.check_fits(position, begin + items)
         self.memory += cost
         self.owed += items - 1
@@ -203,13 +208,13 @@ class Walker:
         if form is None:
             return head & mask, position + 1
         end = position + 1 + struct.calcsize(form)
-        self.require(position, end, size)
+        self.require(position, end, size, self.owed)
         return struct.unpack_from(form, data, position + 1)[0], end
 
-    def require(self, position: int, end: int, size: int) -> None:
+    def require(self, position: int, end: int, size: int, owed: int) -> None:
         """Ask for the bytes up to `end`; where no more will come, also for one byte for each item owed after that."""
         if self.limit is None:
-            end += self.owed - 1
+            end += owed - 1
         if end > size:
             raise Incomplete(position, end - size)
 
@@ -258,27 +263,35 @@ class Engine:
         if list_hook is not None and not options.use_list:
             hook = list_hook
             list_hook = lambda items: hook(tuple(items))  # noqa: E731
-        self.arguments = {
+        arguments = {
             "use_list": options.use_list or list_hook is not None,
             "raw": options.raw,
             "timestamp": options.timestamp,
-            "strict_map_key": False,
             "object_hook": options.object_hook,
             "object_pairs_hook": options.object_pairs_hook,
             "list_hook": list_hook,
             "unicode_errors": options.unicode_errors,
-            "ext_hook": options.ext_hook or msgpack.ExtType,
+            "ext_hook": options.ext_hook or ExtType,
+        }
+        self.arguments = {  # a hook is never asked whether it equals something
+            name: value
+            for name, value in arguments.items()
+            if value is not ENGINE_DEFAULTS[name] and (callable(value) or value != ENGINE_DEFAULTS[name])
         }
 
     def build(self, message: bytes) -> Any:
         """Return what `message` holds."""
-        size = len(message)
-        return msgpack.unpackb(
-            message,
-            max_str_len=size,
-            max_bin_len=size,
-            max_array_len=size,
-            max_map_len=size,
-            max_ext_len=size,
-            **self.arguments,
-        )
+        return msgpack.unpackb(message, strict_map_key=False, **self.arguments)
+
+
+ENGINE_DEFAULTS = {
+    "use_list": True,
+    "raw": False,
+    "timestamp": 0,
+    "object_hook": None,
+    "object_pairs_hook": None,
+    "list_hook": None,
+    "unicode_errors": "strict",
+    "ext_hook": ExtType,
+}
+DEFAULT_ENGINE = Engine(DEFAULTS)
