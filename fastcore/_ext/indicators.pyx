@@ -111,8 +111,8 @@ def batch(name, params, arrays, threads=0, isa=None):
     return fc_compute(kernel, par, arrays, wanted)
 
 
-if word := os.environ.get("FASTCORE_ISA"):
+if _word := os.environ.get("FASTCORE_ISA"):
     try:
-        fc_isa_use(isa_called(word))
+        fc_isa_use(isa_called(_word))
     except ValueError as error:
         raise ImportError(f"FASTCORE_ISA: {str(error).removeprefix('isa: ')}") from None
