@@ -92,7 +92,11 @@ PyObject *fc_finish_frame(fc_writer *, char *p, int head);           /* the same
 
 /* Append `obj` at `p`; the new end, or NULL with an error. */
 char *fc_put(fc_writer *, char *p, PyObject *obj, int room, int converted);
+char *fc_put_pairs(fc_writer *, char *p, PyObject *pairs, int room);
 char *fc_put_long_str(fc_writer *, char *p, PyObject *obj);
+char *fc_put_ext(fc_writer *, char *p, PyObject *obj);   /* an ExtType */
+char *fc_put_stamp(fc_writer *, char *p, PyObject *obj); /* a Timestamp */
+char *fc_too_long(PyObject *obj, Py_ssize_t n);          /* NULL with an error */
 char *fc_put_timestamp(fc_writer *, char *p, int64_t seconds, uint32_t nanoseconds);
 
 PyObject *fc_pack(PyObject *obj, const fc_pack_options *);
@@ -101,6 +105,11 @@ PyObject *fc_header(int is_map, int64_t n);
 PyObject *fc_frame(PyObject *obj, const fc_pack_options *, int head);
 PyObject *fc_rows(PyObject *names, PyObject *values, PyObject *prefixes, PyObject *array_type, const fc_pack_options *,
                   int nan_as_none, int framed);
+
+FC_INLINE int fc_fits_header(Py_ssize_t n)
+{
+    return (uint64_t)n <= UINT32_MAX;
+}
 
 FC_INLINE char *fc_room(fc_writer *w, char *p, Py_ssize_t need)
 {

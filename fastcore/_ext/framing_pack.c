@@ -4,75 +4,11 @@
 enum { CONVERTED = 1 };
 static const char LIST_CHANGED[] = "obj: expected a list that stays as it is while it is packed";
 static const char DICT_CHANGED[] = "obj: expected a dict that stays as it is while it is packed";
-static Py_ssize_t last_long; /* what the last long message took: a guess for the next */
-
-void fc_writer_init(fc_writer *w, const fc_pack_options *options)
-{
-    w->base = w->local;
-    w->end = w->local + FC_LOCAL - FC_SLACK;
-    w->bytes = NULL;
-    w->options = options;
-}
-
-void fc_writer_drop(fc_writer *w)
-{
-    Py_CLEAR(w->bytes);
-}
-
-FC_NOINLINE char *fc_writer_grow(fc_writer *w, char *p, Py_ssize_t need)
-{
-    Py_ssize_t used = p - w->base, size = w->end - w->base;
-    if (need > PY_SSIZE_T_MAX / 4 - used) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    size = size * 2 > used + need ? size * 2 : used + need;
-    if (w->bytes == NULL) {
-        if (size < last_long) {
-            size = last_long;
-        }
-        w->bytes = PyBytes_FromStringAndSize(NULL, size + FC_SLACK);
-        if (w->bytes == NULL) {
-            return NULL;
-        }
-        memcpy(PyBytes_AS_STRING(w->bytes), w->base, (size_t)used);
-    } else if (_PyBytes_Resize(&w->bytes, size + FC_SLACK) < 0) {
-        return NULL;
-    }
-    w->base = PyBytes_AS_STRING(w->bytes);
-    w->end = w->base + size;
-    return w->base + used;
-}
-
-PyObject *fc_writer_finish(fc_writer *w, char *from, char *to)
-{
-    PyObject *done = w->bytes;
-    if (done != NULL) {
-        last_long = to - w->base + (to - w->base) / 16;
-        if (last_long > (1 << 20)) {
-            last_long = 1 << 20;
-        }
-        if (from == w->base) {
-            w->bytes = NULL;
-            _PyBytes_Resize(&done, to - from);
-            return done;
-        }
-    }
-    done = PyBytes_FromStringAndSize(from, to - from);
-    Py_CLEAR(w->bytes);
-    return done;
-}
-
-static char *too_long(PyObject *obj, Py_ssize_t n)
+char *fc_too_long(PyObject *obj, Py_ssize_t n)
 {
     PyErr_Format(PyExc_ValueError, "obj: expected a length of at most 2**32-1, got %.200s of %zd",
                  Py_TYPE(obj)->tp_name, n);
     return NULL;
-}
-
-static inline int fits_header(Py_ssize_t n)
-{
-    return (uint64_t)n <= UINT32_MAX;
 }
 
 static char *raw_header(char *p, Py_ssize_t n, int bin_type)
@@ -112,8 +48,8 @@ static char *bin_header(char *p, Py_ssize_t n, int bin_type)
 
 static char *put_raw(fc_writer *w, char *p, PyObject *obj, const char *data, Py_ssize_t n)
 {
-    if (!fits_header(n)) {
-        return too_long(obj, n);
+    if (!fc_fits_header(n)) {
+        return fc_too_long(obj, n);
     }
     if ((p = fc_room(w, p, n + 5)) == NULL) {
         return NULL;
@@ -125,8 +61,8 @@ static char *put_raw(fc_writer *w, char *p, PyObject *obj, const char *data, Py_
 
 static char *put_bin(fc_writer *w, char *p, PyObject *obj, const char *data, Py_ssize_t n)
 {
-    if (!fits_header(n)) {
-        return too_long(obj, n);
+    if (!fc_fits_header(n)) {
+        return fc_too_long(obj, n);
     }
     if ((p = fc_room(w, p, n + 5)) == NULL) {
         return NULL;
@@ -221,7 +157,7 @@ static FC_NOINLINE char *too_deep(fc_writer *w)
     return NULL;
 }
 
-/* What cannot run any code of the caller's; NULL in *done says that `obj` is something else. */
+/* What cannot run any code of the caller's; 0 in *done says that `obj` is something else. */
 FC_INLINE char *put_leaf(fc_writer *w, char *p, PyObject *obj, int *done)
 {
     PyTypeObject *type = Py_TYPE(obj);
@@ -273,8 +209,8 @@ static char *put_dict(fc_writer *w, char *p, PyObject *obj, int room)
         return too_deep(w);
     }
     Py_ssize_t n = PyDict_GET_SIZE(obj), at = 0;
-    if (!fits_header(n)) {
-        return too_long(obj, n);
+    if (!fc_fits_header(n)) {
+        return fc_too_long(obj, n);
     }
     p = fc_head_map(p, (uint64_t)n);
     for (Py_ssize_t i = 0; i < n; i++) {
@@ -321,8 +257,8 @@ static char *put_list(fc_writer *w, char *p, PyObject *obj, int room)
         return too_deep(w);
     }
     Py_ssize_t n = PyList_GET_SIZE(obj);
-    if (!fits_header(n)) {
-        return too_long(obj, n);
+    if (!fc_fits_header(n)) {
+        return fc_too_long(obj, n);
     }
     p = fc_head_array(p, (uint64_t)n);
     for (Py_ssize_t i = 0; i < n; i++) {
@@ -346,8 +282,8 @@ static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room)
         return too_deep(w);
     }
     Py_ssize_t n = PyTuple_GET_SIZE(obj);
-    if (!fits_header(n)) {
-        return too_long(obj, n);
+    if (!fc_fits_header(n)) {
+        return fc_too_long(obj, n);
     }
     p = fc_head_array(p, (uint64_t)n);
     for (Py_ssize_t i = 0; i < n && p != NULL; i++) {
@@ -357,13 +293,13 @@ static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room)
 }
 
 /* The pairs in a list that nobody else knows. */
-static char *put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
+char *fc_put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
 {
     if (room == 0) {
         return too_deep(w);
     }
     Py_ssize_t n = PyList_GET_SIZE(pairs);
-    p = fits_header(n) ? fc_head_map(p, (uint64_t)n) : too_long(pairs, n);
+    p = fc_fits_header(n) ? fc_head_map(p, (uint64_t)n) : fc_too_long(pairs, n);
     for (Py_ssize_t i = 0; i < n && p != NULL; i++) {
         PyObject *pair = PyList_GET_ITEM(pairs, i);
         if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
@@ -390,7 +326,7 @@ static char *put_dict_subclass(fc_writer *w, char *p, PyObject *obj, int room)
     if (pairs == NULL) {
         return NULL;
     }
-    p = put_pairs(w, p, pairs, room);
+    p = fc_put_pairs(w, p, pairs, room);
     Py_DECREF(pairs);
     return p;
 }
@@ -413,94 +349,6 @@ static char *put_buffer(fc_writer *w, char *p, PyObject *obj)
         Py_XDECREF(copy);
     }
     PyBuffer_Release(&view);
-    return p;
-}
-
-static char *ext_header(char *p, int code, Py_ssize_t n)
-{
-    if (n == 1 || n == 2 || n == 4 || n == 8 || n == 16) {
-        *p++ = (char)(n == 1 ? 0xD4 : n == 2 ? 0xD5 : n == 4 ? 0xD6 : n == 8 ? 0xD7 : 0xD8);
-    } else if (n <= 0xFF) {
-        p[0] = (char)0xC7, p[1] = (char)n;
-        p += 2;
-    } else if (n <= 0xFFFF) {
-        *p = (char)0xC8;
-        p = fc_be16(p + 1, (uint32_t)n);
-    } else {
-        *p = (char)0xC9;
-        p = fc_be32(p + 1, (uint32_t)n);
-    }
-    *p = (char)code;
-    return p + 1;
-}
-
-char *fc_put_timestamp(fc_writer *w, char *p, int64_t seconds, uint32_t nanoseconds)
-{
-    (void)w;
-    if (seconds >= 0 && seconds >> 34 == 0) {
-        if (seconds <= UINT32_MAX && nanoseconds == 0) {
-            return fc_be32(ext_header(p, -1, 4), (uint32_t)seconds);
-        }
-        return fc_be64(ext_header(p, -1, 8), (uint64_t)nanoseconds << 34 | (uint64_t)seconds);
-    }
-    return fc_be64(fc_be32(ext_header(p, -1, 12), nanoseconds), (uint64_t)seconds);
-}
-
-static char *put_ext(fc_writer *w, char *p, PyObject *obj)
-{
-    PyObject *code = PyTuple_GET_SIZE(obj) == 2 ? PyTuple_GET_ITEM(obj, 0) : NULL;
-    if (code == NULL) {
-        PyErr_Format(PyExc_ValueError, "ExtType: expected a code and data, got %zd items", PyTuple_GET_SIZE(obj));
-        return NULL;
-    }
-    PyObject *data = PyTuple_GET_ITEM(obj, 1);
-    int overflow = 0;
-    long number = PyLong_CheckExact(code) ? PyLong_AsLongAndOverflow(code, &overflow) : 1000;
-    if (overflow || number < -128 || number > 127) {
-        PyErr_Format(PyExc_ValueError, "ExtType: expected a code in -128..127, got %R", code);
-        return NULL;
-    }
-    if (!PyBytes_Check(data)) {
-        PyErr_Format(PyExc_TypeError, "ExtType: expected data of type bytes, got %.200s", Py_TYPE(data)->tp_name);
-        return NULL;
-    }
-    Py_ssize_t n = PyBytes_GET_SIZE(data);
-    if (!fits_header(n)) {
-        return too_long(obj, n);
-    }
-    if ((p = fc_room(w, p, n + 6)) == NULL) {
-        return NULL;
-    }
-    p = ext_header(p, (int)number, n);
-    memcpy(p, PyBytes_AS_STRING(data), (size_t)n);
-    return p + n;
-}
-
-static char *put_timestamp(fc_writer *w, char *p, PyObject *obj)
-{
-    PyObject *seconds = PyObject_GetAttrString(obj, "seconds");
-    PyObject *nanoseconds = seconds == NULL ? NULL : PyObject_GetAttrString(obj, "nanoseconds");
-    if (nanoseconds == NULL) {
-        p = NULL;
-        goto done;
-    }
-    int overflow = 0;
-    int64_t s = PyLong_CheckExact(seconds) ? PyLong_AsLongLongAndOverflow(seconds, &overflow) : 0;
-    if (overflow || !PyLong_CheckExact(seconds)) {
-        PyErr_Format(PyExc_ValueError, "Timestamp: expected seconds as an int of 64 bits, got %R", seconds);
-        p = NULL;
-        goto done;
-    }
-    int64_t ns = PyLong_CheckExact(nanoseconds) ? PyLong_AsLongLongAndOverflow(nanoseconds, &overflow) : -1;
-    if (overflow || ns < 0 || ns > 999999999) {
-        PyErr_Format(PyExc_ValueError, "Timestamp: expected nanoseconds as an int in 0..999999999, got %R", nanoseconds);
-        p = NULL;
-        goto done;
-    }
-    p = fc_put_timestamp(w, p, s, (uint32_t)ns);
-done:
-    Py_XDECREF(seconds);
-    Py_XDECREF(nanoseconds);
     return p;
 }
 
@@ -564,14 +412,14 @@ char *fc_put(fc_writer *w, char *p, PyObject *obj, int room, int flags)
     }
     if (PyTuple_Check(obj)) {
         if ((done = is_or_extends(type, &fc_ExtType, strict)) != 0) {
-            return done < 0 ? NULL : put_ext(w, p, obj);
+            return done < 0 ? NULL : fc_put_ext(w, p, obj);
         }
         if (!strict) {
             return put_tuple(w, p, obj, room);
         }
     }
     if ((done = is_or_extends(type, &fc_Timestamp, strict)) != 0) {
-        return done < 0 ? NULL : put_timestamp(w, p, obj);
+        return done < 0 ? NULL : fc_put_stamp(w, p, obj);
     }
     return put_other(w, p, obj, room, flags);
 }
@@ -620,69 +468,4 @@ static FC_NOINLINE char *put_other(fc_writer *w, char *p, PyObject *obj, int roo
         Py_DECREF(error);
     }
     return NULL;
-}
-
-PyObject *fc_pack(PyObject *obj, const fc_pack_options *options)
-{
-    fc_writer w;
-    fc_writer_init(&w, options);
-    char *p = fc_put(&w, w.base, obj, options->max_depth, 0);
-    if (p == NULL) {
-        fc_writer_drop(&w);
-        return NULL;
-    }
-    return fc_writer_finish(&w, w.base, p);
-}
-
-PyObject *fc_pack_pairs(PyObject *pairs, const fc_pack_options *options)
-{
-    fc_writer w;
-    fc_writer_init(&w, options);
-    char *p = put_pairs(&w, w.base, pairs, options->max_depth);
-    if (p == NULL) {
-        fc_writer_drop(&w);
-        return NULL;
-    }
-    return fc_writer_finish(&w, w.base, p);
-}
-
-PyObject *fc_header(int is_map, int64_t n)
-{
-    char head[8];
-    char *end = is_map ? fc_head_map(head, (uint64_t)n) : fc_head_array(head, (uint64_t)n);
-    return PyBytes_FromStringAndSize(head, end - head);
-}
-
-/* One whole unmasked frame; its header is written last, into the room left before the payload, which ends at p. */
-PyObject *fc_finish_frame(fc_writer *w, char *p, int head)
-{
-    char *payload = w->base + FC_FRAME_HEADER;
-    uint64_t n = (uint64_t)(p - payload);
-    char *from;
-    if (n < 126) {
-        from = payload - 2;
-        from[1] = (char)n;
-    } else if (n <= 0xFFFF) {
-        from = payload - 4;
-        from[1] = 126;
-        fc_be16(from + 2, (uint32_t)n);
-    } else {
-        from = payload - 10;
-        from[1] = 127;
-        fc_be64(from + 2, n);
-    }
-    from[0] = (char)(0x80 | head);
-    return fc_writer_finish(w, from, p);
-}
-
-PyObject *fc_frame(PyObject *obj, const fc_pack_options *options, int head)
-{
-    fc_writer w;
-    fc_writer_init(&w, options);
-    char *p = fc_put(&w, w.base + FC_FRAME_HEADER, obj, options->max_depth, 0);
-    if (p == NULL) {
-        fc_writer_drop(&w);
-        return NULL;
-    }
-    return fc_finish_frame(&w, p, head);
 }
