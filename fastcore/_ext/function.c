@@ -11,7 +11,7 @@
 
 #define MAX_SLOTS (FC_MAX_IN + FC_MAX_PAR)
 #define RELEASE_ABOVE 4096 /* bars; below, handing over the GIL costs more than the work */
-#define TOGETHER_ABOVE (1 << 17) /* bars: 1 MiB an output */
+#define TOGETHER_ABOVE (1 << 14) /* doubles in all: 128 KiB, from where malloc hands memory back to the system */
 
 typedef struct {
     PyObject_HEAD
@@ -140,7 +140,7 @@ static PyObject *new_array(int nd, npy_intp *dims, void *data)
 static int new_outputs(int n_out, int nd, npy_intp *dims, npy_intp size, PyObject **out)
 {
     npy_intp all[3] = {n_out, dims[0], nd == 2 ? dims[1] : 0};
-    PyObject *block = n_out > 1 && size >= TOGETHER_ABOVE ? new_array(nd + 1, all, NULL) : NULL;
+    PyObject *block = n_out > 1 && n_out * size >= TOGETHER_ABOVE ? new_array(nd + 1, all, NULL) : NULL;
     if (!block && PyErr_Occurred())
         return -1;
     for (int j = 0; j < n_out; j++) {
