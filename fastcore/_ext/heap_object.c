@@ -49,7 +49,11 @@ static PyObject *push_many(HeapObject *self, PyObject *const *args, Py_ssize_t n
 
 static PyObject *pop_many(HeapObject *self, PyObject *limit) { return core_pop_many(&self->core, limit); }
 
-static PyObject *pop(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+/* The interpreter calls a bound METH_FASTCALL directly, a bound METH_NOARGS by a longer way. */
+static PyObject *pop(HeapObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t nargs) {
+    if (nargs)
+        return PyErr_Format(PyExc_TypeError, "PriorityHeap.pop() takes 1 positional argument but %zd were given",
+                            nargs + 1);
     PyObject *item = core_pop(&self->core);
     return item || PyErr_Occurred() ? item : heap_nothing_ready(self, "pop");
 }
@@ -92,7 +96,7 @@ static PyMethodDef methods[] = {
     {"push", FAST(push), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"push_many", FAST(push_many), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"pop_many", FAST(pop_many), METH_O, NULL},
-    {"pop", FAST(pop), METH_NOARGS, NULL},
+    {"pop", FAST(pop), METH_FASTCALL, NULL},
     {"pop_entry", FAST(pop_entry), METH_NOARGS, NULL},
     {"peek_entry", FAST(heap_peek_entry), METH_NOARGS, NULL},
     {"remove", FAST(remove_handle), METH_O, NULL},

@@ -272,6 +272,7 @@ def test_refused_options(make, kwargs, error, text):
     [
         (lambda h: h.push(), r"PriorityHeap.push\(\) missing 1 required positional argument: 'item'"),
         (lambda h: h.push(1, 2, 3), r"PriorityHeap.push\(\) takes from 2 to 3 positional arguments but 4 were given"),
+        (lambda h: h.pop(5), r"PriorityHeap.pop\(\) takes 1 positional argument but 2 were given"),
         (lambda h: h.push(1, item=2), r"PriorityHeap.push\(\) got multiple values for argument 'item'"),
         (lambda h: h.push(1, prio=2), r"PriorityHeap.push\(\) got an unexpected keyword argument 'prio'"),
         (
