@@ -4,9 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Expired entries that one write drops at most, so that no write waits for all of them. */
-#define FC_SWEEP 128
-
 Py_hash_t fc_hash(PyObject *key) {
     if (FC_LIKELY(PyUnicode_CheckExact(key))) {
         const Py_hash_t hash = ((PyASCIIObject *)key)->hash;

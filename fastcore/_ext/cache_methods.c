@@ -237,7 +237,7 @@ static int store(CacheObject *self, PyObject *key, PyObject *value, PyObject *tt
         int live;
         const int status = fc_cache_discard(self, key, hash, &old, &live);
         Py_XDECREF(old);
-        return status < 0 ? -1 : 0;
+        return status < 0 ? -1 : fc_cache_sweep(self, now, FC_SWEEP);
     }
     return fc_cache_store(self, key, hash, value, weight, now, expires, mode, kept);
 }

@@ -6,6 +6,9 @@
 
 enum { FC_EXPIRED, FC_SIZE, FC_REPLACED, FC_EXPLICIT, FC_CAUSES };
 
+/* Expired entries that one write drops at most, so that no write waits for all of them. */
+#define FC_SWEEP 128
+
 /* What a subclass overrides in Python. */
 enum {
     FC_OWN_MISSING = 1,

@@ -209,6 +209,10 @@ class Cache(Books):
         now, expires = self._expiry(key, value, ttl)
         if not now < expires and ttl is None and self._given["ttu"] is not None:
             self._discard(key)
+            left: list[Left] = []
+            with self._section:
+                self._drop_expired(now, _SWEEP, left)
+            self._release(left)
             return value
         return self._store_until(key, value, size, now, expires, keep)
 

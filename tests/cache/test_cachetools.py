@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 cachetools = pytest.importorskip("cachetools")
@@ -98,7 +98,7 @@ def test_the_same_steps_give_the_same(twin: Callable[[str], Any], kind: str, wei
     module = twin("cache")
 
     @given(steps=STEPS, maxsize=st.sampled_from([0, 1, 3, 5, math.inf]))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def run(steps: list[tuple[Any, ...]], maxsize: float) -> None:
         clock = Clock()
         size = (lambda value: value) if weighed else None
