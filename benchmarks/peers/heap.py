@@ -24,6 +24,7 @@ from harness import Ratio, Report, interleave, versions
 from fastcore.dispatch import backends
 
 BATCH = 1000
+SHARE = 20_000  # items a thread: enough that starting the threads does not count
 SIZES = (1_000, 100_000)
 
 
@@ -118,7 +119,7 @@ def hold_queue(q: Any, hold: Hold, own: bool) -> Callable[[], None]:
 def four_threads(make: Callable[[], Any], own: bool) -> Callable[[], None]:
     """Two threads put, two get; a call ends when all is handed over."""
     rng = random.Random(1)
-    priorities = [rng.random() for _ in range(BATCH)]
+    priorities = [rng.random() for _ in range(SHARE)]
 
     def run() -> None:
         q = make()
@@ -131,7 +132,7 @@ def four_threads(make: Callable[[], Any], own: bool) -> Callable[[], None]:
                     q.put((priority, i))
 
         def consume() -> None:
-            for _ in range(BATCH):
+            for _ in range(SHARE):
                 q.get()
 
         threads = [threading.Thread(target=work) for work in (produce, consume, produce, consume)]
@@ -237,7 +238,7 @@ def main() -> None:
                 "fastcore": four_threads(twin.PriorityQueue, own),
                 "queue.PriorityQueue": four_threads(queue.PriorityQueue, False),
             },
-            per_call=2 * BATCH,
+            per_call=2 * SHARE,
         )
         ratio = timings["queue.PriorityQueue"].median / timings["fastcore"].median
         case = "PriorityQueue, priority=" if own else "PriorityQueue, tuples"

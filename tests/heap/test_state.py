@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import fastcore.heap
-from fastcore import _env
 from fastcore.dispatch.twins import migrate
 from tests.conftest import PURE_ONLY
 
