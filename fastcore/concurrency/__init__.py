@@ -1,0 +1,14 @@
+"""Running many things at once, within bounds: maps, CPU work off the event loop, limits and retries.
+
+Nothing of it is a hot path: it is plain Python over asyncio, threads and processes.
+"""
+
+from __future__ import annotations
+
+from fastcore.concurrency.cpu import run_cpu, shutdown
+from fastcore.concurrency.limiter import Limiter
+from fastcore.concurrency.map import map_async
+from fastcore.concurrency.retry import Attempt, Retry
+from fastcore.concurrency.slot import ProcessDied, RemoteError
+
+__all__ = ["Attempt", "Limiter", "ProcessDied", "RemoteError", "Retry", "map_async", "run_cpu", "shutdown"]

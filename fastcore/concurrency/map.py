@@ -1,0 +1,323 @@
+"""A function over many items, some of them at a time, their results in order."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from fastcore.concurrency.checks import called, count, is_async, one_of
+from fastcore.concurrency.cpu import on_process, on_thread, processes, settled
+from fastcore.concurrency.retry import Retry
+
+__all__ = ["map_async"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+Items = Iterable[T] | AsyncIterable[T]
+Where = Literal["async", "thread", "process"]
+Progress = Callable[[int, int | None], object]
+
+_log = logging.getLogger("fastcore.concurrency")
+_SLICE = 0.01  # seconds a map may run without letting the loop's other tasks in
+_END: Any = object()
+
+
+@overload
+async def map_async(
+    fn: Callable[[T], Awaitable[R]],
+    items: Items[T],
+    *,
+    limit: int = ...,
+    on: Literal["async"],
+    retry: Retry | None = ...,
+    progress: Progress | None = ...,
+    return_exceptions: Literal[False] = ...,
+) -> list[R]: ...
+@overload
+async def map_async(
+    fn: Callable[[T], Awaitable[R]],
+    items: Items[T],
+    *,
+    limit: int = ...,
+    on: Literal["async"],
+    retry: Retry | None = ...,
+    progress: Progress | None = ...,
+    return_exceptions: Literal[True],
+) -> list[R | BaseException]: ...
+@overload
+async def map_async(
+    fn: Callable[[T], R],
+    items: Items[T],
+    *,
+    limit: int = ...,
+    on: Literal["thread", "process"],
+    retry: Retry | None = ...,
+    progress: Progress | None = ...,
+    return_exceptions: Literal[False] = ...,
+) -> list[R]: ...
+@overload
+async def map_async(
+    fn: Callable[[T], R],
+    items: Items[T],
+    *,
+    limit: int = ...,
+    on: Literal["thread", "process"],
+    retry: Retry | None = ...,
+    progress: Progress | None = ...,
+    return_exceptions: Literal[True],
+) -> list[R | BaseException]: ...
+@overload
+async def map_async(
+    fn: Callable[[T], Any],
+    items: Items[T],
+    *,
+    limit: int = ...,
+    on: Where | None = ...,
+    retry: Retry | None = ...,
+    progress: Progress | None = ...,
+    return_exceptions: bool = ...,
+) -> list[Any]: ...
+async def map_async(
+    fn: Callable[[Any], Any],
+    items: Items[Any],
+    *,
+    limit: int = 32,
+    on: Where | None = None,
+    retry: Retry | None = None,
+    progress: Progress | None = None,
+    return_exceptions: bool = False,
+) -> list[Any]:
+    """Return ``[fn(item) for item in items]``, up to `limit` calls at a time, in the order of the items.
+
+    At most `limit` items are taken and unfinished at any moment, so `items` may be a generator that costs memory as it
+    goes. It runs on `limit` worker coroutines at most, not on one for each item.
+
+    Parameters
+    ----------
+    fn : callable
+        Of one item: a coroutine function with ``on="async"``, else a plain function.
+    items : iterable or async iterable
+        Consumed one at a time, on the event loop.
+    limit : int, default 32
+        Calls at a time. With ``on="process"`` the shared pool's size, one for each CPU, is a further bound.
+    on : {"async", "thread", "process"}, optional
+        Where the calls run: on the event loop; on threads of this map's own; on the processes of :func:`run_cpu`, which
+        says when processes are right. By default "async" for coroutine functions and "thread" for others.
+    retry : Retry, optional
+        Applied to each item's call. An item that waits for its next attempt holds its place among the `limit`.
+    progress : callable, optional
+        ``progress(done, total)`` on the event loop after every item; total is None if `items` has no length. If it
+        raises, that is logged, and it is not called again.
+    return_exceptions : bool, default False
+        True: a call that failed gives its exception as its result, and the others go on.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    Exception
+        Without `return_exceptions`, the first one that a call raised, the other calls having been cancelled. What
+        `items` itself raises ends the map in either case.
+
+    Notes
+    -----
+    However it ends, by result, error or cancellation, nothing of it is left running: coroutines are cancelled and
+    awaited, processes in the middle of a call are killed, threads in the middle of one are waited for.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.concurrency import map_async
+    >>> async def double(n): return 2 * n
+    >>> asyncio.run(map_async(double, range(5), limit=2))
+    [0, 2, 4, 6, 8]
+    """
+    called("fn", fn)
+    where = one_of("on", on or ("async" if is_async(fn) else "thread"), ("async", "thread", "process"))
+    count("limit", limit)
+    if where != "async":
+        called("fn", fn, plain=True)
+    if retry is not None and not isinstance(retry, Retry):
+        raise TypeError(f"retry: expected a Retry or None, got {type(retry).__name__}")
+    if progress is not None:
+        called("progress", progress, plain=True)
+    source: _Source[Any] = _Source(items)
+    if where == "thread":
+        with ThreadPoolExecutor(limit, "fastcore-map") as pool:  # idle by the time it is left: nothing blocks here
+
+            async def in_thread(item: Any) -> Any:
+                return _plain(await settled(on_thread(pool, fn, (item,))))
+
+            return await _Map(in_thread, source, limit, retry, progress, return_exceptions).run()
+    call = _on_process(fn) if where == "process" else _on_loop(fn)
+    return await _Map(call, source, limit, retry, progress, return_exceptions).run()
+
+
+class _Source(Generic[T]):
+    """The items, taken one at a time, whichever way they come."""
+
+    def __init__(self, items: Items[T]) -> None:
+        self.total = len(items) if isinstance(items, Sized) else None
+        self._later: AsyncIterator[T] | None = None
+        self._now: Iterator[T] = iter(())
+        if isinstance(items, AsyncIterable):
+            self._later = aiter(items)
+            self._turn = asyncio.Lock()  # async generators refuse to be asked twice at a time
+        elif isinstance(items, Iterable) or hasattr(items, "__getitem__"):
+            self._now = iter(items)
+        else:
+            raise TypeError(f"items: expected an iterable or an async iterable, got {type(items).__name__}")
+
+    async def take(self) -> T:
+        """Return the next item, or the mark of the end."""
+        if self._later is None:
+            return next(self._now, _END)
+        async with self._turn:
+            return await anext(self._later, _END)
+
+
+class _Stop(Exception):
+    """Ends the group of workers; why is in the map."""
+
+
+class _Map:
+    """One run: its results so far, and the workers that fill them in."""
+
+    def __init__(
+        self,
+        call: Callable[[Any], Awaitable[Any]],
+        source: _Source[Any],
+        limit: int,
+        retry: Retry | None,
+        progress: Progress | None,
+        return_exceptions: bool,
+    ) -> None:
+        self._call = call
+        self._source = source
+        self._limit = limit
+        self._retry = retry
+        self._progress = progress
+        self._return_exceptions = return_exceptions
+        self._results: list[Any] = []
+        self._done = 0
+        self._workers = 0
+        self._idle = 0  # workers that wait for an item: while there is one, no other is needed
+        self._ended = False
+        self._error: BaseException | None = None
+        self._slice_began = 0.0
+
+    async def run(self) -> list[Any]:
+        stopped = False
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._grow(group)
+        except* _Stop:
+            stopped = True
+        if stopped:
+            error, self._error = self._error, None
+            assert error is not None
+            try:
+                raise error
+            finally:
+                del error  # else this frame and its traceback would hold each other
+        return self._results
+
+    def _grow(self, group: asyncio.TaskGroup) -> None:
+        if self._workers < self._limit and not self._idle and not self._ended:
+            self._workers += 1
+            self._idle += 1
+            group.create_task(self._work(group))
+
+    async def _work(self, group: asyncio.TaskGroup) -> None:
+        loop = asyncio.get_running_loop()
+        while not (self._ended or _cancelled()):  # a function may have swallowed the cancellation
+            try:
+                item = await self._source.take()
+            except BaseException as error:
+                raise self._stopped(error) from None
+            self._idle -= 1
+            if item is _END or self._ended:
+                self._ended = True
+                return
+            index = len(self._results)
+            self._results.append(None)
+            self._grow(group)
+            self._results[index] = await self._outcome(item)
+            self._done += 1
+            self._report()
+            self._idle += 1
+            if loop.time() - self._slice_began > _SLICE:
+                await asyncio.sleep(0)  # a function that never waits must not keep the loop to itself
+                self._slice_began = loop.time()
+
+    async def _outcome(self, item: Any) -> Any:
+        try:
+            if self._retry is None:
+                return await self._call(item)
+            return await self._retry.acall(self._call, item)
+        except Exception as error:
+            if self._return_exceptions:
+                return error
+            raise self._stopped(error) from None
+        except asyncio.CancelledError as error:
+            if self._return_exceptions and not _cancelled():  # the function itself raised it
+                return error
+            raise self._stopped(error) from None
+
+    def _stopped(self, error: BaseException) -> BaseException:
+        """Note the first error and return what the worker is to raise."""
+        if _cancelled():  # the group knows why, whatever else went wrong on the way out
+            return error if isinstance(error, asyncio.CancelledError) else asyncio.CancelledError()
+        if not isinstance(error, (Exception, asyncio.CancelledError)):
+            return error
+        if self._error is None:
+            self._error = error
+        self._ended = True
+        return _Stop()
+
+    def _report(self) -> None:
+        if self._progress is not None:
+            try:
+                self._progress(self._done, self._source.total)
+            except Exception:
+                self._progress = None
+                _log.exception("progress raised; it is not called again")
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _on_loop(fn: Callable[[Any], Any]) -> Callable[[Any], Awaitable[Any]]:
+    async def call(item: Any) -> Any:
+        result = fn(item)
+        if not inspect.isawaitable(result):
+            raise TypeError(f"fn: expected a coroutine function with on='async', got one that returned {_kind(result)}")
+        return await result
+
+    return call
+
+
+def _on_process(fn: Callable[[Any], Any]) -> Callable[[Any], Awaitable[Any]]:
+    async def call(item: Any) -> Any:
+        return await settled(on_process(processes(), fn, (item,)))
+
+    return call
+
+
+def _plain(result: Any) -> Any:
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError("fn: expected a plain function with on='thread', got one that returned a coroutine")
+    return result
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__

@@ -1,0 +1,227 @@
+"""One child process that runs one call at a time; its death costs that call and nothing else."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+
+__all__ = ["ProcessDied", "RemoteError", "Slot", "name_of"]
+
+_SECONDS_TO_END = 2.0
+
+
+class ProcessDied(RuntimeError):
+    """The process that ran a call ended before the call did."""
+
+
+class RemoteError(RuntimeError):
+    """A call in a process failed with something that cannot travel, or must not: its text is here."""
+
+
+def name_of(fn: Any) -> str:
+    """Return what to call a function in an error text."""
+    name = getattr(fn, "__qualname__", None)
+    return f"{fn.__module__}.{name}" if name else repr(fn)
+
+
+class Slot:
+    """A child process, started when it is first needed and again after it died."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # held while a child starts, and while one is killed
+        self._process: SpawnProcess | None = None
+        self._conn: Connection[Any, Any] | None = None
+        self._doomed = False
+
+    def call(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Run ``fn(*args)`` in the child and wait for it.
+
+        Raises
+        ------
+        ProcessDied
+            If the child ended before it answered.
+        TypeError
+            If the function, its arguments or its result cannot be pickled.
+        """
+        try:
+            payload = pickle.dumps((fn, args), protocol=5)
+        except Exception as error:
+            got = f"{type(error).__name__}: {error}"
+            raise TypeError(
+                f"{name_of(fn)}: expected a function and arguments that can be pickled, got {got}"
+            ) from error
+        try:
+            conn = self._connected(fn)
+            try:
+                conn.send_bytes(payload)
+                answer = conn.recv_bytes()
+            except (EOFError, OSError):
+                raise self._death(f"to return from {name_of(fn)}") from None
+        finally:
+            with self._lock:
+                self._doomed = False
+        done, value, trace = pickle.loads(answer)
+        if done:
+            return value
+        value.add_note(f"raised in a process of run_cpu:\n{trace.rstrip()}")
+        raise value
+
+    def kill(self) -> None:
+        """End the child at once, and with it the call that runs; to be called while one does."""
+        with self._lock:
+            self._doomed = True
+            if self._process is not None:
+                self._process.kill()
+
+    def hang_up(self) -> None:
+        """Let an idle child end by itself."""
+        with self._lock:
+            if self._conn is not None:
+                self._conn.close()
+                self._conn = None
+
+    def join(self, seconds: float) -> None:
+        """Wait for a child that was told to end, and kill it if it does not."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is None:
+            return
+        process.join(seconds)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        process.close()
+
+    def forget(self) -> None:
+        """Let go of a child that belongs to another process: after a fork, in the forked one."""
+        from multiprocessing import process as registry
+
+        children: set[Any] = getattr(registry, "_children", set())
+        children.discard(self._process)  # else multiprocessing would wait for it at exit, and fail
+        if self._conn is not None:
+            self._conn.close()
+
+    def _connected(self, fn: Callable[..., Any]) -> Connection[Any, Any]:
+        with self._lock:
+            if self._doomed:
+                raise ProcessDied(f"expected a process to run {name_of(fn)}, got the call withdrawn")
+            if self._conn is not None and self._alive():
+                return self._conn
+        self.hang_up()
+        self.join(_SECONDS_TO_END)
+        with self._lock:
+            if self._doomed:
+                raise ProcessDied(f"expected a process to run {name_of(fn)}, got the call withdrawn")
+            conn = self._start()
+        try:
+            conn.recv_bytes()  # its first message: the main module is imported
+        except (EOFError, OSError):
+            what = "to start; a script's own work belongs under `if __name__ == '__main__':`"
+            raise self._death(what) from None
+        return conn
+
+    def _alive(self) -> bool:
+        from multiprocessing.connection import wait
+
+        return self._process is not None and not wait([self._process.sentinel], 0)
+
+    def _start(self) -> Connection[Any, Any]:
+        import multiprocessing
+
+        # Spawned, not forked: a forked child of a process with threads may find any lock held for ever.
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        try:
+            process = context.Process(target=serve, args=(theirs,), name="fastcore-cpu", daemon=False)
+            process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()  # the child has the only other end, so that its death is the end of the stream
+        self._process, self._conn = process, ours
+        return ours
+
+    def _death(self, expected: str) -> ProcessDied:
+        process = self._process
+        self.hang_up()
+        pid, code = None, None
+        if process is not None:
+            process.join(_SECONDS_TO_END)
+            pid, code = process.pid, process.exitcode
+        return ProcessDied(f"expected process {pid} {expected}, got {_ending(code)}")
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "its pipe closed"
+    if code >= 0:
+        return f"its end with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"its death by {name}" + (" (killed from outside, or out of memory)" if name == "SIGKILL" else "")
+
+
+# ---- in the child ----
+
+
+def serve(conn: Connection[Any, Any]) -> None:
+    """Answer calls until the parent hangs up, or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what ends
+    try:
+        conn.send_bytes(b"ready")
+        while True:
+            conn.send_bytes(_answer(conn.recv_bytes()))
+    except (EOFError, OSError):
+        return
+
+
+def _answer(payload: bytes) -> bytes:
+    fn: Any = None
+    try:
+        fn, args = pickle.loads(payload)
+        value = fn(*args)
+    except BaseException as error:  # SystemExit as well: it ends the call, neither this process nor the parent
+        return _failure(error)
+    finally:
+        _flush()
+    try:
+        return pickle.dumps((True, value, ""), protocol=5)
+    except Exception as error:
+        text = f"{name_of(fn)}: expected a result that can be pickled, got {type(value).__name__}: {error}"
+        return pickle.dumps((False, TypeError(text), traceback.format_exc()), protocol=5)
+
+
+def _failure(error: BaseException) -> bytes:
+    trace = "".join(traceback.format_exception(error))
+    if isinstance(error, Exception):
+        try:
+            message = pickle.dumps((False, error, trace), protocol=5)
+            if isinstance(pickle.loads(message)[1], type(error)):  # some can be written and not be read
+                return message
+        except Exception:
+            pass
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its text cannot be made)"
+    return pickle.dumps((False, RemoteError(f"{type(error).__qualname__}: {text}"), trace), protocol=5)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass
