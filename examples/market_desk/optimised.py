@@ -70,9 +70,7 @@ class OptimizedTechnicalAnalysisService:
             control=self.original_service.calculate_indicators,
             candidate=calculate_indicators,
         )
-        self.cached_analysis = cached(maxsize=1024, ttl=600, name="technical_analysis", per_instance=True)(
-            self._analyse
-        )
+        self.cached_analysis = cached(maxsize=1024, ttl=600, name="technical_analysis")(self._analyse)
         self.analyse = Switch("memory_optimization", control=self._analyse, candidate=self.cached_analysis)
 
     async def _analyse(self, symbol: str, bars: int) -> dict[str, Any]:

@@ -171,9 +171,13 @@ def _backend_of(cache: Any) -> str:
 
 
 def _is_method(function: Callable[..., Any]) -> bool:
-    """Whether it is defined in a class body with a first parameter of the customary name."""
+    """Whether it is defined in a class body with a first parameter of the customary name, and not bound yet."""
+    import inspect
+
+    if inspect.ismethod(function):  # its code has a `self` that its callers do not pass
+        return False
     outer, _, _ = getattr(function, "__qualname__", "").rpartition(".")
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     first = code.co_varnames[0] if code is not None and code.co_argcount else ""
     return bool(outer) and not outer.endswith("<locals>") and first in ("self", "cls")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import inspect
 import pickle
 import threading
@@ -252,6 +253,33 @@ def test_generators_are_refused() -> None:
         cached(generate)
     with pytest.raises(TypeError, match="expected a callable, got int"):
         cached()(3)  # type: ignore[type-var]
+
+
+class Plain:
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def price(self, symbol: str) -> tuple[str, int]:
+        return symbol, self.factor
+
+    async def later(self, symbol: str) -> tuple[str, int]:
+        return symbol, self.factor
+
+    @functools.wraps(price)
+    def wrapped(self, *args: str) -> tuple[str, int]:
+        return self.price(*args)
+
+
+def test_a_bound_method_has_no_self_to_leave_out() -> None:
+    one, two = Plain(1), Plain(2)
+    price, later = cached(one.price), cached(one.later)
+    assert [price("A"), price("B"), cached(two.price)("A")] == [("A", 1), ("B", 1), ("A", 2)]
+    assert [asyncio.run(later("A")), asyncio.run(later("B"))] == [("A", 1), ("B", 1)]
+
+
+def test_a_decorated_method_leaves_self_out_too() -> None:
+    shared = cached(Plain.wrapped)
+    assert shared(Plain(1), "A") == shared(Plain(2), "A") == ("A", 1)
 
 
 @pytest.mark.parametrize(
