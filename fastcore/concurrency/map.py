@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
@@ -149,10 +150,11 @@ async def map_async(
         called("progress", progress, plain=True)
     source: _Source[Any] = _Source(items)
     if where == "thread":
+        plain = _plain(fn)
         with ThreadPoolExecutor(limit, "fastcore-map") as pool:  # idle by the time it is left: nothing blocks here
 
             async def in_thread(item: Any) -> Any:
-                return _plain(await settled(on_thread(pool, fn, (item,))))
+                return await settled(on_thread(pool, plain, (item,)))
 
             return await _Map(in_thread, source, limit, retry, progress, return_exceptions).run()
     call = _on_process(fn) if where == "process" else _on_loop(fn)
@@ -312,11 +314,16 @@ def _on_process(fn: Callable[[Any], Any]) -> Callable[[Any], Awaitable[Any]]:
     return call
 
 
-def _plain(result: Any) -> Any:
-    if inspect.iscoroutine(result):
-        result.close()
-        raise TypeError("fn: expected a plain function with on='thread', got one that returned a coroutine")
-    return result
+def _plain(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(fn)
+    def call(item: Any) -> Any:
+        result = fn(item)
+        if inspect.iscoroutine(result):
+            result.close()  # here, where it is seen even if nobody waits for the result any more
+            raise TypeError("fn: expected a plain function with on='thread', got one that returned a coroutine")
+        return result
+
+    return call
 
 
 def _kind(value: Any) -> str:
