@@ -88,6 +88,8 @@ class AsyncPriorityQueue(HeldQueue, AsyncSurface):
             self._wake_putter()
         if self._getters and self._contents.later:
             self._wake_getter()  # a getter may have to wait for another due time now
+        elif self._getters and self._is_shutdown and not self._contents:
+            self._wake_getters()  # there is nothing left to wait for
 
     def task_done(self) -> None:
         with self._turn:
@@ -118,6 +120,8 @@ class AsyncPriorityQueue(HeldQueue, AsyncSurface):
             self._finished(len(dropped))
             if self._putters:
                 self._wake_putters()
+            if self._getters:
+                self._wake_getters()  # the item they wait for will not come due
         del dropped  # outside the lock: destructors may come back to us
 
     def remove(self, handle: int) -> Any:

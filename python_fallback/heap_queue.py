@@ -123,10 +123,16 @@ class PriorityQueue(HeldQueue, QueueSurface):
     def _take(self) -> Record:
         record = self._contents.records[self._contents.ready.first()]
         self._contents.take(record)
+        self._left()
+        return record
+
+    def _left(self) -> None:
+        """An item left: a putter has room, and getters that wait for a due time have another one, or none."""
         self._not_full.notify()
         if self._contents.later:
-            self._not_empty.notify()  # a getter may have to wait for another due time now
-        return record
+            self._not_empty.notify()
+        elif self._is_shutdown and not self._contents:
+            self._not_empty.notify_all()
 
     def task_done(self) -> None:
         with self._turn:
@@ -163,6 +169,7 @@ class PriorityQueue(HeldQueue, QueueSurface):
         if self._contents:
             self._finished(len(self._contents))
             self._not_full.notify_all()
+            self._not_empty.notify_all()  # the item they wait for will not come due
         return self._contents.clear()
 
     def remove(self, handle: int) -> Any:
@@ -170,9 +177,7 @@ class PriorityQueue(HeldQueue, QueueSurface):
             record = self._contents.find(handle)
             self._contents.take(record)
             self._finished(1)  # nobody will get it, so nobody will report it done
-            self._not_full.notify()
-            if self._contents.later:
-                self._not_empty.notify()
+            self._left()
         return record.item
 
     def _room(self) -> None:

@@ -288,7 +288,10 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
             by_method = did && tries < most;
             continue;
         }
-        status = bury_oldest(self, grows, slot == FC_NONE, slot, &grave);
+        status = check_weight(self, weight); /* what ran may have lowered the bounds */
+        if (status == 0) {
+            status = bury_oldest(self, grows, slot == FC_NONE, slot, &grave);
+        }
         if (status == 0) {
             const double most_entries = self->max_count < self->max_weight ? self->max_count : self->max_weight;
             status = fc_table_reserve(t, slot == FC_NONE, expires, weight, most_entries);

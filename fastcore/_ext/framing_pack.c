@@ -221,14 +221,25 @@ static char *put_dict(fc_writer *w, char *p, PyObject *obj, int room)
             return NULL;
         }
         if (FC_LIKELY(PyUnicode_CheckExact(key))) {
-            if ((p = fc_put_str(w, p, key)) == NULL) {
-                return NULL;
-            }
-            p = put_leaf(w, p, value, &done);
-            if (FC_UNLIKELY(!done)) {
+            if (FC_UNLIKELY(w->options->errors != NULL)) { /* its handler may take the item out */
+                Py_INCREF(key);
                 Py_INCREF(value);
-                p = fc_put(w, p, value, room - 1, 0);
+                p = fc_put_str(w, p, key);
+                if (p != NULL) {
+                    p = fc_put(w, p, value, room - 1, 0);
+                }
+                Py_DECREF(key);
                 Py_DECREF(value);
+            } else {
+                if ((p = fc_put_str(w, p, key)) == NULL) {
+                    return NULL;
+                }
+                p = put_leaf(w, p, value, &done);
+                if (FC_UNLIKELY(!done)) {
+                    Py_INCREF(value);
+                    p = fc_put(w, p, value, room - 1, 0);
+                    Py_DECREF(value);
+                }
             }
         } else {
             Py_INCREF(key);

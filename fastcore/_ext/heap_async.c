@@ -21,6 +21,7 @@ typedef struct {
     PyObject *item, *priority, *due; /* of a put; `item` is NULL for a get */
     PyObject *waiting;               /* the coroutine that goes on where waiting is needed */
     int state;
+    int running; /* a step of `waiting` */
 } OperationObject;
 
 enum { FRESH, WAITING, FINISHED };
@@ -50,11 +51,13 @@ static void finished(AsyncObject *self, Py_ssize_t count) {
         wake(self, self->joiners, "_wake_joiners");
 }
 
-/* An item left: a putter has room, and a getter that waits for a due time may have to wait for another one now. */
+/* An item left: a putter has room, and getters that wait for a due time have another one to wait for, or none. */
 static void taken(AsyncObject *self) {
     wake(self, self->putters, "_wake_putter");
     if (CORE(self)->later.len)
         wake(self, self->getters, "_wake_getter");
+    else if (CORE(self)->closed && !core_len(CORE(self)))
+        wake(self, self->getters, "_wake_getters");
 }
 
 /* PUSH_FULL: not now. */
@@ -105,6 +108,7 @@ static PyObject *operation(AsyncObject *queue, PyObject *item, PyObject *priorit
     self->due = Py_XNewRef(due);
     self->waiting = NULL;
     self->state = FRESH;
+    self->running = 0;
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }
@@ -154,6 +158,13 @@ static void operation_dealloc(OperationObject *self) {
     Py_DECREF(type);
 }
 
+/* A step under way holds the coroutine: nobody may end it meanwhile. */
+static int refuse_running(const OperationObject *self) {
+    if (self->running)
+        PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+    return self->running;
+}
+
 static PySendResult finish(OperationObject *self, PyObject *result, PyObject **out) {
     self->state = FINISHED;
     *out = result;
@@ -163,6 +174,8 @@ static PySendResult finish(OperationObject *self, PyObject *result, PyObject **o
 static PySendResult operation_send(PyObject *object, PyObject *value, PyObject **out) {
     OperationObject *self = (OperationObject *)object;
     *out = NULL;
+    if (refuse_running(self))
+        return PYGEN_ERROR;
     if (self->state == FRESH) {
         if (value != Py_None) {
             PyErr_SetString(PyExc_TypeError, "can't send non-None value to a just-started coroutine");
@@ -191,7 +204,9 @@ static PySendResult operation_send(PyObject *object, PyObject *value, PyObject *
         PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         return PYGEN_ERROR;
     }
+    self->running = 1;
     PySendResult sent = PyIter_Send(self->waiting, value, out);
+    self->running = 0;
     if (sent != PYGEN_NEXT) {
         self->state = FINISHED;
         Py_CLEAR(self->waiting);
@@ -230,9 +245,13 @@ static PyObject *operation_throw(OperationObject *self, PyObject *args) {
     PyObject *type, *value = NULL, *traceback = NULL;
     if (!PyArg_UnpackTuple(args, "throw", 1, 3, &type, &value, &traceback))
         return NULL;
+    if (refuse_running(self))
+        return NULL;
     if (self->state == WAITING) {
+        self->running = 1;
         PyObject *throw = PyObject_GetAttrString(self->waiting, "throw");
         PyObject *result = throw ? PyObject_CallObject(throw, args) : NULL;
+        self->running = 0;
         Py_XDECREF(throw);
         if (!result) {
             self->state = FINISHED;
@@ -257,6 +276,8 @@ static PyObject *operation_throw(OperationObject *self, PyObject *args) {
 }
 
 static PyObject *operation_close(OperationObject *self, PyObject *Py_UNUSED(unused)) {
+    if (refuse_running(self))
+        return NULL;
     PyObject *waiting = self->waiting;
     self->waiting = NULL;
     self->state = FINISHED;
@@ -368,9 +389,11 @@ static PyObject *clear(AsyncObject *self, PyObject *Py_UNUSED(unused)) {
         return NULL;
     const Py_ssize_t count = (Py_ssize_t)core_len(core);
     if (count) {
+        const Dropped dropped = core_detach(core); /* first: whoever is woken finds it empty */
         finished(self, count);
         wake(self, self->putters, "_wake_putters");
-        core_clear(core); /* last: destructors run here */
+        wake(self, self->getters, "_wake_getters"); /* the item they wait for will not come due */
+        core_drop(dropped);
     }
     Py_RETURN_NONE;
 }

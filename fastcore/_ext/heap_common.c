@@ -23,11 +23,13 @@ int heap_clear_slot(HeapObject *self) {
 void heap_dealloc(HeapObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    Py_TRASHCAN_BEGIN((PyObject *)self, heap_dealloc) /* heaps within heaps come down one by one */
     if (self->weakrefs)
         PyObject_ClearWeakRefs((PyObject *)self);
     heap_clear_slot(self);
     type->tp_free(self);
     Py_DECREF(type);
+    Py_TRASHCAN_END
 }
 
 Py_ssize_t heap_length(HeapObject *self) { return (Py_ssize_t)core_len(&self->core); }
@@ -163,13 +165,15 @@ int queue_init(HeapObject *self, Signature *signature, PyObject *args, PyObject 
         return -1;
     if (core_enter(core) < 0)
         return -1;
-    core_clear(core);
-    if (core_init(core, out[1], NULL, out[2], out[3]) < 0)
-        return -1;
-    core->any = 1;
-    core->limit = limit;
-    core->closed = 0;
-    return 0;
+    const Dropped dropped = core_detach(core); /* what its destructors put goes by the new options */
+    const int failed = core_init(core, out[1], NULL, out[2], out[3]);
+    if (!failed) {
+        core->any = 1;
+        core->limit = limit;
+        core->closed = 0;
+    }
+    core_drop(dropped);
+    return failed;
 }
 
 PyObject *queue_set_counts(HeapObject *self, Py_ssize_t *unfinished, PyObject *args) {

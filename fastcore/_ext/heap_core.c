@@ -50,22 +50,27 @@ int core_traverse(Core *core, visitproc visit, void *arg) {
     return 0;
 }
 
-void core_clear(Core *core) {
-    Slot *slots = core->slots;
-    Detail *details = core->details;
-    const uint32_t len = core->slots_len;
+Dropped core_detach(Core *core) {
+    const Dropped dropped = {core->slots, core->details, core->slots_len};
     core->slots = NULL;
     core->details = NULL;
     core->ready.len = core->later.len = 0;
     slots_settle(core);
     slots_forget(core);
-    for (uint32_t slot = 0; slot < len; slot++) {
-        Py_XDECREF(slots[slot].item);
-        if (details)
-            Py_XDECREF(details[slot].priority);
+    return dropped;
+}
+
+void core_drop(Dropped dropped) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    for (uint32_t slot = 0; slot < dropped.len; slot++) {
+        Py_XDECREF(dropped.slots[slot].item);
+        if (dropped.details)
+            Py_XDECREF(dropped.details[slot].priority);
     }
-    PyMem_Free(slots);
-    PyMem_Free(details);
+    PyErr_Restore(type, value, traceback);
+    PyMem_Free(dropped.slots);
+    PyMem_Free(dropped.details);
 }
 
 /* While another thread compares, wait for it; a comparison of our own that came back here is an error. */
@@ -96,7 +101,9 @@ int core_now(Core *core, double *now) {
         if (!monotonic)
             return -1;
     }
-    PyObject *result = PyObject_CallNoArgs(core->clock ? core->clock : monotonic);
+    PyObject *clock = Py_NewRef(core->clock ? core->clock : monotonic); /* it may replace itself */
+    PyObject *result = PyObject_CallNoArgs(clock);
+    Py_DECREF(clock);
     if (!result)
         return -1;
     int failed = priority_number("clock", result, now);

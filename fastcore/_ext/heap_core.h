@@ -57,7 +57,15 @@ typedef struct {
 /* heap_core.c */
 int core_init(Core *core, PyObject *order, PyObject *priorities, PyObject *aging, PyObject *clock);
 int core_traverse(Core *core, visitproc visit, void *arg);
-void core_clear(Core *core); /* drops all items; their destructors see an empty heap */
+/* All items, taken out of a heap that is empty then; their destructors run when they are dropped. */
+typedef struct {
+    Slot *slots;
+    Detail *details;
+    uint32_t len;
+} Dropped;
+Dropped core_detach(Core *core);
+void core_drop(Dropped dropped);
+static inline void core_clear(Core *core) { core_drop(core_detach(core)); }
 int core_enter(Core *core);
 int core_now(Core *core, double *now);
 enum { PUSH_ERROR = -1, PUSH_DONE, PUSH_FULL, PUSH_CLOSED };

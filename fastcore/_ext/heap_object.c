@@ -20,8 +20,10 @@ static int init(HeapObject *self, PyObject *args, PyObject *kwargs) {
     PyObject *out[MOST_ARGUMENTS];
     if (arguments_from_tuple(&sig_init, args, kwargs, out) < 0 || core_enter(&self->core) < 0)
         return -1;
-    core_clear(&self->core);
-    return core_init(&self->core, out[0], out[1], out[2], out[3]);
+    const Dropped dropped = core_detach(&self->core); /* what its destructors push goes by the new options */
+    const int failed = core_init(&self->core, out[0], out[1], out[2], out[3]);
+    core_drop(dropped);
+    return failed;
 }
 
 static PyObject *push(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {

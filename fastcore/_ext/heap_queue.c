@@ -114,12 +114,17 @@ static PyObject *put_nowait(QueueObject *self, PyObject *const *args, Py_ssize_t
     return put_item(self, out[0], out[1], out[2], Py_False, NULL);
 }
 
-/* An item left: a putter has room, and a getter that waits for a due time may have to wait for another one now. */
+/* An item left: a putter has room, and getters that wait for a due time have another one to wait for, or none. */
 static inline void taken(QueueObject *self) {
+    Core *core = CORE(self);
     if (self->putters.first)
         wake_one(&self->putters);
-    if (self->getters.first && CORE(self)->later.len)
-        wake_one(&self->getters);
+    if (self->getters.first) {
+        if (core->later.len)
+            wake_one(&self->getters);
+        else if (core->closed && !core_len(core))
+            wake_all(&self->getters);
+    }
 }
 
 /* Shortens `left` to the next due time; 1: do not wait, something changed. */
@@ -209,6 +214,7 @@ static PyObject *clear(QueueObject *self, PyObject *Py_UNUSED(unused)) {
     if (count) {
         finished(self, count);
         wake_all(&self->putters);
+        wake_all(&self->getters); /* the item they wait for will not come due */
         core_clear(core); /* last: destructors run here */
     }
     Py_RETURN_NONE;

@@ -182,16 +182,13 @@ int core_load(Core *core, PyObject *given, PyObject *serial, double shift) {
         compare |= !failed && priorities[i].object != NULL;
     }
     if (!failed && core_enter(core) == 0) {
-        core_clear(core);
+        const Dropped dropped = core_detach(core); /* its destructors may push: they run at the end */
         core->serial = next;
         core->compared = compare;
         failed = len && (reserve(core, rows, len) < 0 || fill(core, rows, priorities, len, shift) < 0);
-        if (failed) {
-            PyObject *type, *value, *traceback;
-            PyErr_Fetch(&type, &value, &traceback);
+        if (failed)
             core_clear(core);
-            PyErr_Restore(type, value, traceback);
-        }
+        core_drop(dropped);
     }
     for (size_t i = 0; priorities && i < len; i++)
         Py_XDECREF(priorities[i].object);

@@ -108,7 +108,7 @@ static int by_leaving_out(const task *t, const double *const *in, double *const 
     if (failed)
         return -1;
     for (ptrdiff_t i = n - 1; i >= 0; i--) { /* from the end: a result never moves onto one still to be moved */
-        int here = complete(k, in, i);
+        int here = m > 0 && complete(k, in, i); /* another thread may have filled gaps meanwhile */
         m -= here;
         for (int j = 0; j < k->n_out; j++)
             out[j][i] = here ? out[j][m] : NAN;

@@ -39,3 +39,26 @@ def test_nothing_that_a_caller_runs_breaks_the_cache(backend: str, source: str) 
         cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr[-5000:]
+
+
+def test_bounds_lowered_while_a_key_is_compared_hold() -> None:
+    from fastcore._ext.cache import LRUCache
+
+    cache, armed = LRUCache(10), []
+
+    class Key:
+        def __hash__(self) -> int:
+            return 1
+
+        def __eq__(self, other: object) -> bool:
+            if armed:
+                armed.clear()
+                cache.resize(2)
+            return self is other
+
+    for _ in range(3):
+        cache[Key()] = 1
+    armed.append(True)
+    with pytest.raises(ValueError, match="value too large"):
+        cache.set(Key(), 1, weight=5)
+    cache._check()

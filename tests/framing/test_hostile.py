@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import gc
 import sys
@@ -74,6 +75,19 @@ def test_the_value_at_hand_is_taken_out(twin):
         return 1
 
     assert twin("framing").packb(obj, default=default) == msgpack.packb({"a": [[1], ["x" * 100]]})
+
+
+def test_error_handler_takes_the_value_out(twin):
+    key = "a\ud800b"
+    obj = {key: [[1, 2, 3]]}
+
+    def replace(error):
+        obj[key] = None
+        return "?", error.end
+
+    codecs.register_error("fastcore-test-replace", replace)
+    made = twin("framing").packb(obj, unicode_errors="fastcore-test-replace")
+    assert made == b"\x81\xa3a?b\x91\x93\x01\x02\x03"
 
 
 def test_dicts_that_lie(twin):

@@ -56,6 +56,78 @@ def expect(error: type[BaseException], text: str, function: Callable[..., object
 
 
 @case
+def destructors_push_while_a_state_is_loaded() -> None:
+    class Pusher:
+        left = 6
+
+        def __del__(self) -> None:
+            if Pusher.left:
+                Pusher.left -= 1
+                h.push(Pusher(), 1.0)
+
+    h, other = heap(), heap()
+    other.push("x", 2.0)
+    h.push(Pusher(), 1.0)
+    h.__setstate__(other._state(False, True))
+    h._check()
+    assert "x" in h.pop_many(len(h))
+
+
+@case
+def heaps_within_heaps() -> None:
+    h: Any = None
+    for _ in range(300_000):
+        outer = heap()
+        outer.push(h, 1.0)
+        h = outer
+    del outer
+    h = None
+
+
+@case
+def clock_replaces_itself() -> None:
+    def now() -> float:
+        h.__init__()
+        return 1.0
+
+    h = heap(clock=functools.lru_cache(maxsize=4)(now))
+    h.push(1, 1.0, due=0.5)
+    assert h.pop() == 1
+
+
+@case
+def clock_steps_the_get_that_asks_it() -> None:
+    import asyncio
+
+    async def main(step: str) -> None:
+        steps: list[Any] = []
+        time = [1.0]
+
+        def now() -> float:
+            if steps:
+                one = steps.pop()
+                expect(
+                    ValueError, "coroutine already executing", getattr(one, step), *([None] if step == "send" else [])
+                )
+            return time[0]
+
+        q = heap_module.AsyncPriorityQueue(clock=now)
+        q.put_nowait("a", priority=1, due=100.0)
+        got = q.get()
+        got.send(None)
+        time[0] = 200.0
+        q._wake_getter()
+        await asyncio.sleep(0)
+        steps.append(got)
+        with pytest.raises(StopIteration) as stopped:
+            got.send(None)
+        assert stopped.value.value == "a"
+
+    for step in ("send", "close"):
+        asyncio.run(main(step))
+
+
+@case
 def comparison_uses_the_heap() -> None:
     uses = {
         "push": lambda h, _: h.push("x", Key(0)),

@@ -390,3 +390,33 @@ def test_remove_update_and_clear(queue):
         await joining
 
     run(main)
+
+
+@pytest.mark.parametrize("empty", ["remove", "clear"])
+def test_a_getter_of_a_closed_queue_ends_with_the_last_delayed_item(queue, empty):
+    async def main() -> None:
+        q = queue()
+        handle = await q.put("later", priority=1, due=time.monotonic() + 3600)
+        waiting = [asyncio.ensure_future(q.get()) for _ in range(2)]
+        await turns()
+        q.shutdown()
+        await turns()
+        q.remove(handle) if empty == "remove" else q.clear()
+        for each in waiting:
+            with pytest.raises(QueueShutDown):
+                await each
+
+    run(main)
+
+
+def test_taking_the_contents_makes_room(queue):
+    async def main() -> None:
+        q = queue(1)
+        await q.put(1)
+        putting = asyncio.ensure_future(q.put(2))
+        await turns()
+        q._take_state()
+        await putting
+        assert await q.get() == 2
+
+    run(main)

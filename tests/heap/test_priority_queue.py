@@ -305,3 +305,27 @@ def test_two_waiting_putters_with_a_bad_one_before_them(make):
         finish(thread)
     assert {str(each) for each in got} == {"(2, 2)", "(0, 0)", "not comparable with a tuple"}
     assert error
+
+
+@pytest.mark.parametrize("empty", ["remove", "clear"])
+def test_a_getter_of_a_closed_queue_ends_with_the_last_delayed_item(make, empty):
+    q = make("PriorityQueue")
+    handle = q.put("later", priority=1, due=time.monotonic() + 3600)
+    waiting = [start(q.get) for _ in range(2)]
+    settle()
+    q.shutdown()
+    settle()
+    q.remove(handle) if empty == "remove" else q.clear()
+    for thread, out in waiting:
+        finish(thread)
+        assert isinstance(out[0], ShutDown)
+
+
+def test_taking_the_contents_makes_room(make):
+    q = make("PriorityQueue", 1)
+    q.put(1)
+    thread, _ = start(q.put, 2)
+    settle()
+    q._take_state()
+    finish(thread)
+    assert q.get() == 2

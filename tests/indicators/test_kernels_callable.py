@@ -239,3 +239,24 @@ def test_large_outputs_are_whole_arrays_of_their_own() -> None:
     del large
     gc.collect()
     np.testing.assert_array_equal(kept, wanted)
+
+
+def test_inputs_that_another_thread_changes_stay_within_bounds() -> None:
+    from fastcore._ext import indicators as compiled
+
+    gaps, stop = np.full(1_000_000, np.nan), threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            gaps[:] = np.nan
+            gaps[:] = 1.5
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(30):
+            (out,) = compiled.batch("ema", (5.0,), (gaps,))
+            assert out.shape == gaps.shape
+    finally:
+        stop.set()
+        thread.join()
