@@ -269,11 +269,13 @@ cdef class Board:
         cdef const char *loaded
         version, states, outputs = stored
         fits = version == BOARD_VERSION and type(states) is list and type(outputs) is list
+        if fits:  # copies: another thread may change the lists while the lock is waited for
+            states, outputs = tuple(states), tuple([tuple(o) if type(o) is list else () for o in outputs])
         fits = fits and len(states) == len(outputs) == self._n
         for i in range(self._n if fits else 0):
             size = <Py_ssize_t>self._lanes[i].stride * self.symbols
             fits = fits and type(states[i]) is bytes and len(states[i]) == size
-            fits = fits and type(outputs[i]) is list and len(outputs[i]) == self._lanes[i].kernel.n_out
+            fits = fits and len(outputs[i]) == self._lanes[i].kernel.n_out
             fits = fits and all(type(output) is bytes and len(output) == 8 * self.symbols for output in outputs[i])
         for i in range(self._n if fits else 0):
             lane = &self._lanes[i]

@@ -55,7 +55,8 @@ static inline void fc_arm_init(fc_arm *arm, PyObject *target, uint32_t every)
     arm->every = every;
     arm->countdown = fc_arm_pause(every);
     arm->guarded = type != &PyFunction_Type && type != &PyCFunction_Type;
-    if (type != NULL && PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_IMMUTABLETYPE)) {
+    if (type != NULL && PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL) &&
+        PyType_HasFeature(type, Py_TPFLAGS_IMMUTABLETYPE)) {
         arm->offset = type->tp_vectorcall_offset;
     }
 }
