@@ -245,6 +245,8 @@ class Cache(Books):
                     if there and keep and now < entry.expires:
                         self._order.move_to_end(id(entry))
                         return entry.value
+                    if weight > self._max_weight or self._max_count < 1:  # a comparison may have lowered the bounds
+                        raise ValueError("value too large")
                     grows = weight - entry.weight if there else weight
                     if not (by_method and self._order and self._over(grows, not there)):
                         self._drop_oldest(grows, not there, left, spared=entry)

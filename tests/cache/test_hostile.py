@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -41,9 +43,8 @@ def test_nothing_that_a_caller_runs_breaks_the_cache(backend: str, source: str) 
     assert done.returncode == 0, done.stderr[-5000:]
 
 
-def test_bounds_lowered_while_a_key_is_compared_hold() -> None:
-    from fastcore._ext.cache import LRUCache
-
+def test_bounds_lowered_while_a_key_is_compared_hold(twin: Callable[[str], ModuleType]) -> None:
+    LRUCache = twin("cache").LRUCache
     cache, armed = LRUCache(10), []
 
     class Key:
