@@ -76,8 +76,8 @@ static PyObject *call_cached(PyObject *op, PyObject *const *args, size_t nargsf,
     if (FC_UNLIKELY(key == NULL)) {
         return PyErr_Occurred() ? NULL : missed(self, args, nargs, kwnames, NULL);
     }
-    PyObject *value = NULL;
-    if (FC_UNLIKELY(fc_hash(key) == -1)) { /* arrays, frames, lists: keyed by content elsewhere */
+    const Py_hash_t hash = fc_hash(key);
+    if (FC_UNLIKELY(hash == -1)) { /* arrays, frames, lists: keyed by content elsewhere */
         Py_DECREF(key);
         if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
             return NULL;
@@ -85,7 +85,7 @@ static PyObject *call_cached(PyObject *op, PyObject *const *args, size_t nargsf,
         PyErr_Clear();
         return missed(self, args, nargs, kwnames, NULL);
     }
-    value = fc_cache_get(self->cache, key);
+    PyObject *value = fc_cache_get_hashed(self->cache, key, hash); /* a tuple's hash is not kept: it is taken once */
     if (FC_LIKELY(value != NULL)) {
         if (FC_UNLIKELY(self->guard != NULL && (PyObject *)Py_TYPE(value) == self->guard)) {
             Py_SETREF(value, missed(self, args, nargs, kwnames, key));

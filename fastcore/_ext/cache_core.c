@@ -139,9 +139,10 @@ int fc_cache_find(CacheObject *self, PyObject *key, Py_hash_t hash, int32_t *slo
 
 PyObject *fc_cache_get(CacheObject *self, PyObject *key) {
     const Py_hash_t hash = fc_hash(key);
-    if (FC_UNLIKELY(hash == -1)) {
-        return NULL;
-    }
+    return FC_UNLIKELY(hash == -1) ? NULL : fc_cache_get_hashed(self, key, hash);
+}
+
+PyObject *fc_cache_get_hashed(CacheObject *self, PyObject *key, Py_hash_t hash) {
     int32_t slot;
     const int found = fc_cache_find(self, key, hash, &slot);
     if (FC_LIKELY(found > 0)) {

@@ -83,6 +83,7 @@ PyObject *fc_cache_pop_oldest(CacheObject *self);
 PyObject *fc_cache_expire(CacheObject *self, double now);
 PyObject *fc_cache_snapshot(CacheObject *self, int take);
 PyObject *fc_cache_get(CacheObject *self, PyObject *key); /* new reference, or NULL with or without an exception */
+PyObject *fc_cache_get_hashed(CacheObject *self, PyObject *key, Py_hash_t hash);
 PyObject *fc_cache_surface(const char *name); /* a function of python_fallback.cache.surface */
 
 /* cache_types.c */
