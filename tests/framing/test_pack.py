@@ -229,7 +229,7 @@ NUMPY: list[tuple[Any, Any]] = [
     (np.array([True, False]), [True, False]),
     (np.datetime64("2024-01-01T00:00:00.5"), msgpack.Timestamp(1704067200, 500000000)),
     (np.datetime64("2024-01-01", "D"), msgpack.Timestamp(1704067200)),
-    (np.datetime64("NaT"), None),
+    (np.datetime64("NaT", "s"), None),
     (np.array(["1969-12-31T23:59:59.999", "NaT"], "M8[ms]"), [msgpack.Timestamp(-1, 999000000), None]),
     (np.array([1.5], np.longdouble), [1.5]),
 ]
