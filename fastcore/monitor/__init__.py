@@ -1,0 +1,1 @@
+"""What `fastcore.metrics` counts, made visible and judged: health, degradation, alerts, triggers, exporters."""

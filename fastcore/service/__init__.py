@@ -1,0 +1,1 @@
+"""Everything on an existing FastAPI application: `install(app)`."""

@@ -1,0 +1,1 @@
+"""The dashboard: an ASGI application of static pages, fed by the hub."""

@@ -1,0 +1,1 @@
+"""One message to many WebSocket clients: the hub, its protocol, its clients and its backplanes."""

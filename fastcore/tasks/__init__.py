@@ -1,0 +1,1 @@
+"""Background tasks: a store (record of truth), executors (where code runs) and one engine between them."""

@@ -1,0 +1,1 @@
+"""Where tasks run: asyncio, threads, process slots, Dask."""
