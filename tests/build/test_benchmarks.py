@@ -59,6 +59,24 @@ def test_times_are_for_a_unit_of_work(harness: ModuleType, monkeypatch: pytest.M
     assert (timing.median, timing.low, timing.high) == pytest.approx((1e-6, 1e-6, 1e-6))
 
 
+def test_contenders_that_time_themselves_are_sorted_by_phase(harness: ModuleType) -> None:
+    order: list[str] = []
+
+    def run(name: str, phases: dict[str, float]) -> dict[str, float]:
+        order.append(name)
+        return phases
+
+    table = harness.interleave_phases(
+        {"a": lambda: run("a", {"fill": 1.0, "drain": 2.0}), "b": lambda: run("b", {"fill": 3.0})}, rounds=8
+    )
+    assert {phase: {name: t.median for name, t in of.items()} for phase, of in table.items()} == {
+        "fill": {"a": 1.0, "b": 3.0},
+        "drain": {"a": 2.0},
+    }
+    assert order.count("a") == order.count("b") == 8
+    assert order != ["a", "b"] * 8
+
+
 @pytest.mark.parametrize(
     ("value", "goal", "at_least", "met"),
     [(2.0, 2.0, True, True), (1.99, 2.0, True, False), (25.0, 25.0, False, True), (25.1, 25.0, False, False)],
