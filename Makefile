@@ -13,6 +13,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 
 SECONDS ?= 20
 PYTEST_ARGS ?=
+WORKERS ?= logical
+PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build build-required demo serve test test-python lint asan bench asv-quick docs wheel clean
@@ -21,7 +23,7 @@ help:
 	@echo 'make setup        .venv with everything for development, extensions built'
 	@echo 'make demo         the market desk before and after, with a table at the end (SECONDS=20)'
 	@echo 'make serve        the market desk, until interrupted'
-	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing'
+	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing (WORKERS=n, 0 for none)'
 	@echo 'make test-python  the suite in pure Python'
 	@echo 'make lint         ruff, mypy, the layers, stubs against their modules'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
@@ -72,10 +74,10 @@ serve: $(VENV)/.installed-demo build
 # --- checking --------------------------------------------------------------------------------------------------
 
 test: $(VENV)/.installed-dev build-required
-	FASTCORE_REQUIRE_EXTENSIONS=1 $(BIN)/pytest $(PYTEST_ARGS)
+	FASTCORE_REQUIRE_EXTENSIONS=1 $(PYTEST)
 
 test-python: $(VENV)/.installed-dev
-	FASTCORE_NO_EXTENSIONS=1 FASTCORE_REQUIRE_EXTENSIONS=0 $(BIN)/pytest $(PYTEST_ARGS)
+	FASTCORE_NO_EXTENSIONS=1 FASTCORE_REQUIRE_EXTENSIONS=0 $(PYTEST)
 
 STUBS = $(addprefix fastcore._ext.,$(basename $(notdir $(wildcard fastcore/_ext/*.pyi))))
 

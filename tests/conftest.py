@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,8 @@ from fastcore.dispatch import backends
 PURE_ONLY = _env.boolean("FASTCORE_NO_EXTENSIONS")
 REQUIRED = _env.boolean("FASTCORE_REQUIRE_EXTENSIONS")
 
-_twin_of: dict[str, tuple[str, str]] = {}  # node id -> (folder below tests, backend)
-_passed: Counter[tuple[str, str]] = Counter()
+_passed: Counter[tuple[str, str]] = Counter()  # (folder below tests, backend) -> tests
+_loaded: dict[str, str] = {}  # compiled modules, of this process and of its workers -> files
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,21 +48,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         callspec = getattr(item, "callspec", None)
         if callspec is not None and "backend" in callspec.params:
-            _twin_of[item.nodeid] = (item.path.relative_to(tests).parts[0], str(callspec.params["backend"]))
+            item.user_properties.append(("path", item.path.relative_to(tests).parts[0]))
+            item.user_properties.append(("twin", str(callspec.params["backend"])))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.when == "call" and report.passed and report.nodeid in _twin_of:
-        _passed[_twin_of[report.nodeid]] += 1
+    told = dict(report.user_properties)  # travels with the report where the test ran in a worker process
+    if report.when == "call" and report.passed and "twin" in told:
+        _passed[str(told["path"]), str(told["twin"])] += 1
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _loaded.update(getattr(node, "workeroutput", {}).get("loaded", {}))
+
+
+@pytest.hookimpl(trylast=True)  # with workers: after they have all ended
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    loaded = {name: str(m.__file__) for name, m in list(sys.modules.items()) if _is_compiled(name, m)}
-    if PURE_ONLY and loaded:
-        pytest.exit(f"the pure suite loaded compiled modules: {sorted(loaded)}", returncode=1)
+    _loaded.update({name: str(m.__file__) for name, m in list(sys.modules.items()) if _is_compiled(name, m)})
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["loaded"] = _loaded
+        return
+    if PURE_ONLY and _loaded:
+        pytest.exit(f"the pure suite loaded compiled modules: {sorted(_loaded)}", returncode=1)
     target = session.config.getoption("--twins-report")
     if target:
-        body = {"passed": {f"{path} {twin}": n for (path, twin), n in sorted(_passed.items())}, "loaded": loaded}
+        body = {"passed": {f"{path} {twin}": n for (path, twin), n in sorted(_passed.items())}, "loaded": _loaded}
         Path(target).write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
 
 

@@ -91,7 +91,7 @@ PLAIN: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("obj", PLAIN, ids=lambda o: f"{type(o).__name__}-{str(o)[:20]}")
+@pytest.mark.parametrize("obj", PLAIN, ids=lambda o: f"{type(o).__name__}-{str(o)[:20].partition(' at 0x')[0]}")
 def test_writes_what_the_msgpack_package_writes(twin, obj):
     assert twin("framing").packb(obj) == msgpack.packb(obj)
 
