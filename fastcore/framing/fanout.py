@@ -134,7 +134,15 @@ class Fanout(metaclass=Twin, path="framing"):
     def unsubscribe(self, connection: Hashable, topics: str | Iterable[str]) -> None:
         """Take back subscriptions, by the words they were made with."""
 
-    def publish(self, topic: str, obj: Any = None, key: str | bytes | int | None = None, *, payload: Any = None) -> int:  # type: ignore[empty-body]
+    def publish(  # type: ignore[empty-body]
+        self,
+        topic: str,
+        obj: Any = None,
+        key: str | bytes | int | None = None,
+        *,
+        payload: Any = None,
+        offset: int | None = None,
+    ) -> int:
         """Publish an object, or a payload that is packed already; returns its offset within the topic.
 
         Parameters
@@ -146,6 +154,23 @@ class Fanout(metaclass=Twin, path="framing"):
             A newer message of the same key takes the place of this one where the topic's policy is to conflate.
         payload : bytes-like, optional
             Takes the place of the envelope with `obj`.
+        offset : int, optional
+            Its number, where messages are numbered elsewhere: above all that came before, not always the next one.
+        """
+
+    def renew(self, epoch: str, floor: int = 0) -> None:
+        """Begin another numbering, one that is shared with other nodes and made elsewhere.
+
+        Histories are forgotten. The newest message of each key stays if `floor` is not below its offset, so that no
+        number can come twice.
+
+        Parameters
+        ----------
+        epoch : str
+            Names the numbering.
+        floor : int, default 0
+            Messages above it will come; of those up to it nothing is known here, so that a client that asks for them is
+            told so. A client may be ahead of this node: it is recovered, and passes over what it has seen.
         """
 
     def blocked(self, connection: Hashable) -> None:

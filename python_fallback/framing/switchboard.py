@@ -94,6 +94,8 @@ class Switchboard:
         self._connections: dict[Hashable, Any] = {}
         self._topics: dict[str, Topic] = {}
         self._next_id = 1
+        self._floor = 0  # of topics to come
+        self._shared = False  # numbered elsewhere, for other nodes too
         self._patterns: dict[str, dict[Any, None]] = {}
         self._rules: dict[str, tuple[str, int]] = {}
         self._closing: list[Closing] = []
@@ -211,13 +213,13 @@ class Switchboard:
     def _catch_up(self, client: Any, topic: Topic, epoch: str | None, asked: int | None, newest: bool) -> Subscription:
         missed: Iterable[Any] | None = ()
         if asked is not None:
-            missed = topic.since(asked) if epoch == self._epoch else None
+            missed = topic.since(asked, ahead=self._shared) if epoch == self._epoch else None
         recovered = asked is not None and missed is not None
         if missed is None or (asked is None and newest):
             missed = list(topic.newest.values())
         for message in missed:
             self._give(client, message)
-        return Subscription(topic.name, topic.id, self._epoch, topic.offset, recovered)
+        return Subscription(topic.name, topic.id, self._epoch, max(topic.offset, topic.floor), recovered)
 
     # -- topics ---------------------------------------------------------------------------------------------------
 
@@ -242,7 +244,7 @@ class Switchboard:
     def _topic(self, name: str) -> Topic:
         topic = self._topics.get(name)
         if topic is None:
-            topic = self._topics[name] = Topic(name, self._next_id, *self._rule(name))
+            topic = self._topics[name] = Topic(name, self._next_id, *self._rule(name), self._floor)
             self._next_id += 1
             for pattern, followers in self._patterns.items():
                 if matches(pattern, name):
@@ -268,17 +270,31 @@ class Switchboard:
         """Names this Fanout: offsets of another epoch mean nothing here."""
         return self._epoch
 
+    def renew(self, epoch: str, floor: int = 0) -> None:
+        """Begin another numbering, one that is made elsewhere: messages above `floor` will come with their offsets."""
+        if type(epoch) is not str:
+            raise TypeError(f"epoch: expected a str, got {type(epoch).__name__}")
+        self._floor = check_int("floor", floor, 0, NO_LIMIT)
+        self._epoch = epoch
+        self._shared = True
+        for topic in self._topics.values():
+            topic.renew(self._floor)
+
     # -- publishing -----------------------------------------------------------------------------------------------
 
-    def publish(self, topic: str, obj: Any = None, key: Any = None, *, payload: Any = None) -> int:
+    def publish(self, topic: str, obj: Any = None, key: Any = None, *, payload: Any = None, offset: Any = None) -> int:
         name = check_topic(topic, self._max_topic_length)
         if key is not None and type(key) not in (str, bytes, int):
             raise TypeError(f"key: expected a str, bytes, int or None, got {type(key).__name__}")
         found = self._topic(name)
-        offset = found.offset + 1
+        before = found.offset
+        if offset is None:
+            offset = max(before, found.floor) + 1
+        elif check_int("offset", offset, 1, NO_LIMIT) <= max(before, found.floor):
+            raise ValueError(f"offset: expected one above {max(before, found.floor)}, got {offset}")
         data = self._payload(found, offset, obj) if payload is None else as_bytes("payload", payload)
         found = self._topic(name)  # what packs may have run code that has put another in its place
-        if found.offset != offset - 1:
+        if found.offset != before:
             raise RuntimeError("publish: expected no publish to the same topic from within, got one")
         found.offset = offset
         message = self._message(found, offset, key, data)

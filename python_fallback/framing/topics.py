@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any
 
 __all__ = ["Topic", "check_pattern", "check_topic", "is_pattern", "matches"]
@@ -14,13 +15,14 @@ POLICIES = ("all", "conflate", "drop")
 class Topic:
     """One topic: its members, its newest messages and the rules it follows."""
 
-    __slots__ = ("_listed", "history", "history_limit", "id", "members", "name", "newest", "offset", "policy")
+    __slots__ = ("_listed", "floor", "history", "history_limit", "id", "members", "name", "newest", "offset", "policy")
 
-    def __init__(self, name: str, number: int, policy: str, history: int) -> None:
+    def __init__(self, name: str, number: int, policy: str, history: int, floor: int = 0) -> None:
         self.name = name
         self.id = number
         self.policy = policy
         self.offset = 0  # of the last message
+        self.floor = floor  # what came up to here is not in the history
         self.members: dict[Any, int] = {}  # connection -> by how many subscriptions
         self.newest: dict[Any, Any] = {}  # key -> message, the one that was published last at the end
         self._listed: list[Any] | None = None
@@ -30,7 +32,10 @@ class Topic:
         """Take over rules; what goes beyond them is forgotten."""
         self.policy = policy
         self.history_limit = history
-        self.history: deque[Any] = deque(getattr(self, "history", ()), maxlen=history)
+        kept = list(getattr(self, "history", ()))
+        if len(kept) > history:
+            self.floor = kept[len(kept) - history - 1].offset
+        self.history: deque[Any] = deque(kept, maxlen=history)
 
     def listed(self) -> list[Any]:
         """The members as a list, which is never changed once it is made."""
@@ -59,19 +64,35 @@ class Topic:
 
     def keep(self, message: Any, max_keys: int) -> None:
         """Remember a message, as long as the rules say."""
-        if self.history_limit:
+        if not self.history_limit:
+            self.floor = message.offset
+        else:
+            if len(self.history) == self.history_limit:
+                self.floor = self.history[0].offset
             self.history.append(message)
             self.newest.pop(message.key, None)
             self.newest[message.key] = message
             if len(self.newest) > max_keys:
                 del self.newest[next(iter(self.newest))]
 
-    def since(self, offset: int) -> Iterable[Any] | None:
-        """The messages after `offset`; None if they are not all there, or there never was such an offset."""
-        missed = self.offset - offset
-        if not 0 <= missed <= len(self.history):
+    def since(self, offset: int, *, ahead: bool = False) -> Iterable[Any] | None:
+        """The messages after `offset`; None if they are not all there, or there never was such an offset.
+
+        With `ahead` an offset that has not come here yet may be there elsewhere.
+        """
+        if offset < self.floor or (offset > self.offset and not ahead):
             return None
-        return list(self.history)[len(self.history) - missed :]
+        missed = list(takewhile(lambda message: message.offset > offset, reversed(self.history)))
+        missed.reverse()
+        return missed
+
+    def renew(self, floor: int) -> None:
+        """Begin another numbering, above `floor`; the newest messages stay if their numbers cannot come again."""
+        self.history.clear()
+        if self.offset > floor:
+            self.newest.clear()
+            self.offset = 0
+        self.floor = floor
 
 
 def is_pattern(name: str) -> bool:
