@@ -1,0 +1,117 @@
+"""JSON arguments judged by the signature of the task that they are for, before anything is queued."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+
+__all__ = ["ArgumentErrors", "Signature", "Wrong"]
+
+_ARBITRARY = ConfigDict(arbitrary_types_allowed=True)
+
+
+class Wrong(NamedTuple):
+    """One thing that is wrong: where in the body, and what."""
+
+    loc: tuple[str | int, ...]
+    message: str
+
+
+class ArgumentErrors(ValueError):
+    """All that is wrong with the arguments of one call."""
+
+    def __init__(self, errors: Sequence[Wrong]) -> None:
+        super().__init__("; ".join(f"{'.'.join(map(str, loc))}: {message}" for loc, message in errors))
+        self.errors = errors
+
+
+class Signature:
+    """What a function takes, and how JSON becomes it: annotations are obeyed as pydantic obeys them."""
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self._signature = inspect.signature(fn)
+        hints = _hints(fn)
+        self._adapters = {
+            name: _adapter(hints[name]) for name in self._signature.parameters if hints.get(name, Any) is not Any
+        }
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments as the function's types.
+
+        Raises
+        ------
+        ArgumentErrors
+            If the signature does not take them, or values are not of its types.
+        """
+        try:
+            self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ArgumentErrors([Wrong((), str(error))]) from None
+        errors: list[Wrong] = []
+        positional, rest = self._positional()
+        bound = [
+            self._checked(positional[i] if i < len(positional) else rest, value, ("args", i), errors)
+            for i, value in enumerate(args)
+        ]
+        by_name, others = self._by_name()
+        named = {
+            name: self._checked(name if name in by_name else others, value, ("kwargs", name), errors)
+            for name, value in kwargs.items()
+        }
+        if errors:
+            raise ArgumentErrors(errors)
+        return tuple(bound), named
+
+    def _positional(self) -> tuple[list[str], str]:
+        parameters = self._signature.parameters.values()
+        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        return names, next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
+
+    def _by_name(self) -> tuple[set[str], str]:
+        parameters = self._signature.parameters.values()
+        names = {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+        return names, next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), "")
+
+    def _checked(self, name: str, value: Any, loc: tuple[str | int, ...], errors: list[Wrong]) -> Any:
+        adapter = self._adapters.get(name)
+        if adapter is None:
+            return value
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            for found in error.errors(include_url=False, include_context=False, include_input=False):
+                message = str(found["msg"])
+                errors.append(Wrong((*loc, *found["loc"]), message[:1].lower() + message[1:]))
+            return None
+
+
+def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
+    target: Any = inspect.unwrap(fn)
+    if not (inspect.isfunction(target) or inspect.ismethod(target)):
+        target = type(target).__call__
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except Exception:  # names that exist for the type checker only: those parameters take what comes
+        hints = {}
+        for name, annotation in getattr(target, "__annotations__", {}).items():
+            try:
+                holder = type("_", (), {"__annotations__": {name: annotation}})
+                hints[name] = typing.get_type_hints(holder, getattr(target, "__globals__", None), include_extras=True)[
+                    name
+                ]
+            except Exception:
+                continue
+        return hints
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
+    for config in (None, _ARBITRARY):
+        try:
+            return TypeAdapter(annotation, config=config)
+        except (PydanticSchemaGenerationError, PydanticUserError):
+            continue
+    return None
