@@ -178,7 +178,7 @@ def paced(report: Report, clients: int = 5000, rate: int = 10, seconds: int = 8)
             {"p99 in ms": Ratio(1e3 * found["p99"], 100, at_least=False), "delivered": Ratio(share, 1.0)},
         )
         report.notes.append(
-            f"{case}: server {took['cpu'] / took['seconds']:.0%} of a core, clients' program {found['cpu']:.1f} s of CPU"
+            f"{case}: server {took['cpu'] / took['seconds']:.0%} of a core, the clients {found['cpu']:.1f} s"
         )
 
 
@@ -231,10 +231,8 @@ def stuck(report: Report, clients: int = 1000, stop: int = 50) -> None:
     report.conclude(f"{case}: p99 of the others", Ratio(ratio, 1.2, at_least=False))
     report.conclude(f"{case}: closed with {SLOW}", Ratio(closes.get(SLOW, 0), stop))
     report.conclude(f"{case}: server grew, MiB", Ratio(growth / 2**20, stop * 0.25 + 4, at_least=False))
-    report.notes.append(
-        f"{case}: p99 {1e3 * statistics.median(p99[False]):.1f} ms without, {1e3 * statistics.median(p99[True]):.1f} with; "
-        f"closes {closes}"
-    )
+    without, beside = (1e3 * statistics.median(p99[some]) for some in (False, True))
+    report.notes.append(f"{case}: p99 {without:.1f} ms without them, {beside:.1f} ms beside them; closes {closes}")
 
 
 def main() -> None:
