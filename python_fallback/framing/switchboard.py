@@ -288,20 +288,20 @@ class Switchboard:
             raise TypeError(f"key: expected a str, bytes, int or None, got {type(key).__name__}")
         found = self._topic(name)
         before = found.offset
-        if offset is None:
-            offset = max(before, found.floor) + 1
-        elif check_int("offset", offset, 1, NO_LIMIT) <= max(before, found.floor):
-            raise ValueError(f"offset: expected one above {max(before, found.floor)}, got {offset}")
-        data = self._payload(found, offset, obj) if payload is None else as_bytes("payload", payload)
+        last = max(before, found.floor)
+        number = last + 1 if offset is None else check_int("offset", offset, 1, NO_LIMIT)
+        if number <= last:
+            raise ValueError(f"offset: expected one above {last}, got {number}")
+        data = self._payload(found, number, obj) if payload is None else as_bytes("payload", payload)
         found = self._topic(name)  # what packs may have run code that has put another in its place
         if found.offset != before:
             raise RuntimeError("publish: expected no publish to the same topic from within, got one")
-        found.offset = offset
-        message = self._message(found, offset, key, data)
+        found.offset = number
+        message = self._message(found, number, key, data)
         found.keep(message, self._max_keys)
         self._published += 1
         self._spread(found.listed(), message)
-        return offset
+        return number
 
     def _payload(self, topic: Topic, offset: int, obj: Any) -> bytes:
         if self._envelope is not None:

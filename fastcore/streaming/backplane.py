@@ -1,0 +1,81 @@
+"""What carries messages between hubs: the protocol that every backplane keeps to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+__all__ = ["Backplane", "BackplaneFull", "BackplaneState", "Key", "Published", "Sink", "check_publish"]
+
+Key: TypeAlias = str | bytes | int | None
+
+
+class Published(NamedTuple):
+    """A message that has its place in the numbering all nodes share."""
+
+    topic: str
+    offset: int
+    key: Key
+    body: bytes  # the object as msgpack, without an envelope
+
+
+class BackplaneFull(RuntimeError):
+    """More is waiting to be taken by the backplane than its limit allows: nothing was published."""
+
+
+class BackplaneState(NamedTuple):
+    """How a backplane stands, for readiness checks and dashboards."""
+
+    connected: bool
+    role: str  # "host" or "member" of a bus, "client" of a server, "closed"
+    epoch: str
+    offset: int  # of the last message delivered here
+    waiting: int  # bytes published here that are not numbered yet
+    nodes: int  # as far as known, this one included
+
+
+class Sink(Protocol):
+    """What a backplane delivers to: a hub. All calls come on the event loop's thread."""
+
+    def renew(self, epoch: str, floor: int, newest: Sequence[Published]) -> None:
+        """Begin a numbering, or another one.
+
+        Messages above `floor` will follow, each once, their offsets growing (not always by one: the numbering is of all
+        topics together). Nothing is known of those up to `floor`, but for `newest`: of each key the newest one.
+        """
+
+    def deliver(self, message: Published) -> None:
+        """Give a message to the clients of this node."""
+
+
+@runtime_checkable
+class Backplane(Protocol):
+    """Carries what is published on any node to every node, this one included, in one order and numbered once."""
+
+    async def start(self, sink: Sink) -> None:
+        """Connect; returns once `sink` has its numbering and what history there is."""
+
+    def publish(self, topic: str, body: bytes, key: Key = None) -> None:
+        """Hand over a message, on the event loop's thread; it comes back through ``sink.deliver``.
+
+        Raises
+        ------
+        BackplaneFull
+            If the connection has been away for so long that what waits is beyond the limit.
+        """
+
+    def state(self) -> BackplaneState:
+        """Say how things stand."""
+
+    async def aclose(self) -> None:
+        """Hand over what waits, as far as that works within a second, and leave."""
+
+
+def check_publish(topic: object, body: object, key: object) -> None:
+    """Refuse what could not be delivered, before it gets a number."""
+    if type(topic) is not str:
+        raise TypeError(f"topic: expected a str, got {type(topic).__name__}")
+    if type(body) is not bytes:
+        raise TypeError(f"body: expected bytes, got {type(body).__name__}")
+    if key is not None and type(key) not in (str, bytes, int):
+        raise TypeError(f"key: expected a str, bytes, int or None, got {type(key).__name__}")
