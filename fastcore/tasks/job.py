@@ -1,0 +1,61 @@
+"""Job: a claim on its way through an executor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastcore.tasks.records import Claim, Encoded, Payload
+
+if TYPE_CHECKING:
+    from fastcore.tasks.task import Task
+
+__all__ = ["Job"]
+
+
+class Job:
+    """A claim, the task that it names, and what the executor keeps with it while it runs.
+
+    Attributes
+    ----------
+    claim : Claim
+    task : Task
+        The registered task: ``task.fn`` is the function. It pickles as a reference to ``module:qualname``.
+    payload : tuple of (args, kwargs), or Encoded
+        The arguments, as they are to be used: a group's callback has the results in front.
+    started_at : float
+    stop_requested : bool
+        Set when the job was asked to stop; `progress` and `checkpoint` look at it.
+    slot : object
+        The executor's own.
+    """
+
+    __slots__ = ("claim", "payload", "slot", "started_at", "stop_requested", "task")
+
+    def __init__(self, claim: Claim, task: Task, payload: Payload, started_at: float) -> None:
+        self.claim = claim
+        self.task = task
+        self.payload = payload
+        self.started_at = started_at
+        self.stop_requested = False
+        self.slot: Any = None
+
+    @property
+    def id(self) -> str:
+        """The task's id."""
+        return self.claim.spec.id
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds for this attempt."""
+        return self.claim.spec.timeout
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return args and kwargs, decoded."""
+        payload = self.payload
+        if isinstance(payload, Encoded):
+            args, kwargs = self.task.decode(payload)
+            return tuple(args), kwargs
+        return payload
+
+    def __repr__(self) -> str:
+        return f"Job({self.claim.spec.kind}, {self.id}, attempt={self.claim.attempt})"

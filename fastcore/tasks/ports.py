@@ -1,0 +1,308 @@
+"""The two seams of a queue: a store is the record of truth, an executor is where code runs.
+
+**Threads.** A queue's engine lives on one event loop. It calls an executor on that loop's thread only. It calls the
+store's `claim`, `renew`, `settle`, `report`, `rescue`, `prune` and `fire` there too; every other method of a store is
+called from any thread, several at once. A store never blocks its caller for I/O: methods return a :class:`Reply`,
+done already where the store is memory, or a ``concurrent.futures.Future`` that the store's writer thread completes
+once the change is **as durable as promised**. Callers on threads wait with ``reply.result()``, callers on a loop with
+``await arrived(reply)``. A method may raise at once what it can judge at once; all else the reply raises.
+
+**What a store guarantees.** Every method is atomic, and whole or not at all: of `submit(specs)` all are stored or
+none. Effects of one caller's calls keep their order. After a reply to `submit` the tasks survive what the store's
+durability says they survive. A task is claimed by one owner at a time; the claim counts the attempt and gives a token
+that no earlier claim of it had; an outcome, a renewal and a report with another token change nothing. So work runs at
+least once, and of several results one is kept.
+
+**A store of bytes** (``encodes`` is true) gets payloads and results as :class:`~fastcore.tasks.records.Encoded` and
+hands them out so; the queue encodes in the submitting thread, before the store is called. The memory store keeps
+references.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+
+from fastcore.tasks.records import (
+    Batch,
+    Claim,
+    Fired,
+    Group,
+    Hold,
+    Outcome,
+    Progress,
+    Rescued,
+    ScheduleView,
+    State,
+    TaskSpec,
+    TaskView,
+)
+
+if TYPE_CHECKING:
+    from fastcore.tasks.job import Job
+
+__all__ = ["Cap", "Done", "Executor", "Reply", "Sink", "Stop", "TaskStore", "Want", "arrived"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Reply(Protocol[T_co]):
+    """A value that is there, or will be; ``concurrent.futures.Future`` is one."""
+
+    def done(self) -> bool: ...
+
+    def result(self, timeout: float | None = None) -> T_co: ...
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> None: ...
+
+
+class Done(Generic[T]):
+    """A reply that is there already."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def done(self) -> bool:
+        return True
+
+    def result(self, timeout: float | None = None) -> T:
+        return self._value
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
+        fn(self)
+
+
+async def arrived(reply: Reply[T]) -> T:
+    """Return what a reply brings, without blocking the loop. Being cancelled leaves the store's work to its end."""
+    if not reply.done():
+        loop = asyncio.get_running_loop()
+        event = asyncio.Event()
+
+        def wake(_: Any) -> None:
+            try:
+                loop.call_soon_threadsafe(event.set)
+            except RuntimeError:  # the loop was closed; nobody waits
+                pass
+
+        reply.add_done_callback(wake)
+        await event.wait()
+    return reply.result()
+
+
+class Cap(enum.Flag):
+    """What an executor can do; an option that needs what it cannot do raises when the task is submitted."""
+
+    NONE = 0
+    TIMEOUT = enum.auto()
+    """It ends an attempt when its time is over."""
+    CANCEL_RUNNING = enum.auto()
+    """`cancel` stops code that does not look."""
+    PROGRESS = enum.auto()
+    MEMORY_LIMIT = enum.auto()
+    ASYNC = enum.auto()
+    """It runs coroutine functions."""
+    SYNC = enum.auto()
+    """It runs plain functions."""
+
+
+class Want(NamedTuple):
+    """What one pool has room for: at most `limit` tasks in all, and of each kind at most as many as it says."""
+
+    limit: int
+    kinds: Mapping[str, int]
+
+
+class TaskStore(Protocol):
+    """The record of truth."""
+
+    encodes: bool
+    """Whether payloads and results must be Encoded."""
+    poll: float | None
+    """Seconds after which to claim again though nobody called `wake`: other processes write here too. None: never."""
+
+    def attach(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called, from any thread, when there may be something to claim or to cancel. It never blocks."""
+
+    def close(self) -> None:
+        """Finish what was begun, and let go; called from any thread, once the engine has stopped. Idempotent."""
+
+    # ---- tasks ----
+
+    def submit(self, specs: Sequence[TaskSpec], group: Group | None = None) -> Reply[list[str]]:
+        """Store tasks, all or none, and return their ids.
+
+        For a spec whose `unique_key` or `idempotency_key` is held, that is the holder's id, and nothing is stored. Two
+        specs of one call with one key count as well: the first is the holder. With `group`, the specs are its members;
+        `group.then` is stored when the last of them has ended, in the same step. A member that was not stored, because
+        another holds its key, counts as ended with that other's result being none of the group's.
+
+        Raises
+        ------
+        QueueFull
+            If more tasks would be queued than the store's `max_queued`.
+        IdempotencyConflict
+            If an idempotency key is held by a task of another fingerprint.
+        StoreError
+            If it could not be made durable.
+        """
+
+    def claim(self, owner: str, wants: Sequence[Want], lease: float, now: float) -> Reply[Batch]:
+        """Give `owner` the tasks of lowest rank whose time has come, at most what `wants` has room for.
+
+        Each becomes RUNNING, its attempt and token grow by one, and the lease ends `lease` seconds after `now`. A kind
+        is in one want at most. Claims come in order of rank, within each want.
+        """
+
+    def renew(self, claims: Sequence[Claim], lease: float, now: float) -> Reply[list[Hold]]:
+        """Have the leases end `lease` seconds after `now`, and say of each whether it is still held."""
+
+    def settle(self, outcomes: Sequence[Outcome]) -> Reply[list[bool]]:
+        """Record how attempts ended; False for those whose token is not the task's latest, or that is not RUNNING.
+
+        QUEUED puts the task back, at the outcome's `run_at` and `rank`; uncounted, its attempt is taken back. A task
+        whose cancellation was asked for does not go back to QUEUED, it becomes CANCELLED. A terminal state frees its
+        unique key, and counts for its group.
+        """
+
+    def report(self, updates: Sequence[Progress]) -> Reply[None]:
+        """Note how far attempts are. A store may write it late, and the latest only; `get` tells the latest at once."""
+
+    def request_cancel(self, id: str) -> Reply[State]:
+        """Cancel a task: QUEUED becomes CANCELLED; RUNNING stays, `cancel_requested`, and its owner is told.
+
+        Returns the state after it; for a task that had ended, its state.
+
+        Raises
+        ------
+        UnknownTask
+        """
+
+    def rescue(self, now: float) -> Reply[list[Rescued]]:
+        """Take back RUNNING tasks whose lease has passed: QUEUED with the rank they had, due at once, or else DEAD.
+
+        The attempt that was lost stays counted.
+        """
+
+    def prune(self, now: float) -> Reply[int]:
+        """Turn tasks whose result has expired into tombstones, and forget old tombstones; return how many.
+
+        Members of a group stay until its callback has ended.
+        """
+
+    def retry_dead(self, ids: Sequence[str] | None, kind: str | None, now: float) -> Reply[list[str]]:
+        """Queue dead tasks anew with all their attempts, their old rank, due at once; return their ids.
+
+        Without `ids` all that are DEAD, of `kind` if given; by id also those that FAILED. One whose unique key is held
+        by now stays where it is.
+        """
+
+    # ---- reading ----
+
+    def get(self, id: str) -> Reply[TaskView]:
+        """Return a task, with its result; EXPIRED for a tombstone.
+
+        Raises
+        ------
+        UnknownTask
+        """
+
+    def find(
+        self,
+        *,
+        states: Iterable[State] | None = None,
+        kind: str | None = None,
+        group: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> Reply[Sequence[TaskView]]:
+        """Return tasks without payloads and results, the latest id first, from the one before `before` on."""
+
+    def counts(self) -> Reply[dict[str, dict[State, int]]]:
+        """Return how many tasks of each kind are in each state, tombstones left out."""
+
+    def members(self, group: str) -> Reply[Sequence[TaskView]]:
+        """Return a group's members with their results, by `index`."""
+
+    # ---- schedules: one per fleet ----
+
+    def schedule(self, name: str, definition: str, next_at: float) -> Reply[float]:
+        """Register a schedule; return its next slot: the stored one if the definition is the same, else `next_at`."""
+
+    def fire(self, name: str, slot: float, next_at: float, spec: TaskSpec) -> Reply[Fired]:
+        """If `slot` is still the schedule's next, store `spec` and make `next_at` the next, in one step.
+
+        A spec whose unique key is held is not stored; the slot is taken all the same. `max_queued` does not apply.
+        """
+
+    def unschedule(self, name: str) -> Reply[bool]:
+        """Forget a schedule; returns whether there was one."""
+
+    def schedules(self) -> Reply[Sequence[ScheduleView]]:
+        """Return all schedules by name."""
+
+
+class Stop(enum.Enum):
+    """What became of asking an executor to stop a job."""
+
+    STOPPING = "stopping"
+    """It will tell the sink how the job ended, soon or when the job looks."""
+    DETACHED = "detached"
+    """The code goes on and cannot be reached: the task is settled as cancelled, the late result will be refused."""
+    UNKNOWN = "unknown"
+    """The job is not here (any more)."""
+
+
+class Sink(Protocol):
+    """Where an executor tells what becomes of jobs. Any thread may call it, and no method blocks or raises.
+
+    A job is told of once: by `done`, `failed`, `cancelled` or `returned`. By then its slot is free.
+    """
+
+    def done(self, job: Job, result: Any) -> None:
+        """It returned. `result` may be Encoded already."""
+
+    def failed(self, job: Job, error: BaseException, *, lost: bool = False) -> None:
+        """It raised; `lost` if it was its worker that died: tried again whatever the policy says of errors."""
+
+    def cancelled(self, job: Job) -> None:
+        """It ended because `cancel` stopped it."""
+
+    def returned(self, job: Job) -> None:
+        """It never began, or was stopped by `stop`: the attempt does not count, the store gets it back."""
+
+    def progress(self, job: Job, fraction: float | None, note: str) -> None:
+        """It is this far."""
+
+    def freed(self) -> None:
+        """There is more room than there was, though no job ended."""
+
+
+class Executor(Protocol):
+    """Where code runs. All methods are called on the engine's loop."""
+
+    name: str
+    """What tasks call it: ``on="thread"``."""
+    capabilities: Cap
+
+    async def start(self, sink: Sink) -> None:
+        """Begin. Costly workers may be started when the first job comes."""
+
+    def free(self) -> int:
+        """Return how many jobs could begin at once, now."""
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Begin jobs, in this order, never more than `free()` said; honour ``job.timeout``, or lack Cap.TIMEOUT."""
+
+    def cancel(self, job: Job) -> Stop:
+        """Ask a job to stop."""
+
+    async def stop(self, timeout: float) -> None:
+        """Give running jobs `timeout` seconds, then stop them and tell the sink `returned`; let go of all workers.
+
+        What can be neither awaited nor stopped is told as `returned` too, and left. Idempotent.
+        """

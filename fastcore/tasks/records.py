@@ -1,0 +1,239 @@
+"""What travels between the queue, the store and the executors: plain records that nobody changes once they are made.
+
+Times are seconds since the epoch, because they outlive the process. A task's place is its `rank`, the smallest first
+and first in first out among equals: ``priority + aging * due``. A waiting task gains on those that came later at the
+same pace as everyone else, so the rank of a task that ages is a constant, and an index can be kept on it.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+__all__ = [
+    "LIVE",
+    "TERMINAL",
+    "Batch",
+    "Claim",
+    "Encoded",
+    "Failure",
+    "Fired",
+    "Group",
+    "Hold",
+    "Outcome",
+    "Payload",
+    "Progress",
+    "Rescued",
+    "ScheduleView",
+    "State",
+    "TaskSpec",
+    "TaskView",
+]
+
+
+class State(enum.StrEnum):
+    """Where a task is."""
+
+    QUEUED = "queued"
+    """It waits: for its time, its turn, or its next attempt."""
+    RUNNING = "running"
+    """An owner holds a lease on it."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """It raised what its retry policy does not retry."""
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+    """It used up its attempts, in errors or crashes: a dead letter, kept for `retry_dead`."""
+    EXPIRED = "expired"
+    """It ended, and its `result_ttl` has passed: a tombstone."""
+
+
+LIVE = frozenset({State.QUEUED, State.RUNNING})
+TERMINAL = frozenset(State) - LIVE
+
+
+class Encoded(bytes):
+    """Bytes made by the codec, told apart from bytes that are a value."""
+
+    __slots__ = ()
+
+
+Payload = tuple[tuple[Any, ...], dict[str, Any]] | Encoded
+"""The arguments of a call: ``(args, kwargs)``, or these as the codec wrote them where the store keeps bytes."""
+
+
+class Failure(NamedTuple):
+    """What is kept of an error."""
+
+    type: str
+    """Its class's qualified name."""
+    text: str
+    trace: str
+    """Its traceback, possibly shortened."""
+
+
+@dataclass(slots=True)
+class TaskSpec:
+    """A call to be made."""
+
+    id: str
+    """32 hex digits: twelve of the time in milliseconds, so that an index grows at its end, and twenty random ones."""
+    kind: str
+    """The task's registered name."""
+    payload: Payload
+    priority: float
+    rank: float
+    run_at: float
+    """Not to be begun before this."""
+    submitted_at: float
+    attempts: int
+    """How often it may begin, crashes included; at least 1."""
+    timeout: float | None
+    """Seconds for one attempt."""
+    result_ttl: float
+    """Seconds for which the result is kept after the end; 0 keeps none."""
+    unique_key: str | None = None
+    """While a live task holds this key, another submission with it returns the holder's id."""
+    idempotency_key: str | None = None
+    """As `unique_key`, but for as long as anything is known of the holder, and only for the same `fingerprint`."""
+    fingerprint: str | None = None
+    group: str | None = None
+    """The group it is a member of."""
+    index: int = 0
+    """Its place among the members."""
+    collects: str | None = None
+    """The group whose results are its first argument: it is a group's final callback."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Members submitted together, and what runs once all of them have ended."""
+
+    id: str
+    size: int
+    then: TaskSpec | None
+
+
+@dataclass(slots=True)
+class Claim:
+    """A lease on one attempt."""
+
+    spec: TaskSpec
+    attempt: int
+    """1 for the first; the store counted it when it made the claim, so a crash has used it up."""
+    token: int
+    """The fence: whatever comes with another token than the task's latest is refused."""
+    lease_until: float
+
+
+class Batch(NamedTuple):
+    """What a claim brought."""
+
+    claims: list[Claim]
+    due: float | None
+    """When the next delayed task of a wanted kind is due, if the store knows of one."""
+    cancels: list[str]
+    """Running tasks of this owner whose cancellation someone else asked for, told until they are settled."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How an attempt ended."""
+
+    id: str
+    token: int
+    state: State
+    """A terminal one, or QUEUED: to run again from `run_at` on."""
+    result: Any
+    """The value of a success, Encoded where the store keeps bytes; else None."""
+    error: Failure | None
+    started_at: float
+    finished_at: float
+    run_at: float = 0.0
+    rank: float = 0.0
+    counted: bool = True
+    """False gives back the attempt: the work was returned unharmed, as when a worker shuts down."""
+
+
+class Hold(enum.IntEnum):
+    """What a renewal says of a claim."""
+
+    KEPT = 0
+    LOST = 1
+    """Someone else has it, or it ended: stop, nobody will take the result."""
+    CANCEL = 2
+    """Still ours, and to be cancelled."""
+
+
+class Progress(NamedTuple):
+    """How far an attempt is."""
+
+    id: str
+    token: int
+    fraction: float | None
+    note: str
+
+
+class Rescued(NamedTuple):
+    """A task taken back from an owner that is gone."""
+
+    id: str
+    kind: str
+    state: State
+    """QUEUED, DEAD if that was its last attempt, or CANCELLED if that had been asked for."""
+
+
+class Fired(NamedTuple):
+    """What came of trying to take a slot of a schedule."""
+
+    won: bool
+    next_at: float
+    """The slot that is next, whoever won."""
+
+
+class ScheduleView(NamedTuple):
+    """A schedule as the store knows it."""
+
+    name: str
+    definition: str
+    """Everything that makes it what it is, as text: another one under the same name begins anew."""
+    next_at: float
+    last_at: float | None
+
+
+@dataclass(slots=True)
+class TaskView:
+    """A task as it is now."""
+
+    id: str
+    kind: str
+    state: State
+    priority: float
+    attempt: int
+    attempts: int
+    submitted_at: float
+    run_at: float
+    started_at: float | None
+    """Of the latest attempt."""
+    finished_at: float | None
+    expires_at: float | None
+    """When the result will be dropped."""
+    progress: float | None
+    note: str
+    result: Any
+    """Of a success; Encoded where the store keeps bytes. `find` leaves it out."""
+    error: Failure | None
+    """Of the latest attempt that failed."""
+    cancel_requested: bool
+    unique_key: str | None
+    group: str | None
+    version: int
+    """Grows with every change of the task that anyone can see."""
+    payload: Payload | None = None
+    """None in lists, and after the end where the store does not keep it for a retry."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not run again by itself."""
+        return self.state not in LIVE
