@@ -1,0 +1,214 @@
+"""What each kind of column may become, and how it becomes again what it was."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcore.memory.bounds import decimals_of, difference_error, same_bits, value_error
+from fastcore.memory.sizes import values_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Outcome", "as_category", "as_datetime", "as_float32", "as_int32", "as_ticks", "holds_objects", "kept"]
+
+_INT32 = np.iinfo(np.int32)
+_SUMMABLE = 2**30 - 1  # the sum and the difference of two such numbers fit into an int32
+_EXACT_INTEGER = 2**53
+_FORMATS = (
+    "%Y-%m-%d",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S.%fZ",
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rule made of a column; `values` is None where it leaves the column alone, and `reason` says why."""
+
+    values: Any
+    reason: str
+    change: str = "none"
+    value_error: float = 0.0
+    difference_error: float = 0.0
+    exact: bool = True
+    tick: float | None = None
+    restore: Callable[[Any], Any] | None = None
+
+
+def holds_objects(dtype: Any) -> bool:
+    """Say whether it is numpy's dtype of objects; pandas' str is none, whatever holds its text."""
+    return isinstance(dtype, np.dtype) and dtype.kind == "O"
+
+
+def kept(reason: str) -> Outcome:
+    """The outcome of a column that stays as it is."""
+    return Outcome(None, reason)
+
+
+def as_int32(series: pd.Series[Any], limit: int) -> Outcome:
+    """Integers of 64 bits as int32, never as less and never unsigned, where none is larger than `limit`."""
+    if not len(series):
+        return kept("no rows")
+    values = series.dropna().to_numpy()
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    if max(-low, high) > limit:
+        return kept(f"values from {low} to {high}: their {_arithmetic(limit)} need 64 bits")
+    target = "int32" if isinstance(series.dtype, np.dtype) else "Int32"
+    reason = f"values from {low} to {high}"
+    return Outcome(series.astype(target), reason, "int32", restore=functools.partial(_cast, dtype=series.dtype))
+
+
+def _arithmetic(limit: int) -> str:
+    return "sums" if limit == _SUMMABLE else "products"
+
+
+def as_float32(series: pd.Series[Any], bound: float) -> Outcome:
+    """Floats of 64 bits as float32 where the differences of any two values keep the bound; `inf` asks for no bound."""
+    values = series.to_numpy()
+    error = value_error(values)
+    if error > bound or not np.isfinite(error):
+        return kept(f"float32 would change its values by {error:.2g}")
+    differences = difference_error(values)
+    if differences > bound:
+        return kept(f"float32 would change differences by up to {differences:.2g}")
+    narrow = values.astype(np.float32)
+    decimals = decimals_of(values, narrow)
+    exact = decimals is not None
+    return Outcome(
+        series.astype("float32"),
+        f"differences keep {differences:.2g}" + ("" if decimals is None else f", exact at {decimals} decimals"),
+        "float32",
+        error,
+        differences,
+        exact,
+        restore=functools.partial(_widen, dtype=series.dtype, decimals=decimals),
+    )
+
+
+def as_ticks(series: pd.Series[Any], tick: float) -> Outcome:
+    """Floats that are whole numbers of ticks as int32 counts of them, where that gives every bit back."""
+    values = series.to_numpy()
+    missing = np.isnan(values)
+    if missing.all():
+        return kept("no values")
+    step = Fraction(str(tick))
+    counts = np.rint(np.where(missing, 0.0, values) * (step.denominator / step.numerator))
+    if not np.isfinite(counts).all() or np.abs(counts).max() > _SUMMABLE:
+        return kept(f"more than {_SUMMABLE:,} ticks of {tick:g}")
+    whole = counts.astype(np.int32)
+    back = np.where(missing, np.nan, _from_ticks(whole, step))
+    if not same_bits(back, values):
+        at = int(np.flatnonzero((back != values) & ~missing)[0]) if (back != values)[~missing].any() else -1
+        culprit = f"{values[at]!r}" if at >= 0 else "a negative zero"
+        return kept(f"not whole ticks of {tick:g}: {culprit}")
+    import pandas as pd
+
+    counted: Any = pd.array(whole, dtype="Int32") if missing.any() else whole
+    if missing.any():
+        counted[missing] = pd.NA
+    made = pd.Series(counted, index=series.index, name=series.name)
+    restore = functools.partial(_untick, dtype=series.dtype, step=step)
+    return Outcome(made, f"counts of {tick:g}", "ticks", tick=float(tick), restore=restore)
+
+
+def _from_ticks(counts: NDArray[np.int32], step: Fraction) -> NDArray[np.float64]:
+    # One exact product and one correctly rounded division: the double nearest to the decimal, as parsing gives it.
+    product = counts.astype(np.float64) * step.numerator
+    return product / step.denominator
+
+
+def as_category(series: pd.Series[Any]) -> Outcome:
+    """Text that repeats as a dictionary and codes, where that takes fewer bytes."""
+    import pandas as pd
+
+    if not len(series):
+        return kept("no rows")
+    values = np.asarray(series.array, dtype=object)
+    missing = pd.isna(values)
+    present = values[~missing]
+    if not present.size:
+        return kept("no values")
+    if any(type(value) is not str for value in present.tolist()):
+        return kept("objects that are not text")
+    absent: Any = np.nan
+    if holds_objects(series.dtype):
+        kinds = {id(value): value for value in values[missing].tolist()}
+        if len(kinds) > 1:
+            return kept("more than one kind of missing value")
+        absent = next(iter(kinds.values()), None)
+    distinct = pd.unique(present)
+    if len(distinct) > len(series) // 2:
+        return kept(f"{len(distinct):,} different texts in {len(series):,} rows")
+    made = series.astype("category")
+    before, after = values_bytes(series._values), values_bytes(made._values)
+    if after >= before:
+        return kept(f"a dictionary would take {after:,} bytes, not {before:,}")
+    if not (np.asarray(made.array, dtype=object)[~missing] == present).all():
+        return kept("its texts do not come back from a dictionary")
+    restore = functools.partial(_decode, dtype=series.dtype, absent=absent)
+    return Outcome(made, f"{len(distinct):,} different texts", "category", restore=restore)
+
+
+def as_datetime(series: pd.Series[Any]) -> Outcome:
+    """ISO dates held as text as datetime64, where formatting them gives the same text back."""
+    import pandas as pd
+
+    values = np.asarray(series.array, dtype=object)
+    missing = pd.isna(values)
+    present = values[~missing]
+    if not present.size or any(type(value) is not str for value in present.tolist()):
+        return kept("no dates held as text")
+    if holds_objects(series.dtype) and missing.any():
+        return kept("objects, some missing")
+    for pattern in _FORMATS:
+        try:
+            pd.to_datetime(present[0], format=pattern)
+        except (ValueError, OverflowError):
+            continue
+        made = pd.to_datetime(series, format=pattern, errors="coerce", utc=pattern.endswith("Z"))
+        same = np.asarray(made.dt.strftime(pattern).array, dtype=object)[~missing] == present
+        if same.all():
+            restore = functools.partial(_format, dtype=series.dtype, pattern=pattern)
+            return Outcome(made, f"dates as {pattern}", "datetime", restore=restore)
+    return kept("not dates of one ISO format")
+
+
+def _cast(series: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
+    return series.astype(dtype)
+
+
+def _widen(series: pd.Series[Any], dtype: Any, decimals: int | None) -> pd.Series[Any]:
+    wide = series.astype(dtype)
+    return wide if decimals is None else wide.round(decimals)
+
+
+def _untick(series: pd.Series[Any], dtype: Any, step: Fraction) -> pd.Series[Any]:
+    import pandas as pd
+
+    missing = series.isna().to_numpy()
+    counts = series.fillna(0).to_numpy(dtype=np.int32)
+    values = np.where(missing, np.nan, _from_ticks(counts, step))
+    return pd.Series(values, index=series.index, name=series.name, dtype=dtype)
+
+
+def _decode(series: pd.Series[Any], dtype: Any, absent: Any) -> pd.Series[Any]:
+    missing = series.isna()
+    decoded = series.astype(dtype)
+    return decoded.where(~missing, absent) if holds_objects(dtype) and missing.any() else decoded
+
+
+def _format(series: pd.Series[Any], dtype: Any, pattern: str) -> pd.Series[Any]:
+    return series.dt.strftime(pattern).astype(dtype)

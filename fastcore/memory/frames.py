@@ -1,0 +1,252 @@
+"""A DataFrame in fewer bytes, with a report of what that cost and the way back."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from fastcore import metrics
+from fastcore.memory import columns as rules
+from fastcore.memory.bounds import indicator_error
+from fastcore.memory.columns import Outcome, kept
+from fastcore.memory.report import ColumnReport, MemoryReport
+from fastcore.memory.sizes import index_bytes, owner, values_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["align_categories", "is_dataframe", "optimize_dataframe"]
+
+Arithmetic = Literal["sums", "products"]
+_LIMITS: dict[Arithmetic, int] = {"sums": rules._SUMMABLE, "products": math.isqrt(rules._INT32.max)}
+
+
+def is_dataframe(value: object) -> bool:
+    """Say whether `value` is a pandas DataFrame, without importing pandas."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, pandas.DataFrame)
+
+
+def optimize_dataframe(
+    df: pd.DataFrame,
+    max_relative_error: float = 0.0,
+    tick_size: float | Mapping[Any, float] | None = None,
+    *,
+    certify: Callable[[pd.DataFrame], Any] | Iterable[Callable[[pd.DataFrame], Any]] | None = None,
+    categories: bool | Collection[Any] = True,
+    dates: bool | Collection[Any] = False,
+    arithmetic: Arithmetic = "sums",
+) -> tuple[pd.DataFrame, MemoryReport]:
+    """Return a DataFrame of the same rows in fewer bytes, and what was done to each of its columns.
+
+    Without further arguments nothing is lost: integers of 64 bits become int32 where they fit, text that repeats
+    becomes a category, and every other column stays. Index, ``attrs``, flags and the order of columns are kept; `df`
+    itself is not changed.
+
+    Parameters
+    ----------
+    df : DataFrame
+    max_relative_error : float, default 0.0
+        Above 0, float64 becomes float32 where neither a value, nor the difference between any two values of the column,
+        changes by more than this share. 0.01 suits prices; 0 keeps float64.
+    tick_size : float or mapping of column to float, optional
+        Hold float columns as int32 counts of ticks, where every value is a whole number of them. A form for storage:
+        the values of these columns are others until ``report.restore`` is called. Of a single number, columns that do
+        not fit are left as they are.
+    certify : callable or iterable of callables, optional
+        Indicators, each a function of a DataFrame. Columns whose differences do not keep the bound become float32 all
+        the same if no output of these changes by more than `max_relative_error`; and those that do keep it are
+        certified too. See :func:`fastcore.memory.indicator_error`.
+    categories : bool or columns, default True
+        Text columns to hold as categories, where measured bytes fall. A category takes no value that is not in its
+        dictionary, and frames of different dictionaries lose it when joined: see :func:`align_categories`.
+    dates : bool or columns, default False
+        Text columns to hold as datetime64, where they are dates of one ISO format.
+    arithmetic : {'sums', 'products'}, default 'sums'
+        What int32 columns must bear: the sum and difference of two of their values, or also the product. numpy and
+        pandas do not tell when an int32 overflows.
+
+    Returns
+    -------
+    DataFrame, MemoryReport
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not one of those described.
+    """
+    if not is_dataframe(df):
+        raise TypeError(f"df: expected a pandas DataFrame, got {type(df).__name__}")
+    bound = _checked_bound(max_relative_error)
+    ticks = _checked_ticks(tick_size, df)
+    limit = _LIMITS.get(arithmetic)
+    if limit is None:
+        raise ValueError(f"arithmetic: expected 'sums' or 'products', got {arithmetic!r}")
+    texts, moments = _chosen("categories", categories, df), _chosen("dates", dates, df)
+    outcomes = [
+        _judged(df.iloc[:, at], bound, ticks.get(name), limit, name in texts, name in moments)
+        for at, name in enumerate(df.columns)
+    ]
+    certified = None
+    if certify is not None and bound > 0:
+        outcomes, certified = _certified(df, outcomes, bound, certify, ticks)
+    made = _assembled(df, outcomes)
+    report = _reported(df, made, outcomes, certified)
+    metrics.counter("fastcore_dataframe_bytes_saved_total").add(max(0, report.bytes_before - report.bytes_after))
+    return made, report
+
+
+def _judged(series: pd.Series[Any], bound: float, tick: float | None, limit: int, text: bool, moment: bool) -> Outcome:
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize == 8:
+        if tick is not None:
+            return rules.as_ticks(series, tick)
+        return rules.as_float32(series, bound) if bound > 0 else kept("float64, and no error is allowed")
+    if str(dtype) in ("int64", "uint64", "Int64", "UInt64"):
+        return rules.as_int32(series, limit)
+    if rules.holds_objects(dtype) or str(dtype) in ("str", "string"):
+        outcome = rules.as_datetime(series) if moment else kept("")
+        if outcome.values is None and text:
+            outcome = rules.as_category(series)
+        return outcome if outcome.reason else kept("text, left alone as asked")
+    return kept(f"nothing to gain from {dtype}")
+
+
+def _certified(
+    df: pd.DataFrame, outcomes: list[Outcome], bound: float, certify: Any, ticks: Mapping[Any, float]
+) -> tuple[list[Outcome], float]:
+    """Ask the caller's indicators: first with every float column narrow, then with those that keep the bound."""
+    doubtful = [
+        at
+        for at, outcome in enumerate(outcomes)
+        if outcome.values is None and df.dtypes.iloc[at] == np.float64 and df.columns[at] not in ticks
+    ]
+    functions = certify if callable(certify) else list(certify)
+    bold = list(outcomes)
+    for at in doubtful:
+        bold[at] = rules.as_float32(df.iloc[:, at], math.inf)
+    floats_only = [[o if o.change == "float32" else kept("") for o in choice] for choice in (bold, outcomes)]
+    error = indicator_error(functions, df, _assembled(df, floats_only[0]))
+    if error <= bound:
+        return bold, error
+    if doubtful:
+        error = indicator_error(functions, df, _assembled(df, floats_only[1]))
+    if error <= bound:
+        return outcomes, error
+    reason = f"the indicators would change by {error:.2g}"
+    return [kept(reason) if o.change == "float32" else o for o in outcomes], 0.0
+
+
+def _assembled(df: pd.DataFrame, outcomes: list[Outcome]) -> pd.DataFrame:
+    made = df.copy(deep=False)
+    changed: set[int] = set()
+    for at, outcome in enumerate(outcomes):
+        if outcome.values is not None:
+            changed.add(id(owner(df.iloc[:, at]._values)))
+            made.isetitem(at, outcome.values)
+    for at, outcome in enumerate(outcomes):
+        values = df.iloc[:, at]._values
+        # A column that is a view into a block keeps the whole block alive, the bytes of its changed neighbours too.
+        if outcome.values is None and values is not owner(values) and id(owner(values)) in changed:
+            made.isetitem(at, values.copy())
+    return made
+
+
+def _reported(df: pd.DataFrame, made: pd.DataFrame, outcomes: list[Outcome], certified: float | None) -> MemoryReport:
+    columns = []
+    for at, outcome in enumerate(outcomes):
+        before, after = df.iloc[:, at], made.iloc[:, at]
+        size = values_bytes(before._values)
+        columns.append(
+            ColumnReport(
+                df.columns[at],
+                str(before.dtype),
+                str(after.dtype),
+                size,
+                size if outcome.values is None else values_bytes(after._values),
+                outcome.change,
+                outcome.reason,
+                outcome.value_error,
+                outcome.difference_error,
+                outcome.exact,
+                outcome.tick,
+                before.dtype,
+                outcome.restore,
+            )
+        )
+    return MemoryReport(tuple(columns), index_bytes(df.index), certified)
+
+
+def align_categories(dfs: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Give the frames' category columns of one name one dictionary, so that ``concat`` and ``merge`` keep them.
+
+    Parameters
+    ----------
+    dfs : iterable of DataFrame
+        A column takes part where it is a category in every frame that has it.
+
+    Returns
+    -------
+    list of DataFrame
+        In the same order, the values unchanged. An ordered category is left as it is unless all orders are equal.
+    """
+    frames = list(dfs)
+    for frame in frames:
+        if not is_dataframe(frame):
+            raise TypeError(f"dfs: expected pandas DataFrames, got {type(frame).__name__}")
+    if not frames:
+        return []
+    import pandas as pd
+    from pandas.api.types import union_categoricals
+
+    aligned = [frame.copy(deep=False) for frame in frames]
+    for name in dict.fromkeys(name for frame in frames for name in frame.columns):
+        places = [(at, spot) for at, f in enumerate(frames) for spot, label in enumerate(f.columns) if label == name]
+        held = [frames[at].iloc[:, spot] for at, spot in places]
+        if len(held) < 2 or not all(isinstance(series.dtype, pd.CategoricalDtype) for series in held):
+            continue
+        if any(series.cat.ordered for series in held) or len({series.cat.categories.dtype for series in held}) > 1:
+            continue
+        union = union_categoricals([series._values for series in held]).dtype
+        for (at, spot), series in zip(places, held):
+            aligned[at].isetitem(spot, series.astype(union))
+    return aligned
+
+
+def _checked_bound(bound: float) -> float:
+    if isinstance(bound, bool) or not isinstance(bound, (int, float, np.floating)):
+        raise TypeError(f"max_relative_error: expected a number, got {type(bound).__name__}")
+    if not 0 <= bound < 1:
+        raise ValueError(f"max_relative_error: expected a number from 0 to less than 1, got {bound!r}")
+    return float(bound)
+
+
+def _checked_ticks(tick_size: Any, df: pd.DataFrame) -> dict[Any, float]:
+    if tick_size is None:
+        return {}
+    if isinstance(tick_size, Mapping):
+        if unknown := [name for name in tick_size if name not in df.columns]:
+            raise ValueError(f"tick_size: expected columns of the frame, got {unknown[0]!r}")
+        ticks = dict(tick_size)
+    else:
+        ticks = dict.fromkeys(df.columns, tick_size)
+    for tick in ticks.values():
+        if isinstance(tick, bool) or not isinstance(tick, (int, float, np.integer, np.floating)):
+            raise TypeError(f"tick_size: expected a number, got {type(tick).__name__}")
+        if not 0 < tick < math.inf:
+            raise ValueError(f"tick_size: expected a finite number above 0, got {tick!r}")
+    return ticks
+
+
+def _chosen(argument: str, choice: Any, df: pd.DataFrame) -> frozenset[Any]:
+    if isinstance(choice, bool):
+        return frozenset(df.columns) if choice else frozenset()
+    if isinstance(choice, str) or not isinstance(choice, Collection):
+        raise TypeError(f"{argument}: expected True, False or columns, got {type(choice).__name__}")
+    if unknown := [name for name in choice if name not in df.columns]:
+        raise ValueError(f"{argument}: expected columns of the frame, got {unknown[0]!r}")
+    return frozenset(choice)

@@ -1,0 +1,203 @@
+"""How much of the memory that this process may have is in use: the machine's, or its control group's."""
+
+from __future__ import annotations
+
+import posixpath
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["MemoryUsage", "memory_usage", "resident_bytes"]
+
+_UNLIMITED = 1 << 60  # version 1 writes its largest number of pages where there is no limit
+
+
+@dataclass(frozen=True)
+class MemoryUsage:
+    """One reading.
+
+    Attributes
+    ----------
+    used, limit : int
+        Bytes. Page cache that the kernel can drop does not count as used.
+    source : str
+        What is fullest: ``machine``, or the path of a control group.
+    pressure : float or None
+        The share of the last ten seconds, 0 to 1, in which some task of that place waited for memory, where the kernel
+        keeps it.
+    """
+
+    used: int
+    limit: int
+    source: str
+    pressure: float | None = None
+
+    @property
+    def fraction(self) -> float:
+        """What is used of the limit, 0 to 1 and a little above."""
+        return self.used / self.limit if self.limit else 0.0
+
+
+def memory_usage(root: str | Path = "/") -> MemoryUsage:
+    """Return the fuller of the machine and the control groups that this process is in, with all their ancestors.
+
+    In a container the machine's figures say little: the limit is that of a control group, of version 1 or 2, or of one
+    above it.
+
+    Parameters
+    ----------
+    root : path, default "/"
+        Where ``proc`` and the mounts are looked for.
+    """
+    base = Path(root)
+    found = [machine for machine in (_machine(base),) if machine is not None]
+    found += _groups(base)
+    if not found:
+        raise OSError(f"root: expected proc/meminfo or control groups below {base}, found neither")
+    return max(found, key=lambda usage: usage.fraction)
+
+
+def resident_bytes() -> int:
+    """Return the resident memory of this process."""
+    try:
+        with open("/proc/self/statm", "rb", buffering=0) as file:  # a tenth of what psutil takes
+            return int(file.read().split()[1]) * _page_size()
+    except OSError:
+        import psutil
+
+        return int(psutil.Process().memory_info().rss)
+
+
+def peak_resident_bytes() -> int:
+    """Return the most resident memory this process has had; what it has now, where the system does not keep it."""
+    try:
+        return _fields(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"), ":")["VmHWM"]
+    except (OSError, KeyError):
+        return resident_bytes()
+
+
+def _page_size() -> int:
+    import mmap
+
+    return mmap.PAGESIZE
+
+
+def _machine(root: Path) -> MemoryUsage | None:
+    try:
+        fields = _fields((root / "proc/meminfo").read_text(encoding="ascii"), ":")
+        total = fields["MemTotal"]
+        free = fields.get("MemAvailable", fields.get("MemFree", 0) + fields.get("Cached", 0))
+    except (OSError, KeyError):
+        if root != Path("/") or sys.platform.startswith("linux"):
+            return None
+        import psutil
+
+        memory = psutil.virtual_memory()
+        return MemoryUsage(int(memory.total - memory.available), int(memory.total), "machine")
+    return MemoryUsage(total - free, total, "machine", _pressure(root / "proc/pressure/memory"))
+
+
+def _groups(root: Path) -> Iterator[MemoryUsage]:
+    try:
+        memberships = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
+        mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in memberships:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        version = 1 if controllers else 2
+        for mount_root, mount_point in _mounts(mounts, version):
+            folder = root / mount_point.lstrip("/")
+            for below in _ancestors(path, mount_root):
+                usage = (_version1 if version == 1 else _version2)(folder / below.lstrip("/"))
+                if usage is not None:
+                    yield usage
+
+
+def _mounts(lines: list[str], version: int) -> Iterator[tuple[str, str]]:
+    """The memory hierarchy's mounts: which group each shows as its root, and where."""
+    for line in lines:
+        left, separator, right = line.partition(" - ")
+        before, after = left.split(), right.split()
+        if not separator or len(before) < 5 or not after:
+            continue
+        kind, options = after[0], after[-1].split(",")
+        wanted = kind == "cgroup2" if version == 2 else kind == "cgroup" and "memory" in options
+        if wanted:
+            yield _unescaped(before[3]), _unescaped(before[4])
+
+
+def _unescaped(path: str) -> str:
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        path = path.replace(code, character)
+    return path
+
+
+def _ancestors(path: str, mount_root: str) -> Iterator[str]:
+    """The group and those above it, as paths below the mount; a group outside it is looked for at the mount itself."""
+    if mount_root != "/":
+        inside = path == mount_root or path.startswith(mount_root + "/")
+        path = path[len(mount_root) :] if inside else "/"
+    path = posixpath.normpath("/" + path.lstrip("/"))
+    while True:
+        yield path
+        if path in ("/", "//"):
+            return
+        path = posixpath.dirname(path)
+
+
+def _version2(folder: Path) -> MemoryUsage | None:
+    limit = _number(folder / "memory.max")
+    used = _number(folder / "memory.current")
+    if limit is None or used is None:
+        return None
+    cached = _stat(folder, "inactive_file")
+    return MemoryUsage(max(0, used - cached), limit, str(folder), _pressure(folder / "memory.pressure"))
+
+
+def _version1(folder: Path) -> MemoryUsage | None:
+    limit = _number(folder / "memory.limit_in_bytes")
+    used = _number(folder / "memory.usage_in_bytes")
+    if limit is None or used is None or limit >= _UNLIMITED:
+        return None
+    cached = _stat(folder, "total_inactive_file")
+    return MemoryUsage(max(0, used - cached), limit, str(folder))
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # "max" is no limit
+        return None
+
+
+def _stat(folder: Path, name: str) -> int:
+    try:
+        text = (folder / "memory.stat").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return _fields(text, " ").get(name, 0)
+
+
+def _fields(text: str, separator: str) -> dict[str, int]:
+    """Lines of a name and a number, in bytes where the unit is kB."""
+    found = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(separator)
+        words = rest.split()
+        if words and words[0].isdigit():
+            found[name] = int(words[0]) * (1024 if words[1:] == ["kB"] else 1)
+    return found
+
+
+def _pressure(path: Path) -> float | None:
+    try:
+        line = path.read_text(encoding="ascii").splitlines()[0]
+        averages = dict(word.partition("=")[::2] for word in line.split()[1:])
+        return float(averages["avg10"]) / 100
+    except (OSError, LookupError, ValueError):
+        return None
