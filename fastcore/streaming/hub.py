@@ -1,0 +1,341 @@
+"""The Hub: publishes to the clients of one process, over whatever carries them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from typing import Any
+
+from fastcore import metrics
+from fastcore.framing import Fanout, FanoutStats, packb
+from fastcore.framing.fanout import Policy
+from fastcore.streaming import messages
+from fastcore.streaming.asgi import Endpoint
+from fastcore.streaming.broadcast import install_hub, installed_hub
+from fastcore.streaming.clients import Authorize, Clients
+from fastcore.streaming.limits import Limits
+from fastcore.streaming.security import Authenticate, Origins
+from fastcore.streaming.statistics import HubStats, Samples
+from python_fallback.framing.topics import check_topic
+
+__all__ = ["Hub", "HubBusy"]
+
+class HubBusy(RuntimeError):
+    """Other threads publish faster than the event loop takes it up; nothing of this message was published."""
+
+
+class Hub:
+    """Publishes objects by topic to the WebSocket clients of this process, each packed and framed once.
+
+    Publish from any thread, or from the event loop. What is published in one turn of the loop leaves in one write for
+    each client. A hub belongs to one event loop: that of its first client.
+
+    Parameters
+    ----------
+    policy : {"all", "conflate", "drop"}, default "all"
+        What is held back for a client that takes no more: every message, the newest of each key, or none.
+    history : int, default 100
+        Messages of a topic that are kept for those who come back; :meth:`configure` sets both by topic.
+    origins : "*" or iterable of str, optional
+        Pages whose scripts may connect (``https://desk.example.com``, ``https://*.example.com``); by default those of
+        the host they connect to. Programs that send no Origin are let in.
+    authenticate : callable, optional
+        Called with a client's token; returns, or is awaited for, a :class:`Grant`, True, or what is not true for a
+        token that is no good. By default nobody is asked for one. It runs in the event loop.
+    authorize : callable, optional
+        Called with the Grant and a topic or pattern that a client subscribes to; whether it may.
+    limits : Limits, optional
+    ping, pong : float, default 15 and 8
+        Seconds between two pings, and those that a client has to answer one.
+    wbits : int, default 12
+        Largest window of shared compression; see :class:`~fastcore.framing.Fanout`.
+    threshold : int, default 256
+        Bytes below which a message is sent plain.
+    spread : float, default 5
+        Seconds over which clients come back after a drain.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Hub
+    >>> hub = Hub(policy="conflate")
+    >>> hub.publish("prices.AAPL", {"price": 187.2}, key="AAPL")
+    >>> len(hub)
+    0
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy = "all",
+        history: int = 100,
+        origins: str | Iterable[str] | None = None,
+        authenticate: Authenticate | None = None,
+        authorize: Authorize | None = None,
+        limits: Limits | None = None,
+        ping: float = 15.0,
+        pong: float = 8.0,
+        wbits: int = 12,
+        threshold: int = 256,
+        spread: float = 5.0,
+        beat: float = 1.0,
+    ) -> None:
+        if not 0 < pong <= ping:
+            raise ValueError(f"pong: expected seconds > 0 and at most ping, {ping:g}, got {pong:g}")
+        self.limits = Limits() if limits is None else limits
+        self.origins = Origins(origins)
+        self.spread = float(spread)
+        self.draining = False
+        self.slow_path = False  # a client came through plain ASGI
+        self.refused: Counter[int] = Counter()  # by HTTP status
+        self._fan = Fanout(
+            policy=policy,
+            limit=self.limits.backlog,
+            total_limit=self.limits.total_backlog,
+            history=history,
+            max_subscriptions=self.limits.subscriptions,
+            max_topic_length=self.limits.topic_length,
+            wbits=wbits,
+            threshold=threshold,
+        )
+        self.clients = Clients(
+            self._fan,
+            self.limits,
+            self.schedule,
+            ping=float(ping),
+            pong=float(pong),
+            beat=float(beat),
+            authenticate=authenticate,
+            authorize=authorize,
+        )
+        self._ids: dict[str, int] = {}  # of topics that have been published to
+        self._lock = threading.Lock()  # of the next five
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._inbox: deque[tuple[str, bytes, Any]] = deque()
+        self._inbox_bytes = 0
+        self._woken = False
+        self._scheduled = False
+        self._first = 0.0  # when the oldest message of this tick was published
+        self._latency = metrics.latency("fastcore_stream_publish_seconds")
+        self._stop_samples = metrics.collect(Samples(self))
+        self.asgi = Endpoint(self)
+
+    # -- for the application ----------------------------------------------------------------------------------------
+
+    def route(self, app: Any, path: str = "/stream") -> None:
+        """Serve clients at `path` of a FastAPI or Starlette application, or of one of its routers.
+
+        The first hub that is routed becomes the one of this process, see :func:`broadcast_analysis_results`.
+        """
+        from starlette.routing import WebSocketRoute
+
+        routes = getattr(getattr(app, "router", app), "routes", None)
+        if not isinstance(routes, list):
+            raise TypeError(f"app: expected a FastAPI or Starlette application or router, got {type(app).__name__}")
+        routes.append(WebSocketRoute(path, endpoint=self.asgi, name="fastcore_stream"))
+        if installed_hub() is None:
+            install_hub(self)
+
+    def publish(self, topic: str, obj: Any = None, key: str | bytes | int | None = None) -> None:
+        """Publish an object to those who subscribe to `topic`, now and, within history, later.
+
+        It is packed before this returns, and may change afterwards. From any thread.
+
+        Parameters
+        ----------
+        topic : str
+            Words with dots between.
+        obj : object
+            What msgpack can hold; numpy scalars and arrays, datetimes with a zone and Decimals (as str) as well.
+        key : str, bytes or int, optional
+            What this is the newest of, for clients that do not keep up and for those who come back.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the topic, the key or the object is not one.
+        HubBusy
+            If the event loop is too far behind with what other threads have published.
+        """
+        name = check_topic(topic, self.limits.topic_length)
+        if key is not None and type(key) not in (str, bytes, int):
+            raise TypeError(f"key: expected a str, bytes, int or None, got {type(key).__name__}")
+        body = packb(obj, numpy=True, datetime=True, decimal="str")
+        self.publish_packed(name, body, key)
+
+    def publish_packed(self, topic: str, body: bytes, key: str | bytes | int | None = None) -> None:
+        """Publish an object that is packed already."""
+        if self._thread == threading.get_ident():
+            self._deliver(topic, body, key)
+            return
+        with self._lock:
+            loop = self._living()
+            if loop is None:
+                self._deliver(topic, body, key)
+                return
+            if self._inbox_bytes + len(body) > self.limits.inbox:
+                raise HubBusy(f"publish: expected at most {self.limits.inbox} bytes waiting for the loop, got more")
+            self._inbox_bytes += len(body)
+            self._inbox.append((topic, body, key))
+            if not self._woken:
+                try:
+                    loop.call_soon_threadsafe(self._take_inbox)
+                    self._woken = True
+                except RuntimeError:  # the loop was closed a moment ago
+                    self._living()
+
+    def fanned(self) -> FanoutStats:
+        """Return what the Fanout has counted."""
+        return self._fan.stats()
+
+    def configure(self, pattern: str, *, policy: Policy | None = None, history: int | None = None) -> None:
+        """Set policy and history of the topics that `pattern` means; before the first client, or from the loop."""
+        self._fan.configure(pattern, policy=policy, history=history)
+
+    def __len__(self) -> int:
+        """How many clients there are, those without a good token not counted."""
+        return len(self._fan)
+
+    @property
+    def epoch(self) -> str:
+        """Names this life of the hub."""
+        return self._fan.epoch
+
+    def subscribers(self, topic: str) -> int:
+        """Return how many clients a message to `topic` would reach."""
+        return self._fan.subscribers(topic)
+
+    def stats(self) -> HubStats:
+        """Return counts since the beginning, and how things stand."""
+        return HubStats.of(self)
+
+    def readiness(self) -> dict[str, Any]:
+        """Return what `/readyz` should know: ``ready``, ``path`` ("direct" or "asgi"), ``clients`` and a ``detail``."""
+        if self.draining:
+            detail = "draining: clients are sent away"
+        elif self.slow_path:
+            detail = "slow path: this server gives no transport; run uvicorn --ws fastcore.streaming.uvicorn:HubProtocol"
+        else:
+            detail = "ok"
+        return {
+            "ready": not self.draining,
+            "path": "asgi" if self.slow_path else "direct",
+            "clients": len(self),
+            "detail": detail,
+        }
+
+    async def drain(self, grace: float = 10.0, spread: float | None = None) -> None:
+        """Send all clients away, so that this process can end: no new ones are let in, those here are told to come back.
+
+        Each is given its own delay, over `spread` seconds. Those who have not gone by themselves after `grace` seconds
+        are closed. Returns when all are gone.
+        """
+        self.draining = True
+        if spread is not None:
+            self.spread = float(spread)
+        clients = self.clients
+        if len(clients):
+            for session in clients.all():
+                session.drain(self.drain_delay())
+            try:
+                await asyncio.wait_for(clients.emptied.wait(), grace)
+            except TimeoutError:
+                for session in clients.all():
+                    session.close(messages.CLOSE_DRAINED, "drained: come back")
+        self.close()
+
+    def drain_delay(self) -> float:
+        """Draw the seconds after which a client that is sent away comes back."""
+        return self.clients.random.uniform(0, self.spread)
+
+    def close(self) -> None:
+        """Let go of timers and metrics. Clients that are still there are not told."""
+        self._stop_samples()
+        self.clients.stop()
+
+    # -- publishing -------------------------------------------------------------------------------------------------
+
+    def _deliver(self, topic: str, body: bytes, key: Any, offset: int | None = None) -> None:
+        """Give a message to the Fanout, in the thread it belongs to."""
+        number = self._ids.get(topic)
+        if number is not None:
+            self._put(topic, number, body, key, offset)
+        else:
+            fan = self._fan
+            fan.connect(self)  # to subscribe for a moment is to learn a topic's number
+            try:
+                [told] = fan.subscribe(self, topic)
+                self._put(topic, told.id, body, key, offset)
+            finally:
+                fan.disconnect(self)
+            self._ids[topic] = told.id
+            self.clients.introduce(topic, told.id)
+        if not self._scheduled and len(self.clients):
+            self._first = time.perf_counter()
+            self.schedule()
+
+    def _put(self, topic: str, number: int, body: bytes, key: Any, offset: int | None) -> None:
+        known = self._fan.offset(topic) + 1 if offset is None else offset
+        packed = messages.data(number, known, body, None if key is None else packb(key))
+        self._fan.publish(topic, key=key, payload=packed, offset=offset)
+
+    def _take_inbox(self) -> None:
+        """Publish what other threads have left."""
+        with self._lock:
+            taken, self._inbox = self._inbox, deque()
+            self._inbox_bytes = 0
+            self._woken = False
+        for topic, body, key in taken:
+            self._deliver(topic, body, key)
+
+    def schedule(self) -> None:
+        """Have what is waiting written at the end of this turn of the loop."""
+        if not self._scheduled and self._loop is not None:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Write one tick: what clients are told, then the data."""
+        self._scheduled = False
+        self.clients.write_notices()
+        fan = self._fan
+        tick = fan.tick()
+        for session, lines in tick.items():
+            try:
+                if len(lines) == 1:
+                    session.write(lines[0])
+                else:
+                    session.writelines(lines)
+            except Exception:
+                self.clients.broken(session)
+        if tick and self._first:
+            self._latency.observe(time.perf_counter() - self._first)
+        self._first = 0.0
+        for closing in fan.take_closing():
+            closing.connection.close(closing.code, closing.reason)
+
+    # -- the loop ---------------------------------------------------------------------------------------------------
+
+    def bind(self) -> None:
+        """Take the running loop for this hub's."""
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            return
+        with self._lock:
+            if self._living() is not None:
+                raise RuntimeError("Hub: expected clients of one event loop, got one of another")
+            self._loop, self._thread = loop, threading.get_ident()
+
+    def _living(self) -> asyncio.AbstractEventLoop | None:
+        """The hub's loop, unless it is closed: then it and its clients are forgotten; with the lock held."""
+        if self._loop is not None and self._loop.is_closed():
+            self._loop, self._thread = None, 0
+            self._woken = self._scheduled = False
+            self.clients.forget_all()
+            taken, self._inbox, self._inbox_bytes = self._inbox, deque(), 0
+            for topic, body, key in taken:
+                self._deliver(topic, body, key)
+        return self._loop

@@ -1,0 +1,229 @@
+"""The messages of the wire protocol (docs/protocol.md): what a server writes and what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from fastcore.framing import Unpacker, frame_packed, packb
+
+__all__ = [
+    "BAD_MESSAGE",
+    "BAD_TOPIC",
+    "CLOSE_BAD_MESSAGES",
+    "CLOSE_DRAINED",
+    "CLOSE_EXPIRED",
+    "CLOSE_NO_PONG",
+    "CLOSE_NO_TOKEN",
+    "CLOSE_RATE",
+    "CLOSE_REFUSED",
+    "CLOSE_SLOW",
+    "CLOSE_TEXT",
+    "CONNECT",
+    "DATA",
+    "DRAIN",
+    "EPOCH",
+    "ERROR",
+    "FORBIDDEN",
+    "PING",
+    "PING_FRAME",
+    "REFUSED",
+    "SUBPROTOCOL",
+    "SUBSCRIBE",
+    "TOKEN",
+    "TOO_MANY",
+    "TOPIC",
+    "UNSUBSCRIBE",
+    "VERSION",
+    "BadMessage",
+    "Connect",
+    "Pong",
+    "Request",
+    "Since",
+    "Subscribe",
+    "Token",
+    "Unsubscribe",
+    "comes_back",
+    "data",
+    "framed",
+    "parse",
+]
+
+VERSION: Final = 1
+SUBPROTOCOL: Final = "fastcore.v1"
+
+CONNECT, DATA, TOPIC, SUBSCRIBE, UNSUBSCRIBE, ERROR, PING, DRAIN, TOKEN, EPOCH = range(10)
+
+BAD_MESSAGE, BAD_TOPIC, TOO_MANY, FORBIDDEN, REFUSED = range(100, 105)  # of error messages
+
+CLOSE_TEXT: Final = 1003
+CLOSE_DRAINED: Final = 3001
+CLOSE_EXPIRED: Final = 3005
+CLOSE_SLOW: Final = 3008
+CLOSE_NO_PONG: Final = 3012
+CLOSE_RATE: Final = 3013
+CLOSE_REFUSED: Final = 3500
+CLOSE_BAD_MESSAGES: Final = 3501
+CLOSE_NO_TOKEN: Final = 3502
+
+MAX_DEPTH: Final = 8  # a client's message is [kind, ref, [names], {"since": [epoch, {name: offset}]}]
+MAX_REF: Final = 2**53
+
+Since: TypeAlias = tuple[str, dict[str, int]]
+
+
+class BadMessage(ValueError):
+    """A message that is not understood; `ref` is the request's, or 0."""
+
+    def __init__(self, text: str, ref: int = 0) -> None:
+        super().__init__(text)
+        self.ref = ref
+
+
+class Subscribe(NamedTuple):
+    """A wish for topics, from where on."""
+
+    ref: int
+    names: list[str]
+    since: Since | None = None
+    newest: bool = False
+
+
+class Connect(NamedTuple):
+    """The first message."""
+
+    token: str | None
+    topics: Subscribe | None
+
+
+class Unsubscribe(NamedTuple):
+    """Names that are not wanted any more."""
+
+    ref: int
+    names: list[str]
+
+
+class Token(NamedTuple):
+    """A new token in place of one that is about to expire."""
+
+    ref: int
+    token: str
+
+
+class Pong(NamedTuple):
+    """The answer to a ping."""
+
+
+Request: TypeAlias = Connect | Subscribe | Unsubscribe | Token | Pong
+
+
+def comes_back(code: int) -> bool:
+    """Whether a client that was closed with `code` should connect again by itself."""
+    return 3000 <= code <= 3499 or 4000 <= code <= 4499 or code in (1001, 1005, 1006, 1011, 1012, 1013)
+
+
+def framed(*message: Any) -> bytes:
+    """One server message as a whole WebSocket frame."""
+    return frame_packed(packb(list(message)))
+
+
+PING_FRAME: Final = framed(PING)
+
+_HEADS = {False: b"\x94\x01", True: b"\x95\x01"}  # an array of 4 or 5 that begins with DATA
+
+
+def data(topic_id: int, offset: int, body: bytes, key: bytes | None) -> bytes:
+    """A data message around an object, and a key, that are packed already."""
+    head = _HEADS[key is not None]
+    return b"".join((head, packb(topic_id), packb(offset), body, b"" if key is None else key))
+
+
+def parse(payload: bytes, *, max_messages: int = 64) -> Iterable[Request]:
+    """Read what a client sent; every message that is well formed comes before the error of one that is not.
+
+    Raises
+    ------
+    BadMessage
+    """
+    if payload == b"\x91\x06":  # what comes most often
+        yield Pong()
+        return
+    unpacker = Unpacker(
+        max_buffer_size=max(len(payload), 1), max_depth=MAX_DEPTH, strict_map_key=False, max_memory=16 * len(payload) + 4096
+    )
+    unpacker.feed(payload)
+    for count in range(max_messages + 1):
+        try:
+            value = unpacker.unpack()
+        except Exception as error:
+            if unpacker.tell() == len(payload) and count:
+                return
+            raise BadMessage(f"message: expected msgpack, got {str(error) or type(error).__name__}") from None
+        if count == max_messages:
+            raise BadMessage(f"message: expected at most {max_messages} values, got more")
+        yield _request(value)
+
+
+def _request(value: Any) -> Request:
+    if type(value) is not list or not value or type(value[0]) is not int:
+        raise BadMessage(f"message: expected an array that begins with its kind, got {_kind(value)}")
+    kind = value[0]
+    if kind == PING:
+        return Pong()
+    if kind == CONNECT:
+        return _connect(value[1] if len(value) > 1 else {})
+    if kind not in (SUBSCRIBE, UNSUBSCRIBE, TOKEN):
+        raise BadMessage(f"message: expected a kind of a client, got {kind}")
+    if len(value) < 3:
+        raise BadMessage(f"message {kind}: expected at least 3 elements, got {len(value)}")
+    ref = value[1]
+    if type(ref) is not int or not 0 <= ref <= MAX_REF:
+        raise BadMessage(f"ref: expected an int in 0..2**53, got {_kind(ref)}")
+    if kind == TOKEN:
+        if type(value[2]) is not str:
+            raise BadMessage(f"token: expected a str, got {_kind(value[2])}", ref)
+        return Token(ref, value[2])
+    names = _names(value[2], ref)
+    if kind == UNSUBSCRIBE:
+        return Unsubscribe(ref, names)
+    options = value[3] if len(value) > 3 and value[3] is not None else {}
+    if type(options) is not dict:
+        raise BadMessage(f"options: expected a map, got {_kind(options)}", ref)
+    return Subscribe(ref, names, since_of(options.get("since"), ref), options.get("newest") is True)
+
+
+def _connect(options: Any) -> Connect:
+    if type(options) is not dict:
+        raise BadMessage(f"options: expected a map, got {_kind(options)}")
+    token = options.get("token")
+    if token is not None and type(token) is not str:
+        raise BadMessage(f"token: expected a str, got {_kind(token)}")
+    topics = options.get("topics")
+    if topics is None:
+        return Connect(token, None)
+    wish = Subscribe(0, _names(topics, 0), since_of(options.get("since"), 0), options.get("newest") is True)
+    return Connect(token, wish)
+
+
+def _names(value: Any, ref: int) -> list[str]:
+    if type(value) is not list or not all(type(name) is str for name in value):
+        raise BadMessage(f"names: expected an array of str, got {_kind(value)}", ref)
+    return list(dict.fromkeys(value))
+
+
+def since_of(value: Any, ref: int) -> Since | None:
+    """An epoch and offsets by topic, as a client sends them."""
+    if value is None:
+        return None
+    if type(value) is not list or len(value) != 2 or type(value[0]) is not str or type(value[1]) is not dict:
+        raise BadMessage(f"since: expected [epoch, offsets by topic], got {_kind(value)}", ref)
+    offsets: Mapping[Any, Any] = value[1]
+    for name, offset in offsets.items():
+        if type(name) is not str or type(offset) is not int or not 0 <= offset < 2**63:
+            raise BadMessage("since: expected offsets >= 0 by names of topics, got something else", ref)
+    return value[0], dict(offsets)
+
+
+def _kind(value: Any) -> str:
+    return f"{value!r:.40}" if isinstance(value, (int, float, bool)) or value is None else type(value).__name__
+

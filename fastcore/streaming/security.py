@@ -1,0 +1,119 @@
+"""Who may connect: Origins, tokens and what they grant."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from python_fallback.framing.topics import check_pattern
+
+__all__ = ["Authenticate", "Grant", "Origins", "covers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a good token gives.
+
+    Parameters
+    ----------
+    user : object, optional
+        Whoever it is, for the application.
+    expires : float, optional
+        Seconds since the epoch of `time.time`; from then on the token is no good.
+    topics : tuple of str, optional
+        Topics and patterns it allows; None for all.
+    """
+
+    user: Any = None
+    expires: float | None = None
+    topics: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.expires is not None and not math.isfinite(self.expires):
+            raise ValueError(f"expires: expected a finite time or None, got {self.expires}")
+        if isinstance(self.topics, str):
+            raise TypeError("topics: expected a tuple of str, got a str")
+        for name in self.topics or ():
+            check_pattern(name, 65535)
+
+    def allows(self, name: str) -> bool:
+        """Whether all that `name`, a topic or a pattern, means is allowed."""
+        return self.topics is None or any(covers(allowed, name) for allowed in self.topics)
+
+
+Authenticate: TypeAlias = Callable[[str], Grant | bool | None | Awaitable[Grant | bool | None]]
+
+
+def covers(allowed: str, name: str) -> bool:
+    """Whether every topic that `name` means is one that `allowed` means."""
+    if name == allowed:
+        return True
+    wanted, words = allowed.split("."), name.split(".")
+    if wanted[-1] == ">":
+        wanted.pop()
+        if len(words) <= len(wanted):
+            return False
+        words = words[: len(wanted)]
+    elif words[-1] == ">":
+        return False
+    return len(wanted) == len(words) and all(
+        one == "*" and word != ">" or one == word for one, word in zip(wanted, words)
+    )
+
+
+async def granted(authenticate: Authenticate, token: str) -> Grant | None:
+    """Ask the application; None for a token that is no good, or no good any more."""
+    answer: Any = authenticate(token)
+    if inspect.isawaitable(answer):
+        answer = await answer
+    if answer is True:
+        return Grant()
+    if answer is None or answer is False:
+        return None
+    if not isinstance(answer, Grant):
+        raise TypeError(f"authenticate: expected a Grant, a bool or None, got {type(answer).__name__}")
+    return answer
+
+
+class Origins:
+    """The pages whose scripts may connect.
+
+    Parameters
+    ----------
+    allowed : "*", an iterable of origins (``https://desk.example.com``, ``https://*.example.com``), or None
+        None: those of the host that is connected to. Programs other than browsers send no Origin, and are let in.
+    """
+
+    def __init__(self, allowed: str | Iterable[str] | None) -> None:
+        self._any = allowed == "*"
+        if isinstance(allowed, str) and not self._any:
+            raise TypeError("origins: expected '*', an iterable of str or None, got a str")
+        self._same_host = allowed is None
+        self._exact: set[str] = set()
+        self._suffixes: list[tuple[str, str]] = []
+        for origin in () if allowed is None or self._any else allowed:
+            parts = urlsplit(origin)
+            if not parts.scheme or not parts.netloc or parts.path.strip("/") or parts.query:
+                raise ValueError(f"origins: expected scheme://host[:port], got {origin!r}")
+            if parts.netloc.startswith("*."):
+                self._suffixes.append((parts.scheme.lower(), parts.netloc[1:].lower()))
+            else:
+                self._exact.add(f"{parts.scheme}://{parts.netloc}".lower())
+
+    def allow(self, origins: list[str], host: str | None) -> bool:
+        """Whether a handshake with these Origin headers and this Host is let in."""
+        if self._any or not origins:
+            return True
+        if len(origins) > 1:
+            return False
+        origin = origins[0].lower()
+        if self._same_host:
+            return host is not None and origin in (f"http://{host.lower()}", f"https://{host.lower()}")
+        if origin in self._exact:
+            return True
+        scheme, _, rest = origin.partition("://")
+        return any(scheme == known and rest.endswith(suffix) for known, suffix in self._suffixes)

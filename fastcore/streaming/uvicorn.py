@@ -1,0 +1,291 @@
+"""The WebSocket protocol of uvicorn that gives a hub its transports: ``--ws fastcore.streaming.uvicorn:HubProtocol``.
+
+The protocol itself is that of the ``websockets`` package's sans-IO core, on the application's own port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import socket
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+
+from fastcore.streaming import messages
+from fastcore.streaming.asgi import EXTENSION
+from fastcore.streaming.session import Session
+
+if TYPE_CHECKING:
+    from websockets.server import ServerProtocol
+
+    from fastcore.streaming.hub import Hub
+
+__all__ = ["HubLink", "HubProtocol"]
+
+UNSENT = 1 << 14  # bytes that the kernel takes beyond what is on its way: more, and a stuck client looks well
+
+
+class HubProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's own protocol over the sans-IO core, whose connections a hub can take over.
+
+    Compression is always without context takeover, so that a compressed message is the same for all and an idle
+    connection keeps no window. Text is checked as it comes, fragment by fragment.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.config.ws_per_message_deflate:
+            self.conn.available_extensions = [_DEFLATE]
+        self._message = bytearray()
+        self._text: codecs.IncrementalDecoder | None = None
+
+    async def run_asgi(self) -> None:
+        """Run the application with this connection in its scope."""
+        extensions = cast(dict[str, Any], self.scope["extensions"])
+        extensions[EXTENSION] = self
+        try:
+            await super().run_asgi()
+        finally:
+            extensions.pop(EXTENSION, None)
+
+    def take_over(self, hub: Hub, seat: str | None) -> Session | None:
+        """Give the connection, which has been accepted, to a hub; None if it is gone already.
+
+        What uvicorn keeps for it is let go.
+        """
+        transport = self.transport
+        if self.disconnected or self.close_sent or not self.handshake_complete or transport.is_closing():
+            return None
+        self.stop_keepalive()
+        link = HubLink(hub, transport, self.conn, self.connections)
+        session = link.session = Session(hub.clients, link, seat)
+        self.connections.discard(self)
+        self.connections.add(link)  # type: ignore[arg-type]
+        transport.set_protocol(link)
+        self.transport = cast(asyncio.Transport, _RELEASED)
+        hub.clients.add(session)
+        link.begin()
+        if self.read_paused:
+            self.read_paused = False
+            transport.resume_reading()
+        while not self.queue.empty():
+            early: Any = self.queue.get_nowait()
+            if early["type"] == "websocket.receive":
+                link.early(early.get("bytes"))
+        return session
+
+    # -- what uvicorn leaves to be said ---------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self.conn.receive_data(data)
+        self.handle_events()  # what came whole before an error is not lost
+        if self.conn.parser_exc is not None:
+            self.handle_parser_exception()
+
+    def handle_text(self, event: Frame) -> None:
+        self._text = codecs.getincrementaldecoder("utf-8")()
+        self.curr_msg_data_type = "text"
+        self._message.clear()
+        self.handle_cont(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        self._text = None
+        self.curr_msg_data_type = "bytes"
+        self._message.clear()
+        self.handle_cont(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        if self._text is not None:
+            try:
+                self._text.decode(bytes(event.data), event.fin)
+            except UnicodeDecodeError as error:
+                self.conn.fail(1007, f"{error.reason} at position {error.start}")
+                self.handle_parser_exception()
+                return
+        self._message += event.data
+        if event.fin:
+            whole, self._message = bytes(self._message), bytearray()
+            self.frames = [whole]
+            self.send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        """Say what was wrong, and end."""
+        sent = self.conn.close_sent
+        if not self.disconnected:
+            code, reason = (sent.code, sent.reason) if sent is not None else (1006, "")
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
+
+
+_DEFLATE = ServerPerMessageDeflateFactory(
+    server_no_context_takeover=True,
+    client_no_context_takeover=True,
+    server_max_window_bits=12,
+    client_max_window_bits=12,
+    compress_settings={"memLevel": 5},
+)
+
+
+class _Released:
+    """In place of a transport that was given away."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def _nothing(self, *args: Any) -> None:
+        pass
+
+    write = close = abort = pause_reading = resume_reading = _nothing
+
+
+_RELEASED = _Released()
+
+
+class HubLink(asyncio.Protocol):
+    """A connection of a hub: the sans-IO core reads, the hub's frames go straight to the transport."""
+
+    __slots__ = (
+        "_conn",
+        "_connections",
+        "_hub",
+        "_linger",
+        "_message",
+        "deflate",
+        "session",
+        "transport",
+        "write",
+        "writelines",
+    )
+
+    session: Session
+
+    def __init__(self, hub: Hub, transport: asyncio.Transport, conn: ServerProtocol, connections: set[Any]) -> None:
+        self._hub = hub
+        self._conn = conn
+        self._connections = connections
+        self._message: bytearray | None = None  # of fragments
+        self._linger: asyncio.TimerHandle | None = None
+        self.transport = transport
+        self.write: Callable[[bytes], Any] = transport.write
+        self.writelines: Callable[[Iterable[bytes]], Any] = transport.writelines
+        self.deflate: int | None = None
+        for extension in conn.extensions:
+            if isinstance(extension, PerMessageDeflate):
+                self.deflate = extension.local_max_window_bits
+
+    def begin(self) -> None:
+        """Set the bounds of what is read and of what is kept unsent."""
+        limit = self._hub.limits.message_size
+        self._conn.max_message_size = limit
+        self._conn.max_fragment_size = limit
+        self.transport.set_write_buffer_limits(high=0)
+        sock = self.transport.get_extra_info("socket")
+        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+        if sock is not None and option is not None and sock.family != getattr(socket, "AF_UNIX", None):
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, option, UNSENT)
+            except OSError:
+                pass
+
+    # -- from the transport -----------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        conn = self._conn
+        conn.receive_data(data)
+        for event in conn.events_received():
+            if isinstance(event, Frame):
+                self._frame(event)
+        if conn.parser_exc is not None or conn.state is not State.OPEN:
+            self._ending()
+        elif conn.writes:
+            self.write(b"".join(conn.data_to_send()))
+
+    def _frame(self, frame: Frame) -> None:
+        session = self.session
+        opcode = frame.opcode
+        if session.closed:
+            return
+        if opcode is Opcode.BINARY and frame.fin:
+            session.receive(bytes(frame.data))
+        elif opcode is Opcode.PONG or opcode is Opcode.CLOSE:
+            pass
+        elif opcode is Opcode.TEXT:
+            session.close(messages.CLOSE_TEXT, "text: expected binary messages")
+        elif not session.counted():  # pings and fragments count as well
+            pass
+        elif opcode is Opcode.BINARY:
+            self._message = bytearray(frame.data)
+        elif opcode is Opcode.CONT and self._message is not None:
+            self._message += frame.data
+            if frame.fin:
+                whole, self._message = bytes(self._message), None
+                session.receive(whole)
+
+    def early(self, payload: bytes | None) -> None:
+        """Take a message that came before the hub had the connection."""
+        if payload is None:
+            self.session.close(messages.CLOSE_TEXT, "text: expected binary messages")
+        else:
+            self.session.receive(payload)
+
+    def _ending(self) -> None:
+        """The core has closed, or the client has: let the transport go."""
+        conn = self._conn
+        writes = b"".join(conn.data_to_send())
+        if writes and not self.transport.is_closing():
+            self.write(writes)
+        said = conn.close_rcvd
+        sent = conn.close_sent
+        if conn.parser_exc is not None or said is not None:
+            by_client = said is not None and conn.close_rcvd_then_sent
+            self.session.lost(said.code if by_client and said is not None else sent.code if sent is not None else 1006)
+            self.transport.close()
+            self._lingering()
+
+    def pause_writing(self) -> None:
+        self.session.pause()
+
+    def resume_writing(self) -> None:
+        self.session.resume()
+
+    def eof_received(self) -> None:
+        pass
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
+        self.session.lost()
+
+    # -- from the hub -----------------------------------------------------------------------------------------------
+
+    def buffered(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame; the client has a while to read it and to answer."""
+        if self._conn.state is State.OPEN and not self.transport.is_closing():
+            self._conn.send_close(code, reason.encode()[:123].decode(errors="ignore"))
+            self.write(b"".join(self._conn.data_to_send()))
+        self._lingering()
+
+    def _lingering(self) -> None:
+        if self._linger is None:
+            loop = asyncio.get_running_loop()
+            self._linger = loop.call_later(self._hub.limits.linger, self.transport.abort)
+
+    # -- from uvicorn -----------------------------------------------------------------------------------------------
+
+    def shutdown(self) -> None:
+        """The server ends: tell the client when to come back."""
+        if not self.session.closed:
+            self.session.drain(self._hub.drain_delay())
+            self.session.close(messages.CLOSE_DRAINED, "drained: come back")
