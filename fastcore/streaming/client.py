@@ -1,0 +1,460 @@
+"""The asyncio client of a hub: it stays connected, resumes where it was, and says what it could not resume."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, Literal, NamedTuple, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from fastcore.concurrency.checks import called, count, number, one_of
+from fastcore.streaming import messages as wire
+from fastcore.streaming.client_buffer import Buffer
+from fastcore.streaming.client_events import Connected, Disconnected, Message, Notice, StreamClosed
+from fastcore.streaming.client_session import NORMAL, PROTOCOL_ERROR, Limits, Session
+
+__all__ = ["Client", "ClientStats"]
+
+_log = logging.getLogger("fastcore.streaming")
+
+TokenSource: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
+Listener: TypeAlias = Callable[[Any], object]
+
+NO_CLOSE = 1006
+_ANSWER_WITHIN = 10.0  # seconds, for what a request is answered with, for the handshake and for the last close
+_TERMINAL_HTTP = frozenset({400, 401, 403, 405, 426})
+
+
+class ClientStats(NamedTuple):
+    """Counts since the beginning, and how things stand."""
+
+    connected: bool
+    connections: int
+    messages: int
+    conflated: int
+    waiting: int
+    gaps: int
+    epoch: str
+
+
+class Client:
+    """Receives what a hub publishes, over one WebSocket that is made again whenever it breaks.
+
+    Use it as ``async with`` and iterate over it, or give callbacks. One task reads; messages wait in a bounded buffer.
+
+    Parameters
+    ----------
+    url : str
+        ``ws://`` or ``wss://``; topics in its query count as `topics`.
+    topics : iterable of str
+        Names and patterns to subscribe to.
+    newest : bool, default False
+        Begin with the newest message of each key.
+    token : str or callable, optional
+        A callable, plain or async, is asked at each connection and again before the token expires.
+    buffer : int, default 1000
+        Messages that may wait to be taken.
+    on_full : {"pause", "conflate"}, default "pause"
+        "pause" stops reading, which the server notices: it holds back, and closes the link of one that stays behind;
+        then it resumes. "conflate" keeps only the newest of each topic and key.
+    on_message, on_notice : callable, optional
+        Called on the event loop, and awaited if they return an awaitable. With `on_message` there is nothing to iterate
+        over.
+    backoff : (float, float), default (0.5, 20.0)
+        Bounds of the wait before each attempt, in seconds; it is drawn at random below a bound that doubles.
+    limits : Limits, optional
+        Size, depth and memory of a server's message: 16 MiB, 64 levels, 256 MiB.
+    connect_options : dict, optional
+        Further keywords for ``websockets.connect``, as ``ssl``, ``additional_headers`` or ``proxy``.
+    rng, clock : callable, optional
+        A number from [0, 1); seconds that only grow.
+
+    Raises
+    ------
+    StreamClosed
+        Out of the iteration, where the server says not to come back.
+
+    Examples
+    --------
+    ::
+
+        async with Client("ws://127.0.0.1:8000/stream", ["prices.*"], newest=True) as client:
+            async for message in client:
+                print(message.topic, message.data)
+    """
+
+    def __init__(
+        self,
+        url: str,
+        topics: Iterable[str] = (),
+        *,
+        newest: bool = False,
+        token: TokenSource = None,
+        buffer: int = 1000,
+        on_full: Literal["pause", "conflate"] = "pause",
+        on_message: Listener | None = None,
+        on_notice: Listener | None = None,
+        backoff: tuple[float, float] = (0.5, 20.0),
+        limits: Limits | None = None,
+        connect_options: dict[str, Any] | None = None,
+        rng: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        low, high = (number("backoff", seconds, zero=True) for seconds in backoff)
+        if high < low:
+            raise ValueError(f"backoff: expected two numbers, the second not below the first, got {backoff!r}")
+        if isinstance(topics, str):
+            raise TypeError("topics: expected an iterable of names, got str")
+        for name, listener in (("on_message", on_message), ("on_notice", on_notice)):
+            if listener is not None:
+                called(name, listener)
+        if token is not None and not isinstance(token, str):
+            called("token", token)
+        self._url, named = _without_topics(url)
+        self._session = Session([*named, *topics], newest=newest, limits=limits, backoff=(low, high), rng=rng)
+        self._token = token
+        self._buffer = Buffer(count("buffer", buffer), one_of("on_full", on_full, ("pause", "conflate")) == "conflate")
+        self._on_message = on_message
+        self._on_notice = on_notice
+        self._options = dict(connect_options or {})
+        self._clock = clock
+        self._rng = rng
+        self._link: Any = None  # websockets' connection
+        self._task: asyncio.Task[None] | None = None
+        self._ended: BaseException | None = None
+        self._finished = False
+        self._answers: dict[int, asyncio.Future[None]] = {}
+        self._up = asyncio.Event()
+        self._connections = self._messages = self._gaps = 0
+
+    # ---- its life ----
+
+    async def start(self) -> None:
+        """Begin to connect, in a task of its own; a server that is not there is waited for."""
+        if self._task is not None:
+            raise RuntimeError("start: expected a client that was not started, got one that was")
+        _websockets()  # what is missing is said here
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="fastcore-stream-client")
+
+    async def aclose(self) -> None:
+        """Close the link and end; what waits in the buffer can still be taken."""
+        task = self._task
+        if task is not None and not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        self._finish(None)
+
+    async def __aenter__(self) -> Client:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def connected(self, timeout: float | None = None) -> None:
+        """Wait until the server has let the client in.
+
+        Raises
+        ------
+        TimeoutError, StreamClosed
+        """
+        async with asyncio.timeout(timeout):
+            await self._up.wait()
+        if self._finished:
+            raise self._ended or StreamClosed(NORMAL, "the client was closed")
+
+    # ---- messages ----
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        if self._on_message is not None:
+            raise TypeError("on_message: expected none where the client is iterated over, got a callback")
+        return self
+
+    async def __anext__(self) -> Message:
+        while True:
+            message = self._buffer.take()
+            if message is not None:
+                return message
+            if self._finished:
+                if self._ended is not None:
+                    raise self._ended
+                raise StopAsyncIteration
+            await self._buffer.wait()
+
+    async def subscribe(self, topics: str | Iterable[str], *, newest: bool = False) -> None:
+        """Subscribe to more topics or patterns, and wait for the answer; without a link they are kept for the next.
+
+        Raises
+        ------
+        SubscribeError
+            If the server refuses them.
+        TimeoutError
+            If no answer comes in 10 s, though the link is up.
+        """
+        names = [topics] if isinstance(topics, str) else list(topics)
+        if not names:
+            return
+        await self._ask(*self._session.subscribe(names, newest))
+
+    async def unsubscribe(self, topics: str | Iterable[str]) -> None:
+        """Take back subscriptions, by the words they were made with, and wait for the answer."""
+        names = [topics] if isinstance(topics, str) else list(topics)
+        if names:
+            await self._ask(*self._session.unsubscribe(names))
+
+    async def _ask(self, ref: int, request: bytes) -> None:
+        if self._link is None or not self._up.is_set():
+            return  # the next connection asks for what is wanted then
+        answer = self._answers[ref] = asyncio.get_running_loop().create_future()
+        try:
+            await self._send([request])
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                await answer
+        finally:
+            self._answers.pop(ref, None)
+
+    @property
+    def topics(self) -> list[str]:
+        """The names and patterns that are subscribed to."""
+        return self._session.topics
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """By topic: the offset of the last message that came."""
+        return self._session.positions
+
+    @property
+    def epoch(self) -> str:
+        """Names the numbering that positions are of; empty before the first connection."""
+        return self._session.epoch
+
+    def stats(self) -> ClientStats:
+        """Return counts since the beginning, and how things stand."""
+        return ClientStats(
+            connected=self._up.is_set() and not self._finished,
+            connections=self._connections,
+            messages=self._messages,
+            conflated=self._buffer.conflated,
+            waiting=len(self._buffer),
+            gaps=self._gaps,
+            epoch=self._session.epoch,
+        )
+
+    # ---- the task ----
+
+    async def _run(self) -> None:
+        ended: BaseException | None = None
+        try:
+            while True:
+                code, reason, wait = await self._connection()
+                self._up.clear()
+                self._let_go()
+                notice = self._session.closed(code, reason, self._clock())
+                if notice.delay is not None and wait is not None:
+                    notice = notice._replace(delay=max(notice.delay, wait))
+                await self._tell(notice)
+                if notice.delay is None:
+                    ended = None if code == NORMAL else StreamClosed(code, reason)
+                    return
+                await asyncio.sleep(notice.delay)
+        except Exception as error:  # of a callback or a token: it must not be lost with the task
+            ended = error
+        finally:
+            self._finish(ended)
+
+    def _finish(self, error: BaseException | None) -> None:
+        if not self._finished:
+            self._finished = True
+            self._ended = error
+        self._let_go()
+        self._up.set()
+        self._buffer.wake()
+
+    def _let_go(self) -> None:
+        """Answer the requests of a link that is gone: the next one asks for what is wanted then."""
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_result(None)
+
+    async def _connection(self) -> tuple[int, str, float | None]:
+        """Make one connection and read it to its end: close code, reason, and seconds the server asks to wait."""
+        connect, exceptions = _websockets()
+        token = await self._ask_token()
+        options: dict[str, Any] = {
+            "max_size": self._session.limits.size,
+            "open_timeout": _ANSWER_WITHIN,
+            "close_timeout": 1.0,
+            "ping_interval": None,  # the protocol has pings of its own, which a browser can answer too
+            "subprotocols": [wire.SUBPROTOCOL],
+            "max_queue": 16,
+            **self._options,
+        }
+        try:
+            link = await connect(self._url, **options)
+        except exceptions.InvalidStatus as error:
+            status = int(error.response.status_code)
+            code = NO_CLOSE if status not in _TERMINAL_HTTP else wire.CLOSE_REFUSED
+            return code, f"HTTP {status}", _seconds(error.response.headers.get("Retry-After"))
+        except (exceptions.InvalidURI, exceptions.NegotiationError) as error:
+            return PROTOCOL_ERROR, str(error), None
+        except (OSError, TimeoutError, EOFError, exceptions.WebSocketException) as error:
+            return NO_CLOSE, str(error) or type(error).__name__, None
+        self._link = link
+        self._connections += 1
+        renewal: asyncio.Task[None] | None = None
+        try:
+            await self._send(self._session.opened(self._clock(), token))
+            renewal = asyncio.get_running_loop().create_task(self._keep_token())
+            code, reason = await self._read(link, exceptions.ConnectionClosed)
+        finally:
+            self._link = None
+            if renewal is not None:
+                renewal.cancel()
+            link.transport.abort() if not self._closing_well(link) else await link.close()
+        return code, reason, None
+
+    def _closing_well(self, link: Any) -> bool:
+        """Whether a closing handshake is worth its time: not where nothing has come for too long."""
+        return self._clock() < self._session.deadline
+
+    async def _read(self, link: Any, closed: type[Exception]) -> tuple[int, str]:
+        session = self._session
+        try:
+            while True:
+                await self._buffer.room()
+                left = session.deadline - self._clock()
+                try:
+                    # What had to wait in the pause before this is no sign of a dead link.
+                    async with asyncio.timeout(max(left, 0.05) if left != float("inf") else None):
+                        payload = await link.recv()
+                except TimeoutError:
+                    return NO_CLOSE, "nothing came for too long"
+                if not isinstance(payload, bytes):
+                    await link.close(wire.CLOSE_TEXT, "expected binary messages")
+                    return PROTOCOL_ERROR, "a text message"
+                for event in session.received(payload, self._clock()):
+                    if isinstance(event, Message):
+                        await self._take(event)
+                    else:
+                        await self._tell(event)
+                self._answer()
+                if session.out:
+                    await self._send(session.out)
+                    session.out.clear()
+        except closed as error:
+            received = getattr(error, "rcvd", None)
+            return (received.code, received.reason) if received is not None else (NO_CLOSE, str(error))
+        except ValueError as error:  # not of the protocol
+            await link.close(PROTOCOL_ERROR, "not understood")
+            return PROTOCOL_ERROR, str(error)
+
+    async def _send(self, messages: Iterable[bytes]) -> None:
+        _, exceptions = _websockets()
+        with contextlib.suppress(exceptions.ConnectionClosed):  # the reader hears of it
+            for message in messages:
+                if self._link is not None:
+                    await self._link.send(message)
+
+    def _answer(self) -> None:
+        session = self._session
+        for ref in session.done:
+            answer = self._answers.get(ref)
+            refused = session.refused.pop(ref, None)
+            if answer is not None and not answer.done():
+                if refused is None:
+                    answer.set_result(None)
+                else:
+                    answer.set_exception(refused)
+            elif refused is not None:
+                _log.warning("%s: request %d was refused: %d %s", self._url, ref, refused.code, refused)
+        session.done.clear()
+
+    async def _take(self, message: Message) -> None:
+        self._messages += 1
+        if self._on_message is None:
+            self._buffer.put(message)
+        else:
+            await _call(self._on_message, message)
+
+    async def _tell(self, notice: Notice) -> None:
+        if isinstance(notice, Connected):
+            self._up.set()
+        elif not isinstance(notice, Disconnected) and hasattr(notice, "epoch"):
+            self._gaps += 1
+        _log.debug("%s: %s", self._url, notice)
+        if self._on_notice is not None:
+            await _call(self._on_notice, notice)
+
+    # ---- tokens ----
+
+    async def _ask_token(self) -> str | None:
+        token = self._token
+        if token is None or isinstance(token, str):
+            return token
+        given = token()
+        return str(await given if inspect.isawaitable(given) else given)
+
+    async def _keep_token(self) -> None:
+        """Give the server a new token in good time, as long as the link is up."""
+        if not callable(self._token):
+            return
+        known: float | None = None
+        while True:
+            expires = self._session.expires
+            if expires is None or not self._session.welcome:
+                await asyncio.sleep(0.05)
+                continue
+            left = expires - self._clock()
+            # The same expiry again: it was refused, or the answer is on its way.
+            await asyncio.sleep(
+                max(1.0, left * 0.1) if expires == known else max(0.0, left * (0.7 + 0.2 * self._rng()))
+            )
+            known = expires
+            try:
+                token = await self._ask_token()
+            except Exception:
+                _log.exception("%s: the token source raised", self._url)
+                continue
+            if token is not None:
+                await self._send([self._session.renew_token(token)])
+
+
+async def _call(listener: Listener, event: object) -> None:
+    returned = listener(event)
+    if inspect.isawaitable(returned):
+        await returned
+
+
+def _without_topics(url: str) -> tuple[str, list[str]]:
+    """Take the topics out of a URL: they are asked for with positions when the client comes back."""
+    if not isinstance(url, str):
+        raise TypeError(f"url: expected a str, got {type(url).__name__}")
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss"):
+        raise ValueError(f"url: expected ws:// or wss://, got {url!r:.80}")
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    named = [name for key, value in query if key == "topics" for name in value.split(",") if name]
+    kept = urlencode([(key, value) for key, value in query if key != "topics"])
+    return urlunsplit(parts._replace(query=kept)), named
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return None if value is None else min(max(float(value), 0.0), 3600.0)
+    except ValueError:
+        return None
+
+
+def _websockets() -> tuple[Any, Any]:
+    try:
+        from websockets import exceptions
+        from websockets.asyncio.client import connect
+    except ImportError as error:
+        raise ImportError("Client: expected the package websockets; pip install fastcore-native[service]") from error
+    return connect, exceptions

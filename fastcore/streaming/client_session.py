@@ -1,0 +1,325 @@
+"""A client's side of the wire protocol without a socket or a clock: what to send, what came, when to come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from fastcore.framing import Unpacker, packb
+from fastcore.streaming import messages as wire
+from fastcore.streaming.client_events import (
+    Connected,
+    Disconnected,
+    Gap,
+    Message,
+    Notice,
+    Refusal,
+    Subscribed,
+    SubscribeError,
+)
+from python_fallback.framing.topics import matches
+
+__all__ = ["Limits", "Session"]
+
+FRESH, RECOVERED, GAP = range(3)
+WELCOME_WITHIN = 23.0  # seconds, until the server has told its own periods
+PONG = packb([wire.PING])
+NORMAL, PROTOCOL_ERROR = 1000, 1002
+
+
+class Limits(NamedTuple):
+    """Of what a server may send."""
+
+    size: int = 16 << 20
+    depth: int = 64
+    memory: int = 256 << 20
+
+
+class Backoff:
+    """Full jitter: every wait is drawn between `low` and a bound that doubles up to `high`."""
+
+    def __init__(self, low: float, high: float, rng: Callable[[], float]) -> None:
+        self._low, self.high, self._rng = low, high, rng
+        self.failures = 0
+
+    def next(self) -> float:
+        """Return how many seconds to wait before the next attempt."""
+        self.failures = min(self.failures + 1, 32)
+        return self._low + self._rng() * (min(self.high, self._low * 2.0**self.failures) - self._low)
+
+
+class Session:
+    """What outlives a connection: subscriptions, positions, the epoch.
+
+    Whoever uses it carries bytes: :meth:`opened` and the requests return what to send, :meth:`received` takes what came
+    and gives messages and notices, :meth:`closed` says when to come back. `now` is of a clock that only grows.
+    """
+
+    def __init__(
+        self,
+        topics: Iterable[str] = (),
+        *,
+        newest: bool = False,
+        limits: Limits | None = None,
+        backoff: tuple[float, float] = (0.5, 20.0),
+        rng: Callable[[], float],
+    ) -> None:
+        self.limits = limits or Limits()
+        self.epoch = ""
+        self.out: list[bytes] = []  # answers to be sent
+        self.expires: float | None = None  # when the token does
+        self.welcome = False
+        self._newest: dict[str, bool] = dict.fromkeys(topics, newest)  # by name or pattern
+        self._answered: set[str] = set()  # names the server has accepted once
+        self._positions: dict[str, int] = {}
+        self._told: dict[str, int] = {}  # topics without a position whose newest messages are on their way
+        self._settled: dict[str, int] = {}  # those that had none, or whose newest have come: where to resume
+        self._names: dict[int, str] = {}  # of this connection
+        self._ref = 0
+        self._asked: dict[int, dict[str, int] | None] = {}  # ref of a subscribe -> the positions it was sent with
+        self._for: dict[int, list[str]] = {}  # ref -> the names it asks for
+        self._tokens: set[int] = set()
+        self._backoff = Backoff(*backoff, rng)
+        self._drain: float | None = None
+        self._heard = 0.0
+        self._patience = WELCOME_WITHIN
+        self._opened = 0.0
+        self.refused: dict[int, SubscribeError] = {}  # by ref, until the shell takes them
+        self.done: set[int] = set()
+
+    @property
+    def topics(self) -> list[str]:
+        """The names and patterns that are wanted."""
+        return list(self._newest)
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """By topic: the offset of the last message that was handled."""
+        return dict(self._positions)
+
+    @property
+    def deadline(self) -> float:
+        """When the link is to be taken for dead unless something comes."""
+        return self._heard + self._patience
+
+    # ---- requests ----
+
+    def opened(self, now: float, token: str | None = None) -> list[bytes]:
+        """Begin a connection: return the messages to send."""
+        self.welcome = False
+        self._heard = self._opened = now
+        self._patience = WELCOME_WITHIN
+        self._names.clear()
+        self._asked.clear()
+        self._for.clear()
+        self._tokens.clear()
+        self.out.clear()
+        self._drain = None
+        options: dict[str, Any] = {} if token is None else {"token": token}
+        self._told.clear()
+        wanted: dict[tuple[bool, bool], list[str]] = {}
+        for name, newest in self._newest.items():
+            back = name in self._answered
+            wanted.setdefault((back, back or newest), []).append(name)
+        later = []
+        for i, ((back, newest), names) in enumerate(wanted.items()):
+            if i == 0:
+                options["topics"] = names
+                options.update(self._wish(0, names, newest, back))
+            else:
+                later.append(self._subscribe(names, newest, back)[1])
+        return [packb([wire.CONNECT, options]), *later]
+
+    def subscribe(self, names: Iterable[str], newest: bool) -> tuple[int, bytes]:
+        """Want more topics: return the request's number and the message to send."""
+        fresh = list(names)
+        for name in fresh:
+            self._newest[name] = newest
+        return self._subscribe(fresh, newest, back=False)
+
+    def _subscribe(self, names: list[str], newest: bool, back: bool) -> tuple[int, bytes]:
+        ref = self._next()
+        return ref, packb([wire.SUBSCRIBE, ref, names, self._wish(ref, names, newest, back)])
+
+    def _wish(self, ref: int, names: list[str], newest: bool, back: bool) -> dict[str, Any]:
+        """Say from where on: where it comes back, from its positions; what has none asks for the newest of each key."""
+        self._asked[ref] = None
+        self._for[ref] = names
+        wish: dict[str, Any] = {"newest": newest}
+        if back and self.epoch:
+            known = {**self._settled, **self._positions}
+            asked = {topic: at for topic, at in known.items() if any(matches(name, topic) for name in names)}
+            self._asked[ref] = asked
+            wish["since"] = [self.epoch, asked]
+        return wish
+
+    def unsubscribe(self, names: Iterable[str]) -> tuple[int, bytes]:
+        """Want less: return the request's number and the message to send."""
+        left = [name for name in names if self._newest.pop(name, None) is not None]
+        self._answered.difference_update(left)
+        for known in (self._positions, self._settled, self._told):
+            for topic in [topic for topic in known if not any(matches(name, topic) for name in self._newest)]:
+                del known[topic]
+        ref = self._next()
+        return ref, packb([wire.UNSUBSCRIBE, ref, left])
+
+    def renew_token(self, token: str) -> bytes:
+        """Give the server a new token."""
+        ref = self._next()
+        self._tokens.add(ref)
+        return packb([wire.TOKEN, ref, token])
+
+    def _next(self) -> int:
+        self._ref += 1
+        return self._ref
+
+    # ---- what comes ----
+
+    def received(self, payload: bytes, now: float) -> Iterator[Message | Notice]:
+        """Read a WebSocket message; answers that are due are put into `out`.
+
+        Raises
+        ------
+        ValueError
+            If it is not of the protocol: the link is of no use then.
+        """
+        self._heard = now
+        limits = self.limits
+        unpacker = Unpacker(
+            max_buffer_size=max(len(payload), 1), max_depth=limits.depth, max_memory=limits.memory, strict_map_key=False
+        )
+        unpacker.feed(payload)
+        end = len(payload)
+        while unpacker.tell() < end:
+            try:
+                value = unpacker.unpack()
+            except Exception as error:
+                raise ValueError(f"message: expected msgpack, got {str(error) or type(error).__name__}") from error
+            try:
+                yield from self._heed(value, now)
+            except (LookupError, TypeError, AttributeError) as error:
+                raise ValueError(f"message: expected one of the protocol, got {value!r:.80}") from error
+
+    def _heed(self, value: Any, now: float) -> Iterator[Message | Notice]:
+        if type(value) is not list or not value:
+            raise ValueError(f"message: expected an array, got {type(value).__name__}")
+        kind = value[0]
+        if kind == wire.DATA:
+            topic = self._names.get(value[1])
+            if topic is None:
+                return  # of a topic that was left a moment ago
+            offset = _offset(value[2])
+            if offset > self._positions.get(topic, 0):  # a node that is behind sends again what another has sent
+                self._positions[topic] = offset
+                yield Message(topic, value[3], offset, value[4] if len(value) > 4 else None)
+        elif kind == wire.PING:
+            self.out.append(PONG)
+            for topic, offset in self._told.items():  # what there was of it has come before
+                self._settled.setdefault(topic, offset)
+            self._told.clear()
+        elif kind == wire.TOPIC:
+            self._names[_offset(value[1])] = str(value[2])
+        elif kind == wire.CONNECT:
+            yield from self._welcomed(value[1], now)
+        elif kind == wire.SUBSCRIBE:
+            yield from self._subscribed(value[1], value[2])
+        elif kind == wire.UNSUBSCRIBE:
+            self.done.add(value[1])
+        elif kind == wire.ERROR:
+            yield from self._refused(value[1], value[2], str(value[3]))
+        elif kind == wire.DRAIN:
+            self._drain = min(_seconds(value[1]), 3600.0)
+        elif kind == wire.TOKEN:
+            self._tokens.discard(value[1])
+            self.expires = None if value[2] is None else now + _seconds(value[2])
+        elif kind == wire.EPOCH:
+            yield from self._renewed(str(value[1]))
+
+    def _welcomed(self, welcome: dict[str, Any], now: float) -> Iterator[Notice]:
+        epoch = str(welcome["epoch"])
+        ping, pong, ttl = welcome.get("ping"), welcome.get("pong"), welcome.get("ttl")
+        self._patience = _seconds(ping) + _seconds(pong) if ping and pong else float("inf")
+        self.expires = None if ttl is None else now + _seconds(ttl)
+        self.welcome = True
+        restarted = self.epoch not in ("", epoch)
+        if not restarted:
+            self.epoch = epoch
+        else:
+            self._others(epoch)
+        yield Connected(epoch, restarted, str(welcome.get("session", "")))
+
+    def _others(self, epoch: str) -> None:
+        """Take the numbers of another epoch for what they are: no position is left."""
+        self.epoch = epoch
+        for known in (self._positions, self._settled, self._told):
+            known.clear()
+
+    def _renewed(self, epoch: str) -> Iterator[Notice]:
+        if epoch != self.epoch:
+            self._others(epoch)
+            yield Connected(epoch, True, "")
+
+    def _subscribed(self, ref: int, entries: list[Any]) -> Iterator[Notice]:
+        asked = self._asked.pop(ref, None)
+        names = self._for.pop(ref, [])
+        self._answered.update(name for name in names if name in self._newest)
+        self.done.add(ref)
+        newest = any(self._newest.get(name) for name in names)
+        for name, number, offset, state, *_ in entries:
+            topic = str(name)
+            self._names[_offset(number)] = topic
+            before = self._positions.get(topic)
+            if state == RECOVERED:
+                # an epoch that was new in the welcome has cleared the positions, and then nothing is recovered
+                self._positions.setdefault(topic, (asked or {}).get(topic, 0))
+            elif state == GAP:
+                self._positions.pop(topic, None)
+                self._settled.pop(topic, None)
+                self._told[topic] = _offset(offset)
+                yield Gap(topic, before, self.epoch)
+            elif before is None and (offset == 0 or not (newest or asked is not None)):
+                self._positions[topic] = _offset(offset)
+            elif before is None:
+                self._told[topic] = _offset(offset)
+            yield Subscribed(topic, _offset(offset), state == RECOVERED)
+
+    def _refused(self, ref: int, code: int, text: str) -> Iterator[Notice]:
+        if ref in self._tokens:
+            self._tokens.discard(ref)
+        names = self._for.pop(ref, None)
+        self._asked.pop(ref, None)
+        if names is not None and ref:
+            for name in names:
+                if name not in self._answered:
+                    self._newest.pop(name, None)
+        self.refused[ref] = SubscribeError(code, text)
+        self.done.add(ref)
+        yield Refusal(ref, code, text)
+
+    # ---- the end of a connection ----
+
+    def closed(self, code: int, reason: str, now: float) -> Disconnected:
+        """End a connection; the notice says when to come back."""
+        if not wire.comes_back(code):
+            return Disconnected(code, reason, None)
+        if self.welcome and now - self._opened >= self._backoff.high:
+            self._backoff.failures = 0  # it was a good one
+        drain, self._drain = self._drain, None
+        self.welcome = False
+        delay = self._backoff.next()
+        if drain is not None:
+            self._backoff.failures = 0
+            delay = drain
+        return Disconnected(code, reason, delay)
+
+
+def _offset(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"message: expected an int >= 0, got {value!r:.40}")
+    return value
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < 2**53:  # NaN is not, either
+        raise ValueError(f"message: expected seconds, got {value!r:.40}")
+    return float(value)

@@ -1,0 +1,291 @@
+"""The client's side of the wire protocol: every rule of it, without a socket or a clock."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgpack
+import pytest
+
+from fastcore.streaming import messages as wire
+from fastcore.streaming.client_events import Connected, Disconnected, Gap, Message, Refusal, Subscribed
+from fastcore.streaming.client_session import Limits, Session
+
+WELCOME = [0, {"v": 1, "epoch": "e1", "ping": 15.0, "pong": 8.0, "ttl": None, "session": "s"}]
+
+
+def made(*topics: str, **options: Any) -> Session:
+    return Session(topics, rng=options.pop("rng", random.Random(1).random), **options)
+
+
+def packed(*values: Any) -> bytes:
+    return b"".join(msgpack.packb(value) for value in values)
+
+
+def heard(session: Session, *values: Any, now: float = 0.0) -> list[Any]:
+    return list(session.received(packed(*values), now))
+
+
+def sent(messages: list[bytes]) -> list[Any]:
+    return [msgpack.unpackb(message, strict_map_key=False) for message in messages]
+
+
+def subscribed(session: Session, *entries: list[Any], epoch: str = "e1") -> list[Any]:
+    """Open a connection and answer what it asks for at connect."""
+    session.opened(0.0)
+    return heard(session, [0, {**WELCOME[1], "epoch": epoch}], [3, 0, list(entries)])
+
+
+def test_it_connects_with_its_topics_and_token():
+    assert sent(made("prices.*", "news").opened(0.0, "secret")) == [
+        [0, {"token": "secret", "topics": ["prices.*", "news"], "newest": False}]
+    ]
+    assert sent(made().opened(0.0)) == [[0, {}]]
+    assert sent(made("x", newest=True).opened(0.0)) == [[0, {"topics": ["x"], "newest": True}]]
+
+
+def test_messages_carry_topic_offset_and_key():
+    session = made("x")
+    assert subscribed(session, ["x", 7, 41, 0]) == [Connected("e1", False, "s"), Subscribed("x", 41, False)]
+    assert heard(session, [1, 7, 42, {"p": 1}], [1, 7, 43, None, "k"], [1, 7, 44, 1, "k", "what may come later"]) == [
+        Message("x", {"p": 1}, 42),
+        Message("x", None, 43, "k"),
+        Message("x", 1, 44, "k"),
+    ]
+    assert session.positions == {"x": 44}
+    assert heard(session, [1, 99, 1, "of a topic that was left"], [77, "a kind of later"]) == []
+
+
+def test_what_was_seen_does_not_come_twice():
+    session = made("x")
+    subscribed(session, ["x", 7, 10, 0])
+    got = heard(session, [1, 7, 12, "a"], [1, 7, 12, "a"], [1, 7, 11, "older"], [1, 7, 13, "b"])
+    assert [message.data for message in got] == ["a", "b"]
+
+
+def test_it_resumes_with_the_epoch_and_its_positions():
+    session = made("x", "y")
+    subscribed(session, ["x", 7, 10, 0], ["y", 8, 0, 0])
+    heard(session, [1, 7, 11, "a"])
+    session.closed(1006, "", 1.0)
+    assert sent(session.opened(2.0)) == [
+        [0, {"topics": ["x", "y"], "newest": True, "since": ["e1", {"x": 11, "y": 0}]}]
+    ]
+    assert heard(session, WELCOME, [3, 0, [["x", 3, 14, 1], ["y", 4, 0, 1]]]) == [
+        Connected("e1", False, "s"),
+        Subscribed("x", 14, True),
+        Subscribed("y", 0, True),
+    ]
+    assert [m.offset for m in heard(session, [1, 3, 12, "b"], [1, 3, 14, "c"])] == [12, 14]
+    assert heard(session, [1, 7, 99, "an id of the link before"]) == []
+
+
+def test_a_gap_is_told_and_leaves_no_position():
+    session = made("x")
+    subscribed(session, ["x", 7, 10, 0])
+    session.closed(1006, "", 1.0)
+    session.opened(2.0)
+    told = heard(session, WELCOME, [3, 0, [["x", 7, 90, 2]]])
+    assert told == [Connected("e1", False, "s"), Gap("x", 10, "e1"), Subscribed("x", 90, False)]
+    assert session.positions == {}
+    assert [
+        m.data for m in heard(session, [1, 7, 4, "the newest of a quiet key", "q"], [1, 7, 90, "of another", "r"])
+    ] == [
+        "the newest of a quiet key",
+        "of another",
+    ]
+    assert session.positions == {"x": 90}
+
+
+def test_a_new_epoch_clears_positions_and_is_told():
+    session = made("x")
+    subscribed(session, ["x", 7, 10, 0])
+    session.closed(1006, "", 1.0)
+    assert sent(session.opened(2.0))[0][1]["since"] == ["e1", {"x": 10}]
+    told = heard(session, [0, {**WELCOME[1], "epoch": "e2"}], [3, 0, [["x", 1, 3, 2]]])
+    assert told == [Connected("e2", True, "s"), Gap("x", None, "e2"), Subscribed("x", 3, False)]
+    assert [m.offset for m in heard(session, [1, 1, 3, "low numbers count again"])] == [3]
+    assert session.epoch == "e2"
+
+
+def test_a_new_epoch_may_come_on_a_living_link():
+    session = made("x")
+    subscribed(session, ["x", 7, 10, 0])
+    assert heard(session, [9, "e2"]) == [Connected("e2", True, "")]
+    assert session.positions == {}
+    assert heard(session, [9, "e2"]) == []
+    assert [m.offset for m in heard(session, [1, 7, 2, "numbers begin again"])] == [2]
+
+
+def test_newest_comes_before_a_position_is_known():
+    session = made("x", newest=True)
+    subscribed(session, ["x", 7, 50, 0])
+    assert session.positions == {}
+    session.closed(1006, "", 1.0)
+    assert sent(session.opened(2.0))[0][1] == {"topics": ["x"], "newest": True, "since": ["e1", {}]}
+    heard(session, WELCOME, [3, 0, [["x", 7, 50, 0]]])
+    assert [m.offset for m in heard(session, [1, 7, 3, "a", "a"], [1, 7, 50, "b", "b"])] == [3, 50]
+
+
+def test_after_the_first_ping_a_topic_without_messages_has_a_place_to_resume_at():
+    session = made("x", newest=True)
+    subscribed(session, ["x", 7, 50, 0])
+    heard(session, [6])
+    session.closed(1006, "", 1.0)
+    assert sent(session.opened(2.0))[0][1]["since"] == ["e1", {"x": 50}]
+
+
+def test_a_topic_nobody_has_published_to_has_a_place_at_once():
+    session = made("x", newest=True)
+    subscribed(session, ["x", 7, 0, 0])
+    assert session.positions == {"x": 0}
+
+
+def test_topics_of_a_pattern_may_come_later():
+    session = made("prices.*")
+    subscribed(session)
+    assert heard(session, [2, 9, "prices.IBM"], [1, 9, 1, 5.0]) == [Message("prices.IBM", 5.0, 1)]
+
+
+def test_a_ping_is_answered_and_keeps_the_link_alive():
+    session = made()
+    session.opened(100.0)
+    assert session.deadline == 123.0
+    heard(session, WELCOME, now=101.0)
+    assert session.deadline == 124.0
+    heard(session, [6], now=110.0)
+    assert session.deadline == 133.0
+    assert session.out == [b"\x91\x06"]
+
+
+def test_more_and_less_is_asked_for_by_number():
+    session = made("a")
+    subscribed(session, ["a", 1, 5, 0])
+    ref, request = session.subscribe(["b.*"], True)
+    assert sent([request]) == [[3, ref, ["b.*"], {"newest": True}]]
+    heard(session, [3, ref, [["b.x", 2, 9, 0]]])
+    assert ref in session.done
+    heard(session, [1, 2, 9, "n"])
+    assert session.positions == {"a": 5, "b.x": 9}
+    ref, request = session.unsubscribe(["b.*", "never"])
+    assert sent([request]) == [[4, ref, ["b.*"]]]
+    assert session.positions == {"a": 5}
+    assert session.topics == ["a"]
+    assert sent(session.opened(1.0))[0][1]["topics"] == ["a"]
+
+
+def test_what_was_not_answered_is_asked_for_again_as_new():
+    session = made("a")
+    subscribed(session, ["a", 1, 5, 0])
+    session.subscribe(["b"], False)
+    session.closed(1006, "", 1.0)
+    first, second = sent(session.opened(2.0))
+    assert first == [0, {"topics": ["a"], "newest": True, "since": ["e1", {"a": 5}]}]
+    assert second[2:] == [["b"], {"newest": False}]
+
+
+def test_a_refused_subscription_is_told_and_forgotten():
+    session = made("a")
+    subscribed(session, ["a", 1, 5, 0])
+    ref, _ = session.subscribe(["secret"], False)
+    assert heard(session, [5, ref, 103, "not allowed"]) == [Refusal(ref, 103, "not allowed")]
+    assert session.refused[ref].code == 103
+    assert session.topics == ["a"]
+
+
+def test_a_token_is_renewed():
+    session = made()
+    session.opened(0.0, "one")
+    heard(session, [0, {**WELCOME[1], "ttl": 60.0}], now=10.0)
+    assert session.expires == 70.0
+    (message,) = sent([session.renew_token("two")])
+    assert message[0] == 8
+    assert message[2] == "two"
+    heard(session, [8, message[1], 30.0], now=50.0)
+    assert session.expires == 80.0
+    heard(session, [8, message[1], None], now=51.0)
+    assert session.expires is None
+
+
+@pytest.mark.parametrize("code", [1001, 1006, 1011, 1012, 1013, 3000, 3001, 3005, 3008, 3012, 3013, 3499, 4000, 4499])
+def test_codes_to_come_back_after(code):
+    assert made().closed(code, "why", 0.0).delay is not None
+
+
+@pytest.mark.parametrize("code", [1000, 1002, 1003, 1007, 1009, 3500, 3501, 3502, 3999, 4500, 4999])
+def test_codes_to_stay_away_after(code):
+    assert made().closed(code, "why", 0.0) == Disconnected(code, "why", None)
+
+
+def test_waits_are_drawn_below_a_bound_that_doubles():
+    top = made(rng=lambda: 1.0)
+    waits = [top.closed(1006, "", 0.0).delay for _ in range(9)]
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0, 20.0, 20.0]
+    low = made(rng=lambda: 0.0)
+    assert [low.closed(1006, "", 0.0).delay for _ in range(9)] == [0.5] * 9
+    session = made(rng=random.Random(7).random)
+    for _ in range(6):
+        session.closed(1006, "", 0.0)
+    drawn = [session.closed(1006, "", 0.0).delay or 0.0 for _ in range(4000)]
+    assert min(drawn) >= 0.5
+    assert max(drawn) <= 20.0
+    assert sum(drawn) / len(drawn) == pytest.approx(10.25, abs=0.4), "uniform: half way"
+
+
+def test_a_link_that_was_good_for_long_begins_with_short_waits_again():
+    session = made(rng=lambda: 1.0)
+    for _ in range(5):
+        session.closed(1006, "", 0.0)
+    session.opened(0.0)
+    heard(session, WELCOME)
+    assert session.closed(1006, "", 5.0).delay == 20.0, "it was up for too short a time"
+    session.opened(10.0)
+    heard(session, WELCOME, now=10.0)
+    assert session.closed(1006, "", 40.0).delay == 1.0
+
+
+def test_a_drain_says_when_to_come_back():
+    session = made("x")
+    subscribed(session, ["x", 1, 0, 0])
+    heard(session, [7, 3.25])
+    assert session.closed(3001, "drained", 1.0) == Disconnected(3001, "drained", 3.25)
+    session.opened(2.0)
+    assert session.closed(3001, "drained", 3.0).delay != 3.25, "it is said for one time"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\xc1",
+        b"\x92\x01",
+        packed({"not": "an array"}),
+        packed([]),
+        packed([0, None]),
+        packed([0, {}]),
+        packed([3, 0, 5]),
+        packed([3, 0, [["x", -1, 0, 0]]]),
+        packed([2, "id", "name"]),
+        packed([7, "soon"]),
+        packed([1]),
+        packed([5, 1]),
+        b"\x91" * 100 + b"\x06",
+    ],
+)
+def test_what_is_not_of_the_protocol_is_an_error(payload):
+    session = made("x")
+    subscribed(session, ["x", 7, 0, 0])
+    with pytest.raises(ValueError, match=r"^message: expected"):
+        list(session.received(payload, 0.0))
+
+
+def test_limits_hold_for_what_a_server_sends():
+    session = made("x", limits=Limits(memory=10_000))
+    subscribed(session, ["x", 7, 0, 0])
+    with pytest.raises(ValueError, match="memory"):
+        heard(session, [1, 7, 1, [0] * 5000])
+
+
+def test_the_codes_are_those_of_the_server():
+    assert wire.comes_back(3001)
+    assert not wire.comes_back(3500)
