@@ -40,7 +40,7 @@ async def broadcast_analysis_results(results: Mapping[str, Any] | Iterable[Mappi
     """
     hub = installed_hub()
     if hub is None:
-        raise LookupError("broadcast_analysis_results: expected an installed hub, got none: hub.route(app) installs one")
+        raise LookupError("broadcast_analysis_results: expected a hub, got none: hub.route(app) installs one")
     if isinstance(results, Mapping):
         pairs = [(str(symbol), result) for symbol, result in results.items()]
     else:

@@ -23,6 +23,7 @@ from python_fallback.framing.topics import check_topic
 
 __all__ = ["Hub", "HubBusy"]
 
+
 class HubBusy(RuntimeError):
     """Other threads publish faster than the event loop takes it up; nothing of this message was published."""
 
@@ -217,7 +218,7 @@ class Hub:
         if self.draining:
             detail = "draining: clients are sent away"
         elif self.slow_path:
-            detail = "slow path: this server gives no transport; run uvicorn --ws fastcore.streaming.uvicorn:HubProtocol"
+            detail = "slow path, for want of a transport: uvicorn --ws fastcore.streaming.uvicorn:HubProtocol has one"
         else:
             detail = "ok"
         return {
@@ -228,7 +229,7 @@ class Hub:
         }
 
     async def drain(self, grace: float = 10.0, spread: float | None = None) -> None:
-        """Send all clients away, so that this process can end: no new ones are let in, those here are told to come back.
+        """Send all clients away, so that this process can end: no new ones are let in, the others told to come back.
 
         Each is given its own delay, over `spread` seconds. Those who have not gone by themselves after `grace` seconds
         are closed. Returns when all are gone.

@@ -149,7 +149,10 @@ def parse(payload: bytes, *, max_messages: int = 64) -> Iterable[Request]:
         yield Pong()
         return
     unpacker = Unpacker(
-        max_buffer_size=max(len(payload), 1), max_depth=MAX_DEPTH, strict_map_key=False, max_memory=16 * len(payload) + 4096
+        max_buffer_size=max(len(payload), 1),
+        max_depth=MAX_DEPTH,
+        strict_map_key=False,
+        max_memory=16 * len(payload) + 4096,
     )
     unpacker.feed(payload)
     for count in range(max_messages + 1):
@@ -226,4 +229,3 @@ def since_of(value: Any, ref: int) -> Since | None:
 
 def _kind(value: Any) -> str:
     return f"{value!r:.40}" if isinstance(value, (int, float, bool)) or value is None else type(value).__name__
-

@@ -45,7 +45,7 @@ class Grant:
         return self.topics is None or any(covers(allowed, name) for allowed in self.topics)
 
 
-Authenticate: TypeAlias = Callable[[str], Grant | bool | None | Awaitable[Grant | bool | None]]
+Authenticate: TypeAlias = Callable[[str], Grant | bool | Awaitable[Grant | bool | None] | None]
 
 
 def covers(allowed: str, name: str) -> bool:
@@ -61,7 +61,7 @@ def covers(allowed: str, name: str) -> bool:
     elif words[-1] == ">":
         return False
     return len(wanted) == len(words) and all(
-        one == "*" and word != ">" or one == word for one, word in zip(wanted, words)
+        (one == "*" and word != ">") or one == word for one, word in zip(wanted, words)
     )
 
 

@@ -24,8 +24,12 @@ class Link(Protocol):
     """The way to a client; `write` takes whole WebSocket frames."""
 
     deflate: int | None
-    write: Callable[[bytes], Any]
-    writelines: Callable[[Iterable[bytes]], Any]
+
+    @property
+    def write(self) -> Callable[[bytes], Any]: ...
+
+    @property
+    def writelines(self) -> Callable[[Iterable[bytes]], Any]: ...
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye; nothing is written after it."""
@@ -297,9 +301,8 @@ class Session:
         elif what == TOKEN_DUE:
             if not self.welcomed:
                 self.close(messages.CLOSE_NO_TOKEN, f"no token within {hub.limits.token:g} s")
-        elif what == EXPIRY_DUE and self.grant is not None:
-            if hub.expired(self.grant):
-                self.close(messages.CLOSE_EXPIRED, "the token expired")
+        elif what == EXPIRY_DUE and self.grant is not None and hub.expired(self.grant):
+            self.close(messages.CLOSE_EXPIRED, "the token expired")
 
     def drain(self, delay: float) -> None:
         """Ask the client to go and come back."""

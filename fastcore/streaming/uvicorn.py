@@ -79,7 +79,7 @@ class HubProtocol(WebSocketsSansIOProtocol):
                 link.early(early.get("bytes"))
         return session
 
-    # -- what uvicorn leaves to be said ---------------------------------------------------------------------------------
+    # -- what uvicorn leaves to be said -------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         self.conn.receive_data(data)
