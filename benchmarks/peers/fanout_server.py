@@ -257,10 +257,10 @@ class FastcoreHub(Uvicorn):
     def application(self) -> Any:
         from fastapi import FastAPI
 
-        from fastcore.streaming import Hub
+        from fastcore.streaming import Hub, Limits
 
         options: dict[str, Any] = json.loads(os.environ.get("FANOUT_HUB", "{}"))
-        self.hub = Hub(**options)
+        self.hub = Hub(**{**options, "limits": Limits(**options.get("limits", {}))})
         app = FastAPI()
         self.hub.route(app, "/stream")
         return app
