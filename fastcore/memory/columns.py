@@ -112,7 +112,7 @@ def as_ticks(series: pd.Series[Any], tick: float) -> Outcome:
     back = np.where(missing, np.nan, _from_ticks(whole, step))
     if not same_bits(back, values):
         at = int(np.flatnonzero((back != values) & ~missing)[0]) if (back != values)[~missing].any() else -1
-        culprit = f"{values[at]!r}" if at >= 0 else "a negative zero"
+        culprit = repr(float(values[at])) if at >= 0 else "a negative zero"
         return kept(f"not whole ticks of {tick:g}: {culprit}")
     import pandas as pd
 

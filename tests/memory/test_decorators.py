@@ -1,0 +1,318 @@
+"""The decorators, on plain and async functions, on methods, and on functions that fail."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import inspect
+import logging
+import subprocess
+import sys
+import weakref
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastcore import metrics
+from fastcore.cache import TTLCache, register
+from fastcore.memory import (
+    MemoryGrowth,
+    jobs,
+    memory_monitor,
+    optimize_dataframe_memory,
+    register_shrinker,
+    scheduler_cleanup,
+)
+
+
+def frame(rows: int = 500) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"s": ["".join(("A", "B")) for _ in range(rows)], "n": np.arange(rows), "x": np.arange(rows) / 3}
+    )
+
+
+def dtypes(df: pd.DataFrame) -> list[str]:
+    return df.dtypes.astype(str).tolist()
+
+
+SMALLER = ["category", "int32", "float64"]
+AS_IT_WAS = ["str", "int64", "float64"]
+
+
+class TestOptimize:
+    def test_on_the_way_in_and_on_the_way_out(self) -> None:
+        @optimize_dataframe_memory()
+        def calculate(df: pd.DataFrame, *, other: pd.DataFrame) -> tuple[list[str], list[str], pd.DataFrame]:
+            """Doc."""
+            return dtypes(df), dtypes(other), df.assign(m=np.arange(len(df)))
+
+        df = frame()
+        first, second, result = calculate(df, other=df)
+        assert (first, second) == (SMALLER, SMALLER)
+        assert dtypes(result) == [*SMALLER, "int32"]
+        assert dtypes(df) == AS_IT_WAS
+        assert calculate.__doc__ == "Doc."
+        assert list(inspect.signature(calculate).parameters) == ["df", "other"]
+
+    def test_methods_and_async_functions(self) -> None:
+        class Service:
+            @optimize_dataframe_memory()
+            def plain(self, df: pd.DataFrame) -> pd.DataFrame:
+                assert dtypes(df) == SMALLER
+                return df
+
+            @optimize_dataframe_memory()
+            async def later(self, df: pd.DataFrame) -> dict[str, pd.DataFrame]:
+                await asyncio.sleep(0)
+                return {"in": df, "out": frame()}
+
+        assert dtypes(Service().plain(frame())) == SMALLER
+        assert inspect.iscoroutinefunction(Service().later)
+        result = asyncio.run(Service().later(frame()))
+        assert [dtypes(part) for part in result.values()] == [SMALLER, SMALLER]
+
+    def test_a_partial_and_an_object_of_async_functions(self) -> None:
+        async def give(df: pd.DataFrame) -> pd.DataFrame:
+            return df
+
+        class Callable:
+            async def __call__(self, df: pd.DataFrame) -> pd.DataFrame:
+                return df
+
+        for function in (functools.partial(give), Callable()):
+            assert dtypes(asyncio.run(optimize_dataframe_memory()(function)(frame()))) == SMALLER
+
+    def test_only_arguments_or_only_the_result(self) -> None:
+        seen = []
+
+        def function(df: pd.DataFrame) -> pd.DataFrame:
+            seen.append(dtypes(df))
+            return frame()
+
+        assert dtypes(optimize_dataframe_memory(result=False)(function)(frame())) == AS_IT_WAS
+        assert dtypes(optimize_dataframe_memory(arguments=False)(function)(frame())) == SMALLER
+        assert seen == [SMALLER, AS_IT_WAS]
+
+    def test_small_frames_pass_as_they_are(self) -> None:
+        small = frame(3)
+        assert optimize_dataframe_memory()(lambda df: df)(small) is small
+
+    def test_integers_whose_product_would_overflow_stay(self) -> None:
+        df = pd.DataFrame({"price": [70_000] * 500, "volume": [1_000_000] * 500})
+        turnover = optimize_dataframe_memory()(lambda df: (df["price"] * df["volume"]).sum())
+        assert turnover(df) == 70_000 * 1_000_000 * 500
+
+    def test_floats_only_as_far_as_allowed(self) -> None:
+        df = pd.DataFrame({"x": np.arange(1_000) / 100})
+        assert dtypes(optimize_dataframe_memory()(lambda df: df)(df)) == ["float64"]
+        assert dtypes(optimize_dataframe_memory(0.01)(lambda df: df)(df)) == ["float32"]
+
+    def test_names_of_categories_that_a_frame_does_not_have(self) -> None:
+        only = optimize_dataframe_memory(categories=["other"])(lambda df: df)
+        assert dtypes(only(frame())) == ["str", "int32", "float64"]
+        assert dtypes(only(frame().assign(other=frame()["s"])))[-1] == "category"
+
+    def test_other_values_pass(self) -> None:
+        marker = object()
+        assert optimize_dataframe_memory()(lambda *args, **kwargs: (args, kwargs))(1, marker, a=marker) == (
+            (1, marker),
+            {"a": marker},
+        )
+
+    def test_wrong_arguments(self) -> None:
+        with pytest.raises(ValueError, match="max_relative_error"):
+            optimize_dataframe_memory(2.0)
+        with pytest.raises(TypeError, match="function: expected a callable, got int"):
+            optimize_dataframe_memory()(1)  # type: ignore[type-var]
+
+    def test_pandas_is_not_imported_for_it(self) -> None:
+        code = (
+            "import sys\nfrom fastcore.memory import optimize_dataframe_memory, MemoryWatch, memory_monitor\n"
+            "assert optimize_dataframe_memory()(lambda x: x)(3) == 3\nassert 'pandas' not in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+class Memory:
+    """The process's memory as the test would have it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = self.peak = 100 << 20
+        monkeypatch.setattr(jobs, "resident_bytes", lambda: self.now)
+        monkeypatch.setattr(jobs, "peak_resident_bytes", lambda: self.peak)
+
+    def grow(self, mib: int) -> None:
+        self.now += mib << 20
+        self.peak = max(self.peak, self.now)
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
+    return Memory(monkeypatch)
+
+
+class TestMonitor:
+    def test_growth_beyond_the_threshold_is_told(self, memory: Memory, caplog: pytest.LogCaptureFixture) -> None:
+        told: list[MemoryGrowth] = []
+
+        @memory_monitor(threshold_mb=50.0, on_exceeded=told.append)
+        def load(mib: int) -> str:
+            memory.grow(mib)
+            return "done"
+
+        name = load.__qualname__
+        with caplog.at_level(logging.WARNING, "fastcore.memory"):
+            assert load(50) == "done"
+            assert not told
+            assert load(51) == "done"
+        assert told == [MemoryGrowth(name, 51 << 20, 50 << 20)]
+        assert "took 51.0 MiB of memory, more than 50 MiB" in caplog.text
+        assert metrics.counter("fastcore_memory_exceeded_total", function=name).value == 1
+        assert metrics.gauge("fastcore_memory_growth_bytes", function=name).value == 51 << 20
+
+    def test_a_peak_counts_though_it_is_over(self, memory: Memory) -> None:
+        told: list[MemoryGrowth] = []
+
+        @memory_monitor(50.0, on_exceeded=told.append)
+        def peak() -> None:
+            memory.grow(80)
+            memory.now -= 80 << 20
+
+        peak()
+        assert [growth.bytes for growth in told] == [80 << 20]
+        peak()
+        assert len(told) == 1, "a peak that is no record of the process cannot be known"
+
+    def test_shrinkers_help(self, memory: Memory) -> None:
+        kept: list[float] = []
+        forget = register_shrinker("test", kept.append)
+        try:
+            memory_monitor(1)(memory.grow)(2)
+            assert kept == [0.5]
+            memory_monitor(1, shrink_on_exceeded=False)(memory.grow)(2)
+            assert kept == [0.5]
+        finally:
+            forget()
+
+    def test_async_functions_and_failures(self, memory: Memory) -> None:
+        told: list[MemoryGrowth] = []
+
+        @memory_monitor(1, on_exceeded=told.append)
+        async def fails() -> None:
+            await asyncio.sleep(0)
+            memory.grow(5)
+            raise KeyError("own")
+
+        with pytest.raises(KeyError, match="own"):
+            asyncio.run(fails())
+        assert [growth.bytes for growth in told] == [5 << 20]
+
+    def test_a_callback_that_raises_is_logged(self, memory: Memory, caplog: pytest.LogCaptureFixture) -> None:
+        assert memory_monitor(1, on_exceeded=lambda growth: 1 / 0)(lambda: memory.grow(5) or 7)() == 7
+        assert "on_exceeded raised" in caplog.text
+
+    def test_real_memory(self) -> None:
+        told: list[MemoryGrowth] = []
+
+        @memory_monitor(64, on_exceeded=told.append)
+        def allocate(mib: int) -> np.ndarray:
+            return np.ones(mib << 17)
+
+        held = allocate(256)
+        assert held.nbytes == 256 << 20
+        assert len(told) == 1
+        assert told[0].bytes > 64 << 20
+
+    @pytest.mark.parametrize(
+        ("value", "error", "text"),
+        [
+            (0, ValueError, "threshold_mb: expected a number above 0, got 0"),
+            (float("nan"), ValueError, "threshold_mb"),
+            ("200", TypeError, "threshold_mb: expected a number, got str"),
+        ],
+    )
+    def test_wrong_arguments(self, value: object, error: type[Exception], text: str) -> None:
+        with pytest.raises(error, match=text):
+            memory_monitor(threshold_mb=value)  # type: ignore[arg-type]
+
+
+class Cyclic:
+    def __init__(self) -> None:
+        self.self = self
+
+
+class TestCleanup:
+    def test_garbage_and_what_expired_are_gone_after_the_job(self) -> None:
+        now = 0.0
+        cache = TTLCache(maxsize=10, ttl=5, timer=lambda: now)
+        register("test_cleanup", cache)
+        watched = []
+
+        @scheduler_cleanup()
+        def job() -> str:
+            nonlocal now
+            cache["a"] = 1
+            now = 10.0
+            watched.append(weakref.ref(Cyclic()))
+            return "done"
+
+        gc.disable()
+        try:
+            assert job() == "done"
+        finally:
+            gc.enable()
+        assert watched[0]() is None
+        assert cache.stats().evictions["expired"] == 1
+        assert metrics.counter("fastcore_cleanups_total", job=job.__qualname__).value == 1
+
+    def test_a_job_that_fails_is_cleaned_up_after_and_its_error_comes_through(self) -> None:
+        watched = []
+
+        @scheduler_cleanup()
+        async def job() -> None:
+            watched.append(weakref.ref(Cyclic()))
+            raise OSError("own")
+
+        gc.disable()
+        try:
+            with pytest.raises(OSError, match="own"):
+                asyncio.run(job())
+        finally:
+            gc.enable()
+        assert watched[0]() is None
+
+    def test_shrinking(self) -> None:
+        cache = TTLCache(maxsize=10, ttl=1000)
+        register("test_cleanup", cache)
+        for key in range(10):
+            cache[key] = key
+        scheduler_cleanup(caches="shrink", keep=0.2)(lambda: None)()
+        assert sorted(cache) == [8, 9]
+
+    def test_nothing_but_what_is_asked(self) -> None:
+        watched = []
+
+        def job() -> None:
+            watched.append(weakref.ref(Cyclic()))
+
+        gc.collect()
+        gc.disable()
+        try:
+            scheduler_cleanup(caches=None, collect=False)(job)()
+            assert watched[0]() is not None
+        finally:
+            gc.enable()
+
+    def test_trouble_in_cleaning_up_is_logged(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(jobs, "trim", lambda: 1 / 0)
+        assert scheduler_cleanup()(lambda: "done")() == "done"
+        assert "cleaning up after" in caplog.text
+
+    @pytest.mark.parametrize("kwargs", [{"caches": "all"}, {"keep": 2}])
+    def test_wrong_arguments(self, kwargs: dict[str, object]) -> None:
+        with pytest.raises(ValueError, match=next(iter(kwargs))):
+            scheduler_cleanup(**kwargs)  # type: ignore[arg-type]
