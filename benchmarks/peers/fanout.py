@@ -30,7 +30,7 @@ PROGRAM = ROOT / "build" / "peers" / "fanout_client"
 CLIENTS = 1000
 QUOTE, SNAPSHOT = 141, 2000  # bytes of a message
 EVERY = ("socket.send loop", "transport.write, uvloop", "websockets.broadcast", "picows", "Starlette", "fastcore")
-QUIET = {"ping": 3600.0, "pong": 60.0, "limits": {}}  # the C client does not speak the protocol above WebSocket's
+QUIET = {"ping": 3600.0, "pong": 60.0}  # the C client does not speak the protocol above WebSocket's
 SLOW = "3008"
 
 
@@ -94,11 +94,7 @@ class Pair:
     ):
         self.name, self.clients = name, clients
         script = [sys.executable, str(HERE / "fanout_server.py"), name, *(["1"] if deflate else [])]
-        self.server = stack.enter_context(
-            Child(
-                script, FANOUT_HUB=json.dumps({**QUIET, **hub, "limits": {**QUIET["limits"], **hub.get("limits", {})}})
-            )
-        )
+        self.server = stack.enter_context(Child(script, FANOUT_HUB=json.dumps({**QUIET, **hub})))
         self.stack, self.deflate, self.rcvbuf = stack, deflate, rcvbuf
         self.crowd = self.connect(clients) if clients else None
 
