@@ -1,0 +1,254 @@
+// A client's side of the wire protocol without a socket or a clock: what to send, what came, when to come back.
+
+import { decodeMulti, encode } from "./msgpack.js";
+
+export const SUBPROTOCOL = "fastcore.v1";
+export const NORMAL = 1000;
+export const PROTOCOL_ERROR = 4500; // what a page may close with, of those that say not to come back
+export const NO_CLOSE = 1006;
+const [CONNECT, DATA, TOPIC, SUBSCRIBE, UNSUBSCRIBE, ERROR, PING, DRAIN, TOKEN, EPOCH] = Array(10).keys();
+const [, RECOVERED, GAP] = Array(3).keys();
+const PONG = encode([PING]);
+const WELCOME_WITHIN = 23; // seconds, until the server has told its own periods
+
+/** Whether a client that was closed with `code` should come back by itself. */
+export function comesBack(code) {
+  return (code >= 3000 && code <= 3499) || (code >= 4000 && code <= 4499)
+    || [1001, 1005, 1006, 1011, 1012, 1013].includes(code);
+}
+
+/** Whether a name or pattern means a topic: `*` is one word, `>` at the end one or more. */
+export function matches(name, topic) {
+  const wanted = name.split(".");
+  let words = topic.split(".");
+  if (wanted.at(-1) === ">") {
+    wanted.pop();
+    if (words.length <= wanted.length) return false;
+    words = words.slice(0, wanted.length);
+  }
+  return wanted.length === words.length && wanted.every((word, i) => word === "*" || word === words[i]);
+}
+
+/** What outlives a connection: subscriptions, positions, the epoch. */
+export class Session {
+  constructor({ topics = [], newest = false, backoff = [0.5, 20], limits, random = Math.random } = {}) {
+    this.epoch = "";
+    this.limits = limits;
+    this.out = []; // answers to be sent
+    this.expires = null; // when the token does
+    this.welcome = false;
+    this.failures = 0;
+    this.backoff = backoff;
+    this.random = random;
+    this.wanted = new Map(topics.map((name) => [name, newest])); // by name or pattern
+    this.answered = new Set(); // names the server has accepted once
+    this.positions = new Map();
+    this.told = new Map(); // topics without a position whose newest messages are on their way
+    this.settled = new Map(); // those that had none, or whose newest have come: where to resume
+    this.names = new Map(); // numeric ids of this connection
+    this.asked = new Map(); // number of a request -> [names, positions it was sent with or null]
+    this.tokens = new Set();
+    this.ref = 0;
+    this.drain = null;
+    this.heard = 0;
+    this.patience = WELCOME_WITHIN;
+    this.openedAt = 0;
+  }
+
+  /** When the link is to be taken for dead unless something comes. */
+  get deadline() {
+    return this.heard + this.patience;
+  }
+
+  opened(now, token = null) {
+    this.welcome = false;
+    this.heard = this.openedAt = now;
+    this.patience = WELCOME_WITHIN;
+    for (const left of [this.names, this.asked, this.tokens, this.told]) left.clear();
+    this.out = [];
+    this.drain = null;
+    const options = token === null ? {} : { token };
+    const groups = new Map();
+    for (const [name, newest] of this.wanted) {
+      const back = this.answered.has(name);
+      const group = `${back} ${back || newest}`;
+      if (!groups.has(group)) groups.set(group, { back, newest: back || newest, names: [] });
+      groups.get(group).names.push(name);
+    }
+    const later = [];
+    let first = true;
+    for (const { back, newest, names } of groups.values()) {
+      if (first) Object.assign(options, { topics: names }, this.wish(0, names, newest, back));
+      else later.push(this.request(names, newest, back)[1]);
+      first = false;
+    }
+    return [encode([CONNECT, options]), ...later];
+  }
+
+  subscribe(names, newest) {
+    for (const name of names) this.wanted.set(name, newest);
+    return this.request(names, newest, false);
+  }
+
+  request(names, newest, back) {
+    const ref = ++this.ref;
+    return [ref, encode([SUBSCRIBE, ref, names, this.wish(ref, names, newest, back)])];
+  }
+
+  wish(ref, names, newest, back) {
+    const wish = { newest };
+    let asked = null;
+    if (back && this.epoch) {
+      asked = new Map([...this.settled, ...this.positions].filter(([topic]) => names.some((name) => matches(name, topic))));
+      wish.since = [this.epoch, Object.fromEntries(asked)];
+    }
+    this.asked.set(ref, [names, asked]);
+    return wish;
+  }
+
+  unsubscribe(names) {
+    const left = names.filter((name) => this.wanted.delete(name));
+    for (const name of left) this.answered.delete(name);
+    for (const known of [this.positions, this.settled, this.told]) {
+      for (const topic of [...known.keys()]) {
+        if (![...this.wanted.keys()].some((name) => matches(name, topic))) known.delete(topic);
+      }
+    }
+    const ref = ++this.ref;
+    return [ref, encode([UNSUBSCRIBE, ref, left])];
+  }
+
+  renewToken(token) {
+    const ref = ++this.ref;
+    this.tokens.add(ref);
+    return encode([TOKEN, ref, token]);
+  }
+
+  /** Reads a WebSocket message; gives events, and throws if it is not of the protocol. */
+  *received(bytes, now) {
+    this.heard = now;
+    for (const value of decodeMulti(bytes, this.limits)) {
+      if (!Array.isArray(value) || !value.length) throw new TypeError("message: expected an array, got something else");
+      yield* this.heed(value, now);
+    }
+  }
+
+  *heed(value, now) {
+    switch (value[0]) {
+      case DATA: {
+        const topic = this.names.get(value[1]);
+        if (topic === undefined) return; // of a topic that was left a moment ago
+        const offset = integer(value[2]);
+        if (offset > (this.positions.get(topic) ?? 0)) { // a node that is behind sends again what another has sent
+          this.positions.set(topic, offset);
+          yield { type: "message", topic, data: value[3], offset, key: value[4] ?? null };
+        }
+        return;
+      }
+      case PING:
+        this.out.push(PONG);
+        for (const [topic, offset] of this.told) if (!this.settled.has(topic)) this.settled.set(topic, offset);
+        this.told.clear();
+        return;
+      case TOPIC:
+        this.names.set(integer(value[1]), String(value[2]));
+        return;
+      case CONNECT:
+        yield* this.welcomed(value[1], now);
+        return;
+      case SUBSCRIBE:
+        yield* this.subscribed(value[1], value[2]);
+        return;
+      case UNSUBSCRIBE:
+        yield { type: "answer", ref: value[1] };
+        return;
+      case ERROR: {
+        const [, ref, code, text] = value;
+        const [names] = this.asked.get(ref) ?? [[]];
+        this.asked.delete(ref);
+        this.tokens.delete(ref);
+        if (ref) for (const name of names) if (!this.answered.has(name)) this.wanted.delete(name);
+        yield { type: "refusal", ref, code, text: String(text) };
+        return;
+      }
+      case DRAIN:
+        this.drain = Math.min(seconds(value[1]), 3600);
+        return;
+      case TOKEN:
+        this.tokens.delete(value[1]);
+        this.expires = value[2] === null ? null : now + seconds(value[2]);
+        return;
+      case EPOCH:
+        if (value[1] !== this.epoch) {
+          this.renumber(String(value[1]));
+          yield { type: "connected", epoch: this.epoch, restarted: true, session: "" };
+        }
+    }
+  }
+
+  *welcomed(welcome, now) {
+    const epoch = String(welcome.epoch);
+    this.patience = welcome.ping && welcome.pong ? seconds(welcome.ping) + seconds(welcome.pong) : Infinity;
+    this.expires = welcome.ttl == null ? null : now + seconds(welcome.ttl);
+    this.welcome = true;
+    const restarted = this.epoch !== "" && this.epoch !== epoch;
+    if (restarted) this.renumber(epoch);
+    this.epoch = epoch;
+    yield { type: "connected", epoch, restarted, session: String(welcome.session ?? "") };
+  }
+
+  renumber(epoch) {
+    this.epoch = epoch;
+    for (const known of [this.positions, this.settled, this.told]) known.clear();
+  }
+
+  *subscribed(ref, entries) {
+    const [names, asked] = this.asked.get(ref) ?? [[], null];
+    this.asked.delete(ref);
+    for (const name of names) if (this.wanted.has(name)) this.answered.add(name);
+    const newest = names.some((name) => this.wanted.get(name));
+    for (const [name, id, at, state] of entries) {
+      const topic = String(name);
+      const offset = integer(at);
+      this.names.set(integer(id), topic);
+      const before = this.positions.get(topic) ?? null;
+      if (state === RECOVERED) {
+        if (before === null) this.positions.set(topic, asked?.get(topic) ?? 0);
+      } else if (state === GAP) {
+        this.positions.delete(topic);
+        this.settled.delete(topic);
+        this.told.set(topic, offset);
+        yield { type: "gap", topic, offset: before, epoch: this.epoch };
+      } else if (before === null && (offset === 0 || !(newest || asked !== null))) {
+        this.positions.set(topic, offset);
+      } else if (before === null) {
+        this.told.set(topic, offset);
+      }
+      yield { type: "subscribed", topic, offset, recovered: state === RECOVERED };
+    }
+    yield { type: "answer", ref };
+  }
+
+  /** Ends a connection; `delay` says in how many seconds to come back, null: not by itself. */
+  closed(code, reason, now) {
+    if (!comesBack(code)) return { type: "disconnected", code, reason, delay: null };
+    if (this.welcome && now - this.openedAt >= this.backoff[1]) this.failures = 0; // it was a good one
+    this.welcome = false;
+    const drain = this.drain;
+    this.drain = null;
+    this.failures = drain === null ? Math.min(this.failures + 1, 32) : 0;
+    const [low, high] = this.backoff;
+    const delay = drain ?? low + this.random() * (Math.min(high, low * 2 ** this.failures) - low);
+    return { type: "disconnected", code, reason, delay };
+  }
+}
+
+function integer(value) {
+  if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`message: expected an integer >= 0, got ${value}`);
+  return value;
+}
+
+function seconds(value) {
+  if (typeof value !== "number" || !(value >= 0 && value < 2 ** 53)) throw new TypeError(`message: expected seconds, got ${value}`);
+  return value;
+}
