@@ -38,7 +38,7 @@ class Endpoint:
             raise RuntimeError(f"stream: expected a websocket, got {scope['type']}")
         hub = self._hub
         await receive()  # websocket.connect
-        hub.bind()
+        await hub.start()
         headers = _headers(scope)
         client = scope.get("client")
         address = client[0] if client else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastcore import metrics
@@ -14,6 +15,7 @@ from fastcore.framing import Fanout, FanoutStats, packb
 from fastcore.framing.fanout import Policy
 from fastcore.streaming import messages
 from fastcore.streaming.asgi import Endpoint
+from fastcore.streaming.backplane import Backplane, Published
 from fastcore.streaming.broadcast import install_hub, installed_hub
 from fastcore.streaming.clients import Authorize, Clients
 from fastcore.streaming.limits import Limits
@@ -22,6 +24,8 @@ from fastcore.streaming.statistics import HubStats, Samples
 from python_fallback.framing.topics import check_topic
 
 __all__ = ["Hub", "HubBusy"]
+
+_log = logging.getLogger("fastcore.streaming")
 
 
 class HubBusy(RuntimeError):
@@ -57,6 +61,10 @@ class Hub:
         Bytes below which a message is sent plain.
     spread : float, default 5
         Seconds over which clients come back after a drain.
+    backplane : Backplane, optional
+        Carries what is published to the hubs of other processes too; see :meth:`start`.
+    beat : float, default 1
+        Seconds between two looks at the clock: pings and time limits are late by up to this.
 
     Examples
     --------
@@ -81,6 +89,7 @@ class Hub:
         wbits: int = 12,
         threshold: int = 256,
         spread: float = 5.0,
+        backplane: Backplane | None = None,
         beat: float = 1.0,
     ) -> None:
         if not 0 < pong <= ping:
@@ -91,6 +100,7 @@ class Hub:
         self.draining = False
         self.slow_path = False  # a client came through plain ASGI
         self.refused: Counter[int] = Counter()  # by HTTP status
+        self.lost = 0  # messages of other threads that the backplane did not take
         self._fan = Fanout(
             policy=policy,
             limit=self.limits.backlog,
@@ -112,6 +122,9 @@ class Hub:
             authorize=authorize,
         )
         self._ids: dict[str, int] = {}  # of topics that have been published to
+        self.backplane = backplane
+        self._backplane_ready = backplane is None
+        self._starting: asyncio.Lock | None = None
         self._lock = threading.Lock()  # of the next five
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
@@ -139,6 +152,21 @@ class Hub:
         routes.append(WebSocketRoute(path, endpoint=self.asgi, name="fastcore_stream"))
         if installed_hub() is None:
             install_hub(self)
+
+    async def start(self) -> None:
+        """Take the running loop for this hub's, and connect the backplane if there is one.
+
+        The first client does it too; at start-up it is for whoever would know of problems, and have history, earlier.
+        """
+        self.bind()
+        if not self._backplane_ready and self.backplane is not None:
+            if self._starting is None:
+                self._starting = asyncio.Lock()
+            async with self._starting:
+                if not self._backplane_ready:
+                    await self.backplane.start(self)
+                    self._backplane_ready = True
+                    self._take_inbox()
 
     def publish(self, topic: str, obj: Any = None, key: str | bytes | int | None = None) -> None:
         """Publish an object to those who subscribe to `topic`, now and, within history, later.
@@ -169,19 +197,19 @@ class Hub:
 
     def publish_packed(self, topic: str, body: bytes, key: str | bytes | int | None = None) -> None:
         """Publish an object that is packed already."""
-        if self._thread == threading.get_ident():
-            self._deliver(topic, body, key)
+        if self._thread == threading.get_ident() and self._backplane_ready:
+            self._hand_on(topic, body, key)
             return
         with self._lock:
             loop = self._living()
-            if loop is None:
+            if loop is None and self.backplane is None:
                 self._deliver(topic, body, key)
                 return
             if self._inbox_bytes + len(body) > self.limits.inbox:
                 raise HubBusy(f"publish: expected at most {self.limits.inbox} bytes waiting for the loop, got more")
             self._inbox_bytes += len(body)
             self._inbox.append((topic, body, key))
-            if not self._woken:
+            if not self._woken and loop is not None:
                 try:
                     loop.call_soon_threadsafe(self._take_inbox)
                     self._woken = True
@@ -221,6 +249,9 @@ class Hub:
             detail = "slow path, for want of a transport: uvicorn --ws fastcore.streaming.uvicorn:HubProtocol has one"
         else:
             detail = "ok"
+        backplane = None if self.backplane is None or not self._backplane_ready else self.backplane.state()
+        if backplane is not None and not backplane.connected:
+            detail = "the backplane is not connected: what is published here waits"
         return {
             "ready": not self.draining,
             "path": "asgi" if self.slow_path else "direct",
@@ -246,16 +277,19 @@ class Hub:
             except TimeoutError:
                 for session in clients.all():
                     session.close(messages.CLOSE_DRAINED, "drained: come back")
-        self.close()
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let go of timers, metrics and the backplane. Clients that are still there are not told."""
+        self._stop_samples()
+        self.clients.stop()
+        if self.backplane is not None and self._backplane_ready:
+            self._backplane_ready = False
+            await self.backplane.aclose()
 
     def drain_delay(self) -> float:
         """Draw the seconds after which a client that is sent away comes back."""
         return self.clients.random.uniform(0, self.spread)
-
-    def close(self) -> None:
-        """Let go of timers and metrics. Clients that are still there are not told."""
-        self._stop_samples()
-        self.clients.stop()
 
     # -- publishing -------------------------------------------------------------------------------------------------
 
@@ -278,6 +312,13 @@ class Hub:
             self._first = time.perf_counter()
             self.schedule()
 
+    def _hand_on(self, topic: str, body: bytes, key: Any) -> None:
+        """Publish in the loop's thread: here, or by way of the backplane."""
+        if self.backplane is None:
+            self._deliver(topic, body, key)
+        else:
+            self.backplane.publish(topic, body, key)
+
     def _put(self, topic: str, number: int, body: bytes, key: Any, offset: int | None) -> None:
         known = self._fan.offset(topic) + 1 if offset is None else offset
         packed = messages.data(number, known, body, None if key is None else packb(key))
@@ -286,11 +327,16 @@ class Hub:
     def _take_inbox(self) -> None:
         """Publish what other threads have left."""
         with self._lock:
-            taken, self._inbox = self._inbox, deque()
-            self._inbox_bytes = 0
             self._woken = False
+            if not self._backplane_ready:  # it is taken up when that has started
+                return
+            taken, self._inbox, self._inbox_bytes = self._inbox, deque(), 0
         for topic, body, key in taken:
-            self._deliver(topic, body, key)
+            try:
+                self._hand_on(topic, body, key)
+            except Exception:  # whoever published it is not here to be told
+                self.lost += 1
+                _log.exception("a message to %s was not published", topic)
 
     def schedule(self) -> None:
         """Have what is waiting written at the end of this turn of the loop."""
@@ -336,7 +382,31 @@ class Hub:
             self._loop, self._thread = None, 0
             self._woken = self._scheduled = False
             self.clients.forget_all()
-            taken, self._inbox, self._inbox_bytes = self._inbox, deque(), 0
-            for topic, body, key in taken:
-                self._deliver(topic, body, key)
+            self._starting = None
+            if self.backplane is None:
+                taken, self._inbox, self._inbox_bytes = self._inbox, deque(), 0
+                for topic, body, key in taken:
+                    self._deliver(topic, body, key)
+            else:
+                self._backplane_ready = False
         return self._loop
+
+    # -- what a backplane delivers to -------------------------------------------------------------------------------
+
+    def renew(self, epoch: str, floor: int, newest: Sequence[Published]) -> None:
+        """Begin the numbering of a backplane, or another one."""
+        if len(self.clients):
+            frame = messages.framed(messages.EPOCH, epoch)
+            for session in self.clients.all():
+                if session.welcomed:
+                    session.notice(frame)
+            self._flush()  # so that it comes before all that is numbered anew
+        if newest:
+            self._fan.renew(epoch, 0)
+            for message in newest:
+                self.deliver(message)
+        self._fan.renew(epoch, floor)
+
+    def deliver(self, message: Published) -> None:
+        """Publish a message of the backplane to the clients here."""
+        self._deliver(message.topic, message.body, message.key, message.offset)

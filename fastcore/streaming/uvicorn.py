@@ -100,6 +100,8 @@ class HubProtocol(WebSocketsSansIOProtocol):
         self.handle_cont(event)
 
     def handle_cont(self, event: Frame) -> None:
+        if self.close_sent:  # what still comes is nothing to the application
+            return
         if self._text is not None:
             try:
                 self._text.decode(bytes(event.data), event.fin)
