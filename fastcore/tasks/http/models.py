@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["Accepted", "Pending", "ProblemBody", "Result", "Submission", "TaskBody", "TaskFailure", "TaskList"]
 
-StateName = Literal["queued", "running", "succeeded", "failed", "cancelled", "dead"]
+StateName = Literal["queued", "running", "succeeded", "failed", "cancelled", "dead", "expired"]
 
 
 class Submission(BaseModel):
@@ -68,10 +68,11 @@ class TaskBody(BaseModel):
     task_id: str
     task: str
     status: StateName
-    priority: int
+    priority: float
     attempt: int = Field(description="How many times it was begun.")
     max_attempts: int
     progress: Progress
+    cancel_requested: bool
     submitted: float
     started: float | None
     finished: float | None
@@ -85,7 +86,7 @@ class TaskList(BaseModel):
 
     tasks: list[TaskBody]
     counts: dict[str, int] = Field(description="All tasks by state, whatever the filter.")
-    next: str | None = Field(description="Where the next page begins: its `after`.")
+    next: str | None = Field(description="Where the next page begins: its `before`.")
 
 
 class Result(BaseModel):
