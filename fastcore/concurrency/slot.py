@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import sys
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-__all__ = ["ProcessDied", "RemoteError", "Slot", "name_of"]
+__all__ = ["ProcessDied", "RemoteError", "Slot", "name_of", "tell"]
 
 _SECONDS_TO_END = 2.0
 
@@ -34,16 +35,45 @@ def name_of(fn: Any) -> str:
 
 
 class Slot:
-    """A child process, started when it is first needed and again after it died."""
+    """A child process, started when it is first needed and again after it died.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    owner : str
+        Whose process it is, for error texts.
+    """
+
+    def __init__(self, owner: str = "run_cpu") -> None:
+        self.starts = 0
+        """How many children there have been."""
+        self._owner = owner
         self._lock = threading.Lock()  # held while a child starts, and while one is killed
         self._process: SpawnProcess | None = None
         self._conn: Connection[Any, Any] | None = None
         self._doomed = False
 
-    def call(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    @property
+    def pid(self) -> int | None:
+        """The child's process id."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def call(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        *,
+        ready: Callable[[], object] | None = None,
+        told: Callable[[Any], object] | None = None,
+    ) -> Any:
         """Run ``fn(*args)`` in the child and wait for it.
+
+        Parameters
+        ----------
+        ready : callable, optional
+            Called when there is a child and the call is about to be sent.
+        told : callable, optional
+            Called with what code in the child hands to :func:`tell`, now or in an earlier call.
 
         Raises
         ------
@@ -61,18 +91,24 @@ class Slot:
             ) from error
         try:
             conn = self._connected(fn)
+            if ready is not None:
+                ready()
             try:
                 conn.send_bytes(payload)
-                answer = conn.recv_bytes()
-            except (EOFError, OSError):
+            except OSError:
                 raise self._death(f"to return from {name_of(fn)}") from None
+            del payload
+            done, value, trace = pickle.loads(self._answer(conn, fn))
+            while done is None:
+                if told is not None:
+                    told(value)
+                done, value, trace = pickle.loads(self._answer(conn, fn))
         finally:
             with self._lock:
                 self._doomed = False
-        done, value, trace = pickle.loads(answer)
         if done:
             return value
-        value.add_note(f"raised in a process of run_cpu:\n{trace.rstrip()}")
+        value.add_note(f"raised in a process of {self._owner}:\n{trace.rstrip()}")
         raise value
 
     def kill(self) -> None:
@@ -81,6 +117,23 @@ class Slot:
             self._doomed = True
             if self._process is not None:
                 self._process.kill()
+
+    def dead(self) -> bool:
+        """Whether there was a child that has ended, by itself or not."""
+        process = self._process
+        try:
+            return process is not None and process.exitcode is not None
+        except ValueError:  # closed meanwhile: its end was seen
+            return False
+
+    def cut_off(self) -> None:
+        """End the wait for a dead child whose end of the pipe lives on in a process that it forked."""
+        import socket
+
+        with self._lock:
+            if self._conn is not None and not self._conn.closed and hasattr(socket, "AF_UNIX"):
+                with socket.socket(fileno=os.dup(self._conn.fileno())) as end:
+                    end.shutdown(socket.SHUT_RDWR)
 
     def hang_up(self) -> None:
         """Let an idle child end by itself."""
@@ -110,6 +163,12 @@ class Slot:
         if self._conn is not None:
             self._conn.close()
 
+    def _answer(self, conn: Connection[Any, Any], fn: Callable[..., Any]) -> bytes:
+        try:
+            return conn.recv_bytes()
+        except (EOFError, OSError):
+            raise self._death(f"to return from {name_of(fn)}") from None
+
     def _connected(self, fn: Callable[..., Any]) -> Connection[Any, Any]:
         with self._lock:
             if self._doomed:
@@ -130,9 +189,7 @@ class Slot:
         return conn
 
     def _alive(self) -> bool:
-        from multiprocessing.connection import wait
-
-        return self._process is not None and not wait([self._process.sentinel], 0)
+        return self._process is not None and self._process.exitcode is None
 
     def _start(self) -> Connection[Any, Any]:
         import multiprocessing
@@ -149,6 +206,7 @@ class Slot:
         finally:
             theirs.close()  # the child has the only other end, so that its death is the end of the stream
         self._process, self._conn = process, ours
+        self.starts += 1
         return ours
 
     def _death(self, expected: str) -> ProcessDied:
@@ -176,13 +234,38 @@ def _ending(code: int | None) -> str:
 # ---- in the child ----
 
 
+_to_parent: Connection[Any, Any] | None = None
+_telling = threading.Lock()  # one message at a time, whichever thread it comes from
+
+
+def tell(value: Any) -> None:
+    """In a child, hand a value to the `told` of the call that runs; anywhere else, do nothing."""
+    if _to_parent is not None:
+        message = pickle.dumps((None, value, ""), protocol=5)
+        with _telling:
+            _to_parent.send_bytes(message)
+
+
+def _orphan() -> None:
+    """In what a call forked: the pipe is its parent's."""
+    global _to_parent
+    _to_parent = None
+
+
 def serve(conn: Connection[Any, Any]) -> None:
     """Answer calls until the parent hangs up, or is gone."""
+    global _to_parent
+    _to_parent = conn
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_orphan)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what ends
     try:
         conn.send_bytes(b"ready")
         while True:
-            conn.send_bytes(_answer(conn.recv_bytes()))
+            answer = _answer(conn.recv_bytes())
+            with _telling:
+                conn.send_bytes(answer)
+            del answer
     except (EOFError, OSError):
         return
 
