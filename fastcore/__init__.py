@@ -16,12 +16,14 @@ from fastcore._version import __version__
 if TYPE_CHECKING:
     from fastcore.dispatch import flags
     from fastcore.dispatch.assignment import assigned, assignment_key
+    from fastcore.dispatch.guard import Guard
     from fastcore.dispatch.status import status
     from fastcore.dispatch.switch import Switch
 
-__all__ = ["BackendUnavailable", "Switch", "__version__", "assigned", "assignment_key", "flags", "status"]
+__all__ = ["BackendUnavailable", "Guard", "Switch", "__version__", "assigned", "assignment_key", "flags", "status"]
 
 _LAZY = {
+    "Guard": ("fastcore.dispatch.guard", "Guard"),
     "Switch": ("fastcore.dispatch.switch", "Switch"),
     "assigned": ("fastcore.dispatch.assignment", "assigned"),
     "assignment_key": ("fastcore.dispatch.assignment", "assignment_key"),

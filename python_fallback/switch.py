@@ -10,6 +10,7 @@ import inspect
 import os
 import random
 import types
+import weakref
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from time import perf_counter
@@ -106,24 +107,36 @@ class _Arm:
 class _Engine:
     """Both arms and the choice between them. It knows nothing of its Switch, so that a Switch is in no cycle."""
 
-    __slots__ = ("arms", "fixed", "is_async", "key", "salt", "threshold")
+    __slots__ = ("arms", "first", "fixed", "handed", "is_async", "key", "salt", "sample", "threshold")
 
     def __init__(self, control: _Arm, candidate: _Arm | None, is_async: bool, salt: str, key: ContextVar[Any]) -> None:
         self.arms = (control, candidate)
-        self.fixed: _Arm | None = control  # None while it ramps
+        self.fixed: _Arm | None = control  # None while it ramps or is watched
+        self.first = False  # the next call tells that calls have begun
         self.threshold = 0
+        self.sample = 0, 0  # under watch: of 2**32 calls of each arm, those that run both
+        self.handed: tuple[_Arm, ...] = ()  # under watch: what stands in for an arm, one for each of _HOW
         self.is_async = is_async
         self.salt = salt
         self.key = key
 
-    def set_mode(self, word: str, threshold: int) -> None:
+    def set_mode(self, word: str, threshold: int, sample: tuple[int, int], handed: tuple[_Arm, ...]) -> None:
         self.threshold = threshold
-        self.fixed = {"control": self.arms[0], "candidate": self.arms[1], "ramp": None}[word]
+        self.sample = sample
+        self.handed = handed
+        self.fixed = {"control": self.arms[0], "candidate": self.arms[1], "ramp": None, "watched": None}[word]
 
     def draw(self, key: object) -> _Arm:
-        chosen = self.arms[belongs(self.salt, self.threshold, key)]
-        assert chosen is not None  # without a candidate no flag ramps
-        return chosen
+        chosen = belongs(self.salt, self.threshold, key)
+        arm = self.arms[chosen]
+        assert arm is not None  # without a candidate no flag ramps
+        handed = self.handed
+        if not handed:
+            return arm
+        sample = self.sample[chosen]
+        if sample and _random.getrandbits(32) < sample:
+            return handed[chosen]
+        return handed[_ALONE] if chosen else arm
 
     def run(self, arm: _Arm, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         start = arm.begin()
@@ -136,6 +149,41 @@ class _Engine:
             return _Awaited(arm, start, result)
         arm.end(start)
         return result
+
+
+# What the public class is handed a watched call for: both arms, with the control's or the candidate's answer asked for;
+# the candidate alone, awaited; or the control after the candidate has failed.
+_PAIR_CONTROL, _PAIR_CANDIDATE, _ALONE, _RESCUE = range(4)
+_NEVER_TIMED = 1_000_000
+
+
+def _stand_ins(switch: Any) -> tuple[_Arm, ...]:
+    """What stands in for an arm while a Switch is watched; they hold the Switch weakly, so that it is in no cycle."""
+    engine: _Engine = switch._engine
+    control, candidate = engine.arms
+    assert candidate is not None
+    find = weakref.ref(switch)
+
+    def handed(how: int) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            found = find()
+            return engine.run(control, args, kwargs) if found is None else found._watched(how, None, args, kwargs)
+
+        return call
+
+    def rescued(*args: Any, **kwargs: Any) -> Any:
+        found = find()
+        try:
+            return engine.run(candidate, args, kwargs)
+        except Exception as error:
+            failed = error
+        try:  # out of the handler: what the control raises is not shown as a consequence
+            return engine.run(control, args, kwargs) if found is None else found._watched(_RESCUE, failed, args, kwargs)
+        finally:
+            del failed
+
+    alone = handed(_ALONE) if engine.is_async else rescued
+    return tuple(_Arm(target, _NEVER_TIMED) for target in (handed(_PAIR_CONTROL), handed(_PAIR_CANDIDATE), alone))
 
 
 class _Core:
@@ -165,8 +213,35 @@ class _Core:
         self._engine = _Engine(*arms, is_async, salt, key)
         self.__call__ = _call_like(self._engine, control, candidate)
 
-    def _set_mode(self, word: str, threshold: int) -> None:
-        self._engine.set_mode(word, threshold)
+    def _set_mode(self, word: str, threshold: int, sample_control: int = 0, sample_candidate: int = 0) -> None:
+        handed = _stand_ins(self) if word == "watched" else ()
+        self._engine.set_mode(word, threshold, (sample_control, sample_candidate), handed)
+
+    def _tell_first(self) -> None:
+        engine, find, real = self._engine, weakref.ref(self), self.__call__
+        engine.first = True
+
+        def first(*args: Any, **kwargs: Any) -> Any:
+            found = find()
+            if found is not None and engine.first:
+                found.__call__ = real
+                found._begin()
+            return real(*args, **kwargs)
+
+        self.__call__ = first
+
+    def _begin(self) -> None:
+        self._engine.first = False
+        self._calls_begin()  # type: ignore[attr-defined]
+
+    def _call_arm(self, index: int, /, *args: Any, **kwargs: Any) -> Any:
+        arm = self._engine.arms[index]
+        if arm is None:
+            raise IndexError("_call_arm: expected the index of an arm")
+        return self._engine.run(arm, args, kwargs)
+
+    def _calls(self) -> tuple[tuple[int, int], ...]:
+        return tuple((0, 0) if arm is None else (arm.calls, arm.errors) for arm in self._engine.arms)
 
     @property
     def control(self) -> Callable[..., Any]:
@@ -183,6 +258,8 @@ class _Core:
 
     def call_for(self, key: object, /, *args: Any, **kwargs: Any) -> Any:
         engine = self._engine
+        if engine.first:
+            self._begin()
         return engine.run(engine.fixed or engine.draw(key), args, kwargs)
 
     call_for.__qualname__ = "Switch.call_for"  # which errors about arguments name

@@ -11,13 +11,18 @@
 #include "switch_assign.h"
 #include "switch_await.h"
 
-enum { CONTROL, CANDIDATE, RAMP };
+enum { CONTROL, CANDIDATE, RAMP, WATCHED };
+
+/* What Python is handed a watched call for: both arms, with the control's or the candidate's answer asked for; the
+ * candidate alone, awaited; or the control after the candidate has failed. `_watched` of the public class knows them. */
+enum { PAIR_CONTROL, PAIR_CANDIDATE, AWAIT_CANDIDATE, RESCUE };
 
 typedef struct {
     PyObject_HEAD
     vectorcallfunc vectorcall;
     fc_arm arms[2];
     uint64_t threshold; /* places below it are the candidate's */
+    uint64_t sample[2]; /* under watch: of 2**32 calls of each arm, those that run both */
     fc_salt salt;
     PyObject *key; /* the context variable of the assignment key */
     PyObject *dict;
@@ -25,6 +30,7 @@ typedef struct {
     int mode;
     char ready;
     char is_async;
+    char first; /* the next call tells Python that calls have begun */
 } Switch;
 
 typedef struct {
@@ -121,6 +127,102 @@ static inline fc_arm *draw_from_context(Switch *self)
         return FC_UNLIKELY(arm == NULL) ? NULL : call_arm(self, arm, args, nargsf, names, is_async);                  \
     }
 
+static PyObject *keywords_of(PyObject *const *values, PyObject *names)
+{
+    if (names == NULL) {
+        return PyDict_New();
+    }
+    PyObject *keywords = PyDict_New();
+    for (Py_ssize_t i = 0; keywords != NULL && i < PyTuple_GET_SIZE(names); i++) {
+        if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, i), values[i]) < 0) {
+            Py_CLEAR(keywords);
+        }
+    }
+    return keywords;
+}
+
+static PyObject *positional_of(PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *given = PyTuple_New(nargs);
+    for (Py_ssize_t i = 0; given != NULL && i < nargs; i++) {
+        PyTuple_SET_ITEM(given, i, Py_NewRef(args[i]));
+    }
+    return given;
+}
+
+FC_COLD static PyObject *hand_over(
+    Switch *self, int how, PyObject *error, PyObject *const *args, size_t nargsf, PyObject *names)
+{
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    PyObject *given = positional_of(args, nargs);
+    PyObject *keywords = given == NULL ? NULL : keywords_of(args + nargs, names);
+    PyObject *result = NULL;
+    if (keywords != NULL) {
+        result = PyObject_CallMethod((PyObject *)self, "_watched", "iOOO", how, error, given, keywords);
+    }
+    Py_XDECREF(given);
+    Py_XDECREF(keywords);
+    return result;
+}
+
+/* The exception that is set, taken out, with its traceback in it. */
+static PyObject *take_exception(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) {
+        PyException_SetTraceback(value, traceback);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+/* Under watch: a sample of the calls runs both arms, and a candidate that raises is made good by the control. */
+static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names)
+{
+    int chosen = arm == &self->arms[CANDIDATE];
+    uint64_t sample = self->sample[chosen];
+    PyObject *result;
+    if (Py_EnterRecursiveCall(" while calling a Switch")) {
+        return NULL;
+    }
+    Py_INCREF(self);
+    nargsf = (size_t)PyVectorcall_NARGS(nargsf); /* the arguments may be used twice: no arm borrows the slot before */
+    if (sample != 0 && fc_random() < sample) {
+        result = hand_over(self, chosen ? PAIR_CANDIDATE : PAIR_CONTROL, Py_None, args, nargsf, names);
+    }
+    else if (!chosen) {
+        result = call_arm(self, arm, args, nargsf, names, self->is_async);
+    }
+    else if (self->is_async) {
+        result = hand_over(self, AWAIT_CANDIDATE, Py_None, args, nargsf, names);
+    }
+    else {
+        result = call_arm(self, arm, args, nargsf, names, 0);
+        if (result == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+            PyObject *error = take_exception();
+            result = hand_over(self, RESCUE, error, args, nargsf, names);
+            Py_XDECREF(error);
+        }
+    }
+    Py_DECREF(self);
+    Py_LeaveRecursiveCall();
+    return result;
+}
+
+static PyObject *call_watched(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names)
+{
+    Switch *self = (Switch *)op;
+    fc_arm *arm = draw_from_context(self);
+    return arm == NULL ? NULL : call_watched_arm(self, arm, args, nargsf, names);
+}
+
 MODE(call_control, &self->arms[CONTROL], 0)
 MODE(call_candidate, &self->arms[CANDIDATE], 0)
 MODE(call_ramp, draw_from_context(self), 0)
@@ -128,12 +230,34 @@ MODE(call_control_async, &self->arms[CONTROL], 1)
 MODE(call_candidate_async, &self->arms[CANDIDATE], 1)
 MODE(call_ramp_async, draw_from_context(self), 1)
 
-static const vectorcallfunc MODES[2][3] = {
-    {call_control, call_candidate, call_ramp},
-    {call_control_async, call_candidate_async, call_ramp_async},
+static const vectorcallfunc MODES[2][4] = {
+    {call_control, call_candidate, call_ramp, call_watched},
+    {call_control_async, call_candidate_async, call_ramp_async, call_watched},
 };
 
-static const char *const WORDS[3] = {"control", "candidate", "ramp"};
+static const char *const WORDS[4] = {"control", "candidate", "ramp", "watched"};
+
+/* The first call says so, once: what needs a thread starts it then, not in a process that is about to fork. */
+static void begin_calls(Switch *self)
+{
+    self->first = 0;
+    self->vectorcall = MODES[(int)self->is_async][self->mode];
+    PyObject *done = PyObject_CallMethod((PyObject *)self, "_calls_begin", NULL);
+    if (done == NULL) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+    Py_XDECREF(done);
+}
+
+static PyObject *call_first(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names)
+{
+    Switch *self = (Switch *)op;
+    Py_INCREF(self);
+    begin_calls(self);
+    PyObject *result = self->vectorcall(op, args, nargsf, names);
+    Py_DECREF(self);
+    return result;
+}
 
 /* Before _setup, and again once the garbage collector has cleared it. */
 static PyObject *call_unready(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names)
@@ -153,11 +277,17 @@ static PyObject *switch_call_for(PyObject *op, PyObject *const *args, Py_ssize_t
     if (self->vectorcall == call_unready) {
         return call_unready(op, NULL, 0, NULL);
     }
-    fc_arm *arm = self->mode == RAMP ? draw(self, args[0]) : &self->arms[self->mode];
+    if (self->first) {
+        begin_calls(self);
+    }
+    fc_arm *arm = self->mode >= RAMP ? draw(self, args[0]) : &self->arms[self->mode];
     if (arm == NULL) {
         return NULL;
     }
     size_t rest = (size_t)nargs - 1; /* without the offset flag: args[0] may be an item of somebody's tuple */
+    if (self->mode == WATCHED) {
+        return call_watched_arm(self, arm, args + 1, rest, names);
+    }
     if (self->is_async) {
         return call_arm(self, arm, args + 1, rest, names, 1);
     }
@@ -165,6 +295,44 @@ static PyObject *switch_call_for(PyObject *op, PyObject *const *args, Py_ssize_t
 }
 
 /* ---- what the public class uses ---- */
+
+/* _call_arm(index, *args, **kwargs): that arm, counted, whatever the mode. */
+static PyObject *switch_call_arm(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
+{
+    Switch *self = (Switch *)op;
+    if (self->vectorcall == call_unready) {
+        return call_unready(op, NULL, 0, NULL);
+    }
+    long index = nargs < 1 ? 2 : PyLong_AsLong(args[0]);
+    if (index == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (index < 0 || index > 1 || self->arms[index].target == NULL) {
+        PyErr_SetString(PyExc_IndexError, "_call_arm: expected the index of an arm");
+        return NULL;
+    }
+    return call_arm(self, &self->arms[index], args + 1, (size_t)nargs - 1, names, self->is_async);
+}
+
+static PyObject *switch_tell_first(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    Switch *self = (Switch *)op;
+    if (self->vectorcall == call_unready) {
+        return call_unready(op, NULL, 0, NULL);
+    }
+    self->first = 1;
+    self->vectorcall = call_first;
+    Py_RETURN_NONE;
+}
+
+/* (calls, errors) of both arms. */
+static PyObject *switch_calls(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    fc_arm *arms = ((Switch *)op)->arms;
+    return Py_BuildValue(
+        "(KK)(KK)", (unsigned long long)arms[0].calls, (unsigned long long)arms[0].errors,
+        (unsigned long long)arms[1].calls, (unsigned long long)arms[1].errors);
+}
 
 static PyObject *switch_setup(PyObject *op, PyObject *args)
 {
@@ -204,14 +372,14 @@ static PyObject *switch_set_mode(PyObject *op, PyObject *args)
 {
     Switch *self = (Switch *)op;
     const char *word;
-    unsigned long long threshold;
-    if (!PyArg_ParseTuple(args, "sK:_set_mode", &word, &threshold)) {
+    unsigned long long threshold, sample_control = 0, sample_candidate = 0;
+    if (!PyArg_ParseTuple(args, "sK|KK:_set_mode", &word, &threshold, &sample_control, &sample_candidate)) {
         return NULL;
     }
     if (self->vectorcall == call_unready) {
         return call_unready(op, NULL, 0, NULL);
     }
-    for (int mode = CONTROL; mode <= RAMP; mode++) {
+    for (int mode = CONTROL; mode <= WATCHED; mode++) {
         if (strcmp(word, WORDS[mode]) != 0) {
             continue;
         }
@@ -220,11 +388,13 @@ static PyObject *switch_set_mode(PyObject *op, PyObject *args)
             return NULL;
         }
         self->threshold = threshold;
+        self->sample[CONTROL] = sample_control;
+        self->sample[CANDIDATE] = sample_candidate;
         self->mode = mode;
-        self->vectorcall = MODES[(int)self->is_async][mode];
+        self->vectorcall = self->first ? call_first : MODES[(int)self->is_async][mode];
         Py_RETURN_NONE;
     }
-    PyErr_Format(PyExc_ValueError, "_set_mode: expected control, candidate or ramp, got '%s'", word);
+    PyErr_Format(PyExc_ValueError, "_set_mode: expected control, candidate, ramp or watched, got '%s'", word);
     return NULL;
 }
 
@@ -342,6 +512,9 @@ static PyMethodDef switch_methods[] = {
     {"_setup", switch_setup, METH_VARARGS, NULL},
     {"_set_mode", switch_set_mode, METH_VARARGS, NULL},
     {"_counts", switch_counts, METH_O, NULL},
+    {"_call_arm", (PyCFunction)(void (*)(void))switch_call_arm, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"_calls", switch_calls, METH_NOARGS, NULL},
+    {"_tell_first", switch_tell_first, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -48,11 +48,15 @@ def backend_for(path: str, key: assignment.Key | None = None) -> Backend:
     BackendUnavailable
         If the flag ramps and the compiled twin may not run. (A flag at ``compiled`` raises in :func:`twin`.)
     """
-    return backend_of(path, flags._store.mode(path), key)
+    return backend_of(path, flags.mode_of(path), key)
 
 
 def backend_of(path: str, mode: Mode, key: assignment.Key | None = None) -> Backend:
-    """Return the backend that `mode` names for the hot path `path`; raises as :func:`backend_for` does."""
+    """Return the backend that `mode` names for the hot path `path`; raises as :func:`backend_for` does.
+
+    An object keeps its backend, so nothing can be compared call by call: while functions are on trial in ``shadow`` or
+    ``canary``, new objects are the control's.
+    """
     if mode.word == "auto":
         return "compiled" if _ext.probe(path).module is not None else "python"
     if mode.word == "ramp":

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastcore import metrics
 from fastcore.dispatch.text import human, table
 
-__all__ = ["ArmReport", "Comparison"]
+if TYPE_CHECKING:
+    from fastcore.dispatch.watch import PairStats
+
+__all__ = ["ArmReport", "Comparison", "Paired"]
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 
@@ -46,10 +50,54 @@ class ArmReport:
 
 
 @dataclass(frozen=True)
+class Paired:
+    """The calls that ran both arms on the same arguments.
+
+    Attributes
+    ----------
+    pairs : int
+    mismatches : int
+        Answers that differ.
+    failures : int
+        The candidate raised and the control did not; in a pair.
+    unknown : int
+        Answers that do not compare, or whose comparison raised.
+    dropped : int
+        Calls that were not compared because too many were under way.
+    rescued : int
+        The candidate raised alone, and the control answered in its place.
+    control_p50, candidate_p50 : float
+        Medians of the pairs, in seconds.
+    notes : tuple of str
+        The last few differences and failures.
+    evidence : dict
+        What the guard knows at present of the flag's trial; empty without one.
+    """
+
+    pairs: int
+    mismatches: int
+    failures: int
+    unknown: int
+    dropped: int
+    rescued: int
+    control_p50: float
+    candidate_p50: float
+    notes: tuple[str, ...]
+    evidence: dict[str, Any]
+
+    @classmethod
+    def of(cls, stats: PairStats, evidence: dict[str, Any] | None) -> Paired:
+        medians = stats.control.quantile(0.5), stats.candidate.quantile(0.5)
+        counts = stats.pairs, stats.mismatches, stats.failures, stats.unknown, stats.dropped, stats.rescued
+        return cls(*counts, *medians, tuple(stats.notes), evidence or {})
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Both arms of a Switch since it was made.
 
-    It describes; it tests nothing. The arms have met different calls, and the verdict holds for those.
+    It describes; it tests nothing. Where no calls were compared, the arms have met different ones, and the verdict
+    holds for those.
 
     Attributes
     ----------
@@ -58,28 +106,56 @@ class Comparison:
     mode : str
         The mode of its flag at the time of the report.
     control, candidate : ArmReport
+    paired : Paired or None
+        The calls that ran both arms, if there were any.
     """
 
     name: str
     mode: str
     control: ArmReport
     candidate: ArmReport
+    paired: Paired | None = None
+
+    @property
+    def mismatches(self) -> int:
+        """Compared answers that differ."""
+        return 0 if self.paired is None else self.paired.mismatches
+
+    @property
+    def errors(self) -> int:
+        """Calls in which the candidate raised and the control did not."""
+        return 0 if self.paired is None else self.paired.failures + self.paired.rescued
 
     @property
     def improvement(self) -> float:
-        """Percent of the control's median latency that the candidate saves; negative when it is slower."""
-        if not self.control.p50:  # too fast for the clock
+        """Percent of the control's median latency that the candidate saves; negative when it is slower.
+
+        By the compared calls where there are 30 of them, else by the timed calls of each arm.
+        """
+        control, candidate = self._medians
+        if not control:  # too fast for the clock
             return math.nan
-        return (1 - self.candidate.p50 / self.control.p50) * 100
+        return (1 - candidate / control) * 100
+
+    @property
+    def _medians(self) -> tuple[float, float]:
+        if self.paired is not None and self.paired.pairs >= ENOUGH and not math.isnan(self.paired.control_p50):
+            return self.paired.control_p50, self.paired.candidate_p50
+        return self.control.p50, self.candidate.p50
 
     @property
     def verdict(self) -> Verdict:
-        """``fail`` if the candidate raises more often or its median is over 20 % slower, ``pass`` if neither.
+        """``fail`` if the candidate differs, raises more often or its median is over 20 % slower, ``pass`` if not.
 
-        ``inconclusive`` while either arm has fewer than 30 timed calls, unless the candidate raises where the
-        control never has.
+        ``inconclusive`` while there are fewer than 30 compared calls and either arm has fewer than 30 timed ones,
+        unless the candidate raises where the control never has.
         """
         ours, theirs = self.candidate, self.control
+        if self.mismatches or self.errors:
+            return "fail"
+        control, candidate = self._medians
+        if self.paired is not None and self.paired.pairs - self.paired.unknown >= ENOUGH and control:
+            return "fail" if candidate > control * (1 + SLOWDOWN) else "pass"
         if ours.errors and theirs.calls >= ENOUGH and ours.calls >= ENOUGH and ours.error_rate > theirs.error_rate:
             return "fail"
         if min(ours.timed, theirs.timed) < ENOUGH or math.isnan(self.improvement):
@@ -89,7 +165,19 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
         improvement = None if math.isnan(self.improvement) else self.improvement
-        return {**asdict(self), "improvement": improvement, "verdict": self.verdict}
+        body: dict[str, Any] = _finite(asdict(self))
+        counts = {"mismatches": self.mismatches, "errors": self.errors}
+        return {**body, **counts, "improvement": improvement, "verdict": self.verdict}
+
+    def to_json(self) -> str:
+        """Return everything as JSON; a latency that is not known is null."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def to_html(self) -> str:
+        """Return a page that needs nothing else: no script, no network."""
+        from fastcore.dispatch.page import page
+
+        return page(self)
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("arm", "calls", "errors", "timed", "p50", "p95", "p99")]
@@ -97,4 +185,21 @@ class Comparison:
             latencies = (human(arm.p50), human(arm.p95), human(arm.p99))
             rows.append((arm.name, f"{arm.calls:,}", f"{arm.errors:,}", f"{arm.timed:,}", *latencies))
         gain = "" if math.isnan(self.improvement) else f", improvement {self.improvement:+.1f} %"
-        return f"{self.name} ({self.mode}): {self.verdict}{gain}\n{table(rows)}"
+        lines = [f"{self.name} ({self.mode}): {self.verdict}{gain}", table(rows)]
+        if self.paired is not None:
+            p = self.paired
+            lines.append(
+                f"{p.pairs:,} compared: {p.mismatches:,} differ, {p.failures:,} raised, {p.unknown:,} not comparable; "
+                f"{p.rescued:,} answered by the control after an error, {p.dropped:,} dropped"
+            )
+            lines += [f"  {note}" for note in p.notes]
+        return "\n".join(lines)
+
+
+def _finite(value: Any) -> Any:
+    """What JSON can hold: NaN is null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,32 +1,62 @@
 """The flags of this process: which implementation runs, set for every thread at once.
 
-The one in force is the first of: a rollback, :func:`set` or :func:`override` (whichever came last), the variable
-``FASTCORE_<PATH>`` of a hot path, ``FASTCORE_BACKEND``, the default.
+The one in force is the first of: a rollback, a setting for all processes, :func:`set` or :func:`override` (whichever
+came last), the variable ``FASTCORE_<PATH>`` of a hot path, ``FASTCORE_BACKEND``, the flag file
+(``FASTCORE_FLAGS_FILE``), an outside provider, the default.
+
+The journal (``FASTCORE_JOURNAL``, by default beside the flag file) tells every process of the host of rollbacks and of
+settings for all, also one that starts later.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
+from fastcore.dispatch.flagfile import FlagFile
+from fastcore.dispatch.following import Following, journal_path
+from fastcore.dispatch.journal import Entry, Journal
+from fastcore.dispatch.modes import Mode
+from fastcore.dispatch.provider import Provider, ProviderPoll
 from fastcore.dispatch.store import Change, Flag, FlagStore
+from fastcore.dispatch.ticker import Ticker
+
+if TYPE_CHECKING:
+    from fastcore.dispatch.guard import Guard
 
 __all__ = [
     "Change",
+    "Entry",
     "Flag",
     "clear",
     "declare",
     "get",
+    "guard",
+    "journal",
     "override",
+    "provide",
     "refresh",
     "resume",
     "rollback",
     "set",
     "snapshot",
     "subscribe",
+    "subscribe_journal",
 ]
 
-_store = FlagStore()
+_ticker = Ticker()
+_store = FlagStore(journal=Journal(journal_path(os.environ)))
+_following = Following(_store, _ticker, FlagFile(os.environ.get("FASTCORE_FLAGS_FILE", "").strip()))
+_following.look(strict=True)
+
+
+def mode_of(path: str) -> Mode:
+    """Return the mode in force of a hot path that is about to be used."""
+    if _following.waiting:
+        _following.begin()
+    return _store.mode(path)
 
 
 def get(name: str) -> Flag:
@@ -37,10 +67,11 @@ def get(name: str) -> Flag:
     ValueError
         If no flag of that name is declared.
     """
+    _following.look_sometimes()
     return _store.get(name)
 
 
-def set(name: str, mode: str, reason: str = "") -> Flag:
+def set(name: str, mode: str, reason: str = "", *, everywhere: bool = False, who: str = "operator") -> Flag:
     """Set the flag `name`; the next call in every thread obeys.
 
     Parameters
@@ -49,9 +80,16 @@ def set(name: str, mode: str, reason: str = "") -> Flag:
         A hot path (``indicators``, ``cache``, ``heap``, ``framing``), the flag of a Switch, or a declared name.
     mode : str
         ``auto``, ``compiled`` or ``python`` for a hot path, ``control`` or ``candidate`` for a Switch of a service;
-        ``ramp:P`` for both: P percent of the keys, always the same ones, get the candidate.
+        for both ``ramp:P``: P percent of the keys, always the same ones, get the candidate; ``shadow:P``: the control
+        answers, and P percent of the calls also run the candidate, to compare; ``canary``: in shadow first, then for
+        a rising share of the keys, as the :class:`~fastcore.Guard` has it. Caches, heaps and framing, whose objects
+        keep their twin, take ``ramp:P`` only.
     reason : str, default ""
-        Kept with the flag.
+        Kept with the flag, and in the journal.
+    everywhere : bool, default False
+        Set it for every process that shares the journal, also for those that start later, before what is set in one.
+    who : str, default "operator"
+        Named in the journal.
 
     Returns
     -------
@@ -65,12 +103,15 @@ def set(name: str, mode: str, reason: str = "") -> Flag:
     BackendUnavailable
         If the compiled twin is asked for and may not run; nothing has changed then.
     """
-    return _store.set(name, mode, reason)
+    return _store.set(name, mode, reason, everywhere=everywhere, who=who)
 
 
-def clear(name: str) -> Flag:
-    """Take back :func:`set`, so that environment and default decide again; returns the flag in force."""
-    return _store.clear(name)
+def clear(name: str, *, everywhere: bool = False, who: str = "operator") -> Flag:
+    """Take back :func:`set`, so that environment and default decide again; returns the flag in force.
+
+    With `everywhere`, also a setting for all processes.
+    """
+    return _store.clear(name, everywhere=everywhere, who=who)
 
 
 def override(name: str, mode: str, reason: str = "") -> AbstractContextManager[Flag]:
@@ -89,22 +130,79 @@ def declare(name: str) -> Flag:
 
 def snapshot() -> dict[str, Flag]:
     """Return every flag by name."""
+    _following.look_sometimes()
     return _store.snapshot()
 
 
-def rollback(name: str, reason: str) -> Flag:
-    """Put the flag `name` back to ``python`` or ``control``, above every other setting, until :func:`resume`."""
-    return _store.rollback(name, reason)
+def rollback(name: str, reason: str, *, who: str = "operator") -> Flag:
+    """Put the flag `name` back to ``python`` or ``control``, above every other setting, until :func:`resume`.
+
+    In every process that shares the journal, and also after a restart.
+    """
+    return _store.rollback(name, reason, who=who)
 
 
-def resume(name: str) -> Flag:
-    """End a rollback: the other settings decide again. Returns the flag in force."""
-    return _store.resume(name)
+def resume(name: str, *, who: str = "operator") -> Flag:
+    """End a rollback, here and where the journal is shared: the other settings decide again; returns what is in force.
+
+    A canary begins again in shadow.
+    """
+    return _store.resume(name, who=who)
+
+
+def guard(name: str, limits: Guard) -> None:
+    """Have the candidate of the flag `name` watched by `limits`, as ``Switch(guard=)`` does; for the hot paths."""
+    from fastcore.dispatch.watch import of
+
+    _store.get(name)
+    of(name).use(limits)
+    _store.reapply(name)
+
+
+def provide(provider: Provider, interval: float = 30.0) -> Callable[[], None]:
+    """Ask an outside flag service for every flag, now and every `interval` seconds; returns what ends that.
+
+    Parameters
+    ----------
+    provider : Provider
+        Anything with ``resolve_string_details(flag_key, default_value, evaluation_context=None)`` that returns an
+        object with ``value``: a mode, or the default for a flag it does not know. An OpenFeature provider is one.
+    interval : float, default 30.0
+        Seconds.
+    """
+    poll = ProviderPoll(provider, lambda: list(_store.snapshot()), _following.provided, interval)
+    poll.poll()
+    poll.start()
+
+    def stop() -> None:
+        poll.stop()
+        _following.provided({})
+
+    return stop
+
+
+def journal(name: str = "", limit: int = 100) -> list[Entry]:
+    """Return the newest `limit` entries of the journal, of the flag `name` or of all, the oldest first."""
+    return _store.journal.entries(name, limit)
+
+
+def subscribe_journal(listener: Callable[[Entry], object]) -> Callable[[], None]:
+    """Have `listener` called with every journal entry of this process; returns what ends that."""
+    return _store.journal.subscribe(listener)
 
 
 def refresh() -> None:
-    """Read the environment again; it is otherwise read once, when a flag is declared."""
+    """Read the environment, the flag file and the journal again.
+
+    The environment is otherwise read once, when a flag is declared; the others are followed, within a second.
+
+    Raises
+    ------
+    ValueError
+        If one of them says what a flag may not hold.
+    """
     _store.refresh()
+    _following.look(strict=True)
 
 
 def subscribe(listener: Callable[[Change], object]) -> Callable[[], None]:

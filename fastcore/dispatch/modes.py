@@ -12,17 +12,22 @@ PATH_WORDS = ("auto", "compiled", "python")
 SERVICE_WORDS = ("control", "candidate")
 
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
-_LATER = ("shadow", "canary")
 
 
 class Mode(NamedTuple):
-    """A parsed mode: its word and, for ``ramp``, the percentage of keys that get the candidate."""
+    """A parsed mode: its word and a percentage.
+
+    For ``ramp`` and ``canary`` that of the keys that get the candidate, for ``shadow`` that of the calls compared.
+    """
 
     word: str
     percent: float = 0.0
+    promoted: bool = False  # by the guard of a canary, which goes on watching
 
     def __str__(self) -> str:
-        return f"ramp:{_short(self.percent)}" if self.word == "ramp" else self.word
+        if self.word in ("ramp", "shadow") or (self.word == "canary" and self.percent):
+            return f"{self.word}:{_short(self.percent)}"
+        return self.word
 
     @property
     def threshold(self) -> int:
@@ -30,18 +35,22 @@ class Mode(NamedTuple):
         return math.ceil(self.percent / 100 * 2**32)
 
 
-def parse(text: object, words: tuple[str, ...], where: str = "mode") -> Mode:
-    """Parse `text`, which must be one of `words` or ``ramp:P`` with P in 0..100; `where` names it in errors."""
+def parse(text: object, words: tuple[str, ...], where: str = "mode", trials: bool = True) -> Mode:
+    """Parse `text`: one of `words`, ``ramp:P``, or with `trials` ``shadow:P``, ``canary`` or ``canary:P``; P in 0..100.
+
+    `where` names it in errors.
+    """
     expected = f"{where}: expected one of {', '.join(words)}, ramp:P with P in 0..100"
+    if trials:
+        expected += ", shadow:P, canary"
     if not isinstance(text, str):
         raise TypeError(f"{expected}, got {type(text).__name__}")
     word, colon, number = text.strip().lower().partition(":")
-    if word in _LATER:
-        raise ValueError(f"{where}: {text!r} is not available yet in this version; {expected.partition(': ')[2]}")
-    if word in words and not colon:
+    if not colon and (word in words or (trials and word == "canary")):
         return Mode(word)
-    if word == "ramp" and _NUMBER.fullmatch(number) and float(number) <= 100:
-        return Mode("ramp", float(number))
+    with_number = ("ramp", "shadow", "canary") if trials else ("ramp",)
+    if word in with_number and _NUMBER.fullmatch(number) and float(number) <= 100:
+        return Mode(word, float(number))
     raise ValueError(f"{expected}, got {text!r}")
 
 

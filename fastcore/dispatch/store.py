@@ -9,14 +9,16 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fastcore import _ext
+from fastcore.dispatch.journal import Entry, Journal
 from fastcore.dispatch.modes import PATH_WORDS, SERVICE_WORDS, Mode, parse
 
-__all__ = ["HOT_PATHS", "Change", "Flag", "FlagStore", "Follower"]
+__all__ = ["HOT_PATHS", "Change", "Flag", "FlagStore", "Follower", "Told"]
 
 HOT_PATHS = ("indicators", "cache", "heap", "framing")
+_STATEFUL = ("cache", "heap", "framing")  # their objects keep their twin: nothing to compare call by call
 _BACKEND_VARIABLE = "FASTCORE_BACKEND"
 
 _log = logging.getLogger("fastcore.flags")
@@ -29,10 +31,11 @@ class Flag(NamedTuple):
     ----------
     name : str
     mode : str
-        For a hot path ``auto``, ``compiled``, ``python`` or ``ramp:P``; for a service's Switch ``control``,
-        ``candidate`` or ``ramp:P``.
+        For a hot path ``auto``, ``compiled`` or ``python``; for a service's Switch ``control`` or ``candidate``; for
+        both ``ramp:P``, ``shadow:P``, and ``canary`` in its shadow step or ``canary:P`` at P percent.
     source : str
-        Who says so: ``rollback``, ``override``, ``set``, the name of an environment variable, or ``default``.
+        Who says so: ``rollback``, ``guard``, ``everywhere``, ``override``, ``set``, the name of an environment
+        variable, ``file``, ``provider`` or ``default``.
     since : datetime
         When that came into force (UTC).
     reason : str
@@ -54,6 +57,15 @@ class Change(NamedTuple):
     new: Flag
 
 
+class Told(NamedTuple):
+    """How a change is journaled: by whom, as what, resting on what, and whether every process is to obey."""
+
+    who: str
+    what: str
+    evidence: dict[str, Any]
+    shared: bool
+
+
 class Follower(Protocol):
     """What obeys a flag, such as a Switch; held weakly."""
 
@@ -70,6 +82,9 @@ class _Setting(NamedTuple):
     since: datetime
     reason: str
 
+    def says(self, other: _Setting | None) -> bool:
+        return other is not None and (self.mode, self.source, self.reason) == (other.mode, other.source, other.reason)
+
 
 class _State:
     """Everything known of one flag. `flag` and `mode` are replaced whole, so they are read without the lock."""
@@ -78,23 +93,42 @@ class _State:
         self.name = name
         self.words = words
         self.default = _Setting(Mode(words[0]), "default", since, "")
-        self.inherited: _Setting | None = None  # from the environment
+        self.inherited: _Setting | None = None  # from the environment, the flag file or a provider
         self.settings: list[_Setting] = []  # the last one is in force
+        self.everywhere: _Setting | None = None
         self.rollback: _Setting | None = None
+        self.progress: tuple[_Setting, _Setting] | None = None  # a setting, and how far its canary has come
         self.followers: weakref.WeakSet[Follower] = weakref.WeakSet()
         self.publish()
+
+    def asked(self) -> _Setting:
+        """What is asked for, a rollback aside."""
+        if self.everywhere is not None:
+            return self.everywhere
+        if self.settings:
+            return self.settings[-1]
+        return self.inherited or self.default
 
     def winner(self) -> _Setting:
         if self.rollback is not None:
             return self.rollback
-        if self.settings:
-            return self.settings[-1]
-        return self.inherited or self.default
+        asked = self.asked()
+        if self.progress is not None and self.progress[0] is asked:
+            return self.progress[1]
+        return asked
 
     def publish(self) -> None:
         setting = self.winner()
         self.mode = setting.mode
         self.flag = Flag(self.name, str(setting.mode), setting.source, setting.since, setting.reason)
+
+    def parse(self, text: object, where: str = "mode") -> Mode:
+        return parse(text, self.words, where, trials=self.name not in _STATEFUL)
+
+    @property
+    def fixed(self) -> Mode:
+        """What a rollback puts in force."""
+        return Mode("python" if "python" in self.words else "control")
 
 
 class FlagStore:
@@ -104,24 +138,30 @@ class FlagStore:
     ----------
     environ : mapping, default os.environ
     clock : callable, default the UTC wall clock
+    journal : Journal, optional
+        Where changes are written, and where those of other processes come from.
     """
 
     def __init__(
         self,
         environ: Mapping[str, str] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        journal: Journal | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._clock = clock
+        self.journal = Journal() if journal is None else journal
         self._lock = threading.RLock()
         self._states: dict[str, _State] = {}
         self._listeners: list[Callable[[Change], object]] = []
         self._serial = 0
+        self._shared: dict[str, dict[str, Entry]] = {}  # flag -> what the journal last said to every process
+        self._outside: dict[str, tuple[str, str, str]] = {}  # flag -> source, mode, reason, of the file or a provider
         for path in HOT_PATHS:
             self._declare(path, PATH_WORDS)
         if hasattr(os, "register_at_fork"):
             me = weakref.ref(self)
-            os.register_at_fork(after_in_child=lambda: _fresh_lock(me))
+            os.register_at_fork(after_in_child=lambda: _after_fork(me))
 
     def declare(self, name: str) -> Flag:
         if not isinstance(name, str):
@@ -136,6 +176,8 @@ class FlagStore:
     def _declare(self, name: str, words: tuple[str, ...]) -> None:
         state = _State(name, words, self._clock())
         state.inherited = self._inherit(state)
+        for what, entry in self._shared.get(name, {}).items():
+            self._take_shared(state, what, entry)
         state.publish()
         self._states[name] = state
 
@@ -151,46 +193,157 @@ class FlagStore:
         with self._lock:
             return {name: state.flag for name, state in sorted(self._states.items())}
 
-    def set(self, name: str, mode: str, reason: str = "") -> Flag:
-        with self._changing(name) as state:
-            setting = self._setting(state, mode, "set", reason)
-            state.settings = [s for s in state.settings if s.source != "set"] + [setting]
+    def set(
+        self, name: str, mode: str, reason: str = "", *, everywhere: bool = False, who: str = "operator"
+    ) -> Flag:  # fmt: skip
+        told = Told(who, "set", {}, everywhere)
+        with self._changing(name, told) as state:
+            setting = self._setting(state, mode, "everywhere" if everywhere else "set", reason)
+            if everywhere:
+                state.everywhere = setting
+            else:
+                state.settings = [s for s in state.settings if s.source != "set"] + [setting]
+            state.progress = None
         return state.flag
 
-    def clear(self, name: str) -> Flag:
-        with self._changing(name) as state:
+    def clear(self, name: str, *, everywhere: bool = False, who: str = "operator") -> Flag:
+        with self._changing(name, Told(who, "clear", {}, everywhere)) as state:
+            if everywhere:
+                state.everywhere = None
             state.settings = [s for s in state.settings if s.source != "set"]
         return state.flag
 
     @contextlib.contextmanager
     def override(self, name: str, mode: str, reason: str = "") -> Iterator[Flag]:
-        with self._changing(name) as state:
+        with self._changing(name, Told("operator", "override", {}, False)) as state:
             setting = self._setting(state, mode, "override", reason)
             state.settings = [*state.settings, setting]
         try:
             yield state.flag
         finally:
-            with self._changing(name):
+            with self._changing(name, Told("operator", "override ends", {}, False)):
                 state.settings = [s for s in state.settings if s is not setting]
 
-    def rollback(self, name: str, reason: str) -> Flag:
-        with self._changing(name) as state:
-            word = "python" if "python" in state.words else "control"
-            state.rollback = _Setting(Mode(word), "rollback", self._clock(), _text(reason))
+    def rollback(
+        self, name: str, reason: str, *, source: str = "rollback", who: str = "operator",
+        evidence: dict[str, Any] | None = None,
+    ) -> Flag:  # fmt: skip
+        with self._changing(name, Told(who, "rollback", evidence or {}, True)) as state:
+            if source != "guard" or state.rollback is None:  # what came first, or a person, says why
+                state.rollback = _Setting(state.fixed, source, self._clock(), _text(reason))
+            state.progress = None
         return state.flag
 
-    def resume(self, name: str) -> Flag:
-        with self._changing(name) as state:
+    def resume(self, name: str, *, who: str = "operator", why: str = "") -> Flag:
+        with self._changing(name, Told(who, "resume", {"why": why} if why else {}, True)) as state:
             state.rollback = None
+            state.progress = None
         return state.flag
+
+    def advance(self, name: str, mode: Mode, reason: str, what: str, evidence: dict[str, Any]) -> Flag:
+        """Let the canary that is in force go on to `mode`; nothing happens if none is."""
+        with self._changing(name, Told("guard", what, evidence, True)) as state:
+            self._progress(state, mode, reason)
+        return state.flag
+
+    def _progress(self, state: _State, mode: Mode, reason: str) -> None:
+        asked = state.asked()
+        if state.rollback is None and asked.mode.word == "canary":
+            state.progress = asked, _Setting(mode, "guard", self._clock(), reason)
+
+    def reapply(self, name: str) -> None:
+        """Have the followers of a flag obey its mode again, because what it means to them has changed."""
+        with self._lock:
+            state = self._state(name)
+            for follower in state.followers:
+                follower._obey(state.mode)
 
     def refresh(self) -> None:
         """Read the environment again."""
         with self._lock:
             fresh = {name: self._inherit(state) for name, state in self._states.items()}
+        self._inherited(fresh, Told("environment", "change", {}, False))
+
+    def outside(self, source: str, settings: Mapping[str, tuple[str, str]]) -> None:
+        """Take in what the flag file or a provider says now: flag -> mode and reason.
+
+        Raises
+        ------
+        ValueError
+            If it says of a declared flag what the flag may not hold; what can be obeyed is.
+        """
+        with self._lock:
+            kept = {name: told for name, told in self._outside.items() if told[0] != source}
+            mine = {name: (source, *given) for name, given in settings.items()}
+            # Whoever is asked first: the file before the provider.
+            self._outside = {**mine, **kept} if source == "provider" else {**kept, **mine}
+            fresh, wrong = {}, []
+            for name, state in self._states.items():
+                try:
+                    fresh[name] = self._inherit(state)
+                except (ValueError, TypeError, ImportError) as error:
+                    wrong.append(str(error))
+        self._inherited(fresh, Told(source, "change", {}, False))
+        if wrong:
+            raise ValueError("; ".join(wrong))
+
+    def _inherited(self, fresh: Mapping[str, _Setting | None], told: Told) -> None:
         for name, inherited in fresh.items():
-            with self._changing(name) as state:
-                state.inherited = inherited
+            if inherited is None or not inherited.says(self._states[name].inherited):
+                with self._changing(name, told) as state:
+                    state.inherited = inherited
+
+    def follow_journal(self) -> None:
+        """Obey what other processes have journaled for all since the last time."""
+        anew, entries = self.journal.news()
+        with self._lock:
+            if anew:
+                self._shared = {}
+            touched: dict[str, list[Entry]] = {}
+            for entry in entries:
+                if entry.scope != "host":
+                    continue
+                kind = {"rollback": "rollback", "resume": "rollback", "set": "set", "clear": "set"}.get(entry.what)
+                if kind is not None:
+                    self._shared.setdefault(entry.flag, {})[kind] = entry
+                touched.setdefault(entry.flag, []).append(entry)
+        for name, told in touched.items():
+            if name in self._states:
+                with self._changing(name, None) as state:
+                    for what, entry in self._shared.get(name, {}).items():
+                        self._take_shared(state, what, entry)
+                    for entry in told:
+                        self._take_step(state, entry)
+
+    def _take_shared(self, state: _State, what: str, entry: Entry) -> None:
+        """Obey an entry of the journal, which may be this process's own."""
+        try:
+            since = datetime.fromisoformat(entry.when)
+            if what == "rollback":
+                given = entry.new.get("source", "rollback"), since, entry.new.get("reason", entry.why)
+                setting = None if entry.what == "resume" else _Setting(state.fixed, *given)
+                if setting is None or not setting.says(state.rollback):
+                    state.rollback = setting
+                    state.progress = None
+            else:
+                asked = entry.evidence.get("mode", entry.new.get("mode"))
+                setting = None
+                if entry.what == "set":
+                    setting = _Setting(state.parse(asked), "everywhere", since, entry.why)
+                if setting is None or not setting.says(state.everywhere):
+                    state.everywhere = setting
+        except (ValueError, TypeError):
+            _log.exception("journal %s: an entry about flag %s cannot be obeyed", self.journal.path, state.name)
+
+    def _take_step(self, state: _State, entry: Entry) -> None:
+        """Go along with a canary of another process, upwards only."""
+        if entry.what not in ("advance", "promote") or entry.session == self.journal.session:
+            return
+        if state.mode.word == "canary":
+            promoted = entry.what == "promote"
+            mode = _promoted(state) if promoted else parse(entry.new.get("mode"), state.words)
+            if promoted or (mode.word == "canary" and mode.percent > state.mode.percent):
+                self._progress(state, mode, entry.why)
 
     def subscribe(self, listener: Callable[[Change], object]) -> Callable[[], None]:
         with self._lock:
@@ -210,6 +363,10 @@ class FlagStore:
             follower._obey(state.mode)
             state.followers.add(follower)
 
+    def followers(self, name: str) -> list[Follower]:
+        with self._lock:
+            return list(self._state(name).followers)
+
     def _state(self, name: str) -> _State:
         try:
             return self._states[name]
@@ -219,47 +376,80 @@ class FlagStore:
 
     def _setting(self, state: _State, mode: str, source: str, reason: str) -> _Setting:
         """Parse a setting and make sure that whoever follows the flag can obey it."""
-        parsed = parse(mode, state.words)
-        if state.name in HOT_PATHS and parsed.word in ("compiled", "ramp"):
-            _ext.load(state.name)
-        for follower in state.followers:
-            follower._accept(parsed)
+        parsed = state.parse(mode)
+        self._can(state, parsed)
         return _Setting(parsed, source, self._clock(), _text(reason))
 
+    def _can(self, state: _State, mode: Mode) -> None:
+        if state.name in HOT_PATHS and mode.word in ("compiled", "ramp", "shadow", "canary"):
+            _ext.load(state.name)
+        for follower in state.followers:
+            follower._accept(mode)
+
     def _inherit(self, state: _State) -> _Setting | None:
-        """What the environment says; the flag file and an outside provider come after it."""
-        if state.words is not PATH_WORDS:
+        """What the environment says, else the flag file, else an outside provider."""
+        if state.words is PATH_WORDS:
+            for variable in (f"FASTCORE_{state.name.upper()}", _BACKEND_VARIABLE):
+                text = self._environ.get(variable, "").strip()
+                if text:
+                    trials = variable != _BACKEND_VARIABLE and state.name not in _STATEFUL
+                    mode = parse(text, PATH_WORDS, variable, trials)
+                    return _Setting(mode, variable, self._clock(), "")
+        if state.name not in self._outside:
             return None
-        for variable in (f"FASTCORE_{state.name.upper()}", _BACKEND_VARIABLE):
-            text = self._environ.get(variable, "").strip()
-            if text:
-                return _Setting(parse(text, PATH_WORDS, variable), variable, self._clock(), "")
-        return None
+        source, text, reason = self._outside[state.name]
+        mode = state.parse(text, f"{source}: {state.name}")
+        self._can(state, mode)
+        return _Setting(mode, source, self._clock(), reason)
 
     @contextlib.contextmanager
-    def _changing(self, name: str) -> Iterator[_State]:
+    def _changing(self, name: str, told: Told | None) -> Iterator[_State]:
         """Change a flag's state under the lock, have its followers obey, and tell listeners after the lock is free."""
         with self._lock:
             state = self._state(name)
-            old = state.flag
+            old, asked = state.flag, (state.everywhere, state.rollback)
             yield state
-            if (state.winner().mode, state.winner().source, state.winner().reason) == (
-                state.mode,
-                old.source,
-                old.reason,
-            ):
-                return
-            state.publish()
-            for follower in state.followers:
-                follower._obey(state.mode)
-            self._serial += 1
-            change = Change(self._serial, old, state.flag)
+            winner = state.winner()
+            if (winner.mode, winner.source, winner.reason) == (state.mode, old.source, old.reason):
+                change = None
+            else:
+                state.publish()
+                for follower in state.followers:
+                    follower._obey(state.mode)
+                self._serial += 1
+                change = Change(self._serial, old, state.flag)
+            silent = change is None and asked == (state.everywhere, state.rollback)
             listeners = self._listeners
+        if told is not None and not silent:
+            self._write(told, old, state)
+        if change is None:
+            return
         for listener in listeners:
             try:
                 listener(change)
             except Exception:  # a listener never hurts whoever flips a flag
                 _log.exception("a listener of flag %s raised", name)
+
+    def _write(self, told: Told, old: Flag, state: _State) -> None:
+        new, evidence = state.flag, told.evidence
+        if told.what == "set" and told.shared and state.everywhere is not None:
+            evidence = {"mode": str(state.everywhere.mode)}  # what is asked for, which a rollback may hide
+            why = state.everywhere.reason
+        elif told.what == "rollback" and state.rollback is not None:
+            why = state.rollback.reason
+        else:
+            why = evidence.get("why", new.reason)
+        self.journal.write(
+            told.who, told.what, state.name, why, old=_said(old), new=_said(new), evidence=evidence, shared=told.shared
+        )
+
+
+def _promoted(state: _State) -> Mode:
+    return Mode("compiled" if "compiled" in state.words else "candidate", 0.0, True)
+
+
+def _said(flag: Flag) -> dict[str, str]:
+    return {"mode": flag.mode, "source": flag.source, "reason": flag.reason}
 
 
 def _text(reason: object) -> str:
@@ -268,8 +458,9 @@ def _text(reason: object) -> str:
     return reason
 
 
-def _fresh_lock(ref: weakref.ref[FlagStore]) -> None:
+def _after_fork(ref: weakref.ref[FlagStore]) -> None:
     """A child process starts with a free lock: the thread that may have held it was not copied."""
     store = ref()
     if store is not None:
         store._lock = threading.RLock()
+        store.journal.after_fork()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import logging
+import math
 import sys
 import types
 import weakref
@@ -13,9 +15,12 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from fastcore import _ext, metrics
 from fastcore.dispatch import flags
+from fastcore.dispatch import watch as watches
 from fastcore.dispatch.assignment import Key, assignment_key
-from fastcore.dispatch.comparison import ArmReport, Comparison
+from fastcore.dispatch.comparison import ArmReport, Comparison, Paired
+from fastcore.dispatch.guard import Guard
 from fastcore.dispatch.modes import Mode
+from fastcore.dispatch.pair import watched
 from fastcore.dispatch.store import HOT_PATHS
 
 __all__ = ["Switch", "live", "type_on"]
@@ -24,6 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 EVERY = 64
+_log = logging.getLogger("fastcore.dispatch")
 _TWINS = ("fastcore._ext.switch", "python_fallback.switch")
 _live: weakref.WeakValueDictionary[str, Switch[..., Any]] = weakref.WeakValueDictionary()
 
@@ -49,6 +55,16 @@ class Switch(Generic[P, R]):
     salt : str, optional
         What keys are hashed with while the flag ramps. By default the flag's name, so that all Switches on one flag
         agree on every key.
+    guard : Guard, optional
+        The limits of the candidate, watched while it serves; of all Switches on the flag, the last one given holds.
+        Without one a candidate that is set by hand serves unwatched, and a canary goes by ``Guard()``.
+    rtol, atol : float, optional
+        How far answers may differ when both arms are compared: by ``atol + rtol * abs(control's)``; `rtol` is 1e-9 by
+        default, `atol` 1e-11 times the largest number among the arrays given to the call.
+    compare : callable, optional
+        Called with the control's and the candidate's answer instead, returns whether they are the same.
+
+    Comparing runs both arms on the same arguments: they must change neither these nor anything else that counts.
 
     Raises
     ------
@@ -73,6 +89,11 @@ class Switch(Generic[P, R]):
     _name: str
     _flag: str
     _home: str
+    _is_async: bool
+    _rtol: float
+    _atol: float | None
+    _compare: Callable[[R, R], object] | None
+    _stats: watches.PairStats
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Switch[P, R]:
         chosen: Any = type_on(_ext.pick("switch"))
@@ -88,7 +109,18 @@ class Switch(Generic[P, R]):
         flag: str | None = None,
         every: int | None = None,
         salt: str | None = None,
+        guard: Guard | None = None,
+        rtol: float = 1e-9,
+        atol: float | None = None,
+        compare: Callable[[R, R], object] | None = None,
     ) -> None:
+        for label, number in (("rtol", rtol), ("atol", 0.0 if atol is None else atol)):
+            if isinstance(number, bool) or not isinstance(number, (int, float)):
+                raise TypeError(f"{label}: expected a number, got {type(number).__name__}")
+            if not 0 <= number < math.inf:
+                raise ValueError(f"{label}: expected a number >= 0, got {number!r}")
+        if compare is not None and not callable(compare):
+            raise TypeError(f"compare: expected a callable, got {type(compare).__name__}")
         for label, function in (("control", control), ("candidate", candidate)):
             if not callable(function) and not (label == "candidate" and function is None):
                 raise TypeError(f"{label}: expected a callable, got {type(function).__name__}")
@@ -102,8 +134,15 @@ class Switch(Generic[P, R]):
         salt = _checked_salt(flag if salt is None else salt)
         self._setup(control, candidate, is_async, _checked_every(every, is_async), salt, assignment_key)
         _look_like(self, control, is_async)
-        vars(self).update(_name=_checked_name(name), _flag=flag, _home=_caller())
+        vars(self).update(_name=_checked_name(name), _flag=flag, _home=_caller(), _is_async=is_async)
+        vars(self).update(_rtol=rtol, _atol=atol, _compare=compare, _stats=watches.PairStats())
+        if guard is not None:
+            watches.of(flag).use(guard)
         flags._store.follow(flag, self)
+        if guard is not None:
+            flags._store.reapply(flag)
+        if flags._following.waiting:
+            self._tell_first()
         _live[name] = self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -119,6 +158,10 @@ class Switch(Generic[P, R]):
         flag: str | None = None,
         every: int | None = None,
         salt: str | None = None,
+        guard: Guard | None = None,
+        rtol: float = 1e-9,
+        atol: float | None = None,
+        compare: Callable[[R, R], object] | None = None,
     ) -> Callable[[Callable[P, R]], Switch[P, R]]:
         """Return a decorator that makes the decorated function the control of a Switch.
 
@@ -130,7 +173,10 @@ class Switch(Generic[P, R]):
         """
 
         def decorate(control: Callable[P, R]) -> Switch[P, R]:
-            return Switch(name, control, candidate, flag=flag, every=every, salt=salt)
+            return Switch(
+                name, control, candidate, flag=flag, every=every, salt=salt, guard=guard, rtol=rtol, atol=atol,
+                compare=compare,
+            )  # fmt: skip
 
         return decorate
 
@@ -186,7 +232,11 @@ class Switch(Generic[P, R]):
         """Return both arms' calls, errors and latencies since the Switch was made; ``str()`` of it is a table."""
         words = ("python", "compiled") if self._flag in HOT_PATHS else ("control", "candidate")
         arms = [ArmReport.of(word, *self._counts(i)) for i, word in enumerate(words)]
-        return Comparison(self._name, self.mode, *arms)
+        watch, stats = watches.find(self._flag), self._stats
+        paired = None
+        if stats.pairs or stats.rescued or stats.dropped:
+            paired = Paired.of(stats, None if watch is None else watch.evidence())
+        return Comparison(self._name, self.mode, arms[0], arms[1], paired)
 
     def rollback(self, reason: str) -> flags.Flag:
         """Send every call of every Switch on this flag to the control until :meth:`resume`, whatever else is set."""
@@ -206,22 +256,51 @@ class Switch(Generic[P, R]):
     def _setup(self, *args: Any) -> None:
         raise NotImplementedError
 
-    def _set_mode(self, word: str, threshold: int) -> None:
+    def _set_mode(self, word: str, threshold: int, sample_control: int = 0, sample_candidate: int = 0) -> None:
         raise NotImplementedError
 
     def _counts(self, arm: int) -> tuple[int, int, metrics.SketchState]:
         raise NotImplementedError
 
+    def _call_arm(self, arm: int, /, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+    def _calls(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        raise NotImplementedError
+
+    def _tell_first(self) -> None:
+        raise NotImplementedError
+
+    def _calls_begin(self) -> None:
+        """Called by both twins before the first call, after `_tell_first`; never raises."""
+        try:
+            flags._following.begin()
+        except Exception:
+            _log.exception("the flag file and the journal could not be followed")
+
+    def _watched(self, how: int, error: BaseException | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Answer a call that both twins hand over while the Switch is watched."""
+        return watched(self, watches.of(self._flag), how, error, args, kwargs)
+
     def _accept(self, mode: Mode) -> None:
-        if self.candidate is None and mode.word in ("candidate", "compiled", "ramp"):
+        if self.candidate is None and mode.word in ("candidate", "compiled", "ramp", "shadow", "canary"):
             if self._flag in HOT_PATHS:
                 _ext.load(self._flag)  # says why the compiled twin may not run
             raise ValueError(f"flag {self._flag}: {mode} cannot be obeyed, Switch {self._name} has no candidate")
 
     def _obey(self, mode: Mode) -> None:
-        word = {"compiled": "candidate", "python": "control"}.get(mode.word, mode.word)
-        if word == "auto":
-            word = "control" if self.candidate is None else "candidate"
+        trial = mode.word in ("shadow", "canary") or mode.promoted
+        watch = watches.of(self._flag) if trial else watches.find(self._flag)
+        if self.candidate is None:
+            self._set_mode("control", 0)
+            return
+        if watch is not None:
+            watch.enter(mode)
+            plan = watch.plan(mode)
+            if plan is not None:
+                self._set_mode(*plan)
+                return
+        word = {"compiled": "candidate", "python": "control", "auto": "candidate"}.get(mode.word, mode.word)
         self._set_mode(word, mode.threshold)
 
 
@@ -248,6 +327,31 @@ def _samples() -> Iterator[metrics.Sample]:
             yield metrics.Sample("fastcore_calls_total", "counter", labels, calls)
             yield metrics.Sample("fastcore_call_errors_total", "counter", labels, errors)
             yield metrics.Sample("fastcore_call_duration_seconds", "latency", labels, latency)
+        yield from _pair_samples(name, switch._stats)
+    for name, flag in flags._store.snapshot().items():
+        ratio = _share_of(flag.mode)
+        if ratio is not None:
+            yield metrics.Sample("fastcore_rollout_ratio", "gauge", (("flag", name),), ratio)
+
+
+def _pair_samples(name: str, stats: watches.PairStats) -> Iterator[metrics.Sample]:
+    if stats.pairs or stats.dropped:
+        same = stats.pairs - stats.mismatches - stats.failures - stats.unknown
+        counts = {"same": same, "differs": stats.mismatches, "failed": stats.failures}
+        counts |= {"unknown": stats.unknown, "dropped": stats.dropped}
+        for result, count in counts.items():
+            yield metrics.Sample("fastcore_shadow_total", "counter", (("result", result), ("switch", name)), count)
+    if stats.rescued:
+        labels = (("reason", "error"), ("switch", name))
+        yield metrics.Sample("fastcore_fallbacks_total", "counter", labels, stats.rescued)
+
+
+def _share_of(mode: str) -> float | None:
+    """The share of the keys that get the candidate."""
+    word, _, number = mode.partition(":")
+    if word in ("ramp", "canary"):
+        return float(number or 0) / 100
+    return {"control": 0.0, "python": 0.0, "shadow": 0.0, "candidate": 1.0, "compiled": 1.0}.get(word)
 
 
 metrics.collect(_samples)

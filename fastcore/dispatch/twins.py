@@ -76,7 +76,7 @@ class Twin(ABCMeta):
         return found
 
     def _current(cls) -> type[Any]:
-        mode = flags._store.mode(cls._path)
+        mode = flags.mode_of(cls._path)
         known, found = cls._bound
         if known is not mode:
             found = cls.twin(backends.backend_of(cls._path, mode))

@@ -124,10 +124,33 @@ def test_a_mode_is_a_str(value: object) -> None:
         modes.parse(value, modes.PATH_WORDS)
 
 
-@pytest.mark.parametrize("text", ["shadow:1", "shadow", "canary", "Canary"])
-def test_later_modes_are_recognised(text: str) -> None:
-    with pytest.raises(ValueError, match="not available yet in this version"):
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [("shadow:1", "shadow:1"), ("Canary", "canary"), ("canary:25", "canary:25"), (" shadow:.5", "shadow:0.5")],
+)
+def test_trials_parse_to_one_spelling(text: str, mode: str) -> None:
+    parsed = modes.parse(text, modes.SERVICE_WORDS)
+    assert str(parsed) == mode
+    assert modes.parse(mode, modes.SERVICE_WORDS) == parsed
+    with pytest.raises(ValueError, match=r"ramp:P with P in 0\.\.100, got"):
+        modes.parse(text, modes.SERVICE_WORDS, trials=False)
+
+
+@pytest.mark.parametrize("text", ["shadow", "shadow:", "shadow:101", "canary:", "canary:x"])
+def test_trials_are_parsed_strictly(text: str) -> None:
+    with pytest.raises(ValueError, match="shadow:P, canary, got"):
         modes.parse(text, modes.SERVICE_WORDS)
+
+
+@pytest.mark.usefixtures("loadable")
+@pytest.mark.parametrize("path", ["cache", "heap", "framing"])
+@pytest.mark.parametrize("mode", ["shadow:1", "canary"])
+def test_objects_with_state_refuse_trials(store: FlagStore, path: str, mode: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^mode: expected one of auto, compiled, python, ramp:P with P in 0\.\.100, got"
+    ):
+        store.set(path, mode)
+    assert store.set("indicators", mode).mode == mode
 
 
 @pytest.mark.parametrize(("percent", "threshold"), [("0", 0), ("100", 2**32), ("50", 2**31), ("0.0000000001", 1)])

@@ -1,0 +1,223 @@
+"""Whether two answers are the same: by type, shape, dtype, index and value, NaN equal to NaN."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import sys
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+__all__ = ["Incomparable", "difference", "magnitude"]
+
+DEPTH = 40
+_ONCE = (Iterator,)
+
+
+class Incomparable(Exception):
+    """Two answers that cannot be compared, such as generators, which comparing would use up."""
+
+
+def difference(control: Any, candidate: Any, rtol: float = 1e-9, atol: float = 0.0) -> str:
+    """Say where two answers differ; the empty string when they are the same.
+
+    Numbers are the same when ``abs(a - b) <= atol + rtol * abs(a)``, where `a` is the control's, or when both are NaN
+    or the same infinity. Floats compare with floats of their own width, bools and integers exactly.
+
+    Raises
+    ------
+    Incomparable
+        If the answers are iterators or awaitables, or nested too deeply.
+    Exception
+        Whatever comparing objects of other classes raises.
+    """
+    return _differ(control, candidate, rtol, atol, "", 0)
+
+
+def _differ(a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str:
+    if a is b and not isinstance(a, _ONCE):
+        return ""
+    if depth > DEPTH:
+        raise Incomparable(f"{at}: nested more than {DEPTH} deep")
+    if isinstance(a, _ONCE) or hasattr(a, "__await__"):
+        raise Incomparable(f"{at or 'answer'}: a {type(a).__name__} can be used only once")
+    if type(a) is not type(b):
+        return f"{at or 'answer'}: a {type(b).__name__} instead of a {type(a).__name__}"
+    if isinstance(a, (str, bytes, bool, int)) or a is None:
+        return "" if a == b else f"{at or 'answer'}: {_short(b)} instead of {_short(a)}"
+    if isinstance(a, float):
+        return "" if _near(a, b, rtol, atol) else f"{at or 'answer'}: {b!r} instead of {a!r}"
+    if isinstance(a, complex):
+        near = _near(a.real, b.real, rtol, atol) and _near(a.imag, b.imag, rtol, atol)
+        return "" if near else f"{at or 'answer'}: {b!r} instead of {a!r}"
+    for name, compare in (("numpy", _numpy), ("pandas", _pandas), ("polars", _polars)):
+        module = sys.modules.get(name)
+        if module is not None:
+            found = compare(module, a, b, rtol, atol, at, depth)
+            if found is not None:
+                return found
+    if isinstance(a, Mapping):
+        return _mappings(a, b, rtol, atol, at, depth)
+    if isinstance(a, (tuple, list)):
+        if len(a) != len(b):
+            return f"{at or 'answer'}: {len(b)} items instead of {len(a)}"
+        names = getattr(a, "_fields", None)
+        return _first(
+            _differ(x, y, rtol, atol, f"{at}.{names[i]}" if names else f"{at}[{i}]", depth + 1)
+            for i, (x, y) in enumerate(zip(a, b))
+        )
+    if isinstance(a, Set):
+        return "" if a == b else f"{at or 'answer'}: {_short(b)} instead of {_short(a)}"
+    if is_dataclass(a):
+        return _first(
+            _differ(getattr(a, f.name), getattr(b, f.name), rtol, atol, f"{at}.{f.name}", depth + 1) for f in fields(a)
+        )
+    return "" if bool(a == b) else f"{at or 'answer'}: {_short(b)} instead of {_short(a)}"
+
+
+def _mappings(a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str:
+    missing = [key for key in a if key not in b]
+    extra = [key for key in b if key not in a]
+    if missing or extra:
+        return f"{at or 'answer'}: keys missing {_short(missing)}, keys too many {_short(extra)}"
+    return _first(_differ(value, b[key], rtol, atol, f"{at}[{_short(key)}]", depth + 1) for key, value in a.items())
+
+
+def _first(found: Iterator[str]) -> str:
+    return next((text for text in found if text), "")
+
+
+def _numpy(np: Any, a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str | None:
+    if not isinstance(a, (np.ndarray, np.generic)):
+        return None
+    if a.dtype != b.dtype:
+        return f"{at or 'answer'}: dtype {b.dtype} instead of {a.dtype}"
+    if a.shape != b.shape:
+        return f"{at or 'answer'}: shape {b.shape} instead of {a.shape}"
+    if a.dtype.names:
+        return _first(_differ(a[name], b[name], rtol, atol, f"{at}.{name}", depth + 1) for name in a.dtype.names)
+    if a.dtype.kind == "O":
+        pairs = enumerate(zip(np.ravel(a), np.ravel(b)))
+        return _first(_differ(x, y, rtol, atol, f"{at}[{i}]", depth + 1) for i, (x, y) in pairs)
+    if a.dtype.kind in "fc":
+        with np.errstate(all="ignore"):
+            same = (a == b) | (np.abs(a - b) <= atol + rtol * np.abs(a)) & np.isfinite(a)
+        same |= np.isnan(a) & np.isnan(b)
+    elif a.dtype.kind in "mM":
+        same = (a == b) | (np.isnat(a) & np.isnat(b))
+    else:
+        same = a == b
+    if np.all(same):
+        return ""
+    wrong = np.flatnonzero(~np.ravel(np.asarray(same)))
+    place = wrong[0]
+    where = at or "answer"
+    if a.ndim:
+        where += "[" + ", ".join(str(i) for i in np.unravel_index(place, a.shape)) + "]"
+    more = f" ({len(wrong)} of {a.size} values)" if a.size > 1 else ""
+    return f"{where}: {np.ravel(b)[place]!r} instead of {np.ravel(a)[place]!r}{more}"
+
+
+def _pandas(pd: Any, a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str | None:
+    if not hasattr(pd, "DataFrame"):  # still being imported by another thread
+        return None
+    if a is pd.NaT or a is pd.NA:
+        return "" if a is b else f"{at or 'answer'}: {b!r} instead of {a!r}"
+    if isinstance(a, pd.DataFrame):
+        found = _differ(a.columns, b.columns, 0.0, 0.0, f"{at}.columns", depth + 1)
+        found = found or _differ(a.index, b.index, rtol, atol, f"{at}.index", depth + 1)
+        return found or _first(
+            _values(a.iloc[:, i], b.iloc[:, i], rtol, atol, f"{at}[{_short(a.columns[i])}]", depth)
+            for i in range(a.shape[1])
+        )
+    if isinstance(a, pd.Series):
+        if not _same_name(a.name, b.name):
+            return f"{at or 'answer'}: name {b.name!r} instead of {a.name!r}"
+        found = _differ(a.index, b.index, rtol, atol, f"{at}.index", depth + 1)
+        return found or _values(a, b, rtol, atol, at, depth)
+    if isinstance(a, pd.MultiIndex):
+        if list(a.names) != list(b.names) or a.nlevels != b.nlevels:
+            return f"{at or 'answer'}: levels {list(b.names)} instead of {list(a.names)}"
+        return _first(
+            _values(a.get_level_values(i), b.get_level_values(i), rtol, atol, f"{at}.level{i}", depth)
+            for i in range(a.nlevels)
+        )
+    if isinstance(a, pd.Index):
+        if not _same_name(a.name, b.name):
+            return f"{at or 'answer'}: name {b.name!r} instead of {a.name!r}"
+        return _values(a, b, rtol, atol, at, depth)
+    if isinstance(a, pd.api.extensions.ExtensionArray):
+        return _values(a, b, rtol, atol, at, depth)
+    return None
+
+
+def _same_name(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and (a == b or a != a))
+
+
+def _values(a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str:
+    """Columns of pandas: what is missing is missing in both, and the rest is the same."""
+    if a.dtype != b.dtype:
+        return f"{at or 'answer'}: dtype {b.dtype} instead of {a.dtype}"
+    if len(a) != len(b):
+        return f"{at or 'answer'}: {len(b)} values instead of {len(a)}"
+    import numpy as np
+
+    if isinstance(a.dtype, np.dtype):
+        return _differ(np.asarray(a), np.asarray(b), rtol, atol, at, depth + 1)
+    gone, gone_too = np.asarray(a.isna()), np.asarray(b.isna())
+    if (gone != gone_too).any():
+        return f"{at or 'answer'}[{int(np.flatnonzero(gone != gone_too)[0])}]: missing in one and not in the other"
+    if isinstance(getattr(a.dtype, "numpy_dtype", None), np.dtype) and a.dtype.numpy_dtype.kind in "fiub":
+        kind = a.dtype.numpy_dtype
+        there, there_too = a[~gone].to_numpy(kind), b[~gone].to_numpy(kind)
+        return _differ(there, there_too, rtol, atol, at, depth + 1)
+    there, there_too = np.asarray(a[~gone], dtype=object), np.asarray(b[~gone], dtype=object)
+    return _differ(there, there_too, rtol, atol, at, depth + 1)
+
+
+def _polars(pl: Any, a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str | None:
+    if isinstance(a, pl.LazyFrame):
+        raise Incomparable(f"{at or 'answer'}: a LazyFrame is not computed yet")
+    if isinstance(a, pl.DataFrame):
+        if a.schema != b.schema:
+            return f"{at or 'answer'}: columns {dict(b.schema)} instead of {dict(a.schema)}"
+        return _first(_differ(a[name], b[name], rtol, atol, f"{at}[{name!r}]", depth + 1) for name in a.columns)
+    if not isinstance(a, pl.Series):
+        return None
+    if a.dtype != b.dtype or a.name != b.name or len(a) != len(b):
+        return f"{at or 'answer'}: {b.name} {b.dtype}[{len(b)}] instead of {a.name} {a.dtype}[{len(a)}]"
+    if a.dtype.is_float() and not a.null_count() and not b.null_count():
+        return _differ(a.to_numpy(), b.to_numpy(), rtol, atol, at, depth + 1)
+    return _first(_differ(x, y, rtol, atol, f"{at}[{i}]", depth + 1) for i, (x, y) in enumerate(zip(a, b)))
+
+
+def _near(a: float, b: float, rtol: float, atol: float) -> bool:
+    if a == b or (a != a and b != b):
+        return True
+    return math.isfinite(a) and abs(a - b) <= atol + rtol * abs(a)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def magnitude(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> float:
+    """Return the largest finite number among the arrays and columns given; 0 when there is none.
+
+    What an indicator computes as a difference of large numbers is only as exact as those.
+    """
+    found = 0.0
+    np = sys.modules.get("numpy")
+    for value in (*arguments, *named.values()):
+        if isinstance(value, numbers.Real) or np is None or isinstance(value, (str, bytes)):
+            continue
+        try:
+            array = np.asarray(value)
+            if array.dtype.kind in "fiu" and array.size:
+                found = max(found, float(np.max(np.abs(array), where=np.isfinite(array), initial=0.0)))
+        except Exception:  # not an array of numbers
+            continue
+    return found

@@ -1,0 +1,55 @@
+"""A lock that processes of one host share, and that the system frees when its holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+__all__ = ["locked"]
+
+
+@contextlib.contextmanager
+def locked(path: str, seconds: float = 10.0) -> Iterator[None]:
+    """Hold the lock of the file `path`, which is made if need be, for the length of a ``with`` block.
+
+    Raises
+    ------
+    TimeoutError
+        If another process holds it for longer than `seconds`.
+    OSError
+        If the file cannot be made.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    try:
+        end = time.monotonic() + seconds
+        while not _try(descriptor):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{path}: expected its lock within {seconds:g} s, another process holds it")
+            time.sleep(0.001)
+        yield
+    finally:
+        os.close(descriptor)  # frees the lock
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try(descriptor: int) -> bool:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,76 @@
+"""Follows the flag file and the journal: in a thread once calls begin, and when asked before that."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+
+from fastcore.dispatch.flagfile import FlagFile
+from fastcore.dispatch.store import FlagStore
+from fastcore.dispatch.ticker import Ticker
+
+__all__ = ["Following", "journal_path"]
+
+_log = logging.getLogger("fastcore.flags")
+
+
+def journal_path(environ: Mapping[str, str]) -> str:
+    """Where the journal is: ``FASTCORE_JOURNAL``, else beside the flag file, else nowhere but in memory."""
+    given = environ.get("FASTCORE_JOURNAL", "").strip()
+    flags_file = environ.get("FASTCORE_FLAGS_FILE", "").strip()
+    if given or not flags_file:
+        return given
+    return os.path.splitext(flags_file)[0] + ".journal.jsonl"
+
+
+class Following:
+    """Keeps the flags of a process in step with what the processes of the host share.
+
+    A process that forks, such as a server that loads its application first, should have no threads by then: ours is
+    started by the first call of a Switch or the first object made, and again in a child that is forked later.
+    """
+
+    def __init__(self, store: FlagStore, ticker: Ticker, file: FlagFile) -> None:
+        self._store = store
+        self._ticker = ticker
+        self._file = file
+        self._said = ""
+        self._looked = 0.0
+        self.waiting = bool(file.path or store.journal.path)  # there is something to follow, and no thread yet
+
+    def begin(self) -> None:
+        """Follow in a thread from now on."""
+        if self.waiting:
+            self.waiting = False
+            self._ticker.add(self.look)
+            self.look()
+            self._ticker.start()
+
+    def look(self, strict: bool = False) -> None:
+        """Read what has changed. What cannot be obeyed is logged once, or with `strict` raised."""
+        self._looked = time.monotonic()
+        try:
+            if self._file.path and self._file.read():
+                self._store.outside("file", self._file.lines)
+            self._said = ""
+        except ValueError as error:
+            if strict:
+                raise
+            if str(error) != self._said:
+                self._said = str(error)
+                _log.error("the flag file is not obeyed: %s", error)
+        self._store.follow_journal()
+
+    def look_sometimes(self) -> None:
+        """Read what has changed, at most a few times a second, while no thread does."""
+        if self.waiting and time.monotonic() - self._looked > self._ticker.interval:
+            self.look()
+
+    def provided(self, settings: Mapping[str, str]) -> None:
+        """Take in what an outside provider says; what cannot be obeyed is logged."""
+        try:
+            self._store.outside("provider", {name: (mode, "") for name, mode in settings.items()})
+        except ValueError as error:
+            _log.error("the flag provider is not obeyed: %s", error)

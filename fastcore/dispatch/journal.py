@@ -1,0 +1,225 @@
+"""The journal: one line for every change of a flag, and what the processes of a host share."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from fastcore.dispatch.filelock import locked
+
+__all__ = ["Entry", "Journal"]
+
+LIMIT = 8 << 20  # bytes, after which the file is begun anew with what is in force
+KEPT = 1000  # entries in memory
+
+_log = logging.getLogger("fastcore.journal")
+
+
+class Entry(NamedTuple):
+    """One change.
+
+    Attributes
+    ----------
+    when : str
+        UTC, ISO 8601.
+    pid : int
+    who : str
+        ``operator`` for a call of ``flags``, ``guard``, ``breaker``, ``flag file``, or a name given to the admin API.
+    what : str
+        ``set``, ``clear``, ``rollback``, ``resume``, ``advance``, ``promote``, ``pause``, ``breaker``, ``probe``,
+        ``change`` for what the file or the environment has changed; ``would ...`` in a dry run.
+    flag : str
+    old, new : dict
+        ``mode``, ``source`` and ``reason`` before and after.
+    why : str
+    evidence : dict
+        What the decision rests on.
+    scope : str
+        ``host`` where every process obeys, else ``process``.
+    session : str
+        Which process wrote it: unlike its pid never used again.
+    """
+
+    when: str
+    pid: int
+    who: str
+    what: str
+    flag: str
+    old: dict[str, str]
+    new: dict[str, str]
+    why: str
+    evidence: dict[str, Any]
+    scope: str
+    session: str
+
+
+class Journal:
+    """Entries in memory and, with a `path`, as JSON lines in a file that all processes of the host append to.
+
+    An entry that cannot be written is logged and kept in memory: the journal never fails its caller.
+    """
+
+    def __init__(self, path: str = "", clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.path = path
+        self.session = secrets.token_hex(8)
+        self.lost = 0  # entries that could not be written
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._recent: deque[Entry] = deque(maxlen=KEPT)
+        self._listeners: list[Callable[[Entry], object]] = []
+        self._offset = 0
+        self._identity: tuple[int, int] | None = None
+
+    def after_fork(self) -> None:
+        self._lock = threading.RLock()
+        self.session = secrets.token_hex(8)
+
+    def write(
+        self,
+        who: str,
+        what: str,
+        flag: str,
+        why: str = "",
+        *,
+        old: dict[str, str] | None = None,
+        new: dict[str, str] | None = None,
+        evidence: dict[str, Any] | None = None,
+        shared: bool = False,
+    ) -> Entry:
+        """Append an entry, tell the listeners, and return it."""
+        when = self._clock().isoformat(timespec="milliseconds")
+        scope = "host" if shared else "process"
+        entry = Entry(
+            when, os.getpid(), who, what, flag, old or {}, new or {}, why, evidence or {}, scope, self.session
+        )
+        with self._lock:
+            self._recent.append(entry)
+            listeners = self._listeners
+        if self.path:
+            try:
+                self._append(entry)
+            except Exception:
+                self.lost += 1
+                _log.exception("journal %s: an entry could not be written: %s", self.path, entry)
+        for listener in listeners:
+            try:
+                listener(entry)
+            except Exception:
+                _log.exception("a listener of the journal raised")
+        return entry
+
+    def subscribe(self, listener: Callable[[Entry], object]) -> Callable[[], None]:
+        """Have `listener` called with every entry of this process; returns what ends that."""
+        with self._lock:
+            self._listeners = [*self._listeners, listener]
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners = [known for known in self._listeners if known is not listener]
+
+        return stop
+
+    def entries(self, flag: str = "", limit: int = 100) -> list[Entry]:
+        """Return the newest entries, of all processes where there is a file, the oldest first."""
+        with self._lock:
+            found: Iterable[Entry] = list(self._recent)
+        if self.path:
+            try:
+                with open(self.path, "rb") as file:
+                    found = _parsed(file.read())
+            except FileNotFoundError:
+                pass
+            except OSError:
+                _log.exception("journal %s cannot be read", self.path)
+        chosen = [entry for entry in found if not flag or entry.flag == flag]
+        return chosen[-limit:] if limit > 0 else []
+
+    def news(self) -> tuple[bool, list[Entry]]:
+        """Return what was appended since the last call, by whatever process; and whether it is the whole file again."""
+        if not self.path:
+            return False, []
+        try:
+            status = os.stat(self.path)
+            identity = status.st_dev, status.st_ino
+            anew = identity != self._identity or status.st_size < self._offset
+            if not anew and status.st_size == self._offset:
+                return False, []
+            with open(self.path, "rb") as file:
+                opened = os.fstat(file.fileno())
+                if anew:
+                    self._offset = 0
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return False, []
+        whole = data[: data.rfind(b"\n") + 1]  # a line that is being written comes with the next look
+        self._identity = opened.st_dev, opened.st_ino
+        self._offset += len(whole)
+        return anew, _parsed(whole)
+
+    def _append(self, entry: Entry) -> None:
+        line = _line(entry)
+        with locked(f"{self.path}.lock"):
+            with open(self.path, "ab") as file:
+                if file.tell() and not _ends_whole(self.path):
+                    file.write(b"\n")  # a writer died in the middle of its line
+                file.write(line)
+                size = file.tell()
+            if size > LIMIT:
+                try:
+                    self._begin_anew()
+                except OSError:  # on Windows while another process reads it: the next entry tries again
+                    _log.warning("journal %s could not be begun anew", self.path, exc_info=True)
+
+    def _begin_anew(self) -> None:
+        """Move the file aside and begin with the entries that are in force; the lock is held."""
+        with open(self.path, "rb") as file:
+            kept = in_force(_parsed(file.read()))
+        fresh = f"{self.path}.new"
+        with open(fresh, "wb") as file:
+            file.writelines(_line(entry) for entry in kept)
+        os.replace(self.path, f"{self.path}.1")
+        os.replace(fresh, self.path)
+
+
+def in_force(entries: Iterable[Entry]) -> list[Entry]:
+    """Return what of `entries` still holds for every process: the last rollback and the last setting of each flag."""
+    last: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        if entry.scope != "host":
+            continue
+        if entry.what in ("rollback", "resume"):
+            last[entry.flag, "rollback"] = entry
+        elif entry.what in ("set", "clear"):
+            last[entry.flag, "set"] = entry
+    return [entry for entry in last.values() if entry.what in ("rollback", "set")]
+
+
+def _line(entry: Entry) -> bytes:
+    body = json.dumps(entry._asdict(), separators=(",", ":"), default=str)
+    return body.encode() + b"\n"
+
+
+def _ends_whole(path: str) -> bool:
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _parsed(data: bytes) -> list[Entry]:
+    """What each line says; a line that is no entry was cut short by a crash, and is passed over."""
+    found = []
+    for line in data.splitlines():
+        try:
+            body = json.loads(line)
+            found.append(Entry(**{field: body[field] for field in Entry._fields}))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found

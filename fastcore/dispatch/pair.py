@@ -1,0 +1,132 @@
+"""One call under watch: both arms run and compared, or the control after the candidate has failed."""
+
+from __future__ import annotations
+
+import math
+import random
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fastcore.dispatch.difference import Incomparable, difference, magnitude
+from fastcore.dispatch.trial import Pair
+from fastcore.dispatch.watch import Watch
+
+if TYPE_CHECKING:
+    from fastcore.dispatch.switch import Switch
+
+__all__ = ["Outcome", "after_failure", "compared", "draws", "settle", "watched"]
+
+PAIR_CONTROL, PAIR_CANDIDATE, ALONE, RESCUE = range(4)  # what both twins of the Switch ask for
+
+draws = random.Random()  # apart from the shared one, so that a caller's seed keeps its sequence
+
+
+class Outcome(NamedTuple):
+    """What became of one arm: its value or what it raised, and the seconds it took."""
+
+    value: Any
+    error: BaseException | None
+    seconds: float
+
+
+def watched(switch: Switch[..., Any], watch: Watch, how: int, error: Any, args: Any, kwargs: Any) -> Any:
+    """Answer a call that a Switch under watch hands over."""
+    if switch._is_async:
+        from fastcore.dispatch import pair_async  # asyncio is large
+
+        if how == ALONE:
+            return pair_async.alone(switch, watch, args, kwargs)
+        return pair_async.pair(switch, watch, how == PAIR_CANDIDATE, args, kwargs)
+    if how == RESCUE:
+        return _rescue(switch, watch, error, args, kwargs)
+    if how == PAIR_CONTROL and not watch.may_pair():
+        return switch._call_arm(0, *args, **kwargs)
+    return _pair(switch, watch, how == PAIR_CANDIDATE, args, kwargs)
+
+
+def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
+    order = (0, 1) if draws.getrandbits(1) else (1, 0)
+    outcomes = {index: _run(switch, index, args, kwargs) for index in order}
+    return settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)
+
+
+def _run(switch: Switch[..., Any], index: int, args: Any, kwargs: Any) -> Outcome:
+    start = perf_counter()
+    try:
+        value = switch._call_arm(index, *args, **kwargs)
+    except Exception as error:
+        return Outcome(None, error, math.nan)
+    except SystemExit as error:
+        if index == 0:
+            raise
+        return Outcome(None, error, math.nan)
+    return Outcome(value, None, perf_counter() - start)
+
+
+def _rescue(switch: Switch[..., Any], watch: Watch, error: BaseException, args: Any, kwargs: Any) -> Any:
+    """The candidate has raised: the control answers. If it raises alike, the call was at fault."""
+    theirs = _run(switch, 0, args, kwargs)
+    return after_failure(switch, watch, error, theirs)
+
+
+def after_failure(switch: Switch[..., Any], watch: Watch, error: BaseException, theirs: Outcome) -> Any:
+    try:
+        if theirs.error is None:
+            watch.failed(switch, _said(error))
+            return theirs.value
+        if type(theirs.error) is not type(error):
+            watch.saw(switch, Pair("differs", math.nan, math.nan, _unlike(theirs.error, error)))
+        raise theirs.error
+    finally:
+        del error, theirs
+
+
+def settle(
+    switch: Switch[..., Any], watch: Watch, control: Outcome, candidate: Outcome, wants_candidate: bool,
+    args: Any, kwargs: Any,
+) -> Any:  # fmt: skip
+    """Compare both outcomes, tell the watch, and answer: only what agrees with the control is the candidate's."""
+    try:
+        pair = compared(switch, control, candidate, args, kwargs)
+        watch.saw(switch, pair)
+        if control.error is not None:
+            raise control.error
+        return candidate.value if wants_candidate and pair.answer == "same" else control.value
+    finally:
+        del control, candidate
+
+
+def compared(switch: Switch[..., Any], control: Outcome, candidate: Outcome, args: Any, kwargs: Any) -> Pair:
+    times = control.seconds, candidate.seconds
+    if control.error is not None:
+        if type(control.error) is type(candidate.error):
+            return Pair("same", *times, "")
+        return Pair("differs", *times, _unlike(control.error, candidate.error))
+    if candidate.error is not None:
+        return Pair("failed", *times, _said(candidate.error))
+    try:
+        if switch._compare is not None:
+            agreed = switch._compare(control.value, candidate.value)
+            return Pair("same" if agreed else "differs", *times, "" if agreed else "compare() said no")
+        atol = switch._atol
+        if atol is None:  # exact to what the arguments' size leaves of a float
+            atol = 1e-11 * magnitude(args, kwargs)
+        note = difference(control.value, candidate.value, switch._rtol, atol)
+        return Pair("differs" if note else "same", *times, note)
+    except Incomparable as error:
+        return Pair("unknown", *times, str(error))
+    except Exception as error:
+        return Pair("unknown", *times, f"the comparison raised {_said(error)}")
+
+
+def _said(error: BaseException) -> str:
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:
+        text = type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _unlike(control: BaseException, candidate: BaseException | None) -> str:
+    ours = "an answer" if candidate is None else _said(candidate)
+    return f"{ours} instead of {_said(control)}"

@@ -1,0 +1,99 @@
+"""One awaited call under watch; as `pair`, and bounded in what it makes its caller wait."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from fastcore.dispatch.pair import Outcome, after_failure, compared, draws, settle
+from fastcore.dispatch.watch import Watch
+
+if TYPE_CHECKING:
+    from fastcore.dispatch.switch import Switch
+
+__all__ = ["alone", "pair"]
+
+IN_FLIGHT = 64  # candidates of async pairs still running; above it no pair is begun
+LONGEST = 60.0  # seconds after which such a candidate is given up
+
+
+async def alone(switch: Switch[..., Any], watch: Watch, args: Any, kwargs: Any) -> Any:
+    try:
+        return await switch._call_arm(1, *args, **kwargs)
+    except Exception as error:
+        failed = error
+    try:
+        theirs = await _awaited(switch, 0, args, kwargs)
+        return after_failure(switch, watch, failed, theirs)
+    finally:
+        del failed
+
+
+async def _awaited(switch: Switch[..., Any], index: int, args: Any, kwargs: Any) -> Outcome:
+    start = perf_counter()
+    try:
+        value = await switch._call_arm(index, *args, **kwargs)
+    except Exception as error:
+        return Outcome(None, error, math.nan)
+    return Outcome(value, None, perf_counter() - start)
+
+
+async def pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
+    """Both arms, one after the other; the caller waits a bounded time for the one that is not to answer.
+
+    A candidate that takes longer runs on beside, and its answer is compared when it comes.
+    """
+    if not wants_candidate and not watch.may_pair():
+        return await switch._call_arm(0, *args, **kwargs)
+    if len(watch.in_flight) >= IN_FLIGHT:
+        watch.dropped(switch)
+        return await switch._call_arm(0, *args, **kwargs)
+    candidate_first = bool(draws.getrandbits(1))
+    if _loop() is None:  # another framework's loop, which has no tasks to leave behind
+        outcomes = {i: await _awaited(switch, i, args, kwargs) for i in ((1, 0) if candidate_first else (0, 1))}
+        return settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)
+    control: Outcome | None = None
+    if not candidate_first:
+        control = await _awaited(switch, 0, args, kwargs)
+    task = asyncio.ensure_future(_bounded(_awaited(switch, 1, args, kwargs)))
+    watch.in_flight.add(task)
+    task.add_done_callback(watch.in_flight.discard)
+    try:
+        if candidate_first or wants_candidate:
+            await asyncio.wait((task,), timeout=watch.limits.budget)
+        if control is None:
+            control = await _awaited(switch, 0, args, kwargs)
+    except BaseException:
+        task.cancel()
+        raise
+    if task.done() and not task.cancelled():
+        return settle(switch, watch, control, task.result(), wants_candidate, args, kwargs)
+    task.add_done_callback(lambda done: _settle_later(switch, watch, control, done, args, kwargs))
+    if control.error is not None:
+        raise control.error
+    return control.value
+
+
+async def _bounded(running: Any) -> Outcome:
+    try:
+        async with asyncio.timeout(LONGEST):
+            found: Outcome = await running
+            return found
+    except TimeoutError as error:
+        return Outcome(None, error, math.nan)
+
+
+def _settle_later(
+    switch: Switch[..., Any], watch: Watch, control: Outcome, task: asyncio.Task[Outcome], args: Any, kwargs: Any
+) -> None:
+    if not task.cancelled():
+        watch.saw(switch, compared(switch, control, task.result(), args, kwargs))
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

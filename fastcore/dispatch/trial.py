@@ -1,0 +1,192 @@
+"""A candidate on trial: what its compared calls and its failures add up to. Without clocks, threads or flags."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Literal, NamedTuple
+
+from fastcore import metrics
+from fastcore.dispatch.guard import Guard
+from fastcore.dispatch.statistics import Detector, Evidence
+
+__all__ = ["Answer", "Decision", "Kind", "Pair", "Trial"]
+
+Kind = Literal["shadow", "canary", "live"]
+Answer = Literal["same", "differs", "failed", "unknown"]
+
+PATIENCE = 20  # times its least samples a step may take before it says that it cannot tell
+WARM_UP = 3  # first pairs of a trial whose times are not used
+
+
+class Pair(NamedTuple):
+    """One call that ran both arms.
+
+    Attributes
+    ----------
+    answer : str
+        ``same``, ``differs``, ``failed`` where only the candidate raised, ``unknown`` where they do not compare.
+    control, candidate : float
+        Seconds; NaN where an arm raised.
+    note : str
+        What differs, or how the candidate failed.
+    """
+
+    answer: Answer
+    control: float
+    candidate: float
+    note: str
+
+
+class Decision(NamedTuple):
+    """What a trial has come to: ``advance`` to `percent`, ``promote``, ``rollback`` or ``pause``."""
+
+    what: Literal["advance", "promote", "rollback", "pause"]
+    percent: float
+    why: str
+    evidence: dict[str, Any]
+
+
+class Trial:
+    """The evidence about one candidate.
+
+    Parameters
+    ----------
+    guard : Guard
+    kind : str
+        ``canary`` advances, promotes and rolls back; ``live`` only rolls back, by a detector; ``shadow`` decides
+        nothing.
+    now : float
+        Seconds of any clock that does not go back.
+    percent : float
+        The step to begin at: 0 is the shadow step.
+    """
+
+    def __init__(self, guard: Guard, kind: Kind, now: float, percent: float = 0.0) -> None:
+        self.guard = guard
+        self.kind: Kind = kind
+        self.pairs = self.timed = self.mismatches = self.failures = self.unknown = 0
+        self.notes: deque[str] = deque(maxlen=5)
+        self.ended = False
+        make = Detector if kind == "live" else Evidence
+        self.slower: Evidence = make()
+        self._rates = {
+            "mismatches": make(guard.mismatch_rate) if guard.mismatch_rate else None,
+            "failures": make(guard.error_rate) if guard.error_rate else None,
+        }
+        self._ratios = metrics.Sketch()
+        self.jump(percent, now)
+
+    def jump(self, percent: float, now: float) -> None:
+        """Begin the step of `percent`: it must make its own case for the next one."""
+        self.percent = percent
+        self.began = now
+        self.here = 0  # compared calls of this step
+        self.paused = False
+        self._not_slower = Evidence()
+
+    def pair(self, pair: Pair, now: float) -> Decision | None:
+        """Take in a call that ran both arms; returns what is to be done, if anything."""
+        self.pairs += 1
+        self.here += pair.answer != "unknown"
+        if pair.answer == "unknown":
+            self.unknown += 1
+        if pair.answer == "differs":
+            self.mismatches += 1
+        if pair.answer == "failed":
+            self.failures += 1
+        if pair.note:
+            self.notes.append(pair.note)
+        if pair.answer != "unknown":
+            self._count("mismatches", pair.answer == "differs")
+            self._count("failures", pair.answer == "failed")
+        if pair.control == pair.control and pair.candidate == pair.candidate:
+            self._time(pair.control, pair.candidate)
+        return self._decide(now)
+
+    def failed(self, note: str, succeeded: int, now: float) -> Decision | None:
+        """Take in a failure that the control made good, after `succeeded` calls of it that were no pairs."""
+        self.failures += 1
+        self.notes.append(note)
+        rate = self._rates["failures"]
+        if rate is not None:
+            rate.miss(max(0, succeeded))
+        self._count("failures", True)
+        return self._decide(now)
+
+    @property
+    def ratio(self) -> float:
+        """The median of candidate over control, within 1 %; NaN before there are pairs."""
+        return self._ratios.quantile(0.5)
+
+    def evidence(self) -> dict[str, Any]:
+        """Return what is known, as plain values."""
+        ratio = self.ratio
+        return {
+            "percent": self.percent,
+            "pairs": self.pairs,
+            "mismatches": self.mismatches,
+            "failures": self.failures,
+            "ratio": None if ratio != ratio else round(ratio, 4),
+            "slower": float(f"{self.slower.value:.4g}"),
+            "not_slower": float(f"{self._not_slower.value:.4g}"),
+            "notes": list(self.notes),
+        }
+
+    def _time(self, control: float, candidate: float) -> None:
+        self.timed += 1
+        if self.timed <= WARM_UP:
+            return
+        slow = candidate > control * (1 + self.guard.slowdown)
+        self.slower.add(slow)
+        self._not_slower.add(not slow)
+        if control > 0:
+            self._ratios.observe(candidate / control)
+
+    def _count(self, what: str, hit: bool) -> None:
+        rate = self._rates[what]
+        if rate is not None:
+            rate.add(hit)
+
+    def _exceeded(self, what: str, count: int) -> bool:
+        rate = self._rates[what]
+        return count > 0 if rate is None else rate.value >= self._enough
+
+    @property
+    def _enough(self) -> float:
+        return self.guard.run_length if self.kind == "live" else self.guard.enough
+
+    def _decide(self, now: float) -> Decision | None:
+        if self.ended or self.kind == "shadow":
+            return None
+        guard = self.guard
+        if self._exceeded("mismatches", self.mismatches):
+            return self._end("rollback", f"{self.mismatches} of {self.pairs} answers differ: {self._last()}")
+        if self._exceeded("failures", self.failures):
+            return self._end("rollback", f"the candidate raised {self.failures} times: {self._last()}")
+        if self.slower.value >= self._enough:
+            return self._end(
+                "rollback", f"over {guard.slowdown:.0%} slower ({self.ratio - 1:+.0%} by {self.pairs} pairs)"
+            )
+        if self.kind == "live":
+            return None
+        if self.here < guard.min_samples or now - self.began < guard.min_seconds:
+            return None
+        if self._not_slower.value >= guard.enough:
+            following = next((step for step in guard.steps if step > self.percent), None)
+            if following is None:
+                return self._end("promote", f"{self.pairs} pairs agree, {self.ratio - 1:+.0%} time")
+            decision = Decision("advance", following, f"{self.here} pairs agree, not slower", self.evidence())
+            self.jump(following, now)
+            return decision
+        if not self.paused and self.here >= guard.min_samples * PATIENCE:
+            self.paused = True
+            why = f"inconclusive: {self.here} pairs do not show whether it is over {guard.slowdown:.0%} slower"
+            return Decision("pause", self.percent, why, self.evidence())
+        return None
+
+    def _last(self) -> str:
+        return self.notes[-1] if self.notes else "no more is known"
+
+    def _end(self, what: Literal["promote", "rollback"], why: str) -> Decision:
+        self.ended = True
+        return Decision(what, self.percent, why, self.evidence())
