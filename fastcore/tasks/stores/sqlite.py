@@ -1,0 +1,269 @@
+"""SqliteStore: tasks in a file that survives its process, and, at `full` durability, a power cut."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final
+
+from fastcore.concurrency.checks import count, number, one_of
+from fastcore.tasks.ports import Done, Want
+from fastcore.tasks.records import (
+    Batch,
+    Claim,
+    Fired,
+    Group,
+    Hold,
+    Outcome,
+    Progress,
+    Rescued,
+    ScheduleView,
+    State,
+    TaskSpec,
+    TaskView,
+)
+from fastcore.tasks.stores import sqlite_reading as reading
+from fastcore.tasks.stores.sqlite_errors import told
+from fastcore.tasks.stores.sqlite_intake import Intake, Slot, Submission
+from fastcore.tasks.stores.sqlite_owner import OwnerLock, is_alive, remove_dead
+from fastcore.tasks.stores.sqlite_place import checked_path
+from fastcore.tasks.stores.sqlite_progress import LatestProgress
+from fastcore.tasks.stores.sqlite_schema import connect
+from fastcore.tasks.stores.sqlite_upkeep import Pruned, Retry, ScheduleRow, Upkeep
+from fastcore.tasks.stores.sqlite_work import Asked, Renewal, Work
+from fastcore.tasks.stores.sqlite_writer import Writer
+
+__all__ = ["DURABILITIES", "SqliteStore"]
+
+DURABILITIES: Final = ("full", "normal")
+_BUSY_TIMEOUT: Final = 5.0
+
+
+class SqliteStore:
+    """Tasks in one SQLite file, for one process or several of one machine.
+
+    Parameters
+    ----------
+    path : str or path
+        The file, made if it is missing; beside it lie its log (``-wal``, ``-shm``) and one small ``.owner`` file for
+        each process that has it open.
+    durability : {"full", "normal"}
+        "full": a reply comes after the disk has what it promises; a power cut loses nothing acknowledged. "normal":
+        after the operating system has it; the death of the process loses nothing, a power cut may lose the last
+        moments. That a task was begun, and how far it is, never waits for the disk: after a power cut it runs again.
+    max_queued : int, optional
+        How many tasks may wait, delayed ones counted; further ones raise QueueFull.
+    dead_ttl : float, default 7 days
+        Seconds for which a dead letter is kept.
+    tombstone_ttl : float, default 24 hours
+        Seconds for which it is still known that a task was there, after its result has gone.
+    busy_timeout : float, default 5
+        Seconds to wait for another process that writes.
+    clock : callable
+        Seconds since the epoch.
+
+    Raises
+    ------
+    ValueError
+        If the file lies on a network file system.
+    StoreError
+        If it cannot be opened, is damaged, another program's, or a later release's.
+
+    Notes
+    -----
+    One thread writes. What is asked of it while a transaction reaches the disk goes into the next one, so the cost of
+    a sync is shared by all who wait for it. Reads have connections of their own.
+
+    While a process has the file open it holds a lock that the operating system drops the moment the process is dead:
+    `rescue` then takes back its running tasks at once, without waiting for their leases to pass.
+
+    A forked child cannot use its parent's store; it opens one of its own.
+    """
+
+    encodes = True
+    # What others write is noticed in a quarter of a second, and `wake` called; this is the safety net.
+    poll: float | None = 5.0
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: str = "full",
+        max_queued: int | None = None,
+        dead_ttl: float = 7 * 86400.0,
+        tombstone_ttl: float = 86400.0,
+        busy_timeout: float = _BUSY_TIMEOUT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.durability = one_of("durability", durability, DURABILITIES)
+        if max_queued is not None:
+            count("max_queued", max_queued)
+        number("dead_ttl", dead_ttl, zero=True)
+        number("tombstone_ttl", tombstone_ttl, zero=True)
+        number("busy_timeout", busy_timeout)
+        self.path: Path = checked_path(path)
+        self._intake = Intake(max_queued)
+        self._progress = LatestProgress()
+        self._work = Work(dead_ttl, self._progress)
+        self._upkeep = Upkeep(dead_ttl, tombstone_ttl, clock, self._is_dead)
+        self._wake: Callable[[], None] = _nobody
+        self._seen: int | None = None  # the file's data_version: others have written when it changes
+        self._closed = False
+        try:
+            self._lock = OwnerLock(self.path)
+        except OSError as error:
+            raise told(error, str(self.path)) from error
+        try:
+            self._writer = Writer(
+                lambda: connect(self.path, durability, busy_timeout),
+                str(self.path),
+                full=durability == "full",
+                wake=lambda: self._wake(),
+                tick=self._tick,
+            )
+        except BaseException:
+            self._lock.release()
+            raise
+        self._readers = reading.Readers(self.path)
+        remove_dead(self.path)
+
+    def attach(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def close(self) -> None:
+        self._writer.check()
+        if self._closed:
+            return
+        self._closed = True
+        self._wake = _nobody
+        self._readers.close()
+        self._writer.close()  # last, so that it is its close that puts the log back into the file
+        self._lock.release()
+
+    def __repr__(self) -> str:
+        return f"SqliteStore({str(self.path)!r}, durability={self.durability!r})"
+
+    # ---- tasks ----
+
+    def submit(self, specs: Sequence[TaskSpec], group: Group | None = None) -> Future[list[str]]:
+        return self._writer.ask(self._intake.submit, Submission(specs, group))
+
+    def claim(self, owner: str, wants: Sequence[Want], lease: float, now: float) -> Future[Batch]:
+        return self._writer.ask(self._work.claim, Asked(self._named(owner), wants, lease, now), soft=True)
+
+    def renew(self, claims: Sequence[Claim], lease: float, now: float) -> Future[list[Hold]]:
+        return self._writer.ask(self._work.renew, Renewal(claims, now + lease), soft=True)
+
+    def settle(self, outcomes: Sequence[Outcome]) -> Future[list[bool]]:
+        return self._writer.ask(self._work.settle, outcomes)
+
+    def report(self, updates: Sequence[Progress]) -> Done[None]:
+        self._writer.check()
+        self._progress.report(updates)
+        return Done(None)
+
+    def request_cancel(self, id: str) -> Future[State]:
+        return self._writer.ask(self._upkeep.cancel, id)
+
+    def rescue(self, now: float) -> Future[list[Rescued]]:
+        return self._writer.ask(self._upkeep.rescue, now)
+
+    def prune(self, now: float) -> Future[int]:
+        reply: Future[int] = Future()
+        self._prune_on(now, reply, 0)
+        return reply
+
+    def retry_dead(self, ids: Sequence[str] | None, kind: str | None, now: float) -> Future[list[str]]:
+        return self._writer.ask(self._upkeep.retry, Retry(ids, kind, now))
+
+    # ---- reading ----
+
+    def get(self, id: str) -> Future[TaskView]:
+        self._writer.check()
+        return self._readers.ask(self._get, id)
+
+    def find(
+        self,
+        *,
+        states: Iterable[State] | None = None,
+        kind: str | None = None,
+        group: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> Future[Sequence[TaskView]]:
+        self._writer.check()
+        wanted = reading.Wanted(None if states is None else list(states), kind, group, limit, before)
+        return self._readers.ask(self._find, wanted)
+
+    def counts(self) -> Future[dict[str, dict[State, int]]]:
+        self._writer.check()
+        return self._readers.ask(reading.counts)
+
+    def members(self, group: str) -> Future[Sequence[TaskView]]:
+        self._writer.check()
+        return self._readers.ask(self._members, group)
+
+    # ---- schedules ----
+
+    def schedule(self, name: str, definition: str, next_at: float) -> Future[float]:
+        return self._writer.ask(self._upkeep.schedule, ScheduleRow(name, definition, next_at))
+
+    def fire(self, name: str, slot: float, next_at: float, spec: TaskSpec) -> Future[Fired]:
+        return self._writer.ask(self._intake.fire, Slot(name, slot, next_at, spec))
+
+    def unschedule(self, name: str) -> Future[bool]:
+        return self._writer.ask(self._upkeep.unschedule, name)
+
+    def schedules(self) -> Future[Sequence[ScheduleView]]:
+        self._writer.check()
+        return self._readers.ask(reading.schedules)
+
+    # ---- owners ----
+
+    def _named(self, owner: str) -> str:
+        return f"{self._lock.name}:{owner}"
+
+    def _is_dead(self, owner: str) -> bool:
+        return not is_alive(self.path, owner.partition(":")[0])
+
+    # ---- in the writing thread ----
+
+    def _tick(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        if self._seen is not None and version != self._seen:
+            self._wake()
+        self._seen = version
+        if late := self._progress.late():
+            self._writer.ask(self._work.report, late, soft=True)
+
+    def _prune_on(self, now: float, reply: Future[int], before: int) -> None:
+        def step(done: Future[Pruned]) -> None:
+            try:
+                expired, more = done.result()
+                if more:
+                    self._prune_on(now, reply, before + expired)
+                else:
+                    reply.set_result(before + expired)
+            except BaseException as error:
+                reply.set_exception(error)
+
+        self._writer.ask(self._upkeep.prune, now).add_done_callback(step)
+
+    # ---- in the reading threads ----
+
+    def _get(self, connection: sqlite3.Connection, id: str) -> TaskView:
+        return self._progress.shown(*reading.get(connection, id))
+
+    def _find(self, connection: sqlite3.Connection, wanted: reading.Wanted) -> list[TaskView]:
+        return [self._progress.shown(*found) for found in reading.find(connection, wanted)]
+
+    def _members(self, connection: sqlite3.Connection, group: str) -> list[TaskView]:
+        return [self._progress.shown(*found) for found in reading.members(connection, group)]
+
+
+def _nobody() -> None:
+    """Nobody wants to be woken."""

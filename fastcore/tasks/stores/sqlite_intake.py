@@ -1,0 +1,163 @@
+"""What brings tasks into the database: submissions, groups, and slots of schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from fastcore.tasks.errors import IdempotencyConflict, QueueFull, TaskError
+from fastcore.tasks.records import Fired, Group, TaskSpec
+from fastcore.tasks.stores.sqlite_change import Change
+from fastcore.tasks.stores.sqlite_rows import INSERT, row_of, spec_from_text, spec_text
+
+__all__ = ["Intake", "Slot", "Submission", "ended_member"]
+
+
+class Submission(NamedTuple):
+    """The arguments of a `submit`."""
+
+    specs: Sequence[TaskSpec]
+    group: Group | None
+
+
+class Slot(NamedTuple):
+    """The arguments of a `fire`."""
+
+    name: str
+    slot: float
+    next_at: float
+    spec: TaskSpec
+
+
+class Intake:
+    """The handlers of what comes in."""
+
+    def __init__(self, max_queued: int | None) -> None:
+        self._max_queued = max_queued
+
+    def submit(self, change: Change, asked: Sequence[Submission]) -> list[list[str] | TaskError]:
+        """Store each submission whole or not at all; what cannot be stored fails alone."""
+        answers: list[list[str] | TaskError] = []
+        rows: list[tuple[Any, ...]] = []
+        waiting = 0 if self._max_queued is None else change.queued()
+        for specs, group in asked:
+            keyed = any(spec.unique_key is not None or spec.idempotency_key is not None for spec in specs)
+            if keyed and rows:  # in the order in which they came, which is the order among equals
+                _insert(change, rows)
+                rows = []
+            try:
+                ids, new = _judged(change, specs) if keyed else ([spec.id for spec in specs], specs)
+                if self._max_queued is not None and waiting + len(new) > self._max_queued:
+                    raise QueueFull(
+                        f"submit: expected at most {self._max_queued} tasks to wait, got {len(new)} more than {waiting}"
+                    )
+            except TaskError as error:
+                answers.append(error)
+                continue
+            waiting += len(new)
+            rows.extend([row_of(spec) for spec in new])
+            if keyed:
+                _insert(change, rows)
+                rows = []
+            if group is not None:
+                _open_group(change, group, len(new))
+            answers.append(ids)
+        _insert(change, rows)
+        return answers
+
+    def fire(self, change: Change, asked: Sequence[Slot]) -> list[Fired]:
+        """Take slots of schedules, for those that are the first to ask."""
+        answers = []
+        for name, slot, next_at, spec in asked:
+            won = change.connection.execute(
+                "UPDATE schedule SET next_at = ?, last_at = ? WHERE name = ? AND next_at = ?",
+                (next_at, slot, name, slot),
+            ).rowcount
+            if won:
+                _insert(change, [row_of(new) for new in _judged(change, [spec])[1]])
+                answers.append(Fired(True, next_at))
+                continue
+            found = change.connection.execute("SELECT next_at FROM schedule WHERE name = ?", (name,)).fetchone()
+            answers.append(Fired(False, found[0] if found is not None else next_at))
+        return answers
+
+
+def ended_member(change: Change, grp: str | None, collects: str | None) -> None:
+    """Count the end of a task for the group it is a member of, and for the one whose callback it is."""
+    if collects is not None:
+        change.connection.execute("DELETE FROM grp WHERE id = ?", (collects,))
+    if grp is None:
+        return
+    found = change.connection.execute(
+        "UPDATE grp SET remaining = remaining - 1 WHERE id = ? AND remaining > 0 RETURNING remaining", (grp,)
+    ).fetchall()
+    if found and found[0][0] == 0:
+        _close_group(change, grp)
+
+
+def _judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[TaskSpec]]:
+    """Return the id for each spec, and those that are to be stored."""
+    execute = change.connection.execute
+    ids: list[str] = []
+    new: list[TaskSpec] = []
+    unique: dict[str, str] = {}
+    idempotent: dict[str, tuple[str, str | None]] = {}
+    for spec in specs:
+        holder: str | None = None
+        key = spec.idempotency_key
+        if key is not None:
+            found = (
+                idempotent.get(key)
+                or execute("SELECT id, fingerprint FROM task WHERE idempotency_key = ?", (key,)).fetchone()
+            )
+            if found is not None:
+                holder, fingerprint = found
+                if fingerprint != spec.fingerprint:
+                    raise IdempotencyConflict(
+                        f"idempotency_key: expected the call of task {holder} again, got another call",
+                        holder,
+                    )
+        if holder is None and spec.unique_key is not None:
+            holder = unique.get(spec.unique_key)
+            if holder is None:
+                row = execute("SELECT id FROM task WHERE unique_key = ? AND state <= 2", (spec.unique_key,)).fetchone()
+                holder = None if row is None else row[0]
+        if holder is None:
+            holder = spec.id
+            new.append(spec)
+            if key is not None:
+                idempotent[key] = spec.id, spec.fingerprint
+            if spec.unique_key is not None:
+                unique[spec.unique_key] = spec.id
+        ids.append(holder)
+    return ids, new
+
+
+def _insert(change: Change, rows: list[tuple[Any, ...]]) -> None:
+    if not rows:
+        return
+    change.connection.executemany(INSERT, rows)
+    for row in rows:
+        state = row[16]
+        change.moved(row[1], None, state)
+    change.wake = True
+
+
+def _open_group(change: Change, group: Group, size: int) -> None:
+    then = group.then
+    change.connection.execute(
+        "INSERT INTO grp (id, remaining, callback, payload) VALUES (?, ?, ?, ?)",
+        (group.id, size, None if then is None else spec_text(then), None if then is None else then.payload),
+    )
+    if size == 0:
+        _close_group(change, group.id)
+
+
+def _close_group(change: Change, id: str) -> None:
+    text, payload = change.connection.execute("SELECT callback, payload FROM grp WHERE id = ?", (id,)).fetchone()
+    stored: list[TaskSpec] = []
+    if text is not None:
+        stored = _judged(change, [spec_from_text(text, payload)])[1]
+        _insert(change, [row_of(spec) for spec in stored])
+    if not stored:  # nothing will ask for the members' results any more
+        change.connection.execute("DELETE FROM grp WHERE id = ?", (id,))

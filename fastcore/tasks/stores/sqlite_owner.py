@@ -1,0 +1,125 @@
+"""The lock that says a process lives: the operating system lets go of it the moment that process is dead."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Collection
+from glob import escape
+from pathlib import Path
+from typing import Final
+
+__all__ = ["OwnerLock", "is_alive", "remove_dead"]
+
+_SUFFIX: Final = ".owner"
+_SECONDS_YOUNG: Final = 60.0
+_guard = threading.Lock()
+_held: weakref.WeakSet[OwnerLock] = weakref.WeakSet()
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(fd: int) -> bool:
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(fd: int) -> bool:
+        # flock, not lockf: a POSIX record lock falls when this process closes any descriptor of the file.
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+class OwnerLock:
+    """A locked file beside the database, one for every opening of it; its name is in every row that is worked on.
+
+    Whoever can take the lock knows that the process which held it is dead, and may take back its work at once.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self.name = uuid.uuid4().hex[:16]
+        self._path = _path_of(database, self.name)
+        fd = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
+        # Nobody can have found it free before this: no row has its name yet, and the young are not tidied away.
+        if not _try_lock(fd):
+            os.close(fd)
+            self._path.unlink(missing_ok=True)
+            raise OSError(f"store: expected to lock {self._path}, got a refusal from the file system")
+        self._fd: int | None = fd
+        with _guard:
+            _held.add(self)
+
+    def release(self) -> None:
+        """Let go and remove the file."""
+        with _guard:
+            _held.discard(self)
+            fd, self._fd = self._fd, None
+        if fd is None:
+            return
+        if sys.platform != "win32":  # Windows removes no file that is open
+            self._path.unlink(missing_ok=True)
+        os.close(fd)
+        if sys.platform == "win32":
+            self._path.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Close the descriptor only: in a forked child, which must not keep its parent's lock alive."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+
+def is_alive(database: Path, name: str) -> bool:
+    """Whether a process still holds the lock of that name."""
+    if not name:
+        return False
+    try:
+        fd = os.open(_path_of(database, name), os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    except OSError:  # there, and not ours to open: believed alive, the lease decides
+        return True
+    try:
+        return not _try_lock(fd)
+    finally:
+        os.close(fd)
+
+
+def remove_dead(database: Path, keep: Collection[str] = ()) -> None:
+    """Remove the files that dead owners left, except those still named in rows."""
+    for path in database.parent.glob(f"{escape(database.name)}-*{_SUFFIX}"):
+        name = path.name[len(database.name) + 1 : -len(_SUFFIX)]
+        try:
+            young = time.time() - path.stat().st_mtime < _SECONDS_YOUNG
+            if not young and name not in keep and not is_alive(database, name):
+                path.unlink(missing_ok=True)
+        except OSError:  # gone, or another process is looking at it
+            pass
+
+
+def _path_of(database: Path, name: str) -> Path:
+    return database.with_name(f"{database.name}-{name}{_SUFFIX}")
+
+
+def _forget_all() -> None:
+    global _guard
+    _guard = threading.Lock()  # another thread of the parent may have held it
+    for lock in list(_held):
+        lock.forget()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

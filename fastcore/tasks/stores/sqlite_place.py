@@ -1,0 +1,84 @@
+"""Where a database file lies, and whether SQLite's locks and shared memory hold there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["Mount", "checked_path", "mounts", "path_of"]
+
+# File systems whose locks or shared mappings do not reach every machine that sees the file.
+_NETWORK = re.compile(
+    "9p|afpfs|afs|beegfs|ceph|cifs|coda|davfs|drvfs|glusterfs|gpfs|lustre|ncpfs|nfs[34]?|ocfs2|orangefs|prl_fs|remote"
+    "|smb[23]?|smbfs|vboxsf|vmhgfs|webdav"
+    "|fuse[.](ceph|davfs|gcsfuse|gluster|goofys|gvfsd|hdfs|juicefs|rclone|s3|smbnetfs|sshfs|vmhgfs).*"
+)
+
+
+class Mount(NamedTuple):
+    """A mounted file system: where, and of which kind."""
+
+    point: str
+    kind: str
+
+
+def mounts() -> list[Mount]:
+    """Return what is mounted, as the operating system tells it."""
+    import psutil
+
+    # Windows tells "remote" in the options, whatever the kind of the share.
+    return [
+        Mount(part.mountpoint, "remote" if "remote" in part.opts.split(",") else part.fstype)
+        for part in psutil.disk_partitions(all=True)
+    ]
+
+
+def path_of(url: str) -> str:
+    """Return the file that a store's URL names: ``sqlite:///tasks.db``, or ``sqlite:////var/lib/tasks.db``."""
+    prefix = "sqlite:///"
+    if not url.startswith(prefix) or not url[len(prefix) :].strip() or "?" in url or "#" in url:
+        raise ValueError(f"store: expected a URL such as sqlite:///tasks.db, got {url!r}")
+    path = url[len(prefix) :]
+    if path.startswith((":memory:", "file:")):
+        raise ValueError(f"store: expected the path of a file after sqlite:///, got {path!r}; use store='memory'")
+    return path
+
+
+def checked_path(path: str | os.PathLike[str], read: Callable[[], Iterable[Mount]] = mounts) -> Path:
+    """Return the absolute path of a database that may be opened there.
+
+    Raises
+    ------
+    ValueError
+        If it lies on a network file system, which is named.
+    OSError
+        If its directory is missing, or the path is not one of a file.
+    """
+    # Links are followed: the file they lead to is the one that is locked.
+    found = Path(os.path.realpath(os.fspath(path)))
+    kind = _kind(str(found), read())
+    if kind is not None and _NETWORK.fullmatch(kind.lower()):
+        raise ValueError(
+            f"store: expected a file on a local disk, got {found} on {kind}, a network file system, "
+            "where SQLite's locks do not hold"
+        )
+    if not found.parent.is_dir():
+        raise FileNotFoundError(f"store: expected a file in a directory that exists, got {found}")
+    if found.exists() and not found.is_file():
+        raise OSError(f"store: expected the path of a file, got {found}, which is none")
+    return found
+
+
+def _kind(path: str, found: Iterable[Mount]) -> str | None:
+    best: Mount | None = None
+    folded = os.path.normcase(path)
+    for mount in found:
+        point = os.path.normcase(mount.point)
+        inside = folded == point or folded.startswith(point.rstrip(os.sep) + os.sep)
+        # Of two on one point the later one covers the earlier.
+        if inside and (best is None or len(point) >= len(best.point)):
+            best = mount
+    return best.kind if best is not None else None

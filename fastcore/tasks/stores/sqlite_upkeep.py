@@ -1,0 +1,209 @@
+"""What is done to tasks from outside: cancelled, taken back, retried, forgotten; and the schedules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from fastcore.tasks.errors import UnknownTask
+from fastcore.tasks.records import Failure, Rescued, State
+from fastcore.tasks.stores.sqlite_change import Change
+from fastcore.tasks.stores.sqlite_intake import ended_member
+from fastcore.tasks.stores.sqlite_rows import CANCELLED, DEAD, EXPIRED, READY, RUNNING, error_text, state_of
+
+__all__ = ["PRUNED_AT_ONCE", "Pruned", "Retry", "ScheduleRow", "Upkeep", "unknown"]
+
+PRUNED_AT_ONCE: Final = 2000  # in one transaction, so that submissions do not wait long behind it
+
+OWNERS: Final = "SELECT DISTINCT owner FROM task WHERE state = 2"
+LOST: Final = (
+    "SELECT seq, id, kind, attempt, attempts, cancel, grp, collects, owner FROM task WHERE state = 2 "
+    "AND (lease < ? OR owner IN (SELECT value FROM json_each(?)))"
+)
+PRUNE: Final = (
+    "SELECT seq, kind, state FROM task WHERE state >= 3 AND prune_at <= ? "
+    "AND (grp IS NULL OR NOT EXISTS (SELECT 1 FROM grp WHERE grp.id = task.grp)) ORDER BY prune_at LIMIT ?"
+)
+_END_OUTSIDE = (
+    "UPDATE task SET state = ?1, version = version + 1, error = coalesce(?2, error), finished_at = ?3, "
+    "prune_at = ?3 + coalesce(?4, result_ttl), cancel = max(cancel, ?5), owner = NULL, lease = NULL, "
+    "payload = CASE WHEN ?1 = 6 THEN payload END WHERE seq = ?6"
+)
+
+
+class Retry(NamedTuple):
+    """The arguments of a `retry_dead`."""
+
+    ids: Sequence[str] | None
+    kind: str | None
+    now: float
+
+
+class Pruned(NamedTuple):
+    """What one step of pruning did."""
+
+    expired: int
+    more: bool
+
+
+class ScheduleRow(NamedTuple):
+    """The arguments of a `schedule`."""
+
+    name: str
+    definition: str
+    next_at: float
+
+
+def unknown(id: str) -> UnknownTask:
+    """Return the error for an id of which nothing is known."""
+    return UnknownTask(f"id: expected the id of a task that is known, got {id!r}")
+
+
+class Upkeep:
+    """The handlers of what comes from outside of the work."""
+
+    def __init__(
+        self,
+        dead_ttl: float,
+        tombstone_ttl: float,
+        clock: Callable[[], float],
+        is_dead: Callable[[str], bool],
+    ) -> None:
+        self._dead_ttl = dead_ttl
+        self._tombstone_ttl = tombstone_ttl
+        self._clock = clock
+        self._is_dead = is_dead
+
+    def cancel(self, change: Change, asked: Sequence[str]) -> list[State | UnknownTask]:
+        """End what waits; have told the owners of what runs."""
+        answers: list[State | UnknownTask] = []
+        for id in asked:
+            row = change.connection.execute(
+                "SELECT seq, kind, state, grp, collects FROM task WHERE id = ?", (id,)
+            ).fetchone()
+            if row is None:
+                answers.append(unknown(id))
+                continue
+            seq, kind, state, grp, collects = row
+            if state == RUNNING:
+                change.connection.execute("UPDATE task SET cancel = 1, version = version + 1 WHERE seq = ?", (seq,))
+                change.wake = True
+            elif state < RUNNING:
+                now = self._clock()
+                change.connection.execute(_END_OUTSIDE, (CANCELLED, None, now, None, 1, seq))
+                change.moved(kind, state, CANCELLED)
+                ended_member(change, grp, collects)
+                state = CANCELLED
+            answers.append(state_of(state))
+        return answers
+
+    def rescue(self, change: Change, asked: Sequence[float]) -> list[list[Rescued]]:
+        """Take back what owners hold that are dead, or whose leases have passed."""
+        return [self._rescue(change, now) for now in asked]
+
+    def prune(self, change: Change, asked: Sequence[float]) -> list[Pruned]:
+        """Make tombstones of what has expired, and forget tombstones."""
+        return [self._prune(change, now) for now in asked]
+
+    def retry(self, change: Change, asked: Sequence[Retry]) -> list[list[str]]:
+        """Queue dead tasks anew."""
+        return [self._retry(change, *one) for one in asked]
+
+    def schedule(self, change: Change, asked: Sequence[ScheduleRow]) -> list[float]:
+        """Register schedules; one that is known goes on where it was."""
+        answers = []
+        for name, definition, next_at in asked:
+            rows = change.connection.execute(
+                "INSERT INTO schedule (name, definition, next_at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                "definition = excluded.definition, next_at = excluded.next_at, last_at = NULL "
+                "WHERE definition != excluded.definition RETURNING next_at",
+                (name, definition, next_at),
+            ).fetchall()
+            if not rows:
+                rows = change.connection.execute("SELECT next_at FROM schedule WHERE name = ?", (name,)).fetchall()
+            answers.append(float(rows[0][0]))
+        return answers
+
+    def unschedule(self, change: Change, asked: Sequence[str]) -> list[bool]:
+        """Forget schedules."""
+        return [
+            change.connection.execute("DELETE FROM schedule WHERE name = ?", (name,)).rowcount > 0 for name in asked
+        ]
+
+    # ---- inside ----
+
+    def _rescue(self, change: Change, now: float) -> list[Rescued]:
+        execute = change.connection.execute
+        dead = [owner for (owner,) in execute(OWNERS).fetchall() if self._is_dead(owner)]
+        answers = []
+        for seq, id, kind, attempt, attempts, cancel, grp, collects, owner in execute(
+            LOST, (now, _json(dead))
+        ).fetchall():
+            how = "ended with its process" if owner in dead else "had a lease that passed"
+            error = error_text(Failure("TaskLost", f"the owner {owner} of attempt {attempt} {how}", ""))
+            state = CANCELLED if cancel else DEAD if attempt >= attempts else READY
+            if state == READY:
+                execute(
+                    "UPDATE task SET state = 0, version = version + 1, error = ?, run_at = ?, owner = NULL, "
+                    "lease = NULL WHERE seq = ?",
+                    (error, now, seq),
+                )
+                change.wake = True
+            else:
+                execute(_END_OUTSIDE, (state, error, now, self._dead_ttl if state == DEAD else None, 0, seq))
+                ended_member(change, grp, collects)
+            change.moved(kind, RUNNING, state)
+            answers.append(Rescued(id, kind, state_of(state)))
+        return answers
+
+    def _prune(self, change: Change, now: float) -> Pruned:
+        execute = change.connection.execute
+        rows = execute(PRUNE, (now, PRUNED_AT_ONCE)).fetchall()
+        change.connection.executemany(
+            "UPDATE task SET state = 7, version = version + 1, prune_at = ?, payload = NULL, result = NULL, "
+            "error = NULL, note = '', progress = NULL WHERE seq = ?",
+            [(now + self._tombstone_ttl, seq) for seq, _, state in rows if state != EXPIRED],
+        )
+        forgotten = [(seq,) for seq, _, state in rows if state == EXPIRED]
+        change.connection.executemany("DELETE FROM task WHERE seq = ?", forgotten)
+        for _, kind, state in rows:
+            change.moved(kind, state, None if state == EXPIRED else EXPIRED)
+        return Pruned(len(rows) - len(forgotten), len(rows) == PRUNED_AT_ONCE)
+
+    def _retry(self, change: Change, ids: Sequence[str] | None, kind: str | None, now: float) -> list[str]:
+        columns = "SELECT seq, id, kind, state, grp, unique_key FROM task WHERE"
+        if ids is None:
+            rows = change.connection.execute(f"{columns} state = 6 ORDER BY seq").fetchall()
+        else:
+            rows = change.connection.execute(
+                f"{columns} id IN (SELECT value FROM json_each(?)) AND state IN (4, 6) ORDER BY seq", (_json(ids),)
+            ).fetchall()
+        retried = []
+        for seq, id, its_kind, state, grp, unique_key in rows:
+            if kind is not None and kind != its_kind:
+                continue
+            if unique_key is not None and self._is_held(change, unique_key):
+                continue
+            change.connection.execute(
+                "UPDATE task SET state = 0, version = version + 1, attempt = 0, run_at = ?, finished_at = NULL, "
+                "prune_at = NULL, progress = NULL, note = '', cancel = 0 WHERE seq = ?",
+                (now, seq),
+            )
+            if grp is not None:  # it ends once more: its group waits for it if it has not been closed
+                change.connection.execute(
+                    "UPDATE grp SET remaining = remaining + 1 WHERE id = ? AND remaining > 0", (grp,)
+                )
+            change.moved(its_kind, state, READY)
+            change.wake = True
+            retried.append(id)
+        return retried
+
+    @staticmethod
+    def _is_held(change: Change, key: str) -> bool:
+        found = change.connection.execute("SELECT 1 FROM task WHERE unique_key = ? AND state <= 2", (key,)).fetchone()
+        return found is not None
+
+
+def _json(values: Sequence[str]) -> str:
+    return json.dumps(list(values))

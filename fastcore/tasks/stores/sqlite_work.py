@@ -1,0 +1,239 @@
+"""What happens to tasks while they are worked on: claims, renewals, ends, and how far they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from fastcore.tasks.ports import Want
+from fastcore.tasks.records import Batch, Claim, Hold, Outcome, Progress, State
+from fastcore.tasks.stores.sqlite_change import Change
+from fastcore.tasks.stores.sqlite_intake import ended_member
+from fastcore.tasks.stores.sqlite_progress import LatestProgress
+from fastcore.tasks.stores.sqlite_rows import (
+    CANCELLED,
+    CLAIM_COLUMNS,
+    DEAD,
+    DELAYED,
+    READY,
+    RUNNING,
+    SUCCEEDED,
+    Held,
+    code_of,
+    error_text,
+    spec_of,
+)
+
+__all__ = ["Asked", "Renewal", "Work"]
+
+_MOST_DUE: Final = 20_000  # delayed tasks that one claim makes ready; the rest is due at once again
+
+PICK: Final = "SELECT rank, seq FROM task WHERE kind = ? AND state = 0 ORDER BY rank, seq LIMIT ?"
+PICK_ROWS: Final = f"SELECT {CLAIM_COLUMNS} FROM task WHERE kind = ? AND state = 0 ORDER BY rank, seq LIMIT ?"
+ROWS: Final = f"SELECT {CLAIM_COLUMNS} FROM task WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY rank, seq"
+TAKE: Final = (
+    "UPDATE task SET state = 2, attempt = attempt + 1, token = token + 1, version = version + 1, owner = ?, lease = ?, "
+    "started_at = ?, progress = NULL, note = '', reports = 0 WHERE seq = ?"
+)
+DUE: Final = "SELECT min(run_at) FROM task WHERE state = 1"
+MAKE_READY: Final = (
+    "UPDATE task SET state = 0 WHERE seq IN "
+    "(SELECT seq FROM task WHERE state = 1 AND run_at <= ? ORDER BY run_at LIMIT ?) RETURNING kind"
+)
+CANCELS: Final = "SELECT id FROM task WHERE state = 2 AND cancel = 1 AND owner = ?"
+RENEW: Final = "UPDATE task SET lease = ? WHERE id = ? AND token = ? AND state = 2 RETURNING cancel"
+END: Final = (
+    "UPDATE task SET state = ?1, version = version + 1, result = ?2, "
+    "error = CASE WHEN ?1 != 3 THEN coalesce(?3, error) END, started_at = ?4, finished_at = ?5, "
+    "prune_at = ?5 + coalesce(?6, result_ttl), progress = coalesce(?7, progress), note = coalesce(?8, note), "
+    "owner = NULL, lease = NULL, payload = CASE WHEN ?1 IN (4, 6) THEN payload END "
+    "WHERE seq = ?9 AND token = ?10 AND state = 2"
+)
+BACK: Final = (
+    "UPDATE task SET state = ?, version = version + 1, rank = ?, run_at = ?, "
+    "error = coalesce(?, error), started_at = ?, progress = NULL, note = '', owner = NULL, lease = NULL "
+    "WHERE seq = ?"
+)
+REPORT: Final = (
+    "UPDATE task SET progress = ?, note = ?, reports = ? WHERE id = ? AND token = ? AND state = 2 AND reports < ?"
+)
+
+
+class Asked(NamedTuple):
+    """The arguments of a `claim`."""
+
+    owner: str
+    wants: Sequence[Want]
+    lease: float
+    now: float
+
+
+class Renewal(NamedTuple):
+    """The arguments of a `renew`."""
+
+    claims: Sequence[Claim]
+    until: float
+
+
+class Work:
+    """The handlers of what is worked on; it remembers the claims that this opening of the file made."""
+
+    def __init__(self, dead_ttl: float, progress: LatestProgress) -> None:
+        self._progress = progress
+        self._dead_ttl = dead_ttl
+        self._held: dict[str, Held] = {}
+
+    def claim(self, change: Change, asked: Sequence[Asked]) -> list[Batch]:
+        """Lease the tasks of lowest rank."""
+        answers = []
+        for owner, wants, lease, now in asked:
+            due = self._promote(change, now)
+            claims: list[Claim] = []
+            for want in wants:
+                claims += self._take(change, owner, want, now + lease, now)
+            cancels = [id for (id,) in change.connection.execute(CANCELS, (owner,))]
+            answers.append(Batch(claims, due, cancels))
+        return answers
+
+    def renew(self, change: Change, asked: Sequence[Renewal]) -> list[list[Hold]]:
+        """Put off the ends of leases, soundly held ones only."""
+        answers = []
+        for claims, until in asked:
+            holds = []
+            for claim in claims:
+                # fetchall, as an UPDATE with RETURNING is done only once it was read to its end
+                rows = change.connection.execute(RENEW, (until, claim.spec.id, claim.token)).fetchall()
+                if not rows:
+                    self._let_go([claim.spec.id])
+                    holds.append(Hold.LOST)
+                else:
+                    holds.append(Hold.CANCEL if rows[0][0] else Hold.KEPT)
+            answers.append(holds)
+        return answers
+
+    def settle(self, change: Change, asked: Sequence[Sequence[Outcome]]) -> list[list[bool]]:
+        """Record how attempts ended, those of the latest token only."""
+        flat = [outcome for outcomes in asked for outcome in outcomes]
+        taken = self._settle_all(change, flat)
+        change.after.append(lambda: self._let_go(outcome.id for outcome in flat))
+        answers = []
+        at = 0
+        for outcomes in asked:
+            answers.append(taken[at : at + len(outcomes)])
+            at += len(outcomes)
+        return answers
+
+    def report(self, change: Change, asked: Sequence[Iterable[tuple[Progress, int]]]) -> list[None]:
+        """Write how far attempts are."""
+        for updates in asked:
+            rows = [(one.fraction, one.note, count, one.id, one.token, count) for one, count in updates]
+            change.connection.executemany(REPORT, rows)
+        return [None] * len(asked)
+
+    # ---- claims ----
+
+    def _promote(self, change: Change, now: float) -> float | None:
+        (due,) = change.connection.execute(DUE).fetchone()
+        if due is None or due > now:
+            return None if due is None else float(due)
+        for (kind,) in change.connection.execute(MAKE_READY, (now, _MOST_DUE)).fetchall():
+            change.moved(kind, DELAYED, READY)
+        (due,) = change.connection.execute(DUE).fetchone()
+        return None if due is None else float(due)
+
+    def _take(self, change: Change, owner: str, want: Want, until: float, now: float) -> list[Claim]:
+        execute = change.connection.execute
+        kinds = [(kind, min(most, want.limit)) for kind, most in want.kinds.items() if min(most, want.limit) > 0]
+        if len(kinds) == 1:
+            rows = execute(PICK_ROWS, kinds[0]).fetchall()
+        else:
+            heads = sorted(head for kind in kinds for head in execute(PICK, kind))[: want.limit]
+            rows = execute(ROWS, (json.dumps([seq for _, seq in heads]),)).fetchall() if heads else []
+        if not rows:
+            return []
+        change.connection.executemany(TAKE, [(owner, until, now, row[18]) for row in rows])
+        claims = []
+        held: dict[str, Held] = {}
+        for row in rows:
+            spec = spec_of(row)
+            token = row[17] + 1
+            held[spec.id] = Held(row[18], spec.kind, token, spec.group, spec.collects)
+            change.moved(spec.kind, READY, RUNNING)
+            claims.append(Claim(spec, row[16] + 1, token, until))
+        change.after.append(lambda: self._held.update(held))
+        return claims
+
+    def _let_go(self, ids: Iterable[str]) -> None:
+        for id in ids:
+            self._held.pop(id, None)
+            self._progress.forget(id)
+
+    # ---- ends ----
+
+    def _settle_all(self, change: Change, outcomes: Sequence[Outcome]) -> list[bool]:
+        helds = [self._held.get(outcome.id) for outcome in outcomes]
+        rows = []
+        for outcome, held in zip(outcomes, helds):
+            if held is None or held.token != outcome.token or outcome.state is State.QUEUED or not outcome.counted:
+                break
+            rows.append(self._end_row(outcome, held.seq))
+        else:
+            # All of them are, as ever, ends of claims that this store made: one statement, and no look at the rows.
+            execute = change.connection.execute
+            execute("SAVEPOINT settling")
+            if change.connection.executemany(END, rows).rowcount == len(rows):
+                execute("RELEASE settling")
+                for outcome, held in zip(outcomes, helds):
+                    assert held is not None
+                    self._ended(change, held, code_of(outcome.state), outcome.finished_at)
+                return [True] * len(rows)
+            execute("ROLLBACK TO settling")
+            execute("RELEASE settling")
+        return [self._settle(change, outcome) for outcome in outcomes]
+
+    def _settle(self, change: Change, outcome: Outcome) -> bool:
+        row = change.connection.execute(
+            "SELECT seq, kind, token, grp, collects, cancel FROM task WHERE id = ? AND token = ? AND state = 2",
+            (outcome.id, outcome.token),
+        ).fetchone()
+        if row is None:
+            return False
+        held = Held(*row[:5])
+        if not outcome.counted:
+            change.connection.execute("UPDATE task SET attempt = attempt - 1 WHERE seq = ?", (held.seq,))
+        if outcome.state is not State.QUEUED or row[5]:
+            state = CANCELLED if outcome.state is State.QUEUED else code_of(outcome.state)
+            change.connection.execute(END, self._end_row(outcome, held.seq, state))
+            self._ended(change, held, state, outcome.finished_at)
+            return True
+        state = DELAYED if outcome.run_at > outcome.finished_at else READY
+        change.connection.execute(
+            BACK,
+            (state, outcome.rank, outcome.run_at, error_text(outcome.error), outcome.started_at, held.seq),
+        )
+        change.moved(held.kind, RUNNING, state)
+        change.wake = True
+        return True
+
+    def _end_row(self, outcome: Outcome, seq: int, state: int | None = None) -> tuple[Any, ...]:
+        last = self._progress.peek(outcome.id, outcome.token)
+        code = code_of(outcome.state) if state is None else state
+        return (
+            code,
+            outcome.result if code == SUCCEEDED else None,
+            error_text(outcome.error),
+            outcome.started_at,
+            outcome.finished_at,
+            self._dead_ttl if code == DEAD else None,
+            None if last is None else last.fraction,
+            None if last is None else last.note,
+            seq,
+            outcome.token,
+        )
+
+    @staticmethod
+    def _ended(change: Change, held: Held, state: int, now: float) -> None:
+        change.moved(held.kind, RUNNING, state)
+        if held.grp is not None or held.collects is not None:
+            ended_member(change, held.grp, held.collects)

@@ -1,0 +1,225 @@
+"""The one thread that writes: what many threads ask for while it writes goes into its next transaction."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from itertools import groupby
+from operator import attrgetter
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Generic, TypeVar
+
+from fastcore import metrics
+from fastcore.tasks.errors import QueueClosed, StoreError
+from fastcore.tasks.stores.sqlite_change import Change
+from fastcore.tasks.stores.sqlite_errors import told
+
+__all__ = ["Handler", "Writer"]
+
+A = TypeVar("A")
+R = TypeVar("R")
+# What one transaction does with all that was asked of one kind: for each an answer, or the error that is its alone.
+Handler = Callable[[Change, Sequence[A]], Sequence[R | BaseException]]
+
+_MOST_IN_A_BATCH: Final = 512  # requests; each may bring thousands of rows
+
+_log = logging.getLogger("fastcore.tasks")
+
+
+class _Request(Generic[A, R]):
+    __slots__ = ("argument", "future", "handler", "soft")
+
+    def __init__(self, handler: Handler[A, R], argument: A, soft: bool) -> None:
+        self.handler = handler
+        self.argument = argument
+        self.soft = soft
+        self.future: Future[R] = Future()
+
+
+class Writer:
+    """Runs requests in transactions on a connection of its own.
+
+    A request is answered after the commit that holds it. There is no waiting for company: while one transaction
+    reaches the disk the next requests gather, so that a batch is as large as the disk is slow.
+
+    Parameters
+    ----------
+    connect : callable
+        Opens the connection; called in the thread, which alone uses it.
+    path : str
+        Named in errors.
+    full : bool
+        Whether a commit waits until the disk has it.
+    wake : callable
+        Called after a commit that may have brought something to claim, or to cancel.
+    tick : callable
+        Called with the connection about every `pause` seconds, however much there is to write.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        path: str,
+        *,
+        full: bool,
+        wake: Callable[[], object],
+        tick: Callable[[sqlite3.Connection], object],
+        pause: float = 0.25,
+    ) -> None:
+        self._connect = connect
+        self._path = path
+        self._full = full
+        self._waits = full  # for the disk, as the connection is set at this moment
+        self._wake = wake
+        self._tick = tick
+        self._pause = pause
+        self._pid = os.getpid()
+        self._requests: SimpleQueue[_Request[Any, Any] | None] = SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._commit = metrics.latency("fastcore_tasks_sqlite_commit_seconds")
+        opened: Future[None] = Future()
+        # A daemon, so that a program that forgets to close ends: what was answered is on disk.
+        self._thread = threading.Thread(target=self._run, args=(opened,), name="fastcore-tasks-sqlite", daemon=True)
+        self._thread.start()
+        try:
+            opened.result()
+        except BaseException:
+            self._thread.join()
+            raise
+
+    def ask(self, handler: Handler[A, R], argument: A, *, soft: bool = False) -> Future[R]:
+        """Have a request written; from any thread, without waiting.
+
+        A `soft` one may be undone by a power cut, though not by the death of the process: if a transaction holds
+        nothing else it does not wait for the disk.
+        """
+        self.check()
+        request = _Request(handler, argument, soft)
+        with self._closing:
+            if self._closed:
+                raise QueueClosed(f"{self._path}: expected an open store, got one that was closed")
+            self._requests.put(request)
+        return request.future
+
+    def check(self) -> None:
+        """Refuse a process that was forked off: the connection and the thread belong to its parent."""
+        pid = os.getpid()
+        if pid != self._pid:
+            raise StoreError(
+                f"{self._path}: expected to be used in process {self._pid}, which opened it, got its forked child "
+                f"{pid}; open a store in the child"
+            )
+
+    def close(self) -> None:
+        """Write what was asked for so far, and end the thread."""
+        self.check()
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._requests.put(None)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    # ---- in the thread ----
+
+    def _run(self, opened: Future[None]) -> None:
+        try:
+            connection = self._connect()
+        except BaseException as error:
+            opened.set_exception(told(error, self._path))
+            return
+        opened.set_result(None)
+        del opened
+        clock = time.monotonic
+        last = False
+        ticked = clock()
+        try:
+            while not last:
+                batch, last = self._gather(max(0.0, ticked + self._pause - clock()))
+                if batch:
+                    self._write(connection, batch)
+                del batch  # else its arguments would live until the next request
+                if clock() - ticked >= self._pause:
+                    self._run_tick(connection)
+                    ticked = clock()
+        finally:
+            connection.close()
+
+    def _gather(self, timeout: float) -> tuple[list[_Request[Any, Any]], bool]:
+        requests = self._requests
+        batch: list[_Request[Any, Any]] = []
+        try:
+            found = requests.get(timeout=timeout)
+            while found is not None:
+                batch.append(found)
+                if len(batch) == _MOST_IN_A_BATCH:
+                    return batch, False
+                found = requests.get_nowait()
+        except Empty:
+            return batch, False
+        return batch, True
+
+    def _write(self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]) -> None:
+        try:
+            self._transaction(connection, batch)
+        except BaseException as error:
+            if len(batch) > 1 and not _is_locked(error):  # one may be at fault: the others shall not fail with it
+                for request in batch:
+                    self._write(connection, [request])
+                return
+            for request in batch:
+                request.future.set_exception(told(error, self._path))
+
+    def _transaction(self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]) -> None:
+        change = Change(connection)
+        answers: list[Any] = []
+        try:
+            self._wait_for_disk(connection, self._full and not all(request.soft for request in batch))
+            connection.execute("BEGIN IMMEDIATE")
+            for handler, requests in groupby(batch, key=attrgetter("handler")):
+                answers.extend(handler(change, [request.argument for request in requests]))
+            change.finish()
+            began = time.perf_counter()
+            connection.execute("COMMIT")
+            self._commit.observe(time.perf_counter() - began)
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        for follow in change.after:
+            follow()
+        if change.wake:
+            self._call_wake()
+        for request, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, BaseException):
+                request.future.set_exception(answer)
+            else:
+                request.future.set_result(answer)
+
+    def _wait_for_disk(self, connection: sqlite3.Connection, wait: bool) -> None:
+        if wait != self._waits:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if wait else 'NORMAL'}")
+            self._waits = wait
+
+    def _call_wake(self) -> None:
+        try:
+            self._wake()
+        except Exception:
+            _log.exception("%s: the wake-up call failed", self._path)
+
+    def _run_tick(self, connection: sqlite3.Connection) -> None:
+        try:
+            self._tick(connection)
+        except Exception:
+            _log.exception("%s: what is done every %s s failed", self._path, self._pause)
+
+
+def _is_locked(error: BaseException) -> bool:
+    # Trying each request alone would wait for the lock once more for each of them.
+    return isinstance(error, sqlite3.OperationalError) and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (5, 6)
