@@ -1,7 +1,7 @@
 """An application that sends back what it is sent, for runs of conformance tests against `HubProtocol`.
 
-``python examples/ws_echo.py --port 9001`` serves ``ws://127.0.0.1:9001/echo``; with ``--port 0`` it takes a free port. The first
-line it prints is the address.
+``python examples/ws_echo.py --port 9001`` serves ``ws://127.0.0.1:9001/echo``; with ``--port 0`` it takes a free port.
+The first line it prints is the address.
 """
 
 from __future__ import annotations
