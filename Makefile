@@ -17,7 +17,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-required demo serve test test-python lint asan bench asv-quick docs wheel clean
+.PHONY: help setup build build-required demo serve test test-python test-system lint asan bench asv-quick docs wheel clean
 
 help:
 	@echo 'make setup        .venv with everything for development, extensions built'
@@ -25,6 +25,7 @@ help:
 	@echo 'make serve        the market desk, until interrupted'
 	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing (WORKERS=n, 0 for none)'
 	@echo 'make test-python  the suite in pure Python'
+	@echo 'make test-system  against a real Chromium and Prometheus (Debian packages; installed if run as root)'
 	@echo 'make lint         ruff, mypy, the layers, stubs against their modules'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
@@ -78,6 +79,21 @@ test: $(VENV)/.installed-dev build-required
 
 test-python: $(VENV)/.installed-dev
 	FASTCORE_NO_EXTENSIONS=1 FASTCORE_REQUIRE_EXTENSIONS=0 $(PYTEST)
+
+# What the system tests need beside Python. Found elsewhere, FASTCORE_CHROMIUM says where.
+SYSTEM_PACKAGES = chromium prometheus
+
+$(VENV)/.system-packages:
+	@missing=; for p in $(SYSTEM_PACKAGES); do command -v $$p >/dev/null || missing="$$missing $$p"; done; \
+	if test -n "$$missing" && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing; \
+	elif test -n "$$missing"; then \
+		echo "make: expected$$missing on PATH, found none; install them (Debian: apt-get install$$missing)" >&2; exit 1; \
+	fi
+	@touch $@
+
+test-system: $(VENV)/.installed-system build $(VENV)/.system-packages
+	FASTCORE_SYSTEM_TESTS=1 $(BIN)/pytest tests/system $(PYTEST_ARGS)
 
 STUBS = $(addprefix fastcore._ext.,$(basename $(notdir $(wildcard fastcore/_ext/*.pyi))))
 
