@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from fastcore.memory.bounds import indicator_error
-from fastcore.memory.decorator import optimize_dataframe_memory
-from fastcore.memory.frames import align_categories, optimize_dataframe
-from fastcore.memory.gc_profile import Frozen, GCProfile, freeze_after_startup, gc_profile, record_gc_pauses
-from fastcore.memory.jobs import MemoryGrowth, memory_monitor, scheduler_cleanup
-from fastcore.memory.report import ColumnReport, MemoryReport
-from fastcore.memory.shrink import Shrunk, register_shrinker, shrink
-from fastcore.memory.sizes import frame_bytes
-from fastcore.memory.usage import MemoryUsage, memory_usage
-from fastcore.memory.watch import Alarm, MemoryWatch
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastcore.memory.bounds import indicator_error
+    from fastcore.memory.collector import Frozen, GCProfile, freeze_after_startup, gc_profile, record_gc_pauses
+    from fastcore.memory.decorator import optimize_dataframe_memory
+    from fastcore.memory.frames import align_categories, optimize_dataframe
+    from fastcore.memory.jobs import MemoryGrowth, memory_monitor, scheduler_cleanup
+    from fastcore.memory.report import ColumnReport, MemoryReport
+    from fastcore.memory.shrinkers import Shrunk, register_shrinker, shrink
+    from fastcore.memory.sizes import frame_bytes
+    from fastcore.memory.usage import MemoryUsage, memory_usage
+    from fastcore.memory.watch import Alarm, MemoryWatch
 
 __all__ = [
     "Alarm",
@@ -37,3 +41,30 @@ __all__ = [
     "scheduler_cleanup",
     "shrink",
 ]
+
+_HOMES = {
+    "bounds": ("indicator_error",),
+    "decorator": ("optimize_dataframe_memory",),
+    "frames": ("align_categories", "optimize_dataframe"),
+    "collector": ("Frozen", "GCProfile", "freeze_after_startup", "gc_profile", "record_gc_pauses"),
+    "jobs": ("MemoryGrowth", "memory_monitor", "scheduler_cleanup"),
+    "report": ("ColumnReport", "MemoryReport"),
+    "shrinkers": ("Shrunk", "register_shrinker", "shrink"),
+    "sizes": ("frame_bytes",),
+    "usage": ("MemoryUsage", "memory_usage"),
+    "watch": ("Alarm", "MemoryWatch"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Bring in a public name at its first use: a service that only watches its memory does not load numpy for it."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -143,15 +143,21 @@ def _certified(
 
 def _assembled(df: pd.DataFrame, outcomes: list[Outcome]) -> pd.DataFrame:
     made = df.copy(deep=False)
-    changed: set[int] = set()
+    kept_bytes: dict[int, int] = {}
+    views: list[tuple[int, Any, Any]] = []
     for at, outcome in enumerate(outcomes):
         if outcome.values is not None:
-            changed.add(id(owner(df.iloc[:, at]._values)))
             made.isetitem(at, outcome.values)
-    for at, outcome in enumerate(outcomes):
+            continue
         values = df.iloc[:, at]._values
-        # A column that is a view into a block keeps the whole block alive, the bytes of its changed neighbours too.
-        if outcome.values is None and values is not owner(values) and id(owner(values)) in changed:
+        holder = owner(values)
+        if isinstance(holder, np.ndarray) and not isinstance(holder, np.memmap):
+            kept_bytes[id(holder)] = kept_bytes.get(id(holder), 0) + int(values.nbytes)
+            views.append((at, values, holder))
+    for at, values, holder in views:
+        # A column that is a view keeps all of what it is a view of alive: the bytes of its changed neighbours, or a
+        # matrix of objects that the frame was made from.
+        if kept_bytes[id(holder)] < holder.nbytes:
             made.isetitem(at, values.copy())
     return made
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 
 from fastcore import metrics
 from fastcore.memory.around import wrapped
-from fastcore.memory.shrink import shrink, trim
+from fastcore.memory.shrinkers import shrink, trim
 from fastcore.memory.usage import peak_resident_bytes, resident_bytes
 
 __all__ = ["MemoryGrowth", "memory_monitor", "scheduler_cleanup"]

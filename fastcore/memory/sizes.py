@@ -60,7 +60,8 @@ def frame_bytes(df: pd.DataFrame) -> int:
 
 
 def owner(values: Any) -> Any:
-    """Return the array whose memory `values` is a view of; itself where it is none."""
+    """Return the array whose memory the values of a column are a view of; what they are in where that is none."""
+    values = getattr(values, "_ndarray", values)  # pandas' str and datetimes are wrapped around one
     while isinstance(values, np.ndarray) and isinstance(values.base, np.ndarray):
         values = values.base
     return values

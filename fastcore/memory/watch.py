@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from fastcore import metrics
-from fastcore.memory.shrink import Shrunk, shrink
+from fastcore.memory.shrinkers import Shrunk, shrink
 from fastcore.memory.usage import MemoryUsage, memory_usage
 
 __all__ = ["Alarm", "MemoryWatch"]

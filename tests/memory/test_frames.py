@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import pickle
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -409,6 +410,28 @@ def test_a_column_that_stays_does_not_keep_its_neighbours_alive() -> None:
     del frame
     gc.collect()
     assert watched() is None
+
+
+def test_text_that_stays_does_not_keep_what_the_frame_was_made_from() -> None:
+    rows = [{"source": "".join(["Reu", "ters"]), "headline": f"headline {i}"} for i in range(50)]
+    frame = pd.DataFrame(rows)
+    del rows
+    matrix = frame["headline"]._values._ndarray.base
+    assert matrix.shape == (50, 2), "pandas' text columns are views of one matrix of objects"
+    watched = weakref.ref(matrix)
+    del matrix
+    made, _ = optimize_dataframe(frame)
+    del frame
+    gc.collect()
+    assert watched() is None
+    assert made["headline"].tolist()[-1] == "headline 49"
+
+
+def test_a_file_mapped_into_memory_is_not_read_into_it(tmp_path: Path) -> None:
+    mapped = np.memmap(tmp_path / "values", dtype=np.float64, mode="w+", shape=(100, 2))
+    frame = pd.DataFrame(mapped, copy=False).iloc[:, :1]
+    made, _ = optimize_dataframe(frame)
+    assert np.shares_memory(made[0].to_numpy(), mapped)
 
 
 def test_columns_that_need_no_copy_are_shared(prices: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from fastcore import metrics
 from fastcore.memory import gc_profile, record_gc_pauses
-from fastcore.memory.gc_profile import _thresholds
+from fastcore.memory.collector import _thresholds
 
 NOW = (123, 4, 5)
 
