@@ -67,6 +67,24 @@ class Turns(Generic[W]):
         """Return the seconds after which the head may begin; None if there is none, or if only a release helps."""
         return self._wait_for_rate(now) if self._queue and self._has_room() else None
 
+    def room(self, now: float) -> int | None:
+        """Return how many the rate would let begin now; None if it is not bound. For who asks before there is anyone."""
+        starts = self._starts
+        if starts is None:
+            return None
+        while starts and now >= starts[0] + self._period:
+            starts.popleft()
+        return (starts.maxlen or 0) - len(starts)
+
+    def begin(self, n: int, now: float) -> None:
+        """Count `n` beginnings for the rate, of those that `room` allowed."""
+        if self._starts is not None:
+            self._starts.extend([now] * n)
+
+    def until_room(self, now: float) -> float:
+        """Return the seconds after which the rate has room."""
+        return self._wait_for_rate(now)
+
     def _has_room(self) -> bool:
         return self._concurrency is None or self.in_flight < self._concurrency
 

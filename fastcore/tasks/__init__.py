@@ -1,1 +1,53 @@
-"""Background tasks: a store (record of truth), executors (where code runs) and one engine between them."""
+"""Background tasks without infrastructure: a store that loses nothing, executors, and one engine between them."""
+
+from __future__ import annotations
+
+from fastcore.tasks.current import Current, checkpoint, current, progress
+from fastcore.tasks.errors import (
+    IdempotencyConflict,
+    NotFinished,
+    QueueClosed,
+    QueueFull,
+    ResultExpired,
+    StoreError,
+    TaskCancelled,
+    TaskError,
+    TaskFailed,
+    TaskLost,
+    TaskTimeout,
+    UnknownTask,
+    UnsupportedOption,
+)
+from fastcore.tasks.hooks import TaskEvent
+from fastcore.tasks.installation import install, installed, submit_background_task
+from fastcore.tasks.queue import TaskQueue
+from fastcore.tasks.records import State, TaskView
+from fastcore.tasks.task import Task
+
+__all__ = [
+    "Current",
+    "IdempotencyConflict",
+    "NotFinished",
+    "QueueClosed",
+    "QueueFull",
+    "ResultExpired",
+    "State",
+    "StoreError",
+    "Task",
+    "TaskCancelled",
+    "TaskError",
+    "TaskEvent",
+    "TaskFailed",
+    "TaskLost",
+    "TaskQueue",
+    "TaskTimeout",
+    "TaskView",
+    "UnknownTask",
+    "UnsupportedOption",
+    "checkpoint",
+    "current",
+    "install",
+    "installed",
+    "progress",
+    "submit_background_task",
+]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastcore.tasks.records import Claim, Encoded, Payload
 
 if TYPE_CHECKING:
+    from fastcore.tasks.ports import Sink
     from fastcore.tasks.task import Task
 
 __all__ = ["Job"]
@@ -22,27 +23,43 @@ class Job:
         The registered task: ``task.fn`` is the function. It pickles as a reference to ``module:qualname``.
     payload : tuple of (args, kwargs), or Encoded
         The arguments, as they are to be used: a group's callback has the results in front.
+    sink : Sink
+        Where to tell what becomes of it.
     started_at : float
     stop_requested : bool
         Set when the job was asked to stop; `progress` and `checkpoint` look at it.
+    told : bool
+        Whether the engine knows how it ended; the engine's own.
     slot : object
         The executor's own.
     """
 
-    __slots__ = ("claim", "payload", "slot", "started_at", "stop_requested", "task")
+    __slots__ = ("claim", "payload", "sink", "slot", "started_at", "stop_requested", "task", "told")
 
-    def __init__(self, claim: Claim, task: Task, payload: Payload, started_at: float) -> None:
+    def __init__(self, claim: Claim, task: Task, payload: Payload, sink: Sink, started_at: float) -> None:
         self.claim = claim
         self.task = task
         self.payload = payload
+        self.sink = sink
         self.started_at = started_at
         self.stop_requested = False
+        self.told = False
         self.slot: Any = None
 
     @property
     def id(self) -> str:
         """The task's id."""
         return self.claim.spec.id
+
+    @property
+    def kind(self) -> str:
+        """The task's name."""
+        return self.claim.spec.kind
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first."""
+        return self.claim.attempt
 
     @property
     def timeout(self) -> float | None:
@@ -53,9 +70,12 @@ class Job:
         """Return args and kwargs, decoded."""
         payload = self.payload
         if isinstance(payload, Encoded):
-            args, kwargs = self.task.decode(payload)
-            return tuple(args), kwargs
+            return self.task.codec.decode_call(payload, self.task.name)
         return payload
 
+    def report(self, fraction: float | None, note: str) -> None:
+        """Hand on what the code says of its progress."""
+        self.sink.progress(self, fraction, note)
+
     def __repr__(self) -> str:
-        return f"Job({self.claim.spec.kind}, {self.id}, attempt={self.claim.attempt})"
+        return f"Job({self.kind}, {self.id}, attempt={self.attempt})"

@@ -2,35 +2,221 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib
+import inspect
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastcore.tasks.records import Encoded
+from fastcore import metrics
+from fastcore.concurrency.checks import is_async
+from fastcore.concurrency.limiter import Turns
+from fastcore.concurrency.retry import Retry
+from fastcore.tasks.codec import Codec
+from fastcore.tasks.options import Options
+from fastcore.tasks.records import State
 
-__all__ = ["Task", "find_task"]
+if TYPE_CHECKING:
+    from fastcore.tasks.queue import TaskQueue
+
+__all__ = ["Configured", "Task", "find_task"]
+
+
+class Configured:
+    """A task with options of its own for some submissions."""
+
+    __slots__ = ("attempts", "checked", "options", "plain", "policy", "task")
+
+    def __init__(self, task: Task, options: Options) -> None:
+        self.task = task
+        self.options = options
+        self.attempts = options.attempts
+        self.policy: Retry = options.policy
+        self.plain = not (options.delay or options.run_at or options.unique or options.unique_key)
+        self.plain = self.plain and options.idempotency_key is None
+        self.checked = False
+        """Whether the executor was asked if it can honour them."""
+
+    def configure(self, **options: Any) -> Configured:
+        """Return the task with further options changed."""
+        return Configured(self.task, self.options.changed(options))
+
+    def submit(self, /, *args: Any, **kwargs: Any) -> str:
+        """Queue a call; see :meth:`TaskQueue.submit`."""
+        return self.task.queue.submit(self, *args, **kwargs)
+
+    async def asubmit(self, /, *args: Any, **kwargs: Any) -> str:
+        """Queue a call; see :meth:`TaskQueue.asubmit`."""
+        return await self.task.queue.asubmit(self, *args, **kwargs)
 
 
 class Task:
-    """A registered function."""
+    """What ``@queue.task`` makes of a function. Calling it calls the function, here and now.
 
-    def __init__(self, name: str, fn: Callable[..., Any]) -> None:
-        self.name = name
+    Attributes
+    ----------
+    name : str
+    fn : callable
+    on : str
+        The executor's name.
+    concurrency : int or None
+        How many run at once in this process.
+    options : Options
+    codec : Codec
+        How its arguments and results become bytes.
+    """
+
+    def __init__(
+        self,
+        queue: TaskQueue,
+        fn: Callable[..., Any],
+        name: str,
+        on: str,
+        options: Options,
+        concurrency: int | None,
+        rate: tuple[int, float] | None,
+        memory_limit: int | None,
+        codec: Codec,
+    ) -> None:
+        functools.update_wrapper(self, fn)
+        self.queue = queue
         self.fn = fn
+        self.name = name
+        self.on = on
+        self.is_async = is_async(fn)
+        self.concurrency = concurrency
+        self.memory_limit = memory_limit
+        self.codec = codec
+        self.configured = Configured(self, options)
+        self.turns: Turns[int] | None = None if rate is None else Turns(None, *rate)
+        self.running = 0
+        """How many run in this process; the engine's own."""
+        self._signature = _signature(fn)
+        self._fewest, self._most, self._names = _positional(self._signature)
+        self.succeeded = metrics.counter("fastcore_tasks_ended_total", task=name, state="succeeded")
+        self.ended = {
+            state: metrics.counter("fastcore_tasks_ended_total", task=name, state=state.value)
+            for state in (State.FAILED, State.CANCELLED, State.DEAD)
+        }
+        self.retried = metrics.counter("fastcore_tasks_retried_total", task=name)
+        self.submitted = metrics.counter("fastcore_tasks_submitted_total", task=name)
+        self.duration = metrics.latency("fastcore_tasks_run_seconds", task=name)
+        self.waited = metrics.latency("fastcore_tasks_wait_seconds", task=name)
 
-    def decode(self, data: Encoded) -> Any:
-        raise NotImplementedError
+    @property
+    def options(self) -> Options:
+        """How it is run."""
+        return self.configured.options
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    @property
+    def priority(self) -> float:
+        """Its priority: the lower runs first."""
+        return self.configured.options.priority
+
+    def configure(self, **options: Any) -> Configured:
+        """Return the task with options changed for the submissions made through it.
+
+        Parameters
+        ----------
+        priority : float
+            0 is urgent, 5 normal, 9 idle.
+        retries : int or Retry
+        timeout : seconds for one attempt
+        result_ttl : seconds
+        delay : seconds, or run_at : datetime or seconds since the epoch
+            Not to be begun before that.
+        unique : bool or callable
+            One live task for the same arguments; a callable makes the key of them.
+        unique_key : str
+            One live task with this key.
+        idempotency_key, fingerprint : str
+            One task with this key for as long as anything is known of it, only for a call of the same fingerprint.
+        """
+        return self.configured.configure(**options)
+
+    def submit(self, /, *args: Any, **kwargs: Any) -> str:
+        """Queue a call; see :meth:`TaskQueue.submit`."""
+        return self.queue.submit(self, *args, **kwargs)
+
+    async def asubmit(self, /, *args: Any, **kwargs: Any) -> str:
+        """Queue a call; see :meth:`TaskQueue.asubmit`."""
+        return await self.queue.asubmit(self, *args, **kwargs)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self.fn(*args, **kwargs)
 
+    def __repr__(self) -> str:
+        return f"Task({self.name!r}, on={self.on!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return find_task, (self.fn.__module__, self.fn.__qualname__)
+        return find_task, (self.fn.__module__, self.fn.__qualname__, self.name)
+
+    # ---- arguments ----
+
+    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise the TypeError that the call would raise."""
+        if not kwargs and self._fewest <= len(args) <= self._most:
+            return
+        if self._signature is not None:
+            try:
+                self._signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{self.name}: {error}") from None
+
+    def key_of(self, unique: bool | Callable[..., str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Return the key that `unique` makes of a call."""
+        if callable(unique):
+            made = unique(*args, **kwargs)
+            if not isinstance(made, str):
+                raise TypeError(f"unique: expected {self.name}'s to return a str, got {type(made).__name__}")
+            return f"{self.name}:{made}"
+        if self._signature is not None:  # one call, however its arguments are written
+            bound = self._signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, dict(sorted(bound.kwargs.items()))
+        data = self.codec.encode_call(args, kwargs, self._names, self.name)
+        return f"{self.name}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"
+
+    def encode(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+        """Return the arguments of a call as bytes."""
+        return self.codec.encode_call(args, kwargs, self._names, self.name)
 
 
-def find_task(module: str, qualname: str) -> Any:
-    """Return what stands under a name in a module: the task, or its function."""
-    found: Any = importlib.import_module(module)
-    for name in qualname.split("."):
-        found = getattr(found, name)
-    return found
+def find_task(module: str, qualname: str, name: str) -> Any:
+    """Return the task that stands under a name in a module, or that the module registered; or else the function."""
+    found: Any = sys.modules.get(module) or importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    if isinstance(found, Task) or not callable(found):
+        return found
+    from fastcore.tasks.queue import registered
+
+    return registered(name, found) or found
+
+
+def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(fn)
+    except (TypeError, ValueError):  # some built-in functions tell none
+        return None
+
+
+def _positional(signature: inspect.Signature | None) -> tuple[int, float, list[str]]:
+    """Return how few and how many positional arguments make a call without keywords, and their names."""
+    if signature is None:
+        return 0, float("inf"), []
+    fewest, most = 0, 0.0
+    names: list[str] = []
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            most = float("inf")
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            if parameter.default is parameter.empty:
+                return 1, 0, names  # never without keywords
+        elif parameter.kind is not parameter.VAR_KEYWORD:
+            most += 1
+            fewest += parameter.default is parameter.empty
+            names.append(parameter.name)
+    return fewest, most, names

@@ -1,1 +1,26 @@
-"""Where tasks run: asyncio, threads, process slots, Dask."""
+"""Where tasks run: an event loop, threads, process slots, a Dask cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastcore.tasks.executors.coroutines import AsyncExecutor
+from fastcore.tasks.executors.threads import ThreadExecutor
+
+if TYPE_CHECKING:
+    from fastcore.tasks.ports import Executor
+
+__all__ = ["AsyncExecutor", "ThreadExecutor", "make_executor"]
+
+
+def make_executor(name: str, size: int) -> Executor:
+    """Return the executor that a queue makes for a name by itself."""
+    if name == "async":
+        return AsyncExecutor(size)
+    if name == "thread":
+        return ThreadExecutor(size)
+    if name == "process":
+        from fastcore.tasks.executors.process import ProcessExecutor
+
+        return ProcessExecutor(size)
+    raise ValueError(f"workers: expected one of async, thread, process, got {name!r}: give it as executors={{...}}")

@@ -1,1 +1,34 @@
-"""Where tasks are recorded: memory, SQLite."""
+"""Where tasks are kept: in memory, or in a SQLite file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastcore.tasks.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from fastcore.tasks.ports import TaskStore
+    from fastcore.tasks.stores.sqlite import SqliteStore
+
+__all__ = ["MemoryStore", "SqliteStore", "open_store"]
+
+_SQLITE = "sqlite:///"
+
+
+def open_store(url: str, *, max_queued: int | None = None) -> TaskStore:
+    """Return the store that an URL names: ``memory``, or ``sqlite:///tasks.db`` (four slashes for an absolute path)."""
+    if url == "memory":
+        return MemoryStore(max_queued=max_queued)
+    if url.startswith(_SQLITE):
+        from fastcore.tasks.stores.sqlite import SqliteStore
+
+        return SqliteStore(url.removeprefix(_SQLITE), max_queued=max_queued)
+    raise ValueError(f"store: expected 'memory' or 'sqlite:///path', got {url!r}")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SqliteStore":  # brings in sqlite3
+        from fastcore.tasks.stores.sqlite import SqliteStore
+
+        return SqliteStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

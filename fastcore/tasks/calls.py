@@ -1,0 +1,168 @@
+"""Calls: what submissions name and say, made into specs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from fastcore.tasks.errors import UnsupportedOption
+from fastcore.tasks.ports import Cap, Executor
+from fastcore.tasks.records import Encoded, Payload, TaskSpec
+from fastcore.tasks.task import Configured, Task
+
+__all__ = ["Calls", "Target", "new_id", "new_ids"]
+
+Target = Task | Configured | str
+"""What can be submitted: a task, one with options, or the name of one."""
+
+
+def new_ids(n: int, now: float) -> list[str]:
+    """Return ids that nobody can guess, and that sort by time."""
+    head = f"{int(now * 1000):012x}"
+    tail = os.urandom(10 * n).hex()
+    return [head + tail[i : i + 20] for i in range(0, 20 * n, 20)]
+
+
+def new_id(now: float) -> str:
+    """Return one id."""
+    return f"{int(now * 1000):012x}{os.urandom(10).hex()}"
+
+
+class Calls:
+    """Makes specs for a queue."""
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        executor: Callable[[str], Executor],
+        *,
+        encodes: bool,
+        aging: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._tasks = tasks
+        self._executor = executor
+        self._encodes = encodes
+        self._aging = aging
+        self._clock = clock
+
+    def resolve(self, target: Target) -> Configured:
+        """Return what a target names.
+
+        Raises
+        ------
+        LookupError
+            If no task of that name is registered.
+        UnsupportedOption
+            If the task's executor cannot honour one of its options.
+        """
+        if isinstance(target, str):
+            if target not in self._tasks:
+                raise LookupError(f"task: expected the name of a registered task, got {target!r}")
+            found = self._tasks[target].configured
+        elif isinstance(target, Task):
+            found = target.configured
+        elif isinstance(target, Configured):
+            found = target
+        else:
+            raise TypeError(f"task: expected a task or the name of one, got {type(target).__name__}")
+        if self._tasks.get(found.task.name) is not found.task:
+            raise LookupError(f"task: expected one of this queue, got {found.task.name!r} of another")
+        if not found.checked:
+            _check(found, self._executor(found.task.on))
+            found.checked = True
+        return found
+
+    def one(self, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskSpec:
+        """Return the spec of one call."""
+        now = self._clock()
+        return self._spec(self.resolve(target), new_id(now), args, kwargs, now)
+
+    def many(self, calls: Iterable[tuple[Any, ...]]) -> list[TaskSpec]:
+        """Return the specs of ``(task, args)`` or ``(task, args, kwargs)``."""
+        calls = list(calls)
+        now = self._clock()
+        specs: list[TaskSpec] = []
+        last: Any = None
+        found: Configured | None = None
+        for id, call in zip(new_ids(len(calls), now), calls, strict=True):
+            if len(call) == 2:
+                target, args = call
+                kwargs: dict[str, Any] = {}
+            elif len(call) == 3:
+                target, args, kwargs = call
+            else:
+                raise TypeError(f"calls: expected (task, args) or (task, args, kwargs), got {len(call)} items")
+            if target is not last or found is None:
+                last, found = target, self.resolve(target)
+            specs.append(self._spec(found, id, args if type(args) is tuple else tuple(args), kwargs, now))
+        return specs
+
+    def callback(self, target: Target, args: tuple[Any, ...], marks: dict[str, Any]) -> TaskSpec:
+        """Return the spec of a group's callback, called with the results in front; `marks` are for the engine."""
+        found = self.resolve(target)
+        now = self._clock()
+        found.task.check(([], *args), {})
+        return self._spec(found, new_id(now), args, marks, now, checked=True)
+
+    def _spec(
+        self,
+        found: Configured,
+        id: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        now: float,
+        checked: bool = False,
+    ) -> TaskSpec:
+        task = found.task
+        options = found.options
+        if not checked:
+            task.check(args, kwargs)
+        payload: Payload = Encoded(task.encode(args, kwargs)) if self._encodes else (args, kwargs)
+        priority = options.priority
+        if found.plain:
+            return TaskSpec(
+                id,
+                task.name,
+                payload,
+                priority,
+                priority + self._aging * now,
+                now,
+                now,
+                found.attempts,
+                options.timeout,
+                options.result_ttl,
+            )
+        run_at = now + options.delay if options.run_at is None else max(now, options.run_at)
+        key = options.unique_key
+        if key is None and options.unique:
+            key = task.key_of(options.unique, args, kwargs)
+        return TaskSpec(
+            id,
+            task.name,
+            payload,
+            priority,
+            priority + self._aging * run_at,
+            run_at,
+            now,
+            found.attempts,
+            options.timeout,
+            options.result_ttl,
+            key,
+            options.idempotency_key,
+            options.fingerprint,
+        )
+
+
+def _check(found: Configured, executor: Executor) -> None:
+    task = found.task
+    asked: Sequence[tuple[str, Any, Cap, str]] = (
+        ("timeout", found.options.timeout, Cap.TIMEOUT, "cannot end a running attempt"),
+        ("memory_limit", task.memory_limit, Cap.MEMORY_LIMIT, "cannot bound the memory of an attempt"),
+    )
+    for name, value, cap, why in asked:
+        if value is not None and not executor.capabilities & cap:
+            raise UnsupportedOption(
+                f"{name}: expected none for {task.name!r}, as the executor {executor.name!r} {why}, got {value!r}"
+            )

@@ -1,0 +1,88 @@
+"""The attempt that runs here: what a task's code may say of itself while it runs."""
+
+from __future__ import annotations
+
+import math
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Protocol
+
+from fastcore.tasks.errors import TaskCancelled
+
+__all__ = ["Current", "Running", "checkpoint", "current", "progress", "running"]
+
+
+class Running(Protocol):
+    """An attempt as the code in it sees it; each executor says how its word gets out."""
+
+    stop_requested: bool
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def attempt(self) -> int: ...
+
+    def report(self, fraction: float | None, note: str) -> None: ...
+
+
+class Current(NamedTuple):
+    """Which task this is."""
+
+    id: str
+    kind: str
+    attempt: int
+    """1 for the first."""
+
+
+running: ContextVar[Running | None] = ContextVar("fastcore_task", default=None)
+"""Set by an executor around each attempt."""
+
+
+def current() -> Current | None:
+    """Return which task runs here, or None outside of one."""
+    found = running.get()
+    return None if found is None else Current(found.id, found.kind, found.attempt)
+
+
+def progress(fraction: float | None = None, note: str = "") -> None:
+    """Say how far this task is; anyone who asks for its status sees the latest word. Outside of a task it does nothing.
+
+    Parameters
+    ----------
+    fraction : float, optional
+        From 0 to 1; what is outside is taken for the nearer end. None where it cannot be said.
+    note : str
+        What it is doing.
+
+    Raises
+    ------
+    TaskCancelled
+        If the task was told to stop, as :func:`checkpoint`.
+    """
+    found = running.get()
+    if found is None:
+        return
+    if fraction is not None:
+        fraction = _within(fraction)
+    found.report(fraction, str(note))
+    if found.stop_requested:
+        raise TaskCancelled(f"task {found.id} was cancelled")
+
+
+def checkpoint() -> None:
+    """Raise TaskCancelled if this task was told to stop: for functions on threads, which nothing else can stop."""
+    found = running.get()
+    if found is not None and found.stop_requested:
+        raise TaskCancelled(f"task {found.id} was cancelled")
+
+
+def _within(fraction: Any) -> float:
+    if isinstance(fraction, bool) or not (hasattr(fraction, "__float__") or hasattr(fraction, "__index__")):
+        raise TypeError(f"fraction: expected a number from 0 to 1, got {type(fraction).__name__}")
+    found = float(fraction)
+    if math.isnan(found):
+        raise ValueError("fraction: expected a number from 0 to 1, got nan")
+    return min(1.0, max(0.0, found))

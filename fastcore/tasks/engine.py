@@ -1,0 +1,523 @@
+"""Engine: on one event loop, it takes work from the store, hands it to the executors, and records how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from fastcore.tasks.errors import TaskFailed
+from fastcore.tasks.groups import collected
+from fastcore.tasks.hooks import Hooks, TaskEvent
+from fastcore.tasks.job import Job
+from fastcore.tasks.pools import Pool
+from fastcore.tasks.ports import Executor, Stop, TaskStore, Want, arrived
+from fastcore.tasks.records import LIVE, Batch, Claim, Encoded, Hold, Outcome, Progress, State, TaskView
+from fastcore.tasks.task import Task
+from fastcore.tasks.verdict import failure_of, judge
+
+__all__ = ["Engine"]
+
+_REPORT = 0.05  # seconds for which words of progress are gathered
+_TROUBLE = 0.5  # seconds before a store that failed is asked again
+
+Ended = tuple[Job, Outcome, BaseException | None]
+
+_log = logging.getLogger("fastcore.tasks")
+_QUEUED, _SUCCEEDED = State.QUEUED, State.SUCCEEDED
+
+
+class Engine:
+    """The one who drives a queue; as a `Sink` it is told by the executors what became of jobs.
+
+    Parameters
+    ----------
+    store : TaskStore
+    owner : str
+        What the store calls this engine.
+    tasks : mapping of name to Task
+        Those of the queue; it may grow while the engine runs.
+    executors : mapping of name to Executor
+        The same.
+    hooks : Hooks
+    aging : float
+        By how much a second of waiting lowers a rank.
+    lease, heartbeat, rescue, prune : float
+        Seconds: how long a claim is good; and between renewals, looks for leases that passed, and for what expired.
+    clock : callable
+        Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: TaskStore,
+        owner: str,
+        tasks: Mapping[str, Task],
+        executors: Mapping[str, Executor],
+        hooks: Hooks,
+        *,
+        aging: float,
+        lease: float,
+        heartbeat: float,
+        rescue: float = 2.0,
+        prune: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = store
+        self.owner = owner
+        self.running: dict[str, Job] = {}
+        self.claiming = False
+        self.trouble: Exception | None = None
+        """What the store's last call raised, while it does."""
+        self._tasks = tasks
+        self._executors = executors
+        self._hooks = hooks
+        self._aging = aging
+        self._lease = lease
+        self._heartbeat = heartbeat
+        self._rescue = rescue
+        self._prune = prune
+        self._clock = clock
+        self._encodes = store.encodes
+        self._outbox: deque[Ended] = deque()
+        self._said: dict[Job, Progress] = {}
+        self._saying = False
+        self._pools: dict[str, Pool] = {}
+        self._known = 0  # tasks in the pools
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._woken = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._chores: list[asyncio.Task[None]] = []
+        self._turning: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._quiet: set[asyncio.Event] = set()
+
+    # ---- life ----
+
+    async def start(self) -> None:
+        """Begin to take work."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._stopping = False
+        self.claiming = True
+        await self.refresh()
+        self.store.attach(self.wake)
+        self._turning = self._loop.create_task(self._turn_until_stopped(), name="fastcore-tasks")
+        self._chores = [
+            self._loop.create_task(_every(self._rescue, self._take_back, at_once=True)),
+            self._loop.create_task(_every(self._heartbeat, self._renew)),
+            self._loop.create_task(_every(self._prune, self._expire)),
+        ]
+
+    async def refresh(self) -> None:
+        """Take in executors that have come since."""
+        for name, executor in list(self._executors.items()):
+            if name not in self._pools:
+                await executor.start(self)
+                self._pools[name] = Pool(executor)
+        self._known = 0
+        self.wake()
+
+    async def drain(self, timeout: float) -> bool:
+        """Take no more work, and wait for what runs; returns whether all of it ended in time."""
+        self.claiming = False
+        deadline = time.monotonic() + timeout
+        while self.running and (left := deadline - time.monotonic()) > 0:
+            await self.until_quiet(min(left, 0.5))
+        return not self.running
+
+    async def stop(self, timeout: float) -> None:
+        """Take no more work, give what runs `timeout` seconds, return the rest to the store, and end."""
+        self.claiming = False
+        await asyncio.gather(*(pool.executor.stop(timeout) for pool in self._pools.values()))
+        for job in list(self.running.values()):  # of executors that told nothing
+            self.returned(job)
+        self._stopping = True
+        self.wake()
+        if self._turning is not None:
+            await self._turning
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        self._pools.clear()
+        self._loop = None
+
+    async def join(self, timeout: float | None) -> bool:
+        """Wait until the store has nothing live."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            counts = await arrived(self.store.counts())
+            if not any(state in LIVE and n for kind in counts.values() for state, n in kind.items()):
+                return True
+            left = 1.0 if deadline is None else min(1.0, deadline - time.monotonic())
+            if left <= 0:
+                return False
+            await self.until_quiet(left)
+            await asyncio.sleep(min(left, 0.005))  # what is left may wait for its time, or for others
+
+    def enrol(self) -> None:
+        """Take in tasks that have come since; from any thread."""
+        self._known = 0
+        self.wake()
+
+    async def until_quiet(self, timeout: float) -> None:
+        """Wait until nothing runs and nothing is to be had, or a time has passed."""
+        event = asyncio.Event()
+        self._quiet.add(event)
+        self.wake()
+        try:
+            await asyncio.wait_for(event.wait(), timeout)
+        except TimeoutError:
+            pass
+        finally:
+            self._quiet.discard(event)
+
+    # ---- from any thread ----
+
+    def wake(self) -> None:
+        """Have a turn taken soon."""
+        if not self._woken:
+            self._woken = True
+            self._call(self._set)
+
+    def done(self, job: Job, result: Any) -> None:
+        if job.told:
+            self.wake()
+            return
+        if (type(result) is Encoded) is not self._encodes:
+            try:
+                codec = job.task.codec
+                result = Encoded(codec.encode(result)) if self._encodes else codec.decode(result)
+            except Exception as error:
+                self.failed(job, error)
+                return
+        job.told = True
+        claim = job.claim
+        outcome = Outcome(claim.spec.id, claim.token, _SUCCEEDED, result, None, job.started_at, self._clock())
+        self._outbox.append((job, outcome, None))
+        if not self._woken:
+            self.wake()
+
+    def failed(self, job: Job, error: BaseException, *, lost: bool = False) -> None:
+        verdict = judge(job, error, lost)
+        if verdict.state is _QUEUED:
+            self._box(job, _QUEUED, error, self._clock() + verdict.delay)
+        else:
+            self._box(job, verdict.state, error)
+
+    def cancelled(self, job: Job) -> None:
+        self._box(job, State.CANCELLED)
+
+    def returned(self, job: Job) -> None:
+        self._box(job, _QUEUED)
+
+    def progress(self, job: Job, fraction: float | None, note: str) -> None:
+        if not job.told:
+            self._said[job] = Progress(job.id, job.claim.token, fraction, note)
+            if not self._saying:
+                self._saying = True
+                self._call(self._say_later)
+
+    def freed(self) -> None:
+        self.wake()
+
+    def _box(self, job: Job, state: State, error: BaseException | None = None, run_at: float | None = None) -> None:
+        """Have an end recorded: QUEUED without `run_at` gives the attempt back."""
+        if job.told:
+            self.wake()
+            return
+        job.told = True
+        claim = job.claim
+        spec = claim.spec
+        failure = None if error is None else failure_of(error)
+        now = self._clock()
+        outcome = Outcome(spec.id, claim.token, state, None, failure, job.started_at, now)
+        if state is _QUEUED:
+            outcome.counted = run_at is not None
+            outcome.run_at = now if run_at is None else run_at
+            outcome.rank = spec.rank if run_at is None else spec.priority + self._aging * run_at
+        self._outbox.append((job, outcome, error))
+        self.wake()
+
+    def _call(self, fn: Callable[[], object]) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        if threading.get_ident() == self._thread:
+            loop.call_soon(fn)
+        else:
+            try:
+                loop.call_soon_threadsafe(fn)
+            except RuntimeError:  # the loop was closed
+                pass
+
+    # ---- on the loop ----
+
+    def _set(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _turn_until_stopped(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._woken = False
+            try:
+                delay = await self._turn()
+                self.trouble = None
+            except Exception as error:
+                if self.trouble is None or str(self.trouble) != str(error):
+                    _log.exception("the store failed; the queue goes on trying")
+                self.trouble = error
+                if self._stopping:
+                    return
+                await asyncio.sleep(_TROUBLE)
+                continue
+            if self._stopping and not self._outbox:
+                return
+            if self._woken:
+                await asyncio.sleep(0)
+                continue
+            self._waiter = loop.create_future()
+            timer = None if delay is None else loop.call_later(max(delay, 0.0), self._set)
+            try:
+                await self._waiter
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    async def _turn(self) -> float | None:
+        """Record what ended, take what there is room for; returns the seconds after which to look again."""
+        if self._said:
+            await self._say()
+        ended: list[Ended] = []
+        outbox = self._outbox
+        while outbox:
+            ended.append(outbox.popleft())
+        settling = None
+        if ended:
+            running = self.running
+            for job, _, _ in ended:
+                if running.get(job.claim.spec.id) is job:
+                    del running[job.claim.spec.id]
+                job.task.running -= 1
+            # Asked for before the claim, and awaited after it: a store that commits in groups does both in one.
+            try:
+                settling = self.store.settle([outcome for _, outcome, _ in ended])
+            except Exception:
+                self._take_again(ended)
+                raise
+        wants, delay = self._wants() if self.claiming else ([], None)
+        claiming = self.store.claim(self.owner, wants, self._lease, self._clock())
+        trouble: Exception | None = None
+        if settling is not None:
+            try:
+                taken = settling.result() if settling.done() else await arrived(settling)
+            except Exception as error:  # nothing is known to be recorded: say it again
+                trouble = error
+                self._take_again(ended)
+            else:
+                self._settled(ended, taken)
+        batch = claiming.result() if claiming.done() else await arrived(claiming)
+        if batch.claims:
+            await self._begin(batch.claims)
+        elif self._quiet and not self.running and not outbox:
+            for event in self._quiet:
+                event.set()
+        for id in batch.cancels:
+            if (found := self.running.get(id)) is not None:
+                self._cancel(found)
+        if trouble is not None:
+            raise trouble
+        return self._until_next(batch, delay)
+
+    def take(self, claim: Claim) -> Job | None:
+        """Return the job of a claim, blocking; None if it has ended by that. For who drives jobs without a loop."""
+        spec = claim.spec
+        job = Job(claim, self._tasks[spec.kind], spec.payload, self, self._clock())
+        if self._hooks.any:
+            self._hooks.tell(TaskEvent("start", spec.id, spec.kind, claim.attempt, job.started_at))
+        if spec.collects is None:
+            return job
+        members = self.store.members(spec.collects).result()
+        return job if self._give(job, members) else None
+
+    def flush(self) -> int:
+        """Record what ended, blocking; for who drives jobs without a loop. Returns how much that was."""
+        ended = [self._outbox.popleft() for _ in range(len(self._outbox))]
+        if ended:
+            taken = self.store.settle([outcome for _, outcome, _ in ended]).result()
+            self._settled(ended, taken)
+        return len(ended)
+
+    def _take_again(self, ended: list[Ended]) -> None:
+        for one in reversed(ended):
+            self._outbox.appendleft(one)
+            one[0].task.running += 1
+            self.running.setdefault(one[0].id, one[0])
+
+    def _wants(self) -> tuple[list[Want], float | None]:
+        if self._known != len(self._tasks):
+            self._enrol()
+        wants: list[Want] = []
+        soonest: float | None = None
+        for pool in self._pools.values():
+            want, wait = pool.want(time.monotonic)
+            if want is not None:
+                wants.append(want)
+            if wait is not None:
+                soonest = wait if soonest is None else min(soonest, wait)
+        return wants, soonest
+
+    def _enrol(self) -> None:
+        self._known = -1
+        known = list(self._tasks.values())
+        for task in known:
+            if task.on in self._pools:
+                self._pools[task.on].enrol(task)
+        self._known = len(known)
+
+    async def _begin(self, claims: list[Claim]) -> None:
+        now = self._clock()
+        telling = self._hooks.wants("start")
+        pools = self._pools
+        tasks = self._tasks
+        running = self.running
+        used: list[Pool] = []
+        for claim in claims:
+            spec = claim.spec
+            task = tasks[spec.kind]
+            job = Job(claim, task, spec.payload, self, now)
+            running[spec.id] = job
+            task.running += 1
+            task.waited.observe(max(0.0, now - max(spec.submitted_at, spec.run_at)))
+            if task.turns is not None:
+                task.turns.begin(1, time.monotonic())
+            if spec.collects is not None and not self._give(job, await arrived(self.store.members(spec.collects))):
+                continue
+            pool = pools[task.on]
+            if not pool.lot:
+                used.append(pool)
+            pool.lot.append(job)
+            if telling:
+                self._hooks.tell(TaskEvent("start", spec.id, spec.kind, claim.attempt, now))
+            if self._hooks.watched:
+                self._hooks.changed(spec.id, spec.kind)
+        for pool in used:
+            lot, pool.lot = pool.lot, []
+            pool.executor.run(lot)
+
+    def _give(self, job: Job, members: Sequence[TaskView]) -> bool:
+        """Put a group's results in front of the arguments of its callback; False if that cannot be."""
+        try:
+            job.payload = collected(job, members)
+        except TaskFailed as error:  # a member's, which trying again does not change
+            self._box(job, State.FAILED, error)
+        except Exception as error:
+            self.failed(job, error)
+        else:
+            return True
+        return False
+
+    def _cancel(self, job: Job) -> None:
+        if job.told or job.stop_requested:
+            return
+        stop = self._executors[job.task.on].cancel(job)
+        job.stop_requested = True
+        if stop is Stop.DETACHED:
+            self.cancelled(job)
+
+    def _settled(self, ended: list[Ended], taken: list[bool]) -> None:
+        hooks = self._hooks
+        for (job, outcome, error), kept in zip(ended, taken, strict=True):
+            if not kept:
+                _log.info("%s ended as %s when it was no longer its own: refused", job, outcome.state)
+                continue
+            state = outcome.state
+            task = job.task
+            seconds = max(0.0, outcome.finished_at - outcome.started_at)
+            if state is _SUCCEEDED:
+                task.duration.observe(seconds)
+                task.succeeded.add()
+                event = "success"
+            elif state is _QUEUED:
+                if not outcome.counted:
+                    continue
+                task.retried.add()
+                event = "retry"
+            else:
+                task.ended[state].add()
+                event = "cancel" if state is State.CANCELLED else "failure"
+            if hooks.any:
+                delay = outcome.run_at - outcome.finished_at if state is _QUEUED else None
+                told = TaskEvent(
+                    event, job.id, task.name, job.attempt, outcome.finished_at, outcome.result, error, delay, seconds
+                )
+                hooks.tell(told)
+                if state is State.DEAD:
+                    hooks.tell(told._replace(event="dead"))
+            if hooks.watched:
+                hooks.changed(job.id, task.name, seconds if state is _SUCCEEDED else None)
+
+    def _until_next(self, batch: Batch, delay: float | None) -> float | None:
+        waits = [wait for wait in (delay, self.store.poll) if wait is not None]
+        if batch.due is not None:
+            waits.append(batch.due - self._clock())
+        return min(waits, default=None)
+
+    # ---- progress ----
+
+    def _say_later(self) -> None:
+        assert self._loop is not None
+        self._loop.call_later(_REPORT, self._say_now)
+
+    def _say_now(self) -> None:
+        self._saying = False
+        self.wake()
+
+    async def _say(self) -> None:
+        said, self._said = self._said, {}
+        await arrived(self.store.report(list(said.values())))
+        if self._hooks.watched:
+            for job in said:
+                self._hooks.changed(job.id, job.kind)
+
+    # ---- chores ----
+
+    async def _take_back(self) -> None:
+        for rescued in await arrived(self.store.rescue(self._clock())):
+            _log.warning("task %s (%s) was taken back from an owner that is gone: %s", *rescued)
+            self._hooks.changed(rescued.id, rescued.kind)
+
+    async def _renew(self) -> None:
+        jobs = list(self.running.values())
+        if not jobs:
+            return
+        holds = await arrived(self.store.renew([job.claim for job in jobs], self._lease, self._clock()))
+        for job, hold in zip(jobs, holds, strict=True):
+            if job.told or hold is Hold.KEPT:
+                continue
+            self._cancel(job)
+            if hold is Hold.LOST and not job.told:  # whatever it brings would be refused
+                job.told = True
+                job.task.running -= 1
+                if self.running.get(job.id) is job:
+                    del self.running[job.id]
+
+    async def _expire(self) -> None:
+        await arrived(self.store.prune(self._clock()))
+
+
+async def _every(seconds: float, chore: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
+    if not at_once:
+        await asyncio.sleep(seconds)
+    while True:
+        try:
+            await chore()
+        except Exception:
+            _log.exception("a chore of the queue failed; it goes on")
+        await asyncio.sleep(seconds)

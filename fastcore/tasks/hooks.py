@@ -1,0 +1,103 @@
+"""Hooks: functions that are told what becomes of tasks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, get_args
+
+from fastcore.concurrency.checks import called, one_of
+
+__all__ = ["Event", "Hooks", "TaskEvent"]
+
+Event = Literal["submit", "start", "success", "retry", "failure", "dead", "cancel"]
+Hook = Callable[["TaskEvent"], object]
+Watch = Callable[[str, str, float | None], object]
+
+_EVENTS: tuple[str, ...] = get_args(Event)
+_log = logging.getLogger("fastcore.tasks")
+
+
+class TaskEvent(NamedTuple):
+    """What a hook is told."""
+
+    event: str
+    id: str
+    task: str
+    attempt: int
+    """0 before the first."""
+    at: float
+    """Seconds since the epoch."""
+    result: Any = None
+    """Of a success."""
+    error: BaseException | None = None
+    """Of a retry, of a failure, of a death; None where another process saw it."""
+    delay: float | None = None
+    """Of a retry: seconds until then."""
+    seconds: float | None = None
+    """How long the attempt took, if it has ended."""
+
+
+class Hooks:
+    """The hooks of a queue. One that raises is logged, and changes nothing."""
+
+    def __init__(self) -> None:
+        self._hooks: dict[str, list[Hook]] = {}
+        self._watches: list[Watch] = []
+
+    def add(self, event: str, hook: Hook) -> Callable[[], None]:
+        """Have `hook` called with every :class:`TaskEvent` of this name; returns what ends that."""
+        one_of("event", event, _EVENTS)
+        called("hook", hook, plain=True)
+        self._hooks[event] = [*self._hooks.get(event, []), hook]
+
+        def stop() -> None:
+            left = [known for known in self._hooks.get(event, []) if known is not hook]
+            if left:
+                self._hooks[event] = left
+            else:
+                self._hooks.pop(event, None)
+
+        return stop
+
+    def watch(self, watch: Watch) -> Callable[[], None]:
+        """Have ``watch(id, task, seconds)`` called whenever a task changes; `seconds` is its time when it succeeds.
+
+        It is called on the engine's thread, or by whoever submits or cancels, and must not block.
+        """
+        self._watches = [*self._watches, watch]
+
+        def stop() -> None:
+            self._watches = [known for known in self._watches if known is not watch]
+
+        return stop
+
+    def wants(self, event: str) -> bool:
+        """Whether anyone is to be told."""
+        return event in self._hooks
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any hook."""
+        return bool(self._hooks)
+
+    @property
+    def watched(self) -> bool:
+        """Whether anyone watches."""
+        return bool(self._watches)
+
+    def tell(self, event: TaskEvent) -> None:
+        """Call the hooks of an event."""
+        for hook in self._hooks.get(event.event, ()):
+            try:
+                hook(event)
+            except Exception:
+                _log.exception("a hook on %s raised", event.event)
+
+    def changed(self, id: str, task: str, seconds: float | None = None) -> None:
+        """Call the watches."""
+        for watch in self._watches:
+            try:
+                watch(id, task, seconds)
+            except Exception:
+                _log.exception("a watch on tasks raised")

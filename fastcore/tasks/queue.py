@@ -1,0 +1,586 @@
+"""TaskQueue: tasks, a store, executors, and the engine between them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+import uuid
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, overload
+
+from fastcore.concurrency.checks import called, count, is_async, number
+from fastcore.tasks import installation
+from fastcore.tasks.calls import Calls, Target, new_id
+from fastcore.tasks.codec import Codec
+from fastcore.tasks.cron import Cron
+from fastcore.tasks.engine import Engine
+from fastcore.tasks.executors import make_executor
+from fastcore.tasks.groups import PARTIAL
+from fastcore.tasks.hooks import Hooks, TaskEvent
+from fastcore.tasks.inline import Inline
+from fastcore.tasks.options import Options, rate_of, seconds
+from fastcore.tasks.ports import Cap, Executor, TaskStore, arrived
+from fastcore.tasks.records import Encoded, Group, ScheduleView, State, TaskSpec, TaskView
+from fastcore.tasks.runner import Runner
+from fastcore.tasks.schedules import Every, Schedule, Schedules
+from fastcore.tasks.stores import open_store
+from fastcore.tasks.task import Task
+from fastcore.tasks.waiting import Waiters, value_of
+
+__all__ = ["TaskQueue", "registered"]
+
+_registered: weakref.WeakValueDictionary[str, Task] = weakref.WeakValueDictionary()
+
+
+def registered(name: str, fn: Callable[..., Any]) -> Task | None:
+    """Return the task of this name that a queue of this process made of a function, if there is one."""
+    task = _registered.get(name)
+    return task if task is not None and task.fn is fn else None
+
+
+class TaskQueue:
+    """Background tasks that are not lost: priorities, retries, schedules, progress, results.
+
+    Parameters
+    ----------
+    store : str or TaskStore, default "memory"
+        ``"memory"``, ``"sqlite:///tasks.db"``, or a store.
+    workers : mapping of str to int, optional
+        How many tasks each executor runs at once; ``{"async": 64, "thread": 8, "process": 2}`` unless given. Processes
+        and threads are started when the first task comes that needs them.
+    executors : mapping of str to Executor, optional
+        Further executors, or others in place of those, by the name that tasks call them.
+    max_queued : int, optional
+        How many tasks may wait before `submit` raises QueueFull; for a store that is opened here.
+    codec : Codec, optional
+        How arguments and results become bytes; msgpack with numpy's and pandas' types unless given.
+    aging : float, default 1/60
+        By how much a second of waiting lowers a task's priority, so that none starves: at 1/60 a task of priority 5
+        that has waited for five minutes runs before one of priority 0 that comes then. 0 keeps priorities strict.
+    lease, heartbeat : float
+        Seconds for which the store holds a task for this process, and between the signs of life that prolong it.
+    drain : float, default 15.0
+        Seconds that running tasks are given when the queue stops.
+    inline : bool, default False
+        Run every task where it is submitted, before `submit` returns, retries and delays at once: for tests.
+    clock : callable, default time.time
+        Seconds since the epoch.
+
+    Notes
+    -----
+    A task runs at least once, and its last attempt's result is kept: one whose process died may run again, so let it do
+    no harm when it does. ``async with queue:`` runs the workers on this event loop; ``start()`` and ``stop()`` on a
+    thread. Without either, `submit` only stores: another process may do the work.
+
+    Examples
+    --------
+    >>> queue = TaskQueue(inline=True)
+    >>> @queue.task(priority=0)
+    ... def add(a, b):
+    ...     return a + b
+    >>> queue.result(queue.submit(add, 2, 3))
+    5
+    """
+
+    def __init__(
+        self,
+        store: str | TaskStore = "memory",
+        *,
+        workers: Mapping[str, int] | None = None,
+        executors: Mapping[str, Executor] | None = None,
+        max_queued: int | None = None,
+        codec: Codec | None = None,
+        aging: float = 1 / 60,
+        lease: float = 15.0,
+        heartbeat: float = 5.0,
+        drain: float = 15.0,
+        inline: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if max_queued is not None:
+            count("max_queued", max_queued)
+        if number("heartbeat", heartbeat) >= number("lease", lease):
+            raise ValueError(f"heartbeat: expected less than lease ({lease!r}), got {heartbeat!r}")
+        self.workers: dict[str, int] = {"async": 64, "thread": 8, "process": 2}
+        for name, size in (workers or {}).items():
+            self.workers[name] = count(f"workers[{name!r}]", size)
+        self.tasks: dict[str, Task] = {}
+        self.hooks = Hooks()
+        self.codec = Codec() if codec is None else codec
+        self.store: TaskStore = open_store(store, max_queued=max_queued) if isinstance(store, str) else store
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._executors: dict[str, Executor] = dict(executors or {})
+        self._aging = number("aging", aging, zero=True)
+        self._clock = called("clock", clock, plain=True)
+        self._drain = number("drain", drain, zero=True)
+        self._calls = Calls(self.tasks, self.executor, encodes=self.store.encodes, aging=self._aging, clock=self._clock)
+        self._waiters = Waiters(self.store, self.hooks)
+        self._schedules = Schedules(self.store, self._clock)
+        self.engine = Engine(
+            self.store,
+            self.owner,
+            self.tasks,
+            self._executors,
+            self.hooks,
+            aging=self._aging,
+            lease=float(lease),
+            heartbeat=float(heartbeat),
+            clock=self._clock,
+        )
+        self._runner = Runner(self.engine, self._schedules)
+        self._inline = Inline(self.engine, self.tasks) if inline else None
+
+    # ---- tasks ----
+
+    @overload
+    def task(self, fn: Callable[..., Any], /, **options: Any) -> Task: ...
+
+    @overload
+    def task(self, fn: None = None, /, **options: Any) -> Callable[[Callable[..., Any]], Task]: ...
+
+    def task(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        on: str | None = None,
+        concurrency: int | None = None,
+        rate: str | tuple[int, float] | None = None,
+        memory_limit: int | None = None,
+        codec: Codec | None = None,
+        **options: Any,
+    ) -> Task | Callable[[Callable[..., Any]], Task]:
+        """Register a function.
+
+        Parameters
+        ----------
+        name : str, optional
+            What the store calls it; the function's own name unless given. Keep it while tasks of it are stored.
+        on : {"async", "thread", "process", ...}, optional
+            The executor: "async" for coroutine functions, and only for these, "thread" for others unless given.
+        concurrency : int, optional
+            How many run at once in this process.
+        rate : str or (int, seconds), optional
+            How many begin within a time in this process: ``"10/s"``, ``"100/m"``, ``(5, 0.5)``.
+        memory_limit : int, optional
+            Bytes; for executors that can hold a task to it.
+        codec : Codec, optional
+            How its arguments and results become bytes, where not the queue's way.
+        priority, retries, timeout, result_ttl, unique, ...
+            As of :meth:`Task.configure`. `retries` is 3 unless given: after 1, 2 and 4 seconds, less up to half as
+            jitter; a ``Retry`` says otherwise.
+
+        Returns
+        -------
+        Task
+            In place of the function; calling it calls the function.
+        """
+        if fn is None:
+            return lambda fn: self._register(fn, name, on, concurrency, rate, memory_limit, codec, options)
+        return self._register(fn, name, on, concurrency, rate, memory_limit, codec, options)
+
+    def _register(
+        self,
+        fn: Callable[..., Any],
+        name: str | None,
+        on: str | None,
+        concurrency: int | None,
+        rate: str | tuple[int, float] | None,
+        memory_limit: int | None,
+        codec: Codec | None,
+        options: dict[str, Any],
+    ) -> Task:
+        called("fn", fn)
+        name = getattr(fn, "__name__", None) if name is None else name
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"name: expected a str that is not empty, got {name!r}")
+        known = self.tasks.get(name)
+        if known is not None and (known.fn.__module__, known.fn.__qualname__) != (fn.__module__, fn.__qualname__):
+            raise ValueError(f"name: expected one that is free, got {name!r}, which is {known.fn!r}")
+        on = ("async" if is_async(fn) else "thread") if on is None else on
+        if on not in self.workers and on not in self._executors:
+            raise ValueError(f"on: expected one of {', '.join({**self.workers, **self._executors})}, got {on!r}")
+        if on in self._executors:
+            able = bool(self._executors[on].capabilities & (Cap.ASYNC if is_async(fn) else Cap.SYNC))
+        else:
+            able = (on == "async") is is_async(fn)
+        if not able:
+            kind = "a plain function" if is_async(fn) else "a coroutine function"
+            raise TypeError(f"{name}: expected {kind} for on={on!r}, got {fn!r}")
+        for option in ("delay", "run_at", "unique_key", "idempotency_key", "fingerprint"):
+            if option in options:
+                raise TypeError(f"{option}: expected it of one submission, by configure, got it of the whole task")
+        task = Task(
+            self,
+            fn,
+            name,
+            on,
+            Options().changed(options),
+            None if concurrency is None else count("concurrency", concurrency),
+            None if rate is None else rate_of(rate),
+            None if memory_limit is None else count("memory_limit", memory_limit),
+            self.codec if codec is None else codec,
+        )
+        self.tasks[name] = _registered[name] = task
+        self.engine.enrol()
+        return task
+
+    def executor(self, name: str) -> Executor:
+        """Return the executor of a name, made when it is first asked for."""
+        found = self._executors.get(name)
+        if found is None:
+            found = self._executors[name] = make_executor(name, self.workers[name])
+            self._runner.refresh()
+        return found
+
+    # ---- submitting ----
+
+    def submit(self, task: Target, /, *args: Any, **kwargs: Any) -> str:
+        """Queue a call, from any thread; returns its id once it is as durable as the store promises.
+
+        Parameters
+        ----------
+        task : Task, Configured or str
+            A task, ``task.configure(...)``, or the name of one.
+        *args, **kwargs
+            All of them go to the function.
+
+        Returns
+        -------
+        str
+            The id; where a live task holds its unique key, that one's.
+
+        Raises
+        ------
+        TypeError
+            If the function does not take these arguments, or the codec cannot write them.
+        QueueFull, StoreError, UnsupportedOption, IdempotencyConflict
+        """
+        return self._submitted([self._calls.one(task, args, kwargs)])[0]
+
+    async def asubmit(self, task: Target, /, *args: Any, **kwargs: Any) -> str:
+        """Queue a call as :meth:`submit` does, without blocking the event loop."""
+        return (await self._asubmitted([self._calls.one(task, args, kwargs)]))[0]
+
+    def submit_many(self, calls: Iterable[tuple[Any, ...]]) -> list[str]:
+        """Queue ``(task, args)`` or ``(task, args, kwargs)`` each, all or none; returns their ids."""
+        specs = self._calls.many(calls)
+        return self._submitted(specs) if specs else []
+
+    async def asubmit_many(self, calls: Iterable[tuple[Any, ...]]) -> list[str]:
+        """Queue many as :meth:`submit_many` does, without blocking the event loop."""
+        specs = self._calls.many(calls)
+        return await self._asubmitted(specs) if specs else []
+
+    def submit_group(
+        self,
+        calls: Iterable[tuple[Any, ...]],
+        *,
+        then: Target | None = None,
+        args: tuple[Any, ...] = (),
+        partial: bool = False,
+    ) -> str:
+        """Queue many together, and a callback for when all have ended; returns the group's id.
+
+        Parameters
+        ----------
+        calls
+            As of :meth:`submit_many`.
+        then : Task, Configured or str, optional
+            Called with the list of the members' results, in the order of `calls`, and `args`. If a member did not
+            succeed it is not called, and fails itself.
+        partial : bool
+            Call it all the same, with a dict for each member: id, task, state, result, error.
+        """
+        specs, group = self._grouped(calls, then, args, partial)
+        self._submitted(specs, group)
+        return group.id
+
+    async def asubmit_group(
+        self,
+        calls: Iterable[tuple[Any, ...]],
+        *,
+        then: Target | None = None,
+        args: tuple[Any, ...] = (),
+        partial: bool = False,
+    ) -> str:
+        """Queue a group as :meth:`submit_group` does, without blocking the event loop."""
+        specs, group = self._grouped(calls, then, args, partial)
+        await self._asubmitted(specs, group)
+        return group.id
+
+    # ---- reading ----
+
+    def status(self, id: str) -> TaskView:
+        """Return a task as it is now, its result with it.
+
+        Raises
+        ------
+        UnknownTask
+            If nothing is known of it. (One whose result has expired is known, for a day.)
+        """
+        return self._decoded(self.store.get(id).result())
+
+    async def astatus(self, id: str) -> TaskView:
+        """Return a task as :meth:`status` does, without blocking the event loop."""
+        return self._decoded(await arrived(self.store.get(id)))
+
+    def result(self, id: str, timeout: float = 0.0) -> Any:
+        """Return what a task returned, waiting up to `timeout` seconds for it.
+
+        Raises
+        ------
+        NotFinished
+            If it has not ended by then.
+        TaskFailed, TaskCancelled, ResultExpired, UnknownTask
+        """
+        limit = number("timeout", timeout, zero=True)
+        return value_of(self._decoded(self._waiters.wait(id, limit)))
+
+    async def aresult(self, id: str, timeout: float | None = None) -> Any:
+        """Return what a task returned as :meth:`result` does; without `timeout`, however long that takes."""
+        return value_of(await self.wait(id, timeout))
+
+    async def wait(self, id: str, timeout: float | None = None) -> TaskView:
+        """Wait until a task has ended, and return it: also where it failed. After `timeout` seconds, as it is then."""
+        found: TaskView | None = None
+        async for view in self.changes(id, timeout):
+            found = view
+        assert found is not None
+        return found
+
+    async def changes(self, id: str, timeout: float | None = None) -> AsyncIterator[TaskView]:
+        """Give a task as it is, and again each time that it has changed, until it has ended."""
+        async for view in self._waiters.changes(id, timeout):
+            yield self._decoded(view)
+
+    def counts(self) -> dict[str, dict[State, int]]:
+        """Return how many tasks of each kind are in each state."""
+        return self.store.counts().result()
+
+    def find(self, **wanted: Any) -> Sequence[TaskView]:
+        """Return tasks, the latest first; see :meth:`TaskStore.find`."""
+        return self.store.find(**wanted).result()
+
+    def decode(self, data: Any) -> Any:
+        """Return a value that a store of bytes keeps encoded, decoded; any other as it is."""
+        return self.codec.decode(data) if isinstance(data, Encoded) else data
+
+    def _decoded(self, view: TaskView) -> TaskView:
+        if isinstance(view.result, Encoded):
+            task = self.tasks.get(view.kind)
+            view.result = (self.codec if task is None else task.codec).decode(view.result)
+        return view
+
+    # ---- steering ----
+
+    def cancel(self, id: str) -> State:
+        """Cancel a task: one that waits at once, one that runs as its executor can.
+
+        Returns
+        -------
+        State
+            CANCELLED; RUNNING if it was asked to stop, which `wait` sees the end of; or how it had ended.
+        """
+        return self._cancelled(id, self.store.request_cancel(id).result())
+
+    async def acancel(self, id: str) -> State:
+        """Cancel a task as :meth:`cancel` does, without blocking the event loop."""
+        return self._cancelled(id, await arrived(self.store.request_cancel(id)))
+
+    def _cancelled(self, id: str, state: State) -> State:
+        self.engine.wake()
+        if self.hooks.any or self.hooks.watched:
+            view = self.store.get(id).result()
+            self.hooks.changed(id, view.kind)
+            if state is State.CANCELLED and view.attempt == 0:
+                self.hooks.tell(TaskEvent("cancel", id, view.kind, 0, self._clock()))
+        return state
+
+    def retry_dead(self, ids: Sequence[str] | None = None, *, task: str | None = None) -> list[str]:
+        """Queue dead letters anew, with all their attempts; by id also what failed. Returns their ids."""
+        return self.store.retry_dead(ids, task, self._clock()).result()
+
+    def on(self, event: str, hook: Callable[[TaskEvent], object] | None = None) -> Any:
+        """Have a function called when something becomes of a task; also as a decorator.
+
+        Parameters
+        ----------
+        event : {"submit", "start", "success", "retry", "failure", "dead", "cancel"}
+        hook : callable
+            Takes a :class:`TaskEvent`, and must not block: it is called by the queue itself. What it raises is logged.
+
+        Returns
+        -------
+        callable
+            What ends it; as a decorator, the function.
+        """
+        if hook is not None:
+            return self.hooks.add(event, hook)
+
+        def decorate(fn: Callable[[TaskEvent], object]) -> Callable[[TaskEvent], object]:
+            self.hooks.add(event, fn)
+            return fn
+
+        return decorate
+
+    # ---- schedules ----
+
+    def schedule(
+        self,
+        task: Target,
+        /,
+        *args: Any,
+        every: float | timedelta | None = None,
+        cron: str | None = None,
+        tz: str = "UTC",
+        name: str | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Submit a call again and again: once for every slot, however many processes have the same schedule.
+
+        Parameters
+        ----------
+        every : seconds or timedelta, or cron : str
+            One of them: see :class:`fastcore.tasks.cron.Cron` for the line.
+        tz : str
+            The time zone of `cron`.
+        name : str, optional
+            The task's name unless given. The same name with another definition replaces the schedule.
+
+        Returns
+        -------
+        str
+            The name.
+
+        Notes
+        -----
+        It is seen to while a queue that knows it runs. Slots that nobody saw are made up for by one call.
+        """
+        if (every is None) == (cron is None):
+            raise TypeError("schedule: expected either every or cron, got " + ("neither" if cron is None else "both"))
+        when = Cron(cron, tz) if cron is not None else Every(seconds("every", every))
+        found = self._calls.resolve(task)
+        given = dict(kwargs or {})
+        self._calls.one(found, args, given)  # whatever is wrong with it is wrong now
+        name = found.task.name if name is None else name
+        text = f"{when!r} {found.task.name} {found.options!r} {args!r} {sorted(given.items())!r}"
+        self._schedules.add(Schedule(name, text, when, lambda slot: self._calls.one(found, args, given)))
+        return name
+
+    def unschedule(self, name: str) -> bool:
+        """End a schedule, for the whole fleet; returns whether there was one."""
+        self._schedules.drop(name)
+        return self.store.unschedule(name).result()
+
+    def schedules(self) -> Sequence[ScheduleView]:
+        """Return the schedules that the store knows."""
+        return self.store.schedules().result()
+
+    # ---- life ----
+
+    def install(self) -> TaskQueue:
+        """Make this the queue of `submit_background_task`; returns it."""
+        installation.install(self)
+        return self
+
+    async def __aenter__(self) -> TaskQueue:
+        await self._runner.astart()
+        installation.install(self, unless_there=True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.astop()
+
+    async def astart(self) -> TaskQueue:
+        """Run the workers on this event loop."""
+        return await self.__aenter__()
+
+    async def astop(self, drain: float | None = None) -> None:
+        """Take no more work, give what runs `drain` seconds, return the rest to the store, and close it."""
+        await self._runner.astop(self._drain if drain is None else number("drain", drain, zero=True))
+        self.close()
+
+    def start(self) -> TaskQueue:
+        """Run the workers on a thread with an event loop of its own."""
+        self._runner.start()
+        installation.install(self, unless_there=True)
+        return self
+
+    def stop(self, drain: float | None = None) -> None:
+        """End what :meth:`start` began, as :meth:`astop` does."""
+        self._runner.stop(self._drain if drain is None else number("drain", drain, zero=True))
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store; for a queue that ran no workers."""
+        installation.remove(self)
+        self.store.close()
+
+    async def drain(self, timeout: float | None = None) -> bool:
+        """Take no more work, and wait for what runs; returns whether it ended in time. For deploys.
+
+        What waits stays in the store. Submissions are still taken.
+        """
+        return await self._runner.call(self.engine.drain(self._drain if timeout is None else float(timeout)))
+
+    async def join(self, timeout: float | None = None) -> bool:
+        """Wait until no task is queued or running, delayed ones counted; returns whether that came in time."""
+        return await self._runner.call(self.engine.join(timeout))
+
+    @property
+    def running(self) -> bool:
+        """Whether workers take work here."""
+        return self.engine.claiming
+
+    def router(self, **options: Any) -> Any:
+        """Return a FastAPI router over this queue; see :func:`fastcore.tasks.http.router`."""
+        from fastcore.tasks.http.router import router
+
+        return router(self, **options)
+
+    # ---- inside ----
+
+    def _grouped(
+        self, calls: Iterable[tuple[Any, ...]], then: Target | None, args: tuple[Any, ...], partial: bool
+    ) -> tuple[list[TaskSpec], Group]:
+        specs = self._calls.many(calls)
+        if not specs:
+            raise ValueError("calls: expected at least one, got none")
+        group = Group(new_id(self._clock()), len(specs), None)
+        for index, spec in enumerate(specs):
+            spec.group, spec.index = group.id, index
+        if then is not None:
+            given = {PARTIAL: True} if partial else {}
+            group.then = self._calls.callback(then, args, given)
+            group.then.collects = group.id
+        return specs, group
+
+    def _submitted(self, specs: list[TaskSpec], group: Group | None = None) -> list[str]:
+        return self._entered(specs, self.store.submit(specs, group).result())
+
+    async def _asubmitted(self, specs: list[TaskSpec], group: Group | None = None) -> list[str]:
+        ids = await arrived(self.store.submit(specs, group))
+        if self._inline is not None:
+            await asyncio.to_thread(self._entered, specs, ids)
+            return ids
+        return self._entered(specs, ids)
+
+    def _entered(self, specs: list[TaskSpec], ids: list[str]) -> list[str]:
+        telling = self.hooks.wants("submit")
+        for spec, id in zip(specs, ids, strict=True):
+            if spec.id == id:
+                self.tasks[spec.kind].submitted.add()
+                if telling:
+                    self.hooks.tell(TaskEvent("submit", id, spec.kind, 0, spec.submitted_at))
+        if self._inline is not None:
+            self._inline.run()
+        return ids

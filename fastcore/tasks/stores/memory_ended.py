@@ -1,0 +1,128 @@
+"""Ended: the memory store's tasks that have ended, until they expire, and the tombstones after that."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fastcore.heap import PriorityHeap
+from fastcore.tasks.records import State, TaskView
+from fastcore.tasks.stores.memory_record import Record
+
+__all__ = ["Ended", "Tombstone"]
+
+_MAX_TOMBSTONES = 200_000
+
+
+class Tombstone(NamedTuple):
+    """What is still known of a task whose result has gone."""
+
+    kind: str
+    priority: float
+    attempts: int
+    submitted_at: float
+    finished_at: float
+    forget_at: float
+    idempotency_key: str | None
+    version: int
+
+    def view(self, id: str) -> TaskView:
+        return TaskView(
+            id=id,
+            kind=self.kind,
+            state=State.EXPIRED,
+            priority=self.priority,
+            attempt=0,
+            attempts=self.attempts,
+            submitted_at=self.submitted_at,
+            run_at=self.submitted_at,
+            started_at=None,
+            finished_at=self.finished_at,
+            expires_at=None,
+            progress=None,
+            note="",
+            result=None,
+            error=None,
+            cancel_requested=False,
+            unique_key=None,
+            group=None,
+            version=self.version,
+        )
+
+
+class Ended:
+    """Ended tasks by the time when they expire."""
+
+    def __init__(self, limit: int, dead_ttl: float, tombstone_ttl: float) -> None:
+        self.limit = limit
+        self._dead_ttl = dead_ttl
+        self._tombstone_ttl = tombstone_ttl
+        self._expiring = PriorityHeap()  # by expires_at
+        self.failed: dict[str, Record] = {}  # FAILED and DEAD: what may be retried
+        self.tombstones: dict[str, Tombstone] = {}  # in the order in which they are made, nearly that of `forget_at`
+
+    def __len__(self) -> int:
+        return len(self._expiring)
+
+    def add(self, record: Record, now: float) -> None:
+        """Take in a task that has just ended."""
+        state = record.state
+        spec = record.spec
+        ttl = spec.result_ttl
+        if state is State.FAILED or state is State.DEAD:
+            self.failed[spec.id] = record
+            ttl = self._dead_ttl if state is State.DEAD else ttl
+        record.finished_at = now
+        record.expires_at = now + ttl
+        record.handle = self._expiring.push(record, now + ttl)
+        ended = record.kind.ended
+        ended[state] = ended.get(state, 0) + 1
+
+    def remove(self, record: Record) -> None:
+        """Give back a task that is to run again."""
+        self._expiring.remove(record.handle)
+        self._forget(record)
+
+    def expire(self, now: float) -> list[Record]:
+        """Take out those whose time is over, and those too many, and leave tombstones in their places."""
+        expiring = self._expiring
+        out: list[Record] = []
+        while len(expiring) and (len(expiring) > self.limit or expiring.peek_entry().priority <= now):
+            record: Record = expiring.pop()
+            self._forget(record)
+            spec = record.spec
+            self.tombstones[spec.id] = Tombstone(
+                spec.kind,
+                spec.priority,
+                spec.attempts,
+                spec.submitted_at,
+                record.finished_at or now,
+                now + self._tombstone_ttl,
+                spec.idempotency_key,
+                record.version + 1,
+            )
+            out.append(record)
+        return out
+
+    def keep(self, record: Record, until: float) -> None:
+        """Take back one that `expire` gave out."""
+        del self.tombstones[record.spec.id]
+        state = record.state
+        if state is State.FAILED or state is State.DEAD:
+            self.failed[record.spec.id] = record
+        record.handle = self._expiring.push(record, until)
+        record.kind.ended[state] = record.kind.ended.get(state, 0) + 1
+
+    def forget(self, now: float) -> list[Tombstone]:
+        """Drop old tombstones."""
+        out: list[Tombstone] = []
+        tombstones = self.tombstones
+        while tombstones:
+            id = next(iter(tombstones))
+            if len(tombstones) <= _MAX_TOMBSTONES and tombstones[id].forget_at > now:
+                break
+            out.append(tombstones.pop(id))
+        return out
+
+    def _forget(self, record: Record) -> None:
+        self.failed.pop(record.spec.id, None)
+        record.kind.ended[record.state] -= 1

@@ -1,0 +1,118 @@
+"""Waiting for tasks: whoever waits is woken when its task changes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fastcore.tasks.errors import NotFinished, ResultExpired, TaskCancelled, TaskFailed
+from fastcore.tasks.hooks import Hooks
+from fastcore.tasks.ports import TaskStore, arrived
+from fastcore.tasks.records import State, TaskView
+
+__all__ = ["Waiters", "value_of"]
+
+_LOOK = 0.25  # seconds between looks where other processes may do the work
+_LOOK_ANYWAY = 5.0
+
+
+def value_of(view: TaskView) -> Any:
+    """Return a task's result, or raise what it has instead of one."""
+    match view.state:
+        case State.SUCCEEDED:
+            return view.result
+        case State.FAILED | State.DEAD:
+            error = view.error
+            what = f"{error.type}: {error.text}" if error is not None else "nothing is known of its error"
+            failed = TaskFailed(f"task {view.id} ({view.kind}) {view.state} in attempt {view.attempt}: {what}")
+            failed.trace = "" if error is None else error.trace
+            raise failed
+        case State.CANCELLED:
+            raise TaskCancelled(f"task {view.id} ({view.kind}) was cancelled")
+        case State.EXPIRED:
+            raise ResultExpired(f"id: expected a task whose result is kept, got {view.id}, which has expired")
+    raise NotFinished(f"task {view.id} ({view.kind}) is {view.state}")
+
+
+class Waiters:
+    """Who waits for which task."""
+
+    def __init__(self, store: TaskStore, hooks: Hooks) -> None:
+        self._store = store
+        self._hooks = hooks
+        self._lock = threading.Lock()
+        self._wakes: dict[str, list[Callable[[], object]]] = {}
+        self._unwatch: Callable[[], None] | None = None
+        self._look = _LOOK_ANYWAY if store.poll is None else _LOOK
+
+    async def changes(self, id: str, timeout: float | None = None) -> AsyncIterator[TaskView]:
+        """Give the task as it is, and again each time it has changed, until it has ended or the time is over."""
+        loop = asyncio.get_running_loop()
+        event = asyncio.Event()
+        deadline = None if timeout is None else time.monotonic() + timeout
+
+        def wake() -> None:
+            try:
+                loop.call_soon_threadsafe(event.set)
+            except RuntimeError:  # the loop was closed
+                pass
+
+        with self._woken(id, wake):
+            version = -1
+            while True:
+                event.clear()
+                view = await arrived(self._store.get(id))
+                if view.version != version:
+                    version = view.version
+                    yield view
+                if view.ended:
+                    return
+                left = self._look if deadline is None else min(self._look, deadline - time.monotonic())
+                if left <= 0:
+                    return
+                try:
+                    await asyncio.wait_for(event.wait(), left)
+                except TimeoutError:
+                    pass
+
+    def wait(self, id: str, timeout: float | None) -> TaskView:
+        """Return the task once it has ended, or as it is when the time is over; blocks the thread."""
+        event = threading.Event()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._woken(id, event.set):
+            while True:
+                event.clear()
+                view = self._store.get(id).result()
+                left = self._look if deadline is None else min(self._look, deadline - time.monotonic())
+                if view.ended or left <= 0:
+                    return view
+                event.wait(left)
+
+    @contextmanager
+    def _woken(self, id: str, wake: Callable[[], object]) -> Iterator[None]:
+        with self._lock:
+            self._wakes.setdefault(id, []).append(wake)
+            if self._unwatch is None:  # while nobody waits, tasks are spared the telling
+                self._unwatch = self._hooks.watch(self._changed)
+        try:
+            yield
+        finally:
+            with self._lock:
+                wakes = self._wakes[id]
+                wakes.remove(wake)
+                if not wakes:
+                    del self._wakes[id]
+                if not self._wakes and self._unwatch is not None:
+                    self._unwatch()
+                    self._unwatch = None
+
+    def _changed(self, id: str, task: str, seconds: float | None) -> None:
+        if id in self._wakes:
+            with self._lock:
+                wakes = list(self._wakes.get(id, ()))
+            for wake in wakes:
+                wake()
