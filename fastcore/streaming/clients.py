@@ -262,7 +262,11 @@ class Clients:
         for session, since in list(self._blocked.items()):
             if since <= stalled:
                 session.close(messages.CLOSE_SLOW, f"slow: took nothing for {self.limits.stalled:g} s")
-        self._timer = asyncio.get_running_loop().call_later(self.beat, self._beat) if self._all else None
+        if self._all:
+            self._timer = asyncio.get_running_loop().call_later(self.beat, self._beat)
+        else:
+            self._timer = None
+            self.wheel.clear()  # all in it are of clients that are gone
 
     def stop(self) -> None:
         """Stop the clock."""

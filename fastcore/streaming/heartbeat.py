@@ -52,5 +52,9 @@ class Wheel(Generic[T]):
         self._now = max(self._now, last)
         return due
 
+    def clear(self) -> None:
+        """Forget all there is."""
+        self._due.clear()
+
     def __len__(self) -> int:
         return sum(map(len, self._due.values()))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+import weakref
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -134,7 +135,7 @@ class Hub:
         self._scheduled = False
         self._first = 0.0  # when the oldest message of this tick was published
         self._latency = metrics.latency("fastcore_stream_publish_seconds")
-        self._stop_samples = metrics.collect(Samples(self))
+        self._stop_samples = weakref.finalize(self, metrics.collect(Samples(self)))
         self.asgi = Endpoint(self)
 
     # -- for the application ----------------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ class Session:
     """
 
     __slots__ = (
+        "__weakref__",
         "_alive",
         "_bad",
         "_bucket",

@@ -21,6 +21,7 @@ class Running:
     def __init__(
         self, app: Any, *, ws: str = HUB, loop: str = "asyncio", http: str = "httptools", **options: Any
     ) -> None:
+        self.app = app
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port: int = self._listener.getsockname()[1]
         defaults = {"lifespan": "off", "log_level": "critical", "timeout_graceful_shutdown": 10}
