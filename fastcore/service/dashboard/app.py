@@ -1,0 +1,153 @@
+"""The dashboard as an ASGI application: pages, their figures as JSON and over a stream, and the few changes it can make."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import unquote
+
+from fastcore.service.dashboard import actions
+from fastcore.service.dashboard.feed import Feed
+from fastcore.service.dashboard.sections import SECTIONS
+from fastcore.service.dashboard.sources import Sources
+from fastcore.service.dashboard.static_files import Receive, Scope, Send, StaticFiles, respond
+
+__all__ = ["Dashboard"]
+
+_log = logging.getLogger("fastcore.dashboard")
+_BODY = 1 << 16  # bytes of a request that are read
+
+
+class Problem(Exception):
+    """An answer that says what is wrong."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Dashboard:
+    """Shows what runs, what it gains and what is wrong; with the token, flips it.
+
+    Mount it at a path of its own: ``app.mount("/fastcore", Dashboard(Sources(...)))``; :func:`fastcore.service.install`
+    does. Whoever reaches it may read it; changes need the token.
+
+    Parameters
+    ----------
+    sources : Sources
+    token : str, optional
+        What changes ask for, as ``Authorization: Bearer ...``. Without one nothing can be changed.
+    interval : float, default 1
+        Seconds between two readings, taken while somebody looks.
+    """
+
+    def __init__(self, sources: Sources, *, token: str | None = None, interval: float = 1.0) -> None:
+        if token is not None and len(token) < 8:
+            raise ValueError("token: expected at least 8 characters, got fewer")
+        self._sources = sources
+        self._token = token
+        self._files = StaticFiles()
+        self.feed = Feed(sources, interval)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"]
+        root = scope.get("root_path", "")
+        path = path[len(root) :] if root and path.startswith(root) else path
+        if scope["type"] == "websocket":
+            await self.feed.serve(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        if path == "":  # relative links need the slash
+            location = (scope["path"] + "/").encode()
+            await respond(send, 307, b"", b"text/plain", [(b"location", location)])
+            return
+        name = path.lstrip("/")
+        if not name.startswith("api/"):
+            if scope["method"] not in ("GET", "HEAD"):
+                await self._problem(send, Problem(405, f"method: expected GET or HEAD, got {scope['method']}"))
+            else:
+                await self._files.serve(name, scope, send)
+            return
+        try:
+            body = await self._api(name[4:], scope, receive)
+        except Problem as problem:
+            await self._problem(send, problem)
+        except (ValueError, LookupError, TypeError) as error:
+            await self._problem(send, Problem(422, str(error.args[0] if error.args else error)))
+        except Exception:
+            _log.exception("the dashboard could not answer %s", path)
+            await self._problem(send, Problem(500, "the service's log says what went wrong"))
+        else:
+            await self._json(send, 200, body, head=scope["method"] == "HEAD")
+
+    async def _api(self, name: str, scope: Scope, receive: Receive) -> Any:
+        if scope["method"] in ("GET", "HEAD"):
+            if name == "snapshot":
+                return {section: read(self._sources) for section, read in SECTIONS.items()}
+            if name.startswith("snapshot/") and name[9:] in SECTIONS:
+                return SECTIONS[name[9:]](self._sources)
+            if name.startswith("lines/"):
+                return self._sources.prices.line(unquote(name[6:]))
+            raise Problem(404, f"path: expected snapshot or lines/SYMBOL, got {name!r}")
+        if scope["method"] != "POST":
+            raise Problem(405, f"method: expected GET, HEAD or POST, got {scope['method']}")
+        self._admit(scope)
+        body = await _read(receive)
+        for pattern, action in _ACTIONS:
+            if found := pattern.fullmatch(name):
+                return await action(self._sources, *map(unquote, found.groups()), body)
+        raise Problem(404, f"path: expected an action, got {name!r}")
+
+    def _admit(self, scope: Scope) -> None:
+        if self._token is None:
+            raise Problem(403, "token: this dashboard was installed without one, so nothing can be changed")
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        scheme, _, rest = given.partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(rest.strip(), self._token.encode()):
+            raise Problem(401, "token: expected the dashboard's, got another or none")
+
+    async def _problem(self, send: Send, problem: Problem) -> None:
+        more = [(b"www-authenticate", b'Bearer realm="fastcore"')] if problem.status == 401 else []
+        body = json.dumps({"status": problem.status, "detail": str(problem)}).encode()
+        await respond(send, problem.status, body, b"application/problem+json", more)
+
+    async def _json(self, send: Send, status: int, body: Any, *, head: bool) -> None:
+        text = json.dumps(body, allow_nan=False).encode()
+        await respond(send, status, text, b"application/json", [(b"cache-control", b"no-store")], head=head)
+
+
+async def _read(receive: Receive) -> dict[str, Any]:
+    data = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise asyncio.CancelledError
+        data += message.get("body", b"")
+        if len(data) > _BODY:
+            raise Problem(413, f"body: expected at most {_BODY} bytes, got more")
+        if not message.get("more_body"):
+            break
+    try:
+        found = json.loads(data or b"{}")
+    except ValueError:
+        raise Problem(400, "body: expected JSON, got something else") from None
+    if not isinstance(found, dict):
+        raise Problem(400, f"body: expected a JSON object, got {type(found).__name__}")
+    return found
+
+
+_ACTIONS: list[tuple[re.Pattern[str], Callable[..., Awaitable[Any]]]] = [
+    (re.compile("whoami"), actions.whoami),
+    (re.compile("flags/([^/]+)/set"), actions.set_flag),
+    (re.compile("flags/([^/]+)/rollback"), actions.roll_back),
+    (re.compile("flags/([^/]+)/resume"), actions.resume),
+    (re.compile("tasks/([^/]+)/retry"), actions.retry_task),
+    (re.compile("memory/shrink"), actions.shrink_memory),
+]

@@ -1,0 +1,63 @@
+"""Publishes the dashboard's figures to those who look, and takes none while nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from fastcore.service.dashboard.sections import SECTIONS
+from fastcore.service.dashboard.sources import Sources
+from fastcore.service.dashboard.static_files import Receive, Scope, Send
+from fastcore.streaming import Hub, Limits
+
+__all__ = ["Feed"]
+
+_log = logging.getLogger("fastcore.dashboard")
+_CLIENTS = 100  # browsers at once
+
+
+class Feed:
+    """A hub of its own, so that what the service's hub asks of its clients does not matter here."""
+
+    def __init__(self, sources: Sources, interval: float) -> None:
+        if not interval > 0:
+            raise ValueError(f"interval: expected seconds above 0, got {interval!r}")
+        self._sources = sources
+        self._interval = interval
+        self.hub = Hub(policy="conflate", history=1, limits=Limits(connections=_CLIENTS))
+        self._task: asyncio.Task[None] | None = None
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a browser."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+        await self.hub.asgi(scope, receive, send)
+
+    async def close(self) -> None:
+        """Stop, and send the browsers away."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self.hub.drain(grace=0.0)
+
+    async def _run(self) -> None:
+        idle = 0
+        while idle < 5:  # a browser that reconnects need not start it anew
+            start = time.monotonic()
+            self.publish()
+            idle = 0 if len(self.hub) else idle + 1
+            await asyncio.sleep(max(0.05, self._interval - (time.monotonic() - start)))
+
+    def publish(self) -> None:
+        """Take the readings that somebody looks at, and publish them."""
+        for name, read in SECTIONS.items():
+            if self.hub.subscribers(f"dashboard.{name}"):
+                try:
+                    self.hub.publish(f"dashboard.{name}", read(self._sources), key=name)
+                except Exception:  # one page that cannot be read does not darken the others
+                    _log.exception("the dashboard's figures of %s could not be read", name)
+        for symbol in self._sources.prices.symbols():
+            topic = f"dashboard.lines.{symbol}"
+            if self.hub.subscribers(topic):
+                self.hub.publish(topic, self._sources.prices.line(symbol), key=symbol)

@@ -1,0 +1,271 @@
+"""The figures of each page of the dashboard, as values that JSON and msgpack can hold."""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fastcore import flags, metrics, status
+from fastcore.dispatch.store import HOT_PATHS
+from fastcore.service.dashboard.sources import Section, Sources
+
+__all__ = ["SECTIONS"]
+
+LEVELS = [0.01, 0.05, *(n / 10 for n in range(1, 10)), 0.95, 0.99]
+CLOSED = {
+    1000: "the client left",
+    1001: "the client went away",
+    1005: "the client left without a code",
+    1006: "the connection broke",
+    1009: "message too big",
+    3001: "drained",
+    3005: "token expired",
+    3008: "slow",
+    3012: "no pong",
+    3013: "too many messages",
+    3500: "token refused",
+    3501: "messages not understood",
+    3502: "no token",
+    403: "origin not allowed",
+    429: "too many from one address",
+    503: "no room",
+}
+
+
+def overview(sources: Sources) -> Section:
+    """What is on, what it gains, what is wrong."""
+    found = status()
+    arms = _arms()
+    held = [flag for flag in flags.snapshot().values() if flag.source in ("rollback", "guard")]
+    memory_now = memory(sources)
+    hits = misses = 0
+    for cache in caches(sources)["caches"]:
+        hits, misses = hits + cache["hits"], misses + cache["misses"]
+    tasks_now = tasks(sources)
+    counts = tasks_now["counts"] if tasks_now["installed"] else {}
+    return {
+        "at": time.time(),
+        "version": found.version,
+        "python": found.python,
+        "pid": os.getpid(),
+        "uptime": time.time() - sources.started,
+        "paths": [
+            {"name": p.name, "runs": p.runs, "why": p.why, "isa": p.instruction_set, "cause": p.cause} for p in found.paths
+        ],
+        "tiles": {
+            "compiled": sum(p.runs == "compiled" for p in found.paths),
+            "rolled_back": len(held),
+            "rss": memory_now["rss"],
+            "used_ratio": memory_now["used_ratio"],
+            "hit_ratio": hits / (hits + misses) if hits + misses else None,
+            "clients": None if sources.hub is None else len(sources.hub),
+            "tasks_waiting": counts.get("queued"),
+            "tasks_running": counts.get("running"),
+        },
+        "gains": [
+            {
+                "name": arm["name"],
+                "mode": arm["mode"],
+                "control_p50": arm["control"]["p50"],
+                "candidate_p50": arm["candidate"]["p50"],
+                "improvement": arm["improvement"],
+                "verdict": arm["verdict"],
+            }
+            for arm in arms
+        ],
+        "wrong": _wrong(sources, found.paths, held, arms, memory_now, counts),
+    }
+
+
+def _wrong(sources: Sources, paths: Any, held: Any, arms: Any, memory_now: Section, counts: Any) -> list[dict[str, str]]:
+    wrong = []
+
+    def add(severity: str, page: str, text: str) -> None:
+        wrong.append({"severity": severity, "page": page, "text": text})
+
+    for flag in held:
+        add("critical", "switches", f"{flag.name} is rolled back to {flag.mode}: {flag.reason or 'no reason given'}")
+    for path in paths:
+        if path.runs == "unavailable":
+            add("critical", "switches", f"{path.name}: the compiled twin is insisted on and may not run: {path.cause}")
+        elif path.cause:
+            add("warning", "overview", f"{path.name} has no compiled twin: {path.cause}")
+    for arm in arms:
+        if arm["verdict"] == "fail":
+            add("warning", "switches", f"{arm['name']}: the candidate does worse than the control")
+    if memory_now["watch"] == "firing" or (memory_now["used_ratio"] or 0) >= memory_now["high"]:
+        add("critical", "memory", f"memory is short: {memory_now['used_ratio']:.0%} in use")
+    if counts.get("dead"):
+        add("warning", "tasks", f"{counts['dead']} dead tasks wait to be looked at")
+    if sources.hub is not None:
+        ready = sources.hub.readiness()
+        if ready["detail"] != "ok":
+            add("warning", "streaming", str(ready["detail"]))
+        if blocked := sources.hub.stats().blocked:
+            add("info", "streaming", f"{blocked} clients do not keep up")
+    return wrong
+
+
+def switches(sources: Sources) -> Section:
+    """Flags, both arms of the Switches in use, and what was changed."""
+    from fastcore.dispatch.modes import PATH_WORDS, SERVICE_WORDS
+
+    return {
+        "at": time.time(),
+        "writable": sources.writable,
+        "flags": [
+            {
+                "name": flag.name,
+                "mode": flag.mode,
+                "source": flag.source,
+                "since": flag.since.timestamp(),
+                "reason": flag.reason,
+                "words": list(PATH_WORDS if flag.name in HOT_PATHS else SERVICE_WORDS),
+            }
+            for flag in flags.snapshot().values()
+        ],
+        "switches": _arms(),
+        "journal": _journal(),
+    }
+
+
+def _arms() -> list[dict[str, Any]]:
+    """Both arms of every Switch that was called; of a hot path's hundreds, those of most calls."""
+    from fastcore.dispatch.switch import live
+
+    found = []
+    for switch in live().values():
+        report = switch.report()
+        if not report.control.calls + report.candidate.calls:
+            continue
+        body = report.to_dict()
+        row = {"name": switch.name, "flag": switch.flag, "mode": report.mode, "levels": LEVELS}
+        row |= {"improvement": _finite(body["improvement"]), "verdict": body["verdict"]}
+        for index, name in enumerate(("control", "candidate")):
+            sketch = metrics.Sketch()
+            sketch.merge(switch._counts(index)[2])
+            quantiles = [sketch.quantile(q) for q in LEVELS] if sketch.count else []
+            row[name] = {**{k: _finite(v) for k, v in body[name].items()}, "name": name, "quantiles": quantiles}
+        found.append(row)
+    found.sort(key=lambda row: (row["flag"] in HOT_PATHS, -row["control"]["calls"] - row["candidate"]["calls"]))
+    return found[:50]
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _journal() -> list[dict[str, Any]]:
+    return []
+
+
+def tasks(sources: Sources) -> Section:
+    """How many tasks are in each state, the latest ones, and the schedules."""
+    return {"at": time.time(), "installed": False}
+
+
+def caches(sources: Sources) -> Section:
+    """The named caches."""
+    from fastcore.cache.registry import named_caches
+
+    rows = []
+    for name, cache in sorted(named_caches().items()):
+        found = cache.stats()
+        maxsize = getattr(cache, "maxsize", None)
+        rows.append(
+            {
+                "name": name,
+                "size": found.size,
+                "weight": found.weight,
+                "maxsize": None if maxsize is None or math.isinf(maxsize) else maxsize,
+                "hits": found.hits,
+                "misses": found.misses,
+                "hit_ratio": found.hits / (found.hits + found.misses) if found.hits + found.misses else None,
+                "evictions": dict(found.evictions),
+            }
+        )
+    return {"at": time.time(), "caches": rows}
+
+
+def memory(sources: Sources) -> Section:
+    """The process, what it may have, and the garbage collector."""
+    from fastcore.memory import memory_usage
+    from fastcore.memory.usage import resident_bytes
+
+    usage = memory_usage()
+    watch = sources.watch
+    pauses = {
+        dict(sample.labels).get("generation"): sample.value
+        for sample in metrics.snapshot()
+        if sample.name == "fastcore_gc_pause_seconds" and isinstance(sample.value, tuple)
+    }
+    generations = []
+    for number, counts in enumerate(gc.get_stats()):
+        sketch = metrics.Sketch()
+        if str(number) in pauses:
+            sketch.merge(pauses[str(number)])
+        known = sketch.count > 0
+        generations.append(
+            {
+                "generation": number,
+                **counts,
+                "pause_sum": sketch.total if known else None,
+                "pause_max": sketch.quantile(1.0) if known else None,
+            }
+        )
+    return {
+        "at": time.time(),
+        "writable": sources.writable,
+        "rss": resident_bytes(),
+        "used_ratio": usage.fraction,
+        "limit": usage.limit,
+        "limited_by": usage.source,
+        "watch": "off" if watch is None else watch.state,
+        "high": 0.85,
+        "low": 0.80,
+        "gc": {
+            "enabled": gc.isenabled(),
+            "thresholds": list(gc.get_threshold()),
+            "frozen": gc.get_freeze_count(),
+            "generations": generations,
+        },
+    }
+
+
+def streaming(sources: Sources) -> Section:
+    """The hub's clients and what is sent to them."""
+    if sources.hub is None:
+        return {"at": time.time(), "installed": False}
+    found = sources.hub.stats()
+    ready = sources.hub.readiness()
+    codes = {**found.closed, **found.refused}
+    return {
+        "at": time.time(),
+        "installed": True,
+        **{name: value for name, value in found._asdict().items() if isinstance(value, int)},
+        "path": ready["path"],
+        "detail": ready["detail"],
+        "closed": [
+            {"code": code, "meaning": CLOSED.get(code, ""), "count": count} for code, count in sorted(codes.items())
+        ],
+    }
+
+
+def prices(sources: Sources) -> Section:
+    """The newest prices, with indicators."""
+    return {"at": time.time(), **sources.prices.section()}
+
+
+SECTIONS: dict[str, Callable[[Sources], Section]] = {
+    "overview": overview,
+    "switches": switches,
+    "tasks": tasks,
+    "caches": caches,
+    "memory": memory,
+    "streaming": streaming,
+    "prices": prices,
+}

@@ -1,0 +1,20 @@
+// The dashboard's HTTP interface. The token stays in this tab.
+
+export const locked = () => !sessionStorage.getItem("fastcore-token");
+
+export function setToken(token) {
+  if (token) sessionStorage.setItem("fastcore-token", token);
+  else sessionStorage.removeItem("fastcore-token");
+}
+
+/** Ask `api/<path>`; what the server says is wrong becomes the error's text. */
+export async function api(path, { method = "GET", body } = {}) {
+  const headers = { Accept: "application/json" };
+  const token = sessionStorage.getItem("fastcore-token");
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const answer = await fetch(`api/${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const found = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(found.detail ?? `${answer.status} ${answer.statusText}`);
+  return found;
+}

@@ -1,0 +1,164 @@
+// The dashboard: pages of figures that the server publishes once a second, and the few things that may be changed.
+import { Client } from "./client.js";
+import { api, locked, setToken } from "./api.js";
+import { h } from "./elements.js";
+import * as overview from "./pages/overview.js";
+import * as switches from "./pages/switches.js";
+import * as tasks from "./pages/tasks.js";
+import * as caches from "./pages/caches.js";
+import * as memory from "./pages/memory.js";
+import * as streaming from "./pages/streaming.js";
+import * as prices from "./pages/prices.js";
+
+const PAGES = { overview, switches, tasks, caches, memory, streaming, prices };
+const ALWAYS = ["overview", "caches", "memory", "streaming"]; // the others are read only while they are looked at
+const $ = (id) => document.getElementById(id);
+const newest = {}; // section -> what the server said of it last
+let current = null; // {name, view}
+const client = new Client(new URL("stream", location.href.split("#")[0]), { topics: ALWAYS.map((name) => `dashboard.${name}`), newest: true });
+
+export function say(text) {
+  const line = h("p", {}, text);
+  $("said").append(line);
+  setTimeout(() => line.remove(), 6000);
+}
+
+/** Ask for a line of text; null when that is cancelled. */
+export function ask(title, text, label, { secret = false, yes = "Go on", required = true } = {}) {
+  const dialog = $("ask");
+  $("ask-title").textContent = title;
+  $("ask-text").textContent = text;
+  $("ask-label").textContent = label;
+  $("ask-yes").textContent = yes;
+  const input = $("ask-value");
+  input.type = secret ? "password" : "text";
+  input.value = "";
+  input.required = required;
+  dialog.returnValue = "cancel";
+  dialog.showModal();
+  input.focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? input.value.trim() : null), { once: true });
+  });
+}
+
+/** Do what changes something; say what came of it. */
+export async function act(what, doing) {
+  try {
+    await doing();
+    say(`${what}: done`);
+    await refresh();
+  } catch (error) {
+    say(`${what}: ${error.message}`);
+  }
+}
+
+async function refresh() {
+  const found = await api("snapshot");
+  for (const [section, body] of Object.entries(found)) receive(section, body);
+}
+
+function receive(section, body) {
+  if (newest[section]?.at > body.at) return; // the stream's newest may be older than what was just asked for
+  newest[section] = body;
+  if (section === "overview") {
+    $("about").textContent = `${body.version} · Python ${body.python} · process ${body.pid}`;
+  }
+  PAGES[section]?.remember?.(body);
+  if (current?.name === section) current.view.show(body);
+}
+
+function close() {
+  current?.stop();
+  current?.view.leave?.();
+}
+
+function open() {
+  const wanted = location.hash.slice(1);
+  const name = Object.hasOwn(PAGES, wanted) ? wanted : "overview";
+  if (current?.name === name) return;
+  close();
+  const view = PAGES[name].view();
+  const stop = ALWAYS.includes(name) ? () => {} : follow(`dashboard.${name}`, () => {});
+  current = { name, view, stop };
+  document.title = `${PAGES[name].title} – fastcore`;
+  $("page").replaceChildren(h("h2", {}, PAGES[name].title), view.element);
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (newest[name]) view.show(newest[name]);
+}
+
+function redraw() {
+  const name = current?.name;
+  close();
+  current = null;
+  if (name) open();
+}
+
+function theme(chosen) {
+  document.documentElement.dataset.theme = chosen;
+  $("theme").setAttribute("aria-pressed", String(chosen === "dark"));
+  redraw();
+}
+
+async function unlock() {
+  if (!locked()) {
+    setToken("");
+  } else {
+    const token = await ask("Unlock", "What changes flags needs the token that the service was started with.", "Token",
+      { secret: true, yes: "Unlock" });
+    if (token === null) return;
+    setToken(token);
+    try {
+      await api("whoami", { method: "POST", body: {} });
+    } catch (error) {
+      setToken("");
+      say(`Unlock: ${error.message}`);
+    }
+  }
+  $("token").textContent = locked() ? "Unlock" : "Lock";
+  redraw();
+}
+
+function connection(kind, text) {
+  const element = $("link");
+  if (element.textContent === text) return;
+  element.className = `state state-${kind}`;
+  element.textContent = text;
+}
+
+/** Follow a topic of the dashboard's stream; returns what ends that. */
+export function follow(topic, listener) {
+  const stop = client.on("message", (message) => message.topic === topic && listener(message.data));
+  client.subscribe(topic, { newest: true }).catch((error) => say(error.message));
+  return () => {
+    stop();
+    client.unsubscribe(topic).catch(() => {});
+  };
+}
+
+function connect() {
+  client.on("connected", () => connection("good", "live"));
+  client.on("disconnected", (event) => connection(event.delay === null ? "bad" : "warn", event.delay === null ? "disconnected" : "reconnecting"));
+  client.on("message", (message) => {
+    const section = message.topic.slice("dashboard.".length);
+    if (Object.hasOwn(PAGES, section)) receive(section, message.data);
+  });
+  client.start();
+}
+
+for (const [name, page] of Object.entries(PAGES)) {
+  $("pages").append(h("li", {}, h("a", { href: `#${name}` }, page.title)));
+}
+$("theme").addEventListener("click", () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+$("token").addEventListener("click", unlock);
+window.addEventListener("hashchange", open);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+dark.addEventListener("change", () => theme(dark.matches ? "dark" : "light"));
+theme(dark.matches ? "dark" : "light");
+$("token").textContent = locked() ? "Unlock" : "Lock";
+open();
+refresh().catch((error) => say(error.message));
+connect();

@@ -1,0 +1,84 @@
+// Elements of the page. All text goes in as text: nothing that a server names can become markup.
+
+/** An element: `h("td.number", {title: "…"}, "text", child)`; attributes that are functions are listeners. */
+export function h(what, attributes = {}, ...children) {
+  const [tag, ...classes] = what.split(".");
+  const element = document.createElement(tag);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child != null && child !== false) element.append(child instanceof Node ? child : String(child));
+  }
+  return element;
+}
+
+/** A table; a column is [title, row => cell, numeric]. `attributes(row)` are those of its tr. */
+export function table(caption, columns, rows, { empty = "none", attributes = () => ({}) } = {}) {
+  const cell = (tag, column, content, more = {}) => h(column[2] ? `${tag}.number` : tag, more, content);
+  return h("div.wide", { tabindex: "0", role: "region", "aria-label": caption },
+    h("table", {},
+      h("caption", {}, caption),
+      h("thead", {}, h("tr", {}, columns.map((c) => cell("th", c, c[0], { scope: "col" })))),
+      h("tbody", {}, rows.length
+        ? rows.map((row) => h("tr", attributes(row), columns.map((c) => cell("td", c, c[1](row)))))
+        : h("tr", {}, h("td.quiet", { colspan: columns.length }, empty)))));
+}
+
+export const card = (title, ...children) => h("section.card", { "aria-label": title }, h("h2", {}, title), children);
+
+export const tile = (name, value, note = "") =>
+  h("dl.tile", { "data-tile": name }, h("dt", {}, name), h("dd", {}, value, note ? h("small", {}, note) : null));
+
+export const state = (kind, text) => h(`span.state.state-${kind}`, {}, text);
+
+const asNumber = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+
+export const number = (value, digits) =>
+  value == null || Number.isNaN(value) ? "–"
+    : digits == null ? asNumber.format(value) : Number(value).toFixed(digits);
+
+export const percent = (ratio, digits = 1) => (ratio == null ? "–" : `${number(100 * ratio, digits)} %`);
+
+function scaled(value, units, step) {
+  if (value == null || Number.isNaN(value)) return "–";
+  let i = 0;
+  while (i < units.length - 1 && Math.abs(value) >= step) { value /= step; i += 1; }
+  return `${Number(value.toPrecision(3))} ${units[i]}`;
+}
+
+export const bytes = (value) => scaled(value, ["B", "KiB", "MiB", "GiB", "TiB"], 1024);
+
+export const seconds = (value) =>
+  value == null ? "–" : value >= 60 ? duration(value) : value >= 1 ? `${Number(value.toPrecision(3))} s`
+    : scaled(value * 1e9, ["ns", "µs", "ms"], 1000);
+
+export function duration(value) {
+  const s = Math.round(value);
+  const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const first = parts.findIndex(([size]) => s >= size);
+  if (first < 0) return "0 s";
+  return parts.slice(first, first + 2).map(([size, unit], i) =>
+    `${Math.floor((i ? s % parts[first][0] : s) / size)} ${unit}`).join(" ");
+}
+
+export const clock = (epochSeconds) =>
+  epochSeconds == null ? "–" : new Date(1000 * epochSeconds).toLocaleTimeString([], { hour12: false });
+
+/** Put new children into an element, and focus and scrolling back to where they were: figures change once a second. */
+export function refill(element, ...children) {
+  const path = [];
+  for (let node = document.activeElement; node && node !== element; node = node.parentElement) {
+    if (!element.contains(node)) break;
+    path.unshift([...node.parentElement.children].indexOf(node));
+  }
+  const scrolled = [...element.querySelectorAll("div.wide")].map((region) => region.scrollLeft);
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child != null && child !== false));
+  [...element.querySelectorAll("div.wide")].forEach((region, i) => { region.scrollLeft = scrolled[i] ?? 0; });
+  let node = path.length ? element : null;
+  for (const index of path) node = node?.children[index];
+  node?.focus?.({ preventScroll: true });
+}

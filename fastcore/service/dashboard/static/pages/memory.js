@@ -1,0 +1,43 @@
+import { act } from "../dashboard.js";
+import { api, locked } from "../api.js";
+import { History, chart, colour } from "../charts.js";
+import { bytes, card, h, number, percent, refill, seconds, state, table, tile } from "../elements.js";
+
+export const title = "Memory";
+
+const history = new History();
+
+export function remember(body) {
+  history.add(body.at, { "this process, MiB": body.rss / 2 ** 20, "in use of the limit": body.used_ratio });
+}
+
+export function view() {
+  const plot = chart("Memory of this process, and share of the limit in use, over time");
+  const figures = h("div"), collector = h("div");
+  const shrink = h("button", { type: "button", click: () => act("Shrink caches", () => api("memory/shrink", { method: "POST", body: {} })) }, "Shrink caches and collect");
+  return {
+    element: h("div", {}, figures, card("Over time", plot.element), h("div.controls", {}, shrink), collector),
+    show(body) {
+      shrink.disabled = locked() || !body.writable;
+      refill(figures, h("div.cards", {},
+        tile("This process", bytes(body.rss), "resident"),
+        tile("In use", percent(body.used_ratio), `of ${bytes(body.limit)} (${body.limited_by})`),
+        tile("Watch", state(body.watch === "off" ? "warn" : body.watch === "high" ? "bad" : "good", body.watch), `fires at ${percent(body.high, 0)}, clears at ${percent(body.low, 0)}`),
+        tile("Collector", body.gc.enabled ? "on" : "off", `thresholds ${body.gc.thresholds.join(", ")}`),
+        tile("Frozen", number(body.gc.frozen), "objects")));
+      refill(collector, card("Garbage collection", table("By generation", [
+        ["Generation", (g) => g.generation, true], ["Collections", (g) => number(g.collections), true],
+        ["Collected", (g) => number(g.collected), true], ["Uncollectable", (g) => number(g.uncollectable), true],
+        ["Pauses, sum", (g) => seconds(g.pause_sum), true], ["Pauses, longest", (g) => seconds(g.pause_max), true],
+      ], body.gc.generations)));
+      const [rss, used] = history.traces({ "this process, MiB": "candidate", "in use of the limit": "second" });
+      plot.draw([rss, { ...used, yaxis: "y2" }], {
+        yaxis: { title: { text: "MiB" } },
+        yaxis2: { overlaying: "y", side: "right", range: [0, 1], tickformat: ".0%", tickvals: [0, 0.25, 0.5, 0.75, 1], showgrid: false },
+        margin: { l: 48, r: 48, t: 28, b: 36 },
+        shapes: [[body.high, "bad"], [body.low, "warn"]].map(([at, name]) => ({
+          type: "line", xref: "paper", x0: 0, x1: 1, yref: "y2", y0: at, y1: at, line: { color: colour(name), dash: "dot", width: 1 } })),
+      });
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { bytes, card, duration, h, number, percent, refill, seconds, state, table, tile } from "../elements.js";
+
+export const title = "Overview";
+
+const KIND = { info: "good", warning: "warn", critical: "bad" };
+
+export function view() {
+  const element = h("div");
+  return {
+    element,
+    show(body) {
+      const t = body.tiles;
+      refill(element, 
+        h("div.cards", {},
+          tile("Running for", duration(body.uptime)),
+          tile("Compiled paths", `${t.compiled} of ${body.paths.length}`, t.rolled_back ? `${t.rolled_back} rolled back` : "none rolled back"),
+          tile("Memory", bytes(t.rss), t.used_ratio == null ? "" : `${percent(t.used_ratio, 0)} of the limit in use`),
+          t.hit_ratio == null ? null : tile("Cache hits", percent(t.hit_ratio)),
+          t.clients == null ? null : tile("Clients", number(t.clients)),
+          t.tasks_waiting == null ? null : tile("Tasks", number(t.tasks_waiting), `waiting; ${number(t.tasks_running)} running`)),
+        card("What is wrong", body.wrong.length
+          ? h("ul.wrong", {}, body.wrong.map((w) => h("li", {}, state(KIND[w.severity], w.severity), " ", h("a", { href: `#${w.page}` }, w.text))))
+          : h("p", {}, state("good", "nothing"), " that fastcore knows of")),
+        card("What is on", table("Hot paths", [
+          ["Path", (p) => p.name],
+          ["Runs", (p) => state(p.runs === "compiled" ? "good" : p.runs === "unavailable" ? "bad" : "warn", p.runs)],
+          ["Instruction set", (p) => p.isa || "–"],
+          ["Why", (p) => p.why],
+        ], body.paths)),
+        card("What it gains", table("Switches, medians of both arms", [
+          ["Switch", (s) => h("a", { href: "#switches" }, s.name)],
+          ["Mode", (s) => s.mode],
+          ["Control", (s) => seconds(s.control_p50), true],
+          ["Candidate", (s) => seconds(s.candidate_p50), true],
+          ["Improvement", (s) => (s.improvement == null ? "–" : `${number(s.improvement, 1)} %`), true],
+          ["Verdict", (s) => s.verdict],
+        ], body.gains, { empty: "no Switch has run yet" })));
+    },
+  };
+}

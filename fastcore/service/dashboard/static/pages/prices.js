@@ -1,0 +1,53 @@
+import { follow } from "../dashboard.js";
+import { chart, colour } from "../charts.js";
+import { card, h, number, refill, table } from "../elements.js";
+
+export const title = "Prices";
+
+let chosen = null;
+
+export function view() {
+  const plot = chart("Price with moving average and bands, and the relative strength index below", { tall: true });
+  const choice = h("select", { id: "symbol", change: () => { chosen = choice.value; last && show(last); } });
+  const empty = h("div"), list = h("div");
+  const main = h("div", {}, h("div.controls", {}, h("label", { for: "symbol" }, "Symbol", choice)), card("Price and indicators", plot.element), list);
+  let last = null;
+  let followed = null, stop = null;
+  function show(body) {
+    last = body;
+    const symbols = body.symbols.map((s) => s.symbol);
+    main.hidden = !symbols.length;
+    empty.replaceChildren(symbols.length ? "" : card("Prices", h("p.quiet", {}, "No prices were published yet on the topics that the dashboard follows: ", h("code", {}, body.pattern))));
+    if (!symbols.length) return;
+    if (!symbols.includes(chosen)) chosen = symbols[0];
+    if (choice.options.length !== symbols.length || [...choice.options].some((o, i) => o.value !== symbols[i])) {
+      choice.replaceChildren(...symbols.map((s) => h("option", { value: s }, s)));
+    }
+    choice.value = chosen;
+    refill(list, card("Newest values", table("One symbol a row", [
+      ["Symbol", (s) => s.symbol], ["Price", (s) => number(s.price, 2), true],
+      ...body.indicators.map((name) => [name, (s) => number(s.values[name], 2), true]),
+    ], body.symbols, { attributes: (s) => ({ "data-symbol": s.symbol, "aria-selected": String(s.symbol === chosen) }) })));
+    if (followed !== chosen) {
+      stop?.();
+      const symbol = followed = chosen;
+      stop = follow(`dashboard.lines.${symbol}`, (line) => followed === symbol && draw(line));
+    }
+  }
+  function draw(line) {
+    const x = line.at.map((t) => new Date(1000 * t));
+    const over = (name, from, colourName, more = {}) => ({ name, x, y: line[from], type: "scatter", mode: "lines", line: { color: colour(colourName), width: 1.5, ...more }, connectgaps: false });
+    plot.draw([
+      over("upper band", "bb_upper", "second", { width: 1 }),
+      { ...over("lower band", "bb_lower", "second", { width: 1 }), fill: "tonexty", fillcolor: "rgba(130,80,223,0.10)" },
+      over("average", "sma", "third"),
+      over("price", "price", "candidate", { width: 2.5 }),
+      { ...over("RSI", "rsi", "control"), yaxis: "y2" },
+    ], {
+      yaxis: { domain: [0.32, 1], rangemode: "normal" },
+      yaxis2: { domain: [0, 0.24], range: [0, 100], tickvals: [30, 50, 70], title: { text: "RSI" } },
+      shapes: [30, 70].map((at) => ({ type: "line", xref: "paper", x0: 0, x1: 1, yref: "y2", y0: at, y1: at, line: { color: colour("line"), dash: "dot", width: 1 } })),
+    });
+  }
+  return { element: h("div", {}, empty, main), show, leave: () => stop?.() };
+}

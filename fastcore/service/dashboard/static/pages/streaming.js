@@ -1,0 +1,43 @@
+import { History, chart } from "../charts.js";
+import { bytes, card, h, number, refill, state, table, tile } from "../elements.js";
+
+export const title = "Streaming";
+
+const history = new History();
+let before = null;
+let rates = { published: null, delivered: null, bytes_out: null };
+
+export function remember(body) {
+  if (!body.installed) return;
+  const passed = before ? body.at - before.at : 0;
+  if (passed > 0) {
+    rates = Object.fromEntries(Object.keys(rates).map((name) => [name, Math.max(0, body[name] - before[name]) / passed]));
+    history.add(body.at, { delivered: rates.delivered, published: rates.published });
+  }
+  if (!before || passed > 0) before = body;
+}
+
+export function view() {
+  const plot = chart("Messages a second, published and delivered");
+  const figures = h("div"), closed = h("div");
+  return {
+    element: h("div", {}, figures, card("Messages a second", plot.element), closed),
+    show(body) {
+      if (!body.installed) {
+        refill(figures, card("Streaming", h("p.quiet", {}, "No hub is installed: install(app, hub=hub).")));
+        return;
+      }
+      refill(figures, h("div.cards", {},
+        tile("Clients", number(body.clients), `${number(body.waiting)} without a token yet`),
+        tile("Topics", number(body.topics), `${number(body.subscriptions)} subscriptions`),
+        tile("Delivered", rates.delivered == null ? "–" : `${number(rates.delivered, 0)}/s`, `${number(body.delivered)} in all`),
+        tile("Sent", rates.bytes_out == null ? "–" : `${bytes(rates.bytes_out)}/s`, `${bytes(body.bytes_out)} in all`),
+        tile("Slow", number(body.blocked), `clients; ${bytes(body.backlog_bytes)} held back, ${number(body.conflated)} conflated, ${number(body.dropped)} dropped`),
+        tile("Path", state(body.path === "direct" ? "good" : "warn", body.path), body.detail)));
+      refill(closed, card("Closed and refused", table("By code", [
+        ["Code", (c) => c.code, true], ["Meaning", (c) => c.meaning], ["Clients", (c) => number(c.count), true],
+      ], body.closed, { empty: "nobody yet" })));
+      plot.draw(history.traces({ delivered: "candidate", published: "second" }));
+    },
+  };
+}
