@@ -115,6 +115,7 @@ class _ProcessCall(Call):
         finally:
             with self._lock:  # from here on a kill would hit the next call
                 self._slot = None
+                slot.spare()
             self._pool.idle.append(slot)
 
     def kill(self) -> None:

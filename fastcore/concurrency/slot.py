@@ -65,6 +65,7 @@ class Slot:
         *,
         ready: Callable[[], object] | None = None,
         told: Callable[[Any], object] | None = None,
+        name: str | None = None,
     ) -> Any:
         """Run ``fn(*args)`` in the child and wait for it.
 
@@ -74,6 +75,8 @@ class Slot:
             Called when there is a child and the call is about to be sent.
         told : callable, optional
             Called with what code in the child hands to :func:`tell`, now or in an earlier call.
+        name : str, optional
+            What error texts call the function.
 
         Raises
         ------
@@ -82,41 +85,44 @@ class Slot:
         TypeError
             If the function, its arguments or its result cannot be pickled.
         """
+        called = name_of(fn) if name is None else name
         try:
-            payload = pickle.dumps((fn, args), protocol=5)
-        except Exception as error:
-            got = f"{type(error).__name__}: {error}"
-            raise TypeError(
-                f"{name_of(fn)}: expected a function and arguments that can be pickled, got {got}"
-            ) from error
-        try:
-            conn = self._connected(fn)
+            payload = _packed(fn, args, called)
+            conn = self._connected(called)
             if ready is not None:
                 ready()
             try:
                 conn.send_bytes(payload)
             except OSError:
-                raise self._death(f"to return from {name_of(fn)}") from None
+                raise self._death(f"to return from {called}") from None
             del payload
-            done, value, trace = pickle.loads(self._answer(conn, fn))
+            done, value, trace = pickle.loads(self._answer(conn, called))
             while done is None:
                 if told is not None:
                     told(value)
-                done, value, trace = pickle.loads(self._answer(conn, fn))
+                done, value, trace = pickle.loads(self._answer(conn, called))
         finally:
-            with self._lock:
-                self._doomed = False
+            self.spare()
         if done:
             return value
         value.add_note(f"raised in a process of {self._owner}:\n{trace.rstrip()}")
         raise value
 
     def kill(self) -> None:
-        """End the child at once, and with it the call that runs; to be called while one does."""
+        """End the child at once, and with it the call that runs, or else the next one."""
         with self._lock:
             self._doomed = True
             if self._process is not None:
                 self._process.kill()
+
+    def spare(self) -> None:
+        """Let the next call run although `kill` may have come too late for the last one."""
+        with self._lock:
+            self._doomed = False
+
+    def alive(self) -> bool:
+        """Whether there is a child that runs."""
+        return self._process is not None and self._process.exitcode is None
 
     def dead(self) -> bool:
         """Whether there was a child that has ended, by itself or not."""
@@ -163,23 +169,23 @@ class Slot:
         if self._conn is not None:
             self._conn.close()
 
-    def _answer(self, conn: Connection[Any, Any], fn: Callable[..., Any]) -> bytes:
+    def _answer(self, conn: Connection[Any, Any], name: str) -> bytes:
         try:
             return conn.recv_bytes()
         except (EOFError, OSError):
-            raise self._death(f"to return from {name_of(fn)}") from None
+            raise self._death(f"to return from {name}") from None
 
-    def _connected(self, fn: Callable[..., Any]) -> Connection[Any, Any]:
+    def _connected(self, name: str) -> Connection[Any, Any]:
         with self._lock:
             if self._doomed:
-                raise ProcessDied(f"expected a process to run {name_of(fn)}, got the call withdrawn")
-            if self._conn is not None and self._alive():
+                raise ProcessDied(f"expected a process to run {name}, got the call withdrawn")
+            if self._conn is not None and self.alive():
                 return self._conn
         self.hang_up()
         self.join(_SECONDS_TO_END)
         with self._lock:
             if self._doomed:
-                raise ProcessDied(f"expected a process to run {name_of(fn)}, got the call withdrawn")
+                raise ProcessDied(f"expected a process to run {name}, got the call withdrawn")
             conn = self._start()
         try:
             conn.recv_bytes()  # its first message: the main module is imported
@@ -187,9 +193,6 @@ class Slot:
             what = "to start; a script's own work belongs under `if __name__ == '__main__':`"
             raise self._death(what) from None
         return conn
-
-    def _alive(self) -> bool:
-        return self._process is not None and self._process.exitcode is None
 
     def _start(self) -> Connection[Any, Any]:
         import multiprocessing
@@ -217,6 +220,14 @@ class Slot:
             process.join(_SECONDS_TO_END)
             pid, code = process.pid, process.exitcode
         return ProcessDied(f"expected process {pid} {expected}, got {_ending(code)}")
+
+
+def _packed(fn: Callable[..., Any], args: tuple[Any, ...], name: str) -> bytes:
+    try:
+        return pickle.dumps((fn, args), protocol=5)
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"
+        raise TypeError(f"{name}: expected a function and arguments that can be pickled, got {got}") from error
 
 
 def _ending(code: int | None) -> str:
