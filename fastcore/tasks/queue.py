@@ -543,7 +543,7 @@ class TaskQueue:
 
     def router(self, **options: Any) -> Any:
         """Return a FastAPI router over this queue; see :func:`fastcore.tasks.http.router`."""
-        from fastcore.tasks.http.router import router
+        from fastcore.tasks.http import router
 
         return router(self, **options)
 
