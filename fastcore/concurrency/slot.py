@@ -31,7 +31,8 @@ class RemoteError(RuntimeError):
 def name_of(fn: Any) -> str:
     """Return what to call a function in an error text."""
     name = getattr(fn, "__qualname__", None)
-    return f"{fn.__module__}.{name}" if name else repr(fn)
+    module = getattr(fn, "__module__", None)  # methods of built-in types have none
+    return f"{module}.{name}" if name and module else name or repr(fn)
 
 
 class Slot:
