@@ -1,0 +1,119 @@
+"""The bytes that nodes of a bus exchange: a length in four bytes, then an array of msgpack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from fastcore.framing import packb, unpackb
+from fastcore.streaming.unixbus_log import Entry, Log
+
+__all__ = [
+    "BASE",
+    "BEAT",
+    "DONE",
+    "ENTRY",
+    "HELLO",
+    "NEWEST",
+    "PUBLISH",
+    "RETIRE",
+    "VERSION",
+    "WANT",
+    "Line",
+    "packed",
+    "transfer",
+]
+
+VERSION: Final = 1
+HELLO, PUBLISH, WANT, NEWEST, BASE, ENTRY, DONE, RETIRE, BEAT = range(9)
+MAX_FRAME: Final = 64 << 20
+MAX_BEHIND: Final = 64 << 20  # bytes unsent to a node that does not read: it is cut off, and catches up later
+
+
+def packed(*message: Any) -> bytes:
+    """One message with its length."""
+    body = packb(list(message))
+    return len(body).to_bytes(4, "big") + body
+
+
+def transfer(log: Log, epoch: str, offset: int) -> Iterable[bytes]:
+    """What brings another node from where it is to where this log is.
+
+    NEWEST ... and a BASE with a floor come first if it has to begin anew; a BASE without one says that it goes on.
+    """
+    missed = log.since(epoch, offset)
+    if missed is None:
+        for entry in log.older():
+            yield packed(NEWEST, *entry)
+        yield packed(BASE, log.epoch, log.floor, log.all_seen())
+        missed = log.since(log.epoch, log.floor) or []
+    else:
+        yield packed(BASE, log.epoch, None, log.all_seen())
+    for entry in missed:
+        yield packed(ENTRY, *entry)
+    yield packed(DONE)
+
+
+class Line(asyncio.Protocol):
+    """A connection to another node: whole messages in, and out one write in each turn of the loop."""
+
+    def __init__(self, heard: Callable[[Line, list[Any]], None], lost: Callable[[Line], None]) -> None:
+        self.node = ""
+        self.epoch = ""
+        self.offset = 0
+        self.ready = False  # has caught up, and gets what is numbered
+        self.collected: list[Entry] = []  # newest messages of a transfer
+        self.transport: asyncio.Transport | None = None
+        self._heard = heard
+        self._lost = lost
+        self._in = bytearray()
+        self._out: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.transport = None
+        self._lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        held = self._in
+        held += data
+        at = 0
+        try:
+            while len(held) - at >= 4:
+                size = int.from_bytes(held[at : at + 4], "big")
+                if size > MAX_FRAME:
+                    raise ValueError(f"bus: expected at most {MAX_FRAME} bytes, got {size}")
+                if len(held) - at - 4 < size:
+                    break
+                message = unpackb(bytes(memoryview(held)[at + 4 : at + 4 + size]), strict_map_key=False)
+                at += 4 + size
+                self._heard(self, message)
+                if self.transport is None:
+                    return
+        except (ValueError, TypeError, LookupError):
+            self.close()  # not a node of this version: it says so by being cut off
+        finally:
+            del held[:at]
+
+    def send(self, data: bytes) -> None:
+        """Send with the next flush, which the first of each turn schedules."""
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._out.append(data)
+
+    def flush(self) -> None:
+        """Write what is to be sent, now."""
+        out, self._out = self._out, []
+        if out and self.transport is not None:
+            self.transport.write(b"".join(out))
+            if self.transport.get_write_buffer_size() > MAX_BEHIND:
+                self.close()
+
+    def close(self) -> None:
+        """Cut it."""
+        if self.transport is not None:
+            self.transport.abort()

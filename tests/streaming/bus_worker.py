@@ -1,0 +1,71 @@
+"""A node of a bus in a process of its own: it publishes, and writes down what it is given, a line each."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from fastcore.framing import packb, unpackb
+from fastcore.streaming.backplane import Backplane, Published
+
+
+class Writer:
+    def renew(self, epoch: str, floor: int, newest: Sequence[Published]) -> None:
+        print("R", epoch, floor, len(newest), flush=True)
+
+    def deliver(self, message: Published) -> None:
+        origin, n = unpackb(message.body)
+        print("D", message.offset, message.topic, origin, n, flush=True)
+
+
+def made(options: argparse.Namespace) -> Any:
+    if options.nats:
+        from fastcore.streaming.nats import NatsBackplane
+
+        return NatsBackplane(options.nats.split(","), replicas=options.replicas)
+    from fastcore.streaming.unixbus import UnixBus
+
+    return UnixBus(options.bus, transport=options.transport)
+
+
+async def run(options: argparse.Namespace) -> None:
+    bus: Backplane = made(options)
+    await bus.start(Writer())
+    print("S", bus.state().role, flush=True)
+    loop = asyncio.get_running_loop()
+    commands = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    n = 0
+
+    async def publish() -> None:
+        nonlocal n
+        while True:
+            for _ in range(options.burst):
+                n += 1
+                bus.publish(f"from.{options.name}", packb([options.name, n]), key=options.name)
+            await asyncio.sleep(0.005)
+
+    task = loop.create_task(publish()) if options.burst else None
+    while line := (await commands.readline()).strip():
+        if line == b"quiet" and task is not None:
+            task.cancel()
+        elif line == b"state":
+            print("S", bus.state().role, flush=True)
+            continue
+        print("N", n, flush=True)
+    await bus.aclose()
+    print("E", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--bus", default="")
+    parser.add_argument("--transport", default="auto")
+    parser.add_argument("--nats", default="")
+    parser.add_argument("--replicas", type=int, default=1)
+    parser.add_argument("--burst", type=int, default=3)
+    asyncio.run(run(parser.parse_args()))
