@@ -15,8 +15,6 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Say whether calling `function` gives a coroutine; a partial or a callable object counts as what it calls."""
-    while isinstance(function, functools.partial):
-        function = function.func
     call = getattr(type(function), "__call__", None)  # noqa: B004 - the method itself is looked at
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
