@@ -201,7 +201,7 @@ class TestJSON:
 
 
 def test_events_are_as_the_standard_writes_them() -> None:
-    assert event("state", b'{"a":1}', "2.1") == b'event: state\nid: 2.1\ndata: {"a":1}\n\n'
+    assert event("state", b'{"a":1}', 21) == b'event: state\nid: 21\ndata: {"a":1}\n\n'
     assert retry(1.5) == b"retry: 1500\n\n"
 
 

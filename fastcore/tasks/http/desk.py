@@ -115,7 +115,7 @@ class Desk:
         found: list[TaskView] = []
         for kind in kinds:
             if kind is None or self._visible(kind):
-                found += await arrived(self._store.list(states=states, kind=kind, limit=limit, before=before))
+                found += await arrived(self._store.find(states=states, kind=kind, limit=limit, before=before))
         found = sorted(found, key=lambda view: view.id, reverse=True)[:limit]
         counts = dict.fromkeys((state.value for state in State if state is not State.EXPIRED), 0)
         for kind, of in (await arrived(self._store.counts())).items():
@@ -164,7 +164,7 @@ class Desk:
         if name in self._sought or self._past.mean(name) is not None:
             return
         self._sought.add(name)
-        for view in reversed(await arrived(self._store.list(states=[State.SUCCEEDED], kind=name, limit=_PAST))):
+        for view in reversed(await arrived(self._store.find(states=[State.SUCCEEDED], kind=name, limit=_PAST))):
             if view.started_at is not None and view.finished_at is not None:
                 self._past.observe(name, max(0.0, view.finished_at - view.started_at))
 

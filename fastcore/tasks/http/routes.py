@@ -214,17 +214,17 @@ class Routes:
 def make_router(
     queue: TaskQueue,
     *,
-    prefix: str = "/api/tasks",
-    expose: Iterable[str] | None = None,
-    client: Callable[[Request], str] | None = None,
-    dependencies: Sequence[Depends] | None = None,
-    responses: Mapping[int | str, dict[str, Any]] | None = None,
-    max_body: int = 1 << 20,
-    max_wait: float = 30.0,
-    max_waiting: int = 1000,
-    ping: float = 15.0,
+    prefix: str,
+    expose: Iterable[str] | None,
+    client: Callable[[Request], str] | None,
+    dependencies: Sequence[Depends] | None,
+    responses: Mapping[int | str, dict[str, Any]] | None,
+    max_body: int,
+    max_wait: float,
+    max_waiting: int,
+    ping: float,
 ) -> APIRouter:
-    """Return the routes of a queue; `TaskQueue.router` says what they take."""
+    """Return the routes of a queue; `fastcore.tasks.http.router` says what they take."""
     desk = Desk(queue, None if expose is None else frozenset(expose), max_waiting)
     routes = Routes(desk, client, max_body, max_wait, ping)
     router = APIRouter(
