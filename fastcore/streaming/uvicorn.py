@@ -241,7 +241,7 @@ class HubLink(asyncio.Protocol):
         """The core has closed, or the client has: let the transport go."""
         conn = self._conn
         writes = b"".join(conn.data_to_send())
-        if writes and not self.transport.is_closing():
+        if writes and self._linger is None and not self.transport.is_closing():  # nothing comes after our own close
             self.write(writes)
         said = conn.close_rcvd
         sent = conn.close_sent

@@ -1,4 +1,4 @@
-"""Fuzz the inbound path with atheris: ``python tests/fuzz/fuzz_inbound.py tests/fuzz/corpus/inbound -max_total_time=60``.
+"""Fuzz the inbound path: ``python tests/fuzz/fuzz_inbound.py tests/fuzz/corpus/inbound -max_total_time=60`` (atheris).
 
 The options are libFuzzer's; a new corpus begins with ``--seed-corpus``.
 """
