@@ -7,6 +7,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Sequence
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from fastcore.concurrency.checks import count
@@ -71,6 +72,7 @@ class DaskExecutor:
         self._jobs: dict[Job, Any] = {}  # jobs not ended -> their futures, held, or Dask drops the work
         self._client: Any = None
         self._threads = 0  # of the workers
+        self._results: SimpleQueue[tuple[Job, Any] | None] = SimpleQueue()
         self._ended = threading.Event()
         self._link: threading.Thread | None = None
         self._stopped = True
@@ -82,6 +84,7 @@ class DaskExecutor:
         # A thread, so that a queue starts and goes on though no scheduler is there.
         self._link = threading.Thread(target=self._stay_connected, name="fastcore-task-dask", daemon=True)
         self._link.start()
+        threading.Thread(target=self._collect, name="fastcore-task-dask-results", daemon=True).start()
 
     def free(self) -> int:
         if self._stopped or self._client is None:
@@ -103,7 +106,7 @@ class DaskExecutor:
                 self._sink.failed(job, error)
                 continue
             self._jobs[job] = future
-            future.add_done_callback(lambda ended, job=job: self._settle(job, ended))
+            future.add_done_callback(lambda ended, job=job: self._results.put((job, ended)))
         if client is not self._client:  # lost meanwhile, and perhaps before all of these were noted
             self._lose()
 
@@ -144,6 +147,7 @@ class DaskExecutor:
                 self._withdraw(job, future)
                 self._sink.returned(job)
         self._ended.set()
+        self._results.put(None)
         link, self._link = self._link, None
         await asyncio.to_thread(link.join, _CLOSE)
 
@@ -152,32 +156,44 @@ class DaskExecutor:
             loop = future.client.loop
             loop.add_callback(future.client.cancel, [future], asynchronous=True, force=True)
 
-    # ---- in the client's threads ----
+    # ---- in the thread of the results ----
 
-    def _settle(self, job: Job, future: Any) -> None:
-        """Tell how a future ended."""
-        if self._jobs.get(job, self) is self:  # cancelled or returned meanwhile
-            return
+    def _collect(self) -> None:
+        """Tell how futures ended; results come from the cluster many at a time, as each journey takes milliseconds."""
+        while (first := self._results.get()) is not None:
+            lot = [first]
+            try:
+                while (more := self._results.get_nowait()) is not None:
+                    lot.append(more)
+                self._results.put(None)  # for the next round
+            except Empty:
+                pass
+            lot = [(job, future) for job, future in lot if job in self._jobs]  # not cancelled or returned meanwhile
+            results = _gathered([future for _, future in lot if future.status == "finished"])
+            for job, future in lot:
+                self._settle(job, future, results)
+            del first, lot, results
+
+    def _settle(self, job: Job, future: Any, results: dict[Any, Any]) -> None:
         error: BaseException | None = None
-        result: Any = None
         lost = False
         try:
-            if future.status == "finished":
-                result = future.result(timeout=_GATHER)
-            elif future.status == "error":
+            if future.key not in results:
                 error = future.exception(timeout=_GATHER)
                 lost = type(error).__name__ == "KilledWorker"
-            else:
-                raise ConnectionError(f"the future's state is {future.status}")
-        except Exception as failure:
+                if error is None:  # it is not with the others, as they could not be fetched together
+                    results[future.key] = future.result(timeout=_GATHER)
+        except BaseException as failure:  # CancelledError is what is raised when the scheduler is gone
             lost = True
             error = TaskLost(f"{job.kind}: expected an answer from the cluster at {self.address}, got {failure!r}")
         if self._jobs.pop(job, self) is self:
             return
         if error is None:
-            self._sink.done(job, result)
+            self._sink.done(job, results[future.key])
         else:
             self._sink.failed(job, error, lost=lost)
+
+    # ---- in the client's thread ----
 
     def _heard(self, event: tuple[float, Any]) -> None:
         id, token, fraction, note = event[1]
@@ -247,3 +263,16 @@ def _address_of(cluster: Any) -> str:
     if not found:
         raise ValueError("cluster: expected an address like 'tcp://host:8786', got ''")
     return found
+
+
+def _gathered(futures: list[Any]) -> dict[Any, Any]:
+    """Return the results of finished futures by key, or none of them if any cannot be had."""
+    if len(futures) < 2:
+        return {}
+    client = futures[0].client
+    try:
+        coming = client.gather(futures, asynchronous=True)
+        results = asyncio.run_coroutine_threadsafe(coming, client.loop.asyncio_loop).result(_GATHER)
+    except BaseException:
+        return {}
+    return {future.key: result for future, result in zip(futures, results, strict=True)}
