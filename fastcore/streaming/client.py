@@ -348,8 +348,10 @@ class Client:
                     await self._send(session.out)
                     session.out.clear()
         except closed as error:
-            received = getattr(error, "rcvd", None)
-            return (received.code, received.reason) if received is not None else (NO_CLOSE, str(error))
+            # Who closed first says why: this side does where a message is beyond what it takes.
+            sent, received = getattr(error, "sent", None), getattr(error, "rcvd", None)
+            why = sent if sent is not None and not getattr(error, "rcvd_then_sent", False) else received
+            return (why.code, why.reason) if why is not None else (NO_CLOSE, str(error))
         except ValueError as error:  # not of the protocol
             await link.close(PROTOCOL_ERROR, "not understood")
             return PROTOCOL_ERROR, str(error)

@@ -255,9 +255,14 @@ class Session:
             known.clear()
 
     def _renewed(self, epoch: str) -> Iterator[Notice]:
-        if epoch != self.epoch:
-            self._others(epoch)
+        """Hear that the node has lost its place: what came between is not known, whether the epoch stays or not."""
+        lost = {**self._settled, **self._positions}
+        restarted = epoch != self.epoch
+        self._others(epoch)
+        if restarted:
             yield Connected(epoch, True, "")
+        for topic, offset in lost.items():
+            yield Gap(topic, None if restarted else offset, epoch)
 
     def _subscribed(self, ref: int, entries: list[Any]) -> Iterator[Notice]:
         asked = self._asked.pop(ref, None)

@@ -112,10 +112,11 @@ def test_a_new_epoch_clears_positions_and_is_told():
 def test_a_new_epoch_may_come_on_a_living_link():
     session = made("x")
     subscribed(session, ["x", 7, 10, 0])
-    assert heard(session, [9, "e2"]) == [Connected("e2", True, "")]
+    assert heard(session, [9, "e2"]) == [Connected("e2", True, ""), Gap("x", None, "e2")]
     assert session.positions == {}
     assert heard(session, [9, "e2"]) == []
     assert [m.offset for m in heard(session, [1, 7, 2, "numbers begin again"])] == [2]
+    assert heard(session, [9, "e2"]) == [Gap("x", 2, "e2")], "a node that fell too far behind the others"
 
 
 def test_newest_comes_before_a_position_is_known():

@@ -178,11 +178,13 @@ export class Session {
         this.tokens.delete(value[1]);
         this.expires = value[2] === null ? null : now + seconds(value[2]);
         return;
-      case EPOCH:
-        if (value[1] !== this.epoch) {
-          this.renumber(String(value[1]));
-          yield { type: "connected", epoch: this.epoch, restarted: true, session: "" };
-        }
+      case EPOCH: { // the node has lost its place: what came between is not known, whether the epoch stays or not
+        const lost = new Map([...this.settled, ...this.positions]);
+        const restarted = value[1] !== this.epoch;
+        this.renumber(String(value[1]));
+        if (restarted) yield { type: "connected", epoch: this.epoch, restarted, session: "" };
+        for (const [topic, offset] of lost) yield { type: "gap", topic, offset: restarted ? null : offset, epoch: this.epoch };
+      }
     }
   }
 
