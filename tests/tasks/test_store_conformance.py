@@ -16,10 +16,11 @@ from fastcore.tasks.codec import Codec
 from fastcore.tasks.errors import IdempotencyConflict, QueueClosed, QueueFull, UnknownTask
 from fastcore.tasks.ports import TaskStore, Want
 from fastcore.tasks.records import Claim, Encoded, Failure, Group, Hold, Outcome, Progress, State, TaskSpec
-from fastcore.tasks.stores import MemoryStore
+from fastcore.tasks.stores import MemoryStore, SqliteStore
 
 STORES: dict[str, Callable[..., TaskStore]] = {
     "memory": lambda path, **options: MemoryStore(**options),
+    "sqlite": lambda path, **options: SqliteStore(path / "tasks.db", **options),
 }
 """Name -> what makes a store in an empty folder; `options` are ``max_queued``."""
 

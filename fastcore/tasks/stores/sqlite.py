@@ -163,7 +163,7 @@ class SqliteStore:
 
     def report(self, updates: Sequence[Progress]) -> Done[None]:
         self._writer.check()
-        self._progress.report(updates)
+        self._progress.report(updates, self._work.token_of)
         return Done(None)
 
     def request_cancel(self, id: str) -> Future[State]:

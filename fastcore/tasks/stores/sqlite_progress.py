@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,10 +26,12 @@ class LatestProgress:
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
 
-    def report(self, updates: Sequence[Progress]) -> None:
-        """Take in reports."""
+    def report(self, updates: Sequence[Progress], token_of: Callable[[str], int | None]) -> None:
+        """Take in reports; those of another attempt than the one that runs here are late, and change nothing."""
         with self._lock:
             for update in updates:
+                if token_of(update.id) != update.token:
+                    continue
                 known = self._known.get(update.id)
                 reports = known.reports + 1 if known is not None and known.latest.token == update.token else 1
                 self._known[update.id] = _Known(update, reports, False)

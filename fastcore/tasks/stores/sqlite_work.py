@@ -131,6 +131,11 @@ class Work:
             change.connection.executemany(REPORT, rows)
         return [None] * len(asked)
 
+    def token_of(self, id: str) -> int | None:
+        """Return the token of a claim that this store made and that has not ended; from any thread."""
+        held = self._held.get(id)
+        return None if held is None else held.token
+
     # ---- claims ----
 
     def _promote(self, change: Change, now: float) -> float | None:
