@@ -1,0 +1,936 @@
+"""The queue as its users see it, over every store that needs no more than a name."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastcore import metrics, tasks
+from fastcore.concurrency import Retry
+from fastcore.tasks import (
+    NotFinished,
+    QueueFull,
+    ResultExpired,
+    State,
+    TaskCancelled,
+    TaskEvent,
+    TaskFailed,
+    TaskQueue,
+    UnknownTask,
+    UnsupportedOption,
+    checkpoint,
+    current,
+    progress,
+)
+from fastcore.tasks.stores import MemoryStore
+
+LONG = 60.0  # seconds until a test gives up
+SOON = Retry(3, base=0.01)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "memory" if request.param == "memory" else f"sqlite:///{tmp_path}/tasks.db"
+
+
+@pytest.fixture
+def make(url: str) -> Iterator[Callable[..., TaskQueue]]:
+    made: list[TaskQueue] = []
+
+    def build(**options: Any) -> TaskQueue:
+        queue = TaskQueue(options.pop("store", url), **options)
+        made.append(queue)
+        return queue
+
+    yield build
+    for queue in made:
+        queue.close()
+
+
+def run(scenario: Callable[[], Any]) -> None:
+    asyncio.run(asyncio.wait_for(scenario(), LONG))
+
+
+class TestSubmit:
+    def test_functions_of_both_kinds(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task
+        async def add(a: int, b: int = 1) -> int:
+            return a + b
+
+        @queue.task(name="desk.subtract")
+        def subtract(a: int, b: int) -> int:
+            return a - b
+
+        assert subtract(5, 3) == 2  # calling a task is calling its function
+
+        async def scenario() -> None:
+            async with queue:
+                assert await queue.aresult(await queue.asubmit(add, 1), LONG) == 2
+                assert await queue.aresult(queue.submit("desk.subtract", 5, b=2), LONG) == 3
+                assert await queue.aresult(await add.asubmit(4, b=4), LONG) == 8
+                view = await queue.wait(subtract.submit(1, 1), LONG)
+                assert (view.kind, view.state, view.result, view.attempt) == ("desk.subtract", State.SUCCEEDED, 0, 1)
+
+        run(scenario)
+
+    def test_many_in_the_order_given(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make(workers={"async": 1})
+        ran: list[int] = []
+
+        @queue.task
+        async def note(n: int) -> None:
+            ran.append(n)
+
+        async def scenario() -> None:
+            ids = queue.submit_many([(note, (n,)) if n % 2 else ("note", (), {"n": n}) for n in range(200)])
+            assert len(set(ids)) == 200
+            assert await queue.asubmit_many([]) == []
+            async with queue:
+                assert await queue.join(LONG)
+            assert ran == list(range(200))
+
+        run(scenario)
+
+    def test_from_threads_while_it_runs(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task
+        async def double(n: int) -> int:
+            return 2 * n
+
+        queue.start()
+        try:
+            results: dict[int, int] = {}
+
+            def some(part: int) -> None:
+                for n in range(part * 20, part * 20 + 20):
+                    results[n] = queue.result(queue.submit(double, n), LONG)
+
+            threads = [threading.Thread(target=some, args=(part,)) for part in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert results == {n: 2 * n for n in range(80)}
+        finally:
+            queue.stop()
+
+    def test_wrong_calls_are_refused_where_they_are_made(self, make: Callable[..., TaskQueue]) -> None:
+        queue, other = make(), TaskQueue()
+
+        @queue.task
+        def one(a: int, *, key: int) -> None: ...
+
+        @other.task
+        def elsewhere() -> None: ...
+
+        for args, kwargs in (((), {}), ((1,), {}), ((1, 2), {"key": 1}), ((1,), {"key": 1, "no": 2})):
+            with pytest.raises(TypeError, match="one: "):
+                queue.submit(one, *args, **kwargs)
+        with pytest.raises(LookupError, match="'nothing'"):
+            queue.submit("nothing")
+        with pytest.raises(LookupError, match="another"):
+            queue.submit(elsewhere)
+        with pytest.raises(TypeError, match="got function"):
+            queue.submit(lambda: None)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="got 1 items"):
+            queue.submit_many([(one,)])
+        assert queue.counts() == {}
+
+    def test_a_full_queue_says_so(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make(max_queued=2)
+
+        @queue.task
+        def work() -> None: ...
+
+        queue.submit_many([(work, ()), (work, ())])
+        with pytest.raises(QueueFull, match="at most 2"):
+            queue.submit(work)
+
+    def test_what_an_executor_cannot_do_is_refused_by_name(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task(timeout=5)
+        def slow() -> None: ...
+
+        @queue.task(memory_limit=1 << 30)
+        async def big() -> None: ...
+
+        with pytest.raises(UnsupportedOption, match=r"timeout: .*'thread'"):
+            queue.submit(slow)
+        with pytest.raises(UnsupportedOption, match=r"memory_limit: .*'async'"):
+            queue.submit(big)
+        assert queue.submit(slow.configure(timeout=None))
+
+    @pytest.mark.parametrize(
+        ("options", "error", "text"),
+        [
+            ({"on": "gpu"}, ValueError, "on: expected one of async, thread, process, got 'gpu'"),
+            ({"on": "async"}, TypeError, "expected a coroutine function for on='async'"),
+            ({"priority": "high"}, TypeError, "priority: expected a finite number, got str"),
+            ({"priority": float("nan")}, ValueError, "priority: expected a finite number, got nan"),
+            ({"retries": -1}, ValueError, "retries: expected an int in 0..2147483646, got -1"),
+            ({"retries": 1.5}, TypeError, "retries: expected an int >= 0 or a Retry, got float"),
+            ({"timeout": 0}, ValueError, "timeout: expected a finite number > 0, got 0"),
+            ({"result_ttl": -1}, ValueError, "result_ttl: expected a finite number >= 0, got -1"),
+            ({"concurrency": 0}, ValueError, "concurrency: expected an int >= 1, got 0"),
+            ({"rate": "5/week"}, ValueError, "rate: expected like '10/s', with s, m, h or d, got '5/week'"),
+            ({"rate": 5}, TypeError, "rate: expected .* got int"),
+            ({"delay": 5}, TypeError, "delay: expected it of one submission"),
+            ({"colour": "red"}, TypeError, "expected options out of .*, got 'colour'"),
+            ({"name": ""}, TypeError, "name: expected a str that is not empty, got ''"),
+        ],
+    )
+    def test_wrong_options(self, options: dict[str, Any], error: type[Exception], text: str) -> None:
+        with pytest.raises(error, match=text):
+            TaskQueue().task(**options)(len)
+
+    def test_a_name_belongs_to_one_function(self) -> None:
+        queue = TaskQueue()
+        queue.task(len, name="size")
+        with pytest.raises(ValueError, match="name: expected one that is free, got 'size'"):
+            queue.task(max, name="size")
+
+
+class TestOrder:
+    def test_by_priority_within_what_runs_at_once(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make(workers={"async": 2}, aging=0)
+        ran: list[float] = []
+
+        @queue.task
+        async def low(n: float) -> None:
+            ran.append(n)
+            await asyncio.sleep(0.002)
+
+        @queue.task
+        async def high(n: float) -> None:
+            ran.append(n)
+            await asyncio.sleep(0.002)
+
+        async def scenario() -> None:
+            for n in (9, 3, 7, 1, 5):
+                queue.submit(low.configure(priority=n), n)
+                queue.submit(high.configure(priority=n - 0.5), n - 0.5)
+            async with queue:
+                await queue.join(LONG)
+            assert all(earlier <= later + 0.5 for earlier, later in zip(ran, sorted(ran), strict=True))
+            assert sorted(ran[:2]) == [0.5, 1]
+
+        run(scenario)
+
+    def test_aging_ends_starvation(self, make: Callable[..., TaskQueue]) -> None:
+        clock = [time.time()]
+        queue = make(workers={"async": 1}, aging=0.1, clock=lambda: clock[0])
+        ran: list[str] = []
+
+        @queue.task
+        async def work(name: str) -> None:
+            ran.append(name)
+
+        async def scenario() -> None:
+            queue.submit(work.configure(priority=5), "patient")
+            clock[0] += 40
+            queue.submit(work.configure(priority=0), "urgent")  # 4 points do not make up for 5
+            clock[0] += 20
+            queue.submit(work.configure(priority=0), "later")  # 6 do
+            async with queue:
+                await queue.join(LONG)
+            assert ran == ["urgent", "patient", "later"]
+
+        run(scenario)
+
+    def test_a_delayed_task_runs_after_its_time(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+        ran: list[tuple[str, float]] = []
+
+        @queue.task
+        async def work(name: str) -> None:
+            ran.append((name, time.time()))
+
+        async def scenario() -> None:
+            async with queue:
+                began = time.time()
+                queue.submit(work.configure(delay=0.3), "late")
+                queue.submit(work.configure(run_at=began - 5), "at once")
+                await queue.join(LONG)
+            assert [name for name, _ in ran] == ["at once", "late"]
+            assert ran[1][1] >= began + 0.3
+
+        run(scenario)
+
+    def test_no_more_of_a_kind_than_it_may(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make(workers={"async": 10})
+        most: dict[str, int] = {"few": 0, "many": 0}
+        now: dict[str, int] = {"few": 0, "many": 0}
+
+        async def work(kind: str) -> None:
+            now[kind] += 1
+            most[kind] = max(most[kind], now[kind])
+            await asyncio.sleep(0.01)
+            now[kind] -= 1
+
+        few = queue.task(work, name="few", concurrency=2)
+        many = queue.task(work, name="many")
+
+        async def scenario() -> None:
+            queue.submit_many([(few, ("few",))] * 10 + [(many, ("many",))] * 40)
+            async with queue:
+                await queue.join(LONG)
+            assert most == {"few": 2, "many": most["many"]}
+            assert most["many"] >= 8
+
+        run(scenario)
+
+    def test_no_more_of_a_kind_within_a_time_than_it_may(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+        began: list[float] = []
+
+        @queue.task(rate=(3, 0.2))
+        async def work() -> None:
+            began.append(time.monotonic())
+
+        async def scenario() -> None:
+            queue.submit_many([(work, ())] * 8)
+            async with queue:
+                await queue.join(LONG)
+            assert len(began) == 8
+            assert all(later - earlier > 0.15 for earlier, later in zip(began, began[3:], strict=False))
+
+        run(scenario)
+
+    def test_a_thousand_that_wait_share_two_hundred_places(self) -> None:
+        queue = TaskQueue(workers={"async": 200})
+        now = most = 0
+
+        @queue.task
+        async def fetch() -> None:
+            nonlocal now, most
+            now += 1
+            most = max(most, now)
+            await asyncio.sleep(0.05)
+            now -= 1
+
+        async def scenario() -> None:
+            async with queue:
+                queue.submit_many([(fetch, ())] * 1000)
+                await queue.join(LONG)
+            assert most == 200
+            assert queue.counts() == {"fetch": {State.SUCCEEDED: 1000}}
+
+        run(scenario)
+
+
+class TestFailures:
+    def test_it_tries_again_as_often_as_it_may(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+        calls: list[int] = []
+
+        @queue.task(retries=SOON)
+        async def flaky(good: int) -> int:
+            found = current()
+            assert found is not None
+            calls.append(found.attempt)
+            if found.attempt < good:
+                raise ConnectionError("down")
+            return found.attempt
+
+        async def scenario() -> None:
+            async with queue:
+                assert await queue.aresult(queue.submit(flaky, 3), LONG) == 3
+                view = await queue.wait(queue.submit(flaky, 9), LONG)
+                assert (view.state, view.attempt, view.attempts) == (State.DEAD, 3, 3)
+                assert view.error is not None
+                assert (view.error.type, view.error.text) == ("ConnectionError", "down")
+                assert "raise ConnectionError" in view.error.trace
+                with pytest.raises(TaskFailed, match="dead in attempt 3: ConnectionError: down") as caught:
+                    queue.result(view.id)
+                assert "raise ConnectionError" in caught.value.trace
+            assert calls == [1, 2, 3] * 2
+
+        run(scenario)
+
+    def test_what_is_not_retried_has_failed(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task(retries=Retry(5, base=0.01, give_up_on=KeyError))
+        def missing() -> None:
+            raise KeyError("AAPL")
+
+        @queue.task(retries=0)
+        def once() -> None:
+            raise ValueError("bad")
+
+        async def scenario() -> None:
+            async with queue:
+                for task in (missing, once):
+                    view = await queue.wait(queue.submit(task), LONG)
+                    assert (view.state, view.attempt) == (State.FAILED, 1)
+                view = await queue.wait(queue.submit(missing.configure(retries=0)), LONG)
+                assert (view.state, view.attempts) == (State.FAILED, 1)
+
+        run(scenario)
+
+    def test_dead_letters_are_tried_again_when_asked(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+        up = False
+
+        @queue.task(retries=Retry(2, base=0.01))
+        async def call(n: int) -> int:
+            if not up:
+                raise ConnectionError("down")
+            return n
+
+        async def scenario() -> None:
+            nonlocal up
+            async with queue:
+                ids = queue.submit_many([(call, (n,)) for n in range(3)])
+                await queue.join(LONG)
+                assert [queue.status(id).state for id in ids] == [State.DEAD] * 3
+                assert len(queue.find(states=[State.DEAD])) == 3
+                up = True
+                assert sorted(queue.retry_dead(task="call")) == sorted(ids)
+                await queue.join(LONG)
+                assert [queue.result(id) for id in ids] == [0, 1, 2]
+                assert queue.retry_dead() == []
+
+        run(scenario)
+
+    def test_an_attempt_over_its_time(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task(retries=SOON, timeout=0.1)
+        async def slow() -> str:
+            found = current()
+            assert found is not None
+            if found.attempt == 1:
+                await asyncio.sleep(LONG)
+            return "second"
+
+        async def scenario() -> None:
+            async with queue:
+                assert await queue.aresult(queue.submit(slow), LONG) == "second"
+
+        run(scenario)
+
+    def test_what_the_codec_cannot_write_fails_in_words(self, tmp_path: Path) -> None:
+        queue = TaskQueue(f"sqlite:///{tmp_path}/tasks.db")
+
+        @queue.task(retries=0)
+        async def odd() -> object:
+            return object()
+
+        async def scenario() -> None:
+            async with queue:
+                with pytest.raises(TypeError, match="argument 'a' of takes"):
+                    queue.submit(queue.task(lambda a: None, name="takes"), object())
+                view = await queue.wait(queue.submit(odd), LONG)
+                assert view.state is State.FAILED
+                assert view.error is not None
+                assert "result" in view.error.text
+
+        run(scenario)
+
+    def test_a_retry_policy_that_raises_is_no_retry(self) -> None:
+        def judge(error: Exception) -> bool:
+            raise RuntimeError("in the policy")
+
+        queue = TaskQueue()
+
+        @queue.task(retries=Retry(3, retry_on=judge))
+        async def fails() -> None:
+            raise ValueError("in the task")
+
+        async def scenario() -> None:
+            async with queue:
+                view = await queue.wait(queue.submit(fails), LONG)
+                assert view.state is State.FAILED
+                assert view.error is not None
+                assert view.error.text == "in the task"
+
+        run(scenario)
+
+    def test_an_error_without_a_text_of_its_own(self) -> None:
+        class Mute(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError
+
+        queue = TaskQueue()
+
+        @queue.task(retries=0)
+        async def fails() -> None:
+            raise Mute
+
+        async def scenario() -> None:
+            async with queue:
+                view = await queue.wait(queue.submit(fails), LONG)
+                assert view.error is not None
+                assert view.error.type.endswith("Mute")
+
+        run(scenario)
+
+
+class TestCancel:
+    def test_what_waits(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task
+        async def work() -> None: ...
+
+        id = queue.submit(work)
+        assert queue.cancel(id) is State.CANCELLED
+        assert queue.cancel(id) is State.CANCELLED
+        with pytest.raises(TaskCancelled):
+            queue.result(id)
+
+    def test_a_running_coroutine(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make(workers={"async": 1})
+        cleaned: list[str] = []
+
+        @queue.task
+        async def forever() -> None:
+            try:
+                await asyncio.sleep(LONG * 2)
+            finally:
+                cleaned.append("up")
+
+        @queue.task
+        async def quick() -> int:
+            return 1
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(forever)
+                await until(lambda: queue.status(id).state is State.RUNNING)
+                assert await queue.acancel(id) is State.RUNNING
+                view = await queue.wait(id, LONG)
+                assert (view.state, cleaned) == (State.CANCELLED, ["up"])
+                assert await queue.aresult(queue.submit(quick), LONG) == 1  # by the same worker
+
+        run(scenario)
+
+    def test_a_function_on_a_thread_that_looks(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task
+        def forever() -> None:
+            while True:
+                checkpoint()
+                time.sleep(0.005)
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(forever)
+                await until(lambda: queue.status(id).state is State.RUNNING)
+                queue.cancel(id)
+                assert (await queue.wait(id, LONG)).state is State.CANCELLED
+
+        run(scenario)
+
+    def test_an_attempt_between_two(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task(retries=Retry(5, base=LONG))
+        async def fails() -> None:
+            raise ValueError
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(fails)
+                await until(lambda: queue.status(id).attempt == 1 and queue.status(id).state is State.QUEUED)
+                assert queue.cancel(id) is State.CANCELLED
+
+        run(scenario)
+
+
+class TestReading:
+    def test_unknown_is_not_pending(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task
+        async def work() -> None: ...
+
+        with pytest.raises(UnknownTask):
+            queue.status("0" * 32)
+        id = queue.submit(work)
+        assert queue.status(id).state is State.QUEUED
+        with pytest.raises(NotFinished, match="queued"):
+            queue.result(id)
+        with pytest.raises(NotFinished):
+            queue.result(id, 0.05)
+
+    def test_a_result_expires(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task(result_ttl=0)
+        async def work() -> int:
+            return 1
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(work)
+                await queue.join(LONG)
+                await tasks.ports.arrived(queue.store.prune(time.time() + 1))
+                with pytest.raises(ResultExpired):
+                    queue.result(id)
+                assert (await queue.wait(id, LONG)).state is State.EXPIRED
+
+        run(scenario)
+
+    @pytest.mark.parametrize("on", ["async", "thread"])
+    def test_progress_is_seen_while_it_runs(self, make: Callable[..., TaskQueue], on: str) -> None:
+        queue = make()
+        go = threading.Event()
+
+        def work() -> str:
+            progress(0.5, "half")
+            while not go.is_set():
+                time.sleep(0.005)
+            progress(1)
+            return "done"
+
+        async def awork() -> str:
+            progress(0.5, "half")
+            while not go.is_set():
+                await asyncio.sleep(0.005)
+            progress(1)
+            return "done"
+
+        task = queue.task(awork if on == "async" else work, name="work")
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(task)
+                seen: list[tuple[str, float | None]] = []
+                async for view in queue.changes(id, LONG):
+                    seen.append((view.state, view.progress))
+                    if view.progress == 0.5:
+                        assert view.note == "half"
+                        go.set()
+                assert ("running", 0.5) in seen
+                assert seen[-1][0] == "succeeded"
+                assert queue.status(id).version > 1
+
+        run(scenario)
+
+    def test_progress_outside_of_a_task(self) -> None:
+        progress(0.5)
+        checkpoint()
+        assert current() is None
+
+    @pytest.mark.parametrize(
+        ("fraction", "error"), [("half", TypeError), (float("nan"), ValueError), (True, TypeError)]
+    )
+    def test_progress_is_a_number(self, fraction: Any, error: type[Exception]) -> None:
+        queue = TaskQueue(inline=True)
+        id = queue.submit(queue.task(lambda: progress(fraction), name="work", retries=0))
+        with pytest.raises(TaskFailed, match=f"{error.__name__}: fraction: expected a number from 0 to 1"):
+            queue.result(id)
+
+    def test_who_waits_is_woken_and_forgotten(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task
+        async def work() -> int:
+            await asyncio.sleep(0.05)
+            return 1
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(work)
+                assert await asyncio.gather(*(queue.aresult(id, LONG) for _ in range(50))) == [1] * 50
+                assert (await queue.wait(queue.submit(work.configure(delay=LONG)), 0.01)).state is State.QUEUED
+                assert not queue.hooks.watched
+
+        run(scenario)
+
+
+class TestKeys:
+    def test_the_same_arguments_once(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task(unique=True)
+        async def work(a: int, b: int = 2) -> int:
+            return a + b
+
+        first = queue.submit(work, 1)
+        assert queue.submit(work, 1) == queue.submit(work, a=1, b=2) == first
+        assert queue.submit(work, 2) != first
+        assert queue.submit(work.configure(unique=lambda a, b=2: "same"), 8) == queue.submit(
+            work.configure(unique=lambda a, b=2: "same"), 9
+        )
+        assert queue.submit(work.configure(unique=False), 1) != first
+        with pytest.raises(TypeError, match="unique: expected work's to return a str, got int"):
+            queue.submit(work.configure(unique=lambda a: 1), 1)
+
+    def test_by_key(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task
+        async def work(n: int) -> int:
+            return n
+
+        async def scenario() -> None:
+            keyed = work.configure(unique_key="k")
+            first = queue.submit(keyed, 1)
+            assert await queue.asubmit(keyed, 2) == first
+            async with queue:
+                assert await queue.aresult(first, LONG) == 1
+                assert await queue.asubmit(keyed, 2) != first
+
+        run(scenario)
+
+
+class TestGroups:
+    def test_the_callback_gets_the_results_in_order(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+        ended = asyncio.Event()
+        got: list[Any] = []
+
+        @queue.task
+        async def square(n: int) -> int:
+            await asyncio.sleep(0.01 / (n + 1))
+            return n * n
+
+        @queue.task
+        async def collect(results: list[int], label: str) -> None:
+            got.append((results, label))
+            ended.set()
+
+        async def scenario() -> None:
+            async with queue:
+                group = await queue.asubmit_group([(square, (n,)) for n in range(5)], then=collect, args=("squares",))
+                await ended.wait()
+                assert len(queue.find(group=group)) == 5
+                await queue.join(LONG)
+            assert got == [([0, 1, 4, 9, 16], "squares")]
+
+        run(scenario)
+
+    def test_a_member_that_failed(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+        got: list[Any] = []
+
+        @queue.task(retries=0)
+        async def half(n: int) -> int:
+            if n % 2:
+                raise ValueError(f"{n} is odd")
+            return n // 2
+
+        @queue.task
+        async def collect(results: list[Any]) -> None:
+            got.append(results)
+
+        async def scenario() -> None:
+            async with queue:
+                queue.submit_group([(half, (2,)), (half, (3,))], then=collect)
+                await queue.join(LONG)
+                [view] = queue.find(kind="collect")
+                assert view.state is State.FAILED
+                assert view.error is not None
+                assert "expected all 2 of the group to succeed" in view.error.text
+                assert "3 is odd" in view.error.text
+                assert got == []
+                queue.submit_group([(half, (2,)), (half, (3,))], then=collect, partial=True)
+                await queue.join(LONG)
+            [[first, second]] = got
+            assert (first["state"], first["result"], first["error"]) == ("succeeded", 1, None)
+            assert (second["state"], second["result"], second["error"]) == ("failed", None, "ValueError: 3 is odd")
+
+        run(scenario)
+
+    def test_of_nothing_is_none(self, make: Callable[..., TaskQueue]) -> None:
+        with pytest.raises(ValueError, match="calls: expected at least one, got none"):
+            make().submit_group([])
+
+
+class TestHooks:
+    def test_they_are_told_and_do_no_harm(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+        told: list[tuple[str, str, int]] = []
+        events = ("submit", "start", "success", "retry", "failure", "dead", "cancel")
+
+        def broken(event: TaskEvent) -> None:
+            raise RuntimeError("a hook")
+
+        for name in events:
+            queue.on(name, broken)
+            queue.on(name, lambda event: told.append((event.event, event.task, event.attempt)))
+
+        @queue.task
+        async def good() -> int:
+            return 1
+
+        @queue.task(retries=Retry(2, base=0.001))
+        async def bad() -> None:
+            raise ValueError("bad")
+
+        async def scenario() -> None:
+            async with queue:
+                queue.submit(good)
+                await queue.join(LONG)
+                queue.submit(bad)
+                await queue.join(LONG)
+                queue.cancel(queue.submit(good.configure(delay=LONG)))
+
+        run(scenario)
+        assert told == [
+            ("submit", "good", 0),
+            ("start", "good", 1),
+            ("success", "good", 1),
+            ("submit", "bad", 0),
+            ("start", "bad", 1),
+            ("retry", "bad", 1),
+            ("start", "bad", 2),
+            ("failure", "bad", 2),
+            ("dead", "bad", 2),
+            ("submit", "good", 0),
+            ("cancel", "good", 0),
+        ]
+
+    def test_taken_off(self) -> None:
+        queue = TaskQueue(inline=True)
+        told: list[TaskEvent] = []
+        stop = queue.on("success", told.append)
+        task = queue.task(lambda: 7, name="seven")
+        id = queue.submit(task)
+        stop()
+        queue.submit(task)
+        assert [(event.id, event.result) for event in told] == [(id, 7)]
+        with pytest.raises(ValueError, match="event: expected one of submit, "):
+            queue.on("finish", print)
+
+
+class TestLife:
+    def test_what_runs_when_it_stops_goes_back(self, make: Callable[..., TaskQueue], url: str) -> None:
+        store = MemoryStore()
+        if url == "memory":
+            store.close = lambda: None  # type: ignore[method-assign]  # one store for both queues
+        first = make(**({"store": store} if url == "memory" else {}))
+
+        async def wait(seconds: float) -> str:
+            await asyncio.sleep(seconds)
+            return "ended"
+
+        async def scenario() -> None:
+            task = first.task(wait)
+            async with first:
+                short, long = first.submit(task, 0.1), first.submit(task, LONG * 2)
+                await until(lambda: len(first.engine.running) == 2)
+                await first.astop(drain=0.5)
+            second = make(**({"store": store} if url == "memory" else {}))
+            second.task(wait)
+            assert second.result(short) == "ended"
+            view = second.status(long)
+            assert (view.state, view.attempt) == (State.QUEUED, 0)  # the attempt was given back
+
+        run(scenario)
+
+    def test_draining_takes_no_more(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task
+        async def work(seconds: float) -> None:
+            await asyncio.sleep(seconds)
+
+        async def scenario() -> None:
+            async with queue:
+                running = queue.submit(work, 0.1)
+                await until(lambda: queue.status(running).state is State.RUNNING)
+                drained = asyncio.create_task(queue.drain(LONG))
+                await asyncio.sleep(0)
+                assert not queue.running
+                waiting = queue.submit(work, 0)
+                assert await drained is True
+                assert queue.status(running).state is State.SUCCEEDED
+                assert queue.status(waiting).state is State.QUEUED
+
+        run(scenario)
+
+    def test_it_runs_once(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make().start()
+        with pytest.raises(tasks.QueueClosed):
+            queue.start()
+        queue.stop()
+        queue.stop()
+
+    def test_the_installed_queue(self) -> None:
+        with pytest.raises(RuntimeError, match="expected an installed queue, got none"):
+            tasks.installed()
+        queue = TaskQueue()
+
+        @queue.task
+        def generate_report(symbols: list[str]) -> str:
+            return ",".join(symbols)
+
+        async def scenario() -> None:
+            async with queue:
+                assert tasks.installed() is queue
+                id = await tasks.submit_background_task("generate_report", ["AAPL", "IBM"])
+                assert await queue.aresult(id, LONG) == "AAPL,IBM"
+
+        run(scenario)
+        with pytest.raises(RuntimeError):
+            tasks.installed()
+
+    def test_metrics(self) -> None:
+        queue = TaskQueue(inline=True)
+        queue.submit_many([(queue.task(lambda: None, name="counted"), ())] * 3)
+        snapshot = metrics.snapshot()
+        assert snapshot.get("fastcore_tasks_submitted_total", task="counted") == 3
+        assert snapshot.get("fastcore_tasks_ended_total", task="counted", state="succeeded") == 3
+
+
+class TestInline:
+    def test_everything_happens_in_submit(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make(inline=True)
+        ran: list[str] = []
+
+        @queue.task
+        async def first() -> int:
+            ran.append("first")
+            progress(0.5)
+            queue.submit(second)
+            ran.append("still first")
+            return 1
+
+        @queue.task(retries=2)
+        def second() -> int:
+            ran.append("second")
+            if ran.count("second") < 3:
+                raise ValueError
+            return 2
+
+        assert queue.result(queue.submit(first.configure(delay=LONG))) == 1
+        assert ran == ["first", "still first", "second", "second", "second"]
+
+        async def scenario() -> None:
+            assert await queue.aresult(await queue.asubmit(first), 0) == 1
+
+        run(scenario)
+
+    def test_groups_and_time_limits(self) -> None:
+        queue = TaskQueue(inline=True)
+        got: list[Any] = []
+
+        @queue.task(timeout=0.05, retries=0)
+        async def nap(seconds: float) -> float:
+            await asyncio.sleep(seconds)
+            return seconds
+
+        queue.submit_group([(nap, (0,)), (nap, (LONG,))], then=queue.task(got.append, name="then"), partial=True)
+        [[first, second]] = got
+        assert (first["state"], second["state"]) == ("succeeded", "failed")
+        assert second["error"].startswith("fastcore.tasks.errors.TaskTimeout: nap: expected to end within 0.05 s")
+
+
+async def until(true: Callable[[], object]) -> None:
+    while not true():
+        await asyncio.sleep(0.005)
