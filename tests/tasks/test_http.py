@@ -551,6 +551,24 @@ class TestMounting:
 
         asyncio.run(main())
 
+    @pytest.mark.parametrize(
+        ("method", "path", "allow"),
+        [
+            ("PUT", "", "GET, POST"),
+            ("DELETE", "", "GET, POST"),
+            ("OPTIONS", f"/task/{UNKNOWN}", "DELETE, GET"),
+            ("POST", f"/task/{UNKNOWN}/result", "GET"),
+            ("PATCH", f"/task/{UNKNOWN}/events", "GET"),
+        ],
+    )
+    def test_other_methods_are_refused_with_those_that_are_not(self, method: str, path: str, allow: str) -> None:
+        async def test(desk: Desk) -> None:
+            response = await desk.client.request(method, f"/api/tasks{path}")
+            told(response, 405, "method")
+            assert response.headers["allow"] == allow
+
+        served(test)
+
     def test_dependencies_guard_every_route(self) -> None:
         def guard(request: Request) -> None:
             if request.headers.get("x-token") != "secret":

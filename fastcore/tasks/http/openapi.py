@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fastcore.tasks.http.models import ProblemBody, Submission
+from fastcore.tasks.http.models import ProblemBody, Submission, TaskBody
 from fastcore.tasks.http.problems import MEDIA_TYPE
 
-__all__ = ["REQUEST", "answer", "problem"]
+__all__ = ["EVENT", "REQUEST", "answer", "problem"]
 
 _SECONDS = {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait before asking again."}
 
@@ -53,3 +53,18 @@ def _inlined(model: type[BaseModel]) -> dict[str, Any]:
 
 _PROBLEM = _inlined(ProblemBody)
 REQUEST = {"requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(Submission)}}}}
+EVENT = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "properties": {
+        "event": {"type": "string", "enum": ["state", "progress", "end"]},
+        "id": {"type": "string", "pattern": "^[0-9]+$", "description": "The task's version; grows with every event."},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": _inlined(TaskBody),
+            "description": "The task as it is then.",
+        },
+    },
+    "required": ["event", "id", "data"],
+}

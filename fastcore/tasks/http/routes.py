@@ -18,7 +18,7 @@ from fastcore.tasks.http.arguments import ArgumentErrors
 from fastcore.tasks.http.desk import Desk
 from fastcore.tasks.http.idempotency import Keys, fingerprint, key_of
 from fastcore.tasks.http.jsonable import NotJSON, to_json
-from fastcore.tasks.http.openapi import REQUEST, answer, problem
+from fastcore.tasks.http.openapi import EVENT, REQUEST, answer, problem
 from fastcore.tasks.http.problems import Problem
 from fastcore.tasks.http.submission import read, wrong
 from fastcore.tasks.records import State
@@ -31,6 +31,7 @@ __all__ = ["make_router"]
 Answers = dict[int | str, dict[str, Any]]
 
 _PATTERN = "^[0-9a-f]{32}$"
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 _RETRY_RESULT = 1.0
 _RETRY_FULL = 2.0
 _TASK: Answers = {404: problem("There is no such task.")}
@@ -306,14 +307,34 @@ def make_router(
         responses={
             200: {
                 "description": "Server-sent events.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "content": {"text/event-stream": {"schema": EVENT}},
             },
             204: {"description": "It has ended, and the client knows."},
             **_TASK,
         },
         **plain,
     )
+    for path, allowed in (
+        ("", ("GET", "POST")),
+        ("/task/{task_id}", ("DELETE", "GET")),
+        ("/task/{task_id}/result", ("GET",)),
+        ("/task/{task_id}/events", ("GET",)),
+    ):
+        others = [method for method in _METHODS if method not in allowed]
+        router.add_api_route(path, _refusal(allowed), methods=others, include_in_schema=False, response_model=None)
     return router
+
+
+def _refusal(allowed: Sequence[str]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """The answer to other methods: Starlette's own tells only those of the first route of a path."""
+
+    async def refuse(request: Request) -> Response:
+        detail = f"method: expected {' or '.join(allowed)}, got {request.method}"
+        response = Problem(405, "method", "The method is not allowed here", detail).response()
+        response.headers["Allow"] = ", ".join(allowed)
+        return response
+
+    return refuse
 
 
 def _json(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

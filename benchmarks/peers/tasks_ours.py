@@ -1,0 +1,179 @@
+"""Our side of the tasks' benchmark: each contender is one whole run, and returns seconds a task by phase."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from tasks_opponents import BOTH, ENQUEUE, PAYLOAD, Phases, phases, quantiles, scratch
+
+from fastcore.tasks import TaskQueue
+
+MANY = 1000  # tasks in one submit_many
+
+
+async def noop(*_: Any) -> None:
+    pass
+
+
+def spin(seconds: float) -> None:
+    """Use so much time of a CPU, however often the thread is made to wait."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+def fill_then_drain(queue: TaskQueue, n: int, *args: Any) -> Phases:
+    """Queue all, in batches, before a worker runs; then run all."""
+    task = queue.task(name="noop", on="async")(noop)
+
+    async def drain() -> float:
+        async with queue:
+            await queue.join()
+            return time.perf_counter()
+
+    began = time.perf_counter()
+    for first in range(0, n, MANY):
+        queue.submit_many([(task, args)] * min(MANY, n - first))
+    queued = time.perf_counter()
+    done = asyncio.run(drain())
+    return phases(n, began, queued, done)
+
+
+def memory(n: int) -> Phases:
+    return fill_then_drain(TaskQueue(store="memory", workers={"async": 16}, max_queued=None), n)
+
+
+def sqlite_many(n: int, path: Path | None = None) -> Phases:
+    if path is not None:
+        return fill_then_drain(TaskQueue(store=f"sqlite:///{path}", workers={"async": 16}), n, PAYLOAD)
+    with scratch() as path:
+        return sqlite_many(n, path)
+
+
+def sqlite_submitters(n: int, submitters: int) -> Phases:
+    """So many threads, each of which waits for its commit before it submits again, beside the workers."""
+    with scratch() as path:
+        queue = TaskQueue(store=f"sqlite:///{path}", workers={"async": 16})
+        task = queue.task(name="noop", on="async")(noop)
+
+        def submit() -> None:
+            for _ in range(n // submitters):
+                queue.submit(task, PAYLOAD)
+
+        async def run() -> Phases:
+            async with queue:
+                threads = [threading.Thread(target=submit) for _ in range(submitters)]
+                began = time.perf_counter()
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    await asyncio.to_thread(thread.join)
+                queued = time.perf_counter()
+                await queue.join()
+                done = time.perf_counter()
+            return {ENQUEUE: (queued - began) / n, BOTH: (done - began) / n}
+
+        return asyncio.run(run())
+
+
+def latencies(store: str, n: int) -> Phases:
+    """One at a time, from the call of `submit` in another thread to the moment the function runs."""
+    queue = TaskQueue(store=store, workers={"async": 16})
+    ran = threading.Event()
+    at = 0.0
+
+    @queue.task(name="moment", on="async")
+    async def moment() -> None:
+        nonlocal at
+        at = time.perf_counter()
+        ran.set()
+
+    found = []
+    queue.start()
+    try:
+        for _ in range(n):
+            ran.clear()
+            began = time.perf_counter()
+            queue.submit(moment)
+            assert ran.wait(30)
+            found.append(at - began)
+    finally:
+        queue.stop()
+    return quantiles(found)
+
+
+def sqlite_latencies(n: int) -> Phases:
+    with scratch() as path:
+        return latencies(f"sqlite:///{path}", n)
+
+
+def grow(path: Path, rows: int) -> None:
+    """Multiply what has ended in a database until it holds so many tasks, without going through the queue."""
+    db = sqlite3.connect(path)
+    table = _table_of_tasks(db)
+    columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+    kind = db.execute(f"SELECT typeof(id) FROM {table} LIMIT 1").fetchone()[0]
+    fresh = "randomblob(16)" if kind == "blob" else "lower(hex(randomblob(16)))"
+    # An id begins with its time: those of finished tasks lie before those of new ones, as they would.
+    values = ", ".join(fresh if name == "id" else name for name in columns)
+    have: int = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    while have < rows:
+        db.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} LIMIT ?", (rows - have,))
+        have = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    db.commit()
+    db.close()
+
+
+def _table_of_tasks(db: sqlite3.Connection) -> str:
+    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return next(name for name in tables if name in ("task", "tasks", "job", "jobs"))
+
+
+def processes(n: int, seconds: float) -> float:
+    """Seconds that `n` tasks take on two process slots."""
+    queue = TaskQueue(store="memory", workers={"process": 2})
+    task = queue.task(name="spin", on="process")(spin)
+
+    async def run() -> float:
+        async with queue:
+            for id in [queue.submit(task, 0.0) for _ in range(8)]:
+                await queue.wait(id)
+            began = time.perf_counter()
+            queue.submit_many([(task, (seconds,))] * n)
+            await queue.join()
+            return time.perf_counter() - began
+
+    return asyncio.run(run())
+
+
+def waiting(n: int, seconds: float, limit: int) -> float:
+    """Seconds that `n` tasks which wait for `seconds` take, `limit` at a time."""
+    queue = TaskQueue(store="memory", workers={"async": limit})
+
+    @queue.task(name="wait", on="async")
+    async def wait() -> None:
+        await asyncio.sleep(seconds)
+
+    async def run() -> float:
+        async with queue:
+            began = time.perf_counter()
+            queue.submit_many([(wait, ())] * n)
+            await queue.join()
+            return time.perf_counter() - began
+
+    return asyncio.run(run())
+
+
+def timed(work: Callable[[], Awaitable[object]]) -> float:
+    async def run() -> float:
+        began = time.perf_counter()
+        await work()
+        return time.perf_counter() - began
+
+    return asyncio.run(run())
