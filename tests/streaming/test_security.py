@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from fastcore.streaming import Grant, Hub, Limits
+from fastcore.streaming.handshake import HeadTimeoutProtocol
 from fastcore.streaming.limits import Bucket, Seats
 from fastcore.streaming.security import Origins, covers
 from python_fallback.framing.topics import matches
-from tests.streaming.raw_client import BINARY, CONT, PING, PONG, RawClient, Refused, deflated, frame
+from tests.streaming.raw_client import BINARY, CONT, PING, PONG, TIMEOUT, RawClient, Refused, deflated, frame
 from tests.streaming.running import HUB, Running
 
 KINDS = {"direct": {"ws": HUB, "http": "h11"}, "asgi": {"ws": "websockets-sansio", "http": "httptools"}}
@@ -106,6 +111,52 @@ def test_a_page_of_another_host_is_refused_before_the_upgrade(serve: Serve) -> N
     _, server = serve()
     assert status_of(server.port, Origin="https://evil.example") == 403
     assert status_of(server.port, Origin=f"http://127.0.0.1:{server.port}") == 101
+
+
+# -- the handshake -------------------------------------------------------------------------------------------------
+
+
+class Impatient(HeadTimeoutProtocol):
+    head_timeout = 0.3
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[int]:
+    hub = Hub()
+
+    async def slow(request: Request) -> PlainTextResponse:
+        body = await request.body()
+        return PlainTextResponse(str(len(body)))
+
+    app = Starlette(routes=[Route("/", slow, methods=["GET", "POST"])])
+    hub.route(app)
+    with Running(app, http=Impatient) as server:
+        yield server.port
+
+
+def test_the_head_of_a_request_has_its_time(impatient: int) -> None:
+    with socket.create_connection(("127.0.0.1", impatient), timeout=TIMEOUT) as never:
+        assert never.recv(1) == b""
+    with socket.create_connection(("127.0.0.1", impatient), timeout=TIMEOUT) as drop:
+        drop.sendall(b"GET /stream HTTP/1.1\r\nHost: x\r\n")
+        assert drop.recv(1) == b""
+
+
+def test_bodies_and_websockets_may_take_longer(impatient: int) -> None:
+    with socket.create_connection(("127.0.0.1", impatient), timeout=TIMEOUT) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na")
+        time.sleep(0.6)
+        client.sendall(b"b")
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n2"):
+            answer += client.recv(1000)
+        client.sendall(b"GET / HT")  # a second one, that is not finished
+        assert client.recv(1) == b""
+    with RawClient(impatient) as client:
+        client.hear()
+        time.sleep(0.6)
+        client.say(3, 1, ["t"])
+        assert client.hear()[:2] == [3, 1]
 
 
 # -- tokens --------------------------------------------------------------------------------------------------------
