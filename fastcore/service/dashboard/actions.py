@@ -34,7 +34,13 @@ async def resume(sources: Sources, name: str, body: dict[str, Any]) -> dict[str,
 
 async def retry_task(sources: Sources, task: str, body: dict[str, Any]) -> dict[str, Any]:
     """Run a dead task again."""
-    raise LookupError("tasks: expected an installed queue, got none")
+    if sources.tasks is None:
+        raise LookupError("tasks: expected an installed queue, got none")
+    queue = sources.tasks
+    retried = await asyncio.get_running_loop().run_in_executor(None, queue.retry_dead, [task])
+    if not retried:
+        raise LookupError(f"task: expected the id of a dead or failed task, got {task!r}")
+    return {"retried": retried}
 
 
 async def shrink_memory(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:
@@ -46,7 +52,7 @@ async def shrink_memory(sources: Sources, body: dict[str, Any]) -> dict[str, Any
         "collected": found.collected,
         "bytes_before": found.bytes_before,
         "bytes_after": found.bytes_after,
-        "freed": {name: value if isinstance(value, (int, float)) else str(value) for name, value in found.freed.items()},
+        "freed": {name: v if isinstance(v, (int, float)) else str(v) for name, v in found.freed.items()},
     }
 
 

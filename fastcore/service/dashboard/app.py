@@ -1,4 +1,4 @@
-"""The dashboard as an ASGI application: pages, their figures as JSON and over a stream, and the few changes it can make."""
+"""The dashboard as an ASGI application: pages, their figures as JSON and over a stream, and what may be changed."""
 
 from __future__ import annotations
 

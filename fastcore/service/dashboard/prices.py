@@ -113,7 +113,10 @@ class Prices:
             "bb_lower": bands.lower,
             "rsi": ta.rsi(price, 14),
         }
-        return {"at": at, **{name: [None if math.isnan(v) else v for v in values.tolist()] for name, values in found.items()}}
+        lines: dict[str, list[float | None]] = {"at": [*at]}
+        for name, values in found.items():
+            lines[name] = [None if math.isnan(value) else value for value in values.tolist()]
+        return lines
 
     def section(self) -> dict[str, Any]:
         """Return the newest values of every symbol."""

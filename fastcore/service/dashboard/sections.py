@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from fastcore import flags, metrics, status
@@ -15,6 +16,7 @@ from fastcore.service.dashboard.sources import Section, Sources
 
 __all__ = ["SECTIONS"]
 
+TASKS = 50  # shown, the newest first
 LEVELS = [0.01, 0.05, *(n / 10 for n in range(1, 10)), 0.95, 0.99]
 CLOSED = {
     1000: "the client left",
@@ -54,7 +56,8 @@ def overview(sources: Sources) -> Section:
         "pid": os.getpid(),
         "uptime": time.time() - sources.started,
         "paths": [
-            {"name": p.name, "runs": p.runs, "why": p.why, "isa": p.instruction_set, "cause": p.cause} for p in found.paths
+            {"name": p.name, "runs": p.runs, "why": p.why, "isa": p.instruction_set, "cause": p.cause}
+            for p in found.paths
         ],
         "tiles": {
             "compiled": sum(p.runs == "compiled" for p in found.paths),
@@ -81,7 +84,9 @@ def overview(sources: Sources) -> Section:
     }
 
 
-def _wrong(sources: Sources, paths: Any, held: Any, arms: Any, memory_now: Section, counts: Any) -> list[dict[str, str]]:
+def _wrong(
+    sources: Sources, paths: Any, held: Any, arms: Any, memory_now: Section, counts: Any
+) -> list[dict[str, str]]:
     wrong = []
 
     def add(severity: str, page: str, text: str) -> None:
@@ -143,7 +148,7 @@ def _arms() -> list[dict[str, Any]]:
         if not report.control.calls + report.candidate.calls:
             continue
         body = report.to_dict()
-        row = {"name": switch.name, "flag": switch.flag, "mode": report.mode, "levels": LEVELS}
+        row: dict[str, Any] = {"name": switch.name, "flag": switch.flag, "mode": report.mode, "levels": LEVELS}
         row |= {"improvement": _finite(body["improvement"]), "verdict": body["verdict"]}
         for index, name in enumerate(("control", "candidate")):
             sketch = metrics.Sketch()
@@ -160,12 +165,53 @@ def _finite(value: Any) -> Any:
 
 
 def _journal() -> list[dict[str, Any]]:
-    return []
+    return [
+        {
+            "when": datetime.fromisoformat(entry.when).timestamp(),
+            "flag": entry.flag,
+            "who": entry.who,
+            "what": entry.what,
+            "old": entry.old.get("mode", "–"),
+            "new": entry.new.get("mode", "–"),
+            "why": entry.why,
+        }
+        for entry in reversed(flags.journal())
+    ]
 
 
 def tasks(sources: Sources) -> Section:
     """How many tasks are in each state, the latest ones, and the schedules."""
-    return {"at": time.time(), "installed": False}
+    queue = sources.tasks
+    if queue is None:
+        return {"at": time.time(), "installed": False}
+    counts: dict[str, int] = {}
+    for states in queue.counts().values():
+        for state, count in states.items():
+            counts[str(state)] = counts.get(str(state), 0) + count
+    return {
+        "at": time.time(),
+        "installed": True,
+        "counts": counts,
+        "tasks": [
+            {
+                "id": view.id,
+                "name": view.kind,
+                "state": str(view.state),
+                "priority": view.priority,
+                "attempt": view.attempt,
+                "progress": view.progress,
+                "note": view.note,
+                "queued": view.submitted_at,
+                "took": view.finished_at - view.started_at if view.finished_at and view.started_at else None,
+                "error": f"{view.error.type}: {view.error.text}" if view.error and view.ended else None,
+                "retryable": view.state in ("dead", "failed"),
+            }
+            for view in queue.find(limit=TASKS)
+        ],
+        "schedules": [
+            {"name": s.name, "when": s.definition, "last": s.last_at, "next": s.next_at} for s in queue.schedules()
+        ],
+    }
 
 
 def caches(sources: Sources) -> Section:

@@ -38,7 +38,9 @@ class _File:
     """One file as it is sent."""
 
     def __init__(self, name: str, data: bytes) -> None:
-        kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"
+        kind = (
+            "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"
+        )
         if kind.startswith("text/") or kind.endswith("svg+xml"):
             kind += "; charset=utf-8"
         self.kind = kind.encode()
@@ -53,7 +55,7 @@ class StaticFiles:
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
         ours = importlib.resources.files("fastcore.service.dashboard") / "static"
-        self._known = {name: file for name, file in _walk(ours)}
+        self._known = dict(_walk(ours))
         streaming = importlib.resources.files("fastcore.streaming") / "static"
         self._known |= {name: file for name, file in _walk(streaming) if name.endswith(".js")}
         if importlib.util.find_spec("plotly") is not None:

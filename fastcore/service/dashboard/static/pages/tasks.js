@@ -30,7 +30,7 @@ export function view() {
             click: () => act(`Retry ${t.name}`, () => api(`tasks/${encodeURIComponent(t.id)}/retry`, { method: "POST", body: {} })) }, "Retry") : "")],
         ], body.tasks, { empty: "no task yet" })),
         body.schedules.length ? card("Schedules", table("What runs by itself", [
-          ["Schedule", (s) => s.name], ["Task", (s) => s.task], ["When", (s) => s.when], ["Next", (s) => clock(s.next)],
+          ["Schedule", (s) => s.name], ["When", (s) => s.when], ["Last", (s) => clock(s.last)], ["Next", (s) => clock(s.next)],
         ], body.schedules)) : null);
     },
   };

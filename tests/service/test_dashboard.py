@@ -1,0 +1,227 @@
+"""The dashboard over HTTP: what it shows, and who may change what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from fastcore import flags
+from fastcore.service.dashboard import Dashboard, Prices, Sources
+from fastcore.streaming import Hub
+from fastcore.tasks import TaskQueue
+
+TOKEN = "correct horse battery"
+AUTHORISED = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def served(token: str | None = TOKEN, **sources: Any) -> httpx.AsyncClient:
+    app = FastAPI()
+    prices = sources.pop("prices", None) or Prices()
+    app.mount("/fastcore", Dashboard(Sources(prices=prices, writable=token is not None, **sources), token=token))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk", follow_redirects=True)
+
+
+def run(test: Callable[[httpx.AsyncClient], Any], **options: Any) -> None:
+    async def main() -> None:
+        async with served(**options) as client:
+            await test(client)
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def flag() -> Any:
+    name = "dashboard-test"
+    flags.declare(name)
+    yield name
+    flags.resume(name)
+    flags.clear(name)
+
+
+def test_pages_are_served_under_a_policy_that_runs_only_them() -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        page = await client.get("/fastcore")
+        assert page.url.path == "/fastcore/"
+        assert page.status_code == 200
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        for name in ("dashboard.js", "pages/switches.js", "client.js", "msgpack.js", "dashboard.css", "plotly.min.js"):
+            found = await client.get(f"/fastcore/{name}")
+            assert found.status_code == 200, name
+            again = await client.get(f"/fastcore/{name}", headers={"If-None-Match": found.headers["etag"]})
+            assert again.status_code == 304
+            assert not again.content
+
+    run(check)
+
+
+@pytest.mark.parametrize("name", ["../app.py", "%2e%2e/app.py", "..%2fapp.py", "/etc/passwd", "pages", "nothing.js"])
+def test_nothing_else_is_served(name: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        found = await client.get(f"/fastcore/{name}")
+        assert found.status_code == 404
+        assert b"import" not in found.content
+
+    run(check)
+
+
+def test_snapshot_has_every_section_in_json() -> None:
+    prices = Prices(bar=1.0)
+    for n in range(40):
+        prices.update("AAPL", 100 + n % 7, at=1000.0 + n)
+
+    async def check(client: httpx.AsyncClient) -> None:
+        body = (await client.get("/fastcore/api/snapshot")).json()
+        assert set(body) == {"overview", "switches", "tasks", "caches", "memory", "streaming", "prices"}
+        assert {p["name"] for p in body["overview"]["paths"]} == {"indicators", "cache", "heap", "framing"}
+        assert body["memory"]["rss"] > 1 << 20
+        assert body["tasks"] == {"at": body["tasks"]["at"], "installed": False}
+        assert body["streaming"]["installed"] is True
+        [row] = body["prices"]["symbols"]
+        assert row["symbol"] == "AAPL"
+        assert row["price"] == 100 + 39 % 7
+        window = [100 + n % 7 for n in range(20, 40)]
+        assert row["values"]["sma"] == pytest.approx(sum(window) / 20)
+        line = (await client.get("/fastcore/api/lines/AAPL")).json()
+        assert len(line["price"]) == len(line["rsi"]) == 40
+        assert line["sma"][18] is None
+
+    run(check, prices=prices, hub=Hub())
+
+
+def test_without_the_token_nothing_changes(flag: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        path = f"/fastcore/api/flags/{flag}/rollback"
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}):
+            refused = await client.post(path, json={"reason": "now"}, headers=headers)
+            assert refused.status_code == 401
+            assert "token" in refused.json()["detail"]
+        assert flags.get(flag).source == "default"
+
+    run(check)
+
+
+def test_installed_without_a_token_it_is_read_only(flag: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        refused = await client.post(f"/fastcore/api/flags/{flag}/rollback", json={"reason": "now"}, headers=AUTHORISED)
+        assert refused.status_code == 403
+        assert flags.get(flag).source == "default"
+
+    run(check, token=None)
+
+
+def test_the_kill_switch_the_ramp_and_the_journal(flag: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        def change(path: str, **body: str) -> Any:
+            return client.post(f"/fastcore/api/flags/{flag}/{path}", json=body, headers=AUTHORISED)
+
+        assert (await change("set", mode="ramp:25", reason="try")).json()["mode"] == "ramp:25"
+        assert flags.get(flag).mode == "ramp:25"
+        assert (await change("rollback", reason="too slow")).status_code == 200
+        assert flags.get(flag).mode == "control"
+        body = (await client.get("/fastcore/api/snapshot/switches")).json()
+        newest = next(entry for entry in body["journal"] if entry["flag"] == flag)
+        assert newest["what"] == "rollback"
+        assert newest["new"] == "control"
+        assert "too slow" in newest["why"]
+        wrong = (await client.get("/fastcore/api/snapshot/overview")).json()["wrong"]
+        assert any(flag in w["text"] and w["severity"] == "critical" for w in wrong)
+        assert (await change("resume")).json()["mode"] == "ramp:25"
+
+    run(check)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "text"),
+    [
+        ("flags/{flag}/set", {"mode": "fastest"}, 422, "expected"),
+        ("flags/{flag}/set", {}, 422, "mode"),
+        ("flags/{flag}/rollback", {"reason": " "}, 422, "reason"),
+        ("flags/no-such-flag/rollback", {"reason": "x"}, 422, "declared"),
+        ("flags/{flag}/explode", {}, 404, "action"),
+        ("tasks/abc/retry", {}, 422, "queue"),
+    ],
+)
+def test_bad_requests_say_what_was_expected(flag: str, path: str, body: Any, status: int, text: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        found = await client.post(f"/fastcore/api/{path.format(flag=flag)}", json=body, headers=AUTHORISED)
+        assert found.status_code == status
+        assert text in found.json()["detail"]
+        assert flags.get(flag).source == "default"
+
+    run(check)
+
+
+def test_bodies_are_bounded_and_json() -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        large = await client.post("/fastcore/api/whoami", content=b"x" * 70_000, headers=AUTHORISED)
+        assert large.status_code == 413
+        bad = await client.post("/fastcore/api/whoami", content=b"[1]", headers=AUTHORISED)
+        assert bad.status_code == 400
+
+    run(check)
+
+
+def test_tasks_are_counted_and_a_dead_one_runs_again() -> None:
+    attempts = []
+
+    @asynccontextmanager
+    async def queued() -> AsyncIterator[TaskQueue]:
+        queue = TaskQueue("memory")
+
+        @queue.task(name="fails-once", retries=0)
+        async def fails_once() -> str:
+            attempts.append(1)
+            if len(attempts) == 1:
+                raise OSError("no feed")
+            return "done"
+
+        async with queue:
+            yield queue
+
+    async def main() -> None:
+        async with queued() as queue:
+            task = await queue.asubmit("fails-once")
+            await queue.wait(task, 20)
+            async with served(tasks=queue) as client:
+                body = (await client.get("/fastcore/api/snapshot/tasks")).json()
+                [row] = body["tasks"]
+                assert row["id"] == task
+                assert "no feed" in row["error"]
+                assert row["retryable"]
+                path = f"/fastcore/api/tasks/{task}/retry"
+                assert (await client.post(path, json={}, headers=AUTHORISED)).status_code == 200
+                await queue.wait(task, 20)
+                body = (await client.get("/fastcore/api/snapshot/tasks")).json()
+                assert body["counts"] == {"succeeded": 1}
+
+    asyncio.run(main())
+
+
+def test_prices_keep_the_last_of_each_bar_and_only_numbers() -> None:
+    prices = Prices(bar=10.0, length=30, symbols=2)
+    prices.heard("prices.A", {"price": 1.0})
+    prices.heard("prices.A", {"price": float("nan")})
+    prices.heard("prices.A", "text")
+    prices.heard("prices.B", 7)
+    prices.heard("prices.C", 8)
+    assert prices.symbols() == ["A", "B"]
+    prices = Prices(bar=10.0, length=30)
+    for n in range(1000):
+        prices.update("A", float(n), at=float(n))
+    line = prices.line("A")
+    assert line["price"][-3:] == [979.0, 989.0, 999.0]
+    assert len(line["price"]) == 30
+    assert prices.line("unknown") == {}
+
+
+def test_a_short_token_is_refused() -> None:
+    with pytest.raises(ValueError, match="token: expected at least 8 characters"):
+        Dashboard(Sources(prices=Prices()), token="short")
