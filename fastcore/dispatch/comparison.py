@@ -130,7 +130,7 @@ class Comparison:
     def improvement(self) -> float:
         """Percent of the control's median latency that the candidate saves; negative when it is slower.
 
-        By the compared calls where there are 30 of them, else by the timed calls of each arm.
+        By the compared calls where there are more than 30 of them, or than timed calls of an arm; else by the latter.
         """
         control, candidate = self._medians
         if not control:  # too fast for the clock
@@ -139,19 +139,24 @@ class Comparison:
 
     @property
     def _medians(self) -> tuple[float, float]:
-        if self.paired is not None and self.paired.pairs >= ENOUGH and not math.isnan(self.paired.control_p50):
-            return self.paired.control_p50, self.paired.candidate_p50
+        timed = min(self.control.timed, self.candidate.timed)
+        paired = self.paired
+        if paired is not None and paired.pairs > min(timed, ENOUGH) and not math.isnan(paired.control_p50):
+            return paired.control_p50, paired.candidate_p50
         return self.control.p50, self.candidate.p50
 
     @property
     def verdict(self) -> Verdict:
-        """``fail`` if the candidate differs, raises more often or its median is over 20 % slower, ``pass`` if not.
+        """``fail`` if the candidate differs, raises more often or its median is over 20 % slower; else ``pass``.
+
+        Also ``fail`` where its guard has rolled it back.
 
         ``inconclusive`` while there are fewer than 30 compared calls and either arm has fewer than 30 timed ones,
         unless the candidate raises where the control never has.
         """
         ours, theirs = self.candidate, self.control
-        if self.mismatches or self.errors:
+        decided = "" if self.paired is None else str(self.paired.evidence.get("decision", ""))
+        if self.mismatches or self.errors or decided.startswith("rollback"):
             return "fail"
         control, candidate = self._medians
         if self.paired is not None and self.paired.pairs - self.paired.unknown >= ENOUGH and control:

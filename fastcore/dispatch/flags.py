@@ -20,13 +20,14 @@ from fastcore.dispatch.following import Following, journal_path
 from fastcore.dispatch.journal import Entry, Journal
 from fastcore.dispatch.modes import Mode
 from fastcore.dispatch.provider import Provider, ProviderPoll
-from fastcore.dispatch.store import Change, Flag, FlagStore
+from fastcore.dispatch.store import HOT_PATHS, Change, Flag, FlagStore
 from fastcore.dispatch.ticker import Ticker
 
 if TYPE_CHECKING:
     from fastcore.dispatch.guard import Guard
 
 __all__ = [
+    "HOT_PATHS",
     "Change",
     "Entry",
     "Flag",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+import sys
+import threading
+from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,11 +17,26 @@ from fastcore.dispatch.watch import Watch
 if TYPE_CHECKING:
     from fastcore.dispatch.switch import Switch
 
-__all__ = ["Outcome", "after_failure", "compared", "draws", "settle", "watched"]
+__all__ = ["Outcome", "after_failure", "compared", "draws", "mark", "settle", "watched", "within"]
 
 PAIR_CONTROL, PAIR_CANDIDATE, ALONE, RESCUE = range(4)  # what both twins of the Switch ask for
 
 draws = random.Random()  # apart from the shared one, so that a caller's seed keeps its sequence
+
+# The Switches that are running both arms, or the control after an error, around this call. An arm that comes back to
+# its Switch is not compared once more: a recursion would take twice as long with every level.
+within: ContextVar[frozenset[tuple[int, int]]] = ContextVar("fastcore_within", default=frozenset())
+
+
+def mark(switch: Switch[..., Any]) -> tuple[int, int]:
+    """The Switch in this task or thread: what an arm starts inherits the context, but is no part of the call."""
+    task = None
+    if "asyncio" in sys.modules:
+        try:
+            task = sys.modules["asyncio"].current_task()
+        except RuntimeError:
+            pass
+    return id(switch), threading.get_ident() if task is None else id(task)
 
 
 class Outcome(NamedTuple):
@@ -31,17 +49,25 @@ class Outcome(NamedTuple):
 
 def watched(switch: Switch[..., Any], watch: Watch, how: int, error: Any, args: Any, kwargs: Any) -> Any:
     """Answer a call that a Switch under watch hands over."""
+    if mark(switch) in within.get():
+        if how == RESCUE:
+            raise error
+        return switch._call_arm(how != PAIR_CONTROL, *args, **kwargs)
     if switch._is_async:
         from fastcore.dispatch import pair_async  # asyncio is large
 
         if how == ALONE:
             return pair_async.alone(switch, watch, args, kwargs)
         return pair_async.pair(switch, watch, how == PAIR_CANDIDATE, args, kwargs)
-    if how == RESCUE:
-        return _rescue(switch, watch, error, args, kwargs)
     if how == PAIR_CONTROL and not watch.may_pair():
         return switch._call_arm(0, *args, **kwargs)
-    return _pair(switch, watch, how == PAIR_CANDIDATE, args, kwargs)
+    token = within.set(within.get() | {mark(switch)})
+    try:
+        if how == RESCUE:
+            return _rescue(switch, watch, error, args, kwargs)
+        return _pair(switch, watch, how == PAIR_CANDIDATE, args, kwargs)
+    finally:
+        within.reset(token)
 
 
 def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:

@@ -7,7 +7,7 @@ import math
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from fastcore.dispatch.pair import Outcome, after_failure, compared, draws, settle
+from fastcore.dispatch.pair import Outcome, after_failure, compared, draws, mark, settle, within
 from fastcore.dispatch.watch import Watch
 
 if TYPE_CHECKING:
@@ -20,14 +20,18 @@ LONGEST = 60.0  # seconds after which such a candidate is given up
 
 
 async def alone(switch: Switch[..., Any], watch: Watch, args: Any, kwargs: Any) -> Any:
+    """The candidate, and the control after it has raised."""
     try:
         return await switch._call_arm(1, *args, **kwargs)
     except Exception as error:
         failed = error
+    before = within.get()
+    within.set(before | {mark(switch)})
     try:
         theirs = await _awaited(switch, 0, args, kwargs)
         return after_failure(switch, watch, failed, theirs)
     finally:
+        within.set(before)  # no token: a coroutine may be closed in another context
         del failed
 
 
@@ -41,6 +45,16 @@ async def _awaited(switch: Switch[..., Any], index: int, args: Any, kwargs: Any)
 
 
 async def pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
+    """Both arms, and the answer that was asked for where they agree."""
+    before = within.get()
+    within.set(before | {mark(switch)})
+    try:
+        return await _pair(switch, watch, wants_candidate, args, kwargs)
+    finally:
+        within.set(before)  # no token: a coroutine may be closed in another context
+
+
+async def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
     """Both arms, one after the other; the caller waits a bounded time for the one that is not to answer.
 
     A candidate that takes longer runs on beside, and its answer is compared when it comes.
@@ -57,7 +71,7 @@ async def pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, ar
     control: Outcome | None = None
     if not candidate_first:
         control = await _awaited(switch, 0, args, kwargs)
-    task = asyncio.ensure_future(_bounded(_awaited(switch, 1, args, kwargs)))
+    task = asyncio.ensure_future(_beside(switch, args, kwargs))
     watch.in_flight.add(task)
     task.add_done_callback(watch.in_flight.discard)
     try:
@@ -76,11 +90,11 @@ async def pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, ar
     return control.value
 
 
-async def _bounded(running: Any) -> Outcome:
+async def _beside(switch: Switch[..., Any], args: Any, kwargs: Any) -> Outcome:
+    within.set(within.get() | {mark(switch)})  # in the task's own copy
     try:
         async with asyncio.timeout(LONGEST):
-            found: Outcome = await running
-            return found
+            return await _awaited(switch, 1, args, kwargs)
     except TimeoutError as error:
         return Outcome(None, error, math.nan)
 

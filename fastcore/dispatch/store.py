@@ -193,6 +193,16 @@ class FlagStore:
         with self._lock:
             return {name: state.flag for name, state in sorted(self._states.items())}
 
+    def ramping(self) -> list[tuple[str, Mode]]:
+        """The flags that give some keys the candidate and others the control."""
+        states = list(self._states.items())
+        return [(name, state.mode) for name, state in states if state.mode.word in ("ramp", "canary")]
+
+    def shared(self) -> list[str]:
+        """The names of the flags that the journal says something of to every process."""
+        with self._lock:
+            return sorted(self._shared)
+
     def set(
         self, name: str, mode: str, reason: str = "", *, everywhere: bool = False, who: str = "operator"
     ) -> Flag:  # fmt: skip
