@@ -1,0 +1,240 @@
+"""``python -m fastcore tasks``: what is in a database of tasks, beside the process that works on it or without one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fastcore.tasks import cli_text as text
+from fastcore.tasks.errors import TaskError, UnknownTask
+from fastcore.tasks.records import State, TaskView
+from fastcore.tasks.stores import sqlite_reading as reading
+from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite_errors import told
+from fastcore.tasks.stores.sqlite_owner import is_alive
+from fastcore.tasks.stores.sqlite_schema import connect_reader
+
+__all__ = ["command"]
+
+_RETRIABLE = (State.DEAD, State.FAILED)
+_CLEAR = "\x1b[H\x1b[2J"
+
+
+def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    """Prepare ``python -m fastcore tasks``."""
+    parser.add_argument("--db", required=True, metavar="FILE", help="the database, as in sqlite:///FILE")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+
+    listing = actions.add_parser("list", help="list tasks, the latest first")
+    listing.add_argument("--state", action="append", choices=[state.value for state in State], help="may be repeated")
+    listing.add_argument("--task", metavar="NAME", help="only tasks of this name")
+    listing.add_argument("--limit", type=_positive, default=20, metavar="N")
+    showing = actions.add_parser("show", help="show all that is known of a task")
+    showing.add_argument("id", metavar="ID", help="its id, or a beginning or an end that no other has")
+    retrying = actions.add_parser("retry", help="queue a dead or failed task anew, whether or not a process is at work")
+    retrying.add_argument("id", metavar="ID", nargs="?")
+    retrying.add_argument("--all-dead", action="store_true", help="instead of ID: all dead tasks")
+    retrying.add_argument("--task", metavar="NAME", help="with --all-dead: only tasks of this name")
+    actions.add_parser("stats", help="count tasks, and say who works on them")
+    watching = actions.add_parser("watch", help="show what runs, again and again")
+    watching.add_argument("--interval", type=_seconds, default=1.0, metavar="SECONDS")
+    watching.add_argument("--times", type=_positive, metavar="N", help="end after N looks")
+    for action in (listing, showing, retrying, watching, actions.choices["stats"]):
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for programs")
+
+    def run(options: argparse.Namespace) -> int:
+        actor = {"list": _list, "show": _show, "retry": _retry, "stats": _stats, "watch": _watch}[options.action]
+        try:
+            return actor(options)
+        except UnknownTask as error:
+            return _refused(str(error))
+        except (TaskError, OSError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            print(f"fastcore: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            return 130
+
+    return run
+
+
+# ---- actions ----
+
+
+def _list(options: argparse.Namespace) -> int:
+    states = None if options.state is None else [State(name) for name in options.state]
+    with _reading(options.db) as connection:
+        views = [
+            view for view, _ in reading.find(connection, reading.Wanted(states, options.task, limit=options.limit))
+        ]
+    if options.json:
+        _print_json([text.as_dict(view) for view in views])
+    else:
+        print("\n".join(text.rows(views, time.time(), _width())))
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    with _reading(options.db) as connection:
+        view = _one(connection, options.id)
+    if options.json:
+        _print_json(text.as_dict(view, whole=True))
+    else:
+        print("\n".join(text.details(view, time.time())))
+    return 0
+
+
+def _retry(options: argparse.Namespace) -> int:
+    if (options.id is None) != options.all_dead or (options.task is not None and not options.all_dead):
+        raise ValueError("retry: expected either ID, or --all-dead with or without --task")
+    view: TaskView | None = None
+    with _reading(options.db) as connection:
+        if options.id is not None:
+            view = _one(connection, options.id)
+    if view is not None and view.state not in _RETRIABLE:
+        print(
+            f"fastcore: {view.id}: expected a task that is dead or failed, got one that is {view.state}",
+            file=sys.stderr,
+        )
+        return 1
+    store = SqliteStore(options.db)
+    try:
+        wanted = None if view is None else [view.id]
+        retried = store.retry_dead(wanted, options.task, time.time()).result()
+    finally:
+        store.close()
+    if options.json:
+        _print_json({"retried": retried})
+    else:
+        print("\n".join(f"{id} is queued again" for id in retried) or "no task was dead")
+    if view is not None and not retried:
+        print(
+            f"fastcore: {view.id}: expected its unique key to be free, got another live task with it", file=sys.stderr
+        )
+        return 1
+    return 0
+
+
+def _stats(options: argparse.Namespace) -> int:
+    with _reading(options.db) as connection:
+        found = _statistics(connection, Path(options.db))
+        counts = reading.counts(connection)
+    if options.json:
+        _print_json(found)
+        return 0
+    width = _width()
+    print("\n".join(text.counts_table(counts, width)))
+    oldest = found["oldest_waiting_seconds"]
+    print(f"\nlongest wait now: {'-' if oldest is None else text.age(oldest)}; file: {found['bytes'] / 1e6:.1f} MB")
+    for owner in found["owners"]:
+        print(f"owner {text.plain(owner['name'])}: {owner['running']} running, {'alive' if owner['alive'] else 'dead'}")
+    for one in found["schedules"]:
+        print(f"schedule {text.plain(one['name'])}: next {text.age(time.time() - one['next_at'])}")
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
+    terminal = sys.stdout.isatty() and not options.json
+    looks = 0
+    with _reading(options.db) as connection:
+        while True:
+            counts = reading.counts(connection)
+            running = [view for view, _ in reading.find(connection, reading.Wanted([State.RUNNING], limit=50))]
+            if options.json:
+                sums = {kind: {state.value: n for state, n in its.items()} for kind, its in counts.items()}
+                _print_json(
+                    {"at": time.time(), "counts": sums, "running": list(map(text.as_dict, running))}, indent=None
+                )
+            else:
+                width = _width()
+                lines = [*text.counts_table(counts, width), "", *text.rows(running, time.time(), width)]
+                print((_CLEAR if terminal else "") + "\n".join(lines), end="\n" if terminal else "\n\n")
+            sys.stdout.flush()
+            looks += 1
+            if looks == options.times:
+                return 0
+            time.sleep(options.interval)
+
+
+# ---- parts ----
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[sqlite3.Connection]:
+    """Open the database for reading; an error of SQLite's says what it means."""
+    try:
+        connection = connect_reader(Path(path).absolute())
+        try:
+            yield connection
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise told(error, path) from error
+
+
+def _one(connection: sqlite3.Connection, id: str) -> TaskView:
+    try:
+        return reading.get(connection, id)[0]
+    except UnknownTask:
+        if not id.isalnum():  # a pattern would match anything
+            raise
+    found = connection.execute(
+        "SELECT id FROM task WHERE id LIKE ? || '%' OR id LIKE '%' || ? LIMIT 2", (id, id)
+    ).fetchall()
+    if len(found) == 2:
+        raise UnknownTask(f"id: expected the id of one task, got {id!r}, which fits several")
+    return reading.get(connection, found[0][0] if found else id)[0]
+
+
+def _statistics(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
+    counts = reading.counts(connection)
+    (oldest,) = connection.execute("SELECT min(submitted_at) FROM task WHERE state = 0").fetchone()
+    owners = connection.execute("SELECT owner, count(*) FROM task WHERE state = 2 GROUP BY owner").fetchall()
+    files = [path, path.with_name(path.name + "-wal")]
+    return {
+        "counts": {kind: {state.value: n for state, n in its.items()} for kind, its in counts.items()},
+        "oldest_waiting_seconds": None if oldest is None else time.time() - oldest,
+        "bytes": sum(file.stat().st_size for file in files if file.exists()),
+        "owners": [
+            {"name": owner, "running": n, "alive": is_alive(path.resolve(), owner.partition(":")[0])}
+            for owner, n in owners
+        ],
+        "schedules": [one._asdict() for one in reading.schedules(connection)],
+    }
+
+
+def _width() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _refused(why: str) -> int:
+    print(f"fastcore: {why}", file=sys.stderr)
+    return 1
+
+
+def _print_json(value: Any, indent: int | None = 1) -> None:
+    print(json.dumps(value, indent=indent))
+
+
+def _positive(word: str) -> int:
+    found = int(word)
+    if found < 1:
+        raise argparse.ArgumentTypeError(f"expected an int >= 1, got {word}")
+    return found
+
+
+def _seconds(word: str) -> float:
+    found = float(word)
+    if not 0 < found < 86400:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0 and below a day, got {word}")
+    return found
