@@ -46,8 +46,15 @@ class Attempt:
             self._waiting = None
 
 
-def run_task(task: Any, kind: str, payload: Payload, id: str, attempt: int, codec: Codec) -> Any:
-    """Run an attempt; `task` is a Task or a function. The result of an encoded call is encoded."""
+def run_task(
+    task: Any, kind: str, payload: Payload, id: str, attempt: int, codec: Codec, announce: bool = False
+) -> Any:
+    """Run an attempt; `task` is a Task or a function. The result of an encoded call is encoded.
+
+    With `announce`, None is told first: by now the modules that the task needs are imported.
+    """
+    if announce:
+        tell(None)
     here = Attempt(id, kind, attempt, tell)
     token = running.set(here)
     try:

@@ -183,22 +183,31 @@ class Lane:
             self._deadline = self._since + _START
             self._look(self._deadline)
         self._tasks += 1
-        arguments = (job.task, job.kind, job.payload, job.id, job.attempt, job.task.codec)
+        arguments = (job.task, job.kind, job.payload, job.id, job.attempt, job.task.codec, job.timeout is not None)
         return self.slot.call(run_task, arguments, ready=self._begin, told=self._told, name=job.kind)
 
     def _begin(self) -> None:
-        """The child is there and will have the job in a moment: its time runs."""
+        """The child is there and will have the job in a moment."""
         job = self._job
         assert job is not None
         self._since = now = time.monotonic()
-        again = now + (_LOOK if self._limit(job) is None else _LOOK_AT_MEMORY)
-        self._deadline = None if job.timeout is None else now + job.timeout
+        if job.timeout is None:
+            self._deadline = None
+        else:
+            self._deadline = now + _START  # until it says that it has what it needs: see `run_task`
         self._ready = True
-        self._look(again if self._deadline is None else min(again, self._deadline))
+        self._look(now + (_LOOK if self._limit(job) is None else _LOOK_AT_MEMORY))
 
-    def _told(self, word: tuple[str, int, float | None, str]) -> None:
-        id, attempt, fraction, note = word
+    def _told(self, word: tuple[str, int, float | None, str] | None) -> None:
         job = self._job
+        if word is None:
+            assert job is not None
+            assert job.timeout is not None
+            self._since = now = time.monotonic()
+            self._deadline = now + job.timeout
+            self._look(self._deadline)
+            return
+        id, attempt, fraction, note = word
         if job is not None and (id, attempt) == (job.id, job.attempt):  # else from a thread that an earlier job left
             self._sink.progress(job, fraction, note)
 

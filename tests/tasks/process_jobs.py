@@ -1,0 +1,104 @@
+"""What the processes of the tests run."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+from fastcore.tasks import current, progress
+
+
+def square(n: int, *, plus: int = 0) -> int:
+    return n * n + plus
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def who() -> Any:
+    return current()
+
+
+def fail(n: int) -> None:
+    raise LookupError(f"no {n}")
+
+
+def leave(code: int) -> None:
+    sys.exit(code)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_once(path: str) -> str:
+    if not os.path.exists(path):
+        pathlib.Path(path).touch()
+        die()
+    return "survived"
+
+
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def note(path: str, word: str) -> None:
+    """Append a line, whole."""
+    with open(path, "a", encoding="ascii") as file:
+        file.write(word + "\n")
+
+
+def note_and_nap(path: str, word: str, seconds: float) -> str:
+    note(path, word)
+    time.sleep(seconds)
+    return word
+
+
+def report_and_sleep(path: str) -> None:
+    part = pathlib.Path(path + ".part")
+    part.write_text(str(os.getpid()))
+    part.rename(path)
+    time.sleep(600)
+
+
+def steps(path: str) -> str:
+    for n in range(1, 4):
+        progress(n / 4, f"step {n}")
+        while not os.path.exists(f"{path}{n}"):
+            time.sleep(0.01)
+    return "there"
+
+
+def chatter(n: int) -> int:
+    for i in range(n):
+        progress(i / n, str(i))
+    progress(1.0, "last")
+    return n
+
+
+def hold(megabytes: int) -> None:
+    kept = b"x" * (megabytes << 20)
+    time.sleep(600)
+    del kept
+
+
+def unpicklable() -> Any:
+    return threading.Lock()
+
+
+def fork_and_die(path: str) -> None:
+    """Die with the pipe to the parent still open in a process of its own."""
+    if os.fork() == 0:
+        pathlib.Path(path).write_text(str(os.getpid()))
+        time.sleep(600)
+        os._exit(0)
+    while not os.path.exists(path):
+        time.sleep(0.01)
+    die()
