@@ -18,7 +18,7 @@ def ours(n: int) -> Any:
 
     from fastcore.tasks import TaskQueue
 
-    queue = TaskQueue(store="memory", workers={"async": 16}, max_queued=None)
+    queue = TaskQueue(store="memory", workers={"async": 64}, max_queued=None)
     task = queue.task(name="noop", on="async")(noop)
     for first in range(0, n, MANY):
         queue.submit_many([(task, (i,)) for i in range(first, first + MANY)])

@@ -57,7 +57,18 @@ def service() -> Iterator[int]:
             free.bind(("127.0.0.1", 0))
             port: int = free.getsockname()[1]
         env = {**os.environ, "FASTCORE_BENCH_DB": str(path), "PYTHONPATH": str(HERE)}
-        command = [sys.executable, "-m", "uvicorn", "tasks_service:app", "--port", str(port), "--log-level", "warning"]
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "tasks_service:app",
+            "--port",
+            str(port),
+            "--log-level",
+            "warning",
+            "--timeout-keep-alive",
+            "120",
+        ]
         server = subprocess.Popen([*command, "--no-access-log"], env=env)
         try:
             deadline = time.monotonic() + 30

@@ -46,12 +46,12 @@ def fill_then_drain(queue: TaskQueue, n: int, *args: Any) -> Phases:
 
 
 def memory(n: int) -> Phases:
-    return fill_then_drain(TaskQueue(store="memory", workers={"async": 16}, max_queued=None), n)
+    return fill_then_drain(TaskQueue(store="memory", workers={"async": 64}, max_queued=None), n)
 
 
 def sqlite_many(n: int, path: Path | None = None) -> Phases:
     if path is not None:
-        return fill_then_drain(TaskQueue(store=f"sqlite:///{path}", workers={"async": 16}), n, PAYLOAD)
+        return fill_then_drain(TaskQueue(store=f"sqlite:///{path}", workers={"async": 64}), n, PAYLOAD)
     with scratch() as path:
         return sqlite_many(n, path)
 
@@ -59,7 +59,7 @@ def sqlite_many(n: int, path: Path | None = None) -> Phases:
 def sqlite_submitters(n: int, submitters: int) -> Phases:
     """So many threads, each of which waits for its commit before it submits again, beside the workers."""
     with scratch() as path:
-        queue = TaskQueue(store=f"sqlite:///{path}", workers={"async": 16})
+        queue = TaskQueue(store=f"sqlite:///{path}", workers={"async": 64})
         task = queue.task(name="noop", on="async")(noop)
 
         def submit() -> None:
@@ -84,7 +84,7 @@ def sqlite_submitters(n: int, submitters: int) -> Phases:
 
 def latencies(store: str, n: int) -> Phases:
     """One at a time, from the call of `submit` in another thread to the moment the function runs."""
-    queue = TaskQueue(store=store, workers={"async": 16})
+    queue = TaskQueue(store=store, workers={"async": 64})
     ran = threading.Event()
     at = 0.0
 
