@@ -68,7 +68,7 @@ class Turns(Generic[W]):
         return self._wait_for_rate(now) if self._queue and self._has_room() else None
 
     def room(self, now: float) -> int | None:
-        """Return how many the rate would let begin now; None if it is not bound. For who asks before there is anyone."""
+        """Return how many the rate would let begin now; None if it is not bound."""
         starts = self._starts
         if starts is None:
             return None
