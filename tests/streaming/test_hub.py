@@ -306,8 +306,20 @@ def test_compressed_frames_are_shared_and_small_ones_plain(running: list[Running
 # -- the slow ----------------------------------------------------------------------------------------------------
 
 
+def later(hub: Hub, server: Running, seconds: float) -> None:
+    """Let the hub's clock go on, and let it look at it."""
+
+    def turn() -> None:
+        now = hub.clients.now() + seconds
+        hub.clients.now = lambda: now  # type: ignore[method-assign]
+        hub.clients.stop()
+        hub.clients._beat()
+
+    server.call(turn)
+
+
 def test_who_reads_nothing_gets_the_newest_and_then_the_door(serve: Serve) -> None:
-    hub, server = serve(policy="conflate", limits=Limits(stalled=1.0, linger=30.0), beat=0.05)
+    hub, server = serve(policy="conflate", limits=Limits(linger=30.0))
     with (
         RawClient(server.port, "/stream?topics=t", rcvbuf=4096) as stuck,
         RawClient(server.port, "/stream?topics=t") as quick,
@@ -317,10 +329,13 @@ def test_who_reads_nothing_gets_the_newest_and_then_the_door(serve: Serve) -> No
         for n in range(3000):  # far more than the sockets hold
             hub.publish("t", [n, b"x" * 20000], key="one")
             assert quick.hear_kind(1)[3][0] == n
-            if hub.stats().closed:
+            if hub.stats().conflated > 2:
                 break
-        server.until(lambda: hub.stats().closed == {3008: 1})
-        assert hub.stats().conflated > 0
+        server.until(lambda: hub.stats().blocked == 1)
+        later(hub, server, 9.9)
+        assert len(hub) == 2
+        later(hub, server, 0.2)
+        assert hub.stats().closed == {3008: 1}
         assert stuck.closed() == 3008
         hub.publish("t", "still here")
         assert values(quick, 1) == ["still here"]
@@ -364,14 +379,40 @@ def test_every_message_for_those_who_keep_within_their_limit(serve: Serve) -> No
 
 
 def test_who_answers_pings_stays_and_who_does_not_goes(serve: Serve) -> None:
-    hub, server = serve(ping=0.2, pong=0.2, beat=0.02)
+    hub, server = serve()
     with RawClient(server.port) as lively, RawClient(server.port) as dead:
-        for _ in range(5):
-            assert lively.hear_kind(6) == [6]
-            lively.say(6)
+        lively.hear(), dead.hear()
+        later(hub, server, 6.0)
+        later(hub, server, 10.0)
+        assert [lively.hear(), dead.hear()] == [[6], [6]]
+        lively.say(6)
+        lively.say(3, 1, ["t"])
+        assert lively.hear()[0] == 3  # so the pong has come as well
+        later(hub, server, 7.9)
+        assert len(hub) == 2
+        later(hub, server, 1.2)  # to within a beat
+        assert hub.stats().closed == {3012: 1}
         assert dead.closed() == 3012
-        server.until(lambda: hub.stats().closed == {3012: 1})
-        assert len(hub) == 1
+        later(hub, server, 8.1)
+        assert lively.hear() == [6]
+        later(hub, server, 9.1)
+        assert lively.closed() == 3012
+
+
+def test_who_takes_nothing_cannot_have_read_the_ping(running: list[Running]) -> None:
+    hub = Hub(policy="conflate", limits=Limits(stalled=600.0, linger=30.0))
+    app = Starlette()
+    hub.route(app)
+    running.append(Running(app).__enter__())
+    server = running[0]
+    with RawClient(server.port, "/stream?topics=t", rcvbuf=4096) as stuck:
+        stuck.hear_kind(3)
+        while not hub.stats().blocked:
+            server.call(lambda: hub.publish("t", b"x" * 20000, key="one"))
+        later(hub, server, 16.0)
+        later(hub, server, 9.1)
+        assert hub.stats().closed == {3008: 1}
+        assert stuck.closed() == 3008
 
 
 def test_draining_tells_everybody_when_to_come_back(serve: Serve) -> None:

@@ -41,7 +41,7 @@ inputs = st.tuples(st.sampled_from([0x00, 0x02, 0x10, 0x20, 0x32]), st.lists(fra
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(inputs | st.binary(max_size=200))
 def test_no_input_breaks_a_promise(data: bytes) -> None:
     asyncio.run(drive(data))
@@ -65,7 +65,7 @@ def test_the_seeds() -> None:
     asyncio.run(each())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=60) | trees.map(packb) | near.map(packb))
 def test_a_message_is_read_or_refused(data: bytes) -> None:
     refusal = None
