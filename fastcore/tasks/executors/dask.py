@@ -15,12 +15,13 @@ from fastcore.tasks.errors import TaskLost
 from fastcore.tasks.executors.dask_worker import run_on_worker
 from fastcore.tasks.job import Job
 from fastcore.tasks.ports import Cap, Sink, Stop
+from fastcore.tasks.records import Encoded
 
 __all__ = ["DaskExecutor"]
 
 _LOOK = 0.02  # seconds between looks at whether the last job has ended, at the end
 _PULSE = 1.0  # seconds between looks at the cluster, and between attempts to reach it
-_CONNECT = 5.0
+_CONNECT = 2.0
 _GATHER = 60.0  # seconds for a result to come from its worker
 _CLOSE = 10.0
 
@@ -189,7 +190,9 @@ class DaskExecutor:
         if self._jobs.pop(job, self) is self:
             return
         if error is None:
-            self._sink.done(job, results[future.key])
+            result = results[future.key]
+            # Bytes lose their class on the way.
+            self._sink.done(job, Encoded(result) if isinstance(job.payload, Encoded) else result)
         else:
             self._sink.failed(job, error, lost=lost)
 
