@@ -56,10 +56,10 @@ class Desk:
 
 
 class Proxy:
-    """Carries TCP connections to a port that may change, and cuts them."""
+    """Carries TCP connections to ports that may change, and cuts them."""
 
-    def __init__(self, target: int, rng: random.Random | None = None) -> None:
-        self.target = target
+    def __init__(self, *targets: int, rng: random.Random | None = None) -> None:
+        self.targets = targets  # each connection goes to one of them, drawn at random
         self.cuts = 0
         self.accepted = 0
         self._rng = rng or random.Random(5)
@@ -104,7 +104,7 @@ class Proxy:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         try:
-            there = await asyncio.open_connection("127.0.0.1", self.target)
+            there = await asyncio.open_connection("127.0.0.1", self._rng.choice(self.targets))
         except OSError:
             _reset(writer)
             return

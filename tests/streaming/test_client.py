@@ -104,7 +104,7 @@ def test_the_server_is_killed_under_load_and_all_come_back():
                         [f"count.t{i}", {"n": n, "life": "second"}, f"k{n % 2}"] for i in range(3) for n in (1, 2, 3)
                     ]
                     await second.request("POST", "/say", json={"messages": said})
-                    proxy.target = second.port
+                    proxy.targets = (second.port,)
                     newest = {(f"count.t{i}", n) for i in range(3) for n in (2, 3)}
                     await eventually(lambda: all(one.told(Connected)[-1].restarted for one in listeners))
                     for one in listeners:
@@ -161,7 +161,7 @@ def test_a_drain_sends_clients_to_the_next_server():
         async with Desk.run() as old, Desk.run() as new, Proxy(old.port) as proxy:
             async with listening(proxy.port, ["count.*"], 5, backoff=(15.0, 20.0)) as listeners:
                 await eventually(lambda: all(len(one.messages) > 10 for one in listeners))
-                proxy.target = new.port
+                proxy.targets = (new.port,)
                 await old.request("POST", "/drain?spread=0.2")
                 await eventually(lambda: all(len(one.told(Connected)) == 2 for one in listeners), 14)
                 for one in listeners:
@@ -287,7 +287,7 @@ def test_a_server_that_is_not_there_is_waited_for_and_a_wrong_page_is_not():
                 with pytest.raises(TimeoutError):
                     await one.client.connected(0.01)
                 await one.client.subscribe("later")
-                proxy.target = desk.port
+                proxy.targets = (desk.port,)
                 await eventually(lambda: len(one.messages) > 10)
                 assert one.client.topics == ["count.*", "later"]
             options = {**QUICK, "connect_options": {"proxy": None, "origin": "https://elsewhere.example"}}

@@ -39,7 +39,7 @@ class Stage:
     def restart(self, *arguments: str) -> None:
         self.desk.kill()
         self.desk = self.aside.enter(Desk.run(*arguments))
-        self.proxy.target = self.desk.port
+        self.proxy.targets = (self.desk.port,)
 
     def cut(self) -> int:
         return int(self.aside.soon(self.proxy.cut))
@@ -114,7 +114,7 @@ def test_a_client_that_was_away_for_a_restart_gets_the_newest_of_each_key(stage)
     stage.desk = stage.aside.enter(Desk.run("--rate", "0"))
     for n in range(3, 6):
         stage.say(["news.a", {"n": n, "life": "two"}, "x"], ["news.a", {"n": n + 10, "life": "two"}, "y"])
-    stage.proxy.target = stage.desk.port
+    stage.proxy.targets = (stage.desk.port,)
     stage.until("window.got.length === 3")
     assert [row[:3] for row in stage.page.evaluate("window.got")] == [
         ["news.a", 2, "one"],
@@ -158,7 +158,7 @@ def test_it_leaves_at_a_drain_and_comes_back_when_it_was_told_to(stage):
     stage.until("window.got.length >= 10")
     old = stage.desk
     stage.desk = stage.aside.enter(Desk.run())
-    stage.proxy.target = stage.desk.port
+    stage.proxy.targets = (stage.desk.port,)
     stage.aside.call(old.request("POST", "/drain?spread=0.3"))
     stage.until("window.told.some((n) => n.type === 'connected' && n.restarted)")
     (gone,) = stage.told("disconnected")
