@@ -1,0 +1,203 @@
+"""Where alerts go: the log, a webhook, Slack, e-mail, a callable. Each sends one and raises if it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import smtplib
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Collection, Mapping
+from email.message import EmailMessage
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from fastcore._version import __version__
+from fastcore.memory.around import is_async
+from fastcore.monitor.alerts import Alert
+
+__all__ = ["CallableChannel", "Channel", "EmailChannel", "LogChannel", "SlackChannel", "WebhookChannel"]
+
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.ERROR}
+_COLOURS = {"info": "#439fe0", "warning": "#daa038", "critical": "#a30200"}
+
+
+class Channel(Protocol):
+    """What an alert is sent by. `send` may block, within a timeout of its own, and is called on a thread."""
+
+    name: str
+
+    def send(self, alert: Alert) -> None: ...
+
+
+class LogChannel:
+    """The logger ``fastcore.alerts``."""
+
+    def __init__(self, name: str = "log") -> None:
+        self.name = name
+        self._log = logging.getLogger("fastcore.alerts")
+
+    def send(self, alert: Alert) -> None:
+        level = _LEVELS.get(alert.severity, logging.WARNING) if alert.state == "firing" else logging.INFO
+        self._log.log(level, "%s [%s] %s", alert.state, alert.rule, alert.summary)
+
+
+class CallableChannel:
+    """A function of an :class:`Alert`, plain or async; an async one runs on a loop of its own."""
+
+    def __init__(self, function: Callable[[Alert], Any], name: str = "callable") -> None:
+        if not callable(function):
+            raise TypeError(f"function: expected a callable, got {type(function).__name__}")
+        self.name = name
+        self._function = function
+
+    def send(self, alert: Alert) -> None:
+        if is_async(self._function):
+            asyncio.run(self._function(alert))
+        else:
+            self._function(alert)
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None  # what it was told to send to is where it sends
+
+
+class WebhookChannel:
+    """POSTs the alert as JSON. Anything but a status of 2xx is a failure; redirects are not followed.
+
+    Parameters
+    ----------
+    url : str
+        ``http`` or ``https``.
+    headers : mapping, optional
+    timeout : float, default 5.0
+        Seconds for connecting, and for each reading.
+    """
+
+    def __init__(
+        self, url: str, *, headers: Mapping[str, str] | None = None, timeout: float = 5.0, name: str = "webhook"
+    ) -> None:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ValueError(f"url: expected one of http or https, got {url!r}")
+        if not timeout > 0:
+            raise ValueError(f"timeout: expected a number above 0, got {timeout!r}")
+        self.name = name
+        self._url, self._timeout = url, timeout
+        self._headers = {"content-type": "application/json", "user-agent": f"fastcore/{__version__}", **(headers or {})}
+        self._opener = urllib.request.build_opener(_NoRedirects)
+
+    def send(self, alert: Alert) -> None:
+        self._post(self._body(alert))
+
+    def _body(self, alert: Alert) -> Any:
+        return alert.to_dict()
+
+    def _post(self, body: Any) -> None:
+        data = json.dumps(body, default=str).encode()
+        request = urllib.request.Request(self._url, data=data, headers=self._headers, method="POST")
+        try:
+            with self._opener.open(request, timeout=self._timeout) as response:
+                response.read(1 << 16)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ConnectionError(f"{self.name}: expected a status of 2xx, got {error.code}") from None
+
+
+class SlackChannel(WebhookChannel):
+    """A Slack incoming webhook."""
+
+    def __init__(self, url: str, *, timeout: float = 5.0, name: str = "slack") -> None:
+        super().__init__(url, timeout=timeout, name=name)
+
+    def _body(self, alert: Alert) -> Any:
+        mark = "RESOLVED" if alert.state == "resolved" else alert.severity.upper()
+        colour = "#2eb886" if alert.state == "resolved" else _COLOURS.get(alert.severity, "#daa038")
+        fields = [{"title": _slack(name), "value": _slack(value), "short": True} for name, value in alert.labels]
+        text = f"*{mark}* {_slack(alert.summary)}"
+        return {
+            "text": text,
+            "attachments": [
+                {
+                    "color": colour,
+                    "fallback": f"{mark} {_slack(alert.summary)}",
+                    "fields": fields,
+                    "footer": f"fastcore: {_slack(alert.rule)}",
+                    "ts": int(alert.since.timestamp()),
+                }
+            ],
+        }
+
+
+def _slack(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+class EmailChannel:
+    """Mail by SMTP.
+
+    Parameters
+    ----------
+    host, port : str, int
+    sender : str
+    recipients : collection of str
+    user, password : str, optional
+        Logs in, which asks for `tls`.
+    tls : {'starttls', 'tls', 'none'}, default 'starttls'
+        Certificates are verified.
+    timeout : float, default 10.0
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int = 587,
+        *,
+        sender: str,
+        recipients: Collection[str],
+        user: str = "",
+        password: str = "",
+        tls: str = "starttls",
+        timeout: float = 10.0,
+        context: ssl.SSLContext | None = None,
+        name: str = "email",
+    ) -> None:
+        if isinstance(recipients, str) or not recipients:
+            raise ValueError(f"recipients: expected addresses, got {recipients!r}")
+        if tls not in ("starttls", "tls", "none"):
+            raise ValueError(f"tls: expected 'starttls', 'tls' or 'none', got {tls!r}")
+        if user and tls == "none":
+            raise ValueError("tls: expected 'starttls' or 'tls', because a password is sent, got 'none'")
+        self.name = name
+        self._host, self._port, self._sender, self._recipients = host, port, sender, tuple(recipients)
+        self._user, self._password, self._tls, self._timeout = user, password, tls, timeout
+        self._context = context
+
+    def send(self, alert: Alert) -> None:
+        message = EmailMessage()
+        mark = "RESOLVED" if alert.state == "resolved" else alert.severity.upper()
+        message["Subject"] = " ".join(f"[{mark}] {alert.summary}".split())[:200]  # a line break would end the header
+        message["From"] = self._sender
+        message["To"] = ", ".join(self._recipients)
+        message["X-Fastcore-Fingerprint"] = alert.fingerprint
+        lines = [alert.summary, "", f"rule: {alert.rule}", f"state: {alert.state}", f"since: {alert.since.isoformat()}"]
+        lines += [f"{name}: {value}" for name, value in alert.labels]
+        if alert.details is not None:
+            lines += ["", json.dumps(alert.details, indent=1, default=str)]
+        message.set_content("\n".join(lines) + "\n")
+        if self._tls == "tls":
+            context = self._context or ssl.create_default_context()
+            with smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=context) as server:
+                self._deliver(server, message)
+            return
+        with smtplib.SMTP(self._host, self._port, timeout=self._timeout) as server:
+            if self._tls == "starttls":
+                server.starttls(context=self._context or ssl.create_default_context())
+            self._deliver(server, message)
+
+    def _deliver(self, server: smtplib.SMTP, message: EmailMessage) -> None:
+        if self._user:
+            server.login(self._user, self._password)
+        server.send_message(message)

@@ -1,0 +1,148 @@
+"""ASGI middleware that counts and times requests and WebSocket connections, by the template of their route."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from fastcore import metrics
+from fastcore.dispatch import flags
+from fastcore.dispatch.asgi import App, Receive, Scope, Send
+from fastcore.dispatch.assignment import assignment_key, belongs
+
+__all__ = ["MetricsMiddleware"]
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
+_UNMATCHED = "unmatched"
+
+_Instruments = tuple[metrics.Counter, metrics.Sketch]
+
+
+class MetricsMiddleware:
+    """Counts requests as ``fastcore_http_requests_total{method,route,status,arm}`` and times them to the last byte.
+
+    ``fastcore_http_request_duration_seconds{method,route,arm}``, ``fastcore_http_requests_in_flight``, and for
+    WebSockets ``fastcore_websocket_connections`` and ``fastcore_websocket_connections_total{route,outcome}``. A route
+    is its template (``/prices/{symbol}``); paths that match none share ``unmatched``, so that clients cannot add
+    series.
+
+    Parameters
+    ----------
+    app : ASGI application
+    flag : str, optional
+        The flag whose arm, ``control`` or ``candidate``, labels each request; without one the label is empty. While the
+        flag ramps it goes by the assignment key, so :class:`~fastcore.rollout.AssignmentMiddleware` must be around
+        this one; a request without a key is ``unassigned``.
+    skip : collection of str, default ("/metrics", "/livez", "/readyz")
+        Paths that are not counted: what asks is the monitoring itself.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        flag: str | None = None,
+        skip: frozenset[str] | tuple[str, ...] = ("/metrics", "/livez", "/readyz"),
+    ) -> None:
+        if flag is not None and flag not in flags.HOT_PATHS:
+            flags.declare(flag)
+        self.app = app
+        self._flag = flag
+        self._skip = frozenset(skip)
+        self._requests: dict[tuple[str, str, int, str], _Instruments] = {}
+        self._in_flight = metrics.gauge("fastcore_http_requests_in_flight")
+        self._open = metrics.gauge("fastcore_websocket_connections")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http" and scope["path"] not in self._skip:
+            await self._http(scope, receive, send)
+        elif kind == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        arm = "" if self._flag is None else _arm(self._flag)
+        root = scope.get("root_path", "")
+        status = 500  # what the server answers when the application raises before it has
+
+        async def noting(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        self._in_flight.add(1.0)
+        began = time.perf_counter()
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            took = time.perf_counter() - began
+            self._in_flight.add(-1.0)
+            key = (scope["method"], _route(scope, root), status, arm)
+            found = self._requests.get(key)
+            if found is None:
+                found = self._make(key)
+            found[0].add()
+            found[1].observe(took)
+
+    def _make(self, key: tuple[str, str, int, str]) -> _Instruments:
+        method, route, status, arm = key
+        method = method if method in _METHODS else "OTHER"
+        labels = {"method": method, "route": route, "arm": arm}
+        made = (
+            metrics.counter("fastcore_http_requests_total", status=str(status), **labels),
+            metrics.latency("fastcore_http_request_duration_seconds", **labels),
+        )
+        if method != "OTHER" and len(self._requests) < 10_000:
+            self._requests[key] = made
+        return made
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        root = scope.get("root_path", "")
+        outcome = "refused"
+
+        async def noting(message: MutableMapping[str, Any]) -> None:
+            nonlocal outcome
+            if message["type"] == "websocket.accept":
+                outcome = "closed"
+            await send(message)
+
+        self._open.add(1.0)
+        try:
+            await self.app(scope, receive, noting)
+        except Exception:
+            outcome = "failed"
+            raise
+        finally:
+            self._open.add(-1.0)
+            labels = {"route": _route(scope, root), "outcome": outcome}
+            metrics.counter("fastcore_websocket_connections_total", **labels).add()
+
+
+def _arm(flag: str) -> str:
+    mode = flags.mode_of(flag)
+    if mode.word in ("ramp", "canary"):
+        key = assignment_key.get()
+        if key is None:
+            return "unassigned"
+        return "candidate" if belongs(flag, mode.threshold, key) else "control"
+    return "candidate" if mode.word in ("candidate", "compiled", "auto") else "control"
+
+
+def _route(scope: Scope, root: str) -> str:
+    """The template of the route that answered; routers leave it in the scope."""
+    route = scope.get("route")
+    path = getattr(route, "path", None)
+    inner = scope.get("root_path", "")
+    if inner == root:
+        return path if isinstance(path, str) else _UNMATCHED
+    # Below a mount: its path is in the root as the client wrote it, so parameters get their names again.
+    values = {str(value): name for name, value in (scope.get("path_params") or {}).items()}
+    parts = inner[len(root) :].split("/")
+    prefix = "/".join(f"{{{values[part]}}}" if part in values else part for part in parts)
+    if not isinstance(path, str) or hasattr(route, "routes"):  # a mounted application that is no router, or found none
+        return f"{prefix}/*"
+    return prefix + path

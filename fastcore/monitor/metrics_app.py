@@ -1,0 +1,61 @@
+"""The page that Prometheus scrapes, as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import hmac
+from collections.abc import Callable
+
+from fastcore import metrics
+from fastcore._snapshot import Snapshot
+from fastcore.dispatch.asgi import Receive, Scope, Send
+from fastcore.monitor.health import answer
+from fastcore.monitor.prometheus import _client, exposition
+from fastcore.monitor.workers import WorkerFiles
+
+__all__ = ["MetricsApp"]
+
+
+class MetricsApp:
+    """``app.mount("/metrics", MetricsApp())``.
+
+    Parameters
+    ----------
+    workers : WorkerFiles, optional
+        Of several worker processes: the page then is that of all of them, whichever answers.
+    token : str, optional
+        Asked for as ``Authorization: Bearer TOKEN``; without one everybody may read.
+
+    Raises
+    ------
+    ImportError
+        If ``prometheus-client`` is not installed.
+    """
+
+    def __init__(self, workers: WorkerFiles | None = None, *, token: str | None = None) -> None:
+        _client()
+        self._source: Callable[[], Snapshot] = metrics.snapshot if workers is None else workers.gather
+        self._alone = workers is None
+        self._token = None if token is None else hashlib.sha256(token.encode()).digest()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"MetricsApp: expected an http scope, got {scope['type']}")
+        headers = dict(scope.get("headers", ()))
+        if scope["method"] not in ("GET", "HEAD"):
+            await answer(scope, send, 405, b"", "text/plain", (("allow", "GET, HEAD"),))
+            return
+        if self._token is not None:
+            word, _, given = headers.get(b"authorization", b"").partition(b" ")
+            same = hmac.compare_digest(hashlib.sha256(given.strip()).digest(), self._token)
+            if word.lower() != b"bearer" or not same:
+                challenge = (("www-authenticate", "Bearer"),)
+                await answer(scope, send, 401, b"unauthorized\n", "text/plain; charset=utf-8", challenge)
+                return
+        accept = headers.get(b"accept", b"").decode("latin-1")
+        # Files of other workers are read, and a page may take milliseconds: not on the loop.
+        make = functools.partial(exposition, self._source, accept=accept, process=self._alone)
+        body, content_type = await asyncio.to_thread(make)
+        await answer(scope, send, 200, body, content_type)

@@ -1,0 +1,91 @@
+"""Watches services minute by minute, and says when one has become slower than it may be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from fastcore.monitor.collect import MetricsCollector, ServiceMetrics
+from fastcore.monitor.degradation import Degradation, DegradationDetector
+from fastcore.monitor.manager import AlertManager
+
+__all__ = ["PerformanceMonitor"]
+
+_log = logging.getLogger("fastcore.monitor")
+
+
+class PerformanceMonitor:
+    """Collects what a service does, holds it against its control and its baseline, and alerts.
+
+    Parameters
+    ----------
+    metrics_collector : MetricsCollector, optional
+    alert_manager : AlertManager, optional
+        One without rules by default, which logs.
+    detector : DegradationDetector, optional
+    interval : float, default 60.0
+        Seconds between looks.
+    """
+
+    def __init__(
+        self,
+        metrics_collector: MetricsCollector | None = None,
+        alert_manager: AlertManager | None = None,
+        *,
+        detector: DegradationDetector | None = None,
+        interval: float = 60.0,
+    ) -> None:
+        if not interval > 0:
+            raise ValueError(f"interval: expected a number above 0, got {interval!r}")
+        self.metrics_collector = MetricsCollector() if metrics_collector is None else metrics_collector
+        self.alert_manager = AlertManager(rules=()) if alert_manager is None else alert_manager
+        self.detector = DegradationDetector() if detector is None else detector
+        self.interval = interval
+        self._last: dict[str, list[Degradation]] = {}
+
+    async def monitor_service_performance(self, service_name: str) -> None:
+        """Look at a service every `interval` seconds until cancelled.
+
+        An alert is sent when a service is found degraded, and again in four hours if it still is.
+        """
+        while True:
+            try:
+                await self.look(service_name)
+            except Exception:
+                _log.exception("the service %s could not be looked at", service_name)
+            await asyncio.sleep(self.interval)
+
+    async def look(self, service_name: str) -> ServiceMetrics:
+        """Look at a service once."""
+        found = await self.collect_metrics(service_name)
+        if self.detect_performance_degradation(found):
+            why = "; ".join(str(one) for one in self.degradations(service_name) if one.degraded)
+            _log.warning("performance degradation: %s", why)
+            await self.alert_manager.send_alert(f"Performance degradation detected: {service_name}", found)
+        return found
+
+    async def collect_metrics(self, service_name: str) -> ServiceMetrics:
+        """Return what the service did since the last look."""
+        return self.metrics_collector.collect(service_name)
+
+    def detect_performance_degradation(self, metrics: ServiceMetrics) -> bool:
+        """Take in a look, and return whether the service is degraded: over 20 % slower, and surely so."""
+        if metrics.calls or metrics.latency[0]:
+            found = self.detector.look(metrics)
+            if found:
+                self._last[metrics.service_name] = found
+        return any(one.degraded for one in self.degradations(metrics.service_name))
+
+    def degradations(self, service_name: str) -> list[Degradation]:
+        """Return what was last found of a service."""
+        return self._last.get(service_name, [])
+
+    def record_baseline(self, service_name: str) -> None:
+        """Keep what the service did since the last look as its baseline on this machine.
+
+        Raises
+        ------
+        ValueError
+            If fewer than 100 calls were timed.
+        """
+        self.detector.baselines.record(service_name, self.metrics_collector.collect(service_name).latency)

@@ -1,0 +1,159 @@
+"""What `fastcore.metrics` counts, in the form that Prometheus reads.
+
+Needs ``prometheus-client``: ``pip install fastcore-native[prometheus]``.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from fastcore import _ext, metrics
+from fastcore._snapshot import Sample, SketchState, Snapshot
+from fastcore._version import __version__
+from fastcore.dispatch import flags
+from fastcore.monitor.help import HELP
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+__all__ = ["FAST", "SLOW", "FastcoreCollector", "exposition", "families"]
+
+FAST = (*(float(f"{step}e{power}") for power in range(-6, 0) for step in (1, 2.5, 5)), 1.0)
+SLOW = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # the client's own
+_SLOW_NAMES = ("fastcore_http_", "fastcore_tasks_", "fastcore_operation_")
+_LOG_GAMMA = math.log(1.01 / 0.99)
+
+
+def _client() -> Any:
+    try:
+        import prometheus_client.core
+    except ImportError as error:
+        raise ImportError(
+            "prometheus-client is not installed: pip install fastcore-native[prometheus]", name="prometheus_client"
+        ) from error
+    return prometheus_client.core
+
+
+def buckets_of(name: str) -> tuple[float, ...]:
+    """Return the upper bounds of a latency's buckets: 1 us to 1 s, for requests and tasks 5 ms to 10 s."""
+    return SLOW if name.startswith(_SLOW_NAMES) else FAST
+
+
+def cumulative(state: SketchState, bounds: tuple[float, ...]) -> list[float]:
+    """Return how many values were at most each of the bounds, and in all.
+
+    A value is known within 1 %: one so near a bound may be counted on the other side of it.
+    """
+    count, zeros, _, _, _, bins = state
+    keys = sorted(bins)
+    totals = [zeros]
+    for key in keys:
+        totals.append(totals[-1] + bins[key])
+    centres = [(key - 0.5) * _LOG_GAMMA for key in keys]
+    return [float(totals[bisect_left(centres, math.log(bound) + 1e-12)]) for bound in bounds] + [float(count)]
+
+
+def families(snapshot: Snapshot | Iterable[Sample]) -> Iterator[Metric]:
+    """Return the samples as families of the Prometheus client, in the order of their names."""
+    core = _client()
+    grouped: dict[str, list[Sample]] = {}
+    for sample in sorted(snapshot, key=lambda sample: (sample.name, sample.labels)):
+        grouped.setdefault(sample.name, []).append(sample)
+    for name, samples in grouped.items():
+        labels = sorted({label for sample in samples for label, _ in sample.labels})
+        about = HELP.get(name, f"{name.replace('_', ' ')}.")
+        kind = samples[0].kind
+        if kind == "counter":
+            family = core.CounterMetricFamily(name, about, labels=labels)
+        elif kind == "gauge":
+            family = core.GaugeMetricFamily(name, about, labels=labels)
+        else:
+            family = core.HistogramMetricFamily(name, about, labels=labels)
+        for sample in samples:
+            known = dict(sample.labels)
+            values = [known.get(label, "") for label in labels]
+            if isinstance(sample.value, tuple):
+                bounds = buckets_of(name)
+                marks = [*(f"{bound:.9g}" for bound in bounds), "+Inf"]
+                family.add_metric(values, list(zip(marks, cumulative(sample.value, bounds))), sample.value[2])
+            else:
+                family.add_metric(values, sample.value)
+        yield family
+
+
+class FastcoreCollector:
+    """A collector for any registry of the Prometheus client: ``REGISTRY.register(FastcoreCollector())``.
+
+    Parameters
+    ----------
+    source : callable, default fastcore.metrics.snapshot
+        Returns the snapshot to show; that of all workers is :meth:`fastcore.monitor.WorkerFiles.gather`.
+    """
+
+    def __init__(self, source: Callable[[], Snapshot] = metrics.snapshot) -> None:
+        _client()
+        self._source = source
+
+    def collect(self) -> Iterator[Metric]:
+        """Return everything now; called by the registry at each scrape."""
+        yield from families([*self._source(), *_state()])
+
+    def describe(self) -> list[Metric]:
+        """Return nothing, so that registering does not read everything."""
+        return []
+
+
+def _state() -> Iterator[Sample]:
+    """What runs, as gauges that are 1 or 0: the build, and the state of every flag."""
+    native = sum(_ext.probe(name).module is not None for name in _ext.EXTENSIONS)
+    build = {"version": __version__, "python": platform.python_version(), "native": f"{native}/{len(_ext.EXTENSIONS)}"}
+    yield Sample("fastcore_build_info", "gauge", tuple(sorted(build.items())), 1)
+    for name, flag in flags.snapshot().items():
+        word = flag.mode.partition(":")[0]
+        rolled_back = flag.source in ("guard", "rollback")
+        for state in ("control", "candidate", "trial", "rolled_back"):
+            yield Sample(
+                "fastcore_path_state", "gauge", (("path", name), ("state", state)), _is(state, word, rolled_back)
+            )
+
+
+def _is(state: str, word: str, rolled_back: bool) -> int:
+    if rolled_back:
+        return int(state == "rolled_back")
+    if word in ("control", "python"):
+        return int(state == "control")
+    if word in ("candidate", "compiled", "auto"):
+        return int(state == "candidate")
+    return int(state == "trial")
+
+
+def exposition(
+    source: Callable[[], Snapshot] = metrics.snapshot, *, accept: str = "", process: bool = True
+) -> tuple[bytes, str]:
+    """Return the page that Prometheus scrapes, and its content type.
+
+    Parameters
+    ----------
+    source : callable
+        As of :class:`FastcoreCollector`.
+    accept : str, default ""
+        The request's ``Accept`` header: OpenMetrics where it asks for that.
+    process : bool, default True
+        Whether the client's own ``process_*`` and ``python_*`` metrics, of the process that answers, are on it.
+    """
+    core = _client()
+    from prometheus_client.exposition import choose_encoder
+
+    registry = core.CollectorRegistry(auto_describe=False)
+    registry.register(FastcoreCollector(source))
+    if process:
+        from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
+
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+    encoder, content_type = choose_encoder(accept)
+    return encoder(registry), content_type

@@ -1,0 +1,268 @@
+"""What is alerted about: a value, a threshold, and for how long."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from fastcore import metrics
+from fastcore._snapshot import Labels, SketchState, Snapshot
+from fastcore.dispatch import flags
+from fastcore.monitor.collect import EMPTY, window
+
+__all__ = ["DEFAULT_RULES", "Reader", "Rule", "load_rules", "seconds"]
+
+Severity = Literal["info", "warning", "critical"]
+SEVERITIES = ("info", "warning", "critical")
+Values = Mapping[Labels, float]
+
+_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
+
+
+def seconds(text: str | float, where: str) -> float:
+    """Return a duration: a number of seconds, or text like ``30s``, ``5m``, ``4h``."""
+    if isinstance(text, str):
+        found = _DURATION.fullmatch(text.strip())
+        if found is None:
+            raise ValueError(f"{where}: expected seconds or text like 30s, 5m, 4h, got {text!r}")
+        return float(found[1]) * _UNITS[found[2]]
+    if isinstance(text, bool) or not isinstance(text, (int, float)):
+        raise TypeError(f"{where}: expected seconds or text like 30s, got {type(text).__name__}")
+    if not 0 <= text < math.inf:
+        raise ValueError(f"{where}: expected a number >= 0, got {text!r}")
+    return float(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule.
+
+    Parameters
+    ----------
+    name : str
+    metric : str, optional
+        What is looked at: each series of that name is judged, and alerted about, by itself. A gauge as it is; of a
+        counter its rate a second since the last look; of a latency its `quantile` since the last look.
+    value : callable, optional
+        Instead of `metric`: takes a Snapshot and returns a number, a mapping of labels (a dict, or a tuple of pairs) to
+        numbers, or None where there is nothing to judge.
+    above, below : float
+        One of them: the threshold.
+    clear : float, optional
+        Where a firing alert ends; by default at the threshold. For ``above`` it lies lower, for ``below`` higher.
+    labels : mapping of str to str
+        Only series with these labels.
+    quantile : float, default 0.95
+    hold : float or str, default 0
+        For how long the threshold must be passed before the alert fires (``for`` in TOML).
+    keep_firing : float or str, default 0
+        How long it goes on firing after the value is well again, or missing (``keep_firing_for`` in TOML).
+    severity : {'info', 'warning', 'critical'}
+    summary : str
+        Text for people; ``{value}``, ``{rule}`` and label names in braces are filled in.
+    channels : tuple of str
+        Names of the channels to tell; all of them by default.
+    unless : str, optional
+        The name of another rule: while any alert of that one fires, this one does not notify.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter is not as described.
+    """
+
+    name: str
+    metric: str = ""
+    value: Callable[[Snapshot], Any] | None = None
+    above: float | None = None
+    below: float | None = None
+    clear: float | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    quantile: float = 0.95
+    hold: float | str = 0.0
+    keep_firing: float | str = 0.0
+    severity: Severity = "warning"
+    summary: str = "{rule}: {value:.6g}"
+    channels: tuple[str, ...] = ()
+    unless: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"rule {self.name}"
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name: expected a str that is not empty, got {self.name!r}")
+        if bool(self.metric) == (self.value is not None):
+            raise ValueError(f"{where}: expected one of metric and value, got {'both' if self.metric else 'neither'}")
+        if (self.above is None) == (self.below is None):
+            got = "neither" if self.above is None else "both"
+            raise ValueError(f"{where}: expected one of above and below, got {got}")
+        for bound, number in (("above", self.above), ("below", self.below), ("clear", self.clear)):
+            if number is not None and (isinstance(number, bool) or not isinstance(number, (int, float))):
+                raise TypeError(f"{where}: {bound}: expected a number, got {type(number).__name__}")
+        if self.clear is not None and (
+            self.clear > self.threshold if self.above is not None else self.clear < self.threshold
+        ):
+            side = "at most above" if self.above is not None else "at least below"
+            raise ValueError(f"{where}: clear: expected {side} ({self.threshold:g}), got {self.clear:g}")
+        if not 0 <= self.quantile <= 1:
+            raise ValueError(f"{where}: quantile: expected a number from 0 to 1, got {self.quantile!r}")
+        if self.severity not in SEVERITIES:
+            raise ValueError(f"{where}: severity: expected one of {', '.join(SEVERITIES)}, got {self.severity!r}")
+        object.__setattr__(self, "hold", seconds(self.hold, f"{where}: hold"))
+        object.__setattr__(self, "keep_firing", seconds(self.keep_firing, f"{where}: keep_firing"))
+        object.__setattr__(self, "channels", tuple(self.channels))
+
+    @property
+    def threshold(self) -> float:
+        found = self.above if self.above is not None else self.below
+        return math.nan if found is None else float(found)
+
+    def breached(self, value: float) -> bool:
+        """Whether a value is past the threshold; NaN is not."""
+        return value > self.threshold if self.above is not None else value < self.threshold
+
+    def well(self, value: float) -> bool:
+        """Whether a firing alert ends at this value; NaN does not end it."""
+        limit = self.threshold if self.clear is None else self.clear
+        return value <= limit if self.above is not None else value >= limit
+
+    def text(self, value: float, labels: Labels) -> str:
+        """Return the summary, filled in; a template that does not fit is shown as it is."""
+        try:
+            return self.summary.format(**{**dict(labels), "value": value, "rule": self.name})
+        except (LookupError, ValueError, AttributeError):
+            return f"{self.summary} ({value:.6g})"
+
+
+class Reader:
+    """Reads the values of rules from one snapshot after the other: rates and windows need the one before."""
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[str, Labels], tuple[float, int | SketchState]] = {}
+        self._looked: dict[str, float] = {}  # when each rule was last read
+
+    def read(self, rule: Rule, snapshot: Snapshot, now: float) -> Values:
+        """Return the value of each series that the rule judges."""
+        if rule.value is not None:
+            return _values(rule.value(snapshot), rule.name)
+        found: dict[Labels, float] = {}
+        for sample in snapshot:
+            if sample.name != rule.metric or not rule.labels.items() <= dict(sample.labels).items():
+                continue
+            if sample.kind == "gauge" and not isinstance(sample.value, tuple):
+                found[sample.labels] = float(sample.value)
+                continue
+            value = self._since(rule, sample.labels, sample.value, now)
+            if value is not None:
+                found[sample.labels] = value
+        self._looked[rule.name] = now
+        return found
+
+    def _since(self, rule: Rule, labels: Labels, value: Any, now: float) -> float | None:
+        before = self._before.get((rule.name, labels))
+        self._before[rule.name, labels] = now, value
+        if isinstance(value, tuple):
+            old = before[1] if before is not None and isinstance(before[1], tuple) else EMPTY
+            state = window(old, value)
+            if not state[0]:
+                return None
+            sketch = metrics.Sketch()
+            sketch.merge(state)
+            return sketch.quantile(rule.quantile)
+        if before is None and rule.name in self._looked:
+            before = self._looked[rule.name], 0  # a series that is new since then began at nothing
+        if before is None or isinstance(before[1], tuple) or now <= before[0]:
+            return None
+        grown = value - before[1]
+        return float((grown if grown >= 0 else value) / (now - before[0]))
+
+
+def _values(given: Any, rule: str) -> Values:
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return {_labels(labels): float(value) for labels, value in given.items()}
+    if isinstance(given, (int, float)):
+        return {(): float(given)}
+    raise TypeError(f"rule {rule}: expected a number, a mapping or None as its value, got {type(given).__name__}")
+
+
+def _labels(labels: Any) -> Labels:
+    if isinstance(labels, str):
+        return (("name", labels),)
+    return tuple(sorted((str(key), str(value)) for key, value in dict(labels).items()))
+
+
+def _rolled_back(snapshot: Snapshot) -> dict[Labels, float]:
+    return {(("flag", name),): 1.0 for name, flag in flags.snapshot().items() if flag.source in ("guard", "rollback")}
+
+
+DEFAULT_RULES = (
+    Rule(
+        name="memory",
+        metric="fastcore_memory_usage_ratio",
+        above=0.85,
+        clear=0.80,
+        hold=30,
+        severity="critical",
+        summary="{value:.0%} of the memory is in use",
+    ),
+    Rule(
+        name="rolled back",
+        value=_rolled_back,
+        above=0.0,
+        severity="critical",
+        summary="{flag} is rolled back",
+    ),
+    Rule(
+        name="slower than before",
+        metric="fastcore_degraded",
+        above=0.5,
+        severity="warning",
+        summary="{service} is over 20 % slower than its {against}",
+        unless="rolled back",
+    ),
+    Rule(
+        name="errors",
+        metric="fastcore_http_requests_total",
+        labels={"status": "500"},
+        above=0.1,
+        hold=60,
+        severity="critical",
+        summary="{value:.2g} requests a second to {route} fail",
+    ),
+)
+
+_KEYS = {"for": "hold", "keep_firing_for": "keep_firing"}
+_KNOWN = frozenset({*Rule.__dataclass_fields__, *_KEYS} - {"value", *_KEYS.values()})
+
+
+def load_rules(path: str | Path) -> list[Rule]:
+    """Return the rules of a TOML file, one ``[[rule]]`` each.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a rule is not as :class:`Rule` describes; the text names it.
+    """
+    body = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    return rules_of(body.get("rule", []), str(path))
+
+
+def rules_of(tables: Iterable[Any], where: str) -> list[Rule]:
+    """Return the rules that parsed tables describe."""
+    made = []
+    for table in tables:
+        if not isinstance(table, dict) or not isinstance(table.get("name"), str):
+            raise ValueError(f"{where}: expected [[rule]] tables with a name, got {table!r}")
+        if unknown := sorted(set(table) - _KNOWN):
+            raise ValueError(f"{where}: rule {table['name']}: expected {', '.join(sorted(_KNOWN))}, got {unknown[0]!r}")
+        made.append(Rule(**{_KEYS.get(str(key), str(key)): value for key, value in table.items()}))
+    if len({rule.name for rule in made}) < len(made):
+        raise ValueError(f"{where}: expected rules of different names")
+    return made

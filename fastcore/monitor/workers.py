@@ -1,0 +1,202 @@
+"""The metrics of several worker processes of one host on one page, whichever of them is asked.
+
+Each worker writes its snapshot into a folder that all share; the one that is asked adds them up. Counters and latencies
+of a worker that is gone stay in the sums, or they would fall, which Prometheus takes for a restart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from fastcore import metrics
+from fastcore._snapshot import Sample, Snapshot
+from fastcore.dispatch.filelock import locked
+
+__all__ = ["WorkerFiles"]
+
+_GONE = "gone.json"
+_made: weakref.WeakSet[WorkerFiles] = weakref.WeakSet()
+_log = logging.getLogger("fastcore.monitor")
+
+
+class WorkerFiles:
+    """Shares the metrics of this process with the other workers of the host.
+
+    Parameters
+    ----------
+    folder : path, optional
+        By default ``FASTCORE_METRICS_DIR``. All workers of a service share one, and it is emptied before the service
+        starts, as the counters of workers that are gone live there. A folder that only this user can write.
+    interval : float, default 1.0
+        Seconds between writings: what the others show of this worker is at most that old.
+    source : callable, default fastcore.metrics.snapshot
+
+    Notes
+    -----
+    Counters and latencies are added up. A gauge cannot be added up without knowing what it means, so each worker's is
+    shown, labelled ``worker``. A with block starts and stops the writing. After a fork the child gets a file of its own
+    when it starts.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        interval: float = 1.0,
+        source: Callable[[], Snapshot] = metrics.snapshot,
+    ) -> None:
+        told = os.environ.get("FASTCORE_METRICS_DIR", "").strip() if folder is None else folder
+        if not told:
+            raise ValueError("folder: expected a path, here or in FASTCORE_METRICS_DIR, got none")
+        if not interval > 0:
+            raise ValueError(f"interval: expected a number above 0, got {interval!r}")
+        self._folder = Path(told)
+        self._interval = interval
+        self._source = source
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._pid = 0
+        self._name = ""
+        _made.add(self)
+
+    def start(self) -> None:
+        """Write this worker's metrics now, and every interval from now on."""
+        with self._lock:
+            if self._pid != os.getpid():  # the first time, or in the child of a fork
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._pid, self._name = os.getpid(), f"{os.getpid()}-{secrets.token_hex(4)}"
+                self._thread = None
+            self._write()
+            if self._thread is None:
+                self._stop = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._stop,), name="fastcore-metrics", daemon=True
+                )
+                self._thread.start()
+
+    def stop(self) -> None:
+        """Write a last time, and hand what was counted over to the workers that stay."""
+        with self._lock:
+            if self._thread is None or self._pid != os.getpid():
+                return
+            self._stop.set()
+            thread, self._thread = self._thread, None
+        thread.join()
+        with self._lock:
+            self._write()
+            with locked(str(self._folder / "lock")):
+                _retire(self._folder, self._folder / f"{self._name}.json")
+            self._pid = 0
+
+    def gather(self) -> Snapshot:
+        """Return the metrics of all workers, this one's as they are now."""
+        with self._lock:
+            if self._pid != os.getpid():
+                raise RuntimeError("gather: expected start() in this process first")
+            self._write()
+        parts: list[tuple[str, Snapshot]] = []
+        with locked(str(self._folder / "lock")):
+            for path in sorted(self._folder.glob("*-*.json")):
+                if path.name != f"{self._name}.json" and not _lives(path):
+                    _retire(self._folder, path)
+            gone = _read(self._folder / _GONE)
+            for path in sorted(self._folder.glob("*-*.json")):
+                found = _read(path)
+                if found is not None:
+                    parts.append((path.name.partition("-")[0], found))
+        return _together(parts, gone)
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.wait(self._interval):
+            try:
+                with self._lock:
+                    if not stop.is_set():
+                        self._write()
+            except Exception:
+                _log.exception("the metrics of this worker could not be written")
+
+    def _write(self) -> None:
+        path = self._folder / f"{self._name}.json"
+        fresh = self._folder / f"{self._name}.new"
+        fresh.write_text(json.dumps(self._source().to_dict(), separators=(",", ":")), encoding="utf-8")
+        os.replace(fresh, path)
+
+    def __enter__(self) -> WorkerFiles:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+
+def _together(parts: list[tuple[str, Snapshot]], gone: Snapshot | None) -> Snapshot:
+    gauges = [
+        Sample(s.name, s.kind, tuple(sorted((*s.labels, ("worker", worker)))), s.value)
+        for worker, part in parts
+        for s in part
+        if s.kind == "gauge"
+    ]
+    sums = [_without_gauges(part) for _, part in parts]
+    if gone is not None:
+        sums.append(gone)
+    workers = Sample("fastcore_workers", "gauge", (), len(parts))
+    return Snapshot([*metrics.merge(sums), *gauges, workers])
+
+
+def _without_gauges(part: Iterable[Sample]) -> Snapshot:
+    return Snapshot(sample for sample in part if sample.kind != "gauge")
+
+
+def _retire(folder: Path, path: Path) -> None:
+    """Add the counts of a worker that is gone to those of all that are; the folder's lock is held."""
+    found = _read(path)
+    if found is not None:
+        before = _read(folder / _GONE)
+        together = metrics.merge([part for part in (before, _without_gauges(found)) if part is not None])
+        fresh = folder / f"{_GONE}.new"
+        fresh.write_text(json.dumps(together.to_dict(), separators=(",", ":")), encoding="utf-8")
+        os.replace(fresh, folder / _GONE)
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _read(path: Path) -> Snapshot | None:
+    try:
+        return Snapshot.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        _log.warning("%s: expected the metrics of a worker, found something else", path)
+        return None
+
+
+def _lives(path: Path) -> bool:
+    pid = path.name.partition("-")[0]
+    if not pid.isdigit():
+        return False
+    import psutil
+
+    try:
+        process = psutil.Process(int(pid))
+        # A process that began after the file was last written has inherited the number, nothing else.
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= path.stat().st_mtime + 1)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _after_fork() -> None:
+    for files in _made:
+        files._lock = threading.Lock()  # the parent's thread may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
