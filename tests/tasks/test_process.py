@@ -168,7 +168,7 @@ def test_a_child_is_replaced_after_its_tasks(make: Any) -> None:
 
 
 def test_killed_slots_lose_no_task(make: Any, tmp_path: Path) -> None:
-    """The crash test in small; `benchmarks/crash_slots.py` kills for longer."""
+    """The crash test in small; `tools/crash_slots.py` kills for longer."""
     queue = make(2)
     marks = tmp_path / "marks"
     work = queue.task(jobs.note_and_nap, on="process", retries=5)
