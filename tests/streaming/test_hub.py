@@ -409,6 +409,10 @@ def test_who_takes_nothing_cannot_have_read_the_ping(running: list[Running]) -> 
         stuck.hear_kind(3)
         while not hub.stats().blocked:
             server.call(lambda: hub.publish("t", b"x" * 20000, key="one"))
+        [session] = hub.clients.all()
+        assert 0 < server.call(session.link.buffered) <= 20100  # it shows as soon as the kernel takes no more,
+        if sys.platform == "linux":  # which is soon
+            assert hub.stats().bytes_out < 400_000
         later(hub, server, 16.0)
         later(hub, server, 9.1)
         assert hub.stats().closed == {3008: 1}
