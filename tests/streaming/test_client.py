@@ -95,7 +95,7 @@ def test_connections_are_cut_at_random_without_gap_or_duplicate():
 def test_the_server_is_killed_under_load_and_all_come_back():
     async def test() -> None:
         async with Desk.run("--rate", "50") as first, Proxy(first.port) as proxy:
-            async with listening(proxy.port, ["count.*"], 50, newest=True, backoff=(0.5, 5.0)) as listeners:
+            async with listening(proxy.port, ["count.*"], 50, newest=True, backoff=(0.05, 1.0)) as listeners:
                 await eventually(lambda: all(len(one.messages) > 20 for one in listeners))
                 first.kill()
                 await eventually(lambda: all(one.told(Disconnected) for one in listeners))
@@ -123,8 +123,8 @@ def test_the_server_is_killed_under_load_and_all_come_back():
 
 def test_what_is_beyond_history_is_told():
     async def test() -> None:
-        async with Desk.run("--rate", "0", "--history", "5") as desk, Proxy(desk.port) as proxy:
-            async with listening(proxy.port, ["a"], 1, backoff=(0.5, 0.5)) as [one]:
+        async with Desk.beside("--rate", "0", "--history", "5") as desk, Proxy(desk.port) as proxy:
+            async with listening(proxy.port, ["a"], 1, backoff=(0.3, 0.3)) as [one]:
                 await eventually(lambda: one.told(Subscribed))
                 await desk.request("POST", "/say", json={"messages": [["a", 1, "k"]]})
                 await eventually(lambda: len(one.messages) == 1)
@@ -141,7 +141,7 @@ def test_what_is_beyond_history_is_told():
 
 def test_a_link_on_which_nothing_comes_is_given_up():
     async def test() -> None:
-        async with Desk.run("--rate", "20", "--ping", "0.4", "--pong", "0.4") as desk, Proxy(desk.port) as proxy:
+        async with Desk.beside("--rate", "20", "--ping", "0.4", "--pong", "0.4") as desk, Proxy(desk.port) as proxy:
             async with listening(proxy.port, ["count.*"], 3) as listeners:
                 await eventually(lambda: all(len(one.messages) > 10 for one in listeners))
                 proxy.stall()
@@ -158,7 +158,7 @@ def test_a_link_on_which_nothing_comes_is_given_up():
 
 def test_a_drain_sends_clients_to_the_next_server():
     async def test() -> None:
-        async with Desk.run() as old, Desk.run() as new, Proxy(old.port) as proxy:
+        async with Desk.beside() as old, Desk.beside() as new, Proxy(old.port) as proxy:
             async with listening(proxy.port, ["count.*"], 5, backoff=(15.0, 20.0)) as listeners:
                 await eventually(lambda: all(len(one.messages) > 10 for one in listeners))
                 proxy.targets = (new.port,)
@@ -174,7 +174,7 @@ def test_a_drain_sends_clients_to_the_next_server():
 
 def test_a_reader_that_falls_behind_pauses_or_conflates():
     async def test() -> None:
-        async with Desk.run("--topics", "4", "--rate", "200") as desk:
+        async with Desk.beside("--topics", "4", "--rate", "200") as desk:
             url = f"ws://127.0.0.1:{desk.port}/stream?topics=count.*"
             async with Client(url, buffer=10, **QUICK) as pausing:
                 held = 0
@@ -206,7 +206,7 @@ def test_a_reader_that_falls_behind_pauses_or_conflates():
 
 def test_requests_are_answered_or_refused():
     async def test() -> None:
-        async with Desk.run("--rate", "0") as desk, Proxy(desk.port) as proxy:
+        async with Desk.beside("--rate", "0") as desk, Proxy(desk.port) as proxy:
             async with listening(proxy.port, ["a"], 1) as [one]:
                 await one.client.connected(60)
                 await one.client.subscribe(["b.*", "c"], newest=True)
@@ -228,23 +228,19 @@ def test_requests_are_answered_or_refused():
     run(test())
 
 
-@pytest.mark.parametrize("is_async", [False, True])
-def test_a_token_is_asked_for_and_renewed(is_async):
+def test_a_token_is_asked_for_and_renewed():
     async def test() -> None:
         asked = 0
 
-        def give() -> str:
+        async def give_later() -> str:
             nonlocal asked
             asked += 1
+            await asyncio.sleep(0)
             return f"good {asked}"
 
-        async def give_later() -> str:
-            await asyncio.sleep(0)
-            return give()
-
-        async with Desk.run("--token", "good", "--ttl", "2", "--rate", "20") as desk:
-            async with listening(desk.port, ["count.t0"], 1, token=give_later if is_async else give) as [one]:
-                await eventually(lambda: asked >= 4)
+        async with Desk.beside("--token", "good", "--ttl", "1", "--rate", "50") as desk:
+            async with listening(desk.port, ["count.t0"], 1, token=give_later) as [one]:
+                await eventually(lambda: asked >= 3)
                 await eventually(lambda: len(one.messages) > 40)
                 assert not one.told(Disconnected)
                 assert one.client.stats().connections == 1
@@ -254,7 +250,7 @@ def test_a_token_is_asked_for_and_renewed(is_async):
 
 def test_a_token_that_is_not_renewed_expires_and_the_next_link_asks_again():
     async def test() -> None:
-        async with Desk.run("--token", "good", "--ttl", "1.5", "--rate", "20") as desk:
+        async with Desk.beside("--token", "good", "--ttl", "0.5", "--rate", "50") as desk:
             async with listening(desk.port, ["count.t0"], 1, token="good for once") as [one]:
                 await eventually(lambda: len(one.told(Connected)) == 2)
                 assert one.told(Disconnected)[0].code == 3005
@@ -266,7 +262,7 @@ def test_a_token_that_is_not_renewed_expires_and_the_next_link_asks_again():
 
 def test_a_refused_token_ends_it():
     async def test() -> None:
-        async with Desk.run("--token", "good", "--rate", "0") as desk:
+        async with Desk.beside("--token", "good", "--rate", "0") as desk:
             url = f"ws://127.0.0.1:{desk.port}/stream"
             async with Client(url, ["a"], token="bad", **QUICK) as client:
                 with pytest.raises(StreamClosed, match="3500"):
@@ -281,7 +277,7 @@ def test_a_refused_token_ends_it():
 
 def test_a_server_that_is_not_there_is_waited_for_and_a_wrong_page_is_not():
     async def test() -> None:
-        async with Desk.run("--rate", "50") as desk, Proxy(1) as proxy:
+        async with Desk.beside("--rate", "50") as desk, Proxy(1) as proxy:
             async with listening(proxy.port, ["count.*"], 1) as [one]:
                 await eventually(lambda: len(one.told(Disconnected)) >= 3)
                 with pytest.raises(TimeoutError):
@@ -300,7 +296,7 @@ def test_a_server_that_is_not_there_is_waited_for_and_a_wrong_page_is_not():
 
 def test_what_a_server_may_send_is_limited():
     async def test() -> None:
-        async with Desk.run("--rate", "0") as desk:
+        async with Desk.beside("--rate", "0") as desk:
             url = f"ws://127.0.0.1:{desk.port}/stream"
             async with Client(url, ["a"], newest=True, limits=Limits(depth=5), **QUICK) as client:
                 await client.connected(60)
@@ -326,7 +322,7 @@ def test_callbacks_may_be_coroutines_and_what_they_raise_ends_the_client():
             if len(got) == 5:
                 raise LookupError("mine")
 
-        async with Desk.run() as desk:
+        async with Desk.beside() as desk:
             client = Client(f"ws://127.0.0.1:{desk.port}/stream", ["count.*"], on_message=take, **QUICK)
             with pytest.raises(TypeError, match=r"^on_message: expected none"):
                 aiter(client)
@@ -342,7 +338,7 @@ def test_callbacks_may_be_coroutines_and_what_they_raise_ends_the_client():
 
 def test_closing_ends_the_iteration_and_leaves_nothing_running():
     async def test() -> None:
-        async with Desk.run() as desk:
+        async with Desk.beside() as desk:
             client = Client(f"ws://127.0.0.1:{desk.port}/stream", ["count.*"], **QUICK)
             before = asyncio.all_tasks()
             async with client:
@@ -378,7 +374,7 @@ def test_bad_arguments(arguments, error, said):
 
 def test_the_page_is_there():
     async def test() -> None:
-        async with Desk.run("--rate", "0") as desk:
+        async with Desk.beside("--rate", "0") as desk:
 
             def get() -> str:
                 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

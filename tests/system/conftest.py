@@ -44,9 +44,9 @@ ARGUMENTS = [
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # for longer, and no other module could run an event loop in this thread
 def browser() -> Iterator[Any]:
-    """Chromium, as the system has it installed."""
+    """Chromium, as the system has it installed; a test beside it runs coroutines by `aside`."""
     from playwright.sync_api import sync_playwright
 
     told = os.environ.get("FASTCORE_CHROMIUM")

@@ -30,8 +30,8 @@ class Stage:
         self.aside = aside
         self.page = page
 
-    def open(self, *arguments: str) -> None:
-        self.desk = self.aside.enter(Desk.run(*arguments))
+    def open(self, *arguments: str, to_be_killed: bool = False) -> None:
+        self.desk = self.aside.enter((Desk.run if to_be_killed else Desk.beside)(*arguments))
         self.proxy = self.aside.enter(Proxy(self.desk.port))
         self.page.goto(f"http://127.0.0.1:{self.proxy.port}/")
         self.page.wait_for_function("window.ready")
@@ -74,13 +74,11 @@ def stage(aside, page, watched_errors):
 def test_it_receives_and_resumes_over_cuts_without_gap_or_duplicate(stage):
     stage.open("--rate", "100")
     stage.listen()
-    cuts = 0
     for i in range(1, 8):
         stage.until(f"window.got.length >= {i * 60}")
-        cuts += stage.cut()
+        stage.cut()
+        stage.until(f"window.client.stats.connections > {i} && window.client.stats.connected")
     stage.until("window.got.length >= 600")
-    assert cuts >= 7
-    assert stage.page.evaluate("window.client.stats.connections") >= 8
     counted = stage.counted()
     assert {topic for topic, _ in counted} == {"count.t0", "count.t1", "count.t2"}
     for numbers in counted.values():
@@ -91,7 +89,7 @@ def test_it_receives_and_resumes_over_cuts_without_gap_or_duplicate(stage):
 
 
 def test_it_survives_a_restart_and_is_told_of_it(stage):
-    stage.open()
+    stage.open(to_be_killed=True)
     stage.listen(newest=True)
     stage.until("window.got.length >= 30")
     first = stage.told("connected")[0]["epoch"]
@@ -104,7 +102,7 @@ def test_it_survives_a_restart_and_is_told_of_it(stage):
 
 
 def test_a_client_that_was_away_for_a_restart_gets_the_newest_of_each_key(stage):
-    stage.open("--rate", "0")
+    stage.open("--rate", "0", to_be_killed=True)
     stage.say(["news.a", {"n": 1, "life": "one"}, "x"])
     stage.listen(topics=["news.a"])
     stage.until("window.told.some((n) => n.type === 'subscribed')")
@@ -157,7 +155,7 @@ def test_it_leaves_at_a_drain_and_comes_back_when_it_was_told_to(stage):
     stage.listen()
     stage.until("window.got.length >= 10")
     old = stage.desk
-    stage.desk = stage.aside.enter(Desk.run())
+    stage.desk = stage.aside.enter(Desk.beside())
     stage.proxy.targets = (stage.desk.port,)
     stage.aside.call(old.request("POST", "/drain?spread=0.3"))
     stage.until("window.told.some((n) => n.type === 'connected' && n.restarted)")
