@@ -8,13 +8,16 @@ from typing import Any
 
 from fastcore.tasks.errors import UnsupportedOption
 from fastcore.tasks.ports import Cap, Executor
-from fastcore.tasks.records import Encoded, Payload, TaskSpec
+from fastcore.tasks.records import NO_ARGUMENTS, Encoded, Payload, TaskSpec
 from fastcore.tasks.task import Configured, Task
 
 __all__ = ["Calls", "Target", "new_id", "new_ids"]
 
 Target = Task | Configured | str
 """What can be submitted: a task, one with options, or the name of one."""
+
+
+_NO_KEYWORDS: dict[str, Any] = {}  # shared, and so never changed
 
 
 def new_ids(n: int, now: float) -> list[str]:
@@ -77,7 +80,8 @@ class Calls:
     def one(self, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskSpec:
         """Return the spec of one call."""
         now = self._clock()
-        return self._spec(self.resolve(target), new_id(now), args, kwargs, now)
+        found = self.resolve(target)
+        return self._spec(found, new_id(now), self._payload(found.task, args, kwargs), args, kwargs, now)
 
     def many(self, calls: Iterable[tuple[Any, ...]]) -> list[TaskSpec]:
         """Return the specs of ``(task, args)`` or ``(task, args, kwargs)``."""
@@ -85,18 +89,41 @@ class Calls:
         now = self._clock()
         specs: list[TaskSpec] = []
         last: Any = None
+        last_args: Any = None
+        payload: Payload = NO_ARGUMENTS
         found: Configured | None = None
+        rank = 0.0
         for id, call in zip(new_ids(len(calls), now), calls, strict=True):
             if len(call) == 2:
                 target, args = call
-                kwargs: dict[str, Any] = {}
-            elif len(call) == 3:
-                target, args, kwargs = call
+                kwargs = _NO_KEYWORDS
             else:
-                raise TypeError(f"calls: expected (task, args) or (task, args, kwargs), got {len(call)} items")
+                target, args, kwargs = _with_keywords(call)
             if target is not last or found is None:
-                last, found = target, self.resolve(target)
-            specs.append(self._spec(found, id, args if type(args) is tuple else tuple(args), kwargs, now))
+                last, last_args, found = target, None, self.resolve(target)
+                task, options = found.task, found.options
+                rank = options.priority + self._aging * now
+            if args is not last_args or kwargs or type(args) is not tuple:  # else what was made of them is shared
+                args = args if type(args) is tuple else tuple(args)
+                payload = self._payload(task, args, kwargs)
+                last_args = None if kwargs else args
+            if found.plain:
+                specs.append(
+                    TaskSpec(
+                        id,
+                        task.name,
+                        payload,
+                        options.priority,
+                        rank,
+                        now,
+                        now,
+                        found.attempts,
+                        options.timeout,
+                        options.result_ttl,
+                    )
+                )
+            else:
+                specs.append(self._spec(found, id, payload, args, kwargs, now))
         return specs
 
     def callback(self, target: Target, args: tuple[Any, ...], marks: dict[str, Any]) -> TaskSpec:
@@ -104,36 +131,28 @@ class Calls:
         found = self.resolve(target)
         now = self._clock()
         found.task.check(([], *args), {})
-        return self._spec(found, new_id(now), args, marks, now, checked=True)
+        payload = self._payload(found.task, args, marks, checked=True)
+        return self._spec(found, new_id(now), payload, args, {}, now)
+
+    def _payload(self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any], *, checked: bool = False) -> Payload:
+        if not checked:
+            task.check(args, kwargs)
+        if self._encodes:
+            return Encoded(task.encode(args, kwargs))
+        return (args, kwargs) if kwargs else (args, _NO_KEYWORDS) if args else NO_ARGUMENTS
 
     def _spec(
         self,
         found: Configured,
         id: str,
+        payload: Payload,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         now: float,
-        checked: bool = False,
     ) -> TaskSpec:
         task = found.task
         options = found.options
-        if not checked:
-            task.check(args, kwargs)
-        payload: Payload = Encoded(task.encode(args, kwargs)) if self._encodes else (args, kwargs)
         priority = options.priority
-        if found.plain:
-            return TaskSpec(
-                id,
-                task.name,
-                payload,
-                priority,
-                priority + self._aging * now,
-                now,
-                now,
-                found.attempts,
-                options.timeout,
-                options.result_ttl,
-            )
         run_at = now + options.delay if options.run_at is None else max(now, options.run_at)
         key = options.unique_key
         if key is None and options.unique:
@@ -153,6 +172,13 @@ class Calls:
             options.idempotency_key,
             options.fingerprint,
         )
+
+
+def _with_keywords(call: tuple[Any, ...]) -> tuple[Any, Any, dict[str, Any]]:
+    if len(call) != 3:
+        raise TypeError(f"calls: expected (task, args) or (task, args, kwargs), got {len(call)} items")
+    target, args, kwargs = call
+    return target, args, dict(kwargs)
 
 
 def _check(found: Configured, executor: Executor) -> None:

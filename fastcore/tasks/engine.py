@@ -25,8 +25,6 @@ __all__ = ["Engine"]
 _REPORT = 0.05  # seconds for which words of progress are gathered
 _TROUBLE = 0.5  # seconds before a store that failed is asked again
 
-Ended = tuple[Job, Outcome, BaseException | None]
-
 _log = logging.getLogger("fastcore.tasks")
 _QUEUED, _SUCCEEDED = State.QUEUED, State.SUCCEEDED
 
@@ -83,7 +81,7 @@ class Engine:
         self._prune = prune
         self._clock = clock
         self._encodes = store.encodes
-        self._outbox: deque[Ended] = deque()
+        self._outbox: deque[Job] = deque()
         self._said: dict[Job, Progress] = {}
         self._saying = False
         self._pools: dict[str, Pool] = {}
@@ -198,8 +196,8 @@ class Engine:
                 return
         job.told = True
         claim = job.claim
-        outcome = Outcome(claim.spec.id, claim.token, _SUCCEEDED, result, None, job.started_at, self._clock())
-        self._outbox.append((job, outcome, None))
+        job.outcome = Outcome(claim.spec.id, claim.token, _SUCCEEDED, result, None, job.started_at, self._clock())
+        self._outbox.append(job)
         if not self._woken:
             self.wake()
 
@@ -241,7 +239,9 @@ class Engine:
             outcome.counted = run_at is not None
             outcome.run_at = now if run_at is None else run_at
             outcome.rank = spec.rank if run_at is None else spec.priority + self._aging * run_at
-        self._outbox.append((job, outcome, error))
+        job.outcome = outcome
+        job.error = error
+        self._outbox.append(job)
         self.wake()
 
     def _call(self, fn: Callable[[], object]) -> None:
@@ -294,20 +294,23 @@ class Engine:
         """Record what ended, take what there is room for; returns the seconds after which to look again."""
         if self._said:
             await self._say()
-        ended: list[Ended] = []
+        ended: list[Job] = []
+        outcomes: list[Outcome] = []
         outbox = self._outbox
+        running = self.running
         while outbox:
-            ended.append(outbox.popleft())
+            job = outbox.popleft()
+            ended.append(job)
+            outcome = job.outcome
+            outcomes.append(outcome)
+            job.task.running -= 1
+            if running.get(outcome.id) is job:
+                del running[outcome.id]
         settling = None
         if ended:
-            running = self.running
-            for job, _, _ in ended:
-                if running.get(job.claim.spec.id) is job:
-                    del running[job.claim.spec.id]
-                job.task.running -= 1
             # Asked for before the claim, and awaited after it: a store that commits in groups does both in one.
             try:
-                settling = self.store.settle([outcome for _, outcome, _ in ended])
+                settling = self.store.settle(outcomes)
             except Exception:
                 self._take_again(ended)
                 raise
@@ -350,15 +353,15 @@ class Engine:
         """Record what ended, blocking; for who drives jobs without a loop. Returns how much that was."""
         ended = [self._outbox.popleft() for _ in range(len(self._outbox))]
         if ended:
-            taken = self.store.settle([outcome for _, outcome, _ in ended]).result()
+            taken = self.store.settle([job.outcome for job in ended]).result()
             self._settled(ended, taken)
         return len(ended)
 
-    def _take_again(self, ended: list[Ended]) -> None:
-        for one in reversed(ended):
-            self._outbox.appendleft(one)
-            one[0].task.running += 1
-            self.running.setdefault(one[0].id, one[0])
+    def _take_again(self, ended: list[Job]) -> None:
+        for job in reversed(ended):
+            self._outbox.appendleft(job)
+            job.task.running += 1
+            self.running.setdefault(job.id, job)
 
     def _wants(self) -> tuple[list[Want], float | None]:
         if self._known != len(self._tasks):
@@ -384,6 +387,7 @@ class Engine:
     async def _begin(self, claims: list[Claim]) -> None:
         now = self._clock()
         telling = self._hooks.wants("start")
+        watched = self._hooks.watched
         pools = self._pools
         tasks = self._tasks
         running = self.running
@@ -394,7 +398,9 @@ class Engine:
             job = Job(claim, task, spec.payload, self, now)
             running[spec.id] = job
             task.running += 1
-            task.waited.observe(max(0.0, now - max(spec.submitted_at, spec.run_at)))
+            if claim.attempt == 1:
+                waited = now - spec.run_at
+                task.waited.observe(waited if waited > 0.0 else 0.0)
             if task.turns is not None:
                 task.turns.begin(1, time.monotonic())
             if spec.collects is not None and not self._give(job, await arrived(self.store.members(spec.collects))):
@@ -405,7 +411,7 @@ class Engine:
             pool.lot.append(job)
             if telling:
                 self._hooks.tell(TaskEvent("start", spec.id, spec.kind, claim.attempt, now))
-            if self._hooks.watched:
+            if watched:
                 self._hooks.changed(spec.id, spec.kind)
         for pool in used:
             lot, pool.lot = pool.lot, []
@@ -431,18 +437,28 @@ class Engine:
         if stop is Stop.DETACHED:
             self.cancelled(job)
 
-    def _settled(self, ended: list[Ended], taken: list[bool]) -> None:
+    def _settled(self, ended: list[Job], taken: list[bool]) -> None:
         hooks = self._hooks
-        for (job, outcome, error), kept in zip(ended, taken, strict=True):
+        telling, watched = hooks.any, hooks.watched
+        latest: Task | None = None
+        n = 0  # successes of the latest task, in a row
+        for job, kept in zip(ended, taken, strict=True):
+            outcome = job.outcome
             if not kept:
                 _log.info("%s ended as %s when it was no longer its own: refused", job, outcome.state)
                 continue
             state = outcome.state
             task = job.task
-            seconds = max(0.0, outcome.finished_at - outcome.started_at)
+            seconds = outcome.finished_at - outcome.started_at
+            if seconds < 0.0:  # the clock was set
+                seconds = 0.0
             if state is _SUCCEEDED:
                 task.duration.observe(seconds)
-                task.succeeded.add()
+                if task is not latest:
+                    if latest is not None:
+                        latest.succeeded.add(n)
+                    latest, n = task, 0
+                n += 1
                 event = "success"
             elif state is _QUEUED:
                 if not outcome.counted:
@@ -452,16 +468,19 @@ class Engine:
             else:
                 task.ended[state].add()
                 event = "cancel" if state is State.CANCELLED else "failure"
-            if hooks.any:
+            if telling:
                 delay = outcome.run_at - outcome.finished_at if state is _QUEUED else None
+                error = None if outcome.error is None else job.error
                 told = TaskEvent(
                     event, job.id, task.name, job.attempt, outcome.finished_at, outcome.result, error, delay, seconds
                 )
                 hooks.tell(told)
                 if state is State.DEAD:
                     hooks.tell(told._replace(event="dead"))
-            if hooks.watched:
+            if watched:
                 hooks.changed(job.id, task.name, seconds if state is _SUCCEEDED else None)
+        if latest is not None:
+            latest.succeeded.add(n)
 
     def _until_next(self, batch: Batch, delay: float | None) -> float | None:
         waits = [wait for wait in (delay, self.store.poll) if wait is not None]

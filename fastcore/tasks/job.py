@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastcore.tasks.records import Claim, Encoded, Payload
+from fastcore.tasks.records import Claim, Encoded, Outcome, Payload
 
 if TYPE_CHECKING:
     from fastcore.tasks.ports import Sink
@@ -29,12 +29,26 @@ class Job:
     stop_requested : bool
         Set when the job was asked to stop; `progress` and `checkpoint` look at it.
     told : bool
-        Whether the engine knows how it ended; the engine's own.
+        Whether the engine knows how it ended. With it come `outcome` and, where that has one, `error`.
     slot : object
         The executor's own.
     """
 
-    __slots__ = ("claim", "payload", "sink", "slot", "started_at", "stop_requested", "task", "told")
+    __slots__ = (
+        "claim",
+        "error",
+        "outcome",
+        "payload",
+        "sink",
+        "slot",
+        "started_at",
+        "stop_requested",
+        "task",
+        "told",
+    )
+
+    outcome: Outcome
+    error: BaseException | None
 
     def __init__(self, claim: Claim, task: Task, payload: Payload, sink: Sink, started_at: float) -> None:
         self.claim = claim

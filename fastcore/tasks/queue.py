@@ -8,6 +8,7 @@ import socket
 import time
 import uuid
 import weakref
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
@@ -575,12 +576,12 @@ class TaskQueue:
         return self._entered(specs, ids)
 
     def _entered(self, specs: list[TaskSpec], ids: list[str]) -> list[str]:
-        telling = self.hooks.wants("submit")
-        for spec, id in zip(specs, ids, strict=True):
-            if spec.id == id:
-                self.tasks[spec.kind].submitted.add()
-                if telling:
-                    self.hooks.tell(TaskEvent("submit", id, spec.kind, 0, spec.submitted_at))
+        new = [spec for spec, id in zip(specs, ids, strict=True) if spec.id == id]
+        for kind, n in Counter([spec.kind for spec in new]).items():
+            self.tasks[kind].submitted.add(n)
+        if self.hooks.wants("submit"):
+            for spec in new:
+                self.hooks.tell(TaskEvent("submit", spec.id, spec.kind, 0, spec.submitted_at))
         if self._inline is not None:
             self._inline.run()
         return ids

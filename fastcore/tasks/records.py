@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "LIVE",
+    "NO_ARGUMENTS",
     "TERMINAL",
     "Batch",
     "Claim",
@@ -61,6 +62,10 @@ class Encoded(bytes):
 
 Payload = tuple[tuple[Any, ...], dict[str, Any]] | Encoded
 """The arguments of a call: ``(args, kwargs)``, or these as the codec wrote them where the store keeps bytes."""
+
+
+NO_ARGUMENTS: Payload = ((), {})
+"""Those of a call without any; shared, and so never changed."""
 
 
 class Failure(NamedTuple):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Sequence
 
-from fastcore.concurrency.checks import count
+from fastcore.concurrency.checks import count, number
 from fastcore.tasks.current import running
 from fastcore.tasks.errors import TaskTimeout
 from fastcore.tasks.job import Job
@@ -15,10 +16,14 @@ from fastcore.tasks.ports import Cap, Sink, Stop
 
 __all__ = ["AsyncExecutor"]
 
-_TURN = 64  # jobs that end without ever waiting, before a worker lets the loop see to others
+_STREAK = 64  # jobs that end without ever waiting, before a worker lets the loop see to others
+_MOST_AHEAD = 128  # jobs taken in advance, however short they are: more would have the garbage collector look at them
+_SHORT = 1e-4  # seconds: jobs above this are not taken in advance
+_STALE = 0.05  # seconds for which a job taken in advance may wait
 _PATIENCE = 1.0  # seconds for which a job that was cancelled may clean up, at the end
 
 _log = logging.getLogger("fastcore.tasks")
+_Worker = asyncio.Task[None]
 
 
 class AsyncExecutor:
@@ -28,6 +33,11 @@ class AsyncExecutor:
     ----------
     size : int, default 64
         Jobs at once. Workers are made as they are needed, and stay.
+    lookahead : float, default 0.001
+        Seconds of work that may be taken from the store before a worker is free, while jobs are so short that they end
+        at once: asking the store for each of them would take longer than they do. A job that comes meanwhile, however
+        urgent, begins that much later at most; where jobs turn out to be long after all, those taken in advance go back
+        to the store within 50 ms. 0 takes nothing in advance.
 
     Notes
     -----
@@ -40,15 +50,17 @@ class AsyncExecutor:
     name = "async"
     capabilities = Cap.TIMEOUT | Cap.CANCEL_RUNNING | Cap.PROGRESS | Cap.ASYNC
 
-    def __init__(self, size: int = 64) -> None:
+    def __init__(self, size: int = 64, *, lookahead: float = 0.001) -> None:
         self.size = count("size", size)
+        self.lookahead = number("lookahead", lookahead, zero=True)
+        self._mean = math.inf  # seconds a job takes, the latest counting most
         self._todo: deque[Job] = deque()
-        self._jobs: dict[Job, asyncio.Task[None]] = {}  # those that a worker has begun
+        self._doing: dict[_Worker, Job | None] = {}
         self._busy = 0  # jobs handed over and not ended
         self._idle: list[asyncio.Future[None]] = []
         self._waking = False
-        self._workers: set[asyncio.Task[None]] = set()
         self._reasons: dict[Job, str] = {}  # why a job is being stopped
+        self._looking: asyncio.TimerHandle | None = None
         self._quiet: asyncio.Event | None = None
         self._stopped = True
 
@@ -58,17 +70,25 @@ class AsyncExecutor:
         self._stopped = False
 
     def free(self) -> int:
-        return 0 if self._stopped else self.size - self._busy
+        if self._stopped:
+            return 0
+        ahead = 0 if self._mean > _SHORT else min(_MOST_AHEAD, int(self.lookahead / self._mean))
+        return max(0, self.size + ahead - self._busy)
 
     def run(self, jobs: Sequence[Job]) -> None:
         self._busy += len(jobs)
+        if self._busy > self.size:
+            now = self._loop.time()
+            for job in jobs:
+                job.slot = now
+            if self._looking is None:
+                self._looking = self._loop.call_later(_STALE, self._give_back_stale)
         self._todo.extend(jobs)
         if not self._waking:
             self._rouse()
 
     def cancel(self, job: Job) -> Stop:
-        worker = self._jobs.get(job)
-        if worker is not None:
+        if self._worker_of(job) is not None:
             self._interrupt(job, "cancel")
         elif job in self._todo:
             job.stop_requested = True
@@ -82,23 +102,30 @@ class AsyncExecutor:
     async def stop(self, timeout: float) -> None:
         self._stopped = True
         await self._until_quiet(timeout)
-        while self._todo:
-            job = self._todo.popleft()
-            self._end()
-            self._sink.returned(job)
-        for job in list(self._jobs):
+        if self._looking is not None:
+            self._looking.cancel()
+        self._give_back()
+        for job in self._running():
             self._interrupt(job, "stop")
         await self._until_quiet(_PATIENCE)
-        for job in list(self._jobs):
+        for job in self._running():
             _log.error("%s went on after it was cancelled; it is left behind", job)
-            del self._jobs[job]
+            self._doing[job.slot] = None
             self._end()
             self._sink.returned(job)
-        for worker in self._workers:
+        workers = list(self._doing)
+        self._doing.clear()
+        for worker in workers:
             worker.cancel()
-        self._workers.clear()
 
     # ---- workers ----
+
+    def _running(self) -> list[Job]:
+        return [job for job in self._doing.values() if job is not None]
+
+    def _worker_of(self, job: Job) -> _Worker | None:
+        worker = job.slot
+        return worker if isinstance(worker, asyncio.Task) and self._doing.get(worker) is job else None
 
     def _rouse(self) -> None:
         """Have one more worker look for work, if there is one to be had."""
@@ -108,16 +135,16 @@ class AsyncExecutor:
                 self._waking = True
                 idle.set_result(None)
                 return
-        if len(self._workers) < self.size:
+        if len(self._doing) < self.size:
             self._waking = True
-            worker = self._loop.create_task(self._work(), name=f"fastcore-task-{len(self._workers)}")
-            self._workers.add(worker)
+            worker = self._loop.create_task(self._work(), name=f"fastcore-task-{len(self._doing)}")
+            self._doing.setdefault(worker, None)
             worker.add_done_callback(self._bury)
 
-    def _bury(self, worker: asyncio.Task[None]) -> None:
+    def _bury(self, worker: _Worker) -> None:
         """A worker ended, which it does only where something cancelled it; another takes its place."""
-        if worker in self._workers:
-            self._workers.discard(worker)
+        if worker in self._doing:
+            del self._doing[worker]
             self._waking = False
             if not worker.cancelled() and (error := worker.exception()) is not None:
                 _log.error("a worker ended", exc_info=error)
@@ -127,15 +154,18 @@ class AsyncExecutor:
     async def _work(self) -> None:
         me = asyncio.current_task()
         assert me is not None
-        loop, todo, jobs, sink = self._loop, self._todo, self._jobs, self._sink
+        loop, todo, doing, reasons, sink = self._loop, self._todo, self._doing, self._reasons, self._sink
+        doing[me] = None
         while True:
             self._waking = False
             streak = 0
+            began = loop.time()
             while todo:
                 job = todo.popleft()
                 if todo and not self._waking:
                     self._rouse()
-                jobs[job] = me
+                job.slot = me
+                doing[me] = job
                 running.set(job)
                 timer: asyncio.TimerHandle | None = None
                 try:
@@ -151,28 +181,35 @@ class AsyncExecutor:
                 else:
                     if timer is not None:
                         timer.cancel()
-                    if job in self._reasons:  # it was told to stop, and ended well nevertheless
-                        self._reasons.pop(job)
+                    if reasons and reasons.pop(job, None) is not None:  # told to stop, it ended well nevertheless
                         _absolve(me)
-                    if jobs.pop(job, None) is not None:
-                        self._end()
+                    if doing.get(me) is job:
+                        doing[me] = None
+                        self._busy -= 1
+                        if self._quiet is not None and not self._busy:
+                            self._quiet.set()
                         sink.done(job, result)
                 streak += 1
-                if streak >= _TURN:
-                    streak = 0
+                if streak >= _STREAK:
+                    self._learn((loop.time() - began) / streak)
                     await asyncio.sleep(0)
+                    streak = 0
+                    began = loop.time()
+            if streak:
+                self._learn((loop.time() - began) / streak)
             running.set(None)
             job = result = payload = args = kwargs = None  # type: ignore[assignment]  # let go of the last job
             idle = loop.create_future()
             self._idle.append(idle)
             await idle
 
-    def _ended_badly(self, job: Job, me: asyncio.Task[None], error: BaseException) -> None:
+    def _ended_badly(self, job: Job, me: _Worker, error: BaseException) -> None:
         reason = self._reasons.pop(job, None)
         if reason is not None:
             _absolve(me)
-        if self._jobs.pop(job, None) is None:  # it was left behind
+        if self._doing.get(me) is not job:  # it was left behind
             return
+        self._doing[me] = None
         self._end()
         if isinstance(error, (KeyboardInterrupt, GeneratorExit)) or (reason is None and me.cancelling()):
             self._sink.returned(job)
@@ -187,7 +224,7 @@ class AsyncExecutor:
             self._sink.failed(job, error)
 
     def _interrupt(self, job: Job, reason: str) -> None:
-        worker = self._jobs.get(job)
+        worker = self._worker_of(job)
         if worker is not None and job not in self._reasons:
             job.stop_requested = reason != "timeout"
             self._reasons[job] = reason
@@ -206,8 +243,31 @@ class AsyncExecutor:
             except TimeoutError:
                 pass
 
+    # ---- jobs taken in advance ----
 
-def _absolve(worker: asyncio.Task[None]) -> None:
+    def _learn(self, seconds: float) -> None:
+        self._mean = seconds if self._mean == math.inf else (self._mean + seconds) / 2
+
+    def _give_back_stale(self) -> None:
+        """Have the store give jobs to others, or in another order, that wait here for workers that are long."""
+        self._looking = None
+        if not self._todo:
+            return
+        oldest = self._todo[0].slot
+        if oldest is not None and self._loop.time() - oldest >= _STALE:
+            self._mean = math.inf
+            self._give_back()
+        else:
+            self._looking = self._loop.call_later(_STALE, self._give_back_stale)
+
+    def _give_back(self) -> None:
+        while self._todo:
+            job = self._todo.popleft()
+            self._end()
+            self._sink.returned(job)
+
+
+def _absolve(worker: _Worker) -> None:
     """Take back the requests to cancel that were meant for the job, so that the next job knows nothing of them."""
     while worker.cancelling():
         worker.uncancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from fastcore.heap import PriorityHeap
@@ -12,6 +13,7 @@ from fastcore.tasks.errors import IdempotencyConflict, QueueClosed, QueueFull, U
 from fastcore.tasks.ports import Done, Want
 from fastcore.tasks.records import (
     LIVE,
+    NO_ARGUMENTS,
     Batch,
     Claim,
     Failure,
@@ -27,7 +29,7 @@ from fastcore.tasks.records import (
     TaskView,
 )
 from fastcore.tasks.stores.memory_ended import Ended
-from fastcore.tasks.stores.memory_record import NO_PAYLOAD, KindRecords, OpenGroup, Record
+from fastcore.tasks.stores.memory_record import KindRecords, OpenGroup, Record
 
 __all__ = ["MemoryStore"]
 
@@ -133,7 +135,6 @@ class MemoryStore:
                     record.owner = owner
                     record.lease_until = until
                     record.started_at = now
-                    record.kind.running += 1
                     self._running[record.spec.id] = record
                     claims.append(Claim(record.spec, record.attempt, record.token, until))
             due = self._delayed.peek_entry().priority if len(self._delayed) else None
@@ -155,6 +156,7 @@ class MemoryStore:
     def settle(self, outcomes: Sequence[Outcome]) -> Done[list[bool]]:
         taken: list[bool] = []
         dropped: list[object] = []  # freed with the lock released: their destructors may do anything
+        done: list[Record] = []
         back = False
         with self._lock:
             running = self._running
@@ -166,24 +168,26 @@ class MemoryStore:
                     continue
                 taken.append(True)
                 del running[id]
-                record.kind.running -= 1
                 record.version += 1
-                state = outcome.state
-                if outcome.error is not None:
-                    record.error = outcome.error
-                if not outcome.counted:
-                    record.attempt -= 1
-                if state is _QUEUED and not record.cancel_requested:
-                    record.rank, record.run_at = outcome.rank, outcome.run_at
-                    record.progress, record.note = None, ""
-                    self._put_back(record, delayed=outcome.run_at > outcome.finished_at)
-                    back = True
+                if outcome.state is not _SUCCEEDED:
+                    back = self._settle_otherwise(record, outcome, dropped) or back
                     continue
-                record.state = State.CANCELLED if state is _QUEUED else state
-                if state is _SUCCEEDED:
+                record.state = _SUCCEEDED
+                record.finished_at = outcome.finished_at
+                if outcome.result is not None:
                     record.result = outcome.result
+                if record.attempt > 1:
                     record.error = None
-                dropped.append(self._end(record, outcome.finished_at))
+                spec = record.spec
+                if spec.unique_key is None and spec.group is None and spec.collects is None:
+                    done.append(record)
+                    dropped.append(spec.payload)
+                    spec.payload = NO_ARGUMENTS
+                    if record.cancel_requested:
+                        self._cancels.pop(id, None)
+                else:
+                    dropped.append(self._end(record, outcome.finished_at))
+            self._ended.add_succeeded(done)
             if len(self._ended) > self._ended.limit:
                 dropped += self._expire(0.0)
         if back:
@@ -227,7 +231,6 @@ class MemoryStore:
             for record in [one for one in self._running.values() if one.lease_until < now]:
                 spec = record.spec
                 del self._running[spec.id]
-                record.kind.running -= 1
                 record.version += 1
                 record.error = Failure(
                     "TaskLost", f"the lease of {record.owner} on attempt {record.attempt} passed", ""
@@ -310,7 +313,8 @@ class MemoryStore:
 
     def counts(self) -> Done[dict[str, dict[State, int]]]:
         with self._lock:
-            return Done({name: found for name, kind in self._kinds.items() if (found := kind.counts())})
+            running = Counter([record.spec.kind for record in self._running.values()])
+            return Done({name: found for name, kind in self._kinds.items() if (found := kind.counts(running[name]))})
 
     def members(self, group: str) -> Done[Sequence[TaskView]]:
         with self._lock:
@@ -384,30 +388,24 @@ class MemoryStore:
         return ids, new
 
     def _enter(self, specs: Sequence[TaskSpec]) -> None:
-        """Store new tasks; runs of one kind go into its heap in one step."""
-        name, kind = "", KindRecords("")
-        ready: list[Record] = []
-        ranks: list[float] = []
-        for spec in specs:
-            if spec.kind != name:
-                self._make_ready(kind, ready, ranks)
-                ready, ranks = [], []
-                name = spec.kind
-                kind = self._kind(name)
-            record = self._records[spec.id] = Record(spec, kind)
-            if spec.run_at > spec.submitted_at:
+        """Store new tasks; those of one kind that follow each other go into its heap in one step."""
+        first = 0
+        while first < len(specs):
+            name = specs[first].kind
+            last = first + 1
+            while last < len(specs) and specs[last].kind == name:
+                last += 1
+            kind = self._kind(name)
+            records = [Record(spec, kind) for spec in specs[first:last]]
+            self._records.update(zip([record.spec.id for record in records], records, strict=True))
+            late = [record for record in records if record.spec.run_at > record.spec.submitted_at]
+            for record in late:
                 self._delay(record)
-            else:
-                ready.append(record)
-                ranks.append(spec.rank)
-        self._make_ready(kind, ready, ranks)
-
-    def _make_ready(self, kind: KindRecords, records: list[Record], ranks: list[float]) -> None:
-        if len(records) == 1:
-            records[0].handle = kind.ready.push(records[0], ranks[0])
-        elif records:
-            for record, handle in zip(records, kind.ready.push_many(records, ranks), strict=True):
+            ready = [record for record in records if not record.delayed] if late else records
+            handles = kind.ready.push_many(ready, [record.spec.rank for record in ready])
+            for record, handle in zip(ready, handles, strict=True):
                 record.handle = handle
+            first = last
 
     def _enter_keyed(self, spec: TaskSpec) -> None:
         if spec.unique_key is not None:
@@ -435,6 +433,21 @@ class MemoryStore:
             record.delayed = False
             record.kind.delayed -= 1
             record.handle = record.kind.ready.push(record, record.rank)
+
+    def _settle_otherwise(self, record: Record, outcome: Outcome, dropped: list[object]) -> bool:
+        """Record an end that is no success; returns whether the task is to run again."""
+        if outcome.error is not None:
+            record.error = outcome.error
+        if not outcome.counted:
+            record.attempt -= 1
+        if outcome.state is _QUEUED and not record.cancel_requested:
+            record.rank, record.run_at = outcome.rank, outcome.run_at
+            record.progress, record.note = None, ""
+            self._put_back(record, delayed=outcome.run_at > outcome.finished_at)
+            return True
+        record.state = State.CANCELLED if outcome.state is _QUEUED else outcome.state
+        dropped.append(self._end(record, outcome.finished_at))
+        return False
 
     def _put_back(self, record: Record, *, delayed: bool) -> None:
         self._cancels.pop(record.spec.id, None)
@@ -488,7 +501,7 @@ class MemoryStore:
             self._groups.pop(spec.collects, None)
         payload = None
         if spec.id not in self._ended.failed:  # nobody can ask for it again
-            payload, spec.payload = spec.payload, NO_PAYLOAD
+            payload, spec.payload = spec.payload, NO_ARGUMENTS
         return payload
 
     def _member_ended(self, id: str) -> None:

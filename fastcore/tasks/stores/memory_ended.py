@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from fastcore.heap import PriorityHeap
@@ -76,6 +77,17 @@ class Ended:
         record.handle = self._expiring.push(record, now + ttl)
         ended = record.kind.ended
         ended[state] = ended.get(state, 0) + 1
+
+    def add_succeeded(self, records: list[Record]) -> None:
+        """Take in tasks that have just succeeded, in one step."""
+        if not records:
+            return
+        times = [(record.finished_at or 0.0) + record.spec.result_ttl for record in records]
+        for record, at, handle in zip(records, times, self._expiring.push_many(records, times), strict=True):
+            record.expires_at = at
+            record.handle = handle
+        for kind, n in Counter([record.kind for record in records]).items():
+            kind.ended[State.SUCCEEDED] = kind.ended.get(State.SUCCEEDED, 0) + n
 
     def remove(self, record: Record) -> None:
         """Give back a task that is to run again."""

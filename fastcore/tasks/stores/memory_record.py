@@ -5,28 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 from fastcore.heap import PriorityHeap
-from fastcore.tasks.records import Failure, Payload, State, TaskSpec, TaskView
+from fastcore.tasks.records import Failure, State, TaskSpec, TaskView
 
-__all__ = ["NO_PAYLOAD", "KindRecords", "OpenGroup", "Record"]
+__all__ = ["KindRecords", "OpenGroup", "Record"]
 
-NO_PAYLOAD: Payload = ((), {})
+_SPENT = (State.SUCCEEDED, State.CANCELLED)  # nobody can ask for them again: their arguments are let go
+
+_UNSET: dict[str, Any] = {
+    "owner": "",
+    "lease_until": 0.0,
+    "started_at": None,
+    "finished_at": None,
+    "expires_at": None,
+    "progress": None,
+    "note": "",
+    "result": None,
+    "error": None,
+}
 
 
 class KindRecords:
     """The tasks of one kind: those that are ready, in order, and how many there are of the others."""
 
-    __slots__ = ("delayed", "ended", "name", "ready", "running")
+    __slots__ = ("delayed", "ended", "name", "ready")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.ready = PriorityHeap()  # by rank
         self.delayed = 0
-        self.running = 0
         self.ended: dict[State, int] = {}
 
-    def counts(self) -> dict[State, int]:
+    def counts(self, running: int) -> dict[State, int]:
         """How many are in each state."""
-        found = {State.QUEUED: len(self.ready) + self.delayed, State.RUNNING: self.running, **self.ended}
+        found = {State.QUEUED: len(self.ready) + self.delayed, State.RUNNING: running, **self.ended}
         return {state: n for state, n in found.items() if n}
 
 
@@ -68,27 +79,37 @@ class Record:
         "version",
     )
 
+    owner: str
+    lease_until: float
+    started_at: float | None
+    """Of the latest attempt."""
+    finished_at: float | None
+    expires_at: float | None
+    progress: float | None
+    note: str
+    result: Any
+    error: Failure | None
+    handle: int
+    """In the heap that it is in."""
+    rank: float
+    run_at: float
+
     def __init__(self, spec: TaskSpec, kind: KindRecords) -> None:
+        # A queue may hold very many of these: what most of them never say is not written, see __getattr__.
         self.spec = spec
         self.kind = kind
         self.state = State.QUEUED
-        self.rank = spec.rank
-        self.run_at = spec.run_at
-        self.attempt = 0
-        self.token = 0
+        self.attempt = self.token = 0
         self.version = 1
-        self.delayed = False
-        self.handle = 0  # in the heap that it is in
-        self.owner = ""
-        self.lease_until = 0.0
-        self.started_at: float | None = None
-        self.finished_at: float | None = None
-        self.expires_at: float | None = None
-        self.progress: float | None = None
-        self.note = ""
-        self.result: Any = None
-        self.error: Failure | None = None
-        self.cancel_requested = False
+        self.delayed = self.cancel_requested = False
+
+    def __getattr__(self, name: str) -> Any:
+        """What was not said yet."""
+        if name in _UNSET:
+            return _UNSET[name]
+        if name == "rank" or name == "run_at":
+            return getattr(self.spec, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def view(self, *, whole: bool) -> TaskView:
         """The task as others may see it; `whole` with payload and result."""
@@ -113,5 +134,5 @@ class Record:
             unique_key=spec.unique_key,
             group=spec.group,
             version=self.version,
-            payload=spec.payload if whole and spec.payload is not NO_PAYLOAD else None,
+            payload=spec.payload if whole and self.state not in _SPENT else None,
         )
