@@ -311,11 +311,10 @@ class Session:
             self._backoff.failures = 0  # it was a good one
         drain, self._drain = self._drain, None
         self.welcome = False
-        delay = self._backoff.next()
         if drain is not None:
             self._backoff.failures = 0
-            delay = drain
-        return Disconnected(code, reason, delay)
+            return Disconnected(code, reason, drain)
+        return Disconnected(code, reason, self._backoff.next())
 
 
 def _offset(value: Any) -> int:

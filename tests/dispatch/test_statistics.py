@@ -22,7 +22,7 @@ RUN_LENGTH = Guard().run_length
 
 def times(rng: np.random.Generator, shape: tuple[int, int], factor: float, sd: float) -> Floats:
     """Latencies with a heavy tail: lognormal, one in fifty ten times as long; drifting to the double and back."""
-    runs, pairs = shape
+    pairs = shape[1]
     drift = 1.5 + 0.5 * np.sin(np.linspace(0, 7, pairs))
     x: Floats = factor * drift * np.exp(rng.normal(0, sd, shape))
     x[rng.random(shape) < 0.02] *= 10
@@ -187,9 +187,9 @@ def test_a_step_takes_its_time() -> None:
 
 def test_alike_is_not_shown_to_be_fast_enough_by_few_pairs() -> None:
     noise = np.random.default_rng(3).permutation([1.0, 1.5] * 50)  # half of the pairs over the limit
-    seen, trial = drive(Guard(min_samples=10, min_seconds=0), noise)
+    seen, _ = drive(Guard(min_samples=10, min_seconds=0), noise)
     assert not seen
-    seen, trial = drive(Guard(min_samples=10, min_seconds=0), np.tile([1.0, 1.5], 300))
+    seen, _ = drive(Guard(min_samples=10, min_seconds=0), np.tile([1.0, 1.5], 300))
     assert seen == ["pause 0"]
 
 

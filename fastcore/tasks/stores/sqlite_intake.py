@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -137,9 +138,8 @@ def _insert(change: Change, rows: list[tuple[Any, ...]]) -> None:
     if not rows:
         return
     change.connection.executemany(INSERT, rows)
-    for row in rows:
-        state = row[16]
-        change.moved(row[1], None, state)
+    for (kind, state), n in Counter([(row[1], row[16]) for row in rows]).items():
+        change.moved(kind, None, state, n)
     change.wake = True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -34,7 +35,7 @@ PICK_ROWS: Final = f"SELECT {CLAIM_COLUMNS} FROM task WHERE kind = ? AND state =
 ROWS: Final = f"SELECT {CLAIM_COLUMNS} FROM task WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY rank, seq"
 TAKE: Final = (
     "UPDATE task SET state = 2, attempt = attempt + 1, token = token + 1, version = version + 1, owner = ?, lease = ?, "
-    "started_at = ?, progress = NULL, note = '', reports = 0 WHERE seq = ?"
+    "started_at = ?, progress = NULL, note = '', reports = 0 WHERE seq IN (SELECT value FROM json_each(?))"
 )
 DUE: Final = "SELECT min(run_at) FROM task WHERE state = 1"
 MAKE_READY: Final = (
@@ -157,15 +158,17 @@ class Work:
             rows = execute(ROWS, (json.dumps([seq for _, seq in heads]),)).fetchall() if heads else []
         if not rows:
             return []
-        change.connection.executemany(TAKE, [(owner, until, now, row[18]) for row in rows])
+        # One statement for all of them: SQLite runs it without the interpreter's lock, which each row would ask for again.
+        execute(TAKE, (owner, until, now, json.dumps([row[18] for row in rows])))
         claims = []
         held: dict[str, Held] = {}
         for row in rows:
             spec = spec_of(row)
             token = row[17] + 1
             held[spec.id] = Held(row[18], spec.kind, token, spec.group, spec.collects)
-            change.moved(spec.kind, READY, RUNNING)
             claims.append(Claim(spec, row[16] + 1, token, until))
+        for kind, n in Counter(claim.spec.kind for claim in claims).items():
+            change.moved(kind, READY, RUNNING, n)
         change.after.append(lambda: self._held.update(held))
         return claims
 
@@ -189,9 +192,7 @@ class Work:
             execute("SAVEPOINT settling")
             if change.connection.executemany(END, rows).rowcount == len(rows):
                 execute("RELEASE settling")
-                for outcome, held in zip(outcomes, helds):
-                    assert held is not None
-                    self._ended(change, held, code_of(outcome.state), outcome.finished_at)
+                self._ended(change, outcomes, helds)
                 return [True] * len(rows)
             execute("ROLLBACK TO settling")
             execute("RELEASE settling")
@@ -210,7 +211,8 @@ class Work:
         if outcome.state is not State.QUEUED or row[5]:
             state = CANCELLED if outcome.state is State.QUEUED else code_of(outcome.state)
             change.connection.execute(END, self._end_row(outcome, held.seq, state))
-            self._ended(change, held, state, outcome.finished_at)
+            change.moved(held.kind, RUNNING, state)
+            ended_member(change, held.grp, held.collects)
             return True
         state = DELAYED if outcome.run_at > outcome.finished_at else READY
         change.connection.execute(
@@ -238,7 +240,10 @@ class Work:
         )
 
     @staticmethod
-    def _ended(change: Change, held: Held, state: int, now: float) -> None:
-        change.moved(held.kind, RUNNING, state)
-        if held.grp is not None or held.collects is not None:
-            ended_member(change, held.grp, held.collects)
+    def _ended(change: Change, outcomes: Sequence[Outcome], helds: Sequence[Held | None]) -> None:
+        moves = Counter([(held.kind, outcome.state) for outcome, held in zip(outcomes, helds) if held is not None])
+        for (kind, state), n in moves.items():
+            change.moved(kind, RUNNING, code_of(state), n)
+        for held in helds:
+            if held is not None and (held.grp is not None or held.collects is not None):
+                ended_member(change, held.grp, held.collects)

@@ -1,0 +1,145 @@
+"""When two answers are the same, and what is said where they are not."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+from collections import OrderedDict, namedtuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastcore.dispatch.difference import Incomparable, difference, magnitude
+
+MACD = namedtuple("MACD", "macd signal hist")
+nan, inf = math.nan, math.inf
+frame = pd.DataFrame({"a": [1.0, nan], "b": ["x", None]}, index=pd.date_range("2026", periods=2, name="day"))
+
+
+@dataclass
+class Point:
+    x: float
+    y: Any
+
+
+SAME: list[tuple[Any, Any]] = [
+    (nan, nan), (inf, inf), (0.0, -0.0), (1.0, 1.0 + 1e-12), (1e300, 1e300 * (1 + 1e-12)),
+    (complex(nan, 1), complex(nan, 1)),
+    ("a", "a"), (None, None), (2**80, 2**80), (b"a", b"a"), (decimal.Decimal("1.0"), decimal.Decimal("1.00")),
+    (np.array([1, nan, inf]), np.array([1 + 1e-12, nan, inf])), (np.float32(nan), np.float32(nan)),
+    (np.array(["NaT", "2026"], "M8[ns]"), np.array(["NaT", "2026"], "M8[ns]")), (np.array([], int), np.array([], int)),
+    (np.array([{"a": nan}, None], object), np.array([{"a": nan}, None], object)),
+    (np.zeros(3)[::2], np.zeros(4)[::2]),
+    (np.array([(1, nan)], "i4,f8"), np.array([(1, nan)], "i4,f8")),
+    (MACD(1.0, nan, np.ones(2)), MACD(1.0, nan, np.ones(2))), ([1, [2.0, (nan,)]], [1, [2.0, (nan,)]]),
+    ({"a": nan, "b": [1]}, {"b": [1], "a": nan}), ({1, 2}, {2, 1}), (Point(nan, [1]), Point(nan, [1])),
+    (frame, frame.copy()), (frame["a"], frame["a"].copy()), (frame.index, frame.index.copy()), (pd.NaT, pd.NaT),
+    (pd.Series([1, None], dtype="Int64"), pd.Series([1, None], dtype="Int64")),
+    (pd.Series(["a", None], dtype="category"), pd.Series(["a", None], dtype="category")),
+    (pd.Series([nan], name=nan), pd.Series([nan], name=nan)),
+    (pd.MultiIndex.from_product([[1, 2], ["a", "b"]]), pd.MultiIndex.from_product([[1, 2], ["a", "b"]])),
+    (pd.array([1.5, None], "Float64"), pd.array([1.5, None], "Float64")), (pd.DataFrame(), pd.DataFrame()),
+    (pl.DataFrame({"a": [1.0, nan, None], "b": ["x", None, "y"]}),) * 2,
+    (pl.Series("a", [1.0, nan]), pl.Series("a", [1.0 + 1e-12, nan])),
+    (pl.DataFrame({"a": [1.0, nan]}), pl.DataFrame({"a": [1.0, nan]})),
+    (datetime.date(2026, 1, 1), datetime.date(2026, 1, 1)),
+]  # fmt: skip
+
+DIFFERENT: list[tuple[Any, Any, str]] = [
+    (1.0, 1.0 + 1e-8, "answer: 1.00000001 instead of 1.0"), (1.0, nan, "answer: nan"), (nan, 1.0, "answer: 1.0"),
+    (inf, -inf, "answer: -inf"), (inf, 1e308, "answer: 1e"), (1, 1.0, "answer: a float instead of a int"),
+    (True, 1, "a int instead of a bool"), (None, 0, "a int instead of a NoneType"), ("a", "b", "'b' instead of 'a'"),
+    (np.float64(1), 1.0, "a float instead of a float64"), (np.ones(2), [1.0, 1.0], "a list instead of a ndarray"),
+    (np.ones(2), np.ones(2, np.float32), "dtype float32 instead of float64"),
+    (np.ones(2), np.ones((2, 1)), "shape (2, 1) instead of (2,)"),
+    (np.ones((2, 3)), np.where(np.eye(2, 3) > 0, 2.0, 1.0), "[0, 0]: np.float64(2.0) instead of np.float64(1.0) (2"),
+    (np.array([1.0, inf]), np.array([1.0, 1e308]), "[1]"), (np.array([1, 2]), np.array([1, 3]), "[1]: np.int64(3)"),
+    (np.array(["NaT"], "M8[s]"), np.array(["2026"], "M8[s]"), "[0]"),
+    (np.array([1, "a"], object), np.array([1, "b"], object), "[1]: 'b'"),
+    (MACD(1.0, 2.0, 3.0), MACD(1.0, 2.5, 3.0), ".signal: 2.5 instead of 2.0"), ((1, 2), (1,), "1 items instead of 2"),
+    (MACD(1, 2, 3), (1, 2, 3), "a tuple instead of a MACD"),
+    ({"a": 1}, {"b": 1}, "keys missing ['a'], keys too many ['b']"),
+    ({"a": {"b": [1, 2]}}, {"a": {"b": [1, 3]}}, "['a']['b'][1]: 3 instead of 2"),
+    ({}, OrderedDict(), "a OrderedDict instead of a dict"), ({1}, {2}, "{2} instead of {1}"),
+    (Point(1.0, 1), Point(1.0, 2), ".y: 2 instead of 1"),
+    (frame, frame.rename(columns={"a": "c"}), ".columns[0]: 'c' instead of 'a'"),
+    (frame, frame.shift(freq="D"), ".index"), (frame, frame.fillna({"a": 0.0}), "['a'][1]"),
+    (frame, frame.astype({"a": "float32"}), "['a']: dtype float32"), (frame, frame.head(1), ".index"),
+    (frame, frame.rename_axis("d"), ".index: name 'd' instead of 'day'"),
+    (frame["a"], frame["a"].rename("z"), "name 'z' instead of 'a'"),
+    (pd.Series([1, None], dtype="Int64"), pd.Series([1, 2], dtype="Int64"), "[1]: missing in one"),
+    (pd.Series([1, 2], dtype="Int64"), pd.Series([1, 3], dtype="Int64"), "[1]: np.int64(3)"),
+    (pd.Series(["a"], dtype="category"), pd.Series(["b"], dtype="category"), "dtype category"),
+    (pd.Series([1.0]), pd.DataFrame({0: [1.0]}), "a DataFrame instead of a Series"),
+    (pl.DataFrame({"a": [1.0]}), pl.DataFrame({"a": [2.0]}), "['a'][0]"),
+    (pl.DataFrame({"a": [1.0]}), pl.DataFrame({"b": [1.0]}), "columns"),
+    (pl.Series("a", [1.0, None]), pl.Series("a", [1.0, 2.0]), "[1]: a float instead of a NoneType"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("a", "b"), SAME)
+def test_same(a: Any, b: Any) -> None:
+    assert difference(a, b) == ""
+    assert difference([a], [b]) == ""
+
+
+@pytest.mark.parametrize(("a", "b", "said"), DIFFERENT)
+def test_different(a: Any, b: Any, said: str) -> None:
+    assert said in difference(a, b)
+    assert difference(b, a)
+    assert difference({"k": (a,)}, {"k": (b,)}).startswith("['k'][0]")
+
+
+def test_tolerances_are_of_the_control() -> None:
+    assert difference(100.0, 101.0, rtol=0.0101) == ""
+    assert difference(101.0, 100.0, rtol=0.0099) != ""
+    assert difference(0.0, 0.5, rtol=1.0) != ""
+    assert difference(np.zeros(1), np.full(1, 0.5), rtol=0, atol=0.5) == ""
+    assert difference(1, 2, rtol=10) != ""  # integers are exact
+
+
+@pytest.mark.parametrize("make", [lambda: iter([1]), lambda: (x for x in "a"), lambda: map(str, "a"), lambda: zip()])
+def test_what_is_used_up_is_not_compared(make: Callable[[], Any]) -> None:
+    used = make()
+    with pytest.raises(Incomparable):
+        difference(used, make())
+    with pytest.raises(Incomparable):
+        difference([used], [used])
+
+
+def test_depth_is_bounded() -> None:
+    a: list[Any] = []
+    b: list[Any] = []
+    a.append(a)
+    b.append(b)
+    with pytest.raises(Incomparable, match="nested"):
+        difference(a, b)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(values, values)
+def test_laws(a: Any, b: Any) -> None:
+    import copy
+
+    assert difference(a, copy.deepcopy(a)) == ""
+    assert bool(difference(a, b, rtol=0.0)) == bool(difference(b, a, rtol=0.0))
+
+
+def test_magnitude() -> None:
+    assert magnitude((np.array([1.0, -7.0, nan, inf]), "text", 99), {"df": pd.DataFrame({"a": [3], "b": [8.5]})}) == 8.5
+    assert magnitude((), {}) == 0.0
+    assert magnitude((np.array([]), np.array(["a"]), [object()]), {}) == 0.0

@@ -1,0 +1,207 @@
+"""The middleware on real routers: what it counts under which labels."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI, WebSocket
+from fastapi.responses import StreamingResponse
+
+from fastcore import metrics
+from fastcore.dispatch import flags
+from fastcore.dispatch.asgi import AssignmentMiddleware
+from fastcore.dispatch.assignment import belongs
+from fastcore.monitor import MetricsMiddleware
+
+
+def application() -> FastAPI:
+    app, sub = FastAPI(), FastAPI()
+
+    @app.get("/mw/{symbol}")
+    async def price(symbol: str) -> dict[str, str]:
+        return {"symbol": symbol}
+
+    @app.get("/mw/fails/{symbol}")
+    async def fails(symbol: str) -> None:
+        raise ZeroDivisionError(symbol)
+
+    @app.get("/mw-stream")
+    async def stream() -> StreamingResponse:
+        async def parts() -> Any:
+            yield b"a"
+            await asyncio.sleep(0.05)
+            yield b"b"
+
+        return StreamingResponse(parts())
+
+    @sub.get("/deep/{order}")
+    async def deep(order: str) -> None:
+        return None
+
+    async def plain(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    @app.websocket("/mw-ws/{topic}")
+    async def socket(websocket: WebSocket, topic: str) -> None:
+        if topic == "refuse":
+            await websocket.close()
+            return
+        await websocket.accept()
+        if topic == "fail":
+            raise ZeroDivisionError
+        await websocket.close()
+
+    app.mount("/mw-mount/{desk}", sub)
+    app.mount("/mw-plain", plain)
+    return app
+
+
+def get(app: Any, *paths: str, method: str = "GET", headers: dict[str, str] | None = None) -> list[int]:
+    async def run() -> list[int]:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return [(await client.request(method, path, headers=headers)).status_code for path in paths]
+
+    return asyncio.run(run())
+
+
+def requests(route: str, status: str = "200", method: str = "GET", arm: str = "") -> int:
+    value = metrics.snapshot().get(
+        "fastcore_http_requests_total", method=method, route=route, status=status, arm=arm
+    )  # fmt: skip
+    return 0 if value is None else int(value)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def counted() -> Callable[..., int]:
+    """``counted(route, ...)`` is how many requests were counted since the test began."""
+    before = {s.labels: s.value for s in metrics.snapshot() if s.name == "fastcore_http_requests_total"}
+
+    def since(route: str, status: str = "200", method: str = "GET", arm: str = "") -> int:
+        labels = tuple(sorted({"route": route, "status": status, "method": method, "arm": arm}.items()))
+        return requests(route, status, method, arm) - int(before.get(labels, 0))  # type: ignore[arg-type]
+
+    return since
+
+
+def test_requests_are_counted_by_the_template_of_their_route(counted: Callable[..., int]) -> None:
+    app = MetricsMiddleware(application())
+    assert get(app, "/mw/A", "/mw/B", "/mw-mount/d1/deep/7", "/mw-plain/x/y") == [200, 200, 200, 204]
+    assert counted("/mw/{symbol}") == 2
+    assert counted("/mw-mount/{desk}/deep/{order}") == 1
+    assert counted("/mw-plain/*", "204") == 1
+    latency = metrics.latency(
+        "fastcore_http_request_duration_seconds", method="GET", route="/mw/{symbol}", arm=""
+    )  # fmt: skip
+    assert latency.count >= 2
+
+
+def test_paths_of_no_route_share_a_series(counted: Callable[..., int]) -> None:
+    app = MetricsMiddleware(application())
+    series = len(metrics.snapshot())
+    assert set(get(app, *(f"/none/{n}" for n in range(50)))) == {404}
+    assert counted("unmatched", "404") == 50
+    assert len(metrics.snapshot()) <= series + 2
+
+
+def test_methods_that_do_not_exist_share_a_series(counted: Callable[..., int]) -> None:
+    app = MetricsMiddleware(application())
+    for method in ("BREW", "WHEN"):
+        get(app, "/none", method=method)
+    assert counted("unmatched", "404", "OTHER") == 2
+
+
+def test_an_application_that_raises_counts_as_500(counted: Callable[..., int]) -> None:
+    app = MetricsMiddleware(application())
+    assert get(app, "/mw/fails/x") == [500]
+    assert counted("/mw/fails/{symbol}", "500") == 1
+    assert metrics.gauge("fastcore_http_requests_in_flight").value == 0
+
+
+def test_what_is_raised_comes_through() -> None:
+    async def raises(scope: Any, receive: Any, send: Any) -> None:
+        assert metrics.gauge("fastcore_http_requests_in_flight").value == 1
+        raise KeyError("own")
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    with pytest.raises(KeyError, match="own"):
+        asyncio.run(MetricsMiddleware(raises)(scope, None, None))  # type: ignore[arg-type]
+    assert metrics.gauge("fastcore_http_requests_in_flight").value == 0
+
+
+def test_the_time_is_that_to_the_last_byte() -> None:
+    sketch = metrics.latency(
+        "fastcore_http_request_duration_seconds", method="GET", route="/mw-stream", arm=""
+    )  # fmt: skip
+    before = sketch.total
+    get(MetricsMiddleware(application()), "/mw-stream")
+    assert sketch.total - before > 0.04
+
+
+def test_monitoring_itself_is_not_counted(counted: Callable[..., int]) -> None:
+    get(MetricsMiddleware(application()), "/metrics", "/livez", "/readyz")
+    assert counted("unmatched", "404") == 0
+    get(MetricsMiddleware(application(), skip=("/none",)), "/livez", "/none")
+    assert counted("unmatched", "404") == 1
+
+
+def test_both_arms_are_labelled(counted: Callable[..., int], own_flags: list[str]) -> None:
+    flag = "test.http.arm"
+    own_flags.append(flag)
+    app = AssignmentMiddleware(MetricsMiddleware(application(), flag=flag))
+    get(app, "/mw/A")
+    flags.set(flag, "candidate")
+    get(app, "/mw/A", "/mw/A")
+    assert counted("/mw/{symbol}", arm="control") == 1
+    assert counted("/mw/{symbol}", arm="candidate") == 2
+    flags.set(flag, "ramp:50")
+    threshold = flags.mode_of(flag).threshold
+    ours = next(key for key in map(str, range(99)) if belongs(flag, threshold, key))
+    theirs = next(key for key in map(str, range(99)) if not belongs(flag, threshold, key))
+    get(app, "/mw/A", headers={"x-assignment-key": ours})
+    get(app, *["/mw/A"] * 4, headers={"x-assignment-key": theirs})
+    get(app, "/mw/A")
+    assert counted("/mw/{symbol}", arm="candidate") == 3
+    assert counted("/mw/{symbol}", arm="control") == 5
+    assert counted("/mw/{symbol}", arm="unassigned") == 1
+
+
+@pytest.mark.parametrize(("topic", "outcome"), [("open", "closed"), ("refuse", "refused"), ("fail", "failed")])
+def test_websockets(topic: str, outcome: str) -> None:
+    counter = metrics.counter("fastcore_websocket_connections_total", route="/mw-ws/{topic}", outcome=outcome)
+    before = counter.value
+    sent: list[str] = []
+    inside: list[float] = []
+
+    async def receive() -> dict[str, Any]:
+        inside.append(metrics.gauge("fastcore_websocket_connections").value)
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    scope = {"type": "websocket", "path": f"/mw-ws/{topic}", "headers": [], "query_string": b"", "subprotocols": []}
+    run = MetricsMiddleware(application())({**scope, "scheme": "ws", "client": None, "server": None}, receive, send)
+    if outcome == "failed":
+        with pytest.raises(ZeroDivisionError):
+            asyncio.run(run)  # type: ignore[arg-type]
+    else:
+        asyncio.run(run)  # type: ignore[arg-type]
+    assert counter.value == before + 1
+    assert inside[0] == 1
+    assert metrics.gauge("fastcore_websocket_connections").value == 0
+
+
+def test_the_lifespan_passes() -> None:
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["type"])
+
+    asyncio.run(MetricsMiddleware(app)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+    assert seen == ["lifespan"]

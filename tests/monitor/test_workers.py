@@ -1,0 +1,156 @@
+"""Several processes on one page: what they counted adds up, also what those counted that are gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fastcore import metrics
+from fastcore._snapshot import Snapshot
+from fastcore.monitor import WorkerFiles
+
+WORKER = """
+import sys
+from fastcore import metrics
+from fastcore.monitor import WorkerFiles
+files = WorkerFiles(sys.argv[1], interval=0.05)
+with files:
+    metrics.counter("test_work_total").add(int(sys.argv[2]))
+    metrics.gauge("test_load").set(float(sys.argv[2]))
+    metrics.latency("test_work_seconds").observe(float(sys.argv[2]))
+    files.gather()
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+Start = Callable[[int], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """``start(n)`` is a worker that counts n and waits for a line."""
+    made: list[subprocess.Popen[str]] = []
+
+    def run(number: int) -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(tmp_path), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        made.append(child)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        return child
+
+    yield run
+    for child in made:
+        child.kill()
+        child.communicate(timeout=60)
+
+
+def asker(folder: Path) -> WorkerFiles:
+    return WorkerFiles(folder, interval=60, source=lambda: Snapshot([]))
+
+
+def test_what_workers_counted_adds_up(tmp_path: Path, start: Start) -> None:
+    children = [start(number) for number in (1, 2, 4)]
+    with asker(tmp_path) as files:
+        found = files.gather()
+        assert found.get("test_work_total") == 7
+        latency = found.get("test_work_seconds")
+        assert isinstance(latency, tuple)
+        assert (latency[0], latency[2], latency[3], latency[4]) == (3, 7.0, 1.0, 4.0)
+        for child, load in zip(children, (1.0, 2.0, 4.0)):
+            assert found.get("test_load", worker=str(child.pid)) == load
+        assert found.get("fastcore_workers") == 4
+
+
+def test_counts_of_workers_that_are_gone_stay(tmp_path: Path, start: Start) -> None:
+    ended, killed, stays = start(1), start(2), start(4)
+    ended.communicate("\n", timeout=60)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(60)
+    with asker(tmp_path) as files:
+        for _ in range(3):
+            found = files.gather()
+            assert found.get("test_work_total") == 7
+            assert found.get("fastcore_workers") == 2
+            assert [s.labels for s in found if s.name == "test_load"] == [(("worker", str(stays.pid)),)]
+
+
+def test_a_file_of_a_pid_that_another_process_has_now(tmp_path: Path, start: Start) -> None:
+    child = start(1)
+    path = next(tmp_path.glob(f"{child.pid}-*.json"))
+    text = path.read_text(encoding="utf-8")
+    child.kill()
+    child.wait(60)
+    old = tmp_path / f"{os.getpid()}-0000.json"
+    old.write_text(text, encoding="utf-8")
+    os.utime(old, (1e9, 1e9))
+    with asker(tmp_path) as files:
+        assert files.gather().get("test_work_total") == 2
+    assert not old.exists()
+
+
+def test_files_that_are_damaged_are_passed_over(tmp_path: Path, start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    start(1)
+    (tmp_path / f"{os.getpid()}-broken.json").write_text("{", encoding="utf-8")
+    with asker(tmp_path) as files:
+        assert files.gather().get("test_work_total") == 1
+    assert "expected the metrics of a worker" in caplog.text
+
+
+def test_written_again_and_again(tmp_path: Path) -> None:
+    counter = metrics.counter("test_again_total")
+    with WorkerFiles(tmp_path, interval=0.01), asker(tmp_path) as files:
+        counter.add(3)
+        end = time.monotonic() + 60
+        while files.gather().get("test_again_total") != counter.value:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_after_a_fork_the_child_has_a_file_of_its_own(tmp_path: Path) -> None:
+    code = f"""
+import os, sys
+from fastcore import metrics
+from fastcore.monitor import WorkerFiles
+files = WorkerFiles({str(tmp_path)!r}, interval=60)
+files.start()
+counter = metrics.counter("test_fork_total")
+counter.add(1)
+pid = os.fork()
+if not pid:
+    files.start()
+    counter.add(1)   # one was inherited
+    files.gather()
+    files.stop()
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+found = files.gather()
+assert found.get("test_fork_total") == 3, found.get("test_fork_total")
+files.stop()
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+def test_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FASTCORE_METRICS_DIR", raising=False)
+    with pytest.raises(ValueError, match="folder: expected a path, here or in FASTCORE_METRICS_DIR"):
+        WorkerFiles()
+    with pytest.raises(ValueError, match="interval: expected a number above 0"):
+        WorkerFiles(tmp_path, interval=0)
+    with pytest.raises(RuntimeError, match=r"expected start\(\) in this process first"):
+        WorkerFiles(tmp_path).gather()
+    monkeypatch.setenv("FASTCORE_METRICS_DIR", str(tmp_path))
+    with WorkerFiles() as files:
+        files.gather()
