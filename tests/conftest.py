@@ -35,6 +35,11 @@ def pytest_report_header() -> list[str]:
     return lines
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their length: some are masked at random, and every worker process must agree on the names."""
+    return f"{argname}{len(val)}" if isinstance(val, bytes) else None
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     if PURE_ONLY and REQUIRED:
         raise pytest.UsageError("FASTCORE_NO_EXTENSIONS and FASTCORE_REQUIRE_EXTENSIONS contradict each other")

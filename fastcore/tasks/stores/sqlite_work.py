@@ -158,7 +158,7 @@ class Work:
             rows = execute(ROWS, (json.dumps([seq for _, seq in heads]),)).fetchall() if heads else []
         if not rows:
             return []
-        # One statement for all of them: SQLite runs it without the interpreter's lock, which each row would ask for again.
+        # One statement for all: SQLite runs it without the interpreter's lock, which each row would ask for again.
         execute(TAKE, (owner, until, now, json.dumps([row[18] for row in rows])))
         claims = []
         held: dict[str, Held] = {}
