@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fastcore import metrics
@@ -22,7 +22,8 @@ from fastcore.streaming.clients import Authorize, Clients
 from fastcore.streaming.limits import Limits
 from fastcore.streaming.security import Authenticate, Origins
 from fastcore.streaming.statistics import HubStats, Samples
-from python_fallback.framing.topics import check_topic
+from fastcore.streaming.taps import Listener, Taps
+from python_fallback.framing.topics import check_pattern, check_topic
 
 __all__ = ["Hub", "HubBusy"]
 
@@ -123,6 +124,7 @@ class Hub:
             authorize=authorize,
         )
         self._ids: dict[str, int] = {}  # of topics that have been published to
+        self._taps = Taps()
         self.backplane = backplane
         self._backplane_ready = backplane is None
         self._starting: asyncio.Lock | None = None
@@ -200,22 +202,46 @@ class Hub:
         """Publish an object that is packed already."""
         if self._thread == threading.get_ident() and self._backplane_ready:
             self._hand_on(topic, body, key)
+            self._taps.tell()
             return
         with self._lock:
-            loop = self._living()
-            if loop is None and self.backplane is None:
-                self._deliver(topic, body, key)
-                return
-            if self._inbox_bytes + len(body) > self.limits.inbox:
-                raise HubBusy(f"publish: expected at most {self.limits.inbox} bytes waiting for the loop, got more")
-            self._inbox_bytes += len(body)
-            self._inbox.append((topic, body, key))
-            if not self._woken and loop is not None:
-                try:
-                    loop.call_soon_threadsafe(self._take_inbox)
-                    self._woken = True
-                except RuntimeError:  # the loop was closed a moment ago
-                    self._living()
+            self._leave(topic, body, key)
+        self._taps.tell()
+
+    def _leave(self, topic: str, body: bytes, key: Any) -> None:
+        """Publish where the loop does not run, or leave it to the loop; with the lock held."""
+        loop = self._living()
+        if loop is None and self.backplane is None:
+            self._deliver(topic, body, key)
+            return
+        if self._inbox_bytes + len(body) > self.limits.inbox:
+            raise HubBusy(f"publish: expected at most {self.limits.inbox} bytes waiting for the loop, got more")
+        self._inbox_bytes += len(body)
+        self._inbox.append((topic, body, key))
+        if not self._woken and loop is not None:
+            try:
+                loop.call_soon_threadsafe(self._take_inbox)
+                self._woken = True
+            except RuntimeError:  # the loop was closed a moment ago
+                self._living()
+
+    def listen(self, pattern: str, fn: Listener) -> Callable[[], None]:
+        """Have `fn(topic, object)` called for all that is published to what `pattern` means; returns what ends it.
+
+        The object is as clients get it, those published through a backplane by other processes included. It is called
+        in the thread that publishes or, where that is not the loop's, in the loop; it should be quick. What it raises
+        is logged.
+
+        Examples
+        --------
+        >>> from fastcore.streaming import Hub
+        >>> hub = Hub()
+        >>> stop = hub.listen("prices.*", print)
+        >>> hub.publish("prices.AAPL", {"price": 187.2})
+        prices.AAPL {'price': 187.2}
+        >>> stop()
+        """
+        return self._taps.add(check_pattern(pattern, self.limits.topic_length), fn)
 
     def fanned(self) -> FanoutStats:
         """Return what the Fanout has counted."""
@@ -309,6 +335,8 @@ class Hub:
                 fan.disconnect(self)
             self._ids[topic] = told.id
             self.clients.introduce(topic, told.id)
+        if self._taps:
+            self._taps.put(topic, body)
         if not self._scheduled and len(self.clients):
             self._first = time.perf_counter()
             self.schedule()
@@ -338,6 +366,7 @@ class Hub:
             except Exception:  # whoever published it is not here to be told
                 self.lost += 1
                 _log.exception("a message to %s was not published", topic)
+        self._taps.tell()
 
     def schedule(self) -> None:
         """Have what is waiting written at the end of this turn of the loop."""
@@ -411,3 +440,4 @@ class Hub:
     def deliver(self, message: Published) -> None:
         """Publish a message of the backplane to the clients here."""
         self._deliver(message.topic, message.body, message.key, message.offset)
+        self._taps.tell()
