@@ -451,13 +451,16 @@ def test_children_of_a_preloaded_process_follow(tmp_path: Path, calls_before: bo
         warnings.simplefilter("ignore")
         if {calls_before}:
             switch()
-        children = []
+        children, seen = [], {str(tmp_path / "seen")!r}
         for n in range(2):
             pid = os.fork()
             if pid == 0:
                 end = time.monotonic() + 60
                 while switch() != "candidate" and time.monotonic() < end:
                     time.sleep(0.01)
+                open(f"{{seen}}{{n}}", "w").close()
+                while n == 0 and not os.path.exists(seen + "1") and time.monotonic() < end:
+                    time.sleep(0.01)  # or the other would be back on control before it ever met the candidate
                 if n == 0:
                     flags.rollback("desk", "by a child")
                 while switch() != "control" and time.monotonic() < end:
