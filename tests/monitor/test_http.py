@@ -183,6 +183,7 @@ def test_websockets(topic: str, outcome: str) -> None:
         return {"type": "websocket.connect"}
 
     async def send(message: Any) -> None:
+        inside.append(metrics.gauge("fastcore_websocket_connections").value)
         sent.append(message["type"])
 
     scope = {"type": "websocket", "path": f"/mw-ws/{topic}", "headers": [], "query_string": b"", "subprotocols": []}
