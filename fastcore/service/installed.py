@@ -1,0 +1,136 @@
+"""Installed: the parts that were put onto an application, and their life."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastcore.monitor import CheckResult, Health
+from fastcore.service.checks import memory_check, stream_check, tasks_check
+from fastcore.service.draining import Drain
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from fastcore.memory import MemoryWatch
+    from fastcore.monitor import AlertManager, WorkerFiles
+    from fastcore.service.dashboard import Dashboard
+    from fastcore.streaming import Hub
+    from fastcore.tasks import TaskQueue
+
+__all__ = ["Installed"]
+
+_log = logging.getLogger("fastcore.service")
+_GRACE = 0.25  # seconds in which a client that is sent away may go by itself
+
+
+class Installed:
+    """What :func:`install` has put onto an application; also its ``app.state.fastcore``.
+
+    Attributes
+    ----------
+    app : FastAPI
+    health : Health
+        For checks of the application's own: ``installed.health.check("database", ping)``.
+    tasks, hub, watch, alerts, workers, dashboard
+        The parts, None where there is none.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        health: Health,
+        *,
+        tasks: TaskQueue | None,
+        hub: Hub | None,
+        watch: MemoryWatch | None,
+        alerts: AlertManager | None,
+        workers: WorkerFiles | None,
+        dashboard: Dashboard | None,
+        drain_delay: float,
+        drain_timeout: float,
+    ) -> None:
+        self.app = app
+        self.health = health
+        self.tasks = tasks
+        self.hub = hub
+        self.watch = watch
+        self.alerts = alerts
+        self.workers = workers
+        self.dashboard = dashboard
+        self._timeout = drain_timeout
+        self._lives = False
+        self.drainage = Drain(health, drain_delay, drain_timeout, self._send_away)
+        health.check("lifespan", self._lifespan_check)
+        if tasks is not None:
+            health.check("tasks", tasks_check(tasks))
+        if hub is not None:
+            health.check("stream", stream_check(hub))
+        if watch is not None:
+            health.check("memory", memory_check(watch))
+
+    @property
+    def draining(self) -> bool:
+        """Whether this process wants no new work."""
+        return self.drainage.draining
+
+    async def drain(self, reason: str = "asked to") -> None:
+        """Do what SIGTERM does, without ending the server: fail `/readyz`, wait, send clients and tasks away."""
+        await self.drainage.run(reason)
+
+    async def _lifespan_check(self) -> CheckResult:
+        if self._lives:
+            return CheckResult()
+        return CheckResult("fail", "the lifespan of the application has not run: is it mounted, or --lifespan off?")
+
+    async def _send_away(self) -> None:
+        """What can go on elsewhere goes: streaming clients, and the tasks of a store that others see."""
+        if self.hub is not None:
+            await self.hub.drain(grace=_GRACE)
+        if self.dashboard is not None:
+            await self.dashboard.feed.close()
+        if self.tasks is not None and _outlives(self.tasks):
+            await self.tasks.drain(self._timeout)
+
+    async def _end(self) -> None:
+        """The server has answered everything."""
+        self.drainage.begin("the server ends")
+        self._lives = False
+        if self.tasks is not None and not _outlives(self.tasks) and not await self.tasks.join(self._timeout):
+            _log.warning("tasks are lost: those of a store in memory did not end within %g s", self._timeout)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the parts; the application's lifespan does."""
+        self.drainage.renew()
+        async with AsyncExitStack() as stack:
+            if self.workers is not None:
+                self.workers.start()
+                stack.callback(self.workers.stop)
+            if self.watch is not None:
+                self.watch.start()
+                stack.callback(self.watch.stop)
+            if self.alerts is not None:
+                self.alerts.start()
+                stack.callback(self.alerts.stop)
+            if self.hub is not None:
+                self.hub.draining = False
+                await self.hub.start()
+                stack.push_async_callback(self.hub.drain, 0.0)
+            if self.dashboard is not None:
+                stack.push_async_callback(self.dashboard.feed.close)
+            if self.tasks is not None:
+                await stack.enter_async_context(self.tasks)
+            stack.push_async_callback(self._end)
+            stack.callback(self.drainage.watch())
+            self._lives = True
+            yield
+
+
+def _outlives(queue: TaskQueue) -> bool:
+    """Whether tasks that wait are still there when this process is not."""
+    from fastcore.tasks.stores.memory import MemoryStore
+
+    return not isinstance(queue.store, MemoryStore)

@@ -1,0 +1,427 @@
+"""`install`: what it puts onto an application, what it refuses, and the life of the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
+
+from fastcore import flags
+from fastcore.dispatch.assignment import assignment_key
+from fastcore.memory import MemoryWatch
+from fastcore.monitor import AlertManager, Health, MetricsApp
+from fastcore.service import Installed, install
+from fastcore.service.dashboard import Prices
+from fastcore.streaming import Hub, broadcast_analysis_results
+from fastcore.streaming.broadcast import install_hub
+from fastcore.tasks import TaskQueue, submit_background_task
+
+TOKEN = "correct horse battery"
+WAIT = 60.0
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_installed() -> Iterator[None]:
+    before = install_hub(None)
+    yield
+    install_hub(before)
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://desk", follow_redirects=True) as client:
+            yield client
+
+
+async def status_of(client: httpx.AsyncClient, path: str, **headers: str) -> int:
+    return (await client.get(path, headers=headers)).status_code
+
+
+def test_everything_is_there() -> None:
+    app = FastAPI()
+    queue, hub = TaskQueue(), Hub()
+
+    @queue.task
+    async def double(n: int) -> int:
+        return 2 * n
+
+    @app.get("/hello/{name}")
+    async def hello(name: str) -> str:
+        return name
+
+    installed = install(app, tasks=queue, hub=hub, token=TOKEN)
+    assert app.state.fastcore is installed
+
+    async def main() -> None:
+        async with served(app) as client:
+            assert (await client.get("/hello/you")).json() == "you"
+            assert await status_of(client, "/livez") == 200
+            ready = await client.get("/readyz")
+            assert ready.status_code == 200
+            assert {"tasks", "stream", "memory", "flags", "draining", "lifespan"} <= set(ready.json()["checks"])
+            page = (await client.get("/metrics")).text
+            assert 'fastcore_http_requests_total{arm="",method="GET",route="/hello/{name}",status="200"}' in page
+            assert await status_of(client, "/fastcore") == 200
+            assert await status_of(client, "/fastcore/api/snapshot") == 200
+            assert await status_of(client, "/fastcore/admin/flags") == 401
+            assert await status_of(client, "/fastcore/admin/flags", Authorization=f"Bearer {TOKEN}") == 200
+            accepted = await client.post("/api/tasks", json={"task": "double", "args": [21]})
+            assert accepted.status_code == 202
+            found = await client.get(accepted.json()["result_url"], params={"wait": 20})
+            assert found.json()["result"] == 42
+            assert await queue.aresult(await submit_background_task("double", 4), WAIT) == 8
+            assert await broadcast_analysis_results({"AAPL": {"rsi": 50.0}}) == 1
+
+    asyncio.run(main())
+    assert not installed.draining or not queue.running
+
+
+def test_what_is_left_out_is_not_there() -> None:
+    app = FastAPI()
+    installed = install(app, dashboard=False, probes=False, metrics=False, assignment=False, watch=False)
+    assert (installed.tasks, installed.hub, installed.watch, installed.dashboard) == (None, None, None, None)
+
+    async def main() -> None:
+        async with served(app) as client:
+            for path in ("/livez", "/readyz", "/metrics", "/fastcore", "/fastcore/admin/flags", "/api/tasks"):
+                assert await status_of(client, path) == 404, path
+
+    asyncio.run(main())
+
+
+def test_parts_come_before_a_route_that_takes_everything() -> None:
+    app = FastAPI()
+
+    @app.get("/{rest:path}")
+    async def everything(rest: str) -> str:
+        return "mine"
+
+    queue = TaskQueue()
+    install(app, tasks=queue)
+
+    async def main() -> None:
+        async with served(app) as client:
+            assert (await client.get("/other")).json() == "mine"
+            assert (await client.get("/livez")).json()["status"] == "pass"
+            assert "counts" in (await client.get("/api/tasks")).json()
+            assert "<title>" in (await client.get("/fastcore/")).text
+
+    asyncio.run(main())
+
+
+def test_the_applications_own_lifespan_is_kept_around_the_parts() -> None:
+    said: list[str] = []
+    queue = TaskQueue()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, str]]:
+        assert not queue.running
+        said.append("open")
+        yield {"database": "open"}
+        said.append("closed")
+
+    @queue.task
+    async def write() -> None:
+        await asyncio.sleep(0.05)
+        said.append("written")
+
+    app = FastAPI(lifespan=lifespan)
+    install(app, tasks=queue)
+
+    async def main() -> None:
+        async with app.router.lifespan_context(app) as state:
+            assert state == {"database": "open"}
+            assert queue.running
+            await queue.asubmit(write)
+
+    asyncio.run(main())
+    assert said == ["open", "written", "closed"]  # what was accepted is done while its database is open
+
+
+def test_routers_may_be_added_afterwards_and_their_lifespans_run() -> None:
+    said: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        said.append("router")
+        yield
+
+    app = FastAPI()
+    queue = TaskQueue()
+    install(app, tasks=queue)
+    router = APIRouter(lifespan=lifespan)
+
+    @router.get("/late")
+    async def late() -> str:
+        return "late"
+
+    app.include_router(router)
+
+    async def main() -> None:
+        async with served(app) as client:
+            assert (await client.get("/late")).json() == "late"
+            assert said == ["router"]
+            assert queue.running
+
+    asyncio.run(main())
+
+
+def test_draining_is_told_by_readyz_and_by_every_answer() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def index() -> str:
+        return "here"
+
+    installed = install(app, hub=Hub(), drain_delay=0.0)
+
+    async def main() -> None:
+        async with served(app) as client:
+            answer = await client.get("/")
+            assert "connection" not in answer.headers
+            await installed.drain("a deploy")
+            assert installed.draining
+            ready = await client.get("/readyz")
+            assert ready.status_code == 503
+            assert ready.json()["checks"]["draining"][0]["output"] == "a deploy"
+            assert await status_of(client, "/livez") == 200
+            answer = await client.get("/")
+            assert answer.json() == "here"
+            assert answer.headers["connection"] == "close"
+            await installed.drain()  # again does nothing more
+
+    asyncio.run(main())
+
+
+def test_an_application_without_a_queue_may_be_started_again() -> None:
+    app = FastAPI()
+    install(app, hub=Hub())
+
+    async def main() -> None:
+        for _ in range(2):
+            async with served(app) as client:
+                assert await status_of(client, "/readyz") == 200
+
+    asyncio.run(main())
+
+
+def test_without_a_lifespan_the_application_is_not_ready_and_says_why() -> None:
+    app = FastAPI()
+    install(app, tasks=TaskQueue())
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as client:
+            ready = await client.get("/readyz")
+            assert ready.status_code == 503
+            assert "lifespan" in ready.json()["checks"]["lifespan"][0]["output"]
+            assert "workers" in ready.json()["checks"]["tasks"][0]["output"]
+
+    asyncio.run(main())
+
+
+def test_a_store_that_fails_takes_the_server_out_of_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastcore.tasks.errors import StoreError
+
+    queue = TaskQueue()
+    app = FastAPI()
+    install(app, tasks=queue)
+
+    def broken(id: str) -> Any:
+        raise StoreError("disk full")
+
+    async def main() -> None:
+        async with served(app) as client:
+            assert await status_of(client, "/readyz") == 200
+            monkeypatch.setattr(queue.store, "get", broken)
+            ready = await client.get("/readyz")
+            assert ready.status_code == 503
+            assert "disk full" in ready.json()["checks"]["tasks"][0]["output"]
+            monkeypatch.undo()
+
+    asyncio.run(main())
+
+
+def test_own_checks_and_watches_and_alerts_are_used() -> None:
+    app = FastAPI()
+    health = Health()
+    health.check("database", lambda: False)
+    watch, alerts = MemoryWatch(interval=3600.0), AlertManager(rules=(), channels=())
+    installed = install(app, health=health, watch=watch, alerts=alerts)
+    assert (installed.health, installed.watch, installed.alerts) == (health, watch, alerts)
+
+    async def main() -> None:
+        async with served(app) as client:
+            assert watch._thread is not None
+            ready = await client.get("/readyz")
+            assert ready.status_code == 503
+            assert ready.json()["checks"]["memory"][0]["observedValue"] > 0
+        assert watch._thread is None
+
+    asyncio.run(main())
+
+
+def test_requests_have_their_assignment_key_and_arm() -> None:
+    app = FastAPI()
+    flags.declare("install-test")
+
+    @app.get("/key")
+    async def key() -> Any:
+        return assignment_key.get()
+
+    install(app, assignment={"header": "x-user"}, arm="install-test")
+
+    async def main() -> None:
+        async with served(app) as client:
+            assert (await client.get("/key", headers={"x-user": "ada"})).json() == "ada"
+            assert (await client.get("/key")).json() is None
+            page = (await client.get("/metrics")).text
+            assert 'fastcore_http_requests_total{arm="control",method="GET",route="/key",status="200"}' in page
+
+    asyncio.run(main())
+
+
+def test_prices_follow_what_the_hub_publishes() -> None:
+    app = FastAPI()
+    hub = Hub()
+    install(app, hub=hub, prices=Prices("ticks.*", bar=0.001))
+
+    async def main() -> None:
+        async with served(app) as client:
+            hub.publish("ticks.AAPL", {"price": 187.5})
+            hub.publish("prices.MSFT", {"price": 30.0})
+            [row] = (await client.get("/fastcore/api/snapshot/prices")).json()["symbols"]
+            assert (row["symbol"], row["price"]) == ("AAPL", 187.5)
+
+    asyncio.run(main())
+
+
+def test_the_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTCORE_ADMIN_TOKEN", TOKEN)
+    app = FastAPI()
+    install(app)
+
+    async def main() -> None:
+        async with served(app) as client:
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            assert (await client.post("/fastcore/api/whoami", json={}, headers=headers)).status_code == 200
+            assert (await client.post("/fastcore/api/whoami", json={})).status_code == 401
+
+    asyncio.run(main())
+
+
+def test_metrics_of_several_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv("FASTCORE_METRICS_DIR", str(tmp_path / "metrics"))
+    app = FastAPI()
+    installed = install(app)
+    assert installed.workers is not None
+
+    async def main() -> None:
+        async with served(app) as client:
+            assert await status_of(client, "/livez") == 200
+            assert "fastcore_" in (await client.get("/metrics")).text
+
+    asyncio.run(main())
+
+
+def started() -> FastAPI:
+    app = FastAPI()
+    app.middleware_stack = app.build_middleware_stack()
+    return app
+
+
+def installed_once() -> FastAPI:
+    app = FastAPI()
+    install(app)
+    return app
+
+
+def with_livez() -> FastAPI:
+    app = FastAPI()
+    app.add_api_route("/livez", lambda: "mine")
+    return app
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "error", "text"),
+    [
+        (Starlette, {}, TypeError, "app: expected a FastAPI application, got Starlette"),
+        (object, {}, TypeError, "app: expected a FastAPI application, got object"),
+        (installed_once, {}, RuntimeError, "got one that has it already"),
+        (started, {}, RuntimeError, "not started yet"),
+        (with_livez, {}, ValueError, "no route at /livez"),
+        (FastAPI, {"token": "short"}, ValueError, "token: expected at least 16 characters"),
+        (FastAPI, {"path": "fastcore"}, ValueError, "path: expected one that begins with /"),
+        (FastAPI, {"path": "/fastcore/"}, ValueError, "path: expected one that begins with /"),
+        (FastAPI, {"drain_delay": -1}, ValueError, "drain_delay: expected seconds >= 0, got -1"),
+        (FastAPI, {"drain_timeout": "5"}, ValueError, "drain_timeout: expected seconds >= 0, got '5'"),
+    ],
+)
+def test_refusals(make: Any, options: Any, error: type[Exception], text: str) -> None:
+    app = make()
+    before = list(app.router.routes) if isinstance(app, FastAPI) else None
+    with pytest.raises(error, match=text):
+        install(app, **options)
+    if before is not None:
+        assert list(app.router.routes) == before  # nothing is half installed
+
+
+def test_a_part_of_the_applications_own_may_stay() -> None:
+    app = with_livez()
+    installed = install(app, probes=False)
+    assert isinstance(installed, Installed)
+
+
+def test_a_metrics_page_of_ones_own() -> None:
+    app = FastAPI()
+    install(app, metrics=MetricsApp(token="scrape me"))
+
+    async def main() -> None:
+        async with served(app) as client:
+            assert await status_of(client, "/metrics") == 401
+            assert await status_of(client, "/metrics", Authorization="Bearer scrape me") == 200
+
+    asyncio.run(main())
+
+
+MISSING = """
+import sys
+sys.modules[sys.argv[1]] = None
+from fastapi import FastAPI
+from fastcore.service import install
+app = FastAPI()
+try:
+    install(app, metrics=True if sys.argv[2] == "insist" else None)
+except ImportError as error:
+    print(error)
+else:
+    print([route.path for route in app.routes])
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "how", "text"),
+    [
+        ("prometheus_client", "insist", "pip install fastcore-native[prometheus]"),
+        ("plotly", "optional", "/fastcore"),
+    ],
+)
+def test_missing_extras(module: str, how: str, text: str) -> None:
+    command = [sys.executable, "-c", MISSING, module, how]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+    assert text in found.stdout
+
+
+def test_without_fastapi_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['fastapi'] = None\nfrom fastcore.service import install\ninstall(object())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert "pip install fastcore-native[service]" in found.stderr
