@@ -43,12 +43,14 @@ class Calls:
         encodes: bool,
         aging: float,
         clock: Callable[[], float],
+        spec: type[TaskSpec] = TaskSpec,
     ) -> None:
         self._tasks = tasks
         self._executor = executor
         self._encodes = encodes
         self._aging = aging
         self._clock = clock
+        self._made = spec
 
     def resolve(self, target: Target) -> Configured:
         """Return what a target names.
@@ -92,7 +94,9 @@ class Calls:
         last_args: Any = None
         payload: Payload = NO_ARGUMENTS
         found: Configured | None = None
-        rank = 0.0
+        rank = priority = 0.0
+        plain = False
+        made, append = self._made, specs.append
         for id, call in zip(new_ids(len(calls), now), calls, strict=True):
             if len(call) == 2:
                 target, args = call
@@ -102,28 +106,17 @@ class Calls:
             if target is not last or found is None:
                 last, last_args, found = target, None, self.resolve(target)
                 task, options = found.task, found.options
-                rank = options.priority + self._aging * now
+                kind, priority, attempts = task.name, options.priority, found.attempts
+                timeout, ttl, plain = options.timeout, options.result_ttl, found.plain
+                rank = priority + self._aging * now
             if args is not last_args or kwargs or type(args) is not tuple:  # else what was made of them is shared
                 args = args if type(args) is tuple else tuple(args)
                 payload = self._payload(task, args, kwargs)
                 last_args = None if kwargs else args
-            if found.plain:
-                specs.append(
-                    TaskSpec(
-                        id,
-                        task.name,
-                        payload,
-                        options.priority,
-                        rank,
-                        now,
-                        now,
-                        found.attempts,
-                        options.timeout,
-                        options.result_ttl,
-                    )
-                )
+            if plain:
+                append(made(id, kind, payload, priority, rank, now, now, attempts, timeout, ttl))
             else:
-                specs.append(self._spec(found, id, payload, args, kwargs, now))
+                append(self._spec(found, id, payload, args, kwargs, now))
         return specs
 
     def callback(self, target: Target, args: tuple[Any, ...], marks: dict[str, Any]) -> TaskSpec:
@@ -157,7 +150,7 @@ class Calls:
         key = options.unique_key
         if key is None and options.unique:
             key = task.key_of(options.unique, args, kwargs)
-        return TaskSpec(
+        return self._made(
             id,
             task.name,
             payload,

@@ -119,7 +119,14 @@ class TaskQueue:
         self._aging = number("aging", aging, zero=True)
         self._clock = called("clock", clock, plain=True)
         self._drain = number("drain", drain, zero=True)
-        self._calls = Calls(self.tasks, self.executor, encodes=self.store.encodes, aging=self._aging, clock=self._clock)
+        self._calls = Calls(
+            self.tasks,
+            self.executor,
+            encodes=self.store.encodes,
+            aging=self._aging,
+            clock=self._clock,
+            spec=getattr(self.store, "spec", TaskSpec),
+        )
         self._waiters = Waiters(self.store, self.hooks)
         self._schedules = Schedules(self.store, self._clock)
         self.engine = Engine(

@@ -8,8 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from fastcore.heap import PriorityHeap
-from fastcore.tasks.errors import IdempotencyConflict, QueueClosed, QueueFull, UnknownTask
+from fastcore.tasks.errors import QueueClosed, QueueFull, UnknownTask
 from fastcore.tasks.ports import Done, Want
 from fastcore.tasks.records import (
     LIVE,
@@ -29,7 +28,9 @@ from fastcore.tasks.records import (
     TaskView,
 )
 from fastcore.tasks.stores.memory_ended import Ended
-from fastcore.tasks.stores.memory_record import KindRecords, OpenGroup, Record
+from fastcore.tasks.stores.memory_keys import Keys
+from fastcore.tasks.stores.memory_record import OpenGroup, Record
+from fastcore.tasks.stores.memory_waiting import Waiting
 
 __all__ = ["MemoryStore"]
 
@@ -60,6 +61,8 @@ class MemoryStore:
     """
 
     encodes = False
+    spec: type[TaskSpec] = Record
+    """As what a queue makes its calls, so that they need not be copied."""
     poll: float | None = None
 
     def __init__(
@@ -78,12 +81,10 @@ class MemoryStore:
         self._closed = False
         self._wake: Callable[[], None] = _nobody
         self._records: dict[str, Record] = {}
-        self._kinds: dict[str, KindRecords] = {}
-        self._delayed = PriorityHeap()  # of all kinds, by run_at
+        self._waiting = Waiting()
         self._running: dict[str, Record] = {}
         self._cancels: dict[str, Record] = {}  # running, and asked to stop
-        self._unique: dict[str, str] = {}
-        self._idempotent: dict[str, tuple[str, str | None]] = {}
+        self._keys = Keys()
         self._groups: dict[str, OpenGroup] = {}
         self._schedules: dict[str, ScheduleView] = {}
         self._ended = Ended(max_ended, dead_ttl, tombstone_ttl)
@@ -101,17 +102,12 @@ class MemoryStore:
         with self._lock:
             if self._closed:
                 raise QueueClosed("submit: expected an open store, got one that was closed")
-            ids, new = self._judge_keys(specs)
+            ids, new = self._keys.judge(specs)
             waiting = len(self._records) - len(self._running) - len(self._ended)
             if self._max_queued is not None and waiting + len(new) > self._max_queued:
                 raise QueueFull(
                     f"submit: expected at most {self._max_queued} tasks to wait, got {len(new)} more than {waiting}"
                 )
-            for spec in new:
-                if spec.unique_key is not None:
-                    self._unique[spec.unique_key] = spec.id
-                if spec.idempotency_key is not None:
-                    self._idempotent[spec.idempotency_key] = spec.id, spec.fingerprint
             self._enter(new)
             if group is not None:
                 opened = self._groups[group.id] = OpenGroup(group.id, [spec.id for spec in new], group.then)
@@ -123,11 +119,12 @@ class MemoryStore:
     def claim(self, owner: str, wants: Sequence[Want], lease: float, now: float) -> Done[Batch]:
         claims: list[Claim] = []
         until = now + lease
+        running = self._running
         with self._lock:
-            if len(self._delayed):
-                self._promote(now)
+            waiting = self._waiting
+            waiting.promote(now)
             for want in wants:
-                for record in self._take(want):
+                for record in waiting.take(want):
                     record.state = _RUNNING
                     record.attempt += 1
                     record.token += 1
@@ -135,9 +132,9 @@ class MemoryStore:
                     record.owner = owner
                     record.lease_until = until
                     record.started_at = now
-                    self._running[record.spec.id] = record
-                    claims.append(Claim(record.spec, record.attempt, record.token, until))
-            due = self._delayed.peek_entry().priority if len(self._delayed) else None
+                    running[record.id] = record
+                    claims.append(Claim(record, record.attempt, record.token, until))
+            due = waiting.due
             cancels = [id for id, record in self._cancels.items() if record.owner == owner] if self._cancels else []
         return Done(Batch(claims, due, cancels))
 
@@ -178,11 +175,11 @@ class MemoryStore:
                     record.result = outcome.result
                 if record.attempt > 1:
                     record.error = None
-                spec = record.spec
-                if spec.unique_key is None and spec.group is None and spec.collects is None:
+                if record.unique_key is None and record.group is None and record.collects is None:
                     done.append(record)
-                    dropped.append(spec.payload)
-                    spec.payload = NO_ARGUMENTS
+                    if record.payload is not NO_ARGUMENTS:
+                        dropped.append(record.payload)
+                        record.payload = NO_ARGUMENTS
                     if record.cancel_requested:
                         self._cancels.pop(id, None)
                 else:
@@ -218,7 +215,7 @@ class MemoryStore:
             if record.state is _RUNNING:
                 self._cancels[id] = record
             else:
-                self._take_out(record)
+                self._waiting.remove(record)
                 record.state = State.CANCELLED
                 dropped = self._end(record, self._clock())
         del dropped
@@ -229,22 +226,21 @@ class MemoryStore:
         rescued: list[Rescued] = []
         with self._lock:
             for record in [one for one in self._running.values() if one.lease_until < now]:
-                spec = record.spec
-                del self._running[spec.id]
+                del self._running[record.id]
                 record.version += 1
                 record.error = Failure(
                     "TaskLost", f"the lease of {record.owner} on attempt {record.attempt} passed", ""
                 )
                 if record.cancel_requested:
                     record.state = State.CANCELLED
-                elif record.attempt >= spec.attempts:
+                elif record.attempt >= record.attempts:
                     record.state = State.DEAD
                 else:
                     record.run_at = now
                     self._put_back(record, delayed=False)
                 if record.state is not _QUEUED:
                     self._end(record, now)
-                rescued.append(Rescued(spec.id, spec.kind, record.state))
+                rescued.append(Rescued(record.id, record.kind, record.state))
         if rescued:
             self._wake()
         return Done(rescued)
@@ -263,18 +259,15 @@ class MemoryStore:
             else:
                 found = [failed[id] for id in dict.fromkeys(ids) if id in failed]
             for record in found:
-                spec = record.spec
-                if kind not in (None, spec.kind) or spec.unique_key in self._unique:
+                if kind not in (None, record.kind) or not self._keys.take(record):
                     continue
                 self._ended.remove(record)
-                if spec.unique_key is not None:
-                    self._unique[spec.unique_key] = spec.id
                 record.attempt = 0
                 record.version += 1
                 record.finished_at = record.expires_at = record.progress = None
                 record.cancel_requested, record.note, record.run_at = False, "", now
                 self._put_back(record, delayed=False)
-                retried.append(spec.id)
+                retried.append(record.id)
         if retried:
             self._wake()
         return Done(retried)
@@ -305,24 +298,25 @@ class MemoryStore:
                 id
                 for id, record in self._records.items()
                 if (wanted is None or record.state in wanted)
-                and (kind is None or record.spec.kind == kind)
-                and (group is None or record.spec.group == group)
+                and (kind is None or record.kind == kind)
+                and (group is None or record.group == group)
                 and (before is None or id < before)
             )
             return Done([self._records[id].view(whole=False) for id in heapq.nlargest(limit, found)])
 
     def counts(self) -> Done[dict[str, dict[State, int]]]:
         with self._lock:
-            running = Counter([record.spec.kind for record in self._running.values()])
-            return Done({name: found for name, kind in self._kinds.items() if (found := kind.counts(running[name]))})
+            running = Counter([record.kind for record in self._running.values()])
+            kinds = self._waiting.kinds
+            return Done({name: found for name, kind in kinds.items() if (found := kind.counts(running[name]))})
 
     def members(self, group: str) -> Done[Sequence[TaskView]]:
         with self._lock:
             if group in self._groups:
                 found = [self._records[id] for id in self._groups[group].members]
             else:
-                found = [one for one in self._records.values() if one.spec.group == group]
-            found.sort(key=lambda record: record.spec.index)
+                found = [one for one in self._records.values() if one.group == group]
+            found.sort(key=lambda record: record.index)
             return Done([record.view(whole=True) for record in found])
 
     # ---- schedules ----
@@ -354,85 +348,16 @@ class MemoryStore:
 
     # ---- with the lock held ----
 
-    def _judge_keys(self, specs: Sequence[TaskSpec]) -> tuple[list[str], list[TaskSpec]]:
-        """Return the id for each spec, and the specs to be stored."""
-        for spec in specs:
-            if spec.unique_key is not None or spec.idempotency_key is not None:
-                break
-        else:
-            return [spec.id for spec in specs], list(specs)
-        ids: list[str] = []
-        new: list[TaskSpec] = []
-        unique: dict[str, str] = {}
-        idempotent: dict[str, tuple[str, str | None]] = {}
-        for spec in specs:
-            holder = None
-            if (key := spec.idempotency_key) is not None and (
-                held := idempotent.get(key) or self._idempotent.get(key)
-            ) is not None:
-                holder, fingerprint = held
-                if fingerprint != spec.fingerprint:
-                    raise IdempotencyConflict(
-                        f"idempotency_key: expected the call of task {holder} again, got another call", holder
-                    )
-            if holder is None and spec.unique_key is not None:
-                holder = unique.get(spec.unique_key) or self._unique.get(spec.unique_key)
-            if holder is None:
-                holder = spec.id
-                new.append(spec)
-                if spec.unique_key is not None:
-                    unique[spec.unique_key] = spec.id
-                if key is not None:
-                    idempotent[key] = spec.id, spec.fingerprint
-            ids.append(holder)
-        return ids, new
-
     def _enter(self, specs: Sequence[TaskSpec]) -> None:
-        """Store new tasks; those of one kind that follow each other go into its heap in one step."""
-        first = 0
-        while first < len(specs):
-            name = specs[first].kind
-            last = first + 1
-            while last < len(specs) and specs[last].kind == name:
-                last += 1
-            kind = self._kind(name)
-            records = [Record(spec, kind) for spec in specs[first:last]]
-            self._records.update(zip([record.spec.id for record in records], records, strict=True))
-            late = [record for record in records if record.spec.run_at > record.spec.submitted_at]
-            for record in late:
-                self._delay(record)
-            ready = [record for record in records if not record.delayed] if late else records
-            handles = kind.ready.push_many(ready, [record.spec.rank for record in ready])
-            for record, handle in zip(ready, handles, strict=True):
-                record.handle = handle
-            first = last
+        """Store new tasks."""
+        records = [spec if type(spec) is Record else Record.of(spec) for spec in specs]
+        self._keys.hold(records)
+        self._records.update([(record.id, record) for record in records])
+        self._waiting.enter(records)
 
     def _enter_keyed(self, spec: TaskSpec) -> None:
-        if spec.unique_key is not None:
-            if spec.unique_key in self._unique:
-                return
-            self._unique[spec.unique_key] = spec.id
-        self._enter([spec])
-
-    def _kind(self, name: str) -> KindRecords:
-        kind = self._kinds.get(name)
-        if kind is None:
-            kind = self._kinds[name] = KindRecords(name)
-        return kind
-
-    def _delay(self, record: Record) -> None:
-        record.delayed = True
-        record.kind.delayed += 1
-        record.handle = self._delayed.push(record, record.run_at)
-
-    def _promote(self, now: float) -> None:
-        """Make those ready whose time has come."""
-        delayed = self._delayed
-        while len(delayed) and delayed.peek_entry().priority <= now:
-            record: Record = delayed.pop()
-            record.delayed = False
-            record.kind.delayed -= 1
-            record.handle = record.kind.ready.push(record, record.rank)
+        if self._keys.take(spec):
+            self._enter([spec])
 
     def _settle_otherwise(self, record: Record, outcome: Outcome, dropped: list[object]) -> bool:
         """Record an end that is no success; returns whether the task is to run again."""
@@ -450,58 +375,26 @@ class MemoryStore:
         return False
 
     def _put_back(self, record: Record, *, delayed: bool) -> None:
-        self._cancels.pop(record.spec.id, None)
+        self._cancels.pop(record.id, None)
         record.state = _QUEUED
         if delayed:
-            self._delay(record)
+            self._waiting.delay(record)
         else:
-            record.handle = record.kind.ready.push(record, record.rank)
-
-    def _take_out(self, record: Record) -> None:
-        if record.delayed:
-            self._delayed.remove(record.handle)
-            record.delayed = False
-            record.kind.delayed -= 1
-        else:
-            record.kind.ready.remove(record.handle)
-
-    def _take(self, want: Want) -> list[Record]:
-        """Take out of their heaps the first records, in order, that a pool has room for."""
-        heaps = [
-            (self._kinds[name].ready, room)
-            for name, room in want.kinds.items()
-            if room > 0 and name in self._kinds and len(self._kinds[name].ready)
-        ]
-        if len(heaps) == 1:
-            taken: list[Record] = heaps[0][0].pop_many(min(want.limit, heaps[0][1]))
-            return taken
-        taken = []
-        heads = [(*_place(heap), i, heap, room) for i, (heap, room) in enumerate(heaps)]
-        heapq.heapify(heads)
-        while heads and len(taken) < want.limit:
-            _, _, i, heap, room = heads[0]
-            taken.append(heap.pop())
-            if room > 1 and len(heap):
-                heapq.heapreplace(heads, (*_place(heap), i, heap, room - 1))
-            else:
-                heapq.heappop(heads)
-        return taken
+            self._waiting.ready(record)
 
     def _end(self, record: Record, now: float) -> object:
         """File a record that has just ended; returns what it lets go of."""
-        spec = record.spec
         if record.cancel_requested:
-            self._cancels.pop(spec.id, None)
-        if spec.unique_key is not None and self._unique.get(spec.unique_key) == spec.id:
-            del self._unique[spec.unique_key]
+            self._cancels.pop(record.id, None)
+        self._keys.free(record)
         self._ended.add(record, now)
-        if spec.group is not None:
-            self._member_ended(spec.group)
-        if spec.collects is not None:
-            self._groups.pop(spec.collects, None)
+        if record.group is not None:
+            self._member_ended(record.group)
+        if record.collects is not None:
+            self._groups.pop(record.collects, None)
         payload = None
-        if spec.id not in self._ended.failed:  # nobody can ask for it again
-            payload, spec.payload = spec.payload, NO_ARGUMENTS
+        if record.id not in self._ended.failed:  # nobody can ask for it again
+            payload, record.payload = record.payload, NO_ARGUMENTS
         return payload
 
     def _member_ended(self, id: str) -> None:
@@ -521,20 +414,14 @@ class MemoryStore:
     def _expire(self, now: float) -> list[Record]:
         expired: list[Record] = []
         for record in self._ended.expire(now):
-            if record.spec.group in self._groups:
+            if record.group in self._groups:
                 self._ended.keep(record, now + _HELD)
             else:
-                del self._records[record.spec.id]
+                del self._records[record.id]
                 expired.append(record)
         for tombstone in self._ended.forget(now):
-            if tombstone.idempotency_key is not None:
-                self._idempotent.pop(tombstone.idempotency_key, None)
+            self._keys.forget(tombstone.idempotency_key)
         return expired
-
-
-def _place(heap: PriorityHeap) -> tuple[float, float]:
-    head = heap.peek_entry()
-    return head.priority, head.item.spec.submitted_at
 
 
 def _unknown(id: str) -> UnknownTask:

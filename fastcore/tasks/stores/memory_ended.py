@@ -67,26 +67,25 @@ class Ended:
     def add(self, record: Record, now: float) -> None:
         """Take in a task that has just ended."""
         state = record.state
-        spec = record.spec
-        ttl = spec.result_ttl
+        ttl = record.result_ttl
         if state is State.FAILED or state is State.DEAD:
-            self.failed[spec.id] = record
+            self.failed[record.id] = record
             ttl = self._dead_ttl if state is State.DEAD else ttl
         record.finished_at = now
         record.expires_at = now + ttl
         record.handle = self._expiring.push(record, now + ttl)
-        ended = record.kind.ended
+        ended = record.kept.ended
         ended[state] = ended.get(state, 0) + 1
 
     def add_succeeded(self, records: list[Record]) -> None:
         """Take in tasks that have just succeeded, in one step."""
         if not records:
             return
-        times = [(record.finished_at or 0.0) + record.spec.result_ttl for record in records]
+        times = [(record.finished_at or 0.0) + record.result_ttl for record in records]
         for record, at, handle in zip(records, times, self._expiring.push_many(records, times), strict=True):
             record.expires_at = at
             record.handle = handle
-        for kind, n in Counter([record.kind for record in records]).items():
+        for kind, n in Counter([record.kept for record in records]).items():
             kind.ended[State.SUCCEEDED] = kind.ended.get(State.SUCCEEDED, 0) + n
 
     def remove(self, record: Record) -> None:
@@ -101,15 +100,14 @@ class Ended:
         while len(expiring) and (len(expiring) > self.limit or expiring.peek_entry().priority <= now):
             record: Record = expiring.pop()
             self._forget(record)
-            spec = record.spec
-            self.tombstones[spec.id] = Tombstone(
-                spec.kind,
-                spec.priority,
-                spec.attempts,
-                spec.submitted_at,
+            self.tombstones[record.id] = Tombstone(
+                record.kind,
+                record.priority,
+                record.attempts,
+                record.submitted_at,
                 record.finished_at or now,
                 now + self._tombstone_ttl,
-                spec.idempotency_key,
+                record.idempotency_key,
                 record.version + 1,
             )
             out.append(record)
@@ -117,12 +115,12 @@ class Ended:
 
     def keep(self, record: Record, until: float) -> None:
         """Take back one that `expire` gave out."""
-        del self.tombstones[record.spec.id]
+        del self.tombstones[record.id]
         state = record.state
         if state is State.FAILED or state is State.DEAD:
-            self.failed[record.spec.id] = record
+            self.failed[record.id] = record
         record.handle = self._expiring.push(record, until)
-        record.kind.ended[state] = record.kind.ended.get(state, 0) + 1
+        record.kept.ended[state] = record.kept.ended.get(state, 0) + 1
 
     def forget(self, now: float) -> list[Tombstone]:
         """Drop old tombstones."""
@@ -136,5 +134,5 @@ class Ended:
         return out
 
     def _forget(self, record: Record) -> None:
-        self.failed.pop(record.spec.id, None)
-        record.kind.ended[record.state] -= 1
+        self.failed.pop(record.id, None)
+        record.kept.ended[record.state] -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from fastcore.heap import PriorityHeap
@@ -11,17 +12,8 @@ __all__ = ["KindRecords", "OpenGroup", "Record"]
 
 _SPENT = (State.SUCCEEDED, State.CANCELLED)  # nobody can ask for them again: their arguments are let go
 
-_UNSET: dict[str, Any] = {
-    "owner": "",
-    "lease_until": 0.0,
-    "started_at": None,
-    "finished_at": None,
-    "expires_at": None,
-    "progress": None,
-    "note": "",
-    "result": None,
-    "error": None,
-}
+
+_GIVEN = tuple(field.name for field in fields(TaskSpec))
 
 
 class KindRecords:
@@ -53,8 +45,13 @@ class OpenGroup:
         self.then = then
 
 
-class Record:
-    """A task and where it is."""
+class Record(TaskSpec):
+    """A task and where it is: the call itself, grown by what becomes of it.
+
+    A queue may hold very many of these, and the garbage collector looks at each of them: there is one object a task,
+    and what most of them never say is not written, see `said`. Calls are made as such at once; what comes as a plain
+    TaskSpec is copied by `of`.
+    """
 
     __slots__ = (
         "attempt",
@@ -64,24 +61,32 @@ class Record:
         "expires_at",
         "finished_at",
         "handle",
-        "kind",
+        "kept",
         "lease_until",
         "note",
         "owner",
         "progress",
-        "rank",
         "result",
-        "run_at",
-        "spec",
         "started_at",
         "state",
         "token",
         "version",
     )
 
+    state: State
+    attempt: int
+    token: int
+    version: int
+    cancel_requested: bool
+    delayed: bool
+    """Whether it is among those that wait for their time."""
+    kept: KindRecords
+    """Those of its kind."""
+    handle: int
+    """In the heap that it is in."""
     owner: str
     lease_until: float
-    started_at: float | None
+    started_at: float
     """Of the latest attempt."""
     finished_at: float | None
     expires_at: float | None
@@ -89,50 +94,41 @@ class Record:
     note: str
     result: Any
     error: Failure | None
-    handle: int
-    """In the heap that it is in."""
-    rank: float
-    run_at: float
 
-    def __init__(self, spec: TaskSpec, kind: KindRecords) -> None:
-        # A queue may hold very many of these: what most of them never say is not written, see __getattr__.
-        self.spec = spec
-        self.kind = kind
-        self.state = State.QUEUED
-        self.attempt = self.token = 0
-        self.version = 1
-        self.delayed = self.cancel_requested = False
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
 
-    def __getattr__(self, name: str) -> Any:
-        """What was not said yet."""
-        if name in _UNSET:
-            return _UNSET[name]
-        if name == "rank" or name == "run_at":
-            return getattr(self.spec, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    @classmethod
+    def of(cls, spec: TaskSpec) -> Record:
+        """Return a spec as a record."""
+        return cls(*[getattr(spec, name) for name in _GIVEN])
+
+    def said(self, name: str) -> Any:
+        """A field that may not have been written yet; None then."""
+        return getattr(self, name, None)
 
     def view(self, *, whole: bool) -> TaskView:
         """The task as others may see it; `whole` with payload and result."""
-        spec = self.spec
+        said = self.said
         return TaskView(
-            id=spec.id,
-            kind=spec.kind,
+            id=self.id,
+            kind=self.kind,
             state=self.state,
-            priority=spec.priority,
+            priority=self.priority,
             attempt=self.attempt,
-            attempts=spec.attempts,
-            submitted_at=spec.submitted_at,
+            attempts=self.attempts,
+            submitted_at=self.submitted_at,
             run_at=self.run_at,
-            started_at=self.started_at,
-            finished_at=self.finished_at,
-            expires_at=self.expires_at,
-            progress=self.progress,
-            note=self.note,
-            result=self.result if whole else None,
-            error=self.error,
+            started_at=said("started_at"),
+            finished_at=said("finished_at"),
+            expires_at=said("expires_at"),
+            progress=said("progress"),
+            note=said("note") or "",
+            result=said("result") if whole else None,
+            error=said("error"),
             cancel_requested=self.cancel_requested,
-            unique_key=spec.unique_key,
-            group=spec.group,
+            unique_key=self.unique_key,
+            group=self.group,
             version=self.version,
-            payload=spec.payload if whole and self.state not in _SPENT else None,
+            payload=self.payload if whole and self.state not in _SPENT else None,
         )

@@ -1,0 +1,81 @@
+"""Keys: which task of the memory store holds which unique or idempotency key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fastcore.tasks.errors import IdempotencyConflict
+from fastcore.tasks.records import TaskSpec
+
+__all__ = ["Keys"]
+
+
+class Keys:
+    """The keys that are held."""
+
+    def __init__(self) -> None:
+        self._unique: dict[str, str] = {}
+        self._idempotent: dict[str, tuple[str, str | None]] = {}
+
+    def judge(self, specs: Sequence[TaskSpec]) -> tuple[list[str], list[TaskSpec]]:
+        """Return the id for each spec, and the specs to be stored.
+
+        Raises
+        ------
+        IdempotencyConflict
+            If a key is held by a task of another fingerprint.
+        """
+        for spec in specs:
+            if spec.unique_key is not None or spec.idempotency_key is not None:
+                break
+        else:
+            return [spec.id for spec in specs], list(specs)
+        ids: list[str] = []
+        new: list[TaskSpec] = []
+        unique: dict[str, str] = {}
+        idempotent: dict[str, tuple[str, str | None]] = {}
+        for spec in specs:
+            holder = None
+            if (key := spec.idempotency_key) is not None and (
+                held := idempotent.get(key) or self._idempotent.get(key)
+            ) is not None:
+                holder, fingerprint = held
+                if fingerprint != spec.fingerprint:
+                    raise IdempotencyConflict(
+                        f"idempotency_key: expected the call of task {holder} again, got another call", holder
+                    )
+            if holder is None and spec.unique_key is not None:
+                holder = unique.get(spec.unique_key) or self._unique.get(spec.unique_key)
+            if holder is None:
+                holder = spec.id
+                new.append(spec)
+                if spec.unique_key is not None:
+                    unique[spec.unique_key] = spec.id
+                if key is not None:
+                    idempotent[key] = spec.id, spec.fingerprint
+            ids.append(holder)
+        return ids, new
+
+    def hold(self, specs: Iterable[TaskSpec]) -> None:
+        """Note whose keys they are from now on."""
+        for spec in specs:
+            if spec.unique_key is not None:
+                self._unique[spec.unique_key] = spec.id
+            if spec.idempotency_key is not None:
+                self._idempotent[spec.idempotency_key] = spec.id, spec.fingerprint
+
+    def take(self, spec: TaskSpec) -> bool:
+        """Give a task its unique key; False if another has it."""
+        if spec.unique_key is None:
+            return True
+        return self._unique.setdefault(spec.unique_key, spec.id) == spec.id
+
+    def free(self, spec: TaskSpec) -> None:
+        """Let go of the unique key of a task that has ended."""
+        if spec.unique_key is not None and self._unique.get(spec.unique_key) == spec.id:
+            del self._unique[spec.unique_key]
+
+    def forget(self, idempotency_key: str | None) -> None:
+        """Let go of the idempotency key of a task of which nothing is known any more."""
+        if idempotency_key is not None:
+            self._idempotent.pop(idempotency_key, None)
