@@ -22,6 +22,7 @@ TARGETS = [
     "serve",
     "test",
     "test-python",
+    "test-system",
     "lint",
     "asan",
     "bench",
