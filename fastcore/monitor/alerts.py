@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from fastcore._snapshot import Labels
 from fastcore.monitor.rules import Rule
 
-__all__ = ["Alert", "AlertBook", "fingerprint"]
+__all__ = ["Alert", "AlertBook", "fingerprint", "grouped"]
 
 State = Literal["firing", "resolved"]
+_log = logging.getLogger("fastcore.monitor")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class _Held:
     told: bool = False
     well_since: float | None = None
     value: float = 0.0
+    details: Any = None
 
 
 class AlertBook:
@@ -103,6 +106,10 @@ class AlertBook:
     def firing(self, rule: str | None = None) -> list[tuple[str, Labels]]:
         """Return the alerts that fire, of one rule or of all."""
         return [key for key, held in self._held.items() if held.firing and rule in (None, key[0])]
+
+    def alerts(self, wall: datetime) -> list[Alert]:
+        """Return the alerts that fire, as they would be told at this time."""
+        return [self._alert(key[1], held, "firing", wall) for key, held in self._held.items() if held.firing]
 
     def evaluate(self, rule: Rule, values: Mapping[Labels, float], now: float, wall: datetime) -> list[Alert]:
         """Take in the values of a rule; return what is to be told.
@@ -150,7 +157,7 @@ class AlertBook:
                 return []
             if now - held.pending_since < float(rule.hold):
                 return []
-            held.firing, held.since = True, wall
+            held.firing, held.since, held.details = True, wall, _details(rule, labels)
             return self._tell(labels, held, now, wall)
         if value is None or rule.well(value):
             held.well_since = now if held.well_since is None else held.well_since
@@ -175,9 +182,46 @@ class AlertBook:
             rule.name,
             state,
             rule.severity,
-            rule.text(held.value, labels),
+            rule.text(held.value, labels, held.details),
             labels,
             held.value,
             held.since or wall,
             fingerprint(rule.name, labels),
+            held.details,
         )
+
+
+def grouped(alerts: list[Alert], most: int) -> list[Alert]:
+    """Return the alerts of one rule, those of one state as one where they are more than `most`."""
+    out = []
+    for state in ("firing", "resolved"):
+        same = [alert for alert in alerts if alert.state == state]
+        out += [_as_one(same)] if len(same) > most else same
+    return out
+
+
+def _as_one(alerts: list[Alert]) -> Alert:
+    """One alert that lists others; its labels are those that all have."""
+    first = alerts[0]
+    labels = tuple(pair for pair in first.labels if all(pair in alert.labels for alert in alerts))
+    members = hashlib.sha256("".join(sorted(alert.fingerprint for alert in alerts)).encode()).hexdigest()[:16]
+    shown = "; ".join(alert.summary for alert in alerts[:3])
+    return replace(
+        first,
+        summary=f"{len(alerts)} alerts: {shown}" + ("; ..." if len(alerts) > 3 else ""),
+        labels=labels,
+        value=float(len(alerts)),
+        since=min(alert.since for alert in alerts),
+        fingerprint=members,
+        details={"alerts": [alert.to_dict() for alert in alerts]},
+    )
+
+
+def _details(rule: Rule, labels: Labels) -> Any:
+    if rule.details is None:
+        return None
+    try:
+        return dict(rule.details(dict(labels)))
+    except Exception:  # an alert without its details is better than none
+        _log.exception("the details of the rule %s could not be had", rule.name)
+        return None

@@ -25,11 +25,23 @@ _COLOURS = {"info": "#439fe0", "warning": "#daa038", "critical": "#a30200"}
 
 
 class Channel(Protocol):
-    """What an alert is sent by. `send` may block, within a timeout of its own, and is called on a thread."""
+    """What an alert is sent by. `send` may block, within a timeout of its own, and is called on a thread.
+
+    An attribute ``secrets``, strings, is left out of what is logged where sending fails; an error whose attribute
+    ``permanent`` is true is not tried again.
+    """
 
     name: str
 
     def send(self, alert: Alert) -> None: ...
+
+
+class Refused(ConnectionError):
+    """The other side has answered, and not taken it."""
+
+    def __init__(self, text: str, *, permanent: bool) -> None:
+        super().__init__(text)
+        self.permanent = permanent
 
 
 class LogChannel:
@@ -68,11 +80,14 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 class WebhookChannel:
     """POSTs the alert as JSON. Anything but a status of 2xx is a failure; redirects are not followed.
 
+    A status of 4xx other than 408 and 429 is not tried again.
+
     Parameters
     ----------
     url : str
-        ``http`` or ``https``.
+        ``http`` or ``https``; it may hold a secret, and is not logged.
     headers : mapping, optional
+        Values are not logged.
     timeout : float, default 5.0
         Seconds for connecting, and for each reading.
     """
@@ -80,13 +95,24 @@ class WebhookChannel:
     def __init__(
         self, url: str, *, headers: Mapping[str, str] | None = None, timeout: float = 5.0, name: str = "webhook"
     ) -> None:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise ValueError(f"url: expected one of http or https, got {url!r}")
+        parts = urlsplit(url) if isinstance(url, str) else None
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+            got = type(url).__name__ if parts is None else f"one of {parts.scheme!r}"  # the rest may be a secret
+            raise ValueError(f"url: expected one of http or https with a host, got {got}")
+        if parts.username is not None:
+            raise ValueError("url: expected one without user and password: they belong in headers")
+        for key, value in (headers or {}).items():
+            if not isinstance(value, str) or not value.isprintable():
+                raise ValueError(f"headers: {key}: expected a str of one line")
         if not timeout > 0:
             raise ValueError(f"timeout: expected a number above 0, got {timeout!r}")
         self.name = name
         self._url, self._timeout = url, timeout
         self._headers = {"content-type": "application/json", "user-agent": f"fastcore/{__version__}", **(headers or {})}
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        self.secrets = tuple(
+            secret for secret in (url, path, parts.query, *(headers or {}).values()) if len(secret) > 3
+        )
         self._opener = urllib.request.build_opener(_NoRedirects)
 
     def send(self, alert: Alert) -> None:
@@ -99,11 +125,13 @@ class WebhookChannel:
         data = json.dumps(body, default=str).encode()
         request = urllib.request.Request(self._url, data=data, headers=self._headers, method="POST")
         try:
-            with self._opener.open(request, timeout=self._timeout) as response:
-                response.read(1 << 16)
+            with self._opener.open(request, timeout=self._timeout):
+                pass  # the status says all: a body could go on for ever
         except urllib.error.HTTPError as error:
             with error:
-                raise ConnectionError(f"{self.name}: expected a status of 2xx, got {error.code}") from None
+                permanent = 300 <= error.code < 500 and error.code not in (408, 429)
+                text = f"{self.name}: expected a status of 2xx, got {error.code}"
+                raise Refused(text, permanent=permanent) from None
 
 
 class SlackChannel(WebhookChannel):
@@ -174,6 +202,7 @@ class EmailChannel:
         self._host, self._port, self._sender, self._recipients = host, port, sender, tuple(recipients)
         self._user, self._password, self._tls, self._timeout = user, password, tls, timeout
         self._context = context
+        self.secrets = tuple(secret for secret in (password,) if secret)
 
     def send(self, alert: Alert) -> None:
         message = EmailMessage()

@@ -51,9 +51,8 @@ class Delivery:
             raise ValueError(f"per_minute: expected an int >= 1, got {per_minute!r}")
         self.channel = channel
         self._limit, self._per_minute, self._clock = limit, per_minute, clock
-        self._stopping = threading.Event()
-        policy = Retry(3, base=1.0, cap=10.0) if retry is None else retry
-        self._retry = policy
+        # An error that says by `permanent` that the same request will fail again is not tried again.
+        self._retry = Retry(3, base=1.0, cap=10.0, give_up_on=_permanent) if retry is None else retry
         self._dropped = metrics.counter("fastcore_alerts_dropped_total", channel=channel.name)
         self._failed = metrics.counter("fastcore_alert_failures_total", channel=channel.name)
         self._sent: deque[float] = deque(maxlen=per_minute)
@@ -63,7 +62,14 @@ class Delivery:
     def _begin(self) -> None:
         self._queue: queue.Queue[Alert | None] = queue.Queue()
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Take alerts again after :meth:`stop`; nothing happens before."""
+        with self._lock:
+            if self._stopping.is_set():
+                self._queue, self._stopping, self._thread = queue.Queue(), threading.Event(), None
 
     def put(self, alert: Alert) -> bool:
         """Have an alert sent; returns whether there was room. Never blocks, never raises."""
@@ -74,36 +80,57 @@ class Delivery:
             self._queue.put(alert)
             if self._thread is None:
                 self._thread = threading.Thread(
-                    target=self._run, args=(self._queue,), name=f"fastcore-alerts-{self.channel.name}", daemon=True
+                    target=self._run,
+                    args=(self._queue, self._stopping),
+                    name=f"fastcore-alerts-{self.channel.name}",
+                    daemon=True,
                 )
                 self._thread.start()
             return True
 
-    def stop(self, timeout: float = 5.0) -> bool:
-        """Send what waits, for at most `timeout` seconds; returns whether all of it went out."""
+    def close(self) -> None:
+        """Take no more alerts; those that wait are sent."""
         with self._lock:
-            self._stopping.set()
-            thread = self._thread
-            self._queue.put(None)
+            if not self._stopping.is_set():
+                self._stopping.set()
+                self._queue.put(None)
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """Close, and wait for at most `timeout` seconds; returns whether all that waited was tried."""
+        self.close()
+        thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
             return not thread.is_alive()
         return True
 
-    def _run(self, waiting: queue.Queue[Alert | None]) -> None:
+    def _run(self, waiting: queue.Queue[Alert | None], stopping: threading.Event) -> None:
         while (alert := waiting.get()) is not None:
-            self._pace()
+            self._pace(stopping)
             try:
                 self._retry.call(self.channel.send, alert)
             except Exception as error:
                 self._failed.add()
-                _log.error("alert channel %s: %s was not delivered: %r", self.channel.name, alert.rule, error)
+                _log.error(
+                    "alert channel %s: %s was not delivered: %s", self.channel.name, alert.rule, self._said(error)
+                )
 
-    def _pace(self) -> None:
+    def _said(self, error: Exception) -> str:
+        """An error as text, without the secrets of the channel."""
+        text = f"{type(error).__name__}: {error}"
+        for secret in sorted(getattr(self.channel, "secrets", ()), key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
+    def _pace(self, stopping: threading.Event) -> None:
         now = self._clock()
-        if len(self._sent) == self._per_minute and now - self._sent[0] < 60 and not self._stopping.is_set():
-            self._stopping.wait(60 - (now - self._sent[0]))
+        if len(self._sent) == self._per_minute and now - self._sent[0] < 60:
+            stopping.wait(60 - (now - self._sent[0]))
         self._sent.append(self._clock())
+
+
+def _permanent(error: Exception) -> bool:
+    return bool(getattr(error, "permanent", False))
 
 
 def _after_fork() -> None:

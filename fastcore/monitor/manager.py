@@ -7,7 +7,7 @@ import math
 import os
 import threading
 import time
-import tomllib
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -17,14 +17,19 @@ from typing import Any
 from fastcore import metrics
 from fastcore._snapshot import Snapshot
 from fastcore.concurrency import Retry
-from fastcore.monitor.alerts import Alert, AlertBook, fingerprint
-from fastcore.monitor.channels import Channel, EmailChannel, LogChannel, SlackChannel, WebhookChannel
+from fastcore.dispatch import flags
+from fastcore.monitor.alerts import Alert, AlertBook, fingerprint, grouped
+from fastcore.monitor.channels import Channel, LogChannel
+from fastcore.monitor.config import settings_of
 from fastcore.monitor.delivery import Delivery
-from fastcore.monitor.rules import DEFAULT_RULES, SEVERITIES, Reader, Rule, rules_of, seconds
+from fastcore.monitor.leader import Leader
+from fastcore.monitor.rules import DEFAULT_RULES, SEVERITIES, Reader, Rule, seconds
+from fastcore.monitor.workers import WorkerFiles
 
 __all__ = ["AlertManager"]
 
 _log = logging.getLogger("fastcore.monitor")
+_made: weakref.WeakSet[AlertManager] = weakref.WeakSet()
 
 
 class AlertManager:
@@ -36,8 +41,13 @@ class AlertManager:
     channels : iterable of Channel, default the log
     repeat : float or str, default "4h"
         After which an alert that still fires is told again.
+    group : int, default 5
+        Alerts of one rule that begin or end at once are told one by one up to this number, and as one above it.
     retry, limit, per_minute
         As of :class:`Delivery`, for each channel.
+    workers : WorkerFiles, optional
+        Of several worker processes: the metrics of all are judged, and one worker at a time does it, another one as
+        soon as that one is gone. It is to be started by the application.
     source : callable, default fastcore.metrics.snapshot
     clock : callable, default time.monotonic
     wall : callable
@@ -45,7 +55,8 @@ class AlertManager:
 
     Notes
     -----
-    Where several workers judge the same rules, each tells. Give rules to one of them, or a `source` that gathers all.
+    A flag that is rolled back, or no longer is, has the rules of a `value` judged at once, not at the next look.
+    Several workers without `workers` judge each for itself, and each tells; the fingerprints are the same.
     """
 
     def __init__(
@@ -54,9 +65,11 @@ class AlertManager:
         channels: Iterable[Channel] | None = None,
         *,
         repeat: float | str = "4h",
+        group: int = 5,
         retry: Retry | None = None,
         limit: int = 100,
         per_minute: int = 30,
+        workers: WorkerFiles | None = None,
         source: Callable[[], Snapshot] = metrics.snapshot,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -64,16 +77,18 @@ class AlertManager:
         chosen = DEFAULT_RULES if rules is None else tuple(rules)
         if len({rule.name for rule in chosen}) < len(chosen):
             raise ValueError("rules: expected rules of different names")
-        self._repeat = seconds(repeat, "repeat")
-        self._rules = {rule.name: rule for rule in chosen}
+        if isinstance(group, bool) or not isinstance(group, int) or group < 1:
+            raise ValueError(f"group: expected an int >= 1, got {group!r}")
+        self._repeat, self._group = seconds(repeat, "repeat"), group
+        # A rule that is silent while another fires comes after it, so that both of one moment are seen in order.
+        self._rules = {rule.name: rule for rule in sorted(chosen, key=lambda rule: bool(rule.unless))}
         self._book, self._reader = AlertBook(self._repeat), Reader()
-        self._source, self._clock, self._wall = source, clock, wall
+        self._source = source if workers is None else workers.gather
+        self._leader = None if workers is None else Leader(workers.folder / "alerts.lock")
+        self._clock, self._wall = clock, wall
         self._deliveries: dict[str, Delivery] = {}
         self._one_off: dict[str, float] = {}
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._pid = 0
+        self._begin()
         for channel in [LogChannel()] if channels is None else channels:
             if channel.name in self._deliveries:
                 raise ValueError(f"channels: expected different names, got {channel.name!r} twice")
@@ -81,32 +96,49 @@ class AlertManager:
         for rule in chosen:
             if unknown := sorted(set(rule.channels) - set(self._deliveries)):
                 raise ValueError(f"rule {rule.name}: channels: expected names of channels, got {unknown[0]!r}")
+            if rule.unless and rule.unless not in self._rules:
+                raise ValueError(f"rule {rule.name}: unless: expected the name of a rule, got {rule.unless!r}")
+        _made.add(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._ending = False
+        self._thread: threading.Thread | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     @classmethod
     def from_toml(cls, path: str | Path, **kwargs: Any) -> AlertManager:
         """Return a manager with the rules and channels of a file.
 
-        ``[[rule]]`` as of :func:`load_rules`; ``[[channel]]`` with ``type`` (``log``, ``webhook``, ``slack``,
-        ``email``) and the parameters of that channel; ``repeat``. A value ``"env:NAME"`` is taken from the environment,
-        so that no secret stands in the file.
+        ``[[rule]]`` as of :func:`load_rules`; ``default_rules = true`` for :data:`DEFAULT_RULES` beside them, of which
+        a rule of the same name replaces one; ``[[channel]]`` with ``type`` (``log``, ``webhook``, ``slack``,
+        ``email``) and the parameters of that channel; ``repeat``; ``group``. A value ``"env:NAME"`` of a channel is
+        taken from the environment, so that no secret stands in the file.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the file is not as described; the text names the file, the line and what is wrong, and no secret.
         """
-        body = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        if unknown := sorted(set(body) - {"rule", "channel", "repeat"}):
-            raise ValueError(f"{path}: expected rule, channel and repeat, got {unknown[0]!r}")
-        channels = [_channel(table, str(path)) for table in body.get("channel", [])]
-        told: dict[str, Any] = {"rules": rules_of(body.get("rule", []), str(path))}
-        if channels:
-            told["channels"] = channels
-        if "repeat" in body:
-            told["repeat"] = body["repeat"]
-        return cls(**{**told, **kwargs})
+        return cls(**{**settings_of(path), **kwargs})
 
     def evaluate(self) -> list[Alert]:
         """Judge every rule once; returns what was given to the channels."""
+        return self._judge(list(self._rules.values()))
+
+    def firing(self) -> list[Alert]:
+        """Return what fires now."""
         with self._lock:
+            return self._book.alerts(self._wall())
+
+    def _judge(self, rules: list[Rule]) -> list[Alert]:
+        with self._lock:
+            if self._leader is not None and not self._leader.leads():
+                return []
             snapshot, now, wall = self._source(), self._clock(), self._wall()
             out: list[Alert] = []
-            for rule in self._rules.values():
+            for rule in rules:
                 try:
                     values = self._reader.read(rule, snapshot, now)
                 except Exception:
@@ -114,9 +146,9 @@ class AlertManager:
                     continue
                 found = self._book.evaluate(rule, values, now, wall)
                 metrics.gauge("fastcore_alerts_firing", rule=rule.name).set(len(self._book.firing(rule.name)))
-                for alert in found:
+                for alert in grouped(found, self._group):
                     self._give(alert, rule.channels)
-                out += found
+                    out.append(alert)
         return out
 
     async def send_alert(self, message: str, metrics: Any = None, *, severity: str = "warning") -> bool:
@@ -158,57 +190,51 @@ class AlertManager:
         """Judge the rules every `interval` seconds on a thread; nothing happens if it does already."""
         if not interval > 0:
             raise ValueError(f"interval: expected a number above 0, got {interval!r}")
-        if self._pid != os.getpid():  # after a fork the thread is the parent's
-            self._pid, self._thread, self._lock = os.getpid(), None, threading.Lock()
-        if self._thread is None:
-            self._stop = threading.Event()
-            self._thread = threading.Thread(
-                target=self._run, args=(self._stop, interval), name="fastcore-rules", daemon=True
-            )
-            self._thread.start()
+        for delivery in self._deliveries.values():
+            delivery.start()
+        with self._lock:
+            if self._thread is None:
+                self._ending = False
+                self._unsubscribe = flags.subscribe(self._heard)
+                self._thread = threading.Thread(target=self._run, args=(interval,), name="fastcore-rules", daemon=True)
+                self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> bool:
         """End judging, and send what waits for at most `timeout` seconds; returns whether all of it went out."""
-        self._stop.set()
-        thread, self._thread = self._thread, None
-        if thread is not None and thread is not threading.current_thread() and self._pid == os.getpid():
-            thread.join(timeout)
         end = time.monotonic() + timeout
+        self._unsubscribe()
+        self._ending = True
+        self._wake.set()
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+        if self._leader is not None:
+            self._leader.resign()
+        for delivery in self._deliveries.values():
+            delivery.close()
         went_out = [delivery.stop(max(0.0, end - time.monotonic())) for delivery in self._deliveries.values()]
         return all(went_out)
 
-    def _run(self, stop: threading.Event, interval: float) -> None:
-        while not stop.wait(interval):
+    def _heard(self, change: flags.Change) -> None:
+        if {change.old.source, change.new.source} & {"guard", "rollback"}:
+            self._wake.set()  # whoever flips a flag waits for nothing
+
+    def _run(self, interval: float) -> None:
+        # A reader of counters needs time between its looks, so what wakes it has only the other rules judged.
+        at_once = [rule for rule in self._rules.values() if rule.value is not None]
+        looked = -math.inf
+        while not self._ending:
+            due = time.monotonic() - looked >= interval
             try:
-                self.evaluate()
+                if due:
+                    looked = time.monotonic()
+                    self.evaluate()
+                else:
+                    self._judge(at_once)
             except Exception:
                 _log.exception("the rules could not be judged")
-
-
-def _channel(table: Any, where: str) -> Channel:
-    kinds: dict[str, Callable[..., Channel]] = {
-        "log": LogChannel,
-        "webhook": WebhookChannel,
-        "slack": SlackChannel,
-        "email": EmailChannel,
-    }
-    if not isinstance(table, dict) or table.get("type") not in kinds:
-        got = table.get("type") if isinstance(table, dict) else table
-        raise ValueError(f"{where}: channel: expected a type of {', '.join(kinds)}, got {got!r}")
-    arguments = {key: _from_environment(value, where) for key, value in table.items() if key != "type"}
-    try:
-        return kinds[table["type"]](**arguments)
-    except TypeError as error:
-        raise ValueError(f"{where}: channel {table['type']}: {error}") from None
-
-
-def _from_environment(value: Any, where: str) -> Any:
-    if isinstance(value, str) and value.startswith("env:"):
-        name = value.removeprefix("env:")
-        if name not in os.environ:
-            raise ValueError(f"{where}: expected the environment variable {name}, it is not set")
-        return os.environ[name]
-    return value
+            if self._wake.wait(max(0.0, looked + interval - time.monotonic())):
+                self._wake.clear()
 
 
 def _plain(value: Any) -> Any:
@@ -216,3 +242,13 @@ def _plain(value: Any) -> Any:
         body = {key: part for key, part in asdict(value).items() if key not in ("latency", "arms")}
         return {key: None if part != part else part for key, part in body.items()}
     return value
+
+
+def _after_fork() -> None:
+    for manager in _made:
+        manager._unsubscribe()
+        manager._begin()  # the thread is the parent's, which may have held the lock
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -60,8 +60,9 @@ def cumulative(state: SketchState, bounds: tuple[float, ...]) -> list[float]:
 def families(snapshot: Snapshot | Iterable[Sample]) -> Iterator[Metric]:
     """Return the samples as families of the Prometheus client, in the order of their names."""
     core = _client()
-    from prometheus_client.utils import floatToGoString
+    from prometheus_client import utils
 
+    text: Callable[[float], str] = utils.floatToGoString
     grouped: dict[str, list[Sample]] = {}
     for sample in sorted(snapshot, key=lambda sample: (sample.name, sample.labels)):
         grouped.setdefault(sample.name, []).append(sample)
@@ -80,7 +81,7 @@ def families(snapshot: Snapshot | Iterable[Sample]) -> Iterator[Metric]:
             values = [known.get(label, "") for label in labels]
             if isinstance(sample.value, tuple):
                 bounds = buckets_of(name)
-                marks = [*(floatToGoString(bound) for bound in bounds), "+Inf"]
+                marks = [*(text(bound) for bound in bounds), "+Inf"]
                 family.add_metric(values, list(zip(marks, cumulative(sample.value, bounds))), sample.value[2])
             else:
                 family.add_metric(values, sample.value)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from fastcore import metrics
 from fastcore._snapshot import Labels, SketchState, Snapshot
 from fastcore.dispatch import flags
 from fastcore.monitor.collect import EMPTY, window
+from fastcore.monitor.tomlfile import TomlFile
 
 __all__ = ["DEFAULT_RULES", "Reader", "Rule", "load_rules", "seconds"]
 
@@ -65,11 +65,13 @@ class Rule:
         How long it goes on firing after the value is well again, or missing (``keep_firing_for`` in TOML).
     severity : {'info', 'warning', 'critical'}
     summary : str
-        Text for people; ``{value}``, ``{rule}`` and label names in braces are filled in.
+        Text for people; ``{value}``, ``{rule}`` and the names of labels and details in braces are filled in.
     channels : tuple of str
         Names of the channels to tell; all of them by default.
     unless : str, optional
         The name of another rule: while any alert of that one fires, this one does not notify.
+    details : callable, optional
+        Takes the labels of an alert that begins to fire, as a dict, and returns a mapping of what people should know.
 
     Raises
     ------
@@ -91,19 +93,29 @@ class Rule:
     summary: str = "{rule}: {value:.6g}"
     channels: tuple[str, ...] = ()
     unless: str = ""
+    details: Callable[[dict[str, str]], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
-        where = f"rule {self.name}"
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"name: expected a str that is not empty, got {self.name!r}")
+        where = f"rule {self.name}"
+        for key in ("metric", "summary", "unless"):
+            if not isinstance(getattr(self, key), str):
+                raise TypeError(f"{where}: {key}: expected a str, got {type(getattr(self, key)).__name__}")
         if bool(self.metric) == (self.value is not None):
             raise ValueError(f"{where}: expected one of metric and value, got {'both' if self.metric else 'neither'}")
+        for key in ("value", "details"):
+            if getattr(self, key) is not None and not callable(getattr(self, key)):
+                raise TypeError(f"{where}: {key}: expected a callable, got {type(getattr(self, key)).__name__}")
         if (self.above is None) == (self.below is None):
             got = "neither" if self.above is None else "both"
             raise ValueError(f"{where}: expected one of above and below, got {got}")
-        for bound, number in (("above", self.above), ("below", self.below), ("clear", self.clear)):
+        for key in ("above", "below", "clear", "quantile"):
+            number = getattr(self, key)
             if number is not None and (isinstance(number, bool) or not isinstance(number, (int, float))):
-                raise TypeError(f"{where}: {bound}: expected a number, got {type(number).__name__}")
+                raise TypeError(f"{where}: {key}: expected a number, got {type(number).__name__}")
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"{where}: {key}: expected a finite number, got {number!r}")
         if self.clear is not None and (
             self.clear > self.threshold if self.above is not None else self.clear < self.threshold
         ):
@@ -113,6 +125,12 @@ class Rule:
             raise ValueError(f"{where}: quantile: expected a number from 0 to 1, got {self.quantile!r}")
         if self.severity not in SEVERITIES:
             raise ValueError(f"{where}: severity: expected one of {', '.join(SEVERITIES)}, got {self.severity!r}")
+        if not isinstance(self.labels, Mapping) or not all(
+            isinstance(part, str) for pair in self.labels.items() for part in pair
+        ):
+            raise TypeError(f"{where}: labels: expected a mapping of str to str, got {self.labels!r}")
+        if not isinstance(self.channels, (list, tuple)) or not all(isinstance(name, str) for name in self.channels):
+            raise TypeError(f"{where}: channels: expected names in a list, got {self.channels!r}")
         object.__setattr__(self, "hold", seconds(self.hold, f"{where}: hold"))
         object.__setattr__(self, "keep_firing", seconds(self.keep_firing, f"{where}: keep_firing"))
         object.__setattr__(self, "channels", tuple(self.channels))
@@ -131,11 +149,12 @@ class Rule:
         limit = self.threshold if self.clear is None else self.clear
         return value <= limit if self.above is not None else value >= limit
 
-    def text(self, value: float, labels: Labels) -> str:
+    def text(self, value: float, labels: Labels, details: Any = None) -> str:
         """Return the summary, filled in; a template that does not fit is shown as it is."""
+        known = {str(key): told for key, told in details.items()} if isinstance(details, Mapping) else {}
         try:
-            return self.summary.format(**{**dict(labels), "value": value, "rule": self.name})
-        except (LookupError, ValueError, AttributeError):
+            return self.summary.format(**{**known, **dict(labels), "value": value, "rule": self.name})
+        except (LookupError, ValueError, AttributeError, TypeError):
             return f"{self.summary} ({value:.6g})"
 
 
@@ -202,6 +221,16 @@ def _rolled_back(snapshot: Snapshot) -> dict[Labels, float]:
     return {(("flag", name),): 1.0 for name, flag in flags.snapshot().items() if flag.source in ("guard", "rollback")}
 
 
+def _why_rolled_back(labels: dict[str, str]) -> dict[str, Any]:
+    """What the journal says of a rollback: who, where and on what evidence."""
+    flag = flags.get(labels["flag"])
+    told: dict[str, Any] = {"reason": flag.reason or "rolled back", "mode": flag.mode, "source": flag.source}
+    for entry in reversed(flags.journal(flag.name)):
+        if entry.what == "rollback":
+            return {**told, "who": entry.who, "pid": entry.pid, "when": entry.when, "evidence": entry.evidence}
+    return told
+
+
 DEFAULT_RULES = (
     Rule(
         name="memory",
@@ -217,7 +246,8 @@ DEFAULT_RULES = (
         value=_rolled_back,
         above=0.0,
         severity="critical",
-        summary="{flag} is rolled back",
+        summary="{flag}: {reason}",
+        details=_why_rolled_back,
     ),
     Rule(
         name="slower than before",
@@ -239,7 +269,7 @@ DEFAULT_RULES = (
 )
 
 _KEYS = {"for": "hold", "keep_firing_for": "keep_firing"}
-_KNOWN = frozenset({*Rule.__dataclass_fields__, *_KEYS} - {"value", *_KEYS.values()})
+_KNOWN = frozenset({*Rule.__dataclass_fields__, *_KEYS} - {"value", "details", *_KEYS.values()})
 
 
 def load_rules(path: str | Path) -> list[Rule]:
@@ -248,21 +278,32 @@ def load_rules(path: str | Path) -> list[Rule]:
     Raises
     ------
     ValueError, TypeError
-        If a rule is not as :class:`Rule` describes; the text names it.
+        If the file or a rule is not as described; the text names the file, the line and the rule.
     """
-    body = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    return rules_of(body.get("rule", []), str(path))
+    return rules_of(TomlFile(path))
 
 
-def rules_of(tables: Iterable[Any], where: str) -> list[Rule]:
-    """Return the rules that parsed tables describe."""
-    made = []
-    for table in tables:
-        if not isinstance(table, dict) or not isinstance(table.get("name"), str):
-            raise ValueError(f"{where}: expected [[rule]] tables with a name, got {table!r}")
+def rules_of(file: TomlFile) -> list[Rule]:
+    """Return the rules that the file's tables describe."""
+    made: dict[str, Rule] = {}
+    for index, table in enumerate(file.tables("rule")):
+        where = file.where("rule", index)
+        name = table.get("name") if isinstance(table, dict) else None
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{where}: expected a [[rule]] with a name, got {table!r}")
+        if name in made:
+            raise ValueError(f"{where}: expected rules of different names, got {name!r} twice")
         if unknown := sorted(set(table) - _KNOWN):
-            raise ValueError(f"{where}: rule {table['name']}: expected {', '.join(sorted(_KNOWN))}, got {unknown[0]!r}")
-        made.append(Rule(**{_KEYS.get(str(key), str(key)): value for key, value in table.items()}))
-    if len({rule.name for rule in made}) < len(made):
-        raise ValueError(f"{where}: expected rules of different names")
-    return made
+            at = file.where("rule", index, unknown[0])
+            raise ValueError(f"{at}: rule {name}: expected {', '.join(sorted(_KNOWN))}, got {unknown[0]!r}")
+        try:
+            made[name] = Rule(**{_KEYS.get(key, key): value for key, value in table.items()})
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{file.where('rule', index, _blamed(name, str(error)))}: {error}") from None
+    return list(made.values())
+
+
+def _blamed(rule: str, text: str) -> str:
+    """The key, as TOML has it, that an error of a rule is about; empty if it is about several."""
+    key = text.removeprefix(f"rule {rule}: ").partition(":")[0]
+    return {parameter: word for word, parameter in _KEYS.items()}.get(key, key) if key.isidentifier() else ""

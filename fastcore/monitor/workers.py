@@ -68,6 +68,11 @@ class WorkerFiles:
         self._name = ""
         _made.add(self)
 
+    @property
+    def folder(self) -> Path:
+        """The folder that all workers share."""
+        return self._folder
+
     def start(self) -> None:
         """Write this worker's metrics now, and every interval from now on."""
         with self._lock:
