@@ -86,7 +86,9 @@ class Installed:
         return CheckResult("fail", "the lifespan of the application has not run: is it mounted, or --lifespan off?")
 
     async def _send_away(self) -> None:
-        """What can go on elsewhere goes: streaming clients, and the tasks of a store that others see."""
+        """What can go on elsewhere goes: streaming clients, who waits, and the tasks of a store that others see."""
+        if self.tasks is not None:
+            self.tasks.hooks.leave()
         if self.hub is not None:
             await self.hub.drain(grace=_GRACE)
         if self.dashboard is not None:

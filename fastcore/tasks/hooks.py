@@ -44,6 +44,7 @@ class Hooks:
     def __init__(self) -> None:
         self._hooks: dict[str, list[Hook]] = {}
         self._watches: list[Watch] = []
+        self._leaving: list[Callable[[], object]] = []
 
     def add(self, event: str, hook: Hook) -> Callable[[], None]:
         """Have `hook` called with every :class:`TaskEvent` of this name; returns what ends that."""
@@ -71,6 +72,18 @@ class Hooks:
             self._watches = [known for known in self._watches if known is not watch]
 
         return stop
+
+    def when_leaving(self, let_go: Callable[[], object]) -> None:
+        """Have `let_go` called when the process is about to end, while its server still answers."""
+        self._leaving = [*self._leaving, let_go]
+
+    def leave(self) -> None:
+        """Let go of whoever waits for a task here; tasks go on."""
+        for let_go in self._leaving:
+            try:
+                let_go()
+            except Exception:
+                _log.exception("letting go of those who wait failed")
 
     def wants(self, event: str) -> bool:
         """Whether anyone is to be told."""

@@ -46,6 +46,7 @@ class Desk:
         self._counted_at = float("-inf")
         self.changes = Changes(self.get, most=max_waiting)
         queue.hooks.watch(self._changed)
+        queue.hooks.when_leaving(self.changes.close)
 
     # ---- tasks by name ----
 

@@ -1,0 +1,86 @@
+"""A balancer as small as it can be: it asks `/readyz`, and gives each new connection to the next that is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+
+__all__ = ["Balancer"]
+
+
+class Balancer:
+    """Carries TCP connections to backends by their ports.
+
+    Attributes
+    ----------
+    refused : int
+        Connections for which no backend was ready within ten seconds, or that the chosen one did not take.
+    """
+
+    def __init__(self, every: float = 0.05) -> None:
+        self.backends: set[int] = set()
+        self.ready: set[int] = set()
+        self.refused = 0
+        self.port = 0
+        self._every = every
+        self._turn = itertools.count()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Balancer:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0, backlog=1024)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._looking = asyncio.create_task(self._look())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in (self._looking, *self._tasks):
+            task.cancel()
+        await asyncio.gather(self._looking, *self._tasks, return_exceptions=True)
+
+    async def _look(self) -> None:
+        while True:
+            for port in list(self.backends):
+                (self.ready.add if await _is_ready(port) else self.ready.discard)(port)
+            self.ready &= self.backends
+            await asyncio.sleep(self._every)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(10):
+                while not self.ready:
+                    await asyncio.sleep(0.01)
+            ports = sorted(self.ready)
+            there = await asyncio.open_connection("127.0.0.1", ports[next(self._turn) % len(ports)])
+        except (OSError, TimeoutError):
+            self.refused += 1
+            writer.close()
+            return
+        both = {asyncio.create_task(_pump(reader, there[1])), asyncio.create_task(_pump(there[0], writer))}
+        self._tasks |= both
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        for task in both:
+            task.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
+        self._tasks -= both
+        for one in (writer, there[1]):
+            one.close()
+
+
+async def _is_ready(port: int) -> bool:
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /readyz HTTP/1.1\r\nHost: balancer\r\nConnection: close\r\n\r\n")
+            line = await reader.readline()
+            writer.close()
+            return b" 200 " in line
+    return False
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
