@@ -11,6 +11,7 @@ import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from operator import attrgetter
 from types import TracebackType
 from typing import Any, overload
 
@@ -34,6 +35,8 @@ from fastcore.tasks.task import Task
 from fastcore.tasks.waiting import Waiters, value_of
 
 __all__ = ["TaskQueue", "registered"]
+
+_ID, _KIND = attrgetter("id"), attrgetter("kind")
 
 _registered: weakref.WeakValueDictionary[str, Task] = weakref.WeakValueDictionary()
 
@@ -236,6 +239,7 @@ class TaskQueue:
             self.codec if codec is None else codec,
         )
         self.tasks[name] = _registered[name] = task
+        self.executor(on)  # what an earlier process submitted is worked on, also if this one never submits
         self.engine.enrol()
         return task
 
@@ -583,8 +587,10 @@ class TaskQueue:
         return self._entered(specs, ids)
 
     def _entered(self, specs: list[TaskSpec], ids: list[str]) -> list[str]:
-        new = [spec for spec, id in zip(specs, ids, strict=True) if spec.id == id]
-        for kind, n in Counter([spec.kind for spec in new]).items():
+        new = specs
+        if ids != list(map(_ID, specs)):  # some keys were held
+            new = [spec for spec, id in zip(specs, ids, strict=True) if spec.id == id]
+        for kind, n in Counter(map(_KIND, new)).items():
             self.tasks[kind].submitted.add(n)
         if self.hooks.wants("submit"):
             for spec in new:

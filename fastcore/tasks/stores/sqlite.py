@@ -234,7 +234,7 @@ class SqliteStore:
 
     def _tick(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA data_version").fetchone()
-        if self._seen is not None and version != self._seen:
+        if version != self._seen:  # the first time too: others may have written since the claim before
             self._wake()
         self._seen = version
         if late := self._progress.late():
