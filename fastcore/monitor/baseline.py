@@ -69,12 +69,18 @@ class Baselines:
 
     def get(self, service: str) -> Baseline | None:
         """Return the baseline of a service on this machine; None if none was recorded."""
-        body = self._read().get(self._fingerprint, {}).get(service)
-        try:
-            return None if body is None else Baseline(**body)
-        except TypeError:
-            _log.warning("%s: expected a baseline of %s, found something else", self._path, service)
+        ours = self._read().get(self._fingerprint)
+        body = ours.get(service) if isinstance(ours, dict) else None
+        if body is None:
             return None
+        try:
+            made = Baseline(**body)
+            if made.p50 > 0 and made.p95 >= made.p50:
+                return made
+        except TypeError:
+            pass
+        _log.warning("%s: expected a baseline of %s, found something else", self._path, service)
+        return None
 
     def record(self, service: str, latency: SketchState, now: Callable[[], datetime] | None = None) -> Baseline:
         """Keep latencies as the service's baseline on this machine, in place of the one before.
@@ -82,7 +88,7 @@ class Baselines:
         Raises
         ------
         ValueError
-            If they are of fewer than 100 calls.
+            If they are of fewer than 100 calls, or the file holds something else than baselines.
         """
         if latency[0] < _ENOUGH:
             raise ValueError(f"latency: expected {_ENOUGH} timed calls or more, got {latency[0]}")
@@ -97,21 +103,27 @@ class Baselines:
             return made
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with locked(f"{self._path}.lock"):
-            everything = self._read()
-            everything.setdefault(self._fingerprint, {})[service] = asdict(made)
+            everything = self._read(strict=True)
+            ours = everything.get(self._fingerprint)
+            everything[self._fingerprint] = {**(ours if isinstance(ours, dict) else {}), service: asdict(made)}
             fresh = self._path.with_name(f"{self._path.name}.new")
             fresh.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
             os.replace(fresh, self._path)
         return made
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self, strict: bool = False) -> dict[str, Any]:
         if self._path is None:
             return self._held
         try:
             body = json.loads(self._path.read_text(encoding="utf-8"))
+            if isinstance(body, dict):
+                return body
         except FileNotFoundError:
             return {}
         except (OSError, ValueError):
-            _log.warning("%s: expected a file of baselines, found something else", self._path)
-            return {}
-        return body if isinstance(body, dict) else {}
+            pass
+        text = f"{self._path}: expected a file of baselines, found something else"
+        if strict:
+            raise ValueError(text)
+        _log.warning(text)
+        return {}

@@ -90,7 +90,8 @@ class MetricsCollector:
     """Turns the counters of this process into what its services did since the last look.
 
     A service is the ``service`` of :func:`measure_execution_time`, a Switch of that name or of ``name.something``, a
-    task, or ``http`` for all HTTP requests.
+    task, or ``http`` for all HTTP requests. Give each who looks (a :class:`PerformanceMonitor`, a manager of triggers)
+    a collector of its own: what it returns is what came since its last look.
 
     Parameters
     ----------
@@ -156,9 +157,9 @@ class MetricsCollector:
             metric, labels = key
             sketch.merge(state)
             arm = dict(labels).get("arm", "")
-            if metric == "fastcore_call_duration_seconds" and arm in arms:
+            if arm in arms:
                 arms[arm].merge(state)
-            else:
+            if metric != "fastcore_call_duration_seconds":  # of which only some are timed
                 calls += state[0]
         calls += sum(number for key, number in deltas.items() if key[0] in _CALLS)
         errors = sum(number for key, number in deltas.items() if key[0] not in _CALLS)

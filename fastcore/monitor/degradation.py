@@ -12,7 +12,7 @@ from fastcore import metrics
 from fastcore._snapshot import SketchState
 from fastcore.dispatch.statistics import Detector
 from fastcore.monitor.baseline import Baselines
-from fastcore.monitor.collect import ServiceMetrics
+from fastcore.monitor.collect import EMPTY, ServiceMetrics
 
 __all__ = ["Degradation", "DegradationDetector", "SlowdownDetector"]
 
@@ -20,6 +20,7 @@ Against = Literal["control", "baseline"]
 
 _ENOUGH = 30  # calls of a window below which it says nothing
 _MOST = 2_000  # calls of a window that are looked at
+_LOOKS = 60  # windows that are put together at most: what is older says nothing of now
 _LOG_GAMMA = math.log(1.01 / 0.99)
 
 
@@ -93,9 +94,8 @@ class SlowdownDetector:
         sketch.merge(latency)
         ratio = sketch.quantile(0.5) / reference
         total = latency[0]
-        calls = [True] * hits + [False] * (total - hits)
-        order = self._rng.sample(calls, min(total, _MOST))
-        for slow in order:
+        for call in self._rng.sample(range(total), min(total, _MOST)):
+            slow = call < hits
             if not self.degraded:
                 # Both are asked: the evidence for a change, and that what is seen now is one.
                 if self._slower.add(slow) >= self._alarm and ratio > 1 + self._slowdown:
@@ -125,6 +125,7 @@ class DegradationDetector:
     -----
     The live control is the better yardstick: it meets the same load at the same time. It is there while a flag ramps,
     is in shadow, or is promoted and watched. Without calls of both arms, and without a baseline, nothing is concluded.
+    Windows with too few calls are put together, up to sixty of them.
     """
 
     def __init__(
@@ -139,19 +140,34 @@ class DegradationDetector:
         self._slowdown, self._alpha, self._rng = slowdown, alpha, rng
         self.baselines = Baselines() if baselines is None else baselines
         self._detectors: dict[tuple[str, Against], SlowdownDetector] = {}
+        self._small: dict[tuple[str, Against], tuple[int, list[metrics.Sketch]]] = {}
 
     def look(self, found: ServiceMetrics) -> list[Degradation]:
-        """Take in what a service did; returns what is known of it now."""
+        """Take in what a service did; returns what could be said this time."""
         out = []
-        control, candidate = found.arms.get("control"), found.arms.get("candidate")
-        if control is not None and candidate is not None and control[0] >= _ENOUGH and candidate[0] >= _ENOUGH:
-            sketch = metrics.Sketch()
-            sketch.merge(control)
-            out.append(self._held(found.service_name, "control", candidate, sketch.quantile(0.5)))
+        control, candidate = found.arms.get("control", EMPTY), found.arms.get("candidate", EMPTY)
+        both = self._enough(found.service_name, "control", candidate, control)
+        if both is not None:
+            reference = metrics.Sketch()
+            reference.merge(both[1])
+            out.append(self._held(found.service_name, "control", both[0], reference.quantile(0.5)))
         baseline = self.baselines.get(found.service_name)
-        if baseline is not None and found.latency[0] >= _ENOUGH:
-            out.append(self._held(found.service_name, "baseline", found.latency, baseline.p50))
+        if baseline is not None:
+            alone = self._enough(found.service_name, "baseline", found.latency)
+            if alone is not None:
+                out.append(self._held(found.service_name, "baseline", alone[0], baseline.p50))
         return out
+
+    def _enough(self, service: str, against: Against, *states: SketchState) -> list[SketchState] | None:
+        """Return the windows since it was last enough, put together; None while one of them is too small."""
+        looks, kept = self._small.pop((service, against), (0, [metrics.Sketch() for _ in states]))
+        for sketch, state in zip(kept, states):
+            sketch.merge(state)
+        if all(sketch.count >= _ENOUGH for sketch in kept):
+            return [sketch.state() for sketch in kept]
+        if looks + 1 < _LOOKS and any(sketch.count for sketch in kept):
+            self._small[service, against] = looks + 1, kept
+        return None
 
     def _held(self, service: str, against: Against, latency: SketchState, reference: float) -> Degradation:
         detector = self._detectors.get((service, against))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from fastcore import metrics
@@ -66,18 +67,22 @@ class MetricsMiddleware:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         arm = "" if self._flag is None else _arm(self._flag)
         root = scope.get("root_path", "")
-        status = 500  # what the server answers when the application raises before it has
+        status, begun = 500, False  # what the server answers when the application raises before it has
 
         async def noting(message: MutableMapping[str, Any]) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
             await send(message)
 
         self._in_flight.add(1.0)
         began = time.perf_counter()
         try:
             await self.app(scope, receive, noting)
+        except asyncio.CancelledError:
+            if not begun:
+                status = 499  # as nginx says it: the client is gone, and got nothing
+            raise
         finally:
             took = time.perf_counter() - began
             self._in_flight.add(-1.0)
@@ -140,9 +145,28 @@ def _route(scope: Scope, root: str) -> str:
     if inner == root:
         return path if isinstance(path, str) else _UNMATCHED
     # Below a mount: its path is in the root as the client wrote it, so parameters get their names again.
-    values = {str(value): name for name, value in (scope.get("path_params") or {}).items()}
-    parts = inner[len(root) :].split("/")
-    prefix = "/".join(f"{{{values[part]}}}" if part in values else part for part in parts)
+    prefix = _named(inner[len(root) :], scope.get("path_params") or {})
     if not isinstance(path, str) or hasattr(route, "routes"):  # a mounted application that is no router, or found none
         return f"{prefix}/*"
     return prefix + path
+
+
+def _named(path: str, values: Mapping[str, Any]) -> str:
+    """A path with the names of its parameters again: some span several parts, and of some the value was converted."""
+    parts = path.split("/")
+    for name, value in values.items():
+        text = str(value)
+        if "/" in text:
+            parts = "/".join(parts).replace(text, f"{{{name}}}", 1).split("/")
+            continue
+        for at, part in enumerate(parts):
+            if part == text or (not isinstance(value, str) and _same(part, value)):
+                parts[at] = f"{{{name}}}"
+    return "/".join(parts)
+
+
+def _same(part: str, value: Any) -> bool:
+    try:
+        return bool(type(value)(part) == value)
+    except (TypeError, ValueError):
+        return False

@@ -180,6 +180,18 @@ class AlertManager:
         self._give(Alert("message", "firing", severity, message, (), math.nan, self._wall(), mark, details), ())
         return True
 
+    async def resolve_alert(self, message: str) -> bool:
+        """Tell every channel that what `send_alert` said is over; it may be said again from now on.
+
+        Returns whether it was said.
+        """
+        mark = fingerprint("message", (("message", message),))
+        with self._lock:
+            if self._one_off.pop(mark, None) is None:
+                return False
+        self._give(Alert("message", "resolved", "info", message, (), math.nan, self._wall(), mark), ())
+        return True
+
     def _give(self, alert: Alert, channels: tuple[str, ...]) -> None:
         labels = {"rule": alert.rule, "severity": alert.severity, "state": alert.state}
         metrics.counter("fastcore_alerts_total", **labels).add()

@@ -46,7 +46,7 @@ class PerformanceMonitor:
     async def monitor_service_performance(self, service_name: str) -> None:
         """Look at a service every `interval` seconds until cancelled.
 
-        An alert is sent when a service is found degraded, and again in four hours if it still is.
+        An alert is sent when a service is found degraded, again in four hours if it still is, and when it is over.
         """
         while True:
             try:
@@ -58,22 +58,26 @@ class PerformanceMonitor:
     async def look(self, service_name: str) -> ServiceMetrics:
         """Look at a service once."""
         found = await self.collect_metrics(service_name)
+        message = f"Performance degradation detected: {service_name}"
         if self.detect_performance_degradation(found):
             why = "; ".join(str(one) for one in self.degradations(service_name) if one.degraded)
             _log.warning("performance degradation: %s", why)
-            await self.alert_manager.send_alert(f"Performance degradation detected: {service_name}", found)
+            await self.alert_manager.send_alert(message, found)
+        else:
+            await self.alert_manager.resolve_alert(message)
         return found
 
     async def collect_metrics(self, service_name: str) -> ServiceMetrics:
         """Return what the service did since the last look."""
-        return self.metrics_collector.collect(service_name)
+        return await asyncio.to_thread(self.metrics_collector.collect, service_name)  # it reads files of /proc
 
     def detect_performance_degradation(self, metrics: ServiceMetrics) -> bool:
         """Take in a look, and return whether the service is degraded: over 20 % slower, and surely so."""
         if metrics.calls or metrics.latency[0]:
             found = self.detector.look(metrics)
             if found:
-                self._last[metrics.service_name] = found
+                kept = {one.against: one for one in self.degradations(metrics.service_name)}
+                self._last[metrics.service_name] = [*{**kept, **{one.against: one for one in found}}.values()]
         return any(one.degraded for one in self.degradations(metrics.service_name))
 
     def degradations(self, service_name: str) -> list[Degradation]:

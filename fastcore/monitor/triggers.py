@@ -62,7 +62,7 @@ class AutoOptimizationManager:
     ----------
     metrics_collector : MetricsCollector, optional
     services : iterable of str, optional
-        By default those that the collector finds.
+        By default those that the collector finds, or ``process`` while it finds none.
     mode : {'advise', 'act'}, default 'advise'
         Whether flags are set or it is only said which to set, in the log and the journal.
     allowed : collection of str, default all three actions
@@ -70,7 +70,8 @@ class AutoOptimizationManager:
     memory_usage, response_time, cpu_usage : float
         Percent, seconds and percent: the thresholds.
     cooldown : float, default 600.0
-        Seconds during which the same action is neither advised nor taken again, nor reverted.
+        Seconds during which the same is neither advised nor taken again: `async` for the same service, the others at
+        all, as memory and CPUs are those of the process.
     clock : callable, default time.monotonic
 
     Notes
@@ -116,9 +117,12 @@ class AutoOptimizationManager:
 
     async def get_services_needing_optimization(self) -> list[ServiceMetrics]:
         """Return what the services did that are above one of the thresholds."""
-        names = self.metrics_collector.services() if self._services is None else self._services
-        looked = [self.metrics_collector.collect(name) for name in names]
+        looked = await asyncio.to_thread(self._look)
         return [found for found in looked if any(self._above(found, action) for action in FLAGS)]
+
+    def _look(self) -> list[ServiceMetrics]:
+        names = self.metrics_collector.services() if self._services is None else self._services
+        return [self.metrics_collector.collect(name) for name in names or ("process",)]
 
     async def auto_apply_optimizations(self) -> list[Outcome]:
         """Look at the services once, and advise or apply what they need; returns what was done."""
@@ -184,7 +188,8 @@ class AutoOptimizationManager:
         return value > self._limits[action]  # NaN is not
 
     def _apply(self, action: Action, service: ServiceMetrics, why: str, evidence: dict[str, Any]) -> Outcome | None:
-        name, key, now = FLAGS[action], (service.service_name, action), self._clock()
+        name, now = FLAGS[action], self._clock()
+        key = service.service_name if action == "async" else "", action
         with self._lock:
             last = self._last.get(key)
             if last is not None and now - last < self._cooldown:
