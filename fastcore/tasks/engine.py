@@ -7,7 +7,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from fastcore.tasks.errors import TaskFailed
@@ -15,7 +16,7 @@ from fastcore.tasks.groups import collected
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.job import Job
 from fastcore.tasks.pools import Pool
-from fastcore.tasks.ports import Executor, Stop, TaskStore, Want, arrived
+from fastcore.tasks.ports import Executor, Reply, Stop, TaskStore, Want, arrived
 from fastcore.tasks.records import LIVE, Batch, Claim, Encoded, Hold, Outcome, Progress, State, TaskView
 from fastcore.tasks.task import Task
 from fastcore.tasks.verdict import failure_of, judge
@@ -26,6 +27,7 @@ _REPORT = 0.05  # seconds for which words of progress are gathered
 _TROUBLE = 0.5  # seconds before a store that failed is asked again
 
 _log = logging.getLogger("fastcore.tasks")
+_OUTCOME = attrgetter("outcome")
 _QUEUED, _SUCCEEDED = State.QUEUED, State.SUCCEEDED
 
 
@@ -294,33 +296,28 @@ class Engine:
         """Record what ended, take what there is room for; returns the seconds after which to look again."""
         if self._said:
             await self._say()
-        ended: list[Job] = []
-        outcomes: list[Outcome] = []
         outbox = self._outbox
-        running = self.running
-        while outbox:
-            job = outbox.popleft()
-            ended.append(job)
-            outcome = job.outcome
-            outcomes.append(outcome)
-            job.task.running -= 1
-            if running.get(outcome.id) is job:
-                del running[outcome.id]
-        settling = None
+        ended = [outbox.popleft() for _ in range(len(outbox))]
+        self._forget(ended)
+        settling: Reply[list[bool]] | None = None
         if ended:
             # Asked for before the claim, and awaited after it: a store that commits in groups does both in one.
             try:
-                settling = self.store.settle(outcomes)
-            except Exception:
+                settling = self.store.settle(list(map(_OUTCOME, ended)))
+                taken = settling.result() if settling.done() else None
+            except Exception:  # nothing is known to be recorded: say it again
                 self._take_again(ended)
                 raise
+            if taken is not None:
+                self._settled(ended, taken)
+                ended, settling = [], None  # let go before new work comes: the garbage collector has less to look at
         wants, delay = self._wants() if self.claiming else ([], None)
         claiming = self.store.claim(self.owner, wants, self._lease, self._clock())
         trouble: Exception | None = None
         if settling is not None:
             try:
-                taken = settling.result() if settling.done() else await arrived(settling)
-            except Exception as error:  # nothing is known to be recorded: say it again
+                taken = await arrived(settling)
+            except Exception as error:
                 trouble = error
                 self._take_again(ended)
             else:
@@ -357,10 +354,16 @@ class Engine:
             self._settled(ended, taken)
         return len(ended)
 
+    def _forget(self, jobs: Iterable[Job]) -> None:
+        running = self.running
+        for job in jobs:
+            id = job.outcome.id
+            if running.get(id) is job:
+                del running[id]
+
     def _take_again(self, ended: list[Job]) -> None:
         for job in reversed(ended):
             self._outbox.appendleft(job)
-            job.task.running += 1
             self.running.setdefault(job.id, job)
 
     def _wants(self) -> tuple[list[Want], float | None]:
@@ -369,7 +372,7 @@ class Engine:
         wants: list[Want] = []
         soonest: float | None = None
         for pool in self._pools.values():
-            want, wait = pool.want(time.monotonic)
+            want, wait = pool.want(self.running.values(), time.monotonic)
             if want is not None:
                 wants.append(want)
             if wait is not None:
@@ -392,30 +395,43 @@ class Engine:
         tasks = self._tasks
         running = self.running
         used: list[Pool] = []
+        kind: str | None = None
         for claim in claims:
             spec = claim.spec
-            task = tasks[spec.kind]
+            if spec.kind != kind:
+                kind = spec.kind
+                task = tasks[kind]
+                pool = pools[task.on]
+                if pool not in used:
+                    used.append(pool)
+                lot = pool.lot
             job = Job(claim, task, spec.payload, self, now)
             running[spec.id] = job
-            task.running += 1
             if claim.attempt == 1:
                 waited = now - spec.run_at
                 task.waited.observe(waited if waited > 0.0 else 0.0)
             if task.turns is not None:
                 task.turns.begin(1, time.monotonic())
-            if spec.collects is not None and not self._give(job, await arrived(self.store.members(spec.collects))):
+            if spec.collects is not None and not await self._collected(job, spec.collects):
                 continue
-            pool = pools[task.on]
-            if not pool.lot:
-                used.append(pool)
-            pool.lot.append(job)
+            lot.append(job)
             if telling:
                 self._hooks.tell(TaskEvent("start", spec.id, spec.kind, claim.attempt, now))
             if watched:
                 self._hooks.changed(spec.id, spec.kind)
         for pool in used:
             lot, pool.lot = pool.lot, []
-            pool.executor.run(lot)
+            if lot:
+                pool.executor.run(lot)
+
+    async def _collected(self, job: Job, group: str) -> bool:
+        try:
+            members = await arrived(self.store.members(group))
+        except Exception:  # the store's trouble is not the task's
+            _log.exception("the results for %s could not be read; it is tried again", job)
+            self.returned(job)
+            return False
+        return self._give(job, members)
 
     def _give(self, job: Job, members: Sequence[TaskView]) -> bool:
         """Put a group's results in front of the arguments of its callback; False if that cannot be."""
@@ -523,7 +539,6 @@ class Engine:
             self._cancel(job)
             if hold is Hold.LOST and not job.told:  # whatever it brings would be refused
                 job.told = True
-                job.task.running -= 1
                 if self.running.get(job.id) is job:
                     del self.running[job.id]
 

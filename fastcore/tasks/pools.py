@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 
 from fastcore.tasks.job import Job
 from fastcore.tasks.ports import Executor, Want
@@ -32,7 +33,7 @@ class Pool:
         if task.concurrency is not None or task.turns is not None:
             self._bound.append(task)
 
-    def want(self, clock: Callable[[], float]) -> tuple[Want | None, float | None]:
+    def want(self, running: Iterable[Job], clock: Callable[[], float]) -> tuple[Want | None, float | None]:
         """Return what there is room for, and the seconds after which a rate has room where only that is in the way."""
         room = self.executor.free()
         if room <= 0 or not self._kinds:
@@ -42,8 +43,9 @@ class Pool:
         wait: float | None = None
         kinds = dict(self._kinds)
         now = clock()
+        begun = Counter([job.kind for job in running])
         for task in self._bound:
-            left = _ANY if task.concurrency is None else task.concurrency - task.running
+            left = _ANY if task.concurrency is None else task.concurrency - begun[task.name]
             if task.turns is not None and left > 0:
                 rate = task.turns.room(now) or 0
                 if not rate:

@@ -91,8 +91,6 @@ class Task:
         self.codec = codec
         self.configured = Configured(self, options)
         self.turns: Turns[int] | None = None if rate is None else Turns(None, *rate)
-        self.running = 0
-        """How many run in this process; the engine's own."""
         self._signature = _signature(fn)
         self._fewest, self._most, self._names = _positional(self._signature)
         self.succeeded = metrics.counter("fastcore_tasks_ended_total", task=name, state="succeeded")

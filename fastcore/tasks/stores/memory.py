@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 
 from fastcore.tasks.errors import QueueClosed, QueueFull, UnknownTask
 from fastcore.tasks.ports import Done, Want
@@ -35,6 +36,7 @@ from fastcore.tasks.stores.memory_waiting import Waiting
 __all__ = ["MemoryStore"]
 
 _HELD = 60.0  # seconds for which a member of an open group is kept at a time
+_ID = attrgetter("id")
 _QUEUED, _RUNNING, _SUCCEEDED = State.QUEUED, State.RUNNING, State.SUCCEEDED
 
 
@@ -350,9 +352,11 @@ class MemoryStore:
 
     def _enter(self, specs: Sequence[TaskSpec]) -> None:
         """Store new tasks."""
-        records = [spec if type(spec) is Record else Record.of(spec) for spec in specs]
+        records: list[Record] = list(specs)  # type: ignore[arg-type]
+        if set(map(type, specs)) != {Record}:
+            records = [spec if isinstance(spec, Record) else Record.of(spec) for spec in specs]
         self._keys.hold(records)
-        self._records.update([(record.id, record) for record in records])
+        self._records.update(zip(map(_ID, records), records, strict=True))
         self._waiting.enter(records)
 
     def _enter_keyed(self, spec: TaskSpec) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
 
 from fastcore.tasks.errors import IdempotencyConflict
 from fastcore.tasks.records import TaskSpec
 
 __all__ = ["Keys"]
+
+
+_NONE = frozenset({None})
+_ID, _UNIQUE, _IDEMPOTENT = attrgetter("id"), attrgetter("unique_key"), attrgetter("idempotency_key")
 
 
 class Keys:
@@ -25,11 +30,8 @@ class Keys:
         IdempotencyConflict
             If a key is held by a task of another fingerprint.
         """
-        for spec in specs:
-            if spec.unique_key is not None or spec.idempotency_key is not None:
-                break
-        else:
-            return [spec.id for spec in specs], list(specs)
+        if _keyless(specs):
+            return list(map(_ID, specs)), list(specs)
         ids: list[str] = []
         new: list[TaskSpec] = []
         unique: dict[str, str] = {}
@@ -56,8 +58,10 @@ class Keys:
             ids.append(holder)
         return ids, new
 
-    def hold(self, specs: Iterable[TaskSpec]) -> None:
+    def hold(self, specs: Sequence[TaskSpec]) -> None:
         """Note whose keys they are from now on."""
+        if _keyless(specs):
+            return
         for spec in specs:
             if spec.unique_key is not None:
                 self._unique[spec.unique_key] = spec.id
@@ -79,3 +83,7 @@ class Keys:
         """Let go of the idempotency key of a task of which nothing is known any more."""
         if idempotency_key is not None:
             self._idempotent.pop(idempotency_key, None)
+
+
+def _keyless(specs: Sequence[TaskSpec]) -> bool:
+    return _NONE.issuperset(map(_UNIQUE, specs)) and _NONE.issuperset(map(_IDEMPOTENT, specs))

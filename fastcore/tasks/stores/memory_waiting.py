@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from fastcore.heap import PriorityHeap
 from fastcore.tasks.ports import Want
@@ -12,6 +14,7 @@ from fastcore.tasks.stores.memory_record import KindRecords, Record
 
 __all__ = ["Waiting"]
 
+_KIND = attrgetter("kind")
 _QUEUED = State.QUEUED
 
 
@@ -24,16 +27,11 @@ class Waiting:
 
     def enter(self, records: Sequence[Record]) -> None:
         """Take in new tasks; those of one kind that follow each other go into its heap in one step."""
-        first = 0
-        while first < len(records):
-            name = records[first].kind
+        for name, group in groupby(records, _KIND):
             kind = self.kind(name)
             ready: list[Record] = []
             ranks: list[float] = []
-            for record in records[first:] if first else records:
-                if record.kind != name:
-                    break
-                first += 1
+            for record in group:
                 record.state = _QUEUED
                 record.attempt = record.token = 0
                 record.version = 1
