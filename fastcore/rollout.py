@@ -1,17 +1,20 @@
 """The owner's names for what the dispatcher can do: gradual switching-on, rollback, A/B tests, comparisons.
 
 Each is a thin face: the flags decide, the Switches measure. What a service mounts to be steered is here as well:
-:class:`AssignmentMiddleware` and :class:`AdminApp`.
+:class:`AssignmentMiddleware` and :class:`AdminApp`. The names of `fastcore.monitor` that watch over a rollout can be
+had from here too.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import inspect
 import math
 import random
 import time
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from fastcore.dispatch import flags
 from fastcore.dispatch.admin import AdminApp
@@ -22,28 +25,86 @@ from fastcore.dispatch.guard import Guard
 from fastcore.dispatch.switch import Switch, live
 from fastcore.dispatch.trial import Decision, Pair, Trial
 
+if TYPE_CHECKING:
+    from fastcore.monitor import (
+        AlertManager,
+        AutoOptimizationManager,
+        MetricsCollector,
+        OptimizationStatus,
+        PerformanceMetrics,
+        PerformanceMonitor,
+    )
+
 __all__ = [
     "OPTIMIZATIONS",
     "ABTestManager",
     "AdminApp",
+    "AlertManager",
     "ArmReport",
     "AssignmentMiddleware",
+    "AutoOptimizationManager",
     "Comparison",
     "ComparisonResult",
     "Decision",
     "GradualOptimizationManager",
     "Guard",
     "Measurement",
+    "MetricsCollector",
     "OptimizationRollback",
+    "OptimizationStatus",
     "Pair",
     "Paired",
     "PerformanceComparisonTest",
+    "PerformanceMetrics",
+    "PerformanceMonitor",
     "Switch",
     "Trial",
+    "alert_rollbacks",
     "exposures",
 ]
 
+_MONITORING = (
+    "AlertManager", "AutoOptimizationManager", "MetricsCollector", "OptimizationStatus", "PerformanceMetrics",
+    "PerformanceMonitor",
+)  # fmt: skip
+
+_ALERTED = {"rollback": "critical", "breaker": "warning", "pause": "warning", "promote": "info"}
+
 OPTIMIZATIONS = ("memory_optimization", "async_processing", "background_tasks", "realtime_streaming")
+
+
+def __getattr__(name: str) -> Any:
+    """The monitoring is loaded when it is asked for."""
+    if name in _MONITORING:
+        return getattr(importlib.import_module("fastcore.monitor"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def alert_rollbacks(manager: AlertManager) -> Callable[[], None]:
+    """Have `manager` tell of every rollback, pause and promotion that this process decides, and why.
+
+    The others hear of it by the journal and tell nobody, so that one event is one alert.
+
+    Parameters
+    ----------
+    manager : AlertManager
+
+    Returns
+    -------
+    callable
+        Ends it.
+    """
+
+    def tell(entry: flags.Entry) -> None:
+        severity = _ALERTED.get(entry.what)
+        if severity is None:
+            return
+        message = f"flag {entry.flag}: {entry.why} ({entry.what} by {entry.who}, process {entry.pid}, {entry.when})"
+        telling = manager.send_alert(message, entry._asdict(), severity=severity)
+        with contextlib.suppress(StopIteration):
+            telling.send(None)  # it hands the alert over and never waits, so it needs no loop
+
+    return flags.subscribe_journal(tell)
 
 
 class _OptimizationFlags(MutableMapping[str, bool]):

@@ -74,6 +74,7 @@ class Trial:
             "failures": make(guard.error_rate) if guard.error_rate else None,
         }
         self._ratios = metrics.Sketch()
+        self._lately: deque[float] = deque(maxlen=1000)  # ratios since the evidence of slowness began to grow
         self.jump(percent, now)
 
     def jump(self, percent: float, now: float) -> None:
@@ -139,8 +140,11 @@ class Trial:
         slow = candidate > control * (1 + self.guard.slowdown)
         self.slower.add(slow)
         self._not_slower.add(not slow)
+        if self.slower.value <= 1:
+            self._lately.clear()
         if control > 0:
             self._ratios.observe(candidate / control)
+            self._lately.append(candidate / control)
 
     def _count(self, what: str, hit: bool) -> None:
         rate = self._rates[what]
@@ -164,9 +168,7 @@ class Trial:
         if self._exceeded("failures", self.failures):
             return self._end("rollback", f"the candidate raised {self.failures} times: {self._last()}")
         if self.slower.value >= self._enough:
-            return self._end(
-                "rollback", f"over {guard.slowdown:.0%} slower ({self.ratio - 1:+.0%} by {self.pairs} pairs)"
-            )
+            return self._end("rollback", f"over {guard.slowdown:.0%} slower{self._slowdown()}")
         if self.kind == "live":
             return None
         if self.here < guard.min_samples or now - self.began < guard.min_seconds:
@@ -183,6 +185,11 @@ class Trial:
             why = f"inconclusive: {self.here} pairs do not show whether it is over {guard.slowdown:.0%} slower"
             return Decision("pause", self.percent, why, self.evidence())
         return None
+
+    def _slowdown(self) -> str:
+        """How much slower it is lately, which its whole time may hide."""
+        ratios = sorted(self._lately)
+        return f" ({ratios[len(ratios) // 2] - 1:+.0%} by {len(ratios)} pairs)" if ratios else ""
 
     def _last(self) -> str:
         return self.notes[-1] if self.notes else "no more is known"

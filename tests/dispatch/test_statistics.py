@@ -201,6 +201,18 @@ def test_a_slowdown_of_the_limit_or_less_is_allowed() -> None:
     assert drive(Guard(), [1.3] * 500, "shadow")[0] == []
 
 
+def test_what_is_said_of_a_slowdown_is_what_it_is_now() -> None:
+    guard = Guard()
+    trial = Trial(guard, "live", 0.0)
+    for i in range(2000):
+        decision = trial.pair(Pair("same", 1.0, 0.5 if i < 1000 else 4.0, ""), float(i))
+        if decision is not None:
+            break
+    assert decision is not None
+    assert decision.why.startswith("over 20% slower (+300% by ")
+    assert trial.ratio == pytest.approx(0.5, rel=0.011)
+
+
 def test_the_first_pairs_warm_up() -> None:
     _, trial = drive(Guard(), [100.0] * WARM_UP + [1.0] * 10)
     assert trial.slower.hits == 0
