@@ -108,7 +108,12 @@ def connect_reader(path: Path, timeout: float = 5.0, *, same_thread: bool = True
         _check_kind(connection, path)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version != len(MIGRATIONS):
-            raise StoreError(f"{path}: expected schema version {len(MIGRATIONS)}, got {version}")
+            how = (
+                "open it once with the queue, which brings it up to date"
+                if version < len(MIGRATIONS)
+                else "a later release of fastcore has written it: install that"
+            )
+            raise StoreError(f"{path}: expected schema version {len(MIGRATIONS)}, got {version}: {how}")
     except BaseException:
         connection.close()
         raise
@@ -127,7 +132,7 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: tuple[str, .
         if version > len(scripts):
             raise StoreError(
                 f"{path}: expected schema version {len(scripts)} or earlier, got {version}: "
-                "a later release of fastcore has written it"
+                "a later release of fastcore has written it: install that"
             )
         for script in scripts[version:]:
             for statement in _statements(script):
