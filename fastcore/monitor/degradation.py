@@ -20,6 +20,7 @@ Against = Literal["control", "baseline"]
 
 _ENOUGH = 30  # calls of a window below which it says nothing
 _MOST = 2_000  # calls of a window that are looked at
+_WELL = 1e3  # evidence that ends an alarm
 _LOOKS = 60  # windows that are put together at most: what is older says nothing of now
 _LOG_GAMMA = math.log(1.01 / 0.99)
 
@@ -59,8 +60,9 @@ class Degradation:
 class SlowdownDetector:
     """An e-CUSUM over calls: finds that more than half of them take over ``1 + slowdown`` times a reference.
 
-    While no more than half do, the mean number of calls until it falsely alarms is at least ``1 / alpha``. After an
-    alarm it takes evidence of the opposite, at 1 %, for it to end.
+    While no more than half do, the mean number of calls until it falsely alarms is at least ``1 / alpha``. An alarm
+    ends by the same kind of evidence that more than half of the calls take at most half of the slowdown, so that a
+    service that stays at the limit does not flap.
 
     Parameters
     ----------
@@ -89,19 +91,19 @@ class SlowdownDetector:
         """Take in a window of calls; returns its median as a multiple of the reference, NaN if it says nothing."""
         if latency[0] < _ENOUGH or not reference > 0:
             return math.nan
-        hits = self._above(latency, reference * (1 + self._slowdown))
+        slow = self._above(latency, reference * (1 + self._slowdown))
+        unwell = self._above(latency, reference * (1 + self._slowdown / 2))
         sketch = metrics.Sketch()
         sketch.merge(latency)
         ratio = sketch.quantile(0.5) / reference
         total = latency[0]
-        for call in self._rng.sample(range(total), min(total, _MOST)):
-            slow = call < hits
+        for call in self._rng.sample(range(total), min(total, _MOST)):  # the slowest first, as they are numbered
             if not self.degraded:
                 # Both are asked: the evidence for a change, and that what is seen now is one.
-                if self._slower.add(slow) >= self._alarm and ratio > 1 + self._slowdown:
+                if self._slower.add(call < slow) >= self._alarm and ratio > 1 + self._slowdown:
                     self.degraded = True
                     self._well.clear()
-            elif self._well.add(not slow) >= 100:
+            elif self._well.add(call >= unwell) >= _WELL:
                 self.degraded = False
                 self._slower.clear()
         return ratio
