@@ -133,6 +133,16 @@ class MemoryWatch:
         """``ok``, ``pending`` (too much, not yet for long enough) or ``firing``."""
         return self._alarm.state
 
+    @property
+    def threshold(self) -> float:
+        """The share of the memory in use at which it fires."""
+        return self._alarm.threshold
+
+    @property
+    def clear(self) -> float:
+        """The share below which it is over."""
+        return self._alarm.clear
+
     def poll(self) -> MemoryUsage:
         """Take one reading, and do what follows from it."""
         with self._polling:

@@ -1,7 +1,8 @@
 """A service process for tests: fastcore installed on an application, on a port that it prints.
 
 ``/slow`` takes a while, ``record`` is a task that leaves a line in a file, and the hub publishes a count. Run under
-uvicorn as ``python -m tests.service.deployed DATABASE DRAIN_DELAY``, or as ``tests.service.deployed:app`` by another server.
+uvicorn as ``python -m tests.service.deployed DATABASE DRAIN_DELAY``, or by another server as
+``tests.service.deployed:app``.
 """
 
 from __future__ import annotations

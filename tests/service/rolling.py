@@ -1,4 +1,7 @@
-"""Servers behind a balancer, restarted one after the other under load; ``python -m tests.service.rolling --rounds 10``."""
+"""Servers behind a balancer, restarted one after the other under load.
+
+``python -m tests.service.rolling --rounds 10`` does it for longer than the suite.
+"""
 
 from __future__ import annotations
 

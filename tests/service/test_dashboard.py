@@ -42,6 +42,7 @@ def flag() -> Any:
     yield name
     flags.resume(name)
     flags.clear(name)
+    flags.clear(name, everywhere=True)
 
 
 def test_pages_are_served_under_a_policy_that_runs_only_them() -> None:
@@ -133,7 +134,9 @@ def test_the_kill_switch_the_ramp_and_the_journal(flag: str) -> None:
         assert "too slow" in newest["why"]
         wrong = (await client.get("/fastcore/api/snapshot/overview")).json()["wrong"]
         assert any(flag in w["text"] and w["severity"] == "critical" for w in wrong)
+        assert newest["who"] == "dashboard"
         assert (await change("resume")).json()["mode"] == "ramp:25"
+        assert (await change("clear")).json()["source"] == "default"
 
     run(check)
 
@@ -225,3 +228,64 @@ def test_prices_keep_the_last_of_each_bar_and_only_numbers() -> None:
 def test_a_short_token_is_refused() -> None:
     with pytest.raises(ValueError, match="token: expected at least 8 characters"):
         Dashboard(Sources(prices=Prices()), token="short")
+
+
+def test_what_the_watch_says_is_shown() -> None:
+    from fastcore.memory import MemoryWatch
+
+    watch = MemoryWatch(0.001, 0.0005, seconds=0.0, act=False)
+    watch.poll()
+
+    async def check(client: httpx.AsyncClient) -> None:
+        body = (await client.get("/fastcore/api/snapshot")).json()
+        assert (body["memory"]["high"], body["memory"]["low"], body["memory"]["watch"]) == (0.001, 0.0005, "firing")
+        assert any(w["page"] == "memory" and w["severity"] == "critical" for w in body["overview"]["wrong"])
+
+    run(check, watch=watch)
+
+    async def without(client: httpx.AsyncClient) -> None:
+        body = (await client.get("/fastcore/api/snapshot/memory")).json()
+        assert (body["high"], body["low"], body["watch"]) == (None, None, "off")
+
+    run(without)
+
+
+def test_dead_letters_are_shown_however_many_tasks_came_after() -> None:
+    async def main() -> None:
+        queue = TaskQueue()
+
+        @queue.task(name="broken", retries=1)
+        async def broken() -> None:
+            raise OSError("no feed")
+
+        @queue.task(name="fine")
+        async def fine() -> None: ...
+
+        async with queue:
+            dead = await queue.asubmit("broken")
+            await queue.wait(dead, 20)
+            await queue.asubmit_many([("fine", ())] * 80)
+            await queue.join(20)
+            async with served(tasks=queue) as client:
+                body = (await client.get("/fastcore/api/snapshot/tasks")).json()
+                assert dead not in [row["id"] for row in body["tasks"]]
+                assert [row["id"] for row in body["dead"]] == [dead]
+                assert "no feed" in body["dead"][0]["error"]
+
+    asyncio.run(main())
+
+
+def test_a_flag_that_may_not_be_set_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastcore import BackendUnavailable
+
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise BackendUnavailable("fastcore._ext.heap: not built")
+
+    monkeypatch.setattr(flags, "set", refuse)
+
+    async def check(client: httpx.AsyncClient) -> None:
+        found = await client.post("/fastcore/api/flags/heap/set", json={"mode": "compiled"}, headers=AUTHORISED)
+        assert found.status_code == 409
+        assert "not built" in found.json()["detail"]
+
+    run(check)

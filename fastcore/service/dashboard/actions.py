@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from fastcore import flags
 from fastcore.dispatch.flags import Flag
 from fastcore.service.dashboard.sources import Sources
 
-__all__ = ["resume", "retry_task", "roll_back", "set_flag", "shrink_memory", "whoami"]
+__all__ = ["clear_flag", "resume", "retry_task", "roll_back", "set_flag", "shrink_memory", "whoami"]
 
 
 async def whoami(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:
@@ -19,17 +20,23 @@ async def whoami(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:
 
 async def set_flag(sources: Sources, name: str, body: dict[str, Any]) -> dict[str, Any]:
     """Set a flag's mode."""
-    return _told(flags.set(name, _text(body, "mode", required=True), _text(body, "reason")))
+    mode, reason = _text(body, "mode", required=True), _text(body, "reason")
+    return await _changed(flags.set, name, mode, reason, everywhere=True)
+
+
+async def clear_flag(sources: Sources, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Take a setting back: environment and default decide again."""
+    return await _changed(flags.clear, name, everywhere=True)
 
 
 async def roll_back(sources: Sources, name: str, body: dict[str, Any]) -> dict[str, Any]:
     """Put a flag back to the control, above everything else."""
-    return _told(flags.rollback(name, _text(body, "reason", required=True)))
+    return await _changed(flags.rollback, name, _text(body, "reason", required=True))
 
 
 async def resume(sources: Sources, name: str, body: dict[str, Any]) -> dict[str, Any]:
     """End a rollback."""
-    return _told(flags.resume(name))
+    return await _changed(flags.resume, name)
 
 
 async def retry_task(sources: Sources, task: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +44,7 @@ async def retry_task(sources: Sources, task: str, body: dict[str, Any]) -> dict[
     if sources.tasks is None:
         raise LookupError("tasks: expected an installed queue, got none")
     queue = sources.tasks
-    retried = await asyncio.get_running_loop().run_in_executor(None, queue.retry_dead, [task])
+    retried = await asyncio.to_thread(queue.retry_dead, [task])
     if not retried:
         raise LookupError(f"task: expected the id of a dead or failed task, got {task!r}")
     return {"retried": retried}
@@ -47,7 +54,7 @@ async def shrink_memory(sources: Sources, body: dict[str, Any]) -> dict[str, Any
     """Have caches and everything registered give memory back."""
     from fastcore.memory import shrink
 
-    found = await asyncio.get_running_loop().run_in_executor(None, shrink)
+    found = await asyncio.to_thread(shrink)
     return {
         "collected": found.collected,
         "bytes_before": found.bytes_before,
@@ -65,5 +72,7 @@ def _text(body: dict[str, Any], name: str, *, required: bool = False) -> str:
     return value.strip()
 
 
-def _told(flag: Flag) -> dict[str, Any]:
+async def _changed(change: Callable[..., Flag], *args: str, **options: bool) -> dict[str, Any]:
+    """Change a flag for all processes, off the loop: the journal is a file under a lock."""
+    flag = await asyncio.to_thread(change, *args, who="dashboard", **options)
     return {"name": flag.name, "mode": flag.mode, "source": flag.source, "reason": flag.reason}

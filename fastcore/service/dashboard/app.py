@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import json
 import logging
@@ -11,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
+from fastcore._ext import BackendUnavailable
 from fastcore.service.dashboard import actions
 from fastcore.service.dashboard.feed import Feed
-from fastcore.service.dashboard.sections import SECTIONS
+from fastcore.service.dashboard.sections import SECTIONS, read
 from fastcore.service.dashboard.sources import Sources
 from fastcore.service.dashboard.static_files import Receive, Scope, Send, StaticFiles, respond
 
@@ -50,7 +52,7 @@ class Dashboard:
         if token is not None and len(token) < 8:
             raise ValueError("token: expected at least 8 characters, got fewer")
         self._sources = sources
-        self._token = token
+        self._token = None if token is None else _digest(token.encode())
         self._files = StaticFiles()
         self.feed = Feed(sources, interval)
 
@@ -81,6 +83,8 @@ class Dashboard:
             await self._problem(send, problem)
         except (ValueError, LookupError, TypeError) as error:
             await self._problem(send, Problem(422, str(error.args[0] if error.args else error)))
+        except BackendUnavailable as error:
+            await self._problem(send, Problem(409, str(error)))
         except Exception:
             _log.exception("the dashboard could not answer %s", path)
             await self._problem(send, Problem(500, "the service's log says what went wrong"))
@@ -90,16 +94,16 @@ class Dashboard:
     async def _api(self, name: str, scope: Scope, receive: Receive) -> Any:
         if scope["method"] in ("GET", "HEAD"):
             if name == "snapshot":
-                return {section: read(self._sources) for section, read in SECTIONS.items()}
+                return {section: await read(section, self._sources) for section in SECTIONS}
             if name.startswith("snapshot/") and name[9:] in SECTIONS:
-                return SECTIONS[name[9:]](self._sources)
+                return await read(name[9:], self._sources)
             if name.startswith("lines/"):
                 return self._sources.prices.line(unquote(name[6:]))
             raise Problem(404, f"path: expected snapshot or lines/SYMBOL, got {name!r}")
         if scope["method"] != "POST":
             raise Problem(405, f"method: expected GET, HEAD or POST, got {scope['method']}")
         self._admit(scope)
-        body = await _read(receive)
+        body = await _body(receive)
         for pattern, action in _ACTIONS:
             if found := pattern.fullmatch(name):
                 return await action(self._sources, *map(unquote, found.groups()), body)
@@ -110,7 +114,7 @@ class Dashboard:
             raise Problem(403, "token: this dashboard was installed without one, so nothing can be changed")
         given = dict(scope["headers"]).get(b"authorization", b"")
         scheme, _, rest = given.partition(b" ")
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(rest.strip(), self._token.encode()):
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(_digest(rest.strip()), self._token):
             raise Problem(401, "token: expected the dashboard's, got another or none")
 
     async def _problem(self, send: Send, problem: Problem) -> None:
@@ -123,7 +127,11 @@ class Dashboard:
         await respond(send, status, text, b"application/json", [(b"cache-control", b"no-store")], head=head)
 
 
-async def _read(receive: Receive) -> dict[str, Any]:
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()  # so that the comparison tells nothing, its length included
+
+
+async def _body(receive: Receive) -> dict[str, Any]:
     data = b""
     while True:
         message = await receive()
@@ -146,6 +154,7 @@ async def _read(receive: Receive) -> dict[str, Any]:
 _ACTIONS: list[tuple[re.Pattern[str], Callable[..., Awaitable[Any]]]] = [
     (re.compile("whoami"), actions.whoami),
     (re.compile("flags/([^/]+)/set"), actions.set_flag),
+    (re.compile("flags/([^/]+)/clear"), actions.clear_flag),
     (re.compile("flags/([^/]+)/rollback"), actions.roll_back),
     (re.compile("flags/([^/]+)/resume"), actions.resume),
     (re.compile("tasks/([^/]+)/retry"), actions.retry_task),

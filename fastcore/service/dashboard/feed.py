@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 
-from fastcore.service.dashboard.sections import SECTIONS
+from fastcore.service.dashboard.sections import SECTIONS, read
 from fastcore.service.dashboard.sources import Sources
 from fastcore.service.dashboard.static_files import Receive, Scope, Send
 from fastcore.streaming import Hub, Limits
@@ -45,19 +45,19 @@ class Feed:
         idle = 0
         while idle < 5:  # a browser that reconnects need not start it anew
             start = time.monotonic()
-            self.publish()
+            await self.publish()
             idle = 0 if len(self.hub) else idle + 1
             await asyncio.sleep(max(0.05, self._interval - (time.monotonic() - start)))
 
-    def publish(self) -> None:
+    async def publish(self) -> None:
         """Take the readings that somebody looks at, and publish them."""
-        for name, read in SECTIONS.items():
+        for name in SECTIONS:
             if self.hub.subscribers(f"dashboard.{name}"):
                 try:
-                    self.hub.publish(f"dashboard.{name}", read(self._sources), key=name)
+                    self.hub.publish(f"dashboard.{name}", await read(name, self._sources), key=name)
                 except Exception:  # one page that cannot be read does not darken the others
                     _log.exception("the dashboard's figures of %s could not be read", name)
         for symbol in self._sources.prices.symbols():
             topic = f"dashboard.lines.{symbol}"
             if self.hub.subscribers(topic):
-                self.hub.publish(topic, self._sources.prices.line(symbol), key=symbol)
+                self.hub.publish(topic, await asyncio.to_thread(self._sources.prices.line, symbol), key=symbol)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import math
 import os
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastcore import flags, metrics, status
 from fastcore.dispatch.store import HOT_PATHS
 from fastcore.service.dashboard.sources import Section, Sources
 
-__all__ = ["SECTIONS"]
+if TYPE_CHECKING:
+    from fastcore.tasks import TaskView
+
+__all__ = ["SECTIONS", "read"]
 
 TASKS = 50  # shown, the newest first
+DEAD = 20
+SLOW = 20
 LEVELS = [0.01, 0.05, *(n / 10 for n in range(1, 10)), 0.95, 0.99]
 CLOSED = {
     1000: "the client left",
@@ -102,8 +108,9 @@ def _wrong(
     for arm in arms:
         if arm["verdict"] == "fail":
             add("warning", "switches", f"{arm['name']}: the candidate does worse than the control")
-    if memory_now["watch"] == "firing" or (memory_now["used_ratio"] or 0) >= memory_now["high"]:
-        add("critical", "memory", f"memory is short: {memory_now['used_ratio']:.0%} in use")
+    if memory_now["watch"] in ("firing", "pending"):
+        severity = "critical" if memory_now["watch"] == "firing" else "warning"
+        add(severity, "memory", f"memory is short: {memory_now['used_ratio']:.0%} in use")
     if counts.get("dead"):
         add("warning", "tasks", f"{counts['dead']} dead tasks wait to be looked at")
     if sources.hub is not None:
@@ -188,29 +195,35 @@ def tasks(sources: Sources) -> Section:
     for states in queue.counts().values():
         for state, count in states.items():
             counts[str(state)] = counts.get(str(state), 0) + count
+    from fastcore.tasks import State
+
+    dead = queue.find(states=[State.DEAD], limit=DEAD) if counts.get(State.DEAD) else ()
     return {
         "at": time.time(),
         "installed": True,
+        "writable": sources.writable,
         "counts": counts,
-        "tasks": [
-            {
-                "id": view.id,
-                "name": view.kind,
-                "state": str(view.state),
-                "priority": view.priority,
-                "attempt": view.attempt,
-                "progress": view.progress,
-                "note": view.note,
-                "queued": view.submitted_at,
-                "took": view.finished_at - view.started_at if view.finished_at and view.started_at else None,
-                "error": f"{view.error.type}: {view.error.text}" if view.error and view.ended else None,
-                "retryable": view.state in ("dead", "failed"),
-            }
-            for view in queue.find(limit=TASKS)
-        ],
+        "tasks": [_task(view) for view in queue.find(limit=TASKS)],
+        "dead": [_task(view) for view in dead],
         "schedules": [
             {"name": s.name, "when": s.definition, "last": s.last_at, "next": s.next_at} for s in queue.schedules()
         ],
+    }
+
+
+def _task(view: TaskView) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "name": view.kind,
+        "state": str(view.state),
+        "priority": view.priority,
+        "attempt": view.attempt,
+        "progress": view.progress,
+        "note": view.note,
+        "queued": view.submitted_at,
+        "took": view.finished_at - view.started_at if view.finished_at and view.started_at else None,
+        "error": f"{view.error.type}: {view.error.text}" if view.error and view.ended else None,
+        "retryable": view.state in ("dead", "failed"),
     }
 
 
@@ -271,8 +284,8 @@ def memory(sources: Sources) -> Section:
         "limit": usage.limit,
         "limited_by": usage.source,
         "watch": "off" if watch is None else watch.state,
-        "high": 0.85,
-        "low": 0.80,
+        "high": None if watch is None else watch.threshold,
+        "low": None if watch is None else watch.clear,
         "gc": {
             "enabled": gc.isenabled(),
             "thresholds": list(gc.get_threshold()),
@@ -283,16 +296,24 @@ def memory(sources: Sources) -> Section:
 
 
 def streaming(sources: Sources) -> Section:
-    """The hub's clients and what is sent to them."""
+    """The hub's clients and what is sent to them; read in the hub's loop."""
     if sources.hub is None:
         return {"at": time.time(), "installed": False}
     found = sources.hub.stats()
     ready = sources.hub.readiness()
     codes = {**found.closed, **found.refused}
+    slow = [session for session in sources.hub.clients.all() if session.blocked]
+    backlog = sources.hub.clients.fan.backlog
+    behind = sorted(
+        (backlog(session) + session.link.buffered(), session.seat or "unknown")
+        for session in slow
+        if session.welcomed and not session.closed
+    )
     return {
         "at": time.time(),
         "installed": True,
         **{name: value for name, value in found._asdict().items() if isinstance(value, int)},
+        "slow": [{"address": address, "held": held} for held, address in behind[: -SLOW - 1 : -1]],
         "path": ready["path"],
         "detail": ready["detail"],
         "closed": [
@@ -304,6 +325,12 @@ def streaming(sources: Sources) -> Section:
 def prices(sources: Sources) -> Section:
     """The newest prices, with indicators."""
     return {"at": time.time(), **sources.prices.section()}
+
+
+async def read(name: str, sources: Sources) -> Section:
+    """Read a section: off the loop, as stores and files may take their time; but what belongs to the loop, there."""
+    section = SECTIONS[name]
+    return section(sources) if section is streaming else await asyncio.to_thread(section, sources)
 
 
 SECTIONS: dict[str, Callable[[Sources], Section]] = {

@@ -5,6 +5,7 @@ import { bytes, card, h, number, percent, refill, seconds, state, table, tile } 
 
 export const title = "Memory";
 
+const WATCH = { ok: "good", pending: "warn", firing: "bad" };
 const history = new History();
 
 export function remember(body) {
@@ -22,7 +23,7 @@ export function view() {
       refill(figures, h("div.cards", {},
         tile("This process", bytes(body.rss), "resident"),
         tile("In use", percent(body.used_ratio), `of ${bytes(body.limit)} (${body.limited_by})`),
-        tile("Watch", state(body.watch === "off" ? "warn" : body.watch === "high" ? "bad" : "good", body.watch), `fires at ${percent(body.high, 0)}, clears at ${percent(body.low, 0)}`),
+        tile("Watch", state(WATCH[body.watch] ?? "warn", body.watch), body.high == null ? "nothing gives memory back by itself" : `fires at ${percent(body.high, 0)}, clears at ${percent(body.low, 0)}`),
         tile("Collector", body.gc.enabled ? "on" : "off", `thresholds ${body.gc.thresholds.join(", ")}`),
         tile("Frozen", number(body.gc.frozen), "objects")));
       refill(collector, card("Garbage collection", table("By generation", [
@@ -35,7 +36,7 @@ export function view() {
         yaxis: { title: { text: "MiB" } },
         yaxis2: { overlaying: "y", side: "right", range: [0, 1], tickformat: ".0%", tickvals: [0, 0.25, 0.5, 0.75, 1], showgrid: false },
         margin: { l: 48, r: 48, t: 28, b: 36 },
-        shapes: [[body.high, "bad"], [body.low, "warn"]].map(([at, name]) => ({
+        shapes: [[body.high, "bad"], [body.low, "warn"]].filter(([at]) => at != null).map(([at, name]) => ({
           type: "line", xref: "paper", x0: 0, x1: 1, yref: "y2", y0: at, y1: at, line: { color: colour(name), dash: "dot", width: 1 } })),
       });
     },

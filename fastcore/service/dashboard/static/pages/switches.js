@@ -90,8 +90,10 @@ function controlsOf(flag, writable) {
         const why = await reason("Roll back");
         if (why !== null) await act(`Roll back ${flag.name}`, () => change("rollback", { reason: why }));
       }),
+      button("Take setting back", "", async () => {
+        await act(`Clear ${flag.name}`, () => change("clear", {}));
+      }),
       button("Resume", "", async () => {
-        const why = await reason("Resume");
-        if (why !== null) await act(`Resume ${flag.name}`, () => change("resume", { reason: why }));
+        await act(`Resume ${flag.name}`, () => change("resume", {}));
       })));
 }
