@@ -246,9 +246,10 @@ class TestToml:
         )
         metrics.gauge("test_toml_level").set(2)
         try:
-            assert [alert.rule for alert in manager.evaluate() if alert.rule == "level"] == ["level"]
-            assert hook.wait(1)[0]["rule"] == "level"
-            assert hook.paths == ["/from-environment"]
+            told = [alert.rule for alert in manager.evaluate()]  # other tests may have left something to tell
+            assert "level" in told
+            assert [body["rule"] for body in hook.wait(len(told))] == told
+            assert set(hook.paths) == {"/from-environment"}
             assert hook.headers[0]["authorization"] == "Bearer hidden"
             assert set(manager._rules) == {"level", *(rule.name for rule in DEFAULT_RULES)}
             assert manager._rules["memory"].metric == "test_toml_nothing"
