@@ -116,6 +116,13 @@ class NatsBackplane:
         if self._sink is not None:
             raise RuntimeError("start: expected a backplane that was not started, got one that was")
         self._sink = sink
+        theirs = self._options.get("reconnected_cb")
+
+        async def reconnected() -> None:
+            self._inbox.put_nowait(None)  # the consumer may be gone: better to ask than to wait until it is missed
+            if theirs is not None:
+                await theirs()
+
         try:
             async with asyncio.timeout(self._patience):
                 self._nc = await nats.connect(
@@ -129,6 +136,7 @@ class NatsBackplane:
                         "max_outstanding_pings": 2,
                         "error_cb": _note,
                         **self._options,
+                        "reconnected_cb": reconnected,
                     },
                 )
                 loop = asyncio.get_running_loop()
@@ -311,6 +319,8 @@ class NatsBackplane:
                 self._following = True
                 self._ready.set()
             message = await asyncio.wait_for(self._inbox.get(), SILENT)
+            if message is None:
+                return
             status = (message.headers or {}).get("Status")
             if status is not None:
                 if message.reply:  # flow control

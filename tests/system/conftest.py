@@ -1,7 +1,8 @@
 """Tests against whole systems of others: a real browser, a real Prometheus. ``make test-system`` runs them.
 
-They are left out of every other run. Fixtures: `page`, a browser's page that reaches loopback only; `serve`, an
-application under uvicorn in a thread; `aside`, an event loop in a thread for what has to go on beside a test.
+They are left out of every other run. Fixtures: `page`, a browser's page that reaches loopback only; `modules`, one with
+the modules of `client.js`; `serve`, an application under uvicorn in a thread; `aside`, an event loop in a thread for
+what has to go on beside a test.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
+from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -103,6 +105,24 @@ def page(browser: Any, watched_errors: list[str]) -> Iterator[Any]:
     assert not made.watched.outside, "asked for outside this machine"
     left = [error for error in made.watched.errors if not any(part in error for part in watched_errors)]
     assert not left, "errors in the page"
+
+
+@pytest.fixture(scope="module")
+def modules(browser: Any) -> Iterator[Any]:
+    """A page with the modules of `client.js` and nothing behind it."""
+    static = resources.files("fastcore.streaming").joinpath("static")
+
+    def answer(route: Any) -> None:
+        name = route.request.url.rsplit("/", 1)[-1]
+        body = static.joinpath(name).read_text(encoding="utf-8") if name else ""
+        route.fulfill(body=body, content_type="text/javascript" if name else "text/html")
+
+    context = browser.new_context()
+    context.route("**/*", answer)
+    made = context.new_page()
+    made.goto("http://127.0.0.1:1/")
+    yield made
+    context.close()
 
 
 @pytest.fixture

