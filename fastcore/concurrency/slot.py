@@ -7,6 +7,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-__all__ = ["ProcessDied", "RemoteError", "Slot", "name_of", "tell"]
+__all__ = ["ProcessDied", "RemoteError", "Slot", "name_of", "packed", "serve_each", "tell"]
 
 _SECONDS_TO_END = 2.0
+
+Call = Callable[[], tuple[Any, str]]
+"""A call that came to a child: it returns its value and what error texts call it."""
 
 
 class ProcessDied(RuntimeError):
@@ -88,7 +92,7 @@ class Slot:
         """
         called = name_of(fn) if name is None else name
         try:
-            payload = _packed(fn, args, called)
+            payload = packed((fn, args), called)
             conn = self._connected(called)
             if ready is not None:
                 ready()
@@ -97,17 +101,21 @@ class Slot:
             except OSError:
                 raise self._death(f"to return from {called}") from None
             del payload
-            done, value, trace = pickle.loads(self._answer(conn, called))
+            done, value, trace, _ = pickle.loads(self._answer(conn, called))
             while done is None:
                 if told is not None:
                     told(value)
-                done, value, trace = pickle.loads(self._answer(conn, called))
+                done, value, trace, _ = pickle.loads(self._answer(conn, called))
         finally:
             self.spare()
         if done:
             return value
-        value.add_note(f"raised in a process of {self._owner}:\n{trace.rstrip()}")
-        raise value
+        raise self.noted(value, trace)
+
+    def noted(self, error: BaseException, trace: str) -> BaseException:
+        """Return an error of the child with its traceback there."""
+        error.add_note(f"raised in a process of {self._owner}:\n{trace.rstrip()}")
+        return error
 
     def kill(self) -> None:
         """End the child at once, and with it the call that runs, or else the next one."""
@@ -202,7 +210,8 @@ class Slot:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         try:
-            process = context.Process(target=serve, args=(theirs,), name="fastcore-cpu", daemon=False)
+            serving, given = self._service()
+            process = context.Process(target=serving, args=(theirs, *given), name="fastcore-cpu", daemon=False)
             process.start()
         except BaseException:
             ours.close()
@@ -212,6 +221,10 @@ class Slot:
         self._process, self._conn = process, ours
         self.starts += 1
         return ours
+
+    def _service(self) -> tuple[Callable[..., object], tuple[Any, ...]]:
+        """Return what the next child is to run, and what it gets beside its end of the pipe."""
+        return serve, ()
 
     def _death(self, expected: str) -> ProcessDied:
         process = self._process
@@ -223,9 +236,10 @@ class Slot:
         return ProcessDied(f"expected process {pid} {expected}, got {_ending(code)}")
 
 
-def _packed(fn: Callable[..., Any], args: tuple[Any, ...], name: str) -> bytes:
+def packed(call: tuple[Any, ...], name: str) -> bytes:
+    """Return a call as bytes."""
     try:
-        return pickle.dumps((fn, args), protocol=5)
+        return pickle.dumps(call, protocol=5)
     except Exception as error:
         got = f"{type(error).__name__}: {error}"
         raise TypeError(f"{name}: expected a function and arguments that can be pickled, got {got}") from error
@@ -253,9 +267,12 @@ _telling = threading.Lock()  # one message at a time, whichever thread it comes 
 def tell(value: Any) -> None:
     """In a child, hand a value to the `told` of the call that runs; anywhere else, do nothing."""
     if _to_parent is not None:
-        message = pickle.dumps((None, value, ""), protocol=5)
-        with _telling:
-            _to_parent.send_bytes(message)
+        _send(_to_parent, pickle.dumps((None, value, "", 0.0), protocol=5))
+
+
+def _send(conn: Connection[Any, Any], message: bytes) -> None:
+    with _telling:
+        conn.send_bytes(message)
 
 
 def _orphan() -> None:
@@ -266,6 +283,21 @@ def _orphan() -> None:
 
 def serve(conn: Connection[Any, Any]) -> None:
     """Answer calls until the parent hangs up, or is gone."""
+
+    def receive() -> Call:
+        payload = [conn.recv_bytes()]
+
+        def call() -> tuple[Any, str]:
+            fn, args = pickle.loads(payload.pop())
+            return fn(*args), name_of(fn)
+
+        return call
+
+    serve_each(conn, receive)
+
+
+def serve_each(conn: Connection[Any, Any], receive: Callable[[], Call]) -> None:
+    """Answer calls until `receive` raises EOFError or OSError, or the parent is gone."""
     global _to_parent
     _to_parent = conn
     if hasattr(os, "register_at_fork"):
@@ -274,35 +306,32 @@ def serve(conn: Connection[Any, Any]) -> None:
     try:
         conn.send_bytes(b"ready")
         while True:
-            answer = _answer(conn.recv_bytes())
-            with _telling:
-                conn.send_bytes(answer)
-            del answer
+            _send(conn, _answer(receive()))
     except (EOFError, OSError):
         return
 
 
-def _answer(payload: bytes) -> bytes:
-    fn: Any = None
+def _answer(call: Call) -> bytes:
+    began = time.perf_counter()
     try:
-        fn, args = pickle.loads(payload)
-        value = fn(*args)
+        value, name = call()
     except BaseException as error:  # SystemExit as well: it ends the call, neither this process nor the parent
-        return _failure(error)
+        return _failure(error, time.perf_counter() - began)
     finally:
         _flush()
+    ran = time.perf_counter() - began
     try:
-        return pickle.dumps((True, value, ""), protocol=5)
+        return pickle.dumps((True, value, "", ran), protocol=5)
     except Exception as error:
-        text = f"{name_of(fn)}: expected a result that can be pickled, got {type(value).__name__}: {error}"
-        return pickle.dumps((False, TypeError(text), traceback.format_exc()), protocol=5)
+        text = f"{name}: expected a result that can be pickled, got {type(value).__name__}: {error}"
+        return pickle.dumps((False, TypeError(text), traceback.format_exc(), ran), protocol=5)
 
 
-def _failure(error: BaseException) -> bytes:
+def _failure(error: BaseException, ran: float) -> bytes:
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, Exception):
         try:
-            message = pickle.dumps((False, error, trace), protocol=5)
+            message = pickle.dumps((False, error, trace, ran), protocol=5)
             if isinstance(pickle.loads(message)[1], type(error)):  # some can be written and not be read
                 return message
         except Exception:
@@ -311,7 +340,7 @@ def _failure(error: BaseException) -> bytes:
         text = str(error)
     except Exception:
         text = "(its text cannot be made)"
-    return pickle.dumps((False, RemoteError(f"{type(error).__qualname__}: {text}"), trace), protocol=5)
+    return pickle.dumps((False, RemoteError(f"{type(error).__qualname__}: {text}"), trace, ran), protocol=5)
 
 
 def _flush() -> None:

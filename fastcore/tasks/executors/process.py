@@ -11,11 +11,14 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from typing import Any
 
 from fastcore.concurrency.checks import count, number
 from fastcore.concurrency.cpu import cpus
-from fastcore.tasks.executors.process_lane import Doom, Lane
+from fastcore.tasks.executors.process_child import head_of
+from fastcore.tasks.executors.process_lane import Desk, Doom, Lane, Removal
+from fastcore.tasks.executors.process_slot import TaskSlot
 from fastcore.tasks.job import Job
 from fastcore.tasks.ports import Cap, Sink, Stop
 
@@ -26,7 +29,7 @@ _MOST_AHEAD = 16  # jobs taken in advance for a slot, however short they are
 _SECONDS_TO_END = 5.0
 
 
-class ProcessExecutor:
+class ProcessExecutor(Desk):
     """Slots, each one child process and the thread that waits on it.
 
     Parameters
@@ -73,6 +76,7 @@ class ProcessExecutor:
             self.memory_limit = count("memory_limit", memory_limit)
         self.lookahead = number("lookahead", lookahead, zero=True)
         self._mean = math.inf  # seconds a task takes, the latest counting most
+        self._heads: dict[Any, bytes] = {}  # by task
         self._stopped = True
         self._lanes: list[Lane] = []
         self._jobs: dict[Job, float] = {}  # jobs not ended -> when they came
@@ -84,6 +88,7 @@ class ProcessExecutor:
         self._backlog: list[tuple[float, int, Job]] = []  # by rank; also jobs that are no longer in _jobs
         self._order = itertools.count()
         self._turns: SimpleQueue[bool] = SimpleQueue()  # one True for each job in the backlog; False ends a lane
+        self._idle = 0  # lanes that wait for a turn
         self._looking = threading.Event()
         self._next_look = math.inf
         self._stopped = self._closing = False
@@ -104,18 +109,22 @@ class ProcessExecutor:
         while len(self._lanes) < min(self.size, len(self._jobs)):
             self._open_lane()
         if len(self._jobs) > self.size:
-            self._look_at(now + self._patience)
+            self.look_at(now + self._patience)
 
     def cancel(self, job: Job) -> Stop:
         with self._lock:
             lane: Lane | None = job.slot
-            if lane is None and self._jobs.pop(job, None) is not None:
+            if lane is None and self._jobs.pop(job, None) is None:
+                return Stop.UNKNOWN
+        if lane is not None:
+            removal = lane.kill(job, Doom.CANCEL)
+            if removal is Removal.ABSENT or (removal is Removal.NEVER_BEGAN and self._jobs.pop(job, None) is None):
+                return Stop.UNKNOWN
+            if removal is Removal.KILLED:
                 job.stop_requested = True
-                self._sink.cancelled(job)
                 return Stop.STOPPING
-        if lane is None or not lane.kill(job, Doom.CANCEL):
-            return Stop.UNKNOWN
         job.stop_requested = True
+        self._sink.cancelled(job)
         return Stop.STOPPING
 
     async def stop(self, timeout: float) -> None:
@@ -125,7 +134,7 @@ class ProcessExecutor:
         self._give_back()
         await self._until_quiet(timeout)
         for lane in self._lanes:
-            lane.stop()
+            self._return(lane.stop())
         await self._until_quiet(_SECONDS_TO_END)
         await asyncio.to_thread(self._close)
 
@@ -150,12 +159,14 @@ class ProcessExecutor:
         if not self._lanes:
             _watch_over(self)
             threading.Thread(target=self._look, name="fastcore-task-watch", daemon=True).start()
-        lane = Lane(self._sink, self._take, self._look_at, self._ended, self.max_tasks_per_child, self.memory_limit)
+        lane = Lane(self._sink, self)
         self._lanes.append(lane)
         lane.thread.start()
 
-    def _take(self, lane: Lane) -> Job | None:
-        while self._turns.get():
+    # ---- what lanes ask for, in their threads ----
+
+    def take(self, lane: Lane, wait: bool) -> Job | None:
+        while self._turn(wait):
             with self._lock:
                 if not self._backlog:  # given back
                     continue
@@ -166,8 +177,43 @@ class ProcessExecutor:
                     return job
         return None
 
-    def _ended(self, job: Job, ran: float) -> bool:
-        self._mean = ran if self._mean == math.inf else self._mean + 0.2 * (ran - self._mean)
+    def _turn(self, wait: bool) -> bool:
+        try:
+            turn = self._turns.get_nowait()
+        except Empty:
+            if not wait:
+                return False
+        else:
+            if not turn and not wait:
+                self._turns.put(False)  # for a lane that waits
+            return turn
+        with self._lock:
+            self._idle += 1
+        try:
+            return self._turns.get()
+        finally:
+            with self._lock:
+                self._idle -= 1
+
+    def depth(self) -> int:
+        if not TaskSlot.deep or self._mean >= self.lookahead or self._idle or len(self._lanes) < self.size:
+            return 1
+        # Half of what may be taken in advance; the other half waits for whoever is done first.
+        fair = -(-len(self._jobs) // self.size)
+        return max(1, min(_MOST_AHEAD // 2, int(self.lookahead / self._mean / 2), fair))
+
+    def seconds(self) -> float:
+        return self._mean
+
+    def head(self, job: Job) -> bytes:
+        found = self._heads.get(job.task)
+        if found is None:
+            found = self._heads[job.task] = head_of(job.task, job.kind, job.task.codec)
+        return found
+
+    def ended(self, job: Job, ran: float | None) -> bool:
+        if ran is not None:
+            self._mean = ran if self._mean == math.inf else self._mean + 0.2 * (ran - self._mean)
         return self._jobs.pop(job, None) is not None
 
     # ---- bounds ----
@@ -179,12 +225,18 @@ class ProcessExecutor:
 
     def _give_back(self) -> None:
         with self._lock:
-            waiting = [job for *_, job in self._backlog if self._jobs.pop(job, None) is not None]
+            waiting = [job for *_, job in self._backlog]
             self._backlog.clear()
-        for job in waiting:
-            self._sink.returned(job)
+        for lane in self._lanes:
+            waiting += lane.recall()
+        self._return(waiting)
 
-    def _look_at(self, when: float) -> None:
+    def _return(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            if self._jobs.pop(job, None) is not None:
+                self._sink.returned(job)
+
+    def look_at(self, when: float) -> None:
         if when < self._next_look:
             self._next_look = when
             self._looking.set()
@@ -197,7 +249,10 @@ class ProcessExecutor:
             self._next_look = math.inf
             times = [again for lane in self._lanes if (again := lane.inspect(now)) is not None]
             with self._lock:
-                came = [self._jobs[job] for *_, job in self._backlog if job in self._jobs]
+                waiting = [job for *_, job in self._backlog]
+            for lane in self._lanes:
+                waiting += lane.waiting()
+            came = [when for job in waiting if (when := self._jobs.get(job)) is not None]
             if came and len(self._lanes) == self.size:
                 if now - min(came) >= self._patience:
                     self._mean = max(self._mean, self.lookahead)

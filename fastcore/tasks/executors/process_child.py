@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import pickle
+import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastcore.concurrency.slot import tell
+from fastcore.concurrency.slot import Call, packed, serve_each, tell
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.current import running
 from fastcore.tasks.records import Encoded, Payload
 
-__all__ = ["Attempt", "call_encoded", "run_task"]
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
+__all__ = ["HERE", "LONGEST", "NUDGE", "NUDGED", "Attempt", "call_encoded", "head_of", "message", "serve_tasks"]
+
+LONGEST = 64 << 10
+"""Bytes of a message that goes through the socket; a longer one through the pipe."""
+HERE = b"\0"
+"""In the socket: the message is in the pipe."""
+NUDGE = b"\1"
+"""In the socket: say NUDGED."""
+NUDGED = ()
 _PAUSE = 0.05  # seconds between two words of progress on their way: nobody sees more of them
 
 
@@ -46,13 +58,53 @@ class Attempt:
             self._waiting = None
 
 
-def run_task(
-    task: Any, kind: str, payload: Payload, id: str, attempt: int, codec: Codec, announce: bool = False
-) -> Any:
-    """Run an attempt; `task` is a Task or a function. The result of an encoded call is encoded.
+def serve_tasks(conn: Connection[Any, Any], waiting: socket.socket | None) -> None:
+    """Answer messages, as `message` makes them, until the parent hangs up or is gone."""
+    buffer = memoryview(bytearray(LONGEST))
+    known: dict[bytes, tuple[Any, str, Codec]] = {}
 
-    With `announce`, None is told first: by now the modules that the task needs are imported.
+    def calling(message: list[bytes | memoryview]) -> Call:
+        def call() -> tuple[Any, str]:
+            head, payload, id, attempt, announce = pickle.loads(message.pop())
+            found = known.get(head)
+            if found is None:
+                found = known[head] = pickle.loads(head)
+            task, kind, codec = found
+            return _run(task, kind, payload, id, attempt, codec, announce), kind
+
+        return call
+
+    def receive() -> Call:
+        if waiting is None:
+            return calling([conn.recv_bytes()])
+        while (size := waiting.recv_into(buffer)) == 1:
+            if buffer[:1] == HERE:
+                return calling([conn.recv_bytes()])
+            tell(NUDGED)
+        if not size:
+            raise EOFError
+        return calling([buffer[:size]])
+
+    serve_each(conn, receive)
+
+
+def message(head: bytes, payload: Payload, id: str, attempt: int, announce: bool, name: str) -> bytes:
+    """Return an attempt as bytes; with `announce`, the parent is told None once the task's modules are imported.
+
+    Raises
+    ------
+    TypeError
+        If the arguments cannot be pickled.
     """
+    return packed((head, payload, id, attempt, announce), name)
+
+
+def head_of(task: Any, kind: str, codec: Codec) -> bytes:
+    """Return what all attempts of a task share, as bytes."""
+    return packed((task, kind, codec), kind)
+
+
+def _run(task: Any, kind: str, payload: Payload, id: str, attempt: int, codec: Codec, announce: bool) -> Any:
     if announce:
         tell(None)
     here = Attempt(id, kind, attempt, tell)
