@@ -1,6 +1,7 @@
 # cython: auto_pickle=False
 """Counters, gauges and latency sketches, kept in C; `fastcore.metrics` documents them."""
 
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int32_t, uint64_t
 
@@ -29,13 +30,22 @@ cdef extern from "sketch.h":
     double fc_sketch_quantile(const fc_sketch *, double)
 
 
-cdef double number(object value, str name) except? -1.0:
+cdef inline double number(object value, str name) except? -1.0:
+    if PyFloat_CheckExact(value):
+        return PyFloat_AS_DOUBLE(value)
+    return converted(value, name)
+
+
+cdef double converted(object value, str name) except? -1.0:
     if isinstance(value, (int, float)):
         return float(value)
     to_float = getattr(type(value), "__float__", None)  # numpy's scalars, Decimal
     if to_float is None:
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
     return to_float(value)
+
+
+cdef object ONE = 1
 
 
 cdef class Counter:
@@ -47,11 +57,18 @@ cdef class Counter:
         return self._value
 
     def add(self, amount=1):
+        if amount is ONE:  # small ints are one object each: the usual call reads no digits
+            self._value += 1
+        else:
+            self._add(amount)
+
+    cdef int _add(self, object amount) except -1:
         if not isinstance(amount, int):
             raise TypeError(f"amount: expected an int, got {type(amount).__name__}")
         if not 0 <= amount < 9223372036854775808:
             raise ValueError(f"amount: expected an int in 0..2**63-1, got {amount}")
         self._value += <uint64_t>amount
+        return 0
 
 
 cdef class Gauge:
