@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from fastcore.tasks.errors import UnsupportedOption
+from fastcore.tasks.groups import PARTIAL
 from fastcore.tasks.ports import Cap, Executor
-from fastcore.tasks.records import NO_ARGUMENTS, Encoded, Payload, TaskSpec
+from fastcore.tasks.records import NO_ARGUMENTS, Encoded, Group, Payload, TaskSpec
 from fastcore.tasks.task import Configured, Task
 
 __all__ = ["Calls", "Target", "new_id", "new_ids"]
@@ -118,6 +119,22 @@ class Calls:
             else:
                 append(self._spec(found, id, payload, args, kwargs, now))
         return specs
+
+    def group(
+        self, calls: Iterable[tuple[Any, ...]], then: Target | None, args: tuple[Any, ...], partial: bool
+    ) -> tuple[list[TaskSpec], Group]:
+        """Return the specs of a group's members, and the group with its callback."""
+        specs = self.many(calls)
+        if not specs:
+            raise ValueError("calls: expected at least one, got none")
+        group = Group(new_id(self._clock()), len(specs), None)
+        for index, spec in enumerate(specs):
+            spec.group, spec.index = group.id, index
+        if then is not None:
+            given = {PARTIAL: True} if partial else {}
+            group.then = self.callback(then, args, given)
+            group.then.collects = group.id
+        return specs, group
 
     def callback(self, target: Target, args: tuple[Any, ...], marks: dict[str, Any]) -> TaskSpec:
         """Return the spec of a group's callback, called with the results in front; `marks` are for the engine."""

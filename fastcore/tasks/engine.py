@@ -7,17 +7,19 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
+from fastcore.tasks.chores import Chores
 from fastcore.tasks.errors import TaskFailed
 from fastcore.tasks.groups import collected
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.job import Job
+from fastcore.tasks.ledger import Ledger
 from fastcore.tasks.pools import Pool
 from fastcore.tasks.ports import Executor, Reply, Stop, TaskStore, Want, arrived
-from fastcore.tasks.records import LIVE, Batch, Claim, Encoded, Hold, Outcome, Progress, State, TaskView
+from fastcore.tasks.records import LIVE, Batch, Claim, Encoded, Outcome, Progress, State, TaskView
 from fastcore.tasks.task import Task
 from fastcore.tasks.verdict import failure_of, judge
 
@@ -76,6 +78,7 @@ class Engine:
         self._tasks = tasks
         self._executors = executors
         self._hooks = hooks
+        self._ledger = Ledger(hooks)
         self._aging = aging
         self._lease = lease
         self._heartbeat = heartbeat
@@ -92,7 +95,7 @@ class Engine:
         self._thread = 0
         self._woken = False
         self._waiter: asyncio.Future[None] | None = None
-        self._chores: list[asyncio.Task[None]] = []
+        self._chores = Chores(self, hooks, lease, clock)
         self._turning: asyncio.Task[None] | None = None
         self._stopping = False
         self._quiet: set[asyncio.Event] = set()
@@ -108,11 +111,7 @@ class Engine:
         await self.refresh()
         self.store.attach(self.wake)
         self._turning = self._loop.create_task(self._turn_until_stopped(), name="fastcore-tasks")
-        self._chores = [
-            self._loop.create_task(_every(self._rescue, self._take_back, at_once=True)),
-            self._loop.create_task(_every(self._heartbeat, self._renew)),
-            self._loop.create_task(_every(self._prune, self._expire)),
-        ]
+        self._chores.start(rescue=self._rescue, heartbeat=self._heartbeat, prune=self._prune)
 
     async def refresh(self) -> None:
         """Take in executors that have come since."""
@@ -141,9 +140,7 @@ class Engine:
         self.wake()
         if self._turning is not None:
             await self._turning
-        for chore in self._chores:
-            chore.cancel()
-        await asyncio.gather(*self._chores, return_exceptions=True)
+        await self._chores.stop()
         self._pools.clear()
         self._loop = None
 
@@ -309,7 +306,7 @@ class Engine:
                 self._take_again(ended)
                 raise
             if taken is not None:
-                self._settled(ended, taken)
+                self._ledger.enter(ended, taken)
                 ended, settling = [], None  # let go before new work comes: the garbage collector has less to look at
         wants, delay = self._wants() if self.claiming else ([], None)
         claiming = self.store.claim(self.owner, wants, self._lease, self._clock())
@@ -321,7 +318,7 @@ class Engine:
                 trouble = error
                 self._take_again(ended)
             else:
-                self._settled(ended, taken)
+                self._ledger.enter(ended, taken)
         batch = claiming.result() if claiming.done() else await arrived(claiming)
         if batch.claims:
             await self._begin(batch.claims)
@@ -330,7 +327,7 @@ class Engine:
                 event.set()
         for id in batch.cancels:
             if (found := self.running.get(id)) is not None:
-                self._cancel(found)
+                self.stop_job(found)
         if trouble is not None:
             raise trouble
         return self._until_next(batch, delay)
@@ -351,7 +348,7 @@ class Engine:
         ended = [self._outbox.popleft() for _ in range(len(self._outbox))]
         if ended:
             taken = self.store.settle([job.outcome for job in ended]).result()
-            self._settled(ended, taken)
+            self._ledger.enter(ended, taken)
         return len(ended)
 
     def _forget(self, jobs: Iterable[Job]) -> None:
@@ -445,58 +442,14 @@ class Engine:
             return True
         return False
 
-    def _cancel(self, job: Job) -> None:
+    def stop_job(self, job: Job) -> None:
+        """Have a job stopped; what its executor cannot reach is settled as cancelled."""
         if job.told or job.stop_requested:
             return
         stop = self._executors[job.task.on].cancel(job)
         job.stop_requested = True
         if stop is Stop.DETACHED:
             self.cancelled(job)
-
-    def _settled(self, ended: list[Job], taken: list[bool]) -> None:
-        hooks = self._hooks
-        telling, watched = hooks.any, hooks.watched
-        latest: Task | None = None
-        n = 0  # successes of the latest task, in a row
-        for job, kept in zip(ended, taken, strict=True):
-            outcome = job.outcome
-            if not kept:
-                _log.info("%s ended as %s when it was no longer its own: refused", job, outcome.state)
-                continue
-            state = outcome.state
-            task = job.task
-            seconds = outcome.finished_at - outcome.started_at
-            if seconds < 0.0:  # the clock was set
-                seconds = 0.0
-            if state is _SUCCEEDED:
-                task.duration.observe(seconds)
-                if task is not latest:
-                    if latest is not None:
-                        latest.succeeded.add(n)
-                    latest, n = task, 0
-                n += 1
-                event = "success"
-            elif state is _QUEUED:
-                if not outcome.counted:
-                    continue
-                task.retried.add()
-                event = "retry"
-            else:
-                task.ended[state].add()
-                event = "cancel" if state is State.CANCELLED else "failure"
-            if telling:
-                delay = outcome.run_at - outcome.finished_at if state is _QUEUED else None
-                error = None if outcome.error is None else job.error
-                told = TaskEvent(
-                    event, job.id, task.name, job.attempt, outcome.finished_at, outcome.result, error, delay, seconds
-                )
-                hooks.tell(told)
-                if state is State.DEAD:
-                    hooks.tell(told._replace(event="dead"))
-            if watched:
-                hooks.changed(job.id, task.name, seconds if state is _SUCCEEDED else None)
-        if latest is not None:
-            latest.succeeded.add(n)
 
     def _until_next(self, batch: Batch, delay: float | None) -> float | None:
         waits = [wait for wait in (delay, self.store.poll) if wait is not None]
@@ -520,38 +473,3 @@ class Engine:
         if self._hooks.watched:
             for job in said:
                 self._hooks.changed(job.id, job.kind)
-
-    # ---- chores ----
-
-    async def _take_back(self) -> None:
-        for rescued in await arrived(self.store.rescue(self._clock())):
-            _log.warning("task %s (%s) was taken back from an owner that is gone: %s", *rescued)
-            self._hooks.changed(rescued.id, rescued.kind)
-
-    async def _renew(self) -> None:
-        jobs = list(self.running.values())
-        if not jobs:
-            return
-        holds = await arrived(self.store.renew([job.claim for job in jobs], self._lease, self._clock()))
-        for job, hold in zip(jobs, holds, strict=True):
-            if job.told or hold is Hold.KEPT:
-                continue
-            self._cancel(job)
-            if hold is Hold.LOST and not job.told:  # whatever it brings would be refused
-                job.told = True
-                if self.running.get(job.id) is job:
-                    del self.running[job.id]
-
-    async def _expire(self) -> None:
-        await arrived(self.store.prune(self._clock()))
-
-
-async def _every(seconds: float, chore: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
-    if not at_once:
-        await asyncio.sleep(seconds)
-    while True:
-        try:
-            await chore()
-        except Exception:
-            _log.exception("a chore of the queue failed; it goes on")
-        await asyncio.sleep(seconds)

@@ -7,47 +7,39 @@ import os
 import socket
 import time
 import uuid
-import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
 from types import TracebackType
 from typing import Any, overload
 
-from fastcore.concurrency.checks import called, count, is_async, number
+from fastcore.concurrency.checks import called, count, number
 from fastcore.tasks import installation
-from fastcore.tasks.calls import Calls, Target, new_id
+from fastcore.tasks.calls import Calls, Target
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.cron import Cron
 from fastcore.tasks.engine import Engine
 from fastcore.tasks.executors import make_executor
-from fastcore.tasks.groups import PARTIAL
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.inline import Inline
 from fastcore.tasks.options import Options, rate_of, seconds
-from fastcore.tasks.ports import Cap, Executor, TaskStore, arrived
-from fastcore.tasks.records import Encoded, Group, ScheduleView, State, TaskSpec, TaskView
+from fastcore.tasks.ports import Executor, TaskStore, arrived
+from fastcore.tasks.reading import Reading
+from fastcore.tasks.records import Group, ScheduleView, State, TaskSpec
+from fastcore.tasks.registration import checked, register
 from fastcore.tasks.runner import Runner
 from fastcore.tasks.schedules import Every, Schedule, Schedules
 from fastcore.tasks.stores import open_store
 from fastcore.tasks.task import Task
-from fastcore.tasks.waiting import Waiters, value_of
+from fastcore.tasks.waiting import Waiters
 
-__all__ = ["TaskQueue", "registered"]
+__all__ = ["TaskQueue"]
 
 _ID, _KIND = attrgetter("id"), attrgetter("kind")
 
-_registered: weakref.WeakValueDictionary[str, Task] = weakref.WeakValueDictionary()
 
-
-def registered(name: str, fn: Callable[..., Any]) -> Task | None:
-    """Return the task of this name that a queue of this process made of a function, if there is one."""
-    task = _registered.get(name)
-    return task if task is not None and task.fn is fn else None
-
-
-class TaskQueue:
+class TaskQueue(Reading):
     """Background tasks that are not lost: priorities, retries, schedules, progress, results.
 
     Parameters
@@ -207,26 +199,8 @@ class TaskQueue:
         codec: Codec | None,
         options: dict[str, Any],
     ) -> Task:
-        called("fn", fn)
-        name = getattr(fn, "__name__", None) if name is None else name
-        if not isinstance(name, str) or not name:
-            raise TypeError(f"name: expected a str that is not empty, got {name!r}")
-        known = self.tasks.get(name)
-        if known is not None and (known.fn.__module__, known.fn.__qualname__) != (fn.__module__, fn.__qualname__):
-            raise ValueError(f"name: expected one that is free, got {name!r}, which is {known.fn!r}")
-        on = ("async" if is_async(fn) else "thread") if on is None else on
-        if on not in self.workers and on not in self._executors:
-            raise ValueError(f"on: expected one of {', '.join({**self.workers, **self._executors})}, got {on!r}")
-        if on in self._executors:
-            able = bool(self._executors[on].capabilities & (Cap.ASYNC if is_async(fn) else Cap.SYNC))
-        else:
-            able = (on == "async") is is_async(fn)
-        if not able:
-            kind = "a plain function" if is_async(fn) else "a coroutine function"
-            raise TypeError(f"{name}: expected {kind} for on={on!r}, got {fn!r}")
-        for option in ("delay", "run_at", "unique_key", "idempotency_key", "fingerprint"):
-            if option in options:
-                raise TypeError(f"{option}: expected it of one submission, by configure, got it of the whole task")
+        name, on = checked(self.tasks, self.workers, self._executors, fn, name, on, options)
+        self.executor(on)  # what an earlier process submitted is worked on, also if this one never submits
         task = Task(
             self,
             fn,
@@ -238,8 +212,8 @@ class TaskQueue:
             None if memory_limit is None else count("memory_limit", memory_limit),
             self.codec if codec is None else codec,
         )
-        self.tasks[name] = _registered[name] = task
-        self.executor(on)  # what an earlier process submitted is worked on, also if this one never submits
+        self.tasks[name] = task
+        register(task)
         self.engine.enrol()
         return task
 
@@ -310,7 +284,7 @@ class TaskQueue:
         partial : bool
             Call it all the same, with a dict for each member: id, task, state, result, error.
         """
-        specs, group = self._grouped(calls, then, args, partial)
+        specs, group = self._calls.group(calls, then, args, partial)
         self._submitted(specs, group)
         return group.id
 
@@ -323,72 +297,9 @@ class TaskQueue:
         partial: bool = False,
     ) -> str:
         """Queue a group as :meth:`submit_group` does, without blocking the event loop."""
-        specs, group = self._grouped(calls, then, args, partial)
+        specs, group = self._calls.group(calls, then, args, partial)
         await self._asubmitted(specs, group)
         return group.id
-
-    # ---- reading ----
-
-    def status(self, id: str) -> TaskView:
-        """Return a task as it is now, its result with it.
-
-        Raises
-        ------
-        UnknownTask
-            If nothing is known of it. (One whose result has expired is known, for a day.)
-        """
-        return self._decoded(self.store.get(id).result())
-
-    async def astatus(self, id: str) -> TaskView:
-        """Return a task as :meth:`status` does, without blocking the event loop."""
-        return self._decoded(await arrived(self.store.get(id)))
-
-    def result(self, id: str, timeout: float = 0.0) -> Any:
-        """Return what a task returned, waiting up to `timeout` seconds for it.
-
-        Raises
-        ------
-        NotFinished
-            If it has not ended by then.
-        TaskFailed, TaskCancelled, ResultExpired, UnknownTask
-        """
-        limit = number("timeout", timeout, zero=True)
-        return value_of(self._decoded(self._waiters.wait(id, limit)))
-
-    async def aresult(self, id: str, timeout: float | None = None) -> Any:
-        """Return what a task returned as :meth:`result` does; without `timeout`, however long that takes."""
-        return value_of(await self.wait(id, timeout))
-
-    async def wait(self, id: str, timeout: float | None = None) -> TaskView:
-        """Wait until a task has ended, and return it: also where it failed. After `timeout` seconds, as it is then."""
-        found: TaskView | None = None
-        async for view in self.changes(id, timeout):
-            found = view
-        assert found is not None
-        return found
-
-    async def changes(self, id: str, timeout: float | None = None) -> AsyncIterator[TaskView]:
-        """Give a task as it is, and again each time that it has changed, until it has ended."""
-        async for view in self._waiters.changes(id, timeout):
-            yield self._decoded(view)
-
-    def counts(self) -> dict[str, dict[State, int]]:
-        """Return how many tasks of each kind are in each state."""
-        return self.store.counts().result()
-
-    def find(self, **wanted: Any) -> Sequence[TaskView]:
-        """Return tasks, the latest first; see :meth:`TaskStore.find`."""
-        return self.store.find(**wanted).result()
-
-    def decode(self, data: Any) -> Any:
-        """Return a value that a store of bytes keeps encoded, decoded; any other as it is."""
-        return self.codec.decode(data) if isinstance(data, Encoded) else data
-
-    def _decoded(self, view: TaskView) -> TaskView:
-        if isinstance(view.result, Encoded):
-            task = self.tasks.get(view.kind)
-            view.result = (self.codec if task is None else task.codec).decode(view.result)
-        return view
 
     # ---- steering ----
 
@@ -560,21 +471,6 @@ class TaskQueue:
         return router(self, **options)
 
     # ---- inside ----
-
-    def _grouped(
-        self, calls: Iterable[tuple[Any, ...]], then: Target | None, args: tuple[Any, ...], partial: bool
-    ) -> tuple[list[TaskSpec], Group]:
-        specs = self._calls.many(calls)
-        if not specs:
-            raise ValueError("calls: expected at least one, got none")
-        group = Group(new_id(self._clock()), len(specs), None)
-        for index, spec in enumerate(specs):
-            spec.group, spec.index = group.id, index
-        if then is not None:
-            given = {PARTIAL: True} if partial else {}
-            group.then = self._calls.callback(then, args, given)
-            group.then.collects = group.id
-        return specs, group
 
     def _submitted(self, specs: list[TaskSpec], group: Group | None = None) -> list[str]:
         return self._entered(specs, self.store.submit(specs, group).result())

@@ -59,11 +59,10 @@ class Runner:
     def start(self) -> None:
         """Start on a thread; returns when it takes work."""
         started: Future[None] = Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._live(started)), name="fastcore-tasks", daemon=True
-        )
-        self._thread.start()
+        thread = threading.Thread(target=lambda: asyncio.run(self._live(started)), name="fastcore-tasks", daemon=True)
+        thread.start()
         started.result()
+        self._thread = thread
 
     def stop(self, drain: float) -> None:
         """Stop what `start` began, and wait for its end."""
@@ -93,11 +92,11 @@ class Runner:
 
     async def _live(self, started: Future[None]) -> None:
         try:
-            self._end = asyncio.Event()
             await self.astart()
         except BaseException as error:
             started.set_exception(error)
             return
+        end = self._end = asyncio.Event()
         started.set_result(None)
-        await self._end.wait()
+        await end.wait()
         await self.astop(self._drain)

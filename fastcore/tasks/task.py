@@ -189,7 +189,7 @@ def find_task(module: str, qualname: str, name: str) -> Any:
         found = getattr(found, part)
     if isinstance(found, Task) or not callable(found):
         return found
-    from fastcore.tasks.queue import registered
+    from fastcore.tasks.registration import registered
 
     return registered(name, found) or found
 

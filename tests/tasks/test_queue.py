@@ -858,7 +858,11 @@ class TestLife:
         queue = make().start()
         with pytest.raises(tasks.QueueClosed):
             queue.start()
+        assert queue.running  # the refusal left it as it was
+        work = queue.task(lambda: 7, name="work")
+        assert queue.result(queue.submit(work), LONG) == 7
         queue.stop()
+        assert not queue.running
         queue.stop()
 
     def test_the_installed_queue(self) -> None:

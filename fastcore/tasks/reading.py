@@ -1,0 +1,85 @@
+"""Reading: what a queue tells of its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from fastcore.concurrency.checks import number
+from fastcore.tasks.codec import Codec
+from fastcore.tasks.ports import TaskStore, arrived
+from fastcore.tasks.records import Encoded, State, TaskView
+from fastcore.tasks.task import Task
+from fastcore.tasks.waiting import Waiters, value_of
+
+__all__ = ["Reading"]
+
+
+class Reading:
+    """The part of a queue that changes nothing."""
+
+    tasks: Mapping[str, Task]
+    codec: Codec
+    store: TaskStore
+    _waiters: Waiters
+
+    def status(self, id: str) -> TaskView:
+        """Return a task as it is now, its result with it.
+
+        Raises
+        ------
+        UnknownTask
+            If nothing is known of it. (One whose result has expired is known, for a day.)
+        """
+        return self._decoded(self.store.get(id).result())
+
+    async def astatus(self, id: str) -> TaskView:
+        """Return a task as :meth:`status` does, without blocking the event loop."""
+        return self._decoded(await arrived(self.store.get(id)))
+
+    def result(self, id: str, timeout: float = 0.0) -> Any:
+        """Return what a task returned, waiting up to `timeout` seconds for it.
+
+        Raises
+        ------
+        NotFinished
+            If it has not ended by then.
+        TaskFailed, TaskCancelled, ResultExpired, UnknownTask
+        """
+        limit = number("timeout", timeout, zero=True)
+        return value_of(self._decoded(self._waiters.wait(id, limit)))
+
+    async def aresult(self, id: str, timeout: float | None = None) -> Any:
+        """Return what a task returned as :meth:`result` does; without `timeout`, however long that takes."""
+        return value_of(await self.wait(id, timeout))
+
+    async def wait(self, id: str, timeout: float | None = None) -> TaskView:
+        """Wait until a task has ended, and return it: also where it failed. After `timeout` seconds, as it is then."""
+        found: TaskView | None = None
+        async for view in self.changes(id, timeout):
+            found = view
+        assert found is not None
+        return found
+
+    async def changes(self, id: str, timeout: float | None = None) -> AsyncIterator[TaskView]:
+        """Give a task as it is, and again each time that it has changed, until it has ended."""
+        async for view in self._waiters.changes(id, timeout):
+            yield self._decoded(view)
+
+    def counts(self) -> dict[str, dict[State, int]]:
+        """Return how many tasks of each kind are in each state."""
+        return self.store.counts().result()
+
+    def find(self, **wanted: Any) -> Sequence[TaskView]:
+        """Return tasks, the latest first; see :meth:`TaskStore.find`."""
+        return self.store.find(**wanted).result()
+
+    def decode(self, data: Any) -> Any:
+        """Return a value that a store of bytes keeps encoded, decoded; any other as it is."""
+        return self.codec.decode(data) if isinstance(data, Encoded) else data
+
+    def _decoded(self, view: TaskView) -> TaskView:
+        if isinstance(view.result, Encoded):
+            task = self.tasks.get(view.kind)
+            view.result = (self.codec if task is None else task.codec).decode(view.result)
+        return view

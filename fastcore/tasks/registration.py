@@ -1,0 +1,65 @@
+"""Registration: what a function must be to become a task, and which task a process has under a name."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastcore.concurrency.checks import called, is_async
+from fastcore.tasks.ports import Cap, Executor
+from fastcore.tasks.task import Task
+
+__all__ = ["checked", "register", "registered"]
+
+_registered: weakref.WeakValueDictionary[str, Task] = weakref.WeakValueDictionary()
+
+
+def registered(name: str, fn: Callable[..., Any]) -> Task | None:
+    """Return the task of this name that a queue of this process made of a function, if there is one."""
+    task = _registered.get(name)
+    return task if task is not None and task.fn is fn else None
+
+
+def register(task: Task) -> None:
+    """Note a task for `registered`."""
+    _registered[task.name] = task
+
+
+def checked(
+    tasks: Mapping[str, Task],
+    workers: Mapping[str, int],
+    executors: Mapping[str, Executor],
+    fn: Callable[..., Any],
+    name: str | None,
+    on: str | None,
+    options: Mapping[str, Any],
+) -> tuple[str, str]:
+    """Return the name and the executor's name for a new task.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the function, the name or an option is not what it must be.
+    """
+    called("fn", fn)
+    name = getattr(fn, "__name__", None) if name is None else name
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"name: expected a str that is not empty, got {name!r}")
+    known = tasks.get(name)
+    if known is not None and (known.fn.__module__, known.fn.__qualname__) != (fn.__module__, fn.__qualname__):
+        raise ValueError(f"name: expected one that is free, got {name!r}, which is {known.fn!r}")
+    on = ("async" if is_async(fn) else "thread") if on is None else on
+    if on not in workers and on not in executors:
+        raise ValueError(f"on: expected one of {', '.join({**workers, **executors})}, got {on!r}")
+    if on in executors:
+        able = bool(executors[on].capabilities & (Cap.ASYNC if is_async(fn) else Cap.SYNC))
+    else:
+        able = (on == "async") is is_async(fn)
+    if not able:
+        kind = "a plain function" if is_async(fn) else "a coroutine function"
+        raise TypeError(f"{name}: expected {kind} for on={on!r}, got {fn!r}")
+    for option in ("delay", "run_at", "unique_key", "idempotency_key", "fingerprint"):
+        if option in options:
+            raise TypeError(f"{option}: expected it of one submission, by configure, got it of the whole task")
+    return name, on
