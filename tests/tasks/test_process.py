@@ -286,9 +286,9 @@ def test_nothing_is_taken_in_advance_until_tasks_are_known_to_be_short() -> None
         await executor.start(None)  # type: ignore[arg-type]
         assert executor.free() == 2
         executor._mean = 0.001
-        assert executor.free() == 2 + 2 * 10
+        assert executor.free() == 2 + 2 * 20
         executor._mean = 1e-6
-        assert executor.free() == 2 + 2 * 16
+        assert executor.free() == 2 + 2 * 32
         executor._mean = 0.02
         assert executor.free() == 2
         strict = ProcessExecutor(2, lookahead=0)

@@ -25,7 +25,7 @@ from fastcore.tasks.ports import Cap, Sink, Stop
 __all__ = ["ProcessExecutor"]
 
 _LOOK = 0.01  # seconds between looks at whether the last job has ended, at the end
-_MOST_AHEAD = 16  # jobs taken in advance for a slot, however short they are
+_MOST_AHEAD = 32  # jobs taken in advance for a slot, however short they are
 _SECONDS_TO_END = 5.0
 
 
@@ -42,7 +42,7 @@ class ProcessExecutor(Desk):
         Bytes of RAM a child may hold while it runs a task, unless the task has a limit of its own. They are looked at
         ten times a second, so a fast allocation can go further for a moment: the limit protects the machine from
         growth, the kernel's own limits from the rest.
-    lookahead : float, default 0.01
+    lookahead : float, default 0.02
         Seconds of work that may be taken from the store before slots are free, while tasks are much shorter than
         that: a slot then has its next task at once. A task that comes meanwhile, however urgent, begins that much
         later at most. 0 takes nothing in advance.
@@ -65,7 +65,7 @@ class ProcessExecutor(Desk):
         *,
         max_tasks_per_child: int | None = None,
         memory_limit: int | None = None,
-        lookahead: float = 0.01,
+        lookahead: float = 0.02,
     ) -> None:
         self.size = cpus() if size is None else count("size", size)
         self.max_tasks_per_child = None
@@ -94,7 +94,11 @@ class ProcessExecutor(Desk):
         self._stopped = self._closing = False
 
     def free(self) -> int:
-        return 0 if self._stopped else self.size + self._ahead() - len(self._jobs)
+        if self._stopped:
+            return 0
+        ahead = self._ahead()
+        room = self.size + ahead - len(self._jobs)
+        return room if room > ahead // 4 else 0  # taken some at a time, as each journey to the store has its price
 
     def _ahead(self) -> int:
         return 0 if self._mean >= self.lookahead else self.size * min(_MOST_AHEAD, int(self.lookahead / self._mean))
@@ -221,7 +225,7 @@ class ProcessExecutor(Desk):
     @property
     def _patience(self) -> float:
         """Seconds after which a job taken in advance goes back: the tasks before it are not short after all."""
-        return max(0.05, 5 * self.lookahead)
+        return max(0.05, 3 * self.lookahead)
 
     def _give_back(self) -> None:
         with self._lock:
