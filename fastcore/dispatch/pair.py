@@ -51,7 +51,10 @@ def watched(switch: Switch[..., Any], watch: Watch, how: int, error: Any, args: 
     """Answer a call that a Switch under watch hands over."""
     if mark(switch) in within.get():
         if how == RESCUE:
-            raise error
+            try:
+                raise error
+            finally:
+                del error
         return switch._call_arm(how != PAIR_CONTROL, *args, **kwargs)
     if switch._is_async:
         from fastcore.dispatch import pair_async  # asyncio is large
@@ -68,12 +71,16 @@ def watched(switch: Switch[..., Any], watch: Watch, how: int, error: Any, args: 
         return _pair(switch, watch, how == PAIR_CANDIDATE, args, kwargs)
     finally:
         within.reset(token)
+        del error
 
 
 def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
     order = (0, 1) if draws.getrandbits(1) else (1, 0)
     outcomes = {index: _run(switch, index, args, kwargs) for index in order}
-    return settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)
+    try:
+        return settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)
+    finally:
+        outcomes.clear()  # an error in it knows this frame: a cycle that only the collector would end
 
 
 def _run(switch: Switch[..., Any], index: int, args: Any, kwargs: Any) -> Outcome:
@@ -92,7 +99,10 @@ def _run(switch: Switch[..., Any], index: int, args: Any, kwargs: Any) -> Outcom
 def _rescue(switch: Switch[..., Any], watch: Watch, error: BaseException, args: Any, kwargs: Any) -> Any:
     """The candidate has raised: the control answers. If it raises alike, the call was at fault."""
     theirs = _run(switch, 0, args, kwargs)
-    return after_failure(switch, watch, error, theirs)
+    try:
+        return after_failure(switch, watch, error, theirs)
+    finally:
+        del error, theirs
 
 
 def after_failure(switch: Switch[..., Any], watch: Watch, error: BaseException, theirs: Outcome) -> Any:

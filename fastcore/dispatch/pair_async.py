@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,10 @@ async def alone(switch: Switch[..., Any], watch: Watch, args: Any, kwargs: Any) 
     within.set(before | {mark(switch)})
     try:
         theirs = await _awaited(switch, 0, args, kwargs)
-        return after_failure(switch, watch, failed, theirs)
+        try:
+            return after_failure(switch, watch, failed, theirs)
+        finally:
+            del theirs  # an error in it knows this frame: a cycle that only the collector would end
     finally:
         within.set(before)  # no token: a coroutine may be closed in another context
         del failed
@@ -67,7 +71,10 @@ async def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, a
     candidate_first = bool(draws.getrandbits(1))
     if _loop() is None:  # another framework's loop, which has no tasks to leave behind
         outcomes = {i: await _awaited(switch, i, args, kwargs) for i in ((1, 0) if candidate_first else (0, 1))}
-        return settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)
+        try:
+            return settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)
+        finally:
+            outcomes.clear()
     control: Outcome | None = None
     if not candidate_first:
         control = await _awaited(switch, 0, args, kwargs)
@@ -82,12 +89,15 @@ async def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, a
     except BaseException:
         task.cancel()
         raise
-    if task.done() and not task.cancelled():
-        return settle(switch, watch, control, task.result(), wants_candidate, args, kwargs)
-    task.add_done_callback(lambda done: _settle_later(switch, watch, control, done, args, kwargs))
-    if control.error is not None:
-        raise control.error
-    return control.value
+    try:
+        if task.done() and not task.cancelled():
+            return settle(switch, watch, control, task.result(), wants_candidate, args, kwargs)
+        task.add_done_callback(functools.partial(_settle_later, switch, watch, control, args, kwargs))
+        if control.error is not None:
+            raise control.error
+        return control.value
+    finally:
+        del control, task
 
 
 async def _beside(switch: Switch[..., Any], args: Any, kwargs: Any) -> Outcome:
@@ -100,7 +110,7 @@ async def _beside(switch: Switch[..., Any], args: Any, kwargs: Any) -> Outcome:
 
 
 def _settle_later(
-    switch: Switch[..., Any], watch: Watch, control: Outcome, task: asyncio.Task[Outcome], args: Any, kwargs: Any
+    switch: Switch[..., Any], watch: Watch, control: Outcome, args: Any, kwargs: Any, task: asyncio.Task[Outcome]
 ) -> None:
     if not task.cancelled():
         watch.saw(switch, compared(switch, control, task.result(), args, kwargs))

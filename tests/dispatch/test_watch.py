@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import threading
 import time
@@ -467,17 +468,21 @@ def test_the_breaker_opens_probes_once_and_closes(make: Make) -> None:
         return 2 * x
 
     switch = make(double, candidate, guard=TOLERANT)
+    watch, now = watches.of(switch.flag), [0.0]
+    watch._clock = lambda: now[0]
     flags.set(switch.flag, "candidate")
     for i in range(3):
         assert switch(i) == 2 * i
-    watch = watches.of(switch.flag)
     assert watch.breaker.state == "open"
     assert switch.mode == "candidate"  # the flag stands; the calls go to the control
     assert [switch(i) for i in range(50)] == [double(i) for i in range(50)]
     assert calls[0] == 3
+    now[0] = 1.0
     until(lambda: switch(1) == 2 and calls[0] > 3)
+    assert [switch(i) for i in range(50)] == [double(i) for i in range(50)]
     assert calls[0] == 4  # one probe for any number of calls
     broken[0] = False
+    now[0] = 2.0
     until(lambda: switch(1) == 2 and watch.breaker.state == "closed")
     before = calls[0]
     until(lambda: switch(1) == 2 and calls[0] > before + 2)
@@ -699,10 +704,21 @@ def test_an_arm_that_drops_the_switch(make: Make) -> None:
         assert box["switch"]() == 1
 
 
-def test_a_watched_switch_goes_without_the_collector(make: Make) -> None:
-    switch = make(double, failing, guard=Guard(error_rate=0.4))
+@pytest.mark.parametrize("live", [0, 100])
+def test_a_watched_switch_goes_without_the_collector(make: Make, live: int) -> None:
+    def control(x: int) -> int:
+        if x < 0:
+            raise Boom(x)
+        return 2 * x
+
+    def candidate(x: int) -> int:
+        return control(x) if x < 0 else failing(x)
+
+    switch = make(control, candidate, guard=Guard(error_rate=0.4, live=live, run_length=10**9))
     flags.set(switch.flag, "candidate")
     assert [switch(i) for i in (1, 7, 14)] == [2, 14, 28]
+    with contextlib.suppress(Boom):
+        switch(-1)
     gone = weakref.ref(switch)
     gc.disable()
     try:
