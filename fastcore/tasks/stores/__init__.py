@@ -16,13 +16,18 @@ _SQLITE = "sqlite:///"
 
 
 def open_store(url: str, *, max_queued: int | None = None) -> TaskStore:
-    """Return the store that an URL names: ``memory``, or ``sqlite:///tasks.db`` (four slashes for an absolute path)."""
+    """Return the store that a URL names.
+
+    ``memory``; ``sqlite:///tasks.db`` (four slashes for an absolute path), with ``?durability=normal`` if so wished.
+    """
     if url == "memory":
         return MemoryStore(max_queued=max_queued)
     if url.startswith(_SQLITE):
         from fastcore.tasks.stores.sqlite import SqliteStore
+        from fastcore.tasks.stores.sqlite_place import parsed
 
-        return SqliteStore(url.removeprefix(_SQLITE), max_queued=max_queued)
+        path, durability = parsed(url)
+        return SqliteStore(path, max_queued=max_queued, durability=durability)
     raise ValueError(f"store: expected 'memory' or 'sqlite:///path', got {url!r}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Mount", "checked_path", "mounts", "path_of"]
+__all__ = ["Mount", "checked_path", "mounts", "parsed"]
 
 # File systems whose locks or shared mappings do not reach every machine that sees the file.
 _NETWORK = re.compile(
@@ -36,15 +36,21 @@ def mounts() -> list[Mount]:
     ]
 
 
-def path_of(url: str) -> str:
-    """Return the file that a store's URL names: ``sqlite:///tasks.db``, or ``sqlite:////var/lib/tasks.db``."""
+def parsed(url: str) -> tuple[str, str]:
+    """Return the file that a store's URL names, and how durable it is to be.
+
+    ``sqlite:///tasks.db``, ``sqlite:////var/lib/tasks.db``, ``sqlite:///tasks.db?durability=normal``.
+    """
     prefix = "sqlite:///"
-    if not url.startswith(prefix) or not url[len(prefix) :].strip() or "?" in url or "#" in url:
-        raise ValueError(f"store: expected a URL such as sqlite:///tasks.db, got {url!r}")
-    path = url[len(prefix) :]
+    path, mark, query = url.removeprefix(prefix).partition("?")
+    if not url.startswith(prefix) or not path.strip() or "#" in url:
+        raise ValueError(f"store: expected a URL such as sqlite:///tasks.db?durability=normal, got {url!r}")
     if path.startswith((":memory:", "file:")):
         raise ValueError(f"store: expected the path of a file after sqlite:///, got {path!r}; use store='memory'")
-    return path
+    name, _, durability = query.partition("=")
+    if mark and name != "durability":
+        raise ValueError(f"store: expected nothing but durability=full or durability=normal after ?, got {query!r}")
+    return path, durability if mark else "full"
 
 
 def checked_path(path: str | os.PathLike[str], read: Callable[[], Iterable[Mount]] = mounts) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -71,6 +72,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
 
 def connect(path: Path, durability: str, timeout: float = 5.0) -> sqlite3.Connection:
     """Open for writing, and bring the file up to date."""
+    if path.exists() and not os.access(path, os.W_OK):  # SQLite would open it, and refuse the first submission
+        raise StoreError(f"{path}: expected a file and a directory that can be written, got a file that cannot")
     connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, cached_statements=256)
     try:
         connection.execute("PRAGMA foreign_keys = OFF")
