@@ -27,6 +27,7 @@ Listener: TypeAlias = Callable[[Any], object]
 
 NO_CLOSE = 1006
 _ANSWER_WITHIN = 10.0  # seconds, for what a request is answered with, for the handshake and for the last close
+_LOOK = 0.5  # seconds between two looks whether the link is dead, at most
 _TERMINAL_HTTP = frozenset({400, 401, 403, 405, 426})
 
 
@@ -125,6 +126,8 @@ class Client:
         self._clock = clock
         self._rng = rng
         self._link: Any = None  # websockets' connection
+        self._listening: float | None = None  # since when the next message is waited for
+        self._silent = False
         self._task: asyncio.Task[None] | None = None
         self._ended: BaseException | None = None
         self._finished = False
@@ -307,15 +310,16 @@ class Client:
             return NO_CLOSE, str(error) or type(error).__name__, None
         self._link = link
         self._connections += 1
-        renewal: asyncio.Task[None] | None = None
+        self._silent = False
+        beside: list[asyncio.Task[None]] = []
         try:
             await self._send(self._session.opened(self._clock(), token))
-            renewal = asyncio.get_running_loop().create_task(self._keep_token())
+            beside += map(asyncio.get_running_loop().create_task, (self._keep_token(), self._watch(link)))
             code, reason = await self._read(link, exceptions.ConnectionClosed)
         finally:
-            self._link = None
-            if renewal is not None:
-                renewal.cancel()
+            self._link = self._listening = None
+            for task in beside:
+                task.cancel()
             link.transport.abort() if not self._closing_well(link) else await link.close()
         return code, reason, None
 
@@ -323,31 +327,43 @@ class Client:
         """Whether a closing handshake is worth its time: not where nothing has come for too long."""
         return self._clock() < self._session.deadline
 
+    async def _watch(self, link: Any) -> None:
+        """Give the link up where nothing comes for too long; one timer costs less than a timeout for each message."""
+        while True:
+            left, now = _LOOK, self._clock()
+            if self._listening is not None:
+                # What had to wait while the buffer was full or a callback ran is no sign of a dead link.
+                left = max(self._session.deadline, self._listening + _LOOK) - now
+                if left <= 0:
+                    self._silent = True
+                    link.transport.abort()
+                    return
+            await asyncio.sleep(min(max(left, 0.01), _LOOK))
+
     async def _read(self, link: Any, closed: type[Exception]) -> tuple[int, str]:
-        session = self._session
+        session, clock = self._session, self._clock
         try:
             while True:
                 await self._buffer.room()
-                left = session.deadline - self._clock()
-                try:
-                    # What had to wait in the pause before this is no sign of a dead link.
-                    async with asyncio.timeout(max(left, 0.05) if left != float("inf") else None):
-                        payload = await link.recv()
-                except TimeoutError:
-                    return NO_CLOSE, "nothing came for too long"
+                self._listening = clock()
+                payload = await link.recv()
+                self._listening = None
                 if not isinstance(payload, bytes):
                     await link.close(wire.CLOSE_TEXT, "expected binary messages")
                     return PROTOCOL_ERROR, "a text message"
-                for event in session.received(payload, self._clock()):
+                for event in session.received(payload, clock()):
                     if isinstance(event, Message):
                         await self._take(event)
                     else:
                         await self._tell(event)
-                self._answer()
+                if session.done:
+                    self._answer()
                 if session.out:
                     await self._send(session.out)
                     session.out.clear()
         except closed as error:
+            if self._silent:
+                return NO_CLOSE, "nothing came for too long"
             # Who closed first says why: this side does where a message is beyond what it takes.
             sent, received = getattr(error, "sent", None), getattr(error, "rcvd", None)
             why = sent if sent is not None and not getattr(error, "rcvd_then_sent", False) else received
@@ -429,7 +445,7 @@ class Client:
 
 async def _call(listener: Listener, event: object) -> None:
     returned = listener(event)
-    if inspect.isawaitable(returned):
+    if returned is not None and inspect.isawaitable(returned):
         await returned
 
 
