@@ -83,6 +83,7 @@ EXTENSIONS: dict[str, Sources] = {
             "framing_calls.c",
             "framing_ext.c",
             "framing_rows.c",
+            "framing_send.c",
             "framing_writer.c",
         ),
         headers=("framing_codec.h", "framing_fanout.pxi", "framing_rows.pxi", "framing_stream.pxi"),

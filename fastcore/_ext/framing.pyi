@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from python_fallback.framing.switchboard import Switchboard
+from python_fallback.framing.switchboard import Sent, Switchboard
 
 packb: Callable[..., bytes]
 unpackb: Callable[..., Any]
@@ -57,3 +57,4 @@ class RowPacker:
 class Fanout(Switchboard):
     def __init__(self, **options: Any) -> None: ...
     def tick(self) -> dict[Any, tuple[bytes, ...]]: ...
+    def send(self) -> Sent: ...

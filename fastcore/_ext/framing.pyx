@@ -4,6 +4,8 @@ import sys
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t, uint8_t
 
 from python_fallback.framing.decode import BufferFull, ExtraData, Incomplete, OutOfData
@@ -11,7 +13,7 @@ from python_fallback.framing.encode import ExtType
 from python_fallback.framing.columns import choose
 from python_fallback.framing.fanout import JOIN as _JOIN, PACKING as _PACKING
 from python_fallback.framing.rows import checked_names, checked_rows
-from python_fallback.framing.switchboard import Switchboard
+from python_fallback.framing.switchboard import Sent, Switchboard
 from python_fallback.framing.wsframe import frame_packed
 
 
@@ -26,6 +28,13 @@ cdef extern from "framing_codec.h":
     const fc_pack_options fc_pack_defaults
     const fc_unpack_options fc_unpack_defaults
     int64_t FC_NO_LIMIT
+    ctypedef struct fc_sending:
+        int fd
+        Py_ssize_t size
+        Py_ssize_t sent
+        const char *data
+        void *client
+        void *lines
     int FC_WALK_DONE
     object fc_function(int which, object module_name)
     int fc_int_option(const char *name, object value, int64_t low, int64_t high, int64_t *out) except -1
@@ -40,6 +49,7 @@ cdef extern from "framing_codec.h":
         object names, object values, object prefixes, object array_type, const fc_pack_options *, int nan_as_none, int framed
     )
     void fc_walk_init(fc_walk *, int64_t limit)
+    void fc_send_all(fc_sending *, Py_ssize_t n) noexcept nogil
     int fc_walk_on(fc_walk *, const fc_unpack_options *, const uint8_t *data, Py_ssize_t size) except -1
 
 

@@ -307,6 +307,17 @@ PyObject *fc_build(const uint8_t **at, const uint8_t *end, const fc_unpack_optio
 PyObject *fc_build_whole(const uint8_t *data, const uint8_t *end, const fc_unpack_options *); /* one that was walked */
 PyObject *fc_unpack(PyObject *data, const fc_unpack_options *);
 
+/* -- sending ------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    int fd; /* -1: of a client that is not sent to from here */
+    Py_ssize_t size, sent;
+    const char *data;
+    void *client, *lines; /* borrowed, see framing_fanout.pxi */
+} fc_sending;
+
+void fc_send_all(fc_sending *, Py_ssize_t n); /* without the GIL */
+
 /* -- the module's functions, for framing.pyx ----------------------------------------------------------------------- */
 
 PyObject *fc_function(int which, PyObject *module_name);

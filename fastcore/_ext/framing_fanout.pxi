@@ -4,6 +4,8 @@
 # through those messages. To give a message to a client is to step to the node after its own, and what a tick sends is
 # made once for a node.
 
+cdef enum:
+    _FEW = 16
 
 cdef class _Message:
     """A published message, framed once for each window it is deflated with."""
@@ -75,17 +77,26 @@ cdef class _Client:
 
     cdef readonly object handle
     cdef readonly int window
+    cdef readonly int fd
     cdef readonly dict names
     cdef readonly dict backlog
     cdef public bint blocked
     cdef public long long backlog_bytes
     cdef _Node node  # None: the outbox is empty
 
-    def __init__(self, handle, int window):
+    def __init__(self, handle, int window, int fd):
         self.handle = handle
         self.window = window
+        self.fd = fd
         self.names = {}
         self.backlog = {}
+
+
+cdef void cut(list nodes):
+    cdef _Node node
+    for node in nodes:
+        node.after = None
+        node.latest = None
 
 
 cdef class _Outboxes:
@@ -156,10 +167,67 @@ cdef class _Outboxes:
             self.delivered += node.count
             self.bytes_out += size
             out[client.handle] = found[0]
-        for node in nodes:
-            node.after = None
-            node.latest = None
+        cut(nodes)
         return out
+
+    def send(self):
+        cdef list dirty = self.dirty, nodes = self.nodes, kept = []
+        cdef _Client client
+        cdef _Node node, last = None
+        cdef int window = -1
+        cdef tuple found, lines = ()
+        cdef long long size = 0, delivered = 0, bytes_out = 0
+        cdef Py_ssize_t n = 0, i
+        cdef bint alone = False
+        cdef dict rest = {}
+        cdef fc_sending *all
+        cdef fc_sending *one
+        if not dirty:
+            return 0, rest
+        all = <fc_sending *>PyMem_Malloc(len(dirty) * sizeof(fc_sending))
+        if all == NULL:
+            raise MemoryError()
+        try:
+            self.start()
+            for client in dirty:
+                node = client.node
+                if node is None:  # emptied, and perhaps here once more
+                    continue
+                client.node = None
+                if node is not last or client.window != window:  # most have what the one before has
+                    found = lines_of(node, client.window)
+                    last, window = node, client.window
+                    lines, size = found
+                    alone = len(lines) == 1
+                    kept.append(lines)
+                delivered += node.count
+                bytes_out += size
+                one = &all[n]
+                n += 1
+                one.fd = client.fd if alone else -1
+                one.size = size
+                one.sent = 0
+                one.data = PyBytes_AS_STRING(lines[0])
+                one.client = <void *>client  # the list of those who are dirty keeps it
+                one.lines = <void *>lines  # and `kept` this
+            self.delivered += delivered
+            self.bytes_out += bytes_out
+            if n < _FEW:  # to get the GIL back may take longer
+                fc_send_all(all, n)
+            else:
+                with nogil:
+                    fc_send_all(all, n)
+            for i in range(n):
+                one = &all[i]
+                if one.sent < one.size:
+                    lines = <tuple>one.lines
+                    if one.sent:
+                        lines = (memoryview(lines[0])[one.sent:],)
+                    rest[(<_Client>one.client).handle] = lines
+        finally:
+            PyMem_Free(all)
+            cut(nodes)
+        return n, rest
 
 
 class Fanout(Switchboard):
@@ -177,8 +245,11 @@ class Fanout(Switchboard):
     def tick(self):
         return self._outboxes.tick()
 
-    def _made(self, handle, window):
-        return _Client(handle, window)
+    def send(self):
+        return Sent(*self._outboxes.send())
+
+    def _made(self, handle, window, fd):
+        return _Client(handle, window, fd)
 
     def _message(self, topic, offset, key, payload):
         return _Message(topic, offset, key, payload, self._deflate)

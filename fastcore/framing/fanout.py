@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Literal
 
 from fastcore.dispatch.twins import Twin
-from python_fallback.framing.switchboard import SLOW, Closing, FanoutStats, Subscription
+from python_fallback.framing.switchboard import SLOW, Closing, FanoutStats, Sent, Subscription
 
-__all__ = ["SLOW", "Closing", "Fanout", "FanoutStats", "Subscription"]
+__all__ = ["SLOW", "Closing", "Fanout", "FanoutStats", "Sent", "Subscription"]
 
 Policy = Literal["all", "conflate", "drop"]
 
@@ -16,8 +16,8 @@ Policy = Literal["all", "conflate", "drop"]
 class Fanout(metaclass=Twin, path="framing"):
     """Messages by topic to many clients: each is packed and framed once, and the slow cannot hurt the others.
 
-    It owns no socket and no clock: say who is there, publish, and send out what :meth:`tick` returns. Call it from one
-    thread.
+    It owns no socket and no clock: say who is there, publish, and send out what :meth:`tick` returns (or have
+    :meth:`send` do most of it). Call it from one thread.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Fanout(metaclass=Twin, path="framing"):
         max_depth: int = 128,
     ) -> None: ...
 
-    def connect(self, connection: Hashable, *, deflate: int | None = None) -> None:
+    def connect(self, connection: Hashable, *, deflate: int | None = None, fd: int | None = None) -> None:
         """Add a client.
 
         Parameters
@@ -91,6 +91,9 @@ class Fanout(metaclass=Twin, path="framing"):
         deflate : int, optional
             The window it has agreed to for messages without context takeover, 8 to 15; None for plain frames only.
             (With 8 it gets plain frames too: zlib has no such window.)
+        fd : int, optional
+            The descriptor of its socket, which does not block, for :meth:`send`. Not on Windows. Disconnect before it
+            is closed, and say that the client is blocked as long as anything written to it elsewhere is not sent.
         """
 
     def disconnect(self, connection: Hashable) -> None:
@@ -183,6 +186,16 @@ class Fanout(metaclass=Twin, path="framing"):
         """Return what each client is to be sent for all that came since the last tick.
 
         Clients that get the same share one tuple of frames; short frames are copied together into one.
+        """
+
+    def send(self) -> Sent:  # type: ignore[empty-body]
+        """Do what is done with a :meth:`tick`: write what each client is to be sent to its `fd`, in one pass.
+
+        Returns
+        -------
+        Sent
+            How many clients there was something for, and the rest by client: all of it for those without `fd`, what
+            did not fit for the others. Nothing is said of broken sockets; writing the rest will show them.
         """
 
     def take_closing(self) -> list[Closing]:  # type: ignore[empty-body]

@@ -158,6 +158,7 @@ class AsgiLink:
     """A client behind `send` and `receive`: messages are unframed again, and sent one by one."""
 
     deflate: int | None = None  # the server compresses as it likes
+    fd: int | None = None
 
     def __init__(self, linger: float) -> None:
         self.session: Session | None = None

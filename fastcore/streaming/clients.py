@@ -86,7 +86,7 @@ class Clients:
 
     def enter(self, session: Session) -> None:
         """A session has shown all it has to."""
-        self.fan.connect(session, deflate=session.link.deflate)
+        self.fan.connect(session, deflate=session.link.deflate, fd=session.link.fd)
         if session.blocked:
             self.blocked(session)
 

@@ -379,8 +379,8 @@ class Hub:
         self._scheduled = False
         self.clients.write_notices()
         fan = self._fan
-        tick = fan.tick()
-        for session, lines in tick.items():
+        count, rest = fan.send()
+        for session, lines in rest.items():
             try:
                 if len(lines) == 1:
                     session.write(lines[0])
@@ -388,7 +388,7 @@ class Hub:
                     session.writelines(lines)
             except Exception:
                 self.clients.broken(session)
-        if tick and self._first:
+        if count and self._first:
             self._latency.observe(time.perf_counter() - self._first)
         self._first = 0.0
         for closing in fan.take_closing():

@@ -24,6 +24,7 @@ class Link(Protocol):
     """The way to a client; `write` takes whole WebSocket frames."""
 
     deflate: int | None
+    fd: int | None  # of a socket that frames may be sent to past this link, as long as the session is not blocked
 
     @property
     def write(self) -> Callable[[bytes], Any]: ...

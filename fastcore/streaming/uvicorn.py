@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import os
 import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from fastcore.streaming.hub import Hub
 
 __all__ = ["HubLink", "HubProtocol"]
+
+# With write buffer limits of 0 these call pause_writing before a write returns that left anything in their buffer, and
+# connection_lost before the socket is closed.
+_DIRECT = ("asyncio.selector_events", "uvloop.loop")
 
 UNSENT = 1 << 14  # bytes that the kernel takes beyond what is on its way: more, and a stuck client looks well
 
@@ -160,6 +165,7 @@ class HubLink(asyncio.Protocol):
         "_linger",
         "_message",
         "deflate",
+        "fd",
         "session",
         "transport",
         "write",
@@ -177,6 +183,7 @@ class HubLink(asyncio.Protocol):
         self.transport = transport
         self.write: Callable[[bytes], Any] = transport.write
         self.writelines: Callable[[Iterable[bytes]], Any] = transport.writelines
+        self.fd: int | None = None
         self.deflate: int | None = None
         for extension in conn.extensions:
             if isinstance(extension, PerMessageDeflate):
@@ -187,8 +194,14 @@ class HubLink(asyncio.Protocol):
         limit = self._hub.limits.message_size
         self._conn.max_message_size = limit
         self._conn.max_fragment_size = limit
-        self.transport.set_write_buffer_limits(high=0)
-        sock = self.transport.get_extra_info("socket")
+        transport = self.transport
+        sock = transport.get_extra_info("socket")
+        plain = type(transport).__module__ in _DIRECT and transport.get_extra_info("sslcontext") is None
+        transport.set_write_buffer_limits(high=0 if plain else 1, low=0)  # TLS pauses at `high`, the others above it
+        if transport.get_write_buffer_size():
+            self.session.pause()
+        if plain and sock is not None and os.name == "posix":
+            self.fd = sock.fileno()
         option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
         if sock is not None and option is not None and sock.family != getattr(socket, "AF_UNIX", None):
             try:

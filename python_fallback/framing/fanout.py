@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable
 from typing import Any
 
 from python_fallback.framing.encode import Encoder
 from python_fallback.framing.options import named, pack_options
-from python_fallback.framing.switchboard import Switchboard
+from python_fallback.framing.switchboard import Sent, Switchboard
 from python_fallback.framing.topics import Topic
 from python_fallback.framing.wsframe import frame_packed
 
@@ -19,11 +20,12 @@ JOIN = 1 << 16  # up to so many bytes, copying frames together is cheaper than h
 class Client:
     """A connection and its outbox."""
 
-    __slots__ = ("backlog", "backlog_bytes", "blocked", "handle", "names", "pending", "window")
+    __slots__ = ("backlog", "backlog_bytes", "blocked", "fd", "handle", "names", "pending", "window")
 
-    def __init__(self, handle: Hashable, window: int) -> None:
+    def __init__(self, handle: Hashable, window: int, fd: int) -> None:
         self.handle = handle
         self.window = window
+        self.fd = fd
         self.names: dict[str, None] = {}
         self.blocked = False
         self.backlog: dict[Any, Message] = {}
@@ -72,22 +74,35 @@ class Fanout(Switchboard):
 
     def tick(self) -> dict[Any, tuple[bytes, ...]]:
         """What each client is to be sent for all that was published since the last tick."""
+        return {client.handle: frames for client, frames in self._tick()}
+
+    def send(self) -> Sent:
+        """A tick, of which those with a descriptor are sent as much as their sockets take."""
+        found = self._tick()
+        rest: dict[Any, tuple[bytes | memoryview, ...]] = {}
+        for client, frames in found:
+            left = after_sending(client.fd, frames) if client.fd >= 0 and len(frames) == 1 else frames
+            if left:
+                rest[client.handle] = left
+        return Sent(len(found), rest)
+
+    def _tick(self) -> list[tuple[Client, tuple[bytes, ...]]]:
         dirty, self._dirty = self._dirty, {}
         shared: dict[tuple[Any, ...], tuple[bytes, ...]] = {}
-        out: dict[Any, tuple[bytes, ...]] = {}
+        out: list[tuple[Client, tuple[bytes, ...]]] = []
         for client in dirty:
             pending, client.pending = client.pending, []
             if pending:
                 alike = (client.window, *pending)
                 if alike not in shared:
                     shared[alike] = joined([message.frame(client.window) for message in pending])
-                out[client.handle] = shared[alike]
+                out.append((client, shared[alike]))
                 self._delivered += len(pending)
                 self._bytes_out += sum(map(len, shared[alike]))
         return out
 
-    def _made(self, handle: Hashable, window: int) -> Client:
-        return Client(handle, window)
+    def _made(self, handle: Hashable, window: int, fd: int) -> Client:
+        return Client(handle, window, fd)
 
     def _message(self, topic: Topic, offset: int, key: Any, payload: bytes) -> Message:
         return Message(topic, offset, key, payload, self._deflate)
@@ -120,3 +135,15 @@ def joined(frames: list[bytes]) -> tuple[bytes, ...]:
     if len(frames) > 1 and sum(map(len, frames)) <= JOIN:
         return (b"".join(frames),)
     return tuple(frames)
+
+
+def after_sending(fd: int, frames: tuple[bytes, ...]) -> tuple[bytes | memoryview, ...]:
+    """Send to a socket what it takes at once; what is left."""
+    [data] = frames
+    try:
+        sent = os.write(fd, data)
+    except OSError:  # nothing fits, or it is broken: who writes the rest will hear of it
+        sent = 0
+    if sent == len(data):
+        return ()
+    return (memoryview(data)[sent:],) if sent else frames

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import stat
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -10,7 +12,7 @@ from python_fallback.framing.decode import as_bytes
 from python_fallback.framing.options import check_callable, check_int
 from python_fallback.framing.topics import POLICIES, Topic, check_pattern, check_topic, is_pattern, matches
 
-__all__ = ["SLOW", "Closing", "FanoutStats", "Subscription", "Switchboard"]
+__all__ = ["SLOW", "Closing", "FanoutStats", "Sent", "Subscription", "Switchboard"]
 
 SLOW = 3008  # close code: too much was waiting for a client that does not read
 NO_LIMIT = 2**63 - 1
@@ -36,6 +38,13 @@ class Closing(NamedTuple):
     connection: Any
     code: int
     reason: str
+
+
+class Sent(NamedTuple):
+    """How many connections there was something for, and what of it is still to be written, by connection."""
+
+    connections: int
+    rest: dict[Any, tuple[bytes | memoryview, ...]]
 
 
 class FanoutStats(NamedTuple):
@@ -104,13 +113,14 @@ class Switchboard:
 
     # -- connections ----------------------------------------------------------------------------------------------
 
-    def connect(self, connection: Hashable, *, deflate: Any = None) -> None:
+    def connect(self, connection: Hashable, *, deflate: Any = None, fd: Any = None) -> None:
         window = 0 if deflate is None else min(check_int("deflate", deflate, 8, 15), self._deflate[1])
         if connection in self._connections:
             raise ValueError("connection: expected a new one, got one that is connected")
         if len(self._connections) >= self._max_connections:
             raise ValueError(f"connection: expected at most {self._max_connections} of them, got one more")
-        self._connections[connection] = self._made(connection, 0 if window == 8 else window)
+        descriptor = -1 if fd is None else check_fd(fd)
+        self._connections[connection] = self._made(connection, 0 if window == 8 else window, descriptor)
 
     def disconnect(self, connection: Hashable) -> None:
         """Forget a connection; one that is not connected is no error."""
@@ -385,8 +395,8 @@ class Switchboard:
 
     # -- the twins' part ------------------------------------------------------------------------------------------
 
-    def _made(self, handle: Hashable, window: int) -> Any:
-        """A new client, with an empty outbox; `window` is 0 for one that does not inflate."""
+    def _made(self, handle: Hashable, window: int, fd: int) -> Any:
+        """A new client, with an empty outbox; `window` is 0 for one that does not inflate, `fd` -1 for one without."""
         raise NotImplementedError
 
     def _message(self, topic: Topic, offset: int, key: Any, payload: bytes) -> Any:
@@ -416,6 +426,17 @@ def check_policy(policy: Any) -> str:
     if policy not in POLICIES:
         raise ValueError(f"policy: expected one of {', '.join(POLICIES)}, got {policy!r}")
     return str(policy)
+
+
+def check_fd(fd: Any) -> int:
+    number = check_int("fd", fd, 0, 2**31 - 1)
+    try:
+        if stat.S_ISSOCK(os.fstat(number).st_mode) and not os.get_blocking(number):
+            return number
+        found = "another file"
+    except (OSError, AttributeError) as error:
+        found = str(error)
+    raise ValueError(f"fd: expected the descriptor of a socket that does not block, got {number}: {found}")
 
 
 def check_since(since: Any) -> tuple[str | None, Mapping[str, int]]:
