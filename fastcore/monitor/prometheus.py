@@ -9,6 +9,7 @@ import math
 import platform
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from fastcore import _ext, metrics
@@ -20,11 +21,12 @@ from fastcore.monitor.help import HELP
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-__all__ = ["FAST", "SLOW", "FastcoreCollector", "exposition", "families"]
+__all__ = ["FAST", "SLOW", "WIDE", "FastcoreCollector", "exposition", "families"]
 
 FAST = (*(float(f"{step}e{power}") for power in range(-6, 0) for step in (1, 2.5, 5)), 1.0)
 SLOW = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # the client's own
-_SLOW_NAMES = ("fastcore_http_", "fastcore_tasks_", "fastcore_operation_")
+WIDE = (*FAST, 2.5, 5.0, 10.0)
+_WIDE_NAMES = ("fastcore_tasks_", "fastcore_operation_")
 _LOG_GAMMA = math.log(1.01 / 0.99)
 
 
@@ -39,8 +41,10 @@ def _client() -> Any:
 
 
 def buckets_of(name: str) -> tuple[float, ...]:
-    """Return the upper bounds of a latency's buckets: 1 us to 1 s, for requests and tasks 5 ms to 10 s."""
-    return SLOW if name.startswith(_SLOW_NAMES) else FAST
+    """Return the upper bounds of a latency's buckets: 1 us to 1 s; tasks and operations to 10 s, requests from 5 ms."""
+    if name.startswith("fastcore_http_"):
+        return SLOW
+    return WIDE if name.startswith(_WIDE_NAMES) else FAST
 
 
 def cumulative(state: SketchState, bounds: tuple[float, ...]) -> list[float]:
@@ -58,13 +62,19 @@ def cumulative(state: SketchState, bounds: tuple[float, ...]) -> list[float]:
 
 
 def families(snapshot: Snapshot | Iterable[Sample]) -> Iterator[Metric]:
-    """Return the samples as families of the Prometheus client, in the order of their names."""
+    """Return the samples as families of the Prometheus client, in the order of their names.
+
+    Samples of the same name and labels, as two hubs of one process have them, are added up.
+    """
     core = _client()
     from prometheus_client import utils
 
     text: Callable[[float], str] = utils.floatToGoString
+    ordered = list(Snapshot(snapshot))
+    if any(one[:3] == two[:3] for one, two in pairwise(ordered)):
+        ordered = list(metrics.merge([Snapshot(ordered)]))
     grouped: dict[str, list[Sample]] = {}
-    for sample in sorted(snapshot, key=lambda sample: (sample.name, sample.labels)):
+    for sample in ordered:
         grouped.setdefault(sample.name, []).append(sample)
     for name, samples in grouped.items():
         labels = sorted({label for sample in samples for label, _ in sample.labels})
@@ -120,7 +130,7 @@ def _state() -> Iterator[Sample]:
         rolled_back = flag.source in ("guard", "rollback")
         for state in ("control", "candidate", "trial", "rolled_back"):
             yield Sample(
-                "fastcore_path_state", "gauge", (("path", name), ("state", state)), _is(state, word, rolled_back)
+                "fastcore_flag_state", "gauge", (("flag", name), ("state", state)), _is(state, word, rolled_back)
             )
 
 

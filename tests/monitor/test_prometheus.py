@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,12 +17,13 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+import fastcore
 from fastcore import metrics
 from fastcore._snapshot import Sample, Snapshot
 from fastcore.dispatch import flags
 from fastcore.monitor import FastcoreCollector, MetricsApp, exposition
 from fastcore.monitor.help import HELP
-from fastcore.monitor.prometheus import FAST, SLOW, cumulative
+from fastcore.monitor.prometheus import FAST, SLOW, buckets_of, cumulative
 
 
 def parsed(page: bytes) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -86,6 +88,51 @@ def test_requests_have_the_buckets_that_the_client_has() -> None:
     assert bounds == [*SLOW, math.inf]
 
 
+def test_tasks_and_operations_take_up_to_ten_seconds() -> None:
+    assert buckets_of("fastcore_tasks_run_seconds")[-1] == buckets_of("fastcore_operation_duration_seconds")[-1] == 10
+    assert buckets_of("fastcore_call_duration_seconds") == FAST
+    assert buckets_of("fastcore_http_request_duration_seconds") == SLOW
+
+
+def test_samples_of_the_same_series_add_up() -> None:
+    """Two hubs of one process count under the same names; a page with a series twice would be refused."""
+    sketch = metrics.Sketch()
+    sketch.observe(1.0)
+    twice = [
+        Sample("x_total", "counter", (("a", "b"),), 3),
+        Sample("y_level", "gauge", (), 1.5),
+        Sample("z_seconds", "latency", (), sketch.state()),
+    ] * 2
+    page = page_of(*twice, Sample("x_total", "counter", (("a", "c"),), 1))
+    found = parsed(page)
+    assert found["x_total", (("a", "b"),)] == 6
+    assert found["x_total", (("a", "c"),)] == 1
+    assert found["y_level", ()] == 3.0
+    assert found["z_seconds_count", ()] == 2
+    lines = [line.partition("}")[0] for line in page.decode().splitlines() if line[0] != "#" and "}" in line]
+    assert len(lines) == len(set(lines))
+
+
+def names_in_the_sources() -> dict[str, str]:
+    """Every metric that a call in the package makes, and its kind."""
+    made: dict[str, str] = {}
+    call = re.compile(r"""\b(?:(counter|gauge|latency)\(\s*|Sample\(\s*)"(fastcore_\w+)"(?:,\s*"(\w+)")?""")
+    for path in Path(fastcore.__file__).parent.rglob("*.py"):
+        for kind, name, of_sample in call.findall(path.read_text(encoding="utf-8")):
+            made[name] = kind or of_sample
+    return made
+
+
+def test_names_follow_the_conventions_and_have_their_help() -> None:
+    made = names_in_the_sources()
+    assert len(made) > 40
+    for name, kind in made.items():
+        assert name in HELP, f"expected {name} in fastcore/monitor/help.py"
+        assert name.endswith("_total") == (kind == "counter"), name
+        assert name.endswith("_seconds") or kind != "latency", name
+        assert not re.search(r"_(ms|us|ns|millis|percent|kb|mb|minutes)(_|$)", name), f"{name}: expected base units"
+
+
 def test_the_build_and_the_state_of_every_flag(own_flags: list[str]) -> None:
     own_flags.append("test.state")
     flags.declare("test.state")
@@ -95,7 +142,7 @@ def test_the_build_and_the_state_of_every_flag(own_flags: list[str]) -> None:
         return {
             dict(labels)["state"]: value
             for (name, labels), value in found.items()
-            if name == "fastcore_path_state" and dict(labels)["path"] == "test.state"
+            if name == "fastcore_flag_state" and dict(labels)["flag"] == "test.state"
         }
 
     assert state() == {"control": 1, "candidate": 0, "trial": 0, "rolled_back": 0}
