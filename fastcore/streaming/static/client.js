@@ -3,7 +3,7 @@
 import { Session, NO_CLOSE, NORMAL, PROTOCOL_ERROR, SUBPROTOCOL } from "./session.js";
 
 export { decode, decodeMulti, encode, DecodeError, Ext } from "./msgpack.js";
-export { Session, comesBack } from "./session.js";
+export { comesBack } from "./session.js";
 
 const CONNECT_WITHIN = 10; // seconds, for the handshake and for what a request is answered with
 
