@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import fastcore
-from examples.market_desk.connection_manager import ConnectionManager
+from examples.market_desk.connection_manager import ConnectionManager, Message
 from examples.market_desk.flags import HOT_PATHS, NOT_YET, SERVICES
 from examples.market_desk.optimised import OptimizedReportService, OptimizedTechnicalAnalysisService, price_monitor
 from examples.market_desk.prices import Market
 from examples.market_desk.replay import Replay, topic_of
 from examples.market_desk.shared_frames import SharedFrames
 from fastcore import Switch, flags
+from fastcore.streaming import Hub
+from fastcore.tasks import TaskQueue
 
 __all__ = ["MarketDesk"]
 
@@ -34,7 +37,9 @@ class MarketDesk:
         self.topics = [topic_of(symbol) for symbol in market.symbols]
         first = market.all_listed
         self.analysis = OptimizedTechnicalAnalysisService(market, today=len(market.dates) - 1)
-        self.reports = OptimizedReportService(market, self.analysis)
+        self.tasks = TaskQueue("memory", workers={"thread": 1}, max_queued=1000)
+        self.reports = OptimizedReportService(market, self.analysis, self.tasks)
+        self.hub = Hub(policy="conflate")
         self.connections = ConnectionManager(self.topics)
         self.shared_frames = SharedFrames(self.connections)
         self.broadcast = Switch(
@@ -43,16 +48,17 @@ class MarketDesk:
             candidate=self.shared_frames.broadcast,
         )
         self.on_tick = price_monitor(market, self.analysis, first - WARM_UP)
-        self.replay = Replay(market, self.on_tick, self.broadcast, rate, first)
+        self.replay = Replay(market, self.on_tick, self.broadcast, rate, first, self._publish)
 
-    def close(self) -> None:
-        """Stop the report worker."""
-        self.reports.queue.close()
+    def _publish(self, messages: Sequence[tuple[str, Message]]) -> None:
+        """Give what was broadcast to the hub: its own clients, and the dashboard's prices."""
+        for topic, message in messages:
+            self.hub.publish(topic, {"price": message["close"], **message}, key=topic)
 
     def comparison(self) -> str:
         """Return a table for every Switch: the calls, errors and latencies of both its arms."""
         switches = (
-            *(self.analysis.calculate_indicators, self.on_tick, self.analysis.analyse),
+            *(self.analysis.calculate_indicators, self.on_tick, self.analysis.analyse, self.analysis.analyse_many),
             *(self.reports.generate, self.broadcast),
         )
         return "\n\n".join(str(switch.report()) for switch in switches)

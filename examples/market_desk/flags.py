@@ -17,13 +17,13 @@ SERVICES = {
     "technical_analysis": "indicators of a frame: pandas -> Plan",
     "price_monitor": "indicators a tick: recompute all -> board",
     "memory_optimization": "analysis: computed anew -> @cached for 600 s",
-    "background_tasks": "report: while the caller waits -> PriorityQueue and a worker",
+    "async_processing": "analyses of several symbols: one after the other -> side by side",
+    "background_tasks": "report: while the caller waits -> a task of a TaskQueue",
     "realtime_streaming": "fan-out: pack and send for every client -> frame once, shared bytes",
 }
 
 NOT_YET = {
     "memory_optimization": "the frames themselves are not made smaller yet; only results are cached",
-    "async_processing": "the symbols of a report are still worked on one after the other",
 }
 
 

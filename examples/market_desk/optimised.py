@@ -14,15 +14,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from examples.market_desk.async_technical_indicator_service import AsyncTechnicalIndicatorService
 from examples.market_desk.price_monitor_service import Indicators, PriceMonitorService
 from examples.market_desk.prices import Market
-from examples.market_desk.report_queue import ReportQueue, Task
 from examples.market_desk.report_service import ReportService, number
 from examples.market_desk.signal_generator_service import SignalGeneratorService
 from examples.market_desk.technical_indicator_service import COLUMNS, TechnicalIndicatorService
 from fastcore import Switch
 from fastcore import indicators as ta
-from fastcore.cache import cached
+from fastcore.cache import cache_technical_analysis, cached
+from fastcore.memory import memory_monitor, optimize_dataframe_memory
+from fastcore.tasks import State, TaskEvent, TaskQueue
 
 __all__ = ["BoardMonitor", "OptimizedReportService", "OptimizedTechnicalAnalysisService", "plan"]
 
@@ -50,7 +52,7 @@ def calculate_indicators(df: pd.DataFrame) -> pd.DataFrame:
 
 
 class OptimizedTechnicalAnalysisService:
-    """Wraps the existing analysis; the flags are ``technical_analysis`` and ``memory_optimization``.
+    """Wraps the existing analysis; its flags: ``technical_analysis``, ``memory_optimization``, ``async_processing``.
 
     Attributes
     ----------
@@ -58,6 +60,8 @@ class OptimizedTechnicalAnalysisService:
         Frame of prices to frame of indicators: pandas, or a `fastcore.indicators.Plan`.
     analyse : Switch
         The analysis of a symbol: computed at every request, or kept for ten minutes by ``@cached``.
+    analyse_many : Switch
+        The analyses of several symbols: one after the other, or side by side.
     """
 
     def __init__(self, market: Market, today: int) -> None:
@@ -72,6 +76,24 @@ class OptimizedTechnicalAnalysisService:
         )
         self.cached_analysis = cached(maxsize=1024, ttl=600, name="technical_analysis")(self._analyse)
         self.analyse = Switch("memory_optimization", control=self._analyse, candidate=self.cached_analysis)
+        self.async_service = AsyncTechnicalIndicatorService(self._compute)
+        self.analyse_many = Switch(
+            "async_processing", control=self._one_after_the_other, candidate=self.calculate_indicators_async
+        )
+
+    @cache_technical_analysis(ttl=600)
+    @optimize_dataframe_memory()
+    @memory_monitor(threshold_mb=200.0)
+    def calculate_indicators_optimized(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Return the original's indicators: kept by what the frame holds, in as few bytes as lose nothing."""
+        return self.original_service.calculate_indicators(df)
+
+    async def calculate_indicators_async(self, symbols: Sequence[str], bars: int = 250) -> list[dict[str, Any]]:
+        """Return the analyses of several symbols, worked on side by side."""
+        return await self.async_service.analyze_multiple_symbols_async(symbols, bars)
+
+    async def _one_after_the_other(self, symbols: Sequence[str], bars: int = 250) -> list[dict[str, Any]]:
+        return [await self._analyse(symbol, bars) for symbol in symbols]
 
     async def _analyse(self, symbol: str, bars: int) -> dict[str, Any]:
         return await asyncio.to_thread(self._compute, symbol, bars)
@@ -137,21 +159,34 @@ def price_monitor(
 
 
 class OptimizedReportService:
-    """The report, made while the caller waits or in the background; the flag is ``background_tasks``.
+    """The report, made while the caller waits or as a task; the flag is ``background_tasks``.
 
     Attributes
     ----------
     generate : Switch
-        ``await generate(symbols, priority)`` gives the finished report, or the `Task` that will have it.
+        ``await generate(symbols, priority)`` gives the finished report, or the id of the task that makes it.
     """
 
-    def __init__(self, market: Market, service: OptimizedTechnicalAnalysisService) -> None:
+    def __init__(self, market: Market, service: OptimizedTechnicalAnalysisService, queue: TaskQueue) -> None:
         self._reports = ReportService(market, service.calculate_indicators)
-        self.queue = ReportQueue(self._reports.generate)
+        self._queue = queue
+        self._seconds = 1.0  # a first guess, then the running mean of what reports take
+        self._task = queue.task(self._reports.generate, name="generate_report", on="thread", retries=0)
+        queue.on("success", self._took)
         self.generate = Switch("background_tasks", control=self._wait, candidate=self._submit)
 
-    async def _wait(self, symbols: Sequence[str], priority: float) -> dict[str, Any] | Task:
+    async def estimate(self) -> str:
+        """Return how long a report ordered now takes, by what earlier ones took, in words."""
+        counts = (await asyncio.to_thread(self._queue.counts)).get(self._task.name, {})
+        ahead = counts.get(State.QUEUED, 0) + counts.get(State.RUNNING, 0)
+        return f"{self._seconds * max(1, ahead):.2g} seconds"
+
+    def _took(self, event: TaskEvent) -> None:
+        if event.task == self._task.name and event.seconds is not None:
+            self._seconds += 0.2 * (event.seconds - self._seconds)
+
+    async def _wait(self, symbols: Sequence[str], priority: float) -> dict[str, Any] | str:
         return await asyncio.to_thread(self._reports.generate, symbols)
 
-    async def _submit(self, symbols: Sequence[str], priority: float) -> dict[str, Any] | Task:
-        return self.queue.submit(symbols, priority)
+    async def _submit(self, symbols: Sequence[str], priority: float) -> dict[str, Any] | str:
+        return await self._queue.asubmit(self._task.configure(priority=priority), list(symbols))

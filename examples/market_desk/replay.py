@@ -38,6 +38,8 @@ class Replay:
         Ticks a second.
     first : int
         The first day to replay.
+    publish : callable, optional
+        Given the same pairs after they were sent; not part of what is timed.
     """
 
     def __init__(
@@ -47,10 +49,13 @@ class Replay:
         broadcast: Callable[[Sequence[tuple[str, Message]]], Awaitable[None]],
         rate: float,
         first: int,
+        publish: Callable[[Sequence[tuple[str, Message]]], None] = lambda messages: None,
     ) -> None:
         self._market = market
         self._on_tick = on_tick
         self._broadcast = broadcast
+        self._publish = publish
+        self.rate = rate
         self._period = round(1e9 / rate)
         self._first = first
         self._days = len(market.dates) - first
@@ -72,10 +77,12 @@ class Replay:
         began = time.perf_counter()
         indicators = await self._on_tick(day)
         computed = time.perf_counter()
-        await self._broadcast([self._message(row, day, due, indicators) for row in range(len(self._market.symbols))])
+        messages = [self._message(row, day, due, indicators) for row in range(len(self._market.symbols))]
+        await self._broadcast(messages)
         self._indicators.append((self.ticks, computed - began))
         self._fan_outs.append((self.ticks, time.perf_counter() - computed))
         self.ticks += 1
+        self._publish(messages)
 
     def _message(self, row: int, day: int, due: int, indicators: Indicators) -> tuple[str, Message]:
         symbol = self._market.symbols[row]

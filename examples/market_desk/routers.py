@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from examples.market_desk.desk import MarketDesk
 from examples.market_desk.prices import Market
-from examples.market_desk.report_queue import QueueFull, Task
+from fastcore.tasks import QueueFull
 
 __all__ = ["install"]
 
@@ -31,6 +31,8 @@ def analysis_routes(desk: MarketDesk) -> APIRouter:
         return {
             "symbols": desk.market.symbols,
             "analysis": [f"/technical-analysis/{symbol}" for symbol in desk.market.symbols],
+            "several": "/technical-analysis?symbols=AAPL,IBM",
+            "dashboard": "/fastcore",
             "report": "POST /generate-report with a JSON list of symbols",
             "stream": [f"/stream?topics={topic}" for topic in desk.topics],
             "status": "/status",
@@ -42,6 +44,15 @@ def analysis_routes(desk: MarketDesk) -> APIRouter:
     async def technical_analysis(symbol: str, bars: Annotated[int, Query(ge=50, le=5000)] = 250) -> dict[str, Any]:
         check_symbols(desk.market, [symbol])
         found: dict[str, Any] = await desk.analysis.analyse(symbol, bars)
+        return found
+
+    @router.get("/technical-analysis")
+    async def technical_analyses(
+        symbols: str, bars: Annotated[int, Query(ge=50, le=5000)] = 250
+    ) -> list[dict[str, Any]]:
+        wanted = [symbol for symbol in symbols.split(",") if symbol]
+        check_symbols(desk.market, wanted)
+        found: list[dict[str, Any]] = await desk.analysis.analyse_many(wanted, bars)
         return found
 
     @router.get("/status")
@@ -66,32 +77,17 @@ def report_routes(desk: MarketDesk) -> APIRouter:
             answer = await desk.reports.generate(symbols, priority)
         except QueueFull as error:
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
-        if isinstance(answer, Task):
-            return JSONResponse(in_the_making(desk, answer), HTTPStatus.ACCEPTED)
-        return JSONResponse(answer)
-
-    @router.get("/api/tasks/task/{task_id}/result")
-    async def task_result(task_id: str) -> JSONResponse:
-        task = desk.reports.queue.find(task_id)
-        if task is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"task_id: no such task, got {task_id!r}")
-        if task.status == "processing":
-            return JSONResponse(in_the_making(desk, task), HTTPStatus.ACCEPTED)
-        if task.status == "failed":
-            raise HTTPException(HTTPStatus.INTERNAL_SERVER_ERROR, task.error)
-        return JSONResponse(task.result)
+        if not isinstance(answer, str):
+            return JSONResponse(answer)
+        told = {
+            "task_id": answer,
+            "status": "processing",
+            "estimated_time": await desk.reports.estimate(),
+            "result_url": f"/api/tasks/task/{answer}/result",  # of the routes that `install` adds
+        }
+        return JSONResponse(told, HTTPStatus.ACCEPTED)
 
     return router
-
-
-def in_the_making(desk: MarketDesk, task: Task) -> dict[str, str]:
-    """Return what a caller is told of a report that is not ready."""
-    return {
-        "task_id": task.id,
-        "status": "processing",
-        "estimated_time": f"{desk.reports.queue.estimate():.2g} seconds",
-        "result_url": f"/api/tasks/task/{task.id}/result",
-    }
 
 
 def stream_routes(desk: MarketDesk) -> APIRouter:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import secrets
 import socket
 import sys
 import traceback
@@ -20,12 +22,20 @@ from examples.market_desk.open_files import raise_limit
 from examples.market_desk.parent import end_with_parent
 from examples.market_desk.prices import load_market
 from examples.market_desk.shared_frames import SharedFrameProtocol
+from fastcore.service import install
+from fastcore.service.dashboard import Prices
 
 __all__ = ["build_app", "serve"]
 
 
-def build_app(desk: MarketDesk, failed: Callable[[BaseException], object]) -> FastAPI:
-    """Return the application; the replay runs while it does, and `failed` is called should it end by an error."""
+def build_app(
+    desk: MarketDesk, failed: Callable[[BaseException], object] = lambda error: None, token: str | None = None
+) -> FastAPI:
+    """Return the application, fastcore installed on it.
+
+    The replay runs while it does, and `failed` is called should it end by an error. `token` opens the dashboard's
+    switches.
+    """
 
     def ended(replay: asyncio.Task[None]) -> None:
         if not replay.cancelled() and (error := replay.exception()) is not None:
@@ -40,10 +50,12 @@ def build_app(desk: MarketDesk, failed: Callable[[BaseException], object]) -> Fa
         finally:
             replay.cancel()
             await asyncio.wait([replay])
-            desk.close()
 
     app = FastAPI(title="Market desk", lifespan=lifespan)
     routers.install(app, desk)
+    # A bar of the dashboard is a tick: a trading day.
+    prices = Prices(bar=min(1.0, 1 / desk.replay.rate), length=200)
+    install(app, tasks=desk.tasks, hub=desk.hub, stream="/live", prices=prices, token=token, arm="memory_optimization")
     return app
 
 
@@ -56,10 +68,10 @@ class Server(uvicorn.Server):
         Why the replay ended.
     """
 
-    def __init__(self, desk: MarketDesk) -> None:
+    def __init__(self, desk: MarketDesk, token: str | None = None) -> None:
         super().__init__(
             uvicorn.Config(
-                build_app(desk, self.fail),
+                build_app(desk, self.fail, token),
                 ws=SharedFrameProtocol,
                 ws_per_message_deflate=False,
                 access_log=False,
@@ -107,26 +119,28 @@ def serve(port: int, arm: Arm, rate: float, *, supervised: bool = False) -> int:
     with listener:
         raise_limit()
         choose(arm)
-        server = Server(MarketDesk(load_market(), rate))
+        token = None if supervised else os.environ.get("FASTCORE_ADMIN_TOKEN") or secrets.token_urlsafe(16)
+        server = Server(MarketDesk(load_market(), rate), token)
         port = listener.getsockname()[1]
         if supervised:
             end_with_parent(server.stop)
             print(json.dumps({"event": "listening", "port": port}), flush=True)
         else:
-            print(welcome(f"http://127.0.0.1:{port}", arm), flush=True)
+            print(welcome(f"http://127.0.0.1:{port}", arm, token), flush=True)
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
     return 0 if server.failure is None else 1
 
 
-def welcome(address: str, arm: Arm) -> str:
+def welcome(address: str, arm: Arm, token: str | None) -> str:
     """Return what someone who has just started the server may want to know."""
     return "\n".join(
         (
             f"The market desk runs at {address}, its flags set as {arm!r}. Ctrl-C ends it. Try:",
+            f"  {address}/fastcore  the dashboard; its switches open with the token {token}",
             f"  curl {address}/technical-analysis/AAPL",
             f'  curl {address}/generate-report --json \'["AAPL", "FB"]\'',
             f"  python -m examples.market_desk watch --port {address.rpartition(':')[2]}",
-            f"  {address}/docs  {address}/status  {address}/switches",
+            f"  {address}/docs  {address}/status  {address}/switches  {address}/readyz  {address}/metrics",
         )
     )

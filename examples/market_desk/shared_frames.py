@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from fastapi import WebSocket, WebSocketDisconnect
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from examples.market_desk.connection_manager import ConnectionManager, Message
 from fastcore.framing import frame, packb
+from fastcore.streaming.uvicorn import HubProtocol
 
 __all__ = ["SharedFrameProtocol", "SharedFrames"]
 
@@ -18,8 +18,8 @@ EXTENSION = "market_desk.connection"
 BURST = 256  # writes between two turns of the event loop: about 2 ms
 
 
-class SharedFrameProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's own WebSocket protocol, which also shows the application the connection it runs on.
+class SharedFrameProtocol(HubProtocol):
+    """The hub's WebSocket protocol, which also shows the application the connection it runs on.
 
     Handshake, ping, pong, close and fragments stay with the ``websockets`` core underneath.
     """

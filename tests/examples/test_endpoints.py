@@ -8,35 +8,32 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
-from fastapi import FastAPI
 
-from examples.market_desk import routers
 from examples.market_desk.desk import MarketDesk
 from examples.market_desk.flags import ARMS, SERVICES, Arm, choose
 from examples.market_desk.prices import load_market
-from examples.market_desk.report_queue import QueueFull, ReportQueue
+from examples.market_desk.server import build_app
 from examples.market_desk.table import apart
 from fastcore import flags
 
 
 @pytest.fixture
 def desk() -> Iterator[MarketDesk]:
-    made = MarketDesk(load_market(), rate=4)
-    yield made
-    made.close()
+    yield MarketDesk(load_market(), rate=4)
     for name in (*SERVICES, "indicators", "cache", "heap", "framing"):
         flags.clear(name)
 
 
 def talk(desk: MarketDesk, conversation: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
-    app = FastAPI()
-    routers.install(app, desk)
+    app = build_app(desk)
 
     async def run() -> Any:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
-            return await conversation(client)
+        async with app.router.lifespan_context(app):
+            async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
+                return await conversation(client)
 
     return asyncio.run(run())
 
@@ -70,8 +67,10 @@ def test_after_answers_from_the_cache_and_before_has_none(desk: MarketDesk) -> N
         cache = (await client.get("/status")).json()["cache"]
         return cache["hits"], cache["misses"]
 
-    assert talk(desk, lambda client: ask(client, "before")) == (0, 0)
-    assert talk(desk, lambda client: ask(client, "after")) == (2, 2)
+    async def both(client: httpx.AsyncClient) -> list[tuple[int, int]]:
+        return [await ask(client, "before"), await ask(client, "after")]
+
+    assert talk(desk, both) == [(0, 0), (2, 2)]
 
 
 @pytest.mark.parametrize("arm", ARMS)
@@ -111,39 +110,67 @@ def test_report_in_the_background_is_the_report_one_waits_for(desk: MarketDesk) 
         return waited.json(), answer.json()
 
     before, after = talk(desk, ask)
+    after = after["result"]
     assert before["symbols"] == after["symbols"] == ["FB", "IBM"]
     assert before["correlation"] == after["correlation"]
     assert [s["year"] for s in after["sections"]["FB"]] == ["2012", "2013"]
 
 
-def test_urgent_reports_come_first_and_a_failing_one_harms_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+def test_urgent_reports_come_first_and_a_failing_one_harms_no_other(
+    desk: MarketDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun, go, done = threading.Event(), threading.Event(), []
 
     def work(symbols: Any) -> dict[str, Any]:
         begun.set()
-        go.wait(10)
+        go.wait(60)
         done.append(symbols[0])
         if symbols[0] == "bad":
             raise ValueError("no such report")
         return {"of": symbols[0]}
 
-    queue = ReportQueue(work, limit=5)
-    first = queue.submit(["first"])
-    assert begun.wait(10)
-    tasks = [queue.submit([name], priority) for name, priority in (("idle", 9), ("bad", 1), ("a", 5), ("b", 5))]
-    with pytest.raises(QueueFull, match="fewer than 5"):
-        queue.submit(["more"])
-    assert queue.find(first.id) is first
-    assert queue.find("unknown") is None
-    go.set()
-    while any(task.status == "processing" for task in tasks):
-        threading.Event().wait(0.005)
-    queue.close()
+    monkeypatch.setattr(desk.tasks.tasks["generate_report"], "fn", work)
+
+    async def ask(client: httpx.AsyncClient) -> list[Any]:
+        choose("after")
+        ids = [await desk.reports.generate(["first"], 5)]
+        await asyncio.to_thread(begun.wait, 60)
+        ids += [await desk.reports.generate([n], p) for n, p in (("idle", 9), ("bad", 1), ("a", 5), ("b", 5))]
+        go.set()
+        urls = [f"/api/tasks/task/{id}/result" for id in ids]
+        return [await client.get(url, params={"wait": 30}) for url in urls]
+
+    answers = talk(desk, ask)
     assert done == ["first", "bad", "a", "b", "idle"]
-    assert [task.status for task in tasks] == ["completed", "failed", "completed", "completed"]
-    assert tasks[1].error == "ValueError: no such report"
-    assert tasks[0].result == {"of": "idle"}
-    assert "no such report" in capsys.readouterr().err
+    assert [answer.status_code for answer in answers] == [200, 200, 424, 200, 200]
+    assert answers[1].json()["result"] == {"of": "idle"}
+    assert "no such report" in answers[2].json()["detail"]
+
+
+def test_several_symbols_are_analysed_alike_one_after_the_other_and_side_by_side(desk: MarketDesk) -> None:
+    async def ask(client: httpx.AsyncClient) -> list[Any]:
+        found = []
+        for mode in ("control", "candidate"):
+            flags.set("async_processing", mode)
+            found.append((await client.get("/technical-analysis", params={"symbols": "IBM,AAPL"})).json())
+        assert (await client.get("/technical-analysis", params={"symbols": "IBM,TSLA"})).status_code == 404
+        assert (await client.get("/technical-analysis", params={"symbols": ","})).status_code == 422
+        return found
+
+    before, after = talk(desk, ask)
+    assert before == after
+    assert [one["symbol"] for one in after] == ["IBM", "AAPL"]
+
+
+def test_optimised_indicators_are_those_of_the_original_and_kept(desk: MarketDesk) -> None:
+    frame = desk.market.frame("IBM", 0, 400)
+    service = desk.analysis
+    found = service.calculate_indicators_optimized(frame)
+    pd.testing.assert_frame_equal(
+        found, service.original_service.calculate_indicators(frame), check_dtype=False, rtol=1e-12
+    )
+    assert service.calculate_indicators_optimized(frame) is found
+    assert service.calculate_indicators_optimized(frame.iloc[:-1]) is not found
 
 
 def test_every_switch_shows_both_its_arms(desk: MarketDesk) -> None:
@@ -151,6 +178,7 @@ def test_every_switch_shows_both_its_arms(desk: MarketDesk) -> None:
         for arm in ARMS:
             choose(arm)
             await client.get("/technical-analysis/IBM")
+            await client.get("/technical-analysis", params={"symbols": "IBM,FB"})
         return (await client.get("/switches")).text
 
     tables = talk(desk, ask).split("\n\n")
