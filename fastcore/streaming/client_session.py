@@ -197,7 +197,9 @@ class Session:
                 raise ValueError(f"message: expected msgpack, got {str(error) or type(error).__name__}") from error
             try:
                 yield from self._heed(value, now)
-            except (LookupError, TypeError, AttributeError) as error:
+            except (LookupError, TypeError, AttributeError, ValueError) as error:
+                if str(error).startswith("message: "):
+                    raise
                 raise ValueError(f"message: expected one of the protocol, got {value!r:.80}") from error
 
     def _heed(self, value: Any, now: float) -> Iterator[Message | Notice]:
