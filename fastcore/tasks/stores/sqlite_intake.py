@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fastcore.tasks.errors import IdempotencyConflict, QueueFull, TaskError
 from fastcore.tasks.records import Fired, Group, TaskSpec
+from fastcore.tasks.stores.sqlite_bulk import insert
 from fastcore.tasks.stores.sqlite_change import Change
-from fastcore.tasks.stores.sqlite_rows import INSERT, row_of, spec_from_text, spec_text
+from fastcore.tasks.stores.sqlite_rows import DELAYED, READY, spec_from_text, spec_text
 
 __all__ = ["Intake", "Slot", "Submission", "ended_member"]
 
@@ -39,7 +40,7 @@ class Intake:
     def submit(self, change: Change, asked: Sequence[Submission]) -> list[list[str] | TaskError]:
         """Store each submission whole or not at all; what cannot be stored fails alone."""
         answers: list[list[str] | TaskError] = []
-        rows: list[tuple[Any, ...]] = []
+        rows: list[TaskSpec] = []
         waiting = 0 if self._max_queued is None else change.queued()
         for specs, group in asked:
             keyed = any(spec.unique_key is not None or spec.idempotency_key is not None for spec in specs)
@@ -56,7 +57,7 @@ class Intake:
                 answers.append(error)
                 continue
             waiting += len(new)
-            rows.extend([row_of(spec) for spec in new])
+            rows.extend(new)
             if keyed:
                 _insert(change, rows)
                 rows = []
@@ -75,7 +76,7 @@ class Intake:
                 (next_at, slot, name, slot),
             ).rowcount
             if won:
-                _insert(change, [row_of(new) for new in _judged(change, [spec])[1]])
+                _insert(change, _judged(change, [spec])[1])
                 answers.append(Fired(True, next_at))
                 continue
             found = change.connection.execute("SELECT next_at FROM schedule WHERE name = ?", (name,)).fetchone()
@@ -134,12 +135,12 @@ def _judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[
     return ids, new
 
 
-def _insert(change: Change, rows: list[tuple[Any, ...]]) -> None:
-    if not rows:
+def _insert(change: Change, specs: list[TaskSpec]) -> None:
+    if not specs:
         return
-    change.connection.executemany(INSERT, rows)
-    for (kind, state), n in Counter([(row[1], row[16]) for row in rows]).items():
-        change.moved(kind, None, state, n)
+    insert(change.connection, specs)
+    for (kind, delayed), n in Counter([(spec.kind, spec.run_at > spec.submitted_at) for spec in specs]).items():
+        change.moved(kind, None, DELAYED if delayed else READY, n)
     change.wake = True
 
 
@@ -158,6 +159,6 @@ def _close_group(change: Change, id: str) -> None:
     stored: list[TaskSpec] = []
     if text is not None:
         stored = _judged(change, [spec_from_text(text, payload)])[1]
-        _insert(change, [row_of(spec) for spec in stored])
+        _insert(change, stored)
     if not stored:  # nothing will ask for the members' results any more
         change.connection.execute("DELETE FROM grp WHERE id = ?", (id,))

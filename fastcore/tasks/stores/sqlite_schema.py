@@ -52,8 +52,7 @@ CREATE TABLE task (
 );
 CREATE INDEX task_ready ON task (kind, rank, seq) WHERE state = 0;
 CREATE INDEX task_delayed ON task (run_at) WHERE state = 1;
-CREATE INDEX task_running ON task (owner) WHERE state = 2;
-CREATE INDEX task_cancel ON task (owner) WHERE state = 2 AND cancel = 1;
+CREATE INDEX task_running ON task (owner, cancel) WHERE state = 2;
 CREATE INDEX task_prune ON task (prune_at) WHERE state >= 3;
 CREATE INDEX task_failure ON task (state, id) WHERE state IN (4, 5, 6);
 CREATE INDEX task_member ON task (grp, idx) WHERE grp IS NOT NULL;

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Batch, Claim, Hold, Outcome, Progress, State
+from fastcore.tasks.stores.sqlite_bulk import Success, end
 from fastcore.tasks.stores.sqlite_change import Change
 from fastcore.tasks.stores.sqlite_intake import ended_member
 from fastcore.tasks.stores.sqlite_progress import LatestProgress
@@ -181,22 +182,37 @@ class Work:
 
     def _settle_all(self, change: Change, outcomes: Sequence[Outcome]) -> list[bool]:
         helds = [self._held.get(outcome.id) for outcome in outcomes]
-        rows = []
+        plain: list[Success] = []
+        others: list[tuple[Any, ...]] = []
         for outcome, held in zip(outcomes, helds):
             if held is None or held.token != outcome.token or outcome.state is State.QUEUED or not outcome.counted:
                 break
-            rows.append(self._end_row(outcome, held.seq))
+            if outcome.state is State.SUCCEEDED and self._progress.peek(outcome.id, outcome.token) is None:
+                plain.append(
+                    Success(held.seq, held.token, outcome.result, outcome.started_at, outcome.finished_at)
+                )  # fmt: skip
+            else:
+                others.append(self._end_row(outcome, held.seq))
         else:
-            # All of them are, as ever, ends of claims that this store made: one statement, and no look at the rows.
-            execute = change.connection.execute
-            execute("SAVEPOINT settling")
-            if change.connection.executemany(END, rows).rowcount == len(rows):
-                execute("RELEASE settling")
+            # All of them are, as ever, ends of claims that this store made: no look at the rows.
+            if self._end_all(change, plain, others):
                 self._ended(change, outcomes, helds)
-                return [True] * len(rows)
-            execute("ROLLBACK TO settling")
-            execute("RELEASE settling")
+                return [True] * len(outcomes)
         return [self._settle(change, outcome) for outcome in outcomes]
+
+    @staticmethod
+    def _end_all(change: Change, plain: list[Success], others: list[tuple[Any, ...]]) -> bool:
+        """Record ends, all or none; False if the token of one is not the latest."""
+        execute = change.connection.execute
+        execute("SAVEPOINT settling")
+        taken = end(change.connection, plain) if plain else 0
+        if others:
+            taken += change.connection.executemany(END, others).rowcount
+        sound = taken == len(plain) + len(others)
+        if not sound:
+            execute("ROLLBACK TO settling")
+        execute("RELEASE settling")
+        return sound
 
     def _settle(self, change: Change, outcome: Outcome) -> bool:
         row = change.connection.execute(
