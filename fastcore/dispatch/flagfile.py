@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 import tomllib
 from typing import NamedTuple
 
 __all__ = ["FlagFile", "Line"]
+
+
+SETTLED = 0.2  # seconds
 
 
 class Line(NamedTuple):
@@ -20,16 +24,21 @@ class FlagFile:
     """The file at `path`, read again when it has changed.
 
     ``name = "mode"``, or a table ``[name]`` with ``mode`` and ``reason``; both also below a table ``[flags]``. Write it
-    elsewhere and move it into place, so that nobody reads half of it.
+    elsewhere and move it into place, so that nobody reads half of it; where it is written in place, it is read once it
+    has been left alone for a moment.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.lines: dict[str, Line] = {}
+        self.problem = ""  # why what it says now is not obeyed
         self._seen: tuple[int, int, int] | None = None
+        self._gone = False
 
-    def read(self) -> bool:
+    def read(self, hasty: bool = False) -> bool:
         """Read the file if it has changed; returns whether `lines` are new. A file that is not there has none.
+
+        With `hasty` also one that may still be being written.
 
         Raises
         ------
@@ -37,27 +46,40 @@ class FlagFile:
             If it is not as described; `lines` stay as they were, and the next change is tried again.
         """
         try:
-            status = os.stat(self.path)
-            seen = status.st_mtime_ns, status.st_size, status.st_ino
-            if seen == self._seen:
-                return False
             with open(self.path, "rb") as file:
+                status = os.fstat(file.fileno())
+                seen = status.st_mtime_ns, status.st_size, status.st_ino
+                if seen == self._seen:
+                    self._gone = False
+                    return False
+                in_place = self._seen is not None and self._seen[2] == status.st_ino
+                if in_place and not hasty and 0 <= time.time() - status.st_mtime < SETTLED:
+                    return False
                 text = file.read()
         except FileNotFoundError:
+            if self.lines and not hasty and not self._gone:  # an editor may be about to move the new one into place
+                self._gone = True
+                return False
             new = bool(self.lines)
-            self._seen, self.lines = None, {}
+            self._seen, self.lines, self.problem = None, {}, ""
             return new
         except OSError as error:
-            raise ValueError(f"{self.path}: cannot be read: {error}") from None
-        self._seen = seen
-        self.lines = parsed(text, self.path)
+            self.problem = f"{self.path}: cannot be read: {error}"
+            raise ValueError(self.problem) from None
+        self._seen, self._gone = seen, False
+        try:
+            self.lines = parsed(text, self.path)
+        except ValueError as error:
+            self.problem = str(error)
+            raise
+        self.problem = ""
         return True
 
 
 def parsed(text: bytes, path: str) -> dict[str, Line]:
     try:
         body = tomllib.loads(text.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: expected TOML, {error}") from None
     inner = body.pop("flags", {})
     if not isinstance(inner, dict):

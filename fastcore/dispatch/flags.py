@@ -37,6 +37,7 @@ __all__ = [
     "guard",
     "journal",
     "override",
+    "problems",
     "provide",
     "refresh",
     "resume",
@@ -50,7 +51,7 @@ __all__ = [
 _ticker = Ticker()
 _store = FlagStore(journal=Journal(journal_path(os.environ)))
 _following = Following(_store, _ticker, FlagFile(os.environ.get("FASTCORE_FLAGS_FILE", "").strip()))
-_following.look(strict=True)
+_following.first_look()
 
 
 def mode_of(path: str) -> Mode:
@@ -190,6 +191,15 @@ def journal(name: str = "", limit: int = 100) -> list[Entry]:
 def subscribe_journal(listener: Callable[[Entry], object]) -> Callable[[], None]:
     """Have `listener` called with every journal entry of this process; returns what ends that."""
     return _store.journal.subscribe(listener)
+
+
+def problems() -> list[str]:
+    """Return what is wrong with the flag file and the journal, of which the last good state holds; nothing as a rule.
+
+    :func:`fastcore.status` shows it.
+    """
+    _following.look_sometimes()
+    return _following.problems()
 
 
 def refresh() -> None:

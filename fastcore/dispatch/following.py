@@ -52,7 +52,7 @@ class Following:
         """Read what has changed. What cannot be obeyed is logged once, or with `strict` raised."""
         self._looked = time.monotonic()
         try:
-            if self._file.path and self._file.read():
+            if self._file.path and self._file.read(hasty=strict):
                 self._store.outside("file", self._file.lines)
             self._said = ""
         except ValueError as error:
@@ -62,6 +62,24 @@ class Following:
                 self._said = str(error)
                 _log.error("the flag file is not obeyed: %s", error)
         self._store.follow_journal()
+
+    def first_look(self) -> None:
+        """Read both before anything runs. Where it is not known what the file wants, nothing new is on.
+
+        So a worker that starts again while somebody is editing the file serves, with the pure twins and the controls.
+        """
+        try:
+            self.look(strict=True)
+        except ValueError as error:
+            self._said = str(error)
+            _log.error("the flag file is not obeyed, and nothing that it may want off is on: %s", error)
+            self._store.distrust(self._file.problem)
+            self._store.follow_journal()
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the flag file and the journal; nothing as a rule."""
+        wrong = [self._file.problem] if self._file.problem else list(self._store.wrong.values())
+        return [*wrong, *self._store.journal.problems()]
 
     def look_sometimes(self) -> None:
         """Read what has changed, at most a few times a second, while no thread does."""

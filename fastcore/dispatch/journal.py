@@ -18,6 +18,7 @@ __all__ = ["Entry", "Journal"]
 
 LIMIT = 8 << 20  # bytes, after which the file is begun anew with what is in force
 KEPT = 1000  # entries in memory
+PATIENCE = 2.0  # seconds for the lock, which others hold for microseconds: whoever rolls back waits no longer
 
 _log = logging.getLogger("fastcore.journal")
 
@@ -63,23 +64,42 @@ class Entry(NamedTuple):
 class Journal:
     """Entries in memory and, with a `path`, as JSON lines in a file that all processes of the host append to.
 
-    An entry that cannot be written is logged and kept in memory: the journal never fails its caller.
+    The journal never fails its caller: entries that cannot be written, as on a full disk, are kept and written later;
+    `problems` says so.
     """
 
     def __init__(self, path: str = "", clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.path = path
         self.session = secrets.token_hex(8)
-        self.lost = 0  # entries that could not be written
         self._clock = clock
         self._lock = threading.RLock()
         self._recent: deque[Entry] = deque(maxlen=KEPT)
         self._listeners: list[Callable[[Entry], object]] = []
+        self._saving = threading.RLock()
+        self._unsaved: deque[Entry] = deque(maxlen=KEPT)
+        self._problems: dict[str, str] = {}
+        self._torn = 0
         self._offset = 0
         self._identity: tuple[int, int] | None = None
 
     def after_fork(self) -> None:
-        self._lock = threading.RLock()
+        self._lock, self._saving = threading.RLock(), threading.RLock()
         self.session = secrets.token_hex(8)
+        self._unsaved.clear()  # the parent's to write
+
+    @property
+    def lost(self) -> int:
+        """Entries that are not in the file yet, because they could not be written."""
+        return len(self._unsaved)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the file; nothing as a rule."""
+        found = list(self._problems.values())
+        if self.lost:
+            found.append(f"{self.path}: {self.lost} entries are not written yet: other processes do not know of them")
+        if self._torn:
+            found.append(f"{self.path}: {self._torn} lines are no entries, and were passed over")
+        return found
 
     def write(
         self,
@@ -103,17 +123,35 @@ class Journal:
             self._recent.append(entry)
             listeners = self._listeners
         if self.path:
-            try:
-                self._append(entry)
-            except Exception:
-                self.lost += 1
-                _log.exception("journal %s: an entry could not be written: %s", self.path, entry)
+            self._unsaved.append(entry)
+            self.save()
         for listener in listeners:
             try:
                 listener(entry)
             except Exception:
                 _log.exception("a listener of the journal raised")
         return entry
+
+    def save(self) -> None:
+        """Write what could not be written before, and go on at the first entry that still cannot."""
+        with self._saving:
+            while self._unsaved:
+                entry = self._unsaved.popleft()
+                try:
+                    self._append(entry)
+                except Exception as error:
+                    self._unsaved.appendleft(entry)
+                    self._trouble("write", f"could not be written: {error}")
+                    return
+            self._trouble("write", "")
+
+    def _trouble(self, kind: str, text: str) -> None:
+        """Remember what is wrong, and log it once."""
+        if not text:
+            self._problems.pop(kind, None)
+        elif self._problems.get(kind) != f"{self.path}: {text}":
+            self._problems[kind] = f"{self.path}: {text}"
+            _log.error("journal %s", self._problems[kind])
 
     def subscribe(self, listener: Callable[[Entry], object]) -> Callable[[], None]:
         """Have `listener` called with every entry of this process; returns what ends that."""
@@ -133,11 +171,11 @@ class Journal:
         if self.path:
             try:
                 with open(self.path, "rb") as file:
-                    found = _parsed(file.read())
+                    found = [*_parsed(file.read())[0], *self._unsaved]
             except FileNotFoundError:
                 pass
-            except OSError:
-                _log.exception("journal %s cannot be read", self.path)
+            except OSError as error:
+                self._trouble("read", f"cannot be read: {error}")
         chosen = [entry for entry in found if not flag or entry.flag == flag]
         return chosen[-limit:] if limit > 0 else []
 
@@ -159,14 +197,20 @@ class Journal:
                 data = file.read()
         except FileNotFoundError:
             return False, []
+        except OSError as error:
+            self._trouble("read", f"cannot be read: {error}")
+            return False, []
+        self._trouble("read", "")
         whole = data[: data.rfind(b"\n") + 1]  # a line that is being written comes with the next look
         self._identity = opened.st_dev, opened.st_ino
         self._offset += len(whole)
-        return anew, _parsed(whole)
+        entries, torn = _parsed(whole)
+        self._torn = torn if anew else self._torn + torn
+        return anew, entries
 
     def _append(self, entry: Entry) -> None:
         line = _line(entry)
-        with locked(f"{self.path}.lock"):
+        with locked(f"{self.path}.lock", PATIENCE):
             with open(self.path, "ab") as file:
                 if file.tell() and not _ends_whole(self.path):
                     file.write(b"\n")  # a writer died in the middle of its line
@@ -181,7 +225,7 @@ class Journal:
     def _begin_anew(self) -> None:
         """Move the file aside and begin with the entries that are in force; the lock is held."""
         with open(self.path, "rb") as file:
-            kept = in_force(_parsed(file.read()))
+            kept = in_force(_parsed(file.read())[0])
         fresh = f"{self.path}.new"
         with open(fresh, "wb") as file:
             file.writelines(_line(entry) for entry in kept)
@@ -213,13 +257,13 @@ def _ends_whole(path: str) -> bool:
         return file.read(1) == b"\n"
 
 
-def _parsed(data: bytes) -> list[Entry]:
-    """What each line says; a line that is no entry was cut short by a crash, and is passed over."""
-    found = []
+def _parsed(data: bytes) -> tuple[list[Entry], int]:
+    """What each line says, and how many are no entries: cut short by a crash, they are passed over."""
+    found, torn = [], 0
     for line in data.splitlines():
         try:
             body = json.loads(line)
             found.append(Entry(**{field: body[field] for field in Entry._fields}))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
+        except (ValueError, KeyError, TypeError, RecursionError):
+            torn += bool(line.strip())
+    return found, torn

@@ -84,6 +84,7 @@ class Status:
     machinery: tuple[MachineryStatus, ...]
     switches: tuple[SwitchStatus, ...]
     clash: str
+    problems: tuple[str, ...] = ()  # with the flag file and the journal
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as values that JSON can hold, the hot paths by their names."""
@@ -106,8 +107,8 @@ class Status:
                 counts = (s.control_calls, s.candidate_calls, s.errors)
                 rows.append((s.name, s.flag, s.mode, s.source, *(f"{count:,}" for count in counts)))
             lines += ["", table(rows, numbers=3)]
-        if self.clash:
-            lines += ["", f"warning: {self.clash}"]
+        for warning in (self.clash, *self.problems):
+            lines += ["", f"warning: {warning}"] if warning else []
         return "\n".join(lines)
 
 
@@ -124,6 +125,7 @@ def status() -> Status:
         machinery=tuple(_machinery(name) for name in MACHINERY),
         switches=_switches(),
         clash=name_clash(),
+        problems=tuple(flags.problems()),
     )
 
 

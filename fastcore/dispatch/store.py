@@ -9,44 +9,18 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from fastcore import _ext
 from fastcore.dispatch.journal import Entry, Journal
 from fastcore.dispatch.modes import PATH_WORDS, SERVICE_WORDS, Mode, parse
+from fastcore.dispatch.state import HOT_PATHS, STATEFUL, Flag, Follower, Setting, State
 
 __all__ = ["HOT_PATHS", "Change", "Flag", "FlagStore", "Follower", "Told"]
 
-HOT_PATHS = ("indicators", "cache", "heap", "framing")
-_STATEFUL = ("cache", "heap", "framing")  # their objects keep their twin: nothing to compare call by call
 _BACKEND_VARIABLE = "FASTCORE_BACKEND"
 
 _log = logging.getLogger("fastcore.flags")
-
-
-class Flag(NamedTuple):
-    """What a flag holds now.
-
-    Attributes
-    ----------
-    name : str
-    mode : str
-        For a hot path ``auto``, ``compiled`` or ``python``; for a service's Switch ``control`` or ``candidate``; for
-        both ``ramp:P``, ``shadow:P``, and ``canary`` in its shadow step or ``canary:P`` at P percent.
-    source : str
-        Who says so: ``rollback``, ``guard``, ``everywhere``, ``override``, ``set``, the name of an environment
-        variable, ``file``, ``provider`` or ``default``.
-    since : datetime
-        When that came into force (UTC).
-    reason : str
-        What was given as the reason; may be empty.
-    """
-
-    name: str
-    mode: str
-    source: str
-    since: datetime
-    reason: str
 
 
 class Change(NamedTuple):
@@ -66,69 +40,8 @@ class Told(NamedTuple):
     shared: bool
 
 
-class Follower(Protocol):
-    """What obeys a flag, such as a Switch; held weakly."""
-
-    def _accept(self, mode: Mode) -> None:
-        """Raise if `mode` cannot be obeyed; nothing has changed yet."""
-
-    def _obey(self, mode: Mode) -> None:
-        """Obey `mode` from now on; runs under the store's lock and must not raise."""
-
-
-class _Setting(NamedTuple):
-    mode: Mode
-    source: str
-    since: datetime
-    reason: str
-
-    def says(self, other: _Setting | None) -> bool:
-        return other is not None and (self.mode, self.source, self.reason) == (other.mode, other.source, other.reason)
-
-
-class _State:
-    """Everything known of one flag. `flag` and `mode` are replaced whole, so they are read without the lock."""
-
-    def __init__(self, name: str, words: tuple[str, ...], since: datetime) -> None:
-        self.name = name
-        self.words = words
-        self.default = _Setting(Mode(words[0]), "default", since, "")
-        self.inherited: _Setting | None = None  # from the environment, the flag file or a provider
-        self.settings: list[_Setting] = []  # the last one is in force
-        self.everywhere: _Setting | None = None
-        self.rollback: _Setting | None = None
-        self.progress: tuple[_Setting, _Setting] | None = None  # a setting, and how far its canary has come
-        self.followers: weakref.WeakSet[Follower] = weakref.WeakSet()
-        self.publish()
-
-    def asked(self) -> _Setting:
-        """What is asked for, a rollback aside."""
-        if self.everywhere is not None:
-            return self.everywhere
-        if self.settings:
-            return self.settings[-1]
-        return self.inherited or self.default
-
-    def winner(self) -> _Setting:
-        if self.rollback is not None:
-            return self.rollback
-        asked = self.asked()
-        if self.progress is not None and self.progress[0] is asked:
-            return self.progress[1]
-        return asked
-
-    def publish(self) -> None:
-        setting = self.winner()
-        self.mode = setting.mode
-        self.flag = Flag(self.name, str(setting.mode), setting.source, setting.since, setting.reason)
-
-    def parse(self, text: object, where: str = "mode") -> Mode:
-        return parse(text, self.words, where, trials=self.name not in _STATEFUL)
-
-    @property
-    def fixed(self) -> Mode:
-        """What a rollback puts in force."""
-        return Mode("python" if "python" in self.words else "control")
+class _NotObeyed(ValueError):
+    """What the flag file or a provider says is no mode of the flag, or cannot run."""
 
 
 class FlagStore:
@@ -152,11 +65,13 @@ class FlagStore:
         self._clock = clock
         self.journal = Journal() if journal is None else journal
         self._lock = threading.RLock()
-        self._states: dict[str, _State] = {}
+        self._states: dict[str, State] = {}
         self._listeners: list[Callable[[Change], object]] = []
         self._serial = 0
         self._shared: dict[str, dict[str, Entry]] = {}  # flag -> what the journal last said to every process
         self._outside: dict[str, tuple[str, str, str]] = {}  # flag -> source, mode, reason, of the file or a provider
+        self.wrong: dict[str, str] = {}  # flag -> why what the file or a provider says of it is not obeyed
+        self._unread = ""  # why nothing is known of the file
         for path in HOT_PATHS:
             self._declare(path, PATH_WORDS)
         if hasattr(os, "register_at_fork"):
@@ -174,8 +89,13 @@ class FlagStore:
             return self._states[name].flag
 
     def _declare(self, name: str, words: tuple[str, ...]) -> None:
-        state = _State(name, words, self._clock())
-        state.inherited = self._inherit(state)
+        state = State(name, words, self._clock())
+        try:
+            state.inherited = self._environment(state) or self._outsider(state)
+        except _NotObeyed as error:
+            state.inherited = self._unsure(state, str(error))
+        if self._unread and state.inherited is None:
+            state.inherited = self._unsure(state, self._unread)
         for what, entry in self._shared.get(name, {}).items():
             self._take_shared(state, what, entry)
         state.publish()
@@ -240,7 +160,7 @@ class FlagStore:
     ) -> Flag:  # fmt: skip
         with self._changing(name, Told(who, "rollback", evidence or {}, True)) as state:
             if source != "guard" or state.rollback is None:  # what came first, or a person, says why
-                state.rollback = _Setting(state.fixed, source, self._clock(), _text(reason))
+                state.rollback = Setting(state.fixed, source, self._clock(), _text(reason))
             state.progress = None
         return state.flag
 
@@ -256,10 +176,10 @@ class FlagStore:
             self._progress(state, mode, reason)
         return state.flag
 
-    def _progress(self, state: _State, mode: Mode, reason: str) -> None:
+    def _progress(self, state: State, mode: Mode, reason: str) -> None:
         asked = state.asked()
         if state.rollback is None and asked.mode.word == "canary":
-            state.progress = asked, _Setting(mode, "guard", self._clock(), reason)
+            state.progress = asked, Setting(mode, "guard", self._clock(), reason)
 
     def reapply(self, name: str) -> None:
         """Have the followers of a flag obey its mode again, because what it means to them has changed."""
@@ -271,7 +191,10 @@ class FlagStore:
     def refresh(self) -> None:
         """Read the environment again."""
         with self._lock:
-            fresh = {name: self._inherit(state) for name, state in self._states.items()}
+            fresh = {}
+            for name, state in self._states.items():
+                with contextlib.suppress(_NotObeyed):  # as `outside` has said
+                    fresh[name] = self._environment(state) or self._outsider(state)
         self._inherited(fresh, Told("environment", "change", {}, False))
 
     def outside(self, source: str, settings: Mapping[str, tuple[str, str]]) -> None:
@@ -287,17 +210,34 @@ class FlagStore:
             mine = {name: (source, *given) for name, given in settings.items()}
             # Whoever is asked first: the file before the provider.
             self._outside = {**mine, **kept} if source == "provider" else {**kept, **mine}
-            fresh, wrong = {}, []
+            if source == "file":
+                self._unread = ""
+            fresh, wrong = {}, {}
             for name, state in self._states.items():
                 try:
-                    fresh[name] = self._inherit(state)
-                except (ValueError, TypeError, ImportError) as error:
-                    wrong.append(str(error))
+                    fresh[name] = self._environment(state) or self._outsider(state)
+                except _NotObeyed as error:
+                    wrong[name] = str(error)
+            self.wrong = wrong
         self._inherited(fresh, Told(source, "change", {}, False))
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise ValueError("; ".join(wrong.values()))
 
-    def _inherited(self, fresh: Mapping[str, _Setting | None], told: Told) -> None:
+    def distrust(self, unread: str) -> None:
+        """Put what the file may want off on its control: all flags if it is `unread` and why, else the wrong ones."""
+        with self._lock:
+            self._unread = unread
+            whose = dict.fromkeys(self._states, unread) if unread else dict(self.wrong)
+            states = [state for name, state in self._states.items() if name in whose and state.inherited is None]
+            fresh = {state.name: self._unsure(state, whose[state.name]) for state in states}
+        self._inherited(fresh, Told("file", "change", {}, False))
+
+    def _unsure(self, state: State, why: str) -> Setting:
+        self.wrong[state.name] = why
+        _log.error("flag %s: %s in force, %s", state.name, state.fixed, why)
+        return Setting(state.fixed, "file", self._clock(), f"not obeyed: {why}")
+
+    def _inherited(self, fresh: Mapping[str, Setting | None], told: Told) -> None:
         for name, inherited in fresh.items():
             if inherited is None or not inherited.says(self._states[name].inherited):
                 with self._changing(name, told) as state:
@@ -305,6 +245,8 @@ class FlagStore:
 
     def follow_journal(self) -> None:
         """Obey what other processes have journaled for all since the last time."""
+        if self.journal.lost:
+            self.journal.save()
         anew, entries = self.journal.news()
         with self._lock:
             if anew:
@@ -325,13 +267,13 @@ class FlagStore:
                     for entry in told:
                         self._take_step(state, entry)
 
-    def _take_shared(self, state: _State, what: str, entry: Entry) -> None:
+    def _take_shared(self, state: State, what: str, entry: Entry) -> None:
         """Obey an entry of the journal, which may be this process's own."""
         try:
             since = datetime.fromisoformat(entry.when)
             if what == "rollback":
                 given = entry.new.get("source", "rollback"), since, entry.new.get("reason", entry.why)
-                setting = None if entry.what == "resume" else _Setting(state.fixed, *given)
+                setting = None if entry.what == "resume" else Setting(state.fixed, *given)
                 if setting is None or not setting.says(state.rollback):
                     state.rollback = setting
                     state.progress = None
@@ -339,13 +281,13 @@ class FlagStore:
                 asked = entry.evidence.get("mode", entry.new.get("mode"))
                 setting = None
                 if entry.what == "set":
-                    setting = _Setting(state.parse(asked), "everywhere", since, entry.why)
+                    setting = Setting(state.parse(asked), "everywhere", since, entry.why)
                 if setting is None or not setting.says(state.everywhere):
                     state.everywhere = setting
         except (ValueError, TypeError):
             _log.exception("journal %s: an entry about flag %s cannot be obeyed", self.journal.path, state.name)
 
-    def _take_step(self, state: _State, entry: Entry) -> None:
+    def _take_step(self, state: State, entry: Entry) -> None:
         """Go along with a canary of another process, upwards only."""
         if entry.what not in ("advance", "promote") or entry.session == self.journal.session:
             return
@@ -377,43 +319,49 @@ class FlagStore:
         with self._lock:
             return list(self._state(name).followers)
 
-    def _state(self, name: str) -> _State:
+    def _state(self, name: str) -> State:
         try:
             return self._states[name]
         except (KeyError, TypeError):
             known = ", ".join(sorted(self._states))
             raise ValueError(f"name: expected a declared flag ({known}), got {name!r}; see flags.declare") from None
 
-    def _setting(self, state: _State, mode: str, source: str, reason: str) -> _Setting:
+    def _setting(self, state: State, mode: str, source: str, reason: str) -> Setting:
         """Parse a setting and make sure that whoever follows the flag can obey it."""
         parsed = state.parse(mode)
         self._can(state, parsed)
-        return _Setting(parsed, source, self._clock(), _text(reason))
+        return Setting(parsed, source, self._clock(), _text(reason))
 
-    def _can(self, state: _State, mode: Mode) -> None:
+    def _can(self, state: State, mode: Mode) -> None:
         if state.name in HOT_PATHS and mode.word in ("compiled", "ramp", "shadow", "canary"):
             _ext.load(state.name)
         for follower in state.followers:
             follower._accept(mode)
 
-    def _inherit(self, state: _State) -> _Setting | None:
-        """What the environment says, else the flag file, else an outside provider."""
-        if state.words is PATH_WORDS:
-            for variable in (f"FASTCORE_{state.name.upper()}", _BACKEND_VARIABLE):
-                text = self._environ.get(variable, "").strip()
-                if text:
-                    trials = variable != _BACKEND_VARIABLE and state.name not in _STATEFUL
-                    mode = parse(text, PATH_WORDS, variable, trials)
-                    return _Setting(mode, variable, self._clock(), "")
+    def _environment(self, state: State) -> Setting | None:
+        if state.words is not PATH_WORDS:
+            return None
+        for variable in (f"FASTCORE_{state.name.upper()}", _BACKEND_VARIABLE):
+            text = self._environ.get(variable, "").strip()
+            if text:
+                trials = variable != _BACKEND_VARIABLE and state.name not in STATEFUL
+                return Setting(parse(text, PATH_WORDS, variable, trials), variable, self._clock(), "")
+        return None
+
+    def _outsider(self, state: State) -> Setting | None:
+        """What the flag file says, else an outside provider."""
         if state.name not in self._outside:
             return None
         source, text, reason = self._outside[state.name]
-        mode = state.parse(text, f"{source}: {state.name}")
-        self._can(state, mode)
-        return _Setting(mode, source, self._clock(), reason)
+        try:
+            mode = state.parse(text, f"{source}: {state.name}")
+            self._can(state, mode)
+        except (ValueError, TypeError, ImportError) as error:
+            raise _NotObeyed(str(error)) from None
+        return Setting(mode, source, self._clock(), reason)
 
     @contextlib.contextmanager
-    def _changing(self, name: str, told: Told | None) -> Iterator[_State]:
+    def _changing(self, name: str, told: Told | None) -> Iterator[State]:
         """Change a flag's state under the lock, have its followers obey, and tell listeners after the lock is free."""
         with self._lock:
             state = self._state(name)
@@ -440,7 +388,7 @@ class FlagStore:
             except Exception:  # a listener never hurts whoever flips a flag
                 _log.exception("a listener of flag %s raised", name)
 
-    def _write(self, told: Told, old: Flag, state: _State) -> None:
+    def _write(self, told: Told, old: Flag, state: State) -> None:
         new, evidence = state.flag, told.evidence
         if told.what == "set" and told.shared and state.everywhere is not None:
             evidence = {"mode": str(state.everywhere.mode)}  # what is asked for, which a rollback may hide
@@ -454,7 +402,7 @@ class FlagStore:
         )
 
 
-def _promoted(state: _State) -> Mode:
+def _promoted(state: State) -> Mode:
     return Mode("compiled" if "compiled" in state.words else "candidate", 0.0, True)
 
 

@@ -501,15 +501,6 @@ def test_a_restart_does_not_enable_what_was_rolled_back(tmp_path: Path) -> None:
     assert run(code, FASTCORE_FLAGS_FILE=str(file)) == "control rollback"
 
 
-def test_a_broken_file_at_the_start_is_an_error(tmp_path: Path) -> None:
-    file = tmp_path / "flags.toml"
-    file.write_text("desk = ")
-    environ = {**os.environ, "FASTCORE_FLAGS_FILE": str(file)}
-    made = subprocess.run([sys.executable, "-c", APP], env=environ, capture_output=True, text=True)
-    assert made.returncode == 1
-    assert "flags.toml: expected TOML" in made.stderr
-
-
 def test_the_command_line(tmp_path: Path) -> None:
     environ = {**os.environ, "FASTCORE_JOURNAL": str(tmp_path / "journal.jsonl")}
 
