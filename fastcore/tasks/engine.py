@@ -87,6 +87,7 @@ class Engine:
         self._clock = clock
         self._encodes = store.encodes
         self._outbox: deque[Job] = deque()
+        self._recording = False
         self._said: dict[Job, Progress] = {}
         self._saying = False
         self._pools: dict[str, Pool] = {}
@@ -145,11 +146,13 @@ class Engine:
         self._loop = None
 
     async def join(self, timeout: float | None) -> bool:
-        """Wait until the store has nothing live."""
+        """Wait until the store has nothing live, and the hooks were told."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             counts = await arrived(self.store.counts())
             if not any(state in LIVE and n for kind in counts.values() for state, n in kind.items()):
+                while self._recording:  # the store knows of the last end, the hooks do not yet
+                    await asyncio.sleep(0)
                 return True
             left = 1.0 if deadline is None else min(1.0, deadline - time.monotonic())
             if left <= 0:
@@ -312,6 +315,7 @@ class Engine:
         claiming = self.store.claim(self.owner, wants, self._lease, self._clock())
         trouble: Exception | None = None
         if settling is not None:
+            self._recording = True
             try:
                 taken = await arrived(settling)
             except Exception as error:
@@ -319,6 +323,8 @@ class Engine:
                 self._take_again(ended)
             else:
                 self._ledger.enter(ended, taken)
+            finally:
+                self._recording = False
         batch = claiming.result() if claiming.done() else await arrived(claiming)
         if batch.claims:
             await self._begin(batch.claims)
