@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -47,7 +48,8 @@ class AdminApp:
     ============================== =====================================================================
 
     Settings are for every process that shares the journal. A request may name who makes it by ``"who"``. It is
-    authorised by ``Authorization: Bearer TOKEN``.
+    authorised by ``Authorization: Bearer TOKEN``. What is refused is said as RFC 9457 has it
+    (``application/problem+json``).
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ class AdminApp:
             status, kind, answer = await asyncio.to_thread(_answer, scope, body)
             headers: tuple[tuple[bytes, bytes], ...] = ()
         except _Refused as refused:
-            status, kind, answer = refused.status, "application/json", _json({"error": str(refused)})
+            status, kind, answer = refused.status, "application/problem+json", _problem(refused)
             headers = refused.headers
         fixed = [(b"content-type", kind.encode()), (b"content-length", str(len(answer)).encode())]
         fixed += [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
@@ -192,6 +194,11 @@ def _text(body: dict[str, Any], field: str, default: str) -> str:
 
 def _said(flag: Flag) -> dict[str, str]:
     return {**flag._asdict(), "since": flag.since.isoformat()}
+
+
+def _problem(refused: _Refused) -> bytes:
+    title = HTTPStatus(refused.status).phrase
+    return _json({"type": "about:blank", "title": title, "status": refused.status, "detail": str(refused)})
 
 
 def _json(value: Any) -> bytes:

@@ -184,6 +184,7 @@ def test_without_the_token_nothing(client: Client, desk: Switch[..., str]) -> No
         for method, path in (("GET", "/flags"), ("PUT", f"/flags/{desk.flag}"), ("GET", "/journal"), ("GET", "/no")):
             assert client(method, path, {"mode": "candidate"})[0] == 401
             assert client.headers[b"www-authenticate"] == b"Bearer"
+            assert client.headers[b"content-type"] == b"application/problem+json"
     assert flags.get(desk.flag).mode == "control"
 
 
@@ -233,7 +234,10 @@ def test_wrong_requests(
 ) -> None:
     before = flags.get(desk.flag)
     got, answer = client(method, path.format(desk.flag), body)
-    assert (got, said in answer["error"]) == (status, True), answer
+    assert (got, said in answer["detail"]) == (status, True), answer
+    assert client.headers[b"content-type"] == b"application/problem+json"
+    assert (answer["status"], answer["type"]) == (status, "about:blank")
+    assert answer["title"] in ("Bad Request", "Not Found", "Method Not Allowed")
     assert flags.get(desk.flag) == before
 
 
