@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pathlib
 import signal
+import stat
 import sys
 import threading
 import time
@@ -102,3 +104,45 @@ def fork_and_die(path: str) -> None:
     while not os.path.exists(path):
         time.sleep(0.01)
     die()
+
+
+def exit_at_once() -> None:
+    os._exit(7)
+
+
+def fault() -> None:
+    ctypes.string_at(0)
+
+
+def close_everything() -> None:
+    """Close all files but the standard ones, and go on."""
+    os.closerange(3, 1024)
+    time.sleep(0.2)
+
+
+def write_to_the_pipe() -> None:
+    """Write what is no answer to whatever leads out of this process."""
+    for number in range(3, 64):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                os.write(number, b"\x80\x00\x00\x00" * 8)
+        except OSError:
+            continue
+    time.sleep(600)
+
+
+def print_bytes() -> str:
+    for stream in (sys.stdout, sys.stderr):
+        stream.write("\x80\x05not an answer\n" * 1000)
+    return "printed"
+
+
+def report_and_wait(path: str, until: str) -> str:
+    pathlib.Path(path).touch()
+    while not os.path.exists(until):
+        time.sleep(0.01)
+    return "went"
+
+
+def size(data: bytes) -> int:
+    return len(data)

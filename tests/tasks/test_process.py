@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,44 +19,9 @@ import pytest
 from fastcore.tasks import State, TaskQueue
 from fastcore.tasks.executors.process import ProcessExecutor
 from tests.tasks import process_jobs as jobs
+from tests.tasks.process_queue import MINUTE, eventually, gone, lines, queues_made  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
-MINUTE = 60.0
-
-
-def eventually(true: Callable[[], Any]) -> Any:
-    for _ in range(6000):
-        found = true()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it never became true")
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def lines(path: Path) -> list[str]:
-    return path.read_text().split() if path.exists() else []
-
-
-@pytest.fixture
-def make() -> Iterator[Callable[..., TaskQueue]]:
-    queues: list[TaskQueue] = []
-
-    def made(size: int = 1, store: str = "memory", **options: Any) -> TaskQueue:
-        queue = TaskQueue(store, executors={"process": ProcessExecutor(size, **options)}, drain=0.2)
-        queues.append(queue)
-        return queue.start()
-
-    yield made
-    for queue in queues:
-        queue.stop()
-        queue.close()
 
 
 def run(queue: TaskQueue, fn: Any, *args: Any, retries: int = 0, **options: Any) -> Any:
@@ -168,7 +132,7 @@ def test_a_child_is_replaced_after_its_tasks(make: Any) -> None:
 
 
 def test_killed_slots_lose_no_task(make: Any, tmp_path: Path) -> None:
-    """The crash test in small; `tools/crash_slots.py` kills for longer."""
+    """The crash test in small; `tools/slot_crash.py` kills for longer."""
     queue = make(2)
     marks = tmp_path / "marks"
     work = queue.task(jobs.note_and_nap, on="process", retries=5)
@@ -188,6 +152,31 @@ def test_killed_slots_lose_no_task(make: Any, tmp_path: Path) -> None:
     runs = lines(marks)
     assert set(map(int, runs)) == set(range(150))
     assert len(runs) - 150 <= kills
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        (jobs.exit_at_once, "got its end with exit code 7"),
+        (jobs.fault, "got its death by SIG"),
+        (jobs.close_everything, "to return from close_everything, got "),
+        (jobs.write_to_the_pipe, "expected an answer to write_to_the_pipe, got "),
+    ],
+)
+def test_whatever_a_child_does_costs_its_task_alone(make: Any, how: Callable[..., Any], text: str) -> None:
+    queue = make()
+    square = queue.task(jobs.square, on="process", retries=0)
+    assert queue.result(queue.submit(square, 2), timeout=MINUTE) == 4
+    bad = queue.submit(queue.task(how, on="process", retries=0))
+    good = queue.submit_many([(square, (n,)) for n in range(20)])
+    error = eventually(lambda: queue.status(bad).error)
+    assert (error.type, queue.status(bad).state) == ("fastcore.tasks.errors.TaskLost", State.DEAD)
+    assert text in error.text
+    assert [queue.result(id, timeout=MINUTE) for id in good] == [n * n for n in range(20)]
+
+
+def test_what_a_task_prints_is_not_taken_for_an_answer(make: Any) -> None:
+    assert run(make(), jobs.print_bytes).result == "printed"
 
 
 # ---- bounds ----

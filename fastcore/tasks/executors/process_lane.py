@@ -171,8 +171,10 @@ class Lane:
             if not self._jobs:
                 return None
             job, deadline, ready = self._jobs[0], self._deadline, self._ready
-        if self._dead_since is None:
-            self._dead_since = now if ready and self.slot.dead() else None
+        if not (ready and self.slot.dead()):
+            self._dead_since = None
+        elif self._dead_since is None:
+            self._dead_since = now
         elif now - self._dead_since > _MOST_LAST_WORDS:
             self.slot.cut_off()
         if deadline is not None and now >= deadline:

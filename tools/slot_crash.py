@@ -1,4 +1,4 @@
-"""Kill a random process slot every second under 1,000 tasks, and count: ``python tools/crash_slots.py``.
+"""Kill a random process slot every second under 1,000 tasks, and count: ``python tools/slot_crash.py``.
 
 Ends with an error unless every acknowledged task ended, fewer than 1 % failed, and at most one ran twice for a kill.
 """
