@@ -124,12 +124,12 @@ class Engine:
         self.wake()
 
     async def drain(self, timeout: float) -> bool:
-        """Take no more work, and wait for what runs; returns whether all of it ended in time."""
+        """Take no more work, and wait for what runs; returns whether all of it ended, and is recorded, in time."""
         self.claiming = False
         deadline = time.monotonic() + timeout
-        while self.running and (left := deadline - time.monotonic()) > 0:
+        while (self.running or self._recording) and (left := deadline - time.monotonic()) > 0:
             await self.until_quiet(min(left, 0.5))
-        return not self.running
+        return not (self.running or self._recording)
 
     async def stop(self, timeout: float) -> None:
         """Take no more work, give what runs `timeout` seconds, return the rest to the store, and end."""
