@@ -80,6 +80,9 @@ class Done(Generic[T]):
 async def arrived(reply: Reply[T]) -> T:
     """Return what a reply brings, without blocking the loop. Being cancelled leaves the store's work to its end."""
     if not reply.done():
+        if (arrive := getattr(reply, "arrive", None)) is not None:  # it knows how to wake a loop once for many
+            await arrive()
+            return reply.result()
         loop = asyncio.get_running_loop()
         event = asyncio.Event()
 

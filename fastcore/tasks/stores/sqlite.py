@@ -27,6 +27,7 @@ from fastcore.tasks.records import (
     TaskView,
 )
 from fastcore.tasks.stores import sqlite_reading as reading
+from fastcore.tasks.stores.sqlite_answer import Answer
 from fastcore.tasks.stores.sqlite_errors import told
 from fastcore.tasks.stores.sqlite_intake import Intake, Slot, Submission
 from fastcore.tasks.stores.sqlite_owner import OwnerLock, is_alive, remove_dead
@@ -149,16 +150,16 @@ class SqliteStore:
 
     # ---- tasks ----
 
-    def submit(self, specs: Sequence[TaskSpec], group: Group | None = None) -> Future[list[str]]:
+    def submit(self, specs: Sequence[TaskSpec], group: Group | None = None) -> Answer[list[str]]:
         return self._writer.ask(self._intake.submit, Submission(specs, group))
 
-    def claim(self, owner: str, wants: Sequence[Want], lease: float, now: float) -> Future[Batch]:
+    def claim(self, owner: str, wants: Sequence[Want], lease: float, now: float) -> Answer[Batch]:
         return self._writer.ask(self._work.claim, Asked(self._named(owner), wants, lease, now), soft=True)
 
-    def renew(self, claims: Sequence[Claim], lease: float, now: float) -> Future[list[Hold]]:
+    def renew(self, claims: Sequence[Claim], lease: float, now: float) -> Answer[list[Hold]]:
         return self._writer.ask(self._work.renew, Renewal(claims, now + lease), soft=True)
 
-    def settle(self, outcomes: Sequence[Outcome]) -> Future[list[bool]]:
+    def settle(self, outcomes: Sequence[Outcome]) -> Answer[list[bool]]:
         return self._writer.ask(self._work.settle, outcomes)
 
     def report(self, updates: Sequence[Progress]) -> Done[None]:
@@ -166,18 +167,18 @@ class SqliteStore:
         self._progress.report(updates, self._work.token_of)
         return Done(None)
 
-    def request_cancel(self, id: str) -> Future[State]:
+    def request_cancel(self, id: str) -> Answer[State]:
         return self._writer.ask(self._upkeep.cancel, id)
 
-    def rescue(self, now: float) -> Future[list[Rescued]]:
+    def rescue(self, now: float) -> Answer[list[Rescued]]:
         return self._writer.ask(self._upkeep.rescue, now)
 
-    def prune(self, now: float) -> Future[int]:
-        reply: Future[int] = Future()
+    def prune(self, now: float) -> Answer[int]:
+        reply: Answer[int] = Answer()
         self._prune_on(now, reply, 0)
         return reply
 
-    def retry_dead(self, ids: Sequence[str] | None, kind: str | None, now: float) -> Future[list[str]]:
+    def retry_dead(self, ids: Sequence[str] | None, kind: str | None, now: float) -> Answer[list[str]]:
         return self._writer.ask(self._upkeep.retry, Retry(ids, kind, now))
 
     # ---- reading ----
@@ -209,13 +210,13 @@ class SqliteStore:
 
     # ---- schedules ----
 
-    def schedule(self, name: str, definition: str, next_at: float) -> Future[float]:
+    def schedule(self, name: str, definition: str, next_at: float) -> Answer[float]:
         return self._writer.ask(self._upkeep.schedule, ScheduleRow(name, definition, next_at))
 
-    def fire(self, name: str, slot: float, next_at: float, spec: TaskSpec) -> Future[Fired]:
+    def fire(self, name: str, slot: float, next_at: float, spec: TaskSpec) -> Answer[Fired]:
         return self._writer.ask(self._intake.fire, Slot(name, slot, next_at, spec))
 
-    def unschedule(self, name: str) -> Future[bool]:
+    def unschedule(self, name: str) -> Answer[bool]:
         return self._writer.ask(self._upkeep.unschedule, name)
 
     def schedules(self) -> Future[Sequence[ScheduleView]]:
@@ -240,8 +241,8 @@ class SqliteStore:
         if late := self._progress.late():
             self._writer.ask(self._work.report, late, soft=True)
 
-    def _prune_on(self, now: float, reply: Future[int], before: int) -> None:
-        def step(done: Future[Pruned]) -> None:
+    def _prune_on(self, now: float, reply: Answer[int], before: int) -> None:
+        def step(done: Answer[Pruned]) -> None:
             try:
                 expired, more = done.result()
                 if more:

@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from fastcore import metrics
 from fastcore.tasks.errors import QueueClosed, StoreError
+from fastcore.tasks.stores.sqlite_answer import Answer, give
 from fastcore.tasks.stores.sqlite_change import Change
 from fastcore.tasks.stores.sqlite_errors import told
 
@@ -32,13 +33,13 @@ _log = logging.getLogger("fastcore.tasks")
 
 
 class _Request(Generic[A, R]):
-    __slots__ = ("argument", "future", "handler", "soft")
+    __slots__ = ("answer", "argument", "handler", "soft")
 
     def __init__(self, handler: Handler[A, R], argument: A, soft: bool) -> None:
         self.handler = handler
         self.argument = argument
         self.soft = soft
-        self.future: Future[R] = Future()
+        self.answer: Answer[R] = Answer()
 
 
 class Writer:
@@ -93,7 +94,7 @@ class Writer:
             self._thread.join()
             raise
 
-    def ask(self, handler: Handler[A, R], argument: A, *, soft: bool = False) -> Future[R]:
+    def ask(self, handler: Handler[A, R], argument: A, *, soft: bool = False) -> Answer[R]:
         """Have a request written; from any thread, without waiting.
 
         A `soft` one may be undone by a power cut, though not by the death of the process: if a transaction holds
@@ -105,7 +106,7 @@ class Writer:
             if self._closed:
                 raise QueueClosed(f"{self._path}: expected an open store, got one that was closed")
             self._requests.put(request)
-        return request.future
+        return request.answer
 
     def check(self) -> None:
         """Refuse a process that was forked off: the connection and the thread belong to its parent."""
@@ -167,16 +168,22 @@ class Writer:
 
     def _write(self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]) -> None:
         try:
-            self._transaction(connection, batch)
+            change, answers = self._transaction(connection, batch)
         except BaseException as error:
             if len(batch) > 1 and not _is_locked(error):  # one may be at fault: the others shall not fail with it
                 for request in batch:
                     self._write(connection, [request])
                 return
-            for request in batch:
-                request.future.set_exception(told(error, self._path))
+            give((request.answer, told(error, self._path)) for request in batch)
+            return
+        # It is on disk: whatever goes wrong from here on must not have it done once more.
+        for follow in change.after:
+            follow()
+        if change.wake:
+            self._call_wake()
+        give(zip([request.answer for request in batch], answers))
 
-    def _transaction(self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]) -> None:
+    def _transaction(self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]) -> tuple[Change, list[Any]]:
         change = Change(connection)
         answers: list[Any] = []
         try:
@@ -184,6 +191,8 @@ class Writer:
             connection.execute("BEGIN IMMEDIATE")
             for handler, requests in groupby(batch, key=attrgetter("handler")):
                 answers.extend(handler(change, [request.argument for request in requests]))
+            if len(answers) != len(batch):
+                raise RuntimeError(f"writer: expected {len(batch)} answers, got {len(answers)}")
             change.finish()
             began = time.perf_counter()
             connection.execute("COMMIT")
@@ -192,15 +201,7 @@ class Writer:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        for follow in change.after:
-            follow()
-        if change.wake:
-            self._call_wake()
-        for request, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, BaseException):
-                request.future.set_exception(answer)
-            else:
-                request.future.set_result(answer)
+        return change, answers
 
     def _wait_for_disk(self, connection: sqlite3.Connection, wait: bool) -> None:
         if wait != self._waits:

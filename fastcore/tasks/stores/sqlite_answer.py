@@ -1,0 +1,138 @@
+"""What the writing thread answers: a future that costs its maker little, and wakes an event loop once for many."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from _thread import allocate_lock
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Answer", "give"]
+
+R = TypeVar("R")
+
+_log = logging.getLogger("fastcore.tasks")
+
+
+class Answer(Generic[R]):
+    """A value that will be there. ``concurrent.futures.Future`` has a condition and a lock each; this has a list.
+
+    Notes
+    -----
+    Whoever wants to be told enters itself, and looks then whether the answer has come: either it finds that, or is
+    found by whoever brings the answer. Each entry is taken out of the list once, by the one or the other.
+    """
+
+    __slots__ = ("_done", "_error", "_value", "_waiting")
+
+    _value: R
+
+    def __init__(self) -> None:
+        self._done = False
+        self._error: BaseException | None = None
+        self._waiting: list[Callable[[Any], object] | tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+
+    def done(self) -> bool:
+        """Whether it has come."""
+        return self._done
+
+    def result(self, timeout: float | None = None) -> R:
+        """Return the value, or raise the error, when it has come.
+
+        Raises
+        ------
+        TimeoutError
+            If it has not come after `timeout` seconds.
+        """
+        if not self._done:
+            lock = allocate_lock()
+            lock.acquire()
+            self.add_done_callback(lambda _: lock.release())
+            if not lock.acquire(timeout=-1 if timeout is None else max(timeout, 0.0)) and not self._done:
+                raise TimeoutError(f"result: expected an answer of the store within {timeout} s, got none")
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                del self  # else the traceback would keep what it is part of
+        return self._value
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
+        """Have a function called with this when the answer has come: by the writing thread, or now."""
+        self._waiting.append(fn)
+        if self._done:
+            self._tell(None)
+
+    def set_result(self, value: R) -> None:
+        """Bring the value."""
+        self._value = value
+        self._done = True
+        self._tell(None)
+
+    def set_exception(self, error: BaseException) -> None:
+        """Bring an error instead."""
+        self._error = error
+        self._done = True
+        self._tell(None)
+
+    async def arrive(self) -> None:
+        """Wait until it has come, without blocking the loop."""
+        if self._done:
+            return
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((loop, future))
+        if self._done:
+            self._tell(None)
+        await future
+
+    def _tell(self, bells: Bells | None) -> None:
+        waiting = self._waiting
+        while waiting:
+            try:
+                one = waiting.pop(0)
+            except IndexError:  # another thread was quicker
+                return
+            if type(one) is tuple:
+                loop, future = one
+                if bells is None:
+                    _ring(loop, [future])
+                else:
+                    bells.setdefault(loop, []).append(future)
+                continue
+            try:
+                one(self)  # type: ignore[operator]
+            except Exception:
+                _log.exception("a call that waited for the store failed")
+
+
+Bells = dict[asyncio.AbstractEventLoop, list["asyncio.Future[None]"]]
+
+
+def give(answers: Iterable[tuple[Answer[Any], Any]]) -> None:
+    """Bring values, or errors, to many at once: every loop is woken once."""
+    bells: Bells = {}
+    for answer, value in answers:
+        if isinstance(value, BaseException):
+            answer._error = value
+        else:
+            answer._value = value
+        answer._done = True
+        if answer._waiting:
+            answer._tell(bells)
+    for loop, futures in bells.items():
+        _ring(loop, futures)
+
+
+def _ring(loop: asyncio.AbstractEventLoop, futures: list[asyncio.Future[None]]) -> None:
+    try:
+        loop.call_soon_threadsafe(_wake, futures)
+    except RuntimeError:  # the loop was closed; nobody waits
+        pass
+
+
+def _wake(futures: list[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)

@@ -1,0 +1,147 @@
+"""The answers of the writing thread, and what waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from fastcore.tasks.ports import arrived
+from fastcore.tasks.stores.sqlite_answer import Answer, give
+
+LONG = 60.0
+
+
+def test_a_value_that_is_there() -> None:
+    answer: Answer[int] = Answer()
+    assert not answer.done()
+    answer.set_result(3)
+    assert answer.done()
+    assert answer.result() == 3
+    assert answer.result(0) == 3
+    seen: list[Any] = []
+    answer.add_done_callback(seen.append)
+    assert seen == [answer]
+
+
+def test_an_error_is_raised_each_time() -> None:
+    answer: Answer[int] = Answer()
+    answer.set_exception(KeyError("no"))
+    for _ in range(2):
+        with pytest.raises(KeyError, match="no"):
+            answer.result(LONG)
+
+
+def test_a_time_that_is_over() -> None:
+    answer: Answer[int] = Answer()
+    with pytest.raises(TimeoutError, match=r"within 0\.01 s, got none"):
+        answer.result(0.01)
+    with pytest.raises(TimeoutError):
+        answer.result(-1)
+    answer.set_result(1)  # which finds the lock of one that has gone
+    assert answer.result(0.01) == 1
+
+
+def test_every_thread_that_waits_is_woken() -> None:
+    answers: list[Answer[int]] = [Answer() for _ in range(50)]
+    got: list[int] = []
+    threads = [threading.Thread(target=lambda one=one: got.append(one.result(LONG))) for one in answers * 2]
+    for thread in threads:
+        thread.start()
+    give(zip(answers, range(50)))
+    for thread in threads:
+        thread.join(LONG)
+    assert sorted(got) == sorted([*range(50)] * 2)
+
+
+def test_whoever_enters_while_it_comes_is_told_once() -> None:
+    """Neither side holds a lock: the one who enters and the one who brings must not miss each other, or both tell."""
+    for _ in range(300):
+        answer: Answer[int] = Answer()
+        told: list[int] = []
+        go = threading.Barrier(2)
+
+        def enter(answer: Answer[int] = answer, go: threading.Barrier = go, told: list[int] = told) -> None:
+            go.wait()
+            for _ in range(5):
+                answer.add_done_callback(lambda _: told.append(1))
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        go.wait()
+        answer.set_result(1)
+        thread.join()
+        assert len(told) == 5
+
+
+def test_a_call_that_fails_does_not_stop_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    answer: Answer[int] = Answer()
+    seen: list[Any] = []
+    answer.add_done_callback(lambda _: 1 // 0)
+    answer.add_done_callback(seen.append)
+    answer.set_result(1)
+    assert seen == [answer]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_loop_is_woken_once_for_many() -> None:
+    async def scenario() -> tuple[list[int], int]:
+        loop = asyncio.get_running_loop()
+        calls = []
+        honest = loop.call_soon_threadsafe
+
+        def counted(*args: Any) -> Any:
+            calls.append(args)
+            return honest(*args)
+
+        loop.call_soon_threadsafe = counted  # type: ignore[assignment]
+        answers: list[Answer[int]] = [Answer() for _ in range(30)]
+        waiting = [asyncio.ensure_future(arrived(one)) for one in answers]
+        await asyncio.sleep(0)
+        thread = threading.Thread(target=give, args=(list(zip(answers, range(30))),))
+        thread.start()
+        found = await asyncio.wait_for(asyncio.gather(*waiting), LONG)
+        thread.join()
+        return found, len(calls)
+
+    assert asyncio.run(scenario()) == (list(range(30)), 1)
+
+
+def test_being_cancelled_while_waiting_harms_nobody() -> None:
+    async def scenario() -> int:
+        answer: Answer[int] = Answer()
+        gone, stays = asyncio.ensure_future(arrived(answer)), asyncio.ensure_future(arrived(answer))
+        await asyncio.sleep(0)
+        gone.cancel()
+        answer.set_result(7)
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        return await asyncio.wait_for(stays, LONG)
+
+    assert asyncio.run(scenario()) == 7
+
+
+def test_a_loop_that_was_closed_is_passed_over() -> None:
+    answer: Answer[int] = Answer()
+
+    async def enter() -> None:
+        waiting = asyncio.ensure_future(answer.arrive())
+        await asyncio.sleep(0)
+        waiting.cancel()
+
+    asyncio.run(enter())
+    answer.set_result(2)
+    assert answer.result() == 2
+
+
+def test_it_waits_without_using_a_processor() -> None:
+    answer: Answer[int] = Answer()
+    timer = threading.Timer(0.2, answer.set_result, (1,))
+    timer.start()
+    began = time.thread_time()
+    assert answer.result(LONG) == 1
+    assert time.thread_time() - began < 0.1
+    timer.join()
