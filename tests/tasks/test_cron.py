@@ -1,0 +1,157 @@
+"""Cron lines: which times they name, where clocks change too."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastcore.tasks.cron import Cron
+
+
+def times(line: str, tz: str, since: datetime, n: int) -> list[str]:
+    """The next `n` times, on the zone's clock with its offset."""
+    cron = Cron(line, tz)
+    now = since.timestamp()
+    found = []
+    for _ in range(n):
+        now = cron.after(now)
+        found.append(datetime.fromtimestamp(now, ZoneInfo(tz)).isoformat(timespec="minutes"))
+    return found
+
+
+def utc(*fields: int) -> datetime:
+    return datetime(*fields, tzinfo=UTC)  # type: ignore[arg-type, misc]
+
+
+class TestLines:
+    @pytest.mark.parametrize(
+        ("line", "since", "expected"),
+        [
+            ("*/15 * * * *", (2026, 1, 1, 0, 7), ["2026-01-01T00:15", "2026-01-01T00:30", "2026-01-01T00:45"]),
+            ("5/20 3 * * *", (2026, 1, 1), ["2026-01-01T03:05", "2026-01-01T03:25", "2026-01-01T03:45"]),
+            ("0 9-17/4 * * *", (2026, 1, 1), ["2026-01-01T09:00", "2026-01-01T13:00", "2026-01-01T17:00"]),
+            ("0 0 31 * *", (2026, 1, 31, 0, 0), ["2026-03-31T00:00", "2026-05-31T00:00", "2026-07-31T00:00"]),
+            ("59 23 28-31 2 *", (2027, 2, 1), ["2027-02-28T23:59", "2028-02-28T23:59", "2028-02-29T23:59"]),
+            ("0 0 29 2 *", (2096, 3, 1), ["2104-02-29T00:00"]),  # 2100 is no leap year
+            ("0 12 1,15 jan,JUL *", (2026, 1, 2), ["2026-01-15T12:00", "2026-07-01T12:00", "2026-07-15T12:00"]),
+            ("30 9 * * mon-fri", (2026, 2, 27, 9, 30), ["2026-03-02T09:30"]),
+            ("0 0 * * 7", (2026, 3, 1), ["2026-03-08T00:00", "2026-03-15T00:00"]),
+            ("0 0 13 * fri", (2026, 3, 1), ["2026-03-06T00:00", "2026-03-13T00:00", "2026-03-20T00:00"]),  # either day
+            ("0 0 */10 * fri", (2026, 5, 1), ["2026-07-31T00:00"]),  # both, after a star
+            ("@daily", (2026, 12, 31, 12), ["2027-01-01T00:00"]),
+            ("@hourly", (2026, 12, 31, 23, 59), ["2027-01-01T00:00"]),
+            ("@weekly", (2026, 3, 2), ["2026-03-08T00:00"]),
+            ("@monthly", (2026, 3, 2), ["2026-04-01T00:00"]),
+            ("@yearly", (2026, 3, 2), ["2027-01-01T00:00"]),
+        ],
+    )
+    def test_it_names_these_times(self, line: str, since: tuple[int, ...], expected: list[str]) -> None:
+        assert times(line, "UTC", utc(*since), len(expected)) == [f"{text}+00:00" for text in expected]
+
+    @pytest.mark.parametrize(
+        ("line", "text"),
+        [
+            ("* * * *", "expected five fields or one of @yearly"),
+            ("@often", "expected five fields"),
+            ("60 * * * *", "expected a minute in 0..59, got '60' in '60 "),
+            ("* 24 * * *", "expected a hour in 0..23"),
+            ("* * 0 * *", "expected a day of month in 1..31"),
+            ("* * * 13 *", "expected a month in 1..12"),
+            ("* * * * 8", "expected a day of week in 0..7"),
+            ("*/0 * * * *", "expected a minute"),
+            ("5-1 * * * *", "expected a minute"),
+            ("-5 * * * *", "expected a minute"),
+            ("1,,2 * * * *", "expected a minute"),
+            ("\u0663 * * * *", "expected a minute"),
+            ("* * * march *", "expected a month"),
+            ("0 0 31 2 *", "expected a line that names some day"),
+            ("0 0 31 4,6,9,11 *", "expected a line that names some day"),
+        ],
+    )
+    def test_what_is_no_line(self, line: str, text: str) -> None:
+        with pytest.raises(ValueError, match="cron: ") as caught:
+            Cron(line)
+        assert text in str(caught.value)
+
+    def test_what_is_no_text_or_no_zone(self) -> None:
+        with pytest.raises(TypeError, match="cron: expected a str, got int"):
+            Cron(5)  # type: ignore[arg-type]
+        for tz in ("Mars/Olympus", "../../etc/passwd", "", 5):
+            with pytest.raises(ValueError, match="tz: expected the name of a time zone"):
+                Cron("@daily", tz)  # type: ignore[arg-type]
+
+
+class TestChangesOfClocks:
+    def test_a_time_that_is_skipped_comes_later(self) -> None:
+        assert times("30 2 * * *", "America/New_York", utc(2026, 3, 7, 12), 2) == [
+            "2026-03-08T03:30-04:00",
+            "2026-03-09T02:30-04:00",
+        ]
+        assert times("15 2 * * *", "Australia/Lord_Howe", utc(2026, 10, 3, 0), 1) == ["2026-10-04T02:45+11:00"]
+
+    def test_a_time_that_is_repeated_comes_once(self) -> None:
+        assert times("30 1 * * *", "America/New_York", utc(2026, 10, 31, 12), 2) == [
+            "2026-11-01T01:30-04:00",
+            "2026-11-02T01:30-05:00",
+        ]
+        # asked during the second time round
+        assert times("30 1 * * *", "America/New_York", utc(2026, 11, 1, 6, 10), 1) == ["2026-11-02T01:30-05:00"]
+
+    def test_every_hour_of_the_day_that_lacks_one(self) -> None:
+        cron = Cron("0 * * * *", "Europe/Berlin")
+        now = utc(2026, 3, 28, 22, 30).timestamp()
+        found = []
+        for _ in range(5):
+            now = cron.after(now)
+            found.append(datetime.fromtimestamp(now, UTC).hour)
+        assert found == [23, 0, 1, 2, 3]  # none twice, none missing
+
+    @pytest.mark.parametrize(
+        "tz", ["America/New_York", "Europe/London", "Australia/Lord_Howe", "America/Santiago", "Asia/Beirut", "UTC"]
+    )
+    @pytest.mark.parametrize("at", ["0 0", "30 1", "30 2", "59 23"])
+    def test_a_daily_line_comes_once_a_day(self, tz: str, at: str) -> None:
+        cron = Cron(f"{at} * * *", tz)
+        now = utc(2026, 1, 1, 12).timestamp()
+        zone = ZoneInfo(tz)
+        day = datetime.fromtimestamp(cron.after(now), zone).date()
+        for _ in range(730):
+            later = cron.after(now)
+            assert later > now
+            assert datetime.fromtimestamp(later, zone).date() == day
+            now, day = later, day + timedelta(days=1)
+
+
+@st.composite
+def fields(draw: st.DrawFn) -> tuple[str, set[int], set[int], set[int]]:
+    """A line without days of a month, and the sets it names."""
+
+    def one(low: int, high: int) -> tuple[str, set[int]]:
+        if draw(st.booleans()):
+            step = draw(st.integers(1, high))
+            return f"*/{step}", set(range(low, high + 1, step))
+        found = draw(st.sets(st.integers(low, high), min_size=1, max_size=5))
+        return ",".join(map(str, draw(st.permutations(sorted(found))))), found
+
+    (minute, minutes), (hour, hours), (day, days) = one(0, 59), one(0, 23), one(0, 6)
+    return f"{minute} {hour} * * {day}", minutes, hours, days
+
+
+@settings(max_examples=60, deadline=None)
+@given(line=fields(), now=st.integers(0, 4_000_000_000))
+def test_it_is_the_first_minute_that_fits(line: tuple[str, set[int], set[int], set[int]], now: int) -> None:
+    """Against going through the minutes one by one."""
+    text, minutes, hours, days = line
+    found = Cron(text).after(now)
+    assert found > now
+    assert found % 60 == 0
+    first = (now // 60 + 1) * 60
+    assert found - first <= 8 * 86_400
+    for at in range(first, int(found) + 1, 60):
+        when = datetime.fromtimestamp(at, UTC)
+        fits = when.minute in minutes and when.hour in hours and (when.weekday() + 1) % 7 in days
+        assert fits == (at == found)

@@ -1,0 +1,438 @@
+"""What the engine does when its store fails, when a lease is lost, and when others steer."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from fastcore.concurrency import Retry
+from fastcore.tasks import QueueClosed, State, StoreError, TaskEvent, TaskQueue, progress
+from fastcore.tasks.ports import Want
+from fastcore.tasks.records import Outcome
+from fastcore.tasks.stores import MemoryStore
+
+LONG = 60.0
+
+
+class Troubled(MemoryStore):
+    """A store some of whose methods fail for a while: at once, or in the reply, before or after the work."""
+
+    def __init__(self, how: str, *methods: str) -> None:
+        super().__init__()
+        self.how = how
+        self.methods = set(methods)
+        self.calls = 0
+        for name in ("submit", "claim", "settle", "report", "renew", "rescue", "prune", "members"):
+            setattr(self, name, self._failing(name, getattr(self, name)))
+
+    def _failing(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if name not in self.methods:
+                return method(*args, **kwargs)
+            self.calls += 1
+            if self.how == "raises":
+                raise StoreError(f"{name}: disk full")
+            reply: Future[Any] = Future()
+            threading.Timer(0.005, reply.set_exception, [StoreError(f"{name}: disk full")]).start()
+            return reply
+
+        return call
+
+    def recover(self) -> None:
+        self.methods.clear()
+
+    def close(self) -> None:
+        """The test looks into it when the queue has stopped."""
+
+
+@pytest.fixture(params=["raises", "replies"])
+def how(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def run(scenario: Callable[[], Any]) -> None:
+    asyncio.run(asyncio.wait_for(scenario(), LONG))
+
+
+async def until(true: Callable[[], object]) -> None:
+    while not true():
+        await asyncio.sleep(0.005)
+
+
+class TestTheStoreFails:
+    def test_nothing_is_acknowledged(self, how: str) -> None:
+        store = Troubled(how, "submit")
+        queue = TaskQueue(store)
+        told: list[TaskEvent] = []
+        queue.on("submit", told.append)
+
+        @queue.task
+        def work() -> None: ...
+
+        async def scenario() -> None:
+            with pytest.raises(StoreError, match="disk full"):
+                queue.submit(work)
+            with pytest.raises(StoreError, match="disk full"):
+                await queue.asubmit(work)
+            with pytest.raises(StoreError, match="disk full"):
+                queue.submit_group([(work, ())], then=None)
+
+        run(scenario)
+        assert told == []
+        assert queue.counts() == {}
+
+    @pytest.mark.parametrize("method", ["claim", "settle"])
+    def test_nothing_is_lost(self, how: str, method: str, caplog: pytest.LogCaptureFixture) -> None:
+        store = Troubled(how, method)
+        queue = TaskQueue(store)
+        ran: list[int] = []
+        ended: list[tuple[str, Any]] = []
+        queue.on("success", lambda event: ended.append((event.id, event.result)))
+
+        @queue.task
+        async def double(n: int) -> int:
+            ran.append(n)
+            return 2 * n
+
+        async def scenario() -> None:
+            async with queue:
+                ids = queue.submit_many([(double, (n,)) for n in range(100)])
+                await until(lambda: store.calls >= 2)
+                assert isinstance(queue.engine.trouble, StoreError)
+                assert ended == []
+                store.recover()
+                assert await queue.join(LONG)
+                assert [queue.result(id) for id in ids] == [2 * n for n in range(100)]
+                assert queue.engine.trouble is None
+            assert sorted(ran) == list(range(100))  # what had run is recorded, not run again
+            assert sorted(ended) == sorted(zip(ids, [2 * n for n in range(100)], strict=True))
+
+        run(scenario)
+        assert f"{method}: disk full" in caplog.text
+        assert caplog.text.count("the store failed; the queue goes on trying") == 1  # said once, not at each trial
+
+    @pytest.mark.parametrize("method", ["report", "renew", "rescue", "prune"])
+    def test_the_rest_goes_on(self, how: str, method: str) -> None:
+        store = Troubled(how, method)
+        queue = TaskQueue(store, lease=0.2, heartbeat=0.05)
+        go = threading.Event()
+
+        @queue.task
+        def work() -> int:
+            progress(0.5)
+            go.wait(LONG)
+            return 1
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(work)
+                await until(lambda: store.calls >= 1 or method == "prune")
+                store.recover()
+                go.set()
+                assert await queue.aresult(id, LONG) == 1
+
+        run(scenario)
+
+    def test_a_group_s_results_cannot_be_read(self, how: str) -> None:
+        store = Troubled(how, "members")
+        queue = TaskQueue(store)
+        got: list[Any] = []
+
+        async def scenario() -> None:
+            async with queue:
+                one = queue.task(lambda: 1, name="one")
+                queue.submit_group([(one, ())] * 3, then=queue.task(got.append, name="then"))
+                await until(lambda: store.calls >= 2)
+                store.recover()
+                assert await queue.join(LONG)
+                [view] = queue.find(kind="then")
+                assert (view.state, view.attempt) == (State.SUCCEEDED, 1)  # trouble is not an attempt
+
+        run(scenario)
+        assert got == [[1, 1, 1]]
+
+    def test_it_stops_all_the_same(self, how: str) -> None:
+        store = Troubled(how, "settle")
+        queue = TaskQueue(store)
+
+        @queue.task
+        async def work() -> None: ...
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(work)
+                await until(lambda: store.calls >= 1)
+            store.recover()
+            assert queue.status(id).state is State.RUNNING  # until its lease passes, then another takes it
+            assert [one.state for one in store.rescue(time.time() + 100).result()] == [State.QUEUED]
+
+        run(scenario)
+
+    def test_a_closed_store_says_so(self) -> None:
+        queue = TaskQueue()
+        task = queue.task(lambda: None, name="work")
+        queue.close()
+        with pytest.raises(QueueClosed, match="expected an open store"):
+            queue.submit(task)
+
+
+class TestLeases:
+    def test_a_lost_lease_stops_the_work_and_its_result_is_refused(self) -> None:
+        store = MemoryStore()
+        queue = TaskQueue(store, lease=30, heartbeat=0.05)
+        stopped: list[int] = []
+        told: list[TaskEvent] = []
+        queue.on("success", told.append)
+
+        @queue.task(retries=0)
+        async def work() -> str:
+            try:
+                await asyncio.sleep(LONG)
+            except asyncio.CancelledError:
+                stopped.append(1)
+                return "too late"
+            return "never"
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(work.configure(retries=3))
+                await until(lambda: queue.status(id).state is State.RUNNING)
+                queue.engine.claiming = False
+                [rescued] = store.rescue(time.time() + 100).result()
+                assert rescued.id == id
+                [claim] = store.claim("another", [Want(1, {"work": 1})], 30.0, time.time()).result().claims
+                assert claim.attempt == 2
+                await until(lambda: stopped)
+                await until(lambda: not queue.engine.running)
+                done = Outcome(id, claim.token, State.SUCCEEDED, "another's", None, time.time(), time.time())
+                assert store.settle([done]).result() == [True]
+                assert queue.result(id) == "another's"
+                late = Outcome(id, claim.token - 1, State.SUCCEEDED, "late", None, time.time(), time.time())
+                assert store.settle([late]).result() == [False]
+                assert queue.result(id) == "another's"
+            assert told == []
+
+        run(scenario)
+
+    def test_a_loop_that_was_held_up_keeps_its_work(self) -> None:
+        queue = TaskQueue(lease=0.2, heartbeat=0.1)
+        queue.engine._rescue = 0.05
+        attempts: list[int] = []
+
+        @queue.task
+        async def patient() -> str:
+            attempts.append(1)
+            await asyncio.sleep(0.5)
+            return "done"
+
+        @queue.task
+        async def rude() -> None:
+            time.sleep(0.4)  # holds up the loop for longer than a lease is good
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(patient)
+                await until(lambda: attempts)
+                queue.submit(rude)
+                assert await queue.aresult(id, LONG) == "done"
+                assert (len(attempts), queue.status(id).attempt) == (1, 1)
+
+        run(scenario)
+
+    def test_a_crashed_owner_s_last_attempt_is_a_dead_letter(self) -> None:
+        clock = [1000.0]
+        store = MemoryStore(clock=lambda: clock[0])
+        queue = TaskQueue(store, clock=lambda: clock[0])
+        task = queue.task(lambda: None, name="work", retries=1)
+        id = queue.submit(task)
+        for state in (State.QUEUED, State.DEAD):
+            [_] = store.claim("gone", [Want(1, {"work": 1})], 15.0, clock[0]).result().claims
+            clock[0] += 20
+            assert [one.state for one in store.rescue(clock[0]).result()] == [state]
+        view = queue.status(id)
+        assert view.error is not None
+        assert (view.attempt, view.error.type) == (2, "TaskLost")
+        assert queue.retry_dead() == [id]
+        assert queue.status(id).attempt == 0
+
+
+class TestSteering:
+    def test_what_another_process_cancels_is_stopped_here(self) -> None:
+        """The store is asked by someone who does not know the engine."""
+        store = MemoryStore()
+        queue = TaskQueue(store)
+
+        @queue.task
+        async def forever() -> None:
+            await asyncio.sleep(LONG * 2)
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(forever)
+                await until(lambda: queue.status(id).state is State.RUNNING)
+                assert store.request_cancel(id).result() is State.RUNNING
+                assert (await queue.wait(id, LONG)).state is State.CANCELLED
+
+        run(scenario)
+
+    def test_cancelled_by_itself_and_by_its_library(self) -> None:
+        """A CancelledError that nobody asked for is a failure like others, not the end of a worker."""
+        queue = TaskQueue(workers={"async": 1})
+
+        @queue.task(retries=0)
+        async def odd() -> None:
+            raise asyncio.CancelledError
+
+        @queue.task
+        async def good() -> int:
+            return 1
+
+        async def scenario() -> None:
+            async with queue:
+                view = await queue.wait(queue.submit(odd), LONG)
+                assert view.state is State.FAILED
+                assert await queue.aresult(queue.submit(good), LONG) == 1
+
+        run(scenario)
+
+    def test_drain_from_another_loop(self) -> None:
+        queue = TaskQueue().start()
+        go = threading.Event()
+        try:
+            id = queue.submit(queue.task(lambda: go.wait(LONG), name="work"))
+            while queue.status(id).state is not State.RUNNING:
+                time.sleep(0.005)
+            assert asyncio.run(queue.drain(0.05)) is False
+            go.set()
+            assert asyncio.run(queue.drain(LONG)) is True
+            assert queue.status(id).state is State.SUCCEEDED
+        finally:
+            go.set()
+            queue.stop()
+
+    def test_tasks_of_an_earlier_process_need_no_submission(self) -> None:
+        store = MemoryStore()
+        first, second = TaskQueue(store), TaskQueue(store)
+        id = first.submit(first.task(len, name="size"), "four")
+
+        async def scenario() -> None:
+            async with second:
+                second.task(len, name="size")
+                assert await second.aresult(id, LONG) == 4
+
+        run(scenario)
+
+    def test_submissions_by_tasks_and_hooks(self) -> None:
+        """Whoever is called by the queue may use it."""
+        queue = TaskQueue()
+        left = [50]
+
+        @queue.task
+        async def again() -> None:
+            if left[0] > 0:
+                left[0] -= 1
+                await queue.asubmit(again)
+
+        def on_success(event: TaskEvent) -> None:
+            if left[0] > 25:
+                left[0] -= 1
+                queue.submit(again)
+
+        async def scenario() -> None:
+            queue.on("success", on_success)
+            async with queue:
+                queue.submit(again)
+                assert await queue.join(LONG)
+            assert left == [0]
+            assert {state for kind in queue.counts().values() for state in kind} == {State.SUCCEEDED}
+
+        run(scenario)
+
+    def test_many_threads_submit_cancel_and_read(self) -> None:
+        queue = TaskQueue(workers={"async": 8})
+        ids: list[str] = []
+
+        @queue.task(retries=Retry(2, base=0.001))
+        async def work(n: int) -> int:
+            await asyncio.sleep(0)
+            if n % 7 == 0:
+                raise ValueError(n)
+            return n
+
+        def some(part: int) -> None:
+            for n in range(100):
+                id = queue.submit(work.configure(priority=n % 3), part * 100 + n)
+                ids.append(id)
+                if n % 5 == 0:
+                    queue.cancel(id)
+                queue.status(id)
+                queue.counts()
+
+        queue.start()
+        try:
+            threads = [threading.Thread(target=some, args=(part,)) for part in range(6)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert asyncio.run(queue.join(LONG))
+            views = [queue.status(id) for id in ids]
+        finally:
+            queue.stop()
+        assert len(views) == 600
+        assert {view.state for view in views} <= {State.SUCCEEDED, State.DEAD, State.CANCELLED}
+        assert queue.engine.running == {}
+
+
+class TestMemory:
+    def test_a_task_that_waits_is_small(self) -> None:
+        queue = TaskQueue()
+        task = queue.task(lambda n: None, name="work")
+        queue.submit_many([(task, (n,)) for n in range(1000)])
+        n = 20_000
+        gc.collect()
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for first in range(0, n, 1000):
+                queue.submit_many([(task, (i,)) for i in range(first, first + 1000)])
+            gc.collect()
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (after - before) / n < 3072
+
+    def test_arguments_and_ended_tasks_are_let_go(self) -> None:
+        class Argument:
+            alive = 0
+
+            def __init__(self) -> None:
+                Argument.alive += 1
+
+            def __del__(self) -> None:
+                Argument.alive -= 1
+
+        queue = TaskQueue(MemoryStore(max_ended=10))
+        task = queue.task(lambda argument: None, name="work")
+        seen: list[int] = []
+
+        async def scenario() -> None:
+            async with queue:
+                for _ in range(5):
+                    ids = queue.submit_many([(task, (Argument(),)) for _ in range(100)])
+                    await queue.join(LONG)
+                gc.collect()
+                seen.append(Argument.alive)
+                assert queue.counts()["work"][State.SUCCEEDED] == 10
+                assert queue.status(ids[-1]).ended
+
+        run(scenario)
+        assert seen[0] <= 8  # those that the threads had last

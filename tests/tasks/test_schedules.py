@@ -1,0 +1,261 @@
+"""Schedules: one call a slot for the whole fleet, whatever was missed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastcore.tasks import State, StoreError, TaskQueue
+from fastcore.tasks.calls import new_id
+from fastcore.tasks.cron import Cron
+from fastcore.tasks.records import NO_ARGUMENTS, Encoded, TaskSpec
+from fastcore.tasks.schedules import Every, Schedule, Schedules
+from fastcore.tasks.stores import MemoryStore, SqliteStore
+
+LONG = 60.0
+START = 1_800_000_000.0  # 2027-01-15 08:00 UTC
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "tasks.db")
+    yield made
+    made.close()
+
+
+class Fleet:
+    """Several processes' schedules over one store, under one clock."""
+
+    def __init__(self, store: Any, size: int = 1) -> None:
+        self.store = store
+        self.now = START
+        self.members = [Schedules(store, lambda: self.now) for _ in range(size)]
+
+    def add(self, when: Every | Cron, *, name: str = "report", definition: str = "1", key: str | None = None) -> None:
+        def make(slot: float) -> TaskSpec:
+            payload = Encoded(b"") if self.store.encodes else NO_ARGUMENTS
+            return TaskSpec(new_id(self.now), name, payload, 5.0, slot, slot, slot, 1, None, 60.0, unique_key=key)
+
+        for member in self.members:
+            member.add(Schedule(name, definition, when, make))
+
+    def pass_to(self, at: float) -> list[float]:
+        """Go on to a time, and have all look; returns the seconds until each looks again."""
+        self.now = START + at
+
+        async def look() -> list[float]:
+            return [await member.tick() for member in self.members]
+
+        return asyncio.run(look())
+
+    def fired(self, name: str = "report") -> list[float]:
+        return sorted(view.run_at - START for view in self.store.find(kind=name, limit=1000).result())
+
+
+class TestSlots:
+    def test_every_so_often(self, store: Any) -> None:
+        fleet = Fleet(store)
+        fleet.add(Every(10.0))
+        assert fleet.pass_to(0) == [10.0]
+        assert fleet.pass_to(9) == [1.0]
+        assert fleet.fired() == []
+        fleet.pass_to(10)
+        fleet.pass_to(10)
+        assert fleet.pass_to(24) == [6.0]  # late by 4, the next is in step
+        fleet.pass_to(30)
+        assert fleet.fired() == [10, 20, 30]
+
+    def test_by_cron(self, store: Any) -> None:
+        fleet = Fleet(store)
+        fleet.add(Cron("0 9,18 * * *", "UTC"))
+        for hour in range(36):
+            fleet.pass_to(hour * 3600.0)
+        assert fleet.fired() == [3600, 36_000, 90_000, 122_400]
+
+    def test_what_nobody_saw_is_made_up_for_by_one(self, store: Any) -> None:
+        fleet = Fleet(store)
+        fleet.add(Every(10.0))
+        fleet.add(Cron("* * * * *"), name="minutely")
+        fleet.pass_to(0)
+        fleet.pass_to(3605)
+        assert fleet.fired() == [10]
+        assert fleet.fired("minutely") == [60]
+        fleet.pass_to(3660)
+        assert fleet.fired() == [10, 3610]  # one again, and in step
+        assert fleet.fired("minutely") == [60, 3660]
+
+    def test_a_restart_goes_on_where_the_last_process_was(self, store: Any) -> None:
+        first = Fleet(store)
+        first.add(Every(10.0))
+        first.pass_to(0)
+        later = Fleet(store)
+        later.add(Every(10.0))
+        later.pass_to(7)
+        later.pass_to(10)
+        assert later.fired() == [10]  # not 17
+
+    def test_another_definition_begins_anew(self, store: Any) -> None:
+        fleet = Fleet(store)
+        fleet.add(Every(10.0))
+        fleet.pass_to(0)
+        fleet.add(Every(100.0), definition="2")
+        assert fleet.pass_to(5) == [100.0]
+        assert [(view.name, view.next_at - START) for view in store.schedules().result()] == [("report", 105.0)]
+
+    def test_a_clock_set_back_fires_nothing_twice(self, store: Any) -> None:
+        fleet = Fleet(store)
+        fleet.add(Every(10.0))
+        for at in (0, 10, 4, 10, 12, 20):
+            fleet.pass_to(at)
+        assert fleet.fired() == [10, 20]
+
+
+class TestFleet:
+    def test_a_slot_is_one_process_s(self, store: Any) -> None:
+        fleet = Fleet(store, 5)
+        fleet.add(Every(1.0))
+        for at in range(21):
+            fleet.pass_to(at)
+        assert fleet.fired() == list(range(1, 21))
+
+    def test_a_slot_is_one_thread_s(self, store: Any) -> None:
+        n = 8
+        store.schedule("report", "1", START).result()
+        gate = threading.Barrier(n)
+        won: list[bool] = []
+
+        def race(i: int) -> None:
+            payload = Encoded(b"") if store.encodes else NO_ARGUMENTS
+            spec = TaskSpec(f"{i:032x}", "report", payload, 5.0, START, START, START, 1, None, 60.0)
+            gate.wait()
+            won.append(store.fire("report", START, START + 1, spec).result().won)
+
+        threads = [threading.Thread(target=race, args=(i,)) for i in range(n)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(won) == [False] * (n - 1) + [True]
+        assert len(store.find(kind="report").result()) == 1
+
+    def test_a_key_that_is_held_takes_the_slot_all_the_same(self, store: Any) -> None:
+        fleet = Fleet(store)
+        fleet.add(Every(10.0), key="one at a time")
+        for at in (0, 10, 20, 30):
+            fleet.pass_to(at)
+        assert fleet.fired() == [10]  # it is not done yet
+        assert store.schedules().result()[0].next_at == START + 40
+
+    def test_ended_for_all(self, store: Any) -> None:
+        fleet = Fleet(store, 2)
+        fleet.add(Every(10.0))
+        fleet.pass_to(0)
+        fleet.members[0].drop("report")
+        assert store.unschedule("report").result() is True
+        assert store.unschedule("report").result() is False
+        fleet.pass_to(10)  # the other one still knows it
+        assert fleet.fired() == []
+
+
+class TestQueue:
+    def test_it_runs(self, tmp_path: Path) -> None:
+        """Two queues on one file, as two processes would have it."""
+        url = f"sqlite:///{tmp_path}/tasks.db"
+        ran: list[tuple[str, int]] = []
+        queues = [TaskQueue(url), TaskQueue(url)]
+
+        async def note(what: str, *, n: int = 0) -> None:
+            ran.append((what, n))
+
+        async def scenario() -> None:
+            for queue in queues:
+                assert queue.schedule(queue.task(note, name="note"), "tick", every=0.3, kwargs={"n": 1}) == "note"
+            async with queues[0], queues[1]:
+                began = time.time()
+                while len(ran) < 3:
+                    await asyncio.sleep(0.01)
+                took = time.time() - began
+                [view] = queues[0].schedules()
+                assert (view.name, view.last_at is not None) == ("note", True)
+                assert queues[0].unschedule("note") is True
+            assert ran == [("tick", 1)] * len(ran)
+            assert len(ran) <= took / 0.3 + 1  # were each queue to fire for itself, it would be twice that
+
+        asyncio.run(asyncio.wait_for(scenario(), LONG))
+
+    def test_taken_in_while_it_sleeps(self) -> None:
+        queue = TaskQueue()
+        ran = asyncio.Event()
+
+        @queue.task
+        async def tick() -> None:
+            ran.set()
+
+        async def scenario() -> None:
+            async with queue:
+                await asyncio.sleep(0.05)
+                queue.schedule(tick, every=timedelta(milliseconds=20), name="soon")
+                await ran.wait()
+                assert [view.name for view in queue.schedules()] == ["soon"]
+
+        asyncio.run(asyncio.wait_for(scenario(), LONG))
+
+    def test_a_store_that_failed_is_asked_again(self, caplog: pytest.LogCaptureFixture) -> None:
+        store = MemoryStore()
+        fire: Callable[..., Any] = store.fire
+        failures = iter([True, False])
+
+        def failing(*args: Any) -> Any:
+            if next(failures, False):
+                raise StoreError("disk full")
+            return fire(*args)
+
+        store.fire = failing  # type: ignore[method-assign]
+        queue = TaskQueue(store)
+        ran = asyncio.Event()
+
+        @queue.task
+        async def tick() -> None:
+            ran.set()
+
+        async def scenario() -> None:
+            queue.schedule(tick, every=0.02)
+            async with queue:
+                await ran.wait()
+
+        asyncio.run(asyncio.wait_for(scenario(), LONG))
+        assert "the schedules could not be seen to" in caplog.text
+
+    def test_a_full_store_takes_it(self) -> None:
+        store = MemoryStore(max_queued=1)
+        fleet = Fleet(store)
+        fleet.add(Every(1.0))
+        for at in range(4):
+            fleet.pass_to(at)
+        assert fleet.fired() == [1, 2, 3]
+        assert store.counts().result() == {"report": {State.QUEUED: 3}}
+
+    def test_wrong_ones_are_refused(self) -> None:
+        queue = TaskQueue()
+
+        @queue.task
+        def work(a: int) -> None: ...
+
+        with pytest.raises(TypeError, match="expected either every or cron, got neither"):
+            queue.schedule(work, 1)
+        with pytest.raises(TypeError, match="expected either every or cron, got both"):
+            queue.schedule(work, 1, every=1, cron="@daily")
+        with pytest.raises(ValueError, match="every: expected a finite number > 0, got 0"):
+            queue.schedule(work, 1, every=0)
+        with pytest.raises(TypeError, match="work: missing a required argument"):
+            queue.schedule(work, every=1)
+        with pytest.raises(ValueError, match="cron: expected a minute"):
+            queue.schedule(work, 1, cron="61 * * * *")
+        assert queue.schedules() == []
