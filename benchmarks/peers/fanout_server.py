@@ -3,7 +3,8 @@
 Usage: ``python benchmarks/peers/fanout_server.py NAME [DEFLATE]``
 
 ``send TICKS MESSAGES SIZE`` sends that many messages to every client at each tick and answers with the processor time
-used; ``pace TICKS PER_SECOND MESSAGES SIZE`` does so in real time; ``memory`` and ``statistics`` are answered at once.
+used; ``pace TICKS PER_SECOND MESSAGES SIZE STUCK`` does so in real time, and says when so many clients took no more;
+``memory`` and ``statistics`` are answered at once.
 """
 
 from __future__ import annotations
@@ -272,7 +273,9 @@ class FastcoreHub(Uvicorn):
         await asyncio.sleep(0)
 
     def statistics(self) -> dict[str, Any]:
-        return {"clients": len(self.hub), "hub": str(self.hub.stats())}
+        stats = self.hub.stats()
+        names = ("clients", "delivered", "conflated", "bytes_out", "backlog_bytes", "blocked", "closed")
+        return {name: getattr(stats, name) for name in names}
 
 
 SERVERS: dict[str, Callable[[bool], Server]] = {
@@ -296,13 +299,18 @@ async def obey(server: Server, words: list[str]) -> dict[str, Any]:
             await asyncio.sleep(GAP)
         return {"cpu": time.process_time() - used}
     if words[0] == "pace":
-        ticks, rate, messages, size = map(int, words[1:])
+        ticks, rate, messages, size, stuck = map(int, words[1:])
         used, start = time.process_time(), time.monotonic()
+        most = {"blocked": 0, "blocked_after": 0.0, "backlog_bytes": 0}
         for n in range(ticks):
             await asyncio.sleep(max(0.0, start + n / rate - time.monotonic()))
             await server.tick(messages, size)
+            found = server.statistics()
+            if found.get("blocked", 0) >= stuck > most["blocked"]:
+                most |= {"blocked": found["blocked"], "blocked_after": time.monotonic() - start}
+            most["backlog_bytes"] = max(most["backlog_bytes"], found.get("backlog_bytes", 0))
         await asyncio.sleep(0.5)
-        return {"cpu": time.process_time() - used, "seconds": time.monotonic() - start}
+        return {"cpu": time.process_time() - used, "seconds": time.monotonic() - start, **most}
     if words[0] == "memory":
         gc.collect()
         await asyncio.sleep(0.1)

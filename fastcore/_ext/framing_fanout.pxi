@@ -81,6 +81,7 @@ cdef class _Client:
     cdef readonly dict names
     cdef readonly dict backlog
     cdef public bint blocked
+    cdef public bint gone
     cdef public long long backlog_bytes
     cdef _Node node  # None: the outbox is empty
 
@@ -97,6 +98,37 @@ cdef void cut(list nodes):
     for node in nodes:
         node.after = None
         node.latest = None
+
+
+cdef int hold(list clients, _Message message, board) except -1:
+    """Switchboard._hold for many."""
+    cdef _Client client
+    cdef _Message older
+    cdef long long limit = board._limit, total_limit = board._total_limit, total = board._backlog_bytes, grown
+    cdef Py_ssize_t conflated = 0
+    policy = message.topic.policy
+    if policy == "drop":
+        board._dropped += len(clients)
+        return 0
+    place = message if policy == "all" else (message.topic.id, message.key)
+    for client in clients:
+        if client.gone:  # closed by what another held back a moment ago
+            continue
+        older = client.backlog.pop(place, None)
+        grown = message.size
+        if older is not None:
+            conflated += 1
+            grown -= older.size
+        client.backlog[place] = message
+        client.backlog_bytes += grown
+        total += grown
+        if client.backlog_bytes > limit or total > total_limit:
+            board._backlog_bytes = total
+            board._check_backlog(client)
+            total = board._backlog_bytes
+    board._backlog_bytes = total
+    board._conflated += conflated
+    return 0
 
 
 cdef class _Outboxes:
@@ -132,13 +164,18 @@ cdef class _Outboxes:
         client.node = after
         return 0
 
-    def spread(self, list clients not None, _Message message not None, hold):
+    def spread(self, list clients not None, _Message message not None, board):
         cdef _Client client
+        cdef list slow = None
         for client in clients:
-            if client.blocked:
-                hold(client, message)
-            else:
+            if not client.blocked:
                 self.put(client, message)
+            elif slow is None:
+                slow = [client]
+            else:
+                slow.append(client)
+        if slow is not None:
+            hold(slow, message, board)
 
     def enqueue(self, _Client client not None, _Message message not None):
         self.put(client, message)
@@ -255,7 +292,7 @@ class Fanout(Switchboard):
         return _Message(topic, offset, key, payload, self._deflate)
 
     def _spread(self, clients, message):
-        self._outboxes.spread(clients, message, self._hold)
+        self._outboxes.spread(clients, message, self)
 
     def _enqueue(self, client, message):
         self._outboxes.enqueue(client, message)

@@ -20,7 +20,7 @@ JOIN = 1 << 16  # up to so many bytes, copying frames together is cheaper than h
 class Client:
     """A connection and its outbox."""
 
-    __slots__ = ("backlog", "backlog_bytes", "blocked", "fd", "handle", "names", "pending", "window")
+    __slots__ = ("backlog", "backlog_bytes", "blocked", "fd", "gone", "handle", "names", "pending", "window")
 
     def __init__(self, handle: Hashable, window: int, fd: int) -> None:
         self.handle = handle
@@ -28,6 +28,7 @@ class Client:
         self.fd = fd
         self.names: dict[str, None] = {}
         self.blocked = False
+        self.gone = False
         self.backlog: dict[Any, Message] = {}
         self.backlog_bytes = 0
         self.pending: list[Message] = []

@@ -141,6 +141,7 @@ class Switchboard:
         return client
 
     def _forget(self, client: Any) -> None:
+        client.gone = True
         for name in list(client.names):
             self._leave(client, name)
         self._backlog_bytes -= client.backlog_bytes
@@ -358,8 +359,7 @@ class Switchboard:
         if policy == "drop":
             self._dropped += 1
             return
-        known: Any = self._connections.get(client.handle)
-        if known is not client:  # closed by what it held back a moment ago
+        if client.gone:  # closed by what it held back a moment ago
             return
         place: Any = message if policy == "all" else (message.topic.id, message.key)
         older = client.backlog.pop(place, None)
@@ -370,6 +370,10 @@ class Switchboard:
         client.backlog[place] = message
         client.backlog_bytes += grown
         self._backlog_bytes += grown
+        self._check_backlog(client)
+
+    def _check_backlog(self, client: Any) -> None:
+        """Close those who are beyond a limit, now that more is held back for `client`."""
         if client.backlog_bytes > self._limit:
             self._close(client, SLOW, f"slow: more than {self._limit} bytes were waiting")
         elif self._backlog_bytes > self._total_limit:
