@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import secrets
 import threading
 import time
 import weakref
@@ -131,6 +133,7 @@ class Hub:
         self._lock = threading.Lock()  # of the next five
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
+        self._pid = os.getpid()
         self._inbox: deque[tuple[str, bytes, Any]] = deque()
         self._inbox_bytes = 0
         self._woken = False
@@ -405,6 +408,15 @@ class Hub:
             if self._living() is not None:
                 raise RuntimeError("Hub: expected clients of one event loop, got one of another")
             self._loop, self._thread = loop, threading.get_ident()
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._part()
+
+    def _part(self) -> None:
+        """Begin a numbering of its own in a worker that was forked off: its siblings go on from the same one."""
+        self.clients.random.seed()
+        if self.backplane is None:
+            self._fan.renew(secrets.token_hex(8), max(map(self._fan.offset, self._ids), default=0))
 
     def _living(self) -> asyncio.AbstractEventLoop | None:
         """The hub's loop, unless it is closed: then it and its clients are forgotten; with the lock held."""

@@ -73,7 +73,7 @@ class NatsBackplane:
     ) -> None:
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
             raise ValueError(f"name: expected 1 to 64 letters, digits, _ and -, got {name!r:.80}")
-        self.id = secrets.token_hex(8)
+        self.id = ""
         self._servers = [servers] if isinstance(servers, str) else list(servers)
         self._stream = f"fastcore-{name}"
         self._subject = f"fastcore.{name}"
@@ -116,6 +116,7 @@ class NatsBackplane:
         if self._sink is not None:
             raise RuntimeError("start: expected a backplane that was not started, got one that was")
         self._sink = sink
+        self.id = secrets.token_hex(8)  # not before: workers may be forked off an application that is there already
         theirs = self._options.get("reconnected_cb")
 
         async def reconnected() -> None:

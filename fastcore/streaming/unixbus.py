@@ -67,7 +67,7 @@ class UnixBus:
         limit: int = 16 << 20,
         grace: float = 1.0,
     ) -> None:
-        self.id = secrets.token_hex(8)
+        self.id = ""
         self.log = Log(count("history", history), count("history_bytes", history_bytes), count("max_keys", max_keys))
         self._place = Place(path, transport)
         self._limit = count("limit", limit)
@@ -92,6 +92,7 @@ class UnixBus:
         if self._task is not None:
             raise RuntimeError("start: expected a bus that was not started, got one that was")
         self._sink = sink
+        self.id = secrets.token_hex(8)  # not before: workers may be forked off an application that is there already
         self._task = asyncio.get_running_loop().create_task(self._run(), name="fastcore-unix-bus")
         waiting = asyncio.ensure_future(self._ready.wait())
         try:

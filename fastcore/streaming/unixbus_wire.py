@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fastcore.framing import packb, unpackb
 from fastcore.streaming.unixbus_log import Entry, Log
@@ -71,8 +71,7 @@ class Line(asyncio.Protocol):
         self._out: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are none of asyncio's classes
 
     def connection_lost(self, error: Exception | None) -> None:
         self.transport = None
