@@ -27,6 +27,13 @@ class Evidence:
 
     However often it is looked at, whatever the hits' distribution, as long as each of them has that chance given all
     before. Never reset it and go on: that would be another look.
+
+    Attributes
+    ----------
+    value : float
+        The evidence: 1 says nothing, ``1 / alpha`` is enough at level alpha.
+    count, hits : int
+        Samples, and those that were hits.
     """
 
     def __init__(self, p0: float = 0.5) -> None:
@@ -36,6 +43,7 @@ class Evidence:
         self._hit = [math.log1p(bet * (1 - p0) / p0) for bet in bets]
         self._miss = [math.log1p(-bet) for bet in bets]
         self._logs = [0.0] * len(bets)
+        self.value = 1.0
         self.count = 0
         self.hits = 0
 
@@ -45,16 +53,16 @@ class Evidence:
         self._logs = [min(log + step, _LARGE) for log, step in zip(self._logs, steps)]
         self.count += 1
         self.hits += hit
+        self.value = self._mean()
         return self.value
 
     def miss(self, times: int) -> None:
         """Take in `times` samples that were no hits."""
         self._logs = [log + times * step for log, step in zip(self._logs, self._miss)]
         self.count += times
+        self.value = self._mean()
 
-    @property
-    def value(self) -> float:
-        """The evidence: 1 says nothing, ``1 / alpha`` is enough at level alpha."""
+    def _mean(self) -> float:
         return math.fsum(map(math.exp, self._logs)) / len(self._logs)
 
 
@@ -78,3 +86,4 @@ class Detector(Evidence):
     def clear(self) -> None:
         """Begin again, as after an alarm that was seen to."""
         self._logs = [0.0] * len(self._logs)
+        self.value = 1.0

@@ -6,57 +6,21 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from fastcore import Guard
-from fastcore.dispatch.statistics import BETS, Detector, Evidence, bets_for
+from fastcore.dispatch.statistics import Detector, Evidence, bets_for
 from fastcore.dispatch.trial import WARM_UP, Pair, Trial
-
-Bits = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
+from tests.dispatch.simulation import Bits, Floats, alarms, boundary, chance, detections, first, slow, steps, times
 
 ALPHA = Guard().alpha
 RUN_LENGTH = Guard().run_length
-
-
-def times(rng: np.random.Generator, shape: tuple[int, int], factor: float, sd: float) -> Floats:
-    """Latencies with a heavy tail: lognormal, one in fifty ten times as long; drifting to the double and back."""
-    pairs = shape[1]
-    drift = 1.5 + 0.5 * np.sin(np.linspace(0, 7, pairs))
-    x: Floats = factor * drift * np.exp(rng.normal(0, sd, shape))
-    x[rng.random(shape) < 0.02] *= 10
-    return x
-
-
-def slow(rng: np.random.Generator, shape: tuple[int, int], ratio: float, sd: float) -> Bits:
-    """Whether each pair's candidate takes over 1.2 times what its control takes."""
-    found: Bits = times(rng, shape, ratio, sd) > 1.2 * times(rng, shape, 1.0, sd)
-    return found
-
-
-def steps(hits: Bits) -> Floats:
-    """What each bet's logarithm gains: bets x the shape of `hits`."""
-    bets = np.array(BETS).reshape(-1, *[1] * hits.ndim)
-    return np.where(hits, np.log1p(bets), np.log1p(-bets))
 
 
 def evidence(hits: Bits) -> Floats:
     """The e-process after every pair, by its formula: runs x pairs."""
     capital: Floats = np.exp(np.minimum(np.cumsum(steps(hits), axis=2), 600)).mean(axis=0)
     return capital
-
-
-def detections(hits: Bits, threshold: float) -> Bits:
-    """Alarms of the e-CUSUM, pairs x chains, which begins again after each."""
-    logs = np.zeros((len(BETS), hits.shape[1]))
-    alarms = np.zeros(hits.shape, dtype=bool)
-    for i, row in enumerate(hits):
-        np.maximum(logs, 0, out=logs)
-        logs += steps(row)
-        alarms[i] = np.exp(logs).mean(axis=0) >= threshold
-        logs[:, alarms[i]] = 0
-    return alarms
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -99,15 +63,72 @@ def test_rates_are_rates(p0: float) -> None:
         Evidence(p0)
 
 
+@pytest.fixture(scope="module")
+def least() -> Any:
+    """The hits at which the evidence of a canary is enough, after every number of pairs."""
+    return boundary(2000, Guard(workers=1).enough)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_boundary_is_where_the_class_says_enough(seed: int, least: Any) -> None:
+    hits = np.random.default_rng(seed).random(1000) < 0.5 + 0.1 * seed
+    test = Evidence()
+    said = [test.add(bool(hit)) >= 1 / ALPHA for hit in hits]
+    assert said == (np.cumsum(hits) >= least[:1000]).tolist()
+
+
+def test_the_exact_chance_of_a_false_rollback(least: Any) -> None:
+    """At exactly 20 % slower half of the pairs are over the limit, whatever the latencies."""
+    at_the_limit = chance(least, 0.5)
+    assert ALPHA / 2 < at_the_limit <= ALPHA  # the level is used, and kept
+    assert chance(least, 0.3) < ALPHA / 100
+
+
 @pytest.mark.parametrize(("ratio", "sd"), [(1.0, 0.15), (1.0, 0.4), (1.2, 0.15), (1.2, 0.4)])
-def test_a_canary_is_falsely_rolled_back_at_most_in_alpha_of_runs(ratio: float, sd: float) -> None:
+def test_a_canary_is_falsely_rolled_back_at_most_in_alpha_of_runs(ratio: float, sd: float, least: Any) -> None:
     runs, found = 4000, 0
     rng = np.random.default_rng(7)
     for _ in range(8):
-        found += int((evidence(slow(rng, (runs // 8, 1000), ratio, sd)) >= 1 / ALPHA).any(axis=1).sum())
+        found += np.count_nonzero(first(slow(rng, (runs // 8, 1000), ratio, sd), least[:1000]))
     assert found / runs <= ALPHA
     if ratio == 1.0:
         assert found / runs <= ALPHA / 10
+
+
+def tried(kind: Any, rng: np.random.Generator, ratios: tuple[float, ...], sd: float, pairs: int) -> int:
+    """A whole trial, fed `pairs` latencies of each ratio in turn: at which of the last it rolls back, 0 if it does not.
+
+    Negative where it does so before the last ratio.
+    """
+    trial = Trial(Guard(min_samples=10**9, workers=1), kind, 0.0)
+    for last, ratio in enumerate(ratios, 1):
+        control, candidate = times(rng, (1, pairs), 1.0, sd)[0], times(rng, (1, pairs), ratio, sd)[0]
+        for i, (x, y) in enumerate(zip(control.tolist(), candidate.tolist()), 1):
+            if trial.pair(Pair("same", x, y, ""), 0.0) is not None:
+                return i if last == len(ratios) else -i
+    return 0
+
+
+@pytest.mark.parametrize(("ratio", "runs"), [(1.0, 60), (1.2, 120)])
+def test_a_trial_keeps_the_level(ratio: float, runs: int) -> None:
+    rng = np.random.default_rng(21)
+    found = sum(tried("canary", rng, (ratio,), 0.4, 400) != 0 for _ in range(runs))
+    assert found / runs <= (ALPHA if ratio > 1 else 0)
+
+
+def test_a_trial_finds_a_candidate_half_as_slow_again() -> None:
+    rng = np.random.default_rng(22)
+    found = [tried("canary", rng, (1.5,), 0.4, 1500) for _ in range(301)]
+    assert min(found) > 0
+    assert np.median(found) <= 130 + WARM_UP
+
+
+def test_a_promoted_trial_finds_a_change_soon() -> None:
+    """500 healthy pairs first, which raise no alarm."""
+    rng = np.random.default_rng(23)
+    found = [tried("live", rng, (1.0, 1.5), 0.4, 500) for _ in range(61)]
+    assert min(found) >= 0
+    assert np.median([at or 10_000 for at in found]) <= 220
 
 
 def test_the_naive_test_would_not_do() -> None:
@@ -118,28 +139,31 @@ def test_the_naive_test_would_not_do() -> None:
     assert (z[:, 20:] > 2.326).any(axis=1).mean() > 3 * ALPHA
 
 
-def test_a_candidate_half_as_slow_again_is_found() -> None:
+def test_a_candidate_half_as_slow_again_is_found(least: Any) -> None:
     for sd, most in ((0.4, 130), (0.15, 30)):
-        found = evidence(slow(np.random.default_rng(8), (1500, 1500), 1.5, sd)) >= 1 / ALPHA
-        assert found.any(axis=1).all()
-        assert np.median(found.argmax(axis=1) + 1) <= most
+        found = first(slow(np.random.default_rng(8), (1500, 1500), 1.5, sd), least[:1500])
+        assert (found > 0).all()
+        assert np.median(found) <= most
 
 
-@pytest.mark.parametrize(("ratio", "least"), [(1.0, 100_000), (1.1, 100_000), (1.2, RUN_LENGTH)])
-def test_false_alarms_after_promotion_are_far_between(ratio: float, least: int) -> None:
-    chains, pairs = 1000, 3000
+@pytest.mark.parametrize(("ratio", "least_pairs"), [(1.0, 100_000), (1.1, 50_000), (1.2, RUN_LENGTH)])
+def test_false_alarms_after_promotion_are_far_between(ratio: float, least_pairs: int) -> None:
+    chains, pairs = 400, 4000
     rate = slow(np.random.default_rng(9), (200, 2000), ratio, 0.4).mean()
-    alarms = detections(np.random.default_rng(10).random((pairs, chains)) < rate, RUN_LENGTH).sum()
-    assert chains * pairs / max(1, alarms) >= least
+    hits = np.random.default_rng(10).random((pairs, chains)) < rate
+    found = np.count_nonzero(detections(hits, RUN_LENGTH))
+    assert chains * pairs / max(1, found) >= least_pairs
+    ours = hits[:, :40].T.ravel()  # the class itself, on a part of them
+    assert len(ours) / max(1, alarms(ours, RUN_LENGTH)) >= least_pairs
 
 
 def test_a_change_after_promotion_is_found_soon() -> None:
     """1,000 healthy pairs first, which weigh on an e-process and not on a detector."""
     rng = np.random.default_rng(11)
     before, after = slow(rng, (500, 1000), 1.0, 0.4), slow(rng, (500, 1500), 1.5, 0.4)
-    alarms = detections(np.concatenate([before, after], axis=1).T, RUN_LENGTH)[1000:]
-    assert alarms.any(axis=0).all()
-    assert np.median(alarms.argmax(axis=0) + 1) <= 220
+    found = detections(np.concatenate([before, after], axis=1).T, RUN_LENGTH)[1000:]
+    assert found.any(axis=0).all()
+    assert np.median(found.argmax(axis=0) + 1) <= 220
     plain = evidence(np.concatenate([before, after], axis=1))[:, 1000:] >= 1 / ALPHA
     assert np.median(np.where(plain.any(axis=1), plain.argmax(axis=1) + 1, 10_000)) > 1000
 
