@@ -1,17 +1,21 @@
 """One contender of ``../memory.py`` on one table, in a process of its own; prints JSON.
 
-Usage: python benchmarks/peers/isolated/memory_table.py prices|symbols|news CONTENDER [errors]
+The files that symbols and news are read from are made once, in the folder ``FASTCORE_BENCH_TABLES``.
+
+Usage: python benchmarks/peers/isolated/memory_table.py prices|symbols|news CONTENDER [errors|files]
 """
 
 from __future__ import annotations
 
 import gc
-import io
 import json
+import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +26,7 @@ from fastcore.memory import frame_bytes, indicator_error, optimize_dataframe
 from fastcore.memory.shrinkers import trim
 from fastcore.memory.usage import peak_resident_bytes, resident_bytes
 
-HELD = 10  # tables a process keeps
+HELD = 4  # tables a process keeps
 BOUND = 0.001
 TICK = 0.01
 Frame = pd.DataFrame
@@ -52,6 +56,24 @@ def prices(seed: int) -> Frame:
 
 def symbols(seed: int) -> Frame:
     """As read from a file: pandas' parser lets rows of one symbol share its text."""
+    return pd.read_csv(file(f"symbols-{seed}.csv", seed, symbols_text), parse_dates=["time"])
+
+
+def news(seed: int) -> Frame:
+    """As crawled: JSON lines, every text an object of its own."""
+    with open(file(f"news-{seed}.jsonl", seed, news_text), encoding="utf-8") as lines:
+        return Frame([json.loads(line) for line in lines])
+
+
+def file(name: str, seed: int, text: Callable[[int], str]) -> Path:
+    """The file, made if it is not there."""
+    path = Path(os.environ.get("FASTCORE_BENCH_TABLES") or tempfile.gettempdir()) / name
+    if not path.exists():
+        path.write_text(text(seed), encoding="utf-8")
+    return path
+
+
+def symbols_text(seed: int) -> str:
     rng = np.random.default_rng(seed)
     names = ["".join(rng.choice(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), 4)) for _ in range(200)]
     starts = np.exp(rng.uniform(np.log(8), np.log(900), 200))
@@ -67,14 +89,10 @@ def symbols(seed: int) -> Frame:
         )
         for name, start in zip(names, starts)
     ]
-    text = io.StringIO()
-    pd.concat(parts).to_csv(text, index=False)
-    text.seek(0)
-    return pd.read_csv(text, parse_dates=["time"])
+    return str(pd.concat(parts).to_csv(index=False))
 
 
-def news(seed: int) -> Frame:
-    """As crawled: JSON lines, every text an object of its own."""
+def news_text(seed: int) -> str:
     rng = np.random.default_rng(seed)
     words = ["".join(chr(97 + c) for c in rng.integers(0, 26, rng.integers(3, 10))) for _ in range(3_000)]
     sources = ["Reuters", "Investing.com", "Yahoo Finance", "Bloomberg", "CNBC", "MarketWatch", "Benzinga", "AP"]
@@ -106,7 +124,7 @@ def news(seed: int) -> Frame:
                 }
             )
         )
-    return Frame([json.loads(line) for line in lines])
+    return "\n".join(lines) + "\n"
 
 
 def to_numeric(df: Frame) -> Frame:
@@ -188,7 +206,7 @@ def errors(table: str, contender: str) -> float:
 
 
 def held(table: str, contender: str) -> dict[str, float]:
-    """Ten tables, one after the other, each optimised as it comes; only what is made of them stays."""
+    """Some tables, one after the other, each optimised as it comes; only what is made of them stays."""
     start = resident_bytes()
     tables, times = [], []
     size = deep = 0
@@ -214,4 +232,9 @@ def held(table: str, contender: str) -> dict[str, float]:
 
 if __name__ == "__main__":
     chosen, who = sys.argv[1], sys.argv[2]
-    print(json.dumps({"error": errors(chosen, who)} if sys.argv[3:] == ["errors"] else held(chosen, who)))
+    if sys.argv[3:] == ["files"]:
+        print(json.dumps({"files": len([MAKE[chosen](seed) for seed in range(HELD)])}))
+    elif sys.argv[3:] == ["errors"]:
+        print(json.dumps({"error": errors(chosen, who)}))
+    else:
+        print(json.dumps(held(chosen, who)))
