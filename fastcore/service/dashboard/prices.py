@@ -15,6 +15,7 @@ from fastcore import indicators as ta
 
 __all__ = ["Prices"]
 
+_WARM = 250  # bars before those that are shown: what a recurrence began with must not move along with the window
 _FIELDS = ("price", "close", "last")  # of a message: the first that it has is the price
 
 
@@ -84,7 +85,7 @@ class Prices:
                 if len(self._lines) >= self._symbols:
                     return
                 line = self._lines[symbol] = _Line()
-            line.add(when, price, self._bar, self._length)
+            line.add(when, price, self._bar, self._length + _WARM)
 
     def heard(self, topic: str, message: Any) -> None:
         """Take what was published to a topic: a number, or a mapping with a price."""
@@ -104,7 +105,7 @@ class Prices:
             line = self._lines.get(symbol)
             if line is None:
                 return {}
-            at, price = list(line.at[-self._length :]), np.array(line.price[-self._length :])
+            at, price = list(line.at[-self._length :]), np.array(line.price[-self._length - _WARM :])
         bands = ta.bbands(price, 20)
         found = {
             "price": price,
@@ -115,7 +116,7 @@ class Prices:
         }
         lines: dict[str, list[float | None]] = {"at": [*at]}
         for name, values in found.items():
-            lines[name] = [None if math.isnan(value) else value for value in values.tolist()]
+            lines[name] = [None if math.isnan(value) else value for value in values[-self._length :].tolist()]
         return lines
 
     def section(self) -> dict[str, Any]:

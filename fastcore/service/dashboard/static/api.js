@@ -8,9 +8,8 @@ export function setToken(token) {
 }
 
 /** Ask `api/<path>`; what the server says is wrong becomes the error's text. */
-export async function api(path, { method = "GET", body } = {}) {
+export async function api(path, { method = "GET", body, token = sessionStorage.getItem("fastcore-token") } = {}) {
   const headers = { Accept: "application/json" };
-  const token = sessionStorage.getItem("fastcore-token");
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(`api/${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });

@@ -110,12 +110,12 @@ async function unlock() {
     const token = await ask("Unlock", "What changes flags needs the token that the service was started with.", "Token",
       { secret: true, yes: "Unlock" });
     if (token === null) return;
-    setToken(token);
     try {
-      await api("whoami", { method: "POST", body: {} });
+      await api("whoami", { method: "POST", body: {}, token });
+      setToken(token);
     } catch (error) {
-      setToken("");
       say(`Unlock: ${error.message}`);
+      return;
     }
   }
   $("token").textContent = locked() ? "Unlock" : "Lock";
@@ -153,6 +153,7 @@ for (const [name, page] of Object.entries(PAGES)) {
   $("pages").append(h("li", {}, h("a", { href: `#${name}` }, page.title)));
 }
 $("theme").addEventListener("click", () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+$("ask-no").addEventListener("click", () => $("ask").close("cancel")); // no submit button: Enter must mean yes
 $("token").addEventListener("click", unlock);
 window.addEventListener("hashchange", open);
 const dark = matchMedia("(prefers-color-scheme: dark)");
