@@ -17,6 +17,7 @@ MAX_BYTES = 64 << 20
 Data = bytes | bytearray | memoryview
 _OBJECTS = 4  # the objects of a message may take this part of it: in memory they are many times as large
 _MSGPACK, _PICKLE = b"m", b"p"
+_NONE = join(_MSGPACK, Encoder().body(None), ())
 
 
 class Codec:
@@ -46,7 +47,7 @@ class Codec:
     {'fast': (12, 26), 'symbols': {'AAPL'}}
     """
 
-    __slots__ = ("max_bytes", "serializer")
+    __slots__ = ("_plainly", "max_bytes", "serializer")
 
     def __init__(self, serializer: Literal["msgpack", "pickle"] = "msgpack", *, max_bytes: int = MAX_BYTES) -> None:
         if serializer not in ("msgpack", "pickle"):
@@ -57,6 +58,8 @@ class Codec:
             raise ValueError(f"max_bytes: expected an int >= 1024, got {max_bytes}")
         self.serializer = serializer
         self.max_bytes = max_bytes
+        self._plainly = max_bytes // _OBJECTS - overhead(0)
+        """Bodies shorter than this are within all limits."""
 
     # ---- values ----
 
@@ -70,6 +73,8 @@ class Codec:
         TooLarge
             If the bytes would be more than `max_bytes`; a ValueError.
         """
+        if value is None and self.serializer == "msgpack":  # what most tasks return
+            return _NONE
         return self._written(value, what)
 
     def decode(self, data: Data, what: str = "result") -> Any:
@@ -128,6 +133,8 @@ class Codec:
         except Exception as error:
             got = f"{type(error).__name__}: {error}"
             raise Unserializable(f"{what}: expected a value that can be stored, got {got}") from error
+        if not encoder.buffers and not encoder.object_bytes and len(body) < self._plainly:
+            return join(_MSGPACK, body, ())
         objects = encoder.object_bytes + len(body)
         total = len(body) + sum(map(len, encoder.buffers)) + overhead(len(encoder.buffers))
         self._check_size(total, self.max_bytes, what, "")

@@ -18,6 +18,10 @@ VERSION = 1
 _MAGIC = b"\xfcT"
 _HEAD = struct.Struct(">2sBcI")
 
+# The head of most messages, which have no buffers: neither packed nor unpacked for each.
+_PLAIN = {_HEAD.pack(_MAGIC, VERSION, serializer, 0): serializer for serializer in (b"m", b"p")}
+_HEADS = {serializer: head for head, serializer in _PLAIN.items()}
+
 Buffer = bytes | memoryview
 
 
@@ -36,6 +40,8 @@ def overhead(buffers: int) -> int:
 
 def join(serializer: bytes, body: bytes, buffers: Sequence[Buffer]) -> bytes:
     """Return the message."""
+    if not buffers and serializer in _HEADS:
+        return _HEADS[serializer] + body
     lengths = struct.pack(f">{len(buffers)}Q", *(len(buffer) for buffer in buffers))
     return b"".join((_HEAD.pack(_MAGIC, VERSION, serializer, len(buffers)), lengths, body, *buffers))
 
@@ -49,6 +55,9 @@ def split(data: bytes | bytearray | memoryview) -> Message:
         If it is none, of a later version, or not as long as it says.
     """
     view = memoryview(data)
+    plain = _PLAIN.get(bytes(data[: _HEAD.size]))
+    if plain is not None:
+        return Message(plain, view[_HEAD.size :], [])
     if len(view) < _HEAD.size:
         raise CodecError(f"message: expected at least {_HEAD.size} bytes, got {len(view)}")
     magic, version, serializer, count = _HEAD.unpack_from(view)
