@@ -21,11 +21,13 @@ import harness
 import wrapt
 
 import fastcore
-from fastcore import _ext, flags
+from fastcore import Guard, _ext, flags
 from fastcore.dispatch.switch import Switch, type_on
 
 CALLS = 1000  # a contender's call is this many calls of the function
 KEY = "AAPL"
+
+kept: list[Switch[..., float]] = []  # flags hold their Switches weakly
 
 
 def python_function(x: float, y: float) -> float:
@@ -85,13 +87,15 @@ def wrapt_wrapper(function: Callable[..., float]) -> Callable[..., float]:
     return made
 
 
-def switch_on(backend: str, label: str, function: Callable[..., float], mode: str) -> Switch[..., float]:
+def switch_on(
+    backend: str, label: str, function: Callable[..., float], mode: str, guard: Guard | None = None
+) -> Switch[..., float]:
     """A Switch of one twin, whichever the process would pick."""
     module = _ext.load("switch") if backend == "compiled" else __import__("python_fallback.switch").switch
     kind = type_on(module)
-    name = f"bench.{backend}.{label[0]}.{mode.replace(':', '')}"
+    name = f"bench.{backend}.{label if guard else label[0]}.{mode.replace(':', '')}"
     made: Switch[..., float] = kind.__new__(kind)
-    made.__init__(name, function, function)  # type: ignore[misc]
+    made.__init__(name, function, function, guard=guard)  # type: ignore[misc]
     flags.set(name, mode)
     return made
 
@@ -116,17 +120,47 @@ def measure(report: harness.Report, label: str, function: Callable[..., float], 
     direct = timings.pop("direct")
     report.add(f"{label}: direct call", {"direct": direct})
     for name, timing in timings.items():
-        added = replace(
-            timing,
-            median=timing.median - direct.median,
-            low=timing.low - direct.median,
-            high=timing.high - direct.median,
-        )
+        added = beyond(timing, direct)
         ratios = {}
         if name.startswith("compiled"):
             limit = goal if name == "compiled Switch" else 60
             ratios["ns added"] = harness.Ratio(added.median * 1e9, limit, at_least=False)
         report.add(f"{label}: {name} adds", {"": added}, ratios)
+
+
+def beyond(timing: harness.Timing, direct: harness.Timing) -> harness.Timing:
+    return replace(
+        timing,
+        median=timing.median - direct.median,
+        low=timing.low - direct.median,
+        high=timing.high - direct.median,
+    )
+
+
+def measure_trials(report: harness.Report) -> None:
+    """What watching a candidate costs on average, the other arm's own time and comparing the answers included."""
+    patient = Guard(min_samples=10**9, slowdown=1e6, run_length=10**9)  # decides nothing meanwhile
+    idle = Guard(min_samples=10**9, slowdown=1e6, run_length=10**9, sample=0, verify=0, live=0)
+    contenders = {"direct": repeat(python_function)}
+    for mode, guard, what in (
+        ("candidate", idle, "watched, no call compared"),
+        ("candidate", patient, "after promotion, 1 % compared"),
+        ("shadow:0", patient, "shadow:0"),
+        ("shadow:1", patient, "shadow:1"),
+        ("shadow:10", patient, "shadow:10"),
+        ("shadow:100", patient, "shadow:100, every call compared"),
+        ("canary", patient, "canary in its shadow step, 10 % compared"),
+        *((f"canary:{step}", idle, f"canary:{step}, no call compared") for step in (1, 25, 100)),
+        *((f"canary:{step}", patient, f"canary:{step}, 10 % compared") for step in (1, 5, 25, 50, 100)),
+    ):
+        switch = switch_on("compiled", what.replace(" ", "").replace(",", "."), python_function, mode, guard)
+        assert switch.mode == mode
+        contenders[what] = repeat(switch)
+        kept.append(switch)
+    timings = harness.interleave(contenders, rounds=41, target=0.002, per_call=CALLS)
+    direct = timings.pop("direct")
+    for name, timing in timings.items():
+        report.add(f"on trial: {name} adds", {"": beyond(timing, direct)})
 
 
 def within(assigned: Callable[[str], Any], many: Callable[[], object]) -> Callable[[], object]:
@@ -146,6 +180,7 @@ def main() -> None:
     report.notes.append("Times are what a wrapper adds to the direct call in the same run; one call in 64 is timed.")
     measure(report, "C function", math.copysign, 25)
     measure(report, "Python function", python_function, 40)
+    measure_trials(report)
     report.write()
 
 
