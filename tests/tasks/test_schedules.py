@@ -207,7 +207,9 @@ class TestQueue:
 
         asyncio.run(asyncio.wait_for(scenario(), LONG))
 
-    def test_a_store_that_failed_is_asked_again(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_store_that_failed_is_asked_again(
+        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         store = MemoryStore()
         fire: Callable[..., Any] = store.fire
         failures = iter([True, False])
@@ -217,7 +219,7 @@ class TestQueue:
                 raise StoreError("disk full")
             return fire(*args)
 
-        store.fire = failing  # type: ignore[method-assign]
+        monkeypatch.setattr(store, "fire", failing)
         queue = TaskQueue(store)
         ran = asyncio.Event()
 
