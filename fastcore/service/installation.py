@@ -85,7 +85,7 @@ def install(
     arm : str, optional
         The flag whose arm labels the metrics of requests.
     watch : bool or MemoryWatch, default True
-        Have caches give memory back when it grows short.
+        Have caches give memory back when it grows short, and count the garbage collector's pauses.
     alerts : AlertManager, optional
         Judges its rules while the application runs.
     drain_delay : float, default 1.0

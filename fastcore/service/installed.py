@@ -112,6 +112,9 @@ class Installed:
                 self.workers.start()
                 stack.callback(self.workers.stop)
             if self.watch is not None:
+                from fastcore.memory import record_gc_pauses
+
+                stack.callback(record_gc_pauses())
                 self.watch.start()
                 stack.callback(self.watch.stop)
             if self.alerts is not None:

@@ -85,6 +85,7 @@ def overview(sources: Sources) -> Section:
                 "verdict": arm["verdict"],
             }
             for arm in arms
+            if arm["flag"] not in HOT_PATHS or arm["improvement"] is not None
         ],
         "wrong": _wrong(sources, found.paths, held, arms, memory_now, counts),
     }

@@ -1,0 +1,138 @@
+"""Takes the pictures of the dashboard that the documentation shows: ``python tools/screenshots.py [--only overview]``.
+
+Runs the market desk under some load and looks at it with Chromium, wide in both themes and as narrow as a phone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("overview", "switches", "tasks", "caches", "memory", "streaming", "prices")
+VIEWS = (("light", 1200), ("dark", 1200), ("light", 375))
+LARGEST = 150_000  # bytes of a picture
+TOKEN = "a token for pictures"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+
+
+@contextmanager
+def desk() -> Iterator[str]:
+    """Run the market desk; gives its address."""
+    command = [sys.executable, "-m", "examples.market_desk", "serve", "--port", "0", "--tick-rate", "10"]
+    environment = {**os.environ, "FASTCORE_ADMIN_TOKEN": TOKEN}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://[\d.:]+", process.stdout.readline())
+            if found is None:
+                raise SystemExit("the market desk did not start")
+            yield found[0]
+        finally:
+            process.terminate()
+
+
+def ask(url: str, body: Any = None) -> Any:
+    """Return what the desk answers."""
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=60) as answer:
+        return json.load(answer)
+
+
+def load(address: str, stop: threading.Event) -> None:
+    """Ask for analyses and reports until told to stop; half of the indicators by each arm."""
+    ask(f"{address}/fastcore/api/flags/technical_analysis/set", {"mode": "ramp:50", "reason": "half of the calls"})
+    symbols = ("AAPL", "IBM", "MSFT", "GOOG", "FB")
+    n = 0
+    while not stop.is_set():
+        ask(f"{address}/technical-analysis/{symbols[n % 5]}?bars={200 + n % 120}")
+        if n % 60 == 0:
+            ask(f"{address}/generate-report", [symbols[n // 60 % 5]])
+        n += 1
+        time.sleep(0.05)
+
+
+def stream(address: str, stop: threading.Event) -> None:
+    """Be three clients of the hub."""
+    import asyncio
+
+    from fastcore.streaming import Client
+
+    async def listen() -> None:
+        url = address.replace("http", "ws") + "/live"
+        clients = [Client(url, ["prices.*"], on_message=lambda message: None) for _ in range(3)]
+        for client in clients:
+            await client.start()
+        while not stop.is_set():
+            await asyncio.sleep(0.1)
+        for client in clients:
+            await client.aclose()
+
+    asyncio.run(listen())
+
+
+def take(address: str, folder: Path, only: tuple[str, ...]) -> None:
+    """Take every picture."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = os.environ.get("FASTCORE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        contexts = [
+            (theme, width, browser.new_context(color_scheme=theme, viewport={"width": width, "height": 1000}))
+            for theme, width in VIEWS
+        ]
+        opened = [(theme, width, context.new_page()) for theme, width, context in contexts]
+        for _, _, page in opened:
+            page.goto(f"{address}/fastcore/#{only[0]}")
+            page.wait_for_selector("#link.state-good")
+        time.sleep(20)  # lines over time want a past
+        for name in only:
+            for _, _, page in opened:
+                page.goto(f"{address}/fastcore/#{name}")
+            time.sleep(4)
+            for theme, width, page in opened:
+                path = folder / f"dashboard-{name}-{theme if width > 400 else 'narrow'}.png"
+                page.screenshot(path=path, full_page=width <= 400, animations="disabled")
+                size = path.stat().st_size
+                print(f"{path.relative_to(ROOT)}  {size:,} bytes", flush=True)
+                if size > LARGEST:
+                    raise SystemExit(f"{path}: expected at most {LARGEST} bytes, got {size}")
+        browser.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--only", nargs="+", choices=PAGES, default=PAGES)
+    told = parser.parse_args()
+    told.folder.mkdir(parents=True, exist_ok=True)
+    stop = threading.Event()
+    with desk() as address:
+        beside = [threading.Thread(target=work, args=(address, stop)) for work in (load, stream)]
+        for thread in beside:
+            thread.start()
+        try:
+            take(address, told.folder.resolve(), tuple(told.only))
+        finally:
+            stop.set()
+            for thread in beside:
+                thread.join()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()
