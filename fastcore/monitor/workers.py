@@ -163,15 +163,26 @@ def _without_gauges(part: Iterable[Sample]) -> Snapshot:
 
 def _retire(folder: Path, path: Path) -> None:
     """Add the counts of a worker that is gone to those of all that are; the folder's lock is held."""
-    found = _read(path)
+    total = folder / _GONE
+    done = _retired(total)  # one whose file outlived its adding: whoever did it was killed in between
+    found = _read(path) if path.name not in done else None
     if found is not None:
-        before = _read(folder / _GONE)
+        before = _read(total)
         together = metrics.merge([part for part in (before, _without_gauges(found)) if part is not None])
+        names = [path.name, *(name for name in done if (folder / name).exists())]
         fresh = folder / f"{_GONE}.new"
-        fresh.write_text(json.dumps(together.to_dict(), separators=(",", ":")), encoding="utf-8")
-        os.replace(fresh, folder / _GONE)
+        fresh.write_text(json.dumps({**together.to_dict(), "retired": names}, separators=(",", ":")), encoding="utf-8")
+        os.replace(fresh, total)
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def _retired(total: Path) -> list[str]:
+    """The names of files whose counts are in the sums."""
+    try:
+        return [str(name) for name in json.loads(total.read_text(encoding="utf-8")).get("retired", ())]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []
 
 
 def _read(path: Path) -> Snapshot | None:

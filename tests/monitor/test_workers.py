@@ -100,6 +100,21 @@ def test_a_file_of_a_pid_that_another_process_has_now(tmp_path: Path, start: Sta
     assert not old.exists()
 
 
+def test_a_worker_is_added_once_though_it_is_killed_while_it_adds(tmp_path: Path, start: Start) -> None:
+    child = start(3)
+    child.kill()
+    child.wait(60)
+    path = next(tmp_path.glob(f"{child.pid}-*.json"))
+    text = path.read_text(encoding="utf-8")
+    with asker(tmp_path) as files:
+        assert files.gather().get("test_work_total") == 3
+        assert not path.exists()
+        path.write_text(text, encoding="utf-8")  # as if it had been killed before it could remove the file
+        os.utime(path, (1e9, 1e9))
+        assert files.gather().get("test_work_total") == 3
+        assert not path.exists()
+
+
 def test_files_that_are_damaged_are_passed_over(tmp_path: Path, start: Start, caplog: pytest.LogCaptureFixture) -> None:
     start(1)
     (tmp_path / f"{os.getpid()}-broken.json").write_text("{", encoding="utf-8")

@@ -26,7 +26,7 @@ from fastcore.memory import frame_bytes, indicator_error, optimize_dataframe
 from fastcore.memory.shrinkers import trim
 from fastcore.memory.usage import peak_resident_bytes, resident_bytes
 
-HELD = 4  # tables a process keeps
+HELD = {"prices": 10, "symbols": 5, "news": 5}  # tables a process keeps
 BOUND = 0.001
 TICK = 0.01
 Frame = pd.DataFrame
@@ -210,7 +210,7 @@ def held(table: str, contender: str) -> dict[str, float]:
     start = resident_bytes()
     tables, times = [], []
     size = deep = 0
-    for seed in range(HELD):
+    for seed in range(HELD[table]):
         df = MAKE[table](seed)
         began = time.perf_counter()
         made, _ = optimised(table, contender, df)
@@ -233,7 +233,7 @@ def held(table: str, contender: str) -> dict[str, float]:
 if __name__ == "__main__":
     chosen, who = sys.argv[1], sys.argv[2]
     if sys.argv[3:] == ["files"]:
-        print(json.dumps({"files": len([MAKE[chosen](seed) for seed in range(HELD)])}))
+        print(json.dumps({"files": len([MAKE[chosen](seed) for seed in range(HELD[chosen])])}))
     elif sys.argv[3:] == ["errors"]:
         print(json.dumps({"error": errors(chosen, who)}))
     else:
