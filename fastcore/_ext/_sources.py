@@ -27,13 +27,13 @@ EXTENSIONS: dict[str, Sources] = {
         headers=("switch_arm.h", "switch_assign.h", "switch_await.h", "sketch.h"),
     ),
     "indicators": Sources(
-        ("indicators.pyx", "cpu.c", "function.c", "live.c", "series.c"),
+        ("indicators.pyx", "cpu.c", "function.c", "live.c", "room.c", "series.c"),
         kernels=tuple(
             f"kernels/{family}.c"
             for family in ("average", "deviation", "momentum", "range", "volume", "recurrence", "window", "table")
         ),
         headers=(
-            *("indicators_board.pxi", "cpu.h", "function.h", "live.h", "series.h"),
+            *("indicators_board.pxi", "cpu.h", "function.h", "live.h", "room.h", "series.h"),
             *("kernels/kernel.h", "kernels/list.h", "kernels/stages.h", "kernels/vec.h"),
         ),
         numpy=True,

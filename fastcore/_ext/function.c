@@ -1,4 +1,5 @@
 #define PY_SSIZE_T_CLEAN
+#define NPY_TARGET_VERSION NPY_1_22_API_VERSION /* memory handlers */
 #include "function.h"
 
 #include <structmember.h>
@@ -7,6 +8,7 @@
 
 #include <numpy/arrayobject.h>
 
+#include "room.h"
 #include "series.h"
 
 #define MAX_SLOTS (FC_MAX_IN + FC_MAX_PAR)
@@ -28,6 +30,7 @@ typedef struct {
 } Function;
 
 static PyArray_Descr *double_descr;
+static PyObject *room; /* fc_room, as numpy wants it */
 
 int fc_is_plain(PyObject *object)
 {
@@ -131,8 +134,38 @@ PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n)
 
 static PyObject *new_array(int nd, npy_intp *dims, void *data)
 {
+    npy_intp bytes = PyArray_MultiplyList(dims, nd) * (npy_intp)sizeof(double);
+    PyObject *usual = NULL;
+    if (!data && bytes >= FC_ROOM_FROM && bytes <= FC_ROOM_TO) {
+        usual = PyDataMem_GetHandler();
+        if (!usual)
+            return NULL;
+        PyObject *replaced = usual == PyDataMem_DefaultHandler ? PyDataMem_SetHandler(room) : NULL;
+        if (!replaced)
+            Py_CLEAR(usual); /* the user has a handler, which stays */
+        if (!replaced && PyErr_Occurred())
+            return NULL;
+        Py_XDECREF(replaced);
+    }
     Py_INCREF(double_descr);
-    return PyArray_NewFromDescr(&PyArray_Type, double_descr, nd, dims, NULL, data, data ? NPY_ARRAY_CARRAY : 0, NULL);
+    PyObject *made =
+        PyArray_NewFromDescr(&PyArray_Type, double_descr, nd, dims, NULL, data, data ? NPY_ARRAY_CARRAY : 0, NULL);
+    if (usual) {
+        PyObject *error_type, *error, *trace;
+        PyErr_Fetch(&error_type, &error, &trace); /* a MemoryError outlives the way back */
+        PyObject *replaced = PyDataMem_SetHandler(usual);
+        Py_DECREF(usual);
+        if (!replaced) {
+            Py_CLEAR(made);
+            Py_XDECREF(error_type);
+            Py_XDECREF(error);
+            Py_XDECREF(trace);
+            return NULL;
+        }
+        Py_DECREF(replaced);
+        PyErr_Restore(error_type, error, trace);
+    }
+    return made;
 }
 
 /* Outputs of one shape; -1 with an exception set, and none of them left, on failure. Large ones are views into one
@@ -426,6 +459,10 @@ int fc_function_ready(void)
 {
     import_array1(-1);
     double_descr = PyArray_DescrFromType(NPY_DOUBLE);
+    if (fc_room_ready())
+        return -1;
+    if (!room && !(room = PyCapsule_New(&fc_room, "mem_handler", NULL)))
+        return -1;
     return PyType_Ready(&Function_Type);
 }
 

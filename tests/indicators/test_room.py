@@ -1,0 +1,93 @@
+"""Large results lie in memory that earlier ones left: no two that live share any, and what is kept is bounded."""
+
+from __future__ import annotations
+
+import gc
+import random
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from fastcore import indicators as ta
+from tests.conftest import PURE_ONLY
+
+pytestmark = pytest.mark.skipif(PURE_ONLY, reason="of the compiled indicators")
+
+SIZES = (16_384, 16_500, 20_000, 30_000, 70_000, 524_288)
+SERIES = {n: np.random.default_rng(n).normal(100, 1, n) for n in SIZES}
+
+
+def churn(seed: int) -> None:
+    """Make results and let go of them in any order; those that live keep their values."""
+    chance = random.Random(seed)
+    expected = {n: ta.sma(SERIES[n], 7).copy() for n in SIZES}
+    kept: list[tuple[int, np.ndarray]] = []
+    for _ in range(150):
+        n = chance.choice(SIZES)
+        kept.append((n, ta.sma(SERIES[n], 7)))
+        if len(kept) > chance.randrange(1, 12):
+            n, found = kept.pop(chance.randrange(len(kept)))
+            np.testing.assert_array_equal(found, expected[n])
+            found.fill(-1.0)  # as whoever had it may
+    for n, found in kept:
+        np.testing.assert_array_equal(found, expected[n])
+    for i, (_, one) in enumerate(kept):
+        assert not any(np.shares_memory(one, other) for _, other in kept[i + 1 :])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_results_that_live_share_nothing(seed: int) -> None:
+    churn(seed)
+
+
+def test_the_same_on_threads() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(churn, range(10, 26)))
+
+
+def test_memory_is_used_again() -> None:
+    series = SERIES[70_000]
+    ta.sma(series, 7)
+    gc.collect()
+    seen = {ta.sma(series, 7).ctypes.data for _ in range(20)}
+    assert len(seen) == 1
+    assert next(iter(seen)) % 64 == 0
+
+
+def test_results_own_their_memory_and_can_be_resized() -> None:
+    for n in SIZES:
+        found = ta.sma(SERIES[n], 7)
+        assert found.flags.owndata
+        assert found.flags.writeable
+        before = found.copy()
+        for size in (n * 2, n * 40, 10, 0, n):
+            found.resize(size, refcheck=False)
+            fits = min(10 if size >= 10 else 0, n)
+            np.testing.assert_array_equal(found[:fits], before[:fits] if size != n else 0.0)
+        assert not found.any()
+
+
+def test_the_usual_memory_is_back_for_all_else() -> None:
+    from numpy._core.multiarray import get_handler_name  # type: ignore[attr-defined]
+
+    usual = get_handler_name(np.empty(100_000))
+    found = ta.rsi(SERIES[70_000], 14)
+    assert get_handler_name(found) == "fastcore"
+    assert get_handler_name(np.empty(100_000)) == usual == get_handler_name(found + 1)
+    assert get_handler_name(ta.rsi(SERIES[70_000][:1000], 14)) == usual
+
+
+def test_what_is_kept_is_bounded() -> None:
+    code = (
+        "import numpy as np, psutil; from fastcore import indicators as ta\n"
+        "series = [np.ones(n) for n in range(500_000, 1_500_000, 10_000)]\n"
+        "[ta.sma(one, 7) for one in series[:3]]\n"
+        "before = psutil.Process().memory_info().rss\n"
+        "found = [ta.sma(one, 7) for one in series]; del found\n"
+        "print(psutil.Process().memory_info().rss - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    assert int(done.stdout) < 64 << 20
