@@ -17,6 +17,7 @@ import pytest
 import fastcore
 from fastcore import Guard, Switch, flags, metrics
 from fastcore.dispatch import watch as watches
+from tests.conftest import PURE_ONLY
 
 Make = Callable[..., Switch[..., Any]]
 
@@ -418,6 +419,7 @@ def test_a_rollback_by_hand_and_by_the_guard(make: Make) -> None:
     assert switch.resume().mode == "canary"
 
 
+@pytest.mark.skipif(PURE_ONLY, reason="the hot path's own switches have no candidate to try")
 def test_a_hot_path_on_trial(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fastcore._ext, "load", lambda name: None)
     switch = make(double, wrong, flag="indicators")
