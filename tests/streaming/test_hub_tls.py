@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 
-from fastcore.streaming import Client, Hub
+from fastcore.streaming import Client, Hub, Limits
 from tests.streaming.running import WAIT, Running
+
+LOOPS = ["asyncio"] if sys.platform == "win32" else ["asyncio", "uvloop"]
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
 
@@ -33,10 +37,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return key, cert
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("loop", LOOPS)
 def test_messages_are_encrypted(certificate: tuple[Path, Path], loop: str) -> None:
-    if loop == "uvloop":
-        pytest.importorskip("uvloop")
     key, cert = certificate
     hub = Hub()
     app = Starlette()
@@ -55,3 +57,28 @@ def test_messages_are_encrypted(certificate: tuple[Path, Path], loop: str) -> No
 
     with Running(app, loop=loop, ssl_keyfile=str(key), ssl_certfile=str(cert)) as server:
         assert asyncio.run(read(server)) == [{"n": n, "text": "x" * 5000} for n in range(20)]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_who_reads_nothing_is_noticed(certificate: tuple[Path, Path], loop: str) -> None:
+    key, cert = certificate
+    hub = Hub(limits=Limits(backlog=1 << 17, stalled=600.0, linger=1.0), ping=600, pong=60)
+    app = Starlette()
+    hub.route(app)
+    request = (
+        "GET /stream?topics=t HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    with Running(app, loop=loop, ssl_keyfile=str(key), ssl_certfile=str(cert)) as server, socket.socket() as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.settimeout(WAIT)
+        plain.connect(("127.0.0.1", server.port))
+        with ssl.create_default_context(cafile=str(cert)).wrap_socket(plain, server_hostname="127.0.0.1") as stuck:
+            stuck.sendall(request.encode())
+            server.until(lambda: hub.subscribers("t"))
+            sent = 0
+            while hub.stats().closed != {3008: 1}:
+                server.call(lambda: hub.publish("t", b"x" * 10_000))
+                sent += 10_000
+                assert sent < 20_000_000, "nothing is held back"
+            assert hub.stats().backlog_bytes == 0
