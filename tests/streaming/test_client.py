@@ -24,6 +24,7 @@ from fastcore.streaming import (
 )
 from fastcore.streaming.client_session import Limits
 from tests.streaming.chaos import Desk, Proxy, eventually
+from tests.streaming.witness import judged
 
 QUICK: dict[str, Any] = {"backoff": (0.02, 0.2), "connect_options": {"proxy": None}}
 
@@ -88,6 +89,17 @@ def test_connections_are_cut_at_random_without_gap_or_duplicate():
                     assert not one.told(Gap)
                     assert len({notice.epoch for notice in one.told(Connected)}) == 1
                     assert one.client.stats().messages == len(one.messages)
+
+    run(test())
+
+
+def test_whatever_is_missing_was_told():
+    async def test() -> None:
+        total, wrong = await judged(clients=12, seconds=3.0, rate=100.0, history=20, seed=2, beside=True)
+        assert wrong == []
+        assert total["gap"] > 0, "some were away for longer than history"
+        assert total["subscribed"] > total["gap"] + 36, "and some were not"
+        assert total["restarted"] == 0
 
     run(test())
 
