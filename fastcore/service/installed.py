@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from fastcore.monitor import AlertManager, WorkerFiles
     from fastcore.service.dashboard import Dashboard
     from fastcore.streaming import Hub
-    from fastcore.tasks import TaskQueue
+    from fastcore.tasks import TaskQueue, TaskView
 
 __all__ = ["Installed"]
 
@@ -100,8 +103,23 @@ class Installed:
         """The server has answered everything."""
         self.drainage.begin("the server ends")
         self._lives = False
-        if self.tasks is not None and not _outlives(self.tasks) and not await self.tasks.join(self._timeout):
-            _log.warning("tasks are lost: those of a store in memory did not end within %g s", self._timeout)
+        if self.tasks is not None and not _outlives(self.tasks):
+            await self._finish(self.tasks)
+
+    async def _finish(self, queue: TaskQueue) -> None:
+        """Let a queue in memory do what is due before the time is over; what would come later is lost."""
+        from fastcore.tasks import State
+
+        deadline = time.monotonic() + self._timeout
+        while True:
+            left = deadline - time.monotonic()
+            live = await asyncio.to_thread(queue.find, states=[State.QUEUED, State.RUNNING], limit=200)
+            due = [view for view in live if view.state is State.RUNNING or view.run_at <= time.time() + left]
+            if not due or left <= 0:
+                break
+            await asyncio.sleep(0.02)
+        if live:
+            _log.warning("tasks are lost with the process, as their store is in memory: %s", _counted(live))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -119,7 +137,7 @@ class Installed:
                 stack.callback(self.watch.stop)
             if self.alerts is not None:
                 self.alerts.start()
-                stack.callback(self.alerts.stop)
+                stack.push_async_callback(asyncio.to_thread, self.alerts.stop)
             if self.hub is not None:
                 self.hub.draining = False
                 await self.hub.start()
@@ -132,6 +150,11 @@ class Installed:
             stack.callback(self.drainage.watch())
             self._lives = True
             yield
+
+
+def _counted(live: Sequence[TaskView]) -> str:
+    names = Counter(view.kind for view in live)
+    return ", ".join(f"{count} {name}" for name, count in names.most_common(5))
 
 
 def _outlives(queue: TaskQueue) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -425,3 +426,41 @@ def test_without_fastapi_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['fastapi'] = None\nfrom fastcore.service import install\ninstall(object())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert "pip install fastcore-native[service]" in found.stderr
+
+
+def test_tasks_in_memory_that_are_due_are_done_and_the_others_named(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    queue = TaskQueue()
+    done: list[int] = []
+
+    @queue.task(name="count")
+    async def count(n: int) -> None:
+        await asyncio.sleep(0.01)
+        done.append(n)
+
+    install(app, tasks=queue, drain_timeout=WAIT)
+
+    async def main() -> None:
+        async with served(app):
+            await queue.asubmit_many([(count, (n,)) for n in range(300)])
+            await queue.asubmit(count.configure(delay=0.5), 300)
+            await queue.asubmit(count.configure(delay=3600.0), 301)
+
+    asyncio.run(main())
+    assert sorted(done) == list(range(301))
+    assert "1 count" in caplog.text
+
+
+def test_collector_pauses_are_counted_while_it_runs() -> None:
+    app = FastAPI()
+    install(app)
+
+    async def main() -> None:
+        async with served(app) as client:
+            gc.collect()
+            body = (await client.get("/fastcore/api/snapshot/memory")).json()
+            assert body["gc"]["generations"][2]["pause_max"] > 0
+
+    before = list(gc.callbacks)
+    asyncio.run(main())
+    assert gc.callbacks == before
