@@ -77,7 +77,8 @@ def in_sqlite(report: Report) -> None:
     found = interleave_phases(
         {
             "fastcore, submit_many": lambda: ours.sqlite_many(10_000),
-            "fastcore, 64 submitters": lambda: ours.sqlite_submitters(3_200, 64),
+            "fastcore, 64 submitters": lambda: ours.sqlite_coroutines(3_200, 64),
+            "fastcore, 64 threads": lambda: ours.sqlite_submitters(3_200, 64),
             "fastcore, one submitter": lambda: ours.sqlite_submitters(150, 1),
             "SqliteHuey": lambda: theirs.sqlite_huey(300),
             "litequeue": lambda: theirs.litequeue_full(300),
@@ -94,6 +95,7 @@ def in_sqlite(report: Report) -> None:
         {
             "SqliteHuey / fastcore, submit_many": Ratio(huey / both["fastcore, submit_many"].median, 20),
             "SqliteHuey / fastcore, 64 submitters": Ratio(huey / both["fastcore, 64 submitters"].median, 20),
+            "SqliteHuey / fastcore, 64 threads": Ratio(huey / both["fastcore, 64 threads"].median, 20),
         },
     )
     bounds = interleave_phases(

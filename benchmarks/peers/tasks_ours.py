@@ -83,7 +83,7 @@ def sqlite_submitters(n: int, submitters: int) -> Phases:
 
 
 def sqlite_coroutines(n: int, submitters: int) -> Phases:
-    """So many coroutines, as an application's requests are, each of which waits for its commit; on the workers' loop."""
+    """So many coroutines on the workers' loop, as requests are, each of which waits for its commit."""
     with scratch() as path:
         queue = TaskQueue(store=f"sqlite:///{path}", workers={"async": 64})
         task = queue.task(name="noop", on="async")(noop)

@@ -36,6 +36,10 @@ class LatestProgress:
                 reports = known.reports + 1 if known is not None and known.latest.token == update.token else 1
                 self._known[update.id] = _Known(update, reports, False)
 
+    def silent(self) -> bool:
+        """Whether no attempt has said anything."""
+        return not self._known
+
     def peek(self, id: str, token: int) -> Progress | None:
         """Return how far an attempt is, if it has said so."""
         known = self._known.get(id)

@@ -104,11 +104,16 @@ def row_of(spec: TaskSpec) -> tuple[Any, ...]:
     )
 
 
+_PLAIN: Final = (None, None, None, None, 0, None)  # neither keys nor a group
+
+
 def spec_of(row: tuple[Any, ...]) -> TaskSpec:
     """Return the task of a row that begins with the columns of a spec."""
-    id, kind, payload, priority, rank, run_at, submitted_at, attempts, timeout, ttl, *keys = row[:16]
+    id, kind, payload, priority, rank, run_at, submitted_at, attempts, timeout, ttl = row[:10]
+    if row[10:16] == _PLAIN:  # most
+        return TaskSpec(id, kind, Encoded(payload), priority, rank, run_at, submitted_at, attempts, timeout, ttl)
     return TaskSpec(
-        id, kind, Encoded(payload), priority, rank, run_at, submitted_at, attempts, timeout, ttl, *keys
+        id, kind, Encoded(payload), priority, rank, run_at, submitted_at, attempts, timeout, ttl, *row[10:16]
     )  # fmt: skip
 
 

@@ -174,9 +174,12 @@ class Work:
         return claims
 
     def _let_go(self, ids: Iterable[str]) -> None:
+        ids = list(ids)
         for id in ids:
             self._held.pop(id, None)
-            self._progress.forget(id)
+        if not self._progress.silent():
+            for id in ids:
+                self._progress.forget(id)
 
     # ---- ends ----
 
@@ -184,10 +187,11 @@ class Work:
         helds = [self._held.get(outcome.id) for outcome in outcomes]
         plain: list[Success] = []
         others: list[tuple[Any, ...]] = []
+        silent = self._progress.silent()
         for outcome, held in zip(outcomes, helds):
             if held is None or held.token != outcome.token or outcome.state is State.QUEUED or not outcome.counted:
                 break
-            if outcome.state is State.SUCCEEDED and self._progress.peek(outcome.id, outcome.token) is None:
+            if outcome.state is State.SUCCEEDED and (silent or self._progress.peek(outcome.id, outcome.token) is None):
                 plain.append(
                     Success(held.seq, held.token, outcome.result, outcome.started_at, outcome.finished_at)
                 )  # fmt: skip
