@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from typing import Any
 
 import pytest
@@ -91,6 +92,13 @@ def test_a_server_that_is_not_there_is_told(tmp_path):
         await node.aclose()
 
     run(test())
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nats", None)
+    node = NatsBackplane()
+    with pytest.raises(ImportError, match=r"^NatsBackplane: expected the package nats-py; pip install .*\[nats\]$"):
+        run(node.start(Sink()))
 
 
 def test_bad_arguments():

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import sys
 import urllib.request
 from collections import defaultdict
 from typing import Any
@@ -382,6 +383,12 @@ def test_closing_ends_the_iteration_and_leaves_nothing_running():
 def test_bad_arguments(arguments, error, said):
     with pytest.raises(error, match=said):
         Client(**{"url": "ws://x/", **arguments})
+
+
+def test_without_websockets_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "websockets.asyncio.client", None)
+    with pytest.raises(ImportError, match=r"^Client: expected the package websockets; pip install .*\[service\]$"):
+        run(Client("ws://x/").start())
 
 
 def test_the_page_is_there():
