@@ -18,8 +18,7 @@ from fastcore.tasks import QueueClosed, State, StoreError, TaskEvent, TaskQueue,
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Outcome
 from fastcore.tasks.stores import MemoryStore
-
-LONG = 60.0
+from tests.tasks.queue_cases import LONG, run, until
 
 
 class Troubled(MemoryStore):
@@ -56,15 +55,6 @@ class Troubled(MemoryStore):
 @pytest.fixture(params=["raises", "replies"])
 def how(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-def run(scenario: Callable[[], Any]) -> None:
-    asyncio.run(asyncio.wait_for(scenario(), LONG))
-
-
-async def until(true: Callable[[], object]) -> None:
-    while not true():
-        await asyncio.sleep(0.005)
 
 
 class TestTheStoreFails:
