@@ -36,7 +36,7 @@ class MetricsMiddleware:
         flag ramps it goes by the assignment key, so :class:`~fastcore.rollout.AssignmentMiddleware` must be around
         this one; a request without a key is ``unassigned``.
     skip : collection of str, default ("/metrics", "/livez", "/readyz")
-        Paths that are not counted: what asks is the monitoring itself.
+        Paths that are not counted, with and without a slash after them: what asks is the monitoring itself.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class MetricsMiddleware:
             flags.declare(flag)
         self.app = app
         self._flag = flag
-        self._skip = frozenset(skip)
+        self._skip = frozenset(path for told in skip for path in (told, f"{told}/"))  # a mount answers there
         self._requests: dict[tuple[str, str, int, str], _Instruments] = {}
         self._in_flight = metrics.gauge("fastcore_http_requests_in_flight")
         self._open = metrics.gauge("fastcore_websocket_connections")

@@ -75,6 +75,25 @@ class TestSlowdown:
         assert not detector.degraded
         assert detector.evidence < 1e6
 
+    def test_a_window_that_is_well_sets_off_no_alarm_on_evidence_of_others(self) -> None:
+        class SlowestFirst(random.Random):
+            def sample(self, population: Any, k: int, *, counts: Any = None) -> list[Any]:
+                return list(population)[:k]
+
+        def window(slow: int, count: int) -> SketchState:
+            sketch = metrics.Sketch()
+            for n in range(count):
+                sketch.observe(0.02 if n < slow else 0.01)
+            return sketch.state()
+
+        detector = SlowdownDetector(alpha=1e-7, rng=SlowestFirst())
+        detector.look(window(30, 30), 0.01)
+        assert 1e6 < detector.evidence < 1e7
+        detector.look(window(40, 100), 0.01)
+        assert not detector.degraded
+        detector.look(window(100, 100), 0.01)
+        assert detector.degraded
+
     def test_over_when_it_is_surely_over(self) -> None:
         rng, detector = random.Random(4), SlowdownDetector(rng=random.Random(4))
         while not detector.degraded:

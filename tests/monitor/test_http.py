@@ -123,6 +123,51 @@ def test_an_application_that_raises_counts_as_500(counted: Callable[..., int]) -
     assert metrics.gauge("fastcore_http_requests_in_flight").value == 0
 
 
+def test_a_request_that_is_cancelled_is_no_error_of_the_service(counted: Callable[..., int]) -> None:
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/begun":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(60)
+
+    async def send(message: Any) -> None:
+        return None
+
+    async def run(path: str) -> None:
+        scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+        task = asyncio.create_task(MetricsMiddleware(waits)(scope, send, send))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run("/waiting"))
+    asyncio.run(run("/begun"))
+    assert (counted("unmatched", "499"), counted("unmatched", "200"), counted("unmatched", "500")) == (1, 1, 0)
+    assert metrics.gauge("fastcore_http_requests_in_flight").value == 0
+
+
+@pytest.mark.parametrize(
+    ("mounted", "path", "route"),
+    [
+        ("/mw-a/{n:int}", "/mw-a/007/leaf", "/mw-a/{n}/leaf"),
+        ("/mw-b/{f:float}", "/mw-b/1.50/leaf", "/mw-b/{f}/leaf"),
+        ("/mw-c/{a}/{b}", "/mw-c/x/y/leaf", "/mw-c/{a}/{b}/leaf"),
+    ],
+)
+def test_parameters_of_a_mount_never_stand_in_a_label(
+    counted: Callable[..., int], mounted: str, path: str, route: str
+) -> None:
+    app, sub = FastAPI(), FastAPI()
+
+    @sub.get("/leaf")
+    async def leaf() -> None:
+        return None
+
+    app.mount(mounted, sub)
+    assert get(MetricsMiddleware(app), path) == [200]
+    assert counted(route) == 1
+
+
 def test_what_is_raised_comes_through() -> None:
     async def raises(scope: Any, receive: Any, send: Any) -> None:
         assert metrics.gauge("fastcore_http_requests_in_flight").value == 1
@@ -144,7 +189,7 @@ def test_the_time_is_that_to_the_last_byte() -> None:
 
 
 def test_monitoring_itself_is_not_counted(counted: Callable[..., int]) -> None:
-    get(MetricsMiddleware(application()), "/metrics", "/livez", "/readyz")
+    get(MetricsMiddleware(application()), "/metrics", "/metrics/", "/livez", "/readyz")
     assert counted("unmatched", "404") == 0
     get(MetricsMiddleware(application(), skip=("/none",)), "/livez", "/none")
     assert counted("unmatched", "404") == 1
