@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,8 +128,6 @@ def test_an_id_that_names_no_task_or_several(
 
 
 def test_retry_with_an_owner_that_lives_wakes_it(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
-    import threading
-
     id = dead(store)
     woken = threading.Event()
     store.attach(woken.set)
@@ -230,3 +230,39 @@ def test_reading_leaves_the_owner_alone(store: SqliteStore, capsys: pytest.Captu
     batch = store.claim("me", [Want(5, {"noop": 5})], 15.0, time.time()).result(30)
     assert tasks(store, "stats") == 0
     assert store.settle([ended(batch.claims[0], now=time.time())]).result(30) == [True]
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "0"], ["stats"], ["watch", "--times", "1"]])
+def test_reading_takes_no_ownership_and_changes_no_schema(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    path = tmp_path / "tasks.db"
+    SqliteStore(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 0")  # as an older release would have left it
+    connection.close()
+    before = path.read_bytes()
+    assert main(["tasks", "--db", str(path), *words]) == 2
+    assert "open it once with the queue, which brings it up to date" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert list(tmp_path.glob("*.owner")) == []
+
+
+def test_it_reads_beside_a_service_that_writes_all_the_time(
+    store: SqliteStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            store.submit([spec(at=time.time())]).result(60)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for words in (["list"], ["stats"], ["watch", "--times", "3", "--interval", "0.01"]):
+            assert tasks(store, *words) == 0, capsys.readouterr().err
+    finally:
+        over.set()
+        writer.join()
+    assert store.rescue(time.time()).result(60) == []
