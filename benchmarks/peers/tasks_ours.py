@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks_opponents import BOTH, ENQUEUE, PAYLOAD, Phases, phases, quantiles, scratch
 
@@ -154,19 +154,27 @@ def grow(path: Path, rows: int) -> None:
     db.close()
 
 
-def processes(n: int, seconds: float) -> float:
-    """Seconds that `n` tasks take on two process slots."""
+class OnProcesses(NamedTuple):
+    """What tasks on process slots took."""
+
+    seconds: float
+    parent: float
+    """Seconds of CPU a task, of the process that gives them out: it shares the machine with the slots."""
+
+
+def processes(n: int, seconds: float) -> OnProcesses:
+    """Run `n` tasks that use so many seconds of CPU on two process slots."""
     queue = TaskQueue(store="memory", workers={"process": 2})
     task = queue.task(name="spin", on="process")(spin)
 
-    async def run() -> float:
+    async def run() -> OnProcesses:
         async with queue:
-            for id in [queue.submit(task, 0.0) for _ in range(8)]:
+            for id in [queue.submit(task, seconds) for _ in range(200)]:
                 await queue.wait(id)
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             queue.submit_many([(task, (seconds,))] * n)
             await queue.join()
-            return time.perf_counter() - began
+            return OnProcesses(time.perf_counter() - began, (time.process_time() - cpu) / n)
 
     return asyncio.run(run())
 
