@@ -18,7 +18,7 @@ from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.job import Job
 from fastcore.tasks.ledger import Ledger
 from fastcore.tasks.pools import Pool
-from fastcore.tasks.ports import Executor, Reply, Stop, TaskStore, Want, arrived
+from fastcore.tasks.ports import Executor, Reply, Stop, TaskStore, Want, arrived, happened
 from fastcore.tasks.records import LIVE, Batch, Claim, Encoded, Outcome, Progress, State, TaskView
 from fastcore.tasks.task import Task
 from fastcore.tasks.verdict import failure_of, judge
@@ -171,9 +171,7 @@ class Engine:
         self._quiet.add(event)
         self.wake()
         try:
-            await asyncio.wait_for(event.wait(), timeout)
-        except TimeoutError:
-            pass
+            await happened(event, timeout)
         finally:
             self._quiet.discard(event)
 

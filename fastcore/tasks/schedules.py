@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fastcore.tasks.cron import Cron
-from fastcore.tasks.ports import TaskStore, arrived
+from fastcore.tasks.ports import TaskStore, arrived, happened
 from fastcore.tasks.records import TaskSpec
 
 __all__ = ["Every", "Schedule", "Schedules"]
@@ -88,10 +88,7 @@ class Schedules:
             except Exception:
                 _log.exception("the schedules could not be seen to; trying again")
                 delay = 1.0
-            try:
-                await asyncio.wait_for(event.wait(), min(delay, _LONGEST))
-            except TimeoutError:
-                pass
+            await happened(event, min(delay, _LONGEST))
 
     async def tick(self) -> float:
         """Submit what is due; returns the seconds until the next slot."""

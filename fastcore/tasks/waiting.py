@@ -11,7 +11,7 @@ from typing import Any
 
 from fastcore.tasks.errors import NotFinished, ResultExpired, TaskCancelled, TaskFailed
 from fastcore.tasks.hooks import Hooks
-from fastcore.tasks.ports import TaskStore, arrived
+from fastcore.tasks.ports import TaskStore, arrived, happened
 from fastcore.tasks.records import State, TaskView
 
 __all__ = ["Waiters", "value_of"]
@@ -74,10 +74,7 @@ class Waiters:
                 left = self._look if deadline is None else min(self._look, deadline - time.monotonic())
                 if left <= 0:
                     return
-                try:
-                    await asyncio.wait_for(event.wait(), left)
-                except TimeoutError:
-                    pass
+                await happened(event, left)
 
     def wait(self, id: str, timeout: float | None) -> TaskView:
         """Return the task once it has ended, or as it is when the time is over; blocks the thread."""

@@ -207,6 +207,19 @@ class TestQueue:
 
         asyncio.run(asyncio.wait_for(scenario(), LONG))
 
+    @pytest.mark.parametrize("steps", range(8))
+    def test_it_stops_just_as_one_is_taken_in(self, steps: int) -> None:
+        queue = TaskQueue()
+
+        async def scenario() -> None:
+            async with queue:
+                await asyncio.sleep(0.01)
+                queue.schedule(queue.task(lambda: None, name="work"), every=LONG)
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+
+        asyncio.run(asyncio.wait_for(scenario(), LONG))
+
     def test_a_store_that_failed_is_asked_again(
         self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -12,7 +12,7 @@ from fastcore.concurrency.checks import count, number
 from fastcore.tasks.current import running
 from fastcore.tasks.errors import TaskTimeout
 from fastcore.tasks.job import Job
-from fastcore.tasks.ports import Cap, Sink, Stop
+from fastcore.tasks.ports import Cap, Sink, Stop, happened
 
 __all__ = ["AsyncExecutor"]
 
@@ -238,10 +238,7 @@ class AsyncExecutor:
     async def _until_quiet(self, timeout: float) -> None:
         if self._busy and timeout > 0:
             self._quiet = asyncio.Event()
-            try:
-                await asyncio.wait_for(self._quiet.wait(), timeout)
-            except TimeoutError:
-                pass
+            await happened(self._quiet, timeout)
 
     # ---- jobs taken in advance ----
 
