@@ -189,6 +189,12 @@ class TestSchema:
         with pytest.raises(StoreError, match="open it once with the queue, which brings it up to date"):
             connect_reader(path)
 
+    def test_a_sqlite_that_is_too_old_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+        with pytest.raises(StoreError, match=r"expected SQLite 3\.35 or later, got "):
+            SqliteStore(tmp_path / "tasks.db")
+        assert list(tmp_path.iterdir()) == []
+
     def test_another_programs_database_is_refused_and_left_alone(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
         _write(path, "CREATE TABLE customers (name TEXT)")

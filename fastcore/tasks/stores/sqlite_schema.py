@@ -14,6 +14,8 @@ __all__ = ["APPLICATION", "MIGRATIONS", "connect", "connect_reader", "migrate"]
 
 APPLICATION: Final = 0x66637431  # "fct1", in the header of every file of ours
 
+_OLDEST: Final = (3, 35, 0)  # RETURNING
+
 # States are numbers, so that partial indexes stay small: the finished are in none that a claim reads.
 _FIRST = """
 CREATE TABLE task (
@@ -71,6 +73,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
 
 def connect(path: Path, durability: str, timeout: float = 5.0) -> sqlite3.Connection:
     """Open for writing, and bring the file up to date."""
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise StoreError(
+            f"{path}: expected SQLite 3.35 or later, got {sqlite3.sqlite_version}; use a newer Python build"
+        )
     if path.exists() and not os.access(path, os.W_OK):  # SQLite would open it, and refuse the first submission
         raise StoreError(f"{path}: expected a file and a directory that can be written, got a file that cannot")
     connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, cached_statements=256)
