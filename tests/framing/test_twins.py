@@ -132,7 +132,7 @@ PACK_OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(OBJECTS, PACK_OPTIONS)
 def test_packing(obj, options):
     agree(lambda f: f.packb(obj, **options))
@@ -204,7 +204,7 @@ UNPACK_OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(damaged(), UNPACK_OPTIONS)
 @example(b"\xc7\x00\xff", {})
 @example(b"\xd4\x80a", {})
@@ -213,7 +213,7 @@ def test_unpacking(data, options):
     agree(lambda f: f.unpackb(data, **options))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(damaged(), max_size=4), st.integers(1, 30), UNPACK_OPTIONS, st.sampled_from([0, 10, 50]))
 def test_streams(messages, size, options, max_buffer_size):
     data = b"".join(messages)
@@ -240,7 +240,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(PLAIN)
 def test_there_and_back(obj):
     for name in ("compiled", "python"):
@@ -267,7 +267,7 @@ COLUMNS = st.integers(0, 30).flatmap(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(COLUMNS, st.sampled_from(["map", "array"]), st.booleans(), PACK_OPTIONS)
 def test_rows(columns, rows, nan_as_none, options):
     names = ["a", "é", "a name that is longer than sixteen", "d"][: len(columns)]
