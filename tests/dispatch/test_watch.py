@@ -495,6 +495,40 @@ def test_the_breaker_opens_probes_once_and_closes(make: Make) -> None:
 
 
 @pytest.mark.usefixtures("ticks")
+def test_while_a_probe_is_under_way_there_is_no_other(make: Make) -> None:
+    broken, under_way, release = [True], threading.Event(), threading.Event()
+    calls = [0]
+
+    def candidate(x: int) -> int:
+        calls[0] += 1
+        if broken[0]:
+            raise Boom(x)
+        under_way.set()
+        assert release.wait(60)
+        return 2 * x
+
+    switch = make(double, candidate, guard=TOLERANT)
+    watch, now = watches.of(switch.flag), [0.0]
+    watch._clock = lambda: now[0]
+    flags.set(switch.flag, "candidate")
+    for i in range(3):
+        switch(i)
+    broken[0] = False
+    now[0] = 1.0
+    until(lambda: watch.breaker.state == "half-open")
+    probe = threading.Thread(target=switch, args=(1,))
+    probe.start()
+    try:
+        assert under_way.wait(60)
+        assert [switch(i) for i in range(50)] == [double(i) for i in range(50)]
+        assert calls[0] == 4
+    finally:
+        release.set()
+        probe.join()
+    until(lambda: watch.breaker.state == "closed")
+
+
+@pytest.mark.usefixtures("ticks")
 @pytest.mark.parametrize("recover", [0, 2])
 def test_a_rollback_for_errors_is_probed(make: Make, recover: int) -> None:
     broken = [True]
