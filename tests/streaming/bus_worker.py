@@ -12,13 +12,18 @@ from fastcore.framing import packb, unpackb
 from fastcore.streaming.backplane import Backplane, Published
 
 
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")  # in one piece, also where Python does not buffer
+    sys.stdout.flush()
+
+
 class Writer:
     def renew(self, epoch: str, floor: int, newest: Sequence[Published]) -> None:
-        print("R", epoch, floor, len(newest), flush=True)
+        say("R", epoch, floor, len(newest))
 
     def deliver(self, message: Published) -> None:
         origin, n = unpackb(message.body)
-        print("D", message.offset, message.topic, origin, n, flush=True)
+        say("D", message.offset, message.topic, origin, n)
 
 
 def made(options: argparse.Namespace) -> Any:
@@ -34,7 +39,7 @@ def made(options: argparse.Namespace) -> Any:
 async def run(options: argparse.Namespace) -> None:
     bus: Backplane = made(options)
     await bus.start(Writer())
-    print("S", bus.state().role, flush=True)
+    say("S", bus.state().role)
     loop = asyncio.get_running_loop()
     commands = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
@@ -53,11 +58,11 @@ async def run(options: argparse.Namespace) -> None:
         if line == b"quiet" and task is not None:
             task.cancel()
         elif line == b"state":
-            print("S", bus.state().role, flush=True)
+            say("S", bus.state().role)
             continue
-        print("N", n, flush=True)
+        say("N", n)
     await bus.aclose()
-    print("E", flush=True)
+    say("E")
 
 
 if __name__ == "__main__":

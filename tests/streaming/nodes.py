@@ -72,6 +72,8 @@ class Worker:
     async def _read(self) -> None:
         assert self.process.stdout is not None
         while line := await self.process.stdout.readline():
+            if not line.endswith(b"\n"):
+                return  # it was killed in the middle of a word
             kind, *rest = line.decode().split()
             if kind == "R":
                 self.epochs.append(rest[0])
