@@ -39,21 +39,29 @@ def rows(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
 
 
 times = st.floats(0, 4e9, allow_nan=False)
+payloads = st.sampled_from([Encoded(b"x"), Encoded(b"y" * 300), Encoded(b"\x00\xff"), Encoded(b"")])
 specs = st.builds(
     lambda kind, rank, at, delay, timeout, payload, key: replace(
-        spec(kind, at=at, rank=rank, timeout=timeout, unique_key=key), run_at=at + delay, payload=Encoded(payload)
+        spec(kind, at=at, rank=rank, timeout=timeout, unique_key=key), run_at=at + delay, payload=payload
     ),
     st.sampled_from(["a", "b", "é\x00'\"", "🦀"]),
-    st.sampled_from([5.0, 0.1, 1e9 / 60]),
-    st.sampled_from([T0, 1763_738_471.123456, 0.1]),
+    st.sampled_from([5.0, 0.1, 1e9 / 60, -2.5, 1e300, 5e-324]) | st.floats(allow_nan=False, allow_infinity=True),
+    st.sampled_from([T0, 1763_738_471.123456, 0.1]) | times,
     st.sampled_from([0.0, 3.5]),
     st.sampled_from([None, None, 1.5]),
-    st.sampled_from([b"x", b"y" * 300, b"\x00\xff", b""]),
+    payloads,
     st.sampled_from([None, None, None, "k"]),
 )
 
 
-@given(st.lists(specs, max_size=12))
+def again(one: TaskSpec, at: float, payload: Encoded) -> TaskSpec:
+    """Another task of the same shape."""
+    return replace(spec(), kind=one.kind, rank=at / 7, run_at=at, submitted_at=at, timeout=one.timeout, payload=payload)
+
+
+@given(
+    st.lists(specs, max_size=12) | specs.flatmap(lambda one: st.lists(st.builds(again, st.just(one), times, payloads)))
+)
 def test_inserts_are_those_of_single_statements(given_specs: list[TaskSpec]) -> None:
     made = [replace(one, unique_key=None if i else one.unique_key) for i, one in enumerate(given_specs)]
     many, each = fresh(), fresh()

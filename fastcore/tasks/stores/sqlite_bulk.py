@@ -18,13 +18,20 @@ _FEW: Final = 3  # below this a statement for each is as quick
 _MOST: Final = 10_000  # tasks in one statement
 _MOST_BYTES: Final = 32 << 20  # of payloads or results in one statement
 _LENGTH: Final = 27  # bits for the length of a piece; the rest is for its place
-_SHARED: Final = "kind, priority, rank, run_at, submitted_at, attempts, timeout, result_ttl"
+_SHARED: Final = "kind, priority, attempts, timeout, result_ttl, state, rank, run_at, submitted_at"
 _INSERT: Final = (
-    f"INSERT INTO task (id, payload, {_SHARED}, state, idx, version) "
-    "SELECT {}, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, 1 FROM json_each(?1)"
+    f"INSERT INTO task (id, payload, {_SHARED}, idx, version) "
+    "SELECT {}, ?3, ?4, ?5, ?6, ?7, ?8, {}, 0, 1 FROM json_each(?1)"
 )
-_INSERT_SAME: Final = _INSERT.format("value, ?2")
-_INSERT_EACH: Final = _INSERT.format(f"key, substr(?2, (value >> {_LENGTH}) + 1, value & {(1 << _LENGTH) - 1})")
+_PIECE: Final = f"substr(?2, ({{0}} >> {_LENGTH}) + 1, {{0}} & {(1 << _LENGTH) - 1})"
+_INSERT_SAME: Final = _INSERT.format("value, ?2", "?9, ?10, ?11")
+_INSERT_EACH: Final = _INSERT.format("key, " + _PIECE.format("value"), "?9, ?10, ?11")
+# A float as text may come out another: as the ratio of two integers it cannot, the lower one being a power of two.
+_INSERT_APART: Final = _INSERT.format(
+    "key, " + _PIECE.format("json_extract(value, '$[0]')"),
+    ", ".join(f"CAST(json_extract(value, '$[{i}]') AS REAL) / json_extract(value, '$[{i + 1}]')" for i in (1, 3, 5)),
+)
+_MOST_INTEGER: Final = (1 << 63) - 1
 _END: Final = (
     "UPDATE task SET state = 3, version = version + 1, error = NULL, owner = NULL, lease = NULL, payload = NULL, "
 )
@@ -70,16 +77,8 @@ def _shape(spec: TaskSpec) -> tuple[Any, ...] | None:
         or len(spec.payload) >> _LENGTH
     ):
         return None
-    return (
-        spec.kind,
-        spec.priority,
-        spec.rank,
-        spec.run_at,
-        spec.submitted_at,
-        spec.attempts,
-        spec.timeout,
-        spec.result_ttl,
-    )
+    state = DELAYED if spec.run_at > spec.submitted_at else READY
+    return spec.kind, spec.priority, spec.attempts, spec.timeout, spec.result_ttl, state
 
 
 def _parts(specs: list[TaskSpec]) -> list[list[TaskSpec]]:
@@ -99,20 +98,42 @@ def _parts(specs: list[TaskSpec]) -> list[list[TaskSpec]]:
 
 def _insert_alike(connection: sqlite3.Connection, specs: list[TaskSpec], shape: tuple[Any, ...]) -> None:
     first = specs[0]
-    state = DELAYED if first.run_at > first.submitted_at else READY
-    if all(spec.payload is first.payload for spec in specs):
-        connection.execute(_INSERT_SAME, (json.dumps([spec.id for spec in specs]), first.payload, *shape, state))
+    times = first.rank, first.run_at, first.submitted_at
+    at_once = all((spec.rank, spec.run_at, spec.submitted_at) == times for spec in specs)
+    if at_once and all(spec.payload is first.payload for spec in specs):
+        ids = [spec.id for spec in specs]
+        connection.execute(_INSERT_SAME, (json.dumps(ids), first.payload, *shape, *times))
         return
-    places: dict[str, int] = {}
+    found: dict[str, Any] = {}
     at = 0
-    for spec in specs:
-        size = len(spec.payload)
-        places[spec.id] = at << _LENGTH | size
-        at += size
-    if len(places) < len(specs):
+    try:
+        for spec in specs:
+            size = len(spec.payload)
+            place = at << _LENGTH | size
+            found[spec.id] = place if at_once else (place, *_ratios(spec))
+            at += size
+    except (OverflowError, ValueError):  # a time that is no ratio of such integers
+        connection.executemany(INSERT, map(row_of, specs))
+        return
+    if len(found) < len(specs):
         raise sqlite3.IntegrityError("an id was given twice")
     pieces: list[Any] = [spec.payload for spec in specs]
-    connection.execute(_INSERT_EACH, (json.dumps(places), b"".join(pieces), *shape, state))
+    text, data = json.dumps(found), b"".join(pieces)
+    if at_once:
+        connection.execute(_INSERT_EACH, (text, data, *shape, *times))
+    else:
+        connection.execute(_INSERT_APART, (text, data, *shape))
+
+
+def _ratios(spec: TaskSpec) -> tuple[int, ...]:
+    found = (
+        *float(spec.rank).as_integer_ratio(),
+        *float(spec.run_at).as_integer_ratio(),
+        *float(spec.submitted_at).as_integer_ratio(),
+    )
+    if max(found) > _MOST_INTEGER or min(found) < -_MOST_INTEGER:
+        raise OverflowError
+    return found
 
 
 class Success(NamedTuple):
