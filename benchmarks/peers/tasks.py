@@ -211,11 +211,15 @@ def on_threads(report: Report) -> None:
         return ours.timed(lambda: map_async(analyse, symbols, limit=limit, on="thread"))
 
     with_threads(2)
+    faults = tasks_memory.page_faults()
+    with_threads(2)
+    faults = tasks_memory.page_faults() - faults
     found = interleave_phases(
         {f"{n} threads": (lambda n=n: {"all": with_threads(n) / len(symbols)}) for n in (1, 2)}, rounds=9
     )["all"]
     gain = found["1 threads"].median / found["2 threads"].median
     report.add("map_async, indicators of a symbol", found, {"1 thread / 2 threads": Ratio(gain, 1.8)})
+    note(report, f"page faults of {len(symbols)} symbols on 2 threads: {faults}")
 
 
 def of_the_mission(report: Report) -> None:

@@ -64,6 +64,8 @@ def note_and_nap(path: str, word: str, seconds: float) -> str:
 
 
 def report_and_sleep(path: str) -> None:
+    """Say which process this is, and go on for long, whatever it is asked."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     part = pathlib.Path(path + ".part")
     part.write_text(str(os.getpid()))
     part.rename(path)
