@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 import struct
@@ -14,8 +15,11 @@ import msgpack
 import pytest
 from starlette.applications import Starlette
 
-from fastcore.streaming import Hub, Limits
+from fastcore.streaming import Grant, Hub, Limits
+from fastcore.streaming.messages import Subscribe
+from fastcore.streaming.session import Session
 from fastcore.streaming.uvicorn import HubLink
+from tests.fuzz.inbound import FakeTransport, opened
 from tests.streaming.raw_client import BINARY, RawClient
 from tests.streaming.running import WAIT, Running
 
@@ -137,3 +141,30 @@ def test_descriptors_that_are_used_again_get_nothing_of_those_before(start: Star
         publisher.join(WAIT)
         for bystander in bystanders:
             bystander.sock.close()
+
+
+def test_what_was_written_before_goes_first() -> None:
+    """A connection that is taken over while its server still has something to write is blocked until that is gone."""
+
+    class Busy(FakeTransport):
+        def get_write_buffer_size(self) -> int:
+            return 5
+
+    async def run() -> None:
+        hub = Hub()
+        await hub.start()
+        link = HubLink(hub, Busy(), opened(deflate=False), set())
+        session = link.session = Session(hub.clients, link, None)
+        hub.clients.add(session)
+        link.begin()
+        session.open(Grant(), Subscribe(0, ["t"], None, False))
+        hub.publish("t", 1)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert hub.stats().backlog_bytes > 0
+        link.resume_writing()
+        assert hub.stats().backlog_bytes == 0
+        session.lost()
+        await hub.aclose()
+
+    asyncio.run(run())
