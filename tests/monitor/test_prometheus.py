@@ -55,6 +55,15 @@ def test_buckets_count_what_they_say_within_one_percent(values: list[float]) -> 
         assert sum(v <= bound * 0.98 for v in values) <= count <= sum(v <= bound * 1.02 for v in values)
 
 
+@pytest.mark.parametrize("bounds", [FAST, SLOW])
+def test_values_beside_a_bound_are_on_their_side_of_it(bounds: tuple[float, ...]) -> None:
+    for at, bound in enumerate(bounds):
+        for factor, expected in ((0.98, 1.0), (1.02, 0.0)):
+            sketch = metrics.Sketch()
+            sketch.observe(bound * factor)
+            assert cumulative(sketch.state(), bounds)[at] == expected, (bound, factor)
+
+
 def test_counters_gauges_and_latencies() -> None:
     sketch = metrics.Sketch()
     for value in (2e-6, 3e-6, 0.3, 7.0):
