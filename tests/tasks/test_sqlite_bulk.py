@@ -74,6 +74,13 @@ def test_inserts_are_those_of_single_statements(given_specs: list[TaskSpec]) -> 
         each.close()
 
 
+def test_first_in_is_first_out_whatever_comes_between(database: sqlite3.Connection) -> None:
+    kinds = ["a", "b", "b", "b", "c", "a", "b", "b", "b", "b", "a"]
+    made = [spec(kind, unique_key="k" if i == 5 else None) for i, kind in enumerate(kinds)]
+    insert(database, made)
+    assert [row[0] for row in database.execute("SELECT id FROM task ORDER BY seq")] == [one.id for one in made]
+
+
 def test_parts_that_are_too_large_for_one_statement(
     database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
