@@ -204,6 +204,7 @@ class AlertManager:
             raise ValueError(f"interval: expected a number above 0, got {interval!r}")
         for delivery in self._deliveries.values():
             delivery.start()
+        flags._following.begin()  # else other processes' rollbacks are heard of only once a Switch is called here
         with self._lock:
             if self._thread is None:
                 self._ending = False

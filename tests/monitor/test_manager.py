@@ -91,6 +91,46 @@ def test_a_rollback_is_told_at_once_with_its_reason(made: Make, hook: HttpReceiv
     assert told()["state"] == "resolved"
 
 
+JOURNALED = """
+import sys
+from fastcore import flags
+from fastcore.monitor import AlertManager, WebhookChannel
+flags.declare("prices")
+manager = AlertManager(channels=[WebhookChannel(sys.argv[1])])
+manager.start(interval=3600)
+print("ready", flush=True)
+sys.stdin.readline()
+manager.stop()
+"""
+
+
+def test_a_rollback_in_another_process_is_told_at_once(tmp_path: Path, hook: HttpReceiver) -> None:
+    """The one that tells has not called a Switch: it has nothing to follow the journal for but this."""
+    env = {**os.environ, "FASTCORE_JOURNAL": str(tmp_path / "journal.jsonl")}
+    child = subprocess.Popen(
+        [sys.executable, "-c", JOURNALED, hook.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
+    )
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        rolls_back = """
+import os
+from fastcore import flags
+flags.declare("prices")
+flags.rollback("prices", "wrong", who="guard")
+print(os.getpid())
+"""
+        command = [sys.executable, "-c", rolls_back]
+        other = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=60)
+        body = hook.wait(1)[0]
+        assert (body["rule"], body["labels"], body["details"]["who"]) == ("rolled back", {"flag": "prices"}, "guard")
+        assert "wrong" in body["summary"]
+        assert body["details"]["pid"] == int(other.stdout)
+    finally:
+        child.kill()
+        child.communicate(timeout=60)
+
+
 def test_flipping_a_flag_waits_for_no_channel(made: Make, hook: HttpReceiver, own_flags: list[str]) -> None:
     own_flags.append("test.manager.slow")
     flags.declare("test.manager.slow")
