@@ -74,7 +74,7 @@ def _shape(spec: TaskSpec) -> tuple[Any, ...] | None:
         or spec.group is not None
         or spec.collects is not None
         or spec.index
-        or len(spec.payload) >> _LENGTH
+        or not 0 < len(spec.payload) < 1 << _LENGTH  # of an empty whole, substr() makes NULL
     ):
         return None
     state = DELAYED if spec.run_at > spec.submitted_at else READY
