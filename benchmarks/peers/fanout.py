@@ -131,7 +131,7 @@ def compare(
 ) -> None:
     for pair in pairs:
         pair.send(3, *shape[1:])  # warm
-    found = interleave_phases({p.name: (lambda p=p: {"cpu": p.send(*shape)}) for p in pairs}, rounds=9)["cpu"]
+    found = interleave_phases({p.name: (lambda p=p: {"cpu": p.send(*shape)}) for p in pairs}, rounds=7)["cpu"]
     ours = found["fastcore"].median
     ratios = {}
     for peer, (goal, at_least) in goals.items():
