@@ -75,6 +75,13 @@ def test_what_history_has_lost_is_below_the_floor(tmp_path):
             await one._nc.publish("fastcore.small", b"\x93 not of a backplane")
             one.publish("x", packb("still there"))
             await eventually(lambda: sink.objects[-1] == "still there")
+            again = packb(["another node", 1, [["x", None, packb("sent twice")]]])
+            for _ in range(2):  # after longer than the server knows a batch again
+                await one._nc.publish("fastcore.small", again)
+            one.publish("x", packb("the last"))
+            await eventually(lambda: sink.objects[-1] == "the last")
+            assert sink.objects[-2:] == ["sent twice", "the last"]
+            assert sink.objects.count("sent twice") == 1
 
     run(test())
 

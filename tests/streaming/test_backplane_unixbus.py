@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from fastcore.framing import packb
+from fastcore.streaming import unixbus_wire as wire
 from fastcore.streaming.backplane import Backplane, BackplaneFull
 from fastcore.streaming.unixbus import UnixBus
 from tests.streaming.chaos import eventually
@@ -174,6 +175,22 @@ def test_strangers_are_cut_off_and_harm_nobody(tmp_path):
             other, _ = await made.add()
             other.publish("x", packb("good"))
             await eventually(lambda: sink.objects == ["good"])
+
+    run(test())
+
+
+def test_what_a_node_sends_again_is_numbered_once(tmp_path):
+    async def test() -> None:
+        async with buses(tmp_path / "bus", transport="unix") as made:
+            _, sink = await made.add()
+            reader, writer = await asyncio.open_unix_connection(str(tmp_path / "bus"))
+            writer.write(wire.packed(wire.HELLO, wire.VERSION, "another", "", "", 0))
+            for n in (1, 2, 1, 2, 3):
+                writer.write(wire.packed(wire.PUBLISH, n, "x", None, packb(n)))
+            await eventually(lambda: 3 in sink.objects)
+            assert sink.objects == [1, 2, 3]
+            writer.close()
+            await reader.read()
 
     run(test())
 
