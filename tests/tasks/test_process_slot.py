@@ -78,6 +78,24 @@ def test_a_task_that_has_ended_is_not_killed_and_neither_is_the_next(at_hand: An
     assert lines(marks) == ["a", "b", "c", "d"]
 
 
+def test_what_the_child_had_at_hand_goes_back_when_the_task_before_it_is_long(make: Any, tmp_path: Path) -> None:
+    queue = make(lookahead=0.5)
+    queue._executors["process"]._mean = 0.001
+    block = queue.task(jobs.steps, on="process", retries=0)
+    note = queue.task(jobs.note, on="process", retries=0)
+    marks = tmp_path / "marks"
+    calls = [(block, (str(tmp_path / "go"),)), *((note, (str(marks), word)) for word in "abc")]
+    first, *others = queue.submit_many(calls)
+    eventually(lambda: queue.status(first).note == "step 1")
+    eventually(lambda: all(queue.status(id).state is State.QUEUED for id in others))
+    urgent = queue.submit(note.configure(priority=0), str(marks), "urgent")
+    for n in (1, 2, 3):
+        (tmp_path / f"go{n}").touch()
+    eventually(lambda: all(queue.status(id).state is State.SUCCEEDED for id in (first, *others, urgent)))
+    assert {queue.status(id).attempt for id in others} == {1}
+    assert lines(marks) == ["urgent", "a", "b", "c"]
+
+
 def test_messages_are_taken_back_until_they_are_begun(tmp_path: Path) -> None:
     slot = TaskSlot("a test")
     codec = Codec()
