@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -105,6 +106,18 @@ def value_of(data: Any) -> str:
     return plain(repr(value), _LONGEST_VALUE)
 
 
+def _for_programs(data: Any) -> Any:
+    """Return some encoded bytes' value where JSON has it, or else what it looks like."""
+    if data is None:
+        return None
+    try:
+        value = Codec().decode(bytes(data))
+        json.dumps(value, allow_nan=False)
+    except (CodecError, TypeError, ValueError, RecursionError):
+        return value_of(data)
+    return value
+
+
 def details(view: TaskView, now: float) -> list[str]:
     """Return all that is known of a task."""
     lines = [
@@ -136,6 +149,6 @@ def as_dict(view: TaskView, *, whole: bool = False) -> dict[str, Any]:
     found["state"] = view.state.value
     found["error"] = None if view.error is None else view.error._asdict()
     if whole:
-        found["arguments"] = None if view.payload is None else value_of(view.payload)
-        found["result"] = None if view.result is None else value_of(view.result)
+        found["arguments"] = _for_programs(view.payload)
+        found["result"] = _for_programs(view.result)
     return found

@@ -102,11 +102,21 @@ def test_show_reads_arguments_and_result(store: SqliteStore, capsys: pytest.Capt
     assert f"id         {id}" in out
     assert "arguments  [[7, 'AAPL'], {'days': 3}]" in out
     assert "unique key k1" in out
+    assert tasks(store, "show", id, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["arguments"] == [[7, "AAPL"], {"days": 3}]
     [claim] = claimed(store, now=time.time())
     settled(store, claim, State.SUCCEEDED)
     assert tasks(store, "show", id, "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["state"], found["result"], found["attempt"]) == ("succeeded", "{'rsi': 61}", 1)
+    assert (found["state"], found["result"], found["attempt"]) == ("succeeded", {"rsi": 61}, 1)
+
+
+def test_what_json_does_not_have_is_shown_as_it_looks(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+    made = spec(at=time.time())
+    made.payload = Encoded(CODEC.encode_call(({1, 2}, float("nan")), {}))
+    store.submit([made]).result(30)
+    assert tasks(store, "show", made.id, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["arguments"] == "[[{1, 2}, nan], {}]"
 
 
 def test_show_reads_no_pickle(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
