@@ -7,6 +7,7 @@ export const title = "Switches";
 
 const VERDICT = { pass: "good", fail: "bad", inconclusive: "warn" };
 let chosen = null; // the flag whose arms are shown
+let picked = false; // by somebody; before that it is one with both arms measured
 
 export function view() {
   const element = h("div");
@@ -19,12 +20,12 @@ export function view() {
     show(body) {
       const known = body.flags.map((f) => f.name);
       const measured = body.switches.find((s) => s.control.timed && s.candidate.timed);
-      if (!known.includes(chosen)) chosen = (measured ?? body.switches[0])?.flag ?? known[0];
+      if (!picked || !known.includes(chosen)) chosen = (measured ?? body.switches[0])?.flag ?? known[0];
       const flag = body.flags.find((f) => f.name === chosen);
       const arms = body.switches.find((s) => s.flag === chosen);
       refill(list, card("Flags", table("One flag a row", [
         ["Flag", (f) => h("button", { type: "button", "data-flag": f.name, "aria-pressed": String(f.name === chosen),
-          click: () => { chosen = f.name; this.show(body); } }, f.name)],
+          click: () => { chosen = f.name; picked = true; this.show(body); } }, f.name)],
         ["Mode", (f) => state(f.source === "rollback" || f.source === "guard" ? "bad" : "good", f.mode)],
         ["Source", (f) => f.source],
         ["Since", (f) => clock(f.since)],
