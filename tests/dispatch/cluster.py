@@ -100,7 +100,10 @@ class Cluster:
 
     def states(self, flag: str) -> dict[int, tuple[str, str]]:
         """What each worker that lives has said last of `flag`: pid -> mode and source."""
-        found = {line["pid"]: (line["mode"], line["source"]) for line in self.lines() if line["flag"] == flag}
+        return self._last(flag, "mode", "source")
+
+    def _last(self, flag: str, *fields: str) -> dict[int, Any]:
+        found = {line["pid"]: tuple(line[key] for key in fields) for line in self.lines() if line["flag"] == flag}
         return {pid: state for pid, state in found.items() if _lives(pid)}
 
     async def ready(self) -> None:
@@ -109,6 +112,10 @@ class Cluster:
 
     async def all_say(self, flag: str, mode: str, source: str, seconds: float = 60.0) -> None:
         await until(lambda: [*self.states(flag).values()] == [(mode, source)] * self.workers, seconds)
+
+    async def all_give(self, flag: str, reason: str) -> None:
+        """Wait until each worker gives `reason`: where several have found out at once, the last in the journal's."""
+        await until(lambda: [*self._last(flag, "reason").values()] == [(reason,)] * self.workers)
 
     def rolled_back(self, flag: str, since: float) -> tuple[float, float]:
         """When the guard of the first worker rolled back after `since`, and when the last worker had obeyed."""
@@ -135,18 +142,18 @@ class Load:
         self.errors: list[str] = []
         self.wrong: list[tuple[str, str]] = []  # the Switch, the key
         self.pids: set[int] = set()
-        self._connections = connections
+        self._answered = [0] * connections
         self._ended = False
 
     async def __aenter__(self) -> Load:
-        self._tasks = [asyncio.create_task(self._run(random.Random(n))) for n in range(self._connections)]
+        self._tasks = [asyncio.create_task(self._run(n, random.Random(n))) for n in range(len(self._answered))]
         return self
 
     async def __aexit__(self, *error: object) -> None:
         self._ended = True
         await asyncio.gather(*self._tasks)
 
-    async def _run(self, draws: random.Random) -> None:
+    async def _run(self, number: int, draws: random.Random) -> None:
         while not self._ended:
             try:
                 async with connection(self.port) as (reader, writer):
@@ -154,6 +161,7 @@ class Load:
                         if self._ended:
                             break
                         await self._one(reader, writer, f"K{draws.randrange(5000)}")
+                        self._answered[number] += 1
                         await asyncio.sleep(self.pause)
             except Exception as error:
                 self.errors.append(repr(error))
@@ -167,6 +175,11 @@ class Load:
             return
         self.pids.add(answer.pop("pid"))
         self.wrong += [(name, key) for name, value in answer.items() if value != zlib.crc32(key.encode())]
+
+    async def asked_since(self) -> None:
+        """Wait until nothing that was asked before this moment is still without its answer."""
+        before = list(self._answered)
+        await until(lambda: all(now > then for now, then in zip(self._answered, before)))
 
     async def more(self, requests: int) -> None:
         """Wait until so many more requests have been answered."""

@@ -56,7 +56,7 @@ admin = AdminApp(TOKEN)
 
 def note(name: str) -> None:
     flag = flags.get(name)
-    line = {"pid": os.getpid(), "at": time.time(), "flag": name, "mode": flag.mode, "source": flag.source}
+    line = {"pid": os.getpid(), "at": time.time(), **flag._asdict(), "flag": name, "since": str(flag.since)}
     os.write(LOG, json.dumps(line).encode() + b"\n")
 
 
