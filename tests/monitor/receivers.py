@@ -10,13 +10,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-__all__ = ["HttpReceiver", "SmtpReceiver", "served"]
+from tests.tls import server_certificate
 
-HERE = Path(__file__).resolve().parent
-CERTIFICATE = HERE / "localhost.pem"  # for 127.0.0.1 and localhost, signed by itself, of use to nobody
+__all__ = ["HttpReceiver", "SmtpReceiver", "served"]
 
 
 class HttpReceiver(ThreadingHTTPServer):
@@ -82,7 +80,7 @@ class SmtpReceiver(socketserver.ThreadingTCPServer):
         self.refuse = 0  # mails to refuse with 451 before one is taken
         self.came = threading.Semaphore(0)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(CERTIFICATE)
+        server_certificate().configure_cert(self.context)
 
     @property
     def port(self) -> int:

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from fastcore.monitor import Alert, CallableChannel, EmailChannel, LogChannel, SlackChannel, WebhookChannel
-from tests.monitor.receivers import CERTIFICATE, HttpReceiver, SmtpReceiver, served
+from tests.monitor.receivers import HttpReceiver, SmtpReceiver, served
+from tests.tls import trusting
 
 ALERT = Alert(
     "memory",
@@ -113,7 +114,7 @@ def test_slack(hook: HttpReceiver) -> None:
 
 
 class TestEmail:
-    CONTEXT = ssl.create_default_context(cafile=str(CERTIFICATE))
+    CONTEXT = trusting()
 
     def channel(self, server: SmtpReceiver, **more: Any) -> EmailChannel:
         told = {"sender": "a@example.com", "recipients": ["b@example.com", "c@example.com"], "timeout": 30.0}

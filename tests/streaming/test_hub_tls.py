@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
-import ssl
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,25 +12,18 @@ from starlette.applications import Starlette
 
 from fastcore.streaming import Client, Hub, Limits
 from tests.streaming.running import WAIT, Running
+from tests.tls import server_certificate, trusting
 
 LOOPS = ["asyncio"] if sys.platform == "win32" else ["asyncio", "uvloop"]
-
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tls")
     key, cert = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)),
-        ],
-        check=True,
-        capture_output=True,
-        timeout=WAIT,
-    )
+    made = server_certificate()
+    made.private_key_pem.write_to_path(key)
+    made.cert_chain_pems[0].write_to_path(cert)
     return key, cert
 
 
@@ -45,9 +35,10 @@ def test_messages_are_encrypted(certificate: tuple[Path, Path], loop: str) -> No
     hub.route(app)
 
     async def read(server: Running) -> list[object]:
-        trusting = ssl.create_default_context(cafile=str(cert))
         found: list[object] = []
-        async with Client(f"wss://127.0.0.1:{server.port}/stream", ["t"], connect_options={"ssl": trusting}) as client:
+        async with Client(
+            f"wss://127.0.0.1:{server.port}/stream", ["t"], connect_options={"ssl": trusting()}
+        ) as client:
             await asyncio.to_thread(server.until, lambda: hub.subscribers("t"))
             for n in range(20):
                 hub.publish("t", {"n": n, "text": "x" * 5000})
@@ -73,7 +64,7 @@ def test_who_reads_nothing_is_noticed(certificate: tuple[Path, Path], loop: str)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         plain.settimeout(WAIT)
         plain.connect(("127.0.0.1", server.port))
-        with ssl.create_default_context(cafile=str(cert)).wrap_socket(plain, server_hostname="127.0.0.1") as stuck:
+        with trusting().wrap_socket(plain, server_hostname="127.0.0.1") as stuck:
             stuck.sendall(request.encode())
             server.until(lambda: hub.subscribers("t"))
             sent = 0
