@@ -76,14 +76,14 @@ def test_connections_are_cut_at_random_without_gap_or_duplicate():
     async def test() -> None:
         rng = random.Random(4)
         async with Desk.run("--rate", "100") as desk, Proxy(desk.port) as proxy:
-            async with listening(proxy.port, ["count.*"], 20) as listeners:
+            async with listening(proxy.port, ["count.*"], 12) as listeners:
                 await eventually(lambda: all(len(one.messages) > 20 for one in listeners))
-                while proxy.cuts < 150:
+                while proxy.cuts < 100:
                     proxy.cut(rng.random())
                     await asyncio.sleep(rng.random() * 0.15)
                 seen = [len(one.messages) for one in listeners]
                 await eventually(lambda: all(len(one.messages) > n + 60 for one, n in zip(listeners, seen)))
-                assert sum(one.client.stats().connections for one in listeners) > 100
+                assert sum(one.client.stats().connections for one in listeners) > 60
                 for one in listeners:
                     assert {topic for topic, _ in one.counted()} == {"count.t0", "count.t1", "count.t2"}
                     one.whole()

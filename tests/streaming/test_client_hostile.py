@@ -23,7 +23,7 @@ from tests.streaming.chaos import eventually
 
 WELCOME = msgpack.packb([0, {"v": 1, "epoch": "e1", "ping": 15.0, "pong": 8.0, "ttl": None, "session": "s"}])
 ANSWER = msgpack.packb([3, 0, [["x", 7, 10, 0]]])
-EXAMPLES = int(os.environ.get("STREAM_EXAMPLES", "60"))  # a long run: STREAM_EXAMPLES=20000 pytest --timeout 0
+EXAMPLES = int(os.environ.get("STREAM_EXAMPLES", "40"))  # a long run: STREAM_EXAMPLES=20000 pytest --timeout 0
 QUICK: dict[str, Any] = {"backoff": (0.02, 0.1), "connect_options": {"proxy": None}}
 
 anything = st.recursive(
