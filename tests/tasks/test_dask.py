@@ -55,7 +55,10 @@ def running(cluster: Any, store: str = "memory", **options: Any) -> Iterator[Tas
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None, host="127.0.0.1") as made:
+    any_port = {"dashboard_address": ":0"}  # else two test processes want the same
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, dashboard_address=None, scheduler_kwargs=any_port, host="127.0.0.1"
+    ) as made:
         yield made
 
 

@@ -34,7 +34,10 @@ def _cluster() -> Any:
     """A cluster for all tests of this process, which ends with it."""
     from distributed import LocalCluster
 
-    made = LocalCluster(n_workers=1, threads_per_worker=8, dashboard_address=None, host="127.0.0.1")
+    any_port = {"dashboard_address": ":0"}  # else two test processes want the same
+    made = LocalCluster(
+        n_workers=1, threads_per_worker=8, dashboard_address=None, scheduler_kwargs=any_port, host="127.0.0.1"
+    )
     atexit.register(made.close)
     return made
 
