@@ -28,6 +28,9 @@ R = TypeVar("R")
 Handler = Callable[[Change, Sequence[A]], Sequence[R | BaseException]]
 
 _MOST_IN_A_BATCH: Final = 512  # requests; each may bring thousands of rows
+_CROWD: Final = 4  # requests that came together: those who asked will ask again, together
+_LINGER: Final = 0.25  # of the last commit's time: how long the first of a crowd waits for the others
+_LEAST_LINGER, _MOST_LINGER = 5e-5, 2e-3
 
 _log = logging.getLogger("fastcore.tasks")
 
@@ -45,8 +48,9 @@ class _Request(Generic[A, R]):
 class Writer:
     """Runs requests in transactions on a connection of its own.
 
-    A request is answered after the commit that holds it. There is no waiting for company: while one transaction
-    reaches the disk the next requests gather, so that a batch is as large as the disk is slow.
+    A request is answered after the commit that holds it. While one transaction reaches the disk the next requests
+    gather, so that a batch is as large as the disk is slow. A lone request never waits for company. After a batch of
+    many, whose callers will all come back at once, the first waits for the others, a quarter of a commit's time.
 
     Parameters
     ----------
@@ -79,6 +83,8 @@ class Writer:
         self._wake = wake
         self._tick = tick
         self._pause = pause
+        self._company = 0.0  # how many requests came together lately
+        self._took = 0.0  # seconds of the last commit
         self._pid = os.getpid()
         self._requests: SimpleQueue[_Request[Any, Any] | None] = SimpleQueue()
         self._closing = threading.Lock()
@@ -144,6 +150,7 @@ class Writer:
             while not last:
                 batch, last = self._gather(max(0.0, ticked + self._pause - clock()))
                 if batch:
+                    self._company = max(len(batch), self._company / 2)
                     self._write(connection, batch)
                 del batch  # else its arguments would live until the next request
                 if clock() - ticked >= self._pause:
@@ -157,6 +164,10 @@ class Writer:
         batch: list[_Request[Any, Any]] = []
         try:
             found = requests.get(timeout=timeout)
+            if self._company >= _CROWD and requests.qsize() < self._company / 2:
+                linger = min(self._took * _LINGER, _MOST_LINGER)
+                if linger >= _LEAST_LINGER:
+                    time.sleep(linger)
             while found is not None:
                 batch.append(found)
                 if len(batch) == _MOST_IN_A_BATCH:
@@ -196,7 +207,8 @@ class Writer:
             change.finish()
             began = time.perf_counter()
             connection.execute("COMMIT")
-            self._commit.observe(time.perf_counter() - began)
+            self._took = time.perf_counter() - began
+            self._commit.observe(self._took)
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
