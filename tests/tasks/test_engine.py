@@ -202,10 +202,12 @@ class TestLeases:
                 assert claim.attempt == 2
                 await until(lambda: stopped)
                 await until(lambda: not queue.engine.running)
+                late = Outcome(id, claim.token - 1, State.SUCCEEDED, "late", None, time.time(), time.time())
+                assert store.settle([late]).result() == [False]
+                assert queue.status(id).state is State.RUNNING
                 done = Outcome(id, claim.token, State.SUCCEEDED, "another's", None, time.time(), time.time())
                 assert store.settle([done]).result() == [True]
                 assert queue.result(id) == "another's"
-                late = Outcome(id, claim.token - 1, State.SUCCEEDED, "late", None, time.time(), time.time())
                 assert store.settle([late]).result() == [False]
                 assert queue.result(id) == "another's"
             assert told == []
