@@ -75,7 +75,7 @@ async def listening(port: int, topics: list[str], count: int, **options: Any) ->
 def test_connections_are_cut_at_random_without_gap_or_duplicate():
     async def test() -> None:
         rng = random.Random(4)
-        async with Desk.run("--rate", "100") as desk, Proxy(desk.port) as proxy:
+        async with Desk.run("--rate", "100", "--history", "100000") as desk, Proxy(desk.port) as proxy:
             async with listening(proxy.port, ["count.*"], 12) as listeners:
                 await eventually(lambda: all(len(one.messages) > 20 for one in listeners))
                 while proxy.cuts < 100:
