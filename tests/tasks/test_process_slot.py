@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(not TaskSlot.deep, reason="one message at a time
 def at_hand(make: Any, tmp_path: Path) -> Any:
     """A queue whose child runs the first of its tasks, and has four more in its socket."""
     queue = make(lookahead=600.0)
+    assert queue.result(queue.submit(queue.task(jobs.square, on="process"), 2), timeout=MINUTE) == 4
     executor = queue._executors["process"]
     executor._mean = 0.001  # as after many short tasks
     block = queue.task(jobs.steps, on="process", retries=0)

@@ -11,6 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from operator import itemgetter
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -229,10 +230,10 @@ class ProcessExecutor(Desk):
 
     def _give_back(self) -> None:
         with self._lock:
-            waiting = [job for *_, job in self._backlog]
+            backlog = [job for *_, job in sorted(self._backlog, key=itemgetter(0, 1))]
             self._backlog.clear()
-        for lane in self._lanes:
-            waiting += lane.recall()
+        waiting = [job for lane in self._lanes for job in lane.recall()]  # before those: they were taken first
+        waiting += backlog
         self._return(waiting)
 
     def _return(self, jobs: Sequence[Job]) -> None:
