@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from fastcore.streaming.assets import Assets
 from fastcore.streaming.backplane import Backplane, BackplaneFull, BackplaneState, Published
 from fastcore.streaming.broadcast import broadcast_analysis_results, install_hub, installed_hub
@@ -21,6 +24,10 @@ from fastcore.streaming.limits import Limits
 from fastcore.streaming.security import Grant
 from fastcore.streaming.statistics import HubStats
 
+if TYPE_CHECKING:
+    from fastcore.streaming.nats import NatsBackplane
+    from fastcore.streaming.unixbus import UnixBus
+
 __all__ = [
     "Assets",
     "Backplane",
@@ -37,12 +44,23 @@ __all__ = [
     "HubStats",
     "Limits",
     "Message",
+    "NatsBackplane",
     "Published",
     "Refusal",
     "StreamClosed",
     "SubscribeError",
     "Subscribed",
+    "UnixBus",
     "broadcast_analysis_results",
     "install_hub",
     "installed_hub",
 ]
+
+_LATER = {"NatsBackplane": "fastcore.streaming.nats", "UnixBus": "fastcore.streaming.unixbus"}
+
+
+def __getattr__(name: str) -> Any:
+    """A backplane is loaded when it is asked for."""
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

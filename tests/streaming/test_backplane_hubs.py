@@ -62,3 +62,14 @@ def test_clients_hop_between_workers_without_gap_or_duplicate(tmp_path, kind):
             assert len({stats["epoch"] for stats in told}) == 1
 
     run(test())
+
+
+def test_backplanes_are_found_where_the_hub_is() -> None:
+    from fastcore import streaming
+    from fastcore.streaming.nats import NatsBackplane
+    from fastcore.streaming.unixbus import UnixBus
+
+    assert (streaming.NatsBackplane, streaming.UnixBus) == (NatsBackplane, UnixBus)
+    assert set(streaming.__all__) <= {name for name in streaming.__all__ if hasattr(streaming, name)}
+    with pytest.raises(AttributeError, match="no attribute 'KafkaBackplane'"):
+        streaming.KafkaBackplane  # noqa: B018
