@@ -232,7 +232,8 @@ class Clients:
         if token is None:
             return None
         try:
-            found = await asyncio.wait_for(security.granted(self._authenticate, token), self.limits.token)
+            async with asyncio.timeout(self.limits.token):
+                found = await security.granted(self._authenticate, token)
         except Exception:
             _log.exception("authenticate raised; the token is refused")
             return None

@@ -303,7 +303,8 @@ class Hub:
             for session in clients.all():
                 session.drain(self.drain_delay())
             try:
-                await asyncio.wait_for(clients.emptied.wait(), grace)
+                async with asyncio.timeout(grace):
+                    await clients.emptied.wait()
             except TimeoutError:
                 for session in clients.all():
                     session.close(messages.CLOSE_DRAINED, "drained: come back")

@@ -182,7 +182,8 @@ class NatsBackplane:
         if self._tasks and (self._queue or self._waiting):
             self._idle.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._idle.wait()
         await self._stop()
 
     async def _stop(self) -> None:
@@ -319,7 +320,8 @@ class NatsBackplane:
             if self._last >= target:
                 self._following = True
                 self._ready.set()
-            message = await asyncio.wait_for(self._inbox.get(), SILENT)
+            async with asyncio.timeout(SILENT):
+                message = await self._inbox.get()
             if message is None:
                 return
             status = (message.headers or {}).get("Status")

@@ -134,7 +134,8 @@ class UnixBus:
         if self._pending:
             self._empty.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._empty.wait()
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled():
