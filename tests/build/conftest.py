@@ -129,13 +129,14 @@ def built(built_once: Path, tmp_path: Path) -> Checkout:
 
 
 @pytest.fixture
-def fresh_python() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run code in a new interpreter, with `changes` to the environment."""
+def fresh_python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run code in a new interpreter, in a folder of its own, with `changes` to the environment."""
 
     def run(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("FASTCORE_")}
         return subprocess.run(
             [sys.executable, "-c", code],
+            cwd=tmp_path,
             env={**kept, **changes},
             capture_output=True,
             text=True,

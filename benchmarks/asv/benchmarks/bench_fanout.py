@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 
 from benchmarks.backend import compiled
@@ -12,55 +13,58 @@ CLIENTS = 1_000
 SOCKETS = 100
 
 
-class Outboxes:
-    """Rules and outboxes alone."""
-
-    params = (1, 10)
-    param_names = ("messages",)
-
-    def setup(self, messages: int) -> None:
-        self.fan = Fanout(policy="conflate")
-        for client in range(CLIENTS):
-            self.fan.connect(client)
-            self.fan.subscribe(client, "prices.*")
-        self.slow = Fanout(policy="conflate")
-        for client in range(CLIENTS):
-            self.slow.connect(client)
-            self.slow.subscribe(client, "prices.*")
-            self.slow.blocked(client)
-
-    def time_publish_and_tick(self, messages: int) -> None:
-        for key in range(messages):
-            self.fan.publish("prices.AAPL", QUOTE, key=key)
-        self.fan.tick()
-
-    def time_publish_to_slow_clients(self, messages: int) -> None:
-        for key in range(messages):
-            self.slow.publish("prices.AAPL", QUOTE, key=key)
+@functools.cache
+def clients(stuck: bool) -> Fanout:
+    """A thousand connections, of which all take what comes, or none does."""
+    fan = Fanout(policy="conflate")
+    for client in range(CLIENTS):
+        fan.connect(client)
+        fan.subscribe(client, "prices.*")
+        if stuck:
+            fan.blocked(client)
+    return fan
 
 
-class Sockets:
+@functools.cache
+def sockets() -> tuple[Fanout, list[socket.socket]]:
+    """A hundred connections that are sockets, and their other ends."""
+    fan, ends = Fanout(), []
+    for client in range(SOCKETS):
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        far.setblocking(False)
+        fan.connect(client, fd=near.detach())
+        fan.subscribe(client, "prices.*")
+        ends.append(far)
+    return fan, ends
+
+
+def time_tick_of_one() -> None:
+    fan = clients(stuck=False)
+    fan.publish("prices.AAPL", QUOTE, key=0)
+    fan.tick()
+
+
+def time_tick_of_ten() -> None:
+    fan = clients(stuck=False)
+    for key in range(10):
+        fan.publish("prices.AAPL", QUOTE, key=key)
+    fan.tick()
+
+
+def time_conflate_ten_for_slow_clients() -> None:
+    fan = clients(stuck=True)
+    for key in range(10):
+        fan.publish("prices.AAPL", QUOTE, key=key)
+
+
+def time_send_and_read() -> None:
     """What the kernel takes included; the other ends are read in turn."""
-
-    def setup(self) -> None:
-        self.fan = Fanout()
-        self.ends = [socket.socketpair() for _ in range(SOCKETS)]
-        for client, (near, far) in enumerate(self.ends):
-            near.setblocking(False)
-            far.setblocking(False)
-            self.fan.connect(client, fd=near.fileno())
-            self.fan.subscribe(client, "prices.*")
-
-    def teardown(self) -> None:
-        for near, far in self.ends:
-            near.close()
-            far.close()
-
-    def time_publish_send_and_read(self) -> None:
-        self.fan.publish("prices.AAPL", QUOTE)
-        self.fan.send()
-        for _, far in self.ends:
-            far.recv(4096)
+    fan, ends = sockets()
+    fan.publish("prices.AAPL", QUOTE)
+    fan.send()
+    for far in ends:
+        far.recv(4096)
 
 
 def track_backend() -> int:
