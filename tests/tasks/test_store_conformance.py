@@ -330,6 +330,14 @@ class TestSettle:
         assert it.claim(now=it.now + 1e6) == []
 
 
+@pytest.mark.parametrize("room", [{"a": 1, "b": 1}, {"b": 1, "a": 1}])
+def test_equals_of_two_kinds_are_taken_in_the_order_in_which_they_came(it: Harness, room: dict[str, int]) -> None:
+    first, second = it.spec("a"), it.spec("b")
+    it.submit(first, second)
+    assert [claim.spec.id for claim in it.claim(limit=1, kinds=room)] == [first.id]
+    assert [claim.spec.id for claim in it.claim(limit=1, kinds=room)] == [second.id]
+
+
 class TestLeases:
     def test_a_renewed_lease_is_kept(self, it: Harness) -> None:
         it.submit(it.spec(), it.spec())
@@ -356,6 +364,16 @@ class TestLeases:
         view = it.store.get(spec.id).result(30)
         assert view.state is State.DEAD
         assert view.error is not None
+
+    def test_a_dead_letter_says_how_far_it_was(self, it: Harness) -> None:
+        spec = it.spec(attempts=1)
+        it.submit(spec)
+        [claim] = it.claim()
+        it.store.report([Progress(spec.id, claim.token, 0.25, "reading")])
+        [rescued] = it.store.rescue(it.now + LEASE + 1).result(30)
+        assert rescued.state is State.DEAD
+        view = it.store.get(spec.id).result(30)
+        assert (view.progress, view.note) == (0.25, "reading")
 
     def test_a_rescued_task_keeps_its_place(self, it: Harness) -> None:
         first, second = it.spec(rank=1.0), it.spec(rank=2.0)

@@ -96,18 +96,19 @@ class Waiting:
             taken: list[Record] = heaps[0][0].pop_many(min(want.limit, heaps[0][1]))
             return taken
         taken = []
-        heads = [(*_place(heap), i, heap, room) for i, (heap, room) in enumerate(heaps)]
+        heads = [(*_place(heap), heap, room) for heap, room in heaps]
         heapq.heapify(heads)
         while heads and len(taken) < want.limit:
-            _, _, i, heap, room = heads[0]
+            *_, heap, room = heads[0]
             taken.append(heap.pop())
             if room > 1 and len(heap):
-                heapq.heapreplace(heads, (*_place(heap), i, heap, room - 1))
+                heapq.heapreplace(heads, (*_place(heap), heap, room - 1))
             else:
                 heapq.heappop(heads)
         return taken
 
 
-def _place(heap: PriorityHeap) -> tuple[float, float]:
+def _place(heap: PriorityHeap) -> tuple[float, float, str]:
+    """Where the first of a heap stands among those of other kinds; ids of one process rise as they are made."""
     head = heap.peek_entry()
-    return head.priority, head.item.submitted_at
+    return head.priority, head.item.submitted_at, head.item.id

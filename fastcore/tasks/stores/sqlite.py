@@ -171,6 +171,8 @@ class SqliteStore:
         return self._writer.ask(self._upkeep.cancel, id)
 
     def rescue(self, now: float) -> Answer[list[Rescued]]:
+        if late := self._progress.late():  # before its attempt is taken away
+            self._writer.ask(self._work.report, late, soft=True)
         return self._writer.ask(self._upkeep.rescue, now)
 
     def prune(self, now: float) -> Answer[int]:
