@@ -37,9 +37,10 @@ def fill_then_drain(queue: TaskQueue, n: int, *args: Any) -> Phases:
             await queue.join()
             return time.perf_counter()
 
+    calls = [(task, tuple(f"{arg}{i}" for arg in args)) for i in range(n)]  # no two alike, where they have arguments
     began = time.perf_counter()
     for first in range(0, n, MANY):
-        queue.submit_many([(task, args)] * min(MANY, n - first))
+        queue.submit_many(calls[first : first + MANY])
     queued = time.perf_counter()
     done = asyncio.run(drain())
     return phases(n, began, queued, done)

@@ -486,8 +486,11 @@ class TaskQueue(Reading):
         new = specs
         if ids != list(map(_ID, specs)):  # some keys were held
             new = [spec for spec, id in zip(specs, ids, strict=True) if spec.id == id]
-        for kind, n in Counter(map(_KIND, new)).items():
-            self.tasks[kind].submitted.add(n)
+        if len(new) == 1:
+            self.tasks[new[0].kind].submitted.add(1)
+        else:
+            for kind, n in Counter(map(_KIND, new)).items():
+                self.tasks[kind].submitted.add(n)
         if self.hooks.wants("submit"):
             for spec in new:
                 self.hooks.tell(TaskEvent("submit", spec.id, spec.kind, 0, spec.submitted_at))
