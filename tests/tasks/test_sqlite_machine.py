@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -59,6 +60,7 @@ class Twins(RuleBasedStateMachine):
         self.ids: list[str] = []
         self.claims: list[Claim] = []
         self.groups: list[str] = []
+        self.places = itertools.count()
         self.memory: MemoryStore
         self.sqlite: SqliteStore
 
@@ -120,7 +122,8 @@ class Twins(RuleBasedStateMachine):
                 at=self.now,
                 delay=delay,
                 priority=priority,
-                rank=priority + 0.01 * (self.now + delay),
+                # No two alike: queued anew, equals of a kind stand by age in the one and by return in the other.
+                rank=priority + 0.01 * (self.now + delay) + 1e-6 * next(self.places),
                 attempts=attempts,
                 unique_key=unique,
                 idempotency_key=idempotent,

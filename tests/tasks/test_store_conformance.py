@@ -332,7 +332,7 @@ class TestSettle:
 
 @pytest.mark.parametrize("room", [{"a": 1, "b": 1}, {"b": 1, "a": 1}])
 def test_equals_of_two_kinds_are_taken_in_the_order_in_which_they_came(it: Harness, room: dict[str, int]) -> None:
-    first, second = it.spec("a"), it.spec("b")
+    first, second = it.spec("a", id="f" * 32), it.spec("b", id="0" * 32)
     it.submit(first, second)
     assert [claim.spec.id for claim in it.claim(limit=1, kinds=room)] == [first.id]
     assert [claim.spec.id for claim in it.claim(limit=1, kinds=room)] == [second.id]
@@ -364,6 +364,15 @@ class TestLeases:
         view = it.store.get(spec.id).result(30)
         assert view.state is State.DEAD
         assert view.error is not None
+
+    def test_a_dead_letter_that_succeeds_after_all_has_no_error(self, it: Harness) -> None:
+        spec = it.spec(attempts=1)
+        it.submit(spec)
+        it.settle(it.outcome(it.claim()[0], State.DEAD, error=Failure("KeyError", "'x'", "trace")))
+        assert it.store.retry_dead([spec.id], None, it.now).result(30) == [spec.id]
+        it.settle(it.outcome(it.claim()[0]))
+        view = it.store.get(spec.id).result(30)
+        assert (view.state, view.error) == (State.SUCCEEDED, None)
 
     def test_a_dead_letter_says_how_far_it_was(self, it: Harness) -> None:
         spec = it.spec(attempts=1)

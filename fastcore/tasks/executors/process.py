@@ -106,11 +106,12 @@ class ProcessExecutor(Desk):
 
     def run(self, jobs: Sequence[Job]) -> None:
         now = time.monotonic()
-        for job in jobs:
-            self._jobs[job] = now
-            with self._lock:
+        with self._lock:  # a lane that wakes sees all of them, and knows how many to have at hand
+            for job in jobs:
+                self._jobs[job] = now
                 heapq.heappush(self._backlog, (job.claim.spec.rank, next(self._order), job))
-            self._turns.put(True)
+            for _ in jobs:
+                self._turns.put(True)
         while len(self._lanes) < min(self.size, len(self._jobs)):
             self._open_lane()
         if len(self._jobs) > self.size:

@@ -175,7 +175,7 @@ class MemoryStore:
                 record.finished_at = outcome.finished_at
                 if outcome.result is not None:
                     record.result = outcome.result
-                if record.attempt > 1:
+                if record.token > 1:  # it ran before; since a dead letter was queued anew attempts count from 0
                     record.error = None
                 if record.unique_key is None and record.group is None and record.collects is None:
                     done.append(record)

@@ -64,6 +64,7 @@ class Record(TaskSpec):
         "kept",
         "lease_until",
         "note",
+        "number",
         "owner",
         "progress",
         "result",
@@ -74,6 +75,7 @@ class Record(TaskSpec):
     )
 
     state: State
+    number: int  # in the order of submission
     attempt: int
     token: int
     version: int

@@ -24,14 +24,19 @@ class Waiting:
     def __init__(self) -> None:
         self.kinds: dict[str, KindRecords] = {}
         self._delayed = PriorityHeap()  # of all kinds, by run_at
+        self._entered = 0
 
     def enter(self, records: Sequence[Record]) -> None:
         """Take in new tasks; those of one kind that follow each other go into its heap in one step."""
+        number = self._entered
+        self._entered += len(records)
         for name, group in groupby(records, _KIND):
             kind = self.kind(name)
             ready: list[Record] = []
             ranks: list[float] = []
             for record in group:
+                number += 1
+                record.number = number
                 record.state = _QUEUED
                 record.attempt = record.token = 0
                 record.version = 1
@@ -108,7 +113,7 @@ class Waiting:
         return taken
 
 
-def _place(heap: PriorityHeap) -> tuple[float, float, str]:
-    """Where the first of a heap stands among those of other kinds; ids of one process rise as they are made."""
+def _place(heap: PriorityHeap) -> tuple[float, int]:
+    """Where the first of a heap stands among those of other kinds: equals are taken as they came."""
     head = heap.peek_entry()
-    return head.priority, head.item.submitted_at, head.item.id
+    return head.priority, head.item.number

@@ -107,7 +107,7 @@ class Work:
                 # fetchall, as an UPDATE with RETURNING is done only once it was read to its end
                 rows = change.connection.execute(RENEW, (until, claim.spec.id, claim.token)).fetchall()
                 if not rows:
-                    self._let_go([claim.spec.id])
+                    self._let_go([(claim.spec.id, claim.token)])
                     holds.append(Hold.LOST)
                 else:
                     holds.append(Hold.CANCEL if rows[0][0] else Hold.KEPT)
@@ -118,7 +118,7 @@ class Work:
         """Record how attempts ended, those of the latest token only."""
         flat = [outcome for outcomes in asked for outcome in outcomes]
         taken = self._settle_all(change, flat)
-        change.after.append(lambda: self._let_go(outcome.id for outcome in flat))
+        change.after.append(lambda: self._let_go([(outcome.id, outcome.token) for outcome in flat]))
         answers = []
         at = 0
         for outcomes in asked:
@@ -173,13 +173,15 @@ class Work:
         change.after.append(lambda: self._held.update(held))
         return claims
 
-    def _let_go(self, ids: Iterable[str]) -> None:
-        ids = list(ids)
-        for id in ids:
-            self._held.pop(id, None)
-        if not self._progress.silent():
-            for id in ids:
-                self._progress.forget(id)
+    def _let_go(self, claims: Sequence[tuple[str, int]]) -> None:
+        """Forget claims that have ended, or were lost: not those that were made of the same tasks since."""
+        silent = self._progress.silent()
+        for id, token in claims:
+            held = self._held.get(id)
+            if held is not None and held.token == token:
+                del self._held[id]
+                if not silent:
+                    self._progress.forget(id)
 
     # ---- ends ----
 
