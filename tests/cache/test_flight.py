@@ -219,7 +219,7 @@ def test_values_too_large_are_returned_to_all_and_not_kept(make: Make) -> None:
     assert asyncio.run(cache.aget_or_compute("k", lambda: "much too long")) == "much too long"
     assert len(cache) == 0
     assert cache.get_or_compute("k", lambda: "ok", ttl=60) == "ok"
-    assert 59 < cache.ttl_remaining("k") <= 60
+    assert 59 < cache.ttl_remaining("k") <= 60 + 1e-6
     assert cache.get_or_compute("w", lambda: "x", weight=2) == "x"
     assert dict(cache.items()) == {"w": "x"}
 
