@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastcore._ext import BackendUnavailable
+from fastcore._lazy import later
 from fastcore._version import __version__
 
 if TYPE_CHECKING:
@@ -43,16 +43,4 @@ if os.path.exists(os.path.join(os.path.dirname(__file__), "foundation.py")):  # 
     )
 
 
-def __getattr__(name: str) -> Any:
-    """Bring in a public name at its first use, so that importing fastcore costs next to nothing."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _LAZY[name]
-    found = importlib.import_module(module)
-    value = getattr(found, attribute) if attribute else found
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+__getattr__, __dir__ = later(globals(), _LAZY)

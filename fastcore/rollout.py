@@ -8,7 +8,6 @@ had from here too.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import inspect
 import math
 import random
@@ -16,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from fastcore._lazy import later
 from fastcore.dispatch import flags
 from fastcore.dispatch.admin import AdminApp
 from fastcore.dispatch.asgi import AssignmentMiddleware, exposures
@@ -73,11 +73,7 @@ _ALERTED = {"rollback": "critical", "breaker": "warning", "pause": "warning", "p
 OPTIMIZATIONS = ("memory_optimization", "async_processing", "background_tasks", "realtime_streaming")
 
 
-def __getattr__(name: str) -> Any:
-    """The monitoring is loaded when it is asked for."""
-    if name in _MONITORING:
-        return getattr(importlib.import_module("fastcore.monitor"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = later(globals(), {name: ("fastcore.monitor", name) for name in _MONITORING})
 
 
 def alert_rollbacks(manager: AlertManager) -> Callable[[], None]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fastcore._lazy import later
 
 if TYPE_CHECKING:
     from fastcore.monitor.alerts import Alert, AlertBook
@@ -94,17 +95,7 @@ _HOMES = {
     "triggers": ("AutoOptimizationManager", "Outcome"),
     "workers": ("WorkerFiles",),
 }
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    """Bring in a public name at its first use: who times a function needs no mail client."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__ = later(
+    globals(), {name: (f"{__name__}.{home}", name) for home, names in _HOMES.items() for name in names}
+)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from fastcore._lazy import later
 from fastcore.streaming.assets import Assets
 from fastcore.streaming.backplane import Backplane, BackplaneFull, BackplaneState, Published
 from fastcore.streaming.broadcast import broadcast_analysis_results, install_hub, installed_hub
@@ -56,11 +56,10 @@ __all__ = [
     "installed_hub",
 ]
 
-_LATER = {"NatsBackplane": "fastcore.streaming.nats", "UnixBus": "fastcore.streaming.unixbus"}
-
-
-def __getattr__(name: str) -> Any:
-    """A backplane is loaded when it is asked for."""
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = later(
+    globals(),
+    {
+        "NatsBackplane": ("fastcore.streaming.nats", "NatsBackplane"),
+        "UnixBus": ("fastcore.streaming.unixbus", "UnixBus"),
+    },
+)

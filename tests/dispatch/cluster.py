@@ -18,6 +18,8 @@ from typing import Any
 
 import psutil
 
+from tests.dispatch.placed import moved_into_place
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE = "tests.dispatch.service:app"
 TOKEN = "a-token-for-tests-only"
@@ -91,9 +93,7 @@ class Cluster:
         return said
 
     def ail(self, how: str) -> None:
-        fresh = self.fault.with_suffix(".new")
-        fresh.write_text(how)
-        os.replace(fresh, self.fault)
+        moved_into_place(self.fault, how)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]

@@ -25,6 +25,7 @@ from fastcore.dispatch.modes import Mode
 from fastcore.dispatch.provider import ProviderPoll
 from fastcore.dispatch.store import FlagStore
 from fastcore.dispatch.ticker import Ticker
+from tests.dispatch.placed import moved_into_place
 
 
 @pytest.fixture
@@ -255,25 +256,21 @@ def following(file: Path, environ: dict[str, str] | None = None) -> tuple[FlagSt
     return made, Following(made, Ticker(0.01), FlagFile(str(file)))
 
 
-def write(file: Path, text: str) -> None:
-    fresh = file.with_suffix(".new")
-    fresh.write_text(text)
-    os.replace(fresh, file)
-
-
 def test_the_file_is_followed(tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
     ours, follow = following(file)
     follow.look(strict=True)
     assert ours.get("desk").source == "default"
-    write(file, 'desk = "ramp:10"\n[cache]\nmode = "python"\nreason = "ticket 42"\n[flags]\nunknown = "candidate"\n')
+    moved_into_place(
+        file, 'desk = "ramp:10"\n[cache]\nmode = "python"\nreason = "ticket 42"\n[flags]\nunknown = "candidate"\n'
+    )
     follow.look(strict=True)
     assert ours.get("desk")[1:3] == ("ramp:10", "file")
     assert ours.get("cache")[1:3] == ("python", "file")
     assert ours.get("cache").reason == "ticket 42"
     assert ours.declare("unknown").mode == "candidate"
     since = ours.get("desk").since
-    write(file, 'desk = "ramp:10"\n')
+    moved_into_place(file, 'desk = "ramp:10"\n')
     follow.look(strict=True)
     assert ours.get("desk").since == since  # nothing has changed there
     assert ours.get("cache").source == "default"
@@ -286,7 +283,7 @@ def test_the_file_is_followed(tmp_path: Path) -> None:
 
 def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
-    write(file, 'cache = "python"\nheap = "python"\n')
+    moved_into_place(file, 'cache = "python"\nheap = "python"\n')
     ours, follow = following(file, {"FASTCORE_CACHE": "auto"})
     follow.look(strict=True)
     assert ours.get("cache").source == "FASTCORE_CACHE"
@@ -309,33 +306,33 @@ def test_a_wrong_file_is_said_once_and_not_obeyed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, said: str
 ) -> None:
     file = tmp_path / "flags.toml"
-    write(file, 'heap = "python"')
+    moved_into_place(file, 'heap = "python"')
     ours, follow = following(file)
     follow.look(strict=True)
-    write(file, text + "\n")
+    moved_into_place(file, text + "\n")
     for _ in range(3):
         follow.look()
     assert said in caplog.text
     assert caplog.text.count(said) == 1
     assert ours.get("desk").source == "default"
-    write(file, 'desk = "candidate"')
+    moved_into_place(file, 'desk = "candidate"')
     follow.look()
     assert ours.get("desk").mode == "candidate"
-    write(file, text + "  \n")
+    moved_into_place(file, text + "  \n")
     with pytest.raises(ValueError, match="expected"):
         follow.look(strict=True)
 
 
 def test_a_canary_from_the_file_keeps_its_step_when_the_file_is_touched(tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
-    write(file, 'desk = "canary"')
+    moved_into_place(file, 'desk = "canary"')
     ours, follow = following(file)
     follow.look(strict=True)
     ours.advance("desk", Mode("canary", 25.0), "good", "advance", {})
-    write(file, 'desk = "canary"\nheap = "python"')
+    moved_into_place(file, 'desk = "canary"\nheap = "python"')
     follow.look(strict=True)
     assert ours.get("desk").mode == "canary:25"
-    write(file, 'desk = "control"')
+    moved_into_place(file, 'desk = "control"')
     follow.look(strict=True)
     assert ours.get("desk").mode == "control"
 
@@ -368,7 +365,7 @@ def test_a_provider_comes_before_the_default_only(tmp_path: Path, caplog: pytest
     service.modes = {"desk": "ramp:5", "heap": "python"}
     poll.poll()
     assert ours.get("desk")[1:3] == ("ramp:5", "provider")
-    write(file, 'desk = "candidate"')
+    moved_into_place(file, 'desk = "candidate"')
     follow.look(strict=True)
     assert ours.get("desk").source == "file"
     service.broken = True

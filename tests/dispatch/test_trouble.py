@@ -23,6 +23,7 @@ from fastcore.dispatch.following import Following
 from fastcore.dispatch.journal import Journal
 from fastcore.dispatch.store import FlagStore
 from fastcore.dispatch.ticker import Ticker
+from tests.dispatch.placed import moved_into_place
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,12 +40,6 @@ def process(path: str = "", file: str = "") -> tuple[FlagStore, Following]:
 def aged(file: Path) -> None:
     """As if the file had been left alone for a while."""
     os.utime(file, (time.time() - 10, time.time() - 10))
-
-
-def moved_into_place(file: Path, text: str) -> None:
-    fresh = file.with_suffix(".new")
-    fresh.write_text(text)
-    os.replace(fresh, file)
 
 
 # ---- the flag file ----

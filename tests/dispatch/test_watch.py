@@ -458,10 +458,9 @@ def test_a_guard_for_a_flag(make: Make) -> None:
 TOLERANT = Guard(error_rate=0.4, live=0, failures=3, backoff=0.02, slowdown=1e6, run_length=10**9)
 
 
-@pytest.mark.usefixtures("ticks")
-def test_the_breaker_opens_probes_once_and_closes(make: Make) -> None:
-    broken = [True]
-    calls = [0]
+def breaking() -> tuple[list[bool], list[int], Callable[[int], int]]:
+    """Return what says whether a candidate is broken, how often it was called, and the candidate."""
+    broken, calls = [True], [0]
 
     def candidate(x: int) -> int:
         calls[0] += 1
@@ -469,6 +468,12 @@ def test_the_breaker_opens_probes_once_and_closes(make: Make) -> None:
             raise Boom(x)
         return 2 * x
 
+    return broken, calls, candidate
+
+
+@pytest.mark.usefixtures("ticks")
+def test_the_breaker_opens_probes_once_and_closes(make: Make) -> None:
+    broken, calls, candidate = breaking()
     switch = make(double, candidate, guard=TOLERANT)
     watch, now = watches.of(switch.flag), [0.0]
     watch._clock = lambda: now[0]
@@ -531,15 +536,7 @@ def test_while_a_probe_is_under_way_there_is_no_other(make: Make) -> None:
 @pytest.mark.usefixtures("ticks")
 @pytest.mark.parametrize("recover", [0, 2])
 def test_a_rollback_for_errors_is_probed(make: Make, recover: int) -> None:
-    broken = [True]
-    calls = [0]
-
-    def candidate(x: int) -> int:
-        calls[0] += 1
-        if broken[0]:
-            raise Boom(x)
-        return 2 * x
-
+    broken, calls, candidate = breaking()
     guard = Guard(live=0, backoff=0.01, backoff_cap=0.02, recover=recover)
     switch = make(double, candidate, guard=guard)
     flags.set(switch.flag, "candidate")

@@ -29,14 +29,6 @@ KINDS = {"direct": {"ws": HUB, "http": "h11"}, "asgi": {"ws": "websockets-sansio
 Serve = Callable[..., tuple[Hub, Running]]
 
 
-@pytest.fixture(scope="module")
-def kept() -> Iterator[dict[str, Running]]:
-    found: dict[str, Running] = {}
-    yield found
-    for server in found.values():
-        server.__exit__(None, None, None)
-
-
 def make(kept: dict[str, Running], kind: str) -> Serve:
     def start(**options: Any) -> tuple[Hub, Running]:
         if kind not in kept:

@@ -171,8 +171,7 @@ class SqliteStore:
         return self._writer.ask(self._upkeep.cancel, id)
 
     def rescue(self, now: float) -> Answer[list[Rescued]]:
-        if late := self._progress.late():  # before its attempt is taken away
-            self._writer.ask(self._work.report, late, soft=True)
+        self._write_progress()  # before an attempt is taken away
         return self._writer.ask(self._upkeep.rescue, now)
 
     def prune(self, now: float) -> Answer[int]:
@@ -240,6 +239,9 @@ class SqliteStore:
         if version != self._seen:  # the first time too: others may have written since the claim before
             self._wake()
         self._seen = version
+        self._write_progress()
+
+    def _write_progress(self) -> None:
         if late := self._progress.late():
             self._writer.ask(self._work.report, late, soft=True)
 
