@@ -159,6 +159,4 @@ def _counted(live: Sequence[TaskView]) -> str:
 
 def _outlives(queue: TaskQueue) -> bool:
     """Whether tasks that wait are still there when this process is not."""
-    from fastcore.tasks.stores.memory import MemoryStore
-
-    return not isinstance(queue.store, MemoryStore)
+    return queue.store.poll is not None

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fastcore import metrics
+from fastcore.concurrency.waiting import happened
 from fastcore.framing import Fanout, FanoutStats, packb
 from fastcore.framing.fanout import Policy
 from fastcore.streaming import messages
@@ -302,10 +303,7 @@ class Hub:
         if len(clients):
             for session in clients.all():
                 session.drain(self.drain_delay())
-            try:
-                async with asyncio.timeout(grace):
-                    await clients.emptied.wait()
-            except TimeoutError:
+            if not await happened(clients.emptied, grace):
                 for session in clients.all():
                     session.close(messages.CLOSE_DRAINED, "drained: come back")
         await self.aclose()

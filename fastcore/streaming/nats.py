@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from fastcore.concurrency.checks import count, number, one_of
+from fastcore.concurrency.waiting import happened
 from fastcore.framing import packb, unpackb
 from fastcore.streaming.backplane import BackplaneFull, BackplaneState, Key, Published, Sink, check_publish
 
@@ -181,9 +182,7 @@ class NatsBackplane:
         """Wait a second at most until what was published here is numbered, then leave."""
         if self._tasks and (self._queue or self._waiting):
             self._idle.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._idle.wait()
+            await happened(self._idle, 1.0)
         await self._stop()
 
     async def _stop(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import random
@@ -13,6 +12,7 @@ from collections import OrderedDict
 from typing import Any, Literal
 
 from fastcore.concurrency.checks import count, number
+from fastcore.concurrency.waiting import happened
 from fastcore.streaming import unixbus_wire as wire
 from fastcore.streaming.backplane import BackplaneFull, BackplaneState, Key, Sink, check_publish
 from fastcore.streaming.unixbus_host import BEAT_EVERY, Host, receive
@@ -133,9 +133,7 @@ class UnixBus:
             return
         if self._pending:
             self._empty.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._empty.wait()
+            await happened(self._empty, 1.0)
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled():

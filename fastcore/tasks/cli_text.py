@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fastcore.dispatch.text import table
 from fastcore.tasks.codec import Codec, CodecError
 from fastcore.tasks.records import State, TaskView
 
@@ -72,26 +73,25 @@ def _remark(view: TaskView) -> str:
 
 def rows(views: Iterable[TaskView], now: float, width: int | None) -> list[str]:
     """Return a table, cut to the terminal's width if there is one."""
-    table = [("ID", "TASK", "STATE", "TRY", "SINCE", "PROGRESS", "")]
+    cells: list[tuple[str, ...]] = [("ID", "TASK", "STATE", "TRY", "SINCE", "PROGRESS", "")]
     for view in views:
         state, tries = view.state.value, f"{view.attempt}/{view.attempts}"
         remark = plain(_remark(view), 200)
-        table.append((view.id, plain(view.kind, 40), state, tries, _since(view, now), bar(view.progress), remark))
-    return _aligned(table, width)
+        cells.append((view.id, plain(view.kind, 40), state, tries, _since(view, now), bar(view.progress), remark))
+    return _aligned(cells, width)
 
 
 def counts_table(counts: Mapping[str, Mapping[State, int]], width: int | None) -> list[str]:
     """Return how many tasks of each kind are in each state, and the sums."""
     states = [state for state in State if state is not State.EXPIRED]
-    table = [("TASK", *(state.value.upper() for state in states))]
-    table += [(plain(kind, 40), *(str(its.get(state, 0)) for state in states)) for kind, its in sorted(counts.items())]
-    table.append(("all", *(str(sum(its.get(state, 0) for its in counts.values())) for state in states)))
-    return _aligned(table, width)
+    cells: list[tuple[str, ...]] = [("TASK", *(state.value.upper() for state in states))]
+    cells += [(plain(kind, 40), *(str(its.get(state, 0)) for state in states)) for kind, its in sorted(counts.items())]
+    cells.append(("all", *(str(sum(its.get(state, 0) for its in counts.values())) for state in states)))
+    return _aligned(cells, width)
 
 
-def _aligned(table: Sequence[tuple[str, ...]], width: int | None) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*table)]
-    lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, widths)).rstrip() for row in table]
+def _aligned(rows: list[tuple[str, ...]], width: int | None) -> list[str]:
+    lines = table(rows, numbers=0).split("\n")
     return lines if width is None else [line[:width] for line in lines]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
+from fastcore.concurrency.waiting import happened
 from fastcore.tasks.chores import Chores
 from fastcore.tasks.errors import TaskFailed
 from fastcore.tasks.groups import collected
@@ -18,7 +19,7 @@ from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.job import Job
 from fastcore.tasks.ledger import Ledger
 from fastcore.tasks.pools import Pool
-from fastcore.tasks.ports import Executor, Reply, Stop, TaskStore, Want, arrived, happened
+from fastcore.tasks.ports import Executor, Reply, Stop, TaskStore, Want, arrived
 from fastcore.tasks.records import LIVE, Batch, Claim, Encoded, Outcome, Progress, State, TaskView
 from fastcore.tasks.task import Task
 from fastcore.tasks.verdict import failure_of, judge
@@ -127,9 +128,9 @@ class Engine:
         """Take no more work, and wait for what runs; returns whether all of it ended, and is recorded, in time."""
         self.claiming = False
         deadline = time.monotonic() + timeout
-        while (self.running or self._recording) and (left := deadline - time.monotonic()) > 0:
+        while (busy := bool(self.running or self._recording)) and (left := deadline - time.monotonic()) > 0:
             await self.until_quiet(min(left, 0.5))
-        return not (self.running or self._recording)
+        return not busy
 
     async def stop(self, timeout: float) -> None:
         """Take no more work, give what runs `timeout` seconds, return the rest to the store, and end."""

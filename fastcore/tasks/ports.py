@@ -43,7 +43,7 @@ from fastcore.tasks.records import (
 if TYPE_CHECKING:
     from fastcore.tasks.job import Job
 
-__all__ = ["Cap", "Done", "Executor", "Reply", "Sink", "Stop", "TaskStore", "Want", "arrived", "happened"]
+__all__ = ["Cap", "Done", "Executor", "Reply", "Sink", "Stop", "TaskStore", "Want", "arrived"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -95,19 +95,6 @@ async def arrived(reply: Reply[T]) -> T:
         reply.add_done_callback(wake)
         await event.wait()
     return reply.result()
-
-
-async def happened(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event, at most so long; returns whether it came.
-
-    Not by `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that comes together with the event.
-    """
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 class Cap(enum.Flag):

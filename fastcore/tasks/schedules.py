@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from fastcore.concurrency.waiting import happened
 from fastcore.tasks.cron import Cron
-from fastcore.tasks.ports import TaskStore, arrived, happened
+from fastcore.tasks.ports import TaskStore, arrived
 from fastcore.tasks.records import TaskSpec
 
 __all__ = ["Every", "Schedule", "Schedules"]

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fastcore.concurrency.waiting import happened
 from fastcore.tasks.errors import NotFinished, ResultExpired, TaskCancelled, TaskFailed
 from fastcore.tasks.hooks import Hooks
-from fastcore.tasks.ports import TaskStore, arrived, happened
+from fastcore.tasks.ports import TaskStore, arrived
 from fastcore.tasks.records import State, TaskView
 
 __all__ = ["Waiters", "value_of"]

@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Sequence
 
 from fastcore.concurrency.checks import count, number
+from fastcore.concurrency.waiting import happened
 from fastcore.tasks.current import running
 from fastcore.tasks.errors import TaskTimeout
 from fastcore.tasks.job import Job
-from fastcore.tasks.ports import Cap, Sink, Stop, happened
+from fastcore.tasks.ports import Cap, Sink, Stop
 
 __all__ = ["AsyncExecutor"]
 
