@@ -107,8 +107,7 @@ class _OptimizationFlags(MutableMapping[str, bool]):
     """The optimisations as a mapping of names to whether they are on; what is written sets the flag."""
 
     def __getitem__(self, name: str) -> bool:
-        if name not in flags.snapshot():
-            raise KeyError(name)
+        _known(name)
         mode = flags.mode_of(name)
         if mode.word in ("ramp", "canary"):
             return belongs(name, mode.threshold)
@@ -119,8 +118,7 @@ class _OptimizationFlags(MutableMapping[str, bool]):
         flags.set(name, "candidate" if on else "control")
 
     def __delitem__(self, name: str) -> None:
-        if name not in flags.snapshot():
-            raise KeyError(name)
+        _known(name)
         flags.clear(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -131,6 +129,13 @@ class _OptimizationFlags(MutableMapping[str, bool]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
+
+
+def _known(name: str) -> None:
+    try:
+        flags.get(name)
+    except ValueError:
+        raise KeyError(name) from None
 
 
 class GradualOptimizationManager:
