@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 import logging
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Literal, TypeVar, overload
@@ -237,7 +238,7 @@ class _Map:
             group.create_task(self._work(group))
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
-        loop = asyncio.get_running_loop()
+        clock = time.monotonic  # a loop's own clock may stand still for the length of a turn
         while not (self._ended or _cancelled()):  # a function may have swallowed the cancellation
             try:
                 item = await self._source.take()
@@ -254,9 +255,9 @@ class _Map:
             self._done += 1
             self._report()
             self._idle += 1
-            if loop.time() - self._slice_began > _SLICE:
+            if clock() - self._slice_began > _SLICE:
                 await asyncio.sleep(0)  # a function that never waits must not keep the loop to itself
-                self._slice_began = loop.time()
+                self._slice_began = clock()
 
     async def _outcome(self, item: Any) -> Any:
         try:

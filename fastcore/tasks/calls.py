@@ -80,11 +80,37 @@ class Calls:
             found.checked = True
         return found
 
-    def one(self, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskSpec:
-        """Return the spec of one call."""
-        now = self._clock()
+    def one(
+        self,
+        target: Target,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        now: float | None = None,
+        id: str | None = None,
+    ) -> TaskSpec:
+        """Return the spec of one call; submitted now, and with an id of its own, unless they are given."""
+        if now is None:
+            now = self._clock()
+        if id is None:
+            id = new_id(now)
         found = self.resolve(target)
-        return self._spec(found, new_id(now), self._payload(found.task, args, kwargs), args, kwargs, now)
+        payload = self._payload(found.task, args, kwargs)
+        if not found.plain:
+            return self._spec(found, id, payload, args, kwargs, now)
+        options = found.options
+        priority = options.priority
+        return self._made(
+            id,
+            found.task.name,
+            payload,
+            priority,
+            priority + self._aging * now,
+            now,
+            now,
+            found.attempts,
+            options.timeout,
+            options.result_ttl,
+        )
 
     def many(self, calls: Iterable[tuple[Any, ...]]) -> list[TaskSpec]:
         """Return the specs of ``(task, args)`` or ``(task, args, kwargs)``."""

@@ -112,6 +112,8 @@ class Engine:
         self.claiming = True
         await self.refresh()
         self.store.attach(self.wake)
+        if (push_to := getattr(self.store, "push_to", None)) is not None:
+            push_to(self.owner, self._loop, self._take_pushed)
         self._turning = self._loop.create_task(self._turn_until_stopped(), name="fastcore-tasks")
         self._chores.start(rescue=self._rescue, heartbeat=self._heartbeat, prune=self._prune)
 
@@ -326,7 +328,10 @@ class Engine:
                 self._recording = False
         batch = claiming.result() if claiming.done() else await arrived(claiming)
         if batch.claims:
-            await self._begin(batch.claims)
+            for job in self._begin(batch.claims):
+                assert job.claim.spec.collects is not None
+                if await self._collected(job, job.claim.spec.collects):
+                    self._pools[job.task.on].executor.run([job])
         elif self._quiet and not self.running and not outbox:
             for event in self._quiet:
                 event.set()
@@ -389,7 +394,17 @@ class Engine:
                 self._pools[task.on].enrol(task)
         self._known = len(known)
 
-    async def _begin(self, claims: list[Claim]) -> None:
+    def _take_pushed(self, claims: list[Claim]) -> None:
+        """Begin what the store claimed for us as it was submitted."""
+        if self.claiming:
+            self._begin(claims)
+            return
+        for claim in claims:
+            self.returned(Job(claim, self._tasks[claim.spec.kind], claim.spec.payload, self, self._clock()))
+
+    def _begin(self, claims: list[Claim]) -> list[Job]:
+        """Hand claims to their executors, but for the callbacks of groups, which are returned: they need results."""
+        late: list[Job] = []
         now = self._clock()
         telling = self._hooks.wants("start")
         watched = self._hooks.watched
@@ -414,9 +429,10 @@ class Engine:
                 task.waited.observe(waited if waited > 0.0 else 0.0)
             if task.turns is not None:
                 task.turns.begin(1, time.monotonic())
-            if spec.collects is not None and not await self._collected(job, spec.collects):
-                continue
-            lot.append(job)
+            if spec.collects is None:
+                lot.append(job)
+            else:
+                late.append(job)
             if telling:
                 self._hooks.tell(TaskEvent("start", spec.id, spec.kind, claim.attempt, now))
             if watched:
@@ -425,6 +441,7 @@ class Engine:
             lot, pool.lot = pool.lot, []
             if lot:
                 pool.executor.run(lot)
+        return late
 
     async def _collected(self, job: Job, group: str) -> bool:
         try:

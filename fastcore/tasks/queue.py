@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
@@ -26,11 +24,12 @@ from fastcore.tasks.inline import Inline
 from fastcore.tasks.options import Options, rate_of, seconds
 from fastcore.tasks.ports import Executor, TaskStore, arrived
 from fastcore.tasks.reading import Reading
-from fastcore.tasks.records import Group, ScheduleView, State, TaskSpec
+from fastcore.tasks.records import ScheduleView, State, TaskSpec
 from fastcore.tasks.registration import checked, register
 from fastcore.tasks.runner import Runner
 from fastcore.tasks.schedules import Every, Schedule, Schedules
 from fastcore.tasks.stores import open_store
+from fastcore.tasks.submitting import Submitting
 from fastcore.tasks.task import Task
 from fastcore.tasks.waiting import Waiters
 
@@ -136,7 +135,9 @@ class TaskQueue(Reading):
             clock=self._clock,
         )
         self._runner = Runner(self.engine, self._schedules)
-        self._inline = Inline(self.engine, self.tasks) if inline else None
+        self._submitting = Submitting(
+            self.store, self._calls, self.tasks, self.hooks, Inline(self.engine, self.tasks) if inline else None
+        )
 
     # ---- tasks ----
 
@@ -248,21 +249,21 @@ class TaskQueue(Reading):
             If the function does not take these arguments, or the codec cannot write them.
         QueueFull, StoreError, UnsupportedOption, IdempotencyConflict
         """
-        return self._submitted([self._calls.one(task, args, kwargs)])[0]
+        return self._submitting.submit([self._calls.one(task, args, kwargs)])[0]
 
     async def asubmit(self, task: Target, /, *args: Any, **kwargs: Any) -> str:
         """Queue a call as :meth:`submit` does, without blocking the event loop."""
-        return (await self._asubmitted([self._calls.one(task, args, kwargs)]))[0]
+        return await self._submitting.asubmit_call(task, args, kwargs)
 
     def submit_many(self, calls: Iterable[tuple[Any, ...]]) -> list[str]:
         """Queue ``(task, args)`` or ``(task, args, kwargs)`` each, all or none; returns their ids."""
         specs = self._calls.many(calls)
-        return self._submitted(specs) if specs else []
+        return self._submitting.submit(specs) if specs else []
 
     async def asubmit_many(self, calls: Iterable[tuple[Any, ...]]) -> list[str]:
         """Queue many as :meth:`submit_many` does, without blocking the event loop."""
         specs = self._calls.many(calls)
-        return await self._asubmitted(specs) if specs else []
+        return await self._submitting.asubmit(specs) if specs else []
 
     def submit_group(
         self,
@@ -285,7 +286,7 @@ class TaskQueue(Reading):
             Call it all the same, with a dict for each member: id, task, state, result, error.
         """
         specs, group = self._calls.group(calls, then, args, partial)
-        self._submitted(specs, group)
+        self._submitting.submit(specs, group)
         return group.id
 
     async def asubmit_group(
@@ -298,7 +299,7 @@ class TaskQueue(Reading):
     ) -> str:
         """Queue a group as :meth:`submit_group` does, without blocking the event loop."""
         specs, group = self._calls.group(calls, then, args, partial)
-        await self._asubmitted(specs, group)
+        await self._submitting.asubmit(specs, group)
         return group.id
 
     # ---- steering ----
@@ -469,31 +470,3 @@ class TaskQueue(Reading):
         from fastcore.tasks.http import router
 
         return router(self, **options)
-
-    # ---- inside ----
-
-    def _submitted(self, specs: list[TaskSpec], group: Group | None = None) -> list[str]:
-        return self._entered(specs, self.store.submit(specs, group).result())
-
-    async def _asubmitted(self, specs: list[TaskSpec], group: Group | None = None) -> list[str]:
-        ids = await arrived(self.store.submit(specs, group))
-        if self._inline is not None:
-            await asyncio.to_thread(self._entered, specs, ids)
-            return ids
-        return self._entered(specs, ids)
-
-    def _entered(self, specs: list[TaskSpec], ids: list[str]) -> list[str]:
-        new = specs
-        if ids != list(map(_ID, specs)):  # some keys were held
-            new = [spec for spec, id in zip(specs, ids, strict=True) if spec.id == id]
-        if len(new) == 1:
-            self.tasks[new[0].kind].submitted.add(1)
-        else:
-            for kind, n in Counter(map(_KIND, new)).items():
-                self.tasks[kind].submitted.add(n)
-        if self.hooks.wants("submit"):
-            for spec in new:
-                self.hooks.tell(TaskEvent("submit", spec.id, spec.kind, 0, spec.submitted_at))
-        if self._inline is not None:
-            self._inline.run()
-        return ids

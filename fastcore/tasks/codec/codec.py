@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from fastcore.framing import packb
 from fastcore.tasks.codec import builtin as _builtin  # noqa: F401  # enters its kinds
 from fastcore.tasks.codec.errors import CodecError, TooLarge, Unserializable
 from fastcore.tasks.codec.message import join, overhead, split
@@ -18,6 +19,16 @@ Data = bytes | bytearray | memoryview
 _OBJECTS = 4  # the objects of a message may take this part of it: in memory they are many times as large
 _MSGPACK, _PICKLE = b"m", b"p"
 _NONE = join(_MSGPACK, Encoder().body(None), ())
+_PLAIN = join(_MSGPACK, b"", ())  # what a message without buffers begins with
+_NO_BUFFERS: list[memoryview] = []
+
+
+def _refused(value: Any) -> Any:
+    raise TypeError
+
+
+def _arguments_of(task: str) -> str:
+    return f"arguments of {task}" if task else "arguments"
 
 
 class Codec:
@@ -107,6 +118,19 @@ class Codec:
         task : str
             The name of the task, for error texts.
         """
+        if self.serializer == "msgpack":
+            try:
+                body = packb(
+                    [list(args), dict(kwargs)],
+                    default=_refused,
+                    strict_types=True,
+                    unicode_errors="surrogatepass",
+                )
+            except Exception:  # not of msgpack's own types, or not to be written at all
+                pass
+            else:
+                if len(body) < self._plainly:
+                    return _PLAIN + body
         try:
             return self._written([list(args), dict(kwargs)], "arguments")
         except (Unserializable, TooLarge) as whole:
@@ -114,11 +138,19 @@ class Codec:
 
     def decode_call(self, data: Data, task: str = "") -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments of a call, positional ones and keywords."""
-        what = f"arguments of {task}" if task else "arguments"
-        match self.decode(data, what):
-            case [list(args), dict(kwargs)] if all(isinstance(name, str) for name in kwargs):
+        try:
+            found = self._read(data)
+        except Exception:
+            found = self.decode(data, _arguments_of(task))  # which says what is wrong
+        if type(found) is list and len(found) == 2:
+            args, kwargs = found
+            if (
+                type(args) is list
+                and type(kwargs) is dict
+                and (not kwargs or all(type(name) is str for name in kwargs))
+            ):
                 return tuple(args), kwargs
-        raise CodecError(f"{what}: expected the arguments of a call, got another message")
+        raise CodecError(f"{_arguments_of(task)}: expected the arguments of a call, got another message")
 
     # ---- inside ----
 
@@ -178,6 +210,8 @@ class Codec:
         return blamed if blamed is not None and isinstance(whole, TooLarge) else type(whole)(f"{whole}{of}")
 
     def _read(self, data: Data) -> Any:
+        if len(data) < self._plainly and data[: len(_PLAIN)] == _PLAIN:  # most
+            return Decoder(_NO_BUFFERS, self.max_bytes // _OBJECTS).body(memoryview(data)[len(_PLAIN) :], whole=True)
         if len(data) > self.max_bytes:
             raise CodecError(f"expected at most {self.max_bytes} bytes, got {len(data)}")
         serializer, body, buffers = split(data)

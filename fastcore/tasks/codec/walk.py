@@ -51,6 +51,8 @@ def _load(package: str) -> None:
 class Encoder:
     """One message on its way out, and the buffers that go with it."""
 
+    __slots__ = ("_depth", "buffers", "object_bytes")
+
     def __init__(self) -> None:
         self.buffers: list[Buffer] = []
         self.object_bytes = 0  # of lists of objects that lie outside of the body
@@ -88,6 +90,8 @@ class Encoder:
 
 class Decoder:
     """One message on its way in. Each buffer may be used once, so that a short message cannot become a large one."""
+
+    __slots__ = ("_buffers", "_depth", "_left")
 
     def __init__(self, buffers: list[memoryview], max_objects: int) -> None:
         self._left = max_objects

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections import deque
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ __all__ = ["AsyncExecutor"]
 _STREAK = 64  # jobs that end without ever waiting, before a worker lets the loop see to others
 _MOST_AHEAD = 128  # jobs taken in advance, however short they are: more would have the garbage collector look at them
 _SHORT = 1e-4  # seconds: jobs above this are not taken in advance
+_SHORTEST = 1e-7  # seconds: what is shorter was not measured well
 _STALE = 0.05  # seconds for which a job taken in advance may wait
 _PATIENCE = 1.0  # seconds for which a job that was cancelled may clean up, at the end
 
@@ -73,13 +75,13 @@ class AsyncExecutor:
     def free(self) -> int:
         if self._stopped:
             return 0
-        ahead = 0 if self._mean > _SHORT else min(_MOST_AHEAD, int(self.lookahead / self._mean))
+        ahead = 0 if self._mean > _SHORT else min(_MOST_AHEAD, int(self.lookahead / max(self._mean, _SHORTEST)))
         return max(0, self.size + ahead - self._busy)
 
     def run(self, jobs: Sequence[Job]) -> None:
         self._busy += len(jobs)
         if self._busy > self.size:
-            now = self._loop.time()
+            now = time.monotonic()
             for job in jobs:
                 job.slot = now
             if self._looking is None:
@@ -156,11 +158,12 @@ class AsyncExecutor:
         me = asyncio.current_task()
         assert me is not None
         loop, todo, doing, reasons, sink = self._loop, self._todo, self._doing, self._reasons, self._sink
+        clock = time.perf_counter  # a loop's own clock may stand still for the length of a turn
         doing[me] = None
         while True:
             self._waking = False
             streak = 0
-            began = loop.time()
+            began = clock()
             while todo:
                 job = todo.popleft()
                 if todo and not self._waking:
@@ -192,12 +195,12 @@ class AsyncExecutor:
                         sink.done(job, result)
                 streak += 1
                 if streak >= _STREAK:
-                    self._learn((loop.time() - began) / streak)
+                    self._learn((clock() - began) / streak)
                     await asyncio.sleep(0)
                     streak = 0
-                    began = loop.time()
+                    began = clock()
             if streak:
-                self._learn((loop.time() - began) / streak)
+                self._learn((clock() - began) / streak)
             running.set(None)
             job = result = payload = args = kwargs = None  # type: ignore[assignment]  # let go of the last job
             idle = loop.create_future()
@@ -252,7 +255,7 @@ class AsyncExecutor:
         if not self._todo:
             return
         oldest = self._todo[0].slot
-        if oldest is not None and self._loop.time() - oldest >= _STALE:
+        if oldest is not None and time.monotonic() - oldest >= _STALE:
             self._mean = math.inf
             self._give_back()
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import time
@@ -29,10 +30,12 @@ from fastcore.tasks.records import (
 from fastcore.tasks.stores import sqlite_reading as reading
 from fastcore.tasks.stores.sqlite_answer import Answer
 from fastcore.tasks.stores.sqlite_errors import told
+from fastcore.tasks.stores.sqlite_express import Express
 from fastcore.tasks.stores.sqlite_intake import Intake, Slot, Submission
 from fastcore.tasks.stores.sqlite_owner import OwnerLock, is_alive, remove_dead
 from fastcore.tasks.stores.sqlite_place import checked_path
 from fastcore.tasks.stores.sqlite_progress import LatestProgress
+from fastcore.tasks.stores.sqlite_rows import Held
 from fastcore.tasks.stores.sqlite_schema import connect
 from fastcore.tasks.stores.sqlite_upkeep import Pruned, Retry, ScheduleRow, Upkeep
 from fastcore.tasks.stores.sqlite_work import Asked, Renewal, Work
@@ -107,9 +110,11 @@ class SqliteStore:
         number("tombstone_ttl", tombstone_ttl, zero=True)
         number("busy_timeout", busy_timeout)
         self.path: Path = checked_path(path)
-        self._intake = Intake(max_queued)
+        held: dict[str, Held] = {}  # of the claims that are made here
+        self._express = Express(held)
+        self._intake = Intake(max_queued, self._express)
         self._progress = LatestProgress()
-        self._work = Work(dead_ttl, self._progress)
+        self._work = Work(dead_ttl, self._progress, held, self._express)
         self._upkeep = Upkeep(dead_ttl, tombstone_ttl, clock, self._is_dead)
         self._wake: Callable[[], None] = _nobody
         self._seen: int | None = None  # the file's data_version: others have written when it changes
@@ -135,6 +140,14 @@ class SqliteStore:
     def attach(self, wake: Callable[[], None]) -> None:
         self._wake = wake
 
+    def push_to(self, owner: str, loop: asyncio.AbstractEventLoop, take: Callable[[list[Claim]], object]) -> None:
+        """Have `take` called on a loop with claims that `owner` did not ask for again.
+
+        What is submitted while the owner's last claim has room left, and nothing waits for it, is claimed as it is
+        stored. A claim that wants nothing ends that: once it is answered `take` is not called any more.
+        """
+        self._express.push_to(self._named(owner), loop, take)
+
     def close(self) -> None:
         self._writer.check()
         if self._closed:
@@ -153,8 +166,13 @@ class SqliteStore:
     def submit(self, specs: Sequence[TaskSpec], group: Group | None = None) -> Answer[list[str]]:
         return self._writer.ask(self._intake.submit, Submission(specs, group))
 
+    def submit_each(self, specs: Sequence[TaskSpec]) -> Answer[list[str | BaseException]]:
+        """Store tasks, each by itself; returns for each its id, or the error that is its alone."""
+        return self._writer.ask_each(self._intake.submit_each, specs)
+
     def claim(self, owner: str, wants: Sequence[Want], lease: float, now: float) -> Answer[Batch]:
-        return self._writer.ask(self._work.claim, Asked(self._named(owner), wants, lease, now), soft=True)
+        asked = Asked(self._named(owner), wants, lease, now, self._express.seen)
+        return self._writer.ask(self._work.claim, asked, soft=True)
 
     def renew(self, claims: Sequence[Claim], lease: float, now: float) -> Answer[list[Hold]]:
         return self._writer.ask(self._work.renew, Renewal(claims, now + lease), soft=True)

@@ -31,7 +31,7 @@ class Answer(Generic[R]):
     def __init__(self) -> None:
         self._done = False
         self._error: BaseException | None = None
-        self._waiting: list[Callable[[Any], object] | tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._waiting: list[Callable[[Any], object] | tuple[asyncio.AbstractEventLoop, Bell]] = []
 
     def done(self) -> bool:
         """Whether it has come."""
@@ -58,9 +58,19 @@ class Answer(Generic[R]):
                 del self  # else the traceback would keep what it is part of
         return self._value
 
+    def error(self) -> BaseException | None:
+        """Return the error that has come, if one has."""
+        return self._error
+
     def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
         """Have a function called with this when the answer has come: by the writing thread, or now."""
         self._waiting.append(fn)
+        if self._done:
+            self._tell(None)
+
+    def call_on(self, loop: asyncio.AbstractEventLoop, fn: Callable[[], object], /) -> None:
+        """Have a function called on a loop when the answer has come."""
+        self._waiting.append((loop, fn))
         if self._done:
             self._tell(None)
 
@@ -95,11 +105,11 @@ class Answer(Generic[R]):
             except IndexError:  # another thread was quicker
                 return
             if type(one) is tuple:
-                loop, future = one
+                loop, bell = one
                 if bells is None:
-                    _ring(loop, [future])
+                    _ring(loop, [bell])
                 else:
-                    bells.setdefault(loop, []).append(future)
+                    bells.setdefault(loop, []).append(bell)
                 continue
             try:
                 one(self)  # type: ignore[operator]
@@ -107,11 +117,16 @@ class Answer(Generic[R]):
                 _log.exception("a call that waited for the store failed")
 
 
-Bells = dict[asyncio.AbstractEventLoop, list["asyncio.Future[None]"]]
+Bell = asyncio.Future[None] | Callable[[], object]
+"""What is rung on a loop: a future that someone there awaits, or a function."""
+Bells = dict[asyncio.AbstractEventLoop, list[Bell]]
 
 
-def give(answers: Iterable[tuple[Answer[Any], Any]]) -> None:
-    """Bring values, or errors, to many at once: every loop is woken once."""
+def give(
+    answers: Iterable[tuple[Answer[Any], Any]],
+    then: Iterable[tuple[asyncio.AbstractEventLoop, Bell]] = (),
+) -> None:
+    """Bring values, or errors, to many at once, and ring further bells after theirs: every loop is woken once."""
     bells: Bells = {}
     for answer, value in answers:
         if isinstance(value, BaseException):
@@ -121,18 +136,22 @@ def give(answers: Iterable[tuple[Answer[Any], Any]]) -> None:
         answer._done = True
         if answer._waiting:
             answer._tell(bells)
-    for loop, futures in bells.items():
-        _ring(loop, futures)
+    for loop, bell in then:
+        bells.setdefault(loop, []).append(bell)
+    for loop, its in bells.items():
+        _ring(loop, its)
 
 
-def _ring(loop: asyncio.AbstractEventLoop, futures: list[asyncio.Future[None]]) -> None:
+def _ring(loop: asyncio.AbstractEventLoop, bells: list[Bell]) -> None:
     try:
-        loop.call_soon_threadsafe(_wake, futures)
+        loop.call_soon_threadsafe(_wake, bells)
     except RuntimeError:  # the loop was closed; nobody waits
         pass
 
 
-def _wake(futures: list[asyncio.Future[None]]) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(None)
+def _wake(bells: list[Bell]) -> None:
+    for bell in bells:
+        if callable(bell):
+            bell()
+        elif not bell.done():
+            bell.set_result(None)

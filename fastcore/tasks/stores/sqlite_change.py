@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
@@ -19,14 +20,20 @@ class Change:
         Set when there may be something to claim or to cancel.
     after : list of callable
         Called once the commit is done; not at all if it fails.
+    bells : list of (loop, callable)
+        Called on loops after that, when the answers have come.
+    begun : int
+        How many tasks were stored as begun.
     """
 
-    __slots__ = ("_moved", "after", "connection", "wake")
+    __slots__ = ("_moved", "after", "begun", "bells", "connection", "wake")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.wake = False
         self.after: list[Callable[[], object]] = []
+        self.bells: list[tuple[asyncio.AbstractEventLoop, Callable[[], object]]] = []
+        self.begun = 0
         self._moved: Counter[tuple[str, int]] = Counter()
 
     def moved(self, kind: str, old: int | None, new: int | None, n: int = 1) -> None:

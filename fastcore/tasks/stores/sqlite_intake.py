@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 from fastcore.tasks.errors import IdempotencyConflict, QueueFull, TaskError
 from fastcore.tasks.records import Fired, Group, TaskSpec
 from fastcore.tasks.stores.sqlite_bulk import insert
 from fastcore.tasks.stores.sqlite_change import Change
+from fastcore.tasks.stores.sqlite_express import Express
 from fastcore.tasks.stores.sqlite_rows import DELAYED, READY, spec_from_text, spec_text
 
 __all__ = ["Intake", "Slot", "Submission", "ended_member"]
+
+
+_ID, _KEYS = attrgetter("id"), attrgetter("unique_key", "idempotency_key")
 
 
 class Submission(NamedTuple):
@@ -34,8 +40,9 @@ class Slot(NamedTuple):
 class Intake:
     """The handlers of what comes in."""
 
-    def __init__(self, max_queued: int | None) -> None:
+    def __init__(self, max_queued: int | None, express: Express) -> None:
         self._max_queued = max_queued
+        self._express = express
 
     def submit(self, change: Change, asked: Sequence[Submission]) -> list[list[str] | TaskError]:
         """Store each submission whole or not at all; what cannot be stored fails alone."""
@@ -43,9 +50,9 @@ class Intake:
         rows: list[TaskSpec] = []
         waiting = 0 if self._max_queued is None else change.queued()
         for specs, group in asked:
-            keyed = any(spec.unique_key is not None or spec.idempotency_key is not None for spec in specs)
+            keyed = any(map(any, map(_KEYS, specs)))
             if keyed and rows:  # in the order in which they came, which is the order among equals
-                _insert(change, rows)
+                self._store(change, rows)
                 rows = []
             try:
                 ids, new = _judged(change, specs) if keyed else ([spec.id for spec in specs], specs)
@@ -59,13 +66,30 @@ class Intake:
             waiting += len(new)
             rows.extend(new)
             if keyed:
-                _insert(change, rows)
+                self._store(change, rows)
                 rows = []
             if group is not None:
                 _open_group(change, group, len(new))
             answers.append(ids)
-        _insert(change, rows)
+        self._store(change, rows)
         return answers
+
+    def submit_each(self, change: Change, asked: Sequence[Sequence[TaskSpec]]) -> list[list[str | BaseException]]:
+        """Store each task, or not; what cannot be stored fails alone."""
+        flat = list(chain.from_iterable(asked))
+        answers: list[str | BaseException]
+        if self._max_queued is None and set(map(_KEYS, flat)) == {(None, None)}:
+            self._store(change, flat)
+            answers = list(map(_ID, flat))
+        else:
+            alone = self.submit(change, [Submission([spec], None) for spec in flat])
+            answers = [one if isinstance(one, TaskError) else one[0] for one in alone]
+        at = 0
+        parts = []
+        for specs in asked:
+            parts.append(answers[at : at + len(specs)])
+            at += len(specs)
+        return parts
 
     def fire(self, change: Change, asked: Sequence[Slot]) -> list[Fired]:
         """Take slots of schedules, for those that are the first to ask."""
@@ -82,6 +106,10 @@ class Intake:
             found = change.connection.execute("SELECT next_at FROM schedule WHERE name = ?", (name,)).fetchone()
             answers.append(Fired(False, found[0] if found is not None else next_at))
         return answers
+
+    def _store(self, change: Change, specs: list[TaskSpec]) -> None:
+        if specs:
+            _insert(change, self._express.place(change, specs))
 
 
 def ended_member(change: Change, grp: str | None, collects: str | None) -> None:
@@ -135,7 +163,7 @@ def _judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[
     return ids, new
 
 
-def _insert(change: Change, specs: list[TaskSpec]) -> None:
+def _insert(change: Change, specs: Sequence[TaskSpec]) -> None:
     if not specs:
         return
     insert(change.connection, specs)

@@ -20,6 +20,7 @@ __all__ = [
     "LIST_COLUMNS",
     "READY",
     "RUNNING",
+    "SPEC_COLUMNS",
     "SUCCEEDED",
     "VERSION_STEP",
     "VIEW_COLUMNS",
@@ -52,12 +53,12 @@ _STATES: Final = (
 )
 _CODES: Final = {state: code for code, state in enumerate(_STATES) if code != DELAYED}
 
-_SPEC = (
+SPEC_COLUMNS: Final = (
     "id, kind, payload, priority, rank, run_at, submitted_at, attempts, timeout, result_ttl, "
     "unique_key, idempotency_key, fingerprint, grp, idx, collects"
 )
-INSERT: Final = f"INSERT INTO task ({_SPEC}, state, version) VALUES ({', '.join('?' * 17)}, 1)"
-CLAIM_COLUMNS: Final = f"{_SPEC}, attempt, token, seq"
+INSERT: Final = f"INSERT INTO task ({SPEC_COLUMNS}, state, version) VALUES ({', '.join('?' * 17)}, 1)"
+CLAIM_COLUMNS: Final = f"{SPEC_COLUMNS}, attempt, token, seq"
 LIST_COLUMNS: Final = (
     "id, kind, state, priority, attempt, attempts, submitted_at, run_at, started_at, finished_at, prune_at, progress, "
     "note, error, cancel, unique_key, grp, version, reports, token"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Batch, Claim, Hold, Outcome, Progress, State
-from fastcore.tasks.stores.sqlite_bulk import Success, end
+from fastcore.tasks.stores.sqlite_bulk import Success, end, end_alike
 from fastcore.tasks.stores.sqlite_change import Change
+from fastcore.tasks.stores.sqlite_express import Express
 from fastcore.tasks.stores.sqlite_intake import ended_member
 from fastcore.tasks.stores.sqlite_progress import LatestProgress
 from fastcore.tasks.stores.sqlite_rows import (
@@ -62,6 +64,11 @@ REPORT: Final = (
 )
 
 
+_ID, _FINISHED_AT = attrgetter("id"), attrgetter("finished_at")
+_END: Final = attrgetter("state", "counted", "token", "result", "started_at")
+_SEQ, _KEPT = attrgetter("seq"), attrgetter("kind", "token", "grp", "collects")
+
+
 class Asked(NamedTuple):
     """The arguments of a `claim`."""
 
@@ -69,6 +76,8 @@ class Asked(NamedTuple):
     wants: Sequence[Want]
     lease: float
     now: float
+    seen: int
+    """How many of the claims that it did not ask for the owner has heard of."""
 
 
 class Renewal(NamedTuple):
@@ -81,19 +90,26 @@ class Renewal(NamedTuple):
 class Work:
     """The handlers of what is worked on; it remembers the claims that this opening of the file made."""
 
-    def __init__(self, dead_ttl: float, progress: LatestProgress) -> None:
+    def __init__(self, dead_ttl: float, progress: LatestProgress, held: dict[str, Held], express: Express) -> None:
         self._progress = progress
         self._dead_ttl = dead_ttl
-        self._held: dict[str, Held] = {}
+        self._held = held
+        self._express = express
 
     def claim(self, change: Change, asked: Sequence[Asked]) -> list[Batch]:
         """Lease the tasks of lowest rank."""
         answers = []
-        for owner, wants, lease, now in asked:
+        for owner, wants, lease, now, seen in asked:
             due = self._promote(change, now)
             claims: list[Claim] = []
+            unseen = self._express.unseen(change, owner, seen)
+            left = []
             for want in wants:
-                claims += self._take(change, owner, want, now + lease, now)
+                room = want.limit - unseen
+                found = self._take(change, owner, want, room, now + lease, now)
+                claims += found
+                left.append((want, room - len(found)))
+            self._express.stand(owner, left, lease)
             cancels = [id for (id,) in change.connection.execute(CANCELS, (owner,))]
             answers.append(Batch(claims, due, cancels))
         return answers
@@ -149,13 +165,13 @@ class Work:
         (due,) = change.connection.execute(DUE).fetchone()
         return None if due is None else float(due)
 
-    def _take(self, change: Change, owner: str, want: Want, until: float, now: float) -> list[Claim]:
+    def _take(self, change: Change, owner: str, want: Want, room: int, until: float, now: float) -> list[Claim]:
         execute = change.connection.execute
-        kinds = [(kind, min(most, want.limit)) for kind, most in want.kinds.items() if min(most, want.limit) > 0]
+        kinds = [(kind, min(most, room)) for kind, most in want.kinds.items() if min(most, room) > 0]
         if len(kinds) == 1:
             rows = execute(PICK_ROWS, kinds[0]).fetchall()
         else:
-            heads = sorted(head for kind in kinds for head in execute(PICK, kind))[: want.limit]
+            heads = sorted(head for kind in kinds for head in execute(PICK, kind))[:room]
             rows = execute(ROWS, (json.dumps([seq for _, seq in heads]),)).fetchall() if heads else []
         if not rows:
             return []
@@ -186,7 +202,9 @@ class Work:
     # ---- ends ----
 
     def _settle_all(self, change: Change, outcomes: Sequence[Outcome]) -> list[bool]:
-        helds = [self._held.get(outcome.id) for outcome in outcomes]
+        helds = list(map(self._held.get, map(_ID, outcomes)))
+        if self._end_alike(change, outcomes, helds):
+            return [True] * len(outcomes)
         plain: list[Success] = []
         others: list[tuple[Any, ...]] = []
         silent = self._progress.silent()
@@ -206,19 +224,40 @@ class Work:
                 return [True] * len(outcomes)
         return [self._settle(change, outcome) for outcome in outcomes]
 
+    def _end_alike(self, change: Change, outcomes: Sequence[Outcome], helds: Sequence[Held | None]) -> bool:
+        """Record ends that differ in little, as those of one batch do, if that is what they are."""
+        ends = set(map(_END, outcomes))
+        kept: set[Any] = set() if None in helds else set(map(_KEPT, helds))
+        if len(ends) != 1 or len(kept) != 1 or not self._progress.silent():
+            return False
+        [(state, counted, token, result, began)] = ends
+        [(kind, latest, grp, collects)] = kept
+        if state is not State.SUCCEEDED or not counted or token != latest or grp is not None or collects is not None:
+            return False
+        done = dict(zip(map(_SEQ, helds), map(_FINISHED_AT, outcomes)))
+        if not self._all_or_none(change, lambda: end_alike(change.connection, done, result, began, token), len(helds)):
+            return False
+        change.moved(kind, RUNNING, SUCCEEDED, len(helds))
+        return True
+
     @staticmethod
-    def _end_all(change: Change, plain: list[Success], others: list[tuple[Any, ...]]) -> bool:
-        """Record ends, all or none; False if the token of one is not the latest."""
-        execute = change.connection.execute
-        execute("SAVEPOINT settling")
-        taken = end(change.connection, plain) if plain else 0
-        if others:
-            taken += change.connection.executemany(END, others).rowcount
-        sound = taken == len(plain) + len(others)
+    def _all_or_none(change: Change, write: Callable[[], int], n: int) -> bool:
+        """Have so many rows written, or none."""
+        change.connection.execute("SAVEPOINT settling")
+        sound = write() == n
         if not sound:
-            execute("ROLLBACK TO settling")
-        execute("RELEASE settling")
+            change.connection.execute("ROLLBACK TO settling")
+        change.connection.execute("RELEASE settling")
         return sound
+
+    def _end_all(self, change: Change, plain: list[Success], others: list[tuple[Any, ...]]) -> bool:
+        """Record ends, all or none; False if the token of one is not the latest."""
+
+        def write() -> int:
+            taken = end(change.connection, plain) if plain else 0
+            return taken + (change.connection.executemany(END, others).rowcount if others else 0)
+
+        return self._all_or_none(change, write, len(plain) + len(others))
 
     def _settle(self, change: Change, outcome: Outcome) -> bool:
         row = change.connection.execute(

@@ -34,14 +34,26 @@ _LEAST_LINGER, _MOST_LINGER = 5e-5, 2e-3
 
 _log = logging.getLogger("fastcore.tasks")
 
+_pid = os.getpid()  # kept here, as asking for it is a system call
+
+
+def _after_fork() -> None:
+    global _pid
+    _pid = os.getpid()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 
 class _Request(Generic[A, R]):
-    __slots__ = ("answer", "argument", "handler", "soft")
+    __slots__ = ("answer", "argument", "each", "handler", "soft")
 
-    def __init__(self, handler: Handler[A, R], argument: A, soft: bool) -> None:
+    def __init__(self, handler: Handler[A, R], argument: A, soft: bool, each: bool = False) -> None:
         self.handler = handler
         self.argument = argument
         self.soft = soft
+        self.each = each
         self.answer: Answer[R] = Answer()
 
 
@@ -85,7 +97,7 @@ class Writer:
         self._pause = pause
         self._company = 0.0  # how many requests came together lately
         self._took = 0.0  # seconds of the last commit
-        self._pid = os.getpid()
+        self._pid = _pid
         self._requests: SimpleQueue[_Request[Any, Any] | None] = SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -106,8 +118,16 @@ class Writer:
         A `soft` one may be undone by a power cut, though not by the death of the process: if a transaction holds
         nothing else it does not wait for the disk.
         """
+        return self._ask(_Request(handler, argument, soft))
+
+    def ask_each(
+        self, handler: Handler[Sequence[A], list[R | BaseException]], arguments: Sequence[A]
+    ) -> Answer[list[R | BaseException]]:
+        """Have many written as one request, in which each succeeds or fails by itself."""
+        return self._ask(_Request(handler, arguments, False, True))
+
+    def _ask(self, request: _Request[A, R]) -> Answer[R]:
         self.check()
-        request = _Request(handler, argument, soft)
         with self._closing:
             if self._closed:
                 raise QueueClosed(f"{self._path}: expected an open store, got one that was closed")
@@ -116,11 +136,10 @@ class Writer:
 
     def check(self) -> None:
         """Refuse a process that was forked off: the connection and the thread belong to its parent."""
-        pid = os.getpid()
-        if pid != self._pid:
+        if _pid != self._pid:
             raise StoreError(
                 f"{self._path}: expected to be used in process {self._pid}, which opened it, got its forked child "
-                f"{pid}; open a store in the child"
+                f"{_pid}; open a store in the child"
             )
 
     def close(self) -> None:
@@ -185,6 +204,9 @@ class Writer:
                 for request in batch:
                     self._write(connection, [request])
                 return
+            if batch[0].each and len(batch[0].argument) > 1 and not _is_locked(error):
+                self._write_parts(connection, batch[0])
+                return
             give((request.answer, told(error, self._path)) for request in batch)
             return
         # It is on disk: whatever goes wrong from here on must not have it done once more.
@@ -192,7 +214,14 @@ class Writer:
             follow()
         if change.wake:
             self._call_wake()
-        give(zip([request.answer for request in batch], answers))
+        give(zip([request.answer for request in batch], answers), change.bells)
+
+    def _write_parts(self, connection: sqlite3.Connection, whole: _Request[Any, Any]) -> None:
+        """Write each part of a request that failed in a transaction of its own."""
+        parts = [_Request(whole.handler, [part], whole.soft) for part in whole.argument]
+        for part in parts:
+            self._write(connection, [part])
+        give([(whole.answer, [part.answer.error() or part.answer.result()[0] for part in parts])])
 
     def _transaction(self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]) -> tuple[Change, list[Any]]:
         change = Change(connection)
