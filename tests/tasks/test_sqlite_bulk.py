@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +13,19 @@ from hypothesis import strategies as st
 
 from fastcore.tasks.records import Encoded, TaskSpec
 from fastcore.tasks.stores import sqlite_bulk as bulk
-from fastcore.tasks.stores.sqlite_bulk import Success, end, insert
-from fastcore.tasks.stores.sqlite_rows import INSERT, row_of
+from fastcore.tasks.stores.sqlite_bulk import Begun, Success, are_alike, end, end_alike, insert
+from fastcore.tasks.stores.sqlite_rows import row_of
 from fastcore.tasks.stores.sqlite_schema import MIGRATIONS
 from tests.tasks.sqlite_specs import T0, spec
+
+SIZES = [1, 2, 3, 63, 64, 65, 200]
+BEGUN = Begun("me", T0 + 15.0, T0 + 0.1)
+# One row at a time, in the order of `row_of`, and nothing that the code under test has a word in.
+PLAIN = (
+    "INSERT INTO task (id, kind, payload, priority, rank, run_at, submitted_at, attempts, timeout, result_ttl, "
+    "unique_key, idempotency_key, fingerprint, grp, idx, collects, state, version) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
+)
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ def test_inserts_are_those_of_single_statements(given_specs: list[TaskSpec]) -> 
     many, each = fresh(), fresh()
     try:
         insert(many, made)
-        each.executemany(INSERT, [row_of(one) for one in made])
+        each.executemany(PLAIN, [row_of(one) for one in made])
         assert rows(many) == rows(each)
     finally:
         many.close()
@@ -81,63 +89,231 @@ def test_first_in_is_first_out_whatever_comes_between(database: sqlite3.Connecti
     assert [row[0] for row in database.execute("SELECT id FROM task ORDER BY seq")] == [one.id for one in made]
 
 
-def test_parts_that_are_too_large_for_one_statement(
-    database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "_MOST", 4)
     monkeypatch.setattr(bulk, "_MOST_BYTES", 100)
-    made = [replace(spec(), payload=Encoded(bytes([i]) * (60 if i % 5 == 0 else 7))) for i in range(23)]
-    insert(database, made)
+
+
+def of_sizes(n: int) -> list[TaskSpec]:
+    """Tasks of which two of the larger, or many of the smaller, are more than a small part may hold."""
+    return [replace(spec(), payload=Encoded(bytes([i]) * (60 if i % 5 == 0 else 7))) for i in range(n)]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_parts_that_are_too_large_for_one_statement(database: sqlite3.Connection) -> None:
+    made = of_sizes(23)
+    assert insert(database, made) == list(range(1, 24))
     assert [row[0] for row in database.execute("SELECT payload FROM task ORDER BY seq")] == [
         one.payload for one in made
     ]
 
 
+def blobs_of_each_statement(database: sqlite3.Connection, work: Callable[[], object]) -> list[int]:
+    seen: list[str] = []
+    database.set_trace_callback(seen.append)
+    work()
+    database.set_trace_callback(None)
+    return [text.count("x'") for text in seen if "x'" in text]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_no_statement_holds_more_than_its_bytes_unless_one_task_does(database: sqlite3.Connection) -> None:
+    sizes = [500, 40, 40, 40, 500, 7]
+    made = [replace(spec(), payload=Encoded(b"x" * size)) for size in sizes]
+    assert blobs_of_each_statement(database, lambda: insert(database, made, BEGUN)) == [1, 2, 1, 1, 1]
+    ends = [Success(seq, 1, T0, T0, b"x" * size) for seq, size in enumerate(sizes, 1)]
+    assert blobs_of_each_statement(database, lambda: end(database, ends)) == [1, 2, 1, 1, 1]
+
+
+# ---- as begun ----
+
+
+def different(n: int) -> list[TaskSpec]:
+    """No two neighbours alike, some of them with all that a task may have."""
+    return [
+        spec(
+            "ab"[i % 2],
+            rank=i / 3,
+            timeout=None if i % 3 else 2.5,
+            group="g" if i % 4 == 3 else None,
+            index=i if i % 4 == 3 else 0,
+        )
+        for i in range(n)
+    ]
+
+
+def pairs(n: int) -> list[TaskSpec]:
+    """Parts that are alike, and others that are not."""
+    return [spec("a" if i < n // 2 else f"b{i % 3}") for i in range(n)]
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize(
+    "make", [lambda n: [spec() for _ in range(n)], different, pairs], ids=["alike", "mixed", "halves"]
+)
+@pytest.mark.parametrize("begun", [None, BEGUN])
+def test_the_numbers_returned_are_those_of_the_rows(
+    database: sqlite3.Connection, n: int, make: Any, begun: Begun | None
+) -> None:
+    insert(database, [spec("before") for _ in range(5)])
+    made: list[TaskSpec] = make(n)
+    seqs = insert(database, made, begun)
+    found = dict(database.execute("SELECT seq, id FROM task WHERE kind != 'before'"))
+    assert [found[seq] for seq in seqs] == [one.id for one in made]
+    assert seqs == sorted(seqs)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("n", SIZES)
+def test_the_numbers_returned_are_those_of_the_rows_in_small_parts_too(database: sqlite3.Connection, n: int) -> None:
+    made = of_sizes(n)
+    seqs = insert(database, made, BEGUN)
+    assert database.execute("SELECT seq, id, payload FROM task ORDER BY seq").fetchall() == [
+        (seq, one.id, one.payload) for seq, one in zip(seqs, made, strict=True)
+    ]
+
+
+def as_begun(rows: Sequence[tuple[Any, ...]], names: Sequence[str], begun: Begun) -> list[tuple[Any, ...]]:
+    """What rows of waiting tasks are once they have begun."""
+    changed = {"state": 2, "attempt": 1, "token": 1, "owner": begun.owner, "lease": begun.until, "started_at": begun.at}
+    return [tuple(changed.get(name, value) for name, value in zip(names, row, strict=True)) for row in rows]
+
+
+def test_tasks_that_are_begun_are_those_of_single_statements_with_their_first_attempt() -> None:
+    for make in (lambda: [spec() for _ in range(7)], lambda: different(70), lambda: pairs(40), lambda: [spec(delay=5)]):
+        many, each = fresh(), fresh()
+        try:
+            made = make()
+            insert(many, made, BEGUN)
+            each.executemany(PLAIN, [row_of(one) for one in made])
+            names = [column[1] for column in many.execute("PRAGMA table_info(task)")]
+            assert rows(many) == as_begun(rows(each), names, BEGUN)
+        finally:
+            many.close()
+            each.close()
+
+
+@given(specs, st.integers(1, 9), st.booleans())
+def test_tasks_known_to_be_alike_are_stored_as_any_others(one: TaskSpec, n: int, begun: bool) -> None:
+    made = [replace(one, id=spec().id, payload=Encoded(bytes(i)), unique_key=None) for i in range(n)]
+    assert are_alike(made)
+    told, found = fresh(), fresh()
+    try:
+        insert(told, made, BEGUN if begun else None, alike=True)
+        insert(found, made, BEGUN if begun else None)
+        assert rows(told) == rows(found)
+    finally:
+        told.close()
+        found.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "other"},
+        {"rank": 1.0},
+        {"priority": 1.0},
+        {"attempts": 9},
+        {"timeout": 1.0},
+        {"result_ttl": 1.0},
+        {"run_at": T0 + 1},
+        {"submitted_at": T0 - 1},
+        {"unique_key": "k"},
+        {"idempotency_key": "k"},
+        {"fingerprint": "f"},
+        {"group": "g"},
+        {"index": 1},
+        {"collects": "g"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_tasks_that_differ_in_anything_else_are_not_alike(change: dict[str, Any]) -> None:
+    assert are_alike([spec(), spec()])
+    assert not are_alike([spec(), replace(spec(), **change)])
+
+
 def test_an_id_that_is_there_is_an_error(database: sqlite3.Connection) -> None:
     one = spec()
-    for same in ([one] * 4, [one, spec(), spec(), replace(one, payload=Encoded(b"other"))]):
-        database.execute("BEGIN")
-        with pytest.raises(sqlite3.IntegrityError):
-            insert(database, same)
-        database.execute("ROLLBACK")
+    for same in ([one] * 4, [one, spec(), spec(), replace(one, payload=Encoded(b"other"))], [one, spec("b"), one]):
+        for begun in (None, BEGUN):
+            database.execute("BEGIN")
+            with pytest.raises(sqlite3.IntegrityError):
+                insert(database, same, begun)
+            database.execute("ROLLBACK")
     assert rows(database) == []
 
 
-ended = st.tuples(st.sampled_from([T0, T0 + 0.1, 1763_738_471.123456]), times, st.sampled_from([b"r", b"s" * 9, b""]))
+# ---- ends ----
 
 
-@given(st.lists(ended, min_size=1, max_size=12), st.booleans())
-def test_ends_are_recorded_each_in_its_row(found: list[tuple[float, float, bytes]], same: bool) -> None:
+ended = st.tuples(
+    st.sampled_from([T0, T0 + 0.1, 1763_738_471.123456]), times, st.sampled_from([b"r", b"s" * 9, b"", None])
+)
+STORED = (
+    "SELECT seq, token, started_at, finished_at, result, prune_at FROM task WHERE state = 3 AND owner IS NULL "
+    "AND lease IS NULL AND payload IS NULL AND error IS NULL AND version = 2 ORDER BY seq"
+)
+
+
+def running(database: sqlite3.Connection, n: int) -> None:
+    insert(database, [spec(result_ttl=10.0) for _ in range(n)], BEGUN)
+    database.execute("UPDATE task SET token = 1 + seq % 2, error = 'before'")
+
+
+@given(st.lists(ended, min_size=1, max_size=12) | st.lists(ended, min_size=63, max_size=70), st.booleans())
+def test_ends_are_recorded_each_in_its_row(found: list[tuple[float, float, bytes | None]], same: bool) -> None:
     database = fresh()
     try:
-        insert(database, [spec(result_ttl=10.0) for _ in found])
-        database.execute("UPDATE task SET state = 2, token = 1 + seq % 2, owner = 'me', lease = 5, error = 'before'")
+        running(database, len(found))
         ends = [
-            Success(i, 1 + i % 2, b"same" if same else result, began, done)
+            Success(i, 1 + i % 2, began, done, b"same" if same else result)
             for i, (began, done, result) in enumerate(found, 1)
         ]
-        assert end(database, ends) == len(ends)
-        stored = database.execute(
-            "SELECT seq, token, result, started_at, finished_at, prune_at FROM task "
-            "WHERE state = 3 AND owner IS NULL AND lease IS NULL AND payload IS NULL AND error IS NULL AND version = 2 "
-            "ORDER BY seq"
-        ).fetchall()
-        assert [row[:3] for row in stored] == [(one.seq, one.token, one.result) for one in ends]
-        for row, one in zip(stored, ends, strict=True):
-            assert math.isclose(row[3], one.started_at, rel_tol=1e-15)
-            assert math.isclose(row[4], one.finished_at, rel_tol=1e-15)
-            assert row[5] == row[4] + 10.0
+        assert end(database, ends[::-1]) == len(ends)
+        assert database.execute(STORED).fetchall() == [(*one, one.finished_at + 10.0) for one in ends]
     finally:
         database.close()
 
 
-@pytest.mark.parametrize("results", [(b"r",) * 4, (b"a", b"b", b"c", b"d")])
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("result", [None, b"", b"r", b"r" * 101])
+def test_ends_are_recorded_across_parts(database: sqlite3.Connection, n: int, result: bytes | None) -> None:
+    running(database, n)
+    ends = [Success(i, 1 + i % 2, T0, T0 + i, result) for i in range(1, n + 1)]
+    assert end(database, ends) == n
+    assert database.execute(STORED).fetchall() == [(*one, one.finished_at + 10.0) for one in ends]
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("result", [None, b"", b"r"])
+def test_ends_that_differ_in_their_times_alone(database: sqlite3.Connection, n: int, result: bytes | None) -> None:
+    running(database, n + 3)
+    database.execute("UPDATE task SET token = 1")
+    done = {seq: T0 + 0.1 * seq for seq in range(2, n + 2)}
+    assert end_alike(database, done, result, T0, 1) == n
+    assert database.execute(STORED).fetchall() == [(seq, 1, T0, at, result, at + 10.0) for seq, at in done.items()]
+    assert database.execute("SELECT count(*) FROM task WHERE state = 2").fetchone() == (3,)
+
+
+@pytest.mark.parametrize("results", [(b"r",) * 4, (b"a", b"b", b"c", None)])
 def test_an_end_with_another_token_or_state_is_not_taken(
-    database: sqlite3.Connection, results: tuple[bytes, ...]
+    database: sqlite3.Connection, results: tuple[bytes | None, ...]
 ) -> None:
+    refused(database)
+    assert end(database, [Success(i, 7, T0, T0, result) for i, result in enumerate(results, 1)]) == 2
+    assert [row[0] for row in database.execute("SELECT seq FROM task WHERE state = 3")] == [1, 4]
+
+
+def test_an_end_alike_with_another_token_or_state_is_not_taken(database: sqlite3.Connection) -> None:
+    refused(database)
+    assert end_alike(database, dict.fromkeys(range(1, 6), T0), b"r", T0, 7) == 2  # there is no fifth row
+    assert [row[0] for row in database.execute("SELECT seq FROM task WHERE state = 3")] == [1, 4]
+
+
+def refused(database: sqlite3.Connection) -> None:
     insert(database, [spec() for _ in range(4)])
     database.execute("UPDATE task SET state = 2, token = 7")
     database.execute("UPDATE task SET state = 0 WHERE seq = 2")
     database.execute("UPDATE task SET token = 8 WHERE seq = 3")
-    assert end(database, [Success(i, 7, result, T0, T0) for i, result in enumerate(results, 1)]) == 2
-    assert [row[0] for row in database.execute("SELECT seq FROM task WHERE state = 3")] == [1, 4]
