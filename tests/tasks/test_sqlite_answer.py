@@ -110,6 +110,152 @@ def test_a_loop_is_woken_once_for_many() -> None:
     assert asyncio.run(scenario()) == (list(range(30)), 1)
 
 
+async def turned(loop: asyncio.AbstractEventLoop) -> None:
+    """Let a loop see to everything that it has been told of."""
+    for _ in range(3):
+        done = loop.create_future()
+        loop.call_soon_threadsafe(done.set_result, None)
+        await done
+
+
+def test_a_function_is_called_on_its_loop_once_it_has_come() -> None:
+    async def scenario() -> list[tuple[int, int]]:
+        loop = asyncio.get_running_loop()
+        answer: Answer[int] = Answer()
+        called: list[tuple[int, int]] = []
+        answer.call_on(loop, lambda: called.append((threading.get_ident(), answer.result(0))))
+        await turned(loop)
+        assert called == []
+        thread = threading.Thread(target=answer.set_result, args=(4,))
+        thread.start()
+        thread.join()
+        await turned(loop)
+        return called
+
+    assert asyncio.run(scenario()) == [(threading.get_ident(), 4)]
+
+
+def test_a_function_is_called_if_it_has_come_before() -> None:
+    async def scenario() -> list[BaseException | None]:
+        loop = asyncio.get_running_loop()
+        answer: Answer[int] = Answer()
+        error = KeyError("no")
+        answer.set_exception(error)
+        called: list[BaseException | None] = []
+        answer.call_on(loop, lambda: called.append(answer.error()))
+        assert called == []  # on the loop, as ever, and not at once
+        await turned(loop)
+        assert called == [error]
+        return called
+
+    assert len(asyncio.run(scenario())) == 1
+
+
+def test_a_function_for_a_loop_that_was_closed_is_passed_over() -> None:
+    called: list[int] = []
+    answers: list[Answer[int]] = [Answer() for _ in range(3)]
+
+    async def enter() -> None:
+        for answer in answers[:2]:
+            answer.call_on(asyncio.get_running_loop(), lambda: called.append(1))
+
+    asyncio.run(enter())
+    answers[0].set_result(1)
+    closed = asyncio.new_event_loop()
+    closed.close()
+    give([(answers[1], 2), (answers[2], 3)], [(closed, lambda: called.append(2))])
+    assert [answer.result(0) for answer in answers] == [1, 2, 3]
+    assert called == []
+
+
+def test_functions_futures_and_further_bells_wake_a_loop_once_and_in_this_order() -> None:
+    async def scenario() -> tuple[list[str], int]:
+        loop = asyncio.get_running_loop()
+        calls = []
+        honest = loop.call_soon_threadsafe
+
+        def counted(*args: Any) -> Any:
+            calls.append(args)
+            return honest(*args)
+
+        answers: list[Answer[int]] = [Answer() for _ in range(3)]
+        order: list[str] = []
+
+        async def wait(answer: Answer[int]) -> None:
+            await arrived(answer)
+            order.append("awaited")
+
+        answers[0].call_on(loop, lambda: order.append("first"))
+        waiting = asyncio.ensure_future(wait(answers[1]))
+        answers[2].call_on(loop, lambda: order.append("last"))
+        await asyncio.sleep(0)
+        loop.call_soon_threadsafe = counted  # type: ignore[assignment]
+        bells = [(loop, lambda: order.append("then")), (loop, lambda: order.append("then again"))]
+        thread = threading.Thread(target=give, args=(list(zip(answers, range(3))), bells))
+        thread.start()
+        await asyncio.wait_for(waiting, LONG)
+        thread.join()
+        return order, len(calls)
+
+    # Who awaits is told with the others, and runs a turn later, as a task does.
+    assert asyncio.run(scenario()) == (["first", "last", "then", "then again", "awaited"], 1)
+
+
+def test_further_bells_ring_where_nobody_waits_for_an_answer() -> None:
+    async def scenario() -> list[int]:
+        loop = asyncio.get_running_loop()
+        answer: Answer[int] = Answer()
+        rung: list[int] = []
+        give([(answer, 1)], [(loop, lambda: rung.append(answer.result(0)))])
+        await turned(loop)
+        return rung
+
+    assert asyncio.run(scenario()) == [1]
+
+
+def test_two_loops_are_each_told_of_their_own() -> None:
+    answers: list[Answer[int]] = [Answer() for _ in range(20)]
+    ready = threading.Barrier(3)
+    told: dict[int, list[int]] = {0: [], 1: []}
+
+    def live(which: int) -> None:
+        async def scenario() -> None:
+            loop = asyncio.get_running_loop()
+            done = asyncio.Event()
+            its = told[which]
+
+            def hear(answer: Answer[int]) -> None:
+                its.append(answer.result(0))
+                if len(its) == 10:
+                    done.set()
+
+            for answer in answers[which::2]:
+                answer.call_on(loop, lambda answer=answer: hear(answer))  # type: ignore[misc]
+            ready.wait(LONG)
+            await asyncio.wait_for(done.wait(), LONG)
+
+        asyncio.run(scenario())
+
+    threads = [threading.Thread(target=live, args=(which,)) for which in told]
+    for thread in threads:
+        thread.start()
+    ready.wait(LONG)
+    give(zip(answers, range(20)))
+    for thread in threads:
+        thread.join(LONG)
+    assert told == {0: [*range(0, 20, 2)], 1: [*range(1, 20, 2)]}
+
+
+def test_an_error_in_a_batch_is_the_one_answers_alone() -> None:
+    answers: list[Answer[int]] = [Answer() for _ in range(3)]
+    error = KeyError("no")
+    give(zip(answers, [1, error, 3]))
+    assert [answer.error() for answer in answers] == [None, error, None]
+    assert (answers[0].result(0), answers[2].result(0)) == (1, 3)
+    with pytest.raises(KeyError, match="no"):
+        answers[1].result(0)
+
+
 def test_being_cancelled_while_waiting_harms_nobody() -> None:
     async def scenario() -> int:
         answer: Answer[int] = Answer()
