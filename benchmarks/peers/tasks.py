@@ -80,10 +80,11 @@ def in_sqlite(report: Report) -> None:
     found = interleave_phases(
         {
             "fastcore, submit_many": lambda: ours.sqlite_many(10_000),
-            "fastcore, 64 submitters": lambda: ours.sqlite_coroutines(3_200, 64),
-            "fastcore, 64 threads": lambda: ours.sqlite_submitters(3_200, 64),
+            "fastcore, 64 submitters": lambda: ours.sqlite_coroutines(9_600, 64),
+            "fastcore, 64 threads": lambda: ours.sqlite_submitters(6_400, 64),
             "fastcore, one submitter": lambda: ours.sqlite_submitters(150, 1),
             "SqliteHuey": lambda: theirs.sqlite_huey(300),
+            "SqliteHuey, 64 threads": lambda: theirs.sqlite_huey_submitters(640, 64),
             "litequeue": lambda: theirs.litequeue_full(300),
         },
         rounds=3,
@@ -91,16 +92,19 @@ def in_sqlite(report: Report) -> None:
     report.add("SQLite, full, enqueue", found[ENQUEUE])
     report.add("SQLite, full, drain", found[DRAIN])
     both = found[BOTH]
-    huey = both["SqliteHuey"].median
+    huey, crowd = both["SqliteHuey"].median, both["SqliteHuey, 64 threads"].median
     report.add(
         "SQLite, full, end to end",
         both,
         {
             "SqliteHuey / fastcore, submit_many": Ratio(huey / both["fastcore, submit_many"].median, 20),
-            "SqliteHuey / fastcore, 64 submitters": Ratio(huey / both["fastcore, 64 submitters"].median, 20),
-            "SqliteHuey / fastcore, 64 threads": Ratio(huey / both["fastcore, 64 threads"].median, 20),
+            "SqliteHuey / fastcore, each with 64 submitters": Ratio(crowd / both["fastcore, 64 submitters"].median, 20),
+            "SqliteHuey / fastcore, each with 64 threads": Ratio(crowd / both["fastcore, 64 threads"].median, 20),
         },
     )
+    for name in ("64 submitters", "64 threads"):
+        alone = huey / both[f"fastcore, {name}"].median
+        note(report, f"SqliteHuey with one submitter, and no worker meanwhile / fastcore, {name}: {alone:.2f}")
     bounds = interleave_phases(
         {
             "write 4 KiB and fdatasync": lambda: {"sync": theirs.syncs(100)},

@@ -82,6 +82,36 @@ def sqlite_huey(n: int) -> Phases:
     return found
 
 
+def sqlite_huey_submitters(n: int, submitters: int) -> Phases:
+    """So many threads, each of which waits for its commit before it submits again, beside a worker."""
+    ran = 0
+
+    def noop(*_: Any) -> None:
+        nonlocal ran
+        ran += 1
+
+    with scratch() as path:
+        huey = SqliteHuey("bench", filename=str(path), fsync=True)
+        call = huey.task()(noop)
+
+        def submit() -> None:
+            for _ in range(n // submitters):
+                call(PAYLOAD)
+
+        threads = [threading.Thread(target=submit) for _ in range(submitters)]
+        began = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        while ran < n:
+            if not drain_huey(huey):
+                time.sleep(0.001)
+        done = time.perf_counter()
+        for thread in threads:
+            thread.join()
+        huey.storage.close()
+    return {BOTH: (done - began) / n}
+
+
 def litequeue_full(n: int) -> Phases:
     with scratch() as path:
         queue = LiteQueue(str(path))

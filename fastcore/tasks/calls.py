@@ -9,7 +9,7 @@ from typing import Any
 from fastcore.tasks.errors import UnsupportedOption
 from fastcore.tasks.groups import PARTIAL
 from fastcore.tasks.ports import Cap, Executor
-from fastcore.tasks.records import NO_ARGUMENTS, Encoded, Group, Payload, TaskSpec
+from fastcore.tasks.records import NO_ARGUMENTS, Group, Payload, TaskSpec
 from fastcore.tasks.task import Configured, Task
 
 __all__ = ["Calls", "Target", "new_id", "new_ids"]
@@ -174,7 +174,7 @@ class Calls:
         if not checked:
             task.check(args, kwargs)
         if self._encodes:
-            return Encoded(task.encode(args, kwargs))
+            return task.encode(args, kwargs)
         return (args, kwargs) if kwargs else (args, _NO_KEYWORDS) if args else NO_ARGUMENTS
 
     def _spec(

@@ -193,7 +193,7 @@ class Engine:
         if (type(result) is Encoded) is not self._encodes:
             try:
                 codec = job.task.codec
-                result = Encoded(codec.encode(result)) if self._encodes else codec.decode(result)
+                result = codec.encode(result) if self._encodes else codec.decode(result)
             except Exception as error:
                 self.failed(job, error)
                 return

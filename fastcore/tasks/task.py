@@ -16,7 +16,7 @@ from fastcore.concurrency.limiter import Turns
 from fastcore.concurrency.retry import Retry
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.options import Options
-from fastcore.tasks.records import State
+from fastcore.tasks.records import Encoded, State
 
 if TYPE_CHECKING:
     from fastcore.tasks.queue import TaskQueue
@@ -177,7 +177,7 @@ class Task:
         data = self.codec.encode_call(args, kwargs, self._names, self.name)
         return f"{self.name}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"
 
-    def encode(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    def encode(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Encoded:
         """Return the arguments of a call as bytes."""
         return self.codec.encode_call(args, kwargs, self._names, self.name)
 

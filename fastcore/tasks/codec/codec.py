@@ -10,7 +10,8 @@ from fastcore.framing import packb
 from fastcore.tasks.codec import builtin as _builtin  # noqa: F401  # enters its kinds
 from fastcore.tasks.codec.errors import CodecError, TooLarge, Unserializable
 from fastcore.tasks.codec.message import join, overhead, split
-from fastcore.tasks.codec.walk import Decoder, Encoder
+from fastcore.tasks.codec.walk import Decoder, Encoder, read
+from fastcore.tasks.records import Encoded
 
 __all__ = ["MAX_BYTES", "Codec"]
 
@@ -18,13 +19,18 @@ MAX_BYTES = 64 << 20
 Data = bytes | bytearray | memoryview
 _OBJECTS = 4  # the objects of a message may take this part of it: in memory they are many times as large
 _MSGPACK, _PICKLE = b"m", b"p"
-_NONE = join(_MSGPACK, Encoder().body(None), ())
+_NONE = Encoded(join(_MSGPACK, Encoder().body(None), ()))
 _PLAIN = join(_MSGPACK, b"", ())  # what a message without buffers begins with
-_NO_BUFFERS: list[memoryview] = []
+_SHORT = 4096  # bytes that are sooner copied than viewed
+_BODY = len(_PLAIN)
 
 
-def _refused(value: Any) -> Any:
-    raise TypeError
+class _NotPlain(Exception):
+    """There is more to it than msgpack's own types."""
+
+
+def _refused(*_: Any) -> Any:
+    raise _NotPlain
 
 
 def _arguments_of(task: str) -> str:
@@ -74,7 +80,7 @@ class Codec:
 
     # ---- values ----
 
-    def encode(self, value: Any, what: str = "result") -> bytes:
+    def encode(self, value: Any, what: str = "result") -> Encoded:
         """Return a value as bytes.
 
         Raises
@@ -86,7 +92,7 @@ class Codec:
         """
         if value is None and self.serializer == "msgpack":  # what most tasks return
             return _NONE
-        return self._written(value, what)
+        return Encoded(self._written(value, what))
 
     def decode(self, data: Data, what: str = "result") -> Any:
         """Return the value of some bytes.
@@ -106,7 +112,7 @@ class Codec:
 
     def encode_call(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str] = (), task: str = ""
-    ) -> bytes:
+    ) -> Encoded:
         """Return the arguments of a call as bytes.
 
         Parameters
@@ -126,13 +132,13 @@ class Codec:
                     strict_types=True,
                     unicode_errors="surrogatepass",
                 )
-            except Exception:  # not of msgpack's own types, or not to be written at all
+            except Exception:  # not plain, or not to be written at all
                 pass
             else:
                 if len(body) < self._plainly:
-                    return _PLAIN + body
+                    return Encoded(_PLAIN + body)
         try:
-            return self._written([list(args), dict(kwargs)], "arguments")
+            return Encoded(self._written([list(args), dict(kwargs)], "arguments"))
         except (Unserializable, TooLarge) as whole:
             raise self._blamed(whole, args, kwargs, names, f" of {task}" if task else "") from None
 
@@ -210,8 +216,11 @@ class Codec:
         return blamed if blamed is not None and isinstance(whole, TooLarge) else type(whole)(f"{whole}{of}")
 
     def _read(self, data: Data) -> Any:
-        if len(data) < self._plainly and data[: len(_PLAIN)] == _PLAIN:  # most
-            return Decoder(_NO_BUFFERS, self.max_bytes // _OBJECTS).body(memoryview(data)[len(_PLAIN) :], whole=True)
+        if len(data) < self._plainly and data[:_BODY] == _PLAIN:  # most
+            try:
+                return read(data[_BODY:] if len(data) < _SHORT else memoryview(data)[_BODY:], _refused)
+            except _NotPlain:
+                pass
         if len(data) > self.max_bytes:
             raise CodecError(f"expected at most {self.max_bytes} bytes, got {len(data)}")
         serializer, body, buffers = split(data)

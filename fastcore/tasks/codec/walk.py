@@ -10,7 +10,7 @@ from fastcore.framing import ExtType, packb, unpackb
 from fastcore.tasks.codec.errors import CodecError, Unserializable
 from fastcore.tasks.codec.message import Buffer
 
-__all__ = ["FINDERS", "Decoder", "Encoder", "Kind", "register"]
+__all__ = ["FINDERS", "Decoder", "Encoder", "Kind", "read", "register"]
 
 MAX_DEPTH = 64  # levels of kinds within kinds; msgpack's own nesting has its own bound
 _SMALL = 256  # bytes of array data that stay in the body: a buffer of its own would cost about as much
@@ -46,6 +46,17 @@ def _load(package: str) -> None:
 
     importlib.import_module(_FAMILIES[package])
     _loaded.add(package)
+
+
+def read(data: bytes | bytearray | memoryview, ext_hook: Callable[[int, bytes], Any]) -> Any:
+    """Return the value of some msgpack, within memory that its length speaks for."""
+    return unpackb(
+        data,
+        ext_hook=ext_hook,
+        strict_map_key=False,
+        unicode_errors="surrogatepass",
+        max_memory=_MEMORY * len(data) + 4096,
+    )
 
 
 class Encoder:
@@ -98,19 +109,13 @@ class Decoder:
         self._buffers: list[memoryview | None] = list(buffers)
         self._depth = 0
 
-    def body(self, data: bytes | memoryview, *, whole: bool = False) -> Any:
+    def body(self, data: bytes | bytearray | memoryview, *, whole: bool = False) -> Any:
         """Return the value of some msgpack; `whole`, of what is not part of another body."""
         if whole:
             self._left -= len(data)
             if self._left < 0:
                 raise CodecError("message: expected fewer bytes beside the data of arrays, got more")
-        return unpackb(
-            data,
-            ext_hook=self._stands_for,
-            strict_map_key=False,
-            unicode_errors="surrogatepass",
-            max_memory=_MEMORY * len(data) + 4096,
-        )
+        return read(data, self._stands_for)
 
     def data(self, reference: Any) -> memoryview:
         """Return raw data that was put into the message."""

@@ -123,4 +123,4 @@ def call_encoded(task: Any, kind: str, payload: Payload, codec: Codec) -> Any:
         args, kwargs = payload
         return fn(*args, **kwargs)
     args, kwargs = codec.decode_call(payload, kind)
-    return Encoded(codec.encode(fn(*args, **kwargs), f"result of {kind}"))
+    return codec.encode(fn(*args, **kwargs), f"result of {kind}")

@@ -12,7 +12,7 @@ from typing import Final
 
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Claim, TaskSpec
-from fastcore.tasks.stores.sqlite_bulk import Begun, insert_begun, shape_of_all
+from fastcore.tasks.stores.sqlite_bulk import Begun, insert
 from fastcore.tasks.stores.sqlite_change import Change
 from fastcore.tasks.stores.sqlite_rows import RUNNING, Held
 
@@ -87,14 +87,14 @@ class Express:
                 kinds = [kind for kind, most in want.kinds.items() if most >= want.limit]  # no bound of their own
                 self._rooms.update(dict.fromkeys(kinds, _Room(owner, left, kinds, lease)))
 
-    def place(self, change: Change, specs: Sequence[TaskSpec]) -> Sequence[TaskSpec]:
-        """Store those that can begin at once, and return the others."""
+    def place(self, change: Change, specs: Sequence[TaskSpec], alike: bool) -> Sequence[TaskSpec]:
+        """Store those that can begin at once, and return the others; `alike` as `are_alike` says."""
         if not self._rooms:
             return specs
         held: dict[str, Held] = {}
         claims: list[Claim] = []
-        for room, its in self._by_room(specs):
-            self._begin(change, room, its, claims, held)
+        for room, its in self._by_room(specs, alike):
+            self._begin(change, room, its, alike, claims, held)
         if not claims:
             return specs
         change.begun += len(claims)
@@ -103,13 +103,14 @@ class Express:
             change.bells.append((self._loop, lambda: self._arrive(claims)))
         return [] if len(held) == len(specs) else [spec for spec in specs if spec.id not in held]
 
-    def _by_room(self, specs: Sequence[TaskSpec]) -> Iterable[tuple[_Room, Sequence[TaskSpec]]]:
+    def _by_room(self, specs: Sequence[TaskSpec], alike: bool) -> Iterable[tuple[_Room, Sequence[TaskSpec]]]:
         """Return what there is room for, were nothing waiting."""
         room: _Room | None
-        if shape_of_all(specs) is not None:  # most
+        if alike:  # most
             first = specs[0]
             room = self._rooms.get(first.kind)
-            return [] if room is None or not room.left or first.run_at > first.submitted_at else [(room, specs)]
+            fits = room is not None and room.left and _is_plain(first) and first.run_at <= first.submitted_at
+            return [(room, specs)] if room is not None and fits else []
         found: dict[_Room, list[TaskSpec]] = {}
         full: set[_Room] = set()
         for spec in specs:
@@ -123,7 +124,13 @@ class Express:
         return [(room, its) for room, its in found.items() if room not in full]
 
     def _begin(
-        self, change: Change, room: _Room, specs: Sequence[TaskSpec], claims: list[Claim], held: dict[str, Held]
+        self,
+        change: Change,
+        room: _Room,
+        specs: Sequence[TaskSpec],
+        alike: bool,
+        claims: list[Claim],
+        held: dict[str, Held],
     ) -> None:
         now = max(map(_SUBMITTED_AT, specs))
         (behind,) = change.connection.execute(BACKLOG, (json.dumps(room.kinds), now)).fetchone()
@@ -133,9 +140,11 @@ class Express:
             specs = sorted(specs, key=_RANK)[: room.left]
         room.left -= len(specs)
         until = now + room.lease
-        seqs = insert_begun(change.connection, specs, Begun(room.owner, until, now))
+        seqs = insert(change.connection, specs, Begun(room.owner, until, now), alike=alike)
         kinds = list(map(_KIND, specs))
-        held.update(zip(map(_ID, specs), map(Held, seqs, kinds, repeat(1), repeat(None), repeat(None)), strict=True))
+        held.update(
+            zip(map(_ID, specs), map(Held._make, zip(seqs, kinds, repeat(1), repeat(None), repeat(None))), strict=True)
+        )
         claims += map(Claim, specs, repeat(1), repeat(1), repeat(until))
         for kind, n in Counter(kinds).items():
             change.moved(kind, None, RUNNING, n)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fastcore.tasks.errors import IdempotencyConflict, QueueFull, TaskError
 from fastcore.tasks.records import Fired, Group, TaskSpec
-from fastcore.tasks.stores.sqlite_bulk import insert
+from fastcore.tasks.stores.sqlite_bulk import are_alike, insert
 from fastcore.tasks.stores.sqlite_change import Change
 from fastcore.tasks.stores.sqlite_express import Express
 from fastcore.tasks.stores.sqlite_rows import DELAYED, READY, spec_from_text, spec_text
@@ -19,6 +19,7 @@ __all__ = ["Intake", "Slot", "Submission", "ended_member"]
 
 
 _ID, _KEYS = attrgetter("id"), attrgetter("unique_key", "idempotency_key")
+_NO_KEYS = {(None, None)}
 
 
 class Submission(NamedTuple):
@@ -50,7 +51,7 @@ class Intake:
         rows: list[TaskSpec] = []
         waiting = 0 if self._max_queued is None else change.queued()
         for specs, group in asked:
-            keyed = any(map(any, map(_KEYS, specs)))
+            keyed = _any_keyed(specs)
             if keyed and rows:  # in the order in which they came, which is the order among equals
                 self._store(change, rows)
                 rows = []
@@ -78,8 +79,9 @@ class Intake:
         """Store each task, or not; what cannot be stored fails alone."""
         flat = list(chain.from_iterable(asked))
         answers: list[str | BaseException]
-        if self._max_queued is None and set(map(_KEYS, flat)) == {(None, None)}:
-            self._store(change, flat)
+        alike = are_alike(flat)
+        if self._max_queued is None and not _any_keyed(flat[:1] if alike else flat):
+            self._store(change, flat, alike)
             answers = list(map(_ID, flat))
         else:
             alone = self.submit(change, [Submission([spec], None) for spec in flat])
@@ -107,9 +109,9 @@ class Intake:
             answers.append(Fired(False, found[0] if found is not None else next_at))
         return answers
 
-    def _store(self, change: Change, specs: list[TaskSpec]) -> None:
+    def _store(self, change: Change, specs: list[TaskSpec], alike: bool | None = None) -> None:
         if specs:
-            _insert(change, self._express.place(change, specs))
+            _insert(change, self._express.place(change, specs, are_alike(specs) if alike is None else alike))
 
 
 def ended_member(change: Change, grp: str | None, collects: str | None) -> None:
@@ -123,6 +125,10 @@ def ended_member(change: Change, grp: str | None, collects: str | None) -> None:
     ).fetchall()
     if found and found[0][0] == 0:
         _close_group(change, grp)
+
+
+def _any_keyed(specs: Sequence[TaskSpec]) -> bool:
+    return not set(map(_KEYS, specs)) <= _NO_KEYS
 
 
 def _judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[TaskSpec]]:

@@ -16,7 +16,6 @@ __all__ = [
     "DELAYED",
     "EXPIRED",
     "FAILED",
-    "INSERT",
     "LIST_COLUMNS",
     "READY",
     "RUNNING",
@@ -35,6 +34,7 @@ __all__ = [
     "spec_text",
     "state_of",
     "view_of",
+    "waiting_state",
 ]
 
 READY, DELAYED, RUNNING, SUCCEEDED, FAILED, CANCELLED, DEAD, EXPIRED = range(8)
@@ -57,7 +57,6 @@ SPEC_COLUMNS: Final = (
     "id, kind, payload, priority, rank, run_at, submitted_at, attempts, timeout, result_ttl, "
     "unique_key, idempotency_key, fingerprint, grp, idx, collects"
 )
-INSERT: Final = f"INSERT INTO task ({SPEC_COLUMNS}, state, version) VALUES ({', '.join('?' * 17)}, 1)"
 CLAIM_COLUMNS: Final = f"{SPEC_COLUMNS}, attempt, token, seq"
 LIST_COLUMNS: Final = (
     "id, kind, state, priority, attempt, attempts, submitted_at, run_at, started_at, finished_at, prune_at, progress, "
@@ -82,8 +81,13 @@ def codes_of(states: Iterable[State]) -> list[int]:
     return [code for code, state in enumerate(_STATES) if state in wanted]
 
 
+def waiting_state(spec: TaskSpec) -> int:
+    """Return the state of a task that nobody has claimed."""
+    return DELAYED if spec.run_at > spec.submitted_at else READY
+
+
 def row_of(spec: TaskSpec) -> tuple[Any, ...]:
-    """Return what INSERT takes."""
+    """Return the columns of a spec, and the state of a task that waits."""
     return (
         spec.id,
         spec.kind,
@@ -101,7 +105,7 @@ def row_of(spec: TaskSpec) -> tuple[Any, ...]:
         spec.group,
         spec.index,
         spec.collects,
-        DELAYED if spec.run_at > spec.submitted_at else READY,
+        waiting_state(spec),
     )
 
 

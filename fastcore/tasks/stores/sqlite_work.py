@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -36,16 +37,21 @@ _MOST_DUE: Final = 20_000  # delayed tasks that one claim makes ready; the rest 
 PICK: Final = "SELECT rank, seq FROM task WHERE kind = ? AND state = 0 ORDER BY rank, seq LIMIT ?"
 PICK_ROWS: Final = f"SELECT {CLAIM_COLUMNS} FROM task WHERE kind = ? AND state = 0 ORDER BY rank, seq LIMIT ?"
 ROWS: Final = f"SELECT {CLAIM_COLUMNS} FROM task WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY rank, seq"
-TAKE: Final = (
+_TAKE: Final = (
     "UPDATE task SET state = 2, attempt = attempt + 1, token = token + 1, version = version + 1, owner = ?, lease = ?, "
-    "started_at = ?, progress = NULL, note = '', reports = 0 WHERE seq IN (SELECT value FROM json_each(?))"
+    "started_at = ?, progress = NULL, note = '', reports = 0 "
 )
+TAKE: Final = _TAKE + "WHERE seq IN (SELECT value FROM json_each(?))"
+TAKE_NEIGHBOURS: Final = _TAKE + "WHERE seq BETWEEN ? AND ?"
 DUE: Final = "SELECT min(run_at) FROM task WHERE state = 1"
 MAKE_READY: Final = (
     "UPDATE task SET state = 0 WHERE seq IN "
     "(SELECT seq FROM task WHERE state = 1 AND run_at <= ? ORDER BY run_at LIMIT ?) RETURNING kind"
 )
-CANCELS: Final = "SELECT id FROM task WHERE state = 2 AND cancel = 1 AND owner = ?"
+LOOK: Final = (
+    "SELECT (SELECT min(run_at) FROM task WHERE state = 1), "
+    "(SELECT json_group_array(id) FROM task WHERE state = 2 AND cancel = 1 AND owner = ?)"
+)
 RENEW: Final = "UPDATE task SET lease = ? WHERE id = ? AND token = ? AND state = 2 RETURNING cancel"
 END: Final = (
     "UPDATE task SET state = ?1, version = version + 1, result = ?2, "
@@ -64,8 +70,9 @@ REPORT: Final = (
 )
 
 
-_ID, _FINISHED_AT = attrgetter("id"), attrgetter("finished_at")
-_END: Final = attrgetter("state", "counted", "token", "result", "started_at")
+_ID, _FINISHED_AT, _CLAIM = attrgetter("id"), attrgetter("finished_at"), attrgetter("id", "token")
+_GROUP, _COLLECTS = attrgetter("group"), attrgetter("collects")
+_STATE, _END = attrgetter("state"), attrgetter("counted", "token", "result", "started_at")
 _SEQ, _KEPT = attrgetter("seq"), attrgetter("kind", "token", "grp", "collects")
 
 
@@ -100,7 +107,9 @@ class Work:
         """Lease the tasks of lowest rank."""
         answers = []
         for owner, wants, lease, now, seen in asked:
-            due = self._promote(change, now)
+            due, cancels = change.connection.execute(LOOK, (owner,)).fetchone()
+            if due is not None and due <= now:
+                due = self._promote(change, now)
             claims: list[Claim] = []
             unseen = self._express.unseen(change, owner, seen)
             left = []
@@ -110,8 +119,7 @@ class Work:
                 claims += found
                 left.append((want, room - len(found)))
             self._express.stand(owner, left, lease)
-            cancels = [id for (id,) in change.connection.execute(CANCELS, (owner,))]
-            answers.append(Batch(claims, due, cancels))
+            answers.append(Batch(claims, due, json.loads(cancels)))
         return answers
 
     def renew(self, change: Change, asked: Sequence[Renewal]) -> list[list[Hold]]:
@@ -132,9 +140,11 @@ class Work:
 
     def settle(self, change: Change, asked: Sequence[Sequence[Outcome]]) -> list[list[bool]]:
         """Record how attempts ended, those of the latest token only."""
-        flat = [outcome for outcomes in asked for outcome in outcomes]
+        flat = asked[0] if len(asked) == 1 else list(chain.from_iterable(asked))
         taken = self._settle_all(change, flat)
-        change.after.append(lambda: self._let_go([(outcome.id, outcome.token) for outcome in flat]))
+        change.after.append(lambda: self._let_go(map(_CLAIM, flat)))
+        if len(asked) == 1:
+            return [taken]
         answers = []
         at = 0
         for outcomes in asked:
@@ -157,13 +167,11 @@ class Work:
     # ---- claims ----
 
     def _promote(self, change: Change, now: float) -> float | None:
-        (due,) = change.connection.execute(DUE).fetchone()
-        if due is None or due > now:
-            return None if due is None else float(due)
+        """Make ready what is due; return when the next is."""
         for (kind,) in change.connection.execute(MAKE_READY, (now, _MOST_DUE)).fetchall():
             change.moved(kind, DELAYED, READY)
         (due,) = change.connection.execute(DUE).fetchone()
-        return None if due is None else float(due)
+        return due  # type: ignore[no-any-return]
 
     def _take(self, change: Change, owner: str, want: Want, room: int, until: float, now: float) -> list[Claim]:
         execute = change.connection.execute
@@ -176,20 +184,24 @@ class Work:
         if not rows:
             return []
         # One statement for all: SQLite runs it without the interpreter's lock, which each row would ask for again.
-        execute(TAKE, (owner, until, now, json.dumps([row[18] for row in rows])))
-        claims = []
-        held: dict[str, Held] = {}
-        for row in rows:
-            spec = spec_of(row)
-            token = row[17] + 1
-            held[spec.id] = Held(row[18], spec.kind, token, spec.group, spec.collects)
-            claims.append(Claim(spec, row[16] + 1, token, until))
-        for kind, n in Counter(claim.spec.kind for claim in claims).items():
+        seqs = [row[18] for row in rows]
+        first, last = min(seqs), max(seqs)
+        if last - first == len(rows) - 1:  # there is no other row between them
+            execute(TAKE_NEIGHBOURS, (owner, until, now, first, last))
+        else:
+            execute(TAKE, (owner, until, now, json.dumps(seqs)))
+        specs = list(map(spec_of, rows))
+        tokens = [row[17] + 1 for row in rows]
+        claims = list(map(Claim, specs, [row[16] + 1 for row in rows], tokens, repeat(until)))
+        names = [row[1] for row in rows]
+        parts = zip(seqs, names, tokens, map(_GROUP, specs), map(_COLLECTS, specs))
+        held = dict(zip(map(_ID, specs), map(Held._make, parts)))
+        for kind, n in Counter(names).items():
             change.moved(kind, READY, RUNNING, n)
         change.after.append(lambda: self._held.update(held))
         return claims
 
-    def _let_go(self, claims: Sequence[tuple[str, int]]) -> None:
+    def _let_go(self, claims: Iterable[tuple[str, int]]) -> None:
         """Forget claims that have ended, or were lost: not those that were made of the same tasks since."""
         silent = self._progress.silent()
         for id, token in claims:
@@ -213,7 +225,7 @@ class Work:
                 break
             if outcome.state is State.SUCCEEDED and (silent or self._progress.peek(outcome.id, outcome.token) is None):
                 plain.append(
-                    Success(held.seq, held.token, outcome.result, outcome.started_at, outcome.finished_at)
+                    Success(held.seq, held.token, outcome.started_at, outcome.finished_at, outcome.result)
                 )  # fmt: skip
             else:
                 others.append(self._end_row(outcome, held.seq))
@@ -226,13 +238,16 @@ class Work:
 
     def _end_alike(self, change: Change, outcomes: Sequence[Outcome], helds: Sequence[Held | None]) -> bool:
         """Record ends that differ in little, as those of one batch do, if that is what they are."""
-        ends = set(map(_END, outcomes))
-        kept: set[Any] = set() if None in helds else set(map(_KEPT, helds))
-        if len(ends) != 1 or len(kept) != 1 or not self._progress.silent():
+        if None in helds or not self._progress.silent():
             return False
-        [(state, counted, token, result, began)] = ends
+        states = set(map(id, map(_STATE, outcomes)))  # the hash of an enum's member is computed in Python
+        ends = set(map(_END, outcomes))
+        kept = set(map(_KEPT, helds))
+        if states != {id(State.SUCCEEDED)} or len(ends) != 1 or len(kept) != 1:
+            return False
+        [(counted, token, result, began)] = ends
         [(kind, latest, grp, collects)] = kept
-        if state is not State.SUCCEEDED or not counted or token != latest or grp is not None or collects is not None:
+        if not counted or token != latest or grp is not None or collects is not None:
             return False
         done = dict(zip(map(_SEQ, helds), map(_FINISHED_AT, outcomes)))
         if not self._all_or_none(change, lambda: end_alike(change.connection, done, result, began, token), len(helds)):
