@@ -269,6 +269,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         while True:
             self._woken = False
+            last = self._stopping  # this turn tells the store that nothing more is wanted
             try:
                 delay = await self._turn()
                 self.trouble = None
@@ -280,8 +281,10 @@ class Engine:
                     return
                 await asyncio.sleep(_TROUBLE)
                 continue
-            if self._stopping and not self._outbox:
-                return
+            if last:
+                await asyncio.sleep(0)  # what the store pushed before it knew comes right behind its answer
+                if not self._outbox:
+                    return
             if self._woken:
                 await asyncio.sleep(0)
                 continue
