@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from fastcore.tasks.records import TaskSpec
-from fastcore.tasks.stores.sqlite_rows import RUNNING, SPEC_COLUMNS, row_of, waiting_state
+from fastcore.tasks.stores.sqlite_rows import RUNNING, SPEC_COLUMNS, SPEC_FIELDS, row_of, waiting_state
 
 __all__ = ["Begun", "Success", "are_alike", "end", "end_alike", "insert"]
 
@@ -18,22 +18,7 @@ T = TypeVar("T")
 
 _MOST: Final = 64  # rows of one statement; there is one for each power of two up to it, and SQLite prepares it once
 _MOST_BYTES: Final = 32 << 20  # of payloads or results in one statement
-_FIELDS: Final = (
-    "kind",
-    "priority",
-    "attempts",
-    "timeout",
-    "result_ttl",
-    "rank",
-    "run_at",
-    "submitted_at",
-    "unique_key",
-    "idempotency_key",
-    "fingerprint",
-    "group",
-    "index",
-    "collects",
-)
+_FIELDS: Final = SPEC_FIELDS[1:]  # without the id
 _COMMON: Final = attrgetter(*_FIELDS)
 _CALL: Final = attrgetter("id", "payload")
 _COMMON_COLUMNS: Final = ", ".join({"group": "grp", "index": "idx"}.get(name, name) for name in _FIELDS)

@@ -20,6 +20,7 @@ __all__ = [
     "READY",
     "RUNNING",
     "SPEC_COLUMNS",
+    "SPEC_FIELDS",
     "SUCCEEDED",
     "VERSION_STEP",
     "VIEW_COLUMNS",
@@ -132,7 +133,7 @@ class Held(NamedTuple):
     collects: str | None
 
 
-_TEXT_FIELDS = (
+SPEC_FIELDS: Final = (
     "id",
     "kind",
     "priority",
@@ -149,11 +150,12 @@ _TEXT_FIELDS = (
     "index",
     "collects",
 )
+"""What makes a spec, but for its payload."""
 
 
 def spec_text(spec: TaskSpec) -> str:
     """Return a spec without its payload as JSON: a group's callback waits so until it is a task."""
-    return json.dumps({name: getattr(spec, name) for name in _TEXT_FIELDS})
+    return json.dumps({name: getattr(spec, name) for name in SPEC_FIELDS})
 
 
 def spec_from_text(text: str, payload: bytes) -> TaskSpec:
