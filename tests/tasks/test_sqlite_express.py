@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +167,20 @@ def test_claims_on_their_way_are_taken_off_the_room_of_the_next(owner: Owner, tm
         other.close()
 
 
+def test_claims_of_the_same_transaction_are_taken_off_as_well(owner: Owner) -> None:
+    async def scenario() -> None:
+        await owner.ready(3)
+        async with together(owner.store):
+            owner.store.submit([spec(), spec()])
+            owner.store.submit([spec(unique_key=f"{i}") for i in range(3)])
+            reply = owner.store.claim("me", [Want(3, {"noop": ANY})], LEASE, T0)
+        batch = await arrived(reply)
+        await turns()
+        assert (len(owner.came), len(batch.claims), owner.begun()) == (2, 1, 3)
+
+    run(scenario)
+
+
 def test_a_claim_that_wants_nothing_ends_it(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(5)
@@ -287,6 +301,26 @@ def test_a_transaction_that_failed_pushes_nothing_and_costs_no_room_for_ever(own
         before = len(owner.came)
         await owner.submit(spec(), spec(), spec())
         assert len(owner.came) == before + 3
+
+    run(scenario)
+
+
+def test_what_was_undone_is_not_counted_as_on_its_way(owner: Owner) -> None:
+    def fail(change: Any, asked: Sequence[Any]) -> list[Any]:
+        raise ValueError("no")
+
+    async def scenario() -> None:
+        await owner.ready(1)
+        async with together(owner.store):
+            submitted = owner.store.submit([spec()])
+            failed = owner.store._writer.ask(fail, None)
+        [id] = await arrived(submitted)
+        with pytest.raises(ValueError, match="no"):
+            await arrived(failed)
+        await turns()
+        claims = owner.came + (await owner.claim(1 - len(owner.came))).claims
+        assert [one.spec.id for one in claims] == [id]
+        assert await arrived(owner.store.settle([ended(claim) for claim in claims])) == [True]
 
     run(scenario)
 
