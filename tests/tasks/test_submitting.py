@@ -387,6 +387,25 @@ def test_whatever_was_acknowledged_is_there_after_a_stop_amid_submissions(
     assert set(found.values()) <= {0, 3}
 
 
+def test_what_is_stored_with_the_last_claim_of_a_queue_that_stops_is_not_left_running(
+    queue: TaskQueue, path: Path
+) -> None:
+    async def scenario() -> None:
+        await queue.astart()
+        await queue.asubmit("same", 1)
+        assert await queue.join(LONG)
+        await turns()  # by now a claim stands, with room
+        async with one_commit(queue):
+            submitted = asyncio.ensure_future(queue.asubmit("same", 2))
+            await until(lambda: writer(queue)._requests.qsize() == 1)
+            stopping = asyncio.ensure_future(queue.astop())
+            await until(lambda: writer(queue)._requests.qsize() == 2)
+        await gathered(submitted, stopping)
+        assert stored(path)[submitted.result()] == 0
+
+    run(scenario)
+
+
 def test_on_every_loop_short_tasks_are_run_to_their_end(make: Callable[..., TaskQueue], loop: Any) -> None:
     queue = make()
 
