@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from fastcore.tasks.records import Group, Progress, State
 from fastcore.tasks.stores import sqlite_reading as reading
 from fastcore.tasks.stores.sqlite import SqliteStore
 from fastcore.tasks.stores.sqlite_schema import connect_reader
-from tests.tasks.sqlite_specs import T0, claimed, ended, in_writer, spec
+from tests.tasks.sqlite_specs import T0, claimed, ended, in_writer, inside, spec
 
 LONG = 60.0
 CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
@@ -63,8 +64,20 @@ def worked(store: SqliteStore) -> list[str]:
     store.fire("n", T0, T0 + 1, spec()).result(LONG)
     store.fire("n", T0, T0 + 1, spec()).result(LONG)
     store.unschedule("n").result(LONG)
+    stood(store)
     in_writer(store, lambda connection: connection.set_trace_callback(None))
     return seen
+
+
+def stood(store: SqliteStore) -> None:
+    """Have it claim tasks as they are submitted."""
+    loop = asyncio.new_event_loop()
+    loop.close()  # nobody is to hear of them
+    store.push_to("me", loop, lambda claims: None)
+    wants = [Want(9, {"express": 1 << 30, "other": 1 << 30})]
+    store.claim("me", wants, 15.0, T0 + 2e5).result(LONG)
+    store.submit([spec("express", at=T0 + 2e5) for _ in range(3)]).result(LONG)
+    store.submit_each([spec("express", at=T0 + 2e5), spec("other", at=T0 + 2e5)]).result(LONG)
 
 
 @pytest.mark.parametrize("most", [None, 1000])
@@ -72,6 +85,7 @@ def test_nothing_that_is_written_scans_or_sorts(tmp_path: Path, most: int | None
     store = SqliteStore(tmp_path / "tasks.db", durability="normal", max_queued=most)
     try:
         statements = worked(store)
+        begun = inside(store.path, "SELECT count(*) FROM task WHERE state = 2 AND kind IN ('express', 'other')")
         connection = connect_reader(store.path)
         found = plans(connection, statements)
         connection.close()
@@ -80,6 +94,8 @@ def test_nothing_that_is_written_scans_or_sorts(tmp_path: Path, most: int | None
     words = {text.split("(")[0].split(" WHERE")[0][:12] for text in found}
     assert {"INSERT INTO ", "UPDATE task "} <= words, "the statements were not seen"
     assert len(found) > 30
+    assert any(text.startswith("SELECT EXISTS") for text in found), "nobody looked whether something waits"
+    assert begun == [(5,)], "nothing was stored as begun"
     allowed = (
         "SCAN task USING INDEX task_running",  # whatever runs is looked at, and nothing else: it is as many as workers
         "USE TEMP B-TREE FOR ORDER BY",  # by kinds, of the rows of one claim, checked below
