@@ -238,7 +238,7 @@ class _Map:
             group.create_task(self._work(group))
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
-        clock = time.monotonic  # a loop's own clock may stand still for the length of a turn
+        clock = time.monotonic  # a loop's own may be coarse: uvloop's counts milliseconds
         while not (self._ended or _cancelled()):  # a function may have swallowed the cancellation
             try:
                 item = await self._source.take()

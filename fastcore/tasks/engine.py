@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -282,7 +283,7 @@ class Engine:
                 await asyncio.sleep(_TROUBLE)
                 continue
             if last:
-                await asyncio.sleep(0)  # what the store pushed before it knew comes right behind its answer
+                await self._hear_last()
                 if not self._outbox:
                     return
             if self._woken:
@@ -295,6 +296,13 @@ class Engine:
             finally:
                 if timer is not None:
                     timer.cancel()
+
+    async def _hear_last(self) -> None:
+        """Wait for what the store pushed before it knew that nothing is wanted: it is here once it answers again."""
+        with contextlib.suppress(Exception):
+            await arrived(self.store.claim(self.owner, [], self._lease, self._clock()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     async def _turn(self) -> float | None:
         """Record what ended, take what there is room for; returns the seconds after which to look again."""

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from virtual_loop import run
 
 from fastcore.concurrency import ProcessDied, Retry, map_async
+from tests.loops import LOOPS, factory_of
 
 
 async def later(items: Any) -> AsyncIterator[Any]:
@@ -116,25 +117,8 @@ def test_an_endless_source_is_taken_as_it_is_needed() -> None:
     run(main())
 
 
-class StillLoop(asyncio.SelectorEventLoop):
-    """Its clock stands still for the length of a turn."""
-
-    now = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-    def _run_once(self) -> None:
-        self.now = time.monotonic()
-        super()._run_once()  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop", "still"])
+@pytest.mark.parametrize("loop", LOOPS)
 def test_a_function_that_never_waits_lets_the_loop_go_on(loop: str) -> None:
-    factory: Any = {"asyncio": None, "still": StillLoop}.get(loop)
-    if loop == "uvloop":
-        factory = pytest.importorskip("uvloop").new_event_loop
-
     async def main() -> int:
         beats = 0
 
@@ -152,7 +136,7 @@ def test_a_function_that_never_waits_lets_the_loop_go_on(loop: str) -> None:
         task.cancel()
         return beats
 
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=factory_of(loop)) as runner:
         assert runner.run(main()) >= 8  # of about twenty; four, if it were let in at the begin and the end alone
 
 

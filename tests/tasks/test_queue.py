@@ -157,6 +157,11 @@ class TestSubmit:
         with pytest.raises(error, match=text):
             TaskQueue().task(**options)(len)
 
+    def test_a_name_that_cannot_be_stored_is_refused(self) -> None:
+        queue = TaskQueue()
+        with pytest.raises(ValueError, match="name: expected text that can be stored"):
+            queue.task(print, name="\ud800")
+
     def test_a_name_belongs_to_one_function(self) -> None:
         queue = TaskQueue()
         queue.task(len, name="size")

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Group, State
 from fastcore.tasks.stores.sqlite import SqliteStore
-from tests.tasks.express_cases import ANY, LONG, Owner, each_on_the_loop
+from tests.tasks.express_cases import ANY, LEASE, LONG, Owner, each_on_the_loop, turns
 from tests.tasks.queue_cases import run
 from tests.tasks.sqlite_specs import T0, check, claimed, ended, spec
 
@@ -152,5 +153,55 @@ def test_a_bound_that_is_no_less_than_the_room_is_none(owner: Owner) -> None:
         await owner.ready(3, {"bound": 3})
         await owner.submit(*[spec("bound") for _ in range(5)])
         assert len(owner.came) == 3
+
+    run(scenario)
+
+
+# ---- kinds with a bound of their own ----
+
+
+def test_nothing_goes_past_a_task_of_a_bounded_kind_that_could_begin(owner: Owner) -> None:
+    async def scenario() -> None:
+        await owner.ready(3, {"noop": ANY, "bound": 2})
+        await owner.submit(spec("bound", rank=1.0))
+        await owner.submit(spec(rank=9.0), spec(rank=9.0), spec(rank=9.0))
+        assert owner.came == []
+
+    run(scenario)
+
+
+def test_a_bound_that_is_used_up_holds_up_no_other_kind(owner: Owner) -> None:
+    async def scenario() -> None:
+        for _ in range(3):
+            await owner.submit(spec("bound", rank=1.0))
+        await owner.ready(4, {"noop": ANY, "bound": 2})
+        await owner.submit(spec(rank=9.0), spec(rank=9.0), spec(rank=9.0))
+        assert len(owner.came) == 2
+
+    run(scenario)
+
+
+def test_claims_on_their_way_count_for_the_bound_of_their_kind(owner: Owner) -> None:
+    other = SqliteStore(owner.store.path, durability="normal")
+
+    async def scenario() -> None:
+        await owner.ready(4, {"bound": 4})
+        owner.store.submit([spec("bound") for _ in range(4)]).result(LONG)
+        other.submit([spec("bound") for _ in range(9)]).result(LONG)
+        batch = owner.store.claim("me", [Want(10, {"bound": 4})], LEASE, T0).result(LONG)
+        await turns()
+        assert len(owner.came) + len(batch.claims) <= 4
+
+    try:
+        run(scenario)
+    finally:
+        other.close()
+
+
+def test_claims_of_one_request_come_in_the_order_of_their_ranks(owner: Owner) -> None:
+    async def scenario() -> None:
+        await owner.ready(5)
+        await owner.submit(spec(rank=9.0), spec(rank=1.0))
+        assert [claim.spec.rank for claim in owner.came] == [1.0, 9.0]
 
     run(scenario)

@@ -16,6 +16,7 @@ from fastcore.tasks import IdempotencyConflict, QueueFull, State, TaskQueue
 from fastcore.tasks.errors import QueueClosed, StoreError
 from fastcore.tasks.hooks import TaskEvent
 from fastcore.tasks.stores.sqlite import SqliteStore
+from tests.loops import LOOPS, factory_of
 from tests.tasks.express_cases import together, turns
 from tests.tasks.queue_cases import LONG, run, until
 from tests.tasks.sqlite_specs import check, in_writer, inside
@@ -423,9 +424,35 @@ def test_on_every_loop_short_tasks_are_run_to_their_end(make: Callable[..., Task
         runner.run(asyncio.wait_for(scenario(), LONG))
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=LOOPS)
 def loop(request: pytest.FixtureRequest) -> Any:
-    return None if request.param == "asyncio" else pytest.importorskip("uvloop").new_event_loop
+    return factory_of(request.param)
+
+
+def test_hooks_hear_of_a_submission_before_its_start_where_another_of_the_turn_is_refused(
+    opened: Callable[..., TaskQueue],
+) -> None:
+    queue = opened()
+    heard: dict[str, list[str]] = {}
+
+    @queue.task
+    async def noop() -> None: ...
+
+    @queue.task
+    async def bad() -> None: ...
+
+    for event in ("submit", "start"):
+        queue.on(event, lambda one: heard.setdefault(one.id, []).append(one.event))
+    in_writer(queue.store, lambda connection: connection.execute(REFUSE_BAD))  # type: ignore[arg-type]
+
+    async def scenario() -> None:
+        async with queue:
+            for _ in range(5):
+                await gathered(queue.asubmit(noop), queue.asubmit(bad), *[queue.asubmit(noop) for _ in range(20)])
+                assert await queue.join(LONG)
+        assert list(heard.values()) == [["submit", "start"]] * 105
+
+    run(scenario)
 
 
 # ---- where nothing is gathered ----

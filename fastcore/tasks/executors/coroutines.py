@@ -158,7 +158,7 @@ class AsyncExecutor:
         me = asyncio.current_task()
         assert me is not None
         loop, todo, doing, reasons, sink = self._loop, self._todo, self._doing, self._reasons, self._sink
-        clock = time.perf_counter  # a loop's own clock may stand still for the length of a turn
+        clock = time.perf_counter  # a loop's own may be coarse: uvloop's counts milliseconds
         doing[me] = None
         while True:
             self._waking = False

@@ -144,7 +144,8 @@ class SqliteStore:
         """Have `take` called on a loop with claims that `owner` did not ask for again.
 
         What is submitted while the owner's last claim has room left, and nothing waits for it, is claimed as it is
-        stored. A claim that wants nothing ends that: once it is answered `take` is not called any more.
+        stored. A claim that wants nothing ends that: what was claimed before the store knew comes right behind its
+        answer, and nothing after that of a further claim.
         """
         self._express.push_to(self._named(owner), loop, take)
 

@@ -31,13 +31,19 @@ _ID, _KIND, _RANK, _SUBMITTED_AT = map(attrgetter, ("id", "kind", "rank", "submi
 class _Room:
     """What a claim left room for."""
 
-    __slots__ = ("kinds", "lease", "left", "owner")
+    __slots__ = ("free", "kinds", "lease", "left", "owner")
 
-    def __init__(self, owner: str, left: int, kinds: list[str], lease: float) -> None:
+    def __init__(self, owner: str, left: int, kinds: list[str], free: frozenset[str], lease: float) -> None:
         self.owner = owner
         self.left = left
-        self.kinds = kinds
+        self.kinds = kinds  # those of which any might begin
+        self.free = free  # those among them of which all might that there is room for
         self.lease = lease
+
+    def takes(self, spec: TaskSpec) -> bool:
+        """Whether a task can begin without further ado, were it of the lowest rank."""
+        keyed = spec.unique_key is not None or spec.idempotency_key is not None
+        return bool(self.left) and spec.kind in self.free and not keyed and spec.group is spec.collects is None
 
 
 class Express:
@@ -77,15 +83,18 @@ class Express:
         """Return how many claims are on their way to an owner that has heard of so many."""
         return self._sent + change.begun - seen if owner == self._owner else 0
 
-    def stand(self, owner: str, wants: Sequence[tuple[Want, int]], lease: float) -> None:
-        """Remember what an owner's claim left room for, in place of what its last one did."""
+    def stand(self, owner: str, wants: Sequence[tuple[Want, Sequence[Claim]]], lease: float) -> None:
+        """Remember what an owner's wants have room for beside what was found for them, in place of its last ones."""
         if owner != self._owner:
             return
         self._rooms = {}
-        for want, left in wants:
+        for want, found in wants:
+            left = want.limit - len(found)
             if left > 0:
-                kinds = [kind for kind, most in want.kinds.items() if most >= want.limit]  # no bound of their own
-                self._rooms.update(dict.fromkeys(kinds, _Room(owner, left, kinds, lease)))
+                begun = Counter([claim.spec.kind for claim in found])
+                kinds = [kind for kind, most in want.kinds.items() if most > begun[kind]]
+                free = frozenset(kind for kind in kinds if want.kinds[kind] - begun[kind] >= left)
+                self._rooms.update(dict.fromkeys(kinds, _Room(owner, left, kinds, free, lease)))
 
     def place(self, change: Change, specs: Sequence[TaskSpec], alike: bool) -> Sequence[TaskSpec]:
         """Store those that can begin at once, and return the others; `alike` as `are_alike` says."""
@@ -109,7 +118,7 @@ class Express:
         if alike:  # most
             first = specs[0]
             room = self._rooms.get(first.kind)
-            fits = room is not None and room.left and _is_plain(first) and first.run_at <= first.submitted_at
+            fits = room is not None and room.takes(first) and first.run_at <= first.submitted_at
             return [(room, specs)] if room is not None and fits else []
         found: dict[_Room, list[TaskSpec]] = {}
         full: set[_Room] = set()
@@ -117,7 +126,7 @@ class Express:
             room = self._rooms.get(spec.kind)
             if room is None or spec.run_at > spec.submitted_at:
                 continue
-            if room.left and _is_plain(spec):
+            if room.takes(spec):
                 found.setdefault(room, []).append(spec)
             else:  # it will wait: none may be begun before it
                 full.add(room)
@@ -136,8 +145,9 @@ class Express:
         (behind,) = change.connection.execute(BACKLOG, (json.dumps(room.kinds), now)).fetchone()
         if behind:
             return
-        if len(specs) > room.left:
-            specs = sorted(specs, key=_RANK)[: room.left]
+        if not alike:
+            specs = sorted(specs, key=_RANK)
+        specs = specs[: room.left]
         room.left -= len(specs)
         until = now + room.lease
         seqs = insert(change.connection, specs, Begun(room.owner, until, now), alike=alike)
@@ -163,7 +173,3 @@ class Express:
         self.seen += len(claims)
         if self._take is not None:
             self._take(claims)
-
-
-def _is_plain(spec: TaskSpec) -> bool:
-    return spec.unique_key is None and spec.idempotency_key is None and spec.group is None and spec.collects is None

@@ -112,13 +112,14 @@ class Work:
                 due = self._promote(change, now)
             claims: list[Claim] = []
             unseen = self._express.unseen(change, owner, seen)
-            left = []
+            stood = []
             for want in wants:
-                room = want.limit - unseen
-                found = self._take(change, owner, want, room, now + lease, now)
+                if unseen:
+                    want = Want(want.limit - unseen, {kind: most - unseen for kind, most in want.kinds.items()})
+                found = self._take(change, owner, want, now + lease, now)
                 claims += found
-                left.append((want, room - len(found)))
-            self._express.stand(owner, left, lease)
+                stood.append((want, found))
+            self._express.stand(owner, stood, lease)
             answers.append(Batch(claims, due, json.loads(cancels)))
         return answers
 
@@ -173,13 +174,13 @@ class Work:
         (due,) = change.connection.execute(DUE).fetchone()
         return due  # type: ignore[no-any-return]
 
-    def _take(self, change: Change, owner: str, want: Want, room: int, until: float, now: float) -> list[Claim]:
+    def _take(self, change: Change, owner: str, want: Want, until: float, now: float) -> list[Claim]:
         execute = change.connection.execute
-        kinds = [(kind, min(most, room)) for kind, most in want.kinds.items() if min(most, room) > 0]
+        kinds = [(kind, min(most, want.limit)) for kind, most in want.kinds.items() if min(most, want.limit) > 0]
         if len(kinds) == 1:
             rows = execute(PICK_ROWS, kinds[0]).fetchall()
         else:
-            heads = sorted(head for kind in kinds for head in execute(PICK, kind))[:room]
+            heads = sorted(head for kind in kinds for head in execute(PICK, kind))[: want.limit]
             rows = execute(ROWS, (json.dumps([seq for _, seq in heads]),)).fetchall() if heads else []
         if not rows:
             return []

@@ -210,18 +210,29 @@ class Writer:
             give((request.answer, told(error, self._path)) for request in batch)
             return
         # It is on disk: whatever goes wrong from here on must not have it done once more.
-        for follow in change.after:
-            follow()
-        if change.wake:
-            self._call_wake()
+        self._follow(change)
         give(zip([request.answer for request in batch], answers), change.bells)
 
     def _write_parts(self, connection: sqlite3.Connection, whole: _Request[Any, Any]) -> None:
         """Write each part of a request that failed in a transaction of its own."""
-        parts = [_Request(whole.handler, [part], whole.soft) for part in whole.argument]
-        for part in parts:
-            self._write(connection, [part])
-        give([(whole.answer, [part.answer.error() or part.answer.result()[0] for part in parts])])
+        answers: list[Any] = []
+        bells: list[Any] = []
+        for part in whole.argument:
+            try:
+                change, [[answer]] = self._transaction(connection, [_Request(whole.handler, [part], whole.soft)])
+            except BaseException as error:
+                answers.append(told(error, self._path))
+                continue
+            self._follow(change)
+            answers.append(answer)
+            bells += change.bells
+        give([(whole.answer, answers)], bells)
+
+    def _follow(self, change: Change) -> None:
+        for follow in change.after:
+            follow()
+        if change.wake:
+            self._call_wake()
 
     def _transaction(self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]) -> tuple[Change, list[Any]]:
         change = Change(connection)
