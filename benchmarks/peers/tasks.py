@@ -87,7 +87,7 @@ def in_sqlite(report: Report) -> None:
             "SqliteHuey, 64 threads": lambda: theirs.sqlite_huey_submitters(640, 64),
             "litequeue": lambda: theirs.litequeue_full(300),
         },
-        rounds=3,
+        rounds=7,
     )
     report.add("SQLite, full, enqueue", found[ENQUEUE])
     report.add("SQLite, full, drain", found[DRAIN])
