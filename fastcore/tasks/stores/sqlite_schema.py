@@ -54,7 +54,7 @@ CREATE TABLE task (
 );
 CREATE INDEX task_ready ON task (kind, rank, seq) WHERE state = 0;
 CREATE INDEX task_delayed ON task (run_at) WHERE state = 1;
-CREATE INDEX task_running ON task (owner, cancel) WHERE state = 2;
+CREATE INDEX task_running ON task (cancel) WHERE state = 2;  -- without owners: each would be written into it
 CREATE INDEX task_prune ON task (prune_at) WHERE state >= 3;
 CREATE INDEX task_failure ON task (state, id) WHERE state IN (4, 5, 6);
 CREATE INDEX task_member ON task (grp, idx) WHERE grp IS NOT NULL;

@@ -16,10 +16,10 @@ __all__ = ["PRUNED_AT_ONCE", "Pruned", "Retry", "ScheduleRow", "Upkeep", "unknow
 
 PRUNED_AT_ONCE: Final = 2000  # in one transaction, so that submissions do not wait long behind it
 
-OWNERS: Final = "SELECT DISTINCT owner FROM task WHERE state = 2"
+OWNERS: Final = "SELECT owner FROM task INDEXED BY task_running WHERE state = 2"
 LOST: Final = (
-    "SELECT seq, id, kind, attempt, attempts, cancel, grp, collects, owner FROM task WHERE state = 2 "
-    "AND (lease < ? OR owner IN (SELECT value FROM json_each(?)))"
+    "SELECT seq, id, kind, attempt, attempts, cancel, grp, collects, owner FROM task "
+    "INDEXED BY task_running WHERE state = 2 AND (lease < ? OR owner IN (SELECT value FROM json_each(?)))"
 )
 PRUNE: Final = (
     "SELECT seq, kind, state FROM task WHERE state >= 3 AND prune_at <= ? "
@@ -135,7 +135,7 @@ class Upkeep:
 
     def _rescue(self, change: Change, now: float) -> list[Rescued]:
         execute = change.connection.execute
-        dead = [owner for (owner,) in execute(OWNERS).fetchall() if self._is_dead(owner)]
+        dead = [owner for (owner,) in set(execute(OWNERS).fetchall()) if self._is_dead(owner)]
         answers = []
         for seq, id, kind, attempt, attempts, cancel, grp, collects, owner in execute(
             LOST, (now, _json(dead))
