@@ -94,23 +94,7 @@ class Calls:
         if id is None:
             id = new_id(now)
         found = self.resolve(target)
-        payload = self._payload(found.task, args, kwargs)
-        if not found.plain:
-            return self._spec(found, id, payload, args, kwargs, now)
-        options = found.options
-        priority = options.priority
-        return self._made(
-            id,
-            found.task.name,
-            payload,
-            priority,
-            priority + self._aging * now,
-            now,
-            now,
-            found.attempts,
-            options.timeout,
-            options.result_ttl,
-        )
+        return self._spec(found, id, self._payload(found.task, args, kwargs), args, kwargs, now)
 
     def many(self, calls: Iterable[tuple[Any, ...]]) -> list[TaskSpec]:
         """Return the specs of ``(task, args)`` or ``(task, args, kwargs)``."""

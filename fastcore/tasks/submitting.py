@@ -75,9 +75,7 @@ class Submitting:
         spec = self._calls.one(target, args, kwargs, turn.at, "")
         id = await turn.enter(spec)
         if id == spec.id:
-            self._tasks[spec.kind].submitted.add(1)
-            if self._hooks.wants("submit"):
-                self._hooks.tell(TaskEvent("submit", id, spec.kind, 0, spec.submitted_at))
+            self._tell([spec])
         return id
 
     def _entered(self, specs: list[TaskSpec], ids: list[str]) -> list[str]:

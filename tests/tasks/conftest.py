@@ -1,4 +1,4 @@
-"""Queues over every store that needs no more than a name."""
+"""Queues over every store that needs no more than a name; and somebody whom a store of SQLite pushes to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from fastcore.tasks import TaskQueue
+from fastcore.tasks.stores.sqlite import SqliteStore
+from tests.tasks.express_cases import Owner
+from tests.tasks.sqlite_specs import check
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -28,3 +31,19 @@ def make(url: str) -> Iterator[Callable[..., TaskQueue]]:
     yield build
     for queue in made:
         queue.close()
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Iterator[Owner]:
+    made = Owner(tmp_path / "tasks.db")
+    yield made
+    made.store.close()
+    check(tmp_path / "tasks.db")
+
+
+@pytest.fixture
+def other(owner: Owner) -> Iterator[SqliteStore]:
+    """The same file, opened once more."""
+    made = SqliteStore(owner.store.path, durability="normal")
+    yield made
+    made.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,6 @@ from fastcore.tasks.stores.sqlite import SqliteStore
 from tests.tasks.express_cases import ANY, LEASE, LONG, WAYS, Owner, each_on_the_loop, together, turns
 from tests.tasks.queue_cases import run
 from tests.tasks.sqlite_specs import T0, check, claimed, ended, spec
-
-
-@pytest.fixture
-def owner(tmp_path: Path) -> Iterator[Owner]:
-    made = Owner(tmp_path / "tasks.db")
-    yield made
-    made.store.close()
-    check(tmp_path / "tasks.db")
-
 
 # ---- what comes, and how ----
 
@@ -148,9 +139,7 @@ def test_each_pool_has_room_of_its_own(owner: Owner) -> None:
     run(scenario)
 
 
-def test_claims_on_their_way_are_taken_off_the_room_of_the_next(owner: Owner, tmp_path: Path) -> None:
-    other = SqliteStore(tmp_path / "tasks.db", durability="normal")
-
+def test_claims_on_their_way_are_taken_off_the_room_of_the_next(owner: Owner, other: SqliteStore) -> None:
     async def scenario() -> None:
         await owner.ready(3)
         owner.store.submit([spec(), spec()]).result(LONG)  # the loop stands still: nothing can come
@@ -161,10 +150,7 @@ def test_claims_on_their_way_are_taken_off_the_room_of_the_next(owner: Owner, tm
         assert len(owner.came) == 2
         assert len((await owner.claim(3)).claims) == 3  # heard of by now, and so the owner's to count
 
-    try:
-        run(scenario)
-    finally:
-        other.close()
+    run(scenario)
 
 
 def test_claims_of_the_same_transaction_are_taken_off_as_well(owner: Owner) -> None:

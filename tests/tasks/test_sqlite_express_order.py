@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,15 +12,7 @@ from fastcore.tasks.records import Group, State
 from fastcore.tasks.stores.sqlite import SqliteStore
 from tests.tasks.express_cases import ANY, LEASE, LONG, Owner, each_on_the_loop, turns
 from tests.tasks.queue_cases import run
-from tests.tasks.sqlite_specs import T0, check, claimed, ended, spec
-
-
-@pytest.fixture
-def owner(tmp_path: Path) -> Iterator[Owner]:
-    made = Owner(tmp_path / "tasks.db")
-    yield made
-    made.store.close()
-    check(tmp_path / "tasks.db")
+from tests.tasks.sqlite_specs import T0, claimed, ended, spec
 
 
 def by_another(owner: Owner, other: SqliteStore) -> None:
@@ -62,10 +53,8 @@ def become_due(owner: Owner, other: SqliteStore) -> None:
 
 @pytest.mark.parametrize("wait", [by_another, put_back, retried, rescued, called_back, fired, become_due])
 def test_nothing_goes_past_a_task_that_could_begin(
-    owner: Owner, tmp_path: Path, wait: Callable[[Owner, SqliteStore], None]
+    owner: Owner, other: SqliteStore, wait: Callable[[Owner, SqliteStore], None]
 ) -> None:
-    other = SqliteStore(tmp_path / "tasks.db", durability="normal")
-
     async def scenario() -> None:
         await owner.ready(5, {"noop": ANY, "second": ANY})
         wait(owner, other)
@@ -76,25 +65,17 @@ def test_nothing_goes_past_a_task_that_could_begin(
         batch = await owner.claim(9, {"noop": ANY, "second": ANY}, now=T0 + 2)
         assert len(batch.claims) == 4
 
-    try:
-        run(scenario)
-    finally:
-        other.close()
+    run(scenario)
 
 
-def test_what_waits_for_another_pool_or_for_its_time_is_in_nobodys_way(owner: Owner, tmp_path: Path) -> None:
-    other = SqliteStore(tmp_path / "tasks.db", durability="normal")
-
+def test_what_waits_for_another_pool_or_for_its_time_is_in_nobodys_way(owner: Owner, other: SqliteStore) -> None:
     async def scenario() -> None:
         await owner.ready(5)
         other.submit([spec("elsewhere"), spec(delay=60.0)]).result(LONG)
         await owner.submit(spec())
         assert len(owner.came) == 1
 
-    try:
-        run(scenario)
-    finally:
-        other.close()
+    run(scenario)
 
 
 SPECIAL: dict[str, dict[str, Any]] = {
@@ -181,9 +162,7 @@ def test_a_bound_that_is_used_up_holds_up_no_other_kind(owner: Owner) -> None:
     run(scenario)
 
 
-def test_claims_on_their_way_count_for_the_bound_of_their_kind(owner: Owner) -> None:
-    other = SqliteStore(owner.store.path, durability="normal")
-
+def test_claims_on_their_way_count_for_the_bound_of_their_kind(owner: Owner, other: SqliteStore) -> None:
     async def scenario() -> None:
         await owner.ready(4, {"bound": 4})
         owner.store.submit([spec("bound") for _ in range(4)]).result(LONG)
@@ -192,10 +171,7 @@ def test_claims_on_their_way_count_for_the_bound_of_their_kind(owner: Owner) -> 
         await turns()
         assert len(owner.came) + len(batch.claims) <= 4
 
-    try:
-        run(scenario)
-    finally:
-        other.close()
+    run(scenario)
 
 
 def test_claims_of_one_request_come_in_the_order_of_their_ranks(owner: Owner) -> None:

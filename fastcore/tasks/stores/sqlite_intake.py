@@ -111,7 +111,9 @@ class Intake:
 
     def _store(self, change: Change, specs: list[TaskSpec], alike: bool | None = None) -> None:
         if specs:
-            _insert(change, self._express.place(change, specs, are_alike(specs) if alike is None else alike))
+            if alike is None:
+                alike = are_alike(specs)
+            _insert(change, self._express.place(change, specs, alike), alike)
 
 
 def ended_member(change: Change, grp: str | None, collects: str | None) -> None:
@@ -169,10 +171,10 @@ def _judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[
     return ids, new
 
 
-def _insert(change: Change, specs: Sequence[TaskSpec]) -> None:
+def _insert(change: Change, specs: Sequence[TaskSpec], alike: bool = False) -> None:
     if not specs:
         return
-    insert(change.connection, specs)
+    insert(change.connection, specs, alike=alike)
     for (kind, delayed), n in Counter([(spec.kind, spec.run_at > spec.submitted_at) for spec in specs]).items():
         change.moved(kind, None, DELAYED if delayed else READY, n)
     change.wake = True
