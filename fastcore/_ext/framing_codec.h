@@ -68,7 +68,7 @@ typedef struct {
 } fc_import;
 PyObject *fc_get(fc_import *);
 extern fc_import fc_ExtType, fc_Timestamp, fc_FormatError, fc_StackError, fc_BufferFull, fc_Incomplete, fc_ExtraData,
-    fc_convert, fc_refusal, fc_frame_packed, fc_column_of;
+    fc_convert, fc_convert_rest, fc_frame_packed, fc_column_of;
 
 /* -- packing ---------------------------------------------------------------------------------------------------- */
 

@@ -22,7 +22,7 @@ fc_import fc_BufferFull = {"msgpack", "BufferFull", NULL};
 fc_import fc_Incomplete = {"python_fallback.framing.decode", "Incomplete", NULL};
 fc_import fc_ExtraData = {"python_fallback.framing.decode", "ExtraData", NULL};
 fc_import fc_convert = {"python_fallback.framing.convert", "convert", NULL};
-fc_import fc_refusal = {"python_fallback.framing.convert", "refusal", NULL};
+fc_import fc_convert_rest = {"python_fallback.framing.convert", "convert_rest", NULL};
 fc_import fc_frame_packed = {"python_fallback.framing.wsframe", "frame_packed", NULL};
 
 fc_import fc_column_of = {"python_fallback.framing.columns", "column_of", NULL};

@@ -472,11 +472,10 @@ static FC_NOINLINE char *put_other(fc_writer *w, char *p, PyObject *obj, int roo
         Py_LeaveRecursiveCall();
         return p;
     }
-    PyObject *refusal = fc_get(&fc_refusal);
-    PyObject *error = refusal == NULL ? NULL : PyObject_CallFunctionObjArgs(refusal, obj, flag, NULL);
-    if (error != NULL) {
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-        Py_DECREF(error);
-    }
-    return NULL;
+    PyObject *rest = fc_get(&fc_convert_rest);
+    PyObject *found = rest == NULL ? NULL : PyObject_CallFunctionObjArgs(
+        rest, obj, flag, o->numpy ? Py_True : Py_False, NULL);
+    p = found == NULL ? NULL : fc_put(w, p, found, room, CONVERTED);
+    Py_XDECREF(found);
+    return p;
 }

@@ -58,7 +58,8 @@ def packb(
     strict_types : bool, default False
         Subclasses and tuples go to `default`.
     datetime : bool, default False
-        Pack a datetime that has a tzinfo as a Timestamp; a pandas Timestamp keeps its nanoseconds.
+        Pack a datetime that has a tzinfo as a Timestamp; a pandas Timestamp keeps its nanoseconds. A date
+        that `default` does not take becomes the Timestamp of its midnight in UTC.
     unicode_errors : str, default "strict"
         What to do about surrogates: an error handler of :meth:`str.encode`.
     numpy : bool, default False

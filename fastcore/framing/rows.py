@@ -22,7 +22,7 @@ class RowPacker(metaclass=Twin, path="framing"):
     rows : {"map", "array"}, default "map"
         What a row is.
     nan_as_none : bool, default False
-        Pack NaN in float columns as None, which JSON-minded clients expect.
+        Pack NaN as None, which JSON clients expect: in float columns, and floats in columns of objects.
     datetime, numpy : bool, default True
         As for :func:`packb`, for columns of objects.
     **options
@@ -67,8 +67,8 @@ class RowPacker(metaclass=Twin, path="framing"):
         ----------
         columns : mapping, data frame or sequence
             A dict or a pandas or polars DataFrame with (at least) the named columns, or the columns in order. A column
-            is a numpy array, a pandas or polars Series, or a sequence of objects. datetime64 becomes Timestamp, in UTC
-            where it has a zone; what is missing (NaT, NA, null, a category that is none) becomes None.
+            is a numpy array, a pandas or polars Series, or a sequence of objects. datetime64 and dates become
+            Timestamp, in UTC where they have a zone; what is missing (NaT, NA, null, what a mask hides) becomes None.
 
         Returns
         -------

@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 
 __all__ = ["Column", "check_lengths", "choose", "column_of", "prepare"]
 
+# The polars dtypes that numpy has too: not Int128, nor Decimal.
+NUMPY_DTYPES = frozenset(
+    ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64", "Boolean")
+)
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -75,6 +79,13 @@ def column_of(name: str, values: Any) -> Column:
 
 def of_numpy(numpy: Any, values: Any) -> Column:
     kind, dtype = values.dtype.kind, values.dtype
+    if isinstance(values, numpy.ma.MaskedArray):
+        mask, values = numpy.ma.getmaskarray(values), numpy.ma.getdata(values)
+        if kind == "M":
+            values = numpy.where(mask, numpy.array("NaT", dtype), values)
+        elif mask.any():  # the numbers under a mask are no data
+            objects = of_numpy(numpy, values).data
+            return Column("list", [None if hidden else value for hidden, value in zip(mask, listed(objects))])
     if not dtype.isnative and kind in "biufMUS":
         values = values.astype(dtype.newbyteorder("="))
     if kind == "M":
@@ -90,6 +101,11 @@ def of_numpy(numpy: Any, values: Any) -> Column:
     return Column("list", list(values) if kind == "m" else values.tolist())
 
 
+def listed(objects: Any) -> list[Any]:
+    found: list[Any] = objects if isinstance(objects, list) else objects.tolist()
+    return found
+
+
 def of_pandas(pandas: Any, values: Any) -> Column:
     dtype = values.dtype
     numpy = sys.modules["numpy"]
@@ -98,6 +114,8 @@ def of_pandas(pandas: Any, values: Any) -> Column:
     if isinstance(dtype, pandas.DatetimeTZDtype):
         return of_numpy(numpy, values.to_numpy(dtype=f"M8[{dtype.unit}]"))
     if isinstance(dtype, pandas.CategoricalDtype):
+        if dtype.categories.dtype.kind == "M":
+            return of_pandas(pandas, pandas.Series(values).astype(dtype.categories.dtype))
         codes = pandas.Categorical(values).codes.astype("i8")
         return Column("index", codes, without_missing(pandas, pandas.Series(dtype.categories)))
     return Column("list", without_missing(pandas, pandas.Series(values)))
@@ -113,7 +131,9 @@ def of_polars(polars: Any, values: Any) -> Column:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(dtype, polars.Datetime):
         return of_numpy(numpy, values.to_numpy() if dtype.time_zone is None else utc(values))
-    if numpy is not None and not values.null_count() and (dtype.is_numeric() or dtype == polars.Boolean):
+    if numpy is not None and dtype == polars.Date:
+        return of_numpy(numpy, values.to_numpy().astype("M8[s]"))
+    if numpy is not None and not values.null_count() and str(dtype) in NUMPY_DTYPES:
         return of_numpy(numpy, values.to_numpy())
     return Column("list", values.to_list())
 

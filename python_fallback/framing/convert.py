@@ -9,7 +9,7 @@ from typing import Any
 
 import msgpack
 
-__all__ = ["convert", "refusal"]
+__all__ = ["convert", "convert_rest"]
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -29,6 +29,16 @@ def convert(obj: Any, datetimes: bool, decimals: str | None, numpy_too: bool) ->
         if issubclass(kind, numpy.generic):
             return scalar(numpy, obj)
     return NotImplemented
+
+
+def convert_rest(obj: Any, datetimes: bool, numpy_too: bool) -> Any:
+    """Return what is packed in place of `obj` where the caller's `default` does not take it; raise for all else."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and ((datetimes and obj is pandas.NaT) or (numpy_too and obj is pandas.NA)):
+        return None
+    if datetimes and issubclass(type(obj), dt.date) and not issubclass(type(obj), dt.datetime):
+        return msgpack.Timestamp((dt.date.toordinal(obj) - EPOCH.toordinal()) * 86400)
+    raise refusal(obj, datetimes)
 
 
 def refusal(obj: Any, datetimes: bool) -> Exception:
@@ -51,10 +61,16 @@ def aware_datetime(obj: dt.datetime) -> msgpack.Timestamp:
 def array(obj: Any) -> Any:
     """A numpy array as nested lists of what `convert` and msgpack know."""
     if obj.ndim == 0:
-        return obj[()]
+        return scalar_of(sys.modules["numpy"], obj)
     if obj.dtype.kind in "Mm" or obj.dtype.char in "gG":  # tolist() would make datetimes, or leave long doubles
         return list(obj)
     return obj.tolist()
+
+
+def scalar_of(numpy: Any, obj: Any) -> Any:
+    """What an array without dimensions holds, which a masked constant would give as itself."""
+    masked = isinstance(obj, numpy.ma.MaskedArray)
+    return None if masked and numpy.ma.getmaskarray(obj) else numpy.asarray(obj)[()]
 
 
 def scalar(numpy: Any, obj: Any) -> Any:
@@ -64,6 +80,8 @@ def scalar(numpy: Any, obj: Any) -> Any:
         return datetime64(numpy, obj)
     if kind == "f":
         return float(obj)
+    if kind == "m" and numpy.isnat(obj):
+        return None
     return obj.item() if kind in "biuSU" else NotImplemented
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 from msgpack import ExtType, Timestamp
 
-from python_fallback.framing.convert import convert, refusal
+from python_fallback.framing.convert import convert, convert_rest
 from python_fallback.framing.options import PackOptions, named, pack_options
 
 __all__ = ["Encoder", "ExtType", "Timestamp", "packb"]
@@ -122,7 +122,7 @@ class Encoder:
         elif options.default is not None and not converted:
             self.write(options.default(obj), out, room, converted=True)
         else:
-            raise refusal(obj, options.datetime)
+            self.write(convert_rest(obj, options.datetime, options.numpy), out, room)
 
     def deeper(self, room: int) -> int:
         if room == 0:

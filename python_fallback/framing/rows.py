@@ -56,16 +56,19 @@ class RowPacker:
 
     def _values(self, column: Column) -> Iterable[Any]:
         if column.kind == "list":
-            values: list[Any] = column.data
-            return values
+            return [None if is_nan(x) else x for x in column.data] if self._nan_as_none else iter(column.data)
         if column.kind == "index":
             return [None if i < 0 else column.extra[i] for i in column.data.tolist()]
         if column.kind == "time":
             return [None if t == NO_TIME else moment(t, column.extra) for t in column.data.tolist()]
         if self._nan_as_none and column.data.dtype.kind == "f":
             return [None if x != x else x for x in column.data.tolist()]
-        values = column.data.tolist()
+        values: list[Any] = column.data.tolist()
         return values
+
+
+def is_nan(value: Any) -> bool:
+    return issubclass(type(value), float) and float.__ne__(value, value)
 
 
 def moment(count: int, per_second: int) -> Timestamp:

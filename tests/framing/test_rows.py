@@ -13,6 +13,7 @@ import pytest
 
 NAMES = ("symbol", "ts", "price")
 T = dt.datetime(2024, 1, 2, 3, 4, 5, 678901, dt.UTC)
+DAY = msgpack.Timestamp(1704067200)  # 2024-01-01
 STAMP = msgpack.Timestamp(1704164645, 678901000)
 
 
@@ -78,6 +79,29 @@ COLUMNS: list[tuple[str, Any, list[Any]]] = [
     ("polars bool", pl.Series([True, False]), [True, False]),
     ("polars datetime", pl.Series([T.replace(tzinfo=None), None]), [STAMP, None]),
     ("polars zone", pl.Series([T]).dt.convert_time_zone("Asia/Tokyo"), [STAMP]),
+    ("text of exact width", np.array(["ABCDEFGHI", "ABCDEFGH"]), ["ABCDEFGHI", "ABCDEFGH"]),
+    ("text with zeros inside", np.array(["a\0b", "\0" * 9 + "c"]), ["a\0b", "\0" * 9 + "c"]),
+    ("text, wide and narrow", np.array(["a", "é" * 31, "x" * 31, "日"]), ["a", "é" * 31, "x" * 31, "日"]),
+    ("dates", [dt.date(2024, 1, 1), dt.date(1969, 12, 31), None], [DAY, msgpack.Timestamp(-86400), None]),
+    ("numpy objects", np.array([dt.date(2024, 1, 1), pd.NaT, pd.NA, "a"], object), [DAY, None, None, "a"]),
+    ("missing in a list", [pd.NaT, pd.NA, np.ma.masked, np.datetime64("NaT"), np.timedelta64("NaT")], [None] * 5),
+    ("missing inside", [(pd.NaT, [pd.NA]), {"d": dt.date(2024, 1, 1)}], [[None, [None]], {"d": DAY}]),
+    ("pandas dates", pd.date_range("2024-01-01", periods=1).date, [DAY]),
+    ("pandas category of times", pd.Series(pd.to_datetime(["2024-01-01", None])).astype("category"), [DAY, None]),
+    ("masked float", np.ma.array([1.5, -999.0], mask=[0, 1]), [1.5, None]),
+    ("masked f4", np.ma.array([0.5, -999.0], mask=[0, 1], dtype="f4"), [0.5, None]),
+    ("masked longdouble", np.ma.array([0.5, -999.0], mask=[0, 1], dtype="g"), [0.5, None]),
+    ("masked int", np.ma.array([7, -999], mask=[0, 1], dtype=">i4"), [7, None]),
+    ("masked bool", np.ma.array([True, False], mask=[1, 0]), [None, False]),
+    ("masked text", np.ma.array(["a", "hidden"], mask=[0, 1]), ["a", None]),
+    ("masked objects", np.ma.array([{"a": 1}, "hidden"], mask=[0, 1], dtype=object), [{"a": 1}, None]),
+    ("masked days", np.ma.array(np.array(["2024-01-01"] * 2, "M8[D]"), mask=[0, 1]), [DAY, None]),
+    ("masked ns", np.ma.array(np.array([5, 6], "M8[ns]"), mask=[1, 0]), [None, msgpack.Timestamp(0, 6)]),
+    ("nothing masked", np.ma.array([1.5, 2.5]), [1.5, 2.5]),
+    ("polars date", pl.Series([dt.date(2024, 1, 1), None]), [DAY, None]),
+    ("polars Int128", pl.Series([1, 2], dtype=pl.Int128), [1, 2]),
+    ("polars categorical", pl.Series(["a", None], dtype=pl.Categorical), ["a", None]),
+    ("polars list", pl.Series([[1, None], None]), [[1, None], None]),
     ("nothing", np.array([]), []),
     ("nothing at all", [], []),
 ]
@@ -133,6 +157,32 @@ def test_nan_as_none(twin):
     columns = [np.array([1.5, np.nan]), np.array([np.nan, 1], "f4")]
     assert f.RowPacker(["a", "b"], nan_as_none=True).pack(columns) == rows_of("ab", [1.5, None], [None, 1.0])
     assert f.RowPacker(["a", "b"]).pack(columns) == rows_of("ab", [1.5, np.nan], [np.nan, 1.0])
+
+
+def test_nan_as_none_in_columns_of_objects_and_masked_columns(twin):
+    f = twin("framing")
+    columns = [
+        [1.5, np.nan],
+        np.array([np.float64("nan"), "a"], object),
+        np.ma.array([np.nan, 2.5], mask=[0, 1]),
+        pl.Series([np.nan, None]),
+    ]
+    expected = rows_of("abcd", [1.5, None], [None, "a"], [None, None], [None, None])
+    assert f.RowPacker(list("abcd"), nan_as_none=True).pack(columns) == expected
+
+
+def test_what_default_takes_is_not_converted(twin):
+    """`default` comes before dates and NA, as the msgpack package asks it."""
+    f = twin("framing")
+    packer = f.RowPacker(["x"], default=repr)
+    assert packer.pack([[dt.date(2024, 1, 1), pd.NA]]) == rows_of("x", ["datetime.date(2024, 1, 1)", "<NA>"])
+    assert f.packb(np.ma.masked, numpy=True) == f.packb(np.ma.array(1, mask=True), numpy=True) == msgpack.packb(None)
+
+
+@pytest.mark.parametrize("value", [dt.time(1), dt.timedelta(1), np.timedelta64(1, "s"), pd.Timedelta(1), 1j])
+def test_what_has_no_form_is_named(twin, value):
+    with pytest.raises(TypeError, match=f"^obj: expected a type that msgpack has, got {type(value).__name__}$"):
+        twin("framing").RowPacker(["x"]).pack([[value]])
 
 
 def test_single_floats(twin):
