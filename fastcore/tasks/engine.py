@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
@@ -41,8 +44,6 @@ class Engine:
     Parameters
     ----------
     store : TaskStore
-    owner : str
-        What the store calls this engine.
     tasks : mapping of name to Task
         Those of the queue; it may grow while the engine runs.
     executors : mapping of name to Executor
@@ -59,7 +60,6 @@ class Engine:
     def __init__(
         self,
         store: TaskStore,
-        owner: str,
         tasks: Mapping[str, Task],
         executors: Mapping[str, Executor],
         hooks: Hooks,
@@ -72,7 +72,8 @@ class Engine:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
-        self.owner = owner
+        self.owner = _new_owner()
+        """What the store calls this engine."""
         self.running: dict[str, Job] = {}
         self.claiming = False
         self.trouble: Exception | None = None
@@ -107,12 +108,13 @@ class Engine:
 
     async def start(self) -> None:
         """Begin to take work."""
+        self.store.attach(self.wake)  # first: it may raise
+        self.owner = _new_owner()  # the queue may have been made before a fork
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._stopping = False
         self.claiming = True
         await self.refresh()
-        self.store.attach(self.wake)
         if (push_to := getattr(self.store, "push_to", None)) is not None:
             push_to(self.owner, self._loop, self._take_pushed)
         self._turning = self._loop.create_task(self._turn_until_stopped(), name="fastcore-tasks")
@@ -506,3 +508,7 @@ class Engine:
         if self._hooks.watched:
             for job in said:
                 self._hooks.changed(job.id, job.kind)
+
+
+def _new_owner() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"

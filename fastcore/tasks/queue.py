@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
@@ -108,7 +105,6 @@ class TaskQueue(Reading):
         self.hooks = Hooks()
         self.codec = Codec() if codec is None else codec
         self.store: TaskStore = open_store(store, max_queued=max_queued) if isinstance(store, str) else store
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._executors: dict[str, Executor] = dict(executors or {})
         self._aging = number("aging", aging, zero=True)
         self._clock = called("clock", clock, plain=True)
@@ -125,7 +121,6 @@ class TaskQueue(Reading):
         self._schedules = Schedules(self.store, self._clock)
         self.engine = Engine(
             self.store,
-            self.owner,
             self.tasks,
             self._executors,
             self.hooks,
@@ -459,6 +454,11 @@ class TaskQueue(Reading):
     async def join(self, timeout: float | None = None) -> bool:
         """Wait until no task is queued or running, delayed ones counted; returns whether that came in time."""
         return await self._runner.call(self.engine.join(timeout))
+
+    @property
+    def owner(self) -> str:
+        """What the store calls this process's workers."""
+        return self.engine.owner
 
     @property
     def running(self) -> bool:

@@ -40,8 +40,12 @@ class Runner:
             if self._begun:
                 raise QueueClosed("start: expected a queue that never ran, got one that runs or did")
             self._begun = True
+        try:
+            await self._engine.start()
+        except BaseException:
+            self._begun = False  # the store could not be opened: once it can, the queue can start
+            raise
         self._loop = asyncio.get_running_loop()
-        await self._engine.start()
         self._clockwork = self._loop.create_task(self._schedules.run(), name="fastcore-schedules")
 
     async def astop(self, drain: float) -> None:

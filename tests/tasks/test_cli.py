@@ -27,7 +27,7 @@ CODEC = Codec()
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    made = SqliteStore(tmp_path / "tasks.db", durability="normal")
+    made = SqliteStore(tmp_path / "tasks.db", durability="normal").open()
     yield made
     made.close()
 
@@ -162,7 +162,7 @@ def test_retry_without_an_owner(store: SqliteStore, capsys: pytest.CaptureFixtur
     assert tasks(store, "retry", "--all-dead", "--task", "a", "--json") == 0
     out = capsys.readouterr().out
     assert json.loads(out.partition("\n")[2]) == {"retried": [c]}
-    again = SqliteStore(store.path)
+    again = SqliteStore(store.path).open()
     try:
         assert {id: again.get(id).result(30).state for id in (a, b, c)} == {
             a: State.QUEUED,
@@ -247,7 +247,7 @@ def test_reading_takes_no_ownership_and_changes_no_schema(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     path = tmp_path / "tasks.db"
-    SqliteStore(path).close()
+    SqliteStore(path).open().close()
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 0")  # as an older release would have left it
     connection.close()

@@ -31,7 +31,7 @@ from fastcore.tasks.records import State
 from fastcore.tasks.stores.sqlite import SqliteStore
 from tests.tasks.sqlite_specs import claimed, ended, spec
 
-store = SqliteStore(sys.argv[1])
+store = SqliteStore(sys.argv[1]).open()
 before = store.submit([spec() for _ in range(5)]).result(60)
 claims = claimed(store, 2)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, resource.RLIM_INFINITY))
@@ -96,7 +96,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_said_and_room_made_is_used(small_disk: Path) -> None:
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * (1 << 19))
-    store = SqliteStore(small_disk / "tasks.db")
+    store = SqliteStore(small_disk / "tasks.db").open()
     try:
         acknowledged = store.submit([spec() for _ in range(5)]).result(LONG)
         claims = claimed(store, 2)
@@ -123,7 +123,7 @@ def test_a_full_disk_is_said_and_room_made_is_used(small_disk: Path) -> None:
 class TestLocked:
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SqliteStore]:
-        made = SqliteStore(tmp_path / "tasks.db", busy_timeout=0.2)
+        made = SqliteStore(tmp_path / "tasks.db", busy_timeout=0.2).open()
         yield made
         made.close()
 
@@ -146,7 +146,7 @@ class TestLocked:
         assert store.counts().result(LONG) == {}
 
     def test_what_waits_for_a_short_lock_is_stored(self, tmp_path: Path) -> None:
-        store = SqliteStore(tmp_path / "long.db", busy_timeout=LONG)
+        store = SqliteStore(tmp_path / "long.db", busy_timeout=LONG).open()
         other = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
         try:
             other.execute("BEGIN IMMEDIATE")
@@ -162,7 +162,7 @@ class TestLocked:
 
 
 def test_one_bad_request_does_not_fail_its_company(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "tasks.db")
+    store = SqliteStore(tmp_path / "tasks.db").open()
     hold = threading.Event()
     try:
         store._writer.ask(lambda change, asked: [hold.wait(LONG)], None)
@@ -186,13 +186,13 @@ class TestDamaged:
         path = tmp_path / "tasks.db"
         path.write_bytes(b"not a database at all" * 100)
         with pytest.raises(StoreError, match="expected a sound database of tasks, got a damaged file"):
-            SqliteStore(path)
+            SqliteStore(path).open()
         assert path.read_bytes() == b"not a database at all" * 100
         assert [one.name for one in tmp_path.iterdir()] == ["tasks.db"]
 
     def test_a_damaged_page_is_said_when_it_is_met_and_nothing_is_acknowledged(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
-        store = SqliteStore(path)
+        store = SqliteStore(path).open()
         store.submit([spec() for _ in range(400)]).result(LONG)
         store.close()
         pages = path.stat().st_size // 4096
@@ -200,7 +200,7 @@ class TestDamaged:
             for page in range(1, pages):
                 file.seek(page * 4096)
                 file.write(b"\xff" * 4096)
-        store = SqliteStore(path)
+        store = SqliteStore(path).open()
         try:
             with pytest.raises(StoreError, match="expected a sound database of tasks, got a damaged file"):
                 store.submit([spec()]).result(LONG)
@@ -220,7 +220,7 @@ from fastcore.tasks.stores.sqlite import SqliteStore
 if os.geteuid() == 0:
     os.setuid(65534)  # root may write everywhere
 try:
-    SqliteStore(sys.argv[1]).close()
+    SqliteStore(sys.argv[1]).open().close()
 except Exception as error:
     print(type(error).__name__, error)
 """
@@ -240,7 +240,7 @@ class TestReadOnly:
         shutil.rmtree(folder)
 
     def test_a_directory_that_cannot_be_written(self, place: Path) -> None:
-        SqliteStore(place / "tasks.db").close()
+        SqliteStore(place / "tasks.db").open().close()
         (place / "tasks.db").chmod(0o444)
         place.chmod(0o555)
         said = run(READ_ONLY, str(place / "tasks.db"))
@@ -248,7 +248,7 @@ class TestReadOnly:
         assert str(place) in said
 
     def test_a_file_that_cannot_be_written(self, place: Path) -> None:
-        SqliteStore(place / "tasks.db").close()
+        SqliteStore(place / "tasks.db").open().close()
         (place / "tasks.db").chmod(0o444)
         place.chmod(0o777)
         said = run(READ_ONLY, str(place / "tasks.db"))

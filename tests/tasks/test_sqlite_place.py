@@ -53,11 +53,11 @@ class TestPlace:
 
     def test_a_missing_directory_is_said(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"expected a file in a directory that exists, got .*tasks\.db"):
-            SqliteStore(tmp_path / "none" / "tasks.db")
+            SqliteStore(tmp_path / "none" / "tasks.db").open()
 
     def test_a_directory_is_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(OSError, match=r"expected the path of a file, got .* which is none"):
-            SqliteStore(tmp_path)
+            SqliteStore(tmp_path).open()
 
     @pytest.mark.parametrize("url", ["sqlite://tasks.db", "sqlite:///", "sqlite:///  ", "mysql:///x", "sqlite:///a#b"])
     def test_urls_that_name_no_file(self, url: str) -> None:
@@ -81,7 +81,7 @@ class TestPlace:
 
     def test_names_with_spaces_and_signs(self, tmp_path: Path) -> None:
         odd = tmp_path / "täsks [1] & %20.db"
-        store = SqliteStore(odd, durability="normal")
+        store = SqliteStore(odd, durability="normal").open()
         [id] = store.submit([spec()]).result(LONG)
         assert store.get(id).result(LONG).id == id
         store.close()
@@ -91,7 +91,7 @@ class TestPlace:
 class TestDurability:
     @pytest.mark.parametrize(("durability", "level"), [("full", 2), ("normal", 1)])
     def test_the_connection_is_set_as_promised(self, tmp_path: Path, durability: str, level: int) -> None:
-        store = SqliteStore(tmp_path / "tasks.db", durability=durability)
+        store = SqliteStore(tmp_path / "tasks.db", durability=durability).open()
         try:
             store.submit([spec()]).result(LONG)
             assert in_writer(store, lambda db: db.execute("PRAGMA journal_mode").fetchone()[0]) == "wal"
@@ -104,7 +104,7 @@ class TestDurability:
             SqliteStore(tmp_path / "tasks.db", durability="fast")
 
     def test_what_is_asked_at_once_shares_one_commit(self, tmp_path: Path) -> None:
-        store = SqliteStore(tmp_path / "tasks.db")
+        store = SqliteStore(tmp_path / "tasks.db").open()
         seen: list[str] = []
         hold = threading.Event()
         try:
@@ -128,7 +128,7 @@ class TestDurability:
     ) -> None:
         slept: list[float] = []
         monkeypatch.setattr(sqlite_writer.time, "sleep", slept.append)
-        store = SqliteStore(tmp_path / "tasks.db")
+        store = SqliteStore(tmp_path / "tasks.db").open()
         hold = threading.Event()
         try:
             for _ in range(5):
@@ -150,7 +150,7 @@ class TestDurability:
             store.close()
 
     def test_a_claim_alone_waits_for_no_disk_and_an_end_does(self, tmp_path: Path) -> None:
-        store = SqliteStore(tmp_path / "tasks.db")
+        store = SqliteStore(tmp_path / "tasks.db").open()
         try:
             store.submit([spec()]).result(LONG)
             assert store._writer._waits is True
@@ -166,13 +166,13 @@ class TestDurability:
 
 class TestSchema:
     def test_a_file_of_ours_says_so(self, tmp_path: Path) -> None:
-        SqliteStore(tmp_path / "tasks.db").close()
+        SqliteStore(tmp_path / "tasks.db").open().close()
         assert inside(tmp_path / "tasks.db", "PRAGMA application_id") == [(APPLICATION,)]
         assert inside(tmp_path / "tasks.db", "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
     def test_an_older_file_becomes_one_of_today_and_keeps_its_tasks(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
-        store = SqliteStore(path)
+        store = SqliteStore(path).open()
         [id] = store.submit([spec()]).result(LONG)
         store.close()
         steps = (
@@ -188,7 +188,7 @@ class TestSchema:
 
     def test_a_migration_that_fails_leaves_the_file_as_it_was(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
-        SqliteStore(path).close()
+        SqliteStore(path).open().close()
         before = inside(path, "SELECT sql FROM sqlite_master ORDER BY name")
         connection = sqlite3.connect(path, isolation_level=None)
         with pytest.raises(sqlite3.OperationalError):
@@ -196,13 +196,13 @@ class TestSchema:
         connection.close()
         assert inside(path, "SELECT sql FROM sqlite_master ORDER BY name") == before
         assert inside(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
-        SqliteStore(path).close()
+        SqliteStore(path).open().close()
 
     def test_a_later_releases_file_is_refused_and_left_alone(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
-        SqliteStore(path).close()
+        SqliteStore(path).open().close()
         _write(path, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-        for opened in (lambda: SqliteStore(path), lambda: connect_reader(path)):
+        for opened in (lambda: SqliteStore(path).open(), lambda: connect_reader(path)):
             with pytest.raises(StoreError, match=r"expected schema version .* a later release of fastcore has written"):
                 opened()
         assert inside(path, "PRAGMA user_version") == [(len(MIGRATIONS) + 1,)]
@@ -210,7 +210,7 @@ class TestSchema:
 
     def test_a_reader_does_not_migrate_but_says_what_to_do(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
-        SqliteStore(path).close()
+        SqliteStore(path).open().close()
         _write(path, f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
         with pytest.raises(StoreError, match="open it once with the queue, which brings it up to date"):
             connect_reader(path)
@@ -218,14 +218,14 @@ class TestSchema:
     def test_a_sqlite_that_is_too_old_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
         with pytest.raises(StoreError, match=r"expected SQLite 3\.35 or later, got "):
-            SqliteStore(tmp_path / "tasks.db")
+            SqliteStore(tmp_path / "tasks.db").open()
         assert list(tmp_path.iterdir()) == []
 
     def test_another_programs_database_is_refused_and_left_alone(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
         _write(path, "CREATE TABLE customers (name TEXT)")
         with pytest.raises(StoreError, match=r"got another program's \(customers\)"):
-            SqliteStore(path)
+            SqliteStore(path).open()
         assert inside(path, "SELECT name FROM sqlite_master") == [("customers",)]
 
 

@@ -82,7 +82,7 @@ def stood(store: SqliteStore) -> None:
 
 @pytest.mark.parametrize("most", [None, 1000])
 def test_nothing_that_is_written_scans_or_sorts(tmp_path: Path, most: int | None) -> None:
-    store = SqliteStore(tmp_path / "tasks.db", durability="normal", max_queued=most)
+    store = SqliteStore(tmp_path / "tasks.db", durability="normal", max_queued=most).open()
     try:
         statements = worked(store)
         begun = inside(store.path, "SELECT count(*) FROM task WHERE state = 2 AND kind IN ('express', 'other')")
@@ -118,7 +118,7 @@ def test_nothing_that_is_written_scans_or_sorts(tmp_path: Path, most: int | None
     ],
 )
 def test_lists_of_few_among_many_use_an_index(tmp_path: Path, wanted: reading.Wanted, index: str) -> None:
-    SqliteStore(tmp_path / "tasks.db", durability="normal").close()
+    SqliteStore(tmp_path / "tasks.db", durability="normal").open().close()
     seen: list[str] = []
     connection = connect_reader(tmp_path / "tasks.db")
     try:
@@ -132,7 +132,7 @@ def test_lists_of_few_among_many_use_an_index(tmp_path: Path, wanted: reading.Wa
 
 
 def test_a_task_and_its_group_are_found_by_index(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "tasks.db", durability="normal")
+    store = SqliteStore(tmp_path / "tasks.db", durability="normal").open()
     [id] = store.submit([spec()]).result(LONG)
     store.close()
     seen: list[str] = []

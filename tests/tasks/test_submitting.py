@@ -292,6 +292,7 @@ def test_a_submitter_that_is_cancelled_harms_nobody_and_its_task_is_stored(
 
 def test_a_store_that_is_closed_before_the_hand_over_refuses_each(queue: TaskQueue, path: Path) -> None:
     async def scenario() -> None:
+        queue.counts()  # opens the file
         calls = [asyncio.ensure_future(queue.asubmit("same", n)) for n in range(3)]
         await asyncio.sleep(0)
         queue.close()

@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final
+from threading import Lock
+from typing import Final, NamedTuple
 
 from fastcore.concurrency.checks import count, number, one_of
+from fastcore.tasks.errors import QueueClosed, StoreError
 from fastcore.tasks.ports import Done, Want
 from fastcore.tasks.records import (
     Batch,
@@ -32,7 +34,7 @@ from fastcore.tasks.stores.sqlite_answer import Answer
 from fastcore.tasks.stores.sqlite_errors import told
 from fastcore.tasks.stores.sqlite_express import Express
 from fastcore.tasks.stores.sqlite_intake import Intake, Slot, Submission
-from fastcore.tasks.stores.sqlite_owner import OwnerLock, is_alive, remove_dead
+from fastcore.tasks.stores.sqlite_owner import OwnerLock, is_alive, is_inherited, remove_dead
 from fastcore.tasks.stores.sqlite_place import checked_path
 from fastcore.tasks.stores.sqlite_progress import LatestProgress
 from fastcore.tasks.stores.sqlite_rows import Held
@@ -47,8 +49,18 @@ DURABILITIES: Final = ("full", "normal")
 _BUSY_TIMEOUT: Final = 5.0
 
 
+class _Opened(NamedTuple):
+    """What a store holds of the operating system."""
+
+    lock: OwnerLock
+    writer: Writer
+    readers: reading.Readers
+
+
 class SqliteStore:
     """Tasks in one SQLite file, for one process or several of one machine.
+
+    The file is opened by the first call that needs it, or by :meth:`open`.
 
     Parameters
     ----------
@@ -70,13 +82,6 @@ class SqliteStore:
     clock : callable
         Seconds since the epoch.
 
-    Raises
-    ------
-    ValueError
-        If the file lies on a network file system.
-    StoreError
-        If it cannot be opened, is damaged, another program's, or a later release's.
-
     Notes
     -----
     One thread writes. What is asked of it while a transaction reaches the disk goes into the next one, so the cost of
@@ -85,7 +90,8 @@ class SqliteStore:
     While a process has the file open it holds a lock that the operating system drops the moment the process is dead:
     `rescue` then takes back its running tasks at once, without waiting for their leases to pass.
 
-    A forked child cannot use its parent's store; it opens one of its own.
+    A child that is forked before the file is opened opens it for itself. One that is forked later is refused: SQLite's
+    locks belong to the parent, and the child would write without any.
     """
 
     encodes = True
@@ -109,7 +115,8 @@ class SqliteStore:
         number("dead_ttl", dead_ttl, zero=True)
         number("tombstone_ttl", tombstone_ttl, zero=True)
         number("busy_timeout", busy_timeout)
-        self.path: Path = checked_path(path)
+        self.path: Path = Path(os.path.realpath(os.fspath(path)))
+        self._busy_timeout = busy_timeout
         held: dict[str, Held] = {}  # of the claims that are made here
         self._express = Express(held)
         self._intake = Intake(max_queued, self._express)
@@ -118,27 +125,68 @@ class SqliteStore:
         self._upkeep = Upkeep(dead_ttl, tombstone_ttl, clock, self._is_dead)
         self._wake: Callable[[], None] = _nobody
         self._seen: int | None = None  # the file's data_version: others have written when it changes
+        self._opening = Lock()
+        self._opened: _Opened | None = None
         self._closed = False
+
+    def open(self) -> SqliteStore:
+        """Open the file now, so that what is wrong with it is raised here; returns the store.
+
+        Raises
+        ------
+        ValueError
+            If the file lies on a network file system.
+        StoreError
+            If it cannot be opened, is damaged, another program's, or a later release's.
+        """
+        self._file()
+        return self
+
+    def _file(self) -> _Opened:
+        opened = self._opened
+        if opened is None:
+            with self._opening:
+                if self._closed:
+                    raise QueueClosed(f"{self.path}: expected an open store, got one that was closed")
+                opened = self._opened = self._opened or self._open()
+        return opened
+
+    def _open(self) -> _Opened:
+        path = self.path = checked_path(self.path)
+        if is_inherited(path):
+            raise StoreError(
+                f"{path}: expected a file that no parent process had open when this one was forked, got one whose "
+                "locks belong to the parent; use the queue for the first time after the fork"
+            )
         try:
-            self._lock = OwnerLock(self.path)
+            lock = OwnerLock(path)
         except OSError as error:
-            raise told(error, str(self.path)) from error
+            raise told(error, str(path)) from error
         try:
-            self._writer = Writer(
-                lambda: connect(self.path, durability, busy_timeout),
-                str(self.path),
-                full=durability == "full",
+            writer = Writer(
+                lambda: connect(path, self.durability, self._busy_timeout),
+                str(path),
+                full=self.durability == "full",
                 wake=lambda: self._wake(),
                 tick=self._tick,
             )
         except BaseException:
-            self._lock.release()
+            lock.release()
             raise
-        self._readers = reading.Readers(self.path)
-        remove_dead(self.path)
+        remove_dead(path)
+        return _Opened(lock, writer, reading.Readers(path))
+
+    @property
+    def _writer(self) -> Writer:
+        return self._file().writer
+
+    @property
+    def _readers(self) -> reading.Readers:
+        return self._file().readers
 
     def attach(self, wake: Callable[[], None]) -> None:
         self._wake = wake
+        self._file()
 
     def push_to(self, owner: str, loop: asyncio.AbstractEventLoop, take: Callable[[list[Claim]], object]) -> None:
         """Have `take` called on a loop with claims that `owner` did not ask for again.
@@ -150,14 +198,17 @@ class SqliteStore:
         self._express.push_to(self._named(owner), loop, take)
 
     def close(self) -> None:
-        self._writer.check()
-        if self._closed:
-            return
-        self._closed = True
-        self._wake = _nobody
-        self._readers.close()
-        self._writer.close()  # last, so that it is its close that puts the log back into the file
-        self._lock.release()
+        if self._opened is not None:
+            self._opened.writer.check()
+        with self._opening:
+            if self._closed:
+                return
+            self._closed = True
+            self._wake = _nobody
+            if self._opened is not None:
+                self._opened.readers.close()
+                self._opened.writer.close()  # last, so that it is its close that puts the log back into the file
+                self._opened.lock.release()
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r}, durability={self.durability!r})"
@@ -246,7 +297,7 @@ class SqliteStore:
     # ---- owners ----
 
     def _named(self, owner: str) -> str:
-        return f"{self._lock.name}:{owner}"
+        return f"{self._file().lock.name}:{owner}"
 
     def _is_dead(self, owner: str) -> bool:
         return not is_alive(self.path, owner.partition(":")[0])

@@ -13,12 +13,13 @@ from glob import escape
 from pathlib import Path
 from typing import Final
 
-__all__ = ["OwnerLock", "is_alive", "remove_dead"]
+__all__ = ["OwnerLock", "is_alive", "is_inherited", "remove_dead"]
 
 _SUFFIX: Final = ".owner"
 _SECONDS_YOUNG: Final = 60.0
 _guard = threading.Lock()
 _held: weakref.WeakSet[OwnerLock] = weakref.WeakSet()
+_inherited: set[Path] = set()  # databases that a parent process had open at the fork
 
 if sys.platform == "win32":
     import msvcrt
@@ -50,6 +51,7 @@ class OwnerLock:
 
     def __init__(self, database: Path) -> None:
         self.name = uuid.uuid4().hex[:16]
+        self._database = database
         self._path = _path_of(database, self.name)
         fd = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
         # Nobody can have found it free before this: no row has its name yet, and the young are not tidied away.
@@ -76,9 +78,18 @@ class OwnerLock:
 
     def forget(self) -> None:
         """Close the descriptor only: in a forked child, which must not keep its parent's lock alive."""
+        _inherited.add(self._database)
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
+
+
+def is_inherited(database: Path) -> bool:
+    """Whether a parent process had a database open when this one was forked.
+
+    SQLite would take the parent's locks for its own, write without any, and lose the log when the parent closes it.
+    """
+    return database in _inherited
 
 
 def is_alive(database: Path, name: str) -> bool:

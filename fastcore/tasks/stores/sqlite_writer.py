@@ -139,7 +139,7 @@ class Writer:
         if _pid != self._pid:
             raise StoreError(
                 f"{self._path}: expected to be used in process {self._pid}, which opened it, got its forked child "
-                f"{_pid}; open a store in the child"
+                f"{_pid}; use the queue for the first time after the fork"
             )
 
     def close(self) -> None:
