@@ -12,6 +12,7 @@ from fastcore.cache import registry
 from fastcore.cache.caches import LRUCache, TTLCache
 from fastcore.cache.memo import AsyncMemo, CacheInfo, Memo
 from fastcore.cache.policy import Kept, Policy, Tags
+from fastcore.cache.results import Copy, checked_copy, is_coroutine_function, is_generator_function
 from fastcore.dispatch import backends
 from python_fallback.cache.call import Keywords
 from python_fallback.cache.stats import CacheStats
@@ -61,6 +62,7 @@ def cached(
     tags: Tags = ...,
     name: str | None = ...,
     per_instance: bool = ...,
+    copy: Copy = ...,
     timer: Callable[[], float] | None = ...,
     on_evict: Callable[[Any, Any, str], object] | None = ...,
 ) -> _Decorator: ...
@@ -79,6 +81,7 @@ def cached(
     tags: Tags = (),
     name: str | None = None,
     per_instance: bool = False,
+    copy: Copy = "on-write",
     timer: Callable[[], float] | None = None,
     on_evict: Callable[[Any, Any, str], object] | None = None,
 ) -> Any:
@@ -114,10 +117,16 @@ def cached(
     per_instance : bool, default False
         For methods: tell instances apart. By default ``self`` (or ``cls``) is not part of the key, so **all instances
         share results**.
+    copy : {"on-write", True, False}, default "on-write"
+        How each caller gets a result of its own. ``"on-write"`` protects arrays, Series and DataFrames, also in lists,
+        tuples, dicts, dataclasses and the like: a DataFrame or Series is a shallow copy that copies its data when it is
+        edited (pandas 3 and polars; a full copy with pandas 2), an array is read-only. True gives everyone a deep copy
+        of whatever it is. False gives everyone the same object, as ``functools.lru_cache`` does.
     timer : callable, optional
         The clock, in seconds; by default a monotonic one.
     on_evict : callable, optional
-        As in `LRUCache`. With `stale`, `early`, `negative_ttl` or `tags` the values it gets are records of results.
+        As in `LRUCache`. With `stale`, `early`, `negative_ttl` or `tags`, and for results that are copied, it gets
+        records of results as values.
 
     Returns
     -------
@@ -127,33 +136,32 @@ def cached(
     Raises
     ------
     TypeError
-        On decorating a generator function, whose result can be used only once; and at a call whose arguments can
-        neither be hashed nor keyed by content.
+        On decorating a generator function, whose result can be used only once; at a call that returns a generator or
+        another iterator; and at one whose arguments can neither be hashed nor keyed by content.
     """
     policy = Policy.of(ttl, stale, early, negative_ttl, tags)
     if key is not None and not callable(key):
         raise TypeError(f"key: expected a callable or None, got {type(key).__name__}")
+    mode = checked_copy(copy)
     options: dict[str, Any] = {"timer": timer, "max_bytes": max_bytes, "on_evict": on_evict}
 
     def decorate(function: Callable[..., Any]) -> Any:
-        import inspect
-
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        if is_generator_function(function):
             raise TypeError(f"function: expected one that returns its result, got the generator {function!r}")
         if not callable(function):
             raise TypeError(f"function: expected a callable, got {type(function).__name__}")
         plain_ttl = ttl if policy is None else None
         cache: Any = LRUCache(maxsize, **options) if plain_ttl is None else TTLCache(maxsize, plain_ttl, **options)
         skip = 1 if not per_instance and _is_method(function) else 0
-        if inspect.iscoroutinefunction(function):
-            memo: Memo = AsyncMemo(function, cache, policy, key, typed, skip)
+        if is_coroutine_function(function):
+            memo: Memo = AsyncMemo(function, cache, policy, key, typed, skip, mode)
             wrapper: Any = _async_wrapper(cast(AsyncMemo, memo), key is not None or typed)
         else:
-            memo = Memo(function, cache, policy, key, typed, skip)
+            memo = Memo(function, cache, policy, key, typed, skip, mode)
             # With a key of its own no call is simple: more leading arguments than there can be leave it all to `miss`.
             ahead = sys.maxsize if key is not None or typed else skip
             kind = backends.twin("cache", _backend_of(cache)).CachedCall
-            wrapper = kind(cache, memo.miss, Keywords, ahead, None if policy is None else Kept)
+            wrapper = kind(cache, memo.miss, Keywords, ahead, Kept)
         functools.update_wrapper(wrapper, function)
         wrapper.invalidate, wrapper.key, wrapper.stats = memo.invalidate, memo.key, memo.stats
         wrapper.cache_clear, wrapper.cache_info = memo.cache_clear, memo.cache_info
@@ -186,7 +194,6 @@ def _async_wrapper(memo: AsyncMemo, own_key: bool) -> Callable[..., Any]:
     from python_fallback.cache.call import simple_key
 
     get, skip, serve, missing = memo.cache.get, memo.skip, memo.serve, object()
-    guarded = memo.policy is not None
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         if own_key or len(args) < skip:
@@ -196,7 +203,7 @@ def _async_wrapper(memo: AsyncMemo, own_key: bool) -> Callable[..., Any]:
             value = get(key, missing)
         except TypeError:  # not hashable, or an __eq__ raised it: what keys by content finds out
             return await serve(args, kwargs, None)
-        if value is missing or guarded:
+        if value is missing or type(value) is Kept:
             return await serve(args, kwargs, key)
         return value
 

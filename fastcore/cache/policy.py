@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fastcore.cache.results import Copy, copy_of
 from python_fallback.cache.clock import ttl_seconds
 
 logger = logging.getLogger("fastcore.cache")
@@ -37,13 +38,23 @@ def _version_of(tag: str) -> int:
 class Kept:
     """A result in the cache with what decides whether it is served."""
 
-    __slots__ = ("error", "spare", "tags", "tickets", "took", "value")
+    __slots__ = ("awaited", "copy", "error", "spare", "tags", "tickets", "took", "value")
 
-    def __init__(self, value: Any, error: Exception | None, tags: tuple[tuple[str, int], ...], took: float) -> None:
+    def __init__(
+        self,
+        value: Any,
+        error: Exception | None,
+        tags: tuple[tuple[str, int], ...] = (),
+        took: float = 0.0,
+        copy: Copy = False,
+        awaited: bool = False,
+    ) -> None:
         self.value = value
         self.error = error
         self.tags = tags
         self.took = took
+        self.copy = copy  # how each caller gets its copy of the value; False: all share it
+        self.awaited = awaited  # the function is a plain one whose callers await what it returns
         self.spare = 0.0  # seconds before the cache drops it from when on it is no longer fresh
         self.tickets = [None]  # whoever takes the one ticket may refresh it
 
@@ -63,7 +74,7 @@ class Kept:
         """Return the result, or raise the error that it was."""
         if self.error is not None:
             raise self.error.with_traceback(None)
-        return self.value
+        return copy_of(self.value, self.copy) if self.copy else self.value
 
 
 Tags = Iterable[str] | Callable[..., Iterable[str]]
