@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from fastcore.cache.libraries import library_of
 from python_fallback.cache.call import Keywords, simple_key
 
 __all__ = ["ContentKey", "arguments_key", "dataframe_key"]
@@ -100,7 +101,7 @@ def _part(value: Any) -> Any:
 
 
 def _content(value: Any) -> ContentKey | None:
-    library = next((base.__module__.partition(".")[0] for base in type(value).__mro__ if _known(base)), "")
+    library = library_of(type(value))
     feed = {"numpy": _feed_numpy, "pandas": _feed_pandas, "polars": _feed_polars}.get(library)
     if feed is None or library not in sys.modules:
         return None
@@ -109,21 +110,6 @@ def _content(value: Any) -> ContentKey | None:
     digest = xxhash.xxh3_128()
     feed(value, digest.update)
     return ContentKey(digest.digest())
-
-
-_KINDS = {
-    ("numpy", "ndarray"),
-    ("pandas", "DataFrame"),
-    ("pandas", "Series"),
-    ("pandas", "Index"),
-    ("pandas", "ExtensionArray"),
-    ("polars", "DataFrame"),
-    ("polars", "Series"),
-}
-
-
-def _known(base: type) -> bool:
-    return (base.__module__.partition(".")[0], base.__name__) in _KINDS
 
 
 Update = Callable[[Any], object]
