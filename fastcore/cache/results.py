@@ -219,7 +219,7 @@ def _copy_subclass(array: Any) -> Any:
 
 
 @functools.cache
-def _ndarray() -> type:
+def _ndarray() -> Any:
     import numpy as np
 
     return np.ndarray
