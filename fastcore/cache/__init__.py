@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastcore.cache import caches as _caches
+from fastcore.cache.analysis import cache_technical_analysis, get_cached_analysis
 from fastcore.cache.caches import Cache, LRUCache, TLRUCache, TTLCache
-from fastcore.cache.decorator import CachedFunction, cache_technical_analysis, cached, get_cached_analysis
+from fastcore.cache.decorator import CachedFunction, cached
 from fastcore.cache.keys import ContentKey, dataframe_key
 from fastcore.cache.memo import CacheInfo
 from fastcore.cache.policy import invalidate_tag

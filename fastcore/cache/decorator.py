@@ -17,14 +17,12 @@ from fastcore.dispatch import backends
 from python_fallback.cache.call import Keywords
 from python_fallback.cache.stats import CacheStats
 
-__all__ = ["CachedFunction", "cache_technical_analysis", "cached", "get_cached_analysis"]
+__all__ = ["CachedFunction", "cached"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 Ttl = float | timedelta | None
-
-ANALYSES = "technical_analysis"
 
 
 class CachedFunction(Protocol[P, R_co]):
@@ -164,6 +162,7 @@ def cached(
             wrapper = kind(cache, memo.miss, Keywords, ahead, Kept)
         functools.update_wrapper(wrapper, function)
         wrapper.invalidate, wrapper.key, wrapper.stats = memo.invalidate, memo.key, memo.stats
+        wrapper.peek_key = memo.peek_key
         wrapper.cache_clear, wrapper.cache_info = memo.cache_clear, memo.cache_info
         if not hasattr(wrapper, "cache"):
             wrapper.cache = cache
@@ -208,77 +207,3 @@ def _async_wrapper(memo: AsyncMemo, own_key: bool) -> Callable[..., Any]:
         return value
 
     return wrapper
-
-
-@functools.cache
-def _analyses() -> Any:
-    cache: Any = TTLCache(10_000, 600)
-    registry.register(ANALYSES, cache)
-    return cache
-
-
-def cache_technical_analysis(ttl: Ttl = 600) -> Callable[[Callable[..., Any]], Any]:
-    """Keep analyses of symbols, so that `get_cached_analysis` finds them.
-
-    Decorates a function, coroutine function or method whose argument ``symbol``, or else whose first argument that is
-    a str, names a symbol. Other arguments are part of the key as in `cached`; `get_cached_analysis` gives the symbol's
-    latest.
-
-    Parameters
-    ----------
-    ttl : float or timedelta, default 600
-        Seconds for which an analysis is served.
-    """
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        import inspect
-
-        symbol_of = _symbol_finder(function)
-        label = f"{ANALYSES}:{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
-        remembered: Callable[..., Any]
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def remembered(*args: Any, **kwargs: Any) -> Any:
-                return _remember(symbol_of(args, kwargs), await function(*args, **kwargs), ttl)
-
-        else:
-
-            @functools.wraps(function)
-            def remembered(*args: Any, **kwargs: Any) -> Any:
-                return _remember(symbol_of(args, kwargs), function(*args, **kwargs), ttl)
-
-        return cached(ttl=ttl, maxsize=10_000, name=label)(remembered)
-
-    return decorate
-
-
-def _remember(symbol: str | None, analysis: Any, ttl: Ttl) -> Any:
-    if symbol is not None:
-        _analyses().set(symbol, analysis, ttl=ttl)
-    return analysis
-
-
-def _symbol_finder(function: Callable[..., Any]) -> Callable[[tuple[Any, ...], dict[str, Any]], str | None]:
-    import inspect
-
-    names = list(inspect.signature(function).parameters)
-    position = names.index("symbol") if "symbol" in names else None
-
-    def find(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-        given = kwargs.get("symbol")
-        if given is None and position is not None and position < len(args):
-            given = args[position]
-        if given is None:
-            given = next((value for value in args if isinstance(value, str)), None)
-        return given if isinstance(given, str) else None
-
-    return find
-
-
-async def get_cached_analysis(symbol: str) -> Any:
-    """Return the latest analysis of a symbol that a function decorated with `cache_technical_analysis` gave.
-
-    None if there is none, or its time is over. A coroutine function, though it never waits.
-    """
-    return _analyses().get(symbol)

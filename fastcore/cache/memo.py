@@ -75,6 +75,13 @@ class Memo:
             return self._key(*args, **kwargs)
         return arguments_key(args, kwargs, self._typed)
 
+    def peek_key(self, key: Any, default: Any = None) -> Any:
+        """Return the result kept under a key that `key` gave; looking counts and changes nothing."""
+        found = self.cache.peek(key, MISSING)
+        if type(found) is Kept:
+            found = MISSING if found.error is not None or not found.current() else found.unwrap()
+        return default if found is MISSING else found
+
     def invalidate(self, /, *args: Any, **kwargs: Any) -> bool:
         """Drop the result of these arguments; one that is being computed will not be kept. False if there was none."""
         key = self.key(*args, **kwargs)

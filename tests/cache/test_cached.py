@@ -16,7 +16,7 @@ import pytest
 
 from fastcore import cache as fastcache
 from fastcore import flags
-from fastcore.cache import cache_technical_analysis, cached, get_cached_analysis, invalidate_tag
+from fastcore.cache import cached, invalidate_tag
 
 
 @pytest.fixture(autouse=True)
@@ -521,32 +521,7 @@ def test_what_is_invalidated_while_it_is_computed_is_not_kept() -> None:
     assert function(1) == 2
 
 
-# ---- analyses of symbols, named caches ----
-
-
-def test_analyses_are_found_by_symbol() -> None:
-    calls = 0
-
-    @cache_technical_analysis(ttl=600)
-    async def analyse(symbol: str, days: int = 5) -> dict[str, Any]:
-        nonlocal calls
-        calls += 1
-        return {"symbol": symbol, "days": days}
-
-    class Analyst:
-        @cache_technical_analysis()
-        def analyse(self, days: int, symbol: str) -> str:
-            return f"{symbol} over {days}"
-
-    async def main() -> None:
-        assert await get_cached_analysis("NOPE") is None
-        await analyse("AAPL"), await analyse("AAPL"), await analyse("AAPL", days=9)
-        assert calls == 2
-        assert await get_cached_analysis("AAPL") == {"symbol": "AAPL", "days": 9}
-        assert Analyst().analyse(3, "IBM") == Analyst().analyse(3, "IBM") == "IBM over 3"
-        assert await get_cached_analysis("IBM") == "IBM over 3"
-
-    asyncio.run(main())
+# ---- named caches ----
 
 
 def test_named_caches_are_seen_shrunk_and_forgotten() -> None:

@@ -1,0 +1,160 @@
+"""Analyses of symbols: kept as `cached` keeps results, and found again by their symbol."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fastcore.cache.caches import LRUCache
+from fastcore.cache.decorator import Ttl, cached
+from fastcore.cache.libraries import library_of
+from fastcore.cache.results import Copy, is_coroutine_function
+from python_fallback.cache.clock import ttl_seconds
+
+__all__ = ["cache_technical_analysis", "get_cached_analysis"]
+
+_NAME = "technical_analysis"
+_PER_SYMBOL = 16  # the latest calls of a symbol that are looked at
+
+_MISSING = object()
+
+Call = tuple["weakref.ref[Any]", Any]  # a decorated function and the key of one call of it
+
+
+@functools.cache
+def _calls_by_symbol() -> Any:
+    """Return the latest calls of each symbol, newest first; their results are in the functions' own caches."""
+    return LRUCache(10_000)
+
+
+def cache_technical_analysis(
+    ttl: Ttl = 600, *, maxsize: float = 10_000, copy: Copy = "on-write"
+) -> Callable[[Callable[..., Any]], Any]:
+    """Keep analyses of symbols, so that `get_cached_analysis` finds them.
+
+    Decorates a function, coroutine function or method. The symbol of a call is its argument ``symbol``; else that of
+    its first DataFrame or Series that has one (``attrs["symbol"]``, or a column or index level ``symbol`` with one
+    value); else its first argument that is a str. All arguments are part of the key as in `cached`. Instances of a
+    class have results of their own.
+
+    Parameters
+    ----------
+    ttl : float or timedelta, default 600
+        Seconds for which an analysis is served.
+    maxsize : float, default 10,000
+        The greatest number of analyses.
+    copy : {"on-write", True, False}, default "on-write"
+        How each caller gets an analysis of its own, as in `cached`.
+
+    Raises
+    ------
+    TypeError
+        If it is used without parentheses.
+    """
+    if callable(ttl):
+        raise TypeError(
+            "cache_technical_analysis: expected @cache_technical_analysis() or @cache_technical_analysis(ttl=seconds), "
+            f"got the function {getattr(ttl, '__qualname__', ttl)!r} without parentheses"
+        )
+    if ttl_seconds(ttl) <= 0:
+        raise ValueError(f"ttl: expected a time longer than 0, got {ttl!r}")
+
+    def decorate(function: Any) -> Any:
+        if isinstance(function, (staticmethod, classmethod)):
+            return type(function)(decorate(function.__func__))
+        if not callable(function):
+            raise TypeError(f"function: expected a callable, got {type(function).__name__}")
+        symbol_of = _symbol_finder(function)
+        remembered: Callable[..., Any]
+        if is_coroutine_function(function):
+
+            async def remembered(*args: Any, **kwargs: Any) -> Any:
+                analysis = await function(*args, **kwargs)
+                _remember(symbol_of(args, kwargs), wrapper, args, kwargs)
+                return analysis
+
+        else:
+
+            def remembered(*args: Any, **kwargs: Any) -> Any:
+                analysis = function(*args, **kwargs)
+                _remember(symbol_of(args, kwargs), wrapper, args, kwargs)
+                return analysis
+
+        functools.update_wrapper(remembered, function)
+        label = f"{_NAME}:{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
+        wrapper = cached(ttl=ttl, maxsize=maxsize, copy=copy, name=label, per_instance=True)(remembered)
+        return wrapper
+
+    return decorate
+
+
+def _remember(symbol: str | None, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    if symbol is None:
+        return
+    calls, key = _calls_by_symbol(), function.key(*args, **kwargs)
+    others = [call for call in calls.peek(symbol, ()) if call[0]() is not function or call[1] != key]
+    calls[symbol] = ((weakref.ref(function), key), *others[: _PER_SYMBOL - 1])
+
+
+async def get_cached_analysis(symbol: str) -> Any:
+    """Return the latest analysis of a symbol that a function decorated with `cache_technical_analysis` gave.
+
+    None if there is no analysis, or its time is over, or it was invalidated or evicted; then the latest before it
+    that is still kept is returned. A coroutine function, though it never waits.
+    """
+    if not isinstance(symbol, str):
+        raise TypeError(f"symbol: expected a str, got {type(symbol).__name__}")
+    for reference, key in _calls_by_symbol().get(symbol, ()):
+        function = reference()
+        analysis = _MISSING if function is None else function.peek_key(key, _MISSING)
+        if analysis is not _MISSING:
+            return analysis
+    return None
+
+
+# ---- the symbol of a call ----
+
+
+def _symbol_finder(function: Callable[..., Any]) -> Callable[[tuple[Any, ...], dict[str, Any]], str | None]:
+    signature = inspect.signature(function)
+
+    def find(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = bound.arguments.get("symbol", bound.kwargs.get("symbol"))
+        if isinstance(given, str):
+            return given
+        values = list(_values(bound))
+        symbols = (_symbol_of_data(value) for value in values)
+        texts = (value for value in (*args, *kwargs.values()) if isinstance(value, str))
+        return next((symbol for symbol in symbols if symbol is not None), None) or next(texts, None)
+
+    return find
+
+
+def _values(bound: inspect.BoundArguments) -> Iterator[Any]:
+    yield from bound.args
+    yield from bound.kwargs.values()
+
+
+def _symbol_of_data(value: Any) -> str | None:
+    """Return the one symbol that a DataFrame or Series is about."""
+    library = library_of(type(value))
+    if library not in ("pandas", "polars") or not hasattr(value, "shape"):
+        return None
+    named = getattr(value, "attrs", {}).get("symbol")
+    if isinstance(named, str):
+        return named
+    if "symbol" in getattr(value, "columns", ()):
+        column = value["symbol"]
+    elif library == "pandas" and hasattr(value, "index") and "symbol" in value.index.names:
+        column = value.index.get_level_values("symbol")
+    else:
+        return None
+    if not len(column):
+        return None
+    first = column[0] if library == "polars" or not hasattr(column, "iloc") else column.iloc[0]
+    return first if isinstance(first, str) and bool((column == first).all()) else None
