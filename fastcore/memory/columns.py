@@ -17,7 +17,22 @@ from fastcore.memory.sizes import values_bytes
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Outcome", "as_category", "as_datetime", "as_float32", "as_int32", "as_ticks", "holds_objects", "kept"]
+__all__ = [
+    "DECIMALS",
+    "Outcome",
+    "as_category",
+    "as_datetime",
+    "as_float32",
+    "as_int32",
+    "as_shared_text",
+    "as_ticks",
+    "as_whole",
+    "dates_of",
+    "holds_objects",
+    "kept",
+]
+
+DECIMALS = tuple(float(f"1e-{decimals}") for decimals in range(7))  # the ticks that are tried where none is named
 
 _INT32 = np.iinfo(np.int32)
 _SUMMABLE = 2**30 - 1  # the sum and the difference of two such numbers fit into an int32
@@ -45,6 +60,7 @@ class Outcome:
     difference_error: float = 0.0
     exact: bool = True
     tick: float | None = None
+    span: tuple[float, float] | None = None  # of the values that became ticks
     restore: Callable[[Any], Any] | None = None
 
 
@@ -98,6 +114,18 @@ def as_float32(series: pd.Series[Any], bound: float) -> Outcome:
     )
 
 
+def as_whole(series: pd.Series[Any], limit: int) -> Outcome:
+    """Floats that are all whole numbers as int32, where none is missing, and none larger than `limit`."""
+    values = series.to_numpy()
+    if not values.size or not np.isfinite(values).all() or np.abs(values).max() > limit:
+        return kept("")
+    whole = values.astype(np.int32)
+    if not same_bits(whole.astype(np.float64), values):
+        return kept("")
+    reason = f"whole numbers from {int(whole.min())} to {int(whole.max())}"
+    return Outcome(series.astype("int32"), reason, "int32", restore=functools.partial(_cast, dtype=series.dtype))
+
+
 def as_ticks(series: pd.Series[Any], tick: float) -> Outcome:
     """Floats that are whole numbers of ticks as int32 counts of them, where that gives every bit back."""
     values = series.to_numpy()
@@ -121,10 +149,11 @@ def as_ticks(series: pd.Series[Any], tick: float) -> Outcome:
         counted[missing] = pd.NA
     made = pd.Series(counted, index=series.index, name=series.name)
     restore = functools.partial(_untick, dtype=series.dtype, step=step)
-    return Outcome(made, f"counts of {tick:g}", "ticks", tick=float(tick), restore=restore)
+    span = float(np.nanmin(values)), float(np.nanmax(values))
+    return Outcome(made, f"counts of {tick:g}", "ticks", tick=float(tick), span=span, restore=restore)
 
 
-def _from_ticks(counts: NDArray[np.int32], step: Fraction) -> NDArray[np.float64]:
+def _from_ticks(counts: NDArray[Any], step: Fraction) -> NDArray[np.float64]:
     # One exact product and one correctly rounded division: the double nearest to the decimal, as parsing gives it.
     product = counts.astype(np.float64) * step.numerator
     return product / step.denominator
@@ -162,28 +191,61 @@ def as_category(series: pd.Series[Any]) -> Outcome:
     return Outcome(made, f"{len(distinct):,} different texts", "category", restore=restore)
 
 
+def as_shared_text(series: pd.Series[Any]) -> Outcome:
+    """Text of which equal values become one object; the column's dtype and values stay."""
+    import pandas as pd
+
+    dtype: Any = series.dtype
+    if not holds_objects(dtype) and getattr(dtype, "storage", None) != "python":
+        return kept("text in a buffer of its own")
+    values = np.asarray(series.array, dtype=object)
+    texts = np.fromiter((type(value) is str for value in values.tolist()), bool, len(values))
+    shared = values.copy()
+    codes, distinct = pd.factorize(values[texts])
+    shared[texts] = np.asarray(distinct, dtype=object)[codes]
+    before, after = values_bytes(values), values_bytes(shared)
+    if after >= before:
+        return kept("no text that repeats as another object")
+    made = pd.Series(pd.array(shared, dtype=dtype, copy=False), index=series.index, name=series.name, copy=False)
+    return Outcome(made, f"{len(distinct):,} different texts, each held once", "shared")
+
+
 def as_datetime(series: pd.Series[Any]) -> Outcome:
     """ISO dates held as text as datetime64, where formatting them gives the same text back."""
     import pandas as pd
 
     values = np.asarray(series.array, dtype=object)
     missing = pd.isna(values)
-    present = values[~missing]
-    if not present.size or any(type(value) is not str for value in present.tolist()):
-        return kept("no dates held as text")
     if holds_objects(series.dtype) and missing.any():
         return kept("objects, some missing")
+    found = dates_of(values[~missing])
+    if found is None:
+        return kept("not dates of one ISO format")
+    pattern, dates = found
+    if missing.any():
+        filled = pd.Series(pd.NaT, index=range(len(values)), dtype=dates.dtype)
+        filled[~missing] = dates
+        dates = pd.DatetimeIndex(filled)
+    made = pd.Series(dates, index=series.index, name=series.name)
+    restore = functools.partial(_format, dtype=series.dtype, pattern=pattern)
+    return Outcome(made, f"dates as {pattern}", "datetime", restore=restore)
+
+
+def dates_of(texts: NDArray[np.object_]) -> tuple[str, Any] | None:
+    """Return the ISO format of `texts` and a DatetimeIndex of them, if formatting gives the same texts back."""
+    import pandas as pd
+
+    if not texts.size or any(type(text) is not str for text in texts.tolist()):
+        return None
     for pattern in _FORMATS:
         try:
-            pd.to_datetime(present[0], format=pattern)
+            pd.to_datetime(texts[0], format=pattern)
+            made = pd.to_datetime(texts, format=pattern, utc=pattern.endswith("Z"))
         except (ValueError, OverflowError):
             continue
-        made = pd.to_datetime(series, format=pattern, errors="coerce", utc=pattern.endswith("Z"))
-        same = np.asarray(made.dt.strftime(pattern).array, dtype=object)[~missing] == present
-        if same.all():
-            restore = functools.partial(_format, dtype=series.dtype, pattern=pattern)
-            return Outcome(made, f"dates as {pattern}", "datetime", restore=restore)
-    return kept("not dates of one ISO format")
+        if (np.asarray(made.strftime(pattern), dtype=object) == texts).all():
+            return pattern, made
+    return None
 
 
 def _cast(series: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
@@ -198,9 +260,7 @@ def _widen(series: pd.Series[Any], dtype: Any, decimals: int | None) -> pd.Serie
 def _untick(series: pd.Series[Any], dtype: Any, step: Fraction) -> pd.Series[Any]:
     import pandas as pd
 
-    missing = series.isna().to_numpy()
-    counts = series.fillna(0).to_numpy(dtype=np.int32)
-    values = np.where(missing, np.nan, _from_ticks(counts, step))
+    values = _from_ticks(series.to_numpy(dtype=np.float64, na_value=np.nan), step)
     return pd.Series(values, index=series.index, name=series.name, dtype=dtype)
 
 

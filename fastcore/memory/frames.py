@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from fastcore import metrics
 from fastcore.memory import columns as rules
 from fastcore.memory.bounds import indicator_error
 from fastcore.memory.columns import Outcome, kept
-from fastcore.memory.report import ColumnReport, MemoryReport
+from fastcore.memory.indexes import SmallerIndex, smaller_index
+from fastcore.memory.report import ColumnReport, MemoryReport, Origin
 from fastcore.memory.sizes import index_bytes, owner, values_bytes
 
 if TYPE_CHECKING:
@@ -34,18 +35,20 @@ def is_dataframe(value: object) -> bool:
 def optimize_dataframe(
     df: pd.DataFrame,
     max_relative_error: float = 0.0,
-    tick_size: float | Mapping[Any, float] | None = None,
+    tick_size: float | Mapping[Any, float] | Literal["auto"] | None = None,
     *,
     certify: Callable[[pd.DataFrame], Any] | Iterable[Callable[[pd.DataFrame], Any]] | None = None,
     categories: bool | Collection[Any] = True,
-    dates: bool | Collection[Any] = False,
+    dates: bool | Collection[Any] = True,
+    integers: bool = True,
     arithmetic: Arithmetic = "sums",
 ) -> tuple[pd.DataFrame, MemoryReport]:
     """Return a DataFrame of the same rows in fewer bytes, and what was done to each of its columns.
 
-    Without further arguments nothing is lost: integers of 64 bits become int32 where they fit, text that repeats
-    becomes a category, and every other column stays. Index, ``attrs``, flags and the order of columns are kept; `df`
-    itself is not changed.
+    Without further arguments nothing is lost: integers of 64 bits, and floats that are all whole numbers, become int32
+    where they fit; text that repeats becomes a category; dates held as text, in a column or in the index, become
+    datetime64; and every other column stays. ``attrs``, flags and the order of columns are kept; `df` itself is not
+    changed.
 
     Parameters
     ----------
@@ -53,19 +56,22 @@ def optimize_dataframe(
     max_relative_error : float, default 0.0
         Above 0, float64 becomes float32 where neither a value, nor the difference between any two values of the column,
         changes by more than this share. 0.01 suits prices; 0 keeps float64.
-    tick_size : float or mapping of column to float, optional
+    tick_size : float, mapping of column to float, or 'auto', optional
         Hold float columns as int32 counts of ticks, where every value is a whole number of them. A form for storage:
         the values of these columns are others until ``report.restore`` is called. Of a single number, columns that do
-        not fit are left as they are.
+        not fit are left as they are. 'auto' finds the decimals of each column, up to six.
     certify : callable or iterable of callables, optional
         Indicators, each a function of a DataFrame. Columns whose differences do not keep the bound become float32 all
         the same if no output of these changes by more than `max_relative_error`; and those that do keep it are
         certified too. See :func:`fastcore.memory.indicator_error`.
     categories : bool or columns, default True
         Text columns to hold as categories, where measured bytes fall. A category takes no value that is not in its
-        dictionary, and frames of different dictionaries lose it when joined: see :func:`align_categories`.
-    dates : bool or columns, default False
-        Text columns to hold as datetime64, where they are dates of one ISO format.
+        dictionary, and frames of different dictionaries lose it when joined: see :func:`align_categories`. Other text
+        keeps its dtype, and equal values become one object.
+    dates : bool or columns, default True
+        Text to hold as datetime64, where it is dates of one ISO format: columns, and the index or its levels by name.
+    integers : bool, default True
+        Whether integers, and floats that are whole numbers, become int32.
     arithmetic : {'sums', 'products'}, default 'sums'
         What int32 columns must bear: the sum and difference of two of their values, or also the product. numpy and
         pandas do not tell when an int32 overflows.
@@ -86,38 +92,63 @@ def optimize_dataframe(
     limit = _LIMITS.get(arithmetic)
     if limit is None:
         raise ValueError(f"arithmetic: expected 'sums' or 'products', got {arithmetic!r}")
-    texts, moments = _chosen("categories", categories, df), _chosen("dates", dates, df)
-    outcomes = [
-        _judged(df.iloc[:, at], bound, ticks.get(name), limit, name in texts, name in moments)
-        for at, name in enumerate(df.columns)
-    ]
+    rule = _Rule(
+        bound, ticks, limit if integers else 0, _chosen("categories", categories, df), _chosen("dates", dates, df)
+    )
+    outcomes = [_judged(df.iloc[:, at], name, rule) for at, name in enumerate(df.columns)]
     certified = None
     if certify is not None and bound > 0:
         outcomes, certified = _certified(df, outcomes, bound, certify, ticks)
     made = _assembled(df, outcomes)
-    report = _reported(df, made, outcomes, certified)
+    index = smaller_index(df.index, rule.dates)
+    if index is not None:
+        made.index = index.made
+    report = _reported(df, made, outcomes, certified, index)
     metrics.counter("fastcore_dataframe_bytes_saved_total").add(max(0, report.bytes_before - report.bytes_after))
     return made, report
 
 
-def _judged(series: pd.Series[Any], bound: float, tick: float | None, limit: int, text: bool, moment: bool) -> Outcome:
+class _Rule(NamedTuple):
+    """What the caller allows."""
+
+    bound: float
+    ticks: Mapping[Any, float | None]  # None: whatever decimals the column has
+    limit: int  # of an int32; 0 for no int32
+    categories: frozenset[Any]
+    dates: frozenset[Any]
+
+
+def _judged(series: pd.Series[Any], name: Any, rule: _Rule) -> Outcome:
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize == 8:
-        if tick is not None:
-            return rules.as_ticks(series, tick)
-        return rules.as_float32(series, bound) if bound > 0 else kept("float64, and no error is allowed")
+        return _float(series, name, rule)
     if str(dtype) in ("int64", "uint64", "Int64", "UInt64"):
-        return rules.as_int32(series, limit)
+        return rules.as_int32(series, rule.limit) if rule.limit else kept("integers, left alone as asked")
     if rules.holds_objects(dtype) or str(dtype) in ("str", "string"):
-        outcome = rules.as_datetime(series) if moment else kept("")
-        if outcome.values is None and text:
+        outcome = rules.as_datetime(series) if name in rule.dates else kept("")
+        if outcome.values is None and name in rule.categories:
             outcome = rules.as_category(series)
+        if outcome.values is None and (shared := rules.as_shared_text(series)).values is not None:
+            return shared
         return outcome if outcome.reason else kept("text, left alone as asked")
     return kept(f"nothing to gain from {dtype}")
 
 
+def _float(series: pd.Series[Any], name: Any, rule: _Rule) -> Outcome:
+    mapped = isinstance(owner(series._values), np.memmap)  # narrowing would read the file into memory
+    whole = rules.as_whole(series, rule.limit) if rule.limit and not mapped else kept("")
+    if name in rule.ticks:
+        tick = rule.ticks[name]
+        tried = [rules.as_ticks(series, each) for each in (rules.DECIMALS if tick is None else (tick,))]
+        found = next((outcome for outcome in tried if outcome.values is not None), tried[-1])
+        return whole if whole.values is not None and (tick is None or found.values is None) else found
+    if whole.values is not None:
+        return whole
+    return rules.as_float32(series, rule.bound) if rule.bound > 0 else kept("float64, and no error is allowed")
+
+
 def _certified(
-    df: pd.DataFrame, outcomes: list[Outcome], bound: float, certify: Any, ticks: Mapping[Any, float]
+    df: pd.DataFrame, outcomes: list[Outcome], bound: float, certify: Any, ticks: Mapping[Any, float | None]
 ) -> tuple[list[Outcome], float]:
     """Ask the caller's indicators: first with every float column narrow, then with those that keep the bound."""
     doubtful = [
@@ -162,7 +193,13 @@ def _assembled(df: pd.DataFrame, outcomes: list[Outcome]) -> pd.DataFrame:
     return made
 
 
-def _reported(df: pd.DataFrame, made: pd.DataFrame, outcomes: list[Outcome], certified: float | None) -> MemoryReport:
+def _reported(
+    df: pd.DataFrame,
+    made: pd.DataFrame,
+    outcomes: list[Outcome],
+    certified: float | None,
+    index: SmallerIndex | None,
+) -> MemoryReport:
     columns = []
     for at, outcome in enumerate(outcomes):
         before, after = df.iloc[:, at], made.iloc[:, at]
@@ -182,9 +219,11 @@ def _reported(df: pd.DataFrame, made: pd.DataFrame, outcomes: list[Outcome], cer
                 outcome.tick,
                 before.dtype,
                 outcome.restore,
+                outcome.span,
+                Origin(after._values),
             )
         )
-    return MemoryReport(tuple(columns), index_bytes(df.index), certified)
+    return MemoryReport(tuple(columns), index_bytes(df.index), certified, None if index is None else index.report)
 
 
 def align_categories(dfs: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
@@ -231,9 +270,11 @@ def _checked_bound(bound: float) -> float:
     return float(bound)
 
 
-def _checked_ticks(tick_size: Any, df: pd.DataFrame) -> dict[Any, float]:
+def _checked_ticks(tick_size: Any, df: pd.DataFrame) -> dict[Any, float | None]:
     if tick_size is None:
         return {}
+    if isinstance(tick_size, str) and tick_size == "auto":
+        return dict.fromkeys(df.columns)
     if isinstance(tick_size, Mapping):
         if unknown := [name for name in tick_size if name not in df.columns]:
             raise ValueError(f"tick_size: expected columns of the frame, got {unknown[0]!r}")
@@ -250,9 +291,10 @@ def _checked_ticks(tick_size: Any, df: pd.DataFrame) -> dict[Any, float]:
 
 def _chosen(argument: str, choice: Any, df: pd.DataFrame) -> frozenset[Any]:
     if isinstance(choice, bool):
-        return frozenset(df.columns) if choice else frozenset()
+        return frozenset((*df.columns, *df.index.names)) if choice else frozenset()
     if isinstance(choice, str) or not isinstance(choice, Collection):
         raise TypeError(f"{argument}: expected True, False or columns, got {type(choice).__name__}")
-    if unknown := [name for name in choice if name not in df.columns]:
+    known = {*df.columns, *df.index.names}
+    if unknown := [name for name in choice if name not in known]:
         raise ValueError(f"{argument}: expected columns of the frame, got {unknown[0]!r}")
     return frozenset(choice)

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastcore.dispatch.text import table
+from fastcore.memory.sizes import owner
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ColumnReport", "MemoryReport"]
+__all__ = ["ColumnReport", "IndexReport", "MemoryReport", "Origin"]
+
+
+class Origin:
+    """The array behind a column that was made: a view of it, under whatever label, is that column."""
+
+    __slots__ = ("_array",)
+
+    def __init__(self, values: Any) -> None:
+        held = owner(values)
+        held = getattr(held, "_codes", getattr(held, "_data", held))  # of a category; of nullable integers
+        self._array = weakref.ref(held) if isinstance(held, np.ndarray) else None
+
+    def holds(self, values: Any) -> bool:
+        other = Origin(values)._array
+        mine = None if self._array is None else self._array()
+        return mine is not None and other is not None and other() is mine
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Origin, (None,)  # a copy in another process shares no memory with the frame
 
 
 @dataclass(frozen=True)
@@ -28,7 +50,8 @@ class ColumnReport:
     bytes_before, bytes_after : int
         Each object counted once.
     change : str
-        ``none``, ``int32``, ``float32``, ``ticks``, ``category`` or ``datetime``.
+        ``none``, ``int32``, ``float32``, ``ticks``, ``category``, ``datetime`` or ``shared``: text of which equal
+        values are one object.
     reason : str
         Why it was changed, or why not.
     value_error, difference_error : float
@@ -52,11 +75,64 @@ class ColumnReport:
     tick: float | None = None
     _dtype: Any = field(default=None, repr=False, compare=False)
     _restore: Any = field(default=None, repr=False, compare=False)
+    _span: Any = field(default=None, repr=False, compare=False)
+    _origin: Any = field(default=None, repr=False, compare=False)
 
     @property
     def saved(self) -> float:
-        """The share of its bytes that is gone, from 0 to 1."""
+        """The share of its bytes that was saved, from 0 to 1."""
         return 1 - self.bytes_after / self.bytes_before if self.bytes_before else 0.0
+
+    def _restored(self, series: pd.Series[Any], label: Any) -> pd.Series[Any]:
+        """The column that was made, or what was computed from it, as it would have been before."""
+        if self._restore is None or (series.dtype == self._dtype and self.change != "ticks"):
+            return series
+        if str(series.dtype) == self.after:
+            return self._restore(series)
+        if self.change == "ticks" and series.dtype.kind == "f":
+            return self._unticked(series, label)
+        raise ValueError(f"{label}: expected {self.after}, as it was left, or {self.before}, got {series.dtype}")
+
+    def _unticked(self, series: pd.Series[Any], label: Any) -> pd.Series[Any]:
+        """Floats in place of counts: counts too, after a shift or a mean, or values that were restored before.
+
+        Which of the two is told by where they lie. Where both or neither would do, it is an error.
+        """
+        assert self.tick is not None
+        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        values = values[np.isfinite(values)]
+        if not values.size or self.tick == 1:
+            return self._restore(series)
+        low, high = float(values.min()), float(values.max())
+        first, last = self._span
+        counts = first / self.tick - 0.5 <= low and high <= last / self.tick + 0.5
+        restored = first - self.tick / 2 <= low and high <= last + self.tick / 2
+        if counts == restored:
+            raise ValueError(
+                f"{label}: expected {self.after} counts of {self.tick:g}, or floats that are either counts or values "
+                f"from {first:g} to {last:g}, got {series.dtype} from {low:g} to {high:g}"
+            )
+        return self._restore(series) if counts else series
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What became of the index: its bytes before and after, and why it was changed."""
+
+    bytes_before: int
+    bytes_after: int
+    reason: str
+    _ways: Any = field(default=(), repr=False, compare=False)
+
+    def _restored(self, index: pd.Index[Any]) -> pd.Index[Any]:
+        import pandas as pd
+
+        if not isinstance(index, pd.MultiIndex):
+            return self._ways[0](index) if len(self._ways) == 1 else index
+        if len(self._ways) != index.nlevels:
+            return index
+        levels = [level if way is None else way(level) for way, level in zip(self._ways, index.levels)]
+        return index.set_levels(levels, verify_integrity=False)
 
 
 @dataclass(frozen=True)
@@ -67,14 +143,17 @@ class MemoryReport:
     ----------
     columns : tuple of ColumnReport
     index_bytes : int
-        The index is never changed.
+        Of the index before.
     certified : float or None
         The largest relative error of the caller's indicators, where they were asked; see ``certify``.
+    index : IndexReport or None
+        What became of an index of dates held as text; None where it stayed as it was.
     """
 
     columns: tuple[ColumnReport, ...]
     index_bytes: int
     certified: float | None = None
+    index: IndexReport | None = None
 
     @property
     def bytes_before(self) -> int:
@@ -82,11 +161,12 @@ class MemoryReport:
 
     @property
     def bytes_after(self) -> int:
-        return self.index_bytes + sum(column.bytes_after for column in self.columns)
+        index = self.index_bytes if self.index is None else self.index.bytes_after
+        return index + sum(column.bytes_after for column in self.columns)
 
     @property
     def saved(self) -> float:
-        """The share of the frame's bytes, its index included, that is gone."""
+        """The share of the frame's bytes, its index included, that was saved."""
         return 1 - self.bytes_after / self.bytes_before if self.bytes_before else 0.0
 
     @property
@@ -107,14 +187,18 @@ class MemoryReport:
                 return column
         raise KeyError(name)
 
-    def restore(self, df: pd.DataFrame) -> pd.DataFrame:
+    def restore(self, df: pd.DataFrame, renamed: Mapping[Any, Any] | None = None) -> pd.DataFrame:
         """Return `df` with the dtypes and values from before.
 
         Parameters
         ----------
         df : DataFrame
-            What came with this report, or rows of it, or with columns added, dropped or in another order. Columns that
-            are not of the report stay as they are, and so does one that has its first dtype again.
+            What came with this report, or what was made of it: rows of it, shifted or reindexed, means of its bars,
+            with columns added, dropped, renamed or in another order. Columns that are not of the report stay as they
+            are, and so does one that was restored before.
+        renamed : mapping, optional
+            The new labels of renamed columns and the labels that the report has for them. A column that was renamed and
+            not changed otherwise is found without.
 
         Returns
         -------
@@ -124,26 +208,54 @@ class MemoryReport:
         Raises
         ------
         ValueError
-            If a column of the report has neither the dtype it was given nor the one it came with.
+            If a column of the report has neither the dtype it was given nor the one it came with; if floats in place of
+            counts of ticks may be counts as well as values; if a column may be one of several of the report.
         """
-        known: dict[Any, Iterator[ColumnReport]] = {}
-        counts = Counter(column.name for column in self.columns)
-        for name in counts:
-            known[name] = iter([column for column in self.columns if column.name == name])
         restored = df.copy(deep=False)
-        for at, name in enumerate(df.columns):
-            column = next(known[name], None) if name in known else None
-            if column is None or column._restore is None:
-                continue
-            series = df.iloc[:, at]
-            if series.dtype == column._dtype:
-                continue
-            if str(series.dtype) != column.after:
-                raise ValueError(
-                    f"{name}: expected {column.after}, as it was left, or {column.before}, got {series.dtype}"
-                )
-            restored.isetitem(at, column._restore(series))
+        for at, (label, column) in enumerate(zip(df.columns, self._matched(df, dict(renamed or {})))):
+            if column is not None:
+                restored.isetitem(at, column._restored(df.iloc[:, at], label))
+        if self.index is not None:
+            restored.index = self.index._restored(df.index)
         return restored
+
+    def _matched(self, df: pd.DataFrame, renamed: dict[Any, Any]) -> list[ColumnReport | None]:
+        """For each column of `df` that of the report which it was: by label, by the memory it shares, by `renamed`."""
+        for label, name in renamed.items():
+            if label not in df.columns or all(column.name != name for column in self.columns):
+                raise ValueError(
+                    f"renamed: expected a column of the frame and one of the report, got {label!r}: {name!r}"
+                )
+        names = [renamed.get(label, label) for label in df.columns]
+        matched: list[ColumnReport | None] = []
+        for at, name in enumerate(names):
+            same = [column for column in self.columns if column.name == name]
+            if len(same) > 1 and len(same) == names.count(name):
+                matched.append(same[names[:at].count(name)])
+                continue
+            if len(same) == 1:
+                matched.append(same[0])
+                continue
+            values = df.iloc[:, at]._values
+            shared = next((c for c in same or self.columns if c._origin is not None and c._origin.holds(values)), None)
+            if shared is None and len({(c.change, c.tick, c.before, c.after) for c in same}) > 1:
+                raise ValueError(
+                    f"{name}: expected all columns of this label, or one of them as it was left, got another"
+                )
+            matched.append(shared if shared is not None or not same else same[0])
+        self._check_missing(df, matched, renamed)
+        return matched
+
+    def _check_missing(self, df: pd.DataFrame, matched: list[ColumnReport | None], renamed: dict[Any, Any]) -> None:
+        """Refuse integers of another label while counts of ticks are missing: they would be left as other numbers."""
+        missing = [c for c in self.columns if c.change == "ticks" and c.tick != 1 and c not in matched]
+        for at, (label, column) in enumerate(zip(df.columns, matched)):
+            alike = [c for c in missing if str(df.dtypes.iloc[at]) == c.after]
+            if column is None and alike and label not in renamed:
+                raise ValueError(
+                    f"{label}: expected a column of the report, or renamed= saying which it was; it has the dtype of "
+                    f"{alike[0].name!r}, which is held as counts of {alike[0].tick:g} and is not in the frame"
+                )
 
     def __str__(self) -> str:
         head = ("column", "before", "after", "bytes", "then", "saved", "error of differences", "why")
@@ -153,7 +265,8 @@ class MemoryReport:
             sizes = f"{c.bytes_before:,}", f"{c.bytes_after:,}"
             rows.append((str(c.name), c.before, c.after, *sizes, f"{c.saved:.1%}", error, c.reason))
         total = f"{self.bytes_before:,}", f"{self.bytes_after:,}"
-        rows.append(("with the index", "", "", *total, f"{self.saved:.1%}", "", ""))
+        why = "" if self.index is None else self.index.reason
+        rows.append(("with the index", "", "", *total, f"{self.saved:.1%}", "", why))
         text = table(rows, numbers=0)
         if self.certified is not None:
             text += f"\nlargest error of the indicators asked: {self.certified:.3g}"

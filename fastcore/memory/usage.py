@@ -20,7 +20,8 @@ class MemoryUsage:
     Attributes
     ----------
     used, limit : int
-        Bytes. Page cache that the kernel can drop does not count as used.
+        Bytes. File cache and other memory that the kernel can reclaim do not count as used. The limit of a control
+        group is the lesser of ``memory.high``, above which the kernel throttles it, and ``memory.max``.
     source : str
         What is fullest: ``machine``, or the path of a control group.
     pressure : float or None
@@ -151,20 +152,25 @@ def _ancestors(path: str, mount_root: str) -> Iterator[str]:
 
 
 def _version2(folder: Path) -> MemoryUsage | None:
-    limit = _number(folder / "memory.max")
+    limits = [limit for name in ("memory.max", "memory.high") if (limit := _number(folder / name)) is not None]
     used = _number(folder / "memory.current")
-    if limit is None or used is None:
+    if not limits or used is None:
         return None
-    cached = _stat(folder, "inactive_file")
-    return MemoryUsage(max(0, used - cached), limit, str(folder), _pressure(folder / "memory.pressure"))
+    stat = _stat(folder)
+    cached = sum(stat.get(name, 0) for name in ("inactive_file", "active_file", "slab_reclaimable"))
+    return MemoryUsage(max(0, used - cached), min(limits), str(folder), _pressure(folder / "memory.pressure"))
 
 
 def _version1(folder: Path) -> MemoryUsage | None:
+    stat = _stat(folder)
     limit = _number(folder / "memory.limit_in_bytes")
     used = _number(folder / "memory.usage_in_bytes")
-    if limit is None or used is None or limit >= _UNLIMITED:
+    if limit is None or used is None:
         return None
-    cached = _stat(folder, "total_inactive_file")
+    limit = min(limit, stat.get("hierarchical_memory_limit", limit))  # of groups above, which a container does not see
+    if limit >= _UNLIMITED:
+        return None
+    cached = stat.get("total_inactive_file", 0) + stat.get("total_active_file", 0)
     return MemoryUsage(max(0, used - cached), limit, str(folder))
 
 
@@ -175,12 +181,11 @@ def _number(path: Path) -> int | None:
         return None
 
 
-def _stat(folder: Path, name: str) -> int:
+def _stat(folder: Path) -> dict[str, int]:
     try:
-        text = (folder / "memory.stat").read_text(encoding="ascii")
+        return _fields((folder / "memory.stat").read_text(encoding="ascii"), " ")
     except OSError:
-        return 0
-    return _fields(text, " ").get(name, 0)
+        return {}
 
 
 def _fields(text: str, separator: str) -> dict[str, int]:

@@ -10,6 +10,7 @@ import logging
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from fastcore import metrics
 from fastcore.cache import TTLCache, register
 from fastcore.memory import (
     MemoryGrowth,
+    frame_bytes,
     jobs,
     memory_monitor,
     optimize_dataframe_memory,
@@ -41,9 +43,52 @@ SMALLER = ["category", "int32", "float64"]
 AS_IT_WAS = ["str", "int64", "float64"]
 
 
+on_request = optimize_dataframe_memory(categories=True, integers=True)
+
+
+def trades() -> pd.DataFrame:
+    lots = np.random.default_rng(0).integers(30_000, 46_000, (2, 2_000))
+    symbols = ["AAPL", "IBM", "MSFT", "TSLA"] * 500
+    return pd.DataFrame({"lots": lots[0], "cents": lots[1], "whole": lots[0].astype(float), "symbol": symbols})
+
+
 class TestOptimize:
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda df: int(df["lots"].dot(df["cents"])),
+            lambda df: int((df["lots"] * 1_000_000).max()),
+            lambda df: int((df["lots"] * df["cents"] + df["lots"] * df["cents"]).max()),
+            lambda df: int((df["lots"] ** 3).max()),
+            lambda df: int(np.convolve(df["lots"], df["cents"])[1999]),
+            lambda df: int(np.dot(df["whole"], df["whole"])),
+            lambda df: df[df["symbol"] != "IBM"]["symbol"].value_counts().sort_index().to_dict(),
+            lambda df: df[df["symbol"] != "IBM"].groupby("symbol")["lots"].sum().to_dict(),
+            lambda df: list(pd.get_dummies(df[df["symbol"] != "IBM"]["symbol"]).columns),
+            lambda df: df.select_dtypes(include=["number"]).dtypes.astype(str).to_dict(),
+            lambda df: df.dtypes.astype(str).to_dict(),
+            lambda df: df.assign(symbol=df["symbol"].where(df["lots"] > 40_000, "other"))["symbol"].nunique(),
+        ],
+    )
+    def test_no_result_changes_by_default(self, function: Callable[[pd.DataFrame], object]) -> None:
+        assert optimize_dataframe_memory()(function)(trades()) == function(trades())
+
+    def test_text_is_shared_and_a_view_is_copied_by_default(self) -> None:
+        block = np.array([[f"AB{i % 3}", "x" * 1_000] for i in range(600)], dtype=object)
+        df = pd.DataFrame(block, columns=["s", "t"], copy=False)[["s"]]
+        made = optimize_dataframe_memory()(lambda df: df)(df)
+        pd.testing.assert_frame_equal(made, df)
+        assert frame_bytes(made) < frame_bytes(df)
+        assert not np.shares_memory(made["s"].to_numpy(), block)
+
+    def test_dates_on_request(self) -> None:
+        df = frame().set_axis(pd.Index([f"2024-01-02 09:{i % 60:02d}" for i in range(500)], name="time"))
+        assert optimize_dataframe_memory()(lambda df: df.index.dtype)(df) == df.index.dtype
+        made = optimize_dataframe_memory(dates=["time", "other"])(lambda df: df.index)(df)
+        assert isinstance(made, pd.DatetimeIndex)
+
     def test_on_the_way_in_and_on_the_way_out(self) -> None:
-        @optimize_dataframe_memory()
+        @optimize_dataframe_memory(categories=True, integers=True)
         def calculate(df: pd.DataFrame, *, other: pd.DataFrame) -> tuple[list[str], list[str], pd.DataFrame]:
             """Doc."""
             return dtypes(df), dtypes(other), df.assign(m=np.arange(len(df)))
@@ -58,12 +103,12 @@ class TestOptimize:
 
     def test_methods_and_async_functions(self) -> None:
         class Service:
-            @optimize_dataframe_memory()
+            @on_request
             def plain(self, df: pd.DataFrame) -> pd.DataFrame:
                 assert dtypes(df) == SMALLER
                 return df
 
-            @optimize_dataframe_memory()
+            @on_request
             async def later(self, df: pd.DataFrame) -> dict[str, pd.DataFrame]:
                 await asyncio.sleep(0)
                 return {"in": df, "out": frame()}
@@ -82,7 +127,7 @@ class TestOptimize:
                 return df
 
         for function in (functools.partial(give), Callable()):
-            assert dtypes(asyncio.run(optimize_dataframe_memory()(function)(frame()))) == SMALLER
+            assert dtypes(asyncio.run(on_request(function)(frame()))) == SMALLER
 
     def test_only_arguments_or_only_the_result(self) -> None:
         seen = []
@@ -91,8 +136,14 @@ class TestOptimize:
             seen.append(dtypes(df))
             return frame()
 
-        assert dtypes(optimize_dataframe_memory(result=False)(function)(frame())) == AS_IT_WAS
-        assert dtypes(optimize_dataframe_memory(arguments=False)(function)(frame())) == SMALLER
+        assert (
+            dtypes(optimize_dataframe_memory(categories=True, integers=True, result=False)(function)(frame()))
+            == AS_IT_WAS
+        )
+        assert (
+            dtypes(optimize_dataframe_memory(categories=True, integers=True, arguments=False)(function)(frame()))
+            == SMALLER
+        )
         assert seen == [SMALLER, AS_IT_WAS]
 
     def test_small_frames_pass_as_they_are(self) -> None:
@@ -101,7 +152,7 @@ class TestOptimize:
 
     def test_integers_whose_product_would_overflow_stay(self) -> None:
         df = pd.DataFrame({"price": [70_000] * 500, "volume": [1_000_000] * 500})
-        turnover = optimize_dataframe_memory()(lambda df: (df["price"] * df["volume"]).sum())
+        turnover = optimize_dataframe_memory(integers=True)(lambda df: (df["price"] * df["volume"]).sum())
         assert turnover(df) == 70_000 * 1_000_000 * 500
 
     def test_floats_only_as_far_as_allowed(self) -> None:
@@ -110,7 +161,7 @@ class TestOptimize:
         assert dtypes(optimize_dataframe_memory(0.01)(lambda df: df)(df)) == ["float32"]
 
     def test_names_of_categories_that_a_frame_does_not_have(self) -> None:
-        only = optimize_dataframe_memory(categories=["other"])(lambda df: df)
+        only = optimize_dataframe_memory(categories=["other"], integers=True)(lambda df: df)
         assert dtypes(only(frame())) == ["str", "int32", "float64"]
         assert dtypes(only(frame().assign(other=frame()["s"])))[-1] == "category"
 

@@ -6,6 +6,7 @@ import gc
 import pickle
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,13 @@ def test_columns_of_one_name(prices: pd.DataFrame) -> None:
         ([1, None], "Int64", "Int32"),
         ([None, None], "Int64", "Int32"),
         ([True, False], "bool", "bool"),
-        ([1.0, 2.0], "float64", "float64"),
+        ([1.0, -2.0, 0.0], "float64", "int32"),
+        ([1.0, 2.5], "float64", "float64"),
+        ([1.0, np.nan], "float64", "float64"),
+        ([1.0, np.inf], "float64", "float64"),
+        ([1.0, -0.0], "float64", "float64"),
+        ([0.0, float(BIG)], "float64", "float64"),
+        ([], "float64", "float64"),
         ([], "int64", "int64"),
     ],
 )
@@ -258,6 +265,15 @@ class TestTicks:
         assert made["x"].dtype == np.float64
         assert why in report.column("x").reason
 
+    def test_auto_finds_the_decimals_of_each_column(self) -> None:
+        frame = pd.DataFrame({"a": [19.301, 20.859], "b": [14.2675, 100.2542], "c": [0.1 + 0.2, 1.0], "d": [5.0, 7.0]})
+        made, report = optimize_dataframe(frame, tick_size="auto")
+        assert [report.column(name).tick for name in "abcd"] == [0.001, 0.0001, None, None]
+        assert made.dtypes.astype(str).tolist() == ["int32", "int32", "float64", "int32"]
+        assert made["a"].tolist() == [19301, 20859]
+        assert made["d"].tolist() == [5, 7]
+        pd.testing.assert_frame_equal(report.restore(made), frame)
+
     def test_a_mapping_names_the_columns(self, prices: pd.DataFrame) -> None:
         made, report = optimize_dataframe(prices, tick_size={"close": 0.01})
         assert made["close"].dtype == np.int32
@@ -324,10 +340,10 @@ class TestCategories:
     def test_choice_of_columns(self, news: pd.DataFrame) -> None:
         assert "category" not in optimize_dataframe(news, categories=False)[0].dtypes.astype(str).tolist()
         frame = news.assign(other=news["source"])
-        made, report = optimize_dataframe(frame, categories=["other"])
+        made, report = optimize_dataframe(frame, categories=["other"], dates=False)
         assert str(made["source"].dtype) != "category"
         assert str(made["other"].dtype) == "category"
-        assert report.column("source").reason == "text, left alone as asked"
+        assert report.column("headline").reason == "text, left alone as asked"
 
     @settings(max_examples=60, deadline=None)
     @given(st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=60))
@@ -345,8 +361,9 @@ class TestDates:
         assert made["published"][1] == pd.Timestamp("2024-03-02T09:01:00Z")
         pd.testing.assert_frame_equal(report.restore(made), news)
 
-    def test_left_alone_unless_asked(self, news: pd.DataFrame) -> None:
-        assert optimize_dataframe(news)[0]["published"].dtype == news["published"].dtype
+    def test_left_alone_as_asked(self, news: pd.DataFrame) -> None:
+        assert optimize_dataframe(news, dates=False)[0]["published"].dtype == news["published"].dtype
+        assert optimize_dataframe(news, dates=["source"])[0]["published"].dtype == news["published"].dtype
 
     @pytest.mark.parametrize(
         "values",
@@ -371,7 +388,123 @@ class TestDates:
         pd.testing.assert_frame_equal(report.restore(made), frame)
 
 
+class TestIndex:
+    def test_dates_held_as_text(self, prices: pd.DataFrame) -> None:
+        frame = prices.set_axis(pd.Index(prices["time"].dt.strftime("%Y-%m-%d %H:%M"), name="date")).drop(
+            columns="time"
+        )
+        made, report = optimize_dataframe(frame)
+        assert made.index.equals(pd.DatetimeIndex(prices["time"]))
+        assert made.index.name == "date"
+        assert report.index is not None
+        assert report.index.bytes_after == 8 * len(frame)
+        assert report.bytes_after == frame_bytes(made)
+        assert "dates held as text in date" in str(report)
+        pd.testing.assert_frame_equal(report.restore(made), frame)
+        pd.testing.assert_frame_equal(report.restore(made[5:9]), frame[5:9])
+
+    def test_left_alone_as_asked(self) -> None:
+        frame = pd.DataFrame({"x": [1.5, 2.5]}, index=pd.Index(["2024-01-02", "2024-01-03"], name="day"))
+        assert optimize_dataframe(frame, dates=False)[0].index.identical(frame.index)
+        assert optimize_dataframe(frame, dates=["x"])[0].index.identical(frame.index)
+        assert isinstance(optimize_dataframe(frame, dates=["day"])[0].index, pd.DatetimeIndex)
+
+    @pytest.mark.parametrize("texts", [["2024-01-02", "2024-1-3"], ["AAPL", "IBM"], ["2024-01-02", None]])
+    def test_text_that_would_not_come_back_stays(self, texts: list[str | None]) -> None:
+        frame = pd.DataFrame({"x": [1.5, 2.5]}, index=pd.Index(texts, dtype=object))
+        made, report = optimize_dataframe(frame)
+        assert made.index.identical(frame.index)
+        assert report.index is None
+
+    def test_levels(self) -> None:
+        days = [f"2024-01-{day:02d}" for day in range(1, 29)]
+        index = pd.MultiIndex.from_product([["AAPL", "IBM"], days], names=["symbol", "day"])
+        frame = pd.DataFrame({"x": np.arange(56) / 7}, index=index)
+        made, report = optimize_dataframe(frame)
+        assert made.index.levels[1].equals(pd.DatetimeIndex(days))
+        assert made.loc[("IBM", pd.Timestamp("2024-01-28")), "x"] == 55 / 7
+        pd.testing.assert_frame_equal(report.restore(made), frame)
+        pd.testing.assert_frame_equal(report.restore(made.reset_index(drop=True)), frame.reset_index(drop=True))
+
+    def test_times_that_its_format_cannot_write_are_refused(self) -> None:
+        frame = pd.DataFrame({"x": [1.5, 2.5]}, index=["2024-01-02", "2024-01-03"])
+        made, report = optimize_dataframe(frame)
+        with pytest.raises(ValueError, match="index: expected dates that %Y-%m-%d can write, got others"):
+            report.restore(made.resample("h").ffill())
+
+
+class TestSharedText:
+    def test_equal_text_becomes_one_object(self) -> None:
+        column = pd.Series(["".join(("A", "B")) for _ in range(60)] + [None, 5, ["AB"]], dtype=object)
+        frame = pd.DataFrame({"x": column})
+        made, report = optimize_dataframe(frame, categories=False)
+        assert report.column("x").change == "shared"
+        assert made["x"].dtype == object
+        assert len({id(value) for value in made["x"][:60]}) == 1
+        assert report.bytes_after == frame_bytes(made) < frame_bytes(frame)
+        pd.testing.assert_frame_equal(made, frame)
+        pd.testing.assert_frame_equal(report.restore(made), frame)
+
+    def test_text_of_pandas_own_dtype(self) -> None:
+        frame = pd.DataFrame({"x": ["".join(("A", "B")) for _ in range(60)] + [None]})
+        made, _ = optimize_dataframe(frame, categories=False)
+        pd.testing.assert_frame_equal(made, frame)
+        assert frame_bytes(made) < frame_bytes(frame)
+
+
 class TestRestore:
+    @pytest.fixture
+    def bars(self) -> pd.DataFrame:
+        index = pd.date_range("2024-01-01", periods=200, freq="h")
+        return pd.DataFrame({"close": np.round(np.linspace(100, 102, 200), 2), "x": np.arange(200) / 3}, index=index)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda df: df.shift(1),
+            lambda df: df.reindex(df.index.union([df.index[-1] + pd.Timedelta("1h")])),
+            lambda df: df.where(df["x"] > 20),
+            lambda df: df.resample("D").mean(),
+            lambda df: df.rolling(5).mean(),
+            lambda df: df.rename(columns={"close": "c"}),
+            lambda df: df[["x", "close"]].rename(columns=str.upper),
+            lambda df: df.drop(columns="close"),
+            lambda df: df.drop(columns="close").assign(volume=7, mean=1.5),
+            lambda df: df.assign(copy=df["close"]),
+            lambda df: df.iloc[:0],
+        ],
+    )
+    def test_counts_of_ticks_that_were_changed_since(self, bars: pd.DataFrame, change: Any) -> None:
+        made, report = optimize_dataframe(bars, tick_size={"close": 0.01})
+        pd.testing.assert_frame_equal(report.restore(change(made)), change(bars), check_dtype=len(change(bars)) > 0)
+
+    def test_floats_that_may_be_counts_or_values_are_refused(self) -> None:
+        frame = pd.DataFrame({"close": [1.25, 5.0, 900.5]})
+        made, report = optimize_dataframe(frame, tick_size=0.01)
+        refused = r"close: expected int32 counts of 0.01, or floats that are either counts or values from 1.25 to 900.5"
+        with pytest.raises(ValueError, match=f"{refused}, got float64 from 125 to 125"):
+            report.restore(made[:2].shift())
+        with pytest.raises(ValueError, match=f"{refused}, got float64 from -89550 to -375"):
+            report.restore(made.diff(-1))
+
+    def test_counts_under_another_label_are_told_by_renamed(self, bars: pd.DataFrame) -> None:
+        made, report = optimize_dataframe(bars, tick_size={"close": 0.01})
+        part = made[made["close"] > 10_100].rename(columns={"close": "c"})
+        expected = bars[bars["close"] > 101].rename(columns={"close": "c"})
+        with pytest.raises(ValueError, match=r"c: expected a column of the report, or renamed= saying which it was"):
+            report.restore(part)
+        pd.testing.assert_frame_equal(report.restore(part, renamed={"c": "close"}), expected)
+        with pytest.raises(ValueError, match=r"renamed: expected a column of the frame and one of the report, got 'd'"):
+            report.restore(part, renamed={"d": "close"})
+
+    def test_one_of_two_columns_of_one_label(self) -> None:
+        frame = pd.DataFrame({"a": range(200), "b": np.round(np.linspace(1, 3, 200), 2)}).set_axis(["x", "x"], axis=1)
+        made, report = optimize_dataframe(frame, tick_size=0.01)
+        pd.testing.assert_frame_equal(report.restore(made.iloc[:, [1]]), frame.iloc[:, [1]])
+        pd.testing.assert_frame_equal(report.restore(made.iloc[:, [1, 0]].iloc[:, [1]]), frame.iloc[:, [0]])
+        with pytest.raises(ValueError, match="x: expected all columns of this label, or one of them as it was left"):
+            report.restore(made[made.iloc[:, 0] > 5].iloc[:, [1]].copy())
+
     def test_of_some_rows_and_columns_in_another_order(self, prices: pd.DataFrame, news: pd.DataFrame) -> None:
         frame = pd.concat([prices[:600], news], axis=1)
         made, report = optimize_dataframe(frame, tick_size=0.01, dates=True)

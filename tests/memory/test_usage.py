@@ -45,7 +45,7 @@ def version2(root: Path, path: str, mount: str = "/", at: str = "/sys/fs/cgroup"
 
 def group2(root: Path, path: str, used: int, limit: int | str, cached: int = 0) -> None:
     folder = f"sys/fs/cgroup/{path}".rstrip("/")
-    stat = f"anon 1\ninactive_file {cached}\nactive_file 5\n"
+    stat = f"anon 1\ninactive_file {cached}\nactive_file 0\n"
     write(root, {f"{folder}/memory.current": f"{used}\n", f"{folder}/memory.max": f"{limit}\n"})
     write(root, {f"{folder}/memory.stat": stat})
 
@@ -164,3 +164,34 @@ def test_this_process() -> None:
     assert resident_bytes() - before > 32 << 20
     del block
     assert peak_resident_bytes() - before > 32 << 20
+
+
+def test_a_group_that_is_only_throttled(root: Path) -> None:
+    """The kernel reclaims memory of a group above memory.high, and slows the group, whatever memory.max says."""
+    version2(root, "/svc")
+    group2(root, "svc", 900, "max")
+    write(root, {"sys/fs/cgroup/svc/memory.high": "1000\n"})
+    assert memory_usage(root).fraction == 0.9
+    group2(root, "svc", 900, 3000)
+    assert (memory_usage(root).used, memory_usage(root).limit) == (900, 1000)
+    write(root, {"sys/fs/cgroup/svc/memory.high": "max\n"})
+    group2(root, "svc", 2900, 3000)
+    assert memory_usage(root).limit == 3000
+
+
+def test_memory_that_the_kernel_can_reclaim_is_not_used(root: Path) -> None:
+    version2(root, "/svc")
+    group2(root, "svc", 950, 1000)
+    stat = "anon 200\nactive_file 200\ninactive_file 20\nslab_reclaimable 30\nslab_unreclaimable 7\n"
+    write(root, {"sys/fs/cgroup/svc/memory.stat": stat})
+    assert (memory_usage(root).used, memory_usage(root).limit) == (700, 1000)
+
+
+def test_a_limit_of_version_1_that_stands_above_the_container(root: Path) -> None:
+    mounts = "37 31 0:34 /pods/one /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+    write(root, {"proc/self/cgroup": "4:memory:/pods/one\n", "proc/self/mountinfo": mounts})
+    folder = "sys/fs/cgroup/memory"
+    write(root, {f"{folder}/memory.usage_in_bytes": "950", f"{folder}/memory.limit_in_bytes": "9223372036854771712"})
+    stat = "hierarchical_memory_limit 1000\ntotal_inactive_file 20\ntotal_active_file 30\n"
+    write(root, {f"{folder}/memory.stat": stat})
+    assert (memory_usage(root).used, memory_usage(root).limit) == (900, 1000)

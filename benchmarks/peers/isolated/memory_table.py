@@ -2,7 +2,7 @@
 
 The files that symbols and news are read from are made once, in the folder ``FASTCORE_BENCH_TABLES``.
 
-Usage: python benchmarks/peers/isolated/memory_table.py prices|symbols|news CONTENDER [errors|files]
+Usage: python benchmarks/peers/isolated/memory_table.py desk|prices|symbols|news CONTENDER [errors|files]
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from fastcore.memory import frame_bytes, indicator_error, optimize_dataframe
 from fastcore.memory.shrinkers import trim
 from fastcore.memory.usage import peak_resident_bytes, resident_bytes
 
-HELD = {"prices": 10, "symbols": 5, "news": 5}  # tables a process keeps
+HELD = {"desk": 5, "prices": 10, "symbols": 5, "news": 5}  # tables a process keeps
 BOUND = 0.001
 TICK = 0.01
 Frame = pd.DataFrame
@@ -46,6 +46,15 @@ def bars(rng: np.random.Generator, rows: int, start: float) -> dict[str, Any]:
         "close": close / 100,
         "volume": rng.integers(100, 5_000_000, rows),
     }
+
+
+def desk(seed: int) -> Frame:
+    """Real daily bars of one symbol, as a service that reads them from a file keeps them."""
+    from bokeh_sampledata import stocks
+
+    raw = getattr(stocks, ("FB", "GOOG", "MSFT", "IBM", "AAPL")[seed])
+    columns = {name: np.array(raw[name], dtype=np.float64) for name in ("open", "high", "low", "close", "volume")}
+    return Frame(columns, index=pd.Index(list(raw["date"]), name="date"))
 
 
 def prices(seed: int) -> Frame:
@@ -177,8 +186,9 @@ def of_news(df: Frame) -> dict[str, Any]:
     }
 
 
-MAKE: dict[str, Callable[[int], Frame]] = {"prices": prices, "symbols": symbols, "news": news}
+MAKE: dict[str, Callable[[int], Frame]] = {"desk": desk, "prices": prices, "symbols": symbols, "news": news}
 INDICATORS: dict[str, Callable[[Frame], dict[str, Any]]] = {
+    "desk": of_prices,
     "prices": of_prices,
     "symbols": of_symbols,
     "news": of_news,
@@ -193,10 +203,10 @@ def optimised(table: str, contender: str, df: Frame) -> tuple[Frame, Callable[[F
         return to_numeric(df), lambda made: made
     if contender == "float32":
         return optimize_dataframe(df, BOUND, certify=INDICATORS[table])[0], lambda made: made
-    if contender == "ticks":
-        made, report = optimize_dataframe(df, tick_size=TICK)
+    if contender in ("ticks", "ticks, decimals found"):
+        made, report = optimize_dataframe(df, tick_size=TICK if contender == "ticks" else "auto")
         return made, report.restore
-    return optimize_dataframe(df, dates=["published"] if "dates" in contender else False)[0], lambda made: made
+    return optimize_dataframe(df)[0], lambda made: made
 
 
 def errors(table: str, contender: str) -> float:
