@@ -53,6 +53,8 @@ class Slot:
         """How many children there have been."""
         self._owner = owner
         self._lock = threading.Lock()  # held while a child starts, and while one is killed
+        self._reaping = threading.Lock()  # held while a child's end is awaited: Process is not for two threads at once
+        self._left = False
         self._process: SpawnProcess | None = None
         self._conn: Connection[Any, Any] | None = None
         self._doomed = False
@@ -159,15 +161,22 @@ class Slot:
 
     def join(self, seconds: float) -> None:
         """Wait for a child that was told to end, and kill it if it does not."""
-        with self._lock:
-            process, self._process = self._process, None
-        if process is None:
-            return
-        process.join(seconds)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-        process.close()
+        with self._reaping:
+            with self._lock:
+                process, self._process = self._process, None
+            if process is None:
+                return
+            process.join(seconds)
+            if process.exitcode is None:
+                process.kill()
+                process.join()
+            process.close()
+
+    def leave(self) -> None:
+        """Start no more children, and let go of the one there is: as the program ends, multiprocessing joins it."""
+        with self._reaping, self._lock:
+            self._left = True
+            self._process = None
 
     def forget(self) -> None:
         """Let go of a child that belongs to another process: after a fork, in the forked one."""
@@ -193,7 +202,7 @@ class Slot:
         self.hang_up()
         self.join(_SECONDS_TO_END)
         with self._lock:
-            if self._doomed:
+            if self._doomed or self._left:
                 raise ProcessDied(f"expected a process to run {name}, got the call withdrawn")
             conn = self._start()
         try:
@@ -227,12 +236,13 @@ class Slot:
         return serve, ()
 
     def _death(self, expected: str) -> ProcessDied:
-        process = self._process
         self.hang_up()
         pid, code = None, None
-        if process is not None:
-            process.join(_SECONDS_TO_END)
-            pid, code = process.pid, process.exitcode
+        with self._reaping:
+            process = self._process
+            if process is not None:
+                process.join(_SECONDS_TO_END)
+                pid, code = process.pid, process.exitcode
         return ProcessDied(f"expected process {pid} {expected}, got {_ending(code)}")
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +17,10 @@ import pytest
 from fastcore.tasks import TaskQueue
 from fastcore.tasks.executors.process import ProcessExecutor
 
-__all__ = ["MINUTE", "eventually", "gone", "lines", "queues_made"]
+__all__ = ["MINUTE", "eventually", "gone", "lines", "program", "queues_made"]
 
 MINUTE = 60.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def eventually(true: Callable[[], Any]) -> Any:
@@ -32,6 +37,15 @@ def gone(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def program(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
+    file = tmp_path / "program.py"
+    file.write_text(textwrap.dedent(body), encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, str(file)], capture_output=True, text=True, timeout=100, env=env, cwd=tmp_path, check=False
+    )
 
 
 def lines(path: Path) -> list[str]:

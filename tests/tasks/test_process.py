@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +16,7 @@ import pytest
 from fastcore.tasks import State, TaskQueue
 from fastcore.tasks.executors.process import ProcessExecutor
 from tests.tasks import process_jobs as jobs
-from tests.tasks.process_queue import MINUTE, eventually, gone, lines, queues_made  # noqa: F401
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.tasks.process_queue import MINUTE, eventually, gone, lines, program, queues_made  # noqa: F401
 
 
 def run(queue: TaskQueue, fn: Any, *args: Any, retries: int = 0, **options: Any) -> Any:
@@ -387,15 +382,6 @@ def test_a_main_module_without_its_guard_is_told(tmp_path: Path) -> None:
         """,
     )
     assert "if __name__ == '__main__':" in done.stdout  # whoever it comes from, us or multiprocessing
-
-
-def program(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
-    file = tmp_path / "program.py"
-    file.write_text(textwrap.dedent(body), encoding="utf-8")
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, str(file)], capture_output=True, text=True, timeout=100, env=env, cwd=tmp_path, check=False
-    )
 
 
 @pytest.mark.parametrize(

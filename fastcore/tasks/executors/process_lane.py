@@ -164,6 +164,7 @@ class Lane:
             self.slot.kill()
         else:
             self.slot.hang_up()
+        self.slot.leave()
 
     def inspect(self, now: float) -> float | None:
         """Kill what is past its bounds; returns when to look again, None if nothing runs."""

@@ -7,7 +7,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
@@ -37,6 +36,7 @@ from fastcore.tasks.stores.sqlite_intake import Intake, Slot, Submission
 from fastcore.tasks.stores.sqlite_owner import OwnerLock, is_alive, is_inherited, remove_dead
 from fastcore.tasks.stores.sqlite_place import checked_path
 from fastcore.tasks.stores.sqlite_progress import LatestProgress
+from fastcore.tasks.stores.sqlite_reading import Read
 from fastcore.tasks.stores.sqlite_rows import Held
 from fastcore.tasks.stores.sqlite_schema import connect
 from fastcore.tasks.stores.sqlite_upkeep import Pruned, Retry, ScheduleRow, Upkeep
@@ -254,7 +254,7 @@ class SqliteStore:
 
     # ---- reading ----
 
-    def get(self, id: str) -> Future[TaskView]:
+    def get(self, id: str) -> Read[TaskView]:
         self._writer.check()
         return self._readers.ask(self._get, id)
 
@@ -266,16 +266,16 @@ class SqliteStore:
         group: str | None = None,
         limit: int = 100,
         before: str | None = None,
-    ) -> Future[Sequence[TaskView]]:
+    ) -> Read[Sequence[TaskView]]:
         self._writer.check()
         wanted = reading.Wanted(None if states is None else list(states), kind, group, limit, before)
         return self._readers.ask(self._find, wanted)
 
-    def counts(self) -> Future[dict[str, dict[State, int]]]:
+    def counts(self) -> Read[dict[str, dict[State, int]]]:
         self._writer.check()
         return self._readers.ask(reading.counts)
 
-    def members(self, group: str) -> Future[Sequence[TaskView]]:
+    def members(self, group: str) -> Read[Sequence[TaskView]]:
         self._writer.check()
         return self._readers.ask(self._members, group)
 
@@ -290,7 +290,7 @@ class SqliteStore:
     def unschedule(self, name: str) -> Answer[bool]:
         return self._writer.ask(self._upkeep.unschedule, name)
 
-    def schedules(self) -> Future[Sequence[ScheduleView]]:
+    def schedules(self) -> Read[Sequence[ScheduleView]]:
         self._writer.check()
         return self._readers.ask(reading.schedules)
 

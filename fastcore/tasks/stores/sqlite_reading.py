@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from queue import SimpleQueue
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
+from fastcore.tasks.errors import QueueClosed
 from fastcore.tasks.records import ScheduleView, State, TaskView
+from fastcore.tasks.stores.sqlite_answer import Answer
 from fastcore.tasks.stores.sqlite_errors import told
 from fastcore.tasks.stores.sqlite_rows import (
     CANCELLED,
@@ -26,11 +29,12 @@ from fastcore.tasks.stores.sqlite_rows import (
 from fastcore.tasks.stores.sqlite_schema import connect_reader
 from fastcore.tasks.stores.sqlite_upkeep import unknown
 
-__all__ = ["Readers", "Wanted", "counts", "find", "get", "members", "schedules"]
+__all__ = ["Read", "Readers", "Wanted", "counts", "find", "get", "members", "schedules"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_MOST_IDLE: Final = 4  # connections that are kept open
 _FAILURES = {FAILED, CANCELLED, DEAD}
 
 
@@ -45,35 +49,119 @@ class Wanted(NamedTuple):
 
 
 class Readers:
-    """A few threads with a connection each."""
+    """Connections for reading, and a few threads for those who must not wait: who waits reads in its own thread."""
 
     def __init__(self, path: Path, threads: int = 2) -> None:
         self._path = path
-        self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="fastcore-tasks-read")
+        self._threads = threads
+        self._started = 0
+        self._lock = threading.Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        self._reads: SimpleQueue[Read[Any] | None] = SimpleQueue()
 
     def ask(
         self, read: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Future[T]:
-        """Have something read."""
-        return self._pool.submit(self._run, read, *args, **kwargs)
+    ) -> Read[T]:
+        """Have something read, when the answer is asked for."""
+        return Read(self, lambda connection: read(connection, *args, **kwargs))
 
-    def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown()
-        while self._all:
-            self._all.pop().close()
-
-    def _run(self, read: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """Read something in this thread."""
         try:
-            connection = getattr(self._local, "connection", None)
-            if connection is None:
-                connection = self._local.connection = connect_reader(self._path, same_thread=False)
-                self._all.append(connection)
-            return read(connection, *args, **kwargs)
+            connection = self._take()
+            try:
+                return read(connection)
+            finally:
+                self._give_back(connection)
         except sqlite3.Error as error:
             raise told(error, str(self._path)) from error
+
+    def begin(self, read: Read[Any]) -> None:
+        """Read something in a thread of these."""
+        with self._lock:
+            if self._closed:
+                raise _closed(self._path)
+            self._reads.put(read)
+            if self._started < self._threads:
+                self._started += 1
+                threading.Thread(target=self._serve, name="fastcore-tasks-read", daemon=True).start()
+
+    def close(self) -> None:
+        """Let go of all connections, and end the threads once they have read what was begun."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            for _ in range(self._started):
+                self._reads.put(None)
+        for connection in idle:
+            connection.close()
+
+    def _serve(self) -> None:
+        while (read := self._reads.get()) is not None:
+            read.run()
+            del read  # else its answer would live until the next
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._closed:
+                raise _closed(self._path)
+            if self._idle:
+                return self._idle.pop()
+        return connect_reader(self._path, same_thread=False)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < _MOST_IDLE:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+class Read(Answer[T]):
+    """What a reader answers. Who waits for it reads by itself; who must not wait has it read by a thread."""
+
+    __slots__ = ("_begun", "_read", "_readers")
+
+    def __init__(self, readers: Readers, read: Callable[[sqlite3.Connection], T]) -> None:
+        super().__init__()
+        self._readers = readers
+        self._read = read
+        self._begun = False
+
+    def run(self) -> None:
+        """Read it in this thread."""
+        try:
+            self.set_result(self._readers.run(self._read))
+        except BaseException as error:
+            self.set_exception(error)
+
+    def result(self, timeout: float | None = None) -> T:
+        if not self._begun:
+            self._begun = True
+            self.run()
+        return super().result(timeout)
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
+        super().add_done_callback(fn)
+        self._begin()
+
+    def call_on(self, loop: asyncio.AbstractEventLoop, fn: Callable[[], object], /) -> None:
+        super().call_on(loop, fn)
+        self._begin()
+
+    async def arrive(self) -> None:
+        self._begin()
+        await super().arrive()
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._readers.begin(self)
+
+
+def _closed(path: Path) -> QueueClosed:
+    return QueueClosed(f"{path}: expected an open store, got one that was closed")
 
 
 def get(connection: sqlite3.Connection, id: str) -> tuple[TaskView, int]:
