@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from typing import Any
 
-__all__ = ["called", "count", "is_async", "number", "one_of"]
+__all__ = ["called", "count", "is_async", "is_generator", "number", "one_of"]
 
 
 def count(name: str, value: Any) -> int:
@@ -51,4 +52,16 @@ def called(name: str, value: Any, *, plain: bool = False) -> Any:
 
 def is_async(fn: Any) -> bool:
     """Whether calling it gives a coroutine: also partials, and objects with an ``async def __call__``."""
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(type(fn), "__call__", None))  # noqa: B004
+    return any(map(inspect.iscoroutinefunction, _called_by(fn)))
+
+
+def is_generator(fn: Any) -> bool:
+    """Whether calling it gives a generator of either kind, and runs nothing: also partials, and objects."""
+    return any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in _called_by(fn))
+
+
+def _called_by(fn: Any) -> tuple[Any, Any]:
+    """Return a callable without the arguments that a partial binds, and its class's ``__call__``."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return fn, getattr(type(fn), "__call__", None)  # noqa: B004

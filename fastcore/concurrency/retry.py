@@ -14,7 +14,7 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
-from fastcore.concurrency.checks import called, count, is_async, number
+from fastcore.concurrency.checks import called, count, is_async, is_generator, number
 
 __all__ = ["Attempt", "Errors", "Retry"]
 
@@ -200,7 +200,7 @@ class Retry:
             For generator functions: they fail while they are consumed, where nothing could be tried again.
         """
         called("fn", fn)
-        if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        if is_generator(fn):
             raise TypeError("fn: expected a function or a coroutine function, got a generator function")
         if is_async(fn):
             waiting = cast(Callable[P, Awaitable[Any]], fn)

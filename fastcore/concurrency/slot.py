@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-__all__ = ["ProcessDied", "RemoteError", "Slot", "name_of", "packed", "serve_each", "tell"]
+__all__ = ["ProcessDied", "RemoteError", "Slot", "UnpicklableResult", "name_of", "packed", "serve_each", "tell"]
 
 _SECONDS_TO_END = 2.0
 
@@ -30,6 +30,10 @@ class ProcessDied(RuntimeError):
 
 class RemoteError(RuntimeError):
     """A call in a process failed with something that cannot travel, or must not: its text is here."""
+
+
+class UnpicklableResult(TypeError):
+    """A call in a process returned what cannot be pickled: it would again."""
 
 
 def name_of(fn: Any) -> str:
@@ -334,7 +338,7 @@ def _answer(call: Call) -> bytes:
         return pickle.dumps((True, value, "", ran), protocol=5)
     except Exception as error:
         text = f"{name}: expected a result that can be pickled, got {type(value).__name__}: {error}"
-        return pickle.dumps((False, TypeError(text), traceback.format_exc(), ran), protocol=5)
+        return pickle.dumps((False, UnpicklableResult(text), traceback.format_exc(), ran), protocol=5)
 
 
 def _failure(error: BaseException, ran: float) -> bytes:

@@ -177,6 +177,9 @@ class Calls:
         key = options.unique_key
         if key is None and options.unique:
             key = task.key_of(options.unique, args, kwargs)
+        fingerprint = options.fingerprint
+        if options.idempotency_key is not None and fingerprint is None:
+            fingerprint = task.identity(args, kwargs)
         return self._made(
             id,
             task.name,
@@ -190,7 +193,7 @@ class Calls:
             options.result_ttl,
             key,
             options.idempotency_key,
-            options.fingerprint,
+            fingerprint,
         )
 
 

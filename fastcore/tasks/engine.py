@@ -13,10 +13,12 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from fastcore.concurrency.waiting import happened
 from fastcore.tasks.chores import Chores
+from fastcore.tasks.codec import Unserializable
 from fastcore.tasks.errors import TaskFailed
 from fastcore.tasks.groups import collected
 from fastcore.tasks.hooks import Hooks, TaskEvent
@@ -36,6 +38,8 @@ _TROUBLE = 0.5  # seconds before a store that failed is asked again
 _log = logging.getLogger("fastcore.tasks")
 _OUTCOME = attrgetter("outcome")
 _QUEUED, _SUCCEEDED = State.QUEUED, State.SUCCEEDED
+_NEVER_RUN = frozenset({GeneratorType, AsyncGeneratorType, CoroutineType})
+"""What a function returns that is one of these unawares, behind a decorator for example."""
 
 
 class Engine:
@@ -192,6 +196,9 @@ class Engine:
     def done(self, job: Job, result: Any) -> None:
         if job.told:
             self.wake()
+            return
+        if type(result) in _NEVER_RUN:
+            self.failed(job, Unserializable(f"{job.kind}: expected a value, got {result!r}, which nothing has run"))
             return
         if (type(result) is Encoded) is not self._encodes:
             try:

@@ -72,6 +72,6 @@ class UnsupportedOption(TaskError, ValueError):
 class IdempotencyConflict(TaskError, ValueError):
     """An idempotency key was used again for another call; `id` is the task it belongs to."""
 
-    def __init__(self, message: str, id: str) -> None:
+    def __init__(self, message: str, id: str = "") -> None:
         super().__init__(message)
         self.id = id

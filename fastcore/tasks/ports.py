@@ -149,7 +149,7 @@ class TaskStore(Protocol):
         QueueFull
             If more tasks would be queued than the store's `max_queued`.
         IdempotencyConflict
-            If an idempotency key is held by a task of another fingerprint.
+            If an idempotency key is held by a task of another kind or fingerprint.
         StoreError
             If it could not be made durable.
         """
@@ -236,10 +236,13 @@ class TaskStore(Protocol):
     def schedule(self, name: str, definition: str, next_at: float) -> Reply[float]:
         """Register a schedule; return its next slot: the stored one if the definition is the same, else `next_at`."""
 
-    def fire(self, name: str, slot: float, next_at: float, spec: TaskSpec) -> Reply[Fired]:
+    def fire(
+        self, name: str, slot: float, next_at: float, spec: TaskSpec | None, definition: str | None = None
+    ) -> Reply[Fired]:
         """If `slot` is still the schedule's next, store `spec` and make `next_at` the next, in one step.
 
-        A spec whose unique key is held is not stored; the slot is taken all the same. `max_queued` does not apply.
+        Without `spec` the slot is skipped. With `definition`, the schedule's must be the same. A spec whose unique key
+        is held is not stored; the slot is taken all the same. `max_queued` does not apply.
         """
 
     def unschedule(self, name: str) -> Reply[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -361,6 +362,7 @@ class TaskQueue(Reading):
         tz: str = "UTC",
         name: str | None = None,
         kwargs: Mapping[str, Any] | None = None,
+        skip_if_later_than: float | timedelta | None = None,
     ) -> str:
         """Submit a call again and again: once for every slot, however many processes have the same schedule.
 
@@ -371,7 +373,11 @@ class TaskQueue(Reading):
         tz : str
             The time zone of `cron`.
         name : str, optional
-            The task's name unless given. The same name with another definition replaces the schedule.
+            What the store calls it. Unless given it is made of the interval or line and zone, the task and the
+            arguments, so that it is the same in every process, and two that differ in one of these are two schedules.
+            Under a given name another definition replaces the schedule.
+        skip_if_later_than : seconds or timedelta, optional
+            The limit for a missed slot: if the latest slot that is due passed longer ago, it is skipped.
 
         Returns
         -------
@@ -380,17 +386,20 @@ class TaskQueue(Reading):
 
         Notes
         -----
-        It is seen to while a queue that knows it runs. Slots that nobody saw are made up for by one call.
+        It is seen to while a queue that knows it runs. Slots that nobody saw are made up for by one call. A schedule
+        that no process sees to any more is reported in the log, and dropped a week after its last slot.
         """
         if (every is None) == (cron is None):
             raise TypeError("schedule: expected either every or cron, got " + ("neither" if cron is None else "both"))
         when = Cron(cron, tz) if cron is not None else Every(seconds("every", every))
+        limit = None if skip_if_later_than is None else seconds("skip_if_later_than", skip_if_later_than, zero=True)
         found = self._calls.resolve(task)
         given = dict(kwargs or {})
         self._calls.one(found, args, given)  # whatever is wrong with it is wrong now
-        name = found.task.name if name is None else name
-        text = f"{when!r} {found.task.name} {found.options!r} {args!r} {sorted(given.items())!r}"
-        self._schedules.add(Schedule(name, text, when, lambda slot: self._calls.one(found, args, given)))
+        text = f"{when.text} {found.task.identity(args, given)}"
+        if name is None:
+            name = f"{found.task.name}:{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
+        self._schedules.add(Schedule(name, text, when, lambda slot: self._calls.one(found, args, given), limit))
         return name
 
     def unschedule(self, name: str) -> bool:

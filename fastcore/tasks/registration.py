@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastcore.concurrency.checks import called, is_async
+from fastcore.concurrency.checks import called, is_async, is_generator
 from fastcore.tasks.ports import Cap, Executor
 from fastcore.tasks.task import Task
 
@@ -43,6 +43,8 @@ def checked(
         If the function, the name or an option is not what it must be.
     """
     called("fn", fn)
+    if is_generator(fn):
+        raise TypeError(f"fn: expected a function or a coroutine function, got a generator function, {fn!r}")
     name = getattr(fn, "__name__", None) if name is None else name
     if not isinstance(name, str) or not name:
         raise TypeError(f"name: expected a str that is not empty, got {name!r}")

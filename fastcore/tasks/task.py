@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib
 import inspect
+import pickle
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from fastcore.concurrency.checks import is_async
 from fastcore.concurrency.limiter import Turns
 from fastcore.concurrency.retry import Retry
 from fastcore.tasks.codec import Codec
+from fastcore.tasks.errors import TaskError
 from fastcore.tasks.options import Options
 from fastcore.tasks.records import Encoded, State
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from fastcore.tasks.queue import TaskQueue
 
 __all__ = ["Configured", "Task", "find_task"]
+
+_PLAIN = Codec(max_bytes=1 << 40)  # what is only compared may be of any size
 
 
 class Configured:
@@ -170,16 +174,48 @@ class Task:
             if not isinstance(made, str):
                 raise TypeError(f"unique: expected {self.name}'s to return a str, got {type(made).__name__}")
             return f"{self.name}:{made}"
-        if self._signature is not None:  # one call, however its arguments are written
-            bound = self._signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            args, kwargs = bound.args, dict(sorted(bound.kwargs.items()))
-        data = self.codec.encode_call(args, kwargs, self._names, self.name)
-        return f"{self.name}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"
+        args, kwargs = self._normal(args, kwargs)
+        return f"{self.name}:{_digest(self.codec.encode_call(args, kwargs, self._names, self.name))}"
+
+    def identity(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Return what a call is, as text: the same in every process, however the arguments are written.
+
+        Where they cannot be encoded, which only a store in memory takes, it is the same for this process at most.
+        """
+        args, kwargs = self._normal(args, kwargs)
+        try:
+            data: bytes = _PLAIN.encode_call(args, kwargs)
+        except (TaskError, TypeError, ValueError):
+            try:
+                data = pickle.dumps((args, kwargs), protocol=5)
+            except Exception:  # locks, lambdas, connections: told apart as objects
+                data = repr([id(one) for one in (*args, *kwargs.values())]).encode()
+        return f"{self.name}:{_digest(data)}"
+
+    def _normal(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments as one call has them, however they are written."""
+        if self._signature is None:
+            return args, kwargs
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return _in_order(bound.args), _in_order(bound.kwargs)
 
     def encode(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Encoded:
         """Return the arguments of a call as bytes."""
         return self.codec.encode_call(args, kwargs, self._names, self.name)
+
+
+def _in_order(value: Any) -> Any:
+    """Return containers with the items of dicts in one order, as dicts that differ in it are equal."""
+    if type(value) is dict:
+        return {key: _in_order(value[key]) for key in sorted(value, key=lambda key: (type(key).__name__, repr(key)))}
+    if type(value) in (list, tuple):
+        return type(value)(map(_in_order, value))
+    return value
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def find_task(module: str, qualname: str, name: str) -> Any:

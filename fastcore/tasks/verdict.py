@@ -6,6 +6,8 @@ import logging
 import traceback
 from typing import NamedTuple
 
+from fastcore.concurrency.slot import UnpicklableResult
+from fastcore.tasks.codec import TooLarge, Unserializable
 from fastcore.tasks.errors import TaskCancelled
 from fastcore.tasks.job import Job
 from fastcore.tasks.records import Failure, State
@@ -14,6 +16,8 @@ __all__ = ["Verdict", "failure_of", "judge"]
 
 _MOST_TEXT = 2_000
 _MOST_TRACE = 8_000  # characters of a traceback: its end says most
+
+_NOT_STORED = (Unserializable, TooLarge, UnpicklableResult)  # the work is done, and would end like that again
 
 _log = logging.getLogger("fastcore.tasks")
 
@@ -33,7 +37,7 @@ def judge(job: Job, error: BaseException, lost: bool) -> Verdict:
         return Verdict(State.CANCELLED)
     if lost:
         return Verdict(State.DEAD if attempt >= spec.attempts else State.QUEUED)
-    if not isinstance(error, Exception) or spec.attempts == 1:
+    if not isinstance(error, Exception) or isinstance(error, _NOT_STORED) or spec.attempts == 1:
         return Verdict(State.FAILED)
     try:
         delay = job.task.configured.policy.next_delay(attempt, error)

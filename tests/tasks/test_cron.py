@@ -42,6 +42,17 @@ class TestLines:
             ("0 0 * * 7", (2026, 3, 1), ["2026-03-08T00:00", "2026-03-15T00:00"]),
             ("0 0 13 * fri", (2026, 3, 1), ["2026-03-06T00:00", "2026-03-13T00:00", "2026-03-20T00:00"]),  # either day
             ("0 0 */10 * fri", (2026, 5, 1), ["2026-07-31T00:00"]),  # both, after a star
+            ("0 9 * * mon-sun", (2026, 3, 6, 9), ["2026-03-07T09:00", "2026-03-08T09:00", "2026-03-09T09:00"]),
+            ("0 9 * * fri-mon", (2026, 3, 6, 9), ["2026-03-07T09:00", "2026-03-08T09:00", "2026-03-09T09:00"]),
+            ("0 9 * * fri-mon", (2026, 3, 9, 9), ["2026-03-13T09:00"]),
+            ("0 9 * * FRI-MON/2", (2026, 3, 6, 9), ["2026-03-08T09:00", "2026-03-13T09:00"]),
+            ("0 9 * * 6-1", (2026, 3, 6), ["2026-03-07T09:00", "2026-03-08T09:00", "2026-03-09T09:00"]),
+            ("0 9 * * 7-1", (2026, 3, 6), ["2026-03-08T09:00", "2026-03-09T09:00", "2026-03-15T09:00"]),
+            ("0 9 * * sat-7", (2026, 3, 6), ["2026-03-07T09:00", "2026-03-08T09:00", "2026-03-14T09:00"]),
+            ("0 22-2/2 * * *", (2026, 3, 6, 1), ["2026-03-06T02:00", "2026-03-06T22:00", "2026-03-07T00:00"]),
+            ("0 0 1 Nov-feb *", (2026, 3, 6), ["2026-11-01T00:00", "2026-12-01T00:00", "2027-01-01T00:00"]),
+            ("0 0 1 oct-jan/3 *", (2026, 3, 6), ["2026-10-01T00:00", "2027-01-01T00:00", "2027-10-01T00:00"]),
+            ("0 0 1 dec-dec *", (2026, 3, 6), ["2026-12-01T00:00"]),
             ("@daily", (2026, 12, 31, 12), ["2027-01-01T00:00"]),
             ("@hourly", (2026, 12, 31, 23, 59), ["2027-01-01T00:00"]),
             ("@weekly", (2026, 3, 2), ["2026-03-08T00:00"]),
@@ -64,6 +75,16 @@ class TestLines:
             ("* * * * 8", "expected a day of week in 0..7"),
             ("*/0 * * * *", "expected a minute"),
             ("5-1 * * * *", "expected a minute"),
+            ("* 22-30 * * *", "expected a hour"),
+            ("* 30-2 * * *", "expected a hour"),
+            ("* * 28-3 * *", "expected a day of month"),
+            ("* * * 13-2 *", "expected a month"),
+            ("* * * * fri-8", "expected a day of week"),
+            ("* * * * mon-", "expected a day of week"),
+            ("* * * * mon#1", "expected a day of week"),
+            ("* * L * *", "expected a day of month"),
+            ("*/+5 * * * *", "expected a minute"),
+            ("*/ * * * *", "expected a minute"),
             ("-5 * * * *", "expected a minute"),
             ("1,,2 * * * *", "expected a minute"),
             ("\u0663 * * * *", "expected a minute"),
@@ -124,6 +145,91 @@ class TestChangesOfClocks:
             assert later > now
             assert datetime.fromtimestamp(later, zone).date() == day
             now, day = later, day + timedelta(days=1)
+
+
+def shown(line: str, tz: str, since: datetime, until: datetime) -> list[str]:
+    """The times that a line fires at, as the zone's clock shows them with its offset."""
+    cron, now, found = Cron(line, tz), since.timestamp(), []
+    while (now := cron.after(now)) <= until.timestamp():
+        found.append(datetime.fromtimestamp(now, ZoneInfo(tz)).strftime("%H:%M%z"))
+    return found
+
+
+def by_minutes(line: str, tz: str, since: datetime, until: datetime) -> list[str]:
+    """The same of a line with a star, by going through the minutes as cronie does: it looks at the clock in each."""
+    minute, hour = line.split()[:2]
+    zone = ZoneInfo(tz)
+    found = []
+    at = since.astimezone(UTC).replace(second=0) + timedelta(minutes=1)
+    while at <= until:
+        wall = at.astimezone(zone)
+        if all(
+            value % int(text[2:] or 1) == 0 if text.startswith("*") else value in map(int, text.split(","))
+            for text, value in ((minute, wall.minute), (hour, wall.hour))
+        ):
+            found.append(wall.strftime("%H:%M%z"))
+        at += timedelta(minutes=1)
+    return found
+
+
+NIGHTS = {
+    "New York, forward": ("America/New_York", utc(2026, 3, 8, 4), utc(2026, 3, 8, 12)),
+    "New York, back": ("America/New_York", utc(2026, 11, 1, 3), utc(2026, 11, 1, 11)),
+    "Berlin, forward": ("Europe/Berlin", utc(2026, 3, 28, 22), utc(2026, 3, 29, 6)),
+    "Berlin, back": ("Europe/Berlin", utc(2026, 10, 24, 22), utc(2026, 10, 25, 6)),
+    "Lord Howe, forward by half an hour": ("Australia/Lord_Howe", utc(2026, 10, 3, 13), utc(2026, 10, 3, 21)),
+    "Lord Howe, back by half an hour": ("Australia/Lord_Howe", utc(2026, 4, 4, 12), utc(2026, 4, 4, 20)),
+    "Beirut, forward at midnight": ("Asia/Beirut", utc(2026, 3, 28, 18), utc(2026, 3, 29, 4)),
+    "Beirut, back at midnight": ("Asia/Beirut", utc(2026, 10, 24, 18), utc(2026, 10, 25, 4)),
+    "Apia, a day left out": ("Pacific/Apia", utc(2011, 12, 30, 4), utc(2011, 12, 31, 4)),
+}
+
+
+class TestIntervalsAndFixedTimes:
+    """The rule of crontab(5) of Vixie's cron and cronie: lines with a star run on, fixed times come once."""
+
+    @pytest.mark.parametrize("night", NIGHTS)
+    @pytest.mark.parametrize(
+        "line", ["*/5 * * * *", "* * * * *", "0 * * * *", "*/20 * * * *", "7 */2 * * *", "*/30 1 * * *"]
+    )
+    def test_an_interval_fires_whenever_the_clock_shows_it(self, line: str, night: str) -> None:
+        assert shown(line, *NIGHTS[night]) == by_minutes(line, *NIGHTS[night])
+
+    def test_all_values_are_an_interval_however_they_are_written(self) -> None:
+        for line, same in (
+            ("*/15 0-23 * * *", "*/15 * * * *"),
+            ("0 0-23 * * *", "0 * * * *"),
+            ("0-59 1 * * *", "* 1 * * *"),
+        ):
+            assert shown(line, *NIGHTS["Berlin, back"]) == shown(same, *NIGHTS["Berlin, back"])
+
+    @pytest.mark.parametrize(
+        ("night", "line", "expected"),
+        [
+            ("New York, forward", "30 2 * * *", ["03:30-0400"]),
+            ("New York, forward", "30 2,3 * * *", ["03:30-0400"]),  # both at one time
+            ("New York, forward", "0,30 1-3 * * *", ["01:00-0500", "01:30-0500", "03:00-0400", "03:30-0400"]),
+            ("New York, back", "30 1 * * *", ["01:30-0400"]),
+            ("New York, back", "0,30 1,2 * * *", ["01:00-0400", "01:30-0400", "02:00-0500", "02:30-0500"]),
+            ("Lord Howe, forward by half an hour", "0,20,40 2 * * *", ["02:30+1100", "02:40+1100", "02:50+1100"]),
+            ("Lord Howe, back by half an hour", "45 1 * * *", ["01:45+1100"]),
+            ("Beirut, forward at midnight", "0 0 * * *", ["01:00+0300"]),
+            ("Beirut, back at midnight", "30 23 * * *", ["23:30+0300"]),
+            ("Apia, a day left out", "0 12 * * *", ["12:00+1400"]),
+        ],
+    )
+    def test_a_fixed_time_comes_once(self, night: str, line: str, expected: list[str]) -> None:
+        assert shown(line, *NIGHTS[night]) == expected
+
+    @pytest.mark.parametrize("night", NIGHTS)
+    @pytest.mark.parametrize("line", ["*/5 * * * *", "0,20,40 2 * * *", "15,45 1-3 * * *"])
+    def test_the_latest_time_is_the_one_before_the_next(self, line: str, night: str) -> None:
+        tz, since, until = NIGHTS[night]
+        cron = Cron(line, tz)
+        start = at = cron.after(since.timestamp())
+        while (following := cron.after(at)) <= until.timestamp():
+            assert cron.latest(start, at) == cron.latest(start, following - 0.5) == at
+            at = following
 
 
 @st.composite

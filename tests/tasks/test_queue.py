@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from fastcore import metrics, tasks
 from fastcore.tasks import (
+    IdempotencyConflict,
     QueueFull,
     State,
     TaskQueue,
@@ -161,6 +163,51 @@ class TestSubmit:
         queue = TaskQueue()
         with pytest.raises(ValueError, match="name: expected text that can be stored"):
             queue.task(print, name="\ud800")
+
+    def test_generators_are_refused(self) -> None:
+        def items(n: int) -> Any:
+            yield n
+
+        async def aitems(n: int) -> Any:
+            yield n
+
+        class Reader:
+            def __call__(self, n: int) -> Any:
+                yield n
+
+            async def read(self, n: int) -> Any:
+                yield n
+
+        half = functools.partial
+        for fn in (items, aitems, Reader(), Reader().read, half(items, 1), half(half(aitems), 1), half(Reader(), 1)):
+            with pytest.raises(
+                TypeError, match="expected a function or a coroutine function, got a generator function"
+            ):
+                TaskQueue().task(fn, name="read")
+
+    @pytest.mark.parametrize("on", ["async", "thread"])
+    def test_a_generator_that_a_function_returns_unawares_is_no_success(
+        self, make: Callable[..., TaskQueue], on: str
+    ) -> None:
+        queue = make()
+        ran: list[int] = []
+
+        def items(n: int) -> Any:
+            ran.append(n)
+            yield n
+
+        async def aitems(n: int) -> Any:
+            return items(n)
+
+        async def scenario() -> None:
+            task = queue.task(aitems if on == "async" else lambda n: items(n), name="items")
+            async with queue:
+                view = await queue.wait(queue.submit(task, 1), LONG)
+            assert (view.state, view.attempt, ran) == (State.FAILED, 1, [])
+            assert view.error is not None
+            assert "generator" in view.error.text
+
+        run(scenario)
 
     def test_a_name_belongs_to_one_function(self) -> None:
         queue = TaskQueue()
@@ -478,3 +525,75 @@ class TestLife:
         snapshot = metrics.snapshot()
         assert snapshot.get("fastcore_tasks_submitted_total", task="counted") == 3
         assert snapshot.get("fastcore_tasks_ended_total", task="counted", state="succeeded") == 3
+
+
+class TestIdempotency:
+    @pytest.mark.parametrize(
+        ("task", "args", "kwargs", "same"),
+        [
+            ("pay", ("AAPL",), {}, True),
+            ("pay", (), {"symbol": "AAPL"}, True),
+            ("pay", ("AAPL", 1), {}, True),  # its default
+            ("pay", ("AAPL", 2), {}, False),
+            ("pay", ("MSFT",), {}, False),
+            ("refund", ("AAPL",), {}, False),
+        ],
+    )
+    def test_a_key_is_of_one_call(
+        self, make: Callable[..., TaskQueue], task: str, args: tuple[Any, ...], kwargs: dict[str, Any], same: bool
+    ) -> None:
+        queue = make()
+
+        @queue.task
+        def pay(symbol: str, n: int = 1) -> None: ...
+
+        @queue.task
+        def refund(symbol: str, n: int = 1) -> None: ...
+
+        first = queue.submit(pay.configure(idempotency_key="k"), "AAPL")
+        again = queue.tasks[task].configure(idempotency_key="k", priority=1)
+        if same:
+            assert queue.submit(again, *args, **kwargs) == first
+            return
+        with pytest.raises(IdempotencyConflict, match="idempotency_key: expected the call of task") as caught:
+            queue.submit(again, *args, **kwargs)
+        assert caught.value.id == first
+
+    def test_a_given_fingerprint_is_what_is_compared(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task
+        def pay(symbol: str, asked_at: float) -> None: ...
+
+        task = pay.configure(idempotency_key="k", fingerprint="AAPL")
+        assert queue.submit(task, "AAPL", 1.0) == queue.submit(task, "AAPL", 2.0)
+
+    def test_arguments_are_compared_as_values(self, make: Callable[..., TaskQueue]) -> None:
+        queue = make()
+
+        @queue.task
+        def crawl(symbols: Any) -> None: ...
+
+        for n, (one, equal, other) in enumerate(
+            [
+                ({"a": 1, "b": [2]}, {"b": [2], "a": 1}, {"a": 1, "b": [3]}),
+                ({"z", "y", "x"}, {"x", "y", "z"}, {"x", "y"}),
+                ([{"a": 1, "b": 2}], [{"b": 2, "a": 1}], ({"a": 1, "b": 2},)),
+            ]
+        ):
+            keyed = crawl.configure(idempotency_key=str(n))
+            assert queue.submit(keyed, one) == queue.submit(keyed, equal)
+            with pytest.raises(IdempotencyConflict):
+                queue.submit(keyed, other)
+
+    def test_what_only_memory_takes(self) -> None:
+        queue = TaskQueue()
+
+        @queue.task
+        def call(fn: Any) -> None: ...
+
+        lock = threading.Lock()
+        keyed = call.configure(idempotency_key="k")
+        assert queue.submit(keyed, lock) == queue.submit(keyed, lock)
+        with pytest.raises(IdempotencyConflict):
+            queue.submit(keyed, threading.Lock())

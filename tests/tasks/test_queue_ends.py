@@ -26,7 +26,19 @@ from fastcore.tasks import (
     current,
     progress,
 )
+from fastcore.tasks.codec import Codec
 from tests.tasks.queue_cases import LONG, SOON, run, until
+
+
+def compute(how: str, log: str) -> Any:
+    """Work that is seen each time it is done, and returns what cannot be stored."""
+    with open(log, "a") as file:
+        file.write("x")
+    return {"object": object(), "large": b"x" * 10_000, "lock": threading.Lock()}[how]
+
+
+async def acompute(how: str, log: str) -> Any:
+    return compute(how, log)
 
 
 class TestFailures:
@@ -136,6 +148,35 @@ class TestFailures:
                 assert view.state is State.FAILED
                 assert view.error is not None
                 assert "result" in view.error.text
+
+        run(scenario)
+
+    @pytest.mark.parametrize("on", ["async", "thread", "process"])
+    def test_a_result_that_cannot_be_stored_is_not_computed_again(self, tmp_path: Path, on: str) -> None:
+        queue = TaskQueue(f"sqlite:///{tmp_path}/tasks.db", codec=Codec(max_bytes=4096), workers={"process": 1})
+        task = queue.task(acompute if on == "async" else compute, name="compute", on=on, retries=SOON)
+
+        async def scenario() -> None:
+            async with queue:
+                for how, text in (("object", "expected a type that can be stored"), ("large", "expected at most 4096")):
+                    log = tmp_path / how
+                    view = await queue.wait(queue.submit(task, how, str(log)), LONG)
+                    assert (view.state, view.attempt, log.read_text()) == (State.FAILED, 1, "x")
+                    assert view.error is not None
+                    assert text in view.error.text
+
+        run(scenario)
+
+    def test_a_result_that_cannot_be_pickled_is_not_computed_again(self, tmp_path: Path) -> None:
+        queue = TaskQueue(workers={"process": 1})
+        task = queue.task(compute, on="process", retries=SOON)
+
+        async def scenario() -> None:
+            async with queue:
+                view = await queue.wait(queue.submit(task, "lock", str(tmp_path / "log")), LONG)
+            assert (view.state, view.attempt, (tmp_path / "log").read_text()) == (State.FAILED, 1, "x")
+            assert view.error is not None
+            assert "expected a result that can be pickled, got lock" in view.error.text
 
         run(scenario)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fastcore.tasks import State, StoreError, TaskQueue
+from fastcore.tasks import IdempotencyConflict, State, StoreError, TaskQueue
 from fastcore.tasks.calls import new_id
 from fastcore.tasks.cron import Cron
 from fastcore.tasks.records import NO_ARGUMENTS, Encoded, TaskSpec
@@ -38,13 +41,24 @@ class Fleet:
         self.now = START
         self.members = [Schedules(store, lambda: self.now) for _ in range(size)]
 
-    def add(self, when: Every | Cron, *, name: str = "report", definition: str = "1", key: str | None = None) -> None:
+    def add(
+        self,
+        when: Every | Cron,
+        *,
+        name: str = "report",
+        definition: str = "1",
+        key: str | None = None,
+        limit: float | None = None,
+        raises: Callable[[], bool] = lambda: False,
+    ) -> None:
         def make(slot: float) -> TaskSpec:
+            if raises():
+                raise KeyError("its settings are missing")
             payload = Encoded(b"") if self.store.encodes else NO_ARGUMENTS
             return TaskSpec(new_id(self.now), name, payload, 5.0, slot, slot, slot, 1, None, 60.0, unique_key=key)
 
         for member in self.members:
-            member.add(Schedule(name, definition, when, make))
+            member.add(Schedule(name, definition, when, make, limit))
 
     def pass_to(self, at: float) -> list[float]:
         """Go on to a time, and have all look; returns the seconds until each looks again."""
@@ -116,8 +130,131 @@ class TestSlots:
             fleet.pass_to(at)
         assert fleet.fired() == [10, 20]
 
+    @pytest.mark.parametrize("when", [Every(60.0), Cron("* * * * *")])
+    @pytest.mark.parametrize("jump", [-3600.0, -90_000.0, 3600.0, 90_000.0])
+    def test_a_clock_that_is_set_silences_nothing(self, store: Any, when: Every | Cron, jump: float) -> None:
+        fleet = Fleet(store, 2)
+        fleet.add(when)
+        for minute in range(5):
+            fleet.pass_to(60.0 * minute)
+        before = len(fleet.fired())
+        for second in range(0, 300, 30):
+            fleet.pass_to(240 + jump + second)
+        assert before == 4
+        assert len(fleet.fired()) - before in (4, 5, 6)  # as many as in any five minutes, once for the fleet
+
+    def test_a_clock_set_back_by_less_than_a_slot_repeats_none(self, store: Any) -> None:
+        fleet = Fleet(store)
+        fleet.add(Cron("0 9 * * *"))
+        fleet.pass_to(0)
+        fleet.pass_to(3600)  # 9 o'clock
+        fleet.pass_to(1800)
+        fleet.pass_to(3700)
+        assert fleet.fired() == [3600]
+
+    def test_a_slot_that_is_too_late_is_skipped(self, store: Any) -> None:
+        fleet = Fleet(store)
+        fleet.add(Every(100.0), limit=30.0)
+        for at in (0, 100, 250, 330, 400):  # on time; 50 late; 30 late; on time
+            fleet.pass_to(at)
+        assert fleet.fired() == [100, 300, 400]
+        [view] = store.schedules().result()
+        assert (view.next_at - START, view.last_at - START) == (500, 400)
+
+    def test_the_latest_of_the_missed_slots_decides_whether_it_is_too_late(self, store: Any) -> None:
+        fleet = Fleet(store)
+        fleet.add(Every(100.0), limit=30.0)
+        fleet.add(Cron("0 * * * *"), name="hourly", limit=30.0)
+        fleet.pass_to(0)
+        fleet.pass_to(7210)  # many are missed, the last of them by 10
+        assert len(fleet.fired()) == len(fleet.fired("hourly")) == 1
+        fleet.pass_to(7210 + 3640)
+        assert len(fleet.fired("hourly")) == 1
+        [hourly, _] = store.schedules().result()
+        assert hourly.last_at == START + 3600  # a skipped slot did not run
+
+
+class TestFailures:
+    def test_one_that_fails_stops_no_other(self, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(time, "monotonic", lambda: fleet.now)
+        fleet = Fleet(store)
+        broken = True
+        fleet.add(Every(10.0), raises=lambda: broken)
+        fleet.add(Every(10.0), name="healthy")
+        for at in range(0, 60, 10):
+            fleet.pass_to(at)
+        assert (fleet.fired(), fleet.fired("healthy")) == ([], [10, 20, 30, 40, 50])
+        broken = False
+        fleet.pass_to(200)
+        assert fleet.fired() == [10]  # made up for by one
+        fleet.pass_to(210)
+        assert fleet.fired() == [10, 210]
+
+    def test_it_is_logged_once_and_tried_less_and_less_often(
+        self, store: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(time, "monotonic", lambda: fleet.now)
+        fleet = Fleet(store)
+        tries: list[float] = []
+
+        def fails() -> bool:
+            tries.append(fleet.now - START)
+            return True
+
+        fleet.add(Every(10.0), raises=fails)
+        for at in range(100):
+            fleet.pass_to(at)
+        assert tries == [10, 11, 13, 17, 25, 41, 71]
+        assert caplog.text.count("could not be seen to") == 1
+
+    def test_a_conflict_of_keys_fails_alone(self, store: Any) -> None:
+        payload = Encoded(b"") if store.encodes else NO_ARGUMENTS
+        specs = [
+            TaskSpec(
+                f"{i:032x}", kind, payload, 5.0, 0.0, 0.0, 0.0, 1, None, 60.0, idempotency_key="k", fingerprint="f"
+            )
+            for i, kind in enumerate(("a", "b"))
+        ]
+        for name in "ab":
+            store.schedule(name, "1", START).result()
+        assert store.fire("a", START, START + 1, specs[0]).result().won
+        with pytest.raises(IdempotencyConflict):
+            store.fire("b", START, START + 1, specs[1]).result()
+        assert [view.next_at - START for view in store.schedules().result()] == [1, 0]
+
 
 class TestFleet:
+    def test_another_definition_is_not_fired_by_those_who_have_the_older(self, store: Any) -> None:
+        older, newer = Fleet(store), Fleet(store)
+        older.add(Cron("* * * * *"), definition="1")
+        older.pass_to(0)
+        newer.add(Cron("* * * * *"), definition="2", key="newer")
+        newer.pass_to(1)
+        assert older.pass_to(60) == [60.0]  # neither does it ask again and again
+        assert older.fired() == []
+        newer.pass_to(60)
+        assert [view.unique_key for view in store.find(kind="report").result()] == ["newer"]
+
+    def test_one_that_no_process_knows_is_reported_and_in_the_end_dropped(
+        self, store: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        fleet, week = Fleet(store), 7 * 86_400
+        fleet.add(Every(10.0))
+        fleet.add(Every(2.0 * week), name="rare")
+        fleet.pass_to(0)
+        later = Fleet(store)
+        later.add(Every(2.0 * week), name="rare")
+        for at, reports, names in (
+            (100, 0, ["rare", "report"]),
+            (1000, 1, ["rare", "report"]),
+            (2000, 1, ["rare", "report"]),
+            (week + 20, 2, ["rare"]),
+        ):
+            later.now = START + at
+            asyncio.run(later.members[0].survey())
+            assert caplog.text.count("schedule 'report'") == reports
+            assert [view.name for view in store.schedules().result()] == names
+
     def test_a_slot_is_one_process_s(self, store: Any) -> None:
         fleet = Fleet(store, 5)
         fleet.add(Every(1.0))
@@ -164,6 +301,56 @@ class TestFleet:
         assert fleet.fired() == []
 
 
+def symbol_of(text: str) -> str:
+    """An equal text that is another object."""
+    return "".join(list(text))
+
+
+DEFINITIONS = """
+import asyncio, sys
+from fastcore.concurrency import Retry
+from fastcore.tasks import TaskQueue
+
+def temporary(error): return True
+def key(symbols): return 'one'
+queue = TaskQueue("sqlite:///" + sys.argv[1])
+options = {
+    "plain": {}, "retry": {"retries": Retry(5, base=2.0)}, "gives up": {"retries": Retry(5, give_up_on=temporary)},
+    "lambda": {"retries": Retry(5, retry_on=lambda error: True)}, "unique": {"unique": key},
+}
+tasks = [queue.task(lambda symbols: None, name=name, **given) for name, given in options.items()]
+if sys.argv[2] == "reversed":
+    tasks.reverse()
+calls = [{"AAPL", "MSFT", "NVDA", "GOOG"}, {"b": 1, "a": frozenset("xyz")}, ("AAPL", {"z", "y"})]
+for task in tasks:
+    for argument in calls:
+        queue.schedule(task, argument, every=3600)
+async def main():
+    async with queue:
+        while len(queue.schedules()) < 15:
+            await asyncio.sleep(0.01)
+        for view in queue.schedules():
+            print(view.name, view.definition, view.next_at)
+asyncio.run(main())
+"""
+
+
+def test_a_definition_is_the_same_in_every_process(tmp_path: Path) -> None:
+    """Whatever the options hold, whichever order sets have, and whichever comes first; it goes on where it stood."""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", DEFINITIONS, str(tmp_path / "tasks.db"), order],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed, order in (("1", "as written"), ("2", "reversed"))
+    }
+    assert len(said) == 1
+    assert len(set(said.pop().splitlines())) == 15
+
+
 class TestQueue:
     def test_it_runs(self, tmp_path: Path) -> None:
         """Two queues on one file, as two processes would have it."""
@@ -176,7 +363,7 @@ class TestQueue:
 
         async def scenario() -> None:
             for queue in queues:
-                assert queue.schedule(queue.task(note, name="note"), "tick", every=0.3, kwargs={"n": 1}) == "note"
+                assert queue.schedule(queue.task(note), "tick", every=0.3, name="note", kwargs={"n": 1}) == "note"
             async with queues[0], queues[1]:
                 began = time.time()
                 while len(ran) < 3:
@@ -189,6 +376,24 @@ class TestQueue:
             assert len(ran) <= took / 0.3 + 1  # were each queue to fire for itself, it would be twice that
 
         asyncio.run(asyncio.wait_for(scenario(), LONG))
+
+    def test_two_of_one_task_are_two(self) -> None:
+        queue = TaskQueue()
+
+        @queue.task
+        def collect(symbol: str, days: int = 1) -> None: ...
+
+        names = {
+            queue.schedule(collect, "AAPL", every=60),
+            queue.schedule(collect, "MSFT", every=60),
+            queue.schedule(collect, "MSFT", 2, every=60),
+            queue.schedule(collect, "MSFT", every=61),
+            queue.schedule(collect, "MSFT", cron="@daily"),
+            queue.schedule(collect, "MSFT", cron="@daily", tz="Asia/Tokyo"),
+        }
+        assert len(names) == 6
+        assert queue.schedule(collect, "MSFT", kwargs={"days": 1}, every=timedelta(minutes=1)) in names
+        assert queue.schedule(collect, symbol_of("MSFT"), 1, cron="0 0 * * *") in names
 
     def test_taken_in_while_it_sleeps(self) -> None:
         queue = TaskQueue()
@@ -246,7 +451,7 @@ class TestQueue:
                 await ran.wait()
 
         asyncio.run(asyncio.wait_for(scenario(), LONG))
-        assert "the schedules could not be seen to" in caplog.text
+        assert "could not be seen to; trying again" in caplog.text
 
     def test_a_full_store_takes_it(self) -> None:
         store = MemoryStore(max_queued=1)
@@ -273,4 +478,6 @@ class TestQueue:
             queue.schedule(work, every=1)
         with pytest.raises(ValueError, match="cron: expected a minute"):
             queue.schedule(work, 1, cron="61 * * * *")
+        with pytest.raises(ValueError, match="skip_if_later_than: expected a finite number >= 0, got -1"):
+            queue.schedule(work, 1, every=1, skip_if_later_than=-1)
         assert queue.schedules() == []

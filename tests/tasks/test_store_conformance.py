@@ -200,6 +200,38 @@ class TestKeys:
         with pytest.raises(UnknownTask):
             it.store.get(beside.id).result(30)
 
+    @pytest.mark.parametrize(
+        ("kind", "fingerprint", "same"),
+        [
+            ("work", "f", True),
+            ("work", "g", False),
+            ("work", None, False),
+            ("other", "f", False),
+            ("other", None, False),
+        ],
+    )
+    @pytest.mark.parametrize("together", [True, False])
+    def test_an_idempotency_key_speaks_of_one_call(
+        self, it: Harness, kind: str, fingerprint: str | None, same: bool, together: bool
+    ) -> None:
+        held = it.spec(idempotency_key="i", fingerprint="f")
+        again = it.spec(kind, idempotency_key="i", fingerprint=fingerprint)
+        if not together:
+            it.submit(held)
+        if same:
+            assert it.submit(held, again)[-1] == held.id
+        else:
+            with pytest.raises(IdempotencyConflict, match=f"the call of task {held.id} again") as caught:
+                it.submit(*([held] if together else []), again)
+            assert caught.value.id == held.id
+
+    def test_a_key_of_an_earlier_release_has_no_fingerprint(self, it: Harness) -> None:
+        held = it.spec(idempotency_key="i")
+        it.submit(held)
+        assert it.submit(it.spec(idempotency_key="i", fingerprint="f")) == [held.id]
+        with pytest.raises(IdempotencyConflict, match="one of 'other', where 'work' was called"):
+            it.submit(it.spec("other", idempotency_key="i", fingerprint="f"))
+
 
 class TestClaim:
     def test_by_rank_then_first_come(self, it: Harness) -> None:
@@ -478,6 +510,45 @@ class TestEnds:
         assert it.store.request_cancel(gone.id).result(30) is State.EXPIRED
         assert it.store.counts().result(30) == {"work": {State.SUCCEEDED: 1}}
 
+    @pytest.mark.parametrize("keyed", [False, True])
+    @pytest.mark.parametrize(
+        ("end", "kept"),
+        [
+            (State.SUCCEEDED, 10.0),
+            (State.CANCELLED, 10.0),
+            ("cancelled while it waits", 10.0),
+            ("cancelled, then lost", 10.0),
+            (State.FAILED, 7 * 86_400.0),
+            (State.DEAD, 7 * 86_400.0),
+            ("lost", 7 * 86_400.0),
+        ],
+    )
+    def test_how_it_ended_says_how_long_it_is_kept(self, it: Harness, end: Any, kept: float, keyed: bool) -> None:
+        spec = it.spec(args=("AAPL",), result_ttl=10.0, attempts=1, unique_key="k" if keyed else None)
+        it.submit(spec)
+        if end == "cancelled while it waits":
+            it.store.request_cancel(spec.id).result(30)
+        else:
+            [claim] = it.claim()
+            if end == "cancelled, then lost":
+                it.store.request_cancel(spec.id).result(30)
+            if isinstance(end, State):
+                it.settle(it.outcome(claim, end, error=None if end is State.SUCCEEDED else Failure("E", "text", "")))
+            else:
+                it.store.rescue(it.now + LEASE + 1).result(30)
+        view = it.store.get(spec.id).result(30)
+        assert view.finished_at is not None
+        assert view.expires_at is not None
+        assert view.expires_at - view.finished_at == pytest.approx(kept)
+        it.store.prune(view.expires_at - 1).result(30)
+        view = it.store.get(spec.id).result(30)
+        assert not isinstance(end, State) or view.state is end
+        assert (view.payload is None) is (kept == 10.0)  # what may be tried again has its arguments
+        assert it.store.retry_dead([spec.id], None, it.now).result(30) == ([] if kept == 10.0 else [spec.id])
+        if kept == 10.0:
+            it.store.prune(view.expires_at).result(30)
+            assert it.state(spec.id) is State.EXPIRED
+
     def test_dead_letters_stay_and_can_be_tried_again(self, it: Harness) -> None:
         dead, failed, fine = (it.spec(attempts=2, result_ttl=1e6, rank=float(i)) for i in range(3))
         it.submit(dead, failed, fine)
@@ -597,6 +668,19 @@ class TestSchedules:
         it.submit(it.spec(unique_key="k"))
         assert it.store.fire("s", 100.0, 110.0, it.spec(unique_key="k")).result(30) == (True, 110.0)
         assert len(it.claim()) == 1
+
+    def test_a_slot_can_be_skipped(self, it: Harness) -> None:
+        it.store.schedule("s", "d", 100.0).result(30)
+        assert it.store.fire("s", 100.0, 110.0, None).result(30) == (True, 110.0)
+        assert it.store.fire("s", 100.0, 110.0, None).result(30) == (False, 110.0)
+        assert it.store.fire("s", 110.0, 120.0, it.spec(), "another").result(30) == (False, 110.0)
+        assert it.claim() == []
+        [view] = it.store.schedules().result(30)
+        assert (view.next_at, view.last_at) == (110.0, None)
+        assert it.store.fire("s", 110.0, 120.0, it.spec(), "d").result(30) == (True, 120.0)
+        assert it.store.fire("s", 120.0, 130.0, None, "d").result(30).won
+        [view] = it.store.schedules().result(30)
+        assert (view.next_at, view.last_at) == (130.0, 110.0)
 
     def test_forgotten(self, it: Harness) -> None:
         it.store.schedule("s", "d", 100.0).result(30)

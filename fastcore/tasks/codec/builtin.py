@@ -25,11 +25,16 @@ def _self(value: Any, _: Any) -> Any:
     return value
 
 
+def _in_order(values: set[Any] | frozenset[Any]) -> list[Any]:
+    """A set's members in an order that is the same in every process: keys are made of such messages."""
+    return sorted(values, key=lambda one: Encoder().body(one))
+
+
 # ---- containers ----
 
 register(Kind(1, lambda v, _: list(v), lambda p, _: tuple(p)), tuple)
-register(Kind(2, lambda v, _: list(v), lambda p, _: set(p)), set)
-register(Kind(3, lambda v, _: list(v), lambda p, _: frozenset(p)), frozenset)
+register(Kind(2, lambda v, _: _in_order(v), lambda p, _: set(p)), set)
+register(Kind(3, lambda v, _: _in_order(v), lambda p, _: frozenset(p)), frozenset)
 register(Kind(4, lambda v, _: [v.start, v.stop, v.step], lambda p, _: range(*p)), range)
 
 

@@ -50,7 +50,7 @@ class MemoryStore:
     max_ended : int, default 100,000
         How many ended tasks are kept with their results; beyond that those that would expire first go early.
     dead_ttl : float, default 7 days
-        Seconds for which a dead letter is kept.
+        Seconds for which a dead letter, and a task that failed, is kept.
     tombstone_ttl : float, default 24 hours
         Seconds for which it is still known that a task was there, after its result has gone.
     clock : callable, default time.time
@@ -330,13 +330,17 @@ class MemoryStore:
                 known = self._schedules[name] = ScheduleView(name, definition, next_at, None)
             return Done(known.next_at)
 
-    def fire(self, name: str, slot: float, next_at: float, spec: TaskSpec) -> Done[Fired]:
+    def fire(
+        self, name: str, slot: float, next_at: float, spec: TaskSpec | None, definition: str | None = None
+    ) -> Done[Fired]:
         with self._lock:
             known = self._schedules.get(name)
-            if known is None or known.next_at != slot:
+            if known is None or known.next_at != slot or definition not in (None, known.definition):
                 return Done(Fired(False, next_at if known is None else known.next_at))
-            self._schedules[name] = known._replace(next_at=next_at, last_at=slot)
-            self._enter_keyed(spec)
+            new = [] if spec is None else self._keys.judge([spec])[1]
+            last_at = known.last_at if spec is None else slot
+            self._schedules[name] = known._replace(next_at=next_at, last_at=last_at)
+            self._enter(new)
         self._wake()
         return Done(Fired(True, next_at))
 
@@ -352,6 +356,8 @@ class MemoryStore:
 
     def _enter(self, specs: Sequence[TaskSpec]) -> None:
         """Store new tasks."""
+        if not specs:
+            return
         records: list[Record] = list(specs)  # type: ignore[arg-type]
         if set(map(type, specs)) != {Record}:
             records = [spec if isinstance(spec, Record) else Record.of(spec) for spec in specs]

@@ -70,7 +70,7 @@ class Ended:
         ttl = record.result_ttl
         if state is State.FAILED or state is State.DEAD:
             self.failed[record.id] = record
-            ttl = self._dead_ttl if state is State.DEAD else ttl
+            ttl = self._dead_ttl
         record.finished_at = now
         record.expires_at = now + ttl
         record.handle = self._expiring.push(record, now + ttl)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 
-from fastcore.tasks.errors import IdempotencyConflict
+from fastcore.tasks.idempotency import same_call
 from fastcore.tasks.records import TaskSpec
 
 __all__ = ["Keys"]
@@ -20,7 +20,7 @@ class Keys:
 
     def __init__(self) -> None:
         self._unique: dict[str, str] = {}
-        self._idempotent: dict[str, tuple[str, str | None]] = {}
+        self._idempotent: dict[str, tuple[str, str, str | None]] = {}  # to id, kind and fingerprint
 
     def judge(self, specs: Sequence[TaskSpec]) -> tuple[list[str], list[TaskSpec]]:
         """Return the id for each spec, and the specs to be stored.
@@ -28,24 +28,20 @@ class Keys:
         Raises
         ------
         IdempotencyConflict
-            If a key is held by a task of another fingerprint.
+            If an idempotency key is held by another call.
         """
         if _keyless(specs):
             return list(map(_ID, specs)), list(specs)
         ids: list[str] = []
         new: list[TaskSpec] = []
         unique: dict[str, str] = {}
-        idempotent: dict[str, tuple[str, str | None]] = {}
+        idempotent: dict[str, tuple[str, str, str | None]] = {}
         for spec in specs:
             holder = None
             if (key := spec.idempotency_key) is not None and (
                 held := idempotent.get(key) or self._idempotent.get(key)
             ) is not None:
-                holder, fingerprint = held
-                if fingerprint != spec.fingerprint:
-                    raise IdempotencyConflict(
-                        f"idempotency_key: expected the call of task {holder} again, got another call", holder
-                    )
+                holder = same_call(spec, *held)
             if holder is None and spec.unique_key is not None:
                 holder = unique.get(spec.unique_key) or self._unique.get(spec.unique_key)
             if holder is None:
@@ -54,7 +50,7 @@ class Keys:
                 if spec.unique_key is not None:
                     unique[spec.unique_key] = spec.id
                 if key is not None:
-                    idempotent[key] = spec.id, spec.fingerprint
+                    idempotent[key] = spec.id, spec.kind, spec.fingerprint
             ids.append(holder)
         return ids, new
 
@@ -66,7 +62,7 @@ class Keys:
             if spec.unique_key is not None:
                 self._unique[spec.unique_key] = spec.id
             if spec.idempotency_key is not None:
-                self._idempotent[spec.idempotency_key] = spec.id, spec.fingerprint
+                self._idempotent[spec.idempotency_key] = spec.id, spec.kind, spec.fingerprint
 
     def take(self, spec: TaskSpec) -> bool:
         """Give a task its unique key; False if another has it."""

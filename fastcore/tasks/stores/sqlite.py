@@ -74,7 +74,7 @@ class SqliteStore:
     max_queued : int, optional
         How many tasks may wait, delayed ones counted; further ones raise QueueFull.
     dead_ttl : float, default 7 days
-        Seconds for which a dead letter is kept.
+        Seconds for which a dead letter, and a task that failed, is kept.
     tombstone_ttl : float, default 24 hours
         Seconds for which it is still known that a task was there, after its result has gone.
     busy_timeout : float, default 5
@@ -284,8 +284,10 @@ class SqliteStore:
     def schedule(self, name: str, definition: str, next_at: float) -> Answer[float]:
         return self._writer.ask(self._upkeep.schedule, ScheduleRow(name, definition, next_at))
 
-    def fire(self, name: str, slot: float, next_at: float, spec: TaskSpec) -> Answer[Fired]:
-        return self._writer.ask(self._intake.fire, Slot(name, slot, next_at, spec))
+    def fire(
+        self, name: str, slot: float, next_at: float, spec: TaskSpec | None, definition: str | None = None
+    ) -> Answer[Fired]:
+        return self._writer.ask(self._intake.fire, Slot(name, slot, next_at, spec, definition))
 
     def unschedule(self, name: str) -> Answer[bool]:
         return self._writer.ask(self._upkeep.unschedule, name)

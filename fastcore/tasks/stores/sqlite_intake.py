@@ -8,7 +8,8 @@ from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
-from fastcore.tasks.errors import IdempotencyConflict, QueueFull, TaskError
+from fastcore.tasks.errors import QueueFull, TaskError
+from fastcore.tasks.idempotency import same_call
 from fastcore.tasks.records import Fired, Group, TaskSpec
 from fastcore.tasks.stores.sqlite_bulk import are_alike, insert
 from fastcore.tasks.stores.sqlite_change import Change
@@ -35,7 +36,8 @@ class Slot(NamedTuple):
     name: str
     slot: float
     next_at: float
-    spec: TaskSpec
+    spec: TaskSpec | None
+    definition: str | None
 
 
 class Intake:
@@ -93,16 +95,22 @@ class Intake:
             at += len(specs)
         return parts
 
-    def fire(self, change: Change, asked: Sequence[Slot]) -> list[Fired]:
+    def fire(self, change: Change, asked: Sequence[Slot]) -> list[Fired | TaskError]:
         """Take slots of schedules, for those that are the first to ask."""
-        answers = []
-        for name, slot, next_at, spec in asked:
+        answers: list[Fired | TaskError] = []
+        for name, slot, next_at, spec, definition in asked:
+            try:
+                new = [] if spec is None else _judged(change, [spec])[1]
+            except TaskError as error:
+                answers.append(error)
+                continue
             won = change.connection.execute(
-                "UPDATE schedule SET next_at = ?, last_at = ? WHERE name = ? AND next_at = ?",
-                (next_at, slot, name, slot),
+                "UPDATE schedule SET next_at = ?, last_at = coalesce(?, last_at) "
+                "WHERE name = ? AND next_at = ? AND definition = coalesce(?, definition)",
+                (next_at, None if spec is None else slot, name, slot, definition),
             ).rowcount
             if won:
-                _insert(change, _judged(change, [spec])[1])
+                _insert(change, new)
                 answers.append(Fired(True, next_at))
                 continue
             found = change.connection.execute("SELECT next_at FROM schedule WHERE name = ?", (name,)).fetchone()
@@ -139,22 +147,17 @@ def _judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[
     ids: list[str] = []
     new: list[TaskSpec] = []
     unique: dict[str, str] = {}
-    idempotent: dict[str, tuple[str, str | None]] = {}
+    idempotent: dict[str, tuple[str, str, str | None]] = {}
     for spec in specs:
         holder: str | None = None
         key = spec.idempotency_key
         if key is not None:
             found = (
                 idempotent.get(key)
-                or execute("SELECT id, fingerprint FROM task WHERE idempotency_key = ?", (key,)).fetchone()
+                or execute("SELECT id, kind, fingerprint FROM task WHERE idempotency_key = ?", (key,)).fetchone()
             )
             if found is not None:
-                holder, fingerprint = found
-                if fingerprint != spec.fingerprint:
-                    raise IdempotencyConflict(
-                        f"idempotency_key: expected the call of task {holder} again, got another call",
-                        holder,
-                    )
+                holder = same_call(spec, *found)
         if holder is None and spec.unique_key is not None:
             holder = unique.get(spec.unique_key)
             if holder is None:
@@ -164,7 +167,7 @@ def _judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[
             holder = spec.id
             new.append(spec)
             if key is not None:
-                idempotent[key] = spec.id, spec.fingerprint
+                idempotent[key] = spec.id, spec.kind, spec.fingerprint
             if spec.unique_key is not None:
                 unique[spec.unique_key] = spec.id
         ids.append(holder)
