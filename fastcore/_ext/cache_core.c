@@ -253,9 +253,19 @@ static int check_weight(const CacheObject *self, double weight) {
     return 0;
 }
 
-/* Store a value. With FC_KEEP a live entry is left alone and its value handed back in `kept`. */
+int fc_cache_disown_flight(CacheObject *self, PyObject *key) {
+    PyObject *flights = Py_NewRef(self->flights);
+    PyObject *done = key == NULL ? PyObject_CallMethod(flights, "disown_all", NULL)
+                                 : PyObject_CallMethod(flights, "disown", "(O)", key);
+    Py_DECREF(flights);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* Store a value. With FC_KEEP a live entry is left alone and its value handed back in `kept`. `permit` is NULL or a
+ * list: where it is empty when the value would go in, nothing is stored. */
 int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *value, double weight, double now,
-                   double expires, int mode, PyObject **kept) {
+                   double expires, int mode, PyObject *permit, PyObject **kept) {
     if (check_weight(self, weight) < 0) {
         return -1;
     }
@@ -277,6 +287,9 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
         if (slot != FC_NONE && mode == FC_KEEP && now < t->entries[slot].expires) {
             *kept = Py_NewRef(t->entries[slot].value);
             fc_table_touch(t, slot);
+            break;
+        }
+        if (permit != NULL && PyList_GET_SIZE(permit) == 0) {
             break;
         }
         const double grows = weight - (slot == FC_NONE ? 0.0 : fc_table_weight(t, slot));

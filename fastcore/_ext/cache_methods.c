@@ -214,7 +214,7 @@ static Py_ssize_t cache_length(PyObject *op) {
 /* ---- writing ---- */
 
 static int store(CacheObject *self, PyObject *key, PyObject *value, PyObject *ttl, PyObject *given_weight, int mode,
-                 PyObject **kept) {
+                 PyObject *permit, PyObject **kept) {
     double weight, now, expires;
     const Py_hash_t hash = fc_hash(key);
     if (hash == -1) {
@@ -233,27 +233,55 @@ static int store(CacheObject *self, PyObject *key, PyObject *value, PyObject *tt
         return -1;
     }
     if (FC_UNLIKELY(dead)) {
+        if (permit != NULL && PyList_GET_SIZE(permit) == 0) {
+            return 0;
+        }
         PyObject *old = NULL;
         int live;
         const int status = fc_cache_discard(self, key, hash, &old, &live);
         Py_XDECREF(old);
         return status < 0 ? -1 : fc_cache_sweep(self, now, FC_SWEEP);
     }
-    return fc_cache_store(self, key, hash, value, weight, now, expires, mode, kept);
+    return fc_cache_store(self, key, hash, value, weight, now, expires, mode, permit, kept);
+}
+
+/* A caller's own write. */
+static int write_by_caller(CacheObject *self, PyObject *key, PyObject *value, PyObject *ttl, PyObject *weight, int mode,
+                           PyObject **kept) {
+    if (fc_cache_disown(self, key) < 0 || store(self, key, value, ttl, weight, mode, NULL, kept) < 0) {
+        return -1;
+    }
+    if (fc_cache_disown(self, key) < 0) {
+        if (kept != NULL) {
+            Py_CLEAR(*kept);
+        }
+        return -1;
+    }
+    return 0;
+}
+
+/* A caller's own removal: as fc_cache_discard. */
+static int remove_by_caller(CacheObject *self, PyObject *key, PyObject **value, int *live) {
+    const Py_hash_t hash = fc_hash(key);
+    if (hash == -1 || fc_cache_disown(self, key) < 0) {
+        return -1;
+    }
+    const int there = fc_cache_discard(self, key, hash, value, live);
+    if (there >= 0 && fc_cache_disown(self, key) < 0) {
+        Py_CLEAR(*value);
+        return -1;
+    }
+    return there;
 }
 
 static int cache_ass_subscript(PyObject *op, PyObject *key, PyObject *value) {
     CacheObject *self = (CacheObject *)op;
     if (value != NULL) {
-        return store(self, key, value, NULL, NULL, FC_REPLACE, NULL);
-    }
-    const Py_hash_t hash = fc_hash(key);
-    if (hash == -1) {
-        return -1;
+        return write_by_caller(self, key, value, NULL, NULL, FC_REPLACE, NULL);
     }
     PyObject *old = NULL;
     int live = 0;
-    const int there = fc_cache_discard(self, key, hash, &old, &live);
+    const int there = remove_by_caller(self, key, &old, &live);
     Py_XDECREF(old);
     if (there < 0) {
         return -1;
@@ -271,7 +299,17 @@ static PyObject *cache_set(PyObject *op, PyObject *const *args, Py_ssize_t nargs
     if (parse("set", args, nargs, kwnames, names, 2, 2, 4, slots) < 0) {
         return NULL;
     }
-    if (store((CacheObject *)op, slots[0], slots[1], slots[2], slots[3], FC_REPLACE, NULL) < 0) {
+    if (write_by_caller((CacheObject *)op, slots[0], slots[1], slots[2], slots[3], FC_REPLACE, NULL) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* _store_if(permit, key, value, ttl, weight): what a flight computed, unless its key was invalidated. */
+static PyObject *cache_store_if(PyObject *op, PyObject *args) {
+    PyObject *permit, *key, *value, *ttl, *weight;
+    if (!PyArg_ParseTuple(args, "O!OOOO:_store_if", &PyList_Type, &permit, &key, &value, &ttl, &weight) ||
+        store((CacheObject *)op, key, value, ttl, weight, FC_REPLACE, permit, NULL) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -297,7 +335,7 @@ static PyObject *cache_setdefault(PyObject *op, PyObject *const *args, Py_ssize_
         return value;
     }
     /* Another thread may have come first. */
-    if (store(self, slots[0], otherwise, NULL, NULL, FC_KEEP, &value) < 0) {
+    if (write_by_caller(self, slots[0], otherwise, NULL, NULL, FC_KEEP, &value) < 0) {
         return NULL;
     }
     return value != NULL ? value : Py_NewRef(otherwise);
@@ -313,14 +351,16 @@ static PyObject *cache_pop(PyObject *op, PyObject *const *args, Py_ssize_t nargs
     PyObject *value = NULL;
     int live = 0, there;
     if (self->overrides & (FC_OWN_GETITEM | FC_OWN_CONTAINS | FC_OWN_DELITEM)) {
+        if (fc_cache_disown(self, slots[0]) < 0) {
+            return NULL;
+        }
         there = live = PySequence_Contains(op, slots[0]);
         if (there > 0) {
             value = PyObject_GetItem(op, slots[0]);
             there = value == NULL || PyObject_DelItem(op, slots[0]) < 0 ? -1 : 1;
         }
     } else {
-        const Py_hash_t hash = fc_hash(slots[0]);
-        there = hash == -1 ? -1 : fc_cache_discard(self, slots[0], hash, &value, &live);
+        there = remove_by_caller(self, slots[0], &value, &live);
     }
     if (there < 0) {
         Py_XDECREF(value);
@@ -338,11 +378,17 @@ static PyObject *cache_pop(PyObject *op, PyObject *const *args, Py_ssize_t nargs
 }
 
 static PyObject *cache_popitem(PyObject *op, PyObject *Py_UNUSED(ignored)) {
-    return fc_cache_pop_oldest((CacheObject *)op);
+    CacheObject *self = (CacheObject *)op;
+    PyObject *item = fc_cache_pop_oldest(self);
+    if (item != NULL && !self->evicting && fc_cache_disown(self, PyTuple_GET_ITEM(item, 0)) < 0) {
+        Py_CLEAR(item);
+    }
+    return item;
 }
 
 static PyObject *cache_clear(PyObject *op, PyObject *Py_UNUSED(ignored)) {
-    if (fc_cache_clear((CacheObject *)op, 1) < 0) {
+    CacheObject *self = (CacheObject *)op;
+    if (fc_cache_disown(self, NULL) < 0 || fc_cache_clear(self, 1) < 0 || fc_cache_disown(self, NULL) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -461,6 +507,7 @@ PyMethodDef fc_cache_methods[] = {
     {"peek", FAST cache_peek, KEYWORDS, "peek($self, key, default=None)\n--\n\n"},
     {"get_many", cache_get_many, METH_O, "get_many($self, keys, /)\n--\n\n"},
     {"set", FAST cache_set, KEYWORDS, "set($self, key, value, *, ttl=None, weight=None)\n--\n\n"},
+    {"_store_if", cache_store_if, METH_VARARGS, NULL},
     {"setdefault", FAST cache_setdefault, KEYWORDS, "setdefault($self, key, default=None)\n--\n\n"},
     {"pop", FAST cache_pop, KEYWORDS, "pop($self, key, default=<unset>)\n--\n\n"},
     {"popitem", cache_popitem, METH_NOARGS, "popitem($self)\n--\n\n"},

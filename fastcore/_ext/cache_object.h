@@ -41,6 +41,7 @@ typedef struct {
     PyObject *getsizeof;
     PyObject *on_evict;
     PyObject *flights;
+    PyObject *in_flight; /* the dict of `flights`, by key */
     PyObject *weakrefs;
 } CacheObject;
 
@@ -73,7 +74,9 @@ int fc_cache_weigh(CacheObject *self, PyObject *value, double *weight); /* runs 
 int fc_cache_seconds(PyObject *ttl, double *seconds, const char *name); /* runs conversions */
 int fc_cache_find(CacheObject *self, PyObject *key, Py_hash_t hash, int32_t *slot); /* runs the timer and __eq__ */
 int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *value, double weight, double now,
-                   double expires, int mode, PyObject **kept); /* runs __eq__, popitem, on_evict, finalizers */
+                   double expires, int mode, PyObject *permit,
+                   PyObject **kept); /* runs __eq__, popitem, on_evict, finalizers */
+int fc_cache_disown_flight(CacheObject *self, PyObject *key); /* runs __eq__ */
 int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject **value, int *live);
 int fc_cache_sweep(CacheObject *self, double now, Py_ssize_t most); /* runs on_evict, finalizers */
 int fc_cache_evict_to(CacheObject *self, double weight, double count); /* runs on_evict, finalizers */
@@ -96,6 +99,15 @@ int fc_types_ready(PyObject *module);
 
 /* cache_call.c */
 extern PyTypeObject FcCachedCall_Type;
+
+/* Let what is being computed for a key (NULL: for every key) not be stored: before and after each change by a caller.
+ * Before it, so that no older value is stored over the change; after it, as another computation may have begun. */
+static inline int fc_cache_disown(CacheObject *self, PyObject *key) {
+    if (FC_LIKELY(self->in_flight == NULL || PyDict_GET_SIZE(self->in_flight) == 0)) {
+        return 0;
+    }
+    return fc_cache_disown_flight(self, key);
+}
 
 static inline int fc_is_cache(PyObject *object) {
     return PyObject_TypeCheck(object, &FcCache_Type);

@@ -13,7 +13,12 @@ static PyObject *cache_snapshot(PyObject *op, PyObject *Py_UNUSED(ignored)) {
 }
 
 static PyObject *cache_take(PyObject *op, PyObject *Py_UNUSED(ignored)) {
-    return fc_cache_snapshot((CacheObject *)op, 1);
+    CacheObject *self = (CacheObject *)op;
+    PyObject *rows = fc_cache_disown(self, NULL) < 0 ? NULL : fc_cache_snapshot(self, 1);
+    if (rows != NULL && fc_cache_disown(self, NULL) < 0) {
+        Py_CLEAR(rows);
+    }
+    return rows;
 }
 
 static PyObject *cache_counters(PyObject *op, PyObject *Py_UNUSED(ignored)) {
@@ -101,7 +106,7 @@ static PyObject *cache_put(PyObject *op, PyObject *args) {
         self->fine = 1;
     }
     if (hash == -1 || fc_cache_now(self, &now) < 0 ||
-        fc_cache_store(self, key, hash, value, weight, now, now + remaining, FC_REPLACE, NULL) < 0) {
+        fc_cache_store(self, key, hash, value, weight, now, now + remaining, FC_REPLACE, NULL, NULL) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

@@ -65,6 +65,7 @@ static int cache_traverse(PyObject *op, visitproc visit, void *arg) {
     Py_VISIT(self->getsizeof);
     Py_VISIT(self->on_evict);
     Py_VISIT(self->flights);
+    Py_VISIT(self->in_flight);
     return 0;
 }
 
@@ -78,6 +79,7 @@ static int cache_tp_clear(PyObject *op) {
     Py_CLEAR(self->ttl_given);
     Py_CLEAR(self->ttu);
     Py_CLEAR(self->getsizeof);
+    Py_CLEAR(self->in_flight);
     Py_CLEAR(self->flights);
     return 0;
 }
@@ -175,6 +177,9 @@ static int configure(CacheObject *self, const Options *o) {
     self->hits = self->misses = 0;
     for (int i = 0; i < FC_CAUSES; i++) {
         self->evictions[i] = 0;
+    }
+    if (fc_cache_disown(self, NULL) < 0) {
+        return -1;
     }
     fc_cache_clear(self, 0); /* __init__ may run again; last, as finalizers may store under the new bounds */
     return 0;
@@ -279,13 +284,17 @@ static PyObject *get_flights(PyObject *op, void *Py_UNUSED(closure)) {
         PyObject *make = fc_cache_surface("Flights");
         PyObject *flights = make == NULL ? NULL : PyObject_CallNoArgs(make);
         Py_XDECREF(make);
-        if (flights == NULL) {
+        PyObject *by_key = flights == NULL ? NULL : PyObject_GetAttrString(flights, "by_key");
+        if (by_key == NULL) {
+            Py_XDECREF(flights);
             return NULL;
         }
         if (self->flights == NULL) { /* another thread may have come first */
             self->flights = flights;
+            self->in_flight = by_key;
         } else {
             Py_DECREF(flights);
+            Py_DECREF(by_key);
         }
     }
     return Py_NewRef(self->flights);

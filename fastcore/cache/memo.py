@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fastcore.cache.keys import arguments_key
-from fastcore.cache.policy import Kept, Policy, Stopwatch, in_background, logger
+from fastcore.cache.policy import Kept, Policy, Stopwatch, Tag, in_background, logger
 from fastcore.cache.results import Copy, is_awaitable, owned, refuse_single_use
-from python_fallback.cache.flight import MISSING, fly, fly_async
+from python_fallback.cache.errors import as_kept
+from python_fallback.cache.flight import MISSING
+from python_fallback.cache.seat import Seat, fly_async
 from python_fallback.cache.stats import CacheStats
 
 __all__ = ["CacheInfo", "Memo"]
@@ -85,12 +87,10 @@ class Memo:
     def invalidate(self, /, *args: Any, **kwargs: Any) -> bool:
         """Drop the result of these arguments; one that is being computed will not be kept. False if there was none."""
         key = self.key(*args, **kwargs)
-        self.cache._flights.disown(key)
         return self.cache.pop(key, MISSING) is not MISSING
 
     def cache_clear(self) -> None:
         """Drop every result; those being computed will not be kept."""
-        self.cache._flights.disown_all()
         self.cache.clear()
         self.cache._set_counters(0, 0, 0, 0, 0, 0)
 
@@ -109,16 +109,14 @@ class Memo:
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self.function(*args, **kwargs)
 
-    def _owned(self, value: Any) -> Any:
-        """Return what the cache is to hold where no policy asks for a record: the result, or a record of it."""
-        value, copied = self._taken(value)
-        return Kept(value, None, copy=copied, awaited=self._awaited) if copied or self._awaited else value
-
-    def _taken(self, value: Any) -> tuple[Any, Copy]:
-        """Return a result as the cache owns it, and how callers get copies; TypeError where it serves only one."""
+    def _owned(self, value: Any, tags: tuple[Tag, ...], watch: Stopwatch) -> Any:
+        """Return what the cache is to hold: the result or a record of it; TypeError where it serves only one caller."""
+        took = watch.elapsed()
         refuse_single_use(value, self._name)
         value, copied = owned(value, self.copy, self._name)
-        return value, self.copy if copied else False
+        if self.policy is None and not copied and not self._awaited:
+            return value
+        return Kept(value, None, tags, took, self.copy if copied else False, self._awaited)
 
     def find(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None, key: Any) -> tuple[Any, Any]:
         """Return the key, and what the cache holds under it; a key that comes was looked up and counted already."""
@@ -127,35 +125,40 @@ class Memo:
         key = self.key(*args, **(kwargs or {}))
         return key, self.cache.get(key, MISSING)
 
-    def miss(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None, key: Any) -> Any:
-        """Serve a call that the fast path could not."""
+    def miss(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None, key: Any, old: Kept | None = None) -> Any:
+        """Serve a call that the fast path could not; with `old`, compute what takes the place of that."""
         named = kwargs or {}
         if self._awaiting is not None:
             return self._awaiting.serve(args, named, key)
-        key, found = self.find(args, kwargs, key)
-        if type(found) is Kept and found.awaited:  # restored from a file
-            return self._await_from_now_on().serve(args, named, key)
         policy = self.policy
-        if policy is None:
-            if found is MISSING:
-                found = fly(self.cache, key, lambda: self._compute(args, named), lambda value: self._keep(key, value))
-        elif type(found) is Kept and found.current():
-            if policy.needs_refresh(found, self.cache.ttl_remaining(key)) and found.take_ticket():
-                in_background(lambda: self._refresh(policy, found, key, args, named), self._name)
-            return found.unwrap()
-        else:
-            found = fly(
-                self.cache,
-                key,
-                lambda: self._compute_kept(policy, args, named),
-                lambda kept: self._keep_for(policy, key, kept),
-                lambda: self._find_current(key),
-            )
-        if type(found) is Returned:
+        if old is None:
+            key, found = self.find(args, kwargs, key)
+            if type(found) is Kept and found.awaited:  # restored from a file
+                return self._await_from_now_on().serve(args, named, key)
+            if policy is None and found is not MISSING:
+                return _given(found)
+            if policy is not None and type(found) is Kept and found.current():
+                if policy.needs_refresh(found, self.cache.ttl_remaining(key)) and found.take_ticket():
+                    in_background(lambda: self._refresh(found, key, args, named), self._name)
+                return found.unwrap()
+        tags = () if policy is None else policy.label(args[self.skip :], named)
+        find = None if policy is None else lambda: self._find_current(key, old)
+        with Seat(self.cache, key, find, tags) as seat:  # what calls itself gets deep: no frame between here and there
+            if seat.value is MISSING:
+                watch = Stopwatch()
+                try:
+                    value = self.function(*args, **named)
+                except Exception as error:
+                    if old is None:
+                        self._keep_error(seat.permit, key, error, seat.outer, tags, watch.elapsed())
+                    raise
+                seat.value = Returned(value) if is_awaitable(value) else self._owned(value, tags, watch)
+                self._keep(seat.permit, key, seat.value)
+        if type(seat.value) is Returned:
             memo = self._await_from_now_on()
-            first = found.take()
+            first = seat.value.take()
             return memo.serve(args, named, key) if first is None else memo.serve_first(first, args, named, key)
-        return _given(found)
+        return _given(seat.value)
 
     def _await_from_now_on(self) -> AsyncMemo:
         if self._awaiting is None:
@@ -169,39 +172,16 @@ class Memo:
             self._awaiting = memo
         return self._awaiting
 
-    def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        value = self._call(args, kwargs)
-        return Returned(value) if is_awaitable(value) else self._owned(value)
-
-    def _compute_kept(self, policy: Policy, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        tags = policy.label(args[self.skip :], kwargs)
-        watch = Stopwatch()
+    def _refresh(self, old: Kept, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         try:
-            value = self._call(args, kwargs)
-            if is_awaitable(value):
-                return Returned(value)
-            value, copied = self._taken(value)
-            return Kept(value, None, tags, watch.elapsed(), copied)
-        except Exception as error:
-            if policy.negative_ttl is None:
-                raise
-            return Kept(None, error, tags, watch.elapsed())
-
-    def _refresh(self, policy: Policy, old: Kept, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        try:
-            kept = self._compute_kept(policy, args, kwargs)
-            if (
-                type(kept) is Kept and self.cache.peek(key, MISSING) is old
-            ):  # else it was invalidated, or replaced by someone faster
-                if kept.error is not None:
-                    raise kept.error
-                self._keep_for(policy, key, kept)
+            self.miss(args, kwargs, key, old)
         finally:
             old.tickets.append(None)
 
-    def _find_current(self, key: Any) -> Any:
+    def _find_current(self, key: Any, old: Kept | None = None) -> Any:
+        """Return what the cache holds if it is fresh, and not the `old` that is to be replaced."""
         found = self.cache.peek(key, MISSING)
-        if type(found) is not Kept or not found.current():
+        if type(found) is not Kept or found is old or not found.current():
             return MISSING
         remaining = self.cache.ttl_remaining(key)
         return found if remaining is not None and remaining > found.spare else MISSING
@@ -211,30 +191,34 @@ class Memo:
         bound = cache.maxsize if cache.max_bytes is None else cache.max_bytes
         return bool(weight <= bound and cache.maxsize >= 1)
 
-    def _keep(self, key: Any, value: Any) -> None:
-        if type(value) is Returned:
+    def _keep(self, permit: list[None], key: Any, value: Any) -> None:
+        """Store what was computed, if it still may be and has room."""
+        if not permit or type(value) is Returned:
             return
+        total = None
+        if self.policy is not None:
+            fresh, total = self.policy.lifetime(value)
+            value.spare = 0.0 if total == fresh else total - fresh
         weight = self.cache.getsizeof(value.value if type(value) is Kept else value)
-        if self._fits(weight):
-            self.cache.set(key, value, weight=weight)
+        if (total is None or total > 0) and self._fits(weight):
+            self.cache._store_if(permit, key, value, total, weight)
 
-    def _keep_for(self, policy: Policy, key: Any, kept: Any) -> None:
-        if type(kept) is Returned:
-            return
-        fresh, total = policy.lifetime(kept)
-        weight = self.cache.getsizeof(kept.value)
-        if total > 0 and self._fits(weight):
-            kept.spare = 0.0 if total == fresh else total - fresh
-            self.cache.set(key, kept, ttl=total, weight=weight)
+    def _keep_error(
+        self,
+        permit: list[None],
+        key: Any,
+        error: Exception,
+        outer: BaseException | None,
+        tags: tuple[Tag, ...],
+        took: float,
+    ) -> None:
+        if self.policy is not None and self.policy.negative_ttl is not None:
+            self._keep(permit, key, Kept(None, as_kept(error, outer), tags, took, awaited=self._awaited))
 
 
 def _given(found: Any) -> Any:
-    """Return a caller's own of what the cache holds; an error that was just raised keeps the traceback it has."""
-    if type(found) is not Kept:
-        return found
-    if found.error is not None:
-        raise found.error
-    return found.unwrap()
+    """Return a caller's own of what the cache holds."""
+    return found.unwrap() if type(found) is Kept else found
 
 
 class Returned:
@@ -273,52 +257,45 @@ class AsyncMemo(Memo):
         key, found = self.find(args, kwargs, key)
         policy = self.policy
         if policy is None:
-            if found is MISSING:
-                found = await fly_async(
-                    self.cache, key, lambda: self._compute_async(call), lambda value: self._keep(key, value)
-                )
-            return _given(found)
-        if type(found) is Kept and found.current():
-            if policy.needs_refresh(found, self.cache.ttl_remaining(key)) and found.take_ticket():
-                self._start_refresh(policy, found, key, args, kwargs)
-            return found.unwrap()
-        kept: Kept = await fly_async(
-            self.cache,
-            key,
-            lambda: self._compute_kept_async(policy, call, args, kwargs),
-            lambda kept: self._keep_for(policy, key, kept),
-            lambda: self._find_current(key),
-        )
-        return _given(kept)
+            return _given(await self._computed(call, args, kwargs, key) if found is MISSING else found)
+        if type(found) is not Kept or not found.current():
+            return _given(await self._computed(call, args, kwargs, key))
+        if policy.needs_refresh(found, self.cache.ttl_remaining(key)) and found.take_ticket():
+            self._start_refresh(found, args, kwargs, key)
+        return found.unwrap()
 
-    async def _compute_async(self, call: Callable[[], Any]) -> Any:
-        return self._owned(await call())
+    async def _computed(
+        self,
+        call: Callable[[], Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        key: Any,
+        old: Kept | None = None,
+    ) -> Any:
+        policy = self.policy
+        tags = () if policy is None else policy.label(args[self.skip :], kwargs)
 
-    async def _compute_kept_async(
-        self, policy: Policy, call: Callable[[], Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Kept:
-        tags = policy.label(args[self.skip :], kwargs)
-        watch = Stopwatch()
-        try:
-            value, copied = self._taken(await call())
-            return Kept(value, None, tags, watch.elapsed(), copied, self._awaited)
-        except Exception as error:
-            if policy.negative_ttl is None:
+        async def compute(permit: list[None]) -> Any:
+            watch = Stopwatch()
+            try:
+                value = await call()
+            except Exception as error:
+                if old is None:
+                    self._keep_error(permit, key, error, None, tags, watch.elapsed())
                 raise
-            return Kept(None, error, tags, watch.elapsed(), awaited=self._awaited)
+            value = self._owned(value, tags, watch)
+            self._keep(permit, key, value)
+            return value
 
-    def _start_refresh(
-        self, policy: Policy, old: Kept, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+        find = None if policy is None else lambda: self._find_current(key, old)
+        return await fly_async(self.cache, key, compute, find, tags)
+
+    def _start_refresh(self, old: Kept, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> None:
         import asyncio
 
         async def refresh() -> None:
             try:
-                kept = await self._compute_kept_async(policy, lambda: self._call(args, kwargs), args, kwargs)
-                if self.cache.peek(key, MISSING) is old:
-                    if kept.error is not None:
-                        raise kept.error
-                    self._keep_for(policy, key, kept)
+                await self._computed(lambda: self._call(args, kwargs), args, kwargs, key, old)
             except Exception:
                 logger.warning("refreshing %s failed; the old result stays", self._name, exc_info=True)
             finally:

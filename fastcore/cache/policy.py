@@ -4,35 +4,119 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import random
 import threading
 import time
+import uuid
+import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from fastcore.cache.results import Copy, copy_of
 from python_fallback.cache.clock import ttl_seconds
+from python_fallback.cache.errors import copy_error
 
 logger = logging.getLogger("fastcore.cache")
 
-_versions: dict[str, int] = {}
-_versions_lock = threading.Lock()
+
+# ---- tags ----
+#
+# A tag is an object that its results share. Invalidating marks it, and the next result under that name gets another
+# one; a tag that no result has any more is garbage. What is remembered of invalidated names serves pickles that are
+# older than the invalidation, and is bounded.
+
+REMEMBERED = 10_000  # names
+
+_process = uuid.uuid4().bytes
+_lock = threading.RLock()  # reentrant: a finalizer may come here while it is held
+_current: weakref.WeakValueDictionary[str, Tag] = weakref.WeakValueDictionary()
+_invalidations = 0
+_versions: OrderedDict[str, tuple[int, float]] = OrderedDict()  # name -> number and wall time of its invalidation
+_forgotten = (0, 0.0)  # number and wall time of the newest that is no longer in _versions
+
+
+class Tag:
+    """One name, from one invalidation to the next.
+
+    Attributes
+    ----------
+    name : str
+    valid : bool
+        False once it was invalidated; never True again.
+    born : int
+        How many invalidations of any tag there had been in this process.
+    """
+
+    __slots__ = ("__weakref__", "born", "name", "valid")
+
+    def __init__(self, name: str, born: int, valid: bool = True) -> None:
+        self.name = name
+        self.born = born
+        self.valid = valid
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.name, self.valid, _process, self.born, time.time())
+
+
+def _restored(name: str, valid: bool, process: bytes, born: int, pickled: float) -> Tag:
+    """Return the tag of a pickle: the current one unless its name was invalidated since."""
+    with _lock:
+        number, moment = _versions.get(name, _forgotten)
+        since = number > born if process == _process else moment >= pickled
+        return _tag(name) if valid and not since else Tag(name, born, valid=False)
+
+
+def _tag(name: str) -> Tag:
+    tag = _current.get(name)
+    if tag is None:
+        tag = _current[name] = Tag(name, _invalidations)
+    return tag
+
+
+def tags_of(names: Iterable[str] | str) -> tuple[Tag, ...]:
+    """Return the current tags of these names; a str is one name."""
+    wanted = (names,) if isinstance(names, str) else tuple(names)
+    for name in wanted:
+        if not isinstance(name, str):
+            raise TypeError(f"tags: expected str, got {type(name).__name__}")
+    with _lock:
+        return tuple(map(_tag, wanted))
 
 
 def invalidate_tag(tag: str) -> None:
     """Invalidate every result that was stored under `tag`, in all decorated functions of this process.
 
-    Takes constant time: results of an older version of their tag are not served again.
+    Takes constant time. Results that are being computed under it are not kept, and calls from now on do not wait for
+    them. What another process saved before is not served here after `restore` either.
     """
+    global _invalidations, _forgotten
     if not isinstance(tag, str):
         raise TypeError(f"tag: expected a str, got {type(tag).__name__}")
-    with _versions_lock:
-        _versions[tag] = _versions.get(tag, 0) + 1
+    with _lock:
+        _invalidations += 1
+        found = _current.pop(tag, None)
+        if found is not None:
+            found.valid = False
+        _versions[tag] = (_invalidations, time.time())
+        _versions.move_to_end(tag)
+        if len(_versions) > REMEMBERED:
+            _forgotten = _versions.popitem(last=False)[1]
 
 
-def _version_of(tag: str) -> int:
-    return _versions.get(tag, 0)
+def _after_fork() -> None:
+    """Count apart from the parent: pickles are compared with its invalidations by time."""
+    global _lock, _process
+    _lock, _process = threading.RLock(), uuid.uuid4().bytes
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+# ---- results ----
 
 
 class Kept:
@@ -44,7 +128,7 @@ class Kept:
         self,
         value: Any,
         error: Exception | None,
-        tags: tuple[tuple[str, int], ...] = (),
+        tags: tuple[Tag, ...] = (),
         took: float = 0.0,
         copy: Copy = False,
         awaited: bool = False,
@@ -60,7 +144,7 @@ class Kept:
 
     def current(self) -> bool:
         """Whether none of its tags was invalidated."""
-        return all(_version_of(tag) == version for tag, version in self.tags)
+        return all(tag.valid for tag in self.tags)
 
     def take_ticket(self) -> bool:
         """Whether the caller is the one to refresh it; taking from a list is atomic."""
@@ -73,8 +157,16 @@ class Kept:
     def unwrap(self) -> Any:
         """Return the result, or raise the error that it was."""
         if self.error is not None:
-            raise self.error.with_traceback(None)
+            raise copy_error(self.error)
         return copy_of(self.value, self.copy) if self.copy else self.value
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__ if name != "tickets"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.tickets = [None]  # a refresh that ran elsewhere
 
 
 Tags = Iterable[str] | Callable[..., Iterable[str]]
@@ -127,10 +219,9 @@ class Policy:
             return None
         return cls(seconds, extra, factor, negative, labels)
 
-    def label(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[str, int], ...]:
-        """Return the tags of a call with their versions, read before it computes."""
-        tags = self.tags(*args, **kwargs) if callable(self.tags) else self.tags
-        return tuple((tag, _version_of(tag)) for tag in tags)
+    def label(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tag, ...]:
+        """Return the tags of a call, as they are before it computes."""
+        return tags_of(self.tags(*args, **kwargs) if callable(self.tags) else self.tags)
 
     def is_negative(self, kept: Kept) -> bool:
         return self.negative_ttl is not None and (kept.error is not None or kept.value is None)

@@ -189,10 +189,22 @@ class Cache(Books):
     # ---- writing ----
 
     def set(self, key: Any, value: Any, *, ttl: Any = None, weight: float | None = None) -> None:
+        self._disown(key)
         self._store(key, value, ttl, weight)
+        self._disown(key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        self._disown(key)
         self._store(key, value)
+        self._disown(key)
+
+    def _disown(self, key: Any) -> None:
+        """Let what is being computed for a key not be stored: before and after each change by a caller.
+
+        Before it, so that no older value is stored over the change; after it, as another computation may have begun.
+        """
+        if self._flights.by_key:
+            self._flights.disown(key)
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
         if self._overrides & {"__getitem__", "__setitem__", "__contains__"}:
@@ -201,20 +213,37 @@ class Cache(Books):
             self[key] = default
             return default
         value = self._hit(key)
-        return self._store(key, default, keep=True) if value is _MISSING else value
+        if value is not _MISSING:
+            return value
+        self._disown(key)
+        value = self._store(key, default, keep=True)
+        self._disown(key)
+        return value
 
-    def _store(self, key: Any, value: Any, ttl: Any = None, weight: float | None = None, keep: bool = False) -> Any:
+    def _store_if(self, permit: list[None], key: Any, value: Any, ttl: Any, weight: float) -> None:
+        self._store(key, value, ttl, weight, permit=permit)
+
+    def _store(
+        self,
+        key: Any,
+        value: Any,
+        ttl: Any = None,
+        weight: float | None = None,
+        keep: bool = False,
+        permit: list[None] | None = None,
+    ) -> Any:
         hash(key)  # what cannot be a key fails before anything else of the caller's runs
         size = float(self.getsizeof(value) if weight is None else weight)
         now, expires = self._expiry(key, value, ttl)
         if not now < expires and ttl is None and self._given["ttu"] is not None:
-            self._discard(key)
+            if permit is None or permit:
+                self._discard(key)
             left: list[Left] = []
             with self._section:
                 self._drop_expired(now, _SWEEP, left)
             self._release(left)
             return value
-        return self._store_until(key, value, size, now, expires, keep)
+        return self._store_until(key, value, size, now, expires, keep, permit)
 
     def _put(self, key: Any, value: Any, remaining: float, weight: float) -> None:
         if math.isnan(remaining):
@@ -222,7 +251,16 @@ class Cache(Books):
         now = self._now()
         self._store_until(key, value, weight, now, now + remaining)
 
-    def _store_until(self, key: Any, value: Any, weight: float, now: float, expires: float, keep: bool = False) -> Any:
+    def _store_until(
+        self,
+        key: Any,
+        value: Any,
+        weight: float,
+        now: float,
+        expires: float,
+        keep: bool = False,
+        permit: list[None] | None = None,
+    ) -> Any:
         if weight > self._max_weight or weight == math.inf or self._max_count < 1:
             raise ValueError("value too large")
         if not weight >= 0:
@@ -245,6 +283,8 @@ class Cache(Books):
                     if there and keep and now < entry.expires:
                         self._order.move_to_end(id(entry))
                         return entry.value
+                    if permit is not None and not permit:
+                        return value
                     if weight > self._max_weight or self._max_count < 1:  # a comparison may have lowered the bounds
                         raise ValueError("value too large")
                     grows = weight - entry.weight if there else weight
@@ -287,10 +327,14 @@ class Cache(Books):
         return live, value
 
     def __delitem__(self, key: Any) -> None:
-        if not self._discard(key)[0]:
+        self._disown(key)
+        live = self._discard(key)[0]
+        self._disown(key)
+        if not live:
             raise KeyError(key)
 
     def pop(self, key: Any, default: Any = _MISSING) -> Any:
+        self._disown(key)
         if self._overrides & {"__getitem__", "__delitem__", "__contains__"}:
             live = key in self
             value = self[key] if live else None
@@ -298,6 +342,7 @@ class Cache(Books):
                 del self[key]
         else:
             live, value = self._discard(key)
+        self._disown(key)
         if live:
             return value
         if default is _MISSING:
@@ -316,6 +361,8 @@ class Cache(Books):
         self._release(left)
         if oldest is None:
             raise KeyError(f"{type(self).__name__} is empty") from None
+        if not self._evicting:
+            self._disown(item[0])
         return item
 
     def expire(self, time: Any = None) -> list[tuple[Any, Any]]:
@@ -365,12 +412,14 @@ class Cache(Books):
             return self._rows()
 
     def _take(self) -> list[Row]:
+        self._flights.disown_all()
         with self._section:
             rows = self._rows()
             for entry in self._order.values():
                 entry.gone = True
             self._index, self._order, self._heap, self._weight = {}, OrderedDict(), [], 0
             self._version += 1
+        self._flights.disown_all()
         return rows
 
 

@@ -3,56 +3,124 @@
 Threads and tasks of any event loop share a flight. Nothing of the caller's runs while the lock here is held. A caller
 that is itself part of what it would wait for (recursion on one key, or two computations that need each other's keys)
 computes for itself, uncached, instead of waiting for ever.
+
+A flight ends for its waiters with a value or an error, or it is given up and they try again: its task was cancelled
+as nobody waited any more, its thread was interrupted, its event loop stopped.
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from python_fallback.cache.errors import copy_error
 from python_fallback.cache.held import Exactly, Held
 
 if TYPE_CHECKING:
     import asyncio
 
 MISSING = object()
-_PATIENCE = 1.0  # seconds between looks at whether the loop of an asynchronous flight still runs
 
 _lock = threading.RLock()  # reentrant: a finalizer may come here while it is held
-_aboard: ContextVar[tuple[Flight, ...]] = ContextVar("aboard", default=())
+_process = object()  # another one after a fork
+aboard: ContextVar[tuple[Flight, ...]] = ContextVar("aboard", default=())
 
 
 class Flight:
-    """One computation under way, and how it ended."""
+    """One computation under way, and how it ended.
 
-    __slots__ = ("blocked_on", "disowned", "error", "landed", "loop", "riders", "task", "value", "waiters")
+    Attributes
+    ----------
+    permit : list
+        Holds one item until the key is invalidated: only with it may the value be stored.
+    tags : iterable
+        What the value depends on, each with an attribute `valid`; once one is not, nobody joins any more.
+    loop, task : optional
+        Where an asynchronous computation runs.
+    thread : int
+        Identifies the thread of a synchronous one.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "_abandoned",
+        "_error",
+        "_process",
+        "_template",
+        "_waiters",
+        "blocked_on",
+        "landed",
+        "loop",
+        "permit",
+        "riders",
+        "tags",
+        "task",
+        "thread",
+        "value",
+    )
+
+    def __init__(self, tags: Iterable[Any] = ()) -> None:
         self.value: Any = MISSING
-        self.error: BaseException | None = None
         self.landed = False
-        self.disowned = False  # its key was invalidated: the value is not kept
-        self.waiters: list[Callable[[], None]] = []
+        self.permit: list[None] = [None]
+        self.tags = tags
         self.riders = 0
         self.blocked_on: list[Flight] = []  # flights that this one's computation waits for
         self.loop: asyncio.AbstractEventLoop | None = None
         self.task: asyncio.Task[None] | None = None
+        self.thread = threading.get_ident()
+        self._waiters: list[Callable[[], None]] = []
+        self._abandoned = False
+        self._error: BaseException | None = None  # for one waiter
+        self._template: BaseException | None = None  # for copies to the others
+        self._process = _process
 
-    def land(self, value: Any = MISSING, error: BaseException | None = None) -> None:
-        """End the flight and wake everyone; with neither value nor error it was given up, and they try again."""
+    def may_be_joined(self) -> bool:
+        """Whether its value will come, and is not outdated already."""
+        return (
+            self._process is _process
+            and (self.loop is None or self.loop.is_running())
+            and all(tag.valid for tag in self.tags)
+        )
+
+    def land(self, value: Any = MISSING) -> None:
+        """End the flight with a value, or given up, and wake everyone."""
+        self._land(value, None, None)
+
+    def fail(self, error: BaseException, outer: BaseException | None = None, raised: bool = False) -> None:
+        """End the flight with an error and wake everyone; each gets an exception of its own.
+
+        The first gets `error` itself, unless the leader has `raised` it; the others get copies without `outer`, which
+        the leader's caller handled when it began.
+        """
+        template = copy_error(error, outer=outer) if self.riders > (not raised) else error
+        self._land(MISSING, None if raised else error, template)
+
+    def _land(self, value: Any, error: BaseException | None, template: BaseException | None) -> None:
         with _lock:
-            self.value, self.error, self.landed = value, error, True
-            waiters, self.waiters = self.waiters, []
+            self.landed = True
+            if self.riders:  # else nobody is to clear it: an error's frames may hold this flight
+                self.value, self._error, self._template = value, error, template
+            waiters, self._waiters = self._waiters, []
         for wake in waiters:
             wake()
 
-    def result(self) -> Any:
-        """Return the value, raise the error, or return MISSING where the flight was given up."""
-        if self.error is not None:
-            raise self.error
-        return self.value
+    def result(self, loop: asyncio.AbstractEventLoop | None = None) -> Any:
+        """Return the value, raise the error, or return MISSING where the flight was given up.
+
+        A cancellation concerns only those of the loop it happened in.
+        """
+        with _lock:
+            own, self._error = self._error, None
+            template = self._template
+        if template is None or (loop is not self.loop and is_cancellation(template)):
+            return self.value
+        try:
+            raise own or copy_error(template)
+        finally:
+            del own, template  # they would make a cycle through this frame
 
     def join(self, wake: Callable[[], None], mine: tuple[Flight, ...]) -> bool:
         """Be woken at the landing; False where waiting for it would be waiting for oneself."""
@@ -62,8 +130,8 @@ class Flight:
             self.riders += 1
             for flight in mine:
                 flight.blocked_on.append(self)
-            if not self.landed:
-                self.waiters.append(wake)
+            if not self.landed and not self._abandoned:
+                self._waiters.append(wake)
                 return True
         wake()
         return True
@@ -74,7 +142,11 @@ class Flight:
             self.riders -= 1
             for flight in mine:
                 flight.blocked_on.remove(self)
-            return self.riders == 0 and not self.landed
+            if self.riders:
+                return False
+            self.value, self._error, self._template = MISSING, None, None
+            self._abandoned = self.task is not None and not self.landed
+            return self._abandoned
 
     def _leads_to(self, mine: tuple[Flight, ...]) -> bool:
         todo, seen = [self], set()
@@ -88,208 +160,66 @@ class Flight:
         return False
 
 
+def is_cancellation(error: BaseException) -> bool:
+    """Whether it is asyncio's CancelledError, which is no Exception."""
+    if isinstance(error, Exception):
+        return False
+    import asyncio
+
+    return isinstance(error, asyncio.CancelledError)
+
+
 class Flights:
     """The flights of one cache, by key."""
 
-    __slots__ = ("_by_key",)
+    __slots__ = ("by_key",)
 
     def __init__(self) -> None:
-        self._by_key: dict[Any, tuple[Held, Flight]] = {}
+        self.by_key: dict[Any, tuple[Held, Flight]] = {}  # always the same dict: the compiled twin looks at its size
 
-    def board(self, held: Held) -> tuple[Held, Flight, bool]:
+    def board(self, held: Held, tags: Iterable[Any] = ()) -> tuple[Held, Flight, bool]:
         """Return the flight of the key, and whether the caller is to lead it."""
-        mine = (held, Flight())
-        holder, flight = self._by_key.setdefault(held, mine)
-        return holder, flight, flight is mine[1]
+        mine = (held, Flight(tags))
+        while True:
+            holder, flight = self.by_key.setdefault(held, mine)
+            if flight is mine[1]:
+                return holder, flight, True
+            if flight.may_be_joined():
+                return holder, flight, False
+            self.give_up(holder, flight)
 
     def remove(self, held: Held) -> None:
         """Forget a flight: the next caller begins another."""
-        self._by_key.pop(Exactly(held), None)
+        self.by_key.pop(Exactly(held), None)
+
+    def give_up(self, held: Held, flight: Flight) -> None:
+        """Forget a flight whose value is not to be stored any more."""
+        flight.permit.clear()
+        self.remove(held)
 
     def disown(self, key: Any) -> None:
-        """Let what is computed for a key now not be kept, and the next caller compute anew."""
-        found = self._by_key.pop(Held(key), None)
+        """Let what is computed for a key now not be kept, and the next caller compute another value."""
+        found = self.by_key.pop(Held(key), None)
         if found is not None:
-            found[1].disowned = True
+            found[1].permit.clear()
 
     def disown_all(self) -> None:
         """Let nothing that is computed now be kept."""
-        while self._by_key:
+        while self.by_key:
             try:
-                self._by_key.popitem()[1][1].disowned = True
+                self.by_key.popitem()[1][1].permit.clear()
             except KeyError:
                 break
 
     def __len__(self) -> int:
-        return len(self._by_key)
+        return len(self.by_key)
 
 
-def fly(
-    cache: Any,
-    key: Any,
-    compute: Callable[[], Any],
-    keep: Callable[[Any], None],
-    find: Callable[[], Any] | None = None,
-) -> Any:
-    """Return the value of a key that was missing, computed by one of the threads and tasks that ask for it.
-
-    Who leads first looks with `find` whether the value came since the caller's lookup.
-    """
-    find = find or (lambda: cache.peek(key, MISSING))
-    flights = cache._flights
-    while True:
-        held, flight, leading = flights.board(Held(key))
-        if leading:
-            return _lead(flights, held, flight, compute, keep, find)
-        mine = _aboard.get()
-        landed = threading.Event()
-        if _runs_here(flight.loop) or not flight.join(landed.set, mine):
-            return compute()
-        try:
-            _await_landing(flight, flights, held, landed)
-        finally:
-            if flight.leave(mine):
-                _abandon(flight, flights, held)
-        value = flight.result()
-        if value is not MISSING:
-            return value
+def _after_fork() -> None:
+    """The threads that were computing are not in this process."""
+    global _lock, _process
+    _lock, _process = threading.RLock(), object()
 
 
-def _lead(
-    flights: Flights,
-    held: Held,
-    flight: Flight,
-    compute: Callable[[], Any],
-    keep: Callable[[Any], None],
-    find: Callable[[], Any],
-) -> Any:
-    token = _aboard.set((*_aboard.get(), flight))
-    value: Any = MISSING
-    error: BaseException | None = None
-    try:
-        value = find()  # it may have landed since the caller's lookup
-        if value is MISSING:
-            value = compute()
-            if not flight.disowned:
-                keep(value)
-        return value
-    except Exception as raised:
-        error = raised
-        raise
-    except BaseException:
-        value = MISSING  # an interrupt is this caller's own: the others try again
-        raise
-    finally:
-        _aboard.reset(token)
-        flights.remove(held)
-        flight.land(value, error)
-
-
-def _runs_here(loop: Any) -> bool:
-    """Whether this thread is the one that runs `loop`: blocking it would stop what it waits for."""
-    if loop is None:
-        return False
-    import asyncio
-
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
-
-
-def _await_landing(flight: Flight, flights: Flights, held: Held, landed: threading.Event) -> None:
-    stopped = 0
-    while not landed.wait(_PATIENCE if flight.loop is not None else None):
-        stopped = 0 if flight.loop is not None and flight.loop.is_running() else stopped + 1
-        if stopped >= 2:  # the loop ended with the computation unfinished
-            flights.remove(held)
-            flight.land()
-
-
-def _abandon(flight: Flight, flights: Flights, held: Held) -> None:
-    """Nobody waits any more: stop an asynchronous computation (a thread's cannot be stopped)."""
-    task, loop = flight.task, flight.loop
-    if task is None or loop is None:
-        return
-    flights.remove(held)
-    try:
-        loop.call_soon_threadsafe(task.cancel)
-    except RuntimeError:  # the loop is closed
-        pass
-
-
-async def fly_async(
-    cache: Any,
-    key: Any,
-    compute: Callable[[], Awaitable[Any] | Any],
-    keep: Callable[[Any], None],
-    find: Callable[[], Any] | None = None,
-) -> Any:
-    """Do what `fly` does without blocking the event loop; the cancellation of one caller is that caller's alone."""
-    find = find or (lambda: cache.peek(key, MISSING))
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    flights = cache._flights
-    while True:
-        held, flight, leading = flights.board(Held(key))
-        mine = _aboard.get()
-        if leading:
-            flight.loop = loop
-            flight.task = loop.create_task(_lead_async(flights, held, flight, compute, keep, find))
-        landed = loop.create_future()
-        if not flight.join(_waker(loop, landed), mine):
-            return await _finish(compute())
-        try:
-            await landed
-        finally:
-            if flight.leave(mine):
-                _abandon(flight, flights, held)
-        value = flight.result()
-        if value is not MISSING:
-            return value
-
-
-def _waker(loop: asyncio.AbstractEventLoop, landed: asyncio.Future[None]) -> Callable[[], None]:
-    def settle() -> None:
-        if not landed.done():
-            landed.set_result(None)
-
-    def wake() -> None:
-        try:
-            loop.call_soon_threadsafe(settle)
-        except RuntimeError:  # the waiter's loop is closed, and so the waiter is gone
-            pass
-
-    return wake
-
-
-async def _finish(result: Any) -> Any:
-    return await result if hasattr(result, "__await__") else result
-
-
-async def _lead_async(
-    flights: Flights,
-    held: Held,
-    flight: Flight,
-    compute: Callable[[], Awaitable[Any] | Any],
-    keep: Callable[[Any], None],
-    find: Callable[[], Any],
-) -> None:
-    _aboard.set((*_aboard.get(), flight))
-    value: Any = MISSING
-    error: BaseException | None = None
-    try:
-        value = find()
-        if value is MISSING:
-            value = await _finish(compute())
-            if not flight.disowned:
-                keep(value)
-    except Exception as raised:
-        error = raised
-    except BaseException:
-        value = MISSING
-        raise
-    finally:
-        flights.remove(held)
-        flight.land(value, error)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -10,10 +10,12 @@ import copyreg
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from reprlib import recursive_repr
+from types import MethodDescriptorType
 from typing import Any
 
 from python_fallback.cache.clock import MONOTONIC, as_timer, clock_number, ttl_seconds
-from python_fallback.cache.flight import Flights, fly, fly_async
+from python_fallback.cache.flight import MISSING, Flights
+from python_fallback.cache.seat import Seat, fly_async
 from python_fallback.cache.sizes import sizeof
 from python_fallback.cache.stats import CAUSES, CacheStats
 from python_fallback.cache.views import CacheItems, CacheKeys, CacheValues, live
@@ -33,8 +35,6 @@ __all__ = [
     "sizeof",
     "ttl_seconds",
 ]
-
-_MISSING = object()
 
 # Set by the public package: gives an empty cache of that class name on the twin that the flag names.
 restore: Callable[[str], Any] | None = None
@@ -77,21 +77,28 @@ def represent(self: Any) -> str:
     return f"{type(self).__name__}({dict(live(self))!r}, maxsize={self.maxsize!r}, currsize={self.currsize!r})"
 
 
-def _keep(self: Any, key: Any, ttl: Any, weight: float | None) -> Callable[[Any], None]:
-    """Return what stores a computed value; one too large for the cache is not stored, and that is no error."""
-
-    def keep(value: Any) -> None:
-        size = self.getsizeof(value) if weight is None else weight
-        bound = self.maxsize if self.max_bytes is None else self.max_bytes
-        if size <= bound and (self.max_bytes is None or self.maxsize >= 1):
-            self.set(key, value, ttl=ttl, weight=size)
-
-    return keep
+def _keep(self: Any, key: Any, value: Any, ttl: Any, weight: float | None, permit: list[None]) -> None:
+    """Store a computed value if it still may be; one too large for the cache is not stored, and that is no error."""
+    if not permit:
+        return
+    size = self.getsizeof(value) if weight is None else weight
+    bound = self.maxsize if self.max_bytes is None else self.max_bytes
+    if not (size <= bound and (self.max_bytes is None or self.maxsize >= 1)):
+        return
+    own = type(self).set
+    if isinstance(own, MethodDescriptorType) or own.__module__ == "python_fallback.cache.base":
+        self._store_if(permit, key, value, ttl, size)
+    else:  # a subclass overrides it
+        self.set(key, value, ttl=ttl, weight=size)
 
 
 def computed(self: Any, key: Any, compute: Callable[[], Any], *, ttl: Any = None, weight: float | None = None) -> Any:
     """Compute a missing value: `get_or_compute` after its lookup missed."""
-    return fly(self, key, compute, _keep(self, key, ttl, weight))
+    with Seat(self, key) as seat:
+        if seat.value is MISSING:
+            seat.value = compute()
+            _keep(self, key, seat.value, ttl, weight, seat.permit)
+    return seat.value
 
 
 class Surface(MutableMapping[Any, Any]):
@@ -144,10 +151,17 @@ class Surface(MutableMapping[Any, Any]):
         ttl: Any = None,
         weight: float | None = None,
     ) -> Any:
-        value = self.get(key, _MISSING)
-        if value is not _MISSING:
+        value = self.get(key, MISSING)
+        if value is not MISSING:
             return value
-        return await fly_async(self, key, compute, _keep(self, key, ttl, weight))
+
+        async def run(permit: list[None]) -> Any:
+            computed = compute()
+            value = await computed if hasattr(computed, "__await__") else computed
+            _keep(self, key, value, ttl, weight, permit)
+            return value
+
+        return await fly_async(self, key, run)
 
     # ---- state: pickles, copies, the other twin ----
 
