@@ -9,9 +9,12 @@ import logging
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Generic, Literal, TypeVar, overload
 
+from fastcore.concurrency.cancellation import absolve
 from fastcore.concurrency.checks import called, count, is_async, one_of
+from fastcore.concurrency.context import begin, in_context
 from fastcore.concurrency.cpu import on_process, on_thread, processes, settled
 from fastcore.concurrency.retry import Retry
 
@@ -34,7 +37,7 @@ async def map_async(
     items: Items[T],
     *,
     limit: int = ...,
-    on: Literal["async"],
+    on: Literal["async"] | None = ...,
     retry: Retry | None = ...,
     progress: Progress | None = ...,
     return_exceptions: Literal[False] = ...,
@@ -45,10 +48,10 @@ async def map_async(
     items: Items[T],
     *,
     limit: int = ...,
-    on: Literal["async"],
+    on: Literal["async"] | None = ...,
     retry: Retry | None = ...,
     progress: Progress | None = ...,
-    return_exceptions: Literal[True],
+    return_exceptions: bool,
 ) -> list[R | BaseException]: ...
 @overload
 async def map_async(
@@ -56,7 +59,7 @@ async def map_async(
     items: Items[T],
     *,
     limit: int = ...,
-    on: Literal["thread", "process"],
+    on: Literal["thread", "process"] | None = ...,
     retry: Retry | None = ...,
     progress: Progress | None = ...,
     return_exceptions: Literal[False] = ...,
@@ -67,10 +70,10 @@ async def map_async(
     items: Items[T],
     *,
     limit: int = ...,
-    on: Literal["thread", "process"],
+    on: Literal["thread", "process"] | None = ...,
     retry: Retry | None = ...,
     progress: Progress | None = ...,
-    return_exceptions: Literal[True],
+    return_exceptions: bool,
 ) -> list[R | BaseException]: ...
 @overload
 async def map_async(
@@ -185,10 +188,6 @@ class _Source(Generic[T]):
             return await anext(self._later, _END)
 
 
-class _Stop(Exception):
-    """Ends the group of workers; why is in the map."""
-
-
 class _Map:
     """One run: its results so far, and the workers that fill them in."""
 
@@ -209,49 +208,87 @@ class _Map:
         self._return_exceptions = return_exceptions
         self._results: list[Any] = []
         self._done = 0
-        self._workers = 0
+        self._workers: set[asyncio.Task[None]] = set()
+        self._started = 0
         self._idle = 0  # workers that wait for an item: while there is one, no other is needed
         self._ended = False
+        self._stopping = False  # the workers were cancelled, by this map
         self._error: BaseException | None = None
+        self._over: asyncio.Future[None] | None = None
         self._slice_began = 0.0
 
     async def run(self) -> list[Any]:
-        stopped = False
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._grow(group)
-        except* _Stop:
-            stopped = True
-        if stopped:
-            error, self._error = self._error, None
-            assert error is not None
+        # Not a TaskGroup: before Python 3.13 a failed one leaves a request to cancel with the caller's task.
+        loop = asyncio.get_running_loop()
+        cancelled: BaseException | None = None
+        self._grow()
+        while self._workers:
+            self._over = loop.create_future()
             try:
-                raise error
-            finally:
-                del error  # else this frame and its traceback would hold each other
-        return self._results
-
-    def _grow(self, group: asyncio.TaskGroup) -> None:
-        if self._workers < self._limit and not self._idle and not self._ended:
-            self._workers += 1
-            self._idle += 1
-            group.create_task(self._work(group))
-
-    async def _work(self, group: asyncio.TaskGroup) -> None:
-        clock = time.monotonic  # a loop's own may be coarse: uvloop's counts milliseconds
-        while not (self._ended or _cancelled()):  # a function may have swallowed the cancellation
-            try:
-                item = await self._source.take()
+                await self._over
             except BaseException as error:
-                raise self._stopped(error) from None
+                cancelled = error
+                self._stop(None)
+                if isinstance(error, GeneratorExit):  # nothing can be waited for any more
+                    break
+        failure = self._error if cancelled is None else cancelled
+        self._error = cancelled = None
+        if failure is None:
+            return self._results
+        try:
+            raise failure
+        finally:
+            del failure  # else this frame and its traceback would hold each other
+
+    def _grow(self) -> None:
+        if self._started < self._limit and not self._idle and not self._ended:
+            self._started += 1
+            self._idle += 1
+            worker = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._left)
+
+    def _left(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if worker.cancelled():  # before its first step, or between two items
+            self._stop(asyncio.CancelledError())
+        elif (error := worker.exception()) is not None:
+            self._stop(error)
+        if not self._workers and self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    def _stop(self, error: BaseException | None) -> None:
+        """Have the workers end; the first error is the map's."""
+        self._ended = True
+        if not self._stopping:
+            self._stopping = True
+            self._error = error
+            for worker in self._workers:
+                worker.cancel()
+
+    async def _work(self) -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        try:
+            await self._take_items(me)
+        except BaseException as error:
+            self._workers.discard(me)  # it needs no cancelling
+            self._stop(error)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+
+    async def _take_items(self, me: asyncio.Task[Any]) -> None:
+        clock = time.monotonic  # a loop's own may be coarse: uvloop's counts milliseconds
+        while not self._ended:
+            item = await self._source.take()
             self._idle -= 1
             if item is _END or self._ended:
                 self._ended = True
                 return
             index = len(self._results)
             self._results.append(None)
-            self._grow(group)
-            self._results[index] = await self._outcome(item)
+            self._grow()
+            self._results[index] = await self._outcome(item, me)
             self._done += 1
             self._report()
             self._idle += 1
@@ -259,30 +296,24 @@ class _Map:
                 await asyncio.sleep(0)  # a function that never waits must not keep the loop to itself
                 self._slice_began = clock()
 
-    async def _outcome(self, item: Any) -> Any:
+    async def _outcome(self, item: Any, me: asyncio.Task[Any]) -> Any:
         try:
             if self._retry is None:
-                return await self._call(item)
-            return await self._retry.acall(self._call, item)
-        except Exception as error:
-            if self._return_exceptions:
+                return await self._attempt(item, me)
+            return await self._retry.acall(self._attempt, item, me)
+        except (Exception, asyncio.CancelledError) as error:
+            if self._return_exceptions and not self._stopping:
                 return error
-            raise self._stopped(error) from None
-        except asyncio.CancelledError as error:
-            if self._return_exceptions and not _cancelled():  # the function itself raised it
-                return error
-            raise self._stopped(error) from None
+            raise
 
-    def _stopped(self, error: BaseException) -> BaseException:
-        """Note the first error and return what the worker is to raise."""
-        if _cancelled():  # the group knows why, whatever else went wrong on the way out
-            return error if isinstance(error, asyncio.CancelledError) else asyncio.CancelledError()
-        if not isinstance(error, (Exception, asyncio.CancelledError)):
-            return error
-        if self._error is None:
-            self._error = error
-        self._ended = True
-        return _Stop()
+    async def _attempt(self, item: Any, me: asyncio.Task[Any]) -> Any:
+        try:
+            return await self._call(item)
+        finally:
+            if me.cancelling() and not self._stopping:
+                await absolve(me)
+            if self._stopping:  # the function may have made something else of it, which is not to be tried again
+                raise asyncio.CancelledError
 
     def _report(self) -> None:
         if self._progress is not None:
@@ -293,17 +324,20 @@ class _Map:
                 _log.exception("progress raised; it is not called again")
 
 
-def _cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def _on_loop(fn: Callable[[Any], Any]) -> Callable[[Any], Awaitable[Any]]:
-    async def call(item: Any) -> Any:
+    def coroutine(item: Any) -> Awaitable[Any]:
         result = fn(item)
         if not inspect.isawaitable(result):
             raise TypeError(f"fn: expected a coroutine function with on='async', got one that returned {_kind(result)}")
-        return await result
+        return result
+
+    async def call(item: Any) -> Any:
+        run = copy_context().run  # what a call leaves in context variables is not the next one's
+        try:
+            begun = run(begin, coroutine, item)
+        except StopIteration as stop:
+            return stop.value
+        return await in_context(run, *begun)
 
     return call
 

@@ -147,11 +147,12 @@ class Client:
     async def aclose(self) -> None:
         """Close the link and end; what waits in the buffer can still be taken."""
         task = self._task
-        if task is not None and not task.done():
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+        try:
+            if task is not None and not task.done():
+                task.cancel()
                 await asyncio.wait([task])
-        self._finish(None)
+        finally:
+            self._finish(None)
 
     async def __aenter__(self) -> Client:
         await self.start()

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
 from fastcore.tasks.errors import TaskCancelled
+from fastcore.tasks.text import storable
 
 __all__ = ["Current", "Running", "checkpoint", "current", "progress", "running"]
 
@@ -67,7 +68,7 @@ def progress(fraction: float | None = None, note: str = "") -> None:
         return
     if fraction is not None:
         fraction = _within(fraction)
-    found.report(fraction, str(note))
+    found.report(fraction, storable(str(note)))
     if found.stop_requested:
         raise TaskCancelled(f"task {found.id} was cancelled")
 

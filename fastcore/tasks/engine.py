@@ -261,13 +261,13 @@ class Engine:
         loop = self._loop
         if loop is None:
             return
-        if threading.get_ident() == self._thread:
-            loop.call_soon(fn)
-        else:
-            try:
+        try:
+            if threading.get_ident() == self._thread:
+                loop.call_soon(fn)
+            else:
                 loop.call_soon_threadsafe(fn)
-            except RuntimeError:  # the loop was closed
-                pass
+        except RuntimeError:  # the loop was closed
+            pass
 
     # ---- on the loop ----
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_args
 
+from fastcore.concurrency.cancellation import ends_program
 from fastcore.concurrency.checks import called, one_of
 
 __all__ = ["Event", "Hooks", "TaskEvent"]
@@ -104,7 +105,9 @@ class Hooks:
         for hook in self._hooks.get(event.event, ()):
             try:
                 hook(event)
-            except Exception:
+            except BaseException as error:
+                if ends_program(error):
+                    raise
                 _log.exception("a hook on %s raised", event.event)
 
     def changed(self, id: str, task: str, seconds: float | None = None) -> None:
@@ -112,5 +115,7 @@ class Hooks:
         for watch in self._watches:
             try:
                 watch(id, task, seconds)
-            except Exception:
+            except BaseException as error:
+                if ends_program(error):
+                    raise
                 _log.exception("a watch on tasks raised")

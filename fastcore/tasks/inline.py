@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fastcore.concurrency.cancellation import ends_program
 from fastcore.tasks.current import running
 from fastcore.tasks.engine import Engine
 from fastcore.tasks.errors import TaskTimeout
@@ -54,10 +55,10 @@ class Inline:
             return
         try:
             result = contextvars.copy_context().run(self._call, job)
-        except (KeyboardInterrupt, GeneratorExit):
-            self._engine.returned(job)
-            raise
         except BaseException as error:
+            if ends_program(error):
+                self._engine.returned(job)
+                raise
             self._engine.failed(job, error)
         else:
             self._engine.done(job, result)

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastcore.concurrency.checks import count, number
 from fastcore.concurrency.retry import Retry
+from fastcore.tasks.text import storable
 
 __all__ = ["Options", "rate_of", "seconds"]
 
@@ -48,6 +49,8 @@ class Options:
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise TypeError(f"{name}: expected a str, got {type(value).__name__}")
+            if value is not None and storable(value) != value:
+                raise ValueError(f"{name}: expected text that can be stored as UTF-8, got {value!r}")
 
     def changed(self, given: dict[str, Any]) -> Options:
         """Return these options with some of them changed."""

@@ -9,6 +9,7 @@ from typing import Any
 from fastcore.concurrency.checks import called, is_async, is_generator
 from fastcore.tasks.ports import Cap, Executor
 from fastcore.tasks.task import Task
+from fastcore.tasks.text import storable
 
 __all__ = ["checked", "register", "registered"]
 
@@ -48,10 +49,8 @@ def checked(
     name = getattr(fn, "__name__", None) if name is None else name
     if not isinstance(name, str) or not name:
         raise TypeError(f"name: expected a str that is not empty, got {name!r}")
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"name: expected text that can be stored as UTF-8, got {name!r}") from error
+    if storable(name) != name:
+        raise ValueError(f"name: expected text that can be stored as UTF-8, got {name!r}")
     known = tasks.get(name)
     if known is not None and (known.fn.__module__, known.fn.__qualname__) != (fn.__module__, fn.__qualname__):
         raise ValueError(f"name: expected one that is free, got {name!r}, which is {known.fn!r}")

@@ -63,7 +63,7 @@ class Runner:
     def start(self) -> None:
         """Start on a thread; returns when it takes work."""
         started: Future[None] = Future()
-        thread = threading.Thread(target=lambda: asyncio.run(self._live(started)), name="fastcore-tasks", daemon=True)
+        thread = threading.Thread(target=self._run, args=(started,), name="fastcore-tasks", daemon=True)
         thread.start()
         started.result()
         self._thread = thread
@@ -93,6 +93,19 @@ class Runner:
         if self._loop is None or asyncio.get_running_loop() is self._loop:
             return await coroutine
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    def _run(self, started: Future[None]) -> None:
+        with asyncio.Runner() as runner:
+            life = runner.get_loop().create_task(self._live(started))
+            while True:
+                try:
+                    runner.get_loop().run_until_complete(life)
+                except (KeyboardInterrupt, SystemExit):  # out of a task that a job began: it ends nothing but that
+                    if life.done():
+                        raise
+                    _log.exception("a task on the queue's event loop raised")
+                else:
+                    return
 
     async def _live(self, started: Future[None]) -> None:
         try:

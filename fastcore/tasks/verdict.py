@@ -11,6 +11,7 @@ from fastcore.tasks.codec import TooLarge, Unserializable
 from fastcore.tasks.errors import TaskCancelled
 from fastcore.tasks.job import Job
 from fastcore.tasks.records import Failure, State
+from fastcore.tasks.text import storable
 
 __all__ = ["Verdict", "failure_of", "judge"]
 
@@ -33,15 +34,16 @@ def judge(job: Job, error: BaseException, lost: bool) -> Verdict:
     """Say whether to run again: a worker's death until the attempts are used up, an error as its policy says."""
     spec = job.claim.spec
     attempt = job.claim.attempt
-    if isinstance(error, TaskCancelled) and job.stop_requested:
+    kind = type(error)  # not `isinstance`, which asks the error for its class
+    if job.stop_requested and issubclass(kind, TaskCancelled):
         return Verdict(State.CANCELLED)
     if lost:
         return Verdict(State.DEAD if attempt >= spec.attempts else State.QUEUED)
-    if not isinstance(error, Exception) or isinstance(error, _NOT_STORED) or spec.attempts == 1:
+    if not issubclass(kind, Exception) or issubclass(kind, _NOT_STORED) or spec.attempts == 1:
         return Verdict(State.FAILED)
     try:
-        delay = job.task.configured.policy.next_delay(attempt, error)
-    except Exception:  # the policy calls what the user gave it
+        delay = job.task.configured.policy.next_delay(attempt, error)  # type: ignore[arg-type]
+    except BaseException:  # the policy calls what the user gave it, and looks at the error
         _log.exception("the retry policy of %s raised", job.kind)
         return Verdict(State.FAILED)
     if delay is None:
@@ -50,15 +52,26 @@ def judge(job: Job, error: BaseException, lost: bool) -> Verdict:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return what is kept of an error."""
+    """Return what is kept of an error, whatever its own code does when it is asked."""
     try:
-        text = str(error)
-    except Exception:
+        text = "".join((str(error),))  # a plain str, whatever kind of str it gave
+    except BaseException:
         text = "(its text cannot be made)"
     try:
         trace = "".join(traceback.format_exception(error))
-    except Exception:  # a __str__ or a note that raises
+    except BaseException:  # a __str__ or a note that raises
         trace = ""
-    kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return Failure(name, text[:_MOST_TEXT], trace[-_MOST_TRACE:])
+    return Failure(_name_of(type(error)), storable(text[:_MOST_TEXT]), storable(trace[-_MOST_TRACE:]))
+
+
+_QUALNAME, _MODULE = type.__dict__["__qualname__"], type.__dict__["__module__"]
+
+
+def _name_of(kind: type) -> str:
+    """Return a class's qualified name as `type` knows it: a metaclass may say something else, or raise."""
+    name = storable(_QUALNAME.__get__(kind))
+    try:
+        module = _MODULE.__get__(kind)
+    except AttributeError:
+        module = None
+    return name if module == "builtins" or type(module) is not str else f"{storable(module)}.{name}"

@@ -8,8 +8,12 @@ import math
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context
+from typing import Any
 
+from fastcore.concurrency.cancellation import ends_program
 from fastcore.concurrency.checks import count, number
+from fastcore.concurrency.context import begin, in_context
 from fastcore.concurrency.waiting import happened
 from fastcore.tasks.current import running
 from fastcore.tasks.errors import TaskTimeout
@@ -47,7 +51,8 @@ class AsyncExecutor:
     A worker that takes a job wakes another if there is more to do, and that one the next: jobs that never wait are
     done by one worker without a switch, jobs that wait spread over as many as there are.
 
-    What a job leaves in context variables is seen by later jobs of the same worker.
+    Every job runs in an empty context of its own: what it leaves in context variables no other job sees. A worker that
+    was asked to end, by the queue or by the job itself, is replaced after that job.
     """
 
     name = "async"
@@ -145,7 +150,7 @@ class AsyncExecutor:
             worker.add_done_callback(self._bury)
 
     def _bury(self, worker: _Worker) -> None:
-        """A worker ended, which it does only where something cancelled it; another takes its place."""
+        """A worker ended, which it does only where something asked it to; another takes its place."""
         if worker in self._doing:
             del self._doing[worker]
             self._waking = False
@@ -170,29 +175,38 @@ class AsyncExecutor:
                     self._rouse()
                 job.slot = me
                 doing[me] = job
-                running.set(job)
                 timer: asyncio.TimerHandle | None = None
                 try:
                     payload = job.payload
                     args, kwargs = payload if type(payload) is tuple else job.arguments()
                     if job.claim.spec.timeout is not None:
                         timer = loop.call_later(job.claim.spec.timeout, self._interrupt, job, "timeout")
-                    result = await job.task.fn(*args, **kwargs)
+                    context = Context().run
+                    try:
+                        begun = context(begin, _started, job, args, kwargs)
+                    except StopIteration as stop:  # it never waited
+                        result = stop.value
+                    else:
+                        result = await in_context(context, *begun)
                 except BaseException as error:
                     if timer is not None:
                         timer.cancel()
                     self._ended_badly(job, me, error)
+                    if issubclass(type(error), GeneratorExit):  # perhaps it is this worker that is closed
+                        return
                 else:
                     if timer is not None:
                         timer.cancel()
-                    if reasons and reasons.pop(job, None) is not None:  # told to stop, it ended well nevertheless
-                        _absolve(me)
+                    if reasons:
+                        reasons.pop(job, None)  # told to stop, it ended well nevertheless
                     if doing.get(me) is job:
                         doing[me] = None
                         self._busy -= 1
                         if self._quiet is not None and not self._busy:
                             self._quiet.set()
                         sink.done(job, result)
+                if me.cancelling():  # what is left of a request to end is not the next job's
+                    return
                 streak += 1
                 if streak >= _STREAK:
                     self._learn((clock() - began) / streak)
@@ -201,28 +215,25 @@ class AsyncExecutor:
                     began = clock()
             if streak:
                 self._learn((clock() - began) / streak)
-            running.set(None)
-            job = result = payload = args = kwargs = None  # type: ignore[assignment]  # let go of the last job
+            job = result = payload = args = kwargs = context = begun = None  # type: ignore[assignment]  # let go of the last job
             idle = loop.create_future()
             self._idle.append(idle)
             await idle
 
     def _ended_badly(self, job: Job, me: _Worker, error: BaseException) -> None:
         reason = self._reasons.pop(job, None)
-        if reason is not None:
-            _absolve(me)
         if self._doing.get(me) is not job:  # it was left behind
             return
         self._doing[me] = None
         self._end()
-        if isinstance(error, (KeyboardInterrupt, GeneratorExit)) or (reason is None and me.cancelling()):
+        if ends_program(error):
             self._sink.returned(job)
             raise error
         if reason == "stop":
             self._sink.returned(job)
         elif reason == "cancel":
             self._sink.cancelled(job)
-        elif reason == "timeout" and isinstance(error, asyncio.CancelledError):
+        elif reason == "timeout" and issubclass(type(error), asyncio.CancelledError):
             self._sink.failed(job, TaskTimeout(f"{job.kind}: expected to end within {job.timeout} s, got cut off"))
         else:
             self._sink.failed(job, error)
@@ -268,7 +279,6 @@ class AsyncExecutor:
             self._sink.returned(job)
 
 
-def _absolve(worker: _Worker) -> None:
-    """Take back the requests to cancel that were meant for the job, so that the next job knows nothing of them."""
-    while worker.cancelling():
-        worker.uncancel()
+def _started(job: Job, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    running.set(job)
+    return job.task.fn(*args, **kwargs)

@@ -117,7 +117,7 @@ class ThreadExecutor:
             stopping = self._jobs.pop(job, None)
             if stopping is None:  # it was left behind
                 return
-            if not (isinstance(error, TaskCancelled) and job.stop_requested):
+            if not (job.stop_requested and issubclass(type(error), TaskCancelled)):
                 self._sink.failed(job, error)
             elif stopping:
                 self._sink.returned(job)
