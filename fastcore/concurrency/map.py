@@ -81,7 +81,7 @@ async def map_async(
     items: Items[T],
     *,
     limit: int = ...,
-    on: Where | None = ...,
+    on: Where | None,
     retry: Retry | None = ...,
     progress: Progress | None = ...,
     return_exceptions: bool = ...,
