@@ -78,8 +78,13 @@ class Reading:
         """Return a value that a store of bytes keeps encoded, decoded; any other as it is."""
         return self.codec.decode(data) if isinstance(data, Encoded) else data
 
+    def value(self, view: TaskView) -> Any:
+        """Return the result of a view as its task's codec reads it."""
+        if not isinstance(view.result, Encoded):
+            return view.result
+        task = self.tasks.get(view.kind)
+        return (self.codec if task is None else task.codec).decode(view.result)
+
     def _decoded(self, view: TaskView) -> TaskView:
-        if isinstance(view.result, Encoded):
-            task = self.tasks.get(view.kind)
-            view.result = (self.codec if task is None else task.codec).decode(view.result)
+        view.result = self.value(view)
         return view

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from fastcore.framing import packb
 from fastcore.tasks.codec import builtin as _builtin  # noqa: F401  # enters its kinds
+from fastcore.tasks.codec import classes as _classes  # noqa: F401  # the same
 from fastcore.tasks.codec.errors import CodecError, TooLarge, Unserializable
 from fastcore.tasks.codec.message import join, overhead, split
 from fastcore.tasks.codec.walk import Decoder, Encoder, read
@@ -44,18 +45,21 @@ class Codec:
     ----------
     serializer : {"msgpack", "pickle"}
         "msgpack" keeps None, bool, int of any size, float, complex, str, bytes, list, tuple, named tuples, dict, set,
-        frozenset, range, enum members, Decimal, UUID, Path, datetime, date, time, timedelta, time zones; numpy's
-        arrays, scalars and dtypes; pandas' DataFrame, Series, Index, Categorical, Timestamp, Timedelta, Period,
-        Interval, NaT and NA: with dtypes, order in memory, names, frequencies and attrs. ``bytearray`` and
-        ``memoryview`` come back as bytes. Reading it runs no code of the message's choosing. "pickle" keeps whatever
-        pickle does, and whoever can write to the store can then run code: for stores that nobody else writes to.
+        frozenset, range, enum members, dataclasses, pydantic's models and URLs, Decimal, UUID, Path, datetime, date,
+        time, timedelta, time zones, addresses of ``ipaddress``; numpy's arrays, scalars and dtypes; pandas' DataFrame,
+        Series, Index, Categorical, Timestamp, Timedelta, Period, Interval, NaT and NA: with dtypes, order in memory,
+        names, frequencies and attrs. ``bytearray`` and ``memoryview`` come back as bytes. Reading it runs no code of
+        the message's choosing. "pickle" keeps whatever pickle does, and whoever can write to the store can then run
+        code: for stores that nobody else writes to.
     max_bytes : int, default 64 MiB
         Longest message. A quarter of it may be objects (text, lists, numbers); the rest is for the data of arrays.
 
     Notes
     -----
-    An enum member comes back as itself if its module is loaded by then, else that is an error; a named tuple whose
-    module is not loaded comes back as a named tuple of the same fields.
+    An enum member, a dataclass or a model comes back as one of its class if the class's module is loaded by then, else
+    that is an error; a named tuple whose module is not loaded comes back as a named tuple of the same fields.
+    Dataclasses and models are made without ``__init__`` and without validation, as pickle makes them; fields that the
+    class has and the message has not get their defaults.
 
     Examples
     --------

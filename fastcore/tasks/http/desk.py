@@ -11,7 +11,7 @@ from fastcore.tasks.http.arguments import Signature
 from fastcore.tasks.http.changes import Changes
 from fastcore.tasks.http.estimate import Estimator
 from fastcore.tasks.ports import arrived
-from fastcore.tasks.records import Encoded, State, TaskView
+from fastcore.tasks.records import State, TaskView
 
 if TYPE_CHECKING:
     from fastcore.tasks.queue import TaskQueue
@@ -100,7 +100,7 @@ class Desk:
 
     def value(self, view: TaskView) -> Any:
         """Return what it returned."""
-        return self._queue.decode(view.result) if isinstance(view.result, Encoded) else view.result
+        return self._queue.value(view)
 
     def expired(self, view: TaskView) -> bool:
         """Whether its result was promised for no longer than until now."""
