@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -12,11 +13,13 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from fastcore.concurrency.remote_error import sendable, trace_of
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-__all__ = ["ProcessDied", "RemoteError", "Slot", "UnpicklableResult", "name_of", "packed", "serve_each", "tell"]
+__all__ = ["ProcessDied", "Slot", "UnpicklableResult", "name_of", "packed", "serve_each", "tell"]
 
 _SECONDS_TO_END = 2.0
 
@@ -26,10 +29,6 @@ Call = Callable[[], tuple[Any, str]]
 
 class ProcessDied(RuntimeError):
     """The process that ran a call ended before the call did."""
-
-
-class RemoteError(RuntimeError):
-    """A call in a process failed with something that cannot travel, or must not: its text is here."""
 
 
 class UnpicklableResult(TypeError):
@@ -120,7 +119,8 @@ class Slot:
 
     def noted(self, error: BaseException, trace: str) -> BaseException:
         """Return an error of the child with its traceback there."""
-        error.add_note(f"raised in a process of {self._owner}:\n{trace.rstrip()}")
+        with contextlib.suppress(Exception):  # its class may have notes of its own
+            BaseException.add_note(error, f"raised in a process of {self._owner}:\n{trace.rstrip()}")
         return error
 
     def kill(self) -> None:
@@ -342,19 +342,7 @@ def _answer(call: Call) -> bytes:
 
 
 def _failure(error: BaseException, ran: float) -> bytes:
-    trace = "".join(traceback.format_exception(error))
-    if isinstance(error, Exception):
-        try:
-            message = pickle.dumps((False, error, trace, ran), protocol=5)
-            if isinstance(pickle.loads(message)[1], type(error)):  # some can be written and not be read
-                return message
-        except Exception:
-            pass
-    try:
-        text = str(error)
-    except Exception:
-        text = "(its text cannot be made)"
-    return pickle.dumps((False, RemoteError(f"{type(error).__qualname__}: {text}"), trace, ran), protocol=5)
+    return pickle.dumps((False, sendable(error), trace_of(error), ran), protocol=5)
 
 
 def _flush() -> None:

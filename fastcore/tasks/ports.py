@@ -111,6 +111,8 @@ class Cap(enum.Flag):
     """It runs coroutine functions."""
     SYNC = enum.auto()
     """It runs plain functions."""
+    BY_NAME = enum.auto()
+    """It runs them in processes that find them by module and name."""
 
 
 class Want(NamedTuple):

@@ -20,10 +20,10 @@ from fastcore.tasks.executors import make_executor
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.inline import Inline
 from fastcore.tasks.options import Options, rate_of, seconds
-from fastcore.tasks.ports import Executor, TaskStore, arrived
+from fastcore.tasks.ports import Cap, Executor, TaskStore, arrived
 from fastcore.tasks.reading import Reading
 from fastcore.tasks.records import ScheduleView, State, TaskSpec
-from fastcore.tasks.registration import checked, register
+from fastcore.tasks.registration import check_by_name, checked, register
 from fastcore.tasks.runner import Runner
 from fastcore.tasks.schedules import Every, Schedule, Schedules
 from fastcore.tasks.stores import open_store
@@ -197,7 +197,9 @@ class TaskQueue(Reading):
         options: dict[str, Any],
     ) -> Task:
         name, on = checked(self.tasks, self.workers, self._executors, fn, name, on, options)
-        self.executor(on)  # what an earlier process submitted is worked on, also if this one never submits
+        executor = self.executor(on)  # what an earlier process submitted is worked on, also if this one never submits
+        if executor.capabilities & Cap.BY_NAME:
+            check_by_name(fn, name, on)
         task = Task(
             self,
             fn,

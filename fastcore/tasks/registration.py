@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
+import types
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +14,7 @@ from fastcore.tasks.ports import Cap, Executor
 from fastcore.tasks.task import Task
 from fastcore.tasks.text import storable
 
-__all__ = ["checked", "register", "registered"]
+__all__ = ["check_by_name", "checked", "register", "registered"]
 
 _registered: weakref.WeakValueDictionary[str, Task] = weakref.WeakValueDictionary()
 
@@ -19,7 +22,41 @@ _registered: weakref.WeakValueDictionary[str, Task] = weakref.WeakValueDictionar
 def registered(name: str, fn: Callable[..., Any]) -> Task | None:
     """Return the task of this name that a queue of this process made of a function, if there is one."""
     task = _registered.get(name)
-    return task if task is not None and task.fn is fn else None
+    return task if task is not None and _place(task.fn) == _place(fn) else None
+
+
+def check_by_name(fn: Callable[..., Any], name: str, on: str) -> None:
+    """Raise TypeError for a function that another process cannot find by its module and name."""
+    module, qualname = _place(fn)
+    owner = getattr(fn, "__self__", None)
+    got = ""
+    if owner is not None and not isinstance(owner, (type, types.ModuleType)):
+        got = "a method of an object"
+    elif qualname is None:
+        try:
+            pickle.dumps(fn)
+        except Exception as error:
+            got = f"an object that cannot be pickled: {type(error).__name__}: {error}"
+    elif "<lambda>" in qualname:
+        got = "a lambda"
+    elif "<locals>" in qualname:
+        got = "one that is defined inside another function"
+    elif module == "__main__" and not _main_can_be_imported():
+        got = "one of a program that has no file, such as an interactive session"
+    if got:
+        raise TypeError(
+            f"{name}: expected a function that a process can import by its name for on={on!r}, got {got} ({fn!r})"
+        )
+
+
+def _place(fn: Callable[..., Any]) -> tuple[Any, Any]:
+    return getattr(fn, "__module__", None), getattr(fn, "__qualname__", None)
+
+
+def _main_can_be_imported() -> bool:
+    """As `multiprocessing` has its children import the main module."""
+    main = sys.modules["__main__"]
+    return getattr(main, "__spec__", None) is not None or getattr(main, "__file__", None) is not None
 
 
 def register(task: Task) -> None:
@@ -52,7 +89,7 @@ def checked(
     if storable(name) != name:
         raise ValueError(f"name: expected text that can be stored as UTF-8, got {name!r}")
     known = tasks.get(name)
-    if known is not None and (known.fn.__module__, known.fn.__qualname__) != (fn.__module__, fn.__qualname__):
+    if known is not None and _place(known.fn) != _place(fn):
         raise ValueError(f"name: expected one that is free, got {name!r}, which is {known.fn!r}")
     on = ("async" if is_async(fn) else "thread") if on is None else on
     if on not in workers and on not in executors:

@@ -153,7 +153,16 @@ class Task:
         return f"Task({self.name!r}, on={self.on!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return find_task, (self.fn.__module__, self.fn.__qualname__, self.name)
+        qualname = getattr(self.fn, "__qualname__", None)
+        if qualname is None:  # an object, which is sent as it is
+            return _itself, (self.fn,)
+        found = _at(self.fn.__module__, qualname, self.name)
+        here = list(vars(sys.modules[self.fn.__module__]).values())
+        if found is not self.fn and not any(one is self for one in (found, *here)):
+            raise TypeError(
+                f"{self.name}: expected {self.fn!r} under its name in module {self.fn.__module__}, got {found!r}"
+            )
+        return find_task, (self.fn.__module__, qualname, self.name)
 
     # ---- arguments ----
 
@@ -220,14 +229,29 @@ def _digest(data: bytes) -> str:
 
 def find_task(module: str, qualname: str, name: str) -> Any:
     """Return the task that stands under a name in a module, or that the module registered; or else the function."""
-    found: Any = sys.modules.get(module) or importlib.import_module(module)
-    for part in qualname.split("."):
-        found = getattr(found, part)
-    if isinstance(found, Task) or not callable(found):
-        return found
-    from fastcore.tasks.registration import registered
+    found = _at(module, qualname, name)
+    if not isinstance(found, Task) and callable(found):
+        from fastcore.tasks.registration import registered
 
-    return registered(name, found) or found
+        return registered(name, found) or found
+    return found
+
+
+def _at(module: str, qualname: str, name: str) -> Any:
+    found: Any = sys.modules.get(module) or importlib.import_module(module)
+    try:
+        for part in qualname.split("."):
+            found = getattr(found, part)
+    except AttributeError:
+        raise LookupError(
+            f"{name}: expected {qualname} in module {module} as other processes import it, got no such name; "
+            "what a script defines under `if __name__ == '__main__':` is not there"
+        ) from None
+    return found
+
+
+def _itself(fn: Any) -> Any:
+    return fn
 
 
 def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:

@@ -132,8 +132,9 @@ def test_errors_of_a_process_come_with_where_they_were_raised() -> None:
 
 
 def test_errors_that_cannot_travel_are_told() -> None:
-    with pytest.raises(RemoteError, match=r"^Unreadable: 7 in here\n"):
+    with pytest.raises(RemoteError, match=r"^7 in here\n") as caught:
         on_process(jobs.fail_unreadably, 0)
+    assert isinstance(caught.value, jobs.Unreadable)
 
 
 def test_sys_exit_in_a_process_ends_the_call_alone() -> None:

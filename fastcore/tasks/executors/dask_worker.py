@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastcore.concurrency import RemoteError
+from fastcore.concurrency.remote_error import sendable
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.current import running
 from fastcore.tasks.executors.process_child import Attempt, call_encoded
@@ -29,10 +29,8 @@ def run_on_worker(
     mark = running.set(here)
     try:
         return call_encoded(task, kind, payload, codec)
-    except Exception:
-        raise
     except BaseException as error:  # SystemExit would end the worker, and with it what else runs there
-        raise RemoteError(f"{type(error).__name__}: {error}") from error
+        raise sendable(error) from error.__cause__
     finally:
         running.reset(mark)
         here.flush()

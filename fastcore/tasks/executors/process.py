@@ -58,7 +58,7 @@ class ProcessExecutor(Desk):
     """
 
     name = "process"
-    capabilities = Cap.TIMEOUT | Cap.CANCEL_RUNNING | Cap.PROGRESS | Cap.MEMORY_LIMIT | Cap.SYNC
+    capabilities = Cap.TIMEOUT | Cap.CANCEL_RUNNING | Cap.PROGRESS | Cap.MEMORY_LIMIT | Cap.SYNC | Cap.BY_NAME
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from fastcore.concurrency.slot import Call, packed, serve_each, tell
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.current import running
 from fastcore.tasks.records import Encoded, Payload
+from fastcore.tasks.task import Task
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -118,7 +119,7 @@ def _run(task: Any, kind: str, payload: Payload, id: str, attempt: int, codec: C
 
 def call_encoded(task: Any, kind: str, payload: Payload, codec: Codec) -> Any:
     """Call a task's function, decoding what is encoded, and encoding the result then."""
-    fn = getattr(task, "fn", task)
+    fn = task.fn if isinstance(task, Task) else task
     if not isinstance(payload, Encoded):
         args, kwargs = payload
         return fn(*args, **kwargs)
