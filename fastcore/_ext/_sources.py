@@ -41,17 +41,19 @@ EXTENSIONS: dict[str, Sources] = {
     "cache": Sources(
         (
             "cache.c",
+            "cache_bound.c",
             "cache_call.c",
             "cache_clock.c",
             "cache_core.c",
             "cache_expiry.c",
             "cache_grave.c",
+            "cache_key.c",
             "cache_methods.c",
             "cache_state.c",
             "cache_table.c",
             "cache_types.c",
         ),
-        headers=("cache_clock.h", "cache_object.h", "cache_table.h"),
+        headers=("cache_call.h", "cache_clock.h", "cache_object.h", "cache_table.h"),
     ),
     "heap": Sources(
         (

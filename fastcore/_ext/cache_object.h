@@ -97,9 +97,6 @@ extern PyMappingMethods fc_cache_mapping;
 extern PySequenceMethods fc_cache_sequence;
 int fc_types_ready(PyObject *module);
 
-/* cache_call.c */
-extern PyTypeObject FcCachedCall_Type;
-
 /* Let what is being computed for a key (NULL: for every key) not be stored: before and after each change by a caller.
  * Before it, so that no older value is stored over the change; after it, as another computation may have begun. */
 static inline int fc_cache_disown(CacheObject *self, PyObject *key) {

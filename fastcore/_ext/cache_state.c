@@ -41,6 +41,18 @@ static PyObject *cache_set_counters(PyObject *op, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* Count hits and misses of lookups that were judged elsewhere, or judged again. */
+static PyObject *cache_count(PyObject *op, PyObject *args) {
+    CacheObject *self = (CacheObject *)op;
+    long long hits, misses;
+    if (!PyArg_ParseTuple(args, "LL:_count", &hits, &misses)) {
+        return NULL;
+    }
+    self->hits += (uint64_t)hits;
+    self->misses += (uint64_t)misses;
+    Py_RETURN_NONE;
+}
+
 static PyObject *cache_set_bounds(PyObject *op, PyObject *args) {
     CacheObject *self = (CacheObject *)op;
     PyObject *maxsize, *max_bytes;
@@ -120,6 +132,7 @@ PyMethodDef fc_cache_state_methods[] = {
     {"_take", cache_take, METH_NOARGS, NULL},
     {"_counters", cache_counters, METH_NOARGS, NULL},
     {"_set_counters", cache_set_counters, METH_VARARGS, NULL},
+    {"_count", cache_count, METH_VARARGS, NULL},
     {"_set_bounds", cache_set_bounds, METH_VARARGS, NULL},
     {"_evict_to", cache_evict_to, METH_VARARGS, NULL},
     {"_check", cache_check, METH_NOARGS, NULL},

@@ -278,23 +278,33 @@ static int set_on_evict(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
     return 0;
 }
 
+/* Take over the flights of a cache whose contents move here. */
+static int set_flights(PyObject *op, PyObject *flights, void *Py_UNUSED(closure)) {
+    CacheObject *self = (CacheObject *)op;
+    PyObject *by_key = flights == NULL ? NULL : PyObject_GetAttrString(flights, "by_key");
+    if (by_key == NULL || !PyDict_Check(by_key)) {
+        Py_XDECREF(by_key);
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_TypeError, "_flights: expected flights");
+        }
+        return -1;
+    }
+    Py_XSETREF(self->flights, Py_NewRef(flights));
+    Py_XSETREF(self->in_flight, by_key);
+    return 0;
+}
+
 static PyObject *get_flights(PyObject *op, void *Py_UNUSED(closure)) {
     CacheObject *self = (CacheObject *)op;
     if (self->flights == NULL) {
         PyObject *make = fc_cache_surface("Flights");
         PyObject *flights = make == NULL ? NULL : PyObject_CallNoArgs(make);
         Py_XDECREF(make);
-        PyObject *by_key = flights == NULL ? NULL : PyObject_GetAttrString(flights, "by_key");
-        if (by_key == NULL) {
-            Py_XDECREF(flights);
+        /* another thread may have come first */
+        const int status = flights == NULL ? -1 : self->flights != NULL ? 0 : set_flights(op, flights, NULL);
+        Py_XDECREF(flights);
+        if (status < 0) {
             return NULL;
-        }
-        if (self->flights == NULL) { /* another thread may have come first */
-            self->flights = flights;
-            self->in_flight = by_key;
-        } else {
-            Py_DECREF(flights);
-            Py_DECREF(by_key);
         }
     }
     return Py_NewRef(self->flights);
@@ -328,7 +338,7 @@ static PyGetSetDef cache_properties[] = {
     {"on_evict", get_on_evict, set_on_evict, NULL, NULL},
     {"_weight", get_weight, NULL, NULL, NULL},
     {"_unit", get_unit, NULL, NULL, NULL},
-    {"_flights", get_flights, NULL, NULL, NULL},
+    {"_flights", get_flights, set_flights, NULL, NULL},
     {"_options", get_options, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

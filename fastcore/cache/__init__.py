@@ -7,6 +7,7 @@ from typing import Any
 from fastcore.cache import caches as _caches
 from fastcore.cache.analysis import cache_technical_analysis, get_cached_analysis
 from fastcore.cache.caches import Cache, LRUCache, TLRUCache, TTLCache
+from fastcore.cache.controls import CacheEntry, CacheInfo
 from fastcore.cache.decorator import CachedFunction, cached
 from fastcore.cache.keys import ContentKey, dataframe_key
 from fastcore.cache.memo import CacheInfo
@@ -20,6 +21,7 @@ from python_fallback.cache.stats import CacheStats
 
 __all__ = [
     "Cache",
+    "CacheEntry",
     "CacheInfo",
     "CacheStats",
     "CachedFunction",

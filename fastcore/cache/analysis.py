@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastcore.cache.caches import LRUCache
-from fastcore.cache.decorator import Ttl, cached
+from fastcore.cache.decorator import decorated
 from fastcore.cache.libraries import library_of
-from fastcore.cache.results import Copy, is_coroutine_function
+from fastcore.cache.memo import Memo
+from fastcore.cache.options import Options
+from fastcore.cache.policy import Policy, Ttl
+from fastcore.cache.results import Copy, checked_copy
 from python_fallback.cache.clock import ttl_seconds
 
 __all__ = ["cache_technical_analysis", "get_cached_analysis"]
@@ -21,7 +24,7 @@ _PER_SYMBOL = 16  # the latest calls of a symbol that are looked at
 
 _MISSING = object()
 
-Call = tuple["weakref.ref[Any]", Any]  # a decorated function and the key of one call of it
+Call = tuple["weakref.ref[Memo]", Any]  # what serves a function's calls, and the key of one of them
 
 
 @functools.cache
@@ -68,35 +71,33 @@ def cache_technical_analysis(
         if not callable(function):
             raise TypeError(f"function: expected a callable, got {type(function).__name__}")
         symbol_of = _symbol_finder(function)
-        remembered: Callable[..., Any]
-        if is_coroutine_function(function):
 
-            async def remembered(*args: Any, **kwargs: Any) -> Any:
-                analysis = await function(*args, **kwargs)
-                _remember(symbol_of(args, kwargs), wrapper, args, kwargs)
-                return analysis
+        def remember(memo: Memo, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            symbol = symbol_of(args, kwargs)
+            if symbol is not None:
+                _remember(symbol, memo, key)
 
-        else:
-
-            def remembered(*args: Any, **kwargs: Any) -> Any:
-                analysis = function(*args, **kwargs)
-                _remember(symbol_of(args, kwargs), wrapper, args, kwargs)
-                return analysis
-
-        functools.update_wrapper(remembered, function)
         label = f"{_NAME}:{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
-        wrapper = cached(ttl=ttl, maxsize=maxsize, copy=copy, name=label, per_instance=True)(remembered)
-        return wrapper
+        return decorated(
+            function,
+            Options(
+                Policy.of(ttl),
+                maxsize,
+                copy=checked_copy(copy),
+                name=label,
+                per_instance=True,
+                unbound=False,
+                kept=remember,
+            ),
+        )
 
     return decorate
 
 
-def _remember(symbol: str | None, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    if symbol is None:
-        return
-    calls, key = _calls_by_symbol(), function.key(*args, **kwargs)
-    others = [call for call in calls.peek(symbol, ()) if call[0]() is not function or call[1] != key]
-    calls[symbol] = ((weakref.ref(function), key), *others[: _PER_SYMBOL - 1])
+def _remember(symbol: str, memo: Memo, key: Any) -> None:
+    calls = _calls_by_symbol()
+    others = [call for call in calls.peek(symbol, ()) if call[0]() is not memo or call[1] != key]
+    calls[symbol] = ((weakref.ref(memo), key), *others[: _PER_SYMBOL - 1])
 
 
 async def get_cached_analysis(symbol: str) -> Any:
@@ -108,8 +109,8 @@ async def get_cached_analysis(symbol: str) -> Any:
     if not isinstance(symbol, str):
         raise TypeError(f"symbol: expected a str, got {type(symbol).__name__}")
     for reference, key in _calls_by_symbol().get(symbol, ()):
-        function = reference()
-        analysis = _MISSING if function is None else function.peek_key(key, _MISSING)
+        memo = reference()
+        analysis = _MISSING if memo is None else memo.peek(key, _MISSING)
         if analysis is not _MISSING:
             return analysis
     return None

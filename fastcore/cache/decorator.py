@@ -1,43 +1,82 @@
-"""The decorators: results of functions, coroutine functions and methods kept in a cache."""
+"""The decorator: results of functions, coroutine functions and methods kept in a cache."""
 
 from __future__ import annotations
 
-import functools
-import sys
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+from dataclasses import replace
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, overload
 
-from fastcore.cache import registry
-from fastcore.cache.caches import LRUCache, TTLCache
-from fastcore.cache.memo import AsyncMemo, CacheInfo, Memo
-from fastcore.cache.policy import Kept, Policy, Tags
-from fastcore.cache.results import Copy, checked_copy, is_coroutine_function, is_generator_function
-from fastcore.dispatch import backends
-from python_fallback.cache.call import Keywords
+from fastcore.cache.binding import Binding
+from fastcore.cache.controls import CacheEntry, CacheInfo
+from fastcore.cache.options import Options
+from fastcore.cache.policy import Policy, Tags, Ttl
+from fastcore.cache.results import Copy, checked_copy, is_generator_function
 from python_fallback.cache.stats import CacheStats
 
-__all__ = ["CachedFunction", "cached"]
+__all__ = ["CachedFunction", "Ttl", "cached", "decorated"]
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
+S = TypeVar("S")
 R_co = TypeVar("R_co", covariant=True)
-Ttl = float | timedelta | None
 
 
 class CachedFunction(Protocol[P, R_co]):
-    """A function whose results are kept; what it offers beside being called."""
+    """A function whose results are kept.
 
-    cache: Any
+    Those of its methods that take arguments take the function's: passed by position or by name, defaults given or left
+    out, they mean the same call.
+    """
+
     __wrapped__: Callable[..., Any]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-    def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., R_co]: ...
-    def key(self, *args: Any, **kwargs: Any) -> Any: ...
-    def invalidate(self, *args: Any, **kwargs: Any) -> bool: ...
-    def cache_clear(self) -> None: ...
-    def cache_info(self) -> CacheInfo: ...
-    def stats(self) -> CacheStats: ...
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> Self: ...
+    @overload
+    def __get__(
+        self: CachedFunction[Concatenate[S, Q], R], instance: S, owner: type | None = None
+    ) -> CachedFunction[Q, R]: ...
+    @property
+    def cache(self) -> Any:
+        """The cache, on the twin that the flag names now."""
+
+    def key(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the key under which the result of these arguments is kept."""
+
+    def invalidate(self, *args: Any, **kwargs: Any) -> bool:
+        """Drop the result of these arguments; one that is being computed will not be kept. False if there was none."""
+
+    def contains(self, *args: Any, **kwargs: Any) -> bool:
+        """Whether a call with these arguments would be served from the cache; looking counts and changes nothing."""
+
+    def peek(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the result that is kept for these arguments, or None; looking counts and changes nothing."""
+
+    def get_entry(self, *args: Any, **kwargs: Any) -> CacheEntry | None:
+        """Return what is kept for these arguments and for how long, or None."""
+
+    def put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
+        """Keep a value as the result of these arguments, as if it had just been computed."""
+
+    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Compute the result of these arguments now, keep it and return it; to be awaited for a coroutine function.
+
+        Until then calls get the old result. An error is raised, and the old result stays.
+        """
+
+    def cache_clear(self) -> None:
+        """Drop every result and set the statistics to 0; results that are being computed will not be kept."""
+
+    def cache_info(self) -> CacheInfo:
+        """Return hits, misses and sizes, as ``functools.lru_cache`` does."""
+
+    def cache_parameters(self) -> dict[str, Any]:
+        """Return the options that the function was decorated with."""
+
+    def stats(self) -> CacheStats:
+        """Return the statistics of the cache."""
 
 
 class _Decorator(Protocol):
@@ -49,38 +88,44 @@ def cached(function: Callable[P, R], /) -> CachedFunction[P, R]: ...
 @overload
 def cached(
     *,
-    maxsize: float = ...,
-    ttl: Ttl = ...,
+    maxsize: float | None = ...,
+    ttl: Ttl | Callable[[Any], Ttl] = ...,
     max_bytes: float | None = ...,
     key: Callable[..., Any] | None = ...,
     typed: bool = ...,
+    normalize: bool = ...,
     stale: Ttl = ...,
     early: bool | float = ...,
     negative_ttl: Ttl = ...,
     tags: Tags = ...,
+    jitter: float = ...,
+    keep_if: Callable[[Any], object] | None = ...,
     name: str | None = ...,
     per_instance: bool = ...,
     copy: Copy = ...,
-    timer: Callable[[], float] | None = ...,
+    timer: Callable[[], Any] | None = ...,
     on_evict: Callable[[Any, Any, str], object] | None = ...,
 ) -> _Decorator: ...
 def cached(
     function: Callable[..., Any] | None = None,
     /,
     *,
-    maxsize: float = 1024,
-    ttl: Ttl = None,
+    maxsize: float | None = 1024,
+    ttl: Ttl | Callable[[Any], Ttl] = None,
     max_bytes: float | None = None,
     key: Callable[..., Any] | None = None,
     typed: bool = False,
+    normalize: bool = False,
     stale: Ttl = None,
     early: bool | float = False,
     negative_ttl: Ttl = None,
     tags: Tags = (),
+    jitter: float = 0.0,
+    keep_if: Callable[[Any], object] | None = None,
     name: str | None = None,
     per_instance: bool = False,
     copy: Copy = "on-write",
-    timer: Callable[[], float] | None = None,
+    timer: Callable[[], Any] | None = None,
     on_evict: Callable[[Any, Any, str], object] | None = None,
 ) -> Any:
     """Keep the results of a function, a coroutine function or a method.
@@ -90,10 +135,11 @@ def cached(
 
     Parameters
     ----------
-    maxsize : float, default 1024
-        The greatest number of results.
-    ttl : float or timedelta, optional
-        Seconds for which a result is served; by default for ever.
+    maxsize : float or None, default 1024
+        The greatest number of results; None: no bound.
+    ttl : float, timedelta or callable, optional
+        Seconds for which a result is served; by default for ever. ``ttl(result)`` gives those of one result; 0 or less:
+        it is not kept.
     max_bytes : float, optional
         The greatest sum of their sizes; arrays, Series and DataFrames are measured.
     key : callable, optional
@@ -101,20 +147,29 @@ def cached(
         arrays, Series and DataFrames (also inside lists, tuples, dicts and sets) by their content.
     typed : bool, default False
         Tell ``f(3)`` and ``f(3.0)`` apart.
+    normalize : bool, default False
+        Take ``f(1)`` and ``f(1, b=2)`` for one call where 2 is the default of ``b``. An argument passed by position and
+        by name is the same one in any case.
     stale : float or timedelta, optional
         Seconds beyond `ttl` for which the old result is still served while one refresh runs in the background.
     early : bool or float, default False
         Refresh in the background before expiry, the likelier the longer it takes to compute (XFetch); a number is
         its factor beta.
     negative_ttl : float or timedelta, optional
-        Keep an error, and a result of None, for this many seconds; the error is raised again.
-    tags : iterable of str, or callable
-        Names under which `invalidate_tag` finds the results; a callable gets the arguments.
+        Keep an error, and a result of None, for this many seconds; each caller gets a copy of the error.
+    tags : str, iterable of str, or callable
+        Names under which `invalidate_tag` finds the results; a callable gets the arguments. A str is one name.
+    jitter : float, default 0
+        The greatest part, below 1, by which each lifetime is shortened at random, so that results that were computed
+        together do not expire together.
+    keep_if : callable, optional
+        ``keep_if(result)`` says whether a result is kept; one that is not is given to those who wait for it. A refresh
+        that gives such a result leaves the old one.
     name : str, optional
         The name of the cache in `named_caches`, for monitoring and for giving memory back.
     per_instance : bool, default False
-        For methods: tell instances apart. By default ``self`` (or ``cls``) is not part of the key, so **all instances
-        share results**.
+        For methods: each instance, by its identity, has a cache of its own, with these bounds, which dies with it. By
+        default **all instances share results**: the instance is not part of the key. (The class of a class method is.)
     copy : {"on-write", True, False}, default "on-write"
         How each caller gets a result of its own. ``"on-write"`` protects arrays, Series and DataFrames, also in lists,
         tuples, dicts, dataclasses and the like: a DataFrame or Series is a shallow copy that copies its data when it is
@@ -129,81 +184,65 @@ def cached(
     Returns
     -------
     CachedFunction
-        With ``invalidate(*args)``, ``cache_clear()``, ``cache_info()``, ``stats()``, ``key(*args)`` and ``cache``.
+        It has the methods of `CachedFunction`, also where it is bound: ``obj.method.invalidate("A")``.
 
     Raises
     ------
     TypeError
         On decorating a generator function, whose result can be used only once; at a call that returns a generator or
-        another iterator; and at one whose arguments can neither be hashed nor keyed by content.
+        another iterator; at one whose arguments can neither be hashed nor keyed by content; and with `per_instance` at
+        one of an instance that cannot have weak references.
+
+    Notes
+    -----
+    What is the instance is decided by how the function is bound, not by the names of its arguments: it is a method of
+    the class in whose body it stands. The flag ``cache`` can be flipped at any time: results, statistics and
+    computations under way move to the other twin with the next call.
     """
-    policy = Policy.of(ttl, stale, early, negative_ttl, tags)
+    given = {name: value for name, value in locals().items() if name != "function"}
+    policy = Policy.of(ttl, stale, early, negative_ttl, tags, jitter, keep_if)
     if key is not None and not callable(key):
         raise TypeError(f"key: expected a callable or None, got {type(key).__name__}")
-    mode = checked_copy(copy)
-    options: dict[str, Any] = {"timer": timer, "max_bytes": max_bytes, "on_evict": on_evict}
+    options = Options(
+        policy,
+        maxsize,
+        max_bytes,
+        key,
+        typed,
+        normalize,
+        checked_copy(copy),
+        name,
+        per_instance,
+        timer=timer,
+        on_evict=on_evict,
+        given=given,
+    )
 
-    def decorate(function: Callable[..., Any]) -> Any:
-        if is_generator_function(function):
-            raise TypeError(f"function: expected one that returns its result, got the generator {function!r}")
-        if not callable(function):
-            raise TypeError(f"function: expected a callable, got {type(function).__name__}")
-        plain_ttl = ttl if policy is None else None
-        cache: Any = LRUCache(maxsize, **options) if plain_ttl is None else TTLCache(maxsize, plain_ttl, **options)
-        skip = 1 if not per_instance and _is_method(function) else 0
-        if is_coroutine_function(function):
-            memo: Memo = AsyncMemo(function, cache, policy, key, typed, skip, mode)
-            wrapper: Any = _async_wrapper(cast(AsyncMemo, memo), key is not None or typed)
-        else:
-            memo = Memo(function, cache, policy, key, typed, skip, mode)
-            # With a key of its own no call is simple: more leading arguments than there can be leave it all to `miss`.
-            ahead = sys.maxsize if key is not None or typed else skip
-            kind = backends.twin("cache", _backend_of(cache)).CachedCall
-            wrapper = kind(cache, memo.miss, Keywords, ahead, Kept)
-        functools.update_wrapper(wrapper, function)
-        wrapper.invalidate, wrapper.key, wrapper.stats = memo.invalidate, memo.key, memo.stats
-        wrapper.peek_key = memo.peek_key
-        wrapper.cache_clear, wrapper.cache_info = memo.cache_clear, memo.cache_info
-        if not hasattr(wrapper, "cache"):
-            wrapper.cache = cache
-        if name is not None:
-            registry.register(name, cache)
-        return wrapper
+    def decorate(function: Any) -> Any:
+        return decorated(function, options)
 
     return decorate if function is None else decorate(function)
 
 
-def _backend_of(cache: Any) -> str:
-    return "python" if type(cache).__module__.startswith("python_fallback") else "compiled"
+def decorated(function: Any, options: Options) -> Any:
+    """Return what stands in for a function, static method, class method or property whose results are kept."""
+    if isinstance(function, staticmethod):
+        return type(function)(decorated(function.__func__, options))
+    if isinstance(function, classmethod):
+        return CachedClassMethod(decorated(function.__func__, options))
+    if isinstance(function, property):
+        return type(function)(decorated(function.fget, options), function.fset, function.fdel, function.__doc__)
+    if is_generator_function(function):
+        raise TypeError(f"function: expected one that returns its result, got the generator {function!r}")
+    if not callable(function):
+        raise TypeError(f"function: expected a callable, got {type(function).__name__}")
+    label = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+    return Binding(function, replace(options, label=label)).public.call
 
 
-def _is_method(function: Callable[..., Any]) -> bool:
-    """Whether it is defined in a class body with a first parameter of the customary name, and not bound yet."""
-    import inspect
+class CachedClassMethod(classmethod):  # type: ignore[type-arg]
+    """A class method that has the methods of `CachedFunction` when it is bound, in every version of Python."""
 
-    if inspect.ismethod(function):  # its code has a `self` that its callers do not pass
-        return False
-    outer, _, _ = getattr(function, "__qualname__", "").rpartition(".")
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    first = code.co_varnames[0] if code is not None and code.co_argcount else ""
-    return bool(outer) and not outer.endswith("<locals>") and first in ("self", "cls")
-
-
-def _async_wrapper(memo: AsyncMemo, own_key: bool) -> Callable[..., Any]:
-    from python_fallback.cache.call import simple_key
-
-    get, skip, serve, missing = memo.cache.get, memo.skip, memo.serve, object()
-
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if own_key or len(args) < skip:
-            return await serve(args, kwargs, None)
-        key = simple_key(args[skip:] if skip else args, kwargs)
-        try:
-            value = get(key, missing)
-        except TypeError:  # not hashable, or an __eq__ raised it: what keys by content finds out
-            return await serve(args, kwargs, None)
-        if value is missing or type(value) is Kept:
-            return await serve(args, kwargs, key)
-        return value
-
-    return wrapper
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        bound = type(instance) if owner is None else owner
+        return self.__func__.__get__(bound, bound)

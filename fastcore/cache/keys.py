@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastcore.cache.libraries import library_of
-from python_fallback.cache.call import Keywords, simple_key
+from python_fallback.cache.shape import Shape
 
 __all__ = ["ContentKey", "arguments_key", "dataframe_key"]
 
@@ -55,21 +55,18 @@ def dataframe_key(frame: Any) -> ContentKey:
     return key
 
 
-def arguments_key(args: tuple[Any, ...], kwargs: dict[str, Any] | None, typed: bool = False) -> Any:
-    """Return the key of a call: as `simple_key` where everything can be hashed, by content where not.
+_ANY = Shape()
+
+
+def arguments_key(args: tuple[Any, ...], kwargs: dict[str, Any] | None, shape: Shape = _ANY) -> Any:
+    """Return the key of a call: as `Shape.key` where everything can be hashed, by content where not.
 
     Raises
     ------
     TypeError
         If an argument can neither be hashed nor is made of what has content.
     """
-    parts = tuple(_part(value) for value in args)
-    named = {name: _part(value) for name, value in kwargs.items()} if kwargs else None
-    key = simple_key(parts, named)
-    if not typed:
-        return key
-    types = (*map(type, args), *(type(value) for _, value in sorted((kwargs or {}).items())))
-    return (key, Keywords, types)
+    return shape.key(args, kwargs, _part)
 
 
 def _part(value: Any) -> Any:

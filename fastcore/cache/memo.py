@@ -1,108 +1,160 @@
-"""What stands behind a function decorated with @cached: its cache, its keys and how a miss is served."""
+"""How a decorated function's calls are served that the call object leaves to Python: misses, records, refreshes."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastcore.cache.keys import arguments_key
 from fastcore.cache.policy import Kept, Policy, Stopwatch, Tag, in_background, logger
 from fastcore.cache.results import Copy, is_awaitable, owned, refuse_single_use
 from python_fallback.cache.errors import as_kept
 from python_fallback.cache.flight import MISSING
-from python_fallback.cache.seat import Seat, fly_async
-from python_fallback.cache.stats import CacheStats
+from python_fallback.cache.seat import Seat
+from python_fallback.cache.shape import shape_of
 
-__all__ = ["CacheInfo", "Memo"]
-
-
-class CacheInfo(NamedTuple):
-    """As ``functools.lru_cache`` gives it."""
-
-    hits: int
-    misses: int
-    maxsize: float
-    currsize: float
+__all__ = ["Memo", "SyncMemo"]
 
 
 class Memo:
-    """The results of one function.
+    """The results of one function, or of one instance's method: what plain and coroutine functions have in common.
 
     Parameters
     ----------
     function : callable
-    cache : cache of fastcore
-    policy : Policy or None
-        None: results are kept as they are, for as long as the cache keeps them.
-    key : callable or None
-        ``key(*args, **kwargs)`` instead of the arguments themselves.
-    typed : bool
+    options : Options
+    storage : Storage
+        The cache of the results.
     skip : int
-        Leading arguments that are left out of the key.
-    copy : {"on-write", True, False}
-        How each caller gets a copy of the result.
+        Leading arguments that are not part of the key.
     awaited : bool
         Whether it is a plain function whose callers await what it returns.
     """
 
     def __init__(
-        self,
-        function: Callable[..., Any],
-        cache: Any,
-        policy: Policy | None,
-        key: Callable[..., Any] | None,
-        typed: bool,
-        skip: int,
-        copy: Copy = False,
-        awaited: bool = False,
+        self, function: Callable[..., Any], options: Options, storage: Storage, skip: int = 0, awaited: bool = False
     ) -> None:
         self.function = function
-        self.cache = cache
-        self.policy = policy
+        self.options = options
+        self.policy = options.policy
+        self.storage = storage
         self.skip = skip
-        self._key = key
-        self._typed = typed
-        self.copy = copy
+        self.shape = shape_of(
+            function, skip, typed=options.typed, normalize=options.normalize, keyed=options.key is not None
+        )
+        self.outage = Outage(options.label)
         self._awaited = awaited
-        self._awaiting: AsyncMemo | None = None  # serves a plain function once it was seen to return an awaitable
-        self._tasks: set[Any] = set()  # the loop itself holds its tasks only weakly
-        self._name = getattr(function, "__qualname__", repr(function))
 
-    # ---- the decorated function's own methods ----
+    # ---- keys and what is found under them ----
 
-    def key(self, /, *args: Any, **kwargs: Any) -> Any:
+    def key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the key under which the result of these arguments is kept."""
         args = args[self.skip :]
-        if self._key is not None:
-            return self._key(*args, **kwargs)
-        return arguments_key(args, kwargs, self._typed)
+        if self.options.key is not None:
+            return self.options.key(*args, **kwargs)
+        return arguments_key(args, kwargs, self.shape)
 
-    def peek_key(self, key: Any, default: Any = None) -> Any:
-        """Return the result kept under a key that `key` gave; looking counts and changes nothing."""
-        found = self.cache.peek(key, MISSING)
+    def current(self, key: Any) -> Any:
+        """Return the result or record that may be served, or MISSING; looking counts and changes nothing."""
+        found = self.storage.cache.peek(key, MISSING)
+        return MISSING if type(found) is Kept and not found.current() else found
+
+    def peek(self, key: Any, default: Any = None) -> Any:
+        """Return a caller's own of the result that is kept, or `default`; errors are no results."""
+        found = self.current(key)
         if type(found) is Kept:
-            found = MISSING if found.error is not None or not found.current() else found.unwrap()
+            return default if found.error is not None else found.unwrap()
         return default if found is MISSING else found
 
-    def invalidate(self, /, *args: Any, **kwargs: Any) -> bool:
-        """Drop the result of these arguments; one that is being computed will not be kept. False if there was none."""
-        key = self.key(*args, **kwargs)
-        return self.cache.pop(key, MISSING) is not MISSING
+    def current_fresh(self, key: Any) -> Any:
+        """Return what `current` does if it is no stale one."""
+        found = self.current(key)
+        if type(found) is Kept and found.spare:
+            remaining = self.storage.cache.ttl_remaining(key)
+            return found if remaining is not None and remaining > found.spare else MISSING
+        return found
 
-    def cache_clear(self) -> None:
-        """Drop every result; those being computed will not be kept."""
-        self.cache.clear()
-        self.cache._set_counters(0, 0, 0, 0, 0, 0)
+    def look_up(self, key: Any) -> Any:
+        """Return what `current` does, and count the hit or miss."""
+        cache = self.storage.cache
+        found = cache.get(key, MISSING)
+        if type(found) is Kept and not found.current():
+            cache._count(-1, 1)
+            return MISSING
+        return found
 
-    def cache_info(self) -> CacheInfo:
-        """Return hits, misses and sizes."""
-        stats = self.cache.stats()
-        return CacheInfo(stats.hits, stats.misses, self.cache.maxsize, self.cache.currsize)
+    # ---- hits that are judged ----
 
-    def stats(self) -> CacheStats:
-        """Return the cache's statistics."""
-        stats: CacheStats = self.cache.stats()
-        return stats
+    def served(self, found: Any, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if type(found) is not Kept:
+            return found
+        if self.due(found, key):
+            self.start_refresh(found, key, args, kwargs)
+        return found.unwrap()
+
+    def due(self, found: Kept, key: Any) -> bool:
+        return self.policy.needs_refresh(found, self.storage.cache.ttl_remaining(key))
+
+    def start_refresh(self, old: Kept, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Refresh a record in the background, unless that is being done or failed a moment ago."""
+        raise NotImplementedError
+
+    def renew(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute the result of these arguments now, keep it and return it; the old one stays until then."""
+        raise NotImplementedError
+
+    def refreshed(self, attempts: Attempts) -> None:
+        if attempts.failures:
+            self.outage.recovered()
+        attempts.ended()
+
+    # ---- keeping ----
+
+    def taken(self, value: Any, tags: tuple[Any, ...], took: float) -> Any:
+        """Return what the cache is to hold of a result: itself, or a record; TypeError where it serves only one."""
+        name = self.options.label
+        refuse_single_use(value, name)
+        value, copied = owned(value, self.options.copy, name)
+        mode: Copy = self.options.copy if copied else False
+        if copied or self._awaited or self.policy.records:
+            return Kept(value, None, tags, took, mode, self._awaited)
+        return value
+
+    def keep(self, key: Any, found: Any, permit: list[None]) -> bool:
+        """Store what `taken` gave while the permit lasts; False where it is not to be kept."""
+        if type(found) is Returned or not permit:
+            return False
+        record = found if type(found) is Kept else None
+        value, error = (found, None) if record is None else (record.value, record.error)
+        policy = self.policy
+        if error is None and not policy.accepts(value):
+            return False
+        fresh, total = policy.lifetime(value, error)
+        if record is not None:
+            policy.prepare(record, fresh, total)
+        cache = self.storage.cache
+        weight = cache.getsizeof(value)
+        if not total > 0 or not self.storage.fits(weight):
+            return False
+        cache._store_if(permit, key, found, total, weight)
+        return True
+
+    def keep_error(
+        self, key: Any, error: Exception, outer: BaseException | None, tags: tuple[Any, ...], permit: list[None]
+    ) -> None:
+        """Store an error that a computation raised, without frames and without what its caller was handling."""
+        kept = copy_error(error, outer=outer, frames=False)
+        self.keep(key, Kept(None, kept, tags, awaited=self._awaited), permit)
+
+
+class SyncMemo(Memo):
+    """The results of a plain function."""
+
+    def __init__(self, function: Callable[..., Any], options: Options, storage: Storage, skip: int = 0) -> None:
+        super().__init__(function, options, storage, skip)
+        self._awaiting: Any = None  # an AsyncMemo, once the function was seen to return an awaitable
 
     # ---- serving ----
 
@@ -129,10 +181,11 @@ class Memo:
         """Serve a call that the fast path could not; with `old`, compute what takes the place of that."""
         named = kwargs or {}
         if self._awaiting is not None:
-            return self._awaiting.serve(args, named, key)
-        policy = self.policy
-        if old is None:
-            key, found = self.find(args, kwargs, key)
+            return self._awaiting.miss(args, named, key)
+        if key is None:
+            key = self.key(args, named)
+        found = self.look_up(key)
+        if found is not MISSING:
             if type(found) is Kept and found.awaited:  # restored from a file
                 return self._await_from_now_on().serve(args, named, key)
             if policy is None and found is not MISSING:
@@ -160,31 +213,65 @@ class Memo:
             return memo.serve(args, named, key) if first is None else memo.serve_first(first, args, named, key)
         return _given(seat.value)
 
-    def _await_from_now_on(self) -> AsyncMemo:
+    def _given(self, found: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
+        if type(found) is Returned:
+            memo = self.awaiting()
+            first = found.take()
+            return memo.miss(args, kwargs, key) if first is None else memo.serve_first(first, args, kwargs, key)
+        return found.unwrap() if type(found) is Kept else found
+
+    def taken(self, value: Any, tags: tuple[Any, ...], took: float) -> Any:
+        return Returned(value) if is_awaitable(value) else super().taken(value, tags, took)
+
+    def awaiting(self) -> Any:
+        """Return what serves a plain function whose callers await what it returns."""
         if self._awaiting is None:
+            from fastcore.cache.async_memo import AsyncMemo
+
+            call = self.function
 
             async def function(*args: Any, **kwargs: Any) -> Any:
-                value = self.function(*args, **kwargs)
+                value = call(*args, **kwargs)
                 return await value if is_awaitable(value) else value
 
-            function.__qualname__ = self._name
-            memo = AsyncMemo(function, self.cache, self.policy, self._key, self._typed, self.skip, self.copy, True)
+            memo = AsyncMemo(function, self.options, self.storage, self.skip, awaited=True)
+            memo.shape = self.shape
             self._awaiting = memo
         return self._awaiting
 
-    def _refresh(self, old: Kept, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        try:
-            self.miss(args, kwargs, key, old)
-        finally:
-            old.tickets.append(None)
+    # ---- refreshing ----
 
-    def _find_current(self, key: Any, old: Kept | None = None) -> Any:
-        """Return what the cache holds if it is fresh, and not the `old` that is to be replaced."""
-        found = self.cache.peek(key, MISSING)
-        if type(found) is not Kept or found is old or not found.current():
-            return MISSING
-        remaining = self.cache.ttl_remaining(key)
-        return found if remaining is not None and remaining > found.spare else MISSING
+    def start_refresh(self, old: Kept, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        attempts = old.attempts = old.attempts or Attempts()
+        if attempts.begin(None) and not in_background(lambda: self._refresh(old, attempts, key, args, kwargs)):
+            attempts.failed()
+
+    def _refresh(self, old: Kept, attempts: Attempts, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            if self.storage.cache.peek(key, MISSING) is not old:  # invalidated, or replaced by someone faster
+                attempts.ended()
+            elif self.compute_now(key, args, kwargs)[1]:
+                self.refreshed(attempts)
+            else:
+                attempts.failed()
+        except BaseException as error:
+            attempts.failed()
+            if not isinstance(error, Exception):
+                raise
+            self.outage.failed(error)
+
+    def compute_now(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, bool]:
+        """Compute a result whatever the cache holds; return it, and whether it is kept. Errors are not kept."""
+        tags = self.policy.label(args[self.skip :], kwargs)
+        kept = True
+        with Seat(self.storage.cache, key, lambda: MISSING, tags) as seat:
+            if seat.value is MISSING:
+                start = time.perf_counter()
+                seat.value = self.taken(self.function(*args, **kwargs), tags, time.perf_counter() - start)
+                kept = self.keep(key, seat.value, seat.permit)
+                if kept and self.options.kept is not None:
+                    self.options.kept(self, key, args, kwargs)
+        return seat.value, kept
 
     def _fits(self, weight: float) -> bool:
         cache = self.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import random
@@ -13,14 +12,16 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from fastcore.cache.results import Copy, copy_of
 from python_fallback.cache.clock import ttl_seconds
-from python_fallback.cache.errors import copy_error
 
-logger = logging.getLogger("fastcore.cache")
+__all__ = ["Kept", "Policy", "Tags", "Ttl"]
 
+Ttl = float | timedelta | None
+Tags = str | Iterable[str] | Callable[..., Iterable[str] | str]
 
 # ---- tags ----
 #
@@ -174,106 +175,118 @@ Tags = Iterable[str] | Callable[..., Iterable[str]]
 
 @dataclass(frozen=True)
 class Policy:
-    """The options of @cached that need more than the cache's own expiry.
+    """What of the results is kept, and for how long.
 
     Attributes
     ----------
-    ttl : float
-        Seconds for which a result is fresh.
+    ttl : float or callable
+        Seconds for which a result is fresh, or a function of the result that gives them.
     stale : float
-        Seconds after that for which it is served while one caller's place is taken by a refresh in the background.
+        Seconds after that for which it is served while a refresh runs in the background.
     early : float
         The XFetch factor: a result is refreshed before it expires with a probability that grows with the time it took
         to compute (Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015).
     negative_ttl : float or None
         Seconds for which an error, or a result of None, is kept.
     tags : iterable of str, or callable of the arguments
+    jitter : float
+        The greatest part by which a lifetime is shortened, at random.
+    keep_if : callable or None
+        Says of a result whether it is kept.
     """
 
-    ttl: float
-    stale: float
-    early: float
-    negative_ttl: float | None
-    tags: Tags
+    ttl: float | Callable[[Any], Any]
+    stale: float = 0.0
+    early: float = 0.0
+    negative_ttl: float | None = None
+    tags: tuple[str, ...] | Callable[..., Iterable[str] | str] = ()
+    jitter: float = 0.0
+    keep_if: Callable[[Any], object] | None = None
 
     @classmethod
-    def of(cls, ttl: Any, stale: Any, early: bool | float, negative_ttl: Any, tags: Tags) -> Policy | None:
-        """Return the policy of these options, or None where the cache alone will do."""
-        seconds = ttl_seconds(ttl)
-        if seconds <= 0:
+    def of(
+        cls,
+        ttl: Ttl | Callable[[Any], Ttl] = None,
+        stale: Ttl = None,
+        early: bool | float = False,
+        negative_ttl: Ttl = None,
+        tags: Tags = (),
+        jitter: float = 0.0,
+        keep_if: Callable[[Any], object] | None = None,
+    ) -> Policy:
+        """Return the policy of these options, or raise."""
+        seconds = ttl if callable(ttl) else ttl_seconds(ttl)
+        if not callable(seconds) and seconds <= 0:
             raise ValueError(f"ttl: expected a time longer than 0, got {ttl!r}")
         extra = 0.0 if stale is None else ttl_seconds(stale, "stale")
         negative = None if negative_ttl is None else ttl_seconds(negative_ttl, "negative_ttl")
         for name, given, value in (("stale", stale, extra), ("negative_ttl", negative_ttl, negative or 0.0)):
             if value < 0:
                 raise ValueError(f"{name}: expected a time of 0 or longer, got {given!r}")
-        if isinstance(tags, str):
-            raise TypeError("tags: expected an iterable of str or a callable, got str")
-        factor = float(early)
-        if not factor >= 0:
+        factor = _number("early", early, "a bool or a factor of at least 0")
+        if not 0 <= factor < math.inf:
             raise ValueError(f"early: expected a bool or a factor of at least 0, got {early!r}")
+        spread = _number("jitter", jitter, "a number from 0 to below 1")
+        if not 0 <= spread < 1:
+            raise ValueError(f"jitter: expected a number from 0 to below 1, got {jitter!r}")
         if (extra or factor) and seconds == math.inf:
             raise ValueError("ttl: expected a time, as stale= and early= count from it, got none")
-        labels = tags if callable(tags) else tuple(tags)
-        if not (extra or factor or labels or negative is not None):
+        if keep_if is not None and not callable(keep_if):
+            raise TypeError(f"keep_if: expected a callable or None, got {type(keep_if).__name__}")
+        if not callable(tags):
+            tags = (tags,) if isinstance(tags, str) else tuple(tags)
+            tags_of(tags)
+        return cls(seconds, extra, factor, negative, tags, spread, keep_if)
+
+    @property
+    def fixed_ttl(self) -> float | None:
+        """Seconds for which the cache itself can keep every result; None where each has a lifetime of its own."""
+        if callable(self.ttl) or self.stale or self.jitter:
             return None
-        return cls(seconds, extra, factor, negative, labels)
+        return self.ttl
+
+    @property
+    def records(self) -> bool:
+        """Whether results are kept as records."""
+        return bool(self.stale or self.early or self.tags)
 
     def label(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tag, ...]:
-        """Return the tags of a call, as they are before it computes."""
-        return tags_of(self.tags(*args, **kwargs) if callable(self.tags) else self.tags)
+        """Return the tags of a call, read before it computes."""
+        return tags_of(self.tags(*args, **kwargs) if callable(self.tags) else self.tags) if self.tags else ()
 
-    def is_negative(self, kept: Kept) -> bool:
-        return self.negative_ttl is not None and (kept.error is not None or kept.value is None)
+    def accepts(self, value: Any) -> bool:
+        """Whether a result is to be kept."""
+        return self.keep_if is None or bool(self.keep_if(value))
 
-    def lifetime(self, kept: Kept) -> tuple[float, float]:
+    def lifetime(self, value: Any, error: BaseException | None) -> tuple[float, float]:
         """Return for how many seconds a result is fresh, and for how many it stays in the cache."""
-        if self.is_negative(kept):
-            fresh = self.negative_ttl or 0.0
-            return fresh, fresh
-        return self.ttl, self.ttl + self.stale
+        if self.negative_ttl is not None and (error is not None or value is None):
+            fresh, stale = self.negative_ttl, 0.0
+        else:
+            fresh = ttl_seconds(self.ttl(value)) if callable(self.ttl) else self.ttl
+            stale = self.stale
+        if self.jitter:
+            fresh *= 1.0 - self.jitter * random.random()
+        return fresh, fresh + stale if fresh > 0 else 0.0
+
+    def prepare(self, kept: Kept, fresh: float, total: float) -> None:
+        """Note in a record when its hits are to be judged."""
+        kept.spare = total - fresh if total < math.inf else 0.0
+        if kept.look < math.inf:
+            kept.look = kept.spare + (_SURE * self.early * kept.took if self.early else 0.0)
 
     def needs_refresh(self, kept: Kept, remaining: float | None) -> bool:
         """Whether it is stale, or the draw says to refresh it early; `remaining` is what the cache gives it."""
         if remaining is None:
             return True
-        ahead = 0.0
-        if self.early and kept.error is None:
-            ahead = -kept.took * self.early * math.log(1.0 - random.random())
+        if kept.error is not None or not (self.stale or self.early):
+            return False
+        ahead = -kept.took * self.early * math.log(1.0 - random.random()) if self.early else 0.0
         return remaining - ahead <= kept.spare
 
 
-class Stopwatch:
-    """How long a computation took."""
-
-    def __init__(self) -> None:
-        self.start = time.perf_counter()
-
-    def elapsed(self) -> float:
-        return time.perf_counter() - self.start
-
-
-# ---- refreshing in the background ----
-
-_pool_lock = threading.Lock()
-_pool: Any = None
-
-
-def in_background(work: Callable[[], object], name: str) -> None:
-    """Run `work` on one of a few threads, in a copy of the caller's context; an error is logged."""
-    import contextvars
-    from concurrent.futures import ThreadPoolExecutor
-
-    global _pool
-    with _pool_lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="fastcore-refresh")
-        pool = _pool
-
-    def run() -> None:
-        try:
-            work()
-        except Exception:
-            logger.warning("refreshing %s failed; the old result stays", name, exc_info=True)
-
-    pool.submit(contextvars.copy_context().run, run)
+def _number(name: str, given: Any, expected: str) -> float:
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected {expected}, got {type(given).__name__}") from None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from python_fallback.cache.base import Cache
-from python_fallback.cache.call import CachedCall
+from python_fallback.cache.call import BoundCall, CachedCall, CachedMethod
 from python_fallback.cache.kinds import LRUCache, TLRUCache, TTLCache
 from python_fallback.cache.stats import CacheStats
 
-__all__ = ["Cache", "CacheStats", "CachedCall", "LRUCache", "TLRUCache", "TTLCache"]
+__all__ = ["BoundCall", "Cache", "CacheStats", "CachedCall", "CachedMethod", "LRUCache", "TLRUCache", "TTLCache"]

@@ -19,6 +19,7 @@ from python_fallback.cache.books import Books, Left, Row
 from python_fallback.cache.clock import MONOTONIC, as_timer, clock_number, ttl_seconds
 from python_fallback.cache.entry import Entry
 from python_fallback.cache.held import Held, Watch
+from python_fallback.cache.shape import MISSING
 from python_fallback.cache.sizes import sizeof
 
 _MISSING = object()
@@ -127,6 +128,18 @@ class Cache(Books):
             if id(entry) in self._order:
                 self._order.move_to_end(id(entry))
             return entry.value
+
+    def _hit_if(self, key: Any, fresh: Callable[[Any, float], Any]) -> Any:
+        """Return what `fresh` gives for a live value and its expiry, a hit unless that is MISSING."""
+        entry = self._live(key)
+        value = MISSING if entry is None else fresh(entry.value, entry.expires)
+        with self._section:
+            if entry is None or entry.gone or value is MISSING:
+                return MISSING
+            self._hits += 1
+            if id(entry) in self._order:
+                self._order.move_to_end(id(entry))
+            return value
 
     def __getitem__(self, key: Any) -> Any:
         value = self._hit(key)

@@ -224,6 +224,12 @@ class Books(Surface):
     def _counters(self) -> tuple[int, ...]:
         return (self._hits, self._misses, *self._evicted.values())
 
+    def _count(self, hits: int, misses: int) -> None:
+        """Count hits and misses of lookups that were judged elsewhere, or judged again."""
+        with self._section:
+            self._hits += hits
+            self._misses += misses
+
     def _set_counters(self, hits: int, misses: int, *evicted: int) -> None:
         self._hits, self._misses = hits, misses
         self._evicted = dict(zip(CAUSES, evicted))

@@ -1,53 +1,157 @@
-"""The callable that @cached puts in place of a plain function, and the keys of its arguments."""
+"""The callables that @cached puts in place of functions and methods."""
 
 from __future__ import annotations
 
-import types
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
-_MISSING = object()
+from python_fallback.cache.shape import MISSING, Keywords, Shape
+
+__all__ = ["BoundCall", "CachedCall", "CachedMethod", "Keywords", "flag_changed"]
+
+_epoch: list[object] = [object()]
 
 
-class Keywords:
-    """Stands between positional and keyword arguments in a key; the class itself is the mark."""
-
-
-def simple_key(args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
-    """Return the key of arguments that can be hashed: a lone str or int is its own key."""
-    if kwargs:
-        return (*args, Keywords, *(part for item in sorted(kwargs.items()) for part in item))
-    if len(args) == 1 and type(args[0]) in (str, int):
-        return args[0]
-    return args
+def flag_changed() -> None:
+    """Have each call object ask, at its next call, whether it is to move to the other twin."""
+    _epoch[0] = object()
 
 
 class CachedCall:
-    """Serves hits from `cache`; everything else is for ``miss(args, kwargs or None, key or None)``."""
+    """Serves hits; everything else is for ``miss(args, kwargs or None, key or None)``, which counts it too.
+
+    Parameters
+    ----------
+    cache : cache of this twin
+    miss, obey : callable
+        `obey` is called when the flag may have changed.
+    binder : object
+        Decides what access through an instance or a class gives: ``bound``, ``named``, ``attribute``, ``adopt``,
+        ``cache_of``.
+    shape : Shape
+        Makes the keys.
+    record, tag : type
+        Records of results, and their tags: a record is served here while its ``tags`` are ``valid``, and it expires
+        later than ``look`` seconds from now.
+    skip : int
+        Leading arguments that are not part of the key.
+    ready : callable, optional
+        Makes a hit awaitable.
+    owner : type, optional
+        The class whose method it is.
+    outside : callable, optional
+        Takes calls whose first argument is no instance of `owner`.
+    instances : dict, optional
+        The id of an instance -> its own call object.
+    """
+
+    # Apart from the dict, which is updated with that of the function.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_binder",
+        "_cache",
+        "_epoch",
+        "_instances",
+        "_miss",
+        "_obey",
+        "_outside",
+        "_owner",
+        "_ready",
+        "_record",
+        "_route",
+        "_shape",
+        "_skip",
+    )
 
     def __init__(
-        self, cache: Any, miss: Callable[[Any, Any, Any], Any], mark: type, skip: int = 0, guard: type | None = None
+        self,
+        cache: Any,
+        miss: Callable[[Any, Any, Any], Any],
+        obey: Callable[[], None],
+        binder: Any,
+        shape: Shape,
+        record: type,
+        tag: type,
+        skip: int = 0,
+        ready: Callable[[Any], Any] | None = None,
+        owner: type | None = None,
+        outside: Any = None,
+        instances: dict[int, Any] | None = None,
     ) -> None:
-        self.cache = cache
+        self._cache = cache
         self._miss = miss
-        self._skip = max(skip, 0)
-        self._guard = guard
+        self._obey = obey
+        self._binder = binder
+        self._shape = shape
+        self._record: Any = record
+        self._skip = skip
+        self._ready = ready
+        self._owner = owner
+        self._outside = outside
+        self._instances = instances
+        self._route: Any = None
+        self._epoch = _epoch[0]
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        key = simple_key(args[self._skip :], kwargs)
-        if len(args) < self._skip or len(kwargs) > 1:
+        if self._instances is not None:
+            return self._call_of_instance(self._instances, args, kwargs)
+        if self._epoch is not _epoch[0]:
+            self._epoch = _epoch[0]
+            self._obey()
+        if self._route is not None:
+            return self._route(*args, **kwargs)
+        if self._owner is not None and not (args and issubclass(type(args[0]), self._owner)):
+            return self._outside(*args, **kwargs)
+        if len(args) < self._skip or self._shape.keyed:
             return self._miss(args, kwargs or None, None)
+        key = self._shape.key(args[self._skip :], kwargs)
         try:
             hash(key)
         except TypeError:  # arrays, frames, lists: keyed by content elsewhere
             return self._miss(args, kwargs or None, None)
-        value = self.cache.get(key, _MISSING)
-        if value is _MISSING or (self._guard is not None and type(value) is self._guard):
+        value = self._cache._hit_if(key, self._fresh)
+        if value is MISSING:
             return self._miss(args, kwargs or None, key)
-        return value
+        return value if self._ready is None else self._ready(value)
 
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)
+    def _fresh(self, value: Any, expires: float) -> Any:
+        """Return what of a cached value may be served as it is, or `MISSING`."""
+        if type(value) is not self._record:
+            return value
+        look = value.look
+        if look and (look == math.inf or self._cache._timer is not None or not expires - time.monotonic() > look):
+            return MISSING
+        return value.value if all(tag.valid for tag in value.tags) else MISSING
+
+    def _call_of_instance(self, instances: dict[int, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not args:
+            return self._miss(args, kwargs or None, None)  # the function says what is missing
+        own = instances.get(id(args[0]))
+        if own is None:
+            own = self._binder.adopt(args[0])
+        return own(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Ask the binder: a function may have come into a class after the class was made."""
+        if instance is None:
+            return self
+        return self._binder.bound(self, instance, type(instance) if owner is None else owner)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._binder.named(self, owner, name)
+
+    def _use(self, cache: Any, route: Any) -> None:
+        """Move to another cache of this twin, or hand every call to `route`."""
+        if route is None:
+            self._cache = cache
+        self._route = route
+
+    @property
+    def cache(self) -> Any:
+        return self._binder.cache_of(self)
 
     def __repr__(self) -> str:
         return f"<cached {vars(self).get('__wrapped__')!r}>"
@@ -61,3 +165,51 @@ class CachedCall:
 
     def __deepcopy__(self, memo: object) -> CachedCall:
         return self
+
+
+class CachedMethod(CachedCall):
+    """As a class attribute it takes the instance as its first argument."""
+
+    __slots__ = ()
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else BoundCall(self, instance)  # as a method it is bound by itself
+
+
+class BoundCall:
+    """A cached method with the instance it was taken from."""
+
+    __slots__ = ("__func__", "__self__", "__weakref__")
+
+    def __init__(self, function: CachedCall, instance: Any) -> None:
+        object.__setattr__(self, "__func__", function)
+        object.__setattr__(self, "__self__", instance)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def __getattribute__(self, name: str) -> Any:
+        own = object.__getattribute__
+        if name in ("__doc__", "__module__"):  # the class has its own
+            return own(self, "__getattr__")(name)
+        return own(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__func__._binder.attribute(self.__func__, self.__self__, name)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> BoundCall:
+        return self
+
+    def __eq__(self, other: object) -> Any:
+        if type(other) is not BoundCall:
+            return NotImplemented
+        return self.__func__ is other.__func__ and self.__self__ is other.__self__
+
+    def __hash__(self) -> int:
+        return hash((id(self.__func__), id(self.__self__)))
+
+    def __repr__(self) -> str:
+        return f"<bound {self.__func__!r} of {self.__self__!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.__self__, self.__func__.__name__)

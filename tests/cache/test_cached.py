@@ -277,9 +277,9 @@ def test_a_bound_method_has_no_self_to_leave_out() -> None:
     assert [asyncio.run(later("A")), asyncio.run(later("B"))] == [("A", 1), ("B", 1)]
 
 
-def test_a_decorated_method_leaves_self_out_too() -> None:
-    shared = cached(Plain.wrapped)
-    assert shared(Plain(1), "A") == shared(Plain(2), "A") == ("A", 1)
+def test_a_function_that_was_a_method_has_no_instance() -> None:
+    function = cached(Plain.wrapped)
+    assert [function(Plain(1), "A"), function(Plain(2), "A")] == [("A", 1), ("A", 2)]
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,11 @@ def test_a_decorated_method_leaves_self_out_too() -> None:
         ({"ttl": 5, "stale": -1}, ValueError, "stale: expected a time of 0 or longer, got -1"),
         ({"negative_ttl": -1}, ValueError, "negative_ttl: expected a time of 0 or longer, got -1"),
         ({"ttl": 5, "early": -1}, ValueError, "early: expected a bool or a factor of at least 0, got -1"),
-        ({"tags": "prices"}, TypeError, "tags: expected an iterable of str or a callable, got str"),
+        ({"tags": [1]}, TypeError, "tags: expected str, got int"),
+        ({"ttl": 5, "early": "x"}, TypeError, "early: expected a bool or a factor of at least 0, got str"),
+        ({"jitter": 1}, ValueError, "jitter: expected a number from 0 to below 1, got 1"),
+        ({"keep_if": 3}, TypeError, "keep_if: expected a callable or None, got int"),
+        ({"maxsize": "10"}, TypeError, "maxsize: expected a number, got str"),
         ({"key": 3}, TypeError, "key: expected a callable or None, got int"),
         ({"name": ""}, TypeError, "name: expected a str that is not empty, got ''"),
     ],

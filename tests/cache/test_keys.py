@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from fastcore.cache import ContentKey, dataframe_key, sizeof
 from fastcore.cache.keys import arguments_key
+from python_fallback.cache.shape import Shape
 
 np = pytest.importorskip("numpy")
 pd = pytest.importorskip("pandas")
@@ -160,7 +161,8 @@ def test_arguments() -> None:
     assert arguments_key(([array],), None) == arguments_key(([array.copy()],), None)
     assert arguments_key(([1],), None) != arguments_key(((1,),), None)
     assert arguments_key(({"a": array},), None) == arguments_key(({"a": array},), None)
-    assert arguments_key((1,), None, typed=True) != arguments_key((1.0,), None, typed=True)
+    typed = Shape(typed=True)
+    assert arguments_key((1,), None, typed) != arguments_key((1.0,), None, typed)
     hash(arguments_key(([{"a": {1, 2}}, (array, [array])],), {"k": bytearray(b"x")}))
 
 

@@ -1,0 +1,59 @@
+"""The options of a decorated function, checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastcore.cache.caches import LRUCache, TTLCache
+from fastcore.cache.policy import Policy
+from fastcore.cache.results import Copy
+
+__all__ = ["Options"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `cached` was given, and what follows from it.
+
+    Attributes
+    ----------
+    label : str
+        The function's name, for messages and for the ramp of the flag.
+    given : dict
+        The options as given, for ``cache_parameters``.
+    kept : callable or None
+        ``kept(memo, key, args, kwargs)`` hears of each result that was computed for a call and stored.
+    per_instance : bool
+        Whether instances have caches of their own.
+    unbound : bool
+        Whether that also goes for calls of the function itself whose first argument is an instance of a class that
+        holds it, as a property makes them.
+    """
+
+    policy: Policy
+    maxsize: float | None = 1024
+    max_bytes: float | None = None
+    key: Callable[..., Any] | None = None
+    typed: bool = False
+    normalize: bool = False
+    copy: Copy = "on-write"
+    name: str | None = None
+    per_instance: bool = False
+    unbound: bool = True
+    timer: Callable[[], Any] | None = None
+    on_evict: Callable[[Any, Any, str], object] | None = None
+    label: str = ""
+    given: dict[str, Any] = field(default_factory=dict)
+    kept: Callable[..., object] | None = None
+
+    def new_cache(self, backend: str) -> Any:
+        """Return an empty cache of that twin for the results."""
+        options = {"timer": self.timer, "max_bytes": self.max_bytes, "on_evict": self.on_evict}
+        maxsize = math.inf if self.maxsize is None else self.maxsize
+        ttl = self.policy.fixed_ttl
+        if ttl is None or ttl == math.inf:
+            return LRUCache.twin(backend)(maxsize, **options)
+        return TTLCache.twin(backend)(maxsize, ttl, **options)

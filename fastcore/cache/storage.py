@@ -1,0 +1,96 @@
+"""The cache behind a decorated function, which follows the flag of the cache from twin to twin."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from typing import Any
+
+from fastcore.cache import registry
+from fastcore.cache.options import Options
+from fastcore.dispatch import backends, flags
+from fastcore.dispatch.modes import Mode
+from fastcore.dispatch.twins import migrate
+from python_fallback.cache import call as pure
+
+__all__ = ["Storage", "backend_of"]
+
+logger = logging.getLogger("fastcore.cache")
+
+
+class Storage:
+    """The cache of one function's results, or of one instance's.
+
+    Attributes
+    ----------
+    cache : cache of fastcore
+        Of the twin that the flag named when it was last looked at.
+    lock : RLock
+        Held while results are invalidated, and while the cache moves to the other twin, so that an invalidation reaches
+        the cache it is meant for.
+    """
+
+    def __init__(self, options: Options, name: str | None = None) -> None:
+        self._label = options.label
+        self._name = name  # in the registry
+        self.lock = threading.RLock()
+        self.cache: Any = options.new_cache(_wanted(self._label))
+        if self._name is not None:
+            registry.register(self._name, self.cache)
+
+    def follow(self) -> Any:
+        """Return the cache, on the twin that the flag names now. Contents, statistics and flights move with it."""
+        if _wanted(self._label) == backend_of(self.cache):
+            return self.cache
+        with self.lock:
+            wanted = _wanted(self._label)
+            if wanted != backend_of(self.cache):
+                try:
+                    self._move(wanted)
+                except Exception:
+                    logger.exception("the results of %s stay on the twin they are on", self._label)
+            return self.cache
+
+    def _move(self, backend: str) -> None:
+        old = self.cache
+        flights = old._flights
+        new = migrate(old, backend)
+        new._flights = flights
+        self.cache = new
+        for key, value, expires, weight in old._take():  # stored by calls that had begun on it
+            new._put(key, value, expires - old._now(), weight)
+        if self._name is not None:
+            registry.register(self._name, new)
+
+    def fits(self, weight: float) -> bool:
+        """Whether a result of that weight can be kept at all."""
+        cache = self.cache
+        bound = cache.maxsize if cache.max_bytes is None else cache.max_bytes
+        return bool(weight <= bound and cache.maxsize >= 1)
+
+
+def backend_of(cache: Any) -> str:
+    """Return the twin of a cache."""
+    return "python" if type(cache).__module__.startswith("python_fallback") else "compiled"
+
+
+def _wanted(label: str) -> str:
+    return backends.backend_of("cache", flags.mode_of("cache"), label)
+
+
+class _Follower:
+    """Tells the call objects of both twins that the flag of the cache has changed."""
+
+    def _accept(self, mode: Mode) -> None:
+        pass
+
+    def _obey(self, mode: Mode) -> None:
+        pure.flag_changed()
+        compiled = sys.modules.get("fastcore._ext.cache")
+        if compiled is not None:
+            compiled._flag_changed()
+
+
+_follower = _Follower()
+flags._store.follow("cache", _follower)
