@@ -410,17 +410,7 @@ PyTypeObject FcCachedCall_Type = {
 PyTypeObject FcCachedMethod_Type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "fastcore._ext.cache.CachedMethod",
     .tp_basicsize = sizeof(CachedCall),
-    .tp_flags =
-        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_METHOD_DESCRIPTOR,
     .tp_base = &FcCachedCall_Type,
-    .tp_new = call_new,
-    .tp_dealloc = call_dealloc,
-    .tp_traverse = call_traverse,
-    .tp_clear = call_clear,
-    .tp_call = PyVectorcall_Call,
-    .tp_vectorcall_offset = offsetof(CachedCall, vectorcall),
     .tp_descr_get = method_get,
-    .tp_dictoffset = offsetof(CachedCall, dict),
-    .tp_weaklistoffset = offsetof(CachedCall, weakrefs),
-    .tp_repr = call_repr,
 };

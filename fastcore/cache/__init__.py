@@ -10,7 +10,6 @@ from fastcore.cache.caches import Cache, LRUCache, TLRUCache, TTLCache
 from fastcore.cache.controls import CacheEntry, CacheInfo
 from fastcore.cache.decorator import CachedFunction, cached
 from fastcore.cache.keys import ContentKey, dataframe_key
-from fastcore.cache.memo import CacheInfo
 from fastcore.cache.policy import invalidate_tag
 from fastcore.cache.registry import cache_stats, expire_caches, named_caches, register, shrink_caches
 from fastcore.cache.snapshot import Restored, restore, save

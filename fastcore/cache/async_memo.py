@@ -98,18 +98,11 @@ class AsyncMemo(Memo):
     async def _refresh_on_loop(
         self, old: Kept, attempts: Attempts, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        try:
+        with self.trying(attempts):
             if self.storage.cache.peek(key, MISSING) is not old:
                 attempts.ended()
-            elif (await self.compute_now(key, args, kwargs))[1]:
-                self.refreshed(attempts)
             else:
-                attempts.failed()
-        except BaseException as error:
-            attempts.failed()
-            if not isinstance(error, Exception):
-                raise
-            self.outage.failed(error)
+                self.refreshed(attempts, (await self.compute_now(key, args, kwargs))[1])
 
     def start_refresh(self, old: Kept, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         loop = asyncio.get_running_loop()

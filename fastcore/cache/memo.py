@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastcore.cache.keys import arguments_key
-from fastcore.cache.policy import Kept, Policy, Stopwatch, Tag, in_background, logger
+from fastcore.cache.options import Options
+from fastcore.cache.record import Kept
+from fastcore.cache.refresh import Attempts, Outage, in_background
 from fastcore.cache.results import Copy, is_awaitable, owned, refuse_single_use
+from fastcore.cache.storage import Storage
 from python_fallback.cache.errors import as_kept
 from python_fallback.cache.flight import MISSING
 from python_fallback.cache.seat import Seat
@@ -105,7 +108,22 @@ class Memo:
         """Compute the result of these arguments now, keep it and return it; the old one stays until then."""
         raise NotImplementedError
 
-    def refreshed(self, attempts: Attempts) -> None:
+    @contextlib.contextmanager
+    def trying(self, attempts: Attempts) -> Iterator[None]:
+        """Let a refresh that fails be tried again later; what it raises is logged."""
+        try:
+            yield
+        except BaseException as error:
+            attempts.failed()
+            if not isinstance(error, Exception):
+                raise
+            self.outage.failed(error)
+
+    def refreshed(self, attempts: Attempts, kept: bool) -> None:
+        """End a refresh that raised nothing; a result that is not kept leaves the old one."""
+        if not kept:
+            attempts.failed()
+            return
         if attempts.failures:
             self.outage.recovered()
         attempts.ended()
@@ -145,8 +163,7 @@ class Memo:
         self, key: Any, error: Exception, outer: BaseException | None, tags: tuple[Any, ...], permit: list[None]
     ) -> None:
         """Store an error that a computation raised, without frames and without what its caller was handling."""
-        kept = copy_error(error, outer=outer, frames=False)
-        self.keep(key, Kept(None, kept, tags, awaited=self._awaited), permit)
+        self.keep(key, Kept(None, as_kept(error, outer), tags, awaited=self._awaited), permit)
 
 
 class SyncMemo(Memo):
@@ -158,27 +175,9 @@ class SyncMemo(Memo):
 
     # ---- serving ----
 
-    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self.function(*args, **kwargs)
-
-    def _owned(self, value: Any, tags: tuple[Tag, ...], watch: Stopwatch) -> Any:
-        """Return what the cache is to hold: the result or a record of it; TypeError where it serves only one caller."""
-        took = watch.elapsed()
-        refuse_single_use(value, self._name)
-        value, copied = owned(value, self.copy, self._name)
-        if self.policy is None and not copied and not self._awaited:
-            return value
-        return Kept(value, None, tags, took, self.copy if copied else False, self._awaited)
-
-    def find(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None, key: Any) -> tuple[Any, Any]:
-        """Return the key, and what the cache holds under it; a key that comes was looked up and counted already."""
-        if key is not None:
-            return key, self.cache.peek(key, MISSING)
-        key = self.key(*args, **(kwargs or {}))
-        return key, self.cache.get(key, MISSING)
-
-    def miss(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None, key: Any, old: Kept | None = None) -> Any:
-        """Serve a call that the fast path could not; with `old`, compute what takes the place of that."""
+    def miss(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None, key: Any) -> Any:
+        """Serve a call that the call object could not."""
+        # One frame from here to the function: recursion goes nearly as deep as without the cache.
         named = kwargs or {}
         if self._awaiting is not None:
             return self._awaiting.miss(args, named, key)
@@ -187,31 +186,28 @@ class SyncMemo(Memo):
         found = self.look_up(key)
         if found is not MISSING:
             if type(found) is Kept and found.awaited:  # restored from a file
-                return self._await_from_now_on().serve(args, named, key)
-            if policy is None and found is not MISSING:
-                return _given(found)
-            if policy is not None and type(found) is Kept and found.current():
-                if policy.needs_refresh(found, self.cache.ttl_remaining(key)) and found.take_ticket():
-                    in_background(lambda: self._refresh(found, key, args, named), self._name)
-                return found.unwrap()
-        tags = () if policy is None else policy.label(args[self.skip :], named)
-        find = None if policy is None else lambda: self._find_current(key, old)
-        with Seat(self.cache, key, find, tags) as seat:  # what calls itself gets deep: no frame between here and there
-            if seat.value is MISSING:
-                watch = Stopwatch()
-                try:
-                    value = self.function(*args, **named)
-                except Exception as error:
-                    if old is None:
-                        self._keep_error(seat.permit, key, error, seat.outer, tags, watch.elapsed())
-                    raise
-                seat.value = Returned(value) if is_awaitable(value) else self._owned(value, tags, watch)
-                self._keep(seat.permit, key, seat.value)
-        if type(seat.value) is Returned:
-            memo = self._await_from_now_on()
-            first = seat.value.take()
-            return memo.serve(args, named, key) if first is None else memo.serve_first(first, args, named, key)
-        return _given(seat.value)
+                return self.awaiting().miss(args, named, key)
+            return self.served(found, key, args, named)
+        policy = self.policy
+        tags = policy.label(args[self.skip :], named)
+        seat = None
+        try:
+            with Seat(self.storage.cache, key, lambda: self.current_fresh(key), tags) as seat:
+                if seat.value is MISSING:
+                    start = time.perf_counter()
+                    try:
+                        found = self.function(*args, **named)
+                    except Exception as error:
+                        if policy.negative_ttl is not None:
+                            self.keep_error(key, error, seat.outer, tags, seat.permit)
+                        raise
+                    seat.value = self.taken(found, tags, time.perf_counter() - start)
+                    if self.keep(key, seat.value, seat.permit) and self.options.kept is not None:
+                        self.options.kept(self, key, args, named)
+                found = seat.value
+        finally:
+            del seat  # an error would make a cycle through this frame
+        return self._given(found, args, named, key)
 
     def _given(self, found: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
         if type(found) is Returned:
@@ -247,18 +243,11 @@ class SyncMemo(Memo):
             attempts.failed()
 
     def _refresh(self, old: Kept, attempts: Attempts, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        try:
+        with self.trying(attempts):
             if self.storage.cache.peek(key, MISSING) is not old:  # invalidated, or replaced by someone faster
                 attempts.ended()
-            elif self.compute_now(key, args, kwargs)[1]:
-                self.refreshed(attempts)
             else:
-                attempts.failed()
-        except BaseException as error:
-            attempts.failed()
-            if not isinstance(error, Exception):
-                raise
-            self.outage.failed(error)
+                self.refreshed(attempts, self.compute_now(key, args, kwargs)[1])
 
     def compute_now(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, bool]:
         """Compute a result whatever the cache holds; return it, and whether it is kept. Errors are not kept."""
@@ -273,39 +262,12 @@ class SyncMemo(Memo):
                     self.options.kept(self, key, args, kwargs)
         return seat.value, kept
 
-    def _fits(self, weight: float) -> bool:
-        cache = self.cache
-        bound = cache.maxsize if cache.max_bytes is None else cache.max_bytes
-        return bool(weight <= bound and cache.maxsize >= 1)
-
-    def _keep(self, permit: list[None], key: Any, value: Any) -> None:
-        """Store what was computed, if it still may be and has room."""
-        if not permit or type(value) is Returned:
-            return
-        total = None
-        if self.policy is not None:
-            fresh, total = self.policy.lifetime(value)
-            value.spare = 0.0 if total == fresh else total - fresh
-        weight = self.cache.getsizeof(value.value if type(value) is Kept else value)
-        if (total is None or total > 0) and self._fits(weight):
-            self.cache._store_if(permit, key, value, total, weight)
-
-    def _keep_error(
-        self,
-        permit: list[None],
-        key: Any,
-        error: Exception,
-        outer: BaseException | None,
-        tags: tuple[Tag, ...],
-        took: float,
-    ) -> None:
-        if self.policy is not None and self.policy.negative_ttl is not None:
-            self._keep(permit, key, Kept(None, as_kept(error, outer), tags, took, awaited=self._awaited))
-
-
-def _given(found: Any) -> Any:
-    """Return a caller's own of what the cache holds."""
-    return found.unwrap() if type(found) is Kept else found
+    def renew(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._awaiting is not None:
+            return self._awaiting.renew(args, kwargs)
+        key = self.key(args, kwargs)
+        self.storage.cache._flights.disown(key)
+        return self._given(self.compute_now(key, args, kwargs)[0], args, kwargs, key)
 
 
 class Returned:
@@ -322,72 +284,3 @@ class Returned:
             return self._awaitable.pop()
         except IndexError:
             return None
-
-
-class AsyncMemo(Memo):
-    """The results of one coroutine function."""
-
-    async def serve(self, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
-        """Serve a call that the fast path could not."""
-        return await self._serve(lambda: self._call(args, kwargs), args, kwargs, key)
-
-    async def serve_first(self, first: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
-        """Serve the call of a plain function that has returned the awaitable `first`."""
-        begun = [first]
-        try:
-            return await self._serve(lambda: begun.pop() if begun else self._call(args, kwargs), args, kwargs, key)
-        finally:
-            if begun and hasattr(first, "close"):  # another caller's was faster
-                first.close()
-
-    async def _serve(self, call: Callable[[], Any], args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
-        key, found = self.find(args, kwargs, key)
-        policy = self.policy
-        if policy is None:
-            return _given(await self._computed(call, args, kwargs, key) if found is MISSING else found)
-        if type(found) is not Kept or not found.current():
-            return _given(await self._computed(call, args, kwargs, key))
-        if policy.needs_refresh(found, self.cache.ttl_remaining(key)) and found.take_ticket():
-            self._start_refresh(found, args, kwargs, key)
-        return found.unwrap()
-
-    async def _computed(
-        self,
-        call: Callable[[], Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        key: Any,
-        old: Kept | None = None,
-    ) -> Any:
-        policy = self.policy
-        tags = () if policy is None else policy.label(args[self.skip :], kwargs)
-
-        async def compute(permit: list[None]) -> Any:
-            watch = Stopwatch()
-            try:
-                value = await call()
-            except Exception as error:
-                if old is None:
-                    self._keep_error(permit, key, error, None, tags, watch.elapsed())
-                raise
-            value = self._owned(value, tags, watch)
-            self._keep(permit, key, value)
-            return value
-
-        find = None if policy is None else lambda: self._find_current(key, old)
-        return await fly_async(self.cache, key, compute, find, tags)
-
-    def _start_refresh(self, old: Kept, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> None:
-        import asyncio
-
-        async def refresh() -> None:
-            try:
-                await self._computed(lambda: self._call(args, kwargs), args, kwargs, key, old)
-            except Exception:
-                logger.warning("refreshing %s failed; the old result stays", self._name, exc_info=True)
-            finally:
-                old.tickets.append(None)
-
-        task = asyncio.get_running_loop().create_task(refresh())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -15,13 +15,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from fastcore.cache.results import Copy, copy_of
+from fastcore.cache.record import Kept
 from python_fallback.cache.clock import ttl_seconds
 
-__all__ = ["Kept", "Policy", "Tags", "Ttl"]
-
-Ttl = float | timedelta | None
-Tags = str | Iterable[str] | Callable[..., Iterable[str] | str]
+__all__ = ["Kept", "Policy", "Tag", "Tags", "Ttl", "invalidate_tag", "tags_of"]
 
 # ---- tags ----
 #
@@ -117,60 +114,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-# ---- results ----
+# ---- what is kept, and for how long ----
 
+Ttl = float | timedelta | None
+Tags = str | Iterable[str] | Callable[..., Iterable[str] | str]
 
-class Kept:
-    """A result in the cache with what decides whether it is served."""
-
-    __slots__ = ("awaited", "copy", "error", "spare", "tags", "tickets", "took", "value")
-
-    def __init__(
-        self,
-        value: Any,
-        error: Exception | None,
-        tags: tuple[Tag, ...] = (),
-        took: float = 0.0,
-        copy: Copy = False,
-        awaited: bool = False,
-    ) -> None:
-        self.value = value
-        self.error = error
-        self.tags = tags
-        self.took = took
-        self.copy = copy  # how each caller gets its copy of the value; False: all share it
-        self.awaited = awaited  # the function is a plain one whose callers await what it returns
-        self.spare = 0.0  # seconds before the cache drops it from when on it is no longer fresh
-        self.tickets = [None]  # whoever takes the one ticket may refresh it
-
-    def current(self) -> bool:
-        """Whether none of its tags was invalidated."""
-        return all(tag.valid for tag in self.tags)
-
-    def take_ticket(self) -> bool:
-        """Whether the caller is the one to refresh it; taking from a list is atomic."""
-        try:
-            self.tickets.pop()
-        except IndexError:
-            return False
-        return True
-
-    def unwrap(self) -> Any:
-        """Return the result, or raise the error that it was."""
-        if self.error is not None:
-            raise copy_error(self.error)
-        return copy_of(self.value, self.copy) if self.copy else self.value
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__ if name != "tickets"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
-        self.tickets = [None]  # a refresh that ran elsewhere
-
-
-Tags = Iterable[str] | Callable[..., Iterable[str]]
+_SURE = 36.8  # -log of the least number that a draw gives: no draw asks for a refresh further ahead than this
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastcore.cache.refresh import Attempts
 from fastcore.cache.results import Copy, copy_of
-from fastcore.cache.tags import Tag
 from python_fallback.cache.errors import copy_error
+
+if TYPE_CHECKING:
+    from fastcore.cache.policy import Tag
 
 __all__ = ["Kept"]
 
@@ -68,11 +70,9 @@ class Kept:
         return copy_of(self.value, self.copy) if self.copy else self.value
 
     def own_error(self) -> BaseException:
-        """Return a copy of the error, with a list of notes of its own."""
+        """Return a copy of the error."""
         assert self.error is not None
-        error = copy_error(self.error, frames=False)
-        vars(error).setdefault("__notes__", [])
-        return error
+        return copy_error(self.error, frames=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__ if name != "attempts"}

@@ -12,10 +12,10 @@ from fastcore.cache import registry
 from fastcore.cache.async_memo import AsyncMemo, ready
 from fastcore.cache.controls import BY_ARGUMENTS, Controls
 from fastcore.cache.memo import Memo, SyncMemo
+from fastcore.cache.policy import Tag
 from fastcore.cache.record import Kept
 from fastcore.cache.results import is_coroutine_function
 from fastcore.cache.storage import Storage, backend_of
-from fastcore.cache.tags import Tag
 from fastcore.dispatch import backends
 from python_fallback.cache.stats import CacheStats
 
