@@ -12,7 +12,7 @@ import inspect
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from fastcore._lazy import later
@@ -77,9 +77,11 @@ __getattr__, __dir__ = later(globals(), {name: ("fastcore.monitor", name) for na
 
 
 def alert_rollbacks(manager: AlertManager) -> Callable[[], None]:
-    """Have `manager` tell of every rollback, pause and promotion that this process decides, and why.
+    """Have `manager` send an alert for each rollback, opened breaker, pause and promotion that this process decides.
 
-    The others hear of it by the journal and tell nobody, so that one event is one alert.
+    Other processes follow the journal and send nothing, so that one event is one alert. A manager with the rule "rolled
+    back", which is one of the default rules, alerts on rollbacks by that rule; for another, the alert of a rollback is
+    resolved when the rollback ends.
 
     Parameters
     ----------
@@ -91,16 +93,27 @@ def alert_rollbacks(manager: AlertManager) -> Callable[[], None]:
         Ends it.
     """
 
+    by_rule = any(rule.name == "rolled back" for rule in manager.rules)
+    open_alerts: dict[str, str] = {}
+
     def tell(entry: flags.Entry) -> None:
+        if entry.what == "resume" and entry.flag in open_alerts:
+            _begin(manager.resolve_alert(open_alerts.pop(entry.flag)))
         severity = _ALERTED.get(entry.what)
-        if severity is None:
+        if severity is None or (entry.what == "rollback" and by_rule):
             return
         message = f"flag {entry.flag}: {entry.why} ({entry.what} by {entry.who}, process {entry.pid}, {entry.when})"
-        telling = manager.send_alert(message, entry._asdict(), severity=severity)
-        with contextlib.suppress(StopIteration):
-            telling.send(None)  # it hands the alert over and never waits, so it needs no loop
+        if entry.what == "rollback":
+            open_alerts[entry.flag] = message
+        _begin(manager.send_alert(message, entry._asdict(), severity=severity))
 
     return flags.subscribe_journal(tell)
+
+
+def _begin(sending: Coroutine[Any, Any, bool]) -> None:
+    """Run a coroutine that hands an alert over and never waits, so it needs no loop."""
+    with contextlib.suppress(StopIteration):
+        sending.send(None)
 
 
 class _OptimizationFlags(MutableMapping[str, bool]):

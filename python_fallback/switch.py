@@ -67,7 +67,47 @@ def _key_bytes(key: object) -> bytes:
         return key
     if isinstance(key, int):
         return int.__repr__(key).encode()
-    raise TypeError(f"key: expected a str, bytes or int, got {type(key).__name__}")
+    return plain_key(key).encode()
+
+
+def plain_key(key: object) -> str:
+    """Return the text that stands for a key of another type, the same one in every process.
+
+    Raises
+    ------
+    TypeError
+        For a type whose values have no such text.
+    """
+    import datetime
+    import decimal
+    import enum
+    import fractions
+    import numbers
+    import pathlib
+    import uuid
+
+    if type(key) is tuple:
+        return "(" + ",".join(_part(part) for part in key) + ")"
+    if isinstance(key, enum.Enum):
+        return f"{type(key).__qualname__}.{key.name}"
+    if isinstance(key, numbers.Integral):
+        return str(int(key))
+    if isinstance(key, numbers.Real) and not isinstance(key, numbers.Rational):
+        return repr(float(key))
+    if isinstance(key, datetime.date | datetime.time):  # a datetime is a date
+        return key.isoformat()
+    if isinstance(key, decimal.Decimal | fractions.Fraction | uuid.UUID | pathlib.PurePath):
+        return str(key)
+    raise TypeError(
+        f"key: expected a str, bytes, int or another value with one text in every process (float, Decimal, UUID, date, "
+        f"Enum, a tuple of these), got {type(key).__name__}"
+    )
+
+
+def _part(key: object) -> str:
+    if key is None or isinstance(key, str | bytes):
+        return repr(key)
+    return _key_bytes(key).decode()
 
 
 class _Arm:
@@ -173,9 +213,14 @@ def _stand_ins(switch: Any) -> tuple[_Arm, ...]:
 
     def rescued(*args: Any, **kwargs: Any) -> Any:
         found = find()
+        failed: BaseException
         try:
             return engine.run(candidate, args, kwargs)
         except Exception as error:
+            failed = error
+        except BaseException as error:  # nothing cancels a plain function from outside: it failed by itself
+            if type(error).__name__ != "CancelledError":
+                raise
             failed = error
         try:  # out of the handler: what the control raises is not shown as a consequence
             return engine.run(control, args, kwargs) if found is None else found._watched(_RESCUE, failed, args, kwargs)
@@ -260,6 +305,8 @@ class _Core:
         engine = self._engine
         if engine.first:
             self._begin()
+        if key is not None and engine.fixed is not None:
+            _key_bytes(key)  # refused at once, not when the flag begins to ramp
         return engine.run(engine.fixed or engine.draw(key), args, kwargs)
 
     call_for.__qualname__ = "Switch.call_for"  # which errors about arguments name

@@ -183,6 +183,13 @@ static PyObject *take_exception(void)
 #endif
 }
 
+/* Whether a plain candidate failed by itself; CancelledError too, since nothing cancels a plain function from outside. */
+static int is_failure(PyObject *type)
+{
+    return PyErr_GivenExceptionMatches(type, PyExc_Exception)
+        || (PyType_Check(type) && strcmp(((PyTypeObject *)type)->tp_name, "CancelledError") == 0);
+}
+
 /* Under watch: a sample of the calls runs both arms, and a candidate that raises is made good by the control. */
 static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names)
 {
@@ -205,7 +212,7 @@ static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *ar
     }
     else {
         result = call_arm(self, arm, args, nargsf, names, 0);
-        if (result == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+        if (result == NULL && is_failure(PyErr_Occurred())) {
             PyObject *error = take_exception();
             result = hand_over(self, RESCUE, error, args, nargsf, names);
             Py_XDECREF(error);
@@ -279,6 +286,9 @@ static PyObject *switch_call_for(PyObject *op, PyObject *const *args, Py_ssize_t
     }
     if (self->first) {
         begin_calls(self);
+    }
+    if (self->mode < RAMP && fc_check_key(args[0]) < 0) { /* refused at once, not when the flag begins to ramp */
+        return NULL;
     }
     fc_arm *arm = self->mode >= RAMP ? draw(self, args[0]) : &self->arms[self->mode];
     if (arm == NULL) {

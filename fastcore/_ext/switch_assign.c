@@ -118,6 +118,19 @@ static int place_of_int(const fc_salt *salt, PyObject *key, uint32_t *place)
     return done;
 }
 
+/* The text that stands for a key of another type, which the readable twin defines. */
+static PyObject *plain_key(PyObject *key)
+{
+    PyObject *twin = PyImport_ImportModule("python_fallback.switch");
+    PyObject *text = twin == NULL ? NULL : PyObject_CallMethod(twin, "plain_key", "(O)", key);
+    Py_XDECREF(twin);
+    if (text != NULL && !PyUnicode_CheckExact(text)) {
+        Py_CLEAR(text);
+        PyErr_SetString(PyExc_SystemError, "plain_key: expected a str");
+    }
+    return text;
+}
+
 int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place)
 {
     if (PyUnicode_Check(key)) {
@@ -140,12 +153,20 @@ int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place)
     if (PyLong_Check(key)) {
         return place_of_int(salt, key, place);
     }
-    PyObject *name = PyType_GetName(Py_TYPE(key));
-    if (name != NULL) {
-        PyErr_Format(PyExc_TypeError, "key: expected a str, bytes or int, got %U", name);
-        Py_DECREF(name);
+    PyObject *text = plain_key(key);
+    int done = text == NULL ? -1 : fc_place(salt, text, place);
+    Py_XDECREF(text);
+    return done;
+}
+
+int fc_check_key(PyObject *key)
+{
+    if (key == Py_None || PyUnicode_Check(key) || PyBytes_Check(key) || PyLong_Check(key)) {
+        return 0;
     }
-    return -1;
+    PyObject *text = plain_key(key);
+    Py_XDECREF(text);
+    return text == NULL ? -1 : 0;
 }
 
 /* xorshift64 (Marsaglia 2003), seeded by splitmix64: enough for shares of calls, and a handful of instructions. */

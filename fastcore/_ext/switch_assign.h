@@ -16,8 +16,11 @@ typedef struct {
 /* 0, or -1 with an exception when `salt`, a str, has no UTF-8 form. */
 int fc_salt_init(fc_salt *salt, PyObject *text);
 
-/* The place of `key`, a str, bytes or int, into `place`; -1 with an exception for any other. */
+/* The place of `key` into `place`; -1 with an exception for one that has no text of its own. */
 int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place);
+
+/* 0 if `key` is None or may be a key, else -1 with an exception. */
+int fc_check_key(PyObject *key);
 
 /* A draw from this thread's own generator. */
 uint32_t fc_random(void);

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from fastcore import metrics
 from fastcore.dispatch import flags
-from fastcore.dispatch.assignment import assignment_key, belongs
+from fastcore.dispatch.assignment import Key, assignment_key, belongs, plain
 
 __all__ = ["AssignmentMiddleware", "exposures"]
 
@@ -39,7 +38,7 @@ class AssignmentMiddleware:
     issue : bool, default False
         Give a request without a key a random one, and send it as the cookie.
     key : callable, optional
-        Given the scope, returns a key or None.
+        Given the scope, returns a key (see :func:`fastcore.assigned`) or None.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class AssignmentMiddleware:
         header: str = "x-assignment-key",
         cookie: str = "fastcore_id",
         issue: bool = False,
-        key: Callable[[Scope], str | None] | None = None,
+        key: Callable[[Scope], Key | None] | None = None,
     ) -> None:
         if issue and not cookie:
             raise ValueError("cookie: expected a name, because issue sends it, got ''")
@@ -75,11 +74,11 @@ class AssignmentMiddleware:
         finally:
             assignment_key.reset(token)
 
-    def _find(self, scope: Scope) -> str | None:
+    def _find(self, scope: Scope) -> str | bytes | int | None:
         if self._key is not None:
-            given = self._key(scope)
-            if given:
-                return given[:LONGEST]
+            given = plain(self._key(scope))
+            if given or given == 0:
+                return given if isinstance(given, int) else given[:LONGEST]
         user = scope.get("user")
         if user is not None and getattr(user, "is_authenticated", False):
             identity = getattr(user, "identity", None) or getattr(user, "display_name", None)
@@ -110,14 +109,15 @@ class AssignmentMiddleware:
 
 
 def _cookie(header: str, name: str) -> str:
-    try:
-        found = SimpleCookie(header).get(name)
-    except CookieError:
-        return ""
-    return "" if found is None else found.value
+    """The value of a cookie; http.cookies takes seconds for a long header that is not one."""
+    for pair in header.split(";"):
+        key, found, value = pair.partition("=")
+        if found and key.strip() == name:
+            return value.strip().removeprefix('"').removesuffix('"')
+    return ""
 
 
-def _expose(key: str) -> None:
+def _expose(key: Key) -> None:
     for name, mode in flags._store.ramping():
         arm = "candidate" if belongs(name, mode.threshold, key) else "control"
         metrics.counter("fastcore_exposures_total", flag=name, arm=arm).add()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextvars import ContextVar
 
 from fastcore import _ext
 
 __all__ = ["Key", "assigned", "assignment_key", "belongs", "bucket"]
 
-Key = str | bytes | int
+Key = Hashable
 
 assignment_key: ContextVar[Key | None] = ContextVar("fastcore_assignment_key", default=None)
 
@@ -21,14 +21,29 @@ def assigned(key: Key | None) -> Iterator[None]:
 
     Parameters
     ----------
-    key : str, bytes, int or None
-        A symbol, a connection, a user; None means that each call draws.
+    key : hashable
+        A symbol, a connection, a user; None means that each call draws. A str, bytes or int, or another value that has
+        one text in every process: float, Decimal, UUID, date, Enum, numpy numbers, a tuple of these.
+
+    Raises
+    ------
+    TypeError
+        If `key` is of another type.
     """
-    token = assignment_key.set(key)
+    token = assignment_key.set(plain(key))
     try:
         yield
     finally:
         assignment_key.reset(token)
+
+
+def plain(key: Key | None) -> str | bytes | int | None:
+    """Return `key` as what is hashed: itself, or the text that stands for it."""
+    if key is None or isinstance(key, (str, bytes, int)):
+        return key
+    from python_fallback.switch import plain_key
+
+    return plain_key(key)
 
 
 def bucket(salt: str, key: Key) -> int:
@@ -37,7 +52,7 @@ def bucket(salt: str, key: Key) -> int:
     Raises
     ------
     TypeError
-        If `salt` is not a str, or `key` not a str, bytes or int.
+        If `salt` is not a str, or `key` has no text that is the same in every process.
     """
     if not isinstance(salt, str):
         raise TypeError(f"salt: expected a str, got {type(salt).__name__}")

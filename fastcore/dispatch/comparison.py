@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastcore import metrics
+from fastcore.dispatch.guard import Guard
 from fastcore.dispatch.text import human, table
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class Comparison:
     control, candidate : ArmReport
     paired : Paired or None
         The calls that ran both arms, if there were any.
+    guard : Guard or None
+        The limits of the candidate, by which the verdict goes too; a slowdown of 20 % where there are none.
     """
 
     name: str
@@ -115,6 +118,7 @@ class Comparison:
     control: ArmReport
     candidate: ArmReport
     paired: Paired | None = None
+    guard: Guard | None = None
 
     @property
     def mismatches(self) -> int:
@@ -147,25 +151,40 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """``fail`` if the candidate differs, raises more often or its median is over 20 % slower; else ``pass``.
+        """``pass``, ``fail`` or ``inconclusive``, by the limits of the guard.
 
-        Also ``fail`` where its guard has rolled it back.
+        What the guard has decided goes first: ``fail`` after a rollback, ``pass`` after a promotion. Otherwise ``fail``
+        if the candidate differs or raises more often than the guard allows, or its median is slower than allowed.
 
-        ``inconclusive`` while there are fewer than 30 compared calls and either arm has fewer than 30 timed ones,
-        unless the candidate raises where the control never has.
+        ``inconclusive`` while fewer than 30 calls were compared and either arm has fewer than 30 timed ones, unless the
+        candidate raises where the control never has; and where most answers do not compare.
         """
-        ours, theirs = self.candidate, self.control
-        decided = "" if self.paired is None else str(self.paired.evidence.get("decision", ""))
-        if self.mismatches or self.errors or decided.startswith("rollback"):
+        ours, theirs, paired = self.candidate, self.control, self.paired
+        guard = self.guard
+        decided = "" if paired is None else paired.evidence.get("decided", "")
+        if decided in ("rollback", "promote"):
+            return "fail" if decided == "rollback" else "pass"
+        if self._beyond(self.mismatches, 0.0 if guard is None else guard.mismatch_rate):
             return "fail"
+        if self._beyond(self.errors, 0.0 if guard is None else guard.error_rate):
+            return "fail"
+        limit = 1 + (SLOWDOWN if guard is None else guard.slowdown)
         control, candidate = self._medians
-        if self.paired is not None and self.paired.pairs - self.paired.unknown >= ENOUGH and control:
-            return "fail" if candidate > control * (1 + SLOWDOWN) else "pass"
+        compared = 0 if paired is None else paired.pairs - paired.unknown
+        if compared >= ENOUGH and control:
+            return "fail" if candidate > control * limit else "pass"
+        if paired is not None and paired.unknown > compared:
+            return "inconclusive"
         if ours.errors and theirs.calls >= ENOUGH and ours.calls >= ENOUGH and ours.error_rate > theirs.error_rate:
             return "fail"
         if min(ours.timed, theirs.timed) < ENOUGH or math.isnan(self.improvement):
             return "inconclusive"
-        return "fail" if ours.p50 > theirs.p50 * (1 + SLOWDOWN) else "pass"
+        return "fail" if ours.p50 > theirs.p50 * limit else "pass"
+
+    def _beyond(self, count: int, rate: float) -> bool:
+        """Whether so many of the compared and rescued calls are more than a rate allows."""
+        calls = 0 if self.paired is None else self.paired.pairs - self.paired.unknown + self.paired.rescued
+        return count > rate * calls
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from collections.abc import Iterator, Mapping, Set
+import types
+from collections.abc import AsyncIterator, ItemsView, Iterator, Mapping, Set, ValuesView
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 __all__ = ["Incomparable", "difference", "magnitude"]
 
 DEPTH = 40
-_ONCE = (Iterator,)
+_MISSING = object()
+_ONCE = (Iterator, AsyncIterator)
 
 
 class Incomparable(Exception):
@@ -28,7 +30,8 @@ def difference(control: Any, candidate: Any, rtol: float = 1e-9, atol: float = 0
     Raises
     ------
     Incomparable
-        If the answers are iterators or awaitables, or nested too deeply.
+        If the answers are iterators or awaitables, nested too deeply, or objects that have neither a comparison of
+        their own nor attributes.
     Exception
         Whatever comparing objects of other classes raises.
     """
@@ -59,6 +62,10 @@ def _differ(a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> st
                 return found
     if isinstance(a, Mapping):
         return _mappings(a, b, rtol, atol, at, depth)
+    if isinstance(a, ItemsView):
+        return _mappings(dict(a), dict(b), rtol, atol, at, depth)
+    if isinstance(a, ValuesView):
+        return _differ(list(a), list(b), rtol, atol, at, depth + 1)
     if isinstance(a, (tuple, list)):
         if len(a) != len(b):
             return f"{at or 'answer'}: {len(b)} items instead of {len(a)}"
@@ -73,7 +80,48 @@ def _differ(a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> st
         return _first(
             _differ(getattr(a, f.name), getattr(b, f.name), rtol, atol, f"{at}.{f.name}", depth + 1) for f in fields(a)
         )
+    if isinstance(a, numbers.Number) and a != a and b != b:  # NaN of Decimal and others
+        return ""
+    ours, theirs = _attributes(a), _attributes(b)
+    if ours is not None and theirs is not None:
+        return _first(
+            _differ(ours.get(name, _MISSING), theirs.get(name, _MISSING), rtol, atol, f"{at}.{name}", depth + 1)
+            for name in {**ours, **theirs}
+        )
+    if not _compares(type(a)):
+        raise Incomparable(f"{at or 'answer'}: a {type(a).__name__} has no comparison of its own, and no attributes")
     return "" if bool(a == b) else f"{at or 'answer'}: {_short(b)} instead of {_short(a)}"
+
+
+def _attributes(value: Any) -> dict[str, Any] | None:
+    """The attributes of an object that is compared by them; None if it has a comparison of its own, or none of either.
+
+    Classes of pydantic, attrs and msgspec compare by their fields, and so exactly; here floats may differ by `rtol`.
+    """
+    kind = type(value)
+    fields = getattr(kind, "__struct_fields__", None) or [
+        getattr(field, "name", field) for field in getattr(kind, "__attrs_attrs__", ())
+    ]
+    if fields:
+        return {name: getattr(value, name, _MISSING) for name in fields}
+    by_fields = hasattr(kind, "__pydantic_fields__") or kind is types.SimpleNamespace
+    if not by_fields and _compares(kind):
+        return None
+    slots = [name for base in kind.__mro__ for name in _names(base.__dict__.get("__slots__", ()))]
+    found = {name: getattr(value, name) for name in slots if name[:2] != "__" and hasattr(value, name)}
+    found |= getattr(value, "__dict__", {})
+    if by_fields:
+        found |= getattr(value, "__pydantic_extra__", None) or {}
+    return found if found or by_fields else None
+
+
+def _compares(kind: Any) -> bool:
+    """Whether objects of the class compare by something other than identity."""
+    return kind.__eq__ is not object.__eq__
+
+
+def _names(slots: Any) -> tuple[str, ...]:
+    return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
 def _mappings(a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str:
@@ -91,6 +139,8 @@ def _first(found: Iterator[str]) -> str:
 def _numpy(np: Any, a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str | None:
     if not isinstance(a, (np.ndarray, np.generic)):
         return None
+    if isinstance(a, np.ma.MaskedArray):
+        return _masked(np, a, b, rtol, atol, at, depth)
     if a.dtype != b.dtype:
         return f"{at or 'answer'}: dtype {b.dtype} instead of {a.dtype}"
     if a.shape != b.shape:
@@ -117,6 +167,20 @@ def _numpy(np: Any, a: Any, b: Any, rtol: float, atol: float, at: str, depth: in
         where += "[" + ", ".join(str(i) for i in np.unravel_index(place, a.shape)) + "]"
     more = f" ({len(wrong)} of {a.size} values)" if a.size > 1 else ""
     return f"{where}: {np.ravel(b)[place]!r} instead of {np.ravel(a)[place]!r}{more}"
+
+
+def _masked(np: Any, a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str:
+    """Masked arrays: the same values are masked, and the others are the same."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return f"{at or 'answer'}: {b.dtype}{list(b.shape)} instead of {a.dtype}{list(a.shape)}"
+    masks = np.ma.getmaskarray(a), np.ma.getmaskarray(b)
+    found = _differ(*masks, 0.0, 0.0, f"{at}.mask", depth + 1)
+    if found or masks[0].dtype.names:
+        return found or ("" if np.ma.allequal(a, b) else f"{at or 'answer'}: {_short(b)} instead of {_short(a)}")
+    values = np.ma.getdata(a).copy(), np.ma.getdata(b).copy()
+    for data, mask in zip(values, masks):
+        data[mask] = values[0].flat[0] if data.size else 0  # what is masked is no value
+    return _differ(*values, rtol, atol, at, depth + 1)
 
 
 def _pandas(pd: Any, a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str | None:

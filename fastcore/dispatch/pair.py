@@ -6,7 +6,7 @@ import math
 import random
 import sys
 import threading
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,18 @@ from fastcore.dispatch.watch import Watch
 if TYPE_CHECKING:
     from fastcore.dispatch.switch import Switch
 
-__all__ = ["Outcome", "after_failure", "compared", "draws", "mark", "settle", "watched", "within"]
+__all__ = [
+    "Outcome",
+    "adopt",
+    "after_failure",
+    "answer_of",
+    "compared",
+    "draws",
+    "mark",
+    "settle",
+    "watched",
+    "within",
+]
 
 PAIR_CONTROL, PAIR_CANDIDATE, ALONE, RESCUE = range(4)  # what both twins of the Switch ask for
 
@@ -37,6 +48,9 @@ def mark(switch: Switch[..., Any]) -> tuple[int, int]:
         except RuntimeError:
             pass
     return id(switch), threading.get_ident() if task is None else id(task)
+
+
+_UNSET = object()
 
 
 class Outcome(NamedTuple):
@@ -75,10 +89,21 @@ def watched(switch: Switch[..., Any], watch: Watch, how: int, error: Any, args: 
 
 
 def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
+    # The arm that is to answer runs in the caller's context, the other one in a copy: what an arm puts into context
+    # variables is the same whether a call is compared or not.
     order = (0, 1) if draws.getrandbits(1) else (1, 0)
-    outcomes = {index: _run(switch, index, args, kwargs) for index in order}
+    before, aside = copy_context(), copy_context()
+    outcomes = {
+        index: _run(switch, index, args, kwargs)
+        if index == wants_candidate
+        else aside.run(_run, switch, index, args, kwargs)
+        for index in order
+    }
     try:
-        return settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)
+        answers = settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)
+        if answers != wants_candidate:
+            adopt(aside, before)
+        return answer_of(outcomes[answers])
     finally:
         outcomes.clear()  # an error in it knows this frame: a cycle that only the collector would end
 
@@ -89,29 +114,37 @@ def _run(switch: Switch[..., Any], index: int, args: Any, kwargs: Any) -> Outcom
         value = switch._call_arm(index, *args, **kwargs)
     except Exception as error:
         return Outcome(None, error, math.nan)
-    except SystemExit as error:
-        if index == 0:
+    except BaseException as error:
+        if index == 0 or not own_fault(error):
             raise
         return Outcome(None, error, math.nan)
     return Outcome(value, None, perf_counter() - start)
+
+
+def own_fault(error: BaseException) -> bool:
+    """Whether a plain function raised it by itself: nothing cancels one from outside."""
+    return isinstance(error, SystemExit) or (type(error).__name__ == "CancelledError")
 
 
 def _rescue(switch: Switch[..., Any], watch: Watch, error: BaseException, args: Any, kwargs: Any) -> Any:
     """The candidate has raised: the control answers. If it raises alike, the call was at fault."""
     theirs = _run(switch, 0, args, kwargs)
     try:
-        return after_failure(switch, watch, error, theirs)
+        return after_failure(switch, watch, error, theirs, args, kwargs)
     finally:
         del error, theirs
 
 
-def after_failure(switch: Switch[..., Any], watch: Watch, error: BaseException, theirs: Outcome) -> Any:
+def after_failure(
+    switch: Switch[..., Any], watch: Watch, error: BaseException, theirs: Outcome, args: Any, kwargs: Any
+) -> Any:
     try:
         if theirs.error is None:
-            watch.failed(switch, _said(error))
+            watch.failed(switch, _said(error) + switch._called_with(args, kwargs))
             return theirs.value
         if type(theirs.error) is not type(error):
-            watch.saw(switch, Pair("differs", math.nan, math.nan, _unlike(theirs.error, error)))
+            note = _unlike(theirs.error, error) + switch._called_with(args, kwargs)
+            watch.saw(switch, Pair("differs", math.nan, math.nan, note))
         raise theirs.error
     finally:
         del error, theirs
@@ -120,19 +153,42 @@ def after_failure(switch: Switch[..., Any], watch: Watch, error: BaseException, 
 def settle(
     switch: Switch[..., Any], watch: Watch, control: Outcome, candidate: Outcome, wants_candidate: bool,
     args: Any, kwargs: Any,
-) -> Any:  # fmt: skip
-    """Compare both outcomes, tell the watch, and answer: only what agrees with the control is the candidate's."""
+) -> bool:  # fmt: skip
+    """Compare both outcomes, tell the watch, and say whether the candidate answers: only if it agrees."""
     try:
         pair = compared(switch, control, candidate, args, kwargs)
         watch.saw(switch, pair)
-        if control.error is not None:
-            raise control.error
-        return candidate.value if wants_candidate and pair.answer == "same" else control.value
+        return wants_candidate and pair.answer == "same" and control.error is None
     finally:
         del control, candidate
 
 
+def answer_of(outcome: Outcome) -> Any:
+    """What an arm returned, or raise what it raised."""
+    try:
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+    finally:
+        del outcome
+
+
+def adopt(context: Context, before: Context) -> None:
+    """Give the current context the values that an arm has set in its own copy since `before`."""
+    for variable, value in context.items():
+        if variable is not within and before.get(variable, _UNSET) is not value:
+            variable.set(value)
+
+
 def compared(switch: Switch[..., Any], control: Outcome, candidate: Outcome, args: Any, kwargs: Any) -> Pair:
+    """What became of both arms; a call that differs or failed is named by its arguments."""
+    pair = _compared(switch, control, candidate, args, kwargs)
+    if pair.answer in ("differs", "failed"):
+        return pair._replace(note=pair.note + switch._called_with(args, kwargs))
+    return pair
+
+
+def _compared(switch: Switch[..., Any], control: Outcome, candidate: Outcome, args: Any, kwargs: Any) -> Pair:
     times = control.seconds, candidate.seconds
     if control.error is not None:
         if type(control.error) is type(candidate.error):
@@ -157,7 +213,8 @@ def compared(switch: Switch[..., Any], control: Outcome, candidate: Outcome, arg
 
 def _said(error: BaseException) -> str:
     try:
-        text = f"{type(error).__name__}: {error}"
+        said = str(error)
+        text = f"{type(error).__name__}: {said}" if said else type(error).__name__
     except Exception:
         text = type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."

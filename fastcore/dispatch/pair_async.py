@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+from contextvars import Context, copy_context
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastcore.dispatch.pair import Outcome, after_failure, compared, draws, mark, settle, within
+from fastcore.dispatch.pair import Outcome, adopt, after_failure, answer_of, compared, draws, mark, settle, within
 from fastcore.dispatch.watch import Watch
 
 if TYPE_CHECKING:
@@ -22,30 +23,44 @@ LONGEST = 60.0  # seconds after which such a candidate is given up
 
 async def alone(switch: Switch[..., Any], watch: Watch, args: Any, kwargs: Any) -> Any:
     """The candidate, and the control after it has raised."""
-    try:
-        return await switch._call_arm(1, *args, **kwargs)
-    except Exception as error:
-        failed = error
+    outcome = await _awaited(switch, 1, args, kwargs)
+    if outcome.error is None:
+        return outcome.value
+    failed = outcome.error
     before = within.get()
     within.set(before | {mark(switch)})
     try:
         theirs = await _awaited(switch, 0, args, kwargs)
         try:
-            return after_failure(switch, watch, failed, theirs)
+            return after_failure(switch, watch, failed, theirs, args, kwargs)
         finally:
             del theirs  # an error in it knows this frame: a cycle that only the collector would end
     finally:
         within.set(before)  # no token: a coroutine may be closed in another context
-        del failed
+        del failed, outcome
 
 
 async def _awaited(switch: Switch[..., Any], index: int, args: Any, kwargs: Any) -> Outcome:
-    start = perf_counter()
+    """Run an arm. A cancellation that nobody asked of this task is the candidate's own failure."""
+    asked, start = _cancellations(), perf_counter()
     try:
         value = await switch._call_arm(index, *args, **kwargs)
     except Exception as error:
         return Outcome(None, error, math.nan)
+    except asyncio.CancelledError as error:
+        if index == 0 or asked is None or _cancellations() != asked:
+            raise
+        return Outcome(None, error, math.nan)
     return Outcome(value, None, perf_counter() - start)
+
+
+def _cancellations() -> int | None:
+    """How many cancellations of the running task were asked for; None outside asyncio."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return None
+    return None if task is None else task.cancelling()
 
 
 async def pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
@@ -69,35 +84,54 @@ async def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, a
         watch.dropped(switch)
         return await switch._call_arm(0, *args, **kwargs)
     candidate_first = bool(draws.getrandbits(1))
+    before, aside = copy_context(), copy_context()
     if _loop() is None:  # another framework's loop, which has no tasks to leave behind
         outcomes = {i: await _awaited(switch, i, args, kwargs) for i in ((1, 0) if candidate_first else (0, 1))}
         try:
-            return settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)
+            return answer_of(outcomes[settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)])
         finally:
             outcomes.clear()
-    control: Outcome | None = None
+    control: _Control | None = None
     if not candidate_first:
-        control = await _awaited(switch, 0, args, kwargs)
-    task = asyncio.ensure_future(_beside(switch, args, kwargs))
+        control = await _control(switch, wants_candidate, args, kwargs)
+    task = asyncio.get_running_loop().create_task(_beside(switch, args, kwargs), context=aside)
     watch.in_flight.add(task)
     task.add_done_callback(watch.in_flight.discard)
     try:
         if candidate_first or wants_candidate:
             await asyncio.wait((task,), timeout=watch.limits.budget)
         if control is None:
-            control = await _awaited(switch, 0, args, kwargs)
+            control = await _control(switch, wants_candidate, args, kwargs)
     except BaseException:
         task.cancel()
         raise
     try:
-        if task.done() and not task.cancelled():
-            return settle(switch, watch, control, task.result(), wants_candidate, args, kwargs)
-        task.add_done_callback(functools.partial(_settle_later, switch, watch, control, args, kwargs))
-        if control.error is not None:
-            raise control.error
-        return control.value
+        if not task.done() or task.cancelled():
+            task.add_done_callback(functools.partial(_settle_later, switch, watch, control.outcome, args, kwargs))
+        elif settle(switch, watch, control.outcome, task.result(), wants_candidate, args, kwargs):
+            adopt(aside, before)
+            return answer_of(task.result())
+        if control.context is not None:
+            adopt(control.context, before)
+        return answer_of(control.outcome)
     finally:
         del control, task
+
+
+class _Control(NamedTuple):
+    """What became of the control, and the context it ran in where that is not the caller's."""
+
+    outcome: Outcome
+    context: Context | None
+
+
+async def _control(switch: Switch[..., Any], wants_candidate: bool, args: Any, kwargs: Any) -> _Control:
+    """Run the control: in the caller's task and context if it is to answer, else in a task with a copy."""
+    if not wants_candidate:
+        return _Control(await _awaited(switch, 0, args, kwargs), None)
+    context = copy_context()
+    running = asyncio.get_running_loop().create_task(_awaited(switch, 0, args, kwargs), context=context)
+    return _Control(await running, context)
 
 
 async def _beside(switch: Switch[..., Any], args: Any, kwargs: Any) -> Outcome:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import weakref
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from fastcore.dispatch.modes import Mode, parse
 
-__all__ = ["HOT_PATHS", "STATEFUL", "Flag", "Follower", "Setting", "State"]
+__all__ = ["HOT_PATHS", "STATEFUL", "Flag", "FlagState", "Follower", "Setting", "State"]
+
+FlagState = Literal["default", "set", "trial", "promoted", "rolled_back"]
 
 HOT_PATHS = ("indicators", "cache", "heap", "framing")
 STATEFUL = ("cache", "heap", "framing")  # their objects keep their twin: nothing to compare call by call
@@ -30,6 +32,9 @@ class Flag(NamedTuple):
         When that came into force (UTC).
     reason : str
         What was given as the reason; may be empty.
+    state : str
+        ``default`` where nothing was asked for, ``set`` for a fixed mode, ``trial`` in ``shadow``, ``ramp`` and
+        ``canary``, ``promoted`` after a canary, ``rolled_back`` by a person or a guard until it is resumed.
     """
 
     name: str
@@ -37,6 +42,12 @@ class Flag(NamedTuple):
     source: str
     since: datetime
     reason: str
+    state: FlagState = "set"
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether a rollback is in force."""
+        return self.state == "rolled_back"
 
 
 class Follower(Protocol):
@@ -93,7 +104,17 @@ class State:
     def publish(self) -> None:
         setting = self.winner()
         self.mode = setting.mode
-        self.flag = Flag(self.name, str(setting.mode), setting.source, setting.since, setting.reason)
+        state = self._state(setting)
+        self.flag = Flag(self.name, str(setting.mode), setting.source, setting.since, setting.reason, state)
+
+    def _state(self, setting: Setting) -> FlagState:
+        if setting is self.rollback:
+            return "rolled_back"
+        if setting.mode.promoted:
+            return "promoted"
+        if setting.mode.word in ("shadow", "ramp", "canary"):
+            return "trial"
+        return "default" if setting is self.default else "set"
 
     def parse(self, text: object, where: str = "mode") -> Mode:
         return parse(text, self.words, where, trials=self.name not in STATEFUL)

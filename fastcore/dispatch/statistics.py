@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["BETS", "Detector", "Evidence", "bets_for"]
+__all__ = ["BETS", "Detector", "Evidence", "bets_for", "binomial_tail", "excluded"]
 
 BETS = (0.1, 0.2, 0.4, 0.6, 0.8)
 _LARGE = 600.0  # logarithms are held below, so that a mean of capitals does not overflow
@@ -87,3 +87,20 @@ class Detector(Evidence):
         """Begin again, as after an alarm that was seen to."""
         self._logs = [0.0] * len(self._logs)
         self.value = 1.0
+
+
+def binomial_tail(hits: int, count: int, rate: float) -> float:
+    """Return the chance of at most `hits` hits in `count` samples that are each one with the chance `rate`."""
+    if hits >= count:
+        return 1.0
+    log, odds = count * math.log1p(-rate), math.log(rate) - math.log1p(-rate)
+    total, term = 0.0, log
+    for k in range(hits + 1):
+        total += math.exp(term)
+        term += math.log(count - k) - math.log(k + 1) + odds
+    return min(1.0, total)
+
+
+def excluded(count: int, confidence: float = 0.95) -> float:
+    """Return the rate of hits that `count` samples without one exclude at a confidence (1 where there are none)."""
+    return 1.0 if count < 1 else 1.0 - (1.0 - confidence) ** (1.0 / count)

@@ -11,12 +11,13 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from fastcore import _ext, metrics
 from fastcore.dispatch import flags
 from fastcore.dispatch import watch as watches
 from fastcore.dispatch.assignment import Key, assignment_key
+from fastcore.dispatch.calls import called_with
 from fastcore.dispatch.comparison import ArmReport, Comparison, Paired
 from fastcore.dispatch.guard import Guard
 from fastcore.dispatch.modes import Mode
@@ -63,6 +64,9 @@ class Switch(Generic[P, R]):
         default, `atol` 1e-11 times the largest number among the arrays given to the call.
     compare : callable, optional
         Called with the control's and the candidate's answer instead, returns whether they are the same.
+    describe : callable or False, optional
+        Called with the arguments of a call that differs or failed, returns the text that names the call in the journal,
+        reports and alerts. By default the key and the arguments, shortened; False leaves both out.
 
     Comparing runs both arms on the same arguments: they must change neither these nor anything else that counts.
 
@@ -93,6 +97,7 @@ class Switch(Generic[P, R]):
     _rtol: float
     _atol: float | None
     _compare: Callable[[R, R], object] | None
+    _describe: Callable[..., str] | Literal[False] | None
     _stats: watches.PairStats
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Switch[P, R]:
@@ -113,6 +118,7 @@ class Switch(Generic[P, R]):
         rtol: float = 1e-9,
         atol: float | None = None,
         compare: Callable[[R, R], object] | None = None,
+        describe: Callable[P, str] | Literal[False] | None = None,
     ) -> None:
         for label, number in (("rtol", rtol), ("atol", 0.0 if atol is None else atol)):
             if isinstance(number, bool) or not isinstance(number, (int, float)):
@@ -121,6 +127,8 @@ class Switch(Generic[P, R]):
                 raise ValueError(f"{label}: expected a number >= 0, got {number!r}")
         if compare is not None and not callable(compare):
             raise TypeError(f"compare: expected a callable, got {type(compare).__name__}")
+        if describe is not None and describe is not False and not callable(describe):
+            raise TypeError(f"describe: expected a callable or False, got {type(describe).__name__}")
         for label, function in (("control", control), ("candidate", candidate)):
             if not callable(function) and not (label == "candidate" and function is None):
                 raise TypeError(f"{label}: expected a callable, got {type(function).__name__}")
@@ -135,7 +143,8 @@ class Switch(Generic[P, R]):
         self._setup(control, candidate, is_async, _checked_every(every, is_async), salt, assignment_key)
         _look_like(self, control, is_async)
         vars(self).update(_name=_checked_name(name), _flag=flag, _home=_caller(), _is_async=is_async)
-        vars(self).update(_rtol=rtol, _atol=atol, _compare=compare, _stats=watches.PairStats())
+        vars(self).update(_rtol=rtol, _atol=atol, _compare=compare, _describe=describe)
+        vars(self).update(_stats=watches.PairStats())
         if guard is not None:
             watches.of(flag).use(guard)
         flags._store.follow(flag, self)
@@ -162,6 +171,7 @@ class Switch(Generic[P, R]):
         rtol: float = 1e-9,
         atol: float | None = None,
         compare: Callable[[R, R], object] | None = None,
+        describe: Callable[P, str] | Literal[False] | None = None,
     ) -> Callable[[Callable[P, R]], Switch[P, R]]:
         """Return a decorator that makes the decorated function the control of a Switch.
 
@@ -175,7 +185,7 @@ class Switch(Generic[P, R]):
         def decorate(control: Callable[P, R]) -> Switch[P, R]:
             return Switch(
                 name, control, candidate, flag=flag, every=every, salt=salt, guard=guard, rtol=rtol, atol=atol,
-                compare=compare,
+                compare=compare, describe=describe,
             )  # fmt: skip
 
         return decorate
@@ -236,7 +246,7 @@ class Switch(Generic[P, R]):
         paired = None
         if stats.pairs or stats.rescued or stats.dropped:
             paired = Paired.of(stats, None if watch is None else watch.evidence())
-        return Comparison(self._name, self.mode, arms[0], arms[1], paired)
+        return Comparison(self._name, self.mode, arms[0], arms[1], paired, None if watch is None else watch.guard)
 
     def rollback(self, reason: str) -> flags.Flag:
         """Send every call of every Switch on this flag to the control until :meth:`resume`, whatever else is set."""
@@ -281,6 +291,10 @@ class Switch(Generic[P, R]):
     def _watched(self, how: int, error: BaseException | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Answer a call that both twins hand over while the Switch is watched."""
         return watched(self, watches.of(self._flag), how, error, args, kwargs)
+
+    def _called_with(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Name a call, for people who look for what went wrong; never raises."""
+        return called_with(self._describe, args, kwargs)
 
     def _accept(self, mode: Mode) -> None:
         if self.candidate is None and mode.word in ("candidate", "compiled", "ramp", "shadow", "canary"):

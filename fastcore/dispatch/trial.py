@@ -7,14 +7,16 @@ from typing import Any, Literal, NamedTuple
 
 from fastcore import metrics
 from fastcore.dispatch.guard import Guard
-from fastcore.dispatch.statistics import Detector, Evidence
+from fastcore.dispatch.statistics import Detector, Evidence, excluded
 
-__all__ = ["Answer", "Decision", "Kind", "Pair", "Trial"]
+__all__ = ["Answer", "Cause", "Decision", "Kind", "Pair", "Trial"]
 
+Cause = Literal["mismatches", "failures", "slower", "agreement", "inconclusive", "incomparable"]
 Kind = Literal["shadow", "canary", "live"]
 Answer = Literal["same", "differs", "failed", "unknown"]
 
 PATIENCE = 20  # times its least samples a step may take before it says that it cannot tell
+UNKNOWN_SECONDS = 30.0  # of a step in which hardly an answer compares, after which it says so
 WARM_UP = 3  # first pairs of a trial whose times are not used
 
 
@@ -38,9 +40,13 @@ class Pair(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What a trial has come to: ``advance`` to `percent`, ``promote``, ``rollback`` or ``pause``."""
+    """What a trial has come to: ``advance`` to `percent`, ``promote``, ``rollback`` or ``pause``, and because of what.
+
+    `cause` is what programs ask; `why` is for people.
+    """
 
     what: Literal["advance", "promote", "rollback", "pause"]
+    cause: Cause
     percent: float
     why: str
     evidence: dict[str, Any]
@@ -81,7 +87,7 @@ class Trial:
         """Begin the step of `percent`: it must make its own case for the next one."""
         self.percent = percent
         self.began = now
-        self.here = 0  # compared calls of this step
+        self.here = self.unknown_here = 0  # calls of this step that were compared, and that could not be
         self.paused = False
         self._not_slower = Evidence()
 
@@ -91,6 +97,7 @@ class Trial:
         self.here += pair.answer != "unknown"
         if pair.answer == "unknown":
             self.unknown += 1
+            self.unknown_here += 1
         if pair.answer == "differs":
             self.mismatches += 1
         if pair.answer == "failed":
@@ -127,6 +134,8 @@ class Trial:
             "pairs": self.pairs,
             "mismatches": self.mismatches,
             "failures": self.failures,
+            "unknown": self.unknown,
+            "excludes": float(f"{excluded(self.pairs - self.unknown):.3g}") if not self.mismatches else None,
             "ratio": None if ratio != ratio else round(ratio, 4),
             "slower": float(f"{self.slower.value:.4g}"),
             "not_slower": float(f"{self._not_slower.value:.4g}"),
@@ -164,27 +173,42 @@ class Trial:
             return None
         guard = self.guard
         if self._exceeded("mismatches", self.mismatches):
-            return self._end("rollback", f"{self.mismatches} of {self.pairs} answers differ: {self._last()}")
+            why = f"{self.mismatches} of {self.pairs} answers differ: {self._last()}"
+            return self._end("rollback", "mismatches", why)
         if self._exceeded("failures", self.failures):
-            return self._end("rollback", f"the candidate raised {self.failures} times: {self._last()}")
+            return self._end("rollback", "failures", f"the candidate raised {self.failures} times: {self._last()}")
         if self.slower.value >= self._enough:
-            return self._end("rollback", f"over {guard.slowdown:.0%} slower{self._slowdown()}")
+            return self._end("rollback", "slower", f"over {guard.slowdown:.0%} slower{self._slowdown()}")
         if self.kind == "live":
             return None
+        if self._cannot_compare(now):
+            why = f"{self.unknown_here} of {self.unknown_here + self.here} answers do not compare: {self._last()}"
+            return self._pause("incomparable", why)
         if self.here < guard.min_samples or now - self.began < guard.min_seconds:
             return None
         if self._not_slower.value >= guard.enough:
             following = next((step for step in guard.steps if step > self.percent), None)
+            if following is None and not guard.sure(self.mismatches, self.pairs - self.unknown):
+                return None
             if following is None:
-                return self._end("promote", f"{self.pairs} pairs agree, {self.ratio - 1:+.0%} time")
-            decision = Decision("advance", following, f"{self.here} pairs agree, not slower", self.evidence())
+                return self._end("promote", "agreement", f"{self.pairs} pairs agree, {self.ratio - 1:+.0%} time")
+            why = f"{self.here} pairs agree, not slower"
+            decision = Decision("advance", "agreement", following, why, self.evidence())
             self.jump(following, now)
             return decision
         if not self.paused and self.here >= guard.min_samples * PATIENCE:
-            self.paused = True
             why = f"inconclusive: {self.here} pairs do not show whether it is over {guard.slowdown:.0%} slower"
-            return Decision("pause", self.percent, why, self.evidence())
+            return self._pause("inconclusive", why)
         return None
+
+    def _cannot_compare(self, now: float) -> bool:
+        """Whether most calls of this step could not be compared: nothing more is to be expected of it."""
+        waited = self.unknown_here >= self.guard.min_samples or now - self.began >= UNKNOWN_SECONDS
+        return not self.paused and waited and self.unknown_here > 9 * self.here
+
+    def _pause(self, cause: Literal["inconclusive", "incomparable"], why: str) -> Decision:
+        self.paused = True
+        return Decision("pause", cause, self.percent, why, self.evidence())
 
     def _slowdown(self) -> str:
         """How much slower it is lately, which its whole time may hide."""
@@ -194,6 +218,6 @@ class Trial:
     def _last(self) -> str:
         return self.notes[-1] if self.notes else "no more is known"
 
-    def _end(self, what: Literal["promote", "rollback"], why: str) -> Decision:
+    def _end(self, what: Literal["promote", "rollback"], cause: Cause, why: str) -> Decision:
         self.ended = True
-        return Decision(what, self.percent, why, self.evidence())
+        return Decision(what, cause, self.percent, why, self.evidence())

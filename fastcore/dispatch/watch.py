@@ -108,7 +108,7 @@ class Watch:
             return "watched", mode.threshold, _share(guard.sample), _share(guard.verified)
         if mode.word == "ramp":
             return "watched", mode.threshold, _share(guard.live), _share(guard.verified)
-        return "watched", ALL, 0, _share(guard.live)
+        return "watched", ALL, 0, _share(guard.watched)
 
     def enter(self, mode: Mode) -> None:
         """Take in the flag's mode; called by every Switch of the flag, under the lock of the flags."""
@@ -202,8 +202,15 @@ class Watch:
             found = {} if self.decision is None else self.decision.evidence
             if self.trial is not None:
                 found = self.trial.evidence()
-            decided = "" if self.decision is None else f"{self.decision.what}: {self.decision.why}"
-            return {**found, "breaker": self.breaker.state, "decision": decided}
+            decided = self.decision
+            told = {"decision": "", "decided": "", "cause": ""}
+            if decided is not None:
+                told = {
+                    "decision": f"{decided.what}: {decided.why}",
+                    "decided": decided.what,
+                    "cause": decided.cause,
+                }
+            return {**found, "breaker": self.breaker.state, **told}
 
     def _calls(self) -> tuple[int, int]:
         """The candidate's calls that went well, of all Switches on the flag; and those of them in pairs."""
@@ -225,26 +232,27 @@ class Watch:
         if self.limits.dry_run or decision.what == "pause":
             what = decision.what if decision.what == "pause" else f"would {decision.what}"
             mode = {"mode": store.get(self.flag).mode}
-            store.journal.write("guard", what, self.flag, decision.why, old=mode, new=mode, evidence=decision.evidence)
+            evidence = _because(decision)
+            store.journal.write("guard", what, self.flag, decision.why, old=mode, new=mode, evidence=evidence)
         elif decision.what == "rollback":
-            if trial.failures and "raised" in decision.why:
+            if decision.cause == "failures":
                 with self._lock:
                     self._held = True
                     self.breaker.open(now)
                 self._watch_clock()
             store.rollback(
-                self.flag, f"rolled back: {decision.why}", source="guard", who="guard", evidence=decision.evidence
+                self.flag, f"rolled back: {decision.why}", source="guard", who="guard", evidence=_because(decision)
             )
             metrics.counter("fastcore_rollbacks_total", flag=self.flag).add()
             _log.error("flag %s rolled back: %s", self.flag, decision.why)
         elif decision.what == "promote":
             word = "compiled" if self.flag in HOT_PATHS else "candidate"
             store.advance(
-                self.flag, Mode(word, 0.0, True), f"promoted: {decision.why}", "promote", decision.evidence
+                self.flag, Mode(word, 0.0, True), f"promoted: {decision.why}", "promote", _because(decision)
             )  # fmt: skip
         else:
             why = f"canary at {decision.percent:g} %: {decision.why}"
-            store.advance(self.flag, Mode("canary", decision.percent), why, "advance", decision.evidence)
+            store.advance(self.flag, Mode("canary", decision.percent), why, "advance", _because(decision))
 
     def _opened(self, note: str) -> None:
         self._journal("breaker", f"open after {self.limits.failures} failures in a row: {note}")
@@ -294,6 +302,11 @@ def of(flag: str) -> Watch:
 def find(flag: str) -> Watch | None:
     """Return the watch of a flag if it has one."""
     return _watches.get(flag)
+
+
+def _because(decision: Decision) -> dict[str, Any]:
+    """What the journal keeps of a decision, its cause as a word that programs can ask for."""
+    return {"cause": decision.cause, **decision.evidence}
 
 
 def _share(percent: float) -> int:

@@ -69,9 +69,7 @@ class HealthReport:
 def rolled_back() -> CheckResult:
     """Warn while a flag is rolled back: the control serves, and somebody should know."""
     found = [
-        f"{name}: {flag.reason}" if flag.reason else name
-        for name, flag in flags.snapshot().items()
-        if flag.source in ("guard", "rollback")
+        f"{name}: {flag.reason}" if flag.reason else name for name, flag in flags.snapshot().items() if flag.rolled_back
     ]
     return CheckResult("warn", "; ".join(found), len(found)) if found else CheckResult("pass", value=0)
 

@@ -123,6 +123,11 @@ class AlertManager:
         """
         return cls(**{**settings_of(path), **kwargs})
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that it judges."""
+        return tuple(self._rules.values())
+
     def evaluate(self) -> list[Alert]:
         """Judge every rule once; returns what was given to the channels."""
         return self._judge(list(self._rules.values()))
@@ -229,7 +234,7 @@ class AlertManager:
         return all(went_out)
 
     def _heard(self, change: flags.Change) -> None:
-        if {change.old.source, change.new.source} & {"guard", "rollback"}:
+        if change.old.rolled_back or change.new.rolled_back:
             self._wake.set()  # whoever flips a flag waits for nothing
 
     def _run(self, interval: float) -> None:

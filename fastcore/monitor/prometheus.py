@@ -127,21 +127,11 @@ def _state() -> Iterator[Sample]:
     yield Sample("fastcore_build_info", "gauge", tuple(sorted(build.items())), 1)
     for name, flag in flags.snapshot().items():
         word = flag.mode.partition(":")[0]
-        rolled_back = flag.source in ("guard", "rollback")
+        current: str = flag.state
+        if current not in ("trial", "rolled_back"):
+            current = "control" if word in ("control", "python") else "candidate"
         for state in ("control", "candidate", "trial", "rolled_back"):
-            yield Sample(
-                "fastcore_flag_state", "gauge", (("flag", name), ("state", state)), _is(state, word, rolled_back)
-            )
-
-
-def _is(state: str, word: str, rolled_back: bool) -> int:
-    if rolled_back:
-        return int(state == "rolled_back")
-    if word in ("control", "python"):
-        return int(state == "control")
-    if word in ("candidate", "compiled", "auto"):
-        return int(state == "candidate")
-    return int(state == "trial")
+            yield Sample("fastcore_flag_state", "gauge", (("flag", name), ("state", state)), int(state == current))
 
 
 def exposition(

@@ -115,11 +115,11 @@ def optimization_status() -> list[OptimizationStatus]:
 
 def _status(name: str, flag: flags.Flag) -> Literal["applied", "testing", "completed", "rolled_back", "off"]:
     word = flag.mode.partition(":")[0]
-    if flag.source in ("guard", "rollback") and word in ("control", "python"):
+    if flag.rolled_back:
         return "rolled_back"
     if word in ("control", "python"):
         return "off"
-    if word in ("ramp", "shadow", "canary"):
+    if flag.state == "trial":
         return "testing"
-    promoted = flag.reason.startswith("promoted:") or (flag.source == "default" and name in HOT_PATHS)
+    promoted = flag.state == "promoted" or (flag.state == "default" and name in HOT_PATHS)
     return "completed" if promoted else "applied"

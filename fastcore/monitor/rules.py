@@ -218,7 +218,7 @@ def _labels(labels: Any) -> Labels:
 
 
 def _rolled_back(snapshot: Snapshot) -> dict[Labels, float]:
-    return {(("flag", name),): 1.0 for name, flag in flags.snapshot().items() if flag.source in ("guard", "rollback")}
+    return {(("flag", name),): 1.0 for name, flag in flags.snapshot().items() if flag.rolled_back}
 
 
 def _why_rolled_back(labels: dict[str, str]) -> dict[str, Any]:

@@ -206,7 +206,7 @@ class AutoOptimizationManager:
 
     def _decided(self, action: Action, service: ServiceMetrics, why: str, flag: flags.Flag) -> Outcome:
         name = service.service_name
-        if flag.source in ("guard", "rollback"):
+        if flag.rolled_back:
             return Outcome(name, action, "refused", f"{why}; {flag.name} is rolled back: {flag.reason}")
         if self.mode == "advise":
             return Outcome(name, action, "advised", why)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import random
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
+from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,16 +101,44 @@ def test_subclasses_of_key_types(twin: Twin) -> None:
     assert twin("switch").bucket("s", Number(7)) == twin("switch").bucket("s", 7)
 
 
-@pytest.mark.parametrize("key", [1.0, None, ("a",), bytearray(b"a"), object(), date(2026, 1, 1), Decimal(1), int])
-def test_other_keys_are_refused(twin: Twin, key: Any) -> None:
-    with pytest.raises(TypeError, match=f"^key: expected a str, bytes or int, got {type(key).__name__}$"):
+class Venue(enum.Enum):
+    XNAS = 1
+
+
+@pytest.mark.parametrize("key", [None, bytearray(b"a"), object(), ["a"], {"a": 1}, (object(),), 1j, int, {1, 2}])
+def test_keys_without_one_text_in_every_process_are_refused(twin: Twin, key: Any) -> None:
+    got = "object" if type(key) is tuple else type(key).__name__
+    with pytest.raises(TypeError, match=rf"^key: expected a str, bytes, int or another value .*, got {got}$"):
         twin("switch").bucket("s", key)
+    if key is not None:
+        with pytest.raises(TypeError, match=r"^key: expected"), assignment.assigned(key):
+            pytest.fail("the block must not run")
 
 
-def test_a_refused_key_is_refused_after_its_equal(twin: Twin) -> None:
-    twin("switch").bucket("s", 1)
-    with pytest.raises(TypeError):
-        twin("switch").bucket("s", 1.0)
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (1.5, "1.5"),
+        (np.float32(0.5), "0.5"),
+        (np.int64(7), "7"),
+        (Decimal("1.10"), "1.10"),
+        (Fraction(1, 3), "1/3"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "2026-01-02T03:04:00+00:00"),
+        (uuid.UUID(int=5), "00000000-0000-0000-0000-000000000005"),
+        (Venue.XNAS, "Venue.XNAS"),
+        (PurePosixPath("a/b"), "a/b"),
+        (("AAPL", 7, (1.5, None)), "('AAPL',7,(1.5,None))"),
+    ],
+)
+def test_other_keys_are_taken_as_text(twin: Twin, key: Any, text: str) -> None:
+    assert twin("switch").bucket("s", key) == twin("switch").bucket("s", text)
+    with assignment.assigned(key):
+        assert assignment.assignment_key.get() == text
+
+
+def test_equal_keys_of_other_types_are_told_apart(twin: Twin) -> None:
+    assert twin("switch").bucket("s", 1) != twin("switch").bucket("s", 1.0)
 
 
 def test_the_public_bucket() -> None:

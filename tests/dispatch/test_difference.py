@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
+import threading
+import types
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,3 +146,78 @@ def test_magnitude() -> None:
     assert magnitude((np.array([1.0, -7.0, nan, inf]), "text", 99), {"df": pd.DataFrame({"a": [3], "b": [8.5]})}) == 8.5
     assert magnitude((), {}) == 0.0
     assert magnitude((np.array([]), np.array(["a"]), [object()]), {}) == 0.0
+
+
+class Plain:
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Opaque:
+    pass
+
+
+class Model(pydantic.BaseModel):
+    rsi: float
+    names: list[str] = []
+
+
+def masked(values: list[float], mask: list[int]) -> Any:
+    return np.ma.array(values, mask=mask)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        (Plain(1.0), Plain(1.0 + 1e-12), ""),
+        (Plain([1.0, 2.0]), Plain([1.0, 3.0]), ".value[1]: 3.0 instead of 2.0"),
+        (Slotted(float("nan")), Slotted(float("nan")), ""),
+        (Slotted(1), Slotted(2), ".value: 2 instead of 1"),
+        (Model(rsi=float("nan")), Model(rsi=float("nan")), ""),
+        (Model(rsi=1.0), Model(rsi=1.0 + 1e-12), ""),
+        (Model(rsi=1.0, names=["a"]), Model(rsi=1.0, names=["b"]), ".names[0]: 'b' instead of 'a'"),
+        (types.SimpleNamespace(a=float("nan")), types.SimpleNamespace(a=float("nan")), ""),
+        (types.SimpleNamespace(a=1), types.SimpleNamespace(b=1), ".a: a object instead of a int"),
+        (decimal.Decimal("NaN"), decimal.Decimal("NaN"), ""),
+        (decimal.Decimal("1.0"), decimal.Decimal("1.00"), ""),
+        (decimal.Decimal("1.0"), decimal.Decimal("1.1"), "answer: Decimal('1.1') instead of Decimal('1.0')"),
+        ({"a": 1}.values(), {"b": 1}.values(), ""),
+        ({"a": 1}.values(), {"a": 2}.values(), "[0]: 2 instead of 1"),
+        ({"a": 1.0}.items(), {"a": 1.0 + 1e-12}.items(), ""),
+        ({"a": 1}.keys(), {"b": 1}.keys(), "answer: dict_keys(['b']) instead of dict_keys(['a'])"),
+        (masked([1.0, 2.0], [0, 1]), masked([1.0, 9.0], [0, 1]), ""),
+        (
+            masked([1.0, 2.0], [0, 1]),
+            masked([1.5, 2.0], [0, 1]),
+            "answer[0]: np.float64(1.5) instead of np.float64(1.0) (1 of 2 values)",
+        ),
+        (
+            masked([1.0, 2.0], [0, 1]),
+            masked([1.0, 2.0], [0, 0]),
+            ".mask[1]: np.False_ instead of np.True_ (1 of 2 values)",
+        ),
+    ],
+)
+def test_objects_are_compared_by_value(a: Any, b: Any, said: str) -> None:
+    assert difference(a, b) == said
+
+
+@pytest.mark.parametrize("make", [Opaque, object, lambda: lambda: 1, threading.Lock])
+def test_objects_without_a_value_are_not_compared(make: Callable[[], Any]) -> None:
+    with pytest.raises(Incomparable, match="has no comparison of its own, and no attributes"):
+        difference(make(), make())
+
+
+def test_async_generators_are_not_compared() -> None:
+    async def ticks() -> Any:
+        yield 1
+
+    with pytest.raises(Incomparable, match="answer: a async_generator can be used only once"):
+        difference(ticks(), ticks())

@@ -46,10 +46,14 @@ calls = st.tuples(
 )
 keys = st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=6), st.integers(), st.binary(max_size=6))
 modes = ["control", "candidate", "ramp:0", "ramp:30", "ramp:100", "no"]
-bad_keys = st.sampled_from([1.5, ("a",)])
+bad_keys = st.sampled_from([[1], (object,)])
+odd_keys = st.one_of(
+    st.floats(), st.decimals(allow_nan=False), st.uuids(), st.dates(), st.tuples(st.integers(), st.text(max_size=2))
+)
 steps = st.one_of(
     st.tuples(st.just("call"), st.none(), calls),
     st.tuples(st.sampled_from(["call_for", "assigned"]), keys, calls),
+    st.tuples(st.sampled_from(["call_for", "assigned"]), odd_keys, calls),
     st.tuples(st.sampled_from(["call_for", "assigned"]), bad_keys, st.just(([1], {}))),  # one thing wrong at a time
     st.tuples(st.just("set"), st.sampled_from(modes), st.none()),
     st.tuples(st.sampled_from(["rollback", "resume", "clear"]), st.none(), st.none()),
@@ -101,6 +105,8 @@ def test_the_twins_agree(arms: tuple[Any, ...], taken: list[tuple[str, Any, Any]
                 unfit += 1
                 ours, theirs = (text.replace("candidate()", "control()") for text in (ours, theirs))
         assert ours == theirs
+    for switch in switches:
+        flags.resume(switch.flag)
     reports = [switch.report() for switch in switches]
     for arm in ("control", "candidate"):
         ours, theirs = (getattr(report, arm) for report in reports)

@@ -228,7 +228,7 @@ def test_set_within_an_override_wins_and_stays(store: FlagStore) -> None:
     with store.override("cache", "auto"):
         store.set("cache", "python", reason="kill switch")
         assert store.get("cache").mode == "python"
-    assert store.get("cache")[1:] == ("python", "set", store.get("cache").since, "kill switch")
+    assert store.get("cache")[1:] == ("python", "set", store.get("cache").since, "kill switch", "set")
 
 
 def test_a_refused_override_leaves_nothing(store: FlagStore) -> None:

@@ -48,7 +48,7 @@ def overview(sources: Sources) -> Section:
     """What is on, what it gains, what is wrong."""
     found = status()
     arms = _arms()
-    held = [flag for flag in flags.snapshot().values() if flag.source in ("rollback", "guard")]
+    held = [flag for flag in flags.snapshot().values() if flag.rolled_back]
     memory_now = memory(sources)
     hits = misses = 0
     for cache in caches(sources)["caches"]:

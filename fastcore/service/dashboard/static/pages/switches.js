@@ -26,7 +26,7 @@ export function view() {
       refill(list, card("Flags", table("One flag a row", [
         ["Flag", (f) => h("button", { type: "button", "data-flag": f.name, "aria-pressed": String(f.name === chosen),
           click: () => { chosen = f.name; picked = true; this.show(body); } }, f.name)],
-        ["Mode", (f) => state(f.source === "rollback" || f.source === "guard" ? "bad" : "good", f.mode)],
+        ["Mode", (f) => state(f.state === "rolled_back" ? "bad" : "good", f.mode)],
         ["Source", (f) => f.source],
         ["Since", (f) => clock(f.since)],
         ["Reason", (f) => f.reason || "–"],

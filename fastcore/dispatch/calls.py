@@ -1,0 +1,46 @@
+"""A call named in a line: its key and its arguments, each shortened."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Callable
+from typing import Any, Literal
+
+from fastcore.dispatch.assignment import assignment_key
+
+__all__ = ["called_with"]
+
+LONGEST = 200  # characters of all arguments
+
+_brief = reprlib.Repr()
+_brief.maxstring = _brief.maxother = _brief.maxlong = 60
+_brief.maxlevel = 3
+
+
+def called_with(
+    describe: Callable[..., str] | Literal[False] | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> str:
+    """Return ``", called with (...), key ..."``; the empty string where `describe` is False."""
+    if describe is False:
+        return ""
+    try:
+        if describe is not None:
+            return f", called with {_short(str(describe(*args, **kwargs)))}"
+        given = [_argument(value) for value in args]
+        given += [f"{name}={_argument(value)}" for name, value in kwargs.items()]
+        key = assignment_key.get()
+        return f", called with ({_short(', '.join(given))})" + ("" if key is None else f", key {_brief.repr(key)}")
+    except Exception as error:  # a caller's __repr__, or its `describe`
+        return f", called with arguments of which {type(error).__name__} was raised"
+
+
+def _argument(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):  # an array or a frame: writing one out takes milliseconds
+        return f"<{type(value).__name__} {' x '.join(map(str, shape))}>"
+    text = _brief.repr(value)
+    return f"<{type(value).__name__}>" if " at 0x" in text else text
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

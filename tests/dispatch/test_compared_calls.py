@@ -1,0 +1,331 @@
+"""What a compared call is to its caller and to its guard; every test of a Switch runs on both twins."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastcore
+from fastcore import Guard, Switch, flags
+from fastcore.dispatch.statistics import binomial_tail, excluded
+from fastcore.dispatch.trial import Pair, Trial
+
+Make = Callable[..., Switch[..., Any]]
+
+EAGER = Guard(min_samples=20, min_seconds=0.0, sample=100, verify=100, slowdown=1e6)
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL", "fastcore.guard")
+
+
+def writes(text: str, answer: int = 1) -> Callable[[], int]:
+    def arm() -> int:
+        variable.set(text)
+        return answer
+
+    return arm
+
+
+def writes_later(text: str, answer: int = 1) -> Callable[[], Any]:
+    async def arm() -> int:
+        await asyncio.sleep(0)
+        variable.set(text)
+        return answer
+
+    return arm
+
+
+CONTEXTS = [
+    ("shadow:100", None, 1, "control"),
+    ("candidate", Guard(live=50, slowdown=1e6), 1, "candidate"),
+    ("candidate", Guard(live=100, slowdown=1e6, mismatch_rate=0.5, alpha=1e-12), 2, "control"),
+]
+
+
+@pytest.mark.parametrize(("mode", "guard", "answer", "seen"), CONTEXTS)
+def test_context_variables_are_those_of_the_arm_that_answers(
+    make: Make, mode: str, guard: Guard | None, answer: int, seen: str
+) -> None:
+    switch = make(writes("control"), writes("candidate", answer), guard=guard)
+    flags.set(switch.flag, mode)
+    found = set()
+    for _ in range(20):
+        variable.set("unset")
+        switch()
+        found.add(variable.get())
+    assert found == {seen}
+
+
+async def in_a_task(make: Make, mode: str, guard: Guard | None, answer: int) -> set[str]:
+    switch = make(writes_later("control"), writes_later("candidate", answer), guard=guard)
+    flags.set(switch.flag, mode)
+    found = set()
+    for _ in range(20):
+        variable.set("unset")
+        await switch()
+        found.add(variable.get())
+    return found
+
+
+@pytest.mark.parametrize(("mode", "guard", "answer", "seen"), CONTEXTS)
+def test_context_variables_are_those_of_the_awaited_arm_that_answers(
+    make: Make, mode: str, guard: Guard | None, answer: int, seen: str
+) -> None:
+    assert asyncio.run(in_a_task(make, mode, guard, answer)) == {seen}
+
+
+@pytest.mark.parametrize("guard", [EAGER, Guard(live=0)])
+def test_a_cancellation_that_the_candidate_lets_out_is_its_failure(make: Make, guard: Guard) -> None:
+    async def double(x: int) -> int:
+        return 2 * x
+
+    async def cancelled(x: int) -> int:
+        helper = asyncio.ensure_future(asyncio.sleep(9))
+        helper.cancel()
+        await helper
+        return 2 * x
+
+    switch = make(double, cancelled, guard=guard)
+    flags.set(switch.flag, "candidate")
+
+    async def run() -> list[int]:
+        return [await switch(x) for x in range(3)]
+
+    assert asyncio.run(run()) == [0, 2, 4]
+    assert switch.report().errors == 1  # the first one rolls back
+    assert flags.get(switch.flag).rolled_back
+
+
+@pytest.mark.parametrize("live", [0, 100])
+def test_a_plain_candidate_that_raises_a_cancellation_is_served_by_the_control(make: Make, live: int) -> None:
+    def cancelled(x: int) -> int:
+        raise asyncio.CancelledError
+
+    switch = make(abs, cancelled, guard=Guard(live=live))
+    flags.set(switch.flag, "candidate")
+    assert [switch(-1), switch(-2)] == [1, 2]
+    assert flags.get(switch.flag).rolled_back
+
+
+@pytest.mark.parametrize("live", [0, 100])
+def test_a_caller_that_is_cancelled_is_no_failure_of_the_candidate(make: Make, live: int) -> None:
+    async def wait(x: int) -> int:
+        await asyncio.sleep(30)
+        return x
+
+    async def also_wait(x: int) -> int:
+        return await wait(x)
+
+    switch = make(wait, also_wait, guard=Guard(live=live))
+    flags.set(switch.flag, "candidate")
+
+    async def run() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await switch(1)
+
+    asyncio.run(run())
+    assert switch.report().errors == 0
+    assert not flags.get(switch.flag).rolled_back
+
+
+class Secret:
+    def __repr__(self) -> str:
+        raise AssertionError("must not be shown")
+
+
+def test_a_difference_names_the_key_and_the_arguments(make: Make) -> None:
+    switch = make(lambda symbol, bars=1: 1.0, lambda symbol, bars=1: 2.0, guard=Guard(sample=100))
+    flags.set(switch.flag, "canary")
+    with fastcore.assigned("user-7"):
+        switch("AAPL", np.zeros((250, 5)))
+    text = "answer: 2.0 instead of 1.0, called with ('AAPL', <ndarray 250 x 5>), key 'user-7'"
+    assert switch.report().paired is not None
+    assert switch.report().paired.notes == (text,)  # type: ignore[union-attr]
+    entry = flags.journal(switch.flag)[-1]
+    assert entry.what == "rollback"
+    assert text in entry.why
+    assert entry.evidence["cause"] == "mismatches"
+
+
+@pytest.mark.parametrize(
+    ("describe", "said"),
+    [
+        (None, ", called with (<Secret>)"),
+        (False, ""),
+        (lambda secret: "x" * 500, ", called with " + "x" * 197 + "..."),
+        (lambda secret: 1 / 0, ", called with arguments of which ZeroDivisionError was raised"),
+    ],
+)
+def test_arguments_can_be_described_otherwise_or_left_out(make: Make, describe: Any, said: str) -> None:
+    switch = make(lambda secret: 1, lambda secret: 2, describe=describe)
+    flags.set(switch.flag, "shadow:100")
+    assert switch(Secret()) == 1
+    assert switch.report().paired.notes == (f"answer: 2 instead of 1{said}",)  # type: ignore[union-attr]
+
+
+def test_arguments_of_a_call_that_failed_are_named(make: Make) -> None:
+    def fails(symbol: str) -> int:
+        raise KeyError(symbol)
+
+    switch = make(len, fails, guard=Guard(live=0))
+    flags.set(switch.flag, "candidate")
+    assert switch("AAPL") == 4
+    assert "KeyError: 'AAPL', called with ('AAPL')" in flags.get(switch.flag).reason
+
+
+def test_describe_is_checked(make: Make) -> None:
+    with pytest.raises(TypeError, match=r"^describe: expected a callable or False, got str$"):
+        make(len, len, describe="arguments")
+
+
+def test_an_answer_with_the_word_raised_is_no_failure(make: Make) -> None:
+    """The guard acts by the cause of its decision, whatever the answers and errors say."""
+    wrong = False
+
+    def headline(x: int) -> str:
+        return "Fed raised rates" if wrong else "Fed cut rates"
+
+    guard = Guard(error_rate=0.4, recover=1, backoff=0.01, live=100, slowdown=1e6)
+    switch = make(lambda x: "Fed cut rates", headline, guard=guard)
+    flags.set(switch.flag, "candidate")
+    switch(1)
+    wrong = True
+    switch(2)
+    assert flags.get(switch.flag).rolled_back
+    entry = flags.journal(switch.flag)[-1]
+    assert (entry.what, entry.evidence["cause"]) == ("rollback", "mismatches")
+    wrong = False
+    waited = threading.Event()
+    for _ in range(40):  # a rollback for errors would be probed and resumed after 10 ms
+        switch(3)
+        waited.wait(0.02)
+    assert flags.get(switch.flag).rolled_back
+
+
+def test_a_canary_whose_answers_do_not_compare_pauses(make: Make) -> None:
+    switch = make(lambda: iter([1]), lambda: iter([2]), guard=EAGER)
+    flags.set(switch.flag, "canary")
+    for _ in range(30):
+        switch()
+    entries = [entry for entry in flags.journal(switch.flag) if entry.what == "pause"]
+    assert [entry.evidence["cause"] for entry in entries] == ["incomparable"]
+    assert "20 of 20 answers do not compare: answer: a list_iterator can be used only once" in entries[0].why
+    assert switch.report().verdict == "inconclusive"
+
+
+def pair(answer: Any) -> Pair:
+    return Pair(answer, 1.0, 1.0, "")
+
+
+def test_a_quiet_service_is_told_within_half_a_minute_that_its_answers_do_not_compare() -> None:
+    trial = Trial(Guard(), "canary", 0.0)
+    assert trial.pair(pair("unknown"), 10.0) is None
+    decision = trial.pair(pair("unknown"), 30.0)
+    assert decision is not None
+    assert (decision.what, decision.cause) == ("pause", "incomparable")
+    assert trial.pair(pair("unknown"), 60.0) is None  # said once
+
+
+def test_verify_all_holds_after_the_promotion(make: Make) -> None:
+    broken = False
+
+    def candidate(x: int) -> int:
+        return -1 if broken else x
+
+    switch = make(
+        lambda x: x,
+        candidate,
+        guard=Guard(verify="all", min_samples=5, min_seconds=0, steps=(100,), sample=100, slowdown=1e6),
+    )
+    flags.set(switch.flag, "canary")
+    for x in range(200):
+        switch(x)
+    assert flags.get(switch.flag).state == "promoted"
+    assert switch.report().verdict == "pass"
+    broken = True
+    assert [switch(x) for x in range(50)] == list(range(50))
+    assert flags.get(switch.flag).rolled_back
+
+
+def test_the_state_of_a_flag(make: Make) -> None:
+    switch = make(
+        abs, abs, guard=Guard(min_samples=5, min_seconds=0, steps=(100,), sample=100, verify=100, slowdown=1e6)
+    )
+    seen = [flags.get(switch.flag).state]
+    for mode in ("candidate", "ramp:5", "shadow:5"):
+        seen.append(flags.set(switch.flag, mode).state)
+    seen.append(flags.set(switch.flag, "canary").state)
+    for x in range(30):
+        switch(x)
+    seen.append(flags.get(switch.flag).state)
+    seen.append(switch.rollback("why").state)
+    seen.append(switch.resume().state)
+    assert seen == ["default", "set", "trial", "trial", "trial", "promoted", "rolled_back", "trial"]
+
+
+@pytest.mark.parametrize(("allowed", "verdict"), [(0.2, "fail"), (1.0, "pass")])
+def test_the_verdict_goes_by_the_limits_of_the_guard(allowed: float, verdict: str) -> None:
+    from fastcore.dispatch.comparison import ArmReport, Comparison, Paired
+
+    arms = ArmReport("control", 100, 0, 100, 1.0, 1.0, 1.0), ArmReport("candidate", 100, 0, 100, 1.5, 1.5, 1.5)
+    assert Comparison("x", "candidate", *arms, None, Guard(slowdown=allowed)).verdict == verdict
+    paired = Paired(1000, 5, 0, 0, 0, 0, 1.0, 1.0, (), {})
+    for rate, expected in ((0.0, "fail"), (0.004, "fail"), (0.006, "pass")):
+        assert Comparison("x", "candidate", *arms, paired, Guard(mismatch_rate=rate, slowdown=1.0)).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("hits", "count", "rate"), [(0, 600, 0.005), (3, 40, 0.1), (0, 1, 0.5), (7, 7, 0.2), (10, 2000, 0.005)]
+)
+def test_the_tail_of_the_binomial_distribution(hits: int, count: int, rate: float) -> None:
+    from fractions import Fraction
+    from math import comb
+
+    p = Fraction(rate)
+    exact = sum(comb(count, k) * p**k * (1 - p) ** (count - k) for k in range(hits + 1))
+    assert binomial_tail(hits, count, rate) == pytest.approx(float(exact), rel=1e-9)
+
+
+def test_what_agreeing_calls_exclude() -> None:
+    """The figures of docs/rollout.md: 600 calls exclude 0.5 % at 95 %."""
+    assert excluded(600) == pytest.approx(0.00498, abs=1e-5)
+    assert excluded(0) == 1.0
+    assert Guard(mismatch_confidence=0.95).sure(0, 598)
+    assert not Guard(mismatch_confidence=0.95).sure(0, 597)
+    assert Guard(mismatch_confidence=0.99).sure(0, 919)
+    assert not Guard(mismatch_confidence=0.99).sure(0, 918)
+    assert Guard(mismatch_confidence=0.999).sure(0, 1379)
+    assert not Guard(mismatch_confidence=0.999).sure(0, 1378)
+
+
+def test_a_canary_waits_for_the_confidence_that_is_asked_for(make: Make) -> None:
+    guard = Guard(
+        min_samples=5, min_seconds=0, steps=(100,), sample=100, verify=100, slowdown=1e6, mismatch_confidence=0.95
+    )
+    switch = make(abs, abs, guard=guard)
+    flags.set(switch.flag, "canary")
+    for x in range(597):
+        switch(x)
+    assert flags.get(switch.flag).state == "trial"
+    switch(598)
+    assert flags.get(switch.flag).state == "promoted"
+    assert flags.journal(switch.flag)[-1].evidence["excludes"] == pytest.approx(0.005, abs=1e-5)
+
+
+def test_the_confidence_is_checked() -> None:
+    with pytest.raises(
+        ValueError, match=r"^mismatch_limit: expected a number above mismatch_rate \(0.01\), got 0.005$"
+    ):
+        Guard(mismatch_rate=0.01, mismatch_confidence=0.9)
+    with pytest.raises(ValueError, match=r"^mismatch_confidence: expected a number"):
+        Guard(mismatch_confidence=1.0)
