@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, overload
 
-from fastcore.dispatch.twins import Twin
+from fastcore.dispatch.twins import Generic, Twin
 from python_fallback.cache.stats import CacheStats
-
-K = TypeVar("K")
-V = TypeVar("V")
-D = TypeVar("D")
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping as _Base
+
+    from typing_extensions import TypeVar  # its defaults, which typing's has since Python 3.13
+
+    K = TypeVar("K", default=Any)
+    V = TypeVar("V", default=Any)
+    D = TypeVar("D")
+    T = TypeVar("T", default=float)  # what a timer gives
 else:
+    from typing import TypeVar
+
+    K, V, D, T = map(TypeVar, "KVDT")
     # The twins are registered as mappings; were this class one, every isinstance(…, Mapping) in the process would
     # ask it, and so load the twins.
     _Base = Generic
@@ -53,6 +59,20 @@ class Cache(_Base[K, V], metaclass=Twin, path="cache"):
 
     def __delitem__(self, key: K) -> None:
         """Remove an entry; KeyError if there is none, or it had expired."""
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a key is there and has not expired; looking does not mark it as used."""
+        raise NotImplementedError
+
+    def __missing__(self, key: K) -> V:
+        """Raise KeyError; a subclass may give a value for a missing key instead."""
+        raise NotImplementedError
+
+    def __copy__(self) -> Any:
+        """Return another cache with the same entries, lifetimes and options."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over the state of a pickle."""
 
     def __iter__(self) -> Iterator[K]:
         """Iterate over the keys, least recently used first."""
@@ -214,7 +234,7 @@ class LRUCache(Cache[K, V], path="cache"):
     ) -> None: ...
 
 
-class TTLCache(Cache[K, V], path="cache"):
+class TTLCache(Cache[K, V], Generic[K, V, T], path="cache"):
     """A bounded mapping whose entries expire a fixed time after they were set.
 
     The least recently used entry makes room where nothing has expired. The default clock is monotonic, and read with
@@ -244,7 +264,7 @@ class TTLCache(Cache[K, V], path="cache"):
         self,
         maxsize: float,
         ttl: Ttl,
-        timer: Callable[[], Any] | None = None,
+        timer: Callable[[], T] | None = None,
         getsizeof: Callable[[V], float] | None = None,
         *,
         max_bytes: float | None = None,
@@ -256,12 +276,12 @@ class TTLCache(Cache[K, V], path="cache"):
         """The lifetime of entries, as given."""
 
     @property
-    def timer(self) -> Callable[[], Any]:
+    def timer(self) -> Callable[[], T]:
         """The clock; ``with cache.timer as time`` freezes one that was given."""
         raise NotImplementedError
 
 
-class TLRUCache(Cache[K, V], path="cache"):
+class TLRUCache(Cache[K, V], Generic[K, V, T], path="cache"):
     """A bounded mapping in which a function says of each entry when it expires.
 
     Parameters
@@ -279,7 +299,7 @@ class TLRUCache(Cache[K, V], path="cache"):
         self,
         maxsize: float,
         ttu: Callable[[Any, Any, Any], Any],
-        timer: Callable[[], Any] | None = None,
+        timer: Callable[[], T] | None = None,
         getsizeof: Callable[[V], float] | None = None,
         *,
         max_bytes: float | None = None,
@@ -292,6 +312,6 @@ class TLRUCache(Cache[K, V], path="cache"):
         raise NotImplementedError
 
     @property
-    def timer(self) -> Callable[[], Any]:
+    def timer(self) -> Callable[[], T]:
         """The clock; ``with cache.timer as time`` freezes one that was given."""
         raise NotImplementedError

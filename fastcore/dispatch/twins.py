@@ -2,7 +2,8 @@
 
 The public class carries the docstrings and the type signatures; constructing it returns an instance of the twin that
 the hot path's flag names at that moment. ``isinstance`` and ``issubclass`` accept both twins, and a subclass binds its
-twin when the class statement runs.
+twin when the class statement runs. A subclass may call a method of its base by ``super()`` or by the public name
+(``LRUCache.__setitem__(self, key, value)``): both are the twin's own method, whatever the subclass overrides.
 """
 
 from __future__ import annotations
@@ -11,14 +12,31 @@ import functools
 import inspect
 import types
 from abc import ABCMeta
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from fastcore.dispatch import backends, flags
 from fastcore.dispatch.modes import Mode
 
-__all__ = ["Twin", "migrate"]
+if TYPE_CHECKING:
+    from typing import Generic
+else:
 
-_PLUMBING = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
+    class Generic:
+        """Takes the place of ``typing.Generic``, which would check and count the arguments of each subscript."""
+
+        __class_getitem__ = classmethod(types.GenericAlias)
+
+
+__all__ = ["Generic", "Twin", "migrate"]
+
+_PLUMBING = frozenset({"__init_subclass__", "__class_getitem__"})
+# What every object has, and a twin may define: found on the public class too, where a subclass calls it by that name.
+_OF_EVERY_OBJECT = (
+    *("__init__", "__repr__", "__str__", "__format__", "__dir__", "__sizeof__"),
+    *("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__"),
+    *("__reduce__", "__reduce_ex__", "__getstate__"),
+)
 
 
 class Twin(ABCMeta):
@@ -26,8 +44,9 @@ class Twin(ABCMeta):
 
     ``class TTLCache(metaclass=Twin, path="cache")`` looks its twins up under its own name in
     ``fastcore._ext.cache`` and ``python_fallback.cache``. What its body defines serves documentation and type
-    checkers; used on the class (``TTLCache.get(cache, key)``, ``TTLCache.load(path)``), it is handed on: to the
-    instance's own class, or for class methods and static methods to the twin that the flag names at that moment.
+    checkers; used on the class (``TTLCache.get(cache, key)``, ``TTLCache.load(path)``), it is handed on: to the twin
+    that the instance's class is or derives from, or for class methods and static methods to the twin that the flag
+    names at that moment. A public class without a twin of its own stands for those that derive from it.
     """
 
     _path: str
@@ -40,8 +59,15 @@ class Twin(ABCMeta):
         mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], path: str = "", **kwargs: Any
     ) -> Any:
         if path:  # the definition of a public class
-            body = {key: _handed_on(key, value) for key, value in namespace.items()}
+            owner: list[Twin] = []
+            body: dict[str, Any] = {}
+            if not any(isinstance(base, Twin) for base in bases):
+                body = {key: _method(owner, key, getattr(object, key)) for key in _OF_EVERY_OBJECT}
+                body["__new__"] = _new(owner)
+                body["__class_getitem__"] = classmethod(types.GenericAlias)
+            body.update((key, _handed_on(owner, key, value)) for key, value in namespace.items())
             cls = super().__new__(mcs, name, bases, body, **kwargs)
+            owner.append(cls)
             cls._path = path
             cls._twins = {}
             cls._both = ()
@@ -86,11 +112,25 @@ class Twin(ABCMeta):
 
     def _loaded(cls) -> tuple[type[Any], ...]:
         if not cls._both:
-            try:
-                cls._both = (cls.twin("python"), cls.twin("compiled"))
-            except ImportError:
-                cls._both = (cls.twin("python"),)
+            found = []
+            for backend in backends.BACKENDS:
+                try:
+                    found.append(cls.twin(backend))
+                except (ImportError, AttributeError):
+                    continue
+            if not found:
+                derived: Any = type.__subclasses__(cls)
+                found = [twin for public in derived for twin in public._loaded()]
+            cls._both = tuple(found)
         return cls._both
+
+    def _own(cls, kind: type, name: str) -> type[Any]:
+        """Return the twin of this class that `kind` is or derives from."""
+        loaded = cls._loaded()
+        for base in kind.__mro__:
+            if base in loaded:
+                return base
+        raise TypeError(f"{cls.__name__}.{name}: expected an instance of {cls.__name__}, got {kind.__name__}")
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         return cls._current()(*args, **kwargs)
@@ -100,23 +140,25 @@ class Twin(ABCMeta):
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         if isinstance(subclass, Twin):
-            return issubclass(subclass.twin("python"), cls.twin("python"))
+            return cls in subclass.__mro__
         return issubclass(subclass, cls._loaded())
 
 
-def _handed_on(key: str, documented: Any) -> Any:
-    """Replace what a public class defines by what finds the twin's own."""
+def _handed_on(owner: list[Twin], key: str, documented: Any) -> Any:
+    """Replace what a public class, which will be in `owner`, defines by what finds the twin's own."""
     if key in _PLUMBING:
         return documented
     if isinstance(documented, types.FunctionType):
-
-        @functools.wraps(documented)
-        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return getattr(self, key)(*args, **kwargs)
-
-        return method
+        return _method(owner, key, documented)
     if isinstance(documented, property):
-        return property(lambda self: getattr(self, key), doc=documented.__doc__)
+
+        def read(self: Any) -> Any:
+            return _attribute(owner, key, self).__get__(self, type(self))
+
+        def write(self: Any, value: Any) -> None:
+            _attribute(owner, key, self).__set__(self, value)
+
+        return property(read, write if documented.fset is not None else None, doc=documented.__doc__)
     if isinstance(documented, (classmethod, staticmethod)):
 
         @functools.wraps(documented.__func__)
@@ -125,6 +167,33 @@ def _handed_on(key: str, documented: Any) -> Any:
 
         return classmethod(of_class)
     return documented
+
+
+def _attribute(owner: list[Twin], key: str, instance: Any) -> Any:
+    """Return what the twin of an instance defines: not what a subclass overrides it by."""
+    return getattr(owner[0]._own(type(instance), key), key)
+
+
+def _method(owner: list[Twin], key: str, documented: Any) -> Callable[..., Any]:
+    @functools.wraps(documented)
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        found = _attribute(owner, key, self)
+        if found is None:  # as __hash__ of what compares by value
+            raise TypeError(f"unhashable type: {type(self).__name__!r}")
+        return found(self, *args, **kwargs)
+
+    return method
+
+
+def _new(owner: list[Twin]) -> Any:
+    """Return the ``__new__`` that a subclass calls by the public name; constructing a public class never comes here."""
+
+    def new(kind: type, /, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(kind, Twin):
+            kind = kind._current()
+        return owner[0]._own(kind, "__new__").__new__(kind, *args, **kwargs)
+
+    return new
 
 
 def migrate(obj: Any, backend: str) -> Any:

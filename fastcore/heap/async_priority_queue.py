@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastcore.dispatch.twins import Twin
-from fastcore.heap.held import HeldQueue
+from fastcore.heap.held import HeldQueue, T
 
 
-class AsyncPriorityQueue(HeldQueue, metaclass=Twin, path="heap"):
+class AsyncPriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
     """A queue for asyncio that stands in for ``asyncio.PriorityQueue``.
 
     Beyond it: a priority of its own for every item (``await put(item, priority=3)``), first in first out among equals,
@@ -55,7 +55,7 @@ class AsyncPriorityQueue(HeldQueue, metaclass=Twin, path="heap"):
     ) -> None:
         raise NotImplementedError
 
-    def put(self, item: Any, *, priority: Any = ..., due: float | None = None) -> Coroutine[Any, Any, int]:
+    def put(self, item: T, *, priority: Any = ..., due: float | None = None) -> Coroutine[Any, Any, int]:
         """Add an item; wait for room where the queue is full.
 
         Parameters
@@ -78,7 +78,7 @@ class AsyncPriorityQueue(HeldQueue, metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def put_nowait(self, item: Any, *, priority: Any = ..., due: float | None = None) -> int:
+    def put_nowait(self, item: T, *, priority: Any = ..., due: float | None = None) -> int:
         """Add an item if there is room now.
 
         Raises
@@ -88,7 +88,7 @@ class AsyncPriorityQueue(HeldQueue, metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def get(self) -> Coroutine[Any, Any, Any]:
+    def get(self) -> Coroutine[Any, Any, T]:
         """Remove and return the first item; wait for one where none is ready.
 
         Raises
@@ -98,7 +98,7 @@ class AsyncPriorityQueue(HeldQueue, metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def get_nowait(self) -> Any:
+    def get_nowait(self) -> T:
         """Remove and return the first item if one is ready now.
 
         Raises

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import GenericAlias
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastcore.dispatch.twins import Twin
+from fastcore.dispatch.twins import Generic, Twin
 from python_fallback.heap_types import Entry
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # its defaults, which typing's has since Python 3.13
 
-class Held(metaclass=Twin, path="heap"):
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
+class Held(Generic[T], metaclass=Twin, path="heap"):
     """Items in an order of priorities."""
 
-    def peek(self) -> Any:
+    def peek(self) -> T:
         """Return the first item and leave it there.
 
         Raises
@@ -58,15 +66,21 @@ class Held(metaclass=Twin, path="heap"):
         """Return all items as ``Entry(item, priority, handle)``: the ready in order, then the delayed by due time."""
         raise NotImplementedError
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[T]:
         """All items in the order of `entries`, as they are now."""
         raise NotImplementedError
 
     def __contains__(self, handle: object) -> bool:
         raise NotImplementedError
 
+    def __copy__(self) -> Any:
+        """Return another with the same items, priorities and handles."""
 
-class HeldQueue(Held, metaclass=Twin, path="heap"):
+    def __setstate__(self, state: Any) -> None:
+        """Take over the state of a pickle."""
+
+
+class HeldQueue(Held[T], metaclass=Twin, path="heap"):
     """A queue's items, its size and its count of unfinished tasks."""
 
     def task_done(self) -> None:
@@ -87,7 +101,7 @@ class HeldQueue(Held, metaclass=Twin, path="heap"):
         """Drop all items; they count as done."""
         raise NotImplementedError
 
-    def remove(self, handle: int) -> Any:
+    def remove(self, handle: int) -> T:
         """Remove and return the item of `handle`; it counts as done.
 
         Raises
@@ -127,6 +141,3 @@ class HeldQueue(Held, metaclass=Twin, path="heap"):
     def is_shutdown(self) -> bool:
         """Whether `shutdown` was called."""
         raise NotImplementedError
-
-    def __class_getitem__(cls, item: Any) -> GenericAlias:
-        return GenericAlias(cls, item)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastcore.dispatch.twins import Twin
-from fastcore.heap.held import Held
+from fastcore.heap.held import Held, T
 from python_fallback.heap_types import Entry
 
 
-class PriorityHeap(Held, metaclass=Twin, path="heap"):
+class PriorityHeap(Held[T], metaclass=Twin, path="heap"):
     """A priority queue with handles: push, pop, and change or remove anything in between.
 
     Parameters
@@ -53,7 +53,7 @@ class PriorityHeap(Held, metaclass=Twin, path="heap"):
     ) -> None:
         raise NotImplementedError
 
-    def push(self, item: Any, priority: Any = 0.0, *, due: float | None = None) -> int:
+    def push(self, item: T, priority: Any = 0.0, *, due: float | None = None) -> int:
         """Add an item.
 
         Parameters
@@ -72,7 +72,7 @@ class PriorityHeap(Held, metaclass=Twin, path="heap"):
         raise NotImplementedError
 
     def push_many(
-        self, items: Iterable[Any], priorities: Iterable[Any] | None = None, *, due: float | None = None
+        self, items: Iterable[T], priorities: Iterable[Any] | None = None, *, due: float | None = None
     ) -> list[int]:
         """Add many items: all of them, or where something is wrong none.
 
@@ -96,11 +96,11 @@ class PriorityHeap(Held, metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def pop_many(self, n: int) -> list[Any]:
+    def pop_many(self, n: int) -> list[T]:
         """Remove and return the first `n` ready items in order, or as many as there are."""
         raise NotImplementedError
 
-    def pop(self) -> Any:
+    def pop(self) -> T:
         """Remove and return the first item.
 
         Raises
@@ -118,7 +118,7 @@ class PriorityHeap(Held, metaclass=Twin, path="heap"):
         """Return the first item as ``Entry(item, priority, handle)`` and leave it there."""
         raise NotImplementedError
 
-    def remove(self, handle: int) -> Any:
+    def remove(self, handle: int) -> T:
         """Remove and return the item of `handle`, ready or not.
 
         Raises

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from fastcore.dispatch.twins import Twin
-from fastcore.heap.held import HeldQueue
+from fastcore.heap.held import HeldQueue, T
 
 
-class PriorityQueue(HeldQueue, metaclass=Twin, path="heap"):
+class PriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
     """A thread-safe queue that stands in for ``queue.PriorityQueue``.
 
     Beyond it: a priority of its own for every item (``put(item, priority=3)``), first in first out among equals,
@@ -53,7 +53,7 @@ class PriorityQueue(HeldQueue, metaclass=Twin, path="heap"):
 
     def put(
         self,
-        item: Any,
+        item: T,
         block: bool = True,
         timeout: float | None = None,
         *,
@@ -88,11 +88,11 @@ class PriorityQueue(HeldQueue, metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def put_nowait(self, item: Any, *, priority: Any = ..., due: float | None = None) -> int:
+    def put_nowait(self, item: T, *, priority: Any = ..., due: float | None = None) -> int:
         """Add an item if there is room now."""
         raise NotImplementedError
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Remove and return the first item; wait for one where none is ready.
 
         Raises
@@ -104,7 +104,7 @@ class PriorityQueue(HeldQueue, metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def get_nowait(self) -> Any:
+    def get_nowait(self) -> T:
         """Remove and return the first item if one is ready now."""
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ import copyreg
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from reprlib import recursive_repr
-from types import MethodDescriptorType
+from types import GenericAlias, MethodDescriptorType
 from typing import Any
 
 from python_fallback.cache.clock import MONOTONIC, as_timer, clock_number, ttl_seconds
@@ -229,4 +229,4 @@ _NAMES = (
 # What the compiled twin takes over as it is.
 BORROWED: dict[str, Any] = {name: Surface.__dict__[name] for name in _NAMES}
 BORROWED["update"] = MutableMapping.update
-BORROWED["__class_getitem__"] = classmethod(lambda cls, item: cls)
+BORROWED["__class_getitem__"] = classmethod(GenericAlias)

@@ -176,6 +176,81 @@ def test_unbound_use_reaches_the_instance_s_own(on: str) -> None:
     assert Box.LIMIT == 7
 
 
+def test_explicit_calls_of_a_base_reach_the_twin_whatever_a_subclass_overrides(on: str) -> None:
+    class Mine(Box):
+        def __new__(cls, *args: Any) -> Any:
+            mine: Any = Box.__new__(cls)
+            mine.made = args
+            return mine
+
+        def __init__(self, value: Any) -> None:
+            Box.__init__(self, value + 1)
+
+        def get(self) -> Any:
+            return ["mine", Box.get(self)]
+
+        def __len__(self) -> int:
+            return 10 + Box.__len__(self)
+
+        def __repr__(self) -> str:
+            return "mine: " + Box.__repr__(self)
+
+        @property
+        def doubled(self) -> Any:
+            return ["mine", Box.doubled.fget(self)]  # type: ignore[attr-defined]
+
+        @classmethod
+        def of(cls, value: Any) -> Any:
+            return ["mine", Box.of(value).value]
+
+    class Third(Mine):
+        def get(self) -> Any:
+            return ["third", Mine.get(self), super().get(), Box.get(self)]
+
+    mine = Mine(4)
+    assert mine.made == (4,)
+    assert mine.get() == ["mine", 5]
+    assert len(mine) == 13
+    assert repr(mine).startswith("mine: <")
+    assert mine.doubled == ["mine", 10]
+    assert mine.of(7) == ["mine", 7]
+    assert Third(4).get() == ["third", ["mine", 5], ["mine", 5], 5]
+    assert Box.get(Sub(3)) == 3
+    with pytest.raises(TypeError, match=r"Box\.get: expected an instance of Box, got int"):
+        Box.get(3)  # type: ignore[arg-type]
+
+
+def test_cooperative_subclasses(on: str) -> None:
+    class Named:
+        def __init__(self, *args: Any, name: str = "", **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.name_given = name
+
+        def get(self) -> Any:
+            return self.name_given, super().get()  # type: ignore[misc]
+
+    class Mine(Named, Box):
+        pass
+
+    assert Mine(5, name="five").get() == ("five", 5)
+
+
+def test_a_public_class_without_a_twin_stands_for_those_below_it(on: str) -> None:
+    class Abstract(metaclass=Twin, path="heap"):
+        def get(self) -> Any: ...
+
+    class Box(Abstract, metaclass=Twin, path="heap"):
+        pass
+
+    box = Box()
+    assert isinstance(box, Abstract)
+    assert issubclass(Box, Abstract)
+    assert not issubclass(Abstract, Box)
+    assert Abstract.get(box) == 0
+    assert Box[int]() is not None
+    assert Box[int, str, float].__args__ == (int, str, float)
+
+
 def test_documentation_is_the_public_class_s() -> None:
     assert str(inspect.signature(Box)) == "(value: 'Any' = 0) -> 'None'"
     assert Box.__doc__ == "The public class."
