@@ -43,6 +43,7 @@ EXTENSIONS: dict[str, Sources] = {
             "cache.c",
             "cache_bound.c",
             "cache_call.c",
+            "cache_cells.c",
             "cache_clock.c",
             "cache_core.c",
             "cache_expiry.c",

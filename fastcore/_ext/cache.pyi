@@ -4,6 +4,8 @@ from typing import Any, final
 
 from python_fallback.cache.stats import CacheStats
 
+def encode_cells(items: list[Any], other: Callable[[Any], bytes], /) -> bytes: ...
+
 _Ttl = float | timedelta | None
 _Evicted = Callable[[Any, Any, str], object]
 

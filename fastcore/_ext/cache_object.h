@@ -106,6 +106,8 @@ static inline int fc_cache_disown(CacheObject *self, PyObject *key) {
     return fc_cache_disown_flight(self, key);
 }
 
+PyObject *fc_encode_cells(PyObject *module, PyObject *const *args, Py_ssize_t count);
+
 static inline int fc_is_cache(PyObject *object) {
     return PyObject_TypeCheck(object, &FcCache_Type);
 }

@@ -15,13 +15,17 @@ _ROOTS = {
     ("pandas", "ExtensionArray"),
     ("polars", "DataFrame"),
     ("polars", "Series"),
+    ("pyarrow", "Table"),
+    ("pyarrow", "RecordBatch"),
+    ("pyarrow", "ChunkedArray"),
+    ("pyarrow", "Array"),
 }
 
 _known: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
 
 
 def library_of(kind: type) -> str:
-    """Return ``"numpy"``, ``"pandas"`` or ``"polars"`` for a type of theirs that holds data, or a subclass; else ""."""
+    """Return ``"numpy"``, ``"pandas"``, ``"polars"`` or ``"pyarrow"`` for a type that holds their data; else ""."""
     library = _known.get(kind)
     if library is None:
         roots = ((base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__)

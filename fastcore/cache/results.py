@@ -205,6 +205,8 @@ def _lend_leaf(value: Any) -> Any:
 
 def _copy_leaf(value: Any) -> Any:
     library = library_of(type(value))
+    if library == "pyarrow":  # nothing of it can be edited
+        return value
     if library == "polars":  # copies on write by itself
         return value.clone()
     return value.copy() if library == "pandas" or type(value) is _ndarray() else _copy_subclass(value)
