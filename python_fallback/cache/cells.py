@@ -21,7 +21,7 @@ def encode_cells(items: list[Any], other: Callable[[Any], bytes]) -> bytes:
     """
     if type(items) is not list:
         raise TypeError(f"items: expected a list, got {type(items).__name__}")
-    parts = []
+    parts: list[bytes] = []
     for item in items:
         kind = type(item)
         if kind is str:
