@@ -13,7 +13,6 @@
 
 #define MAX_SLOTS (FC_MAX_IN + FC_MAX_PAR)
 #define RELEASE_ABOVE 4096 /* bars; below, handing over the GIL costs more than the work */
-#define TOGETHER_ABOVE (1 << 14) /* doubles in all: 128 KiB, from where malloc hands memory back to the system */
 
 typedef struct {
     PyObject_HEAD
@@ -132,11 +131,11 @@ PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n)
 
 /* ---- running a kernel ---- */
 
-static PyObject *new_array(int nd, npy_intp *dims, void *data)
+static PyObject *new_array(int nd, npy_intp *dims)
 {
     npy_intp bytes = PyArray_MultiplyList(dims, nd) * (npy_intp)sizeof(double);
     PyObject *usual = NULL;
-    if (!data && bytes >= FC_ROOM_FROM && bytes <= FC_ROOM_TO) {
+    if (bytes >= FC_ROOM_FROM && bytes <= FC_ROOM_TO) {
         usual = PyDataMem_GetHandler();
         if (!usual)
             return NULL;
@@ -148,8 +147,7 @@ static PyObject *new_array(int nd, npy_intp *dims, void *data)
         Py_XDECREF(replaced);
     }
     Py_INCREF(double_descr);
-    PyObject *made =
-        PyArray_NewFromDescr(&PyArray_Type, double_descr, nd, dims, NULL, data, data ? NPY_ARRAY_CARRAY : 0, NULL);
+    PyObject *made = PyArray_NewFromDescr(&PyArray_Type, double_descr, nd, dims, NULL, NULL, 0, NULL);
     if (usual) {
         PyObject *error_type, *error, *trace;
         PyErr_Fetch(&error_type, &error, &trace); /* a MemoryError outlives the way back */
@@ -168,29 +166,18 @@ static PyObject *new_array(int nd, npy_intp *dims, void *data)
     return made;
 }
 
-/* Outputs of one shape; -1 with an exception set, and none of them left, on failure. Large ones are views into one
- * array: allocated one by one they would go back to the system after each call, and be paged in again by the next. */
-static int new_outputs(int n_out, int nd, npy_intp *dims, npy_intp size, PyObject **out)
+/* Outputs of one shape, each with memory of its own: whoever keeps one keeps only that. -1 with an exception set, and none
+ * of them left, on failure. */
+static int new_outputs(int n_out, int nd, npy_intp *dims, PyObject **out)
 {
-    npy_intp all[3] = {n_out, dims[0], nd == 2 ? dims[1] : 0};
-    PyObject *block = n_out > 1 && n_out * size >= TOGETHER_ABOVE ? new_array(nd + 1, all, NULL) : NULL;
-    if (!block && PyErr_Occurred())
-        return -1;
     for (int j = 0; j < n_out; j++) {
-        out[j] = new_array(nd, dims, block ? (double *)PyArray_DATA((PyArrayObject *)block) + j * size : NULL);
-        if (out[j] && block) {
-            Py_INCREF(block);
-            if (PyArray_SetBaseObject((PyArrayObject *)out[j], block) < 0)
-                Py_CLEAR(out[j]);
-        }
+        out[j] = new_array(nd, dims);
         if (!out[j]) {
             while (j--)
                 Py_DECREF(out[j]);
-            Py_XDECREF(block);
             return -1;
         }
     }
-    Py_XDECREF(block);
     return 0;
 }
 
@@ -202,7 +189,7 @@ static int run(const fc_kernel *kernel, const double *par, PyArrayObject *const 
     int nd = PyArray_NDIM(arrays[0]), failed = 0;
     npy_intp *dims = PyArray_DIMS(arrays[0]), size = PyArray_SIZE(arrays[0]);
     ptrdiff_t bars = dims[nd - 1], rows = nd == 2 ? dims[0] : 1;
-    if (new_outputs(kernel->n_out, nd, dims, size, out))
+    if (new_outputs(kernel->n_out, nd, dims, out))
         return -1;
     for (int j = 0; j < kernel->n_in; j++)
         in[j] = PyArray_DATA(arrays[j]);

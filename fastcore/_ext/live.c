@@ -10,7 +10,7 @@
 
 #include "function.h"
 
-#define VERSION 1 /* of pickled states: raise it when a kernel's state changes */
+#define VERSION 2 /* of pickled states: raise it when a kernel's state changes */
 
 typedef struct {
     PyObject_HEAD

@@ -63,23 +63,43 @@ static int whole(const task *t, const double *const *in, double *const *out, ptr
     return 0;
 }
 
+/* The end of the run of bars from i on that are all complete, or all not. */
+static ptrdiff_t run_end(const fc_kernel *k, const double *const *in, ptrdiff_t i, ptrdiff_t n)
+{
+    int whole = complete(k, in, i++);
+    for (; whole && i + 8 <= n; i += 8) {
+        double check[4] = {0.0, 0.0, 0.0, 0.0};
+        for (int j = 0; j < k->n_in; j++)
+            for (int l = 0; l < 8; l++)
+                check[l & 3] += in[j][i + l] - in[j][i + l];
+        if (check[0] + check[1] + check[2] + check[3] != 0.0)
+            break;
+    }
+    while (i < n && complete(k, in, i) == whole)
+        i++;
+    return i;
+}
+
+static void from_bar(const fc_kernel *k, const double *const *in, double *const *out, ptrdiff_t i, const double **from,
+                     double **to)
+{
+    for (int j = 0; j < k->n_in; j++)
+        from[j] = in[j] + i;
+    for (int j = 0; j < k->n_out; j++)
+        to[j] = out[j] + i;
+}
+
 static int by_runs(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
 {
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
-    for (ptrdiff_t i = 0; i < n;) {
-        ptrdiff_t begin = i;
-        int runs = complete(t->kernel, in, i);
-        while (i < n && complete(t->kernel, in, i) == runs)
-            i++;
-        for (int j = 0; j < t->kernel->n_in; j++)
-            from[j] = in[j] + begin;
-        for (int j = 0; j < t->kernel->n_out; j++)
-            to[j] = out[j] + begin;
-        if (!runs) {
+    for (ptrdiff_t begin = 0, end; begin < n; begin = end) {
+        end = run_end(t->kernel, in, begin, n);
+        from_bar(t->kernel, in, out, begin, from, to);
+        if (!complete(t->kernel, in, begin)) {
             for (int j = 0; j < t->kernel->n_out; j++)
-                fill_missing(to[j], i - begin);
-        } else if (whole(t, from, to, i - begin)) {
+                fill_missing(to[j], end - begin);
+        } else if (whole(t, from, to, end - begin)) {
             return -1;
         }
     }
@@ -90,45 +110,60 @@ static int by_leaving_out(const task *t, const double *const *in, double *const 
 {
     const fc_kernel *k = t->kernel;
     const double *from[FC_MAX_IN];
-    ptrdiff_t m = 0;
-    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / FC_MAX_IN)
+    ptrdiff_t m = 0, size = n * (k->n_in + k->n_out), done = 0;
+    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / (FC_MAX_IN + FC_MAX_OUT))
         return -1;
-    double *packed = malloc((size_t)n * (size_t)k->n_in * sizeof(double));
-    if (!packed)
+    double *packed = malloc((size_t)size * sizeof(double)), *to[FC_MAX_OUT];
+    unsigned char *there = malloc((size_t)n);
+    if (!packed || !there) {
+        free(packed);
+        free(there);
         return -1;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        for (int j = 0; j < k->n_in; j++) /* written always, kept by counting on: no branch to mispredict */
-            packed[j * n + m] = in[j][i];
-        m += complete(k, in, i);
+    }
+    for (ptrdiff_t i = 0, end; i < n; i = end) { /* read once: another thread may fill gaps meanwhile */
+        end = run_end(k, in, i, n);
+        int here = complete(k, in, i);
+        memset(there + i, here, (size_t)(end - i));
+        for (int j = 0; here && j < k->n_in; j++)
+            memcpy(packed + j * n + m, in[j] + i, (size_t)(end - i) * sizeof(double));
+        m += here ? end - i : 0;
     }
     for (int j = 0; j < k->n_in; j++)
         from[j] = packed + j * n;
-    int failed = whole(t, from, out, m);
-    free(packed);
-    if (failed)
-        return -1;
-    for (ptrdiff_t i = n - 1; i >= 0; i--) { /* from the end: a result never moves onto one still to be moved */
-        int here = m > 0 && complete(k, in, i); /* another thread may have filled gaps meanwhile */
-        m -= here;
+    for (int j = 0; j < k->n_out; j++)
+        to[j] = packed + (k->n_in + j) * n;
+    int failed = whole(t, from, to, m);
+    for (ptrdiff_t i = 0; i < n && !failed; i++) {
         for (int j = 0; j < k->n_out; j++)
-            out[j][i] = here ? out[j][m] : NAN;
+            out[j][i] = there[i] ? to[j][done] : NAN;
+        done += there[i];
     }
-    return 0;
+    free(packed);
+    free(there);
+    return failed ? -1 : 0;
 }
 
+/* Bars before the first complete one cost no more than themselves, whatever the kernel: it begins after them. */
 static int row(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
 {
+    const double *from[FC_MAX_IN];
+    double *to[FC_MAX_OUT];
     if (n == 0)
         return 0;
-    if (n > t->lookback && complete(t->kernel, in, 0) && !t->kernel->batch(t->par, in, out, n, t->scratch))
+    ptrdiff_t first = complete(t->kernel, in, 0) ? 0 : run_end(t->kernel, in, 0, n);
+    for (int j = 0; j < t->kernel->n_out; j++)
+        fill_missing(out[j], first);
+    n -= first;
+    from_bar(t->kernel, in, out, first, from, to);
+    if (n == 0 || (n > t->lookback && !t->kernel->batch(t->par, from, to, n, t->scratch)))
         return 0;
     switch (t->kernel->policy(t->par)) {
     case FC_WINDOW:
-        return by_runs(t, in, out, n);
+        return by_runs(t, from, to, n);
     case FC_RECURRENCE:
-        return by_leaving_out(t, in, out, n);
+        return by_leaving_out(t, from, to, n);
     default:
-        return by_steps(t, in, out, n);
+        return by_steps(t, from, to, n);
     }
 }
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from python_fallback.indicators.operators import Operators, Value
-from python_fallback.indicators.overlap import average, exponential
+from python_fallback.indicators.overlap import average, exponential, kept
 
 
 def rsi(o: Operators[Value], real: Value, timeperiod: float) -> tuple[Value, ...]:
-    change = real - o.previous(real)
-    gain = o.smooth(o.positive(change), timeperiod, 1.0 / timeperiod)
-    loss = o.smooth(o.positive(-change), timeperiod, 1.0 / timeperiod)
-    return (100.0 * o.ratio(gain, gain + loss),)
+    return (100.0 * o.rises(real, timeperiod),)
 
 
 def macd(
     o: Operators[Value], real: Value, fastperiod: float, slowperiod: float, signalperiod: float
 ) -> tuple[Value, ...]:
     fast, slow = sorted((fastperiod, slowperiod))
-    # Both averages come into being at the same bar.
-    line = exponential(o, real, fast, skip=slow - fast) - exponential(o, real, slow)
+    # Both averages come into being at the same bar, and are counted from the same price.
+    line = o.apart(real, fast, kept(fast), slow - fast) - o.apart(real, slow, kept(slow))
     signal = exponential(o, line, signalperiod)
     return o.complete(line, signal, line - signal)
 

@@ -27,9 +27,6 @@ class Operators(Protocol[Value]):
     def previous(self, x: Value, start: float = ...) -> Value:
         """The last value before this one that was not missing; `start` before there was any."""
 
-    def positive(self, x: Value) -> Value:
-        """x where it is above zero, else 0."""
-
     def sign(self, x: Value) -> Value:
         """-1, 0 or 1."""
 
@@ -54,8 +51,21 @@ class Operators(Protocol[Value]):
     def lowest(self, x: Value, period: float) -> Value:
         """The lowest of the last `period` values."""
 
-    def smooth(self, x: Value, period: float, weight: float, skip: float = ...) -> Value:
-        """Exponential smoothing ``y += weight * (x - y)``, begun with the mean of `period` values after `skip`."""
+    def apart(self, x: Value, period: float, keep: float, skip: float = ...) -> Value:
+        """How far exponential smoothing is from x.
+
+        With y the smoothed value, ``y - x`` obeys ``apart = keep * (apart + x[before] - x)``. It begins with the mean
+        of `period` values after `skip`.
+        """
+
+    def smooth(self, x: Value, period: float, keep: float, skip: float = ...) -> Value:
+        """Exponential smoothing ``y = keep * y + (1 - keep) * x``: exactly x where x stays the same."""
+
+    def rises(self, x: Value, period: float) -> Value:
+        """The share of the rises in Wilder's averages of all changes of x; where x has not changed it stays."""
+
+    def first(self, x: Value, weight: Value) -> Value:
+        """The first x whose `weight` is not zero, from there on, and before that x itself."""
 
     def total(self, x: Value) -> Value:
         """The sum of all values so far."""

@@ -9,8 +9,13 @@ def sma(o: Operators[Value], real: Value, timeperiod: float) -> tuple[Value, ...
     return (o.mean(real, timeperiod),)
 
 
-def exponential(o: Operators[Value], x: Value, period: float, skip: float = 0) -> Value:
-    return o.smooth(x, period, 2.0 / (period + 1.0), skip)
+def kept(period: float) -> float:
+    """What a bar leaves of an exponential average."""
+    return (period - 1.0) / (period + 1.0)
+
+
+def exponential(o: Operators[Value], x: Value, period: float) -> Value:
+    return o.smooth(x, period, kept(period))
 
 
 def ema(o: Operators[Value], real: Value, timeperiod: float) -> tuple[Value, ...]:

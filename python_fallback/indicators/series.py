@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from python_fallback.indicators.operators import Array
+from python_fallback.indicators.recurrences import Apart, Rises
 
 Parts = tuple[Array, ...]
 Merge = Callable[[Parts, int, Parts, int], Parts]
@@ -27,9 +28,6 @@ class SeriesOperators:
         found = np.take_along_axis(x, np.maximum(before, 0), axis=-1)
         return np.where(before < 0, start, found)
 
-    def positive(self, x: Array) -> Array:
-        return np.maximum(x, 0.0)
-
     def sign(self, x: Array) -> Array:
         return np.sign(x)
 
@@ -45,14 +43,12 @@ class SeriesOperators:
         return np.where(weight > 0, x, np.where(np.isnan(weight), np.nan, held))
 
     def mean(self, x: Array, period: float) -> Array:
-        n = int(period)
-        return _aligned(_windows((x,), n, lambda a, _, b, __: (a[0] + b[0],))[0] / n, x)
+        first, distance, _ = _moments(x, int(period))
+        return _aligned(first + distance, x)
 
     def deviation(self, x: Array, period: float) -> Array:
         n = int(period)
-        zero = np.where(np.isnan(x), np.nan, 0.0)
-        squares = _windows((x, zero, zero), n, _merge_moments)[2]
-        return _aligned(np.sqrt(squares / n), x)
+        return _aligned(np.sqrt(_moments(x, n)[2] / n), x)
 
     def highest(self, x: Array, period: float) -> Array:
         return _aligned(_windows((x,), int(period), lambda a, _, b, __: (np.maximum(a[0], b[0]),))[0], x)
@@ -60,31 +56,39 @@ class SeriesOperators:
     def lowest(self, x: Array, period: float) -> Array:
         return _aligned(_windows((x,), int(period), lambda a, _, b, __: (np.minimum(a[0], b[0]),))[0], x)
 
-    def smooth(self, x: Array, period: float, weight: float, skip: float = 0) -> Array:
-        result = np.full(x.shape, np.nan)
-        for row in np.ndindex(x.shape[:-1]):
-            there = ~np.isnan(x[row])
-            result[row][there] = _smoothed(x[row][there].tolist(), int(period), weight, int(skip))
-        return result
+    def apart(self, x: Array, period: float, keep: float, skip: float = 0) -> Array:
+        return _each_row(x, lambda: Apart(period, keep, skip).push)
+
+    def smooth(self, x: Array, period: float, keep: float, skip: float = 0) -> Array:
+        return x + self.apart(x, period, keep, skip)
+
+    def rises(self, x: Array, period: float) -> Array:
+        return _each_row(x, lambda: Rises(period).push)
+
+    def first(self, x: Array, weight: Array) -> Array:
+        bars = np.arange(x.shape[-1])
+        weighs = (weight != 0) & ~np.isnan(x)
+        at = np.where(weighs, bars, x.shape[-1]).min(axis=-1, initial=x.shape[-1], keepdims=True)
+        found = np.where(bars == at, x, 0.0).sum(axis=-1, keepdims=True)
+        return np.where(np.isnan(x) | (bars < at), x, found)
 
     def total(self, x: Array) -> Array:
         missing = np.isnan(x)
         return np.where(missing, np.nan, np.cumsum(np.where(missing, 0.0, x), axis=-1))
 
 
-def _smoothed(values: list[float], period: int, weight: float, skip: int) -> list[float]:
-    first = skip + period - 1
-    if len(values) <= first:
-        return [math.nan] * len(values)
-    total = 0.0
-    for x in values[skip : first + 1]:
-        total += x
-    y = total / period
-    result = [math.nan] * first + [y]
-    for x in values[first + 1 :]:
-        y += weight * (x - y)
-        result.append(y)
+def _each_row(x: Array, make: Callable[[], Callable[[float], float]]) -> Array:
+    """Give each row's values that are there, in turn, to what `make` returns."""
+    result = np.full(x.shape, np.nan)
+    for row in np.ndindex(x.shape[:-1]):
+        there = ~np.isnan(x[row])
+        result[row][there] = list(map(make(), x[row][there].tolist()))
     return result
+
+
+def _moments(x: Array, n: int) -> Parts:
+    zero = np.where(np.isnan(x), np.nan, 0.0)
+    return _windows((x, zero, zero), n, _merge_moments)
 
 
 def _windows(parts: Parts, n: int, merge: Merge) -> Parts:

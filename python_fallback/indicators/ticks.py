@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from python_fallback.indicators.recurrences import Apart, Rises
+
 
 class TickOperators:
     """Operators[float].
@@ -52,9 +54,6 @@ class TickOperators:
             memory.value = x
         return before
 
-    def positive(self, x: float) -> float:
-        return 0.0 if x < 0.0 else x
-
     def sign(self, x: float) -> float:
         return x if math.isnan(x) else float((x > 0.0) - (x < 0.0))
 
@@ -88,9 +87,24 @@ class TickOperators:
         memory: _Window = self._memory(_Window, period)
         return min(memory.values) if memory.push(x) else math.nan
 
-    def smooth(self, x: float, period: float, weight: float, skip: float = 0) -> float:
-        memory: _Smoothed = self._memory(_Smoothed, period, weight, skip)
+    def apart(self, x: float, period: float, keep: float, skip: float = 0) -> float:
+        memory: Apart = self._memory(Apart, period, keep, skip)
         return math.nan if math.isnan(x) else memory.push(x)
+
+    def smooth(self, x: float, period: float, keep: float, skip: float = 0) -> float:
+        return x + self.apart(x, period, keep, skip)
+
+    def rises(self, x: float, period: float) -> float:
+        memory: Rises = self._memory(Rises, period)
+        return math.nan if math.isnan(x) else memory.push(x)
+
+    def first(self, x: float, weight: float) -> float:
+        memory: _Last = self._memory(_Last, math.nan)
+        if math.isnan(x) or not math.isnan(memory.value):
+            return x if math.isnan(x) else memory.value
+        if weight != 0.0:
+            memory.value = x
+        return x
 
     def total(self, x: float) -> float:
         memory: _Last = self._memory(_Last, 0.0)
@@ -131,46 +145,24 @@ class _Window:
         return self.run >= (self.values.maxlen or 0)
 
     def mean(self) -> float:
-        return _sum(self.values) / len(self.values)
+        """The mean, counted from a value of the window: that of equal values is that value."""
+        return self.values[0] + self._offset()
 
     def deviation(self) -> float:
-        mean = self.mean()
-        return math.sqrt(_sum([(x - mean) * (x - mean) for x in self.values]) / len(self.values))
+        base, offset, n = self.values[0], self._offset(), len(self.values)
+        return math.sqrt(_sum([_square((x - base) - offset) for x in self.values]) / n)
+
+    def _offset(self) -> float:
+        base = self.values[0]
+        return _sum([x - base for x in self.values]) / len(self.values)
 
 
-class _Smoothed:
-    """Exponential smoothing: the mean of `period` values after `skip`, then ``y += weight * (x - y)``."""
-
-    __slots__ = ("count", "period", "skip", "value", "weight")
-
-    def __init__(self, period: float, weight: float, skip: float) -> None:
-        self.period = int(period)
-        self.weight = weight
-        self.skip = int(skip)
-        self.count = 0
-        self.value = 0.0
-
-    def copy(self) -> _Smoothed:
-        other = _Smoothed(self.period, self.weight, self.skip)
-        other.count, other.value = self.count, self.value
-        return other
-
-    def push(self, x: float) -> float:
-        last = self.skip + self.period
-        if self.count == last:
-            self.value += self.weight * (x - self.value)
-            return self.value
-        self.count += 1
-        if self.count > self.skip:
-            self.value += x
-        if self.count < last:
-            return math.nan
-        self.value /= self.period
-        return self.value
-
-
-def _sum(values: deque[float] | list[float]) -> float:
+def _sum(values: list[float]) -> float:
     try:
         return math.fsum(values)
     except (OverflowError, ValueError):  # too large for a float, or an earlier stage was
         return sum(values)
+
+
+def _square(x: float) -> float:
+    return x * x  # ``**`` raises where this is infinite

@@ -9,4 +9,4 @@ def atr(o: Operators[Value], high: Value, low: Value, close: Value, timeperiod: 
     high, low, close = o.complete(high, low, close)
     yesterday = o.previous(close)
     true_range = o.greatest(high - low, abs(high - yesterday), abs(low - yesterday))
-    return (o.smooth(true_range, timeperiod, 1.0 / timeperiod),)
+    return (o.smooth(true_range, timeperiod, (timeperiod - 1.0) / timeperiod),)

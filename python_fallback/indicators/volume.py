@@ -15,6 +15,7 @@ def obv(o: Operators[Value], real: Value, volume: Value) -> tuple[Value, ...]:
 
 def vwap(o: Operators[Value], high: Value, low: Value, close: Value, volume: Value) -> tuple[Value, ...]:
     high, low, close, volume = o.complete(high, low, close, volume)
+    price = close + ((high - close) + (low - close)) / 3.0  # of three equal prices exactly that price
+    base = o.first(price, volume)
     traded = o.total(volume)
-    turnover = o.total((high + low + close) / 3.0 * volume)
-    return (o.hold(o.ratio(turnover, traded), traded),)
+    return (o.hold(base + o.ratio(o.total((price - base) * volume), traded), traded),)

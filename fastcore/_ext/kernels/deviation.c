@@ -20,7 +20,7 @@ static int stddev_batch(const double *par, const double *const *in, double *cons
     return FC(roll_std)(in[0], n, w, par[1], out[0], scratch);
 }
 
-static size_t stddev_size(const double *par) { return sizeof(stddev_state) + fc_moments_bytes(par[0]); }
+static size_t stddev_size(const double *par) { return sizeof(stddev_state) + 2 * fc_window_room(par[0]) * sizeof(double); }
 static void stddev_init(const double *par, void *state)
 {
     stddev_state *s = state;
@@ -37,9 +37,9 @@ FC_INLINE void stddev_step(stddev_state *s, const double *in, double *out, int c
     double mean = NAN;
     out[0] = sqrt(fc_push_moments(&s->moments, s->mem, in[0], &mean, commit)) * s->by;
 }
-#define STDDEV_WHOLE(s) fc_moments_init(&(s)->moments, (double)(s)->moments.window.width)
+#define STDDEV_GAP(s) fc_window_gap(&(s)->moments.window)
 
-FC_STREAM(stddev, stddev_state, 1, 1, stddev_step, STDDEV_WHOLE)
+FC_STREAM(stddev, stddev_state, 1, 1, stddev_step, STDDEV_GAP)
 FC_KERNEL(stddev, "pf", 1, 1);
 
 /* ---- bbands ---- */
@@ -73,11 +73,11 @@ static int bbands_batch(const double *par, const double *const *in, double *cons
     if (par[3] == 0.0) {
         missed = FC(roll_bands)(in[0], n, w, par[1], par[2], out[0], out[1], out[2], scratch);
     } else {
-        fc_ema_plan plan;
-        FC(ema_plan)(&plan, 2.0 / (par[0] + 1.0), (par[0] - 1.0) / (par[0] + 1.0));
+        fc_average average;
         missed = FC(roll_std)(in[0], n, w, 1.0, out[0], scratch);
-        double last = out[1][w - 1] = fc_mean(in[0], w);
-        FC(ema_run)(&plan, in[0] + w, out[1] + w, n - w, last);
+        FC(average_begin)(&average, (par[0] - 1.0) / (par[0] + 1.0), in[0], w);
+        out[1][w - 1] = average.before + average.apart;
+        missed |= FC(average_run)(&average, in[0] + w, out[1] + w, n - w);
         bands_about(out[1] + w - 1, par[1], par[2], out[0] + w - 1, out[2] + w - 1, n - w + 1);
     }
     for (int j = 0; j < 3; j++)
@@ -85,12 +85,12 @@ static int bbands_batch(const double *par, const double *const *in, double *cons
     return missed;
 }
 
-static size_t bbands_size(const double *par) { return sizeof(bbands_state) + fc_moments_bytes(par[0]); }
+static size_t bbands_size(const double *par) { return sizeof(bbands_state) + 2 * fc_window_room(par[0]) * sizeof(double); }
 static void bbands_init(const double *par, void *state)
 {
     bbands_state *s = state;
     fc_moments_init(&s->moments, par[0]);
-    fc_ema_init(&s->ema, par[0], 2.0 / (par[0] + 1.0), 0.0);
+    fc_ema_init(&s->ema, par[0], (par[0] - 1.0) / (par[0] + 1.0), 0.0);
     s->up = par[1];
     s->down = par[2];
     s->by_ema = par[3] != 0.0;
@@ -99,7 +99,7 @@ static int bbands_valid(const double *par, const void *state)
 {
     const bbands_state *s = state;
     return fc_window_valid(&s->moments.window, par[0]) &&
-           fc_ema_valid(&s->ema, par[0], 2.0 / (par[0] + 1.0), 0.0) && s->by_ema == (par[3] != 0.0);
+           fc_ema_valid(&s->ema, par[0], (par[0] - 1.0) / (par[0] + 1.0), 0.0) && s->by_ema == (par[3] != 0.0);
 }
 
 FC_INLINE void bbands_bar(bbands_state *s, const double *in, double *out, int commit)
@@ -110,7 +110,7 @@ FC_INLINE void bbands_bar(bbands_state *s, const double *in, double *out, int co
         if (s->by_ema)
             mean = fc_push_ema(&s->ema, in[0], commit);
     } else if (commit) {
-        fc_moments_init(&s->moments, (double)s->moments.window.width);
+        fc_window_gap(&s->moments.window);
     }
     double deviation = sqrt(variance);
     out[0] = mean + deviation * s->up;

@@ -10,22 +10,25 @@ static fc_policy recurrence(const double *par)
 /* ---- min, max ---- */
 
 typedef struct {
-    fc_window window;
+    fc_extremum extremum;
     double mem[];
 } extremum_state;
 
 static ptrdiff_t extremum_lookback(const double *par) { return (ptrdiff_t)par[0] - 1; }
 static ptrdiff_t extremum_scratch(const double *par) { return fc_window_scratch(par[0]); }
-static size_t extremum_size(const double *par) { return sizeof(extremum_state) + fc_window_bytes(par[0]); }
+static size_t extremum_size(const double *par)
+{
+    return sizeof(extremum_state) + fc_window_room(par[0]) * sizeof(double);
+}
 static void extremum_init(const double *par, void *state)
 {
-    fc_window_init(&((extremum_state *)state)->window, par[0]);
+    fc_extremum_init(&((extremum_state *)state)->extremum, par[0]);
 }
 static int extremum_valid(const double *par, const void *state)
 {
-    return fc_window_valid(&((const extremum_state *)state)->window, par[0]);
+    return fc_window_valid(&((const extremum_state *)state)->extremum.window, par[0]);
 }
-#define EXTREMUM_WHOLE(s) fc_window_init(&(s)->window, (double)(s)->window.width)
+#define EXTREMUM_GAP(s) fc_window_gap(&(s)->extremum.window)
 
 #define EXTREMUM(name)                                                                                                 \
     static int name##_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n,               \
@@ -37,9 +40,9 @@ static int extremum_valid(const double *par, const void *state)
     }                                                                                                                  \
     FC_INLINE void name##_step(extremum_state *s, const double *in, double *out, int commit)                           \
     {                                                                                                                  \
-        out[0] = fc_push_##name(&s->window, s->mem, in[0], commit);                                                    \
+        out[0] = fc_push_##name(&s->extremum, s->mem, in[0], commit);                                                  \
     }                                                                                                                  \
-    FC_STREAM(name, extremum_state, 1, 1, name##_step, EXTREMUM_WHOLE)
+    FC_STREAM(name, extremum_state, 1, 1, name##_step, EXTREMUM_GAP)
 
 #define min_policy fc_by_window
 #define min_lookback extremum_lookback
@@ -106,18 +109,19 @@ static int atr_batch(const double *par, const double *const *in, double *const *
     ptrdiff_t p = (ptrdiff_t)par[0];
     const double *high = in[0], *low = in[1], *close = in[2];
     double *to = out[0], edge = (high[0] - high[0]) + (low[0] - low[0]) + (close[n - 1] - close[n - 1]);
-    fc_ema_plan plan;
+    fc_average average;
     (void)scratch;
-    FC(ema_plan)(&plan, 1.0 / par[0], (par[0] - 1.0) / par[0]);
     v4 bad = true_ranges(high + 1, low + 1, close + 1, to + 1, p, v4_zero());
-    double last = to[p] = fc_mean(to + 1, p);
+    FC(average_begin)(&average, (par[0] - 1.0) / par[0], to + 1, p);
+    to[p] = average.before + average.apart;
     for (ptrdiff_t from = p + 1; from < n; from += FC_TILE) {
         ptrdiff_t m = n - from < FC_TILE ? n - from : FC_TILE;
         bad = true_ranges(high + from, low + from, close + from, to + from, m, bad);
-        last = FC(ema_run)(&plan, to + from, to + from, m, last);
+        if (FC(average_run)(&average, to + from, to + from, m))
+            return 1;
     }
     fc_missing(to, p);
-    return !(v4_clean(bad) && edge == 0.0 && fc_finite(last));
+    return !(v4_clean(bad) && edge == 0.0 && fc_finite(average.apart));
 }
 
 static size_t atr_size(const double *par)
@@ -128,13 +132,13 @@ static size_t atr_size(const double *par)
 static void atr_init(const double *par, void *state)
 {
     atr_state *s = state;
-    fc_ema_init(&s->range, par[0], 1.0 / par[0], 0.0);
+    fc_ema_init(&s->range, par[0], (par[0] - 1.0) / par[0], 0.0);
     s->close = 0.0;
     s->begun = 0;
 }
 static int atr_valid(const double *par, const void *state)
 {
-    return fc_ema_valid(&((const atr_state *)state)->range, par[0], 1.0 / par[0], 0.0);
+    return fc_ema_valid(&((const atr_state *)state)->range, par[0], (par[0] - 1.0) / par[0], 0.0);
 }
 
 FC_INLINE void atr_step(atr_state *s, const double *in, double *out, int commit)
@@ -153,13 +157,13 @@ FC_KERNEL(atr, "p", 3, 1);
 
 /* A smoothing average of either type; its window's memory is the caller's. */
 typedef struct {
-    fc_window window;
+    fc_moments sums;
     fc_ema ema;
     int64_t by_ema;
 } smoother;
 
 typedef struct {
-    fc_window high, low;
+    fc_extremum high, low;
     smoother k, d;
     double mem[]; /* high, low, k, d */
 } stoch_state;
@@ -180,10 +184,10 @@ static int smooth(const double *x, ptrdiff_t n, double w, double type, double *o
     ptrdiff_t p = (ptrdiff_t)w;
     if (type == 0.0)
         return FC(roll_mean)(x, n, p, out, scratch);
-    fc_ema_plan plan;
-    FC(ema_plan)(&plan, 2.0 / (w + 1.0), (w - 1.0) / (w + 1.0));
-    double last = out[p - 1] = fc_mean(x, p);
-    return !fc_finite(FC(ema_run)(&plan, x + p, out + p, n - p, last));
+    fc_average average;
+    FC(average_begin)(&average, (w - 1.0) / (w + 1.0), x, p);
+    out[p - 1] = average.before + average.apart;
+    return FC(average_run)(&average, x + p, out + p, n - p);
 }
 
 static int stoch_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch)
@@ -223,31 +227,32 @@ static int stoch_batch(const double *par, const double *const *in, double *const
 
 static size_t stoch_size(const double *par)
 {
-    return sizeof(stoch_state) + fc_window_bytes(2.0 * par[0] + par[1] + par[3]);
+    size_t room = 2 * fc_window_room(par[0]) + fc_window_room(par[1]) + fc_window_room(par[3]);
+    return sizeof(stoch_state) + room * sizeof(double);
 }
 FC_INLINE void smoother_init(smoother *s, double period, double type)
 {
-    fc_window_init(&s->window, period);
-    fc_ema_init(&s->ema, period, 2.0 / (period + 1.0), 0.0);
+    fc_moments_init(&s->sums, period);
+    fc_ema_init(&s->ema, period, (period - 1.0) / (period + 1.0), 0.0);
     s->by_ema = type != 0.0;
 }
 FC_INLINE int smoother_valid(const smoother *s, double period, double type)
 {
-    return fc_window_valid(&s->window, period) && fc_ema_valid(&s->ema, period, 2.0 / (period + 1.0), 0.0) &&
-           s->by_ema == (type != 0.0);
+    return fc_window_valid(&s->sums.window, period) &&
+           fc_ema_valid(&s->ema, period, (period - 1.0) / (period + 1.0), 0.0) && s->by_ema == (type != 0.0);
 }
 static void stoch_init(const double *par, void *state)
 {
     stoch_state *s = state;
-    fc_window_init(&s->high, par[0]);
-    fc_window_init(&s->low, par[0]);
+    fc_extremum_init(&s->high, par[0]);
+    fc_extremum_init(&s->low, par[0]);
     smoother_init(&s->k, par[1], par[2]);
     smoother_init(&s->d, par[3], par[4]);
 }
 static int stoch_valid(const double *par, const void *state)
 {
     const stoch_state *s = state;
-    return fc_window_valid(&s->high, par[0]) && fc_window_valid(&s->low, par[0]) &&
+    return fc_window_valid(&s->high.window, par[0]) && fc_window_valid(&s->low.window, par[0]) &&
            smoother_valid(&s->k, par[1], par[2]) && smoother_valid(&s->d, par[3], par[4]);
 }
 
@@ -255,24 +260,24 @@ FC_INLINE double smoother_push(smoother *s, double *mem, double x, int commit)
 {
     if (x != x) {
         if (commit && !s->by_ema)
-            fc_window_init(&s->window, (double)s->window.width);
+            fc_window_gap(&s->sums.window);
         return NAN;
     }
-    return s->by_ema ? fc_push_ema(&s->ema, x, commit) : fc_push_mean(&s->window, mem, x, commit);
+    return s->by_ema ? fc_push_ema(&s->ema, x, commit) : fc_push_mean(&s->sums, mem, x, commit);
 }
 
 FC_INLINE void stoch_bar(stoch_state *s, const double *in, double *out, int commit)
 {
-    int64_t f = s->high.width;
-    double fast = NAN, *k_mem = s->mem + 2 * f, *d_mem = k_mem + s->k.window.width;
+    ptrdiff_t room = 2 * (ptrdiff_t)s->high.window.block; /* doubles of a window's memory */
+    double fast = NAN, *k_mem = s->mem + 2 * room, *d_mem = k_mem + 2 * s->k.sums.window.block;
     if (fc_finite(in[0]) && fc_finite(in[1]) && fc_finite(in[2])) {
         double high = fc_push_max(&s->high, s->mem, in[0], commit);
-        double low = fc_push_min(&s->low, s->mem + f, in[1], commit);
+        double low = fc_push_min(&s->low, s->mem + room, in[1], commit);
         double range = high - low;
         fast = range != 0.0 ? (in[2] - low) / range * 100.0 : 0.0; /* NaN while the window fills */
     } else if (commit) {
-        fc_window_init(&s->high, (double)f);
-        fc_window_init(&s->low, (double)f);
+        fc_window_gap(&s->high.window);
+        fc_window_gap(&s->low.window);
     }
     double k = smoother_push(&s->k, k_mem, fast, commit), d = smoother_push(&s->d, d_mem, k, commit);
     out[0] = d == d ? k : NAN;

@@ -37,19 +37,30 @@ typedef struct {
     v4 near, far; /* q**1..4 and q**5..8 */
     v4 all;       /* q**8 */
     double k, q;
-} fc_ema_plan;
+} fc_decay;
 
-void FC(ema_plan)(fc_ema_plan *plan, double k, double q);
+void FC(decay_init)(fc_decay *plan, double k, double q);
 /* Goes on from y[-1] = last and returns the new last; out may be x itself. */
-double FC(ema_run)(const fc_ema_plan *plan, const double *x, double *out, ptrdiff_t n, double last);
+double FC(decay_run)(const fc_decay *plan, const double *x, double *out, ptrdiff_t n, double last);
 
-FC_INLINE double fc_mean(const double *x, ptrdiff_t n)
-{
-    double base = x[0], sum = 0.0; /* about the first value: the mean of equal values is that value */
-    for (ptrdiff_t i = 1; i < n; i++)
-        sum += x[i] - base;
-    return base + sum / (double)n;
-}
+/* An exponential average y is kept as its distance from the latest value: apart = y - x obeys
+ * apart[i] = q * (apart[i-1] + x[i-1] - x[i]), so the average of equal values is exactly that value. */
+typedef struct {
+    fc_decay decay;
+    double before, apart; /* the latest value, and how far from it the average is */
+} fc_average;
+
+/* Begins with the mean of the n values at x; the average there is before + apart. */
+void FC(average_begin)(fc_average *a, double q, const double *x, ptrdiff_t n);
+/* The averages of the next n values; out may be x itself. Returns 1 early if one is not finite. */
+int FC(average_run)(fc_average *a, const double *x, double *out, ptrdiff_t n);
+/* What decay_run takes to make distances of: out[i] = x[i-1] - x[i]. */
+void FC(steps_back)(const double *x, double before, double *out, ptrdiff_t n);
+
+/* A distance that no longer shows is dropped before it decays into numbers so small that they take the processor many
+ * times as long. It is less than any change of x that can follow; next to a price of 0, than what can be squared. */
+FC_INLINE double fc_negligible(double x) { return x != 0.0 ? fabs(x) * 0x1p-160 : 0x1p-480; }
+FC_INLINE double fc_settled(double apart, double x) { return fabs(apart) < fc_negligible(x) ? 0.0 : apart; }
 
 FC_INLINE void fc_missing(double *out, ptrdiff_t n)
 {
@@ -59,170 +70,223 @@ FC_INLINE void fc_missing(double *out, ptrdiff_t n)
 
 FC_INLINE int fc_finite(double x) { return x - x == 0.0; }
 
+#define FC_GREATER(a, b) ((a) > (b) ? (a) : (b))
+#define FC_SMALLER(a, b) ((a) < (b) ? (a) : (b))
+
 /* ---- streaming stages ----
- * A window's memory is one array of w doubles (two for moments): below `at` the bars of the block being filled, from
- * `at` on the block before it, folded into tails. It is folded when the next bar comes, so that peeking finds nothing
- * to do twice. `filled` counts bars up to w.
+ * A window of w bars is the tail of one block of w / 2 bars, the next block, and the head of the block being filled. The
+ * two halves of its memory take turns: while a block is filled the one before it is folded into tails from its end, one
+ * bar a push, and its bars take the places of tails that no later window reaches. Every push costs the same.
  */
-typedef struct {
-    int64_t width, at, filled;
-    double head;
+typedef struct { /* small: a board passes over one for each symbol at each tick */
+    int32_t width, block;
+    int32_t at, second; /* bars in the block being filled, and whether that is the second half */
+    int32_t filled;     /* bars since the last gap, up to width; bars from before it are never in a full window */
 } fc_window;
 
 FC_INLINE void fc_window_init(fc_window *s, double w)
 {
-    s->width = (int64_t)w;
-    s->at = s->filled = 0;
-    s->head = 0.0;
+    s->width = (int32_t)w;
+    s->block = s->width > 1 ? s->width / 2 : 1;
+    s->at = s->second = s->filled = 0;
 }
 
 FC_INLINE int fc_window_valid(const fc_window *s, double w)
 {
-    return s->width == (int64_t)w && s->at >= 0 && s->at <= s->width && s->filled >= s->at && s->filled <= s->width;
+    return s->width == (int32_t)w && s->block == (s->width > 1 ? s->width / 2 : 1) && s->at >= 0 &&
+           s->at <= s->block && (s->second == 0 || s->second == 1) && s->filled >= 0 && s->filled <= s->width;
 }
 
-FC_INLINE size_t fc_window_bytes(double w) { return (size_t)w * sizeof(double); }
+/* Doubles of its memory. */
+FC_INLINE size_t fc_window_room(double w) { return w > 1.0 ? (size_t)w / 2 * 2 : 2; }
+
+/* Begins the series again. The place within the block stays: windows that move on together stay apart. */
+FC_INLINE void fc_window_gap(fc_window *s) { s->filled = 0; }
+
+/* Where the next bar goes; returns whether it begins a block. */
+FC_INLINE int fc_window_turn(const fc_window *s, int32_t *at, int32_t *second)
+{
+    int full = s->at == s->block;
+    *at = full ? 0 : s->at;
+    *second = s->second ^ full;
+    return full;
+}
+
+FC_INLINE void fc_window_commit(fc_window *s, int32_t at, int32_t second)
+{
+    s->at = at + 1;
+    s->second = second;
+    s->filled += s->filled < s->width;
+}
+
+typedef struct {
+    fc_window window;
+    double head, whole; /* of the block being filled, and of the one before it */
+} fc_extremum;
+
+FC_INLINE void fc_extremum_init(fc_extremum *s, double w)
+{
+    fc_window_init(&s->window, w);
+    s->head = s->whole = 0.0;
+}
 
 /* Each push returns NaN until w bars have come; with commit 0 it leaves the state as it was. */
-#define FC_WINDOW_PUSH(name, JOIN)                                                                                     \
-    FC_INLINE double name(fc_window *s, double *mem, double x, int commit)                                             \
+#define FC_EXTREMUM_PUSH(name, JOIN)                                                                                   \
+    FC_INLINE double name(fc_extremum *s, double *mem, double x, int commit)                                           \
     {                                                                                                                  \
-        int64_t at = s->at, w = s->width;                                                                              \
-        if (FC_UNLIKELY(at == w)) {                                                                                    \
-            for (int64_t j = w - 2; j > 0; j--)                                                                        \
-                mem[j] = JOIN(mem[j + 1], mem[j]);                                                                     \
-            s->at = at = 0;                                                                                            \
-        }                                                                                                              \
-        double head = at == 0 ? x : JOIN(s->head, x);                                                                  \
-        double result = s->filled < w - 1 ? NAN : at + 1 < w ? JOIN(mem[at + 1], head) : head;                         \
+        int32_t w = s->window.width, m = s->window.block, at, second;                                                  \
+        double whole = fc_window_turn(&s->window, &at, &second) ? s->head : s->whole;                                  \
+        double *now = mem + second * m, *before = mem + (1 - second) * m;                                              \
+        double head = at == 0 ? x : JOIN(s->head, x), result = w > 1 ? JOIN(whole, head) : head;                       \
+        int32_t tail = 2 * m - w + at + 1;                                                                             \
+        if (tail < m)                                                                                                  \
+            result = JOIN(now[tail], result);                                                                          \
+        if (s->window.filled < w - 1)                                                                                  \
+            result = NAN;                                                                                              \
         if (commit) {                                                                                                  \
-            mem[at] = x;                                                                                               \
+            if (at > 0)                                                                                                \
+                before[m - 1 - at] = JOIN(before[m - at], before[m - 1 - at]);                                         \
+            now[at] = x;                                                                                               \
             s->head = head;                                                                                            \
-            s->at = at + 1;                                                                                            \
-            s->filled += s->filled < w;                                                                                \
+            s->whole = whole;                                                                                          \
+            fc_window_commit(&s->window, at, second);                                                                  \
         }                                                                                                              \
         return result;                                                                                                 \
     }
 
-#define FC_PLUS(a, b) ((a) + (b))
-#define FC_GREATER(a, b) ((a) > (b) ? (a) : (b))
-#define FC_SMALLER(a, b) ((a) < (b) ? (a) : (b))
+FC_EXTREMUM_PUSH(fc_push_max, FC_GREATER)
+FC_EXTREMUM_PUSH(fc_push_min, FC_SMALLER)
 
-FC_WINDOW_PUSH(fc_push_sum, FC_PLUS)
-FC_WINDOW_PUSH(fc_push_max, FC_GREATER)
-FC_WINDOW_PUSH(fc_push_min, FC_SMALLER)
-
-FC_INLINE double fc_push_mean(fc_window *s, double *mem, double x, int commit)
-{
-    return fc_push_sum(s, mem, x, commit) / (double)s->width;
-}
-
-/* Mean and variance about the first bar of the block: it lies in every window that reaches into the block before, so
- * the shift costs at most a factor of w in rounding, and a flat window has a deviation of exactly 0. */
+/* Sums of differences from a bar of the block: its first for heads and whole blocks, its last for tails. Each of these
+ * lies in every window that counts from it, so the shift costs at most a factor of w in rounding, and a flat window has
+ * exactly its price as its mean and a deviation of exactly 0. */
 typedef struct {
-    fc_window window; /* head: the sum of differences */
-    double base, squares;
+    double base, sum, squares;
+} fc_sums;
+
+typedef struct {
+    fc_window window;
+    fc_sums head, whole;
+    double tail_base, fold_base; /* of the tails, and of those being made */
 } fc_moments;
 
 FC_INLINE void fc_moments_init(fc_moments *s, double w)
 {
+    memset(s, 0, sizeof(*s));
     fc_window_init(&s->window, w);
-    s->base = s->squares = 0.0;
 }
 
-FC_INLINE size_t fc_moments_bytes(double w) { return 2 * (size_t)w * sizeof(double); }
+/* Adds to `to` the sums of n bars about another base. */
+FC_INLINE void fc_sums_join(fc_sums *to, double base, double sum, double squares, double n, int squared)
+{
+    double shift = base - to->base, shifted = n * shift;
+    to->sum += sum + shifted;
+    if (squared)
+        to->squares += squares + shift * (2.0 * sum + shifted);
+}
 
-/* Returns the variance, NaN until w bars have come. Between blocks the bars are folded only when the next base is known:
- * peeking therefore folds into nothing and sums the old block itself. */
+/* The sums over the window about a bar of it; 0 until w bars have come. mem: the window's room, twice that if squared. */
+FC_INLINE int fc_push_sums(fc_moments *s, double *mem, double x, fc_sums *all, int squared, int commit)
+{
+    int32_t w = s->window.width, m = s->window.block, at, second;
+    int turned = fc_window_turn(&s->window, &at, &second), ready = s->window.filled >= w - 1;
+    double *now = mem + second * m, *before = mem + (1 - second) * m, *now2 = now + 2 * m, *before2 = before + 2 * m;
+    fc_sums head = s->head, whole = turned ? s->head : s->whole;
+    double tail_base = turned ? s->fold_base : s->tail_base, fold_base = turned ? before[m - 1] : s->fold_base;
+    if (at == 0) {
+        head.base = x;
+        head.sum = head.squares = 0.0;
+    } else {
+        double d = x - head.base;
+        head.sum += d;
+        if (squared)
+            head.squares += d * d;
+    }
+    *all = head;
+    if (w > 1)
+        fc_sums_join(all, whole.base, whole.sum, whole.squares, (double)m, squared);
+    int32_t tail = 2 * m - w + at + 1;
+    if (tail < m)
+        fc_sums_join(all, tail_base, now[tail], squared ? now2[tail] : 0.0, (double)(m - tail), squared);
+    if (commit) {
+        int32_t fold = m - 1 - at;
+        double d = at == 0 ? 0.0 : before[fold] - fold_base;
+        before[fold] = at == 0 ? 0.0 : before[fold + 1] + d;
+        if (squared)
+            before2[fold] = at == 0 ? 0.0 : before2[fold + 1] + d * d;
+        now[at] = x;
+        s->head = head;
+        s->whole = whole;
+        s->tail_base = tail_base;
+        s->fold_base = fold_base;
+        fc_window_commit(&s->window, at, second);
+    }
+    return ready;
+}
+
+FC_INLINE double fc_push_mean(fc_moments *s, double *mem, double x, int commit)
+{
+    fc_sums all;
+    return fc_push_sums(s, mem, x, &all, 0, commit) ? all.base + all.sum / (double)s->window.width : NAN;
+}
+
+/* Returns the variance, NaN until w bars have come. */
 FC_INLINE double fc_push_moments(fc_moments *s, double *mem, double x, double *mean, int commit)
 {
-    fc_window *window = &s->window;
-    int64_t at = window->at, w = window->width;
-    double *squares = mem + w, base = s->base;
-    if (FC_UNLIKELY(at == w || at == 0)) {
-        double sum = 0.0, square = 0.0;
-        if (at == w)
-            for (int64_t j = w - 1; j > 0; j--) {
-                double d = mem[j] - x;
-                sum += d;
-                square += d * d;
-                if (commit) {
-                    mem[j] = sum;
-                    squares[j] = square;
-                }
-            }
-        int ready = window->filled >= w - 1;
-        if (commit) {
-            mem[0] = s->base = x;
-            window->head = s->squares = 0.0;
-            window->at = 1;
-            window->filled += window->filled < w;
-        }
-        if (!ready)
-            return NAN;
-        double offset = sum / (double)w, variance = square / (double)w - offset * offset;
-        *mean = x + offset;
-        return variance > 0.0 ? variance : 0.0;
-    }
-    double d = x - base, head = window->head + d, square = s->squares + d * d;
-    double sum = at + 1 < w ? mem[at + 1] + head : head;
-    double both = at + 1 < w ? squares[at + 1] + square : square;
-    int ready = window->filled >= w - 1;
-    if (commit) {
-        mem[at] = x;
-        window->head = head;
-        s->squares = square;
-        window->at = at + 1;
-        window->filled += window->filled < w;
-    }
-    if (!ready)
+    fc_sums all;
+    double width = (double)s->window.width;
+    if (!fc_push_sums(s, mem, x, &all, 1, commit))
         return NAN;
-    double offset = sum / (double)w, variance = both / (double)w - offset * offset;
-    *mean = base + offset;
+    double offset = all.sum / width, variance = all.squares / width - offset * offset;
+    *mean = all.base + offset;
     return variance > 0.0 ? variance : 0.0;
 }
 
-/* The first value is the mean of `period` bars, after `skip` bars that are left out. */
+/* The first average is the mean of `period` bars, after `skip` bars that are left out. */
 typedef struct {
     int64_t seen, skip, period;
-    double k, base, value; /* until seeded: value is the sum of differences from base */
+    double keep;          /* what a bar leaves of the distance */
+    double before, apart; /* as in fc_average; until seeded the first bar, and the sum of differences from it */
 } fc_ema;
 
-FC_INLINE void fc_ema_init(fc_ema *s, double period, double k, double skip)
+FC_INLINE void fc_ema_init(fc_ema *s, double period, double keep, double skip)
 {
     s->seen = 0;
     s->skip = (int64_t)skip;
     s->period = (int64_t)period;
-    s->k = k;
-    s->base = s->value = 0.0;
+    s->keep = keep;
+    s->before = s->apart = 0.0;
 }
 
-FC_INLINE int fc_ema_valid(const fc_ema *s, double period, double k, double skip)
+FC_INLINE int fc_ema_valid(const fc_ema *s, double period, double keep, double skip)
 {
-    return s->seen >= 0 && s->skip == (int64_t)skip && s->period == (int64_t)period && s->k == k;
+    return s->seen >= 0 && s->skip == (int64_t)skip && s->period == (int64_t)period && s->keep == keep;
 }
 
-FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit)
+/* How far the average is from x. */
+FC_INLINE double fc_push_apart(fc_ema *s, double x, int commit)
 {
     int64_t have = s->seen - s->skip;
-    double value, base = s->base, result = NAN;
+    double apart = 0.0, before = x, result = NAN;
     if (FC_LIKELY(have >= s->period)) {
-        result = value = s->value + s->k * (x - s->value);
-    } else if (have < 0) {
-        value = 0.0;
-    } else {
-        base = have == 0 ? x : base;
-        value = s->value + (x - base);
-        if (have == s->period - 1)
-            result = value = base + value / (double)s->period;
+        result = apart = fc_settled(s->keep * (s->apart + (s->before - x)), x);
+    } else if (have >= 0) {
+        before = have == 0 ? x : s->before;
+        apart = s->apart + (x - before);
+        if (have == s->period - 1) {
+            result = apart = (before - x) + apart / (double)s->period;
+            before = x;
+        }
     }
     if (commit) {
-        s->value = value;
-        s->base = base;
+        s->apart = apart;
+        s->before = before;
         s->seen += have < s->period;
     }
     return result;
 }
+
+FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_push_apart(s, x, commit); }
 
 /* ---- from one step to the streaming functions ----
  * STEP(state, in, out, commit) takes one complete bar; WHOLE(state) begins the series again after a missing one.

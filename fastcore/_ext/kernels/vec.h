@@ -50,6 +50,7 @@ FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) { return _mm256_and_pd(_mm256_cmp_pd(a, 
 /* x where a != 0, else 0 */
 FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { return _mm256_and_pd(_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_NEQ_UQ), x); }
 FC_INLINE int v4_positive(v4 a) { return _mm256_movemask_pd(_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_GT_OQ)) == 15; }
+FC_INLINE int v4_any_equal(v4 a, v4 b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_EQ_OQ)) != 0; }
 FC_INLINE double v4_one(v4 a) { return _mm256_cvtsd_f64(a); } /* the first lane's number */
 FC_INLINE v4 v4_first(v4 a) { return _mm256_permute4x64_pd(a, 0x00); }
 FC_INLINE v4 v4_last(v4 a) { return _mm256_permute4x64_pd(a, 0xff); }
@@ -113,6 +114,10 @@ FC_INLINE int v4_positive(v4 a)
     __m128d zero = _mm_setzero_pd();
     return _mm_movemask_pd(_mm_and_pd(_mm_cmpgt_pd(a.lo, zero), _mm_cmpgt_pd(a.hi, zero))) == 3;
 }
+FC_INLINE int v4_any_equal(v4 a, v4 b)
+{
+    return _mm_movemask_pd(_mm_or_pd(_mm_cmpeq_pd(a.lo, b.lo), _mm_cmpeq_pd(a.hi, b.hi))) != 0;
+}
 FC_INLINE double v4_one(v4 a) { return _mm_cvtsd_f64(a.lo); }
 FC_INLINE v4 v4_first(v4 a) { return v4_pair(_mm_unpacklo_pd(a.lo, a.lo), _mm_unpacklo_pd(a.lo, a.lo)); }
 FC_INLINE v4 v4_last(v4 a) { return v4_pair(_mm_unpackhi_pd(a.hi, a.hi), _mm_unpackhi_pd(a.hi, a.hi)); }
@@ -171,6 +176,10 @@ FC_INLINE v4 v4_abs(v4 a) { FC_LANES(fabs(a.l[i])); }
 FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) { FC_LANES(a.l[i] > b.l[i] ? x.l[i] : 0.0); }
 FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { FC_LANES(a.l[i] != 0.0 ? x.l[i] : 0.0); }
 FC_INLINE int v4_positive(v4 a) { return a.l[0] > 0.0 && a.l[1] > 0.0 && a.l[2] > 0.0 && a.l[3] > 0.0; }
+FC_INLINE int v4_any_equal(v4 a, v4 b)
+{
+    return a.l[0] == b.l[0] || a.l[1] == b.l[1] || a.l[2] == b.l[2] || a.l[3] == b.l[3];
+}
 FC_INLINE double v4_one(v4 a) { return a.l[0]; }
 FC_INLINE v4 v4_first(v4 a) { return v4_all(a.l[0]); }
 FC_INLINE v4 v4_last(v4 a) { return v4_all(a.l[3]); }

@@ -85,15 +85,20 @@ FC_KERNEL(obv, "", 2, 1);
 
 /* ---- vwap: from the first bar on; while the volume does not add up to more than 0 it stays where it was, at first at 0 ---- */
 
+/* Counted from the first price that was traded at: the average of equal prices is that price. */
 typedef struct {
-    double value, volume, last;
+    double base, value, volume, last;
+    int64_t begun;
 } vwap_state;
 
 #define vwap_policy recurrence
 #define vwap_lookback none
 #define vwap_scratch none
 
-FC_INLINE double typical(double high, double low, double close) { return (high + low + close) / 3.0; }
+FC_INLINE double typical(double high, double low, double close)
+{
+    return close + ((high - close) + (low - close)) / 3.0; /* three equal prices give exactly that price */
+}
 
 static int vwap_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch)
 {
@@ -106,28 +111,30 @@ static int vwap_batch(const double *par, const double *const *in, double *const 
         bad1 += (high[i] - high[i]) + (low[i] - low[i]) + (close[i] - close[i]);
         to[i] = 0.0;
     }
-    v4 value = v4_zero(), total = v4_zero(), bad = v4_zero(), three = v4_all(3.0);
+    double base1 = i < n ? typical(high[i], low[i], close[i]) : 0.0;
+    v4 value = v4_zero(), total = v4_zero(), bad = v4_zero(), three = v4_all(3.0), base = v4_all(base1);
     for (; i + 4 <= n; i += 4) {
-        v4 v = v4_load(volume + i);
-        v4 price = v4_div(v4_add(v4_add(v4_load(high + i), v4_load(low + i)), v4_load(close + i)), three);
+        v4 v = v4_load(volume + i), c = v4_load(close + i);
+        v4 beyond = v4_add(v4_sub(v4_load(high + i), c), v4_sub(v4_load(low + i), c));
+        v4 price = v4_sub(v4_add(c, v4_div(beyond, three)), base);
         v4 worth = v4_scan(v4_mul(price, v)), traded = v4_scan(v);
         v4 all = v4_add(total, traded);
         bad = v4_note(bad, price);
         if (FC_UNLIKELY(!v4_positive(all)))
             return 1;
-        v4_store(to + i, v4_div(v4_add(value, worth), all));
+        v4_store(to + i, v4_add(base, v4_div(v4_add(value, worth), all)));
         value = v4_add(value, v4_last(worth));
         total = v4_add(total, v4_last(traded));
     }
     double sum = v4_one(value), traded = v4_one(total);
     for (; i < n; i++) {
-        double price = typical(high[i], low[i], close[i]);
+        double price = typical(high[i], low[i], close[i]) - base1;
         sum += price * volume[i];
         traded += volume[i];
         bad1 += price - price;
         if (!(traded > 0.0))
             return 1;
-        to[i] = sum / traded;
+        to[i] = base1 + sum / traded;
     }
     return !(v4_clean(bad) && bad1 == 0.0 && fc_finite(traded) && fc_finite(sum));
 }
@@ -146,10 +153,13 @@ static void vwap_init(const double *par, void *state)
 
 FC_INLINE void vwap_step(vwap_state *s, const double *in, double *out, int commit)
 {
-    double value = s->value + typical(in[0], in[1], in[2]) * in[3], volume = s->volume + in[3];
-    double last = volume > 0.0 ? value / volume : s->last;
+    double price = typical(in[0], in[1], in[2]), base = s->begun ? s->base : price;
+    double value = s->value + (price - base) * in[3], volume = s->volume + in[3];
+    double last = volume > 0.0 ? base + value / volume : s->last;
     out[0] = last;
     if (commit) {
+        s->base = base;
+        s->begun |= in[3] != 0.0;
         s->value = value;
         s->volume = volume;
         s->last = last;

@@ -1,0 +1,95 @@
+"""What recurrences remember between bars; both kinds of operators run them."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["Apart", "Rises"]
+
+
+def negligible(x: float) -> float:
+    """Return below which distance from `x` nothing shows: less than any change of x that can follow.
+
+    Recurrences stop there: they would go on decaying into numbers so small that they take the processor many times as
+    long. At 0, the distance has a square that is not too small either.
+    """
+    return abs(x) * 2.0**-160 if x != 0.0 else 2.0**-480
+
+
+class Apart:
+    """How far exponential smoothing, begun with the mean of `period` values after `skip`, is from the latest value."""
+
+    __slots__ = ("_apart", "_before", "_count", "_keep", "_period", "_skip")
+
+    def __init__(self, period: float, keep: float, skip: float) -> None:
+        self._period = int(period)
+        self._skip = int(skip)
+        self._keep = keep
+        self._count = -self._skip
+        self._before = self._apart = 0.0  # while values are gathered: the first one, and the sum of distances from it
+
+    def copy(self) -> Apart:
+        other = Apart(self._period, self._keep, self._skip)
+        other._count, other._before, other._apart = self._count, self._before, self._apart
+        return other
+
+    def push(self, x: float) -> float:
+        if self._count == self._period:
+            apart = self._keep * (self._apart + (self._before - x))
+            self._apart = 0.0 if abs(apart) < negligible(x) else apart
+            self._before = x
+            return self._apart
+        self._count += 1
+        if self._count <= 0:
+            return math.nan
+        if self._count == 1:
+            self._before = x
+        self._apart += x - self._before
+        if self._count < self._period:
+            return math.nan
+        self._apart = (self._before - x) + self._apart / self._period
+        self._before = x
+        return self._apart
+
+
+class Rises:
+    """The share of the rises in Wilder's averages of all changes."""
+
+    __slots__ = ("_before", "_count", "_gain", "_move", "_period", "_share")
+
+    def __init__(self, period: float) -> None:
+        self._period = int(period)
+        self._count = -1
+        self._before = self._share = math.nan
+        self._gain = self._move = 0.0  # while changes are gathered: sums
+
+    def copy(self) -> Rises:
+        other = Rises(self._period)
+        other._count, other._before, other._share = self._count, self._before, self._share
+        other._gain, other._move = self._gain, self._move
+        return other
+
+    def push(self, x: float) -> float:
+        change = 0.0 if self._count < 0 else x - self._before
+        still, self._before = x == self._before, x
+        n = self._period
+        if self._count < n:
+            self._count += 1
+            self._gain += max(change, 0.0)
+            self._move += abs(change)
+            if self._count < n:
+                return math.nan
+            self._gain /= n
+            self._move /= n
+        else:
+            keep = (n - 1) / n
+            if still and keep * self._move < negligible(x):
+                return self._share  # both averages wait: only their ratio counts
+            self._gain = keep * self._gain + max(change, 0.0) / n
+            self._move = keep * self._move + abs(change) / n
+            if self._gain < self._move * 2.0**-100:
+                self._gain = 0.0
+            if still:
+                return self._share
+        self._share = self._gain / self._move if self._move != 0.0 else 0.0
+        return self._share
