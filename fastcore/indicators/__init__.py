@@ -11,6 +11,9 @@ Names, parameters, defaults and first results are those of TA-Lib.
 
 from __future__ import annotations
 
+import difflib
+from typing import Any
+
 from fastcore.indicators.board import Board
 from fastcore.indicators.definition import DEFINITIONS, Definition
 from fastcore.indicators.functions import FUNCTIONS
@@ -28,3 +31,12 @@ _MADE = {
 globals().update(_MADE)
 
 __all__ = ["INDICATORS", "Board", "Definition", "Live", "Plan", *_MADE]
+
+
+def __getattr__(name: str) -> Any:
+    text = f"module 'fastcore.indicators' has no attribute {name!r}"
+    if not name.startswith("_"):
+        alike = difflib.get_close_matches(name.lower(), _MADE, n=1, cutoff=0.8)
+        text += f"; did you mean {alike[0]}?" if alike else ""
+        text += f" The indicators are {', '.join(FUNCTIONS)}; others are in TA-Lib, as talib.{name.upper()}"
+    raise AttributeError(text)

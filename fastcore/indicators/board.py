@@ -107,7 +107,7 @@ class Board:
         TypeError, ValueError
             If a column is missing, or an array is not as described; nothing has changed then.
         """
-        panels = coerce.panels(self.plan.columns, history)
+        panels = self.plan.panels(history)
         rows = len(panels[0])
         if rows != self.symbols:
             raise ValueError(f"history: expected {self.symbols} rows, one a symbol, got {rows}")

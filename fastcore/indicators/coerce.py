@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcore.indicators.forms import Form, unwrap
 from fastcore.indicators.registry import INDICATORS, INPUTS, MATYPES, Indicator, Param
 from fastcore.indicators.results import RESULTS
 
@@ -29,13 +29,12 @@ __all__ = [
     "definition_arguments",
     "finisher",
     "indices",
-    "panels",
+    "mapping",
+    "values",
 ]
 
 Array = NDArray[np.float64]
 Finish = Callable[[tuple[Array, ...]], Any]
-Wrap = Callable[[Array, str | None], Any]
-Form = tuple[str, Wrap, Any]  # the kind of Series, what makes one, its index
 
 _FLOAT = np.dtype(np.float64)
 
@@ -55,6 +54,8 @@ def bind(
     given = _function_arguments(row.name)(*args, **(kwargs or {}))
     count = len(row.inputs)
     inputs, form = arrays(row.inputs, given[:count])
+    if form is not None and form.symbols is not None:
+        inputs = tuple(form.symbols.spread(x) for x in inputs)
     return inputs, _values(row, given[count:]), finisher(row, form)
 
 
@@ -62,6 +63,8 @@ def definition_arguments(
     row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Return the parameters and the columns of its inputs that a definition of `row` is made with."""
+    if any(_is_data(value) for value in (*args, *kwargs.values())):
+        raise TypeError(_data_given(row, args, kwargs))
     given = _definition_arguments(row.name)(*args, **kwargs)
     count = len(row.params)
     columns = given[count:]
@@ -69,6 +72,22 @@ def definition_arguments(
         if not isinstance(column, str):
             raise TypeError(f"{name}: expected the name of a column, got {_shown(column)}")
     return _values(row, given[:count]), columns
+
+
+def _is_data(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) or (hasattr(value, "__array__") and getattr(value, "ndim", 1) != 0)
+
+
+def _data_given(row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """What to write where a definition was called as TA-Lib's function of that name is."""
+    params = [_shown(value) for value in args if not _is_data(value)]
+    params += [f"{name}={_shown(value)}" for name, value in kwargs.items() if not _is_data(value)]
+    data = ", ".join(INPUTS[name][0] for name in row.inputs)
+    function = f"{row.name}({', '.join([data, *params])})"
+    return (
+        f"{row.definition}: expected parameters, got data: write {function} or "
+        f"{row.definition}({', '.join(params)})({data})"
+    )
 
 
 def arrays(
@@ -81,17 +100,24 @@ def arrays(
         if type(value) is np.ndarray:
             found.append(array(name, value, ndims))
             continue
-        raw, own = _unwrap(name, value)
+        raw, own = unwrap(name, value)
         found.append(array(name, raw, ndims))
-        if own is not None and form is None:
+        if own is None:
+            continue
+        if form is None:
             form = own
-        elif own is not None and form is not None and own[2] is not form[2] and not _same_index(own, form):
+        elif not form.agrees(own):
             raise ValueError(f"{name}: expected a Series with the index of the others, got another index")
     shape = found[0].shape
-    if any(x.shape != shape for x in found):
+    if len(found) > 1 and any(x.shape != shape for x in found):
         shapes = ", ".join(str(x.shape) for x in found)
         raise ValueError(f"{', '.join(names)}: expected arrays of one shape, got {shapes}")
     return tuple(found), form
+
+
+def values(name: str, value: Any) -> Array:
+    """Return the column `value` as an array; which symbol a bar is of is the caller's to know."""
+    return array(name, unwrap(name, value, apart=False)[0])
 
 
 def finisher(row: Indicator, form: Form | None) -> Finish | None:
@@ -99,11 +125,15 @@ def finisher(row: Indicator, form: Form | None) -> Finish | None:
     result = RESULTS.get(row.name)
     if form is None:
         return None if result is None else result._make  # type: ignore[attr-defined]
-    wrap = form[1]
-    if result is None:
-        return lambda outputs: wrap(outputs[0], None)
-    make = result
-    return lambda outputs: make(*[wrap(x, output.name) for x, output in zip(outputs, row.outputs)])
+    wrap, symbols = form.wrap, form.symbols
+    titles = [output.name for output in row.outputs]
+
+    def finish(outputs: tuple[Array, ...]) -> Any:
+        if symbols is not None:
+            outputs = tuple(symbols.gather(x) for x in outputs)
+        return wrap(outputs[0], None) if result is None else result(*map(wrap, outputs, titles))
+
+    return finish
 
 
 def array(name: str, value: Any, ndims: tuple[int, ...] = (1, 2)) -> Array:
@@ -134,7 +164,7 @@ def column(name: str, value: Any, length: int) -> Array:
     """Return `value` as a 1-D array of `length` values."""
     if type(value) is np.ndarray and value.shape == (length,) and value.dtype is _FLOAT and value.flags.carray:
         return value
-    found = arrays((name,), (value,), (1,))[0][0]
+    found = array(name, unwrap(name, value, apart=False)[0], (1,))
     if len(found) != length:
         raise ValueError(f"{name}: expected {length} values, got {len(found)}")
     return found
@@ -155,13 +185,10 @@ def indices(name: str, value: Any, below: int) -> NDArray[np.int64]:
     return found.astype(np.int64)
 
 
-def panels(columns: Sequence[str], history: Any) -> tuple[Array, ...]:
-    """Return the `columns` of `history`: arrays of one shape, symbols x bars."""
+def mapping(history: Any) -> None:
+    """Raise the error of a `history` that is no mapping."""
     if not isinstance(history, Mapping):
         raise TypeError(f"history: expected a mapping of column name to array, got {type(history).__name__}")
-    if lacking := [name for name in columns if name not in history]:
-        raise ValueError(f"history: expected columns {', '.join(columns)}, got no {', '.join(lacking)}")
-    return arrays(columns, [history[name] for name in columns], (2,))[0]
 
 
 def count(name: str, value: Any, most: int) -> int:
@@ -208,6 +235,8 @@ def _values(row: Indicator, given: Sequence[Any]) -> tuple[float, ...]:
 
 
 def _value(param: Param, value: Any) -> float:
+    if type(value) is int and param.lo <= value <= param.hi:
+        return float(value)
     whole = param.kind != "float"
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, kinds):
@@ -237,52 +266,3 @@ def _shown(value: Any) -> str:
     else:
         return f"an object of type {type(value).__name__}"
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _unwrap(name: str, value: Any) -> tuple[Any, Form | None]:
-    """Return what `value` wraps and, where it is a Series, its form."""
-    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
-    if pandas is not None:
-        if isinstance(value, pandas.Series):
-            return _pandas_values(name, value), ("pandas", _pandas_wrap(pandas, value), value.index)
-        if isinstance(value, pandas.DataFrame):
-            raise TypeError(f"{name}: expected a Series or an array, got a DataFrame: give one column, or use Plan")
-        if isinstance(value, pandas.Index):
-            return _pandas_values(name, value), None
-    if polars is not None:
-        if isinstance(value, polars.Series):
-            return _polars_values(name, value), ("polars", _polars_wrap(polars, value), None)
-        if isinstance(value, (polars.DataFrame, polars.LazyFrame, polars.Expr)):
-            kind = type(value).__name__
-            raise TypeError(f"{name}: expected a Series or an array, got a polars {kind}: give one column, or use Plan")
-    if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "iuf":
-        return np.ma.filled(value.astype(np.float64), np.nan), None
-    return value, None
-
-
-def _pandas_values(name: str, value: Any) -> Any:
-    if value.dtype.kind not in "iuf":
-        raise TypeError(f"{name}: expected numbers, got a {type(value).__name__} of dtype {value.dtype}")
-    if isinstance(value.dtype, np.dtype):
-        return value.to_numpy()
-    return value.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _pandas_wrap(pandas: Any, value: Any) -> Wrap:
-    index, own = value.index, value.name
-    return lambda output, name: pandas.Series(output, index=index, name=own if name is None else name, copy=False)
-
-
-def _polars_values(name: str, value: Any) -> Any:
-    if not value.dtype.is_numeric() or value.dtype.is_decimal():
-        raise TypeError(f"{name}: expected numbers, got a Series of dtype {value.dtype}")
-    return value.to_numpy()  # null becomes NaN
-
-
-def _polars_wrap(polars: Any, value: Any) -> Wrap:
-    own = value.name
-    return lambda output, name: polars.Series(own if name is None else name, output)
-
-
-def _same_index(a: Form, b: Form) -> bool:
-    return a[0] != b[0] or a[0] == "polars" or bool(a[2].equals(b[2]))

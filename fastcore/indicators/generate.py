@@ -5,6 +5,7 @@ Run ``python -m fastcore.indicators.generate`` in a checkout after changing a ro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -159,7 +160,8 @@ def page() -> str:
     for group in dict.fromkeys(row.group for row in INDICATORS.values()):
         rows = [row for row in INDICATORS.values() if row.group == group]
         parts += [f"## {group}\n", *map(_section, rows)]
-    return "\n".join(parts).replace("``", "`") + _PAGE_FOOT
+    body = re.sub(r"(?<!`)``(?!`)", "`", "\n".join(parts))  # what the table writes as reStructuredText
+    return body + _PAGE_FOOT
 
 
 def _section(row: Indicator) -> str:

@@ -107,6 +107,8 @@ class Live(Generic[Result]):
             expected = f"{len(row.inputs)} series ({', '.join(row.inputs)})"
             raise TypeError(f"extend: expected {expected}, got {len(series)}")
         arrays, form = coerce.arrays(row.inputs, series, ndims=(1,))
+        if form is not None and form.symbols is not None:
+            raise ValueError("extend: expected the bars of one symbol, got a Series of several: a Board takes them")
         result = self._core.extend(*arrays)
         finish = None if form is None else coerce.finisher(row, form)
         return result if finish is None else finish(result if row.result else (result,))

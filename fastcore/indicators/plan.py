@@ -12,7 +12,9 @@ import numpy as np
 
 from fastcore.indicators import coerce
 from fastcore.indicators.board import Board
+from fastcore.indicators.columns import one_ticker, require
 from fastcore.indicators.definition import Definition
+from fastcore.indicators.symbols import rows_of
 
 __all__ = ["Plan"]
 
@@ -90,14 +92,11 @@ class Plan:
         """
         pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
         if pandas is not None and isinstance(bars, pandas.DataFrame):
-            flat = self._flat(self._arrays(bars, bars.columns))
-            # One block for all columns, and an index made once: a frame made of a dict takes ten times as long.
-            block = np.array(list(flat.values())).T
-            return pandas.DataFrame(block, index=bars.index, columns=_titles(tuple(flat)).view(), copy=False)
+            return self._pandas(pandas, bars)
         if polars is not None and isinstance(bars, polars.DataFrame):
             return polars.DataFrame(self._flat(self._arrays(bars, bars.columns)))
         if isinstance(bars, Mapping):
-            self._require(bars)
+            require("bars", self._definitions, bars)
             return self._compute(bars)
         raise TypeError(f"bars: expected a DataFrame or a mapping of arrays, got {type(bars).__name__}")
 
@@ -114,11 +113,17 @@ class Plan:
         if symbols is None:
             if history is None:
                 raise ValueError("symbols: expected an int, or a history that has a row a symbol, got neither")
-            symbols = len(coerce.panels(self._columns, history)[0])
+            symbols = len(self.panels(history)[0])
         board = Board(self, symbols)
         if history is not None:
             board.extend(history)
         return board
+
+    def panels(self, history: Any) -> tuple[Any, ...]:
+        """Return the columns of `history` in order: arrays of one shape, symbols x bars."""
+        coerce.mapping(history)
+        require("history", self._definitions, history)
+        return coerce.arrays(self._columns, [history[name] for name in self._columns], (2,))[0]
 
     def _compute(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -126,9 +131,23 @@ class Plan:
             for name, definition in self._definitions.items()
         }
 
+    def _pandas(self, pandas: Any, frame: Any) -> Any:
+        if frame.columns.nlevels > 1:
+            frame = one_ticker(frame, self._definitions, self._columns)
+        columns = self._arrays(frame, frame.columns)
+        symbols = rows_of("bars", frame.index) if frame.index.nlevels > 1 else None
+        if symbols is None:
+            flat = self._flat(columns)
+        else:
+            panels = {name: symbols.spread(x) for name, x in columns.items()}
+            flat = {title: symbols.gather(x) for title, x in self._flat(panels).items()}
+        # One block for all columns, and an index made once: a frame made of a dict takes ten times as long.
+        block = np.array(list(flat.values())).T
+        return pandas.DataFrame(block, index=frame.index, columns=_titles(tuple(flat)).view(), copy=False)
+
     def _arrays(self, frame: Any, names: Any) -> dict[str, Any]:
-        self._require(names)
-        return {name: coerce.arrays((name,), (frame[name],))[0][0] for name in self._columns}
+        require("bars", self._definitions, names)
+        return {name: coerce.values(name, frame[name]) for name in self._columns}
 
     def _flat(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         flat: dict[str, Any] = {}
@@ -140,10 +159,6 @@ class Plan:
     def _titles(self, name: str) -> list[str]:
         row = self._definitions[name].row
         return [f"{name}_{output.name}" for output in row.outputs] if row.result else [name]
-
-    def _require(self, names: Any) -> None:
-        if lacking := [name for name in self._columns if name not in names]:
-            raise ValueError(f"bars: expected columns {', '.join(self._columns)}, got no {', '.join(lacking)}")
 
     def __eq__(self, other: object) -> bool:
         return self._definitions == other._definitions if isinstance(other, Plan) else NotImplemented

@@ -1,0 +1,73 @@
+"""The columns that a Plan takes from bars: whether they are there, and what to write if they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastcore.indicators.definition import Definition
+
+__all__ = ["one_ticker", "require"]
+
+SHOWN = 20
+
+
+def require(what: str, definitions: Mapping[str, Definition], there: Iterable[Any]) -> None:
+    """Raise a ValueError if a column of `definitions` is not `there`; it lists what is, and what to write."""
+    names = list(dict.fromkeys(there))
+    wanted = list(dict.fromkeys(column for definition in definitions.values() for column in definition.columns))
+    lacking = [column for column in wanted if column not in names]
+    if not lacking:
+        return
+    text = f"{what}: expected columns {', '.join(wanted)}, got no {', '.join(lacking)}"
+    shown = ", ".join(str(name) for name in names[:SHOWN])
+    text += f"; there are {shown or 'none'}" + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    instead = {column: found for column in lacking if (found := _alike(column, names))}
+    for key, definition in definitions.items():
+        renamed = [instead.get(column, column) for column in definition.columns]
+        if renamed != list(definition.columns):
+            example = type(definition)(**definition.params, **dict(zip(definition.row.inputs, renamed)))
+            raise ValueError(f"{text}: write {key}={example!r}, or rename the columns")
+    raise ValueError(text)
+
+
+def one_ticker(frame: Any, definitions: Mapping[str, Definition], columns: Sequence[str]) -> Any:
+    """Return a frame of pandas whose columns have several levels, as one of one level.
+
+    Raises
+    ------
+    ValueError
+        If the columns wanted are in none of the levels, or are there for more than one ticker.
+    """
+    levels = [list(frame.columns.unique(i)) for i in range(frame.columns.nlevels)]
+    for i, names in enumerate(levels):
+        if all(column in names for column in columns):
+            break
+    else:
+        likely = max(levels, key=lambda names: sum(_alike(column, names) is not None for column in columns))
+        require("bars", definitions, likely)
+    others = frame.columns.droplevel(i).unique()
+    if len(others) != 1:
+        shown = ", ".join(repr(other) for other in others[:SHOWN])
+        raise ValueError(
+            f"bars: expected the columns of one ticker, got those of {shown}: write "
+            f"frame.xs({others[0]!r}, axis=1, level={i ^ 1 if len(levels) == 2 else list(range(1, len(levels)))}) "
+            "for one of them"
+        )
+    flat = frame.copy(deep=False)
+    flat.columns = frame.columns.get_level_values(i)
+    return flat
+
+
+def _alike(column: str, names: Iterable[Any]) -> str | None:
+    """Return the one of `names` that is `column` in other spelling, or else ends with it."""
+    wanted = _plain(column)
+    plain = {name: _plain(name) for name in names if isinstance(name, str)}
+    same = [name for name, text in plain.items() if text == wanted]
+    ending = [name for name, text in plain.items() if text.endswith(wanted)]
+    return next(iter(same + ending), None)
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
