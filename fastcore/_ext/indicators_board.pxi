@@ -123,12 +123,57 @@ cdef class Board:
                 raise ValueError(f"{name}: expected the shape of {self.columns[0]}, {arrays[0].shape}, got {array.shape}")
         return arrays
 
+    def hold(self):
+        self._enter()
+
+    def release(self):
+        PyThread_release_lock(self._lock)
+
+    def renew(self):
+        # The old lock may be held by a thread that this process has not: it is left as it is.
+        cdef PyThread_type_lock fresh = PyThread_allocate_lock()
+        if fresh == NULL:
+            raise MemoryError()
+        self._lock = fresh
+
+    cdef double *_point(self, list arrays, Py_ssize_t size, bint *room) noexcept:
+        """Point _data at the columns; those that share memory with outputs are copied first, into what is returned."""
+        cdef double *copies = NULL
+        cdef const double *column
+        cdef Py_ssize_t i, shared = 0
+        for i in range(len(arrays)):
+            shared += self._is_output(<const double *>cnp.PyArray_DATA(<cnp.ndarray>arrays[i]), size)
+        room[0] = True
+        if shared:
+            copies = <double *>malloc(<size_t>shared * <size_t>size * sizeof(double))
+            if copies == NULL:
+                room[0] = False
+                return NULL
+        shared = 0
+        for i in range(len(arrays)):
+            column = <const double *>cnp.PyArray_DATA(<cnp.ndarray>arrays[i])
+            if self._is_output(column, size):
+                memcpy(copies + shared * size, column, <size_t>size * sizeof(double))
+                column = copies + shared * size
+                shared += 1
+            self._data[i] = column
+        return copies
+
+    cdef bint _is_output(self, const double *column, Py_ssize_t size) noexcept:
+        cdef Py_ssize_t i, j
+        for i in range(self._n):
+            for j in range(self._lanes[i].kernel.n_out):
+                if column < self._lanes[i].out[j] + self.symbols and self._lanes[i].out[j] < column + size:
+                    return True
+        return False
+
     def update(self, columns, at=None):
         cdef list arrays = self._arrays("update", columns, 1)
         cdef Py_ssize_t n = self.symbols
         cdef int64_t bad = -1
         cdef bint room = True, release
         cdef const int64_t *where
+        cdef double *copies = NULL
         if at is not None:
             if (
                 type(at) is not cnp.ndarray
@@ -146,8 +191,8 @@ cdef class Board:
         if at is not None:
             room = self._keep_at(<const int64_t *>cnp.PyArray_DATA(<cnp.ndarray>at), n, &bad)
         if room and bad < 0:
-            for i in range(len(arrays)):
-                self._data[i] = <const double *>cnp.PyArray_DATA(<cnp.ndarray>arrays[i])
+            copies = self._point(arrays, n, &room)
+        if room and bad < 0:
             where = self._at if at is not None else NULL
             if release:
                 with nogil:
@@ -155,6 +200,7 @@ cdef class Board:
             else:
                 self._tick(where, n)
         PyThread_release_lock(self._lock)
+        free(copies)
         if not room:
             raise MemoryError()
         if bad >= 0:
@@ -190,7 +236,9 @@ cdef class Board:
     def extend(self, columns):
         cdef list arrays = self._arrays("extend", columns, 2)
         cdef Py_ssize_t rows = self.symbols, bars = 0
+        cdef bint room = True
         cdef double *spare
+        cdef double *copies
         if arrays:
             rows = cnp.PyArray_DIM(<cnp.ndarray>arrays[0], 0)
             bars = cnp.PyArray_DIM(<cnp.ndarray>arrays[0], 1)
@@ -204,12 +252,15 @@ cdef class Board:
         if spare == NULL:
             raise MemoryError()
         self._enter()
-        for i in range(len(arrays)):
-            self._data[i] = <const double *>cnp.PyArray_DATA(<cnp.ndarray>arrays[i])
-        with nogil:
-            self._history(spare, bars)
+        copies = self._point(arrays, rows * bars, &room)
+        if room:
+            with nogil:
+                self._history(spare, bars)
         PyThread_release_lock(self._lock)
+        free(copies)
         free(spare)
+        if not room:
+            raise MemoryError()
 
     cdef void _history(self, double *spare, Py_ssize_t bars) noexcept nogil:
         cdef const double *inputs[FC_MAX_IN]

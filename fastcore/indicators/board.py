@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcore.dispatch import backends
 from fastcore.indicators import coerce
+from fastcore.indicators.forking import keep_whole
 from fastcore.indicators.results import RESULTS
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Board:
         self.symbols = symbols
         self.backend = backend
         self._core = core
+        keep_whole(self)
         self._names = frozenset(plan.columns)
         self._outputs = {}
         for i, (name, definition) in enumerate(plan.definitions.items()):

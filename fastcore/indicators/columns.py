@@ -41,22 +41,21 @@ def one_ticker(frame: Any, definitions: Mapping[str, Definition], columns: Seque
         If the columns wanted are in none of the levels, or are there for more than one ticker.
     """
     levels = [list(frame.columns.unique(i)) for i in range(frame.columns.nlevels)]
-    for i, names in enumerate(levels):
-        if all(column in names for column in columns):
-            break
-    else:
+    holding = [i for i, names in enumerate(levels) if all(column in names for column in columns)]
+    if not holding:
         likely = max(levels, key=lambda names: sum(_alike(column, names) is not None for column in columns))
         require("bars", definitions, likely)
-    others = frame.columns.droplevel(i).unique()
+    level = holding[0]
+    others = frame.columns.droplevel(level).unique()
     if len(others) != 1:
         shown = ", ".join(repr(other) for other in others[:SHOWN])
+        rest = [i for i in range(len(levels)) if i != level]
         raise ValueError(
-            f"bars: expected the columns of one ticker, got those of {shown}: write "
-            f"frame.xs({others[0]!r}, axis=1, level={i ^ 1 if len(levels) == 2 else list(range(1, len(levels)))}) "
-            "for one of them"
+            f"bars: expected the columns of one ticker, got those of {shown}: for one of them write "
+            f"frame.xs({others[0]!r}, axis=1, level={rest[0] if len(rest) == 1 else rest})"
         )
     flat = frame.copy(deep=False)
-    flat.columns = frame.columns.get_level_values(i)
+    flat.columns = frame.columns.get_level_values(level)
     return flat
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastcore.dispatch import backends
 from fastcore.indicators import coerce
+from fastcore.indicators.forking import keep_whole
 from fastcore.indicators.results import RESULTS
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Live(Generic[Result]):
         self.definition = definition
         self.backend = backend
         self._core = core
+        keep_whole(self)
         # The twin's own methods, so that a call costs nothing more.
         self.update = core.update
         self.peek = core.peek

@@ -1,4 +1,4 @@
-"""Long tables: a Series or frame whose MultiIndex has a level of times, and levels that say which symbol a bar is of."""
+"""Long tables: a Series or frame whose MultiIndex has a level of times, and levels that name the symbols."""
 
 from __future__ import annotations
 

@@ -38,14 +38,16 @@ class Board:
         """Take the next bar of every symbol, or of the symbols `at` these indices, in their order."""
         places = range(self.symbols) if at is None else at.tolist()
         with self._lock:
+            lists = {name: x.tolist() for name, x in columns.items()}  # before any output changes: it may be a column
             for (_, _, names), live, outputs in zip(self.specs, self._live, self._outputs):
-                bars = zip(*(columns[name].tolist() for name in names))
+                bars = zip(*(lists[name] for name in names))
                 for place, bar in zip(places, bars):
                     _put(outputs, place, live[place].update(*bar))
 
     def extend(self, columns: Mapping[str, Array]) -> None:
         """Take many bars of every symbol."""
         with self._lock:
+            columns = {name: x.copy() if self._shares(x) else x for name, x in columns.items()}
             for (_, _, names), live, outputs in zip(self.specs, self._live, self._outputs):
                 for place, one in enumerate(live):
                     one.extend(*(columns[name][place] for name in names))
@@ -54,6 +56,22 @@ class Board:
     def output(self, i: int) -> tuple[Array, ...]:
         """Return the outputs of the i-th indicator: arrays that later updates change in place."""
         return self._outputs[i]
+
+    def _shares(self, x: Array) -> bool:
+        return any(np.may_share_memory(x, output) for outputs in self._outputs for output in outputs)
+
+    def hold(self) -> None:
+        """Keep other threads from bringing bars, until :meth:`release`: for a fork."""
+        self._lock.acquire()
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def renew(self) -> None:
+        """Take a fresh lock, in a process where the holder of the old one does not run."""
+        self._lock = threading.RLock()
+        for one in (one for live in self._live for one in live):
+            one.renew()
 
     def copy(self) -> Board:
         """Return a board in the same state that goes its own way."""

@@ -77,6 +77,17 @@ class Live:
             self.count += len(arrays[0])
         return self._result(tuple(series))
 
+    def hold(self) -> None:
+        """Keep other threads from bringing bars, until :meth:`release`: for a fork."""
+        self._lock.acquire()
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def renew(self) -> None:
+        """Take a fresh lock, in a process where the holder of the old one does not run."""
+        self._lock = threading.RLock()
+
     def copy(self) -> Live:
         """Return an indicator in the same state that goes its own way."""
         other = Live(self.name, self.params, self._result_type)

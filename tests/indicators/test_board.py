@@ -257,7 +257,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "a history without a column": (
         lambda b: b.extend({"close": np.ones((2, 5))}),
         ValueError,
-        "history: expected columns close, high, low, got no high, low",
+        "history: expected columns close, high, low, got no high, low; there are close",
     ),
     "a history of one dimension": (
         lambda b: b.extend(OK),

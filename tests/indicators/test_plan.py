@@ -109,17 +109,17 @@ FRAME = pd.DataFrame(columns())
         (
             lambda: PLAN(FRAME[["close", "low"]]),
             ValueError,
-            "bars: expected columns close, high, low, volume, got no high, volume",
+            "bars: expected columns close, high, low, volume, got no high, volume; there are close, low",
         ),
         (
             lambda: PLAN(pl.DataFrame({"close": [1.0]})),
             ValueError,
-            "bars: expected columns close, high, low, volume, got no high, low, volume",
+            "bars: expected columns close, high, low, volume, got no high, low, volume; there are close",
         ),
         (
             lambda: PLAN({}),
             ValueError,
-            "bars: expected columns close, high, low, volume, got no close, high, low, volume",
+            "bars: expected columns close, high, low, volume, got no close, high, low, volume; there are none",
         ),
         (
             lambda: PLAN(FRAME.assign(low=pd.Series(["a"] * 80, dtype=object))),
