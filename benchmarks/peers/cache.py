@@ -278,6 +278,58 @@ def content_keys(report: Report) -> None:
         report.conclude(f"content key of a frame {label}, GB/s", Ratio(float(speed), 2.0))
 
 
+def small_keys(report: Report) -> None:
+    """Content keys of a small frame and of a column of text, as other libraries make them."""
+    import hashlib
+    import pickle
+
+    import numpy as np
+    import pandas as pd
+
+    from fastcore.cache import dataframe_key
+
+    rng = np.random.default_rng(5)
+    prices = {name: rng.random(30) for name in ("open", "high", "low", "close", "volume")}
+    names = [f"symbol:{n}" for n in range(50_000)]
+    drawn = rng.choice(["AAPL", "MSFT", "IBM"], 50_000).tolist()
+    frames = {
+        "30 bars x 5": pd.DataFrame(prices, index=pd.date_range("2024", periods=30, freq="min")),
+        "50,000 texts, 3 distinct": pd.DataFrame({"symbol": drawn}),
+        "50,000 texts, all distinct": pd.DataFrame({"symbol": names}),
+        "50,000 texts in objects": pd.DataFrame({"symbol": pd.Series(drawn, dtype=object)}),
+    }
+    for label, frame in frames.items():
+        makers: dict[str, Callable[[], object]] = {
+            "fastcore": lambda frame=frame: dataframe_key(frame),
+            "hash_pandas_object": lambda frame=frame: pd.util.hash_pandas_object(frame),
+            "md5(pickle)": lambda frame=frame: hashlib.md5(pickle.dumps(frame, 5)).digest(),
+        }
+        timings = interleave(makers, rounds=7 if QUICK else 15, target=0.005)
+        ours = timings["fastcore"].median
+        ratio = Ratio(timings["hash_pandas_object"].median / ours, 1.0)
+        report.add(f"content key, {label}", timings, {"hash_pandas_object / fastcore": ratio})
+        if len(frame) == 30:
+            report.conclude(f"content key, {label}, us", Ratio(ours * 1e6, 50.0, at_least=False))
+
+
+def copies_of_results(report: Report) -> None:
+    """Hits whose result each caller gets as its own, on write and in full."""
+    import numpy as np
+    import pandas as pd
+
+    from fastcore.cache import cached
+
+    frame = pd.DataFrame(np.random.default_rng(6).random((50_000, 5)), columns=list("abcde"))
+    for label, value in (("frame of 50,000 x 5", frame), ("array of 50,000 x 5", frame.to_numpy())):
+        makers = {
+            f"copy={mode!r}": cached(copy=mode)(lambda x, value=value: value) for mode in ("on-write", True, False)
+        }
+        calls = {name: functools.partial(call, "AAPL") for name, call in makers.items()}
+        timings = interleave(calls, rounds=7 if QUICK else 15, target=0.005)
+        ratio = Ratio(timings["copy=True"].median / timings["copy='on-write'"].median, 5.0)
+        report.add(f"decorated hit, {label}", timings, {"copy=True / copy='on-write'": ratio})
+
+
 def main() -> None:
     os.environ.setdefault("PYTHONHASHSEED", "0")
     report = Report("cache", "Caches, one operation", versions("fastcore-native", "cachebox", "cachetools"))
@@ -287,6 +339,8 @@ def main() -> None:
     memory_cases(report)
     hit_ratio(report)
     content_keys(report)
+    small_keys(report)
+    copies_of_results(report)
     report.write()
 
 

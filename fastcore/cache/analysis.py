@@ -24,7 +24,7 @@ _PER_SYMBOL = 16  # the latest calls of a symbol that are looked at
 
 _MISSING = object()
 
-Call = tuple["weakref.ref[Memo]", Any]  # what serves a function's calls, and the key of one of them
+Call = tuple[Callable[[], Memo | None], Any]  # gives what serves a function's calls; the key of one of them
 
 
 @functools.cache
@@ -95,9 +95,21 @@ def cache_technical_analysis(
 
 
 def _remember(symbol: str, memo: Memo, key: Any) -> None:
+    """Note a call as the symbol's latest.
+
+    The latest of an instance stays when the instance is no more, which is what a service made for each request is
+    soon; the calls before it do not.
+    """
     calls = _calls_by_symbol()
-    others = [call for call in calls.peek(symbol, ()) if call[0]() is not memo or call[1] != key]
-    calls[symbol] = ((weakref.ref(memo), key), *others[: _PER_SYMBOL - 1])
+    others = [
+        (weakref.ref(m), k) for call, k in calls.peek(symbol, ()) if (m := call()) and (m is not memo or k != key)
+    ]
+    latest = functools.partial(_same, memo) if memo.skip else weakref.ref(memo)
+    calls[symbol] = ((latest, key), *others[: _PER_SYMBOL - 1])
+
+
+def _same(memo: Memo) -> Memo:
+    return memo
 
 
 async def get_cached_analysis(symbol: str) -> Any:
@@ -108,8 +120,8 @@ async def get_cached_analysis(symbol: str) -> Any:
     """
     if not isinstance(symbol, str):
         raise TypeError(f"symbol: expected a str, got {type(symbol).__name__}")
-    for reference, key in _calls_by_symbol().get(symbol, ()):
-        memo = reference()
+    for call, key in _calls_by_symbol().get(symbol, ()):
+        memo = call()
         analysis = _MISSING if memo is None else memo.peek(key, _MISSING)
         if analysis is not _MISSING:
             return analysis

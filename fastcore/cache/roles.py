@@ -175,6 +175,7 @@ class InstancesRole(Role):
         self._lock = threading.RLock()
         self._calls_by_id: dict[int, Any] = {}
         self._roles: dict[int, tuple[weakref.ref[Any], InstanceRole]] = {}
+        self._departed: weakref.WeakSet[Memo] = weakref.WeakSet()  # of instances that are no more
         if owner is None:
             self.kind = "CachedCall"
         super().__init__(binding, binding.plain.memo, instances=self._calls_by_id)
@@ -214,6 +215,8 @@ class InstancesRole(Role):
             known = self._roles.get(number)
             if known is None or known[0] is not reference:
                 return
+            if self.binding.options.kept is not None:  # who is told of results may go on using the memo
+                self._departed.add(known[1].memo)
             released = self._roles.pop(number), self._calls_by_id.pop(number, None)
         del released  # finalizers of results run without the lock
 
@@ -223,7 +226,7 @@ class InstancesRole(Role):
 
     def memos(self) -> list[Memo]:
         with self._lock:
-            memos: list[Memo] = [role.memo for _, role in self._roles.values()]
+            memos: list[Memo] = [*(role.memo for _, role in self._roles.values()), *self._departed]
         return memos if self._owner is not None else [*memos, self.memo]
 
     def cache_of(self, call: Any) -> Any:

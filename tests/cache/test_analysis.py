@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
+import weakref
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -233,6 +235,32 @@ def test_an_analysis_is_found_for_as_long_as_it_is_kept() -> None:
     assert latest("OLD") is None
 
 
+def test_the_latest_analysis_of_an_instance_outlives_it() -> None:
+    class Service:
+        def __init__(self, period: int) -> None:
+            self.period = period
+
+        @cache_technical_analysis()
+        def analyse(self, symbol: str) -> str:
+            return f"{symbol} over {self.period}"
+
+    for period in (5, 9):
+        Service(period).analyse("BRIEF")
+        gc.collect()
+        assert latest("BRIEF") == f"BRIEF over {period}"
+    Service.analyse.cache_clear()
+    assert latest("BRIEF") is None
+    services = [Service(period) for period in (5, 9)]
+    for service in services:
+        service.analyse("BRIEF")
+    assert services[1].analyse.invalidate("BRIEF")
+    assert latest("BRIEF") == "BRIEF over 5"
+    references = [weakref.ref(service) for service in services]
+    del services, service
+    gc.collect()
+    assert [reference() for reference in references] == [None, None]
+
+
 def test_a_function_that_is_garbage_is_forgotten() -> None:
     @cache_technical_analysis()
     def analyse(symbol: str) -> str:
@@ -242,8 +270,6 @@ def test_a_function_that_is_garbage_is_forgotten() -> None:
     (label,) = [name for name in named_caches() if name.endswith("is_forgotten.<locals>.analyse")]
     assert label.startswith("technical_analysis:")
     del analyse
-    import gc
-
     gc.collect()
     assert latest("GARBAGE") is None
     assert label not in named_caches()
