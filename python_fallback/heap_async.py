@@ -8,7 +8,7 @@ from typing import Any
 
 from python_fallback.heap_async_surface import AsyncSurface
 from python_fallback.heap_async_types import QueueShutDown
-from python_fallback.heap_contents import Contents, Turn
+from python_fallback.heap_contents import Closed, Contents, Overfull
 from python_fallback.heap_held import HeldQueue
 from python_fallback.heap_numbers import limit
 from python_fallback.heap_object import UNSET
@@ -34,34 +34,41 @@ class AsyncPriorityQueue(HeldQueue, AsyncSurface):
         aging: float = 0.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._maxsize = limit(maxsize)
+        size = limit(maxsize)
         self._contents = Contents(order, "any", aging, clock)
-        self._turn = Turn()
-        self._unfinished = 0
-        self._is_shutdown = False
+        self._contents.limit = size
+        self._begin()
+
+    def _renew(self) -> None:
+        super()._renew()
         self._getters: Any = None
         self._putters: Any = None
         self._joiners: Any = None
         self._waiting: Any = None
 
-    async def put(self, item: Any, *, priority: Any = UNSET, due: float | None = None) -> int:
+    async def put(
+        self, item: Any, *, priority: Any = UNSET, due: float | None = None, delay: float | None = None
+    ) -> int:
+        due = self._contents.when(due, delay)
         try:
             return self.put_nowait(item, priority=priority, due=due)
         except QueueFull:
             handle: int = await self._wait_put(item, item if priority is UNSET else priority, due)
             return handle
 
-    def put_nowait(self, item: Any, *, priority: Any = UNSET, due: float | None = None) -> int:
-        if self._is_shutdown:
+    def put_nowait(
+        self, item: Any, *, priority: Any = UNSET, due: float | None = None, delay: float | None = None
+    ) -> int:
+        if self._contents.closed:
             raise QueueShutDown
-        prepared = self._contents.prepare(item if priority is UNSET else priority, due)
-        with self._turn:
-            if self._is_shutdown:
-                raise QueueShutDown
-            if self.full():
-                raise QueueFull
-            handle = self._contents.insert(item, *prepared)
-            self._unfinished += 1
+        prepared = self._contents.prepare(item if priority is UNSET else priority, due, delay)
+        try:
+            with self._turn:
+                handle = self._contents.insert(item, *prepared)
+        except Closed:
+            raise QueueShutDown from None
+        except Overfull:
+            raise QueueFull from None
         if self._getters:
             self._wake_getter()
         return handle
@@ -75,37 +82,39 @@ class AsyncPriorityQueue(HeldQueue, AsyncSurface):
     def get_nowait(self) -> Any:
         now = self._contents.tick()
         with self._turn:
-            self._contents.promote(now)
-            if not self._contents.ready:
-                raise QueueShutDown if self._is_shutdown and not self._contents else QueueEmpty
-            record = self._contents.records[self._contents.ready.first()]
-            self._contents.take(record)
+            self._contents.enter()
+            record = self._contents.take_ready(now)
+            if record is None:
+                raise QueueShutDown if self._contents.closed and not self._contents else QueueEmpty
         self._taken()
         return record.item
 
     def _taken(self) -> None:
         if self._putters:
             self._wake_putter()
-        if self._getters and self._contents.later:
+        if self._getters and self._contents.later.count:
             self._wake_getter()  # a getter may have to wait for another due time now
-        elif self._getters and self._is_shutdown and not self._contents:
+        elif self._getters and self._contents.closed and not self._contents:
             self._wake_getters()  # there is nothing left to wait for
 
     def task_done(self) -> None:
         with self._turn:
-            if self._unfinished <= 0:
+            if self._contents.unfinished <= 0:
                 raise ValueError("task_done() called too many times")
-        self._finished(1)
+            self._contents.unfinished -= 1
+        self._finished(0)
 
     def _finished(self, count: int) -> None:
         with self._turn:
-            self._unfinished = max(0, self._unfinished - count)
-        if self._joiners and not self._unfinished:
+            left = self._contents.unfinished - count
+            self._contents.unfinished = left if left > 0 else 0
+        if self._joiners and not self._contents.unfinished:
             self._wake_joiners()
 
     def shutdown(self, immediate: bool = False) -> None:
         with self._turn:
-            self._is_shutdown = True
+            self._contents.enter()
+            self._contents.closed = True
         if immediate:
             self.clear()
         if self._getters:
@@ -115,6 +124,7 @@ class AsyncPriorityQueue(HeldQueue, AsyncSurface):
 
     def clear(self) -> None:
         with self._turn:
+            self._contents.enter()
             dropped = self._contents.clear()
         if dropped:
             self._finished(len(dropped))
@@ -126,15 +136,11 @@ class AsyncPriorityQueue(HeldQueue, AsyncSurface):
 
     def remove(self, handle: int) -> Any:
         with self._turn:
-            record = self._contents.find(handle)
-            self._contents.take(record)
-        self._finished(1)  # nobody will get it, so nobody will report it done
+            self._contents.enter()
+            record = self._contents.take_handle(handle)
+        self._finished(1)  # it is handed out to no getter, so none will report it done
         self._taken()
         return record.item
 
-    def _room(self) -> None:
-        if self._putters:
-            self._wake_putters()
-
     def __repr__(self) -> str:
-        return f"<AsyncPriorityQueue of {self.qsize()} items, maxsize {self._maxsize}>"
+        return f"<AsyncPriorityQueue of {self.qsize()} items, maxsize {self.maxsize}>"

@@ -115,9 +115,14 @@ class AsyncSurface(QueueSurface):
     def _wake(self: Any, waiters: Any, everyone: bool) -> None:
         import asyncio
 
+        # In a task's step the loop looks at what is ready before it sleeps. A signal handler may come while it sleeps.
         running = asyncio._get_running_loop()
+        running = running if running is not None and asyncio.current_task(running) is not None else None
         while waiters:
-            waiter = waiters.popleft()
+            try:
+                waiter = waiters.popleft()
+            except IndexError:
+                return  # a signal handler took the last
             if waiter.done():
                 continue
             loop = waiter.get_loop()

@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from types import GenericAlias
 from typing import Any
 
-from python_fallback.heap_contents import Contents, Turn
+from python_fallback.heap_contents import Contents
+from python_fallback.heap_fork import follow_forks
 from python_fallback.heap_numbers import limit
+from python_fallback.heap_surface import SLOTS
 
 
 class Held:
     __slots__ = ("_contents", "_turn")
     _contents: Contents
-    _turn: Turn
+    _turn: Any
+
+    def _begin(self) -> None:
+        self._renew()
+        follow_forks(self)
+
+    def _renew(self) -> None:
+        """In a forked process too: whoever held a lock, or waited, is not in it."""
+        # Keeps other threads out; what comes in between in the same thread is served, see heap_contents.
+        self._turn = threading.RLock()
+        self._contents.comparison.runs = False
 
     def peek(self) -> Any:
         now = self._contents.tick()
         with self._turn:
+            self._contents.enter()
             return self._contents.first("peek", now).item
 
     def update(self, handle: int, priority: Any) -> None:
         kept = self._contents.parse(priority)
         with self._turn:
+            self._contents.enter()
             old = self._contents.update(handle, kept)
         del old  # outside the lock: its destructor may come back to us
 
     def priority(self, handle: int) -> Any:
         with self._turn:
+            self._contents.enter()
             return self._contents.find(handle).priority
 
     def ready(self) -> int:
         now = self._contents.tick()
         with self._turn:
+            self._contents.enter()
             self._contents.promote(now)
-            return len(self._contents.ready)
+            return self._contents.ready.count
 
     def next_due(self) -> float | None:
         now = self._contents.tick()
         with self._turn:
+            self._contents.enter()
             self._contents.promote(now)
-            return self._contents.later.first_key() if self._contents.later else None
+            record = self._contents.later.first(self._contents)
+            return None if record is None else record.due
 
     def __contains__(self, handle: object) -> bool:
         if not isinstance(handle, int):
@@ -67,28 +86,30 @@ class Held:
     def _origin(self) -> float:
         return self._contents.origin
 
+    @property
+    def _slots(self) -> int:
+        return self._contents.used
+
     def _rows(self, take: bool = False) -> list[tuple[Any, ...]]:
         with self._turn:
-            rows = self._contents.rows()
-            if take:
-                self._contents.clear()
-            return rows
+            self._contents.enter()
+            return self._contents.take_rows() if take else self._contents.rows()
 
-    def _load(self, rows: list[tuple[Any, ...]], serial: int, origin: float, shift: float) -> None:
+    def _load(self, rows: list[tuple[Any, ...]], serial: int, origin: float, shift: float, most: int = SLOTS) -> None:
         with self._turn:
-            dropped = self._contents.load(rows, serial, origin, shift)
+            self._contents.enter()
+            dropped = self._contents.load(rows, serial, origin, shift, most)
         del dropped
 
     def _check(self) -> None:
         with self._turn:
+            self._contents.enter()
             self._contents.check()
 
 
 class HeldQueue(Held):
-    __slots__ = ("_is_shutdown", "_maxsize", "_unfinished")
-    _maxsize: int
-    _unfinished: int
-    _is_shutdown: bool
+    __slots__ = ()
+    _wake_putters: Callable[[], None]
 
     def qsize(self) -> int:
         return len(self._contents)
@@ -97,31 +118,27 @@ class HeldQueue(Held):
         return not self._contents
 
     def full(self) -> bool:
-        return 0 < self._maxsize <= len(self._contents)
+        return 0 < self._contents.limit <= len(self._contents)
 
     @property
     def maxsize(self) -> int:
-        return self._maxsize
+        return self._contents.limit
 
     @maxsize.setter
     def maxsize(self, given: float) -> None:
-        self._maxsize = limit(given)
-        self._room()
-
-    def _room(self) -> None:
-        """Wake whoever waits for room."""
-        raise NotImplementedError
+        self._contents.limit = limit(given)
+        self._wake_putters()
 
     @property
     def unfinished_tasks(self) -> int:
-        return self._unfinished
+        return self._contents.unfinished
 
     @property
     def is_shutdown(self) -> bool:
-        return self._is_shutdown
+        return self._contents.closed
 
     def _set_counts(self, unfinished: int, is_shutdown: bool) -> None:
-        self._unfinished, self._is_shutdown = max(0, unfinished), bool(is_shutdown)
+        self._contents.unfinished, self._contents.closed = max(0, unfinished), bool(is_shutdown)
 
     def __class_getitem__(cls, item: Any) -> GenericAlias:
         return GenericAlias(cls, item)

@@ -6,6 +6,8 @@ import math
 import operator
 from typing import Any
 
+DEEPEST = 100  # tuples within tuples that are looked into
+
 
 def number(name: str, given: Any) -> float | int:
     """Return `given` as an exact int or float; NaN has no place in an order."""
@@ -27,6 +29,20 @@ def real(name: str, given: Any) -> float:
         raise ValueError(f"{name}: expected a number within the range of a float") from None
 
 
+def exact(name: str, given: Any) -> float | int:
+    """Return the int or float that equals `given`; rounding would change its place in an order."""
+    value = number(name, given)
+    if isinstance(value, float) and not isinstance(given, float):
+        kind: Any = type(given)
+        equal = kind.__eq__(given, value)
+        if equal is not NotImplemented and not equal:  # NotImplemented: its float is all that is known of it
+            raise ValueError(
+                f"{name}: expected a number that equals an int or a float, got {given!r}: "
+                "priorities='any' compares it as it is"
+            )
+    return canonical(value)
+
+
 def canonical(value: float | int) -> float | int:
     """Return the float that equals `value` exactly, or `value` where there is none."""
     try:
@@ -34,6 +50,27 @@ def canonical(value: float | int) -> float | int:
     except OverflowError:
         return value
     return nearest if nearest == value else value
+
+
+def ordered(name: str, given: Any) -> Any:
+    """Return `given` unless it is, or as a tuple or list begins with, a NaN: that has no place in an order."""
+    first = given
+    for _ in range(DEEPEST):
+        if not (_is_sequence(first) and first):
+            break
+        first = first[0]
+    # What can be subtracted and has no length is a number, or a time: NaN and NaT do not equal themselves.
+    kind = type(first)
+    if kind is not int and hasattr(kind, "__sub__") and not hasattr(kind, "__len__") and first != first:
+        where = "" if first is given else f" first in the {'tuple' if isinstance(given, tuple) else 'list'}"
+        raise ValueError(f"{name}: expected a number{where}, got nan")
+    return given
+
+
+def _is_sequence(given: Any) -> bool:
+    """Whether it compares as a tuple or a list; a subclass with comparisons of its own does not."""
+    base: Any = tuple if isinstance(given, tuple) else list if isinstance(given, list) else None
+    return base is not None and type(given).__lt__ is base.__lt__ and type(given).__eq__ is base.__eq__
 
 
 def count(name: str, given: Any) -> int:

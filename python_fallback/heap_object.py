@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from python_fallback.heap_contents import Contents, Turn
+from python_fallback.heap_contents import Contents
 from python_fallback.heap_held import Held
 from python_fallback.heap_numbers import count
 from python_fallback.heap_surface import HeapSurface
@@ -26,61 +26,70 @@ class PriorityHeap(Held, HeapSurface):
         aging: float = 0.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._turn = Turn()
         self._contents = Contents(order, priorities, aging, clock)
+        self._begin()
 
-    def push(self, item: Any, priority: Any = UNSET, *, due: float | None = None) -> int:
+    def push(self, item: Any, priority: Any = UNSET, *, due: float | None = None, delay: float | None = None) -> int:
         if priority is UNSET:
             priority = item if self._contents.priorities == "any" else 0.0
-        prepared = self._contents.prepare(priority, due)
+        prepared = self._contents.prepare(priority, due, delay)
         with self._turn:
             return self._contents.insert(item, *prepared)
 
     def push_many(
-        self, items: Iterable[Any], priorities: Iterable[Any] | None = None, *, due: float | None = None
+        self,
+        items: Iterable[Any],
+        priorities: Iterable[Any] | None = None,
+        *,
+        due: float | None = None,
+        delay: float | None = None,
     ) -> list[int]:
+        due = self._contents.when(due, delay)
         items = tuple(items)
         kept = self._contents.parse_many(items, priorities)
         _, born, when = self._contents.prepare(0.0, due)
         with self._turn:
+            self._contents.enter()
             return self._contents.insert_many(items, kept, born, when)
 
     def pop_many(self, n: int) -> list[Any]:
         limit = count("n", n)
         now = self._contents.tick()
         with self._turn:
-            self._contents.promote(now)
-            taken = self._contents.take_many(limit)
+            self._contents.enter()
+            taken = self._contents.take_many(limit, now)
         return [record.item for record in taken]
 
     def pop(self) -> Any:
         now = self._contents.tick()
         with self._turn:
-            record = self._contents.first("pop", now)
-            self._contents.take(record)
+            self._contents.enter()
+            record = self._contents.take_first("pop", now)
         return record.item
 
     def pop_entry(self) -> Entry:
         now = self._contents.tick()
         with self._turn:
-            record = self._contents.first("pop_entry", now)
-            self._contents.take(record)
+            self._contents.enter()
+            record = self._contents.take_first("pop_entry", now)
         return Entry(record.item, record.priority, record.handle)
 
     def peek_entry(self) -> Entry:
         now = self._contents.tick()
         with self._turn:
+            self._contents.enter()
             record = self._contents.first("peek_entry", now)
             return Entry(record.item, record.priority, record.handle)
 
     def remove(self, handle: int) -> Any:
         with self._turn:
-            record = self._contents.find(handle)
-            self._contents.take(record)
+            self._contents.enter()
+            record = self._contents.take_handle(handle)
         return record.item
 
     def clear(self) -> None:
         with self._turn:
+            self._contents.enter()
             dropped = self._contents.clear()
         del dropped  # outside the lock: destructors may come back to us
 

@@ -15,6 +15,8 @@ from python_fallback.heap_types import Entry
 
 HOOKS = ("_init", "_qsize", "_put", "_get")  # what subclasses of the standard library's queues may override
 
+SLOTS, SLOTS_PER_ROW = 4096, 64  # how large a table of slots a state may ask for
+
 restore: Callable[[str], Any] | None = None  # set by the public package, so that pickles name the public class
 
 
@@ -35,6 +37,7 @@ class Surface:
     def _state(self: Any, take: bool, moved: bool) -> dict[str, Any]:
         """`moved`: to another process, whose monotonic clock may show another time."""
         options = {name: getattr(self, name) for name in self._OPTIONS}
+        rows, slots = self._rows(take), self._slots
         return {
             "options": options,
             "counts": self._counts(),
@@ -42,7 +45,9 @@ class Surface:
             "serial": self._serial,
             "origin": self._origin,
             "now": time.monotonic() if moved and options["clock"] is None else None,
-            "rows": self._rows(take),
+            "rows": rows,
+            # A state may ask for a table as large as itself: one that few items are left in is as large as these.
+            "room": bytes(slots) if slots > max(SLOTS, SLOTS_PER_ROW * len(rows)) else b"",
         }
 
     def _counts(self: Any) -> tuple[Any, ...]:
@@ -58,7 +63,11 @@ class Surface:
     def __setstate__(self: Any, state: dict[str, Any]) -> None:
         twin_of(type(self)).__init__(self, **state["options"])
         shift = 0.0 if state["now"] is None else time.monotonic() - state["now"]
-        self._load(state["rows"], state["serial"], state["origin"] + shift, shift)
+        rows, room = state["rows"], state.get("room", b"")
+        if not isinstance(room, bytes):
+            raise ValueError(f"state: expected bytes for its room, got {type(room).__name__}")
+        most = max(SLOTS, SLOTS_PER_ROW * len(rows), len(room))
+        self._load(rows, state["serial"], state["origin"] + shift, shift, most)
         if state["counts"]:
             self._set_counts(*state["counts"])
         if state["attributes"]:

@@ -36,6 +36,28 @@ static int add_type(PyObject *module, PyType_Spec *spec, const char *name, const
     return failed ? -1 : 0;
 }
 
+static int follow_forks(PyObject *module) {
+    static int done; /* the hook of an earlier module object serves too: all heaps are in one list */
+    PyObject *os = done ? NULL : PyImport_ImportModule("os");
+    if (!os)
+        return done ? 0 : -1;
+    PyObject *hook = PyObject_GetAttrString(os, "register_at_fork");
+    PyObject *function = hook ? PyObject_GetAttrString(module, "_after_fork") : NULL;
+    PyObject *names = function ? Py_BuildValue("{sO}", "after_in_child", function) : NULL;
+    PyObject *nothing = names ? PyTuple_New(0) : NULL;
+    PyObject *result = nothing ? PyObject_Call(hook, nothing, names) : NULL;
+    if (!hook && PyErr_ExceptionMatches(PyExc_AttributeError))
+        PyErr_Clear(); /* a system without fork */
+    Py_XDECREF(result);
+    Py_XDECREF(nothing);
+    Py_XDECREF(names);
+    Py_XDECREF(function);
+    Py_XDECREF(hook);
+    Py_DECREF(os);
+    done = 1;
+    return PyErr_Occurred() ? -1 : 0;
+}
+
 static int exec(PyObject *module) {
     if (!(shared.empty = attribute("queue", "Empty")) || !(shared.full = attribute("queue", "Full")) ||
         !(shared.shutdown = attribute("python_fallback.heap_types", "ShutDown")) ||
@@ -47,8 +69,13 @@ static int exec(PyObject *module) {
         add_type(module, &priority_queue_spec, "PriorityQueue", "QueueSurface", "python_fallback.heap_surface") < 0 ||
         add_type(module, &async_queue_spec, "AsyncPriorityQueue", "AsyncSurface", "python_fallback.heap_async_surface") < 0)
         return -1;
-    return 0;
+    return follow_forks(module);
 }
+
+static PyMethodDef functions[] = {
+    {"_after_fork", heap_after_fork, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
 
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, exec},
@@ -62,6 +89,7 @@ static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "fastcore._ext.heap",
     .m_doc = "The compiled twin of the heap; import fastcore.heap.",
+    .m_methods = functions,
     .m_slots = slots,
 };
 

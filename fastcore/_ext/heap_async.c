@@ -18,7 +18,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     AsyncObject *queue;
-    PyObject *item, *priority, *due; /* of a put; `item` is NULL for a get */
+    PyObject *item, *priority, *due, *delay; /* of a put; `item` is NULL for a get */
     PyObject *waiting;               /* the coroutine that goes on where waiting is needed */
     int state;
     int running; /* a step of `waiting` */
@@ -30,8 +30,8 @@ static PyTypeObject *operation_type;
 static OperationObject *spare; /* one put aside: queues make them one after the other */
 
 static Signature sig_init = {"AsyncPriorityQueue.__init__", {"maxsize", "order", "aging", "clock"}, 0, 1, 4, {0}};
-static Signature sig_put = {"AsyncPriorityQueue.put", {"item", "priority", "due"}, 1, 1, 3, {0}};
-static Signature sig_put_nowait = {"AsyncPriorityQueue.put_nowait", {"item", "priority", "due"}, 1, 1, 3, {0}};
+static Signature sig_put = {"AsyncPriorityQueue.put", {"item", "priority", "due", "delay"}, 1, 1, 4, {0}};
+static Signature sig_put_nowait = {"AsyncPriorityQueue.put_nowait", {"item", "priority", "due", "delay"}, 1, 1, 4, {0}};
 static Signature sig_shutdown = {"AsyncPriorityQueue.shutdown", {"immediate"}, 0, 1, 1, {0}};
 static Signature sig_update = {"AsyncPriorityQueue.update", {"handle", "priority"}, 2, 2, 2, {0}};
 
@@ -92,7 +92,7 @@ static PyObject *try_get(AsyncObject *self) {
 
 /* ---- the awaitable ---- */
 
-static PyObject *operation(AsyncObject *queue, PyObject *item, PyObject *priority, PyObject *due) {
+static PyObject *operation(AsyncObject *queue, PyObject *item, PyObject *priority, PyObject *due, PyObject *delay) {
     OperationObject *self = spare;
     if (self) {
         spare = NULL;
@@ -106,6 +106,7 @@ static PyObject *operation(AsyncObject *queue, PyObject *item, PyObject *priorit
     self->item = Py_XNewRef(item);
     self->priority = Py_XNewRef(priority);
     self->due = Py_XNewRef(due);
+    self->delay = Py_XNewRef(delay);
     self->waiting = NULL;
     self->state = FRESH;
     self->running = 0;
@@ -119,6 +120,7 @@ static int operation_traverse(OperationObject *self, visitproc visit, void *arg)
     Py_VISIT(self->item);
     Py_VISIT(self->priority);
     Py_VISIT(self->due);
+    Py_VISIT(self->delay);
     Py_VISIT(self->waiting);
     return 0;
 }
@@ -128,6 +130,7 @@ static int operation_clear(OperationObject *self) {
     Py_CLEAR(self->item);
     Py_CLEAR(self->priority);
     Py_CLEAR(self->due);
+    Py_CLEAR(self->delay);
     Py_CLEAR(self->waiting);
     return 0;
 }
@@ -184,6 +187,11 @@ static PySendResult operation_send(PyObject *object, PyObject *value, PyObject *
         self->state = FINISHED; /* unless it turns out otherwise; a re-entrant send is refused meanwhile */
         PyObject *result = NULL;
         if (self->item) {
+            PyObject *due = self->due, *owned;
+            if (core_when(CORE(self->queue), &due, self->delay, &owned) < 0)
+                return finish(self, NULL, out);
+            if (owned)
+                Py_XSETREF(self->due, owned);
             int done = try_put(self->queue, self->item, self->priority, self->due, &result);
             if (done != PUSH_FULL)
                 return finish(self, result, out);
@@ -311,10 +319,24 @@ PyType_Spec operation_spec = {
 
 /* ---- the queue ---- */
 
+static int renew(HeapObject *self, PyObject *left) {
+    AsyncObject *queue = (AsyncObject *)self;
+    PyObject **fields[] = {&queue->getters, &queue->putters, &queue->joiners, &queue->attributes};
+    for (size_t at = 0; at < sizeof fields / sizeof *fields; at++) {
+        PyObject *field = *fields[at];
+        *fields[at] = NULL;
+        const int failed = field && PyList_Append(left, field) < 0;
+        Py_XDECREF(field);
+        if (failed)
+            return -1;
+    }
+    return 0;
+}
+
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     AsyncObject *self = shared_load_asyncio() < 0 ? NULL : (AsyncObject *)type->tp_alloc(type, 0);
     if (self)
-        heap_setup((HeapObject *)self, 1);
+        heap_setup((HeapObject *)self, 1, renew);
     return (PyObject *)self;
 }
 
@@ -353,17 +375,19 @@ static PyObject *put(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs,
     PyObject *out[MOST_ARGUMENTS];
     if (arguments_parse(&sig_put, args, nargs, kwnames, out) < 0)
         return NULL;
-    return operation(self, out[0], out[1], out[2]);
+    return operation(self, out[0], out[1], out[2], out[3]);
 }
 
-static PyObject *get(AsyncObject *self, PyObject *Py_UNUSED(unused)) { return operation(self, NULL, NULL, NULL); }
+static PyObject *get(AsyncObject *self, PyObject *Py_UNUSED(unused)) { return operation(self, NULL, NULL, NULL, NULL); }
 
 static PyObject *put_nowait(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS], *handle = NULL;
-    if (arguments_parse(&sig_put_nowait, args, nargs, kwnames, out) < 0)
+    PyObject *out[MOST_ARGUMENTS], *handle = NULL, *owned = NULL;
+    if (arguments_parse(&sig_put_nowait, args, nargs, kwnames, out) < 0 ||
+        (!CORE(self)->closed && core_when(CORE(self), &out[2], out[3], &owned) < 0))
         return NULL;
     if (try_put(self, out[0], out[1], out[2], &handle) == PUSH_FULL)
         PyErr_SetNone(shared.queue_full);
+    Py_XDECREF(owned);
     return handle;
 }
 

@@ -168,13 +168,11 @@ PyObject *core_push_many(Core *core, PyObject *given, PyObject *priorities, PyOb
         return NULL;
     const Py_ssize_t count = PyTuple_GET_SIZE(items);
     uint64_t *handles = PyMem_Malloc((size_t)(count ? count : 1) * sizeof(uint64_t));
-    const int delayed = due && due != Py_None;
+    int later;
     if (!handles)
         PyErr_NoMemory();
-    else if (parse_all(core, items, priorities, &parsed) == 0 &&
-             !(delayed && priority_number("due", due, &when) < 0) &&
-             !((delayed || core->aging != 0.0) && core_now(core, &now) < 0) && core_enter(core) == 0) {
-        const int later = delayed && when > now;
+    else if (parse_all(core, items, priorities, &parsed) == 0 && (later = core_due(core, due, &when, &now)) >= 0 &&
+             core_enter(core) == 0) {
         if (!count || insert_all(core, items, &parsed, later ? when : now, later ? &when : NULL, handles) == 0)
             result = PyList_New(count);
     }

@@ -3,10 +3,36 @@
 
 #include "heap_types.h"
 
-void heap_setup(HeapObject *self, int any) {
+static HeapObject *living;
+
+void heap_setup(HeapObject *self, int any, int (*renew)(HeapObject *self, PyObject *left)) {
+    self->renew = renew;
+    self->next = living;
+    if (living)
+        living->previous = self;
+    living = self;
+    self->core.undo_slot = NO_SLOT;
     self->core.free_slot = NO_SLOT;
     self->core.serial = 1;
     self->core.any = any;
+}
+
+/* In a forked process only the thread that forked is there: no other compares or waits. */
+PyObject *heap_after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused)) {
+    PyObject *left = PyList_New(0);
+    int failed = !left;
+    for (HeapObject *self = living; self && !failed; self = self->next) {
+        Core *core = &self->core;
+        const int comparing = core->owner && core->owner != PyThread_get_thread_ident();
+        if (comparing)
+            core->owner = 0;
+        core->turn = (WaitList){NULL, NULL};
+        failed = (comparing && slots_recover(core, left) < 0) || (self->renew && self->renew(self, left) < 0);
+    }
+    Py_XDECREF(left);
+    if (failed)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 int heap_traverse(HeapObject *self, visitproc visit, void *arg) {
@@ -27,6 +53,12 @@ void heap_dealloc(HeapObject *self) {
     if (self->weakrefs)
         PyObject_ClearWeakRefs((PyObject *)self);
     heap_clear_slot(self);
+    if (self->next)
+        self->next->previous = self->previous;
+    if (self->previous)
+        self->previous->next = self->next;
+    else
+        living = self->next;
     type->tp_free(self);
     Py_DECREF(type);
     Py_TRASHCAN_END
@@ -120,6 +152,10 @@ PyObject *heap_get_serial(HeapObject *self, void *Py_UNUSED(unused)) {
 
 PyObject *heap_get_origin(HeapObject *self, void *Py_UNUSED(unused)) { return PyFloat_FromDouble(self->core.origin); }
 
+PyObject *heap_get_slots(HeapObject *self, void *Py_UNUSED(unused)) {
+    return PyLong_FromUnsignedLong(self->core.slots_len);
+}
+
 PyObject *heap_rows(HeapObject *self, PyObject *const *args, Py_ssize_t nargs) {
     int take = nargs > 0 ? PyObject_IsTrue(args[0]) : 0;
     return take < 0 ? NULL : core_rows(&self->core, take);
@@ -128,10 +164,11 @@ PyObject *heap_rows(HeapObject *self, PyObject *const *args, Py_ssize_t nargs) {
 PyObject *heap_load(HeapObject *self, PyObject *args) {
     PyObject *rows, *serial;
     double origin, shift;
-    if (!PyArg_ParseTuple(args, "OOdd:_load", &rows, &serial, &origin, &shift))
+    Py_ssize_t most = 4096;
+    if (!PyArg_ParseTuple(args, "OOdd|n:_load", &rows, &serial, &origin, &shift, &most))
         return NULL;
     self->core.origin = origin;
-    if (core_load(&self->core, rows, serial, shift) < 0)
+    if (core_load(&self->core, rows, serial, shift, most) < 0)
         return NULL;
     Py_RETURN_NONE;
 }

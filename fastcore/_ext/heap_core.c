@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#define FARTHEST (10 * 365 * 86400) /* seconds: a due time beyond was read from another clock */
+
 static int choose(const char *name, PyObject *given, const char *first, const char *second) {
     if (!given)
         return 0;
@@ -183,6 +185,52 @@ static int insert(Core *core, PyObject *item, Priority *priority, double born, c
     return PUSH_DONE;
 }
 
+int core_when(Core *core, PyObject **due, PyObject *delay, PyObject **owned) {
+    double seconds, now;
+    *owned = NULL;
+    if (!delay || delay == Py_None)
+        return 0;
+    if (*due && *due != Py_None) {
+        PyErr_SetString(PyExc_ValueError, "delay: expected either due= or delay=, got both");
+        return -1;
+    }
+    if (priority_number("delay", delay, &seconds) < 0)
+        return -1;
+    if (!(seconds >= 0 && seconds <= FARTHEST)) {
+        PyObject *given = PyFloat_FromDouble(seconds);
+        PyErr_Format(PyExc_ValueError, "delay: expected 0 to %d seconds, got %R", FARTHEST, given);
+        Py_XDECREF(given);
+        return -1;
+    }
+    if (core_now(core, &now) < 0 || !(*owned = PyFloat_FromDouble(now + seconds)))
+        return -1;
+    *due = *owned;
+    return 0;
+}
+
+static int too_far(const Core *core, double when, double now) {
+    PyObject *name = core->clock ? PyObject_Repr(core->clock) : PyUnicode_FromString("time.monotonic");
+    PyObject *shown = PyFloat_FromDouble(now), *given = PyFloat_FromDouble(when);
+    if (name && shown && given)
+        PyErr_Format(PyExc_ValueError,
+                     "due: expected a time within ten years on the heap's clock, %U, which shows %R, got %R", name,
+                     shown, given);
+    Py_XDECREF(name);
+    Py_XDECREF(shown);
+    Py_XDECREF(given);
+    return -1;
+}
+
+int core_due(Core *core, PyObject *due, double *when, double *now) {
+    const int delayed = due && due != Py_None;
+    if ((delayed && priority_number("due", due, when) < 0) ||
+        ((delayed || core->aging != 0.0) && core_now(core, now) < 0))
+        return -1;
+    if (!delayed || !(*when > *now))
+        return 0;
+    return *when - *now > FARTHEST ? too_far(core, *when, *now) : 1;
+}
+
 /* Nothing but keys to think of: a float onto a heap without limit, ages, delays or comparisons, and room for it. */
 static inline int is_plain(const Core *core, PyObject *given, PyObject *due) {
     return given && PyFloat_CheckExact(given) && !due && !core->compared && !core->details && !core->limit &&
@@ -206,10 +254,8 @@ int core_push(Core *core, PyObject *item, PyObject *given, PyObject *due, uint64
     double when = 0.0, now = 0.0;
     if (given && priority_parse(core, given, &priority) < 0)
         return PUSH_ERROR;
-    const int delayed = due && due != Py_None;
-    int failed = (delayed && priority_number("due", due, &when) < 0) ||
-                 ((delayed || core->aging != 0.0) && core_now(core, &now) < 0) || (core->owner && core_enter(core) < 0);
-    const int later = delayed && when > now;
+    const int later = core_due(core, due, &when, &now);
+    const int failed = later < 0 || (core->owner && core_enter(core) < 0);
     int done = failed ? PUSH_ERROR : insert(core, item, &priority, later ? when : now, later ? &when : NULL, handle);
     Py_XDECREF(priority.object); /* a heap that took the item holds it too, so nothing runs here then */
     return done;

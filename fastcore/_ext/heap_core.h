@@ -43,6 +43,8 @@ typedef struct {
     double aging;
     double origin;
     PyObject *clock; /* NULL: the monotonic clock */
+    Detail undo;         /* of `undo_slot`, which is being given another priority */
+    uint32_t undo_slot;  /* NO_SLOT: none is */
     unsigned long owner; /* the thread that runs a comparison of ours now; nobody else may change anything */
     WaitList turn;
 } Core;
@@ -69,6 +71,10 @@ static inline void core_clear(Core *core) { core_drop(core_detach(core)); }
 int core_enter(Core *core);
 int core_now(Core *core, double *now);
 enum { PUSH_ERROR = -1, PUSH_DONE, PUSH_FULL, PUSH_CLOSED };
+/* What `due` or `delay` says: `due` as it came, borrowed, or a new float in `owned`. 0: it is in `*due`, -1: error. */
+int core_when(Core *core, PyObject **due, PyObject *delay, PyObject **owned);
+/* Reads a due time; 1: it lies ahead, in `when`; 0: now; -1: error. */
+int core_due(Core *core, PyObject *due, double *when, double *now);
 int core_push(Core *core, PyObject *item, PyObject *priority, PyObject *due, uint64_t *handle);
 PyObject *core_pop(Core *core);                             /* NULL without an error: nothing is ready */
 PyObject *core_take_first(Core *core);                      /* of `ready`, which is not empty */
@@ -96,6 +102,7 @@ int slots_details(Core *core);
 int slots_track(Core *core);
 void slots_settle(Core *core);
 void slots_forget(Core *core);
+int slots_recover(Core *core, PyObject *left);
 static inline Places places_ready(Core *core) { return (Places){core->places, 0}; }
 static inline Places places_later(Core *core) { return (Places){core->places, PLACE_LATER}; }
 
@@ -151,6 +158,6 @@ PyObject *core_pop_many(Core *core, PyObject *limit);
 
 /* heap_state.c */
 PyObject *core_rows(Core *core, int take); /* [(item, priority, handle, sequence, born, due)] in order */
-int core_load(Core *core, PyObject *rows, PyObject *serial, double shift);
+int core_load(Core *core, PyObject *rows, PyObject *serial, double shift, Py_ssize_t most);
 
 #endif

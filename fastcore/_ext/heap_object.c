@@ -5,14 +5,14 @@
 #include "structmember.h"
 
 static Signature sig_init = {"PriorityHeap.__init__", {"order", "priorities", "aging", "clock"}, 0, 0, 4, {0}};
-static Signature sig_push = {"PriorityHeap.push", {"item", "priority", "due"}, 1, 2, 3, {0}};
-static Signature sig_push_many = {"PriorityHeap.push_many", {"items", "priorities", "due"}, 1, 2, 3, {0}};
+static Signature sig_push = {"PriorityHeap.push", {"item", "priority", "due", "delay"}, 1, 2, 4, {0}};
+static Signature sig_push_many = {"PriorityHeap.push_many", {"items", "priorities", "due", "delay"}, 1, 2, 4, {0}};
 static Signature sig_update = {"PriorityHeap.update", {"handle", "priority"}, 2, 2, 2, {0}};
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     HeapObject *self = (HeapObject *)type->tp_alloc(type, 0);
     if (self)
-        heap_setup(self, 0);
+        heap_setup(self, 0, NULL);
     return (PyObject *)self;
 }
 
@@ -28,25 +28,32 @@ static int init(HeapObject *self, PyObject *args, PyObject *kwargs) {
 
 static PyObject *push(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[MOST_ARGUMENTS];
+    PyObject *owned = NULL;
     uint64_t handle;
     if (nargs == 2 && !kwnames) { /* the usual call */
         out[0] = args[0];
         out[1] = args[1];
         out[2] = NULL;
-    } else if (arguments_parse(&sig_push, args, nargs, kwnames, out) < 0) {
+    } else if (arguments_parse(&sig_push, args, nargs, kwnames, out) < 0 ||
+               core_when(&self->core, &out[2], out[3], &owned) < 0) {
         return NULL;
     }
     PyObject *priority = out[1] || !self->core.any ? out[1] : out[0];
-    if (core_push(&self->core, out[0], priority, out[2], &handle) < 0)
+    const int done = core_push(&self->core, out[0], priority, out[2], &handle);
+    Py_XDECREF(owned);
+    if (done < 0)
         return NULL;
     return PyLong_FromUnsignedLongLong(handle);
 }
 
 static PyObject *push_many(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
-    if (arguments_parse(&sig_push_many, args, nargs, kwnames, out) < 0)
+    PyObject *out[MOST_ARGUMENTS], *owned;
+    if (arguments_parse(&sig_push_many, args, nargs, kwnames, out) < 0 ||
+        core_when(&self->core, &out[2], out[3], &owned) < 0)
         return NULL;
-    return core_push_many(&self->core, out[0], out[1], out[2]);
+    PyObject *handles = core_push_many(&self->core, out[0], out[1], out[2]);
+    Py_XDECREF(owned);
+    return handles;
 }
 
 static PyObject *pop_many(HeapObject *self, PyObject *limit) { return core_pop_many(&self->core, limit); }

@@ -126,7 +126,11 @@ int ordered_replace(Core *core, size_t at, Node node, const Detail *changed) {
     core->kinds[before.kind]--;
     core->kinds[changed->kind]++;
     *detail = *changed;
-    if (place(core, &core->ready, at, core->ready.len, node, places_ready(core)) < 0) {
+    core->undo = before;
+    core->undo_slot = node_slot(node);
+    const int failed = place(core, &core->ready, at, core->ready.len, node, places_ready(core)) < 0;
+    core->undo_slot = NO_SLOT;
+    if (failed) {
         *detail = before;
         core->kinds[changed->kind]--;
         core->kinds[before.kind]++;

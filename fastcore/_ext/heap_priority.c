@@ -3,6 +3,7 @@
 
 #include "heap_core.h"
 
+#define DEEPEST 100 /* tuples within tuples that are looked into */
 #define EXACT (1LL << 53) /* every int up to this is a double */
 
 int priority_number(const char *name, PyObject *given, double *out) {
@@ -65,6 +66,61 @@ static int parse_int(PyObject *given, Priority *out) {
     return 0;
 }
 
+/* Its float is kept of a number that is no int: refused where it says that it does not equal it. */
+static int refuse_rounding(PyObject *given, double value) {
+    richcmpfunc compare = Py_TYPE(given)->tp_richcompare;
+    PyObject *rounded = compare && !PyFloat_Check(given) ? PyFloat_FromDouble(value) : NULL;
+    if (!rounded)
+        return PyErr_Occurred() ? -1 : 0;
+    PyObject *equal = compare(given, rounded, Py_EQ);
+    Py_DECREF(rounded);
+    const int same = !equal ? -1 : equal == Py_NotImplemented ? 1 : PyObject_IsTrue(equal);
+    Py_XDECREF(equal);
+    if (same == 0)
+        PyErr_Format(PyExc_ValueError,
+                     "priority: expected a number that equals an int or a float, got %R: priorities='any' compares it "
+                     "as it is",
+                     given);
+    return same > 0 ? 0 : -1;
+}
+
+/* A subclass with comparisons of its own is no tuple or list to us. */
+static int is_sequence(PyObject *given) {
+    return (PyTuple_Check(given) && Py_TYPE(given)->tp_richcompare == PyTuple_Type.tp_richcompare) ||
+           (PyList_Check(given) && Py_TYPE(given)->tp_richcompare == PyList_Type.tp_richcompare);
+}
+
+static int differs_from_itself(PyObject *given) {
+    PyObject *answer = PyObject_RichCompare(given, given, Py_NE);
+    const int differs = answer ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    return differs;
+}
+
+/* NaN has no place in an order, nor has what begins with it. What can be subtracted and has no length is a number,
+   or a time: NaN, Decimal's NaN and NaT do not equal themselves. */
+static int refuse_nan(PyObject *given) {
+    PyObject *first = given;
+    for (int depth = 0; depth < DEEPEST && is_sequence(first) && PySequence_Fast_GET_SIZE(first); depth++)
+        first = PySequence_Fast_GET_ITEM(first, 0);
+    const PyTypeObject *type = Py_TYPE(first);
+    if (PyLong_CheckExact(first) || !type->tp_as_number || !type->tp_as_number->nb_subtract ||
+        (type->tp_as_sequence && type->tp_as_sequence->sq_length) ||
+        (type->tp_as_mapping && type->tp_as_mapping->mp_length))
+        return 0;
+    Py_INCREF(first); /* a list may lose it */
+    const int differs = PyFloat_CheckExact(first) ? isnan(PyFloat_AS_DOUBLE(first)) : differs_from_itself(first);
+    Py_DECREF(first);
+    if (differs <= 0)
+        return differs;
+    if (first == given)
+        PyErr_SetString(PyExc_ValueError, "priority: expected a number, got nan");
+    else
+        PyErr_Format(PyExc_ValueError, "priority: expected a number first in the %s, got nan",
+                     PyTuple_Check(given) ? "tuple" : "list");
+    return -1;
+}
+
 /* A tuple compares by its first elements first: where these are plain numbers that differ, they decide. */
 static void parse_tuple(PyObject *given, Priority *out) {
     if (PyTuple_GET_SIZE(given) == 0)
@@ -72,8 +128,6 @@ static void parse_tuple(PyObject *given, Priority *out) {
     PyObject *first = PyTuple_GET_ITEM(given, 0);
     if (PyFloat_CheckExact(first)) {
         out->number = PyFloat_AS_DOUBLE(first) + 0.0;
-        if (isnan(out->number))
-            return;
     } else if (PyLong_CheckExact(first)) {
         int overflow;
         long long value = PyLong_AsLongLongAndOverflow(first, &overflow);
@@ -108,12 +162,15 @@ int priority_parse(Core *core, PyObject *given, Priority *out) {
             Py_DECREF(whole);
             return failed;
         }
-        return priority_number("priority", given, &out->number);
+        if (priority_number("priority", given, &out->number) < 0)
+            return -1;
+        return core->aging == 0.0 ? refuse_rounding(given, out->number) : 0;
     }
+    if (refuse_nan(given) < 0)
+        return -1;
     out->kind = KIND_OTHER;
     out->object = Py_NewRef(given);
-    /* A subclass with comparisons of its own is not a tuple to us. */
-    if (PyTuple_Check(given) && Py_TYPE(given)->tp_richcompare == PyTuple_Type.tp_richcompare)
+    if (PyTuple_Check(given) && is_sequence(given))
         parse_tuple(given, out);
     return 0;
 }

@@ -13,16 +13,22 @@ typedef struct {
 #define CORE(self) (&(self)->heap.core)
 
 static Signature sig_init = {"PriorityQueue.__init__", {"maxsize", "order", "aging", "clock"}, 0, 1, 4, {0}};
-static Signature sig_put = {"PriorityQueue.put", {"item", "block", "timeout", "priority", "due"}, 1, 3, 5, {0}};
-static Signature sig_put_nowait = {"PriorityQueue.put_nowait", {"item", "priority", "due"}, 1, 1, 3, {0}};
+static Signature sig_put = {"PriorityQueue.put", {"item", "block", "timeout", "priority", "due", "delay"}, 1, 3, 6, {0}};
+static Signature sig_put_nowait = {"PriorityQueue.put_nowait", {"item", "priority", "due", "delay"}, 1, 1, 4, {0}};
 static Signature sig_get = {"PriorityQueue.get", {"block", "timeout"}, 0, 2, 2, {0}};
 static Signature sig_shutdown = {"PriorityQueue.shutdown", {"immediate"}, 0, 1, 1, {0}};
 static Signature sig_update = {"PriorityQueue.update", {"handle", "priority"}, 2, 2, 2, {0}};
 
+static int renew(HeapObject *self, PyObject *Py_UNUSED(left)) {
+    QueueObject *queue = (QueueObject *)self;
+    queue->getters = queue->putters = queue->joiners = (WaitList){NULL, NULL};
+    return 0;
+}
+
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     QueueObject *self = (QueueObject *)type->tp_alloc(type, 0);
     if (self)
-        heap_setup(&self->heap, 1);
+        heap_setup(&self->heap, 1, renew);
     return (PyObject *)self;
 }
 
@@ -57,8 +63,8 @@ static void leave_putters(QueueObject *self) {
         wake_one(&self->putters); /* the wake that was ours goes to the next */
 }
 
-static PyObject *put_item(QueueObject *self, PyObject *item, PyObject *priority, PyObject *due, PyObject *block,
-                          PyObject *timeout) {
+static PyObject *put_due(QueueObject *self, PyObject *item, PyObject *priority, PyObject *due, PyObject *block,
+                         PyObject *timeout) {
     Core *core = CORE(self);
     double seconds = 0.0, deadline = 0.0;
     int waited = 0;
@@ -94,24 +100,34 @@ static PyObject *put_item(QueueObject *self, PyObject *item, PyObject *priority,
     return NULL;
 }
 
+static PyObject *put_item(QueueObject *self, PyObject *item, PyObject *priority, PyObject *due, PyObject *delay,
+                          PyObject *block, PyObject *timeout) {
+    PyObject *owned = NULL;
+    if (!CORE(self)->closed && core_when(CORE(self), &due, delay, &owned) < 0)
+        return NULL;
+    PyObject *handle = put_due(self, item, priority, due, block, timeout);
+    Py_XDECREF(owned);
+    return handle;
+}
+
 static PyObject *put(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[MOST_ARGUMENTS];
     if (nargs == 1 && kwnames && PyTuple_GET_SIZE(kwnames) == 1 &&
         PyTuple_GET_ITEM(kwnames, 0) == sig_put.interned[3]) /* the usual call */
-        return put_item(self, args[0], args[1], NULL, NULL, NULL);
+        return put_due(self, args[0], args[1], NULL, NULL, NULL);
     if (arguments_parse(&sig_put, args, nargs, kwnames, out) < 0)
         return NULL;
     double seconds; /* the standard library refuses a bad timeout of a bounded queue even where there is room */
     if (CORE(self)->limit && !CORE(self)->closed && read_timeout(out[1], out[2], &seconds) < 0)
         return NULL;
-    return put_item(self, out[0], out[3], out[4], out[1], out[2]);
+    return put_item(self, out[0], out[3], out[4], out[5], out[1], out[2]);
 }
 
 static PyObject *put_nowait(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[MOST_ARGUMENTS];
     if (arguments_parse(&sig_put_nowait, args, nargs, kwnames, out) < 0)
         return NULL;
-    return put_item(self, out[0], out[1], out[2], Py_False, NULL);
+    return put_item(self, out[0], out[1], out[2], out[3], Py_False, NULL);
 }
 
 /* An item left: a putter has room, and getters that wait for a due time have another one to wait for, or none. */

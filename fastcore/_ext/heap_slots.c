@@ -86,6 +86,38 @@ void slots_settle(Core *core) {
     slots_forget(core);
 }
 
+/* In a forked process: another thread was comparing, and will not go on. What it had begun is taken back; the items of
+   pushes that never ended go into the list `left`, which is to be dropped when nothing depends on the heap. */
+int slots_recover(Core *core, PyObject *left) {
+    unsigned char *placed = PyMem_Calloc(core->slots_len + 1, 1);
+    if (!placed) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (core->undo_slot != NO_SLOT)
+        core->details[core->undo_slot] = core->undo;
+    core->undo_slot = NO_SLOT;
+    memset(core->kinds, 0, sizeof core->kinds);
+    for (size_t at = 0; at < core_len(core); at++) {
+        const Node node = at < core->ready.len ? core->ready.nodes[at] : core->later.nodes[at - core->ready.len];
+        placed[node_slot(node)] = 1;
+        core->kinds[core->details[node_slot(node)].kind]++;
+    }
+    int failed = 0;
+    for (uint32_t slot = 0; slot < core->slots_len; slot++) {
+        PyObject *priority, *item = core->slots[slot].item;
+        if (!item || placed[slot])
+            continue;
+        core->kinds[core->details[slot].kind]++; /* slot_release counts it down */
+        item = slot_release(core, slot, &priority);
+        failed |= PyList_Append(left, item) < 0 || (priority && PyList_Append(left, priority) < 0);
+        Py_DECREF(item);
+        Py_XDECREF(priority);
+    }
+    PyMem_Free(placed);
+    return failed ? -1 : 0;
+}
+
 /* Drops the tables without looking into them. */
 void slots_forget(Core *core) {
     PyMem_Free(core->details);

@@ -93,11 +93,12 @@ static int bad(const char *expected) {
     return -1;
 }
 
-static int read_row(Core *core, PyObject *given, Row *row, Priority *priority) {
+static int read_row(Core *core, PyObject *given, Row *row, Priority *priority, Py_ssize_t most) {
     PyObject *due;
     unsigned long long handle, sequence;
     if (!PyTuple_Check(given) || !PyArg_ParseTuple(given, "OOKKdO", &row->item, &row->priority, &handle, &sequence,
-                                                   &row->born, &due))
+                                                   &row->born, &due) ||
+        row->born != row->born)
         return bad("rows of (item, priority, handle, sequence, born, due)");
     row->handle = handle;
     row->sequence = sequence;
@@ -106,7 +107,8 @@ static int read_row(Core *core, PyObject *given, Row *row, Priority *priority) {
         return -1;
     if (priority_parse(core, row->priority, priority) < 0)
         return -1;
-    if (sequence >= SEQUENCE_LIMIT || handle >> SLOT_BITS == 0 || (handle & SLOT_MASK) >= SLOT_LIMIT - 1)
+    if (sequence >= SEQUENCE_LIMIT || handle >> SLOT_BITS == 0 || (handle & SLOT_MASK) >= SLOT_LIMIT - 1 ||
+        (Py_ssize_t)(handle & SLOT_MASK) >= most)
         return bad("handles and sequence numbers in their range");
     return 0;
 }
@@ -164,7 +166,7 @@ static int fill(Core *core, const Row *rows, const Priority *priorities, size_t 
     return 0;
 }
 
-int core_load(Core *core, PyObject *given, PyObject *serial, double shift) {
+int core_load(Core *core, PyObject *given, PyObject *serial, double shift, Py_ssize_t most) {
     PyObject *list = PySequence_Tuple(given);
     if (!list)
         return -1;
@@ -178,7 +180,7 @@ int core_load(Core *core, PyObject *given, PyObject *serial, double shift) {
     else if (PyErr_Occurred() || next == 0 || next >= SEQUENCE_LIMIT)
         failed = bad("a serial number in its range");
     for (size_t i = 0; i < len && !failed; i++) {
-        failed = read_row(core, PyTuple_GET_ITEM(list, (Py_ssize_t)i), &rows[i], &priorities[i]) < 0;
+        failed = read_row(core, PyTuple_GET_ITEM(list, (Py_ssize_t)i), &rows[i], &priorities[i], most) < 0;
         compare |= !failed && priorities[i].object != NULL;
     }
     if (!failed && core_enter(core) == 0) {

@@ -6,9 +6,12 @@
 #include "heap_core.h"
 
 /* Every type begins like this, so that what they have in common is written once. */
-typedef struct {
+typedef struct HeapObject {
     PyObject_HEAD
     PyObject *weakrefs;
+    struct HeapObject *next, *previous; /* all of them, for forks */
+    /* Forgets who waits; what is to be dropped goes into the list. */
+    int (*renew)(struct HeapObject *self, PyObject *left);
     Core core;
 } HeapObject;
 
@@ -37,7 +40,7 @@ int shared_load_asyncio(void);
 #define COMMON_GETSET \
     {"order", (getter)heap_get_order, NULL, NULL, NULL}, {"aging", (getter)heap_get_aging, NULL, NULL, NULL}, \
         {"clock", (getter)heap_get_clock, NULL, NULL, NULL}, {"_serial", (getter)heap_get_serial, NULL, NULL, NULL}, \
-        {"_origin", (getter)heap_get_origin, NULL, NULL, NULL}
+        {"_origin", (getter)heap_get_origin, NULL, NULL, NULL}, {"_slots", (getter)heap_get_slots, NULL, NULL, NULL}
 
 #define QUEUE_METHODS \
     {"qsize", FAST(queue_qsize), METH_NOARGS, NULL}, {"empty", FAST(queue_empty), METH_NOARGS, NULL}, \
@@ -47,7 +50,8 @@ int shared_load_asyncio(void);
         {"is_shutdown", (getter)queue_get_is_shutdown, NULL, NULL, NULL}
 
 /* heap_common.c: methods of all three types */
-void heap_setup(HeapObject *self, int any);
+void heap_setup(HeapObject *self, int any, int (*renew)(HeapObject *self, PyObject *left));
+PyObject *heap_after_fork(PyObject *module, PyObject *unused);
 PyObject *heap_update(HeapObject *self, Signature *signature, PyObject *const *args, Py_ssize_t nargs,
                       PyObject *kwnames);
 int queue_init(HeapObject *self, Signature *signature, PyObject *args, PyObject *kwargs);
@@ -76,6 +80,7 @@ PyObject *heap_get_aging(HeapObject *self, void *unused);
 PyObject *heap_get_clock(HeapObject *self, void *unused);
 PyObject *heap_get_serial(HeapObject *self, void *unused);
 PyObject *heap_get_origin(HeapObject *self, void *unused);
+PyObject *heap_get_slots(HeapObject *self, void *unused);
 PyObject *heap_rows(HeapObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *heap_load(HeapObject *self, PyObject *args);
 PyObject *heap_nothing_ready(const HeapObject *self, const char *method);

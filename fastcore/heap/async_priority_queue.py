@@ -55,7 +55,9 @@ class AsyncPriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
     ) -> None:
         raise NotImplementedError
 
-    def put(self, item: T, *, priority: Any = ..., due: float | None = None) -> Coroutine[Any, Any, int]:
+    def put(
+        self, item: T, *, priority: Any = ..., due: float | None = None, delay: float | None = None
+    ) -> Coroutine[Any, Any, int]:
         """Add an item; wait for room where the queue is full.
 
         Parameters
@@ -64,7 +66,9 @@ class AsyncPriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
         priority : object, optional
             What orders the item, a number or anything with ``<``; unless given the item itself does.
         due : float, optional
-            A time on the queue's clock before which the item is not handed out.
+            A time on the queue's clock, at most ten years ahead, before which the item is not handed out.
+        delay : float, optional
+            The same in seconds from now.
 
         Returns
         -------
@@ -78,7 +82,9 @@ class AsyncPriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def put_nowait(self, item: T, *, priority: Any = ..., due: float | None = None) -> int:
+    def put_nowait(
+        self, item: T, *, priority: Any = ..., due: float | None = None, delay: float | None = None
+    ) -> int:
         """Add an item if there is room now.
 
         Raises

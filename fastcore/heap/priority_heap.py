@@ -19,8 +19,9 @@ class PriorityHeap(Held[T], metaclass=Twin, path="heap"):
         Whether the smallest or the largest priority comes first. Equal priorities come in the order of their push.
     priorities : {"number", "any"}, default "number"
         Numbers are compared exactly, ints of any size with floats too; what is neither int nor float is read by its
-        ``__index__`` or else its ``__float__``. With ``"any"`` a priority may be whatever has ``<``, and an item
-        pushed without one is its own priority.
+        ``__index__`` or else its ``__float__``, and refused where it does not equal that (``Decimal("0.1")``). With
+        ``"any"`` a priority may be whatever has ``<``, Decimal and datetime for instance, and an item pushed without
+        one is its own priority.
     aging : float, default 0.0
         By how much a second of waiting makes an item more urgent, so that nothing starves. Priorities are read as
         floats then.
@@ -30,8 +31,9 @@ class PriorityHeap(Held[T], metaclass=Twin, path="heap"):
     Notes
     -----
     Every operation is O(log n), is atomic among threads, and happens whole or not at all: where a comparison of
-    priorities raises, the heap is as before. A comparison may not use the heap that it orders: RuntimeError. A heap
-    holds up to 2**28 items. Its length counts delayed items too.
+    priorities raises, the heap is as before. Signal handlers and finalizers may use a heap in the middle of its
+    operations, except while a comparison written in Python runs: to them as to the comparison itself the heap raises
+    RuntimeError then. A heap holds up to 2**28 items. Its length counts delayed items too.
 
     Examples
     --------
@@ -53,16 +55,18 @@ class PriorityHeap(Held[T], metaclass=Twin, path="heap"):
     ) -> None:
         raise NotImplementedError
 
-    def push(self, item: T, priority: Any = 0.0, *, due: float | None = None) -> int:
+    def push(self, item: T, priority: Any = 0.0, *, due: float | None = None, delay: float | None = None) -> int:
         """Add an item.
 
         Parameters
         ----------
         item : object
         priority : number, default 0.0
-            NaN has no place in an order: ValueError.
+            NaN has no place in an order, nor has a tuple or list that begins with it: ValueError.
         due : float, optional
-            A time on the heap's clock before which the item is not handed out.
+            A time on the heap's clock, at most ten years ahead, before which the item is not handed out.
+        delay : float, optional
+            The same in seconds from now.
 
         Returns
         -------
@@ -72,7 +76,12 @@ class PriorityHeap(Held[T], metaclass=Twin, path="heap"):
         raise NotImplementedError
 
     def push_many(
-        self, items: Iterable[T], priorities: Iterable[Any] | None = None, *, due: float | None = None
+        self,
+        items: Iterable[T],
+        priorities: Iterable[Any] | None = None,
+        *,
+        due: float | None = None,
+        delay: float | None = None,
     ) -> list[int]:
         """Add many items: all of them, or where something is wrong none.
 
@@ -81,7 +90,7 @@ class PriorityHeap(Held[T], metaclass=Twin, path="heap"):
         items : iterable
         priorities : iterable of numbers, optional
             One for each item. A NumPy array of float64 is read without making Python numbers.
-        due : float, optional
+        due, delay : float, optional
             As of `push`, for all of them.
 
         Returns

@@ -13,8 +13,8 @@ class PriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
     """A thread-safe queue that stands in for ``queue.PriorityQueue``.
 
     Beyond it: a priority of its own for every item (``put(item, priority=3)``), first in first out among equals,
-    handles to remove or re-prioritise what waits, delayed items, aging, ``shutdown`` on every Python, and signals
-    and other threads are never blocked by a call that need not wait.
+    handles to remove or re-prioritise what waits, delayed items, aging, ``shutdown`` on every Python, and signal
+    handlers and finalizers may use it at any time, other than while a comparison of items written in Python runs.
 
     Parameters
     ----------
@@ -59,6 +59,7 @@ class PriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
         *,
         priority: Any = ...,
         due: float | None = None,
+        delay: float | None = None,
     ) -> int:
         """Add an item; wait for room where the queue is full.
 
@@ -72,7 +73,9 @@ class PriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
         priority : object, optional
             What orders the item, a number or anything with ``<``; unless given the item itself does.
         due : float, optional
-            A time on the queue's clock before which the item is not handed out.
+            A time on the queue's clock, at most ten years ahead, before which the item is not handed out.
+        delay : float, optional
+            The same in seconds from now.
 
         Returns
         -------
@@ -88,7 +91,9 @@ class PriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def put_nowait(self, item: T, *, priority: Any = ..., due: float | None = None) -> int:
+    def put_nowait(
+        self, item: T, *, priority: Any = ..., due: float | None = None, delay: float | None = None
+    ) -> int:
         """Add an item if there is room now."""
         raise NotImplementedError
 
