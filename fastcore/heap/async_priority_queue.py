@@ -82,9 +82,7 @@ class AsyncPriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def put_nowait(
-        self, item: T, *, priority: Any = ..., due: float | None = None, delay: float | None = None
-    ) -> int:
+    def put_nowait(self, item: T, *, priority: Any = ..., due: float | None = None, delay: float | None = None) -> int:
         """Add an item if there is room now.
 
         Raises

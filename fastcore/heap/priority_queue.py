@@ -91,9 +91,7 @@ class PriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
         """
         raise NotImplementedError
 
-    def put_nowait(
-        self, item: T, *, priority: Any = ..., due: float | None = None, delay: float | None = None
-    ) -> int:
+    def put_nowait(self, item: T, *, priority: Any = ..., due: float | None = None, delay: float | None = None) -> int:
         """Add an item if there is room now."""
         raise NotImplementedError
 
