@@ -200,6 +200,119 @@ def decorator_cases(report: Report) -> None:
         )
 
 
+def ordinary_hits(report: Report) -> None:
+    """Hits as services make them: by name, of methods, awaited, and with the options of `@cached`."""
+    from fastcore.cache import cached
+
+    def bars(symbol: Any, days: int = 5, adjusted: bool = True) -> Any:
+        return symbol
+
+    class Desk:
+        fastcore = cached(maxsize=1024, ttl=TTL)(bars_of)
+        lru_cache = functools.lru_cache(1024)(bars_of)
+
+    lru, peer = functools.lru_cache(1024)(bars), cachebox.cached(cachebox.TTLCache(1024, TTL))(bars)
+    symbols = random.Random(5).choices([f"symbol:{n}" for n in range(500)], k=CALLS)
+    plain, desk = cached(maxsize=1024, ttl=TTL)(bars), Desk()
+    three = {"fastcore": plain, "lru_cache": lru, "cachebox": peer}
+    rows: list[tuple[str, dict[str, Any], Callable[[Any, Any], None], str, float]] = [
+        ("three by position", three, by_position, "lru_cache", 3.0),
+        ("one keyword", three, one_keyword, "lru_cache", 3.0),
+        ("two keywords", three, two_keywords, "lru_cache", 3.0),
+        ("all by name", three, all_by_name, "lru_cache", 3.0),
+        ("method", {"fastcore": desk.fastcore, "lru_cache": desk.lru_cache}, one_argument, "lru_cache", 3.0),
+        (
+            "method, two keywords",
+            {"fastcore": desk.fastcore, "lru_cache": desk.lru_cache},
+            two_keywords,
+            "lru_cache",
+            3.0,
+        ),
+    ]
+    options: dict[str, dict[str, Any]] = {
+        "typed": {"typed": True},
+        "stale": {"stale": 60},
+        "tags": {"tags": "bars"},
+        "early": {"early": True},
+        "normalize": {"normalize": True},
+        "all of them": {"typed": True, "stale": 60, "tags": "bars", "early": True, "normalize": True},
+    }
+    for label, given in options.items():
+        made = {"fastcore": cached(maxsize=1024, ttl=TTL, **given)(bars), "cachebox": peer}
+        rows.append((label, made, one_argument, "cachebox", 1.0))
+        rows.append((f"{label}, two keywords", made, two_keywords, "cachebox", 1.0))
+    for label, made, loop, other, goal in rows:
+        timings = measure({name: functools.partial(loop, call, symbols) for name, call in made.items()}, symbols)
+        ratio = Ratio(timings["fastcore"].median / timings[other].median, goal, at_least=False)
+        report.add(f"decorated hit, {label}", timings, {f"fastcore / {other}": ratio})
+
+
+def bars_of(self: Any, symbol: Any, days: int = 5, adjusted: bool = True) -> Any:
+    return symbol
+
+
+def one_argument(call: Any, symbols: list[Any]) -> None:
+    for symbol in symbols:
+        call(symbol)
+
+
+def by_position(call: Any, symbols: list[Any]) -> None:
+    for symbol in symbols:
+        call(symbol, 9, False)
+
+
+def one_keyword(call: Any, symbols: list[Any]) -> None:
+    for symbol in symbols:
+        call(symbol, adjusted=False)
+
+
+def two_keywords(call: Any, symbols: list[Any]) -> None:
+    for symbol in symbols:
+        call(symbol, days=9, adjusted=False)
+
+
+def all_by_name(call: Any, symbols: list[Any]) -> None:
+    for symbol in symbols:
+        call(symbol=symbol, adjusted=False, days=9)
+
+
+def awaited_hits(report: Report) -> None:
+    """Hits of a coroutine function, each awaited; and of the function itself, which returns at once."""
+    import asyncio
+
+    from fastcore.cache import cached
+
+    async def bars(symbol: Any, days: int = 5) -> Any:
+        return symbol
+
+    symbols = random.Random(6).choices([f"symbol:{n}" for n in range(500)], k=CALLS)
+    calls = {
+        "fastcore": cached(maxsize=1024, ttl=TTL)(bars),
+        "cachebox": cachebox.cached(cachebox.TTLCache(1024, TTL))(bars),
+        "uncached": bars,
+    }
+    loop = asyncio.new_event_loop()
+
+    async def run(call: Any) -> None:
+        for symbol in symbols:
+            await call(symbol)
+
+    def runner(call: Any) -> Callable[[], None]:
+        return lambda: loop.run_until_complete(run(call))
+
+    timings = measure({name: runner(call) for name, call in calls.items()}, symbols)
+    loop.close()
+    ours = timings["fastcore"].median
+    report.add(
+        "decorated hit, coroutine function",
+        timings,
+        {
+            "fastcore / cachebox": Ratio(ours / timings["cachebox"].median, 1.0, at_least=False),
+            "fastcore / uncached": Ratio(ours / timings["uncached"].median, 5.0, at_least=False),
+        },
+    )
+
+
 MEMORY = """
 import gc, psutil, sys
 kind, count = sys.argv[1], int(sys.argv[2])
@@ -336,6 +449,8 @@ def main() -> None:
     report.notes.append("loop overhead is taken off; keys are the stored objects themselves, as in a service")
     mapping_cases(report)
     decorator_cases(report)
+    ordinary_hits(report)
+    awaited_hits(report)
     memory_cases(report)
     hit_ratio(report)
     content_keys(report)

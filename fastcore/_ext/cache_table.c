@@ -16,7 +16,7 @@ void fc_table_init(fc_table *t) {
 }
 
 /* 1 equal, 0 not, -1 error, 2: only Python code can tell. */
-static inline int same_exact(PyObject *a, PyObject *b) {
+static inline int same_plain(PyObject *a, PyObject *b) {
     PyTypeObject *type = Py_TYPE(a);
     if (type != Py_TYPE(b)) {
         return 2;
@@ -37,6 +37,19 @@ static inline int same_exact(PyObject *a, PyObject *b) {
         return same;
     }
     return 2;
+}
+
+static inline int same_exact(PyObject *a, PyObject *b) {
+    if (!PyTuple_CheckExact(a) || !PyTuple_CheckExact(b)) {
+        return same_plain(a, b);
+    }
+    const Py_ssize_t size = PyTuple_GET_SIZE(a); /* the key of a call */
+    int same = size == PyTuple_GET_SIZE(b);
+    for (Py_ssize_t i = 0; same == 1 && i < size; i++) {
+        PyObject *one = PyTuple_GET_ITEM(a, i), *other = PyTuple_GET_ITEM(b, i);
+        same = one == other ? 1 : same_plain(one, other);
+    }
+    return same;
 }
 
 static FC_NOINLINE int same_by_python(fc_table *t, PyObject *mine, PyObject *key, int *restart) {

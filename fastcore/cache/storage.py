@@ -11,8 +11,8 @@ from fastcore.cache import registry
 from fastcore.cache.options import Options
 from fastcore.dispatch import backends, flags
 from fastcore.dispatch.modes import Mode
-from fastcore.dispatch.twins import migrate
 from python_fallback.cache import call as pure
+from python_fallback.cache.flight import MISSING, Flights
 
 __all__ = ["Storage", "backend_of"]
 
@@ -53,13 +53,16 @@ class Storage:
             return self.cache
 
     def _move(self, backend: str) -> None:
-        old = self.cache
-        flights = old._flights
-        new = migrate(old, backend)
+        old, flights = self.cache, self.cache._flights
+        target: Any = getattr(backends.twin("cache", backend), type(old).__name__)
+        new = target._from_state({**old._state(old._snapshot()), "counters": old._counters()})
         new._flights = flights
         self.cache = new
-        for key, value, expires, weight in old._take():  # stored by calls that had begun on it
-            new._put(key, value, expires - old._now(), weight)
+        old._flights = Flights()  # those that go on are the new one's
+        now = old._now()
+        for key, value, expires, weight in old._take():  # with what was stored meanwhile by calls that had begun
+            if now < expires and new.peek(key, MISSING) is MISSING:
+                new._put(key, value, expires - now, weight)
         if self._name is not None:
             registry.register(self._name, new)
 
