@@ -1,4 +1,4 @@
-"""``python -m fastcore tasks``: what is in a database of tasks, beside the process that works on it or without one."""
+"""``python -m fastcore tasks``: what is in a database of tasks, and a worker for a queue."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CLEAR = "\x1b[H\x1b[2J"
 
 def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     """Prepare ``python -m fastcore tasks``."""
-    parser.add_argument("--db", required=True, metavar="FILE", help="the database, as in sqlite:///FILE")
+    parser.add_argument("--db", metavar="FILE", help="the database, as in sqlite:///FILE; for all actions but run")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     actions = parser.add_subparsers(dest="action", metavar="action", required=True)
 
@@ -48,11 +48,16 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
     watching = actions.add_parser("watch", help="show what runs, again and again")
     watching.add_argument("--interval", type=_seconds, default=1.0, metavar="SECONDS")
     watching.add_argument("--times", type=_positive, metavar="N", help="end after N looks")
+    running = actions.add_parser("run", help="work on a queue's tasks until SIGTERM, which drains it first")
+    running.add_argument("queue", metavar="MODULE:QUEUE", help="where the queue is, as in service.jobs:queue")
     for action in (listing, showing, retrying, watching, actions.choices["stats"]):
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for programs")
 
     def run(options: argparse.Namespace) -> int:
-        actor = {"list": _list, "show": _show, "retry": _retry, "stats": _stats, "watch": _watch}[options.action]
+        if options.db is None and options.action != "run":
+            parser.error("the following arguments are required: --db")
+        actors = {"list": _list, "show": _show, "retry": _retry, "stats": _stats, "watch": _watch, "run": _run}
+        actor = actors[options.action]
         try:
             return actor(options)
         except UnknownTask as error:
@@ -164,6 +169,12 @@ def _watch(options: argparse.Namespace) -> int:
             if looks == options.times:
                 return 0
             time.sleep(options.interval)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from fastcore.tasks.worker import work
+
+    return work(options.queue)
 
 
 # ---- parts ----

@@ -106,6 +106,7 @@ class Engine:
         self._chores = Chores(self, hooks, lease, clock)
         self._turning: asyncio.Task[None] | None = None
         self._stopping = False
+        self._hurried = asyncio.Event()
         self._quiet: set[asyncio.Event] = set()
 
     # ---- life ----
@@ -144,7 +145,7 @@ class Engine:
     async def stop(self, timeout: float) -> None:
         """Take no more work, give what runs `timeout` seconds, return the rest to the store, and end."""
         self.claiming = False
-        await asyncio.gather(*(pool.executor.stop(timeout) for pool in self._pools.values()))
+        await self._stop_executors(timeout)
         for job in list(self.running.values()):  # of executors that told nothing
             self.returned(job)
         self._stopping = True
@@ -154,6 +155,26 @@ class Engine:
         await self._chores.stop()
         self._pools.clear()
         self._loop = None
+
+    def hurry(self) -> None:
+        """Give what runs no more time to end while the engine stops; on its loop."""
+        self._hurried.set()
+
+    async def _stop_executors(self, timeout: float) -> None:
+        executors = [pool.executor for pool in self._pools.values()]
+        stopping: asyncio.Future[Any] = asyncio.gather(*(executor.stop(timeout) for executor in executors))
+        stopping.add_done_callback(_retrieved)
+        hurried: asyncio.Future[Any] = asyncio.ensure_future(self._hurried.wait())
+        try:
+            await asyncio.wait({stopping, hurried}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
+                await stopping
+                return
+            stopping.cancel()
+            await asyncio.gather(*(executor.stop(0.0) for executor in executors))
+        finally:
+            stopping.cancel()
+            hurried.cancel()
 
     async def join(self, timeout: float | None) -> bool:
         """Wait until the store has nothing live, and the hooks were told."""
@@ -515,6 +536,12 @@ class Engine:
         if self._hooks.watched:
             for job in said:
                 self._hooks.changed(job.id, job.kind)
+
+
+def _retrieved(future: asyncio.Future[Any]) -> None:
+    """Keep asyncio from logging how a future ended that was cancelled."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _new_owner() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ from fastcore.tasks.records import ScheduleView, State, TaskSpec
 from fastcore.tasks.registration import check_by_name, checked, register
 from fastcore.tasks.runner import Runner
 from fastcore.tasks.schedules import Every, Schedule, Schedules
+from fastcore.tasks.signals import Signals
 from fastcore.tasks.stores import open_store
 from fastcore.tasks.submitting import Submitting
 from fastcore.tasks.task import Task
@@ -68,7 +70,9 @@ class TaskQueue(Reading):
     -----
     A task runs at least once, and its last attempt's result is kept: one whose process died may run again, so let it do
     no harm when it does. ``async with queue:`` runs the workers on this event loop; ``start()`` and ``stop()`` on a
-    thread. Without either, `submit` only stores: another process may do the work.
+    thread. Without either, `submit` only stores: another process may do the work. In a program's main thread SIGTERM and
+    Ctrl-C leave ``async with queue:`` as a cancelled task does: running tasks are given `drain` seconds, then the program
+    ends, with status 143 after SIGTERM; a second signal cuts the drain.
 
     Examples
     --------
@@ -131,6 +135,7 @@ class TaskQueue(Reading):
             clock=self._clock,
         )
         self._runner = Runner(self.engine, self._schedules)
+        self._signals = Signals(self.engine.hurry)
         self._submitting = Submitting(
             self.store, self._calls, self.tasks, self.hooks, Inline(self.engine, self.tasks) if inline else None
         )
@@ -421,22 +426,38 @@ class TaskQueue(Reading):
         return self
 
     async def __aenter__(self) -> TaskQueue:
-        await self._runner.astart()
-        installation.install(self, unless_there=True)
+        await self.astart()
+        self._signals.begin()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.astop()
+        self._signals.stop()
+        try:
+            await self.astop()
+        finally:
+            self._signals.end()
 
     async def astart(self) -> TaskQueue:
         """Run the workers on this event loop."""
-        return await self.__aenter__()
+        await self._runner.astart()
+        installation.install(self, unless_there=True)
+        return self
 
     async def astop(self, drain: float | None = None) -> None:
-        """Take no more work, give what runs `drain` seconds, return the rest to the store, and close it."""
-        await self._runner.astop(self._drain if drain is None else number("drain", drain, zero=True))
+        """Take no more work, give what runs `drain` seconds, return the rest to the store, and close it.
+
+        Cancelling it cuts the drain.
+        """
+        try:
+            await self._runner.astop(self._drain if drain is None else number("drain", drain, zero=True))
+        except asyncio.CancelledError:
+            try:
+                await self._runner.astop(0.0)
+            finally:
+                self.close()
+            raise
         self.close()
 
     def start(self) -> TaskQueue:
