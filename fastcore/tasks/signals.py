@@ -72,9 +72,8 @@ class Signals:
     def _act(self, number: int) -> None:
         again = self._received is not None
         self._received = self._received or number
-        if not self._stopping:
-            if not again and self._task is not None:
-                self._task.cancel()
+        if not self._stopping and not again and self._task is not None:
+            self._task.cancel()
         if again or (self._stopping and number == signal.SIGINT):
             self._hurry()  # a queue that stops does already what a first SIGTERM asks for
 
