@@ -70,9 +70,10 @@ class TaskQueue(Reading):
     -----
     A task runs at least once, and its last attempt's result is kept: one whose process died may run again, so let it do
     no harm when it does. ``async with queue:`` runs the workers on this event loop; ``start()`` and ``stop()`` on a
-    thread. Without either, `submit` only stores: another process may do the work. In a program's main thread SIGTERM and
-    Ctrl-C leave ``async with queue:`` as a cancelled task does: running tasks are given `drain` seconds, then the program
-    ends, with status 143 after SIGTERM; a second signal cuts the drain.
+    thread. Without either, `submit` only stores: another process may do the work.
+
+    In a program's main thread SIGTERM and Ctrl-C leave ``async with queue:`` as a cancelled task does: running tasks
+    are given `drain` seconds, then the program ends, with status 143 after SIGTERM; a second signal cuts the drain.
 
     Examples
     --------
