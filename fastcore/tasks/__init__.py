@@ -20,6 +20,7 @@ from fastcore.tasks.errors import (
 )
 from fastcore.tasks.hooks import TaskEvent
 from fastcore.tasks.installation import install, installed, submit_background_task
+from fastcore.tasks.middleware import TaskCall
 from fastcore.tasks.queue import TaskQueue
 from fastcore.tasks.records import State, TaskView
 from fastcore.tasks.task import Task
@@ -34,6 +35,7 @@ __all__ = [
     "State",
     "StoreError",
     "Task",
+    "TaskCall",
     "TaskCancelled",
     "TaskError",
     "TaskEvent",

@@ -194,6 +194,7 @@ class Calls:
             key,
             options.idempotency_key,
             fingerprint,
+            serial_key=task.serial_key_of(options.serial_key, args, kwargs),
         )
 
 

@@ -63,8 +63,8 @@ class Chores:
         if self._clock() - self._renewed > self._heartbeat:  # held up, or asleep: we are not gone
             await self.renew()
         for rescued in await arrived(self._engine.store.rescue(self._clock())):
-            _log.warning("task %s (%s) was taken back from an owner that is gone: %s", *rescued)
-            self._hooks.changed(rescued.id, rescued.kind)
+            _log.warning("task %s (%s) was taken back from an owner that is gone: %s", *rescued[:3])
+            self._engine.ledger.enter_lost(rescued, self._clock())
 
     async def renew(self) -> None:
         """Prolong the leases of what runs here; stop what is no longer ours, or was cancelled elsewhere."""

@@ -85,7 +85,7 @@ class Engine:
         self._tasks = tasks
         self._executors = executors
         self._hooks = hooks
-        self._ledger = Ledger(hooks)
+        self.ledger = Ledger(hooks)
         self._aging = aging
         self._lease = lease
         self._heartbeat = heartbeat
@@ -351,7 +351,7 @@ class Engine:
                 self._take_again(ended)
                 raise
             if taken is not None:
-                self._ledger.enter(ended, taken)
+                self.ledger.enter(ended, taken)
                 ended, settling = [], None  # let go before new work comes: the garbage collector has less to look at
         wants, delay = self._wants() if self.claiming else ([], None)
         claiming = self.store.claim(self.owner, wants, self._lease, self._clock())
@@ -364,7 +364,7 @@ class Engine:
                 trouble = error
                 self._take_again(ended)
             else:
-                self._ledger.enter(ended, taken)
+                self.ledger.enter(ended, taken)
             finally:
                 self._recording = False
         batch = claiming.result() if claiming.done() else await arrived(claiming)
@@ -399,7 +399,7 @@ class Engine:
         ended = [self._outbox.popleft() for _ in range(len(self._outbox))]
         if ended:
             taken = self.store.settle([job.outcome for job in ended]).result()
-            self._ledger.enter(ended, taken)
+            self.ledger.enter(ended, taken)
         return len(ended)
 
     def _forget(self, jobs: Iterable[Job]) -> None:

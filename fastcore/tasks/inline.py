@@ -13,6 +13,7 @@ from fastcore.tasks.current import running
 from fastcore.tasks.engine import Engine
 from fastcore.tasks.errors import TaskTimeout
 from fastcore.tasks.job import Job
+from fastcore.tasks.middleware import call_through
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Claim
 from fastcore.tasks.task import Task
@@ -67,14 +68,14 @@ class Inline:
         running.set(job)
         args, kwargs = job.arguments()
         if not job.task.is_async:
-            return job.task.fn(*args, **kwargs)
+            return call_through(job.task.around, job.task.fn, job, args, kwargs)
         return _on_a_loop(lambda: _awaited(job, args, kwargs))
 
 
 async def _awaited(job: Job, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     try:
         async with asyncio.timeout(job.timeout) as limit:
-            return await job.task.fn(*args, **kwargs)
+            return await call_through(job.task.around, job.task.fn, job, args, kwargs)
     except TimeoutError:
         if not limit.expired():
             raise

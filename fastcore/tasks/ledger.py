@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from fastcore import metrics
+from fastcore.tasks.errors import TaskLost
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.job import Job
-from fastcore.tasks.records import State
+from fastcore.tasks.records import Cancelled, Rescued, State
 from fastcore.tasks.task import Task
 
 __all__ = ["Ledger"]
@@ -67,3 +69,41 @@ class Ledger:
                 hooks.changed(job.id, task.name, seconds if state is _SUCCEEDED else None)
         if latest is not None:
             latest.succeeded.add(n)
+
+    def enter_lost(self, rescued: Rescued, now: float) -> None:
+        """Take in a task that was taken back from an owner that is gone."""
+        state = rescued.state
+        if state is _QUEUED:
+            metrics.counter("fastcore_tasks_retried_total", task=rescued.kind).add()
+            self._tell("retry", rescued, now, TaskLost(rescued.why), delay=0.0)
+            return
+        self._count(rescued.kind, state)
+        if state is State.CANCELLED:
+            self._tell("cancel", rescued, now)
+        else:
+            self._tell("failure", rescued, now, TaskLost(rescued.why))
+            self._tell("dead", rescued, now, TaskLost(rescued.why))
+
+    def enter_withdrawn(self, cancelled: Sequence[Cancelled], now: float) -> None:
+        """Take in tasks that were asked to end; those that waited have."""
+        for one in cancelled:
+            if one.withdrawn:
+                self._count(one.kind, one.state)
+                self._tell("cancel", one, now)
+            else:
+                self._hooks.changed(one.id, one.kind)
+
+    @staticmethod
+    def _count(kind: str, state: State) -> None:
+        metrics.counter("fastcore_tasks_ended_total", task=kind, state=state.value).add()
+
+    def _tell(
+        self,
+        event: str,
+        task: Rescued | Cancelled,
+        now: float,
+        error: BaseException | None = None,
+        delay: float | None = None,
+    ) -> None:
+        self._hooks.tell(TaskEvent(event, task.id, task.kind, task.attempt, now, error=error, delay=delay))
+        self._hooks.changed(task.id, task.kind)

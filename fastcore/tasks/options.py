@@ -30,6 +30,7 @@ class Options:
     unique_key: str | None = None
     idempotency_key: str | None = None
     fingerprint: str | None = None
+    serial_key: str | Callable[..., str] | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -45,8 +46,10 @@ class Options:
             put(self, "run_at", _finite("run_at", when.timestamp() if hasattr(when, "timestamp") else when))
         if self.unique not in (True, False) and not callable(self.unique):
             raise TypeError(f"unique: expected a bool or a callable, got {type(self.unique).__name__}")
-        for name in ("unique_key", "idempotency_key", "fingerprint"):
+        for name in ("unique_key", "idempotency_key", "fingerprint", "serial_key"):
             value = getattr(self, name)
+            if name == "serial_key" and callable(value):
+                continue
             if value is not None and not isinstance(value, str):
                 raise TypeError(f"{name}: expected a str, got {type(value).__name__}")
             if value is not None and storable(value) != value:

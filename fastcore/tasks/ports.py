@@ -23,10 +23,11 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from fastcore.tasks.records import (
     Batch,
+    Cancelled,
     Claim,
     Fired,
     Group,
@@ -43,7 +44,7 @@ from fastcore.tasks.records import (
 if TYPE_CHECKING:
     from fastcore.tasks.job import Job
 
-__all__ = ["Cap", "Done", "Executor", "Reply", "Sink", "Stop", "TaskStore", "Want", "arrived"]
+__all__ = ["PURGED_AT_ONCE", "Cap", "Done", "Executor", "Reply", "Sink", "Stop", "TaskStore", "Want", "arrived"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -115,6 +116,10 @@ class Cap(enum.Flag):
     """It runs them in processes that find them by module and name."""
 
 
+PURGED_AT_ONCE: Final = 10_000
+"""Tasks that one `purge` of a store ends at most."""
+
+
 class Want(NamedTuple):
     """What one pool has room for: at most `limit` tasks in all, and of each kind at most as many as it says."""
 
@@ -177,7 +182,7 @@ class TaskStore(Protocol):
     def report(self, updates: Sequence[Progress]) -> Reply[None]:
         """Note how far attempts are. A store may write it late, and the latest only; `get` tells the latest at once."""
 
-    def request_cancel(self, id: str) -> Reply[State]:
+    def request_cancel(self, id: str) -> Reply[Cancelled]:
         """Cancel a task: QUEUED becomes CANCELLED; RUNNING stays, `cancel_requested`, and its owner is told.
 
         Returns the state after it; for a task that had ended, its state.
@@ -186,6 +191,15 @@ class TaskStore(Protocol):
         ------
         UnknownTask
         """
+
+    def purge(self, kind: str) -> Reply[list[Cancelled]]:
+        """Cancel tasks of a kind that wait, :data:`PURGED_AT_ONCE` at most; returns them."""
+
+    def pause(self, kind: str, paused: bool) -> Reply[bool]:
+        """Have no task of a kind claimed by anyone until that is taken back; returns whether that changed anything."""
+
+    def paused(self) -> Reply[list[str]]:
+        """Return the kinds that are paused, by name."""
 
     def rescue(self, now: float) -> Reply[list[Rescued]]:
         """Take back RUNNING tasks whose lease has passed: QUEUED with the rank they had, due at once, or else DEAD.

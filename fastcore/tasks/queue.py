@@ -18,16 +18,18 @@ from fastcore.tasks.codec import Codec
 from fastcore.tasks.cron import Cron
 from fastcore.tasks.engine import Engine
 from fastcore.tasks.executors import make_executor
-from fastcore.tasks.hooks import Hooks, TaskEvent
+from fastcore.tasks.hooks import Hooks
 from fastcore.tasks.inline import Inline
+from fastcore.tasks.middleware import Middleware
 from fastcore.tasks.options import Options, rate_of, seconds
-from fastcore.tasks.ports import Cap, Executor, TaskStore, arrived
+from fastcore.tasks.ports import Cap, Executor, TaskStore
 from fastcore.tasks.reading import Reading
-from fastcore.tasks.records import ScheduleView, State, TaskSpec
+from fastcore.tasks.records import ScheduleView, TaskSpec
 from fastcore.tasks.registration import check_by_name, checked, register
 from fastcore.tasks.runner import Runner
 from fastcore.tasks.schedules import Every, Schedule, Schedules
 from fastcore.tasks.signals import Signals
+from fastcore.tasks.steering import Steering
 from fastcore.tasks.stores import open_store
 from fastcore.tasks.submitting import Submitting
 from fastcore.tasks.task import Task
@@ -38,7 +40,7 @@ __all__ = ["TaskQueue"]
 _ID, _KIND = attrgetter("id"), attrgetter("kind")
 
 
-class TaskQueue(Reading):
+class TaskQueue(Reading, Steering):
     """Background tasks that are not lost: priorities, retries, schedules, progress, results.
 
     Parameters
@@ -109,6 +111,7 @@ class TaskQueue(Reading):
             self.workers[name] = count(f"workers[{name!r}]", size)
         self.tasks: dict[str, Task] = {}
         self.hooks = Hooks()
+        self._middleware = Middleware(self.tasks)
         self.codec = Codec() if codec is None else codec
         self.store: TaskStore = open_store(store, max_queued=max_queued) if isinstance(store, str) else store
         self._executors: dict[str, Executor] = dict(executors or {})
@@ -217,6 +220,7 @@ class TaskQueue(Reading):
             None if memory_limit is None else count("memory_limit", memory_limit),
             self.codec if codec is None else codec,
         )
+        self._middleware.wrap(task)
         self.tasks[name] = task
         register(task)
         self.engine.enrol()
@@ -305,58 +309,6 @@ class TaskQueue(Reading):
         specs, group = self._calls.group(calls, then, args, partial)
         await self._submitting.asubmit(specs, group)
         return group.id
-
-    # ---- steering ----
-
-    def cancel(self, id: str) -> State:
-        """Cancel a task: one that waits at once, one that runs as its executor can.
-
-        Returns
-        -------
-        State
-            CANCELLED; RUNNING if it was asked to stop, which `wait` sees the end of; or how it had ended.
-        """
-        return self._cancelled(id, self.store.request_cancel(id).result())
-
-    async def acancel(self, id: str) -> State:
-        """Cancel a task as :meth:`cancel` does, without blocking the event loop."""
-        return self._cancelled(id, await arrived(self.store.request_cancel(id)))
-
-    def _cancelled(self, id: str, state: State) -> State:
-        self.engine.wake()
-        if self.hooks.any or self.hooks.watched:
-            view = self.store.get(id).result()
-            self.hooks.changed(id, view.kind)
-            if state is State.CANCELLED and view.attempt == 0:
-                self.hooks.tell(TaskEvent("cancel", id, view.kind, 0, self._clock()))
-        return state
-
-    def retry_dead(self, ids: Sequence[str] | None = None, *, task: str | None = None) -> list[str]:
-        """Queue dead letters anew, with all their attempts; by id also what failed. Returns their ids."""
-        return self.store.retry_dead(ids, task, self._clock()).result()
-
-    def on(self, event: str, hook: Callable[[TaskEvent], object] | None = None) -> Any:
-        """Have a function called when something becomes of a task; also as a decorator.
-
-        Parameters
-        ----------
-        event : {"submit", "start", "success", "retry", "failure", "dead", "cancel"}
-        hook : callable
-            Takes a :class:`TaskEvent`, and must not block: it is called by the queue itself. What it raises is logged.
-
-        Returns
-        -------
-        callable
-            What ends it; as a decorator, the function.
-        """
-        if hook is not None:
-            return self.hooks.add(event, hook)
-
-        def decorate(fn: Callable[[TaskEvent], object]) -> Callable[[TaskEvent], object]:
-            self.hooks.add(event, fn)
-            return fn
-
-        return decorate
 
     # ---- schedules ----
 

@@ -16,6 +16,7 @@ __all__ = [
     "NO_ARGUMENTS",
     "TERMINAL",
     "Batch",
+    "Cancelled",
     "Claim",
     "Encoded",
     "Failure",
@@ -109,6 +110,8 @@ class TaskSpec:
     """Its place among the members."""
     collects: str | None = None
     """The group whose results are its first argument: it is a group's final callback."""
+    serial_key: str | None = None
+    """Of the tasks with one key, one runs at a time: from its first attempt to its end, others wait."""
 
 
 @dataclass(slots=True)
@@ -187,6 +190,21 @@ class Rescued(NamedTuple):
     kind: str
     state: State
     """QUEUED, DEAD if that was its last attempt, or CANCELLED if that had been asked for."""
+    attempt: int
+    """The one that was lost."""
+    why: str
+
+
+class Cancelled(NamedTuple):
+    """What asking for a task's end came to."""
+
+    id: str
+    kind: str
+    state: State
+    """CANCELLED; RUNNING if it was asked to stop; or how it had ended."""
+    attempt: int
+    withdrawn: bool
+    """Whether it waited, and this ended it."""
 
 
 class Fired(NamedTuple):

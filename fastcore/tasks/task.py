@@ -19,6 +19,7 @@ from fastcore.tasks.codec import Codec
 from fastcore.tasks.errors import TaskError
 from fastcore.tasks.options import Options
 from fastcore.tasks.records import Encoded, State
+from fastcore.tasks.text import storable
 
 if TYPE_CHECKING:
     from fastcore.tasks.queue import TaskQueue
@@ -38,7 +39,7 @@ class Configured:
         self.options = options
         self.attempts = options.attempts
         self.policy: Retry = options.policy
-        self.plain = not (options.delay or options.run_at or options.unique or options.unique_key)
+        self.plain = not (options.delay or options.run_at or options.unique or options.unique_key or options.serial_key)
         self.plain = self.plain and options.idempotency_key is None
         self.checked = False
         """Whether the executor was asked if it can honour them."""
@@ -94,6 +95,8 @@ class Task:
         self.memory_limit = memory_limit
         self.codec = codec
         self.configured = Configured(self, options)
+        self.around: tuple[Callable[..., Any], ...] = ()
+        """The queue's middleware for it, the first outermost."""
         self.turns: Turns[int] | None = None if rate is None else Turns(None, *rate)
         self._signature = _signature(fn)
         self._fewest, self._most, self._names = _positional(self._signature)
@@ -133,6 +136,9 @@ class Task:
             One live task for the same arguments; a callable makes the key of them.
         unique_key : str
             One live task with this key.
+        serial_key : str or callable
+            Of the tasks with this key, of whatever kind, one at a time is worked on, in the order of the queue: the
+            next begins when the one before has ended, its retries included. A callable makes the key of the arguments.
         idempotency_key, fingerprint : str
             One task with this key for as long as anything is known of it, only for a call of the same fingerprint.
         """
@@ -176,13 +182,22 @@ class Task:
             except TypeError as error:
                 raise TypeError(f"{self.name}: {error}") from None
 
+    def serial_key_of(self, key: str | Callable[..., str] | None, args: tuple[Any, ...], kwargs: Any) -> str | None:
+        """Return the key of a call whose tasks run one after the other."""
+        if not callable(key):
+            return key
+        made = key(*args, **kwargs)
+        if not isinstance(made, str):
+            raise TypeError(f"serial_key: expected {self.name}'s to return a str, got {type(made).__name__}")
+        return storable(made)
+
     def key_of(self, unique: bool | Callable[..., str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Return the key that `unique` makes of a call."""
         if callable(unique):
             made = unique(*args, **kwargs)
             if not isinstance(made, str):
                 raise TypeError(f"unique: expected {self.name}'s to return a str, got {type(made).__name__}")
-            return f"{self.name}:{made}"
+            return f"{self.name}:{storable(made)}"
         args, kwargs = self._normal(args, kwargs)
         return f"{self.name}:{_digest(self.codec.encode_call(args, kwargs, self._names, self.name))}"
 

@@ -270,7 +270,7 @@ class TestSteering:
             async with queue:
                 id = queue.submit(forever)
                 await until(lambda: queue.status(id).state is State.RUNNING)
-                assert store.request_cancel(id).result() is State.RUNNING
+                assert store.request_cancel(id).result().state is State.RUNNING
                 assert (await queue.wait(id, LONG)).state is State.CANCELLED
 
         run(scenario)

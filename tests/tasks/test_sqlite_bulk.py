@@ -23,8 +23,8 @@ BEGUN = Begun("me", T0 + 15.0, T0 + 0.1)
 # One row at a time, in the order of `row_of`, and nothing that the code under test has a word in.
 PLAIN = (
     "INSERT INTO task (id, kind, payload, priority, rank, run_at, submitted_at, attempts, timeout, result_ttl, "
-    "unique_key, idempotency_key, fingerprint, grp, idx, collects, state, version) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
+    "unique_key, idempotency_key, fingerprint, grp, idx, collects, serial_key, state, version) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
 )
 
 

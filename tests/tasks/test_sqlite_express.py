@@ -250,7 +250,7 @@ def test_cancelling_it_is_told_to_its_owner(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(5)
         first, second = await owner.submit(spec(), spec())
-        assert await arrived(owner.store.request_cancel(second)) is State.RUNNING
+        assert (await arrived(owner.store.request_cancel(second))).state is State.RUNNING
         assert (await owner.claim(5)).cancels == [second]
         assert await arrived(owner.store.renew(owner.came, LEASE, T0)) == [Hold.KEPT, Hold.CANCEL]
         assert first in owner.ids

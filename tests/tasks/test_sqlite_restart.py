@@ -15,7 +15,7 @@ import pytest
 
 from fastcore.tasks import TaskQueue
 from fastcore.tasks.errors import StoreError
-from fastcore.tasks.records import Group, Hold, Rescued, State
+from fastcore.tasks.records import Group, Hold, State
 from fastcore.tasks.stores.sqlite import SqliteStore
 from tests.tasks.sqlite_specs import T0, check, claimed, ended, inside, spec
 
@@ -124,7 +124,7 @@ def test_the_work_of_a_closed_store_is_taken_back_at_once(opened: Callable[[], S
     [claim] = claimed(store)
     store.close()
     again = opened()
-    assert again.rescue(T0).result(LONG) == [Rescued(claim.spec.id, "noop", State.QUEUED)]
+    assert [one[:3] for one in again.rescue(T0).result(LONG)] == [(claim.spec.id, "noop", State.QUEUED)]
     [second] = claimed(again)
     assert (second.attempt, second.spec) == (2, claim.spec)
 
@@ -137,11 +137,12 @@ def test_a_killed_owners_work_is_taken_back_at_once(
     store.submit([last, middle, free]).result(LONG)
     child = owner(2)
     assert store.rescue(T0).result(LONG) == []  # it lives, and its leases have not passed
-    assert store.request_cancel(middle.id).result(LONG) is State.RUNNING
+    assert store.request_cancel(middle.id).result(LONG).state is State.RUNNING
     child.kill()
     child.wait()
     found = store.rescue(T0).result(LONG)
-    assert sorted(found) == sorted([Rescued(last.id, "noop", State.DEAD), Rescued(middle.id, "noop", State.CANCELLED)])
+    expected = [(last.id, "noop", State.DEAD), (middle.id, "noop", State.CANCELLED)]
+    assert sorted(one[:3] for one in found) == sorted(expected)
     error = store.get(last.id).result(LONG).error
     assert error is not None
     assert error.type == "TaskLost"
@@ -167,7 +168,7 @@ def test_a_late_end_of_a_lost_lease_changes_nothing(opened: Callable[[], SqliteS
     slow, quick = opened(), opened()
     id = slow.submit([spec()]).result(LONG)[0]
     [lost] = claimed(slow)
-    assert quick.rescue(T0 + 20).result(LONG) == [Rescued(id, "noop", State.QUEUED)]
+    assert [one[:3] for one in quick.rescue(T0 + 20).result(LONG)] == [(id, "noop", State.QUEUED)]
     assert slow.settle([ended(lost, result=b"nobody has it yet")]).result(LONG) == [False]
     [claim] = claimed(quick, now=T0 + 20)
     assert (claim.attempt, claim.token) == (2, lost.token + 1)

@@ -18,6 +18,7 @@ from fastcore.concurrency.waiting import happened
 from fastcore.tasks.current import running
 from fastcore.tasks.errors import TaskTimeout
 from fastcore.tasks.job import Job
+from fastcore.tasks.middleware import call_through
 from fastcore.tasks.ports import Cap, Sink, Stop
 
 __all__ = ["AsyncExecutor"]
@@ -281,4 +282,5 @@ class AsyncExecutor:
 
 def _started(job: Job, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     running.set(job)
-    return job.task.fn(*args, **kwargs)
+    task = job.task
+    return call_through(task.around, task.fn, job, args, kwargs) if task.around else task.fn(*args, **kwargs)

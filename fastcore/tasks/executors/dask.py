@@ -116,7 +116,17 @@ class DaskExecutor:
         # A task is found by its module on the worker; what no worker can import is sent by value.
         code = task.fn if task.fn.__module__ == "__main__" or "<locals>" in task.fn.__qualname__ else task
         claim = job.claim
-        arguments = (code, job.kind, job.payload, job.id, job.attempt, claim.token, task.codec, self._topic)
+        arguments = (
+            code,
+            job.kind,
+            job.payload,
+            job.id,
+            job.attempt,
+            claim.token,
+            task.codec,
+            task.around,
+            self._topic,
+        )
         return client.submit(
             run_on_worker,
             *arguments,

@@ -14,7 +14,7 @@ __all__ = ["run_on_worker"]
 
 
 def run_on_worker(
-    task: Any, kind: str, payload: Payload, id: str, attempt: int, token: int, codec: Codec, topic: str
+    task: Any, kind: str, payload: Payload, id: str, attempt: int, token: int, codec: Codec, around: Any, topic: str
 ) -> Any:
     """Run an attempt; its words of progress are events of the scheduler."""
     from distributed import get_worker
@@ -28,7 +28,7 @@ def run_on_worker(
     here = Attempt(id, kind, attempt, send)
     mark = running.set(here)
     try:
-        return call_encoded(task, kind, payload, codec)
+        return call_encoded(task, here, payload, codec, around)
     except BaseException as error:  # SystemExit would end the worker, and with it what else runs there
         raise sendable(error) from error.__cause__
     finally:

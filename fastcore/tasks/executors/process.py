@@ -77,7 +77,7 @@ class ProcessExecutor(Desk):
             self.memory_limit = count("memory_limit", memory_limit)
         self.lookahead = number("lookahead", lookahead, zero=True)
         self._mean = math.inf  # seconds a task takes, the latest counting most
-        self._heads: dict[Any, bytes] = {}  # by task
+        self._heads: dict[Any, tuple[Any, bytes]] = {}  # by task, for the middleware it had
         self._stopped = True
         self._lanes: list[Lane] = []
         self._jobs: dict[Job, float] = {}  # jobs not ended -> when they came
@@ -212,10 +212,11 @@ class ProcessExecutor(Desk):
         return self._mean
 
     def head(self, job: Job) -> bytes:
-        found = self._heads.get(job.task)
-        if found is None:
-            found = self._heads[job.task] = head_of(job.task, job.kind, job.task.codec)
-        return found
+        task = job.task
+        found = self._heads.get(task)
+        if found is None or found[0] is not task.around:
+            found = self._heads[task] = task.around, head_of(task, job.kind, task.codec, task.around)
+        return found[1]
 
     def ended(self, job: Job, ran: float | None) -> bool:
         if ran is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastcore.concurrency.slot import Call, packed, serve_each, tell
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.current import running
+from fastcore.tasks.middleware import call_through
 from fastcore.tasks.records import Encoded, Payload
 from fastcore.tasks.task import Task
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HERE", "LONGEST", "NUDGE", "NUDGED", "Attempt", "call_encoded", "head_of", "message", "serve_tasks"]
 
+Around = tuple[Callable[..., Any], ...]
+"""Middleware, the first outermost."""
 LONGEST = 64 << 10
 """Bytes of a message that goes through the socket; a longer one through the pipe."""
 HERE = b"\0"
@@ -62,7 +65,7 @@ class Attempt:
 def serve_tasks(conn: Connection[Any, Any], waiting: socket.socket | None) -> None:
     """Answer messages, as `message` makes them, until the parent hangs up or is gone."""
     buffer = memoryview(bytearray(LONGEST))
-    known: dict[bytes, tuple[Any, str, Codec]] = {}
+    known: dict[bytes, tuple[Any, str, Codec, Around]] = {}
 
     def calling(message: list[bytes | memoryview]) -> Call:
         def call() -> tuple[Any, str]:
@@ -70,8 +73,8 @@ def serve_tasks(conn: Connection[Any, Any], waiting: socket.socket | None) -> No
             found = known.get(head)
             if found is None:
                 found = known[head] = pickle.loads(head)
-            task, kind, codec = found
-            return _run(task, kind, payload, id, attempt, codec, announce), kind
+            task, kind, codec, around = found
+            return _run(task, kind, payload, id, attempt, codec, around, announce), kind
 
         return call
 
@@ -100,28 +103,30 @@ def message(head: bytes, payload: Payload, id: str, attempt: int, announce: bool
     return packed((head, payload, id, attempt, announce), name)
 
 
-def head_of(task: Any, kind: str, codec: Codec) -> bytes:
+def head_of(task: Any, kind: str, codec: Codec, around: Around = ()) -> bytes:
     """Return what all attempts of a task share, as bytes."""
-    return packed((task, kind, codec), kind)
+    return packed((task, kind, codec, around), kind)
 
 
-def _run(task: Any, kind: str, payload: Payload, id: str, attempt: int, codec: Codec, announce: bool) -> Any:
+def _run(
+    task: Any, kind: str, payload: Payload, id: str, attempt: int, codec: Codec, around: Around, announce: bool
+) -> Any:
     if announce:
         tell(None)
     here = Attempt(id, kind, attempt, tell)
     token = running.set(here)
     try:
-        return call_encoded(task, kind, payload, codec)
+        return call_encoded(task, here, payload, codec, around)
     finally:
         running.reset(token)
         here.flush()
 
 
-def call_encoded(task: Any, kind: str, payload: Payload, codec: Codec) -> Any:
+def call_encoded(task: Any, here: Attempt, payload: Payload, codec: Codec, around: Around) -> Any:
     """Call a task's function, decoding what is encoded, and encoding the result then."""
     fn = task.fn if isinstance(task, Task) else task
     if not isinstance(payload, Encoded):
         args, kwargs = payload
-        return fn(*args, **kwargs)
-    args, kwargs = codec.decode_call(payload, kind)
-    return codec.encode(fn(*args, **kwargs), f"result of {kind}")
+        return call_through(around, fn, here, args, kwargs)
+    args, kwargs = codec.decode_call(payload, here.kind)
+    return codec.encode(call_through(around, fn, here, args, kwargs), f"result of {here.kind}")

@@ -13,6 +13,7 @@ from fastcore.concurrency.checks import count
 from fastcore.tasks.current import running
 from fastcore.tasks.errors import TaskCancelled
 from fastcore.tasks.job import Job
+from fastcore.tasks.middleware import call_through
 from fastcore.tasks.ports import Cap, Sink, Stop
 
 __all__ = ["ThreadExecutor"]
@@ -112,7 +113,7 @@ class ThreadExecutor:
             if job.stop_requested:
                 raise TaskCancelled
             args, kwargs = job.arguments()
-            result = job.task.fn(*args, **kwargs)
+            result = call_through(job.task.around, job.task.fn, job, args, kwargs)
         except BaseException as error:  # SystemExit as well: it ends the job, not the thread
             stopping = self._jobs.pop(job, None)
             if stopping is None:  # it was left behind

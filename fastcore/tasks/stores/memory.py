@@ -7,14 +7,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from operator import attrgetter
 
 from fastcore.tasks.errors import QueueClosed, QueueFull, UnknownTask
-from fastcore.tasks.ports import Done, Want
+from fastcore.tasks.ports import PURGED_AT_ONCE, Done, Want
 from fastcore.tasks.records import (
     LIVE,
     NO_ARGUMENTS,
     Batch,
+    Cancelled,
     Claim,
     Failure,
     Fired,
@@ -89,6 +91,7 @@ class MemoryStore:
         self._keys = Keys()
         self._groups: dict[str, OpenGroup] = {}
         self._schedules: dict[str, ScheduleView] = {}
+        self._paused: set[str] = set()
         self._ended = Ended(max_ended, dead_ttl, tombstone_ttl)
 
     def attach(self, wake: Callable[[], None]) -> None:
@@ -125,6 +128,8 @@ class MemoryStore:
         with self._lock:
             waiting = self._waiting
             waiting.promote(now)
+            if self._paused:
+                wants = [_without(want, self._paused) for want in wants]
             for want in wants:
                 for record in waiting.take(want):
                     record.state = _RUNNING
@@ -177,7 +182,7 @@ class MemoryStore:
                     record.result = outcome.result
                 if record.token > 1:  # it ran before; since a dead letter was queued anew attempts count from 0
                     record.error = None
-                if record.unique_key is None and record.group is None and record.collects is None:
+                if record.unique_key is record.group is record.collects is record.serial_key is None:
                     done.append(record)
                     if record.payload is not NO_ARGUMENTS:
                         dropped.append(record.payload)
@@ -202,27 +207,50 @@ class MemoryStore:
                     record.version += 1
         return Done(None)
 
-    def request_cancel(self, id: str) -> Done[State]:
+    def request_cancel(self, id: str) -> Done[Cancelled]:
         dropped: object = None
         with self._lock:
             record = self._records.get(id)
             if record is None:
                 if id in self._ended.tombstones:
-                    return Done(State.EXPIRED)
+                    return Done(Cancelled(id, self._ended.tombstones[id].kind, State.EXPIRED, 0, False))
                 raise _unknown(id)
             if record.state not in LIVE:
-                return Done(record.state)
-            record.cancel_requested = True
-            record.version += 1
-            if record.state is _RUNNING:
-                self._cancels[id] = record
+                return Done(Cancelled(id, record.kind, record.state, record.attempt, False))
+            withdrawn = record.state is not _RUNNING
+            if withdrawn:
+                dropped = self._withdraw(record)
             else:
-                self._waiting.remove(record)
-                record.state = State.CANCELLED
-                dropped = self._end(record, self._clock())
+                record.cancel_requested = True
+                record.version += 1
+                self._cancels[id] = record
         del dropped
         self._wake()
-        return Done(record.state)
+        return Done(Cancelled(id, record.kind, record.state, record.attempt, withdrawn))
+
+    def purge(self, kind: str) -> Done[list[Cancelled]]:
+        dropped: list[object] = []
+        purged: list[Cancelled] = []
+        with self._lock:
+            waiting = (one for one in self._records.values() if one.kind == kind and one.state is _QUEUED)
+            for record in list(islice(waiting, PURGED_AT_ONCE)):
+                dropped.append(self._withdraw(record))
+                purged.append(Cancelled(record.id, kind, record.state, record.attempt, True))
+        if purged:
+            self._wake()
+        return Done(purged)
+
+    def pause(self, kind: str, paused: bool) -> Done[bool]:
+        with self._lock:
+            before = len(self._paused)
+            (self._paused.add if paused else self._paused.discard)(kind)
+            changed = len(self._paused) != before
+        self._wake()
+        return Done(changed)
+
+    def paused(self) -> Done[list[str]]:
+        with self._lock:
+            return Done(sorted(self._paused))
 
     def rescue(self, now: float) -> Done[list[Rescued]]:
         rescued: list[Rescued] = []
@@ -230,9 +258,8 @@ class MemoryStore:
             for record in [one for one in self._running.values() if one.lease_until < now]:
                 del self._running[record.id]
                 record.version += 1
-                record.error = Failure(
-                    "TaskLost", f"the lease of {record.owner} on attempt {record.attempt} passed", ""
-                )
+                why = f"the lease of {record.owner} on attempt {record.attempt} passed"
+                record.error = Failure("TaskLost", why, "")
                 if record.cancel_requested:
                     record.state = State.CANCELLED
                 elif record.attempt >= record.attempts:
@@ -242,7 +269,7 @@ class MemoryStore:
                     self._put_back(record, delayed=False)
                 if record.state is not _QUEUED:
                     self._end(record, now)
-                rescued.append(Rescued(record.id, record.kind, record.state))
+                rescued.append(Rescued(record.id, record.kind, record.state, record.attempt, why))
         if rescued:
             self._wake()
         return Done(rescued)
@@ -384,6 +411,14 @@ class MemoryStore:
         dropped.append(self._end(record, outcome.finished_at))
         return False
 
+    def _withdraw(self, record: Record) -> object:
+        """End a record that waits; returns what it lets go of."""
+        record.cancel_requested = True
+        record.version += 1
+        self._waiting.remove(record)
+        record.state = State.CANCELLED
+        return self._end(record, self._clock())
+
     def _put_back(self, record: Record, *, delayed: bool) -> None:
         self._cancels.pop(record.id, None)
         record.state = _QUEUED
@@ -397,6 +432,8 @@ class MemoryStore:
         if record.cancel_requested:
             self._cancels.pop(record.id, None)
         self._keys.free(record)
+        if record.serial_key is not None:
+            self._waiting.release(record)
         self._ended.add(record, now)
         if record.group is not None:
             self._member_ended(record.group)
@@ -432,6 +469,10 @@ class MemoryStore:
         for tombstone in self._ended.forget(now):
             self._keys.forget(tombstone.idempotency_key)
         return expired
+
+
+def _without(want: Want, kinds: set[str]) -> Want:
+    return Want(want.limit, {kind: most for kind, most in want.kinds.items() if kind not in kinds})
 
 
 def _unknown(id: str) -> UnknownTask:

@@ -19,17 +19,17 @@ _GIVEN = tuple(field.name for field in fields(TaskSpec))
 class KindRecords:
     """The tasks of one kind: those that are ready, in order, and how many there are of the others."""
 
-    __slots__ = ("delayed", "ended", "name", "ready")
+    __slots__ = ("ended", "held_back", "name", "ready")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.ready = PriorityHeap()  # by rank
-        self.delayed = 0
+        self.held_back = 0  # that wait for their time, or for the holder of their key
         self.ended: dict[State, int] = {}
 
     def counts(self, running: int) -> dict[State, int]:
         """How many are in each state."""
-        found = {State.QUEUED: len(self.ready) + self.delayed, State.RUNNING: running, **self.ended}
+        found = {State.QUEUED: len(self.ready) + self.held_back, State.RUNNING: running, **self.ended}
         return {state: n for state, n in found.items() if n}
 
 
@@ -56,7 +56,6 @@ class Record(TaskSpec):
     __slots__ = (
         "attempt",
         "cancel_requested",
-        "delayed",
         "error",
         "expires_at",
         "finished_at",
@@ -72,6 +71,7 @@ class Record(TaskSpec):
         "state",
         "token",
         "version",
+        "waits_in",
     )
 
     state: State
@@ -80,12 +80,12 @@ class Record(TaskSpec):
     token: int
     version: int
     cancel_requested: bool
-    delayed: bool
-    """Whether it is among those that wait for their time."""
+    waits_in: PriorityHeap | None
+    """Those who wait for their time, or for the holder of their key, if it is among them."""
     kept: KindRecords
     """Those of its kind."""
     handle: int
-    """In the heap that it is in."""
+    """In `waits_in`, or else among the ready ones of its kind."""
     owner: str
     lease_until: float
     started_at: float

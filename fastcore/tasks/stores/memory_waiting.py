@@ -15,6 +15,7 @@ from fastcore.tasks.stores.memory_record import KindRecords, Record
 __all__ = ["Waiting"]
 
 _KIND = attrgetter("kind")
+_PLACE = attrgetter("rank", "number")
 _QUEUED = State.QUEUED
 
 
@@ -24,6 +25,8 @@ class Waiting:
     def __init__(self) -> None:
         self.kinds: dict[str, KindRecords] = {}
         self._delayed = PriorityHeap()  # of all kinds, by run_at
+        self._holders: dict[str, Record] = {}  # by serial key: who is ready, runs, or waits for its next attempt
+        self._blocked: dict[str, PriorityHeap] = {}  # by serial key: those who wait for the holder's end, by rank
         self._entered = 0
 
     def enter(self, records: Sequence[Record]) -> None:
@@ -40,10 +43,13 @@ class Waiting:
                 record.state = _QUEUED
                 record.attempt = record.token = 0
                 record.version = 1
-                record.delayed = record.cancel_requested = False
+                record.waits_in = None
+                record.cancel_requested = False
                 record.kept = kind
                 if record.run_at > record.submitted_at:
                     self.delay(record)
+                elif record.serial_key is not None:
+                    self.ready(record)
                 else:
                     ready.append(record)
                     ranks.append(record.rank)
@@ -59,22 +65,51 @@ class Waiting:
 
     def delay(self, record: Record) -> None:
         """Have a task wait for its time."""
-        record.delayed = True
-        record.kept.delayed += 1
-        record.handle = self._delayed.push(record, record.run_at)
+        self._hold_back(record, self._delayed, record.run_at)
 
     def ready(self, record: Record) -> None:
-        """Have a task wait for its turn."""
-        record.handle = record.kept.ready.push(record, record.rank)
+        """Have a task wait for its turn, or for the end of the one that holds its key."""
+        key = record.serial_key
+        if key is not None and self._holders.setdefault(key, record) is not record:
+            self._hold_back(record, self._blocked.setdefault(key, PriorityHeap()), record.rank)
+        else:
+            record.handle = record.kept.ready.push(record, record.rank)
+
+    def release(self, record: Record) -> None:
+        """Let a task that has ended go of its key; the next one is ready."""
+        key = record.serial_key
+        if key is None or self._holders.get(key) is not record:
+            return
+        del self._holders[key]
+        blocked = self._blocked.get(key)
+        if blocked is not None:
+            following: Record = blocked.pop()
+            if not len(blocked):
+                del self._blocked[key]
+            self._let_in(following)
+
+    def _hold_back(self, record: Record, heap: PriorityHeap, priority: float) -> None:
+        record.waits_in = heap
+        record.kept.held_back += 1
+        record.handle = heap.push(record, priority)
+
+    def _let_in(self, record: Record) -> None:
+        record.waits_in = None
+        record.kept.held_back -= 1
+        self.ready(record)
 
     def promote(self, now: float) -> None:
         """Make those ready whose time has come."""
         delayed = self._delayed
+        keyed: list[Record] = []  # let in last, by rank: the first of a key keeps out the others
         while len(delayed) and delayed.peek_entry().priority <= now:
             record: Record = delayed.pop()
-            record.delayed = False
-            record.kept.delayed -= 1
-            self.ready(record)
+            if record.serial_key is None:
+                self._let_in(record)
+            else:
+                keyed.append(record)
+        for record in sorted(keyed, key=_PLACE):
+            self._let_in(record)
 
     @property
     def due(self) -> float | None:
@@ -83,12 +118,16 @@ class Waiting:
 
     def remove(self, record: Record) -> None:
         """Take out a task."""
-        if record.delayed:
-            self._delayed.remove(record.handle)
-            record.delayed = False
-            record.kept.delayed -= 1
-        else:
+        heap = record.waits_in
+        if heap is None:
             record.kept.ready.remove(record.handle)
+            return
+        heap.remove(record.handle)
+        record.waits_in = None
+        record.kept.held_back -= 1
+        key = record.serial_key
+        if heap is not self._delayed and key is not None and not len(heap):
+            del self._blocked[key]
 
     def take(self, want: Want) -> list[Record]:
         """Take out the first tasks, in order, that a pool has room for."""

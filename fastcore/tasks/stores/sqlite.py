@@ -16,6 +16,7 @@ from fastcore.tasks.errors import QueueClosed, StoreError
 from fastcore.tasks.ports import Done, Want
 from fastcore.tasks.records import (
     Batch,
+    Cancelled,
     Claim,
     Fired,
     Group,
@@ -39,7 +40,7 @@ from fastcore.tasks.stores.sqlite_progress import LatestProgress
 from fastcore.tasks.stores.sqlite_reading import Read
 from fastcore.tasks.stores.sqlite_rows import Held
 from fastcore.tasks.stores.sqlite_schema import connect
-from fastcore.tasks.stores.sqlite_upkeep import Pruned, Retry, ScheduleRow, Upkeep
+from fastcore.tasks.stores.sqlite_upkeep import Pause, Pruned, Retry, ScheduleRow, Upkeep
 from fastcore.tasks.stores.sqlite_work import Asked, Renewal, Work
 from fastcore.tasks.stores.sqlite_writer import Writer
 
@@ -237,8 +238,14 @@ class SqliteStore:
         self._progress.report(updates, self._work.token_of)
         return Done(None)
 
-    def request_cancel(self, id: str) -> Answer[State]:
+    def request_cancel(self, id: str) -> Answer[Cancelled]:
         return self._writer.ask(self._upkeep.cancel, id)
+
+    def purge(self, kind: str) -> Answer[list[Cancelled]]:
+        return self._writer.ask(self._upkeep.purge, kind)
+
+    def pause(self, kind: str, paused: bool) -> Answer[bool]:
+        return self._writer.ask(self._upkeep.pause, Pause(kind, paused))
 
     def rescue(self, now: float) -> Answer[list[Rescued]]:
         self._write_progress()  # before an attempt is taken away
@@ -274,6 +281,10 @@ class SqliteStore:
     def counts(self) -> Read[dict[str, dict[State, int]]]:
         self._writer.check()
         return self._readers.ask(reading.counts)
+
+    def paused(self) -> Read[list[str]]:
+        self._writer.check()
+        return self._readers.ask(reading.paused)
 
     def members(self, group: str) -> Read[Sequence[TaskView]]:
         self._writer.check()

@@ -22,6 +22,7 @@ _FIELDS: Final = SPEC_FIELDS[1:]  # without the id
 _COMMON: Final = attrgetter(*_FIELDS)
 _CALL: Final = attrgetter("id", "payload")
 _COMMON_COLUMNS: Final = ", ".join({"group": "grp", "index": "idx"}.get(name, name) for name in _FIELDS)
+_COLUMNS: Final = len(SPEC_FIELDS) + 2  # with payload and state
 _ATTEMPT: Final = "attempt, token, owner, lease, started_at, version"
 _END: Final = (
     "UPDATE task SET state = 3, version = version + 1, error = NULL, owner = NULL, lease = NULL, payload = NULL, "
@@ -83,7 +84,7 @@ def _insert_alike(n: int) -> str:
 
 @functools.cache
 def _insert_each(n: int) -> str:
-    rows = ", ".join(f"({_numbers(5 + 17 * i, 17)}, ?1, ?1, ?2, ?3, ?4, 1)" for i in range(n))
+    rows = ", ".join(f"({_numbers(5 + _COLUMNS * i, _COLUMNS)}, ?1, ?1, ?2, ?3, ?4, 1)" for i in range(n))
     return f"INSERT INTO task ({SPEC_COLUMNS}, state, {_ATTEMPT}) VALUES {rows}"
 
 

@@ -21,7 +21,7 @@ __all__ = ["BACKLOG", "Express"]
 BACKLOG: Final = (
     "SELECT EXISTS (SELECT 1 FROM json_each(?) AS k WHERE EXISTS "
     "(SELECT 1 FROM task WHERE task.kind = k.value AND task.state = 0)) "
-    "OR EXISTS (SELECT 1 FROM task WHERE state = 1 AND run_at <= ?)"
+    "OR EXISTS (SELECT 1 FROM task WHERE state = 1 AND run_at <= ?) OR EXISTS (SELECT 1 FROM paused)"
 )
 
 
@@ -43,7 +43,8 @@ class _Room:
     def takes(self, spec: TaskSpec) -> bool:
         """Whether a task can begin without further ado, were it of the lowest rank."""
         keyed = spec.unique_key is not None or spec.idempotency_key is not None
-        return bool(self.left) and spec.kind in self.free and not keyed and spec.group is spec.collects is None
+        lone = spec.group is spec.collects is spec.serial_key is None
+        return bool(self.left) and spec.kind in self.free and not keyed and lone
 
 
 class Express:
@@ -153,7 +154,11 @@ class Express:
         seqs = insert(change.connection, specs, Begun(room.owner, until, now), alike=alike)
         kinds = list(map(_KIND, specs))
         held.update(
-            zip(map(_ID, specs), map(Held._make, zip(seqs, kinds, repeat(1), repeat(None), repeat(None))), strict=True)
+            zip(
+                map(_ID, specs),
+                map(Held._make, zip(seqs, kinds, repeat(1), repeat(None), repeat(None), repeat(None))),
+                strict=True,
+            )
         )
         claims += map(Claim, specs, repeat(1), repeat(1), repeat(until))
         for kind, n in Counter(kinds).items():

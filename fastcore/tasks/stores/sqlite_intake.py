@@ -15,8 +15,9 @@ from fastcore.tasks.stores.sqlite_bulk import are_alike, insert
 from fastcore.tasks.stores.sqlite_change import Change
 from fastcore.tasks.stores.sqlite_express import Express
 from fastcore.tasks.stores.sqlite_rows import DELAYED, READY, spec_from_text, spec_text
+from fastcore.tasks.stores.sqlite_serial import let_next_in, wait_for_holder
 
-__all__ = ["Intake", "Slot", "Submission", "ended_member"]
+__all__ = ["Intake", "Slot", "Submission", "left_behind"]
 
 
 _ID, _KEYS = attrgetter("id"), attrgetter("unique_key", "idempotency_key")
@@ -124,8 +125,10 @@ class Intake:
             _insert(change, self._express.place(change, specs, alike), alike)
 
 
-def ended_member(change: Change, grp: str | None, collects: str | None) -> None:
-    """Count the end of a task for the group it is a member of, and for the one whose callback it is."""
+def left_behind(change: Change, grp: str | None, collects: str | None, serial_key: str | None) -> None:
+    """See to what the end of a task means for others: those of its key, of its group, of the one it is called for."""
+    if serial_key is not None:
+        let_next_in(change, serial_key)
     if collects is not None:
         change.connection.execute("DELETE FROM grp WHERE id = ?", (collects,))
     if grp is None:
@@ -177,9 +180,12 @@ def _judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[
 def _insert(change: Change, specs: Sequence[TaskSpec], alike: bool = False) -> None:
     if not specs:
         return
-    insert(change.connection, specs, alike=alike)
+    seqs = insert(change.connection, specs, alike=alike)
     for (kind, delayed), n in Counter([(spec.kind, spec.run_at > spec.submitted_at) for spec in specs]).items():
         change.moved(kind, None, DELAYED if delayed else READY, n)
+    for seq, spec in reversed(list(zip(seqs, specs, strict=True))):  # the first is the last to have no other
+        if spec.serial_key is not None and spec.run_at <= spec.submitted_at:
+            wait_for_holder(change, seq, spec.kind, spec.serial_key)
     change.wake = True
 
 

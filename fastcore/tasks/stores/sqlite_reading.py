@@ -15,6 +15,7 @@ from fastcore.tasks.records import ScheduleView, State, TaskView
 from fastcore.tasks.stores.sqlite_answer import Answer
 from fastcore.tasks.stores.sqlite_errors import told
 from fastcore.tasks.stores.sqlite_rows import (
+    BLOCKED,
     CANCELLED,
     DEAD,
     EXPIRED,
@@ -29,7 +30,7 @@ from fastcore.tasks.stores.sqlite_rows import (
 from fastcore.tasks.stores.sqlite_schema import connect_reader
 from fastcore.tasks.stores.sqlite_upkeep import unknown
 
-__all__ = ["Read", "Readers", "Wanted", "counts", "find", "get", "members", "schedules"]
+__all__ = ["Read", "Readers", "Wanted", "counts", "find", "get", "members", "paused", "schedules"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -174,7 +175,7 @@ def get(connection: sqlite3.Connection, id: str) -> tuple[TaskView, int]:
 
 def find(connection: sqlite3.Connection, wanted: Wanted) -> list[tuple[TaskView, int]]:
     """Return tasks, the latest first, and their tokens."""
-    codes = list(range(EXPIRED)) if wanted.states is None else codes_of(wanted.states)
+    codes = list(range(BLOCKED, EXPIRED)) if wanted.states is None else codes_of(wanted.states)
     # By ids, the latest first, except where the wanted are few among all that has ended: they have an index each.
     few = " INDEXED BY task_running" if codes == [RUNNING] else ""
     conditions = ["state = 2" if few else f"state IN ({', '.join(map(str, codes))})"]
@@ -200,6 +201,11 @@ def counts(connection: sqlite3.Connection) -> dict[str, dict[State, int]]:
         state = state_of(code)
         its[state] = its.get(state, 0) + n
     return found
+
+
+def paused(connection: sqlite3.Connection) -> list[str]:
+    """Return the kinds that are paused."""
+    return [kind for (kind,) in connection.execute("SELECT kind FROM paused ORDER BY kind")]
 
 
 def members(connection: sqlite3.Connection, group: str) -> list[tuple[TaskView, int]]:

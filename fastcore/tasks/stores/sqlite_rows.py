@@ -10,6 +10,7 @@ from fastcore.tasks.errors import StoreError
 from fastcore.tasks.records import Encoded, Failure, State, TaskSpec, TaskView
 
 __all__ = [
+    "BLOCKED",
     "CANCELLED",
     "CLAIM_COLUMNS",
     "DEAD",
@@ -38,25 +39,26 @@ __all__ = [
     "waiting_state",
 ]
 
-READY, DELAYED, RUNNING, SUCCEEDED, FAILED, CANCELLED, DEAD, EXPIRED = range(8)
+BLOCKED, READY, DELAYED, RUNNING, SUCCEEDED, FAILED, CANCELLED, DEAD, EXPIRED = range(-1, 8)
 VERSION_STEP: Final = 1 << 20
 """A view's version is this many times the row's changes, and the reports of progress since the last one."""
 
-_STATES: Final = (
-    State.QUEUED,
-    State.QUEUED,
-    State.RUNNING,
-    State.SUCCEEDED,
-    State.FAILED,
-    State.CANCELLED,
-    State.DEAD,
-    State.EXPIRED,
-)
-_CODES: Final = {state: code for code, state in enumerate(_STATES) if code != DELAYED}
+_STATES: Final = {
+    BLOCKED: State.QUEUED,
+    READY: State.QUEUED,
+    DELAYED: State.QUEUED,
+    RUNNING: State.RUNNING,
+    SUCCEEDED: State.SUCCEEDED,
+    FAILED: State.FAILED,
+    CANCELLED: State.CANCELLED,
+    DEAD: State.DEAD,
+    EXPIRED: State.EXPIRED,
+}
+_CODES: Final = {state: code for code, state in _STATES.items() if code not in (BLOCKED, DELAYED)}
 
 SPEC_COLUMNS: Final = (
     "id, kind, payload, priority, rank, run_at, submitted_at, attempts, timeout, result_ttl, "
-    "unique_key, idempotency_key, fingerprint, grp, idx, collects"
+    "unique_key, idempotency_key, fingerprint, grp, idx, collects, serial_key"
 )
 CLAIM_COLUMNS: Final = f"{SPEC_COLUMNS}, attempt, token, seq"
 LIST_COLUMNS: Final = (
@@ -72,14 +74,14 @@ def state_of(code: int) -> State:
 
 
 def code_of(state: State) -> int:
-    """Return the number of a state other than QUEUED, which has two."""
+    """Return the number of a state other than QUEUED, which has three."""
     return _CODES[state]
 
 
 def codes_of(states: Iterable[State]) -> list[int]:
     """Return the numbers of states."""
     wanted = set(states)
-    return [code for code, state in enumerate(_STATES) if state in wanted]
+    return [code for code, state in _STATES.items() if state in wanted]
 
 
 def waiting_state(spec: TaskSpec) -> int:
@@ -106,20 +108,21 @@ def row_of(spec: TaskSpec) -> tuple[Any, ...]:
         spec.group,
         spec.index,
         spec.collects,
+        spec.serial_key,
         waiting_state(spec),
     )
 
 
-_PLAIN: Final = (None, None, None, None, 0, None)  # neither keys nor a group
+_PLAIN: Final = (None, None, None, None, 0, None, None)  # neither keys nor a group
 
 
 def spec_of(row: tuple[Any, ...]) -> TaskSpec:
     """Return the task of a row that begins with the columns of a spec."""
     id, kind, payload, priority, rank, run_at, submitted_at, attempts, timeout, ttl = row[:10]
-    if row[10:16] == _PLAIN:  # most
+    if row[10:17] == _PLAIN:  # most
         return TaskSpec(id, kind, Encoded(payload), priority, rank, run_at, submitted_at, attempts, timeout, ttl)
     return TaskSpec(
-        id, kind, Encoded(payload), priority, rank, run_at, submitted_at, attempts, timeout, ttl, *row[10:16]
+        id, kind, Encoded(payload), priority, rank, run_at, submitted_at, attempts, timeout, ttl, *row[10:17]
     )  # fmt: skip
 
 
@@ -131,6 +134,7 @@ class Held(NamedTuple):
     token: int
     grp: str | None
     collects: str | None
+    serial_key: str | None
 
 
 SPEC_FIELDS: Final = (
@@ -149,6 +153,7 @@ SPEC_FIELDS: Final = (
     "group",
     "index",
     "collects",
+    "serial_key",
 )
 """What makes a spec, but for its payload."""
 

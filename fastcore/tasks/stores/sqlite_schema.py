@@ -67,7 +67,14 @@ CREATE TABLE schedule (name TEXT PRIMARY KEY, definition TEXT NOT NULL, next_at 
     WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+# A task whose key another holds is in state -1, which no claim reads.
+_SECOND = """
+ALTER TABLE task ADD COLUMN serial_key TEXT;
+CREATE INDEX task_serial ON task (serial_key, state, rank, seq) WHERE serial_key IS NOT NULL AND state <= 2;
+CREATE TABLE paused (kind TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND)
 """The n-th brings a file of version n to version n + 1; a new file goes through all of them."""
 
 

@@ -7,18 +7,20 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from fastcore.tasks.errors import UnknownTask
-from fastcore.tasks.records import Failure, Rescued, State
+from fastcore.tasks.ports import PURGED_AT_ONCE
+from fastcore.tasks.records import Cancelled, Failure, Rescued, State
 from fastcore.tasks.stores.sqlite_change import Change
-from fastcore.tasks.stores.sqlite_intake import ended_member
+from fastcore.tasks.stores.sqlite_intake import left_behind
 from fastcore.tasks.stores.sqlite_rows import CANCELLED, DEAD, EXPIRED, READY, RUNNING, error_text, state_of
+from fastcore.tasks.stores.sqlite_serial import wait_for_holder
 
-__all__ = ["PRUNED_AT_ONCE", "Pruned", "Retry", "ScheduleRow", "Upkeep", "unknown"]
+__all__ = ["PRUNED_AT_ONCE", "Pause", "Pruned", "Retry", "ScheduleRow", "Upkeep", "unknown"]
 
 PRUNED_AT_ONCE: Final = 2000  # in one transaction, so that submissions do not wait long behind it
 
 OWNERS: Final = "SELECT owner FROM task INDEXED BY task_running WHERE state = 2"
 LOST: Final = (
-    "SELECT seq, id, kind, attempt, attempts, cancel, grp, collects, owner FROM task "
+    "SELECT seq, id, kind, attempt, attempts, cancel, grp, collects, serial_key, owner FROM task "
     "INDEXED BY task_running WHERE state = 2 AND (lease < ? OR owner IN (SELECT value FROM json_each(?)))"
 )
 PRUNE: Final = (
@@ -30,6 +32,29 @@ _END_OUTSIDE = (
     "prune_at = ?3 + coalesce(?4, result_ttl), cancel = max(cancel, ?5), owner = NULL, lease = NULL, "
     "payload = CASE WHEN ?1 = 6 THEN payload END WHERE seq = ?6"
 )
+
+
+_WITHDRAWN: Final = "SELECT seq, id, kind, state, attempt, grp, collects, serial_key FROM task"
+
+
+class Waiting(NamedTuple):
+    """What is read of a task that is to be withdrawn."""
+
+    seq: int
+    id: str
+    kind: str
+    state: int
+    attempt: int
+    grp: str | None
+    collects: str | None
+    serial_key: str | None
+
+
+class Pause(NamedTuple):
+    """The arguments of a `pause`."""
+
+    kind: str
+    paused: bool
 
 
 class Retry(NamedTuple):
@@ -75,28 +100,48 @@ class Upkeep:
         self._clock = clock
         self._is_dead = is_dead
 
-    def cancel(self, change: Change, asked: Sequence[str]) -> list[State | UnknownTask]:
+    def cancel(self, change: Change, asked: Sequence[str]) -> list[Cancelled | UnknownTask]:
         """End what waits; have told the owners of what runs."""
-        answers: list[State | UnknownTask] = []
+        answers: list[Cancelled | UnknownTask] = []
         for id in asked:
-            row = change.connection.execute(
-                "SELECT seq, kind, state, grp, collects FROM task WHERE id = ?", (id,)
-            ).fetchone()
-            if row is None:
+            found = change.connection.execute(f"{_WITHDRAWN} WHERE id = ?", (id,)).fetchone()
+            if found is None:
                 answers.append(unknown(id))
                 continue
-            seq, kind, state, grp, collects = row
-            if state == RUNNING:
-                change.connection.execute("UPDATE task SET cancel = 1, version = version + 1 WHERE seq = ?", (seq,))
-                change.wake = True
-            elif state < RUNNING:
-                now = self._clock()
-                change.connection.execute(_END_OUTSIDE, (CANCELLED, None, now, None, 1, seq))
-                change.moved(kind, state, CANCELLED)
-                ended_member(change, grp, collects)
-                state = CANCELLED
-            answers.append(state_of(state))
+            row = Waiting._make(found)
+            if row.state < RUNNING:
+                answers.append(self._withdraw(change, row))
+            else:
+                if row.state == RUNNING:
+                    change.connection.execute(
+                        "UPDATE task SET cancel = 1, version = version + 1 WHERE seq = ?", (row.seq,)
+                    )
+                    change.wake = True
+                answers.append(Cancelled(row.id, row.kind, state_of(row.state), row.attempt, False))
         return answers
+
+    def purge(self, change: Change, asked: Sequence[str]) -> list[list[Cancelled]]:
+        """End what waits, kind by kind."""
+        answers = []
+        for kind in asked:
+            rows = change.connection.execute(
+                f"{_WITHDRAWN} WHERE kind = ? AND state < 2 ORDER BY state LIMIT ?",  # none is let in by another's end
+                (kind, PURGED_AT_ONCE),
+            ).fetchall()
+            answers.append([self._withdraw(change, Waiting._make(row)) for row in rows])
+        return answers
+
+    def pause(self, change: Change, asked: Sequence[Pause]) -> list[bool]:
+        """Note what no claim is to take, or may take again."""
+        change.wake = True
+        return [
+            change.connection.execute(
+                "INSERT OR IGNORE INTO paused (kind) VALUES (?)" if paused else "DELETE FROM paused WHERE kind = ?",
+                (kind,),
+            ).rowcount
+            > 0
+            for kind, paused in asked
+        ]
 
     def rescue(self, change: Change, asked: Sequence[float]) -> list[list[Rescued]]:
         """Take back what owners hold that are dead, or whose leases have passed."""
@@ -133,15 +178,22 @@ class Upkeep:
 
     # ---- inside ----
 
+    def _withdraw(self, change: Change, row: Waiting) -> Cancelled:
+        change.connection.execute(_END_OUTSIDE, (CANCELLED, None, self._clock(), None, 1, row.seq))
+        change.moved(row.kind, row.state, CANCELLED)
+        left_behind(change, row.grp, row.collects, row.serial_key)
+        return Cancelled(row.id, row.kind, State.CANCELLED, row.attempt, True)
+
     def _rescue(self, change: Change, now: float) -> list[Rescued]:
         execute = change.connection.execute
         dead = [owner for (owner,) in set(execute(OWNERS).fetchall()) if self._is_dead(owner)]
         answers = []
-        for seq, id, kind, attempt, attempts, cancel, grp, collects, owner in execute(
+        for seq, id, kind, attempt, attempts, cancel, grp, collects, serial_key, owner in execute(
             LOST, (now, _json(dead))
         ).fetchall():
             how = "ended with its process" if owner in dead else "had a lease that passed"
-            error = error_text(Failure("TaskLost", f"the owner {owner} of attempt {attempt} {how}", ""))
+            why = f"the owner {owner} of attempt {attempt} {how}"
+            error = error_text(Failure("TaskLost", why, ""))
             state = CANCELLED if cancel else DEAD if attempt >= attempts else READY
             if state == READY:
                 execute(
@@ -152,9 +204,9 @@ class Upkeep:
                 change.wake = True
             else:
                 execute(_END_OUTSIDE, (state, error, now, self._dead_ttl if state == DEAD else None, 0, seq))
-                ended_member(change, grp, collects)
+                left_behind(change, grp, collects, serial_key)
             change.moved(kind, RUNNING, state)
-            answers.append(Rescued(id, kind, state_of(state)))
+            answers.append(Rescued(id, kind, state_of(state), attempt, why))
         return answers
 
     def _prune(self, change: Change, now: float) -> Pruned:
@@ -172,7 +224,7 @@ class Upkeep:
         return Pruned(len(rows) - len(forgotten), len(rows) == PRUNED_AT_ONCE)
 
     def _retry(self, change: Change, ids: Sequence[str] | None, kind: str | None, now: float) -> list[str]:
-        columns = "SELECT seq, id, kind, state, grp, unique_key FROM task WHERE"
+        columns = "SELECT seq, id, kind, state, grp, unique_key, serial_key FROM task WHERE"
         if ids is None:
             dead = f"{columns} state = 6 AND state IN (4, 5, 6) ORDER BY id"  # the very words of the index
             rows = change.connection.execute(dead).fetchall()
@@ -181,7 +233,7 @@ class Upkeep:
                 f"{columns} id IN (SELECT value FROM json_each(?)) AND state IN (4, 6) ORDER BY seq", (_json(ids),)
             ).fetchall()
         retried = []
-        for seq, id, its_kind, state, grp, unique_key in rows:
+        for seq, id, its_kind, state, grp, unique_key, serial_key in rows:
             if kind is not None and kind != its_kind:
                 continue
             if unique_key is not None and self._is_held(change, unique_key):
@@ -196,6 +248,8 @@ class Upkeep:
                     "UPDATE grp SET remaining = remaining + 1 WHERE id = ? AND remaining > 0", (grp,)
                 )
             change.moved(its_kind, state, READY)
+            if serial_key is not None:
+                wait_for_holder(change, seq, its_kind, serial_key)
             change.wake = True
             retried.append(id)
         return retried

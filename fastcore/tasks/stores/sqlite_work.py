@@ -14,7 +14,7 @@ from fastcore.tasks.records import Batch, Claim, Hold, Outcome, Progress, State
 from fastcore.tasks.stores.sqlite_bulk import Success, end, end_alike
 from fastcore.tasks.stores.sqlite_change import Change
 from fastcore.tasks.stores.sqlite_express import Express
-from fastcore.tasks.stores.sqlite_intake import ended_member
+from fastcore.tasks.stores.sqlite_intake import left_behind
 from fastcore.tasks.stores.sqlite_progress import LatestProgress
 from fastcore.tasks.stores.sqlite_rows import (
     CANCELLED,
@@ -30,6 +30,7 @@ from fastcore.tasks.stores.sqlite_rows import (
     error_text,
     spec_of,
 )
+from fastcore.tasks.stores.sqlite_serial import wait_for_holder
 
 __all__ = ["Asked", "Renewal", "Work"]
 
@@ -47,11 +48,13 @@ TAKE_NEIGHBOURS: Final = _TAKE + "WHERE seq BETWEEN ? AND ?"
 DUE: Final = "SELECT min(run_at) FROM task WHERE state = 1"
 MAKE_READY: Final = (
     "UPDATE task SET state = 0 WHERE seq IN "
-    "(SELECT seq FROM task WHERE state = 1 AND run_at <= ? ORDER BY run_at LIMIT ?) RETURNING kind"
+    "(SELECT seq FROM task WHERE state = 1 AND run_at <= ? ORDER BY run_at LIMIT ?) "
+    "RETURNING kind, rank, seq, serial_key"
 )
 LOOK: Final = (
     "SELECT (SELECT min(run_at) FROM task WHERE state = 1), "
-    "(SELECT json_group_array(id) FROM task WHERE state = 2 AND cancel = 1 AND owner = ?)"
+    "(SELECT json_group_array(id) FROM task WHERE state = 2 AND cancel = 1 AND owner = ?), "
+    "(SELECT json_group_array(kind) FROM paused)"
 )
 RENEW: Final = "UPDATE task SET lease = ? WHERE id = ? AND token = ? AND state = 2 RETURNING cancel"
 END: Final = (
@@ -72,9 +75,9 @@ REPORT: Final = (
 
 
 _ID, _FINISHED_AT, _CLAIM = attrgetter("id"), attrgetter("finished_at"), attrgetter("id", "token")
-_GROUP, _COLLECTS = attrgetter("group"), attrgetter("collects")
+_GROUP, _COLLECTS, _SERIAL = map(attrgetter, ("group", "collects", "serial_key"))
 _STATE, _END = attrgetter("state"), attrgetter("counted", "token", "result", "started_at")
-_SEQ, _KEPT = attrgetter("seq"), attrgetter("kind", "token", "grp", "collects")
+_SEQ, _KEPT = attrgetter("seq"), attrgetter("kind", "token", "grp", "collects", "serial_key")
 
 
 class Asked(NamedTuple):
@@ -108,7 +111,9 @@ class Work:
         """Lease the tasks of lowest rank."""
         answers = []
         for owner, wants, lease, now, seen in asked:
-            due, cancels = change.connection.execute(LOOK, (owner,)).fetchone()
+            due, cancels, paused = change.connection.execute(LOOK, (owner,)).fetchone()
+            if paused != "[]":
+                wants = [_without(want, json.loads(paused)) for want in wants]
             if due is not None and due <= now:
                 due = self._promote(change, now)
             claims: list[Claim] = []
@@ -170,8 +175,13 @@ class Work:
 
     def _promote(self, change: Change, now: float) -> float | None:
         """Make ready what is due; return when the next is."""
-        for (kind,) in change.connection.execute(MAKE_READY, (now, _MOST_DUE)).fetchall():
+        serial = []
+        for kind, *keyed in change.connection.execute(MAKE_READY, (now, _MOST_DUE)).fetchall():
             change.moved(kind, DELAYED, READY)
+            if keyed[-1] is not None:
+                serial.append((*keyed, kind))
+        for _, seq, serial_key, kind in sorted(serial, reverse=True):  # the first is the last to have no other
+            wait_for_holder(change, seq, kind, serial_key)
         (due,) = change.connection.execute(DUE).fetchone()
         return due  # type: ignore[no-any-return]
 
@@ -186,17 +196,17 @@ class Work:
         if not rows:
             return []
         # One statement for all: SQLite runs it without the interpreter's lock, which each row would ask for again.
-        seqs = [row[18] for row in rows]
+        seqs = [row[19] for row in rows]
         first, last = min(seqs), max(seqs)
         if last - first == len(rows) - 1:  # there is no other row between them
             execute(TAKE_NEIGHBOURS, (owner, until, now, first, last))
         else:
             execute(TAKE, (owner, until, now, json.dumps(seqs)))
         specs = list(map(spec_of, rows))
-        tokens = [row[17] + 1 for row in rows]
-        claims = list(map(Claim, specs, [row[16] + 1 for row in rows], tokens, repeat(until)))
+        tokens = [row[18] + 1 for row in rows]
+        claims = list(map(Claim, specs, [row[17] + 1 for row in rows], tokens, repeat(until)))
         names = [row[1] for row in rows]
-        parts = zip(seqs, names, tokens, map(_GROUP, specs), map(_COLLECTS, specs))
+        parts = zip(seqs, names, tokens, map(_GROUP, specs), map(_COLLECTS, specs), map(_SERIAL, specs))
         held = dict(zip(map(_ID, specs), map(Held._make, parts)))
         for kind, n in Counter(names).items():
             change.moved(kind, READY, RUNNING, n)
@@ -248,8 +258,8 @@ class Work:
         if states != {id(State.SUCCEEDED)} or len(ends) != 1 or len(kept) != 1:
             return False
         [(counted, token, result, began)] = ends
-        [(kind, latest, grp, collects)] = kept
-        if not counted or token != latest or grp is not None or collects is not None:
+        [(kind, latest, *alone)] = kept
+        if not counted or token != latest or alone != [None, None, None]:
             return False
         done = dict(zip(map(_SEQ, helds), map(_FINISHED_AT, outcomes)))
         if not self._all_or_none(change, lambda: end_alike(change.connection, done, result, began, token), len(helds)):
@@ -278,19 +288,20 @@ class Work:
 
     def _settle(self, change: Change, outcome: Outcome) -> bool:
         row = change.connection.execute(
-            "SELECT seq, kind, token, grp, collects, cancel FROM task WHERE id = ? AND token = ? AND state = 2",
+            "SELECT seq, kind, token, grp, collects, serial_key, cancel FROM task "
+            "WHERE id = ? AND token = ? AND state = 2",
             (outcome.id, outcome.token),
         ).fetchone()
         if row is None:
             return False
-        held = Held(*row[:5])
+        held = Held(*row[:6])
         if not outcome.counted:
             change.connection.execute("UPDATE task SET attempt = attempt - 1 WHERE seq = ?", (held.seq,))
-        if outcome.state is not State.QUEUED or row[5]:
+        if outcome.state is not State.QUEUED or row[6]:
             state = CANCELLED if outcome.state is State.QUEUED else code_of(outcome.state)
             change.connection.execute(END, self._end_row(outcome, held.seq, state))
             change.moved(held.kind, RUNNING, state)
-            ended_member(change, held.grp, held.collects)
+            left_behind(change, held.grp, held.collects, held.serial_key)
             return True
         state = DELAYED if outcome.run_at > outcome.finished_at else READY
         change.connection.execute(
@@ -323,5 +334,9 @@ class Work:
         for (kind, state), n in moves.items():
             change.moved(kind, RUNNING, code_of(state), n)
         for held in helds:
-            if held is not None and (held.grp is not None or held.collects is not None):
-                ended_member(change, held.grp, held.collects)
+            if held is not None and not held.grp is held.collects is held.serial_key is None:
+                left_behind(change, held.grp, held.collects, held.serial_key)
+
+
+def _without(want: Want, kinds: list[str]) -> Want:
+    return Want(want.limit, {kind: most for kind, most in want.kinds.items() if kind not in kinds})
