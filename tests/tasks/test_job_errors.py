@@ -382,6 +382,7 @@ def test_a_loop_that_ends_without_stopping_its_queue_is_not_held_up() -> None:
             await asyncio.sleep(0)
 
     asyncio.run(scenario())  # it cancels all tasks, and waits for their ends
+    queue.close()
     assert len(begun) == 3
 
 
