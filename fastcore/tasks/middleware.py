@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastcore.concurrency.checks import called, is_async
 from fastcore.tasks.task import Task
+
+if TYPE_CHECKING:
+    from fastcore.tasks.current import Running
+    from fastcore.tasks.job import Job
 
 __all__ = ["Middleware", "TaskCall", "call_through"]
 
@@ -21,17 +25,6 @@ class TaskCall(NamedTuple):
     """1 for the first."""
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-
-
-class _Attempt(Protocol):
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def attempt(self) -> int: ...
 
 
 class Middleware:
@@ -57,7 +50,7 @@ class Middleware:
 def call_through(
     around: tuple[Callable[..., Any], ...],
     fn: Callable[..., Any],
-    attempt: _Attempt,
+    attempt: Job | Running,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
