@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -13,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from fastcore import _ext
+from fastcore._threads import on_own_thread
 from fastcore.dispatch import flags
 from fastcore.dispatch.asgi import Receive, Scope, Send, exposures
 from fastcore.dispatch.store import Flag
@@ -47,7 +47,8 @@ class AdminApp:
     ``GET /switches/NAME``         one of them; ``NAME.html`` as a page
     ============================== =====================================================================
 
-    Settings are for every process that shares the journal. A request may name who makes it by ``"who"``. It is
+    Settings are for every process that shares the journal; ``reaches`` of an answer says which those are, and ``note``
+    that a setting does not act while the flag is rolled back. A request may name who makes it by ``"who"``. It is
     authorised by ``Authorization: Bearer TOKEN``. What is refused is said as RFC 9457 has it
     (``application/problem+json``).
 
@@ -80,7 +81,7 @@ class AdminApp:
             self._authorise(scope)
             body = await _body(receive)
             # Off the loop: the journal is a file under a lock.
-            status, kind, answer = await asyncio.to_thread(_answer, scope, body)
+            status, kind, answer = await on_own_thread(_answer, scope, body)
             headers: tuple[tuple[bytes, bytes], ...] = ()
         except _Refused as refused:
             status, kind, answer = refused.status, "application/problem+json", _problem(refused)
@@ -154,11 +155,20 @@ def _flags(method: str, name: str, body: dict[str, Any]) -> Any:
             "DELETE": lambda: flags.clear(name, everywhere=True, who=who),
         }
     try:
-        return _said(act[method]())
+        flag = act[method]()
+        body = {**_said(flag), "reaches": reach()}
+        note = flags.not_acting(flag) if method == "PUT" or action == "ramp" else ""
+        return {**body, "note": note} if note else body
     except (ValueError, TypeError) as error:
         raise _Refused(400, str(error)) from None
     except _ext.BackendUnavailable as error:
         raise _Refused(409, str(error)) from None
+
+
+def reach() -> str:
+    """Whom a change made here reaches."""
+    path = flags._store.journal.path
+    return f"every process that shares {path}" if path else "this process only: set FASTCORE_JOURNAL to reach others"
 
 
 def _journal(scope: Scope) -> Any:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import sys
 from collections.abc import Callable
 
 from fastcore.dispatch import flags
-from fastcore.dispatch.text import table
+from fastcore.dispatch.text import meant, table
 
 __all__ = ["command"]
 
@@ -21,8 +22,19 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
     parser.add_argument("mode", nargs="?", default="", help="for set: control, candidate, ramp:10, canary, ...")
     parser.add_argument("--reason", default="", help="kept with the flag and in the journal")
     parser.add_argument("--limit", type=int, default=20, help="entries of the journal (20)")
+    parser.add_argument("--declare", action="store_true", help="take a name that no process has declared yet")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     return run
+
+
+def _check_known(name: str, declare: bool) -> None:
+    known = {*flags.snapshot(), *flags._store.shared(), *flags._store.journal.declared(), *flags._following.in_file()}
+    if name not in known and not declare:
+        print(f"known flags: {', '.join(sorted(known))}")
+        raise ValueError(
+            f"name: expected a flag that a process has declared, got {name!r}{meant(name, known)} "
+            "(--declare takes it all the same)"
+        )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,10 +55,13 @@ def run(options: argparse.Namespace) -> int:
             raise ValueError(f"name: expected the flag to {action}")
         if not flags._store.journal.path:
             raise ValueError("FASTCORE_JOURNAL or FASTCORE_FLAGS_FILE: expected one, for other processes to obey")
+        _check_known(name, options.declare)
         flags.declare(name)
         who = f"cli:{getpass.getuser()}"
         if action == "set":
-            flags.set(name, options.mode, options.reason, everywhere=True, who=who)
+            note = flags.not_acting(flags.set(name, options.mode, options.reason, everywhere=True, who=who))
+            if note:
+                print(f"{name}: {options.mode} {note}", file=sys.stderr)
         elif action == "clear":
             flags.clear(name, everywhere=True, who=who)
         elif action == "rollback":

@@ -7,8 +7,25 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from typing import IO
 
-__all__ = ["locked"]
+__all__ = ["locked", "open_private", "sync_folder"]
+
+
+def open_private(path: str, mode: str) -> IO[bytes]:
+    """Open a file that only this user may read, if it is made by this; one that exists keeps its permissions."""
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def sync_folder(path: str) -> None:
+    """Have a file that was moved into place survive a power cut, where the system syncs folders."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -22,8 +39,11 @@ def locked(path: str, seconds: float = 10.0) -> Iterator[None]:
     OSError
         If the file cannot be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
+        if hasattr(os, "fchmod"):
+            with contextlib.suppress(OSError):  # another user's, in a folder of a group
+                os.fchmod(descriptor, os.fstat(descriptor).st_mode & 0o660)  # who may only read could hold the lock
         end = time.monotonic() + seconds
         while not _try(descriptor):
             if time.monotonic() > end:

@@ -32,11 +32,14 @@ class FlagFile:
         self.path = path
         self.lines: dict[str, Line] = {}
         self.problem = ""  # why what it says now is not obeyed
+        self.missing = ""  # that there is no file
         self._seen: tuple[int, int, int] | None = None
         self._gone = False
 
     def read(self, hasty: bool = False) -> bool:
-        """Read the file if it has changed; returns whether `lines` are new. A file that is not there has none.
+        """Read the file if it has changed; returns whether `lines` are new.
+
+        Of a file that was deleted the last lines hold, and `missing` says so, as of one that never was there.
 
         With `hasty` also one that may still be being written.
 
@@ -50,23 +53,22 @@ class FlagFile:
                 status = os.fstat(file.fileno())
                 seen = status.st_mtime_ns, status.st_size, status.st_ino
                 if seen == self._seen:
-                    self._gone = False
+                    self._gone, self.missing = False, ""
                     return False
                 in_place = self._seen is not None and self._seen[2] == status.st_ino
                 if in_place and not hasty and 0 <= time.time() - status.st_mtime < SETTLED:
                     return False
                 text = file.read()
         except FileNotFoundError:
-            if self.lines and not hasty and not self._gone:  # an editor may be about to move the new one into place
-                self._gone = True
-                return False
-            new = bool(self.lines)
-            self._seen, self.lines, self.problem = None, {}, ""
-            return new
+            if self._seen is None or hasty or self._gone:  # else an editor may be about to move the new one into place
+                held = "; its last settings stay in force" if self.lines else ""
+                self.missing, self.problem = f"{self.path}: expected a file, found none{held}", ""
+            self._gone = True
+            return False
         except OSError as error:
             self.problem = f"{self.path}: cannot be read: {error}"
             raise ValueError(self.problem) from None
-        self._seen, self._gone = seen, False
+        self._seen, self._gone, self.missing = seen, False, ""
         try:
             self.lines = parsed(text, self.path)
         except ValueError as error:

@@ -4,12 +4,13 @@ The one in force is the first of: a rollback, a setting for all processes, :func
 came last), the variable ``FASTCORE_<PATH>`` of a hot path, ``FASTCORE_BACKEND``, the flag file
 (``FASTCORE_FLAGS_FILE``), an outside provider, the default.
 
-The journal (``FASTCORE_JOURNAL``, by default beside the flag file) tells every process of the host of rollbacks and of
-settings for all, also one that starts later.
+The journal (``FASTCORE_JOURNAL``, by default next to the flag file) tells every process of the host of rollbacks and of
+settings for all, also one that starts later. The workers of one server share a journal without either.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -48,6 +49,7 @@ __all__ = [
     "subscribe_journal",
 ]
 
+_log = logging.getLogger("fastcore.flags")
 _ticker = Ticker()
 _store = FlagStore(journal=Journal(journal_path(os.environ)))
 _following = Following(_store, _ticker, FlagFile(os.environ.get("FASTCORE_FLAGS_FILE", "").strip()))
@@ -96,7 +98,8 @@ def set(name: str, mode: str, reason: str = "", *, everywhere: bool = False, who
     Returns
     -------
     Flag
-        The flag in force, which is still the rollback if one is.
+        The flag in force. While it is rolled back a setting does not act: ``rolled_back`` of the result is True, and
+        the log says so.
 
     Raises
     ------
@@ -105,7 +108,18 @@ def set(name: str, mode: str, reason: str = "", *, everywhere: bool = False, who
     BackendUnavailable
         If the compiled twin is asked for and may not run; nothing has changed then.
     """
-    return _store.set(name, mode, reason, everywhere=everywhere, who=who)
+    flag = _store.set(name, mode, reason, everywhere=everywhere, who=who)
+    if note := not_acting(flag):
+        _log.warning("flag %s: set to %s: %s", name, mode, note)
+    return flag
+
+
+def not_acting(flag: Flag) -> str:
+    """Say why a setting does not act, if it does not: while a rollback is in force."""
+    if not flag.rolled_back:
+        return ""
+    why = f" ({flag.reason})" if flag.reason else ""
+    return f"does not act while the flag is rolled back{why}; resume it first"
 
 
 def clear(name: str, *, everywhere: bool = False, who: str = "operator") -> Flag:

@@ -8,21 +8,43 @@ import time
 from collections.abc import Mapping
 
 from fastcore.dispatch.flagfile import FlagFile
-from fastcore.dispatch.store import FlagStore
+from fastcore.dispatch.server_journal import server_journal
+from fastcore.dispatch.store import HOT_PATHS, FlagStore
+from fastcore.dispatch.text import meant
 from fastcore.dispatch.ticker import Ticker
 
 __all__ = ["Following", "journal_path"]
+
+VARIABLES = (
+    "FASTCORE_BACKEND",
+    "FASTCORE_FLAGS_FILE",
+    "FASTCORE_JOURNAL",
+    "FASTCORE_ADMIN_TOKEN",
+    *(f"FASTCORE_{path.upper()}" for path in HOT_PATHS),
+)
 
 _log = logging.getLogger("fastcore.flags")
 
 
 def journal_path(environ: Mapping[str, str]) -> str:
-    """Where the journal is: ``FASTCORE_JOURNAL``, else beside the flag file, else nowhere but in memory."""
+    """Where the journal is: ``FASTCORE_JOURNAL``, else next to the flag file, else that of a server with workers.
+
+    The empty string where there is none but in memory.
+    """
     given = environ.get("FASTCORE_JOURNAL", "").strip()
     flags_file = environ.get("FASTCORE_FLAGS_FILE", "").strip()
     if given or not flags_file:
-        return given
+        return given or server_journal()
     return os.path.splitext(flags_file)[0] + ".journal.jsonl"
+
+
+def misspelt(environ: Mapping[str, str]) -> list[str]:
+    """Say which variables are close to one that sets a flag, and are none."""
+    found = []
+    for name in environ:
+        if name.startswith("FASTCORE_") and name not in VARIABLES and (said := meant(name, VARIABLES)):
+            found.append(f"{name}: no such variable{said}")
+    return found
 
 
 class Following:
@@ -32,7 +54,11 @@ class Following:
     started by the first call of a Switch or the first object made, and again in a child that is forked later.
     """
 
-    def __init__(self, store: FlagStore, ticker: Ticker, file: FlagFile) -> None:
+    def __init__(
+        self, store: FlagStore, ticker: Ticker, file: FlagFile, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._declared = 0  # names that the state file was given
         self._store = store
         self._ticker = ticker
         self._file = file
@@ -62,6 +88,10 @@ class Following:
                 self._said = str(error)
                 _log.error("the flag file is not obeyed: %s", error)
         self._store.follow_journal()
+        if not self.waiting and self._store.journal.path and len(self._store.names()) != self._declared:
+            names = self._store.names()
+            self._declared = len(names)
+            self._store.journal.declare(names)
 
     def first_look(self) -> None:
         """Read both before anything runs. Where it is not known what the file wants, nothing new is on.
@@ -77,9 +107,18 @@ class Following:
             self._store.follow_journal()
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the flag file and the journal; nothing as a rule."""
+        """Return what is wrong with the flag file, the environment and the journal; nothing as a rule."""
         wrong = [self._file.problem] if self._file.problem else list(self._store.wrong.values())
-        return [*wrong, *self._store.journal.problems()]
+        wrong += [self._file.missing] if self._file.missing else []
+        known = self._store.names()
+        for name in self._file.lines:
+            if name not in known:
+                wrong.append(f"{self._file.path}: {name}: no such flag is declared{meant(name, known)}")
+        return [*wrong, *misspelt(self._environ), *self._store.journal.problems()]
+
+    def in_file(self) -> list[str]:
+        """Return the names of the flags that the file has."""
+        return list(self._file.lines)
 
     def look_sometimes(self) -> None:
         """Read what has changed, at most a few times a second, while no thread does."""

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from fastcore.dispatch.filelock import locked
+from fastcore.dispatch.filelock import locked, open_private
+from fastcore.dispatch.shared_state import KINDS, SharedState
 
 __all__ = ["Entry", "Journal"]
 
 LIMIT = 8 << 20  # bytes, after which the file is begun anew with what is in force
 KEPT = 1000  # entries in memory
+TAIL = 64 << 10  # bytes at the end of the file that are read first for its newest entries
 PATIENCE = 2.0  # seconds for the lock, which others hold for microseconds: whoever rolls back waits no longer
 
 _log = logging.getLogger("fastcore.journal")
@@ -81,6 +83,9 @@ class Journal:
         self._torn = 0
         self._offset = 0
         self._identity: tuple[int, int] | None = None
+        self.state = SharedState(f"{path}.state" if path else "")
+        self._state_read: list[Entry] = []  # what of it was returned by `news` without a journal
+        self._tail: tuple[tuple[int, int, int, str], int, list[Entry]] | None = None  # what `entries` read last
 
     def after_fork(self) -> None:
         self._lock, self._saving = threading.RLock(), threading.RLock()
@@ -170,8 +175,7 @@ class Journal:
             found: Iterable[Entry] = list(self._recent)
         if self.path:
             try:
-                with open(self.path, "rb") as file:
-                    found = [*_parsed(file.read())[0], *self._unsaved]
+                found = [*self._newest(flag, limit), *self._unsaved]
             except FileNotFoundError:
                 pass
             except OSError as error:
@@ -179,12 +183,33 @@ class Journal:
         chosen = [entry for entry in found if not flag or entry.flag == flag]
         return chosen[-limit:] if limit > 0 else []
 
+    def _newest(self, flag: str, limit: int) -> list[Entry]:
+        """The entries of the end of the file, as much of it as has `limit` of the flag's; kept until it changes."""
+        with open(self.path, "rb") as file:
+            status = os.fstat(file.fileno())
+            seen = status.st_ino, status.st_size, status.st_mtime_ns
+            size = TAIL
+            kept = self._tail
+            if kept is not None and kept[0] == (*seen, flag) and kept[1] >= limit:
+                return kept[2]
+            while True:
+                begin = max(0, status.st_size - size)
+                file.seek(begin)
+                data = file.read(status.st_size - begin)
+                found = _parsed(data[data.find(b"\n") + 1 :] if begin else data)[0]
+                if not begin or sum(not flag or entry.flag == flag for entry in found) >= limit:
+                    break
+                size *= 4
+        self._tail = (*seen, flag), limit, found
+        return found
+
     def news(self) -> tuple[bool, list[Entry]]:
         """Return what was appended since the last call, by whatever process; and whether it is the whole file again."""
         if not self.path:
             return False, []
         try:
             status = os.stat(self.path)
+            self._state_read = []
             identity = status.st_dev, status.st_ino
             anew = identity != self._identity or status.st_size < self._offset
             if not anew and status.st_size == self._offset:
@@ -196,7 +221,11 @@ class Journal:
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
-            return False, []
+            kept = list(self._in_state().values())
+            if kept == self._state_read:
+                return False, []
+            self._state_read = kept
+            return False, kept
         except OSError as error:
             self._trouble("read", f"cannot be read: {error}")
             return False, []
@@ -206,28 +235,67 @@ class Journal:
         self._offset += len(whole)
         entries, torn = _parsed(whole)
         self._torn = torn if anew else self._torn + torn
-        return anew, entries
+        return anew, self._completed(entries) if anew else entries
+
+    def _completed(self, entries: list[Entry]) -> list[Entry]:
+        """The entries of a journal, and what a rotated or older one lacks of what is in force."""
+        last = {(e.flag, KINDS[e.what]): e.when for e in entries if e.scope == "host" and e.what in KINDS}
+        missing = [entry for key, entry in self._in_state().items() if last.get(key, "") < entry.when]
+        return [*entries, *missing]
+
+    def _in_state(self) -> dict[tuple[str, str], Entry]:
+        try:
+            found = {key: Entry(**{f: body[f] for f in Entry._fields}) for key, body in self.state.entries().items()}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._trouble("state", f"its state file {self.state.path} cannot be read: {error}")
+            return {}
+        self._trouble("state", "")
+        return found
+
+    def declare(self, names: Iterable[str]) -> None:
+        """Note the names of flags for those who set them from outside, such as the command line. Never raises."""
+        try:
+            with locked(f"{self.path}.lock", PATIENCE):
+                self.state.update(declared=names)
+        except (OSError, ValueError) as error:
+            self._trouble("state", f"its state file {self.state.path} could not be written: {error}")
+
+    def declared(self) -> frozenset[str]:
+        """Return the names of flags that processes have noted."""
+        try:
+            return self.state.declared() if self.path else frozenset()
+        except (OSError, ValueError):
+            return frozenset()
 
     def _append(self, entry: Entry) -> None:
         line = _line(entry)
         with locked(f"{self.path}.lock", PATIENCE):
-            with open(self.path, "ab") as file:
+            with open_private(self.path, "ab") as file:
                 if file.tell() and not _ends_whole(self.path):
                     file.write(b"\n")  # a writer died in the middle of its line
                 file.write(line)
                 size = file.tell()
+            if entry.scope == "host":
+                self._keep(entry)
             if size > LIMIT:
                 try:
                     self._begin_anew()
                 except OSError:  # on Windows while another process reads it: the next entry tries again
                     _log.warning("journal %s could not be begun anew", self.path, exc_info=True)
 
+    def _keep(self, entry: Entry) -> None:
+        """Note an entry for all in the state file; the lock is held. The journal has it in any case."""
+        try:
+            self.state.update([json.loads(_line(entry))])
+        except (OSError, ValueError) as error:
+            self._trouble("state", f"its state file {self.state.path} could not be written: {error}")
+
     def _begin_anew(self) -> None:
         """Move the file aside and begin with the entries that are in force; the lock is held."""
         with open(self.path, "rb") as file:
             kept = in_force(_parsed(file.read())[0])
         fresh = f"{self.path}.new"
-        with open(fresh, "wb") as file:
+        with open_private(fresh, "wb") as file:
             file.writelines(_line(entry) for entry in kept)
         os.replace(self.path, f"{self.path}.1")
         os.replace(fresh, self.path)

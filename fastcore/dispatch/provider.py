@@ -23,9 +23,9 @@ class Provider(Protocol):
 
 
 class ProviderPoll:
-    """Asks a provider for every flag at an interval, in a thread of its own: a slow one delays nobody.
+    """Asks a provider for every flag at an interval, in a thread of its own, never during a call.
 
-    Never during a call. A provider that raises changes nothing.
+    A flag that the provider does not know has no setting of it. One that it fails to resolve keeps the last.
     """
 
     def __init__(
@@ -38,6 +38,8 @@ class ProviderPoll:
         self._names = names
         self._tell = tell
         self._lock = threading.Lock()
+        self._last: dict[str, str] = {}
+        self._failed: set[str] = set()
         self._ticker = Ticker(interval, "fastcore-provider")
         self._ticker.add(self.poll)
 
@@ -52,11 +54,25 @@ class ProviderPoll:
         with self._lock:
             found: dict[str, str] = {}
             for name in self._names():
-                try:
-                    value = self._provider.resolve_string_details(name, "").value
-                except Exception:
-                    _log.exception("the flag provider could not be asked for %s", name)
-                    return
+                value = self._resolved(name)
                 if value:
                     found[name] = value
+            self._last = found
             self._tell(found)
+
+    def _resolved(self, name: str) -> str:
+        """What the provider says of a flag; the empty string where it knows none of that name."""
+        try:
+            details = self._provider.resolve_string_details(name, "")
+            code = getattr(details, "error_code", None)
+            if code is not None and "NOT_FOUND" not in str(code):
+                raise RuntimeError(f"{code}: {getattr(details, 'error_message', '')}")
+        except Exception as error:
+            if "NotFound" in type(error).__name__ or "NOT_FOUND" in str(getattr(error, "error_code", "")):
+                return ""
+            if name not in self._failed:  # once an outage
+                self._failed.add(name)
+                _log.exception("the flag provider could not resolve %s", name)
+            return self._last.get(name, "")
+        self._failed.discard(name)
+        return str(details.value) if code is None and details.value else ""

@@ -118,6 +118,10 @@ class FlagStore:
         states = list(self._states.items())
         return [(name, state.mode) for name, state in states if state.mode.word in ("ramp", "canary")]
 
+    def names(self) -> list[str]:
+        """The names of the flags that are declared."""
+        return list(self._states)
+
     def shared(self) -> list[str]:
         """The names of the flags that the journal says something of to every process."""
         with self._lock:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-__all__ = ["human", "table"]
+__all__ = ["human", "meant", "table"]
 
 
 def human(seconds: float) -> str:
@@ -15,6 +16,14 @@ def human(seconds: float) -> str:
         if seconds >= scale:
             return f"{seconds / scale:.3g} {unit}"
     return f"{seconds / 1e-9:.3g} ns"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean NAME?"`` if a known name is close; else nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), 1, 0.75)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def table(rows: list[tuple[str, ...]], numbers: int | None = None) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fastcore import metrics
+from fastcore._threads import on_own_thread
 from fastcore._version import __version__
 from fastcore.dispatch import flags
 from fastcore.dispatch.asgi import Receive, Scope, Send
@@ -140,7 +141,7 @@ class Health:
                 if running is not None and not running.done():
                     return CheckResult("fail", "its last call has not returned yet")
                 # Its own task: a timeout ends the waiting, and what hangs holds one thread, not one more a request.
-                running = self._under_way[name] = asyncio.ensure_future(asyncio.to_thread(check))
+                running = self._under_way[name] = asyncio.ensure_future(on_own_thread(check))
                 return _result(await asyncio.shield(running))
         except TimeoutError:
             return CheckResult("fail", f"no answer within {self._timeout:g} s")

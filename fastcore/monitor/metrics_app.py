@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import hashlib
 import hmac
@@ -10,6 +9,7 @@ from collections.abc import Callable
 
 from fastcore import metrics
 from fastcore._snapshot import Snapshot
+from fastcore._threads import on_own_thread
 from fastcore.dispatch.asgi import Receive, Scope, Send
 from fastcore.monitor.health import answer
 from fastcore.monitor.prometheus import _client, exposition
@@ -57,5 +57,5 @@ class MetricsApp:
         accept = headers.get(b"accept", b"").decode("latin-1")
         # Files of other workers are read, and a page may take milliseconds: not on the loop.
         make = functools.partial(exposition, self._source, accept=accept, process=self._alone)
-        body, content_type = await asyncio.to_thread(make)
+        body, content_type = await on_own_thread(make)
         await answer(scope, send, 200, body, content_type)

@@ -278,7 +278,28 @@ def test_the_file_is_followed(tmp_path: Path) -> None:
     ours.clear("desk")
     file.unlink()
     follow.look(strict=True)
-    assert ours.get("desk").source == "default"
+    assert ours.get("desk")[1:3] == ("ramp:10", "file")  # what a deleted file said stays in force
+    assert follow.problems()[0] == f"{file}: expected a file, found none; its last settings stay in force"
+    moved_into_place(file, "")
+    follow.look(strict=True)
+    assert (ours.get("desk").source, follow.problems()) == ("default", [])
+
+
+def test_names_that_nothing_has_declared_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "flags.toml"
+    made = FlagStore(environ={}, journal=Journal())
+    environ = {"FASTCORE_INDICATOR": "python", "FASTCORE_HEAP": "python", "FASTCORE_BUILD_ONLY": "cache"}
+    follow = Following(made, Ticker(0.01), FlagFile(str(file)), environ)
+    follow.look(strict=True)
+    assert follow.problems()[0] == f"{file}: expected a file, found none"
+    moved_into_place(file, 'tecnical_analysis = "control"\nelsewhere = "control"\n')
+    made.declare("technical_analysis")
+    follow.look(strict=True)
+    assert follow.problems() == [
+        f"{file}: tecnical_analysis: no such flag is declared; did you mean technical_analysis?",
+        f"{file}: elsewhere: no such flag is declared",
+        "FASTCORE_INDICATOR: no such variable; did you mean FASTCORE_INDICATORS?",
+    ]
 
 
 def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
@@ -378,6 +399,48 @@ def test_a_provider_comes_before_the_default_only(tmp_path: Path, caplog: pytest
     assert "the flag provider is not obeyed" in caplog.text
     with pytest.raises(TypeError, match="provider: expected resolve_string_details"):
         ProviderPoll(object(), list, print, 1)  # type: ignore[arg-type]
+
+
+class FlagNotFoundError(Exception):
+    """As OpenFeature providers raise it."""
+
+
+@pytest.mark.parametrize("how", ["raises", "answers"])
+def test_a_flag_that_a_provider_does_not_know_is_one_flag(tmp_path: Path, how: str) -> None:
+    class Flagd:
+        def resolve_string_details(self, key: str, default: str, evaluation_context: Any = None) -> Any:
+            if key == "desk":
+                return SimpleNamespace(value="candidate", error_code=None)
+            if how == "raises":
+                raise FlagNotFoundError(key)
+            return SimpleNamespace(value=default, error_code="FLAG_NOT_FOUND")
+
+    ours, follow = following(tmp_path / "flags.toml")
+    ProviderPoll(Flagd(), lambda: list(ours.snapshot()), follow.provided, 3600).poll()
+    assert ours.get("desk")[1:3] == ("candidate", "provider")
+    assert ours.get("heap").source == "default"
+
+
+def test_a_flag_that_a_provider_fails_to_resolve_keeps_what_it_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, follow = following(tmp_path / "flags.toml")
+    failing: set[str] = set()
+
+    class Partly:
+        def resolve_string_details(self, key: str, default: str, evaluation_context: Any = None) -> Any:
+            if key in failing:
+                raise ConnectionError(key)
+            return SimpleNamespace(value={"desk": "ramp:5", "heap": "python"}.get(key, default))
+
+    poll = ProviderPoll(Partly(), lambda: list(ours.snapshot()), follow.provided, 3600)
+    poll.poll()
+    failing.add("desk")
+    for _ in range(3):
+        poll.poll()
+    assert ours.get("desk")[1:3] == ("ramp:5", "provider")
+    assert ours.get("heap")[1:3] == ("python", "provider")
+    assert caplog.text.count("could not resolve desk") == 1  # once an outage
 
 
 def test_provide_asks_now_and_then() -> None:
@@ -509,14 +572,19 @@ def test_the_command_line(tmp_path: Path) -> None:
         return made.stdout + made.stderr
 
     assert "indicators" in command()
-    assert "ramp:10" in command("set", "desk", "ramp:10", "--reason", "carefully")
+    refused = command("set", "desk", "ramp:10", code=2)
+    assert "expected a flag that a process has declared, got 'desk'" in refused
+    assert "did you mean indicators?" in command("set", "indicator", "python", code=2)
+    assert "ramp:10" in command("set", "desk", "ramp:10", "--reason", "carefully", "--declare")
     assert "control" in command("rollback", "desk", "--reason", "wrong")
     body = json.loads(command("list", "desk", "--json"))
     assert (body["desk"]["mode"], body["desk"]["reason"]) == ("control", "wrong")
+    said = "desk: ramp:10 does not act while the flag is rolled back (wrong); resume it first"
+    assert said in command("set", "desk", "ramp:10")
     assert "ramp:10" in command("resume", "desk")
     command("clear", "desk")
     words = [entry["what"] for entry in json.loads(command("journal", "desk", "--json"))]
-    assert words == ["set", "rollback", "resume", "clear"]
+    assert words == ["set", "rollback", "set", "resume", "clear"]
     assert "carefully" in command("journal")
     assert "expected one of control" in command("set", "desk", "sideways", code=2)
     assert "expected the flag to set" in command("set", code=2)

@@ -97,7 +97,8 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     follow.look()
     assert ours.get("desk").mode == "ramp:10"  # an editor may be about to move a new one into place
     follow.look()
-    assert (ours.get("desk").source, follow.problems()) == ("default", [])
+    assert ours.get("desk")[1:3] == ("ramp:10", "file")
+    assert "expected a file, found none; its last settings stay in force" in follow.problems()[0]
 
 
 APP = """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from fastcore import flags
+from fastcore._threads import on_own_thread
 from fastcore.dispatch.flags import Flag
 from fastcore.service.dashboard.sources import Sources
 
@@ -44,7 +44,7 @@ async def retry_task(sources: Sources, task: str, body: dict[str, Any]) -> dict[
     if sources.tasks is None:
         raise LookupError("tasks: expected an installed queue, got none")
     queue = sources.tasks
-    retried = await asyncio.to_thread(queue.retry_dead, [task])
+    retried = await on_own_thread(queue.retry_dead, [task])
     if not retried:
         raise LookupError(f"task: expected the id of a dead or failed task, got {task!r}")
     return {"retried": retried}
@@ -54,7 +54,7 @@ async def shrink_memory(sources: Sources, body: dict[str, Any]) -> dict[str, Any
     """Have caches and everything registered give memory back."""
     from fastcore.memory import shrink
 
-    found = await asyncio.to_thread(shrink)
+    found = await on_own_thread(shrink)
     return {
         "collected": found.collected,
         "bytes_before": found.bytes_before,
@@ -74,5 +74,6 @@ def _text(body: dict[str, Any], name: str, *, required: bool = False) -> str:
 
 async def _changed(change: Callable[..., Flag], *args: str, **options: bool) -> dict[str, Any]:
     """Change a flag for all processes, off the loop: the journal is a file under a lock."""
-    flag = await asyncio.to_thread(change, *args, who="dashboard", **options)
-    return {"name": flag.name, "mode": flag.mode, "source": flag.source, "reason": flag.reason}
+    flag = await on_own_thread(change, *args, who="dashboard", **options)
+    note = flags.not_acting(flag) if change is flags.set else ""
+    return {"name": flag.name, "mode": flag.mode, "source": flag.source, "reason": flag.reason, "note": note}

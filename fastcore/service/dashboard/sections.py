@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import math
 import os
@@ -12,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fastcore import flags, metrics, status
+from fastcore._threads import on_own_thread
 from fastcore.dispatch.store import HOT_PATHS
 from fastcore.service.dashboard.sources import Section, Sources
 
@@ -331,7 +331,7 @@ def prices(sources: Sources) -> Section:
 async def read(name: str, sources: Sources) -> Section:
     """Read a section: off the loop, as stores and files may take their time; but what belongs to the loop, there."""
     section = SECTIONS[name]
-    return section(sources) if section is streaming else await asyncio.to_thread(section, sources)
+    return section(sources) if section is streaming else await on_own_thread(section, sources)
 
 
 SECTIONS: dict[str, Callable[[Sources], Section]] = {

@@ -45,8 +45,8 @@ export function ask(title, text, label, { secret = false, yes = "Go on", require
 /** Do what changes something; say what came of it. */
 export async function act(what, doing) {
   try {
-    await doing();
-    say(`${what}: done`);
+    const done = await doing();
+    say(done?.note ? `${what}: ${done.note}` : `${what}: done`);
     await refresh();
   } catch (error) {
     say(`${what}: ${error.message}`);

@@ -1,0 +1,84 @@
+"""What is in force for every process of a host, in a file of its own: the journal may be rotated or lost."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from fastcore.dispatch.filelock import open_private, sync_folder
+
+__all__ = ["KINDS", "SharedState"]
+
+KINDS = {"rollback": "rollback", "resume": "rollback", "set": "set", "clear": "set"}  # what of an entry replaces what
+
+
+class SharedState:
+    """The last rollback or resume, and the last setting or clearing, of each flag; and the names that are declared.
+
+    Written whole, synced and moved into place; whoever writes holds the lock of the journal.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._entries: dict[tuple[str, str], dict[str, Any]] = {}
+        self._declared: frozenset[str] = frozenset()
+
+    def entries(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return the entries by flag and kind, read again if the file has changed.
+
+        Raises
+        ------
+        OSError, ValueError
+            If it cannot be read, or is not as described.
+        """
+        self._read()
+        return self._entries
+
+    def declared(self) -> frozenset[str]:
+        """Return the names that processes have declared."""
+        self._read()
+        return self._declared
+
+    def update(self, entries: Iterable[dict[str, Any]] = (), declared: Iterable[str] = ()) -> None:
+        """Take in entries and names; the lock of the journal is held."""
+        self._read()
+        kept = dict(self._entries)
+        for entry in entries:
+            if entry["what"] in KINDS and entry["scope"] == "host":
+                kept[entry["flag"], KINDS[entry["what"]]] = entry
+        names = self._declared.union(declared)
+        if kept != self._entries or names != self._declared:
+            self._write(kept, names)
+
+    def _read(self) -> None:
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            return
+        seen = status.st_mtime_ns, status.st_size, status.st_ino
+        if seen == self._seen:
+            return
+        with open(self.path, "rb") as file:
+            body = json.loads(file.read())
+        try:
+            entries = {(entry["flag"], KINDS[entry["what"]]): entry for entry in body["entries"]}
+            declared = frozenset(map(str, body["declared"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"expected entries and declared names, {type(error).__name__}: {error}") from None
+        self._seen, self._entries, self._declared = seen, entries, declared
+
+    def _write(self, entries: dict[tuple[str, str], dict[str, Any]], declared: frozenset[str]) -> None:
+        fresh = f"{self.path}.new"
+        body = {"entries": list(entries.values()), "declared": sorted(declared)}
+        with open_private(fresh, "wb") as file:
+            file.write(json.dumps(body, default=str).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, self.path)
+        sync_folder(self.path)
+        self._entries, self._declared = entries, declared
+        status = os.stat(self.path)
+        self._seen = status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,267 @@
+"""What is in force for every process outlives the journal; and who may read and lock these files."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastcore import flags
+from fastcore._threads import on_own_thread
+from fastcore.dispatch import journal as journals
+from fastcore.dispatch import server_journal as servers
+from fastcore.dispatch.journal import Journal
+from fastcore.dispatch.store import FlagStore
+from tests.dispatch.test_sharing import store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "journal.jsonl")
+
+
+def moved(path: str) -> None:
+    os.rename(path, f"{path}.1")
+
+
+def moved_and_made(path: str) -> None:
+    moved(path)
+    Path(path).touch()
+
+
+def truncated(path: str) -> None:
+    os.truncate(path, 0)
+
+
+def deleted(path: str) -> None:
+    os.unlink(path)
+
+
+ROTATIONS = [moved, moved_and_made, truncated, deleted]
+
+
+@pytest.mark.parametrize("rotate", ROTATIONS)
+def test_what_is_in_force_outlives_the_journal(path: str, rotate: Callable[[str], None]) -> None:
+    running = store(path)
+    running.declare("other")
+    running.set("other", "ramp:10", "carefully", everywhere=True)
+    running.rollback("desk", "wrong prices")
+    rotate(path)
+    running.follow_journal()
+    started = store(path)
+    started.declare("other")
+    for each in (running, started):
+        assert each.get("desk")[1:3] == ("control", "rollback")
+        assert each.get("other")[1:3] == ("ramp:10", "everywhere")
+        assert each.journal.problems() == []
+
+
+@pytest.mark.parametrize("rotate", ROTATIONS)
+def test_changes_after_a_rotation_reach_all(path: str, rotate: Callable[[str], None]) -> None:
+    first, second = store(path), store(path)
+    first.rollback("desk", "wrong prices")
+    second.follow_journal()
+    rotate(path)
+    first.follow_journal()
+    second.resume("desk")
+    first.follow_journal()
+    assert first.get("desk").source == "default"
+    rotate(path)
+    assert store(path).get("desk").source == "default"
+
+
+@pytest.mark.parametrize("what", ["set", "clear", "rollback", "resume"])
+def test_each_change_outlives_the_rotation_by_size(path: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "LIMIT", 4000)
+    ours = store(path)
+    ours.declare("other")
+    if what in ("set", "clear"):
+        ours.set("other", "candidate", everywhere=True)
+    else:
+        ours.rollback("other", "why")
+    if what == "clear":
+        ours.clear("other", everywhere=True)
+    if what == "resume":
+        ours.resume("other")
+    for i in range(60):
+        ours.set("desk", f"ramp:{i}", everywhere=True)
+    assert os.path.exists(f"{path}.1")
+    started = store(path)
+    expected = {"set": "everywhere", "rollback": "rollback"}.get(what, "default")
+    assert started.declare("other").source == expected
+    assert started.get("desk").mode == "ramp:59"
+
+
+def test_an_older_journal_put_back_resumes_nothing(path: str) -> None:
+    ours = store(path)
+    ours.rollback("desk", "first")
+    ours.resume("desk")
+    old = Path(path).read_bytes()
+    ours.rollback("desk", "second")
+    Path(path).write_bytes(old)
+    assert store(path).get("desk").reason == "second"
+
+
+def test_a_state_file_that_cannot_be_read_is_told_and_the_journal_holds(path: str) -> None:
+    ours = store(path)
+    ours.rollback("desk", "why")
+    Path(f"{path}.state").write_bytes(b'{"entries": 1}')
+    started = store(path)
+    assert started.get("desk").source == "rollback"
+    assert "its state file" in started.journal.problems()[0]
+    started.resume("desk")
+    assert "its state file" in started.journal.problems()[0]
+    os.unlink(f"{path}.state")
+    started.rollback("desk", "again")
+    assert store(path).get("desk").reason == "again"
+
+
+def test_names_are_noted_for_the_command_line(path: str) -> None:
+    Journal(path).declare(["desk", "other"])
+    Journal(path).declare(["third"])
+    assert Journal(path).declared() == {"desk", "other", "third"}
+    assert Journal().declared() == frozenset()
+
+
+def test_the_newest_entries_are_read_from_the_end(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "TAIL", 2000)
+    ours = store(path)
+    ours.declare("rare")
+    ours.set("rare", "candidate", "once", everywhere=True)
+    for i in range(200):
+        ours.set("desk", f"ramp:{i % 100}", str(i), everywhere=True)
+    assert [entry.why for entry in ours.journal.entries(limit=3)] == ["197", "198", "199"]
+    assert [entry.why for entry in ours.journal.entries("rare", 3)] == ["once"]
+    assert len(ours.journal.entries(limit=1000)) == 201
+    ours.set("desk", "control", "last", everywhere=True)
+    assert ours.journal.entries(limit=1)[0].why == "last"
+    read: list[int] = []
+    monkeypatch.setattr(journals, "_parsed", lambda data: read.append(len(data)) or ([], 0))
+    ours.journal.entries(limit=1)
+    assert read == []  # nothing has changed since
+    os.utime(path, ns=(1, 1))
+    ours.journal.entries(limit=0)
+    assert sum(read) < 3000
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_only_this_user_may_read_or_lock(path: str) -> None:
+    before = os.umask(0)
+    try:
+        store(path).rollback("desk", "why")
+    finally:
+        os.umask(before)
+    for name in (path, f"{path}.lock", f"{path}.state"):
+        assert stat.S_IMODE(os.stat(name).st_mode) == 0o600
+    os.chmod(f"{path}.lock", 0o664)  # as an earlier version made it, in a folder of a group
+    store(path).resume("desk")
+    assert stat.S_IMODE(os.stat(f"{path}.lock").st_mode) == 0o660
+
+
+# ---- the journal of a server's workers ----
+
+
+def test_workers_of_one_server_share_a_journal_without_being_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert servers.server_journal() == ""
+    monkeypatch.setattr(servers, "_spawned_by_server", lambda: True)
+    found = servers.server_journal()
+    folder = Path(found).parent
+    assert folder.parent == tmp_path
+    assert Path(found).name.startswith(f"{os.getppid()}-")
+    left = folder / "999999999-1.journal.jsonl"
+    left.touch()
+    assert servers.server_journal() == found
+    assert not left.exists()  # of a server that has ended
+    if os.name == "posix":
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        folder.chmod(0o777)
+        assert servers.server_journal() == ""
+
+
+def test_a_process_that_is_no_worker_of_a_server_has_none() -> None:
+    code = "from fastcore import flags\nprint(flags._store.journal.path)"
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("FASTCORE_")}
+    made = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == ""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        assert pool.apply(servers.server_journal) == ""
+
+
+# ---- settings that do not act ----
+
+
+def test_a_setting_during_a_rollback_says_that_it_does_not_act(caplog: pytest.LogCaptureFixture) -> None:
+    flags.declare("test.not_acting")
+    flags.rollback("test.not_acting", "wrong prices")
+    try:
+        with caplog.at_level(logging.WARNING, "fastcore.flags"):
+            flag = flags.set("test.not_acting", "candidate")
+        assert flag.rolled_back
+        said = "does not act while the flag is rolled back (wrong prices); resume it first"
+        assert flags.not_acting(flag) == said
+        assert f"flag test.not_acting: set to candidate: {said}" in caplog.text
+    finally:
+        assert flags.resume("test.not_acting").mode == "candidate"
+        flags.clear("test.not_acting")
+    assert flags.not_acting(flags.get("test.not_acting")) == ""
+
+
+# ---- a thread of its own ----
+
+
+def test_work_on_its_own_thread_waits_behind_nothing() -> None:
+    async def run() -> Any:
+        loop = asyncio.get_running_loop()
+        free = threading.Event()
+        held = [loop.run_in_executor(None, free.wait) for _ in range(64)]
+        try:
+            return await on_own_thread(lambda x, *, y: (x, y, threading.current_thread().daemon), 1, y=2)
+        finally:
+            free.set()
+            await asyncio.gather(*held)
+
+    assert asyncio.run(run()) == (1, 2, True)
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), KeyboardInterrupt()])
+def test_errors_of_work_on_its_own_thread_are_the_callers(error: BaseException) -> None:
+    def fails() -> None:
+        raise error
+
+    async def run() -> None:
+        with pytest.raises(type(error)):
+            await on_own_thread(fails)
+
+    asyncio.run(run())
+
+
+def test_work_runs_on_the_loop_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def run() -> int:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        return await on_own_thread(abs, -1)
+
+    assert asyncio.run(run()) == 1
+
+
+def test_a_store_without_a_journal_reaches_one_process_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastcore.dispatch import admin
+
+    monkeypatch.setattr(flags, "_store", FlagStore(environ={}))
+    assert admin.reach().startswith("this process only")
