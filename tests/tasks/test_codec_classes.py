@@ -62,7 +62,7 @@ PageOfDecimals = Page[Decimal]
         Marked([], PLACE, mark="z"),
         Box[Leg](LEGS[0]),
         Box(Box(account())),
-        account(tags={"b", "a"}, colour="red", legs=LEGS),
+        account(tags={"a"}, colour="red", legs=LEGS),
         Order(account=account(), legs=LEGS, callback="https://example.com/done?x=1"),
         Rows([1, 2]),
         Page[Leg](items=LEGS),
