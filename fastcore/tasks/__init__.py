@@ -22,11 +22,12 @@ from fastcore.tasks.hooks import TaskEvent
 from fastcore.tasks.installation import install, installed, submit_background_task
 from fastcore.tasks.middleware import TaskCall
 from fastcore.tasks.queue import TaskQueue
-from fastcore.tasks.records import State, TaskView
+from fastcore.tasks.records import GroupView, State, TaskView
 from fastcore.tasks.task import Task
 
 __all__ = [
     "Current",
+    "GroupView",
     "IdempotencyConflict",
     "NotFinished",
     "QueueClosed",

@@ -496,7 +496,7 @@ class Engine:
     def _give(self, job: Job, members: Sequence[TaskView]) -> bool:
         """Put a group's results in front of the arguments of its callback; False if that cannot be."""
         try:
-            job.payload = collected(job, members)
+            job.payload = collected(job, members, lambda view: self._value(job, view))
         except TaskFailed as error:  # a member's, which trying again does not change
             self._box(job, State.FAILED, error)
         except Exception as error:
@@ -504,6 +504,12 @@ class Engine:
         else:
             return True
         return False
+
+    def _value(self, job: Job, view: TaskView) -> Any:
+        """Return a member's result, as the codec of its own task reads it."""
+        if not isinstance(view.result, Encoded):
+            return view.result
+        return self._tasks.get(view.kind, job.task).codec.decode(view.result)
 
     def stop_job(self, job: Job) -> None:
         """Have a job stopped; what its executor cannot reach is settled as cancelled."""

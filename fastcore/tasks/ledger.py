@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from fastcore import metrics
 from fastcore.tasks.errors import TaskLost
+from fastcore.tasks.groups import KIND as GROUP
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.job import Job
 from fastcore.tasks.records import Cancelled, Rescued, State
@@ -67,6 +68,9 @@ class Ledger:
                     hooks.tell(told._replace(event="dead"))
             if watched:
                 hooks.changed(job.id, task.name, seconds if state is _SUCCEEDED else None)
+                spec = job.claim.spec
+                if (group := spec.group or spec.collects) is not None:
+                    hooks.changed(group, GROUP)
         if latest is not None:
             latest.succeeded.add(n)
 

@@ -148,8 +148,8 @@ class TaskStore(Protocol):
 
         For a spec whose `unique_key` or `idempotency_key` is held, that is the holder's id, and nothing is stored. Two
         specs of one call with one key count as well: the first is the holder. With `group`, the specs are its members;
-        `group.then` is stored when the last of them has ended, in the same step. A member that was not stored, because
-        another holds its key, counts as ended with that other's result being none of the group's.
+        `group.then` is stored when the last of them has ended, in the same step. Where a spec was not stored because
+        another task holds its key, that task is the member, whether it has ended or not.
 
         Raises
         ------
@@ -185,7 +185,8 @@ class TaskStore(Protocol):
     def request_cancel(self, id: str) -> Reply[Cancelled]:
         """Cancel a task: QUEUED becomes CANCELLED; RUNNING stays, `cancel_requested`, and its owner is told.
 
-        Returns the state after it; for a task that had ended, its state.
+        Returns the state after it; for a task that had ended, its state. Of a group, the callback and those members are
+        cancelled that were stored with it.
 
         Raises
         ------
@@ -210,7 +211,7 @@ class TaskStore(Protocol):
     def prune(self, now: float) -> Reply[int]:
         """Turn tasks whose result has expired into tombstones, and forget old tombstones; return how many.
 
-        Members of a group stay until its callback has ended.
+        Members of a group stay until its callback has ended; the group is known for as long as one of its tasks is.
         """
 
     def retry_dead(self, ids: Sequence[str] | None, kind: str | None, now: float) -> Reply[list[str]]:
@@ -223,7 +224,7 @@ class TaskStore(Protocol):
     # ---- reading ----
 
     def get(self, id: str) -> Reply[TaskView]:
-        """Return a task, with its result; EXPIRED for a tombstone.
+        """Return a task, with its result; EXPIRED for a tombstone. For the id of a group, a GroupView.
 
         Raises
         ------
@@ -245,7 +246,7 @@ class TaskStore(Protocol):
         """Return how many tasks of each kind are in each state, tombstones left out."""
 
     def members(self, group: str) -> Reply[Sequence[TaskView]]:
-        """Return a group's members with their results, by `index`."""
+        """Return a group's members with their results, by `index`; EXPIRED for those that are forgotten."""
 
     # ---- schedules: one per fleet ----
 

@@ -286,12 +286,17 @@ class TaskQueue(Reading, Steering):
         Parameters
         ----------
         calls
-            As of :meth:`submit_many`.
+            As of :meth:`submit_many`. A call whose key is held by another task has that task as its member.
         then : Task, Configured or str, optional
             Called with the list of the members' results, in the order of `calls`, and `args`. If a member did not
-            succeed it is not called, and fails itself.
+            succeed, or its result has expired when the callback is retried, it is not called, and fails itself.
         partial : bool
             Call it all the same, with a dict for each member: id, task, state, result, error.
+
+        Notes
+        -----
+        `status`, `result`, `wait`, `changes` and `cancel` take a group's id as they take a task's. Its result is the
+        callback's, or the list of the members' results if there is no callback; ``status(id).then`` is the callback.
         """
         specs, group = self._calls.group(calls, then, args, partial)
         self._submitting.submit(specs, group)

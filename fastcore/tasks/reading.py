@@ -8,7 +8,7 @@ from typing import Any
 from fastcore.concurrency.checks import number
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.ports import TaskStore, arrived
-from fastcore.tasks.records import Encoded, State, TaskView
+from fastcore.tasks.records import Encoded, GroupView, State, TaskView
 from fastcore.tasks.task import Task
 from fastcore.tasks.waiting import Waiters, value_of
 
@@ -79,7 +79,9 @@ class Reading:
         return self.codec.decode(data) if isinstance(data, Encoded) else data
 
     def value(self, view: TaskView) -> Any:
-        """Return the result of a view as its task's codec reads it."""
+        """Return the result of a view as its task's codec reads it: a group's is its callback's, or its members'."""
+        if isinstance(view, GroupView) and view.state is State.SUCCEEDED:
+            return [self.value(one) for one in view.members] if view.then is None else self.value(view.then)
         if not isinstance(view.result, Encoded):
             return view.result
         task = self.tasks.get(view.kind)

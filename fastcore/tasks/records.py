@@ -8,7 +8,8 @@ same pace as everyone else, so the rank of a task that ages is a constant, and a
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Failure",
     "Fired",
     "Group",
+    "GroupView",
     "Hold",
     "Outcome",
     "Payload",
@@ -205,6 +207,8 @@ class Cancelled(NamedTuple):
     attempt: int
     withdrawn: bool
     """Whether it waited, and this ended it."""
+    members: tuple[Cancelled, ...] = ()
+    """Of a group: those of its members that were asked to end, and its callback."""
 
 
 class Fired(NamedTuple):
@@ -260,3 +264,18 @@ class TaskView:
     def ended(self) -> bool:
         """Whether it will not run again by itself."""
         return self.state not in LIVE
+
+
+@dataclass(slots=True)
+class GroupView(TaskView):
+    """A group as it is now, in the terms of a task: it has ended when its callback has, or all members without one."""
+
+    size: int = 0
+    states: Mapping[State, int] = field(default_factory=dict)
+    """How many members are in each state; EXPIRED are those whose results were dropped."""
+    kinds: frozenset[str] = frozenset()
+    """The names of the tasks that it is of, the callback's too."""
+    then: TaskView | None = None
+    """The callback, once it is stored: the group's result is its."""
+    members: Sequence[TaskView] = ()
+    """With their results, in order, if the group has no callback and all succeeded."""

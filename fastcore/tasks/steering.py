@@ -30,6 +30,8 @@ class Steering:
     def cancel(self, id: str) -> State:
         """Cancel a task: one that waits at once, one that runs as its executor can.
 
+        Of a group, its members and its callback are cancelled. Tasks that other submissions had stored go on.
+
         Returns
         -------
         State
@@ -47,7 +49,8 @@ class Steering:
 
     def _withdrawn(self, cancelled: Sequence[Cancelled]) -> None:
         self.engine.wake()
-        self.engine.ledger.enter_withdrawn(cancelled, self._clock())
+        told = [each for one in cancelled for each in (*one.members, one)]
+        self.engine.ledger.enter_withdrawn(told, self._clock())
 
     def pause(self, task: Target) -> bool:
         """Have nobody begin tasks of a kind, in any process that shares the store, until :meth:`resume`.

@@ -13,7 +13,7 @@ from fastcore.concurrency.waiting import happened
 from fastcore.tasks.errors import NotFinished, ResultExpired, TaskCancelled, TaskFailed
 from fastcore.tasks.hooks import Hooks
 from fastcore.tasks.ports import TaskStore, arrived
-from fastcore.tasks.records import State, TaskView
+from fastcore.tasks.records import GroupView, State, TaskView
 
 __all__ = ["Waiters", "value_of"]
 
@@ -72,7 +72,7 @@ class Waiters:
                     yield view
                 if view.ended:
                     return
-                left = self._look if deadline is None else min(self._look, deadline - time.monotonic())
+                left = self._until_look(view, deadline)
                 if left <= 0:
                     return
                 await happened(event, left)
@@ -85,10 +85,15 @@ class Waiters:
             while True:
                 event.clear()
                 view = self._store.get(id).result()
-                left = self._look if deadline is None else min(self._look, deadline - time.monotonic())
+                left = self._until_look(view, deadline)
                 if view.ended or left <= 0:
                     return view
                 event.wait(left)
+
+    def _until_look(self, view: TaskView, deadline: float | None) -> float:
+        # A group is told of its own members; it may have others, which another submission had stored.
+        look = _LOOK if isinstance(view, GroupView) else self._look
+        return look if deadline is None else min(look, deadline - time.monotonic())
 
     @contextmanager
     def _woken(self, id: str, wake: Callable[[], object]) -> Iterator[None]:

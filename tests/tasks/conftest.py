@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from fastcore.tasks import TaskQueue
+from fastcore.tasks.ports import TaskStore
 from fastcore.tasks.stores.sqlite import SqliteStore
 from tests.tasks.express_cases import Owner
 from tests.tasks.sqlite_specs import check
+from tests.tasks.store_cases import STORES, Harness
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -31,6 +33,26 @@ def make(url: str) -> Iterator[Callable[..., TaskQueue]]:
     yield build
     for queue in made:
         queue.close()
+
+
+@pytest.fixture(params=sorted(STORES))
+def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Harness]]:
+    """What makes a store of each kind."""
+    made: list[TaskStore] = []
+
+    def build(**options: Any) -> Harness:
+        store = STORES[request.param](tmp_path, **options)
+        made.append(store)
+        return Harness(store)
+
+    yield build
+    for store in made:
+        store.close()
+
+
+@pytest.fixture
+def it(make_store: Callable[..., Harness]) -> Harness:
+    return make_store()
 
 
 @pytest.fixture

@@ -3,112 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fastcore.tasks.calls import new_id
-from fastcore.tasks.codec import Codec
 from fastcore.tasks.errors import IdempotencyConflict, QueueClosed, QueueFull, UnknownTask
-from fastcore.tasks.ports import TaskStore, Want
-from fastcore.tasks.records import Claim, Encoded, Failure, Group, Hold, Outcome, Progress, State, TaskSpec
-from fastcore.tasks.stores import MemoryStore, SqliteStore
-
-STORES: dict[str, Callable[..., TaskStore]] = {
-    "memory": lambda path, **options: MemoryStore(**options),
-    "sqlite": lambda path, **options: SqliteStore(path / "tasks.db", **options),
-}
-"""Name -> what makes a store in an empty folder; `options` are ``max_queued``."""
-
-LEASE = 15.0
-
-
-class Harness:
-    """A store, with the short words that the tests use."""
-
-    def __init__(self, store: TaskStore) -> None:
-        self.store = store
-        self.codec = Codec()
-        self.now = time.time()
-        self.made = 0
-
-    def spec(self, kind: str = "work", args: tuple[Any, ...] = (), **given: Any) -> TaskSpec:
-        self.made += 1
-        at = given.pop("submitted_at", self.now)
-        fields: dict[str, Any] = {
-            "id": new_id(self.now + self.made),  # in the order in which they are made
-            "kind": kind,
-            "payload": Encoded(self.codec.encode_call(args, {})) if self.store.encodes else (args, {}),
-            "priority": 5.0,
-            "run_at": at,
-            "submitted_at": at,
-            "attempts": 3,
-            "timeout": None,
-            "result_ttl": 60.0,
-        }
-        fields |= given
-        fields.setdefault("rank", fields["priority"])
-        return TaskSpec(**fields)
-
-    def submit(self, *specs: TaskSpec, group: Group | None = None) -> list[str]:
-        return self.store.submit(list(specs), group).result(30)
-
-    def claim(
-        self, limit: int = 10, kinds: dict[str, int] | None = None, now: float | None = None, owner: str = "me"
-    ) -> list[Claim]:
-        want = Want(limit, {"work": 1000} if kinds is None else kinds)
-        return self.store.claim(owner, [want], LEASE, self.now if now is None else now).result(30).claims
-
-    def outcome(self, claim: Claim, state: State = State.SUCCEEDED, value: Any = None, **given: Any) -> Outcome:
-        result = None
-        if state is State.SUCCEEDED:
-            result = Encoded(self.codec.encode(value)) if self.store.encodes else value
-        fields: dict[str, Any] = {
-            "id": claim.spec.id,
-            "token": claim.token,
-            "state": state,
-            "result": result,
-            "error": None,
-            "started_at": self.now,
-            "finished_at": self.now + 1,
-        }
-        return Outcome(**fields | given)
-
-    def settle(self, *outcomes: Outcome) -> list[bool]:
-        return self.store.settle(list(outcomes)).result(30)
-
-    def state(self, id: str) -> State:
-        return self.store.get(id).result(30).state
-
-    def value(self, id: str) -> Any:
-        found = self.store.get(id).result(30).result
-        return self.codec.decode(found) if self.store.encodes else found
-
-    def cancels(self, owner: str = "me") -> list[str]:
-        return self.store.claim(owner, [], LEASE, self.now).result(30).cancels
-
-
-@pytest.fixture(params=sorted(STORES))
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Harness]]:
-    made: list[TaskStore] = []
-
-    def build(**options: Any) -> Harness:
-        store = STORES[request.param](tmp_path, **options)
-        made.append(store)
-        return Harness(store)
-
-    yield build
-    for store in made:
-        store.close()
-
-
-@pytest.fixture
-def it(make: Callable[..., Harness]) -> Harness:
-    return make()
+from fastcore.tasks.ports import Want
+from fastcore.tasks.records import Encoded, Failure, Group, Hold, Progress, State
+from tests.tasks.store_cases import LEASE, Harness
 
 
 class TestSubmit:
@@ -126,8 +30,8 @@ class TestSubmit:
         with pytest.raises(UnknownTask):
             it.store.request_cancel("0" * 32).result(30)
 
-    def test_all_or_none_where_there_is_no_room(self, make: Callable[..., Harness]) -> None:
-        it = make(max_queued=3)
+    def test_all_or_none_where_there_is_no_room(self, make_store: Callable[..., Harness]) -> None:
+        it = make_store(max_queued=3)
         it.submit(it.spec(), it.spec())
         specs = [it.spec(), it.spec()]
         with pytest.raises(QueueFull, match="3"):
@@ -519,8 +423,8 @@ class TestSerialKeys:
         it.settle(it.outcome(holder))
         assert [claim.spec.id for claim in it.claim()] == [first.id]
 
-    def test_those_that_wait_count_as_queued(self, make: Callable[..., Harness]) -> None:
-        it = make(max_queued=3)
+    def test_those_that_wait_count_as_queued(self, make_store: Callable[..., Harness]) -> None:
+        it = make_store(max_queued=3)
         it.submit(*[it.spec(serial_key="k") for _ in range(3)])
         with pytest.raises(QueueFull):
             it.submit(it.spec(serial_key="k"))
@@ -737,41 +641,6 @@ class TestEnds:
         assert it.state(dead.id) is State.DEAD
 
 
-class TestGroups:
-    def test_the_callback_comes_when_the_last_has_ended(self, it: Harness) -> None:
-        then = it.spec("then", collects="g")
-        members = [it.spec(group="g", index=i, rank=float(9 - i)) for i in range(3)]
-        it.submit(*members, group=Group("g", 3, then))
-        last, *others = claims = it.claim()
-        it.settle(*[it.outcome(claim, value=claim.spec.index) for claim in others])
-        assert it.claim(kinds={"then": 1}) == []
-        it.settle(it.outcome(last, State.FAILED))
-        [callback] = it.claim(kinds={"then": 1}, now=it.now + 2)
-        assert callback.spec.collects == "g"
-        views = it.store.members("g").result(30)
-        assert [view.id for view in views] == [member.id for member in members]
-        results = [it.codec.decode(view.result) if isinstance(view.result, Encoded) else view.result for view in views]
-        assert results == [0, 1, None]
-        assert len(claims) == 3
-
-    def test_a_cancelled_member_has_ended(self, it: Harness) -> None:
-        member = it.spec(group="g")
-        it.submit(member, group=Group("g", 1, it.spec("then", collects="g")))
-        it.store.request_cancel(member.id).result(30)
-        assert len(it.claim(kinds={"then": 1}, now=time.time() + 1)) == 1
-
-    def test_results_wait_for_the_callback(self, it: Harness) -> None:
-        member = it.spec(group="g", result_ttl=0.5)
-        it.submit(member, group=Group("g", 1, it.spec("then", collects="g", result_ttl=1e6)))
-        it.settle(it.outcome(it.claim()[0], value="kept"))
-        it.store.prune(it.now + 1000).result(30)
-        assert it.value(member.id) == "kept"
-        [callback] = it.claim(kinds={"then": 1}, now=it.now + 1000)
-        it.settle(it.outcome(callback))
-        it.store.prune(it.now + 2000).result(30)
-        assert it.state(member.id) is State.EXPIRED
-
-
 class TestReading:
     def test_find(self, it: Harness) -> None:
         a = [it.spec("a", submitted_at=it.now + i) for i in range(3)]
@@ -800,53 +669,3 @@ class TestReading:
             "a": {State.QUEUED: 2, State.RUNNING: 1},
             "b": {State.SUCCEEDED: 1},
         }
-
-
-class TestSchedules:
-    def test_a_slot_is_taken_once(self, it: Harness) -> None:
-        assert it.store.schedule("s", "every 10", 100.0).result(30) == 100.0
-        assert it.store.schedule("s", "every 10", 105.0).result(30) == 100.0  # another process, later
-        first, second = it.spec(), it.spec()
-        assert it.store.fire("s", 100.0, 110.0, first).result(30) == (True, 110.0)
-        assert it.store.fire("s", 100.0, 110.0, second).result(30) == (False, 110.0)
-        assert [claim.spec.id for claim in it.claim()] == [first.id]
-        [view] = it.store.schedules().result(30)
-        assert (view.name, view.definition, view.next_at, view.last_at) == ("s", "every 10", 110.0, 100.0)
-
-    def test_of_many_one_wins(self, it: Harness) -> None:
-        it.store.schedule("s", "d", 100.0).result(30)
-        with ThreadPoolExecutor(8) as pool:
-            specs = [it.spec() for _ in range(8)]
-            fired = list(pool.map(lambda spec: it.store.fire("s", 100.0, 110.0, spec).result(30).won, specs))
-        assert fired.count(True) == len(it.claim()) == 1
-
-    def test_another_definition_begins_anew(self, it: Harness) -> None:
-        it.store.schedule("s", "every 10", 100.0).result(30)
-        assert it.store.schedule("s", "every 20", 120.0).result(30) == 120.0
-        assert it.store.fire("s", 100.0, 110.0, it.spec()).result(30) == (False, 120.0)
-
-    def test_a_slot_whose_key_is_held_is_taken_and_stores_nothing(self, it: Harness) -> None:
-        it.store.schedule("s", "d", 100.0).result(30)
-        it.submit(it.spec(unique_key="k"))
-        assert it.store.fire("s", 100.0, 110.0, it.spec(unique_key="k")).result(30) == (True, 110.0)
-        assert len(it.claim()) == 1
-
-    def test_a_slot_can_be_skipped(self, it: Harness) -> None:
-        it.store.schedule("s", "d", 100.0).result(30)
-        assert it.store.fire("s", 100.0, 110.0, None).result(30) == (True, 110.0)
-        assert it.store.fire("s", 100.0, 110.0, None).result(30) == (False, 110.0)
-        assert it.store.fire("s", 110.0, 120.0, it.spec(), "another").result(30) == (False, 110.0)
-        assert it.claim() == []
-        [view] = it.store.schedules().result(30)
-        assert (view.next_at, view.last_at) == (110.0, None)
-        assert it.store.fire("s", 110.0, 120.0, it.spec(), "d").result(30) == (True, 120.0)
-        assert it.store.fire("s", 120.0, 130.0, None, "d").result(30).won
-        [view] = it.store.schedules().result(30)
-        assert (view.next_at, view.last_at) == (130.0, 110.0)
-
-    def test_forgotten(self, it: Harness) -> None:
-        it.store.schedule("s", "d", 100.0).result(30)
-        assert it.store.unschedule("s").result(30) is True
-        assert it.store.unschedule("s").result(30) is False
-        assert not it.store.fire("s", 100.0, 110.0, it.spec()).result(30).won
-        assert list(it.store.schedules().result(30)) == []

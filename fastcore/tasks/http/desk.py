@@ -11,7 +11,7 @@ from fastcore.tasks.http.arguments import Signature
 from fastcore.tasks.http.changes import Changes
 from fastcore.tasks.http.estimate import Estimator
 from fastcore.tasks.ports import arrived
-from fastcore.tasks.records import State, TaskView
+from fastcore.tasks.records import GroupView, State, TaskView
 
 if TYPE_CHECKING:
     from fastcore.tasks.queue import TaskQueue
@@ -90,7 +90,8 @@ class Desk:
             Also for one that is not exposed.
         """
         view = await arrived(self._store.get(id))
-        if not self._visible(view.kind):
+        kinds = view.kinds if isinstance(view, GroupView) else (view.kind,)
+        if not all(map(self._visible, kinds)):
             raise UnknownTask(id)
         return view
 

@@ -62,8 +62,16 @@ class TaskFailure(BaseModel):
     message: str
 
 
+class GroupBody(BaseModel):
+    """The members of a group."""
+
+    size: int
+    states: dict[StateName, int] = Field(description="How many members are in each state.")
+    callback: str | None = Field(description="The id of the callback, once all members have ended.")
+
+
 class TaskBody(BaseModel):
-    """What is known of a task. Times are seconds since 1970."""
+    """What is known of a task, or of a group as one. Times are seconds since 1970."""
 
     task_id: str
     task: str
@@ -79,6 +87,7 @@ class TaskBody(BaseModel):
     error: TaskFailure | None
     result_url: str
     events_url: str
+    group: GroupBody | None = Field(default=None, description="Only of a group.")
 
 
 class TaskList(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from fastapi import Request
 
 from fastcore.tasks.http.estimate import phrase
-from fastcore.tasks.records import Failure, TaskView
+from fastcore.tasks.records import Failure, GroupView, TaskView
 
 __all__ = ["Links", "accepted", "failure", "links", "pending", "shown"]
 
@@ -77,6 +77,15 @@ def shown(view: TaskView, at: Links) -> dict[str, Any]:
         "error": failure(view.error),
         "result_url": at.result(view.id),
         "events_url": at.events(view.id),
+        "group": _group(view) if isinstance(view, GroupView) else None,
+    }
+
+
+def _group(view: GroupView) -> dict[str, Any]:
+    return {
+        "size": view.size,
+        "states": {state.value: n for state, n in view.states.items()},
+        "callback": None if view.then is None else view.then.id,
     }
 
 

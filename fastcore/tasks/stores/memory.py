@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from operator import attrgetter
 
-from fastcore.tasks.errors import QueueClosed, QueueFull, UnknownTask
+from fastcore.tasks.errors import IdempotencyConflict, QueueClosed, QueueFull
 from fastcore.tasks.ports import PURGED_AT_ONCE, Done, Want
 from fastcore.tasks.records import (
-    LIVE,
     NO_ARGUMENTS,
     Batch,
     Cancelled,
@@ -30,9 +29,10 @@ from fastcore.tasks.records import (
     TaskSpec,
     TaskView,
 )
+from fastcore.tasks.stores import memory_groups as groups
 from fastcore.tasks.stores.memory_ended import Ended
 from fastcore.tasks.stores.memory_keys import Keys
-from fastcore.tasks.stores.memory_record import OpenGroup, Record
+from fastcore.tasks.stores.memory_record import Record
 from fastcore.tasks.stores.memory_waiting import Waiting
 
 __all__ = ["MemoryStore"]
@@ -89,10 +89,10 @@ class MemoryStore:
         self._running: dict[str, Record] = {}
         self._cancels: dict[str, Record] = {}  # running, and asked to stop
         self._keys = Keys()
-        self._groups: dict[str, OpenGroup] = {}
         self._schedules: dict[str, ScheduleView] = {}
         self._paused: set[str] = set()
         self._ended = Ended(max_ended, dead_ttl, tombstone_ttl)
+        self._groups = groups.Groups(self._records, self._ended.tombstones)
 
     def attach(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -115,8 +115,8 @@ class MemoryStore:
                 )
             self._enter(new)
             if group is not None:
-                opened = self._groups[group.id] = OpenGroup(group.id, [spec.id for spec in new], group.then)
-                if not new:
+                opened = self._groups.open(group, ids, new, self._clock())
+                if not opened.pending:
                     self._close_group(opened)
         self._wake()
         return Done(ids)
@@ -182,7 +182,8 @@ class MemoryStore:
                     record.result = outcome.result
                 if record.token > 1:  # it ran before; since a dead letter was queued anew attempts count from 0
                     record.error = None
-                if record.unique_key is record.group is record.collects is record.serial_key is None:
+                keyed = record.unique_key is not None or record.idempotency_key is not None
+                if not keyed and record.group is record.collects is record.serial_key is None:
                     done.append(record)
                     if record.payload is not NO_ARGUMENTS:
                         dropped.append(record.payload)
@@ -208,25 +209,15 @@ class MemoryStore:
         return Done(None)
 
     def request_cancel(self, id: str) -> Done[Cancelled]:
-        dropped: object = None
+        dropped: list[object] = []
         with self._lock:
-            record = self._records.get(id)
-            if record is None:
-                if id in self._ended.tombstones:
-                    return Done(Cancelled(id, self._ended.tombstones[id].kind, State.EXPIRED, 0, False))
-                raise _unknown(id)
-            if record.state not in LIVE:
-                return Done(Cancelled(id, record.kind, record.state, record.attempt, False))
-            withdrawn = record.state is not _RUNNING
-            if withdrawn:
-                dropped = self._withdraw(record)
+            if id in self._records or id in self._ended.tombstones:
+                cancelled = self._cancel(id, dropped)
             else:
-                record.cancel_requested = True
-                record.version += 1
-                self._cancels[id] = record
-        del dropped
+                cancelled = groups.cancel(self._groups, id, lambda one: self._cancel(one, dropped))
+        dropped.clear()
         self._wake()
-        return Done(Cancelled(id, record.kind, record.state, record.attempt, withdrawn))
+        return Done(cancelled)
 
     def purge(self, kind: str) -> Done[list[Cancelled]]:
         dropped: list[object] = []
@@ -296,6 +287,7 @@ class MemoryStore:
                 record.finished_at = record.expires_at = record.progress = None
                 record.cancel_requested, record.note, record.run_at = False, "", now
                 self._put_back(record, delayed=False)
+                self._groups.retried(record)
                 retried.append(record.id)
         if retried:
             self._wake()
@@ -310,7 +302,7 @@ class MemoryStore:
                 return Done(record.view(whole=True))
             if id in self._ended.tombstones:
                 return Done(self._ended.tombstones[id].view(id))
-        raise _unknown(id)
+            return Done(self._groups.view(id))
 
     def find(
         self,
@@ -341,12 +333,7 @@ class MemoryStore:
 
     def members(self, group: str) -> Done[Sequence[TaskView]]:
         with self._lock:
-            if group in self._groups:
-                found = [self._records[id] for id in self._groups[group].members]
-            else:
-                found = [one for one in self._records.values() if one.group == group]
-            found.sort(key=lambda record: record.index)
-            return Done([record.view(whole=True) for record in found])
+            return Done(self._groups.members(group))
 
     # ---- schedules ----
 
@@ -392,9 +379,18 @@ class MemoryStore:
         self._records.update(zip(map(_ID, records), records, strict=True))
         self._waiting.enter(records)
 
-    def _enter_keyed(self, spec: TaskSpec) -> None:
-        if self._keys.take(spec):
-            self._enter([spec])
+    def _cancel(self, id: str, dropped: list[object]) -> Cancelled:
+        record = self._records.get(id)
+        if record is None:
+            return Cancelled(id, self._ended.tombstones[id].kind, State.EXPIRED, 0, False)
+        withdrawn = record.state is _QUEUED
+        if withdrawn:
+            dropped.append(self._withdraw(record))
+        elif record.state is _RUNNING:
+            record.cancel_requested = True
+            record.version += 1
+            self._cancels[id] = record
+        return Cancelled(id, record.kind, record.state, record.attempt, withdrawn)
 
     def _settle_otherwise(self, record: Record, outcome: Outcome, dropped: list[object]) -> bool:
         """Record an end that is no success; returns whether the task is to run again."""
@@ -435,48 +431,40 @@ class MemoryStore:
         if record.serial_key is not None:
             self._waiting.release(record)
         self._ended.add(record, now)
-        if record.group is not None:
-            self._member_ended(record.group)
-        if record.collects is not None:
-            self._groups.pop(record.collects, None)
+        for group in self._groups.ended(record):
+            self._close_group(group)
         payload = None
         if record.id not in self._ended.failed:  # nobody can ask for it again
             payload, record.payload = record.payload, NO_ARGUMENTS
         return payload
 
-    def _member_ended(self, id: str) -> None:
-        group = self._groups.get(id)
-        if group is not None and group.remaining:
-            group.remaining -= 1
-            if not group.remaining:
-                self._close_group(group)
-
-    def _close_group(self, group: OpenGroup) -> None:
-        if group.then is None:
-            del self._groups[group.id]
-        else:
-            then, group.then = group.then, None
-            self._enter_keyed(then)
+    def _close_group(self, group: groups.GroupRecord) -> None:
+        then, group.then = group.then, None
+        new: list[TaskSpec] = []
+        if then is not None and not group.cancelled:
+            try:
+                [group.callback_id], new = self._keys.judge([then])
+            except IdempotencyConflict as error:
+                group.callback_id, group.error = None, Failure("IdempotencyConflict", str(error), "")
+            self._enter(new)
+        group.open = bool(new)
 
     def _expire(self, now: float) -> list[Record]:
         expired: list[Record] = []
         for record in self._ended.expire(now):
-            if record.group in self._groups:
+            if self._groups.wants(record):
                 self._ended.keep(record, now + _HELD)
             else:
                 del self._records[record.id]
                 expired.append(record)
-        for tombstone in self._ended.forget(now):
+        for id, tombstone in self._ended.forget(now):
             self._keys.forget(tombstone.idempotency_key)
+            self._groups.forget(id, tombstone)
         return expired
 
 
 def _without(want: Want, kinds: set[str]) -> Want:
     return Want(want.limit, {kind: most for kind, most in want.kinds.items() if kind not in kinds})
-
-
-def _unknown(id: str) -> UnknownTask:
-    return UnknownTask(f"id: expected that of a task, got {id!r}")
 
 
 def _nobody() -> None:

@@ -25,6 +25,8 @@ class Tombstone(NamedTuple):
     forget_at: float
     idempotency_key: str | None
     version: int
+    group: str | None = None
+    collects: str | None = None
 
     def view(self, id: str) -> TaskView:
         return TaskView(
@@ -109,6 +111,8 @@ class Ended:
                 now + self._tombstone_ttl,
                 record.idempotency_key,
                 record.version + 1,
+                record.group,
+                record.collects,
             )
             out.append(record)
         return out
@@ -122,15 +126,15 @@ class Ended:
         record.handle = self._expiring.push(record, until)
         record.kept.ended[state] = record.kept.ended.get(state, 0) + 1
 
-    def forget(self, now: float) -> list[Tombstone]:
-        """Drop old tombstones."""
-        out: list[Tombstone] = []
+    def forget(self, now: float) -> list[tuple[str, Tombstone]]:
+        """Drop old tombstones, and return them with their ids."""
+        out: list[tuple[str, Tombstone]] = []
         tombstones = self.tombstones
         while tombstones:
             id = next(iter(tombstones))
             if len(tombstones) <= _MAX_TOMBSTONES and tombstones[id].forget_at > now:
                 break
-            out.append(tombstones.pop(id))
+            out.append((id, tombstones.pop(id)))
         return out
 
     def _forget(self, record: Record) -> None:

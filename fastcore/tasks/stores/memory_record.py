@@ -1,4 +1,4 @@
-"""What the memory store keeps of a task, of a kind and of a group."""
+"""What the memory store keeps of a task and of a kind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from fastcore.heap import PriorityHeap
 from fastcore.tasks.records import Failure, State, TaskSpec, TaskView
 
-__all__ = ["KindRecords", "OpenGroup", "Record"]
+__all__ = ["KindRecords", "Record"]
 
 _SPENT = (State.SUCCEEDED, State.CANCELLED)  # nobody can ask for them again: their arguments are let go
 
@@ -31,18 +31,6 @@ class KindRecords:
         """How many are in each state."""
         found = {State.QUEUED: len(self.ready) + self.held_back, State.RUNNING: running, **self.ended}
         return {state: n for state, n in found.items() if n}
-
-
-class OpenGroup:
-    """A group some of whose members, or whose callback, have not ended."""
-
-    __slots__ = ("id", "members", "remaining", "then")
-
-    def __init__(self, id: str, members: list[str], then: TaskSpec | None) -> None:
-        self.id = id
-        self.members = members
-        self.remaining = len(members)
-        self.then = then
 
 
 class Record(TaskSpec):

@@ -130,7 +130,7 @@ def _end_alike(n: int) -> str:
     return _END + (
         "result = ?1, started_at = ?2, finished_at = e.done, prune_at = e.done + result_ttl "
         f"FROM (SELECT column1 AS it, column2 AS done FROM (VALUES {rows})) AS e "
-        "WHERE seq = e.it AND token = ?3 AND state = 2"
+        "WHERE seq = e.it AND token = ?3 AND state = 2 AND NOT joined"
     )
 
 
@@ -140,7 +140,7 @@ def _end_each(n: int) -> str:
     return _END + (
         "result = e.result, started_at = e.began, finished_at = e.done, prune_at = e.done + result_ttl "
         "FROM (SELECT column1 AS it, column2 AS fence, column3 AS began, column4 AS done, column5 AS result "
-        f"FROM (VALUES {rows})) AS e WHERE seq = e.it AND token = e.fence AND state = 2"
+        f"FROM (VALUES {rows})) AS e WHERE seq = e.it AND token = e.fence AND state = 2 AND NOT joined"
     )
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
 from fastcore.tasks.errors import QueueFull, TaskError
-from fastcore.tasks.idempotency import same_call
 from fastcore.tasks.records import Fired, Group, TaskSpec
-from fastcore.tasks.stores.sqlite_bulk import are_alike, insert
+from fastcore.tasks.stores.sqlite_bulk import are_alike
 from fastcore.tasks.stores.sqlite_change import Change
+from fastcore.tasks.stores.sqlite_entering import enter, judged
 from fastcore.tasks.stores.sqlite_express import Express
-from fastcore.tasks.stores.sqlite_rows import DELAYED, READY, spec_from_text, spec_text
-from fastcore.tasks.stores.sqlite_serial import let_next_in, wait_for_holder
+from fastcore.tasks.stores.sqlite_groups import open_group
 
-__all__ = ["Intake", "Slot", "Submission", "left_behind"]
+__all__ = ["Intake", "Slot", "Submission"]
 
 
 _ID, _KEYS = attrgetter("id"), attrgetter("unique_key", "idempotency_key")
@@ -59,7 +57,7 @@ class Intake:
                 self._store(change, rows)
                 rows = []
             try:
-                ids, new = _judged(change, specs) if keyed else ([spec.id for spec in specs], specs)
+                ids, new = judged(change, specs) if keyed else ([spec.id for spec in specs], specs)
                 if self._max_queued is not None and waiting + len(new) > self._max_queued:
                     raise QueueFull(
                         f"submit: expected at most {self._max_queued} tasks to wait, got {len(new)} more than {waiting}"
@@ -69,11 +67,11 @@ class Intake:
                 continue
             waiting += len(new)
             rows.extend(new)
-            if keyed:
+            if keyed or group is not None:
                 self._store(change, rows)
                 rows = []
             if group is not None:
-                _open_group(change, group, len(new))
+                open_group(change, group, ids, new)
             answers.append(ids)
         self._store(change, rows)
         return answers
@@ -101,7 +99,7 @@ class Intake:
         answers: list[Fired | TaskError] = []
         for name, slot, next_at, spec, definition in asked:
             try:
-                new = [] if spec is None else _judged(change, [spec])[1]
+                new = [] if spec is None else judged(change, [spec])[1]
             except TaskError as error:
                 answers.append(error)
                 continue
@@ -111,7 +109,7 @@ class Intake:
                 (next_at, None if spec is None else slot, name, slot, definition),
             ).rowcount
             if won:
-                _insert(change, new)
+                enter(change, new)
                 answers.append(Fired(True, next_at))
                 continue
             found = change.connection.execute("SELECT next_at FROM schedule WHERE name = ?", (name,)).fetchone()
@@ -122,88 +120,8 @@ class Intake:
         if specs:
             if alike is None:
                 alike = are_alike(specs)
-            _insert(change, self._express.place(change, specs, alike), alike)
-
-
-def left_behind(change: Change, grp: str | None, collects: str | None, serial_key: str | None) -> None:
-    """See to what the end of a task means for others: those of its key, of its group, of the one it is called for."""
-    if serial_key is not None:
-        let_next_in(change, serial_key)
-    if collects is not None:
-        change.connection.execute("DELETE FROM grp WHERE id = ?", (collects,))
-    if grp is None:
-        return
-    found = change.connection.execute(
-        "UPDATE grp SET remaining = remaining - 1 WHERE id = ? AND remaining > 0 RETURNING remaining", (grp,)
-    ).fetchall()
-    if found and found[0][0] == 0:
-        _close_group(change, grp)
+            enter(change, self._express.place(change, specs, alike), alike)
 
 
 def _any_keyed(specs: Sequence[TaskSpec]) -> bool:
     return not set(map(_KEYS, specs)) <= _NO_KEYS
-
-
-def _judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[TaskSpec]]:
-    """Return the id for each spec, and those that are to be stored."""
-    execute = change.connection.execute
-    ids: list[str] = []
-    new: list[TaskSpec] = []
-    unique: dict[str, str] = {}
-    idempotent: dict[str, tuple[str, str, str | None]] = {}
-    for spec in specs:
-        holder: str | None = None
-        key = spec.idempotency_key
-        if key is not None:
-            found = (
-                idempotent.get(key)
-                or execute("SELECT id, kind, fingerprint FROM task WHERE idempotency_key = ?", (key,)).fetchone()
-            )
-            if found is not None:
-                holder = same_call(spec, *found)
-        if holder is None and spec.unique_key is not None:
-            holder = unique.get(spec.unique_key)
-            if holder is None:
-                row = execute("SELECT id FROM task WHERE unique_key = ? AND state <= 2", (spec.unique_key,)).fetchone()
-                holder = None if row is None else row[0]
-        if holder is None:
-            holder = spec.id
-            new.append(spec)
-            if key is not None:
-                idempotent[key] = spec.id, spec.kind, spec.fingerprint
-            if spec.unique_key is not None:
-                unique[spec.unique_key] = spec.id
-        ids.append(holder)
-    return ids, new
-
-
-def _insert(change: Change, specs: Sequence[TaskSpec], alike: bool = False) -> None:
-    if not specs:
-        return
-    seqs = insert(change.connection, specs, alike=alike)
-    for (kind, delayed), n in Counter([(spec.kind, spec.run_at > spec.submitted_at) for spec in specs]).items():
-        change.moved(kind, None, DELAYED if delayed else READY, n)
-    for seq, spec in reversed(list(zip(seqs, specs, strict=True))):  # the first is the last to have no other
-        if spec.serial_key is not None and spec.run_at <= spec.submitted_at:
-            wait_for_holder(change, seq, spec.kind, spec.serial_key)
-    change.wake = True
-
-
-def _open_group(change: Change, group: Group, size: int) -> None:
-    then = group.then
-    change.connection.execute(
-        "INSERT INTO grp (id, remaining, callback, payload) VALUES (?, ?, ?, ?)",
-        (group.id, size, None if then is None else spec_text(then), None if then is None else then.payload),
-    )
-    if size == 0:
-        _close_group(change, group.id)
-
-
-def _close_group(change: Change, id: str) -> None:
-    text, payload = change.connection.execute("SELECT callback, payload FROM grp WHERE id = ?", (id,)).fetchone()
-    stored: list[TaskSpec] = []
-    if text is not None:
-        stored = _judged(change, [spec_from_text(text, payload)])[1]
-        _insert(change, stored)
-    if not stored:  # nothing will ask for the members' results any more
-        change.connection.execute("DELETE FROM grp WHERE id = ?", (id,))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
@@ -14,6 +15,7 @@ from fastcore.tasks.errors import QueueClosed
 from fastcore.tasks.records import ScheduleView, State, TaskView
 from fastcore.tasks.stores.sqlite_answer import Answer
 from fastcore.tasks.stores.sqlite_errors import told
+from fastcore.tasks.stores.sqlite_groups import group_of, members_of
 from fastcore.tasks.stores.sqlite_rows import (
     BLOCKED,
     CANCELLED,
@@ -28,7 +30,6 @@ from fastcore.tasks.stores.sqlite_rows import (
     view_of,
 )
 from fastcore.tasks.stores.sqlite_schema import connect_reader
-from fastcore.tasks.stores.sqlite_upkeep import unknown
 
 __all__ = ["Read", "Readers", "Wanted", "counts", "find", "get", "members", "paused", "schedules"]
 
@@ -166,11 +167,12 @@ def _closed(path: Path) -> QueueClosed:
 
 
 def get(connection: sqlite3.Connection, id: str) -> tuple[TaskView, int]:
-    """Return a task and its token."""
+    """Return a task and its token, or a group."""
     row = connection.execute(f"SELECT {VIEW_COLUMNS} FROM task WHERE id = ?", (id,)).fetchone()
-    if row is None:
-        raise unknown(id)
-    return view_of(row), row[19]
+    if row is not None:
+        return view_of(row), row[19]
+    with _snapshot(connection):
+        return group_of(connection, id), 0
 
 
 def find(connection: sqlite3.Connection, wanted: Wanted) -> list[tuple[TaskView, int]]:
@@ -210,8 +212,18 @@ def paused(connection: sqlite3.Connection) -> list[str]:
 
 def members(connection: sqlite3.Connection, group: str) -> list[tuple[TaskView, int]]:
     """Return a group's tasks with their results, in order, and their tokens."""
-    rows = connection.execute(f"SELECT {VIEW_COLUMNS} FROM task WHERE grp = ? AND state < 7 ORDER BY idx", (group,))
-    return [(view_of(row), row[19]) for row in rows]
+    with _snapshot(connection):
+        return members_of(connection, group)
+
+
+@contextmanager
+def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Have several statements read one state of the file."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def schedules(connection: sqlite3.Connection) -> Sequence[ScheduleView]:

@@ -74,7 +74,25 @@ CREATE INDEX task_serial ON task (serial_key, state, rank, seq) WHERE serial_key
 CREATE TABLE paused (kind TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND)
+# Groups are kept for as long as their tasks are known; some members are tasks that another submission had stored.
+_THIRD = """
+ALTER TABLE task ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE grp ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE grp ADD COLUMN open INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE grp ADD COLUMN then_id TEXT;
+ALTER TABLE grp ADD COLUMN submitted_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE grp ADD COLUMN cancel INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE grp ADD COLUMN error TEXT;
+CREATE TABLE joined (grp TEXT NOT NULL, idx INTEGER NOT NULL, task TEXT NOT NULL, PRIMARY KEY (grp, idx))
+    WITHOUT ROWID;
+CREATE INDEX joined_task ON joined (task);
+UPDATE grp SET
+    size = (SELECT coalesce(max(idx) + 1, 0) FROM task WHERE task.grp = grp.id),
+    submitted_at = (SELECT coalesce(min(submitted_at), 0) FROM task WHERE task.grp = grp.id),
+    then_id = json_extract(callback, '$.id');
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD)
 """The n-th brings a file of version n to version n + 1; a new file goes through all of them."""
 
 

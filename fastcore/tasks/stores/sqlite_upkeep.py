@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from fastcore.tasks.errors import UnknownTask
 from fastcore.tasks.ports import PURGED_AT_ONCE
 from fastcore.tasks.records import Cancelled, Failure, Rescued, State
 from fastcore.tasks.stores.sqlite_change import Change
-from fastcore.tasks.stores.sqlite_intake import left_behind
+from fastcore.tasks.stores.sqlite_groups import cancel_group, forget, left_behind, retried
 from fastcore.tasks.stores.sqlite_rows import CANCELLED, DEAD, EXPIRED, READY, RUNNING, error_text, state_of
 from fastcore.tasks.stores.sqlite_serial import wait_for_holder
 
-__all__ = ["PRUNED_AT_ONCE", "Pause", "Pruned", "Retry", "ScheduleRow", "Upkeep", "unknown"]
+__all__ = ["PRUNED_AT_ONCE", "Pause", "Pruned", "Retry", "ScheduleRow", "Upkeep"]
 
 PRUNED_AT_ONCE: Final = 2000  # in one transaction, so that submissions do not wait long behind it
 
 OWNERS: Final = "SELECT owner FROM task INDEXED BY task_running WHERE state = 2"
 LOST: Final = (
-    "SELECT seq, id, kind, attempt, attempts, cancel, grp, collects, serial_key, owner FROM task "
+    "SELECT seq, id, kind, attempt, attempts, cancel, grp, collects, joined, serial_key, owner FROM task "
     "INDEXED BY task_running WHERE state = 2 AND (lease < ? OR owner IN (SELECT value FROM json_each(?)))"
 )
 PRUNE: Final = (
-    "SELECT seq, kind, state FROM task WHERE state >= 3 AND prune_at <= ? "
-    "AND (grp IS NULL OR NOT EXISTS (SELECT 1 FROM grp WHERE grp.id = task.grp)) ORDER BY prune_at LIMIT ?"
+    "SELECT seq, kind, state, id, grp, collects, joined FROM task WHERE state >= 3 AND prune_at <= ? "
+    "AND (grp IS NULL OR NOT EXISTS (SELECT 1 FROM grp WHERE grp.id = task.grp AND grp.open)) "
+    "AND (NOT joined OR NOT EXISTS (SELECT 1 FROM joined AS j JOIN grp ON grp.id = j.grp WHERE j.task = task.id "
+    "AND grp.open)) ORDER BY prune_at LIMIT ?"
 )
 _END_OUTSIDE = (
     "UPDATE task SET state = ?1, version = version + 1, error = coalesce(?2, error), finished_at = ?3, "
@@ -34,7 +37,7 @@ _END_OUTSIDE = (
 )
 
 
-_WITHDRAWN: Final = "SELECT seq, id, kind, state, attempt, grp, collects, serial_key FROM task"
+_WITHDRAWN: Final = "SELECT seq, id, kind, state, attempt, grp, collects, joined, serial_key FROM task"
 
 
 class Waiting(NamedTuple):
@@ -47,6 +50,7 @@ class Waiting(NamedTuple):
     attempt: int
     grp: str | None
     collects: str | None
+    joined: int
     serial_key: str | None
 
 
@@ -80,11 +84,6 @@ class ScheduleRow(NamedTuple):
     next_at: float
 
 
-def unknown(id: str) -> UnknownTask:
-    """Return the error for an id of which nothing is known."""
-    return UnknownTask(f"id: expected the id of a task that is known, got {id!r}")
-
-
 class Upkeep:
     """The handlers of what comes from outside of the work."""
 
@@ -104,20 +103,11 @@ class Upkeep:
         """End what waits; have told the owners of what runs."""
         answers: list[Cancelled | UnknownTask] = []
         for id in asked:
-            found = change.connection.execute(f"{_WITHDRAWN} WHERE id = ?", (id,)).fetchone()
-            if found is None:
-                answers.append(unknown(id))
-                continue
-            row = Waiting._make(found)
-            if row.state < RUNNING:
-                answers.append(self._withdraw(change, row))
-            else:
-                if row.state == RUNNING:
-                    change.connection.execute(
-                        "UPDATE task SET cancel = 1, version = version + 1 WHERE seq = ?", (row.seq,)
-                    )
-                    change.wake = True
-                answers.append(Cancelled(row.id, row.kind, state_of(row.state), row.attempt, False))
+            try:
+                found = self._cancel(change, id)
+                answers.append(cancel_group(change, id, partial(self._cancel, change)) if found is None else found)
+            except UnknownTask as error:
+                answers.append(error)
         return answers
 
     def purge(self, change: Change, asked: Sequence[str]) -> list[list[Cancelled]]:
@@ -178,17 +168,30 @@ class Upkeep:
 
     # ---- inside ----
 
+    def _cancel(self, change: Change, id: str) -> Cancelled | None:
+        """Cancel a task; None if there is none of this id."""
+        found = change.connection.execute(f"{_WITHDRAWN} WHERE id = ?", (id,)).fetchone()
+        if found is None:
+            return None
+        row = Waiting._make(found)
+        if row.state < RUNNING:
+            return self._withdraw(change, row)
+        if row.state == RUNNING:
+            change.connection.execute("UPDATE task SET cancel = 1, version = version + 1 WHERE seq = ?", (row.seq,))
+            change.wake = True
+        return Cancelled(row.id, row.kind, state_of(row.state), row.attempt, False)
+
     def _withdraw(self, change: Change, row: Waiting) -> Cancelled:
         change.connection.execute(_END_OUTSIDE, (CANCELLED, None, self._clock(), None, 1, row.seq))
         change.moved(row.kind, row.state, CANCELLED)
-        left_behind(change, row.grp, row.collects, row.serial_key)
+        left_behind(change, row.id, row.grp, row.collects, row.joined, row.serial_key)
         return Cancelled(row.id, row.kind, State.CANCELLED, row.attempt, True)
 
     def _rescue(self, change: Change, now: float) -> list[Rescued]:
         execute = change.connection.execute
         dead = [owner for (owner,) in set(execute(OWNERS).fetchall()) if self._is_dead(owner)]
         answers = []
-        for seq, id, kind, attempt, attempts, cancel, grp, collects, serial_key, owner in execute(
+        for seq, id, kind, attempt, attempts, cancel, *membership, owner in execute(
             LOST, (now, _json(dead))
         ).fetchall():
             how = "ended with its process" if owner in dead else "had a lease that passed"
@@ -204,7 +207,7 @@ class Upkeep:
                 change.wake = True
             else:
                 execute(_END_OUTSIDE, (state, error, now, self._dead_ttl if state == DEAD else None, 0, seq))
-                left_behind(change, grp, collects, serial_key)
+                left_behind(change, id, *membership)
             change.moved(kind, RUNNING, state)
             answers.append(Rescued(id, kind, state_of(state), attempt, why))
         return answers
@@ -215,16 +218,18 @@ class Upkeep:
         change.connection.executemany(
             "UPDATE task SET state = 7, version = version + 1, prune_at = ?, payload = NULL, result = NULL, "
             "error = NULL, note = '', progress = NULL WHERE seq = ?",
-            [(now + self._tombstone_ttl, seq) for seq, _, state in rows if state != EXPIRED],
+            [(now + self._tombstone_ttl, row[0]) for row in rows if row[2] != EXPIRED],
         )
-        forgotten = [(seq,) for seq, _, state in rows if state == EXPIRED]
-        change.connection.executemany("DELETE FROM task WHERE seq = ?", forgotten)
-        for _, kind, state in rows:
+        forgotten = [row for row in rows if row[2] == EXPIRED]
+        change.connection.executemany("DELETE FROM task WHERE seq = ?", [(row[0],) for row in forgotten])
+        groups = {group for row in forgotten for group in row[4:6] if group is not None}
+        forget(change, groups, [row[3] for row in forgotten if row[6]])
+        for _, kind, state, *_ in rows:
             change.moved(kind, state, None if state == EXPIRED else EXPIRED)
         return Pruned(len(rows) - len(forgotten), len(rows) == PRUNED_AT_ONCE)
 
     def _retry(self, change: Change, ids: Sequence[str] | None, kind: str | None, now: float) -> list[str]:
-        columns = "SELECT seq, id, kind, state, grp, unique_key, serial_key FROM task WHERE"
+        columns = "SELECT seq, id, kind, state, unique_key, serial_key, grp, collects, joined FROM task WHERE"
         if ids is None:
             dead = f"{columns} state = 6 AND state IN (4, 5, 6) ORDER BY id"  # the very words of the index
             rows = change.connection.execute(dead).fetchall()
@@ -232,8 +237,8 @@ class Upkeep:
             rows = change.connection.execute(
                 f"{columns} id IN (SELECT value FROM json_each(?)) AND state IN (4, 6) ORDER BY seq", (_json(ids),)
             ).fetchall()
-        retried = []
-        for seq, id, its_kind, state, grp, unique_key, serial_key in rows:
+        queued = []
+        for seq, id, its_kind, state, unique_key, serial_key, *membership in rows:
             if kind is not None and kind != its_kind:
                 continue
             if unique_key is not None and self._is_held(change, unique_key):
@@ -243,16 +248,13 @@ class Upkeep:
                 "prune_at = NULL, progress = NULL, note = '', cancel = 0 WHERE seq = ?",
                 (now, seq),
             )
-            if grp is not None:  # it ends once more: its group waits for it if it has not been closed
-                change.connection.execute(
-                    "UPDATE grp SET remaining = remaining + 1 WHERE id = ? AND remaining > 0", (grp,)
-                )
+            retried(change, id, *membership)
             change.moved(its_kind, state, READY)
             if serial_key is not None:
                 wait_for_holder(change, seq, its_kind, serial_key)
             change.wake = True
-            retried.append(id)
-        return retried
+            queued.append(id)
+        return queued
 
     @staticmethod
     def _is_held(change: Change, key: str) -> bool:

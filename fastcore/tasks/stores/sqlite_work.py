@@ -14,7 +14,7 @@ from fastcore.tasks.records import Batch, Claim, Hold, Outcome, Progress, State
 from fastcore.tasks.stores.sqlite_bulk import Success, end, end_alike
 from fastcore.tasks.stores.sqlite_change import Change
 from fastcore.tasks.stores.sqlite_express import Express
-from fastcore.tasks.stores.sqlite_intake import left_behind
+from fastcore.tasks.stores.sqlite_groups import left_behind
 from fastcore.tasks.stores.sqlite_progress import LatestProgress
 from fastcore.tasks.stores.sqlite_rows import (
     CANCELLED,
@@ -62,7 +62,7 @@ END: Final = (
     "error = CASE WHEN ?1 != 3 THEN coalesce(?3, error) END, started_at = ?4, finished_at = ?5, "
     "prune_at = ?5 + coalesce(?6, result_ttl), progress = coalesce(?7, progress), note = coalesce(?8, note), "
     "owner = NULL, lease = NULL, payload = CASE WHEN ?1 IN (4, 6) THEN payload END "
-    "WHERE seq = ?9 AND token = ?10 AND state = 2"
+    "WHERE seq = ?9 AND token = ?10 AND state = 2 AND joined <= ?11"
 )
 BACK: Final = (
     "UPDATE task SET state = ?, version = version + 1, rank = ?, run_at = ?, "
@@ -288,7 +288,7 @@ class Work:
 
     def _settle(self, change: Change, outcome: Outcome) -> bool:
         row = change.connection.execute(
-            "SELECT seq, kind, token, grp, collects, serial_key, cancel FROM task "
+            "SELECT seq, kind, token, grp, collects, serial_key, cancel, joined FROM task "
             "WHERE id = ? AND token = ? AND state = 2",
             (outcome.id, outcome.token),
         ).fetchone()
@@ -299,9 +299,9 @@ class Work:
             change.connection.execute("UPDATE task SET attempt = attempt - 1 WHERE seq = ?", (held.seq,))
         if outcome.state is not State.QUEUED or row[6]:
             state = CANCELLED if outcome.state is State.QUEUED else code_of(outcome.state)
-            change.connection.execute(END, self._end_row(outcome, held.seq, state))
+            change.connection.execute(END, self._end_row(outcome, held.seq, state, joined=row[7]))
             change.moved(held.kind, RUNNING, state)
-            left_behind(change, held.grp, held.collects, held.serial_key)
+            left_behind(change, outcome.id, held.grp, held.collects, row[7], held.serial_key)
             return True
         state = DELAYED if outcome.run_at > outcome.finished_at else READY
         change.connection.execute(
@@ -312,7 +312,7 @@ class Work:
         change.wake = True
         return True
 
-    def _end_row(self, outcome: Outcome, seq: int, state: int | None = None) -> tuple[Any, ...]:
+    def _end_row(self, outcome: Outcome, seq: int, state: int | None = None, *, joined: int = 0) -> tuple[Any, ...]:
         last = self._progress.peek(outcome.id, outcome.token)
         code = code_of(outcome.state) if state is None else state
         return (
@@ -326,6 +326,7 @@ class Work:
             None if last is None else last.note,
             seq,
             outcome.token,
+            joined,
         )
 
     @staticmethod
@@ -333,9 +334,9 @@ class Work:
         moves = Counter([(held.kind, outcome.state) for outcome, held in zip(outcomes, helds) if held is not None])
         for (kind, state), n in moves.items():
             change.moved(kind, RUNNING, code_of(state), n)
-        for held in helds:
+        for outcome, held in zip(outcomes, helds):
             if held is not None and not held.grp is held.collects is held.serial_key is None:
-                left_behind(change, held.grp, held.collects, held.serial_key)
+                left_behind(change, outcome.id, held.grp, held.collects, 0, held.serial_key)
 
 
 def _without(want: Want, kinds: list[str]) -> Want:
