@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastcore.cache.libraries import library_of
-from fastcore.dispatch import backends
+from fastcore.dispatch import backends, flags
+from fastcore.dispatch.modes import Mode
 
 __all__ = ["NoContent", "Update", "digest_of", "encode_with", "feed_columns", "hasher"]
 
@@ -84,5 +85,13 @@ def digest_of(value: Any) -> bytes | None:
 
 def encode_with(items: list[Any], other: Callable[[Any], bytes]) -> bytes:
     """Return the bytes of plain objects, written by the twin that the cache's flag names now."""
-    encoded: bytes = backends.twin("cache", backends.backend_for("cache")).encode_cells(items, other)
+    global _encoder
+    mode, encode_cells = _encoder
+    if mode is not (now := flags.mode_of("cache")):
+        encode_cells = backends.twin("cache", backends.backend_of("cache", now)).encode_cells
+        _encoder = now, encode_cells
+    encoded: bytes = encode_cells(items, other)
     return encoded
+
+
+_encoder: tuple[Mode | None, Any] = None, None  # of the mode that the flag had; a key's bytes are the same on both

@@ -41,8 +41,10 @@ def feed(array: Any, update: Update, unit: str = "item") -> None:
         feed_cells(array.reshape(-1), update, unit)
     elif dtype.char in "gG":
         _feed_long_doubles(array, update)
-    elif array.size:
-        update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    elif dtype.kind in "biufc":
+        update(np.ascontiguousarray(array))
+    elif array.size:  # what has no buffer of its own kind
+        update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
 
 
 def _feed_masked(array: Any, update: Update) -> None:

@@ -14,6 +14,7 @@ from fastcore.cache.keys.objects import encode, feed_cells, name_of, state_of, w
 
 __all__ = ["feed"]
 
+_OF_NUMPY = (np.ndarray, pd.arrays.NumpyExtensionArray)
 _INTERNAL = ("_mgr", "_item_cache", "_attrs", "_flags", "_is_copy", "_cacher", "_name")
 
 
@@ -77,14 +78,12 @@ def _feed_level(array: Any, update: Update, level: int) -> None:
 
 def _feed_values(array: Any, update: Update) -> None:
     """Feed the values of a column, level or index."""
-    dtype = array.dtype
-    if isinstance(dtype, np.dtype):
-        if dtype.kind in "mM":  # times and durations
-            array = array.asi8.view(dtype)
+    if type(array) in _OF_NUMPY:  # arrays of text are subclasses
         numpy_content.feed(np.asarray(array), update, "row")
         return
-    if not pd.api.types.is_extension_array_dtype(dtype):  # a numpy array in an extension array's clothes
-        numpy_content.feed(array.to_numpy(), update, "row")
+    dtype = array.dtype
+    if isinstance(dtype, np.dtype):  # times and durations
+        numpy_content.feed(array.asi8.view(dtype), update, "row")
         return
     update(b"extension" + name_of(type(dtype)) + encode(len(array)))
     if isinstance(dtype, pd.StringDtype):
