@@ -34,8 +34,9 @@ from fastcore.tasks.stores.sqlite_answer import Answer
 from fastcore.tasks.stores.sqlite_errors import told
 from fastcore.tasks.stores.sqlite_express import Express
 from fastcore.tasks.stores.sqlite_intake import Intake, Slot, Submission
+from fastcore.tasks.stores.sqlite_leases import LeaseKeeper
 from fastcore.tasks.stores.sqlite_owner import OwnerLock, is_alive, is_inherited, remove_dead
-from fastcore.tasks.stores.sqlite_place import checked_path
+from fastcore.tasks.stores.sqlite_place import Presence, checked_path
 from fastcore.tasks.stores.sqlite_progress import LatestProgress
 from fastcore.tasks.stores.sqlite_reading import Read
 from fastcore.tasks.stores.sqlite_rows import Held
@@ -121,6 +122,7 @@ class SqliteStore:
         held: dict[str, Held] = {}  # of the claims that are made here
         self._express = Express(held)
         self._intake = Intake(max_queued, self._express)
+        self._leases = LeaseKeeper()
         self._progress = LatestProgress()
         self._work = Work(dead_ttl, self._progress, held, self._express)
         self._upkeep = Upkeep(dead_ttl, tombstone_ttl, clock, self._is_dead)
@@ -168,6 +170,7 @@ class SqliteStore:
                 lambda: connect(path, self.durability, self._busy_timeout),
                 str(path),
                 full=self.durability == "full",
+                present=lambda: Presence(path).check,
                 wake=lambda: self._wake(),
                 tick=self._tick,
             )
@@ -196,11 +199,12 @@ class SqliteStore:
         stored. A claim that wants nothing ends that: what was claimed before the store knew comes right behind its
         answer, and nothing after that of a further claim.
         """
+        self._leases.attach(self._named(owner), loop)
         self._express.push_to(self._named(owner), loop, take)
 
     def close(self) -> None:
         if self._opened is not None:
-            self._opened.writer.check()
+            self._opened.writer.check_process()
         with self._opening:
             if self._closed:
                 return
@@ -224,10 +228,12 @@ class SqliteStore:
         return self._writer.ask_each(self._intake.submit_each, specs)
 
     def claim(self, owner: str, wants: Sequence[Want], lease: float, now: float) -> Answer[Batch]:
+        self._leases.claimed(lease, now)
         asked = Asked(self._named(owner), wants, lease, now, self._express.seen)
         return self._writer.ask(self._work.claim, asked, soft=True)
 
     def renew(self, claims: Sequence[Claim], lease: float, now: float) -> Answer[list[Hold]]:
+        self._leases.renewed(lease, now)
         return self._writer.ask(self._work.renew, Renewal(claims, now + lease), soft=True)
 
     def settle(self, outcomes: Sequence[Outcome]) -> Answer[list[bool]]:
@@ -323,6 +329,8 @@ class SqliteStore:
             self._wake()
         self._seen = version
         self._write_progress()
+        if self._work.holds() and (extension := self._leases.look(str(self.path))) is not None:
+            self._writer.ask(self._work.extend, extension, soft=True)
 
     def _write_progress(self) -> None:
         if late := self._progress.late():

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Mount", "checked_path", "mounts", "parsed"]
+from fastcore.tasks.errors import StoreError
+
+__all__ = ["Mount", "Presence", "checked_path", "mounts", "parsed"]
 
 # File systems whose locks or shared mappings do not reach every machine that sees the file.
 _NETWORK = re.compile(
@@ -23,6 +25,34 @@ class Mount(NamedTuple):
 
     point: str
     kind: str
+
+
+class Presence:
+    """A database and its log as they were when they were opened, and whether they are still at their place.
+
+    What is written to a file that was deleted, moved or replaced is lost with it, though every write succeeds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._known = {str(path) + suffix: _identity(str(path) + suffix) for suffix in ("", "-wal", "-shm")}
+
+    def check(self) -> None:
+        """Raise a StoreError if they are not."""
+        for path, known in self._known.items():
+            if (found := _identity(path)) != known:
+                got = "no file" if found is None else "another one"
+                raise StoreError(
+                    f"{path}: expected the file that was opened, got {got} at its path; nothing is stored any more: "
+                    "start the process again"
+                )
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def mounts() -> list[Mount]:

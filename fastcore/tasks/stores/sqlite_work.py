@@ -15,6 +15,7 @@ from fastcore.tasks.stores.sqlite_bulk import Success, end, end_alike
 from fastcore.tasks.stores.sqlite_change import Change
 from fastcore.tasks.stores.sqlite_express import Express
 from fastcore.tasks.stores.sqlite_groups import left_behind
+from fastcore.tasks.stores.sqlite_leases import Extension
 from fastcore.tasks.stores.sqlite_progress import LatestProgress
 from fastcore.tasks.stores.sqlite_rows import (
     CANCELLED,
@@ -57,6 +58,7 @@ LOOK: Final = (
     "(SELECT json_group_array(kind) FROM paused)"
 )
 RENEW: Final = "UPDATE task SET lease = ? WHERE id = ? AND token = ? AND state = 2 RETURNING cancel"
+EXTEND: Final = "UPDATE task INDEXED BY task_running SET lease = ? WHERE state = 2 AND owner = ? AND lease < ?"
 END: Final = (
     "UPDATE task SET state = ?1, version = version + 1, result = ?2, "
     "error = CASE WHEN ?1 != 3 THEN coalesce(?3, error) END, started_at = ?4, finished_at = ?5, "
@@ -145,6 +147,12 @@ class Work:
             answers.append(holds)
         return answers
 
+    def extend(self, change: Change, asked: Sequence[Extension]) -> list[None]:
+        """Put off the ends of all leases of an owner."""
+        for owner, until in asked:
+            change.connection.execute(EXTEND, (until, owner, until))
+        return [None] * len(asked)
+
     def settle(self, change: Change, asked: Sequence[Sequence[Outcome]]) -> list[list[bool]]:
         """Record how attempts ended, those of the latest token only."""
         flat = asked[0] if len(asked) == 1 else list(chain.from_iterable(asked))
@@ -165,6 +173,10 @@ class Work:
             rows = [(one.fraction, one.note, count, one.id, one.token, count) for one, count in updates]
             change.connection.executemany(REPORT, rows)
         return [None] * len(asked)
+
+    def holds(self) -> bool:
+        """Whether claims were made here that have not ended."""
+        return bool(self._held)
 
     def token_of(self, id: str) -> int | None:
         """Return the token of a claim that this store made and that has not ended; from any thread."""

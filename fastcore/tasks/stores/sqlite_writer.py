@@ -72,6 +72,9 @@ class Writer:
         Named in errors.
     full : bool
         Whether a commit waits until the disk has it.
+    present : callable
+        Called in the thread when the connection is open; returns what raises a StoreError once the files are no longer
+        those that were opened. Then every request is refused.
     wake : callable
         Called after a commit that may have brought something to claim, or to cancel.
     tick : callable
@@ -84,6 +87,7 @@ class Writer:
         path: str,
         *,
         full: bool,
+        present: Callable[[], Callable[[], None]],
         wake: Callable[[], object],
         tick: Callable[[sqlite3.Connection], object],
         pause: float = 0.25,
@@ -92,6 +96,9 @@ class Writer:
         self._path = path
         self._full = full
         self._waits = full  # for the disk, as the connection is set at this moment
+        self._present = present
+        self._check_files: Callable[[], None] = _nothing
+        self._lost: StoreError | None = None
         self._wake = wake
         self._tick = tick
         self._pause = pause
@@ -135,6 +142,17 @@ class Writer:
         return request.answer
 
     def check(self) -> None:
+        """Refuse a process that was forked off, and files that are no longer there.
+
+        Raises
+        ------
+        StoreError
+        """
+        self.check_process()
+        if self._lost is not None:
+            raise StoreError(str(self._lost))
+
+    def check_process(self) -> None:
         """Refuse a process that was forked off: the connection and the thread belong to its parent."""
         if _pid != self._pid:
             raise StoreError(
@@ -144,7 +162,7 @@ class Writer:
 
     def close(self) -> None:
         """Write what was asked for so far, and end the thread."""
-        self.check()
+        self.check_process()
         with self._closing:
             if not self._closed:
                 self._closed = True
@@ -157,6 +175,7 @@ class Writer:
     def _run(self, opened: Future[None]) -> None:
         try:
             connection = self._connect()
+            self._check_files = self._present()
         except BaseException as error:
             opened.set_exception(told(error, self._path))
             return
@@ -245,6 +264,7 @@ class Writer:
             if len(answers) != len(batch):
                 raise RuntimeError(f"writer: expected {len(batch)} answers, got {len(answers)}")
             change.finish()
+            self._look()
             began = time.perf_counter()
             connection.execute("COMMIT")
             self._took = time.perf_counter() - began
@@ -266,11 +286,29 @@ class Writer:
         except Exception:
             _log.exception("%s: the wake-up call failed", self._path)
 
+    def _look(self) -> None:
+        """Refuse what would be written to files that are no longer there."""
+        try:
+            self._check_files()
+        except StoreError as error:
+            if self._lost is None:
+                self._lost = error
+                _log.critical("%s", error)
+            raise
+
     def _run_tick(self, connection: sqlite3.Connection) -> None:
         try:
-            self._tick(connection)
+            if self._lost is None:
+                self._look()
+                self._tick(connection)
+        except StoreError:  # said already
+            self._call_wake()
         except Exception:
             _log.exception("%s: what is done every %s s failed", self._path, self._pause)
+
+
+def _nothing() -> None:
+    """Nothing is looked at before the files are open."""
 
 
 def _is_locked(error: BaseException) -> bool:
