@@ -266,15 +266,15 @@ int fc_cache_disown_flight(CacheObject *self, PyObject *key) {
  * list: where it is empty when the value would go in, nothing is stored. */
 int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *value, double weight, double now,
                    double expires, int mode, PyObject *permit, PyObject **kept) {
-    if (check_weight(self, weight) < 0) {
-        return -1;
-    }
     fc_table *t = &self->table;
     fc_grave grave;
     fc_grave_init(&grave);
     int status = bury_expired(self, now, FC_SWEEP, &grave);
     if (status == 0 && too_much(self, weight, 1)) {
         status = bury_expired(self, now, PY_SSIZE_T_MAX, &grave); /* no living entry makes room before an expired one */
+    }
+    if (status == 0) {
+        status = check_weight(self, weight);
     }
     int32_t slot = FC_NONE;
     int by_method = (self->overrides & FC_OWN_POPITEM) != 0;
@@ -329,8 +329,9 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
     return status;
 }
 
-/* Remove a key; 1 it was there (`live` says whether it had not expired), 0 it was not. Its value goes to `value`. */
-int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject **value, int *live) {
+/* Remove a key; 1 it was there (`live` says whether it had not expired), 0 it was not. Its value goes to `value`. With
+ * `only_live` what has expired is left for expire() to report. */
+int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, int only_live, PyObject **value, int *live) {
     double now = INFINITY;
     int32_t slot;
     if (self->timer != NULL && fc_cache_now(self, &now) < 0) {
@@ -345,6 +346,9 @@ int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject 
         now = fc_clock(self->fine);
     }
     *live = expires == INFINITY || now < expires;
+    if (only_live && !*live) {
+        return 0;
+    }
     fc_grave grave;
     fc_grave_init(&grave);
     *value = Py_NewRef(self->table.entries[slot].value);

@@ -238,7 +238,7 @@ static int store(CacheObject *self, PyObject *key, PyObject *value, PyObject *tt
         }
         PyObject *old = NULL;
         int live;
-        const int status = fc_cache_discard(self, key, hash, &old, &live);
+        const int status = fc_cache_discard(self, key, hash, 0, &old, &live);
         Py_XDECREF(old);
         return status < 0 ? -1 : fc_cache_sweep(self, now, FC_SWEEP);
     }
@@ -261,12 +261,12 @@ static int write_by_caller(CacheObject *self, PyObject *key, PyObject *value, Py
 }
 
 /* A caller's own removal: as fc_cache_discard. */
-static int remove_by_caller(CacheObject *self, PyObject *key, PyObject **value, int *live) {
+static int remove_by_caller(CacheObject *self, PyObject *key, int only_live, PyObject **value, int *live) {
     const Py_hash_t hash = fc_hash(key);
     if (hash == -1 || fc_cache_disown(self, key) < 0) {
         return -1;
     }
-    const int there = fc_cache_discard(self, key, hash, value, live);
+    const int there = fc_cache_discard(self, key, hash, only_live, value, live);
     if (there >= 0 && fc_cache_disown(self, key) < 0) {
         Py_CLEAR(*value);
         return -1;
@@ -281,7 +281,7 @@ static int cache_ass_subscript(PyObject *op, PyObject *key, PyObject *value) {
     }
     PyObject *old = NULL;
     int live = 0;
-    const int there = remove_by_caller(self, key, &old, &live);
+    const int there = remove_by_caller(self, key, 0, &old, &live);
     Py_XDECREF(old);
     if (there < 0) {
         return -1;
@@ -360,7 +360,7 @@ static PyObject *cache_pop(PyObject *op, PyObject *const *args, Py_ssize_t nargs
             there = value == NULL || PyObject_DelItem(op, slots[0]) < 0 ? -1 : 1;
         }
     } else {
-        there = remove_by_caller(self, slots[0], &value, &live);
+        there = remove_by_caller(self, slots[0], 1, &value, &live);
     }
     if (there < 0) {
         Py_XDECREF(value);

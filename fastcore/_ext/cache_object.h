@@ -77,7 +77,7 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
                    double expires, int mode, PyObject *permit,
                    PyObject **kept); /* runs __eq__, popitem, on_evict, finalizers */
 int fc_cache_disown_flight(CacheObject *self, PyObject *key); /* runs __eq__ */
-int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject **value, int *live);
+int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, int only_live, PyObject **value, int *live);
 int fc_cache_sweep(CacheObject *self, double now, Py_ssize_t most); /* runs on_evict, finalizers */
 int fc_cache_evict_to(CacheObject *self, double weight, double count); /* runs on_evict, finalizers */
 int fc_cache_shrink(CacheObject *self); /* runs popitem, on_evict, finalizers */

@@ -12,7 +12,7 @@ from fastcore.cache.decorator import CachedFunction, cached
 from fastcore.cache.keys import ContentKey, dataframe_key
 from fastcore.cache.policy import invalidate_tag
 from fastcore.cache.registry import cache_stats, expire_caches, named_caches, register, shrink_caches
-from fastcore.cache.snapshot import Restored, restore, save
+from fastcore.cache.snapshot import Restored, Saved, restore, save
 from fastcore.dispatch.twins import migrate
 from python_fallback.cache import surface as _surface
 from python_fallback.cache.sizes import sizeof
@@ -27,6 +27,7 @@ __all__ = [
     "ContentKey",
     "LRUCache",
     "Restored",
+    "Saved",
     "TLRUCache",
     "TTLCache",
     "cache_stats",

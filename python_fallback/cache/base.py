@@ -274,15 +274,14 @@ class Cache(Books):
         keep: bool = False,
         permit: list[None] | None = None,
     ) -> Any:
-        if weight > self._max_weight or weight == math.inf or self._max_count < 1:
-            raise ValueError("value too large")
-        if not weight >= 0:
-            raise ValueError("value size must be non-negative")
         left: list[Left] = []
         with self._section:
             self._drop_expired(now, _SWEEP, left)
             if self._over(weight, True):  # no living entry makes room before an expired one
                 self._drop_expired(now, math.inf, left)
+        if weight > self._max_weight or weight == math.inf or self._max_count < 1 or not weight >= 0:
+            self._release(left)
+            raise ValueError("value size must be non-negative" if weight < 0 or weight != weight else "value too large")
         entry = None
         by_method = "popitem" in self._overrides
         tries = len(self._order) + 8  # a popitem() that adds entries gets no further
@@ -325,8 +324,8 @@ class Cache(Books):
             self._evicting -= 1
         return self._version != version
 
-    def _discard(self, key: Any) -> tuple[bool, Any]:
-        """Remove a key; say whether it was live, and its value."""
+    def _discard(self, key: Any, only_live: bool = False) -> tuple[bool, Any]:
+        """Remove a key; say whether it was live, and its value. What has expired may be left for `expire` to report."""
         now = None if self._timer is None else self._now()
         entry = self._index.get(Held(key, Watch(self)))
         left: list[Left] = []
@@ -334,7 +333,8 @@ class Cache(Books):
         with self._section:
             if entry is not None and id(entry) in self._order:
                 live = entry.expires == math.inf or (self._now() if now is None else now) < entry.expires
-                self._remove(entry, "explicit" if live else "expired", left)
+                if live or not only_live:
+                    self._remove(entry, "explicit" if live else "expired", left)
         value = left[0][1] if left else None
         self._release(left)
         return live, value
@@ -354,7 +354,7 @@ class Cache(Books):
             if live:
                 del self[key]
         else:
-            live, value = self._discard(key)
+            live, value = self._discard(key, only_live=True)
         self._disown(key)
         if live:
             return value

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 cachetools = pytest.importorskip("cachetools")
@@ -30,6 +30,7 @@ STEPS = st.lists(
         st.tuples(st.just("expire")),
         st.tuples(st.just("tick"), st.integers(1, 4)),
         st.tuples(st.just("clear")),
+        st.tuples(st.just("update"), st.dictionaries(KEYS, st.integers(0, 4), max_size=3)),
     ),
     max_size=60,
 )
@@ -47,6 +48,7 @@ def do(cache: Any, step: tuple[Any, ...], clock: Any) -> Any:
         "pop": cache.pop,
         "setdefault": cache.setdefault,
         "popitem": cache.popitem,
+        "update": cache.update,
         "length": cache.__len__,
         "clear": cache.clear,
         "expire": lambda: sorted(cache.expire()) if hasattr(type(cache), "timer") else [],
@@ -98,6 +100,8 @@ def test_the_same_steps_give_the_same(twin: Callable[[str], Any], kind: str, wei
     module = twin("cache")
 
     @given(steps=STEPS, maxsize=st.sampled_from([0, 1, 3, 5, math.inf]))
+    @example(steps=[("set", 1, 1), ("tick", 5), ("pop", 1), ("expire",)], maxsize=3)  # what had expired is reported
+    @example(steps=[("set", 1, 1), ("tick", 5), ("set", 2, 4), ("expire",)], maxsize=3)  # also after one too large
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def run(steps: list[tuple[Any, ...]], maxsize: float) -> None:
         clock = Clock()

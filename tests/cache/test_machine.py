@@ -53,9 +53,9 @@ class Model:
 
     def set(self, key: Any, value: Any, ttl: float | None, weight: float | None) -> None:
         size = 1 if weight is None else weight
+        self.expire(self.clock())
         if size > self.maxsize:
             raise ValueError("value too large")
-        self.expire(self.clock())
         if key in self.rows:
             old, _, old_size = self.rows[key]
             own = next(k for k in self.rows if k == key)
@@ -133,10 +133,7 @@ class CacheMachine(RuleBasedStateMachine):
     @rule(key=KEYS)
     def pop(self, key: Any) -> None:
         live = self.model.live(key)
-        expected = DEFAULT
-        if key in self.model.rows:
-            value = self.model.drop(key, "explicit" if live else "expired")
-            expected = value if live else DEFAULT
+        expected = self.model.drop(key, "explicit") if live else DEFAULT  # what has expired is left for expire()
         self.each(lambda cache: cache.pop(key, DEFAULT), expected)
 
     @rule()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -93,28 +94,75 @@ class Vanishing:
     """Its class is gone when the file is read."""
 
 
-def test_a_file_of_things_that_no_longer_exist_is_ignored(
-    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch
+class Coded(Exception):
+    """An error whose pickle cannot be read: its constructor takes more than its args."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def test_entries_that_cannot_be_read_do_not_lose_the_others(
+    make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cache = make("LRUCache", 10)
-    cache["a"] = 1
+    cache = make("LRUCache", 100)
+    cache.update((n, n) for n in range(50))
+    cache["error"] = Coded(404, "no such symbol")
+    cache[Vanishing] = "a key that vanishes"
     cache["b"] = Vanishing()
     save(cache, path)
     monkeypatch.delitem(globals(), "Vanishing")
-    back = make("LRUCache", 10)
+    back = make("LRUCache", 100)
     restored = restore(back, path)
-    assert restored.entries == 0
-    assert "Vanishing" in restored.problem
-    assert len(back) == 0
+    assert restored.entries == 50
+    assert restored.problem.startswith("3 of 53 entries could not be read; the first: TypeError: Coded.__init__()")
+    assert restored.problem in caplog.text
+    assert list(back.items()) == [(n, n) for n in range(50)]
 
 
-def test_what_cannot_be_saved_leaves_the_old_file(make: Make, path: Path) -> None:
+def test_a_damaged_entry_does_not_lose_the_others(make: Make, path: Path) -> None:
+    cache = make("LRUCache", 100)
+    cache.update((n, f"value {n}") for n in range(50))
+    save(cache, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"value 17", b"value 71"))
+    back = make("LRUCache", 100)
+    assert restore(back, path) == (49, "1 of 50 entries could not be read; the first: its checksum is wrong")
+    assert [n for n in range(50) if n not in back] == [17]
+
+
+def test_what_has_no_pickle_is_left_out_and_counted(make: Make, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Refusing:
+        def __reduce__(self) -> Any:
+            raise ZeroDivisionError("no pickle of this")
+
+    cache = make("LRUCache", 10)
+    cache.update({"f": lambda: None, "a": 1, "r": Refusing(), "l": threading.Lock(), "b": 2})
+    saved = save(cache, path)
+    assert (saved, saved.left_out) == (2, 3)
+    assert "3 entries have no pickle and are left out of" in caplog.text
+    back = make("LRUCache", 10)
+    assert restore(back, path) == (2, "")
+    assert list(back.items()) == [("a", 1), ("b", 2)]
+    del cache["f"], cache["r"], cache["l"]
+    assert save(cache, path).left_out == 0
+
+
+def test_an_interrupt_while_saving_leaves_the_old_file(make: Make, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupting:
+        def __reduce__(self) -> Any:
+            raise KeyboardInterrupt
+
     cache = make("LRUCache", 10)
     cache["a"] = 1
     save(cache, path)
     before = path.read_bytes()
-    cache["f"] = lambda: None
-    with pytest.raises(Exception, match="lambda"):
+    cache["i"] = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        save(cache, path)
+    cache.pop("i")
+    monkeypatch.setattr("os.replace", lambda source, target: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
         save(cache, path)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
