@@ -67,7 +67,7 @@ static PyObject *fresh(const CachedCall *self, const CacheObject *cache, PyObjec
     const double ahead = PyFloat_AS_DOUBLE(look);
     if (ahead != 0.0) {
         /* a timer is Python code, which may not run while the entry is only borrowed */
-        if (!isfinite(ahead) || cache->timer != NULL || !(expires - fc_clock(cache->fine) > ahead)) {
+        if (!isfinite(ahead) || !fc_cache_by_clock(cache) || !(expires - fc_clock(cache->fine) > ahead)) {
             return NULL;
         }
     }

@@ -52,12 +52,19 @@ int fc_cache_time(CacheObject *self, PyObject *time, double *now) {
     return 0;
 }
 
+PyObject *fc_cache_timer(const CacheObject *self) {
+    return self->timer != NULL ? Py_NewRef(self->timer) : fc_cache_surface("MONOTONIC");
+}
+
 int fc_cache_now(CacheObject *self, double *now) {
-    if (FC_LIKELY(self->timer == NULL)) {
+    if (fc_cache_by_clock(self)) {
         *now = fc_clock(self->fine);
         return 0;
     }
-    PyObject *timer = Py_NewRef(self->timer); /* it may replace itself */
+    PyObject *timer = fc_cache_timer(self);
+    if (timer == NULL) {
+        return -1;
+    }
     PyObject *time = PyObject_CallNoArgs(timer);
     Py_DECREF(timer);
     if (time == NULL) {
@@ -120,7 +127,8 @@ int fc_cache_weigh(CacheObject *self, PyObject *value, double *weight) {
 /* Find a key whose entry is live: 1, 0 or -1. The slot is good until Python code runs. */
 int fc_cache_find(CacheObject *self, PyObject *key, Py_hash_t hash, int32_t *slot) {
     double now = 0.0;
-    if (FC_UNLIKELY(self->timer != NULL) && fc_cache_now(self, &now) < 0) {
+    const int by_clock = fc_cache_by_clock(self);
+    if (!by_clock && fc_cache_now(self, &now) < 0) {
         return -1;
     }
     const int found = fc_table_find(&self->table, key, hash, slot);
@@ -131,7 +139,7 @@ int fc_cache_find(CacheObject *self, PyObject *key, Py_hash_t hash, int32_t *slo
     if (expires == INFINITY) {
         return 1;
     }
-    if (self->timer == NULL) {
+    if (by_clock) {
         now = fc_clock(self->fine);
     }
     return now < expires;
@@ -334,7 +342,8 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
 int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, int only_live, PyObject **value, int *live) {
     double now = INFINITY;
     int32_t slot;
-    if (self->timer != NULL && fc_cache_now(self, &now) < 0) {
+    const int by_clock = fc_cache_by_clock(self);
+    if (!by_clock && fc_cache_now(self, &now) < 0) {
         return -1;
     }
     const int found = fc_table_find(&self->table, key, hash, &slot);
@@ -342,7 +351,7 @@ int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, int only_
         return found;
     }
     const double expires = self->table.entries[slot].expires;
-    if (self->timer == NULL && expires != INFINITY) {
+    if (by_clock && expires != INFINITY) {
         now = fc_clock(self->fine);
     }
     *live = expires == INFINITY || now < expires;

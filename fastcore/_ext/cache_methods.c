@@ -77,19 +77,20 @@ static int expiry_of(CacheObject *self, PyObject *key, PyObject *value, PyObject
     if (seconds < 1.0) {
         self->fine = 1;
     }
-    if (FC_LIKELY(self->timer == NULL && !by_ttu)) {
+    const int by_clock = fc_cache_by_clock(self);
+    if (FC_LIKELY(by_clock && !by_ttu)) {
         const int timeless = seconds == INFINITY && self->table.soonest == FC_NONE && self->table.heap_len == 0;
         *now = timeless ? 0.0 : fc_clock(self->fine);
         *expires = *now + seconds;
         return 0;
     }
     PyObject *time;
-    if (self->timer == NULL) {
+    if (by_clock) {
         time = PyFloat_FromDouble(fc_clock(self->fine));
     } else {
-        PyObject *timer = Py_NewRef(self->timer);
-        time = PyObject_CallNoArgs(timer);
-        Py_DECREF(timer);
+        PyObject *timer = fc_cache_timer(self);
+        time = timer == NULL ? NULL : PyObject_CallNoArgs(timer);
+        Py_XDECREF(timer);
     }
     if (time == NULL || fc_cache_time(self, time, now) < 0) {
         Py_XDECREF(time);

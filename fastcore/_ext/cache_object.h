@@ -2,6 +2,7 @@
 #ifndef FASTCORE_CACHE_OBJECT_H
 #define FASTCORE_CACHE_OBJECT_H
 
+#include "cache_clock.h"
 #include "cache_table.h"
 
 enum { FC_EXPIRED, FC_SIZE, FC_REPLACED, FC_EXPLICIT, FC_CAUSES };
@@ -68,6 +69,7 @@ int fc_grave_release(fc_grave *grave, PyObject *on_evict);
 enum { FC_REPLACE, FC_KEEP };
 
 Py_hash_t fc_hash(PyObject *key);
+PyObject *fc_cache_timer(const CacheObject *self); /* a new reference: it may replace itself */
 int fc_cache_now(CacheObject *self, double *now); /* runs the timer */
 int fc_cache_time(CacheObject *self, PyObject *time, double *now); /* runs conversions */
 int fc_cache_weigh(CacheObject *self, PyObject *value, double *weight); /* runs getsizeof */
@@ -107,6 +109,11 @@ static inline int fc_cache_disown(CacheObject *self, PyObject *key) {
 }
 
 PyObject *fc_encode_cells(PyObject *module, PyObject *const *args, Py_ssize_t count);
+
+/* Whether the time is fc_clock's, so that reading it runs no Python code. */
+static inline int fc_cache_by_clock(const CacheObject *self) {
+    return FC_LIKELY(self->timer == NULL) && FC_LIKELY(!fc_clock_replaced());
+}
 
 static inline int fc_is_cache(PyObject *object) {
     return PyObject_TypeCheck(object, &FcCache_Type);

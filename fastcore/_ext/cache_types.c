@@ -103,11 +103,7 @@ typedef struct {
 } Options;
 
 static int is_monotonic(PyObject *timer) {
-    PyObject *time = PyImport_ImportModule("time");
-    PyObject *monotonic = time == NULL ? NULL : PyObject_GetAttrString(time, "monotonic");
-    Py_XDECREF(time);
-    Py_XDECREF(monotonic);
-    return monotonic == NULL ? -1 : monotonic == timer;
+    return timer == fc_time.monotonic || timer == PyDict_GetItemString(fc_time.dict, "monotonic");
 }
 
 static int check_callable(PyObject *given, const char *name) {
@@ -141,12 +137,7 @@ static int configure(CacheObject *self, const Options *o) {
     }
     Py_DECREF(bounds);
     PyObject *timer = optional(o->timer), *getsizeof = optional(o->getsizeof);
-    const int monotonic = timer == NULL ? 1 : is_monotonic(timer);
-    if (monotonic < 0) {
-        Py_DECREF(timer);
-        Py_XDECREF(getsizeof);
-        return -1;
-    }
+    const int monotonic = timer == NULL || is_monotonic(timer);
     if (monotonic) {
         Py_CLEAR(timer);
     } else {
@@ -312,7 +303,7 @@ static PyObject *get_flights(PyObject *op, void *Py_UNUSED(closure)) {
 
 static PyObject *get_timer(PyObject *op, void *Py_UNUSED(closure)) {
     CacheObject *self = (CacheObject *)op;
-    return self->timer != NULL ? Py_NewRef(self->timer) : fc_cache_surface("MONOTONIC");
+    return fc_cache_timer(self);
 }
 
 static PyObject *get_ttl(PyObject *op, void *Py_UNUSED(closure)) {
@@ -441,7 +432,7 @@ int fc_types_ready(PyObject *module) {
         const char *name;
         PyTypeObject *type;
     } types[] = {{"Cache", &FcCache_Type}, {"LRUCache", &FcLRUCache_Type}, {"TTLCache", &FcTTLCache_Type}, {"TLRUCache", &FcTLRUCache_Type}};
-    if (PyType_Ready(&FcCache_Type) < 0 || borrow(&FcCache_Type) < 0 || register_mapping(&FcCache_Type) < 0) {
+    if (fc_clock_init() < 0 || PyType_Ready(&FcCache_Type) < 0 || borrow(&FcCache_Type) < 0 || register_mapping(&FcCache_Type) < 0) {
         return -1;
     }
     for (PyMethodDef *more = fc_cache_state_methods; more->ml_name != NULL; more++) {

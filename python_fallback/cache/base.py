@@ -16,7 +16,7 @@ from typing import Any
 
 from python_fallback.cache import surface
 from python_fallback.cache.books import Books, Left, Row
-from python_fallback.cache.clock import MONOTONIC, as_timer, clock_number, ttl_seconds
+from python_fallback.cache.clock import MONOTONIC, as_timer, clock_number, is_monotonic, ttl_seconds
 from python_fallback.cache.entry import Entry
 from python_fallback.cache.held import Held, Watch
 from python_fallback.cache.shape import MISSING
@@ -39,7 +39,7 @@ class Cache(Books):
         seconds = ttl_seconds(ttl)
         bounds = surface.bounds_of(maxsize, max_bytes)
         self._given = {"maxsize": maxsize, "max_bytes": max_bytes, "ttl": ttl, "ttu": ttu}
-        self._timer = None if timer is None or timer is time.monotonic else as_timer(timer)
+        self._timer = None if is_monotonic(timer) else as_timer(timer)
         self._getsizeof = sizeof if getsizeof is None and max_bytes is not None else getsizeof
         self._ttl = seconds
         self._scale = 1.0
@@ -287,9 +287,9 @@ class Cache(Books):
         tries = len(self._order) + 8  # a popitem() that adds entries gets no further
         try:
             while True:
-                entry = self._entry(key)
+                entry, index = self._entry(key)
                 with self._section:
-                    if entry.gone:
+                    if entry.gone or index is not self._index:
                         continue
                     there = id(entry) in self._order
                     if there and keep and now < entry.expires:

@@ -100,12 +100,16 @@ class Books(Surface):
         self._set_counters(0, 0, 0, 0, 0, 0)
         return self
 
-    def _entry(self, key: Any) -> Entry:
-        """Return the entry of the key, a new one without a place if there is none. Runs ``__eq__``."""
+    def _entry(self, key: Any) -> tuple[Entry, dict[Any, Entry]]:
+        """Return the entry of the key, a new one without a place if there is none. Runs ``__eq__``.
+
+        The second item is the index that it is in: once it is not the cache's any more, the entry is out of date.
+        """
         fresh = Entry(key, Watch(self))
-        entry = self._index.setdefault(fresh, fresh)
+        index = self._index
+        entry = index.setdefault(fresh, fresh)
         fresh.watch = None
-        return entry
+        return entry, index
 
     def _write(self, entry: Entry, value: Any, weight: float, expires: float, left: list[Left]) -> None:
         if id(entry) in self._order:

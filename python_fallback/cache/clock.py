@@ -40,7 +40,18 @@ class Timer:
         return getattr(self._function, name)
 
 
-MONOTONIC = Timer(time.monotonic)
+def monotonic() -> float:
+    """Return the monotonic time: by way of the module, as tests that freeze the time replace the function there."""
+    return time.monotonic()
+
+
+MONOTONIC = Timer(monotonic)
+_REAL = (time.monotonic,)  # in a tuple, where those tests do not replace it
+
+
+def is_monotonic(timer: Any) -> bool:
+    """Whether no timer was given, or the default clock."""
+    return timer is None or timer is _REAL[0] or timer is time.monotonic
 
 
 def as_timer(function: Any) -> Timer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -48,7 +47,7 @@ class TTLCache(_Timed):
         self,
         maxsize: float,
         ttl: Any,
-        timer: Callable[[], Any] | None = time.monotonic,
+        timer: Callable[[], Any] | None = None,
         getsizeof: Callable[[Any], float] | None = None,
         *,
         max_bytes: float | None = None,
@@ -71,7 +70,7 @@ class TLRUCache(_Timed):
         self,
         maxsize: float,
         ttu: Callable[[Any, Any, Any], Any],
-        timer: Callable[[], Any] | None = time.monotonic,
+        timer: Callable[[], Any] | None = None,
         getsizeof: Callable[[Any], float] | None = None,
         *,
         max_bytes: float | None = None,
