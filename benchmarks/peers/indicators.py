@@ -1,14 +1,17 @@
 """The indicators beside TA-Lib, bottleneck and pandas, as a service calls them: through the public functions.
 
 pandas and polars are imported, as they are in a service; TA-Lib's functions then look at every argument for their
-types. Each row is one indicator with its default parameters at one length, then one shape of data; then panels of
-symbols, live updates and boards.
+types. Each row is one indicator with its default parameters at one length, then one shape of data; then pandas Series,
+data with gaps and halts beside the same without, panels of symbols, live updates and boards.
+
+The whole takes longer than five minutes; parts are named as arguments: ``indicators.py series gaps``.
 """
 
 from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -123,6 +126,86 @@ def shapes(report: harness.Report) -> None:
             compare(report, f"{name}, 10000 bars, {shape}", name, data, rounds=7)
 
 
+def series(report: harness.Report) -> None:
+    """Series of pandas in and out, as a service has them."""
+    gains = []
+    index = pd.date_range("2024-01-01", periods=30, freq="min")
+    data = {key: pd.Series(column, index) for key, column in walk(30).items()}
+    for name, keys in INPUTS.items():
+        arguments = [data[key] for key in keys]
+        contenders: dict[str, Callable[[], object]] = {
+            "fastcore": partial(getattr(ta, name), *arguments),
+            "talib": partial(getattr(talib, name.upper()), *arguments),
+        }
+        timings = harness.interleave(contenders, rounds=15, target=0.01)
+        gains.append(timings["talib"].median / timings["fastcore"].median)
+        report.add(f"{name}, Series of 30 bars", timings, {"talib / fastcore": harness.Ratio(gains[-1], 1.0)})
+    mean = math.exp(math.fsum(map(math.log, gains)) / len(gains))
+    report.conclude("talib / fastcore, geometric mean over Series of 30 bars", harness.Ratio(mean, 2.0))
+
+
+def led(n: int) -> Columns:
+    data = walk(n)
+    for column in data.values():
+        column[:14] = np.nan
+    return data
+
+
+def gapped(n: int) -> Columns:
+    data = walk(n)
+    for column in data.values():
+        column[n // 2 : n // 2 + 5] = np.nan
+    return data
+
+
+def halted(n: int) -> Columns:
+    data = {key: column.copy() for key, column in walk(n).items()}
+    for key, column in data.items():
+        column[n // 10 :] = 0.0 if key == "volume" else data["close"][n // 10]
+    return data
+
+
+def gaps(report: harness.Report) -> None:
+    """The same bars with NaN before them, with a gap, and of a symbol that is halted, beside clean ones."""
+    n = 20_000
+    for name in INPUTS:
+        contenders: dict[str, Callable[[], object]] = {
+            what: partial(getattr(ta, name), *(data[key] for key in INPUTS[name]))
+            for what, data in (
+                ("clean", walk(n)),
+                ("leading NaN", led(n)),
+                ("a gap", gapped(n)),
+                ("halted", halted(n)),
+            )
+        }
+        timings = harness.interleave(contenders, rounds=15, target=0.01)
+        clean = timings["clean"].median
+        ratios = {
+            f"{what} / clean": harness.Ratio(timings[what].median / clean, goal, at_least=False)
+            for what, goal in (("leading NaN", 1.1), ("a gap", 3.0), ("halted", 1.5))
+        }
+        report.add(f"{name}, {n} bars", timings, ratios)
+
+
+def ticks(report: harness.Report) -> None:
+    """Each tick of a board by itself: the slowest place in a period, the least of ten periods at each, beside the median."""
+    symbols, period, periods = 10_000, 200, 10
+    rows = [100.0 + np.random.default_rng(seed).normal(size=symbols) for seed in range(8)]
+    for definition in (ta.SMA(period), ta.MAX(period), ta.STDDEV(period), ta.EMA(period)):
+        board = ta.Plan(one=definition).live(symbols=symbols)
+        took = []
+        for i in range(2 * period + periods * period):
+            start = time.perf_counter()
+            board.update(close=rows[i % 8])
+            took.append(time.perf_counter() - start)
+        places = np.array(took[2 * period :]).reshape(periods, period).min(axis=0)
+        median = float(np.median(places))
+        low, high = np.quantile(places, [0.25, 0.75])
+        ratio = harness.Ratio(float(places.max()) / median, 3.0, at_least=False)
+        timing = harness.Timing(median, float(low), float(high), periods * period)
+        report.add(f"{definition!r}, a tick of {symbols}", {"fastcore": timing}, {"slowest / median": ratio})
+
+
 def panels(report: harness.Report) -> None:
     """Many symbols in one call; TA-Lib takes them one at a time, the others along an axis."""
     symbols, bars = 500, 1000
@@ -228,9 +311,10 @@ def main() -> None:
         harness.versions("TA-Lib", "bottleneck", "pandas", "polars", "numpy"),
         notes=["Default parameters; pandas and polars are imported, as in a service.", "Times are a call's."],
     )
-    wanted = sys.argv[1:] or ["lengths", "shapes", "panels", "live", "boards"]
-    for part in wanted:
-        {"lengths": lengths, "shapes": shapes, "panels": panels, "live": live, "boards": boards}[part](report)
+    parts = (lengths, shapes, series, gaps, panels, live, boards, ticks)
+    for part in parts:
+        if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
+            part(report)
     if not sys.argv[1:]:
         report.write()
 

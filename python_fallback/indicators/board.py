@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,24 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from python_fallback.indicators.live import Live
+from python_fallback.indicators.locked import Locked
 from python_fallback.indicators.operators import Array
 
 # Name of the indicator, its parameters, the columns that are its inputs.
 Spec = tuple[str, tuple[float, ...], tuple[str, ...]]
 
 
-class Board:
+class Board(Locked):
     """The indicators `specs` of `symbols` symbols.
 
     Columns are float64 arrays: one value a symbol in `update`, symbols x bars in `extend`.
     """
 
-    __slots__ = ("_live", "_lock", "_outputs", "specs", "symbols")
+    __slots__ = ("_live", "_outputs", "specs", "symbols")
 
     def __init__(self, specs: Sequence[Spec], symbols: int) -> None:
+        super().__init__()
         self.specs = tuple(specs)
         self.symbols = symbols
-        self._lock = threading.RLock()  # a tick is taken whole, whichever thread brings it
         self._live = [[Live(name, params) for _ in range(symbols)] for name, params, _ in self.specs]
         self._outputs = [
             tuple(np.full(symbols, np.nan) for _ in range(_width(Live(name, params).value)))
@@ -60,16 +60,8 @@ class Board:
     def _shares(self, x: Array) -> bool:
         return any(np.may_share_memory(x, output) for outputs in self._outputs for output in outputs)
 
-    def hold(self) -> None:
-        """Keep other threads from bringing bars, until :meth:`release`: for a fork."""
-        self._lock.acquire()
-
-    def release(self) -> None:
-        self._lock.release()
-
     def renew(self) -> None:
-        """Take a fresh lock, in a process where the holder of the old one does not run."""
-        self._lock = threading.RLock()
+        super().renew()
         for one in (one for live in self._live for one in live):
             one.renew()
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from python_fallback.indicators.definitions import definition
+from python_fallback.indicators.locked import Locked
 from python_fallback.indicators.operators import Array
 from python_fallback.indicators.ticks import TickOperators
 
 
-class Live:
+class Live(Locked):
     """The indicator `name` after the bars it was given.
 
     Parameters
@@ -26,15 +26,15 @@ class Live:
         Makes one result of several outputs; without it they come as a tuple.
     """
 
-    __slots__ = ("_calculate", "_inputs", "_lock", "_operators", "_outputs", "_result_type", "count", "name", "params")
+    __slots__ = ("_calculate", "_inputs", "_operators", "_outputs", "_result_type", "count", "name", "params")
 
     def __init__(self, name: str, params: Sequence[float], result_type: Callable[..., Any] | None = None) -> None:
+        super().__init__()
         self.name = name
         self.params = tuple(float(value) for value in params)
         self.count = 0
         self._calculate = definition(name)
         self._result_type = result_type
-        self._lock = threading.RLock()  # a bar is taken whole, whichever thread brings it
         self._operators = TickOperators()
         self._inputs = self._calculate.__code__.co_argcount - 1 - len(self.params)
         # What a missing bar comes to on fresh operators.
@@ -76,17 +76,6 @@ class Live:
                 series[:, i] = outputs
             self.count += len(arrays[0])
         return self._result(tuple(series))
-
-    def hold(self) -> None:
-        """Keep other threads from bringing bars, until :meth:`release`: for a fork."""
-        self._lock.acquire()
-
-    def release(self) -> None:
-        self._lock.release()
-
-    def renew(self) -> None:
-        """Take a fresh lock, in a process where the holder of the old one does not run."""
-        self._lock = threading.RLock()
 
     def copy(self) -> Live:
         """Return an indicator in the same state that goes its own way."""
