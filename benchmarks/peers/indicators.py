@@ -188,7 +188,7 @@ def gaps(report: harness.Report) -> None:
 
 
 def ticks(report: harness.Report) -> None:
-    """Each tick of a board by itself: the slowest place in a period, the least of ten periods at each, beside the median."""
+    """Ticks of a board one by one: at each place in a period the least of ten; the slowest place beside the median."""
     symbols, period, periods = 10_000, 200, 10
     rows = [100.0 + np.random.default_rng(seed).normal(size=symbols) for seed in range(8)]
     for definition in (ta.SMA(period), ta.MAX(period), ta.STDDEV(period), ta.EMA(period)):

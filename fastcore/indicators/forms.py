@@ -76,7 +76,7 @@ def _pandas_values(pandas: Any, name: str, value: Any) -> Any:
         return values
     dtype = value.dtype
     if dtype.kind == "O":  # objects, and what Arrow has no number of numpy's for
-        found = _numbers(value.to_numpy(dtype=object, na_value=None), pandas.NA)
+        found = _numbers(value.to_numpy(dtype=object), pandas.NA)
         if found is not None:
             return found
     if dtype.kind not in "iuf":

@@ -48,7 +48,8 @@ def table(ta: ModuleType, case: Case, inputs: list[Any]) -> list[Any]:
     times = pd.date_range("2024-01-01", periods=len(inputs[0]), freq="min")
     index = pd.MultiIndex.from_product([times, ["AAPL", "MSFT"]], names=["time", "symbol"])
     columns = [pd.Series(np.column_stack([np.arange(len(x)) + 1.0, x]).ravel(), index) for x in inputs]
-    return [x.xs("MSFT", level="symbol").to_numpy() for x in function(ta, case, columns)]
+    wanted = index.get_level_values("symbol") == "MSFT"
+    return [x[wanted].to_numpy() for x in function(ta, case, columns)]
 
 
 def extended(ta: ModuleType, case: Case, inputs: list[Any]) -> list[Any]:

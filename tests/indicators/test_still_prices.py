@@ -6,6 +6,7 @@ Expected values are those of the formulas, in decimal arithmetic of 60 digits wh
 from __future__ import annotations
 
 import decimal
+import itertools
 from collections.abc import Iterator
 from decimal import Decimal
 from types import ModuleType
@@ -79,7 +80,7 @@ def wilder(values: list[Decimal], period: int) -> list[Decimal | None]:
 def reference(case: Case, inputs: list[Any]) -> list[list[Decimal | None]]:
     columns = [[Decimal(x) for x in column.tolist()] for column in inputs]
     close, period = columns[-1], int(case.params[0])
-    changes = [b - a for a, b in zip(close, close[1:])]
+    changes = [b - a for a, b in itertools.pairwise(close)]
     if case.row.name == "ema":
         return [ema(close, period)]
     if case.row.name == "atr":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pandas as pd
+import polars as pl
 from leaks import check, fails
 
 from fastcore import indicators as ta
@@ -26,6 +28,35 @@ def functions() -> None:
     ta.stoch(COLUMNS["high"], COLUMNS["low"], CLOSE)
     ta.obv(CLOSE, VOLUME)
     ta.vwap(COLUMNS["high"], COLUMNS["low"], CLOSE, VOLUME)
+
+
+LED = np.concatenate([np.full(50, np.nan), CLOSE])
+HOLED = np.where(np.arange(2_000) % 97 == 5, np.nan, CLOSE)
+TIMES = pd.date_range("2024-01-01", periods=1_000, freq="min")
+TABLE = pd.Series(CLOSE, pd.MultiIndex.from_product([TIMES, ["A", "B"]], names=["time", "symbol"]))
+
+
+def gaps() -> None:
+    for values in (LED, HOLED, np.array([LED, LED[::-1]]), np.full(100, np.nan)):
+        for function in (ta.sma, ta.rsi, ta.macd, ta.bbands, ta.stddev, ta.max):
+            function(values)
+        ta.bbands(values, matype=1)
+        ta.obv(values, values)
+
+
+def series() -> None:
+    index = pd.RangeIndex(2_000)
+    for values in (pd.Series(CLOSE, index, name="x"), pl.Series("x", CLOSE), TABLE, pd.Series([None, 1, 2.0])):
+        ta.rsi(values, 14)
+        ta.bbands(values, 20)
+        ta.RSI(14)(values)
+    frame = pd.DataFrame({"close": CLOSE}, TABLE.index)  # made each time: pandas notes views with what they are of
+    ta.Plan(rsi=ta.RSI(14), macd=ta.MACD())(frame)
+    fails(ta.Plan(rsi=ta.RSI(14), macd=ta.MACD(real="Close")), frame)
+    fails(ta.rsi, pd.Series(["x"]))
+    fails(ta.rsi, TABLE, 0)
+    fails(ta.RSI, CLOSE, 14)
+    fails(getattr, ta, "adx")
 
 
 def errors() -> None:
@@ -55,10 +86,12 @@ def board() -> None:
     for price in CLOSE[:100]:
         made.update(close=np.full(50, price))
     made["rsi"], made["macd"]
+    made.update(close=made["rsi"])
+    made.extend({"close": made["rsi"].reshape(50, 1)})
     fails(made.update)
     fails(lambda: made.update(close=np.zeros(49)))
     fails(lambda: made["none"])
 
 
-for work in (functions, errors, live, board):
+for work in (functions, gaps, series, errors, live, board):
     check(work, work.__name__)

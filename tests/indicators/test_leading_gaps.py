@@ -1,0 +1,92 @@
+"""Series that begin with missing values, as an indicator of an indicator does, and series with gaps, in every form."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.indicators.cases import CASES, DEFAULTS, Case, call, inputs_of, walk
+from tests.indicators.forms import FORMS
+
+each_case = pytest.mark.parametrize("case", CASES, ids=str)
+each_form = pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
+
+LEADS = (1, 7, 300)
+VALUES = (np.nan, np.inf, -np.inf)
+
+
+def assert_alike(ours: Any, expected: Any, what: str = "") -> None:
+    np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-11, err_msg=what)
+
+
+@each_form
+@each_case
+def test_the_series_begins_with_its_first_complete_bar(ta: ModuleType, case: Case, form: Any) -> None:
+    bars = inputs_of(case.row, walk(160))
+    expected = call(getattr(ta, case.row.name), case, bars)
+    for lead, value in zip(LEADS, VALUES):
+        inputs = [np.concatenate([np.full(lead, value), x]) for x in bars]
+        inputs[-1][: lead - 1] = 1.0  # one input is there earlier than the others
+        for ours, theirs in zip(form(ta, case, inputs), expected):
+            if len(inputs) > 1:
+                assert np.isnan(ours[:lead]).all()
+                assert_alike(ours[lead:], theirs, f"{lead}")
+    inputs = [np.concatenate([np.full(11, np.nan), x]) for x in bars]
+    for ours, theirs in zip(form(ta, case, inputs), expected):
+        assert np.isnan(ours[:11]).all()
+        assert_alike(ours[11:], theirs)
+
+
+@each_form
+@each_case
+def test_nothing_but_missing_values(ta: ModuleType, case: Case, form: Any) -> None:
+    for bars in (0, 1, 40):
+        for output in form(ta, case, [np.full(bars, np.nan) for _ in case.row.inputs]):
+            assert output.shape == (bars,)
+            assert np.isnan(output).all()
+
+
+@each_case
+def test_rows_begin_where_they_begin(ta: ModuleType, case: Case) -> None:
+    function = getattr(ta, case.row.name)
+    panel = [np.tile(x, (9, 1)) for x in inputs_of(case.row, walk(120))]
+    for lead in range(9):
+        for x in panel:
+            x[lead, : 15 * lead] = np.nan
+    for together, alone in zip(
+        call(function, case, panel),
+        zip(*(call(function, case, [x[lead].copy() for x in panel]) for lead in range(9))),
+    ):
+        np.testing.assert_array_equal(together, np.array(alone))
+
+
+GAPS = ([], [80], [80, 81, 150], list(range(60, 90)), list(range(0, 200, 9)), [199])
+
+
+@each_form
+@pytest.mark.parametrize("case", DEFAULTS, ids=str)
+def test_gaps_are_alike_in_every_form(ta: ModuleType, case: Case, form: Any) -> None:
+    for turn, gaps in enumerate(GAPS):
+        inputs = [x.copy() for x in inputs_of(case.row, walk(200))]
+        for x in inputs:
+            x[:13] = np.nan
+            x[gaps] = VALUES[turn % 3]
+        expected = call(getattr(ta, case.row.name), case, inputs)
+        for ours, theirs in zip(form(ta, case, inputs), expected):
+            assert_alike(ours, theirs, str(gaps))
+
+
+@pytest.mark.parametrize("outer", [case for case in DEFAULTS if len(case.row.inputs) == 1], ids=str)
+@pytest.mark.parametrize("inner", DEFAULTS, ids=str)
+def test_an_indicator_of_an_indicator(ta: ModuleType, outer: Case, inner: Case) -> None:
+    first = call(getattr(ta, inner.row.name), inner, inputs_of(inner.row, walk(300)))[-1]
+    lead = int(np.isnan(first).sum())
+    for ours, theirs in zip(
+        call(getattr(ta, outer.row.name), outer, [first]),
+        call(getattr(ta, outer.row.name), outer, [first[lead:].copy()]),
+    ):
+        assert np.isnan(ours[:lead]).all()
+        np.testing.assert_array_equal(ours[lead:], theirs)
