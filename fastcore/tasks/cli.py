@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import shutil
 import sqlite3
@@ -15,7 +16,7 @@ from typing import Any
 
 from fastcore.tasks import cli_text as text
 from fastcore.tasks.errors import TaskError, UnknownTask
-from fastcore.tasks.records import State, TaskView
+from fastcore.tasks.records import Cancelled, State, TaskView
 from fastcore.tasks.stores import sqlite_reading as reading
 from fastcore.tasks.stores.sqlite import SqliteStore
 from fastcore.tasks.stores.sqlite_errors import told
@@ -45,18 +46,26 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
     retrying.add_argument("--all-dead", action="store_true", help="instead of ID: all dead tasks")
     retrying.add_argument("--task", metavar="NAME", help="with --all-dead: only tasks of this name")
     actions.add_parser("stats", help="count tasks, and say who works on them")
+    steering = [
+        actions.add_parser("pause", help="have no worker begin tasks of a name until it is resumed"),
+        actions.add_parser("resume", help="let the tasks of a name begin again"),
+        actions.add_parser("purge", help="cancel all tasks of a name that wait"),
+    ]
+    for action in steering:
+        action.add_argument("task", metavar="NAME", help="as `stats` lists it")
     watching = actions.add_parser("watch", help="show what runs, again and again")
     watching.add_argument("--interval", type=_seconds, default=1.0, metavar="SECONDS")
     watching.add_argument("--times", type=_positive, metavar="N", help="end after N looks")
     running = actions.add_parser("run", help="work on a queue's tasks until SIGTERM, which drains it first")
     running.add_argument("queue", metavar="MODULE:QUEUE", help="where the queue is, as in service.jobs:queue")
-    for action in (listing, showing, retrying, watching, actions.choices["stats"]):
+    for action in (listing, showing, retrying, watching, *steering, actions.choices["stats"]):
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for programs")
 
     def run(options: argparse.Namespace) -> int:
         if options.db is None and options.action != "run":
             parser.error("the following arguments are required: --db")
         actors = {"list": _list, "show": _show, "retry": _retry, "stats": _stats, "watch": _watch, "run": _run}
+        actors |= dict.fromkeys(("pause", "resume", "purge"), _steer)
         actor = actors[options.action]
         try:
             return actor(options)
@@ -130,6 +139,37 @@ def _retry(options: argparse.Namespace) -> int:
     return 0
 
 
+def _steer(options: argparse.Namespace) -> int:
+    kind: str = options.task
+    with _reading(options.db) as connection:
+        known = set(reading.counts(connection)) | set(reading.paused(connection))
+    if kind not in known:
+        guess = difflib.get_close_matches(kind, known, 1)
+        return _refused(
+            f"{kind}: expected the name of tasks in {options.db}, got another"
+            + (f": did you mean {guess[0]}?" if guess else "")
+        )
+    store = SqliteStore(options.db)
+    purged: list[Cancelled] = []
+    changed = False
+    try:
+        if options.action == "purge":
+            while part := store.purge(kind).result():
+                purged += part
+        else:
+            changed = store.pause(kind, options.action == "pause").result()
+    finally:
+        store.close()
+    if options.json:
+        _print_json({"purged": [one.id for one in purged]} if options.action == "purge" else {"changed": changed})
+    elif options.action == "purge":
+        print(f"{kind}: {len(purged)} cancelled")
+    else:
+        word = "paused" if options.action == "pause" else "resumed"
+        print(f"{kind} is {word}" if changed else f"{kind} was {word} already")
+    return 0
+
+
 def _stats(options: argparse.Namespace) -> int:
     with _reading(options.db) as connection:
         found = _statistics(connection, Path(options.db))
@@ -143,6 +183,8 @@ def _stats(options: argparse.Namespace) -> int:
     print(f"\nlongest wait now: {'-' if oldest is None else text.age(oldest)}; file: {found['bytes'] / 1e6:.1f} MB")
     for owner in found["owners"]:
         print(f"owner {text.plain(owner['name'])}: {owner['running']} running, {'alive' if owner['alive'] else 'dead'}")
+    if found["paused"]:
+        print("paused: " + ", ".join(map(text.plain, found["paused"])))
     for one in found["schedules"]:
         print(f"schedule {text.plain(one['name'])}: next {text.age(time.time() - one['next_at'])}")
     return 0
@@ -222,6 +264,7 @@ def _statistics(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
             {"name": owner, "running": n, "alive": is_alive(path.resolve(), owner.partition(":")[0])}
             for owner, n in owners
         ],
+        "paused": reading.paused(connection),
         "schedules": [one._asdict() for one in reading.schedules(connection)],
     }
 

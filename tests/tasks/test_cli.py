@@ -201,6 +201,26 @@ def test_stats_count_and_say_who_lives(store: SqliteStore, capsys: pytest.Captur
     assert [owner["alive"] for owner in found["owners"]] == [False]
 
 
+def test_kinds_are_paused_resumed_and_purged(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [submitted(store, "nightly") for _ in range(2)]
+    assert tasks(store, "pause", "nightly") == 0
+    assert tasks(store, "pause", "nightly") == 0
+    assert capsys.readouterr().out == "nightly is paused\nnightly was paused already\n"
+    assert claimed(store, kind="nightly", now=time.time()) == []
+    assert tasks(store, "stats") == 0
+    assert "paused: nightly" in capsys.readouterr().out
+    assert tasks(store, "resume", "nightly", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"changed": True}
+    assert len(claimed(store, most=1, kind="nightly", now=time.time())) == 1
+    assert tasks(store, "purge", "nightly", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"purged": ids[1:]}
+    assert tasks(store, "purge", "nightly") == 0
+    assert capsys.readouterr().out == "nightly: 0 cancelled\n"
+    assert tasks(store, "pause", "nihgtly") == 1
+    assert "nihgtly: expected the name of tasks in" in (told := capsys.readouterr().err)
+    assert "did you mean nightly?" in told
+
+
 def test_watch_is_plain_where_there_is_no_terminal(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     submitted(store, "a")
     assert tasks(store, "watch", "--times", "2", "--interval", "0.01") == 0

@@ -15,6 +15,7 @@ import pytest
 
 from fastcore.tasks import State, TaskQueue
 from fastcore.tasks.executors.process import ProcessExecutor
+from fastcore.tasks.executors.process_slot import TaskSlot
 from tests.tasks import process_jobs as jobs
 from tests.tasks.process_queue import MINUTE, eventually, gone, lines, program, queues_made  # noqa: F401
 
@@ -310,6 +311,25 @@ def test_what_was_taken_in_advance_goes_back_when_the_tasks_before_it_are_long(t
 
 
 # ---- the end ----
+
+
+def test_without_sockets_that_keep_messages_apart_they_take_the_pipe(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TaskSlot, "deep", False)
+    queue = make()
+    square, die, long = (
+        queue.task(fn, on="process", retries=0) for fn in (jobs.square, jobs.die, jobs.report_and_sleep)
+    )
+    ids = queue.submit_many([(square, (n,)) for n in range(20)])
+    assert [queue.result(id, timeout=MINUTE) for id in ids] == [n * n for n in range(20)]
+    died = queue.submit(die)
+    assert eventually(lambda: (view := queue.status(died)).ended and view).state is State.DEAD
+    running = queue.submit(long, str(tmp_path / "pid"))
+    eventually((tmp_path / "pid").exists)
+    queue.cancel(running)
+    assert eventually(lambda: (view := queue.status(running)).ended and view).state is State.CANCELLED
+    assert queue.result(queue.submit(square, 7), timeout=MINUTE) == 49
 
 
 def test_stopping_returns_what_runs_with_its_attempt(make: Any, tmp_path: Path) -> None:

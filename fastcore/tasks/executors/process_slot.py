@@ -20,6 +20,19 @@ _ROOM = 96 << 10  # bytes of messages on their way, well below what a socket hol
 _AT_A_TIME = 1 << 16
 
 
+def _has_packets() -> bool:
+    """Whether there are pairs of sockets that keep messages apart: macOS has their name, and not the sockets."""
+    if os.name != "posix" or not (hasattr(socket, "AF_UNIX") and hasattr(socket, "SOCK_SEQPACKET")):
+        return False
+    try:
+        ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    except OSError:
+        return False
+    for end in ends:
+        end.close()
+    return True
+
+
 class TaskSlot(Slot):
     """A slot that is given messages, and answers them in order.
 
@@ -35,7 +48,7 @@ class TaskSlot(Slot):
         self._sizes: list[int] = []  # of posted messages that may wait; newest last
         self._heard = bytearray()
 
-    deep = hasattr(socket, "AF_UNIX") and hasattr(socket, "SOCK_SEQPACKET") and os.name == "posix"
+    deep = _has_packets()
     """Whether more than one message can be posted."""
 
     def open(self, name: str) -> None:

@@ -126,6 +126,10 @@ class Desk:
                     counts[state.value] = counts.get(state.value, 0) + count
         return found, counts
 
+    async def paused(self) -> list[str]:
+        """Return the names of tasks that are paused."""
+        return [kind for kind in await arrived(self._store.paused()) if self._visible(kind)]
+
     # ---- estimates ----
 
     async def forecast(self, task: Task, priority: float | None, delay: float) -> float | None:

@@ -95,6 +95,7 @@ class TaskList(BaseModel):
 
     tasks: list[TaskBody]
     counts: dict[str, int] = Field(description="All tasks by state, whatever the filter.")
+    paused: list[str] = Field(description="Names of tasks that no worker begins until they are resumed.")
     next: str | None = Field(description="Where the next page begins: its `before`.")
 
 

@@ -138,6 +138,7 @@ class Routes:
         body = {
             "tasks": [views.shown(view, at) for view in found],
             "counts": counts,
+            "paused": await self._desk.paused(),
             "next": found[-1].id if len(found) == limit else None,
         }
         return _json(plain_json(body))
