@@ -223,7 +223,10 @@ class TestSubmit:
             told(await desk.client.delete(f"/api/tasks/task/{hidden}"), 404, "no-such-task")
             shown = await desk.queued("echo")
             await desk.ended(shown)
+            for name in ("add", "echo"):
+                await desk.queue.apause(name)
             page = (await desk.get("")).json()
+            assert page["paused"] == ["echo"]
             assert [view["task_id"] for view in page["tasks"]] == [shown]
             assert page["counts"]["succeeded"] == 1
             assert (await desk.get("", task="add")).json()["tasks"] == []

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from fastcore.concurrency import Retry, map_async
-from fastcore.tasks import State, TaskQueue, TaskView, progress
+from fastcore.tasks import State, TaskQueue, TaskView, UnknownTask, progress
 from tests.loops import factory_of
 from tests.tasks.queue_cases import LONG, SOON, run
 
@@ -154,6 +154,20 @@ def test_keys_that_cannot_be_stored_are_refused_where_they_are_given(name: str) 
     task = TaskQueue().task(int, name="good", on="thread")
     with pytest.raises(ValueError, match=f"{name}: expected text that can be stored as UTF-8, got 'caf"):
         task.configure(**{name: SURROGATE})
+
+
+def test_names_that_cannot_be_stored_are_those_of_nothing(make: Callable[..., TaskQueue]) -> None:
+    queue = make()
+    queue.submit(queue.task(int, name="good", on="thread"), 5)
+    for ask in (queue.status, queue.cancel):
+        with pytest.raises(UnknownTask):
+            ask(SURROGATE)
+    for name in ("kind", "group"):
+        assert queue.find(**{name: SURROGATE}) == []
+    assert queue.retry_dead([SURROGATE]) == queue.retry_dead(task=SURROGATE) == []
+    assert queue.unschedule(SURROGATE) is False
+    assert queue.resume(SURROGATE) is False
+    assert len(queue.find()) == 1
 
 
 def test_an_interrupt_in_a_task_that_a_job_began_leaves_the_queue_running(

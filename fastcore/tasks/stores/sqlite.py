@@ -44,6 +44,7 @@ from fastcore.tasks.stores.sqlite_schema import connect
 from fastcore.tasks.stores.sqlite_upkeep import Pause, Pruned, Retry, ScheduleRow, Upkeep
 from fastcore.tasks.stores.sqlite_work import Asked, Renewal, Work
 from fastcore.tasks.stores.sqlite_writer import Writer
+from fastcore.tasks.text import storable
 
 __all__ = ["DURABILITIES", "SqliteStore"]
 
@@ -245,13 +246,13 @@ class SqliteStore:
         return Done(None)
 
     def request_cancel(self, id: str) -> Answer[Cancelled]:
-        return self._writer.ask(self._upkeep.cancel, id)
+        return self._writer.ask(self._upkeep.cancel, storable(id))
 
     def purge(self, kind: str) -> Answer[list[Cancelled]]:
-        return self._writer.ask(self._upkeep.purge, kind)
+        return self._writer.ask(self._upkeep.purge, storable(kind))
 
     def pause(self, kind: str, paused: bool) -> Answer[bool]:
-        return self._writer.ask(self._upkeep.pause, Pause(kind, paused))
+        return self._writer.ask(self._upkeep.pause, Pause(storable(kind), paused))
 
     def rescue(self, now: float) -> Answer[list[Rescued]]:
         self._write_progress()  # before an attempt is taken away
@@ -269,7 +270,7 @@ class SqliteStore:
 
     def get(self, id: str) -> Read[TaskView]:
         self._writer.check()
-        return self._readers.ask(self._get, id)
+        return self._readers.ask(self._get, storable(id))
 
     def find(
         self,
@@ -294,7 +295,7 @@ class SqliteStore:
 
     def members(self, group: str) -> Read[Sequence[TaskView]]:
         self._writer.check()
-        return self._readers.ask(self._members, group)
+        return self._readers.ask(self._members, storable(group))
 
     # ---- schedules ----
 
@@ -307,7 +308,7 @@ class SqliteStore:
         return self._writer.ask(self._intake.fire, Slot(name, slot, next_at, spec, definition))
 
     def unschedule(self, name: str) -> Answer[bool]:
-        return self._writer.ask(self._upkeep.unschedule, name)
+        return self._writer.ask(self._upkeep.unschedule, storable(name))
 
     def schedules(self) -> Read[Sequence[ScheduleView]]:
         self._writer.check()

@@ -30,6 +30,7 @@ from fastcore.tasks.stores.sqlite_rows import (
     view_of,
 )
 from fastcore.tasks.stores.sqlite_schema import connect_reader
+from fastcore.tasks.text import storable
 
 __all__ = ["Read", "Readers", "Wanted", "counts", "find", "get", "members", "paused", "schedules"]
 
@@ -187,7 +188,7 @@ def find(connection: sqlite3.Connection, wanted: Wanted) -> list[tuple[TaskView,
     for test, value in (("kind = ?", wanted.kind), ("grp = ?", wanted.group), ("id < ?", wanted.before)):
         if value is not None:
             conditions.append(test)
-            values.append(value)
+            values.append(storable(value))
     rows = connection.execute(
         f"SELECT {LIST_COLUMNS} FROM task{few} WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?",
         (*values, wanted.limit),
