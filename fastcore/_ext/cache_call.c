@@ -128,7 +128,7 @@ static PyObject *call_cached(PyObject *op, PyObject *const *args, size_t nargsf,
     const Py_hash_t hash = fc_hash(key); /* a tuple's hash is not kept: it is taken once */
     if (FC_UNLIKELY(hash == -1)) {       /* arrays, frames, lists: keyed by content elsewhere */
         Py_DECREF(key);
-        if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
+        if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError)) {
             return NULL;
         }
         PyErr_Clear();

@@ -110,7 +110,7 @@ class CachedCall:
         key = self._shape.key(args[self._skip :], kwargs)
         try:
             hash(key)
-        except TypeError:  # arrays, frames, lists: keyed by content elsewhere
+        except (TypeError, ValueError):  # arrays, frames, lists, views of memory: keyed by content elsewhere
             return self._miss(args, kwargs or None, None)
         value = self._cache._hit_if(key, self._fresh)
         if value is MISSING:

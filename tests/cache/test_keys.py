@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcore import flags
-from fastcore.cache import ContentKey, dataframe_key, sizeof
+from fastcore.cache import ContentKey, cached, dataframe_key, sizeof
 from fastcore.cache.keys import arguments_key
 from fastcore.dispatch import backends
 from python_fallback.cache.shape import Shape
@@ -342,6 +342,27 @@ def test_arguments_that_cannot_be_hashed() -> None:
     keys = [arguments_key((value,), None) for value in unlike_arguments()]
     assert keys == [arguments_key((value,), None) for value in unlike_arguments()]
     assert len(set(keys)) == len(keys)
+
+
+def test_calls_with_arguments_that_cannot_be_hashed() -> None:
+    calls: list[Any] = []
+
+    @cached
+    def function(value: Any) -> int:
+        calls.append(value)
+        return len(calls)
+
+    for _ in range(2):
+        for number, value in enumerate(unlike_arguments(), 1):
+            assert function(value) == number
+    for kind in (TypeError, ValueError):
+
+        class Broken:
+            def __hash__(self) -> int:
+                raise kind("broken")  # noqa: B023
+
+        with pytest.raises(TypeError, match=r"argument 1: expected arguments that can be hashed, .* got Broken"):
+            function(Broken())
 
 
 def test_pydantic_models_are_keyed_by_their_fields() -> None:
