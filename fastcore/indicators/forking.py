@@ -1,4 +1,4 @@
-"""Boards and live indicators over a fork: the child gets them between two bars, with locks nobody holds."""
+"""Boards and live indicators over a fork: the child gets them between two bars, with free locks."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ _ROWS = (
         lookback=lambda timeperiod: timeperiod,
         missing="recurrence",
         formula="``100 * G / (G + L)``, G and L Wilder's averages of the rises and of the falls from bar to bar; "
-        "0 where nothing has moved",
+        "its last value while nothing moves, and 0 where nothing has moved yet",
         source=_WILDER,
     ),
     Indicator(

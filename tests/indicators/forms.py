@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pytest
 
-from tests.indicators.cases import Case, call
+from tests.indicators.cases import CASES, DEFAULTS, Case, call
 
 Run = Callable[[ModuleType, Case, list[Any]], list[Any]]
 
@@ -80,3 +81,11 @@ def board(ta: ModuleType, case: Case, inputs: list[Any]) -> list[Any]:
 FORMS: dict[str, Run] = {
     form.__name__: form for form in (function, series, polars, rows, table, extended, updated, board)
 }
+
+# Every case as a whole series and bar by bar, which have code of their own; the other forms are built on these two.
+_PAIRS = [(form, case) for form in (function, extended) for case in CASES]
+_PAIRS += [(form, case) for form in FORMS.values() if form not in (function, extended) for case in DEFAULTS]
+
+each_form_of_each_case = pytest.mark.parametrize(
+    ("form", "case"), _PAIRS, ids=[f"{form.__name__}-{case}" for form, case in _PAIRS]
+)

@@ -64,9 +64,9 @@ def test_several_outputs_may_be_columns(ta: ModuleType) -> None:
 
 def test_threads_may_feed_a_board_with_its_own_outputs(ta: ModuleType) -> None:
     """All symbols are alike at every tick, so they must be at the end of any order of ticks."""
-    board = Plan(a=SMA(2), b=EMA(3)).live(symbols=3000 if ta else 0)
-    board.update(close=np.full(3000, 5.0))
-    board.update(close=np.full(3000, 7.0))
+    board = Plan(a=SMA(2), b=EMA(3)).live(symbols=500)
+    board.update(close=np.full(500, 5.0))
+    board.update(close=np.full(500, 7.0))
 
     def work(name: str) -> None:
         for _ in range(15):
@@ -84,9 +84,9 @@ def test_threads_may_feed_a_board_with_its_own_outputs(ta: ModuleType) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("what", ["board", "live"])
 def test_a_child_forked_in_the_midst_of_a_tick_goes_on(ta: ModuleType, what: str) -> None:
-    board = Plan(b=BBANDS(20), s=SMA(2)).live(symbols=2000)
+    board = Plan(b=BBANDS(20), s=SMA(2)).live(symbols=400)
     live = ta.MACD().live(np.arange(50.0))
-    column, stop = np.ones(2000), threading.Event()
+    column, stop = np.ones(400), threading.Event()
 
     def run() -> None:
         while not stop.is_set():
@@ -99,7 +99,7 @@ def test_a_child_forked_in_the_midst_of_a_tick_goes_on(ta: ModuleType, what: str
         for _ in range(5):
             pid = os.fork()
             if pid == 0:
-                signal.alarm(30)  # ends a child that waits for a lock nobody holds
+                signal.alarm(30)  # ends a child that waits for a lock whose holder was not forked
                 right = False
                 try:
                     if what == "live":

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.indicators.cases import CASES, DEFAULTS, Case, call, inputs_of, walk
-from tests.indicators.forms import FORMS
+from tests.indicators.forms import FORMS, each_form_of_each_case
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
 each_form = pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
@@ -22,8 +22,7 @@ def assert_alike(ours: Any, expected: Any, what: str = "") -> None:
     np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-11, err_msg=what)
 
 
-@each_form
-@each_case
+@each_form_of_each_case
 def test_the_series_begins_with_its_first_complete_bar(ta: ModuleType, case: Case, form: Any) -> None:
     bars = inputs_of(case.row, walk(160))
     expected = call(getattr(ta, case.row.name), case, bars)
@@ -40,8 +39,7 @@ def test_the_series_begins_with_its_first_complete_bar(ta: ModuleType, case: Cas
         assert_alike(ours[11:], theirs)
 
 
-@each_form
-@each_case
+@each_form_of_each_case
 def test_nothing_but_missing_values(ta: ModuleType, case: Case, form: Any) -> None:
     for bars in (0, 1, 40):
         for output in form(ta, case, [np.full(bars, np.nan) for _ in case.row.inputs]):

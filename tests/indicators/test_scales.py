@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.indicators.cases import CASES, Case, inputs_of, walk
-from tests.indicators.forms import FORMS
+from tests.indicators.forms import FORMS, each_form_of_each_case
 
 LEAST = 5e-324  # the smallest number above 0
 SHARES = ("rsi", "stoch", "obv")  # do not change with the size of the price
@@ -19,8 +19,7 @@ each_form = pytest.mark.parametrize(
 )
 
 
-@each_form
-@pytest.mark.parametrize("case", CASES, ids=str)
+@each_form_of_each_case
 @pytest.mark.parametrize("power", [-400, -30, 400])
 def test_a_power_of_two_changes_no_digit(ta: ModuleType, case: Case, form: Any, power: int) -> None:
     bars = inputs_of(case.row, walk(300))

@@ -289,7 +289,7 @@ FC_INLINE double fc_push_apart(fc_ema *s, double x, int commit)
 FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_push_apart(s, x, commit); }
 
 /* ---- from one step to the streaming functions ----
- * STEP(state, in, out, commit) takes one complete bar; WHOLE(state) begins the series again after a missing one.
+ * STEP(state, in, out, commit) takes one complete bar; ON_GAP(state) is what a missing one does.
  */
 #define FC_SKIP(state) ((void)(state))
 
