@@ -18,6 +18,7 @@ logger = logging.getLogger("fastcore.cache")
 
 FIRST_DELAY = 0.25  # seconds from a refresh that failed to the next try
 LONGEST_DELAY = 60.0
+OVER = 300.0  # seconds without a failure after which an outage is over
 THREADS = 4
 IDLE = 5.0  # seconds after which a thread without work ends
 
@@ -67,24 +68,28 @@ def _goes_on(running: Any) -> bool:
 
 
 class Outage:
-    """What is logged of one function's refreshes: the first failure, until a result that failed is refreshed."""
+    """What is logged of one function's refreshes: the first failure, until a result that failed is refreshed.
+
+    After some minutes without failures the next one is the first of another outage: results may also have been computed
+    by callers meanwhile, or not be asked for any more.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._logged = False
+        self._failed: float | None = None  # when one failed last
 
     def failed(self, error: BaseException) -> None:
         """Log the first failure of an outage."""
-        if not self._logged:
-            self._logged = True
+        last, self._failed = self._failed, _monotonic()
+        if last is None or self._failed - last > OVER:
             logger.warning(
                 "refreshing %s failed; old results are served and refreshing is tried again", self._name, exc_info=error
             )
 
     def recovered(self) -> None:
         """Log the end of an outage."""
-        if self._logged:
-            self._logged = False
+        if self._failed is not None:
+            self._failed = None
             logger.info("refreshing %s succeeds again", self._name)
 
 

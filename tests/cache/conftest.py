@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import fastcore.cache  # gives pickles their way to the public classes
+from fastcore import flags
 
 
 class Clock:
@@ -26,6 +27,13 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def on_backend(backend: str) -> Iterator[None]:
+    """Decorators made in a test use the twin under test."""
+    with flags.override("cache", backend):
+        yield
 
 
 @pytest.fixture

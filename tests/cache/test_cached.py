@@ -15,23 +15,10 @@ from typing import Any
 import pytest
 
 from fastcore import cache as fastcache
-from fastcore import flags
 from fastcore.cache import cached, invalidate_tag
+from tests.cache.conftest import Clock
 
-
-@pytest.fixture(autouse=True)
-def on_backend(backend: str) -> Iterator[None]:
-    """Decorators made in a test use the twin under test."""
-    with flags.override("cache", backend):
-        yield
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
+pytestmark = pytest.mark.usefixtures("on_backend")
 
 
 class Counter:

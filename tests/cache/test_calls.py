@@ -10,7 +10,7 @@ import itertools
 import math
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -21,21 +21,9 @@ from hypothesis import strategies as st
 from fastcore import flags
 from fastcore.cache import CacheEntry, CacheInfo, cached, invalidate_tag
 from fastcore.cache.spelling import spellings
+from tests.cache.conftest import Clock
 
-
-@pytest.fixture(autouse=True)
-def on_backend(backend: str) -> Iterator[None]:
-    """Decorators made in a test use the twin under test."""
-    with flags.override("cache", backend):
-        yield
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
+pytestmark = pytest.mark.usefixtures("on_backend")
 
 
 # ---- one call, however it is written ----
@@ -172,6 +160,14 @@ def test_an_argument_given_twice_is_the_functions_error() -> None:
         price("A", day=5)  # type: ignore[call-arg]
     assert price.invalidate("A", symbol="B") is False
     assert price.cache_info().currsize == 0
+
+
+def test_a_decorator_for_two_functions_makes_two_caches() -> None:
+    decorate = cached(ttl=60, tags="two")
+    one, two = decorate(lambda n: n + 1), decorate(lambda n: n + 2)
+    assert [one(1), two(1), one(1), two(1)] == [2, 3, 2, 3]
+    one.cache_clear()
+    assert [one.cache_info().currsize, two.cache_info().currsize] == [0, 1]
 
 
 def test_recursion_goes_nearly_as_deep_as_with_lru_cache(backend: str) -> None:

@@ -6,13 +6,13 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from fastcore import flags
 from fastcore.cache import cache_technical_analysis, cached, get_cached_analysis, invalidate_tag, named_caches
+from tests.cache.conftest import Clock
 from tests.conftest import PURE_ONLY
 
 OTHER = {"compiled": "python", "python": "compiled"}
@@ -26,23 +26,11 @@ def other(backend: str) -> str:
     return OTHER[backend]
 
 
-@pytest.fixture(autouse=True)
-def on_backend(backend: str) -> Iterator[None]:
-    """Decorators made in a test use the twin under test."""
-    with flags.override("cache", backend):
-        yield
+pytestmark = pytest.mark.usefixtures("on_backend")
 
 
 def twin_of(cache: Any) -> str:
     return "python" if type(cache).__module__.startswith("python_fallback") else "compiled"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 def test_contents_lifetimes_and_statistics_move(backend: str, other: str) -> None:

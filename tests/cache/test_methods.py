@@ -13,21 +13,14 @@ import pickle
 import threading
 import types
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pytest
 
-from fastcore import flags
 from fastcore.cache import cached, named_caches
 
-
-@pytest.fixture(autouse=True)
-def on_backend(backend: str) -> Iterator[None]:
-    """Decorators made in a test use the twin under test."""
-    with flags.override("cache", backend):
-        yield
+pytestmark = pytest.mark.usefixtures("on_backend")
 
 
 @pytest.fixture

@@ -12,30 +12,15 @@ import textwrap
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from fastcore import flags
 from fastcore.cache import cached, refresh
+from tests.cache.conftest import Clock
 
-
-@pytest.fixture(autouse=True)
-def on_backend(backend: str) -> Iterator[None]:
-    """Decorators made in a test use the twin under test."""
-    with flags.override("cache", backend):
-        yield
-
-
-class Clock:
-    """Of a cache; and, put in place of the monotonic clock, of the waits between refreshes."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
+pytestmark = pytest.mark.usefixtures("on_backend")
 
 
 @pytest.fixture
@@ -139,6 +124,23 @@ def test_an_outage_is_logged_once_and_its_end_too(waits: Clock, caplog: pytest.L
     assert messages == [("WARNING", False), ("INFO", True)] * 2
     assert "down" in caplog.text
     assert "price" in caplog.text
+
+
+def test_another_outage_is_logged_after_callers_have_computed(waits: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    source = Source()
+    price, clock = stale_function(source)
+    for outage in range(1, 3):
+        source.error = ConnectionError("down")
+        price("A")
+        source.wait()
+        settle(lambda: idle(price))
+        assert len(caplog.records) == outage
+        source.error = None
+        clock.time += 2000
+        price("A")  # too old to be served: computed by the caller
+        source.wait()
+        clock.time += 20
+        waits.time += 1000
 
 
 def test_a_result_that_is_not_to_be_kept_leaves_the_old_one(waits: Clock) -> None:
