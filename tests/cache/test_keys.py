@@ -256,6 +256,20 @@ def test_what_no_key_can_be_made_of_is_named_with_its_place() -> None:
             dataframe_key(content)
 
 
+def test_every_cell_of_a_long_column_counts() -> None:
+    column = pd.Series([f"{n}" for n in range(140_000)], dtype=object)
+    keys = {dataframe_key(column)}
+    places = [0, 65_535, 65_536, 131_071, 131_072, 139_999]
+    for place in places:
+        changed = column.copy()
+        changed[place] = "changed"
+        keys.add(dataframe_key(changed))
+    assert len(keys) == len(places) + 1
+    column[65_537] = object()
+    with pytest.raises(TypeError, match="got object in row 65537"):
+        dataframe_key(column)
+
+
 def test_what_no_key_can_be_made_of_in_polars() -> None:
     pl = pytest.importorskip("polars")
     frame = pl.DataFrame([pl.Series("a", [1]), pl.Series("b", [object()], dtype=pl.Object)])
