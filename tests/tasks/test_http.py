@@ -322,6 +322,7 @@ class TestIdempotency:
             response = await desk.post("add", 1, key="k")
             told(response, 409, "in-flight")
             assert "retry-after" in response.headers
+            told(await desk.post("add", 2, key="k"), 422, "other-request")
             go.set()
             answer = await first
             assert answer.status_code == 202

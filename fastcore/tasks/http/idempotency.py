@@ -15,7 +15,7 @@ from typing import Any
 from fastcore.cache import LRUCache
 from fastcore.tasks.http.problems import Problem
 
-__all__ = ["Keys", "fingerprint", "key_of"]
+__all__ = ["Keys", "fingerprint", "key_of", "other_request"]
 
 _MAX_KEY = 255
 
@@ -46,16 +46,27 @@ def fingerprint(call: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def other_request(**members: str) -> Problem:
+    """Return the answer to a key that was used again for another request."""
+    return Problem(
+        422,
+        "other-request",
+        "The Idempotency-Key belongs to another request",
+        "Idempotency-Key: expected the same request as the first with this key, got another",
+        **members,
+    )
+
+
 class Keys:
     """The keys of this process: those in flight, and the answers to the latest. For one event loop."""
 
     def __init__(self, remembered: int = 10_000) -> None:
-        self._in_flight: set[str] = set()
+        self._in_flight: dict[str, str | None] = {}  # to the fingerprint of the request
         self._answers: LRUCache[tuple[str, str], bytes] = LRUCache(remembered)
 
     @contextmanager
-    def submitting(self, key: str | None) -> Iterator[None]:
-        """Hold a key while its task is submitted.
+    def submitting(self, key: str | None, mark: str | None) -> Iterator[None]:
+        """Hold a key while its task is submitted; `mark` is the fingerprint of the request.
 
         Raises
         ------
@@ -66,6 +77,8 @@ class Keys:
             yield
             return
         if key in self._in_flight:
+            if self._in_flight[key] != mark:
+                raise other_request()
             raise Problem(
                 409,
                 "in-flight",
@@ -73,11 +86,11 @@ class Keys:
                 "Idempotency-Key: expected one of no request in progress, got one whose request has no answer yet",
                 retry_after=1,
             )
-        self._in_flight.add(key)
+        self._in_flight[key] = mark
         try:
             yield
         finally:
-            self._in_flight.discard(key)
+            del self._in_flight[key]
 
     def remember(self, key: str | None, task_id: str, answer: bytes) -> bytes:
         """Return what was answered for this key and task the first time, or else remember and return `answer`."""

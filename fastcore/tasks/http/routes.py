@@ -16,7 +16,7 @@ from fastcore.tasks.errors import IdempotencyConflict, QueueClosed, QueueFull, S
 from fastcore.tasks.http import events, models, views
 from fastcore.tasks.http.arguments import ArgumentErrors
 from fastcore.tasks.http.desk import Desk
-from fastcore.tasks.http.idempotency import Keys, fingerprint, key_of
+from fastcore.tasks.http.idempotency import Keys, fingerprint, key_of, other_request
 from fastcore.tasks.http.jsonable import NotJSON, to_json
 from fastcore.tasks.http.openapi import EVENT, REQUEST, answer, problem
 from fastcore.tasks.http.problems import Problem
@@ -105,17 +105,11 @@ class Routes:
         except ArgumentErrors as error:
             raise wrong([(loc or ("args",), message) for loc, message in error.errors]) from None
         mark = None if key is None else fingerprint(wanted.model_dump())
-        with self._keys.submitting(key):
+        with self._keys.submitting(key, mark):
             try:
                 id = await self._desk.submit(task, args, kwargs, wanted.priority, wanted.delay, key, mark)
             except IdempotencyConflict as error:
-                raise Problem(
-                    422,
-                    "other-request",
-                    "The Idempotency-Key belongs to another request",
-                    "Idempotency-Key: expected the same request as the first with this key, got another",
-                    task_id=error.id,
-                ) from None
+                raise other_request(task_id=error.id) from None
             except (TypeError, ValueError, OverflowError) as error:  # no codec for a value, no such option here
                 raise wrong([((), str(error))]) from None
         at = views.links(request)
