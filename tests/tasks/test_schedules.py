@@ -207,6 +207,17 @@ class TestFailures:
         assert tries == [10, 11, 13, 17, 25, 41, 71]
         assert caplog.text.count("could not be seen to") == 1
 
+    def test_after_it_has_run_its_next_failure_is_the_first(
+        self, store: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(time, "monotonic", lambda: fleet.now)
+        fleet = Fleet(store)
+        fleet.add(Every(10.0), raises=lambda: fleet.now - START not in (20, 32))
+        waits = [fleet.pass_to(at)[0] for at in (0, 10, 20, 30, 32, 40, 41)]
+        assert waits == [10, 1, 10, 1, 8, 1, 2]
+        assert fleet.fired() == [10, 30]
+        assert caplog.text.count("could not be seen to") == 3
+
     def test_a_conflict_of_keys_fails_alone(self, store: Any) -> None:
         payload = Encoded(b"") if store.encodes else NO_ARGUMENTS
         specs = [

@@ -257,6 +257,20 @@ class TestRetries:
         assert len(it.claim(kinds={"then": 1}, now=it.now + 2)) == 1
         assert results(it) == ["work 0", "work 1"]
 
+    def test_a_member_that_is_tried_again_too_late_makes_no_second_callback(self, it: Harness) -> None:
+        grouped(it, it.spec(result_ttl=1.0), it.spec(result_ttl=1.0), then=it.spec("then"))
+        first, second = it.claim()
+        it.settle(it.outcome(first, State.DEAD), it.outcome(second, value="work 1"))
+        [callback] = it.claim(kinds={"then": 1}, now=it.now + 2)
+        it.store.retry_dead([first.spec.id], None, it.now).result(30)
+        succeed(it, it.claim())
+        it.store.prune(it.now + 1000).result(30)
+        assert results(it) == ["work 0", "work 1"]  # the callback still wants them
+        assert it.claim(kinds={"then": 1}, now=it.now + 1000) == []
+        it.settle(it.outcome(callback))
+        it.store.prune(it.now + 2000).result(30)
+        assert [view.state for view in it.store.members("g").result(30)] == [State.EXPIRED] * 2
+
     def test_a_callback_that_is_tried_again_wants_the_results_again(self, it: Harness) -> None:
         grouped(it, it.spec(result_ttl=10.0), then=it.spec("then"))
         succeed(it, it.claim())
