@@ -46,7 +46,7 @@ def fingerprint(call: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def other_request(**members: str) -> Problem:
+def other_request(**members: Any) -> Problem:
     """Return the answer to a key that was used again for another request."""
     return Problem(
         422,
