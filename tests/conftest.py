@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import hypothesis
 import pytest
 
 from fastcore import _env, _ext
@@ -18,6 +19,9 @@ from fastcore.dispatch import backends
 
 PURE_ONLY = _env.boolean("FASTCORE_NO_EXTENSIONS")
 REQUIRED = _env.boolean("FASTCORE_REQUIRE_EXTENSIONS")
+
+SEARCH_LONGER = 50  # times as many examples with --hypothesis-profile=long
+hypothesis.settings.register_profile("long", max_examples=100 * SEARCH_LONGER, deadline=None, derandomize=False)
 
 _passed: Counter[tuple[str, str]] = Counter()  # (folder below tests, backend) -> tests
 _loaded: dict[str, str] = {}  # compiled modules, of this process and of its workers -> files
@@ -48,8 +52,24 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(f"FASTCORE_REQUIRE_EXTENSIONS is set and these extensions may not run: {missing}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def search_longer(item: pytest.Item) -> None:
+    """Tests say how many examples they try, which no profile changes."""
+    case = getattr(item, "cls", None)
+    where, name = (case, "settings") if hasattr(case, "settings") else (None, "")
+    if where is None:
+        function = getattr(item, "obj", None)
+        where, name = getattr(function, "__func__", function), "_hypothesis_internal_use_settings"
+    before = getattr(where, name, None)
+    if isinstance(before, hypothesis.settings) and before.max_examples < 100 * SEARCH_LONGER:
+        more = before.max_examples * SEARCH_LONGER
+        setattr(where, name, hypothesis.settings(before, max_examples=more, deadline=None))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
+    if config.getoption("hypothesis_profile", None) == "long":
+        for item in items:
+            search_longer(item)
     for item in items:
         callspec = getattr(item, "callspec", None)
         if callspec is not None and "backend" in callspec.params:
