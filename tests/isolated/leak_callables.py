@@ -6,64 +6,19 @@ always there. A callable of an extension that has no row here is an error.
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import importlib
-import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from counting import ALWAYS, Incomparable, Raises, Row, Wrong, check, public, refuse
 
-
-from fastcore.cache import cached
 from fastcore import Switch, _ext
+from fastcore.cache import cached
 from fastcore.framing import Fanout
 from fastcore.indicators import RSI, Plan
-
-ROUNDS = 40
-WINDOWS = 4
-
-Row = tuple[Callable[[], Any], tuple[Callable[[], Any], ...], dict[str, Callable[[], Any]]]
-
-
-class Wrong(Exception):
-    pass
-
-
-def refuse(*_: Any) -> Any:
-    raise Wrong
-
-
-class Raises:
-    """Whatever is asked of it raises."""
-
-    __lt__ = __gt__ = __index__ = __float__ = __iter__ = __len__ = __bool__ = __call__ = __hash__ = refuse  # type: ignore
-    __getitem__ = __next__ = __enter__ = __array__ = __buffer__ = keys = items = refuse
-
-    def __eq__(self, other: object) -> bool:
-        raise Wrong
-
-
-class Incomparable:
-    def __lt__(self, other: object) -> bool:
-        raise Wrong
-
-
-WRONG: list[Callable[[], Any]] = [
-    object,
-    Raises,
-    Incomparable,
-    lambda: "text" * 3,
-    lambda: None,
-    lambda: float("nan"),
-    lambda: -(10**400),
-    lambda: [Raises(), [1]],
-    lambda: {"key": Raises()},
-    lambda: (float("nan"), 1),
-]
 
 ext = {name: importlib.import_module(f"fastcore._ext.{name}") for name in _ext.EXTENSIONS}
 TABLE: dict[str, list[Row]] = {}
@@ -136,13 +91,41 @@ for make in (heap, numbers):
     row("heap.PriorityHeap.push", lambda make=make: make().push, lambda: [1], given(2), delay=given(9.0))
     row("heap.PriorityHeap.push_many", lambda make=make: make().push_many, items, due=given(9.0))
     row("heap.PriorityHeap.push_many", lambda make=make: make().push_many, items, lambda: np.arange(20.0))
-    row("heap.PriorityHeap.push_many", lambda make=make: make().push_many, items, lambda: [(n, Raises()) for n in range(20)])
-    row("heap.PriorityHeap.push_many", lambda make=make: make().push_many, items, lambda: [10**400 + n for n in range(20)])
-    row("heap.PriorityHeap.push_many", lambda make=make: make().push_many, items, lambda: [[5.0]] * 19 + [Incomparable()])
+    row(
+        "heap.PriorityHeap.push_many",
+        lambda make=make: make().push_many,
+        items,
+        lambda: [(n, Raises()) for n in range(20)],
+    )
+    row(
+        "heap.PriorityHeap.push_many",
+        lambda make=make: make().push_many,
+        items,
+        lambda: [10**400 + n for n in range(20)],
+    )
+    row(
+        "heap.PriorityHeap.push_many",
+        lambda make=make: make().push_many,
+        items,
+        lambda: [[5.0]] * 19 + [Incomparable()],
+    )
     for twin_only in ("_rows", "__reduce__", "__copy__", "_take_state", "entries"):
         row(f"heap.PriorityHeap.{twin_only}", lambda make=make, name=twin_only: getattr(make(), name))
-    row("heap.PriorityHeap._load", lambda make=make: make()._load, lambda: heap()._rows(), given(99), given(0.0), given(0.0))
-row("heap.PriorityHeap", given(ext["heap"].PriorityHeap), order=given("max"), aging=given(0.5), clock=lambda: lambda: 1.0)
+    row(
+        "heap.PriorityHeap._load",
+        lambda make=make: make()._load,
+        lambda: heap()._rows(),
+        given(99),
+        given(0.0),
+        given(0.0),
+    )
+row(
+    "heap.PriorityHeap",
+    given(ext["heap"].PriorityHeap),
+    order=given("max"),
+    aging=given(0.5),
+    clock=lambda: lambda: 1.0,
+)
 for kind in ("PriorityQueue", "AsyncPriorityQueue"):
     row(f"heap.{kind}", given(getattr(ext["heap"], kind)), given(5), order=given("max"), aging=given(0.5))
     methods(
@@ -220,7 +203,12 @@ for name in ("packb", "frame"):
     row(f"framing.{name}", given(getattr(framing, name)), lambda: [1, [Raises()], object()])
     row(f"framing.{name}", given(getattr(framing, name)), lambda: {Raises: 1, "b": [1] * 50 + [object()]})
     row(f"framing.{name}", given(getattr(framing, name)), lambda: [object()] * 3, default=lambda: refuse)
-    row(f"framing.{name}", given(getattr(framing, name)), lambda: [object()] * 3, default=lambda: lambda value: [str(value)])
+    row(
+        f"framing.{name}",
+        given(getattr(framing, name)),
+        lambda: [object()] * 3,
+        default=lambda: lambda value: [str(value)],
+    )
 row("framing.frame", given(framing.frame), lambda: [message()] * 20, compress=given(True))
 row("framing.unpackb", given(framing.unpackb), lambda: framing.packb([message()] * 3))
 row("framing.unpackb", given(framing.unpackb), lambda: framing.packb([message()] * 3)[:-2])
@@ -333,7 +321,7 @@ for kind in ("LRUCache", "TTLCache", "TLRUCache"):
         __delitem__=(KEY,),
         __contains__=(KEY,),
     )
-    row("cache.Cache.get_or_compute", lambda kind=kind: cache(kind)().get_or_compute, lambda: [], lambda: refuse)
+    row("cache.Cache.get_or_compute", lambda kind=kind: cache(kind)().get_or_compute, list, lambda: refuse)
     row("cache.Cache.get_or_compute", lambda kind=kind: cache(kind)().get_or_compute, lambda: "new", lambda: refuse)
 row("cache.LRUCache", given(ext["cache"].LRUCache), given(5), getsizeof=lambda: lambda value: 1)
 row("cache.TTLCache", given(ext["cache"].TTLCache), given(5), given(60), timer=lambda: lambda: 1.0)
@@ -424,112 +412,14 @@ row("switch.bucket", given(module.bucket), lambda: "salt", lambda: "key")
 row("switch.belongs", given(module.belongs), lambda: "salt", lambda: "key", given(50.0))
 
 
-# ---- what every row goes through ----
-
-
-def public() -> Iterator[str]:
-    """Every callable that an extension defines, and every method of its types."""
-    for name, module in ext.items():
-        for attribute, value in vars(module).items():
-            if attribute.startswith("_") or inspect.ismodule(value) or not callable(value):
-                continue
-            if not str(getattr(value, "__module__", module.__name__)).startswith(module.__name__):
-                continue
-            yield f"{name}.{attribute}"
-            if isinstance(value, type):
-                for method, found in vars(value).items():
-                    if not method.startswith("_") and callable(found):
-                        yield f"{name}.{attribute}.{method}"
-
-
-def call(made: Callable[[], Any], args: list[Any], kwargs: dict[str, Any]) -> None:
-    try:
-        result = made()(*args, **kwargs)
-        if inspect.isawaitable(result):
-            steps = result.__await__()
-            try:
-                for _ in range(5):
-                    steps.send(None) if hasattr(steps, "send") else next(steps)
-            finally:
-                if hasattr(steps, "close"):
-                    steps.close()
-    except (Exception, StopIteration):
-        pass
-
-
-def calls(each: Row) -> None:
-    made, args, kwargs = each
-    call(made, [arg() for arg in args], {name: value() for name, value in kwargs.items()})
-    for wrong in WRONG:
-        for at in range(len(args)):
-            call(made, [wrong() if at == here else arg() for here, arg in enumerate(args)], {})
-        for name in kwargs:
-            others = {other: value() for other, value in kwargs.items()}
-            call(made, [arg() for arg in args], {**others, name: wrong()})
-    call(made, [arg() for arg in args] + [object()] * 9, {})
-    call(made, [arg() for arg in args], {"no such argument": object()})
-    if args:
-        call(made, [], {})
-
-
-class Mallinfo2(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
-
-
-def malloced() -> int:
-    """Bytes that malloc has handed out, to the byte; 0 where the C library does not say."""
-    try:
-        ask = ctypes.CDLL(None).mallinfo2
-    except (AttributeError, OSError, TypeError):
-        return 0
-    ask.restype = Mallinfo2
-    found = ask()
-    return int(found.uordblks + found.hblkhd)
-
-
-ALWAYS = [None, True, False, NotImplemented, Wrong, Raises, refuse, "text", (), 0, 1, *(
-    value for module in ext.values() for value in vars(module).values() if isinstance(value, type)
-)]
-
-
-def measured() -> tuple[int, int, list[int]]:
-    gc.collect()
-    return sys.getallocatedblocks(), malloced(), [sys.getrefcount(each) for each in ALWAYS]
-
-
-def check(name: str) -> None:
-    def work() -> None:
-        for each in TABLE[name]:
-            calls(each)
-
-    for _ in range(3):
-        work()
-    found = ""
-    for _ in range(WINDOWS):
-        blocks, size, references = measured()
-        for _ in range(ROUNDS):
-            work()
-        after = measured()
-        found = ""
-        if after[0] - blocks >= ROUNDS - 5:
-            found = f"{after[0] - blocks} blocks"
-        elif after[1] - size >= 64 * ROUNDS:
-            found = f"{after[1] - size} bytes"
-        for each, one, other in zip(ALWAYS, references, after[2]):
-            if other - one >= ROUNDS - 5:
-                found = f"{other - one} references to {each!r}"
-        if not found:
-            return
-    raise SystemExit(f"{name}: expected nothing to be kept in {ROUNDS} rounds, got {found}")
-
-
 if __name__ == "__main__":
     if os.environ.get("FASTCORE_BACKEND") == "python" or os.environ.get("FASTCORE_SANITIZE"):
         sys.exit()  # the extensions alone; and a sanitizer counts by itself
-    missing = sorted(set(public()) - set(TABLE))
+    missing = sorted(set(public(ext)) - set(TABLE))
     if missing:
         sys.exit(f"no row for: {', '.join(missing)}")
+    ALWAYS += [value for module in ext.values() for value in vars(module).values() if isinstance(value, type)]
     asked = sys.argv[1:] or list(TABLE)
     for name in asked:
-        check(name)
+        check(name, TABLE[name])
     print(f"{len(asked)} callables keep nothing")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -235,5 +238,16 @@ class TestBaselines:
         assert Baselines(path, fingerprint="x").get("desk") is None
 
     def test_the_machine_is_told_by_the_same_in_every_process(self) -> None:
-        assert machine_fingerprint() == machine_fingerprint()
+        program = "from fastcore.monitor import machine_fingerprint; print(machine_fingerprint())"
+        told = {
+            subprocess.run(
+                [sys.executable, "-c", program],
+                env={**os.environ, "PYTHONHASHSEED": seed},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.strip()
+            for seed in ("1", "2")
+        }
+        assert told == {machine_fingerprint()}
         assert len(machine_fingerprint()) == 16
