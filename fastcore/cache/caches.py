@@ -40,8 +40,8 @@ class Cache(_Base[K, V], metaclass=Twin, path="cache"):
     Notes
     -----
     Iteration is over the entries that were there when it began, least recently used first, and leaves out those that
-    have expired by the time they are reached. An expired entry is never served; it is dropped by the next write, by
-    ``len`` or by `expire`.
+    have expired or were removed by the time they are reached. An expired entry is never served; it is dropped by the
+    next write, by ``len`` or by `expire`.
     """
 
     def __getitem__(self, key: K) -> V:

@@ -204,6 +204,17 @@ class Books(Surface):
             self._remove(next(iter(self._order.values())), "size", left)
         return left
 
+    def _repair(self) -> None:
+        """Drop what a thread that does not exist any more left half written or half removed, and order the rest."""
+        entries = [entry for entry in self._order.values() if not entry.gone and entry.expires != -math.inf]
+        self._order = OrderedDict((id(entry), entry) for entry in entries)
+        for entry in list(self._index.values()):
+            if id(entry) not in self._order:
+                self._unindex(entry)
+        self._heap = [(entry.expires, entry.turn, entry) for entry in entries if entry.expires != math.inf]
+        heapq.heapify(self._heap)
+        self._balance()
+
     def _check(self) -> None:
         """Raise AssertionError where the parts contradict each other; for tests, while nothing else runs."""
         with self._section:

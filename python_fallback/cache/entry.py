@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from python_fallback.cache.held import Held, Watch
@@ -29,10 +31,11 @@ class Entry(Held):
 class Section:
     """The critical section: a lock that a finalizer of the same thread may pass, counted so that it is noticed."""
 
-    __slots__ = ("cache", "depth", "lock", "nested")
+    __slots__ = ("__weakref__", "cache", "depth", "lock", "nested")
 
     def __init__(self, cache: Books) -> None:
-        self.cache = cache
+        self.cache = weakref.ref(cache)
+        _sections.add(self)
         self.lock = threading.RLock()
         self.depth = 0
         self.nested = False
@@ -48,9 +51,30 @@ class Section:
         try:
             if self.depth == 1 and self.nested:
                 self.nested = False
-                left = self.cache._balance()
+                left = cache._balance() if (cache := self.cache()) is not None else None
         finally:
             self.depth -= 1
             self.lock.release()
-        if left:
-            self.cache._release(left)
+        if left and cache is not None:
+            cache._release(left)
+
+    def after_fork(self) -> None:
+        """Begin with a fresh lock; a thread that was inside is not in this process, and left its work half done."""
+        if self.lock._is_owned():  # type: ignore[attr-defined]
+            return
+        entered, cache = self.depth, self.cache()
+        self.lock, self.depth, self.nested = threading.RLock(), 0, False
+        if entered and cache is not None:
+            cache._repair()
+
+
+_sections: weakref.WeakSet[Section] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for section in list(_sections):
+        section.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

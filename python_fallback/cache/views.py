@@ -9,9 +9,9 @@ _MISSING = object()
 
 
 def live(cache: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the pairs that are in the cache now, least recently used first, leaving out those that expire meanwhile."""
-    for key, value, expires, _ in cache._snapshot():
-        if expires == float("inf") or cache._now() < expires:
+    """Yield the pairs that are in the cache now, least recently used first, but none that left before it is reached."""
+    for key, value, _, _ in cache._snapshot():
+        if cache.peek(key, _MISSING) is not _MISSING:
             yield key, value
 
 

@@ -63,3 +63,24 @@ def test_bounds_lowered_while_a_key_is_compared_hold(twin: Callable[[str], Modul
     with pytest.raises(ValueError, match="value too large"):
         cache.set(Key(), 1, weight=5)
     cache._check()
+
+
+def test_a_cache_cleared_while_a_key_is_compared_holds_what_is_stored(twin: Callable[[str], ModuleType]) -> None:
+    cache, armed = twin("cache").LRUCache(10), []
+
+    class Key:
+        def __hash__(self) -> int:
+            return 1
+
+        def __eq__(self, other: object) -> bool:
+            if armed:
+                armed.clear()
+                cache.clear()
+            return self is other
+
+    cache[Key()] = 1
+    armed.append(True)
+    key = Key()
+    cache[key] = 2
+    cache._check()
+    assert list(cache.items()) == [(key, 2)]
