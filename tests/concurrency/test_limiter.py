@@ -145,6 +145,85 @@ def test_one_who_is_cancelled_as_its_turn_comes_hands_it_on() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("how", ["cancel", "time-out"])
+@pytest.mark.parametrize("concurrency", [None, 3])
+def test_when_the_head_of_an_idle_limiter_leaves_the_next_ones_still_begin(how: str, concurrency: int | None) -> None:
+    """Only the head watches the clock: with nobody in flight, nobody else would ever wake the others."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        limiter = Limiter(concurrency, calls=2, period=10, clock=loop.time)
+        for _ in range(2):
+            await limiter.aacquire()
+            limiter.release()
+        began: list[tuple[int, float]] = []
+
+        async def call(n: int) -> None:
+            async with limiter:
+                began.append((n, loop.time()))
+
+        async def first() -> None:
+            async with asyncio.timeout(3 if how == "time-out" else None):
+                await limiter.aacquire()
+
+        head = asyncio.create_task(first())
+        await asyncio.sleep(1)
+        others = [asyncio.create_task(call(n)) for n in range(4)]
+        await asyncio.sleep(1)
+        assert limiter.in_flight == 0
+        if how == "cancel":
+            head.cancel()
+        await asyncio.wait([head, *others[:2]])
+        assert [n for n, _ in began] == [0, 1]
+        others[2].cancel()  # the new head, again with nobody in flight
+        await asyncio.wait([others[3]])
+        assert [n for n, _ in began] == [0, 1, 3]
+        assert limiter.waiting == 0
+        assert limiter.in_flight == 0
+
+    run(asyncio.wait_for(main(), 1000))
+
+
+def test_when_a_thread_at_the_head_gives_up_the_next_one_still_begins() -> None:
+    clock = [0.0]
+    limiter = Limiter(calls=1, period=5, clock=lambda: clock[0])
+    assert limiter.try_acquire()
+    limiter.release()
+    ended: list[tuple[str, bool]] = []
+    head = threading.Thread(target=lambda: ended.append(("head", limiter.acquire(timeout=0.05))))
+    head.start()
+    until(lambda: limiter.waiting == 1)
+    following = threading.Thread(target=lambda: ended.append(("next", limiter.acquire(timeout=30))))
+    following.start()
+    head.join(20)
+    assert ended == [("head", False)]
+    clock[0] = 6.0
+    limiter.try_acquire()  # anyone who comes serves those who wait first
+    following.join(20)
+    assert ended[1:] == [("next", True)]
+
+
+def test_a_drain_that_is_shielded_from_its_waiter_goes_on() -> None:
+    async def main() -> None:
+        limiter = Limiter(1)
+        await limiter.aacquire()
+
+        async def drain() -> str:
+            async with limiter:
+                return "drained"
+
+        shared = asyncio.create_task(drain())
+        waiters = [asyncio.ensure_future(asyncio.shield(shared)) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiters[0].cancel()
+        await asyncio.sleep(0)
+        limiter.release()
+        assert await waiters[1] == await waiters[2] == "drained"
+        assert (limiter.in_flight, limiter.waiting) == (0, 0)
+
+    run(main())
+
+
 def test_a_newcomer_does_not_pass_the_queue() -> None:
     async def main() -> None:
         limiter = Limiter(1)

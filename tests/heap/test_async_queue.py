@@ -161,6 +161,66 @@ def test_a_cancelled_putter_hands_on_the_room(queue):
     run(main)
 
 
+@pytest.mark.parametrize("how", ["cancel", "time-out"])
+def test_when_the_first_getter_of_an_idle_queue_leaves_a_delayed_item_still_wakes_the_next(queue, how):
+    async def main() -> None:
+        q = queue()
+        q.put_nowait("x", due=time.monotonic() + 0.1)
+
+        async def first() -> None:
+            async with asyncio.timeout(0.02 if how == "time-out" else None):
+                await q.get()
+
+        head = asyncio.create_task(first())
+        await turns()
+        others = [asyncio.create_task(q.get()) for _ in range(2)]
+        await turns()
+        if how == "cancel":
+            head.cancel()
+        await asyncio.wait([head])
+        assert await others[0] == "x"
+        others[1].cancel()
+        await asyncio.wait(others)
+
+    run(main)
+
+
+def test_when_the_first_putter_times_out_the_next_one_still_gets_the_room(queue):
+    async def main() -> None:
+        q = queue(1)
+        q.put_nowait(0)
+
+        async def first() -> None:
+            async with asyncio.timeout(0.02):
+                await q.put(1)
+
+        head = asyncio.create_task(first())
+        await turns()
+        second = asyncio.create_task(q.put(2))
+        await asyncio.wait([head])
+        assert q.get_nowait() == 0
+        await second
+        assert q.get_nowait() == 2
+        assert q.empty()
+
+    run(main)
+
+
+def test_a_get_that_is_shielded_from_its_waiter_takes_its_item(queue):
+    async def main() -> None:
+        q = queue()
+        shared = asyncio.create_task(q.get())
+        waiters = [asyncio.ensure_future(asyncio.shield(shared)) for _ in range(2)]
+        await turns()
+        waiters[0].cancel()
+        await turns()
+        q.put_nowait("x")
+        assert await waiters[1] == "x"
+        assert q.empty()
+
+    run(main)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_cancellation_at_any_moment_loses_and_repeats_nothing(queue, seed):
     async def main() -> None:

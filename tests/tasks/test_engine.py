@@ -255,6 +255,68 @@ class TestLeases:
         assert queue.retry_dead() == [id]
         assert queue.status(id).attempt == 0
 
+    @pytest.mark.parametrize("method", ["renew", "settle", "claim", "rescue"])
+    def test_a_store_that_fails_for_less_than_a_lease_costs_no_attempt(self, how: str, method: str) -> None:
+        store = Troubled(how, method)
+        store.recover()
+        queue = TaskQueue(store, lease=LONG, heartbeat=0.02)
+        queue.engine._rescue = 0.02
+        attempts: list[int] = []
+        go = asyncio.Event()
+
+        @queue.task
+        async def work() -> str:
+            attempts.append(1)
+            await go.wait()
+            return "done"
+
+        async def scenario() -> None:
+            async with queue:
+                id = queue.submit(work)
+                await until(lambda: attempts)
+                store.methods.add(method)
+                if method in ("settle", "claim"):  # which an end asks for
+                    go.set()
+                    queue.engine.wake()
+                calls = store.calls
+                await until(lambda: store.calls > calls)
+                if method != "claim":
+                    assert queue.status(id).state is State.RUNNING
+                store.recover()
+                go.set()
+                view = await queue.wait(id, LONG)
+                assert (view.state, view.attempt, len(attempts)) == (State.SUCCEEDED, 1, 1)
+
+        run(scenario)
+
+    def test_leases_are_renewed_again_once_the_store_answers(self) -> None:
+        store = Troubled("raises", "renew")
+        queue = TaskQueue(store, lease=LONG, heartbeat=0.02)
+        renewed: list[float] = []
+        renew = store.renew
+
+        def noting(claims: Any, lease: float, now: float) -> Any:
+            reply = renew(claims, lease, now)
+            renewed.append(now)
+            return reply
+
+        store.renew = noting  # type: ignore[method-assign]
+
+        @queue.task
+        async def work() -> None:
+            await asyncio.sleep(LONG)
+
+        async def scenario() -> None:
+            async with queue:
+                queue.submit(work)
+                await until(lambda: store.calls >= 3)  # it goes on trying
+                assert not renewed
+                store.recover()
+                await until(lambda: len(renewed) >= 2)
+                await queue.astop(0.0)
+
+        run(scenario)
+
 
 class TestSteering:
     def test_what_another_process_cancels_is_stopped_here(self) -> None:

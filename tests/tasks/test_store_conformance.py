@@ -385,6 +385,17 @@ class TestSerialKeys:
         assert lost.state is State.DEAD
         assert [claim.spec.id for claim in it.claim(now=later)] == [second.id]
 
+    def test_a_late_end_of_a_lost_attempt_lets_nobody_in(self, it: Harness) -> None:
+        first, second = it.spec(serial_key="k"), it.spec(serial_key="k")
+        it.submit(first, second)
+        [stale] = it.claim()
+        it.store.rescue(it.now + LEASE + 1).result(30)
+        [again] = it.claim(now=it.now + LEASE + 1)
+        assert it.settle(it.outcome(stale)) == [False]
+        assert it.claim() == []
+        it.settle(it.outcome(again))
+        assert [claim.spec.id for claim in it.claim()] == [second.id]
+
     def test_cancelling_the_holder_or_one_that_waits(self, it: Harness) -> None:
         specs = [it.spec(serial_key="k") for _ in range(3)]
         it.submit(*specs)
