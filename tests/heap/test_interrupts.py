@@ -133,6 +133,21 @@ def test_signal_handlers_use_it_in_the_middle_of_anything(make, kind, style):
 
 
 @needs_timer
+def test_signal_handlers_push_while_priorities_change(make):
+    heap = make("PriorityHeap")
+    handles = heap.push_many(range(5))
+    changes = 0
+    with Interrupts(lambda: heap.push("pushed", 1e9), 300) as interrupts:
+        while interrupts.left > 0:
+            heap.update(handles[changes % 5], float(changes))
+            changes += 1
+    assert interrupts.errors == []
+    heap._check()
+    pushed = 300 - interrupts.left
+    assert len(heap.pop_many(10_000)) == 5 + pushed
+
+
+@needs_timer
 def test_a_signal_handler_puts_what_a_blocked_get_waits_for(make):
     held = make("PriorityQueue")
     with Interrupts(lambda: held.put("x", priority=1), 500) as interrupts:
