@@ -119,6 +119,7 @@ def test_an_outage_is_logged_once_and_its_end_too(waits: Clock, caplog: pytest.L
         old = price("A")
         source.wait()
         settle(lambda old=old: price.peek("A") != old)  # type: ignore[misc]
+        settle(lambda: caplog.records[-1].levelname == "INFO")
         clock.time += 20
     messages = [(record.levelname, "succeeds again" in record.message) for record in caplog.records]
     assert messages == [("WARNING", False), ("INFO", True)] * 2
