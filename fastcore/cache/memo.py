@@ -114,10 +114,11 @@ class Memo:
         try:
             yield
         except BaseException as error:
+            if isinstance(error, Exception):
+                self.outage.failed(error)
             attempts.failed()
             if not isinstance(error, Exception):
                 raise
-            self.outage.failed(error)
 
     def refreshed(self, attempts: Attempts, kept: bool) -> None:
         """End a refresh that raised nothing; a result that is not kept leaves the old one."""
