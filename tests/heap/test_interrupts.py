@@ -304,3 +304,22 @@ def test_other_threads_are_kept_out_of_comparisons(make):
     comparing.join(10)
     waiting.join(10)
     assert len(heap) == 3
+
+
+def test_a_put_between_the_look_and_the_wait_is_seen(monkeypatch):
+    from python_fallback import heap_queue
+
+    held = heap_queue.PriorityQueue()
+    lock = threading.Lock
+
+    def interrupted() -> Any:
+        """Where a waiter makes its lock, a signal handler puts."""
+        monkeypatch.setattr(heap_queue.threading, "Lock", lock)
+        held.put("x", priority=1)
+        return lock()
+
+    monkeypatch.setattr(heap_queue.threading, "Lock", interrupted)
+    getter = threading.Thread(target=held.get, daemon=True)  # for ever, unless it sees the item
+    getter.start()
+    getter.join(10)
+    assert not getter.is_alive()
