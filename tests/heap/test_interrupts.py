@@ -10,6 +10,7 @@ import random
 import signal
 import threading
 import time
+import types
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -310,16 +311,17 @@ def test_a_put_between_the_look_and_the_wait_is_seen(monkeypatch):
     from python_fallback import heap_queue
 
     held = heap_queue.PriorityQueue()
-    lock = threading.Lock
 
-    def interrupted() -> Any:
-        """Where a waiter makes its lock, a signal handler puts."""
-        monkeypatch.setattr(heap_queue.threading, "Lock", lock)
-        held.put("x", priority=1)
-        return lock()
+    class Interrupted(types.SimpleNamespace):
+        def Lock(self) -> Any:
+            """Where a waiter makes its lock, a signal handler puts."""
+            if held.unfinished_tasks == 0:
+                held.put("x", priority=1)
+            return threading.Lock()
 
-    monkeypatch.setattr(heap_queue.threading, "Lock", interrupted)
+    names = {"get_ident": threading.get_ident, "TIMEOUT_MAX": threading.TIMEOUT_MAX}
     getter = threading.Thread(target=held.get, daemon=True)  # for ever, unless it sees the item
+    monkeypatch.setattr(heap_queue, "threading", Interrupted(**names))
     getter.start()
-    getter.join(10)
+    getter.join(5)
     assert not getter.is_alive()
