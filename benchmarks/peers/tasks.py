@@ -83,6 +83,9 @@ def in_sqlite(report: Report) -> None:
             "fastcore, 64 submitters": lambda: ours.sqlite_coroutines(9_600, 64),
             "fastcore, 64 threads": lambda: ours.sqlite_submitters(6_400, 64),
             "fastcore, one submitter": lambda: ours.sqlite_submitters(150, 1),
+            "fastcore, one submitter, ends-soft": lambda: ours.sqlite_submitters(150, 1, "ends-soft"),
+            "fastcore, one submitter, normal": lambda: ours.sqlite_submitters(150, 1, "normal"),
+            "bare SQLite, a commit each": lambda: theirs.bare(300),
             "SqliteHuey": lambda: theirs.sqlite_huey(300),
             "SqliteHuey, 64 threads": lambda: theirs.sqlite_huey_submitters(640, 64),
             "litequeue": lambda: theirs.litequeue_full(300),
@@ -93,18 +96,19 @@ def in_sqlite(report: Report) -> None:
     report.add("SQLite, full, drain", found[DRAIN])
     both = found[BOTH]
     huey, crowd = both["SqliteHuey"].median, both["SqliteHuey, 64 threads"].median
+    bare, lone = both["bare SQLite, a commit each"].median, both["fastcore, one submitter"].median
     report.add(
         "SQLite, full, end to end",
         both,
         {
             "SqliteHuey / fastcore, submit_many": Ratio(huey / both["fastcore, submit_many"].median, 20),
-            "SqliteHuey / fastcore, each with 64 submitters": Ratio(crowd / both["fastcore, 64 submitters"].median, 20),
-            "SqliteHuey / fastcore, each with 64 threads": Ratio(crowd / both["fastcore, 64 threads"].median, 20),
+            "bare SQLite / fastcore, 64 submitters": Ratio(bare / both["fastcore, 64 submitters"].median, 3),
+            "bare SQLite / fastcore, 64 threads": Ratio(bare / both["fastcore, 64 threads"].median, 3),
+            "fastcore, one submitter / SqliteHuey": Ratio(lone / huey, 1, at_least=False),
         },
     )
     for name in ("64 submitters", "64 threads"):
-        alone = huey / both[f"fastcore, {name}"].median
-        note(report, f"SqliteHuey with one submitter, and no worker meanwhile / fastcore, {name}: {alone:.2f}")
+        note(report, f"SqliteHuey / fastcore, each with {name}: {crowd / both[f'fastcore, {name}'].median:.2f}")
     bounds = interleave_phases(
         {
             "write 4 KiB and fdatasync": lambda: {"sync": theirs.syncs(100)},

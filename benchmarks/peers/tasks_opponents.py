@@ -230,6 +230,24 @@ def huey_latencies(n: int, fsync: bool) -> Phases:
     return quantiles(found)
 
 
+def bare(n: int) -> Phases:
+    """The least that keeps a task: a row, and its end, each in a commit of its own with a sync."""
+    with scratch() as path:
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("CREATE TABLE task (id INTEGER PRIMARY KEY, payload TEXT, done INTEGER)")
+        began = time.perf_counter()
+        for _ in range(n):
+            db.execute("INSERT INTO task (payload) VALUES (?)", (PAYLOAD,))
+        queued = time.perf_counter()
+        for id in range(1, n + 1):
+            db.execute("UPDATE task SET done = 1 WHERE id = ?", (id,))
+        done = time.perf_counter()
+        db.close()
+    return phases(n, began, queued, done)
+
+
 def syncs(n: int = 200) -> float:
     """Seconds of one write of 4 KiB and its fdatasync: what nothing durable can be quicker than, one at a time."""
     with scratch("file") as path:

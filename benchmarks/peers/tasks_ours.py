@@ -57,10 +57,10 @@ def sqlite_many(n: int, path: Path | None = None) -> Phases:
         return sqlite_many(n, path)
 
 
-def sqlite_submitters(n: int, submitters: int) -> Phases:
+def sqlite_submitters(n: int, submitters: int, durability: str = "full") -> Phases:
     """So many threads, each of which waits for its commit before it submits again, beside the workers."""
     with scratch() as path:
-        queue = TaskQueue(store=f"sqlite:///{path}", workers={"async": 64})
+        queue = TaskQueue(store=f"sqlite:///{path}?durability={durability}", workers={"async": 64})
         task = queue.task(name="noop", on="async")(noop)
 
         def submit() -> None:

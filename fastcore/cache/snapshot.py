@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fastcore.dispatch.filelock import sync_folder
+
 __all__ = ["Restored", "Saved", "restore", "save"]
 
 logger = logging.getLogger("fastcore.cache")
@@ -116,6 +118,7 @@ def _write(place: Path, parts: list[bytes]) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+    sync_folder(str(place))
 
 
 def restore(cache: Any, path: str | os.PathLike[str]) -> Restored:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from fastcore.dispatch.filelock import locked, open_private
+from fastcore.dispatch.filelock import locked, open_private, sync_folder
 from fastcore.dispatch.shared_state import KINDS, SharedState
 
 __all__ = ["Entry", "Journal"]
@@ -297,8 +297,11 @@ class Journal:
         fresh = f"{self.path}.new"
         with open_private(fresh, "wb") as file:
             file.writelines(_line(entry) for entry in kept)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(self.path, f"{self.path}.1")
         os.replace(fresh, self.path)
+        sync_folder(self.path)
 
 
 def in_force(entries: Iterable[Entry]) -> list[Entry]:

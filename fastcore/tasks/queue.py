@@ -126,7 +126,7 @@ class TaskQueue(Reading, Steering):
             clock=self._clock,
             spec=getattr(self.store, "spec", TaskSpec),
         )
-        self._waiters = Waiters(self.store, self.hooks)
+        self.waiters = Waiters(self.store, self.hooks)
         self._schedules = Schedules(self.store, self._clock)
         self.engine = Engine(
             self.store,

@@ -21,7 +21,7 @@ class Reading:
     tasks: Mapping[str, Task]
     codec: Codec
     store: TaskStore
-    _waiters: Waiters
+    waiters: Waiters
 
     def status(self, id: str) -> TaskView:
         """Return a task as it is now, its result with it.
@@ -47,7 +47,7 @@ class Reading:
         TaskFailed, TaskCancelled, ResultExpired, UnknownTask
         """
         limit = number("timeout", timeout, zero=True)
-        return value_of(self._decoded(self._waiters.wait(id, limit)))
+        return value_of(self._decoded(self.waiters.wait(id, limit)))
 
     async def aresult(self, id: str, timeout: float | None = None) -> Any:
         """Return what a task returned as :meth:`result` does; without `timeout`, however long that takes."""
@@ -63,7 +63,7 @@ class Reading:
 
     async def changes(self, id: str, timeout: float | None = None) -> AsyncIterator[TaskView]:
         """Give a task as it is, and again each time that it has changed, until it has ended."""
-        async for view in self._waiters.changes(id, timeout):
+        async for view in self.waiters.changes(id, timeout):
             yield self._decoded(view)
 
     def counts(self) -> dict[str, dict[State, int]]:

@@ -15,7 +15,7 @@ from fastcore.tasks.hooks import Hooks
 from fastcore.tasks.ports import TaskStore, arrived
 from fastcore.tasks.records import GroupView, State, TaskView
 
-__all__ = ["Waiters", "value_of"]
+__all__ = ["Waiters", "value_of", "waking"]
 
 _LOOK = 0.25  # seconds between looks where other processes may do the work
 _LOOK_ANYWAY = 5.0
@@ -39,6 +39,20 @@ def value_of(view: TaskView) -> Any:
     raise NotFinished(f"task {view.id} ({view.kind}) is {view.state}")
 
 
+def waking() -> tuple[asyncio.Event, Callable[[], None]]:
+    """Return an event of this loop, and what sets it from any thread."""
+    loop = asyncio.get_running_loop()
+    event = asyncio.Event()
+
+    def wake() -> None:
+        try:
+            loop.call_soon_threadsafe(event.set)
+        except RuntimeError:  # the loop was closed
+            pass
+
+    return event, wake
+
+
 class Waiters:
     """Who waits for which task."""
 
@@ -52,17 +66,9 @@ class Waiters:
 
     async def changes(self, id: str, timeout: float | None = None) -> AsyncIterator[TaskView]:
         """Give the task as it is, and again each time it has changed, until it has ended or the time is over."""
-        loop = asyncio.get_running_loop()
-        event = asyncio.Event()
         deadline = None if timeout is None else time.monotonic() + timeout
-
-        def wake() -> None:
-            try:
-                loop.call_soon_threadsafe(event.set)
-            except RuntimeError:  # the loop was closed
-                pass
-
-        with self._woken(id, wake):
+        event, wake = waking()
+        with self.woken(id, wake):
             version = -1
             while True:
                 event.clear()
@@ -81,7 +87,7 @@ class Waiters:
         """Return the task once it has ended, or as it is when the time is over; blocks the thread."""
         event = threading.Event()
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self._woken(id, event.set):
+        with self.woken(id, event.set):
             while True:
                 event.clear()
                 view = self._store.get(id).result()
@@ -96,7 +102,8 @@ class Waiters:
         return look if deadline is None else min(look, deadline - time.monotonic())
 
     @contextmanager
-    def _woken(self, id: str, wake: Callable[[], object]) -> Iterator[None]:
+    def woken(self, id: str, wake: Callable[[], object]) -> Iterator[None]:
+        """Have `wake` called, from any thread, whenever a task changes in this process."""
         with self._lock:
             self._wakes.setdefault(id, []).append(wake)
             if self._unwatch is None:  # while nobody waits, tasks are spared the telling

@@ -42,7 +42,7 @@ def test_what_has_a_name_runs_as_it_is(queue: TaskQueue, name: str, args: Any, r
 
 
 def test_what_another_function_hides_is_told_and_not_confused(queue: TaskQueue) -> None:
-    view = queue._waiters.wait(queue.submit("unseen", 4), LONG)
+    view = queue.waiters.wait(queue.submit("unseen", 4), LONG)
     assert view.error is not None
     assert "unseen: expected <function one at" in view.error.text
     assert "under its name in module tests.tasks.registered_cases, got <function one at" in view.error.text

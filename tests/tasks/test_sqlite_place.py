@@ -70,7 +70,10 @@ class TestPlace:
             open_store(f"sqlite:///{name}")
 
     def test_a_url_may_say_how_durable(self, tmp_path: Path) -> None:
-        for query, durability in (("", "full"), ("?durability=normal", "normal"), ("?durability=full", "full")):
+        for query, durability in (
+            ("", "full"),
+            *((f"?durability={word}", word) for word in ("full", "ends-soft", "normal")),
+        ):
             store = open_store(f"sqlite:///{tmp_path}/tasks.db{query}", max_queued=7)
             assert isinstance(store, SqliteStore)
             assert (store.durability, store.path) == (durability, tmp_path / "tasks.db")
@@ -89,7 +92,7 @@ class TestPlace:
 
 
 class TestDurability:
-    @pytest.mark.parametrize(("durability", "level"), [("full", 2), ("normal", 1)])
+    @pytest.mark.parametrize(("durability", "level"), [("full", 2), ("ends-soft", 2), ("normal", 1)])
     def test_the_connection_is_set_as_promised(self, tmp_path: Path, durability: str, level: int) -> None:
         store = SqliteStore(tmp_path / "tasks.db", durability=durability).open()
         try:
@@ -100,7 +103,7 @@ class TestDurability:
             store.close()
 
     def test_another_word_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(ValueError, match="durability: expected one of full, normal, got 'fast'"):
+        with pytest.raises(ValueError, match="durability: expected one of full, ends-soft, normal, got 'fast'"):
             SqliteStore(tmp_path / "tasks.db", durability="fast")
 
     def test_what_is_asked_at_once_shares_one_commit(self, tmp_path: Path) -> None:

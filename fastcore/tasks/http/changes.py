@@ -9,45 +9,41 @@ from contextlib import aclosing, contextmanager
 
 from fastcore.tasks.http.problems import Problem
 from fastcore.tasks.records import TaskView
+from fastcore.tasks.waiting import Waiters, waking
 
 __all__ = ["Changes"]
 
 
 class Changes:
-    """Who waits for which task. `poke` may be called from any thread, all else on one event loop.
+    """The requests that wait for tasks, through the queue's own registry.
 
     Parameters
     ----------
     get : callable
         ``await get(id)`` gives the task as it is.
+    waiters : Waiters
+        Of the queue.
     look : float
         Seconds after which to look though nobody said a word.
     most : int
         Requests that may wait at a time.
     """
 
-    def __init__(self, get: Callable[[str], Awaitable[TaskView]], *, look: float = 0.5, most: int = 1000) -> None:
+    def __init__(
+        self, get: Callable[[str], Awaitable[TaskView]], waiters: Waiters, *, look: float = 0.5, most: int = 1000
+    ) -> None:
         self._get = get
+        self._waiters = waiters
         self._look = look
         self._most = most
-        self._waiting: dict[str, set[asyncio.Event]] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._count = 0
+        self._wakes: set[Callable[[], object]] = set()
         self._closed = False
 
-    def poke(self, id: str) -> None:
-        """Wake who waits for a task."""
-        if id in self._waiting and self._loop is not None:
-            try:
-                self._loop.call_soon_threadsafe(self._wake, id)
-            except RuntimeError:  # the loop was closed, and whoever waited is gone
-                pass
-
     def close(self) -> None:
-        """Let all who wait go, as the server wants to end."""
+        """Let all who wait go, as the server wants to end; from any thread."""
         self._closed = True
-        for id in list(self._waiting):
-            self.poke(id)
+        for wake in list(self._wakes):
+            wake()
 
     async def until_ended(self, view: TaskView, seconds: float) -> TaskView:
         """Return the task once it has ended, or as it is after so many seconds."""
@@ -91,7 +87,7 @@ class Changes:
 
     @contextmanager
     def _place(self, id: str) -> Iterator[asyncio.Event]:
-        if self._count >= self._most:
+        if len(self._wakes) >= self._most:
             raise Problem(
                 503,
                 "too-many-waiting",
@@ -99,19 +95,10 @@ class Changes:
                 f"expected at most {self._most} waiting requests, got one more",
                 retry_after=5,
             )
-        self._loop = asyncio.get_running_loop()
-        event = asyncio.Event()
-        self._count += 1
-        self._waiting.setdefault(id, set()).add(event)
+        event, wake = waking()
+        self._wakes.add(wake)
         try:
-            yield event
+            with self._waiters.woken(id, wake):
+                yield event
         finally:
-            self._count -= 1
-            waiting = self._waiting[id]
-            waiting.discard(event)
-            if not waiting:
-                del self._waiting[id]
-
-    def _wake(self, id: str) -> None:
-        for event in self._waiting.get(id, ()):
-            event.set()
+            self._wakes.discard(wake)

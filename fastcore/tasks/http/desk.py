@@ -44,7 +44,7 @@ class Desk:
         self._sought: set[str] = set()
         self._counts: Mapping[str, Mapping[State, int]] = {}
         self._counted_at = float("-inf")
-        self.changes = Changes(self.get, most=max_waiting)
+        self.changes = Changes(self.get, queue.waiters, most=max_waiting)
         queue.hooks.watch(self._changed)
         queue.hooks.when_leaving(self.changes.close)
 
@@ -178,4 +178,3 @@ class Desk:
         """Told by the queue, from any thread: a task has changed, or has succeeded after so many seconds."""
         if seconds is not None:
             self._past.observe(kind, seconds)
-        self.changes.poke(id)

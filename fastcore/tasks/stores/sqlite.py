@@ -48,7 +48,7 @@ from fastcore.tasks.text import storable
 
 __all__ = ["DURABILITIES", "SqliteStore"]
 
-DURABILITIES: Final = ("full", "normal")
+DURABILITIES: Final = ("full", "ends-soft", "normal")
 _BUSY_TIMEOUT: Final = 5.0
 
 
@@ -70,9 +70,10 @@ class SqliteStore:
     path : str or path
         The file, made if it is missing; beside it lie its log (``-wal``, ``-shm``) and one small ``.owner`` file for
         each process that has it open.
-    durability : {"full", "normal"}
-        "full": a reply comes after the disk has what it promises; a power cut loses nothing acknowledged. "normal":
-        after the operating system has it; the death of the process loses nothing, a power cut may lose the last
+    durability : {"full", "ends-soft", "normal"}
+        "full": a reply comes after the disk has what it promises; a power cut loses nothing acknowledged. "ends-soft":
+        the same, except that a finished task may run again after a power cut. "normal": after the operating system has
+        it; the death of the process loses nothing, a power cut may lose the last
         moments. That a task was begun, and how far it is, never waits for the disk: after a power cut it runs again.
     max_queued : int, optional
         How many tasks may wait, delayed ones counted; further ones raise QueueFull.
@@ -170,7 +171,7 @@ class SqliteStore:
             writer = Writer(
                 lambda: connect(path, self.durability, self._busy_timeout),
                 str(path),
-                full=self.durability == "full",
+                full=self.durability != "normal",
                 present=lambda: Presence(path).check,
                 wake=lambda: self._wake(),
                 tick=self._tick,
@@ -238,7 +239,7 @@ class SqliteStore:
         return self._writer.ask(self._work.renew, Renewal(claims, now + lease), soft=True)
 
     def settle(self, outcomes: Sequence[Outcome]) -> Answer[list[bool]]:
-        return self._writer.ask(self._work.settle, outcomes)
+        return self._writer.ask(self._work.settle, outcomes, soft=self.durability == "ends-soft")
 
     def report(self, updates: Sequence[Progress]) -> Done[None]:
         self._writer.check()

@@ -79,7 +79,7 @@ def parsed(url: str) -> tuple[str, str]:
         raise ValueError(f"store: expected the path of a file after sqlite:///, got {path!r}; use store='memory'")
     name, _, durability = query.partition("=")
     if mark and name != "durability":
-        raise ValueError(f"store: expected nothing but durability=full or durability=normal after ?, got {query!r}")
+        raise ValueError(f"store: expected nothing but durability=full, ends-soft or normal after ?, got {query!r}")
     return path, durability if mark else "full"
 
 

@@ -112,7 +112,7 @@ def connect(path: Path, durability: str, timeout: float = 5.0) -> sqlite3.Connec
         if mode != "wal":
             raise StoreError(f"{path}: expected a file system that allows a write-ahead log, got journal mode {mode!r}")
         connection.execute(f"PRAGMA synchronous = {synchronous(durability)}")
-        if sys.platform == "darwin" and durability == "full":  # fsync alone leaves it in the drive's cache there
+        if sys.platform == "darwin" and durability != "normal":  # fsync alone leaves it in the drive's cache there
             connection.execute("PRAGMA fullfsync = 1")
             connection.execute("PRAGMA checkpoint_fullfsync = 1")
         connection.execute("PRAGMA cache_size = -16384")
@@ -127,7 +127,7 @@ def connect(path: Path, durability: str, timeout: float = 5.0) -> sqlite3.Connec
 
 def synchronous(durability: str) -> str:
     """Return SQLite's word for how long a commit waits for the disk."""
-    return {"full": "FULL", "normal": "NORMAL"}[durability]
+    return "NORMAL" if durability == "normal" else "FULL"
 
 
 def connect_reader(path: Path, timeout: float = 5.0, *, same_thread: bool = True) -> sqlite3.Connection:

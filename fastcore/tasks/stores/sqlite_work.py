@@ -282,6 +282,8 @@ class Work:
     @staticmethod
     def _all_or_none(change: Change, write: Callable[[], int], n: int) -> bool:
         """Have so many rows written, or none."""
+        if n == 1:
+            return write() == 1
         change.connection.execute("SAVEPOINT settling")
         sound = write() == n
         if not sound:
