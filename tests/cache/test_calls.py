@@ -33,13 +33,14 @@ def plain(a: Any, b: Any = 2) -> Any: ...
 def by_name(a: Any, *, b: Any = 2, c: Any = 3) -> Any: ...
 def only(a: Any, b: Any = 2, /, c: Any = 3) -> Any: ...
 def more(a: Any, *args: Any, b: Any = 2) -> Any: ...
+def unsorted(a: Any, *args: Any, d: Any = 2, b: Any = 3) -> Any: ...
 def anything(*args: Any, **kwargs: Any) -> Any: ...
 def mixed(a: Any, b: Any = 2, *args: Any, c: Any = 3, **kwargs: Any) -> Any: ...
 def hidden(a: Any, /, **kwargs: Any) -> Any: ...
 def none() -> Any: ...
 
 
-FUNCTIONS = (plain, by_name, only, more, anything, mixed, hidden, none)
+FUNCTIONS = (plain, by_name, only, more, unsorted, anything, mixed, hidden, none)
 VALUES = st.sampled_from([1, 2, 3, "a", "x", None, True, 1.0, 2.0, (1, 2), float("inf"), [1], {"k": [2]}])
 CALLS = st.tuples(
     st.lists(VALUES, max_size=4), st.dictionaries(st.sampled_from(["a", "b", "c", "d", "args"]), VALUES, max_size=4)
@@ -135,6 +136,17 @@ def test_defaults_are_normalised_on_request() -> None:
     assert price.cache_info()[:2] == (4, 1)
     price("A", 6), price("A", adjusted=False)
     assert price.cache_info().misses == 3
+
+
+def test_keyword_only_arguments_after_many_others() -> None:
+    @cached
+    def collect(*args: int, last: int = 0, first: int = 0) -> tuple[int, ...]:
+        return (*args, last, first)
+
+    collect(1, 2, 3, last=4, first=5), collect(1, 2, 3, first=5, last=4)
+    assert collect.cache_info()[:2] == (1, 1)
+    assert list(collect.cache) == [collect.key(1, 2, 3, last=4, first=5)]
+    assert collect.invalidate(1, 2, 3, first=5, last=4) is True
 
 
 def test_names_that_are_no_constants_and_many_of_them() -> None:
