@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastcore import _ext
 from fastcore._snapshot import Kind, Labels, Sample, SketchState, Snapshot
+from fastcore._text import storable
 
 if TYPE_CHECKING:
     from python_fallback.metrics import Counter, Gauge, Sketch
@@ -141,7 +142,7 @@ def _checked_labels(labels: dict[str, str]) -> Labels:
             raise ValueError(f"labels: expected names of letters, digits and _, got {name!r}")
         if not isinstance(value, str):
             raise TypeError(f"{name}: expected a str as label, got {type(value).__name__}")
-    return tuple(sorted(labels.items()))
+    return tuple(sorted((name, storable(value)) for name, value in labels.items()))
 
 
 def _value(instrument: Counter | Gauge | Sketch) -> int | float | SketchState:

@@ -285,6 +285,14 @@ class _Core:
             raise IndexError("_call_arm: expected the index of an arm")
         return self._engine.run(arm, args, kwargs)
 
+    def _time_every(self, every: int) -> None:
+        if not 1 <= every <= 1_000_000:
+            raise ValueError("_time_every: expected an int in 1..1000000")
+        for arm in self._engine.arms:
+            if arm is not None:
+                arm.every = every
+                arm.pause()
+
     def _calls(self) -> tuple[tuple[int, int], ...]:
         return tuple((0, 0) if arm is None else (arm.calls, arm.errors) for arm in self._engine.arms)
 

@@ -408,6 +408,25 @@ static PyObject *switch_set_mode(PyObject *op, PyObject *args)
     return NULL;
 }
 
+/* _time_every(n): one call in n is timed from now on. */
+static PyObject *switch_time_every(PyObject *op, PyObject *args)
+{
+    Switch *self = (Switch *)op;
+    unsigned int every;
+    if (!PyArg_ParseTuple(args, "I:_time_every", &every)) {
+        return NULL;
+    }
+    if (every < 1 || every > 1000000) {
+        PyErr_SetString(PyExc_ValueError, "_time_every: expected an int in 1..1000000");
+        return NULL;
+    }
+    for (int i = CONTROL; i <= CANDIDATE; i++) {
+        self->arms[i].every = every;
+        self->arms[i].countdown = fc_arm_pause(every);
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *bins_of(const fc_sketch *sketch)
 {
     PyObject *bins = PyDict_New();
@@ -517,6 +536,7 @@ static void switch_dealloc(PyObject *op)
 }
 
 static PyMethodDef switch_methods[] = {
+    {"_time_every", switch_time_every, METH_VARARGS, NULL},
     {"call_for", (PyCFunction)(void (*)(void))switch_call_for, METH_FASTCALL | METH_KEYWORDS,
      "call_for($self, key, /, *args, **kwargs)\n--\n\nCall the arm that `key` belongs to while the flag ramps."},
     {"_setup", switch_setup, METH_VARARGS, NULL},

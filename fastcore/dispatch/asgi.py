@@ -17,6 +17,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+SCOPE_KEY = "fastcore.assignment_key"  # where middleware around this one finds the key of a request
 LONGEST = 256  # characters of a key: it comes from outside
 _YEAR = 365 * 24 * 3600
 
@@ -68,6 +69,7 @@ class AssignmentMiddleware:
             send = self._sending_cookie(send, key, secure=scope.get("scheme") in ("https", "wss"))
         if key is not None:
             _expose(key)
+        scope[SCOPE_KEY] = key
         token = assignment_key.set(key)
         try:
             await self.app(scope, receive, send)

@@ -7,6 +7,8 @@ import stat
 import sys
 import tempfile
 
+from fastcore._process import start_mark
+
 __all__ = ["server_journal"]
 
 
@@ -22,7 +24,7 @@ def server_journal() -> str:
     if not folder:
         return ""
     parent = os.getppid()
-    return os.path.join(folder, f"{parent}-{_started(parent)}.journal.jsonl")
+    return os.path.join(folder, f"{parent}-{start_mark(parent)}.journal.jsonl")
 
 
 def _spawned_by_server() -> bool:
@@ -65,23 +67,8 @@ def _remove_old(folder: str) -> None:
     """Remove what servers that have ended left behind."""
     for name in os.listdir(folder):
         pid = name.partition("-")[0]
-        if pid.isdecimal() and not _started(int(pid)):
+        if pid.isdecimal() and not start_mark(int(pid)):
             try:
                 os.unlink(os.path.join(folder, name))
             except OSError:
                 pass
-
-
-def _started(pid: int) -> str:
-    """When a process was started, as a number that no later process of its pid has; empty if there is none."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        pass
-    import psutil
-
-    try:
-        return str(int(psutil.Process(pid).create_time() * 1000))
-    except psutil.Error:
-        return ""

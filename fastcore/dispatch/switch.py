@@ -30,6 +30,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 EVERY = 64
+SLOW = 50e-6  # seconds of a call that is always timed, which takes 0.1 us
 _log = logging.getLogger("fastcore.dispatch")
 _TWINS = ("fastcore._ext.switch", "python_fallback.switch")
 _live: weakref.WeakValueDictionary[str, Switch[..., Any]] = weakref.WeakValueDictionary()
@@ -52,7 +53,8 @@ class Switch(Generic[P, R]):
     flag : str, optional
         The flag to obey: a hot path, or any other name, which is declared. By default `name`.
     every : int, optional
-        One call in so many, on average, is timed: 64 by default, 1 for async functions.
+        One call in so many, on average, is timed: by default 64, and every call of async functions and of those that
+        take over 50 us.
     salt : str, optional
         What keys are hashed with while the flag ramps. By default the flag's name, so that all Switches on one flag
         agree on every key.
@@ -99,6 +101,7 @@ class Switch(Generic[P, R]):
     _compare: Callable[[R, R], object] | None
     _describe: Callable[..., str] | Literal[False] | None
     _stats: watches.PairStats
+    _rate_is_fixed: bool  # of timed calls
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Switch[P, R]:
         chosen: Any = type_on(_ext.pick("switch"))
@@ -144,7 +147,7 @@ class Switch(Generic[P, R]):
         _look_like(self, control, is_async)
         vars(self).update(_name=_checked_name(name), _flag=flag, _home=_caller(), _is_async=is_async)
         vars(self).update(_rtol=rtol, _atol=atol, _compare=compare, _describe=describe)
-        vars(self).update(_stats=watches.PairStats())
+        vars(self).update(_stats=watches.PairStats(), _rate_is_fixed=every is not None or is_async)
         if guard is not None:
             watches.of(flag).use(guard)
         flags._store.follow(flag, self)
@@ -248,6 +251,17 @@ class Switch(Generic[P, R]):
             paired = Paired.of(stats, None if watch is None else watch.evidence())
         return Comparison(self._name, self.mode, arms[0], arms[1], paired, None if watch is None else watch.guard)
 
+    def _tune(self) -> None:
+        """Time every call from now on, unless told otherwise, if a call takes so long that timing it costs nothing."""
+        if self._rate_is_fixed:
+            return
+        for index in (0, 1):
+            sketch = metrics.Sketch()
+            sketch.merge(self._counts(index)[2])
+            if sketch.count and sketch.quantile(0.5) >= SLOW:
+                vars(self).update(_rate_is_fixed=True)
+                self._time_every(1)
+
     def rollback(self, reason: str) -> flags.Flag:
         """Send every call of every Switch on this flag to the control until :meth:`resume`, whatever else is set."""
         return flags.rollback(self._flag, reason)
@@ -267,6 +281,9 @@ class Switch(Generic[P, R]):
         raise NotImplementedError
 
     def _set_mode(self, word: str, threshold: int, sample_control: int = 0, sample_candidate: int = 0) -> None:
+        raise NotImplementedError
+
+    def _time_every(self, every: int) -> None:
         raise NotImplementedError
 
     def _counts(self, arm: int) -> tuple[int, int, metrics.SketchState]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Any
 
 __all__ = ["is_async", "wrapped"]
@@ -25,7 +25,10 @@ def wrapped(
     finish: Callable[[Any], Any] | None = None,
     around: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator: `prepare` maps the arguments, `finish` the result, `around` is entered for each call."""
+    """Return a decorator: `prepare` maps the arguments, `finish` the result, `around` is entered for each call.
+
+    Of a generator function `finish` maps each item, and `around` is left when the generator ends.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         if not callable(function):
@@ -42,6 +45,33 @@ def wrapped(
                     return result if finish is None else finish(result)
 
             return run_async
+
+        if inspect.isasyncgenfunction(function):
+
+            @functools.wraps(function)
+            async def run_async_generator(*args: Any, **kwargs: Any) -> Any:
+                with around():
+                    if prepare is not None:
+                        args, kwargs = prepare(args, kwargs)
+                    async with aclosing(function(*args, **kwargs)) as items:
+                        async for item in items:
+                            yield item if finish is None else finish(item)
+
+            return run_async_generator
+
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def run_generator(*args: Any, **kwargs: Any) -> Any:
+                with around():
+                    if prepare is not None:
+                        args, kwargs = prepare(args, kwargs)
+                    if finish is None:
+                        return (yield from function(*args, **kwargs))
+                    for item in function(*args, **kwargs):
+                        yield finish(item)
+
+            return run_generator
 
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from fastcore._snapshot import Labels
+from fastcore._text import storable
 from fastcore.monitor.rules import Rule
 
 __all__ = ["Alert", "AlertBook", "fingerprint", "grouped"]
@@ -217,11 +219,22 @@ def _as_one(alerts: list[Alert]) -> Alert:
     )
 
 
+def plain(value: Any) -> Any:
+    """What JSON and UTF-8 can hold: no NaN, and no lone surrogates."""
+    if isinstance(value, Mapping):
+        return {storable(str(key)): plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return storable(value) if isinstance(value, str) else value
+
+
 def _details(rule: Rule, labels: Labels) -> Any:
     if rule.details is None:
         return None
     try:
-        return dict(rule.details(dict(labels)))
+        return plain(dict(rule.details(dict(labels))))
     except Exception:  # an alert without its details is better than none
         _log.exception("the details of the rule %s could not be had", rule.name)
         return None

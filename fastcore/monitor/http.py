@@ -9,7 +9,7 @@ from typing import Any
 
 from fastcore import metrics
 from fastcore.dispatch import flags
-from fastcore.dispatch.asgi import App, Receive, Scope, Send
+from fastcore.dispatch.asgi import SCOPE_KEY, App, Receive, Scope, Send
 from fastcore.dispatch.assignment import assignment_key, belongs
 
 __all__ = ["MetricsMiddleware"]
@@ -33,8 +33,8 @@ class MetricsMiddleware:
     app : ASGI application
     flag : str, optional
         The flag whose arm, ``control`` or ``candidate``, labels each request; without one the label is empty. While the
-        flag ramps it goes by the assignment key, so :class:`~fastcore.rollout.AssignmentMiddleware` must be around
-        this one; a request without a key is ``unassigned``.
+        flag ramps it goes by the assignment key, which :class:`~fastcore.rollout.AssignmentMiddleware` gives, around or
+        within this one; a request without a key is ``unassigned``.
     skip : collection of str, default ("/metrics", "/livez", "/readyz")
         Paths that are not counted, with and without a slash after them: what asks is the monitoring itself.
     """
@@ -65,7 +65,6 @@ class MetricsMiddleware:
             await self.app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        arm = "" if self._flag is None else _arm(self._flag)
         root = scope.get("root_path", "")
         status, begun = 500, False  # what the server answers when the application raises before it has
 
@@ -85,6 +84,7 @@ class MetricsMiddleware:
             raise
         finally:
             took = time.perf_counter() - began
+            arm = "" if self._flag is None else _arm(self._flag, scope)
             self._in_flight.add(-1.0)
             key = (scope["method"], _route(scope, root), status, arm)
             found = self._requests.get(key)
@@ -127,10 +127,10 @@ class MetricsMiddleware:
             metrics.counter("fastcore_websocket_connections_total", **labels).add()
 
 
-def _arm(flag: str) -> str:
+def _arm(flag: str, scope: Scope) -> str:
     mode = flags.mode_of(flag)
     if mode.word in ("ramp", "canary"):
-        key = assignment_key.get()
+        key = scope.get(SCOPE_KEY, assignment_key.get())
         if key is None:
             return "unassigned"
         return "candidate" if belongs(flag, mode.threshold, key) else "control"
@@ -140,7 +140,7 @@ def _arm(flag: str) -> str:
 def _route(scope: Scope, root: str) -> str:
     """The template of the route that answered; routers leave it in the scope."""
     route = scope.get("route")
-    path = getattr(route, "path", None)
+    path = getattr(_included(scope, route), "path", None)
     inner = scope.get("root_path", "")
     if inner == root:
         return path if isinstance(path, str) else _UNMATCHED
@@ -149,6 +149,13 @@ def _route(scope: Scope, root: str) -> str:
     if not isinstance(path, str) or hasattr(route, "routes"):  # a mounted application that is no router, or found none
         return f"{prefix}/*"
     return prefix + path
+
+
+def _included(scope: Scope, route: Any) -> Any:
+    """The route with the prefixes of the routers it was included by, which FastAPI since 0.137 keeps apart from it."""
+    told = scope.get("fastapi")
+    found = told.get("effective_route_context") if isinstance(told, dict) else None
+    return found if found is not None and getattr(found, "original_route", None) is route else route
 
 
 def _named(path: str, values: Mapping[str, Any]) -> str:

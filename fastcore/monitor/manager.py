@@ -16,9 +16,10 @@ from typing import Any
 
 from fastcore import metrics
 from fastcore._snapshot import Snapshot
+from fastcore._text import storable
 from fastcore.concurrency import Retry
 from fastcore.dispatch import flags
-from fastcore.monitor.alerts import Alert, AlertBook, fingerprint, grouped
+from fastcore.monitor.alerts import Alert, AlertBook, fingerprint, grouped, plain
 from fastcore.monitor.channels import Channel, LogChannel
 from fastcore.monitor.config import settings_of
 from fastcore.monitor.delivery import Delivery
@@ -173,6 +174,7 @@ class AlertManager:
         """
         if severity not in SEVERITIES:
             raise ValueError(f"severity: expected one of {', '.join(SEVERITIES)}, got {severity!r}")
+        message = storable(message)
         mark = fingerprint("message", (("message", message),))
         now = self._clock()
         with self._lock:
@@ -190,6 +192,7 @@ class AlertManager:
 
         Returns whether it was said.
         """
+        message = storable(message)
         mark = fingerprint("message", (("message", message),))
         with self._lock:
             if self._one_off.pop(mark, None) is None:
@@ -257,9 +260,8 @@ class AlertManager:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        body = {key: part for key, part in asdict(value).items() if key not in ("latency", "arms")}
-        return {key: None if part != part else part for key, part in body.items()}
-    return value
+        value = {key: part for key, part in asdict(value).items() if key not in ("latency", "arms")}
+    return plain(value)
 
 
 def _after_fork() -> None:

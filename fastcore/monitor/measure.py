@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from fastcore import metrics
 from fastcore.memory.around import is_async
+from fastcore.monitor.generators import measured_generator
 
 __all__ = ["measure_execution_time"]
 
@@ -27,7 +29,8 @@ def measure_execution_time(
 ) -> Any:
     """Time every call of a function, plain or async, as ``fastcore_operation_duration_seconds{service,operation}``.
 
-    Calls that raise are timed too, and counted as ``fastcore_operation_errors_total``.
+    Calls that raise are timed too, and counted as ``fastcore_operation_errors_total``. Of a generator function, plain
+    or async, the time spent in the generator counts, without what its consumer takes between two items.
 
     Parameters
     ----------
@@ -67,6 +70,9 @@ def _measured(function: Callable[..., Any], *, service: str | None, operation: s
     observe = metrics.latency("fastcore_operation_duration_seconds", **labels).observe
     failed = metrics.counter("fastcore_operation_errors_total", **labels).add
     clock = time.perf_counter
+
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return measured_generator(function, observe, failed)
 
     if is_async(function):
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from fastcore import metrics
 from fastcore._snapshot import Labels, SketchState, Snapshot
+from fastcore._text import storable
 from fastcore.dispatch import flags
 from fastcore.monitor.collect import EMPTY, window
 from fastcore.monitor.tomlfile import TomlFile
@@ -153,7 +154,7 @@ class Rule:
         """Return the summary, filled in; a template that does not fit is shown as it is."""
         known = {str(key): told for key, told in details.items()} if isinstance(details, Mapping) else {}
         try:
-            return self.summary.format(**{**known, **dict(labels), "value": value, "rule": self.name})
+            return storable(self.summary.format(**{**known, **dict(labels), "value": value, "rule": self.name}))
         except (LookupError, ValueError, AttributeError, TypeError):
             return f"{self.summary} ({value:.6g})"
 
@@ -214,7 +215,7 @@ def _values(given: Any, rule: str) -> Values:
 def _labels(labels: Any) -> Labels:
     if isinstance(labels, str):
         return (("name", labels),)
-    return tuple(sorted((str(key), str(value)) for key, value in dict(labels).items()))
+    return tuple(sorted((storable(str(key)), storable(str(value))) for key, value in dict(labels).items()))
 
 
 def _rolled_back(snapshot: Snapshot) -> dict[Labels, float]:

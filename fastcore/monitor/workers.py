@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fastcore import metrics
+from fastcore._process import start_mark
 from fastcore._snapshot import Sample, Snapshot
 from fastcore.dispatch.filelock import locked
 
@@ -78,7 +79,8 @@ class WorkerFiles:
         with self._lock:
             if self._pid != os.getpid():  # the first time, or in the child of a fork
                 self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                self._pid, self._name = os.getpid(), f"{os.getpid()}-{secrets.token_hex(4)}"
+                started = start_mark(os.getpid()) or "0"
+                self._pid, self._name = os.getpid(), f"{os.getpid()}-{started}-{secrets.token_hex(4)}"
                 self._thread = None
             self._write()
             if self._thread is None:
@@ -145,7 +147,7 @@ class WorkerFiles:
 
 def _together(parts: list[tuple[str, Snapshot]], gone: Snapshot | None) -> Snapshot:
     gauges = [
-        Sample(s.name, s.kind, tuple(sorted((*s.labels, ("worker", worker)))), s.value)
+        Sample(s.name, s.kind, tuple(sorted((*map(_exported, s.labels), ("worker", worker)))), s.value)
         for worker, part in parts
         for s in part
         if s.kind == "gauge"
@@ -155,6 +157,11 @@ def _together(parts: list[tuple[str, Snapshot]], gone: Snapshot | None) -> Snaps
         sums.append(gone)
     workers = Sample("fastcore_workers", "gauge", (), len(parts))
     return Snapshot([*metrics.merge(sums), *gauges, workers])
+
+
+def _exported(label: tuple[str, str]) -> tuple[str, str]:
+    """A label of the application's own that is named as ours is, renamed as Prometheus renames such labels."""
+    return (f"exported_{label[0]}", label[1]) if label[0] == "worker" else label
 
 
 def _without_gauges(part: Iterable[Sample]) -> Snapshot:
@@ -196,17 +203,21 @@ def _read(path: Path) -> Snapshot | None:
 
 
 def _lives(path: Path) -> bool:
-    pid = path.name.partition("-")[0]
-    if not pid.isdigit():
+    pid, _, rest = path.name.partition("-")
+    started, _, token = rest.partition("-")
+    if not pid.isdigit() or not token:
         return False
+    # A later process that has inherited the number began at another time; the clock, which may be set, is not asked.
+    return start_mark(int(pid)) == started and not _is_zombie(int(pid))
+
+
+def _is_zombie(pid: int) -> bool:
     import psutil
 
     try:
-        process = psutil.Process(int(pid))
-        # A process that began after the file was last written has inherited the number, nothing else.
-        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= path.stat().st_mtime + 1)
-    except (psutil.Error, OSError):
-        return False
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return True
 
 
 def _after_fork() -> None:

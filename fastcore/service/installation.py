@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from fastcore.dispatch.admin import AdminApp
 from fastcore.dispatch.asgi import AssignmentMiddleware
-from fastcore.monitor import Health, HealthApp, MetricsApp, MetricsMiddleware, WorkerFiles
+from fastcore.monitor import AlertManager, Health, HealthApp, MetricsApp, MetricsMiddleware, WorkerFiles
 from fastcore.service.draining import DrainMiddleware
 from fastcore.service.installed import Installed
+from fastcore.service.routes import check_hidden
+from fastcore.service.watching import ServiceWatch
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from fastcore.memory import MemoryWatch
-    from fastcore.monitor import AlertManager
+    from fastcore.monitor import AutoOptimizationManager
     from fastcore.service.dashboard import Dashboard, Prices
     from fastcore.streaming import Hub
     from fastcore.tasks import TaskQueue
@@ -44,7 +46,8 @@ def install(
     assignment: bool | Mapping[str, Any] = True,
     arm: str | None = None,
     watch: bool | MemoryWatch = True,
-    alerts: AlertManager | None = None,
+    alerts: bool | AlertManager = True,
+    triggers: bool | AutoOptimizationManager = True,
     drain_delay: float = 1.0,
     drain_timeout: float = 15.0,
 ) -> Installed:
@@ -86,8 +89,11 @@ def install(
         The flag whose arm labels the metrics of requests.
     watch : bool or MemoryWatch, default True
         Have caches give memory back when it grows short, and count the garbage collector's pauses.
-    alerts : AlertManager, optional
-        Judges its rules while the application runs.
+    alerts : bool or AlertManager, default True
+        Judges its rules while the application runs; by default the default rules, which log. Services are looked at
+        meanwhile, so that one over 20 % slower than its control or its baseline is alerted on.
+    triggers : bool or AutoOptimizationManager, default True
+        Looks at the services each minute; by default it only advises, in the log and the journal.
     drain_delay : float, default 1.0
         Seconds between SIGTERM and the end of the server's taking new connections, in which ``/readyz`` says no. As
         long as the balancer takes to notice: for Kubernetes more than ``periodSeconds * failureThreshold``.
@@ -106,7 +112,7 @@ def install(
     RuntimeError
         If it has fastcore already, or was started.
     ValueError
-        If a path is taken, or the token is too short.
+        If a path is taken, a route of the application would be hidden, or the token is too short.
     ImportError
         If ``metrics=True`` and there is no ``prometheus-client``; or no FastAPI.
 
@@ -150,7 +156,8 @@ def install(
         tasks=tasks,
         hub=hub,
         watch=watching,
-        alerts=alerts,
+        alerts=(AlertManager(workers=workers) if alerts else None) if isinstance(alerts, bool) else alerts,
+        services=_services(bool(alerts), triggers),
         workers=workers,
         dashboard=board,
         drain_delay=float(drain_delay),
@@ -158,7 +165,10 @@ def install(
     )
     app.add_middleware(MetricsMiddleware, flag=arm)
     if assignment is not False:
-        app.add_middleware(AssignmentMiddleware, **({} if assignment is True else assignment))
+        from starlette.middleware import Middleware
+
+        # The innermost: whoever authenticates has done so, and the user is the key.
+        app.user_middleware.append(Middleware(AssignmentMiddleware, **({} if assignment is True else assignment)))
     app.add_middleware(DrainMiddleware, drain=installed.drainage)
     _add_routes(app, routes, task_routes, hub, stream)
     _wrap_lifespan(app, installed)
@@ -190,6 +200,14 @@ def _check_paths(app: FastAPI, wanted: list[str]) -> None:
     for where in wanted:
         if where in taken:
             raise ValueError(f"app: expected no route at {where} yet, got one; install() can leave its own out")
+
+
+def _services(alerts: bool, triggers: bool | AutoOptimizationManager) -> ServiceWatch | None:
+    if triggers is True:
+        from fastcore.monitor import AutoOptimizationManager
+
+        triggers = AutoOptimizationManager()
+    return ServiceWatch(triggers or None) if alerts or triggers else None
 
 
 def _watch(watch: bool | MemoryWatch) -> MemoryWatch | None:
@@ -228,6 +246,7 @@ def _add_routes(app: FastAPI, routes: list[tuple[str, Any]], task_routes: Any, h
         install_hub(hub)
     if task_routes is not None:
         app.include_router(task_routes)
+    check_hidden(known[before:], known[:before])
     known[:] = known[before:] + known[:before]
 
 

@@ -10,9 +10,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from fastcore._threads import on_own_thread
 from fastcore.monitor import CheckResult, Health
 from fastcore.service.checks import memory_check, stream_check, tasks_check
 from fastcore.service.draining import Drain
+from fastcore.service.routes import hidden_routes
+from fastcore.service.watching import ServiceWatch
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -50,6 +53,7 @@ class Installed:
         hub: Hub | None,
         watch: MemoryWatch | None,
         alerts: AlertManager | None,
+        services: ServiceWatch | None,
         workers: WorkerFiles | None,
         dashboard: Dashboard | None,
         drain_delay: float,
@@ -61,6 +65,7 @@ class Installed:
         self.hub = hub
         self.watch = watch
         self.alerts = alerts
+        self.services = services
         self.workers = workers
         self.dashboard = dashboard
         self._timeout = drain_timeout
@@ -137,7 +142,10 @@ class Installed:
                 stack.callback(self.watch.stop)
             if self.alerts is not None:
                 self.alerts.start()
-                stack.push_async_callback(asyncio.to_thread, self.alerts.stop)
+                stack.push_async_callback(on_own_thread, self.alerts.stop)
+            if self.services is not None:
+                self.services.start()
+                stack.push_async_callback(self.services.stop)
             if self.hub is not None:
                 self.hub.draining = False
                 await self.hub.start()
@@ -149,6 +157,9 @@ class Installed:
             stack.push_async_callback(self._end)
             stack.callback(self.drainage.watch())
             self._lives = True
+            hidden = hidden_routes(self.app)  # of those that were added after install()
+            if hidden:
+                _log.error("%s", hidden)
             yield
 
 

@@ -6,8 +6,8 @@ import math
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
+from fastcore._text import storable
 from fastcore.tasks.errors import TaskCancelled
-from fastcore.tasks.text import storable
 
 __all__ = ["Current", "Running", "checkpoint", "current", "progress", "running"]
 

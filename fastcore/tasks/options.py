@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any
 
+from fastcore._text import storable
 from fastcore.concurrency.checks import count, number
 from fastcore.concurrency.retry import Retry
-from fastcore.tasks.text import storable
 
 __all__ = ["Options", "rate_of", "seconds"]
 

@@ -9,10 +9,10 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fastcore._text import storable
 from fastcore.concurrency.checks import called, is_async, is_generator
 from fastcore.tasks.ports import Cap, Executor
 from fastcore.tasks.task import Task
-from fastcore.tasks.text import storable
 
 __all__ = ["check_by_name", "checked", "register", "registered"]
 

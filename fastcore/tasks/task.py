@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastcore import metrics
+from fastcore._text import storable
 from fastcore.concurrency.checks import is_async
 from fastcore.concurrency.limiter import Turns
 from fastcore.concurrency.retry import Retry
@@ -19,7 +20,6 @@ from fastcore.tasks.codec import Codec
 from fastcore.tasks.errors import TaskError
 from fastcore.tasks.options import Options
 from fastcore.tasks.records import Encoded, State
-from fastcore.tasks.text import storable
 
 if TYPE_CHECKING:
     from fastcore.tasks.queue import TaskQueue

@@ -6,12 +6,12 @@ import logging
 import traceback
 from typing import NamedTuple
 
+from fastcore._text import storable
 from fastcore.concurrency.slot import UnpicklableResult
 from fastcore.tasks.codec import TooLarge, Unserializable
 from fastcore.tasks.errors import TaskCancelled
 from fastcore.tasks.job import Job
 from fastcore.tasks.records import Failure, State
-from fastcore.tasks.text import storable
 
 __all__ = ["Verdict", "failure_of", "judge"]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import math
 from datetime import UTC
 from typing import Any
 
 import pytest
 
-from fastcore.monitor import Alert, AlertBook, Rule
+from fastcore.monitor import Alert, AlertBook, AlertManager, CallableChannel, Rule
 from fastcore.monitor.alerts import fingerprint, grouped
 from tests.monitor.conftest import Clock
 
@@ -184,3 +186,36 @@ def test_a_storm_is_told_as_one(book: Book) -> None:
 def test_wrong_arguments() -> None:
     with pytest.raises(ValueError, match="repeat: expected a number above 0, got 0"):
         AlertBook(repeat=0)
+
+
+def test_no_text_or_number_stops_an_alert() -> None:
+    """Lone surrogates, as of undecodable file names, and NaN: what channels send is UTF-8 and JSON."""
+    seen: list[Alert] = []
+    rule = Rule(
+        name="odd",
+        value=lambda snapshot: {(("file", "a\udce9"),): 2.0},
+        above=1.0,
+        summary="{file} is {value} {share}",
+        details=lambda labels: {"share": math.nan, "names": ["b\udce9", math.inf], "n\udce9": 1},
+    )
+    manager = AlertManager([rule], [CallableChannel(seen.append)])
+    given = manager.evaluate()
+    assert asyncio.run(manager.send_alert("c\udce9", {"ratio": math.nan}))
+    assert asyncio.run(manager.resolve_alert("c\udce9"))
+    assert [alert.summary for alert in given] == ["a\\udce9 is 2.0 None"]
+    for alert in given:
+        text = json.dumps(alert.to_dict(), allow_nan=False, ensure_ascii=False)
+        assert text.encode()
+    assert given[0].details == {"share": None, "names": ["b\\udce9", None], "n\\udce9": 1}
+
+
+def test_an_alert_that_fires_goes_on_firing_while_its_value_is_nan() -> None:
+    value = 2.0
+    rule = Rule(name="nan", value=lambda snapshot: value, above=1.0)
+    manager = AlertManager([rule], [])
+    assert [alert.state for alert in manager.evaluate()] == ["firing"]
+    value = math.nan
+    assert manager.evaluate() == []
+    assert [alert.value for alert in manager.firing()] == [2.0]
+    value = 0.0
+    assert [alert.state for alert in manager.evaluate()] == ["resolved"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, WebSocket
+from fastapi import APIRouter, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 
 from fastcore import metrics
@@ -251,3 +251,79 @@ def test_the_lifespan_passes() -> None:
 
     asyncio.run(MetricsMiddleware(app)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     assert seen == ["lifespan"]
+
+
+def test_the_prefixes_of_included_routers_are_in_the_route() -> None:
+    app, version = FastAPI(), APIRouter(prefix="/mw-v1")
+    users, orders = APIRouter(), APIRouter()
+
+    @users.get("/{id}")
+    async def user(id: str) -> str:
+        return id
+
+    @orders.get("/{id}")
+    async def order(id: str) -> str:
+        return id
+
+    @orders.websocket("/feed/{topic}")
+    async def feed(websocket: WebSocket, topic: str) -> None:
+        await websocket.accept()
+        await websocket.close()
+
+    version.include_router(users, prefix="/users")
+    for router, prefix in ((users, "/mw-users"), (orders, "/mw-orders"), (version, "")):
+        app.include_router(router, prefix=prefix)
+    app.add_middleware(MetricsMiddleware)
+
+    async def run() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            for path in ("/mw-users/1", "/mw-orders/2", "/mw-v1/users/3"):
+                assert (await client.get(path)).status_code == 200
+
+    asyncio.run(run())
+    asyncio.run(connect(app, "/mw-orders/feed/a"))
+    for route in ("/mw-users/{id}", "/mw-orders/{id}", "/mw-v1/users/{id}"):
+        labels = {"method": "GET", "route": route, "status": "200", "arm": ""}
+        assert metrics.counter("fastcore_http_requests_total", **labels).value == 1
+    labels = {"route": "/mw-orders/feed/{topic}", "outcome": "closed"}
+    assert metrics.counter("fastcore_websocket_connections_total", **labels).value == 1
+
+
+async def connect(app: FastAPI, path: str) -> None:
+    received = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}])
+
+    async def receive() -> Any:
+        return next(received)
+
+    async def send(message: Any) -> None:
+        return None
+
+    scope = {"type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": []}
+    await app({**scope, "root_path": "", "subprotocols": [], "scheme": "ws", "server": ("x", 80)}, receive, send)
+
+
+def test_the_arm_goes_by_a_key_that_is_given_within() -> None:
+    flags.declare("test.arm_within")
+    app = FastAPI()
+
+    @app.get("/mw-arm")
+    async def answer() -> None:
+        return None
+
+    app.add_middleware(AssignmentMiddleware)
+    app.add_middleware(MetricsMiddleware, flag="test.arm_within")
+    flags.set("test.arm_within", "ramp:50")
+    try:
+
+        async def run() -> None:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+                for key in ("a", "b", "c", "d"):
+                    await client.get("/mw-arm", headers={"x-assignment-key": key})
+
+        asyncio.run(run())
+        threshold = flags._store.mode("test.arm_within").threshold
+        expected = sum(belongs("test.arm_within", threshold, key) for key in "abcd")
+        labels = {"method": "GET", "route": "/mw-arm", "status": "200"}
+        assert metrics.counter("fastcore_http_requests_total", arm="candidate", **labels).value == expected
+    finally:
+        flags.clear("test.arm_within")

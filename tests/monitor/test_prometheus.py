@@ -226,3 +226,10 @@ except ImportError as error:
 """
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
         assert "pip install fastcore-native[prometheus]" in ran.stdout
+
+
+def test_a_label_with_a_lone_surrogate_hides_nothing() -> None:
+    metrics.counter("test_surrogate_total", file="a\udce9").add(3)
+    page = exposition(process=False)[0].decode()
+    assert 'test_surrogate_total{file="a\\\\udce9"} 3.0' in page
+    assert metrics.counter("test_surrogate_total", file="a\udce9").value == 3

@@ -169,3 +169,32 @@ def test_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTCORE_METRICS_DIR", str(tmp_path))
     with WorkerFiles() as files:
         files.gather()
+
+
+def test_a_label_of_the_applications_that_is_named_worker_is_kept(tmp_path: Path) -> None:
+    metrics.gauge("test_named_worker", worker="crawler").set(3.0)
+    with WorkerFiles(tmp_path) as files:
+        found = files.gather()
+    assert found.get("test_named_worker", exported_worker="crawler", worker=str(os.getpid())) == 3.0
+
+
+def test_a_clock_that_is_set_makes_no_living_worker_a_dead_one(start: Start, tmp_path: Path) -> None:
+    """The file of a worker seems older than its process after the clock was put forward."""
+    child = start(5)
+    files = WorkerFiles(tmp_path)
+    with files:
+        path = next(tmp_path.glob(f"{child.pid}-*.json"))
+        os.utime(path, (1, 1))
+        before = metrics.counter("test_work_total").value
+        for _ in range(2):
+            assert files.gather().get("test_work_total") == before + 5
+
+
+def test_a_later_process_of_the_same_number_is_another(tmp_path: Path) -> None:
+    with WorkerFiles(tmp_path) as files:
+        own = next(tmp_path.glob(f"{os.getpid()}-*.json"))
+        pid, _, token = own.stem.split("-")
+        other = tmp_path / f"{pid}-1-{token[::-1]}x.json"
+        other.write_text(own.read_text())
+        files.gather()
+        assert not other.exists()

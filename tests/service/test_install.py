@@ -6,6 +6,8 @@ import asyncio
 import gc
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
 
-from fastcore import flags
+from fastcore import Switch, flags, metrics
 from fastcore.dispatch.assignment import assignment_key
 from fastcore.memory import MemoryWatch
 from fastcore.monitor import AlertManager, Health, MetricsApp
@@ -464,3 +466,122 @@ def test_collector_pauses_are_counted_while_it_runs() -> None:
     before = list(gc.callbacks)
     asyncio.run(main())
     assert gc.callbacks == before
+
+
+def test_an_authenticated_user_is_the_assignment_key() -> None:
+    from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
+    from starlette.middleware.authentication import AuthenticationMiddleware
+
+    class Backend(AuthenticationBackend):
+        async def authenticate(self, conn: Any) -> Any:
+            return AuthCredentials(), SimpleUser(conn.headers["x-user"])
+
+    app = FastAPI()
+    app.add_middleware(AuthenticationMiddleware, backend=Backend())
+
+    @app.get("/key")
+    async def key() -> Any:
+        return assignment_key.get()
+
+    install(app, dashboard=False, watch=False)
+
+    async def run() -> None:
+        async with served(app) as client:
+            assert (await client.get("/key", headers={"x-user": "ann"})).json() == "ann"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("path", "answers"),
+    [("/api/tasks/task/mine", "/api/tasks"), ("/fastcore/own", "/fastcore"), ("/livez", "/livez")],
+)
+def test_a_route_that_would_be_hidden_is_refused(path: str, answers: str) -> None:
+    app, router = FastAPI(), APIRouter(prefix=path.rpartition("/")[0])
+
+    async def own() -> None:
+        return None
+
+    router.add_api_route("/" + path.rpartition("/")[2], own, methods=["GET"])
+    app.include_router(router)
+    with pytest.raises(ValueError, match=f"got GET {path}, which {answers}|no route at {path}"):
+        install(app, tasks=TaskQueue(), watch=False)
+
+
+def test_routes_that_are_not_hidden_stay() -> None:
+    app = FastAPI()
+
+    @app.get("/{path:path}")
+    async def rest(path: str) -> str:
+        return path
+
+    install(app, tasks=TaskQueue(), watch=False)
+
+    async def run() -> None:
+        async with served(app) as client:
+            assert (await client.get("/anything/else")).json() == "anything/else"
+            assert await status_of(client, "/livez") == 200
+
+    asyncio.run(run())
+
+
+def test_a_route_added_later_that_is_never_reached_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    install(app, watch=False, alerts=False, triggers=False)
+
+    @app.get("/fastcore/own")
+    async def own() -> None:
+        return None
+
+    async def run() -> None:
+        async with served(app):
+            pass
+
+    asyncio.run(run())
+    assert "got GET /fastcore/own, which /fastcore would answer: it is never reached" in caplog.text
+
+
+def test_a_slower_candidate_is_alerted_on_with_no_further_code() -> None:
+    """Both arms take over 50 us, so that each call is timed once the first look has seen it."""
+    from fastcore.monitor import Alert, CallableChannel
+
+    def spin(seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            pass
+
+    switch = Switch("test_slower", control=lambda: spin(2e-4), candidate=lambda: spin(8e-4))
+    told: list[Alert] = []
+    app = FastAPI()
+    installed = install(app, alerts=AlertManager(channels=[CallableChannel(told.append)]), dashboard=False, watch=False)
+    assert installed.services is not None
+    flags.set("test_slower", "ramp:50")
+    try:
+        installed.services.look()
+        for _ in range(3):
+            for _ in range(300):
+                switch()
+            installed.services.look()
+        assert installed.alerts is not None
+        given = [alert for alert in installed.alerts.evaluate() if dict(alert.labels).get("service") == "test_slower"]
+        assert [alert.rule for alert in given] == ["slower than before"]
+    finally:
+        flags.clear("test_slower")
+        metrics.gauge("fastcore_degraded", service="test_slower", against="control").set(0.0)
+
+
+def test_what_install_starts_by_itself_and_can_leave_out() -> None:
+    names: list[set[str]] = []
+    for options in ({}, {"alerts": False, "triggers": False}):
+        app = FastAPI()
+        installed = install(app, watch=False, dashboard=False, **options)  # type: ignore[arg-type]
+
+        async def run(app: FastAPI = app) -> None:
+            async with served(app):
+                names.append({t.name for t in threading.enumerate()})
+
+        asyncio.run(run())
+        assert (installed.alerts is None) == bool(options)
+        assert (installed.services is None) == bool(options)
+    assert "fastcore-rules" in names[0]
+    assert "fastcore-rules" not in names[1]

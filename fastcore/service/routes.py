@@ -1,0 +1,81 @@
+"""Routes of the application that ours would answer in place of: the first that matches does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+__all__ = ["check_hidden", "hidden_routes", "mark"]
+
+_MARK = "fastcore_installed"
+
+
+def mark(routes: Iterable[Any]) -> None:
+    """Note which routes are ours."""
+    for route in routes:
+        setattr(route, _MARK, True)
+
+
+def check_hidden(ours: Sequence[Any], theirs: Sequence[Any]) -> None:
+    """Refuse to go before routes that would then never be reached.
+
+    Raises
+    ------
+    ValueError
+        If there is one; the text names it, and what would answer.
+    """
+    mark(ours)
+    found = _hidden(ours, theirs)
+    if found:
+        raise ValueError(f"app: expected no route that install() would hide, got {found}; other paths can be given")
+
+
+def hidden_routes(app: Any) -> str:
+    """Say which routes that were added after ours are never reached; the empty string where there are none."""
+    routes = app.router.routes
+    ours = [route for route in routes if getattr(route, _MARK, False)]
+    found = _hidden(ours, [route for route in routes if not getattr(route, _MARK, False)])
+    return f"expected no route behind one of install()'s, got {found}: it is never reached" if found else ""
+
+
+def _hidden(ours: Sequence[Any], theirs: Sequence[Any]) -> str:
+    from starlette.routing import Match
+
+    for route in _flat(theirs):
+        path = getattr(route, "path", None)
+        if not isinstance(path, str) or not path.startswith("/"):
+            continue
+        for method in getattr(route, "methods", None) or ("GET",):
+            scope: dict[str, Any] = {
+                "type": _kind(route),
+                "method": method,
+                "path": _example(path),
+                "root_path": "",
+                "headers": [],
+            }
+            for answers in _flat(ours):
+                if answers.matches(dict(scope))[0] is Match.FULL:
+                    return f"{method} {path}, which {getattr(answers, 'path', '') or 'another route'} would answer"
+    return ""
+
+
+def _flat(routes: Iterable[Any]) -> Iterable[Any]:
+    """The routes, those of included routers one by one, where FastAPI keeps them together."""
+    for route in routes:
+        candidates = getattr(route, "effective_candidates", None)
+        if callable(candidates):
+            yield from _flat(candidates())
+        else:
+            yield route
+
+
+def _kind(route: Any) -> str:
+    from starlette.routing import WebSocketRoute
+
+    return "websocket" if isinstance(route, WebSocketRoute) else "http"
+
+
+def _example(path: str) -> str:
+    """A path that the template matches, with parts that ours hardly have."""
+    return re.sub(r"\{[^}]*\}", "0", path)

@@ -1,0 +1,61 @@
+"""Looks at every service of a process by itself: what became slower is a metric that the default rules alert on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from fastcore._threads import on_own_thread
+from fastcore.dispatch.switch import live
+from fastcore.monitor.collect import MetricsCollector
+from fastcore.monitor.degradation import DegradationDetector
+from fastcore.monitor.triggers import AutoOptimizationManager
+
+__all__ = ["ServiceWatch"]
+
+FIRST, INTERVAL = 0.5, 15.0  # seconds to the second look, doubled from one to the next, and between later ones
+
+_log = logging.getLogger("fastcore.service")
+
+
+class ServiceWatch:
+    """Holds each service against its live control and its baseline, and has triggers advise.
+
+    Parameters
+    ----------
+    triggers : AutoOptimizationManager, optional
+    """
+
+    def __init__(self, triggers: AutoOptimizationManager | None = None) -> None:
+        self._collector = MetricsCollector()
+        self._detector = DegradationDetector()
+        self._triggers = triggers
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [asyncio.ensure_future(self._watch())]
+        if self._triggers is not None:
+            self._tasks.append(asyncio.ensure_future(self._triggers.run()))
+
+    async def stop(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        wait = FIRST
+        while True:
+            try:
+                await on_own_thread(self.look)
+            except Exception:
+                _log.exception("the services could not be looked at")
+            await asyncio.sleep(wait)
+            wait = min(INTERVAL, wait * 2)
+
+    def look(self) -> None:
+        """Look at every service once."""
+        for switch in live().values():
+            switch._tune()
+        for name in self._collector.services():
+            self._detector.look(self._collector.collect(name))
