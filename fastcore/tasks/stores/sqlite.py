@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
+from fastcore._text import storable
 from fastcore.concurrency.checks import count, number, one_of
 from fastcore.tasks.errors import QueueClosed, StoreError
 from fastcore.tasks.ports import Done, Want
@@ -44,7 +45,6 @@ from fastcore.tasks.stores.sqlite_schema import connect
 from fastcore.tasks.stores.sqlite_upkeep import Pause, Pruned, Retry, ScheduleRow, Upkeep
 from fastcore.tasks.stores.sqlite_work import Asked, Renewal, Work
 from fastcore.tasks.stores.sqlite_writer import Writer
-from fastcore.tasks.text import storable
 
 __all__ = ["DURABILITIES", "SqliteStore"]
 

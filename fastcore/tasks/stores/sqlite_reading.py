@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
+from fastcore._text import storable
 from fastcore.tasks.errors import QueueClosed
 from fastcore.tasks.records import ScheduleView, State, TaskView
 from fastcore.tasks.stores.sqlite_answer import Answer
@@ -30,7 +31,6 @@ from fastcore.tasks.stores.sqlite_rows import (
     view_of,
 )
 from fastcore.tasks.stores.sqlite_schema import connect_reader
-from fastcore.tasks.text import storable
 
 __all__ = ["Read", "Readers", "Wanted", "counts", "find", "get", "members", "paused", "schedules"]
 
