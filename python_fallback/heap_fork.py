@@ -6,15 +6,15 @@ import os
 import weakref
 from typing import Any
 
-_living: weakref.WeakSet[Any] = weakref.WeakSet()
+_living: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # by identity: some cannot be hashed
 
 
 def follow_forks(held: Any) -> None:
-    _living.add(held)
+    _living[id(held)] = held
 
 
 def _after_fork() -> None:
-    for held in list(_living):
+    for held in list(_living.values()):
         held._renew()
 
 

@@ -178,6 +178,24 @@ def test_errors_make_no_cycles_and_keep_nothing_alive(make: Make, backend: str) 
     assert [each() for each in alive] == [None] * len(alive)
 
 
+def test_a_result_is_not_kept_alive_by_tasks_that_its_computation_started(make: Make) -> None:
+    cache = make("LRUCache", 1)
+
+    async def main() -> None:
+        async def compute() -> Marked:
+            started.append(asyncio.create_task(asyncio.sleep(3600)))
+            return Marked()
+
+        started: list[Any] = []
+        result = weakref.ref(await cache.aget_or_compute("k", compute))
+        cache.clear()
+        gc.collect()
+        assert result() is None
+        started[0].cancel()
+
+    asyncio.run(main())
+
+
 def test_a_kept_error_says_where_it_was_raised_and_nothing_of_other_callers(backend: str) -> None:
     with flags.override("cache", backend):
 

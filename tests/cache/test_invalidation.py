@@ -159,6 +159,25 @@ def test_a_change_made_by_a_comparison_while_the_result_is_stored_wins(make: Mak
     assert len(cache) == 0
 
 
+@pytest.mark.parametrize("change", ["setitem", "pop"])
+def test_a_computation_that_began_within_the_change_is_not_stored(make: Make, change: str) -> None:
+    """`on_evict` runs after the entry left and before the change is over: a computation that began there is older."""
+    stack: list[Any] = []
+
+    def begin(*entry: object) -> None:
+        if "k" not in cache and not stack:
+            stack.append(Computing(cache))
+            stack[0].__enter__()
+
+    cache = make("TTLCache", 10, 60)
+    cache["k"] = "before"
+    cache.on_evict = begin
+    CHANGES[change][0](cache)
+    for running in stack:
+        running.__exit__()
+    assert cache.peek("k") == ("new" if change == "setitem" else None)
+
+
 def test_subclasses_that_override_set_store_through_it(make: Make, twin: Callable[[str], Any]) -> None:
     class Logged(twin("cache").LRUCache):  # type: ignore[misc]
         def set(self, key: Any, value: Any, **options: Any) -> None:
