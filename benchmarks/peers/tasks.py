@@ -102,13 +102,13 @@ def in_sqlite(report: Report) -> None:
         both,
         {
             "SqliteHuey / fastcore, submit_many": Ratio(huey / both["fastcore, submit_many"].median, 20),
+            "SqliteHuey / fastcore, each with 64 submitters": Ratio(crowd / both["fastcore, 64 submitters"].median, 20),
+            "SqliteHuey / fastcore, each with 64 threads": Ratio(crowd / both["fastcore, 64 threads"].median, 20),
             "bare SQLite / fastcore, 64 submitters": Ratio(bare / both["fastcore, 64 submitters"].median, 3),
             "bare SQLite / fastcore, 64 threads": Ratio(bare / both["fastcore, 64 threads"].median, 3),
             "fastcore, one submitter / SqliteHuey": Ratio(lone / huey, 1, at_least=False),
         },
     )
-    for name in ("64 submitters", "64 threads"):
-        note(report, f"SqliteHuey / fastcore, each with {name}: {crowd / both[f'fastcore, {name}'].median:.2f}")
     bounds = interleave_phases(
         {
             "write 4 KiB and fdatasync": lambda: {"sync": theirs.syncs(100)},
