@@ -31,6 +31,7 @@ _MOST_IN_A_BATCH: Final = 512  # requests; each may bring thousands of rows
 _CROWD: Final = 4  # requests that came together: those who asked will ask again, together
 _LINGER: Final = 0.25  # of the last commit's time: how long the first of a crowd waits for the others
 _LEAST_LINGER, _MOST_LINGER = 5e-5, 2e-3
+_PAIR_LINGER: Final = 0.5  # of the last sync's time: how long one of two who ask in turns waits for the other
 
 _log = logging.getLogger("fastcore.tasks")
 
@@ -62,7 +63,9 @@ class Writer:
 
     A request is answered after the commit that holds it. While one transaction reaches the disk the next requests
     gather, so that a batch is as large as the disk is slow. A lone request never waits for company. After a batch of
-    many, whose callers will all come back at once, the first waits for the others, a quarter of a commit's time.
+    many, whose callers will all come back at once, the first waits for the others, a quarter of a commit's time. Two
+    who ask in turns, as a submitter and the ends of its tasks, would each wait for the other's sync: the one that came
+    during the other's waits until that asks again, half a sync's time at most, and from then on they share their syncs.
 
     Parameters
     ----------
@@ -103,7 +106,8 @@ class Writer:
         self._tick = tick
         self._pause = pause
         self._company = 0.0  # how many requests came together lately
-        self._took = 0.0  # seconds of the last commit
+        self._took = 0.0  # seconds of the last commit that waited for the disk
+        self._hard = 0  # requests in the last batch that waited for the disk
         self._pid = _pid
         self._requests: SimpleQueue[_Request[Any, Any] | None] = SimpleQueue()
         self._closing = threading.Lock()
@@ -189,6 +193,7 @@ class Writer:
                 batch, last = self._gather(max(0.0, ticked + self._pause - clock()))
                 if batch:
                     self._company = max(len(batch), self._company / 2)
+                    self._hard = sum(not request.soft for request in batch) or self._hard
                     self._write(connection, batch)
                 del batch  # else its arguments would live until the next request
                 if clock() - ticked >= self._pause:
@@ -200,17 +205,25 @@ class Writer:
     def _gather(self, timeout: float) -> tuple[list[_Request[Any, Any]], bool]:
         requests = self._requests
         batch: list[_Request[Any, Any]] = []
+        present = requests.qsize() > 0
+        hard = 0
         try:
             found = requests.get(timeout=timeout)
             if self._company >= _CROWD and requests.qsize() < self._company / 2:
                 linger = min(self._took * _LINGER, _MOST_LINGER)
                 if linger >= _LEAST_LINGER:
                     time.sleep(linger)
+            pair = self._full and (self._hard == 2 or (self._hard == 1 and present))
+            late = time.monotonic() + min(self._took * _PAIR_LINGER, _MOST_LINGER) if pair else 0.0
             while found is not None:
                 batch.append(found)
+                hard += not found.soft
                 if len(batch) == _MOST_IN_A_BATCH:
                     return batch, False
-                found = requests.get_nowait()
+                if pair and hard == 1 and (left := late - time.monotonic()) > 0:
+                    found = requests.get(timeout=left)
+                else:
+                    found = requests.get_nowait()
         except Empty:
             return batch, False
         return batch, True
@@ -267,8 +280,10 @@ class Writer:
             self._look()
             began = time.perf_counter()
             connection.execute("COMMIT")
-            self._took = time.perf_counter() - began
-            self._commit.observe(self._took)
+            took = time.perf_counter() - began
+            self._commit.observe(took)
+            if self._waits or not self._full:
+                self._took = took
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -1,0 +1,126 @@
+"""The thread that writes: which requests share a sync."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastcore.tasks.stores import sqlite_writer
+from fastcore.tasks.stores.sqlite_answer import Answer
+from fastcore.tasks.stores.sqlite_change import Change
+from fastcore.tasks.stores.sqlite_writer import Writer
+
+LONG = 60.0
+
+
+class Asking:
+    """A writer whose transactions are recorded, and held up on demand."""
+
+    def __init__(self, path: Path, full: bool) -> None:
+        self.batches: list[list[str]] = []
+        self._entered = threading.Semaphore(0)
+        self._go = threading.Semaphore(0)
+        self._names: list[str] = []
+        self.writer = Writer(
+            lambda: sqlite3.connect(path, isolation_level=None),
+            str(path),
+            full=full,
+            present=lambda: self._record,
+            wake=lambda: None,
+            tick=lambda connection: None,
+        )
+
+    def _record(self) -> None:  # the last thing before the commit
+        if self._names:
+            self.batches.append(self._names)
+            self._names = []
+
+    def _write(self, change: Change, names: Sequence[str]) -> list[str]:
+        self._names += names
+        return list(names)
+
+    def _hold(self, change: Change, names: Sequence[str]) -> list[str]:
+        self._entered.release()
+        assert self._go.acquire(timeout=LONG)
+        return self._write(change, names)
+
+    def ask(self, name: str, *, soft: bool = False) -> Answer[str]:
+        return self.writer.ask(self._write, name, soft=soft)
+
+    def during(self, name: str, meanwhile: Callable[[], Any]) -> Any:
+        """Have a name written, and something done while that is under way; return what that returns."""
+        answer = self.writer.ask(self._hold, name)
+        assert self._entered.acquire(timeout=LONG)
+        found = meanwhile()
+        self._go.release()
+        assert answer.result(LONG) == name
+        return found
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have one of two wait for the other until that comes: a test that is wrong of who waits does not end."""
+    monkeypatch.setattr(sqlite_writer, "_PAIR_LINGER", 1e9)
+    monkeypatch.setattr(sqlite_writer, "_MOST_LINGER", 1e9)
+
+
+@pytest.fixture(params=[True, False], ids=["full", "normal"])
+def asking(request: pytest.FixtureRequest, tmp_path: Path, patient: None) -> Iterator[Asking]:
+    found = Asking(tmp_path / "any.db", request.param)
+    yield found
+    found.writer.close()
+
+
+@pytest.mark.parametrize("asking", [True], indirect=True)
+def test_two_who_ask_in_turns_come_to_share_their_syncs(asking: Asking) -> None:
+    end = asking.during("submit 1", lambda: asking.ask("end 0"))  # it waits: who submitted will do so again
+    submit = asking.ask("submit 2")
+    assert end.result(LONG) == "end 0"
+    assert submit.result(LONG) == "submit 2"
+    for n in (3, 4):  # whichever comes first, at their leisure
+        first = asking.ask(f"submit {n}")
+        second = asking.ask(f"end {n - 2}")
+        assert (first.result(LONG), second.result(LONG)) == (f"submit {n}", f"end {n - 2}")
+    assert asking.batches == [["submit 1"], ["end 0", "submit 2"], ["submit 3", "end 1"], ["submit 4", "end 2"]]
+
+
+def test_a_lone_request_waits_for_nobody(asking: Asking) -> None:
+    for name in ("one", "two", "three"):
+        assert asking.ask(name).result(LONG) == name
+    assert asking.batches == [["one"], ["two"], ["three"]]
+
+
+def test_what_does_not_wait_for_the_disk_is_waited_for_by_nobody(asking: Asking) -> None:
+    claim = asking.during("submit 1", lambda: asking.ask("claim", soft=True))
+    assert claim.result(LONG) == "claim"
+    assert asking.ask("submit 2").result(LONG) == "submit 2"
+    assert asking.batches == [["submit 1"], ["claim"], ["submit 2"]]
+
+
+@pytest.mark.parametrize("asking", [False], indirect=True)
+def test_where_nothing_waits_for_the_disk_none_waits_for_another(asking: Asking) -> None:
+    end = asking.during("submit 1", lambda: asking.ask("end 0"))
+    assert end.result(LONG) == "end 0"
+    assert asking.batches == [["submit 1"], ["end 0"]]
+
+
+@pytest.mark.parametrize("asking", [True], indirect=True)
+def test_who_waits_for_another_in_vain_waits_no_further_time(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_writer, "_MOST_LINGER", 1e-3)
+    end = asking.during("submit 1", lambda: asking.ask("end 0"))
+    assert end.result(LONG) == "end 0"
+    monkeypatch.setattr(sqlite_writer, "_MOST_LINGER", 1e9)
+    assert asking.ask("submit 2").result(LONG) == "submit 2"
+    assert asking.batches == [["submit 1"], ["end 0"], ["submit 2"]]
+
+
+@pytest.mark.parametrize("asking", [True], indirect=True)
+def test_a_writer_that_is_closed_writes_what_waits_for_another(asking: Asking) -> None:
+    end = asking.during("submit 1", lambda: asking.ask("end 0"))
+    asking.writer.close()
+    assert end.result(0) == "end 0"
