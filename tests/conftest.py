@@ -23,6 +23,15 @@ REQUIRED = _env.boolean("FASTCORE_REQUIRE_EXTENSIONS")
 SEARCH_LONGER = 50  # times as many examples with --hypothesis-profile=long
 hypothesis.settings.register_profile("long", max_examples=100 * SEARCH_LONGER, deadline=None, derandomize=False)
 
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "untimed",
+    hypothesis.settings.default,
+    deadline=None,
+    suppress_health_check=[*hypothesis.settings.default.suppress_health_check, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("untimed")
+
 _passed: Counter[tuple[str, str]] = Counter()  # (folder below tests, backend) -> tests
 _loaded: dict[str, str] = {}  # compiled modules, of this process and of its workers -> files
 
