@@ -1,7 +1,8 @@
-"""A time limit on the head of a request, which uvicorn does not have.
+"""Limits on the head of a request, which uvicorn does not have: of time and of size.
 
 ``uvicorn --http fastcore.streaming.handshake:HeadTimeoutProtocol`` closes connections that take longer than ten seconds
-to send the head of a request, so that nobody can hold them open one byte at a time.
+to send the head of a request, so that no client can hold them open one byte at a time, and answers 431 to heads above
+64 KiB.
 """
 
 from __future__ import annotations
@@ -22,10 +23,21 @@ else:
 __all__ = ["HeadTimeoutProtocol"]
 
 
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 20\r\n\r\nhead: is too large\r\n"
+)
+
+
 class HeadTimeoutProtocol(Base):
-    """uvicorn's HTTP protocol, which waits for the head of a request no longer than `head_timeout` seconds."""
+    """uvicorn's HTTP protocol, which waits for the head of a request no longer than `head_timeout` seconds.
+
+    A head of more than `head_size` bytes is answered 431.
+    """
 
     head_timeout = 10.0
+    head_size = 1 << 16
+    _head = 0  # bytes of a head that is not whole yet
     _timer: asyncio.TimerHandle | None = None
     _upgraded = False
 
@@ -38,8 +50,14 @@ class HeadTimeoutProtocol(Base):
         super().data_received(data)
         if self.cycle is not before:  # there is one for each request, made when its head is whole
             self._stop_timer()
-        elif self._timer is None and self._between_requests() and not self._upgraded:
-            self._start_timer()
+            self._head = 0
+        elif self._between_requests() and not self._upgraded:
+            if self._timer is None:
+                self._start_timer()
+            self._head += len(data)
+            if self._head > self.head_size:
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
 
     def handle_websocket_upgrade(self, *args: Any) -> None:
         self._upgraded = True

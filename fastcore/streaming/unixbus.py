@@ -207,7 +207,7 @@ class UnixBus:
     async def _follow(self) -> None:
         """Be a member of whoever hosts, for as long as that lasts."""
         self._lost.clear()
-        line = Line(self._from_host, lambda line: self._lost.set())
+        line = Line(self._from_host, lambda line: self._lost.set(), trusted=True)
         try:
             await self._place.connect(lambda: line)
         except OSError:

@@ -159,6 +159,7 @@ class Host:
             _, version, node, secret, epoch, offset = message[:6]
             if version != wire.VERSION or not hmac.compare_digest(str(secret), self._place.secret):
                 raise ValueError(f"bus: expected version {wire.VERSION} and the secret, got version {version}")
+            line.trusted = True
             line.node, line.epoch, line.offset = str(node), str(epoch), int(offset)
             self.nodes[line.node] = line
             self._reported.set()

@@ -28,6 +28,7 @@ __all__ = [
 VERSION: Final = 1
 HELLO, PUBLISH, WANT, NEWEST, BASE, ENTRY, DONE, RETIRE, BEAT = range(9)
 MAX_FRAME: Final = 64 << 20
+MAX_HELLO: Final = 1 << 10  # bytes of the first message, whose sender is not known yet
 MAX_BEHIND: Final = 64 << 20  # bytes unsent to a node that does not read: it is cut off, and catches up later
 
 
@@ -58,8 +59,11 @@ def transfer(log: Log, epoch: str, offset: int) -> Iterable[bytes]:
 class Line(asyncio.Protocol):
     """A connection to another node: whole messages in, and out one write in each turn of the loop."""
 
-    def __init__(self, heard: Callable[[Line, list[Any]], None], lost: Callable[[Line], None]) -> None:
+    def __init__(
+        self, heard: Callable[[Line, list[Any]], None], lost: Callable[[Line], None], trusted: bool = False
+    ) -> None:
         self.node = ""
+        self.trusted = trusted  # has shown the secret, or has been found by way of it
         self.epoch = ""
         self.offset = 0
         self.ready = False  # has caught up, and gets what is numbered
@@ -68,6 +72,7 @@ class Line(asyncio.Protocol):
         self._heard = heard
         self._lost = lost
         self._in = bytearray()
+        self._deaf = False
         self._out: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -78,17 +83,27 @@ class Line(asyncio.Protocol):
         self._lost(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
         held = self._in
         held += data
         at = 0
         try:
             while len(held) - at >= 4:
                 size = int.from_bytes(held[at : at + 4], "big")
+                if size > MAX_HELLO and not self.trusted:
+                    self._deaf = True  # what follows is dropped, until the host closes what has said no hello
+                    at = len(held)
+                    return
                 if size > MAX_FRAME:
                     raise ValueError(f"bus: expected at most {MAX_FRAME} bytes, got {size}")
                 if len(held) - at - 4 < size:
                     break
-                message = unpackb(bytes(memoryview(held)[at + 4 : at + 4 + size]), strict_map_key=False)
+                body = bytes(memoryview(held)[at + 4 : at + 4 + size])
+                if self.trusted:
+                    message = unpackb(body, strict_map_key=False)
+                else:
+                    message = unpackb(body, max_depth=1, max_memory=1 << 16)
                 at += 4 + size
                 self._heard(self, message)
                 if self.transport is None:

@@ -19,6 +19,7 @@ from websockets.protocol import State
 
 from fastcore.streaming import messages
 from fastcore.streaming.asgi import EXTENSION
+from fastcore.streaming.intake import FRAMES, Intake
 from fastcore.streaming.session import Session
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ class HubProtocol(WebSocketsSansIOProtocol):
         self._message = bytearray()
         self._text: codecs.IncrementalDecoder | None = None
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._intake = Intake(self.transport, self._parse, waiting=True)  # until the handshake is answered
+
     async def run_asgi(self) -> None:
         """Run the application with this connection in its scope."""
         extensions = cast(dict[str, Any], self.scope["extensions"])
@@ -68,6 +73,7 @@ class HubProtocol(WebSocketsSansIOProtocol):
             return None
         self.stop_keepalive()
         link = HubLink(hub, transport, self.conn, self.connections)
+        unread = self._intake.release()
         session = link.session = Session(hub.clients, link, seat)
         self.connections.discard(self)
         self.connections.add(link)  # type: ignore[arg-type]
@@ -75,22 +81,59 @@ class HubProtocol(WebSocketsSansIOProtocol):
         self.transport = cast(asyncio.Transport, _RELEASED)
         hub.clients.add(session)
         link.begin()
-        if self.read_paused:
-            self.read_paused = False
-            transport.resume_reading()
         while not self.queue.empty():
             early: Any = self.queue.get_nowait()
             if early["type"] == "websocket.receive":
                 link.early(early.get("bytes"))
+        transport.resume_reading()
+        if unread:
+            link.data_received(unread)
         return session
 
     # -- what uvicorn leaves to be said -------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        if not self.handshake_initiated:  # the server for HTTP gives the whole head at once
+            head, end, data = data.partition(b"\r\n\r\n")
+            self.conn.receive_data(head + end)
+            self.handle_events()
+            if self.conn.handshake_exc is not None:
+                self._refuse()
+        if data:
+            self._intake.feed(data)
+
+    def _refuse(self) -> None:
+        """Answer a request that the core does not take for a handshake."""
+        answer = b"".join(self.conn.data_to_send())
+        if not answer:
+            cause = getattr(self.conn.handshake_exc, "__cause__", None)
+            text = f"expected a WebSocket handshake without a body, got: {cause}\n"
+            answer = self.conn.reject(400, text).serialize()
+        self.logger.info('%s - "WebSocket" %s', self.client, answer[9:12].decode())
+        self.handshake_complete = self.close_sent = True
+        self._intake.stop()
+        self.transport.write(answer)
+        self.transport.close()
+
+    def _parse(self, data: bytes) -> int:
         self.conn.receive_data(data)
+        count = len(self.conn.events)
         self.handle_events()  # what came whole before an error is not lost
         if self.conn.parser_exc is not None:
             self.handle_parser_exception()
+        return count
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self._intake.waiting and (self.close_sent or (self.handshake_complete and not self.read_paused)):
+            self._intake.go_on()
+
+    async def receive(self) -> Any:
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self._intake.go_on()
+        return message
 
     def handle_text(self, event: Frame) -> None:
         self._text = codecs.getincrementaldecoder("utf-8")()
@@ -117,8 +160,13 @@ class HubProtocol(WebSocketsSansIOProtocol):
         self._message += event.data
         if event.fin:
             whole, self._message = bytes(self._message), bytearray()
-            self.frames = [whole]
-            self.send_receive_event_to_app()
+            text = self._text is not None
+            self.queue.put_nowait(
+                {"type": "websocket.receive", "text": whole.decode()}
+                if text
+                else {"type": "websocket.receive", "bytes": whole}
+            )
+            self.read_paused = self._intake.waiting = True  # until the application has taken it
 
     def handle_parser_exception(self) -> None:
         """Say what was wrong, and end."""
@@ -128,6 +176,7 @@ class HubProtocol(WebSocketsSansIOProtocol):
             self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
+        self._intake.stop()
         self.transport.close()
 
 
@@ -162,6 +211,8 @@ class HubLink(asyncio.Protocol):
         "_conn",
         "_connections",
         "_hub",
+        "_intake",
+        "_late",
         "_linger",
         "_message",
         "deflate",
@@ -180,6 +231,8 @@ class HubLink(asyncio.Protocol):
         self._connections = connections
         self._message: bytearray | None = None  # of fragments
         self._linger: asyncio.TimerHandle | None = None
+        self._intake = Intake(transport, self._parse)
+        self._late = 0  # frames that came after the session had been closed
         self.transport = transport
         self.write: Callable[[bytes], Any] = transport.write
         self.writelines: Callable[[Iterable[bytes]], Any] = transport.writelines
@@ -212,15 +265,24 @@ class HubLink(asyncio.Protocol):
     # -- from the transport -----------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        self._intake.feed(data)
+
+    def _parse(self, data: bytes) -> int:
         conn = self._conn
         conn.receive_data(data)
-        for event in conn.events_received():
+        events = conn.events_received()
+        for event in events:
             if isinstance(event, Frame):
                 self._frame(event)
         if conn.parser_exc is not None or conn.state is not State.OPEN:
             self._ending()
         elif conn.writes:
             self.write(b"".join(conn.data_to_send()))
+        if self.session.closed:  # what was under way may come before the answer to our close, no more than that
+            self._late += len(events)
+            if self._late > FRAMES or conn.close_rcvd is not None or conn.parser_exc is not None:
+                self._intake.stop()
+        return len(events)
 
     def _frame(self, frame: Frame) -> None:
         session = self.session
@@ -229,11 +291,11 @@ class HubLink(asyncio.Protocol):
             return
         if opcode is Opcode.BINARY and frame.fin:
             session.receive(bytes(frame.data))
-        elif opcode is Opcode.PONG or opcode is Opcode.CLOSE:
+        elif opcode is Opcode.CLOSE:
             pass
         elif opcode is Opcode.TEXT:
             session.close(messages.CLOSE_TEXT, "text: expected binary messages")
-        elif not session.counted():  # pings and fragments count as well
+        elif not session.counted():  # pings, pongs and fragments count as well
             pass
         elif opcode is Opcode.BINARY:
             self._message = bytearray(frame.data)

@@ -179,6 +179,39 @@ def test_strangers_are_cut_off_and_harm_nobody(tmp_path):
     run(test())
 
 
+@pytest.mark.parametrize(
+    "body", [b"\xdd\x00\x10\x00\x00" + b"\x90" * (1 << 20), b"\xc6\x00\x10\x00\x00" + b"x" * (1 << 20), b"\x91" * 900]
+)
+def test_before_hello_no_large_or_nested_message_is_unpacked(tmp_path, monkeypatch, body):
+    """Found in what is unpacked, and in what is kept."""
+    unpacked: list[int] = []
+    unpackb = wire.unpackb
+
+    def watched(data, **options):
+        unpacked.append(len(data))
+        assert options.get("max_depth") == 1
+        return unpackb(data, **options)
+
+    async def test() -> None:
+        async with buses(tmp_path / "bus", transport="tcp") as made:
+            bus, _ = await made.add()
+            monkeypatch.setattr(wire, "unpackb", watched)
+            port = bus._host._server.sockets[0].getsockname()[1]
+            with socket.create_connection(("127.0.0.1", port)) as stranger:
+                await eventually(lambda: bus._host._lines)
+                [line] = bus._host._lines
+                stranger.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    stranger.send(len(body).to_bytes(4, "big") + body)
+                await eventually(lambda: line._deaf or line not in bus._host._lines)
+                assert all(size <= 1024 for size in unpacked)
+                assert len(line._in) <= 1028
+                assert not line.node
+            monkeypatch.undo()
+
+    run(test())
+
+
 def test_what_a_node_sends_again_is_numbered_once(tmp_path):
     async def test() -> None:
         async with buses(tmp_path / "bus", transport="unix") as made:

@@ -371,9 +371,15 @@ def test_the_rate_of_messages(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    "flood", [frame(PING, b"x") * 21, frame(BINARY, b"", fin=False) + frame(CONT, b"", fin=False) * 20]
+    "flood",
+    [
+        frame(PING, b"x") * 21,
+        frame(PONG, b"x") * 21,
+        frame(PONG) * 11 + frame(PING) * 10,
+        frame(BINARY, b"", fin=False) + frame(CONT, b"", fin=False) * 20,
+    ],
 )
-def test_pings_and_fragments_count_as_well(serve_direct: Serve, flood: bytes) -> None:
+def test_pings_pongs_and_fragments_count_as_well(serve_direct: Serve, flood: bytes) -> None:
     _, server = serve_direct(limits=Limits(message_rate=0.001, message_burst=20))
     with RawClient(server.port) as client:
         client.hear()
@@ -381,12 +387,36 @@ def test_pings_and_fragments_count_as_well(serve_direct: Serve, flood: bytes) ->
         assert client.closed() == 3013
 
 
-def test_a_pong_of_the_network_is_no_message(serve_direct: Serve) -> None:
-    _, server = serve_direct(limits=Limits(message_rate=0.001, message_burst=5))
-    with RawClient(server.port) as client:
-        client.write(frame(PONG, b"x") * 50)
-        client.say(3, 1, ["t"])
-        assert client.hear_kind(3)[1] == 1
+def test_the_size_of_a_message_binds_before_the_token_is_checked(serve_direct: Serve) -> None:
+    ask = asyncio.Event()
+
+    async def authenticate(token: str) -> bool:
+        await ask.wait()
+        return True
+
+    hub, server = serve_direct(limits=Limits(message_size=1000), authenticate=authenticate)
+    with socket.create_connection(("127.0.0.1", server.port)) as sock:
+        sock.settimeout(TIMEOUT)
+        head = (
+            "GET /stream?token=t HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        sock.sendall(head.encode())
+        server.until(lambda: hub.clients.seats.taken)
+        sock.setblocking(False)
+        sent, large = 0, frame(BINARY, b"x" * (32 << 20))
+        try:
+            while sent < len(large):
+                sent += sock.send(memoryview(large)[sent:])
+        except BlockingIOError:
+            pass
+        assert sent < len(large)  # it is not read
+        server.call(ask.set)
+        sock.settimeout(TIMEOUT)
+        got = b""
+        while b"\x03\xf1" not in got:  # 1009
+            got += sock.recv(1 << 16)
+        assert b" 101 " in got
 
 
 def test_the_size_of_a_message(serve_direct: Serve) -> None:

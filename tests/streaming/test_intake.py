@@ -1,0 +1,139 @@
+"""Slices: how much of what was read is parsed in one turn of the loop, and when reading pauses."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from fastcore.streaming.intake import FRAMES, Intake
+
+
+class Transport:
+    """Remembers whether it reads."""
+
+    def __init__(self) -> None:
+        self.reading = True
+        self.closing = False
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(scenario)
+
+
+def made(frames: int = 1, waiting: bool = False) -> tuple[Intake, Transport, bytearray]:
+    """An intake whose parser finds so many frames in each slice."""
+    transport, taken = Transport(), bytearray()
+
+    def take(data: bytes) -> int:
+        taken.extend(data)
+        return frames
+
+    return Intake(transport, take, waiting), transport, taken  # type: ignore[arg-type]
+
+
+def test_what_holds_few_frames_is_parsed_at_once() -> None:
+    async def scenario() -> None:
+        intake, transport, taken = made(frames=0)
+        intake.feed(b"x" * 300_000)
+        assert (len(taken), transport.reading) == (300_000, True)
+
+    run(scenario())
+
+
+def test_what_holds_many_is_parsed_over_turns_and_reading_pauses_meanwhile() -> None:
+    async def scenario() -> None:
+        intake, transport, taken = made(frames=FRAMES)
+        intake.feed(b"x" * 10_240)
+        turns = 0
+        assert not transport.reading
+        while not transport.reading:
+            before = len(taken)
+            await asyncio.sleep(0)
+            assert len(taken) - before <= 1024
+            turns += 1
+        assert (len(taken), turns) == (10_240, 9)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bytes_come_whole_and_in_order(seed: int) -> None:
+    rng = random.Random(seed)
+    data = rng.randbytes(100_000)
+
+    async def scenario() -> None:
+        intake, transport, taken = made(frames=50)
+        at = 0
+        while at < len(data):
+            size = rng.choice([1, 100, 1024, 5000, 30_000])
+            intake.feed(data[at : at + size])
+            at += size
+            for _ in range(rng.randrange(4)):
+                await asyncio.sleep(0)
+        while not transport.reading:
+            await asyncio.sleep(0)
+        assert bytes(taken) == data
+
+    run(scenario())
+
+
+def test_while_it_waits_what_comes_is_kept_and_reading_pauses() -> None:
+    async def scenario() -> None:
+        intake, transport, taken = made(waiting=True)
+        assert transport.reading  # so that the end of the connection is noticed
+        intake.feed(b"ab")
+        await asyncio.sleep(0)
+        assert (bytes(taken), transport.reading) == (b"", False)
+        intake.go_on()
+        await asyncio.sleep(0)
+        assert (bytes(taken), transport.reading) == (b"ab", True)
+
+    run(scenario())
+
+
+def test_once_stopped_nothing_is_parsed_or_read() -> None:
+    async def scenario() -> None:
+        intake, transport, taken = made(frames=FRAMES)
+        intake.feed(b"x" * 5000)
+        intake.stop()
+        parsed = len(taken)
+        intake.feed(b"y" * 5000)
+        intake.go_on()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (len(taken), transport.reading) == (parsed, False)
+
+    run(scenario())
+
+
+def test_what_is_released_is_what_was_not_parsed() -> None:
+    async def scenario() -> None:
+        intake, _, taken = made(frames=FRAMES)
+        intake.feed(bytes(range(256)) * 20)
+        assert bytes(taken) + intake.release() == bytes(range(256)) * 20
+
+    run(scenario())
+
+
+def test_a_transport_that_closes_is_left_alone() -> None:
+    async def scenario() -> None:
+        intake, transport, _ = made(frames=FRAMES)
+        intake.feed(b"x" * 5000)
+        transport.closing = True
+        await asyncio.sleep(0)
+        assert not transport.reading
+
+    run(scenario())
