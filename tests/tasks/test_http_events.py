@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -169,3 +170,22 @@ def test_who_hangs_up_makes_room_for_another() -> None:
 )
 def test_what_a_client_says_it_saw(header: str | None, number: int) -> None:
     assert last_seen(header) == number
+
+
+def test_a_stream_over_the_limit_is_503_and_a_place_is_free_again_when_a_client_has_left() -> None:
+    with served(max_waiting=1) as desk:
+        id = desk.queued()
+        with desk.events(id) as first:
+            assert first.status_code == 200
+            refused = desk.client.get(f"/api/tasks/task/{id}/events")
+            assert refused.status_code == 503
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert refused.json()["type"] == "urn:fastcore:tasks:too-many-waiting"
+            assert int(refused.headers["retry-after"]) > 0
+        desk.steps.release(4)
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            with desk.events(id, 0) as later:
+                if later.status_code != 503 or time.monotonic() > deadline:
+                    break
+        assert later.status_code in (200, 204)

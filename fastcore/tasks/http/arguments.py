@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
 
-__all__ = ["ArgumentErrors", "Signature", "Wrong"]
+__all__ = ["MOST_ERRORS", "ArgumentErrors", "Signature", "Wrong", "listed"]
 
+MOST_ERRORS = 100  # that an answer lists
 _ARBITRARY = ConfigDict(arbitrary_types_allowed=True)
+_SEQUENCES = ("list", "tuple", "set", "frozenset")
 
 
 class Wrong(NamedTuple):
@@ -30,6 +33,15 @@ class ArgumentErrors(ValueError):
         self.errors = errors
 
 
+def listed(error: ValidationError, loc: tuple[str | int, ...]) -> list[Wrong]:
+    """Return what pydantic found wrong; one entry with the number where there are more than an answer lists."""
+    count = error.error_count()
+    if count > MOST_ERRORS:  # each would become a dict before the first could be read
+        return [Wrong(loc, f"expected values of the types that are declared, got {count:,} that are not")]
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [Wrong((*loc, *each["loc"]), str(each["msg"])) for each in found]
+
+
 class Signature:
     """What a function takes, and how JSON becomes it: annotations are obeyed as pydantic obeys them."""
 
@@ -39,9 +51,15 @@ class Signature:
         self._adapters = {
             name: _adapter(hints[name]) for name in self._signature.parameters if hints.get(name, Any) is not Any
         }
+        self._brief: dict[str, SchemaValidator] = {}
 
-    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], *, brief: bool = False
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments as the function's types.
+
+        With `brief` a list or set is left at its first wrong element: pydantic holds the interpreter's lock while it
+        collects errors.
 
         Raises
         ------
@@ -55,12 +73,12 @@ class Signature:
         errors: list[Wrong] = []
         positional, rest = self._positional()
         bound = [
-            self._checked(positional[i] if i < len(positional) else rest, value, ("args", i), errors)
+            self._checked(positional[i] if i < len(positional) else rest, value, ("args", i), errors, brief)
             for i, value in enumerate(args)
         ]
         by_name, others = self._by_name()
         named = {
-            name: self._checked(name if name in by_name else others, value, ("kwargs", name), errors)
+            name: self._checked(name if name in by_name else others, value, ("kwargs", name), errors, brief)
             for name, value in kwargs.items()
         }
         if errors:
@@ -77,16 +95,18 @@ class Signature:
         names = {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
         return names, next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), "")
 
-    def _checked(self, name: str, value: Any, loc: tuple[str | int, ...], errors: list[Wrong]) -> Any:
+    def _checked(self, name: str, value: Any, loc: tuple[str | int, ...], errors: list[Wrong], brief: bool) -> Any:
         adapter = self._adapters.get(name)
-        if adapter is None:
+        if adapter is None or len(errors) > MOST_ERRORS:
             return value
         try:
-            return adapter.validate_python(value)
+            if not brief:
+                return adapter.validate_python(value)
+            if name not in self._brief:
+                self._brief[name] = _brief(adapter)
+            return self._brief[name].validate_python(value)
         except ValidationError as error:
-            for found in error.errors(include_url=False, include_context=False, include_input=False):
-                message = str(found["msg"])
-                errors.append(Wrong((*loc, *found["loc"]), message[:1].lower() + message[1:]))
+            errors += [Wrong(at, message[:1].lower() + message[1:]) for at, message in listed(error, loc)]
             return None
 
 
@@ -118,3 +138,16 @@ def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
         except (PydanticSchemaGenerationError, PydanticUserError):
             continue
     return None
+
+
+def _brief(adapter: TypeAdapter[Any]) -> SchemaValidator:
+    """Return a validator of the same type that leaves a sequence at its first wrong element."""
+    # Prebuilt validators of models collect all errors, so they are built again.
+    return SchemaValidator(_failing_fast(adapter.core_schema), _use_prebuilt=False)
+
+
+def _failing_fast(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        copy = {key: value if key == "metadata" else _failing_fast(value) for key, value in schema.items()}
+        return {**copy, "fail_fast": True} if copy.get("type") in _SEQUENCES else copy
+    return type(schema)(map(_failing_fast, schema)) if type(schema) in (list, tuple) else schema

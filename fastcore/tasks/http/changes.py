@@ -49,44 +49,48 @@ class Changes:
         """Return the task once it has ended, or as it is after so many seconds."""
         if view.ended or seconds <= 0:
             return view
-        async with aclosing(self.of(view, time.monotonic() + seconds)) as following:
-            async for found in following:
-                view = found or view
+        with self.place(view.id) as event:
+            async with aclosing(self.of(view, event, time.monotonic() + seconds)) as following:
+                async for found in following:
+                    view = found or view
         return view
 
     async def of(
-        self, view: TaskView, until: float | None = None, quiet: float = 15.0
+        self, view: TaskView, event: asyncio.Event, until: float | None = None, quiet: float = 15.0
     ) -> AsyncGenerator[TaskView | None]:
         """Give the task each time it has changed since `view`, up to its end; None after each `quiet` seconds.
+
+        `event` is that of the request's :meth:`place`.
+        """
+        spoke = time.monotonic()
+        while not (view.ended or self._closed):
+            now = time.monotonic()
+            if until is not None and now >= until:
+                return
+            rest = min(self._look, spoke + quiet - now, *(() if until is None else (until - now,)))
+            try:
+                async with asyncio.timeout(max(rest, 0.0)):
+                    await event.wait()
+            except TimeoutError:
+                pass
+            event.clear()
+            found = await self._get(view.id)
+            if found.version != view.version:
+                view, spoke = found, time.monotonic()
+                yield view
+            elif time.monotonic() - spoke >= quiet:
+                spoke = time.monotonic()
+                yield None
+
+    @contextmanager
+    def place(self, id: str) -> Iterator[asyncio.Event]:
+        """Take one of the places of requests that wait; gives the event that is set when the task changes.
 
         Raises
         ------
         Problem
             If as many requests wait as may.
         """
-        with self._place(view.id) as event:
-            spoke = time.monotonic()
-            while not (view.ended or self._closed):
-                now = time.monotonic()
-                if until is not None and now >= until:
-                    return
-                rest = min(self._look, spoke + quiet - now, *(() if until is None else (until - now,)))
-                try:
-                    async with asyncio.timeout(max(rest, 0.0)):
-                        await event.wait()
-                except TimeoutError:
-                    pass
-                event.clear()
-                found = await self._get(view.id)
-                if found.version != view.version:
-                    view, spoke = found, time.monotonic()
-                    yield view
-                elif time.monotonic() - spoke >= quiet:
-                    spoke = time.monotonic()
-                    yield None
-
-    @contextmanager
-    def _place(self, id: str) -> Iterator[asyncio.Event]:
         if len(self._wakes) >= self._most:
             raise Problem(
                 503,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from typing import Any
+
+from starlette.responses import StreamingResponse
 
 from fastcore.tasks.errors import UnknownTask
 from fastcore.tasks.http.changes import Changes
 from fastcore.tasks.records import State, TaskView
 
-__all__ = ["PING", "event", "last_seen", "retry", "stream"]
+__all__ = ["PING", "event", "last_seen", "respond", "retry", "stream"]
 
 PING = b": ping\n\n"
 
@@ -29,29 +32,55 @@ def last_seen(header: str | None) -> int:
     return int(header) if header is not None and header.isascii() and header.isdecimal() and len(header) < 19 else -1
 
 
+async def respond(chunks: AsyncGenerator[bytes]) -> StreamingResponse:
+    """Return the response that sends a stream: the first chunk is made here, so that its errors are answers."""
+    return _Events(await anext(chunks), chunks)
+
+
+class _Events(StreamingResponse):
+    """A stream that has begun, and that is closed however the response ends."""
+
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes]) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield first
+            async for chunk in rest:
+                yield chunk
+
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(chunks(), media_type="text/event-stream", headers=headers)
+        self._rest = rest
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._rest.aclose()
+
+
 async def stream(
     view: TaskView, changes: Changes, shown: Callable[[TaskView], bytes], seen: int, ping: float
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Give the events of a task: "state" when its state has changed, "progress" when anything else has, "end" last.
 
     An event tells all there is to tell at its time. So it is the latest that counts, and a client that was away gets
     that one and has missed nothing but what it replaced.
     """
-    yield retry(2.0)
-    state: State | None = None
-    if view.version > seen or view.ended:
-        yield _told(view, state, shown)
-        state = view.state
-    try:
-        async with aclosing(changes.of(view, quiet=ping)) as following:
-            async for found in following:
-                if found is None:
-                    yield PING
-                else:
-                    yield _told(found, state, shown)
-                    state = found.state
-    except UnknownTask:  # forgotten since
-        return
+    with changes.place(view.id) as event:
+        yield retry(2.0)
+        state: State | None = None
+        if view.version > seen or view.ended:
+            yield _told(view, state, shown)
+            state = view.state
+        try:
+            async with aclosing(changes.of(view, event, quiet=ping)) as following:
+                async for found in following:
+                    if found is None:
+                        yield PING
+                    else:
+                        yield _told(found, state, shown)
+                        state = found.state
+        except UnknownTask:  # forgotten since
+            return
 
 
 def _told(view: TaskView, before: State | None, shown: Callable[[TaskView], bytes]) -> bytes:

@@ -14,9 +14,8 @@ from starlette.responses import StreamingResponse
 
 from fastcore.tasks.errors import IdempotencyConflict, QueueClosed, QueueFull, StoreError, UnknownTask
 from fastcore.tasks.http import events, models, views
-from fastcore.tasks.http.arguments import ArgumentErrors
 from fastcore.tasks.http.desk import Desk
-from fastcore.tasks.http.idempotency import Keys, fingerprint, key_of, other_request
+from fastcore.tasks.http.idempotency import Keys, key_of, other_request
 from fastcore.tasks.http.jsonable import NotJSON, to_json
 from fastcore.tasks.http.openapi import EVENT, REQUEST, answer, problem
 from fastcore.tasks.http.problems import Problem
@@ -94,17 +93,15 @@ class Routes:
     ) -> Response:
         """Queue a task; answered once it is as durable as the queue promises."""
         key = key_of(idempotency_key, self._client(request) if self._client is not None else "")
-        wanted = await read(request, self._max_body)
+        call = await read(request, self._max_body)
+        wanted = call.wanted
         task = self._desk.task(wanted.task)
         if task is None:
             raise Problem(
                 404, "no-such-name", "There is no task of this name", "task: expected the name of a registered task"
             )
-        try:
-            args, kwargs = self._desk.signature(task).bind(wanted.args, wanted.kwargs)
-        except ArgumentErrors as error:
-            raise wrong([(loc or ("args",), message) for loc, message in error.errors]) from None
-        mark = None if key is None else fingerprint(wanted.model_dump())
+        args, kwargs = await call.bound(self._desk.signature(task))
+        mark = None if key is None else await call.fingerprint()
         with self._keys.submitting(key, mark):
             try:
                 id = await self._desk.submit(task, args, kwargs, wanted.priority, wanted.delay, key, mark)
@@ -187,11 +184,9 @@ class Routes:
         if view.ended and view.version <= seen:
             return Response(status_code=204)  # what tells an EventSource to stay away
         at = views.links(request, task=True)
-        chunks = events.stream(
-            view, self._desk.changes, lambda found: plain_json(views.shown(found, at)), seen, self._ping
+        return await events.respond(
+            events.stream(view, self._desk.changes, lambda found: plain_json(views.shown(found, at)), seen, self._ping)
         )
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(chunks, media_type="text/event-stream", headers=headers)
 
     async def cancel(self, task_id: str, request: Request) -> Response:
         """Cancel a task that waits, or ask one that runs to stop."""

@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import pydantic_core
 from fastapi import Request
 from pydantic import ValidationError
 
+from fastcore.tasks.http.arguments import MOST_ERRORS, ArgumentErrors, Signature, listed
+from fastcore.tasks.http.idempotency import fingerprint
 from fastcore.tasks.http.models import Submission
 from fastcore.tasks.http.problems import Problem
 
-__all__ = ["read", "wrong"]
+__all__ = ["Call", "read", "wrong"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_LARGE = 1 << 16  # bytes of a body from which on it is validated on a thread
+_OVERFLOW = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{200}")  # what a number beyond the largest float has
 
 
-async def read(request: Request, max_body: int) -> Submission:
+class Call:
+    """A submission that was read, and how large it came."""
+
+    def __init__(self, wanted: Submission, size: int) -> None:
+        self.wanted = wanted
+        self._large = size > _LARGE
+
+    async def bound(self, signature: Signature) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments as the function's types.
+
+        Raises
+        ------
+        Problem
+            422 with all that is wrong; of a large body, the first that is wrong in each list.
+        """
+        try:
+            return await _run(self._large, signature.bind, self.wanted.args, self.wanted.kwargs, brief=self._large)
+        except ArgumentErrors as error:
+            raise wrong([(loc or ("args",), message) for loc, message in error.errors]) from None
+
+    async def fingerprint(self) -> str:
+        """Return what requests of this meaning have in common."""
+        return await _run(self._large, lambda: fingerprint(self.wanted.model_dump()))
+
+
+async def read(request: Request, max_body: int) -> Call:
     """Return the submission in a request.
 
     Raises
@@ -28,24 +65,37 @@ async def read(request: Request, max_body: int) -> Submission:
             415, "not-json", "The body must be JSON", f"Content-Type: expected application/json, got {kind[:100]!r}"
         )
     body = await _bounded(request, max_body)
+    return Call(await _run(len(body) > _LARGE, _parsed, body), len(body))
+
+
+async def _run(large: bool, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    return await asyncio.to_thread(function, *args, **kwargs) if large else function(*args, **kwargs)
+
+
+def _parsed(body: bytes) -> Submission:
     try:
         found: Any = pydantic_core.from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise wrong([((), f"expected JSON: {error}")]) from None
+    if _OVERFLOW.search(body) and (loc := _infinite(found, ())) is not None:
+        raise wrong([(loc, "expected a number within the range of a float, got one beyond it")])
     try:
         return Submission.model_validate(found)
     except ValidationError as error:
-        raise wrong(
-            [
-                (tuple(e["loc"]), str(e["msg"]))
-                for e in error.errors(include_url=False, include_context=False, include_input=False)
-            ]
-        ) from None
+        raise wrong(listed(error, ())) from None
 
 
-def wrong(errors: list[tuple[tuple[str | int, ...], str]], where: str = "body") -> Problem:
+def _infinite(value: Any, loc: tuple[str | int, ...]) -> tuple[str | int, ...] | None:
+    """Return where the first infinite number is, None where there is none."""
+    if isinstance(value, float):
+        return loc if math.isinf(value) else None
+    inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return next((at for key, each in inner if (at := _infinite(each, (*loc, key))) is not None), None)
+
+
+def wrong(errors: Sequence[tuple[tuple[str | int, ...], str]], where: str = "body") -> Problem:
     """Return the problem that lists all that is wrong."""
-    shown = [{"loc": [where, *loc], "message": message} for loc, message in errors[:100]]
+    shown = [{"loc": [where, *loc], "message": message} for loc, message in errors[:MOST_ERRORS]]
     loc, message = errors[0]
     detail = f"{'.'.join(map(str, (where, *loc)))}: {message}" + (
         f" (and {len(errors) - 1} more)" if errors[1:] else ""
