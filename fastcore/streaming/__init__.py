@@ -8,6 +8,7 @@ from fastcore._lazy import later
 from fastcore.streaming.assets import Assets
 from fastcore.streaming.backplane import Backplane, BackplaneFull, BackplaneState, Published
 from fastcore.streaming.broadcast import broadcast_analysis_results, install_hub, installed_hub
+from fastcore.streaming.caller import Caller
 from fastcore.streaming.client import Client, ClientStats
 from fastcore.streaming.client_events import (
     Connected,
@@ -21,6 +22,7 @@ from fastcore.streaming.client_events import (
 )
 from fastcore.streaming.hub import Hub, HubBusy
 from fastcore.streaming.limits import Limits
+from fastcore.streaming.redaction import TokenFilter
 from fastcore.streaming.security import Grant
 from fastcore.streaming.statistics import HubStats
 
@@ -33,6 +35,7 @@ __all__ = [
     "Backplane",
     "BackplaneFull",
     "BackplaneState",
+    "Caller",
     "Client",
     "ClientStats",
     "Connected",
@@ -50,6 +53,7 @@ __all__ = [
     "StreamClosed",
     "SubscribeError",
     "Subscribed",
+    "TokenFilter",
     "UnixBus",
     "broadcast_analysis_results",
     "install_hub",

@@ -6,25 +6,22 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import parse_qs
 
 from fastcore.streaming import messages
-from fastcore.streaming.messages import BadMessage, Subscribe, since_of
+from fastcore.streaming.admission import REASONS, Admission, Asking, Scope, asking
+from fastcore.streaming.redaction import redact_uvicorn
 from fastcore.streaming.security import Grant
-from fastcore.streaming.session import Handshake, Session
+from fastcore.streaming.session import Session
 
 if TYPE_CHECKING:
     from fastcore.streaming.hub import Hub
 
 __all__ = ["EXTENSION", "AsgiLink", "Endpoint", "payloads"]
 
-Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
 EXTENSION = "fastcore.connection"  # in the scope's extensions: the server's connection, which can be taken over
-
-REASONS = {403: "origin not allowed", 429: "too many connections from this address", 503: "no room, come back"}
 
 
 class Endpoint:
@@ -32,26 +29,23 @@ class Endpoint:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._admission = Admission(hub)
+        redact_uvicorn()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
             raise RuntimeError(f"stream: expected a websocket, got {scope['type']}")
         hub = self._hub
         await receive()  # websocket.connect
-        await hub.start()
-        headers = _headers(scope)
-        client = scope.get("client")
-        address = client[0] if client else None
-        status = 0 if hub.origins.allow(headers.get(b"origin", []), _first(headers, b"host")) else 403
-        status = status or (503 if hub.draining else 0) or hub.clients.seats.take(address)
+        asked = asking(scope)
+        status = await self._admission.take(asked)
         if status:
-            hub.refused[status] += 1
             await _refuse(scope, send, status)
             return
+        address = asked.caller.address
         session: Session | None = None
         try:
-            handshake, problem = _handshake(scope, headers)
-            grant = await hub.clients.grant(handshake.token)
+            grant = await hub.clients.grant(asked.handshake.token, asked.caller)
             offered = scope.get("subprotocols") or ()
             chosen = messages.SUBPROTOCOL if messages.SUBPROTOCOL in offered else None
             await send({"type": "websocket.accept", "subprotocol": chosen})
@@ -59,73 +53,27 @@ class Endpoint:
             if connection is not None:
                 session = connection.take_over(hub, address)
                 if session is not None:
-                    self._begin(session, handshake, problem, grant)
+                    self._begin(session, asked, grant)
                 return
             hub.slow_path = True
             link = AsgiLink(hub.limits.linger)
             session = link.session = Session(hub.clients, link, address)
             hub.clients.add(session)
-            self._begin(session, handshake, problem, grant)
+            self._begin(session, asked, grant)
             await link.run(receive, send, hub.limits.message_size)
         finally:
             if session is None:
                 hub.clients.seats.leave(address)
 
-    def _begin(self, session: Session, handshake: Handshake, problem: str, grant: Grant | None) -> None:
-        if problem:
-            session.complain(0, messages.BAD_MESSAGE, problem)
-        if grant is None and handshake.token is not None:
+    def _begin(self, session: Session, asked: Asking, grant: Grant | None) -> None:
+        if self._hub.clients.asks_of_callers:
+            session.caller = asked.caller  # for tokens that come later
+        if asked.problem:
+            session.complain(0, messages.BAD_MESSAGE, asked.problem)
+        if grant is None and asked.handshake.token is not None:
             session.close(messages.CLOSE_REFUSED, "token: refused")
         else:
-            session.open(grant, handshake.topics)
-
-
-def _headers(scope: Scope) -> dict[bytes, list[str]]:
-    found: dict[bytes, list[str]] = {}
-    for name, value in scope["headers"]:
-        found.setdefault(name.lower(), []).append(value.decode("latin-1"))
-    return found
-
-
-def _first(headers: dict[bytes, list[str]], name: bytes) -> str | None:
-    values = headers.get(name)
-    return values[0] if values else None
-
-
-def _handshake(scope: Scope, headers: dict[bytes, list[str]]) -> tuple[Handshake, str]:
-    """What the URL and the headers ask for, and what is wrong with it."""
-    problem = ""
-    try:
-        query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=100)
-    except ValueError as error:
-        return Handshake(), f"query: {error}"
-    token: str | None = query.get("token", [""])[0] or None
-    scheme, _, rest = (_first(headers, b"authorization") or "").partition(" ")
-    if scheme.lower() == "bearer" and rest.strip():
-        token = rest.strip()
-    names = list(dict.fromkeys(name for part in query.get("topics", ()) for name in part.split(",") if name))
-    topics = None
-    if names:
-        since = None
-        try:
-            since = _since(query)
-        except BadMessage as error:
-            problem = str(error)
-        topics = Subscribe(0, names, since, query.get("newest") == ["1"])
-    return Handshake(token, topics), problem
-
-
-def _since(query: dict[str, list[str]]) -> messages.Since | None:
-    if "epoch" not in query:
-        return None
-    offsets: dict[str, int] = {}
-    for part in ",".join(query.get("since", ())).split(","):
-        name, colon, offset = part.rpartition(":")
-        if part:
-            if not colon or not (offset.isascii() and offset.isdigit() and len(offset) < 20):
-                raise BadMessage(f"since: expected topic:offset, got {part[:80]!r}")
-            offsets[name] = int(offset)
-    return since_of([query["epoch"][0], offsets], 0)
+            session.open(grant, asked.handshake.topics)
 
 
 async def _refuse(scope: Scope, send: Send, status: int) -> None:
@@ -152,6 +100,12 @@ def payloads(data: bytes) -> Iterable[bytes]:
             at += size
         yield data[at : at + length]
         at += length
+
+
+def _seen(task: asyncio.Future[Any]) -> None:
+    """What a task of a link raised is of no interest: the client is lost."""
+    if not task.cancelled():
+        task.exception()
 
 
 class AsgiLink:
@@ -202,7 +156,8 @@ class AsgiLink:
                 self.session = None
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+                task.add_done_callback(_seen)
+            await asyncio.wait(tasks)  # gather would hide who cancelled, which anyio's scopes ask
 
     async def _receive(self, receive: Receive, message_size: int) -> None:
         while True:

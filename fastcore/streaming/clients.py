@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from fastcore.framing import Fanout
 from fastcore.streaming import messages, security
+from fastcore.streaming.caller import Caller, takes_caller
 from fastcore.streaming.heartbeat import Wheel
 from fastcore.streaming.limits import Limits, Seats
 from fastcore.streaming.messages import Subscribe
@@ -55,6 +56,7 @@ class Clients:
         self.wheel: Wheel[tuple[Session, int]] = Wheel(self.now(), beat)
         self.emptied = asyncio.Event()
         self._authenticate = authenticate
+        self.asks_of_callers = authenticate is not None and takes_caller(authenticate)
         self._authorize = authorize
         self._schedule = schedule
         self._all: dict[Session, None] = {}
@@ -225,15 +227,16 @@ class Clients:
         if left is not None:
             self.wheel.add(self.now() + min(left, 1e9), (session, EXPIRY_DUE))
 
-    async def grant(self, token: str | None) -> Grant | None:
+    async def grant(self, token: str | None, caller: Caller | None = None) -> Grant | None:
         """The grant for a token: None where it is no good, or where there is none and one is needed."""
         if self._authenticate is None:
             return Grant()
-        if token is None:
+        asked = (token, caller) if self.asks_of_callers else (token,)
+        if token is None and not self.asks_of_callers:
             return None
         try:
             async with asyncio.timeout(self.limits.token):
-                found = await security.granted(self._authenticate, token)
+                found = await security.granted(self._authenticate, *asked)
         except Exception:
             _log.exception("authenticate raised; the token is refused")
             return None
@@ -250,7 +253,7 @@ class Clients:
         task.add_done_callback(self._checks.discard)
 
     async def _check(self, session: Session, token: str, ref: int | None) -> None:
-        session.checked(await self.grant(token), ref)
+        session.checked(await self.grant(token, session.caller), ref)
 
     # -- time -------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from fastcore.streaming.backplane import Backplane, Published
 from fastcore.streaming.broadcast import install_hub, installed_hub
 from fastcore.streaming.clients import Authorize, Clients
 from fastcore.streaming.limits import Limits
+from fastcore.streaming.routing import add_websocket
 from fastcore.streaming.security import Authenticate, Origins
 from fastcore.streaming.statistics import HubStats, Samples
 from fastcore.streaming.taps import Listener, Taps
@@ -54,7 +55,9 @@ class Hub:
         the host they connect to. Programs that send no Origin are let in.
     authenticate : callable, optional
         Called with a client's token; returns, or is awaited for, a :class:`Grant`, True, or what is not true for a
-        token that is no good. By default nobody is asked for one. It runs in the event loop.
+        token that is no good. By default no client is asked for one. It runs in the event loop. One that takes a
+        second argument gets the :class:`Caller` too, with headers, cookies and address, and is called for clients that
+        show no token (None) as well.
     authorize : callable, optional
         Called with the Grant and a topic or pattern that a client subscribes to; whether it may.
     limits : Limits, optional
@@ -130,6 +133,9 @@ class Hub:
         self._taps = Taps()
         self.backplane = backplane
         self._backplane_ready = backplane is None
+        self._backplane_error: Exception | None = None  # why it does not start
+        self._cut: float | None = None  # since when the backplane was seen to be without connection
+        self._attempt: asyncio.Task[None] | None = None
         self._starting: asyncio.Lock | None = None
         self._lock = threading.Lock()  # of the next five
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -149,14 +155,10 @@ class Hub:
     def route(self, app: Any, path: str = "/stream") -> None:
         """Serve clients at `path` of a FastAPI or Starlette application, or of one of its routers.
 
+        FastAPI's dependencies and the prefix of `app` hold for it as for every route.
         The first hub that is routed becomes the one of this process, see :func:`broadcast_analysis_results`.
         """
-        from starlette.routing import WebSocketRoute
-
-        routes = getattr(getattr(app, "router", app), "routes", None)
-        if not isinstance(routes, list):
-            raise TypeError(f"app: expected a FastAPI or Starlette application or router, got {type(app).__name__}")
-        routes.append(WebSocketRoute(path, endpoint=self.asgi, name="fastcore_stream"))
+        add_websocket(app, path, self.asgi, "fastcore_stream")
         if installed_hub() is None:
             install_hub(self)
 
@@ -171,7 +173,12 @@ class Hub:
                 self._starting = asyncio.Lock()
             async with self._starting:
                 if not self._backplane_ready:
-                    await self.backplane.start(self)
+                    try:
+                        await self.backplane.start(self)
+                    except Exception as error:
+                        self._backplane_error = error
+                        raise
+                    self._backplane_error = None
                     self._backplane_ready = True
                     self._take_inbox()
 
@@ -273,22 +280,53 @@ class Hub:
         return HubStats.of(self)
 
     def readiness(self) -> dict[str, Any]:
-        """Return what `/readyz` should know: ``ready``, ``path`` ("direct" or "asgi"), ``clients`` and a ``detail``."""
+        """Return what `/readyz` should know: ``ready``, ``path`` ("direct" or "asgi"), ``clients`` and a ``detail``.
+
+        A hub is not ready until its backplane has started (asked in the event loop, this tries to start it), nor once
+        that has been without connection for five seconds.
+        """
+        dead, detail = self._backplane_readiness()
         if self.draining:
             detail = "draining: clients are sent away"
-        elif self.slow_path:
-            detail = "slow path, for want of a transport: uvicorn --ws fastcore.streaming.uvicorn:HubProtocol has one"
-        else:
+        elif not detail:
             detail = "ok"
-        backplane = None if self.backplane is None or not self._backplane_ready else self.backplane.state()
-        if backplane is not None and not backplane.connected:
-            detail = "the backplane is not connected: what is published here waits"
+            if self.slow_path:
+                detail = (
+                    "slow path, for want of a transport: uvicorn --ws fastcore.streaming.uvicorn:HubProtocol has one"
+                )
         return {
-            "ready": not self.draining,
+            "ready": not (self.draining or dead),
             "path": "asgi" if self.slow_path else "direct",
             "clients": len(self),
             "detail": detail,
         }
+
+    def _backplane_readiness(self) -> tuple[bool, str]:
+        """Whether the backplane is dead, and what is to be said of it."""
+        if self.backplane is None or self.draining:
+            return False, ""
+        if not self._backplane_ready:
+            self._attempt_start()
+            if self._backplane_error is None:
+                return True, "the backplane has not started yet"
+            return True, f"the backplane does not start: {self._backplane_error!r}"[:300]
+        if self.backplane.state().connected:
+            self._cut = None
+            return False, ""
+        now = self.clients.now()
+        if self._cut is None:
+            self._cut = now
+        return now - self._cut >= 5.0, "the backplane is not connected: what is published here waits"
+
+    def _attempt_start(self) -> None:
+        """Try to start, in the background, if this is the hub's loop."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if self._loop in (None, loop) and (self._attempt is None or self._attempt.done()):
+            self._attempt = loop.create_task(self.start())
+            self._attempt.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def drain(self, grace: float = 10.0, spread: float | None = None) -> None:
         """Send all clients away, so that this process can end: no new ones are let in, the others told to come back.

@@ -149,12 +149,14 @@ class NatsBackplane:
                 await self._ready.wait()
         except TimeoutError:
             await self._stop()
+            self._sink = None  # so that it may be tried again
             raise TimeoutError(
                 f"start: expected a NATS server with JetStream at {', '.join(self._servers)} "
                 f"in {self._patience:g} s, got none"
             ) from None
         except BaseException:
             await self._stop()
+            self._sink = None
             raise
 
     def publish(self, topic: str, body: bytes, key: Key = None) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+from fastcore.streaming.caller import Caller
 from python_fallback.framing.topics import check_pattern
 
 __all__ = ["Authenticate", "Grant", "Origins", "covers"]
@@ -45,7 +46,10 @@ class Grant:
         return self.topics is None or any(covers(allowed, name) for allowed in self.topics)
 
 
-Authenticate: TypeAlias = Callable[[str], Grant | bool | Awaitable[Grant | bool | None] | None]
+Answer: TypeAlias = Grant | bool | None
+Authenticate: TypeAlias = (
+    Callable[[str], Answer | Awaitable[Answer]] | Callable[[str | None, Caller], Answer | Awaitable[Answer]]
+)
 
 
 def covers(allowed: str, name: str) -> bool:
@@ -65,9 +69,9 @@ def covers(allowed: str, name: str) -> bool:
     )
 
 
-async def granted(authenticate: Authenticate, token: str) -> Grant | None:
+async def granted(authenticate: Callable[..., Any], *asked: Any) -> Grant | None:
     """Ask the application; None for a token that is no good, or no good any more."""
-    answer: Any = authenticate(token)
+    answer: Any = authenticate(*asked)
     if inspect.isawaitable(answer):
         answer = await answer
     if answer is True:
@@ -93,27 +97,64 @@ class Origins:
         if isinstance(allowed, str) and not self._any:
             raise TypeError("origins: expected '*', an iterable of str or None, got a str")
         self._same_host = allowed is None
-        self._exact: set[str] = set()
-        self._suffixes: list[tuple[str, str]] = []
+        self._exact: set[tuple[str, str, int | None]] = set()
+        self._suffixes: list[tuple[str, str, int | None]] = []
         for origin in () if allowed is None or self._any else allowed:
             parts = urlsplit(origin)
             if not parts.scheme or not parts.netloc or parts.path.strip("/") or parts.query:
                 raise ValueError(f"origins: expected scheme://host[:port], got {origin!r}")
-            if parts.netloc.startswith("*."):
-                self._suffixes.append((parts.scheme.lower(), parts.netloc[1:].lower()))
+            plain = _normal(origin)
+            if plain is None:
+                raise ValueError(f"origins: expected scheme://host[:port], got {origin!r}")
+            scheme, host, port = plain
+            if host.startswith("*."):
+                self._suffixes.append((scheme, host[1:], port))
             else:
-                self._exact.add(f"{parts.scheme}://{parts.netloc}".lower())
+                self._exact.add(plain)
 
     def allow(self, origins: list[str], host: str | None) -> bool:
         """Whether a handshake with these Origin headers and this Host is let in."""
         if self._any or not origins:
             return True
-        if len(origins) > 1:
+        origin = _normal(origins[0])
+        if len(origins) > 1 or origin is None:
             return False
-        origin = origins[0].lower()
         if self._same_host:
-            return host is not None and origin in (f"http://{host.lower()}", f"https://{host.lower()}")
+            return host is not None and _same(origin, host)
         if origin in self._exact:
             return True
-        scheme, _, rest = origin.partition("://")
-        return any(scheme == known and rest.endswith(suffix) for known, suffix in self._suffixes)
+        scheme, name, port = origin
+        return any((scheme, port) == (known, at) and name.endswith(suffix) for known, suffix, at in self._suffixes)
+
+
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+def _normal(origin: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port of an origin; None for what is none."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return None
+    if not parts.scheme or not parts.hostname:
+        return None
+    scheme = parts.scheme.lower()
+    return scheme, parts.hostname.rstrip("."), _PORTS.get(scheme) if port is None else port
+
+
+def _same(origin: tuple[str, str, int | None], host: str) -> bool:
+    """Whether a page of `origin` belongs to the host that a request names.
+
+    A Host without a port may come from a proxy that drops it, and proxies on a developer's machine have ports of their
+    own: then only the names are compared.
+    """
+    scheme, name, port = origin
+    named = _normal(f"{scheme}://{host}")
+    if scheme not in ("http", "https") or named is None or named[1] != name:
+        return False
+    try:
+        given = urlsplit(f"//{host}").port
+    except ValueError:
+        return False
+    return given is None or given == port or name in ("localhost", "127.0.0.1", "::1")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fastcore.streaming import messages
+from fastcore.streaming.caller import Caller
 from fastcore.streaming.limits import Bucket
 from fastcore.streaming.messages import BadMessage, Connect, Pong, Subscribe, Token, Unsubscribe, framed
 from fastcore.streaming.security import Grant
@@ -60,6 +61,7 @@ class Session:
         "_hub",
         "_waiting",
         "blocked",
+        "caller",
         "closed",
         "grant",
         "link",
@@ -77,6 +79,7 @@ class Session:
         self.write = link.write
         self.writelines = link.writelines
         self.seat = seat
+        self.caller: Caller | None = None  # where `authenticate` looks at it
         self.grant: Grant | None = None
         self.notices: list[bytes] | None = None  # to be written before what the Fanout has
         self.patterns: set[str] | None = None

@@ -100,7 +100,8 @@ class UnixBus:
         finally:
             waiting.cancel()
         if self._task.done():
-            self._task.result()
+            task, self._task = self._task, None  # so that it may be tried again
+            task.result()
 
     def publish(self, topic: str, body: bytes, key: Key = None) -> None:
         """Hand over a message; it comes back with its number."""

@@ -14,7 +14,7 @@ from fastcore.framing import packb
 from fastcore.streaming import Hub
 from fastcore.streaming.backplane import BackplaneFull, BackplaneState, Published, Sink
 from fastcore.streaming.heartbeat import Wheel
-from tests.streaming.raw_client import RawClient
+from tests.streaming.raw_client import RawClient, Refused
 from tests.streaming.running import Running
 
 
@@ -128,3 +128,55 @@ def test_nothing_is_due_early_or_more_than_a_beat_late() -> None:
             assert when <= now <= when + 1.25
             found.append(when)
     assert sorted(found) == due
+
+
+class Failing(Loopback):
+    """Does not start until it may."""
+
+    broken = True
+
+    async def start(self, sink: Sink) -> None:
+        if self.broken:
+            raise OSError("no such place")
+        await super().start(sink)
+
+
+def test_a_backplane_that_does_not_start_is_told_and_tried_again() -> None:
+    plane = Failing([])
+    hub = Hub(backplane=plane)
+    app = Starlette()
+    hub.route(app)
+    with Running(app) as server:
+        assert not server.call(hub.readiness)["ready"]
+        server.until(lambda: "no such place" in hub.readiness()["detail"])
+        assert not server.call(hub.readiness)["ready"]
+        with pytest.raises(Refused, match="503"):
+            RawClient(server.port)
+        assert server.call(hub.stats).refused == {503: 1}
+        plane.broken = False
+        server.until(lambda: hub.readiness() == {"ready": True, "path": "direct", "clients": 0, "detail": "ok"})
+        with RawClient(server.port) as client:
+            assert client.hear()[0] == 0
+
+
+def test_a_backplane_without_connection_for_long_is_not_ready() -> None:
+    plane = Loopback([])
+    hub = Hub(backplane=plane)
+    app = Starlette()
+    hub.route(app)
+    clock = [100.0]
+    with Running(app) as server:
+        server.call(hub.start)
+        hub.clients.now = lambda: clock[0]
+        plane.full = True
+        assert server.call(hub.readiness)["ready"]
+        clock[0] += 4.9
+        found = server.call(hub.readiness)
+        assert found["ready"]
+        assert "not connected" in found["detail"]
+        clock[0] += 0.2
+        assert not server.call(hub.readiness)["ready"]
+        plane.full = False
+        assert server.call(hub.readiness)["ready"]
+        plane.full = True
+        assert server.call(hub.readiness)["ready"]

@@ -81,13 +81,54 @@ def status_of(port: int, path: str = "/stream", **headers: str) -> int:
         (["https://*.example.com"], ["https://example.com"], False),
         (["https://*.example.com"], ["https://evilexample.com"], False),
         ("*", ["https://evil.example"], True),
+        (None, ["http://desk.example.com:8000."], False),
+        (None, ["ftp://desk.example.com:8000"], False),
+        (None, ["http://desk.example.com:80"], False),
+        (None, ["http://desk.example.com:99999"], False),
+        (None, ["http://desk.example.com:x"], False),
+        (None, ["http://[::1"], False),
+        (None, [""], False),
+        (None, ["http://desk.example.com:8000", "http://desk.example.com:8000"], False),
+        (["https://desk.example.com:443"], ["https://desk.example.com"], True),
+        (["https://desk.example.com"], ["https://desk.example.com:443"], True),
+        (["http://desk.example.com:80"], ["http://desk.example.com"], True),
+        (["https://desk.example.com:80"], ["https://desk.example.com"], False),
+        (["https://*.example.com"], ["https://a.example.com:443"], True),
+        (["https://*.example.com"], ["https://a.example.com:8443"], False),
+        (["https://*.example.com:8443"], ["https://a.example.com:8443"], True),
     ],
 )
 def test_origins(allowed: Any, origins: list[str], good: bool) -> None:
     assert Origins(allowed).allow(origins, "desk.example.com:8000") is good
 
 
-@pytest.mark.parametrize("bad", ["desk.example.com", "https://", "https://a/b", ""])
+@pytest.mark.parametrize(
+    ("host", "origin", "good"),
+    [
+        ("desk.example.com", "https://desk.example.com", True),
+        ("desk.example.com:443", "https://desk.example.com", True),
+        ("desk.example.com", "https://desk.example.com:443", True),
+        ("desk.example.com:80", "http://desk.example.com", True),
+        ("desk.example.com:80", "https://desk.example.com", False),
+        ("DESK.example.com", "https://desk.example.com", True),
+        ("desk.example.com", "https://desk.example.com:8443", True),  # nginx's $host drops the port
+        ("desk.example.com", "https://desk.example.com.evil.example", False),
+        ("desk.example.com", "https://evil.example/desk.example.com", False),
+        ("127.0.0.1:8000", "http://127.0.0.1:5173", True),  # a development server in front
+        ("localhost:8000", "http://localhost:5173", True),
+        ("[::1]:8000", "http://[::1]:5173", True),
+        ("localhost:8000", "http://127.0.0.1:8000", False),
+        ("evil.example@desk.example.com", "https://evil.example", False),
+        ("desk.example.com:x", "https://desk.example.com", False),
+        (None, "https://desk.example.com", False),
+        ("", "https://desk.example.com", False),
+    ],
+)
+def test_without_a_list_a_page_of_the_same_host_is_let_in(host: str | None, origin: str, good: bool) -> None:
+    assert Origins(None).allow([origin], host) is good
+
+
+@pytest.mark.parametrize("bad", ["desk.example.com", "https://", "https://a/b", "", "https://a:x", "https://a:99999"])
 def test_origins_are_checked(bad: str) -> None:
     with pytest.raises(ValueError, match="expected scheme://host"):
         Origins([bad])
