@@ -73,9 +73,11 @@ static void bound_dealloc(PyObject *op) {
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
     }
+    Py_TRASHCAN_BEGIN(op, bound_dealloc) /* an instance may itself be bound */
     Py_DECREF(self->call);
     Py_DECREF(self->instance);
     PyObject_GC_Del(op);
+    Py_TRASHCAN_END
 }
 
 static PyObject *bound_attribute(BoundCall *self, PyObject *name) {

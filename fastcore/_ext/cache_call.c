@@ -172,7 +172,8 @@ static PyObject *call_of_instance(PyObject *op, PyObject *const *args, size_t na
 static Py_ssize_t offset_of(PyObject *type, const char *name) {
     PyObject *descriptor = PyObject_GetAttrString(type, name);
     Py_ssize_t offset = -1;
-    if (descriptor != NULL && Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) {
+    if (descriptor != NULL && Py_IS_TYPE(descriptor, &PyMemberDescr_Type) &&
+        PyType_IsSubtype((PyTypeObject *)type, PyDescr_TYPE(descriptor))) { /* not lent by another class */
         const PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
         offset = member->type == T_OBJECT_EX ? member->offset : -1;
     }
@@ -203,9 +204,13 @@ static int take_shape(CachedCall *self, PyObject *shape) {
     }
     const int parsed = PyArg_ParseTuple(fields, "O!nOOOpp:fields", &PyTuple_Type, &self->names, &positional, &defaults,
                                         &self->mark, &self->missing, &typed, &keyed);
+    int fits = 0;
     if (!parsed) {
         self->names = self->mark = self->missing = NULL;
     } else {
+        const Py_ssize_t count = PyTuple_GET_SIZE(self->names);
+        fits = positional >= 0 && positional <= count &&
+               (!PyTuple_Check(defaults) || PyTuple_GET_SIZE(defaults) == count);
         Py_INCREF(self->names);
         Py_INCREF(self->mark);
         Py_INCREF(self->missing);
@@ -214,8 +219,11 @@ static int take_shape(CachedCall *self, PyObject *shape) {
         self->typed = typed;
         self->keyed = keyed;
     }
+    if (parsed && !fits) {
+        PyErr_SetString(PyExc_ValueError, "shape: expected a default, or what stands for none, for each parameter");
+    }
     Py_DECREF(fields);
-    return parsed ? 0 : -1;
+    return fits ? 0 : -1;
 }
 
 static PyObject *call_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
@@ -293,6 +301,7 @@ static void call_dealloc(PyObject *op) {
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
     }
+    Py_TRASHCAN_BEGIN(op, call_dealloc) /* a cached call may route to, or end in, another one */
     call_clear(op);
     Py_XDECREF(self->cache);
     Py_XDECREF(self->miss);
@@ -310,6 +319,7 @@ static void call_dealloc(PyObject *op) {
     Py_XDECREF(self->instances);
     Py_XDECREF(self->route);
     Py_TYPE(op)->tp_free(op);
+    Py_TRASHCAN_END
 }
 
 /* ---- binding, and what a function object offers ---- */

@@ -149,16 +149,17 @@ static void operation_finalize(OperationObject *self) {
 
 static void operation_dealloc(OperationObject *self) {
     PyTypeObject *type = Py_TYPE(self);
-    const int fresh = self->state == FRESH;
-    if (fresh && PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
+    if (self->state == FRESH && PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
         return;
     PyObject_GC_UnTrack(self);
+    Py_TRASHCAN_BEGIN((PyObject *)self, operation_dealloc) /* the item of a put may be a put */
     operation_clear(self);
-    if (!spare && !fresh) /* the collector remembers what was finalized */
+    if (!spare && !PyObject_GC_IsFinalized((PyObject *)self)) /* what was finalized once never is again */
         spare = self;
     else
         PyObject_GC_Del(self);
     Py_DECREF(type);
+    Py_TRASHCAN_END
 }
 
 /* A step under way holds the coroutine: nobody may end it meanwhile. */

@@ -1,8 +1,9 @@
-"""Hostile callers, each in a process of its own with a time limit: see ``isolated/hostile.py``."""
+"""Hostile callers, each in a process of its own with a time limit: see ``isolated/``."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from types import ModuleType
 import pytest
 
 SCRIPT = Path(__file__).parent / "isolated" / "hostile.py"
+CALLS = SCRIPT.with_name("hostile_calls.py")
+CASES = re.findall(r"@case\ndef (\w+)", CALLS.read_text(encoding="utf-8"))
 SOURCES = ("eq", "hash", "del", "key_del", "value_eq", "getsizeof", "timer", "on_evict", "ttu", "popitem", "missing")
 ACTIONS = (
     "read",
@@ -41,6 +44,18 @@ def test_nothing_that_a_caller_runs_breaks_the_cache(backend: str, source: str) 
         cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr[-5000:]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_that_an_argument_or_result_does_breaks_a_cached_function(backend: str, case: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", str(CALLS), backend, case],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("survived\n", "", 0)
 
 
 def test_bounds_lowered_while_a_key_is_compared_hold(twin: Callable[[str], ModuleType]) -> None:

@@ -13,6 +13,7 @@ import random
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,20 @@ def heaps_within_heaps() -> None:
         h = outer
     del outer
     h = None
+
+
+@case
+def puts_within_puts() -> None:
+    q = heap_module.AsyncPriorityQueue()
+    awaitable: Any = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # none of them is awaited
+        for _ in range(300_000 if heap_module.__name__.startswith("fastcore") else 300):
+            awaitable = q.put(awaitable)
+        awaitable = None
+        gc.collect()
+    with pytest.warns(RuntimeWarning, match="put' was never awaited"):
+        q.put(1)
 
 
 @case
