@@ -28,6 +28,7 @@ from fastcore.streaming.statistics import HubStats
 
 if TYPE_CHECKING:
     from fastcore.streaming.nats import NatsBackplane
+    from fastcore.streaming.publisher import Publisher
     from fastcore.streaming.unixbus import UnixBus
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Message",
     "NatsBackplane",
     "Published",
+    "Publisher",
     "Refusal",
     "StreamClosed",
     "SubscribeError",
@@ -64,6 +66,7 @@ __getattr__, __dir__ = later(
     globals(),
     {
         "NatsBackplane": ("fastcore.streaming.nats", "NatsBackplane"),
+        "Publisher": ("fastcore.streaming.publisher", "Publisher"),
         "UnixBus": ("fastcore.streaming.unixbus", "UnixBus"),
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import secrets
@@ -149,6 +150,8 @@ class Hub:
         self._latency = metrics.latency("fastcore_stream_publish_seconds")
         self._stop_samples = weakref.finalize(self, metrics.collect(Samples(self)))
         self.asgi = Endpoint(self)
+        if backplane is not None:
+            _waiting_hubs.add(self)
 
     # -- for the application ----------------------------------------------------------------------------------------
 
@@ -185,7 +188,8 @@ class Hub:
     def publish(self, topic: str, obj: Any = None, key: str | bytes | int | None = None) -> None:
         """Publish an object to those who subscribe to `topic`, now and, within history, later.
 
-        It is packed before this returns, and may change afterwards. From any thread.
+        It is packed before this returns, and may change afterwards. From any thread. With a backplane it leaves once
+        :meth:`start` was awaited, or a client came; a program without an event loop uses a :class:`Publisher`.
 
         Parameters
         ----------
@@ -490,3 +494,24 @@ class Hub:
         """Publish a message of the backplane to the clients here."""
         self._deliver(message.topic, message.body, message.key, message.offset)
         self._taps.tell()
+
+    def unsent(self) -> int:
+        """Return how many messages wait for the loop or for the backplane to start."""
+        return len(self._inbox)
+
+
+_waiting_hubs: weakref.WeakSet[Hub] = weakref.WeakSet()  # those with a backplane
+
+
+def _tell_unsent() -> None:
+    """At the end of the process: say what was published and never left it."""
+    for hub in list(_waiting_hubs):
+        if hub.unsent():
+            _log.error(
+                "%d messages were published and not sent: their hub was not started in this process; "
+                "a program without an event loop uses fastcore.streaming.Publisher",
+                hub.unsent(),
+            )
+
+
+atexit.register(_tell_unsent)

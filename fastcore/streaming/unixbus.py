@@ -97,6 +97,10 @@ class UnixBus:
         waiting = asyncio.ensure_future(self._ready.wait())
         try:
             await asyncio.wait([waiting, self._task], return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            task, self._task = self._task, None
+            task.cancel()
+            raise
         finally:
             waiting.cancel()
         if self._task.done():
