@@ -1,7 +1,7 @@
 """Caches beside cachetools, cachebox, functools.lru_cache and a plain dict.
 
 One interleaved run. A contender is a loop over prepared keys, so the cost of the loop itself is measured and taken off
-every figure. ``python benchmarks/peers/cache.py [--quick]``
+every figure. ``python benchmarks/peers/cache.py [--quick] [part ...]``: parts are named as the functions below.
 """
 
 from __future__ import annotations
@@ -447,16 +447,18 @@ def main() -> None:
     os.environ.setdefault("PYTHONHASHSEED", "0")
     report = Report("cache", "Caches, one operation", versions("fastcore-native", "cachebox", "cachetools"))
     report.notes.append("loop overhead is taken off; keys are the stored objects themselves, as in a service")
-    mapping_cases(report)
-    decorator_cases(report)
-    ordinary_hits(report)
-    awaited_hits(report)
-    memory_cases(report)
-    hit_ratio(report)
-    content_keys(report)
-    small_keys(report)
-    copies_of_results(report)
-    report.write()
+    parts = (
+        mapping_cases,
+        decorator_cases,
+        ordinary_hits,
+        awaited_hits,
+        memory_cases,
+        hit_ratio,
+        content_keys,
+        small_keys,
+        copies_of_results,
+    )
+    report.run(parts, [name for name in sys.argv[1:] if name != "--quick"])
 
 
 if __name__ == "__main__":

@@ -216,8 +216,49 @@ class Report:
         self.summary[label] = ratio
         print(_verdict(label, ratio), flush=True)
 
+    def run(self, parts: Sequence[Callable[[Report], None]], names: Sequence[str] = ()) -> Path:
+        """Run the parts that are `names` (all of them without names) and write the results after each.
+
+        Parts that are not run keep the results they have from this machine and these versions, if any.
+        """
+        known = [part.__name__ for part in parts]
+        for name in names:
+            if name not in known:
+                raise SystemExit(f"{self.name}: expected parts out of {', '.join(known)}, got {name!r}")
+        kept = self._kept()
+        for part in parts:
+            if names and part.__name__ not in names:
+                continue
+            self.rows, self.summary, general = [], {}, list(self.notes)
+            part(self)
+            kept[part.__name__] = {
+                "notes": self.notes[len(general) :],
+                "rows": [asdict(row) for row in self.rows],
+                "summary": {label: asdict(ratio) for label, ratio in self.summary.items()},
+            }
+            self.notes = general
+            path = self._store({"parts": {name: kept[name] for name in known if name in kept}})
+        missing = [name for name in known if name not in kept]
+        if missing:
+            print(f"no results yet of {', '.join(missing)}")
+        return path
+
     def write(self) -> Path:
-        """Write the results; returns the path."""
+        """Write the results of a script without parts; returns the path."""
+        return self._store(
+            {
+                "rows": [asdict(row) for row in self.rows],
+                "summary": {label: asdict(ratio) for label, ratio in self.summary.items()},
+            }
+        )
+
+    def _kept(self) -> dict[str, Any]:
+        path = RESULTS / f"{self.name}.json"
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        alike = stored.get("machine") == machine() and stored.get("versions") == self.peers
+        return dict(stored.get("parts", {})) if alike else {}
+
+    def _store(self, results: Mapping[str, Any]) -> Path:
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"{self.name}.json"
         body: dict[str, Any] = {
@@ -227,13 +268,12 @@ class Report:
             "machine": machine(),
             "versions": self.peers,
             "notes": self.notes,
-            "rows": [asdict(row) for row in self.rows],
-            "summary": {label: asdict(ratio) for label, ratio in self.summary.items()},
+            **results,
         }
         path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
         missed = [label for row in self.rows for label, r in row.ratios.items() if not r.met]
         missed += [label for label, r in self.summary.items() if not r.met]
-        print(f"wrote {path.relative_to(RESULTS.parent.parent)}; goals missed: {len(missed)}")
+        print(f"wrote {path.relative_to(RESULTS.parent.parent)}; goals missed: {len(missed)}", flush=True)
         return path
 
 

@@ -311,12 +311,7 @@ def main() -> None:
         harness.versions("TA-Lib", "bottleneck", "pandas", "polars", "numpy"),
         notes=["Default parameters; pandas and polars are imported, as in a service.", "Times are a call's."],
     )
-    parts = (lengths, shapes, series, gaps, panels, live, boards, ticks)
-    for part in parts:
-        if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
-            part(report)
-    if not sys.argv[1:]:
-        report.write()
+    report.run((lengths, shapes, series, gaps, panels, live, boards, ticks), sys.argv[1:])
 
 
 if __name__ == "__main__":

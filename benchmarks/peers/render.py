@@ -25,7 +25,8 @@ INTRO = """\
 Every number here was written by a script in `benchmarks/peers/` and rendered by `make bench`; none was typed in.
 Each script runs all contenders interleaved in one process, in an order shuffled anew each round. A cell is the median
 over the rounds with the quartiles around it. Ratios decide, never absolute times: compare within a row, not between
-machines. Rows that lose are kept.
+machines. Rows that lose are kept. The parts of a long script may be run one after the other, as
+`python benchmarks/peers/cache.py decorator_cases`; the contenders of a row are always run together.
 """
 
 
@@ -126,8 +127,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
+def load(path: Path) -> dict[str, Any]:
+    """One script's results; those of its parts in one."""
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for part in report.pop("parts", {}).values():
+        report["notes"] += part["notes"]
+        report.setdefault("rows", []).extend(part["rows"])
+        report.setdefault("summary", {}).update(part["summary"])
+    return report
+
+
 def main() -> int:
-    reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    reports = [load(path) for path in sorted(RESULTS.glob("*.json"))]
     if not reports:
         print(f"render: expected *.json in {RESULTS}, found none: run `make bench`", file=sys.stderr)
         return 1

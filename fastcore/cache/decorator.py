@@ -178,8 +178,7 @@ def cached(
     timer : callable, optional
         The clock, in seconds; by default a monotonic one.
     on_evict : callable, optional
-        As in `LRUCache`. With `stale`, `early`, `negative_ttl` or `tags`, and for results that are copied, it gets
-        records of results as values.
+        As in `LRUCache`: ``on_evict(key, value, cause)``. Where an error was kept it gets the error as the value.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 from fastcore.cache.caches import LRUCache, TTLCache
 from fastcore.cache.policy import Policy
+from fastcore.cache.record import Kept
 from fastcore.cache.results import Copy
 
 __all__ = ["Options"]
@@ -51,9 +53,17 @@ class Options:
 
     def new_cache(self, backend: str) -> Any:
         """Return an empty cache of that twin for the results."""
-        options = {"timer": self.timer, "max_bytes": self.max_bytes, "on_evict": self.on_evict}
+        told = None if self.on_evict is None else functools.partial(_tell, self.on_evict)
+        options = {"timer": self.timer, "max_bytes": self.max_bytes, "on_evict": told}
         maxsize = math.inf if self.maxsize is None else self.maxsize
         ttl = self.policy.fixed_ttl
         if ttl is None or ttl == math.inf:
             return LRUCache.twin(backend)(maxsize, **options)
         return TTLCache.twin(backend)(maxsize, ttl, **options)
+
+
+def _tell(on_evict: Callable[[Any, Any, str], object], key: Any, found: Any, cause: str) -> None:
+    """Tell of a result that left the cache, or of the error that was kept instead."""
+    if type(found) is Kept:
+        found = found.value if found.error is None else found.error
+    on_evict(key, found, cause)

@@ -429,7 +429,7 @@ def test_the_public_class_is_that_of_both_twins(make: Make) -> None:
 
 
 @pytest.mark.parametrize("target", ["compiled", "python"])
-def test_migration_loses_nothing(make: Make, clock: Any, target: str) -> None:
+def test_migration_loses_nothing(make: Make, clock: Any, backend: str, target: str) -> None:
     if target == "compiled" and _ext.probe("cache").module is None:
         pytest.skip("the pure suite")
     cache = make("TTLCache", 10, 5, timer=clock, on_evict=print)
@@ -443,6 +443,7 @@ def test_migration_loses_nothing(make: Make, clock: Any, target: str) -> None:
     assert [moved.ttl_remaining(key) for key in "bca"] == [5, 50, 5]
     assert moved.stats() == before
     assert moved.on_evict is print
+    assert (moved is cache) is (backend == target)
     if moved is not cache:
         assert len(cache) == 0
         assert type(moved).__module__ != type(cache).__module__

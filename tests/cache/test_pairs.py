@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fastcore.cache import cached, invalidate_tag, refresh, restore, save
@@ -317,6 +318,33 @@ def test_weights_are_those_of_results(desk: Callable[..., Desk]) -> None:
     it(5000)
     assert it.function.contains(5000) is False
     assert it.function.cache.currsize == 2
+
+
+def test_on_evict_hears_of_results_and_errors(desk: Callable[..., Desk]) -> None:
+    left: list[tuple[Any, str]] = []
+    it = desk(
+        ttl=10,
+        stale=10,
+        tags="pairs",
+        negative_ttl=30,
+        maxsize=2,
+        on_evict=lambda _, value, why: left.append((value, why)),
+    )
+    answers = {1: ["one"], 2: np.arange(2.0), 3: "three"}
+    it.answer = lambda n: answers[n]
+    it(1), it(2), it(3)
+    assert left == [(["one"], "size")]
+    it.function.put("four", 2)
+    assert left[1][1] == "replaced"
+    np.testing.assert_array_equal(left[1][0], [0.0, 1.0])
+    with pytest.raises(KeyError):
+        it(5)
+    it.function.cache_clear()
+    assert left[2] == ("three", "size")
+    assert [(type(value), str(value), why) for value, why in left[3:]] == [
+        (str, "four", "explicit"),
+        (KeyError, "5", "explicit"),
+    ]
 
 
 def test_what_is_saved_and_restored(desk: Callable[..., Desk], tmp_path: Path) -> None:
