@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,35 @@ def test_losing_rows_are_rendered(harness: ModuleType, render: ModuleType, capsy
     assert "`python benchmarks/peers/sample.py`" in page
     assert "peer 1.2.3" in page
     assert "* a note" in page
+
+
+def test_parts_that_are_run_one_at_a_time_make_one_page(harness: ModuleType, render: ModuleType) -> None:
+    timing = harness.Timing(1e-7, 1e-7, 1e-7, 15)
+
+    def run(value: float, *names: str, peer: str = "1.2.3") -> list[str]:
+        def hits(report: Any) -> None:
+            report.add("hit", {"fastcore": timing}, {"peer / fastcore": harness.Ratio(value, 2.0)})
+
+        def memory(report: Any) -> None:
+            report.notes.append(f"memory {value}")
+            report.conclude("memory", harness.Ratio(value, 2.0))
+
+        report = harness.Report("sample", "Sample", {"peer": peer}, notes=["a note"])
+        report.run((hits, memory), names)
+        assert render.main() == 0
+        page = render.TARGET.read_text(encoding="utf-8").splitlines()
+        return [line for line in page if line.startswith(("* ", "| hit | peer", "| memory |"))]
+
+    assert run(3.0) == ["* a note", "* memory 3.0", "| memory | 3 | at least 2 | met |", *hit_row("3", "met")]
+    assert run(1.0, "hits")[1:] == ["* memory 3.0", "| memory | 3 | at least 2 | met |", *hit_row("1", "**missed**")]
+    assert run(4.0, "memory")[1:] == ["* memory 4.0", "| memory | 4 | at least 2 | met |", *hit_row("1", "**missed**")]
+    assert run(5.0, "hits", peer="2.0") == ["* a note", *hit_row("5", "met")]  # not beside another version's
+    with pytest.raises(SystemExit, match="expected parts out of hits, memory, got 'tiks'"):
+        run(1.0, "tiks")
+
+
+def hit_row(measured: str, verdict: str) -> list[str]:
+    return [f"| hit | peer / fastcore | {measured} | at least 2 | {verdict} |"]
 
 
 def test_nothing_to_render_is_an_error(render: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
