@@ -17,8 +17,17 @@ def _router(app: Any) -> Any:
     return router
 
 
+def _check_installed(part: str) -> None:
+    try:
+        import starlette.routing  # noqa: F401
+    except ImportError as error:
+        text = f"{part}: expected starlette to be installed; pip install fastcore-native[service]"
+        raise ImportError(text, name=error.name) from error
+
+
 def add_websocket(app: Any, path: str, endpoint: Asgi, name: str) -> None:
     """Add a WebSocket route; with FastAPI, under the dependencies and the prefix of `app`."""
+    _check_installed("Hub.route")
     from starlette.routing import WebSocketRoute
     from starlette.websockets import WebSocket
 
@@ -37,6 +46,7 @@ def add_websocket(app: Any, path: str, endpoint: Asgi, name: str) -> None:
 
 def add_http(app: Any, path: str, endpoint: Asgi, name: str) -> None:
     """Add a route for GET; with FastAPI, under the dependencies, prefix, tags and responses of `app`."""
+    _check_installed("Hub.sse")
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route

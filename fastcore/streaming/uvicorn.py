@@ -12,10 +12,14 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
-from websockets.frames import Frame, Opcode
-from websockets.protocol import State
+try:
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
+    from websockets.frames import Frame, Opcode
+    from websockets.protocol import State
+except ImportError as error:
+    _text = "HubProtocol: expected uvicorn>=0.35 and websockets to be installed; pip install fastcore-native[service]"
+    raise ImportError(_text, name=error.name) from error
 
 from fastcore.streaming import messages
 from fastcore.streaming.asgi import EXTENSION

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 import sys
 import types
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from fastcore._text import storable
 from fastcore.concurrency.checks import called, is_async, is_generator
@@ -93,6 +94,8 @@ def checked(
         raise ValueError(f"name: expected one that is free, got {name!r}, which is {known.fn!r}")
     on = ("async" if is_async(fn) else "thread") if on is None else on
     if on not in workers and on not in executors:
+        if on == "dask":
+            _check_dask()
         raise ValueError(f"on: expected one of {', '.join({**workers, **executors})}, got {on!r}")
     if on in executors:
         able = bool(executors[on].capabilities & (Cap.ASYNC if is_async(fn) else Cap.SYNC))
@@ -105,3 +108,12 @@ def checked(
         if option in options:
             raise TypeError(f"{option}: expected it of one submission, by configure, got it of the whole task")
     return name, on
+
+
+def _check_dask() -> NoReturn:
+    if importlib.util.find_spec("distributed") is None:
+        raise ImportError("on='dask': expected distributed to be installed; pip install fastcore-native[dask]")
+    raise ValueError(
+        "on: expected a queue with a Dask executor for 'dask', got one without: "
+        "TaskQueue(executors={'dask': DaskExecutor(cluster)}), from fastcore.tasks.executors.dask"
+    )

@@ -1,0 +1,76 @@
+"""What installs with an extra, what is said without it, and what the page of the package index shows."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def packages(extra: str) -> set[str]:
+    """The names that an extra installs, those of the extras in it included."""
+    found: set[str] = set()
+    for requirement in PROJECT["optional-dependencies"][extra]:
+        if own := re.fullmatch(r"fastcore-native\[(.*)\]", requirement):
+            found = found.union(*map(packages, own[1].split(",")))
+        else:
+            found.add(re.split(r"[\[<>=;! ]", requirement)[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("extra", "code"),
+    [
+        ("service", "from fastcore.streaming import Hub; Hub().route(object())"),
+        ("service", "from fastcore.streaming import Hub; Hub().sse(object(), '/events')"),
+        ("service", "import fastcore.streaming.uvicorn"),
+        ("service", "import fastcore.streaming.handshake"),
+        ("service", "from fastcore.service import install; install(object())"),
+        ("service", "from fastcore.tasks import TaskQueue; TaskQueue().router()"),
+        ("dask", "from fastcore.tasks import TaskQueue; TaskQueue().task(len, on='dask')"),
+        ("dask", "from fastcore.tasks.executors.dask import DaskExecutor; DaskExecutor('tcp://127.0.0.1:1')"),
+        ("prometheus", "from fastcore.monitor import exposition; exposition()"),
+    ],
+)
+def test_a_part_without_its_packages_names_the_extra(extra: str, code: str) -> None:
+    hide = f"import sys; sys.modules.update(dict.fromkeys({sorted(every_import())!r}))\n"
+    ran = subprocess.run([sys.executable, "-c", hide + code], capture_output=True, text=True)
+    said = ran.stderr.strip().splitlines()[-1]
+    assert said.startswith(("ImportError: ", "ModuleNotFoundError: ")), said
+    assert said.endswith(f"pip install fastcore-native[{extra}]")
+
+
+def every_import() -> set[str]:
+    names = packages("dashboard") | packages("prometheus") | packages("dask") | packages("nats")
+    return {name.replace("-", "_").replace("nats_py", "nats") for name in names} | {"starlette", "dask"}
+
+
+def test_a_dask_task_on_a_queue_without_a_cluster_says_what_to_write() -> None:
+    pytest.importorskip("distributed")
+    from fastcore.tasks import TaskQueue
+
+    with pytest.raises(ValueError, match=r"TaskQueue\(executors=\{'dask': DaskExecutor\(cluster\)\}\)"):
+        TaskQueue().task(len, on="dask")
+
+
+def test_the_demo_installs_all_that_its_pages_show() -> None:
+    assert packages("demo") >= packages("dashboard") | packages("prometheus")
+
+
+def test_the_description_has_no_link_that_only_a_checkout_can_follow() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    assert all(url.startswith("https://") for url in PROJECT["urls"].values())
+
+
+def test_pages_that_the_description_names_are_in_the_source_distribution() -> None:
+    named = re.findall(r"`((?:docs|examples)/[\w/.-]+|[A-Z]+\.md)`", (ROOT / "README.md").read_text())
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / name).is_file()] == []
