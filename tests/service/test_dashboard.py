@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from fastcore import flags
+from fastcore.dispatch.modes import parse
 from fastcore.service.dashboard import Dashboard, Prices, Sources
 from fastcore.streaming import Hub
 from fastcore.tasks import TaskQueue
@@ -53,7 +54,15 @@ def test_pages_are_served_under_a_policy_that_runs_only_them() -> None:
         policy = page.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-        for name in ("dashboard.js", "pages/switches.js", "client.js", "msgpack.js", "dashboard.css", "plotly.min.js"):
+        for name in (
+            "dashboard.js",
+            "patch.js",
+            "pages/switches.js",
+            "client.js",
+            "msgpack.js",
+            "dashboard.css",
+            "plotly.min.js",
+        ):
             found = await client.get(f"/fastcore/{name}")
             assert found.status_code == 200, name
             again = await client.get(f"/fastcore/{name}", headers={"If-None-Match": found.headers["etag"]})
@@ -287,5 +296,63 @@ def test_a_flag_that_may_not_be_set_is_a_conflict(monkeypatch: pytest.MonkeyPatc
         found = await client.post("/fastcore/api/flags/heap/set", json={"mode": "compiled"}, headers=AUTHORISED)
         assert found.status_code == 409
         assert "not built" in found.json()["detail"]
+
+    run(check)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        ({"every": 3600}, "every hour"),
+        ({"every": 90}, "every 1 minute 30 seconds"),
+        ({"every": 86400}, "every day"),
+        ({"every": 0.5}, "every 0.5 seconds"),
+        ({"every": 2 * 86400 + 7200}, "every 2 days 2 hours"),
+        ({"cron": "30 9 * * *", "tz": "Asia/Tokyo"}, "every day at 09:30, Asia/Tokyo time"),
+        ({"cron": "*/15 * * * *"}, "every 15 minutes, UTC time"),
+        ({"cron": "@hourly"}, "every hour at minute 0, UTC time"),
+        ({"cron": "0 9-17 * * mon-fri"}, "cron 0 9-17 * * mon-fri, UTC time"),
+    ],
+)
+def test_schedules_are_told_in_words(schedule: dict[str, Any], words: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        async with queue:  # which makes the schedule known to the store
+            queue.schedule(queue.task(abs, name="report"), 1, name="nightly", **schedule)
+            while not (shown := (await client.get("/fastcore/api/snapshot/tasks")).json()["schedules"]):
+                await asyncio.sleep(0.01)
+        assert [(s["name"], s["when"]) for s in shown] == [("nightly", words)]
+
+    queue = TaskQueue()
+    run(check, tasks=queue)
+
+
+def test_what_is_wrong_names_the_thing_that_its_link_opens(flag: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        flags.rollback(flag, reason="p99 doubled")
+        found = (await client.get("/fastcore/api/snapshot/overview")).json()["wrong"]
+        assert [(w["page"], w["what"]) for w in found if flag in w["text"]] == [("switches", flag)]
+
+    run(check)
+
+
+def test_flags_are_shown_with_their_state_and_every_legal_mode(flag: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        flags.set(flag, "ramp:25")
+        told = {f["name"]: f for f in (await client.get("/fastcore/api/snapshot/switches")).json()["flags"]}
+        assert (told[flag]["mode"], told[flag]["state"]) == ("ramp:25", "trial")
+        for name, shown in told.items():
+            modes = [*shown["words"], "ramp:5", *(["shadow:5", "canary"] if shown["trials"] else [])]
+            assert [parse(mode, tuple(shown["words"]), trials=shown["trials"]).word for mode in modes], name
+        assert [name for name in ("heap", "cache", "framing", "indicators") if told[name]["trials"]] == ["indicators"]
+
+    run(check)
+
+
+def test_a_setting_that_a_rollback_holds_back_says_so(flag: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        flags.rollback(flag, reason="wrong prices")
+        answer = await client.post(f"/fastcore/api/flags/{flag}/set", headers=AUTHORISED, json={"mode": "candidate"})
+        assert answer.json()["mode"] == "control"
+        assert answer.json()["note"] == "does not act while the flag is rolled back (wrong prices); resume it first"
 
     run(check)

@@ -54,7 +54,8 @@ class Feed:
         for name in SECTIONS:
             if self.hub.subscribers(f"dashboard.{name}"):
                 try:
-                    self.hub.publish(f"dashboard.{name}", await read(name, self._sources), key=name)
+                    found = {**await read(name, self._sources), "every": self._interval}
+                    self.hub.publish(f"dashboard.{name}", found, key=name)
                 except Exception:  # one page that cannot be read does not darken the others
                     _log.exception("the dashboard's figures of %s could not be read", name)
         for symbol in self._sources.prices.symbols():

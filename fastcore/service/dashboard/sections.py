@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcore import flags, metrics, status
 from fastcore._threads import on_own_thread
-from fastcore.dispatch.store import HOT_PATHS
+from fastcore.dispatch.state import HOT_PATHS, STATEFUL
 from fastcore.service.dashboard.sources import Section, Sources
 
 if TYPE_CHECKING:
@@ -96,24 +96,30 @@ def _wrong(
 ) -> list[dict[str, str]]:
     wrong = []
 
-    def add(severity: str, page: str, text: str) -> None:
-        wrong.append({"severity": severity, "page": page, "text": text})
+    def add(severity: str, page: str, text: str, what: str = "") -> None:
+        wrong.append({"severity": severity, "page": page, "what": what, "text": text})
 
     for flag in held:
-        add("critical", "switches", f"{flag.name} is rolled back to {flag.mode}: {flag.reason or 'no reason given'}")
+        why = flag.reason or "no reason given"
+        add("critical", "switches", f"{flag.name} is rolled back to {flag.mode}: {why}", flag.name)
     for path in paths:
         if path.runs == "unavailable":
-            add("critical", "switches", f"{path.name}: the compiled twin is insisted on and may not run: {path.cause}")
+            add(
+                "critical",
+                "switches",
+                f"{path.name}: the compiled twin is insisted on and may not run: {path.cause}",
+                path.name,
+            )
         elif path.cause:
             add("warning", "overview", f"{path.name} has no compiled twin: {path.cause}")
     for arm in arms:
         if arm["verdict"] == "fail":
-            add("warning", "switches", f"{arm['name']}: the candidate does worse than the control")
+            add("warning", "switches", f"{arm['name']}: the candidate does worse than the control", arm["name"])
     if memory_now["watch"] in ("firing", "pending"):
         severity = "critical" if memory_now["watch"] == "firing" else "warning"
         add(severity, "memory", f"memory is short: {memory_now['used_ratio']:.0%} in use")
     if counts.get("dead"):
-        add("warning", "tasks", f"{counts['dead']} dead tasks wait to be looked at")
+        add("warning", "tasks", f"{counts['dead']} dead tasks wait to be looked at", "dead")
     if sources.hub is not None:
         ready = sources.hub.readiness()
         if ready["detail"] != "ok":
@@ -134,10 +140,12 @@ def switches(sources: Sources) -> Section:
             {
                 "name": flag.name,
                 "mode": flag.mode,
+                "state": flag.state,
                 "source": flag.source,
                 "since": flag.since.timestamp(),
                 "reason": flag.reason,
                 "words": list(PATH_WORDS if flag.name in HOT_PATHS else SERVICE_WORDS),
+                "trials": flag.name not in STATEFUL,
             }
             for flag in flags.snapshot().values()
         ],
@@ -207,9 +215,43 @@ def tasks(sources: Sources) -> Section:
         "tasks": [_task(view) for view in queue.find(limit=TASKS)],
         "dead": [_task(view) for view in dead],
         "schedules": [
-            {"name": s.name, "when": s.definition, "last": s.last_at, "next": s.next_at} for s in queue.schedules()
+            {"name": s.name, "when": _when(s.definition), "last": s.last_at, "next": s.next_at}
+            for s in queue.schedules()
         ],
     }
+
+
+def _when(definition: str) -> str:
+    """Return when a schedule runs, in words; the rest of its definition tells it from others."""
+    words = definition.split()
+    if definition.startswith("every ") and words[2:3] == ["s"]:
+        return f"every {_interval(float(words[1]))}"
+    if words[:1] == ["cron"] and len(words) > 6:
+        return f"{_times(*words[1:6])}, {words[6]} time"
+    return definition
+
+
+def _times(minute: str, hour: str, *days: str) -> str:
+    """Return a cron line in words where that is simple."""
+    if days == ("*", "*", "*"):
+        if minute.isdecimal() and hour.isdecimal():
+            return f"every day at {int(hour):02}:{int(minute):02}"
+        if minute.isdecimal() and hour == "*":
+            return f"every hour at minute {int(minute)}"
+        if minute.startswith("*/") and hour == "*":
+            return f"every {minute[2:]} minutes"
+    return f"cron {minute} {hour} {' '.join(days)}"
+
+
+def _interval(seconds: float) -> str:
+    parts = []
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count:g} {name}{'s' if count != 1 else ''}")
+    if seconds or not parts:
+        parts.append(f"{seconds:g} {'second' if seconds == 1 else 'seconds'}")
+    return " ".join(parts).removeprefix("1 ") if len(parts) == 1 else " ".join(parts)
 
 
 def _task(view: TaskView) -> dict[str, Any]:

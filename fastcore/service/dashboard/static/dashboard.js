@@ -1,7 +1,7 @@
 // The dashboard: pages of figures that the server publishes once a second, and the few things that may be changed.
 import { Client } from "./client.js";
 import { api, locked, setToken } from "./api.js";
-import { h } from "./elements.js";
+import { clock, duration, h } from "./elements.js";
 import * as overview from "./pages/overview.js";
 import * as switches from "./pages/switches.js";
 import * as tasks from "./pages/tasks.js";
@@ -14,6 +14,8 @@ const PAGES = { overview, switches, tasks, caches, memory, streaming, prices };
 const ALWAYS = ["overview", "caches", "memory", "streaming"]; // the others are read only while they are looked at
 const $ = (id) => document.getElementById(id);
 const newest = {}; // section -> what the server said of it last
+const came = {}; // section -> when that came, by this page's own clock
+const LATE = 1500; // milliseconds beyond the time between two readings from which figures are old
 let current = null; // {name, view}
 const client = new Client(new URL("stream", location.href.split("#")[0]), { topics: ALWAYS.map((name) => `dashboard.${name}`), newest: true });
 
@@ -61,11 +63,24 @@ async function refresh() {
 function receive(section, body) {
   if (newest[section]?.at > body.at) return; // the stream's newest may be older than what was just asked for
   newest[section] = body;
+  came[section] = performance.now();
   if (section === "overview") {
     $("about").textContent = `${body.version} · Python ${body.python} · process ${body.pid}`;
   }
   PAGES[section]?.remember?.(body);
-  if (current?.name === section) current.view.show(body);
+  if (current?.name === section) current.view.show(body, current.wanted);
+  showAge();
+}
+
+/** Say of when the figures of this page are; where they are old, dim them and say for how long none came. */
+function showAge() {
+  const section = newest[current?.name];
+  if (!section) return;
+  const age = performance.now() - came[current.name];
+  const old = age > 1000 * (section.every ?? 1) + LATE;
+  $("age").textContent = old ? `${duration(age / 1000)} ago` : `as of ${clock(section.at)}`;
+  $("page").classList.toggle("old", old);
+  showLink(old);
 }
 
 function close() {
@@ -73,21 +88,39 @@ function close() {
   current?.view.leave?.();
 }
 
+/** Open what the address names: `#page`, or `#page/what` for one thing on it. */
 function open() {
-  const wanted = location.hash.slice(1);
-  const name = Object.hasOwn(PAGES, wanted) ? wanted : "overview";
-  if (current?.name === name) return;
+  const [name = "overview", ...rest] = location.hash.slice(1).split("/").filter(Boolean);
+  if (!Object.hasOwn(PAGES, name)) {
+    if (!current) location.hash = "overview";
+    return;
+  }
+  const wanted = named(rest.join("/"));
+  if (current?.name === name) {
+    current.wanted = wanted;
+    if (newest[name]) current.view.show(newest[name], wanted);
+    return;
+  }
   close();
   const view = PAGES[name].view();
   const stop = ALWAYS.includes(name) ? () => {} : follow(`dashboard.${name}`, () => {});
-  current = { name, view, stop };
+  current = { name, view, stop, wanted };
   document.title = `${PAGES[name].title} – fastcore`;
   $("page").replaceChildren(h("h2", {}, PAGES[name].title), view.element);
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (newest[name]) view.show(newest[name]);
+  if (newest[name]) view.show(newest[name], wanted);
+  showAge();
+}
+
+function named(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function redraw() {
@@ -122,7 +155,16 @@ async function unlock() {
   redraw();
 }
 
+let link = ["warn", "connecting"]; // what is known of the connection
+
 function connection(kind, text) {
+  link = [kind, text];
+  showAge();
+  showLink($("page").classList.contains("old"));
+}
+
+function showLink(old) {
+  const [kind, text] = old && link[1] === "live" ? ["warn", "no new figures"] : link;
   const element = $("link");
   if (element.textContent === text) return;
   element.className = `state state-${kind}`;
@@ -155,7 +197,12 @@ for (const [name, page] of Object.entries(PAGES)) {
 $("theme").addEventListener("click", () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
 $("ask-no").addEventListener("click", () => $("ask").close("cancel")); // no submit button: Enter must mean yes
 $("token").addEventListener("click", unlock);
+document.querySelector("a.skip").addEventListener("click", (event) => { // it names no page
+  event.preventDefault();
+  $("page").focus();
+});
 window.addEventListener("hashchange", open);
+setInterval(showAge, 500);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => theme(dark.matches ? "dark" : "light"));
 theme(dark.matches ? "dark" : "light");

@@ -1,12 +1,16 @@
 // Elements of the page. All text goes in as text: nothing that a server names can become markup.
+import { listen } from "./patch.js";
 
-/** An element: `h("td.number", {title: "…"}, "text", child)`; attributes that are functions are listeners. */
+/** An element: `h("td.number", {title: "…"}, "text", child)`; attributes that are functions are listeners.
+
+`data-key` names it among its siblings: where figures are shown again, the element of that key is kept (see patch.js).
+*/
 export function h(what, attributes = {}, ...children) {
   const [tag, ...classes] = what.split(".");
   const element = document.createElement(tag);
   if (classes.length) element.className = classes.join(" ");
   for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") element.addEventListener(name, value);
+    if (typeof value === "function") listen(element, name, value);
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
@@ -16,22 +20,22 @@ export function h(what, attributes = {}, ...children) {
   return element;
 }
 
-/** A table; a column is [title, row => cell, numeric]. `attributes(row)` are those of its tr. */
-export function table(caption, columns, rows, { empty = "none", attributes = () => ({}) } = {}) {
+/** A table; a column is [title, row => cell, numeric]. `key(row)` tells rows apart; `attributes(row)` are those of its tr. */
+export function table(caption, columns, rows, { empty = "none", key = null, attributes = () => ({}) } = {}) {
   const cell = (tag, column, content, more = {}) => h(column[2] ? `${tag}.number` : tag, more, content);
-  return h("div.wide", { tabindex: "0", role: "region", "aria-label": caption },
+  return h("div.wide", { tabindex: "0", role: "region", "aria-label": caption, "data-key": caption },
     h("table", {},
       h("caption", {}, caption),
       h("thead", {}, h("tr", {}, columns.map((c) => cell("th", c, c[0], { scope: "col" })))),
       h("tbody", {}, rows.length
-        ? rows.map((row) => h("tr", attributes(row), columns.map((c) => cell("td", c, c[1](row)))))
-        : h("tr", {}, h("td.quiet", { colspan: columns.length }, empty)))));
+        ? rows.map((row) => h("tr", { "data-key": key?.(row), ...attributes(row) }, columns.map((c) => cell("td", c, c[1](row)))))
+        : h("tr", { "data-key": "no row" }, h("td.quiet", { colspan: columns.length }, empty)))));
 }
 
-export const card = (title, ...children) => h("section.card", { "aria-label": title }, h("h2", {}, title), children);
+export const card = (title, ...children) => h("section.card", { "aria-label": title, "data-key": title }, h("h2", {}, title), children);
 
 export const tile = (name, value, note = "") =>
-  h("dl.tile", { "data-tile": name }, h("dt", {}, name), h("dd", {}, value, note ? h("small", {}, note) : null));
+  h("dl.tile", { "data-tile": name, "data-key": name }, h("dt", {}, name), h("dd", {}, value, note ? h("small", {}, note) : null));
 
 export const state = (kind, text) => h(`span.state.state-${kind}`, {}, text);
 
@@ -65,20 +69,11 @@ export function duration(value) {
     `${Math.floor((i ? s % parts[first][0] : s) / size)} ${unit}`).join(" ");
 }
 
-export const clock = (epochSeconds) =>
-  epochSeconds == null ? "–" : new Date(1000 * epochSeconds).toLocaleTimeString([], { hour12: false });
-
-/** Put new children into an element, and focus and scrolling back to where they were: figures change once a second. */
-export function refill(element, ...children) {
-  const path = [];
-  for (let node = document.activeElement; node && node !== element; node = node.parentElement) {
-    if (!element.contains(node)) break;
-    path.unshift([...node.parentElement.children].indexOf(node));
-  }
-  const scrolled = [...element.querySelectorAll("div.wide")].map((region) => region.scrollLeft);
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child != null && child !== false));
-  [...element.querySelectorAll("div.wide")].forEach((region, i) => { region.scrollLeft = scrolled[i] ?? 0; });
-  let node = path.length ? element : null;
-  for (const index of path) node = node?.children[index];
-  node?.focus?.({ preventScroll: true });
+/** A time of day, with the date unless it is today's. */
+export function clock(epochSeconds) {
+  if (epochSeconds == null) return "–";
+  const at = new Date(1000 * epochSeconds);
+  const time = at.toLocaleTimeString([], { hour12: false });
+  return at.toDateString() === new Date().toDateString() ? time
+    : `${at.toLocaleDateString([], { day: "numeric", month: "short", year: "numeric" })} ${time}`;
 }

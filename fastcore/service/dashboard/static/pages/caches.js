@@ -1,5 +1,6 @@
 import { History, chart } from "../charts.js";
-import { card, h, number, percent, refill, table } from "../elements.js";
+import { card, h, number, percent, table } from "../elements.js";
+import { refill } from "../patch.js";
 
 export const title = "Caches";
 
@@ -24,7 +25,7 @@ export function view() {
         ["Misses", (c) => number(c.misses), true],
         ["Hit ratio", (c) => (c.hit_ratio == null ? "–" : [h("meter", { min: 0, max: 1, low: 0.5, high: 0.85, optimum: 1, value: c.hit_ratio, "aria-label": `hit ratio of ${c.name}` }), ` ${percent(c.hit_ratio)}`]), true],
         ["Evicted", (c) => Object.entries(c.evictions).filter(([, n]) => n).map(([cause, n]) => `${number(n)} ${cause}`).join(", ") || "–"],
-      ], body.caches, { empty: "no cache has a name" })));
+      ], body.caches, { key: (c) => c.name, empty: "no cache has a name" })));
       plot.draw(history.traces(Object.fromEntries(body.caches.map((c, i) => [c.name, COLOURS[i % COLOURS.length]]))),
         { yaxis: { tickformat: ".0%", range: [0, 1] } });
     },

@@ -1,7 +1,8 @@
 import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
 import { History, chart, colour } from "../charts.js";
-import { bytes, card, h, number, percent, refill, seconds, state, table, tile } from "../elements.js";
+import { bytes, card, h, number, percent, seconds, state, table, tile } from "../elements.js";
+import { refill } from "../patch.js";
 
 export const title = "Memory";
 
@@ -30,7 +31,7 @@ export function view() {
         ["Generation", (g) => g.generation, true], ["Collections", (g) => number(g.collections), true],
         ["Collected", (g) => number(g.collected), true], ["Uncollectable", (g) => number(g.uncollectable), true],
         ["Pauses, sum", (g) => seconds(g.pause_sum), true], ["Pauses, longest", (g) => seconds(g.pause_max), true],
-      ], body.gc.generations)));
+      ], body.gc.generations, { key: (g) => g.generation })));
       const [rss, used] = history.traces({ "this process, MiB": "candidate", "in use of the limit": "second" });
       plot.draw([rss, { ...used, yaxis: "y2" }], {
         yaxis: { title: { text: "MiB" } },

@@ -1,8 +1,11 @@
-import { bytes, card, duration, h, number, percent, refill, seconds, state, table, tile } from "../elements.js";
+import { bytes, card, duration, h, number, percent, seconds, state, table, tile } from "../elements.js";
+import { refill } from "../patch.js";
 
 export const title = "Overview";
 
 const KIND = { info: "good", warning: "warn", critical: "bad" };
+
+const to = (page, what) => (what ? `#${page}/${encodeURIComponent(what)}` : `#${page}`);
 
 export function view() {
   const element = h("div");
@@ -19,22 +22,22 @@ export function view() {
           t.clients == null ? null : tile("Clients", number(t.clients)),
           t.tasks_waiting == null ? null : tile("Tasks", number(t.tasks_waiting), `waiting; ${number(t.tasks_running)} running`)),
         card("What is wrong", body.wrong.length
-          ? h("ul.wrong", {}, body.wrong.map((w) => h("li", {}, state(KIND[w.severity], w.severity), " ", h("a", { href: `#${w.page}` }, w.text))))
-          : h("p", {}, state("good", "nothing"), " that fastcore knows of")),
+          ? h("ul.wrong", {}, body.wrong.map((w) => h("li", { "data-key": w.text }, state(KIND[w.severity], w.severity), " ", h("a", { href: to(w.page, w.what) }, w.text))))
+          : h("p", {}, state("good", "ok"), " no problems detected")),
         card("What is on", table("Hot paths", [
-          ["Path", (p) => p.name],
+          ["Path", (p) => h("a", { href: to("switches", p.name) }, p.name)],
           ["Runs", (p) => state(p.runs === "compiled" ? "good" : p.runs === "unavailable" ? "bad" : "warn", p.runs)],
           ["Instruction set", (p) => p.isa || "–"],
           ["Why", (p) => p.why],
-        ], body.paths)),
+        ], body.paths, { key: (p) => p.name })),
         card("What it gains", table("Switches, medians of both arms", [
-          ["Switch", (s) => h("a", { href: "#switches" }, s.name)],
+          ["Switch", (s) => h("a", { href: to("switches", s.name) }, s.name)],
           ["Mode", (s) => s.mode],
           ["Control", (s) => seconds(s.control_p50), true],
           ["Candidate", (s) => seconds(s.candidate_p50), true],
           ["Improvement", (s) => (s.improvement == null ? "–" : `${number(s.improvement, 1)} %`), true],
           ["Verdict", (s) => s.verdict],
-        ], body.gains, { empty: "no Switch has run yet" })));
+        ], body.gains, { key: (s) => s.name, empty: "no Switch has run yet" })));
     },
   };
 }

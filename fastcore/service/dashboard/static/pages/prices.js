@@ -1,6 +1,7 @@
 import { follow } from "../dashboard.js";
 import { chart, colour } from "../charts.js";
-import { card, h, number, refill, table } from "../elements.js";
+import { card, h, number, table } from "../elements.js";
+import { refill } from "../patch.js";
 
 export const title = "Prices";
 
@@ -27,7 +28,7 @@ export function view() {
     refill(list, card("Newest values", table("One symbol a row", [
       ["Symbol", (s) => s.symbol], ["Price", (s) => number(s.price, 2), true],
       ...body.indicators.map((name) => [name, (s) => number(s.values[name], 2), true]),
-    ], body.symbols, { attributes: (s) => ({ "data-symbol": s.symbol, "aria-selected": String(s.symbol === chosen) }) })));
+    ], body.symbols, { key: (s) => s.symbol, attributes: (s) => ({ "data-symbol": s.symbol, "aria-selected": String(s.symbol === chosen) }) })));
     if (followed !== chosen) {
       stop?.();
       const symbol = followed = chosen;

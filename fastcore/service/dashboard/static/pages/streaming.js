@@ -1,5 +1,6 @@
 import { History, chart } from "../charts.js";
-import { bytes, card, h, number, refill, state, table, tile } from "../elements.js";
+import { bytes, card, h, number, state, table, tile } from "../elements.js";
+import { refill } from "../patch.js";
 
 export const title = "Streaming";
 
@@ -36,9 +37,9 @@ export function view() {
         tile("Path", state(body.path === "direct" ? "good" : "warn", body.path), body.detail)));
       refill(closed, card("Slow clients", table("They take less than is sent, those most behind first", [
         ["Address", (c) => c.address], ["Held back", (c) => bytes(c.held), true],
-      ], body.slow, { empty: "all keep up" })), card("Closed and refused", table("By code", [
+      ], body.slow, { key: (c) => c.address, empty: "all keep up" })), card("Closed and refused", table("By code", [
         ["Code", (c) => c.code, true], ["Meaning", (c) => c.meaning], ["Clients", (c) => number(c.count), true],
-      ], body.closed, { empty: "nobody yet" })));
+      ], body.closed, { key: (c) => c.code, empty: "no client yet" })));
       plot.draw(history.traces({ delivered: "candidate", published: "second" }));
     },
   };

@@ -1,57 +1,73 @@
 import { act, ask } from "../dashboard.js";
 import { api, locked } from "../api.js";
 import { chart, colour } from "../charts.js";
-import { card, clock, h, number, percent, refill, seconds, state, table } from "../elements.js";
+import { card, clock, h, number, seconds, state, table } from "../elements.js";
+import { refill } from "../patch.js";
 
 export const title = "Switches";
 
 const VERDICT = { pass: "good", fail: "bad", inconclusive: "warn" };
+const SOURCE = { rollback: "rolled back by a person", guard: "rolled back by a guard", everywhere: "set for all processes",
+  set: "set in this process", override: "set for a block of code", file: "flag file", provider: "flag provider" };
+const STATE = { trial: "on trial", promoted: "promoted", rolled_back: "rolled back" };
 let chosen = null; // the flag whose arms are shown
 let picked = false; // by somebody; before that it is one with both arms measured
 
 export function view() {
   const element = h("div");
   const plot = chart("Latency of both arms: share of calls by latency");
-  const list = h("div"), detail = h("div"), controls = h("div"), journal = h("div");
-  element.append(list, h("div.columns", {}, h("div", {}, detail, controls), card("Latency of both arms", plot.element)), journal);
-  let shownControls = null;
+  const list = h("div"), detail = h("div"), journal = h("div");
+  const controls = makeControls();
+  element.append(list, h("div.columns", {}, h("div", {}, detail, controls.element), card("Latency of both arms", plot.element)), journal);
   return {
     element,
-    show(body) {
+    /** Show the figures; `wanted` is the Switch or the flag that the address names. */
+    show(body, wanted) {
       const known = body.flags.map((f) => f.name);
+      const named = body.switches.find((s) => s.name === wanted);
+      if (wanted && (named || known.includes(wanted))) {
+        chosen = known.includes(wanted) ? wanted : named.flag;
+        picked = true;
+      }
       const measured = body.switches.find((s) => s.control.timed && s.candidate.timed);
       if (!picked || !known.includes(chosen)) chosen = (measured ?? body.switches[0])?.flag ?? known[0];
       const flag = body.flags.find((f) => f.name === chosen);
-      const arms = body.switches.find((s) => s.flag === chosen);
+      const obeying = body.switches.filter((s) => s.flag === chosen);
+      const arms = obeying.find((s) => s.name === wanted) ?? obeying[0];
       refill(list, card("Flags", table("One flag a row", [
         ["Flag", (f) => h("button", { type: "button", "data-flag": f.name, "aria-pressed": String(f.name === chosen),
-          click: () => { chosen = f.name; picked = true; this.show(body); } }, f.name)],
-        ["Mode", (f) => state(f.state === "rolled_back" ? "bad" : "good", f.mode)],
-        ["Source", (f) => f.source],
+          click: () => pick(f.name) }, f.name)],
+        ["Mode", (f) => [state(f.state === "rolled_back" ? "bad" : "good", f.mode), STATE[f.state] ? ` ${STATE[f.state]}` : null]],
+        ["Source", (f) => SOURCE[f.source] ?? f.source],
         ["Since", (f) => clock(f.since)],
         ["Reason", (f) => f.reason || "–"],
-      ], body.flags, { attributes: (f) => ({ "aria-selected": String(f.name === chosen), "data-row": f.name }) })));
-      refill(detail, card(`Arms of ${chosen}`, arms
+      ], body.flags, { key: (f) => f.name, attributes: (f) => ({ "aria-selected": String(f.name === chosen), "data-row": f.name }) })));
+      refill(detail, card(`Arms of ${arms?.name ?? chosen}`, arms
         ? [h("p", {}, state(VERDICT[arms.verdict], arms.verdict), " ",
             arms.improvement == null ? "no improvement measured yet" : `the candidate's median is ${number(Math.abs(arms.improvement), 1)} % ${arms.improvement >= 0 ? "lower" : "higher"}`),
           table("Both arms", [
             ["Arm", (a) => a.name], ["Calls", (a) => number(a.calls), true], ["Errors", (a) => number(a.errors), true],
             ["p50", (a) => seconds(a.p50), true], ["p95", (a) => seconds(a.p95), true], ["p99", (a) => seconds(a.p99), true],
-          ], [arms.control, arms.candidate]),
-          arms.shadow ? h("p.quiet", {}, `${number(arms.shadow.compared)} compared, ${number(arms.shadow.mismatches)} mismatches`) : null]
+          ], [arms.control, arms.candidate], { key: (a) => a.name }),
+          arms.shadow ? h("p.quiet", {}, `${number(arms.shadow.compared)} compared, ${number(arms.shadow.mismatches)} mismatches`) : null,
+          obeying.length > 1 ? h("p", {}, "Others that obey this flag: ", obeying.filter((s) => s !== arms).map((s, i) =>
+            [i ? ", " : "", h("a", { href: `#switches/${encodeURIComponent(s.name)}` }, s.name)])) : null]
         : h("p.quiet", {}, "no Switch obeys this flag yet")));
-      const state_ = `${chosen} ${locked()} ${body.writable}`;
-      if (shownControls !== state_) { // not while somebody drags or types
-        shownControls = state_;
-        controls.replaceChildren(controlsOf(flag, body.writable));
-      }
+      controls.show(flag, body.writable);
       refill(journal, card("Journal", table("Newest first", [
         ["When", (e) => clock(e.when)], ["Flag", (e) => e.flag], ["Who", (e) => e.who], ["What", (e) => e.what],
         ["From", (e) => e.old], ["To", (e) => e.new], ["Why", (e) => e.why || "–"],
-      ], body.journal, { empty: "nothing has been changed" })));
+      ], body.journal, { key: (e) => `${e.when} ${e.flag} ${e.what} ${e.new}`, empty: "nothing has been changed" })));
       draw(plot, arms);
     },
   };
+}
+
+/** Choose a flag: by the address, so that a reload and the way back show it again. */
+function pick(name) {
+  const there = `#switches/${encodeURIComponent(name)}`;
+  if (location.hash === there) return;
+  location.hash = there;
 }
 
 function draw(plot, arms) {
@@ -66,35 +82,74 @@ function draw(plot, arms) {
   });
 }
 
-function controlsOf(flag, writable) {
-  if (!flag) return null;
-  const may = writable && !locked();
+/** What changes the chosen flag; it shows the mode in force, and keeps what somebody is about to set until it is set. */
+function makeControls() {
+  const element = h("div");
+  let flag = null, may = false, shown = null;
+  let touched = false; // somebody chose what is not set yet
+  let restarting = true;
+  const mode = h("select", { "aria-label": "Mode", change: () => { touched = true; } });
+  const share = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Share in percent" });
+  const told = h("output");
+  const note = h("p.quiet"), held = h("p", { role: "note" });
+  share.addEventListener("input", () => { touched = true; offer(mode.selectedIndex); });
   const change = (path, body) => api(`flags/${encodeURIComponent(flag.name)}/${path}`, { method: "POST", body });
-  const share = h("input", { type: "range", min: 0, max: 100, step: 1, value: 10, disabled: !may, "aria-label": "Share of the candidate in percent" });
-  const shown = h("output", {}, "10 %");
-  share.addEventListener("input", () => { shown.textContent = `${share.value} %`; });
-  const mode = h("select", { disabled: !may, "aria-label": "Mode" }, flag.words.map((word) => h("option", {}, word)));
-  const reason = (doing) => ask(`${doing} ${flag.name}`, "The reason goes into the journal.", "Reason", { yes: doing });
-  const button = (label, cls, doing) => h(`button${cls}`, { type: "button", disabled: !may, click: doing }, label);
-  return card("Change",
-    may ? null : h("p.quiet", {}, writable ? "Read-only: unlock with the token to change something." : "Read-only: the service was installed without a token."),
-    h("div.controls", {}, mode, button("Set mode", "", async () => {
-      const why = await reason("Set");
-      if (why !== null) await act(`Set ${flag.name}`, () => change("set", { mode: mode.value, reason: why }));
-    })),
-    h("div.controls", {}, h("label", {}, "Ramp", share, shown), button("Ramp", "", async () => {
-      const why = await reason("Ramp");
-      if (why !== null) await act(`Ramp ${flag.name}`, () => change("set", { mode: `ramp:${share.value}`, reason: why }));
-    })),
+  const buttons = [];
+  function button(label, cls, path, body, why = true) {
+    const made = h(`button${cls}`, { type: "button", click: async () => {
+      const name = flag.name, given = body?.() ?? {};
+      const reason = why ? await ask(`${label} ${name}`, "The reason goes into the journal.", "Reason", { yes: label }) : "";
+      if (reason === null || flag.name !== name) return;
+      await act(`${label} ${name}`, () => change(path, why ? { ...given, reason } : given));
+      touched = false;
+      fill();
+    } }, label);
+    buttons.push(made);
+    return made;
+  }
+  /** List the modes that may be set, those with a share at the slider's. */
+  function offer(index) {
+    told.textContent = `${share.value} %`;
+    const canary = flag.mode.startsWith("canary") ? flag.mode : "canary";
+    const offered = [...flag.words, `ramp:${share.value}`, ...(flag.trials ? [`shadow:${share.value}`, canary] : [])];
+    mode.replaceChildren(...offered.map((word) => h("option", { value: word }, word)));
+    mode.selectedIndex = index;
+  }
+  function fill() {
+    const [word, inForce] = flag.mode.split(":");
+    const known = inForce ?? (restarting ? "10" : share.value);
+    share.step = Number.isInteger(Number(known)) ? "1" : "any";
+    share.value = known;
+    const words = [...flag.words, "ramp", "shadow", "canary"];
+    offer(words.indexOf(word));
+    restarting = false;
+  }
+  element.append(card("Change", note, held,
+    h("div.controls", {}, mode, button("Set mode", "", "set", () => ({ mode: mode.value }))),
+    h("div.controls", {}, h("label", {}, "Share", share, told), button("Ramp", "", "set", () => ({ mode: `ramp:${share.value}` }))),
     h("div.controls", {},
-      button("Kill switch", ".danger", async () => {
-        const why = await reason("Roll back");
-        if (why !== null) await act(`Roll back ${flag.name}`, () => change("rollback", { reason: why }));
-      }),
-      button("Take setting back", "", async () => {
-        await act(`Clear ${flag.name}`, () => change("clear", {}));
-      }),
-      button("Resume", "", async () => {
-        await act(`Resume ${flag.name}`, () => change("resume", {}));
-      })));
+      button("Kill switch", ".danger", "rollback"),
+      button("Take setting back", "", "clear", null, false),
+      button("Resume", "", "resume", null, false))));
+  return {
+    element,
+    show(given, writable) {
+      element.hidden = !given;
+      if (!given) return;
+      restarting = flag?.name !== given.name;
+      if (restarting) touched = false;
+      flag = given;
+      may = writable && !locked();
+      note.textContent = may ? "" : writable ? "Read-only: unlock with the token to change something." : "Read-only: the service was installed without a token.";
+      note.hidden = may;
+      held.hidden = flag.state !== "rolled_back";
+      held.textContent = held.hidden ? "" : "Rolled back: what is set now does not act before it is resumed.";
+      for (const one of [mode, share, ...buttons]) one.disabled = !may;
+      const now = `${flag.name} ${flag.mode} ${flag.state}`;
+      if (shown !== now && !touched) {
+        fill();
+        shown = now;
+      }
+    },
+  };
 }

@@ -1,18 +1,28 @@
 import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
-import { card, clock, h, number, percent, refill, seconds, state, table, tile } from "../elements.js";
+import { card, clock, duration, h, number, percent, seconds, state, table, tile } from "../elements.js";
+import { refill } from "../patch.js";
 
 export const title = "Tasks";
 
 const KIND = { succeeded: "good", failed: "bad", dead: "bad", cancelled: "warn", running: "good", queued: "warn" };
+const WORDS = { queued: "waiting", dead: "gave up", succeeded: "done", expired: "result deleted" };
+
+const words = (t) => (t.state === "queued" && t.attempt ? "waits to try again" : WORDS[t.state] ?? t.state);
+
+function progress(t) {
+  if (t.state !== "running") return t.note || "–";
+  if (t.progress == null) return t.note || "running";
+  return [h("progress", { max: 1, value: t.progress, "aria-label": `progress of ${t.name}` }), ` ${percent(t.progress, 0)} ${t.note ?? ""}`];
+}
 
 const columns = (may) => [
   ["Task", (t) => h("span", { title: t.id }, t.name)],
-  ["State", (t) => state(KIND[t.state] ?? "warn", t.state)],
+  ["State", (t) => h("span", { title: t.state }, state(KIND[t.state] ?? "warn", words(t)))],
   ["Priority", (t) => number(t.priority), true],
   ["Attempt", (t) => number(t.attempt), true],
-  ["Progress", (t) => (t.progress == null ? "–" : [h("progress", { max: 1, value: t.progress, "aria-label": `progress of ${t.name}` }), ` ${percent(t.progress, 0)} ${t.note ?? ""}`])],
-  ["Queued", (t) => clock(t.queued)],
+  ["Progress", progress],
+  ["Submitted", (t) => clock(t.queued)],
   ["Took", (t) => seconds(t.took), true],
   ["Error", (t) => t.error ?? "–"],
   ["Again", (t) => (t.retryable ? h("button", { type: "button", disabled: !may, "aria-label": `Retry ${t.name}`,
@@ -21,21 +31,25 @@ const columns = (may) => [
 
 export function view() {
   const element = h("div");
+  let shown = null; // what was scrolled to
   return {
     element,
-    show(body) {
+    show(body, wanted) {
       if (!body.installed) {
         refill(element, card("Tasks", h("p.quiet", {}, "No task queue is installed: install(app, tasks=queue).")));
         return;
       }
-      const rows = (caption, tasks, empty) => table(caption, columns(body.writable && !locked()), tasks, { empty });
+      const rows = (caption, tasks, empty) => table(caption, columns(body.writable && !locked()), tasks, { empty, key: (t) => t.id });
       refill(element,
-        h("div.cards", {}, Object.entries(body.counts).map(([name, count]) => tile(name, number(count)))),
+        h("div.cards", {}, Object.entries(body.counts).map(([name, count]) => tile(name, number(count), WORDS[name] ?? ""))),
         body.dead.length ? card("Dead letters", rows("They failed at every attempt, and wait to be looked at", body.dead)) : null,
         card("Recent tasks", rows("Newest first", body.tasks, "no task yet")),
         body.schedules.length ? card("Schedules", table("What runs by itself", [
-          ["Schedule", (s) => s.name], ["When", (s) => s.when], ["Last", (s) => clock(s.last)], ["Next", (s) => clock(s.next)],
-        ], body.schedules)) : null);
+          ["Schedule", (s) => s.name], ["When", (s) => s.when], ["Last", (s) => (s.last == null ? "not yet" : clock(s.last))],
+          ["Next", (s) => `${clock(s.next)} (${s.next > body.at ? `in ${duration(s.next - body.at)}` : "due"})`],
+        ], body.schedules, { key: (s) => s.name })) : null);
+      if (wanted === "dead" && shown !== wanted) element.querySelector('[data-key="Dead letters"]')?.scrollIntoView();
+      shown = wanted;
     },
   };
 }
