@@ -220,5 +220,6 @@ class AutoOptimizationManager:
         mode = {"mode": flags.get(name).mode}
         flags._store.journal.write("trigger", outcome.what, name, why, old=mode, new=mode, evidence=evidence)
         metrics.counter("fastcore_triggers_total", action=outcome.action, result=outcome.what).add()
-        _log.warning("optimisation %s %s: %s", name, outcome.what, why)
+        level = logging.INFO if outcome.what == "advised" else logging.WARNING
+        _log.log(level, "optimisation %s %s: %s", name, outcome.what, why)
         return outcome

@@ -169,8 +169,15 @@ def test_optimised_indicators_are_those_of_the_original_and_kept(desk: MarketDes
     pd.testing.assert_frame_equal(
         found, service.original_service.calculate_indicators(frame), check_dtype=False, rtol=1e-12
     )
-    assert service.calculate_indicators_optimized(frame) is found
-    assert service.calculate_indicators_optimized(frame.iloc[:-1]) is not found
+    found.iloc[0, 0] = -1.0  # a caller's own: the next one gets what was computed
+    again = service.calculate_indicators_optimized(frame)
+    pd.testing.assert_frame_equal(
+        again, service.original_service.calculate_indicators(frame), check_dtype=False, rtol=1e-12
+    )
+    info = service.calculate_indicators_optimized.cache_info()
+    assert len(service.calculate_indicators_optimized(frame.iloc[:-1])) == len(frame) - 1
+    assert service.calculate_indicators_optimized.cache_info().misses == info.misses + 1
+    assert info.hits >= 1
 
 
 def test_every_switch_shows_both_its_arms(desk: MarketDesk) -> None:
