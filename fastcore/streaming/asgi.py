@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fastcore.streaming import messages
+from fastcore.streaming import jsonwire, messages
 from fastcore.streaming.admission import REASONS, Admission, Asking, Scope, asking
 from fastcore.streaming.redaction import redact_uvicorn
 from fastcore.streaming.security import Grant
@@ -16,7 +16,7 @@ from fastcore.streaming.session import Session
 if TYPE_CHECKING:
     from fastcore.streaming.hub import Hub
 
-__all__ = ["EXTENSION", "AsgiLink", "Endpoint", "payloads"]
+__all__ = ["EXTENSION", "AsgiLink", "Endpoint", "Receive", "Send"]
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
@@ -47,16 +47,17 @@ class Endpoint:
         try:
             grant = await hub.clients.grant(asked.handshake.token, asked.caller)
             offered = scope.get("subprotocols") or ()
-            chosen = messages.SUBPROTOCOL if messages.SUBPROTOCOL in offered else None
+            chosen = next((one for one in offered if one in (messages.SUBPROTOCOL, jsonwire.SUBPROTOCOL)), None)
+            text = chosen == jsonwire.SUBPROTOCOL
             await send({"type": "websocket.accept", "subprotocol": chosen})
             connection = (scope.get("extensions") or {}).get(EXTENSION)
             if connection is not None:
-                session = connection.take_over(hub, address)
+                session = connection.take_over(hub, address, text)
                 if session is not None:
                     self._begin(session, asked, grant)
                 return
             hub.slow_path = True
-            link = AsgiLink(hub.limits.linger)
+            link = AsgiLink(hub.limits.linger, text)
             session = link.session = Session(hub.clients, link, address)
             hub.clients.add(session)
             self._begin(session, asked, grant)
@@ -88,20 +89,6 @@ async def _refuse(scope: Scope, send: Send, status: int) -> None:
     await send({"type": "websocket.http.response.body", "body": body})
 
 
-def payloads(data: bytes) -> Iterable[bytes]:
-    """The payloads of whole, unmasked frames, one after the other."""
-    at, end = 0, len(data)
-    while at < end:
-        length = data[at + 1]
-        at += 2
-        if length >= 126:
-            size = 2 if length == 126 else 8
-            length = int.from_bytes(data[at : at + size], "big")
-            at += size
-        yield data[at : at + length]
-        at += length
-
-
 def _seen(task: asyncio.Future[Any]) -> None:
     """What a task of a link raised is of no interest: the client is lost."""
     if not task.cancelled():
@@ -114,8 +101,9 @@ class AsgiLink:
     deflate: int | None = None  # the server compresses as it likes
     fd: int | None = None
 
-    def __init__(self, linger: float) -> None:
+    def __init__(self, linger: float, text: bool = False) -> None:
         self.session: Session | None = None
+        self._text = text  # the protocol in JSON
         self._linger = linger
         self._queue: deque[bytes] = deque()
         self._buffered = 0
@@ -167,27 +155,39 @@ class AsgiLink:
                 if session is not None:
                     session.lost(message.get("code") or 1005)
                 return
-            data = message.get("bytes")
+            data = message.get("text" if self._text else "bytes")
             if data is None:
-                session.close(messages.CLOSE_TEXT, "text: expected binary messages")
-            elif len(data) > message_size:
+                session.close(messages.CLOSE_TEXT, messages.OTHER_KIND[self._text])
+                continue
+            if self._text:
+                data = data.encode(errors="surrogatepass")
+            if len(data) > message_size:
                 session.close(1009, f"message: expected at most {message_size} bytes")
             else:
-                session.receive(data)
+                session.receive(data, messages.parse_text if self._text else messages.parse)
 
     async def _send(self, send: Send) -> None:
         while True:
             while self._queue:
                 data = self._queue.popleft()
-                for payload in payloads(data):
-                    await send({"type": "websocket.send", "bytes": payload})
+                await self._deliver(send, data)
                 self._buffered -= len(data)
             if self._goodbye is not None:
-                code, reason = self._goodbye
-                await send({"type": "websocket.close", "code": code, "reason": reason})
+                await self._leave(send, *self._goodbye)
                 return
             if self.session is not None:
                 self.session.resume()
             self._wake.clear()
             if not self._queue:
                 await self._wake.wait()
+
+    async def _deliver(self, send: Send, data: bytes) -> None:
+        for payload in jsonwire.payloads(data):
+            if self._text:
+                for text in jsonwire.texts(payload):
+                    await send({"type": "websocket.send", "text": text})
+            else:
+                await send({"type": "websocket.send", "bytes": payload})
+
+    async def _leave(self, send: Send, code: int, reason: str) -> None:
+        await send({"type": "websocket.close", "code": code, "reason": reason})

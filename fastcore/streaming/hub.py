@@ -24,8 +24,9 @@ from fastcore.streaming.backplane import Backplane, Published
 from fastcore.streaming.broadcast import install_hub, installed_hub
 from fastcore.streaming.clients import Authorize, Clients
 from fastcore.streaming.limits import Limits
-from fastcore.streaming.routing import add_websocket
+from fastcore.streaming.routing import add_http, add_websocket
 from fastcore.streaming.security import Authenticate, Origins
+from fastcore.streaming.sse import Events
 from fastcore.streaming.statistics import HubStats, Samples
 from fastcore.streaming.taps import Listener, Taps
 from python_fallback.framing.topics import check_pattern, check_topic
@@ -164,6 +165,14 @@ class Hub:
         add_websocket(app, path, self.asgi, "fastcore_stream")
         if installed_hub() is None:
             install_hub(self)
+
+    def sse(self, app: Any, path: str = "/stream/events") -> None:
+        """Serve server-sent events at `path`, to clients that only listen: ``GET /stream/events?topics=prices.*``.
+
+        Who may connect, what is kept for those who come back (``Last-Event-ID``) and what is held back for those who do
+        not keep up are as for :meth:`route`; with FastAPI, dependencies, prefix, tags and responses of `app` hold too.
+        """
+        add_http(app, path, Events(self), "fastcore_stream_events")
 
     async def start(self) -> None:
         """Take the running loop for this hub's, and connect the backplane if there is one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -25,6 +26,7 @@ __all__ = [
     "EPOCH",
     "ERROR",
     "FORBIDDEN",
+    "OTHER_KIND",
     "PING",
     "PING_FRAME",
     "REFUSED",
@@ -47,6 +49,7 @@ __all__ = [
     "data",
     "framed",
     "parse",
+    "parse_text",
 ]
 
 VERSION: Final = 1
@@ -57,6 +60,7 @@ CONNECT, DATA, TOPIC, SUBSCRIBE, UNSUBSCRIBE, ERROR, PING, DRAIN, TOKEN, EPOCH =
 BAD_MESSAGE, BAD_TOPIC, TOO_MANY, FORBIDDEN, REFUSED = range(100, 105)  # of error messages
 
 CLOSE_TEXT: Final = 1003
+OTHER_KIND: Final = ("text: expected binary messages", "binary: expected text messages, of JSON")
 CLOSE_DRAINED: Final = 3001
 CLOSE_EXPIRED: Final = 3005
 CLOSE_SLOW: Final = 3008
@@ -165,6 +169,21 @@ def parse(payload: bytes, *, max_messages: int = 64) -> Iterable[Request]:
         if count == max_messages:
             raise BadMessage(f"message: expected at most {max_messages} values, got more")
         yield _request(value)
+
+
+def parse_text(payload: bytes) -> Iterable[Request]:
+    """Read the one message in JSON that a client sent.
+
+    Raises
+    ------
+    BadMessage
+    """
+    try:
+        value = json.loads(payload.decode())
+        json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no text
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(f"message: expected JSON, got {type(error).__name__}: {error}"[:200]) from None
+    yield _request(value)
 
 
 def _request(value: Any) -> Request:

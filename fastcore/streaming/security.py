@@ -93,13 +93,13 @@ class Origins:
     """
 
     def __init__(self, allowed: str | Iterable[str] | None) -> None:
-        self._any = allowed == "*"
-        if isinstance(allowed, str) and not self._any:
+        self.any = allowed == "*"
+        if isinstance(allowed, str) and not self.any:
             raise TypeError("origins: expected '*', an iterable of str or None, got a str")
         self._same_host = allowed is None
         self._exact: set[tuple[str, str, int | None]] = set()
         self._suffixes: list[tuple[str, str, int | None]] = []
-        for origin in () if allowed is None or self._any else allowed:
+        for origin in () if allowed is None or self.any else allowed:
             parts = urlsplit(origin)
             if not parts.scheme or not parts.netloc or parts.path.strip("/") or parts.query:
                 raise ValueError(f"origins: expected scheme://host[:port], got {origin!r}")
@@ -114,7 +114,7 @@ class Origins:
 
     def allow(self, origins: list[str], host: str | None) -> bool:
         """Whether a handshake with these Origin headers and this Host is let in."""
-        if self._any or not origins:
+        if self.any or not origins:
             return True
         origin = _normal(origins[0])
         if len(origins) > 1 or origin is None:

@@ -126,13 +126,13 @@ class Session:
 
     # -- what the client says ---------------------------------------------------------------------------------------
 
-    def receive(self, payload: bytes) -> None:
-        """Take a binary message."""
+    def receive(self, payload: bytes, parse: Callable[[bytes], Iterable[messages.Request]] = messages.parse) -> None:
+        """Take a message."""
         if self.closed or not self.counted():
             return
         self._alive = True
         try:
-            for request in messages.parse(payload):
+            for request in parse(payload):
                 if self.closed:
                     return
                 self._handle(request)

@@ -21,7 +21,7 @@ except ImportError as error:
     _text = "HubProtocol: expected uvicorn>=0.35 and websockets to be installed; pip install fastcore-native[service]"
     raise ImportError(_text, name=error.name) from error
 
-from fastcore.streaming import messages
+from fastcore.streaming import jsonwire, messages
 from fastcore.streaming.asgi import EXTENSION
 from fastcore.streaming.intake import FRAMES, Intake
 from fastcore.streaming.session import Session
@@ -67,16 +67,17 @@ class HubProtocol(WebSocketsSansIOProtocol):
         finally:
             extensions.pop(EXTENSION, None)
 
-    def take_over(self, hub: Hub, seat: str | None) -> Session | None:
+    def take_over(self, hub: Hub, seat: str | None, text: bool = False) -> Session | None:
         """Give the connection, which has been accepted, to a hub; None if it is gone already.
 
+        With `text` it speaks JSON.
         What uvicorn keeps for it is let go.
         """
         transport = self.transport
         if self.disconnected or self.close_sent or not self.handshake_complete or transport.is_closing():
             return None
         self.stop_keepalive()
-        link = HubLink(hub, transport, self.conn, self.connections)
+        link = HubLink(hub, transport, self.conn, self.connections, text)
         unread = self._intake.release()
         session = link.session = Session(hub.clients, link, seat)
         self.connections.discard(self)
@@ -88,7 +89,7 @@ class HubProtocol(WebSocketsSansIOProtocol):
         while not self.queue.empty():
             early: Any = self.queue.get_nowait()
             if early["type"] == "websocket.receive":
-                link.early(early.get("bytes"))
+                link.early(early)
         transport.resume_reading()
         if unread:
             link.data_received(unread)
@@ -219,6 +220,7 @@ class HubLink(asyncio.Protocol):
         "_late",
         "_linger",
         "_message",
+        "_text",
         "deflate",
         "fd",
         "session",
@@ -229,8 +231,11 @@ class HubLink(asyncio.Protocol):
 
     session: Session
 
-    def __init__(self, hub: Hub, transport: asyncio.Transport, conn: ServerProtocol, connections: set[Any]) -> None:
+    def __init__(
+        self, hub: Hub, transport: asyncio.Transport, conn: ServerProtocol, connections: set[Any], text: bool = False
+    ) -> None:
         self._hub = hub
+        self._text = text
         self._conn = conn
         self._connections = connections
         self._message: bytearray | None = None  # of fragments
@@ -238,12 +243,12 @@ class HubLink(asyncio.Protocol):
         self._intake = Intake(transport, self._parse)
         self._late = 0  # frames that came after the session had been closed
         self.transport = transport
-        self.write: Callable[[bytes], Any] = transport.write
-        self.writelines: Callable[[Iterable[bytes]], Any] = transport.writelines
+        self.write: Callable[[bytes], Any] = self._write_text if text else transport.write
+        self.writelines: Callable[[Iterable[bytes]], Any] = self._write_texts if text else transport.writelines
         self.fd: int | None = None
         self.deflate: int | None = None
         for extension in conn.extensions:
-            if isinstance(extension, PerMessageDeflate):
+            if isinstance(extension, PerMessageDeflate) and not text:
                 self.deflate = extension.local_max_window_bits
 
     def begin(self) -> None:
@@ -257,7 +262,7 @@ class HubLink(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0 if plain else 1, low=0)  # TLS pauses at `high`, the others above it
         if transport.get_write_buffer_size():
             self.session.pause()
-        if plain and sock is not None and os.name == "posix":
+        if plain and sock is not None and os.name == "posix" and not self._text:
             self.fd = sock.fileno()
         option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
         if sock is not None and option is not None and sock.family != getattr(socket, "AF_UNIX", None):
@@ -281,7 +286,7 @@ class HubLink(asyncio.Protocol):
         if conn.parser_exc is not None or conn.state is not State.OPEN:
             self._ending()
         elif conn.writes:
-            self.write(b"".join(conn.data_to_send()))
+            self.transport.write(b"".join(conn.data_to_send()))
         if self.session.closed:  # what was under way may come before the answer to our close, no more than that
             self._late += len(events)
             if self._late > FRAMES or conn.close_rcvd is not None or conn.parser_exc is not None:
@@ -293,35 +298,40 @@ class HubLink(asyncio.Protocol):
         opcode = frame.opcode
         if session.closed:
             return
-        if opcode is Opcode.BINARY and frame.fin:
-            session.receive(bytes(frame.data))
+        own, other = (Opcode.TEXT, Opcode.BINARY) if self._text else (Opcode.BINARY, Opcode.TEXT)
+        if opcode is own and frame.fin:
+            self._receive(bytes(frame.data))
         elif opcode is Opcode.CLOSE:
             pass
-        elif opcode is Opcode.TEXT:
-            session.close(messages.CLOSE_TEXT, "text: expected binary messages")
+        elif opcode is other:
+            session.close(messages.CLOSE_TEXT, messages.OTHER_KIND[self._text])
         elif not session.counted():  # pings, pongs and fragments count as well
             pass
-        elif opcode is Opcode.BINARY:
+        elif opcode is own:
             self._message = bytearray(frame.data)
         elif opcode is Opcode.CONT and self._message is not None:
             self._message += frame.data
             if frame.fin:
                 whole, self._message = bytes(self._message), None
-                session.receive(whole)
+                self._receive(whole)
 
-    def early(self, payload: bytes | None) -> None:
+    def _receive(self, payload: bytes) -> None:
+        self.session.receive(payload, messages.parse_text if self._text else messages.parse)
+
+    def early(self, message: Any) -> None:
         """Take a message that came before the hub had the connection."""
+        payload = message.get("text" if self._text else "bytes")
         if payload is None:
-            self.session.close(messages.CLOSE_TEXT, "text: expected binary messages")
+            self.session.close(messages.CLOSE_TEXT, messages.OTHER_KIND[self._text])
         else:
-            self.session.receive(payload)
+            self._receive(payload.encode() if self._text else payload)
 
     def _ending(self) -> None:
         """The core has closed, or the client has: let the transport go."""
         conn = self._conn
         writes = b"".join(conn.data_to_send())
         if writes and self._linger is None and not self.transport.is_closing():  # nothing comes after our own close
-            self.write(writes)
+            self.transport.write(writes)
         said = conn.close_rcvd
         sent = conn.close_sent
         if conn.parser_exc is not None or said is not None:
@@ -346,6 +356,14 @@ class HubLink(asyncio.Protocol):
             self._linger = None
         self.session.lost()
 
+    # -- from the hub, in JSON --------------------------------------------------------------------------------------
+
+    def _write_text(self, data: bytes) -> None:
+        self.transport.write(b"".join(map(jsonwire.frames, jsonwire.payloads(data))))
+
+    def _write_texts(self, lines: Iterable[bytes]) -> None:
+        self._write_text(b"".join(lines))
+
     # -- from the hub -----------------------------------------------------------------------------------------------
 
     def buffered(self) -> int:
@@ -355,7 +373,7 @@ class HubLink(asyncio.Protocol):
         """Send a close frame; the client has a while to read it and to answer."""
         if self._conn.state is State.OPEN and not self.transport.is_closing():
             self._conn.send_close(code, reason.encode()[:123].decode(errors="ignore"))
-            self.write(b"".join(self._conn.data_to_send()))
+            self.transport.write(b"".join(self._conn.data_to_send()))
         self._lingering()
 
     def _lingering(self) -> None:
