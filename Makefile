@@ -25,7 +25,7 @@ help:
 	@echo 'make serve        the market desk, until interrupted'
 	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing (WORKERS=n, 0 for none)'
 	@echo 'make test-python  the suite in pure Python'
-	@echo 'make test-system  against a real Chromium and Prometheus (Debian packages; installed if run as root)'
+	@echo 'make test-system  against a real Chromium, Prometheus and nginx (Debian packages; installed if run as root)'
 	@echo 'make lint         ruff, mypy, the layers, stubs against their modules'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
@@ -81,7 +81,7 @@ test-python: $(VENV)/.installed-dev
 	FASTCORE_NO_EXTENSIONS=1 FASTCORE_REQUIRE_EXTENSIONS=0 $(PYTEST)
 
 # What the system tests need beside Python. Found elsewhere, FASTCORE_CHROMIUM says where.
-SYSTEM_PACKAGES = chromium prometheus
+SYSTEM_PACKAGES = chromium prometheus nginx
 
 $(VENV)/.system-packages:
 	@missing=; for p in $(SYSTEM_PACKAGES); do command -v $$p >/dev/null || missing="$$missing $$p"; done; \

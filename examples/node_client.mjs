@@ -59,7 +59,7 @@ export class StreamClient {
     } else if (kind === DATA) {
       const [id, offset, data, key] = rest;
       const topic = this.names.get(id);
-      if (topic === undefined) return; // unsubscribed a moment ago
+      if (topic === undefined || offset <= this.offsets[topic]) return; // unsubscribed, or handled already
       this.onMessage?.({ topic, offset, data, key });
       this.offsets[topic] = offset; // once it was handled
     } else if (kind === EPOCH) this.begin(rest[0]);

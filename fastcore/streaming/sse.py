@@ -160,7 +160,7 @@ class EventLink(AsgiLink):
 
     def _data(self, payload: bytes, message: list[Any]) -> str:
         name = self._names.get(message[1])
-        if name is None:
+        if name is None or message[2] <= self._positions.get(name, 0):  # the client may be ahead of this node
             return ""
         self._positions[name] = message[2]
         return _data_events(payload, name)

@@ -1,0 +1,120 @@
+"""A hub behind a real nginx, with the configuration that docs/streaming-deploy.md prints."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+
+from fastcore.streaming import Hub
+from tests.streaming.raw_client import RawClient, Refused
+from tests.streaming.running import WAIT, Running
+from tests.streaming.test_sse import Reader
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "streaming-deploy.md"
+NGINX = shutil.which("nginx")
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="needs nginx")
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def blocks() -> tuple[str, str]:
+    """The server and the map of the page."""
+    server, mapping = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return server, mapping
+
+
+Proxy = Callable[[str], int]
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[Hub, Running]]:
+    app = Starlette()
+    hub = Hub(authenticate=lambda token: token == "good")
+    hub.route(app)
+    hub.sse(app, "/stream/events")
+    with Running(app, proxy_headers=True, forwarded_allow_ips="127.0.0.1", timeout_graceful_shutdown=1) as server:
+        yield hub, server
+
+
+@pytest.fixture
+def proxy(tmp_path: Path, served: tuple[Hub, Running]) -> Iterator[Proxy]:
+    """Starts nginx with the page's configuration, changed by what `Host` line it is to have."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(host: str = "proxy_set_header Host $http_host;") -> int:
+        port = free_port()
+        server, mapping = blocks()
+        server = (
+            server.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+            .replace("http://127.0.0.1:8000", f"http://127.0.0.1:{served[1].port}")
+            .replace("/var/log/nginx/stream.log", str(tmp_path / "stream.log"))
+            .replace("proxy_set_header Host $http_host;", host)
+        )
+        temporary = "".join(
+            f"{n}_temp_path {tmp_path}/{n};" for n in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        config = tmp_path / "nginx.conf"
+        config.write_text(
+            f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}}\n"
+            f"http {{ access_log off; {temporary}\n{mapping}\n{server}\n}}\n"
+        )
+        assert NGINX is not None
+        started.append(subprocess.Popen([NGINX, "-p", str(tmp_path), "-c", str(config)]))
+        deadline = time.monotonic() + WAIT
+        while time.monotonic() < deadline:
+            assert started[-1].poll() is None, (tmp_path / "error.log").read_text()
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                return port
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+        raise TimeoutError("nginx does not listen")
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(WAIT)
+
+
+def test_messages_pass_and_tokens_stay_out_of_the_log(
+    proxy: Proxy, served: tuple[Hub, Running], tmp_path: Path
+) -> None:
+    hub, _ = served
+    port = proxy("proxy_set_header Host $http_host;")
+    origin = {"Origin": f"http://127.0.0.1:{port}"}
+    with RawClient(port, "/stream?topics=a&token=good", headers=origin) as client:
+        client.hear_kind(3)
+        hub.publish("a", 1)
+        assert client.hear_kind(1)[3] == 1
+    with Reader(port, "/stream/events?topics=a&token=good") as reader:
+        reader.read_named("subscribed")
+        hub.publish("a", 2)
+        assert reader.data(1) == [2]
+    log = tmp_path / "stream.log"
+    deadline = time.monotonic() + WAIT
+    while log.read_text().count("/stream") < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert '"GET /stream" 101' in log.read_text()
+    assert "good" not in log.read_text()
+
+
+@pytest.mark.parametrize("host", ["proxy_set_header Host $host;", "proxy_set_header Host $http_host;"])
+def test_a_page_of_the_same_host_is_let_in(proxy: Proxy, host: str) -> None:
+    port = proxy(host)
+    with RawClient(port, "/stream?token=good", headers={"Origin": f"http://127.0.0.1:{port}"}) as client:
+        assert client.hear()[0] == 0
+    with pytest.raises(Refused, match="403"):
+        RawClient(port, "/stream?token=good", headers={"Origin": "https://evil.example"})
