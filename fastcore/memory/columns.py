@@ -30,6 +30,7 @@ __all__ = [
     "dates_of",
     "holds_objects",
     "kept",
+    "texts_of",
 ]
 
 DECIMALS = tuple(float(f"1e-{decimals}") for decimals in range(7))  # the ticks that are tried where none is named
@@ -248,13 +249,33 @@ def dates_of(texts: NDArray[np.object_]) -> tuple[str, Any] | None:
     return None
 
 
+def texts_of(dates: pd.DatetimeIndex, pattern: str, name: str) -> pd.Index[Any]:
+    """Return dates as text of a format.
+
+    Raises
+    ------
+    ValueError
+        If the format cannot write one of them, such as one with a time of day; the text begins with `name`.
+    """
+    import pandas as pd
+
+    texts = dates.strftime(pattern)
+    written = pd.to_datetime(texts.dropna(), format=pattern, utc=pattern.endswith("Z"))
+    if not (written == dates.dropna()).all():
+        raise ValueError(f"{name}: expected dates that {pattern} can write, got others")
+    return texts
+
+
 def _cast(series: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
     return series.astype(dtype)
 
 
 def _widen(series: pd.Series[Any], dtype: Any, decimals: int | None) -> pd.Series[Any]:
     wide = series.astype(dtype)
-    return wide if decimals is None else wide.round(decimals)
+    if decimals is None:
+        return wide
+    rounded = wide.round(decimals)
+    return rounded.where(rounded.astype(series.dtype) == series, wide)  # others were computed since: a mean, a quotient
 
 
 def _untick(series: pd.Series[Any], dtype: Any, step: Fraction) -> pd.Series[Any]:
@@ -271,4 +292,7 @@ def _decode(series: pd.Series[Any], dtype: Any, absent: Any) -> pd.Series[Any]:
 
 
 def _format(series: pd.Series[Any], dtype: Any, pattern: str) -> pd.Series[Any]:
-    return series.dt.strftime(pattern).astype(dtype)
+    import pandas as pd
+
+    texts = texts_of(pd.DatetimeIndex(series), pattern, f"{series.name}")
+    return pd.Series(texts.array, index=series.index, name=series.name).astype(dtype)

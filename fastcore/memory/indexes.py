@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastcore.memory.columns import dates_of
+from fastcore.memory.columns import dates_of, texts_of
 from fastcore.memory.report import IndexReport
 from fastcore.memory.sizes import index_bytes
 
@@ -78,8 +78,4 @@ def _formatted(index: pd.Index[Any], pattern: str, dtype: Any) -> pd.Index[Any]:
 
     if not isinstance(index, pd.DatetimeIndex):
         return index
-    texts = index.strftime(pattern)
-    known = index.dropna()
-    if not (pd.to_datetime(known.strftime(pattern), format=pattern, utc=pattern.endswith("Z")) == known).all():
-        raise ValueError(f"index: expected dates that {pattern} can write, got others; restore the columns alone")
-    return texts.astype(dtype)
+    return texts_of(index, pattern, "index").astype(dtype)

@@ -512,6 +512,31 @@ class TestRestore:
         expected = frame[["published", "volume", "close", "source"]][5:100:3].assign(extra=1)
         pd.testing.assert_frame_equal(report.restore(part), expected)
 
+    def test_what_was_computed_from_it_keeps_its_values(self) -> None:
+        rows = np.arange(400)
+        frame = pd.DataFrame({"lots": rows, "price": np.round(np.linspace(0.01, 4.0, 400), 2)})
+        made, report = optimize_dataframe(frame, 0.01)
+        assert made.dtypes.astype(str).tolist() == ["int32", "float32"]
+        pd.testing.assert_frame_equal(report.restore(made), frame)
+        for computed in (
+            lambda df: df[["price"]] / 2,
+            lambda df: df.shift(1),
+            lambda df: df.reindex([*range(3), 1000]),
+            lambda df: df.groupby(rows // 7).mean(),
+            lambda df: df.rolling(2).mean(),
+        ):
+            pd.testing.assert_frame_equal(report.restore(computed(made)), computed(frame), rtol=1e-6)
+
+    def test_dates_that_became_times_of_day_are_an_error(self) -> None:
+        days = pd.date_range("2026-01-01", periods=100)
+        frame = pd.DataFrame({"day": days.strftime("%Y-%m-%d").astype(object)})
+        made, report = optimize_dataframe(frame)
+        later = made.assign(day=made["day"] + pd.Timedelta(days=1))
+        assert report.restore(later)["day"].tolist()[:2] == ["2026-01-02", "2026-01-03"]
+        assert report.restore(made.shift(1))["day"].isna().tolist()[:2] == [True, False]
+        with pytest.raises(ValueError, match=r"day: expected dates that %Y-%m-%d can write, got others"):
+            report.restore(made.assign(day=made["day"] + pd.Timedelta(hours=1)))
+
     def test_twice_changes_nothing(self, prices: pd.DataFrame) -> None:
         made, report = optimize_dataframe(prices, tick_size=0.01)
         once = report.restore(made)
