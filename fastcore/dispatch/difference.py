@@ -6,6 +6,8 @@ import math
 import numbers
 import sys
 import types
+from array import array
+from collections import UserList, deque
 from collections.abc import AsyncIterator, ItemsView, Iterator, Mapping, Set, ValuesView
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -15,6 +17,7 @@ __all__ = ["Incomparable", "difference", "magnitude"]
 DEPTH = 40
 _MISSING = object()
 _ONCE = (Iterator, AsyncIterator)
+_LISTS = (tuple, list, array, deque, UserList)
 
 
 class Incomparable(Exception):
@@ -66,7 +69,7 @@ def _differ(a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> st
         return _mappings(dict(a), dict(b), rtol, atol, at, depth)
     if isinstance(a, ValuesView):
         return _differ(list(a), list(b), rtol, atol, at, depth + 1)
-    if isinstance(a, (tuple, list)):
+    if isinstance(a, _LISTS):
         if len(a) != len(b):
             return f"{at or 'answer'}: {len(b)} items instead of {len(a)}"
         names = getattr(a, "_fields", None)
@@ -75,7 +78,7 @@ def _differ(a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> st
             for i, (x, y) in enumerate(zip(a, b))
         )
     if isinstance(a, Set):
-        return "" if a == b else f"{at or 'answer'}: {_short(b)} instead of {_short(a)}"
+        return "" if a == b or _one_nan(set(a), set(b)) else f"{at or 'answer'}: {_short(b)} instead of {_short(a)}"
     if is_dataclass(a):
         return _first(
             _differ(getattr(a, f.name), getattr(b, f.name), rtol, atol, f"{at}.{f.name}", depth + 1) for f in fields(a)
@@ -127,9 +130,18 @@ def _names(slots: Any) -> tuple[str, ...]:
 def _mappings(a: Any, b: Any, rtol: float, atol: float, at: str, depth: int) -> str:
     missing = [key for key in a if key not in b]
     extra = [key for key in b if key not in a]
+    if len(missing) == len(extra) == 1 and _one_nan(set(missing), set(extra)):
+        b = {**b, missing[0]: b[extra[0]]}
+        missing = extra = []
     if missing or extra:
         return f"{at or 'answer'}: keys missing {_short(missing)}, keys too many {_short(extra)}"
     return _first(_differ(value, b[key], rtol, atol, f"{at}[{_short(key)}]", depth + 1) for key, value in a.items())
+
+
+def _one_nan(a: set[Any], b: set[Any]) -> bool:
+    """Whether two sets are the same but for one NaN in each, which equals no other value."""
+    ours, theirs = ({v for v in values if isinstance(v, numbers.Number) and v != v} for values in (a, b))
+    return len(ours) == len(theirs) == 1 and a - ours == b - theirs
 
 
 def _first(found: Iterator[str]) -> str:
@@ -264,7 +276,10 @@ def _near(a: float, b: float, rtol: float, atol: float) -> bool:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # a caller's, or an int of more digits than Python writes out
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from fastcore.dispatch.filelock import locked, open_private, sync_folder
-from fastcore.dispatch.shared_state import KINDS, SharedState
+from fastcore.dispatch.shared_state import KINDS, SharedState, guard_yields
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Entry", "Journal", "take_in"]
 
 LIMIT = 8 << 20  # bytes, after which the file is begun anew with what is in force
 KEPT = 1000  # entries in memory
@@ -304,17 +304,21 @@ class Journal:
         sync_folder(self.path)
 
 
+def take_in(last: dict[str, Entry], entry: Entry) -> None:
+    """Note in `last`, the entries of a flag by kind, one that every process is to obey."""
+    kind = KINDS.get(entry.what)
+    before = None if kind is None else last.get(kind)
+    if kind is not None and (before is None or not guard_yields(entry.who, before.what, before.who)):
+        last[kind] = entry
+
+
 def in_force(entries: Iterable[Entry]) -> list[Entry]:
     """Return what of `entries` still holds for every process: the last rollback and the last setting of each flag."""
-    last: dict[tuple[str, str], Entry] = {}
+    last: dict[str, dict[str, Entry]] = {}
     for entry in entries:
-        if entry.scope != "host":
-            continue
-        if entry.what in ("rollback", "resume"):
-            last[entry.flag, "rollback"] = entry
-        elif entry.what in ("set", "clear"):
-            last[entry.flag, "set"] = entry
-    return [entry for entry in last.values() if entry.what in ("rollback", "set")]
+        if entry.scope == "host":
+            take_in(last.setdefault(entry.flag, {}), entry)
+    return [entry for kinds in last.values() for entry in kinds.values() if entry.what in ("rollback", "set")]
 
 
 def _line(entry: Entry) -> bytes:

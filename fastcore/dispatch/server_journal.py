@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import tempfile
+from types import FrameType
 
 from fastcore._process import start_mark
 
@@ -38,12 +39,10 @@ def _gunicorn_worker() -> bool:
     """Whether a worker of gunicorn is importing us; with ``--preload`` it is the server itself, which has no parent."""
     if "gunicorn.arbiter" not in sys.modules:
         return False
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith("gunicorn.workers"):
             return True
-        if frame.f_back is None:
-            return False
         frame = frame.f_back
     return False
 
@@ -66,8 +65,8 @@ def _private_folder() -> str:
 def _remove_old(folder: str) -> None:
     """Remove what servers that have ended left behind."""
     for name in os.listdir(folder):
-        pid = name.partition("-")[0]
-        if pid.isdecimal() and not start_mark(int(pid)):
+        pid, _, mark = name.partition(".")[0].partition("-")
+        if pid.isdecimal() and start_mark(int(pid)) != mark:
             try:
                 os.unlink(os.path.join(folder, name))
             except OSError:

@@ -9,9 +9,14 @@ from typing import Any
 
 from fastcore.dispatch.filelock import open_private, sync_folder
 
-__all__ = ["KINDS", "SharedState"]
+__all__ = ["KINDS", "SharedState", "guard_yields"]
 
 KINDS = {"rollback": "rollback", "resume": "rollback", "set": "set", "clear": "set"}  # what of an entry replaces what
+
+
+def guard_yields(who: str, before_what: str, before_who: str) -> bool:
+    """Whether an entry gives way to the one before it: a guard neither replaces nor ends a person's rollback."""
+    return who == "guard" and before_what == "rollback" and before_who != "guard"
 
 
 class SharedState:
@@ -48,7 +53,10 @@ class SharedState:
         kept = dict(self._entries)
         for entry in entries:
             if entry["what"] in KINDS and entry["scope"] == "host":
-                kept[entry["flag"], KINDS[entry["what"]]] = entry
+                key = entry["flag"], KINDS[entry["what"]]
+                before = kept.get(key)
+                if before is None or not guard_yields(entry["who"], before["what"], before["who"]):
+                    kept[key] = entry
         names = self._declared.union(declared)
         if kept != self._entries or names != self._declared:
             self._write(kept, names)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from fastcore import _ext
-from fastcore.dispatch.journal import Entry, Journal
+from fastcore.dispatch.journal import Entry, Journal, take_in
 from fastcore.dispatch.modes import PATH_WORDS, SERVICE_WORDS, Mode, parse
 from fastcore.dispatch.state import HOT_PATHS, STATEFUL, Flag, Follower, Setting, State
 
@@ -125,7 +125,7 @@ class FlagStore:
     def shared(self) -> list[str]:
         """The names of the flags that the journal says something of to every process."""
         with self._lock:
-            return sorted(self._shared)
+            return sorted(name for name, kinds in self._shared.items() if kinds)
 
     def set(
         self, name: str, mode: str, reason: str = "", *, everywhere: bool = False, who: str = "operator"
@@ -170,8 +170,9 @@ class FlagStore:
 
     def resume(self, name: str, *, who: str = "operator", why: str = "") -> Flag:
         with self._changing(name, Told(who, "resume", {"why": why} if why else {}, True)) as state:
-            state.rollback = None
-            state.progress = None
+            if who != "guard" or state.rollback is None or state.rollback.source == "guard":
+                state.rollback = None
+                state.progress = None
         return state.flag
 
     def advance(self, name: str, mode: Mode, reason: str, what: str, evidence: dict[str, Any]) -> Flag:
@@ -259,9 +260,7 @@ class FlagStore:
             for entry in entries:
                 if entry.scope != "host":
                     continue
-                kind = {"rollback": "rollback", "resume": "rollback", "set": "set", "clear": "set"}.get(entry.what)
-                if kind is not None:
-                    self._shared.setdefault(entry.flag, {})[kind] = entry
+                take_in(self._shared.setdefault(entry.flag, {}), entry)
                 touched.setdefault(entry.flag, []).append(entry)
         for name, told in touched.items():
             if name in self._states:

@@ -119,6 +119,8 @@ class Watch:
             trial, now = self.trial, self._clock()
             if mode.word in ("control", "python"):
                 self.trial = None
+                if flags._store.get(self.flag).source != "guard":  # a person's rollback ends the probes of a guard's
+                    self._held = False
                 if not self._held:
                     self.breaker.close()
                 return
@@ -160,7 +162,7 @@ class Watch:
                     trial = decision = None
                 else:
                     trial = self.trial
-                    self._paired_well += pair.answer != "failed"
+                    self._paired_well += pair.candidate == pair.candidate  # NaN where it raised
                     decision = None if trial is None else trial.pair(pair, now)
             self._act(trial, decision, now)
         except Exception:

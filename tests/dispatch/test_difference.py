@@ -7,7 +7,8 @@ import decimal
 import math
 import threading
 import types
-from collections import OrderedDict, namedtuple
+from array import array
+from collections import OrderedDict, UserList, deque, namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,21 @@ class Point:
     y: Any
 
 
+class Unwritten:
+    """Compares, and cannot be written out."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unwritten) and self.value == other.value
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
 SAME: list[tuple[Any, Any]] = [
     (nan, nan), (inf, inf), (0.0, -0.0), (1.0, 1.0 + 1e-12), (1e300, 1e300 * (1 + 1e-12)),
     (complex(nan, 1), complex(nan, 1)),
@@ -54,6 +70,9 @@ SAME: list[tuple[Any, Any]] = [
     (pl.Series("a", [1.0, nan]), pl.Series("a", [1.0 + 1e-12, nan])),
     (pl.DataFrame({"a": [1.0, nan]}), pl.DataFrame({"a": [1.0, nan]})),
     (datetime.date(2026, 1, 1), datetime.date(2026, 1, 1)),
+    (deque([1.0, nan]), deque([1.0 + 1e-12, nan])), (UserList([1.0]), UserList([1.0 + 1e-12])),
+    (array("d", [1.0, nan]), array("d", [1.0 + 1e-12, nan])), (array("l", [1]), array("l", [1])),
+    ({float("nan"): 1.0, "a": 1}, {float("nan"): 1.0, "a": 1}), ({float("nan"), 1}, {float("nan"), 1}),
 ]  # fmt: skip
 
 DIFFERENT: list[tuple[Any, Any, str]] = [
@@ -85,6 +104,12 @@ DIFFERENT: list[tuple[Any, Any, str]] = [
     (pl.DataFrame({"a": [1.0]}), pl.DataFrame({"a": [2.0]}), "['a'][0]"),
     (pl.DataFrame({"a": [1.0]}), pl.DataFrame({"b": [1.0]}), "columns"),
     (pl.Series("a", [1.0, None]), pl.Series("a", [1.0, 2.0]), "[1]: a float instead of a NoneType"),
+    (deque([1.0]), deque([2.0]), "[0]: 2.0 instead of 1.0"), (deque([1.0]), deque(), "0 items instead of 1"),
+    (array("d", [1.0]), array("d", [nan]), "[0]: nan instead of 1.0"),
+    ({float("nan"): 1}, {float("nan"): 2}, "[nan]: 2 instead of 1"), ({nan, 1}, {nan, 2}, "instead of"),
+    ({nan: 1}, {None: 1}, "keys missing [nan], keys too many [None]"),
+    ({pd.NA, 1}, {pd.NA, 2}, "instead of"),
+    (Unwritten(1), Unwritten(2), "answer: <Unwritten> instead of <Unwritten>"),
 ]  # fmt: skip
 
 
@@ -99,6 +124,11 @@ def test_different(a: Any, b: Any, said: str) -> None:
     assert said in difference(a, b)
     assert difference(b, a)
     assert difference({"k": (a,)}, {"k": (b,)}).startswith("['k'][0]")
+
+
+def test_numbers_too_long_to_be_written_are_compared() -> None:
+    assert difference(10**5000, 10**5000) == ""
+    assert difference(10**5000, 10**5000 + 1) == "answer: <int> instead of <int>"
 
 
 def test_tolerances_are_of_the_control() -> None:

@@ -102,6 +102,47 @@ def test_each_change_outlives_the_rotation_by_size(path: str, what: str, monkeyp
     assert started.get("desk").mode == "ramp:59"
 
 
+@pytest.mark.parametrize("rotate", [None, *ROTATIONS])
+@pytest.mark.parametrize("what", ["rollback", "resume"])
+def test_a_guard_that_has_not_heard_of_a_person_s_rollback_changes_nothing_about_it(
+    path: str, what: str, rotate: Callable[[str], None] | None
+) -> None:
+    ours, other = store(path), store(path)
+    if what == "resume":
+        other.rollback("desk", "over 20 % slower", source="guard", who="guard")
+        ours.follow_journal()
+    ours.rollback("desk", "wrong prices", who="alice")
+    if what == "resume":
+        other.resume("desk", who="guard", why="2 probes in a row have passed")
+    else:
+        other.rollback("desk", "over 20 % slower", source="guard", who="guard")
+    if rotate is not None:
+        rotate(path)
+    started = store(path)
+    for each in (ours, other, started):
+        each.follow_journal()
+        assert each.get("desk")[1:3] == ("control", "rollback")
+        assert each.get("desk").reason == "wrong prices"
+    ours.resume("desk")
+    other.follow_journal()
+    assert other.get("desk").source == "default"
+
+
+def test_a_guard_s_rollback_after_a_person_s_outlives_the_rotation_by_size(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, other = store(path), store(path)
+    ours.rollback("desk", "wrong prices", who="alice")
+    other.rollback("desk", "over 20 % slower", source="guard", who="guard")
+    ours.declare("other")
+    monkeypatch.setattr(journals, "LIMIT", 1000)
+    for i in range(9):
+        ours.set("other", f"ramp:{i}", everywhere=True)
+    assert os.path.exists(f"{path}.1")
+    os.unlink(f"{path}.state")
+    assert store(path).get("desk").reason == "wrong prices"
+
+
 def test_an_older_journal_put_back_resumes_nothing(path: str) -> None:
     ours = store(path)
     ours.rollback("desk", "first")
@@ -182,9 +223,16 @@ def test_workers_of_one_server_share_a_journal_without_being_told(
     assert folder.parent == tmp_path
     assert Path(found).name.startswith(f"{os.getppid()}-")
     left = folder / "999999999-1.journal.jsonl"
+    reused = folder / f"{os.getppid()}-1.journal.jsonl.state"  # of an earlier process of the same number
     left.touch()
+    reused.touch()
+    kept = [Path(found), Path(f"{found}.state"), Path(f"{found}.1")]
+    for each in kept:
+        each.touch()
     assert servers.server_journal() == found
     assert not left.exists()  # of a server that has ended
+    assert not reused.exists()
+    assert all(each.exists() for each in kept)
     if os.name == "posix":
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         folder.chmod(0o777)

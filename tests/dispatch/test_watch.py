@@ -551,6 +551,76 @@ def test_a_rollback_for_errors_is_probed(make: Make, recover: int) -> None:
         assert switch.mode == "control"  # until somebody resumes
 
 
+@pytest.mark.usefixtures("ticks")
+def test_probes_never_end_an_operator_s_rollback(make: Make) -> None:
+    broken, calls, candidate = breaking()
+    switch = make(double, candidate, guard=Guard(live=0, backoff=0.01, backoff_cap=0.02, recover=2))
+    watch, now = watches.of(switch.flag), [0.0]
+    watch._clock = lambda: now[0]
+    flags.set(switch.flag, "candidate")
+    assert switch(1) == 2
+    assert flags.get(switch.flag).source == "guard"
+    flags.rollback(switch.flag, "by hand")
+    broken[0] = False
+    before = calls[0]
+    for second in range(20):
+        now[0] = float(second)
+        watch.tick()
+        assert [switch(i) for i in range(5)] == [double(i) for i in range(5)]
+    assert calls[0] == before  # the kill switch stops the probes too
+    assert flags.get(switch.flag)[1:3] == ("control", "rollback")
+    flags.resume(switch.flag)
+    assert switch.mode == "candidate"
+
+
+def test_a_guard_resumes_only_what_a_guard_rolled_back(make: Make) -> None:
+    switch = make(double, double)
+    flags.rollback(switch.flag, "by hand")
+    try:
+        flags._store.resume(switch.flag, who="guard", why="2 probes in a row have passed")
+        assert flags.get(switch.flag)[1:3] == ("control", "rollback")
+    finally:
+        flags.resume(switch.flag)
+
+
+def test_each_success_counts_once_in_the_error_rate(make: Make) -> None:
+    """Pairs are counted as they come; before a failure, the calls that went well since and were no pairs."""
+
+    def control(x: int) -> int:
+        if x == 3:
+            raise Boom(x)
+        return 2 * x
+
+    def candidate(x: int) -> int:
+        if x in (3, 99):
+            raise Boom(x)
+        return 2 * x
+
+    switch = make(control, candidate, guard=Guard(error_rate=0.4, live=100))
+    flags.set(switch.flag, "candidate")
+    watch = watches.of(switch.flag)
+    assert watch.trial is not None
+    rate = watch.trial._rates["failures"]
+    assert rate is not None
+    hits: list[bool] = []
+    alone: list[int] = []
+    rate.add = hits.append  # type: ignore[method-assign,assignment]
+    rate.miss = alone.append  # type: ignore[method-assign,assignment]
+    for i in (0, 1, 2):
+        switch(i)
+    with pytest.raises(Boom):
+        switch(3)
+    assert (hits, alone) == ([False] * 4, [])
+    watch.limits = Guard(error_rate=0.4, live=0)
+    flags._store.reapply(switch.flag)
+    for called in (2, 5, 0):
+        for i in range(called):
+            assert switch(i % 3) == 2 * (i % 3)
+        assert switch(99) == 198
+    assert (hits, alone) == ([False] * 4 + [True] * 3, [2, 5, 0])
+    flags.clear(switch.flag)
+
+
 # ---- async ----
 
 
