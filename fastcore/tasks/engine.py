@@ -24,8 +24,8 @@ from fastcore.tasks.groups import collected
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.job import Job
 from fastcore.tasks.ledger import Ledger
-from fastcore.tasks.pools import Pool
-from fastcore.tasks.ports import Executor, Reply, Stop, TaskStore, Want, arrived
+from fastcore.tasks.pools import Pool, Pools
+from fastcore.tasks.ports import Executor, Reply, Stop, TaskStore, arrived
 from fastcore.tasks.records import LIVE, Batch, Claim, Encoded, Outcome, Progress, State, TaskView
 from fastcore.tasks.task import Task
 from fastcore.tasks.verdict import failure_of, judge
@@ -83,7 +83,6 @@ class Engine:
         self.trouble: Exception | None = None
         """What the store's last call raised, while it does."""
         self._tasks = tasks
-        self._executors = executors
         self._hooks = hooks
         self.ledger = Ledger(hooks)
         self._aging = aging
@@ -97,8 +96,7 @@ class Engine:
         self._recording = False
         self._said: dict[Job, Progress] = {}
         self._saying = False
-        self._pools: dict[str, Pool] = {}
-        self._known = 0  # tasks in the pools
+        self._pools = Pools(tasks, executors)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._woken = False
@@ -106,7 +104,6 @@ class Engine:
         self._chores = Chores(self, hooks, lease, clock)
         self._turning: asyncio.Task[None] | None = None
         self._stopping = False
-        self._hurried = asyncio.Event()
         self._quiet: set[asyncio.Event] = set()
 
     # ---- life ----
@@ -127,11 +124,7 @@ class Engine:
 
     async def refresh(self) -> None:
         """Take in executors that have come since."""
-        for name, executor in list(self._executors.items()):
-            if name not in self._pools:
-                await executor.start(self)
-                self._pools[name] = Pool(executor)
-        self._known = 0
+        await self._pools.start(self)
         self.wake()
 
     async def drain(self, timeout: float) -> bool:
@@ -145,7 +138,7 @@ class Engine:
     async def stop(self, timeout: float) -> None:
         """Take no more work, give what runs `timeout` seconds, return the rest to the store, and end."""
         self.claiming = False
-        await self._stop_executors(timeout)
+        await self._pools.stop(timeout)
         for job in list(self.running.values()):  # of executors that told nothing
             self.returned(job)
         self._stopping = True
@@ -158,23 +151,7 @@ class Engine:
 
     def hurry(self) -> None:
         """Give what runs no more time to end while the engine stops; on its loop."""
-        self._hurried.set()
-
-    async def _stop_executors(self, timeout: float) -> None:
-        executors = [pool.executor for pool in self._pools.values()]
-        stopping: asyncio.Future[Any] = asyncio.gather(*(executor.stop(timeout) for executor in executors))
-        stopping.add_done_callback(_retrieved)
-        hurried: asyncio.Future[Any] = asyncio.ensure_future(self._hurried.wait())
-        try:
-            await asyncio.wait({stopping, hurried}, return_when=asyncio.FIRST_COMPLETED)
-            if stopping.done():
-                await stopping
-                return
-            stopping.cancel()
-            await asyncio.gather(*(executor.stop(0.0) for executor in executors))
-        finally:
-            stopping.cancel()
-            hurried.cancel()
+        self._pools.hurry()
 
     async def join(self, timeout: float | None) -> bool:
         """Wait until the store has nothing live, and the hooks were told."""
@@ -193,7 +170,7 @@ class Engine:
 
     def enrol(self) -> None:
         """Take in tasks that have come since; from any thread."""
-        self._known = 0
+        self._pools.enrol()
         self.wake()
 
     async def until_quiet(self, timeout: float) -> None:
@@ -353,7 +330,7 @@ class Engine:
             if taken is not None:
                 self.ledger.enter(ended, taken)
                 ended, settling = [], None  # let go before new work comes: the garbage collector has less to look at
-        wants, delay = self._wants() if self.claiming else ([], None)
+        wants, delay = self._pools.wants(self.running.values()) if self.claiming else ([], None)
         claiming = self.store.claim(self.owner, wants, self._lease, self._clock())
         trouble: Exception | None = None
         if settling is not None:
@@ -413,27 +390,6 @@ class Engine:
         for job in reversed(ended):
             self._outbox.appendleft(job)
             self.running.setdefault(job.id, job)
-
-    def _wants(self) -> tuple[list[Want], float | None]:
-        if self._known != len(self._tasks):
-            self._enrol()
-        wants: list[Want] = []
-        soonest: float | None = None
-        for pool in self._pools.values():
-            want, wait = pool.want(self.running.values(), time.monotonic)
-            if want is not None:
-                wants.append(want)
-            if wait is not None:
-                soonest = wait if soonest is None else min(soonest, wait)
-        return wants, soonest
-
-    def _enrol(self) -> None:
-        self._known = -1
-        known = list(self._tasks.values())
-        for task in known:
-            if task.on in self._pools:
-                self._pools[task.on].enrol(task)
-        self._known = len(known)
 
     def _take_pushed(self, claims: list[Claim]) -> None:
         """Begin what the store claimed for us as it was submitted."""
@@ -515,7 +471,7 @@ class Engine:
         """Have a job stopped; what its executor cannot reach is settled as cancelled."""
         if job.told or job.stop_requested:
             return
-        stop = self._executors[job.task.on].cancel(job)
+        stop = self._pools[job.task.on].executor.cancel(job)
         job.stop_requested = True
         if stop is Stop.DETACHED:
             self.cancelled(job)
@@ -542,12 +498,6 @@ class Engine:
         if self._hooks.watched:
             for job in said:
                 self._hooks.changed(job.id, job.kind)
-
-
-def _retrieved(future: asyncio.Future[Any]) -> None:
-    """Keep asyncio from logging how a future ended that was cancelled."""
-    if not future.cancelled():
-        future.exception()
 
 
 def _new_owner() -> str:

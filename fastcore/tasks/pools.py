@@ -1,15 +1,18 @@
-"""Pool: an executor and the tasks that run on it."""
+"""Pools: the executors of a queue, and the tasks that run on each."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from fastcore.tasks.job import Job
-from fastcore.tasks.ports import Executor, Want
+from fastcore.tasks.ports import Executor, Sink, Want
 from fastcore.tasks.task import Task
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "Pools"]
 
 _ANY = 1 << 30
 
@@ -57,3 +60,90 @@ class Pool:
             else:
                 del kinds[task.name]
         return (Want(room, kinds) if kinds else None), wait
+
+
+class Pools:
+    """The executors that were started, by name.
+
+    Parameters
+    ----------
+    tasks : mapping of name to Task
+        Those of the queue; it may grow at any time.
+    executors : mapping of name to Executor
+        The same.
+    """
+
+    def __init__(self, tasks: Mapping[str, Task], executors: Mapping[str, Executor]) -> None:
+        self._tasks = tasks
+        self._executors = executors
+        self._pools: dict[str, Pool] = {}
+        self._known = 0  # tasks in the pools
+        self._hurried = asyncio.Event()
+
+    def __getitem__(self, name: str) -> Pool:
+        return self._pools[name]
+
+    async def start(self, sink: Sink) -> None:
+        """Start the executors that have come since."""
+        for name, executor in list(self._executors.items()):
+            if name not in self._pools:
+                await executor.start(sink)
+                self._pools[name] = Pool(executor)
+        self.enrol()
+
+    def enrol(self) -> None:
+        """Have tasks that have come since taken in by the next look at what there is room for; from any thread."""
+        self._known = 0
+
+    def wants(self, running: Iterable[Job]) -> tuple[list[Want], float | None]:
+        """Return what there is room for, and the seconds after which a rate has room."""
+        if self._known != len(self._tasks):
+            self._take_in()
+        wants: list[Want] = []
+        soonest: float | None = None
+        for pool in self._pools.values():
+            want, wait = pool.want(running, time.monotonic)
+            if want is not None:
+                wants.append(want)
+            if wait is not None:
+                soonest = wait if soonest is None else min(soonest, wait)
+        return wants, soonest
+
+    def _take_in(self) -> None:
+        self._known = -1
+        known = list(self._tasks.values())
+        for task in known:
+            if task.on in self._pools:
+                self._pools[task.on].enrol(task)
+        self._known = len(known)
+
+    async def stop(self, timeout: float) -> None:
+        """Give what runs so many seconds to end, unless hurried, and stop all executors."""
+        executors = [pool.executor for pool in self._pools.values()]
+        stopping: asyncio.Future[Any] = asyncio.gather(*(executor.stop(timeout) for executor in executors))
+        stopping.add_done_callback(_retrieved)
+        hurried: asyncio.Future[Any] = asyncio.ensure_future(self._hurried.wait())
+        try:
+            await asyncio.wait({stopping, hurried}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
+                await stopping
+                return
+            stopping.cancel()
+            await asyncio.gather(*(executor.stop(0.0) for executor in executors))
+        finally:
+            stopping.cancel()
+            hurried.cancel()
+
+    def hurry(self) -> None:
+        """Give what runs no more time to end while `stop` waits for it; on the loop of that."""
+        self._hurried.set()
+
+    def clear(self) -> None:
+        """Forget executors that were stopped."""
+        self._pools.clear()
+
+
+def _retrieved(future: asyncio.Future[Any]) -> None:
+    """Keep asyncio from logging how a future ended that was cancelled."""
+    if not future.cancelled():
+        future.exception()
