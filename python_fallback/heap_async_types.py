@@ -12,3 +12,5 @@ else:
 
     class QueueShutDown(Exception):  # type: ignore[no-redef]
         """The queue was shut down; ``asyncio.QueueShutDown`` on Python 3.13 and later."""
+
+        __module__ = "fastcore.heap"

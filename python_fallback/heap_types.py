@@ -22,3 +22,10 @@ else:
 
     class ShutDown(Exception):  # type: ignore[no-redef]
         """The queue was shut down; ``queue.ShutDown`` on Python 3.13 and later."""
+
+        __module__ = "fastcore.heap"
+
+
+# Where they are public: pickles name that place and outlive this one.
+for _public in (Entry,):
+    _public.__module__ = "fastcore.heap"

@@ -29,6 +29,8 @@ _probed: dict[str, Extension] = {}
 class BackendUnavailable(ImportError):
     """The compiled twin was asked for by name and cannot run; the text names the module, the cause and the remedy."""
 
+    __module__ = "fastcore"
+
 
 class Extension(NamedTuple):
     """The state of one compiled extension.

@@ -6,6 +6,10 @@ from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int32_t, uint64_t
 
 
+cdef extern from "Python.h":
+    ctypedef struct PyTypeObject:
+        const char* tp_name
+
 cdef extern from "sketch.h":
     enum:
         FC_SKETCH_LOWEST_KEY
@@ -165,3 +169,9 @@ cdef tuple checked(object state):
     if any(not 0 <= number <= parsed[0] for number in numbers) or sum(numbers) != parsed[0] or parsed[0] >= 2**53:
         raise ValueError("state: expected counts >= 0 that add up to the first, got others")
     return parsed
+
+
+# Where they are public: pickles and tracebacks name that place. A type of Cython's has its module in its name.
+(<PyTypeObject*>Counter).tp_name = "fastcore.metrics.Counter"
+(<PyTypeObject*>Gauge).tp_name = "fastcore.metrics.Gauge"
+(<PyTypeObject*>Sketch).tp_name = "fastcore.metrics.Sketch"

@@ -29,3 +29,8 @@ class CacheStats(NamedTuple):
     size: int
     weight: float
     evictions: dict[str, int]
+
+
+# Where they are public: pickles name that place and outlive this one.
+for _public in (CacheStats,):
+    _public.__module__ = "fastcore.cache"

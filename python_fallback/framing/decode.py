@@ -295,3 +295,8 @@ ENGINE_DEFAULTS = {
     "ext_hook": ExtType,
 }
 DEFAULT_ENGINE = Engine(DEFAULTS)
+
+
+# Where they are public: pickles name that place and outlive this one.
+for _public in (ExtraData, Incomplete):
+    _public.__module__ = "fastcore.framing"

@@ -451,3 +451,8 @@ def check_since(since: Any) -> tuple[str | None, Mapping[str, int]]:
     for topic, offset in since[1].items():
         check_int(f"since: offset of {topic}", offset, 0, NO_LIMIT)
     return since[0], since[1]
+
+
+# Where they are public: pickles name that place and outlive this one.
+for _public in (Closing, FanoutStats, Subscription):
+    _public.__module__ = "fastcore.framing"
