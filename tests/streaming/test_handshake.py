@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -126,17 +127,43 @@ def test_a_large_message_among_small_ones_is_whole(server: Running) -> None:
 @pytest.mark.parametrize("one", [frame(PONG), frame(PING), frame(BINARY, b"\x91\x06"), frame(BINARY, b"", fin=False)])
 def test_after_a_close_a_flood_is_not_parsed(server: Running, one: bytes) -> None:
     """The kernel's buffers fill, for reading has stopped; a bystander is still answered."""
-    with RawClient(server.port) as flooder, RawClient(server.port) as bystander:
-        flooder.sock.setblocking(False)
-        sent = 0
-        blob = one * 20_000
-        try:
-            while sent < 64 << 20:
-                sent += flooder.sock.send(blob)
-        except BlockingIOError:
-            pass
-        except ConnectionError:
-            sent = 0
-        bystander.say(3, 1, ["t"])
-        assert bystander.hear_kind(3)[1] == 1
-        assert sent < 64 << 20
+    hub = server.app.state.hub
+    with RawClient(server.port) as flooder:
+        flooder.hear()
+        server.until(lambda: len(hub) == 1)
+        [session] = server.call(hub.clients.all)
+        with RawClient(server.port) as bystander:
+            flood(flooder, one)
+            bystander.say(3, 1, ["t"])
+            assert bystander.hear_kind(3)[1] == 1
+        server.until(lambda: session.closed)
+        server.until(lambda: session.link._intake._stopped)
+
+
+def flood(flooder: RawClient, one: bytes) -> None:
+    """Send until nothing is taken any more."""
+    flooder.sock.setblocking(False)
+    blob, sent = one * 20_000, 0
+    try:
+        while sent < 64 << 20:
+            sent += flooder.sock.send(blob)
+        raise AssertionError("everything was taken")
+    except (BlockingIOError, ConnectionError):
+        pass
+
+
+def test_heads_are_counted_each_for_itself(server: Running) -> None:
+    """A connection that is kept may send any number of small ones, in pieces."""
+    with socket.create_connection(("127.0.0.1", server.port)) as sock:
+        sock.settimeout(TIMEOUT)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(20):
+            sock.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\nCookie: " + b"a" * 7000)
+            time.sleep(0.01)  # so that they come in pieces
+            sock.sendall(b"\r\n\r\n")
+            got = b""
+            while b'{"detail":"Not Found"}' not in got:
+                part = sock.recv(1 << 16)
+                assert part, got
+                got += part
+            assert got.startswith(b"HTTP/1.1 404")

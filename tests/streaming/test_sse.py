@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from starlette.applications import Starlette
 
 from fastcore.streaming import Caller, Grant, Hub, Limits
+from fastcore.streaming.messages import Subscribe, framed
+from fastcore.streaming.sse import EventLink
 from tests.streaming.raw_client import TIMEOUT
 from tests.streaming.running import Running
 
@@ -327,3 +330,30 @@ def test_dependencies_prefix_and_responses_of_fastapi_hold() -> None:
     assert described["tags"] == ["live"]
     assert set(described["responses"]) >= {"200", "418"}
     assert "text/event-stream" in described["responses"]["200"]["content"]
+
+
+def test_the_last_event_of_a_write_has_the_id_of_all_of_it() -> None:
+    """Cut off within it, a client goes on from the write before: nothing is lost."""
+    sent: list[bytes] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message["body"])
+
+    async def scenario() -> None:
+        link = EventLink(1.0, Subscribe(0, ["a"]))
+        await link._deliver(send, framed(0, {"epoch": "e"}) + framed(3, 0, [["a", 7, 4, 0]]))
+        await link._deliver(send, framed(1, 7, 5, "x") + framed(1, 7, 6, "y", "k"))
+        await link._deliver(send, framed(1, 7, 6, "y", "k"))  # of a node that is behind
+        await link._deliver(send, framed(2, 8, "b") + framed(1, 8, 1, None))
+        await link._deliver(send, framed(6))
+        await link._deliver(send, framed(9, "f") + framed(1, 7, 1, "z"))
+
+    asyncio.run(scenario())
+    assert [body.decode() for body in sent] == [
+        'event: welcome\ndata: {"epoch":"e"}\n\nid: ["e",{"a":4}]\nevent: subscribed\ndata: [["a",4,0]]\n\n',
+        'data: {"topic":"a","offset":5,"data":"x"}\n\n'
+        'id: ["e",{"a":6}]\ndata: {"topic":"a","offset":6,"data":"y","key":"k"}\n\n',
+        'id: ["e",{"a":6,"b":1}]\ndata: {"topic":"b","offset":1,"data":null}\n\n',
+        ": ping\n\n",
+        'id: ["f",{"a":1}]\ndata: {"topic":"a","offset":1,"data":"z"}\n\n',
+    ]
