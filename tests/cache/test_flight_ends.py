@@ -304,6 +304,41 @@ def test_recursion_gets_half_as_deep_as_with_lru_cache_or_deeper(backend: str) -
     assert 2 * ours >= theirs - 20
 
 
+@pytest.mark.parametrize("decorated", [False, True])
+def test_what_is_computed_on_after_all_callers_left_is_not_kept(make: Make, backend: str, decorated: bool) -> None:
+    ends: list[str] = []
+
+    async def main() -> None:
+        begun = asyncio.Event()
+
+        async def compute() -> str:
+            begun.set()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                ends.append("cancelled, and goes on")
+            return "late"
+
+        if decorated:
+            with flags.override("cache", backend):
+                quote = cached(ttl=60)(compute)
+                callers = [asyncio.create_task(quote()) for _ in range(2)]
+            cache = quote.cache
+        else:
+            cache = make("TTLCache", 10, 60)
+            callers = [asyncio.create_task(cache.aget_or_compute("k", compute)) for _ in range(2)]
+        await begun.wait()
+        for caller in callers:
+            caller.cancel()
+        await asyncio.gather(*callers, return_exceptions=True)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert (list(cache), len(cache._flights)) == ([], 0)
+
+    asyncio.run(main())
+    assert ends == ["cancelled, and goes on"]
+
+
 def test_caches_follow_a_replaced_monotonic_clock(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """As freezegun replaces it."""
     before = make("TTLCache", 10, 600)
@@ -323,4 +358,4 @@ def test_caches_follow_a_replaced_monotonic_clock(make: Make, monkeypatch: pytes
         assert cache.expire() == [("a", 1)]
     assert before.get("a") == 1
     cache["b"] = 1
-    assert 599 < cache.ttl_remaining("b") <= 600
+    assert 599 < cache.ttl_remaining("b") <= 600 + 1e-6

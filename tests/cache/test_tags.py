@@ -6,6 +6,7 @@ import gc
 import pickle
 import subprocess
 import sys
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from fastcore.cache import cached, invalidate_tag, policy, restore, save
 
 SCRIPT = """
 import sys
+from collections import OrderedDict
 from fastcore.cache import cached, invalidate_tag, restore, save
 step, path = sys.argv[1:]
 calls = []
@@ -110,5 +112,21 @@ def test_a_pickle_older_than_what_is_remembered_is_not_trusted(
     quote("A")
     data = pickle.dumps(quote.cache)
     monkeypatch.setattr(policy, "REMEMBERED", 0)
+    monkeypatch.setattr(policy, "_versions", OrderedDict())
     invalidate_tag("prices")
     assert all(not tag.valid for tag in pickle.loads(data).peek(quote.key("A")).tags)
+
+
+def test_a_name_that_is_invalidated_again_is_forgotten_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "REMEMBERED", 2)
+    monkeypatch.setattr(policy, "_versions", OrderedDict())
+    monkeypatch.setattr(policy, "_forgotten", (0, 0.0))
+    invalidate_tag("again"), invalidate_tag("once")
+    (tag,) = policy.tags_of("again")
+    data = pickle.dumps(tag)
+    assert pickle.loads(data).valid
+    invalidate_tag("again")
+    for n in range(4):
+        assert not pickle.loads(data).valid
+        invalidate_tag(f"another {n}")
+    assert not pickle.loads(data).valid
