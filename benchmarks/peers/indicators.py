@@ -178,12 +178,16 @@ def gaps(report: harness.Report) -> None:
                 ("halted", halted(n)),
             )
         }
+        before = led(n)
+        contenders["talib, leading NaN"] = partial(getattr(talib, name.upper()), *(before[key] for key in INPUTS[name]))
         timings = harness.interleave(contenders, rounds=15, target=0.01)
         clean = timings["clean"].median
         ratios = {
             f"{what} / clean": harness.Ratio(timings[what].median / clean, goal, at_least=False)
             for what, goal in (("leading NaN", 1.1), ("a gap", 3.0), ("halted", 1.5))
         }
+        peer = timings["talib, leading NaN"].median / timings["leading NaN"].median
+        ratios["talib / fastcore, leading NaN"] = harness.Ratio(peer, 1.0)
         report.add(f"{name}, {n} bars", timings, ratios)
 
 
@@ -204,6 +208,27 @@ def ticks(report: harness.Report) -> None:
         ratio = harness.Ratio(float(places.max()) / median, 3.0, at_least=False)
         timing = harness.Timing(median, float(low), float(high), periods * period)
         report.add(f"{definition!r}, a tick of {symbols}", {"fastcore": timing}, {"slowest / median": ratio})
+
+
+def halts(report: harness.Report) -> None:
+    """Ticks of a board whose symbols move, and of one where none is traded any more."""
+    symbols = 10_000
+    prices = {key: np.tile(column[60:], (symbols, 1)) for key, column in walk(68).items()}
+    history = {key: np.tile(column[:60], (symbols, 1)) for key, column in walk(68).items()}
+    for name in INPUTS:
+        contenders: dict[str, Callable[[], object]] = {}
+        for what, places in (("moving", range(8)), ("halted", [7] * 8)):
+            board = ta.Plan(one=getattr(ta, name.upper())()).live(symbols=symbols, history=history)
+            bars = [{key: np.ascontiguousarray(prices[key][:, i]) for key in board.plan.columns} for i in places]
+            contenders[what] = partial(_each_bar, board.update, bars)
+        timings = harness.interleave(contenders, rounds=9, target=0.02, per_call=8 * symbols)
+        ratio = harness.Ratio(timings["halted"].median / timings["moving"].median, 1.1, at_least=False)
+        report.add(f"{name}, board of {symbols}, a symbol that is halted", timings, {"halted / moving": ratio})
+
+
+def _each_bar(update: Callable[..., object], bars: list[Columns]) -> None:
+    for bar in bars:
+        update(**bar)
 
 
 def panels(report: harness.Report) -> None:
@@ -311,7 +336,7 @@ def main() -> None:
         harness.versions("TA-Lib", "bottleneck", "pandas", "polars", "numpy"),
         notes=["Default parameters; pandas and polars are imported, as in a service.", "Times are a call's."],
     )
-    report.run((lengths, shapes, series, gaps, panels, live, boards, ticks), sys.argv[1:])
+    report.run((lengths, shapes, series, gaps, panels, live, boards, halts, ticks), sys.argv[1:])
 
 
 if __name__ == "__main__":
