@@ -106,6 +106,7 @@ class Fanout(metaclass=Twin, path="framing"):
         *,
         since: tuple[str, Mapping[str, int]] | None = None,
         newest: bool = False,
+        allow: Callable[[str], bool] | None = None,
     ) -> list[Subscription]:
         """Subscribe to topics and patterns.
 
@@ -120,6 +121,9 @@ class Fanout(metaclass=Twin, path="framing"):
             from its beginning.)
         newest : bool, default False
             Begin with the newest message of each key.
+        allow : callable, optional
+            Called with each topic that a pattern means, once for all who subscribe to the pattern with an equal
+            `allow`: only topics for which it is true are subscribed to, those to come included.
 
         Returns
         -------
@@ -209,6 +213,9 @@ class Fanout(metaclass=Twin, path="framing"):
 
     def subscribers(self, topic: str) -> int:  # type: ignore[empty-body]
         """Return how many clients a message to `topic` would reach."""
+
+    def followers(self, topic: str) -> list[Hashable]:  # type: ignore[empty-body]
+        """Return the clients that a message to `topic` reaches because of a pattern."""
 
     def topics(self) -> list[str]:  # type: ignore[empty-body]
         """Return the topics that have been published or subscribed to."""

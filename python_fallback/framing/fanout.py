@@ -26,7 +26,7 @@ class Client:
         self.handle = handle
         self.window = window
         self.fd = fd
-        self.names: dict[str, None] = {}
+        self.names: dict[str, Any] = {}  # its audience, for a pattern
         self.blocked = False
         self.gone = False
         self.backlog: dict[Any, Message] = {}

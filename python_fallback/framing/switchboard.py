@@ -10,9 +10,20 @@ from typing import Any, NamedTuple
 
 from python_fallback.framing.decode import as_bytes
 from python_fallback.framing.options import check_callable, check_int
-from python_fallback.framing.topics import POLICIES, Topic, check_pattern, check_topic, is_pattern, matches
+from python_fallback.framing.topics import (
+    POLICIES,
+    Audience,
+    Topic,
+    check_pattern,
+    check_topic,
+    is_pattern,
+    matches,
+    matching,
+)
 
-__all__ = ["SLOW", "Closing", "FanoutStats", "Sent", "Subscription", "Switchboard"]
+__all__ = ["SLOW", "Allow", "Closing", "FanoutStats", "Sent", "Subscription", "Switchboard"]
+
+Allow = Callable[[str], bool]
 
 SLOW = 3008  # close code: too much was waiting for a client that does not read
 NO_LIMIT = 2**63 - 1
@@ -105,7 +116,7 @@ class Switchboard:
         self._next_id = 1
         self._floor = 0  # of topics to come
         self._shared = False  # numbered elsewhere, for other nodes too
-        self._patterns: dict[str, dict[Any, None]] = {}
+        self._audiences: dict[tuple[str, Allow | None], Audience] = {}
         self._rules: dict[str, tuple[str, int]] = {}
         self._closing: list[Closing] = []
         self._backlog_bytes = 0
@@ -169,21 +180,31 @@ class Switchboard:
         *,
         since: tuple[str, Mapping[str, int]] | None = None,
         newest: Any = False,
+        allow: Allow | None = None,
     ) -> list[Subscription]:
         client = self._client(connection)
         names = [
             check_pattern(name, self._max_topic_length) for name in ([topics] if isinstance(topics, str) else topics)
         ]
         epoch, offsets = check_since(since)
+        if allow is not None:
+            check_callable("allow", allow)
         fresh = {name for name in names if name not in client.names}
         wanted = len(client.names) + len(fresh)
         if wanted > self._max_subscriptions:
             raise ValueError(f"topics: expected at most {self._max_subscriptions} subscriptions, got {wanted}")
         told = []
         for name in names:
-            for topic in self._join(client, name):
-                asked = offsets.get(topic.name, 0 if is_pattern(name) and since is not None else None)
-                told.append(self._catch_up(client, topic, epoch, asked, bool(newest)))
+            implied = 0 if since is not None and is_pattern(name) else None
+            current = epoch == self._epoch
+            for topic in self._join(client, name, allow):
+                asked = offsets.get(topic.name, implied)
+                last = max(topic.offset, topic.floor)
+                if asked is not None and asked == topic.offset and current and asked >= topic.floor:
+                    recovered = True  # most who come back have missed nothing
+                else:
+                    recovered = self._catch_up(client, topic, asked, current, bool(newest))
+                told.append(Subscription(topic.name, topic.id, self._epoch, last, recovered))
         return told
 
     def unsubscribe(self, connection: Hashable, topics: str | Iterable[str]) -> None:
@@ -192,45 +213,60 @@ class Switchboard:
             if name in client.names:
                 self._leave(client, name)
 
-    def _join(self, client: Any, name: str) -> list[Topic]:
+    def _join(self, client: Any, name: str, allow: Allow | None) -> list[Topic]:
         """Subscribe to one name; the topics that are there and meant by it."""
-        is_new = name not in client.names
-        client.names[name] = None
         if not is_pattern(name):
-            found = [self._topic(name)]
-        else:
-            self._patterns.setdefault(name, {})[client] = None
-            found = [topic for topic in self._topics.values() if matches(name, topic.name)]
-        if is_new:
-            for topic in found:
-                topic.add(client)
-        return found
+            topic = self._topic(name)
+            topic.add(client)
+            client.names[name] = None
+            return [topic]
+        before = client.names.get(name)
+        if before is None or before.allow != allow:
+            if before is not None:
+                self._leave(client, name)
+            audience = self._audience(name, allow)
+            audience.add(client)
+            client.names[name] = before = audience
+        return list(before.topics.values())
+
+    def _audience(self, pattern: str, allow: Allow | None) -> Audience:
+        """Those who follow a pattern with the same rights; which topics are there is looked up once for all of them."""
+        audience = self._audiences.get((pattern, allow))
+        if audience is None:
+            audience = Audience(pattern, allow)
+            for name in matching(pattern, self._topics):
+                if allow is None or allow(name):
+                    self._topics[name].join(audience)
+            self._audiences[pattern, allow] = audience
+        return audience
 
     def _leave(self, client: Any, name: str) -> None:
-        del client.names[name]
-        if not is_pattern(name):
-            left = [self._topics[name]]
-        else:
-            followers = self._patterns[name]
-            del followers[client]
-            if not followers:
-                del self._patterns[name]
-            left = [topic for topic in self._topics.values() if matches(name, topic.name)]
-        for topic in left:
+        audience = client.names.pop(name)
+        if audience is None:
+            topic = self._topics[name]
             topic.remove(client)
             if not topic.members and topic.offset == 0:  # nobody has published to it or waits for it
-                del self._topics[topic.name]
+                del self._topics[name]
+                for other in list(topic.audiences):
+                    topic.part(other)
+            return
+        audience.remove(client)
+        if not audience.followers:
+            del self._audiences[audience.pattern, audience.allow]
+            for topic in list(audience.topics.values()):
+                topic.part(audience)
 
-    def _catch_up(self, client: Any, topic: Topic, epoch: str | None, asked: int | None, newest: bool) -> Subscription:
+    def _catch_up(self, client: Any, topic: Topic, asked: int | None, current: bool, newest: bool) -> bool:
+        """Give a client what it missed, or the newest; whether nothing of what it asked for is missing."""
         missed: Iterable[Any] | None = ()
         if asked is not None:
-            missed = topic.since(asked, ahead=self._shared) if epoch == self._epoch else None
+            missed = topic.since(asked, ahead=self._shared) if current else None
         recovered = asked is not None and missed is not None
         if missed is None or (asked is None and newest):
             missed = list(topic.newest.values())
         for message in missed:
             self._give(client, message)
-        return Subscription(topic.name, topic.id, self._epoch, max(topic.offset, topic.floor), recovered)
+        return recovered
 
     # -- topics ---------------------------------------------------------------------------------------------------
 
@@ -257,10 +293,9 @@ class Switchboard:
         if topic is None:
             topic = self._topics[name] = Topic(name, self._next_id, *self._rule(name), self._floor)
             self._next_id += 1
-            for pattern, followers in self._patterns.items():
-                if matches(pattern, name):
-                    for client in followers:
-                        topic.add(client)
+            for audience in self._audiences.values():
+                if audience.means(name):
+                    topic.join(audience)
         return topic
 
     def topics(self) -> list[str]:
@@ -269,7 +304,13 @@ class Switchboard:
     def subscribers(self, topic: str) -> int:
         """How many connections a message to `topic` would reach."""
         found = self._topics.get(topic)
-        return 0 if found is None else len(found.members)
+        return 0 if found is None else len(found.listed())
+
+    def followers(self, topic: str) -> list[Hashable]:
+        """The connections that a message to `topic` reaches because of a pattern."""
+        found = self._topics.get(topic)
+        clients = {client: None for audience in found.audiences for client in audience.followers} if found else {}
+        return [client.handle for client in clients]
 
     def offset(self, topic: str) -> int:
         """The offset of the last message, 0 if there was none."""

@@ -3,19 +3,70 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import takewhile
 from typing import Any
 
-__all__ = ["Topic", "check_pattern", "check_topic", "is_pattern", "matches"]
+__all__ = ["Audience", "Topic", "check_pattern", "check_topic", "is_pattern", "matches", "matching"]
 
 POLICIES = ("all", "conflate", "drop")
+
+
+class Audience:
+    """Those who follow one pattern with the same rights, and the topics it means to them."""
+
+    __slots__ = ("_listed", "allow", "changes", "followers", "pattern", "topics")
+
+    def __init__(self, pattern: str, allow: Callable[[str], bool] | None) -> None:
+        self.pattern = pattern
+        self.allow = allow
+        self.followers: dict[Any, None] = {}
+        self.topics: dict[str, Topic] = {}
+        self.changes = 0
+        self._listed: list[Any] | None = None
+
+    def means(self, topic: str) -> bool:
+        """Whether messages to `topic` are for those who follow the pattern."""
+        return matches(self.pattern, topic) and (self.allow is None or self.allow(topic))
+
+    def add(self, client: Any) -> None:
+        """Have one more follow."""
+        self.followers[client] = None
+        self._changed()
+
+    def remove(self, client: Any) -> None:
+        """Have one less follow."""
+        del self.followers[client]
+        self._changed()
+
+    def listed(self) -> list[Any]:
+        """The followers as a list, which is never changed once it is made."""
+        if self._listed is None:
+            self._listed = list(self.followers)
+        return self._listed
+
+    def _changed(self) -> None:
+        self.changes += 1
+        self._listed = None
 
 
 class Topic:
     """One topic: its members, its newest messages and the rules it follows."""
 
-    __slots__ = ("_listed", "floor", "history", "history_limit", "id", "members", "name", "newest", "offset", "policy")
+    __slots__ = (
+        "_listed",
+        "_stamp",
+        "audiences",
+        "floor",
+        "history",
+        "history_limit",
+        "id",
+        "members",
+        "name",
+        "newest",
+        "offset",
+        "policy",
+    )
 
     def __init__(self, name: str, number: int, policy: str, history: int, floor: int = 0) -> None:
         self.name = name
@@ -23,8 +74,10 @@ class Topic:
         self.policy = policy
         self.offset = 0  # of the last message
         self.floor = floor  # what came up to here is not in the history
-        self.members: dict[Any, int] = {}  # connection -> by how many subscriptions
+        self.members: dict[Any, None] = {}  # those who subscribe to it by its name
+        self.audiences: list[Audience] = []  # those who do by a pattern
         self.newest: dict[Any, Any] = {}  # key -> message, the one that was published last at the end
+        self._stamp = 0  # of the list: how often its audiences had changed
         self._listed: list[Any] | None = None
         self.follow(policy, history)
 
@@ -38,29 +91,40 @@ class Topic:
         self.history: deque[Any] = deque(kept, maxlen=history)
 
     def listed(self) -> list[Any]:
-        """The members as a list, which is never changed once it is made."""
-        if self._listed is None:
-            self._listed = list(self.members)
+        """All it reaches, each once, as a list, which is never changed once it is made."""
+        if not self.members and len(self.audiences) == 1:
+            return self.audiences[0].listed()
+        stamp = 0
+        for audience in self.audiences:
+            stamp += audience.changes
+        if self._listed is None or stamp != self._stamp:
+            everyone = dict(self.members)
+            for audience in self.audiences:
+                everyone.update(audience.followers)
+            self._listed, self._stamp = list(everyone), stamp
         return self._listed
 
-    def add(self, connection: Any) -> bool:
-        """Count one more subscription of `connection`; True if it is the first."""
-        count = self.members.get(connection, 0)
-        self.members[connection] = count + 1
-        if count == 0:
-            self._listed = None
-        return count == 0
+    def add(self, client: Any) -> None:
+        """Have one more member."""
+        self.members[client] = None
+        self._listed = None
 
-    def remove(self, connection: Any) -> bool:
-        """Count one less; True if it was the last."""
-        count = self.members.get(connection, 0)
-        if count > 1:
-            self.members[connection] = count - 1
-            return False
-        if count == 1:
-            del self.members[connection]
-            self._listed = None
-        return count == 1
+    def remove(self, client: Any) -> None:
+        """Have one member less."""
+        del self.members[client]
+        self._listed = None
+
+    def join(self, audience: Audience) -> None:
+        """Reach those who follow a pattern as well."""
+        self.audiences.append(audience)
+        audience.topics[self.name] = self
+        self._listed = None
+
+    def part(self, audience: Audience) -> None:
+        """Reach them no more."""
+        self.audiences.remove(audience)
+        audience.topics.pop(self.name, None)
+        self._listed = None
 
     def keep(self, message: Any, max_keys: int) -> None:
         """Remember a message, as long as the rules say."""
@@ -110,6 +174,29 @@ def matches(pattern: str, topic: str) -> bool:
     return len(wanted) == len(words) and all(w in ("*", word) for w, word in zip(wanted, words))
 
 
+def matching(pattern: str, topics: Iterable[str]) -> list[str]:
+    """Those of many topics that a pattern means."""
+    words = pattern.split(".")
+    rest = words[-1] == ">"
+    length = len(words) - rest
+    leading = list(takewhile(lambda word: word not in ("*", ">"), words))
+    prefix = "".join(f"{word}." for word in leading)
+    fixed = [(i, word) for i, word in enumerate(words[:length]) if word != "*" and i >= len(leading)]
+    found = []
+    for topic in topics:
+        if not topic.startswith(prefix):
+            continue
+        dots = topic.count(".")
+        if dots < length if rest else dots + 1 != length:
+            continue
+        if fixed:
+            named = topic.split(".")
+            if any(named[i] != word for i, word in fixed):
+                continue
+        found.append(topic)
+    return found
+
+
 def check_topic(name: Any, max_length: int) -> str:
     """A name to publish to."""
     check_name(name, max_length)
@@ -132,6 +219,13 @@ def check_name(name: Any, max_length: int) -> str:
         raise TypeError(f"topic: expected a str, got {type(name).__name__}")
     if not 0 < len(name) <= max_length:
         raise ValueError(f"topic: expected 1 to {max_length} characters, got {len(name)}")
+    if not name.isascii():
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"topic: expected text without lone surrogates, got one at character {error.start}"
+            ) from None
     if "" in name.split("."):
         raise ValueError(f"topic: expected words with a dot between each two, got {name!r}")
     return name
