@@ -217,6 +217,12 @@ class Fanout(metaclass=Twin, path="framing"):
     def followers(self, topic: str) -> list[Hashable]:  # type: ignore[empty-body]
         """Return the clients that a message to `topic` reaches because of a pattern."""
 
+    def subscriptions(self, connection: Hashable) -> list[str]:  # type: ignore[empty-body]
+        """Return the names and patterns that a client has subscribed to."""
+
+    def known(self, topic: str) -> bool:  # type: ignore[empty-body]
+        """Whether a topic has been published or subscribed to."""
+
     def topics(self) -> list[str]:  # type: ignore[empty-body]
         """Return the topics that have been published or subscribed to."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastcore._lazy import later
 from fastcore.streaming.assets import Assets
 from fastcore.streaming.backplane import Backplane, BackplaneFull, BackplaneState, Published
-from fastcore.streaming.broadcast import broadcast_analysis_results, install_hub, installed_hub
+from fastcore.streaming.broadcast import broadcast_analysis_results, install_hub, installed_hub, topic_word
 from fastcore.streaming.caller import Caller
 from fastcore.streaming.client import Client, ClientStats
 from fastcore.streaming.client_events import (
@@ -16,6 +16,7 @@ from fastcore.streaming.client_events import (
     Gap,
     Message,
     Refusal,
+    Skipped,
     StreamClosed,
     Subscribed,
     SubscribeError,
@@ -52,6 +53,7 @@ __all__ = [
     "Published",
     "Publisher",
     "Refusal",
+    "Skipped",
     "StreamClosed",
     "SubscribeError",
     "Subscribed",
@@ -60,6 +62,7 @@ __all__ = [
     "broadcast_analysis_results",
     "install_hub",
     "installed_hub",
+    "topic_word",
 ]
 
 __getattr__, __dir__ = later(

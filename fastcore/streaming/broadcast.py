@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastcore._text import storable
+
 if TYPE_CHECKING:
     from fastcore.streaming.hub import Hub
 
-__all__ = ["broadcast_analysis_results", "install_hub", "installed_hub"]
+__all__ = ["broadcast_analysis_results", "install_hub", "installed_hub", "topic_word"]
+
+_ESCAPED = str.maketrans({"%": "%25", ".": "%2E", "*": "%2A", ">": "%3E"})
 
 _installed: list[Hub] = []
 
@@ -26,8 +30,22 @@ def installed_hub() -> Hub | None:
     return _installed[0] if _installed else None
 
 
+def topic_word(symbol: str) -> str:
+    """Return a symbol as one word of a topic: dots, ``*``, ``>`` and ``%`` are percent-encoded, as in URLs.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import topic_word
+    >>> topic_word("BRK.B"), topic_word("AAPL")
+    ('BRK%2EB', 'AAPL')
+    """
+    return storable(symbol).translate(_ESCAPED)
+
+
 async def broadcast_analysis_results(results: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> int:
     """Publish analysis results on the installed hub, each to ``analysis.<symbol>``; returns how many.
+
+    The symbol is one word of the topic, see :func:`topic_word`, and as it is the key of the message.
 
     Parameters
     ----------
@@ -50,5 +68,5 @@ async def broadcast_analysis_results(results: Mapping[str, Any] | Iterable[Mappi
                 raise LookupError("results: expected a symbol in each, got one without")
             pairs.append((str(result["symbol"]), result))
     for symbol, result in pairs:
-        hub.publish(f"analysis.{symbol}", result, key=symbol)
+        hub.publish(f"analysis.{topic_word(symbol)}", result, key=storable(symbol))
     return len(pairs)

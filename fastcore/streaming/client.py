@@ -27,6 +27,7 @@ Listener: TypeAlias = Callable[[Any], object]
 
 NO_CLOSE = 1006
 _ANSWER_WITHIN = 10.0  # seconds, for what a request is answered with, for the handshake and for the last close
+_ASK_WITHIN = 60.0  # seconds, for a token source
 _LOOK = 0.5  # seconds between two looks whether the link is dead, at most
 _TERMINAL_HTTP = frozenset({400, 401, 403, 405, 426})
 
@@ -267,7 +268,7 @@ class Client:
                     ended = None if code == NORMAL else StreamClosed(code, reason)
                     return
                 await asyncio.sleep(notice.delay)
-        except Exception as error:  # of a callback or a token: it must not be lost with the task
+        except Exception as error:  # of a callback: it must not be lost with the task
             ended = error
         finally:
             self._finish(ended)
@@ -289,9 +290,13 @@ class Client:
     async def _connection(self) -> tuple[int, str, float | None]:
         """Make one connection and read it to its end: close code, reason, and seconds the server asks to wait."""
         connect, exceptions = _websockets()
-        token = await self._ask_token()
+        try:
+            token = await self._ask_token()
+        except Exception as error:  # of the application's: it is asked again
+            _log.exception("%s: the token source raised", self._url)
+            return NO_CLOSE, f"token: {str(error)[:200] or type(error).__name__}", None
         options: dict[str, Any] = {
-            "max_size": self._session.limits.size,
+            "max_size": 4 * self._session.limits.size,  # what is between is passed over, and told
             "open_timeout": _ANSWER_WITHIN,
             "close_timeout": 1.0,
             "ping_interval": None,  # the protocol has pings of its own, which a browser can answer too
@@ -414,10 +419,15 @@ class Client:
 
     async def _ask_token(self) -> str | None:
         token = self._token
-        if token is None or isinstance(token, str):
-            return token
-        given = token()
-        return str(await given if inspect.isawaitable(given) else given)
+        given = token() if callable(token) else token
+        if inspect.isawaitable(given):
+            async with asyncio.timeout(_ASK_WITHIN):
+                given = await given
+        if given is not None and not isinstance(given, str):
+            raise TypeError(f"token: expected a str, got {type(given).__name__}")
+        if given is not None:
+            given.encode()  # what UTF-8 cannot hold is told here
+        return given
 
     async def _keep_token(self) -> None:
         """Give the server a new token in good time, as long as the link is up."""

@@ -13,6 +13,7 @@ __all__ = [
     "Message",
     "Notice",
     "Refusal",
+    "Skipped",
     "StreamClosed",
     "SubscribeError",
     "Subscribed",
@@ -63,6 +64,14 @@ class Refusal(NamedTuple):
     text: str
 
 
+class Skipped(NamedTuple):
+    """A message of a topic came that the client cannot read: it is passed over, `text` says why."""
+
+    topic: str
+    at: int
+    text: str
+
+
 class Disconnected(NamedTuple):
     """The link is down; the client comes back in `delay` seconds, or not at all if that is None."""
 
@@ -71,7 +80,7 @@ class Disconnected(NamedTuple):
     delay: float | None
 
 
-Notice: TypeAlias = Connected | Subscribed | Gap | Refusal | Disconnected
+Notice: TypeAlias = Connected | Subscribed | Gap | Refusal | Skipped | Disconnected
 
 
 class StreamClosed(ConnectionError):

@@ -14,17 +14,20 @@ from fastcore.streaming.client_events import (
     Message,
     Notice,
     Refusal,
+    Skipped,
     Subscribed,
     SubscribeError,
 )
-from python_fallback.framing.topics import matches
+from python_fallback.framing.topics import is_pattern, matches
 
 __all__ = ["Limits", "Session"]
 
 FRESH, RECOVERED, GAP = range(3)
 WELCOME_WITHIN = 23.0  # seconds, until the server has told its own periods
 PONG = packb([wire.PING])
-NORMAL, PROTOCOL_ERROR = 1000, 1002
+NORMAL, PROTOCOL_ERROR, TOO_BIG = 1000, 1002, 1009
+LEAST = 512  # bytes that any server takes in a message
+SMALL = 4096  # bytes of a request that need not wait for the welcome
 
 
 class Limits(NamedTuple):
@@ -69,6 +72,9 @@ class Session:
         self.out: list[bytes] = []  # answers to be sent
         self.expires: float | None = None  # when the token does
         self.welcome = False
+        self._size = wire.SIZE  # of a message that the server takes
+        self._largest = 0  # of those sent on this connection
+        self._later: list[bytes] = []  # requests that have to wait for the welcome
         self._newest: dict[str, bool] = dict.fromkeys(topics, newest)  # by name or pattern
         self._answered: set[str] = set()  # names the server has accepted once
         self._positions: dict[str, int] = {}
@@ -121,34 +127,95 @@ class Session:
         for name, newest in self._newest.items():
             back = name in self._answered
             wanted.setdefault((back, back or newest), []).append(name)
-        later = []
-        for i, ((back, newest), names) in enumerate(wanted.items()):
-            if i == 0:
-                options["topics"] = names
-                options.update(self._wish(0, names, newest, back))
-            else:
-                later.append(self._subscribe(names, newest, back)[1])
-        return [packb([wire.CONNECT, options]), *later]
+        self._later = []
+        self._largest = 0
+        at_once = list[bytes]()
+        first = True
+        for (back, newest), names in wanted.items():
+            if first:
+                wish = self._wish(0, names, newest, back)
+                if self._fits([wire.CONNECT, {**options, "topics": names, **wish}]):
+                    options.update(topics=names, **wish)
+                    first = False
+                    continue
+                del self._asked[0], self._for[0]
+                first = False
+            for part in self._parts(names):
+                requests = self._request(part, newest, back, partial=True)[1]
+                if len(requests) == 1 and len(requests[0]) <= SMALL and not self._later:
+                    at_once += requests
+                else:
+                    self._later += requests
+        return [packb([wire.CONNECT, options]), *at_once]
 
     def subscribe(self, names: Iterable[str], newest: bool) -> tuple[int, bytes]:
         """Want more topics: return the request's number and the message to send."""
         fresh = list(names)
         for name in fresh:
             self._newest[name] = newest
-        return self._subscribe(fresh, newest, back=False)
+        ref, [request] = self._request(fresh, newest, back=False)
+        return ref, request
 
-    def _subscribe(self, names: list[str], newest: bool, back: bool) -> tuple[int, bytes]:
+    def _request(self, names: list[str], newest: bool, back: bool, *, partial: bool = False) -> tuple[int, list[bytes]]:
+        """A subscribe and, before it, the positions that do not fit into its message."""
         ref = self._next()
-        return ref, packb([wire.SUBSCRIBE, ref, names, self._wish(ref, names, newest, back)])
+        wish = self._wish(ref, names, newest, back)
+        if partial:
+            wish["partial"] = True
+        if self._fits([wire.SUBSCRIBE, ref, names, wish]):
+            return ref, [packb([wire.SUBSCRIBE, ref, names, wish])]
+        before = []
+        if "since" in wish:
+            epoch, positions = wish["since"]
+            before = [packb([wire.POSITIONS, ref, [epoch, part]]) for part in self._pieces(positions)]
+            wish["since"] = [epoch, {}]
+            self._largest = self._size
+        return ref, [*before, packb([wire.SUBSCRIBE, ref, names, wish])]
+
+    def _fits(self, message: list[Any]) -> bool:
+        size = len(packb(message))
+        if size > self._size:
+            return False
+        self._largest = max(self._largest, size)
+        return True
+
+    def _parts(self, names: list[str]) -> Iterator[list[str]]:
+        """Names in parts of which each fits into a message."""
+        part, size = list[str](), 0
+        for name in names:
+            size += 5 + len(name.encode(errors="replace"))
+            if part and size > self._size // 2:
+                yield part
+                part, size = [], 0
+            part.append(name)
+        if part:
+            yield part
+
+    def _pieces(self, positions: dict[str, int]) -> Iterator[dict[str, int]]:
+        """Positions in pieces of which each fits into a message."""
+        piece, size = dict[str, int](), 0
+        for topic, offset in positions.items():
+            size += 14 + len(topic.encode())
+            if piece and size > self._size - 100:
+                yield piece
+                piece, size = {}, 14 + len(topic.encode())
+            piece[topic] = offset
+        if piece:
+            yield piece
 
     def _wish(self, ref: int, names: list[str], newest: bool, back: bool) -> dict[str, Any]:
         """Say from where on: where it comes back, from its positions; what has none asks for the newest of each key."""
         self._asked[ref] = None
-        self._for[ref] = names
+        self._for[ref] = list(names)
         wish: dict[str, Any] = {"newest": newest}
         if back and self.epoch:
             known = {**self._settled, **self._positions}
-            asked = {topic: at for topic, at in known.items() if any(matches(name, topic) for name in names)}
+            asked = {name: known.pop(name) for name in names if name in known}
+            patterns = [name for name in names if is_pattern(name)]
+            if patterns:
+                asked.update(
+                    (topic, at) for topic, at in known.items() if any(matches(name, topic) for name in patterns)
+                )
             self._asked[ref] = asked
             wish["since"] = [self.epoch, asked]
         return wish
@@ -185,6 +252,12 @@ class Session:
         """
         self._heard = now
         limits = self.limits
+        if len(payload) > limits.size:
+            skipped = self._skipped(payload, f"expected at most {limits.size} bytes, got {len(payload)}")
+            if skipped is None:
+                raise ValueError(f"message: expected at most {limits.size} bytes, got {len(payload)}")
+            yield skipped
+            return
         unpacker = Unpacker(
             max_buffer_size=max(len(payload), 1), max_depth=limits.depth, max_memory=limits.memory, strict_map_key=False
         )
@@ -194,13 +267,32 @@ class Session:
             try:
                 value = unpacker.unpack()
             except Exception as error:
-                raise ValueError(f"message: expected msgpack, got {str(error) or type(error).__name__}") from error
+                skipped = self._skipped(payload[unpacker.tell() :], str(error) or type(error).__name__)
+                if skipped is None:
+                    raise ValueError(f"message: expected msgpack, got {str(error) or type(error).__name__}") from error
+                yield skipped
+                return
             try:
                 yield from self._heed(value, now)
             except (LookupError, TypeError, AttributeError, ValueError) as error:
                 if str(error).startswith("message: "):
                     raise
                 raise ValueError(f"message: expected one of the protocol, got {value!r:.80}") from error
+
+    def _skipped(self, payload: bytes, why: str) -> Skipped | None:
+        """Pass over data that cannot be read, so that it is not asked for again; None where it is no data."""
+        head = Unpacker(max_buffer_size=max(len(payload), 1))
+        head.feed(payload)
+        try:
+            if head.read_array_header() < 4 or head.unpack() != wire.DATA:
+                return None
+            topic, offset = self._names.get(head.unpack()), _offset(head.unpack())
+        except Exception:
+            return None
+        if topic is None or offset <= self._positions.get(topic, 0):
+            return Skipped(topic or "", offset, why[:300])
+        self._positions[topic] = offset
+        return Skipped(topic, offset, why[:300])
 
     def _heed(self, value: Any, now: float) -> Iterator[Message | Notice]:
         if type(value) is not list or not value:
@@ -224,11 +316,11 @@ class Session:
         elif kind == wire.CONNECT:
             yield from self._welcomed(value[1], now)
         elif kind == wire.SUBSCRIBE:
-            yield from self._subscribed(value[1], value[2])
+            yield from self._subscribed(value[1], value[2], len(value) > 3 and value[3] is True)
         elif kind == wire.UNSUBSCRIBE:
             self.done.add(value[1])
         elif kind == wire.ERROR:
-            yield from self._refused(value[1], value[2], str(value[3]))
+            yield from self._refused(value[1], value[2], str(value[3]), value[4] if len(value) > 4 else None)
         elif kind == wire.DRAIN:
             self._drain = min(_seconds(value[1]), 3600.0)
         elif kind == wire.TOKEN:
@@ -243,6 +335,11 @@ class Session:
         self._patience = _seconds(ping) + _seconds(pong) if ping and pong else float("inf")
         self.expires = None if ttl is None else now + _seconds(ttl)
         self.welcome = True
+        size = welcome.get("size")
+        if type(size) is int and size >= LEAST:
+            self._size = size
+        later, self._later = self._later, []
+        self.out += later
         restarted = self.epoch not in ("", epoch)
         if not restarted:
             self.epoch = epoch
@@ -266,11 +363,14 @@ class Session:
         for topic, offset in lost.items():
             yield Gap(topic, None if restarted else offset, epoch)
 
-    def _subscribed(self, ref: int, entries: list[Any]) -> Iterator[Notice]:
-        asked = self._asked.pop(ref, None)
-        names = self._for.pop(ref, [])
+    def _subscribed(self, ref: int, entries: list[Any], more: bool) -> Iterator[Notice]:
+        asked = self._asked.get(ref)
+        names = self._for.get(ref, [])
+        if not more:
+            self._asked.pop(ref, None)
+            self._for.pop(ref, None)
+            self.done.add(ref)
         self._answered.update(name for name in names if name in self._newest)
-        self.done.add(ref)
         newest = any(self._newest.get(name) for name in names)
         for name, number, offset, state, *_ in entries:
             topic = str(name)
@@ -290,13 +390,19 @@ class Session:
                 self._told[topic] = _offset(offset)
             yield Subscribed(topic, _offset(offset), state == RECOVERED)
 
-    def _refused(self, ref: int, code: int, text: str) -> Iterator[Notice]:
-        if ref in self._tokens:
-            self._tokens.discard(ref)
-        names = self._for.pop(ref, None)
-        self._asked.pop(ref, None)
-        if names is not None and ref:
-            for name in names:
+    def _refused(self, ref: int, code: int, text: str, some: Any) -> Iterator[Notice]:
+        """Hear that a request, or with names a part of it, is refused."""
+        self._tokens.discard(ref)
+        names = self._for.get(ref, [])
+        refused = [name for name in names if name in set(some)] if isinstance(some, list) else names
+        left = [name for name in names if name not in set(refused)]
+        if left:
+            self._for[ref] = left
+        else:
+            self._for.pop(ref, None)
+            self._asked.pop(ref, None)
+        if ref:
+            for name in refused:
                 if name not in self._answered:
                     self._newest.pop(name, None)
         self.refused[ref] = SubscribeError(code, text)
@@ -307,7 +413,9 @@ class Session:
 
     def closed(self, code: int, reason: str, now: float) -> Disconnected:
         """End a connection; the notice says when to come back."""
-        if not wire.comes_back(code):
+        if code == TOO_BIG and self._largest > LEAST:  # the server takes less than others do
+            self._size = self._largest // 2
+        elif not wire.comes_back(code):
             return Disconnected(code, reason, None)
         if self.welcome and now - self._opened >= self._backoff.high:
             self._backoff.failures = 0  # it was a good one

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable
 
@@ -14,14 +15,12 @@ from fastcore.streaming import messages, security
 from fastcore.streaming.caller import Caller, takes_caller
 from fastcore.streaming.heartbeat import Wheel
 from fastcore.streaming.limits import Limits, Seats
-from fastcore.streaming.messages import Subscribe
-from fastcore.streaming.security import Authenticate, Grant
+from fastcore.streaming.security import UNAVAILABLE, Authenticate, Authorize, Grant, Rights
 from fastcore.streaming.session import EXPIRY_DUE, Session
-from python_fallback.framing.topics import check_pattern, is_pattern, matches
+from fastcore.streaming.work import Work
+from python_fallback.framing.topics import check_pattern, is_pattern
 
-__all__ = ["Authorize", "Clients"]
-
-Authorize = Callable[[Grant, str], bool]
+__all__ = ["Clients"]
 
 _log = logging.getLogger("fastcore.streaming")
 
@@ -60,11 +59,13 @@ class Clients:
         self._authorize = authorize
         self._schedule = schedule
         self._all: dict[Session, None] = {}
-        self._patterns: dict[str, dict[Session, None]] = {}
+        self._rights: weakref.WeakValueDictionary[object, Rights] = weakref.WeakValueDictionary()
+        self.work = Work()
         self._blocked: dict[Session, float] = {}  # since when
         self._noticed: list[Session] = []
         self._checks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._clock = time.time() - self.now()  # how far the time of day is ahead
 
     def __len__(self) -> int:
         return len(self._all)
@@ -100,9 +101,7 @@ class Clients:
             self.closed_by[code] += 1
         self.fan.disconnect(session)
         self._blocked.pop(session, None)
-        for pattern in session.patterns or ():
-            self._leave_pattern(session, pattern)
-        session.patterns = None
+        self.work.drop(session)
         if not self._all:
             self.emptied.set()
 
@@ -111,6 +110,7 @@ class Clients:
         self._timer = None
         self._noticed.clear()
         self._checks.clear()
+        self.work = Work()
         self.emptied = asyncio.Event()
         for session in self.all():
             session.lost()
@@ -121,61 +121,64 @@ class Clients:
         """Raise ValueError for what is neither a topic nor a pattern."""
         check_pattern(name, self.limits.topic_length)
 
-    def allows(self, grant: Grant, name: str) -> bool:
-        """Whether a client with this grant may subscribe to a name."""
-        if not grant.allows(name):
-            return False
-        if self._authorize is None:
-            return True
+    def rights(self, grant: Grant) -> Rights:
+        """What a grant allows; the same object for equal grants, so that clients with the same rights share answers."""
+        key = type(grant.user), grant
         try:
-            return bool(self._authorize(grant, name))
-        except Exception:
-            _log.exception("authorize raised; the subscription is refused")
-            return False
+            rights = self._rights.get(key)
+        except TypeError:  # a user that cannot be hashed
+            return Rights(grant, self._authorize)
+        if rights is None:
+            rights = self._rights[key] = Rights(grant, self._authorize)
+        return rights
 
-    def join_topics(self, session: Session, wish: Subscribe) -> list[list[object]]:
+    def room(self, session: Session, names: list[str]) -> int:
+        """How many of `names`, from the first on, a client may still subscribe to."""
+        known = set(self.fan.subscriptions(session))
+        left = self.limits.subscriptions - len(known)
+        for count, name in enumerate(names):
+            if name not in known:
+                left -= 1
+                if left < 0:
+                    return count
+        return len(names)
+
+    def join_topics(
+        self, session: Session, names: list[str], since: messages.Since | None, newest: bool
+    ) -> list[list[object]]:
         """Subscribe; what the client is told of each topic."""
-        known = wish.since[1] if wish.since is not None else {}
-        told = self.fan.subscribe(session, wish.names, since=wish.since, newest=wish.newest)
+        assert session.rights is not None
+        known = since[1] if since is not None else {}
+        told = self.fan.subscribe(session, names, since=since, newest=newest, allow=session.rights.each_topic)
         self._schedule()
-        for name in wish.names:
-            if is_pattern(name):
-                if session.patterns is None:
-                    session.patterns = set()
-                session.patterns.add(name)
-                self._patterns.setdefault(name, {})[session] = None
-        exact = {name for name in wish.names if not is_pattern(name)}
-        entries: list[list[object]] = []
-        for one in told:
-            asked = wish.since is not None and (one.topic in known or one.topic not in exact)
-            entries.append([one.topic, one.id, one.offset, 1 if one.recovered else 2 if asked else 0])
-        return entries
+        if since is None:
+            return [[topic, number, offset, 0] for topic, number, _, offset, _ in told]
+        exact = {name for name in names if not is_pattern(name)}
+        return [
+            [topic, number, offset, 1 if recovered else 2 if topic in known or topic not in exact else 0]
+            for topic, number, _, offset, recovered in told
+        ]
 
-    def leave_topics(self, session: Session, names: list[str]) -> None:
-        """Unsubscribe."""
-        self.fan.unsubscribe(session, names)
-        for name in names:
-            if session.patterns is not None and name in session.patterns:
-                session.patterns.discard(name)
-                self._leave_pattern(session, name)
-
-    def _leave_pattern(self, session: Session, pattern: str) -> None:
-        followers = self._patterns.get(pattern)
-        if followers is not None:
-            followers.pop(session, None)
-            if not followers:
-                del self._patterns[pattern]
+    def review(self, session: Session) -> list[str]:
+        """Hold a client's subscriptions against its new rights; those that are taken away."""
+        rights = session.rights
+        assert rights is not None
+        names = self.fan.subscriptions(session)
+        lost = [name for name in names if not rights(name)]
+        self.fan.unsubscribe(session, lost)
+        patterns = [name for name in names if name not in lost and is_pattern(name)]
+        for topic, number, *_ in self.fan.subscribe(session, patterns, allow=rights.each_topic):
+            session.tell(messages.TOPIC, number, topic)
+        return lost
 
     def introduce(self, topic: str, number: int) -> None:
         """Tell those whose pattern means a new topic what its number is."""
-        told: dict[Session, None] = {}
-        for pattern, followers in self._patterns.items():
-            if matches(pattern, topic):
-                told.update(followers)
-        if told:
+        followers = self.fan.followers(topic)
+        if followers:
             frame = messages.framed(messages.TOPIC, number, topic)
-            for session in told:
-                session.notice(frame)
+            for session in followers:
+                if isinstance(session, Session):
+                    session.notice(frame)
 
     # -- notices, and who takes nothing -----------------------------------------------------------------------------
 
@@ -208,9 +211,11 @@ class Clients:
     def unblocked(self, session: Session) -> None:
         """A client takes more again."""
         self._blocked.pop(session, None)
+        session.write_notices()
         if session in self.fan:
             self.fan.writable(session)
             self._schedule()
+        self.work.add(session)
 
     # -- tokens -----------------------------------------------------------------------------------------------------
 
@@ -222,13 +227,25 @@ class Clients:
         return grant.expires is not None and grant.expires <= time.time()
 
     def watch_expiry(self, session: Session, grant: Grant) -> None:
-        """Have a session looked at when its grant expires."""
+        """Have a session looked at when its grant expires, if that is before its next ping: then it is asked again."""
         left = self.time_left(grant)
-        if left is not None:
-            self.wheel.add(self.now() + min(left, 1e9), (session, EXPIRY_DUE))
+        if left is not None and left <= self.ping + 2 * self.beat:
+            self.wheel.add(self.now() + left, (session, EXPIRY_DUE))
+
+    def _watch_clock(self, now: float) -> None:
+        """Look at all expiries again where the time of day was set."""
+        clock = time.time() - now
+        if abs(clock - self._clock) > 0.5:
+            for session in self.all():
+                if session.grant is not None:
+                    session.due(EXPIRY_DUE)
+        self._clock = clock
 
     async def grant(self, token: str | None, caller: Caller | None = None) -> Grant | None:
-        """The grant for a token: None where it is no good, or where there is none and one is needed."""
+        """The grant for a token: None where it is no good, or where there is none and one is needed.
+
+        UNAVAILABLE where the application could not say.
+        """
         if self._authenticate is None:
             return Grant()
         asked = (token, caller) if self.asks_of_callers else (token,)
@@ -238,8 +255,8 @@ class Clients:
             async with asyncio.timeout(self.limits.token):
                 found = await security.granted(self._authenticate, *asked)
         except Exception:
-            _log.exception("authenticate raised; the token is refused")
-            return None
+            _log.exception("authenticate raised; the client is told to try again later")
+            return UNAVAILABLE
         return None if found is None or self.expired(found) else found
 
     @property
@@ -260,6 +277,7 @@ class Clients:
     def _beat(self) -> None:
         """Do what is due; again in a moment, as long as there is anybody."""
         now = self.now()
+        self._watch_clock(now)
         for session, what in self.wheel.turn(now):
             session.due(what)
         stalled = now - self.limits.stalled
@@ -274,6 +292,7 @@ class Clients:
 
     def stop(self) -> None:
         """Stop the clock."""
+        self.work.stop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

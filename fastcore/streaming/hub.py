@@ -22,10 +22,11 @@ from fastcore.streaming import messages
 from fastcore.streaming.asgi import Endpoint
 from fastcore.streaming.backplane import Backplane, Published
 from fastcore.streaming.broadcast import install_hub, installed_hub
-from fastcore.streaming.clients import Authorize, Clients
+from fastcore.streaming.checks import check_body, check_key
+from fastcore.streaming.clients import Clients
 from fastcore.streaming.limits import Limits
 from fastcore.streaming.routing import add_http, add_websocket
-from fastcore.streaming.security import Authenticate, Origins
+from fastcore.streaming.security import Authenticate, Authorize, Origins
 from fastcore.streaming.sse import Events
 from fastcore.streaming.statistics import HubStats, Samples
 from fastcore.streaming.taps import Listener, Taps
@@ -205,7 +206,8 @@ class Hub:
         topic : str
             Words with dots between.
         obj : object
-            What msgpack can hold; numpy scalars and arrays, datetimes with a zone and Decimals (as str) as well.
+            What msgpack can hold; numpy scalars and arrays, datetimes with a zone and Decimals (as str) as well. Every
+            client can read it: keys of maps are str or int, it has at most 62 levels, and at most 16 MiB packed.
         key : str, bytes or int, optional
             What this is the newest of, for clients that do not keep up and for those who come back.
 
@@ -217,13 +219,19 @@ class Hub:
             If the event loop is too far behind with what other threads have published.
         """
         name = check_topic(topic, self.limits.topic_length)
-        if key is not None and type(key) not in (str, bytes, int):
-            raise TypeError(f"key: expected a str, bytes, int or None, got {type(key).__name__}")
+        check_key(key)
         body = packb(obj, numpy=True, datetime=True, decimal="str")
-        self.publish_packed(name, body, key)
+        check_body(body)
+        self._publish(name, body, key)
 
     def publish_packed(self, topic: str, body: bytes, key: str | bytes | int | None = None) -> None:
         """Publish an object that is packed already."""
+        name = check_topic(topic, self.limits.topic_length)
+        check_key(key)
+        check_body(body)
+        self._publish(name, body, key)
+
+    def _publish(self, topic: str, body: bytes, key: str | bytes | int | None) -> None:
         if self._thread == threading.get_ident() and self._backplane_ready:
             self._hand_on(topic, body, key)
             self._taps.tell()

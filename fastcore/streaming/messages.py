@@ -14,6 +14,7 @@ __all__ = [
     "CLOSE_BAD_MESSAGES",
     "CLOSE_DRAINED",
     "CLOSE_EXPIRED",
+    "CLOSE_LATER",
     "CLOSE_NO_PONG",
     "CLOSE_NO_TOKEN",
     "CLOSE_RATE",
@@ -29,17 +30,22 @@ __all__ = [
     "OTHER_KIND",
     "PING",
     "PING_FRAME",
+    "PONG_BYTES",
+    "POSITIONS",
     "REFUSED",
+    "SIZE",
     "SUBPROTOCOL",
     "SUBSCRIBE",
     "TOKEN",
     "TOO_MANY",
     "TOPIC",
+    "UNAVAILABLE",
     "UNSUBSCRIBE",
     "VERSION",
     "BadMessage",
     "Connect",
     "Pong",
+    "Positions",
     "Request",
     "Since",
     "Subscribe",
@@ -55,12 +61,13 @@ __all__ = [
 VERSION: Final = 1
 SUBPROTOCOL: Final = "fastcore.v1"
 
-CONNECT, DATA, TOPIC, SUBSCRIBE, UNSUBSCRIBE, ERROR, PING, DRAIN, TOKEN, EPOCH = range(10)
+CONNECT, DATA, TOPIC, SUBSCRIBE, UNSUBSCRIBE, ERROR, PING, DRAIN, TOKEN, EPOCH, POSITIONS = range(11)
 
-BAD_MESSAGE, BAD_TOPIC, TOO_MANY, FORBIDDEN, REFUSED = range(100, 105)  # of error messages
+BAD_MESSAGE, BAD_TOPIC, TOO_MANY, FORBIDDEN, REFUSED, UNAVAILABLE = range(100, 106)  # of error messages
 
 CLOSE_TEXT: Final = 1003
 OTHER_KIND: Final = ("text: expected binary messages", "binary: expected text messages, of JSON")
+CLOSE_LATER: Final = 1013
 CLOSE_DRAINED: Final = 3001
 CLOSE_EXPIRED: Final = 3005
 CLOSE_SLOW: Final = 3008
@@ -70,6 +77,8 @@ CLOSE_REFUSED: Final = 3500
 CLOSE_BAD_MESSAGES: Final = 3501
 CLOSE_NO_TOKEN: Final = 3502
 
+SIZE: Final = 1 << 16  # what a client may send in a message, unless the welcome says otherwise
+PONG_BYTES: Final = b"\x91\x06"
 MAX_DEPTH: Final = 8  # a client's message is [kind, ref, [names], {"since": [epoch, {name: offset}]}]
 MAX_REF: Final = 2**53
 
@@ -91,6 +100,7 @@ class Subscribe(NamedTuple):
     names: list[str]
     since: Since | None = None
     newest: bool = False
+    partial: bool = False  # what is good of it, where not all is
 
 
 class Connect(NamedTuple):
@@ -107,6 +117,13 @@ class Unsubscribe(NamedTuple):
     names: list[str]
 
 
+class Positions(NamedTuple):
+    """A part of where the client was, for the next subscribe: all of it may be too large for one message."""
+
+    ref: int
+    since: Since
+
+
 class Token(NamedTuple):
     """A new token in place of one that is about to expire."""
 
@@ -118,7 +135,7 @@ class Pong(NamedTuple):
     """The answer to a ping."""
 
 
-Request: TypeAlias = Connect | Subscribe | Unsubscribe | Token | Pong
+Request: TypeAlias = Connect | Subscribe | Unsubscribe | Positions | Token | Pong
 
 
 def comes_back(code: int) -> bool:
@@ -149,7 +166,7 @@ def parse(payload: bytes, *, max_messages: int = 64) -> Iterable[Request]:
     ------
     BadMessage
     """
-    if payload == b"\x91\x06":  # what comes most often
+    if payload == PONG_BYTES:  # what comes most often
         yield Pong()
         return
     unpacker = Unpacker(
@@ -194,7 +211,7 @@ def _request(value: Any) -> Request:
         return Pong()
     if kind == CONNECT:
         return _connect(value[1] if len(value) > 1 else {})
-    if kind not in (SUBSCRIBE, UNSUBSCRIBE, TOKEN):
+    if kind not in (SUBSCRIBE, UNSUBSCRIBE, TOKEN, POSITIONS):
         raise BadMessage(f"message: expected a kind of a client, got {kind}")
     if len(value) < 3:
         raise BadMessage(f"message {kind}: expected at least 3 elements, got {len(value)}")
@@ -205,13 +222,19 @@ def _request(value: Any) -> Request:
         if type(value[2]) is not str:
             raise BadMessage(f"token: expected a str, got {_kind(value[2])}", ref)
         return Token(ref, value[2])
+    if kind == POSITIONS:
+        since = since_of(value[2], ref)
+        if since is None:
+            raise BadMessage("since: expected [epoch, offsets by topic], got None", ref)
+        return Positions(ref, since)
     names = _names(value[2], ref)
     if kind == UNSUBSCRIBE:
         return Unsubscribe(ref, names)
     options = value[3] if len(value) > 3 and value[3] is not None else {}
     if type(options) is not dict:
         raise BadMessage(f"options: expected a map, got {_kind(options)}", ref)
-    return Subscribe(ref, names, since_of(options.get("since"), ref), options.get("newest") is True)
+    since, newest, partial = options.get("since"), options.get("newest") is True, options.get("partial") is True
+    return Subscribe(ref, names, since_of(since, ref), newest, partial)
 
 
 def _connect(options: Any) -> Connect:
@@ -243,7 +266,7 @@ def since_of(value: Any, ref: int) -> Since | None:
     for name, offset in offsets.items():
         if type(name) is not str or type(offset) is not int or not 0 <= offset < 2**63:
             raise BadMessage("since: expected offsets >= 0 by names of topics, got something else", ref)
-    return value[0], dict(offsets)
+    return value[0], value[1]
 
 
 def _kind(value: Any) -> str:

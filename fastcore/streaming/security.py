@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from fastcore.streaming.caller import Caller
 from python_fallback.framing.topics import check_pattern
 
-__all__ = ["Authenticate", "Grant", "Origins", "covers"]
+__all__ = ["UNAVAILABLE", "Authenticate", "Authorize", "Grant", "Origins", "Rights", "covers"]
+
+_log = logging.getLogger("fastcore.streaming")
+_REMEMBERED = 1 << 14  # answers of `authorize` for one grant; clients choose what is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,47 @@ Answer: TypeAlias = Grant | bool | None
 Authenticate: TypeAlias = (
     Callable[[str], Answer | Awaitable[Answer]] | Callable[[str | None, Caller], Answer | Awaitable[Answer]]
 )
+
+
+UNAVAILABLE: Final = Grant(topics=())
+"""In place of a grant where `authenticate` could not answer: the client should try again later."""
+
+Authorize: TypeAlias = Callable[[Grant, str], bool]
+
+
+class Rights:
+    """What a grant allows; `authorize` is asked once for each name."""
+
+    __slots__ = ("__weakref__", "_answers", "_authorize", "grant")
+
+    def __init__(self, grant: Grant, authorize: Authorize | None) -> None:
+        self.grant = grant
+        self._authorize = authorize
+        self._answers: dict[str, bool] = {}
+
+    @property
+    def each_topic(self) -> Callable[[str], bool] | None:
+        """What to ask about each topic of a pattern; None where nothing depends on the topic."""
+        return None if self._authorize is None else self
+
+    def __call__(self, name: str) -> bool:
+        """Whether a topic or pattern is allowed."""
+        answer = self._answers.get(name)
+        if answer is None:
+            answer = self.grant.allows(name) and self._ask(name)
+            if len(self._answers) >= _REMEMBERED:
+                self._answers.clear()
+            self._answers[name] = answer
+        return answer
+
+    def _ask(self, name: str) -> bool:
+        if self._authorize is None:
+            return True
+        try:
+            return bool(self._authorize(self.grant, name))
+        except Exception:
+            _log.exception("authorize raised; %s is refused", name)
+            return False
 
 
 def covers(allowed: str, name: str) -> bool:

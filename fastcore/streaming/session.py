@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from fastcore.streaming import messages
 from fastcore.streaming.caller import Caller
 from fastcore.streaming.limits import Bucket
-from fastcore.streaming.messages import BadMessage, Connect, Pong, Subscribe, Token, Unsubscribe, framed
-from fastcore.streaming.security import Grant
+from fastcore.streaming.messages import (
+    BadMessage,
+    Connect,
+    Pong,
+    Positions,
+    Since,
+    Subscribe,
+    Token,
+    Unsubscribe,
+    framed,
+)
+from fastcore.streaming.security import UNAVAILABLE, Grant, Rights
+from fastcore.streaming.work import SLICE
+from python_fallback.framing.topics import is_pattern
 
 if TYPE_CHECKING:
     from fastcore.streaming.clients import Clients
 
 __all__ = ["Handshake", "Link", "Session"]
 
+Parse: TypeAlias = Callable[[bytes], Iterable[messages.Request]]
+
 PING_DUE, PONG_DUE, TOKEN_DUE, EXPIRY_DUE = range(4)
 WAITING = 16  # requests of a client whose token is being checked
+QUEUED = 4 << 20  # bytes of a client's messages that wait for those before them
+NAMES = 64  # topics that are subscribed to at once; a pattern counts for all of them
+ENTRIES = 20_000  # of an answer, in one message
 
 
 class Link(Protocol):
@@ -58,7 +77,12 @@ class Session:
         "_alive",
         "_bad",
         "_bucket",
+        "_held",
         "_hub",
+        "_positions",
+        "_queue",
+        "_queued",
+        "_steps",
         "_waiting",
         "blocked",
         "caller",
@@ -66,7 +90,7 @@ class Session:
         "grant",
         "link",
         "notices",
-        "patterns",
+        "rights",
         "seat",
         "welcomed",
         "write",
@@ -81,25 +105,33 @@ class Session:
         self.seat = seat
         self.caller: Caller | None = None  # where `authenticate` looks at it
         self.grant: Grant | None = None
+        self.rights: Rights | None = None
         self.notices: list[bytes] | None = None  # to be written before what the Fanout has
-        self.patterns: set[str] | None = None
         self.welcomed = False
         self.closed = False
         self.blocked = False
         self._alive = True
         self._bad = 0
+        self._held = 0  # bytes of notices that wait for the link
         self._bucket: Bucket | None = None
         self._waiting: list[Any] | None = None  # not None: a token is being checked
+        self._queue: deque[Any] | None = None  # messages and requests that wait for those before them
+        self._queued = 0  # bytes of them
+        self._steps: Iterator[None] | None = None  # what is under way
+        self._positions: Since | None = None  # for the next subscribe
 
     # -- beginning --------------------------------------------------------------------------------------------------
 
     def open(self, grant: Grant | None, topics: Subscribe | None) -> None:
         """Begin; `grant` is None where a token is still to come."""
         hub = self._hub
+        if grant is UNAVAILABLE:
+            self.close(messages.CLOSE_LATER, "token: it cannot be checked for now")
+            return
         if grant is not None:
             self._welcome(grant)
             if topics is not None:
-                self._subscribe(topics)
+                self._add(topics)
             return
         if topics is not None:
             self._waiting = [topics]  # kept until there is a token
@@ -107,37 +139,83 @@ class Session:
 
     def _welcome(self, grant: Grant) -> None:
         hub = self._hub
-        self.grant = grant
+        self._granted(grant)
         self.welcomed = True
         hub.enter(self)
-        self.tell(
-            messages.CONNECT,
-            {
-                "v": messages.VERSION,
-                "epoch": hub.epoch,
-                "ping": hub.ping,
-                "pong": hub.pong,
-                "ttl": hub.time_left(grant),
-                "session": secrets.token_hex(8),
-            },
-        )
+        welcome = {
+            "v": messages.VERSION,
+            "epoch": hub.epoch,
+            "ping": hub.ping,
+            "pong": hub.pong,
+            "ttl": hub.time_left(grant),
+            "session": secrets.token_hex(8),
+        }
+        if hub.limits.message_size != messages.SIZE:
+            welcome["size"] = hub.limits.message_size
+        self.tell(messages.CONNECT, welcome)
         hub.watch_expiry(self, grant)
         hub.wheel.add(hub.now() + hub.ping * hub.random.uniform(0.5, 1.0), (self, PING_DUE))
 
+    def _granted(self, grant: Grant) -> None:
+        self.grant = grant
+        self.rights = self._hub.rights(grant)
+
     # -- what the client says ---------------------------------------------------------------------------------------
 
-    def receive(self, payload: bytes, parse: Callable[[bytes], Iterable[messages.Request]] = messages.parse) -> None:
+    def receive(self, payload: bytes, parse: Parse = messages.parse) -> None:
         """Take a message."""
         if self.closed or not self.counted():
             return
         self._alive = True
+        if payload != messages.PONG_BYTES:
+            self._add((parse, payload))
+
+    def _add(self, what: Any) -> None:
+        """Have a message or a request answered after those before it."""
+        if self._queue is None:
+            self._queue = deque()
+        self._queued += _size(what)
+        if self._queued > max(QUEUED, 16 * self._hub.limits.message_size):
+            code, kind = (messages.CLOSE_SLOW, "slow") if self.blocked else (messages.CLOSE_RATE, "rate")
+            self.close(code, f"{kind}: {self._queued} bytes of requests were waiting")
+            return
+        self._queue.append(what)
+        self._hub.work.add(self)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is something to be answered, and the answers will be taken."""
+        return not self.closed and (self._steps is not None or bool(self._queue)) and not self._full()
+
+    def _full(self) -> bool:
+        return self.blocked and self.link.buffered() > self._hub.limits.backlog
+
+    def step(self) -> bool:
+        """Do a little of what was asked for; whether there is more."""
+        if not self.has_work:
+            return False
+        if self._steps is None:
+            assert self._queue
+            what = self._queue.popleft()
+            self._queued -= _size(what)
+            self._steps = self._read(*what) if type(what) is tuple else iter(self._handle(what))
         try:
-            for request in parse(payload):
-                if self.closed:
-                    return
-                self._handle(request)
+            next(self._steps)
+        except StopIteration:
+            self._steps = None
         except BadMessage as error:
+            self._steps = None
             self._complain(error.ref, messages.BAD_MESSAGE, str(error))
+        return self.has_work
+
+    def _read(self, parse: Parse, payload: bytes) -> Iterator[None]:
+        """Answer the requests of a message, each of which counts."""
+        for count, request in enumerate(parse(payload)):
+            if self.closed or (count and not self.counted()):
+                return
+            if count:
+                yield
+            yield from self._handle(request)
 
     def counted(self) -> bool:
         """Count one message or ping of the client against its rate; False if that closed it."""
@@ -154,22 +232,26 @@ class Session:
         self.close(messages.CLOSE_RATE, f"rate: expected at most {rate:g} messages a second, got more")
         return False
 
-    def _handle(self, request: messages.Request) -> None:
+    def _handle(self, request: messages.Request) -> Iterable[None]:
+        """Answer a request; what takes longer is returned, to be done step by step."""
         if isinstance(request, Pong):
-            return
+            return ()
         if isinstance(request, Connect):
-            self._connect(request)
-        elif self._waiting is not None and (not self.welcomed or isinstance(request, Token)):
+            return self._connect(request)
+        if self._waiting is not None and (not self.welcomed or isinstance(request, Token)):
             self._keep(request)
         elif not self.welcomed:
             raise BadMessage("message: expected connect with a token first, got another", getattr(request, "ref", 0))
         elif isinstance(request, Subscribe):
-            self._subscribe(request)
+            return self._subscribe(request)
+        elif isinstance(request, Positions):
+            self._remember(request.since)
         elif isinstance(request, Unsubscribe):
-            self._hub.leave_topics(self, request.names)
+            self._hub.fan.unsubscribe(self, request.names)
             self.tell(messages.UNSUBSCRIBE, request.ref)
         elif isinstance(request, Token):
             self._check(request.token, request.ref)
+        return ()
 
     def _keep(self, request: Any) -> None:
         assert self._waiting is not None
@@ -178,11 +260,9 @@ class Session:
         else:
             self._waiting.append(request)
 
-    def _connect(self, request: Connect) -> None:
+    def _connect(self, request: Connect) -> Iterable[None]:
         if self.welcomed:
-            if request.topics is not None:
-                self._subscribe(request.topics)
-            return
+            return () if request.topics is None else self._subscribe(request.topics)
         if request.token is None:
             raise BadMessage("connect: expected a token, got none")
         if self._waiting is not None and request.topics is None and not self._waiting:
@@ -190,6 +270,7 @@ class Session:
         if request.topics is not None:
             self._waiting = [*(self._waiting or ()), request.topics]
         self._check(request.token, None)
+        return ()
 
     def _check(self, token: str, ref: int | None) -> None:
         """Have a token checked; `ref` is None for the first one."""
@@ -203,40 +284,76 @@ class Session:
             return
         waiting, self._waiting = self._waiting or [], None
         if ref is None:
-            if grant is None:
-                self.close(messages.CLOSE_REFUSED, "token: refused")
+            if grant is None or grant is UNAVAILABLE:
+                code = messages.CLOSE_REFUSED if grant is None else messages.CLOSE_LATER
+                self.close(code, "token: refused" if grant is None else "token: it cannot be checked for now")
                 return
             if not self.welcomed:
                 self._welcome(grant)
         elif grant is None:
             self.complain(ref, messages.REFUSED, "token: refused")
+        elif grant is UNAVAILABLE:
+            self.complain(ref, messages.UNAVAILABLE, "token: it cannot be checked for now")
         else:
-            self.grant = grant
+            self._granted(grant)
             self._hub.watch_expiry(self, grant)
+            lost = self._hub.review(self)
             self.tell(messages.TOKEN, ref, self._hub.time_left(grant))
+            self._refuse(0, messages.FORBIDDEN, "topic: not allowed any more: ", lost)
         for request in waiting:
             if not self.closed:
-                self._handle(request)
+                self._add(request)
 
-    def _subscribe(self, wish: Subscribe) -> None:
-        assert self.grant is not None
+    def _remember(self, since: Since) -> None:
+        """Keep a part of where the client was, as far as there are such topics: it cannot fill the memory."""
+        epoch, offsets = since
+        known = self._hub.fan.known
+        kept = self._positions[1] if self._positions is not None and self._positions[0] == epoch else {}
+        kept.update((topic, offset) for topic, offset in offsets.items() if known(topic))
+        self._positions = epoch, kept
+
+    def _subscribe(self, wish: Subscribe) -> Iterator[None]:
+        """Subscribe to what is good of a wish, and say what is not."""
         hub = self._hub
-        try:
-            for name in wish.names:
-                hub.check_name(name)
-        except ValueError as error:
-            self.complain(wish.ref, messages.BAD_TOPIC, str(error))
-            return
+        since, positions = wish.since, self._positions
+        if since is not None and positions is not None:
+            if positions[0] == since[0]:
+                since = since[0], {**positions[1], **since[1]}
+            self._positions = None
+        good: list[str] = []
+        forbidden: list[str] = []
         for name in wish.names:
-            if not hub.allows(self.grant, name):
-                self.complain(wish.ref, messages.FORBIDDEN, f"topic: not allowed: {name}")
-                return
-        try:
-            entries = hub.join_topics(self, wish)
-        except ValueError as error:
-            self.complain(wish.ref, messages.TOO_MANY, str(error))
+            try:
+                hub.check_name(name)
+            except ValueError as error:
+                self._refuse(wish.ref, messages.BAD_TOPIC, "", [name], str(error))
+                continue
+            assert self.rights is not None
+            (good if self.rights(name) else forbidden).append(name)
+        self._refuse(wish.ref, messages.FORBIDDEN, "topic: not allowed: ", forbidden)
+        room = hub.room(self, good)
+        text = f"topics: expected at most {hub.limits.subscriptions} subscriptions, got {len(good) - room} more: "
+        self._refuse(wish.ref, messages.TOO_MANY, text, good[room:])
+        if len(good[:room]) < len(wish.names) and (room == 0 or not (wish.partial or wish.ref == 0)):
             return
+        begun, entries = time.perf_counter(), list[list[object]]()
+        parts = list(_parts(good[:room]))
+        for i, names in enumerate(parts):
+            entries += hub.join_topics(self, names, since, wish.newest)
+            more = i < len(parts) - 1
+            while len(entries) > ENTRIES or (more and time.perf_counter() - begun > SLICE):
+                part, entries = entries[:ENTRIES], entries[ENTRIES:]
+                self.tell(messages.SUBSCRIBE, wish.ref, part, True)
+                yield
+                if self.closed:
+                    return
+                begun = time.perf_counter()
         self.tell(messages.SUBSCRIBE, wish.ref, entries)
+
+    def _refuse(self, ref: int, code: int, text: str, names: list[str], said: str = "") -> None:
+        """Say that a part of a request was refused, and which."""
+        if names:
+            self.tell(messages.ERROR, ref, code, (said or text + ", ".join(names[:10]))[:500], names)
 
     def _complain(self, ref: int, code: int, text: str) -> None:
         self._bad += 1
@@ -264,14 +381,16 @@ class Session:
             self._hub.noticed(self)
         else:
             self.notices.append(frame)
+        if self.blocked:
+            self._held += len(frame)
+            if self._held > self._hub.limits.backlog:
+                self.close(messages.CLOSE_SLOW, f"slow: more than {self._hub.limits.backlog} bytes were waiting")
 
     def write_notices(self) -> None:
-        """Write what :meth:`tell` was given."""
-        if self.notices is not None:
-            data, self.notices = b"".join(self.notices), None
+        """Write what :meth:`tell` was given; a link that has too much unsent is asked again when it takes more."""
+        if self.notices is not None and not self._full():
+            data, self.notices, self._held = b"".join(self.notices), None, 0
             self.write(data)
-            if self.link.buffered() > self._hub.limits.backlog:  # it asks and does not read the answers
-                self.close(messages.CLOSE_SLOW, f"slow: more than {self._hub.limits.backlog} bytes were waiting")
 
     # -- how it is --------------------------------------------------------------------------------------------------
 
@@ -295,6 +414,8 @@ class Session:
         if what == PING_DUE:
             self._alive = False
             self.write(messages.PING_FRAME)
+            if self.grant is not None:
+                hub.watch_expiry(self, self.grant)
             hub.wheel.add(hub.now() + hub.pong, (self, PONG_DUE))
         elif what == PONG_DUE:
             if self._alive:
@@ -306,8 +427,11 @@ class Session:
         elif what == TOKEN_DUE:
             if not self.welcomed:
                 self.close(messages.CLOSE_NO_TOKEN, f"no token within {hub.limits.token:g} s")
-        elif what == EXPIRY_DUE and self.grant is not None and hub.expired(self.grant):
-            self.close(messages.CLOSE_EXPIRED, "the token expired")
+        elif what == EXPIRY_DUE and self.grant is not None:
+            if hub.expired(self.grant):
+                self.close(messages.CLOSE_EXPIRED, "the token expired")
+            else:  # the clock was set, or there is a new token
+                hub.watch_expiry(self, self.grant)
 
     def drain(self, delay: float) -> None:
         """Ask the client to go and come back."""
@@ -326,5 +450,27 @@ class Session:
         """Forget the client: its connection is gone, or about to be."""
         if not self.closed:
             self.closed = True
-            self._waiting = None
+            self._waiting = self._queue = self._steps = self._positions = None
             self._hub.leave(self, code)
+
+
+def _size(what: Any) -> int:
+    return 100 + len(what[1]) if type(what) is tuple else 100
+
+
+def _parts(names: list[str]) -> Iterator[list[str]]:
+    """Names in parts of about the same work, in their order."""
+    part: list[str] = []
+    for name in names:
+        if is_pattern(name):
+            if part:
+                yield part
+            part = []
+            yield [name]
+        else:
+            part.append(name)
+            if len(part) == NAMES:
+                yield part
+                part = []
+    if part:
+        yield part

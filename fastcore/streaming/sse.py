@@ -10,6 +10,7 @@ from fastcore.streaming.admission import REASONS, Admission, Asking, Scope, aski
 from fastcore.streaming.asgi import AsgiLink, Receive, Send
 from fastcore.streaming.jsonwire import Memo, payloads, to_json, values
 from fastcore.streaming.messages import BadMessage, Subscribe, comes_back, since_of
+from fastcore.streaming.security import UNAVAILABLE
 from fastcore.streaming.session import Session
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Events:
             if grant is None:
                 hub.refused[401] += 1
                 await _answer(send, 401, REASONS[401])
+                return
+            if grant is UNAVAILABLE:
+                hub.refused[503] += 1
+                await _answer(send, 503, "token: it cannot be checked for now")
                 return
             await send({"type": "http.response.start", "status": 200, "headers": self._headers(asked)})
             if scope["method"] == "HEAD":

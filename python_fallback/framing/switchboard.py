@@ -235,8 +235,11 @@ class Switchboard:
         if audience is None:
             audience = Audience(pattern, allow)
             for name in matching(pattern, self._topics):
-                if allow is None or allow(name):
-                    self._topics[name].join(audience)
+                if allow is not None and not allow(name):
+                    continue
+                topic = self._topics.get(name)
+                if topic is not None:  # `allow` may have run code that took it away
+                    topic.join(audience)
             self._audiences[pattern, allow] = audience
         return audience
 
@@ -311,6 +314,14 @@ class Switchboard:
         found = self._topics.get(topic)
         clients = {client: None for audience in found.audiences for client in audience.followers} if found else {}
         return [client.handle for client in clients]
+
+    def subscriptions(self, connection: Hashable) -> list[str]:
+        """The names and patterns a connection has subscribed to."""
+        return list(self._client(connection).names)
+
+    def known(self, topic: str) -> bool:
+        """Whether a topic has been published or subscribed to."""
+        return topic in self._topics
 
     def offset(self, topic: str) -> int:
         """The offset of the last message, 0 if there was none."""

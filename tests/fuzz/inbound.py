@@ -148,7 +148,7 @@ async def drive(data: bytes) -> None:
     if session.closed:
         assert len(hub) == 0
         assert hub.clients.seats.taken == 0
-        assert not hub.clients._patterns
+        assert not hub._fan._audiences
     link.connection_lost(None)
     assert len(hub.clients) == 0
     assert hub.clients.seats.taken == 0

@@ -183,7 +183,7 @@ def test_what_was_not_answered_is_asked_for_again_as_new():
     session.closed(1006, "", 1.0)
     first, second = sent(session.opened(2.0))
     assert first == [0, {"topics": ["a"], "newest": True, "since": ["e1", {"a": 5}]}]
-    assert second[2:] == [["b"], {"newest": False}]
+    assert second[2:] == [["b"], {"newest": False, "partial": True}]
 
 
 def test_a_refused_subscription_is_told_and_forgotten():
@@ -283,8 +283,79 @@ def test_what_is_not_of_the_protocol_is_an_error(payload):
 def test_limits_hold_for_what_a_server_sends():
     session = made("x", limits=Limits(memory=10_000))
     subscribed(session, ["x", 7, 0, 0])
+    [skipped] = heard(session, [1, 7, 1, [0] * 5000])
+    assert (skipped.topic, skipped.at) == ("x", 1)
+    assert "memory" in skipped.text
+    assert heard(session, [1, 7, 2, "fine"]) == [Message("x", "fine", 2)]
+    assert session.positions == {"x": 2}, "what was passed over is not asked for again"
     with pytest.raises(ValueError, match="memory"):
-        heard(session, [1, 7, 1, [0] * 5000])
+        heard(session, [3, 0, [0] * 5000])
+
+
+def test_positions_that_do_not_fit_into_one_message_are_sent_in_parts_after_the_welcome():
+    count = 20_000
+    session = made("p.*", newest=True)
+    subscribed(session, *[[f"p.{n}", n + 1, 0, 0] for n in range(count)])
+    session.closed(1006, "", 1.0)
+    assert sent(session.opened(2.0, "secret")) == [[0, {"token": "secret"}]], (
+        "nothing large before the server knows who it is"
+    )
+    heard(session, WELCOME)
+    assert all(len(message) <= 65536 for message in session.out)
+    *parts, last = sent(session.out)
+    found: dict[str, int] = {}
+    for kind, ref, [epoch, part] in parts:
+        assert (kind, ref, epoch) == (10, last[1], "e1")
+        found |= part
+    assert found == {f"p.{n}": 0 for n in range(count)}
+    assert last[2:] == [["p.*"], {"newest": True, "partial": True, "since": ["e1", {}]}]
+    entries = [[f"p.{n}", n + 1, 3, 1] for n in range(count)]
+    assert len(heard(session, [3, last[1], entries[:5], True])) == 5
+    assert last[1] not in session.done
+    heard(session, [3, last[1], entries[5:]])
+    assert last[1] in session.done
+    assert [m.offset for m in heard(session, [1, count, 1, "x"])] == [1]
+
+
+def test_more_names_than_fit_into_one_message_are_asked_for_in_parts():
+    names = [f"instrument.{n:06}" for n in range(5000)]
+    session = made(*names)
+    session.opened(0.0)
+    heard(session, WELCOME)
+    asked = sent(session.out)
+    assert [name for _, _, part, _ in asked for name in part] == names
+    assert all(len(message) <= 65536 for message in session.out)
+
+
+def test_a_server_that_takes_less_is_sent_less():
+    session = made("p.*")
+    subscribed(session, *[[f"p.{n}", n + 1, 9, 0] for n in range(3000)])
+    session.closed(1006, "", 1.0)
+    session.opened(2.0)
+    for _ in range(6):
+        assert session.closed(1009, "", 2.0).delay is not None
+        session.opened(3.0)
+        heard(session, WELCOME)
+        most = max(map(len, session.out))
+        session.out.clear()
+    assert most <= 2048
+    session.opened(4.0)
+    heard(session, [0, {**WELCOME[1], "size": 5000}])
+    session.closed(1006, "", 5.0)
+    session.opened(6.0)
+    heard(session, WELCOME)
+    assert 1800 < max(map(len, session.out)) <= 5000
+
+
+def test_what_is_refused_of_a_request_leaves_the_rest():
+    session = made("a", "secret", "b")
+    session.opened(0.0)
+    heard(session, WELCOME, [5, 0, 103, "not allowed", ["secret"]], [3, 0, [["a", 1, 5, 0], ["b", 2, 6, 0]]])
+    assert session.positions == {"a": 5, "b": 6}
+    session.closed(1006, "", 1.0)
+    first, second = sent(session.opened(2.0))
+    assert first[1]["topics"] == ["a", "b"]
+    assert second[2:] == [["secret"], {"newest": False, "partial": True}]
 
 
 def test_the_codes_are_those_of_the_server():

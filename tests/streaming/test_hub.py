@@ -333,7 +333,7 @@ def test_a_connection_that_breaks_is_forgotten(serve: Serve) -> None:
     client.hear_kind(3)
     client.close()
     server.until(lambda: len(hub) == 0 and len(hub.clients) == 0 and hub.clients.seats.taken == 0)
-    assert not hub.clients._patterns
+    assert not hub._fan._audiences
     hub.publish("t", 1)
 
 
@@ -437,6 +437,16 @@ def test_results_are_broadcast_on_the_hub_that_was_routed() -> None:
     assert hub._fan.topics() == ["analysis.AAPL", "analysis.MSFT", "analysis.TSLA"]
     with pytest.raises(LookupError, match="expected a symbol"):
         asyncio.run(broadcast_analysis_results([{"rsi": 50.0}]))
+
+
+def test_symbols_with_dots_are_one_word_of_a_topic(serve: Serve) -> None:
+    hub, server = serve()
+    symbols = ["AAPL", "BRK.B", "0700.HK", "a*b>c", "100%2E"]
+    with RawClient(server.port, "/stream?topics=analysis.*,analysis.BRK%252EB") as client:
+        client.hear_kind(3)
+        assert asyncio.run(broadcast_analysis_results(dict.fromkeys(symbols, 1))) == len(symbols)
+        assert sorted(client.hear_kind(1)[4] for _ in symbols) == sorted(symbols)
+        assert hub.subscribers("analysis.BRK%2EB") == 1
 
 
 def test_route_wants_an_application() -> None:

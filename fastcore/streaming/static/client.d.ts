@@ -38,6 +38,14 @@ export interface Refusal {
   text: string;
 }
 
+/** A message came that cannot be read; it is passed over. */
+export interface Skipped {
+  type: "skipped";
+  topic: string;
+  at: number;
+  text: string;
+}
+
 export interface Disconnected {
   type: "disconnected";
   code: number;
@@ -46,7 +54,7 @@ export interface Disconnected {
   delay: number | null;
 }
 
-export type Notice = Connected | Subscribed | Gap | Refusal | Disconnected;
+export type Notice = Connected | Subscribed | Gap | Refusal | Skipped | Disconnected;
 
 export interface Events {
   message: Message;
@@ -55,6 +63,7 @@ export interface Events {
   subscribed: Subscribed;
   gap: Gap;
   refusal: Refusal;
+  skipped: Skipped;
   disconnected: Disconnected;
   end: StreamClosed | null;
 }

@@ -1,6 +1,6 @@
 // msgpack, as far as a stream needs it: a decoder with limits, and a small encoder.
 
-export const LIMITS = Object.freeze({ size: 16 << 20, depth: 64, elements: 1_000_000 });
+export const LIMITS = Object.freeze({ size: 16 << 20, depth: 64, elements: 1 << 24 });
 
 const SHORT = 64; // characters up to which a loop is faster than a TextDecoder
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -28,8 +28,30 @@ export class DecodeError extends Error {
  * over all levels together, is held against the bytes that are there before anything is made.
  */
 export function* decodeMulti(bytes, limits = LIMITS) {
-  const decoder = new Decoder(bytes, { ...LIMITS, ...limits });
-  while (decoder.at < decoder.end) yield decoder.value(0);
+  const whole = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  let at = 0;
+  try {
+    const decoder = new Decoder(whole, { ...LIMITS, ...limits });
+    while (decoder.at < decoder.end) {
+      at = decoder.at;
+      yield decoder.value(0);
+    }
+  } catch (error) {
+    if (error instanceof DecodeError) error.bytes = whole.subarray(at); // from the value on that cannot be read
+    throw error;
+  }
+}
+
+/** Decodes the first three numbers of an array, whatever follows; null if there are none. */
+export function decodeHead(bytes) {
+  try {
+    const decoder = new Decoder(bytes, { ...LIMITS, size: Infinity });
+    const byte = decoder.u8();
+    if (byte < 0x94 || byte > 0x9f) return null;
+    return [decoder.value(0), decoder.value(0), decoder.value(0)];
+  } catch {
+    return null;
+  }
 }
 
 /** Decodes a message that is one value. */

@@ -1,14 +1,19 @@
 // A client's side of the wire protocol without a socket or a clock: what to send, what came, when to come back.
 
-import { decodeMulti, encode } from "./msgpack.js";
+import { DecodeError, decodeHead, decodeMulti, encode } from "./msgpack.js";
 
 export const SUBPROTOCOL = "fastcore.v1";
 export const NORMAL = 1000;
 export const PROTOCOL_ERROR = 4500; // what a page may close with, of those that say not to come back
 export const NO_CLOSE = 1006;
-const [CONNECT, DATA, TOPIC, SUBSCRIBE, UNSUBSCRIBE, ERROR, PING, DRAIN, TOKEN, EPOCH] = Array(10).keys();
+const [CONNECT, DATA, TOPIC, SUBSCRIBE, UNSUBSCRIBE, ERROR, PING, DRAIN, TOKEN, EPOCH, POSITIONS] = Array(11).keys();
 const [, RECOVERED, GAP] = Array(3).keys();
 const PONG = encode([PING]);
+const utf8 = new TextEncoder();
+const TOO_BIG = 1009;
+const SIZE = 65536; // what a server takes in a message, unless its welcome says otherwise
+const LEAST = 512; // bytes that any server takes
+const SMALL = 4096; // bytes of a request that need not wait for the welcome
 const WELCOME_WITHIN = 23; // seconds, until the server has told its own periods
 
 /** Whether a client that was closed with `code` should come back by itself. */
@@ -37,6 +42,9 @@ export class Session {
     this.out = []; // answers to be sent
     this.expires = null; // when the token does
     this.welcome = false;
+    this.size = SIZE;
+    this.largest = 0; // of those sent on this connection
+    this.later = []; // requests that have to wait for the welcome
     this.failures = 0;
     this.backoff = backoff;
     this.random = random;
@@ -75,34 +83,72 @@ export class Session {
       if (!groups.has(group)) groups.set(group, { back, newest: back || newest, names: [] });
       groups.get(group).names.push(name);
     }
-    const later = [];
+    this.later = [];
+    this.largest = 0;
+    const atOnce = [];
     let first = true;
     for (const { back, newest, names } of groups.values()) {
-      if (first) Object.assign(options, { topics: names }, this.wish(0, names, newest, back));
-      else later.push(this.request(names, newest, back)[1]);
-      first = false;
+      if (first) {
+        first = false;
+        const wish = this.wish(0, names, newest, back);
+        const whole = { ...options, topics: names, ...wish };
+        if (this.fits(encode([CONNECT, whole]))) {
+          Object.assign(options, whole);
+          continue;
+        }
+        this.asked.delete(0);
+      }
+      for (const part of parts(names, this.size / 2)) {
+        const requests = this.request(part, newest, back, true)[1];
+        const small = requests.length === 1 && requests[0].length <= SMALL && !this.later.length;
+        (small ? atOnce : this.later).push(...requests);
+      }
     }
-    return [encode([CONNECT, options]), ...later];
+    return [encode([CONNECT, options]), ...atOnce];
+  }
+
+  fits(message) {
+    if (message.length > this.size) return false;
+    this.largest = Math.max(this.largest, message.length);
+    return true;
   }
 
   subscribe(names, newest) {
     for (const name of names) this.wanted.set(name, newest);
-    return this.request(names, newest, false);
+    const [ref, [message]] = this.request(names, newest, false);
+    return [ref, message];
   }
 
-  request(names, newest, back) {
+  /** A subscribe and, before it, the positions that do not fit into its message. */
+  request(names, newest, back, partial = false) {
     const ref = ++this.ref;
-    return [ref, encode([SUBSCRIBE, ref, names, this.wish(ref, names, newest, back)])];
+    const wish = this.wish(ref, names, newest, back);
+    if (partial) wish.partial = true;
+    let message = encode([SUBSCRIBE, ref, names, wish]);
+    if (this.fits(message) || !wish.since) return [ref, [message]];
+    const before = [];
+    const [epoch, positions] = wish.since;
+    for (const topics of parts(Object.keys(positions), this.size - 100, 14)) {
+      const piece = Object.fromEntries(topics.map((topic) => [topic, positions[topic]]));
+      before.push(encode([POSITIONS, ref, [epoch, piece]]));
+    }
+    wish.since = [epoch, {}];
+    this.largest = this.size;
+    message = encode([SUBSCRIBE, ref, names, wish]);
+    return [ref, [...before, message]];
   }
 
   wish(ref, names, newest, back) {
     const wish = { newest };
     let asked = null;
     if (back && this.epoch) {
-      asked = new Map([...this.settled, ...this.positions].filter(([topic]) => names.some((name) => matches(name, topic))));
+      const known = new Map([...this.settled, ...this.positions]);
+      const exact = new Set(names);
+      const patterns = names.filter((name) => name.includes("*") || name.includes(">"));
+      asked = new Map([...known].filter(([topic]) => exact.has(topic) || patterns.some((name) => matches(name, topic))));
       wish.since = [this.epoch, Object.fromEntries(asked)];
     }
-    this.asked.set(ref, [names, asked]);
+    this.asked.set(ref, [[...names], asked]);
     return wish;
   }
 
@@ -127,10 +173,32 @@ export class Session {
   /** Reads a WebSocket message; gives events, and throws if it is not of the protocol. */
   *received(bytes, now) {
     this.heard = now;
-    for (const value of decodeMulti(bytes, this.limits)) {
+    const values = decodeMulti(bytes, this.limits);
+    while (true) {
+      let next;
+      try {
+        next = values.next();
+      } catch (error) {
+        const skipped = error instanceof DecodeError ? this.skipped(error) : null;
+        if (skipped === null) throw error;
+        yield skipped;
+        return;
+      }
+      if (next.done) return;
+      const value = next.value;
       if (!Array.isArray(value) || !value.length) throw new TypeError("message: expected an array, got something else");
       yield* this.heed(value, now);
     }
+  }
+
+  /** Passes over data that cannot be read, so that it is not asked for again; null where it is no data. */
+  skipped(error) {
+    const head = error.bytes && decodeHead(error.bytes);
+    if (!head || head[0] !== DATA || !Number.isSafeInteger(head[2])) return null;
+    const [, id, at] = head;
+    const topic = this.names.get(id) ?? "";
+    if (topic && at > (this.positions.get(topic) ?? 0)) this.positions.set(topic, at);
+    return { type: "skipped", topic, at, text: error.message };
   }
 
   *heed(value, now) {
@@ -157,17 +225,20 @@ export class Session {
         yield* this.welcomed(value[1], now);
         return;
       case SUBSCRIBE:
-        yield* this.subscribed(value[1], value[2]);
+        yield* this.subscribed(value[1], value[2], value[3] === true);
         return;
       case UNSUBSCRIBE:
         yield { type: "answer", ref: value[1] };
         return;
       case ERROR: {
-        const [, ref, code, text] = value;
-        const [names] = this.asked.get(ref) ?? [[]];
-        this.asked.delete(ref);
+        const [, ref, code, text, some] = value;
+        const [names, asked] = this.asked.get(ref) ?? [[], null];
+        const refused = new Set(Array.isArray(some) ? some : names); // a part of the request, or all of it
+        const left = names.filter((name) => !refused.has(name));
+        if (left.length) this.asked.set(ref, [left, asked]);
+        else this.asked.delete(ref);
         this.tokens.delete(ref);
-        if (ref) for (const name of names) if (!this.answered.has(name)) this.wanted.delete(name);
+        if (ref) for (const name of names) if (refused.has(name) && !this.answered.has(name)) this.wanted.delete(name);
         yield { type: "refusal", ref, code, text: String(text) };
         return;
       }
@@ -193,6 +264,8 @@ export class Session {
     this.patience = welcome.ping && welcome.pong ? seconds(welcome.ping) + seconds(welcome.pong) : Infinity;
     this.expires = welcome.ttl == null ? null : now + seconds(welcome.ttl);
     this.welcome = true;
+    if (Number.isSafeInteger(welcome.size) && welcome.size >= LEAST) this.size = welcome.size;
+    this.out.push(...this.later.splice(0));
     const restarted = this.epoch !== "" && this.epoch !== epoch;
     if (restarted) this.renumber(epoch);
     this.epoch = epoch;
@@ -204,9 +277,9 @@ export class Session {
     for (const known of [this.positions, this.settled, this.told]) known.clear();
   }
 
-  *subscribed(ref, entries) {
+  *subscribed(ref, entries, more) {
     const [names, asked] = this.asked.get(ref) ?? [[], null];
-    this.asked.delete(ref);
+    if (!more) this.asked.delete(ref);
     for (const name of names) if (this.wanted.has(name)) this.answered.add(name);
     const newest = names.some((name) => this.wanted.get(name));
     for (const [name, id, at, state] of entries) {
@@ -228,12 +301,13 @@ export class Session {
       }
       yield { type: "subscribed", topic, offset, recovered: state === RECOVERED };
     }
-    yield { type: "answer", ref };
+    if (!more) yield { type: "answer", ref };
   }
 
   /** Ends a connection; `delay` says in how many seconds to come back, null: not by itself. */
   closed(code, reason, now) {
-    if (!comesBack(code)) return { type: "disconnected", code, reason, delay: null };
+    if (code === TOO_BIG && this.largest > LEAST) this.size = Math.floor(this.largest / 2); // it takes less than others do
+    else if (!comesBack(code)) return { type: "disconnected", code, reason, delay: null };
     if (this.welcome && now - this.openedAt >= this.backoff[1]) this.failures = 0; // it was a good one
     this.welcome = false;
     const drain = this.drain;
@@ -243,6 +317,23 @@ export class Session {
     const delay = drain ?? low + this.random() * (Math.min(high, low * 2 ** this.failures) - low);
     return { type: "disconnected", code, reason, delay };
   }
+}
+
+/** Names in parts that each fit into `size` bytes, with `more` bytes for each. */
+function* parts(names, size, more = 5) {
+  let part = [];
+  let used = 0;
+  for (const name of names) {
+    const needed = more + utf8.encode(name).length;
+    if (part.length && used + needed > size) {
+      yield part;
+      part = [];
+      used = 0;
+    }
+    part.push(name);
+    used += needed;
+  }
+  if (part.length) yield part;
 }
 
 function integer(value) {

@@ -1,0 +1,58 @@
+"""What may be published: what both clients of a hub can read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastcore.framing import Unpacker, unpackb
+
+__all__ = ["check_body", "check_key"]
+
+SIZE = (16 << 20) - 4096  # bytes of an object; a client takes 16 MiB in a message
+DEPTH = 62  # levels of an object; a client takes 64, and the object is in an array
+MEMORY = 255 << 20  # bytes an object may take in a client
+_BINARY = (b"\xc4", b"\xc5", b"\xc6")
+
+
+def check_key(key: Any) -> None:
+    """Raise for what is no key of a message."""
+    if key is not None and type(key) not in (str, bytes, int):
+        raise TypeError(f"key: expected a str, bytes, int or None, got {type(key).__name__}")
+    if type(key) is int and not -(2**63) <= key < 2**64:
+        raise ValueError(f"key: expected an int of 64 bits, got one of {key.bit_length()}")
+    if type(key) is str and not key.isascii():
+        try:
+            key.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"key: expected text without lone surrogates, got one at character {error.start}"
+            ) from None
+
+
+def check_body(body: bytes) -> None:
+    """Raise ValueError for a packed object that a client could not read.
+
+    Maps have keys of type str or int: a page makes objects of them.
+    """
+    if len(body) > SIZE:
+        raise ValueError(f"obj: expected at most {SIZE} bytes packed, got {len(body)}")
+    unpacker = Unpacker(max_buffer_size=max(len(body), 1), max_depth=DEPTH, max_memory=MEMORY)
+    unpacker.feed(body)
+    try:
+        unpacker.skip()
+        if unpacker.tell() == len(body) and not any(head in body for head in _BINARY):  # then every key is a str
+            return
+    except Exception:  # perhaps only a key that is an int
+        pass
+    try:
+        unpackb(body, strict_map_key=False, max_depth=DEPTH, max_memory=MEMORY, object_pairs_hook=_plain)
+    except Exception as error:
+        raise ValueError(
+            f"obj: expected what every client can read, got {str(error) or type(error).__name__}"
+        ) from None
+
+
+def _plain(pairs: list[tuple[Any, Any]]) -> None:
+    for key, _ in pairs:
+        if type(key) is not str and type(key) is not int:
+            raise ValueError(f"a map with a key of type {type(key).__name__}; keys are str or int")
