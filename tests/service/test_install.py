@@ -21,7 +21,7 @@ from fastcore import Switch, flags, metrics
 from fastcore.dispatch.assignment import assignment_key
 from fastcore.memory import MemoryWatch
 from fastcore.monitor import AlertManager, Health, MetricsApp
-from fastcore.service import Installed, install
+from fastcore.service import install
 from fastcore.service.dashboard import Prices
 from fastcore.streaming import Hub, broadcast_analysis_results
 from fastcore.streaming.broadcast import install_hub
@@ -86,7 +86,7 @@ def test_everything_is_there() -> None:
             assert await broadcast_analysis_results({"AAPL": {"rsi": 50.0}}) == 1
 
     asyncio.run(main())
-    assert not installed.draining or not queue.running
+    assert not queue.running
 
 
 def test_what_is_left_out_is_not_there() -> None:
@@ -381,7 +381,15 @@ def test_refusals(make: Any, options: Any, error: type[Exception], text: str) ->
 def test_a_part_of_the_applications_own_may_stay() -> None:
     app = with_livez()
     installed = install(app, probes=False)
-    assert isinstance(installed, Installed)
+    assert installed.dashboard is not None
+
+    async def main() -> None:
+        async with served(app) as client:
+            assert (await client.get("/livez")).json() == "mine"
+            assert await status_of(client, "/readyz") == 404
+            assert await status_of(client, "/fastcore") == 200
+
+    asyncio.run(main())
 
 
 def test_a_metrics_page_of_ones_own() -> None:
