@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastcore.cache.caches import LRUCache
-from fastcore.cache.decorator import decorated
+from fastcore.cache.decorator import CachedDecorator, decorated
 from fastcore.cache.libraries import library_of
 from fastcore.cache.memo import Memo
 from fastcore.cache.options import Options
@@ -33,9 +33,7 @@ def _calls_by_symbol() -> Any:
     return LRUCache(10_000)
 
 
-def cache_technical_analysis(
-    ttl: Ttl = 600, *, maxsize: float = 10_000, copy: Copy = "on-write"
-) -> Callable[[Callable[..., Any]], Any]:
+def cache_technical_analysis(ttl: Ttl = 600, *, maxsize: float = 10_000, copy: Copy = "on-write") -> CachedDecorator:
     """Keep analyses of symbols, so that `get_cached_analysis` finds them.
 
     Decorates a function, coroutine function or method. The symbol of a call is its argument ``symbol``; else that of

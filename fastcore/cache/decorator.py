@@ -13,7 +13,7 @@ from fastcore.cache.policy import Policy, Tags, Ttl
 from fastcore.cache.results import Copy, checked_copy, is_generator_function
 from python_fallback.cache.stats import CacheStats
 
-__all__ = ["CachedFunction", "Ttl", "cached", "decorated"]
+__all__ = ["CachedDecorator", "CachedFunction", "Ttl", "cached", "decorated"]
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -42,22 +42,22 @@ class CachedFunction(Protocol[P, R_co]):
     def cache(self) -> Any:
         """The cache, on the twin that the flag names now."""
 
-    def key(self, *args: Any, **kwargs: Any) -> Any:
+    def key(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Return the key under which the result of these arguments is kept."""
 
-    def invalidate(self, *args: Any, **kwargs: Any) -> bool:
+    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Drop the result of these arguments; one that is being computed will not be kept. False if there was none."""
 
-    def contains(self, *args: Any, **kwargs: Any) -> bool:
+    def contains(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether a call with these arguments would be served from the cache; looking counts and changes nothing."""
 
-    def peek(self, *args: Any, **kwargs: Any) -> Any:
+    def peek(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Return the result that is kept for these arguments, or None; looking counts and changes nothing."""
 
-    def get_entry(self, *args: Any, **kwargs: Any) -> CacheEntry | None:
+    def get_entry(self, *args: P.args, **kwargs: P.kwargs) -> CacheEntry | None:
         """Return what is kept for these arguments and for how long, or None."""
 
-    def put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
+    def put(self, value: Any, /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Keep a value as the result of these arguments, as if it had just been computed."""
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
@@ -79,7 +79,9 @@ class CachedFunction(Protocol[P, R_co]):
         """Return the statistics of the cache."""
 
 
-class _Decorator(Protocol):
+class CachedDecorator(Protocol):
+    """Makes a function one whose results are kept."""
+
     def __call__(self, function: Callable[P, R], /) -> CachedFunction[P, R]: ...
 
 
@@ -105,7 +107,7 @@ def cached(
     copy: Copy = ...,
     timer: Callable[[], Any] | None = ...,
     on_evict: Callable[[Any, Any, str], object] | None = ...,
-) -> _Decorator: ...
+) -> CachedDecorator: ...
 def cached(
     function: Callable[..., Any] | None = None,
     /,

@@ -14,7 +14,7 @@ from fastcore.tasks.task import Configured, Task
 
 __all__ = ["Calls", "Target", "new_id", "new_ids"]
 
-Target = Task | Configured | str
+Target = Task[..., Any] | Configured[..., Any] | str
 """What can be submitted: a task, one with options, or the name of one."""
 
 
@@ -38,7 +38,7 @@ class Calls:
 
     def __init__(
         self,
-        tasks: Mapping[str, Task],
+        tasks: Mapping[str, Task[..., Any]],
         executor: Callable[[str], Executor],
         *,
         encodes: bool,
@@ -53,7 +53,7 @@ class Calls:
         self._clock = clock
         self._made = spec
 
-    def resolve(self, target: Target) -> Configured:
+    def resolve(self, target: Target) -> Configured[..., Any]:
         """Return what a target names.
 
         Raises
@@ -104,7 +104,7 @@ class Calls:
         last: Any = None
         last_args: Any = None
         payload: Payload = NO_ARGUMENTS
-        found: Configured | None = None
+        found: Configured[..., Any] | None = None
         rank = priority = 0.0
         plain = False
         made, append = self._made, specs.append
@@ -154,7 +154,9 @@ class Calls:
         payload = self._payload(found.task, args, marks, checked=True)
         return self._spec(found, new_id(now), payload, args, {}, now)
 
-    def _payload(self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any], *, checked: bool = False) -> Payload:
+    def _payload(
+        self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, checked: bool = False
+    ) -> Payload:
         if not checked:
             task.check(args, kwargs)
         if self._encodes:
@@ -163,7 +165,7 @@ class Calls:
 
     def _spec(
         self,
-        found: Configured,
+        found: Configured[..., Any],
         id: str,
         payload: Payload,
         args: tuple[Any, ...],
@@ -205,7 +207,7 @@ def _with_keywords(call: tuple[Any, ...]) -> tuple[Any, Any, dict[str, Any]]:
     return target, args, dict(kwargs)
 
 
-def _check(found: Configured, executor: Executor) -> None:
+def _check(found: Configured[..., Any], executor: Executor) -> None:
     task = found.task
     asked: Sequence[tuple[str, Any, Cap, str]] = (
         ("timeout", found.options.timeout, Cap.TIMEOUT, "cannot end a running attempt"),

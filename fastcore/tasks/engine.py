@@ -64,7 +64,7 @@ class Engine:
     def __init__(
         self,
         store: TaskStore,
-        tasks: Mapping[str, Task],
+        tasks: Mapping[str, Task[..., Any]],
         executors: Mapping[str, Executor],
         hooks: Hooks,
         *,

@@ -26,7 +26,7 @@ _END_OF_TIME = 4e10  # delays and waits before a retry are over at once
 class Inline:
     """Runs whatever the store has, in order, until it has nothing."""
 
-    def __init__(self, engine: Engine, tasks: Mapping[str, Task]) -> None:
+    def __init__(self, engine: Engine, tasks: Mapping[str, Task[..., Any]]) -> None:
         self._engine = engine
         self._tasks = tasks
         self._lock = threading.RLock()

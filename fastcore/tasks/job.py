@@ -50,7 +50,7 @@ class Job:
     outcome: Outcome
     error: BaseException | None
 
-    def __init__(self, claim: Claim, task: Task, payload: Payload, sink: Sink, started_at: float) -> None:
+    def __init__(self, claim: Claim, task: Task[..., Any], payload: Payload, sink: Sink, started_at: float) -> None:
         self.claim = claim
         self.task = task
         self.payload = payload

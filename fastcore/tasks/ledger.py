@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from fastcore import metrics
 from fastcore.tasks.errors import TaskLost
@@ -29,7 +30,7 @@ class Ledger:
         """Take in jobs that ended, and whether the store took each end for the task's."""
         hooks = self._hooks
         telling, watched = hooks.any, hooks.watched
-        latest: Task | None = None
+        latest: Task[..., Any] | None = None
         n = 0  # successes of the latest task, in a row
         for job, kept in zip(ended, taken, strict=True):
             outcome = job.outcome

@@ -30,7 +30,7 @@ class TaskCall(NamedTuple):
 class Middleware:
     """The middleware of a queue: coroutine functions around its coroutine functions, plain ones around the others."""
 
-    def __init__(self, tasks: Mapping[str, Task]) -> None:
+    def __init__(self, tasks: Mapping[str, Task[..., Any]]) -> None:
         self._tasks = tasks
         self._around: dict[bool, tuple[Callable[..., Any], ...]] = {False: (), True: ()}
 
@@ -42,7 +42,7 @@ class Middleware:
         for task in list(self._tasks.values()):
             self.wrap(task)
 
-    def wrap(self, task: Task) -> None:
+    def wrap(self, task: Task[..., Any]) -> None:
         """Give a task what is around its sort."""
         task.around = self._around[task.is_async]
 

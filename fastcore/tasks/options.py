@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
 
 from fastcore._text import storable
 from fastcore.concurrency.checks import count, number
 from fastcore.concurrency.retry import Retry
 
-__all__ = ["Options", "rate_of", "seconds"]
+__all__ = ["Options", "SubmissionOptions", "TaskOptions", "rate_of", "seconds"]
 
 _PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class TaskOptions(TypedDict, total=False):
+    """What a task may be registered with, for type checkers."""
+
+    priority: float
+    retries: int | Retry
+    timeout: float | timedelta | None
+    result_ttl: float | timedelta
+    unique: bool | Callable[..., str]
+    serial_key: str | Callable[..., str] | None
+
+
+class SubmissionOptions(TaskOptions, total=False):
+    """What submissions may be made with, for type checkers."""
+
+    delay: float | timedelta
+    run_at: float | datetime | None
+    unique_key: str | None
+    idempotency_key: str | None
+    fingerprint: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +76,7 @@ class Options:
             if value is not None and storable(value) != value:
                 raise ValueError(f"{name}: expected text that can be stored as UTF-8, got {value!r}")
 
-    def changed(self, given: dict[str, Any]) -> Options:
+    def changed(self, given: Mapping[str, Any]) -> Options:
         """Return these options with some of them changed."""
         unknown = given.keys() - _NAMES
         if unknown:

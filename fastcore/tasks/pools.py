@@ -27,9 +27,9 @@ class Pool:
         self.lot: list[Job] = []
         """Jobs about to be handed over."""
         self._kinds: dict[str, int] = {}
-        self._bound: list[Task] = []  # those with a limit of their own
+        self._bound: list[Task[..., Any]] = []  # those with a limit of their own
 
-    def enrol(self, task: Task) -> None:
+    def enrol(self, task: Task[..., Any]) -> None:
         """Take in a task."""
         self._kinds[task.name] = _ANY
         self._bound = [known for known in self._bound if known.name != task.name]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
 from types import TracebackType
-from typing import Any, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from fastcore.concurrency.checks import called, count, number
 from fastcore.tasks import installation
@@ -21,7 +21,7 @@ from fastcore.tasks.executors import make_executor
 from fastcore.tasks.hooks import Hooks
 from fastcore.tasks.inline import Inline
 from fastcore.tasks.middleware import Middleware
-from fastcore.tasks.options import Options, rate_of, seconds
+from fastcore.tasks.options import Options, TaskOptions, rate_of, seconds
 from fastcore.tasks.ports import Cap, Executor, TaskStore
 from fastcore.tasks.reading import Reading
 from fastcore.tasks.records import ScheduleView, TaskSpec
@@ -32,12 +32,19 @@ from fastcore.tasks.signals import Signals
 from fastcore.tasks.steering import Steering
 from fastcore.tasks.stores import open_store
 from fastcore.tasks.submitting import Submitting
-from fastcore.tasks.task import Task
+from fastcore.tasks.task import Configured, Task
 from fastcore.tasks.waiting import Waiters
 
 __all__ = ["TaskQueue"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _ID, _KIND = attrgetter("id"), attrgetter("kind")
+
+
+class _Decorator(Protocol):
+    def __call__(self, fn: Callable[P, R], /) -> Task[P, R]: ...
 
 
 class TaskQueue(Reading, Steering):
@@ -109,7 +116,7 @@ class TaskQueue(Reading, Steering):
         self.workers: dict[str, int] = {"async": 64, "thread": 8, "process": 2}
         for name, size in (workers or {}).items():
             self.workers[name] = count(f"workers[{name!r}]", size)
-        self.tasks: dict[str, Task] = {}
+        self.tasks: dict[str, Task[..., Any]] = {}
         self.hooks = Hooks()
         self._middleware = Middleware(self.tasks)
         self.codec = Codec() if codec is None else codec
@@ -147,10 +154,34 @@ class TaskQueue(Reading, Steering):
     # ---- tasks ----
 
     @overload
-    def task(self, fn: Callable[..., Any], /, **options: Any) -> Task: ...
+    def task(
+        self,
+        fn: Callable[P, R],
+        /,
+        *,
+        name: str | None = ...,
+        on: str | None = ...,
+        concurrency: int | None = ...,
+        rate: str | tuple[int, float] | None = ...,
+        memory_limit: int | None = ...,
+        codec: Codec | None = ...,
+        **options: Unpack[TaskOptions],
+    ) -> Task[P, R]: ...
 
     @overload
-    def task(self, fn: None = None, /, **options: Any) -> Callable[[Callable[..., Any]], Task]: ...
+    def task(
+        self,
+        fn: None = None,
+        /,
+        *,
+        name: str | None = ...,
+        on: str | None = ...,
+        concurrency: int | None = ...,
+        rate: str | tuple[int, float] | None = ...,
+        memory_limit: int | None = ...,
+        codec: Codec | None = ...,
+        **options: Unpack[TaskOptions],
+    ) -> _Decorator: ...
 
     def task(
         self,
@@ -164,7 +195,7 @@ class TaskQueue(Reading, Steering):
         memory_limit: int | None = None,
         codec: Codec | None = None,
         **options: Any,
-    ) -> Task | Callable[[Callable[..., Any]], Task]:
+    ) -> Any:
         """Register a function.
 
         Parameters
@@ -204,12 +235,12 @@ class TaskQueue(Reading, Steering):
         memory_limit: int | None,
         codec: Codec | None,
         options: dict[str, Any],
-    ) -> Task:
+    ) -> Task[..., Any]:
         name, on = checked(self.tasks, self.workers, self._executors, fn, name, on, options)
         executor = self.executor(on)  # what an earlier process submitted is worked on, also if this one never submits
         if executor.capabilities & Cap.BY_NAME:
             check_by_name(fn, name, on)
-        task = Task(
+        task: Task[..., Any] = Task(
             self,
             fn,
             name,
@@ -236,6 +267,12 @@ class TaskQueue(Reading, Steering):
 
     # ---- submitting ----
 
+    @overload
+    def submit(self, task: Task[P, Any] | Configured[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> str: ...
+
+    @overload
+    def submit(self, task: str, /, *args: Any, **kwargs: Any) -> str: ...
+
     def submit(self, task: Target, /, *args: Any, **kwargs: Any) -> str:
         """Queue a call, from any thread; returns its id once it is as durable as the store promises.
 
@@ -258,6 +295,12 @@ class TaskQueue(Reading, Steering):
         QueueFull, StoreError, UnsupportedOption, IdempotencyConflict
         """
         return self._submitting.submit([self._calls.one(task, args, kwargs)])[0]
+
+    @overload
+    async def asubmit(self, task: Task[P, Any] | Configured[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> str: ...
+
+    @overload
+    async def asubmit(self, task: str, /, *args: Any, **kwargs: Any) -> str: ...
 
     async def asubmit(self, task: Target, /, *args: Any, **kwargs: Any) -> str:
         """Queue a call as :meth:`submit` does, without blocking the event loop."""

@@ -18,7 +18,7 @@ __all__ = ["Reading"]
 class Reading:
     """The part of a queue that changes nothing."""
 
-    tasks: Mapping[str, Task]
+    tasks: Mapping[str, Task[..., Any]]
     codec: Codec
     store: TaskStore
     waiters: Waiters

@@ -17,10 +17,10 @@ from fastcore.tasks.task import Task
 
 __all__ = ["check_by_name", "checked", "register", "registered"]
 
-_registered: weakref.WeakValueDictionary[str, Task] = weakref.WeakValueDictionary()
+_registered: weakref.WeakValueDictionary[str, Task[..., Any]] = weakref.WeakValueDictionary()
 
 
-def registered(name: str, fn: Callable[..., Any]) -> Task | None:
+def registered(name: str, fn: Callable[..., Any]) -> Task[..., Any] | None:
     """Return the task of this name that a queue of this process made of a function, if there is one."""
     task = _registered.get(name)
     return task if task is not None and _place(task.fn) == _place(fn) else None
@@ -60,13 +60,13 @@ def _main_can_be_imported() -> bool:
     return getattr(main, "__spec__", None) is not None or getattr(main, "__file__", None) is not None
 
 
-def register(task: Task) -> None:
+def register(task: Task[..., Any]) -> None:
     """Note a task for `registered`."""
     _registered[task.name] = task
 
 
 def checked(
-    tasks: Mapping[str, Task],
+    tasks: Mapping[str, Task[..., Any]],
     workers: Mapping[str, int],
     executors: Mapping[str, Executor],
     fn: Callable[..., Any],

@@ -20,7 +20,7 @@ __all__ = ["Steering"]
 class Steering:
     """The part of a queue that changes what becomes of tasks."""
 
-    tasks: Mapping[str, Task]
+    tasks: Mapping[str, Task[..., Any]]
     store: TaskStore
     engine: Engine
     hooks: Hooks

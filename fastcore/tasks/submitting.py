@@ -42,7 +42,7 @@ class Submitting:
     """
 
     def __init__(
-        self, store: TaskStore, calls: Calls, tasks: Mapping[str, Task], hooks: Hooks, inline: Inline | None
+        self, store: TaskStore, calls: Calls, tasks: Mapping[str, Task[..., Any]], hooks: Hooks, inline: Inline | None
     ) -> None:
         self._store = store
         self._calls = calls

@@ -9,7 +9,7 @@ import inspect
 import pickle
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
 
 from fastcore import metrics
 from fastcore._text import storable
@@ -18,7 +18,7 @@ from fastcore.concurrency.limiter import Turns
 from fastcore.concurrency.retry import Retry
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.errors import TaskError
-from fastcore.tasks.options import Options
+from fastcore.tasks.options import Options, SubmissionOptions
 from fastcore.tasks.records import Encoded, State
 
 if TYPE_CHECKING:
@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Configured", "Task", "find_task"]
 
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
 _PLAIN = Codec(max_bytes=1 << 40)  # what is only compared may be of any size
 
 
-class Configured:
+class Configured(Generic[P, R_co]):
     """A task with options of its own for some submissions."""
 
     __slots__ = ("attempts", "checked", "options", "plain", "policy", "task")
 
-    def __init__(self, task: Task, options: Options) -> None:
+    def __init__(self, task: Task[P, R_co], options: Options) -> None:
         self.task = task
         self.options = options
         self.attempts = options.attempts
@@ -44,20 +47,20 @@ class Configured:
         self.checked = False
         """Whether the executor was asked if it can honour them."""
 
-    def configure(self, **options: Any) -> Configured:
+    def configure(self, **options: Unpack[SubmissionOptions]) -> Configured[P, R_co]:
         """Return the task with further options changed."""
         return Configured(self.task, self.options.changed(options))
 
-    def submit(self, /, *args: Any, **kwargs: Any) -> str:
+    def submit(self, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Queue a call; see :meth:`TaskQueue.submit`."""
         return self.task.queue.submit(self, *args, **kwargs)
 
-    async def asubmit(self, /, *args: Any, **kwargs: Any) -> str:
+    async def asubmit(self, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Queue a call; see :meth:`TaskQueue.asubmit`."""
         return await self.task.queue.asubmit(self, *args, **kwargs)
 
 
-class Task:
+class Task(Generic[P, R_co]):
     """What ``@queue.task`` makes of a function. Calling it calls the function, here and now.
 
     Attributes
@@ -76,7 +79,7 @@ class Task:
     def __init__(
         self,
         queue: TaskQueue,
-        fn: Callable[..., Any],
+        fn: Callable[P, R_co],
         name: str,
         on: str,
         options: Options,
@@ -120,7 +123,7 @@ class Task:
         """Its priority: the lower runs first."""
         return self.configured.options.priority
 
-    def configure(self, **options: Any) -> Configured:
+    def configure(self, **options: Unpack[SubmissionOptions]) -> Configured[P, R_co]:
         """Return the task with options changed for the submissions made through it.
 
         Parameters
@@ -144,15 +147,15 @@ class Task:
         """
         return self.configured.configure(**options)
 
-    def submit(self, /, *args: Any, **kwargs: Any) -> str:
+    def submit(self, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Queue a call; see :meth:`TaskQueue.submit`."""
         return self.queue.submit(self, *args, **kwargs)
 
-    async def asubmit(self, /, *args: Any, **kwargs: Any) -> str:
+    async def asubmit(self, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Queue a call; see :meth:`TaskQueue.asubmit`."""
         return await self.queue.asubmit(self, *args, **kwargs)
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         return self.fn(*args, **kwargs)
 
     def __repr__(self) -> str:

@@ -29,7 +29,6 @@ def packages(extra: str) -> set[str]:
     ("extra", "code"),
     [
         ("service", "from fastcore.streaming import Hub; Hub().route(object())"),
-        ("service", "from fastcore.streaming import Hub; Hub().sse(object(), '/events')"),
         ("service", "import fastcore.streaming.uvicorn"),
         ("service", "import fastcore.streaming.handshake"),
         ("service", "from fastcore.service import install; install(object())"),

@@ -50,11 +50,11 @@ class Desk:
 
     # ---- tasks by name ----
 
-    def task(self, name: str) -> Task | None:
+    def task(self, name: str) -> Task[..., Any] | None:
         """Return a task that clients may name."""
         return self._queue.tasks.get(name) if self._visible(name) else None
 
-    def signature(self, task: Task) -> Signature:
+    def signature(self, task: Task[..., Any]) -> Signature:
         """Return what its function takes."""
         known = self._signatures.get(task.name)
         if known is None or known[0] is not task.fn:
@@ -68,7 +68,7 @@ class Desk:
 
     async def submit(
         self,
-        task: Task,
+        task: Task[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         priority: int | None,
@@ -78,7 +78,7 @@ class Desk:
     ) -> str:
         """Queue a call; returns its id once it is durable."""
         options = {"priority": priority, "delay": delay, "idempotency_key": key, "fingerprint": mark}
-        given = {name: value for name, value in options.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         return await self._queue.asubmit(task.configure(**given) if given else task, *args, **kwargs)
 
     async def get(self, id: str) -> TaskView:
@@ -132,7 +132,7 @@ class Desk:
 
     # ---- estimates ----
 
-    async def forecast(self, task: Task, priority: float | None, delay: float) -> float | None:
+    async def forecast(self, task: Task[..., Any], priority: float | None, delay: float) -> float | None:
         """Return the seconds until a task that was queued just now is done, if there is anything to tell it by."""
         await self._learn(task.name)
         if self._past.mean(task.name) is None:
