@@ -136,7 +136,8 @@ def install(
         metrics = importlib.util.find_spec("prometheus_client") is not None
     page = MetricsApp(workers) if metrics is True else metrics
     watching = _watch(watch)
-    board = _dashboard(token, prices, tasks, hub, watching) if dashboard else None
+    manager = (AlertManager(workers=workers) if alerts else None) if isinstance(alerts, bool) else alerts
+    board = _dashboard(token, prices, tasks, hub, watching, manager) if dashboard else None
     task_routes = None if tasks is None else tasks.router(**(router or {}))
 
     routes: list[tuple[str, Any]] = []  # the first that matches answers: these go before all others
@@ -156,7 +157,7 @@ def install(
         tasks=tasks,
         hub=hub,
         watch=watching,
-        alerts=(AlertManager(workers=workers) if alerts else None) if isinstance(alerts, bool) else alerts,
+        alerts=manager,
         services=_services(bool(alerts), triggers),
         workers=workers,
         dashboard=board,
@@ -219,14 +220,19 @@ def _watch(watch: bool | MemoryWatch) -> MemoryWatch | None:
 
 
 def _dashboard(
-    token: str | None, prices: Prices | None, tasks: TaskQueue | None, hub: Hub | None, watch: MemoryWatch | None
+    token: str | None,
+    prices: Prices | None,
+    tasks: TaskQueue | None,
+    hub: Hub | None,
+    watch: MemoryWatch | None,
+    alerts: AlertManager | None,
 ) -> Dashboard:
     from fastcore.service.dashboard import Dashboard, Prices, Sources
 
     prices = Prices() if prices is None else prices
     if hub is not None:
         hub.listen(prices.pattern, prices.heard)
-    return Dashboard(Sources(prices, tasks, hub, watch, writable=token is not None), token=token)
+    return Dashboard(Sources(prices, tasks, hub, watch, writable=token is not None, alerts=alerts), token=token)
 
 
 def _add_routes(app: FastAPI, routes: list[tuple[str, Any]], task_routes: Any, hub: Hub | None, stream: str) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from fastcore import flags
+from fastcore import flags, metrics
 from fastcore.dispatch.modes import parse
+from fastcore.monitor import AlertManager, MetricsMiddleware, Rule
 from fastcore.service.dashboard import Dashboard, Prices, Sources
+from fastcore.service.dashboard.sections import SECTIONS
 from fastcore.streaming import Hub
 from fastcore.tasks import TaskQueue
 
@@ -89,7 +92,7 @@ def test_snapshot_has_every_section_in_json() -> None:
 
     async def check(client: httpx.AsyncClient) -> None:
         body = (await client.get("/fastcore/api/snapshot")).json()
-        assert set(body) == {"overview", "switches", "tasks", "caches", "memory", "streaming", "prices"}
+        assert set(body) == set(SECTIONS)
         assert {p["name"] for p in body["overview"]["paths"]} == {"indicators", "cache", "heap", "framing"}
         assert body["memory"]["rss"] > 1 << 20
         assert body["tasks"] == {"at": body["tasks"]["at"], "installed": False}
@@ -354,5 +357,54 @@ def test_a_setting_that_a_rollback_holds_back_says_so(flag: str) -> None:
         answer = await client.post(f"/fastcore/api/flags/{flag}/set", headers=AUTHORISED, json={"mode": "candidate"})
         assert answer.json()["mode"] == "control"
         assert answer.json()["note"] == "does not act while the flag is rolled back (wrong prices); resume it first"
+
+    run(check)
+
+
+def test_requests_are_told_by_route_with_their_errors_and_times() -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            scope["route"] = SimpleNamespace(path=scope["path"])
+            await send({"type": "http.response.start", "status": int(scope["path"][-3:]), "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        transport = httpx.ASGITransport(MetricsMiddleware(app))
+        async with httpx.AsyncClient(transport=transport, base_url="http://desk") as others:
+            for status in (200, 200, 404, 503, 503, 503):
+                await others.get(f"/dashboard-requests/{status}")
+        found = (await client.get("/fastcore/api/snapshot/requests")).json()
+        rows = {row["route"]: row for row in found["routes"]}
+        told = [rows[f"/dashboard-requests/{status}"] for status in (200, 404, 503)]
+        assert [(r["requests"], r["client_errors"], r["errors"]) for r in told] == [(2, 0, 0), (1, 1, 0), (3, 0, 3)]
+        assert all(0 < r["p50"] <= r["p95"] <= r["p99"] for r in told)
+        assert found["requests"] == sum(row["requests"] for row in found["routes"])
+        assert found["count"] == len(rows)
+
+    run(check)
+
+
+def test_alerts_that_fire_are_told_with_their_rules() -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        quiet = (await client.get("/fastcore/api/snapshot/alerts")).json()
+        assert [(rule["name"], rule["firing"]) for rule in quiet["rules"]] == [("many", False)]
+        assert quiet["firing"] == []
+        gauge.set(9.0)
+        manager.evaluate()
+        loud = (await client.get("/fastcore/api/snapshot/alerts")).json()
+        assert [(alert["rule"], alert["severity"]) for alert in loud["firing"]] == [("many", "critical")]
+        assert loud["rules"][0]["firing"]
+        wrong = (await client.get("/fastcore/api/snapshot/overview")).json()["wrong"]
+        assert ("critical", "alerts", "many") in [(w["severity"], w["page"], w["what"]) for w in wrong]
+
+    gauge = metrics.gauge("dashboard_test_alerts")
+    gauge.set(1.0)
+    rule = Rule(name="many", metric="dashboard_test_alerts", above=5.0, severity="critical", summary="{value:g} wait")
+    manager = AlertManager([rule])
+    run(check, alerts=manager)
+
+
+def test_without_alerts_the_page_says_so() -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/fastcore/api/snapshot/alerts")).json()["installed"] is False
 
     run(check)

@@ -19,7 +19,7 @@ from tests.streaming.running import Running
 
 TOKEN = "correct horse battery"
 FLAG = "technical_analysis"
-PAGES = ("overview", "switches", "tasks", "caches", "memory", "streaming", "prices")
+PAGES = ("overview", "requests", "alerts", "switches", "tasks", "caches", "memory", "streaming", "prices")
 SYMBOLS = ("AAPL", "IBM", "MSFT", "GOOG", "FB")
 
 
@@ -225,7 +225,7 @@ def test_the_kill_switch_flips_the_path_and_the_journal_says_so(page: Any, serve
 def test_the_keyboard_is_enough(page: Any, served: Served) -> None:
     show(page, served, "overview")
     order = []
-    for _ in range(10):
+    for _ in range(3 + len(PAGES)):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id || document.activeElement.innerText"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastcore import flags, metrics, status
 from fastcore._threads import on_own_thread
 from fastcore.dispatch.state import HOT_PATHS, STATEFUL
+from fastcore.service.dashboard.observed import alerts, requests
 from fastcore.service.dashboard.sources import Section, Sources
 
 if TYPE_CHECKING:
@@ -118,6 +119,9 @@ def _wrong(
     if memory_now["watch"] in ("firing", "pending"):
         severity = "critical" if memory_now["watch"] == "firing" else "warning"
         add(severity, "memory", f"memory is short: {memory_now['used_ratio']:.0%} in use")
+    if sources.alerts is not None:
+        for alert in sources.alerts.firing():
+            add(alert.severity, "alerts", f"{alert.rule}: {alert.summary}", alert.rule)
     if counts.get("dead"):
         add("warning", "tasks", f"{counts['dead']} dead tasks wait to be looked at", "dead")
     if sources.hub is not None:
@@ -378,6 +382,8 @@ async def read(name: str, sources: Sources) -> Section:
 
 SECTIONS: dict[str, Callable[[Sources], Section]] = {
     "overview": overview,
+    "requests": requests,
+    "alerts": alerts,
     "switches": switches,
     "tasks": tasks,
     "caches": caches,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastcore.memory import MemoryWatch
+    from fastcore.monitor import AlertManager
     from fastcore.service.dashboard.prices import Prices
     from fastcore.streaming import Hub
     from fastcore.tasks import TaskQueue
@@ -27,4 +28,5 @@ class Sources:
     hub: Hub | None = None
     watch: MemoryWatch | None = None
     writable: bool = False
+    alerts: AlertManager | None = None
     started: float = field(default_factory=time.time)

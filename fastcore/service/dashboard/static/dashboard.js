@@ -3,6 +3,8 @@ import { Client } from "./client.js";
 import { api, locked, setToken } from "./api.js";
 import { clock, duration, h } from "./elements.js";
 import * as overview from "./pages/overview.js";
+import * as requests from "./pages/requests.js";
+import * as alerts from "./pages/alerts.js";
 import * as switches from "./pages/switches.js";
 import * as tasks from "./pages/tasks.js";
 import * as caches from "./pages/caches.js";
@@ -10,8 +12,8 @@ import * as memory from "./pages/memory.js";
 import * as streaming from "./pages/streaming.js";
 import * as prices from "./pages/prices.js";
 
-const PAGES = { overview, switches, tasks, caches, memory, streaming, prices };
-const ALWAYS = ["overview", "caches", "memory", "streaming"]; // the others are read only while they are looked at
+const PAGES = { overview, requests, alerts, switches, tasks, caches, memory, streaming, prices };
+const ALWAYS = ["overview", "requests", "caches", "memory", "streaming"]; // the others are read only while they are looked at
 const $ = (id) => document.getElementById(id);
 const newest = {}; // section -> what the server said of it last
 const came = {}; // section -> when that came, by this page's own clock

@@ -1,0 +1,50 @@
+import { History, chart } from "../charts.js";
+import { card, h, number, percent, seconds, table, tile } from "../elements.js";
+import { refill } from "../patch.js";
+
+export const title = "Requests";
+
+const history = new History();
+const idOf = (row) => `${row.method} ${row.route}`;
+let before = null;
+let rate = null; // requests a second, of all routes
+let rates = {}; // and of each
+
+export function remember(body) {
+  const passed = before ? body.at - before.at : 0;
+  if (before && passed <= 0) return;
+  if (before) {
+    const last = Object.fromEntries(before.routes.map((row) => [idOf(row), row.requests]));
+    rate = Math.max(0, body.requests - before.requests) / passed;
+    rates = Object.fromEntries(body.routes.map((row) => [idOf(row), Math.max(0, row.requests - (last[idOf(row)] ?? 0)) / passed]));
+    history.add(body.at, { "requests a second": rate });
+  }
+  before = body;
+}
+
+export function view() {
+  const plot = chart("Requests a second over time");
+  const figures = h("div"), routes = h("div");
+  return {
+    element: h("div", {}, figures, card("Requests a second", plot.element), routes),
+    show(body) {
+      refill(figures, h("div.cards", {},
+        tile("Rate", rate == null ? "–" : `${number(rate, 1)}/s`, `${number(body.requests)} in all`),
+        tile("Errors", number(body.errors), body.requests ? `${percent(body.errors / body.requests)} of all; ${number(body.client_errors)} were the client's (4xx)` : ""),
+        tile("p50", seconds(body.p50), "half of all took less"),
+        tile("p95", seconds(body.p95)),
+        tile("p99", seconds(body.p99)),
+        tile("In flight", number(body.in_flight))));
+      const caption = body.count > body.routes.length ? `The ${body.routes.length} of ${body.count} routes with most requests` : "Those with most requests first";
+      refill(routes, card("By route", table(caption, [
+        ["Route", idOf],
+        ["Rate", (r) => (rates[idOf(r)] == null ? "–" : `${number(rates[idOf(r)], 1)}/s`), true],
+        ["Requests", (r) => number(r.requests), true],
+        ["4xx", (r) => number(r.client_errors), true],
+        ["5xx", (r) => number(r.errors), true],
+        ["p50", (r) => seconds(r.p50), true], ["p95", (r) => seconds(r.p95), true], ["p99", (r) => seconds(r.p99), true],
+      ], body.routes, { key: idOf, empty: "no request yet" })));
+      plot.draw(history.traces({ "requests a second": "candidate" }));
+    },
+  };
+}
