@@ -117,6 +117,12 @@ function open() {
   showAge();
 }
 
+/** Go to a page, or to one thing on it: a reload and the way back show it again. */
+export function go(where) {
+  location.hash = where;
+  open(); // now, not with the event that follows
+}
+
 function named(text) {
   try {
     return decodeURIComponent(text);

@@ -1,4 +1,4 @@
-import { act, ask } from "../dashboard.js";
+import { act, ask, go } from "../dashboard.js";
 import { api, locked } from "../api.js";
 import { chart, colour } from "../charts.js";
 import { card, clock, h, number, seconds, state, table } from "../elements.js";
@@ -36,7 +36,7 @@ export function view() {
       const arms = obeying.find((s) => s.name === wanted) ?? obeying[0];
       refill(list, card("Flags", table("One flag a row", [
         ["Flag", (f) => h("button", { type: "button", "data-flag": f.name, "aria-pressed": String(f.name === chosen),
-          click: () => pick(f.name) }, f.name)],
+          click: () => go(`switches/${encodeURIComponent(f.name)}`) }, f.name)],
         ["Mode", (f) => [state(f.state === "rolled_back" ? "bad" : "good", f.mode), STATE[f.state] ? ` ${STATE[f.state]}` : null]],
         ["Source", (f) => SOURCE[f.source] ?? f.source],
         ["Since", (f) => clock(f.since)],
@@ -61,13 +61,6 @@ export function view() {
       draw(plot, arms);
     },
   };
-}
-
-/** Choose a flag: by the address, so that a reload and the way back show it again. */
-function pick(name) {
-  const there = `#switches/${encodeURIComponent(name)}`;
-  if (location.hash === there) return;
-  location.hash = there;
 }
 
 function draw(plot, arms) {
@@ -143,7 +136,7 @@ function makeControls() {
       note.textContent = may ? "" : writable ? "Read-only: unlock with the token to change something." : "Read-only: the service was installed without a token.";
       note.hidden = may;
       held.hidden = flag.state !== "rolled_back";
-      held.textContent = held.hidden ? "" : "Rolled back: what is set now does not act before it is resumed.";
+      held.textContent = held.hidden ? "" : "Rolled back: a setting does not act until the rollback is ended.";
       for (const one of [mode, share, ...buttons]) one.disabled = !may;
       const now = `${flag.name} ${flag.mode} ${flag.state}`;
       if (shown !== now && !touched) {
