@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from fastcore._text import storable
 from fastcore.concurrency.checks import count, number
 from fastcore.concurrency.retry import Retry
 
-__all__ = ["Options", "SubmissionOptions", "TaskOptions", "rate_of", "seconds"]
+if TYPE_CHECKING:
+    from fastcore.tasks.codec import Codec
+
+__all__ = ["Options", "RunOptions", "SubmissionOptions", "TaskOptions", "rate_of", "seconds"]
 
 _PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-class TaskOptions(TypedDict, total=False):
-    """What a task may be registered with, for type checkers."""
+class RunOptions(TypedDict, total=False):
+    """How a task is run, for type checkers."""
 
     priority: float
     retries: int | Retry
@@ -27,7 +30,18 @@ class TaskOptions(TypedDict, total=False):
     serial_key: str | Callable[..., str] | None
 
 
-class SubmissionOptions(TaskOptions, total=False):
+class TaskOptions(RunOptions, total=False):
+    """What a task may be registered with, for type checkers."""
+
+    name: str | None
+    on: str | None
+    concurrency: int | None
+    rate: str | tuple[int, float] | None
+    memory_limit: int | None
+    codec: Codec | None
+
+
+class SubmissionOptions(RunOptions, total=False):
     """What submissions may be made with, for type checkers."""
 
     delay: float | timedelta

@@ -158,13 +158,6 @@ class TaskQueue(Reading, Steering):
         self,
         fn: Callable[P, R],
         /,
-        *,
-        name: str | None = ...,
-        on: str | None = ...,
-        concurrency: int | None = ...,
-        rate: str | tuple[int, float] | None = ...,
-        memory_limit: int | None = ...,
-        codec: Codec | None = ...,
         **options: Unpack[TaskOptions],
     ) -> Task[P, R]: ...
 
@@ -173,13 +166,6 @@ class TaskQueue(Reading, Steering):
         self,
         fn: None = None,
         /,
-        *,
-        name: str | None = ...,
-        on: str | None = ...,
-        concurrency: int | None = ...,
-        rate: str | tuple[int, float] | None = ...,
-        memory_limit: int | None = ...,
-        codec: Codec | None = ...,
         **options: Unpack[TaskOptions],
     ) -> _Decorator: ...
 
