@@ -73,7 +73,7 @@ class Pools:
         The same.
     """
 
-    def __init__(self, tasks: Mapping[str, Task], executors: Mapping[str, Executor]) -> None:
+    def __init__(self, tasks: Mapping[str, Task[..., Any]], executors: Mapping[str, Executor]) -> None:
         self._tasks = tasks
         self._executors = executors
         self._pools: dict[str, Pool] = {}
