@@ -210,12 +210,12 @@ class Session:
         wish: dict[str, Any] = {"newest": newest}
         if back and self.epoch:
             known = {**self._settled, **self._positions}
-            asked = {name: known.pop(name) for name in names if name in known}
-            patterns = [name for name in names if is_pattern(name)]
-            if patterns:
-                asked.update(
-                    (topic, at) for topic, at in known.items() if any(matches(name, topic) for name in patterns)
-                )
+            exact, patterns = set(names), [name for name in names if is_pattern(name)]
+            asked = {
+                topic: at
+                for topic, at in known.items()
+                if topic in exact or any(matches(name, topic) for name in patterns)
+            }
             self._asked[ref] = asked
             wish["since"] = [self.epoch, asked]
         return wish
