@@ -53,6 +53,7 @@ HELP = {
     "fastcore_stream_topics": "Topics that somebody subscribes to or that have a history.",
     "fastcore_stream_waiting": "Clients that have yet to show a token.",
     "fastcore_tasks_ended_total": "Tasks that ended, by state.",
+    "fastcore_tasks_loop_blocked_total": "Times that the loop of a queue stood still for longer than a lease.",
     "fastcore_tasks_retried_total": "Attempts of tasks that failed and are tried again.",
     "fastcore_tasks_run_seconds": "Time that tasks ran.",
     "fastcore_tasks_sqlite_commit_seconds": "Time of the commits of the task store in SQLite.",

@@ -101,6 +101,9 @@ class Coded(Exception):
         super().__init__(text)
         self.code = code
 
+    def __reduce__(self) -> Any:
+        return type(self), self.args
+
 
 def test_entries_that_cannot_be_read_do_not_lose_the_others(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

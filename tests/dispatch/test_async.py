@@ -8,6 +8,7 @@ import gc
 import inspect
 import sys
 import time
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -349,7 +350,7 @@ def test_a_waiting_call_is_in_no_leak(make: Make) -> None:
     for _ in range(10):
         cycle()
     gc.collect()
-    assert not [o for o in gc.get_objects() if inspect.iscoroutine(o) and "holds" in repr(o)]
+    assert not [o for o in gc.get_objects() if type(o) is types.CoroutineType and "holds" in repr(o)]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="markcoroutinefunction is of 3.12")

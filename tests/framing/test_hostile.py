@@ -209,6 +209,7 @@ def test_released_views(twin):
 
 def test_default_without_end(twin):
     f = twin("framing")
+    sys.setrecursionlimit(1000)  # the default, which another test may have raised
 
     def deeper(obj):
         return [Other()]

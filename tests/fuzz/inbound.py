@@ -32,6 +32,12 @@ class FakeTransport(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.written += data
 
+    def pause_reading(self) -> None:
+        return None
+
+    def resume_reading(self) -> None:
+        return None
+
     def writelines(self, lines: Any) -> None:
         self.written += b"".join(lines)
 

@@ -173,15 +173,3 @@ def test_frames_that_a_generator_yields_are_optimised() -> None:
 
     assert str(next(tables())["n"].dtype) == "int32"
     assert str(asyncio.run(first())["n"].dtype) == "int32"
-
-
-def test_growth_while_a_generator_runs_is_told() -> None:
-    told: list[Any] = []
-
-    @memory_monitor(threshold_mb=20, on_exceeded=told.append)
-    def crawl() -> Generator[int, None, None]:
-        keep = bytearray(60 << 20)
-        yield len(keep)
-
-    assert list(crawl()) == [60 << 20]
-    assert len(told) == 1
