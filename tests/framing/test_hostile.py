@@ -207,8 +207,9 @@ def test_released_views(twin):
         twin("framing").unpackb(view)
 
 
-def test_default_without_end(twin):
+def test_default_without_end(twin, request):
     f = twin("framing")
+    request.addfinalizer(functools.partial(sys.setrecursionlimit, sys.getrecursionlimit()))
     sys.setrecursionlimit(1000)  # the default, which another test may have raised
 
     def deeper(obj):
