@@ -128,6 +128,15 @@ def test_a_guard_that_has_not_heard_of_a_person_s_rollback_changes_nothing_about
     assert other.get("desk").source == "default"
 
 
+def test_a_guard_s_rollback_in_the_same_process_leaves_a_person_s_as_it_is(path: str) -> None:
+    ours = store(path)
+    ours.rollback("desk", "wrong prices", who="alice")
+    ours.rollback("desk", "over 20 % slower", source="guard", who="guard")
+    assert ours.get("desk")[1:3] == ("control", "rollback")
+    assert ours.get("desk").reason == "wrong prices"
+    assert [entry.who for entry in ours.journal.entries("desk")] == ["alice"]
+
+
 def test_a_guard_s_rollback_after_a_person_s_outlives_the_rotation_by_size(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
