@@ -203,6 +203,19 @@ def test_without_a_thread_the_stale_result_is_served(waits: Clock, monkeypatch: 
     settle(lambda: price("A") == 2)
 
 
+def test_one_idle_thread_does_not_hold_back_more_work() -> None:
+    threads, both = refresh.Threads(2), threading.Barrier(2)
+    ran = threading.Event()
+    assert threads.submit(ran.set)
+    assert ran.wait(10)
+    settle(lambda: threads._idle == 1)
+    met: list[int] = []
+    with threads._changed:  # the idle thread wakes up after both were submitted
+        assert threads.submit(lambda: met.append(both.wait(10)))
+        assert threads.submit(lambda: met.append(both.wait(10)))
+    settle(lambda: sorted(met) == [0, 1])
+
+
 def test_no_more_than_a_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh, "_threads", refresh.Threads(2))
     monkeypatch.setattr(refresh, "IDLE", 0.01)

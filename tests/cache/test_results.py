@@ -103,6 +103,7 @@ def answers() -> dict[str, tuple[Callable[[], Any], Edit]]:
         "tuple": (lambda: (frame(), 1), lambda value: edit_frame(value[0])),
         "list": (lambda: [frame(), 1], in_list),
         "deque": (lambda: collections.deque([np.zeros(2)], maxlen=1), lambda value: value.append(1)),
+        "deque of frames": (lambda: collections.deque([frame(), 1]), lambda value: edit_frame(value[0])),
         "dict": (lambda: {"all": {"frame": frame()}, "y": 1}, in_dict),
         "ordered dict": (lambda: collections.OrderedDict(close=frame()["close"], x=1), in_ordered),
         "named tuple": (lambda: Bands(np.zeros(2), frame()), lambda value: edit_frame(value.lower)),
