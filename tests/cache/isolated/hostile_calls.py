@@ -159,7 +159,7 @@ def results_strike_back_when_they_are_evicted(backend: str) -> None:
 
     class Result:
         def __del__(self) -> None:
-            if len(struck_back) < 500:
+            if len(struck_back) < 100:
                 struck_back.append(1)
                 f(len(struck_back))
                 f.cache_clear()
