@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 __all__ = ["Counter", "Gauge", "Sketch", "SketchState"]
 
@@ -33,6 +33,9 @@ class Counter:
         self._value = 0
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle 'fastcore.metrics.Counter' object")
+
     @property
     def value(self) -> int:
         return self._value
@@ -54,6 +57,9 @@ class Gauge:
     def __init__(self) -> None:
         self._value = 0.0
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle 'fastcore.metrics.Gauge' object")
 
     @property
     def value(self) -> float:
@@ -81,6 +87,9 @@ class Sketch:
         self._total = 0.0
         self._low, self._high = math.inf, -math.inf
         self._bins: dict[int, int] = {}
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle 'fastcore.metrics.Sketch' object")
 
     @property
     def count(self) -> int:
