@@ -14,6 +14,8 @@ import pytest
 
 from fastcore._ext._sources import EXTENSIONS, files_of
 
+pytestmark = pytest.mark.backend_independent
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.conftest import PURE_ONLY
 
+pytestmark = pytest.mark.backend_independent
+
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+pytestmark = pytest.mark.backend_independent
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 HEAVY = (

@@ -9,6 +9,8 @@ import pytest
 
 from fastcore._ext._sources import EXTENSIONS, files_of
 
+pytestmark = pytest.mark.backend_independent
+
 ROOT = Path(__file__).resolve().parents[2]
 EXT = ROOT / "fastcore" / "_ext"
 GENERIC = {"stamp.c"}  # goes into every extension

@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.backend_independent
+
 PACKAGES = (
     "fastcore", "fastcore.cache", "fastcore.concurrency", "fastcore.framing", "fastcore.heap", "fastcore.indicators",
     "fastcore.memory", "fastcore.metrics", "fastcore.monitor", "fastcore.rollout", "fastcore.streaming",

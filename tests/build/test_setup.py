@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytestmark = pytest.mark.backend_independent
+
 if TYPE_CHECKING:
     from tests.build.conftest import Checkout
 

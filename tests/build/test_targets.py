@@ -31,7 +31,10 @@ TARGETS = [
     "wheel",
     "clean",
 ]
-pytestmark = pytest.mark.skipif(not (ROOT / "Makefile").is_file(), reason="no Makefile in an installed copy")
+pytestmark = [
+    pytest.mark.backend_independent,
+    pytest.mark.skipif(not (ROOT / "Makefile").is_file(), reason="no Makefile in an installed copy"),
+]
 
 
 def make(*args: str) -> subprocess.CompletedProcess[str]:

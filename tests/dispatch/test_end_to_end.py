@@ -18,7 +18,10 @@ from fastcore.dispatch.assignment import belongs
 from fastcore.dispatch.modes import Mode
 from tests.dispatch.cluster import SWITCHES, Cluster, Load, flip, until
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="workers that share a listening socket")
+pytestmark = [
+    pytest.mark.backend_independent,
+    pytest.mark.skipif(os.name != "posix", reason="workers that share a listening socket"),
+]
 
 
 class Receiver:

@@ -25,6 +25,8 @@ from fastcore.dispatch.store import FlagStore
 from fastcore.dispatch.ticker import Ticker
 from tests.dispatch.placed import moved_into_place
 
+pytestmark = pytest.mark.backend_independent
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

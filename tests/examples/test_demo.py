@@ -18,6 +18,8 @@ import pytest
 
 from examples.market_desk.table import Measured, compare, render
 
+pytestmark = pytest.mark.backend_independent
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "examples.market_desk")
 

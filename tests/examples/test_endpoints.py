@@ -18,6 +18,8 @@ from examples.market_desk.server import build_app
 from examples.market_desk.table import apart
 from fastcore import flags
 
+pytestmark = pytest.mark.backend_independent
+
 
 @pytest.fixture
 def desk() -> Iterator[MarketDesk]:

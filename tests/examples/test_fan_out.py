@@ -12,6 +12,8 @@ import pytest
 from examples.market_desk.connection_manager import ConnectionManager
 from examples.market_desk.shared_frames import EXTENSION, SharedFrames
 
+pytestmark = pytest.mark.backend_independent
+
 TOPICS = ("prices.AAPL", "prices.IBM", "news.IBM")
 MESSAGES = [(topic, {"topic": topic, "seq": 1, "filler": "x" * 100}) for topic in TOPICS]
 

@@ -17,6 +17,8 @@ from examples.market_desk.table import apart
 from examples.market_desk.technical_indicator_service import COLUMNS, TechnicalIndicatorService
 from fastcore import flags
 
+pytestmark = pytest.mark.backend_independent
+
 
 @pytest.fixture(scope="module")
 def market() -> Market:

@@ -12,6 +12,8 @@ import pytest
 
 from examples.market_desk.tick_client import ProtocolError, TickClient
 
+pytestmark = pytest.mark.backend_independent
+
 
 def binary(message: dict[str, Any], first: int = 0x82) -> bytes:
     payload = msgpack.packb(message)

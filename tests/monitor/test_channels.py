@@ -20,6 +20,8 @@ from fastcore.monitor import Alert, CallableChannel, EmailChannel, LogChannel, S
 from tests.monitor.receivers import HttpReceiver, SmtpReceiver, served
 from tests.tls import trusting
 
+pytestmark = pytest.mark.backend_independent
+
 ALERT = Alert(
     "memory",
     "firing",

@@ -15,7 +15,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills a worker by a signal")
+pytestmark = [
+    pytest.mark.backend_independent,
+    pytest.mark.skipif(sys.platform == "win32", reason="kills a worker by a signal"),
+]
 
 
 @pytest.fixture

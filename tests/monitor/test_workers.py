@@ -16,6 +16,8 @@ from fastcore import metrics
 from fastcore._snapshot import Snapshot
 from fastcore.monitor import WorkerFiles
 
+pytestmark = pytest.mark.backend_independent
+
 WORKER = """
 import sys
 from fastcore import metrics

@@ -20,6 +20,8 @@ from fastcore.service.dashboard.sections import SECTIONS
 from fastcore.streaming import Hub
 from fastcore.tasks import TaskQueue
 
+pytestmark = pytest.mark.backend_independent
+
 TOKEN = "correct horse battery"
 AUTHORISED = {"Authorization": f"Bearer {TOKEN}"}
 

@@ -12,6 +12,8 @@ from fastcore.monitor import Health
 from fastcore.service import install
 from fastcore.service.draining import Drain
 
+pytestmark = pytest.mark.backend_independent
+
 
 def test_a_waiter_that_is_cancelled_does_not_end_the_drain() -> None:
     done: list[str] = []

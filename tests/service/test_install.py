@@ -27,6 +27,8 @@ from fastcore.streaming import Hub, broadcast_analysis_results
 from fastcore.streaming.broadcast import install_hub
 from fastcore.tasks import TaskQueue, submit_background_task
 
+pytestmark = pytest.mark.backend_independent
+
 TOKEN = "correct horse battery"
 WAIT = 60.0
 

@@ -12,6 +12,7 @@ import pytest
 from tests.service.rolling import run
 
 pytestmark = [
+    pytest.mark.backend_independent,
     pytest.mark.skipif(os.name != "posix", reason="SIGTERM to one process needs POSIX"),
     pytest.mark.slow,
 ]

@@ -19,7 +19,10 @@ import pytest
 
 from tests.service.rolling import ROOT, WAIT, server
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGTERM to one process needs POSIX")
+pytestmark = [
+    pytest.mark.backend_independent,
+    pytest.mark.skipif(os.name != "posix", reason="SIGTERM to one process needs POSIX"),
+]
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,10 @@ from tests.streaming.chaos import Desk, Proxy, eventually
 from tests.streaming.natsd import BINARY, Cluster
 from tests.streaming.test_client import listening, run
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals here")
+pytestmark = [
+    pytest.mark.backend_independent,
+    pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals here"),
+]
 
 
 @contextlib.asynccontextmanager

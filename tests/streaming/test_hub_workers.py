@@ -20,7 +20,10 @@ from fastcore.streaming import Connected, Gap
 from tests.streaming.chaos import ROOT
 from tests.streaming.test_client import Listener, listening, run
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
+pytestmark = [
+    pytest.mark.backend_independent,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked"),
+]
 
 GUNICORN = importlib.util.find_spec("gunicorn") is not None
 

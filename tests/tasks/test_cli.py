@@ -22,6 +22,8 @@ from fastcore.tasks.records import Claim, Encoded, Failure, Outcome, Progress, S
 from fastcore.tasks.stores.sqlite import SqliteStore
 from tests.tasks.sqlite_specs import claimed, ended, spec
 
+pytestmark = pytest.mark.backend_independent
+
 CODEC = Codec()
 
 

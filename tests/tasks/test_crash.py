@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.backend_independent
+
 TOOL = Path(__file__).parents[2] / "tools" / "task_crash.py"
 
 

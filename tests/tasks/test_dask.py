@@ -25,7 +25,10 @@ from fastcore.tasks.chunks import chunks
 from fastcore.tasks.executors.dask import DaskExecutor
 from tests.tasks import process_jobs as jobs
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of distributed and its sockets; nothing here is about warnings
+pytestmark = [
+    pytest.mark.backend_independent,
+    pytest.mark.filterwarnings("ignore"),  # of distributed and its sockets; nothing here is about warnings
+]
 ROOT = Path(__file__).resolve().parents[2]
 MINUTE = 60.0
 

@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 
 from fastcore.tasks import TaskQueue
 
+pytestmark = pytest.mark.backend_independent
+
 EXAMPLES = 40
 # What a valid request may meet besides success: a task that is not there, arguments that it does not take, its failure.
 MAY_MEET = ["2XX", "404", "409", "422", "424"]

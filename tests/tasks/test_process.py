@@ -19,6 +19,8 @@ from fastcore.tasks.executors.process_slot import TaskSlot
 from tests.tasks import process_jobs as jobs
 from tests.tasks.process_queue import MINUTE, eventually, gone, lines, program, queues_made  # noqa: F401
 
+pytestmark = pytest.mark.backend_independent
+
 
 def run(queue: TaskQueue, fn: Any, *args: Any, retries: int = 0, **options: Any) -> Any:
     """Submit a call and return its view once it has ended."""

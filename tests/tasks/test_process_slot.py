@@ -20,7 +20,10 @@ from fastcore.tasks.executors.process_slot import TaskSlot, _frames
 from tests.tasks import process_jobs as jobs
 from tests.tasks.process_queue import MINUTE, eventually, lines, queues_made  # noqa: F401
 
-pytestmark = pytest.mark.skipif(not TaskSlot.deep, reason="one message at a time here")
+pytestmark = [
+    pytest.mark.backend_independent,
+    pytest.mark.skipif(not TaskSlot.deep, reason="one message at a time here"),
+]
 
 
 @pytest.fixture

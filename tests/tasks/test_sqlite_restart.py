@@ -19,6 +19,8 @@ from fastcore.tasks.records import Group, Hold, State
 from fastcore.tasks.stores.sqlite import SqliteStore
 from tests.tasks.sqlite_specs import T0, check, claimed, ended, inside, spec
 
+pytestmark = pytest.mark.backend_independent
+
 LONG = 60.0  # seconds until a test gives up
 
 
