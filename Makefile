@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY := $(BIN)/python
 
 # The first Python on PATH that is new enough; PYTHON=... overrides.
@@ -17,7 +17,8 @@ WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-required demo serve test test-python test-system lint asan bench asv-quick docs wheel clean
+.PHONY: help setup build build-required demo serve test test-python test-system lint asan bench asv-quick asv-compare docs wheel platform-wheels \
+	release-check clean
 
 help:
 	@echo 'make setup        .venv with everything for development, extensions built'
@@ -26,12 +27,15 @@ help:
 	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing (WORKERS=n, 0 for none)'
 	@echo 'make test-python  the suite in pure Python'
 	@echo 'make test-system  against a real Chromium, Prometheus and nginx (Debian packages; installed if run as root)'
-	@echo 'make lint         ruff, mypy, the layers, stubs against their modules'
+	@echo 'make lint         ruff, mypy, the layers, stubs against their modules, cython-lint, the workflows'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
 	@echo 'make asv-quick    the asv suites, once, on this commit and both backends'
+	@echo 'make asv-compare  the asv suites on this commit and on BASE (main), and what differs by more than 10 %'
 	@echo 'make docs         the HTML documentation in docs/_build/html'
 	@echo 'make wheel        sdist, platform wheel and pure wheel in dist/, each wheel tested in an empty venv'
+	@echo 'make platform-wheels  wheels of this system for every Python, with cibuildwheel (on Linux: in containers)'
+	@echo 'make release-check  TAG=v1.2.3 is the version, and the changelog has its section'
 	@echo 'make clean        remove what was built (not .venv)'
 
 # --- the environment -------------------------------------------------------------------------------------------
@@ -104,6 +108,9 @@ lint: $(VENV)/.installed-dev build-required
 	$(BIN)/lint-imports
 	$(PY) -m mypy.stubtest $(STUBS) --concise --allowlist tools/stubtest.txt --ignore-unused-allowlist \
 		--ignore-positional-only --ignore-disjoint-bases
+	PATH="$(BIN):$$PATH" $(BIN)/cython-lint $(wildcard fastcore/_ext/*.pyx fastcore/_ext/*.pxi)
+	$(if $(wildcard .github),$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml)
+	$(if $(wildcard .github),$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml)
 
 asan: $(VENV)/.installed-dev
 	$(PY) tools/sanitize.py $(PYTEST_ARGS)
@@ -121,6 +128,13 @@ asv-quick: $(VENV)/.installed-bench
 	@$(BIN)/asv machine --yes --config $(ASV) >/dev/null
 	FASTCORE_REQUIRE_EXTENSIONS=1 $(BIN)/asv run --quick --show-stderr --config $(ASV) 'HEAD^!'
 
+# asv ends with an error where a benchmark of this commit is slower.
+BASE ?= main
+asv-compare: $(VENV)/.installed-bench
+	@$(BIN)/asv machine --yes --config $(ASV) >/dev/null
+	FASTCORE_REQUIRE_EXTENSIONS=1 $(BIN)/asv continuous --factor 1.1 --interleave-rounds --show-stderr --config $(ASV) \
+		'$(BASE)' HEAD
+
 # --- publishing ------------------------------------------------------------------------------------------------
 
 docs: $(VENV)/.installed-docs build
@@ -129,6 +143,13 @@ docs: $(VENV)/.installed-docs build
 
 wheel: $(VENV)/.installed-dev
 	$(PY) tools/wheels.py
+
+platform-wheels: $(VENV)/.installed-release
+	$(BIN)/cibuildwheel --output-dir dist
+
+TAG ?=
+release-check: $(VENV)/.created
+	$(PY) tools/release_check.py '$(TAG)'
 
 # ---------------------------------------------------------------------------------------------------------------
 

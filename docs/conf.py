@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 project = "fastcore"
-author = "the fastcore authors"
+author = "The fastcore developers"
 copyright = author
 release = version = runpy.run_path(str(ROOT / "fastcore" / "_version.py"))["__version__"]
 

@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t, uint8_t
 
-from python_fallback.framing.decode import BufferFull, ExtraData, Incomplete, OutOfData
+from python_fallback.framing.decode import BufferFull, OutOfData
 from python_fallback.framing.encode import ExtType
 from python_fallback.framing.columns import choose
 from python_fallback.framing.fanout import JOIN as _JOIN, PACKING as _PACKING
@@ -46,7 +46,8 @@ cdef extern from "framing_codec.h":
     object fc_header(int is_map, int64_t n)
     object fc_build_whole(const uint8_t *data, const uint8_t *end, const fc_unpack_options *)
     object fc_rows(
-        object names, object values, object prefixes, object array_type, const fc_pack_options *, int nan_as_none, int framed
+        object names, object values, object prefixes, object array_type, const fc_pack_options *, int nan_as_none,
+        int framed
     )
     void fc_walk_init(fc_walk *, int64_t limit)
     void fc_send_all(fc_sending *, Py_ssize_t n) noexcept nogil

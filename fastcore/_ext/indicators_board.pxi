@@ -120,7 +120,8 @@ cdef class Board:
                     f" got {type(array).__name__}"
                 )
             if not cnp.PyArray_SAMESHAPE(<cnp.ndarray>array, <cnp.ndarray>arrays[0]):
-                raise ValueError(f"{name}: expected the shape of {self.columns[0]}, {arrays[0].shape}, got {array.shape}")
+                expected = f"the shape of {self.columns[0]}, {arrays[0].shape}"
+                raise ValueError(f"{name}: expected {expected}, got {array.shape}")
         return arrays
 
     def hold(self):

@@ -2,7 +2,7 @@
 """Counters, gauges and latency sketches, kept in C; `fastcore.metrics` documents them."""
 
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
-from libc.math cimport INFINITY, isfinite
+from libc.math cimport isfinite
 from libc.stdint cimport int32_t, uint64_t
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -27,8 +28,11 @@ TARGETS = [
     "asan",
     "bench",
     "asv-quick",
+    "asv-compare",
     "docs",
     "wheel",
+    "platform-wheels",
+    "release-check",
     "clean",
 ]
 pytestmark = [
@@ -104,3 +108,23 @@ def test_ci_refuses_a_run_that_did_not_test_the_compiled_twins(body: str, fault:
     )
     assert ran.returncode == (1 if fault else 0), ran.stdout + ran.stderr
     assert fault in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("tag", "changes", "fault"),
+    [
+        ("v1.2.3", "## [1.2.3] - 2030-01-31\n", ""),
+        ("1.2.3", "## [1.2.3] - 2030-01-31\n", "tag: expected v1.2.3, as in fastcore/_version.py, got 1.2.3"),
+        ("", "## [1.2.3] - 2030-01-31\n", "tag: expected v1.2.3, as in fastcore/_version.py, got none"),
+        ("v1.2.3", "## [Unreleased]\n", "CHANGELOG.md: expected a line '## [1.2.3] - YYYY-MM-DD', found none"),
+    ],
+    ids=["fits", "other tag", "no tag", "no section"],
+)
+def test_a_release_needs_its_tag_and_its_section_of_the_changelog(
+    tag: str, changes: str, fault: str, tmp_path: Path
+) -> None:
+    (tmp_path / "fastcore").mkdir()
+    (tmp_path / "fastcore" / "_version.py").write_text('__version__ = "1.2.3"\n')
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{changes}")
+    tool = runpy.run_path(str(ROOT / "tools" / "release_check.py"))
+    assert tool["fault"](tag, tmp_path) == (fault and f"release_check: {fault}")
