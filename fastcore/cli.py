@@ -1,4 +1,4 @@
-"""``python -m fastcore``: one subcommand a part, each prepared by the part that it belongs to."""
+"""The command line, ``python -m fastcore``: its subcommands are defined by the parts that they belong to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counters, gauges and latency sketches that every part of fastcore reports to.
+"""Counters, gauges and latency sketches, which every part of fastcore reports to.
 
 ``counter``, ``gauge`` and ``latency`` return the one instrument of a name and its labels, made at first use. Keep the
 instrument and use it: looking it up costs more than counting. ``snapshot`` reads them all, and whatever collectors add.

@@ -1,8 +1,7 @@
-"""The owner's names for what the dispatcher can do: gradual switching-on, rollback, A/B tests, comparisons.
+"""Short names for what the dispatcher does: gradual rollout, rollback, A/B tests, comparisons.
 
-Each is a thin face: the flags decide, the Switches measure. What a service mounts to be steered is here as well:
-:class:`AssignmentMiddleware` and :class:`AdminApp`. The names of `fastcore.monitor` that watch over a rollout can be
-had from here too.
+Each is a thin wrapper: the flags decide, the Switches measure. :class:`AssignmentMiddleware` and :class:`AdminApp`,
+which a service mounts, are here as well, and so are the names of `fastcore.monitor` that observe a rollout.
 """
 
 from __future__ import annotations

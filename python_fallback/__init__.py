@@ -1,4 +1,4 @@
-"""The pure-Python half of fastcore: the readable twin, and the oracle, of every compiled hot path.
+"""The pure-Python twin of every compiled hot path: readable, and the oracle that tests compare with.
 
 An implementation detail: import fastcore.
 """

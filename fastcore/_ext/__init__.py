@@ -1,6 +1,6 @@
-"""The compiled half: which extensions there are, and whether each may be loaded.
+"""The compiled twins: which extensions exist, and whether each may be loaded.
 
-Nothing is compiled at import of this package; `load` brings in one extension, `probe` says why it may or may not run.
+`load` imports one extension; `probe` says why it may or may not run. Importing this package loads none.
 """
 
 from __future__ import annotations

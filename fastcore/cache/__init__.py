@@ -1,4 +1,4 @@
-"""The hot path of the LRU and TTL caches, and what stands on it: decorators, content keys, named and saved caches."""
+"""LRU and TTL caches, decorators, keys by content, named and saved caches."""
 
 from __future__ import annotations
 

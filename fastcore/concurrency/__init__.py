@@ -1,6 +1,6 @@
-"""Running many things at once, within bounds: maps, CPU work off the event loop, limits and retries.
+"""Bounded concurrency: maps, CPU work off the event loop, limits and retries.
 
-Nothing of it is a hot path: it is plain Python over asyncio, threads and processes.
+Plain Python over asyncio, threads and processes; no hot path.
 """
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""Flags, switches and twins: which implementation runs, and how that is changed while it runs."""
+"""Flags, Switches and twins: which implementation runs, and how that changes at run time."""
 
 from __future__ import annotations

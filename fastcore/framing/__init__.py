@@ -1,4 +1,4 @@
-"""The hot path of message framing: objects to msgpack, and to WebSocket frames that are made once for every client.
+"""Message framing: objects to msgpack and to WebSocket frames, which all clients share.
 
 ::
 

@@ -1,6 +1,6 @@
-"""A priority heap with handles, and the queues over it for threads and for asyncio.
+"""A priority heap with handles, and priority queues for threads and for asyncio.
 
-The flag ``heap`` says which twin a new object comes from; objects of both live side by side.
+The flag ``heap`` decides the twin of a new object; objects of both twins can be used in one process.
 """
 
 from __future__ import annotations

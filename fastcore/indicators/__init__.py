@@ -1,6 +1,6 @@
-"""The hot path of rolling indicators.
+"""Technical indicators, over whole series, live bar by bar, or on a board of many symbols.
 
-One definition, three ways to run it: over whole series, live bar by bar, or on a board of many symbols::
+::
 
     rsi(close, 14)                                  # or RSI(14)(close)
     live = RSI(14).live(close); live.update(187.2)

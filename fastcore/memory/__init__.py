@@ -1,4 +1,4 @@
-"""DataFrames in fewer bytes, a watch over the process's memory, and the garbage collector's settings."""
+"""Smaller DataFrames, limits on the process's memory, and settings of the garbage collector."""
 
 from __future__ import annotations
 

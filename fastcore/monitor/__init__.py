@@ -1,4 +1,4 @@
-"""What `fastcore.metrics` counts, made visible and judged: health, degradation, alerts, triggers, exporters."""
+"""Exports and evaluates what `fastcore.metrics` counts: Prometheus, health checks, degradation, alerts, triggers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything on an existing FastAPI application: `install(app)`."""
+"""`install(app)` adds metrics, health, tasks, streaming and a dashboard to an existing FastAPI application."""
 
 from __future__ import annotations
 

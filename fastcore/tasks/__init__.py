@@ -1,4 +1,4 @@
-"""Background tasks without infrastructure: a store that loses nothing, executors, and one engine between them."""
+"""Background tasks without a broker: a durable store, executors, and one engine between them."""
 
 from __future__ import annotations
 
