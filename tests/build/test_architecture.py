@@ -51,7 +51,7 @@ def test_the_picture_shows_imports_of_every_kind(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/decisions.md", "CONTRIBUTING.md"])
 def test_every_file_that_the_page_names_exists(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     quoted = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
