@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from fastcore.cli import main
+try:
+    from fastcore.cli import main
 
-sys.exit(main())
+    sys.exit(main())
+except KeyboardInterrupt:  # while the package is still being imported
+    sys.exit(130)

@@ -1,14 +1,18 @@
-"""The command line, ``python -m fastcore``: its subcommands are defined by the parts that they belong to."""
+"""The command line, ``python -m fastcore``: its subcommands are defined by the parts that they belong to.
+
+Exit codes: 0 done; 1 what was named does not exist or is not in a state for it; 2 the command line, a setting or a file
+cannot be used; 130 interrupted.
+"""
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import os
+import logging
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from fastcore._command_line import EXIT_CODES, Parser, guarded
 from fastcore._version import __version__
 
 __all__ = ["COMMANDS", "Command", "main"]
@@ -29,27 +33,29 @@ COMMANDS = {
 }
 
 
+_quiet = logging.NullHandler()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns the exit code: 2 for a wrong option or setting."""
+    """Run a subcommand; returns the exit code, or exits with 2 for a wrong command line."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="fastcore", description="Compiled hot paths with pure-Python twins.")
+    logging.getLogger("fastcore").addHandler(_quiet)  # what is wrong is printed once, by the command
+    return guarded(lambda: _run(given))
+
+
+def _run(given: list[str]) -> int:
+    parser = Parser(prog="fastcore", description="Compiled hot paths with pure-Python twins.", epilog=EXIT_CODES)
     parser.add_argument("--version", action="version", version=f"fastcore {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="command", required=True)
     chosen = next((word for word in given if not word.startswith("-")), None)
     run = None
-    try:
-        for name, entry in COMMANDS.items():
-            subparser = subparsers.add_parser(name, help=entry.help, description=f"{entry.help.capitalize()}.")
-            if name == chosen:  # the others are not even imported
-                run = getattr(importlib.import_module(entry.module), entry.function)(subparser)
-        options = parser.parse_args(given)
-        assert run is not None  # parse_args ends the program for any other command
-        code: int = run(options)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:  # the reader, such as `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (ValueError, ImportError) as error:  # an environment variable, an extension that is insisted on
-        print(f"fastcore: {error}", file=sys.stderr)
-        return 2
+    for name, entry in COMMANDS.items():
+        subparser = subparsers.add_parser(
+            name, help=entry.help, description=f"{entry.help.capitalize()}.", epilog=EXIT_CODES
+        )
+        if name == chosen:  # the others are not even imported
+            run = getattr(importlib.import_module(entry.module), entry.function)(subparser)
+    options = parser.parse_args(given)
+    assert run is not None  # parse_args ends the program for any other command
+    code: int = run(options)
+    return code

@@ -97,6 +97,11 @@ class Journal:
         """Entries that are not in the file yet, because they could not be written."""
         return len(self._unsaved)
 
+    @property
+    def usable(self) -> bool:
+        """Whether the file could be read and written when that was tried last."""
+        return not {"read", "write"} & self._problems.keys()
+
     def problems(self) -> list[str]:
         """Return what is wrong with the file; nothing as a rule."""
         found = list(self._problems.values())

@@ -6,6 +6,8 @@ import math
 import re
 from typing import NamedTuple
 
+from fastcore.dispatch.text import meant
+
 __all__ = ["PATH_WORDS", "SERVICE_WORDS", "Mode", "parse"]
 
 PATH_WORDS = ("auto", "compiled", "python")
@@ -51,7 +53,7 @@ def parse(text: object, words: tuple[str, ...], where: str = "mode", trials: boo
     with_number = ("ramp", "shadow", "canary") if trials else ("ramp",)
     if word in with_number and _NUMBER.fullmatch(number) and float(number) <= 100:
         return Mode(word, float(number))
-    raise ValueError(f"{expected}, got {text!r}")
+    raise ValueError(f"{expected}, got {text!r}{meant(word, (*words, *with_number))}")
 
 
 def _short(number: float) -> str:

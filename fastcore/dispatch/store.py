@@ -15,6 +15,7 @@ from fastcore import _ext
 from fastcore.dispatch.journal import Entry, Journal, take_in
 from fastcore.dispatch.modes import PATH_WORDS, SERVICE_WORDS, Mode, parse
 from fastcore.dispatch.state import HOT_PATHS, STATEFUL, Flag, Follower, Setting, State
+from fastcore.dispatch.text import meant
 
 __all__ = ["HOT_PATHS", "Change", "Flag", "FlagStore", "Follower", "Told"]
 
@@ -327,7 +328,9 @@ class FlagStore:
             return self._states[name]
         except (KeyError, TypeError):
             known = ", ".join(sorted(self._states))
-            raise ValueError(f"name: expected a declared flag ({known}), got {name!r}; see flags.declare") from None
+            close = meant(name, self._states) if isinstance(name, str) else ""
+            text = f"name: expected a declared flag ({known}), got {name!r}{close or '; see flags.declare'}"
+            raise ValueError(text) from None
 
     def _setting(self, state: State, mode: str, source: str, reason: str) -> Setting:
         """Parse a setting and make sure that whoever follows the flag can obey it."""

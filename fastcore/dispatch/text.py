@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-__all__ = ["human", "meant", "table"]
+__all__ = ["human", "meant", "plain", "table"]
 
 
 def human(seconds: float) -> str:
@@ -19,15 +19,23 @@ def human(seconds: float) -> str:
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean NAME?"`` if a known name is close; else nothing."""
+    """Return ``"; did you mean NAME?"`` if a known name is close, whatever its case; else nothing."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, list(known), 1, 0.75)
-    return f"; did you mean {close[0]}?" if close else ""
+    names = {one.casefold(): one for one in known}
+    close = get_close_matches(name.casefold(), names, 1, 0.7)
+    return f"; did you mean {names[close[0]]}?" if close else ""
+
+
+def plain(text: object, most: int | None = None) -> str:
+    """Return text without control characters, which a terminal would obey, and not too long."""
+    found = "".join(letter if letter.isprintable() else "?" for letter in str(text))
+    return found if most is None or len(found) <= most else found[: max(most - 1, 0)] + "…"
 
 
 def table(rows: list[tuple[str, ...]], numbers: int | None = None) -> str:
     """Align rows of cells, the first of them the header; the last `numbers` columns (all but one) to the right."""
+    rows = [tuple(map(plain, row)) for row in rows]
     columns = len(rows[0])
     left = columns - (columns - 1 if numbers is None else numbers)
     widths = [max(len(row[i]) for row in rows) for i in range(columns)]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fastcore._command_line import Refused, known_name, number, remark, whole
+from fastcore.dispatch.text import meant, plain
 from fastcore.tasks import cli_text as text
 from fastcore.tasks.errors import TaskError, UnknownTask
 from fastcore.tasks.records import Cancelled, State, TaskView
@@ -26,6 +27,8 @@ from fastcore.tasks.stores.sqlite_schema import connect_reader
 __all__ = ["command"]
 
 _RETRIABLE = (State.DEAD, State.FAILED)
+_GUESSED = 1000  # the newest tasks, among which a misspelt id is looked for
+_RUNNING = 50  # shown by `watch`
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -38,7 +41,7 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
     listing = actions.add_parser("list", help="list tasks, the latest first")
     listing.add_argument("--state", action="append", choices=[state.value for state in State], help="may be repeated")
     listing.add_argument("--task", metavar="NAME", help="only tasks of this name")
-    listing.add_argument("--limit", type=_positive, default=20, metavar="N")
+    listing.add_argument("--limit", type=whole, default=20, metavar="N")
     showing = actions.add_parser("show", help="show all that is known of a task")
     showing.add_argument("id", metavar="ID", help="its id, or a beginning or an end that no other has")
     retrying = actions.add_parser("retry", help="queue a dead or failed task anew, whether or not a process is at work")
@@ -54,30 +57,29 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
     for action in steering:
         action.add_argument("task", metavar="NAME", help="as `stats` lists it")
     watching = actions.add_parser("watch", help="show what runs, again and again")
-    watching.add_argument("--interval", type=_seconds, default=1.0, metavar="SECONDS")
-    watching.add_argument("--times", type=_positive, metavar="N", help="end after N looks")
+    watching.add_argument("--interval", type=_interval, default=1.0, metavar="SECONDS")
+    watching.add_argument("--times", type=whole, metavar="N", help="end after N looks")
     running = actions.add_parser("run", help="work on a queue's tasks until SIGTERM, which drains it first")
     running.add_argument("queue", metavar="MODULE:QUEUE", help="where the queue is, as in service.jobs:queue")
     for action in (listing, showing, retrying, watching, *steering, actions.choices["stats"]):
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON, for programs")
+        action.add_argument("--db", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
     def run(options: argparse.Namespace) -> int:
-        if options.db is None and options.action != "run":
-            parser.error("the following arguments are required: --db")
+        if options.action != "run":
+            if not options.db:
+                parser.error("--db: expected the file of the database, as in sqlite:///FILE")
+            options.db = options.db.removeprefix("sqlite:///")
+            if Path(options.db).is_dir():
+                raise ValueError(f"{options.db}: expected a database of tasks, got a directory")
         actors = {"list": _list, "show": _show, "retry": _retry, "stats": _stats, "watch": _watch, "run": _run}
         actors |= dict.fromkeys(("pause", "resume", "purge"), _steer)
-        actor = actors[options.action]
         try:
-            return actor(options)
+            return actors[options.action](options)
         except UnknownTask as error:
-            return _refused(str(error))
-        except (TaskError, OSError) as error:
-            if isinstance(error, BrokenPipeError):
-                raise
-            print(f"fastcore: {error}", file=sys.stderr)
-            return 2
-        except KeyboardInterrupt:
-            return 130
+            raise Refused(str(error)) from error
+        except TaskError as error:
+            raise ValueError(str(error)) from error
 
     return run
 
@@ -88,6 +90,9 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
 def _list(options: argparse.Namespace) -> int:
     states = None if options.state is None else [State(name) for name in options.state]
     with _reading(options.db) as connection:
+        counts = reading.counts(connection)
+        if options.task is not None:
+            _check_task(options.task, counts, options.db)
         views = [
             view for view, _ in reading.find(connection, reading.Wanted(states, options.task, limit=options.limit))
         ]
@@ -95,6 +100,9 @@ def _list(options: argparse.Namespace) -> int:
         _print_json([text.as_dict(view) for view in views])
     else:
         print("\n".join(text.rows(views, time.time(), _width())))
+    wanted = [its for kind, its in counts.items() if options.task in (None, kind)]
+    total = sum(n for its in wanted for state, n in its.items() if states is None or state in states)
+    _say_cut(len(views), total, options)
     return 0
 
 
@@ -115,12 +123,10 @@ def _retry(options: argparse.Namespace) -> int:
     with _reading(options.db) as connection:
         if options.id is not None:
             view = _one(connection, options.id)
+        elif options.task is not None:
+            _check_task(options.task, reading.counts(connection), options.db)
     if view is not None and view.state not in _RETRIABLE:
-        print(
-            f"fastcore: {view.id}: expected a task that is dead or failed, got one that is {view.state}",
-            file=sys.stderr,
-        )
-        return 1
+        raise Refused(f"{view.id}: expected a task that is dead or failed, got one that is {view.state}")
     store = SqliteStore(options.db)
     try:
         wanted = None if view is None else [view.id]
@@ -132,23 +138,14 @@ def _retry(options: argparse.Namespace) -> int:
     else:
         print("\n".join(f"{id} is queued again" for id in retried) or "no task was dead")
     if view is not None and not retried:
-        print(
-            f"fastcore: {view.id}: expected its unique key to be free, got another live task with it", file=sys.stderr
-        )
-        return 1
+        raise Refused(f"{view.id}: expected its unique key to be free, got another live task with it")
     return 0
 
 
 def _steer(options: argparse.Namespace) -> int:
     kind: str = options.task
     with _reading(options.db) as connection:
-        known = set(reading.counts(connection)) | set(reading.paused(connection))
-    if kind not in known:
-        guess = difflib.get_close_matches(kind, known, 1)
-        return _refused(
-            f"{kind}: expected the name of tasks in {options.db}, got another"
-            + (f": did you mean {guess[0]}?" if guess else "")
-        )
+        _check_task(kind, {*reading.counts(connection), *reading.paused(connection)}, options.db)
     store = SqliteStore(options.db)
     purged: list[Cancelled] = []
     changed = False
@@ -182,11 +179,11 @@ def _stats(options: argparse.Namespace) -> int:
     oldest = found["oldest_waiting_seconds"]
     print(f"\nlongest wait now: {'-' if oldest is None else text.age(oldest)}; file: {found['bytes'] / 1e6:.1f} MB")
     for owner in found["owners"]:
-        print(f"owner {text.plain(owner['name'])}: {owner['running']} running, {'alive' if owner['alive'] else 'dead'}")
+        print(f"owner {plain(owner['name'])}: {owner['running']} running, {'alive' if owner['alive'] else 'dead'}")
     if found["paused"]:
-        print("paused: " + ", ".join(map(text.plain, found["paused"])))
+        print("paused: " + ", ".join(map(plain, found["paused"])))
     for one in found["schedules"]:
-        print(f"schedule {text.plain(one['name'])}: next {text.age(time.time() - one['next_at'])}")
+        print(f"schedule {plain(one['name'])}: next {text.age(time.time() - one['next_at'])}")
     return 0
 
 
@@ -196,7 +193,8 @@ def _watch(options: argparse.Namespace) -> int:
     with _reading(options.db) as connection:
         while True:
             counts = reading.counts(connection)
-            running = [view for view, _ in reading.find(connection, reading.Wanted([State.RUNNING], limit=50))]
+            wanted = reading.Wanted([State.RUNNING], limit=_RUNNING)
+            running = [view for view, _ in reading.find(connection, wanted)]
             if options.json:
                 sums = {kind: {state.value: n for state, n in its.items()} for kind, its in counts.items()}
                 _print_json(
@@ -205,6 +203,9 @@ def _watch(options: argparse.Namespace) -> int:
             else:
                 width = _width()
                 lines = [*text.counts_table(counts, width), "", *text.rows(running, time.time(), width)]
+                total = sum(its.get(State.RUNNING, 0) for its in counts.values())
+                if total > len(running):
+                    lines.append(f"{len(running):,} of {total:,} that run")
                 print((_CLEAR if terminal else "") + "\n".join(lines), end="\n" if terminal else "\n\n")
             sys.stdout.flush()
             looks += 1
@@ -238,15 +239,22 @@ def _reading(path: str) -> Iterator[sqlite3.Connection]:
 def _one(connection: sqlite3.Connection, id: str) -> TaskView:
     try:
         return reading.get(connection, id)[0]
-    except UnknownTask:
+    except UnknownTask as error:
         if not id.isalnum():  # a pattern would match anything
             raise
-    found = connection.execute(
-        "SELECT id FROM task WHERE id LIKE ? || '%' OR id LIKE '%' || ? LIMIT 2", (id, id)
-    ).fetchall()
-    if len(found) == 2:
-        raise UnknownTask(f"id: expected the id of one task, got {id!r}, which fits several")
-    return reading.get(connection, found[0][0] if found else id)[0]
+        found = [
+            one
+            for (one,) in connection.execute(
+                "SELECT id FROM task WHERE id LIKE ? || '%' OR id LIKE '%' || ? LIMIT 3", (id, id)
+            )
+        ]
+        if not found:
+            newest = [view.id for view, _ in reading.find(connection, reading.Wanted(limit=_GUESSED))]
+            raise UnknownTask(f"{error}{meant(id, newest)}") from None
+    if len(found) > 1:
+        several = ", ".join(found[:2]) + (" and others" if len(found) > 2 else "")
+        raise UnknownTask(f"id: expected the id of one task, got {id!r}, which fits {several}")
+    return reading.get(connection, found[0])[0]
 
 
 def _statistics(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
@@ -273,24 +281,21 @@ def _width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _refused(why: str) -> int:
-    print(f"fastcore: {why}", file=sys.stderr)
-    return 1
+def _check_task(name: str, known: Iterable[str], db: str) -> None:
+    known_name("task", name, known, f"the names of tasks in {db}")
+
+
+def _say_cut(shown: int, total: int, options: argparse.Namespace) -> None:
+    if shown < total and shown == options.limit:
+        remark(f"{shown:,} of {total:,} tasks; --limit shows more", apart=options.json)
 
 
 def _print_json(value: Any, indent: int | None = 1) -> None:
     print(json.dumps(value, indent=indent))
 
 
-def _positive(word: str) -> int:
-    found = int(word)
-    if found < 1:
-        raise argparse.ArgumentTypeError(f"expected an int >= 1, got {word}")
-    return found
-
-
-def _seconds(word: str) -> float:
-    found = float(word)
-    if not 0 < found < 86400:
-        raise argparse.ArgumentTypeError(f"expected seconds above 0 and below a day, got {word}")
+def _interval(word: str) -> float:
+    found = number(word)
+    if found >= 86400:
+        raise argparse.ArgumentTypeError(f"expected seconds below a day, got {word}")
     return found

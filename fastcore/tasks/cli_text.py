@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fastcore.dispatch.text import table
+from fastcore.dispatch.text import plain, table
 from fastcore.tasks.codec import Codec, CodecError
 from fastcore.tasks.records import State, TaskView
 
-__all__ = ["age", "as_dict", "bar", "counts_table", "details", "plain", "rows", "value_of"]
+__all__ = ["age", "as_dict", "bar", "counts_table", "details", "rows", "value_of"]
 
 _BAR = 20
 _LONGEST_VALUE = 2000
@@ -32,12 +32,6 @@ _FIELDS = (
     "group",
     "version",
 )
-
-
-def plain(text: object, most: int | None = None) -> str:
-    """Return text without control characters, which a terminal would obey, and not too long."""
-    found = "".join(letter if letter.isprintable() else "?" for letter in str(text))
-    return found if most is None or len(found) <= most else found[: max(most - 1, 0)] + "…"
 
 
 def age(seconds: float) -> str:

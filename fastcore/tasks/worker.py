@@ -6,10 +6,14 @@ import asyncio
 import importlib
 import logging
 import os
+import pkgutil
 import signal
 import sys
+import traceback
 from operator import attrgetter
+from types import ModuleType
 
+from fastcore.dispatch.text import meant
 from fastcore.tasks.queue import TaskQueue
 
 __all__ = ["find_queue", "work"]
@@ -28,21 +32,42 @@ def find_queue(place: str) -> TaskQueue:
     module, _, name = place.partition(":")
     if not module or not name:
         raise ValueError(f"run: expected MODULE:QUEUE, as in service.jobs:queue, got {place!r}")
+    if module.endswith(".py") or os.sep in module:
+        meant_module = module.removesuffix(".py").replace(os.sep, ".").strip(".")
+        raise ValueError(f"run: expected MODULE:QUEUE, got {place!r}; did you mean {meant_module}:{name}?")
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())
+    loaded = _imported(module, place)
     try:
-        queue = attrgetter(name)(importlib.import_module(module))
+        queue = attrgetter(name)(loaded)
     except AttributeError as error:
-        raise ValueError(f"run: expected a queue at {place}, got {error}") from error
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):  # one that the module imports
-            raise
-        raise ValueError(f"run: expected a queue at {place}, got {error}") from error
+        queues = [one for one, value in vars(loaded).items() if isinstance(value, TaskQueue)]
+        raise ValueError(f"run: expected a queue at {place}, got {error}{meant(name, queues)}") from error
     if not isinstance(queue, TaskQueue):
         raise ValueError(f"run: expected a TaskQueue at {place}, got {type(queue).__name__}")
     if not queue.tasks:
         raise ValueError(f"run: expected a queue with tasks at {place}, got one without; import what registers them")
     return queue
+
+
+def _imported(module: str, place: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+            known = [one.name for one in pkgutil.iter_modules([os.getcwd()])]
+            raise ValueError(f"run: expected a queue at {place}, got {error}{meant(module, known)}") from error
+        raise ValueError(f"run: expected {module} to be importable, got {_place_of(error)}") from error
+
+
+def _place_of(error: Exception) -> str:
+    """Say what an error is and where: in the module, or in what it imports."""
+    frames = traceback.extract_tb(error.__traceback__)
+    file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (None, None)
+    if file is None and frames:
+        file, line = frames[-1].filename, frames[-1].lineno
+    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {said} ({file}, line {line})"
 
 
 def work(place: str) -> int:

@@ -572,9 +572,9 @@ def test_the_command_line(tmp_path: Path) -> None:
         return made.stdout + made.stderr
 
     assert "indicators" in command()
-    refused = command("set", "desk", "ramp:10", code=2)
+    refused = command("set", "desk", "ramp:10", code=1)
     assert "expected a flag that a process has declared, got 'desk'" in refused
-    assert "did you mean indicators?" in command("set", "indicator", "python", code=2)
+    assert "did you mean indicators?" in command("set", "indicator", "python", code=1)
     assert "ramp:10" in command("set", "desk", "ramp:10", "--reason", "carefully", "--declare")
     assert "control" in command("rollback", "desk", "--reason", "wrong")
     body = json.loads(command("list", "desk", "--json"))

@@ -219,7 +219,7 @@ def test_kinds_are_paused_resumed_and_purged(store: SqliteStore, capsys: pytest.
     assert tasks(store, "purge", "nightly") == 0
     assert capsys.readouterr().out == "nightly: 0 cancelled\n"
     assert tasks(store, "pause", "nihgtly") == 1
-    assert "nihgtly: expected the name of tasks in" in (told := capsys.readouterr().err)
+    assert "task: expected one of the names of tasks in" in (told := capsys.readouterr().err)
     assert "did you mean nightly?" in told
 
 

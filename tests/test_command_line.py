@@ -1,0 +1,216 @@
+"""The command lines as people misuse them: one line that says what to write, one rule for exit codes, no traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fastcore import cli
+from fastcore.tasks.stores.sqlite import SqliteStore
+from tests.tasks.sqlite_specs import spec
+
+pytestmark = pytest.mark.backend_independent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of 30 tasks called crawl, and files that are none."""
+    path = tmp_path_factory.mktemp("files")
+    store = SqliteStore(path / "tasks.db", durability="normal").open()
+    made = [spec("crawl", at=time.time()) for _ in range(30)]
+    store.submit(made).result(30)
+    store.close()
+    (path / "half.db").write_bytes((path / "tasks.db").read_bytes()[:8192])
+    (path / "text.db").write_text("not a database\n" * 200)
+    (path / "folder").mkdir()
+    (path / "broken.py").write_text("import os\nqueue = undefined_name\n")
+    (path / "crooked.py").write_text("def f(:\n")
+    (path / "jobs.py").write_text("from fastcore.tasks import TaskQueue\nqueue = TaskQueue()\nother = 3\n")
+    (path / "journal.jsonl").write_bytes(b"\x00\x01 of another program\n" * 3)
+    return path
+
+
+def run(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FASTCORE_")}
+    root = str(Path(cli.__file__).parents[1])
+    return subprocess.run(
+        [sys.executable, "-m", "fastcore", *words],
+        cwd=folder,
+        env={**inherited, "PYTHONPATH": root, **environ},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=60,
+        check=False,
+    )
+
+
+MISSPELT = [
+    (["statsu"], "did you mean status?", 2),
+    (["--versoin"], "did you mean --version?", 2),
+    (["status", "--jsno"], "did you mean --json?", 2),
+    (["status", "extra"], "unexpected arguments: extra", 2),
+    (["tasks", "--db", "tasks.db", "lst"], "did you mean list?", 2),
+    (["tasks", "--db", "tasks.db", "list", "--limt", "3"], "did you mean --limit?", 2),
+    (["tasks", "--db", "tasks.db", "list", "--lim", "3"], "did you mean --limit?", 2),
+    (["tasks", "--db", "tasks.db", "list", "--state", "DEAD"], "did you mean dead?", 2),
+    (["tasks", "--db", "tasks.db", "list", "--limit", "0"], "expected an int >= 1, got '0'", 2),
+    (["tasks", "--db", "tasks.db", "list", "--limit", "many"], "expected an int >= 1, got 'many'", 2),
+    (["tasks", "--db", "tasks.db", "list", "--task", "crwal"], "did you mean crawl?", 1),
+    (["tasks", "--db", "tasks.db", "retry", "--all-dead", "--task", "crwal"], "did you mean crawl?", 1),
+    (["tasks", "--db", "tasks.db", "purge", "crwal"], "did you mean crawl?", 1),
+    (["tasks", "--db", "tasks.db", "retry"], "expected either ID, or --all-dead", 2),
+    (["tasks", "--db", "tasks.db", "watch", "--interval", "nan"], "expected a number above 0, got 'nan'", 2),
+    (["tasks", "list"], "--db: expected the file of the database", 2),
+    (["tasks", "--db", "", "list"], "--db: expected the file of the database", 2),
+    (["tasks", "--db", "none.db", "list"], "got no such file", 2),
+    (["tasks", "--db", "folder", "list"], "expected a database of tasks, got a directory", 2),
+    (["tasks", "--db", "text.db", "list"], "got a damaged file or one of another kind", 2),
+    (["tasks", "--db", "half.db", "list"], "got a damaged file or one of another kind", 2),
+    (["tasks", "run", "jobs:queu"], "did you mean queue?", 2),
+    (["tasks", "run", "job:queue"], "did you mean jobs?", 2),
+    (["tasks", "run", "jobs.py:queue"], "did you mean jobs:queue?", 2),
+    (["tasks", "run", "jobs:other"], "expected a TaskQueue at jobs:other, got int", 2),
+    (["tasks", "run", "broken:queue"], "broken.py, line 2", 2),
+    (["tasks", "run", "crooked:queue"], "crooked.py, line 1", 2),
+    (["flags", "lst"], "did you mean list?", 2),
+    (["flags", "list", "indicatorz"], "did you mean indicators?", 1),
+    (["flags", "journal", "indicatorz"], "did you mean indicators?", 1),
+    (["flags", "journal", "--limit", "-3"], "expected an int >= 1, got '-3'", 2),
+    (["flags", "set", "indicators", "pythn"], "did you mean python?", 2),
+    (["flags", "set", "indicators"], "mode: expected one", 2),
+    (["flags", "clear", "indicators", "python"], "mode: only set takes one", 2),
+]
+
+
+@pytest.mark.parametrize(("words", "told", "code"), MISSPELT, ids=[" ".join(words) for words, _, _ in MISSPELT])
+def test_wrong_use_is_refused_with_what_to_write(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    told: str,
+    code: int,
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr("fastcore.dispatch.flags._store.journal.path", str(folder / "new.jsonl"))
+    try:
+        found = cli.main(words)
+    except SystemExit as stop:
+        found = stop.code  # type: ignore[assignment]
+    out, err = capsys.readouterr()
+    assert (found, out) == (code, ""), err
+    assert told in err.splitlines()[-1]
+
+
+def test_a_list_says_that_it_was_cut(folder: Path) -> None:
+    people = run(folder, "tasks", "list", "--db", "sqlite:///tasks.db", "--limit", "4").stdout
+    assert people.count("crawl") == 4
+    assert people.endswith("4 of 30 tasks; --limit shows more\n")
+    programs = run(folder, "tasks", "--db", "tasks.db", "list", "--limit", "4", "--json")
+    assert programs.stdout.endswith("]\n")
+    assert programs.stderr == "4 of 30 tasks; --limit shows more\n"
+    assert "shows more" not in run(folder, "tasks", "--db", "tasks.db", "list", "--limit", "30").stdout
+    assert "shows more" not in run(folder, "tasks", "--db", "tasks.db", "list", "--state", "dead").stdout
+
+
+def test_an_id_with_a_wrong_letter_is_suggested(folder: Path) -> None:
+    id = run(folder, "tasks", "--db", "tasks.db", "list", "--limit", "1").stdout.split("\n")[1].split()[0]
+    wrong = id[:20] + ("0" if id[20] != "0" else "1") + id[21:]
+    assert f"did you mean {id}?" in run(folder, "tasks", "--db", "tasks.db", "show", wrong).stderr
+
+
+def test_the_journal_says_how_much_of_it_is_shown(tmp_path: Path) -> None:
+    journal = str(tmp_path / "journal.jsonl")
+    for _ in range(2):
+        run(tmp_path, "flags", "set", "cache", "python", "--reason", "\x1b[31mred\nnext", FASTCORE_JOURNAL=journal)
+    shown = run(tmp_path, "flags", "journal", "--limit", "1", FASTCORE_JOURNAL=journal).stdout
+    assert shown.splitlines()[-1] == "1 of 2 entries, the newest; --limit shows more"
+    assert "?[31mred?next" in shown  # what a terminal would obey does not reach it
+
+
+def test_a_change_that_no_process_can_see_is_no_success(folder: Path) -> None:
+    for path in ("folder", "nowhere/journal.jsonl"):
+        ran = run(folder, "flags", "rollback", "cache", FASTCORE_JOURNAL=str(folder / path))
+        assert ran.returncode == 2
+        assert "could not be written" in ran.stderr
+
+
+def test_a_journal_of_another_format_is_told(folder: Path) -> None:
+    ran = run(folder, "flags", "list", FASTCORE_JOURNAL=str(folder / "journal.jsonl"))
+    assert "3 lines are no entries" in ran.stderr
+    ran = run(folder, "flags", "journal", FASTCORE_JOURNAL=str(folder / "none.jsonl"))
+    assert "no such file" in ran.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_letters_that_the_terminal_lacks(tmp_path: Path, encoding: str) -> None:
+    journal = str(tmp_path / "journal.jsonl")
+    run(tmp_path, "flags", "set", "cache", "python", "--reason", "средний ☃ €", FASTCORE_JOURNAL=journal)
+    ran = run(tmp_path, "flags", "list", FASTCORE_JOURNAL=journal, PYTHONIOENCODING=f"{encoding}:strict")
+    assert ran.returncode == 0, ran.stderr
+    assert "\\u2603" in ran.stdout
+
+
+def test_a_user_without_a_name_can_roll_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("fastcore.dispatch.flags._store.journal.path", str(tmp_path / "journal.jsonl"))
+    try:
+        assert cli.main(["flags", "rollback", "cache"]) == 0
+    finally:
+        assert cli.main(["flags", "resume", "cache"]) == 0
+    assert "cli:unknown" in (tmp_path / "journal.jsonl").read_text()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
+@pytest.mark.parametrize(
+    ("redirected", "code"), [(">&-", 0), (">&- 2>&-", 0), (">/dev/full", 2), ("| head -1", 0)], ids=str
+)
+def test_output_that_cannot_be_written(folder: Path, redirected: str, code: int) -> None:
+    command = f"{sys.executable} -m fastcore tasks --db tasks.db list {redirected}; exit ${{PIPESTATUS[0]}}"
+    ran = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == code, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "Exception ignored" not in ran.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot send Ctrl-C to one process")
+def test_ctrl_c_ends_without_a_traceback(folder: Path) -> None:
+    command = [sys.executable, "-m", "fastcore", "tasks", "--db", "tasks.db", "watch", "--interval", "0.05"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout is not None
+        assert "crawl" in watch.stdout.readline() + watch.stdout.readline()
+        watch.send_signal(signal.SIGINT)
+        _, err = watch.communicate(timeout=60)
+    assert (watch.returncode, err) == (130, "")
+
+
+def test_a_database_that_another_process_locks(folder: Path) -> None:
+    connection = sqlite3.connect(folder / "tasks.db", isolation_level=None)
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        ran = run(folder, "tasks", "--db", "tasks.db", "list")
+    finally:
+        connection.close()
+    assert ran.returncode == 2
+    assert "got a lock of another process" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--help"], ["tasks", "--help"]):
+        with pytest.raises(SystemExit):
+            cli.main(words)
+        assert "exit codes: 0 done; 1 what was named" in " ".join(capsys.readouterr().out.split())
