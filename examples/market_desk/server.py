@@ -55,7 +55,17 @@ def build_app(
     routers.install(app, desk)
     # A bar of the dashboard is a tick: a trading day.
     prices = Prices(bar=min(1.0, 1 / desk.replay.rate), length=200)
-    install(app, tasks=desk.tasks, hub=desk.hub, stream="/live", prices=prices, token=token, arm="memory_optimization")
+    open_parts = ("tasks", "stream", "dashboard")  # a demonstration on loopback; its flags ask for the token
+    install(
+        app,
+        tasks=desk.tasks,
+        hub=desk.hub,
+        stream="/live",
+        prices=prices,
+        token=token,
+        public=open_parts,
+        arm="memory_optimization",
+    )
     return app
 
 

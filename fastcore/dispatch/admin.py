@@ -17,7 +17,7 @@ from fastcore.dispatch import flags
 from fastcore.dispatch.asgi import Receive, Scope, Send, exposures
 from fastcore.dispatch.store import Flag
 
-__all__ = ["AdminApp"]
+__all__ = ["AdminApp", "check_token"]
 
 LARGEST = 1 << 16  # bytes of a request
 SHORTEST = 16  # characters of a token
@@ -58,16 +58,14 @@ class AdminApp:
         By default ``FASTCORE_ADMIN_TOKEN``. At least 16 characters.
     public : bool, default False
         Let everybody read; changing needs the token all the same.
+    authorised : bool, default False
+        What stands before it lets only those through who may read and change: no token is asked for.
     """
 
-    def __init__(self, token: str | None = None, *, public: bool = False) -> None:
-        if token is None:
+    def __init__(self, token: str | None = None, *, public: bool = False, authorised: bool = False) -> None:
+        if token is None and not authorised:
             token = os.environ.get("FASTCORE_ADMIN_TOKEN", "")
-        if not isinstance(token, str):
-            raise TypeError(f"token: expected a str, got {type(token).__name__}")
-        if len(token) < SHORTEST:
-            raise ValueError(f"token: expected at least {SHORTEST} characters, got {len(token)}")
-        self._digest = hashlib.sha256(token.encode()).digest()
+        self._digest = None if token is None else hashlib.sha256(check_token(token).encode()).digest()
         self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +92,7 @@ class AdminApp:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer})
 
     def _authorise(self, scope: Scope) -> None:
-        if self._public and scope["method"] in ("GET", "HEAD"):
+        if self._digest is None or (self._public and scope["method"] in ("GET", "HEAD")):
             return
         given = b""
         for name, value in scope["headers"]:
@@ -102,6 +100,21 @@ class AdminApp:
                 given = value[7:].strip()
         if not hmac.compare_digest(hashlib.sha256(given).digest(), self._digest):
             raise _Refused(401, "expected Authorization: Bearer TOKEN", ((b"www-authenticate", b"Bearer"),))
+
+
+def check_token(token: Any) -> str:
+    """Return a token, if it is long enough that nobody guesses it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    if not isinstance(token, str):
+        raise TypeError(f"token: expected a str, got {type(token).__name__}")
+    if len(token) < SHORTEST:
+        raise ValueError(f"token: expected at least {SHORTEST} characters, got {len(token)}")
+    return token
 
 
 def _answer(scope: Scope, body: dict[str, Any]) -> tuple[int, str, bytes]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastcore.dispatch.admin import AdminApp
 from fastcore.dispatch.asgi import AssignmentMiddleware
 from fastcore.monitor import AlertManager, Health, HealthApp, MetricsApp, MetricsMiddleware, WorkerFiles
+from fastcore.service.access import Access
 from fastcore.service.draining import DrainMiddleware
 from fastcore.service.installed import Installed
 from fastcore.service.routes import check_hidden
 from fastcore.service.watching import ServiceWatch
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import APIRouter, FastAPI
+    from fastapi.params import Depends
 
     from fastcore.memory import MemoryWatch
     from fastcore.monitor import AutoOptimizationManager
@@ -35,6 +37,9 @@ def install(
     hub: Hub | None = None,
     dashboard: bool = True,
     token: str | None = None,
+    dependencies: Sequence[Depends] | None = None,
+    public: bool | Collection[str] = False,
+    allowed_hosts: Iterable[str] | None = None,
     path: str = "/fastcore",
     stream: str = "/stream",
     router: Mapping[str, Any] | None = None,
@@ -67,8 +72,19 @@ def install(
     dashboard : bool, default True
         Serve the dashboard at `path`. Its charts need plotly; without it they are left out.
     token : str, optional
-        What changing flags asks for; by default ``FASTCORE_ADMIN_TOKEN``. With one, the flags' HTTP interface is at
-        ``{path}/admin``; without one there is none, and the dashboard is read-only. At least 16 characters.
+        What tasks, the stream, the dashboard's figures and the flags ask for, as ``Authorization: Bearer ...``; by
+        default ``FASTCORE_ADMIN_TOKEN``. At least 16 characters. The flags' HTTP interface is at ``{path}/admin``;
+        with neither a token nor `dependencies` there is none, and the dashboard is read-only.
+    dependencies : sequence of fastapi.Depends, optional
+        The application's own check of who asks, in the place of the token. With both, the token is asked for by what
+        changes flags and the dependencies guard all else. A `hub` with an ``authenticate`` of its own asks that, and
+        dependencies among `router`'s options guard the tasks.
+    public : bool or collection of str, default False
+        Parts that everybody may reach: of ``tasks``, ``stream``, ``dashboard`` and ``admin``, the last two for reading
+        only. What is guarded by none of the three answers 503, and a warning at the start names it.
+    allowed_hosts : iterable of str, optional
+        Names in the Host header for which these parts are served, ``*.example.com`` and ``*`` too; by default
+        ``FASTCORE_ALLOWED_HOSTS`` (with commas between), or else addresses, ``localhost`` and names without a dot.
     path, stream : str
         Where the dashboard and the hub are.
     router : mapping, optional
@@ -128,7 +144,8 @@ def install(
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
             raise ValueError(f"{name}: expected seconds >= 0, got {value!r}")
     token = os.environ.get("FASTCORE_ADMIN_TOKEN", "").strip() or None if token is None else token
-    admin = None if token is None else AdminApp(token)
+    access = Access(token, dependencies or (), public, allowed_hosts)
+    admin = _admin(token, access)
     health = Health() if health is None else health
     if workers is None and os.environ.get("FASTCORE_METRICS_DIR", "").strip():
         workers = WorkerFiles()
@@ -137,8 +154,15 @@ def install(
     page = MetricsApp(workers) if metrics is True else metrics
     watching = _watch(watch)
     manager = (AlertManager(workers=workers) if alerts else None) if isinstance(alerts, bool) else alerts
-    board = _dashboard(token, prices, tasks, hub, watching, manager) if dashboard else None
-    task_routes = None if tasks is None else tasks.router(**(router or {}))
+    board = _dashboard(token, access, prices, tasks, hub, watching, manager) if dashboard else None
+    options = dict(router or {})
+    own = tuple(options.pop("dependencies", None) or ())
+    ours = {
+        "tasks": tasks is not None and not own,
+        "stream": hub is not None and not hub.clients.asks_for_tokens,
+        "dashboard": board is not None,
+    }
+    task_routes = None if tasks is None else _task_routes(tasks, access, own, options)
 
     routes: list[tuple[str, Any]] = []  # the first that matches answers: these go before all others
     if probes:
@@ -161,6 +185,7 @@ def install(
         services=_services(bool(alerts), triggers),
         workers=workers,
         dashboard=board,
+        report=lambda: access.report(part for part, there in ours.items() if there),
         drain_delay=float(drain_delay),
         drain_timeout=float(drain_timeout),
     )
@@ -171,7 +196,7 @@ def install(
         # The innermost: whoever authenticates has done so, and the user is the key.
         app.user_middleware.append(Middleware(AssignmentMiddleware, **({} if assignment is True else assignment)))
     app.add_middleware(DrainMiddleware, drain=installed.drainage)
-    _add_routes(app, routes, task_routes, hub, stream)
+    _add_routes(app, access, routes, task_routes, hub, stream)
     _wrap_lifespan(app, installed)
     app.state.fastcore = installed
     if tasks is not None:
@@ -219,8 +244,21 @@ def _watch(watch: bool | MemoryWatch) -> MemoryWatch | None:
     return watch or None
 
 
+def _admin(token: str | None, access: Access) -> AdminApp | None:
+    if token is not None:
+        return AdminApp(token, public=access.way("admin") == "public")
+    return AdminApp(authorised=True) if access.way("admin") == "dependencies" else None
+
+
+def _task_routes(tasks: TaskQueue, access: Access, own: Sequence[Depends], options: dict[str, Any]) -> APIRouter:
+    from fastcore.service.guarded_routes import task_guard
+
+    return tasks.router(dependencies=task_guard(access, own), **options)
+
+
 def _dashboard(
     token: str | None,
+    access: Access,
     prices: Prices | None,
     tasks: TaskQueue | None,
     hub: Hub | None,
@@ -232,23 +270,36 @@ def _dashboard(
     prices = Prices() if prices is None else prices
     if hub is not None:
         hub.listen(prices.pattern, prices.heard)
-    return Dashboard(Sources(prices, tasks, hub, watch, writable=token is not None, alerts=alerts), token=token)
+    way = access.way("dashboard")
+    authorised = token is None and way == "dependencies"
+    return Dashboard(
+        Sources(prices, tasks, hub, watch, writable=authorised or token is not None, alerts=alerts),
+        token=token,
+        authenticate=access.accepts if way == "token" else None,
+        authorised=authorised,
+    )
 
 
-def _add_routes(app: FastAPI, routes: list[tuple[str, Any]], task_routes: Any, hub: Hub | None, stream: str) -> None:
-    from starlette.routing import Mount, Route
+def _add_routes(
+    app: FastAPI, access: Access, routes: list[tuple[str, Any]], task_routes: Any, hub: Hub | None, stream: str
+) -> None:
+    from starlette.routing import Route
+
+    from fastcore.service.guarded_routes import mounted, stream_routes
 
     known = app.router.routes
     before = len(known)
     for where, endpoint in routes:
         if isinstance(endpoint, (HealthApp, MetricsApp)):
             known.append(Route(where, endpoint, include_in_schema=False))
+        elif isinstance(endpoint, AdminApp):
+            known += mounted(where, endpoint, access, "admin")
         else:
-            known.append(Mount(where, endpoint))
+            known += mounted(where, endpoint, access, "dashboard", only="api/")
     if hub is not None:
         from fastcore.streaming.broadcast import install_hub
 
-        hub.route(app, stream)
+        known += stream_routes(stream, hub, access)
         install_hub(hub)
     if task_routes is not None:
         app.include_router(task_routes)

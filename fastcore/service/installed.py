@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,7 @@ class Installed:
         services: ServiceWatch | None,
         workers: WorkerFiles | None,
         dashboard: Dashboard | None,
+        report: Callable[[], object],
         drain_delay: float,
         drain_timeout: float,
     ) -> None:
@@ -68,6 +69,7 @@ class Installed:
         self.services = services
         self.workers = workers
         self.dashboard = dashboard
+        self._report = report
         self._timeout = drain_timeout
         self._lives = False
         self.drainage = Drain(health, drain_delay, drain_timeout, self._send_away)
@@ -130,6 +132,7 @@ class Installed:
     async def running(self) -> AsyncIterator[None]:
         """Run the parts; the application's lifespan does."""
         self.drainage.renew()
+        self._report()
         async with AsyncExitStack() as stack:
             if self.workers is not None:
                 self.workers.start()

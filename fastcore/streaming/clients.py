@@ -263,6 +263,10 @@ class Clients:
     def asks_for_tokens(self) -> bool:
         return self._authenticate is not None
 
+    def authenticate_by(self, authenticate: Authenticate) -> None:
+        """Ask clients for tokens from now on."""
+        self._authenticate = authenticate
+
     def check(self, session: Session, token: str, ref: int | None) -> None:
         """Have a token checked that came in a message."""
         task = asyncio.get_running_loop().create_task(self._check(session, token, ref))

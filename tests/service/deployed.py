@@ -65,7 +65,7 @@ def build(database: str, *, drain_delay: float = 1.5) -> FastAPI:
         await asyncio.sleep(3.0)
         return os.getpid()
 
-    install(app, tasks=queue, hub=hub, metrics=False, drain_delay=drain_delay, drain_timeout=20.0)
+    install(app, tasks=queue, hub=hub, metrics=False, public=True, drain_delay=drain_delay, drain_timeout=20.0)
     return app
 
 

@@ -240,7 +240,7 @@ def test_prices_keep_the_last_of_each_bar_and_only_numbers() -> None:
 
 
 def test_a_short_token_is_refused() -> None:
-    with pytest.raises(ValueError, match="token: expected at least 8 characters"):
+    with pytest.raises(ValueError, match="token: expected at least 16 characters"):
         Dashboard(Sources(prices=Prices()), token="short")
 
 

@@ -64,7 +64,7 @@ def test_everything_is_there() -> None:
     async def hello(name: str) -> str:
         return name
 
-    installed = install(app, tasks=queue, hub=hub, token=TOKEN)
+    installed = install(app, tasks=queue, hub=hub, token=TOKEN, public=("tasks", "stream", "dashboard"))
     assert app.state.fastcore is installed
 
     async def main() -> None:
@@ -112,7 +112,7 @@ def test_parts_come_before_a_route_that_takes_everything() -> None:
         return "mine"
 
     queue = TaskQueue()
-    install(app, tasks=queue)
+    install(app, tasks=queue, public=True)
 
     async def main() -> None:
         async with served(app) as client:
@@ -141,7 +141,7 @@ def test_the_applications_own_lifespan_is_kept_around_the_parts() -> None:
         said.append("written")
 
     app = FastAPI(lifespan=lifespan)
-    install(app, tasks=queue)
+    install(app, tasks=queue, public=True)
 
     async def main() -> None:
         async with app.router.lifespan_context(app) as state:
@@ -163,7 +163,7 @@ def test_routers_may_be_added_afterwards_and_their_lifespans_run() -> None:
 
     app = FastAPI()
     queue = TaskQueue()
-    install(app, tasks=queue)
+    install(app, tasks=queue, public=True)
     router = APIRouter(lifespan=lifespan)
 
     @router.get("/late")
@@ -188,7 +188,7 @@ def test_draining_is_told_by_readyz_and_by_every_answer() -> None:
     async def index() -> str:
         return "here"
 
-    installed = install(app, hub=Hub(), drain_delay=0.0)
+    installed = install(app, hub=Hub(), public=True, drain_delay=0.0)
 
     async def main() -> None:
         async with served(app) as client:
@@ -210,7 +210,7 @@ def test_draining_is_told_by_readyz_and_by_every_answer() -> None:
 
 def test_an_application_without_a_queue_may_be_started_again() -> None:
     app = FastAPI()
-    install(app, hub=Hub())
+    install(app, hub=Hub(), public=True)
 
     async def main() -> None:
         for _ in range(2):
@@ -222,7 +222,7 @@ def test_an_application_without_a_queue_may_be_started_again() -> None:
 
 def test_without_a_lifespan_the_application_is_not_ready_and_says_why() -> None:
     app = FastAPI()
-    install(app, tasks=TaskQueue())
+    install(app, tasks=TaskQueue(), public=True)
 
     async def main() -> None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as client:
@@ -239,7 +239,7 @@ def test_a_store_that_fails_takes_the_server_out_of_service(monkeypatch: pytest.
 
     queue = TaskQueue()
     app = FastAPI()
-    install(app, tasks=queue)
+    install(app, tasks=queue, public=True)
 
     def broken(id: str) -> Any:
         raise StoreError("disk full")
@@ -298,7 +298,7 @@ def test_requests_have_their_assignment_key_and_arm() -> None:
 def test_prices_follow_what_the_hub_publishes() -> None:
     app = FastAPI()
     hub = Hub()
-    install(app, hub=hub, prices=Prices("ticks.*", bar=0.001))
+    install(app, hub=hub, public=True, prices=Prices("ticks.*", bar=0.001))
 
     async def main() -> None:
         async with served(app) as client:
@@ -313,7 +313,7 @@ def test_prices_follow_what_the_hub_publishes() -> None:
 def test_the_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTCORE_ADMIN_TOKEN", TOKEN)
     app = FastAPI()
-    install(app)
+    install(app, public=True)
 
     async def main() -> None:
         async with served(app) as client:
@@ -327,7 +327,7 @@ def test_the_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch
 def test_metrics_of_several_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("FASTCORE_METRICS_DIR", str(tmp_path / "metrics"))
     app = FastAPI()
-    installed = install(app)
+    installed = install(app, public=True)
     assert installed.workers is not None
 
     async def main() -> None:
@@ -346,7 +346,7 @@ def started() -> FastAPI:
 
 def installed_once() -> FastAPI:
     app = FastAPI()
-    install(app)
+    install(app, public=True)
     return app
 
 
@@ -450,7 +450,7 @@ def test_tasks_in_memory_that_are_due_are_done_and_the_others_named(caplog: pyte
         await asyncio.sleep(0.01)
         done.append(n)
 
-    install(app, tasks=queue, drain_timeout=WAIT)
+    install(app, tasks=queue, public=True, drain_timeout=WAIT)
 
     async def main() -> None:
         async with served(app):
@@ -465,7 +465,7 @@ def test_tasks_in_memory_that_are_due_are_done_and_the_others_named(caplog: pyte
 
 def test_collector_pauses_are_counted_while_it_runs() -> None:
     app = FastAPI()
-    install(app)
+    install(app, public=True)
 
     async def main() -> None:
         async with served(app) as client:

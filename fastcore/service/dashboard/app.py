@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from fastcore._ext import BackendUnavailable
+from fastcore.dispatch.admin import check_token
 from fastcore.service.dashboard import actions
 from fastcore.service.dashboard.feed import Feed
 from fastcore.service.dashboard.sections import SECTIONS, read
 from fastcore.service.dashboard.sources import Sources
 from fastcore.service.dashboard.static_files import Receive, Scope, Send, StaticFiles, respond
+from fastcore.streaming.security import Authenticate
 
 __all__ = ["Dashboard"]
 
@@ -37,24 +39,36 @@ class Dashboard:
     """Shows what runs, what it gains and what is wrong; with the token, flips it.
 
     Mount it at a path of its own: ``app.mount("/fastcore", Dashboard(Sources(...)))``; :func:`fastcore.service.install`
-    does. Whoever reaches it may read it; changes need the token.
+    does. By itself it lets everybody read who reaches it; changes need the token.
 
     Parameters
     ----------
     sources : Sources
     token : str, optional
-        What changes ask for, as ``Authorization: Bearer ...``. Without one nothing can be changed.
+        What changes ask for, as ``Authorization: Bearer ...``, at least 16 characters. Without one nothing can be
+        changed.
     interval : float, default 1
         Seconds between two readings, taken while somebody looks.
+    authenticate : callable, optional
+        What clients of the stream are asked for a token by, as a :class:`~fastcore.streaming.Hub` does.
+    authorised : bool, default False
+        What stands before it lets only those through who may change what they see: no token is asked for.
     """
 
-    def __init__(self, sources: Sources, *, token: str | None = None, interval: float = 1.0) -> None:
-        if token is not None and len(token) < 8:
-            raise ValueError("token: expected at least 8 characters, got fewer")
+    def __init__(
+        self,
+        sources: Sources,
+        *,
+        token: str | None = None,
+        interval: float = 1.0,
+        authenticate: Authenticate | None = None,
+        authorised: bool = False,
+    ) -> None:
         self._sources = sources
-        self._token = None if token is None else _digest(token.encode())
+        self._token = None if token is None else _digest(check_token(token).encode())
+        self._authorised = authorised
         self._files = StaticFiles()
-        self.feed = Feed(sources, interval)
+        self.feed = Feed(sources, interval, authenticate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -110,6 +124,8 @@ class Dashboard:
         raise Problem(404, f"path: expected an action, got {name!r}")
 
     def _admit(self, scope: Scope) -> None:
+        if self._authorised:
+            return
         if self._token is None:
             raise Problem(403, "token: this dashboard was installed without one, so nothing can be changed")
         given = dict(scope["headers"]).get(b"authorization", b"")

@@ -10,22 +10,29 @@ from fastcore.service.dashboard.sections import SECTIONS, read
 from fastcore.service.dashboard.sources import Sources
 from fastcore.service.dashboard.static_files import Receive, Scope, Send
 from fastcore.streaming import Hub, Limits
+from fastcore.streaming.security import Authenticate
 
 __all__ = ["Feed"]
 
 _log = logging.getLogger("fastcore.dashboard")
 _CLIENTS = 100  # browsers at once
+_PER_ADDRESS = 25  # of them from one address; a page that finds no room asks every few seconds instead
 
 
 class Feed:
     """A hub of its own, so that what the service's hub asks of its clients does not matter here."""
 
-    def __init__(self, sources: Sources, interval: float) -> None:
+    def __init__(self, sources: Sources, interval: float, authenticate: Authenticate | None = None) -> None:
         if not interval > 0:
             raise ValueError(f"interval: expected seconds above 0, got {interval!r}")
         self._sources = sources
         self._interval = interval
-        self.hub = Hub(policy="conflate", history=1, limits=Limits(connections=_CLIENTS))
+        self.hub = Hub(
+            policy="conflate",
+            history=1,
+            limits=Limits(connections=_CLIENTS, per_address=_PER_ADDRESS),
+            authenticate=authenticate,
+        )
         self._task: asyncio.Task[None] | None = None
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:

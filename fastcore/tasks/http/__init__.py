@@ -25,6 +25,7 @@ def router(
     max_body: int = 1 << 20,
     max_wait: float = 30.0,
     max_waiting: int = 1000,
+    max_queued: int | None = 100_000,
     ping: float = 15.0,
 ) -> APIRouter:
     """Return a FastAPI router over a queue.
@@ -48,6 +49,9 @@ def router(
         Seconds that ``?wait=`` may ask for; a longer wait is cut to it.
     max_waiting : int
         Requests that wait for tasks or follow their events at a time; one more is answered 503.
+    max_queued : int, optional
+        Tasks that may wait in the queue when one is submitted over HTTP; one more is answered 503. The store's own
+        `max_queued` bounds submissions from Python too.
     ping : float
         Seconds of silence after which a stream of events is given a comment.
 
@@ -75,5 +79,6 @@ def router(
         max_body=max_body,
         max_wait=max_wait,
         max_waiting=max_waiting,
+        max_queued=max_queued,
         ping=ping,
     )

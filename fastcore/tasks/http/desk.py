@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastcore.tasks.errors import UnknownTask
+from fastcore.tasks.errors import QueueFull, UnknownTask
 from fastcore.tasks.http.arguments import Signature
 from fastcore.tasks.http.changes import Changes
 from fastcore.tasks.http.estimate import Estimator
@@ -33,17 +33,23 @@ class Desk:
         Names; by default every registered task.
     max_waiting : int
         Requests that may wait for tasks at a time.
+    max_queued : int, optional
+        Tasks that may be queued when one more is submitted here.
     """
 
-    def __init__(self, queue: TaskQueue, exposed: frozenset[str] | None, max_waiting: int) -> None:
+    def __init__(
+        self, queue: TaskQueue, exposed: frozenset[str] | None, max_waiting: int, max_queued: int | None = None
+    ) -> None:
         self._queue = queue
         self._store = queue.store
         self._exposed = exposed
+        self._max_queued = max_queued
         self._signatures: dict[str, tuple[Any, Signature]] = {}
         self._past = Estimator()
         self._sought: set[str] = set()
         self._counts: Mapping[str, Mapping[State, int]] = {}
         self._counted_at = float("-inf")
+        self._since_counted = 0
         self.changes = Changes(self.get, queue.waiters, most=max_waiting)
         queue.hooks.watch(self._changed)
         queue.hooks.when_leaving(self.changes.close)
@@ -77,6 +83,12 @@ class Desk:
         mark: str | None,
     ) -> str:
         """Queue a call; returns its id once it is durable."""
+        if self._max_queued is not None:
+            await self._count()
+            waiting = sum(of.get(State.QUEUED, 0) for of in self._counts.values()) + self._since_counted
+            if waiting >= self._max_queued:
+                raise QueueFull(f"submit: expected fewer than {self._max_queued:,} tasks to wait, got {waiting:,}")
+            self._since_counted += 1
         options = {"priority": priority, "delay": delay, "idempotency_key": key, "fingerprint": mark}
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         return await self._queue.asubmit(task.configure(**given) if given else task, *args, **kwargs)
@@ -137,10 +149,7 @@ class Desk:
         await self._learn(task.name)
         if self._past.mean(task.name) is None:
             return None
-        now = time.monotonic()
-        if now - self._counted_at > _COUNTS_ARE_NEW:
-            self._counted_at = now
-            self._counts = await arrived(self._store.counts())
+        await self._count()
         slots = self._queue.workers.get(task.on, 1)
         own = task.priority if priority is None else priority
         ahead = {}
@@ -150,6 +159,13 @@ class Desk:
                 waiting = of.get(State.QUEUED, 0) if other.priority <= own else 0
                 ahead[name] = waiting + of.get(State.RUNNING, 0)
         return self._past.estimate(task.name, ahead, slots, delay=delay)
+
+    async def _count(self) -> None:
+        now = time.monotonic()
+        if now - self._counted_at > _COUNTS_ARE_NEW:
+            self._counted_at = now
+            self._since_counted = 0
+            self._counts = await arrived(self._store.counts())
 
     async def remaining(self, view: TaskView) -> float | None:
         """Return the seconds until a task that has not ended is done."""

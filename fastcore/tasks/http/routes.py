@@ -213,10 +213,13 @@ def make_router(
     max_body: int,
     max_wait: float,
     max_waiting: int,
+    max_queued: int | None,
     ping: float,
 ) -> APIRouter:
     """Return the routes of a queue; `fastcore.tasks.http.router` says what they take."""
-    desk = Desk(queue, None if expose is None else frozenset(expose), max_waiting)
+    if queue.max_queued is not None:
+        max_queued = None  # the store counts by itself
+    desk = Desk(queue, None if expose is None else frozenset(expose), max_waiting, max_queued)
     routes = Routes(desk, client, max_body, max_wait, ping)
     router = APIRouter(
         prefix=prefix,

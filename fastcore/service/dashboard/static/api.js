@@ -1,6 +1,7 @@
 // The dashboard's HTTP interface. The token stays in this tab.
 
-export const locked = () => !sessionStorage.getItem("fastcore-token");
+export const token = () => sessionStorage.getItem("fastcore-token");
+export const locked = () => !token();
 
 export function setToken(token) {
   if (token) sessionStorage.setItem("fastcore-token", token);
@@ -8,12 +9,13 @@ export function setToken(token) {
 }
 
 /** Ask `api/<path>`; what the server says is wrong becomes the error's text. */
-export async function api(path, { method = "GET", body, token = sessionStorage.getItem("fastcore-token") } = {}) {
+export async function api(path, { method = "GET", body, token: given = token() } = {}) {
   const headers = { Accept: "application/json" };
-  if (token) headers.Authorization = `Bearer ${token}`;
+  if (given) headers.Authorization = `Bearer ${given}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(`api/${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   const found = await answer.json().catch(() => ({}));
+  if (answer.status === 401) throw new Error("this needs the token of the service: press Unlock");
   if (!answer.ok) throw new Error(found.detail ?? `${answer.status} ${answer.statusText}`);
   return found;
 }

@@ -1,6 +1,6 @@
 // The dashboard: pages of figures that the server publishes once a second, and the few things that may be changed.
 import { Client } from "./client.js";
-import { api, locked, setToken } from "./api.js";
+import { api, locked, setToken, token } from "./api.js";
 import { clock, duration, h } from "./elements.js";
 import * as overview from "./pages/overview.js";
 import * as requests from "./pages/requests.js";
@@ -19,7 +19,7 @@ const newest = {}; // section -> what the server said of it last
 const came = {}; // section -> when that came, by this page's own clock
 const LATE = 1500; // milliseconds beyond the time between two readings from which figures are old
 let current = null; // {name, view}
-const client = new Client(new URL("stream", location.href.split("#")[0]), { topics: ALWAYS.map((name) => `dashboard.${name}`), newest: true });
+const client = new Client(new URL("stream", location.href.split("#")[0]), { topics: ALWAYS.map((name) => `dashboard.${name}`), newest: true, token });
 
 export function say(text) {
   const line = h("p", {}, text);
@@ -148,12 +148,14 @@ async function unlock() {
   if (!locked()) {
     setToken("");
   } else {
-    const token = await ask("Unlock", "What changes flags needs the token that the service was started with.", "Token",
+    const given = await ask("Unlock", "What changes flags needs the token that the service was started with.", "Token",
       { secret: true, yes: "Unlock" });
-    if (token === null) return;
+    if (given === null) return;
     try {
-      await api("whoami", { method: "POST", body: {}, token });
-      setToken(token);
+      await api("whoami", { method: "POST", body: {}, token: given });
+      setToken(given);
+      location.reload(); // the stream may ask for it as well
+      return;
     } catch (error) {
       say(`Unlock: ${error.message}`);
       return;
@@ -197,6 +199,7 @@ function connect() {
     if (Object.hasOwn(PAGES, section)) receive(section, message.data);
   });
   client.start();
+  setInterval(() => { if ($("link").textContent !== "live") refresh().catch(() => {}); }, 5000); // no room on the stream
 }
 
 for (const [name, page] of Object.entries(PAGES)) {

@@ -1,0 +1,263 @@
+"""Who may reach what `install` serves: nothing is open that a token, a dependency or `public=` was not asked about."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import Depends, FastAPI, HTTPException
+from starlette.requests import HTTPConnection
+
+from fastcore import flags
+from fastcore.service import install
+from fastcore.service.access import Access
+from fastcore.streaming import Grant, Hub
+from fastcore.streaming.broadcast import install_hub
+from fastcore.tasks import TaskQueue
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it asks for another HTTP client
+    from starlette.testclient import TestClient, WebSocketDenialResponse
+
+TOKEN = "sixteen characters or more"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+USER = {"x-user": "me"}
+EVIL = {"host": "evil.example"}
+CALLS = {
+    "list": ("GET", "/api/tasks"),
+    "submit": ("POST", "/api/tasks"),
+    "status": ("GET", f"/api/tasks/task/{'0' * 32}"),
+    "result": ("GET", f"/api/tasks/task/{'0' * 32}/result"),
+    "events": ("GET", f"/api/tasks/task/{'0' * 32}/events"),
+    "cancel": ("DELETE", f"/api/tasks/task/{'0' * 32}"),
+    "figures": ("GET", "/fastcore/api/snapshot"),
+    "line": ("GET", "/fastcore/api/lines/AAPL"),
+    "change": ("POST", "/fastcore/api/whoami"),
+    "flags": ("GET", "/fastcore/admin/flags"),
+    "journal": ("GET", "/fastcore/admin/journal"),
+    "flip": ("PUT", "/fastcore/admin/flags/cache"),
+}
+TASKS = ("list", "submit", "status", "result", "events", "cancel")
+
+
+def user(connection: HTTPConnection) -> None:
+    if connection.headers.get("x-user") != "me":
+        raise HTTPException(403, "who?")
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays() -> Iterator[None]:
+    before = install_hub(None)
+    yield
+    flags.clear("cache")
+    install_hub(before)
+
+
+def served(hub: Hub | None = None, **options: Any) -> TestClient:
+    app, queue = FastAPI(), TaskQueue("memory", workers={"async": 1})
+
+    @queue.task(name="refund")
+    async def refund(account: str) -> str:
+        return account
+
+    install(app, tasks=queue, hub=Hub() if hub is None else hub, alerts=False, triggers=False, **options)
+    return TestClient(app)
+
+
+def status(client: TestClient, call: str, headers: dict[str, str]) -> int:
+    method, path = CALLS[call]
+    body: dict[str, Any] = {"task": "refund", "args": ["a"]} if call == "submit" else {"mode": "auto"}
+    sent = {"json": body} if method in ("POST", "PUT") else {}
+    return int(client.request(method, path, headers=headers, **sent).status_code)
+
+
+def socket_status(client: TestClient, path: str, headers: dict[str, str]) -> int:
+    try:
+        with client.websocket_connect(path, headers=headers, subprotocols=["fastcore.v1"]) as socket:
+            socket.close()
+        return 101
+    except WebSocketDenialResponse as refused:
+        return int(refused.status_code)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_with_a_token_every_call_asks_for_it(call: str) -> None:
+    with served(token=TOKEN) as client:
+        assert status(client, call, {}) == 401
+        assert status(client, call, {"authorization": f"Bearer {TOKEN}x"}) == 401
+        assert status(client, call, {"authorization": f"Basic {TOKEN}"}) == 401
+        assert status(client, call, {"authorization": "Bearer "}) == 401
+        assert status(client, call, BEARER) in (200, 202, 404)
+        refused = client.request(*CALLS[call])
+        assert refused.headers["www-authenticate"].startswith("Bearer")
+        assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("call", [*TASKS, "figures", "line"])
+def test_with_nothing_given_the_parts_are_closed_and_say_what_to_give(call: str) -> None:
+    with served() as client:
+        refused = client.request(*CALLS[call], headers=BEARER)
+        assert refused.status_code == 503
+        assert "token=, dependencies= or public=" in refused.json()["detail"]
+
+
+def test_with_nothing_given_probes_metrics_and_pages_are_open_and_the_log_names_what_is_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING, "fastcore.service"), served() as client:
+        for path in ("/livez", "/readyz", "/metrics", "/fastcore/", "/fastcore/api.js"):
+            assert client.get(path).status_code == 200, path
+        assert socket_status(client, "/stream", {}) == 503
+        assert socket_status(client, "/fastcore/stream", {}) == 503
+        assert client.get("/fastcore/admin/flags").status_code == 404
+    assert "tasks, stream, dashboard" in caplog.text
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_applications_dependency_stands_in_for_the_token(call: str) -> None:
+    with served(dependencies=[Depends(user)]) as client:
+        assert status(client, call, {}) == 403
+        assert status(client, call, BEARER) == 403
+        assert status(client, call, USER) in (200, 202, 404)
+
+
+@pytest.mark.parametrize("path", ["/stream", "/fastcore/stream"])
+def test_streams_are_guarded_by_the_dependency_and_by_the_host(path: str) -> None:
+    with served(dependencies=[Depends(user)]) as client:
+        assert socket_status(client, path, {}) == 403
+        assert socket_status(client, path, USER) == 101
+        assert socket_status(client, path, {**USER, **EVIL}) == 421
+
+
+def test_with_both_the_dependency_guards_reading_and_the_token_guards_changes() -> None:
+    with served(dependencies=[Depends(user)], token=TOKEN) as client:
+        assert {status(client, call, USER) for call in (*TASKS, "figures")} <= {200, 202, 404}
+        assert {status(client, call, BEARER) for call in (*TASKS, "figures")} == {403}
+        assert {status(client, call, USER) for call in ("change", "flags", "journal", "flip")} == {401}
+        assert {status(client, call, {**USER, **BEARER}) for call in ("change", "flags", "flip")} == {200}
+
+
+@pytest.mark.parametrize("path", ["/stream", "/fastcore/stream"])
+def test_a_hub_asks_for_the_token_over_the_link(path: str) -> None:
+    hub = Hub()
+    with served(hub, token=TOKEN) as client:
+        installed = client.app.state.fastcore  # type: ignore[attr-defined]
+        clients = hub.clients if path == "/stream" else installed.dashboard.feed.hub.clients
+        assert clients.asks_for_tokens
+        for token, good in ((TOKEN, True), ("another", False), (None, False)):
+            grant = client.portal.call(clients.grant, token)  # type: ignore[union-attr]
+            assert (grant is not None) is good
+
+
+def test_a_hub_with_tokens_of_its_own_keeps_them() -> None:
+    hub = Hub(authenticate=lambda token: Grant(user="me") if token == "mine" else None)
+    with served(hub, token=TOKEN) as client:
+        assert client.portal.call(hub.clients.grant, TOKEN) is None  # type: ignore[union-attr]
+        assert client.portal.call(hub.clients.grant, "mine") == Grant(user="me")  # type: ignore[union-attr]
+        assert socket_status(client, "/stream", EVIL) == 421
+
+
+def test_dependencies_of_the_router_guard_the_tasks() -> None:
+    with served(router={"dependencies": [Depends(user)]}) as client:
+        assert status(client, "list", {}) == 403
+        assert status(client, "list", USER) == 200
+        assert status(client, "list", {**USER, **EVIL}) == 421
+        assert status(client, "figures", USER) == 503
+
+
+def test_public_parts_are_open_and_the_others_are_not() -> None:
+    with served(public=["tasks"], token=TOKEN) as client:
+        assert status(client, "submit", {}) == 202
+        assert status(client, "figures", {}) == 401
+        assert status(client, "flags", {}) == 401
+    with served(public=True, token=TOKEN) as client:
+        assert {status(client, call, {}) for call in (*TASKS, "figures", "flags", "journal")} <= {200, 202, 404}
+        assert {status(client, call, {}) for call in ("change", "flip")} == {401}  # changes of flags never are
+        assert socket_status(client, "/stream", {}) == 101
+    with served(public=True) as client:
+        assert status(client, "change", {}) == 403
+        assert status(client, "flip", {}) in (404, 405)
+
+
+@pytest.mark.parametrize("options", [{"public": True}, {"token": TOKEN}, {"dependencies": [Depends(user)]}])
+def test_a_foreign_host_is_refused_on_every_path(options: dict[str, Any]) -> None:
+    with served(**options) as client:
+        calls = CALLS if "public" not in options else [*TASKS, "figures", "line", "change"]
+        assert {status(client, call, {**USER, **BEARER, **EVIL}) for call in calls} == {421}
+        assert client.get("/livez", headers=EVIL).status_code == 200
+        assert client.get("/fastcore/", headers=EVIL).status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host", "allowed"),
+    [
+        (None, "localhost:8000", True),
+        (None, "127.0.0.1", True),
+        (None, "[::1]:8000", True),
+        (None, "10.1.2.3:80", True),
+        (None, "desk", True),
+        (None, "desk.localhost", True),
+        (None, "", True),
+        (None, "evil.example", False),
+        (None, "127.0.0.1.evil.example", False),
+        (None, "localhost.evil.example:8000", False),
+        (None, "evil.example.", False),
+        (["desk.example.com"], "desk.example.com:443", True),
+        (["desk.example.com"], "DESK.example.com.", True),
+        (["desk.example.com"], "localhost", False),
+        (["desk.example.com"], "xdesk.example.com", False),
+        (["*.example.com"], "a.b.example.com", True),
+        (["*.example.com"], "example.com", False),
+        (["*.example.com"], "evilexample.com", False),
+        (["*"], "evil.example", True),
+    ],
+)
+def test_hosts(hosts: list[str] | None, host: str, allowed: bool) -> None:
+    found = Access(allowed_hosts=hosts).foreign_host({"headers": [(b"host", host.encode())] if host else []})
+    assert (found is None) is allowed
+
+
+def test_hosts_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTCORE_ALLOWED_HOSTS", "desk.example.com, *.desk.example.com")
+    access = Access()
+    assert access.foreign_host({"headers": [(b"host", b"a.desk.example.com")]}) is None
+    assert access.foreign_host({"headers": [(b"host", b"localhost")]}) is not None
+
+
+def test_hosts_that_clients_make_up_are_logged_a_few_times(caplog: pytest.LogCaptureFixture) -> None:
+    access = Access()
+    for number in range(1000):
+        access.foreign_host({"headers": [(b"host", b"h%d.example" % number)]})
+    assert 0 < len(caplog.records) <= 20
+
+
+def test_another_sites_page_changes_nothing_with_its_visitors_cookies() -> None:
+    origin = {**USER, "origin": "http://evil.example", "host": "testserver"}
+    with served(dependencies=[Depends(user)]) as client:
+        assert status(client, "change", origin) == 403
+        assert status(client, "flip", origin) == 403
+        assert status(client, "flip", {**origin, "origin": "http://testserver"}) == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"token": "x" * 15}, "token: expected at least 16 characters, got 15"),
+        ({"public": "tasks"}, "public: expected"),
+        ({"public": ["task"]}, "public: expected"),
+        ({"allowed_hosts": ["http://desk"]}, "allowed_hosts: expected"),
+    ],
+)
+def test_wrong_options_say_what_was_expected(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        served(**options)
+
+
+def test_submissions_over_http_are_bounded_by_default_and_the_queues_own_bound_goes_first() -> None:
+    with served(public=True, router={"max_queued": 3}) as client:
+        delayed = {"task": "refund", "args": ["a"], "delay": 1000}
+        found = [client.post("/api/tasks", json=delayed).status_code for _ in range(5)]
+        assert found == [202, 202, 202, 503, 503]
