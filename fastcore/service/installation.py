@@ -253,7 +253,8 @@ def _admin(token: str | None, access: Access) -> AdminApp | None:
 def _task_routes(tasks: TaskQueue, access: Access, own: Sequence[Depends], options: dict[str, Any]) -> APIRouter:
     from fastcore.service.guarded_routes import task_guard
 
-    return tasks.router(dependencies=task_guard(access, own), **options)
+    made: APIRouter = tasks.router(dependencies=task_guard(access, own), **options)
+    return made
 
 
 def _dashboard(
