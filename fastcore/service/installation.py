@@ -68,7 +68,8 @@ def install(
     tasks : TaskQueue, optional
         Its workers run on the server's loop, ``/api/tasks`` serves it, and it is `submit_background_task`'s.
     hub : Hub, optional
-        Served at `stream`, and `broadcast_analysis_results`'s.
+        Served at `stream`, as server-sent events at ``{stream}/events`` unless the application has a route there, and
+        `broadcast_analysis_results`'s.
     dashboard : bool, default True
         Serve the dashboard at `path`. Its charts need plotly; without it they are left out.
     token : str, optional
@@ -162,7 +163,6 @@ def install(
         "stream": hub is not None and not hub.clients.asks_for_tokens,
         "dashboard": board is not None,
     }
-    task_routes = None if tasks is None else _task_routes(tasks, access, own, options)
 
     routes: list[tuple[str, Any]] = []  # the first that matches answers: these go before all others
     if probes:
@@ -174,6 +174,7 @@ def install(
     if board is not None:
         routes.append((path, board))
     _check_paths(app, [*(where for where, _ in routes), *(() if hub is None else (stream,))])
+    routers = _routers(app, access, tasks, own, options, hub, stream)
 
     installed = Installed(
         app,
@@ -196,7 +197,7 @@ def install(
         # The innermost: whoever authenticates has done so, and the user is the key.
         app.user_middleware.append(Middleware(AssignmentMiddleware, **({} if assignment is True else assignment)))
     app.add_middleware(DrainMiddleware, drain=installed.drainage)
-    _add_routes(app, access, routes, task_routes, hub, stream)
+    _add_routes(app, access, routes, routers)
     _wrap_lifespan(app, installed)
     app.state.fastcore = installed
     if tasks is not None:
@@ -250,13 +251,6 @@ def _admin(token: str | None, access: Access) -> AdminApp | None:
     return AdminApp(authorised=True) if access.way("admin") == "dependencies" else None
 
 
-def _task_routes(tasks: TaskQueue, access: Access, own: Sequence[Depends], options: dict[str, Any]) -> APIRouter:
-    from fastcore.service.guarded_routes import task_guard
-
-    made: APIRouter = tasks.router(dependencies=task_guard(access, own), **options)
-    return made
-
-
 def _dashboard(
     token: str | None,
     access: Access,
@@ -281,12 +275,34 @@ def _dashboard(
     )
 
 
-def _add_routes(
-    app: FastAPI, access: Access, routes: list[tuple[str, Any]], task_routes: Any, hub: Hub | None, stream: str
-) -> None:
+def _routers(
+    app: FastAPI,
+    access: Access,
+    tasks: TaskQueue | None,
+    own: Sequence[Depends],
+    options: dict[str, Any],
+    hub: Hub | None,
+    stream: str,
+) -> list[APIRouter]:
+    from fastcore.service.guarded_routes import stream_router, task_router
+
+    routers = []
+    if hub is not None:
+        from fastcore.streaming.broadcast import install_hub
+
+        events = f"{stream}/events"
+        taken = any(getattr(route, "path", None) == events for route in app.router.routes)
+        routers.append(stream_router(hub, access, stream, None if taken else events))
+        install_hub(hub)
+    if tasks is not None:
+        routers.append(task_router(tasks, access, own, options))
+    return routers
+
+
+def _add_routes(app: FastAPI, access: Access, routes: list[tuple[str, Any]], routers: list[APIRouter]) -> None:
     from starlette.routing import Route
 
-    from fastcore.service.guarded_routes import mounted, stream_routes
+    from fastcore.service.guarded_routes import mounted
 
     known = app.router.routes
     before = len(known)
@@ -297,13 +313,8 @@ def _add_routes(
             known += mounted(where, endpoint, access, "admin")
         else:
             known += mounted(where, endpoint, access, "dashboard", only="api/")
-    if hub is not None:
-        from fastcore.streaming.broadcast import install_hub
-
-        known += stream_routes(stream, hub, access)
-        install_hub(hub)
-    if task_routes is not None:
-        app.include_router(task_routes)
+    for router in routers:
+        app.include_router(router)
     check_hidden(known[before:], known[:before])
     known[:] = known[before:] + known[:before]
 

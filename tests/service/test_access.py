@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 
 from fastcore import flags
 from fastcore.service import install
-from fastcore.service.access import Access
+from fastcore.service.hosts import AllowedHosts
 from fastcore.streaming import Grant, Hub
 from fastcore.streaming.broadcast import install_hub
 from fastcore.tasks import TaskQueue
@@ -56,8 +56,8 @@ def nothing_stays() -> Iterator[None]:
     install_hub(before)
 
 
-def served(hub: Hub | None = None, **options: Any) -> TestClient:
-    app, queue = FastAPI(), TaskQueue("memory", workers={"async": 1})
+def served(hub: Hub | None = None, app: FastAPI | None = None, **options: Any) -> TestClient:
+    app, queue = app or FastAPI(), TaskQueue("memory", workers={"async": 1})
 
     @queue.task(name="refund")
     async def refund(account: str) -> str:
@@ -74,9 +74,9 @@ def status(client: TestClient, call: str, headers: dict[str, str]) -> int:
     return int(client.request(method, path, headers=headers, **sent).status_code)
 
 
-def socket_status(client: TestClient, path: str, headers: dict[str, str]) -> int:
+def socket_status(client: TestClient, path: str, headers: dict[str, str], protocol: str = "fastcore.v1") -> int:
     try:
-        with client.websocket_connect(path, headers=headers, subprotocols=["fastcore.v1"]) as socket:
+        with client.websocket_connect(path, headers=headers, subprotocols=[protocol]) as socket:
             socket.close()
         return 101
     except WebSocketDenialResponse as refused:
@@ -130,6 +130,71 @@ def test_streams_are_guarded_by_the_dependency_and_by_the_host(path: str) -> Non
         assert socket_status(client, path, {}) == 403
         assert socket_status(client, path, USER) == 101
         assert socket_status(client, path, {**USER, **EVIL}) == 421
+
+
+@pytest.mark.parametrize(
+    ("options", "headers", "expected"),
+    [
+        ({}, {}, 503),
+        ({"token": TOKEN}, {}, 401),
+        ({"token": TOKEN}, {"authorization": "Bearer another"}, 401),
+        ({"token": TOKEN}, {**BEARER, **EVIL}, 421),
+        ({"dependencies": [Depends(user)]}, {}, 403),
+        ({"dependencies": [Depends(user)], "token": TOKEN}, BEARER, 403),
+        ({"dependencies": [Depends(user)]}, {**USER, **EVIL}, 421),
+        ({"public": True}, EVIL, 421),
+    ],
+)
+def test_server_sent_events_are_guarded_as_the_stream(
+    options: dict[str, Any], headers: dict[str, str], expected: int
+) -> None:
+    with served(**options) as client:
+        assert client.get("/stream/events?topics=a", headers=headers).status_code == expected
+
+
+@pytest.mark.parametrize(("options", "headers"), [({"dependencies": [Depends(user)]}, USER), ({"public": True}, {})])
+def test_server_sent_events_are_open_to_those_who_are_admitted(
+    options: dict[str, Any], headers: dict[str, str]
+) -> None:
+    with served(**options) as client:
+        assert client.get("/stream/events", headers=headers).status_code == 400  # of the hub itself: no topics
+
+
+@pytest.mark.parametrize(("options", "expected"), [({}, 401), ({"token": TOKEN}, 401)])
+def test_events_that_were_routed_by_hand_are_not_open(options: dict[str, Any], expected: int) -> None:
+    app, hub = FastAPI(), Hub()
+    hub.sse(app, "/stream/events")
+    with served(hub, app, **options) as client:
+        hub.sse(app, "/other")
+        for path in ("/stream/events", "/other"):
+            assert client.get(f"{path}?topics=a").status_code == expected
+
+
+@pytest.mark.parametrize("protocol", ["fastcore.v1", "fastcore.v1.json"])
+def test_each_protocol_of_the_stream_is_guarded(protocol: str) -> None:
+    with served(dependencies=[Depends(user)]) as client:
+        assert socket_status(client, "/stream", {}, protocol) == 403
+        assert socket_status(client, "/stream", USER, protocol) == 101
+    with served() as client:
+        assert socket_status(client, "/stream", {}, protocol) == 503
+
+
+def test_dependencies_of_the_application_hold_for_tasks_and_stream_too() -> None:
+    with served(app=FastAPI(dependencies=[Depends(user)]), public=True) as client:
+        assert status(client, "list", {}) == 403
+        assert status(client, "list", USER) == 200
+        assert socket_status(client, "/stream", {}) == 403
+        assert socket_status(client, "/stream", USER) == 101
+
+
+@pytest.mark.parametrize(
+    "path", ["/fastcore//api/snapshot", "/fastcore/api/../api/snapshot", "/fastcore/%61pi/snapshot"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "TRACE", "PROPFIND"])
+def test_other_spellings_and_methods_lead_around_no_guard(path: str, method: str) -> None:
+    for options in ({"token": TOKEN}, {"dependencies": [Depends(user)]}, {}):
+        with served(**options) as client:
+            assert client.request(method, path).status_code in (401, 403, 404, 405, 503)
 
 
 def test_with_both_the_dependency_guards_reading_and_the_token_guards_changes() -> None:
@@ -216,21 +281,20 @@ def test_a_foreign_host_is_refused_on_every_path(options: dict[str, Any]) -> Non
     ],
 )
 def test_hosts(hosts: list[str] | None, host: str, allowed: bool) -> None:
-    found = Access(allowed_hosts=hosts).foreign_host({"headers": [(b"host", host.encode())] if host else []})
-    assert (found is None) is allowed
+    assert (host in AllowedHosts(hosts)) is allowed
 
 
 def test_hosts_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTCORE_ALLOWED_HOSTS", "desk.example.com, *.desk.example.com")
-    access = Access()
-    assert access.foreign_host({"headers": [(b"host", b"a.desk.example.com")]}) is None
-    assert access.foreign_host({"headers": [(b"host", b"localhost")]}) is not None
+    hosts = AllowedHosts()
+    assert "a.desk.example.com" in hosts
+    assert "localhost" not in hosts
 
 
 def test_hosts_that_clients_make_up_are_logged_a_few_times(caplog: pytest.LogCaptureFixture) -> None:
-    access = Access()
+    hosts = AllowedHosts()
     for number in range(1000):
-        access.foreign_host({"headers": [(b"host", b"h%d.example" % number)]})
+        assert f"h{number}.example" not in hosts
     assert 0 < len(caplog.records) <= 20
 
 
