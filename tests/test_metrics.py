@@ -75,7 +75,7 @@ def test_numbers_of_any_type(twin: Twin, value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["1", None, [1], 1j, object()])
-def test_what_is_no_number(twin: Twin, value: Any) -> None:
+def test_non_numbers_are_refused(twin: Twin, value: Any) -> None:
     gauge, sketch = twin("metrics").Gauge(), twin("metrics").Sketch()
     for call, name in [(gauge.set, "value"), (gauge.add, "amount"), (sketch.observe, "value"), (sketch.quantile, "q")]:
         with pytest.raises(TypeError, match=f"^{name}: expected a number, got {type(value).__name__}$"):

@@ -46,7 +46,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.usefixtures("built")
-def test_auto_says_what_came_of_it() -> None:
+def test_auto_reports_the_twin_that_runs() -> None:
     heap, cache = path_of("heap"), path_of("cache")
     assert (heap.runs, heap.why, heap.instruction_set) == ("compiled", "auto (default)", "baseline")
     assert (cache.runs, cache.instruction_set) == ("python", "")
@@ -62,7 +62,7 @@ def test_the_instruction_set_is_the_extension_s_own(built: Any) -> None:
 
 
 @pytest.mark.usefixtures("built")
-def test_who_flipped_it_and_why() -> None:
+def test_status_shows_who_set_a_flag_and_why() -> None:
     with flags.override("heap", "python", reason="ticket 42"):
         heap = path_of("heap")
     assert (heap.runs, heap.why) == ("python", "python (override): ticket 42")
@@ -77,7 +77,7 @@ def test_who_flipped_it_and_why() -> None:
 
 
 @pytest.mark.usefixtures("built")
-def test_insisting_on_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requiring_a_missing_twin(monkeypatch: pytest.MonkeyPatch) -> None:
     insisting = type(flags._store)({"FASTCORE_BACKEND": "compiled"})
     for name in flags.snapshot():
         insisting.declare(name)
@@ -115,7 +115,7 @@ def test_the_dictionary_is_json() -> None:
     assert body["paths"]["heap"]["flag"]["mode"] == flags.get("heap").mode
 
 
-def test_the_other_distribution_of_this_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_distribution_of_this_name_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(name: str) -> str:
         if name == "fastcore":
             return "9.9"
@@ -126,7 +126,7 @@ def test_the_other_distribution_of_this_name_is_told(monkeypatch: pytest.MonkeyP
     assert "the distribution fastcore 9.9 is installed beside fastcore-native" in str(status())
 
 
-def test_importing_beside_the_other_distribution_warns(tmp_path: Path) -> None:
+def test_importing_next_to_the_other_distribution_warns(tmp_path: Path) -> None:
     package = tmp_path / "fastcore"
     shutil.copytree(ROOT / "fastcore", package, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     code = "import fastcore, warnings; print(fastcore.__file__)"
@@ -173,7 +173,7 @@ def test_the_environment_is_named_as_the_source() -> None:
     assert body["paths"]["heap"]["why"].startswith("auto (FASTCORE_HEAP)")
 
 
-def test_a_wrong_setting_is_told_in_one_line() -> None:
+def test_a_wrong_setting_is_reported_in_one_line() -> None:
     ran = run("status", FASTCORE_CACHE="fast")
     assert ran.returncode == 2
     assert ran.stdout == ""
@@ -199,7 +199,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "say which twin of every hot path runs, and why" in out
 
 
-def test_a_reader_that_has_had_enough() -> None:
+def test_a_closed_output_pipe_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     ran = subprocess.run(

@@ -72,11 +72,11 @@ def test_switched_off_by_environment(built: Checkout) -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "false", "No", "off", ""])
-def test_off_means_off(built: Checkout, value: str) -> None:
+def test_an_extension_switched_off_is_not_loaded(built: Checkout, value: str) -> None:
     assert built.probe(FASTCORE_NO_EXTENSIONS=value) == "loaded"
 
 
-def test_asked_for_by_name_and_absent_names_module_cause_and_remedy(checkout: Checkout) -> None:
+def test_a_missing_requested_backend_names_module_cause_and_remedy(checkout: Checkout) -> None:
     ran = checkout.python("-c", "from fastcore._ext import load; load('tiny')")
     assert ran.returncode != 0
     last = ran.stderr.strip().splitlines()[-1]
@@ -90,7 +90,7 @@ def test_an_unknown_extension_is_an_error(checkout: Checkout) -> None:
     assert "name: expected one of tiny, leaf, got 'nope'" in ran.stderr
 
 
-def test_an_asked_for_backend_never_falls_back(fresh_python: Run) -> None:
+def test_a_requested_backend_never_falls_back(fresh_python: Run) -> None:
     code = "from fastcore.cache import TTLCache; TTLCache(maxsize=4, ttl=1)"
     ran = fresh_python(code, FASTCORE_BACKEND="compiled", FASTCORE_NO_EXTENSIONS="1")
     assert ran.returncode != 0

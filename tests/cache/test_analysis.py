@@ -177,7 +177,7 @@ def test_a_symbol_can_be_an_arguments_default() -> None:
     assert latest("DEFAULT") == "DEFAULT"
 
 
-def test_an_edited_analysis_is_not_the_next_callers() -> None:
+def test_an_edited_analysis_is_not_shared_with_the_next_caller() -> None:
     class Service:
         @cache_technical_analysis()
         def analyse(self, frame: Any) -> Any:
@@ -189,7 +189,7 @@ def test_an_edited_analysis_is_not_the_next_callers() -> None:
         answer["sma"] = 0.0
 
 
-def test_what_is_invalidated_is_not_found() -> None:
+def test_an_invalidated_analysis_is_not_found() -> None:
     calls = []
 
     @cache_technical_analysis()

@@ -96,7 +96,7 @@ BUILDERS: dict[str, Callable[[Any, Any, float, Callable[[Any], float] | None], A
 
 @pytest.mark.parametrize("kind", BUILDERS)
 @pytest.mark.parametrize("weighed", [False, True])
-def test_the_same_steps_give_the_same(twin: Callable[[str], Any], kind: str, weighed: bool) -> None:
+def test_the_same_operations_give_the_same_results(twin: Callable[[str], Any], kind: str, weighed: bool) -> None:
     module = twin("cache")
 
     @given(steps=STEPS, maxsize=st.sampled_from([0, 1, 3, 5, math.inf]))

@@ -67,7 +67,7 @@ def same(one: Any, other: Any) -> bool:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(function=st.sampled_from(FUNCTIONS), first=CALLS, second=CALLS, normalize=st.booleans(), typed=st.booleans())
-def test_calls_are_the_same_if_their_arguments_are(
+def test_calls_with_equal_arguments_share_a_result(
     backend: str, function: Any, first: Any, second: Any, normalize: bool, typed: bool
 ) -> None:
     with flags.override("cache", backend):
@@ -243,7 +243,7 @@ def test_lifetimes_are_spread() -> None:
     assert abs(sum(kept) / 2000 - 87.5) < 1
 
 
-def test_only_what_is_wanted_is_kept() -> None:
+def test_keep_if_selects_results() -> None:
     asked: list[Any] = []
 
     def wanted(value: Any) -> bool:
@@ -293,7 +293,7 @@ def test_one_str_is_one_tag() -> None:
     assert [price.contains("A"), volume.contains("A"), volume.contains("B")] == [False, False, True]
 
 
-def test_what_is_not_served_is_no_hit() -> None:
+def test_unserved_results_are_no_hits() -> None:
     clock = Clock()
 
     @cached(ttl=10, stale=10, tags="info", timer=clock)
@@ -360,7 +360,7 @@ def test_entries(awaited: bool) -> None:
     assert number.get_entry(2) is None
 
 
-def test_refresh_serves_the_old_result_meanwhile() -> None:
+def test_refresh_serves_the_old_result_until_it_is_done() -> None:
     started, gate = threading.Event(), threading.Event()
     calls = 0
 
@@ -385,7 +385,7 @@ def test_refresh_serves_the_old_result_meanwhile() -> None:
     assert number() == 2
 
 
-def test_put_wins_over_what_is_being_computed() -> None:
+def test_put_wins_over_a_running_computation() -> None:
     started, gate = threading.Event(), threading.Event()
 
     @cached
@@ -403,7 +403,7 @@ def test_put_wins_over_what_is_being_computed() -> None:
     assert number() == "put"
 
 
-def test_a_decorated_function_can_be_garbage() -> None:
+def test_a_decorated_function_can_be_collected() -> None:
     import weakref
 
     def build() -> weakref.ref[Any]:

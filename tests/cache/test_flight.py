@@ -68,7 +68,7 @@ def test_an_error_reaches_every_waiter_and_is_not_kept(make: Make) -> None:
     assert cache.get_or_compute("k", lambda: 5) == 5
 
 
-def test_an_interrupt_is_the_leaders_own(make: Make) -> None:
+def test_an_interrupt_reaches_only_the_computing_thread(make: Make) -> None:
     cache = make("LRUCache", 10)
     leading = threading.Event()
 
@@ -106,7 +106,7 @@ def test_recursion_on_one_key_computes_instead_of_waiting(make: Make) -> None:
     assert asyncio.run(cache.aget_or_compute("a", acompute)) == 2
 
 
-def test_two_that_need_each_other_do_not_wait_for_ever(make: Make) -> None:
+def test_mutually_dependent_computations_do_not_deadlock(make: Make) -> None:
     cache = make("LRUCache", 10)
     both = threading.Barrier(2)
 
@@ -139,7 +139,7 @@ def test_two_that_need_each_other_do_not_wait_for_ever(make: Make) -> None:
     assert all(asyncio.run(tasks()))
 
 
-def test_cancelling_one_waiter_leaves_the_flight(make: Make) -> None:
+def test_cancelling_one_waiter_does_not_cancel_the_computation(make: Make) -> None:
     cache = make("LRUCache", 10)
     cancelled: list[str] = []
 
@@ -172,7 +172,7 @@ def test_cancelling_one_waiter_leaves_the_flight(make: Make) -> None:
     asyncio.run(main())
 
 
-def test_a_thread_goes_on_when_the_loop_of_its_flight_ends(make: Make) -> None:
+def test_a_waiting_thread_computes_when_the_loop_ends(make: Make) -> None:
     cache = make("LRUCache", 10)
     begun, answers = threading.Event(), []
 
@@ -197,7 +197,7 @@ def test_a_thread_goes_on_when_the_loop_of_its_flight_ends(make: Make) -> None:
     assert answers == ["by the thread"]
 
 
-def test_blocking_the_loop_of_a_flight_computes_instead(make: Make) -> None:
+def test_blocking_the_computing_loop_computes_instead(make: Make) -> None:
     cache = make("LRUCache", 10)
 
     async def slow() -> str:

@@ -52,7 +52,7 @@ def test_a_child_computes_what_a_thread_of_its_parent_was_computing(make: Make) 
     assert cache.peek("k") == "of the parent"
 
 
-def test_a_child_of_the_computation_itself_goes_on(make: Make) -> None:
+def test_a_child_forked_by_the_computation_continues(make: Make) -> None:
     cache = make("LRUCache", 10)
 
     def forking() -> bool:

@@ -36,7 +36,7 @@ ACTIONS = (
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each case is a forked process")
 @pytest.mark.parametrize("source", SOURCES)
-def test_nothing_that_a_caller_runs_breaks_the_cache(backend: str, source: str) -> None:
+def test_no_code_of_a_caller_breaks_the_cache(backend: str, source: str) -> None:
     kind = "TLRUCache" if source == "ttu" else "TTLCache"
     done = subprocess.run(
         [sys.executable, str(SCRIPT), backend, kind, source, *ACTIONS],
@@ -49,7 +49,7 @@ def test_nothing_that_a_caller_runs_breaks_the_cache(backend: str, source: str) 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_nothing_that_an_argument_or_result_does_breaks_a_cached_function(backend: str, case: str) -> None:
+def test_no_code_of_arguments_or_results_breaks_a_cached_function(backend: str, case: str) -> None:
     if PURE_ONLY and "flag" in case:
         pytest.skip("there is one twin only")
     done = subprocess.run(

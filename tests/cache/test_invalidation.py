@@ -83,7 +83,9 @@ class ComputingTask(Computing):
 
 @pytest.mark.parametrize("computing", [Computing, ComputingTask])
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_of_the_key_wins(make: Make, change: str, computing: type[Computing]) -> None:
+def test_a_change_of_the_key_wins_over_a_running_computation(
+    make: Make, change: str, computing: type[Computing]
+) -> None:
     cache = make("TTLCache", 10, 60)
     act, expected = CHANGES[change]
     with computing(cache) as running:
@@ -99,7 +101,7 @@ def test_a_change_of_the_key_wins(make: Make, change: str, computing: type[Compu
 
 @pytest.mark.parametrize("computing", [Computing, ComputingTask])
 @pytest.mark.parametrize("act", UNRELATED)
-def test_other_operations_leave_a_computation_alone(make: Make, act: str, computing: type[Computing]) -> None:
+def test_other_operations_do_not_affect_a_running_computation(make: Make, act: str, computing: type[Computing]) -> None:
     cache = make("TTLCache", 10, 60)
     with computing(cache) as running:
         UNRELATED[act](cache)

@@ -32,7 +32,7 @@ def on_backend(backend: str) -> Iterator[None]:
         yield
 
 
-def test_no_two_contents_have_one_key() -> None:
+def test_different_contents_have_different_keys() -> None:
     seen: dict[ContentKey, str] = {}
     for name, content in contents.all_contents().items():
         key = dataframe_key(content)
@@ -40,7 +40,7 @@ def test_no_two_contents_have_one_key() -> None:
         seen[key] = name
 
 
-def test_a_content_made_again_has_the_same_key() -> None:
+def test_equal_contents_have_equal_keys() -> None:
     again = contents.all_contents()
     for name, content in contents.all_contents().items():
         assert dataframe_key(content) == dataframe_key(again[name]), name
@@ -91,7 +91,7 @@ def test_the_layout_in_memory_does_not_count() -> None:
     assert dataframe_key(frozen) == dataframe_key(matrix)
 
 
-def test_bytes_that_hold_nothing_do_not_count() -> None:
+def test_padding_bytes_do_not_count() -> None:
     aligned = np.dtype("i1,f8", align=True)
     for dtype in (aligned, np.dtype("g"), np.dtype("G"), np.dtype("g").newbyteorder()):
         clean, dirty = np.ones(3, dtype), np.empty(3, dtype)
@@ -109,13 +109,13 @@ def test_a_map_of_a_file_is_an_array(tmp_path: Any) -> None:
     assert dataframe_key(mapped) == dataframe_key(np.zeros(3))
 
 
-def test_keys_leave_no_trace_on_what_they_are_made_of() -> None:
+def test_computing_a_key_does_not_modify_the_object() -> None:
     masked = contents.masked([0, 1])
     dataframe_key(masked)
     assert masked._fill_value is None
 
 
-def test_what_is_documented_not_to_count() -> None:
+def test_documented_exceptions_do_not_count() -> None:
     frame = contents.frames()["base"]
     marked = frame.copy()
     marked.attrs["source"] = "feed"
@@ -152,7 +152,7 @@ def test_numbers_of_another_library() -> None:
 
 
 @given(st.lists(st.text(max_size=4), max_size=5), st.lists(st.text(max_size=4), max_size=5))
-def test_texts_are_told_apart(left: list[str], right: list[str]) -> None:
+def test_texts_are_distinguished(left: list[str], right: list[str]) -> None:
     one, two = np.array(left, dtype=object), np.array(right, dtype=object)
     assert (dataframe_key(one) == dataframe_key(two)) == (left == right)
 
@@ -192,7 +192,7 @@ def alike(left: Any, right: Any) -> bool:
 
 
 @given(plain_cells(), plain_cells())
-def test_objects_are_told_apart(left: Any, right: Any) -> None:
+def test_objects_are_distinguished(left: Any, right: Any) -> None:
     one, two = contents.cell(left), contents.cell(right)
     assert (dataframe_key(one) == dataframe_key(two)) == alike(left, right)
     assert dataframe_key(contents.cell(copy.deepcopy(left))) == dataframe_key(one)
@@ -231,7 +231,7 @@ def test_writing_the_bytes_of_hostile_cells(backend: str) -> None:
         encode(["text", []], lambda item: 1 // 0)
 
 
-def test_what_no_key_can_be_made_of_is_named_with_its_place() -> None:
+def test_objects_without_a_key_are_named_with_their_place() -> None:
     nothing = object()
     frame = pd.DataFrame({"a": [1, 2], "b": pd.Series(["x", [1, {"k": nothing}]], dtype=object)})
     levels = pd.MultiIndex.from_tuples([("x", nothing)])
@@ -270,14 +270,14 @@ def test_every_cell_of_a_long_column_counts() -> None:
         dataframe_key(column)
 
 
-def test_what_no_key_can_be_made_of_in_polars() -> None:
+def test_polars_objects_without_a_key_are_named_with_their_place() -> None:
     pl = pytest.importorskip("polars")
     frame = pl.DataFrame([pl.Series("a", [1]), pl.Series("b", [object()], dtype=pl.Object)])
     with pytest.raises(TypeError, match=r"frame: expected objects with content, got object in row 0 of column 'b'"):
         dataframe_key(frame)
 
 
-def test_values_that_hold_themselves() -> None:
+def test_values_that_contain_themselves() -> None:
     loop: list[Any] = []
     loop.append(loop)
     tree = contents.Order(1)
@@ -302,7 +302,7 @@ def test_an_error_in_a_deep_value_is_found_at_once() -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 3, "frame", [1.0], {"a": [1]}, object()])
-def test_what_has_no_content(wrong: object) -> None:
+def test_objects_without_content_are_refused(wrong: object) -> None:
     with pytest.raises(TypeError, match="frame: expected a DataFrame, a Series or an array, got"):
         dataframe_key(wrong)
 
@@ -406,7 +406,7 @@ def test_arguments_without_a_key_are_named_with_their_place() -> None:
         arguments_key((1, frame), None)
 
 
-def test_importing_it_brings_in_neither_numpy_nor_pandas() -> None:
+def test_importing_loads_neither_numpy_nor_pandas() -> None:
     code = "import sys, fastcore.cache; print([m for m in ('numpy', 'pandas', 'polars', 'xxhash') if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

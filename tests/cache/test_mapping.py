@@ -59,7 +59,7 @@ def test_an_update_counts_as_use_and_keeps_the_key(build: Make) -> None:
 
 
 @pytest.mark.parametrize("look", [lambda c: c.peek("a"), lambda c: "a" in c, lambda c: dict(c.items()), repr, len])
-def test_looking_is_not_using(build: Make, look: Callable[[Any], object]) -> None:
+def test_lookups_by_peek_and_contains_are_not_use(build: Make, look: Callable[[Any], object]) -> None:
     cache = build(2)
     cache.update(a=1, b=2)
     look(cache)
@@ -126,7 +126,7 @@ def test_repr_names_the_class_and_survives_a_cycle(build: Make) -> None:
 
 
 @pytest.mark.parametrize("maxsize", [0, 0.5])
-def test_nothing_fits_where_there_is_no_room(build: Make, maxsize: float) -> None:
+def test_with_maxsize_zero_nothing_is_stored(build: Make, maxsize: float) -> None:
     cache = build(maxsize)
     with pytest.raises(ValueError, match=r"^value too large$"):
         cache["a"] = 1
@@ -171,7 +171,7 @@ def test_weights(build: Make) -> None:
     assert cache.getsizeof(2) == 2
 
 
-def test_a_weight_of_ones_own(build: Make) -> None:
+def test_an_explicit_weight(build: Make) -> None:
     cache = build(10)
     cache.set("a", 1, weight=7)
     cache.set("b", 2)
@@ -260,7 +260,7 @@ def test_eviction_is_reported_with_its_cause(build: Make) -> None:
     ]
 
 
-def test_what_on_evict_raises_reaches_the_caller_after_the_work_is_done(build: Make) -> None:
+def test_errors_of_on_evict_are_raised_after_the_operation(build: Make) -> None:
     def refuse(key: Any, value: Any, cause: str) -> None:
         raise LookupError(key)
 
@@ -420,7 +420,7 @@ def test_init_again_starts_over(make: Make) -> None:
     assert (len(cache), cache.maxsize, cache.stats().hits) == (0, 5, 0)
 
 
-def test_the_public_class_is_that_of_both_twins(make: Make) -> None:
+def test_isinstance_accepts_both_twins(make: Make) -> None:
     cache = make("TTLCache", 3, 60)
     assert isinstance(cache, TTLCache)
     assert not isinstance(cache, LRUCache)
@@ -429,7 +429,7 @@ def test_the_public_class_is_that_of_both_twins(make: Make) -> None:
 
 
 @pytest.mark.parametrize("target", ["compiled", "python"])
-def test_migration_loses_nothing(make: Make, clock: Any, backend: str, target: str) -> None:
+def test_migration_keeps_contents_lifetimes_and_statistics(make: Make, clock: Any, backend: str, target: str) -> None:
     if target == "compiled" and _ext.probe("cache").module is None:
         pytest.skip("the pure suite")
     cache = make("TTLCache", 10, 5, timer=clock, on_evict=print)

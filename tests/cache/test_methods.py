@@ -44,7 +44,7 @@ def test_instances_share_results_whatever_the_first_argument_is_called(calls: li
     assert calls == ["A"]
 
 
-def test_the_name_self_makes_no_method() -> None:
+def test_an_argument_named_self_does_not_make_a_method() -> None:
     class Client:
         def get(self, symbol: str) -> str:
             return "quote of " + symbol
@@ -88,7 +88,7 @@ def test_a_function_outside_of_a_class_has_no_instance() -> None:
     assert [area(one), area(two)] == [1, 2]
 
 
-def test_what_stands_in_a_class_and_gets_no_instance_is_a_function() -> None:
+def test_a_function_in_a_class_body_without_instance_is_a_function() -> None:
     class Space:
         @cached
         def double(x: int) -> int:  # noqa: N805
@@ -100,7 +100,7 @@ def test_what_stands_in_a_class_and_gets_no_instance_is_a_function() -> None:
     assert not Space.double.contains(2)
 
 
-def test_class_methods_tell_classes_apart(calls: list[Any]) -> None:
+def test_class_methods_distinguish_classes(calls: list[Any]) -> None:
     class Shape:
         @classmethod
         @cached
@@ -350,7 +350,7 @@ def empty() -> None:
 
 
 @pytest.mark.parametrize("name", ["price", "own", "later"])
-def test_a_bound_method_has_what_the_function_has(name: str) -> None:
+def test_a_bound_method_has_the_methods_of_the_function(name: str) -> None:
     service = Service()
     method = getattr(service, name)
     if name == "later":
@@ -422,7 +422,7 @@ def test_many_arguments_reach_a_bound_method() -> None:
     assert Wide.all.cache_info().misses == 12
 
 
-def test_a_method_without_its_instance_says_so() -> None:
+def test_a_method_called_without_its_instance_raises_a_clear_error() -> None:
     for method in (Service.price, Service.own):
         with pytest.raises(TypeError, match=r"missing .* required positional argument"):
             method()  # type: ignore[call-arg]
@@ -431,7 +431,7 @@ def test_a_method_without_its_instance_says_so() -> None:
 # ---- per_instance ----
 
 
-def test_instances_are_told_apart_by_identity(calls: list[Any]) -> None:
+def test_instances_are_distinguished_by_identity(calls: list[Any]) -> None:
     class Numbered:
         def __init__(self, n: int) -> None:
             self.n = n
@@ -536,7 +536,7 @@ def test_instances_and_monitoring() -> None:
     assert len(caches) == 0
 
 
-def test_copies_and_pickles_of_instances_have_results_of_their_own() -> None:
+def test_copies_and_pickles_of_instances_begin_empty() -> None:
     service = Service(1)
     assert service.own("A") == ("A", 1)
     assert list(vars(service)) == ["factor"]
@@ -617,7 +617,7 @@ def test_an_instance_may_be_used_from_many_threads() -> None:
     assert Shared.value.cache_info().misses >= 200
 
 
-def test_finalizers_may_call_the_method_of_what_is_ending() -> None:
+def test_finalizers_may_call_the_cached_method() -> None:
     seen: list[int] = []
 
     class Ending:

@@ -117,7 +117,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", answers())
-def test_an_edit_of_one_answer_reaches_no_other_caller(name: str) -> None:
+def test_editing_a_result_does_not_affect_other_callers(name: str) -> None:
     answer, edit = answers()[name]
     kept_by_function: list[Any] = []
 
@@ -162,7 +162,7 @@ def test_copies_go_with_every_other_option(kind: str, options: dict[str, Any]) -
     assert call(1).equals(frame())
 
 
-def test_what_the_function_does_later_to_its_answer_is_its_own_affair() -> None:
+def test_the_function_may_modify_its_result_later() -> None:
     buffer, table = np.zeros(3), frame()
 
     @cached
@@ -226,7 +226,7 @@ def test_polars_answers_are_clones() -> None:
     assert function()[1].to_list() == [1, 2]
 
 
-def test_plain_answers_are_shared_unless_copies_are_asked_for() -> None:
+def test_plain_results_are_shared_by_default() -> None:
     shared = cached(lambda: {"a": [1]})
     assert shared() is shared()
     copied = cached(copy=True)(lambda: {"a": [1], "x": np.zeros(2), "f": frame()})
@@ -256,7 +256,7 @@ def test_attributes_of_an_array_subclass_are_copied_with_it() -> None:
             assert (type(call()), call().unit, call().tolist()) == (Quantity, "m", [1.0])
 
 
-def test_an_answer_that_holds_itself() -> None:
+def test_a_result_that_contains_itself() -> None:
     def function() -> Any:
         answer: list[Any] = [np.zeros(1)]
         answer.extend([answer, answer[0]])
@@ -439,7 +439,7 @@ def generators() -> dict[str, Callable[..., Any]]:
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
 @pytest.mark.parametrize("name", generators())
-def test_answers_that_serve_one_caller_are_refused(name: str, kind: str) -> None:
+def test_single_use_results_are_refused(name: str, kind: str) -> None:
     answer = generators()[name]
 
     async def later() -> Any:
@@ -474,7 +474,7 @@ def test_generator_functions_are_refused_when_they_are_decorated() -> None:
             cached(function)
 
 
-def test_what_may_be_shared_is_served() -> None:
+def test_reusable_results_are_served() -> None:
     for value in (range(3), "text", types.SimpleNamespace(a=1), int, print, open(__file__, encoding="utf-8")):  # noqa: SIM115
         call = cached(lambda value=value: value)
         assert call() is call() is value

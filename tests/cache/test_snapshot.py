@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "prices.cache"
 
 
-def test_entries_come_back_in_order_with_the_time_they_have_left(make: Make, path: Path) -> None:
+def test_entries_are_restored_in_order_with_their_remaining_lifetime(make: Make, path: Path) -> None:
     cache = make("TTLCache", 10, 600)
     cache.update({"a": [1, 2], ("b", 3): None, 4: "x"})
     cache.set("ever", 1, ttl=math.inf, weight=2)
@@ -37,7 +37,7 @@ def test_entries_come_back_in_order_with_the_time_they_have_left(make: Make, pat
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_time_goes_on_while_it_is_away(make: Make, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lifetimes_continue_while_saved(make: Make, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = make("TTLCache", 10, 600)
     cache["a"] = 1
     cache.set("brief", 2, ttl=100)
@@ -53,7 +53,7 @@ def test_time_goes_on_while_it_is_away(make: Make, path: Path, monkeypatch: pyte
     assert back.ttl_remaining("a") <= 600 + 1e-6
 
 
-def test_it_keeps_to_the_bounds_of_the_cache_it_comes_to(make: Make, path: Path) -> None:
+def test_restoring_respects_the_bounds_of_the_cache(make: Make, path: Path) -> None:
     cache = make("LRUCache", 100)
     cache.update((n, n) for n in range(50))
     cache.set("large", 0, weight=40)
@@ -105,7 +105,7 @@ class Coded(Exception):
         return type(self), self.args
 
 
-def test_entries_that_cannot_be_read_do_not_lose_the_others(
+def test_unreadable_entries_do_not_affect_the_others(
     make: Make, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = make("LRUCache", 100)
@@ -123,7 +123,7 @@ def test_entries_that_cannot_be_read_do_not_lose_the_others(
     assert list(back.items()) == [(n, n) for n in range(50)]
 
 
-def test_a_damaged_entry_does_not_lose_the_others(make: Make, path: Path) -> None:
+def test_a_damaged_entry_does_not_affect_the_others(make: Make, path: Path) -> None:
     cache = make("LRUCache", 100)
     cache.update((n, f"value {n}") for n in range(50))
     save(cache, path)
@@ -134,7 +134,7 @@ def test_a_damaged_entry_does_not_lose_the_others(make: Make, path: Path) -> Non
     assert [n for n in range(50) if n not in back] == [17]
 
 
-def test_what_has_no_pickle_is_left_out_and_counted(make: Make, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unpicklable_entries_are_left_out_and_counted(make: Make, path: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Refusing:
         def __reduce__(self) -> Any:
             raise ZeroDivisionError("no pickle of this")
@@ -171,11 +171,11 @@ def test_an_interrupt_while_saving_leaves_the_old_file(make: Make, path: Path, m
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_there_may_be_no_file(make: Make, path: Path) -> None:
+def test_a_missing_file_is_no_error(make: Make, path: Path) -> None:
     assert restore(make("LRUCache", 10), path) == (0, "there is no such file")
 
 
-def test_a_decorated_function_goes_on_where_it_was(backend: str, path: Path) -> None:
+def test_a_decorated_function_is_restored(backend: str, path: Path) -> None:
     calls = 0
 
     def build() -> Any:

@@ -33,7 +33,7 @@ def test_entries_expire(make: Make, clock: Any) -> None:
     assert cache.stats().evictions["expired"] == 2
 
 
-def test_a_lifetime_of_ones_own(make: Make, clock: Any) -> None:
+def test_an_explicit_lifetime(make: Make, clock: Any) -> None:
     for kind, args in (("LRUCache", ()), ("TTLCache", (5,)), ("TLRUCache", (lambda k, v, now: now + 5,))):
         clock.time = 0
         cache = make(kind, 10, *args, timer=clock)
@@ -57,7 +57,7 @@ def test_expire_gives_the_soonest_first(make: Make, clock: Any) -> None:
     assert [key for key, _ in cache.expire(60)] == [8, 9, 1, 4]
 
 
-def test_touch_begins_a_lifetime_anew(make: Make, clock: Any) -> None:
+def test_touch_restarts_the_lifetime(make: Make, clock: Any) -> None:
     cache = make("TTLCache", 2, 10, timer=clock)
     cache.update(a=1, b=2)
     clock.tick(8)
@@ -72,7 +72,7 @@ def test_touch_begins_a_lifetime_anew(make: Make, clock: Any) -> None:
     assert cache.touch("a") is False
 
 
-def test_the_expired_make_room_before_the_living(make: Make, clock: Any) -> None:
+def test_expired_entries_are_evicted_first(make: Make, clock: Any) -> None:
     cache = make("TTLCache", 2, 10, timer=clock)
     cache["old"] = 1
     cache.set("brief", 2, ttl=1)
@@ -81,7 +81,7 @@ def test_the_expired_make_room_before_the_living(make: Make, clock: Any) -> None
     assert list(cache) == ["old", "new"]
 
 
-def test_a_crowd_of_the_expired_makes_room_before_one_living(make: Make, clock: Any) -> None:
+def test_many_expired_entries_are_evicted_before_one_live_entry(make: Make, clock: Any) -> None:
     cache = make("TTLCache", 1000, 10, timer=clock)
     cache.set("living", 0, ttl=100)
     cache.update((n, n) for n in range(999))
@@ -91,7 +91,7 @@ def test_a_crowd_of_the_expired_makes_room_before_one_living(make: Make, clock: 
     assert cache.stats().evictions["size"] == 0
 
 
-def test_keys_that_crowd_at_the_end_of_the_index(make: Make) -> None:
+def test_keys_that_cluster_at_the_end_of_the_index(make: Make) -> None:
     """Ints whose mixed bits are the greatest there are, a thousand of them: they overflow every spare cell."""
     modulus = 1 << 64
     inverse = pow(0x9E3779B97F4A7C15, -1, modulus)

@@ -141,7 +141,7 @@ HANDLED = [
 @pytest.mark.parametrize("fn", HANDLED)
 @pytest.mark.parametrize("limit", [1, 4])
 @pytest.mark.parametrize("keep", [False, True])
-def test_what_a_function_handles_loses_no_item(loop: Any, fn: Any, limit: int, keep: bool) -> None:
+def test_cancellation_handled_by_a_function_loses_no_item(loop: Any, fn: Any, limit: int, keep: bool) -> None:
     assert loop(map_async(fn, range(9), limit=limit, return_exceptions=keep)) == list(range(9))
 
 
@@ -208,7 +208,7 @@ def test_a_cancellation_of_the_function_s_own_is_its_error(loop: Any, fn: Any, l
     loop(whole())
 
 
-def test_a_generator_exit_comes_out_as_it_is(loop: Any) -> None:
+def test_a_generator_exit_is_raised_unchanged(loop: Any) -> None:
     async def whole() -> None:
         with pytest.raises(GeneratorExit):
             await map_async(closes_itself, range(3), return_exceptions=True)
@@ -216,7 +216,7 @@ def test_a_generator_exit_comes_out_as_it_is(loop: Any) -> None:
     loop(whole())
 
 
-def test_a_failed_map_leaves_nothing_with_its_caller(loop: Any) -> None:
+def test_a_failed_map_leaves_no_cancellation_request_in_its_caller(loop: Any) -> None:
     async def whole() -> None:
         me = asyncio.current_task()
         assert me is not None
@@ -231,7 +231,7 @@ def test_a_failed_map_leaves_nothing_with_its_caller(loop: Any) -> None:
 
 
 @pytest.mark.parametrize("fn", [fn for fn in HANDLED if fn is not by_request_at_the_end])
-def test_the_caller_s_cancellation_ends_it_whatever_functions_did_before(loop: Any, fn: Any) -> None:
+def test_the_caller_s_cancellation_always_ends_the_map(loop: Any, fn: Any) -> None:
     async def whole() -> None:
         begun = 0
 
@@ -254,7 +254,7 @@ def test_the_caller_s_cancellation_ends_it_whatever_functions_did_before(loop: A
 
 
 @pytest.mark.parametrize("retry", [None, Retry(5, base=0.0)])
-def test_a_function_that_makes_something_else_of_it_is_not_tried_again(loop: Any, retry: Retry | None) -> None:
+def test_a_converted_cancellation_is_not_retried(loop: Any, retry: Retry | None) -> None:
     async def whole() -> None:
         begun = 0
 
@@ -304,7 +304,7 @@ def test_calls_do_not_see_each_other_s_context_variables(loop: Any) -> None:
     assert loop(map_async(call, range(8), limit=2)) == ["caller"] * 8
 
 
-def test_absolve_keeps_what_was_not_asked_for(loop: Any) -> None:
+def test_absolve_keeps_other_cancellation_requests(loop: Any) -> None:
     async def whole() -> None:
         me = asyncio.current_task()
         assert me is not None

@@ -61,7 +61,7 @@ def test_a_thread_runs_it_with_the_callers_context() -> None:
     assert thread != threading.get_ident()
 
 
-def test_the_loop_goes_on_meanwhile() -> None:
+def test_the_loop_is_not_blocked() -> None:
     async def main() -> None:
         reached = threading.Event()
         call = asyncio.create_task(run_cpu(reached.wait, 20))
@@ -123,7 +123,7 @@ def test_a_process_is_another_and_is_used_again() -> None:
     assert first == second != os.getpid()
 
 
-def test_errors_of_a_process_come_with_where_they_were_raised() -> None:
+def test_errors_of_a_process_have_its_traceback() -> None:
     with pytest.raises(LookupError, match="no 7") as caught:
         on_process(jobs.fail, 7)
     assert caught.value.args == ("no 7",)
@@ -131,7 +131,7 @@ def test_errors_of_a_process_come_with_where_they_were_raised() -> None:
     assert "raised in a process of run_cpu" in caught.value.__notes__[0]
 
 
-def test_errors_that_cannot_travel_are_told() -> None:
+def test_errors_that_cannot_be_pickled_become_remote_errors() -> None:
     with pytest.raises(RemoteError, match=r"^7 in here\n") as caught:
         on_process(jobs.fail_unreadably, 0)
     assert isinstance(caught.value, jobs.Unreadable)
@@ -144,7 +144,7 @@ def test_sys_exit_in_a_process_ends_the_call_alone() -> None:
     assert on_process(jobs.pid) == before
 
 
-def test_what_cannot_be_pickled_is_a_clear_error() -> None:
+def test_unpicklable_arguments_raise_a_clear_error() -> None:
     with pytest.raises(TypeError, match="<lambda>: expected a function and arguments that can be pickled, got "):
         on_process(lambda: 1)
     with pytest.raises(TypeError, match=r"cpu_jobs\.unpicklable: expected a result that can be pickled, got lock: "):
@@ -166,13 +166,13 @@ def test_a_killed_child_is_named_and_replaced() -> None:
     assert on_process(jobs.pid) != before
 
 
-def test_an_exit_code_is_told() -> None:
+def test_an_exit_code_is_reported() -> None:
     with pytest.raises(ProcessDied, match=r"got its end with exit code 5$"):
         on_process(jobs.leave, 5)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_child_killed_while_idle_costs_nobody_a_call() -> None:
+def test_a_child_killed_while_idle_costs_no_call() -> None:
     victim = on_process(jobs.pid)
     os.kill(victim, signal.SIGKILL)
     slot = next(slot for slot in processes().slots if slot._process is not None and slot._process.pid == victim)
@@ -182,7 +182,7 @@ def test_a_child_killed_while_idle_costs_nobody_a_call() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_death_costs_one_call_of_many_and_a_retry_makes_it_none(tmp_path: Path) -> None:
+def test_a_death_costs_one_call_and_none_with_retry(tmp_path: Path) -> None:
     async def main() -> list[Any]:
         calls = [run_cpu(jobs.die_if, n, on="process") for n in [1, 2, -1, 3, 4, 5, 6]]
         return await asyncio.gather(*calls, return_exceptions=True)
@@ -267,7 +267,7 @@ def test_functions_of_the_main_module_run_and_exit_leaves_nothing(tmp_path: Path
     assert gone(int(done.stdout))
 
 
-def test_a_main_module_without_its_guard_is_told(tmp_path: Path) -> None:
+def test_a_main_module_without_its_guard_raises_a_clear_error(tmp_path: Path) -> None:
     done = program(
         tmp_path,
         """
@@ -282,7 +282,7 @@ def test_a_main_module_without_its_guard_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-def test_a_fork_has_pools_of_its_own_and_leaves_its_parents_alone(tmp_path: Path) -> None:
+def test_a_forked_process_has_its_own_pools(tmp_path: Path) -> None:
     done = program(
         tmp_path,
         """
@@ -326,7 +326,7 @@ def test_children_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     assert gone(int(done.stdout))
 
 
-def test_importing_brings_in_nothing_heavy() -> None:
+def test_importing_loads_no_heavy_module() -> None:
     code = (
         "import sys, fastcore; before = set(sys.modules); import fastcore.concurrency\n"
         "assert not any(m.startswith('fastcore.concurrency') or m == 'asyncio' for m in before)\n"

@@ -68,7 +68,7 @@ def test_results_are_in_order_and_in_flight_is_bounded(delays: list[float], limi
     run(main())
 
 
-def test_it_is_as_wide_as_its_limit() -> None:
+def test_concurrency_reaches_the_limit() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -79,7 +79,7 @@ def test_it_is_as_wide_as_its_limit() -> None:
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(3, 3), (1000, 6)])
-def test_workers_are_as_few_as_do(limit: int, expected: int) -> None:
+def test_no_more_workers_than_items(limit: int, expected: int) -> None:
     async def main() -> int:
         most = 0
 
@@ -94,7 +94,7 @@ def test_workers_are_as_few_as_do(limit: int, expected: int) -> None:
     assert run(main()) == expected  # the caller counted instead of the worker that looks
 
 
-def test_an_endless_source_is_taken_as_it_is_needed() -> None:
+def test_an_endless_source_is_consumed_lazily() -> None:
     async def main() -> None:
         seen = []
 
@@ -148,7 +148,7 @@ def test_no_items() -> None:
 # ---- errors ----
 
 
-def test_the_first_error_cancels_the_others_and_comes_out_as_it_was() -> None:
+def test_the_first_error_cancels_the_others_and_is_raised_unchanged() -> None:
     async def main() -> None:
         cancelled, began = [], []
         error = LookupError("first")
@@ -191,7 +191,7 @@ def root(n: int) -> float:
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_what_the_source_raises_ends_it(keep: bool) -> None:
+def test_an_error_of_the_source_ends_the_map(keep: bool) -> None:
     def items() -> Iterator[int]:
         yield 1
         raise OSError("the source")
@@ -224,7 +224,7 @@ def test_a_cancellation_that_the_function_raised_is_an_error_like_others(keep: b
             asyncio.run(main())
 
 
-def test_a_thread_that_runs_is_seen_to_its_end_before_an_error_comes_out() -> None:
+def test_a_running_thread_is_awaited_before_an_error_is_raised() -> None:
     async def main() -> None:
         begun, ended, ran = threading.Event(), [], []
 
@@ -246,7 +246,7 @@ def test_a_thread_that_runs_is_seen_to_its_end_before_an_error_comes_out() -> No
     asyncio.run(main())
 
 
-def test_a_killed_process_is_a_clear_error_for_its_item_alone() -> None:
+def test_a_killed_process_fails_only_its_item() -> None:
     results = asyncio.run(
         map_async(jobs.die_if, [1, 2, -1, 3, 4, -1, 5], on="process", limit=3, return_exceptions=True)
     )
@@ -352,7 +352,7 @@ def test_cancelled_twice_it_still_waits_for_its_threads() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_however_it_ends_nothing_is_left(seed: int) -> None:
+def test_nothing_is_left_running_however_it_ends(seed: int) -> None:
     rng = random.Random(seed)
 
     async def main() -> None:
@@ -403,13 +403,13 @@ def test_every_item_is_retried_by_the_policy() -> None:
     run(main())
 
 
-def test_a_retry_brings_a_killed_item_through(tmp_path: Path) -> None:
+def test_a_retry_completes_a_killed_item(tmp_path: Path) -> None:
     paths = [str(tmp_path / f"{n}") for n in range(3)]
     retry = Retry(2, base=0, retry_on=ProcessDied)
     assert asyncio.run(map_async(jobs.die_once, paths, on="process", retry=retry)) == ["survived"] * 3
 
 
-def test_progress_hears_of_every_item() -> None:
+def test_progress_is_called_for_every_item() -> None:
     async def main() -> None:
         for items, total in ((range(4), 4), (iter(range(4)), None)):
             heard: list[tuple[int, int | None]] = []
@@ -419,7 +419,7 @@ def test_progress_hears_of_every_item() -> None:
     run(main())
 
 
-def test_a_progress_that_raises_is_logged_once_and_hurts_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_progress_that_raises_is_logged_once_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
     def progress(done: int, total: int | None) -> None:
         raise ValueError
 

@@ -53,7 +53,7 @@ def test_the_class_and_the_text_are_kept(name: str, kind: type, text: str) -> No
     assert "raised in a process of run_cpu" in error.__notes__[-1]
 
 
-def test_what_can_be_pickled_is_no_remote_error() -> None:
+def test_picklable_errors_are_raised_as_themselves() -> None:
     assert type(raised("plain")) is KeyError
     assert type(raised("system")) is FileNotFoundError
     assert not isinstance(raised("unicode"), RemoteError)
@@ -68,7 +68,7 @@ def test_attributes_that_can_be_pickled_are_there() -> None:
     assert fault.errno == errno.ENOENT
 
 
-def test_bases_that_can_be_imported_stand_for_what_cannot() -> None:
+def test_an_unimportable_class_is_replaced_by_its_nearest_base() -> None:
     error = raised("local")
     assert isinstance(error, OSError)
     assert isinstance(error, RemoteError)
@@ -86,13 +86,13 @@ def test_members_of_groups_keep_their_classes_too() -> None:
     assert nested.subgroup(jobs.Coded).exceptions[0].exceptions[0].code == 5
 
 
-def test_causes_and_notes_are_in_the_text_that_comes_with_it() -> None:
+def test_the_text_includes_causes_and_notes() -> None:
     assert "the first cause" in raised("caused").__notes__[-1]
     assert raised("noted").__notes__[0] == "a note of its own"
 
 
 @pytest.mark.parametrize("name", sorted(jobs.MADE))
-def test_it_can_be_sent_on(name: str) -> None:
+def test_a_remote_error_can_be_pickled_again(name: str) -> None:
     first = sendable(jobs.MADE[name]())
     for again in (pickle.loads(pickle.dumps(first)), copy.copy(first), sendable(first)):
         assert type(again).__qualname__ == type(first).__qualname__
@@ -112,7 +112,7 @@ def test_it_can_be_sent_on(name: str) -> None:
         ("exit", OSError, 1),
     ],
 )
-def test_a_retry_policy_knows_them(name: str, retry_on: Any, calls: int) -> None:
+def test_a_retry_policy_matches_their_class(name: str, retry_on: Any, calls: int) -> None:
     heard: list[int] = []
     retry = Retry(3, base=0.0, retry_on=retry_on, on_retry=lambda attempt: heard.append(attempt.number))
     [error] = asyncio.run(map_async(jobs.raises, [name], on="process", retry=retry, return_exceptions=True))

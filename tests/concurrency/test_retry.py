@@ -125,13 +125,13 @@ def test_next_delay_never_goes_past_attempts_or_timeout(n: int, attempts: int, e
 # ---- calling ----
 
 
-def test_it_tries_until_it_succeeds_and_hands_on_the_arguments(caller: Callable[..., Any]) -> None:
+def test_it_retries_until_success_with_the_same_arguments(caller: Callable[..., Any]) -> None:
     clock, flaky = Clock(), Flaky(OSError(), OSError())
     assert caller(policy(clock), flaky, 5, add=2) == 7
     assert (flaky.calls, clock.slept) == (3, [1, 2])
 
 
-def test_the_last_error_comes_out_as_it_was(caller: Callable[..., Any]) -> None:
+def test_the_last_error_is_raised_unchanged(caller: Callable[..., Any]) -> None:
     clock, errors = Clock(), [OSError(i) for i in range(9)]
     flaky = Flaky(*errors)
     with pytest.raises(OSError) as caught:
@@ -165,7 +165,7 @@ def test_which_errors_are_tried_again(caller: Callable[..., Any], retry_on: Any,
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), asyncio.CancelledError()])
-def test_what_ends_a_program_or_a_task_is_never_held_up(error: BaseException) -> None:
+def test_exits_and_cancellation_are_never_retried(error: BaseException) -> None:
     clock, flaky = Clock(), Flaky(error)
     with pytest.raises(type(error)):
         policy(clock).call(flaky)
@@ -227,7 +227,7 @@ def test_the_time_that_calls_take_counts_towards_the_timeout(caller: Callable[..
     assert slow.calls == 2  # 4 + 1 + 4, and another second would end at 10
 
 
-def test_on_retry_hears_of_every_wait_and_cannot_hurt(
+def test_on_retry_is_called_before_every_wait_and_its_errors_are_ignored(
     caller: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     heard: list[Attempt] = []
@@ -281,7 +281,7 @@ def test_methods_partials_and_names() -> None:
     assert asyncio.run(Retry(2, base=0)(functools.partial(flaky.later, 3))()) == 3  # type: ignore[arg-type]
 
 
-def test_a_policy_travels_and_compares() -> None:
+def test_a_policy_can_be_pickled_and_compared() -> None:
     retry = Retry(3, base=0.5, retry_on=(OSError, KeyError))
     assert pickle.loads(pickle.dumps(retry)) == retry
     assert retry != Retry(4, base=0.5, retry_on=(OSError, KeyError))

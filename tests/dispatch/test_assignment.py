@@ -59,7 +59,7 @@ keys = st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.binary(),
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), keys)
-def test_the_twins_place_every_key_alike(salt: str, key: Any) -> None:
+def test_the_twins_assign_every_key_alike(salt: str, key: Any) -> None:
     if _ext.probe("switch").module is None:
         pytest.skip("there is one twin only")
     place = _ext.load("switch").bucket(salt, key)
@@ -137,7 +137,7 @@ def test_other_keys_are_taken_as_text(twin: Twin, key: Any, text: str) -> None:
         assert assignment.assignment_key.get() == text
 
 
-def test_equal_keys_of_other_types_are_told_apart(twin: Twin) -> None:
+def test_equal_keys_of_different_types_are_distinguished(twin: Twin) -> None:
     assert twin("switch").bucket("s", 1) != twin("switch").bucket("s", 1.0)
 
 
@@ -171,7 +171,7 @@ def test_draws_differ_between_threads_and_forks(twin: Twin) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-def test_forked_workers_draw_apart(backend: str) -> None:
+def test_forked_workers_draw_independently(backend: str) -> None:
     code = (
         "import os, sys\n"
         "from fastcore.dispatch import backends\n"
@@ -207,7 +207,7 @@ def test_assigned_restores_also_after_an_exception() -> None:
     assert fastcore.assignment_key.get() is None
 
 
-def test_tasks_have_keys_of_their_own() -> None:
+def test_each_task_has_its_own_key() -> None:
     async def one(key: str) -> object:
         with fastcore.assigned(key):
             await asyncio.sleep(0)

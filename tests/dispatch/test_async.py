@@ -192,7 +192,7 @@ def test_driven_by_hand(make: Make) -> None:
 
 
 @pytest.mark.parametrize("value", [None, (), (1, 2), ValueError("a value"), StopIteration(3)])
-def test_any_value_is_returned_whole(make: Make, value: Any) -> None:
+def test_any_value_is_returned_unchanged(make: Make, value: Any) -> None:
     async def returns() -> Any:
         return value
 
@@ -336,7 +336,7 @@ def test_many_at_once_while_the_flag_flips(make: Make) -> None:
     assert report.control.timed + report.candidate.timed == 500
 
 
-def test_a_waiting_call_is_in_no_leak(make: Make) -> None:
+def test_a_waiting_call_does_not_leak(make: Make) -> None:
     async def holds(box: list[Any]) -> None:
         await Steps("a")
 

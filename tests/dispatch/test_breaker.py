@@ -54,7 +54,7 @@ def test_probes_that_pass_are_counted_in_a_row() -> None:
     assert breaker.tried == 4
 
 
-def test_a_probe_that_never_comes_back_is_made_again() -> None:
+def test_a_lost_probe_is_repeated() -> None:
     breaker = opened()
     assert breaker.tick(1.0)
     assert breaker.take_probe()

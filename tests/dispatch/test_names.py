@@ -29,7 +29,7 @@ def manager() -> Iterator[rollout.GradualOptimizationManager]:
         flags.resume(name)
 
 
-def test_signatures_are_those_of_the_sketch() -> None:
+def test_signatures_are_the_documented_ones() -> None:
     def names(function: object) -> list[str]:
         return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
 
@@ -87,7 +87,7 @@ def test_a_ramp_is_per_key(manager: rollout.GradualOptimizationManager) -> None:
     assert 230 < sum(found) < 370
 
 
-def test_rollback_gives_the_original_back(service: str) -> None:
+def test_rollback_restores_the_original(service: str) -> None:
     kept = rollout.OptimizationRollback()
     kept.backup_original_function(service, "plain", len)
     assert kept.rollback_optimization(service, "plain") is len

@@ -21,20 +21,20 @@ def run(code: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(_ext.probe("switch").module is None, reason="there is one twin only")
-def test_the_compiled_one_when_it_can_be_had() -> None:
+def test_the_compiled_twin_if_available() -> None:
     for env in ({}, {"FASTCORE_BACKEND": "auto"}, {"FASTCORE_BACKEND": "compiled"}, {"FASTCORE_HEAP": "python"}):
         assert run(CODE, **env).stdout.strip() == "fastcore._ext.switch"
 
 
 @pytest.mark.parametrize("env", [{"FASTCORE_BACKEND": "python"}, {"FASTCORE_NO_EXTENSIONS": "1"}])
-def test_the_pure_one_otherwise(env: dict[str, str]) -> None:
+def test_the_pure_twin_otherwise(env: dict[str, str]) -> None:
     assert run(CODE, **env).stdout.strip() == "python_fallback.switch"
     loaded = run("import fastcore, sys; fastcore.Switch; fastcore.status; print(*sys.modules)", **env).stdout.split()
     assert "fastcore._ext.switch" not in loaded
     assert "fastcore._ext.metrics" not in loaded
 
 
-def test_insisting_on_the_compiled_one_says_why_it_is_not_there() -> None:
+def test_requiring_the_compiled_twin_says_why_it_is_missing() -> None:
     ran = run(CODE, FASTCORE_NO_EXTENSIONS="1", FASTCORE_BACKEND="compiled")
     assert "BackendUnavailable: fastcore._ext.metrics is not available: switched off by" in ran.stderr
 

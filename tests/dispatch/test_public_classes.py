@@ -57,7 +57,7 @@ def test_everything_that_a_twin_offers_is_on_the_public_class(public: Any, on: s
 
 
 @pytest.mark.parametrize("public", CLASSES)
-def test_no_explicit_call_of_a_base_comes_back_to_the_override(public: Any, on: str) -> None:
+def test_explicit_base_calls_do_not_recurse_into_the_override(public: Any, on: str) -> None:
     reached: list[str] = []
 
     def override(name: str) -> Callable[..., Any]:
@@ -103,7 +103,7 @@ def test_properties_of_a_base_are_read_and_set_from_an_override(public: Any, on:
 
 
 @pytest.mark.parametrize("public", CLASSES)
-def test_subscripts_are_for_types_alone(public: Any, on: str) -> None:
+def test_subscripts_do_not_change_the_class(public: Any, on: str) -> None:
     for arguments in ((str,), (str, int), (str, int, float)):
         assert public[arguments].__args__ == arguments
         assert type(public[arguments](*ARGUMENTS[public])) is public.twin(on)

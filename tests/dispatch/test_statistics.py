@@ -131,7 +131,7 @@ def test_a_promoted_trial_finds_a_change_soon() -> None:
     assert np.median([at or 10_000 for at in found]) <= 220
 
 
-def test_the_naive_test_would_not_do() -> None:
+def test_a_repeated_z_test_exceeds_its_level() -> None:
     """The same peeking with a z-test at the same level: the data are hard enough to tell."""
     hits = slow(np.random.default_rng(7), (1000, 1000), 1.2, 0.4)
     n = np.arange(1, 1001)
@@ -203,7 +203,7 @@ def test_the_steps_of_a_trial() -> None:
     assert trial.ratio == pytest.approx(0.9, rel=0.011)
 
 
-def test_a_step_takes_its_time() -> None:
+def test_a_step_takes_at_least_min_seconds() -> None:
     seen, trial = drive(Guard(min_samples=50, min_seconds=100), [0.9] * 1000)
     assert seen[-1] == "promote 100"
     assert trial.pairs == pytest.approx(600, abs=7)
@@ -225,7 +225,7 @@ def test_a_slowdown_of_the_limit_or_less_is_allowed() -> None:
     assert drive(Guard(), [1.3] * 500, "shadow")[0] == []
 
 
-def test_what_is_said_of_a_slowdown_is_what_it_is_now() -> None:
+def test_the_reported_slowdown_is_the_recent_one() -> None:
     guard = Guard()
     trial = Trial(guard, "live", 0.0)
     for i in range(2000):

@@ -43,7 +43,7 @@ def counts(switch: Switch[..., Any]) -> list[tuple[int, int]]:
     return [(arm.calls, arm.errors) for arm in (report.control, report.candidate)]
 
 
-def test_control_runs_until_told(make: Make) -> None:
+def test_control_runs_by_default(make: Make) -> None:
     switch = make(control, fast)
     assert switch(1) == ("control", 1, 2, 3)
     flags.set(switch.flag, "candidate")
@@ -143,7 +143,7 @@ class Boom(Exception):
     pass
 
 
-def test_an_arm_s_exception_is_the_caller_s_and_is_counted(make: Make) -> None:
+def test_an_arm_s_exception_is_raised_and_counted(make: Make) -> None:
     error = Boom("the very one")
 
     def broken(x: int) -> int:
@@ -181,7 +181,7 @@ def test_one_call_in_many_is_timed(make: Make) -> None:
     assert 0 < report.control.p50 <= report.control.p95 <= report.control.p99 < 1
 
 
-def test_every_call_is_timed_when_asked_and_failures_never(make: Make) -> None:
+def test_with_every_1_each_call_is_timed_except_failures(make: Make) -> None:
     switch = make(lambda x: 1 / x, every=1)
     for x in (1, 2, 0, 4, 0):
         try:
@@ -291,7 +291,7 @@ def test_the_key_may_come_from_the_context(make: Make) -> None:
             assert switch(1) == expected
 
 
-def test_a_given_key_goes_before_that_of_the_context(make: Make) -> None:
+def test_a_given_key_has_precedence_over_the_context(make: Make) -> None:
     switch = make(control, fast)
     flags.set(switch.flag, "ramp:50")
     by_arm = {switch.call_for(key, 1)[0]: key for key in map(str, range(50))}
@@ -301,7 +301,7 @@ def test_a_given_key_goes_before_that_of_the_context(make: Make) -> None:
         assert {switch.call_for(None, 1)[0] for _ in range(200)} == {"control", "candidate"}
 
 
-def test_calls_without_a_key_are_drawn(make: Make) -> None:
+def test_calls_without_a_key_are_assigned_at_random(make: Make) -> None:
     switch = make(control, fast)
     flags.set(switch.flag, "ramp:20")
     found = sum(switch(1)[0] == "candidate" for _ in range(20_000))
@@ -357,7 +357,7 @@ def test_switches_on_one_flag_agree_and_flags_differ(make: Make) -> None:
 # ---- as a function among functions ----
 
 
-def test_it_looks_like_its_control(make: Make) -> None:
+def test_it_has_the_name_docstring_and_signature_of_its_control(make: Make) -> None:
     control.tag = "kept"  # type: ignore[attr-defined]
     control.report = "not this one"  # type: ignore[attr-defined]
     switch: Any = make(control, fast)
@@ -441,7 +441,7 @@ def test_weak_references_and_cycles(make: Make) -> None:
     assert [ref() for ref in gone] == [None, None, None]
 
 
-def test_it_goes_without_the_collector(make: Make) -> None:
+def test_it_is_freed_by_reference_counting(make: Make) -> None:
     switch = make(lambda: None)
     gone = weakref.ref(switch)
     gc.disable()

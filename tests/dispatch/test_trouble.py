@@ -86,7 +86,7 @@ def test_a_file_that_stays_torn_is_not_obeyed(tmp_path: Path) -> None:
     assert "expected one of control" in follow.problems()[0]
 
 
-def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
     moved_into_place(file, 'desk = "ramp:10"\n')
     ours, follow = process(file=str(file))
@@ -170,7 +170,7 @@ def test_a_journal_that_cannot_be_read_changes_nothing(tmp_path: Path, caplog: p
     assert ours.get("desk").source == "default"
 
 
-def test_torn_lines_are_said(tmp_path: Path) -> None:
+def test_torn_lines_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     ours, _ = process(str(path))
     ours.rollback("desk", "why")

@@ -235,7 +235,7 @@ def test_cooperative_subclasses(on: str) -> None:
     assert Mine(5, name="five").get() == ("five", 5)
 
 
-def test_a_public_class_without_a_twin_stands_for_those_below_it(on: str) -> None:
+def test_a_public_class_without_a_twin_represents_its_subclasses(on: str) -> None:
     class Abstract(metaclass=Twin, path="heap"):
         def get(self) -> Any: ...
 

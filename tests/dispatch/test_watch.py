@@ -101,7 +101,7 @@ def test_the_arms_run_in_random_order(make: Make) -> None:
     assert {tuple(sorted(order[i : i + 2])) for i in range(0, 400, 2)} == {("candidate", "control")}
 
 
-def test_what_the_candidate_raises_never_reaches_the_caller(make: Make) -> None:
+def test_errors_of_the_candidate_never_reach_the_caller(make: Make) -> None:
     def raises(x: int) -> int:
         raise (Boom, RecursionError, MemoryError, SystemExit)[x % 4](x)
 
@@ -139,7 +139,7 @@ def test_a_comparison_that_cannot_be_made_is_counted(make: Make, result: Callabl
     assert (paired.pairs, paired.unknown, paired.mismatches) == (5, 5, 0)
 
 
-def test_a_compare_of_one_s_own(make: Make) -> None:
+def test_a_custom_compare_function(make: Make) -> None:
     switch = make(lambda x: x, lambda x: x + 0.3, compare=lambda a, b: round(a) == round(b))
     flags.set(switch.flag, "shadow:100")
     for x in (1.0, 1.1, 1.4):
@@ -323,7 +323,7 @@ def test_only_unverified_answers_may_be_wrong(make: Make) -> None:
             assert not bad
 
 
-def test_a_candidate_that_raises_is_made_good(make: Make) -> None:
+def test_the_control_answers_when_the_candidate_raises(make: Make) -> None:
     switch = make(double, failing, guard=Guard(sample=0, verify=0, min_samples=10**9))
     flags.set(switch.flag, "canary:100")
     assert [switch(i) for i in range(1, 20)] == [double(i) for i in range(1, 20)]
@@ -333,7 +333,7 @@ def test_a_candidate_that_raises_is_made_good(make: Make) -> None:
     assert metrics.snapshot().get("fastcore_fallbacks_total", switch=switch.name, reason="error") == 1
 
 
-def test_an_error_that_the_control_shares_is_the_caller_s(make: Make) -> None:
+def test_an_error_of_both_arms_is_raised_to_the_caller(make: Make) -> None:
     def strict(x: int) -> int:
         if x < 0:
             raise ValueError(f"control: {x}")
@@ -388,7 +388,7 @@ def test_a_dry_run_decides_nothing(make: Make) -> None:
     assert [e.what for e in flags.journal(bad.flag)] == ["set", "would rollback"]
 
 
-def test_inconclusive_pauses_and_says_so_once(make: Make) -> None:
+def test_an_inconclusive_trial_pauses_and_is_journaled_once(make: Make) -> None:
     noise = iter([0.0, 4e-4] * 10**6)
 
     def noisy(x: int) -> int:
@@ -500,7 +500,7 @@ def test_the_breaker_opens_probes_once_and_closes(make: Make) -> None:
 
 
 @pytest.mark.usefixtures("ticks")
-def test_while_a_probe_is_under_way_there_is_no_other(make: Make) -> None:
+def test_only_one_probe_runs_at_a_time(make: Make) -> None:
     broken, under_way, release = [True], threading.Event(), threading.Event()
     calls = [0]
 
@@ -753,7 +753,7 @@ def test_a_recursion_is_compared_once(make: Make) -> None:
     assert calls[0] <= 61 * 61
 
 
-def test_what_an_arm_starts_is_watched_on_its_own(make: Make) -> None:
+def test_tasks_started_by_an_arm_are_watched_separately(make: Make) -> None:
     async def main() -> None:
         tasks: list[asyncio.Task[int]] = []
 
@@ -808,7 +808,7 @@ def test_an_arm_that_drops_the_switch(make: Make) -> None:
 
 
 @pytest.mark.parametrize("live", [0, 100])
-def test_a_watched_switch_goes_without_the_collector(make: Make, live: int) -> None:
+def test_a_watched_switch_is_freed_by_reference_counting(make: Make, live: int) -> None:
     def control(x: int) -> int:
         if x < 0:
             raise Boom(x)

@@ -94,7 +94,7 @@ def test_progress_is_shown(finished: tuple[str, dict[str, Any]]) -> None:
     assert "[after]  2.0 of 2 s" in out
 
 
-def test_arms_that_disagree_are_told_apart() -> None:
+def test_arms_that_disagree_are_reported() -> None:
     result: dict[str, Any] = {"indicators": {"prices.FB 2012-06-01": {"rsi": 50.0, "macd": None}}, "analyses": {}}
     other = json.loads(json.dumps(result))
     before, after = (Measured(arm, 1.0, 1, 0.5, 0.0, 1, r) for arm, r in (("before", result), ("after", other)))  # type: ignore[arg-type]
@@ -118,7 +118,7 @@ def test_a_disagreement_is_printed(finished: tuple[str, dict[str, Any]]) -> None
 
 
 @pytest.mark.slow
-def test_what_bends_the_figures_is_said(finished: tuple[str, dict[str, Any]]) -> None:
+def test_conditions_that_distort_the_figures_are_reported(finished: tuple[str, dict[str, Any]]) -> None:
     before, after = (Measured(**finished[1][arm]) for arm in ("before", "after"))
     calm = replace(before, others=0.0, result={**before.result, "delivered": before.result["offered"]})
     calm_after = replace(after, others=0.0, result={**after.result, "delivered": after.result["offered"]})
@@ -169,7 +169,7 @@ def running() -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
 @posix
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_demo_leaves_nothing_behind(
+def test_an_interrupted_demo_leaves_no_process(
     running: tuple[subprocess.Popen[str], list[psutil.Process]], number: int
 ) -> None:
     demo, children = running

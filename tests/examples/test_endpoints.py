@@ -118,7 +118,7 @@ def test_report_in_the_background_is_the_report_one_waits_for(desk: MarketDesk) 
     assert [s["year"] for s in after["sections"]["FB"]] == ["2012", "2013"]
 
 
-def test_urgent_reports_come_first_and_a_failing_one_harms_no_other(
+def test_urgent_reports_come_first_and_a_failure_affects_no_other(
     desk: MarketDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go, done = threading.Event(), threading.Event(), []
@@ -196,7 +196,7 @@ def test_every_switch_shows_both_its_arms(desk: MarketDesk) -> None:
     assert [line.split()[:2] for line in analyses.splitlines()[2:]] == [["control", "1"], ["candidate", "1"]]
 
 
-def test_index_names_what_there_is(desk: MarketDesk) -> None:
+def test_index_lists_every_endpoint(desk: MarketDesk) -> None:
     async def ask(client: httpx.AsyncClient) -> Any:
         return (await client.get("/")).json()
 

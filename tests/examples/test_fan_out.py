@@ -127,7 +127,7 @@ def test_slow_clients_are_cut_and_closed_ones_left_alone() -> None:
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_client_that_went_is_forgotten(shared: bool) -> None:
+def test_a_disconnected_client_is_removed(shared: bool) -> None:
     manager = ConnectionManager(TOPICS)
     gone, well = subscribe(manager, "prices.*"), subscribe(manager, "prices.*")
     gone.gone = True

@@ -20,7 +20,7 @@ def fan(twin):
     return made
 
 
-def test_messages_reach_those_who_subscribed(wire, fan):
+def test_messages_reach_subscribers(wire, fan):
     fan.subscribe("a", "prices.AAPL")
     fan.subscribe("b", ["prices.AAPL", "prices.MSFT"])
     assert fan.publish("prices.AAPL", 1) == 1
@@ -37,7 +37,7 @@ def test_messages_reach_those_who_subscribed(wire, fan):
     assert wire.tick(fan) == {"a": [["prices.AAPL", 3, 4]]}
 
 
-def test_clients_alike_share_what_they_are_sent(wire, twin):
+def test_clients_with_the_same_messages_share_frames(wire, twin):
     fan = twin("framing").Fanout()
     for i in range(100):
         fan.connect(i)
@@ -89,7 +89,7 @@ def test_patterns(wire, twin, pattern, hits, early):
     assert [m[0] for m in wire.tick(fan).get("a", [])] == hits
 
 
-def test_a_topic_meant_twice_comes_once(wire, fan):
+def test_a_topic_matched_twice_is_delivered_once(wire, fan):
     fan.subscribe("a", ["prices.*", "prices.AAPL", "prices.AAPL"])
     fan.publish("prices.AAPL", 1)
     assert wire.tick(fan) == {"a": [["prices.AAPL", 1, 1]]}
@@ -101,7 +101,7 @@ def test_a_topic_meant_twice_comes_once(wire, fan):
     assert wire.tick(fan) == {}
 
 
-def test_who_subscribes_between_publish_and_tick_gets_no_old_message(wire, fan):
+def test_a_subscription_after_publish_gets_no_earlier_message(wire, fan):
     fan.subscribe("a", "x")
     fan.publish("x", 1)
     fan.subscribe("b", "x")
@@ -109,7 +109,7 @@ def test_who_subscribes_between_publish_and_tick_gets_no_old_message(wire, fan):
     assert wire.tick(fan) == {"a": [["x", 1, 1], ["x", 2, 2]], "b": [["x", 2, 2]]}
 
 
-def test_who_disconnects_gets_nothing(wire, fan):
+def test_a_disconnected_client_gets_nothing(wire, fan):
     fan.subscribe("a", ["x", "y.*"])
     fan.publish("x", 1)
     fan.disconnect("a")
@@ -168,7 +168,7 @@ def test_policies_by_topic(wire, twin):
     assert fan.stats().dropped == 3
 
 
-def test_the_slow_are_closed_at_their_limit(wire, twin):
+def test_a_slow_client_is_closed_at_its_limit(wire, twin):
     fan = twin("framing").Fanout(limit=1000)
     for name in "ab":
         fan.connect(name)
@@ -186,7 +186,7 @@ def test_the_slow_are_closed_at_their_limit(wire, twin):
     assert (stats.closed, stats.backlog_bytes, stats.connections, stats.delivered) == (1, 0, 1, 10)
 
 
-def test_the_slowest_is_closed_at_the_limit_for_all(twin):
+def test_the_slowest_client_is_closed_at_the_total_limit(twin):
     fan = twin("framing").Fanout(total_limit=3000)
     for i in range(10):
         fan.connect(i)
@@ -198,7 +198,7 @@ def test_the_slowest_is_closed_at_the_limit_for_all(twin):
     assert fan.stats().backlog_bytes <= 3000
 
 
-def test_what_was_to_be_sent_is_held_back_when_a_client_blocks(wire, twin):
+def test_pending_messages_are_queued_when_a_client_blocks(wire, twin):
     fan = twin("framing").Fanout(policy="all")
     fan.connect("a")
     fan.subscribe("a", "x")
@@ -213,7 +213,7 @@ def test_what_was_to_be_sent_is_held_back_when_a_client_blocks(wire, twin):
     assert wire.tick(fan) == {"a": [["x", 1, 1], ["x", 2, 2]]}
 
 
-def test_coming_back_within_history(wire, fan):
+def test_resuming_within_history(wire, fan):
     for i in range(5):
         fan.publish("x", i)
     (told,) = fan.subscribe("a", "x", since=("e1", {"x": 3}))
@@ -225,7 +225,7 @@ def test_coming_back_within_history(wire, fan):
 
 
 @pytest.mark.parametrize("since", [("e1", {"x": 1}), ("e0", {"x": 20}), ("e1", {"x": 21})])
-def test_coming_back_too_late(wire, fan, since):
+def test_resuming_after_history_was_exceeded(wire, fan, since):
     """Beyond history, from another epoch, or from the future: the newest of each key, and being told."""
     for i in range(20):
         fan.publish("x", i, key=i % 3)
@@ -235,7 +235,7 @@ def test_coming_back_too_late(wire, fan, since):
     assert wire.tick(fan) == {"a": [["x", 18, 17], ["x", 19, 18], ["x", 20, 19]]}
 
 
-def test_coming_back_to_a_pattern(wire, fan):
+def test_resuming_a_pattern(wire, fan):
     fan.publish("p.a", 1)
     fan.publish("p.a", 2)
     fan.publish("p.b", 3)
@@ -244,7 +244,7 @@ def test_coming_back_to_a_pattern(wire, fan):
     assert wire.tick(fan) == {"a": [["p.a", 2, 2], ["p.b", 1, 3]]}
 
 
-def test_the_newest_on_wish(wire, fan):
+def test_newest_messages_on_request(wire, fan):
     fan.publish("x", 1, key="k")
     fan.publish("x", 2, key="k")
     fan.subscribe("a", "x", newest=True)
@@ -252,7 +252,7 @@ def test_the_newest_on_wish(wire, fan):
     assert wire.tick(fan) == {"a": [["x", 2, 2]]}
 
 
-def test_the_newest_are_bounded(wire, twin):
+def test_newest_messages_are_bounded(wire, twin):
     fan = twin("framing").Fanout(history=1, max_keys=2)
     for i in range(5):
         fan.publish("x", i, key=str(i))
@@ -282,7 +282,7 @@ def test_deflated_once_for_each_window(wire, twin, window, used):
     assert wire.read(sent[0], wire.client(used)) == wire.read(sent["plain"]) == expected
 
 
-def test_envelopes_and_ready_payloads(wire, twin):
+def test_envelopes_and_prepacked_payloads(wire, twin):
     fan = twin("framing").Fanout(
         envelope=lambda topic, number, offset, obj: {"t": number, "o": offset, "d": obj}, default=sorted
     )
@@ -293,7 +293,7 @@ def test_envelopes_and_ready_payloads(wire, twin):
     assert wire.tick(fan) == {"a": [{"t": 1, "o": 1, "d": [1, 2]}, "ready"]}
 
 
-def test_what_cannot_be_packed_is_not_published(wire, fan):
+def test_an_object_that_cannot_be_packed_is_not_published(wire, fan):
     fan.subscribe("a", "x")
     with pytest.raises(TypeError, match=r"^obj: expected a type that msgpack has, got object$"):
         fan.publish("x", object())
@@ -301,7 +301,7 @@ def test_what_cannot_be_packed_is_not_published(wire, fan):
     assert wire.tick(fan) == {"a": [["x", 1, 1]]}
 
 
-def test_publishing_from_within(wire, twin):
+def test_publishing_from_callbacks(wire, twin):
     f = twin("framing")
     inner: list[Any] = []
 
@@ -324,7 +324,7 @@ def test_publishing_from_within(wire, twin):
     assert wire.tick(fan) == {"a": [["other", 1, "inner"], ["x", 1, "outer"], ["x", 2, "inner"]]}
 
 
-def test_topics_that_nobody_publishes_to_are_forgotten(fan):
+def test_unused_topics_are_dropped(fan):
     fan.subscribe("a", [f"guess.{i}" for i in range(100)])
     assert len(fan.topics()) == 100
     fan.disconnect("a")
@@ -399,7 +399,7 @@ def test_calls_are_checked(fan, call, error, text):
 
 
 @pytest.mark.skipif(PURE_ONLY, reason="compares the twins")
-def test_both_twins_do_the_same():
+def test_the_twins_behave_alike():
     """A long random life, the same for both twins: every tick, closing and count is the same."""
     from fastcore.dispatch import backends
 

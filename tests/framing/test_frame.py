@@ -20,7 +20,7 @@ def test_frames_are_whole(twin, wire, n):
 
 
 @pytest.mark.parametrize("n", LENGTHS)
-def test_ready_payloads(twin, wire, n):
+def test_prepacked_payloads(twin, wire, n):
     f = twin("framing")
     assert wire.parse(f.frame_packed(b"x" * n)).data == b"x" * n
     assert wire.parse(f.frame_packed(bytearray(b"x" * n), text=True)).opcode == Opcode.TEXT
@@ -39,7 +39,7 @@ def test_deflated_frames_are_read_by_a_client(twin, wire, wbits, level):
         assert msgpack.unpackb(found.data) == obj
 
 
-def test_what_deflate_does_not_make_smaller_stays_plain(twin, wire):
+def test_incompressible_payloads_stay_plain(twin, wire):
     f = twin("framing")
     assert f.frame({"a": 1}, True) == f.frame({"a": 1})
     noise = bytes(range(256)) * 2

@@ -32,7 +32,7 @@ def test_default_empties_the_list(twin):
         twin("framing").packb(items, default=lambda o: items.clear())
 
 
-def test_default_changes_what_is_last(twin):
+def test_default_changes_the_last_element(twin):
     items: list[Any] = [Other()]
     with pytest.raises(RuntimeError, match=CHANGED):
         twin("framing").packb(items, default=lambda o: items.clear())
@@ -65,7 +65,7 @@ def test_default_changes_the_dict(twin, where, change):
             f.packb(obj, default=default)
 
 
-def test_the_value_at_hand_is_taken_out(twin):
+def test_default_removes_the_current_value(twin):
     """Nobody but the packer holds it any more while it is being packed."""
     obj: dict[str, Any] = {"a": [[Other()], ["x" * 100]]}
 
@@ -77,7 +77,7 @@ def test_the_value_at_hand_is_taken_out(twin):
     assert twin("framing").packb(obj, default=default) == msgpack.packb({"a": [[1], ["x" * 100]]})
 
 
-def test_error_handler_takes_the_value_out(twin):
+def test_error_handler_removes_the_current_value(twin):
     key = "a\ud800b"
     obj = {key: [[1, 2, 3]]}
 
@@ -90,7 +90,7 @@ def test_error_handler_takes_the_value_out(twin):
     assert made == b"\x81\xa3a?b\x91\x93\x01\x02\x03"
 
 
-def test_dicts_that_lie(twin):
+def test_dicts_with_inconsistent_length(twin):
     f = twin("framing")
 
     class Lying(dict):
@@ -113,7 +113,7 @@ def test_dicts_that_lie(twin):
         f.packb(Lying(5))
 
 
-def test_lists_and_texts_that_lie(twin):
+def test_lists_and_strings_with_inconsistent_length(twin):
     class Items(list):
         def __len__(self):
             return 100
@@ -175,7 +175,7 @@ def test_objects_that_pretend_to_be_of_a_class(twin, kind):
         twin("framing").packb([Pretender()], datetime=True, decimal="str", numpy=True)
 
 
-def test_msgpack_types_that_were_tampered_with(twin):
+def test_modified_msgpack_types(twin):
     f = twin("framing")
     bad_ext = tuple.__new__(msgpack.ExtType, (1000, b""))
     with pytest.raises(ValueError, match=r"^ExtType: expected a code in -128..127, got 1000$"):
@@ -207,7 +207,7 @@ def test_released_views(twin):
         twin("framing").unpackb(view)
 
 
-def test_default_without_end(twin, request):
+def test_default_that_never_terminates(twin, request):
     f = twin("framing")
     request.addfinalizer(functools.partial(sys.setrecursionlimit, sys.getrecursionlimit()))
     sys.setrecursionlimit(1000)  # the default, which another test may have raised
@@ -230,7 +230,7 @@ def test_default_without_end(twin, request):
         wrapped(Other())
 
 
-def test_hooks_that_look_at_what_is_being_built(twin):
+def test_hooks_that_inspect_partial_results(twin):
     """Lists that are not whole yet are not to be found."""
     f = twin("framing")
     seen = []
@@ -261,7 +261,7 @@ def test_hooks_that_raise_in_the_middle(twin):
 
 @pytest.mark.parametrize("n", [0xFFFF, 0xFFFFFF, 0xFFFFFFFF])
 @pytest.mark.parametrize("head", [0xDD, 0xDF, 0xDB, 0xC6, 0xC9])
-def test_bombs_take_no_memory(twin, head, n):
+def test_messages_that_announce_huge_sizes_allocate_little(twin, head, n):
     import tracemalloc
 
     f = twin("framing")
@@ -279,7 +279,7 @@ def test_bombs_take_no_memory(twin, head, n):
         tracemalloc.stop()
 
 
-def test_memory_is_never_more_than_allowed(twin):
+def test_memory_stays_below_max_memory(twin):
     """What `max_memory` counts is an upper bound of what the objects take."""
     f = twin("framing")
 
@@ -389,7 +389,7 @@ def test_columns_that_change_while_they_are_packed(twin):
     assert [row[2] for row in rows] == [1, 2, 3]
 
 
-def test_connections_with_a_will_of_their_own(twin):
+def test_connections_with_hostile_eq_and_hash(twin):
     """Handles whose hash and equality call back into the fan-out."""
     fan: Any = None
     calls = 0
@@ -428,7 +428,7 @@ def test_connections_with_a_will_of_their_own(twin):
     assert fan.stats().published > 20
 
 
-def test_outboxes_refuse_what_is_not_theirs():
+def test_outboxes_refuse_foreign_objects():
     from fastcore import _ext
 
     if _ext.probe("framing").module is None:

@@ -14,7 +14,7 @@ def fan(twin):
     return made
 
 
-def test_messages_carry_the_offsets_they_are_given(wire, fan):
+def test_given_offsets_are_kept(wire, fan):
     fan.subscribe("a", ["x", "y"])
     assert [fan.publish("x", 1, offset=12), fan.publish("y", 2, offset=13), fan.publish("x", 3, offset=20)] == [
         12,
@@ -27,7 +27,7 @@ def test_messages_carry_the_offsets_they_are_given(wire, fan):
 
 
 @pytest.mark.parametrize("offset", [10, 3, 0, -1])
-def test_an_offset_that_was_there_is_refused(fan, offset):
+def test_a_repeated_offset_is_refused(fan, offset):
     with pytest.raises(ValueError, match=r"^offset: expected"):
         fan.publish("x", 1, offset=offset)
     fan.publish("x", 1, offset=11)
@@ -37,7 +37,7 @@ def test_an_offset_that_was_there_is_refused(fan, offset):
         fan.publish("x", 1, offset="12")
 
 
-def test_what_was_missed_is_found_though_offsets_leave_some_out(wire, fan):
+def test_resuming_works_with_gaps_in_offsets(wire, fan):
     for offset in (11, 15, 17, 30):
         fan.publish("x", offset, key=offset, offset=offset)
 
@@ -54,7 +54,7 @@ def test_what_was_missed_is_found_though_offsets_leave_some_out(wire, fan):
     assert back(10) == (False, 30, [11, 15, 17, 30]), "11 has left the history: the newest of each key instead"
 
 
-def test_below_the_floor_nothing_is_known(fan):
+def test_positions_below_the_floor_are_a_gap(fan):
     (told,) = fan.subscribe("a", "x", since=("shared", {"x": 9}))
     assert (told.recovered, told.offset) == (False, 10)
     (told,) = fan.subscribe("b", "x", since=("shared", {"x": 10}))
@@ -64,7 +64,7 @@ def test_below_the_floor_nothing_is_known(fan):
     assert told.offset == 10, "from where a client that saw nothing may come back"
 
 
-def test_another_numbering_keeps_the_newest_where_no_number_can_come_twice(wire, fan):
+def test_a_new_numbering_keeps_newest_messages_without_duplicate_offsets(wire, fan):
     fan.publish("x", "old", key="k", offset=15)
     fan.publish("y", "low", key="k", offset=11)
     fan.renew("next", 12)
@@ -77,7 +77,7 @@ def test_another_numbering_keeps_the_newest_where_no_number_can_come_twice(wire,
     assert wire.tick(fan) == {"a": [["x", 13, "new"]]}
 
 
-def test_a_shorter_history_forgets_from_its_beginning(fan):
+def test_a_shorter_history_drops_the_oldest_messages(fan):
     for offset in (11, 15, 17):
         fan.publish("x", offset, offset=offset)
     fan.configure("x", history=1)

@@ -101,7 +101,7 @@ def test_nan_keeps_its_bits(twin):
 
 
 @pytest.mark.parametrize("obj", ["x" * 40, "x" * 300, b"abc", b"x" * 40, b"x" * 300, b"x" * 70000, {"a": b"b"}])
-def test_the_old_format_has_no_bytes(twin, obj):
+def test_without_bin_type_bytes_are_packed_as_raw(twin, obj):
     assert twin("framing").packb(obj, use_bin_type=False) == msgpack.packb(obj, use_bin_type=False)
 
 
@@ -112,7 +112,7 @@ def test_single_floats(twin):
         f.packb(1e300, use_single_float=True)
 
 
-def test_order_is_what_an_ordered_dict_says(twin):
+def test_an_ordered_dict_keeps_its_order(twin):
     obj = collections.OrderedDict(a=1, b=2)
     obj.move_to_end("a")
     assert twin("framing").packb(obj) == msgpack.packb({"b": 2, "a": 1})
@@ -141,7 +141,7 @@ def test_surrogates(twin):
     assert f.packb("\ud800", unicode_errors="surrogatepass") == b"\xa3\xed\xa0\x80"
 
 
-def test_default_is_asked_once_for_an_object(twin):
+def test_default_is_called_once_per_object(twin):
     f = twin("framing")
     assert f.packb({"s": {1}}, default=sorted) == msgpack.packb({"s": [1]})
     with pytest.raises(TypeError, match=r"got set$"):
@@ -151,7 +151,7 @@ def test_default_is_asked_once_for_an_object(twin):
     assert asked == [1j]
 
 
-def test_default_may_raise_what_it_likes(twin):
+def test_errors_of_default_are_raised_unchanged(twin):
     def default(obj):
         raise KeyError("mine")
 
@@ -241,7 +241,7 @@ def test_numpy(twin, obj, plain):
     assert f.packb({"x": obj}, numpy=True) == msgpack.packb({"x": plain})
 
 
-def test_what_numpy_has_and_msgpack_not(twin):
+def test_numpy_types_without_msgpack_equivalent(twin):
     f = twin("framing")
     with pytest.raises(TypeError, match=r"got complex128$"):
         f.packb(np.complex128(1j), numpy=True)
@@ -252,7 +252,7 @@ def test_what_numpy_has_and_msgpack_not(twin):
     assert f.packb(np.complex128(1j), numpy=True, default=str) == msgpack.packb("1j")
 
 
-def test_an_array_that_holds_itself(twin):
+def test_an_array_that_contains_itself(twin):
     obj = np.empty((), object)
     obj[()] = obj
     with pytest.raises(ValueError, match=r"^max_depth: expected at most 128 nested levels, got more$"):
@@ -276,7 +276,7 @@ def test_depth(twin, kind):
             f.packb(nested(levels, kind), max_depth=limit)
 
 
-def test_what_contains_itself_is_too_deep(twin):
+def test_self_containing_objects_exceed_max_depth(twin):
     loop: list[Any] = []
     loop.append(loop)
     with pytest.raises(ValueError, match=r"^max_depth: "):

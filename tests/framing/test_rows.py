@@ -171,7 +171,7 @@ def test_nan_as_none_in_columns_of_objects_and_masked_columns(twin):
     assert f.RowPacker(list("abcd"), nan_as_none=True).pack(columns) == expected
 
 
-def test_what_default_takes_is_not_converted(twin):
+def test_values_handled_by_default_are_not_converted(twin):
     """`default` comes before dates and NA, as the msgpack package asks it."""
     f = twin("framing")
     packer = f.RowPacker(["x"], default=repr)
@@ -180,7 +180,7 @@ def test_what_default_takes_is_not_converted(twin):
 
 
 @pytest.mark.parametrize("value", [dt.time(1), dt.timedelta(1), np.timedelta64(1, "s"), pd.Timedelta(1), 1j])
-def test_what_has_no_form_is_named(twin, value):
+def test_unsupported_types_are_named_in_the_error(twin, value):
     with pytest.raises(TypeError, match=f"^obj: expected a type that msgpack has, got {type(value).__name__}$"):
         twin("framing").RowPacker(["x"]).pack([[value]])
 

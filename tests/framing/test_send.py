@@ -45,7 +45,7 @@ def read(end: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("count", [1, 3, 100], ids=["one", "few", "many"])
-def test_sockets_get_what_a_tick_says(twin, pair, count: int) -> None:
+def test_sockets_receive_the_frames_of_a_tick(twin, pair, count: int) -> None:
     fan, other = twin("framing").Fanout(epoch="e"), twin("framing").Fanout(epoch="e")
     ends = [pair() for _ in range(count)]
     for number, (end, _) in enumerate(ends):
@@ -63,7 +63,7 @@ def test_sockets_get_what_a_tick_says(twin, pair, count: int) -> None:
     assert fan.stats() == other.stats()
 
 
-def test_those_without_a_descriptor_are_left_to_the_caller(twin, pair, wire) -> None:
+def test_clients_without_a_descriptor_are_left_to_the_caller(twin, pair, wire) -> None:
     fan = twin("framing").Fanout()
     near, far = pair()
     fan.connect("socket", fd=near.fileno())
@@ -78,7 +78,7 @@ def test_those_without_a_descriptor_are_left_to_the_caller(twin, pair, wire) -> 
 
 
 @pytest.mark.parametrize("size", [50_000, 3_000_000])
-def test_what_does_not_fit_is_left_to_the_caller(twin, pair, wire, size: int) -> None:
+def test_unsent_bytes_are_left_to_the_caller(twin, pair, wire, size: int) -> None:
     """Sent and left together are the frames, whatever part of them fits."""
     fan = twin("framing").Fanout()
     near, far = pair()
@@ -125,7 +125,7 @@ def test_several_long_frames_are_left_to_the_caller(twin, pair) -> None:
     assert read(far) == b""
 
 
-def test_who_is_blocked_or_gone_is_sent_nothing(twin, pair, wire) -> None:
+def test_blocked_and_disconnected_clients_are_sent_nothing(twin, pair, wire) -> None:
     fan = twin("framing").Fanout()
     ends = {name: pair() for name in "abc"}
     for name, (near, _) in ends.items():
@@ -209,7 +209,7 @@ def test_descriptors_are_checked(twin, pair) -> None:
     assert "fd: expected an int in 0.." in says(-1)
 
 
-def test_a_name_that_cannot_be_hashed_any_more(twin, pair) -> None:
+def test_a_connection_that_becomes_unhashable(twin, pair) -> None:
     """What a caller's object raises comes out, and the next tick is whole."""
 
     class Name:

@@ -26,7 +26,7 @@ STREAM = b"".join(msgpack.packb(m) for m in MESSAGES)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100, 65536, len(STREAM)])
-def test_messages_come_however_the_stream_is_cut(twin, size):
+def test_messages_are_read_however_the_stream_is_split(twin, size):
     unpacker = twin("framing").Unpacker()
     found = []
     for start in range(0, len(STREAM), size):
@@ -43,7 +43,7 @@ def test_reading_from_a_file(twin, read_size):
     assert list(twin("framing").Unpacker(io.BytesIO(STREAM), read_size=read_size)) == MESSAGES
 
 
-def test_each_byte_is_walked_over_once(twin):
+def test_each_byte_is_scanned_once(twin):
     """A long message fed byte by byte: with a fresh start at each byte this would take minutes."""
     unpacker = twin("framing").Unpacker()
     data = msgpack.packb([1] * 60_000)
@@ -83,7 +83,7 @@ def test_a_header_in_two_parts(twin):
     assert unpacker.read_array_header() == 256
 
 
-def test_limits_hold_before_the_message_is_there(twin):
+def test_limits_apply_before_the_message_is_complete(twin):
     f = twin("framing")
     for data, options, text in [
         (
@@ -108,7 +108,7 @@ def test_limits_hold_before_the_message_is_there(twin):
             assert str(caught.value) == text
 
 
-def test_what_cannot_fit_the_buffer(twin):
+def test_messages_larger_than_the_buffer(twin):
     f = twin("framing")
     unpacker = f.Unpacker(max_buffer_size=10)
     with pytest.raises(framing.BufferFull, match=r"^max_buffer_size: expected at most 10 bytes waiting, got 11$"):
@@ -132,7 +132,7 @@ def test_a_message_that_raises_while_it_is_built_is_skipped(twin):
     assert unpacker.unpack() == 5
 
 
-def test_hooks_cannot_meddle(twin):
+def test_hooks_cannot_reenter_the_unpacker(twin):
     f = twin("framing")
     refused = []
 
@@ -150,7 +150,7 @@ def test_hooks_cannot_meddle(twin):
 
 
 @pytest.mark.parametrize("answer", [b"\x01" * 100, "text", None])
-def test_files_that_lie(twin, answer):
+def test_files_that_return_wrong_sizes(twin, answer):
     class File:
         def read(self, n):
             return answer
@@ -189,7 +189,7 @@ def test_a_packer_can_pack_within_default(twin):
     assert packer.pack([{1, 2}]) == msgpack.packb([msgpack.packb([1, 2])])
 
 
-def test_init_again_from_default(twin):
+def test_reinitialising_within_default(twin):
     """Options that are replaced while they are in use live as long as they are used."""
 
     def default(obj):

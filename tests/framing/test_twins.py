@@ -242,7 +242,7 @@ PLAIN = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(PLAIN)
-def test_there_and_back(obj):
+def test_round_trips(obj):
     for name in ("compiled", "python"):
         f = backends.twin("framing", name)
         data = f.packb(obj)

@@ -62,7 +62,7 @@ def test_every_form(twin, data, obj):
     assert twin("framing").unpackb(data) == obj
 
 
-def test_keys_are_right_though_they_are_remembered(twin):
+def test_cached_keys_are_correct(twin):
     f = twin("framing")
     maps = [{f"{'k' * (i % 29)}{i}": i for i in range(start, start + 50)} for start in range(0, 5000, 7)]
     maps += [{"abcdefgh": 1, "abcdefgX": 2, "Xbcdefgh": 3, "abcdefg": 4}, {"abc\x00": 1, "abc": 2}]
@@ -129,7 +129,7 @@ def test_hooks_may_raise(twin):
         twin("framing").unpackb(data, ext_hook=lambda c, d: hook(d))
 
 
-def test_no_hook_sees_a_bad_message(twin):
+def test_hooks_are_not_called_for_invalid_messages(twin):
     seen: list[Any] = []
     with pytest.raises(framing.Incomplete):
         twin("framing").unpackb(b"\x92\x81\xa1a\x01", object_hook=seen.append)
@@ -230,13 +230,13 @@ def test_refuses(twin, data, options, error, text):
     assert type(caught.value) is error
 
 
-def test_extra_data_is_handed_over(twin):
+def test_extra_data_is_attached_to_the_error(twin):
     with pytest.raises(msgpack.ExtraData) as caught:
         twin("framing").unpackb(b"\x01\x02\x03")
     assert (caught.value.unpacked, caught.value.extra) == (1, b"\x02\x03")
 
 
-def test_what_the_message_is_about_comes_before_what_a_str_holds(twin):
+def test_structural_errors_come_before_invalid_utf8(twin):
     with pytest.raises(framing.Incomplete):
         twin("framing").unpackb(b"\x92\xa1\xff")
     with pytest.raises(UnicodeDecodeError, match=r"invalid start byte"):
@@ -252,7 +252,7 @@ def test_keys_that_cannot_be_keys(twin):
 
 
 @pytest.mark.parametrize("levels", [1, 50, 100])
-def test_small_messages_cannot_ask_for_much(twin, levels):
+def test_small_messages_cannot_allocate_much(twin, levels):
     """A level that promises as many items as there are bytes, in each level: 100 of them would want gigabytes."""
     data = b"".join(b"\xdd" + struct.pack(">I", 100_000) for _ in range(levels)) + b"\x01" * 100_000
     if levels > 1:

@@ -71,13 +71,13 @@ def strings(obj: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("value", EDGES)
-def test_integers_are_as_short_as_can_be(twin, value):
+def test_integers_use_the_shortest_form(twin, value):
     assert strict.message(twin("framing").packb(value)) == value
     assert strict.message(twin("framing").packb([value, {value: value}])) == [value, {value: value}]
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
-def test_integers_of_columns_are_as_short_as_can_be(twin, dtype):
+def test_integers_in_columns_use_the_shortest_form(twin, dtype):
     info = np.iinfo(dtype)
     values = [value for value in EDGES if info.min <= value <= info.max]
     packed = twin("framing").RowPacker(("a",), rows="array").pack({"a": np.array(values, dtype=dtype)})
@@ -85,7 +85,7 @@ def test_integers_of_columns_are_as_short_as_can_be(twin, dtype):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_sizes_are_as_short_as_can_be(twin, size):
+def test_sizes_use_the_shortest_form(twin, size):
     f = twin("framing")
     for obj in ("x" * size, b"x" * size, [None] * size, dict.fromkeys(range(size))):
         assert strict.message(f.packb(obj)) == obj

@@ -29,7 +29,7 @@ def queue(make: Any) -> Callable[..., Any]:
     return lambda *args, **kwargs: make("AsyncPriorityQueue", *args, **kwargs)
 
 
-def test_tuples_come_as_in_the_standard_library(queue):
+def test_tuples_are_ordered_as_in_the_standard_library(queue):
     async def main() -> None:
         ours, theirs = queue(), asyncio.PriorityQueue()
         for each in [(3, "c"), (1, "b"), (1, "a"), (2.5, "x"), (-1, "z")]:
@@ -40,7 +40,7 @@ def test_tuples_come_as_in_the_standard_library(queue):
     run(main)
 
 
-def test_it_is_made_without_a_loop_and_used_in_one(queue):
+def test_can_be_created_without_a_running_loop(queue):
     q = queue(1)
     handle = q.put_nowait("x", priority=3)
     assert (q.qsize(), q.full(), q.empty(), q.maxsize) == (1, True, False, 1)
@@ -81,14 +81,14 @@ def test_put_and_get_are_coroutines_to_asyncio(queue):
         run(main)
 
 
-def test_nothing_happens_before_the_await(queue):
+def test_put_and_get_do_nothing_until_awaited(queue):
     q = queue()
     with pytest.warns(RuntimeWarning, match=r"coroutine 'AsyncPriorityQueue\.put' was never awaited"):
         q.put(1)
     assert q.qsize() == 0
 
 
-def test_closing_takes_the_place_of_awaiting(queue):
+def test_closing_an_unawaited_coroutine_has_no_effect(queue):
     q = queue()
     operation = q.put(1)
     operation.close()
@@ -144,7 +144,7 @@ def test_a_cancelled_getter_loses_no_item(queue):
     run(main)
 
 
-def test_a_cancelled_putter_hands_on_the_room(queue):
+def test_a_cancelled_putter_gives_its_room_to_the_next(queue):
     async def main() -> None:
         q = queue(1)
         q.put_nowait(0)
@@ -222,7 +222,7 @@ def test_a_get_that_is_shielded_from_its_waiter_takes_its_item(queue):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_cancellation_at_any_moment_loses_and_repeats_nothing(queue, seed):
+def test_cancellation_at_any_moment_loses_and_duplicates_no_item(queue, seed):
     async def main() -> None:
         rng = random.Random(seed)
         q = queue(3)
@@ -349,7 +349,7 @@ def test_a_getter_wakes_when_a_delayed_item_is_due(queue):
     run(main)
 
 
-def test_a_cancelled_getter_hands_on_its_watch(queue):
+def test_when_a_getter_is_cancelled_another_watches_the_next_due_item(queue):
     async def main() -> None:
         q = queue()
         first, second = asyncio.create_task(q.get()), asyncio.create_task(q.get())
@@ -396,7 +396,7 @@ def test_get_in_another_thread_wakes_a_putter(queue):
     run(main)
 
 
-def test_it_belongs_to_the_first_loop_it_waits_in(queue):
+def test_binds_to_the_first_loop_it_waits_in(queue):
     q = queue()
 
     async def main() -> None:
@@ -469,7 +469,7 @@ def test_a_getter_of_a_closed_queue_ends_with_the_last_delayed_item(queue, empty
     run(main)
 
 
-def test_taking_the_contents_makes_room(queue):
+def test_migrating_the_contents_wakes_putters(queue):
     async def main() -> None:
         q = queue(1)
         await q.put(1)

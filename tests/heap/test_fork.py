@@ -65,7 +65,7 @@ class Gate:
 @pytest.mark.parametrize(
     "operation", ["push", "push_many", "pop", "pop_many", "remove", "update", "promote", "entries"]
 )
-def test_another_thread_was_comparing(make, operation, clock):
+def test_fork_while_another_thread_compares(make, operation, clock):
     gate = Gate()
     heap = make("PriorityHeap", priorities="any", clock=clock)
     handles = [heap.push(n, gate.key(n)) for n in range(10)]
@@ -104,7 +104,7 @@ def test_another_thread_was_comparing(make, operation, clock):
     heap._check()
 
 
-def test_other_threads_were_waiting(make):
+def test_fork_while_other_threads_wait(make):
     held = make("PriorityQueue")
     waiting = [threading.Thread(target=held.get, daemon=True) for _ in range(3)]
     for thread in waiting:
@@ -131,7 +131,7 @@ def test_other_threads_were_waiting(make):
         assert not thread.is_alive()
 
 
-def test_forks_under_load_hang_no_child(make):
+def test_forks_under_load_do_not_hang(make):
     held = make("PriorityQueue", 10)
     stop = threading.Event()
 
@@ -158,7 +158,7 @@ def test_forks_under_load_hang_no_child(make):
         thread.join(10)
 
 
-def test_a_queue_of_a_loop_serves_the_childs_own(make):
+def test_an_async_queue_works_in_a_forked_child(make):
     held = make("AsyncPriorityQueue")
 
     async def waits() -> None:

@@ -66,7 +66,7 @@ def calls(held: Any) -> tuple[Callable[[Any, Any], int], Callable[[], Any]]:
 @needs_timer
 @pytest.mark.parametrize("kind", ["PriorityHeap", "PriorityQueue", "AsyncPriorityQueue"])
 @pytest.mark.parametrize("style", list(PRIORITIES))
-def test_signal_handlers_use_it_in_the_middle_of_anything(make, kind, style):
+def test_signal_handlers_may_interrupt_any_operation(make, kind, style):
     options = {"priorities": "any"} if kind == "PriorityHeap" and style != "floats" else {}
     held = make(kind, **options)
     put, get = calls(held)
@@ -203,7 +203,7 @@ def test_a_signal_handler_shuts_down_a_queue_in_use(make, immediate):
 
 
 @needs_timer
-def test_a_handler_that_raises_leaves_it_whole(make):
+def test_a_handler_that_raises_leaves_the_heap_consistent(make):
     class Stop(Exception):
         pass
 
@@ -237,7 +237,7 @@ def test_a_handler_that_raises_leaves_it_whole(make):
 
 
 @pytest.mark.parametrize("kind", ["PriorityHeap", "PriorityQueue", "AsyncPriorityQueue"])
-def test_finalizers_put(make, kind):
+def test_finalizers_may_put(make, kind):
     held = make(kind)
     put, get = calls(held)
 
@@ -282,7 +282,7 @@ def test_weak_references_report_to_the_heap_that_drops_the_item(make):
     assert heap.pop_many(100) == ["died"] * 50
 
 
-def test_other_threads_are_kept_out_of_comparisons(make):
+def test_other_threads_wait_for_a_comparison_to_end(make):
     """A put of another thread waits until the comparison is over; one from within it is refused."""
     heap = make("PriorityHeap", priorities="any")
     entered, go_on = threading.Event(), threading.Event()
@@ -307,7 +307,7 @@ def test_other_threads_are_kept_out_of_comparisons(make):
     assert len(heap) == 3
 
 
-def test_a_put_between_the_look_and_the_wait_is_seen(monkeypatch):
+def test_a_put_between_checking_and_waiting_is_not_missed(monkeypatch):
     from python_fallback import heap_queue
 
     held = heap_queue.PriorityQueue()

@@ -64,7 +64,7 @@ def make_any(make: Any, kind: str) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("nan", NANS, ids=lambda nan: type(nan).__name__)
-def test_nan_is_refused_alone_and_at_the_beginning(make, kind, nan):
+def test_nan_is_refused_alone_and_as_first_element(make, kind, nan):
     named = [(nan, ""), ((nan, 1), " first in the tuple"), (((nan, 1), 2), " first in the tuple")]
     for given, where in [*named, ([nan, 1], " first in the list")]:
         held = make_any(make, kind)
@@ -75,7 +75,7 @@ def test_nan_is_refused_alone_and_at_the_beginning(make, kind, nan):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nan_behind_the_beginning_is_the_callers(make, kind):
+def test_nan_after_the_first_element_is_accepted(make, kind):
     held = make_any(make, kind)
     for way, call in ways(held, (1, math.nan)).items():
         call()
@@ -93,7 +93,7 @@ def test_nan_is_refused_in_a_state(make, bad):
             other.__setstate__(state)
 
 
-def test_a_list_that_contains_itself_is_looked_at_once(make):
+def test_a_list_that_contains_itself_does_not_recurse(make):
     endless: list[Any] = []
     endless.append(endless)
     heap = make("PriorityHeap", priorities="any")
@@ -145,7 +145,7 @@ class Float:
         return self.value
 
 
-def test_a_number_without_equality_is_its_float(make):
+def test_a_number_without_eq_is_compared_as_float(make):
     heap = make("PriorityHeap")
     heap.push_many("ba", [Float(0.2), Float(0.1)])
     assert heap.pop_many(2) == ["a", "b"]
@@ -172,7 +172,7 @@ EXACT: dict[str, list[Any]] = {
 @pytest.mark.parametrize(
     "wrap", [lambda priority: priority, lambda priority: (priority, "x")], ids=["alone", "in a tuple"]
 )
-def test_the_order_is_exact(make, kind, name, order, wrap):
+def test_integers_and_floats_are_compared_exactly(make, kind, name, order, wrap):
     given = [wrap(priority) for priority in EXACT[name]]
     held = make(kind, order=order, **({"priorities": "any"} if kind == "PriorityHeap" else {}))
     places = list(range(20))
@@ -250,7 +250,7 @@ def test_a_due_time_of_another_clock_is_refused(make, kind, clock):
     assert not other.entries()
 
 
-def test_a_state_asks_for_no_more_memory_than_it_brings(make):
+def test_a_damaged_state_allocates_no_more_than_its_size(make):
     held = make("PriorityHeap")
     held.push("x", 1)
     state = held._state(False, False)

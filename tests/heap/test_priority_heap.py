@@ -30,7 +30,7 @@ def test_max_order_still_keeps_equals_in_order_of_push(make):
     assert drain(heap) == ["a", "b", "c", "d"]
 
 
-def test_random_floats_come_out_as_heapq_brings_them(make):
+def test_random_floats_pop_in_the_order_of_heapq(make):
     rng = random.Random(7)
     priorities = [rng.choice([rng.gauss(0, 1e6), rng.random(), 1e308 * rng.choice([1, -1])]) for _ in range(3000)]
     priorities += [math.inf, -math.inf, 5e-324, -5e-324]
@@ -150,7 +150,7 @@ def test_tuples_order_as_tuples(make, order):
     assert drain(heap) == sorted(tuples, reverse=order == "max")
 
 
-def test_a_tuple_class_with_its_own_order_is_asked(make):
+def test_a_tuple_subclass_with_its_own_lt_is_honoured(make):
     class Last(tuple):
         def __lt__(self, other: tuple) -> bool:  # type: ignore[override]
             return self[-1] < other[-1]
@@ -184,7 +184,7 @@ def test_nothing_ready(make, clock):
             getattr(heap, method)()
 
 
-def test_delayed_items_wait_for_their_time(make, clock):
+def test_delayed_items_are_not_popped_before_they_are_due(make, clock):
     heap = make("PriorityHeap", clock=clock)
     heap.push("now", 5)
     heap.push("soon", 1, due=110.0)
@@ -212,7 +212,7 @@ def test_a_delayed_item_can_be_removed(make, clock):
 
 
 @pytest.mark.parametrize(("order", "sign"), [("min", 1), ("max", -1)])
-def test_aging_lets_nothing_starve(make, clock, order, sign):
+def test_aging_prevents_starvation(make, clock, order, sign):
     heap = make("PriorityHeap", order=order, aging=1.0, clock=clock)
     heap.push("old", 10 * sign)
     clock.now += 9
@@ -239,7 +239,7 @@ def test_the_age_of_a_delayed_item_begins_when_it_is_due(make, clock):
         (math.nan, ValueError, "priority: expected a number, got nan"),
     ],
 )
-def test_refused_priorities_change_nothing(make, given, error, text):
+def test_a_refused_priority_leaves_the_heap_unchanged(make, given, error, text):
     heap = make("PriorityHeap")
     handle = heap.push("kept", 1)
     for use in (lambda: heap.push("x", given), lambda: heap.update(handle, given)):
@@ -289,7 +289,7 @@ def test_wrong_calls(make, call, text):
         call(make("PriorityHeap"))
 
 
-def test_clear_drops_items_outside_the_heap(make):
+def test_clear_releases_items_after_the_operation(make):
     heap = make("PriorityHeap")
     seen = []
 

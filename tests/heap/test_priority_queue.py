@@ -37,7 +37,7 @@ def settle() -> None:
     time.sleep(0.05)
 
 
-def test_tuples_come_as_in_the_standard_library(make):
+def test_tuples_are_ordered_as_in_the_standard_library(make):
     ours, theirs = make("PriorityQueue"), queue.PriorityQueue()
     for each in [(3, "c"), (1, "b"), (1, "a"), (2.5, "x"), (-1, "z")]:
         ours.put(each)
@@ -45,7 +45,7 @@ def test_tuples_come_as_in_the_standard_library(make):
     assert [ours.get() for _ in range(5)] == [theirs.get() for _ in range(5)]
 
 
-def test_priorities_of_their_own_let_items_be_anything(make):
+def test_with_priority_items_need_not_be_comparable(make):
     q = make("PriorityQueue")
     first, second = object(), object()
     q.put(first, priority=1)
@@ -149,7 +149,7 @@ def test_shutdown_lets_getters_drain(make):
         q.get_nowait()
 
 
-def test_shutdown_wakes_everybody(make):
+def test_shutdown_wakes_all_waiters(make):
     empty, full = make("PriorityQueue"), make("PriorityQueue", 1)
     full.put(1)
     threads = [start(empty.get) for _ in range(3)] + [start(full.put, 2) for _ in range(3)]
@@ -175,7 +175,7 @@ def test_immediate_shutdown_empties_the_queue_and_ends_join(make):
         q.get()
 
 
-def test_immediate_shutdown_leaves_what_is_in_work(make):
+def test_immediate_shutdown_keeps_items_in_progress_unfinished(make):
     q = make("PriorityQueue")
     q.put(1)
     q.put(2)
@@ -201,7 +201,7 @@ def test_a_getter_wakes_when_a_delayed_item_is_due(make):
         q.get_nowait()
 
 
-def test_every_getter_learns_of_the_next_due_time(make):
+def test_every_getter_wakes_for_the_next_due_time(make):
     q = make("PriorityQueue")
     threads = [start(q.get) for _ in range(4)]
     settle()
@@ -213,7 +213,7 @@ def test_every_getter_learns_of_the_next_due_time(make):
     assert sorted(out[0] for _, out in threads) == [0, 1, 2, 3]
 
 
-def test_a_getter_that_gives_up_hands_on_its_watch(make):
+def test_when_a_getter_times_out_another_watches_the_next_due_item(make):
     q = make("PriorityQueue")
     impatient, first = start(lambda: q.get(timeout=0.2))
     settle()
@@ -240,7 +240,7 @@ def test_update_and_clear(make):
     assert q.unfinished_tasks == 1
 
 
-def test_many_threads_lose_and_repeat_nothing(make):
+def test_many_threads_lose_and_duplicate_no_item(make):
     q = make("PriorityQueue", 50)
     count, workers = 2000, 4
 
@@ -275,7 +275,7 @@ def test_wrong_maxsize(make):
         make("PriorityQueue", "3")
 
 
-def test_more_room_lets_putters_in(make):
+def test_raising_maxsize_wakes_putters(make):
     q = make("PriorityQueue", 1)
     q.put(1)
     thread, _ = start(q.put, 0)
@@ -321,7 +321,7 @@ def test_a_getter_of_a_closed_queue_ends_with_the_last_delayed_item(make, empty)
         assert isinstance(out[0], ShutDown)
 
 
-def test_taking_the_contents_makes_room(make):
+def test_migrating_the_contents_wakes_putters(make):
     q = make("PriorityQueue", 1)
     q.put(1)
     thread, _ = start(q.put, 2)

@@ -39,7 +39,7 @@ def test_push_many_and_pop_many(make):
 
 
 @pytest.mark.parametrize("size", [3, 100, 5000])
-def test_many_are_the_same_as_one_by_one(make, size):
+def test_bulk_operations_equal_single_operations(make, size):
     rng = np.random.default_rng(size)
     for priorities in (rng.integers(0, 20, size), rng.normal(size=size), rng.normal(size=2 * size)[::2], None):
         many, single = make("PriorityHeap"), make("PriorityHeap")
@@ -126,7 +126,7 @@ OPTIONS = [{}, {"order": "max"}, {"priorities": "any"}, {"aging": 0.25}, {"order
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_migrating_moves_everything(backend, make, clock, options):
+def test_migrate_moves_items_ages_delays_and_handles(backend, make, clock, options):
     heap, handles = full_heap(make, clock, **options)
     expected, serial = heap.entries(), heap.push("x", 3)
     heap.remove(serial)
@@ -155,7 +155,7 @@ def test_migrating_moves_everything(backend, make, clock, options):
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickles_come_back_whole(make, options, protocol):
+def test_pickles_round_trip(make, options, protocol):
     heap = make("PriorityHeap", **options)
     handles = heap.push_many(range(10), [i % 3 for i in range(10)])
     heap.pop()
@@ -184,7 +184,7 @@ def test_due_times_on_the_monotonic_clock_move_with_a_pickle(make, monkeypatch):
     assert again._rows()[0][5] - (now + 5000) == pytest.approx(100, abs=1)
 
 
-def test_copies_share_items_and_nothing_else(make, clock):
+def test_copies_share_only_the_items(make, clock):
     heap, handles = full_heap(make, clock)
     twin = copy.copy(heap)
     assert type(twin) is type(heap)
@@ -260,7 +260,7 @@ def test_cycles_through_items_and_priorities_are_collected(make, twin, name):
 
 
 @pytest.mark.parametrize("options", [{}, {"priorities": "any"}, {"order": "max"}], ids=str)
-def test_numbers_of_arrival_begin_anew_when_they_run_out(make, clock, options):
+def test_arrival_numbers_are_renumbered_on_overflow(make, clock, options):
     last = 2**36 - 1
     heap = make("PriorityHeap", clock=clock, **options)
     rows = [("b", 1.0, 5 << 28, last - 3, 0.0, None), ("d", 1.0, 9 << 28 | 1, last - 1, 0.0, None)]
@@ -276,7 +276,7 @@ def test_numbers_of_arrival_begin_anew_when_they_run_out(make, clock, options):
     assert drain(heap) == list("bcdeghijk")
 
 
-def test_a_big_heap_gives_its_memory_back_and_keeps_its_handles_apart(make):
+def test_a_large_heap_returns_memory_and_keeps_handles_unique(make):
     heap = make("PriorityHeap")
     first = heap.push_many(range(5000), [1.0] * 5000)
     assert heap.pop_many(5000) == list(range(5000))

@@ -43,12 +43,12 @@ def test_means_are_exact_to_the_last_digits(ta: ModuleType, offset: float, perio
 
 @pytest.mark.parametrize("offset", OFFSETS)
 @pytest.mark.parametrize("period", PERIODS)
-def test_deviations_do_not_suffer_from_an_offset(ta: ModuleType, offset: float, period: int) -> None:
+def test_deviations_are_accurate_at_large_offsets(ta: ModuleType, offset: float, period: int) -> None:
     x = walk(300, start=offset)["real"]
     np.testing.assert_allclose(ta.stddev(x, period)[period - 1 :], deviations(x, period), rtol=1e-11)
 
 
-def test_deviations_of_prices_that_stand_still_are_zero(ta: ModuleType) -> None:
+def test_deviations_of_constant_prices_are_zero(ta: ModuleType) -> None:
     moving = walk(100)["real"]
     x = np.concatenate([moving, np.full(100, 0.1), moving, np.full(100, 1e8 + 0.1)])
     result = ta.stddev(x, 10)
@@ -59,7 +59,7 @@ def test_deviations_of_prices_that_stand_still_are_zero(ta: ModuleType) -> None:
 
 @pytest.mark.parametrize("spike", [1e16, -1e16, 1e100])
 @pytest.mark.parametrize("case", [case for case in CASES if case.by_window], ids=str)
-def test_nothing_of_a_spike_remains_once_it_has_left_the_window(ta: ModuleType, case: Case, spike: float) -> None:
+def test_a_spike_leaves_no_trace_after_it_leaves_the_window(ta: ModuleType, case: Case, spike: float) -> None:
     clean = inputs_of(case.row, walk(5000))
     spiked = [x.copy() for x in clean]
     for x in spiked:
@@ -70,7 +70,7 @@ def test_nothing_of_a_spike_remains_once_it_has_left_the_window(ta: ModuleType, 
         np.testing.assert_allclose(ours[after], expected[after], rtol=1e-12, atol=1e-11)
 
 
-def test_tiny_prices_are_prices(ta: ModuleType) -> None:
+def test_tiny_prices_keep_full_precision(ta: ModuleType) -> None:
     bars = {name: x * 1e-12 for name, x in walk(300).items()}
     for case in CASES:
         scaled = call(getattr(ta, case.row.name), case, inputs_of(case.row, bars))
@@ -80,7 +80,7 @@ def test_tiny_prices_are_prices(ta: ModuleType) -> None:
             np.testing.assert_allclose(ours, expected * ratio, rtol=1e-8, atol=1e-11 * ratio)
 
 
-def test_rsi_meets_its_ends_exactly(ta: ModuleType) -> None:
+def test_rsi_reaches_0_and_100_exactly(ta: ModuleType) -> None:
     assert ta.rsi(np.arange(20.0), 5)[-1] == 100.0
     assert ta.rsi(-np.arange(20.0), 5)[-1] == 0.0
     assert ta.rsi(np.ones(20), 5)[-1] == 0.0

@@ -63,7 +63,7 @@ def batch(data: dict[str, Any], t: int) -> Any:
 
 @pytest.mark.parametrize("symbols", [1, 2, 3, 4, 5, 8, 17])
 @pytest.mark.parametrize("gaps", [0.0, 0.05])
-def test_a_board_gives_what_the_functions_give(ta: ModuleType, symbols: int, gaps: float) -> None:
+def test_a_board_equals_the_functions(ta: ModuleType, symbols: int, gaps: float) -> None:
     data = panel(symbols, 90, gaps)
     board = PLAN.live(symbols=symbols)
     assert all(np.isnan(x).all() for name in board for x in flat(board[name]))
@@ -93,7 +93,7 @@ def test_extend_in_pieces(ta: ModuleType) -> None:
     assert_board(board, batch(data, 89))
 
 
-def test_some_symbols_have_a_bar_and_the_others_keep_theirs(ta: ModuleType) -> None:
+def test_symbols_without_a_bar_keep_their_values(ta: ModuleType) -> None:
     symbols, bars = 9, 120
     data = panel(symbols, bars, 0.02)
     board = PLAN.live(symbols=symbols)
@@ -111,7 +111,7 @@ def test_some_symbols_have_a_bar_and_the_others_keep_theirs(ta: ModuleType) -> N
                 np.testing.assert_allclose(ours[symbol], theirs[-1], rtol=1e-12, atol=1e-11, err_msg=name)
 
 
-def test_a_symbol_that_comes_twice_gets_two_bars(ta: ModuleType) -> None:
+def test_a_repeated_symbol_gets_two_bars(ta: ModuleType) -> None:
     data = panel(2, 60)
     twice, once = PLAN.live(symbols=2), PLAN.live(symbols=2)
     for t in range(0, 60, 2):
@@ -122,7 +122,7 @@ def test_a_symbol_that_comes_twice_gets_two_bars(ta: ModuleType) -> None:
     assert_board(twice, lambda name: flat(once[name]))
 
 
-def test_the_arrays_stay_the_same_ones(ta: ModuleType) -> None:
+def test_output_arrays_are_reused(ta: ModuleType) -> None:
     board = Plan(mean=SMA(2), macd=MACD(2, 3, 1)).live(symbols=3)
     mean, macd = board["mean"], board["macd"]
     assert type(macd).__name__ == "MACDResult"
@@ -144,7 +144,7 @@ CLONES = [lambda b: b.copy(), copy.copy, copy.deepcopy, lambda b: pickle.loads(p
 
 @pytest.mark.parametrize("clone", CLONES)
 @pytest.mark.parametrize("seen", [0, 1, 40])
-def test_a_copy_goes_its_own_way(ta: ModuleType, clone: Any, seen: int) -> None:
+def test_a_copy_is_independent(ta: ModuleType, clone: Any, seen: int) -> None:
     data = panel(4, 90, 0.05)
     board = PLAN.live(symbols=4)
     for t in range(seen):
@@ -171,7 +171,7 @@ def test_a_copy_goes_its_own_way(ta: ModuleType, clone: Any, seen: int) -> None:
         lambda x: x.astype("f4").astype("f8")[::-1][::-1],
     ],
 )
-def test_columns_of_any_form(ta: ModuleType, form: Any) -> None:
+def test_columns_of_any_array_type(ta: ModuleType, form: Any) -> None:
     data = {name: x.astype("f4").astype("f8") for name, x in panel(3, 50).items()}
     board = PLAN.live(symbols=3)
     for t in range(50):
@@ -179,7 +179,7 @@ def test_columns_of_any_form(ta: ModuleType, form: Any) -> None:
     assert_board(board, batch(data, 49))
 
 
-def test_it_says_what_it_is(ta: ModuleType) -> None:
+def test_attributes_and_repr(ta: ModuleType) -> None:
     plan = Plan(rsi=RSI(14), atr=ATR(14))
     board = plan.live(symbols=3)
     assert isinstance(board, Board)
@@ -291,7 +291,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_cannot_be_is_told_clearly_and_changes_nothing(ta: ModuleType, what: str) -> None:
+def test_invalid_input_raises_a_clear_error_and_changes_nothing(ta: ModuleType, what: str) -> None:
     act, kind, text = WRONG[what]
     history = {name: x[:, :6] for name, x in panel(2, 8).items()}
     board, other = SMALL.live(history=history), SMALL.live(history=history)
@@ -303,7 +303,7 @@ def test_what_cannot_be_is_told_clearly_and_changes_nothing(ta: ModuleType, what
         np.testing.assert_array_equal(board[name], other[name])
 
 
-def test_a_name_that_is_not_there(ta: ModuleType) -> None:
+def test_an_unknown_output_name(ta: ModuleType) -> None:
     board = SMALL.live(2)
     for name in ("close", 0, [], None):
         with pytest.raises(KeyError, match="expected one of rsi, atr, got"):

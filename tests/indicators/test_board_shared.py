@@ -83,7 +83,7 @@ def test_threads_may_feed_a_board_with_its_own_outputs(ta: ModuleType) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("what", ["board", "live"])
-def test_a_child_forked_in_the_midst_of_a_tick_goes_on(ta: ModuleType, what: str) -> None:
+def test_a_child_forked_during_a_tick_works(ta: ModuleType, what: str) -> None:
     board = Plan(b=BBANDS(20), s=SMA(2)).live(symbols=400)
     live = ta.MACD().live(np.arange(50.0))
     column, stop = np.ones(400), threading.Event()

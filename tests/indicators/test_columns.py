@@ -33,7 +33,7 @@ EMPTY = {
 
 @pytest.mark.parametrize("make", EMPTY.values(), ids=list(EMPTY))
 @pytest.mark.parametrize("case", DEFAULTS, ids=str)
-def test_an_empty_column_gives_an_empty_one(ta: ModuleType, case: Case, make: Any) -> None:
+def test_an_empty_column_gives_an_empty_result(ta: ModuleType, case: Case, make: Any) -> None:
     column = make()
     for output in call(getattr(ta, case.row.name), case, [column for _ in case.row.inputs]):
         assert type(output) is type(column)
@@ -41,7 +41,7 @@ def test_an_empty_column_gives_an_empty_one(ta: ModuleType, case: Case, make: An
         assert np.asarray(output).dtype == np.float64
 
 
-def test_an_empty_frame_gives_an_empty_one(ta: ModuleType) -> None:
+def test_an_empty_frame_gives_an_empty_result(ta: ModuleType) -> None:
     plan = Plan(rsi=RSI(14), macd=MACD(), atr=ATR())
     for frame in (pd.DataFrame(columns=OHLCV), pl.DataFrame({name: [] for name in OHLCV})):
         result = plan(frame)
@@ -65,7 +65,7 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_numbers_that_numpy_has_no_type_for(ta: ModuleType, name: str) -> None:
+def test_numbers_without_a_numpy_dtype(ta: ModuleType, name: str) -> None:
     make, expected = NUMBERS[name]
     np.testing.assert_array_equal(np.asarray(ta.sma(make(), 1)), expected)
     frame = {"close": make()}
@@ -85,7 +85,7 @@ def test_numbers_that_numpy_has_no_type_for(ta: ModuleType, name: str) -> None:
         (pl.Series([[1.0]]), "real: expected numbers, got a Series of dtype List(Float64)"),
     ],
 )
-def test_what_is_no_number_is_refused(ta: ModuleType, column: Any, text: str) -> None:
+def test_non_numeric_columns_are_refused(ta: ModuleType, column: Any, text: str) -> None:
     with pytest.raises(TypeError, match=re.escape(text)):
         ta.sma(column, 1)
 
@@ -124,12 +124,12 @@ PRICES = {"Open": [1.0], "High": [1.0], "Low": [1.0], "Close": [1.0], "Adj Close
         ),
     ],
 )
-def test_a_plan_says_which_columns_there_are_and_what_to_write(frame: Any, plan: Plan, names: Any, text: str) -> None:
+def test_a_missing_column_error_lists_the_columns_and_the_fix(frame: Any, plan: Plan, names: Any, text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         plan(frame({name: PRICES[name] for name in names}))
 
 
-def test_what_it_says_to_write_is_right(ta: ModuleType) -> None:
+def test_the_suggested_fix_works(ta: ModuleType) -> None:
     frame = pd.DataFrame({"Close": np.arange(20.0)})
     with pytest.raises(ValueError, match="bars") as caught:
         Plan(rsi=RSI(3))(frame)
@@ -138,13 +138,13 @@ def test_what_it_says_to_write_is_right(ta: ModuleType) -> None:
     assert len(Plan(rsi=eval(written[1], vars(ta)))(frame)) == 20
 
 
-def test_a_history_says_the_same() -> None:
+def test_a_history_raises_the_same_error() -> None:
     text = "history: expected columns close, got no close; there are Close: write rsi=RSI(timeperiod=2, real='Close')"
     with pytest.raises(ValueError, match=re.escape(text)):
         Plan(rsi=RSI(2)).live(history={"Close": np.ones((2, 3))})
 
 
-def test_many_columns_are_not_all_listed() -> None:
+def test_long_column_lists_are_shortened() -> None:
     with pytest.raises(ValueError, match=r"there are c0, c1, .*, c19 and 480 more$"):
         Plan(rsi=RSI(2))({f"c{i}": [1.0] for i in range(500)})
 
@@ -216,13 +216,13 @@ HABITS: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("habit", HABITS)
 @pytest.mark.parametrize("data", [np.ones(50), [1.0] * 50, pd.Series(np.ones(50)), pl.Series(np.ones(50))], ids=type)
-def test_a_definition_called_with_data_says_what_to_write(ta: ModuleType, habit: str, data: Any) -> None:
+def test_a_definition_called_with_data_suggests_the_function(ta: ModuleType, habit: str, data: Any) -> None:
     act, text = HABITS[habit]
     with pytest.raises(TypeError, match=f"^{re.escape(text)}$"):
         act(ta, data)
 
 
-def test_an_indicator_that_is_not_there_is_told_with_those_that_are(ta: ModuleType) -> None:
+def test_an_unknown_indicator_error_lists_the_known_ones(ta: ModuleType) -> None:
     with pytest.raises(AttributeError, match=r"has no attribute 'adx' The indicators are sma, ema, .*talib\.ADX$"):
         ta.adx  # noqa: B018
     with pytest.raises(AttributeError, match=r"has no attribute 'Bbands'; did you mean bbands\?"):

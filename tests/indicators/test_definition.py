@@ -26,7 +26,7 @@ def define(case: Case) -> Any:
 
 
 @each_case
-def test_calling_it_is_calling_the_function(ta: ModuleType, case: Case) -> None:
+def test_calling_a_definition_equals_calling_the_function(ta: ModuleType, case: Case) -> None:
     inputs = inputs_of(case.row, walk(100))
     expected = call(getattr(ta, case.row.name), case, inputs)
     for result in (define(case)(*inputs), define(case)(**dict(zip(case.row.inputs, inputs)))):
@@ -35,7 +35,7 @@ def test_calling_it_is_calling_the_function(ta: ModuleType, case: Case) -> None:
 
 
 @each_case
-def test_its_text_makes_it_again(case: Case) -> None:
+def test_repr_evaluates_to_an_equal_definition(case: Case) -> None:
     definition = define(case)
     assert eval(repr(definition), vars(indicators)) == definition
     elsewhere = type(definition)(**definition.params, **{case.row.inputs[0]: "my column"})
@@ -63,7 +63,7 @@ def test_definitions_of_different_indicators_differ() -> None:
 
 
 @each_row
-def test_it_says_what_it_is(row: Indicator) -> None:
+def test_attributes(row: Indicator) -> None:
     made = getattr(indicators, row.definition)
     definition = made()
     assert dict(definition.params) == {param.name: param.default for param in row.params}
@@ -94,7 +94,7 @@ def test_it_says_what_it_is(row: Indicator) -> None:
         (lambda: indicators.Definition(), TypeError, "Definition: expected one of its classes, such as RSI"),
     ],
 )
-def test_wrong_parameters_are_told_when_it_is_made(make: Any, kind: type[Exception], text: str) -> None:
+def test_invalid_parameters_raise_at_construction(make: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=f"^{re.escape(text)}$"):
         make()
 

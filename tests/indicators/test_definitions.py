@@ -29,7 +29,7 @@ def assert_same(ours: tuple[Any, ...], theirs: tuple[Any, ...], what: str, scale
 
 
 @each_case
-def test_real_prices_give_what_talib_gives(ta: ModuleType, case: Case) -> None:
+def test_real_prices_match_talib(ta: ModuleType, case: Case) -> None:
     for symbol, prices in real_prices().items():
         inputs = inputs_of(case.row, prices)
         ours = call(getattr(ta, case.row.name), case, inputs)
@@ -37,7 +37,7 @@ def test_real_prices_give_what_talib_gives(ta: ModuleType, case: Case) -> None:
 
 
 @each_case
-def test_random_walks_of_any_length_give_what_talib_gives(ta: ModuleType, case: Case) -> None:
+def test_random_walks_of_any_length_match_talib(ta: ModuleType, case: Case) -> None:
     for bars in (0, 1, 2, 5, 30, 33, 34, 257, 5000):
         inputs = inputs_of(case.row, walk(bars, seed=bars))
         ours = call(getattr(ta, case.row.name), case, inputs)
@@ -45,14 +45,14 @@ def test_random_walks_of_any_length_give_what_talib_gives(ta: ModuleType, case: 
 
 
 @each_case
-def test_leading_gaps_give_what_talib_gives(ta: ModuleType, case: Case) -> None:
+def test_leading_gaps_match_talib(ta: ModuleType, case: Case) -> None:
     inputs = [np.concatenate([np.full(7, np.nan), x]) for x in inputs_of(case.row, walk(300))]
     ours = call(getattr(ta, case.row.name), case, inputs)
     assert_same(ours, talib_outputs(case, inputs), f"{case}", scale=200.0)
 
 
 @each_case
-def test_bars_that_cannot_be_give_what_talib_gives(ta: ModuleType, case: Case) -> None:
+def test_impossible_bars_match_talib(ta: ModuleType, case: Case) -> None:
     """Highs below lows, closes out of range, volumes below zero: columns that know nothing of each other."""
     rng = np.random.default_rng(8)
     for _ in range(20):
@@ -65,14 +65,14 @@ def test_bars_that_cannot_be_give_what_talib_gives(ta: ModuleType, case: Case) -
 
 @pytest.mark.parametrize("case", DEFAULTS, ids=str)
 @pytest.mark.parametrize("level", [0.0, 1.0, 0.1, -3.7, 1e8 + 0.1])
-def test_flat_prices_give_what_talib_gives(ta: ModuleType, case: Case, level: float) -> None:
+def test_flat_prices_match_talib(ta: ModuleType, case: Case, level: float) -> None:
     inputs = [np.full(200, level) for _ in case.row.inputs]
     ours = call(getattr(ta, case.row.name), case, inputs)
     assert_same(ours, talib_outputs(case, inputs), f"{case} at {level}", scale=abs(level))
 
 
 @each_case
-def test_lookback_is_talibs_and_true(ta: ModuleType, case: Case) -> None:
+def test_lookback_matches_talib_and_the_results(ta: ModuleType, case: Case) -> None:
     names = [param.name for param in case.row.params]
     function = abstract.Function(case.row.definition)
     if names:
@@ -84,7 +84,7 @@ def test_lookback_is_talibs_and_true(ta: ModuleType, case: Case) -> None:
 
 
 @each_row
-def test_the_table_says_what_talib_says(row: Indicator) -> None:
+def test_the_registry_matches_talibs_metadata(row: Indicator) -> None:
     info = abstract.Function(row.definition).info
     inputs = []
     for kind, names in info["input_names"].items():
@@ -97,7 +97,7 @@ def test_the_table_says_what_talib_says(row: Indicator) -> None:
 
 
 @each_row
-def test_the_ranges_are_talibs(row: Indicator) -> None:
+def test_parameter_ranges_match_talib(row: Indicator) -> None:
     inputs = inputs_of(row, walk(50))
     for param in row.params:
         if param.kind == "matype":

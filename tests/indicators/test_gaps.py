@@ -39,7 +39,7 @@ def assert_close(ours: Any, expected: Any, message: str = "") -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.by_window], ids=str)
-def test_a_window_loses_its_window_and_nothing_more(ta: ModuleType, case: Case) -> None:
+def test_a_gap_costs_a_window_exactly_its_length(ta: ModuleType, case: Case) -> None:
     function = getattr(ta, case.row.name)
     for what, gaps in GAPS.items():
         inputs, there = with_gaps(case, gaps)
@@ -53,7 +53,7 @@ def test_a_window_loses_its_window_and_nothing_more(ta: ModuleType, case: Case) 
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.row.missing == "recurrence"], ids=str)
-def test_a_recurrence_goes_on_as_if_the_bar_had_not_been(ta: ModuleType, case: Case) -> None:
+def test_a_recurrence_skips_a_missing_bar(ta: ModuleType, case: Case) -> None:
     function = getattr(ta, case.row.name)
     for what, gaps in GAPS.items():
         inputs, there = with_gaps(case, gaps)
@@ -91,7 +91,7 @@ def test_a_stochastic_smoothed_exponentially(ta: ModuleType, gaps: list[int], ki
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.row.result], ids=str)
-def test_outputs_are_there_together_or_not_at_all(ta: ModuleType, case: Case) -> None:
+def test_all_outputs_of_a_bar_are_missing_together(ta: ModuleType, case: Case) -> None:
     for what, gaps in GAPS.items():
         first, *others = call(getattr(ta, case.row.name), case, with_gaps(case, gaps)[0])
         for other in others:
@@ -109,7 +109,7 @@ def test_an_infinite_value_is_a_missing_one(ta: ModuleType, case: Case, value: f
 
 
 @each_case
-def test_rows_do_not_know_each_other(ta: ModuleType, case: Case) -> None:
+def test_rows_are_independent(ta: ModuleType, case: Case) -> None:
     function = getattr(ta, case.row.name)
     rows = [with_gaps(case, gaps)[0] for gaps in GAPS.values()]
     panel = [np.array(columns) for columns in zip(*rows)]

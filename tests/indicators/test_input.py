@@ -72,7 +72,7 @@ SAME: dict[str, Callable[[Any], Any]] = {
 
 
 @each_case
-def test_every_form_of_the_same_numbers_gives_the_same(ta: ModuleType, case: Case) -> None:
+def test_every_array_type_gives_the_same_result(ta: ModuleType, case: Case) -> None:
     inputs = inputs_of(case.row, walk(120))
     function = getattr(ta, case.row.name)
     expected = call(function, case, inputs)
@@ -86,7 +86,7 @@ def test_every_form_of_the_same_numbers_gives_the_same(ta: ModuleType, case: Cas
 
 
 @each_case
-def test_other_numbers_are_taken_at_their_value(ta: ModuleType, case: Case) -> None:
+def test_integers_bools_and_float32_are_converted(ta: ModuleType, case: Case) -> None:
     function = getattr(ta, case.row.name)
     for dtype in ("f2", "f4", ">f4", "i1", "i2", "i4", "i8", ">i8", "u1", "u8"):
         inputs = [np.abs(np.round(x % 100)).astype(dtype) for x in inputs_of(case.row, walk(120))]
@@ -97,7 +97,7 @@ def test_other_numbers_are_taken_at_their_value(ta: ModuleType, case: Case) -> N
 
 
 @each_case
-def test_input_is_left_as_it_was(ta: ModuleType, case: Case) -> None:
+def test_input_is_not_modified(ta: ModuleType, case: Case) -> None:
     inputs = inputs_of(case.row, walk(120))
     inputs[0][50] = np.nan
     copies = [x.copy() for x in inputs]
@@ -108,7 +108,7 @@ def test_input_is_left_as_it_was(ta: ModuleType, case: Case) -> None:
 
 
 @each_case
-def test_two_dimensions_are_a_row_a_symbol(ta: ModuleType, case: Case) -> None:
+def test_two_dimensional_input_has_one_symbol_per_row(ta: ModuleType, case: Case) -> None:
     function = getattr(ta, case.row.name)
     rows = [inputs_of(case.row, walk(120, seed=seed)) for seed in range(5)]
     panels = [np.array(columns) for columns in zip(*rows)]
@@ -392,13 +392,13 @@ WRONG: dict[str, tuple[Callable[[ModuleType], Any], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_wrong_input_is_told_clearly(ta: ModuleType, what: str) -> None:
+def test_wrong_input_raises_a_clear_error(ta: ModuleType, what: str) -> None:
     function, kind, text = WRONG[what]
     with pytest.raises(kind, match=f"^{re.escape(text)}$"):
         function(ta)
 
 
-def test_a_period_that_lies_is_taken_at_its_value(ta: ModuleType) -> None:
+def test_a_period_subclass_with_other_conversions_keeps_its_value(ta: ModuleType) -> None:
     class Liar(int):
         def __float__(self) -> float:
             return 2.5
@@ -420,7 +420,7 @@ def test_an_error_of_the_callers_own_passes_through(ta: ModuleType) -> None:
         ta.rsi(Refuses())
 
 
-def test_input_that_calls_back_is_taken_as_it_comes(ta: ModuleType) -> None:
+def test_input_whose_conversion_calls_back_is_accepted(ta: ModuleType) -> None:
     class Nested:
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
             return ta.sma(X, 3)
@@ -429,7 +429,7 @@ def test_input_that_calls_back_is_taken_as_it_comes(ta: ModuleType) -> None:
 
 
 @each_case
-def test_numbers_without_measure_do_no_harm(ta: ModuleType, case: Case) -> None:
+def test_extreme_numbers_do_not_crash(ta: ModuleType, case: Case) -> None:
     rng = np.random.default_rng(4)
     for scale in (1e300, 1.7e308, 5e-324, 1e-310):
         inputs = [scale * rng.choice([-1.0, 0.0, 0.5, 1.0], size=300) for _ in case.row.inputs]

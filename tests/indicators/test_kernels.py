@@ -118,7 +118,7 @@ def test_a_missing_bar_ends_a_window_and_is_left_out_of_a_recurrence(kernel: Any
 
 
 @each(KERNELS + MIXED)
-def test_steps_give_what_the_whole_gives(kernel: Any) -> None:
+def test_steps_equal_the_batch(kernel: Any) -> None:
     for tick in (0.0, 1.0):
         inputs = arrays(kernel, bars(3000, 5, tick))
         stepped = core.Live(kernel[0], kernel[2]).extend(*inputs)
@@ -201,7 +201,7 @@ def test_the_environment_chooses_the_instruction_set(isa: str) -> None:
     assert done.stdout.strip() == isa, done.stderr
 
 
-def test_an_instruction_set_that_is_not_there_is_refused() -> None:
+def test_an_unsupported_instruction_set_is_refused() -> None:
     done = run_python("from fastcore._ext import load; load('indicators')", FASTCORE_ISA="mmx")
     assert f"FASTCORE_ISA: expected one of {', '.join(core.isas())}, got 'mmx'" in done.stderr
     with pytest.raises(ValueError, match="isa: expected one of"):

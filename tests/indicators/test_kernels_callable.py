@@ -41,7 +41,7 @@ class Sub(np.ndarray):  # type: ignore[type-arg]
     pass
 
 
-def test_plain_calls_never_ask() -> None:
+def test_plain_calls_do_not_call_the_binder() -> None:
     function = sma()
     wanted = core.batch("sma", (30.0,), (X,))[0]
     calls = [(X,), (X, 30)]
@@ -75,7 +75,7 @@ def test_plain_calls_never_ask() -> None:
         ((np.frombuffer(bytes(8 * 9 + 1), "u1")[1:].view("f8"),), {}),
     ],
 )
-def test_everything_else_is_asked_about_unchanged(args: Any, kwargs: Any) -> None:
+def test_other_calls_reach_the_binder_unchanged(args: Any, kwargs: Any) -> None:
     with pytest.raises(Asked) as raised:
         sma()(*args, **kwargs)
     got_args, got_kwargs = raised.value.args
@@ -106,7 +106,7 @@ def test_everything_else_is_asked_about_unchanged(args: Any, kwargs: Any) -> Non
         ((X,), (3.0,), 7),
     ],
 )
-def test_an_answer_that_makes_no_sense_is_an_error(answer: Any) -> None:
+def test_an_invalid_result_of_the_binder_is_an_error(answer: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         sma(lambda args, kwargs: answer)(None)
 
@@ -152,12 +152,12 @@ def test_several_outputs_come_as_the_class_given() -> None:
         ("sma", ("real",), SMA[2], None, None),
     ],
 )
-def test_a_function_that_cannot_be_is_refused(arguments: Any) -> None:
+def test_invalid_function_specifications_are_refused(arguments: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         core.function(*arguments)
 
 
-def test_ranges_given_too_wide_do_not_reach_the_kernel() -> None:
+def test_out_of_range_parameters_do_not_reach_the_kernel() -> None:
     function = core.function("sma", ("real",), (("timeperiod", "int", -5, -1e300, 1e300),), None, ask)
     for args in [(X,), (X, 0), (X, -3), (X, 2**62)]:
         with pytest.raises(Asked):
@@ -174,7 +174,7 @@ def test_binding_may_call_the_function_again_or_drop_it() -> None:
     assert held[0](None).shape == X.shape
 
 
-def test_references_are_given_back() -> None:
+def test_references_are_released() -> None:
     function = sma()
     array = np.arange(100.0)
     before = sys.getrefcount(array)
@@ -226,7 +226,7 @@ def test_threads_share_one_function() -> None:
     assert not wrong
 
 
-def test_large_outputs_are_whole_arrays_of_their_own() -> None:
+def test_large_outputs_own_their_memory() -> None:
     x = np.arange(200_000.0)
     small, large = (core.function("macd", ("real",), MACD_PARAMS, Three, ask)(x[:n]) for n in (150, 200_000))
     for one, two in zip(small, large):

@@ -54,7 +54,7 @@ def filled(spec: Any, bars: int = 77) -> Any:
 
 @pytest.mark.parametrize("spec", EVERY, ids=lambda spec: spec[0])
 @pytest.mark.parametrize("bars", [0, 1, 5, 6, 20, 77, 200])
-def test_a_copy_and_a_pickle_go_on_alike(spec: Any, bars: int) -> None:
+def test_a_copy_and_a_pickle_continue_alike(spec: Any, bars: int) -> None:
     live = filled(spec, bars)
     others = [live.copy(), copy.copy(live), copy.deepcopy(live)]
     others += [pickle.loads(pickle.dumps(live, protocol)) for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)]
@@ -98,7 +98,7 @@ def test_a_damaged_state_is_refused_or_harmless(spec: Any) -> None:
             fresh.update(*[1.0] * len(spec[2]))
 
 
-def test_a_number_that_calls_back_finds_the_state_whole() -> None:
+def test_a_number_that_calls_back_finds_a_consistent_state() -> None:
     live, twin = core.Live("sma", (3.0,)), core.Live("sma", (3.0,))
 
     class Nested(float):
@@ -145,7 +145,7 @@ def test_wrong_bars_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("nothing", ()), ("sma", ()), ("sma", (0.0,)), ("sma", (2.5,)), ("sma", 3)])
-def test_a_live_indicator_that_cannot_be_is_refused(arguments: Any) -> None:
+def test_invalid_live_specifications_are_refused(arguments: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         core.Live(*arguments)
 
@@ -243,12 +243,12 @@ def test_wrong_ticks_change_nothing() -> None:
         (SPECS, 2.5),
     ],
 )
-def test_a_board_that_cannot_be_is_refused(arguments: Any) -> None:
+def test_invalid_board_specifications_are_refused(arguments: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         core.Board(*arguments)
 
 
-def test_outputs_stay_when_the_board_goes_and_cannot_be_taken_away() -> None:
+def test_outputs_outlive_the_board_and_cannot_be_resized() -> None:
     board = core.Board(SPECS, 50)
     board.extend(panel(50, 30))
     output = board.output(0)[0]
@@ -260,14 +260,14 @@ def test_outputs_stay_when_the_board_goes_and_cannot_be_taken_away() -> None:
     np.testing.assert_array_equal(output, kept)
 
 
-def test_boards_of_nothing() -> None:
+def test_boards_without_symbols_or_indicators() -> None:
     for board in (core.Board([], 3), core.Board(SPECS, 0), core.Board([], 0)):
         board.update({name: np.empty(board.symbols) for name in board.columns})
         board.extend({name: np.empty((board.symbols, 2)) for name in board.columns})
         assert alike(pickle.loads(pickle.dumps(board)), board.copy())
 
 
-def test_a_stored_board_goes_on_and_a_damaged_one_is_refused() -> None:
+def test_a_pickled_board_continues_and_a_damaged_one_is_refused() -> None:
     board = core.Board(EVERY, 6)
     board.extend(panel(6, 45))
     again = pickle.loads(pickle.dumps(board))

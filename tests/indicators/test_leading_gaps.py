@@ -40,7 +40,7 @@ def test_the_series_begins_with_its_first_complete_bar(ta: ModuleType, case: Cas
 
 
 @each_form_of_each_case
-def test_nothing_but_missing_values(ta: ModuleType, case: Case, form: Any) -> None:
+def test_all_values_missing(ta: ModuleType, case: Case, form: Any) -> None:
     for bars in (0, 1, 40):
         for output in form(ta, case, [np.full(bars, np.nan) for _ in case.row.inputs]):
             assert output.shape == (bars,)
@@ -48,7 +48,7 @@ def test_nothing_but_missing_values(ta: ModuleType, case: Case, form: Any) -> No
 
 
 @each_case
-def test_rows_begin_where_they_begin(ta: ModuleType, case: Case) -> None:
+def test_each_row_begins_at_its_own_first_bar(ta: ModuleType, case: Case) -> None:
     function = getattr(ta, case.row.name)
     panel = [np.tile(x, (9, 1)) for x in inputs_of(case.row, walk(120))]
     for lead in range(9):
@@ -66,7 +66,7 @@ GAPS = ([], [80], [80, 81, 150], list(range(60, 90)), list(range(0, 200, 9)), [1
 
 @each_form
 @pytest.mark.parametrize("case", DEFAULTS, ids=str)
-def test_gaps_are_alike_in_every_form(ta: ModuleType, case: Case, form: Any) -> None:
+def test_leading_gaps_are_alike_in_batch_live_and_board(ta: ModuleType, case: Case, form: Any) -> None:
     for turn, gaps in enumerate(GAPS):
         inputs = [x.copy() for x in inputs_of(case.row, walk(200))]
         for x in inputs:

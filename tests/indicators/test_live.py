@@ -95,7 +95,7 @@ def test_history_then_updates(ta: ModuleType, case: Case) -> None:
 
 
 @each_case
-def test_peek_says_what_update_would_and_changes_nothing(ta: ModuleType, case: Case) -> None:
+def test_peek_equals_update_without_changing_state(ta: ModuleType, case: Case) -> None:
     inputs = gappy(case, 120)
     live, other = define(ta, case).live(), define(ta, case).live()
     for bar in bars_of(inputs):
@@ -121,7 +121,7 @@ CLONES = [
 
 
 @each_case
-def test_a_copy_goes_its_own_way(ta: ModuleType, case: Case) -> None:
+def test_a_copy_is_independent(ta: ModuleType, case: Case) -> None:
     bars = bars_of(gappy(case, 50))
     for clone, cut in itertools.product(CLONES, (0, 7, 40)):
         live = define(ta, case).live()
@@ -140,7 +140,7 @@ def test_a_copy_goes_its_own_way(ta: ModuleType, case: Case) -> None:
 
 
 @each_default
-def test_results_have_the_form_of_the_functions(ta: ModuleType, case: Case) -> None:
+def test_results_have_the_types_of_the_functions(ta: ModuleType, case: Case) -> None:
     definition = define(ta, case)
     live = definition.live()
     bar = [1.0] * len(case.row.inputs)
@@ -158,7 +158,7 @@ def test_results_have_the_form_of_the_functions(ta: ModuleType, case: Case) -> N
 
 
 @each_default
-def test_a_bar_is_any_numbers(ta: ModuleType, case: Case) -> None:
+def test_a_bar_accepts_any_number_type(ta: ModuleType, case: Case) -> None:
     live = define(ta, case).live()
     width = len(case.row.inputs)
     for value in (1, np.float32(1.5), np.int64(2), np.float64(3), 10**20, True):
@@ -167,7 +167,7 @@ def test_a_bar_is_any_numbers(ta: ModuleType, case: Case) -> None:
 
 
 @each_default
-def test_wrong_bars_are_told_clearly_and_change_nothing(ta: ModuleType, case: Case) -> None:
+def test_wrong_bars_raise_a_clear_error_and_change_nothing(ta: ModuleType, case: Case) -> None:
     live = define(ta, case).live(*inputs_of(case.row, walk(60)))
     width = len(case.row.inputs)
     before, twin = floats(live.value), live.copy()
@@ -229,7 +229,7 @@ def test_a_number_that_raises_or_calls_back_does_no_harm(ta: ModuleType) -> None
     assert live.value == 2.0
 
 
-def test_the_flag_is_read_when_it_is_made(ta: ModuleType) -> None:
+def test_the_flag_is_read_at_construction(ta: ModuleType) -> None:
     with flags.override("indicators", "python"):
         live = ta.SMA(2).live()
     assert live.backend == "python"
@@ -241,7 +241,7 @@ def test_the_flag_is_read_when_it_is_made(ta: ModuleType) -> None:
 @each_row
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_the_twins_live_alike(row: Indicator, data: st.DataObject) -> None:
+def test_live_twins_agree(row: Indicator, data: st.DataObject) -> None:
     from fastcore import indicators
 
     case = data.draw(st.sampled_from([case for case in CASES if case.row is row]))
@@ -294,7 +294,7 @@ def test_threads_may_share_one(ta: ModuleType) -> None:
     np.testing.assert_array_equal(board["obv"], [1.0] * 3)
 
 
-def test_a_finaliser_may_bring_a_bar(ta: ModuleType) -> None:
+def test_a_finaliser_may_update(ta: ModuleType) -> None:
     live = ta.MACD(2, 3, 2).live()
     board = ta.Plan(macd=ta.MACD(2, 3, 2)).live(symbols=2)
     brought = 0

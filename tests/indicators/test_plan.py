@@ -80,7 +80,7 @@ def test_frames_may_be_empty_or_of_other_numbers(ta: ModuleType) -> None:
     pd.testing.assert_frame_equal(PLAN(whole.astype("int64")), PLAN(whole))
 
 
-def test_it_says_what_it_needs() -> None:
+def test_attributes_pickle_and_repr() -> None:
     assert PLAN.columns == ("close", "high", "low", "volume")
     assert PLAN.lookback == 33
     assert list(PLAN.definitions) == ["rsi", "macd", "bb", "atr", "vol"]
@@ -138,7 +138,7 @@ FRAME = pd.DataFrame(columns())
         ),
     ],
 )
-def test_what_cannot_be_is_told_clearly(act: Any, kind: type[Exception], text: str) -> None:
+def test_invalid_input_raises_a_clear_error(act: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=f"^{re.escape(text)}$"):
         act()
 

@@ -39,7 +39,7 @@ def churn(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_results_that_live_share_nothing(seed: int) -> None:
+def test_live_results_share_no_memory(seed: int) -> None:
     churn(seed)
 
 
@@ -48,7 +48,7 @@ def test_the_same_on_threads() -> None:
         list(pool.map(churn, range(10, 26)))
 
 
-def test_memory_is_used_again() -> None:
+def test_released_memory_is_reused() -> None:
     series = SERIES[70_000]
     ta.sma(series, 7)
     gc.collect()
@@ -70,7 +70,7 @@ def test_results_own_their_memory_and_can_be_resized() -> None:
         assert not found.any()
 
 
-def test_the_usual_memory_is_back_for_all_else() -> None:
+def test_other_arrays_use_the_default_allocator() -> None:
     from numpy._core.multiarray import get_handler_name  # type: ignore[attr-defined]
 
     usual = get_handler_name(np.empty(100_000))
@@ -80,7 +80,7 @@ def test_the_usual_memory_is_back_for_all_else() -> None:
     assert get_handler_name(ta.rsi(SERIES[70_000][:1000], 14)) == usual
 
 
-def test_what_is_kept_is_bounded() -> None:
+def test_pooled_memory_is_bounded() -> None:
     code = (
         "import numpy as np, psutil; from fastcore import indicators as ta\n"
         "series = [np.ones(n) for n in range(500_000, 1_500_000, 10_000)]\n"

@@ -68,7 +68,7 @@ def test_an_exponential_average_of_subnormal_prices(ta: ModuleType, form: Any, p
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("scale", [1e-310, LEAST, 1e-200, 1e150])
-def test_no_size_makes_forms_differ(ta: ModuleType, case: Case, scale: float) -> None:
+def test_batch_live_and_board_agree_at_every_scale(ta: ModuleType, case: Case, scale: float) -> None:
     if case.row.name == "rsi":
         scale = max(scale, 1e-310)  # averages of a few units of the last digit have no digits to make a ratio of
     inputs = [np.round(x) * scale for x in inputs_of(case.row, walk(250, start=1000.0, step=30.0))]

@@ -35,7 +35,7 @@ def expected_of(case: Case, price: float) -> float:
 
 
 @each_form_of_each_case
-def test_what_never_moves_is_itself_exactly(ta: ModuleType, case: Case, form: Any) -> None:
+def test_constant_prices_are_exact(ta: ModuleType, case: Case, form: Any) -> None:
     for price in PRICES:
         bars = case.row.lookback(*map(int, case.params)) + 70
         lookback = case.row.lookback(*map(int, case.params))
@@ -44,7 +44,7 @@ def test_what_never_moves_is_itself_exactly(ta: ModuleType, case: Case, form: An
 
 
 @each_form_of_each_case
-def test_a_window_is_itself_exactly_once_it_holds_one_price(ta: ModuleType, case: Case, form: Any) -> None:
+def test_a_window_of_equal_prices_is_exact(ta: ModuleType, case: Case, form: Any) -> None:
     if not case.by_window:
         return
     lookback = case.row.lookback(*map(int, case.params))
@@ -151,7 +151,7 @@ def test_rsi_keeps_its_value_while_nothing_moves(ta: ModuleType, period: int, fo
 
 
 @each_form
-def test_an_average_arrives_at_the_price_and_stays_on_its_side(ta: ModuleType, form: Any) -> None:
+def test_an_average_converges_to_the_price_from_one_side(ta: ModuleType, form: Any) -> None:
     """No crossing is signalled on the way, and none once the average is there."""
     case = Case(next(case.row for case in CASES if case.row.name == "ema"), (9.0,))
     for start in (90.0, 110.0):
@@ -165,7 +165,7 @@ def test_an_average_arrives_at_the_price_and_stays_on_its_side(ta: ModuleType, f
 
 @each_default
 @pytest.mark.parametrize("name", ["function", "extended"])
-def test_nothing_decays_into_subnormal_numbers(ta: ModuleType, case: Case, name: str) -> None:
+def test_no_subnormal_numbers_appear(ta: ModuleType, case: Case, name: str) -> None:
     smallest = np.finfo(float).smallest_normal
     moving = inputs_of(case.row, walk(300))
     still = [np.full(12_000, 0.0 if name == "volume" else 100.0) for name in case.row.inputs]

@@ -27,7 +27,7 @@ def run(arguments: list[str], backend: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_nothing_is_kept(script: str, backend: str) -> None:
+def test_no_memory_is_leaked(script: str, backend: str) -> None:
     ran = run([script], backend)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 

@@ -87,7 +87,7 @@ class TestOptimize:
         made = optimize_dataframe_memory(dates=["time", "other"])(lambda df: df.index)(df)
         assert isinstance(made, pd.DatetimeIndex)
 
-    def test_on_the_way_in_and_on_the_way_out(self) -> None:
+    def test_arguments_and_results_are_optimised(self) -> None:
         @optimize_dataframe_memory(categories=True, integers=True)
         def calculate(df: pd.DataFrame, *, other: pd.DataFrame) -> tuple[list[str], list[str], pd.DataFrame]:
             """Doc."""
@@ -146,7 +146,7 @@ class TestOptimize:
         )
         assert seen == [SMALLER, AS_IT_WAS]
 
-    def test_small_frames_pass_as_they_are(self) -> None:
+    def test_small_frames_are_not_changed(self) -> None:
         small = frame(3)
         assert optimize_dataframe_memory()(lambda df: df)(small) is small
 
@@ -165,7 +165,7 @@ class TestOptimize:
         assert dtypes(only(frame())) == ["str", "int32", "float64"]
         assert dtypes(only(frame().assign(other=frame()["s"])))[-1] == "category"
 
-    def test_other_values_pass(self) -> None:
+    def test_other_values_are_not_changed(self) -> None:
         marker = object()
         assert optimize_dataframe_memory()(lambda *args, **kwargs: (args, kwargs))(1, marker, a=marker) == (
             (1, marker),
@@ -205,7 +205,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
 
 
 class TestMonitor:
-    def test_growth_beyond_the_threshold_is_told(self, memory: Memory, caplog: pytest.LogCaptureFixture) -> None:
+    def test_growth_beyond_the_threshold_is_reported(self, memory: Memory, caplog: pytest.LogCaptureFixture) -> None:
         told: list[MemoryGrowth] = []
 
         @memory_monitor(threshold_mb=50.0, on_exceeded=told.append)
@@ -223,7 +223,7 @@ class TestMonitor:
         assert metrics.counter("fastcore_memory_exceeded_total", function=name).value == 1
         assert metrics.gauge("fastcore_memory_growth_bytes", function=name).value == 51 << 20
 
-    def test_a_peak_counts_though_it_is_over(self, memory: Memory) -> None:
+    def test_a_peak_that_has_passed_counts(self, memory: Memory) -> None:
         told: list[MemoryGrowth] = []
 
         @memory_monitor(50.0, on_exceeded=told.append)
@@ -295,7 +295,7 @@ class Cyclic:
 
 
 class TestCleanup:
-    def test_garbage_and_what_expired_are_gone_after_the_job(self) -> None:
+    def test_expired_entries_and_garbage_are_freed_after_the_job(self) -> None:
         now = 0.0
         cache = TTLCache(maxsize=10, ttl=5, timer=lambda: now)
         register("test_cleanup", cache)
@@ -318,7 +318,7 @@ class TestCleanup:
         assert cache.stats().evictions["expired"] == 1
         assert metrics.counter("fastcore_cleanups_total", job=job.__qualname__).value == 1
 
-    def test_a_job_that_fails_is_cleaned_up_after_and_its_error_comes_through(self) -> None:
+    def test_a_failed_job_is_cleaned_up_and_its_error_raised(self) -> None:
         watched = []
 
         @scheduler_cleanup()
@@ -342,7 +342,7 @@ class TestCleanup:
         scheduler_cleanup(caches="shrink", keep=0.2)(lambda: None)()
         assert sorted(cache) == [8, 9]
 
-    def test_nothing_but_what_is_asked(self) -> None:
+    def test_only_the_requested_steps_run(self) -> None:
         watched = []
 
         def job() -> None:
@@ -356,7 +356,7 @@ class TestCleanup:
         finally:
             gc.enable()
 
-    def test_trouble_in_cleaning_up_is_logged(
+    def test_errors_in_cleaning_up_are_logged(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(jobs, "trim", lambda: 1 / 0)

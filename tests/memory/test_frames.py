@@ -20,7 +20,7 @@ from fastcore.memory import align_categories, frame_bytes, optimize_dataframe
 BIG = 2**30
 
 
-def test_nothing_is_lost_by_default(prices: pd.DataFrame) -> None:
+def test_the_default_is_lossless(prices: pd.DataFrame) -> None:
     made, report = optimize_dataframe(prices)
     assert made.dtypes.astype(str).tolist() == ["datetime64[us]", "float64", "float64", "float64", "int32"]
     assert (made["volume"] == prices["volume"]).all()
@@ -93,7 +93,7 @@ def test_sums_and_differences_of_int32_columns_do_not_overflow() -> None:
         assert (of["a"] + of["a"]).tolist() == [2 * BIG - 2, 2 - 2 * BIG]
 
 
-def test_products_of_int32_columns_do_not_overflow_where_that_is_asked() -> None:
+def test_with_products_int32_products_do_not_overflow() -> None:
     frame = pd.DataFrame({"small": [46_340, -46_340], "large": [46_341, 0]})
     made, _ = optimize_dataframe(frame, arithmetic="products")
     assert made.dtypes.astype(str).tolist() == ["int32", "int64"]
@@ -147,7 +147,7 @@ def test_values_a_rounding_apart_count_as_equal() -> None:
 
 
 @pytest.mark.parametrize("values", [[1e300, 1.0], [1e-300, 1.0], [1e-40, 2e-40]])
-def test_what_float32_cannot_hold_stays(values: list[float]) -> None:
+def test_values_beyond_float32_stay_float64(values: list[float]) -> None:
     made, report = optimize_dataframe(pd.DataFrame({"x": values}), 0.5)
     assert made["x"].dtype == np.float64
     assert "float32 would change" in report.column("x").reason
@@ -215,13 +215,13 @@ class TestCertify:
         made, _ = optimize_dataframe(prices, 0.5, certify=fragile)
         assert made["close"].dtype == np.float64
 
-    def test_ticks_and_categories_are_not_its_subject(self, prices: pd.DataFrame) -> None:
+    def test_certify_does_not_apply_to_ticks_and_categories(self, prices: pd.DataFrame) -> None:
         seen = []
         optimize_dataframe(prices, 0.01, tick_size={"low": 0.01}, certify=lambda df: seen.append(df) or df["close"])
         assert [str(df["low"].dtype) for df in seen] == ["float64"] * len(seen)
         assert len(seen) >= 2
 
-    def test_what_it_raises_comes_through(self, prices: pd.DataFrame) -> None:
+    def test_errors_of_certify_are_raised(self, prices: pd.DataFrame) -> None:
         with pytest.raises(ZeroDivisionError):
             optimize_dataframe(prices, 0.01, certify=lambda df: 1 / 0)
         with pytest.raises(TypeError, match="certify: expected numbers"):
@@ -236,7 +236,7 @@ class TestTicks:
         st.sampled_from([0.01, 0.05, 0.25, 0.001, 0.0001, 1, 5, 2.5, 1e-8]),
         st.lists(st.one_of(st.integers(-(10**8), 10**8), st.none()), min_size=1, max_size=40),
     )
-    def test_every_whole_number_of_ticks_comes_back(self, tick: float, counts: list[int | None]) -> None:
+    def test_every_whole_number_of_ticks_round_trips(self, tick: float, counts: list[int | None]) -> None:
         # The nearest double to the decimal, as reading the price from text gives it.
         from decimal import Decimal
 
@@ -303,7 +303,7 @@ class TestCategories:
         assert frame_bytes(frame) == 8_000 + text.__sizeof__()
 
     @pytest.mark.parametrize("absent", [None, np.nan, pd.NA])
-    def test_the_kind_of_missing_value_comes_back(self, absent: object) -> None:
+    def test_the_kind_of_missing_value_round_trips(self, absent: object) -> None:
         frame = pd.DataFrame({"x": pd.Series(["north", "south", absent, "north"] * 50, dtype=object)})
         made, report = optimize_dataframe(frame)
         assert str(made["x"].dtype) == "category"
@@ -314,7 +314,7 @@ class TestCategories:
         "values",
         [["a", None, "b", np.nan] * 50, ["a", 1] * 50, [("a",), ("a",)] * 50, [b"a", b"b"] * 50, [None] * 50],
     )
-    def test_objects_that_would_not_come_back_stay(self, values: list[object]) -> None:
+    def test_objects_that_would_not_round_trip_stay(self, values: list[object]) -> None:
         frame = pd.DataFrame({"x": pd.Series(values, dtype=object)})
         made, _ = optimize_dataframe(frame)
         assert made["x"].dtype == object
@@ -347,7 +347,7 @@ class TestCategories:
 
     @settings(max_examples=60, deadline=None)
     @given(st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=60))
-    def test_any_text_comes_back(self, values: list[str | None]) -> None:
+    def test_any_text_round_trips(self, values: list[str | None]) -> None:
         for dtype in ("str", object):
             frame = pd.DataFrame({"x": pd.Series(values * 3, dtype=dtype)})
             made, report = optimize_dataframe(frame)
@@ -355,13 +355,13 @@ class TestCategories:
 
 
 class TestDates:
-    def test_dates_held_as_text(self, news: pd.DataFrame) -> None:
+    def test_dates_as_text_become_datetime64(self, news: pd.DataFrame) -> None:
         made, report = optimize_dataframe(news, dates=["published"])
         assert str(made["published"].dtype) == "datetime64[us, UTC]"
         assert made["published"][1] == pd.Timestamp("2024-03-02T09:01:00Z")
         pd.testing.assert_frame_equal(report.restore(made), news)
 
-    def test_left_alone_as_asked(self, news: pd.DataFrame) -> None:
+    def test_excluded_columns_stay(self, news: pd.DataFrame) -> None:
         assert optimize_dataframe(news, dates=False)[0]["published"].dtype == news["published"].dtype
         assert optimize_dataframe(news, dates=["source"])[0]["published"].dtype == news["published"].dtype
 
@@ -375,13 +375,13 @@ class TestDates:
             ["2024-01-02T10:00:00.5", "2024-01-02T10:00:00.500000"],
         ],
     )
-    def test_text_that_would_not_come_back_stays(self, values: list[str]) -> None:
+    def test_text_that_would_not_round_trip_stays(self, values: list[str]) -> None:
         frame = pd.DataFrame({"x": values})
         made, report = optimize_dataframe(frame, dates=True, categories=False)
         assert made["x"].dtype == frame["x"].dtype
         assert report.column("x").change == "none"
 
-    def test_missing_dates_come_back(self) -> None:
+    def test_missing_dates_round_trip(self) -> None:
         frame = pd.DataFrame({"x": ["2024-01-02", None, "2024-12-31"]})
         made, report = optimize_dataframe(frame, dates=True)
         assert str(made["x"].dtype) == "datetime64[us]"
@@ -389,7 +389,7 @@ class TestDates:
 
 
 class TestIndex:
-    def test_dates_held_as_text(self, prices: pd.DataFrame) -> None:
+    def test_dates_as_text_become_datetime64(self, prices: pd.DataFrame) -> None:
         frame = prices.set_axis(pd.Index(prices["time"].dt.strftime("%Y-%m-%d %H:%M"), name="date")).drop(
             columns="time"
         )
@@ -403,14 +403,14 @@ class TestIndex:
         pd.testing.assert_frame_equal(report.restore(made), frame)
         pd.testing.assert_frame_equal(report.restore(made[5:9]), frame[5:9])
 
-    def test_left_alone_as_asked(self) -> None:
+    def test_excluded_columns_stay(self) -> None:
         frame = pd.DataFrame({"x": [1.5, 2.5]}, index=pd.Index(["2024-01-02", "2024-01-03"], name="day"))
         assert optimize_dataframe(frame, dates=False)[0].index.identical(frame.index)
         assert optimize_dataframe(frame, dates=["x"])[0].index.identical(frame.index)
         assert isinstance(optimize_dataframe(frame, dates=["day"])[0].index, pd.DatetimeIndex)
 
     @pytest.mark.parametrize("texts", [["2024-01-02", "2024-1-3"], ["AAPL", "IBM"], ["2024-01-02", None]])
-    def test_text_that_would_not_come_back_stays(self, texts: list[str | None]) -> None:
+    def test_text_that_would_not_round_trip_stays(self, texts: list[str | None]) -> None:
         frame = pd.DataFrame({"x": [1.5, 2.5]}, index=pd.Index(texts, dtype=object))
         made, report = optimize_dataframe(frame)
         assert made.index.identical(frame.index)
@@ -487,7 +487,7 @@ class TestRestore:
         with pytest.raises(ValueError, match=f"{refused}, got float64 from -89550 to -375"):
             report.restore(made.diff(-1))
 
-    def test_counts_under_another_label_are_told_by_renamed(self, bars: pd.DataFrame) -> None:
+    def test_renamed_identifies_renamed_counts(self, bars: pd.DataFrame) -> None:
         made, report = optimize_dataframe(bars, tick_size={"close": 0.01})
         part = made[made["close"] > 10_100].rename(columns={"close": "c"})
         expected = bars[bars["close"] > 101].rename(columns={"close": "c"})
@@ -512,7 +512,7 @@ class TestRestore:
         expected = frame[["published", "volume", "close", "source"]][5:100:3].assign(extra=1)
         pd.testing.assert_frame_equal(report.restore(part), expected)
 
-    def test_what_was_computed_from_it_keeps_its_values(self) -> None:
+    def test_derived_columns_keep_their_values(self) -> None:
         rows = np.arange(400)
         frame = pd.DataFrame({"lots": rows, "price": np.round(np.linspace(0.01, 4.0, 400), 2)})
         made, report = optimize_dataframe(frame, 0.01)
@@ -570,7 +570,7 @@ def test_a_column_that_stays_does_not_keep_its_neighbours_alive() -> None:
     assert watched() is None
 
 
-def test_text_that_stays_does_not_keep_what_the_frame_was_made_from() -> None:
+def test_text_that_stays_does_not_keep_the_source_frame_alive() -> None:
     rows = [{"source": "".join(["Reu", "ters"]), "headline": f"headline {i}"} for i in range(50)]
     frame = pd.DataFrame(rows)
     del rows
@@ -600,7 +600,7 @@ def test_columns_that_need_no_copy_are_shared(prices: pd.DataFrame) -> None:
     assert prices.loc[0, "close"] != -1.0
 
 
-def test_what_is_saved_is_counted(prices: pd.DataFrame) -> None:
+def test_saved_bytes_are_counted(prices: pd.DataFrame) -> None:
     saved = metrics.counter("fastcore_dataframe_bytes_saved_total")
     before = saved.value
     optimize_dataframe(prices)
@@ -679,7 +679,7 @@ class TestAlign:
         frames = [pd.DataFrame({"s": pd.Categorical(["A"], ordered=True)}), self.right]
         assert list(align_categories(frames)[1]["s"].cat.categories) == ["B", "C"]
 
-    def test_nothing_and_nonsense(self) -> None:
+    def test_empty_and_invalid_input(self) -> None:
         assert align_categories([]) == []
         with pytest.raises(TypeError, match="dfs: expected pandas DataFrames, got int"):
             align_categories([1])

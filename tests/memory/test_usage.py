@@ -66,7 +66,7 @@ def test_a_group_of_version_2(root: Path) -> None:
     assert usage.pressure is None
 
 
-def test_an_ancestor_that_is_fuller(root: Path) -> None:
+def test_an_ancestor_with_a_higher_share(root: Path) -> None:
     version2(root, "/pod/app/worker")
     group2(root, "pod/app/worker", 500, "max")
     group2(root, "pod/app", 500, 1000)
@@ -82,7 +82,7 @@ def test_no_limit_leaves_the_machine(root: Path) -> None:
     assert memory_usage(root).source == "machine"
 
 
-def test_a_group_emptier_than_the_machine(root: Path) -> None:
+def test_a_group_with_a_lower_share_than_the_machine(root: Path) -> None:
     version2(root, "/app")
     group2(root, "app", 10, 1000)
     assert memory_usage(root).source == "machine"
@@ -187,7 +187,7 @@ def test_memory_that_the_kernel_can_reclaim_is_not_used(root: Path) -> None:
     assert (memory_usage(root).used, memory_usage(root).limit) == (700, 1000)
 
 
-def test_a_limit_of_version_1_that_stands_above_the_container(root: Path) -> None:
+def test_a_version_1_limit_of_an_ancestor(root: Path) -> None:
     mounts = "37 31 0:34 /pods/one /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
     write(root, {"proc/self/cgroup": "4:memory:/pods/one\n", "proc/self/mountinfo": mounts})
     folder = "sys/fs/cgroup/memory"

@@ -97,7 +97,7 @@ def test_wrong_settings(kwargs: dict[str, float]) -> None:
         MemoryWatch(**kwargs)  # type: ignore[arg-type]
 
 
-def test_a_watch_tells_and_shrinks(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_firing_watch_logs_and_shrinks(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
     kept: list[float] = []
     events: list[tuple[str, float]] = []
     alerts = metrics.counter("fastcore_memory_alerts_total")
@@ -133,7 +133,7 @@ def test_a_watch_tells_and_shrinks(machine: Machine, caplog: pytest.LogCaptureFi
     assert watch.shrunk is not None
 
 
-def test_a_watch_that_only_tells(machine: Machine) -> None:
+def test_a_watch_without_shrinking(machine: Machine) -> None:
     kept: list[float] = []
     fired: list[MemoryUsage] = []
     watch = MemoryWatch(seconds=0, act=False, root=machine.root, clock=lambda: machine.now, on_fire=fired.append)
@@ -209,7 +209,7 @@ def test_it_may_be_stopped_from_its_own_callback(machine: Machine) -> None:
 
 
 class TestShrink:
-    def test_every_shrinker_is_asked_though_one_raises(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_every_shrinker_is_called_even_if_one_raises(self, caplog: pytest.LogCaptureFixture) -> None:
         stops = [
             register_shrinker("raises", lambda keep: 1 / 0),
             register_shrinker("helps", lambda keep: 10),
@@ -234,7 +234,7 @@ class TestShrink:
         assert shrink(0.25).freed["caches"] == 75
         assert sorted(cache) == list(range(75, 100))
 
-    def test_a_later_shrinker_of_the_name_takes_the_place(self) -> None:
+    def test_a_later_shrinker_replaces_one_of_the_same_name(self) -> None:
         first = register_shrinker("same", lambda keep: 1)
         second = register_shrinker("same", lambda keep: 2)
         first()

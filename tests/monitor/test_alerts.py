@@ -56,7 +56,7 @@ def test_pending_for_as_long_as_the_rule_says(book: Book) -> None:
 
 
 @pytest.mark.parametrize("between", [10.0, None, math.nan])
-def test_what_comes_between_begins_the_wait_anew(book: Book, between: float | None) -> None:
+def test_an_interruption_restarts_the_wait(book: Book, between: float | None) -> None:
     rule = Rule(name="r", metric="m", above=10, hold=30)
     book.look(rule, 11)
     assert book.look(rule, between, after=29) == []
@@ -66,12 +66,12 @@ def test_what_comes_between_begins_the_wait_anew(book: Book, between: float | No
     assert book.look(rule, 11, after=1) == ["firing"]
 
 
-def test_between_the_two_thresholds_it_stays_what_it_is(book: Book) -> None:
+def test_between_the_thresholds_the_state_does_not_change(book: Book) -> None:
     rule = Rule(name="r", metric="m", above=85, clear=80)
     assert [book.look(rule, v) for v in (84, 86, 84, 81, 86, 80, 84)] == [[], ["firing"], [], [], [], ["resolved"], []]
 
 
-def test_a_value_that_flaps_is_told_once(book: Book) -> None:
+def test_a_flapping_value_alerts_once(book: Book) -> None:
     rule = Rule(name="r", metric="m", above=85, clear=80, keep_firing=60)
     told = [state for value in [86, 79] * 50 for state in book.look(rule, value)]
     assert told == ["firing"]
@@ -88,7 +88,7 @@ def test_missing_values_end_it_after_its_time_and_nan_does_not(book: Book) -> No
     assert book.look(rule, None, after=10) == ["resolved"]
 
 
-def test_told_again_after_the_repeat(clock: Clock) -> None:
+def test_repeated_after_the_repeat_interval(clock: Clock) -> None:
     book = Book(clock, repeat=3600)
     rule = Rule(name="r", metric="m", above=1)
     assert book.look(rule, 2) == ["firing"]
@@ -97,7 +97,7 @@ def test_told_again_after_the_repeat(clock: Clock) -> None:
     assert book.look(rule, 2, after=1) == []
 
 
-def test_each_series_has_an_alert_of_its_own(book: Book) -> None:
+def test_each_series_has_its_own_alert(book: Book) -> None:
     rule = Rule(name="r", metric="m", above=1, summary="{name} at {value:g}")
     found = book.book.evaluate(rule, {A: 2.0, B: 3.0, (("name", "c"),): 0.0}, 1.0, book.clock.wall())
     assert [(alert.labels, alert.summary) for alert in found] == [(A, "a at 2"), (B, "b at 3")]
@@ -106,7 +106,7 @@ def test_each_series_has_an_alert_of_its_own(book: Book) -> None:
     assert [(alert.labels, alert.state) for alert in found] == [(B, "resolved")]
 
 
-def test_silent_while_another_fires_and_told_after_it(book: Book) -> None:
+def test_suppressed_while_another_rule_fires(book: Book) -> None:
     cause, effect = Rule(name="cause", metric="c", above=0), Rule(name="effect", metric="e", above=0, unless="cause")
     assert book.look(cause, 1) == ["firing"]
     assert book.look(effect, 1, B) == []
@@ -119,7 +119,7 @@ def test_silent_while_another_fires_and_told_after_it(book: Book) -> None:
     assert book.look(effect, 0, B) == [], "what nobody was told of is not resolved"
 
 
-def test_a_rule_that_is_gone_is_resolved(book: Book) -> None:
+def test_alerts_of_a_removed_rule_are_resolved(book: Book) -> None:
     rule = Rule(name="r", metric="m", above=1)
     book.look(rule, 2)
     assert [alert.state for alert in book.book.forget("r", 3.0, book.clock.wall())] == ["resolved"]
@@ -170,7 +170,7 @@ def test_as_json_holds_it(clock: Clock) -> None:
     }
 
 
-def test_a_storm_is_told_as_one(book: Book) -> None:
+def test_many_alerts_of_a_rule_are_sent_as_one(book: Book) -> None:
     rule = Rule(name="r", metric="m", above=0, summary="{name}")
     values = {(("job", "x"), ("name", str(n))): 1.0 for n in range(6)}
     found = book.book.evaluate(rule, values, 1.0, book.clock.wall())
@@ -188,7 +188,7 @@ def test_wrong_arguments() -> None:
         AlertBook(repeat=0)
 
 
-def test_no_text_or_number_stops_an_alert() -> None:
+def test_no_text_or_number_prevents_an_alert() -> None:
     """Lone surrogates, as of undecodable file names, and NaN: what channels send is UTF-8 and JSON."""
     seen: list[Alert] = []
     rule = Rule(

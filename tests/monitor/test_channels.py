@@ -74,13 +74,13 @@ class TestWebhook:
         with pytest.raises(OSError, match="timed out"):
             WebhookChannel(hook.url, timeout=0.05).send(ALERT)
 
-    def test_nobody_there(self) -> None:
+    def test_an_unreachable_receiver(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
         with pytest.raises(OSError):
             WebhookChannel(f"http://127.0.0.1:{port}", timeout=5).send(ALERT)
 
-    def test_what_json_cannot_hold_goes_as_text(self, hook: HttpReceiver) -> None:
+    def test_values_without_json_form_are_sent_as_text(self, hook: HttpReceiver) -> None:
         WebhookChannel(hook.url).send(Alert(*list(ALERT.__dict__.values())[:-1], {"at": ALERT.since}))
         assert hook.bodies[0]["details"] == {"at": "2024-01-01 00:00:00+00:00"}
 
@@ -143,7 +143,7 @@ class TestEmail:
                 self.channel(server, user="u", password="wrong").send(ALERT)
 
     @pytest.mark.parametrize("tls", ["starttls", "tls"])
-    def test_a_certificate_that_nobody_vouches_for(self, tls: str) -> None:
+    def test_an_untrusted_certificate(self, tls: str) -> None:
         with served(SmtpReceiver(tls=tls)) as server:
             with pytest.raises(ssl.SSLCertVerificationError):
                 self.channel(server, context=None).send(ALERT)

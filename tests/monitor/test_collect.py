@@ -224,6 +224,6 @@ class TestMeasure:
         assert Desk.make() is Desk
         assert self.timed("method") == (2, 0)
 
-    def test_what_is_no_function(self) -> None:
+    def test_non_functions_are_refused(self) -> None:
         with pytest.raises(TypeError, match="function: expected a callable, got int"):
             measure_execution_time(3)  # type: ignore[call-overload]

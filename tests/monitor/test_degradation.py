@@ -53,7 +53,7 @@ class TestSlowdown:
         assert not detector.degraded
 
     @pytest.mark.parametrize(("ratio", "calls"), [(1.5, 400), (2.0, 150)])
-    def test_found_within_so_many_calls(self, ratio: float, calls: int) -> None:
+    def test_a_slowdown_is_found_within_the_stated_number_of_calls(self, ratio: float, calls: int) -> None:
         needed = []
         for seed in range(15):
             rng, detector = random.Random(seed), SlowdownDetector(rng=random.Random(seed))
@@ -67,7 +67,7 @@ class TestSlowdown:
             needed.append(count)
         assert sorted(needed)[7] <= calls
 
-    def test_what_was_is_no_alarm_now(self) -> None:
+    def test_past_slowness_does_not_alarm_now(self) -> None:
         """Evidence gathered in a bad minute does not alarm in a good one."""
         rng, detector = random.Random(3), SlowdownDetector(alpha=1e-9, rng=random.Random(3))
         while detector.evidence < 1e6:
@@ -168,11 +168,11 @@ class TestDetector:
         assert [(one.against, one.degraded) for one in found] == [("baseline", True)]
         assert found[0].reference == pytest.approx(0.01, rel=0.1)
 
-    def test_without_anything_to_hold_it_against_it_says_nothing(self) -> None:
+    def test_without_a_reference_there_is_no_result(self) -> None:
         rng, detector = random.Random(8), DegradationDetector(baselines=Baselines(fingerprint="here"))
         assert detector.look(service(latencies(rng, 500, 0.5), candidate=latencies(rng, 500, 0.5))) == []
 
-    def test_windows_of_a_quiet_service_are_put_together(self) -> None:
+    def test_windows_of_a_quiet_service_are_combined(self) -> None:
         rng, detector = random.Random(9), DegradationDetector(baselines=Baselines(fingerprint="here"))
         said = []
         for _ in range(300):
@@ -218,7 +218,7 @@ class TestBaselines:
             Baselines(fingerprint="x").record("desk", latencies(random.Random(0), 99, 1.0))
 
     @pytest.mark.parametrize("text", ["{", "[]", '"x"'])
-    def test_a_file_of_something_else_is_read_past_and_never_overwritten(self, tmp_path: Path, text: str) -> None:
+    def test_a_foreign_file_is_ignored_and_never_overwritten(self, tmp_path: Path, text: str) -> None:
         path = tmp_path / "b.json"
         path.write_text(text, encoding="utf-8")
         assert Baselines(path).get("desk") is None
@@ -237,7 +237,7 @@ class TestBaselines:
         path.write_text(json.dumps(body), encoding="utf-8")
         assert Baselines(path, fingerprint="x").get("desk") is None
 
-    def test_the_machine_is_told_by_the_same_in_every_process(self) -> None:
+    def test_the_machine_id_is_the_same_in_every_process(self) -> None:
         program = "from fastcore.monitor import machine_fingerprint; print(machine_fingerprint())"
         told = {
             subprocess.run(

@@ -92,7 +92,7 @@ def test_a_full_queue_drops_and_counts_and_never_blocks(made: Make) -> None:
     assert channel.got == ["r0", "r1", "r2", "r3"]
 
 
-def test_one_that_hangs_holds_up_no_other(made: Make) -> None:
+def test_a_hanging_channel_does_not_delay_others(made: Make) -> None:
     stuck, well = Collecting("stuck"), Collecting("well")
     stuck.open.clear()
     first, second = made(stuck), made(well)
@@ -103,7 +103,7 @@ def test_one_that_hangs_holds_up_no_other(made: Make) -> None:
     assert not first.stop(0.05)
 
 
-def test_tried_again_and_given_up(made: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_retried_then_given_up(made: Make, caplog: pytest.LogCaptureFixture) -> None:
     channel = Collecting("failing")
     before = counted("fastcore_alert_failures_total", "failing")
     channel.fail = 2 + 3
@@ -140,7 +140,7 @@ def test_no_more_than_so_many_a_minute(made: Make, clock: Clock) -> None:
     assert channel.got == ["r0", "r1", "r2"]
 
 
-def test_closed_it_takes_nothing_and_may_be_started_again(made: Make) -> None:
+def test_a_closed_channel_refuses_alerts_and_can_be_restarted(made: Make) -> None:
     channel = Collecting()
     delivery = made(channel)
     delivery.put(alert(0))

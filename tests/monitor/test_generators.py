@@ -175,7 +175,7 @@ def test_frames_that_a_generator_yields_are_optimised() -> None:
     assert str(asyncio.run(first())["n"].dtype) == "int32"
 
 
-def test_growth_while_a_generator_runs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_growth_while_a_generator_runs_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     resident = 100 << 20
     for reading in ("resident_bytes", "peak_resident_bytes"):
         monkeypatch.setattr(jobs, reading, lambda: resident)

@@ -47,7 +47,7 @@ def hook() -> Iterator[HttpReceiver]:
         yield server
 
 
-def test_a_gauge_past_its_threshold_is_told_and_resolved(made: Make, hook: HttpReceiver, clock: Clock) -> None:
+def test_a_gauge_past_its_threshold_alerts_and_resolves(made: Make, hook: HttpReceiver, clock: Clock) -> None:
     gauge = metrics.gauge("test_manager_level", tank="a")
     rule = Rule(name="level", metric="test_manager_level", above=10, hold=30, clear=8, summary="{tank} at {value:g}")
     manager = made(rules=[rule], channels=[WebhookChannel(hook.url)], clock=clock, wall=clock.wall)
@@ -70,7 +70,7 @@ def test_a_gauge_past_its_threshold_is_told_and_resolved(made: Make, hook: HttpR
     assert metrics.counter("fastcore_alerts_total", rule="level", severity="warning", state="firing").value == 1
 
 
-def test_a_rollback_is_told_at_once_with_its_reason(made: Make, hook: HttpReceiver, own_flags: list[str]) -> None:
+def test_a_rollback_alerts_at_once_with_its_reason(made: Make, hook: HttpReceiver, own_flags: list[str]) -> None:
     own_flags.append("test.manager.rollback")
     flags.declare("test.manager.rollback")
     manager = made(rules=DEFAULT_RULES, channels=[WebhookChannel(hook.url)])
@@ -104,7 +104,7 @@ manager.stop()
 """
 
 
-def test_a_rollback_in_another_process_is_told_at_once(tmp_path: Path, hook: HttpReceiver) -> None:
+def test_a_rollback_in_another_process_alerts_at_once(tmp_path: Path, hook: HttpReceiver) -> None:
     """The one that tells has not called a Switch: it has nothing to follow the journal for but this."""
     env = {**os.environ, "FASTCORE_JOURNAL": str(tmp_path / "journal.jsonl")}
     child = subprocess.Popen(
@@ -157,7 +157,7 @@ def test_channels_of_a_rule(made: Make) -> None:
     assert told == {"all": ["everywhere"], "some": ["everywhere", "here"]}
 
 
-def test_a_rule_that_cannot_be_judged_hides_no_other(made: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_rule_that_fails_does_not_hide_others(made: Make, caplog: pytest.LogCaptureFixture) -> None:
     rules = [
         Rule(name="broken", value=lambda snapshot: 1 / 0, above=0),
         Rule(name="well", value=lambda snapshot: 1, above=0),
@@ -185,7 +185,7 @@ def test_a_storm_is_one_message(made: Make) -> None:
     assert len(manager.firing()) == 1000
 
 
-def test_messages_are_told_once_in_the_time_of_the_repeat(made: Make, clock: Clock) -> None:
+def test_messages_are_sent_once_per_repeat_interval(made: Make, clock: Clock) -> None:
     got: list[Any] = []
     manager = made(rules=(), channels=[CallableChannel(got.append)], repeat="1h", clock=clock, wall=clock.wall)
 
@@ -338,7 +338,7 @@ with WorkerFiles(sys.argv[1], interval=0.05) as files:
 """
 
 
-def test_one_of_several_workers_judges_what_all_have_counted(tmp_path: Path, hook: HttpReceiver) -> None:
+def test_one_worker_evaluates_the_counts_of_all(tmp_path: Path, hook: HttpReceiver) -> None:
     children = [
         subprocess.Popen(
             [sys.executable, "-c", LEADER, str(tmp_path), hook.url],
@@ -375,7 +375,7 @@ def test_one_of_several_workers_judges_what_all_have_counted(tmp_path: Path, hoo
             child.communicate(timeout=60)
 
 
-def test_a_leader_resigns_and_another_comes(tmp_path: Path) -> None:
+def test_another_leader_takes_over(tmp_path: Path) -> None:
     first, second = Leader(tmp_path / "lock"), Leader(tmp_path / "lock")
     assert [first.leads(), second.leads(), first.leads()] == [True, False, True]
     first.resign()

@@ -61,7 +61,7 @@ def desk(clock: Clock) -> Iterator[Desk]:
     assert made.monitor.alert_manager.stop(60)
 
 
-def test_a_service_that_became_slower_is_told_of_once_and_when_it_is_over(desk: Desk) -> None:
+def test_a_slowdown_is_reported_once_and_when_it_ends(desk: Desk) -> None:
     for _ in range(10):
         desk.minute(0.01)
     for _ in range(30):
@@ -85,7 +85,7 @@ def test_a_service_that_became_slower_is_told_of_once_and_when_it_is_over(desk: 
     assert found.degraded
 
 
-def test_without_calls_it_stays_what_it_was(desk: Desk) -> None:
+def test_without_calls_the_state_does_not_change(desk: Desk) -> None:
     for _ in range(30):
         desk.minute(0.02)
     desk.clock.now += 60
@@ -119,7 +119,7 @@ def test_watching_goes_on_after_an_error_until_cancelled(desk: Desk, caplog: pyt
     assert "the service desk could not be looked at" in caplog.text
 
 
-def test_as_the_requirements_have_it() -> None:
+def test_the_documented_usage() -> None:
     """Every minute, without arguments, by these names."""
     monitor = PerformanceMonitor()
     assert monitor.interval == 60.0

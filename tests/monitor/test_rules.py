@@ -101,7 +101,7 @@ class TestReader:
         assert reader.read(rule, Snapshot([counter(30)]), 30) == {(): 3.0}, "it began anew"
         assert reader.read(rule, Snapshot([counter(40)]), 30) == {}, "no time has passed"
 
-    def test_a_series_that_is_new_began_at_nothing(self) -> None:
+    def test_a_new_series_starts_at_zero(self) -> None:
         reader, rule = Reader(), Rule(**OK)
         reader.read(rule, Snapshot([]), 0)
         assert reader.read(rule, Snapshot([counter(20, status="500")]), 10) == {(("status", "500"),): 2.0}
@@ -145,7 +145,7 @@ class TestReader:
             Reader().read(Rule(name="r", value=lambda snapshot: "x", above=0), Snapshot([]), 0)
 
 
-def test_a_rollback_is_told_with_who_and_why(own_flags: list[str]) -> None:
+def test_a_rollback_alert_says_who_and_why(own_flags: list[str]) -> None:
     own_flags.append("test.rules.rollback")
     flags.declare("test.rules.rollback")
     rule = next(rule for rule in DEFAULT_RULES if rule.name == "rolled back")

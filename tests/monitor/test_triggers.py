@@ -113,7 +113,7 @@ def test_what_is_not_allowed_is_refused(desk: Desk) -> None:
     assert modes() == {**OFF, "background": "candidate"}
 
 
-def test_what_was_rolled_back_is_left_alone(desk: Desk) -> None:
+def test_a_rolled_back_flag_is_not_set(desk: Desk) -> None:
     manager = desk.manager()
     flags.rollback(FLAGS["memory"], "it lost data")
     desk.memory = 95.0
@@ -161,7 +161,7 @@ def test_without_services_the_process_is_looked_at(desk: Desk) -> None:
     assert (outcome.service, outcome.what) == ("process", "applied")
 
 
-def test_what_is_on_is_left_as_it_is(desk: Desk) -> None:
+def test_an_enabled_flag_is_not_changed(desk: Desk) -> None:
     manager = desk.manager()
     flags.set(FLAGS["memory"], "candidate", "by hand")
     desk.memory = 95.0
@@ -170,7 +170,7 @@ def test_what_is_on_is_left_as_it_is(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "ramp:10"])
-def test_taken_back(desk: Desk, before: str) -> None:
+def test_revert_restores_the_previous_mode(desk: Desk, before: str) -> None:
     manager = desk.manager()
     if before:
         flags.set(FLAGS["memory"], before, "a trial")
@@ -185,7 +185,7 @@ def test_taken_back(desk: Desk, before: str) -> None:
     assert flags.journal(FLAGS["memory"])[-1].what == "reverted"
 
 
-def test_what_somebody_has_set_since_is_not_taken_back(desk: Desk) -> None:
+def test_revert_does_not_undo_a_later_setting(desk: Desk) -> None:
     manager = desk.manager()
     desk.memory = 95.0
     look(manager)
@@ -219,7 +219,7 @@ def test_run_goes_on_after_an_error(desk: Desk, caplog: pytest.LogCaptureFixture
     assert "the triggers could not be looked at" in caplog.text
 
 
-def test_nothing_measured_is_nothing_above() -> None:
+def test_without_measurements_nothing_triggers() -> None:
     manager = AutoOptimizationManager(
         MetricsCollector(source=lambda: Snapshot([]), cpu=lambda: math.nan, memory=lambda: math.nan)
     )

@@ -15,7 +15,7 @@ from fastcore.service.draining import Drain
 pytestmark = pytest.mark.backend_independent
 
 
-def test_a_waiter_that_is_cancelled_does_not_end_the_drain() -> None:
+def test_a_cancelled_waiter_does_not_end_the_drain() -> None:
     done: list[str] = []
 
     async def main() -> None:
@@ -56,7 +56,7 @@ def test_work_that_fails_ends_the_drain(error: Exception) -> None:
     asyncio.run(main())
 
 
-def test_the_first_reason_stays() -> None:
+def test_the_first_drain_reason_is_kept() -> None:
     health = Health()
 
     async def work() -> None: ...

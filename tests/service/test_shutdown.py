@@ -59,7 +59,7 @@ async def ready(http: httpx.AsyncClient, wanted: int) -> None:
 
 
 @pytest.mark.parametrize("how", ["uvicorn", "gunicorn"])
-def test_work_in_hand_ends_and_readyz_says_no_meanwhile(how: str, tmp_path: Path) -> None:
+def test_running_work_completes_while_readyz_fails(how: str, tmp_path: Path) -> None:
     if how == "gunicorn" and importlib.util.find_spec("gunicorn") is None:
         pytest.skip("gunicorn is not installed")
     run = server if how == "uvicorn" else gunicorn
@@ -102,7 +102,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_requests_that_wait_for_a_task_are_let_go(tmp_path: Path) -> None:
+def test_requests_that_wait_for_a_task_are_released(tmp_path: Path) -> None:
     async def main() -> None:
         async with server(str(tmp_path / "tasks.db")) as (process, port):
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=WAIT) as http:

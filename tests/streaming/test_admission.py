@@ -61,7 +61,7 @@ def test_dependencies_of_the_application_hold_for_the_stream(make: Any) -> None:
         assert status_of(server.port) in {403, 404}
 
 
-def test_a_dependency_sees_the_request_and_lets_in() -> None:
+def test_a_dependency_sees_the_request_and_accepts_it() -> None:
     seen: list[str] = []
 
     def note(token: str) -> None:
@@ -92,7 +92,7 @@ def test_prefixes_hold_for_the_stream(kind: str) -> None:
         assert status_of(server.port, "/stream") in {403, 404}
 
 
-def test_what_is_no_application_is_refused() -> None:
+def test_non_applications_are_refused() -> None:
     with pytest.raises(TypeError, match="expected a FastAPI or Starlette application or router, got object"):
         Hub().route(object())
     Hub().route(Starlette(routes=[Mount("/x", routes=[])]))
@@ -192,7 +192,7 @@ def test_tokens_are_redacted(text: str, redacted: str) -> None:
 
 
 @pytest.mark.parametrize("ws", ["fastcore.streaming.uvicorn:HubProtocol", "websockets-sansio"])
-def test_tokens_do_not_stand_in_uvicorns_logs(ws: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_tokens_are_not_in_uvicorns_logs(ws: str, caplog: pytest.LogCaptureFixture) -> None:
     app = FastAPI()
     Hub(authenticate=lambda token: True).route(app)
     with Running(app, ws=ws, log_level="info") as server:

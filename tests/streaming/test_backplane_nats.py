@@ -58,7 +58,7 @@ def test_one_server_that_is_restarted_and_a_stream_that_is_made_again(tmp_path):
     run(test())
 
 
-def test_what_history_has_lost_is_below_the_floor(tmp_path):
+def test_messages_outside_history_are_below_the_floor(tmp_path):
     async def test() -> None:
         async with Cluster(tmp_path, 1) as cluster, nodes(cluster) as made:
             one, sink = await made.add(history_bytes=20_000, name="small")
@@ -89,7 +89,7 @@ def test_what_history_has_lost_is_below_the_floor(tmp_path):
     run(test())
 
 
-def test_a_server_that_is_not_there_is_told(tmp_path):
+def test_an_unreachable_server_is_reported(tmp_path):
     async def test() -> None:
         node = NatsBackplane("nats://127.0.0.1:1", start_timeout=0.5)
         with pytest.raises(

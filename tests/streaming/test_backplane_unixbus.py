@@ -140,7 +140,7 @@ def test_the_last_to_leave_ends_the_epoch(tmp_path):
     run(test())
 
 
-def test_what_waits_is_bounded(tmp_path):
+def test_waiting_messages_are_bounded(tmp_path):
     async def test() -> None:
         async with buses(tmp_path / "bus", limit=1000) as made:
             bus, sink = await made.add()
@@ -156,7 +156,7 @@ def test_what_waits_is_bounded(tmp_path):
     run(test())
 
 
-def test_strangers_are_cut_off_and_harm_nobody(tmp_path):
+def test_unauthenticated_connections_are_closed_without_effect(tmp_path):
     async def test() -> None:
         async with buses(tmp_path / "bus", transport="tcp") as made:
             bus, sink = await made.add()
@@ -215,7 +215,7 @@ def test_before_hello_no_large_or_nested_message_is_unpacked(tmp_path, monkeypat
     run(test())
 
 
-def test_what_a_node_sends_again_is_numbered_once(tmp_path):
+def test_a_resent_message_is_numbered_once(tmp_path):
     async def test() -> None:
         async with buses(tmp_path / "bus", transport="unix") as made:
             _, sink = await made.add()

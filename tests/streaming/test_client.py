@@ -96,7 +96,7 @@ def test_connections_are_cut_at_random_without_gap_or_duplicate():
     run(test())
 
 
-def test_whatever_is_missing_was_told():
+def test_every_missing_message_was_announced_by_a_gap():
     async def test() -> None:
         total, wrong = await judged(clients=12, seconds=3.0, rate=100.0, history=20, seed=2, beside=True)
         assert wrong == []
@@ -107,7 +107,7 @@ def test_whatever_is_missing_was_told():
     run(test())
 
 
-def test_the_server_is_killed_under_load_and_all_come_back():
+def test_all_clients_reconnect_after_the_server_is_killed():
     async def test() -> None:
         async with Desk.run("--rate", "50") as first, Proxy(first.port) as proxy:
             async with listening(proxy.port, ["count.*"], 50, newest=True, backoff=(0.05, 1.0)) as listeners:
@@ -136,7 +136,7 @@ def test_the_server_is_killed_under_load_and_all_come_back():
     run(test())
 
 
-def test_what_is_beyond_history_is_told():
+def test_messages_beyond_history_are_announced_by_a_gap():
     async def test() -> None:
         async with Desk.beside("--rate", "0", "--history", "5") as desk, Proxy(desk.port) as proxy:
             async with listening(proxy.port, ["a"], 1, backoff=(0.3, 0.3)) as [one]:
@@ -154,7 +154,7 @@ def test_what_is_beyond_history_is_told():
     run(test())
 
 
-def test_a_link_on_which_nothing_comes_is_given_up():
+def test_a_silent_connection_is_closed():
     async def test() -> None:
         async with Desk.beside("--rate", "20", "--ping", "0.4", "--pong", "0.4") as desk, Proxy(desk.port) as proxy:
             async with listening(proxy.port, ["count.*"], 3) as listeners:
@@ -243,7 +243,7 @@ def test_requests_are_answered_or_refused():
     run(test())
 
 
-def test_a_token_is_asked_for_and_renewed():
+def test_a_token_callable_is_called_and_its_token_renewed():
     async def test() -> None:
         asked = 0
 
@@ -290,7 +290,7 @@ def test_a_refused_token_ends_it():
     run(test())
 
 
-def test_a_server_that_is_not_there_is_waited_for_and_a_wrong_page_is_not():
+def test_an_unreachable_server_is_retried_and_a_wrong_page_is_not():
     async def test() -> None:
         async with Desk.beside("--rate", "50") as desk, Proxy(1) as proxy:
             async with listening(proxy.port, ["count.*"], 1) as [one]:
@@ -327,7 +327,7 @@ def test_what_a_server_may_send_is_limited():
     run(test())
 
 
-def test_callbacks_may_be_coroutines_and_what_they_raise_ends_the_client():
+def test_callbacks_may_be_coroutines_and_their_errors_end_the_client():
     async def test() -> None:
         got = []
 

@@ -66,7 +66,7 @@ def heard(session: Session, payload: bytes) -> tuple[list[Any], str]:
 
 @settings(max_examples=EXAMPLES)
 @given(st.lists(payloads, max_size=6), st.booleans())
-def test_no_bytes_make_the_session_fail_otherwise(sent: list[bytes], newest: bool) -> None:
+def test_random_bytes_raise_only_protocol_errors(sent: list[bytes], newest: bool) -> None:
     session = Session(["x", "p.*"], newest=newest, limits=Limits(1000, 16, 100_000), rng=random.Random(1).random)
     session.opened(0.0)
     list(session.received(WELCOME + ANSWER, 0.0))
@@ -126,7 +126,7 @@ def run(test: Any) -> None:
     ],
     ids=["bytes", "text", "map", "nan", "offset", "depth", "length", "entry"],
 )
-def test_what_is_not_of_the_protocol_ends_it_with_a_word(message: bytes | str, said: str) -> None:
+def test_protocol_violations_end_the_client_with_a_reason(message: bytes | str, said: str) -> None:
     async def test() -> None:
         async with against(message) as (client, notices):
             with pytest.raises(StreamClosed, match=r"closed with 1002") as ended:
@@ -137,7 +137,7 @@ def test_what_is_not_of_the_protocol_ends_it_with_a_word(message: bytes | str, s
     run(test())
 
 
-def test_a_server_that_is_none_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_speaks_no_websocket_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ANSWER_WITHIN", 0.3)
     said = [
         b"",
@@ -171,7 +171,7 @@ def test_a_server_that_is_none_is_tried_again(monkeypatch: pytest.MonkeyPatch) -
     run(test())
 
 
-def test_a_flood_is_held_back_and_not_gathered() -> None:
+def test_a_flood_is_not_buffered_without_bound() -> None:
     body = b"".join(msgpack.packb([1, 7, n, "x" * 20]) for n in range(11, 111))
     count = 300
 

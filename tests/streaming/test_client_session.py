@@ -57,7 +57,7 @@ def test_messages_carry_topic_offset_and_key():
     assert heard(session, [1, 99, 1, "of a topic that was left"], [77, "a kind of later"]) == []
 
 
-def test_what_was_seen_does_not_come_twice():
+def test_no_message_is_delivered_twice():
     session = made("x")
     subscribed(session, ["x", 7, 10, 0])
     got = heard(session, [1, 7, 12, "a"], [1, 7, 12, "a"], [1, 7, 11, "older"], [1, 7, 13, "b"])
@@ -81,7 +81,7 @@ def test_it_resumes_with_the_epoch_and_its_positions():
     assert heard(session, [1, 7, 99, "an id of the link before"]) == []
 
 
-def test_a_gap_is_told_and_leaves_no_position():
+def test_a_gap_is_announced_and_clears_the_position():
     session = made("x")
     subscribed(session, ["x", 7, 10, 0])
     session.closed(1006, "", 1.0)
@@ -98,7 +98,7 @@ def test_a_gap_is_told_and_leaves_no_position():
     assert session.positions == {"x": 90}
 
 
-def test_a_new_epoch_clears_positions_and_is_told():
+def test_a_new_epoch_is_announced_and_clears_positions():
     session = made("x")
     subscribed(session, ["x", 7, 10, 0])
     session.closed(1006, "", 1.0)
@@ -109,7 +109,7 @@ def test_a_new_epoch_clears_positions_and_is_told():
     assert session.epoch == "e2"
 
 
-def test_a_new_epoch_may_come_on_a_living_link():
+def test_a_new_epoch_may_come_on_an_open_connection():
     session = made("x")
     subscribed(session, ["x", 7, 10, 0])
     assert heard(session, [9, "e2"]) == [Connected("e2", True, ""), Gap("x", None, "e2")]
@@ -137,7 +137,7 @@ def test_after_the_first_ping_a_topic_without_messages_has_a_place_to_resume_at(
     assert sent(session.opened(2.0))[0][1]["since"] == ["e1", {"x": 50}]
 
 
-def test_a_topic_nobody_has_published_to_has_a_place_at_once():
+def test_an_unpublished_topic_has_a_position_at_once():
     session = made("x", newest=True)
     subscribed(session, ["x", 7, 0, 0])
     assert session.positions == {"x": 0}
@@ -160,7 +160,7 @@ def test_a_ping_is_answered_and_keeps_the_link_alive():
     assert session.out == [b"\x91\x06"]
 
 
-def test_more_and_less_is_asked_for_by_number():
+def test_subscribe_and_unsubscribe_requests_are_numbered():
     session = made("a")
     subscribed(session, ["a", 1, 5, 0])
     ref, request = session.subscribe(["b.*"], True)
@@ -176,7 +176,7 @@ def test_more_and_less_is_asked_for_by_number():
     assert sent(session.opened(1.0))[0][1]["topics"] == ["a"]
 
 
-def test_what_was_not_answered_is_asked_for_again_as_new():
+def test_unanswered_requests_are_sent_again_after_reconnecting():
     session = made("a")
     subscribed(session, ["a", 1, 5, 0])
     session.subscribe(["b"], False)
@@ -186,7 +186,7 @@ def test_what_was_not_answered_is_asked_for_again_as_new():
     assert second[2:] == [["b"], {"newest": False, "partial": True}]
 
 
-def test_a_refused_subscription_is_told_and_forgotten():
+def test_a_refused_subscription_is_announced_and_dropped():
     session = made("a")
     subscribed(session, ["a", 1, 5, 0])
     ref, _ = session.subscribe(["secret"], False)
@@ -210,12 +210,12 @@ def test_a_token_is_renewed():
 
 
 @pytest.mark.parametrize("code", [1001, 1006, 1011, 1012, 1013, 3000, 3001, 3005, 3008, 3012, 3013, 3499, 4000, 4499])
-def test_codes_to_come_back_after(code):
+def test_close_codes_that_allow_reconnecting(code):
     assert made().closed(code, "why", 0.0).delay is not None
 
 
 @pytest.mark.parametrize("code", [1000, 1002, 1003, 1007, 1009, 3500, 3501, 3502, 3999, 4500, 4999])
-def test_codes_to_stay_away_after(code):
+def test_close_codes_that_forbid_reconnecting(code):
     assert made().closed(code, "why", 0.0) == Disconnected(code, "why", None)
 
 
@@ -246,7 +246,7 @@ def test_a_link_that_was_good_for_long_begins_with_short_waits_again():
     assert session.closed(1006, "", 40.0).delay == 1.0
 
 
-def test_a_drain_says_when_to_come_back():
+def test_a_drain_says_when_to_reconnect():
     session = made("x")
     subscribed(session, ["x", 1, 0, 0])
     heard(session, [7, 3.25])
@@ -273,7 +273,7 @@ def test_a_drain_says_when_to_come_back():
         b"\x91" * 100 + b"\x06",
     ],
 )
-def test_what_is_not_of_the_protocol_is_an_error(payload):
+def test_protocol_violations_are_errors(payload):
     session = made("x")
     subscribed(session, ["x", 7, 0, 0])
     with pytest.raises(ValueError, match=r"^message: expected"):
@@ -317,7 +317,7 @@ def test_positions_that_do_not_fit_into_one_message_are_sent_in_parts_after_the_
     assert [m.offset for m in heard(session, [1, count, 1, "x"])] == [1]
 
 
-def test_more_names_than_fit_into_one_message_are_asked_for_in_parts():
+def test_too_many_names_for_one_message_are_sent_in_parts():
     names = [f"instrument.{n:06}" for n in range(5000)]
     session = made(*names)
     session.opened(0.0)
@@ -327,7 +327,7 @@ def test_more_names_than_fit_into_one_message_are_asked_for_in_parts():
     assert all(len(message) <= 65536 for message in session.out)
 
 
-def test_a_server_that_takes_less_is_sent_less():
+def test_messages_respect_the_servers_size_limit():
     session = made("p.*")
     subscribed(session, *[[f"p.{n}", n + 1, 9, 0] for n in range(3000)])
     session.closed(1006, "", 1.0)
@@ -347,7 +347,7 @@ def test_a_server_that_takes_less_is_sent_less():
     assert 1800 < max(map(len, session.out)) <= 5000
 
 
-def test_what_is_refused_of_a_request_leaves_the_rest():
+def test_refused_names_do_not_affect_the_rest_of_a_request():
     session = made("a", "secret", "b")
     session.opened(0.0)
     heard(session, WELCOME, [5, 0, 103, "not allowed", ["secret"]], [3, 0, [["a", 1, 5, 0], ["b", 2, 6, 0]]])

@@ -64,7 +64,7 @@ def test_every_export_is_declared_and_no_other(client, types):
     assert exported(client) >= {"Client", "StreamClosed", "Refused", "decode", "encode", "comesBack"}
 
 
-def test_what_is_handed_on_is_there():
+def test_every_reexported_name_exists():
     for module in ("msgpack.js", "session.js"):
         for group in re.findall(rf'\{{([^}}]*)\}} from "./{module}"', text("client.js")):
             assert {name.strip() for name in group.split(",")} <= exported(text(module))

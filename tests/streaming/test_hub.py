@@ -36,7 +36,7 @@ def values(client: RawClient, n: int) -> list[Any]:
 # -- from hello to data ------------------------------------------------------------------------------------------
 
 
-def test_the_simplest_client_says_nothing(serve: Serve) -> None:
+def test_the_simplest_client_sends_no_message(serve: Serve) -> None:
     hub, server = serve()
     with RawClient(server.port, "/stream?topics=prices.AAPL,prices.MSFT") as client:
         welcome = client.hear()
@@ -97,7 +97,7 @@ def test_messages_in_one_frame_and_in_fragments(serve: Serve) -> None:
     assert hub.epoch
 
 
-def test_a_pattern_is_told_of_topics_that_come_later(serve: Serve) -> None:
+def test_a_pattern_announces_topics_created_later(serve: Serve) -> None:
     hub, server = serve()
     hub.publish("prices.AAPL", 1)
     with RawClient(server.port, "/stream?topics=prices.*,news.>") as client:
@@ -120,7 +120,7 @@ def test_a_pattern_is_told_of_topics_that_come_later(serve: Serve) -> None:
 # -- coming back -------------------------------------------------------------------------------------------------
 
 
-def test_who_comes_back_misses_nothing_within_history(serve: Serve) -> None:
+def test_a_reconnecting_client_misses_nothing_within_history(serve: Serve) -> None:
     hub, server = serve(history=5)
     for n in range(1, 9):
         hub.publish("t", n, key=n % 2)
@@ -201,7 +201,7 @@ def test_publish_refuses_what_it_cannot_send(arguments: tuple[Any, ...], error: 
     assert hub.stats().published == 0
 
 
-def test_threads_cannot_fill_the_memory_while_the_loop_stands_still(running: list[Running]) -> None:
+def test_publishing_threads_are_bounded_while_the_loop_is_blocked(running: list[Running]) -> None:
     hub = Hub(limits=Limits(inbox=1000))
     server = Running(Starlette()).__enter__()
     running.append(server)
@@ -411,7 +411,7 @@ def test_connections_leave_nothing_behind(running: list[Running]) -> None:
     server.until(gone)
 
 
-def test_the_task_and_scope_of_a_taken_over_connection_are_let_go(running: list[Running]) -> None:
+def test_the_task_and_scope_of_a_taken_over_connection_are_released(running: list[Running]) -> None:
     hub = Hub()
     app = Starlette()
     hub.route(app, "/stream")

@@ -53,7 +53,7 @@ class Loopback:
         self.closed += 1
 
 
-def test_messages_go_round_by_the_backplane_and_keep_its_numbers() -> None:
+def test_messages_go_through_the_backplane_and_keep_its_offsets() -> None:
     plane = Loopback([Published("t", 90, "k", packb("before"))])
     hub = Hub(backplane=plane)
     hub.publish("t", "early", key="k")  # before anything runs
@@ -99,7 +99,7 @@ def test_messages_go_round_by_the_backplane_and_keep_its_numbers() -> None:
         assert plane.closed == 1
 
 
-def test_the_wheel_gives_what_is_due_within_a_beat() -> None:
+def test_the_timer_wheel_returns_due_items_within_a_beat() -> None:
     wheel: Wheel[str] = Wheel(100.2, 0.5)
     wheel.add(100.3, "soon")
     wheel.add(101.4, "later")
@@ -141,7 +141,7 @@ class Failing(Loopback):
         await super().start(sink)
 
 
-def test_a_backplane_that_does_not_start_is_told_and_tried_again() -> None:
+def test_a_backplane_that_does_not_start_is_reported_and_retried() -> None:
     plane = Failing([])
     hub = Hub(backplane=plane)
     app = Starlette()

@@ -88,7 +88,7 @@ def hub_and_server() -> Iterator[tuple[Hub, Running]]:
         yield hub, server
 
 
-def test_those_who_stop_reading_harm_nobody(hub_and_server: tuple[Hub, Running]) -> None:
+def test_clients_that_stop_reading_do_not_affect_others(hub_and_server: tuple[Hub, Running]) -> None:
     hub, server = hub_and_server
     with ExitStack() as stack:
         stuck = [stack.enter_context(RawClient(server.port, "/stream?topics=t", rcvbuf=4096)) for _ in range(STUCK)]

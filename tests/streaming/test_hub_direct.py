@@ -59,7 +59,7 @@ def test_plain_connections_are_sent_to_directly(start: Start) -> None:
         assert not written
 
 
-def test_nothing_overtakes_what_the_transport_still_has(start: Start) -> None:
+def test_direct_sends_do_not_overtake_the_transports_buffer(start: Start) -> None:
     """Answers go by the transport and data past it: in the order they were made all the same, also when both block."""
     hub = Hub(limits=Limits(stalled=600.0, linger=60.0, backlog=1 << 24), ping=600, pong=60)
     server = start(hub)
@@ -90,7 +90,7 @@ def test_nothing_overtakes_what_the_transport_still_has(start: Start) -> None:
         assert len(notes) > 50
 
 
-def test_descriptors_that_are_used_again_get_nothing_of_those_before(start: Start) -> None:
+def test_a_reused_descriptor_gets_no_frames_of_the_previous_client(start: Start) -> None:
     """Clients go in every way there is, while there is something for them, and others come in their place."""
     hub = Hub(policy="all", limits=Limits(linger=0.2))
     server = start(hub)
@@ -141,7 +141,7 @@ def test_descriptors_that_are_used_again_get_nothing_of_those_before(start: Star
             bystander.sock.close()
 
 
-def test_what_was_written_before_goes_first() -> None:
+def test_earlier_writes_are_sent_first() -> None:
     """A connection that is taken over while its server still has something to write is blocked until that is gone."""
 
     class Busy(FakeTransport):

@@ -43,7 +43,7 @@ inputs = st.tuples(st.sampled_from([0x00, 0x02, 0x10, 0x20, 0x32]), st.lists(fra
 
 @settings(max_examples=100, deadline=None)
 @given(inputs | st.binary(max_size=200))
-def test_no_input_breaks_a_promise(data: bytes) -> None:
+def test_no_input_breaks_an_invariant(data: bytes) -> None:
     asyncio.run(drive(data))
 
 
@@ -96,7 +96,7 @@ def test_what_is_written_is_read_again() -> None:
     assert len(list(parse(packb([6]) * 64))) == 64
 
 
-def test_which_codes_say_to_come_back() -> None:
+def test_which_close_codes_allow_reconnecting() -> None:
     assert [
         code for code in (1000, 1002, 1003, 1007, 1008, 1009, 2999, 3500, 3999, 4500, 4999) if comes_back(code)
     ] == []

@@ -65,7 +65,7 @@ def test_authorize_is_asked_once_for_each_topic_and_grant(serve: Serve) -> None:
             client.close()
 
 
-def test_a_new_token_takes_away_what_it_does_not_allow(serve: Serve) -> None:
+def test_a_new_token_removes_disallowed_subscriptions(serve: Serve) -> None:
     hub, server = serve(authenticate=grant_of, authorize=lambda grant, topic: topic != f"t.not_{grant.user}")
     hub.publish("t.not_bob", 1)
     with RawClient(server.port, "/stream?token=ann&topics=orders.ann,t.*") as client:
@@ -109,7 +109,7 @@ def test_clients_whose_tokens_are_good_for_long_leave_nothing_behind(serve: Serv
         server.until(lambda: len(hub.clients.wheel) <= 3)
 
 
-def test_first_topics_that_are_good_are_subscribed_to(serve: Serve) -> None:
+def test_valid_first_topics_are_subscribed_to(serve: Serve) -> None:
     _, server = serve(
         authenticate=grant_of, authorize=lambda grant, topic: topic != "secret", limits=Limits(subscriptions=3)
     )
@@ -134,7 +134,7 @@ def test_every_request_of_a_message_counts(serve: Serve) -> None:
     server.until(lambda: hub.stats().closed == {3013: 1})
 
 
-def test_where_a_client_was_may_come_in_parts(serve: Serve) -> None:
+def test_positions_may_be_sent_in_parts(serve: Serve) -> None:
     hub, server = serve(history=5)
     for n in range(20):
         hub.publish(f"p.{n}", 1)
@@ -151,7 +151,7 @@ def test_where_a_client_was_may_come_in_parts(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("obj", [{1.5: 1}, {b"k": 1}, {None: 1}, {True: 1}, [{"a": {(1, 2): 3}}], b"x" * (17 << 20)])
-def test_what_a_client_could_not_read_is_refused(obj: object) -> None:
+def test_messages_that_clients_cannot_read_are_refused(obj: object) -> None:
     hub = Hub()
     for publish in (hub.publish, lambda topic, value: hub.publish_packed(topic, msgpack.packb(value))):
         with pytest.raises(ValueError, match="obj: expected"):

@@ -36,7 +36,7 @@ def later(hub: Hub, server: Running, seconds: float) -> None:
     server.call(turn)
 
 
-def test_who_reads_nothing_gets_the_newest_and_then_the_door(serve: Serve) -> None:
+def test_a_client_that_stops_reading_gets_the_newest_and_is_then_closed(serve: Serve) -> None:
     hub, server = serve(policy="conflate", limits=Limits(linger=30.0))
     with (
         RawClient(server.port, "/stream?topics=t", rcvbuf=4096) as stuck,
@@ -59,7 +59,7 @@ def test_who_reads_nothing_gets_the_newest_and_then_the_door(serve: Serve) -> No
         assert quick.hear_kind(1)[3] == "still here"
 
 
-def test_who_reads_late_gets_the_newest(running: list[Running]) -> None:
+def test_a_slow_reader_gets_the_newest(running: list[Running]) -> None:
     hub = Hub(policy="conflate", limits=Limits(stalled=WAIT))
     app = Starlette()
     hub.route(app, "/stream")
@@ -79,7 +79,7 @@ def test_who_reads_late_gets_the_newest(running: list[Running]) -> None:
         assert len(last) < sent
 
 
-def test_every_message_for_those_who_keep_within_their_limit(serve: Serve) -> None:
+def test_clients_within_their_limit_get_every_message(serve: Serve) -> None:
     hub, server = serve(policy="all", limits=Limits(backlog=300_000, linger=30.0))
     with RawClient(server.port, "/stream?topics=t", rcvbuf=4096) as client:
         client.hear_kind(3)
@@ -96,7 +96,7 @@ def test_every_message_for_those_who_keep_within_their_limit(serve: Serve) -> No
 # -- alive -------------------------------------------------------------------------------------------------------
 
 
-def test_who_answers_pings_stays_and_who_does_not_goes(serve: Serve) -> None:
+def test_clients_that_do_not_answer_pings_are_closed(serve: Serve) -> None:
     hub, server = serve()
     with RawClient(server.port) as lively, RawClient(server.port) as dead:
         lively.hear(), dead.hear()
@@ -117,7 +117,7 @@ def test_who_answers_pings_stays_and_who_does_not_goes(serve: Serve) -> None:
         assert lively.closed() == 3012
 
 
-def test_who_takes_nothing_cannot_have_read_the_ping(running: list[Running]) -> None:
+def test_a_blocked_client_is_not_expected_to_answer_pings(running: list[Running]) -> None:
     hub = Hub(policy="conflate", limits=Limits(stalled=600.0, linger=30.0))
     app = Starlette()
     hub.route(app)
@@ -137,7 +137,7 @@ def test_who_takes_nothing_cannot_have_read_the_ping(running: list[Running]) -> 
         assert stuck.closed() == 3008
 
 
-def test_draining_tells_everybody_when_to_come_back(serve: Serve) -> None:
+def test_draining_tells_every_client_when_to_reconnect(serve: Serve) -> None:
     hub, server = serve(spread=3.0)
     with ExitStack() as stack:
         clients = [stack.enter_context(RawClient(server.port, "/stream?topics=t")) for _ in range(5)]
@@ -155,7 +155,7 @@ def test_draining_tells_everybody_when_to_come_back(serve: Serve) -> None:
         assert len(hub) == 0
 
 
-def test_a_server_that_ends_says_when_to_come_back(running: list[Running]) -> None:
+def test_a_stopping_server_tells_clients_when_to_reconnect(running: list[Running]) -> None:
     hub = Hub()
     app = Starlette()
     hub.route(app, "/stream")

@@ -11,7 +11,7 @@ import pytest
 from fastcore.streaming import Hub, Published
 
 
-def test_hears_what_its_pattern_means_and_no_more() -> None:
+def test_a_listener_gets_only_matching_topics() -> None:
     hub = Hub()
     heard: list[tuple[str, Any]] = []
     stop = hub.listen("prices.*", lambda topic, obj: heard.append((topic, obj)))
@@ -41,7 +41,7 @@ def test_one_function_twice_is_two_listeners_of_which_one_can_leave() -> None:
     assert heard == ["a", "a", "a"]
 
 
-def test_gets_an_object_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_listener_gets_its_own_object(caplog: pytest.LogCaptureFixture) -> None:
     hub = Hub()
     sent = {"rows": [1, 2], 3: "three"}
     heard: list[Any] = []
@@ -59,7 +59,7 @@ def test_gets_an_object_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
     assert "a listener to a raised" in caplog.text
 
 
-def test_what_a_listener_publishes_comes_after_what_it_heard() -> None:
+def test_messages_published_by_a_listener_come_after_its_own() -> None:
     hub = Hub()
     order: list[tuple[str, str]] = []
 
@@ -74,7 +74,7 @@ def test_what_a_listener_publishes_comes_after_what_it_heard() -> None:
     assert order == [("first", "a"), ("second", "a"), ("first", "b"), ("second", "b")]
 
 
-def test_a_listener_may_leave_and_others_join_while_it_is_told() -> None:
+def test_listeners_may_be_added_and_removed_during_delivery() -> None:
     hub = Hub()
     heard: list[str] = []
 
@@ -90,7 +90,7 @@ def test_a_listener_may_leave_and_others_join_while_it_is_told() -> None:
     assert heard == ["once", "later"]
 
 
-def test_hears_all_of_many_threads_each_once_one_at_a_time() -> None:
+def test_a_listener_gets_messages_of_many_threads_once_and_one_at_a_time() -> None:
     hub = Hub()
     heard: list[int] = []
     inside = threading.Lock()
@@ -109,7 +109,7 @@ def test_hears_all_of_many_threads_each_once_one_at_a_time() -> None:
     assert sorted(heard) == list(range(2000))
 
 
-def test_hears_in_the_loop_what_other_threads_publish() -> None:
+def test_messages_of_other_threads_are_delivered_in_the_loop() -> None:
     async def run() -> None:
         hub = Hub()
         await hub.start()
@@ -122,7 +122,7 @@ def test_hears_in_the_loop_what_other_threads_publish() -> None:
     asyncio.run(run())
 
 
-def test_hears_what_a_backplane_delivers() -> None:
+def test_a_listener_gets_messages_of_the_backplane() -> None:
     async def run() -> None:
         hub = Hub()
         await hub.start()
@@ -136,7 +136,7 @@ def test_hears_what_a_backplane_delivers() -> None:
     asyncio.run(run())
 
 
-def test_says_what_is_wrong() -> None:
+def test_invalid_listeners_raise_a_clear_error() -> None:
     hub = Hub()
     with pytest.raises(ValueError, match=r"topic: expected \* as a whole word"):
         hub.listen("pri*", print)

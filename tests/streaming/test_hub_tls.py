@@ -53,7 +53,7 @@ def test_messages_are_encrypted(certificate: tuple[Path, Path], loop: str) -> No
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_who_reads_nothing_is_noticed(certificate: tuple[Path, Path], loop: str) -> None:
+def test_a_client_that_stops_reading_is_detected(certificate: tuple[Path, Path], loop: str) -> None:
     key, cert = certificate
     hub = Hub(limits=Limits(backlog=1 << 17, stalled=600.0, linger=1.0), ping=600, pong=60)
     app = Starlette()

@@ -86,7 +86,7 @@ async def workers(how: str, bus: str) -> AsyncIterator[Workers]:
 
 
 @pytest.mark.parametrize("how", ["fork", "gunicorn"])
-def test_clients_on_every_worker_hear_all_of_them_and_survive_the_death_of_one(how: str, tmp_path: Path) -> None:
+def test_clients_on_every_worker_get_all_messages_and_survive_a_death(how: str, tmp_path: Path) -> None:
     if how == "gunicorn" and not GUNICORN:
         pytest.skip("gunicorn is not installed")
 
@@ -129,7 +129,7 @@ def test_clients_on_every_worker_hear_all_of_them_and_survive_the_death_of_one(h
     run(test())
 
 
-def test_without_a_backplane_each_worker_numbers_for_itself_and_says_so() -> None:
+def test_without_a_backplane_each_worker_has_its_own_epoch() -> None:
     async def test() -> None:
         async with workers("fork", "") as made:
             both = await made.who(lambda found: len(found) == 2)

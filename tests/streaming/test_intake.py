@@ -44,7 +44,7 @@ def made(frames: int = 1, waiting: bool = False) -> tuple[Intake, Transport, byt
     return Intake(transport, take, waiting), transport, taken  # type: ignore[arg-type]
 
 
-def test_what_holds_few_frames_is_parsed_at_once() -> None:
+def test_a_read_with_few_frames_is_parsed_at_once() -> None:
     async def scenario() -> None:
         intake, transport, taken = made(frames=0)
         intake.feed(b"x" * 300_000)
@@ -53,7 +53,7 @@ def test_what_holds_few_frames_is_parsed_at_once() -> None:
     run(scenario())
 
 
-def test_what_holds_many_is_parsed_over_turns_and_reading_pauses_meanwhile() -> None:
+def test_a_read_with_many_frames_is_parsed_over_several_turns() -> None:
     async def scenario() -> None:
         intake, transport, taken = made(frames=FRAMES)
         intake.feed(b"x" * 10_240)
@@ -119,7 +119,7 @@ def test_once_stopped_nothing_is_parsed_or_read() -> None:
     run(scenario())
 
 
-def test_what_is_released_is_what_was_not_parsed() -> None:
+def test_release_returns_unparsed_bytes() -> None:
     async def scenario() -> None:
         intake, _, taken = made(frames=FRAMES)
         intake.feed(bytes(range(256)) * 20)

@@ -41,7 +41,7 @@ class TextClient(RawClient):
         return json.loads(found.data)
 
 
-def test_a_client_of_json_hears_what_others_hear(serve: Serve) -> None:
+def test_a_json_client_gets_the_same_messages(serve: Serve) -> None:
     hub, server = serve()
     with TextClient(server.port, "/stream?topics=prices.*") as client, RawClient(server.port) as other:
         assert client.hear()[1]["epoch"] == hub.epoch
@@ -93,7 +93,7 @@ def test_a_fragmented_request_in_json(serve: Serve) -> None:
         b"[3,1,1e400]",
     ],
 )
-def test_what_is_no_request_is_answered_with_an_error(serve: Serve, bad: bytes) -> None:
+def test_invalid_requests_are_answered_with_an_error(serve: Serve, bad: bytes) -> None:
     _, server = serve()
     with TextClient(server.port) as client:
         client.hear()
@@ -133,7 +133,7 @@ def test_a_client_of_json_resumes(serve: Serve) -> None:
         assert [client.hear()[2:] for _ in range(3)] == [[3, 2], [4, 3], [5, 4]]
 
 
-def test_one_that_does_not_keep_up_gets_the_newest(serve: Serve) -> None:
+def test_a_slow_client_gets_the_newest(serve: Serve) -> None:
     hub, server = serve(policy="conflate", limits=Limits(backlog=64 << 20, total_backlog=64 << 20))
     with TextClient(server.port, "/stream?topics=a", rcvbuf=4096) as client:
         client.hear_kind(3)

@@ -72,7 +72,7 @@ def test_more_than_the_limit_waits_for_its_turn(tmp_path: Path) -> None:
         assert bus.state().offset == 200
 
 
-def test_what_cannot_be_published_is_refused_before_anything_is(tmp_path: Path) -> None:
+def test_invalid_messages_are_refused_before_any_is_published(tmp_path: Path) -> None:
     bus = UnixBus(tmp_path / "bus")
     with Publisher(bus) as publisher:
         for bad, error in [
@@ -90,7 +90,7 @@ def test_what_cannot_be_published_is_refused_before_anything_is(tmp_path: Path) 
     publisher.close()
 
 
-def test_a_backplane_that_is_not_there_is_told_each_time(tmp_path: Path) -> None:
+def test_an_unreachable_backplane_raises_each_time(tmp_path: Path) -> None:
     with Publisher(UnixBus(tmp_path / "nowhere" / "bus")) as publisher:
         for _ in range(2):
             with pytest.raises(FileNotFoundError):
@@ -99,7 +99,7 @@ def test_a_backplane_that_is_not_there_is_told_each_time(tmp_path: Path) -> None
         publisher.publish("a", 1)
 
 
-def test_a_backplane_that_gives_no_number_is_told() -> None:
+def test_a_backplane_that_gives_no_number_raises() -> None:
     class Silent:
         async def start(self, sink: Any) -> None: ...
         def publish(self, topic: str, body: bytes, key: Any = None) -> None: ...

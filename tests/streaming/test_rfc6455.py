@@ -59,13 +59,13 @@ def test_every_length(client: RawClient, opcode: int, size: int) -> None:
 
 
 @pytest.mark.parametrize("chop", [1, 7, 997])
-def test_bytes_come_as_they_like(client: RawClient, chop: int) -> None:
+def test_reads_of_any_size(client: RawClient, chop: int) -> None:
     data = os.urandom(300 * chop)[:70000]
     client.write(frame(BINARY, data), chop=chop)
     expect(client, BINARY, data)
 
 
-def test_many_messages_in_one_write_come_back_in_order(client: RawClient) -> None:
+def test_many_messages_in_one_write_are_echoed_in_order(client: RawClient) -> None:
     client.write(b"".join(frame(TEXT, str(n).encode()) for n in range(500)))
     for n in range(500):
         expect(client, TEXT, str(n).encode())
@@ -85,7 +85,7 @@ def test_a_ping_of_126_bytes_fails(client: RawClient) -> None:
     assert client.closed() == 1002
 
 
-def test_pongs_that_nobody_asked_for_are_ignored(client: RawClient) -> None:
+def test_unsolicited_pongs_are_ignored(client: RawClient) -> None:
     client.write(frame(PONG) + frame(PONG, b"unsolicited") + frame(PING, b"ping"))
     expect(client, PONG, b"ping")
 
@@ -252,7 +252,7 @@ def test_text_cut_off_in_a_character_fails(client: RawClient) -> None:
     assert client.closed() == 1007
 
 
-def test_binary_may_be_no_text(client: RawClient) -> None:
+def test_binary_messages_need_not_be_utf8(client: RawClient) -> None:
     client.write(frame(BINARY, b"\xff\xfe", fin=False) + frame(CONT, b"\xff"))
     expect(client, BINARY, b"\xff\xfe\xff")
 
@@ -360,7 +360,7 @@ def test_compression_never_keeps_a_context(port: int, offer: str) -> None:
 @pytest.mark.parametrize(
     "offer", ["", "permessage-bzip2", "permessage-deflate; unknown=1", "permessage-deflate; server_max_window_bits"]
 )
-def test_what_is_not_understood_is_not_agreed_to(port: int, offer: str) -> None:
+def test_unknown_extensions_are_not_accepted(port: int, offer: str) -> None:
     with RawClient(port, "/echo", deflate=offer) as client:
         assert "sec-websocket-extensions" not in client.headers
         client.write(frame(BINARY, deflated(b"data"), rsv=4))
@@ -403,7 +403,7 @@ def test_a_compression_bit_where_it_may_not_be_fails(inflating: RawClient, data:
     assert inflating.closed() == 1002
 
 
-def test_what_is_too_big_only_when_inflated_fails(inflating: RawClient) -> None:
+def test_a_message_too_big_after_inflation_fails(inflating: RawClient) -> None:
     bomb = deflated(bytes(64 * MAX_SIZE))
     assert len(bomb) < MAX_SIZE // 8
     inflating.write(frame(BINARY, bomb, rsv=4))

@@ -124,7 +124,7 @@ def test_origins(allowed: Any, origins: list[str], good: bool) -> None:
         ("", "https://desk.example.com", False),
     ],
 )
-def test_without_a_list_a_page_of_the_same_host_is_let_in(host: str | None, origin: str, good: bool) -> None:
+def test_without_a_list_a_page_of_the_same_host_is_accepted(host: str | None, origin: str, good: bool) -> None:
     assert Origins(None).allow([origin], host) is good
 
 
@@ -244,7 +244,7 @@ def test_a_token_in_the_first_message(guarded: tuple[Hub, Running]) -> None:
         assert client.closed() == 3500
 
 
-def test_nothing_is_told_without_a_token(guarded: tuple[Hub, Running]) -> None:
+def test_nothing_is_sent_before_a_valid_token(guarded: tuple[Hub, Running]) -> None:
     hub, server = guarded
     with RawClient(server.port, "/stream?topics=t") as client:
         client.say(3, 5, ["t"])
@@ -257,7 +257,7 @@ def test_nothing_is_told_without_a_token(guarded: tuple[Hub, Running]) -> None:
         assert hub.stats().waiting == 1
 
 
-def test_who_shows_no_token_is_closed(serve: Serve) -> None:
+def test_a_client_without_a_token_is_closed(serve: Serve) -> None:
     hub, server = serve(authenticate=by_token, limits=Limits(token=0.3), beat=0.05)
     with RawClient(server.port, "/stream?topics=t") as client:
         assert client.closed() == 3502
@@ -271,7 +271,7 @@ def test_a_token_expires(guarded: tuple[Hub, Running]) -> None:
         assert client.closed() == 3005
 
 
-def test_a_new_token_takes_the_place_of_the_old(guarded: tuple[Hub, Running]) -> None:
+def test_a_new_token_replaces_the_old_one(guarded: tuple[Hub, Running]) -> None:
     hub, server = guarded
     with RawClient(server.port, "/stream?token=hour") as client:
         assert 3000 < client.hear()[1]["ttl"] <= 3600
@@ -301,7 +301,7 @@ def test_a_grant_bounds_what_may_be_subscribed_to(guarded: tuple[Hub, Running]) 
         assert client.hear()[:2] == [3, 3]
 
 
-def test_authorize_has_a_say_and_may_fail(serve: Serve) -> None:
+def test_authorize_decides_and_its_errors_refuse(serve: Serve) -> None:
     def authorize(grant: Grant, name: str) -> bool:
         if name == "boom":
             raise RuntimeError
@@ -316,7 +316,7 @@ def test_authorize_has_a_say_and_may_fail(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("answer", [RuntimeError("no"), "a user", 7])
-def test_a_hook_that_fails_says_try_again_later(serve: Serve, answer: Any) -> None:
+def test_a_failing_hook_closes_with_try_again_later(serve: Serve, answer: Any) -> None:
     def authenticate(token: str) -> Any:
         if isinstance(answer, Exception):
             raise answer
@@ -330,7 +330,7 @@ def test_a_hook_that_fails_says_try_again_later(serve: Serve, answer: Any) -> No
         assert client.closed() == 1013
 
 
-def test_a_hook_that_hangs_says_try_again_later(serve: Serve) -> None:
+def test_a_hanging_hook_closes_with_try_again_later(serve: Serve) -> None:
     async def authenticate(token: str) -> bool:
         await asyncio.sleep(600)
         return True
@@ -379,7 +379,7 @@ def test_connections_of_an_address(serve_direct: Serve) -> None:
     server.until(lambda: hub.clients.seats.taken == 0 and not hub.clients.seats._by_address)
 
 
-def test_seats_are_given_back_whatever_happens(serve: Serve) -> None:
+def test_connection_slots_are_always_released(serve: Serve) -> None:
     def authenticate(token: str) -> Any:
         raise ValueError
 
@@ -481,7 +481,7 @@ def test_the_size_of_a_message(serve_direct: Serve) -> None:
         assert client.closed() == 1002
 
 
-def test_who_asks_and_does_not_read_the_answers_is_closed(serve: Serve) -> None:
+def test_a_client_that_does_not_read_answers_is_closed(serve: Serve) -> None:
     hub, server = serve(limits=Limits(message_rate=None, backlog=50_000, linger=0.1), beat=0.05)
     for n in range(100):
         hub.publish(f"t.{n}", n)

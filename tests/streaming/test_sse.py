@@ -189,7 +189,7 @@ def test_newest_begins_with_what_is_there(serve: Serve) -> None:
         assert reader.data(1) == [2]
 
 
-def test_one_that_does_not_read_gets_the_newest_of_each_key(serve: Serve) -> None:
+def test_a_client_that_does_not_read_gets_the_newest_of_each_key(serve: Serve) -> None:
     hub, server = serve(policy="conflate")
     with Reader(server.port) as reader:
         reader.read_named("subscribed")
@@ -237,7 +237,7 @@ def test_rights_are_those_of_websockets(serve: Serve) -> None:
     server.until(lambda: hub.clients.seats.taken == 0)
 
 
-def test_a_session_cookie_lets_in(serve: Serve) -> None:
+def test_a_session_cookie_authenticates(serve: Serve) -> None:
     def authenticate(token: str | None, caller: Caller) -> bool:
         return caller.cookies.get("session") == "good"
 

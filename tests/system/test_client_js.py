@@ -87,7 +87,7 @@ def test_it_receives_and_resumes_over_cuts_without_gap_or_duplicate(stage):
     assert {row[4] for row in stage.page.evaluate("window.got")} == {"k"}
 
 
-def test_it_survives_a_restart_and_is_told_of_it(stage):
+def test_it_survives_a_restart_and_is_notified(stage):
     stage.open(to_be_killed=True)
     stage.listen(newest=True)
     stage.until("window.got.length >= 30")
@@ -121,7 +121,7 @@ def test_a_client_that_was_away_for_a_restart_gets_the_newest_of_each_key(stage)
     assert [gap["topic"] for gap in stage.told("gap")] == ["news.a"]
 
 
-def test_what_is_beyond_history_is_told(stage):
+def test_messages_beyond_history_are_announced_by_a_gap(stage):
     stage.open("--rate", "0", "--history", "5")
     stage.say(["count.t0", {"n": 1, "life": "x"}, "k"])
     stage.listen(topics=["count.t0"], backoff=[1, 1])
@@ -136,7 +136,7 @@ def test_what_is_beyond_history_is_told(stage):
     assert [row[1] for row in stage.page.evaluate("window.got")] == [2, 22]
 
 
-def test_a_cable_that_was_pulled_is_noticed(stage):
+def test_a_broken_network_is_detected(stage):
     stage.open("--ping", "0.5", "--pong", "0.5", "--rate", "20")
     stage.listen()
     stage.until("window.got.length >= 10")
@@ -149,7 +149,7 @@ def test_a_cable_that_was_pulled_is_noticed(stage):
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-def test_it_leaves_at_a_drain_and_comes_back_when_it_was_told_to(stage):
+def test_it_disconnects_at_a_drain_and_reconnects_after_the_delay(stage):
     stage.open()
     stage.listen()
     stage.until("window.got.length >= 10")
@@ -343,14 +343,14 @@ def test_the_largest_forms_and_special_keys(modules):
         (b"\xcf\x00", None, "bytes"),
     ],
 )
-def test_what_is_wrong_or_too_much_is_refused(modules, payload, limits, said):
+def test_invalid_and_oversized_input_is_refused(modules, payload, limits, said):
     answer = decoded(modules, payload, limits)
     assert isinstance(answer, str), answer
     assert answer.startswith("DecodeError: msgpack: expected")
     assert said in answer
 
 
-def test_no_bytes_make_it_fail_otherwise(modules):
+def test_random_bytes_raise_only_the_expected_errors(modules):
     rng = random.Random(3)
     answers = []
     for _ in range(400):

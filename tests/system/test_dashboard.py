@@ -99,7 +99,7 @@ def test_every_page_shows_its_figures_at_any_width(page: Any, served: Served, na
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_both_themes(page: Any, served: Served, scheme: str) -> None:
+def test_text_has_contrast_in_both_themes(page: Any, served: Served, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
     show(page, served, "overview")
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
@@ -222,7 +222,7 @@ def test_the_kill_switch_flips_the_path_and_the_journal_says_so(page: Any, serve
     page.wait_for_selector("text=Read-only: unlock with the token")
 
 
-def test_the_keyboard_is_enough(page: Any, served: Served) -> None:
+def test_every_control_works_by_keyboard(page: Any, served: Served) -> None:
     show(page, served, "overview")
     order = []
     for _ in range(3 + len(PAGES)):

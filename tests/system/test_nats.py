@@ -85,7 +85,7 @@ def test_the_server_that_leads_is_killed(stage):
     stage.run(test())
 
 
-def test_all_servers_are_killed_and_come_back_with_history(stage):
+def test_all_servers_restart_with_their_history(stage):
     async def test() -> None:
         cluster = stage.cluster
         async with nodes(cluster) as made:

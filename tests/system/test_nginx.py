@@ -112,7 +112,7 @@ def test_messages_pass_and_tokens_stay_out_of_the_log(
 
 
 @pytest.mark.parametrize("host", ["proxy_set_header Host $host;", "proxy_set_header Host $http_host;"])
-def test_a_page_of_the_same_host_is_let_in(proxy: Proxy, host: str) -> None:
+def test_a_page_of_the_same_host_is_accepted(proxy: Proxy, host: str) -> None:
     port = proxy(host)
     with RawClient(port, "/stream?token=good", headers={"Origin": f"http://127.0.0.1:{port}"}) as client:
         assert client.hear()[0] == 0

@@ -115,7 +115,7 @@ def page(accept: str = "") -> str:
 
 
 @pytest.mark.usefixtures("busy")
-def test_promtool_finds_nothing_to_complain_of(serve: Callable[..., str]) -> None:
+def test_promtool_reports_no_problem(serve: Callable[..., str]) -> None:
     url = serve(MetricsMiddleware(application(), flag=FLAG))
     for path in ("/prices/A", "/none", "/health/readyz"):
         try:
@@ -128,7 +128,7 @@ def test_promtool_finds_nothing_to_complain_of(serve: Callable[..., str]) -> Non
     assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
 
 
-def test_promtool_takes_the_rules(tmp_path: Path) -> None:
+def test_promtool_accepts_the_rules(tmp_path: Path) -> None:
     found = promtool("check", "rules", str(DOCS / "prometheus-rules.yml"))
     assert found.returncode == 0, found.stdout + found.stderr
     assert "14 rules found" in found.stdout

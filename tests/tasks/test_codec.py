@@ -109,23 +109,23 @@ values = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(values)
-def test_values_come_back_as_they_went_in(value: Any) -> None:
+def test_values_round_trip(value: Any) -> None:
     same(back(value), value)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(values, max_size=3), st.dictionaries(st.text(max_size=5), values, max_size=3))
-def test_calls_come_back_as_they_went_in(args: list[Any], kwargs: dict[str, Any]) -> None:
+def test_calls_round_trip(args: list[Any], kwargs: dict[str, Any]) -> None:
     same(codec.decode_call(codec.encode_call(args, kwargs)), (tuple(args), kwargs))
 
 
-def test_a_named_time_zone_is_told_from_one_that_is_not() -> None:
+def test_named_and_fixed_time_zones_are_distinguished() -> None:
     plain, named = dt.timezone(dt.timedelta(hours=2)), dt.timezone(dt.timedelta(hours=2), "CEST")
     assert [back(tz).tzname(None) for tz in (plain, named)] == ["UTC+02:00", "CEST"]
     assert back(dt.UTC) is dt.UTC
 
 
-def test_views_and_byte_arrays_come_back_as_bytes() -> None:
+def test_views_and_byte_arrays_become_bytes() -> None:
     assert back([bytearray(b"a"), memoryview(b"b")]) == [b"a", b"b"]
 
 
@@ -161,7 +161,7 @@ def test_arrays_keep_dtype_shape_order_and_bits(array: np.ndarray[Any, Any], ord
 
 @settings(max_examples=60, deadline=None)
 @given(npst.arrays(npst.scalar_dtypes(), (3,)))
-def test_scalars_of_numpy_stay_what_they_are(array: np.ndarray[Any, Any]) -> None:
+def test_numpy_scalars_keep_their_type(array: np.ndarray[Any, Any]) -> None:
     same(back(list(array)), list(array))
 
 
@@ -311,7 +311,7 @@ def test_scalars_of_pandas(value: Any) -> None:
     assert str(came) == str(value)
 
 
-def test_the_missing_of_pandas_are_themselves() -> None:
+def test_missing_values_of_pandas_keep_their_identity() -> None:
     came = back([pd.NaT, pd.NA])
     assert came[0] is pd.NaT
     assert came[1] is pd.NA
@@ -320,7 +320,7 @@ def test_the_missing_of_pandas_are_themselves() -> None:
 # ---- imports ----
 
 
-def test_numpy_and_pandas_come_in_with_what_needs_them(tmp_path: pathlib.Path) -> None:
+def test_numpy_and_pandas_are_imported_only_when_needed(tmp_path: pathlib.Path) -> None:
     (tmp_path / "array").write_bytes(codec.encode(np.arange(3)))
     (tmp_path / "frame").write_bytes(codec.encode(pd.DataFrame({"a": [1]})))
     code = (

@@ -73,7 +73,7 @@ PageOfDecimals = Page[Decimal]
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_it_comes_back_as_it_was(value: Any) -> None:
+def test_objects_round_trip(value: Any) -> None:
     before = copy.deepcopy(value)
     again = back(value)
     assert type(again) is type(value)
@@ -148,7 +148,7 @@ def local_model() -> Any:
         (pydantic.SecretStr("x"), "expected a type that can be stored, got pydantic.types.SecretStr"),
     ],
 )
-def test_what_cannot_be_kept_is_refused(value: Any, text: str) -> None:
+def test_values_that_cannot_be_stored_are_refused(value: Any, text: str) -> None:
     with pytest.raises(Unserializable, match=text):
         codec.encode(value)
 
@@ -180,7 +180,7 @@ TYPES = "tests.tasks.codec_types"
         (message(18, TYPES), "cannot be read"),
     ],
 )
-def test_a_message_makes_nothing_but_what_could_be_written(data: bytes, text: str) -> None:
+def test_decoding_makes_only_encodable_types(data: bytes, text: str) -> None:
     with pytest.raises(CodecError, match=text):
         codec.decode(data)
 
@@ -240,7 +240,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("store", ["memory", "sqlite:///tasks.db"])
-def test_classes_of_a_script_come_and_go_to_its_processes(tmp_path: Path, store: str) -> None:
+def test_classes_of_a_script_reach_its_processes(tmp_path: Path, store: str) -> None:
     script = tmp_path / "script.py"
     script.write_text(MAIN)
     subprocess.run([sys.executable, str(script), store], cwd=tmp_path, check=True, timeout=120)

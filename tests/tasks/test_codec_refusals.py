@@ -51,7 +51,7 @@ def test_other_types_are_refused_by_name(value: Any, got: str) -> None:
         codec.encode(value)
 
 
-def test_what_contains_itself_is_an_error() -> None:
+def test_self_containing_values_are_an_error() -> None:
     loop: list[Any] = []
     loop.append((loop,))
     with pytest.raises(Unserializable, match="nest"):
@@ -78,7 +78,7 @@ def test_the_argument_that_is_too_large_is_named_with_its_size_and_the_limit() -
     assert len(small.encode(np.zeros(1000))) > 8000
 
 
-def test_what_is_too_large_is_not_read() -> None:
+def test_messages_that_are_too_large_are_not_decoded() -> None:
     large = codec.encode(np.zeros(2000))
     with pytest.raises(CodecError, match=r"^result: cannot be read: expected at most 10000 bytes, got 16"):
         Codec(max_bytes=10_000).decode(large)
@@ -105,7 +105,7 @@ class Bomb:
         return os.system, ("exit 3",)
 
 
-def test_pickle_keeps_more_and_is_read_only_where_it_was_asked_for() -> None:
+def test_pickle_keeps_more_types_and_is_read_only_if_configured() -> None:
     pickler = Codec("pickle")
     data = pickler.encode([OSError("x"), np.arange(1000)])
     came = pickler.decode(data)
@@ -186,7 +186,7 @@ def body(code: int, payload: Any, buffers: Any = ()) -> bytes:
         (127, None),
     ],
 )
-def test_messages_that_lie_are_errors(code: int, payload: Any) -> None:
+def test_inconsistent_messages_are_errors(code: int, payload: Any) -> None:
     with pytest.raises(CodecError, match=r"^result: cannot be read: "):
         codec.decode(body(code, payload))
     assert "antigravity" not in sys.modules

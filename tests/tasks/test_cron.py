@@ -93,12 +93,12 @@ class TestLines:
             ("0 0 31 4,6,9,11 *", "expected a line that names some day"),
         ],
     )
-    def test_what_is_no_line(self, line: str, text: str) -> None:
+    def test_invalid_cron_lines_are_refused(self, line: str, text: str) -> None:
         with pytest.raises(ValueError, match="cron: ") as caught:
             Cron(line)
         assert text in str(caught.value)
 
-    def test_what_is_no_text_or_no_zone(self) -> None:
+    def test_non_text_and_unknown_zones_are_refused(self) -> None:
         with pytest.raises(TypeError, match="cron: expected a str, got int"):
             Cron(5)  # type: ignore[arg-type]
         for tz in ("Mars/Olympus", "../../etc/passwd", "", 5):

@@ -101,7 +101,7 @@ def test_progress_reaches_the_queue(cluster: Any, tmp_path: Path) -> None:
         assert queue.result(id, timeout=MINUTE) == "there"
 
 
-def test_retries_are_ours(cluster: Any) -> None:
+def test_retries_are_done_by_the_queue(cluster: Any) -> None:
     with running(cluster) as queue:
         from fastcore.concurrency import Retry
 
@@ -130,7 +130,7 @@ def test_what_waits_at_the_cluster_runs_by_priority(cluster: Any, tmp_path: Path
             (tmp_path / f"go1{n}").touch()
 
 
-def test_cancelling_is_honest(cluster: Any, tmp_path: Path) -> None:
+def test_cancelling_reports_what_it_could_not_stop(cluster: Any, tmp_path: Path) -> None:
     with running(cluster) as queue:
         task = queue.task(jobs.steps, on="dask")
         id = queue.submit(task, str(tmp_path / "go"))
@@ -144,7 +144,7 @@ def test_cancelling_is_honest(cluster: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [{"timeout": 5}, {"memory_limit": 1 << 30}])
-def test_what_it_cannot_do_raises(cluster: Any, option: dict[str, Any]) -> None:
+def test_unsupported_options_raise(cluster: Any, option: dict[str, Any]) -> None:
     with running(cluster) as queue:
         with pytest.raises(UnsupportedOption, match="dask"):
             queue.submit(queue.task(jobs.pid, on="dask", **option))

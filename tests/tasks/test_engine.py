@@ -214,7 +214,7 @@ class TestLeases:
 
         run(scenario)
 
-    def test_a_loop_that_was_held_up_keeps_its_work(self) -> None:
+    def test_a_blocked_loop_keeps_its_tasks(self) -> None:
         queue = TaskQueue(lease=0.2, heartbeat=0.1)
         queue.engine._rescue = 0.05
         attempts: list[int] = []
@@ -464,7 +464,7 @@ class TestMemory:
             tracemalloc.stop()
         assert (after - before) / n < 3072
 
-    def test_arguments_and_ended_tasks_are_let_go(self) -> None:
+    def test_arguments_and_finished_tasks_are_released(self) -> None:
         class Argument:
             alive = 0
 

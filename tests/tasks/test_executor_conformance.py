@@ -146,7 +146,7 @@ def on(request: pytest.FixtureRequest) -> Callable[..., None]:
     return run
 
 
-def test_it_says_what_it_is(on: Callable[..., None]) -> None:
+def test_it_has_a_name_and_capabilities(on: Callable[..., None]) -> None:
     async def scenario(it: Harness) -> None:
         assert isinstance(it.executor.name, str)
         assert it.executor.capabilities & (Cap.ASYNC | Cap.SYNC)
@@ -154,7 +154,7 @@ def test_it_says_what_it_is(on: Callable[..., None]) -> None:
     on(scenario)
 
 
-def test_results_and_errors_are_told_once_and_the_slot_is_free(on: Callable[..., None]) -> None:
+def test_results_and_errors_are_reported_once_and_free_the_slot(on: Callable[..., None]) -> None:
     async def scenario(it: Harness) -> None:
         room = it.executor.free()
         assert room >= 2
@@ -285,7 +285,7 @@ def test_code_that_looks_is_stopped(on: Callable[..., None]) -> None:
     on(scenario)
 
 
-def test_what_is_not_there_cannot_be_stopped(on: Callable[..., None]) -> None:
+def test_cancelling_an_unknown_job_is_harmless(on: Callable[..., None]) -> None:
     async def scenario(it: Harness) -> None:
         assert it.executor.cancel(it.job("echo")) is Stop.UNKNOWN
         job = it.run("echo")

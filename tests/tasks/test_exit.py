@@ -39,7 +39,7 @@ PROGRAM = """
     ("on", "function"), [("async", "a_coroutine"), ("thread", "a_thread"), ("process", "jobs.nap")]
 )
 @pytest.mark.parametrize("store", ["memory", "sqlite:///tasks.db"], ids=["memory", "sqlite"])
-def test_a_program_with_a_busy_queue_ends_in_silence(
+def test_a_program_with_a_busy_queue_exits_without_output(
     tmp_path: Path, store: str, on: str, function: str, wait: bool
 ) -> None:
     done = program(tmp_path, textwrap.dedent(PROGRAM).format(store=store, on=on, function=function, wait=wait))

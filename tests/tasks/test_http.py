@@ -161,7 +161,7 @@ class TestSubmit:
             ([], ["body"], "valid dictionary"),
         ],
     )
-    def test_what_is_wrong_with_a_request_is_told(self, body: Any, loc: list[Any], message: str) -> None:
+    def test_invalid_requests_name_every_error(self, body: Any, loc: list[Any], message: str) -> None:
         async def test(desk: Desk) -> None:
             response = await desk.client.post("/api/tasks", json=body)
             errors = told(response, 422, "invalid")["errors"]
@@ -173,7 +173,7 @@ class TestSubmit:
     @pytest.mark.parametrize(
         "content", [b"", b"{", b'{"task": NaN}', b"\xff", b"[" * 100_000, b'{"task":"\\ud800"}', b"null"]
     )
-    def test_what_is_no_json_is_refused(self, content: bytes) -> None:
+    def test_invalid_json_is_refused(self, content: bytes) -> None:
         async def test(desk: Desk) -> None:
             response = await desk.client.post("/api/tasks", content=content, headers={"content-type": JSON})
             told(response, 422, "invalid")
@@ -330,7 +330,7 @@ class TestIdempotency:
 
         served(test)
 
-    def test_clients_do_not_meet_in_one_key(self) -> None:
+    def test_idempotency_keys_are_separate_per_client(self) -> None:
         async def test(desk: Desk) -> None:
             ids = set()
             for name in ("a", "b", "a"):
@@ -343,7 +343,7 @@ class TestIdempotency:
         served(test, router={"client": lambda request: request.headers["x-client"]})
 
     @pytest.mark.parametrize("key", ["", " ", "x" * 256, "caf\u00e9"])
-    def test_a_key_that_is_none(self, key: str) -> None:
+    def test_invalid_idempotency_keys(self, key: str) -> None:
         async def test(desk: Desk) -> None:
             response = await desk.client.post(
                 "/api/tasks", json={"task": "add", "args": [1]}, headers={b"idempotency-key": key.encode("latin-1")}
@@ -439,7 +439,7 @@ class TestResult:
 
         served(test)
 
-    def test_after_its_time_it_is_gone(self) -> None:
+    def test_after_its_lifetime_a_result_is_410(self) -> None:
         async def test(desk: Desk) -> None:
             id = await desk.queued("brief")
             told(await desk.ended(id), 410, "gone")

@@ -79,7 +79,7 @@ def test_they_are_made_of_the_body_and_answered_as_json(store: str, task: str) -
     served(test, store)
 
 
-def test_what_is_wrong_is_told_with_its_place(store: str) -> None:
+def test_errors_name_their_place(store: str) -> None:
     async def test(client: httpx.AsyncClient, queue: TaskQueue) -> None:
         body = {"task": "place", "args": [{"account": ACCOUNT | {"id": 5}, "legs": [{}]}, {"symbol": 3}]}
         answer = await client.post("/api/tasks", json=body)

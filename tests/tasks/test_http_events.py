@@ -114,7 +114,7 @@ def test_a_task_is_followed_to_its_end() -> None:
         assert all(event.data["task_id"] == id for event in found)
 
 
-def test_whoever_comes_back_is_told_what_is_new_and_nothing_twice() -> None:
+def test_a_reconnecting_client_gets_only_new_events() -> None:
     with served() as desk:
         id = desk.queued()
         desk.steps.release(2)
@@ -149,7 +149,7 @@ def test_a_quiet_stream_is_kept_open_by_comments() -> None:
         desk.steps.release(4)
 
 
-def test_who_hangs_up_makes_room_for_another() -> None:
+def test_a_closed_stream_makes_room_for_another() -> None:
     with served(max_waiting=1, ping=0.05) as desk:
         id = desk.queued()
         for _ in range(3):

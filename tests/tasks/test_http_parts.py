@@ -42,7 +42,7 @@ def half(known: int, unknown: Missing, frame: pd.DataFrame | None = None) -> Non
 
 
 class TestArguments:
-    def test_json_becomes_what_the_annotations_say(self) -> None:
+    def test_json_is_converted_by_the_annotations(self) -> None:
         args, kwargs = Signature(report).bind([["A", "B"], "2026-03-01", 1, "2"], {"kind": "full", "x": 3})
         assert args == (["A", "B"], datetime.date(2026, 3, 1), 1, 2)
         assert kwargs == {"kind": "full", "x": 3.0}
@@ -66,7 +66,7 @@ class TestArguments:
         assert caught.value.errors[0].loc == loc
         assert message in caught.value.errors[0].message
 
-    def test_all_that_is_wrong_is_told_at_once(self) -> None:
+    def test_all_errors_are_reported_at_once(self) -> None:
         with pytest.raises(ArgumentErrors) as caught:
             Signature(report).bind([["A", 1]], {"day": "soon", "kind": 3})
         assert {error.loc[:2] for error in caught.value.errors} == {("args", 0), ("kwargs", "day"), ("kwargs", "kind")}
@@ -187,7 +187,7 @@ class TestJSON:
     def test_bytes(self) -> None:
         assert base64.urlsafe_b64decode(json.loads(to_json(b"\xff\xfe"))) == b"\xff\xfe"
 
-    def test_what_has_no_form_is_named(self) -> None:
+    def test_unsupported_types_are_named_in_the_error(self) -> None:
         cycle: list[Any] = []
         cycle.append(cycle)
         deep: list[Any] = []

@@ -95,7 +95,7 @@ ERRORS: list[Callable[[], BaseException]] = [
 
 
 @pytest.mark.parametrize("on", ["at once", "later", "thread"])
-def test_whatever_is_raised_ends_its_task_only(make: Callable[..., TaskQueue], on: str) -> None:
+def test_any_error_ends_only_its_task(make: Callable[..., TaskQueue], on: str) -> None:
     queue = make(workers={"async": 1, "thread": 1})
 
     async def at_once(n: int) -> None:
@@ -127,7 +127,7 @@ def test_whatever_is_raised_ends_its_task_only(make: Callable[..., TaskQueue], o
         queue.stop()
 
 
-def test_a_failure_is_told_in_text_that_can_be_stored(make: Callable[..., TaskQueue]) -> None:
+def test_a_failure_is_stored_as_valid_text(make: Callable[..., TaskQueue]) -> None:
     queue = make()
 
     @queue.task(retries=0)
@@ -380,7 +380,7 @@ def test_after_its_own_cancellations_a_job_is_still_stopped(loop: Any, fn: Any) 
     loop(scenario)
 
 
-def test_a_loop_that_ends_without_stopping_its_queue_is_not_held_up() -> None:
+def test_a_loop_that_ends_without_stopping_its_queue_does_not_hang() -> None:
     queue = TaskQueue()
     begun: list[int] = []
 

@@ -17,7 +17,7 @@ tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="
 
 
 @pytest.mark.parametrize("on", ["thread", "process"])
-def test_plain_middleware_is_around_plain_functions(make: Callable[..., TaskQueue], on: str) -> None:
+def test_plain_middleware_wraps_plain_functions(make: Callable[..., TaskQueue], on: str) -> None:
     queue = make(workers={"process": 1})
     assert queue.middleware(cases.double) is cases.double
     queue.middleware(cases.label)
@@ -122,7 +122,7 @@ def test_what_it_raises_or_returns_is_the_attempt_s(make: Callable[..., TaskQueu
     run(scenario)
 
 
-def test_it_is_around_inline_tasks_too() -> None:
+def test_middleware_wraps_inline_tasks() -> None:
     queue = TaskQueue(inline=True)
     queue.middleware(cases.double)
 

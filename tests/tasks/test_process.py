@@ -54,7 +54,7 @@ def test_errors_come_with_their_traceback(make: Any) -> None:
     assert "raised in a process of a task queue" in view.error.trace
 
 
-def test_what_cannot_travel_fails_alone(make: Any) -> None:
+def test_unpicklable_values_fail_only_their_task(make: Any) -> None:
     queue = make()
     assert "expected a result that can be pickled, got lock" in run(queue, jobs.unpicklable).error.text
     assert run(queue, jobs.leave, 3).error.text == "SystemExit: 3"
@@ -71,7 +71,7 @@ def test_progress_is_seen_while_it_runs(make: Any, tmp_path: Path) -> None:
     assert queue.result(id, timeout=MINUTE) == "there"
 
 
-def test_much_progress_is_thinned_and_the_last_word_kept(make: Any) -> None:
+def test_frequent_progress_is_thinned_and_the_last_report_kept(make: Any) -> None:
     queue = make()
     view = run(queue, jobs.chatter, 20_000)
     assert view.state is State.SUCCEEDED
@@ -164,7 +164,7 @@ def test_killed_slots_lose_no_task(make: Any, tmp_path: Path) -> None:
         (jobs.write_to_the_pipe, "expected an answer to write_to_the_pipe, got "),
     ],
 )
-def test_whatever_a_child_does_costs_its_task_alone(make: Any, how: Callable[..., Any], text: str) -> None:
+def test_a_misbehaving_child_costs_only_its_task(make: Any, how: Callable[..., Any], text: str) -> None:
     queue = make()
     square = queue.task(jobs.square, on="process", retries=0)
     assert queue.result(queue.submit(square, 2), timeout=MINUTE) == 4
@@ -229,7 +229,7 @@ def test_cancelling_ends_a_running_task_within_a_second(make: Any, tmp_path: Pat
     assert run(queue, jobs.square, 2).result == 4
 
 
-def test_a_task_taken_in_advance_can_be_cancelled_and_never_runs(tmp_path: Path) -> None:
+def test_a_prefetched_task_can_be_cancelled_and_never_runs(tmp_path: Path) -> None:
     async def main() -> None:
         executor = ProcessExecutor(1, lookahead=5.0)
         executor._mean = 0.001  # as after many short tasks
@@ -270,7 +270,7 @@ def test_the_order_of_the_queue_is_the_order_of_the_slots(make: Any, tmp_path: P
     assert lines(Path(marks)) == ["0", "5", "5", "7", "9"]
 
 
-def test_nothing_is_taken_in_advance_until_tasks_are_known_to_be_short() -> None:
+def test_tasks_are_prefetched_only_once_known_to_be_short() -> None:
     async def main() -> None:
         executor = ProcessExecutor(2)
         await executor.start(None)  # type: ignore[arg-type]
@@ -289,7 +289,7 @@ def test_nothing_is_taken_in_advance_until_tasks_are_known_to_be_short() -> None
     asyncio.run(main())
 
 
-def test_what_was_taken_in_advance_goes_back_when_the_tasks_before_it_are_long(tmp_path: Path) -> None:
+def test_prefetched_tasks_are_returned_behind_long_ones(tmp_path: Path) -> None:
     async def main() -> None:
         executor = ProcessExecutor(1)
         executor._mean = 0.001
@@ -389,7 +389,7 @@ def test_tasks_of_a_main_module_with_its_queue_at_the_top(tmp_path: Path) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
 
 
-def test_a_main_module_without_its_guard_is_told(tmp_path: Path) -> None:
+def test_a_main_module_without_its_guard_raises_a_clear_error(tmp_path: Path) -> None:
     done = program(
         tmp_path,
         """

@@ -44,7 +44,7 @@ def at_hand(make: Any, tmp_path: Path) -> Any:
     return queue, lane, first, others, marks
 
 
-def test_a_task_that_the_child_has_at_hand_can_be_cancelled_and_never_runs(at_hand: Any, tmp_path: Path) -> None:
+def test_a_prefetched_task_can_be_cancelled_and_never_runs(at_hand: Any, tmp_path: Path) -> None:
     queue, lane, first, others, marks = at_hand
     queue.cancel(others[1])
     eventually(lambda: queue.status(others[1]).state is State.CANCELLED)
@@ -56,7 +56,7 @@ def test_a_task_that_the_child_has_at_hand_can_be_cancelled_and_never_runs(at_ha
 
 
 @pytest.mark.parametrize("outside", [True, False])
-def test_a_death_leaves_alone_what_the_child_had_at_hand(at_hand: Any, outside: bool) -> None:
+def test_a_death_does_not_affect_prefetched_tasks(at_hand: Any, outside: bool) -> None:
     queue, lane, first, others, marks = at_hand
     if outside:
         os.kill(lane.slot.pid, signal.SIGKILL)
@@ -82,7 +82,7 @@ def test_a_task_that_has_ended_is_not_killed_and_neither_is_the_next(at_hand: An
     assert lines(marks) == ["a", "b", "c", "d"]
 
 
-def test_what_the_child_had_at_hand_goes_back_when_the_task_before_it_is_long(make: Any, tmp_path: Path) -> None:
+def test_prefetched_tasks_are_returned_behind_a_long_one(make: Any, tmp_path: Path) -> None:
     queue = make(lookahead=0.5)
     queue._executors["process"]._mean = 0.001
     block = queue.task(jobs.steps, on="process", retries=0)

@@ -345,7 +345,7 @@ class TestOrder:
 
 
 class TestKeys:
-    def test_the_same_arguments_once(self, make: Callable[..., TaskQueue]) -> None:
+    def test_a_unique_task_is_stored_once_per_arguments(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
 
         @queue.task(unique=True)
@@ -438,7 +438,7 @@ class TestGroups:
 
         run(scenario)
 
-    def test_of_nothing_is_none(self, make: Callable[..., TaskQueue]) -> None:
+    def test_an_empty_group_is_refused(self, make: Callable[..., TaskQueue]) -> None:
         with pytest.raises(ValueError, match="calls: expected at least one, got none"):
             make().submit_group([])
 

@@ -91,7 +91,7 @@ class TestFailures:
 
         run(scenario)
 
-    def test_dead_letters_are_tried_again_when_asked(self, make: Callable[..., TaskQueue]) -> None:
+    def test_dead_letters_run_again_on_request(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
         up = False
 
@@ -133,7 +133,7 @@ class TestFailures:
 
         run(scenario)
 
-    def test_what_the_codec_cannot_write_fails_in_words(self, tmp_path: Path) -> None:
+    def test_unencodable_results_fail_with_a_clear_error(self, tmp_path: Path) -> None:
         queue = TaskQueue(f"sqlite:///{tmp_path}/tasks.db")
 
         @queue.task(retries=0)
@@ -376,7 +376,7 @@ class TestReading:
         with pytest.raises(TaskFailed, match=f"{error.__name__}: fraction: expected a number from 0 to 1"):
             queue.result(id)
 
-    def test_who_waits_is_woken_and_forgotten(self, make: Callable[..., TaskQueue]) -> None:
+    def test_waiters_are_woken_and_released(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
 
         @queue.task
@@ -395,7 +395,7 @@ class TestReading:
 
 
 class TestHooks:
-    def test_they_are_told_and_do_no_harm(self, make: Callable[..., TaskQueue]) -> None:
+    def test_hooks_are_called_and_their_errors_ignored(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
         told: list[tuple[str, str, int]] = []
         events = ("submit", "start", "success", "retry", "failure", "dead", "cancel")

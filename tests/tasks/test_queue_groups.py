@@ -86,7 +86,7 @@ class TestHandle:
 
         run(scenario)
 
-    def test_a_group_that_is_cancelled(self, make: Callable[..., TaskQueue]) -> None:
+    def test_cancelling_a_group(self, make: Callable[..., TaskQueue]) -> None:
         queue = prepared(make(workers={"thread": 1}))
         began, told = asyncio.Event(), []
         queue.on("cancel", lambda event: told.append(event.id))

@@ -37,11 +37,11 @@ def queue() -> Iterator[TaskQueue]:
         ("partial", (), 4),
     ],
 )
-def test_what_has_a_name_runs_as_it_is(queue: TaskQueue, name: str, args: Any, result: Any) -> None:
+def test_importable_callables_run_unchanged(queue: TaskQueue, name: str, args: Any, result: Any) -> None:
     assert queue.result(queue.submit(name, *args), timeout=MINUTE) == result
 
 
-def test_what_another_function_hides_is_told_and_not_confused(queue: TaskQueue) -> None:
+def test_a_shadowed_function_is_an_error(queue: TaskQueue) -> None:
     view = queue.waiters.wait(queue.submit("unseen", 4), LONG)
     assert view.error is not None
     assert "unseen: expected <function one at" in view.error.text
@@ -88,7 +88,7 @@ def test_what_a_process_cannot_find_is_refused_at_registration(fn: Any, got: str
     queue.task(fn, name="bad", on="thread")
 
 
-def test_a_program_without_a_file_is_told() -> None:
+def test_a_program_without_a_file_raises_a_clear_error() -> None:
     code = """
 from fastcore.tasks import TaskQueue
 queue = TaskQueue()
@@ -99,7 +99,7 @@ def work(): ...
     assert "got one of a program that has no file, such as an interactive session" in done.stderr
 
 
-def test_what_only_the_main_program_defines_is_told(tmp_path: Path) -> None:
+def test_names_defined_only_in_main_raise_a_clear_error(tmp_path: Path) -> None:
     done = program(
         tmp_path,
         """

@@ -93,7 +93,7 @@ class TestSlots:
             fleet.pass_to(hour * 3600.0)
         assert fleet.fired() == [3600, 36_000, 90_000, 122_400]
 
-    def test_what_nobody_saw_is_made_up_for_by_one(self, store: Any) -> None:
+    def test_missed_slots_are_made_up_for_by_one_call(self, store: Any) -> None:
         fleet = Fleet(store)
         fleet.add(Every(10.0))
         fleet.add(Cron("* * * * *"), name="minutely")
@@ -115,7 +115,7 @@ class TestSlots:
         later.pass_to(10)
         assert later.fired() == [10]  # not 17
 
-    def test_another_definition_begins_anew(self, store: Any) -> None:
+    def test_another_definition_starts_over(self, store: Any) -> None:
         fleet = Fleet(store)
         fleet.add(Every(10.0))
         fleet.pass_to(0)
@@ -293,7 +293,7 @@ class TestFleet:
         assert sorted(won) == [False] * (n - 1) + [True]
         assert len(store.find(kind="report").result()) == 1
 
-    def test_a_key_that_is_held_takes_the_slot_all_the_same(self, store: Any) -> None:
+    def test_a_held_key_still_consumes_the_slot(self, store: Any) -> None:
         fleet = Fleet(store)
         fleet.add(Every(10.0), key="one at a time")
         for at in (0, 10, 20, 30):
@@ -436,9 +436,7 @@ class TestQueue:
 
         asyncio.run(asyncio.wait_for(scenario(), LONG))
 
-    def test_a_store_that_failed_is_asked_again(
-        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_failed_store_is_retried(self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
         store = MemoryStore()
         fire: Callable[..., Any] = store.fire
         failures = iter([True, False])

@@ -57,7 +57,7 @@ def test_every_thread_that_waits_is_woken() -> None:
     assert sorted(got) == sorted([*range(50)] * 2)
 
 
-def test_whoever_enters_while_it_comes_is_told_once() -> None:
+def test_a_waiter_that_registers_during_delivery_is_called_once() -> None:
     """Neither side holds a lock: the one who enters and the one who brings must not miss each other, or both tell."""
     for _ in range(300):
         answer: Answer[int] = Answer()
@@ -168,7 +168,7 @@ def test_a_function_for_a_loop_that_was_closed_is_passed_over() -> None:
     assert called == []
 
 
-def test_functions_futures_and_further_bells_wake_a_loop_once_and_in_this_order() -> None:
+def test_functions_futures_and_wakeups_wake_a_loop_once_in_order() -> None:
     async def scenario() -> tuple[list[str], int]:
         loop = asyncio.get_running_loop()
         calls = []
@@ -201,7 +201,7 @@ def test_functions_futures_and_further_bells_wake_a_loop_once_and_in_this_order(
     assert asyncio.run(scenario()) == (["first", "last", "then", "then again", "awaited"], 1)
 
 
-def test_further_bells_ring_where_nobody_waits_for_an_answer() -> None:
+def test_wakeups_run_without_waiters() -> None:
     async def scenario() -> list[int]:
         loop = asyncio.get_running_loop()
         answer: Answer[int] = Answer()
@@ -213,7 +213,7 @@ def test_further_bells_ring_where_nobody_waits_for_an_answer() -> None:
     assert asyncio.run(scenario()) == [1]
 
 
-def test_two_loops_are_each_told_of_their_own() -> None:
+def test_each_loop_gets_its_own_replies() -> None:
     answers: list[Answer[int]] = [Answer() for _ in range(20)]
     ready = threading.Barrier(3)
     told: dict[int, list[int]] = {0: [], 1: []}
@@ -256,7 +256,7 @@ def test_an_error_in_a_batch_is_the_one_answers_alone() -> None:
         answers[1].result(0)
 
 
-def test_being_cancelled_while_waiting_harms_nobody() -> None:
+def test_a_cancelled_waiter_does_not_affect_others() -> None:
     async def scenario() -> int:
         answer: Answer[int] = Answer()
         gone, stays = asyncio.ensure_future(arrived(answer)), asyncio.ensure_future(arrived(answer))

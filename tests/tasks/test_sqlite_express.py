@@ -66,7 +66,7 @@ def test_progress_of_it_is_known(owner: Owner) -> None:
     run(scenario)
 
 
-def test_whoever_submits_is_told_before_the_claim_comes(owner: Owner) -> None:
+def test_the_submitter_is_answered_before_the_claim_arrives(owner: Owner) -> None:
     order: list[str] = []
 
     async def scenario() -> None:
@@ -84,7 +84,7 @@ def test_whoever_submits_is_told_before_the_claim_comes(owner: Owner) -> None:
 # ---- how many ----
 
 
-def test_no_more_come_than_there_is_room_for_and_the_rest_is_claimed_as_ever(owner: Owner) -> None:
+def test_direct_claims_are_bounded_by_the_room(owner: Owner) -> None:
     made = [spec() for _ in range(7)]
     ids = [one.id for one in made]
 
@@ -211,7 +211,7 @@ def test_the_room_is_that_of_the_one_who_is_pushed_to(owner: Owner) -> None:
     run(scenario)
 
 
-def test_a_store_that_nobody_stands_at_only_stores(owner: Owner) -> None:
+def test_without_an_engine_tasks_are_only_stored(owner: Owner) -> None:
     assert claimed(owner.store, 5) == []
     owner.store.submit([spec(), spec()]).result(LONG)
     assert owner.begun() == 0
@@ -246,7 +246,7 @@ def test_what_came_to_a_process_that_ended_is_taken_back_at_once(tmp_path: Path)
     check(tmp_path / "tasks.db")
 
 
-def test_cancelling_it_is_told_to_its_owner(owner: Owner) -> None:
+def test_cancelling_reaches_its_owner(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(5)
         first, second = await owner.submit(spec(), spec())

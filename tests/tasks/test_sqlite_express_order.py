@@ -68,7 +68,7 @@ def test_nothing_goes_past_a_task_that_could_begin(
     run(scenario)
 
 
-def test_what_waits_for_another_pool_or_for_its_time_is_in_nobodys_way(owner: Owner, other: SqliteStore) -> None:
+def test_tasks_for_another_pool_or_a_later_time_do_not_block(owner: Owner, other: SqliteStore) -> None:
     async def scenario() -> None:
         await owner.ready(5)
         other.submit([spec("elsewhere"), spec(delay=60.0)]).result(LONG)
@@ -129,7 +129,7 @@ def test_a_kind_with_a_bound_of_its_own_waits_for_a_claim(owner: Owner) -> None:
     run(scenario)
 
 
-def test_a_bound_that_is_no_less_than_the_room_is_none(owner: Owner) -> None:
+def test_a_bound_above_the_room_is_ignored(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(3, {"bound": 3})
         await owner.submit(*[spec("bound") for _ in range(5)])

@@ -161,7 +161,7 @@ class TestLocked:
             store.close()
 
 
-def test_one_bad_request_does_not_fail_its_company(tmp_path: Path) -> None:
+def test_one_bad_request_does_not_fail_its_batch(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "tasks.db").open()
     hold = threading.Event()
     try:

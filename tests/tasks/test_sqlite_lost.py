@@ -120,7 +120,7 @@ class Clock:
         return self.now
 
 
-def test_leases_are_renewed_while_the_loop_is_held_up_and_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_leases_are_renewed_while_the_loop_is_blocked_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     keeper = LeaseKeeper(clock)
     loop = asyncio.new_event_loop()

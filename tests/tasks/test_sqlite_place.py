@@ -51,7 +51,7 @@ class TestPlace:
         with pytest.raises(ValueError, match="cifs"):
             checked_path(near / "tasks.db", lambda: mounts)
 
-    def test_a_missing_directory_is_said(self, tmp_path: Path) -> None:
+    def test_a_missing_directory_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"expected a file in a directory that exists, got .*tasks\.db"):
             SqliteStore(tmp_path / "none" / "tasks.db").open()
 
@@ -102,11 +102,11 @@ class TestDurability:
         finally:
             store.close()
 
-    def test_another_word_is_refused(self, tmp_path: Path) -> None:
+    def test_an_unknown_durability_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="durability: expected one of full, ends-soft, normal, got 'fast'"):
             SqliteStore(tmp_path / "tasks.db", durability="fast")
 
-    def test_what_is_asked_at_once_shares_one_commit(self, tmp_path: Path) -> None:
+    def test_concurrent_requests_share_one_commit(self, tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "tasks.db").open()
         seen: list[str] = []
         hold = threading.Event()
@@ -126,7 +126,7 @@ class TestDurability:
         assert seen.count("BEGIN IMMEDIATE") <= 3
         check(store.path)
 
-    def test_only_the_first_of_a_crowd_waits_for_the_others(
+    def test_only_the_first_of_a_batch_waits_for_the_others(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         slept: list[float] = []
@@ -173,7 +173,7 @@ class TestSchema:
         assert inside(tmp_path / "tasks.db", "PRAGMA application_id") == [(APPLICATION,)]
         assert inside(tmp_path / "tasks.db", "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
-    def test_an_older_file_becomes_one_of_today_and_keeps_its_tasks(self, tmp_path: Path) -> None:
+    def test_an_older_file_is_migrated_and_keeps_its_tasks(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
         store = SqliteStore(path).open()
         [id] = store.submit([spec()]).result(LONG)
@@ -218,7 +218,7 @@ class TestSchema:
         with pytest.raises(StoreError, match="open it once with the queue, which brings it up to date"):
             connect_reader(path)
 
-    def test_a_sqlite_that_is_too_old_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_sqlite_that_is_too_old_is_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
         with pytest.raises(StoreError, match=r"expected SQLite 3\.35 or later, got "):
             SqliteStore(tmp_path / "tasks.db").open()

@@ -75,7 +75,7 @@ def owner(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[str]]]:
         child.stdout.close()
 
 
-def test_all_that_was_there_is_there_after_a_close(opened: Callable[[], SqliteStore]) -> None:
+def test_everything_is_kept_after_a_close(opened: Callable[[], SqliteStore]) -> None:
     store = opened()
     now, later, done, dead = spec(), spec(delay=5.0), spec(priority=1.0), spec(priority=0.0)
     members = [spec("other", group="g", index=i) for i in range(2)]

@@ -308,7 +308,7 @@ class TestCallbackKeys:
         assert (view.state, view.error.type) == (State.FAILED, "IdempotencyConflict")
         assert group(it, "h").state is State.SUCCEEDED
 
-    def test_a_key_that_is_held_names_its_holder(self, it: Harness) -> None:
+    def test_a_held_key_names_its_task(self, it: Harness) -> None:
         held = it.spec("then", unique_key="k")
         it.submit(held)
         grouped(it, it.spec(), then=it.spec("then", unique_key="k"))
@@ -373,12 +373,12 @@ class TestSchedules:
             fired = list(pool.map(lambda spec: it.store.fire("s", 100.0, 110.0, spec).result(30).won, specs))
         assert fired.count(True) == len(it.claim()) == 1
 
-    def test_another_definition_begins_anew(self, it: Harness) -> None:
+    def test_another_definition_starts_over(self, it: Harness) -> None:
         it.store.schedule("s", "every 10", 100.0).result(30)
         assert it.store.schedule("s", "every 20", 120.0).result(30) == 120.0
         assert it.store.fire("s", 100.0, 110.0, it.spec()).result(30) == (False, 120.0)
 
-    def test_a_slot_whose_key_is_held_is_taken_and_stores_nothing(self, it: Harness) -> None:
+    def test_a_slot_with_a_held_key_is_consumed_and_stores_nothing(self, it: Harness) -> None:
         it.store.schedule("s", "d", 100.0).result(30)
         it.submit(it.spec(unique_key="k"))
         assert it.store.fire("s", 100.0, 110.0, it.spec(unique_key="k")).result(30) == (True, 110.0)

@@ -249,7 +249,7 @@ def test_what_the_database_refuses_is_refused_alone(queue: TaskQueue, path: Path
     run(scenario)
 
 
-def test_a_failure_of_the_whole_request_is_told_to_each_and_the_next_turn_is_as_ever(
+def test_a_failed_request_fails_each_call_and_not_the_next_turn(
     queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(handler: Any, arguments: Any) -> Any:
@@ -269,9 +269,7 @@ def test_a_failure_of_the_whole_request_is_told_to_each_and_the_next_turn_is_as_
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["before the hand-over", "after it"])
-def test_a_submitter_that_is_cancelled_harms_nobody_and_its_task_is_stored(
-    queue: TaskQueue, path: Path, asked: bool
-) -> None:
+def test_a_cancelled_submitter_s_task_is_stored(queue: TaskQueue, path: Path, asked: bool) -> None:
     async def scenario() -> None:
         async with one_commit(queue):
             calls = [asyncio.ensure_future(queue.asubmit("same", n)) for n in range(5)]
