@@ -74,6 +74,7 @@ def search_longer(item: pytest.Item) -> None:
         setattr(where, name, hypothesis.settings(before, max_examples=more, deadline=None))
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
     if config.getoption("hypothesis_profile", None) == "long":
@@ -82,6 +83,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         callspec = getattr(item, "callspec", None)
         if callspec is not None and "backend" in callspec.params:
+            item.add_marker("both_twins")
             item.user_properties.append(("path", item.path.relative_to(tests).parts[0]))
             item.user_properties.append(("twin", str(callspec.params["backend"])))
 
