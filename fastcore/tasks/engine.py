@@ -10,25 +10,22 @@ import socket
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from fastcore.concurrency.waiting import happened
 from fastcore.tasks.chores import Chores
-from fastcore.tasks.codec import Unserializable
 from fastcore.tasks.errors import TaskFailed
 from fastcore.tasks.groups import collected
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.job import Job
 from fastcore.tasks.ledger import Ledger
+from fastcore.tasks.outbox import Outbox
 from fastcore.tasks.pools import Pool, Pools
 from fastcore.tasks.ports import Executor, Reply, Stop, TaskStore, arrived
-from fastcore.tasks.records import LIVE, Batch, Claim, Encoded, Outcome, Progress, State, TaskView
+from fastcore.tasks.records import LIVE, Batch, Claim, Encoded, Progress, State, TaskView
 from fastcore.tasks.task import Task
-from fastcore.tasks.verdict import failure_of, judge
 
 __all__ = ["Engine"]
 
@@ -37,12 +34,9 @@ _TROUBLE = 0.5  # seconds before a store that failed is asked again
 
 _log = logging.getLogger("fastcore.tasks")
 _OUTCOME = attrgetter("outcome")
-_QUEUED, _SUCCEEDED = State.QUEUED, State.SUCCEEDED
-_NEVER_RUN = frozenset({GeneratorType, AsyncGeneratorType, CoroutineType})
-"""What a function returns that is one of these unawares, behind a decorator for example."""
 
 
-class Engine:
+class Engine(Outbox):
     """The one who drives a queue; as a `Sink` it is told by the executors what became of jobs.
 
     Parameters
@@ -75,6 +69,7 @@ class Engine:
         prune: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(store.encodes, aging, clock)
         self.store = store
         self.owner = _new_owner()
         """What the store calls this engine."""
@@ -85,21 +80,16 @@ class Engine:
         self._tasks = tasks
         self._hooks = hooks
         self.ledger = Ledger(hooks)
-        self._aging = aging
         self._lease = lease
         self._heartbeat = heartbeat
         self._rescue = rescue
         self._prune = prune
-        self._clock = clock
-        self._encodes = store.encodes
-        self._outbox: deque[Job] = deque()
         self._recording = False
         self._said: dict[Job, Progress] = {}
         self._saying = False
         self._pools = Pools(tasks, executors)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
-        self._woken = False
         self._waiter: asyncio.Future[None] | None = None
         self._chores = Chores(self, hooks, lease, clock)
         self._turning: asyncio.Task[None] | None = None
@@ -191,40 +181,6 @@ class Engine:
             self._woken = True
             self._call(self._set)
 
-    def done(self, job: Job, result: Any) -> None:
-        if job.told:
-            self.wake()
-            return
-        if type(result) in _NEVER_RUN:
-            self.failed(job, Unserializable(f"{job.kind}: expected a value, got {result!r}, which nothing has run"))
-            return
-        if (type(result) is Encoded) is not self._encodes:
-            try:
-                codec = job.task.codec
-                result = codec.encode(result) if self._encodes else codec.decode(result)
-            except Exception as error:
-                self.failed(job, error)
-                return
-        job.told = True
-        claim = job.claim
-        job.outcome = Outcome(claim.spec.id, claim.token, _SUCCEEDED, result, None, job.started_at, self._clock())
-        self._outbox.append(job)
-        if not self._woken:
-            self.wake()
-
-    def failed(self, job: Job, error: BaseException, *, lost: bool = False) -> None:
-        verdict = judge(job, error, lost)
-        if verdict.state is _QUEUED:
-            self._box(job, _QUEUED, error, self._clock() + verdict.delay)
-        else:
-            self._box(job, verdict.state, error)
-
-    def cancelled(self, job: Job) -> None:
-        self._box(job, State.CANCELLED)
-
-    def returned(self, job: Job) -> None:
-        self._box(job, _QUEUED)
-
     def progress(self, job: Job, fraction: float | None, note: str) -> None:
         if not job.told:
             self._said[job] = Progress(job.id, job.claim.token, fraction, note)
@@ -233,26 +189,6 @@ class Engine:
                 self._call(self._say_later)
 
     def freed(self) -> None:
-        self.wake()
-
-    def _box(self, job: Job, state: State, error: BaseException | None = None, run_at: float | None = None) -> None:
-        """Have an end recorded: QUEUED without `run_at` gives the attempt back."""
-        if job.told:
-            self.wake()
-            return
-        job.told = True
-        claim = job.claim
-        spec = claim.spec
-        failure = None if error is None else failure_of(error)
-        now = self._clock()
-        outcome = Outcome(spec.id, claim.token, state, None, failure, job.started_at, now)
-        if state is _QUEUED:
-            outcome.counted = run_at is not None
-            outcome.run_at = now if run_at is None else run_at
-            outcome.rank = spec.rank if run_at is None else spec.priority + self._aging * run_at
-        job.outcome = outcome
-        job.error = error
-        self._outbox.append(job)
         self.wake()
 
     def _call(self, fn: Callable[[], object]) -> None:
@@ -315,8 +251,7 @@ class Engine:
         """Record what ended, take what there is room for; returns the seconds after which to look again."""
         if self._said:
             await self._say()
-        outbox = self._outbox
-        ended = [outbox.popleft() for _ in range(len(outbox))]
+        ended = self._take_ended()
         self._forget(ended)
         settling: Reply[list[bool]] | None = None
         if ended:
@@ -350,7 +285,7 @@ class Engine:
                 assert job.claim.spec.collects is not None
                 if await self._collected(job, job.claim.spec.collects):
                     self._pools[job.task.on].executor.run([job])
-        elif self._quiet and not self.running and not outbox:
+        elif self._quiet and not self.running and not self._outbox:
             for event in self._quiet:
                 event.set()
         for id in batch.cancels:
@@ -373,7 +308,7 @@ class Engine:
 
     def flush(self) -> int:
         """Record what ended, blocking; for who drives jobs without a loop. Returns how much that was."""
-        ended = [self._outbox.popleft() for _ in range(len(self._outbox))]
+        ended = self._take_ended()
         if ended:
             taken = self.store.settle([job.outcome for job in ended]).result()
             self.ledger.enter(ended, taken)
@@ -387,8 +322,8 @@ class Engine:
                 del running[id]
 
     def _take_again(self, ended: list[Job]) -> None:
-        for job in reversed(ended):
-            self._outbox.appendleft(job)
+        self._put_back(ended)
+        for job in ended:
             self.running.setdefault(job.id, job)
 
     def _take_pushed(self, claims: list[Claim]) -> None:

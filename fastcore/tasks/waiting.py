@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from fastcore.concurrency.waiting import happened
@@ -15,7 +16,7 @@ from fastcore.tasks.hooks import Hooks
 from fastcore.tasks.ports import TaskStore, arrived
 from fastcore.tasks.records import GroupView, State, TaskView
 
-__all__ = ["Waiters", "value_of", "waking"]
+__all__ = ["Waiters", "value_of"]
 
 _LOOK = 0.25  # seconds between looks where other processes may do the work
 _LOOK_ANYWAY = 5.0
@@ -39,7 +40,7 @@ def value_of(view: TaskView) -> Any:
     raise NotFinished(f"task {view.id} ({view.kind}) is {view.state}")
 
 
-def waking() -> tuple[asyncio.Event, Callable[[], None]]:
+def _waking() -> tuple[asyncio.Event, Callable[[], None]]:
     """Return an event of this loop, and what sets it from any thread."""
     loop = asyncio.get_running_loop()
     event = asyncio.Event()
@@ -64,24 +65,69 @@ class Waiters:
         self._unwatch: Callable[[], None] | None = None
         self._look = _LOOK_ANYWAY if store.poll is None else _LOOK
 
-    async def changes(self, id: str, timeout: float | None = None) -> AsyncIterator[TaskView]:
+    async def changes(self, id: str, timeout: float | None = None) -> AsyncGenerator[TaskView]:
         """Give the task as it is, and again each time it has changed, until it has ended or the time is over."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        event, wake = waking()
+        async with aclosing(self.following(id, self._get, timeout)) as following:
+            async for view in following:
+                assert view is not None
+                yield view
+
+    async def following(
+        self,
+        id: str,
+        get: Callable[[str], Awaitable[TaskView]],
+        timeout: float | None = None,
+        *,
+        after: int = -1,
+        look: float = 0.0,
+        quiet: float = math.inf,
+    ) -> AsyncGenerator[TaskView | None]:
+        """Give the task as `get` reads it whenever it is another version, until it has ended or the time is over.
+
+        Parameters
+        ----------
+        id : str
+        get : callable
+            ``await get(id)`` gives the task as it is; what that raises ends this.
+        timeout : float, optional
+            Seconds.
+        after : int
+            The version that is known.
+        look : float
+            Seconds, at least, between looks that nothing has asked for.
+        quiet : float
+            Seconds without another version after each of which None is given.
+        """
+        clock = time.monotonic
+        said = clock()
+        deadline = None if timeout is None else said + timeout
+        event, wake = _waking()
         with self.woken(id, wake):
-            version = -1
             while True:
                 event.clear()
-                view = await arrived(self._store.get(id))
-                if view.version != version:
-                    version = view.version
+                view = await get(id)
+                if view.version != after:
+                    after, said = view.version, clock()
                     yield view
+                elif clock() - said >= quiet:
+                    said = clock()
+                    yield None
                 if view.ended:
                     return
-                left = self._until_look(view, deadline)
+                left = self._until_look(view, deadline, look)
                 if left <= 0:
                     return
-                await happened(event, left)
+                await happened(event, max(0.0, min(left, said + quiet - clock())))
+
+    async def _get(self, id: str) -> TaskView:
+        return await arrived(self._store.get(id))
+
+    def wake_all(self) -> None:
+        """Have all who wait look again; from any thread."""
+        with self._lock:
+            wakes = [wake for its in self._wakes.values() for wake in its]
+        for wake in wakes:
+            wake()
 
     def wait(self, id: str, timeout: float | None) -> TaskView:
         """Return the task once it has ended, or as it is when the time is over; blocks the thread."""
@@ -96,9 +142,9 @@ class Waiters:
                     return view
                 event.wait(left)
 
-    def _until_look(self, view: TaskView, deadline: float | None) -> float:
+    def _until_look(self, view: TaskView, deadline: float | None, least: float = 0.0) -> float:
         # A group is told of its own members; it may have others, which another submission had stored.
-        look = _LOOK if isinstance(view, GroupView) else self._look
+        look = max(least, _LOOK if isinstance(view, GroupView) else self._look)
         return look if deadline is None else min(look, deadline - time.monotonic())
 
     @contextmanager

@@ -65,14 +65,14 @@ async def stream(
     An event tells all there is to tell at its time. So it is the latest that counts, and a client that was away gets
     that one and has missed nothing but what it replaced.
     """
-    with changes.place(view.id) as event:
+    with changes.place():
         yield retry(2.0)
         state: State | None = None
         if view.version > seen or view.ended:
             yield _told(view, state, shown)
             state = view.state
         try:
-            async with aclosing(changes.of(view, event, quiet=ping)) as following:
+            async with aclosing(changes.of(view, quiet=ping)) as following:
                 async for found in following:
                     if found is None:
                         yield PING
