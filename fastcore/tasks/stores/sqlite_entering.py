@@ -48,11 +48,11 @@ def judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[T
     return ids, new
 
 
-def enter(change: Change, specs: Sequence[TaskSpec], alike: bool = False) -> None:
-    """Store new tasks as waiting; `alike` as `are_alike` says."""
+def enter(change: Change, specs: Sequence[TaskSpec]) -> None:
+    """Store new tasks as waiting."""
     if not specs:
         return
-    seqs = insert(change.connection, specs, alike=alike)
+    seqs = insert(change.connection, specs)
     for (kind, delayed), n in Counter([(spec.kind, spec.run_at > spec.submitted_at) for spec in specs]).items():
         change.moved(kind, None, DELAYED if delayed else READY, n)
     for seq, spec in reversed(list(zip(seqs, specs, strict=True))):  # the first is the last to have no other

@@ -97,14 +97,14 @@ class Express:
                 free = frozenset(kind for kind in kinds if want.kinds[kind] - begun[kind] >= left)
                 self._rooms.update(dict.fromkeys(kinds, _Room(owner, left, kinds, free, lease)))
 
-    def place(self, change: Change, specs: Sequence[TaskSpec], alike: bool) -> Sequence[TaskSpec]:
-        """Store those that can begin at once, and return the others; `alike` as `are_alike` says."""
+    def place(self, change: Change, specs: Sequence[TaskSpec]) -> Sequence[TaskSpec]:
+        """Store those that can begin at once, and return the others."""
         if not self._rooms:
             return specs
         held: dict[str, Held] = {}
         claims: list[Claim] = []
-        for room, its in self._by_room(specs, alike):
-            self._begin(change, room, its, alike, claims, held)
+        for room, its in self._by_room(specs):
+            self._begin(change, room, its, claims, held)
         if not claims:
             return specs
         change.begun += len(claims)
@@ -113,14 +113,8 @@ class Express:
             change.bells.append((self._loop, lambda: self._arrive(claims)))
         return [] if len(held) == len(specs) else [spec for spec in specs if spec.id not in held]
 
-    def _by_room(self, specs: Sequence[TaskSpec], alike: bool) -> Iterable[tuple[_Room, Sequence[TaskSpec]]]:
+    def _by_room(self, specs: Sequence[TaskSpec]) -> Iterable[tuple[_Room, Sequence[TaskSpec]]]:
         """Return what there is room for, were nothing waiting."""
-        room: _Room | None
-        if alike:  # most
-            first = specs[0]
-            room = self._rooms.get(first.kind)
-            fits = room is not None and room.takes(first) and first.run_at <= first.submitted_at
-            return [(room, specs)] if room is not None and fits else []
         found: dict[_Room, list[TaskSpec]] = {}
         full: set[_Room] = set()
         for spec in specs:
@@ -138,7 +132,6 @@ class Express:
         change: Change,
         room: _Room,
         specs: Sequence[TaskSpec],
-        alike: bool,
         claims: list[Claim],
         held: dict[str, Held],
     ) -> None:
@@ -146,12 +139,10 @@ class Express:
         (behind,) = change.connection.execute(BACKLOG, (json.dumps(room.kinds), now)).fetchone()
         if behind:
             return
-        if not alike:
-            specs = sorted(specs, key=_RANK)
-        specs = specs[: room.left]
+        specs = sorted(specs, key=_RANK)[: room.left]
         room.left -= len(specs)
         until = now + room.lease
-        seqs = insert(change.connection, specs, Begun(room.owner, until, now), alike=alike)
+        seqs = insert(change.connection, specs, Begun(room.owner, until, now))
         kinds = list(map(_KIND, specs))
         held.update(
             zip(

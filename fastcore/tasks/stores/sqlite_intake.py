@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from fastcore.tasks.errors import QueueFull, TaskError
 from fastcore.tasks.records import Fired, Group, TaskSpec
-from fastcore.tasks.stores.sqlite_bulk import are_alike
 from fastcore.tasks.stores.sqlite_change import Change
 from fastcore.tasks.stores.sqlite_entering import enter, judged
 from fastcore.tasks.stores.sqlite_express import Express
@@ -80,9 +79,8 @@ class Intake:
         """Store each task, or not; what cannot be stored fails alone."""
         flat = list(chain.from_iterable(asked))
         answers: list[str | BaseException]
-        alike = are_alike(flat)
-        if self._max_queued is None and not _any_keyed(flat[:1] if alike else flat):
-            self._store(change, flat, alike)
+        if self._max_queued is None and not _any_keyed(flat):
+            self._store(change, flat)
             answers = list(map(_ID, flat))
         else:
             alone = self.submit(change, [Submission([spec], None) for spec in flat])
@@ -116,11 +114,9 @@ class Intake:
             answers.append(Fired(False, found[0] if found is not None else next_at))
         return answers
 
-    def _store(self, change: Change, specs: list[TaskSpec], alike: bool | None = None) -> None:
+    def _store(self, change: Change, specs: list[TaskSpec]) -> None:
         if specs:
-            if alike is None:
-                alike = are_alike(specs)
-            enter(change, self._express.place(change, specs, alike), alike)
+            enter(change, self._express.place(change, specs))
 
 
 def _any_keyed(specs: Sequence[TaskSpec]) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Batch, Claim, Hold, Outcome, Progress, State
-from fastcore.tasks.stores.sqlite_bulk import Success, end, end_alike
+from fastcore.tasks.stores.sqlite_bulk import Success, end
 from fastcore.tasks.stores.sqlite_change import Change
 from fastcore.tasks.stores.sqlite_express import Express
 from fastcore.tasks.stores.sqlite_groups import left_behind
@@ -76,10 +76,8 @@ REPORT: Final = (
 )
 
 
-_ID, _FINISHED_AT, _CLAIM = attrgetter("id"), attrgetter("finished_at"), attrgetter("id", "token")
+_ID, _CLAIM = attrgetter("id"), attrgetter("id", "token")
 _GROUP, _COLLECTS, _SERIAL = map(attrgetter, ("group", "collects", "serial_key"))
-_STATE, _END = attrgetter("state"), attrgetter("counted", "token", "result", "started_at")
-_SEQ, _KEPT = attrgetter("seq"), attrgetter("kind", "token", "grp", "collects", "serial_key")
 
 
 class Asked(NamedTuple):
@@ -238,67 +236,27 @@ class Work:
     # ---- ends ----
 
     def _settle_all(self, change: Change, outcomes: Sequence[Outcome]) -> list[bool]:
-        helds = list(map(self._held.get, map(_ID, outcomes)))
-        if self._end_alike(change, outcomes, helds):
-            return [True] * len(outcomes)
-        plain: list[Success] = []
-        others: list[tuple[Any, ...]] = []
+        """Record successes of claims that were made here by one statement for many, and all other ends by row."""
         silent = self._progress.silent()
+        ours: dict[int, Outcome] = {}  # by row
+        helds = list(map(self._held.get, map(_ID, outcomes)))
         for outcome, held in zip(outcomes, helds):
-            if held is None or held.token != outcome.token or outcome.state is State.QUEUED or not outcome.counted:
-                break
-            if outcome.state is State.SUCCEEDED and (silent or self._progress.peek(outcome.id, outcome.token) is None):
-                plain.append(
-                    Success(held.seq, held.token, outcome.started_at, outcome.finished_at, outcome.result)
-                )  # fmt: skip
-            else:
-                others.append(self._end_row(outcome, held.seq))
-        else:
-            # All of them are, as ever, ends of claims that this store made: no look at the rows.
-            if self._end_all(change, plain, others):
-                self._ended(change, outcomes, helds)
-                return [True] * len(outcomes)
-        return [self._settle(change, outcome) for outcome in outcomes]
-
-    def _end_alike(self, change: Change, outcomes: Sequence[Outcome], helds: Sequence[Held | None]) -> bool:
-        """Record ends that differ in little, as those of one batch do, if that is what they are."""
-        if None in helds or not self._progress.silent():
-            return False
-        states = set(map(id, map(_STATE, outcomes)))  # the hash of an enum's member is computed in Python
-        ends = set(map(_END, outcomes))
-        kept = set(map(_KEPT, helds))
-        if states != {id(State.SUCCEEDED)} or len(ends) != 1 or len(kept) != 1:
-            return False
-        [(counted, token, result, began)] = ends
-        [(kind, latest, *alone)] = kept
-        if not counted or token != latest or alone != [None, None, None]:
-            return False
-        done = dict(zip(map(_SEQ, helds), map(_FINISHED_AT, outcomes)))
-        if not self._all_or_none(change, lambda: end_alike(change.connection, done, result, began, token), len(helds)):
-            return False
-        change.moved(kind, RUNNING, SUCCEEDED, len(helds))
-        return True
-
-    @staticmethod
-    def _all_or_none(change: Change, write: Callable[[], int], n: int) -> bool:
-        """Have so many rows written, or none."""
-        if n == 1:
-            return write() == 1
-        change.connection.execute("SAVEPOINT settling")
-        sound = write() == n
-        if not sound:
-            change.connection.execute("ROLLBACK TO settling")
-        change.connection.execute("RELEASE settling")
-        return sound
-
-    def _end_all(self, change: Change, plain: list[Success], others: list[tuple[Any, ...]]) -> bool:
-        """Record ends, all or none; False if the token of one is not the latest."""
-
-        def write() -> int:
-            taken = end(change.connection, plain) if plain else 0
-            return taken + (change.connection.executemany(END, others).rowcount if others else 0)
-
-        return self._all_or_none(change, write, len(plain) + len(others))
+            if held is None or held.token != outcome.token or outcome.state is not State.SUCCEEDED:
+                continue
+            if silent or self._progress.peek(outcome.id, outcome.token) is None:
+                ours.setdefault(held.seq, outcome)
+        ends = [Success(seq, it.token, it.started_at, it.finished_at, it.result) for seq, it in ours.items()]
+        recorded = end(change.connection, ends)
+        taken: list[bool] = []
+        for outcome, held in zip(outcomes, helds):
+            if held is None or held.seq not in recorded or ours[held.seq] is not outcome:
+                taken.append(self._settle(change, outcome))
+                continue
+            taken.append(True)
+            change.moved(held.kind, RUNNING, SUCCEEDED)
+            if not held.grp is held.collects is held.serial_key is None:
+                left_behind(change, outcome.id, held.grp, held.collects, 0, held.serial_key)
+        return taken
 
     def _settle(self, change: Change, outcome: Outcome) -> bool:
         row = change.connection.execute(
@@ -342,15 +300,6 @@ class Work:
             outcome.token,
             joined,
         )
-
-    @staticmethod
-    def _ended(change: Change, outcomes: Sequence[Outcome], helds: Sequence[Held | None]) -> None:
-        moves = Counter([(held.kind, outcome.state) for outcome, held in zip(outcomes, helds) if held is not None])
-        for (kind, state), n in moves.items():
-            change.moved(kind, RUNNING, code_of(state), n)
-        for outcome, held in zip(outcomes, helds):
-            if held is not None and not held.grp is held.collects is held.serial_key is None:
-                left_behind(change, outcome.id, held.grp, held.collects, 0, held.serial_key)
 
 
 def _without(want: Want, kinds: list[str]) -> Want:
