@@ -50,11 +50,11 @@ class Asking:
         return self._write(change, names)
 
     def ask(self, name: str, *, soft: bool = False) -> Answer[str]:
-        return self.writer.ask(self._write, name, soft=soft)
+        return self.writer.ask(self._write, name, soft=soft, patient=name.startswith("end"))
 
     def during(self, name: str, meanwhile: Callable[[], Any]) -> Any:
         """Have a name written, and something done while that is under way; return what that returns."""
-        answer = self.writer.ask(self._hold, name)
+        answer = self.writer.ask(self._hold, name, patient=name.startswith("end"))
         assert self._entered.acquire(timeout=LONG)
         found = meanwhile()
         self._go.release()
@@ -64,8 +64,8 @@ class Asking:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have one of two wait for the other until that comes: a test that is wrong of who waits does not end."""
-    monkeypatch.setattr(sqlite_writer, "_PAIR_LINGER", 1e9)
+    """Have what is patient wait until the other comes: a test that is wrong of who waits does not end."""
+    monkeypatch.setattr(sqlite_writer, "_PATIENCE", 1e9)
     monkeypatch.setattr(sqlite_writer, "_MOST_LINGER", 1e9)
 
 
@@ -77,16 +77,33 @@ def asking(request: pytest.FixtureRequest, tmp_path: Path, patient: None) -> Ite
 
 
 @pytest.mark.parametrize("asking", [True], indirect=True)
-def test_two_who_ask_in_turns_come_to_share_their_syncs(asking: Asking) -> None:
+def test_the_ends_of_a_lone_submitters_tasks_share_the_syncs_of_further_submissions(asking: Asking) -> None:
     end = asking.during("submit 1", lambda: asking.ask("end 0"))  # it waits: who submitted will do so again
     submit = asking.ask("submit 2")
     assert end.result(LONG) == "end 0"
     assert submit.result(LONG) == "submit 2"
-    for n in (3, 4):  # whichever comes first, at their leisure
-        first = asking.ask(f"submit {n}")
-        second = asking.ask(f"end {n - 2}")
-        assert (first.result(LONG), second.result(LONG)) == (f"submit {n}", f"end {n - 2}")
-    assert asking.batches == [["submit 1"], ["end 0", "submit 2"], ["submit 3", "end 1"], ["submit 4", "end 2"]]
+    end = asking.ask("end 1")  # at its leisure
+    submit = asking.ask("submit 3")
+    assert (end.result(LONG), submit.result(LONG)) == ("end 1", "submit 3")
+    assert asking.batches == [["submit 1"], ["end 0", "submit 2"], ["end 1", "submit 3"]]
+
+
+@pytest.mark.parametrize("asking", [True], indirect=True)
+def test_a_submission_waits_for_no_end(asking: Asking) -> None:
+    end = asking.during("submit 1", lambda: asking.ask("end 0"))
+    assert asking.ask("submit 2").result(LONG) == "submit 2"
+    assert end.result(LONG) == "end 0"
+    for n in (3, 4):  # though the last sync was shared
+        assert asking.ask(f"submit {n}").result(LONG) == f"submit {n}"
+    assert asking.batches == [["submit 1"], ["end 0", "submit 2"], ["submit 3"], ["submit 4"]]
+
+
+@pytest.mark.parametrize("asking", [True], indirect=True)
+def test_ends_wait_for_no_other_ends(asking: Asking) -> None:
+    later = asking.during("end 0", lambda: asking.ask("end 1"))
+    assert later.result(LONG) == "end 1"
+    assert asking.ask("end 2").result(LONG) == "end 2"
+    assert asking.batches == [["end 0"], ["end 1"], ["end 2"]]
 
 
 def test_a_lone_request_waits_for_nobody(asking: Asking) -> None:
@@ -110,13 +127,13 @@ def test_where_nothing_waits_for_the_disk_none_waits_for_another(asking: Asking)
 
 
 @pytest.mark.parametrize("asking", [True], indirect=True)
-def test_who_waits_for_another_in_vain_waits_no_further_time(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_that_waits_in_vain_waits_no_further_time(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_writer, "_MOST_LINGER", 1e-3)
     end = asking.during("submit 1", lambda: asking.ask("end 0"))
     assert end.result(LONG) == "end 0"
     monkeypatch.setattr(sqlite_writer, "_MOST_LINGER", 1e9)
-    assert asking.ask("submit 2").result(LONG) == "submit 2"
-    assert asking.batches == [["submit 1"], ["end 0"], ["submit 2"]]
+    assert asking.ask("end 1").result(LONG) == "end 1"
+    assert asking.batches == [["submit 1"], ["end 0"], ["end 1"]]
 
 
 @pytest.mark.parametrize("asking", [True], indirect=True)

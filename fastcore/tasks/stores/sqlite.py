@@ -239,7 +239,7 @@ class SqliteStore:
         return self._writer.ask(self._work.renew, Renewal(claims, now + lease), soft=True)
 
     def settle(self, outcomes: Sequence[Outcome]) -> Answer[list[bool]]:
-        return self._writer.ask(self._work.settle, outcomes, soft=self.durability == "ends-soft")
+        return self._writer.ask(self._work.settle, outcomes, soft=self.durability == "ends-soft", patient=True)
 
     def report(self, updates: Sequence[Progress]) -> Done[None]:
         self._writer.check()

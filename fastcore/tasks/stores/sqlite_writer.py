@@ -31,7 +31,7 @@ _MOST_IN_A_BATCH: Final = 512  # requests; each may bring thousands of rows
 _CROWD: Final = 4  # requests that came together: those who asked will ask again, together
 _LINGER: Final = 0.25  # of the last commit's time: how long the first of a crowd waits for the others
 _LEAST_LINGER, _MOST_LINGER = 5e-5, 2e-3
-_PAIR_LINGER: Final = 0.5  # of the last sync's time: how long one of two who ask in turns waits for the other
+_PATIENCE: Final = 0.5  # of the last sync's time: how long what is patient waits for what is not
 
 _log = logging.getLogger("fastcore.tasks")
 
@@ -48,12 +48,15 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Request(Generic[A, R]):
-    __slots__ = ("answer", "argument", "each", "handler", "soft")
+    __slots__ = ("answer", "argument", "each", "handler", "patient", "soft")
 
-    def __init__(self, handler: Handler[A, R], argument: A, soft: bool, each: bool = False) -> None:
+    def __init__(
+        self, handler: Handler[A, R], argument: A, *, soft: bool = False, patient: bool = False, each: bool = False
+    ) -> None:
         self.handler = handler
         self.argument = argument
         self.soft = soft
+        self.patient = patient
         self.each = each
         self.answer: Answer[R] = Answer()
 
@@ -62,10 +65,11 @@ class Writer:
     """Runs requests in transactions on a connection of its own.
 
     A request is answered after the commit that holds it. While one transaction reaches the disk the next requests
-    gather, so that a batch is as large as the disk is slow. A lone request never waits for company. After a batch of
-    many, whose callers will all come back at once, the first waits for the others, a quarter of a commit's time. Two
-    who ask in turns, as a submitter and the ends of its tasks, would each wait for the other's sync: the one that came
-    during the other's waits until that asks again, half a sync's time at most, and from then on they share their syncs.
+    gather, so that a batch is as large as the disk is slow. A lone request never waits for company, unless it is
+    patient: an end that came while a submission was written waits until its submitter, who has nothing else to do, asks
+    again, half a sync's time at most; from then on the ends of a lone submitter's tasks share the syncs of further
+    submissions. After a batch of many, whose callers will all come back at once, the first waits for the others, a
+    quarter of a commit's time.
 
     Parameters
     ----------
@@ -107,7 +111,8 @@ class Writer:
         self._pause = pause
         self._company = 0.0  # how many requests came together lately
         self._took = 0.0  # seconds of the last commit that waited for the disk
-        self._hard = 0  # requests in the last batch that waited for the disk
+        self._submitted = False  # whether the last batch that waited for the disk had a request that is not patient
+        self._shared = False  # and one that is
         self._pid = _pid
         self._requests: SimpleQueue[_Request[Any, Any] | None] = SimpleQueue()
         self._closing = threading.Lock()
@@ -123,19 +128,20 @@ class Writer:
             self._thread.join()
             raise
 
-    def ask(self, handler: Handler[A, R], argument: A, *, soft: bool = False) -> Answer[R]:
+    def ask(self, handler: Handler[A, R], argument: A, *, soft: bool = False, patient: bool = False) -> Answer[R]:
         """Have a request written; from any thread, without waiting.
 
         A `soft` one may be undone by a power cut, though not by the death of the process: if a transaction holds
-        nothing else it does not wait for the disk.
+        nothing else it does not wait for the disk. A `patient` one may wait a moment for one that is not, to share its
+        sync.
         """
-        return self._ask(_Request(handler, argument, soft))
+        return self._ask(_Request(handler, argument, soft=soft, patient=patient))
 
     def ask_each(
         self, handler: Handler[Sequence[A], list[R | BaseException]], arguments: Sequence[A]
     ) -> Answer[list[R | BaseException]]:
         """Have many written as one request, in which each succeeds or fails by itself."""
-        return self._ask(_Request(handler, arguments, False, True))
+        return self._ask(_Request(handler, arguments, each=True))
 
     def _ask(self, request: _Request[A, R]) -> Answer[R]:
         self.check()
@@ -193,7 +199,7 @@ class Writer:
                 batch, last = self._gather(max(0.0, ticked + self._pause - clock()))
                 if batch:
                     self._company = max(len(batch), self._company / 2)
-                    self._hard = sum(not request.soft for request in batch) or self._hard
+                    self._note(batch)
                     self._write(connection, batch)
                 del batch  # else its arguments would live until the next request
                 if clock() - ticked >= self._pause:
@@ -202,25 +208,32 @@ class Writer:
         finally:
             connection.close()
 
+    def _note(self, batch: list[_Request[Any, Any]]) -> None:
+        hard = [request.patient for request in batch if not request.soft]
+        if hard:
+            self._submitted = not all(hard)
+            self._shared = self._submitted and any(hard)
+
     def _gather(self, timeout: float) -> tuple[list[_Request[Any, Any]], bool]:
         requests = self._requests
         batch: list[_Request[Any, Any]] = []
-        present = requests.qsize() > 0
-        hard = 0
+        # Where the last batch was shared, whichever of the two comes first; else what came during the other's commit.
+        patient = self._full and self._submitted and (self._shared or requests.qsize() > 0)
+        waits = False  # for all that has come is patient
         try:
             found = requests.get(timeout=timeout)
             if self._company >= _CROWD and requests.qsize() < self._company / 2:
                 linger = min(self._took * _LINGER, _MOST_LINGER)
                 if linger >= _LEAST_LINGER:
                     time.sleep(linger)
-            pair = self._full and (self._hard == 2 or (self._hard == 1 and present))
-            late = time.monotonic() + min(self._took * _PAIR_LINGER, _MOST_LINGER) if pair else 0.0
+            late = time.monotonic() + min(self._took * _PATIENCE, _MOST_LINGER) if patient else 0.0
             while found is not None:
                 batch.append(found)
-                hard += not found.soft
                 if len(batch) == _MOST_IN_A_BATCH:
                     return batch, False
-                if pair and hard == 1 and (left := late - time.monotonic()) > 0:
+                if not found.soft:
+                    waits = patient = patient and found.patient
+                if waits and (left := late - time.monotonic()) > 0:
                     found = requests.get(timeout=left)
                 else:
                     found = requests.get_nowait()
@@ -251,7 +264,7 @@ class Writer:
         bells: list[Any] = []
         for part in whole.argument:
             try:
-                change, [[answer]] = self._transaction(connection, [_Request(whole.handler, [part], whole.soft)])
+                change, [[answer]] = self._transaction(connection, [_Request(whole.handler, [part], soft=whole.soft)])
             except BaseException as error:
                 answers.append(told(error, self._path))
                 continue
