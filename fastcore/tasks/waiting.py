@@ -60,7 +60,7 @@ class Waiters:
     def __init__(self, store: TaskStore, hooks: Hooks) -> None:
         self._store = store
         self._hooks = hooks
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # re-entrant, for signal handlers
         self._wakes: dict[str, list[Callable[[], object]]] = {}
         self._unwatch: Callable[[], None] | None = None
         self._look = _LOOK_ANYWAY if store.poll is None else _LOOK

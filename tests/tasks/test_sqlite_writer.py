@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fastcore.tasks.errors import StoreError
 from fastcore.tasks.stores import sqlite_writer
 from fastcore.tasks.stores.sqlite_answer import Answer
 from fastcore.tasks.stores.sqlite_change import Change
@@ -141,3 +142,46 @@ def test_a_writer_that_is_closed_writes_what_waits_for_another(asking: Asking) -
     end = asking.during("submit 1", lambda: asking.ask("end 0"))
     asking.writer.close()
     assert end.result(0) == "end 0"
+
+
+def test_a_signal_handler_may_ask_in_the_middle_of_a_request(asking: Asking) -> None:
+    class Interrupted:
+        """Stands for the queue of requests while a signal comes."""
+
+        def __init__(self, found: Any) -> None:
+            self._found = found
+            self.inner: list[Answer[str]] = []
+
+        def put(self, request: Any) -> None:
+            asking.writer._requests = self._found
+            self.inner.append(asking.ask("inner"))
+            self._found.put(request)
+
+    interrupted: Any = Interrupted(asking.writer._requests)
+    asking.writer._requests = interrupted
+    outer: list[str] = []
+    thread = threading.Thread(target=lambda: outer.append(asking.ask("outer").result(LONG)), daemon=True)
+    thread.start()
+    thread.join(LONG)
+    assert outer == ["outer"]
+    assert interrupted.inner[0].result(LONG) == "inner"
+
+
+def test_a_destructor_in_the_writing_thread_does_not_wait_for_itself(asking: Asking) -> None:
+    asked: list[Answer[str]] = []
+    errors: list[BaseException] = []
+
+    def destroy(_: object) -> None:
+        asked.append(asking.ask("last"))
+        try:
+            asked[0].result()
+        except StoreError as error:
+            errors.append(error)
+
+    asking.during("first", lambda: asking.ask("second").add_done_callback(destroy))
+    assert asking.ask("third").result(LONG) == "third"
+    [error] = errors
+    assert "expected another thread to wait for the store than the one that writes" in str(error)
+    assert "last" in [name for batch in asking.batches for name in batch]  # it is done all the same
+    asked[0].add_done_callback(lambda answer: None)
+    assert asked[0].result(0) == "last"

@@ -67,6 +67,27 @@ class TestSubmit:
         claimed = {claim.spec.id for claim in it.claim(1000)}
         assert claimed == set(ids)
 
+    @pytest.mark.parametrize("read", ["find", "purge"])
+    def test_a_signal_handler_may_submit_while_the_store_is_read(self, it: Harness, read: str) -> None:
+        submitted: list[str] = []
+
+        class Interrupting(str):
+            """A name that is looked at, just as a signal comes."""
+
+            def __eq__(self, other: object) -> bool:
+                if len(submitted) < 3:
+                    submitted.extend(it.submit(it.spec(f"more{len(submitted)}")))
+                return str(self) == other
+
+            __hash__ = str.__hash__
+
+        it.submit(*[it.spec() for _ in range(5)])
+        kind = Interrupting("work")
+        if read == "find":
+            assert len(it.store.find(kind=kind).result(30)) == 5
+        else:
+            assert len(it.store.purge(kind).result(30)) == 5
+
 
 class TestKeys:
     def test_a_unique_key_is_held_by_one_live_task(self, it: Harness) -> None:

@@ -78,7 +78,7 @@ class MemoryStore:
         tombstone_ttl: float = 86400.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        # Re-entrant, as dropping a task's arguments may run a destructor that submits.
+        # Re-entrant, as a signal handler or a destructor may submit at any moment: so what is gone through is a copy.
         self._lock = threading.RLock()
         self._max_queued = max_queued
         self._clock = clock
@@ -223,7 +223,7 @@ class MemoryStore:
         dropped: list[object] = []
         purged: list[Cancelled] = []
         with self._lock:
-            waiting = (one for one in self._records.values() if one.kind == kind and one.state is _QUEUED)
+            waiting = (one for one in list(self._records.values()) if one.kind == kind and one.state is _QUEUED)
             for record in list(islice(waiting, PURGED_AT_ONCE)):
                 dropped.append(self._withdraw(record))
                 purged.append(Cancelled(record.id, kind, record.state, record.attempt, True))
@@ -317,7 +317,7 @@ class MemoryStore:
         with self._lock:
             found = (
                 id
-                for id, record in self._records.items()
+                for id, record in list(self._records.items())
                 if (wanted is None or record.state in wanted)
                 and (kind is None or record.kind == kind)
                 and (group is None or record.group == group)
@@ -329,7 +329,7 @@ class MemoryStore:
         with self._lock:
             running = Counter([record.kind for record in self._running.values()])
             kinds = self._waiting.kinds
-            return Done({name: found for name, kind in kinds.items() if (found := kind.counts(running[name]))})
+            return Done({name: found for name, kind in list(kinds.items()) if (found := kind.counts(running[name]))})
 
     def members(self, group: str) -> Done[Sequence[TaskView]]:
         with self._lock:

@@ -8,6 +8,8 @@ from _thread import allocate_lock
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
+from fastcore.tasks.errors import StoreError
+
 __all__ = ["Answer", "give"]
 
 R = TypeVar("R")
@@ -24,12 +26,13 @@ class Answer(Generic[R]):
     found by whoever brings the answer. Each entry is taken out of the list once, by the one or the other.
     """
 
-    __slots__ = ("_done", "_error", "_value", "_waiting")
+    __slots__ = ("_done", "_error", "_forbidden", "_value", "_waiting")
 
     _value: R
 
     def __init__(self) -> None:
         self._done = False
+        self._forbidden = ""
         self._error: BaseException | None = None
         self._waiting: list[Callable[[Any], object] | tuple[asyncio.AbstractEventLoop, Bell]] = []
 
@@ -44,8 +47,12 @@ class Answer(Generic[R]):
         ------
         TimeoutError
             If it has not come after `timeout` seconds.
+        StoreError
+            If the thread that is to bring it asks.
         """
         if not self._done:
+            if self._forbidden:
+                raise StoreError(self._forbidden)
             lock = allocate_lock()
             lock.acquire()
             self.add_done_callback(lambda _: lock.release())
@@ -57,6 +64,13 @@ class Answer(Generic[R]):
             finally:
                 del self  # else the traceback would keep what it is part of
         return self._value
+
+    def forbid_waiting(self, path: str) -> None:
+        """Have `result` raise before the answer has come: in the thread that brings it, which would wait for itself."""
+        self._forbidden = (
+            f"{path}: expected another thread to wait for the store than the one that writes, got a call of a "
+            "destructor in that thread; what it asked for is done all the same"
+        )
 
     def error(self) -> BaseException | None:
         """Return the error that has come, if one has."""

@@ -58,7 +58,7 @@ class Readers:
         self._path = path
         self._threads = threads
         self._started = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # re-entrant, for signal handlers
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
         self._reads: SimpleQueue[Read[Any] | None] = SimpleQueue()

@@ -115,7 +115,7 @@ class Writer:
         self._shared = False  # and one that is
         self._pid = _pid
         self._requests: SimpleQueue[_Request[Any, Any] | None] = SimpleQueue()
-        self._closing = threading.Lock()
+        self._closing = threading.RLock()  # re-entrant: a signal handler or a destructor may submit in between
         self._closed = False
         self._commit = metrics.latency("fastcore_tasks_sqlite_commit_seconds")
         opened: Future[None] = Future()
@@ -145,6 +145,8 @@ class Writer:
 
     def _ask(self, request: _Request[A, R]) -> Answer[R]:
         self.check()
+        if threading.get_ident() == self._thread.ident:
+            request.answer.forbid_waiting(self._path)
         with self._closing:
             if self._closed:
                 raise QueueClosed(f"{self._path}: expected an open store, got one that was closed")
