@@ -172,7 +172,7 @@ class Limiter:
             number("period", period),
         )
         self._clock = called("clock", clock, plain=True)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # re-entrant: a destructor may release in between
         self._timed: _Waiter | None = None  # the head, once it knows that it has to watch the clock
         self._text = f"Limiter(concurrency={concurrency!r}, calls={calls!r}, period={period!r})"
 

@@ -88,5 +88,8 @@ class Reading:
         return (self.codec if task is None else task.codec).decode(view.result)
 
     def _decoded(self, view: TaskView) -> TaskView:
+        if isinstance(view, GroupView):
+            for one in view.members if view.then is None else (view.then, *view.members):
+                one.result = self.value(one)
         view.result = self.value(view)
         return view

@@ -371,3 +371,30 @@ def test_releasing_what_nobody_holds() -> None:
 def test_wrong_options(options: dict[str, Any], kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=f"^{text}$"):
         Limiter(**options)
+
+
+def test_a_destructor_may_release_in_the_middle_of_another_call() -> None:
+    clock = iter(range(1000))
+
+    class Dropped:
+        """Stands for an object that is destroyed while a limiter is at work."""
+
+        def __init__(self) -> None:
+            self.armed = False
+
+        def now(self) -> float:
+            if self.armed:
+                self.armed = False
+                limiter.release()
+            return float(next(clock))
+
+    dropped = Dropped()
+    limiter = Limiter(1, clock=dropped.now)
+    assert limiter.try_acquire()
+    dropped.armed = True
+    taken: list[bool] = []
+    thread = threading.Thread(target=lambda: taken.append(limiter.try_acquire()), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert taken == [True]
+    assert limiter.in_flight == 1
