@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from fastcore.tasks.engine import Engine
 
 __all__ = ["Chores"]
+
+_STEP = 1.0  # seconds by which a clock that is set goes ahead of the time that passes, at least
 
 _log = logging.getLogger("fastcore.tasks")
 
@@ -30,13 +33,26 @@ class Chores:
         Seconds for which a claim is renewed.
     clock : callable
         Seconds since the epoch.
+    monotonic : callable
+        Seconds that only grow, and not while the machine sleeps.
     """
 
-    def __init__(self, engine: Engine, hooks: Hooks, lease: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        hooks: Hooks,
+        lease: float,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._engine = engine
         self._hooks = hooks
         self._lease = lease
         self._clock = clock
+        self._monotonic = monotonic
+        self._looked = clock(), monotonic()
+        self._ahead = 0.0  # seconds by which the clock went ahead lately
+        self._set_at = 0.0  # when it did
         self._heartbeat = lease
         self._renewed = clock()
         self._doing: list[asyncio.Task[None]] = []
@@ -46,6 +62,7 @@ class Chores:
         loop = asyncio.get_running_loop()
         self._heartbeat = heartbeat
         self._renewed = self._clock()
+        self._looked = self._renewed, self._monotonic()
         self._doing = [
             loop.create_task(_every(rescue, self.take_back, at_once=True)),
             loop.create_task(_every(heartbeat, self.renew)),
@@ -62,9 +79,24 @@ class Chores:
         """Take back tasks of owners that are gone."""
         if self._clock() - self._renewed > self._heartbeat:  # held up, or asleep: we are not gone
             await self.renew()
-        for rescued in await arrived(self._engine.store.rescue(self._clock())):
+        for rescued in await arrived(self._engine.store.rescue(self._now())):
             _log.warning("task %s (%s) was taken back from an owner that is gone: %s", *rescued[:3])
             self._engine.ledger.enter_lost(rescued, self._clock())
+
+    def _now(self) -> float:
+        """Return the time by which leases are judged: the earlier one for a while after the clock was set forward.
+
+        By then all who live have renewed theirs. A machine that slept wakes to such a clock too.
+        """
+        now, passed = self._clock(), self._monotonic()
+        ahead = (now - self._looked[0]) - (passed - self._looked[1])
+        self._looked = now, passed
+        if passed - self._set_at > self._lease:
+            self._ahead = 0.0
+        if ahead > _STEP:
+            self._ahead += ahead
+            self._set_at = passed
+        return now - self._ahead
 
     async def renew(self) -> None:
         """Prolong the leases of what runs here; stop what is no longer ours, or was cancelled elsewhere."""

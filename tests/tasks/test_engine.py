@@ -15,8 +15,9 @@ import pytest
 
 from fastcore.concurrency import Retry
 from fastcore.tasks import QueueClosed, State, StoreError, TaskEvent, TaskQueue, progress
+from fastcore.tasks.chores import Chores
 from fastcore.tasks.ports import Want
-from fastcore.tasks.records import Outcome
+from fastcore.tasks.records import Hold, Outcome
 from fastcore.tasks.stores import MemoryStore
 from tests.tasks.queue_cases import LONG, run, until
 
@@ -238,6 +239,32 @@ class TestLeases:
                 assert (len(attempts), queue.status(id).attempt) == (1, 1)
 
         run(scenario)
+
+    def test_a_clock_that_goes_ahead_takes_nothing_from_others_until_they_could_renew(self) -> None:
+        clock = {"wall": 1000.0, "passed": 50.0}
+        store = MemoryStore(clock=lambda: clock["wall"])
+        queue = TaskQueue(store, clock=lambda: clock["wall"])
+        queue.task(lambda: None, name="work")
+        chores = Chores(queue.engine, queue.hooks, 15.0, lambda: clock["wall"], lambda: clock["passed"])
+        ids = queue.submit_many([("work", ())] * 2)
+        held, lost = store.claim("another", [Want(2, {"work": 2})], 15.0, clock["wall"]).result().claims
+
+        def states_after(seconds: float, set_by: float = 0.0) -> list[State]:
+            clock["wall"] += seconds + set_by
+            clock["passed"] += seconds
+            asyncio.run(chores.take_back())
+            return [queue.status(id).state for id in ids]
+
+        running = [State.RUNNING] * 2
+        assert states_after(2) == running
+        assert states_after(2, set_by=3600) == running
+        assert store.renew([held], 60.0, clock["wall"]).result() == [Hold.KEPT]
+        assert states_after(2, set_by=3600) == running  # once more, as a machine that sleeps again
+        assert store.renew([held], 60.0, clock["wall"]).result() == [Hold.KEPT]
+        assert lost.lease_until == 1015.0
+        assert states_after(10) == [State.RUNNING, State.QUEUED]  # its lease would have passed without all that too
+        assert states_after(4) == [State.RUNNING, State.QUEUED]
+        assert states_after(60) == [State.QUEUED] * 2
 
     def test_a_crashed_owner_s_last_attempt_is_a_dead_letter(self) -> None:
         clock = [1000.0]
