@@ -56,8 +56,10 @@ class TestHandle:
                 assert isinstance(view, GroupView)
                 assert (view.state, view.size, view.result, view.progress) == (State.SUCCEEDED, 3, 6, 1.0)
                 assert view.then is not None
-                assert queue.result(view.then.id) == 6
-                assert queue.status(without).result == [3, 1, 2]
+                assert view.then.result == queue.result(view.then.id) == 6
+                members = queue.status(without)
+                assert isinstance(members, GroupView)
+                assert members.result == [one.result for one in members.members] == [3, 1, 2]
                 assert await queue.acancel(without) is State.SUCCEEDED
 
         run(scenario)
