@@ -77,13 +77,14 @@ def asking(request: pytest.FixtureRequest, tmp_path: Path, patient: None) -> Ite
     found.writer.close()
 
 
+@pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("asking", [True], indirect=True)
-def test_the_ends_of_a_lone_submitters_tasks_share_the_syncs_of_further_submissions(asking: Asking) -> None:
-    end = asking.during("submit 1", lambda: asking.ask("end 0"))  # it waits: who submitted will do so again
+def test_the_ends_of_a_lone_submitters_tasks_share_the_syncs_of_further_submissions(asking: Asking, soft: bool) -> None:
+    end = asking.during("submit 1", lambda: asking.ask("end 0", soft=soft))  # it waits: who submitted will do so again
     submit = asking.ask("submit 2")
     assert end.result(LONG) == "end 0"
     assert submit.result(LONG) == "submit 2"
-    end = asking.ask("end 1")  # at its leisure
+    end = asking.ask("end 1", soft=soft)  # at its leisure
     submit = asking.ask("submit 3")
     assert (end.result(LONG), submit.result(LONG)) == ("end 1", "submit 3")
     assert asking.batches == [["submit 1"], ["end 0", "submit 2"], ["end 1", "submit 3"]]

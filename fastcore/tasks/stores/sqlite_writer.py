@@ -111,7 +111,7 @@ class Writer:
         self._pause = pause
         self._company = 0.0  # how many requests came together lately
         self._took = 0.0  # seconds of the last commit that waited for the disk
-        self._submitted = False  # whether the last batch that waited for the disk had a request that is not patient
+        self._submitted = False  # whether the last batch, but for claims, had a request that is not patient
         self._shared = False  # and one that is
         self._pid = _pid
         self._requests: SimpleQueue[_Request[Any, Any] | None] = SimpleQueue()
@@ -211,10 +211,10 @@ class Writer:
             connection.close()
 
     def _note(self, batch: list[_Request[Any, Any]]) -> None:
-        hard = [request.patient for request in batch if not request.soft]
-        if hard:
-            self._submitted = not all(hard)
-            self._shared = self._submitted and any(hard)
+        patient = [request.patient for request in batch if request.patient or not request.soft]
+        if patient:
+            self._submitted = not all(patient)
+            self._shared = self._submitted and any(patient)
 
     def _gather(self, timeout: float) -> tuple[list[_Request[Any, Any]], bool]:
         requests = self._requests
@@ -233,7 +233,7 @@ class Writer:
                 batch.append(found)
                 if len(batch) == _MOST_IN_A_BATCH:
                     return batch, False
-                if not found.soft:
+                if found.patient or not found.soft:
                     waits = patient = patient and found.patient
                 if waits and (left := late - time.monotonic()) > 0:
                     found = requests.get(timeout=left)
