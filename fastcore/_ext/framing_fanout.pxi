@@ -180,6 +180,11 @@ cdef class _Outboxes:
     def enqueue(self, _Client client not None, _Message message not None):
         self.put(client, message)
 
+    def enqueue_all(self, _Client client not None, messages):
+        cdef _Message message
+        for message in messages:
+            self.put(client, message)
+
     def empty(self, _Client client not None):
         node, client.node = client.node, None
         return messages_of(node)
@@ -296,6 +301,9 @@ class Fanout(Switchboard):
 
     def _enqueue(self, client, message):
         self._outboxes.enqueue(client, message)
+
+    def _enqueue_all(self, client, messages):
+        self._outboxes.enqueue_all(client, messages)
 
     def _drop_outbox(self, client):
         return self._outboxes.empty(client)

@@ -29,6 +29,8 @@ class Fanout(metaclass=Twin, path="framing"):
         Bytes held back for all; beyond it, the client with the most is closed.
     history : int, default 0
         Messages of a topic kept for those who come back; with 0, the newest of each key are not kept either.
+    last : int, default 0
+        Messages of each topic that a new subscription begins with, if it does not say itself where it begins.
     max_connections, max_subscriptions, max_topic_length, max_keys : int
         At most so many clients, subscriptions of a client (128), characters of a topic (255), newest messages of a
         topic that are kept (10,000, the oldest go).
@@ -61,6 +63,7 @@ class Fanout(metaclass=Twin, path="framing"):
         limit: int = 1 << 20,
         total_limit: int = 64 << 20,
         history: int = 0,
+        last: int = 0,
         max_connections: int = 2**63 - 1,
         max_subscriptions: int = 128,
         max_topic_length: int = 255,
@@ -106,6 +109,7 @@ class Fanout(metaclass=Twin, path="framing"):
         *,
         since: tuple[str, Mapping[str, int]] | None = None,
         newest: bool = False,
+        last: int = 0,
         allow: Callable[[str], bool] | None = None,
     ) -> list[Subscription]:
         """Subscribe to topics and patterns.
@@ -121,6 +125,9 @@ class Fanout(metaclass=Twin, path="framing"):
             from its beginning.)
         newest : bool, default False
             Begin with the newest message of each key.
+        last : int, default 0
+            Begin with the last so many messages of each topic, as far as history has them. The offset of the
+            :class:`Subscription` is that of the message before them.
         allow : callable, optional
             Called with each topic that a pattern means, once for all who subscribe to the pattern with an equal
             `allow`: only topics for which it is true are subscribed to, those to come included.
@@ -137,6 +144,25 @@ class Fanout(metaclass=Twin, path="framing"):
         ValueError
             If a topic is not well formed, or the subscriptions are too many.
         """
+
+    def follow(  # type: ignore[empty-body]
+        self,
+        connection: Hashable,
+        pattern: str,
+        *,
+        since: tuple[str, Mapping[str, int]] | None = None,
+        newest: bool = False,
+        last: int = 0,
+        allow: Callable[[str], bool] | None = None,
+    ) -> tuple[Subscription, ...]:
+        """Subscribe to one pattern, as :meth:`subscribe` does.
+
+        The answer is made once for all who ask for the same with the very same object of positions, as long as it
+        holds: they get the same tuple.
+        """
+
+    def forget_answers(self) -> None:
+        """Forget the answers for :meth:`follow` that were not given since this was called last."""
 
     def unsubscribe(self, connection: Hashable, topics: str | Iterable[str]) -> None:
         """Take back subscriptions, by the words they were made with."""
@@ -205,14 +231,19 @@ class Fanout(metaclass=Twin, path="framing"):
     def take_closing(self) -> list[Closing]:  # type: ignore[empty-body]
         """Return the clients that went beyond a limit since this was asked last. They are disconnected here already."""
 
-    def configure(self, pattern: str, *, policy: Policy | None = None, history: int | None = None) -> None:
-        """Set policy and history of the topics that `pattern` means, those to come included; the last word counts."""
+    def configure(
+        self, pattern: str, *, policy: Policy | None = None, history: int | None = None, last: int | None = None
+    ) -> None:
+        """Set the rules of the topics that `pattern` means, those to come included; the last word counts."""
 
     def backlog(self, connection: Hashable) -> int:  # type: ignore[empty-body]
         """Return how many bytes are held back for a client."""
 
     def subscribers(self, topic: str) -> int:  # type: ignore[empty-body]
         """Return how many clients a message to `topic` would reach."""
+
+    def reached(self, topic: str) -> list[Hashable]:  # type: ignore[empty-body]
+        """Return the clients that a message to `topic` would reach."""
 
     def followers(self, topic: str) -> list[Hashable]:  # type: ignore[empty-body]
         """Return the clients that a message to `topic` reaches because of a pattern."""

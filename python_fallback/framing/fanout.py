@@ -113,7 +113,10 @@ class Fanout(Switchboard):
 
     def _spread(self, clients: list[Any], message: Any) -> None:
         for client in clients:
-            self._give(client, message)
+            if client.blocked:
+                self._hold(client, message)
+            else:
+                self._enqueue(client, message)
 
     def _enqueue(self, client: Any, message: Any) -> None:
         client.pending.append(message)

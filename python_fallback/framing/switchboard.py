@@ -5,42 +5,25 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
 from python_fallback.framing.decode import as_bytes
 from python_fallback.framing.options import check_callable, check_int
+from python_fallback.framing.subscribing import Subscription, Subscriptions
 from python_fallback.framing.topics import (
     POLICIES,
-    Audience,
+    Rule,
     Topic,
     check_pattern,
     check_topic,
-    is_pattern,
     matches,
-    matching,
 )
 
-__all__ = ["SLOW", "Allow", "Closing", "FanoutStats", "Sent", "Subscription", "Switchboard"]
-
-Allow = Callable[[str], bool]
+__all__ = ["SLOW", "Closing", "FanoutStats", "Sent", "Subscription", "Switchboard"]
 
 SLOW = 3008  # close code: too much was waiting for a client that does not read
 NO_LIMIT = 2**63 - 1
-
-
-class Subscription(NamedTuple):
-    """What a client is told of a topic it subscribes to.
-
-    `recovered` says that it missed nothing since the offset it asked for; where it asked in vain, it has been sent the
-    newest message of each key instead.
-    """
-
-    topic: str
-    id: int
-    epoch: str
-    offset: int
-    recovered: bool
 
 
 class Closing(NamedTuple):
@@ -74,8 +57,8 @@ class FanoutStats(NamedTuple):
     blocked: int
 
 
-class Switchboard:
-    """Connections, subscriptions, backlogs of the slow, histories. A twin adds outboxes and `tick`."""
+class Switchboard(Subscriptions):
+    """Connections, backlogs of the slow, histories. A twin adds outboxes and `tick`."""
 
     def __init__(
         self,
@@ -84,6 +67,7 @@ class Switchboard:
         limit: Any = 1 << 20,
         total_limit: Any = 64 << 20,
         history: Any = 0,
+        last: Any = 0,
         max_connections: Any = NO_LIMIT,
         max_subscriptions: Any = 128,
         max_topic_length: Any = 255,
@@ -94,10 +78,14 @@ class Switchboard:
         epoch: Any = None,
         envelope: Any = None,
     ) -> None:
-        self._policy = check_policy(policy)
+        super().__init__()
+        self._rule = Rule(
+            check_policy(policy),
+            check_int("history", history, 0, 10**6),
+            check_int("last", last, 0, 10**6),
+        )
         self._limit = check_int("limit", limit, 1, NO_LIMIT)
         self._total_limit = check_int("total_limit", total_limit, 1, NO_LIMIT)
-        self._history = check_int("history", history, 0, 10**6)
         self._max_connections = check_int("max_connections", max_connections, 1, NO_LIMIT)
         self._max_subscriptions = check_int("max_subscriptions", max_subscriptions, 1, NO_LIMIT)
         self._max_topic_length = check_int("max_topic_length", max_topic_length, 1, 65535)
@@ -116,8 +104,7 @@ class Switchboard:
         self._next_id = 1
         self._floor = 0  # of topics to come
         self._shared = False  # numbered elsewhere, for other nodes too
-        self._audiences: dict[tuple[str, Allow | None], Audience] = {}
-        self._rules: dict[str, tuple[str, int]] = {}
+        self._rules: dict[str, Rule] = {}
         self._closing: list[Closing] = []
         self._backlog_bytes = 0
         self._published = self._conflated = self._dropped = self._closed = 0
@@ -145,12 +132,6 @@ class Switchboard:
     def __contains__(self, connection: Hashable) -> bool:
         return connection in self._connections
 
-    def _client(self, connection: Hashable) -> Any:
-        client = self._connections.get(connection)
-        if client is None:
-            raise LookupError("connection: expected one that is connected, got another")
-        return client
-
     def _forget(self, client: Any) -> None:
         client.gone = True
         for name in list(client.names):
@@ -171,134 +152,38 @@ class Switchboard:
         taken, self._closing = self._closing, []
         return taken
 
-    # -- subscriptions --------------------------------------------------------------------------------------------
-
-    def subscribe(
-        self,
-        connection: Hashable,
-        topics: str | Iterable[str],
-        *,
-        since: tuple[str, Mapping[str, int]] | None = None,
-        newest: Any = False,
-        allow: Allow | None = None,
-    ) -> list[Subscription]:
-        client = self._client(connection)
-        names = [
-            check_pattern(name, self._max_topic_length) for name in ([topics] if isinstance(topics, str) else topics)
-        ]
-        epoch, offsets = check_since(since)
-        if allow is not None:
-            check_callable("allow", allow)
-        fresh = {name for name in names if name not in client.names}
-        wanted = len(client.names) + len(fresh)
-        if wanted > self._max_subscriptions:
-            raise ValueError(f"topics: expected at most {self._max_subscriptions} subscriptions, got {wanted}")
-        told = []
-        for name in names:
-            implied = 0 if since is not None and is_pattern(name) else None
-            current = epoch == self._epoch
-            for topic in self._join(client, name, allow):
-                asked = offsets.get(topic.name, implied)
-                last = max(topic.offset, topic.floor)
-                if asked is not None and asked == topic.offset and current and asked >= topic.floor:
-                    recovered = True  # most who come back have missed nothing
-                else:
-                    recovered = self._catch_up(client, topic, asked, current, bool(newest))
-                told.append(Subscription(topic.name, topic.id, self._epoch, last, recovered))
-        return told
-
-    def unsubscribe(self, connection: Hashable, topics: str | Iterable[str]) -> None:
-        client = self._client(connection)
-        for name in [topics] if isinstance(topics, str) else list(topics):
-            if name in client.names:
-                self._leave(client, name)
-
-    def _join(self, client: Any, name: str, allow: Allow | None) -> list[Topic]:
-        """Subscribe to one name; the topics that are there and meant by it."""
-        if not is_pattern(name):
-            topic = self._topic(name)
-            topic.add(client)
-            client.names[name] = None
-            return [topic]
-        before = client.names.get(name)
-        if before is None or before.allow != allow:
-            if before is not None:
-                self._leave(client, name)
-            audience = self._audience(name, allow)
-            audience.add(client)
-            client.names[name] = before = audience
-        return list(before.topics.values())
-
-    def _audience(self, pattern: str, allow: Allow | None) -> Audience:
-        """Those who follow a pattern with the same rights; which topics are there is looked up once for all of them."""
-        audience = self._audiences.get((pattern, allow))
-        if audience is None:
-            audience = Audience(pattern, allow)
-            for name in matching(pattern, self._topics):
-                if allow is not None and not allow(name):
-                    continue
-                topic = self._topics.get(name)
-                if topic is not None:  # `allow` may have run code that took it away
-                    topic.join(audience)
-            self._audiences[pattern, allow] = audience
-        return audience
-
-    def _leave(self, client: Any, name: str) -> None:
-        audience = client.names.pop(name)
-        if audience is None:
-            topic = self._topics[name]
-            topic.remove(client)
-            if not topic.members and topic.offset == 0:  # nobody has published to it or waits for it
-                del self._topics[name]
-                for other in list(topic.audiences):
-                    topic.part(other)
-            return
-        audience.remove(client)
-        if not audience.followers:
-            del self._audiences[audience.pattern, audience.allow]
-            for topic in list(audience.topics.values()):
-                topic.part(audience)
-
-    def _catch_up(self, client: Any, topic: Topic, asked: int | None, current: bool, newest: bool) -> bool:
-        """Give a client what it missed, or the newest; whether nothing of what it asked for is missing."""
-        missed: Iterable[Any] | None = ()
-        if asked is not None:
-            missed = topic.since(asked, ahead=self._shared) if current else None
-        recovered = asked is not None and missed is not None
-        if missed is None or (asked is None and newest):
-            missed = list(topic.newest.values())
-        for message in missed:
-            self._give(client, message)
-        return recovered
-
     # -- topics ---------------------------------------------------------------------------------------------------
 
-    def configure(self, pattern: str, *, policy: Any = None, history: Any = None) -> None:
-        """Set the policy and the length of history of the topics that `pattern` means, those to come included."""
+    def configure(self, pattern: str, *, policy: Any = None, history: Any = None, last: Any = None) -> None:
+        """Set the rules of the topics that `pattern` means, those to come included."""
         name = check_pattern(pattern, self._max_topic_length)
-        rule = (
-            self._policy if policy is None else check_policy(policy),
-            self._history if history is None else check_int("history", history, 0, 10**6),
+        rule = Rule(
+            self._rule.policy if policy is None else check_policy(policy),
+            self._rule.history if history is None else check_int("history", history, 0, 10**6),
+            self._rule.last if last is None else check_int("last", last, 0, 10**6),
         )
         self._rules.pop(name, None)
         self._rules[name] = rule
+        self.forget_answers(all_of_them=True)
         for topic in self._topics.values():
-            topic.follow(*self._rule(topic.name))
+            topic.follow(self._rule_of(topic.name))
 
-    def _rule(self, name: str) -> tuple[str, int]:
+    def _rule_of(self, name: str) -> Rule:
         for pattern in reversed(self._rules):  # the last word counts
             if matches(pattern, name):
                 return self._rules[pattern]
-        return self._policy, self._history
+        return self._rule
 
     def _topic(self, name: str) -> Topic:
         topic = self._topics.get(name)
         if topic is None:
-            topic = self._topics[name] = Topic(name, self._next_id, *self._rule(name), self._floor)
+            topic = self._topics[name] = Topic(name, self._next_id, self._rule_of(name), self._floor)
+            self._tree.put(name, topic)
             self._next_id += 1
-            for audience in self._audiences.values():
-                if audience.means(name):
-                    topic.join(audience)
+            for alike in self._audiences.meaning(name):
+                for audience in list(alike.values()):
+                    if audience.allows(name):
+                        topic.join(audience)
         return topic
 
     def topics(self) -> list[str]:
@@ -306,8 +191,18 @@ class Switchboard:
 
     def subscribers(self, topic: str) -> int:
         """How many connections a message to `topic` would reach."""
+        return sum(1 for _ in self._reached(topic))
+
+    def reached(self, topic: str) -> list[Hashable]:
+        """The connections that a message to `topic` would reach."""
+        return [client.handle for client in self._reached(topic)]
+
+    def _reached(self, topic: str) -> Iterable[Any]:
         found = self._topics.get(topic)
-        return 0 if found is None else len(found.listed())
+        if found is not None:
+            return found.listed()
+        audiences = [one for alike in self._audiences.meaning(topic) for one in alike.values() if one.allows(topic)]
+        return {client: None for audience in audiences for client in audience.followers}
 
     def followers(self, topic: str) -> list[Hashable]:
         """The connections that a message to `topic` reaches because of a pattern."""
@@ -340,6 +235,7 @@ class Switchboard:
         self._floor = check_int("floor", floor, 0, NO_LIMIT)
         self._epoch = epoch
         self._shared = True
+        self.forget_answers(all_of_them=True)
         for topic in self._topics.values():
             topic.renew(self._floor)
 
@@ -362,6 +258,9 @@ class Switchboard:
         found.offset = number
         message = self._message(found, number, key, data)
         found.keep(message, self._max_keys)
+        for audience in found.audiences:
+            if audience.answers:
+                audience.note(message)
         self._published += 1
         self._spread(found.listed(), message)
         return number
@@ -372,12 +271,6 @@ class Switchboard:
         else:
             obj = [topic.name, offset, obj]
         return self._pack(obj)
-
-    def _give(self, client: Any, message: Any) -> None:
-        if client.blocked:
-            self._hold(client, message)
-        else:
-            self._enqueue(client, message)
 
     # -- the slow -------------------------------------------------------------------------------------------------
 
@@ -469,6 +362,11 @@ class Switchboard:
         """Put `message` last into the outbox of a client that is not blocked."""
         raise NotImplementedError
 
+    def _enqueue_all(self, client: Any, messages: Iterable[Any]) -> None:
+        """The same for many."""
+        for message in messages:
+            self._enqueue(client, message)
+
     def _drop_outbox(self, client: Any) -> list[Any]:
         """Empty an outbox; what was in it."""
         raise NotImplementedError
@@ -495,16 +393,6 @@ def check_fd(fd: Any) -> int:
     raise ValueError(f"fd: expected the descriptor of a socket that does not block, got {number}: {found}")
 
 
-def check_since(since: Any) -> tuple[str | None, Mapping[str, int]]:
-    if since is None:
-        return None, {}
-    if not isinstance(since, tuple) or len(since) != 2 or not isinstance(since[1], Mapping):
-        raise TypeError("since: expected a pair of epoch and offsets by topic, or None, got something else")
-    for topic, offset in since[1].items():
-        check_int(f"since: offset of {topic}", offset, 0, NO_LIMIT)
-    return since[0], since[1]
-
-
 # Where they are public: pickles name that place and outlive this one.
-for _public in (Closing, FanoutStats, Subscription):
+for _public in (Closing, FanoutStats):
     _public.__module__ = "fastcore.framing"

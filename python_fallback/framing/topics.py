@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import takewhile
-from typing import Any
+from itertools import islice, takewhile
+from typing import Any, NamedTuple
 
-__all__ = ["Audience", "Topic", "check_pattern", "check_topic", "is_pattern", "matches", "matching"]
+__all__ = ["Answer", "Audience", "Rule", "Topic", "check_pattern", "check_topic", "is_pattern", "matches"]
 
 POLICIES = ("all", "conflate", "drop")
+NOTED, NOTED_BYTES = 20_000, 16 << 20  # messages that an audience keeps for answers that are older
+
+
+class Rule(NamedTuple):
+    """What holds for a topic: what the slow are given, how much is kept, and with how much of it one begins."""
+
+    policy: str
+    history: int
+    last: int
+
+
+class Answer:
+    """What those who follow a pattern from the same positions on are told, and given: made once for all of them."""
+
+    __slots__ = ("at", "complete", "missed", "positions", "told", "used")
+
+    def __init__(self, told: tuple[Any, ...], missed: list[Any], positions: Any, *, complete: bool, at: int) -> None:
+        self.told = told
+        self.missed = missed
+        self.positions = positions  # kept, so that no others get their id
+        self.complete = complete  # with the messages that came since, it is as if it were made now
+        self.at = at  # how many the audience had noted when it was made
+        self.used = True
 
 
 class Audience:
     """Those who follow one pattern with the same rights, and the topics it means to them."""
 
-    __slots__ = ("_listed", "allow", "changes", "followers", "pattern", "topics")
+    __slots__ = ("_listed", "allow", "answers", "changes", "followers", "noted", "noted_bytes", "pattern", "topics")
 
     def __init__(self, pattern: str, allow: Callable[[str], bool] | None) -> None:
         self.pattern = pattern
@@ -23,11 +46,28 @@ class Audience:
         self.followers: dict[Any, None] = {}
         self.topics: dict[str, Topic] = {}
         self.changes = 0
+        self.answers: dict[Any, Answer] = {}
+        self.noted: list[Any] = []  # messages since the oldest answer
+        self.noted_bytes = 0
         self._listed: list[Any] | None = None
 
-    def means(self, topic: str) -> bool:
-        """Whether messages to `topic` are for those who follow the pattern."""
-        return matches(self.pattern, topic) and (self.allow is None or self.allow(topic))
+    def allows(self, topic: str) -> bool:
+        """Whether a topic that the pattern means is for those who follow it."""
+        return self.allow is None or self.allow(topic)
+
+    def note(self, message: Any) -> None:
+        """Take down a message for those who get an answer that is older."""
+        self.noted.append(message)
+        self.noted_bytes += message.size
+        if len(self.noted) > NOTED or self.noted_bytes > NOTED_BYTES:
+            self.forget()
+
+    def forget(self) -> None:
+        """Make answers again from now on."""
+        if self.answers:
+            self.answers = {}
+            self.noted = []
+            self.noted_bytes = 0
 
     def add(self, client: Any) -> None:
         """Have one more follow."""
@@ -61,6 +101,7 @@ class Topic:
         "history",
         "history_limit",
         "id",
+        "last",
         "members",
         "name",
         "newest",
@@ -68,10 +109,9 @@ class Topic:
         "policy",
     )
 
-    def __init__(self, name: str, number: int, policy: str, history: int, floor: int = 0) -> None:
+    def __init__(self, name: str, number: int, rule: Rule, floor: int = 0) -> None:
         self.name = name
         self.id = number
-        self.policy = policy
         self.offset = 0  # of the last message
         self.floor = floor  # what came up to here is not in the history
         self.members: dict[Any, None] = {}  # those who subscribe to it by its name
@@ -79,11 +119,11 @@ class Topic:
         self.newest: dict[Any, Any] = {}  # key -> message, the one that was published last at the end
         self._stamp = 0  # of the list: how often its audiences had changed
         self._listed: list[Any] | None = None
-        self.follow(policy, history)
+        self.follow(rule)
 
-    def follow(self, policy: str, history: int) -> None:
+    def follow(self, rule: Rule) -> None:
         """Take over rules; what goes beyond them is forgotten."""
-        self.policy = policy
+        self.policy, history, self.last = rule
         self.history_limit = history
         kept = list(getattr(self, "history", ()))
         if len(kept) > history:
@@ -118,12 +158,14 @@ class Topic:
         """Reach those who follow a pattern as well."""
         self.audiences.append(audience)
         audience.topics[self.name] = self
+        audience.forget()
         self._listed = None
 
     def part(self, audience: Audience) -> None:
         """Reach them no more."""
         self.audiences.remove(audience)
         audience.topics.pop(self.name, None)
+        audience.forget()
         self._listed = None
 
     def keep(self, message: Any, max_keys: int) -> None:
@@ -150,6 +192,12 @@ class Topic:
         missed.reverse()
         return missed
 
+    def ending(self, count: int) -> list[Any]:
+        """The last messages, at most `count` of them."""
+        found = list(islice(reversed(self.history), count))
+        found.reverse()
+        return found
+
     def renew(self, floor: int) -> None:
         """Begin another numbering, above `floor`; the newest messages stay if their numbers cannot come again."""
         self.history.clear()
@@ -172,29 +220,6 @@ def matches(pattern: str, topic: str) -> bool:
             return False
         words = words[: len(wanted)]
     return len(wanted) == len(words) and all(w in ("*", word) for w, word in zip(wanted, words))
-
-
-def matching(pattern: str, topics: Iterable[str]) -> list[str]:
-    """Those of many topics that a pattern means."""
-    words = pattern.split(".")
-    rest = words[-1] == ">"
-    length = len(words) - rest
-    leading = list(takewhile(lambda word: word not in ("*", ">"), words))
-    prefix = "".join(f"{word}." for word in leading)
-    fixed = [(i, word) for i, word in enumerate(words[:length]) if word != "*" and i >= len(leading)]
-    found = []
-    for topic in topics:
-        if not topic.startswith(prefix):
-            continue
-        dots = topic.count(".")
-        if dots < length if rest else dots + 1 != length:
-            continue
-        if fixed:
-            named = topic.split(".")
-            if any(named[i] != word for i, word in fixed):
-                continue
-        found.append(topic)
-    return found
 
 
 def check_topic(name: Any, max_length: int) -> str:
