@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from fastcore.streaming import messages
 from fastcore.streaming.caller import Caller
-from fastcore.streaming.messages import BadMessage, Subscribe, since_of
+from fastcore.streaming.messages import BadMessage, Subscribe, last_of, since_of
 from fastcore.streaming.session import Handshake
 
 if TYPE_CHECKING:
@@ -113,13 +113,21 @@ def _handshake(scope: Scope, headers: dict[bytes, list[str]]) -> tuple[Handshake
     names = list(dict.fromkeys(name for part in query.get("topics", ()) for name in part.split(",") if name))
     topics = None
     if names:
-        since = None
+        since, last = None, 0
         try:
             since = _since(query)
+            last = _last(query)
         except BadMessage as error:
             problem = str(error)
-        topics = Subscribe(0, names, since, query.get("newest") == ["1"])
+        topics = Subscribe(0, names, since, query.get("newest") == ["1"], last=last)
     return Handshake(token, topics), problem
+
+
+def _last(query: dict[str, list[str]]) -> int:
+    text = query.get("last", ["0"])[0]
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise BadMessage(f"last: expected an int >= 0, got {text[:80]!r}")
+    return last_of(int(text), 0)
 
 
 def _since(query: dict[str, list[str]]) -> messages.Since | None:

@@ -10,11 +10,13 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 
-from fastcore.framing import Fanout
+from fastcore.framing import Fanout, Subscription
 from fastcore.streaming import messages, security
+from fastcore.streaming.answers import Answers, entries_of
 from fastcore.streaming.caller import Caller, takes_caller
 from fastcore.streaming.heartbeat import Wheel
 from fastcore.streaming.limits import Limits, Seats
+from fastcore.streaming.positions import PositionsMemo
 from fastcore.streaming.security import UNAVAILABLE, Authenticate, Authorize, Grant, Rights
 from fastcore.streaming.session import EXPIRY_DUE, Session
 from fastcore.streaming.work import Work
@@ -61,6 +63,8 @@ class Clients:
         self._all: dict[Session, None] = {}
         self._rights: weakref.WeakValueDictionary[object, Rights] = weakref.WeakValueDictionary()
         self.work = Work()
+        self.positions = PositionsMemo(fan.known)
+        self.answers = Answers()
         self._blocked: dict[Session, float] = {}  # since when
         self._noticed: list[Session] = []
         self._checks: set[asyncio.Task[None]] = set()
@@ -144,20 +148,22 @@ class Clients:
         return len(names)
 
     def join_topics(
-        self, session: Session, names: list[str], since: messages.Since | None, newest: bool
+        self, session: Session, names: list[str], wish: messages.Subscribe, since: messages.Since | None
     ) -> list[list[object]]:
-        """Subscribe; what the client is told of each topic."""
-        assert session.rights is not None
-        known = since[1] if since is not None else {}
-        told = self.fan.subscribe(session, names, since=since, newest=newest, allow=session.rights.each_topic)
+        """Subscribe to topics; what the client is told of them."""
+        told = self.fan.subscribe(session, names, since=since, newest=wish.newest, last=wish.last)
         self._schedule()
-        if since is None:
-            return [[topic, number, offset, 0] for topic, number, _, offset, _ in told]
-        exact = {name for name in names if not is_pattern(name)}
-        return [
-            [topic, number, offset, 1 if recovered else 2 if topic in known or topic not in exact else 0]
-            for topic, number, _, offset, recovered in told
-        ]
+        return entries_of(told, () if since is None else since[1])
+
+    def follow(
+        self, session: Session, pattern: str, wish: messages.Subscribe, since: messages.Since | None
+    ) -> tuple[Subscription, ...]:
+        """Subscribe to a pattern; the same tuple for all who ask alike."""
+        assert session.rights is not None
+        self._schedule()
+        return self.fan.follow(
+            session, pattern, since=since, newest=wish.newest, last=wish.last, allow=session.rights.each_topic
+        )
 
     def review(self, session: Session) -> list[str]:
         """Hold a client's subscriptions against its new rights; those that are taken away."""
@@ -288,6 +294,9 @@ class Clients:
         for session, since in list(self._blocked.items()):
             if since <= stalled:
                 session.close(messages.CLOSE_SLOW, f"slow: took nothing for {self.limits.stalled:g} s")
+        self.answers.forget()
+        self.positions.beat()
+        self.fan.forget_answers()
         if self._all:
             self._timer = asyncio.get_running_loop().call_later(self.beat, self._beat)
         else:

@@ -81,6 +81,7 @@ SIZE: Final = 1 << 16  # what a client may send in a message, unless the welcome
 PONG_BYTES: Final = b"\x91\x06"
 MAX_DEPTH: Final = 8  # a client's message is [kind, ref, [names], {"since": [epoch, {name: offset}]}]
 MAX_REF: Final = 2**53
+MAX_LAST: Final = 10**6
 
 Since: TypeAlias = tuple[str, dict[str, int]]
 
@@ -101,6 +102,7 @@ class Subscribe(NamedTuple):
     since: Since | None = None
     newest: bool = False
     partial: bool = False  # what is good of it, where not all is
+    last: int = 0  # begin with so many messages of each
 
 
 class Connect(NamedTuple):
@@ -234,7 +236,7 @@ def _request(value: Any) -> Request:
     if type(options) is not dict:
         raise BadMessage(f"options: expected a map, got {_kind(options)}", ref)
     since, newest, partial = options.get("since"), options.get("newest") is True, options.get("partial") is True
-    return Subscribe(ref, names, since_of(since, ref), newest, partial)
+    return Subscribe(ref, names, since_of(since, ref), newest, partial, last_of(options.get("last"), ref))
 
 
 def _connect(options: Any) -> Connect:
@@ -246,8 +248,12 @@ def _connect(options: Any) -> Connect:
     topics = options.get("topics")
     if topics is None:
         return Connect(token, None)
-    wish = Subscribe(0, _names(topics, 0), since_of(options.get("since"), 0), options.get("newest") is True)
-    return Connect(token, wish)
+    since, newest, last = (
+        since_of(options.get("since"), 0),
+        options.get("newest") is True,
+        last_of(options.get("last"), 0),
+    )
+    return Connect(token, Subscribe(0, _names(topics, 0), since, newest, last=last))
 
 
 def _names(value: Any, ref: int) -> list[str]:
@@ -267,6 +273,15 @@ def since_of(value: Any, ref: int) -> Since | None:
         if type(name) is not str or type(offset) is not int or not 0 <= offset < 2**63:
             raise BadMessage("since: expected offsets >= 0 by names of topics, got something else", ref)
     return value[0], value[1]
+
+
+def last_of(value: Any, ref: int) -> int:
+    """With how many messages of each topic a client would begin."""
+    if value is None:
+        return 0
+    if type(value) is not int or value < 0:
+        raise BadMessage(f"last: expected an int >= 0, got {_kind(value)}", ref)
+    return min(value, MAX_LAST)
 
 
 def _kind(value: Any) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from fastcore.streaming import messages
+from fastcore.streaming.answers import entries_of
 from fastcore.streaming.caller import Caller
 from fastcore.streaming.limits import Bucket
 from fastcore.streaming.messages import (
@@ -16,12 +17,12 @@ from fastcore.streaming.messages import (
     Connect,
     Pong,
     Positions,
-    Since,
     Subscribe,
     Token,
     Unsubscribe,
     framed,
 )
+from fastcore.streaming.positions import Where
 from fastcore.streaming.security import UNAVAILABLE, Grant, Rights
 from fastcore.streaming.work import SLICE
 from python_fallback.framing.topics import is_pattern
@@ -37,7 +38,6 @@ PING_DUE, PONG_DUE, TOKEN_DUE, EXPIRY_DUE = range(4)
 WAITING = 16  # requests of a client whose token is being checked
 QUEUED = 4 << 20  # bytes of a client's messages that wait for those before them
 NAMES = 64  # topics that are subscribed to at once; a pattern counts for all of them
-ENTRIES = 20_000  # of an answer, in one message
 
 
 class Link(Protocol):
@@ -118,7 +118,7 @@ class Session:
         self._queue: deque[Any] | None = None  # messages and requests that wait for those before them
         self._queued = 0  # bytes of them
         self._steps: Iterator[None] | None = None  # what is under way
-        self._positions: Since | None = None  # for the next subscribe
+        self._positions: Where | None = None  # for the next subscribe
 
     # -- beginning --------------------------------------------------------------------------------------------------
 
@@ -210,7 +210,8 @@ class Session:
 
     def _read(self, parse: Parse, payload: bytes) -> Iterator[None]:
         """Answer the requests of a message, each of which counts."""
-        for count, request in enumerate(parse(payload)):
+        known = self._hub.positions.part(payload) if parse is messages.parse else None
+        for count, request in enumerate(parse(payload) if known is None else (known,)):
             if self.closed or (count and not self.counted()):
                 return
             if count:
@@ -245,7 +246,10 @@ class Session:
         elif isinstance(request, Subscribe):
             return self._subscribe(request)
         elif isinstance(request, Positions):
-            self._remember(request.since)
+            epoch = request.since[0]
+            if self._positions is None or self._positions.epoch != epoch:
+                self._positions = Where(epoch)
+            self._positions.add(request.since)
         elif isinstance(request, Unsubscribe):
             self._hub.fan.unsubscribe(self, request.names)
             self.tell(messages.UNSUBSCRIBE, request.ref)
@@ -304,21 +308,12 @@ class Session:
             if not self.closed:
                 self._add(request)
 
-    def _remember(self, since: Since) -> None:
-        """Keep a part of where the client was, as far as there are such topics: it cannot fill the memory."""
-        epoch, offsets = since
-        known = self._hub.fan.known
-        kept = self._positions[1] if self._positions is not None and self._positions[0] == epoch else {}
-        kept.update((topic, offset) for topic, offset in offsets.items() if known(topic))
-        self._positions = epoch, kept
-
     def _subscribe(self, wish: Subscribe) -> Iterator[None]:
         """Subscribe to what is good of a wish, and say what is not."""
         hub = self._hub
-        since, positions = wish.since, self._positions
-        if since is not None and positions is not None:
-            if positions[0] == since[0]:
-                since = since[0], {**positions[1], **since[1]}
+        since = wish.since
+        if since is not None:
+            since = hub.positions.whole(self._positions, since)
             self._positions = None
         good: list[str] = []
         forbidden: list[str] = []
@@ -339,11 +334,25 @@ class Session:
         begun, entries = time.perf_counter(), list[list[object]]()
         parts = list(_parts(good[:room]))
         for i, names in enumerate(parts):
-            entries += hub.join_topics(self, names, since, wish.newest)
             more = i < len(parts) - 1
-            while len(entries) > ENTRIES or (more and time.perf_counter() - begun > SLICE):
-                part, entries = entries[:ENTRIES], entries[ENTRIES:]
-                self.tell(messages.SUBSCRIBE, wish.ref, part, True)
+            if is_pattern(names[0]):
+                told = hub.follow(self, names[0], wish, since)
+                if len(told) > NAMES:
+                    if entries:
+                        self.tell(messages.SUBSCRIBE, wish.ref, entries, True)
+                        entries = []
+                    for frame in hub.answers.frames(told, since is not None, wish.ref, more):
+                        self.notice(frame)
+                    if not more:
+                        return
+                else:
+                    entries += entries_of(told, since is not None)
+            else:
+                entries += hub.join_topics(self, names, wish, since)
+            if more and time.perf_counter() - begun > SLICE:
+                if entries:
+                    self.tell(messages.SUBSCRIBE, wish.ref, entries, True)
+                    entries = []
                 yield
                 if self.closed:
                     return

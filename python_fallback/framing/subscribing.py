@@ -15,6 +15,7 @@ Allow = Callable[[str], bool]
 
 FEW = 32  # topics; an answer about so many is not worth keeping
 KEPT = 200_000  # entries of all answers that are kept
+NOWHERE: Mapping[str, int] = {}
 
 
 class Subscription(NamedTuple):
@@ -249,7 +250,7 @@ class Subscriptions:
 
 def check_since(since: Any) -> tuple[str | None, Mapping[str, int]]:
     if since is None:
-        return None, {}
+        return None, NOWHERE
     if not isinstance(since, tuple) or len(since) != 2 or not isinstance(since[1], Mapping):
         raise TypeError("since: expected a pair of epoch and offsets by topic, or None, got something else")
     for topic, offset in since[1].items():

@@ -25,6 +25,9 @@ class WordTree(Generic[V]):
     def __init__(self) -> None:
         self._root: _Node[V] = _Node()
 
+    def __bool__(self) -> bool:
+        return bool(self._root.children)
+
     def put(self, name: str, value: V) -> None:
         """Add or replace the value of a name."""
         node = self._root
