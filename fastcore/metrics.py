@@ -183,7 +183,7 @@ def latency(name: str, /, **labels: str) -> Sketch:
 
 
 def remove(name: str, /, **labels: str) -> bool:
-    """Forget an instrument; returns whether there was one. Whoever holds it may go on using it."""
+    """Remove an instrument; returns whether it existed. Code that holds it may go on using it."""
     return _registry.remove(name, **labels)
 
 

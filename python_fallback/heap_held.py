@@ -23,7 +23,7 @@ class Held:
         follow_forks(self)
 
     def _renew(self) -> None:
-        """In a forked process too: whoever held a lock, or waited, is not in it."""
+        """In a forked process too: threads that held a lock, or waited, do not exist in it."""
         # Keeps other threads out; what comes in between in the same thread is served, see heap_contents.
         self._turn = threading.RLock()
         self._contents.comparison.runs = False

@@ -79,7 +79,7 @@ class Surface:
     def _take_state(self: Any) -> dict[str, Any]:
         state: dict[str, Any] = self._state(True, False)
         if hasattr(self, "maxsize"):
-            self.maxsize = self.maxsize  # wakes whoever waits for room
+            self.maxsize = self.maxsize  # wakes waiting putters
         return state
 
     @classmethod

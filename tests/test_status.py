@@ -123,7 +123,7 @@ def test_the_other_distribution_of_this_name_is_reported(monkeypatch: pytest.Mon
 
     assert module.name_clash() == ""
     monkeypatch.setattr(importlib.metadata, "version", version)
-    assert "the distribution fastcore 9.9 is installed beside fastcore-native" in str(status())
+    assert "the distribution fastcore 9.9 is installed next to fastcore-native" in str(status())
 
 
 def test_importing_next_to_the_other_distribution_warns(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class Cache(_Base[K, V], metaclass=Twin, path="cache"):
         raise NotImplementedError
 
     def touch(self, key: K, ttl: Ttl = None) -> bool:
-        """Begin an entry's lifetime anew and mark it as used; False if it is not there."""
+        """Restart an entry's lifetime and mark it as used; False if it is not in the cache."""
         raise NotImplementedError
 
     def ttl_remaining(self, key: K, /) -> float | None:

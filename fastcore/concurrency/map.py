@@ -354,7 +354,7 @@ def _plain(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def call(item: Any) -> Any:
         result = fn(item)
         if inspect.iscoroutine(result):
-            result.close()  # here, where it is seen even if nobody waits for the result any more
+            result.close()  # here, where it is seen even if the result is no longer awaited
             raise TypeError("fn: expected a plain function with on='thread', got one that returned a coroutine")
         return result
 

@@ -236,7 +236,7 @@ class Slot:
         return ours
 
     def _service(self) -> tuple[Callable[..., object], tuple[Any, ...]]:
-        """Return what the next child is to run, and what it gets beside its end of the pipe."""
+        """Return the function of the next child, and its arguments after its end of the pipe."""
         return serve, ()
 
     def _death(self, expected: str) -> ProcessDied:
@@ -296,7 +296,7 @@ def _orphan() -> None:
 
 
 def serve(conn: Connection[Any, Any]) -> None:
-    """Answer calls until the parent hangs up, or is gone."""
+    """Answer calls until the parent hangs up or has ended."""
 
     def receive() -> Call:
         payload = [conn.recv_bytes()]
@@ -311,7 +311,7 @@ def serve(conn: Connection[Any, Any]) -> None:
 
 
 def serve_each(conn: Connection[Any, Any], receive: Callable[[], Call]) -> None:
-    """Answer calls until `receive` raises EOFError or OSError, or the parent is gone."""
+    """Answer calls until `receive` raises EOFError or OSError, or the parent has ended."""
     global _to_parent
     _to_parent = conn
     if hasattr(os, "register_at_fork"):

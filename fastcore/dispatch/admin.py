@@ -1,4 +1,4 @@
-"""The flags over HTTP, for whoever has the token: a plain ASGI application to mount."""
+"""The flags over HTTP, for holders of the token: a plain ASGI application to mount."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class AdminApp:
 
 
 def check_token(token: Any) -> str:
-    """Return a token, if it is long enough that nobody guesses it.
+    """Return a token, if it is long enough not to be guessed.
 
     Raises
     ------

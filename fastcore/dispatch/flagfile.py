@@ -24,8 +24,8 @@ class FlagFile:
     """The file at `path`, read again when it has changed.
 
     ``name = "mode"``, or a table ``[name]`` with ``mode`` and ``reason``; both also below a table ``[flags]``. Write it
-    elsewhere and move it into place, so that nobody reads half of it; where it is written in place, it is read once it
-    has been left alone for a moment.
+    elsewhere and move it into place, so that no process reads half of it; a file written in place is read once it has
+    been unchanged for a moment.
     """
 
     def __init__(self, path: str) -> None:

@@ -59,7 +59,7 @@ class Guard:
     budget : float, default 1.0
         Seconds that a caller of an async function waits at most for an arm that is not the one to answer.
     failures : int, default 5
-        Failures in a row that open the breaker: calls go to the control until a probe beside it succeeds.
+        Failures in a row that open the breaker: calls go to the control until a probe succeeds.
     backoff, backoff_cap : float, default 1.0 and 300.0
         Seconds before the first probe, doubled from one to the next, up to the cap.
     workers : int, optional

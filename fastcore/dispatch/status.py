@@ -180,7 +180,7 @@ def name_clash() -> str:
     except importlib.metadata.PackageNotFoundError:
         return ""
     return (
-        f"the distribution fastcore {version} is installed beside fastcore-native and uses the same import package: "
+        f"the distribution fastcore {version} is installed next to fastcore-native and uses the same import package: "
         "whichever was installed last has overwritten files of the other; keep one of them in an environment"
     )
 

@@ -173,7 +173,7 @@ def column(name: str, value: Any, length: int) -> Array:
 def indices(name: str, value: Any, below: int) -> NDArray[np.int64]:
     """Return `value` as 1-D indices in 0..below-1."""
     try:
-        found = np.array(value)  # a copy: nobody can change it after the checks
+        found = np.array(value)  # a copy: it cannot be changed after the checks
     except (TypeError, ValueError):
         raise TypeError(f"{name}: expected ints in 1 dimension, got a {type(value).__name__} of another form") from None
     if found.size == 0 and found.ndim == 1:

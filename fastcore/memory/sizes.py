@@ -1,7 +1,7 @@
 """How many bytes a column holds, each object counted once.
 
 pandas' ``memory_usage(deep=True)`` counts a string again for every row that refers to it, so it reports savings that
-nobody gets. Here a string that a thousand rows share is one string.
+do not exist. Here a string that a thousand rows share is one string.
 """
 
 from __future__ import annotations

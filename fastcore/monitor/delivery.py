@@ -1,4 +1,4 @@
-"""Sends alerts away from whoever found them: a thread and a bounded queue for each channel."""
+"""Delivers alerts: a thread and a bounded queue for each channel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _made: weakref.WeakSet[Delivery] = weakref.WeakSet()
 
 
 class Delivery:
-    """One channel's queue and thread: a channel that hangs holds up no other, and nobody who gives it alerts.
+    """One channel's queue and thread: a channel that hangs delays neither the others nor its callers.
 
     Parameters
     ----------

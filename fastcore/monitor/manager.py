@@ -48,7 +48,7 @@ class AlertManager:
         As of :class:`Delivery`, for each channel.
     workers : WorkerFiles, optional
         Of several worker processes: the metrics of all are judged, and one worker at a time does it, another one as
-        soon as that one is gone. It is to be started by the application.
+        soon as that one has ended. It is to be started by the application.
     source : callable, default fastcore.metrics.snapshot
     clock : callable, default time.monotonic
     wall : callable
@@ -112,7 +112,7 @@ class AlertManager:
     def from_toml(cls, path: str | Path, **kwargs: Any) -> AlertManager:
         """Return a manager with the rules and channels of a file.
 
-        ``[[rule]]`` as of :func:`load_rules`; ``default_rules = true`` for :data:`DEFAULT_RULES` beside them, of which
+        ``[[rule]]`` as of :func:`load_rules`; ``default_rules = true`` to add :data:`DEFAULT_RULES`, of which
         a rule of the same name replaces one; ``[[channel]]`` with ``type`` (``log``, ``webhook``, ``slack``,
         ``email``) and the parameters of that channel; ``repeat``; ``group``. A value ``"env:NAME"`` of a channel is
         taken from the environment, so that no secret stands in the file.
@@ -238,7 +238,7 @@ class AlertManager:
 
     def _heard(self, change: flags.Change) -> None:
         if change.old.rolled_back or change.new.rolled_back:
-            self._wake.set()  # whoever flips a flag waits for nothing
+            self._wake.set()  # flipping a flag does not wait
 
     def _run(self, interval: float) -> None:
         # A reader of counters needs time between its looks, so what wakes it has only the other rules judged.

@@ -32,7 +32,7 @@ class PerformanceMetrics:
     execution_time_before, execution_time_after : float
         Medians in seconds; NaN where nothing was timed.
     memory_usage_before, memory_usage_after : float
-        MiB resident, NaN where nobody measured.
+        MiB resident, NaN if not measured.
     improvement_percentage : float
         Percent of the time before that is saved; negative if it is slower.
     timestamp : datetime

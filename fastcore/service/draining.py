@@ -59,12 +59,12 @@ class Drain:
         self._reason = self._reason or reason
 
     def renew(self) -> None:
-        """Begin anew: the application is started again."""
+        """Reset: the application is started again."""
         self._reason = ""
         self._running = None
 
     async def run(self, reason: str) -> None:
-        """Drain; whoever asks while it is under way, or after, waits for the same."""
+        """Drain; concurrent and later calls wait for the same drain."""
         if self._running is None:
             self.begin(reason)
             self._running = asyncio.ensure_future(self._run())

@@ -1,4 +1,4 @@
-"""Who connects, as far as the request tells: what a hub's `authenticate` may look at beside the token."""
+"""Caller: what a hub's `authenticate` may use of the request, apart from the token."""
 
 from __future__ import annotations
 

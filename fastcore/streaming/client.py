@@ -282,7 +282,7 @@ class Client:
         self._buffer.wake()
 
     def _let_go(self) -> None:
-        """Answer the requests of a link that is gone: the next one asks for what is wanted then."""
+        """Fail the requests of a closed connection: the next one sends those still wanted."""
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_result(None)

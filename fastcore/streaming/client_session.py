@@ -54,8 +54,8 @@ class Backoff:
 class Session:
     """What outlives a connection: subscriptions, positions, the epoch.
 
-    Whoever uses it carries bytes: :meth:`opened` and the requests return what to send, :meth:`received` takes what came
-    and gives messages and notices, :meth:`closed` says when to come back. `now` is of a clock that only grows.
+    The caller transports the bytes: :meth:`opened` and the requests return bytes to send, :meth:`received` takes bytes
+    and returns messages and notices, :meth:`closed` says when to reconnect. `now` is of a clock that only grows.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Wheel(Generic[T]):
-    """Things by the beat at which they are due; whoever turns it tells the time.
+    """Items by the beat at which they are due; the caller passes the time.
 
     To add one is to append to a list. There is no removing: what is due and not wanted any more is left alone by
     whoever it is given to.

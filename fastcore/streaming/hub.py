@@ -178,7 +178,7 @@ class Hub:
     async def start(self) -> None:
         """Take the running loop for this hub's, and connect the backplane if there is one.
 
-        The first client does it too; at start-up it is for whoever would know of problems, and have history, earlier.
+        The first client does it too; calling it at start-up reports problems, and loads history, earlier.
         """
         self.bind()
         if not self._backplane_ready and self.backplane is not None:
@@ -350,10 +350,10 @@ class Hub:
             self._attempt.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def drain(self, grace: float = 10.0, spread: float | None = None) -> None:
-        """Send all clients away, so that this process can end: no new ones are let in, the others told to come back.
+        """Close all clients, so that this process can end: no new ones are accepted, and the others told to reconnect.
 
-        Each is given its own delay, over `spread` seconds. Those who have not gone by themselves after `grace` seconds
-        are closed. Returns when all are gone.
+        Each is given its own delay, over `spread` seconds. Clients that are still connected after `grace` seconds are
+        closed. Returns when no client is left.
         """
         self.draining = True
         if spread is not None:
@@ -424,7 +424,7 @@ class Hub:
         for topic, body, key in taken:
             try:
                 self._hand_on(topic, body, key)
-            except Exception:  # whoever published it is not here to be told
+            except Exception:  # the publisher has returned already
                 self.lost += 1
                 _log.exception("a message to %s was not published", topic)
         self._taps.tell()
@@ -500,7 +500,7 @@ class Hub:
             for session in self.clients.all():
                 if session.welcomed:
                     session.notice(frame)
-            self._flush()  # so that it comes before all that is numbered anew
+            self._flush()  # so that it comes before all messages of the new numbering
         if newest:
             self._fan.renew(epoch, 0)
             for message in newest:

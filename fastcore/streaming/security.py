@@ -26,7 +26,7 @@ class Grant:
     Parameters
     ----------
     user : object, optional
-        Whoever it is, for the application.
+        Who it is, for the application.
     expires : float, optional
         Seconds since the epoch of `time.time`; from then on the token is no good.
     topics : tuple of str, optional

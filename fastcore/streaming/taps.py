@@ -19,7 +19,7 @@ _log = logging.getLogger("fastcore.streaming")
 
 
 class Taps:
-    """Listeners by pattern, told one message after the other, whoever publishes and wherever."""
+    """Listeners by pattern, called with one message after the other, from whatever thread or process."""
 
     def __init__(self) -> None:
         self._all: dict[object, tuple[str, Listener]] = {}  # replaced, never changed

@@ -39,7 +39,7 @@ class UnixBus:
     path : str or path, default "hub"
         Of the socket; a bare name means one in a directory only this user can use. The same for all workers.
     transport : {"auto", "unix", "tcp"}
-        "tcp" goes over loopback, with a secret in a file beside; "auto" takes it where there are no Unix sockets.
+        "tcp" goes over loopback, with a secret in a file; "auto" takes it where there are no Unix sockets.
     history, history_bytes : int, default 10,000 and 16 MiB
         What every worker keeps of the last messages, for others that join or fall behind.
     max_keys : int, default 10,000
@@ -210,13 +210,13 @@ class UnixBus:
             self._up = False
 
     async def _follow(self) -> None:
-        """Be a member of whoever hosts, for as long as that lasts."""
+        """Be a member of the current host, for as long as it lasts."""
         self._lost.clear()
         line = Line(self._from_host, lambda line: self._lost.set(), trusted=True)
         try:
             await self._place.connect(lambda: line)
         except OSError:
-            return  # it is about to listen, or has just gone
+            return  # it is about to listen, or has just ended
         self._line = line
         self._heard = time.monotonic()
         try:

@@ -40,7 +40,7 @@ class Host:
 
     It begins with gathering: all nodes of the roster report where they are. If each of them does, the one that has come
     farthest passes on what the new host lacks, and the epoch stays; otherwise numbers go on above the highest one
-    known, under a new epoch, for one that is missing may have seen some that nobody here has.
+    known, under a new epoch, for one that is missing may have seen some that no node here has.
     """
 
     def __init__(self, node: Node, place: Place, grace: float) -> None:

@@ -29,7 +29,7 @@ class Roster(NamedTuple):
 
 
 class Place:
-    """A path and what lies beside it: ``.lock``, ``.nodes`` and, over TCP, ``.port`` with the secret.
+    """A path and the files next to it: ``.lock``, ``.nodes`` and, over TCP, ``.port`` with the secret.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Place:
             self._write(".port", {"port": port, "secret": self.secret})
             return server  # type: ignore[no-any-return]
         with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()  # of a host that died: nobody else may touch it without the lock
+            self.path.unlink()  # of a host that died: only the holder of the lock may touch it
         listener = socket.socket(socket.AF_UNIX)
         try:
             before = os.umask(0o177)
@@ -170,5 +170,5 @@ def _private_directory() -> Path:
     if hasattr(os, "getuid"):
         found = made.lstat()
         if found.st_uid != os.getuid() or found.st_mode & 0o077:
-            raise PermissionError(f"{made}: expected a directory of this user that nobody else can use, got another")
+            raise PermissionError(f"{made}: expected a directory of this user that no one else can use, got another")
     return made

@@ -41,7 +41,7 @@ def packed(*message: Any) -> bytes:
 def transfer(log: Log, epoch: str, offset: int) -> Iterable[bytes]:
     """What brings another node from where it is to where this log is.
 
-    NEWEST ... and a BASE with a floor come first if it has to begin anew; a BASE without one says that it goes on.
+    NEWEST ... and a BASE with a floor come first if it has to begin again; a BASE without one says that it goes on.
     """
     missed = log.since(epoch, offset)
     if missed is None:

@@ -68,7 +68,7 @@ class HubProtocol(WebSocketsSansIOProtocol):
             extensions.pop(EXTENSION, None)
 
     def take_over(self, hub: Hub, seat: str | None, text: bool = False) -> Session | None:
-        """Give the connection, which has been accepted, to a hub; None if it is gone already.
+        """Give the connection, which has been accepted, to a hub; None if it is closed already.
 
         With `text` it speaks JSON.
         What uvicorn keeps for it is let go.

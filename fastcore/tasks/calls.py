@@ -22,7 +22,7 @@ _NO_KEYWORDS: dict[str, Any] = {}  # shared, and so never changed
 
 
 def new_ids(n: int, now: float) -> list[str]:
-    """Return ids that nobody can guess, and that sort by time."""
+    """Return ids that cannot be guessed, and that sort by time."""
     head = f"{int(now * 1000):012x}"
     tail = os.urandom(10 * n).hex()
     return [head + tail[i : i + 20] for i in range(0, 20 * n, 20)]

@@ -65,7 +65,7 @@ class Hooks:
     def watch(self, watch: Watch) -> Callable[[], None]:
         """Have ``watch(id, task, seconds)`` called whenever a task changes; `seconds` is its time when it succeeds.
 
-        It is called on the engine's thread, or by whoever submits or cancels, and must not block.
+        It is called on the engine's thread, or on that of a submission or cancellation, and must not block.
         """
         self._watches = [*self._watches, watch]
 
@@ -79,7 +79,7 @@ class Hooks:
         self._leaving = [*self._leaving, let_go]
 
     def leave(self) -> None:
-        """Let go of whoever waits for a task here; tasks go on."""
+        """Release everyone who waits for a task here; tasks go on."""
         for let_go in self._leaving:
             try:
                 let_go()

@@ -76,7 +76,7 @@ class Ledger:
             latest.succeeded.add(n)
 
     def enter_lost(self, rescued: Rescued, now: float) -> None:
-        """Take in a task that was taken back from an owner that is gone."""
+        """Take in a task that was taken back from a dead owner."""
         state = rescued.state
         if state is _QUEUED:
             metrics.counter("fastcore_tasks_retried_total", task=rescued.kind).add()

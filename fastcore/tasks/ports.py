@@ -90,7 +90,7 @@ async def arrived(reply: Reply[T]) -> T:
         def wake(_: Any) -> None:
             try:
                 loop.call_soon_threadsafe(event.set)
-            except RuntimeError:  # the loop was closed; nobody waits
+            except RuntimeError:  # the loop was closed: there is no waiter
                 pass
 
         reply.add_done_callback(wake)
@@ -133,7 +133,7 @@ class TaskStore(Protocol):
     encodes: bool
     """Whether payloads and results must be Encoded."""
     poll: float | None
-    """Seconds after which to claim again though nobody called `wake`: other processes write here too. None: never."""
+    """Seconds after which to claim again even without a call of `wake`: other processes write here too. None: never."""
 
     def attach(self, wake: Callable[[], None]) -> None:
         """Have `wake` called, from any thread, when there may be something to claim or to cancel. It never blocks."""
@@ -215,7 +215,7 @@ class TaskStore(Protocol):
         """
 
     def retry_dead(self, ids: Sequence[str] | None, kind: str | None, now: float) -> Reply[list[str]]:
-        """Queue dead tasks anew with all their attempts, their old rank, due at once; return their ids.
+        """Queue dead tasks again with all their attempts, their old rank, due at once; return their ids.
 
         Without `ids` all that are DEAD, of `kind` if given; by id also those that FAILED. One whose unique key is held
         by now stays where it is.

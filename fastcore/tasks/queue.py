@@ -381,7 +381,7 @@ class TaskQueue(Reading, Steering):
 
         Notes
         -----
-        It is seen to while a queue that knows it runs. Slots that nobody saw are made up for by one call. A schedule
+        It fires while a queue that knows it runs. Missed slots are made up for by one call. A schedule
         that no process sees to any more is reported in the log, and dropped a week after its last slot.
         """
         if (every is None) == (cron is None):

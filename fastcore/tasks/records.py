@@ -1,4 +1,4 @@
-"""What travels between the queue, the store and the executors: plain records that nobody changes once they are made.
+"""What travels between the queue, the store and the executors: plain records that are not changed once they are made.
 
 Times are seconds since the epoch, because they outlive the process. A task's place is its `rank`, the smallest first
 and first in first out among equals: ``priority + aging * due``. A waiting task gains on those that came later at the
@@ -171,7 +171,7 @@ class Hold(enum.IntEnum):
 
     KEPT = 0
     LOST = 1
-    """Someone else has it, or it ended: stop, nobody will take the result."""
+    """Another owner has it, or it ended: stop, the result will be refused."""
     CANCEL = 2
     """Still ours, and to be cancelled."""
 
@@ -186,7 +186,7 @@ class Progress(NamedTuple):
 
 
 class Rescued(NamedTuple):
-    """A task taken back from an owner that is gone."""
+    """A task taken back from a dead owner."""
 
     id: str
     kind: str
@@ -224,7 +224,7 @@ class ScheduleView(NamedTuple):
 
     name: str
     definition: str
-    """Everything that makes it what it is, as text: another one under the same name begins anew."""
+    """Everything that makes it what it is, as text: another one under the same name starts over."""
     next_at: float
     last_at: float | None
 

@@ -53,7 +53,7 @@ class Steering:
         self.engine.ledger.enter_withdrawn(told, self._clock())
 
     def pause(self, task: Target) -> bool:
-        """Have nobody begin tasks of a kind, in any process that shares the store, until :meth:`resume`.
+        """Stop tasks of a kind from beginning, in every process that shares the store, until :meth:`resume`.
 
         What runs goes on; submissions are taken, and wait. It is stored, and outlives this process.
 
@@ -107,7 +107,7 @@ class Steering:
         return kind
 
     def retry_dead(self, ids: Sequence[str] | None = None, *, task: str | None = None) -> list[str]:
-        """Queue dead letters anew, with all their attempts; by id also what failed. Returns their ids."""
+        """Queue dead letters again, with all their attempts; by id also failed tasks. Returns their ids."""
         return self.store.retry_dead(ids, task, self._clock()).result()
 
     def on(self, event: str, hook: Callable[[TaskEvent], object] | None = None) -> Any:

@@ -19,7 +19,7 @@ Value = TypeVar("Value", float, Array)
 
 
 class Operators(Protocol[Value]):
-    """What a definition may use beside arithmetic."""
+    """The operators a definition may use, apart from arithmetic."""
 
     def complete(self, *values: Value) -> tuple[Value, ...]:
         """The values, each made missing wherever any of them is: they are there together or not at all."""

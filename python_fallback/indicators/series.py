@@ -94,7 +94,7 @@ def _moments(x: Array, n: int) -> Parts:
 def _windows(parts: Parts, n: int, merge: Merge) -> Parts:
     """Merge the parts of every `n` neighbours, by doubling.
 
-    A result is made of nothing but the values in its window, so that a gap or a spike is gone with its window.
+    A result depends only on the values in its window, so that a gap or a spike has no effect after it.
     Takes O(bars * log n) steps; sums are pairwise.
     """
     bars = parts[0].shape[-1]

@@ -242,7 +242,7 @@ def test_only_this_user_can_reach_it(tmp_path, monkeypatch):
                 for file in bus._place.path.parent.iterdir():
                     assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
         os.chmod(bus._place.path.parent, 0o755)
-        with pytest.raises(PermissionError, match="nobody else can use"):
+        with pytest.raises(PermissionError, match="no one else can use"):
             UnixBus("desk")
 
     run(test())

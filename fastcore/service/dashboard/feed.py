@@ -1,4 +1,4 @@
-"""Publishes the dashboard's figures to those who look, and takes none while nobody does."""
+"""Publishes the dashboard's figures to open pages, and collects none while no page is open."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Feed:
 
     async def _run(self) -> None:
         idle = 0
-        while idle < 5:  # a browser that reconnects need not start it anew
+        while idle < 5:  # a browser that reconnects need not start it again
             start = time.monotonic()
             await self.publish()
             idle = 0 if len(self.hub) else idle + 1

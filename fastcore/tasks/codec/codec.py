@@ -49,8 +49,8 @@ class Codec:
         time, timedelta, time zones, addresses of ``ipaddress``; numpy's arrays, scalars and dtypes; pandas' DataFrame,
         Series, Index, Categorical, Timestamp, Timedelta, Period, Interval, NaT and NA: with dtypes, order in memory,
         names, frequencies and attrs. ``bytearray`` and ``memoryview`` come back as bytes. Reading it runs no code of
-        the message's choosing. "pickle" keeps whatever pickle does, and whoever can write to the store can then run
-        code: for stores that nobody else writes to.
+        the message's choosing. "pickle" keeps everything that pickle does, and anyone who can write to the store can
+        then run code: for stores that no one else writes to.
     max_bytes : int, default 64 MiB
         Longest message. A quarter of it may be objects (text, lists, numbers); the rest is for the data of arrays.
 

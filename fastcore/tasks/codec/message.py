@@ -34,7 +34,7 @@ class Message(NamedTuple):
 
 
 def overhead(buffers: int) -> int:
-    """Return the bytes a message has beside its body and its buffers."""
+    """Return the bytes a message has apart from its body and its buffers."""
     return _HEAD.size + 8 * buffers
 
 

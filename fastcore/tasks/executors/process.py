@@ -204,7 +204,7 @@ class ProcessExecutor(Desk):
     def depth(self) -> int:
         if not TaskSlot.deep or self._mean >= self.lookahead or self._idle or len(self._lanes) < self.size:
             return 1
-        # Half of what may be taken in advance; the other half waits for whoever is done first.
+        # Half of what may be taken in advance; the other half waits for the first free child.
         fair = -(-len(self._jobs) // self.size)
         return max(1, min(_MOST_AHEAD // 2, int(self.lookahead / self._mean / 2), fair))
 
@@ -293,7 +293,7 @@ def _watch_over(executor: ProcessExecutor) -> None:
 def _leave() -> None:
     for executor in list(_open):
         executor._stopped = True
-        executor._jobs.clear()  # nobody is to be told
+        executor._jobs.clear()  # no listener is left
         for lane in executor._lanes:
             lane.leave()
 

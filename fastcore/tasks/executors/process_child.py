@@ -29,13 +29,13 @@ HERE = b"\0"
 NUDGE = b"\1"
 """In the socket: say NUDGED."""
 NUDGED = ()
-_PAUSE = 0.05  # seconds between two words of progress on their way: nobody sees more of them
+_PAUSE = 0.05  # seconds between two progress reports: more would not be seen
 
 
 class Attempt:
     """An attempt as its code sees it in another process."""
 
-    stop_requested = False  # whoever wants it to stop ends the process
+    stop_requested = False  # to stop it, the process is ended
 
     def __init__(self, id: str, kind: str, attempt: int, send: Callable[[Any], object]) -> None:
         self.id = id
@@ -63,7 +63,7 @@ class Attempt:
 
 
 def serve_tasks(conn: Connection[Any, Any], waiting: socket.socket | None) -> None:
-    """Answer messages, as `message` makes them, until the parent hangs up or is gone."""
+    """Answer messages, as `message` makes them, until the parent hangs up or has ended."""
     buffer = memoryview(bytearray(LONGEST))
     known: dict[bytes, tuple[Any, str, Codec, Around]] = {}
 

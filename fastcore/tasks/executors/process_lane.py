@@ -357,7 +357,7 @@ class Lane:
             ends.append((job, done, value if done else self.slot.noted(value, trace)))
 
     def _died(self, instead: str | None = None) -> None:
-        """The child is gone, and with it the job that it had begun; the others were not touched."""
+        """The child is dead, and with it the job that it had begun; the others were not touched."""
         with self._lock:
             self._posted -= self.slot.withdraw()
             # One that dies before it begins anything is not to be replaced for ever.
@@ -416,7 +416,7 @@ def _read(answer: bytes) -> tuple[Any, ...]:
 
 
 def _memory_of(pid: int | None) -> int:
-    """Return the bytes that a process holds in RAM; 0 if it is gone."""
+    """Return the bytes that a process holds in RAM; 0 if it has ended."""
     import psutil
 
     try:

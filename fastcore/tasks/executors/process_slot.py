@@ -104,7 +104,7 @@ class TaskSlot(Slot):
         return number
 
     def nudge(self) -> None:
-        """Have the child say a word, so that whoever waits in `answers` goes on."""
+        """Have the child answer, so that a thread that waits in `answers` continues."""
         if self._to_child is not None:
             try:
                 self._to_child.send(NUDGE, socket.MSG_DONTWAIT)
@@ -136,7 +136,7 @@ class TaskSlot(Slot):
         return found
 
     def death(self, expected: str) -> BaseException:
-        """Let go of a child that is gone, and return the ProcessDied that says so."""
+        """Release a dead child, and return the ProcessDied that says so."""
         return self._death(expected)
 
     def hang_up(self) -> None:

@@ -21,7 +21,7 @@ _MAX_KEY = 255
 
 
 def key_of(header: str | None, client: str) -> str | None:
-    """Return the key that the store is given: nobody else's, whatever two clients choose.
+    """Return the key for the store, which differs between clients that choose the same one.
 
     Raises
     ------

@@ -52,7 +52,7 @@ def _without_nat(value: Any) -> Any:
 
 
 def _fallback(value: Any) -> Any:
-    # Whoever holds such a value has imported its library: it is looked for, never loaded.
+    # Where such a value exists its library has been imported: it is looked up, never loaded.
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     if numpy is not None:
         if isinstance(value, (numpy.datetime64, numpy.timedelta64)):

@@ -15,7 +15,7 @@ _MAX_TOMBSTONES = 200_000
 
 
 class Tombstone(NamedTuple):
-    """What is still known of a task whose result has gone."""
+    """What is kept of a task whose result has expired."""
 
     kind: str
     priority: float

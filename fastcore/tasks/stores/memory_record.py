@@ -10,7 +10,7 @@ from fastcore.tasks.records import Failure, State, TaskSpec, TaskView
 
 __all__ = ["KindRecords", "Record"]
 
-_SPENT = (State.SUCCEEDED, State.CANCELLED)  # nobody can ask for them again: their arguments are let go
+_SPENT = (State.SUCCEEDED, State.CANCELLED)  # they cannot run again: their arguments are released
 
 
 _GIVEN = tuple(field.name for field in fields(TaskSpec))

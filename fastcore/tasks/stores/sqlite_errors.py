@@ -1,4 +1,4 @@
-"""What SQLite's errors mean to whoever wanted to store something."""
+"""Translates SQLite's errors into those of the store."""
 
 from __future__ import annotations
 

@@ -44,9 +44,9 @@ else:
 
 
 class OwnerLock:
-    """A locked file beside the database, one for every opening of it; its name is in every row that is worked on.
+    """A locked file next to the database, one for every opening of it; its name is in every row of a running task.
 
-    Whoever can take the lock knows that the process which held it is dead, and may take back its work at once.
+    A process that can take the lock knows that its holder is dead, and may take back its tasks at once.
     """
 
     def __init__(self, database: Path) -> None:
@@ -54,7 +54,7 @@ class OwnerLock:
         self._database = database
         self._path = _path_of(database, self.name)
         fd = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
-        # Nobody can have found it free before this: no row has its name yet, and the young are not tidied away.
+        # It cannot have been found free before this: no row has its name yet, and new files are not removed.
         if not _try_lock(fd):
             os.close(fd)
             self._path.unlink(missing_ok=True)
@@ -116,7 +116,7 @@ def remove_dead(database: Path, keep: Collection[str] = ()) -> None:
             young = time.time() - path.stat().st_mtime < _SECONDS_YOUNG
             if not young and name not in keep and not is_alive(database, name):
                 path.unlink(missing_ok=True)
-        except OSError:  # gone, or another process is looking at it
+        except OSError:  # removed, or another process is looking at it
             pass
 
 

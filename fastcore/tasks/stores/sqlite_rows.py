@@ -85,7 +85,7 @@ def codes_of(states: Iterable[State]) -> list[int]:
 
 
 def waiting_state(spec: TaskSpec) -> int:
-    """Return the state of a task that nobody has claimed."""
+    """Return the state of an unclaimed task."""
     return DELAYED if spec.run_at > spec.submitted_at else READY
 
 

@@ -25,7 +25,7 @@ def wait_for_holder(change: Change, seq: int, kind: str, key: str) -> None:
 
 
 def let_next_in(change: Change, key: str) -> None:
-    """Make the next task of a key ready, if nobody holds it any more."""
+    """Make the next task of a key ready, if no task holds it any more."""
     execute = change.connection.execute
     if execute(HOLDER, (key, 0)).fetchone() is not None:
         return

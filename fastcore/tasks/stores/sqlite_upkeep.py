@@ -142,7 +142,7 @@ class Upkeep:
         return [self._prune(change, now) for now in asked]
 
     def retry(self, change: Change, asked: Sequence[Retry]) -> list[list[str]]:
-        """Queue dead tasks anew."""
+        """Queue dead tasks again."""
         return [self._retry(change, *one) for one in asked]
 
     def schedule(self, change: Change, asked: Sequence[ScheduleRow]) -> list[float]:
