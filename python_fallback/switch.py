@@ -62,12 +62,12 @@ def belongs(salt: str, threshold: int, key: object) -> bool:
 
 def _key_bytes(key: object) -> bytes:
     if isinstance(key, str):
-        return key.encode()
+        return key.encode("utf-8", "surrogatepass")  # lone surrogates: a key comes from outside
     if isinstance(key, bytes):
         return key
     if isinstance(key, int):
         return int.__repr__(key).encode()
-    return plain_key(key).encode()
+    return plain_key(key).encode("utf-8", "surrogatepass")
 
 
 def plain_key(key: object) -> str:
@@ -107,7 +107,7 @@ def plain_key(key: object) -> str:
 def _part(key: object) -> str:
     if key is None or isinstance(key, str | bytes):
         return repr(key)
-    return _key_bytes(key).decode()
+    return _key_bytes(key).decode("utf-8", "surrogatepass")
 
 
 class _Arm:
@@ -216,11 +216,9 @@ def _stand_ins(switch: Any) -> tuple[_Arm, ...]:
         failed: BaseException
         try:
             return engine.run(candidate, args, kwargs)
-        except Exception as error:
-            failed = error
-        except BaseException as error:  # nothing cancels a plain function from outside: it failed by itself
-            if type(error).__name__ != "CancelledError":
-                raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whether it is the candidate's own failure is asked there
             failed = error
         try:  # out of the handler: what the control raises is not shown as a consequence
             return engine.run(control, args, kwargs) if found is None else found._watched(_RESCUE, failed, args, kwargs)

@@ -183,13 +183,6 @@ static PyObject *take_exception(void)
 #endif
 }
 
-/* Whether a plain candidate failed by itself; CancelledError too, since nothing cancels a plain function from outside. */
-static int is_failure(PyObject *type)
-{
-    return PyErr_GivenExceptionMatches(type, PyExc_Exception)
-        || (PyType_Check(type) && strcmp(((PyTypeObject *)type)->tp_name, "CancelledError") == 0);
-}
-
 /* Under watch: a sample of the calls runs both arms, and a candidate that raises is made good by the control. */
 static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names)
 {
@@ -212,7 +205,7 @@ static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *ar
     }
     else {
         result = call_arm(self, arm, args, nargsf, names, 0);
-        if (result == NULL && is_failure(PyErr_Occurred())) {
+        if (result == NULL && !PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) { /* _watched asks what else is its own */
             PyObject *error = take_exception();
             result = hand_over(self, RESCUE, error, args, nargsf, names);
             Py_XDECREF(error);

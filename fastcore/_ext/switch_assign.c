@@ -140,10 +140,20 @@ int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place)
         }
         Py_ssize_t size;
         const char *data = PyUnicode_AsUTF8AndSize(key, &size);
-        if (data == NULL) {
+        if (data != NULL) {
+            *place = place_of(salt, data, (size_t)size);
+            return 0;
+        }
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
             return -1;
         }
-        *place = place_of(salt, data, (size_t)size);
+        PyErr_Clear(); /* lone surrogates: a key comes from outside */
+        PyObject *encoded = PyUnicode_AsEncodedString(key, "utf-8", "surrogatepass");
+        if (encoded == NULL) {
+            return -1;
+        }
+        *place = place_of(salt, PyBytes_AS_STRING(encoded), (size_t)PyBytes_GET_SIZE(encoded));
+        Py_DECREF(encoded);
         return 0;
     }
     if (PyBytes_Check(key)) {

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable
 from typing import Any, Literal
 
 from fastcore.dispatch.assignment import assignment_key
+from fastcore.dispatch.text import BRIEF
 
 __all__ = ["called_with"]
 
 LONGEST = 200  # characters of all arguments
-
-_brief = reprlib.Repr()
-_brief.maxstring = _brief.maxother = _brief.maxlong = 60
-_brief.maxlevel = 3
 
 
 def called_with(
@@ -29,7 +25,7 @@ def called_with(
         given = [_argument(value) for value in args]
         given += [f"{name}={_argument(value)}" for name, value in kwargs.items()]
         key = assignment_key.get()
-        return f", called with ({_short(', '.join(given))})" + ("" if key is None else f", key {_brief.repr(key)}")
+        return f", called with ({_short(', '.join(given))})" + ("" if key is None else f", key {BRIEF.repr(key)}")
     except Exception as error:  # a caller's __repr__, or its `describe`
         return f", called with arguments of which {type(error).__name__} was raised"
 
@@ -38,7 +34,7 @@ def _argument(value: Any) -> str:
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple):  # an array or a frame: writing one out takes milliseconds
         return f"<{type(value).__name__} {' x '.join(map(str, shape))}>"
-    text = _brief.repr(value)
+    text = BRIEF.repr(value)
     return f"<{type(value).__name__}>" if " at 0x" in text else text
 
 

@@ -185,9 +185,12 @@ def provide(provider: Provider, interval: float = 30.0) -> Callable[[], None]:
         object with ``value``: a mode, or the default for a flag it does not know. An OpenFeature provider is one.
     interval : float, default 30.0
         Seconds.
+
+    Notes
+    -----
+    A provider that does not answer holds up the caller for five seconds; its answer is obeyed when it comes.
     """
     poll = ProviderPoll(provider, lambda: list(_store.snapshot()), _following.provided, interval)
-    poll.poll()
     poll.start()
 
     def stop() -> None:

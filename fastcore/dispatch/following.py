@@ -62,7 +62,7 @@ class Following:
         self._store = store
         self._ticker = ticker
         self._file = file
-        self._said = ""
+        self._said = self._said_of_provider = ""
         self._looked = 0.0
         self.waiting = bool(file.path or store.journal.path)  # there is something to follow, and no thread yet
 
@@ -129,5 +129,8 @@ class Following:
         """Take in what an outside provider says; what cannot be obeyed is logged."""
         try:
             self._store.outside("provider", {name: (mode, "") for name, mode in settings.items()})
+            self._said_of_provider = ""
         except ValueError as error:
-            _log.error("the flag provider is not obeyed: %s", error)
+            if str(error) != self._said_of_provider:  # not once an interval
+                self._said_of_provider = str(error)
+                _log.error("the flag provider is not obeyed: %s", error)

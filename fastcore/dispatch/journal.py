@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from fastcore.dispatch.filelock import locked, open_private, sync_folder
-from fastcore.dispatch.shared_state import KINDS, SharedState, guard_yields
+from fastcore.dispatch.shared_state import KINDS, SharedState, checked, guard_yields
 
 __all__ = ["Entry", "Journal", "take_in"]
 
@@ -79,6 +79,7 @@ class Journal:
         self._listeners: list[Callable[[Entry], object]] = []
         self._saving = threading.RLock()
         self._unsaved: deque[Entry] = deque(maxlen=KEPT)
+        self._unkept: deque[Entry] = deque(maxlen=KEPT)  # those that the state file does not have yet
         self._problems: dict[str, str] = {}
         self._torn = 0
         self._offset = 0
@@ -91,6 +92,7 @@ class Journal:
         self._lock, self._saving = threading.RLock(), threading.RLock()
         self.session = secrets.token_hex(8)
         self._unsaved.clear()  # the parent's to write
+        self._unkept.clear()
 
     @property
     def lost(self) -> int:
@@ -101,6 +103,11 @@ class Journal:
     def usable(self) -> bool:
         """Whether the file could be read and written when that was tried last."""
         return not {"read", "write"} & self._problems.keys()
+
+    @property
+    def behind(self) -> bool:
+        """Whether :meth:`save` has something to do."""
+        return bool(self._unsaved or self._unkept)
 
     def problems(self) -> list[str]:
         """Return what is wrong with the file; nothing as a rule."""
@@ -154,6 +161,8 @@ class Journal:
                     self._trouble("write", f"could not be written: {error}")
                     return
             self._trouble("write", "")
+            if self._unkept:
+                self.declare(())
 
     def _trouble(self, kind: str, text: str) -> None:
         """Remember what is wrong, and log it once."""
@@ -214,7 +223,6 @@ class Journal:
             return False, []
         try:
             status = os.stat(self.path)
-            self._state_read = []
             identity = status.st_dev, status.st_ino
             anew = identity != self._identity or status.st_size < self._offset
             if not anew and status.st_size == self._offset:
@@ -225,16 +233,16 @@ class Journal:
                     self._offset = 0
                 file.seek(self._offset)
                 data = file.read()
-        except FileNotFoundError:
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                self._trouble("read", f"cannot be read: {error}")
             kept = list(self._in_state().values())
             if kept == self._state_read:
                 return False, []
             self._state_read = kept
             return False, kept
-        except OSError as error:
-            self._trouble("read", f"cannot be read: {error}")
-            return False, []
         self._trouble("read", "")
+        self._state_read = []
         whole = data[: data.rfind(b"\n") + 1]  # a line that is being written comes with the next look
         self._identity = opened.st_dev, opened.st_ino
         self._offset += len(whole)
@@ -250,7 +258,7 @@ class Journal:
 
     def _in_state(self) -> dict[tuple[str, str], Entry]:
         try:
-            found = {key: Entry(**{f: body[f] for f in Entry._fields}) for key, body in self.state.entries().items()}
+            found = {key: _entry(body) for key, body in self.state.entries().items()}
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._trouble("state", f"its state file {self.state.path} cannot be read: {error}")
             return {}
@@ -261,9 +269,9 @@ class Journal:
         """Note the names of flags for those who set them from outside, such as the command line. Never raises."""
         try:
             with locked(f"{self.path}.lock", PATIENCE):
-                self.state.update(declared=names)
-        except (OSError, ValueError) as error:
-            self._trouble("state", f"its state file {self.state.path} could not be written: {error}")
+                self._keep(names)
+        except OSError as error:
+            self._trouble("kept", f"its state file {self.state.path} could not be written: {error}")
 
     def declared(self) -> frozenset[str]:
         """Return the names of flags that processes have noted."""
@@ -275,25 +283,42 @@ class Journal:
     def _append(self, entry: Entry) -> None:
         line = _line(entry)
         with locked(f"{self.path}.lock", PATIENCE):
-            with open_private(self.path, "ab") as file:
-                if file.tell() and not _ends_whole(self.path):
-                    file.write(b"\n")  # a writer died in the middle of its line
-                file.write(line)
-                size = file.tell()
-            if entry.scope == "host":
-                self._keep(entry)
+            try:
+                with open_private(self.path, "ab") as file:
+                    if file.tell() and not _ends_whole(self.path):
+                        file.write(b"\n")  # a writer died in the middle of its line
+                    file.write(line)
+                    size = file.tell()
+            finally:
+                if entry.scope == "host":  # what cannot be journaled is to outlive the process all the same
+                    if entry not in self._unkept:
+                        self._unkept.append(entry)
+                    self._keep()
             if size > LIMIT:
                 try:
                     self._begin_anew()
                 except OSError:  # on Windows while another process reads it: the next entry tries again
                     _log.warning("journal %s could not be begun anew", self.path, exc_info=True)
 
-    def _keep(self, entry: Entry) -> None:
-        """Note an entry for all in the state file; the lock is held. The journal has it in any case."""
+    def _keep(self, names: Iterable[str] = ()) -> None:
+        """Note entries for all, and names, in the state file; the lock is held. What fails is tried again by `save`."""
         try:
-            self.state.update([json.loads(_line(entry))])
+            self.state.update([json.loads(_line(entry)) for entry in self._unkept], names, self._in_force)
         except (OSError, ValueError) as error:
-            self._trouble("state", f"its state file {self.state.path} could not be written: {error}")
+            self._trouble("kept", f"its state file {self.state.path} could not be written: {error}")
+        else:
+            self._unkept.clear()
+            self._trouble("kept", "")
+            self._trouble("state", "")
+
+    def _in_force(self) -> list[dict[str, Any]]:
+        """What a state file begins with: what the journal has, where it can be read."""
+        try:
+            with open(self.path, "rb") as file:
+                found = in_force(_parsed(file.read())[0])
+        except OSError:
+            return []
+        return [json.loads(_line(entry)) for entry in found]
 
     def _begin_anew(self) -> None:
         """Move the file aside and begin with the entries that are in force; the lock is held."""
@@ -326,6 +351,10 @@ def in_force(entries: Iterable[Entry]) -> list[Entry]:
     return [entry for kinds in last.values() for entry in kinds.values() if entry.what in ("rollback", "set")]
 
 
+def _entry(body: Any) -> Entry:
+    return Entry(**{field: checked(body)[field] for field in Entry._fields})
+
+
 def _line(entry: Entry) -> bytes:
     body = json.dumps(entry._asdict(), separators=(",", ":"), default=str)
     return body.encode() + b"\n"
@@ -342,8 +371,7 @@ def _parsed(data: bytes) -> tuple[list[Entry], int]:
     found, torn = [], 0
     for line in data.splitlines():
         try:
-            body = json.loads(line)
-            found.append(Entry(**{field: body[field] for field in Entry._fields}))
+            found.append(_entry(json.loads(line)))
         except (ValueError, KeyError, TypeError, RecursionError):
             torn += bool(line.strip())
     return found, torn

@@ -10,6 +10,7 @@ from contextvars import Context, ContextVar, copy_context
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastcore._text import said
 from fastcore.dispatch.difference import Incomparable, difference, magnitude
 from fastcore.dispatch.trial import Pair
 from fastcore.dispatch.watch import Watch
@@ -23,6 +24,7 @@ __all__ = [
     "after_failure",
     "answer_of",
     "compared",
+    "count",
     "draws",
     "mark",
     "settle",
@@ -30,6 +32,7 @@ __all__ = [
     "within",
 ]
 
+LONGEST = 200  # characters of what is said of an error or a difference
 PAIR_CONTROL, PAIR_CANDIDATE, ALONE, RESCUE = range(4)  # what both twins of the Switch ask for
 
 draws = random.Random()  # apart from the shared one, so that a caller's seed keeps its sequence
@@ -63,12 +66,12 @@ class Outcome(NamedTuple):
 
 def watched(switch: Switch[..., Any], watch: Watch, how: int, error: Any, args: Any, kwargs: Any) -> Any:
     """Answer a call that a Switch under watch hands over."""
+    if how == RESCUE and (mark(switch) in within.get() or not own_fault(error)):
+        try:
+            raise error
+        finally:
+            del error
     if mark(switch) in within.get():
-        if how == RESCUE:
-            try:
-                raise error
-            finally:
-                del error
         return switch._call_arm(how != PAIR_CONTROL, *args, **kwargs)
     if switch._is_async:
         from fastcore.dispatch import pair_async  # asyncio is large
@@ -81,6 +84,7 @@ def watched(switch: Switch[..., Any], watch: Watch, how: int, error: Any, args: 
     token = within.set(within.get() | {mark(switch)})
     try:
         if how == RESCUE:
+            count(switch, error)
             return _rescue(switch, watch, error, args, kwargs)
         return _pair(switch, watch, how == PAIR_CANDIDATE, args, kwargs)
     finally:
@@ -117,13 +121,23 @@ def _run(switch: Switch[..., Any], index: int, args: Any, kwargs: Any) -> Outcom
     except BaseException as error:
         if index == 0 or not own_fault(error):
             raise
+        count(switch, error)
         return Outcome(None, error, math.nan)
     return Outcome(value, None, perf_counter() - start)
 
 
 def own_fault(error: BaseException) -> bool:
-    """Whether a plain function raised it by itself: nothing cancels one from outside."""
-    return isinstance(error, SystemExit) or (type(error).__name__ == "CancelledError")
+    """Whether a plain function raised it by itself: nothing cancels or closes one from outside."""
+    if isinstance(error, (Exception, SystemExit, GeneratorExit)):
+        return True
+    exceptions = sys.modules.get("asyncio.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.CancelledError)
+
+
+def count(switch: Switch[..., Any], error: BaseException) -> None:
+    """Note a failure of the candidate that the arms, which count every Exception, take for a success."""
+    if not isinstance(error, Exception):
+        switch._stats.uncounted += 1
 
 
 def _rescue(switch: Switch[..., Any], watch: Watch, error: BaseException, args: Any, kwargs: Any) -> Any:
@@ -203,21 +217,20 @@ def _compared(switch: Switch[..., Any], control: Outcome, candidate: Outcome, ar
         atol = switch._atol
         if atol is None:  # exact to what the arguments' size leaves of a float
             atol = 1e-11 * magnitude(args, kwargs)
-        note = difference(control.value, candidate.value, switch._rtol, atol)
+        note = _cut(difference(control.value, candidate.value, switch._rtol, atol))
         return Pair("differs" if note else "same", *times, note)
     except Incomparable as error:
-        return Pair("unknown", *times, str(error))
+        return Pair("unknown", *times, _cut(str(error)))
     except Exception as error:
         return Pair("unknown", *times, f"the comparison raised {_said(error)}")
 
 
 def _said(error: BaseException) -> str:
-    try:
-        said = str(error)
-        text = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    except Exception:
-        text = type(error).__name__
-    return text if len(text) <= 200 else text[:197] + "..."
+    return _cut(said(error))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def _unlike(control: BaseException, candidate: BaseException | None) -> str:

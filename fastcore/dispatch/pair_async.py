@@ -9,7 +9,18 @@ from contextvars import Context, copy_context
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastcore.dispatch.pair import Outcome, adopt, after_failure, answer_of, compared, draws, mark, settle, within
+from fastcore.dispatch.pair import (
+    Outcome,
+    adopt,
+    after_failure,
+    answer_of,
+    compared,
+    count,
+    draws,
+    mark,
+    settle,
+    within,
+)
 from fastcore.dispatch.watch import Watch
 
 if TYPE_CHECKING:
@@ -41,26 +52,32 @@ async def alone(switch: Switch[..., Any], watch: Watch, args: Any, kwargs: Any) 
 
 
 async def _awaited(switch: Switch[..., Any], index: int, args: Any, kwargs: Any) -> Outcome:
-    """Run an arm. A cancellation that nobody asked of this task is the candidate's own failure."""
+    """Run an arm. A cancellation or exit that nobody asked of this task is the candidate's own failure."""
     asked, start = _cancellations(), perf_counter()
     try:
         value = await switch._call_arm(index, *args, **kwargs)
     except Exception as error:
         return Outcome(None, error, math.nan)
-    except asyncio.CancelledError as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         if index == 0 or asked is None or _cancellations() != asked:
             raise
+        count(switch, error)
         return Outcome(None, error, math.nan)
     return Outcome(value, None, perf_counter() - start)
 
 
-def _cancellations() -> int | None:
-    """How many cancellations of the running task were asked for; None outside asyncio."""
+def _cancellations() -> tuple[object, int] | None:
+    """The running task and how many cancellations of it were asked for; None outside asyncio.
+
+    Both stay as they are while an arm fails by itself: a coroutine is closed from elsewhere.
+    """
     try:
         task = asyncio.current_task()
     except RuntimeError:
         return None
-    return None if task is None else task.cancelling()
+    return None if task is None else (task, task.cancelling())
 
 
 async def pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:

@@ -11,6 +11,8 @@ from fastcore.dispatch.ticker import Ticker
 
 __all__ = ["Provider", "ProviderPoll"]
 
+PATIENCE = 5.0  # seconds that are waited for a provider which does not answer
+
 _log = logging.getLogger("fastcore.flags")
 
 
@@ -38,16 +40,27 @@ class ProviderPoll:
         self._names = names
         self._tell = tell
         self._lock = threading.Lock()
+        self._telling = threading.Lock()
+        self._ended = False
         self._last: dict[str, str] = {}
         self._failed: set[str] = set()
         self._ticker = Ticker(interval, "fastcore-provider")
         self._ticker.add(self.poll)
 
-    def start(self) -> None:
+    def start(self, patience: float = PATIENCE) -> None:
+        """Ask now, and go on asking; returns once the provider has answered, after `patience` seconds at the latest."""
+        first = threading.Thread(target=self.poll, name="fastcore-provider", daemon=True)
+        first.start()
+        first.join(patience)
+        if first.is_alive():
+            _log.error("the flag provider has not answered within %g s: flags stay as they are until it does", patience)
         self._ticker.start()
 
-    def stop(self) -> None:
-        self._ticker.stop()
+    def stop(self, patience: float = PATIENCE) -> None:
+        """Ask no more; what a provider says after this is not heard."""
+        with self._telling:
+            self._ended = True
+        self._ticker.stop(patience)
 
     def poll(self) -> None:
         """Ask now."""
@@ -58,7 +71,9 @@ class ProviderPoll:
                 if value:
                     found[name] = value
             self._last = found
-            self._tell(found)
+            with self._telling:
+                if not self._ended:
+                    self._tell(found)
 
     def _resolved(self, name: str) -> str:
         """What the provider says of a flag; the empty string where it knows none of that name."""
@@ -67,6 +82,7 @@ class ProviderPoll:
             code = getattr(details, "error_code", None)
             if code is not None and "NOT_FOUND" not in str(code):
                 raise RuntimeError(f"{code}: {getattr(details, 'error_message', '')}")
+            value = str(details.value) if code is None and details.value else ""
         except Exception as error:
             if "NotFound" in type(error).__name__ or "NOT_FOUND" in str(getattr(error, "error_code", "")):
                 return ""
@@ -75,4 +91,4 @@ class ProviderPoll:
                 _log.exception("the flag provider could not resolve %s", name)
             return self._last.get(name, "")
         self._failed.discard(name)
-        return str(details.value) if code is None and details.value else ""
+        return value

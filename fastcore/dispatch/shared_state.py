@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastcore.dispatch.filelock import open_private, sync_folder
 
-__all__ = ["KINDS", "SharedState", "guard_yields"]
+__all__ = ["KINDS", "SharedState", "checked", "guard_yields"]
 
 KINDS = {"rollback": "rollback", "resume": "rollback", "set": "set", "clear": "set"}  # what of an entry replaces what
+
+
+_TEXTS = ("when", "what", "flag", "why", "scope")
+_MAPPINGS = ("old", "new", "evidence")
+
+
+def checked(body: Any) -> dict[str, Any]:
+    """Return the fields of an entry as a file has them.
+
+    Raises
+    ------
+    KeyError, TypeError
+        If it is no entry.
+    """
+    for names, kind in ((_TEXTS, str), (_MAPPINGS, dict)):
+        for name in names:
+            if not isinstance(body[name], kind):
+                raise TypeError(f"{name}: expected a {kind.__name__}, got {type(body[name]).__name__}")
+    found: dict[str, Any] = body
+    return found
 
 
 def guard_yields(who: str, before_what: str, before_who: str) -> bool:
@@ -47,36 +67,49 @@ class SharedState:
         self._read()
         return self._declared
 
-    def update(self, entries: Iterable[dict[str, Any]] = (), declared: Iterable[str] = ()) -> None:
-        """Take in entries and names; the lock of the journal is held."""
-        self._read()
+    def update(
+        self, entries: Iterable[dict[str, Any]] = (), declared: Iterable[str] = (),
+        lost: Callable[[], Iterable[dict[str, Any]]] = tuple,
+    ) -> None:  # fmt: skip
+        """Take in entries and names; the lock of the journal is held.
+
+        `lost` returns the entries to begin with where there is no file yet, or one that is not as described.
+        """
+        try:
+            begun = self._read()
+        except ValueError:
+            begun = False
         kept = dict(self._entries)
-        for entry in entries:
+        for entry in entries if begun else (*lost(), *entries):
             if entry["what"] in KINDS and entry["scope"] == "host":
                 key = entry["flag"], KINDS[entry["what"]]
                 before = kept.get(key)
                 if before is None or not guard_yields(entry["who"], before["what"], before["who"]):
                     kept[key] = entry
         names = self._declared.union(declared)
-        if kept != self._entries or names != self._declared:
+        if not begun or kept != self._entries or names != self._declared:
             self._write(kept, names)
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Read the file if it has changed; returns whether there is one."""
         try:
             status = os.stat(self.path)
         except FileNotFoundError:
-            return
+            return False
         seen = status.st_mtime_ns, status.st_size, status.st_ino
         if seen == self._seen:
-            return
+            return True
         with open(self.path, "rb") as file:
             body = json.loads(file.read())
         try:
-            entries = {(entry["flag"], KINDS[entry["what"]]): entry for entry in body["entries"]}
+            if not isinstance(body["entries"], list):
+                raise TypeError("entries: expected a list")
+            entries = {(entry["flag"], KINDS[entry["what"]]): entry for entry in map(checked, body["entries"])}
             declared = frozenset(map(str, body["declared"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"expected entries and declared names, {type(error).__name__}: {error}") from None
         self._seen, self._entries, self._declared = seen, entries, declared
+        return True
 
     def _write(self, entries: dict[tuple[str, str], dict[str, Any]], declared: frozenset[str]) -> None:
         fresh = f"{self.path}.new"

@@ -251,7 +251,7 @@ class FlagStore:
 
     def follow_journal(self) -> None:
         """Obey what other processes have journaled for all since the last time."""
-        if self.journal.lost:
+        if self.journal.behind:
             self.journal.save()
         anew, entries = self.journal.news()
         with self._lock:

@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["human", "meant", "plain", "table"]
+__all__ = ["BRIEF", "human", "meant", "plain", "table"]
+
+
+class _Brief(reprlib.Repr):
+    """Cuts what is long before it is written out, and knows no addresses."""
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        try:
+            text = repr(x)
+        except Exception:  # a caller's
+            return f"<{type(x).__name__}>"
+        return text if len(text) <= self.maxother else text[: self.maxother - 3] + "..."
+
+
+BRIEF = _Brief()
+BRIEF.maxstring = BRIEF.maxother = BRIEF.maxlong = 60
+BRIEF.maxlevel = 3
 
 
 def human(seconds: float) -> str:

@@ -51,13 +51,13 @@ class Ticker:
                 thread.start()
                 self._thread = thread
 
-    def stop(self) -> None:
-        """End the thread, and wait for it."""
+    def stop(self, timeout: float | None = None) -> None:
+        """End the thread, and wait for it, at most `timeout` seconds."""
         with self._lock:
             thread, self._thread = self._thread, None
             self._stop.set()
         if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            thread.join(timeout)
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.wait(self.interval):

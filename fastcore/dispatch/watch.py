@@ -38,6 +38,7 @@ class PairStats:
 
     def __init__(self) -> None:
         self.pairs = self.mismatches = self.failures = self.unknown = self.dropped = self.rescued = 0
+        self.uncounted = 0  # failures of the candidate that its arm has not counted as errors
         self.control = metrics.Sketch()
         self.candidate = metrics.Sketch()
         self.notes: deque[str] = deque(maxlen=5)
@@ -221,7 +222,7 @@ class Watch:
             counts = getattr(follower, "_calls", None)
             if counts is not None:
                 calls, errors = counts()[1]
-                well += calls - errors
+                well += calls - errors - follower._stats.uncounted
         return well, self._paired_well
 
     # ---- what it leads to ----

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fastcore import metrics
+from fastcore._text import said
 from fastcore._threads import on_own_thread
 from fastcore._version import __version__
 from fastcore.dispatch import flags
 from fastcore.dispatch.asgi import Receive, Scope, Send
 from fastcore.memory.around import is_async
+from fastcore.monitor.alerts import plain
 
 __all__ = ["CheckResult", "Health", "HealthApp", "HealthReport", "rolled_back"]
 
@@ -141,13 +143,29 @@ class Health:
                 if running is not None and not running.done():
                     return CheckResult("fail", "its last call has not returned yet")
                 # Its own task: a timeout ends the waiting, and what hangs holds one thread, not one more a request.
-                running = self._under_way[name] = asyncio.ensure_future(on_own_thread(check))
+                running = self._under_way[name] = asyncio.ensure_future(on_own_thread(_answered, name, check))
                 return _result(await asyncio.shield(running))
         except TimeoutError:
             return CheckResult("fail", f"no answer within {self._timeout:g} s")
-        except Exception as error:
-            _log.exception("the health check %s raised", name)
-            return CheckResult("fail", f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
+            return _failed(name, error)
+
+
+def _answered(name: str, check: Check) -> Any:
+    try:
+        return check()
+    except BaseException as error:  # an exit that reaches the loop would end the server
+        return _failed(name, error)
+
+
+def _failed(name: str, error: BaseException) -> CheckResult:
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    _log.error("the health check %s raised %s", name, said(error), exc_info=error)
+    return CheckResult("fail", said(error))
 
 
 def _result(answer: Any) -> CheckResult:
@@ -186,7 +204,7 @@ class HealthApp:
             await answer(scope, send, 404, b"not found\n", "text/plain; charset=utf-8")
 
     async def _report(self, scope: Scope, send: Send, report: HealthReport) -> None:
-        body = json.dumps(report.to_dict(), default=str).encode()
+        body = json.dumps(plain(report.to_dict()), default=str).encode()
         status = 503 if report.status == "fail" else 200
         await answer(scope, send, status, body, "application/health+json")
 

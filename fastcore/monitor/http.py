@@ -15,6 +15,7 @@ from fastcore.dispatch.assignment import assignment_key, belongs
 __all__ = ["MetricsMiddleware"]
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
+_BODIES = ("http.response.body", "http.response.pathsend")
 _UNMATCHED = "unmatched"
 
 _Instruments = tuple[metrics.Counter, metrics.Sketch]
@@ -66,13 +67,33 @@ class MetricsMiddleware:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         root = scope.get("root_path", "")
-        status, begun = 500, False  # what the server answers when the application raises before it has
+        status, begun, cut, over = 500, False, False, False  # 500 where the application raises before it answers
 
         async def noting(message: MutableMapping[str, Any]) -> None:
-            nonlocal status, begun
+            nonlocal status, begun, cut
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
-            await send(message)
+            try:
+                await send(message)
+            except BaseException:
+                cut = True  # the client is gone, or the server ends
+                raise
+            if message["type"] in _BODIES and not message.get("more_body"):
+                count()  # what runs after it, such as background tasks, is no part of the request
+
+        def count() -> None:
+            nonlocal over
+            if over:
+                return
+            over, took = True, time.perf_counter() - began
+            arm = "" if self._flag is None else _arm(self._flag, scope)
+            self._in_flight.add(-1.0)
+            key = (scope["method"], _route(scope, root), status, arm)
+            found = self._requests.get(key)
+            if found is None:
+                found = self._make(key)
+            found[0].add()
+            found[1].observe(took)
 
         self._in_flight.add(1.0)
         began = time.perf_counter()
@@ -82,16 +103,12 @@ class MetricsMiddleware:
             if not begun:
                 status = 499  # as nginx says it: the client is gone, and got nothing
             raise
+        except Exception:
+            if not cut:
+                status = 500  # also in the middle of an answer, which then never ends
+            raise
         finally:
-            took = time.perf_counter() - began
-            arm = "" if self._flag is None else _arm(self._flag, scope)
-            self._in_flight.add(-1.0)
-            key = (scope["method"], _route(scope, root), status, arm)
-            found = self._requests.get(key)
-            if found is None:
-                found = self._make(key)
-            found[0].add()
-            found[1].observe(took)
+            count()
 
     def _make(self, key: tuple[str, str, int, str]) -> _Instruments:
         method, route, status, arm = key
@@ -145,7 +162,10 @@ def _route(scope: Scope, root: str) -> str:
     if inner == root:
         return path if isinstance(path, str) else _UNMATCHED
     # Below a mount: its path is in the root as the client wrote it, so parameters get their names again.
-    prefix = _named(inner[len(root) :], scope.get("path_params") or {})
+    values = scope.get("path_params") or {}
+    prefix, missing = _named(inner[len(root) :], values)
+    if any(not isinstance(path, str) or f"{{{name}" not in path for name in missing):
+        prefix = "*"  # a parameter that its text does not tell: its values are no part of a label
     if not isinstance(path, str) or hasattr(route, "routes"):  # a mounted application that is no router, or found none
         return f"{prefix}/*"
     return prefix + path
@@ -158,18 +178,23 @@ def _included(scope: Scope, route: Any) -> Any:
     return found if found is not None and getattr(found, "original_route", None) is route else route
 
 
-def _named(path: str, values: Mapping[str, Any]) -> str:
-    """A path with the names of its parameters again: some span several parts, and of some the value was converted."""
-    parts = path.split("/")
+def _named(path: str, values: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """A path with the names of its parameters again, and those that it does not have.
+
+    Some span several parts, and of some the value was converted.
+    """
+    parts, missing = path.split("/"), []
     for name, value in values.items():
-        text = str(value)
+        text, before = str(value), list(parts)
         if "/" in text:
             parts = "/".join(parts).replace(text, f"{{{name}}}", 1).split("/")
-            continue
-        for at, part in enumerate(parts):
-            if part == text or (not isinstance(value, str) and _same(part, value)):
-                parts[at] = f"{{{name}}}"
-    return "/".join(parts)
+        else:
+            for at, part in enumerate(parts):
+                if part == text or (not isinstance(value, str) and _same(part, value)):
+                    parts[at] = f"{{{name}}}"
+        if parts == before:
+            missing.append(name)
+    return "/".join(parts), missing
 
 
 def _same(part: str, value: Any) -> bool:

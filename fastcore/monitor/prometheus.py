@@ -17,6 +17,7 @@ from fastcore._snapshot import Sample, SketchState, Snapshot
 from fastcore._version import __version__
 from fastcore.dispatch import flags
 from fastcore.monitor.help import HELP
+from fastcore.monitor.labels import exported
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -75,6 +76,8 @@ def families(snapshot: Snapshot | Iterable[Sample]) -> Iterator[Metric]:
         ordered = list(metrics.merge([Snapshot(ordered)]))
     grouped: dict[str, list[Sample]] = {}
     for sample in ordered:
+        if isinstance(sample.value, tuple):  # a histogram, whose buckets are labelled le
+            sample = sample._replace(labels=exported(sample.labels, "le"))
         grouped.setdefault(sample.name, []).append(sample)
     for name, samples in grouped.items():
         labels = sorted({label for sample in samples for label, _ in sample.labels})

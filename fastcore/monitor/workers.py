@@ -20,6 +20,7 @@ from fastcore import metrics
 from fastcore._process import start_mark
 from fastcore._snapshot import Sample, Snapshot
 from fastcore.dispatch.filelock import locked
+from fastcore.monitor.labels import exported
 
 __all__ = ["WorkerFiles"]
 
@@ -147,7 +148,7 @@ class WorkerFiles:
 
 def _together(parts: list[tuple[str, Snapshot]], gone: Snapshot | None) -> Snapshot:
     gauges = [
-        Sample(s.name, s.kind, tuple(sorted((*map(_exported, s.labels), ("worker", worker)))), s.value)
+        Sample(s.name, s.kind, tuple(sorted((*exported(s.labels, "worker"), ("worker", worker)))), s.value)
         for worker, part in parts
         for s in part
         if s.kind == "gauge"
@@ -157,11 +158,6 @@ def _together(parts: list[tuple[str, Snapshot]], gone: Snapshot | None) -> Snaps
         sums.append(gone)
     workers = Sample("fastcore_workers", "gauge", (), len(parts))
     return Snapshot([*metrics.merge(sums), *gauges, workers])
-
-
-def _exported(label: tuple[str, str]) -> tuple[str, str]:
-    """A label of the application's own that is named as ours is, renamed as Prometheus renames such labels."""
-    return (f"exported_{label[0]}", label[1]) if label[0] == "worker" else label
 
 
 def _without_gauges(part: Iterable[Sample]) -> Snapshot:

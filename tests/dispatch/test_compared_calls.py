@@ -9,12 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastcore
 from fastcore import Guard, Switch, flags
-from fastcore.dispatch.statistics import binomial_tail, excluded
+from fastcore.dispatch import watch as watches
+from fastcore.dispatch.assignment import belongs, bucket
+from fastcore.dispatch.statistics import Detector, binomial_tail, excluded
 from fastcore.dispatch.trial import Pair, Trial
+from python_fallback import switch as pure
 
 Make = Callable[..., Switch[..., Any]]
 
@@ -105,15 +109,104 @@ def test_a_cancellation_that_the_candidate_lets_out_is_its_failure(make: Make, g
     assert flags.get(switch.flag).rolled_back
 
 
-@pytest.mark.parametrize("live", [0, 100])
-def test_a_plain_candidate_that_raises_a_cancellation_is_served_by_the_control(make: Make, live: int) -> None:
-    def cancelled(x: int) -> int:
-        raise asyncio.CancelledError
+class Cancelled(asyncio.CancelledError):
+    """A framework's own."""
 
-    switch = make(abs, cancelled, guard=Guard(live=live))
+
+class Unspeakable(type):
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        raise RuntimeError("no name")
+
+
+class Nameless(Exception, metaclass=Unspeakable):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+EXITS = [asyncio.CancelledError, Cancelled, GeneratorExit, SystemExit, Nameless]
+
+
+@pytest.mark.parametrize("live", [0, 100])
+@pytest.mark.parametrize("error", EXITS, ids=range(len(EXITS)))
+def test_a_plain_candidate_that_exits_is_served_by_the_control(make: Make, live: int, error: Any) -> None:
+    def exits(x: int) -> int:
+        raise error
+
+    switch = make(abs, exits, guard=Guard(live=live))
     flags.set(switch.flag, "candidate")
     assert [switch(-1), switch(-2)] == [1, 2]
+    assert switch.report().errors == 1
     assert flags.get(switch.flag).rolled_back
+
+
+@pytest.mark.parametrize("live", [0, 100])
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("error", EXITS, ids=range(len(EXITS)))
+def test_an_awaited_candidate_that_exits_is_served_by_the_control(
+    make: Make, live: int, later: bool, error: Any
+) -> None:
+    async def double(x: int) -> int:
+        return 2 * x
+
+    async def exits(x: int) -> int:
+        if later:
+            await asyncio.sleep(0)
+        raise error
+
+    switch = make(double, exits, guard=Guard(live=live))
+    flags.set(switch.flag, "candidate")
+
+    async def run() -> list[int]:
+        found = [await switch(x) for x in range(3)]
+        await asyncio.sleep(0)  # the loop goes on
+        return found
+
+    assert asyncio.run(run()) == [0, 2, 4]
+    assert switch.report().errors == 1
+    assert flags.get(switch.flag).rolled_back
+
+
+def test_a_call_that_is_closed_is_no_failure_of_the_candidate(make: Make) -> None:
+    async def wait() -> None:
+        await asyncio.sleep(30)
+
+    async def also_wait() -> None:
+        await asyncio.sleep(30)
+
+    switch = make(wait, also_wait, guard=Guard(live=0))
+    flags.set(switch.flag, "candidate")
+
+    async def run() -> Any:
+        call = switch()
+        call.send(None)
+        return call
+
+    asyncio.run(run()).close()
+    assert switch.report().errors == 0
+    assert not flags.get(switch.flag).rolled_back
+
+
+@pytest.mark.parametrize("live", [0, 100])
+def test_candidates_that_always_exit_open_the_breaker(make: Make, live: int) -> None:
+    def exits(x: int) -> int:
+        raise SystemExit(3)
+
+    guard = Guard(live=live, failures=5, error_rate=0.5, alpha=1e-12, run_length=10**9, slowdown=1e6)
+    switch = make(abs, exits, guard=guard)
+    flags.set(switch.flag, "candidate")
+    for _ in range(5):
+        switch(-1)
+    if not live:  # failures in compared calls are for the rate
+        assert watches.of(switch.flag).breaker.state == "open"
+    trial = watches.of(switch.flag).trial
+    assert trial is not None
+    assert trial.failures == 5
+    assert trial._rates["failures"] is not None
+    alone = Detector(0.5)
+    for _ in range(5):
+        alone.add(True)
+    assert trial._rates["failures"].value == alone.value  # no success was counted between them
 
 
 @pytest.mark.parametrize("live", [0, 100])
@@ -329,3 +422,26 @@ def test_the_confidence_is_checked() -> None:
         Guard(mismatch_rate=0.01, mismatch_confidence=0.9)
     with pytest.raises(ValueError, match=r"^mismatch_confidence: expected a number"):
         Guard(mismatch_confidence=1.0)
+
+
+def test_what_is_said_of_a_difference_is_bounded(make: Make) -> None:
+    switch = make(lambda: pd.Series([1], name="x" * 10**6), lambda: pd.Series([1], name="y" * 10**6), guard=EAGER)
+    flags.set(switch.flag, "shadow:100")
+    switch()
+    paired = switch.report().paired
+    assert paired is not None
+    assert len(paired.notes[0]) < 500
+
+
+@pytest.mark.parametrize("key", ["a\ud800", "\udcff", ("a", "\ud800")], ids=range(3))
+def test_keys_with_lone_surrogates_belong_to_an_arm(make: Make, key: Any) -> None:
+    switch = make(lambda: "control", lambda: "candidate", salt="desk")
+    threshold = bucket("desk", key)
+    for percent, arm in (("0", "control"), ("100", "candidate")):
+        flags.set(switch.flag, f"ramp:{percent}")
+        assert switch.call_for(key) == arm
+        with fastcore.assigned(key):
+            assert switch() == arm
+    assert belongs("desk", threshold + 1, key)
+    assert not belongs("desk", threshold, key)
+    assert threshold == pure.bucket("desk", key)

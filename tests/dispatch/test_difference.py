@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcore.dispatch import difference as differences
 from fastcore.dispatch.difference import Incomparable, difference, magnitude
 
 MACD = namedtuple("MACD", "macd signal hist")
@@ -90,7 +91,7 @@ DIFFERENT: list[tuple[Any, Any, str]] = [
     (MACD(1, 2, 3), (1, 2, 3), "a tuple instead of a MACD"),
     ({"a": 1}, {"b": 1}, "keys missing ['a'], keys too many ['b']"),
     ({"a": {"b": [1, 2]}}, {"a": {"b": [1, 3]}}, "['a']['b'][1]: 3 instead of 2"),
-    ({}, OrderedDict(), "a OrderedDict instead of a dict"), ({1}, {2}, "{2} instead of {1}"),
+    ({}, OrderedDict(), "a OrderedDict instead of a dict"), ({1}, {2}, "values missing [1], values too many [2]"),
     (Point(1.0, 1), Point(1.0, 2), ".y: 2 instead of 1"),
     (frame, frame.rename(columns={"a": "c"}), ".columns[0]: 'c' instead of 'a'"),
     (frame, frame.shift(freq="D"), ".index"), (frame, frame.fillna({"a": 0.0}), "['a'][1]"),
@@ -106,9 +107,10 @@ DIFFERENT: list[tuple[Any, Any, str]] = [
     (pl.Series("a", [1.0, None]), pl.Series("a", [1.0, 2.0]), "[1]: a float instead of a NoneType"),
     (deque([1.0]), deque([2.0]), "[0]: 2.0 instead of 1.0"), (deque([1.0]), deque(), "0 items instead of 1"),
     (array("d", [1.0]), array("d", [nan]), "[0]: nan instead of 1.0"),
-    ({float("nan"): 1}, {float("nan"): 2}, "[nan]: 2 instead of 1"), ({nan, 1}, {nan, 2}, "instead of"),
+    ({float("nan"): 1}, {float("nan"): 2}, "[nan]: 2 instead of 1"),
+    ({nan, 1}, {nan, 2}, "values missing [1], values too many [2]"),
     ({nan: 1}, {None: 1}, "keys missing [nan], keys too many [None]"),
-    ({pd.NA, 1}, {pd.NA, 2}, "instead of"),
+    ({pd.NA, 1}, {pd.NA, 2}, "values"),
     (Unwritten(1), Unwritten(2), "answer: <Unwritten> instead of <Unwritten>"),
 ]  # fmt: skip
 
@@ -221,7 +223,7 @@ def masked(values: list[float], mask: list[int]) -> Any:
         ({"a": 1}.values(), {"b": 1}.values(), ""),
         ({"a": 1}.values(), {"a": 2}.values(), "[0]: 2 instead of 1"),
         ({"a": 1.0}.items(), {"a": 1.0 + 1e-12}.items(), ""),
-        ({"a": 1}.keys(), {"b": 1}.keys(), "answer: dict_keys(['b']) instead of dict_keys(['a'])"),
+        ({"a": 1}.keys(), {"b": 1}.keys(), "answer: values missing ['a'], values too many ['b']"),
         (masked([1.0, 2.0], [0, 1]), masked([1.0, 9.0], [0, 1]), ""),
         (
             masked([1.0, 2.0], [0, 1]),
@@ -251,3 +253,81 @@ def test_async_generators_are_not_compared() -> None:
 
     with pytest.raises(Incomparable, match="answer: a async_generator can be used only once"):
         difference(ticks(), ticks())
+
+
+class Hidden:
+    """Holds its value in a slot whose name is mangled."""
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: int) -> None:
+        self.__value = value
+
+
+def structured(value: float, mask: Any = False) -> Any:
+    return np.ma.array([(value, 2)], mask=mask, dtype=[("a", "f8"), ("b", "i4")])
+
+
+def named(*names: Any) -> Any:
+    return pd.MultiIndex.from_tuples([(1, 2)], names=names)
+
+
+def text(*values: Any) -> Any:
+    return np.array(values, dtype=np.dtypes.StringDType(na_object=nan))  # type: ignore[attr-defined,unused-ignore]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        (decimal.Decimal("sNaN"), decimal.Decimal("sNaN"), ""),
+        (decimal.Decimal("sNaN"), decimal.Decimal(1), "answer: Decimal('1') instead of Decimal('sNaN')"),
+        (decimal.Decimal(1), decimal.Decimal("NaN"), "answer: Decimal('NaN') instead of Decimal('1')"),
+        (structured(1.0), structured(1.0 + 1e-13), ""),
+        (structured(nan), structured(nan), ""),
+        (structured(1.0, [(1, 0)]), structured(5.0, [(1, 0)]), ""),
+        (structured(1.0)[0], structured(2.0)[0], ".a: np.float64(2.0) instead of np.float64(1.0)"),
+        (Hidden(1), Hidden(1), ""),
+        (Hidden(1), Hidden(2), "._Hidden__value: 2 instead of 1"),
+        (named(nan, "b"), named(float("nan"), "b"), ""),
+        (named("a", "b"), named("a", "c"), "answer: levels ['a', 'c'] instead of ['a', 'b']"),
+        (pl.DataFrame({"a": [1], "b": [2]}), pl.DataFrame({"a": [1], "c": [2]}), ".columns[1]: 'c' instead of 'b'"),
+        (pl.Series([1, None, 3]), pl.Series([1, None, 3]), ""),
+        (pl.Series([1, 2, 3]), pl.Series([1, 2, 4]), "answer[2]: np.int64(4) instead of np.int64(3) (1 of 3 values)"),
+        ([1, 2.0, "a", None], [1, 2, "a", None], "[1]: a int instead of a float"),
+        ({"a": 1, "b": True}, {"a": 1, "b": 1}, "['b']: a int instead of a bool"),
+    ],
+)  # fmt: skip
+def test_values_that_have_no_comparison_of_their_own_kind(a: Any, b: Any, said: str) -> None:
+    assert difference(a, b) == said
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="needs numpy 2")
+def test_missing_text_of_numpy_is_missing_text() -> None:
+    assert difference(text("a", nan), text("a", nan)) == ""
+    assert difference(text("a", "b"), text("a", nan)) == "[1]: a float instead of a str"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda c: np.array([c * 10**6]),
+        lambda c: pd.Series([1], name=c * 10**6),
+        lambda c: set(map(str, range(10**4))) | {c},
+        lambda c: c * 10**6,
+    ],
+    ids=["array", "name", "set", "text"],
+)
+def test_what_is_said_of_large_values_is_short(value: Callable[[str], Any]) -> None:
+    said = difference(value("x"), value("y"))
+    assert said
+    assert len(said) < 300
+
+
+def test_lists_that_hold_one_another_many_times_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(differences, "LARGEST", 1000)
+    ours: list[Any] = [{1}]
+    theirs: list[Any] = [{1}]
+    for _ in range(30):
+        ours, theirs = [ours, ours], [theirs, theirs]
+    with pytest.raises(Incomparable, match="more than 1,000 values to compare one by one"):
+        difference(ours, theirs)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
 import logging
 import multiprocessing
 import os
@@ -169,11 +171,93 @@ def test_a_state_file_that_cannot_be_read_is_told_and_the_journal_holds(path: st
     started = store(path)
     assert started.get("desk").source == "rollback"
     assert "its state file" in started.journal.problems()[0]
-    started.resume("desk")
-    assert "its state file" in started.journal.problems()[0]
+    started.declare("other")
+    started.set("other", "candidate", everywhere=True)
+    started.follow_journal()
+    os.unlink(path)
+    later = store(path)  # the state file was made again of what the journal had
+    assert later.get("desk").reason == "why"
+    assert later.journal.problems() == []
+
+
+def replaced_by_a_folder(path: str) -> None:
+    os.unlink(path)
+    os.mkdir(path)
+
+
+def test_a_journal_that_cannot_be_read_switches_nothing_on(path: str) -> None:
+    store(path).rollback("desk", "wrong prices")
+    replaced_by_a_folder(path)
+    assert store(path).get("desk").reason == "wrong prices"
+
+
+def test_what_cannot_be_journaled_outlives_the_process_all_the_same(path: str) -> None:
+    store(path)
+    os.mkdir(path)
+    running = store(path)
+    running.rollback("desk", "wrong prices")
+    assert any("could not be written" in problem for problem in running.journal.problems())
+    assert store(path).get("desk").reason == "wrong prices"
+
+
+def test_what_the_state_file_could_not_take_in_is_written_later(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    running = store(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(running.journal.state, "_write", full)
+        running.rollback("desk", "wrong prices")
+        running.follow_journal()
+        assert any("its state file" in problem for problem in running.journal.problems())
+    running.follow_journal()
+    assert running.journal.problems() == []
+    os.truncate(path, 0)
+    assert store(path).get("desk").reason == "wrong prices"
+
+
+def test_a_state_file_that_was_deleted_is_made_again_of_the_journal(path: str) -> None:
+    running = store(path)
+    running.rollback("desk", "wrong prices")
     os.unlink(f"{path}.state")
-    started.rollback("desk", "again")
-    assert store(path).get("desk").reason == "again"
+    later = store(path)
+    later.declare("other")
+    later.rollback("other", "too")
+    os.truncate(path, 0)
+    assert store(path).get("desk").reason == "wrong prices"
+
+
+WRONG = [
+    {"what": []},
+    {"flag": ["desk"]},
+    {"new": None},
+    {"when": 5},
+    {"evidence": []},
+    {"scope": ["host"]},
+    {"why": None},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=[next(iter(wrong)) for wrong in WRONG])
+def test_lines_of_other_types_are_no_entries(path: str, wrong: dict[str, Any]) -> None:
+    store(path).rollback("desk", "wrong prices")
+    line = json.loads(Path(path).read_text().splitlines()[-1])
+    with open(path, "a") as file:
+        file.write(json.dumps({**line, **wrong}) + "\n")
+    started = store(path)
+    assert started.get("desk").reason == "wrong prices"
+    assert started.journal.problems() == [f"{path}: 1 lines are no entries, and were passed over"]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=[next(iter(wrong)) for wrong in WRONG])
+def test_a_state_file_of_other_types_is_told(path: str, wrong: dict[str, Any]) -> None:
+    store(path).rollback("desk", "wrong prices")
+    body = json.loads(Path(f"{path}.state").read_text())
+    body["entries"].append({**body["entries"][0], **wrong})
+    Path(f"{path}.state").write_text(json.dumps(body))
+    started = store(path)
+    assert started.get("desk").reason == "wrong prices"  # of the journal
+    assert "its state file" in started.journal.problems()[0]
 
 
 def test_names_are_noted_for_the_command_line(path: str) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import queue
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -457,6 +459,57 @@ def test_provide_asks_now_and_then() -> None:
         assert flags.get("test.provided").source == "default"
     finally:
         stop()
+
+
+@pytest.mark.parametrize("answer", [None, object(), SimpleNamespace(value=True), 5], ids=range(4))
+def test_a_flag_for_which_a_provider_returns_something_else_is_one_flag(answer: object) -> None:
+    class Odd(Service):
+        def resolve_string_details(self, flag_key: str, default_value: str, evaluation_context: Any = None) -> Any:
+            found = super().resolve_string_details(flag_key, default_value, evaluation_context)
+            return answer if flag_key == "test.odd" else found
+
+    service = Odd()
+    for name in ("test.odd", "test.provided"):
+        flags.declare(name)
+    service.modes = {"test.provided": "candidate"}
+    stop = flags.provide(service, interval=60)
+    try:
+        assert (flags.get("test.odd").source, flags.get("test.provided").source) == ("default", "provider")
+    finally:
+        stop()
+
+
+def test_a_provider_that_hangs_is_heard_when_it_answers_and_not_after_the_end() -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    class Slow(Service):
+        def resolve_string_details(self, flag_key: str, default_value: str, evaluation_context: Any = None) -> Any:
+            asked.set()
+            assert answers.wait(60)
+            return super().resolve_string_details(flag_key, default_value, evaluation_context)
+
+    service, told = Slow(), queue.SimpleQueue[dict[str, str]]()
+    service.modes = {"desk": "candidate"}
+    poll = ProviderPoll(service, lambda: ["desk"], told.put, 60.0)
+    poll.start(patience=0.01)
+    assert asked.wait(60)
+    assert told.empty()
+    answers.set()
+    assert told.get(timeout=60) == {"desk": "candidate"}
+    poll.stop()
+    poll.poll()
+    assert told.empty()
+
+
+def test_what_a_provider_says_wrong_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ours, follow = following(tmp_path / "flags.toml")
+    for _ in range(3):
+        follow.provided({"desk": "sidewise"})
+    assert caplog.text.count("is not obeyed") == 1
+    follow.provided({"desk": "candidate"})
+    follow.provided({"desk": "sidewise"})
+    assert caplog.text.count("is not obeyed") == 2
+    assert ours.get("desk").source == "provider"  # the last that could be obeyed
 
 
 # ---- processes ----

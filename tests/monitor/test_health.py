@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import threading
 from typing import Any
 
@@ -75,6 +77,61 @@ def test_a_check_that_raises_fails() -> None:
     found = ask(health, "/readyz")
     assert found.status_code == 503
     assert found.json()["checks"]["raises"][0]["output"] == "ZeroDivisionError: division by zero"
+
+
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, SystemExit, Speechless])
+@pytest.mark.parametrize("later", [False, True])
+def test_a_check_that_exits_fails_alone(error: type[BaseException], later: bool) -> None:
+    def exits() -> None:
+        raise error
+
+    async def exits_later() -> None:
+        raise error
+
+    health = Health()
+    health.check("exits", exits_later if later else exits)
+    health.check("other", lambda: True)
+    answer = ask(health, "/readyz")
+    assert answer.status_code == 503
+    found = {name: checks[0]["status"] for name, checks in answer.json()["checks"].items()}
+    assert found == {"flags": "pass", "exits": "fail", "other": "pass"}
+    assert error.__name__ in answer.json()["checks"]["exits"][0]["output"]
+
+
+def test_a_request_that_is_cancelled_ends_its_checks() -> None:
+    async def run() -> None:
+        began = asyncio.Event()
+
+        async def waits() -> None:
+            began.set()
+            await asyncio.sleep(60)
+
+        health = Health(timeout=60)
+        health.check("waits", waits)
+        asking = asyncio.ensure_future(health.ready())
+        await began.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("value", [math.nan, {"a": -math.inf}, "\ud800", {(1, 2): [math.nan]}], ids=range(4))
+def test_what_a_check_measured_is_json_in_any_case(value: Any) -> None:
+    def refused(constant: str) -> None:
+        raise ValueError(constant)
+
+    health = Health()
+    health.check("odd", lambda: CheckResult("pass", "\udcff", value))
+    answer = ask(health, "/readyz")
+    assert json.loads(answer.text, parse_constant=refused)["checks"]["odd"][0]["status"] == "pass"
+    answer.text.encode()
 
 
 def test_a_check_that_hangs_fails_and_holds_one_thread() -> None:

@@ -8,14 +8,17 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, WebSocket
+from fastapi import APIRouter, BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
+from starlette.convertors import Convertor, register_url_convertor
 
 from fastcore import metrics
 from fastcore.dispatch import flags
 from fastcore.dispatch.asgi import AssignmentMiddleware
 from fastcore.dispatch.assignment import belongs
 from fastcore.monitor import MetricsMiddleware
+
+IN_FLIGHT = "fastcore_http_requests_in_flight"
 
 
 def application() -> FastAPI:
@@ -120,7 +123,7 @@ def test_an_application_that_raises_counts_as_500(counted: Callable[..., int]) -
     app = MetricsMiddleware(application())
     assert get(app, "/mw/fails/x") == [500]
     assert counted("/mw/fails/{symbol}", "500") == 1
-    assert metrics.gauge("fastcore_http_requests_in_flight").value == 0
+    assert metrics.gauge(IN_FLIGHT).value == 0
 
 
 def test_a_request_that_is_cancelled_is_no_error_of_the_service(counted: Callable[..., int]) -> None:
@@ -143,7 +146,7 @@ def test_a_request_that_is_cancelled_is_no_error_of_the_service(counted: Callabl
     asyncio.run(run("/waiting"))
     asyncio.run(run("/begun"))
     assert (counted("unmatched", "499"), counted("unmatched", "200"), counted("unmatched", "500")) == (1, 1, 0)
-    assert metrics.gauge("fastcore_http_requests_in_flight").value == 0
+    assert metrics.gauge(IN_FLIGHT).value == 0
 
 
 @pytest.mark.parametrize(
@@ -170,13 +173,13 @@ def test_parameters_of_a_mount_never_stand_in_a_label(
 
 def test_what_is_raised_comes_through() -> None:
     async def raises(scope: Any, receive: Any, send: Any) -> None:
-        assert metrics.gauge("fastcore_http_requests_in_flight").value == 1
+        assert metrics.gauge(IN_FLIGHT).value == 1
         raise KeyError("own")
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
     with pytest.raises(KeyError, match="own"):
         asyncio.run(MetricsMiddleware(raises)(scope, None, None))  # type: ignore[arg-type]
-    assert metrics.gauge("fastcore_http_requests_in_flight").value == 0
+    assert metrics.gauge(IN_FLIGHT).value == 0
 
 
 def test_the_time_is_that_to_the_last_byte() -> None:
@@ -186,6 +189,89 @@ def test_the_time_is_that_to_the_last_byte() -> None:
     before = sketch.total
     get(MetricsMiddleware(application()), "/mw-stream")
     assert sketch.total - before > 0.04
+
+
+Event = tuple[str, Any]
+START: Event = ("send", {"type": "http.response.start", "status": 200, "headers": []})
+PART: Event = ("send", {"type": "http.response.body", "body": b"a", "more_body": True})
+END: Event = ("send", {"type": "http.response.body", "body": b"b"})
+WHOLE_FILE: Event = ("send", {"type": "http.response.pathsend", "path": "/f"})
+RAISE: Event = ("raise", ZeroDivisionError)
+GONE: Event = ("gone", {"type": "http.response.body", "body": b"b"})
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        ([START, PART, END], "200"),
+        ([START, WHOLE_FILE], "200"),
+        ([START, END, RAISE], "200"),  # a background task, after the answer
+        ([START, PART, RAISE], "500"),  # an answer that never ends
+        ([START, RAISE], "500"),
+        ([START, PART, GONE], "200"),  # the client has left: no fault of the service
+        ([RAISE], "500"),
+    ],
+)
+def test_an_answer_counts_by_how_it_ended(counted: Callable[..., int], events: list[Event], status: str) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for what, value in events:
+            if what == "raise":
+                raise value
+            await send(value)
+
+    async def send(message: Any) -> None:
+        if message is GONE[1]:
+            raise OSError("gone")
+
+    scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    run = MetricsMiddleware(app)(scope, None, send)  # type: ignore[arg-type]
+    if events[-1] in (RAISE, GONE):
+        with pytest.raises((ZeroDivisionError, OSError)):
+            asyncio.run(run)  # type: ignore[arg-type]
+    else:
+        asyncio.run(run)  # type: ignore[arg-type]
+    assert {code: counted("unmatched", code) for code in ("200", "500")} == {"200": 0, "500": 0, status: 1}
+    assert metrics.gauge(IN_FLIGHT).value == 0
+
+
+def test_a_request_is_over_before_its_background_tasks(counted: Callable[..., int]) -> None:
+    seen = []
+    app = FastAPI()
+
+    @app.get("/mw-later")
+    async def later(tasks: BackgroundTasks) -> None:
+        tasks.add_task(lambda: seen.append((counted("/mw-later"), metrics.gauge(IN_FLIGHT).value)))
+
+    get(MetricsMiddleware(app), "/mw-later")
+    assert seen == [(1, 0)]
+    assert counted("/mw-later") == 1
+
+
+class Hexadecimal(Convertor[int]):
+    """A converter whose values do not have the text that they were made of."""
+
+    regex = "0x[0-9a-f]+"
+
+    def convert(self, value: str) -> int:
+        return int(value, 16)
+
+    def to_string(self, value: int) -> str:
+        return hex(value)
+
+
+def test_a_parameter_of_a_mount_that_cannot_be_told_is_in_no_label(counted: Callable[..., int]) -> None:
+    register_url_convertor("hexadecimal", Hexadecimal())
+    app, sub = FastAPI(), FastAPI()
+
+    @sub.get("/leaf/{order}")
+    async def leaf(order: str) -> None:
+        return None
+
+    app.mount("/mw-hex/{n:hexadecimal}", sub)
+    paths = "/mw-hex/0xa1/leaf/1", "/mw-hex/0xa2/leaf/2", "/mw-hex/0xa3/no"
+    assert get(MetricsMiddleware(app), *paths) == [200, 200, 404]
+    assert counted("*/leaf/{order}") == 2
+    assert counted("*/*", "404") == 1
 
 
 def test_monitoring_itself_is_not_counted(counted: Callable[..., int]) -> None:

@@ -233,3 +233,17 @@ def test_a_label_with_a_lone_surrogate_hides_nothing() -> None:
     page = exposition(process=False)[0].decode()
     assert 'test_surrogate_total{file="a\\\\udce9"} 3.0' in page
     assert metrics.counter("test_surrogate_total", file="a\udce9").value == 3
+
+
+def test_a_label_of_a_latency_that_is_named_as_its_buckets_are_is_kept() -> None:
+    state = (1, 0, 0.5, 0.5, 0.5, {-35: 1})
+    series = [Sample("test_bounds", "latency", (("le", bound),), state) for bound in ("0.5", "1")]
+    page = exposition(lambda: Snapshot(series), process=False)[0].decode()
+    rows = [
+        (sample.name, tuple(sorted(sample.labels.items())))
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name.startswith("test_bounds")
+    ]
+    assert len(rows) == len(set(rows)) == 2 * (len(FAST) + 3)
+    assert {dict(labels)["exported_le"] for _, labels in rows} == {"0.5", "1"}

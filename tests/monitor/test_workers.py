@@ -180,6 +180,14 @@ def test_a_label_of_the_applications_that_is_named_worker_is_kept(tmp_path: Path
     assert found.get("test_named_worker", exported_worker="crawler", worker=str(os.getpid())) == 3.0
 
 
+def test_labels_that_are_named_as_the_renamed_ones_are_kept_too(tmp_path: Path) -> None:
+    metrics.gauge("test_named_both", worker="a", exported_worker="b").set(3.0)
+    with WorkerFiles(tmp_path) as files:
+        found = files.gather()
+    labels = {"exported_exported_worker": "a", "exported_worker": "b", "worker": str(os.getpid())}
+    assert found.get("test_named_both", **labels) == 3.0
+
+
 def test_a_clock_that_is_set_makes_no_living_worker_a_dead_one(start: Start, tmp_path: Path) -> None:
     """The file of a worker seems older than its process after the clock was put forward."""
     child = start(5)
