@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcore.memory.bounds import decimals_of, difference_error, same_bits, value_error
-from fastcore.memory.sizes import values_bytes
+from fastcore.memory.sizes import holds_objects, values_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,6 @@ __all__ = [
     "as_ticks",
     "as_whole",
     "dates_of",
-    "holds_objects",
     "kept",
     "texts_of",
 ]
@@ -63,11 +62,6 @@ class Outcome:
     tick: float | None = None
     span: tuple[float, float] | None = None  # of the values that became ticks
     restore: Callable[[Any], Any] | None = None
-
-
-def holds_objects(dtype: Any) -> bool:
-    """Say whether it is numpy's dtype of objects; pandas' str is none, whatever holds its text."""
-    return isinstance(dtype, np.dtype) and dtype.kind == "O"
 
 
 def kept(reason: str) -> Outcome:
@@ -207,7 +201,8 @@ def as_shared_text(series: pd.Series[Any]) -> Outcome:
     before, after = values_bytes(values), values_bytes(shared)
     if after >= before:
         return kept("no text that repeats as another object")
-    made = pd.Series(pd.array(shared, dtype=dtype, copy=False), index=series.index, name=series.name, copy=False)
+    held = pd.array(shared, dtype=dtype, copy=False)
+    made = pd.Series(held, index=series.index, name=series.name, dtype=dtype, copy=False)  # else objects become str
     return Outcome(made, f"{len(distinct):,} different texts, each held once", "shared")
 
 

@@ -15,7 +15,7 @@ from fastcore.memory.bounds import indicator_error
 from fastcore.memory.columns import Outcome, kept
 from fastcore.memory.indexes import SmallerIndex, smaller_index
 from fastcore.memory.report import ColumnReport, MemoryReport, Origin
-from fastcore.memory.sizes import index_bytes, owner, values_bytes
+from fastcore.memory.sizes import holds_objects, index_bytes, owner, values_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ def _judged(series: pd.Series[Any], name: Any, rule: _Rule) -> Outcome:
         return _float(series, name, rule)
     if str(dtype) in ("int64", "uint64", "Int64", "UInt64"):
         return rules.as_int32(series, rule.limit) if rule.limit else kept("integers, left alone as asked")
-    if rules.holds_objects(dtype) or str(dtype) in ("str", "string"):
+    if holds_objects(dtype) or str(dtype) in ("str", "string"):
         outcome = rules.as_datetime(series) if name in rule.dates else kept("")
         if outcome.values is None and name in rule.categories:
             outcome = rules.as_category(series)
@@ -173,6 +173,8 @@ def _certified(
 
 
 def _assembled(df: pd.DataFrame, outcomes: list[Outcome]) -> pd.DataFrame:
+    import pandas as pd
+
     made = df.copy(deep=False)
     kept_bytes: dict[int, int] = {}
     views: list[tuple[int, Any, Any]] = []
@@ -189,7 +191,7 @@ def _assembled(df: pd.DataFrame, outcomes: list[Outcome]) -> pd.DataFrame:
         # A column that is a view keeps all of what it is a view of alive: the bytes of its changed neighbours, or a
         # matrix of objects that the frame was made from.
         if kept_bytes[id(holder)] < holder.nbytes:
-            made.isetitem(at, values.copy())
+            made.isetitem(at, pd.Series(values.copy(), index=df.index, dtype=values.dtype, copy=False))
     return made
 
 

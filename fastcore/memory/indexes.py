@@ -54,12 +54,16 @@ def smaller_index(index: pd.Index[Any], dates: Collection[Any]) -> SmallerIndex 
 
 
 def _changed(before: pd.Index[Any], made: pd.Index[Any], ways: tuple[Any, ...]) -> SmallerIndex | None:
+    import pandas as pd
+
     old, new = index_bytes(before), index_bytes(made)
     if new >= old:
         return None
     names = [name for name, way in zip(made.names, ways) if way is not None]
     reason = f"dates held as text in {', '.join('the index' if name is None else str(name) for name in names)}"
-    return SmallerIndex(made, IndexReport(old, new, reason, ways))
+    single = not isinstance(made, pd.MultiIndex)
+    labels = [name if name is not None else "index" if single else f"level_{at}" for at, name in enumerate(made.names)]
+    return SmallerIndex(made, IndexReport(old, new, reason, ways, dict(zip(labels, ways))))
 
 
 def _converted(index: pd.Index[Any]) -> tuple[pd.Index[Any], Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastcore.dispatch.text import table
-from fastcore.memory.sizes import owner
+from fastcore.memory.sizes import holds_objects, owner
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ class Origin:
 
     def __init__(self, values: Any) -> None:
         held = owner(values)
-        held = getattr(held, "_codes", getattr(held, "_data", held))  # of a category; of nullable integers
+        held = owner(getattr(held, "_codes", getattr(held, "_data", held)))  # of a category; of nullable integers
         self._array = weakref.ref(held) if isinstance(held, np.ndarray) else None
 
     def holds(self, values: Any) -> bool:
@@ -89,6 +90,8 @@ class ColumnReport:
             return series
         if str(series.dtype) == self.after:
             return self._restore(series)
+        if holds_objects(self._dtype) and str(series.dtype) == "str":
+            return series  # restored before, and taken for text by pandas since
         if self.change == "ticks" and series.dtype.kind == "f":
             return self._unticked(series, label)
         if self.change == "int32" and series.dtype.kind == "f":
@@ -125,6 +128,17 @@ class IndexReport:
     bytes_after: int
     reason: str
     _ways: Any = field(default=(), repr=False, compare=False)
+    _labels: Any = field(default_factory=dict, repr=False, compare=False)  # under which reset_index has its levels
+
+    def _restored_column(self, series: pd.Series[Any], label: Any) -> pd.Series[Any]:
+        """A level that has become a column."""
+        import pandas as pd
+
+        way = self._labels.get(label)
+        if way is None or series.dtype.kind != "M":
+            return series
+        texts = way(pd.DatetimeIndex(series))
+        return pd.Series(texts.array, index=series.index, name=series.name, dtype=texts.dtype)
 
     def _restored(self, index: pd.Index[Any]) -> pd.Index[Any]:
         import pandas as pd
@@ -196,8 +210,8 @@ class MemoryReport:
         ----------
         df : DataFrame
             What came with this report, or what was made of it: rows of it, shifted or reindexed, means of its bars,
-            with columns added, dropped, renamed or in another order. Columns that are not of the report stay as they
-            are, and so does one that was restored before.
+            with columns added, dropped, renamed, in another order, or moved into the index and out of it. Columns that
+            are not of the report stay as they are, and so does one that was restored before.
         renamed : mapping, optional
             The new labels of renamed columns and the labels that the report has for them. A column that was renamed and
             not changed otherwise is found without.
@@ -214,12 +228,33 @@ class MemoryReport:
             counts of ticks may be counts as well as values; if a column may be one of several of the report.
         """
         restored = df.copy(deep=False)
-        for at, (label, column) in enumerate(zip(df.columns, self._matched(df, dict(renamed or {})))):
+        matched = self._matched(df, dict(renamed or {}))
+        for at, (label, column) in enumerate(zip(df.columns, matched)):
             if column is not None:
                 restored.isetitem(at, column._restored(df.iloc[:, at], label))
-        if self.index is not None:
-            restored.index = self.index._restored(df.index)
+            elif self.index is not None and label not in df.index.names:
+                restored.isetitem(at, self.index._restored_column(df.iloc[:, at], label))
+        index = df.index if self.index is None else self.index._restored(df.index)
+        restored.index = self._levels(index, matched)
         return restored
+
+    def _levels(self, index: pd.Index[Any], matched: list[ColumnReport | None]) -> pd.Index[Any]:
+        """The index, those of its levels restored that were columns."""
+        import pandas as pd
+
+        def restored(level: pd.Index[Any], name: Any) -> pd.Index[Any]:
+            was = [column for column in self.columns if column.name == name and column not in matched]
+            if len(was) == 1 and isinstance(level, pd.RangeIndex) and was[0]._dtype.kind == "f":
+                level = level.astype(was[0].after)  # pandas makes a range of integers that are one
+            if len(was) != 1 or was[0]._restore is None or str(level.dtype) != was[0].after:
+                return level
+            values = was[0]._restored(level.to_series(), name)
+            return pd.Index(values, name=level.name, dtype=values.dtype)
+
+        if not isinstance(index, pd.MultiIndex):
+            return restored(index, index.name)
+        levels = [restored(level, name) for level, name in zip(index.levels, index.names)]
+        return index if all(map(operator.is_, levels, index.levels)) else index.set_levels(levels)
 
     def _matched(self, df: pd.DataFrame, renamed: dict[Any, Any]) -> list[ColumnReport | None]:
         """For each column of `df` that of the report which it was: by label, by the memory it shares, by `renamed`."""
@@ -231,6 +266,11 @@ class MemoryReport:
         names = [renamed.get(label, label) for label in df.columns]
         matched: list[ColumnReport | None] = []
         for at, name in enumerate(names):
+            values = df.iloc[:, at]._values
+            shared = next((c for c in self.columns if c._origin is not None and c._origin.holds(values)), None)
+            if shared is not None:  # whatever its label is now
+                matched.append(shared)
+                continue
             same = [column for column in self.columns if column.name == name]
             if len(same) > 1 and len(same) == names.count(name):
                 matched.append(same[names[:at].count(name)])
@@ -238,13 +278,11 @@ class MemoryReport:
             if len(same) == 1:
                 matched.append(same[0])
                 continue
-            values = df.iloc[:, at]._values
-            shared = next((c for c in same or self.columns if c._origin is not None and c._origin.holds(values)), None)
-            if shared is None and len({(c.change, c.tick, c.before, c.after) for c in same}) > 1:
+            if len({(c.change, c.tick, c.before, c.after) for c in same}) > 1:
                 raise ValueError(
                     f"{name}: expected all columns of this label, or one of them as it was left, got another"
                 )
-            matched.append(shared if shared is not None or not same else same[0])
+            matched.append(same[0] if same else None)
         self._check_missing(df, matched, renamed)
         return matched
 

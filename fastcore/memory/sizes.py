@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["frame_bytes", "index_bytes", "owner", "values_bytes"]
+__all__ = ["frame_bytes", "holds_objects", "index_bytes", "owner", "values_bytes"]
 
 
 def values_bytes(values: Any) -> int:
@@ -57,6 +57,11 @@ def frame_bytes(df: pd.DataFrame) -> int:
     """Return the bytes of a DataFrame's columns and index, each object of a column counted once."""
     columns = sum(values_bytes(df.iloc[:, at]._values) for at in range(df.shape[1]))
     return columns + index_bytes(df.index)
+
+
+def holds_objects(dtype: Any) -> bool:
+    """Say whether it is numpy's dtype of objects; pandas' str is none, whatever holds its text."""
+    return isinstance(dtype, np.dtype) and dtype.kind == "O"
 
 
 def owner(values: Any) -> Any:

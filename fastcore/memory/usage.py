@@ -86,7 +86,7 @@ def _page_size() -> int:
 
 def _machine(root: Path) -> MemoryUsage | None:
     try:
-        fields = _fields((root / "proc/meminfo").read_text(encoding="ascii"), ":")
+        fields = _fields((root / "proc/meminfo").read_text(encoding="ascii", errors="replace"), ":")
         total = fields["MemTotal"]
         free = fields.get("MemAvailable", fields.get("MemFree", 0) + fields.get("Cached", 0))
     except (OSError, KeyError):
@@ -176,14 +176,14 @@ def _version1(folder: Path) -> MemoryUsage | None:
 
 def _number(path: Path) -> int | None:
     try:
-        return int(path.read_text(encoding="ascii"))
+        return int(path.read_text(encoding="ascii", errors="replace"))
     except (OSError, ValueError):  # "max" is no limit
         return None
 
 
 def _stat(folder: Path) -> dict[str, int]:
     try:
-        return _fields((folder / "memory.stat").read_text(encoding="ascii"), " ")
+        return _fields((folder / "memory.stat").read_text(encoding="ascii", errors="replace"), " ")
     except OSError:
         return {}
 
@@ -201,7 +201,7 @@ def _fields(text: str, separator: str) -> dict[str, int]:
 
 def _pressure(path: Path) -> float | None:
     try:
-        line = path.read_text(encoding="ascii").splitlines()[0]
+        line = path.read_text(encoding="ascii", errors="replace").splitlines()[0]
         averages = dict(word.partition("=")[::2] for word in line.split()[1:])
         return float(averages["avg10"]) / 100
     except (OSError, LookupError, ValueError):

@@ -332,13 +332,6 @@ def test_a_key_of_any_stable_kind_is_taken_in_every_mode(make: Make, key: Any) -
             assert switch(1) == switch.call_for(key, 1)
 
 
-def test_a_key_without_utf8(make: Make) -> None:
-    switch = make(control, fast)
-    flags.set(switch.flag, "ramp:50")
-    with pytest.raises(UnicodeEncodeError):
-        switch.call_for("\ud800", 1)
-
-
 def test_call_for_needs_a_key(make: Make) -> None:
     with pytest.raises(TypeError, match=r"^Switch\.call_for\(\) missing 1 required positional argument: 'key'$"):
         make(control).call_for()  # type: ignore[call-arg]

@@ -81,6 +81,22 @@ class TestOptimize:
         assert frame_bytes(made) < frame_bytes(df)
         assert not np.shares_memory(made["s"].to_numpy(), block)
 
+    @pytest.mark.parametrize("rows", [slice(None), slice(2, 900, 3)])
+    def test_text_held_as_objects_stays_objects(self, rows: slice) -> None:
+        names = ["AA" + str(at % 3) for at in range(1000)]
+        frame = pd.DataFrame({"symbol": pd.Series(names, dtype=object), "other": pd.Series(names, dtype=object)})[rows]
+        mixed = frame.assign(other=pd.Series([1, "a", None, 2.5] * 250, dtype=object)[rows])
+        for given in (frame, mixed, frame[:3]):
+            seen = []
+
+            @optimize_dataframe_memory(min_bytes=0)
+            def looks(df: pd.DataFrame) -> pd.DataFrame:
+                seen.append(df.dtypes.tolist())  # noqa: B023
+                return df
+
+            pd.testing.assert_frame_equal(looks(given), given)
+            assert seen == [[np.dtype(object), np.dtype(object)]]
+
     def test_dates_on_request(self) -> None:
         df = frame().set_axis(pd.Index([f"2024-01-02 09:{i % 60:02d}" for i in range(500)], name="time"))
         assert optimize_dataframe_memory()(lambda df: df.index.dtype)(df) == df.index.dtype

@@ -478,6 +478,47 @@ class TestRestore:
         made, report = optimize_dataframe(bars, tick_size={"close": 0.01})
         pd.testing.assert_frame_equal(report.restore(change(made)), change(bars), check_dtype=len(change(bars)) > 0)
 
+    def test_labels_that_were_swapped(self) -> None:
+        frame = pd.DataFrame({"a": np.round(np.linspace(1, 3, 200), 2), "b": np.round(np.linspace(1, 9, 200), 1)})
+        made, report = optimize_dataframe(frame, tick_size="auto")
+        swap = {"a": "b", "b": "a"}
+        pd.testing.assert_frame_equal(report.restore(made.rename(columns=swap)), frame.rename(columns=swap))
+
+    @pytest.mark.parametrize("keys", ["close", ["close"], ["close", "lots"], "lots", "symbol", ["symbol", "day"]])
+    def test_columns_that_were_moved_into_the_index(self, keys: Any) -> None:
+        rows = np.arange(200)
+        frame = pd.DataFrame(
+            {
+                "close": 100 + rows / 100,
+                "lots": rows % 7,
+                "symbol": np.array(["AAPL", "IBM"] * 100, dtype=object),
+                "day": pd.date_range("2026-01-01", periods=200).strftime("%Y-%m-%d").astype(object),
+                "x": rows / 3,
+            }
+        )
+        made, report = optimize_dataframe(frame, tick_size="auto")
+        restored = report.restore(made.set_index(keys))
+        pd.testing.assert_frame_equal(restored, frame.set_index(keys), check_exact=True)
+        pd.testing.assert_frame_equal(report.restore(restored.reset_index()), restored.reset_index())
+
+    @pytest.mark.parametrize("name", ["day", None])
+    def test_an_index_that_became_a_column(self, name: str | None) -> None:
+        days = pd.date_range("2026-01-01", periods=200).strftime("%Y-%m-%d").rename(name)
+        frame = pd.DataFrame({"x": np.arange(200) / 3}, index=days)
+        made, report = optimize_dataframe(frame)
+        assert made.index.dtype.kind == "M"
+        pd.testing.assert_frame_equal(report.restore(made.reset_index()), frame.reset_index())
+        both = pd.MultiIndex.from_product([["a", "b"], days[:100]], names=[None, name])
+        frame = pd.DataFrame({"x": np.arange(200) / 3}, index=both)
+        made, report = optimize_dataframe(frame)
+        pd.testing.assert_frame_equal(report.restore(made.reset_index()), frame.reset_index())
+
+    def test_nullable_integers_under_another_label(self) -> None:
+        frame = pd.DataFrame({"a": pd.array([1, None, 3] * 60, dtype="Int64"), "b": np.arange(180)})
+        made, report = optimize_dataframe(frame)
+        assert made["a"].dtype == "Int32"
+        pd.testing.assert_frame_equal(report.restore(made.rename(columns={"a": "c"})), frame.rename(columns={"a": "c"}))
+
     def test_floats_that_may_be_counts_or_values_are_refused(self) -> None:
         frame = pd.DataFrame({"close": [1.25, 5.0, 900.5]})
         made, report = optimize_dataframe(frame, tick_size=0.01)

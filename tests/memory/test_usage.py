@@ -195,3 +195,12 @@ def test_a_version_1_limit_of_an_ancestor(root: Path) -> None:
     stat = "hierarchical_memory_limit 1000\ntotal_inactive_file 20\ntotal_active_file 30\n"
     write(root, {f"{folder}/memory.stat": stat})
     assert (memory_usage(root).used, memory_usage(root).limit) == (900, 1000)
+
+
+def test_bytes_that_are_no_text_are_no_figures(root: Path) -> None:
+    version2(root, "/app")
+    group2(root, "app", GIB, 2 * GIB)
+    (root / "sys/fs/cgroup/app/memory.stat").write_bytes(b"\xff\xfe 5\n")
+    assert memory_usage(root).used == GIB
+    (root / "proc/meminfo").write_bytes(b"\xff\xfe")
+    assert memory_usage(root).source.endswith("app")
