@@ -218,10 +218,10 @@ class Watch:
     def _calls(self) -> tuple[int, int]:
         """The candidate's calls that went well, of all Switches on the flag; and those of them in pairs."""
         well = 0
+        follower: Any
         for follower in flags._store.followers(self.flag):
-            counts = getattr(follower, "_calls", None)
-            if counts is not None:
-                calls, errors = counts()[1]
+            if hasattr(follower, "_calls"):
+                calls, errors = follower._calls()[1]
                 well += calls - errors - follower._stats.uncounted
         return well, self._paired_well
 
