@@ -20,17 +20,17 @@ class ConnectionManager:
     ----------
     subscriptions : dict of WebSocket to frozenset of str
         The topics of every client.
-    version : int
-        Grows whenever `subscriptions` changes.
     sent : int
         Messages handed to a connection so far.
+    newest : int
+        The number of the last tick that was sent.
     """
 
     def __init__(self, topics: Iterable[str]) -> None:
         self._topics: dict[str, dict[WebSocket, None]] = {topic: {} for topic in topics}
         self.subscriptions: dict[WebSocket, frozenset[str]] = {}
-        self.version = 0
         self.sent = 0
+        self.newest = -1
 
     def resolve(self, wanted: str) -> frozenset[str]:
         """Return the topics that ``prices.AAPL,prices.*`` names.
@@ -54,17 +54,16 @@ class ConnectionManager:
         self.subscriptions[client] = topics
         for topic in topics:
             self._topics[topic][client] = None
-        self.version += 1
 
     def unsubscribe(self, client: WebSocket) -> None:
         """Forget `client`; one already forgotten is no error."""
         for topic in self.subscriptions.pop(client, frozenset()):
             del self._topics[topic][client]
-        self.version += 1
 
     async def broadcast(self, messages: Sequence[tuple[str, Message]]) -> None:
         """Send every message to every subscriber of its topic, one after the other."""
         for topic, message in messages:
+            self.newest = message["seq"]
             for client in list(self._topics[topic]):
                 try:
                     await client.send_bytes(msgpack.packb(message))

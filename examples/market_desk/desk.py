@@ -6,13 +6,15 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from fastapi import WebSocket
+
 import fastcore
 from examples.market_desk.connection_manager import ConnectionManager, Message
 from examples.market_desk.flags import HOT_PATHS, NOT_YET, SERVICES
+from examples.market_desk.hub_fan_out import HubFanOut
 from examples.market_desk.optimised import OptimizedReportService, OptimizedTechnicalAnalysisService, price_monitor
 from examples.market_desk.prices import Market
 from examples.market_desk.replay import Replay, topic_of
-from examples.market_desk.shared_frames import SharedFrames
 from fastcore import Switch, flags
 from fastcore.streaming import Hub
 from fastcore.tasks import TaskQueue
@@ -39,21 +41,36 @@ class MarketDesk:
         self.analysis = OptimizedTechnicalAnalysisService(market, today=len(market.dates) - 1)
         self.tasks = TaskQueue("memory", workers={"thread": 1}, max_queued=1000)
         self.reports = OptimizedReportService(market, self.analysis, self.tasks)
-        self.hub = Hub(policy="conflate")
+        self.hub = Hub()
         self.connections = ConnectionManager(self.topics)
-        self.shared_frames = SharedFrames(self.connections)
+        self.hub_fan_out = HubFanOut(self.hub)
         self.broadcast = Switch(
             "realtime_streaming",
             control=self.connections.broadcast,
-            candidate=self.shared_frames.broadcast,
+            candidate=self.hub_fan_out.broadcast,
         )
         self.on_tick = price_monitor(market, self.analysis, first - WARM_UP)
-        self.replay = Replay(market, self.on_tick, self.broadcast, rate, first, self._publish)
+        self.replay = Replay(market, self.on_tick, self.broadcast, rate, first, self._send_to_others)
 
-    def _publish(self, messages: Sequence[tuple[str, Message]]) -> None:
-        """Give what was broadcast to the hub: its own clients, and the dashboard's prices."""
-        for topic, message in messages:
-            self.hub.publish(topic, {"price": message["close"], **message}, key=topic)
+    async def stream(self, socket: WebSocket, topics: str) -> None:
+        """Serve a client until it leaves: the hub does, or the original connection manager while the flag says so."""
+        wanted = self.connections.resolve(topics)
+        if flags.get("realtime_streaming").mode != "control":
+            await self.hub.asgi(socket.scope, socket.receive, socket.send)
+            return
+        await socket.accept()
+        self.connections.subscribe(socket, wanted)
+        try:
+            while (await socket.receive())["type"] != "websocket.disconnect":
+                pass  # prices go one way; what a client says is read and ignored
+        finally:
+            self.connections.unsubscribe(socket)
+
+    async def _send_to_others(self, messages: Sequence[tuple[str, Message]]) -> None:
+        """Send to the clients that came while the flag was set otherwise, and to the dashboard's prices."""
+        for side in (self.connections, self.hub_fan_out):
+            if side.newest != messages[-1][1]["seq"]:
+                await side.broadcast(messages)
 
     def comparison(self) -> str:
         """Return a table for every Switch: the calls, errors and latencies of both its arms."""
@@ -75,8 +92,8 @@ class MarketDesk:
             "ticks": self.replay.ticks,
             "indicator_ms": self.replay.indicator_time(after_tick)._asdict(),
             "fan_out_ms": self.replay.fan_out_time(after_tick)._asdict(),
-            "clients": len(self.connections.subscriptions),
-            "sent": self.connections.sent,
-            "closed_slow": self.shared_frames.closed_slow,
+            "clients": len(self.connections.subscriptions) + len(self.hub),
+            "sent": self.connections.sent + self.hub_fan_out.sent,
+            "closed_slow": self.hub_fan_out.closed_slow,
             "cache": {"hits": info.hits, "misses": info.misses},
         }

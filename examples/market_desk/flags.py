@@ -19,7 +19,7 @@ SERVICES = {
     "memory_optimization": "analysis: computed anew -> @cached for 600 s",
     "async_processing": "analyses of several symbols: one after the other -> side by side",
     "background_tasks": "report: while the caller waits -> a task of a TaskQueue",
-    "realtime_streaming": "fan-out: pack and send for every client -> frame once, shared bytes",
+    "realtime_streaming": "fan-out: pack and send for every client -> publish to a Hub",
 }
 
 NOT_YET = {

@@ -38,7 +38,7 @@ class Replay:
         Ticks a second.
     first : int
         The first day to replay.
-    publish : callable, optional
+    afterwards : async callable, optional
         Given the same pairs after they were sent; not part of what is timed.
     """
 
@@ -49,12 +49,12 @@ class Replay:
         broadcast: Callable[[Sequence[tuple[str, Message]]], Awaitable[None]],
         rate: float,
         first: int,
-        publish: Callable[[Sequence[tuple[str, Message]]], None] = lambda messages: None,
+        afterwards: Callable[[Sequence[tuple[str, Message]]], Awaitable[None]] | None = None,
     ) -> None:
         self._market = market
         self._on_tick = on_tick
         self._broadcast = broadcast
-        self._publish = publish
+        self._afterwards = afterwards
         self.rate = rate
         self._period = round(1e9 / rate)
         self._first = first
@@ -82,7 +82,8 @@ class Replay:
         self._indicators.append((self.ticks, computed - began))
         self._fan_outs.append((self.ticks, time.perf_counter() - computed))
         self.ticks += 1
-        self._publish(messages)
+        if self._afterwards is not None:
+            await self._afterwards(messages)
 
     def _message(self, row: int, day: int, due: int, indicators: Indicators) -> tuple[str, Message]:
         symbol = self._market.symbols[row]

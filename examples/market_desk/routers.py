@@ -97,16 +97,9 @@ def stream_routes(desk: MarketDesk) -> APIRouter:
     @router.websocket("/stream")
     async def stream(socket: WebSocket, topics: str = "prices.*") -> None:
         try:
-            wanted = desk.connections.resolve(topics)
+            await desk.stream(socket, topics)
         except ValueError as error:
             raise WebSocketException(status.WS_1008_POLICY_VIOLATION, str(error)) from None
-        await socket.accept()
-        desk.connections.subscribe(socket, wanted)
-        try:
-            while (await socket.receive())["type"] != "websocket.disconnect":
-                pass  # prices go one way; what a client says is read and ignored
-        finally:
-            desk.connections.unsubscribe(socket)
 
     return router
 

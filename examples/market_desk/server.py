@@ -21,9 +21,9 @@ from examples.market_desk.flags import Arm, choose
 from examples.market_desk.open_files import raise_limit
 from examples.market_desk.parent import end_with_parent
 from examples.market_desk.prices import load_market
-from examples.market_desk.shared_frames import SharedFrameProtocol
 from fastcore.service import install
 from fastcore.service.dashboard import Prices
+from fastcore.streaming.uvicorn import HubProtocol
 
 __all__ = ["build_app", "serve"]
 
@@ -82,7 +82,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 build_app(desk, self.fail, token),
-                ws=SharedFrameProtocol,
+                ws=HubProtocol,
                 ws_per_message_deflate=False,
                 access_log=False,
                 log_level="warning",

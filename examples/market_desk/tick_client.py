@@ -1,7 +1,8 @@
 """A WebSocket client that costs as little as it can: it notes when bytes came, and reads them afterwards.
 
 A thousand of these share one process with the measurement, so the full protocol of a library would be what is
-measured. The frames are still checked: opcode, length, msgpack, topic, and that no message of a topic is missing.
+measured. The frames are still checked: opcode, length, msgpack, topic, and that no message of a topic is missing. Both
+endpoints are understood: the plain messages of the original, and the hub's protocol.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import time
 from collections import deque
 from typing import Any, cast
 
-import msgpack
+from examples.market_desk.wire import HEARTBEAT, Reader
 
 __all__ = ["ProtocolError", "TickClient", "connect"]
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
-BINARY, CLOSE, PING = 2, 8, 9
+BINARY, CLOSE, PING, PONG = 2, 8, 9, 10
 
 Arrival = tuple[int, "TickClient", bytes]
 
@@ -47,6 +48,7 @@ class TickClient(asyncio.Protocol):
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.newest: dict[str, int] = {}
         self._path = path
+        self._reader = Reader()
         self._inbox = inbox
         self._open = False
         self._rest = b""
@@ -120,9 +122,9 @@ class TickClient(asyncio.Protocol):
             if not whole:
                 raise ProtocolError("frame: expected FIN and no reserved bit")
             if opcode == BINARY:
-                found.append(self._check(payload))
+                found += self._messages(payload)
             elif opcode == PING:
-                self._pong(payload)
+                self._send(0x80 | PONG, payload)
             elif opcode == CLOSE:
                 self.close()
             else:
@@ -130,23 +132,29 @@ class TickClient(asyncio.Protocol):
         self._rest = data[at:]
         return found
 
-    def _check(self, payload: bytes) -> dict[str, Any]:
+    def _messages(self, payload: bytes) -> list[dict[str, Any]]:
         try:
-            message = msgpack.unpackb(payload)
-            topic, seq = message["topic"], message["seq"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise ProtocolError(f"message: expected a msgpack map with topic and seq, got {payload[:40]!r}") from error
+            messages = self._reader.read(payload)
+        except ValueError as error:
+            raise ProtocolError(str(error)) from error
+        while self._reader.pinged:
+            self._reader.pinged -= 1
+            self._send(0x80 | BINARY, HEARTBEAT)
+        for message in messages:
+            self._check(message["topic"], message["seq"])
+        return messages
+
+    def _check(self, topic: str, seq: int) -> None:
         if topic not in self.topics:
             raise ProtocolError(f"message: expected one of {self.topics}, got {topic!r}")
         expected = self.newest.get(topic, seq - 1) + 1
         if seq != expected:
             raise ProtocolError(f"message: expected number {expected} of {topic}, got {seq}")
         self.newest[topic] = seq
-        return cast(dict[str, Any], message)
 
-    def _pong(self, payload: bytes) -> None:
+    def _send(self, first: int, payload: bytes) -> None:
         if self._transport is not None:  # a mask of zeros leaves the payload as it is
-            self._transport.write(bytes((0x8A, 0x80 | len(payload), 0, 0, 0, 0)) + payload)
+            self._transport.write(bytes((first, 0x80 | len(payload), 0, 0, 0, 0)) + payload)
 
 
 async def connect(port: int, topics: tuple[str, ...], inbox: deque[Arrival]) -> TickClient:

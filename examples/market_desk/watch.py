@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-import msgpack
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
+
+from examples.market_desk.wire import HEARTBEAT, Reader
 
 __all__ = ["main"]
 
@@ -16,9 +17,14 @@ def main(port: int, topics: str) -> int:
     """Print what comes until interrupted; 1 when there is no such service or topic."""
     try:
         with suppress(KeyboardInterrupt), connect(f"ws://127.0.0.1:{port}/stream?topics={topics}") as stream:
+            reader = Reader()
             for data in stream:
-                print(describe(msgpack.unpackb(data)), flush=True)
-    except (OSError, WebSocketException) as error:
+                for message in reader.read(data if isinstance(data, bytes) else data.encode()):
+                    print(describe(message), flush=True)
+                while reader.pinged:
+                    reader.pinged -= 1
+                    stream.send(HEARTBEAT)
+    except (OSError, ValueError, WebSocketException) as error:
         print(f"watch: {error}", file=sys.stderr)
         return 1
     return 0
