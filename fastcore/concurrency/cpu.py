@@ -145,14 +145,14 @@ class Processes:
 
 
 def on_thread(pool: ThreadPoolExecutor, fn: Callable[..., Any], args: tuple[Any, ...]) -> Call:
-    """Hand a call to a pool of threads, with the context it has here."""
+    """Submit a call to a pool of threads, with the caller's context."""
     call = Call(fn, args)
     call.future = pool.submit(contextvars.copy_context().run, call.run_soundly)
     return call
 
 
 def on_process(pool: Processes, fn: Callable[..., Any], args: tuple[Any, ...]) -> Call:
-    """Hand a call to a pool of processes."""
+    """Submit a call to a pool of processes."""
     call = _ProcessCall(pool, fn, args)
     call.future = pool.threads.submit(call.run_soundly)
     return call

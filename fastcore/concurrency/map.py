@@ -1,4 +1,4 @@
-"""A function over many items, some of them at a time, their results in order."""
+"""map_async: a function over many items, a bounded number at a time, with results in order."""
 
 from __future__ import annotations
 

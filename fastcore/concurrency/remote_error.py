@@ -1,4 +1,4 @@
-"""Errors on their way out of other processes: they keep their class and their text, whatever can be pickled of them."""
+"""Errors from other processes: they keep their class, their text and every attribute that can be pickled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["RemoteError", "sendable", "trace_of"]
 
 
 class RemoteError(RuntimeError):
-    """An error of another process that cannot be pickled: its text is here.
+    """An error of another process that cannot be pickled; has its text.
 
     It is an instance of the error's own class as well, or of the nearest base that can be imported, so that ``except``
     and ``retry_on`` know it; attributes that can be pickled are there. What is no `Exception`, such as SystemExit, is

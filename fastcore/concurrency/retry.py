@@ -26,7 +26,7 @@ _log = logging.getLogger("fastcore.concurrency")
 
 
 class Attempt(NamedTuple):
-    """What ``on_retry`` hears: which attempt failed, with what, and how long the next one waits."""
+    """The argument of ``on_retry``: which attempt failed, with what error, and how long the next one waits."""
 
     number: int
     error: Exception
@@ -43,7 +43,7 @@ def _told_by(error: Exception) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often to try again, and how long to wait before that.
+    """A retry policy: how often to try again, and how long to wait in between.
 
     Before attempt n+1 it waits ``min(cap, base * 2**(n-1)) * U(0.5, 1)`` seconds: "equal jitter", which spreads callers
     that failed together without ever hurrying one of them.
@@ -122,7 +122,7 @@ class Retry:
         return min(self.cap, grown) * (0.5 + 0.5 * self.rng())
 
     def next_delay(self, n: int, error: Exception, elapsed: float = 0.0) -> float | None:
-        """Judge the n-th failure.
+        """Decide after the n-th failure.
 
         Parameters
         ----------

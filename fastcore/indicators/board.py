@@ -1,4 +1,4 @@
-"""A board: every indicator of a Plan for many symbols, brought forward by one call a tick."""
+"""Board: every indicator of a Plan for many symbols, updated by one call per tick."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SYMBOLS_MAX = 100_000_000
 
 
 class Board:
-    """Every indicator of a Plan, for many symbols, after the bars they were given.
+    """Every indicator of a Plan for many symbols, updated bar by bar.
 
     Made by :meth:`Plan.live`, on the twin that the flag ``indicators`` names at that moment; it stays on it.
     ``board["rsi"]`` is an array with one value a symbol, or a named tuple of such arrays: the same arrays for the
@@ -128,7 +128,7 @@ class Board:
         return len(self._outputs)
 
     def copy(self) -> Board:
-        """Return a board in the same state, which then goes its own way."""
+        """Return an independent board in the same state."""
         return self._of(self.plan, self.symbols, self.backend, self._core.copy())
 
     @classmethod

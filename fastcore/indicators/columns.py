@@ -1,4 +1,4 @@
-"""The columns that a Plan takes from bars: whether they are there, and what to write if they are not."""
+"""Checks the columns that a Plan needs, with an error that suggests what to write."""
 
 from __future__ import annotations
 

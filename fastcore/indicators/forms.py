@@ -1,4 +1,4 @@
-"""The forms a series comes in, and results in the same form: Series of pandas and polars, and masked arrays."""
+"""Input types of a series, and results of the same type: Series of pandas and polars, and masked arrays."""
 
 from __future__ import annotations
 

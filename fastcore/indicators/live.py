@@ -116,7 +116,7 @@ class Live(Generic[Result]):
         return result if finish is None else finish(result if row.result else (result,))
 
     def copy(self) -> Live[Result]:
-        """Return an indicator in the same state, which then goes its own way."""
+        """Return an independent indicator in the same state."""
         return self._of(self.definition, self.backend, self._core.copy())
 
     @classmethod

@@ -101,7 +101,7 @@ class Plan:
         raise TypeError(f"bars: expected a DataFrame or a mapping of arrays, got {type(bars).__name__}")
 
     def live(self, symbols: int | None = None, history: Mapping[str, Any] | None = None) -> Board:
-        """Return a board that brings every indicator of every symbol forward, one call a tick.
+        """Return a board that updates every indicator of every symbol with one call per tick.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""One way to put something before and after a function, whether it is plain or async."""
+"""Wraps plain and async functions alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What float32 does to a column: to its values, and to the differences between them.
+"""Error bounds of float32 for a column's values and for their differences.
 
 A bound on values says next to nothing: float32 keeps every price to 6e-8, and yet one tick of 0.01 at a price of 65 432
 comes out wrong by 22 %. What indicators are made of is differences.

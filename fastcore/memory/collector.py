@@ -121,7 +121,7 @@ _users = 0
 
 
 def record_gc_pauses() -> Callable[[], None]:
-    """Report each collection as ``fastcore_gc_pause_seconds{generation}``; returns what ends that.
+    """Report each collection as ``fastcore_gc_pause_seconds{generation}``; returns a function that stops it.
 
     While a collection runs no other Python code does, so its time is a pause of the whole process.
     """

@@ -1,4 +1,4 @@
-"""Decorators that keep an eye on a function's memory, or clean up behind it."""
+"""Decorators that measure a function's memory, or clean up after it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def memory_monitor(
     on_exceeded: Callable[[MemoryGrowth], object] | None = None,
     shrink_on_exceeded: bool = True,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a function, plain or async, so that a call which takes too much memory is told and cleaned up after.
+    """Decorate a function, plain or async, so that a call which takes too much memory is reported and cleaned up after.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def scheduler_cleanup(
     collect: bool = True,
     keep: float = 0.5,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a scheduled job, plain or async, so that memory is cleaned up after each run, one that fails too.
+    """Decorate a scheduled job, plain or async, so that memory is cleaned up after each run, also after a failed one.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What can give memory back when it grows short: the named caches, and whatever registers itself."""
+"""Shrinkers free memory when it grows short: the named caches, and functions that are registered."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _shrinkers: dict[str, Shrinker] = {}
 
 @dataclass(frozen=True)
 class Shrunk:
-    """What shrinking came to.
+    """What shrinking freed.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Shrunk:
 
 
 def register_shrinker(name: str, shrinker: Shrinker) -> Callable[[], None]:
-    """Have `shrinker` called when memory grows short; returns what ends that.
+    """Have `shrinker` called when memory grows short; returns a function that removes it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How much of the memory that this process may have is in use: the machine's, or its control group's."""
+"""Memory usage of the machine or of the process's control group, whichever is closer to its limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A watch over memory: it fires when too much has been in use for too long, and gives memory back."""
+"""MemoryWatch: fires when too much memory has been in use for too long, and frees memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = logging.getLogger("fastcore.memory")
 
 
 class Alarm:
-    """Says when a level has stood above a threshold for long enough, and when it is below another one again.
+    """Fires when a level has been above a threshold for long enough, and clears when it is below another one.
 
     It has no clock and no thread: each reading comes with its time.
 
@@ -140,11 +140,11 @@ class MemoryWatch:
 
     @property
     def clear(self) -> float:
-        """The share below which it is over."""
+        """The share below which it clears."""
         return self._alarm.clear
 
     def poll(self) -> MemoryUsage:
-        """Take one reading, and do what follows from it."""
+        """Take one reading, and act on it."""
         with self._polling:
             now, usage = self._clock(), memory_usage(self._root)
             self.usage = usage

@@ -1,4 +1,4 @@
-"""How fast services were on this machine when all was well, kept in a file."""
+"""Baselines: latencies of services on this machine, kept in a file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Baseline:
 
 
 def machine_fingerprint() -> str:
-    """Return what a machine is told by for comparing times: its CPU, their number, its system and its Python."""
+    """Return what identifies a machine when times are compared: its CPU, their number, its system and its Python."""
     cpu = platform.processor()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():

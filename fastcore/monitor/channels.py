@@ -1,4 +1,4 @@
-"""Where alerts go: the log, a webhook, Slack, e-mail, a callable. Each sends one and raises if it cannot."""
+"""Channels of alerts: the log, a webhook, Slack, e-mail, a callable. Each sends one alert and raises if it cannot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COLOURS = {"info": "#439fe0", "warning": "#daa038", "critical": "#a30200"}
 
 
 class Channel(Protocol):
-    """What an alert is sent by. `send` may block, within a timeout of its own, and is called on a thread.
+    """Sends alerts. `send` may block, within a timeout of its own, and is called on a thread.
 
     An attribute ``secrets``, strings, is left out of what is logged where sending fails; an error whose attribute
     ``permanent`` is true is not tried again.
@@ -37,7 +37,7 @@ class Channel(Protocol):
 
 
 class Refused(ConnectionError):
-    """The other side has answered, and not taken it."""
+    """The receiver answered with a refusal."""
 
     def __init__(self, text: str, *, permanent: bool) -> None:
         super().__init__(text)

@@ -1,4 +1,4 @@
-"""What an alert manager is told by a TOML file."""
+"""Settings of an alert manager in a TOML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Has a service become slower than it may be: against its live control, or against its baseline on this machine."""
+"""Detects that a service became slower than its live control, or than its baseline on this machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOG_GAMMA = math.log(1.01 / 0.99)
 
 @dataclass(frozen=True)
 class Degradation:
-    """What was found of one service.
+    """The result for one service.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class SlowdownDetector:
 
 
 class DegradationDetector:
-    """Holds services against their live control and their baseline; one detector for each.
+    """Compares services with their live control and their baseline; one detector for each.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Alerts from end to end: rules judged on what is counted, and channels told."""
+"""AlertManager: evaluates rules on the metrics and notifies channels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _made: weakref.WeakSet[AlertManager] = weakref.WeakSet()
 
 
 class AlertManager:
-    """Judges rules, and sends what follows by every channel, away from the caller.
+    """Evaluates rules and sends alerts to channels, on threads of its own.
 
     Parameters
     ----------
@@ -130,11 +130,11 @@ class AlertManager:
         return tuple(self._rules.values())
 
     def evaluate(self) -> list[Alert]:
-        """Judge every rule once; returns what was given to the channels."""
+        """Evaluate every rule once; returns the alerts handed to the channels."""
         return self._judge(list(self._rules.values()))
 
     def firing(self) -> list[Alert]:
-        """Return what fires now."""
+        """Return the firing alerts."""
         with self._lock:
             return self._book.alerts(self._wall())
 
@@ -158,7 +158,7 @@ class AlertManager:
         return out
 
     async def send_alert(self, message: str, metrics: Any = None, *, severity: str = "warning") -> bool:
-        """Tell every channel something, once in `repeat` for the same message.
+        """Send a message to every channel, once per `repeat` for the same message.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class AlertManager:
         return True
 
     async def resolve_alert(self, message: str) -> bool:
-        """Tell every channel that what `send_alert` said is over; it may be said again from now on.
+        """Send the resolution of a message of `send_alert`; the message may be sent again afterwards.
 
         Returns whether it was said.
         """

@@ -1,4 +1,4 @@
-"""Watches services minute by minute, and says when one has become slower than it may be."""
+"""PerformanceMonitor: checks every minute whether a service became slower."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = logging.getLogger("fastcore.monitor")
 
 
 class PerformanceMonitor:
-    """Collects what a service does, holds it against its control and its baseline, and alerts.
+    """Collects a service's latencies, compares them with its control and its baseline, and alerts.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is alerted about: a value, a threshold, and for how long."""
+"""Alert rules: a value, a threshold, and for how long."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def seconds(text: str | float, where: str) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule.
+    """An alert rule.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Optimisations that follow from what is measured: advised by default, applied where that is allowed."""
+"""Triggers that switch optimisations on: advised by default, applied where that is allowed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Outcome:
 
 
 class AutoOptimizationManager:
-    """Turns on an optimisation where a service needs it: by its flag, and no other way.
+    """Switches an optimisation on where a service needs it, only by its flag.
 
     ========================= ================= ==========================================
     above                     action            flag
@@ -155,7 +155,7 @@ class AutoOptimizationManager:
         return self._apply("background", service, why, {"cpu_usage": service.cpu_usage})
 
     def revert(self, action: Action, why: str = "reverted") -> Outcome | None:
-        """Put the flag back to what it was before; None if this manager has not set it, or somebody else has since."""
+        """Restore the flag's previous mode; None if this manager did not set it, or it was set again meanwhile."""
         if action not in FLAGS:
             raise ValueError(f"action: expected one of {', '.join(FLAGS)}, got {action!r}")
         with self._lock:

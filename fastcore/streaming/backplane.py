@@ -1,4 +1,4 @@
-"""What carries messages between hubs: the protocol that every backplane keeps to."""
+"""The protocol of backplanes, which carry messages between hubs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BackplaneFull(RuntimeError):
 
 
 class BackplaneState(NamedTuple):
-    """How a backplane stands, for readiness checks and dashboards."""
+    """The state of a backplane, for readiness checks and dashboards."""
 
     connected: bool
     role: str  # "host" or "member" of a bus, "client" of a server, "closed"
@@ -65,7 +65,7 @@ class Backplane(Protocol):
         """
 
     def state(self) -> BackplaneState:
-        """Say how things stand."""
+        """Return the state."""
 
     async def aclose(self) -> None:
         """Hand over what waits, as far as that works within a second, and leave."""

@@ -139,7 +139,7 @@ class Client:
     # ---- its life ----
 
     async def start(self) -> None:
-        """Begin to connect, in a task of its own; a server that is not there is waited for."""
+        """Begin to connect, in a task of its own; an unreachable server is tried again."""
         if self._task is not None:
             raise RuntimeError("start: expected a client that was not started, got one that was")
         _websockets()  # what is missing is said here
@@ -163,7 +163,7 @@ class Client:
         await self.aclose()
 
     async def connected(self, timeout: float | None = None) -> None:
-        """Wait until the server has let the client in.
+        """Wait until the server has accepted the client.
 
         Raises
         ------
@@ -236,7 +236,7 @@ class Client:
 
     @property
     def epoch(self) -> str:
-        """Names the numbering that positions are of; empty before the first connection."""
+        """The epoch of the positions; empty before the first connection."""
         return self._session.epoch
 
     def stats(self) -> ClientStats:

@@ -1,4 +1,4 @@
-"""How much a client may ask for, and the counting of it."""
+"""Limits of a hub, and the counters behind them."""
 
 from __future__ import annotations
 

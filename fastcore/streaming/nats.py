@@ -1,4 +1,4 @@
-"""A backplane past one machine: messages go through a JetStream stream, which numbers and keeps them."""
+"""A backplane for several machines: messages go through a JetStream stream, which numbers and keeps them."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class NatsBackplane:
         self._more.set()
 
     def state(self) -> BackplaneState:
-        """Say how things stand."""
+        """Return the state."""
         connected = self._following and self._nc is not None and bool(self._nc.is_connected)
         role = "client" if self._tasks else "closed"
         return BackplaneState(connected, role, self._epoch, self._offset, self._waiting, self._nodes)

@@ -1,4 +1,4 @@
-"""Publishing from a program without an event loop: a cron job, a worker, a crawler."""
+"""Publisher: publishing from a program without an event loop, such as a cron job, a worker or a crawler."""
 
 from __future__ import annotations
 

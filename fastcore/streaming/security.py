@@ -1,4 +1,4 @@
-"""Who may connect: Origins, tokens and what they grant."""
+"""Access control: Origins, tokens and what they grant."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REMEMBERED = 1 << 14  # answers of `authorize` for one grant; clients choose wh
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a good token gives.
+    """What a valid token permits.
 
     Parameters
     ----------

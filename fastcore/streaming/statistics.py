@@ -1,4 +1,4 @@
-"""What a hub has done and how it stands, for people and for metrics."""
+"""Statistics of a hub, for people and for metrics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["HubStats", "Samples"]
 
 
 class HubStats(NamedTuple):
-    """Counts since the beginning, and how things stand.
+    """Counts since the start, and the current state.
 
     `clients` have been welcomed, `waiting` are yet to show a token; `closed` counts by close code, `refused` by HTTP
     status. `delivered` are messages times clients.

@@ -32,7 +32,7 @@ class Taps:
         return bool(self._all)
 
     def add(self, pattern: str, fn: Listener) -> Callable[[], None]:
-        """Listen; returns what ends it."""
+        """Add a listener; returns a function that removes it."""
         if not callable(fn):
             raise TypeError(f"fn: expected a function of topic and object, got {type(fn).__name__}")
         mark = object()

@@ -122,7 +122,7 @@ class UnixBus:
             self._hand_over(self._n, topic, key, body)
 
     def state(self) -> BackplaneState:
-        """Say how things stand."""
+        """Return the state."""
         host = self._host
         silent = self._line is not None and time.monotonic() - self._heard > SILENT
         role = "closed" if self._task is None or self._task.done() else "member" if host is None else "host"

@@ -1,4 +1,4 @@
-"""What can go wrong with a task, by name."""
+"""The errors of tasks, stores and executors."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class QueueClosed(TaskError):
 
 
 class StoreError(TaskError):
-    """The store could not do what it promises: nothing of what it was asked for has happened."""
+    """The store failed: the request had no effect."""
 
 
 class UnknownTask(TaskError, LookupError):
-    """No task of this id was ever stored, or it was forgotten so long ago that nothing is known of it."""
+    """No task of this id was ever stored, or it was removed long ago."""
 
 
 class ResultExpired(TaskError, LookupError):

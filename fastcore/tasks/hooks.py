@@ -1,4 +1,4 @@
-"""Hooks: functions that are told what becomes of tasks."""
+"""Hooks: functions that are called at events of tasks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = logging.getLogger("fastcore.tasks")
 
 
 class TaskEvent(NamedTuple):
-    """What a hook is told."""
+    """The argument of a hook."""
 
     event: str
     id: str
@@ -48,7 +48,7 @@ class Hooks:
         self._leaving: list[Callable[[], object]] = []
 
     def add(self, event: str, hook: Hook) -> Callable[[], None]:
-        """Have `hook` called with every :class:`TaskEvent` of this name; returns what ends that."""
+        """Have `hook` called with every :class:`TaskEvent` of this name; returns a function that removes it."""
         one_of("event", event, _EVENTS)
         called("hook", hook, plain=True)
         self._hooks[event] = [*self._hooks.get(event, []), hook]

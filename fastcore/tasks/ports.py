@@ -1,4 +1,4 @@
-"""The two seams of a queue: a store is the record of truth, an executor is where code runs.
+"""The two protocols of a queue: a store is the record of truth, an executor runs code.
 
 **Threads.** A queue's engine lives on one event loop. It calls an executor on that loop's thread only. It calls the
 store's `claim`, `renew`, `settle`, `report`, `rescue`, `prune` and `fire` there too; every other method of a store is
@@ -281,7 +281,7 @@ class Stop(enum.Enum):
 
 
 class Sink(Protocol):
-    """Where an executor tells what becomes of jobs. Any thread may call it, and no method blocks or raises.
+    """Receives the outcomes of jobs from an executor. Any thread may call it, and no method blocks or raises.
 
     A job is told of once: by `done`, `failed`, `cancelled` or `returned`. By then its slot is free.
     """

@@ -48,7 +48,7 @@ class _Decorator(Protocol):
 
 
 class TaskQueue(Reading, Steering):
-    """Background tasks that are not lost: priorities, retries, schedules, progress, results.
+    """Durable background tasks with priorities, retries, schedules, progress and results.
 
     Parameters
     ----------
@@ -460,7 +460,7 @@ class TaskQueue(Reading, Steering):
         self.close()
 
     def close(self) -> None:
-        """Let go of the store; for a queue that ran no workers."""
+        """Close the store; for a queue that ran no workers."""
         installation.remove(self)
         self.store.close()
 

@@ -1,4 +1,4 @@
-"""What travels between the queue, the store and the executors: plain records that are not changed once they are made.
+"""Records that the queue, the store and the executors exchange: plain objects that are not changed once they are made.
 
 Times are seconds since the epoch, because they outlive the process. A task's place is its `rank`, the smallest first
 and first in first out among equals: ``priority + aging * due``. A waiting task gains on those that came later at the
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class State(enum.StrEnum):
-    """Where a task is."""
+    """The state of a task."""
 
     QUEUED = "queued"
     """It waits: for its time, its turn, or its next attempt."""
@@ -72,7 +72,7 @@ NO_ARGUMENTS: Payload = ((), {})
 
 
 class Failure(NamedTuple):
-    """What is kept of an error."""
+    """The stored form of an error."""
 
     type: str
     """Its class's qualified name."""
@@ -138,7 +138,7 @@ class Claim:
 
 
 class Batch(NamedTuple):
-    """What a claim brought."""
+    """The result of a claim."""
 
     claims: list[Claim]
     due: float | None
@@ -167,7 +167,7 @@ class Outcome:
 
 
 class Hold(enum.IntEnum):
-    """What a renewal says of a claim."""
+    """The result of renewing a claim."""
 
     KEPT = 0
     LOST = 1
@@ -198,7 +198,7 @@ class Rescued(NamedTuple):
 
 
 class Cancelled(NamedTuple):
-    """What asking for a task's end came to."""
+    """The result of a request to cancel."""
 
     id: str
     kind: str
@@ -212,7 +212,7 @@ class Cancelled(NamedTuple):
 
 
 class Fired(NamedTuple):
-    """What came of trying to take a slot of a schedule."""
+    """The result of trying to take a slot of a schedule."""
 
     won: bool
     next_at: float

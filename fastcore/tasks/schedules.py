@@ -95,7 +95,7 @@ class _Known:
 
 
 class Schedules:
-    """The schedules of a queue, and what submits their calls while it runs."""
+    """The schedules of a queue; submits their calls while it runs."""
 
     def __init__(self, store: TaskStore, clock: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -113,11 +113,11 @@ class Schedules:
         self._wake()
 
     def drop(self, name: str) -> None:
-        """See to a schedule no longer."""
+        """Remove a schedule."""
         self._known.pop(name, None)
 
     async def run(self) -> None:
-        """See to the schedules until cancelled."""
+        """Fire the schedules until cancelled."""
         loop = asyncio.get_running_loop()
         event = asyncio.Event()
         survey_at = loop.time()

@@ -1,4 +1,4 @@
-"""Steering: what a queue does to its tasks from outside, and who is told of what becomes of them."""
+"""Steering: cancel, pause, purge and retry tasks; hooks and middleware."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Steering"]
 
 
 class Steering:
-    """The part of a queue that changes what becomes of tasks."""
+    """The methods of a queue that control tasks."""
 
     tasks: Mapping[str, Task[..., Any]]
     store: TaskStore
@@ -74,7 +74,7 @@ class Steering:
         return await arrived(self.store.pause(self._kind_of(task), True))
 
     def resume(self, task: Target) -> bool:
-        """Take :meth:`pause` back; returns whether the kind was paused."""
+        """Undo :meth:`pause`; returns whether the kind was paused."""
         return self.store.pause(_name_of(task), False).result()
 
     async def aresume(self, task: Target) -> bool:
@@ -111,7 +111,7 @@ class Steering:
         return self.store.retry_dead(ids, task, self._clock()).result()
 
     def on(self, event: str, hook: Callable[[TaskEvent], object] | None = None) -> Any:
-        """Have a function called when something becomes of a task; also as a decorator.
+        """Call a function at an event of tasks; also as a decorator.
 
         Parameters
         ----------

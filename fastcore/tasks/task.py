@@ -1,4 +1,4 @@
-"""Task: a function under a name, and how it is run unless a submission says otherwise."""
+"""Task: a function under a name, with its default options."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Configured(Generic[P, R_co]):
 
 
 class Task(Generic[P, R_co]):
-    """What ``@queue.task`` makes of a function. Calling it calls the function, here and now.
+    """A registered function, as ``@queue.task`` returns it. Calling it calls the function directly.
 
     Attributes
     ----------

@@ -66,7 +66,7 @@ class Board(Locked):
             one.renew()
 
     def copy(self) -> Board:
-        """Return a board in the same state that goes its own way."""
+        """Return an independent board in the same state."""
         other = Board(self.specs, 0)
         other.symbols = self.symbols
         with self._lock:

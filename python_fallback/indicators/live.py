@@ -78,7 +78,7 @@ class Live(Locked):
         return self._result(tuple(series))
 
     def copy(self) -> Live:
-        """Return an indicator in the same state that goes its own way."""
+        """Return an independent indicator in the same state."""
         other = Live(self.name, self.params, self._result_type)
         with self._lock:
             other._operators = self._operators.copy()
