@@ -1,4 +1,4 @@
-"""Every hostile caller of `hostile.py`, on both twins, each in a process of its own with a time limit."""
+"""Every hostile caller of `hostile*.py`, on both twins, each in a process of its own with a time limit."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("hostile.py")
-CASES = re.findall(r"@case\ndef (\w+)", SCRIPT.read_text(encoding="utf-8"))
+SCRIPTS = [Path(__file__).with_name(name) for name in ("hostile.py", "hostile_queues.py")]
+CASES = {
+    case: script for script in SCRIPTS for case in re.findall(r"@case\ndef (\w+)", script.read_text(encoding="utf-8"))
+}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_survives(backend: str, case: str) -> None:
-    command = [sys.executable, "-X", "faulthandler", str(SCRIPT), backend, case]
+    command = [sys.executable, "-X", "faulthandler", str(CASES[case]), backend, case]
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.stdout == "survived\n", done.stderr[-3000:]
     assert done.returncode == 0
