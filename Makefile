@@ -17,7 +17,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-required demo serve test test-python test-system lint asan bench asv-quick asv-compare docs wheel platform-wheels \
+.PHONY: help setup build build-required demo serve test test-python test-pythons test-system lint asan bench asv-quick asv-compare docs wheel platform-wheels \
 	release-check clean
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo 'make serve        the market desk, until interrupted'
 	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing (WORKERS=n, 0 for none)'
 	@echo 'make test-python  the suite in pure Python'
+	@echo 'make test-pythons the suite on each promised Python that the machine has (PYTHONS=3.12,3.13 for some)'
 	@echo 'make test-system  against a real Chromium, Prometheus and nginx (Debian packages; installed if run as root)'
 	@echo 'make lint         ruff, mypy, the layers, stubs against their modules, cython-lint, the workflows'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
@@ -83,6 +84,13 @@ test: $(VENV)/.installed-dev build-required
 
 test-python: $(VENV)/.installed-dev
 	FASTCORE_NO_EXTENSIONS=1 FASTCORE_REQUIRE_EXTENSIONS=0 $(PYTEST)
+
+# An environment for each: $(VENVS)3.12 and so on.
+VENVS ?= $(VENV)-
+PYTHONS ?=
+
+test-pythons: $(VENV)/.created
+	$(PY) tools/pythons.py --venvs=$(VENVS) $(if $(PYTHONS),--only=$(PYTHONS)) $(PYTEST_ARGS)
 
 # What the system tests need beside Python. Found elsewhere, FASTCORE_CHROMIUM says where.
 SYSTEM_PACKAGES = chromium prometheus nginx

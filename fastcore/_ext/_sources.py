@@ -21,19 +21,19 @@ class Sources(NamedTuple):
 
 
 EXTENSIONS: dict[str, Sources] = {
-    "metrics": Sources(("metrics.pyx", "sketch.c"), headers=("sketch.h",)),
+    "metrics": Sources(("metrics.pyx", "sketch.c", "stack.c"), headers=("sketch.h", "stack.h")),
     "switch": Sources(
-        ("switch.c", "switch_assign.c", "switch_await.c", "sketch.c"),
-        headers=("switch_arm.h", "switch_assign.h", "switch_await.h", "sketch.h"),
+        ("switch.c", "switch_assign.c", "switch_await.c", "sketch.c", "stack.c"),
+        headers=("switch_arm.h", "switch_assign.h", "switch_await.h", "sketch.h", "stack.h"),
     ),
     "indicators": Sources(
-        ("indicators.pyx", "cpu.c", "function.c", "live.c", "room.c", "series.c"),
+        ("indicators.pyx", "cpu.c", "function.c", "live.c", "room.c", "series.c", "stack.c"),
         kernels=tuple(
             f"kernels/{family}.c"
             for family in ("average", "deviation", "momentum", "range", "volume", "recurrence", "window", "table")
         ),
         headers=(
-            *("indicators_board.pxi", "cpu.h", "function.h", "live.h", "room.h", "series.h"),
+            *("indicators_board.pxi", "cpu.h", "function.h", "live.h", "room.h", "series.h", "stack.h"),
             *("kernels/kernel.h", "kernels/list.h", "kernels/stages.h", "kernels/vec.h"),
         ),
         numpy=True,
@@ -53,8 +53,9 @@ EXTENSIONS: dict[str, Sources] = {
             "cache_state.c",
             "cache_table.c",
             "cache_types.c",
+            "stack.c",
         ),
-        headers=("cache_call.h", "cache_clock.h", "cache_object.h", "cache_table.h"),
+        headers=("cache_call.h", "cache_clock.h", "cache_object.h", "cache_table.h", "stack.h"),
     ),
     "heap": Sources(
         (
@@ -73,8 +74,9 @@ EXTENSIONS: dict[str, Sources] = {
             "heap_slots.c",
             "heap_state.c",
             "heap_wait.c",
+            "stack.c",
         ),
-        headers=("heap_args.h", "heap_core.h", "heap_packed.h", "heap_types.h", "heap_wait.h"),
+        headers=("heap_args.h", "heap_core.h", "heap_packed.h", "heap_types.h", "heap_wait.h", "stack.h"),
     ),
     "framing": Sources(
         (
@@ -88,8 +90,9 @@ EXTENSIONS: dict[str, Sources] = {
             "framing_rows.c",
             "framing_send.c",
             "framing_writer.c",
+            "stack.c",
         ),
-        headers=("framing_codec.h", "framing_fanout.pxi", "framing_rows.pxi", "framing_stream.pxi"),
+        headers=("framing_codec.h", "stack.h", "framing_fanout.pxi", "framing_rows.pxi", "framing_stream.pxi"),
     ),
 }
 

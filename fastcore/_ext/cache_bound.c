@@ -19,7 +19,7 @@ static PyObject *call_bound(PyObject *op, PyObject *const *args, size_t nargsf, 
         PyObject **stack = (PyObject **)args - 1;
         PyObject *lent = stack[0];
         stack[0] = self->instance;
-        PyObject *answer = PyObject_Vectorcall(call, stack, (size_t)(nargs + 1), kwnames);
+        PyObject *answer = FC_GUARDED(PyObject_Vectorcall(call, stack, (size_t)(nargs + 1), kwnames));
         stack[0] = lent;
         return answer;
     }
@@ -33,7 +33,7 @@ static PyObject *call_bound(PyObject *op, PyObject *const *args, size_t nargsf, 
     for (Py_ssize_t i = 0; i < total; i++) {
         stack[i + 1] = args[i];
     }
-    PyObject *answer = PyObject_Vectorcall(call, stack, (size_t)(nargs + 1), kwnames);
+    PyObject *answer = FC_GUARDED(PyObject_Vectorcall(call, stack, (size_t)(nargs + 1), kwnames));
     if (stack != few) {
         PyMem_Free(stack);
     }
@@ -81,7 +81,8 @@ static void bound_dealloc(PyObject *op) {
 }
 
 static PyObject *bound_attribute(BoundCall *self, PyObject *name) {
-    return PyObject_CallMethod(self->call->binder, "attribute", "OOO", (PyObject *)self->call, self->instance, name);
+    return FC_GUARDED(
+        PyObject_CallMethod(self->call->binder, "attribute", "OOO", (PyObject *)self->call, self->instance, name));
 }
 
 static PyObject *bound_getattro(PyObject *op, PyObject *name) {
@@ -120,7 +121,8 @@ static Py_hash_t bound_hash(PyObject *op) {
 }
 
 static PyObject *bound_repr(PyObject *op) {
-    return PyUnicode_FromFormat("<bound %R of %R>", ((BoundCall *)op)->call, ((BoundCall *)op)->instance);
+    return FC_GUARDED(
+        PyUnicode_FromFormat("<bound %R of %R>", ((BoundCall *)op)->call, ((BoundCall *)op)->instance));
 }
 
 /* Pickled as an attribute of its instance, like a method. */

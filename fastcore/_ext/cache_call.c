@@ -33,7 +33,7 @@ static PyObject *missed(CachedCall *self, PyObject *const *args, Py_ssize_t narg
             PyTuple_SET_ITEM(positional, i, Py_NewRef(args[i]));
         }
         PyObject *stack[3] = {positional, kwargs, key == NULL ? Py_None : key};
-        answer = PyObject_Vectorcall(self->miss, stack, 3, NULL);
+        answer = FC_GUARDED(PyObject_Vectorcall(self->miss, stack, 3, NULL));
     }
     Py_XDECREF(positional);
     Py_XDECREF(kwargs);
@@ -98,9 +98,13 @@ static PyObject *hit(const CachedCall *self, CacheObject *cache, PyObject *key, 
 
 static int obey(CachedCall *self) {
     self->epoch = epoch;
-    PyObject *done = PyObject_CallNoArgs(self->obey);
+    PyObject *done = FC_GUARDED(PyObject_CallNoArgs(self->obey));
     Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
+    if (done == NULL) {
+        self->epoch = epoch - 1; /* asked again by the next call */
+        return -1;
+    }
+    return 0;
 }
 
 static PyObject *call_cached(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
@@ -110,13 +114,13 @@ static PyObject *call_cached(PyObject *op, PyObject *const *args, size_t nargsf,
     }
     if (FC_UNLIKELY(self->route != NULL)) {
         PyObject *route = Py_NewRef(self->route);
-        PyObject *answer = PyObject_Vectorcall(route, args, nargsf, kwnames);
+        PyObject *answer = FC_GUARDED(PyObject_Vectorcall(route, args, nargsf, kwnames));
         Py_DECREF(route);
         return answer;
     }
     const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     if (self->owner != NULL && (nargs == 0 || !PyObject_TypeCheck(args[0], self->owner))) {
-        return PyObject_Vectorcall(self->outside, args, nargsf, kwnames); /* not called as a method */
+        return FC_GUARDED(PyObject_Vectorcall(self->outside, args, nargsf, kwnames)); /* not called as a method */
     }
     if (FC_UNLIKELY(nargs < self->skip || self->keyed)) {
         return missed(self, args, nargs, kwnames, NULL);
@@ -139,7 +143,7 @@ static PyObject *call_cached(PyObject *op, PyObject *const *args, size_t nargsf,
     Py_DECREF(cache);
     if (FC_LIKELY(value != NULL)) {
         if (self->ready != NULL) {
-            Py_SETREF(value, PyObject_CallOneArg(self->ready, value));
+            Py_SETREF(value, FC_GUARDED(PyObject_CallOneArg(self->ready, value)));
         }
     } else if (!PyErr_Occurred()) {
         value = missed(self, args, nargs, kwnames, key);
@@ -159,9 +163,9 @@ static PyObject *call_of_instance(PyObject *op, PyObject *const *args, size_t na
     PyObject *own = id == NULL ? NULL : Py_XNewRef(PyDict_GetItemWithError(self->instances, id));
     Py_XDECREF(id);
     if (own == NULL && !PyErr_Occurred()) {
-        own = PyObject_CallMethod(self->binder, "adopt", "O", args[0]);
+        own = FC_GUARDED(PyObject_CallMethod(self->binder, "adopt", "O", args[0]));
     }
-    PyObject *answer = own == NULL ? NULL : PyObject_Vectorcall(own, args, nargsf, kwnames);
+    PyObject *answer = own == NULL ? NULL : FC_GUARDED(PyObject_Vectorcall(own, args, nargsf, kwnames));
     Py_XDECREF(own);
     return answer;
 }
@@ -178,7 +182,7 @@ static Py_ssize_t offset_of(PyObject *type, const char *name) {
         offset = member->type == T_OBJECT_EX ? member->offset : -1;
     }
     if (offset < 0 && !PyErr_Occurred()) {
-        PyErr_Format(PyExc_TypeError, "%R: expected a class with a slot %s", type, name);
+        FC_RAISE(PyExc_TypeError, "%R: expected a class with a slot %s", type, name);
     }
     Py_XDECREF(descriptor);
     return offset;
@@ -330,7 +334,7 @@ static PyObject *function_get(PyObject *op, PyObject *instance, PyObject *type) 
         return Py_NewRef(op);
     }
     PyObject *owner = type == NULL ? (PyObject *)Py_TYPE(instance) : type;
-    return PyObject_CallMethod(((CachedCall *)op)->binder, "bound", "OOO", op, instance, owner);
+    return FC_GUARDED(PyObject_CallMethod(((CachedCall *)op)->binder, "bound", "OOO", op, instance, owner));
 }
 
 static PyObject *method_get(PyObject *op, PyObject *instance, PyObject *Py_UNUSED(type)) {
@@ -342,7 +346,7 @@ static PyObject *call_set_name(PyObject *op, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OO:__set_name__", &owner, &name)) {
         return NULL;
     }
-    return PyObject_CallMethod(((CachedCall *)op)->binder, "named", "OOO", op, owner, name);
+    return FC_GUARDED(PyObject_CallMethod(((CachedCall *)op)->binder, "named", "OOO", op, owner, name));
 }
 
 /* Move to another cache of this twin, or hand every call to `route`. */
@@ -365,7 +369,7 @@ static PyObject *call_repr(PyObject *op) {
         PyErr_Clear();
         return PyUnicode_FromFormat("<cached function at %p>", op);
     }
-    PyObject *text = PyUnicode_FromFormat("<cached %R>", wrapped);
+    PyObject *text = FC_GUARDED(PyUnicode_FromFormat("<cached %R>", wrapped));
     Py_DECREF(wrapped);
     return text;
 }
@@ -389,7 +393,7 @@ static PyMethodDef call_methods[] = {
 };
 
 static PyObject *call_cache(PyObject *op, void *Py_UNUSED(closure)) {
-    return PyObject_CallMethod(((CachedCall *)op)->binder, "cache_of", "O", op);
+    return FC_GUARDED(PyObject_CallMethod(((CachedCall *)op)->binder, "cache_of", "O", op));
 }
 
 static PyGetSetDef call_properties[] = {

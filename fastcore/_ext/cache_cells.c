@@ -87,11 +87,7 @@ static int put_float(fc_bytes *out, double value) {
 }
 
 static int put_other(fc_bytes *out, PyObject *item, PyObject *other) {
-    if (Py_EnterRecursiveCall(" while encoding a content key")) {
-        return -1;
-    }
-    PyObject *data = PyObject_CallOneArg(other, item);
-    Py_LeaveRecursiveCall();
+    PyObject *data = FC_GUARDED(PyObject_CallOneArg(other, item));
     if (data == NULL) {
         return -1;
     }

@@ -11,7 +11,10 @@ Py_hash_t fc_hash(PyObject *key) {
             return hash;
         }
     }
-    return PyObject_Hash(key);
+    if (PyLong_CheckExact(key)) {
+        return PyLong_Type.tp_hash(key);
+    }
+    return FC_GUARDED_INT(PyObject_Hash(key));
 }
 
 PyObject *fc_cache_surface(const char *name) {
@@ -34,7 +37,7 @@ int fc_cache_time(CacheObject *self, PyObject *time, double *now) {
         }
     } else {
         PyObject *convert = fc_cache_surface("clock_number");
-        PyObject *pair = convert == NULL ? NULL : PyObject_CallOneArg(convert, time);
+        PyObject *pair = convert == NULL ? NULL : FC_GUARDED(PyObject_CallOneArg(convert, time));
         Py_XDECREF(convert);
         double number, scale;
         if (pair == NULL || !PyArg_ParseTuple(pair, "dd", &number, &scale)) {
@@ -65,7 +68,7 @@ int fc_cache_now(CacheObject *self, double *now) {
     if (timer == NULL) {
         return -1;
     }
-    PyObject *time = PyObject_CallNoArgs(timer);
+    PyObject *time = FC_GUARDED(PyObject_CallNoArgs(timer));
     Py_DECREF(timer);
     if (time == NULL) {
         return -1;
@@ -86,7 +89,7 @@ int fc_cache_seconds(PyObject *ttl, double *seconds, const char *name) {
         *seconds = PyLong_AsDouble(ttl);
     } else {
         PyObject *convert = fc_cache_surface("ttl_seconds");
-        PyObject *number = convert == NULL ? NULL : PyObject_CallFunction(convert, "Os", ttl, name);
+        PyObject *number = convert == NULL ? NULL : FC_GUARDED(PyObject_CallFunction(convert, "Os", ttl, name));
         Py_XDECREF(convert);
         if (number == NULL) {
             return -1;
@@ -108,10 +111,10 @@ int fc_cache_weigh(CacheObject *self, PyObject *value, double *weight) {
     PyObject *size;
     if (self->getsizeof != NULL) {
         PyObject *getsizeof = Py_NewRef(self->getsizeof);
-        size = PyObject_CallOneArg(getsizeof, value);
+        size = FC_GUARDED(PyObject_CallOneArg(getsizeof, value));
         Py_DECREF(getsizeof);
     } else if (self->overrides & FC_OWN_GETSIZEOF) {
-        size = PyObject_CallMethod((PyObject *)self, "getsizeof", "O", value);
+        size = FC_GUARDED(PyObject_CallMethod((PyObject *)self, "getsizeof", "O", value));
     } else {
         *weight = 1.0;
         return 0;
@@ -119,7 +122,7 @@ int fc_cache_weigh(CacheObject *self, PyObject *value, double *weight) {
     if (size == NULL) {
         return -1;
     }
-    *weight = PyFloat_AsDouble(size);
+    *weight = FC_GUARDED_INT(PyFloat_AsDouble(size));
     Py_DECREF(size);
     return *weight == -1.0 && PyErr_Occurred() ? -1 : 0;
 }
@@ -222,7 +225,7 @@ static int bury_oldest(CacheObject *self, double more_weight, int more_count, in
 static int evict_by_method(CacheObject *self) {
     const uint64_t version = self->table.version;
     self->evicting++;
-    PyObject *item = PyObject_CallMethod((PyObject *)self, "popitem", NULL);
+    PyObject *item = FC_GUARDED(PyObject_CallMethod((PyObject *)self, "popitem", NULL));
     self->evicting--;
     if (item == NULL) {
         return -1;
@@ -263,8 +266,8 @@ static int check_weight(const CacheObject *self, double weight) {
 
 int fc_cache_disown_flight(CacheObject *self, PyObject *key) {
     PyObject *flights = Py_NewRef(self->flights);
-    PyObject *done = key == NULL ? PyObject_CallMethod(flights, "disown_all", NULL)
-                                 : PyObject_CallMethod(flights, "disown", "(O)", key);
+    PyObject *done = key == NULL ? FC_GUARDED(PyObject_CallMethod(flights, "disown_all", NULL))
+                                 : FC_GUARDED(PyObject_CallMethod(flights, "disown", "(O)", key));
     Py_DECREF(flights);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
@@ -276,6 +279,9 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
                    double expires, int mode, PyObject *permit, PyObject **kept) {
     fc_table *t = &self->table;
     fc_grave grave;
+    if (fc_stack_guard() < 0) { /* what is replaced or evicted may have a finalizer */
+        return -1;
+    }
     fc_grave_init(&grave);
     int status = bury_expired(self, now, FC_SWEEP, &grave);
     if (status == 0 && too_much(self, weight, 1)) {
@@ -342,6 +348,9 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
 int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, int only_live, PyObject **value, int *live) {
     double now = INFINITY;
     int32_t slot;
+    if (fc_stack_guard() < 0) {
+        return -1;
+    }
     const int by_clock = fc_cache_by_clock(self);
     if (!by_clock && fc_cache_now(self, &now) < 0) {
         return -1;

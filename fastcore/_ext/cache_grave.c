@@ -44,7 +44,7 @@ static int report(PyObject *on_evict, const fc_victim *victim) {
         return -1;
     }
     PyObject *args[3] = {victim->key, victim->value, cause};
-    PyObject *answer = PyObject_Vectorcall(on_evict, args, 3, NULL);
+    PyObject *answer = FC_GUARDED(PyObject_Vectorcall(on_evict, args, 3, NULL));
     Py_DECREF(cause);
     Py_XDECREF(answer);
     return answer == NULL ? -1 : 0;

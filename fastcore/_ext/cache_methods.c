@@ -28,11 +28,11 @@ static int parse(const char *method, PyObject *const *args, Py_ssize_t nargs, Py
             i++;
         }
         if (i == total) {
-            PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument %R", method, given);
+            FC_RAISE(PyExc_TypeError, "%s() got an unexpected keyword argument %R", method, given);
             return -1;
         }
         if (slots[i] != NULL) {
-            PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument %R", method, given);
+            FC_RAISE(PyExc_TypeError, "%s() got multiple values for argument %R", method, given);
             return -1;
         }
         slots[i] = args[nargs + k];
@@ -59,7 +59,7 @@ static PyObject *call_surface(const char *name, PyObject *const *args, Py_ssize_
     if (function == NULL) {
         return NULL;
     }
-    PyObject *answer = PyObject_Vectorcall(function, args, (size_t)nargs, kwnames);
+    PyObject *answer = FC_GUARDED(PyObject_Vectorcall(function, args, (size_t)nargs, kwnames));
     Py_DECREF(function);
     return answer;
 }
@@ -89,7 +89,7 @@ static int expiry_of(CacheObject *self, PyObject *key, PyObject *value, PyObject
         time = PyFloat_FromDouble(fc_clock(self->fine));
     } else {
         PyObject *timer = fc_cache_timer(self);
-        time = timer == NULL ? NULL : PyObject_CallNoArgs(timer);
+        time = timer == NULL ? NULL : FC_GUARDED(PyObject_CallNoArgs(timer));
         Py_XDECREF(timer);
     }
     if (time == NULL || fc_cache_time(self, time, now) < 0) {
@@ -103,7 +103,7 @@ static int expiry_of(CacheObject *self, PyObject *key, PyObject *value, PyObject
         return 0;
     }
     PyObject *ttu = Py_NewRef(self->ttu);
-    PyObject *until = PyObject_CallFunctionObjArgs(ttu, key, value, time, NULL);
+    PyObject *until = FC_GUARDED(PyObject_CallFunctionObjArgs(ttu, key, value, time, NULL));
     Py_DECREF(ttu);
     Py_DECREF(time);
     if (until == NULL) {
@@ -117,11 +117,11 @@ static int expiry_of(CacheObject *self, PyObject *key, PyObject *value, PyObject
 /* ---- reading ---- */
 
 static PyObject *generic_get(PyObject *self, PyObject *key, PyObject *otherwise) {
-    const int has = PySequence_Contains(self, key);
+    const int has = FC_GUARDED_INT(PySequence_Contains(self, key));
     if (has < 0) {
         return NULL;
     }
-    return has ? PyObject_GetItem(self, key) : Py_NewRef(otherwise);
+    return has ? FC_GUARDED(PyObject_GetItem(self, key)) : Py_NewRef(otherwise);
 }
 
 static PyObject *cache_subscript(PyObject *op, PyObject *key) {
@@ -131,7 +131,7 @@ static PyObject *cache_subscript(PyObject *op, PyObject *key) {
         return value;
     }
     if (self->overrides & FC_OWN_MISSING) {
-        return PyObject_CallMethod(op, "__missing__", "O", key);
+        return FC_GUARDED(PyObject_CallMethod(op, "__missing__", "O", key));
     }
     raise_key(key);
     return NULL;
@@ -183,10 +183,10 @@ static int cache_contains(PyObject *op, PyObject *key) {
 }
 
 static PyObject *cache_get_many(PyObject *op, PyObject *keys) {
-    PyObject *iterator = PyObject_GetIter(keys);
+    PyObject *iterator = FC_GUARDED(PyObject_GetIter(keys));
     PyObject *found = iterator == NULL ? NULL : PyDict_New();
     PyObject *key;
-    while (found != NULL && (key = PyIter_Next(iterator)) != NULL) {
+    while (found != NULL && (key = FC_GUARDED(PyIter_Next(iterator))) != NULL) {
         PyObject *value = fc_cache_get((CacheObject *)op, key);
         if ((value == NULL && PyErr_Occurred()) || (value != NULL && PyDict_SetItem(found, key, value) < 0)) {
             Py_CLEAR(found);
@@ -222,7 +222,7 @@ static int store(CacheObject *self, PyObject *key, PyObject *value, PyObject *tt
         return -1;
     }
     if (given_weight != NULL && given_weight != Py_None) {
-        weight = PyFloat_AsDouble(given_weight);
+        weight = FC_GUARDED_INT(PyFloat_AsDouble(given_weight));
         if (weight == -1.0 && PyErr_Occurred()) {
             return -1;
         }
@@ -325,11 +325,11 @@ static PyObject *cache_setdefault(PyObject *op, PyObject *const *args, Py_ssize_
     CacheObject *self = (CacheObject *)op;
     PyObject *otherwise = slots[1] == NULL ? Py_None : slots[1];
     if (self->overrides & (FC_OWN_GETITEM | FC_OWN_CONTAINS | FC_OWN_SETITEM)) {
-        const int has = PySequence_Contains(op, slots[0]);
-        if (has < 0 || (!has && PyObject_SetItem(op, slots[0], otherwise) < 0)) {
+        const int has = FC_GUARDED_INT(PySequence_Contains(op, slots[0]));
+        if (has < 0 || (!has && FC_GUARDED_INT(PyObject_SetItem(op, slots[0], otherwise)) < 0)) {
             return NULL;
         }
-        return has ? PyObject_GetItem(op, slots[0]) : Py_NewRef(otherwise);
+        return has ? FC_GUARDED(PyObject_GetItem(op, slots[0])) : Py_NewRef(otherwise);
     }
     PyObject *value = fc_cache_get(self, slots[0]);
     if (value != NULL || PyErr_Occurred()) {
@@ -355,10 +355,10 @@ static PyObject *cache_pop(PyObject *op, PyObject *const *args, Py_ssize_t nargs
         if (fc_cache_disown(self, slots[0]) < 0) {
             return NULL;
         }
-        there = live = PySequence_Contains(op, slots[0]);
+        there = live = FC_GUARDED_INT(PySequence_Contains(op, slots[0]));
         if (there > 0) {
-            value = PyObject_GetItem(op, slots[0]);
-            there = value == NULL || PyObject_DelItem(op, slots[0]) < 0 ? -1 : 1;
+            value = FC_GUARDED(PyObject_GetItem(op, slots[0]));
+            there = value == NULL || FC_GUARDED_INT(PyObject_DelItem(op, slots[0])) < 0 ? -1 : 1;
         }
     } else {
         there = remove_by_caller(self, slots[0], 1, &value, &live);
@@ -389,7 +389,7 @@ static PyObject *cache_popitem(PyObject *op, PyObject *Py_UNUSED(ignored)) {
 
 static PyObject *cache_clear(PyObject *op, PyObject *Py_UNUSED(ignored)) {
     CacheObject *self = (CacheObject *)op;
-    if (fc_cache_disown(self, NULL) < 0 || fc_cache_clear(self, 1) < 0 || fc_cache_disown(self, NULL) < 0) {
+    if (fc_stack_guard() < 0 || fc_cache_disown(self, NULL) < 0 || fc_cache_clear(self, 1) < 0 || fc_cache_disown(self, NULL) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -463,7 +463,7 @@ static PyObject *cache_getsizeof(PyObject *op, PyObject *value) {
     CacheObject *self = (CacheObject *)op;
     if (self->getsizeof != NULL) {
         PyObject *getsizeof = Py_NewRef(self->getsizeof);
-        PyObject *size = PyObject_CallOneArg(getsizeof, value);
+        PyObject *size = FC_GUARDED(PyObject_CallOneArg(getsizeof, value));
         Py_DECREF(getsizeof);
         return size;
     }

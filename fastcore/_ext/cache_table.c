@@ -55,7 +55,7 @@ static inline int same_exact(PyObject *a, PyObject *b) {
 static FC_NOINLINE int same_by_python(fc_table *t, PyObject *mine, PyObject *key, int *restart) {
     uint64_t version = t->version;
     Py_INCREF(mine); /* __eq__ may remove the entry */
-    int same = PyObject_RichCompareBool(mine, key, Py_EQ);
+    int same = FC_GUARDED_INT(PyObject_RichCompareBool(mine, key, Py_EQ));
     Py_DECREF(mine);
     *restart = t->version != version;
     return same;

@@ -10,6 +10,8 @@
 #include <Python.h>
 #include <stdint.h>
 
+#include "stack.h"
+
 #define FC_NONE (-1)
 #define FC_IN_HEAP (-2)
 #define FC_MAX_ENTRIES (1 << 30)

@@ -129,7 +129,8 @@ static int configure(CacheObject *self, const Options *o) {
     }
     PyObject *bounds_of = fc_cache_surface("bounds_of");
     PyObject *max_bytes = o->max_bytes == NULL ? Py_None : o->max_bytes;
-    PyObject *bounds = bounds_of == NULL ? NULL : PyObject_CallFunctionObjArgs(bounds_of, o->maxsize, max_bytes, NULL);
+    PyObject *bounds =
+        bounds_of == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(bounds_of, o->maxsize, max_bytes, NULL));
     Py_XDECREF(bounds_of);
     if (bounds == NULL || !PyArg_ParseTuple(bounds, "dd", &weight, &count)) {
         Py_XDECREF(bounds);
@@ -142,7 +143,7 @@ static int configure(CacheObject *self, const Options *o) {
         Py_CLEAR(timer);
     } else {
         PyObject *wrap = fc_cache_surface("as_timer");
-        Py_SETREF(timer, wrap == NULL ? NULL : PyObject_CallOneArg(wrap, timer));
+        Py_SETREF(timer, wrap == NULL ? NULL : FC_GUARDED(PyObject_CallOneArg(wrap, timer)));
         Py_XDECREF(wrap);
     }
     if (getsizeof == NULL && max_bytes != Py_None && (monotonic || timer != NULL)) {
@@ -289,7 +290,7 @@ static PyObject *get_flights(PyObject *op, void *Py_UNUSED(closure)) {
     CacheObject *self = (CacheObject *)op;
     if (self->flights == NULL) {
         PyObject *make = fc_cache_surface("Flights");
-        PyObject *flights = make == NULL ? NULL : PyObject_CallNoArgs(make);
+        PyObject *flights = make == NULL ? NULL : FC_GUARDED(PyObject_CallNoArgs(make));
         Py_XDECREF(make);
         /* another thread may have come first */
         const int status = flights == NULL ? -1 : self->flights != NULL ? 0 : set_flights(op, flights, NULL);
@@ -353,7 +354,7 @@ static PyMethodDef configure_method = {"_configure", (PyCFunction)(void (*)(void
 
 static PyObject *by_surface(const char *name, PyObject *op, PyObject *other) {
     PyObject *function = fc_cache_surface(name);
-    PyObject *answer = function == NULL ? NULL : PyObject_CallFunctionObjArgs(function, op, other, NULL);
+    PyObject *answer = function == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(function, op, other, NULL));
     Py_XDECREF(function);
     return answer;
 }
@@ -374,7 +375,7 @@ static PyObject *cache_richcompare(PyObject *op, PyObject *other, int operation)
     if (equal == NULL || equal == Py_NotImplemented || operation == Py_EQ) {
         return equal;
     }
-    const int truth = PyObject_IsTrue(equal);
+    const int truth = FC_GUARDED_INT(PyObject_IsTrue(equal));
     Py_DECREF(equal);
     return truth < 0 ? NULL : PyBool_FromLong(!truth);
 }

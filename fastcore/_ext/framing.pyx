@@ -2,6 +2,8 @@
 
 import sys
 
+cimport cython
+
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -16,6 +18,9 @@ from python_fallback.framing.rows import checked_names, checked_rows
 from python_fallback.framing.switchboard import Sent, Switchboard
 from python_fallback.framing.wsframe import frame_packed
 
+
+cdef extern from "stack.h":
+    int fc_stack_guard() except -1
 
 cdef extern from "framing_codec.h":
     ctypedef struct fc_pack_options:

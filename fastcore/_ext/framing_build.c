@@ -141,7 +141,7 @@ static PyObject *call_hook(PyObject *hook, PyObject *stolen)
     if (stolen == NULL || hook == NULL) {
         return stolen;
     }
-    PyObject *result = PyObject_CallOneArg(hook, stolen);
+    PyObject *result = FC_GUARDED(PyObject_CallOneArg(hook, stolen));
     Py_DECREF(stolen);
     return result;
 }
@@ -149,7 +149,7 @@ static PyObject *call_hook(PyObject *hook, PyObject *stolen)
 static PyObject *take_array(reader *r, int64_t n, int room)
 {
     r->owed += n;
-    if (FC_UNLIKELY(room == 0 || r->owed > r->end - r->at)) {
+    if (FC_UNLIKELY(room == 0 || r->owed > r->end - r->at || !fc_level_fits(room))) {
         return NULL;
     }
     PyObject *items;
@@ -229,7 +229,7 @@ static PyObject *take_pairs(reader *r, int64_t n, int room)
 static PyObject *take_map(reader *r, int64_t n, int room)
 {
     r->owed += 2 * n;
-    if (FC_UNLIKELY(room == 0 || r->owed > r->end - r->at)) {
+    if (FC_UNLIKELY(room == 0 || r->owed > r->end - r->at || !fc_level_fits(room))) {
         return NULL;
     }
     if (FC_UNLIKELY(r->options->object_pairs_hook != NULL)) {
@@ -328,7 +328,8 @@ static PyObject *take_ext(reader *r, size_t n)
         return make_timestamp(body, n, r->options->timestamp);
     }
     PyObject *hook = r->options->ext_hook != NULL ? r->options->ext_hook : fc_get(&fc_ExtType);
-    return hook == NULL ? NULL : PyObject_CallFunction(hook, "iy#", code, (const char *)body, (Py_ssize_t)n);
+    return hook == NULL ? NULL
+                        : FC_GUARDED(PyObject_CallFunction(hook, "iy#", code, (const char *)body, (Py_ssize_t)n));
 }
 
 static PyObject *take_str(reader *r, size_t n)

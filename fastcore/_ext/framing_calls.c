@@ -182,14 +182,14 @@ static PyObject *frame(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
             }
         }
     }
-    int wanted = PyObject_IsTrue(compress);
+    int wanted = FC_GUARDED_INT(PyObject_IsTrue(compress));
     if (wanted == 0) {
         result = fc_frame(args[0], &options, 0x2);
     } else if (wanted > 0) {
         PyObject *call = fc_get(&fc_frame_packed), *payload = call == NULL ? NULL : fc_pack(args[0], &options);
         PyObject *positional = payload == NULL ? NULL : PyTuple_Pack(2, payload, Py_True);
         if (positional != NULL) {
-            result = PyObject_Call(call, positional, deflate);
+            result = FC_GUARDED(PyObject_Call(call, positional, deflate));
         }
         Py_XDECREF(payload);
         Py_XDECREF(positional);

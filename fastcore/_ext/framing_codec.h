@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "stack.h"
+
 #if defined(__GNUC__) || defined(__clang__)
 #define FC_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FC_UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -26,6 +28,12 @@
 
 enum { FC_MAX_DEPTH = 128, FC_DEPTH_LIMIT = 256 };
 #define FC_NO_LIMIT INT64_MAX
+
+/* Whether the stack takes another level of a message: asked at every sixteenth. */
+FC_INLINE int fc_level_fits(int room)
+{
+    return FC_LIKELY((room & 15) != 8) || fc_stack_guard() == 0;
+}
 
 /* All references are borrowed from the call's arguments or held by the object that owns the options. */
 typedef struct {

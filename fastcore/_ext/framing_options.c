@@ -58,7 +58,7 @@ PyObject *fc_error(fc_import *cls, const char *format, ...)
 
 static int set_flag(int *out, PyObject *value)
 {
-    int truth = PyObject_IsTrue(value);
+    int truth = FC_GUARDED_INT(PyObject_IsTrue(value));
     if (truth < 0) {
         return -1;
     }
@@ -104,7 +104,7 @@ int fc_int_option(const char *name, PyObject *value, int64_t low, int64_t high, 
     int overflow;
     int64_t x = PyLong_AsLongLongAndOverflow(value, &overflow);
     if (overflow || x < low || x > high) {
-        PyErr_Format(PyExc_ValueError, "%s: expected an int in %lld..%lld, got %S", name, (long long)low,
+        FC_RAISE(PyExc_ValueError, "%s: expected an int in %lld..%lld, got %S", name, (long long)low,
                      (long long)high, value);
         return -1;
     }
@@ -143,7 +143,7 @@ static int set_decimal(PyObject **out, PyObject *value)
         *out = value;
         return 1;
     }
-    PyErr_Format(PyExc_ValueError, "decimal: expected 'str', 'float' or None, got %R", value);
+    FC_RAISE(PyExc_ValueError, "decimal: expected 'str', 'float' or None, got %R", value);
     return -1;
 }
 

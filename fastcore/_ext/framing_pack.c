@@ -151,8 +151,12 @@ FC_INLINE char *put_float(fc_writer *w, char *p, PyObject *obj)
     return fc_put_double(p, x);
 }
 
-static FC_NOINLINE char *too_deep(fc_writer *w)
+/* A RecursionError is set where there is room left. */
+static FC_NOINLINE char *too_deep(fc_writer *w, int room)
 {
+    if (room > 0) {
+        return NULL;
+    }
     PyErr_Format(PyExc_ValueError, "max_depth: expected at most %d nested levels, got more", w->options->max_depth);
     return NULL;
 }
@@ -205,8 +209,8 @@ FC_INLINE char *put_item(fc_writer *w, char *p, PyObject *obj, int room)
 
 static char *put_dict(fc_writer *w, char *p, PyObject *obj, int room)
 {
-    if (room == 0) {
-        return too_deep(w);
+    if (FC_UNLIKELY(room == 0 || !fc_level_fits(room))) {
+        return too_deep(w, room);
     }
     Py_ssize_t n = PyDict_GET_SIZE(obj), at = 0;
     if (!fc_fits_header(n)) {
@@ -264,8 +268,8 @@ static char *put_dict(fc_writer *w, char *p, PyObject *obj, int room)
 
 static char *put_list(fc_writer *w, char *p, PyObject *obj, int room)
 {
-    if (room == 0) {
-        return too_deep(w);
+    if (FC_UNLIKELY(room == 0 || !fc_level_fits(room))) {
+        return too_deep(w, room);
     }
     Py_ssize_t n = PyList_GET_SIZE(obj);
     if (!fc_fits_header(n)) {
@@ -289,8 +293,8 @@ static char *put_list(fc_writer *w, char *p, PyObject *obj, int room)
 
 static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room)
 {
-    if (room == 0) {
-        return too_deep(w);
+    if (FC_UNLIKELY(room == 0 || !fc_level_fits(room))) {
+        return too_deep(w, room);
     }
     Py_ssize_t n = PyTuple_GET_SIZE(obj);
     if (!fc_fits_header(n)) {
@@ -306,8 +310,8 @@ static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room)
 /* The pairs in a list that nobody else knows. */
 char *fc_put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
 {
-    if (room == 0) {
-        return too_deep(w);
+    if (FC_UNLIKELY(room == 0 || !fc_level_fits(room))) {
+        return too_deep(w, room);
     }
     Py_ssize_t n = PyList_GET_SIZE(pairs);
     p = fc_fits_header(n) ? fc_head_map(p, (uint64_t)n) : fc_too_long(pairs, n);
@@ -328,11 +332,11 @@ char *fc_put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
 /* A subclass of dict says itself what its items are, and in which order. */
 static char *put_dict_subclass(fc_writer *w, char *p, PyObject *obj, int room)
 {
-    if (room == 0) {
-        return too_deep(w);
+    if (FC_UNLIKELY(room == 0 || !fc_level_fits(room))) {
+        return too_deep(w, room);
     }
-    PyObject *items = PyObject_CallMethod(obj, "items", NULL);
-    PyObject *pairs = items == NULL ? NULL : PySequence_List(items);
+    PyObject *items = FC_GUARDED(PyObject_CallMethod(obj, "items", NULL));
+    PyObject *pairs = items == NULL ? NULL : FC_GUARDED(PySequence_List(items));
     Py_XDECREF(items);
     if (pairs == NULL) {
         return NULL;
@@ -442,8 +446,8 @@ static FC_NOINLINE char *put_other(fc_writer *w, char *p, PyObject *obj, int roo
     PyObject *flag = o->datetime ? Py_True : Py_False;
     if (o->datetime || o->decimal != NULL || o->numpy) {
         PyObject *convert = fc_get(&fc_convert);
-        PyObject *found = convert == NULL ? NULL : PyObject_CallFunctionObjArgs(
-            convert, obj, flag, o->decimal != NULL ? o->decimal : Py_None, o->numpy ? Py_True : Py_False, NULL);
+        PyObject *found = convert == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(
+            convert, obj, flag, o->decimal != NULL ? o->decimal : Py_None, o->numpy ? Py_True : Py_False, NULL));
         if (found == NULL) {
             return NULL;
         }
@@ -451,7 +455,7 @@ static FC_NOINLINE char *put_other(fc_writer *w, char *p, PyObject *obj, int roo
             if (PyList_CheckExact(found)) {
                 p = fc_put(w, p, found, room, 0);
             } else { /* an array without dimensions may hold itself */
-                p = room == 0 ? too_deep(w) : fc_put(w, p, found, room - 1, flags);
+                p = room == 0 ? too_deep(w, room) : fc_put(w, p, found, room - 1, flags);
             }
             Py_DECREF(found);
             return p;
@@ -459,22 +463,18 @@ static FC_NOINLINE char *put_other(fc_writer *w, char *p, PyObject *obj, int roo
         Py_DECREF(found);
     }
     if (o->fallback != NULL && !(flags & CONVERTED)) {
-        if (Py_EnterRecursiveCall(" while packing")) {
-            return NULL;
-        }
-        PyObject *found = PyObject_CallOneArg(o->fallback, obj);
+        PyObject *found = FC_GUARDED(PyObject_CallOneArg(o->fallback, obj));
         if (found != NULL) {
             p = fc_put(w, p, found, room, CONVERTED);
             Py_DECREF(found);
         } else {
             p = NULL;
         }
-        Py_LeaveRecursiveCall();
         return p;
     }
     PyObject *rest = fc_get(&fc_convert_rest);
-    PyObject *found = rest == NULL ? NULL : PyObject_CallFunctionObjArgs(
-        rest, obj, flag, o->numpy ? Py_True : Py_False, NULL);
+    PyObject *found = rest == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(
+        rest, obj, flag, o->numpy ? Py_True : Py_False, NULL));
     p = found == NULL ? NULL : fc_put(w, p, found, room, CONVERTED);
     Py_XDECREF(found);
     return p;

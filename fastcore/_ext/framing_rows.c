@@ -147,7 +147,7 @@ static int open_column(column *c, PyObject *name, PyObject *values, Py_ssize_t i
         return 0;
     }
     PyObject *call = fc_get(&fc_column_of);
-    PyObject *described = call == NULL ? NULL : PyObject_CallFunctionObjArgs(call, name, value, NULL);
+    PyObject *described = call == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(call, name, value, NULL));
     if (described == NULL || PyList_SetItem(values, i, described) < 0) { /* takes the reference */
         return -1;
     }
@@ -469,7 +469,7 @@ static int check_lengths(const column *columns, Py_ssize_t n, PyObject *names)
 {
     for (Py_ssize_t i = 1; i < n; i++) {
         if (columns[i].rows != columns[0].rows) {
-            PyErr_Format(PyExc_ValueError, "columns: expected columns of one length, got %zd in %R and %zd in %R",
+            FC_RAISE(PyExc_ValueError, "columns: expected columns of one length, got %zd in %R and %zd in %R",
                          columns[0].rows, PyTuple_GET_ITEM(names, 0), columns[i].rows, PyTuple_GET_ITEM(names, i));
             return -1;
         }

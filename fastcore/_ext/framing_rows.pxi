@@ -1,6 +1,7 @@
 # RowPacker: what is the same for every row is packed once.
 
 
+@cython.trashcan(True)
 cdef class RowPacker:
     """Packs columns as an array of rows; the public package documents it."""
 
@@ -41,6 +42,7 @@ cdef class RowPacker:
         kept, prefixes, names = self.kept, self.prefixes, self.names  # a column may call __init__
         cdef fc_pack_options options = self.options
         cdef bint nan_as_none = self.nan_as_none
+        fc_stack_guard()
         if prefixes is None:
             raise TypeError("RowPacker: expected one that __init__ has set up")
         if type(columns) is dict and columns.keys() >= self.wanted:

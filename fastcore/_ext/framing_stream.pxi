@@ -4,6 +4,7 @@ cdef int MAX_READ = 16 * 1024
 cdef long long MAX_BUFFER = 100 * 1024 * 1024
 
 
+@cython.trashcan(True)  # one may hold a method of another as its hook
 cdef class Packer:
     """Packs objects by one set of options; the public package documents it."""
 
@@ -33,6 +34,7 @@ cdef class Packer:
         return data if self.autoreset else self.keep(data)
 
     def pack_map_pairs(self, pairs):
+        fc_stack_guard()
         kept = self.kept
         cdef fc_pack_options options = self.options
         return self.give(fc_pack_pairs(list(pairs), &options))
@@ -75,6 +77,7 @@ cdef int64_t checked(str name, value, int64_t low, int64_t high) except -1:
 cdef bytes as_bytes(str name, data):
     if type(data) is bytes:
         return data
+    fc_stack_guard()
     try:
         view = memoryview(data)
     except TypeError:
@@ -85,6 +88,7 @@ cdef bytes as_bytes(str name, data):
         return view.tobytes()
 
 
+@cython.trashcan(True)
 cdef class Unpacker:
     """Takes bytes and gives messages; the public package documents it.
 
@@ -226,6 +230,7 @@ cdef class Unpacker:
         """Read on, if there is something to read from; False at its end."""
         if self.read is None:
             return False
+        fc_stack_guard()
         cdef int64_t room = self.max_buffer_size - self.waiting()
         if room == 0:
             raise BufferFull(f"max_buffer_size: expected a message that fits {self.max_buffer_size} bytes, got more")

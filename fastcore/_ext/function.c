@@ -10,6 +10,7 @@
 
 #include "room.h"
 #include "series.h"
+#include "stack.h"
 
 #define MAX_SLOTS (FC_MAX_IN + FC_MAX_PAR)
 #define RELEASE_ABOVE 4096 /* bars; below, handing over the GIL costs more than the work */
@@ -52,28 +53,28 @@ const fc_kernel *fc_kernel_of(const fc_isa *isa, PyObject *name)
             PyErr_Clear(); /* a name that is no text is no indicator's */
     }
     if (!found)
-        PyErr_Format(PyExc_ValueError, "name: expected the name of an indicator, got %R", name);
+        FC_RAISE(PyExc_ValueError, "name: expected the name of an indicator, got %R", name);
     return found;
 }
 
 PyObject *fc_take_params(const fc_kernel *kernel, PyObject *params, double *par)
 {
     int count = fc_par_count(kernel);
-    PyObject *given = PySequence_Tuple(params), *taken = NULL;
+    PyObject *given = FC_GUARDED(PySequence_Tuple(params)), *taken = NULL;
     if (!given)
         return NULL;
     if (PyTuple_GET_SIZE(given) != count) {
-        PyErr_Format(PyExc_ValueError, "params: expected %d numbers for %s, got %R", count, kernel->name, given);
+        FC_RAISE(PyExc_ValueError, "params: expected %d numbers for %s, got %R", count, kernel->name, given);
         goto done;
     }
     for (int j = 0; j < count; j++) {
-        par[j] = PyFloat_AsDouble(PyTuple_GET_ITEM(given, j));
+        par[j] = FC_GUARDED_INT(PyFloat_AsDouble(PyTuple_GET_ITEM(given, j)));
         if (par[j] == -1.0 && PyErr_Occurred())
             goto done;
     }
     int bad = fc_par_bad(kernel, par);
     if (bad >= 0) {
-        PyErr_Format(PyExc_ValueError, "params: %s cannot run with %R at %d", kernel->name, PyTuple_GET_ITEM(given, bad),
+        FC_RAISE(PyExc_ValueError, "params: %s cannot run with %R at %d", kernel->name, PyTuple_GET_ITEM(given, bad),
                      bad);
         goto done;
     }
@@ -98,7 +99,7 @@ int fc_record_check(PyObject *type)
         return 0;
     if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &PyTuple_Type) ||
         ((PyTypeObject *)type)->tp_itemsize != PyTuple_Type.tp_itemsize) {
-        PyErr_Format(PyExc_TypeError, "result_type: expected a named tuple class or None, got %R", type);
+        FC_RAISE(PyExc_TypeError, "result_type: expected a named tuple class or None, got %R", type);
         return -1;
     }
     return 0;
@@ -245,7 +246,8 @@ static int take_arrays(const fc_kernel *kernel, PyObject *fast, PyArrayObject **
 PyObject *fc_compute(const fc_kernel *kernel, const double *par, PyObject *arrays, int threads)
 {
     PyArrayObject *in[FC_MAX_IN];
-    PyObject *out[FC_MAX_OUT], *fast = PySequence_Tuple(arrays), *result = NULL; /* a tuple: nobody can shorten it */
+    PyObject *out[FC_MAX_OUT], *result = NULL;
+    PyObject *fast = FC_GUARDED(PySequence_Tuple(arrays)); /* a tuple: nobody can shorten it */
     if (!fast)
         return NULL;
     if (!take_arrays(kernel, fast, in) && !run(kernel, par, in, threads, out))
@@ -279,7 +281,7 @@ static PyObject *finished(Function *f, PyObject **out, PyObject *finish)
     PyObject *outputs = fc_record(NULL, out, n);
     if (!outputs)
         return NULL;
-    PyObject *result = PyObject_CallOneArg(finish, outputs);
+    PyObject *result = FC_GUARDED(PyObject_CallOneArg(finish, outputs));
     Py_DECREF(outputs);
     return result;
 }
@@ -292,7 +294,7 @@ static PyObject *run_bound(Function *f, PyObject *bound)
     double par[FC_MAX_PAR] = {0};
     if (!PyTuple_Check(bound) || PyTuple_GET_SIZE(bound) != 3 || !PyTuple_Check(PyTuple_GET_ITEM(bound, 0)) ||
         !PyTuple_Check(PyTuple_GET_ITEM(bound, 1))) {
-        PyErr_Format(PyExc_TypeError, "%U: bind: expected (arrays, params, finish) with %d arrays and %d params, got %R",
+        FC_RAISE(PyExc_TypeError, "%U: bind: expected (arrays, params, finish) with %d arrays and %d params, got %R",
                      f->name, f->n_in, f->n_par, bound);
         return NULL;
     }
@@ -321,7 +323,7 @@ static PyObject *call_bound(Function *f, PyObject *const *args, Py_ssize_t n, Py
     }
     Py_INCREF(bind); /* while it runs, the function itself may go */
     Py_INCREF(f);
-    PyObject *bound = PyObject_CallFunctionObjArgs(bind, positional, kwargs, NULL);
+    PyObject *bound = FC_GUARDED(PyObject_CallFunctionObjArgs(bind, positional, kwargs, NULL));
     if (bound)
         result = run_bound(f, bound);
     Py_XDECREF(bound);
@@ -405,11 +407,13 @@ static void function_dealloc(Function *f)
     PyObject_GC_UnTrack(f);
     if (f->weakrefs)
         PyObject_ClearWeakRefs((PyObject *)f);
+    Py_TRASHCAN_BEGIN(f, function_dealloc) /* what binds may be another one */
     function_clear(f);
     Py_XDECREF(f->name);
     Py_XDECREF(f->slots);
     Py_XDECREF(f->result_type);
     Py_TYPE(f)->tp_free((PyObject *)f);
+    Py_TRASHCAN_END
 }
 
 static PyObject *function_repr(Function *f) { return PyUnicode_FromFormat("<compiled indicator %U>", f->name); }
@@ -459,7 +463,7 @@ static int take_param(Function *f, PyObject *param, int j, PyObject **name)
     const char *kind;
     if (!PyTuple_Check(param) || !PyArg_ParseTuple(param, "Usddd", name, &kind, f->preset + j, f->lo + j, f->hi + j)) {
         if (!PyErr_Occurred())
-            PyErr_Format(PyExc_TypeError, "params: expected (name, kind, default, lo, hi), got %R", param);
+            FC_RAISE(PyExc_TypeError, "params: expected (name, kind, default, lo, hi), got %R", param);
         return -1;
     }
     const char *wanted = f->kernel->par[j] == 'p' ? "int" : f->kernel->par[j] == 'm' ? "matype" : "float";
@@ -476,12 +480,12 @@ PyObject *fc_function_new(const fc_kernel *kernel, PyObject *name, PyObject *inp
     int n_in = kernel->n_in, n_par = fc_par_count(kernel);
     if (!PyTuple_Check(inputs) || PyTuple_GET_SIZE(inputs) != n_in || !PyTuple_Check(params) ||
         PyTuple_GET_SIZE(params) != n_par)
-        return PyErr_Format(PyExc_ValueError, "%U: the kernel has %d inputs and %d params, got %R and %R", name, n_in,
-                            n_par, inputs, params);
+        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "%U: the kernel has %d inputs and %d params, got %R and %R", name, n_in,
+                            n_par, inputs, params));
     if (fc_record_check(result_type))
         return NULL;
     if (!PyCallable_Check(bind))
-        return PyErr_Format(PyExc_TypeError, "bind: expected a callable, got %R", bind);
+        return FC_GUARDED(PyErr_Format(PyExc_TypeError, "bind: expected a callable, got %R", bind));
     Function *f = PyObject_GC_New(Function, &Function_Type);
     if (!f)
         return NULL;
@@ -501,7 +505,7 @@ PyObject *fc_function_new(const fc_kernel *kernel, PyObject *name, PyObject *inp
         if (j >= n_in && take_param(f, PyTuple_GET_ITEM(params, j - n_in), j - n_in, &slot))
             goto failed;
         if (!PyUnicode_CheckExact(slot)) {
-            PyErr_Format(PyExc_TypeError, "inputs: expected names, got %R", slot);
+            FC_RAISE(PyExc_TypeError, "inputs: expected names, got %R", slot);
             goto failed;
         }
         Py_INCREF(slot);

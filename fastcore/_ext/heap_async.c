@@ -196,14 +196,14 @@ static PySendResult operation_send(PyObject *object, PyObject *value, PyObject *
             int done = try_put(self->queue, self->item, self->priority, self->due, &result);
             if (done != PUSH_FULL)
                 return finish(self, result, out);
-            self->waiting = PyObject_CallMethod((PyObject *)self->queue, "_wait_put", "OOO", self->item,
+            self->waiting = FC_GUARDED(PyObject_CallMethod((PyObject *)self->queue, "_wait_put", "OOO", self->item,
                                                 self->priority ? self->priority : self->item,
-                                                self->due ? self->due : Py_None);
+                                                self->due ? self->due : Py_None));
         } else {
             result = try_get(self->queue);
             if (result || PyErr_Occurred())
                 return finish(self, result, out);
-            self->waiting = PyObject_CallMethod((PyObject *)self->queue, "_wait_get", NULL);
+            self->waiting = FC_GUARDED(PyObject_CallMethod((PyObject *)self->queue, "_wait_get", NULL));
         }
         if (!self->waiting)
             return finish(self, NULL, out);
@@ -214,7 +214,7 @@ static PySendResult operation_send(PyObject *object, PyObject *value, PyObject *
         return PYGEN_ERROR;
     }
     self->running = 1;
-    PySendResult sent = PyIter_Send(self->waiting, value, out);
+    PySendResult sent = fc_stack_guard() < 0 ? PYGEN_ERROR : PyIter_Send(self->waiting, value, out);
     self->running = 0;
     if (sent != PYGEN_NEXT) {
         self->state = FINISHED;
@@ -259,7 +259,7 @@ static PyObject *operation_throw(OperationObject *self, PyObject *args) {
     if (self->state == WAITING) {
         self->running = 1;
         PyObject *throw = PyObject_GetAttrString(self->waiting, "throw");
-        PyObject *result = throw ? PyObject_CallObject(throw, args) : NULL;
+        PyObject *result = throw ? FC_GUARDED(PyObject_CallObject(throw, args)) : NULL;
         self->running = 0;
         Py_XDECREF(throw);
         if (!result) {
@@ -292,7 +292,7 @@ static PyObject *operation_close(OperationObject *self, PyObject *Py_UNUSED(unus
     self->state = FINISHED;
     if (!waiting)
         Py_RETURN_NONE;
-    PyObject *result = PyObject_CallMethod(waiting, "close", NULL);
+    PyObject *result = FC_GUARDED(PyObject_CallMethod(waiting, "close", NULL));
     Py_DECREF(waiting);
     return result;
 }
@@ -427,7 +427,7 @@ static PyObject *shutdown(AsyncObject *self, PyObject *const *args, Py_ssize_t n
     PyObject *out[MOST_ARGUMENTS];
     if (arguments_parse(&sig_shutdown, args, nargs, kwnames, out) < 0)
         return NULL;
-    int immediate = out[0] ? PyObject_IsTrue(out[0]) : 0;
+    int immediate = out[0] ? FC_GUARDED_INT(PyObject_IsTrue(out[0])) : 0;
     if (immediate < 0 || core_enter(CORE(self)) < 0)
         return NULL;
     CORE(self)->closed = 1;

@@ -54,7 +54,7 @@ static int parse_all(Core *core, PyObject *items, PyObject *given, Parsed *parse
             parsed->len = done > 0 ? count : 0;
             return done > 0 ? 0 : -1;
         }
-        several = PySequence_Tuple(given);
+        several = FC_GUARDED(PySequence_Tuple(given));
         if (!several)
             return -1;
         if (PyTuple_GET_SIZE(several) != count) {
@@ -163,7 +163,7 @@ static int insert_all(Core *core, PyObject *items, const Parsed *parsed, double 
 PyObject *core_push_many(Core *core, PyObject *given, PyObject *priorities, PyObject *due) {
     Parsed parsed = {0};
     double when = 0.0, now = 0.0;
-    PyObject *items = PySequence_Tuple(given), *result = NULL; /* a tuple: a list could change under us */
+    PyObject *items = FC_GUARDED(PySequence_Tuple(given)), *result = NULL; /* a tuple: a list could change under us */
     if (!items)
         return NULL;
     const Py_ssize_t count = PyTuple_GET_SIZE(items);
@@ -228,7 +228,7 @@ static int take_nodes(Core *core, Node *nodes, size_t count) {
 PyObject *core_pop_many(Core *core, PyObject *limit) {
     if (!PyIndex_Check(limit))
         return PyErr_Format(PyExc_TypeError, "n: expected an int, got %s", type_name(limit));
-    const Py_ssize_t most = PyNumber_AsSsize_t(limit, NULL);
+    const Py_ssize_t most = FC_GUARDED_INT(PyNumber_AsSsize_t(limit, NULL));
     if (most == -1 && PyErr_Occurred())
         return NULL;
     if (most < 0)

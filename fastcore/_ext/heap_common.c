@@ -157,7 +157,7 @@ PyObject *heap_get_slots(HeapObject *self, void *Py_UNUSED(unused)) {
 }
 
 PyObject *heap_rows(HeapObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    int take = nargs > 0 ? PyObject_IsTrue(args[0]) : 0;
+    int take = nargs > 0 ? FC_GUARDED_INT(PyObject_IsTrue(args[0])) : 0;
     return take < 0 ? NULL : core_rows(&self->core, take);
 }
 

@@ -17,7 +17,7 @@ static int choose(const char *name, PyObject *given, const char *first, const ch
         return 0;
     if (PyUnicode_CompareWithASCIIString(given, second) == 0)
         return 1;
-    PyErr_Format(PyExc_ValueError, "%s: expected '%s' or '%s', got %R", name, first, second, given);
+    FC_RAISE(PyExc_ValueError, "%s: expected '%s' or '%s', got %R", name, first, second, given);
     return -1;
 }
 
@@ -28,7 +28,7 @@ int core_init(Core *core, PyObject *order, PyObject *priorities, PyObject *aging
     if (any < 0 || (aging && priority_number("aging", aging, &rate) < 0))
         return -1;
     if (rate < 0 || isinf(rate)) {
-        PyErr_Format(PyExc_ValueError, "aging: expected a finite rate of 0 or more a second, got %R", aging);
+        FC_RAISE(PyExc_ValueError, "aging: expected a finite rate of 0 or more a second, got %R", aging);
         return -1;
     }
     if (clock && clock != Py_None && !PyCallable_Check(clock)) {
@@ -77,6 +77,8 @@ void core_drop(Dropped dropped) {
 
 /* While another thread compares, wait for it; a comparison of our own that came back here is an error. */
 int core_enter(Core *core) {
+    if (fc_stack_guard() < 0) /* what is let go of may have a finalizer */
+        return -1;
     while (core->owner) {
         if (core->owner == PyThread_get_thread_ident()) {
             PyErr_SetString(PyExc_RuntimeError, "heap: a comparison may not use the heap that it orders");
@@ -104,7 +106,7 @@ int core_now(Core *core, double *now) {
             return -1;
     }
     PyObject *clock = Py_NewRef(core->clock ? core->clock : monotonic); /* it may replace itself */
-    PyObject *result = PyObject_CallNoArgs(clock);
+    PyObject *result = FC_GUARDED(PyObject_CallNoArgs(clock));
     Py_DECREF(clock);
     if (!result)
         return -1;
@@ -198,7 +200,7 @@ int core_when(Core *core, PyObject **due, PyObject *delay, PyObject **owned) {
         return -1;
     if (!(seconds >= 0 && seconds <= FARTHEST)) {
         PyObject *given = PyFloat_FromDouble(seconds);
-        PyErr_Format(PyExc_ValueError, "delay: expected 0 to %d seconds, got %R", FARTHEST, given);
+        FC_RAISE(PyExc_ValueError, "delay: expected 0 to %d seconds, got %R", FARTHEST, given);
         Py_XDECREF(given);
         return -1;
     }
@@ -209,10 +211,10 @@ int core_when(Core *core, PyObject **due, PyObject *delay, PyObject **owned) {
 }
 
 static int too_far(const Core *core, double when, double now) {
-    PyObject *name = core->clock ? PyObject_Repr(core->clock) : PyUnicode_FromString("time.monotonic");
+    PyObject *name = core->clock ? FC_GUARDED(PyObject_Repr(core->clock)) : PyUnicode_FromString("time.monotonic");
     PyObject *shown = PyFloat_FromDouble(now), *given = PyFloat_FromDouble(when);
     if (name && shown && given)
-        PyErr_Format(PyExc_ValueError,
+        FC_RAISE(PyExc_ValueError,
                      "due: expected a time within ten years on the heap's clock, %U, which shows %R, got %R", name,
                      shown, given);
     Py_XDECREF(name);
@@ -336,7 +338,7 @@ int core_find(Core *core, PyObject *handle, uint32_t *slot) {
 static int require(Core *core, PyObject *handle, uint32_t *slot) {
     int found = core_enter(core) < 0 ? -1 : core_find(core, handle, slot);
     if (found == 0)
-        PyErr_Format(PyExc_KeyError, "handle: expected that of an item in this heap, got %S", handle);
+        FC_RAISE(PyExc_KeyError, "handle: expected that of an item in this heap, got %S", handle);
     return found > 0 ? 0 : -1;
 }
 

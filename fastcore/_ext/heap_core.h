@@ -7,6 +7,7 @@
 #include "heap_args.h"
 #include "heap_packed.h"
 #include "heap_wait.h"
+#include "stack.h"
 
 typedef struct {
     PyObject *item; /* owned; NULL while the slot is free */

@@ -15,7 +15,8 @@ static int ordered_less(Core *core, Node a, Node b) {
     PyObject *x = core->details[node_slot(a)].priority, *y = core->details[node_slot(b)].priority;
     const int older = node_sequence(a) < node_sequence(b); /* then it comes first unless b is strictly before it */
     core->owner = PyThread_get_thread_ident();
-    int less = (core->flip != 0) == older ? PyObject_RichCompareBool(x, y, Py_LT) : PyObject_RichCompareBool(y, x, Py_LT);
+    const int straight = (core->flip != 0) == older;
+    int less = FC_GUARDED_INT(PyObject_RichCompareBool(straight ? x : y, straight ? y : x, Py_LT));
     return less < 0 ? -1 : older ? !less : less;
 }
 

@@ -15,7 +15,7 @@ int priority_number(const char *name, PyObject *given, double *out) {
             PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", name, type_name(given));
             return -1;
         }
-        PyObject *number = as->nb_index ? PyNumber_Index(given) : PyNumber_Float(given);
+        PyObject *number = as->nb_index ? FC_GUARDED(PyNumber_Index(given)) : FC_GUARDED(PyNumber_Float(given));
         if (!number)
             return -1;
         *out = PyLong_Check(number) ? PyLong_AsDouble(number) : PyFloat_AsDouble(number);
@@ -72,12 +72,12 @@ static int refuse_rounding(PyObject *given, double value) {
     PyObject *rounded = compare && !PyFloat_Check(given) ? PyFloat_FromDouble(value) : NULL;
     if (!rounded)
         return PyErr_Occurred() ? -1 : 0;
-    PyObject *equal = compare(given, rounded, Py_EQ);
+    PyObject *equal = FC_GUARDED(compare(given, rounded, Py_EQ));
     Py_DECREF(rounded);
     const int same = !equal ? -1 : equal == Py_NotImplemented ? 1 : PyObject_IsTrue(equal);
     Py_XDECREF(equal);
     if (same == 0)
-        PyErr_Format(PyExc_ValueError,
+        FC_RAISE(PyExc_ValueError,
                      "priority: expected a number that equals an int or a float, got %R: priorities='any' compares it "
                      "as it is",
                      given);
@@ -91,7 +91,7 @@ static int is_sequence(PyObject *given) {
 }
 
 static int differs_from_itself(PyObject *given) {
-    PyObject *answer = PyObject_RichCompare(given, given, Py_NE);
+    PyObject *answer = FC_GUARDED(PyObject_RichCompare(given, given, Py_NE));
     const int differs = answer ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
     return differs;
@@ -155,7 +155,7 @@ int priority_parse(Core *core, PyObject *given, Priority *out) {
     if (!core->any || core->aging != 0.0 || PyFloat_CheckExact(given)) {
         PyNumberMethods *as = Py_TYPE(given)->tp_as_number;
         if (core->aging == 0.0 && as && as->nb_index) {
-            PyObject *whole = PyNumber_Index(given);
+            PyObject *whole = FC_GUARDED(PyNumber_Index(given));
             if (!whole)
                 return -1;
             int failed = parse_int(whole, out);

@@ -45,7 +45,7 @@ static void finished(QueueObject *self, Py_ssize_t count) {
 
 /* How long a call may block: 0 not at all, negative for ever. */
 static int read_timeout(PyObject *block, PyObject *timeout, double *seconds) {
-    int blocking = block ? PyObject_IsTrue(block) : 1;
+    int blocking = block ? FC_GUARDED_INT(PyObject_IsTrue(block)) : 1;
     *seconds = blocking ? -1.0 : 0.0;
     if (blocking <= 0 || !timeout || timeout == Py_None)
         return blocking < 0 ? -1 : 0;
@@ -240,7 +240,7 @@ static PyObject *shutdown(QueueObject *self, PyObject *const *args, Py_ssize_t n
     PyObject *out[MOST_ARGUMENTS];
     if (arguments_parse(&sig_shutdown, args, nargs, kwnames, out) < 0)
         return NULL;
-    int immediate = out[0] ? PyObject_IsTrue(out[0]) : 0;
+    int immediate = out[0] ? FC_GUARDED_INT(PyObject_IsTrue(out[0])) : 0;
     if (immediate < 0 || core_enter(CORE(self)) < 0)
         return NULL;
     CORE(self)->closed = 1;

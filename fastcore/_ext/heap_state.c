@@ -167,7 +167,7 @@ static int fill(Core *core, const Row *rows, const Priority *priorities, size_t 
 }
 
 int core_load(Core *core, PyObject *given, PyObject *serial, double shift, Py_ssize_t most) {
-    PyObject *list = PySequence_Tuple(given);
+    PyObject *list = FC_GUARDED(PySequence_Tuple(given));
     if (!list)
         return -1;
     const size_t len = (size_t)PyTuple_GET_SIZE(list);

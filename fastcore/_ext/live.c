@@ -9,6 +9,7 @@
 #include <numpy/arrayobject.h>
 
 #include "function.h"
+#include "stack.h"
 
 #define VERSION 2 /* of pickled states: raise it when a kernel's state changes */
 
@@ -48,7 +49,7 @@ static int take_bar(const Live *s, const char *method, PyObject *const *args, Py
             bar[j] = PyFloat_AS_DOUBLE(args[j]);
             continue;
         }
-        bar[j] = PyFloat_AsDouble(args[j]);
+        bar[j] = FC_GUARDED_INT(PyFloat_AsDouble(args[j]));
         if (bar[j] == -1.0 && PyErr_Occurred()) {
             if (!PyErr_ExceptionMatches(PyExc_TypeError))
                 return -1;
@@ -232,7 +233,7 @@ static PyObject *live_setstate(Live *s, PyObject *stored)
     const char *state, *last;
     Py_ssize_t size, last_size, count;
     if (!PyTuple_Check(stored) || !PyArg_ParseTuple(stored, "iy#y#n", &version, &state, &size, &last, &last_size, &count))
-        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "state: expected a tuple, got %R", stored);
+        return PyErr_Occurred() ? NULL : FC_GUARDED(PyErr_Format(PyExc_TypeError, "state: expected a tuple, got %R", stored));
     int fits = version == VERSION && size == (Py_ssize_t)s->kernel->size(s->par) && count >= 0 &&
                last_size == (Py_ssize_t)(sizeof(double) * (size_t)s->kernel->n_out);
     if (fits) {
@@ -246,7 +247,7 @@ static PyObject *live_setstate(Live *s, PyObject *stored)
         PyMem_Free(loaded);
     }
     if (!fits)
-        return PyErr_Format(PyExc_ValueError, "state: expected one of %U%R in version %d", s->name, s->params, VERSION);
+        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "state: expected one of %U%R in version %d", s->name, s->params, VERSION));
     memcpy(s->last, last, (size_t)last_size);
     s->count = count;
     Py_RETURN_NONE;

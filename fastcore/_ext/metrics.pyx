@@ -10,6 +10,9 @@ cdef extern from "Python.h":
     ctypedef struct PyTypeObject:
         const char* tp_name
 
+cdef extern from "stack.h":
+    int fc_stack_guard() except -1
+
 cdef extern from "sketch.h":
     enum:
         FC_SKETCH_LOWEST_KEY
@@ -41,6 +44,7 @@ cdef inline double number(object value, str name) except? -1.0:
 
 
 cdef double converted(object value, str name) except? -1.0:
+    fc_stack_guard()
     if isinstance(value, (int, float)):
         return float(value)
     to_float = getattr(type(value), "__float__", None)  # numpy's scalars, Decimal
@@ -67,6 +71,7 @@ cdef class Counter:
             self._add(amount)
 
     cdef int _add(self, object amount) except -1:
+        fc_stack_guard()
         if not isinstance(amount, int):
             raise TypeError(f"amount: expected an int, got {type(amount).__name__}")
         if not 0 <= amount < 9223372036854775808:
@@ -156,6 +161,7 @@ cdef class Sketch:
 
 cdef tuple checked(object state):
     """A state as `state()` returns it, whose counts are sound: bins of any other would be trusted with memory."""
+    fc_stack_guard()
     try:
         count, zeros, total, low, high, bins = state
         bins = {int(key): int(number) for key, number in bins.items()}

@@ -70,8 +70,7 @@ static inline PyObject *call_arm(
     Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names, int is_async)
 {
     PyObject *result;
-    int guarded = arm->guarded; /* a long chain of Switches runs no Python that would notice */
-    if (guarded && Py_EnterRecursiveCall(" while calling a Switch")) {
+    if (FC_UNLIKELY(fc_stack_guard() < 0)) {
         return NULL;
     }
     Py_INCREF(self); /* the arm is inside it, and some callers lend the callable they call */
@@ -89,9 +88,6 @@ static inline PyObject *call_arm(
         }
     }
     Py_DECREF(self);
-    if (guarded) {
-        Py_LeaveRecursiveCall();
-    }
     return result;
 }
 
@@ -158,7 +154,7 @@ FC_COLD static PyObject *hand_over(
     PyObject *keywords = given == NULL ? NULL : keywords_of(args + nargs, names);
     PyObject *result = NULL;
     if (keywords != NULL) {
-        result = PyObject_CallMethod((PyObject *)self, "_watched", "iOOO", how, error, given, keywords);
+        result = FC_GUARDED(PyObject_CallMethod((PyObject *)self, "_watched", "iOOO", how, error, given, keywords));
     }
     Py_XDECREF(given);
     Py_XDECREF(keywords);
@@ -189,9 +185,6 @@ static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *ar
     int chosen = arm == &self->arms[CANDIDATE];
     uint64_t sample = self->sample[chosen];
     PyObject *result;
-    if (Py_EnterRecursiveCall(" while calling a Switch")) {
-        return NULL;
-    }
     Py_INCREF(self);
     nargsf = (size_t)PyVectorcall_NARGS(nargsf); /* the arguments may be used twice: no arm borrows the slot before */
     if (sample != 0 && fc_random() < sample) {
@@ -212,7 +205,6 @@ static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *ar
         }
     }
     Py_DECREF(self);
-    Py_LeaveRecursiveCall();
     return result;
 }
 
@@ -242,7 +234,7 @@ static void begin_calls(Switch *self)
 {
     self->first = 0;
     self->vectorcall = MODES[(int)self->is_async][self->mode];
-    PyObject *done = PyObject_CallMethod((PyObject *)self, "_calls_begin", NULL);
+    PyObject *done = FC_GUARDED(PyObject_CallMethod((PyObject *)self, "_calls_begin", NULL));
     if (done == NULL) {
         PyErr_WriteUnraisable((PyObject *)self);
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sketch.h"
+#include "stack.h"
 #include "switch_assign.h"
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -23,7 +24,6 @@ typedef struct {
     uint32_t countdown; /* calls until the next one that is timed, that one included */
     uint32_t every;     /* what it starts from, on average */
     Py_ssize_t offset;  /* of the vectorcall pointer in the target, 0 where it may go away */
-    int guarded;        /* the target does not itself watch the depth of recursion */
     fc_sketch latency;
 } fc_arm;
 
@@ -54,7 +54,6 @@ static inline void fc_arm_init(fc_arm *arm, PyObject *target, uint32_t every)
     arm->target = target;
     arm->every = every;
     arm->countdown = fc_arm_pause(every);
-    arm->guarded = type != &PyFunction_Type && type != &PyCFunction_Type;
     if (type != NULL && PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL) &&
         PyType_HasFeature(type, Py_TPFLAGS_IMMUTABLETYPE)) {
         arm->offset = type->tp_vectorcall_offset;

@@ -2,6 +2,7 @@
 #include "switch_assign.h"
 
 #include "sketch.h"
+#include "stack.h"
 
 #ifdef _MSC_VER
 #define THREAD_LOCAL __declspec(thread)
@@ -122,7 +123,7 @@ static int place_of_int(const fc_salt *salt, PyObject *key, uint32_t *place)
 static PyObject *plain_key(PyObject *key)
 {
     PyObject *twin = PyImport_ImportModule("python_fallback.switch");
-    PyObject *text = twin == NULL ? NULL : PyObject_CallMethod(twin, "plain_key", "(O)", key);
+    PyObject *text = twin == NULL ? NULL : FC_GUARDED(PyObject_CallMethod(twin, "plain_key", "(O)", key));
     Py_XDECREF(twin);
     if (text != NULL && !PyUnicode_CheckExact(text)) {
         Py_CLEAR(text);

@@ -41,7 +41,7 @@ static int begin(Await *self)
             PyExc_TypeError, "object %.100s can't be used in 'await' expression", Py_TYPE(self->inner)->tp_name);
         return -1;
     }
-    PyObject *iterator = async->am_await(self->inner);
+    PyObject *iterator = FC_GUARDED(async->am_await(self->inner));
     if (iterator == NULL) {
         return -1;
     }
@@ -87,7 +87,7 @@ static PySendResult await_send(PyObject *op, PyObject *value, PyObject **result)
         return PYGEN_ERROR;
     }
     PySendResult outcome = PYGEN_ERROR;
-    if (self->begun || begin(self) == 0) {
+    if (fc_stack_guard() == 0 && (self->begun || begin(self) == 0)) {
         outcome = PyIter_Send(self->inner, value, result);
     }
     self->running = 0;
@@ -148,7 +148,7 @@ static void raise_thrown(PyObject *args)
 static PyObject *inner_method(Await *self, const char *name, PyObject *args, int *missing)
 {
     *missing = 0;
-    PyObject *method = PyObject_GetAttrString(self->inner, name);
+    PyObject *method = FC_GUARDED(PyObject_GetAttrString(self->inner, name));
     if (method == NULL) {
         *missing = PyErr_ExceptionMatches(PyExc_AttributeError);
         if (*missing) {
@@ -156,7 +156,7 @@ static PyObject *inner_method(Await *self, const char *name, PyObject *args, int
         }
         return NULL;
     }
-    PyObject *result = PyObject_CallObject(method, args);
+    PyObject *result = FC_GUARDED(PyObject_CallObject(method, args));
     Py_DECREF(method);
     return result;
 }
@@ -215,14 +215,15 @@ static PyObject *await_getattro(PyObject *op, PyObject *name)
     Await *self = (Await *)op;
     if (found == NULL && self->inner != NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
         PyErr_Clear();
-        found = PyObject_GetAttr(self->inner, name);
+        found = FC_GUARDED(PyObject_GetAttr(self->inner, name));
     }
     return found;
 }
 
 static PyObject *await_repr(PyObject *op)
 {
-    return PyUnicode_FromFormat("<awaiting %R>", ((Await *)op)->inner ? ((Await *)op)->inner : Py_None);
+    PyObject *inner = ((Await *)op)->inner;
+    return FC_GUARDED(PyUnicode_FromFormat("<awaiting %R>", inner != NULL ? inner : Py_None));
 }
 
 static PyObject *await_self(PyObject *op)

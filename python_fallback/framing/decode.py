@@ -6,6 +6,7 @@ Nothing is built, and no hook is called, before the whole message is known to be
 from __future__ import annotations
 
 import struct
+import threading
 from typing import Any
 
 import msgpack
@@ -255,6 +256,20 @@ def too_long(name: str, most: int, n: int, position: int) -> ValueError:
     return ValueError(f"{name}: expected a length of at most {most} at byte {position}, got {n}")
 
 
+HOOKS = frozenset(["object_hook", "object_pairs_hook", "list_hook", "ext_hook"])
+FRAME = 128 * 1024  # more stack than one call of the msgpack package takes
+DEEPEST = 32
+
+
+class _Nested(threading.local):
+    """How many messages this thread builds now, each in a hook of the one before."""
+
+    depth = 0
+
+
+_nested = _Nested()
+
+
 class Engine:
     """Builds the objects of a message that a Walker has found good."""
 
@@ -281,7 +296,16 @@ class Engine:
 
     def build(self, message: bytes) -> Any:
         """Return what `message` holds."""
-        return msgpack.unpackb(message, strict_map_key=False, **self.arguments)
+        if HOOKS.isdisjoint(self.arguments):
+            return msgpack.unpackb(message, strict_map_key=False, **self.arguments)
+        size = threading.stack_size()
+        if _nested.depth >= (min(DEEPEST, size // FRAME) if size else DEEPEST):
+            raise RecursionError("maximum recursion depth exceeded: too many messages unpacked in hooks of each other")
+        _nested.depth += 1
+        try:
+            return msgpack.unpackb(message, strict_map_key=False, **self.arguments)
+        finally:
+            _nested.depth -= 1
 
 
 ENGINE_DEFAULTS = {

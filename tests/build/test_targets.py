@@ -23,6 +23,7 @@ TARGETS = [
     "serve",
     "test",
     "test-python",
+    "test-pythons",
     "test-system",
     "lint",
     "asan",

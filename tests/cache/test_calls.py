@@ -197,8 +197,11 @@ def test_recursion_goes_nearly_as_deep_as_with_lru_cache(backend: str) -> None:
         return reached
 
     deepest = depth(functools.lru_cache(None))
+    # Since 3.12 only Python's own frames count: one a call with lru_cache, two or three with a cache that can expire.
+    counted = sys.version_info < (3, 12)
+    share = {"compiled": 0.9 if counted else 0.45, "python": 0.45 if counted else 0.3}[backend]
     for options in ({}, {"ttl": 60, "stale": 60}, {"negative_ttl": 5}):
-        assert depth(cached(**options)) > deepest * {"compiled": 0.9, "python": 0.45}[backend]
+        assert depth(cached(**options)) > deepest * share
     assert sys.getrecursionlimit() >= 1000
 
 

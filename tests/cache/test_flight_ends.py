@@ -301,7 +301,8 @@ def test_recursion_gets_half_as_deep_as_with_lru_cache_or_deeper(backend: str) -
     finally:
         sys.setrecursionlimit(limit)
     ours, theirs = found[0]
-    assert 2 * ours >= theirs - 20
+    frames = 3 if backend == "python" and sys.version_info >= (3, 12) else 2  # what a call counts for, at most
+    assert frames * ours >= theirs - 20
 
 
 @pytest.mark.parametrize("decorated", [False, True])

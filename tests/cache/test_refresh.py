@@ -288,7 +288,8 @@ def test_a_call_while_the_interpreter_ends_is_served(backend: str) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_refreshes_by_itself(backend: str) -> None:
     code = """
-        import os
+        import os, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads, which are the point here
         print(price("A"), flush=True)      # the refresh begins, and hangs in the parent
         gate.wait(10)
         child = os.fork()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from fastcore.cache import LRUCache, sizeof
 
 np = pytest.importorskip("numpy")
 pd = pytest.importorskip("pandas")
+
+
+TEXT = sys.getsizeof("text 123")  # 8 bytes less since Python 3.12
 
 
 @pytest.mark.parametrize(
@@ -32,7 +36,7 @@ pd = pytest.importorskip("pandas")
         (lambda: pd.Series(pd.array([1] * 100_000, dtype="Int64")).iloc[-3:], 900_000),
         (lambda: pd.Series(["a", "b"] * 50_000, dtype="category").iloc[-3:], 100_000),
         (lambda: pd.Series(pd.date_range("2020", periods=100_000, freq="s", tz="UTC")).iloc[-4:], 800_000),
-        (lambda: pd.Series([f"text {n}" for n in range(10_000)], dtype=object).iloc[:2], 600_000),
+        (lambda: pd.Series([f"text {n}" for n in range(10_000)], dtype=object).iloc[:2], 10_000 * (8 + TEXT)),
         (lambda: pd.Series(pd.interval_range(0, 10_000)).iloc[-2:], 160_000),
     ],
 )

@@ -286,7 +286,7 @@ def test_a_forked_process_has_its_own_pools(tmp_path: Path) -> None:
     done = program(
         tmp_path,
         """
-        import asyncio, os, sys
+        import asyncio, os, sys, warnings
         from cpu_jobs import pid
         from fastcore.concurrency import run_cpu
 
@@ -295,6 +295,7 @@ def test_a_forked_process_has_its_own_pools(tmp_path: Path) -> None:
         if __name__ == "__main__":
             before = ask()
             asyncio.run(run_cpu(int))
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads, which are the point here
             child = os.fork()
             if child == 0:
                 assert asyncio.run(run_cpu(int)) == 0

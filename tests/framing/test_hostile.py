@@ -207,16 +207,20 @@ def test_released_views(twin):
         twin("framing").unpackb(view)
 
 
-def test_default_that_never_terminates(twin, request):
+def test_default_that_never_terminates(twin):
     f = twin("framing")
-    request.addfinalizer(functools.partial(sys.setrecursionlimit, sys.getrecursionlimit()))
-    sys.setrecursionlimit(1000)  # the default, which another test may have raised
 
     def deeper(obj):
         return [Other()]
 
     with pytest.raises(ValueError, match=r"^max_depth: expected at most 128 nested levels, got more$"):
         f.packb(Other(), default=deeper)
+
+
+def test_default_that_packs_by_itself(twin, backend, request):
+    f = twin("framing")
+    request.addfinalizer(functools.partial(sys.setrecursionlimit, sys.getrecursionlimit()))
+    sys.setrecursionlimit(1_000_000 if backend == "compiled" else 1000)
 
     def again(obj):
         return f.packb(obj, default=again)
@@ -228,6 +232,23 @@ def test_default_that_never_terminates(twin, request):
     wrapped.__setstate__((f.packb, (), {"default": wrapped}, {}))
     with pytest.raises(RecursionError):
         wrapped(Other())
+
+
+def test_hooks_that_unpack_by_themselves(twin):
+    f = twin("framing")
+    data = msgpack.packb({"a": 1})
+
+    def deeper(left):
+        return f.unpackb(data, object_hook=lambda found: deeper(left - 1) if left else found)
+
+    assert deeper(10) == {"a": 1}
+
+    def again(obj):
+        return f.unpackb(data, object_hook=again)
+
+    with pytest.raises(RecursionError):
+        again(None)
+    assert deeper(10) == {"a": 1}
 
 
 def test_hooks_that_inspect_partial_results(twin):

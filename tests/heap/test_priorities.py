@@ -22,7 +22,7 @@ NANS = [
     np.float32("nan"),
     Decimal("NaN"),
     np.datetime64("NaT"),
-    np.timedelta64("NaT"),
+    np.timedelta64("NaT", "s"),
     pd.NaT,
     type("Price", (float,), {})("nan"),
 ]

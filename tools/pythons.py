@@ -1,0 +1,103 @@
+"""Run tests on every Python that the project promises, as far as the machine has it; one that is missing is named.
+
+Usage: python tools/pythons.py [--hot] [--only=3.12,3.13] [--venvs=PREFIX] [pytest arguments]
+
+The promise is in the classifiers of pyproject.toml. An interpreter is looked for on PATH, then in pyenv's folders. Each
+has an environment of its own, PREFIX with the version after it (.venv-3.12). Without --hot it is `make test` there.
+With --hot only what the hot paths' tests need is installed, and only those tests run that have no server.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+HOT_PACKAGES = ("pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypothesis>=6.100", "cachetools>=5.5")
+HOT_TESTS = (
+    "tests/isolated/test_recursion.py",
+    "tests/framing/test_hostile.py",
+    "tests/framing/test_pack.py",
+    "tests/heap/test_hostile.py",
+    "tests/heap/test_priority_queue.py",
+    "tests/cache/test_cached.py",
+    "tests/cache/test_calls.py",
+    "tests/cache/test_hostile.py",
+    "tests/dispatch/test_switch.py",
+    "tests/indicators/test_live.py",
+    "tests/test_metrics.py",
+)
+
+
+def promised() -> list[str]:
+    found = [re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", c) for c in PROJECT["project"]["classifiers"]]
+    return [match.group(1) for match in found if match]
+
+
+def runs(command: str, version: str) -> bool:
+    """Whether it is that Python: a shim of pyenv is on PATH for versions that are switched off."""
+    code = f"import sys; sys.exit('%d.%d' % sys.version_info[:2] != {version!r})"
+    try:
+        return subprocess.run([command, "-c", code], capture_output=True, timeout=30, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def interpreter(version: str) -> str | None:
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    installed = [path for path in pyenv.glob(f"{version}.*") if path.name.split(".")[2].isdigit()]
+    newest = sorted(installed, key=lambda path: int(path.name.split(".")[2]), reverse=True)
+    candidates = [f"python{version}", *(str(path / "bin" / "python3") for path in newest)]
+    return next((command for command in candidates if runs(command, version)), None)
+
+
+def test_all(version: str, command: str, venv: str, arguments: list[str]) -> int:
+    given = [f"VENV={venv}", f"PYTHON={command}", f"PYTEST_ARGS={' '.join(arguments)}"]
+    return subprocess.run(["make", "--no-print-directory", "test", *given], cwd=ROOT, check=False).returncode
+
+
+def test_hot(version: str, command: str, venv: str, arguments: list[str]) -> int:
+    """Both twins of the hot paths, built and tested with what they need and no more."""
+    python = f"{venv}/bin/python"
+    needed = [*PROJECT["build-system"]["requires"], *PROJECT["project"]["dependencies"], *HOT_PACKAGES]
+    environment = {**os.environ, "FASTCORE_REQUIRE_EXTENSIONS": "1"}
+    for step in (
+        [command, "-m", "venv", venv],
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *needed],
+        [python, "setup.py", "-q", "build_ext", "--inplace"],
+        [python, "-m", "pytest", "-q", "-n", "logical", "--maxprocesses", "8", *(arguments or HOT_TESTS)],
+    ):
+        status = subprocess.run(step, cwd=ROOT, env=environment, check=False).returncode
+        if status:
+            return status
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    options = dict(a[2:].split("=", 1) for a in arguments if a.startswith(("--only=", "--venvs=")))
+    rest = [a for a in arguments if not a.startswith(("--only=", "--venvs=")) and a != "--hot"]
+    only = options.get("only", "").split(",") if options.get("only") else promised()
+    lines, failed = [], False
+    for version in only:
+        command = interpreter(version)
+        if command is None:
+            lines.append(f"Python {version}: not on this machine, not tested")
+            continue
+        begun = time.monotonic()
+        test = test_hot if "--hot" in arguments else test_all
+        status = test(version, command, f"{options.get('venvs', '.venv-')}{version}", rest)
+        failed = failed or status != 0
+        passed = "passed" if status == 0 else f"failed, exit status {status}"
+        lines.append(f"Python {version}: {passed} in {time.monotonic() - begun:.0f} s ({command})")
+    print("\n".join(["", *lines]))
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
