@@ -218,7 +218,7 @@ class Journal:
         return found
 
     def news(self) -> tuple[bool, list[Entry]]:
-        """Return what was appended since the last call, by whatever process; and whether it is the whole file again."""
+        """Return what was appended since the last call, by whatever process; and whether that is all that holds."""
         if not self.path:
             return False, []
         try:
@@ -240,7 +240,7 @@ class Journal:
             if kept == self._state_read:
                 return False, []
             self._state_read = kept
-            return False, kept
+            return True, kept
         self._trouble("read", "")
         self._state_read = []
         whole = data[: data.rfind(b"\n") + 1]  # a line that is being written comes with the next look

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from fastcore import _ext
 from fastcore.dispatch.journal import Entry, Journal, take_in
 from fastcore.dispatch.modes import PATH_WORDS, SERVICE_WORDS, Mode, parse
+from fastcore.dispatch.shared_state import KINDS
 from fastcore.dispatch.state import HOT_PATHS, STATEFUL, Flag, Follower, Setting, State
 from fastcore.dispatch.text import meant
 
@@ -70,6 +72,8 @@ class FlagStore:
         self._listeners: list[Callable[[Change], object]] = []
         self._serial = 0
         self._shared: dict[str, dict[str, Entry]] = {}  # flag -> what the journal last said to every process
+        self._own: Counter[tuple[str, str]] = Counter()  # changes of this process that it has not read there yet
+        self._reading = threading.RLock()
         self._outside: dict[str, tuple[str, str, str]] = {}  # flag -> source, mode, reason, of the file or a provider
         self.wrong: dict[str, str] = {}  # flag -> why what the file or a provider says of it is not obeyed
         self._unread = ""  # why nothing is known of the file
@@ -253,23 +257,29 @@ class FlagStore:
         """Obey what other processes have journaled for all since the last time."""
         if self.journal.behind:
             self.journal.save()
-        anew, entries = self.journal.news()
-        with self._lock:
-            if anew:
-                self._shared = {}
-            touched: dict[str, list[Entry]] = {}
-            for entry in entries:
-                if entry.scope != "host":
-                    continue
-                take_in(self._shared.setdefault(entry.flag, {}), entry)
-                touched.setdefault(entry.flag, []).append(entry)
-        for name, told in touched.items():
-            if name in self._states:
-                with self._changing(name, None) as state:
-                    for what, entry in self._shared.get(name, {}).items():
-                        self._take_shared(state, what, entry)
-                    for entry in told:
-                        self._take_step(state, entry)
+        with self._reading:
+            anew, entries = self.journal.news()
+            with self._lock:
+                if anew:
+                    self._shared = {}
+                    self._own.clear()
+                touched: dict[str, list[Entry]] = {}
+                for entry in entries:
+                    if entry.scope != "host":
+                        continue
+                    take_in(self._shared.setdefault(entry.flag, {}), entry)
+                    touched.setdefault(entry.flag, []).append(entry)
+                    if entry.session == self.journal.session and entry.what in KINDS:
+                        self._own[entry.flag, KINDS[entry.what]] -= 1
+                self._own = +self._own
+            for name, told in touched.items():
+                if name in self._states:
+                    with self._changing(name, None) as state:
+                        for what, entry in self._shared.get(name, {}).items():
+                            if not self._own[name, what]:  # else this process's own comes later in the file, and holds
+                                self._take_shared(state, what, entry)
+                        for entry in told:
+                            self._take_step(state, entry)
 
     def _take_shared(self, state: State, what: str, entry: Entry) -> None:
         """Obey an entry of the journal, which may be this process's own."""
@@ -383,6 +393,8 @@ class FlagStore:
                 self._serial += 1
                 change = Change(self._serial, old, state.flag)
             silent = change is None and asked == (state.everywhere, state.rollback)
+            if told is not None and told.shared and not silent and self.journal.path and told.what in KINDS:
+                self._own[name, KINDS[told.what]] += 1
             listeners = self._listeners
         if told is not None and not silent:
             self._write(told, old, state)
@@ -426,5 +438,6 @@ def _after_fork(ref: weakref.ref[FlagStore]) -> None:
     """A child process starts with a free lock: the thread that may have held it was not copied."""
     store = ref()
     if store is not None:
-        store._lock = threading.RLock()
+        store._lock, store._reading = threading.RLock(), threading.RLock()
+        store._own.clear()
         store.journal.after_fork()

@@ -260,6 +260,52 @@ def test_a_state_file_of_other_types_is_told(path: str, wrong: dict[str, Any]) -
     assert "its state file" in started.journal.problems()[0]
 
 
+@pytest.mark.parametrize("theirs", ["rollback", "resume", "set", "clear", "set other", "rollback other"])
+@pytest.mark.parametrize("ours", ["rollback", "resume", "set", "clear"])
+def test_a_change_holds_while_its_line_is_being_written(
+    path: str, ours: str, theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal is followed between the change and its line, and tells of a change of another process before it."""
+
+    def change(flags_of: FlagStore, what: str, reason: str) -> None:
+        what, _, flag = what.partition(" ")
+        if what in ("rollback", "resume"):
+            flags_of.rollback(flag or "desk", reason) if what == "rollback" else flags_of.resume(flag or "desk")
+        elif what == "set":
+            flags_of.set(flag or "desk", "ramp:20", reason, everywhere=True)
+        else:
+            flags_of.clear(flag or "desk", everywhere=True)
+
+    def told(flags_of: FlagStore) -> tuple[str, str]:
+        state = flags_of._states["desk"]
+        return str(state.rollback and state.rollback.reason), str(state.everywhere and state.everywhere.reason)
+
+    here, there = store(path), store(path)
+    for one in (here, there):
+        one.declare("other")
+    there.set("desk", "ramp:10", "before", everywhere=True)
+    there.rollback("desk", "before")
+    here.follow_journal()
+    change(there, theirs, "theirs")
+    write, seen = here.journal.write, []
+
+    def later(*args: Any, **kwargs: Any) -> Any:
+        here.follow_journal()
+        seen.append(told(here))
+        return write(*args, **kwargs)
+
+    monkeypatch.setattr(here.journal, "write", later)
+    change(here, ours, "ours")
+    held = {"rollback": "ours", "resume": "None", "set": "ours", "clear": "None"}[ours]
+    kind = ours in ("set", "clear")
+    assert seen[0][kind] == held
+    here.follow_journal()
+    there.follow_journal()
+    assert told(here) == told(there)
+    assert told(here)[kind] == held
+    assert not here._own
+
+
 def test_names_are_noted_for_the_command_line(path: str) -> None:
     Journal(path).declare(["desk", "other"])
     Journal(path).declare(["third"])
