@@ -191,7 +191,8 @@ class Trial:
             if following is None and not guard.sure(self.mismatches, self.pairs - self.unknown):
                 return None
             if following is None:
-                return self._end("promote", "agreement", f"{self.pairs} pairs agree, {self.ratio - 1:+.0%} time")
+                time = "" if self.ratio != self.ratio else f", {self.ratio - 1:+.0%} time"  # too fast for the clock
+                return self._end("promote", "agreement", f"{self.pairs} pairs agree{time}")
             why = f"{self.here} pairs agree, not slower"
             decision = Decision("advance", "agreement", following, why, self.evidence())
             self.jump(following, now)

@@ -17,6 +17,7 @@ import pytest
 import fastcore
 from fastcore import Guard, Switch, flags, metrics
 from fastcore.dispatch import watch as watches
+from fastcore.dispatch.trial import Pair
 from tests.conftest import PURE_ONLY
 
 Make = Callable[..., Switch[..., Any]]
@@ -389,24 +390,20 @@ def test_a_dry_run_decides_nothing(make: Make) -> None:
 
 
 def test_an_inconclusive_trial_pauses_and_is_journaled_once(make: Make) -> None:
-    noise = iter([0.0, 4e-4] * 10**6)
-
-    def noisy(x: int) -> int:
-        end = time.perf_counter() + next(noise)
-        while time.perf_counter() < end:
-            pass
-        return 2 * x
-
-    guard = Guard(min_samples=2, min_seconds=0.0, sample=100, alpha=1e-9, slowdown=0.0)
-    switch = make(noisy, noisy, guard=guard)
+    guard = Guard(min_samples=2, min_seconds=0.0, alpha=1e-9, slowdown=0.0)
+    switch = make(double, double, guard=guard)
     flags.set(switch.flag, "canary")
     watch = watches.of(switch.flag)
-    for i in range(150):
-        switch(i)
-    if switch.mode == "canary":  # chance may have shown a difference; it has not told alike arms apart for sure
-        assert [e.what for e in flags.journal(switch.flag)].count("pause") == 1
-        assert watch.trial is not None
-        assert watch.trial.paused
+    for _ in range(75):  # each arm is the slower one as often as the other
+        watch.saw(switch, Pair("same", 1.0, 1.5, ""))
+        watch.saw(switch, Pair("same", 1.5, 1.0, ""))
+    assert switch.mode == "canary"
+    assert [(e.what, e.evidence.get("cause")) for e in flags.journal(switch.flag)] == [
+        ("set", None),
+        ("pause", "inconclusive"),
+    ]
+    assert watch.trial is not None
+    assert watch.trial.paused
 
 
 def test_a_rollback_by_hand_and_by_the_guard(make: Make) -> None:

@@ -66,7 +66,9 @@ def test_every_export_is_declared_and_no_other(client, types):
 
 def test_every_reexported_name_exists():
     for module in ("msgpack.js", "session.js"):
-        for group in re.findall(rf'\{{([^}}]*)\}} from "./{module}"', text("client.js")):
+        groups = re.findall(rf'\{{([^}}]*)\}} from "./{module}"', text("client.js"))
+        assert groups, module
+        for group in groups:
             assert {name.strip() for name in group.split(",")} <= exported(text(module))
 
 
