@@ -19,6 +19,7 @@ __all__ = ["Entry", "Journal", "take_in"]
 
 LIMIT = 8 << 20  # bytes, after which the file is begun anew with what is in force
 KEPT = 1000  # entries in memory
+LAST = 256  # bytes by which a file is known again
 TAIL = 64 << 10  # bytes at the end of the file that are read first for its newest entries
 PATIENCE = 2.0  # seconds for the lock, which others hold for microseconds: whoever rolls back waits no longer
 
@@ -84,6 +85,8 @@ class Journal:
         self._torn = 0
         self._offset = 0
         self._identity: tuple[int, int] | None = None
+        self._changed = 0
+        self._last = b""  # the end of what was read
         self.state = SharedState(f"{path}.state" if path else "")
         self._state_read: list[Entry] = []  # what of it was returned by `news` without a journal
         self._tail: tuple[tuple[int, int, int, str], int, list[Entry]] | None = None  # what `entries` read last
@@ -225,13 +228,16 @@ class Journal:
             status = os.stat(self.path)
             identity = status.st_dev, status.st_ino
             anew = identity != self._identity or status.st_size < self._offset
-            if not anew and status.st_size == self._offset:
+            if not anew and (status.st_size, status.st_mtime_ns) == (self._offset, self._changed):
                 return False, []
             with open(self.path, "rb") as file:
                 opened = os.fstat(file.fileno())
+                if not anew:  # one that was truncated may have grown beyond what was read of it
+                    file.seek(self._offset - len(self._last))
+                    anew = not self._last or file.read(len(self._last)) != self._last
                 if anew:
-                    self._offset = 0
-                file.seek(self._offset)
+                    self._offset, self._last = 0, b""
+                    file.seek(0)
                 data = file.read()
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
@@ -244,17 +250,22 @@ class Journal:
         self._trouble("read", "")
         self._state_read = []
         whole = data[: data.rfind(b"\n") + 1]  # a line that is being written comes with the next look
-        self._identity = opened.st_dev, opened.st_ino
+        self._identity, self._changed = (opened.st_dev, opened.st_ino), opened.st_mtime_ns
         self._offset += len(whole)
+        self._last = (self._last + whole)[-LAST:]
         entries, torn = _parsed(whole)
         self._torn = torn if anew else self._torn + torn
         return anew, self._completed(entries) if anew else entries
 
     def _completed(self, entries: list[Entry]) -> list[Entry]:
-        """The entries of a journal, and what a rotated or older one lacks of what is in force."""
-        last = {(e.flag, KINDS[e.what]): e.when for e in entries if e.scope == "host" and e.what in KINDS}
-        missing = [entry for key, entry in self._in_state().items() if last.get(key, "") < entry.when]
-        return [*entries, *missing]
+        """What is in force, which a rotated journal may lack, and the entries of the journal that are not older."""
+        kept = self._in_state()
+
+        def older(entry: Entry) -> bool:
+            known = kept.get((entry.flag, KINDS.get(entry.what, "")))
+            return known is not None and entry.scope == "host" and entry.when < known.when
+
+        return [*kept.values(), *(entry for entry in entries if not older(entry))]
 
     def _in_state(self) -> dict[tuple[str, str], Entry]:
         try:

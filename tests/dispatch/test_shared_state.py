@@ -306,6 +306,51 @@ def test_a_change_holds_while_its_line_is_being_written(
     assert not here._own
 
 
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What the system is told to write for good, in order."""
+    told: list[tuple[Any, ...]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        told.append(("folder",) if stat.S_ISDIR(status.st_mode) else ("file", status.st_size))
+        fsync(descriptor)
+
+    def replaced(source: str, target: str) -> None:
+        told.append((os.path.basename(source), os.path.basename(target), os.path.getsize(source)))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    return told
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are synced on posix")
+def test_what_is_in_force_is_synced_before_it_takes_the_place_of_the_old(
+    path: str, disk: list[tuple[Any, ...]]
+) -> None:
+    store(path).rollback("desk", "wrong prices")
+    size = os.path.getsize(f"{path}.state")
+    name = os.path.basename(path)
+    assert disk == [("file", size), (f"{name}.state.new", f"{name}.state", size), ("folder",)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are synced on posix")
+def test_a_journal_that_starts_over_is_synced_before_the_old_one_is_moved(
+    path: str, disk: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = store(path)
+    running.rollback("desk", "wrong prices")
+    disk.clear()
+    monkeypatch.setattr(journals, "LIMIT", 10)
+    running.declare("other")
+    running.set("other", "candidate")  # of this process: the state file stays as it is
+    kept, name = os.path.getsize(path), os.path.basename(path)
+    whole = os.path.getsize(f"{path}.1")
+    assert disk == [("file", kept), (name, f"{name}.1", whole), (f"{name}.new", name, kept), ("folder",)]
+
+
 def test_names_are_noted_for_the_command_line(path: str) -> None:
     Journal(path).declare(["desk", "other"])
     Journal(path).declare(["third"])

@@ -332,6 +332,24 @@ def test_a_key_of_any_stable_kind_is_taken_in_every_mode(make: Make, key: Any) -
             assert switch(1) == switch.call_for(key, 1)
 
 
+def test_calls_that_take_long_are_all_timed_once_that_is_known(make: Make) -> None:
+    def sleeps() -> None:
+        time.sleep(1e-4)
+
+    found, asked = make(sleeps), make(sleeps, every=1000)
+    for switch in (found, asked):
+        for _ in range(300):
+            switch()
+        switch._tune()
+    before = found.report().control.timed
+    assert 0 < before < 300
+    for switch in (found, asked):
+        for _ in range(50):
+            switch()
+    assert found.report().control.timed == before + 50
+    assert asked.report().control.timed < 50
+
+
 def test_call_for_needs_a_key(make: Make) -> None:
     with pytest.raises(TypeError, match=r"^Switch\.call_for\(\) missing 1 required positional argument: 'key'$"):
         make(control).call_for()  # type: ignore[call-arg]
