@@ -27,6 +27,7 @@ class Breaker:
         self.state: Literal["closed", "open", "half-open"] = "closed"
         self.passed = 0  # probes in a row
         self.tried = 0  # probes since it opened
+        self.openings = 0  # a compared call that began before the last one is no probe
         self._in_a_row = 0
         self._due = 0.0
         self._wait = backoff
@@ -42,6 +43,7 @@ class Breaker:
 
     def open(self, now: float) -> None:
         self.state = "open"
+        self.openings += 1
         self.passed = self.tried = self._in_a_row = 0
         self._wait = self.backoff
         self._due = now + self._wait

@@ -95,7 +95,7 @@ def watched(switch: Switch[..., Any], watch: Watch, how: int, error: Any, args: 
 def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
     # The arm that is to answer runs in the caller's context, the other one in a copy: what an arm puts into context
     # variables is the same whether a call is compared or not.
-    order = (0, 1) if draws.getrandbits(1) else (1, 0)
+    order, openings = (0, 1) if draws.getrandbits(1) else (1, 0), watch.breaker.openings
     before, aside = copy_context(), copy_context()
     outcomes = {
         index: _run(switch, index, args, kwargs)
@@ -104,7 +104,7 @@ def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: A
         for index in order
     }
     try:
-        answers = settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)
+        answers = settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, openings, args, kwargs)
         if answers != wants_candidate:
             adopt(aside, before)
         return answer_of(outcomes[answers])
@@ -165,13 +165,13 @@ def after_failure(
 
 
 def settle(
-    switch: Switch[..., Any], watch: Watch, control: Outcome, candidate: Outcome, wants_candidate: bool,
+    switch: Switch[..., Any], watch: Watch, control: Outcome, candidate: Outcome, wants_candidate: bool, openings: int,
     args: Any, kwargs: Any,
 ) -> bool:  # fmt: skip
     """Compare both outcomes, tell the watch, and say whether the candidate answers: only if it agrees."""
     try:
         pair = compared(switch, control, candidate, args, kwargs)
-        watch.saw(switch, pair)
+        watch.saw(switch, pair, openings)
         return wants_candidate and pair.answer == "same" and control.error is None
     finally:
         del control, candidate

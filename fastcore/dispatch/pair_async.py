@@ -100,12 +100,13 @@ async def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, a
     if len(watch.in_flight) >= IN_FLIGHT:
         watch.dropped(switch)
         return await switch._call_arm(0, *args, **kwargs)
-    candidate_first = bool(draws.getrandbits(1))
+    candidate_first, openings = bool(draws.getrandbits(1)), watch.breaker.openings
     before, aside = copy_context(), copy_context()
     if _loop() is None:  # another framework's loop, which has no tasks to leave behind
         outcomes = {i: await _awaited(switch, i, args, kwargs) for i in ((1, 0) if candidate_first else (0, 1))}
         try:
-            return answer_of(outcomes[settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, args, kwargs)])
+            answers = settle(switch, watch, outcomes[0], outcomes[1], wants_candidate, openings, args, kwargs)
+            return answer_of(outcomes[answers])
         finally:
             outcomes.clear()
     control: _Control | None = None
@@ -124,8 +125,9 @@ async def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, a
         raise
     try:
         if not task.done() or task.cancelled():
-            task.add_done_callback(functools.partial(_settle_later, switch, watch, control.outcome, args, kwargs))
-        elif settle(switch, watch, control.outcome, task.result(), wants_candidate, args, kwargs):
+            later = functools.partial(_settle_later, switch, watch, control.outcome, openings, args, kwargs)
+            task.add_done_callback(later)
+        elif settle(switch, watch, control.outcome, task.result(), wants_candidate, openings, args, kwargs):
             adopt(aside, before)
             return answer_of(task.result())
         if control.context is not None:
@@ -161,10 +163,16 @@ async def _beside(switch: Switch[..., Any], args: Any, kwargs: Any) -> Outcome:
 
 
 def _settle_later(
-    switch: Switch[..., Any], watch: Watch, control: Outcome, args: Any, kwargs: Any, task: asyncio.Task[Outcome]
+    switch: Switch[..., Any],
+    watch: Watch,
+    control: Outcome,
+    openings: int,
+    args: Any,
+    kwargs: Any,
+    task: asyncio.Task[Outcome],
 ) -> None:
     if not task.cancelled():
-        watch.saw(switch, compared(switch, control, task.result(), args, kwargs))
+        watch.saw(switch, compared(switch, control, task.result(), args, kwargs), openings)
 
 
 def _loop() -> asyncio.AbstractEventLoop | None:

@@ -152,14 +152,15 @@ class Watch:
             flags._store.reapply(self.flag)
         return taken
 
-    def saw(self, switch: Switch[..., Any], pair: Pair) -> None:
-        """Take in a call that ran both arms. Never raises."""
+    def saw(self, switch: Switch[..., Any], pair: Pair, openings: int = -1) -> None:
+        """Take in a call that ran both arms, and began after so many openings of the breaker. Never raises."""
         try:
             now = self._clock()
             with self._lock:
                 switch._stats.add(pair)
                 if self.breaker.state != "closed":
-                    self._probed(pair, now)
+                    if openings == self.breaker.openings:
+                        self._probed(pair, now)
                     trial = decision = None
                 else:
                     trial = self.trial

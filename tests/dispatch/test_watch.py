@@ -496,6 +496,44 @@ def test_the_breaker_opens_probes_once_and_closes(make: Make) -> None:
     assert words[-2:] == [("probe", "passed"), ("breaker", "closed:")]
 
 
+def test_a_call_that_began_before_the_breaker_opened_is_no_probe(make: Make) -> None:
+    async def doubled(x: int) -> int:
+        return 2 * x
+
+    async def run() -> None:
+        release = asyncio.Event()
+
+        async def late(x: int) -> int:
+            await release.wait()
+            return 2 * x
+
+        switch = make(doubled, late, guard=Guard(budget=0.0, backoff=1.0))
+        watch, now = watches.of(switch.flag), [0.0]
+        watch._clock = lambda: now[0]
+        flags.set(switch.flag, "shadow:100")
+        assert await switch(1) == 2
+        assert len(watch.in_flight) == 1
+        watch.breaker.open(0.0)
+        now[0] = 1.0
+        watch.tick()
+        assert watch.breaker.state == "half-open"
+        release.set()
+        while watch.in_flight:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        paired = switch.report().paired
+        assert paired is not None
+        assert paired.pairs == 1  # it is counted
+        assert (watch.breaker.state, watch.breaker.tried) == ("half-open", 0)
+        assert await switch(2) == 4  # the probe
+        while watch.in_flight:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert (watch.breaker.state, watch.breaker.tried) == ("closed", 1)
+
+    asyncio.run(run())
+
+
 @pytest.mark.usefixtures("ticks")
 def test_only_one_probe_runs_at_a_time(make: Make) -> None:
     broken, under_way, release = [True], threading.Event(), threading.Event()
