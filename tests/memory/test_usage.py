@@ -195,6 +195,8 @@ def test_a_version_1_limit_of_an_ancestor(root: Path) -> None:
     stat = "hierarchical_memory_limit 1000\ntotal_inactive_file 20\ntotal_active_file 30\n"
     write(root, {f"{folder}/memory.stat": stat})
     assert (memory_usage(root).used, memory_usage(root).limit) == (900, 1000)
+    write(root, {f"{folder}/memory.limit_in_bytes": "950"})  # lowered since the statistics were written
+    assert memory_usage(root).limit == 950
 
 
 def test_bytes_that_are_no_text_are_no_figures(root: Path) -> None:

@@ -140,6 +140,28 @@ def test_no_more_than_so_many_a_minute(made: Make, clock: Clock) -> None:
     assert channel.got == ["r0", "r1", "r2"]
 
 
+def test_what_is_too_much_for_a_minute_waits_for_the_rest_of_it(made: Make, clock: Clock) -> None:
+    waited, channel = [], Collecting()
+
+    class Waiting(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout is not None
+            waited.append(timeout)
+            clock.now += timeout
+            return False
+
+    delivery = made(channel, per_minute=3, clock=clock)
+    delivery._stopping = Waiting()
+    begun = clock.now
+    for n in range(8):
+        delivery.put(alert(n))
+        while len(channel.got) <= n:
+            threading.Event().wait(0.001)
+        clock.now += 5
+    assert waited == [45, 45]  # the fourth, a minute after the first, and the seventh after the fourth
+    assert clock.now == begun + 8 * 5 + 90
+
+
 def test_a_closed_channel_refuses_alerts_and_can_be_restarted(made: Make) -> None:
     channel = Collecting()
     delivery = made(channel)
