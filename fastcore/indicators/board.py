@@ -23,7 +23,7 @@ class Board:
     """Every indicator of a Plan for many symbols, updated bar by bar.
 
     Made by :meth:`Plan.live`, on the twin that the flag ``indicators`` names at that moment; it stays on it.
-    ``board["rsi"]`` is an array with one value a symbol, or a named tuple of such arrays: the same arrays for the
+    ``board["rsi"]`` is an array with one value per symbol, or a named tuple of such arrays: the same arrays for the
     board's whole life, changed in place by each update and not writable from outside. Threads may share it: each tick
     is taken whole.
 

@@ -1,7 +1,7 @@
 """Converts the arguments of a call to arrays and parameters: the only place where input is read.
 
 Each input becomes a float64 array, contiguous, aligned and in the machine's byte order, of the shape of all others:
-1-D, or 2-D with a row a symbol. A result takes the form of the first input that is a Series.
+1-D, or 2-D with one row per symbol. A result takes the form of the first input that is a Series.
 """
 
 from __future__ import annotations

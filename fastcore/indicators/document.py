@@ -14,7 +14,9 @@ Entry = tuple[str, str]  # "name : type", or a type alone, and what it is
 
 def function_doc(row: Indicator) -> str:
     """Return the docstring of the function of `row`."""
-    inputs = [(f"{name} : array_like", f"{INPUTS[name][1]} 1-D, or 2-D with a row a symbol.") for name in row.inputs]
+    inputs = [
+        (f"{name} : array_like", f"{INPUTS[name][1]} 1-D, or 2-D with one row per symbol.") for name in row.inputs
+    ]
     kind = "ndarray, or a Series where the first Series given is one"
     if row.result:
         fields = " ".join(f"``{output.name}``: {output.doc}" for output in row.outputs)

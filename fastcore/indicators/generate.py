@@ -1,4 +1,4 @@
-"""Writes what is made from the table and committed: the stub of this package, and the docs page.
+"""Generates the committed files that follow from the registry: the stub of this package, and the docs page.
 
 Run ``python -m fastcore.indicators.generate`` in a checkout after changing a row; a test compares.
 """
@@ -61,32 +61,32 @@ from fastcore import indicators as ta
 close = 100 + np.random.default_rng(0).normal(size=500).cumsum()
 frame = pd.DataFrame({"close": close})
 
-ta.rsi(close, 14)                       # ndarray, list, Series of pandas or polars; 1-D, or 2-D with a row a symbol
+ta.rsi(close, 14)                       # ndarray, list, Series of pandas or polars; 1-D, or 2-D with one row per symbol
 live = ta.RSI(14).live(close)
 live.update(187.2)                      # also live.peek(187.3), live.value, live.copy()
 plan = ta.Plan(rsi=ta.RSI(14), macd=ta.MACD(12, 26, 9))
 plan(frame)                             # a frame with the columns rsi, macd_macd, macd_signal, macd_hist
 board = plan.live(symbols=10_000)
 board.update(close=np.full(10_000, 187.2))
-board["rsi"], board["macd"].signal      # one value a symbol
+board["rsi"], board["macd"].signal      # one value per symbol
 ```
 
 A result is float64, as long as its input, and begins with as many NaN as the lookback says. Several outputs come as a
 named tuple. Names, parameters, defaults and first results are those of TA-Lib, the names in lower case for functions.
-A definition takes the column of an input by its name: `ta.SMA(20, real="volume")`; where a column is not there the
-error lists those that are and what to write.
+A definition takes the column of an input by its name: `ta.SMA(20, real="volume")`; where a column is missing the
+error lists the existing ones and what to write.
 
 **Long tables.** A Series or a frame of pandas whose MultiIndex has one level of times (a datetime, period or timedelta
 index, or a level called `time`, `timestamp`, `datetime` or `date`) is computed symbol by symbol, in any order of rows;
 the other levels say which symbol a bar is of. Any other MultiIndex is refused. Of columns with several levels, as
 yfinance gives them, a plan takes those of one ticker.
 
-**Prices that stop.** While a price stays the same, windows that hold nothing else and averages that have arrived give
-exactly that price, deviations and ranges exactly 0, and RSI its last value. What is left of older prices is dropped
-where it is less than 2^-160 of the price, so that a halted symbol takes no longer than another.
+**Halted symbols.** While a price stays the same, windows that hold nothing else and averages that have converged give
+exactly that price, deviations and ranges exactly 0, and RSI its last value. Contributions of older prices below 2^-160
+of the price are dropped, so that a halted symbol takes no longer than another.
 
 **Missing data.** A value that is not finite (NaN, infinite) is missing, and a bar with one missing input is a missing
-bar. What that costs is said below for each indicator. The outputs of one indicator are there together or not at all.
+bar. Its effect is stated for each indicator below. All outputs of an indicator are missing together.
 """
 
 _PAGE_FOOT = """

@@ -77,7 +77,7 @@ class Plan:
         Parameters
         ----------
         bars : DataFrame, or mapping of column name to array_like
-            A DataFrame of pandas or polars; or arrays or Series, 1-D, or 2-D with a row a symbol.
+            A DataFrame of pandas or polars; or arrays or Series, 1-D, or 2-D with one row per symbol.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class Plan:
         """
         if symbols is None:
             if history is None:
-                raise ValueError("symbols: expected an int, or a history that has a row a symbol, got neither")
+                raise ValueError("symbols: expected an int, or a history that has one row per symbol, got neither")
             symbols = len(self.panels(history)[0])
         board = Board(self, symbols)
         if history is not None:

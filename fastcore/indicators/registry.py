@@ -21,11 +21,11 @@ MATYPES: Mapping[int, str] = MappingProxyType({0: "simple (SMA)", 1: "exponentia
 MissingData = Literal["window", "recurrence", "mixed"]
 MISSING_DATA: Mapping[str, str] = MappingProxyType(
     {
-        "window": "The result is NaN while a missing value is in the window; a gap costs its window and nothing more.",
-        "recurrence": "A bar with a missing value is passed over: the result there is NaN, and the next bars go on as "
-        "if it had not been.",
-        "mixed": "What looks at a window is NaN while a missing value is in it; exponential averages pass missing "
-        "values over.",
+        "window": "The result is NaN while a missing value is in the window, and right again once it has left.",
+        "recurrence": "A bar with a missing value is skipped: its result is NaN, and the next bars continue as if it "
+        "did not exist.",
+        "mixed": "Results of a window are NaN while a missing value is in it; exponential averages skip missing "
+        "values.",
     }
 )
 
@@ -129,8 +129,7 @@ _ROWS = (
         missing="window",
         formula="``sum(real[t-n+1 : t+1]) / n``",
         source="the arithmetic mean of a window",
-        notes="O(1) a bar. A sum is never carried so far that it drifts: after a spike has left the window nothing "
-        "of it remains.",
+        notes="O(1) per bar. Sums do not drift: after a spike has left the window it has no effect.",
     ),
     Indicator(
         name="ema",

@@ -19,7 +19,7 @@ Spec = tuple[str, tuple[float, ...], tuple[str, ...]]
 class Board(Locked):
     """The indicators `specs` of `symbols` symbols.
 
-    Columns are float64 arrays: one value a symbol in `update`, symbols x bars in `extend`.
+    Columns are float64 arrays: one value per symbol in `update`, symbols x bars in `extend`.
     """
 
     __slots__ = ("_live", "_outputs", "specs", "symbols")

@@ -280,7 +280,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "neither": (
         lambda b: SMALL.live(),
         ValueError,
-        "symbols: expected an int, or a history that has a row a symbol, got neither",
+        "symbols: expected an int, or a history that has one row per symbol, got neither",
     ),
     "a column called at": (
         lambda b: Plan(a=SMA(2, real="at")).live(2),
