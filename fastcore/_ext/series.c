@@ -17,6 +17,7 @@
 #define NEAR 2048             /* doubles of working memory that need no allocation */
 #define PER_THREAD 100000     /* bars that make a thread worth starting */
 #define MOST_THREADS 64
+#define TILE 256 /* bars that are packed at a time, from L1 */
 
 typedef struct {
     const fc_kernel *kernel;
@@ -106,37 +107,79 @@ static int by_runs(const task *t, const double *const *in, double *const *out, p
     return 0;
 }
 
+/* Whether n values are all finite. */
+static int all_finite(const double *x, ptrdiff_t n)
+{
+    double check[8] = {0.0}, rest = 0.0;
+    ptrdiff_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int l = 0; l < 8; l++)
+            check[l] += x[i + l] - x[i + l];
+    for (; i < n; i++)
+        rest += x[i] - x[i];
+    return ((check[0] + check[1]) + (check[2] + check[3])) + ((check[4] + check[5]) + (check[6] + check[7])) + rest == 0.0;
+}
+
+static ptrdiff_t tile_at(ptrdiff_t i, ptrdiff_t n) { return n - i < TILE ? n - i : TILE; }
+
+/* Copies the complete bars of each input to packed[j * n], one after the other; notes which they are and returns how many. */
+static ptrdiff_t pack(const fc_kernel *k, const double *const *in, ptrdiff_t n, double *packed, unsigned char *there)
+{
+    ptrdiff_t m = 0;
+    for (ptrdiff_t i = 0, bars; i < n; i += bars) {
+        int clean = 1;
+        bars = tile_at(i, n);
+        for (int j = 0; j < k->n_in && clean; j++)
+            clean = all_finite(in[j] + i, bars);
+        if (clean) {
+            memset(there + i, 1, (size_t)bars);
+            for (int j = 0; j < k->n_in; j++)
+                memcpy(packed + j * n + m, in[j] + i, (size_t)bars * sizeof(double));
+            m += bars;
+            continue;
+        }
+        for (ptrdiff_t b = i; b < i + bars; b++) {
+            there[b] = (unsigned char)complete(k, in, b);
+            for (int j = 0; there[b] && j < k->n_in; j++)
+                packed[j * n + m] = in[j][b];
+            m += there[b];
+        }
+    }
+    return m;
+}
+
+/* Moves the first m values of x, in place, to the bars that are there, and puts NaN at the others. */
+static void unpack(double *x, ptrdiff_t m, const unsigned char *there, ptrdiff_t n)
+{
+    for (ptrdiff_t i = n, bars; i > m; i -= bars) { /* from i = m on down all are at their places */
+        bars = i % TILE ? i % TILE : TILE;
+        if (!memchr(there + i - bars, 0, (size_t)bars)) {
+            m -= bars;
+            memmove(x + i - bars, x + m, (size_t)bars * sizeof(double));
+            continue;
+        }
+        for (ptrdiff_t b = i; b-- > i - bars;)
+            x[b] = there[b] ? x[--m] : NAN;
+    }
+}
+
+/* A recurrence skips what is missing: it runs over the complete bars, packed. */
 static int by_leaving_out(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
 {
     const fc_kernel *k = t->kernel;
     const double *from[FC_MAX_IN];
-    ptrdiff_t m = 0, size = n * (k->n_in + k->n_out), done = 0;
-    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / (FC_MAX_IN + FC_MAX_OUT))
+    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / FC_MAX_IN)
         return -1;
-    double *packed = malloc((size_t)size * sizeof(double)), *to[FC_MAX_OUT];
+    double *packed = malloc((size_t)n * (size_t)k->n_in * sizeof(double));
     unsigned char *there = malloc((size_t)n);
-    if (!packed || !there) {
-        free(packed);
-        free(there);
-        return -1;
-    }
-    for (ptrdiff_t i = 0, end; i < n; i = end) { /* read once: another thread may fill gaps meanwhile */
-        end = run_end(k, in, i, n);
-        int here = complete(k, in, i);
-        memset(there + i, here, (size_t)(end - i));
-        for (int j = 0; here && j < k->n_in; j++)
-            memcpy(packed + j * n + m, in[j] + i, (size_t)(end - i) * sizeof(double));
-        m += here ? end - i : 0;
-    }
-    for (int j = 0; j < k->n_in; j++)
-        from[j] = packed + j * n;
-    for (int j = 0; j < k->n_out; j++)
-        to[j] = packed + (k->n_in + j) * n;
-    int failed = whole(t, from, to, m);
-    for (ptrdiff_t i = 0; i < n && !failed; i++) {
-        for (int j = 0; j < k->n_out; j++)
-            out[j][i] = there[i] ? to[j][done] : NAN;
-        done += there[i];
+    int failed = !packed || !there;
+    if (!failed) {
+        ptrdiff_t m = pack(k, in, n, packed, there);
+        for (int j = 0; j < k->n_in; j++)
+            from[j] = packed + j * n;
+        failed = whole(t, from, out, m);
+        for (int j = 0; j < k->n_out && !failed; j++)
+            unpack(out[j], m, there, n);
     }
     free(packed);
     free(there);

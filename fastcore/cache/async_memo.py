@@ -32,6 +32,8 @@ class AsyncMemo(Memo):
         named = kwargs or {}
         return await self._serve(lambda: self.function(*args, **named), args, named, key)
 
+    begin = miss
+
     async def serve_first(self, first: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
         """Serve the call of a plain function that has returned the awaitable `first`."""
         begun = [first]

@@ -40,7 +40,7 @@ class CachedFunction(Protocol[P, R_co]):
     ) -> CachedFunction[Q, R]: ...
     @property
     def cache(self) -> Any:
-        """The cache, on the twin that the flag names now."""
+        """The results by their keys, as a mapping; see `Results`."""
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Return the key under which the result of these arguments is kept."""

@@ -15,7 +15,7 @@ from fastcore.cache.results import Copy, is_awaitable, owned, refuse_single_use
 from fastcore.cache.storage import Storage
 from python_fallback.cache.errors import as_kept
 from python_fallback.cache.flight import MISSING
-from python_fallback.cache.seat import Seat
+from python_fallback.cache.seat import Computation, Seat
 from python_fallback.cache.shape import shape_of
 
 __all__ = ["Memo", "SyncMemo"]
@@ -176,41 +176,35 @@ class SyncMemo(Memo):
 
     # ---- serving ----
 
-    def miss(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None, key: Any) -> Any:
-        """Serve a call that the call object could not."""
-        # One frame from here to the function: recursion goes nearly as deep as without the cache.
+    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None, key: Any) -> Any:
+        """Return the answer to a call that the call object could not serve, or the computation of it."""
         named = kwargs or {}
         if self._awaiting is not None:
             return self._awaiting.miss(args, named, key)
         if key is None:
             key = self.key(args, named)
         found = self.look_up(key)
-        if found is not MISSING:
-            if type(found) is Kept and found.awaited:  # restored from a file
-                return self.awaiting().miss(args, named, key)
-            return self.served(found, key, args, named)
-        policy = self.policy
-        tags = policy.label(args[self.skip :], named)
-        seat = None
-        try:
-            with Seat(self.storage.cache, key, lambda: self.current_fresh(key), tags) as seat:
-                if seat.value is MISSING:
-                    start = time.perf_counter()
-                    try:
-                        found = self.function(*args, **named)
-                    except Exception as error:
-                        if policy.negative_ttl is not None:
-                            self.keep_error(key, error, seat.outer, tags, seat.permit)
-                        raise
-                    seat.value = self.taken(found, tags, time.perf_counter() - start)
-                    if self.keep(key, seat.value, seat.permit) and self.options.kept is not None:
-                        self.options.kept(self, key, args, named)
-                found = seat.value
-        finally:
-            del seat  # an error would make a cycle through this frame
-        return self._given(found, args, named, key)
+        if found is MISSING:
+            return Computed(self, key, args, named)
+        if type(found) is Kept and found.awaited:  # restored from a file
+            return self.awaiting().miss(args, named, key)
+        return self.served(found, key, args, named)
 
-    def _given(self, found: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
+    def miss(self, args: tuple[Any, ...], kwargs: dict[str, Any] | None, key: Any) -> Any:
+        """Serve a call that the call object could not."""
+        # One frame from here to the function: recursion goes nearly as deep as without the cache.
+        answer = self.begin(args, kwargs, key)
+        if type(answer) is not Computed:
+            return answer
+        try:
+            with answer:
+                if answer.value is MISSING:
+                    answer.value = self.function(*args, **(kwargs or {}))
+            return answer.result()
+        finally:
+            del answer  # an error would make a cycle through this frame
+
+    def given(self, found: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
         if type(found) is Returned:
             memo = self.awaiting()
             first = found.take()
@@ -268,7 +262,49 @@ class SyncMemo(Memo):
             return self._awaiting.renew(args, kwargs)
         key = self.key(args, kwargs)
         self.storage.cache._flights.disown(key)
-        return self._given(self.compute_now(key, args, kwargs)[0], args, kwargs, key)
+        return self.given(self.compute_now(key, args, kwargs)[0], args, kwargs, key)
+
+
+class Computed(Computation):
+    """The computation of one call's result, which it keeps."""
+
+    __slots__ = ("_args", "_computes", "_kwargs", "_memo", "_start")
+
+    def __init__(self, memo: SyncMemo, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        tags = memo.policy.label(args[memo.skip :], kwargs)
+        super().__init__(memo.storage.cache, key, lambda: memo.current_fresh(key), tags)
+        self.function = memo.function
+        self._memo = memo
+        self._args = args
+        self._kwargs = kwargs
+        self._computes = False
+
+    def __enter__(self) -> Computed:
+        super().__enter__()
+        self._computes = self.value is MISSING
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
+        if self._computes:
+            try:
+                self._keep(error)
+            except BaseException as failure:
+                super().__exit__(type(failure), failure, None)
+                raise
+        super().__exit__(kind, error, traceback)
+
+    def _keep(self, error: BaseException | None) -> None:
+        memo, key, permit = self._memo, self._key, self.permit
+        if error is None:
+            self.value = memo.taken(self.value, self._tags, time.perf_counter() - self._start)
+            if memo.keep(key, self.value, permit) and memo.options.kept is not None:
+                memo.options.kept(memo, key, self._args, self._kwargs)
+        elif isinstance(error, Exception) and memo.policy.negative_ttl is not None:
+            memo.keep_error(key, error, self.outer, self._tags, permit)
+
+    def result(self) -> Any:
+        return self._memo.given(self.value, self._args, self._kwargs, self._key)
 
 
 class Returned:

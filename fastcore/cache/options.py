@@ -64,6 +64,4 @@ class Options:
 
 def _tell(on_evict: Callable[[Any, Any, str], object], key: Any, found: Any, cause: str) -> None:
     """Tell of a result that left the cache, or of the error that was kept instead."""
-    if type(found) is Kept:
-        found = found.value if found.error is None else found.error
-    on_evict(key, found, cause)
+    on_evict(key, found.content() if type(found) is Kept else found, cause)

@@ -69,6 +69,10 @@ class Kept:
             raise self.own_error()
         return copy_of(self.value, self.copy) if self.copy else self.value
 
+    def content(self) -> Any:
+        """Return what is kept itself: the result, or the error."""
+        return self.value if self.error is None else self.error
+
     def own_error(self) -> BaseException:
         """Return a copy of the error."""
         assert self.error is not None

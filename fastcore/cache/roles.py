@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastcore.cache import registry
 from fastcore.cache.async_memo import AsyncMemo, ready
 from fastcore.cache.controls import BY_ARGUMENTS, Controls
+from fastcore.cache.mapping import Results
 from fastcore.cache.memo import Memo, SyncMemo
 from fastcore.cache.policy import Tag
 from fastcore.cache.record import Kept
@@ -31,6 +32,8 @@ class Role:
     Attributes
     ----------
     memo : Memo
+    results : Results
+        What the function's attribute ``cache`` gives.
     call : call object
         Stays the same one; while the cache is on the other twin it hands its calls to a call object there.
     controls : Controls
@@ -47,6 +50,9 @@ class Role:
     def __init__(self, binding: Binding, memo: Memo | None = None, **more: Any) -> None:
         self.binding = binding
         self.memo = self._new_memo() if memo is None else memo
+        self.results = Results(self.memo)
+        if self.named_storage and binding.options.name is not None:
+            registry.register(binding.options.name, self.results)
         self._more = more
         self._calls: dict[str, Any] = {}
         self._twin = backend_of(self.memo.storage.cache)
@@ -56,7 +62,7 @@ class Role:
     def _new_memo(self) -> Memo:
         function, options = self.binding.function, self.binding.options
         kind = AsyncMemo if is_coroutine_function(function) else SyncMemo
-        return kind(function, options, Storage(options, options.name if self.named_storage else None), self.skip)
+        return kind(function, options, Storage(options), self.skip)
 
     def _call_on(self, backend: str) -> Any:
         call = self._calls.get(backend)
@@ -66,7 +72,7 @@ class Role:
             awaited = ready if isinstance(memo, AsyncMemo) else None
             call = self._calls[backend] = made(
                 memo.storage.cache,
-                memo.miss,
+                memo.miss if backend == "compiled" else memo.begin,
                 self.follow,
                 self,
                 memo.shape,
@@ -118,7 +124,7 @@ class Role:
         return self.binding.bound(call, instance, owner)
 
     def cache_of(self, call: Any) -> Any:
-        return self.memo.storage.follow()
+        return self.results
 
     def attribute(self, call: Any, instance: Any, name: str) -> Any:
         """Return an attribute of the function bound to `instance`; it puts the instance before arguments."""
@@ -240,7 +246,7 @@ class InstancesRole(Role):
         if role is None:
             return super().attribute(call, instance, name)
         if name == "cache":
-            return role.memo.storage.follow()
+            return role.results
         if hasattr(Controls, name) and name not in BY_ARGUMENTS and not name.startswith("_"):
             return getattr(role.controls, name)
         return super().attribute(call, instance, name)
@@ -258,8 +264,8 @@ class InstanceCaches:
     def __init__(self, role: InstancesRole) -> None:
         self._role = role
 
-    def _caches(self) -> list[Any]:
-        return [memo.storage.follow() for memo in self._role.memos()]
+    def _caches(self) -> list[Results]:
+        return [Results(memo) for memo in self._role.memos()]
 
     def __len__(self) -> int:
         return sum(map(len, self._caches()))

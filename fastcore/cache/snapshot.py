@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fastcore.cache.caches import Cache
+from fastcore.cache.mapping import Results
 from fastcore.dispatch.filelock import sync_folder
 
 __all__ = ["Restored", "Saved", "restore", "save"]
@@ -84,7 +86,7 @@ def save(cache: Any, path: str | os.PathLike[str]) -> Saved:
 
     entries, index = [], []
     left_out, reason = 0, ""
-    for item in _live_items(cache):
+    for item in _live_items(_storage_of(cache)):
         try:
             entry = pickle.dumps(item, protocol=5)
         except Exception as error:  # whatever a foreign __reduce__ raises
@@ -98,6 +100,16 @@ def save(cache: Any, path: str | os.PathLike[str]) -> Saved:
     head = _HEAD.pack(time.time(), len(entries), xxhash.xxh3_128_digest(places))
     _write(Path(path), [_MAGIC, head, places, *entries])
     return Saved(len(entries), left_out)
+
+
+def _storage_of(cache: Any) -> Any:
+    """Return what holds the entries: of a decorated function, the cache of its results and records."""
+    found = cache._cache if isinstance(cache, Results) else cache
+    if not isinstance(found, Cache):
+        raise TypeError(
+            f"cache: expected a cache of fastcore, or `function.cache` of a decorated one, got {type(cache).__name__}"
+        )
+    return found
 
 
 def _live_items(cache: Any) -> Iterator[tuple[Any, Any, float, float]]:
@@ -137,6 +149,7 @@ def restore(cache: Any, path: str | os.PathLike[str]) -> Restored:
     path : str or path
     """
     try:
+        cache = _storage_of(cache)
         items, away, problem = _read(Path(path))
     except FileNotFoundError:
         return Restored(0, "there is no such file")

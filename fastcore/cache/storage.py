@@ -7,7 +7,6 @@ import sys
 import threading
 from typing import Any
 
-from fastcore.cache import registry
 from fastcore.cache.options import Options
 from fastcore.dispatch import backends, flags
 from fastcore.dispatch.modes import Mode
@@ -31,13 +30,10 @@ class Storage:
         the cache it is meant for.
     """
 
-    def __init__(self, options: Options, name: str | None = None) -> None:
+    def __init__(self, options: Options) -> None:
         self._label = options.label
-        self._name = name  # in the registry
         self.lock = threading.RLock()
         self.cache: Any = options.new_cache(_wanted(self._label))
-        if self._name is not None:
-            registry.register(self._name, self.cache)
 
     def follow(self) -> Any:
         """Return the cache, on the twin that the flag names now. Contents, statistics and flights move with it."""
@@ -63,8 +59,6 @@ class Storage:
         for key, value, expires, weight in old._take():  # with what was stored meanwhile by calls that had begun
             if now < expires and new.peek(key, MISSING) is MISSING:
                 new._put(key, value, expires - now, weight)
-        if self._name is not None:
-            registry.register(self._name, new)
 
     def fits(self, weight: float) -> bool:
         """Whether a result of that weight can be kept at all."""

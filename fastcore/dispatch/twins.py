@@ -211,6 +211,9 @@ def migrate(obj: Any, backend: str) -> Any:
     BackendUnavailable
         If the compiled twin may not run.
     """
+    own = getattr(obj, "_migrate", None)  # of an object whose contents are in another one
+    if own is not None:
+        return own(backend)
     take = getattr(obj, "_take_state", None)
     if take is None:
         raise TypeError(f"obj: expected an object of a class with two twins, got {type(obj).__name__}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable
 from typing import Any
 
+from python_fallback.cache.seat import Computation
 from python_fallback.cache.shape import MISSING, Keywords, Shape
 
 __all__ = ["BoundCall", "CachedCall", "CachedMethod", "Keywords", "flag_changed"]
@@ -25,8 +27,10 @@ class CachedCall:
     Parameters
     ----------
     cache : cache of this twin
-    miss, obey : callable
-        `obey` is called when the flag may have changed.
+    miss : callable
+        Gives the answer to a call, or the `Computation` in which the function is to be called.
+    obey : callable
+        Called when the flag may have changed.
     binder : object
         Decides what access through an instance or a class gives: ``bound``, ``named``, ``attribute``, ``adopt``,
         ``cache_of``.
@@ -96,16 +100,45 @@ class CachedCall:
         self._epoch = _epoch[0]
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        if self._instances is not None:
-            return self._call_of_instance(self._instances, args, kwargs)
-        if self._epoch is not _epoch[0]:
-            self._epoch = _epoch[0]
-            self._obey()
-        if self._route is not None:
-            return self._route(*args, **kwargs)
-        if self._owner is not None and not (args and issubclass(type(args[0]), self._owner)):
-            return self._outside(*args, **kwargs)
-        if len(args) < self._skip or self._shape.keyed:
+        # The function is called from here: recursion goes half as deep as with functools.lru_cache, or deeper.
+        call = self._serving(args)
+        if not isinstance(call, CachedCall):
+            return call(*args, **kwargs)
+        answer = call._answer(args, kwargs)
+        if not isinstance(answer, Computation):
+            return answer
+        try:
+            with answer:
+                if answer.value is MISSING:
+                    answer.value = answer.function(*args, **kwargs)
+            return answer.result()
+        finally:
+            del answer  # an error would make a cycle through this frame
+
+    def _serving(self, args: tuple[Any, ...]) -> Any:
+        """Return the call object that serves a call with these arguments."""
+        call: Any = self
+        while isinstance(call, CachedCall):
+            if call._instances is not None:
+                if not args:
+                    break  # the function says what is missing
+                own = call._instances.get(id(args[0]))
+                call = call._binder.adopt(args[0]) if own is None else own
+                continue
+            epoch = _epoch[0]
+            if call._epoch is not epoch:
+                call._obey()  # asked again by the next call if it raises
+                call._epoch = epoch
+            if call._route is not None:
+                call = call._route
+            elif call._owner is not None and not (args and issubclass(type(args[0]), call._owner)):
+                call = call._outside
+            else:
+                break
+        return call
+
+    def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if len(args) < self._skip or self._shape.keyed or self._instances is not None:
             return self._miss(args, kwargs or None, None)
         key = self._shape.key(args[self._skip :], kwargs)
         try:
@@ -125,14 +158,6 @@ class CachedCall:
         if look and (look == math.inf or self._cache._timer is not None or not expires - time.monotonic() > look):
             return MISSING
         return value.value if all(tag.valid for tag in value.tags) else MISSING
-
-    def _call_of_instance(self, instances: dict[int, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not args:
-            return self._miss(args, kwargs or None, None)  # the function says what is missing
-        own = instances.get(id(args[0]))
-        if own is None:
-            own = self._binder.adopt(args[0])
-        return own(*args, **kwargs)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """Ask the binder: a function may have come into a class after the class was made."""
@@ -185,8 +210,10 @@ class BoundCall:
         object.__setattr__(self, "__func__", function)
         object.__setattr__(self, "__self__", instance)
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return self.__func__(self.__self__, *args, **kwargs)
+    @property
+    def __call__(self) -> Callable[..., Any]:
+        """The call itself, so that nothing of the binding is on the stack while the function runs."""
+        return functools.partial(CachedCall.__call__, self.__func__, self.__self__)
 
     def __getattribute__(self, name: str) -> Any:
         own = object.__getattribute__

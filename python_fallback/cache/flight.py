@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from python_fallback.cache.errors import copy_error
 from python_fallback.cache.held import Exactly, Held
+from python_fallback.cache.shape import MISSING
 
 if TYPE_CHECKING:
     import asyncio
 
-MISSING = object()
 
 _lock = threading.RLock()  # reentrant: a finalizer may come here while it is held
 _process = object()  # another one after a fork

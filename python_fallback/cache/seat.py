@@ -112,6 +112,21 @@ class Seat:
         self.outer = None
 
 
+class Computation(Seat):
+    """A seat in which a function computes the answer to a call, kept and given by what made it.
+
+    Attributes
+    ----------
+    function : callable
+    """
+
+    __slots__ = ("function",)
+
+    def result(self) -> Any:
+        """Return the answer, after the ``with`` statement."""
+        raise NotImplementedError
+
+
 def _runs_here(loop: Any) -> bool:
     """Whether this thread is the one that runs `loop`: blocking it would stop what it waits for."""
     if loop is None:

@@ -9,9 +9,10 @@ _MISSING = object()
 
 
 def live(cache: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the pairs that are in the cache now, least recently used first, but none that left before it is reached."""
-    for key, value, _, _ in cache._snapshot():
-        if cache.peek(key, _MISSING) is not _MISSING:
+    """Yield the pairs of the keys that are there now, least recently used first, but of none that left meanwhile."""
+    for key, *_ in cache._snapshot():
+        value = cache.peek(key, _MISSING)
+        if value is not _MISSING:
             yield key, value
 
 

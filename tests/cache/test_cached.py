@@ -62,7 +62,9 @@ def test_it_computes_once_for_each_set_of_arguments(backend: str) -> None:
     assert counter.calls == 7
     info = function.cache_info()
     assert (info.hits, info.misses, info.maxsize, info.currsize) == (17, 7, 1024, 7)
-    assert type(function.cache).__module__.startswith({"python": "python_fallback"}.get(backend, "fastcore._ext"))
+    assert type(function.cache._cache).__module__.startswith(
+        {"python": "python_fallback"}.get(backend, "fastcore._ext")
+    )
 
 
 def test_keyword_and_positional_arguments_are_not_confused() -> None:
@@ -420,7 +422,7 @@ def test_early_refresh_comes_before_expiry(monkeypatch: pytest.MonkeyPatch) -> N
     clock = Clock()
     function, counter = counted(lambda x: clock.time, ttl=100, early=True, timer=clock)
     function(1)
-    record = function.cache.peek(1)
+    record = function.cache._cache.peek(1)
     record.took = 5.0
     monkeypatch.setattr("random.random", lambda: 0.5)  # -5 * ln(0.5) = 3.47 s ahead
     clock.time = 96

@@ -324,7 +324,7 @@ def test_what_is_computed_on_after_all_callers_left_is_not_kept(make: Make, back
             with flags.override("cache", backend):
                 quote = cached(ttl=60)(compute)
                 callers = [asyncio.create_task(quote()) for _ in range(2)]
-            cache = quote.cache
+            cache = quote.cache._cache
         else:
             cache = make("TTLCache", 10, 60)
             callers = [asyncio.create_task(cache.aget_or_compute("k", compute)) for _ in range(2)]

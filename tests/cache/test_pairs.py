@@ -109,7 +109,7 @@ def test_negative_and_stale(desk: Callable[..., Desk], monkeypatch: pytest.Monke
 
 
 def refreshing(it: Desk) -> Any:
-    return it.function.cache.peek(it.function.key()).attempts._running
+    return it.function.cache._cache.peek(it.function.key()).attempts._running
 
 
 def test_negative_and_tags(desk: Callable[..., Desk]) -> None:
@@ -247,7 +247,7 @@ def test_jitter_and_early(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyP
     it = desk(ttl=100, jitter=0.5, early=True)
     it()
     assert it.function.get_entry().fresh_for == 75
-    record = it.function.cache.peek(it.function.key())
+    record = it.function.cache._cache.peek(it.function.key())
     record.took, record.look = 10.0, 368.0
     it.clock.time = 68  # the draw says 10 * -ln(0.5) = 6.93 s ahead of 75
     assert it() == 1

@@ -100,7 +100,7 @@ def due(tick: int) -> bool:
 
 def idle(price: Any) -> bool:
     """Whether no refresh of its one record runs."""
-    return price.cache.peek(price.key("A")).attempts._running is None
+    return price.cache._cache.peek(price.key("A")).attempts._running is None
 
 
 def test_an_outage_is_logged_once_and_its_end_too(waits: Clock, caplog: pytest.LogCaptureFixture) -> None:

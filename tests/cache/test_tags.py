@@ -85,7 +85,7 @@ def test_a_file_in_one_process(build: Callable[..., Any], tmp_path: Path) -> Non
     restore(quote.cache, tmp_path / "file")
     quote("A")
     assert quote.calls == ["A", "A"]
-    data = pickle.dumps(quote.cache)
+    data = pickle.dumps(quote.cache._cache)
     invalidate_tag("prices")
     quote("A")
     assert all(not tag.valid for tag in pickle.loads(data).peek(quote.key("A")).tags)
@@ -110,7 +110,7 @@ def test_a_pickle_older_than_what_is_remembered_is_not_trusted(
 ) -> None:
     quote = build()
     quote("A")
-    data = pickle.dumps(quote.cache)
+    data = pickle.dumps(quote.cache._cache)
     monkeypatch.setattr(policy, "REMEMBERED", 0)
     monkeypatch.setattr(policy, "_versions", OrderedDict())
     invalidate_tag("prices")

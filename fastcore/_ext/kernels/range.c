@@ -117,7 +117,7 @@ static int atr_batch(const double *par, const double *const *in, double *const *
     for (ptrdiff_t from = p + 1; from < n; from += FC_TILE) {
         ptrdiff_t m = n - from < FC_TILE ? n - from : FC_TILE;
         bad = true_ranges(high + from, low + from, close + from, to + from, m, bad);
-        if (FC(average_run)(&average, to + from, to + from, m))
+        if (FC(average_run)(&average, to + from, to + from, m) || !v4_clean(bad))
             return 1;
     }
     fc_missing(to, p);

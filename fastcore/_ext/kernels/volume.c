@@ -32,12 +32,16 @@ static int obv_batch(const double *par, const double *const *in, double *const *
     v4 total = v4_all(volume[0]), bad = v4_zero();
     to[0] = volume[0];
     ptrdiff_t i = 1;
-    for (; i + 4 <= n; i += 4) {
-        v4 now = v4_load(x + i), before = v4_load(x + i - 1), v = v4_load(volume + i);
-        v4 change = v4_scan(v4_sub(v4_if_gt(now, before, v), v4_if_gt(before, now, v)));
-        bad = v4_add(bad, v4_add(v4_sub(now, now), v4_sub(v, v)));
-        v4_store(to + i, v4_add(total, change));
-        total = v4_add(total, v4_last(change));
+    for (ptrdiff_t end; i + 4 <= n; ) {
+        for (end = FC_SMALLER(i + FC_TILE, n - 3); i < end; i += 4) {
+            v4 now = v4_load(x + i), before = v4_load(x + i - 1), v = v4_load(volume + i);
+            v4 change = v4_scan(v4_sub(v4_if_gt(now, before, v), v4_if_gt(before, now, v)));
+            bad = v4_add(bad, v4_add(v4_sub(now, now), v4_sub(v, v)));
+            v4_store(to + i, v4_add(total, change));
+            total = v4_add(total, v4_last(change));
+        }
+        if (!v4_clean(bad))
+            return 1; /* the rest would be computed for nothing */
     }
     double sum = v4_one(total);
     for (; i < n; i++) {
@@ -113,18 +117,22 @@ static int vwap_batch(const double *par, const double *const *in, double *const 
     }
     double base1 = i < n ? typical(high[i], low[i], close[i]) : 0.0;
     v4 value = v4_zero(), total = v4_zero(), bad = v4_zero(), three = v4_all(3.0), base = v4_all(base1);
-    for (; i + 4 <= n; i += 4) {
-        v4 v = v4_load(volume + i), c = v4_load(close + i);
-        v4 beyond = v4_add(v4_sub(v4_load(high + i), c), v4_sub(v4_load(low + i), c));
-        v4 price = v4_sub(v4_add(c, v4_div(beyond, three)), base);
-        v4 worth = v4_scan(v4_mul(price, v)), traded = v4_scan(v);
-        v4 all = v4_add(total, traded);
-        bad = v4_note(bad, price);
-        if (FC_UNLIKELY(!v4_positive(all)))
-            return 1;
-        v4_store(to + i, v4_add(base, v4_div(v4_add(value, worth), all)));
-        value = v4_add(value, v4_last(worth));
-        total = v4_add(total, v4_last(traded));
+    for (ptrdiff_t end; i + 4 <= n; ) {
+        for (end = FC_SMALLER(i + FC_TILE, n - 3); i < end; i += 4) {
+            v4 v = v4_load(volume + i), c = v4_load(close + i);
+            v4 beyond = v4_add(v4_sub(v4_load(high + i), c), v4_sub(v4_load(low + i), c));
+            v4 price = v4_sub(v4_add(c, v4_div(beyond, three)), base);
+            v4 worth = v4_scan(v4_mul(price, v)), traded = v4_scan(v);
+            v4 all = v4_add(total, traded);
+            bad = v4_note(bad, price);
+            if (FC_UNLIKELY(!v4_positive(all)))
+                return 1;
+            v4_store(to + i, v4_add(base, v4_div(v4_add(value, worth), all)));
+            value = v4_add(value, v4_last(worth));
+            total = v4_add(total, v4_last(traded));
+        }
+        if (!v4_clean(bad))
+            return 1; /* the rest would be computed for nothing */
     }
     double sum = v4_one(value), traded = v4_one(total);
     for (; i < n; i++) {

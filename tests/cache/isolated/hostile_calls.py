@@ -69,7 +69,7 @@ def the_cache_is_cleared_while_a_key_is_compared(backend: str) -> None:
     struck(lambda: [f.put(["other", n], n) for n in range(9)], f)
     struck(lambda: f.invalidate(Key()), f)
     struck(lambda: f.cache.resize(1), f)
-    f.cache._check()
+    f.cache._cache._check()
 
 
 @case
@@ -89,7 +89,7 @@ def the_flag_changes_while_a_key_is_compared(backend: str) -> None:
     for _ in range(4):
         struck(flip, f)
     flags.set("cache", backend)
-    f.cache._check()
+    f.cache._cache._check()
 
 
 @case
@@ -172,7 +172,7 @@ def results_strike_back_when_they_are_evicted(backend: str) -> None:
         f(n)
         f(n - 1)
     assert struck_back
-    f.cache._check()
+    f.cache._cache._check()
 
 
 @case
