@@ -11,7 +11,7 @@ from fastcore.cache.record import Kept
 from fastcore.dispatch.twins import migrate
 from python_fallback.cache import surface
 from python_fallback.cache.clock import ttl_seconds
-from python_fallback.cache.flight import MISSING
+from python_fallback.cache.shape import MISSING
 from python_fallback.cache.stats import CacheStats
 from python_fallback.cache.views import CacheItems, CacheValues
 

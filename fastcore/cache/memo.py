@@ -14,9 +14,8 @@ from fastcore.cache.refresh import Attempts, Outage, in_background
 from fastcore.cache.results import Copy, is_awaitable, owned, refuse_single_use
 from fastcore.cache.storage import Storage
 from python_fallback.cache.errors import as_kept
-from python_fallback.cache.flight import MISSING
 from python_fallback.cache.seat import Computation, Seat
-from python_fallback.cache.shape import shape_of
+from python_fallback.cache.shape import MISSING, shape_of
 
 __all__ = ["Memo", "SyncMemo"]
 
@@ -268,11 +267,11 @@ class SyncMemo(Memo):
 class Computed(Computation):
     """The computation of one call's result, which it keeps."""
 
-    __slots__ = ("_args", "_computes", "_kwargs", "_memo", "_start")
+    __slots__ = ("_args", "_computes", "_kwargs", "_labels", "_memo", "_start")
 
     def __init__(self, memo: SyncMemo, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        tags = memo.policy.label(args[memo.skip :], kwargs)
-        super().__init__(memo.storage.cache, key, lambda: memo.current_fresh(key), tags)
+        self._labels = memo.policy.label(args[memo.skip :], kwargs)
+        super().__init__(memo.storage.cache, key, lambda: memo.current_fresh(key), self._labels)
         self.function = memo.function
         self._memo = memo
         self._args = args
@@ -297,11 +296,11 @@ class Computed(Computation):
     def _keep(self, error: BaseException | None) -> None:
         memo, key, permit = self._memo, self._key, self.permit
         if error is None:
-            self.value = memo.taken(self.value, self._tags, time.perf_counter() - self._start)
+            self.value = memo.taken(self.value, self._labels, time.perf_counter() - self._start)
             if memo.keep(key, self.value, permit) and memo.options.kept is not None:
                 memo.options.kept(memo, key, self._args, self._kwargs)
         elif isinstance(error, Exception) and memo.policy.negative_ttl is not None:
-            memo.keep_error(key, error, self.outer, self._tags, permit)
+            memo.keep_error(key, error, self.outer, self._labels, permit)
 
     def result(self) -> Any:
         return self._memo.given(self.value, self._args, self._kwargs, self._key)

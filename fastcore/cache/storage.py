@@ -11,7 +11,8 @@ from fastcore.cache.options import Options
 from fastcore.dispatch import backends, flags
 from fastcore.dispatch.modes import Mode
 from python_fallback.cache import call as pure
-from python_fallback.cache.flight import MISSING, Flights
+from python_fallback.cache.flight import Flights
+from python_fallback.cache.shape import MISSING
 
 __all__ = ["Storage", "backend_of"]
 

@@ -11,8 +11,9 @@ from contextvars import Token
 from typing import TYPE_CHECKING, Any
 
 from python_fallback.cache.blocked import waits_for_this_thread
-from python_fallback.cache.flight import MISSING, Flight, Flights, aboard, is_cancellation
+from python_fallback.cache.flight import Flight, Flights, aboard, is_cancellation
 from python_fallback.cache.held import Held
+from python_fallback.cache.shape import MISSING
 
 if TYPE_CHECKING:
     import asyncio
@@ -121,6 +122,8 @@ class Computation(Seat):
     """
 
     __slots__ = ("function",)
+
+    function: Callable[..., Any]
 
     def result(self) -> Any:
         """Return the answer, after the ``with`` statement."""

@@ -14,8 +14,9 @@ from types import GenericAlias, MethodDescriptorType
 from typing import Any
 
 from python_fallback.cache.clock import MONOTONIC, as_timer, clock_number, ttl_seconds
-from python_fallback.cache.flight import MISSING, Flights
+from python_fallback.cache.flight import Flights
 from python_fallback.cache.seat import Seat, fly_async
+from python_fallback.cache.shape import MISSING
 from python_fallback.cache.sizes import sizeof
 from python_fallback.cache.stats import CAUSES, CacheStats
 from python_fallback.cache.views import CacheItems, CacheKeys, CacheValues, live
