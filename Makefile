@@ -27,7 +27,7 @@ help:
 	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing (WORKERS=n, 0 for none)'
 	@echo 'make test-python  the suite in pure Python'
 	@echo 'make test-pythons the suite on each promised Python that the machine has (PYTHONS=3.12,3.13 for some)'
-	@echo 'make test-system  against a real Chromium, Prometheus and nginx (Debian packages; installed if run as root)'
+	@echo 'make test-system  against a real Chromium, Prometheus, nginx and pyright (Debian packages; installed if run as root)'
 	@echo 'make lint         ruff, mypy, the layers, stubs against their modules, cython-lint, the workflows'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
@@ -105,7 +105,7 @@ $(VENV)/.system-packages:
 	@touch $@
 
 test-system: $(VENV)/.installed-system build $(VENV)/.system-packages
-	FASTCORE_SYSTEM_TESTS=1 $(BIN)/pytest tests/system $(PYTEST_ARGS)
+	FASTCORE_SYSTEM_TESTS=1 $(BIN)/pytest tests/system tests/build/test_types.py $(PYTEST_ARGS)
 
 STUBS = $(addprefix fastcore._ext.,$(basename $(notdir $(wildcard fastcore/_ext/*.pyi))))
 

@@ -51,7 +51,15 @@ def port(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    return guarded(lambda: run(parser().parse_args(arguments)))
+    return guarded(lambda: attempt(parser().parse_args(arguments)))
+
+
+def attempt(told: argparse.Namespace) -> int:
+    """Run what was asked for; a package that is missing is told with the extra that has it."""
+    try:
+        return run(told)
+    except ImportError as error:
+        raise ImportError(f"market desk: {error}; pip install -e '.[demo]'", name=error.name) from error
 
 
 def run(told: argparse.Namespace) -> int:

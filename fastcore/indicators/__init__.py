@@ -11,7 +11,6 @@ Names, parameters, defaults and first results are those of TA-Lib.
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from fastcore.indicators.board import Board
@@ -36,7 +35,9 @@ __all__ = ["INDICATORS", "Board", "Definition", "Live", "Plan", *_MADE]
 def __getattr__(name: str) -> Any:
     text = f"module 'fastcore.indicators' has no attribute {name!r}"
     if not name.startswith("_"):
-        alike = difflib.get_close_matches(name.lower(), _MADE, n=1, cutoff=0.8)
-        text += f"; did you mean {alike[0]}?" if alike else ""
-        text += f" The indicators are {', '.join(FUNCTIONS)}; others are in TA-Lib, as talib.{name.upper()}"
+        from fastcore.indicators.habits import in_talib, instead_of_name
+
+        text += instead_of_name(name)
+        text += f" The indicators are {', '.join(FUNCTIONS)}; others are in TA-Lib"
+        text += f", as talib.{name.upper()}" if in_talib(name) else ""
     raise AttributeError(text)

@@ -51,9 +51,16 @@ def bind(
     TypeError, ValueError
         If an argument is not what it should be; the text says which, what was expected and what came.
     """
-    given = _function_arguments(row.name)(*args, **(kwargs or {}))
     count = len(row.inputs)
-    inputs, form = arrays(row.inputs, given[:count])
+    try:
+        given = _function_arguments(row.name)(*args, **(kwargs or {}))
+        inputs, form = arrays(row.inputs, given[:count])
+    except (TypeError, ValueError) as error:
+        from fastcore.indicators.habits import instead_of_call
+
+        if hint := instead_of_call(row, args, kwargs or {}):
+            raise type(error)(f"{error}{hint}") from None
+        raise
     if form is not None and form.symbols is not None:
         inputs = tuple(form.symbols.spread(x) for x in inputs)
     return inputs, _values(row, given[count:]), finisher(row, form)
@@ -65,7 +72,14 @@ def definition_arguments(
     """Return the parameters and the columns of its inputs that a definition of `row` is made with."""
     if any(_is_data(value) for value in (*args, *kwargs.values())):
         raise TypeError(_data_given(row, args, kwargs))
-    given = _definition_arguments(row.name)(*args, **kwargs)
+    try:
+        given = _definition_arguments(row.name)(*args, **kwargs)
+    except TypeError as error:
+        from fastcore.indicators.habits import instead_of_definition
+
+        if hint := instead_of_definition(row, args, kwargs):
+            raise TypeError(f"{error}{hint}") from None
+        raise
     count = len(row.params)
     columns = given[count:]
     for name, column in zip(row.inputs, columns):

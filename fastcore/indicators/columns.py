@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastcore.indicators.definition import Definition
 
-__all__ = ["one_ticker", "require"]
+__all__ = ["alike", "one_ticker", "require"]
 
 SHOWN = 20
 
@@ -23,7 +23,7 @@ def require(what: str, definitions: Mapping[str, Definition], there: Iterable[An
     text = f"{what}: expected columns {', '.join(wanted)}, got no {', '.join(lacking)}"
     shown = ", ".join(str(name) for name in names[:SHOWN])
     text += f"; there are {shown or 'none'}" + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    instead = {column: found for column in lacking if (found := _alike(column, names))}
+    instead = {column: found for column in lacking if (found := alike(column, names))}
     for key, definition in definitions.items():
         renamed = [instead.get(column, column) for column in definition.columns]
         if renamed != list(definition.columns):
@@ -43,7 +43,7 @@ def one_ticker(frame: Any, definitions: Mapping[str, Definition], columns: Seque
     levels = [list(frame.columns.unique(i)) for i in range(frame.columns.nlevels)]
     holding = [i for i, names in enumerate(levels) if all(column in names for column in columns)]
     if not holding:
-        likely = max(levels, key=lambda names: sum(_alike(column, names) is not None for column in columns))
+        likely = max(levels, key=lambda names: sum(alike(column, names) is not None for column in columns))
         require("bars", definitions, likely)
     level = holding[0]
     others = frame.columns.droplevel(level).unique()
@@ -59,7 +59,7 @@ def one_ticker(frame: Any, definitions: Mapping[str, Definition], columns: Seque
     return flat
 
 
-def _alike(column: str, names: Iterable[Any]) -> str | None:
+def alike(column: str, names: Iterable[Any]) -> str | None:
     """Return the one of `names` that is `column` in other spelling, or else ends with it."""
     wanted = _plain(column)
     plain = {name: _plain(name) for name in names if isinstance(name, str)}

@@ -10,9 +10,19 @@ from fastcore.indicators.registry import INDICATORS, Indicator
 __all__ = ["RESULTS"]
 
 
+def _unknown(self: Any, name: str) -> Any:
+    text = f"{type(self).__name__!r} object has no attribute {name!r}"
+    if not name.startswith("_"):
+        from fastcore.indicators.habits import instead_of_output
+
+        text += instead_of_output(name, self._fields)
+    raise AttributeError(text)
+
+
 def _result(row: Indicator) -> type[tuple[Any, ...]]:
     made: type[tuple[Any, ...]] = namedtuple(row.result, [output.name for output in row.outputs])  # type: ignore[misc]
     made.__module__ = "fastcore.indicators"
+    made.__getattr__ = _unknown  # type: ignore[attr-defined]
     made.__doc__ = f"{row.title}: what ``{row.name}`` returns, and a live {row.definition}."
     for output in row.outputs:
         getattr(made, output.name).__doc__ = output.doc

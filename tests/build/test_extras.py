@@ -31,6 +31,11 @@ def packages(extra: str) -> set[str]:
     ("extra", "code"),
     [
         ("service", "from fastcore.streaming import Hub; Hub().route(object())"),
+        ("service", "from fastcore.streaming import Hub; Hub().sse(object())"),
+        (
+            "service",
+            "import asyncio; from fastcore.streaming import Client; asyncio.run(Client('ws://x').__aenter__())",
+        ),
         ("service", "import fastcore.streaming.uvicorn"),
         ("service", "import fastcore.streaming.handshake"),
         ("service", "from fastcore.service import install; install(object())"),
@@ -38,6 +43,11 @@ def packages(extra: str) -> set[str]:
         ("dask", "from fastcore.tasks import TaskQueue; TaskQueue().task(len, on='dask')"),
         ("dask", "from fastcore.tasks.executors.dask import DaskExecutor; DaskExecutor('tcp://127.0.0.1:1')"),
         ("prometheus", "from fastcore.monitor import exposition; exposition()"),
+        (
+            "nats",
+            "import asyncio; from fastcore.streaming import Hub, NatsBackplane; "
+            "asyncio.run(Hub(backplane=NatsBackplane('nats://127.0.0.1:1')).start())",
+        ),
     ],
 )
 def test_a_part_without_its_packages_names_the_extra(extra: str, code: str) -> None:
@@ -46,6 +56,38 @@ def test_a_part_without_its_packages_names_the_extra(extra: str, code: str) -> N
     said = ran.stderr.strip().splitlines()[-1]
     assert said.startswith(("ImportError: ", "ModuleNotFoundError: ")), said
     assert said.endswith(f"pip install fastcore-native[{extra}]")
+
+
+def test_every_public_module_and_name_is_there_or_names_its_extra() -> None:
+    """No part is hidden behind an import error of a package that a user has never heard of."""
+    code = f"""if True:
+        import importlib, pkgutil, sys
+        sys.modules.update(dict.fromkeys({sorted(every_import())!r}))
+        import fastcore
+        for found in pkgutil.iter_modules(fastcore.__path__, "fastcore."):
+            if found.name.startswith(("fastcore._", "fastcore.__main__")):
+                continue
+            try:
+                module = importlib.import_module(found.name)
+                for name in getattr(module, "__all__", ()):
+                    getattr(module, name)
+            except ImportError as error:
+                if "pip install fastcore-native[" not in str(error):
+                    print(found.name, repr(error))
+    """
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("", "")
+
+
+def test_the_market_desk_without_its_packages_names_the_extra() -> None:
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({sorted(every_import())!r}))\n"
+        "from examples.market_desk.__main__ import main; sys.exit(main(['serve', '--port', '0']))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert ran.returncode == 2
+    assert ran.stderr.endswith("pip install -e '.[demo]'\n")
+    assert len(ran.stderr.splitlines()) == 1
 
 
 def every_import() -> set[str]:

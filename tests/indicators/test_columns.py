@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from types import ModuleType
@@ -14,6 +17,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from fastcore import indicators
 from fastcore.indicators import ATR, MACD, OBV, RSI, SMA, Plan
 from tests.indicators.cases import DEFAULTS, Case, call
 
@@ -222,9 +226,57 @@ def test_a_definition_called_with_data_suggests_the_function(ta: ModuleType, hab
         act(ta, data)
 
 
+FRAME = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close", "Volume"), np.ones(60)))
+CLOSE = FRAME["Close"]
+ELSEWHERE: dict[str, tuple[Callable[[Any], object], str]] = {
+    # pandas_ta and ta
+    "length": (lambda ta: ta.rsi(CLOSE, length=14), "did you mean timeperiod?"),
+    "window": (lambda ta: ta.RSI(window=14), "did you mean timeperiod?"),
+    "close=": (lambda ta: ta.rsi(close=CLOSE), "did you mean real?"),
+    "fast": (lambda ta: ta.macd(CLOSE, fast=12, slow=26), "did you mean fastperiod?"),
+    "std": (lambda ta: ta.bbands(CLOSE, 20, std=2), "did you mean nbdevup?"),
+    "misspelt": (lambda ta: ta.rsi(CLOSE, timperiod=14), "did you mean timeperiod?"),
+    "a frame": (lambda ta: ta.rsi(FRAME), "write rsi(frame['Close'], 14)"),
+    "a frame of polars": (lambda ta: ta.sma(pl.DataFrame({"close": [1.0]})), "write sma(frame['close'], 30)"),
+    "a frame for three inputs": (
+        lambda ta: ta.atr(FRAME),
+        "write atr(frame['High'], frame['Low'], frame['Close'], 14)",
+    ),
+    "a frame for a definition": (lambda ta: ta.RSI(14)(FRAME), "write rsi(frame['Close'], 14)"),
+    "a column first": (lambda ta: ta.RSI("Close", 14), "write RSI(14, real='Close')"),
+    "parameters first": (lambda ta: ta.sma(20, CLOSE), "the data come first: write sma(close, 30)"),
+    "a class of ta": (lambda ta: ta.RSIIndicator(CLOSE, 14), "write rsi(close, 14)."),
+    "another class of ta": (lambda ta: ta.BollingerBands(CLOSE), "write bbands(close, 20)."),
+    "a module of ta": (lambda ta: ta.momentum.rsi(CLOSE), "write rsi(close, 14), without a module."),
+    "a strategy": (lambda ta: ta.Strategy("mine"), "write Plan(rsi=RSI(14), macd=MACD())(frame)."),
+    # TA-Lib
+    "abstract": (lambda ta: ta.abstract.RSI(FRAME), "write Plan(rsi=RSI(14))(frame)."),
+    "stream": (lambda ta: ta.stream_RSI(CLOSE), "write RSI(14).live(close)"),
+    "MA": (lambda ta: ta.MA(CLOSE, 30), "write sma(close, 30)."),
+    "an output of TA-Lib": (lambda ta: ta.bbands(CLOSE).upperband, "did you mean upper?"),
+    "an output of pandas_ta": (lambda ta: ta.macd(CLOSE).histogram, "did you mean hist?"),
+    "an unknown output": (lambda ta: ta.macd(CLOSE).zzz, "the outputs are macd, signal, hist"),
+    "only in TA-Lib": (lambda ta: ta.adx(CLOSE), "others are in TA-Lib, as talib.ADX"),
+    "nowhere": (lambda ta: ta.zzzz(CLOSE), "others are in TA-Lib"),
+}
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_a_habit_from_another_library_is_answered_with_what_to_write(ta: ModuleType, what: str) -> None:
+    act, text = ELSEWHERE[what]
+    with pytest.raises((TypeError, ValueError, AttributeError)) as raised:
+        act(ta)
+    assert text in str(raised.value)
+
+
+def test_a_result_can_be_copied_and_pickled() -> None:
+    result = indicators.macd(CLOSE)
+    assert pickle.loads(pickle.dumps(result))._fields == copy.copy(result)._fields == ("macd", "signal", "hist")
+
+
 def test_an_unknown_indicator_error_lists_the_known_ones(ta: ModuleType) -> None:
     with pytest.raises(AttributeError, match=r"has no attribute 'adx' The indicators are sma, ema, .*talib\.ADX$"):
         ta.adx  # noqa: B018
-    with pytest.raises(AttributeError, match=r"has no attribute 'Bbands'; did you mean bbands\?"):
-        ta.Bbands  # noqa: B018
+    with pytest.raises(AttributeError, match=r"has no attribute 'Bbandz'; did you mean bbands\?"):
+        ta.Bbandz  # noqa: B018
     assert not hasattr(ta, "_private")

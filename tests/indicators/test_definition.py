@@ -87,7 +87,11 @@ def test_attributes(row: Indicator) -> None:
         (lambda: indicators.RSI(1), ValueError, "timeperiod: expected an int in 2..100000, got 1"),
         (lambda: indicators.RSI("14"), TypeError, "timeperiod: expected an int in 2..100000, got '14'"),
         (lambda: indicators.RSI(14, 15), TypeError, "RSI() takes from 0 to 1 positional arguments but 2 were given"),
-        (lambda: indicators.RSI(period=3), TypeError, "RSI() got an unexpected keyword argument 'period'"),
+        (
+            lambda: indicators.RSI(period=3),
+            TypeError,
+            "RSI() got an unexpected keyword argument 'period'; did you mean timeperiod?",
+        ),
         (lambda: indicators.RSI(real=3), TypeError, "real: expected the name of a column, got 3"),
         (lambda: indicators.OBV(3), TypeError, "OBV() takes 0 positional arguments but 1 was given"),
         (lambda: indicators.Live(14), TypeError, "definition: expected a definition such as RSI(14), got int"),

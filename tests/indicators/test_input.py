@@ -291,12 +291,14 @@ WRONG: dict[str, tuple[Callable[[ModuleType], Any], type[Exception], str]] = {
     "a DataFrame": (
         lambda ta: ta.rsi(pd.DataFrame({"close": X})),
         TypeError,
-        "real: expected a Series or an array, got a DataFrame: give one column, or use Plan",
+        "real: expected a Series or an array, got a DataFrame: give one column, or use Plan; "
+        "write rsi(frame['close'], 14)",
     ),
     "a polars DataFrame": (
         lambda ta: ta.rsi(pl.DataFrame({"close": X})),
         TypeError,
-        "real: expected a Series or an array, got a polars DataFrame: give one column, or use Plan",
+        "real: expected a Series or an array, got a polars DataFrame: give one column, or use Plan; "
+        "write rsi(frame['close'], 14)",
     ),
     "lengths": (
         lambda ta: ta.atr(X, X[1:], X),

@@ -40,7 +40,7 @@ def served() -> Iterator[Served]:
     """A desk that replays prices, has answered analyses by both arms, and has made reports."""
     choose("after")
     desk = MarketDesk(load_market(), rate=10)
-    protocol = "examples.market_desk.shared_frames:SharedFrameProtocol"
+    protocol = "fastcore.streaming.uvicorn:HubProtocol"
     with Running(build_app(desk, token=TOKEN), ws=protocol, lifespan="on", timeout_graceful_shutdown=2) as running:
         made = Served(f"http://127.0.0.1:{running.port}", desk)
         flags.set(FLAG, "ramp:50")
