@@ -53,6 +53,25 @@ class Asking:
     def ask(self, name: str, *, soft: bool = False) -> Answer[str]:
         return self.writer.ask(self._write, name, soft=soft, patient=name.startswith("end"))
 
+    def until_idle(self) -> None:
+        """Wait until the writer waits for a request, and has seen that there is none."""
+        idle = threading.Event()
+        requests = self.writer._requests
+
+        class Watched:
+            def get(self, timeout: float | None = None) -> Any:
+                if requests.qsize() == 0:
+                    idle.set()
+                return requests.get(timeout=timeout)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(requests, name)
+
+        watched: Any = Watched()
+        self.writer._requests = watched
+        assert idle.wait(LONG)
+        self.writer._requests = requests
+
     def during(self, name: str, meanwhile: Callable[[], Any]) -> Any:
         """Have a name written, and something done while that is under way; return what that returns."""
         answer = self.writer.ask(self._hold, name, patient=name.startswith("end"))
@@ -98,6 +117,15 @@ def test_a_submission_waits_for_no_end(asking: Asking) -> None:
     for n in (3, 4):  # though the last sync was shared
         assert asking.ask(f"submit {n}").result(LONG) == f"submit {n}"
     assert asking.batches == [["submit 1"], ["end 0", "submit 2"], ["submit 3"], ["submit 4"]]
+
+
+def test_an_end_that_comes_after_a_submission_waits_for_nothing(asking: Asking) -> None:
+    for n in range(2):  # as of a submitter that waits for its task's result
+        assert asking.ask(f"submit {n}").result(LONG) == f"submit {n}"
+        asking.until_idle()
+        assert asking.ask(f"end {n}").result(LONG) == f"end {n}"
+        asking.until_idle()
+    assert asking.batches == [["submit 0"], ["end 0"], ["submit 1"], ["end 1"]]
 
 
 @pytest.mark.parametrize("asking", [True], indirect=True)

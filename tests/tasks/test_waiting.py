@@ -1,0 +1,116 @@
+"""Waiters: a change is never missed, whenever it comes, and silence is told."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from fastcore.tasks import State, TaskQueue, TaskView
+from fastcore.tasks.http.changes import Changes
+from tests.tasks.queue_cases import LONG, run
+
+
+def test_a_change_during_a_look_leads_to_another_look() -> None:
+    queue = TaskQueue()
+    queue.task(lambda: None, name="work")
+    id = queue.submit("work")
+    looks = 0
+
+    async def get(_: str) -> TaskView:
+        nonlocal looks
+        looks += 1
+        view = queue.status(id)
+        if looks == 1:
+            queue.hooks.changed(id, "work")  # just after it was read
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return view
+        return replace(view, state=State.SUCCEEDED, version=view.version + 1)
+
+    async def scenario() -> None:
+        following = queue.waiters.following(id, get, look=100 * LONG)
+        async with asyncio.timeout(LONG):
+            states = [None if view is None else view.state async for view in following]
+        assert states == [State.QUEUED, State.SUCCEEDED]
+
+    run(scenario)
+
+
+def test_silence_is_told_once_per_quiet_time_and_a_change_begins_it_again() -> None:
+    queue = TaskQueue()
+    queue.task(lambda: None, name="work")
+    id = queue.submit("work")
+
+    async def scenario() -> None:
+        following = queue.waiters.following(id, queue.astatus, quiet=0.05)
+        assert (await anext(following)) is not None
+        assert await anext(following) is None
+        assert await anext(following) is None
+        queue.cancel(id)
+        view = await anext(following)
+        assert view is not None
+        assert view.state is State.CANCELLED
+        assert [one async for one in following] == []
+
+    run(scenario)
+
+
+def test_all_who_wait_can_be_made_to_look_again() -> None:
+    queue = TaskQueue()
+    queue.task(lambda: None, name="work")
+    ids = [queue.submit("work") for _ in range(2)]
+    looks: list[str] = []
+
+    async def get(id: str) -> TaskView:
+        looks.append(id)
+        return queue.status(id)
+
+    async def follow(id: str) -> None:
+        async for _ in queue.waiters.following(id, get, look=100 * LONG):
+            pass
+
+    async def scenario() -> None:
+        tasks = [asyncio.create_task(follow(id)) for id in ids]
+        async with asyncio.timeout(LONG):
+            while len(looks) < 2:
+                await asyncio.sleep(0)
+            queue.waiters.wake_all()
+            while len(looks) < 4:
+                await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(scenario)
+    assert sorted(looks) == sorted(ids * 2)
+
+
+@pytest.mark.parametrize("how", ["result", "events"])
+def test_requests_that_wait_are_let_go_when_the_server_ends(how: str) -> None:
+    queue = TaskQueue()
+    queue.task(lambda: None, name="work")
+    id = queue.submit("work")
+    queue.waiters._look = 100 * LONG
+    changes = Changes(queue.astatus, queue.waiters)
+    queue.hooks.when_leaving(changes.close)
+
+    async def scenario() -> None:
+        view = queue.status(id)
+
+        async def follow() -> None:
+            if how == "result":
+                assert await changes.until_ended(view, 100 * LONG) is view
+            else:
+                assert [one async for one in changes.of(view, quiet=100 * LONG)] == []
+
+        following = asyncio.create_task(follow())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        queue.hooks.leave()
+        async with asyncio.timeout(LONG):
+            await following
+            await follow()  # nor does any begin to wait
+
+    run(scenario)
