@@ -38,14 +38,11 @@ __all__ = ["Asked", "Renewal", "Work"]
 _MOST_DUE: Final = 20_000  # delayed tasks that one claim makes ready; the rest is due at once again
 
 PICK: Final = "SELECT rank, seq FROM task WHERE kind = ? AND state = 0 ORDER BY rank, seq LIMIT ?"
-PICK_ROWS: Final = f"SELECT {CLAIM_COLUMNS} FROM task WHERE kind = ? AND state = 0 ORDER BY rank, seq LIMIT ?"
 ROWS: Final = f"SELECT {CLAIM_COLUMNS} FROM task WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY rank, seq"
-_TAKE: Final = (
+TAKE: Final = (
     "UPDATE task SET state = 2, attempt = attempt + 1, token = token + 1, version = version + 1, owner = ?, lease = ?, "
-    "started_at = ?, progress = NULL, note = '', reports = 0 "
+    "started_at = ?, progress = NULL, note = '', reports = 0 WHERE seq IN (SELECT value FROM json_each(?))"
 )
-TAKE: Final = _TAKE + "WHERE seq IN (SELECT value FROM json_each(?))"
-TAKE_NEIGHBOURS: Final = _TAKE + "WHERE seq BETWEEN ? AND ?"
 DUE: Final = "SELECT min(run_at) FROM task WHERE state = 1"
 MAKE_READY: Final = (
     "UPDATE task SET state = 0 WHERE seq IN "
@@ -198,25 +195,20 @@ class Work:
     def _take(self, change: Change, owner: str, want: Want, until: float, now: float) -> list[Claim]:
         execute = change.connection.execute
         kinds = [(kind, min(most, want.limit)) for kind, most in want.kinds.items() if min(most, want.limit) > 0]
-        if len(kinds) == 1:
-            rows = execute(PICK_ROWS, kinds[0]).fetchall()
-        else:
-            heads = sorted(head for kind in kinds for head in execute(PICK, kind))[: want.limit]
-            rows = execute(ROWS, (json.dumps([seq for _, seq in heads]),)).fetchall() if heads else []
-        if not rows:
+        heads = sorted(head for kind in kinds for head in execute(PICK, kind))[: want.limit]
+        if not heads:
             return []
         # One statement for all: SQLite runs it without the interpreter's lock, which each row would ask for again.
-        seqs = [row[19] for row in rows]
-        first, last = min(seqs), max(seqs)
-        if last - first == len(rows) - 1:  # there is no other row between them
-            execute(TAKE_NEIGHBOURS, (owner, until, now, first, last))
-        else:
-            execute(TAKE, (owner, until, now, json.dumps(seqs)))
+        picked = json.dumps([seq for _, seq in heads])
+        rows = execute(ROWS, (picked,)).fetchall()
+        execute(TAKE, (owner, until, now, picked))
         specs = list(map(spec_of, rows))
         tokens = [row[18] + 1 for row in rows]
         claims = list(map(Claim, specs, [row[17] + 1 for row in rows], tokens, repeat(until)))
         names = [row[1] for row in rows]
-        parts = zip(seqs, names, tokens, map(_GROUP, specs), map(_COLLECTS, specs), map(_SERIAL, specs))
+        parts = zip(
+            [row[19] for row in rows], names, tokens, map(_GROUP, specs), map(_COLLECTS, specs), map(_SERIAL, specs)
+        )
         held = dict(zip(map(_ID, specs), map(Held._make, parts)))
         for kind, n in Counter(names).items():
             change.moved(kind, READY, RUNNING, n)

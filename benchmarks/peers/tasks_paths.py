@@ -1,0 +1,86 @@
+"""What the fast paths of the queue gain: each beside the same queue with that path turned off, in one run.
+
+Run ``python benchmarks/peers/tasks_paths.py``, or with names of paths after it. A path that gains less than 1.2 times
+on its own case is not worth its code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import tasks_ours as ours
+from harness import Ratio, Report, interleave_phases, versions
+from tasks_opponents import BOTH, P50, Phases
+
+from fastcore.tasks import submitting
+from fastcore.tasks.executors.process import ProcessExecutor
+from fastcore.tasks.stores import sqlite_bulk, sqlite_writer
+from fastcore.tasks.stores.sqlite_express import Express
+from fastcore.tasks.submitting import Submitting
+
+GOAL = 1.2
+
+
+async def by_itself(self: Submitting, target: Any, args: Any, kwargs: Any) -> str:
+    return (await self.asubmit([self._calls.one(target, args, kwargs)]))[0]
+
+
+class Path(NamedTuple):
+    """A fast path: what it is good for, and the patches without which there is none."""
+
+    case: Callable[[], Phases]
+    phase: str
+    off: list[tuple[Any, str, Any]]
+
+
+def on_processes() -> Phases:
+    found = ours.processes(2_000, 0.001)
+    return {BOTH: found.seconds / 2_000}
+
+
+def lone() -> Phases:
+    return ours.sqlite_submitters(150, 1)
+
+
+PATHS: dict[str, Path] = {
+    "many rows in one statement": Path(lambda: ours.sqlite_many(10_000), BOTH, [(sqlite_bulk, "_MOST", 1)]),
+    "direct claims": Path(
+        lambda: ours.sqlite_latencies(100), P50, [(Express, "place", lambda self, change, specs: specs)]
+    ),
+    "coroutines' submissions as one request": Path(
+        lambda: ours.sqlite_coroutines(6_400, 64), BOTH, [(Submitting, "asubmit_call", by_itself)]
+    ),
+    "two turns of the loop": Path(lambda: ours.sqlite_coroutines(6_400, 64), BOTH, [(submitting, "_HOPS", 0)]),
+    "the first of a crowd waits": Path(
+        lambda: ours.sqlite_submitters(3_200, 64), BOTH, [(sqlite_writer, "_CROWD", 1 << 30)]
+    ),
+    "ends wait for a submission": Path(lone, BOTH, [(sqlite_writer, "_PATIENCE", 0.0)]),
+    "jobs ahead of processes": Path(on_processes, BOTH, [(ProcessExecutor, "_ahead", lambda self: 0)]),
+}
+
+
+def without(path: Path) -> Phases:
+    with ExitStack() as stack:
+        for target, name, value in path.off:
+            stack.enter_context(patch.object(target, name, value))
+        return path.case()
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or list(PATHS)
+    if unknown := sorted(set(chosen) - set(PATHS)):
+        sys.exit(f"tasks_paths.py: expected names of {', '.join(PATHS)}, got {', '.join(unknown)}")
+    report = Report("tasks_paths", "Fast paths of the queue, on and off", versions("fastcore-native"))
+    for name in chosen:
+        path = PATHS[name]
+        found = interleave_phases({"on": path.case, "off": partial(without, path)}, rounds=7)[path.phase]
+        report.add(name, found, {"off / on": Ratio(found["off"].median / found["on"].median, GOAL)})
+
+
+if __name__ == "__main__":
+    main()
