@@ -17,7 +17,6 @@ import tasks_ours as ours
 from harness import Ratio, Report, interleave_phases, versions
 from tasks_opponents import BOTH, P50, Phases
 
-from fastcore.tasks import submitting
 from fastcore.tasks.executors.process import ProcessExecutor
 from fastcore.tasks.stores import sqlite_bulk, sqlite_writer
 from fastcore.tasks.stores.sqlite_express import Express
@@ -55,7 +54,6 @@ PATHS: dict[str, Path] = {
     "coroutines' submissions as one request": Path(
         lambda: ours.sqlite_coroutines(6_400, 64), BOTH, [(Submitting, "asubmit_call", by_itself)]
     ),
-    "two turns of the loop": Path(lambda: ours.sqlite_coroutines(6_400, 64), BOTH, [(submitting, "_HOPS", 0)]),
     "the first of a crowd waits": Path(
         lambda: ours.sqlite_submitters(3_200, 64), BOTH, [(sqlite_writer, "_CROWD", 1 << 30)]
     ),

@@ -18,7 +18,6 @@ from fastcore.tasks.task import Task
 __all__ = ["EachReply", "Submitting"]
 
 _ID, _KIND = attrgetter("id"), attrgetter("kind")
-_HOPS = 2  # turns of the loop between the first submission and the store: what ends meanwhile goes into the same commit
 
 
 class EachReply(Protocol):
@@ -99,7 +98,7 @@ class Submitting:
 
 
 class _Turn:
-    """The submissions of a few turns of one loop; only its thread touches it."""
+    """The submissions of a turn of one loop; only its thread touches it."""
 
     __slots__ = ("_futures", "_specs", "_submit_each", "at", "loop")
 
@@ -114,17 +113,11 @@ class _Turn:
         """Take in a spec, which is given its id when it is handed over."""
         if not self._specs:
             self.at = spec.submitted_at
-            self.loop.call_soon(self._hop, _HOPS)
+            self.loop.call_soon(self._hand_over)
         self._specs.append(spec)
         future: asyncio.Future[str] = self.loop.create_future()
         self._futures.append(future)
         return future
-
-    def _hop(self, left: int) -> None:
-        if left:
-            self.loop.call_soon(self._hop, left - 1)
-        else:
-            self._hand_over()
 
     def _hand_over(self) -> None:
         specs, futures, at = self._specs, self._futures, self.at
