@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -112,5 +113,27 @@ def test_requests_that_wait_are_let_go_when_the_server_ends(how: str) -> None:
         async with asyncio.timeout(LONG):
             await following
             await follow()  # nor does any begin to wait
+
+    run(scenario)
+
+
+def test_the_quiet_time_begins_with_the_last_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = TaskQueue()
+    queue.task(lambda: None, name="work")
+    id = queue.submit("work")
+    clock = [0.0]
+    times, versions = iter([0.0, 9.0, 12.0, 19.5, 20.0]), iter([1, 2, 2, 2, 3])
+    monkeypatch.setattr("fastcore.tasks.waiting.time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    async def get(_: str) -> TaskView:
+        clock[0] = next(times)
+        queue.hooks.changed(id, "work")
+        version = next(versions)
+        return replace(queue.status(id), version=version, state=State.QUEUED if version < 3 else State.SUCCEEDED)
+
+    async def scenario() -> None:
+        following = queue.waiters.following(id, get, look=100 * LONG, quiet=10.0)
+        found = [None if view is None else (clock[0], view.version) async for view in following]
+        assert found == [(0.0, 1), (9.0, 2), None, (20.0, 3)]  # None at 19.5
 
     run(scenario)
