@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,7 @@ LOSSES: dict[str, Callable[[Path], object]] = {
     "log deleted": lambda path: path.with_name("tasks.db-wal").unlink(),
     "index deleted": lambda path: path.with_name("tasks.db-shm").unlink(),
     "replaced": _replaced,
+    "cut to nothing": lambda path: os.truncate(path, 0),
     "moved": lambda path: path.parent.rename(path.parent.with_name("elsewhere")),
     "mount emptied": lambda path: shutil.rmtree(path.parent),
 }
