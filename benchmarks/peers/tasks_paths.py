@@ -54,9 +54,6 @@ PATHS: dict[str, Path] = {
     "coroutines' submissions as one request": Path(
         lambda: ours.sqlite_coroutines(6_400, 64), BOTH, [(Submitting, "asubmit_call", by_itself)]
     ),
-    "the first of a crowd waits": Path(
-        lambda: ours.sqlite_submitters(3_200, 64), BOTH, [(sqlite_writer, "_CROWD", 1 << 30)]
-    ),
     "ends wait for a submission": Path(lone, BOTH, [(sqlite_writer, "_PATIENCE", 0.0)]),
     "jobs ahead of processes": Path(on_processes, BOTH, [(ProcessExecutor, "_ahead", lambda self: 0)]),
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fastcore.tasks.errors import StoreError
-from fastcore.tasks.stores import open_store, sqlite_writer
+from fastcore.tasks.stores import open_store
 from fastcore.tasks.stores.sqlite import SqliteStore
 from fastcore.tasks.stores.sqlite_place import Mount, checked_path
 from fastcore.tasks.stores.sqlite_schema import APPLICATION, MIGRATIONS, connect_reader, migrate
@@ -125,32 +125,6 @@ class TestDurability:
         # That of the one that held it up, that of all fifty, and at most one that is the looking itself.
         assert seen.count("BEGIN IMMEDIATE") <= 3
         check(store.path)
-
-    def test_only_the_first_of_a_batch_waits_for_the_others(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        slept: list[float] = []
-        monkeypatch.setattr(sqlite_writer.time, "sleep", slept.append)
-        store = SqliteStore(tmp_path / "tasks.db").open()
-        hold = threading.Event()
-        try:
-            for _ in range(5):
-                store.submit([spec()]).result(LONG)
-            assert slept == [], "a lone submitter was held up"
-            store._writer.ask(lambda change, asked: [hold.wait(LONG)], None)
-            replies = [store.submit([spec()]) for _ in range(40)]
-            hold.set()
-            for reply in replies:
-                reply.result(LONG)
-            for _ in range(8):
-                store._writer._took = 1.0  # a slow disk
-                store.submit([spec()]).result(LONG)
-            assert slept, "the first of a crowd went alone"
-            assert set(slept) == {2e-3}, "bounded, however slow the disk"
-            assert len(slept) <= 5, "the crowd has gone, and is waited for still"
-        finally:
-            hold.set()
-            store.close()
 
     def test_a_claim_alone_waits_for_no_disk_and_an_end_does(self, tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "tasks.db").open()

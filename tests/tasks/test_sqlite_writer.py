@@ -86,7 +86,7 @@ class Asking:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have what is patient wait until the other comes: a test that is wrong of who waits does not end."""
     monkeypatch.setattr(sqlite_writer, "_PATIENCE", 1e9)
-    monkeypatch.setattr(sqlite_writer, "_MOST_LINGER", 1e9)
+    monkeypatch.setattr(sqlite_writer, "_MOST_PATIENCE", 1e9)
 
 
 @pytest.fixture(params=[True, False], ids=["full", "normal"])
@@ -158,10 +158,10 @@ def test_where_nothing_waits_for_the_disk_none_waits_for_another(asking: Asking)
 
 @pytest.mark.parametrize("asking", [True], indirect=True)
 def test_an_end_that_waits_in_vain_waits_no_further_time(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_writer, "_MOST_LINGER", 1e-3)
+    monkeypatch.setattr(sqlite_writer, "_MOST_PATIENCE", 1e-3)
     end = asking.during("submit 1", lambda: asking.ask("end 0"))
     assert end.result(LONG) == "end 0"
-    monkeypatch.setattr(sqlite_writer, "_MOST_LINGER", 1e9)
+    monkeypatch.setattr(sqlite_writer, "_MOST_PATIENCE", 1e9)
     assert asking.ask("end 1").result(LONG) == "end 1"
     assert asking.batches == [["submit 1"], ["end 0"], ["end 1"]]
 

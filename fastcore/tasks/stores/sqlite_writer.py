@@ -28,10 +28,8 @@ R = TypeVar("R")
 Handler = Callable[[Change, Sequence[A]], Sequence[R | BaseException]]
 
 _MOST_IN_A_BATCH: Final = 512  # requests; each may bring thousands of rows
-_CROWD: Final = 4  # requests that came together: those who asked will ask again, together
-_LINGER: Final = 0.25  # of the last commit's time: how long the first of a crowd waits for the others
-_LEAST_LINGER, _MOST_LINGER = 5e-5, 2e-3
 _PATIENCE: Final = 0.5  # of the last sync's time: how long what is patient waits for what is not
+_MOST_PATIENCE: Final = 2e-3
 
 _log = logging.getLogger("fastcore.tasks")
 
@@ -65,11 +63,9 @@ class Writer:
     """Runs requests in transactions on a connection of its own.
 
     A request is answered after the commit that holds it. While one transaction reaches the disk the next requests
-    gather, so that a batch is as large as the disk is slow. A lone request never waits for company, unless it is
-    patient: an end that came while a submission was written waits until its submitter, who has nothing else to do, asks
-    again, half a sync's time at most; from then on the ends of a lone submitter's tasks share the syncs of further
-    submissions. After a batch of many, whose callers will all come back at once, the first waits for the others, a
-    quarter of a commit's time.
+    gather, so that a batch is as large as the disk is slow. A request never waits for others, unless it is patient: an
+    end that came while a submission was written waits for the next one, half a sync's time at most, so that the ends of
+    a lone submitter's tasks share the syncs of its further submissions.
 
     Parameters
     ----------
@@ -109,7 +105,6 @@ class Writer:
         self._wake = wake
         self._tick = tick
         self._pause = pause
-        self._company = 0.0  # how many requests came together lately
         self._took = 0.0  # seconds of the last commit that waited for the disk
         self._submitted = False  # whether the last batch, but for claims, had a request that is not patient
         self._shared = False  # and one that is
@@ -200,7 +195,6 @@ class Writer:
             while not last:
                 batch, last = self._gather(max(0.0, ticked + self._pause - clock()))
                 if batch:
-                    self._company = max(len(batch), self._company / 2)
                     self._note(batch)
                     self._write(connection, batch)
                 del batch  # else its arguments would live until the next request
@@ -224,11 +218,7 @@ class Writer:
         waits = False  # for all that has come is patient
         try:
             found = requests.get(timeout=timeout)
-            if self._company >= _CROWD and requests.qsize() < self._company / 2:
-                linger = min(self._took * _LINGER, _MOST_LINGER)
-                if linger >= _LEAST_LINGER:
-                    time.sleep(linger)
-            late = time.monotonic() + min(self._took * _PATIENCE, _MOST_LINGER) if patient else 0.0
+            late = time.monotonic() + min(self._took * _PATIENCE, _MOST_PATIENCE) if patient else 0.0
             while found is not None:
                 batch.append(found)
                 if len(batch) == _MOST_IN_A_BATCH:
