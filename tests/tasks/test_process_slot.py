@@ -7,7 +7,7 @@ import pickle
 import signal
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from fastcore.tasks import State
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.executors.process_child import head_of, message
-from fastcore.tasks.executors.process_lane import Doom, Removal
+from fastcore.tasks.executors.process_lane import Doom, Lane, Removal
 from fastcore.tasks.executors.process_slot import TaskSlot, _frames
 from tests.tasks import process_jobs as jobs
 from tests.tasks.process_queue import MINUTE, eventually, lines, queues_made  # noqa: F401
@@ -161,3 +161,27 @@ def test_answers_are_put_together_however_they_are_cut() -> None:
         assert not heard
     with pytest.raises(ValueError, match=r"^expected the size of an answer, got -2$"):
         _frames(bytearray(struct.pack("!i", -2)))
+
+
+def test_a_job_that_has_ended_takes_no_later_one_with_it() -> None:
+    class Slot:
+        """One whose child has begun both of its messages, and whose answers were not read yet."""
+
+        killed = 0
+
+        def withdraw(self) -> int:
+            return 0
+
+        def kill(self) -> None:
+            self.killed += 1
+
+    lane: Any = Lane(cast(Any, None), cast(Any, None))
+    lane.slot = slot = Slot()
+    ended, begun = cast(Any, object()), cast(Any, object())
+    lane.assign(ended)
+    lane.assign(begun)
+    lane._posted = 2
+    assert lane.kill(ended, Doom.CANCEL) is Removal.ABSENT
+    assert (slot.killed, lane._doomed) == (0, None)
+    assert lane.kill(begun, Doom.CANCEL) is Removal.KILLED
+    assert (slot.killed, lane._doomed) == (1, begun)

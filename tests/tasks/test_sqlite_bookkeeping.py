@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fastcore.tasks.ports import arrived
-from fastcore.tasks.records import Encoded, Group, State
+from fastcore.tasks.records import Encoded, Group, Progress, State
 from fastcore.tasks.stores.sqlite import SqliteStore
 from tests.tasks.queue_cases import run
 from tests.tasks.sqlite_specs import T0, check, claimed, ended, in_writer, inside, spec
@@ -129,3 +129,20 @@ def test_a_row_that_cannot_be_stored_fails_alone(tmp_path: Path, fault: dict[str
     assert {view.id for view in store.find().result(LONG)} == {one.id for n, one in enumerate(made) if n != 2}
     store.close()
     check(store.path)
+
+
+@pytest.mark.parametrize("how", [State.SUCCEEDED, State.FAILED, State.QUEUED, "taken back"])
+def test_nothing_is_remembered_of_attempts_that_have_ended(tmp_path: Path, how: Any) -> None:
+    store = SqliteStore(tmp_path / "tasks.db", durability="normal")
+    store.submit([spec(), spec()]).result(LONG)
+    told, silent = claimed(store, 2)
+    store.report([Progress(told.spec.id, told.token, 0.5, "half")]).result(LONG)
+    assert not store._progress.silent()
+    if isinstance(how, State):
+        assert store.settle([ended(one, how) for one in (told, silent)]).result(LONG) == [True, True]
+    else:
+        assert len(store.rescue(T0 + 1e6).result(LONG)) == 2
+        assert store.settle([ended(one, State.SUCCEEDED) for one in (told, silent)]).result(LONG) == [False, False]
+    assert store._progress.silent()
+    assert not store._work.holds()
+    store.close()
