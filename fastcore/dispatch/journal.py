@@ -148,7 +148,9 @@ class Journal:
         for listener in listeners:
             try:
                 listener(entry)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
                 _log.exception("a listener of the journal raised")
         return entry
 

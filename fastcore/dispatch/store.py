@@ -403,7 +403,9 @@ class FlagStore:
         for listener in listeners:
             try:
                 listener(change)
-            except Exception:  # a listener never hurts whoever flips a flag
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # a listener never hurts whoever flips a flag
                 _log.exception("a listener of flag %s raised", name)
 
     def _write(self, told: Told, old: Flag, state: State) -> None:

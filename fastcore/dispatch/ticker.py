@@ -66,7 +66,7 @@ class Ticker:
             for job in jobs:
                 try:
                     job()
-                except Exception:
+                except BaseException:  # an exit would end the thread
                     _log.exception("a job of the ticker raised")
 
     def _after_fork(self) -> None:

@@ -96,7 +96,9 @@ def shrink(keep: float = 0.5, *, collect: bool = True) -> Shrunk:
     for name, shrinker in shrinkers().items():
         try:
             freed[name] = shrinker(keep)
-        except Exception as error:  # one that fails does not keep the others from helping
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # one that fails, or exits, does not keep the others from helping
             _log.exception("the shrinker %s raised", name)
             freed[name] = error
         metrics.counter("fastcore_memory_shrinks_total", shrinker=name).add()

@@ -171,7 +171,9 @@ class MemoryWatch:
             return
         try:
             callback(usage)
-        except Exception:
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # an exit would end the thread
             _log.exception("a callback of the memory watch raised")
 
     def start(self) -> None:

@@ -235,6 +235,8 @@ def _details(rule: Rule, labels: Labels) -> Any:
         return None
     try:
         return plain(dict(rule.details(dict(labels))))
-    except Exception:  # an alert without its details is better than none
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # an alert without its details is better than none
         _log.exception("the details of the rule %s could not be had", rule.name)
         return None

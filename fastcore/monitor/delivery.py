@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from fastcore import metrics
+from fastcore._text import said
 from fastcore.concurrency import Retry
 from fastcore.monitor.alerts import Alert
 from fastcore.monitor.channels import Channel
@@ -109,15 +110,15 @@ class Delivery:
             self._pace(stopping)
             try:
                 self._retry.call(self.channel.send, alert)
-            except Exception as error:
+            except BaseException as error:  # an exit of the channel's would end the thread
                 self._failed.add()
                 _log.error(
                     "alert channel %s: %s was not delivered: %s", self.channel.name, alert.rule, self._said(error)
                 )
 
-    def _said(self, error: Exception) -> str:
+    def _said(self, error: BaseException) -> str:
         """An error as text, without the secrets of the channel."""
-        text = f"{type(error).__name__}: {error}"
+        text = said(error)
         for secret in sorted(getattr(self.channel, "secrets", ()), key=len, reverse=True):
             text = text.replace(secret, "***")
         return text

@@ -147,7 +147,9 @@ class AlertManager:
             for rule in rules:
                 try:
                     values = self._reader.read(rule, snapshot, now)
-                except Exception:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException:  # an exit of a rule's would end the thread
                     _log.exception("the rule %s could not be judged", rule.name)
                     continue
                 found = self._book.evaluate(rule, values, now, wall)

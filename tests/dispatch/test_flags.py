@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from datetime import UTC, datetime, timedelta
@@ -267,6 +268,20 @@ def test_a_listener_that_raises_is_logged(store: FlagStore, caplog: pytest.LogCa
     assert len(seen) == 1
     assert "cache" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, asyncio.CancelledError])
+def test_a_listener_that_exits_hurts_nobody_who_flips(error: type[BaseException]) -> None:
+    def exits(change: object) -> None:
+        raise error
+
+    store, seen = FlagStore({}), []
+    for subscribe in (store.subscribe, store.journal.subscribe):
+        subscribe(exits)
+        subscribe(seen.append)  # type: ignore[arg-type]
+    store.declare("desk")
+    assert store.rollback("desk", "wrong").rolled_back
+    assert len(seen) == 2
 
 
 def test_a_listener_may_set_flags(store: FlagStore) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -141,6 +142,22 @@ def test_a_file_broken_at_the_start_turns_nothing_on(tmp_path: Path, text: str) 
     assert second.startswith("not obeyed:")
     assert int(second.split()[-1]) >= 1
     assert third == "candidate default []"
+
+
+def test_a_job_that_exits_ends_no_ticker() -> None:
+    ran = threading.Event()
+
+    def exits() -> None:
+        raise SystemExit
+
+    ticker = Ticker(0.01)
+    ticker.add(exits)
+    ticker.add(ran.set)
+    ticker.start()
+    assert ran.wait(60)
+    ran.clear()
+    assert ran.wait(60)
+    ticker.stop()
 
 
 # ---- the journal ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from fastcore import metrics
 from fastcore.concurrency import Retry
-from fastcore.monitor import Alert, WebhookChannel
+from fastcore.monitor import Alert, CallableChannel, WebhookChannel
 from fastcore.monitor.delivery import Delivery
 from tests.monitor.conftest import Clock
 from tests.monitor.receivers import HttpReceiver, served
@@ -173,6 +174,22 @@ def test_a_closed_channel_refuses_alerts_and_can_be_restarted(made: Make) -> Non
     assert delivery.put(alert(2))
     assert delivery.stop(60)
     assert channel.got == ["r0", "r2"]
+
+
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, asyncio.CancelledError])
+def test_a_channel_that_exits_sends_the_next_alert(made: Make, error: type[BaseException]) -> None:
+    got: list[str] = []
+
+    async def sends(alert: Alert) -> None:
+        got.append(alert.rule)
+        if len(got) == 1:
+            raise error
+
+    delivery = made(CallableChannel(sends))
+    delivery.put(alert(0))
+    delivery.put(alert(1))
+    assert delivery.stop(60)
+    assert got == ["r0", "r1"]
 
 
 def test_secrets_are_not_logged(made: Make, caplog: pytest.LogCaptureFixture) -> None:

@@ -157,6 +157,25 @@ def test_channels_of_a_rule(made: Make) -> None:
     assert told == {"all": ["everywhere"], "some": ["everywhere", "here"]}
 
 
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, asyncio.CancelledError])
+def test_a_rule_that_exits_ends_no_thread(made: Make, error: type[BaseException]) -> None:
+    told = threading.Event()
+
+    def exits(snapshot: Snapshot) -> float:
+        raise error
+
+    def details(labels: dict[str, str]) -> dict[str, str]:
+        raise error
+
+    rules = [Rule(name="exits", value=exits, above=0), Rule(name="good", value=lambda s: 1, above=0, details=details)]
+    manager = made(rules=rules, channels=[CallableChannel(lambda alert: told.set())])
+    manager.start(interval=0.01)
+    assert told.wait(60)
+    thread = manager._thread
+    assert thread is not None
+    assert thread.is_alive()
+
+
 def test_a_rule_that_fails_does_not_hide_others(made: Make, caplog: pytest.LogCaptureFixture) -> None:
     rules = [
         Rule(name="broken", value=lambda snapshot: 1 / 0, above=0),
