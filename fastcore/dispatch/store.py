@@ -23,6 +23,8 @@ __all__ = ["HOT_PATHS", "Change", "Flag", "FlagStore", "Follower", "Told"]
 
 _BACKEND_VARIABLE = "FASTCORE_BACKEND"
 
+OUTSIDE = ("file", "provider")  # in this order
+
 _log = logging.getLogger("fastcore.flags")
 
 
@@ -74,7 +76,7 @@ class FlagStore:
         self._shared: dict[str, dict[str, Entry]] = {}  # flag -> what the journal last said to every process
         self._own: Counter[tuple[str, str]] = Counter()  # changes of this process that it has not read there yet
         self._reading = threading.RLock()
-        self._outside: dict[str, tuple[str, str, str]] = {}  # flag -> source, mode, reason, of the file or a provider
+        self._outside: dict[str, dict[str, tuple[str, str]]] = {}  # of the file and a provider: flag -> mode, reason
         self.wrong: dict[str, str] = {}  # flag -> why what the file or a provider says of it is not obeyed
         self._unread = ""  # why nothing is known of the file
         for path in HOT_PATHS:
@@ -216,10 +218,7 @@ class FlagStore:
             If it says of a declared flag what the flag may not hold; what can be obeyed is.
         """
         with self._lock:
-            kept = {name: told for name, told in self._outside.items() if told[0] != source}
-            mine = {name: (source, *given) for name, given in settings.items()}
-            # Whoever is asked first: the file before the provider.
-            self._outside = {**mine, **kept} if source == "provider" else {**kept, **mine}
+            self._outside[source] = dict(settings)
             if source == "file":
                 self._unread = ""
             fresh, wrong = {}, {}
@@ -366,9 +365,10 @@ class FlagStore:
 
     def _outsider(self, state: State) -> Setting | None:
         """What the flag file says, else an outside provider."""
-        if state.name not in self._outside:
+        source = next((source for source in OUTSIDE if state.name in self._outside.get(source, ())), None)
+        if source is None:
             return None
-        source, text, reason = self._outside[state.name]
+        text, reason = self._outside[source][state.name]
         try:
             mode = state.parse(text, f"{source}: {state.name}")
             self._can(state, mode)

@@ -403,6 +403,23 @@ def test_a_provider_comes_before_the_default_only(tmp_path: Path, caplog: pytest
         ProviderPoll(object(), list, print, 1)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("order", [("file", "provider"), ("provider", "file"), ("file", "provider", "file")])
+@pytest.mark.parametrize("dropped", ["file", "provider", ""])
+def test_the_file_goes_before_a_provider_whichever_speaks_last(order: tuple[str, ...], dropped: str) -> None:
+    told = {"file": ("ramp:10", ""), "provider": ("ramp:20", "")}
+    ours = FlagStore({})
+    ours.declare("desk")
+    for source in order:
+        ours.outside(source, {"desk": told[source]})
+    assert ours.get("desk")[1:3] == ("ramp:10", "file")
+    if dropped:
+        ours.outside(dropped, {})
+    assert ours.get("desk")[1:3] == (("ramp:20", "provider") if dropped == "file" else ("ramp:10", "file"))
+    ours.outside("file", {})
+    ours.outside("provider", {})
+    assert ours.get("desk").source == "default"
+
+
 class FlagNotFoundError(Exception):
     """As OpenFeature providers raise it."""
 

@@ -85,6 +85,35 @@ def test_between_two_looks(clock: Clock) -> None:
     assert math.isnan(third.error_rate)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20), st.integers(0, 20), st.integers(1, 9)), max_size=8))
+def test_each_look_tells_what_came_since_the_one_before(looks: list[tuple[int, int, int, int]]) -> None:
+    """Calls and errors of a Switch, of which some are timed, and errors of an operation of the same service."""
+    clock, samples = Clock(), list[Sample]()
+    found, timed = collector(samples, clock), metrics.Sketch()
+    calls = failed = broken = 0
+    for number, (new_calls, new_failed, new_broken, seconds) in enumerate(looks):
+        calls, failed, broken = calls + new_calls, failed + new_failed, broken + new_broken
+        clock.now += seconds
+        for _ in range(new_calls // 2):
+            timed.observe(0.5)
+        samples[:] = [
+            latency("fastcore_call_duration_seconds", timed, switch="desk.rsi", arm="control"),
+            count("fastcore_calls_total", calls, switch="desk.rsi", arm="control"),
+            count("fastcore_call_errors_total", failed, switch="desk.rsi", arm="control"),
+            count("fastcore_operation_errors_total", broken, service="desk", operation="look"),
+            count("fastcore_calls_total", 1000 * number, switch="other", arm="control"),
+        ]
+        told = found.collect("desk")
+        assert told.calls == new_calls
+        assert told.latency[0] == new_calls // 2
+        if new_calls:
+            assert told.error_rate == min(1.0, (new_failed + new_broken) / new_calls)
+        else:
+            assert math.isnan(told.error_rate)
+        assert told.throughput == (new_calls / seconds if number else 0.0)
+
+
 def test_a_switch_counts_all_calls_and_times_some_by_arm(clock: Clock) -> None:
     slow, fast = metrics.Sketch(), metrics.Sketch()
     slow.observe(2.0)
