@@ -402,6 +402,15 @@ def test_another_leader_takes_over(tmp_path: Path) -> None:
     second.resign()
 
 
+def test_a_manager_that_stops_lets_another_one_judge(made: Make, tmp_path: Path) -> None:
+    rule = Rule(name="r", value=lambda snapshot: 1, above=0)
+    with WorkerFiles(tmp_path) as files:
+        first, second = (made(rules=[rule], channels=[], workers=files) for _ in range(2))
+        assert [len(first.evaluate()), len(second.evaluate())] == [1, 0]
+        assert first.stop(60)
+        assert [alert.rule for alert in second.evaluate()] == ["r"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_does_not_hold_the_lock_of_its_parent(tmp_path: Path) -> None:
     code = f"""
