@@ -117,6 +117,7 @@ def test_methods_that_do_not_exist_share_a_series(counted: Callable[..., int]) -
     for method in ("BREW", "WHEN"):
         get(app, "/none", method=method)
     assert counted("unmatched", "404", "OTHER") == 2
+    assert not app._requests  # what a client chooses is not kept
 
 
 def test_an_application_that_raises_counts_as_500(counted: Callable[..., int]) -> None:
