@@ -20,9 +20,11 @@ from fastcore.streaming.client_events import (
     StreamClosed,
     Subscribed,
     SubscribeError,
+    Unsubscribed,
 )
 from fastcore.streaming.hub import Hub, HubBusy
 from fastcore.streaming.limits import Limits
+from fastcore.streaming.member import Member, PresenceStats
 from fastcore.streaming.redaction import TokenFilter
 from fastcore.streaming.security import Grant
 from fastcore.streaming.statistics import HubStats
@@ -48,8 +50,10 @@ __all__ = [
     "HubBusy",
     "HubStats",
     "Limits",
+    "Member",
     "Message",
     "NatsBackplane",
+    "PresenceStats",
     "Published",
     "Publisher",
     "Refusal",
@@ -59,6 +63,7 @@ __all__ = [
     "Subscribed",
     "TokenFilter",
     "UnixBus",
+    "Unsubscribed",
     "broadcast_analysis_results",
     "install_hub",
     "installed_hub",

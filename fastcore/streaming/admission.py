@@ -10,8 +10,8 @@ from urllib.parse import parse_qs
 
 from fastcore.streaming import messages
 from fastcore.streaming.caller import Caller
+from fastcore.streaming.link import Handshake
 from fastcore.streaming.messages import BadMessage, Subscribe, last_of, since_of
-from fastcore.streaming.session import Handshake
 
 if TYPE_CHECKING:
     from fastcore.streaming.hub import Hub

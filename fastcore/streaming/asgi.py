@@ -125,7 +125,7 @@ class AsgiLink:
         return self._buffered
 
     def close(self, code: int, reason: str) -> None:
-        self._goodbye = code, reason
+        self._goodbye = code, reason.encode(errors="replace")[:123].decode(errors="ignore")  # what a close frame holds
         self._wake.set()
         asyncio.get_running_loop().call_later(self._linger, self._done.set)
 

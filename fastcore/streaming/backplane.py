@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from fastcore.streaming.checks import check_key
+
 __all__ = ["Backplane", "BackplaneFull", "BackplaneState", "Key", "Published", "Sink", "check_publish"]
 
 Key: TypeAlias = str | bytes | int | None
@@ -77,5 +79,4 @@ def check_publish(topic: object, body: object, key: object) -> None:
         raise TypeError(f"topic: expected a str, got {type(topic).__name__}")
     if type(body) is not bytes:
         raise TypeError(f"body: expected bytes, got {type(body).__name__}")
-    if key is not None and type(key) not in (str, bytes, int):
-        raise TypeError(f"key: expected a str, bytes, int or None, got {type(key).__name__}")
+    check_key(key)

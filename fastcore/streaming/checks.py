@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from fastcore.framing import Unpacker, unpackb
+from fastcore.framing import Unpacker, packb, unpackb
 
-__all__ = ["check_body", "check_key"]
+__all__ = ["check_body", "check_key", "one_default", "packed"]
 
 SIZE = (16 << 20) - 4096  # bytes of an object; a client takes 16 MiB in a message
 DEPTH = 62  # levels of an object; a client takes 64, and the object is in an array
 MEMORY = 255 << 20  # bytes an object may take in a client
 _BINARY = (b"\xc4", b"\xc5", b"\xc6")
+
+
+def packed(obj: Any, default: Callable[[Any], Any] | None = None) -> bytes:
+    """An object as it is published."""
+    body = packb(obj, numpy=True, datetime=True, decimal="str", default=default)
+    check_body(body)
+    return body
+
+
+def one_default(
+    default: Callable[[Any], Any] | None, enc_hook: Callable[[Any], Any] | None
+) -> Callable[[Any], Any] | None:
+    """The one function of two names."""
+    if default is not None and enc_hook is not None:
+        raise ValueError("enc_hook: expected it or default, which are the same, got both")
+    for name, given in (("default", default), ("enc_hook", enc_hook)):
+        if given is not None and not callable(given):
+            raise TypeError(f"{name}: expected a function or None, got {type(given).__name__}")
+    return default if enc_hook is None else enc_hook
 
 
 def check_key(key: Any) -> None:

@@ -57,6 +57,8 @@ class Client:
         Names and patterns to subscribe to.
     newest : bool, default False
         Begin with the newest message of each key.
+    last : int, default 0
+        Begin with the last so many messages of each topic, as far as the server has kept them.
     token : str or callable, optional
         A callable, plain or async, is asked at each connection and again before the token expires.
     buffer : int, default 1000
@@ -96,6 +98,7 @@ class Client:
         topics: Iterable[str] = (),
         *,
         newest: bool = False,
+        last: int = 0,
         token: TokenSource = None,
         buffer: int = 1000,
         on_full: Literal["pause", "conflate"] = "pause",
@@ -118,7 +121,14 @@ class Client:
         if token is not None and not isinstance(token, str):
             called("token", token)
         self._url, named = _without_topics(url)
-        self._session = Session([*named, *topics], newest=newest, limits=limits, backoff=(low, high), rng=rng)
+        self._session = Session(
+            [*named, *topics],
+            newest=newest,
+            last=count("last", last) if last else 0,
+            limits=limits,
+            backoff=(low, high),
+            rng=rng,
+        )
         self._token = token
         self._buffer = Buffer(count("buffer", buffer), one_of("on_full", on_full, ("pause", "conflate")) == "conflate")
         self._on_message = on_message
@@ -192,7 +202,7 @@ class Client:
                 raise StopAsyncIteration
             await self._buffer.wait()
 
-    async def subscribe(self, topics: str | Iterable[str], *, newest: bool = False) -> None:
+    async def subscribe(self, topics: str | Iterable[str], *, newest: bool = False, last: int = 0) -> None:
         """Subscribe to more topics or patterns, and wait for the answer; without a link they are kept for the next.
 
         Raises
@@ -205,7 +215,7 @@ class Client:
         names = [topics] if isinstance(topics, str) else list(topics)
         if not names:
             return
-        await self._ask(*self._session.subscribe(names, newest))
+        await self._ask(*self._session.subscribe(names, newest, count("last", last) if last else 0))
 
     async def unsubscribe(self, topics: str | Iterable[str]) -> None:
         """Take back subscriptions, by the words they were made with, and wait for the answer."""

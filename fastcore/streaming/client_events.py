@@ -17,6 +17,7 @@ __all__ = [
     "StreamClosed",
     "SubscribeError",
     "Subscribed",
+    "Unsubscribed",
 ]
 
 
@@ -43,6 +44,12 @@ class Subscribed(NamedTuple):
     topic: str
     offset: int
     recovered: bool
+
+
+class Unsubscribed(NamedTuple):
+    """The server has taken subscriptions away; they are not asked for again."""
+
+    topics: tuple[str, ...]
 
 
 class Gap(NamedTuple):
@@ -80,7 +87,7 @@ class Disconnected(NamedTuple):
     delay: float | None
 
 
-Notice: TypeAlias = Connected | Subscribed | Gap | Refusal | Skipped | Disconnected
+Notice: TypeAlias = Connected | Subscribed | Unsubscribed | Gap | Refusal | Skipped | Disconnected
 
 
 class StreamClosed(ConnectionError):

@@ -17,6 +17,7 @@ from fastcore.streaming.client_events import (
     Skipped,
     Subscribed,
     SubscribeError,
+    Unsubscribed,
 )
 from python_fallback.framing.topics import is_pattern, matches
 
@@ -28,6 +29,17 @@ PONG = packb([wire.PING])
 NORMAL, PROTOCOL_ERROR, TOO_BIG = 1000, 1002, 1009
 LEAST = 512  # bytes that any server takes in a message
 SMALL = 4096  # bytes of a request that need not wait for the welcome
+
+
+class Start(NamedTuple):
+    """With what a subscription begins, where it is not resumed."""
+
+    newest: bool = False
+    last: int = 0
+
+    def options(self) -> dict[str, Any]:
+        """As they go over the wire."""
+        return {"newest": self.newest, **({"last": self.last} if self.last else {})}
 
 
 class Limits(NamedTuple):
@@ -63,6 +75,7 @@ class Session:
         topics: Iterable[str] = (),
         *,
         newest: bool = False,
+        last: int = 0,
         limits: Limits | None = None,
         backoff: tuple[float, float] = (0.5, 20.0),
         rng: Callable[[], float],
@@ -75,7 +88,7 @@ class Session:
         self._size = wire.SIZE  # of a message that the server takes
         self._largest = 0  # of those sent on this connection
         self._later: list[bytes] = []  # requests that have to wait for the welcome
-        self._newest: dict[str, bool] = dict.fromkeys(topics, newest)  # by name or pattern
+        self._starts: dict[str, Start] = dict.fromkeys(topics, Start(newest, last))  # by name or pattern
         self._answered: set[str] = set()  # names the server has accepted once
         self._positions: dict[str, int] = {}
         self._told: dict[str, int] = {}  # topics without a position whose newest messages are on their way
@@ -96,7 +109,7 @@ class Session:
     @property
     def topics(self) -> list[str]:
         """The names and patterns that are wanted."""
-        return list(self._newest)
+        return list(self._starts)
 
     @property
     def positions(self) -> dict[str, int]:
@@ -123,17 +136,17 @@ class Session:
         self._drain = None
         options: dict[str, Any] = {} if token is None else {"token": token}
         self._told.clear()
-        wanted: dict[tuple[bool, bool], list[str]] = {}
-        for name, newest in self._newest.items():
+        wanted: dict[tuple[bool, Start], list[str]] = {}
+        for name, start in self._starts.items():
             back = name in self._answered
-            wanted.setdefault((back, back or newest), []).append(name)
+            wanted.setdefault((back, Start(True) if back else start), []).append(name)
         self._later = []
         self._largest = 0
         at_once = list[bytes]()
         first = True
-        for (back, newest), names in wanted.items():
+        for (back, start), names in wanted.items():
             if first:
-                wish = self._wish(0, names, newest, back)
+                wish = self._wish(0, names, start, back)
                 if self._fits([wire.CONNECT, {**options, "topics": names, **wish}]):
                     options.update(topics=names, **wish)
                     first = False
@@ -141,25 +154,25 @@ class Session:
                 del self._asked[0], self._for[0]
                 first = False
             for part in self._parts(names):
-                requests = self._request(part, newest, back, partial=True)[1]
+                requests = self._request(part, start, back, partial=True)[1]
                 if len(requests) == 1 and len(requests[0]) <= SMALL and not self._later:
                     at_once += requests
                 else:
                     self._later += requests
         return [packb([wire.CONNECT, options]), *at_once]
 
-    def subscribe(self, names: Iterable[str], newest: bool) -> tuple[int, bytes]:
+    def subscribe(self, names: Iterable[str], newest: bool, last: int = 0) -> tuple[int, bytes]:
         """Want more topics: return the request's number and the message to send."""
-        fresh = list(names)
+        fresh, start = list(names), Start(newest, last)
         for name in fresh:
-            self._newest[name] = newest
-        ref, [request] = self._request(fresh, newest, back=False)
+            self._starts[name] = start
+        ref, [request] = self._request(fresh, start, back=False)
         return ref, request
 
-    def _request(self, names: list[str], newest: bool, back: bool, *, partial: bool = False) -> tuple[int, list[bytes]]:
+    def _request(self, names: list[str], start: Start, back: bool, *, partial: bool = False) -> tuple[int, list[bytes]]:
         """A subscribe and, before it, the positions that do not fit into its message."""
         ref = self._next()
-        wish = self._wish(ref, names, newest, back)
+        wish = self._wish(ref, names, start, back)
         if partial:
             wish["partial"] = True
         if self._fits([wire.SUBSCRIBE, ref, names, wish]):
@@ -203,32 +216,40 @@ class Session:
         if piece:
             yield piece
 
-    def _wish(self, ref: int, names: list[str], newest: bool, back: bool) -> dict[str, Any]:
+    def _wish(self, ref: int, names: list[str], start: Start, back: bool) -> dict[str, Any]:
         """Say from where on: where it comes back, from its positions; what has none asks for the newest of each key."""
         self._asked[ref] = None
         self._for[ref] = list(names)
-        wish: dict[str, Any] = {"newest": newest}
+        wish = start.options()
         if back and self.epoch:
             known = {**self._settled, **self._positions}
             exact, patterns = set(names), [name for name in names if is_pattern(name)]
-            asked = {
-                topic: at
-                for topic, at in known.items()
-                if topic in exact or any(matches(name, topic) for name in patterns)
-            }
+            if all(name in exact for name in self._starts):  # then all that is known is of them
+                asked = known
+            else:
+                asked = {
+                    topic: at
+                    for topic, at in known.items()
+                    if topic in exact or any(matches(name, topic) for name in patterns)
+                }
             self._asked[ref] = asked
             wish["since"] = [self.epoch, asked]
         return wish
 
     def unsubscribe(self, names: Iterable[str]) -> tuple[int, bytes]:
         """Want less: return the request's number and the message to send."""
-        left = [name for name in names if self._newest.pop(name, None) is not None]
-        self._answered.difference_update(left)
-        for known in (self._positions, self._settled, self._told):
-            for topic in [topic for topic in known if not any(matches(name, topic) for name in self._newest)]:
-                del known[topic]
+        left = self._drop(names)
         ref = self._next()
         return ref, packb([wire.UNSUBSCRIBE, ref, left])
+
+    def _drop(self, names: Iterable[str]) -> list[str]:
+        """Want `names` no more; those of them that were wanted."""
+        left = [name for name in names if self._starts.pop(name, None) is not None]
+        self._answered.difference_update(left)
+        for known in (self._positions, self._settled, self._told):
+            for topic in [topic for topic in known if not any(matches(name, topic) for name in self._starts)]:
+                del known[topic]
+        return left
 
     def renew_token(self, token: str) -> bytes:
         """Give the server a new token."""
@@ -318,7 +339,10 @@ class Session:
         elif kind == wire.SUBSCRIBE:
             yield from self._subscribed(value[1], value[2], len(value) > 3 and value[3] is True)
         elif kind == wire.UNSUBSCRIBE:
-            self.done.add(value[1])
+            if value[1] == 0 and len(value) > 2:  # the server has taken them away
+                yield Unsubscribed(tuple(self._drop(value[2])))
+            else:
+                self.done.add(value[1])
         elif kind == wire.ERROR:
             yield from self._refused(value[1], value[2], str(value[3]), value[4] if len(value) > 4 else None)
         elif kind == wire.DRAIN:
@@ -370,8 +394,8 @@ class Session:
             self._asked.pop(ref, None)
             self._for.pop(ref, None)
             self.done.add(ref)
-        self._answered.update(name for name in names if name in self._newest)
-        newest = any(self._newest.get(name) for name in names)
+        self._answered.update(name for name in names if name in self._starts)
+        newest = any(self._starts[name].newest for name in names if name in self._starts)
         for name, number, offset, state, *_ in entries:
             topic = str(name)
             self._names[_offset(number)] = topic
@@ -404,7 +428,7 @@ class Session:
         if ref:
             for name in refused:
                 if name not in self._answered:
-                    self._newest.pop(name, None)
+                    self._starts.pop(name, None)
         self.refused[ref] = SubscribeError(code, text)
         self.done.add(ref)
         yield Refusal(ref, code, text)

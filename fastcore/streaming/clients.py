@@ -8,13 +8,15 @@ import random
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from fastcore.framing import Fanout, Subscription
 from fastcore.streaming import messages, security
 from fastcore.streaming.answers import Answers, entries_of
 from fastcore.streaming.caller import Caller, takes_caller
 from fastcore.streaming.heartbeat import Wheel
+from fastcore.streaming.hooks import Hooks
 from fastcore.streaming.limits import Limits, Seats
 from fastcore.streaming.positions import PositionsMemo
 from fastcore.streaming.security import UNAVAILABLE, Authenticate, Authorize, Grant, Rights
@@ -65,6 +67,7 @@ class Clients:
         self.work = Work()
         self.positions = PositionsMemo(fan.known)
         self.answers = Answers()
+        self.hooks = Hooks(limits.hook, self._told)
         self._blocked: dict[Session, float] = {}  # since when
         self._noticed: list[Session] = []
         self._checks: set[asyncio.Task[None]] = set()
@@ -97,12 +100,14 @@ class Clients:
         if session.blocked:
             self.blocked(session)
 
-    def leave(self, session: Session, code: int) -> None:
+    def leave(self, session: Session, code: int, reason: str) -> None:
         """A session has ended."""
         if session in self._all:
             del self._all[session]
             self.seats.leave(session.seat)
             self.closed_by[code] += 1
+            if session.welcomed:
+                self.hooks.ended(session, code, reason)
         self.fan.disconnect(session)
         self._blocked.pop(session, None)
         self.work.drop(session)
@@ -115,6 +120,7 @@ class Clients:
         self._noticed.clear()
         self._checks.clear()
         self.work = Work()
+        self.hooks.forget_all()
         self.emptied = asyncio.Event()
         for session in self.all():
             session.lost()
@@ -152,6 +158,7 @@ class Clients:
     ) -> list[list[object]]:
         """Subscribe to topics; what the client is told of them."""
         told = self.fan.subscribe(session, names, since=since, newest=wish.newest, last=wish.last)
+        self.hooks.joined(session, names)
         self._schedule()
         return entries_of(told, () if since is None else since[1])
 
@@ -160,10 +167,25 @@ class Clients:
     ) -> tuple[Subscription, ...]:
         """Subscribe to a pattern; the same tuple for all who ask alike."""
         assert session.rights is not None
-        self._schedule()
-        return self.fan.follow(
+        told = self.fan.follow(
             session, pattern, since=since, newest=wish.newest, last=wish.last, allow=session.rights.each_topic
         )
+        self.hooks.joined(session, [pattern])
+        self._schedule()
+        return told
+
+    def unsubscribe(self, session: Session, names: list[str]) -> None:
+        """Take back a client's subscriptions."""
+        self.fan.unsubscribe(session, names)
+        self.hooks.left(session, names)
+
+    def take_away(self, session: Session, patterns: list[str]) -> None:
+        """Take a client's subscriptions to nothing beyond `patterns` away, and tell it."""
+        names = self.fan.subscriptions(session)
+        lost = [name for name in names if any(security.covers(pattern, name) for pattern in patterns)]
+        if lost:
+            self.unsubscribe(session, lost)
+            session.tell(messages.UNSUBSCRIBE, 0, lost)
 
     def review(self, session: Session) -> list[str]:
         """Hold a client's subscriptions against its new rights; those that are taken away."""
@@ -171,7 +193,7 @@ class Clients:
         assert rights is not None
         names = self.fan.subscriptions(session)
         lost = [name for name in names if not rights(name)]
-        self.fan.unsubscribe(session, lost)
+        self.unsubscribe(session, lost)
         patterns = [name for name in names if name not in lost and is_pattern(name)]
         for topic, number, *_ in self.fan.subscribe(session, patterns, allow=rights.each_topic):
             session.tell(messages.TOPIC, number, topic)
@@ -275,12 +297,37 @@ class Clients:
 
     def check(self, session: Session, token: str, ref: int | None) -> None:
         """Have a token checked that came in a message."""
-        task = asyncio.get_running_loop().create_task(self._check(session, token, ref))
+        self._later(self._check(session, token, ref))
+
+    async def _check(self, session: Session, token: str, ref: int | None) -> None:
+        grant = await self.grant(token, session.caller)
+        if ref is None and grant is not None and grant is not UNAVAILABLE:
+            await self._admit(session, grant)
+        else:
+            session.checked(grant, ref)
+
+    def admit(self, session: Session, grant: Grant) -> None:
+        """Have the application asked whether a client may come in."""
+        self._later(self._admit(session, grant))
+
+    async def _admit(self, session: Session, grant: Grant) -> None:
+        session.grant = grant
+        if self.hooks.has("connect"):
+            try:
+                if not await self.hooks.admit(session.member()):
+                    session.close(messages.CLOSE_REFUSED, "refused")
+            except RuntimeError:
+                session.close(messages.CLOSE_LATER, "it cannot be let in for now")
+        session.checked(grant, None)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._checks.add(task)
         task.add_done_callback(self._checks.discard)
 
-    async def _check(self, session: Session, token: str, ref: int | None) -> None:
-        session.checked(await self.grant(token, session.caller), ref)
+    def _told(self, session: Session) -> None:
+        """The application has heard all of a session."""
+        self.work.add(session)
 
     # -- time -------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
 import os
 import secrets
@@ -20,11 +19,13 @@ from fastcore.framing import Fanout, FanoutStats, packb
 from fastcore.framing.fanout import Policy
 from fastcore.streaming import messages
 from fastcore.streaming.asgi import Endpoint
+from fastcore.streaming.attachment import Attachment, say_unsent
 from fastcore.streaming.backplane import Backplane, Published
 from fastcore.streaming.broadcast import install_hub, installed_hub
-from fastcore.streaming.checks import check_body, check_key
+from fastcore.streaming.checks import check_body, check_key, one_default, packed
 from fastcore.streaming.clients import Clients
 from fastcore.streaming.limits import Limits
+from fastcore.streaming.presence import CONTROL, Presence
 from fastcore.streaming.routing import add_http, add_websocket
 from fastcore.streaming.security import Authenticate, Authorize, Origins
 from fastcore.streaming.sse import Events
@@ -41,7 +42,7 @@ class HubBusy(RuntimeError):
     """Other threads publish faster than the event loop takes it up; nothing of this message was published."""
 
 
-class Hub:
+class Hub(Presence):
     """Publishes objects by topic to the WebSocket clients of this process, each packed and framed once.
 
     Publish from any thread, or from the event loop. What is published in one turn of the loop leaves in one write for
@@ -76,6 +77,14 @@ class Hub:
         Carries what is published to the hubs of other processes too; see :meth:`start`.
     beat : float, default 1
         Seconds between two looks at the clock: pings and time limits are late by up to this.
+    last : int, default 0
+        Messages of each topic that a new subscription begins with, as far as history has them, unless the client says
+        where it begins; :meth:`configure` sets it by topic.
+    default : callable, optional
+        Called by :meth:`publish` with an object that msgpack does not know; returns one that it does. What clients get,
+        in JSON too, is what it returned.
+    enc_hook : callable, optional
+        Another name of `default`, msgspec's.
 
     Examples
     --------
@@ -102,7 +111,11 @@ class Hub:
         spread: float = 5.0,
         backplane: Backplane | None = None,
         beat: float = 1.0,
+        last: int = 0,
+        default: Callable[[Any], Any] | None = None,
+        enc_hook: Callable[[Any], Any] | None = None,
     ) -> None:
+        super().__init__()
         if not 0 < pong <= ping:
             raise ValueError(f"pong: expected seconds > 0 and at most ping, {ping:g}, got {pong:g}")
         self.limits = Limits() if limits is None else limits
@@ -117,6 +130,7 @@ class Hub:
             limit=self.limits.backlog,
             total_limit=self.limits.total_backlog,
             history=history,
+            last=last,
             max_subscriptions=self.limits.subscriptions,
             max_topic_length=self.limits.topic_length,
             wbits=wbits,
@@ -135,11 +149,8 @@ class Hub:
         self._ids: dict[str, int] = {}  # of topics that have been published to
         self._taps = Taps()
         self.backplane = backplane
-        self._backplane_ready = backplane is None
-        self._backplane_error: Exception | None = None  # why it does not start
-        self._cut: float | None = None  # since when the backplane was seen to be without connection
-        self._attempt: asyncio.Task[None] | None = None
-        self._starting: asyncio.Lock | None = None
+        self._attachment = Attachment(backplane)
+        self._default = one_default(default, enc_hook)
         self._lock = threading.Lock()  # of the next five
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
@@ -153,7 +164,7 @@ class Hub:
         self._stop_samples = weakref.finalize(self, metrics.collect(Samples(self)))
         self.asgi = Endpoint(self)
         if backplane is not None:
-            _waiting_hubs.add(self)
+            say_unsent(self)
 
     # -- for the application ----------------------------------------------------------------------------------------
 
@@ -181,19 +192,8 @@ class Hub:
         The first client does it too; calling it at start-up reports problems, and loads history, earlier.
         """
         self.bind()
-        if not self._backplane_ready and self.backplane is not None:
-            if self._starting is None:
-                self._starting = asyncio.Lock()
-            async with self._starting:
-                if not self._backplane_ready:
-                    try:
-                        await self.backplane.start(self)
-                    except Exception as error:
-                        self._backplane_error = error
-                        raise
-                    self._backplane_error = None
-                    self._backplane_ready = True
-                    self._take_inbox()
+        if await self._attachment.start(self):
+            self._take_inbox()
 
     def publish(self, topic: str, obj: Any = None, key: str | bytes | int | None = None) -> None:
         """Publish an object to those who subscribe to `topic`, now and, within history, later.
@@ -218,21 +218,22 @@ class Hub:
         HubBusy
             If the event loop is too far behind with what other threads have published.
         """
-        name = check_topic(topic, self.limits.topic_length)
-        check_key(key)
-        body = packb(obj, numpy=True, datetime=True, decimal="str")
-        check_body(body)
-        self._publish(name, body, key)
+        self._publish(self._checked(topic, key), packed(obj, self._default), key)
 
     def publish_packed(self, topic: str, body: bytes, key: str | bytes | int | None = None) -> None:
         """Publish an object that is packed already."""
-        name = check_topic(topic, self.limits.topic_length)
-        check_key(key)
+        name = self._checked(topic, key)
         check_body(body)
         self._publish(name, body, key)
 
+    def _checked(self, topic: str, key: Any) -> str:
+        if topic == CONTROL:
+            raise ValueError(f"topic: expected another than {CONTROL}, which is the hubs' own")
+        check_key(key)
+        return check_topic(topic, self.limits.topic_length)
+
     def _publish(self, topic: str, body: bytes, key: str | bytes | int | None) -> None:
-        if self._thread == threading.get_ident() and self._backplane_ready:
+        if self._thread == threading.get_ident() and self._attachment.ready:
             self._hand_on(topic, body, key)
             self._taps.tell()
             return
@@ -279,9 +280,11 @@ class Hub:
         """Return what the Fanout has counted."""
         return self._fan.stats()
 
-    def configure(self, pattern: str, *, policy: Policy | None = None, history: int | None = None) -> None:
-        """Set policy and history of the topics that `pattern` means; before the first client, or from the loop."""
-        self._fan.configure(pattern, policy=policy, history=history)
+    def configure(
+        self, pattern: str, *, policy: Policy | None = None, history: int | None = None, last: int | None = None
+    ) -> None:
+        """Set the rules of the topics that `pattern` means; before the first client, or from the loop."""
+        self._fan.configure(pattern, policy=policy, history=history, last=last)
 
     def __len__(self) -> int:
         """How many clients there are, those without a good token not counted."""
@@ -306,7 +309,7 @@ class Hub:
         A hub is not ready until its backplane has started (asked in the event loop, this tries to start it), nor once
         that has been without connection for five seconds.
         """
-        dead, detail = self._backplane_readiness()
+        dead, detail = self._attachment.readiness(self, self.clients.now())
         if self.draining:
             detail = "draining: clients are sent away"
         elif not detail:
@@ -322,32 +325,9 @@ class Hub:
             "detail": detail,
         }
 
-    def _backplane_readiness(self) -> tuple[bool, str]:
-        """Whether the backplane is dead, and what is to be said of it."""
-        if self.backplane is None or self.draining:
-            return False, ""
-        if not self._backplane_ready:
-            self._attempt_start()
-            if self._backplane_error is None:
-                return True, "the backplane has not started yet"
-            return True, f"the backplane does not start: {self._backplane_error!r}"[:300]
-        if self.backplane.state().connected:
-            self._cut = None
-            return False, ""
-        now = self.clients.now()
-        if self._cut is None:
-            self._cut = now
-        return now - self._cut >= 5.0, "the backplane is not connected: what is published here waits"
-
-    def _attempt_start(self) -> None:
-        """Try to start, in the background, if this is the hub's loop."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        if self._loop in (None, loop) and (self._attempt is None or self._attempt.done()):
-            self._attempt = loop.create_task(self.start())
-            self._attempt.add_done_callback(lambda task: task.cancelled() or task.exception())
+    def lives_in(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether this hub's loop is `loop`, or could be."""
+        return self._loop in (None, loop)
 
     async def drain(self, grace: float = 10.0, spread: float | None = None) -> None:
         """Close all clients, so that this process can end: no new ones are accepted, and the others told to reconnect.
@@ -371,9 +351,7 @@ class Hub:
         """Let go of timers, metrics and the backplane. Clients that are still there are not told."""
         self._stop_samples()
         self.clients.stop()
-        if self.backplane is not None and self._backplane_ready:
-            self._backplane_ready = False
-            await self.backplane.aclose()
+        await self._attachment.aclose()
 
     def drain_delay(self) -> float:
         """Draw the seconds after which a client that is sent away comes back."""
@@ -418,7 +396,7 @@ class Hub:
         """Publish what other threads have left."""
         with self._lock:
             self._woken = False
-            if not self._backplane_ready:  # it is taken up when that has started
+            if not self._attachment.ready:  # it is taken up when that has started
                 return
             taken, self._inbox, self._inbox_bytes = self._inbox, deque(), 0
         for topic, body, key in taken:
@@ -482,13 +460,11 @@ class Hub:
             self._loop, self._thread = None, 0
             self._woken = self._scheduled = False
             self.clients.forget_all()
-            self._starting = None
+            self._attachment.forget()
             if self.backplane is None:
                 taken, self._inbox, self._inbox_bytes = self._inbox, deque(), 0
                 for topic, body, key in taken:
                     self._deliver(topic, body, key)
-            else:
-                self._backplane_ready = False
         return self._loop
 
     # -- what a backplane delivers to -------------------------------------------------------------------------------
@@ -504,31 +480,18 @@ class Hub:
         if newest:
             self._fan.renew(epoch, 0)
             for message in newest:
-                self.deliver(message)
+                if message.topic != CONTROL:
+                    self.deliver(message)
         self._fan.renew(epoch, floor)
 
     def deliver(self, message: Published) -> None:
         """Publish a message of the backplane to the clients here."""
+        if message.topic == CONTROL:
+            self._heard(message.body)
+            return
         self._deliver(message.topic, message.body, message.key, message.offset)
         self._taps.tell()
 
     def unsent(self) -> int:
         """Return how many messages wait for the loop or for the backplane to start."""
         return len(self._inbox)
-
-
-_waiting_hubs: weakref.WeakSet[Hub] = weakref.WeakSet()  # those with a backplane
-
-
-def _tell_unsent() -> None:
-    """At the end of the process: say what was published and never left it."""
-    for hub in list(_waiting_hubs):
-        if hub.unsent():
-            _log.error(
-                "%d messages were published and not sent: their hub was not started in this process; "
-                "a program without an event loop uses fastcore.streaming.Publisher",
-                hub.unsent(),
-            )
-
-
-atexit.register(_tell_unsent)

@@ -42,6 +42,8 @@ class Limits:
         Seconds that a client may take nothing.
     token : float, default 10
         Seconds until a client must have shown a good token.
+    hook : float, default 10
+        Seconds that one of the functions of :meth:`Hub.on_connect` and its like may take for a client.
     linger : float, default 5
         Seconds that a closed client has to read what it was sent, and to say goodbye.
     """
@@ -59,6 +61,7 @@ class Limits:
     inbox: int = 64 << 20
     stalled: float = 10.0
     token: float = 10.0
+    hook: float = 10.0
     linger: float = 5.0
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "BAD_MESSAGE",
     "BAD_TOPIC",
     "CLOSE_BAD_MESSAGES",
+    "CLOSE_BY_SERVER",
     "CLOSE_DRAINED",
     "CLOSE_EXPIRED",
     "CLOSE_LATER",
@@ -76,6 +77,7 @@ CLOSE_RATE: Final = 3013
 CLOSE_REFUSED: Final = 3500
 CLOSE_BAD_MESSAGES: Final = 3501
 CLOSE_NO_TOKEN: Final = 3502
+CLOSE_BY_SERVER: Final = 3503
 
 SIZE: Final = 1 << 16  # what a client may send in a message, unless the welcome says otherwise
 PONG_BYTES: Final = b"\x91\x06"

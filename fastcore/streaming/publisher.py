@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from fastcore.concurrency.checks import number
-from fastcore.framing import packb
-from fastcore.streaming.backplane import Backplane, BackplaneFull, Key, Published, check_publish
+from fastcore.streaming.backplane import Backplane, BackplaneFull, Key, Published
+from fastcore.streaming.checks import check_key, one_default, packed
 from python_fallback.framing.topics import check_topic
 
 __all__ = ["Publisher"]
@@ -45,6 +45,8 @@ class Publisher:
         Seconds that a call may take until its messages have their numbers.
     topic_length : int, default 255
         Characters of a topic, as in the hubs' :class:`Limits`.
+    default, enc_hook : callable, optional
+        As for a :class:`Hub`.
 
     Examples
     --------
@@ -54,10 +56,19 @@ class Publisher:
             publisher.publish("prices.AAPL", {"price": 187.2}, key="AAPL")
     """
 
-    def __init__(self, backplane: Backplane, *, timeout: float = 10.0, topic_length: int = 255) -> None:
+    def __init__(
+        self,
+        backplane: Backplane,
+        *,
+        timeout: float = 10.0,
+        topic_length: int = 255,
+        default: Callable[[Any], Any] | None = None,
+        enc_hook: Callable[[Any], Any] | None = None,
+    ) -> None:
         self._backplane = backplane
         self._timeout = number("timeout", timeout)
         self._topic_length = topic_length
+        self._default = one_default(default, enc_hook)
         self._lock = threading.Lock()  # of the next three
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -82,14 +93,13 @@ class Publisher:
 
     def publish_all(self, messages: Iterable[tuple[str, Any, Key]]) -> None:
         """Publish ``(topic, object, key)`` one after the other; returns when all have their numbers."""
-        packed = []
+        ready = []
         for topic, obj, key in messages:
-            body = packb(obj, numpy=True, datetime=True, decimal="str")
             name = check_topic(topic, self._topic_length)
-            check_publish(name, body, key)
-            packed.append((name, body, key))
+            check_key(key)
+            ready.append((name, packed(obj, self._default), key))
         deadline = time.monotonic() + self._timeout
-        self._run(lambda: self._hand_over(packed, deadline))
+        self._run(lambda: self._hand_over(ready, deadline))
 
     def close(self) -> None:
         """Leave the backplane and end the thread; nothing can be published afterwards."""

@@ -6,12 +6,14 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastcore.streaming import messages
 from fastcore.streaming.answers import entries_of
 from fastcore.streaming.caller import Caller
 from fastcore.streaming.limits import Bucket
+from fastcore.streaming.link import Link
+from fastcore.streaming.member import Member
 from fastcore.streaming.messages import (
     BadMessage,
     Connect,
@@ -30,7 +32,7 @@ from python_fallback.framing.topics import is_pattern
 if TYPE_CHECKING:
     from fastcore.streaming.clients import Clients
 
-__all__ = ["Handshake", "Link", "Session"]
+__all__ = ["Session"]
 
 Parse: TypeAlias = Callable[[bytes], Iterable[messages.Request]]
 
@@ -38,32 +40,6 @@ PING_DUE, PONG_DUE, TOKEN_DUE, EXPIRY_DUE = range(4)
 WAITING = 16  # requests of a client whose token is being checked
 QUEUED = 4 << 20  # bytes of a client's messages that wait for those before them
 NAMES = 64  # topics that are subscribed to at once; a pattern counts for all of them
-
-
-class Link(Protocol):
-    """The way to a client; `write` takes whole WebSocket frames."""
-
-    deflate: int | None
-    fd: int | None  # of a socket that frames may be sent to past this link, as long as the session is not blocked
-
-    @property
-    def write(self) -> Callable[[bytes], Any]: ...
-
-    @property
-    def writelines(self) -> Callable[[Iterable[bytes]], Any]: ...
-
-    def close(self, code: int, reason: str) -> None:
-        """Say goodbye; nothing is written after it."""
-
-    def buffered(self) -> int:
-        """Bytes that were written and are still in this process."""
-
-
-class Handshake(NamedTuple):
-    """What a client said when it connected."""
-
-    token: str | None = None
-    topics: Subscribe | None = None
 
 
 class Session:
@@ -88,10 +64,12 @@ class Session:
         "caller",
         "closed",
         "grant",
+        "id",
         "link",
         "notices",
         "rights",
         "seat",
+        "since",
         "welcomed",
         "write",
         "writelines",
@@ -103,6 +81,8 @@ class Session:
         self.write = link.write
         self.writelines = link.writelines
         self.seat = seat
+        self.id = secrets.token_hex(8)
+        self.since = time.time()
         self.caller: Caller | None = None  # where `authenticate` looks at it
         self.grant: Grant | None = None
         self.rights: Rights | None = None
@@ -128,6 +108,11 @@ class Session:
         if grant is UNAVAILABLE:
             self.close(messages.CLOSE_LATER, "token: it cannot be checked for now")
             return
+        if grant is not None and hub.hooks.has("connect"):
+            self.grant = grant
+            self._waiting = [] if topics is None else [topics]
+            hub.admit(self, grant)
+            return
         if grant is not None:
             self._welcome(grant)
             if topics is not None:
@@ -148,7 +133,7 @@ class Session:
             "ping": hub.ping,
             "pong": hub.pong,
             "ttl": hub.time_left(grant),
-            "session": secrets.token_hex(8),
+            "session": self.id,
         }
         if hub.limits.message_size != messages.SIZE:
             welcome["size"] = hub.limits.message_size
@@ -185,7 +170,9 @@ class Session:
     @property
     def has_work(self) -> bool:
         """Whether there is something to be answered, and the answers will be taken."""
-        return not self.closed and (self._steps is not None or bool(self._queue)) and not self._full()
+        if self.closed or not (self._steps is not None or self._queue):
+            return False
+        return self not in self._hub.hooks.untold and not self._full()
 
     def _full(self) -> bool:
         return self.blocked and self.link.buffered() > self._hub.limits.backlog
@@ -251,7 +238,7 @@ class Session:
                 self._positions = Where(epoch)
             self._positions.add(request.since)
         elif isinstance(request, Unsubscribe):
-            self._hub.fan.unsubscribe(self, request.names)
+            self._hub.unsubscribe(self, request.names)
             self.tell(messages.UNSUBSCRIBE, request.ref)
         elif isinstance(request, Token):
             self._check(request.token, request.ref)
@@ -267,6 +254,9 @@ class Session:
     def _connect(self, request: Connect) -> Iterable[None]:
         if self.welcomed:
             return () if request.topics is None else self._subscribe(request.topics)
+        if self.grant is not None:  # the application is being asked
+            self._keep(request)
+            return ()
         if request.token is None:
             raise BadMessage("connect: expected a token, got none")
         if self._waiting is not None and request.topics is None and not self._waiting:
@@ -401,6 +391,10 @@ class Session:
             data, self.notices, self._held = b"".join(self.notices), None, 0
             self.write(data)
 
+    def member(self) -> Member:
+        """Who it is, for the application."""
+        return Member(self.id, None if self.grant is None else self.grant.user, self.seat, self.since)
+
     # -- how it is --------------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
@@ -450,17 +444,17 @@ class Session:
         """Close the connection, saying why."""
         if not self.closed:
             last, self.notices = self.notices, None
-            self.lost(code)
+            self.lost(code, reason)
             if last:
                 self.write(b"".join(last))
             self.link.close(code, reason)
 
-    def lost(self, code: int = 1006) -> None:
+    def lost(self, code: int = 1006, reason: str = "") -> None:
         """Forget the client: its connection is gone, or about to be."""
         if not self.closed:
             self.closed = True
             self._waiting = self._queue = self._steps = self._positions = None
-            self._hub.leave(self, code)
+            self._hub.leave(self, code, reason)
 
 
 def _size(what: Any) -> int:

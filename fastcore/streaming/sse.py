@@ -182,6 +182,8 @@ class EventLink(AsgiLink):
         if kind == messages.TOPIC:
             self._names[message[1]] = message[2]
             self._positions.setdefault(message[2], 0)
+        elif kind == messages.UNSUBSCRIBE:
+            return f"event: unsubscribed\ndata: {to_json(message[2])}\n\n"
         elif kind == messages.EPOCH:
             self._epoch = message[1]
             self._positions.clear()

@@ -23,6 +23,12 @@ export interface Subscribed {
   recovered: boolean;
 }
 
+/** The server has taken subscriptions away; they are not asked for again. */
+export interface Unsubscribed {
+  type: "unsubscribed";
+  topics: string[];
+}
+
 /** Messages were missed that are not known any more; the newest of each key follows. */
 export interface Gap {
   type: "gap";
@@ -54,13 +60,14 @@ export interface Disconnected {
   delay: number | null;
 }
 
-export type Notice = Connected | Subscribed | Gap | Refusal | Skipped | Disconnected;
+export type Notice = Connected | Subscribed | Unsubscribed | Gap | Refusal | Skipped | Disconnected;
 
 export interface Events {
   message: Message;
   notice: Notice;
   connected: Connected;
   subscribed: Subscribed;
+  unsubscribed: Unsubscribed;
   gap: Gap;
   refusal: Refusal;
   skipped: Skipped;
@@ -81,6 +88,8 @@ export interface ClientOptions {
   topics?: string[];
   /** Begin with the newest message of each key. */
   newest?: boolean;
+  /** Begin with the last so many messages of each topic. */
+  last?: number;
   /** A function is asked at each connection, and again before the token expires. */
   token?: string | (() => string | Promise<string>) | null;
   /** Messages that may wait to be taken; 1000. */
@@ -129,7 +138,7 @@ export class Client implements AsyncIterable<Message> {
   /** Listens; returns what takes the listener away. With a listener for messages nothing is buffered. */
   on<K extends keyof Events>(type: K, listener: (event: Events[K]) => void): () => void;
   /** Rejects with Refused. Without a link the topics are kept for the next one. */
-  subscribe(topics: string | string[], options?: { newest?: boolean }): Promise<void>;
+  subscribe(topics: string | string[], options?: { newest?: boolean; last?: number }): Promise<void>;
   unsubscribe(topics: string | string[]): Promise<void>;
   [Symbol.asyncIterator](): AsyncIterator<Message>;
 }

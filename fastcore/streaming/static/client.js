@@ -33,7 +33,7 @@ export class Refused extends Error {
  */
 export class Client {
   constructor(url, {
-    topics = [], newest = false, token = null, buffer = 1000, onFull = "conflate", backoff = [0.5, 20], limits,
+    topics = [], newest = false, last = 0, token = null, buffer = 1000, onFull = "conflate", backoff = [0.5, 20], limits,
     random = Math.random, now = () => performance.now() / 1000, WebSocket = globalThis.WebSocket,
   } = {}) {
     if (!["conflate", "pause"].includes(onFull)) throw new TypeError(`onFull: expected conflate or pause, got ${onFull}`);
@@ -45,7 +45,7 @@ export class Client {
     const named = (address.searchParams.get("topics") ?? "").split(",").filter(Boolean);
     address.searchParams.delete("topics");
     this.url = address.href;
-    this.session = new Session({ topics: [...named, ...topics], newest, backoff, limits, random });
+    this.session = new Session({ topics: [...named, ...topics], newest, last, backoff, limits, random });
     this.stats = { connections: 0, messages: 0, conflated: 0, gaps: 0, connected: false };
     this.options = { token, buffer, onFull, random, now, WebSocket };
     this.listeners = new Map();
@@ -90,9 +90,9 @@ export class Client {
   get epoch() { return this.session.epoch; }
 
   /** Subscribes to more topics; without a link they are kept for the next one. */
-  subscribe(topics, { newest = false } = {}) {
+  subscribe(topics, { newest = false, last = 0 } = {}) {
     const names = [topics].flat();
-    return names.length ? this.ask(...this.session.subscribe(names, newest)) : Promise.resolve();
+    return names.length ? this.ask(...this.session.subscribe(names, newest, last)) : Promise.resolve();
   }
 
   unsubscribe(topics) {

@@ -36,7 +36,7 @@ export function matches(name, topic) {
 
 /** What outlives a connection: subscriptions, positions, the epoch. */
 export class Session {
-  constructor({ topics = [], newest = false, backoff = [0.5, 20], limits, random = Math.random } = {}) {
+  constructor({ topics = [], newest = false, last = 0, backoff = [0.5, 20], limits, random = Math.random } = {}) {
     this.epoch = "";
     this.limits = limits;
     this.out = []; // answers to be sent
@@ -48,7 +48,7 @@ export class Session {
     this.failures = 0;
     this.backoff = backoff;
     this.random = random;
-    this.wanted = new Map(topics.map((name) => [name, newest])); // by name or pattern
+    this.wanted = new Map(topics.map((name) => [name, { newest, last }])); // by name or pattern
     this.answered = new Set(); // names the server has accepted once
     this.positions = new Map();
     this.told = new Map(); // topics without a position whose newest messages are on their way
@@ -77,20 +77,21 @@ export class Session {
     this.drain = null;
     const options = token === null ? {} : { token };
     const groups = new Map();
-    for (const [name, newest] of this.wanted) {
+    for (const [name, start] of this.wanted) {
       const back = this.answered.has(name);
-      const group = `${back} ${back || newest}`;
-      if (!groups.has(group)) groups.set(group, { back, newest: back || newest, names: [] });
+      const begin = back ? { newest: true, last: 0 } : start;
+      const group = `${back} ${begin.newest} ${begin.last}`;
+      if (!groups.has(group)) groups.set(group, { back, start: begin, names: [] });
       groups.get(group).names.push(name);
     }
     this.later = [];
     this.largest = 0;
     const atOnce = [];
     let first = true;
-    for (const { back, newest, names } of groups.values()) {
+    for (const { back, start, names } of groups.values()) {
       if (first) {
         first = false;
-        const wish = this.wish(0, names, newest, back);
+        const wish = this.wish(0, names, start, back);
         const whole = { ...options, topics: names, ...wish };
         if (this.fits(encode([CONNECT, whole]))) {
           Object.assign(options, whole);
@@ -99,7 +100,7 @@ export class Session {
         this.asked.delete(0);
       }
       for (const part of parts(names, this.size / 2)) {
-        const requests = this.request(part, newest, back, true)[1];
+        const requests = this.request(part, start, back, true)[1];
         const small = requests.length === 1 && requests[0].length <= SMALL && !this.later.length;
         (small ? atOnce : this.later).push(...requests);
       }
@@ -113,16 +114,16 @@ export class Session {
     return true;
   }
 
-  subscribe(names, newest) {
-    for (const name of names) this.wanted.set(name, newest);
-    const [ref, [message]] = this.request(names, newest, false);
+  subscribe(names, newest, last = 0) {
+    for (const name of names) this.wanted.set(name, { newest, last });
+    const [ref, [message]] = this.request(names, { newest, last }, false);
     return [ref, message];
   }
 
   /** A subscribe and, before it, the positions that do not fit into its message. */
-  request(names, newest, back, partial = false) {
+  request(names, start, back, partial = false) {
     const ref = ++this.ref;
-    const wish = this.wish(ref, names, newest, back);
+    const wish = this.wish(ref, names, start, back);
     if (partial) wish.partial = true;
     let message = encode([SUBSCRIBE, ref, names, wish]);
     if (this.fits(message) || !wish.since) return [ref, [message]];
@@ -138,8 +139,8 @@ export class Session {
     return [ref, [...before, message]];
   }
 
-  wish(ref, names, newest, back) {
-    const wish = { newest };
+  wish(ref, names, { newest, last }, back) {
+    const wish = last ? { newest, last } : { newest };
     let asked = null;
     if (back && this.epoch) {
       const known = new Map([...this.settled, ...this.positions]);
@@ -153,6 +154,13 @@ export class Session {
   }
 
   unsubscribe(names) {
+    const left = this.drop(names);
+    const ref = ++this.ref;
+    return [ref, encode([UNSUBSCRIBE, ref, left])];
+  }
+
+  /** Wants names no more; gives those of them that were wanted. */
+  drop(names) {
     const left = names.filter((name) => this.wanted.delete(name));
     for (const name of left) this.answered.delete(name);
     for (const known of [this.positions, this.settled, this.told]) {
@@ -160,8 +168,7 @@ export class Session {
         if (![...this.wanted.keys()].some((name) => matches(name, topic))) known.delete(topic);
       }
     }
-    const ref = ++this.ref;
-    return [ref, encode([UNSUBSCRIBE, ref, left])];
+    return left;
   }
 
   renewToken(token) {
@@ -228,7 +235,8 @@ export class Session {
         yield* this.subscribed(value[1], value[2], value[3] === true);
         return;
       case UNSUBSCRIBE:
-        yield { type: "answer", ref: value[1] };
+        if (value[1] === 0 && value.length > 2) yield { type: "unsubscribed", topics: this.drop(value[2]) }; // by the server
+        else yield { type: "answer", ref: value[1] };
         return;
       case ERROR: {
         const [, ref, code, text, some] = value;
@@ -281,7 +289,7 @@ export class Session {
     const [names, asked] = this.asked.get(ref) ?? [[], null];
     if (!more) this.asked.delete(ref);
     for (const name of names) if (this.wanted.has(name)) this.answered.add(name);
-    const newest = names.some((name) => this.wanted.get(name));
+    const newest = names.some((name) => this.wanted.get(name)?.newest);
     for (const [name, id, at, state] of entries) {
       const topic = String(name);
       const offset = integer(at);
