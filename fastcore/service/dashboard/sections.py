@@ -46,7 +46,7 @@ CLOSED = {
 
 
 def overview(sources: Sources) -> Section:
-    """What is on, what it gains, what is wrong."""
+    """The implementations that run, what they gain, and problems."""
     found = status()
     arms = _arms()
     held = [flag for flag in flags.snapshot().values() if flag.rolled_back]

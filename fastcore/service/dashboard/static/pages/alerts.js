@@ -17,18 +17,18 @@ export function view() {
       }
       const chosen = (name) => ({ "aria-selected": String(name === wanted) });
       refill(element,
-        card("Firing now", table("The gravest first", [
+        card("Firing now", table("Most severe first", [
           ["Severity", (a) => state(KIND[a.severity] ?? "warn", a.severity)],
           ["Alert", (a) => a.rule],
           ["What", (a) => a.summary],
           ["Where", (a) => Object.entries(a.labels).map(([name, value]) => `${name}=${value}`).join(", ") || "–"],
           ["Since", (a) => `${clock(a.since)} (${duration(Math.max(0, body.at - a.since))})`],
-        ], body.firing, { key: (a) => a.id, empty: "no alert fires", attributes: (a) => chosen(a.rule) })),
-        card("Rules", table("What is judged", [
+        ], body.firing, { key: (a) => a.id, empty: "no alert is firing", attributes: (a) => chosen(a.rule) })),
+        card("Rules", table("Evaluated rules", [
           ["Alert", (r) => r.name],
           ["Severity", (r) => r.severity],
           ["State", (r) => (r.firing ? state("bad", "fires") : state("good", "quiet"))],
-        ], body.rules, { key: (r) => r.name, empty: "no rule", attributes: (r) => chosen(r.name) })));
+        ], body.rules, { key: (r) => r.name, empty: "no rules", attributes: (r) => chosen(r.name) })));
     },
   };
 }

@@ -18,13 +18,13 @@ export function view() {
   const figures = h("div"), collector = h("div");
   const shrink = h("button", { type: "button", click: () => act("Shrink caches", () => api("memory/shrink", { method: "POST", body: {} })) }, "Shrink caches and collect");
   return {
-    element: h("div", {}, figures, card("Over time", plot.element), h("div.controls", {}, shrink), collector),
+    element: h("div", {}, figures, card("Memory over time", plot.element), h("div.controls", {}, shrink), collector),
     show(body) {
       shrink.disabled = locked() || !body.writable;
       refill(figures, h("div.cards", {},
         tile("This process", bytes(body.rss), "resident"),
         tile("In use", percent(body.used_ratio), `of ${bytes(body.limit)} (${body.limited_by})`),
-        tile("Watch", state(WATCH[body.watch] ?? "warn", body.watch), body.high == null ? "nothing gives memory back by itself" : `fires at ${percent(body.high, 0)}, clears at ${percent(body.low, 0)}`),
+        tile("Watch", state(WATCH[body.watch] ?? "warn", body.watch), body.high == null ? "no memory watch is installed" : `fires at ${percent(body.high, 0)}, clears at ${percent(body.low, 0)}`),
         tile("Collector", body.gc.enabled ? "on" : "off", `thresholds ${body.gc.thresholds.join(", ")}`),
         tile("Frozen", number(body.gc.frozen), "objects")));
       refill(collector, card("Garbage collection", table("By generation", [

@@ -21,16 +21,16 @@ export function view() {
           t.hit_ratio == null ? null : tile("Cache hits", percent(t.hit_ratio)),
           t.clients == null ? null : tile("Clients", number(t.clients)),
           t.tasks_waiting == null ? null : tile("Tasks", number(t.tasks_waiting), `waiting; ${number(t.tasks_running)} running`)),
-        card("What is wrong", body.wrong.length
+        card("Problems", body.wrong.length
           ? h("ul.wrong", {}, body.wrong.map((w) => h("li", { "data-key": w.text }, state(KIND[w.severity], w.severity), " ", h("a", { href: to(w.page, w.what) }, w.text))))
           : h("p", {}, state("good", "ok"), " no problems detected")),
-        card("What is on", table("Hot paths", [
+        card("Implementations", table("Hot paths", [
           ["Path", (p) => h("a", { href: to("switches", p.name) }, p.name)],
           ["Runs", (p) => state(p.runs === "compiled" ? "good" : p.runs === "unavailable" ? "bad" : "warn", p.runs)],
           ["Instruction set", (p) => p.isa || "–"],
           ["Why", (p) => p.why],
         ], body.paths, { key: (p) => p.name })),
-        card("What it gains", table("Switches, medians of both arms", [
+        card("Improvements", table("Switches, medians of both arms", [
           ["Switch", (s) => h("a", { href: to("switches", s.name) }, s.name)],
           ["Mode", (s) => s.mode],
           ["Control", (s) => seconds(s.control_p50), true],

@@ -31,11 +31,11 @@ export function view() {
       refill(figures, h("div.cards", {},
         tile("Rate", rate == null ? "–" : `${number(rate, 1)}/s`, `${number(body.requests)} in all`),
         tile("Errors", number(body.errors), body.requests ? `${percent(body.errors / body.requests)} of all; ${number(body.client_errors)} were the client's (4xx)` : ""),
-        tile("p50", seconds(body.p50), "half of all took less"),
+        tile("p50", seconds(body.p50), "median"),
         tile("p95", seconds(body.p95)),
         tile("p99", seconds(body.p99)),
         tile("In flight", number(body.in_flight))));
-      const caption = body.count > body.routes.length ? `The ${body.routes.length} of ${body.count} routes with most requests` : "Those with most requests first";
+      const caption = body.count > body.routes.length ? `The ${body.routes.length} of ${body.count} routes with most requests` : "Most requests first";
       refill(routes, card("By route", table(caption, [
         ["Route", idOf],
         ["Rate", (r) => (rates[idOf(r)] == null ? "–" : `${number(rates[idOf(r)], 1)}/s`), true],

@@ -35,11 +35,11 @@ export function view() {
         tile("Sent", rates.bytes_out == null ? "–" : `${bytes(rates.bytes_out)}/s`, `${bytes(body.bytes_out)} in all`),
         tile("Slow", number(body.blocked), `clients; ${bytes(body.backlog_bytes)} held back, ${number(body.conflated)} conflated, ${number(body.dropped)} dropped`),
         tile("Path", state(body.path === "direct" ? "good" : "warn", body.path), body.detail)));
-      refill(closed, card("Slow clients", table("They take less than is sent, those most behind first", [
-        ["Address", (c) => c.address], ["Held back", (c) => bytes(c.held), true],
-      ], body.slow, { key: (c) => c.address, empty: "all keep up" })), card("Closed and refused", table("By code", [
+      refill(closed, card("Slow clients", table("Most bytes queued first", [
+        ["Address", (c) => c.address], ["Queued", (c) => bytes(c.held), true],
+      ], body.slow, { key: (c) => c.address, empty: "no slow client" })), card("Closed and refused", table("By code", [
         ["Code", (c) => c.code, true], ["Meaning", (c) => c.meaning], ["Clients", (c) => number(c.count), true],
-      ], body.closed, { key: (c) => c.code, empty: "no client yet" })));
+      ], body.closed, { key: (c) => c.code, empty: "no client was closed" })));
       plot.draw(history.traces({ delivered: "candidate", published: "second" }));
     },
   };

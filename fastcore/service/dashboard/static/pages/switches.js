@@ -34,7 +34,7 @@ export function view() {
       const flag = body.flags.find((f) => f.name === chosen);
       const obeying = body.switches.filter((s) => s.flag === chosen);
       const arms = obeying.find((s) => s.name === wanted) ?? obeying[0];
-      refill(list, card("Flags", table("One flag a row", [
+      refill(list, card("Flags", table("One flag per row", [
         ["Flag", (f) => h("button", { type: "button", "data-flag": f.name, "aria-pressed": String(f.name === chosen),
           click: () => go(`switches/${encodeURIComponent(f.name)}`) }, f.name)],
         ["Mode", (f) => [state(f.state === "rolled_back" ? "bad" : "good", f.mode), STATE[f.state] ? ` ${STATE[f.state]}` : null]],
@@ -50,14 +50,14 @@ export function view() {
             ["p50", (a) => seconds(a.p50), true], ["p95", (a) => seconds(a.p95), true], ["p99", (a) => seconds(a.p99), true],
           ], [arms.control, arms.candidate], { key: (a) => a.name }),
           arms.shadow ? h("p.quiet", {}, `${number(arms.shadow.compared)} compared, ${number(arms.shadow.mismatches)} mismatches`) : null,
-          obeying.length > 1 ? h("p", {}, "Others that obey this flag: ", obeying.filter((s) => s !== arms).map((s, i) =>
+          obeying.length > 1 ? h("p", {}, "Other Switches on this flag: ", obeying.filter((s) => s !== arms).map((s, i) =>
             [i ? ", " : "", h("a", { href: `#switches/${encodeURIComponent(s.name)}` }, s.name)])) : null]
-        : h("p.quiet", {}, "no Switch obeys this flag yet")));
+        : h("p.quiet", {}, "no Switch on this flag yet")));
       controls.show(flag, body.writable);
       refill(journal, card("Journal", table("Newest first", [
         ["When", (e) => clock(e.when)], ["Flag", (e) => e.flag], ["Who", (e) => e.who], ["What", (e) => e.what],
         ["From", (e) => e.old], ["To", (e) => e.new], ["Why", (e) => e.why || "–"],
-      ], body.journal, { key: (e) => `${e.when} ${e.flag} ${e.what} ${e.new}`, empty: "nothing has been changed" })));
+      ], body.journal, { key: (e) => `${e.when} ${e.flag} ${e.what} ${e.new}`, empty: "no changes" })));
       draw(plot, arms);
     },
   };
@@ -122,7 +122,7 @@ function makeControls() {
     h("div.controls", {}, h("label", {}, "Share", share, told), button("Ramp", "", "set", () => ({ mode: `ramp:${share.value}` }))),
     h("div.controls", {},
       button("Kill switch", ".danger", "rollback"),
-      button("Take setting back", "", "clear", null, false),
+      button("Clear setting", "", "clear", null, false),
       button("Resume", "", "resume", null, false))));
   return {
     element,
@@ -136,7 +136,7 @@ function makeControls() {
       note.textContent = may ? "" : writable ? "Read-only: unlock with the token to change something." : "Read-only: the service was installed without a token.";
       note.hidden = may;
       held.hidden = flag.state !== "rolled_back";
-      held.textContent = held.hidden ? "" : "Rolled back: a setting does not act until the rollback is ended.";
+      held.textContent = held.hidden ? "" : "Rolled back: settings have no effect until the rollback is ended.";
       for (const one of [mode, share, ...buttons]) one.disabled = !may;
       const now = `${flag.name} ${flag.mode} ${flag.state}`;
       if (shown !== now && !touched) {

@@ -6,9 +6,9 @@ import { refill } from "../patch.js";
 export const title = "Tasks";
 
 const KIND = { succeeded: "good", failed: "bad", dead: "bad", cancelled: "warn", running: "good", queued: "warn" };
-const WORDS = { queued: "waiting", dead: "gave up", succeeded: "done", expired: "result deleted" };
+const WORDS = { queued: "waiting", dead: "out of attempts", succeeded: "done", expired: "result deleted" };
 
-const words = (t) => (t.state === "queued" && t.attempt ? "waits to try again" : WORDS[t.state] ?? t.state);
+const words = (t) => (t.state === "queued" && t.attempt ? "waiting for retry" : WORDS[t.state] ?? t.state);
 
 function progress(t) {
   if (t.state !== "running") return t.note || "–";
@@ -25,7 +25,7 @@ const columns = (may) => [
   ["Submitted", (t) => clock(t.queued)],
   ["Took", (t) => seconds(t.took), true],
   ["Error", (t) => t.error ?? "–"],
-  ["Again", (t) => (t.retryable ? h("button", { type: "button", disabled: !may, "aria-label": `Retry ${t.name}`,
+  ["Retry", (t) => (t.retryable ? h("button", { type: "button", disabled: !may, "aria-label": `Retry ${t.name}`,
     click: () => act(`Retry ${t.name}`, () => api(`tasks/${encodeURIComponent(t.id)}/retry`, { method: "POST", body: {} })) }, "Retry") : "–")],
 ];
 
@@ -42,9 +42,9 @@ export function view() {
       const rows = (caption, tasks, empty) => table(caption, columns(body.writable && !locked()), tasks, { empty, key: (t) => t.id });
       refill(element,
         h("div.cards", {}, Object.entries(body.counts).map(([name, count]) => tile(name, number(count), WORDS[name] ?? ""))),
-        body.dead.length ? card("Dead letters", rows("They failed at every attempt, and wait to be looked at", body.dead)) : null,
+        body.dead.length ? card("Dead letters", rows("Failed at every attempt", body.dead)) : null,
         card("Recent tasks", rows("Newest first", body.tasks, "no task yet")),
-        body.schedules.length ? card("Schedules", table("What runs by itself", [
+        body.schedules.length ? card("Schedules", table("Calls submitted by schedule", [
           ["Schedule", (s) => s.name], ["When", (s) => s.when], ["Last", (s) => (s.last == null ? "not yet" : clock(s.last))],
           ["Next", (s) => `${clock(s.next)} (${s.next > body.at ? `in ${duration(s.next - body.at)}` : "due"})`],
         ], body.schedules, { key: (s) => s.name })) : null);
