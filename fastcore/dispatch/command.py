@@ -61,9 +61,10 @@ def _change(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Non
         raise ValueError(f"{_NO_JOURNAL}: expected one, for other processes to obey")
     known = _known()
     if name not in known and not options.declare:
+        print(f"known flags: {', '.join(sorted(known))}")
         raise Refused(
             f"name: expected a flag that a process has declared, got {name!r}{meant(name, known)} "
-            f"(known are {', '.join(sorted(known))}; --declare takes another)"
+            "(--declare takes another)"
         )
     flags.declare(name)
     who = f"cli:{_user()}"

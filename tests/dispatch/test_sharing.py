@@ -25,7 +25,7 @@ from fastcore.dispatch.following import Following, journal_path
 from fastcore.dispatch.journal import Entry, Journal
 from fastcore.dispatch.modes import Mode
 from fastcore.dispatch.provider import ProviderPoll
-from fastcore.dispatch.store import FlagStore
+from fastcore.dispatch.store import Change, FlagStore
 from fastcore.dispatch.ticker import Ticker
 from tests.dispatch.placed import moved_into_place
 
@@ -198,6 +198,46 @@ def test_a_long_journal_begins_anew_with_what_is_in_force(path: str, monkeypatch
     late = store(path)
     assert late.get("desk").mode == "ramp:39"
     assert late.declare("other").source == "rollback"
+
+
+def test_a_journal_that_started_over_says_alone_what_is_in_force(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = store(path)
+    for name in ("other", "third"):
+        ours.declare(name)
+    ours.set("desk", "ramp:10", "carefully", everywhere=True)
+    ours.rollback("other", "wrong")
+    ours.set("third", "candidate", everywhere=True)
+    ours.clear("third", everywhere=True)
+    monkeypatch.setattr(journals, "LIMIT", 100)
+    ours.set("third", "candidate", "of this process")
+    os.unlink(f"{path}.state")
+    later = store(path)
+    for name in ("other", "third"):
+        later.declare(name)
+    assert [later.get(name)[1:3] for name in ("desk", "other", "third")] == [
+        ("ramp:10", "everywhere"),
+        ("control", "rollback"),
+        ("control", "default"),
+    ]
+
+
+def test_a_change_is_journaled_before_anyone_hears_of_it(path: str) -> None:
+    ours = store(path)
+    seen: list[tuple[str, str, str]] = []
+
+    def heard(change: Change) -> None:
+        started = store(path)  # as a process that starts now, or after a crash of this one
+        seen.append((change.new.source, started.get("desk").source, ours.journal.entries()[-1].what))
+
+    ours.subscribe(heard)
+    ours.rollback("desk", "wrong")
+    ours.resume("desk")
+    ours.set("desk", "candidate", everywhere=True)
+    assert seen == [
+        ("rollback", "rollback", "rollback"),
+        ("default", "default", "resume"),
+        ("everywhere", "everywhere", "set"),
+    ]
 
 
 def test_processes_append_whole_lines(path: str) -> None:
