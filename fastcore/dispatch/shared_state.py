@@ -47,12 +47,11 @@ class SharedState:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._seen: tuple[int, int, int] | None = None
         self._entries: dict[tuple[str, str], dict[str, Any]] = {}
         self._declared: frozenset[str] = frozenset()
 
     def entries(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return the entries by flag and kind, read again if the file has changed.
+        """Return the entries by flag and kind.
 
         Raises
         ------
@@ -91,16 +90,12 @@ class SharedState:
             self._write(kept, names)
 
     def _read(self) -> bool:
-        """Read the file if it has changed; returns whether there is one."""
+        """Read the file; returns whether there is one. Two versions of a moment may look alike from outside."""
         try:
-            status = os.stat(self.path)
+            with open(self.path, "rb") as file:
+                body = json.loads(file.read())
         except FileNotFoundError:
             return False
-        seen = status.st_mtime_ns, status.st_size, status.st_ino
-        if seen == self._seen:
-            return True
-        with open(self.path, "rb") as file:
-            body = json.loads(file.read())
         try:
             if not isinstance(body["entries"], list):
                 raise TypeError("entries: expected a list")
@@ -108,7 +103,7 @@ class SharedState:
             declared = frozenset(map(str, body["declared"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"expected entries and declared names, {type(error).__name__}: {error}") from None
-        self._seen, self._entries, self._declared = seen, entries, declared
+        self._entries, self._declared = entries, declared
         return True
 
     def _write(self, entries: dict[tuple[str, str], dict[str, Any]], declared: frozenset[str]) -> None:
@@ -121,5 +116,3 @@ class SharedState:
         os.replace(fresh, self.path)
         sync_folder(self.path)
         self._entries, self._declared = entries, declared
-        status = os.stat(self.path)
-        self._seen = status.st_mtime_ns, status.st_size, status.st_ino

@@ -351,6 +351,28 @@ def test_a_journal_that_starts_over_is_synced_before_the_old_one_is_moved(
     assert disk == [("file", kept), (name, f"{name}.1", whole), (f"{name}.new", name, kept), ("folder",)]
 
 
+def test_two_versions_of_the_state_file_that_look_alike_are_told_apart(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a fast disk: of one size and time, and the second in the inode of the version before the first."""
+    ours, theirs = store(path), store(path)
+    ours.set("desk", "ramp:10", everywhere=True)
+    real, first = os.stat, os.stat(f"{path}.state")
+
+    def alike(file: Any, *args: Any, **kwargs: Any) -> Any:
+        found = real(file, *args, **kwargs)
+        return first if str(file).endswith(".state") else found
+
+    monkeypatch.setattr(os, "stat", alike)
+    theirs.follow_journal()
+    theirs.set("desk", "ramp:20", everywhere=True)
+    ours.rollback("desk", "wrong")
+    os.truncate(path, 0)
+    started = store(path)
+    assert started.get("desk").rolled_back
+    assert started.resume("desk").mode == "ramp:20"
+
+
 def test_names_are_noted_for_the_command_line(path: str) -> None:
     Journal(path).declare(["desk", "other"])
     Journal(path).declare(["third"])

@@ -496,6 +496,16 @@ def test_the_breaker_opens_probes_once_and_closes(make: Make) -> None:
     assert words[-2:] == [("probe", "passed"), ("breaker", "closed:")]
 
 
+@pytest.mark.parametrize(("guard", "told"), [(Guard(live=0, failures=1), ["rollback"]), (TOLERANT, ["breaker"])])
+def test_a_failure_is_told_once_as_a_rollback_or_as_an_open_breaker(make: Make, guard: Guard, told: list[str]) -> None:
+    _, _, candidate = breaking()
+    switch = make(double, candidate, guard=guard)
+    flags.set(switch.flag, "candidate")
+    for i in range(guard.failures):
+        assert switch(i) == 2 * i
+    assert [e.what for e in flags.journal(switch.flag) if e.who != "operator"] == told
+
+
 def test_a_call_that_began_before_the_breaker_opened_is_no_probe(make: Make) -> None:
     async def doubled(x: int) -> int:
         return 2 * x
