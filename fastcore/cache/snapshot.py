@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from fastcore.cache.caches import Cache
 from fastcore.cache.mapping import Results
-from fastcore.dispatch.filelock import sync_folder
+from fastcore.dispatch.private_files import sync_folder
 
 __all__ = ["Restored", "Saved", "restore", "save"]
 

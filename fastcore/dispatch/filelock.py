@@ -7,25 +7,17 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from typing import IO
 
-__all__ = ["locked", "open_private", "sync_folder"]
-
-
-def open_private(path: str, mode: str) -> IO[bytes]:
-    """Open a file that only this user may read, if it is made by this; one that exists keeps its permissions."""
-    return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
+__all__ = ["locked", "open_lock", "try_lock"]
 
 
-def sync_folder(path: str) -> None:
-    """Have a file that was moved into place survive a power cut, where the system syncs folders."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def open_lock(path: str) -> int:
+    """Open the file of a lock, made if need be; who may only read it could hold the lock, and loses that right."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    if hasattr(os, "fchmod"):
+        with contextlib.suppress(OSError):  # another user's, in a folder of a group
+            os.fchmod(descriptor, os.fstat(descriptor).st_mode & 0o660)
+    return descriptor
 
 
 @contextlib.contextmanager
@@ -39,13 +31,10 @@ def locked(path: str, seconds: float = 10.0) -> Iterator[None]:
     OSError
         If the file cannot be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    descriptor = open_lock(path)
     try:
-        if hasattr(os, "fchmod"):
-            with contextlib.suppress(OSError):  # another user's, in a folder of a group
-                os.fchmod(descriptor, os.fstat(descriptor).st_mode & 0o660)  # who may only read could hold the lock
         end = time.monotonic() + seconds
-        while not _try(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() > end:
                 raise TimeoutError(f"{path}: expected its lock within {seconds:g} s, another process holds it")
             time.sleep(0.001)
@@ -57,7 +46,8 @@ def locked(path: str, seconds: float = 10.0) -> Iterator[None]:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Take the lock if it is free."""
         os.lseek(descriptor, 0, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -67,7 +57,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Take the lock if it is free."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

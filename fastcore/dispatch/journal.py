@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from fastcore.dispatch.filelock import locked, open_private, sync_folder
+from fastcore.dispatch.filelock import locked
+from fastcore.dispatch.private_files import open_private, sync_folder, write_private
 from fastcore.dispatch.shared_state import KINDS, SharedState, checked, guard_yields
 
 __all__ = ["Entry", "Journal", "take_in"]
@@ -337,11 +338,7 @@ class Journal:
         """Move the file aside and begin with the entries that are in force; the lock is held."""
         with open(self.path, "rb") as file:
             kept = in_force(_parsed(file.read())[0])
-        fresh = f"{self.path}.new"
-        with open_private(fresh, "wb") as file:
-            file.writelines(_line(entry) for entry in kept)
-            file.flush()
-            os.fsync(file.fileno())
+        fresh = write_private(f"{self.path}.new", b"".join(map(_line, kept)))
         os.replace(self.path, f"{self.path}.1")
         os.replace(fresh, self.path)
         sync_folder(self.path)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fastcore.dispatch.filelock import open_private, sync_folder
+from fastcore.dispatch.private_files import replace_private
 
 __all__ = ["KINDS", "SharedState", "checked", "guard_yields"]
 
@@ -107,12 +106,6 @@ class SharedState:
         return True
 
     def _write(self, entries: dict[tuple[str, str], dict[str, Any]], declared: frozenset[str]) -> None:
-        fresh = f"{self.path}.new"
         body = {"entries": list(entries.values()), "declared": sorted(declared)}
-        with open_private(fresh, "wb") as file:
-            file.write(json.dumps(body, default=str).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self.path)
-        sync_folder(self.path)
+        replace_private(self.path, json.dumps(body, default=str).encode())
         self._entries, self._declared = entries, declared

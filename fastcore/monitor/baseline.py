@@ -17,6 +17,7 @@ from fastcore import metrics
 from fastcore._snapshot import SketchState
 from fastcore._version import __version__
 from fastcore.dispatch.filelock import locked
+from fastcore.dispatch.private_files import replace_private
 
 __all__ = ["Baseline", "Baselines", "machine_fingerprint"]
 
@@ -106,9 +107,7 @@ class Baselines:
             everything = self._read(strict=True)
             ours = everything.get(self._fingerprint)
             everything[self._fingerprint] = {**(ours if isinstance(ours, dict) else {}), service: asdict(made)}
-            fresh = self._path.with_name(f"{self._path.name}.new")
-            fresh.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
-            os.replace(fresh, self._path)
+            replace_private(str(self._path), f"{json.dumps(everything, indent=1)}\n".encode())
         return made
 
     def _read(self, strict: bool = False) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 import weakref
 from pathlib import Path
 
-from fastcore.dispatch.filelock import _try
+from fastcore.dispatch.filelock import open_lock, try_lock
 
 __all__ = ["Leader"]
 
@@ -26,8 +26,8 @@ class Leader:
         if self._held is not None:
             return True
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        if not _try(descriptor):
+        descriptor = open_lock(str(self._path))
+        if not try_lock(descriptor):
             os.close(descriptor)
             return False
         self._held = descriptor

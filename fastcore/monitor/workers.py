@@ -15,11 +15,13 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from fastcore import metrics
 from fastcore._process import start_mark
 from fastcore._snapshot import Sample, Snapshot
 from fastcore.dispatch.filelock import locked
+from fastcore.dispatch.private_files import replace_private
 from fastcore.monitor.labels import exported
 
 __all__ = ["WorkerFiles"]
@@ -134,9 +136,7 @@ class WorkerFiles:
 
     def _write(self) -> None:
         path = self._folder / f"{self._name}.json"
-        fresh = self._folder / f"{self._name}.new"
-        fresh.write_text(json.dumps(self._source().to_dict(), separators=(",", ":")), encoding="utf-8")
-        os.replace(fresh, path)
+        replace_private(str(path), _packed(self._source().to_dict()), sync=False)  # they last as long as the workers
 
     def __enter__(self) -> WorkerFiles:
         self.start()
@@ -173,11 +173,13 @@ def _retire(folder: Path, path: Path) -> None:
         before = _read(total)
         together = metrics.merge([part for part in (before, _without_gauges(found)) if part is not None])
         names = [path.name, *(name for name in done if (folder / name).exists())]
-        fresh = folder / f"{_GONE}.new"
-        fresh.write_text(json.dumps({**together.to_dict(), "retired": names}, separators=(",", ":")), encoding="utf-8")
-        os.replace(fresh, total)
+        replace_private(str(total), _packed({**together.to_dict(), "retired": names}), sync=False)
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def _packed(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _retired(total: Path) -> list[str]:

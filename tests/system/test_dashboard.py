@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from examples.market_desk.desk import MarketDesk
 from examples.market_desk.flags import HOT_PATHS, SERVICES, choose
 from examples.market_desk.prices import load_market
 from examples.market_desk.server import build_app
 from fastcore import flags
+from fastcore.service import install
 from tests.streaming.running import Running
 
 TOKEN = "correct horse battery"
@@ -284,3 +286,19 @@ def test_a_dead_task_is_retried_from_the_page(page: Any, served: Served) -> None
     assert runs.acquire(timeout=60)
     assert served.desk.tasks.result(id, timeout=60) == "done"
     page.wait_for_selector("text=Retry flaky: done")
+
+
+def test_a_guarded_dashboard_shows_nothing_until_it_is_unlocked(page: Any) -> None:
+    app = FastAPI()
+    install(app, token=TOKEN, alerts=False, triggers=False)
+    with Running(app, lifespan="on", timeout_graceful_shutdown=1) as running:
+        page.goto(f"http://127.0.0.1:{running.port}/fastcore/#memory")
+        page.wait_for_selector('#link:text-is("locked: press Unlock")')
+        assert page.locator("#page .tile").count() == 0
+        unlock(page, "a wrong one of some length")
+        page.wait_for_selector("text=Unlock: token: expected")
+        unlock(page)
+        page.wait_for_selector("#link.state-good")
+        page.wait_for_selector("#page .card:visible, #page .tile:visible")
+        page.click("#token")
+        page.wait_for_selector('#link:text-is("locked: press Unlock")')

@@ -53,7 +53,7 @@ class OwnerLock:
         self.name = uuid.uuid4().hex[:16]
         self._database = database
         self._path = _path_of(database, self.name)
-        fd = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
+        fd = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         # It cannot have been found free before this: no row has its name yet, and new files are not removed.
         if not _try_lock(fd):
             os.close(fd)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from fastcore.dispatch.private_files import make_private
 from fastcore.tasks.errors import StoreError
 
 __all__ = ["APPLICATION", "MIGRATIONS", "connect", "connect_reader", "migrate"]
@@ -104,6 +105,7 @@ def connect(path: Path, durability: str, timeout: float = 5.0) -> sqlite3.Connec
         )
     if path.exists() and not os.access(path, os.W_OK):  # SQLite would open it, and refuse the first submission
         raise StoreError(f"{path}: expected a file and a directory that can be written, got a file that cannot")
+    make_private(str(path))  # the log and its index have the permissions of the database
     connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, cached_statements=256)
     try:
         connection.execute("PRAGMA foreign_keys = OFF")

@@ -15,7 +15,9 @@ export async function api(path, { method = "GET", body, token: given = token() }
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(`api/${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   const found = await answer.json().catch(() => ({}));
-  if (answer.status === 401) throw new Error("this needs the token of the service: press Unlock");
-  if (!answer.ok) throw new Error(found.detail ?? `${answer.status} ${answer.statusText}`);
+  if (!answer.ok) {
+    const text = answer.status === 401 && !given ? "this needs the token of the service: press Unlock" : found.detail;
+    throw Object.assign(new Error(text ?? `${answer.status} ${answer.statusText}`), { status: answer.status });
+  }
   return found;
 }

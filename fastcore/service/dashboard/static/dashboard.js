@@ -148,21 +148,18 @@ async function unlock() {
   if (!locked()) {
     setToken("");
   } else {
-    const given = await ask("Unlock", "What changes flags needs the token that the service was started with.", "Token",
+    const given = await ask("Unlock", "Changes, and reading where the service says so, need the token that it was started with.", "Token",
       { secret: true, yes: "Unlock" });
     if (given === null) return;
     try {
       await api("whoami", { method: "POST", body: {}, token: given });
       setToken(given);
-      location.reload(); // the stream may ask for it as well
-      return;
     } catch (error) {
       say(`Unlock: ${error.message}`);
       return;
     }
   }
-  $("token").textContent = locked() ? "Unlock" : "Lock";
-  redraw();
+  location.reload(); // the stream may ask for it as well
 }
 
 let link = ["warn", "connecting"]; // what is known of the connection
@@ -202,6 +199,16 @@ function connect() {
   setInterval(() => { if ($("link").textContent !== "live") refresh().catch(() => {}); }, 5000); // no room on the stream
 }
 
+async function start() {
+  try {
+    await refresh();
+  } catch (error) {
+    if (error.status === 401) return connection("warn", "locked: press Unlock");
+    say(error.message);
+  }
+  connect();
+}
+
 for (const [name, page] of Object.entries(PAGES)) {
   $("pages").append(h("li", {}, h("a", { href: `#${name}` }, page.title)));
 }
@@ -219,5 +226,4 @@ dark.addEventListener("change", () => theme(dark.matches ? "dark" : "light"));
 theme(dark.matches ? "dark" : "light");
 $("token").textContent = locked() ? "Unlock" : "Lock";
 open();
-refresh().catch((error) => say(error.message));
-connect();
+start();

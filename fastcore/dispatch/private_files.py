@@ -1,0 +1,81 @@
+"""Files that hold what a service knows: only its own user may read them, or by option its group too."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from typing import IO
+
+from fastcore._env import choice
+
+__all__ = ["make_private", "open_private", "replace_private", "sync_folder", "write_private"]
+
+_log = logging.getLogger("fastcore.files")
+_MODE = int(choice("FASTCORE_FILE_MODE", ("0600", "0640")) or "0600", 8)
+_told: set[str] = set()
+
+
+def open_private(path: str, mode: str) -> IO[bytes]:
+    """Open a file, made if need be; of one that exists and that other users may read, the log says so once."""
+    _tell_of_others(path)
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags, _MODE))
+
+
+def make_private(path: str) -> None:
+    """Make an empty file for a library that would let others read what it makes."""
+    path = os.path.realpath(path)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _MODE))
+    except FileExistsError:  # not opened here: closing it would end the locks that this process has on it
+        _tell_of_others(path)
+    except OSError:  # the library says it better
+        pass
+
+
+def replace_private(path: str, data: bytes, *, sync: bool = True) -> None:
+    """Put `data` in the place of a file at once; without `sync` a power cut may leave it empty.
+
+    One caller at a time: others are kept out by a lock, or have paths of their own.
+    """
+    fresh = write_private(f"{path}.new", data, sync=sync)
+    os.replace(fresh, path)
+    if sync:
+        sync_folder(path)
+
+
+def write_private(path: str, data: bytes, *, sync: bool = True) -> str:
+    """Write a new file in the place of one that a writer which died has left, and return its path."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # it keeps the permissions that it was made with
+    with open_private(path, "xb") as file:
+        file.write(data)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+    return path
+
+
+def sync_folder(path: str) -> None:
+    """Have a file that was moved into place survive a power cut, where the system syncs folders."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _tell_of_others(path: str) -> None:
+    if os.name != "posix" or path in _told:
+        return
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return
+    _told.add(path)
+    if mode & 0o007:
+        _log.warning(
+            "%s: every user of this machine may open it (mode %04o); chmod o-rwx changes that", path, mode & 0o777
+        )
