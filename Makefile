@@ -93,7 +93,7 @@ test-pythons: $(VENV)/.created
 	$(PY) tools/pythons.py --venvs=$(VENVS) $(if $(PYTHONS),--only=$(PYTHONS)) $(PYTEST_ARGS)
 
 # What the system tests need beside Python. Found elsewhere, FASTCORE_CHROMIUM says where.
-SYSTEM_PACKAGES = chromium prometheus nginx
+SYSTEM_PACKAGES = chromium prometheus nginx caddy
 
 $(VENV)/.system-packages:
 	@missing=; for p in $(SYSTEM_PACKAGES); do command -v $$p >/dev/null || missing="$$missing $$p"; done; \

@@ -265,11 +265,22 @@ def test_pages_of_other_origins(serve: Serve) -> None:
         assert reader.status == 403
     with Reader(server.port, Origin="https://desk.example.com") as reader:
         assert reader.response.getheader("access-control-allow-origin") == "https://desk.example.com"
+        assert reader.response.getheader("vary") == "Origin", "a cache would give one page's answer to another"
         assert reader.response.getheader("access-control-allow-credentials") == "true"
     _, server = serve(origins="*")
     with Reader(server.port, Origin="https://evil.example") as reader:
         assert reader.status == 200
         assert reader.response.getheader("access-control-allow-credentials") is None
+
+
+def test_a_token_that_cannot_be_checked_is_for_later(serve: Serve) -> None:
+    def authenticate(token: str) -> bool:
+        raise ConnectionError("no session store")
+
+    hub, server = serve(authenticate=authenticate)
+    with Reader(server.port, "/stream/events?topics=a&token=t") as reader:
+        assert (reader.status, reader.response.getheader("retry-after")) == (503, "5")
+    assert hub.stats().refused == {503: 1}
 
 
 def test_limits_and_draining(serve: Serve) -> None:

@@ -2,7 +2,7 @@
 
 They are left out of every other run. Fixtures: `page`, a browser's page that reaches loopback only; `modules`, one with
 the modules of `client.js`; `serve`, an application under uvicorn in a thread; `aside`, an event loop in a thread for
-what has to go on beside a test.
+what has to go on beside a test; `served`, a hub on a server that believes a proxy on this machine.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.applications import Starlette
 
 from fastcore import _env
+from fastcore.streaming import Hub
+from tests.streaming.running import Running
 
 if not _env.boolean("FASTCORE_SYSTEM_TESTS"):
     collect_ignore_glob = ["test_*.py"]
@@ -227,3 +230,13 @@ def serve() -> Iterator[Callable[..., str]]:
             thread.join(30)
             with contextlib.suppress(AssertionError):
                 assert not thread.is_alive()
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[Hub, Running]]:
+    app = Starlette()
+    hub = Hub(authenticate=lambda token: token == "good")
+    hub.route(app)
+    hub.sse(app, "/stream/events")
+    with Running(app, proxy_headers=True, forwarded_allow_ips="127.0.0.1", timeout_graceful_shutdown=1) as server:
+        yield hub, server

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from starlette.applications import Starlette
 
 from fastcore.streaming import Hub
 from tests.streaming.raw_client import RawClient, Refused
 from tests.streaming.running import WAIT, Running
 from tests.streaming.test_sse import Reader
+from tests.system.proxied import free_port, until_it_listens
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "streaming-deploy.md"
 NGINX = shutil.which("nginx")
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="needs nginx")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def blocks() -> tuple[str, str]:
@@ -37,16 +30,6 @@ def blocks() -> tuple[str, str]:
 
 
 Proxy = Callable[[str], int]
-
-
-@pytest.fixture
-def served() -> Iterator[tuple[Hub, Running]]:
-    app = Starlette()
-    hub = Hub(authenticate=lambda token: token == "good")
-    hub.route(app)
-    hub.sse(app, "/stream/events")
-    with Running(app, proxy_headers=True, forwarded_allow_ips="127.0.0.1", timeout_graceful_shutdown=1) as server:
-        yield hub, server
 
 
 @pytest.fixture
@@ -73,15 +56,8 @@ def proxy(tmp_path: Path, served: tuple[Hub, Running]) -> Iterator[Proxy]:
         )
         assert NGINX is not None
         started.append(subprocess.Popen([NGINX, "-p", str(tmp_path), "-c", str(config)]))
-        deadline = time.monotonic() + WAIT
-        while time.monotonic() < deadline:
-            assert started[-1].poll() is None, (tmp_path / "error.log").read_text()
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                return port
-            except ConnectionRefusedError:
-                time.sleep(0.02)
-        raise TimeoutError("nginx does not listen")
+        until_it_listens(started[-1], port, tmp_path / "error.log")
+        return port
 
     yield start
     for process in started:
