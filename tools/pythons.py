@@ -23,14 +23,9 @@ HOT_PACKAGES = ("pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypoth
 HOT_TESTS = (
     "tests/isolated/test_recursion.py",
     "tests/framing/test_hostile.py",
-    "tests/framing/test_pack.py",
-    "tests/heap/test_hostile.py",
     "tests/heap/test_priority_queue.py",
-    "tests/cache/test_cached.py",
     "tests/cache/test_calls.py",
-    "tests/cache/test_hostile.py",
     "tests/dispatch/test_switch.py",
-    "tests/indicators/test_live.py",
     "tests/test_metrics.py",
 )
 
