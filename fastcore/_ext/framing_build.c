@@ -149,7 +149,7 @@ static PyObject *call_hook(PyObject *hook, PyObject *stolen)
 static PyObject *take_array(reader *r, int64_t n, int room)
 {
     r->owed += n;
-    if (FC_UNLIKELY(room == 0 || r->owed > r->end - r->at || !fc_level_fits(room))) {
+    if (FC_UNLIKELY(r->owed > r->end - r->at || !fc_level_fits(room))) {
         return NULL;
     }
     PyObject *items;
@@ -229,7 +229,7 @@ static PyObject *take_pairs(reader *r, int64_t n, int room)
 static PyObject *take_map(reader *r, int64_t n, int room)
 {
     r->owed += 2 * n;
-    if (FC_UNLIKELY(room == 0 || r->owed > r->end - r->at || !fc_level_fits(room))) {
+    if (FC_UNLIKELY(r->owed > r->end - r->at || !fc_level_fits(room))) {
         return NULL;
     }
     if (FC_UNLIKELY(r->options->object_pairs_hook != NULL)) {

@@ -29,10 +29,10 @@
 enum { FC_MAX_DEPTH = 128, FC_DEPTH_LIMIT = 256 };
 #define FC_NO_LIMIT INT64_MAX
 
-/* Whether the stack takes another level of a message: asked at every sixteenth. */
+/* One test asks whether a level is the last, and at every sixteenth of the last 128 whether the stack takes more. */
 FC_INLINE int fc_level_fits(int room)
 {
-    return FC_LIKELY((room & 15) != 8) || fc_stack_guard() == 0;
+    return FC_LIKELY((room & 0x8F) != 0) || (room > 0 && fc_stack_guard() == 0);
 }
 
 /* All references are borrowed from the call's arguments or held by the object that owns the options. */

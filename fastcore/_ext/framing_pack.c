@@ -209,7 +209,7 @@ FC_INLINE char *put_item(fc_writer *w, char *p, PyObject *obj, int room)
 
 static char *put_dict(fc_writer *w, char *p, PyObject *obj, int room)
 {
-    if (FC_UNLIKELY(room == 0 || !fc_level_fits(room))) {
+    if (FC_UNLIKELY(!fc_level_fits(room))) {
         return too_deep(w, room);
     }
     Py_ssize_t n = PyDict_GET_SIZE(obj), at = 0;
@@ -268,7 +268,7 @@ static char *put_dict(fc_writer *w, char *p, PyObject *obj, int room)
 
 static char *put_list(fc_writer *w, char *p, PyObject *obj, int room)
 {
-    if (FC_UNLIKELY(room == 0 || !fc_level_fits(room))) {
+    if (FC_UNLIKELY(!fc_level_fits(room))) {
         return too_deep(w, room);
     }
     Py_ssize_t n = PyList_GET_SIZE(obj);
@@ -293,7 +293,7 @@ static char *put_list(fc_writer *w, char *p, PyObject *obj, int room)
 
 static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room)
 {
-    if (FC_UNLIKELY(room == 0 || !fc_level_fits(room))) {
+    if (FC_UNLIKELY(!fc_level_fits(room))) {
         return too_deep(w, room);
     }
     Py_ssize_t n = PyTuple_GET_SIZE(obj);
@@ -310,7 +310,7 @@ static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room)
 /* The pairs in a list that nobody else knows. */
 char *fc_put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
 {
-    if (FC_UNLIKELY(room == 0 || !fc_level_fits(room))) {
+    if (FC_UNLIKELY(!fc_level_fits(room))) {
         return too_deep(w, room);
     }
     Py_ssize_t n = PyList_GET_SIZE(pairs);
@@ -332,7 +332,7 @@ char *fc_put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
 /* A subclass of dict says itself what its items are, and in which order. */
 static char *put_dict_subclass(fc_writer *w, char *p, PyObject *obj, int room)
 {
-    if (FC_UNLIKELY(room == 0 || !fc_level_fits(room))) {
+    if (FC_UNLIKELY(!fc_level_fits(room))) {
         return too_deep(w, room);
     }
     PyObject *items = FC_GUARDED(PyObject_CallMethod(obj, "items", NULL));

@@ -318,24 +318,24 @@ def equality_of_a_priority() -> None:
 def clock_of_a_heap() -> None:
     loop = functools.partial(len)
     heap = PriorityHeap(clock=loop)
-    loop.__setstate__((heap.push, (1, 1), {"due": 5}, {}))
-    heap.push(1, 1, due=5)
+    loop.__setstate__((heap.push, (1, 1), {"due": 5.0}, {}))
+    heap.push(1, 1, due=5.0)
 
 
 @case
 def clock_of_a_queue() -> None:
     loop = functools.partial(len)
     queue: Any = PriorityQueue(clock=loop)
-    loop.__setstate__((queue.put_nowait, (1,), {"due": 5}, {}))
-    queue.put_nowait(1, due=5)
+    loop.__setstate__((queue.put_nowait, (1,), {"due": 5.0}, {}))
+    queue.put_nowait(1, due=5.0)
 
 
 @case
 def clock_of_an_async_queue() -> None:
     loop = functools.partial(len)
     queue: Any = AsyncPriorityQueue(clock=loop)
-    loop.__setstate__((queue.put_nowait, (1,), {"due": 5}, {}))
-    queue.put_nowait(1, due=5)
+    loop.__setstate__((queue.put_nowait, (1,), {"due": 5.0}, {}))
+    queue.put_nowait(1, due=5.0)
 
 
 @case

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,9 @@ __all__ = ["APPLICATION", "MIGRATIONS", "connect", "connect_reader", "migrate"]
 APPLICATION: Final = 0x66637431  # "fct1", in the header of every file of ours
 
 _OLDEST: Final = (3, 35, 0)  # RETURNING
+
+if (3, 12) <= sys.version_info < (3, 12, 4):  # these take numbered placeholders for named ones, and warn by mistake
+    warnings.filterwarnings("ignore", r"Binding \d+ \('\?\d+'\) is a named parameter", DeprecationWarning)
 
 # States are numbers, so that partial indexes stay small: the finished are in none that a claim reads.
 _FIRST = """
