@@ -234,6 +234,22 @@ def test_default_that_packs_by_itself(twin, backend, request):
         wrapped(Other())
 
 
+@pytest.mark.parametrize("limit", [1, 16, 17, 127, 128, 129, 144, 256])
+def test_every_depth_up_to_the_limit(twin, limit):
+    f = twin("framing")
+    obj: Any = 1
+    for depth in range(1, limit + 2):
+        obj = [obj] if depth % 2 else {"a": obj}
+        data = msgpack.packb(obj)
+        if depth <= limit:
+            assert f.packb(obj, max_depth=limit) == data
+            assert f.unpackb(data, max_depth=limit) == obj
+    with pytest.raises(ValueError, match=rf"^max_depth: expected at most {limit} nested levels, got more"):
+        f.packb(obj, max_depth=limit)
+    with pytest.raises(ValueError, match=rf"^max_depth: expected at most {limit} nested levels, got more"):
+        f.unpackb(data, max_depth=limit)
+
+
 def test_hooks_that_unpack_by_themselves(twin):
     f = twin("framing")
     data = msgpack.packb({"a": 1})
