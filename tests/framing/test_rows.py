@@ -84,7 +84,11 @@ COLUMNS: list[tuple[str, Any, list[Any]]] = [
     ("text, wide and narrow", np.array(["a", "é" * 31, "x" * 31, "日"]), ["a", "é" * 31, "x" * 31, "日"]),
     ("dates", [dt.date(2024, 1, 1), dt.date(1969, 12, 31), None], [DAY, msgpack.Timestamp(-86400), None]),
     ("numpy objects", np.array([dt.date(2024, 1, 1), pd.NaT, pd.NA, "a"], object), [DAY, None, None, "a"]),
-    ("missing in a list", [pd.NaT, pd.NA, np.ma.masked, np.datetime64("NaT"), np.timedelta64("NaT", "s")], [None] * 5),
+    (
+        "missing in a list",
+        [pd.NaT, pd.NA, np.ma.masked, np.datetime64("NaT", "s"), np.timedelta64("NaT", "s")],
+        [None] * 5,
+    ),
     ("missing inside", [(pd.NaT, [pd.NA]), {"d": dt.date(2024, 1, 1)}], [[None, [None]], {"d": DAY}]),
     ("pandas dates", pd.date_range("2024-01-01", periods=1).date, [DAY]),
     ("pandas category of times", pd.Series(pd.to_datetime(["2024-01-01", None])).astype("category"), [DAY, None]),

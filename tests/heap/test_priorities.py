@@ -21,7 +21,7 @@ NANS = [
     np.float64("nan"),
     np.float32("nan"),
     Decimal("NaN"),
-    np.datetime64("NaT"),
+    np.datetime64("NaT", "s"),
     np.timedelta64("NaT", "s"),
     pd.NaT,
     type("Price", (float,), {})("nan"),
