@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("overview", "switches", "tasks", "caches", "memory", "streaming", "prices")
+PAGES = ("overview", "requests", "alerts", "switches", "tasks", "caches", "memory", "streaming", "prices")
 VIEWS = (("light", 1200), ("dark", 1200), ("light", 375))
-LARGEST = 150_000  # bytes of a picture
+LARGEST = 200_000  # bytes of a picture
 TOKEN = "a token for pictures"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
@@ -72,7 +72,7 @@ def stream(address: str, stop: threading.Event) -> None:
     from fastcore.streaming import Client
 
     async def listen() -> None:
-        url = address.replace("http", "ws") + "/live"
+        url = address.replace("http", "ws") + "/stream"
         clients = [Client(url, ["prices.*"], on_message=lambda message: None) for _ in range(3)]
         for client in clients:
             await client.start()

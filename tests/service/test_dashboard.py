@@ -16,6 +16,7 @@ from fastcore import flags, metrics
 from fastcore.dispatch.modes import parse
 from fastcore.monitor import AlertManager, MetricsMiddleware, Rule
 from fastcore.service.dashboard import Dashboard, Prices, Sources
+from fastcore.service.dashboard.schedule_words import when
 from fastcore.service.dashboard.sections import SECTIONS
 from fastcore.streaming import Hub
 from fastcore.tasks import TaskQueue
@@ -316,7 +317,7 @@ def test_a_flag_that_may_not_be_set_is_a_conflict(monkeypatch: pytest.MonkeyPatc
         ({"cron": "30 9 * * *", "tz": "Asia/Tokyo"}, "every day at 09:30, Asia/Tokyo time"),
         ({"cron": "*/15 * * * *"}, "every 15 minutes, UTC time"),
         ({"cron": "@hourly"}, "every hour at minute 0, UTC time"),
-        ({"cron": "0 9-17 * * mon-fri"}, "cron 0 9-17 * * mon-fri, UTC time"),
+        ({"cron": "0 9-17 * * mon-fri"}, "every hour from 09:00 to 17:00, Monday to Friday, UTC time"),
     ],
 )
 def test_schedules_are_told_in_words(schedule: dict[str, Any], words: str) -> None:
@@ -361,6 +362,26 @@ def test_a_setting_that_a_rollback_holds_back_says_so(flag: str) -> None:
         assert answer.json()["note"] == "does not act while the flag is rolled back (wrong prices); resume it first"
 
     run(check)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("30 7 * * 1-5", "Monday to Friday at 07:30"),
+        ("0 9 * * mon,wed,fri", "Monday, Wednesday and Friday at 09:00"),
+        ("0 9 * * 7", "Sunday at 09:00"),
+        ("0 6,18 * * *", "every day at 06:00 and 18:00"),
+        ("*/15 9-17 * * mon-fri", "every 15 minutes from 09:00 to 17:59, Monday to Friday"),
+        ("*/1 * * * *", "every minute"),
+        ("0 */2 * * *", "every 2 hours at minute 0"),
+        ("0 0 1,15 * *", "on day 1 and 15 of the month at 00:00"),
+        ("0 9 * jan,7 *", "every day at 09:00 in January and July"),
+        ("0 8 1 * mon", "cron 0 8 1 * mon"),  # either of the two: no simple words
+        ("30 9-17/2 * * *", "cron 30 9-17/2 * * *"),
+    ],
+)
+def test_lines_of_cron_are_told_in_words_where_they_are_simple(line: str, words: str) -> None:
+    assert when(f"cron {line} Asia/Tokyo report 01") == f"{words}, Asia/Tokyo time"
 
 
 def test_requests_are_told_by_route_with_their_errors_and_times() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from websockets.sync.client import connect
 
 from examples.market_desk.desk import MarketDesk
 from examples.market_desk.flags import HOT_PATHS, SERVICES, choose
@@ -173,6 +175,24 @@ def test_figures_are_those_of_the_api(page: Any, served: Served) -> None:
         "() => Object.fromEntries(document.querySelector('.chart').data.map((t) => [t.name, [...t.x]]))"
     )
     assert drawn["control"] == pytest.approx([1e6 * s for s in arms["control"]["quantiles"]])
+
+
+def test_figures_go_on_after_the_server_s_clock_was_set_back(
+    page: Any, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show(page, served, "streaming")
+    monkeypatch.setattr("fastcore.service.dashboard.sections.time", SimpleNamespace(time=lambda: time.time() - 3600))
+    shown = page.inner_text("#age")
+    hour = (int(shown.split()[2].split(":")[0]) - 1) % 24
+    until(page, f"document.getElementById('age').textContent.startsWith('as of {hour:02}')")
+    assert not page.locator("main.old").count()
+    until(page, "document.querySelector('[data-tile=Delivered] dd').textContent.startsWith('0/s') === false")
+
+
+def test_a_client_of_the_desk_is_the_hub_s(page: Any, served: Served) -> None:
+    with connect(served.url.replace("http", "ws") + "/stream?topics=prices.FB"):
+        show(page, served, "streaming")
+        until(page, "Number(document.querySelector('[data-tile=Clients] dd').firstChild.textContent) >= 1")
 
 
 def test_without_the_token_nothing_can_be_changed(page: Any, served: Served, watched_errors: list[str]) -> None:

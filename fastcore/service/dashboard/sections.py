@@ -14,6 +14,7 @@ from fastcore import flags, metrics, status
 from fastcore._threads import on_own_thread
 from fastcore.dispatch.state import HOT_PATHS, STATEFUL
 from fastcore.service.dashboard.observed import alerts, requests
+from fastcore.service.dashboard.schedule_words import when
 from fastcore.service.dashboard.sources import Section, Sources
 
 if TYPE_CHECKING:
@@ -123,14 +124,18 @@ def _wrong(
         for alert in sources.alerts.firing():
             add(alert.severity, "alerts", f"{alert.rule}: {alert.summary}", alert.rule)
     if counts.get("dead"):
-        add("warning", "tasks", f"{counts['dead']} dead tasks wait to be looked at", "dead")
+        add("warning", "tasks", f"{_count(counts['dead'], 'dead task')} to be looked at", "dead")
     if sources.hub is not None:
         ready = sources.hub.readiness()
         if ready["detail"] != "ok":
             add("warning", "streaming", str(ready["detail"]))
         if blocked := sources.hub.stats().blocked:
-            add("info", "streaming", f"{blocked} clients do not keep up")
+            add("info", "streaming", f"{_count(blocked, 'client')} behind what is sent")
     return wrong
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def switches(sources: Sources) -> Section:
@@ -219,43 +224,10 @@ def tasks(sources: Sources) -> Section:
         "tasks": [_task(view) for view in queue.find(limit=TASKS)],
         "dead": [_task(view) for view in dead],
         "schedules": [
-            {"name": s.name, "when": _when(s.definition), "last": s.last_at, "next": s.next_at}
+            {"name": s.name, "when": when(s.definition), "last": s.last_at, "next": s.next_at}
             for s in queue.schedules()
         ],
     }
-
-
-def _when(definition: str) -> str:
-    """Return when a schedule runs, in words; the rest of its definition tells it from others."""
-    words = definition.split()
-    if definition.startswith("every ") and words[2:3] == ["s"]:
-        return f"every {_interval(float(words[1]))}"
-    if words[:1] == ["cron"] and len(words) > 6:
-        return f"{_times(*words[1:6])}, {words[6]} time"
-    return definition
-
-
-def _times(minute: str, hour: str, *days: str) -> str:
-    """Return a cron line in words where that is simple."""
-    if days == ("*", "*", "*"):
-        if minute.isdecimal() and hour.isdecimal():
-            return f"every day at {int(hour):02}:{int(minute):02}"
-        if minute.isdecimal() and hour == "*":
-            return f"every hour at minute {int(minute)}"
-        if minute.startswith("*/") and hour == "*":
-            return f"every {minute[2:]} minutes"
-    return f"cron {minute} {hour} {' '.join(days)}"
-
-
-def _interval(seconds: float) -> str:
-    parts = []
-    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count:g} {name}{'s' if count != 1 else ''}")
-    if seconds or not parts:
-        parts.append(f"{seconds:g} {'second' if seconds == 1 else 'seconds'}")
-    return " ".join(parts).removeprefix("1 ") if len(parts) == 1 else " ".join(parts)
 
 
 def _task(view: TaskView) -> dict[str, Any]:

@@ -63,7 +63,8 @@ async function refresh() {
 }
 
 function receive(section, body) {
-  if (newest[section]?.at > body.at) return; // the stream's newest may be older than what was just asked for
+  const behind = (newest[section]?.at ?? 0) - body.at;
+  if (behind > 0 && behind < 10) return; // the stream's newest may be older than what was just asked for; or a clock was set
   newest[section] = body;
   came[section] = performance.now();
   if (section === "overview") {

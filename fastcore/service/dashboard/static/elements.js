@@ -32,6 +32,9 @@ export function table(caption, columns, rows, { empty = "none", key = null, attr
         : h("tr", { "data-key": "no row" }, h("td.quiet", { colspan: columns.length }, empty)))));
 }
 
+/** Says that a list was cut, where it was. */
+export const cut = (shown, all, more = "") => (all > shown ? h("p.quiet", { "data-key": "cut" }, `${number(shown)} of ${number(all)}${more}`) : null);
+
 export const card = (title, ...children) => h("section.card", { "aria-label": title, "data-key": title }, h("h2", {}, title), children);
 
 export const tile = (name, value, note = "") =>

@@ -1,5 +1,5 @@
 import { History, chart } from "../charts.js";
-import { card, h, number, percent, seconds, table, tile } from "../elements.js";
+import { card, cut, h, number, percent, seconds, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
 
 export const title = "Requests";
@@ -12,8 +12,7 @@ let rates = {}; // and of each
 
 export function remember(body) {
   const passed = before ? body.at - before.at : 0;
-  if (before && passed <= 0) return;
-  if (before) {
+  if (before && passed > 0) {
     const last = Object.fromEntries(before.routes.map((row) => [idOf(row), row.requests]));
     rate = Math.max(0, body.requests - before.requests) / passed;
     rates = Object.fromEntries(body.routes.map((row) => [idOf(row), Math.max(0, row.requests - (last[idOf(row)] ?? 0)) / passed]));
@@ -35,15 +34,14 @@ export function view() {
         tile("p95", seconds(body.p95)),
         tile("p99", seconds(body.p99)),
         tile("In flight", number(body.in_flight))));
-      const caption = body.count > body.routes.length ? `The ${body.routes.length} of ${body.count} routes with most requests` : "Most requests first";
-      refill(routes, card("By route", table(caption, [
+      refill(routes, card("By route", table("Most requests first", [
         ["Route", idOf],
         ["Rate", (r) => (rates[idOf(r)] == null ? "–" : `${number(rates[idOf(r)], 1)}/s`), true],
         ["Requests", (r) => number(r.requests), true],
         ["4xx", (r) => number(r.client_errors), true],
         ["5xx", (r) => number(r.errors), true],
         ["p50", (r) => seconds(r.p50), true], ["p95", (r) => seconds(r.p95), true], ["p99", (r) => seconds(r.p99), true],
-      ], body.routes, { key: idOf, empty: "no request yet" })));
+      ], body.routes, { key: idOf, empty: "no request yet" }), cut(body.routes.length, body.count, " routes")));
       plot.draw(history.traces({ "requests a second": "candidate" }));
     },
   };

@@ -15,7 +15,7 @@ export function remember(body) {
     rates = Object.fromEntries(Object.keys(rates).map((name) => [name, Math.max(0, body[name] - before[name]) / passed]));
     history.add(body.at, { delivered: rates.delivered, published: rates.published });
   }
-  if (!before || passed > 0) before = body;
+  before = body;
 }
 
 export function view() {

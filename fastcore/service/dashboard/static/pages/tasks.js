@@ -1,6 +1,6 @@
 import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
-import { card, clock, duration, h, number, percent, seconds, state, table, tile } from "../elements.js";
+import { card, clock, cut, duration, h, number, percent, seconds, state, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
 
 export const title = "Tasks";
@@ -39,11 +39,13 @@ export function view() {
         refill(element, card("Tasks", h("p.quiet", {}, "No task queue is installed: install(app, tasks=queue).")));
         return;
       }
+      const all = Object.values(body.counts).reduce((sum, n) => sum + n, 0);
       const rows = (caption, tasks, empty) => table(caption, columns(body.writable && !locked()), tasks, { empty, key: (t) => t.id });
       refill(element,
         h("div.cards", {}, Object.entries(body.counts).map(([name, count]) => tile(name, number(count), WORDS[name] ?? ""))),
-        body.dead.length ? card("Dead letters", rows("Failed at every attempt", body.dead)) : null,
-        card("Recent tasks", rows("Newest first", body.tasks, "no task yet")),
+        body.dead.length ? card("Dead letters", rows("Failed at every attempt", body.dead),
+          cut(body.dead.length, body.counts.dead, ", the newest")) : null,
+        card("Recent tasks", rows("Newest first", body.tasks, "no task yet"), cut(body.tasks.length, all, ", the newest")),
         body.schedules.length ? card("Schedules", table("Calls submitted by schedule", [
           ["Schedule", (s) => s.name], ["When", (s) => s.when], ["Last", (s) => (s.last == null ? "not yet" : clock(s.last))],
           ["Next", (s) => `${clock(s.next)} (${s.next > body.at ? `in ${duration(s.next - body.at)}` : "due"})`],
