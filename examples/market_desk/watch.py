@@ -24,6 +24,8 @@ def main(port: int, topics: str) -> int:
                 while reader.pinged:
                     reader.pinged -= 1
                     stream.send(HEARTBEAT)
+    except BrokenPipeError:  # the reader, such as `head`, has read enough
+        raise
     except (OSError, ValueError, WebSocketException) as error:
         print(f"watch: {error}", file=sys.stderr)
         return 1

@@ -57,6 +57,14 @@ def test_serve_answers_streams_and_ends_on_ctrl_c(server: tuple[subprocess.Popen
         assert watch.wait(90) == 0
     assert all(re.match(r"prices\.FB +201[23]-\d\d-\d\d +close +\d", line) for line in lines), lines
 
+    with start("watch", "--port", str(port)) as watch:
+        assert watch.stdout is not None
+        assert watch.stdout.readline().startswith("prices.")
+        watch.stdout.close()  # as `head` does
+        assert watch.wait(90) == 0
+        assert watch.stderr is not None
+        assert watch.stderr.read() == ""
+
     with start("watch", "--port", str(port), "--topics", "prices.TSLA") as watch:
         assert "403" in watch.communicate(timeout=90)[1]
         assert watch.returncode == 1
