@@ -1,7 +1,7 @@
 # The board: states of one indicator lie side by side, symbol after symbol, and a tick walks along them.
 
 cdef enum:
-    BOARD_VERSION = 2  # of pickled states: raised when a kernel's state changes
+    BOARD_VERSION = 3  # of pickled states: raised when a kernel's state changes
     RELEASE_ABOVE = 4096  # bars x indicators; below, handing over the GIL costs more than the work
 
 

@@ -11,7 +11,7 @@
 #include "function.h"
 #include "stack.h"
 
-#define VERSION 2 /* of pickled states: raise it when a kernel's state changes */
+#define VERSION 3 /* of pickled states: raise it when a kernel's state changes */
 
 typedef struct {
     PyObject_HEAD

@@ -97,6 +97,7 @@ def test_a_value_that_is_set_is_served_as_a_result_is(decorate: Callable[..., An
         assert f.cache.setdefault(f.key("B"), ["other"]) == f("B") == ["other"], names
         f.cache.set(f.key("C"), ["short"], ttl=10)
         assert f.get_entry("C").fresh_for == 10
+        assert f.get_entry("C").kept_for == (60 if "stale" in names else 10)
         assert 90 <= f.get_entry("A").fresh_for <= 100
         assert f.get_entry("A").kept_for - f.get_entry("A").fresh_for == pytest.approx(50 if "stale" in names else 0)
         clock.time = 5
@@ -145,6 +146,38 @@ def test_stale_results_are_there_errors_and_invalidated_ones_are_not(
     f("A")
     clock.time = 300
     assert f.cache.expire() == [("A", "A")]
+
+
+def test_cached_errors_are_not_counted_as_results(decorate: Callable[..., Any]) -> None:
+    f = decorate(lambda x: 1 // x, "negative")
+    with pytest.raises(ZeroDivisionError):
+        f(0)
+    f(1)
+    assert (len(f.cache), list(f.cache), f.cache.currsize) == (1, [1], 2)
+
+
+def test_a_cached_error_keeps_nothing_of_what_its_first_caller_handled(decorate: Callable[..., Any]) -> None:
+    f = decorate(lambda x: 1 // x, "negative")
+    outer = RuntimeError("of the caller")
+    try:
+        raise outer
+    except RuntimeError:
+        with pytest.raises(ZeroDivisionError):
+            f(0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        f(0)
+    assert caught.value.__context__ is None
+    assert f.get_entry(0).error.__context__ is None
+    found = f.cache._cache.peek(f.key(0)).error
+    assert (found.__context__, found.__traceback__) == (None, None)
+
+
+def test_a_result_that_is_refused_leaves_no_computation_behind(decorate: Callable[..., Any]) -> None:
+    f = decorate(lambda x: iter([x]), "stale")
+    for _ in range(2):
+        with pytest.raises(TypeError, match="used more than once"):
+            f(1)
+        assert len(f.cache._cache._flights) == 0
 
 
 @pytest.mark.parametrize("how", ["on-write", True])

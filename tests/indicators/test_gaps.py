@@ -63,6 +63,28 @@ def test_a_recurrence_skips_a_missing_bar(ta: ModuleType, case: Case) -> None:
             assert_close(ours, expected, what)
 
 
+EDGES: list[list[int]] = [
+    *([at] for at in (255, 256, 257, 511, 1023, 1099)),
+    [0, 256, 512],
+    list(range(256, 512)),
+    list(range(200, 600)),
+    list(range(3, 1100, 7)),
+]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.row.missing == "recurrence"], ids=str)
+def test_gaps_at_the_edges_of_what_is_computed_at_a_time(ta: ModuleType, case: Case) -> None:
+    function = getattr(ta, case.row.name)
+    for gaps in EDGES:
+        inputs = [x.copy() for x in inputs_of(case.row, walk(1100))]
+        inputs[0][gaps] = np.nan
+        there = np.isfinite(inputs[0])
+        for ours, part in zip(call(function, case, inputs), call(function, case, [x[there] for x in inputs])):
+            expected = np.full(1100, np.nan)
+            expected[there] = part
+            assert_close(ours, expected, str(gaps[:3]))
+
+
 @each_gap
 def test_bands_about_an_exponential_average(ta: ModuleType, gaps: list[int]) -> None:
     real = walk(300)["real"].copy()

@@ -33,7 +33,9 @@ FC_INLINE void sma_step(sma_state *s, const double *in, double *out, int commit)
 }
 #define SMA_GAP(s) fc_window_gap(&(s)->sums.window)
 
-FC_STREAM(sma, sma_state, 1, 1, sma_step, SMA_GAP)
+#define SMA_AHEAD(s, bytes) fc_window_ahead(&(s)->sums.window, (s)->mem, bytes)
+
+FC_STREAM(sma, sma_state, 1, 1, sma_step, SMA_GAP, SMA_AHEAD)
 FC_KERNEL(sma, "p", 1, 1);
 
 /* ---- ema ---- */
@@ -79,7 +81,7 @@ static int ema_valid(const double *par, const void *state)
 
 FC_INLINE void ema_step(fc_ema *s, const double *in, double *out, int commit) { out[0] = fc_push_ema(s, in[0], commit); }
 
-FC_STREAM(ema, fc_ema, 1, 1, ema_step, FC_SKIP)
+FC_STREAM(ema, fc_ema, 1, 1, ema_step, FC_SKIP, FC_NO_MORE)
 FC_KERNEL(ema, "p", 1, 1);
 
 /* ---- macd ---- */
@@ -180,5 +182,5 @@ FC_INLINE void macd_step(macd_state *s, const double *in, double *out, int commi
     out[2] = macd - out[1];
 }
 
-FC_STREAM(macd, macd_state, 1, 3, macd_step, FC_SKIP)
+FC_STREAM(macd, macd_state, 1, 3, macd_step, FC_SKIP, FC_NO_MORE)
 FC_KERNEL(macd, "ppp", 1, 3);

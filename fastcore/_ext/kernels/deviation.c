@@ -39,7 +39,9 @@ FC_INLINE void stddev_step(stddev_state *s, const double *in, double *out, int c
 }
 #define STDDEV_GAP(s) fc_window_gap(&(s)->moments.window)
 
-FC_STREAM(stddev, stddev_state, 1, 1, stddev_step, STDDEV_GAP)
+#define STDDEV_AHEAD(s, bytes) fc_moments_ahead(&(s)->moments, (s)->mem, bytes)
+
+FC_STREAM(stddev, stddev_state, 1, 1, stddev_step, STDDEV_GAP, STDDEV_AHEAD)
 FC_KERNEL(stddev, "pf", 1, 1);
 
 /* ---- bbands ---- */
@@ -118,5 +120,5 @@ FC_INLINE void bbands_bar(bbands_state *s, const double *in, double *out, int co
     out[2] = mean - deviation * s->down;
 }
 
-FC_STREAM_WITH(bbands, bbands_state, 1, 3, bbands_bar)
+FC_STREAM_WITH(bbands, bbands_state, 1, 3, bbands_bar, STDDEV_AHEAD)
 FC_KERNEL(bbands, "pffm", 1, 3);

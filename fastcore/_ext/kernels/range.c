@@ -29,6 +29,7 @@ static int extremum_valid(const double *par, const void *state)
     return fc_window_valid(&((const extremum_state *)state)->extremum.window, par[0]);
 }
 #define EXTREMUM_GAP(s) fc_window_gap(&(s)->extremum.window)
+#define EXTREMUM_AHEAD(s, bytes) fc_window_ahead(&(s)->extremum.window, (s)->mem, bytes)
 
 #define EXTREMUM(name)                                                                                                 \
     static int name##_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n,               \
@@ -42,7 +43,7 @@ static int extremum_valid(const double *par, const void *state)
     {                                                                                                                  \
         out[0] = fc_push_##name(&s->extremum, s->mem, in[0], commit);                                                  \
     }                                                                                                                  \
-    FC_STREAM(name, extremum_state, 1, 1, name##_step, EXTREMUM_GAP)
+    FC_STREAM(name, extremum_state, 1, 1, name##_step, EXTREMUM_GAP, EXTREMUM_AHEAD)
 
 #define min_policy fc_by_window
 #define min_lookback extremum_lookback
@@ -150,7 +151,7 @@ FC_INLINE void atr_step(atr_state *s, const double *in, double *out, int commit)
     }
 }
 
-FC_STREAM(atr, atr_state, 3, 1, atr_step, FC_SKIP)
+FC_STREAM(atr, atr_state, 3, 1, atr_step, FC_SKIP, FC_NO_MORE)
 FC_KERNEL(atr, "p", 3, 1);
 
 /* ---- stoch ---- */
@@ -284,5 +285,11 @@ FC_INLINE void stoch_bar(stoch_state *s, const double *in, double *out, int comm
     out[1] = d;
 }
 
-FC_STREAM_WITH(stoch, stoch_state, 3, 2, stoch_bar)
+FC_INLINE void stoch_ahead(const stoch_state *s, ptrdiff_t bytes)
+{
+    fc_window_ahead(&s->high.window, s->mem, bytes);
+    fc_window_ahead(&s->low.window, s->mem + 2 * s->low.window.block, bytes);
+}
+
+FC_STREAM_WITH(stoch, stoch_state, 3, 2, stoch_bar, stoch_ahead)
 FC_KERNEL(stoch, "ppmpm", 3, 2);

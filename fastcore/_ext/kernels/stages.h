@@ -76,7 +76,8 @@ FC_INLINE int fc_finite(double x) { return x - x == 0.0; }
 /* ---- streaming stages ----
  * A window of w bars is the tail of one block of w / 2 bars, the next block, and the head of the block being filled. The
  * two halves of its memory take turns: while a block is filled the one before it is folded into tails from its end, one
- * bar a push, and its bars take the places of tails that no later window reaches. Every push costs the same.
+ * bar a push, and its bars take the places of tails that no later window reaches. Every push costs the same. The halves
+ * lie interleaved, the second from its end: what a push reads and writes of both is in one cache line.
  */
 typedef struct { /* small: a board passes over one for each symbol at each tick */
     int32_t width, block;
@@ -112,6 +113,15 @@ FC_INLINE int fc_window_turn(const fc_window *s, int32_t *at, int32_t *second)
     return full;
 }
 
+/* Bar i of the half being filled is now[i * step], of the other one before[-i * step]. */
+FC_INLINE double *fc_window_half(double *mem, int32_t m, int32_t second) { return second ? mem + 2 * m - 1 : mem; }
+
+/* Prefetches what the next push reads of the window `ahead` bytes further on: on a board windows move on together. */
+FC_INLINE void fc_window_ahead(const fc_window *s, const double *mem, ptrdiff_t ahead)
+{
+    FC_PREFETCH((const char *)(mem + (s->second ? 2 * s->block - 1 - 2 * s->at : 2 * s->at)) + ahead);
+}
+
 FC_INLINE void fc_window_commit(fc_window *s, int32_t at, int32_t second)
 {
     s->at = at + 1;
@@ -136,17 +146,18 @@ FC_INLINE void fc_extremum_init(fc_extremum *s, double w)
     {                                                                                                                  \
         int32_t w = s->window.width, m = s->window.block, at, second;                                                  \
         double whole = fc_window_turn(&s->window, &at, &second) ? s->head : s->whole;                                  \
-        double *now = mem + second * m, *before = mem + (1 - second) * m;                                              \
+        double *now = fc_window_half(mem, m, second), *before = fc_window_half(mem, m, !second);                       \
+        int32_t step = second ? -2 : 2;                                                                                \
         double head = at == 0 ? x : JOIN(s->head, x), result = w > 1 ? JOIN(whole, head) : head;                       \
         int32_t tail = 2 * m - w + at + 1;                                                                             \
         if (tail < m)                                                                                                  \
-            result = JOIN(now[tail], result);                                                                          \
+            result = JOIN(now[tail * step], result);                                                                   \
         if (s->window.filled < w - 1)                                                                                  \
             result = NAN;                                                                                              \
         if (commit) {                                                                                                  \
             if (at > 0)                                                                                                \
-                before[m - 1 - at] = JOIN(before[m - at], before[m - 1 - at]);                                         \
-            now[at] = x;                                                                                               \
+                before[(at + 1 - m) * step] = JOIN(before[(at - m) * step], before[(at + 1 - m) * step]);              \
+            now[at * step] = x;                                                                                        \
             s->head = head;                                                                                            \
             s->whole = whole;                                                                                          \
             fc_window_commit(&s->window, at, second);                                                                  \
@@ -170,6 +181,13 @@ typedef struct {
     double tail_base, fold_base; /* of the tails, and of those being made */
 } fc_moments;
 
+/* The same for sums of squares too. */
+FC_INLINE void fc_moments_ahead(const fc_moments *s, const double *mem, ptrdiff_t ahead)
+{
+    fc_window_ahead(&s->window, mem, ahead);
+    fc_window_ahead(&s->window, mem + 2 * s->window.block, ahead);
+}
+
 FC_INLINE void fc_moments_init(fc_moments *s, double w)
 {
     memset(s, 0, sizeof(*s));
@@ -190,9 +208,11 @@ FC_INLINE int fc_push_sums(fc_moments *s, double *mem, double x, fc_sums *all, i
 {
     int32_t w = s->window.width, m = s->window.block, at, second;
     int turned = fc_window_turn(&s->window, &at, &second), ready = s->window.filled >= w - 1;
-    double *now = mem + second * m, *before = mem + (1 - second) * m, *now2 = now + 2 * m, *before2 = before + 2 * m;
+    double *now = fc_window_half(mem, m, second), *before = fc_window_half(mem, m, !second);
+    double *now2 = now + 2 * m, *before2 = before + 2 * m;
+    int32_t step = second ? -2 : 2;
     fc_sums head = s->head, whole = turned ? s->head : s->whole;
-    double tail_base = turned ? s->fold_base : s->tail_base, fold_base = turned ? before[m - 1] : s->fold_base;
+    double tail_base = turned ? s->fold_base : s->tail_base, fold_base = turned ? before[(1 - m) * step] : s->fold_base;
     if (at == 0) {
         head.base = x;
         head.sum = head.squares = 0.0;
@@ -207,14 +227,14 @@ FC_INLINE int fc_push_sums(fc_moments *s, double *mem, double x, fc_sums *all, i
         fc_sums_join(all, whole.base, whole.sum, whole.squares, (double)m, squared);
     int32_t tail = 2 * m - w + at + 1;
     if (tail < m)
-        fc_sums_join(all, tail_base, now[tail], squared ? now2[tail] : 0.0, (double)(m - tail), squared);
+        fc_sums_join(all, tail_base, now[tail * step], squared ? now2[tail * step] : 0.0, (double)(m - tail), squared);
     if (commit) {
-        int32_t fold = m - 1 - at;
+        int32_t fold = (at + 1 - m) * step; /* of bar m - 1 - at; of the bar after it, fold - step */
         double d = at == 0 ? 0.0 : before[fold] - fold_base;
-        before[fold] = at == 0 ? 0.0 : before[fold + 1] + d;
+        before[fold] = at == 0 ? 0.0 : before[fold - step] + d;
         if (squared)
-            before2[fold] = at == 0 ? 0.0 : before2[fold + 1] + d * d;
-        now[at] = x;
+            before2[fold] = at == 0 ? 0.0 : before2[fold - step] + d * d;
+        now[at * step] = x;
         s->head = head;
         s->whole = whole;
         s->tail_base = tail_base;
@@ -289,11 +309,14 @@ FC_INLINE double fc_push_apart(fc_ema *s, double x, int commit)
 FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_push_apart(s, x, commit); }
 
 /* ---- from one step to the streaming functions ----
- * STEP(state, in, out, commit) takes one complete bar; ON_GAP(state) is what a missing one does.
+ * STEP(state, in, out, commit) takes one complete bar; ON_GAP(state) is what a missing one does; AHEAD(state, bytes)
+ * prefetches what lies beyond the first two cache lines of the state so many bytes further on.
  */
 #define FC_SKIP(state) ((void)(state))
+#define FC_NO_MORE(state, bytes) ((void)(state))
+#define FC_STATES_AHEAD 8 /* states on a board from the one that is prefetched */
 
-#define FC_STREAM(name, STATE, N_IN, N_OUT, STEP, ON_GAP)                                                              \
+#define FC_STREAM(name, STATE, N_IN, N_OUT, STEP, ON_GAP, AHEAD)                                                       \
     FC_INLINE void name##_bar(STATE *state, const double *in, double *out, int commit)                                 \
     {                                                                                                                  \
         double check = 0.0;                                                                                            \
@@ -308,10 +331,10 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_pu
         for (int j = 0; j < (N_OUT); j++)                                                                              \
             out[j] = NAN;                                                                                              \
     }                                                                                                                  \
-    FC_STREAM_WITH(name, STATE, N_IN, N_OUT, name##_bar)
+    FC_STREAM_WITH(name, STATE, N_IN, N_OUT, name##_bar, AHEAD)
 
 /* The same for a step that treats missing bars itself. */
-#define FC_STREAM_WITH(name, STATE, N_IN, N_OUT, BAR)                                                                  \
+#define FC_STREAM_WITH(name, STATE, N_IN, N_OUT, BAR, AHEAD)                                                           \
     static void name##_run(void *state, const double *const *in, double *const *out, ptrdiff_t n)                      \
     {                                                                                                                  \
         for (ptrdiff_t i = 0; i < n; i++) {                                                                            \
@@ -333,9 +356,15 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_pu
         for (ptrdiff_t i = 0; i < n; i++) {                                                                            \
             double bar[N_IN], result[N_OUT];                                                                           \
             int64_t symbol = at ? at[i] : (int64_t)i;                                                                  \
+            ptrdiff_t next = i + FC_STATES_AHEAD < n ? i + FC_STATES_AHEAD : n - 1;                                    \
+            ptrdiff_t ahead = (ptrdiff_t)stride * (ptrdiff_t)((at ? at[next] : (int64_t)next) - symbol);               \
+            char *state = states + stride * (size_t)symbol;                                                            \
+            FC_PREFETCH(state + ahead);                                                                                \
+            FC_PREFETCH(state + ahead + 64);                                                                           \
+            AHEAD((STATE *)state, ahead);                                                                              \
             for (int j = 0; j < (N_IN); j++)                                                                           \
                 bar[j] = in[j][i];                                                                                     \
-            BAR((STATE *)(states + stride * (size_t)symbol), bar, result, 1);                                          \
+            BAR((STATE *)state, bar, result, 1);                                                                       \
             for (int j = 0; j < (N_OUT); j++)                                                                          \
                 out[j][symbol] = result[j];                                                                            \
         }                                                                                                              \

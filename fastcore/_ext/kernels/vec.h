@@ -19,6 +19,7 @@
 #define FC_INLINE static inline __attribute__((always_inline, unused))
 #define FC_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FC_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define FC_PREFETCH(address) __builtin_prefetch((address), 1)
 #elif defined(_MSC_VER)
 #define FC_INLINE static __forceinline
 #define FC_LIKELY(x) (x)
@@ -27,6 +28,9 @@
 #define FC_INLINE static inline
 #define FC_LIKELY(x) (x)
 #define FC_UNLIKELY(x) (x)
+#endif
+#if !defined(FC_PREFETCH)
+#define FC_PREFETCH(address) ((void)(address))
 #endif
 
 #if defined(FC_VEC_AVX2)

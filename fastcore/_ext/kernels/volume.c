@@ -84,7 +84,7 @@ FC_INLINE void obv_step(obv_state *s, const double *in, double *out, int commit)
     }
 }
 
-FC_STREAM(obv, obv_state, 2, 1, obv_step, FC_SKIP)
+FC_STREAM(obv, obv_state, 2, 1, obv_step, FC_SKIP, FC_NO_MORE)
 FC_KERNEL(obv, "", 2, 1);
 
 /* ---- vwap: from the first bar on; while the volume does not add up to more than 0 it stays where it was, at first at 0 ---- */
@@ -174,5 +174,5 @@ FC_INLINE void vwap_step(vwap_state *s, const double *in, double *out, int commi
     }
 }
 
-FC_STREAM(vwap, vwap_state, 4, 1, vwap_step, FC_SKIP)
+FC_STREAM(vwap, vwap_state, 4, 1, vwap_step, FC_SKIP, FC_NO_MORE)
 FC_KERNEL(vwap, "", 4, 1);
