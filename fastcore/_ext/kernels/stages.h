@@ -315,6 +315,7 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_pu
 #define FC_SKIP(state) ((void)(state))
 #define FC_NO_MORE(state, bytes) ((void)(state))
 #define FC_STATES_AHEAD 8 /* states on a board from the one that is prefetched */
+#define FC_FAR 192 /* bytes of a state; smaller ones the processor itself fetches ahead */
 
 #define FC_STREAM(name, STATE, N_IN, N_OUT, STEP, ON_GAP, AHEAD)                                                       \
     FC_INLINE void name##_bar(STATE *state, const double *in, double *out, int commit)                                 \
@@ -356,12 +357,14 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_pu
         for (ptrdiff_t i = 0; i < n; i++) {                                                                            \
             double bar[N_IN], result[N_OUT];                                                                           \
             int64_t symbol = at ? at[i] : (int64_t)i;                                                                  \
-            ptrdiff_t next = i + FC_STATES_AHEAD < n ? i + FC_STATES_AHEAD : n - 1;                                    \
-            ptrdiff_t ahead = (ptrdiff_t)stride * (ptrdiff_t)((at ? at[next] : (int64_t)next) - symbol);               \
             char *state = states + stride * (size_t)symbol;                                                            \
-            FC_PREFETCH(state + ahead);                                                                                \
-            FC_PREFETCH(state + ahead + 64);                                                                           \
-            AHEAD((STATE *)state, ahead);                                                                              \
+            if (stride >= FC_FAR) {                                                                                    \
+                ptrdiff_t next = i + FC_STATES_AHEAD < n ? i + FC_STATES_AHEAD : n - 1;                                \
+                ptrdiff_t ahead = (ptrdiff_t)stride * (ptrdiff_t)((at ? at[next] : (int64_t)next) - symbol);           \
+                FC_PREFETCH(state + ahead);                                                                            \
+                FC_PREFETCH(state + ahead + 64);                                                                       \
+                AHEAD((STATE *)state, ahead);                                                                          \
+            }                                                                                                          \
             for (int j = 0; j < (N_IN); j++)                                                                           \
                 bar[j] = in[j][i];                                                                                     \
             BAR((STATE *)state, bar, result, 1);                                                                       \
