@@ -26,7 +26,6 @@ HOT_TESTS = (
     "tests/heap/test_priority_queue.py",
     "tests/cache/test_calls.py",
     "tests/dispatch/test_switch.py",
-    "tests/test_metrics.py",
 )
 
 
