@@ -5,7 +5,7 @@
 //
 // prints a line of JSON for each message: {"topic": ..., "offset": ..., "data": ..., "key": ...}.
 
-const CONNECT = 0, DATA = 1, TOPIC = 2, SUBSCRIBE = 3, ERROR = 5, PING = 6, DRAIN = 7, EPOCH = 9;
+const CONNECT = 0, DATA = 1, TOPIC = 2, SUBSCRIBE = 3, UNSUBSCRIBE = 4, ERROR = 5, PING = 6, DRAIN = 7, EPOCH = 9;
 
 export class StreamClient {
   constructor(url, topics, { token, onMessage, onGap, onError, newest = true } = {}) {
@@ -13,8 +13,7 @@ export class StreamClient {
     this.epoch = null;
     this.offsets = {}; // by topic: where to go on
     this.names = new Map(); // of topics, by the number they have in this epoch
-    this.attempt = 0;
-    this.delay = null; // seconds, from a drain
+    Object.assign(this, { attempt: 0, delay: null }); // seconds, from a drain
     this.ended = new Promise((resolve) => (this.resolve = resolve));
     this.open();
   }
@@ -62,7 +61,8 @@ export class StreamClient {
       if (topic === undefined || offset <= this.offsets[topic]) return; // unsubscribed, or handled already
       this.onMessage?.({ topic, offset, data, key });
       this.offsets[topic] = offset; // once it was handled
-    } else if (kind === EPOCH) this.begin(rest[0]);
+    } else if (kind === UNSUBSCRIBE) this.topics = this.topics.filter((name) => !rest[1]?.includes(name)); // taken away
+    else if (kind === EPOCH) this.begin(rest[0]);
     else if (kind === DRAIN) this.delay = rest[0];
     else if (kind === ERROR) this.onError?.(rest[1], rest[2]);
   }

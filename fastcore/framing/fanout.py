@@ -109,7 +109,7 @@ class Fanout(metaclass=Twin, path="framing"):
         *,
         since: tuple[str, Mapping[str, int]] | None = None,
         newest: bool = False,
-        last: int = 0,
+        last: int | None = None,
         allow: Callable[[str], bool] | None = None,
     ) -> list[Subscription]:
         """Subscribe to topics and patterns.
@@ -125,8 +125,9 @@ class Fanout(metaclass=Twin, path="framing"):
             from its beginning.)
         newest : bool, default False
             Begin with the newest message of each key.
-        last : int, default 0
-            Begin with the last so many messages of each topic, as far as history has them. The offset of the
+        last : int, optional
+            Begin with the last so many messages of each topic, as far as history has them; 0 is none of them, whatever
+            rules there are. The offset of the
             :class:`Subscription` is that of the message before them.
         allow : callable, optional
             Called with each topic that a pattern means, once for all who subscribe to the pattern with an equal
@@ -152,7 +153,7 @@ class Fanout(metaclass=Twin, path="framing"):
         *,
         since: tuple[str, Mapping[str, int]] | None = None,
         newest: bool = False,
-        last: int = 0,
+        last: int | None = None,
         allow: Callable[[str], bool] | None = None,
     ) -> tuple[Subscription, ...]:
         """Subscribe to one pattern, as :meth:`subscribe` does.

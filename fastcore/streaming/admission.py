@@ -113,7 +113,7 @@ def _handshake(scope: Scope, headers: dict[bytes, list[str]]) -> tuple[Handshake
     names = list(dict.fromkeys(name for part in query.get("topics", ()) for name in part.split(",") if name))
     topics = None
     if names:
-        since, last = None, 0
+        since = last = None
         try:
             since = _since(query)
             last = _last(query)
@@ -123,8 +123,10 @@ def _handshake(scope: Scope, headers: dict[bytes, list[str]]) -> tuple[Handshake
     return Handshake(token, topics), problem
 
 
-def _last(query: dict[str, list[str]]) -> int:
-    text = query.get("last", ["0"])[0]
+def _last(query: dict[str, list[str]]) -> int | None:
+    if "last" not in query:
+        return None
+    text = query["last"][0]
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise BadMessage(f"last: expected an int >= 0, got {text[:80]!r}")
     return last_of(int(text), 0)

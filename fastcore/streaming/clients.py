@@ -195,7 +195,7 @@ class Clients:
         lost = [name for name in names if not rights(name)]
         self.unsubscribe(session, lost)
         patterns = [name for name in names if name not in lost and is_pattern(name)]
-        for topic, number, *_ in self.fan.subscribe(session, patterns, allow=rights.each_topic):
+        for topic, number, *_ in self.fan.subscribe(session, patterns, last=0, allow=rights.each_topic):
             session.tell(messages.TOPIC, number, topic)
         return lost
 

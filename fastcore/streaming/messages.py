@@ -104,7 +104,7 @@ class Subscribe(NamedTuple):
     since: Since | None = None
     newest: bool = False
     partial: bool = False  # what is good of it, where not all is
-    last: int = 0  # begin with so many messages of each
+    last: int | None = None  # begin with so many messages of each; None leaves it to the server
 
 
 class Connect(NamedTuple):
@@ -277,10 +277,10 @@ def since_of(value: Any, ref: int) -> Since | None:
     return value[0], value[1]
 
 
-def last_of(value: Any, ref: int) -> int:
+def last_of(value: Any, ref: int) -> int | None:
     """With how many messages of each topic a client would begin."""
     if value is None:
-        return 0
+        return None
     if type(value) is not int or value < 0:
         raise BadMessage(f"last: expected an int >= 0, got {_kind(value)}", ref)
     return min(value, MAX_LAST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 import time
@@ -42,7 +43,12 @@ class Presence:
     _thread: int
 
     def __init__(self) -> None:
-        self._name = secrets.token_hex(8)  # among the hubs on a backplane
+        self._token = secrets.token_hex(8)
+
+    @property
+    def _name(self) -> str:
+        """Among the hubs on a backplane; another in a worker that was forked off."""
+        return f"{self._token}.{os.getpid()}"
 
     # -- who --------------------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ class _Start(NamedTuple):
     epoch: str | None
     positions: Mapping[str, int]
     newest: bool
-    last: int
+    last: int | None
 
 
 class Subscriptions:
@@ -70,14 +70,14 @@ class Subscriptions:
         *,
         since: tuple[str, Mapping[str, int]] | None = None,
         newest: Any = False,
-        last: Any = 0,
+        last: Any = None,
         allow: Allow | None = None,
     ) -> list[Subscription]:
         client = self._client(connection)
         names = [
             check_pattern(name, self._max_topic_length) for name in ([topics] if isinstance(topics, str) else topics)
         ]
-        start = _Start(*check_since(since), bool(newest), check_int("last", last, 0, 10**6))
+        start = _Start(*check_since(since), bool(newest), check_last(last))
         if allow is not None:
             check_callable("allow", allow)
         wanted = len(client.names) + len({name for name in names if name not in client.names})
@@ -103,7 +103,7 @@ class Subscriptions:
         *,
         since: tuple[str, Mapping[str, int]] | None = None,
         newest: Any = False,
-        last: Any = 0,
+        last: Any = None,
         allow: Allow | None = None,
     ) -> tuple[Subscription, ...]:
         """Subscribe to one pattern; those who ask for the same, with the same object of positions, share the answer."""
@@ -115,7 +115,7 @@ class Subscriptions:
             raise ValueError(f"topics: expected at most {self._max_subscriptions} subscriptions, got one more")
         if allow is not None:
             check_callable("allow", allow)
-        start = _Start(*check_since(since), bool(newest), check_int("last", last, 0, 10**6))
+        start = _Start(*check_since(since), bool(newest), check_last(last))
         return self._follow(client, name, start, allow)
 
     def unsubscribe(self, connection: Hashable, topics: str | Iterable[str]) -> None:
@@ -223,7 +223,7 @@ class Subscriptions:
                 missed = topic.since(asked, ahead=self._shared) if current else None
             if missed is not None:
                 return Subscription(topic.name, topic.id, self._epoch, offset, True), missed
-        elif start.last or (topic.last and not start.newest):
+        elif start.last or (start.last is None and topic.last and not start.newest):
             ending = topic.ending(start.last or topic.last)
             offset = ending[0].offset - 1 if ending else offset
             return Subscription(topic.name, topic.id, self._epoch, offset, False), ending
@@ -246,6 +246,10 @@ class Subscriptions:
 
     def _enqueue_all(self, client: Any, messages: Iterable[Any]) -> None:
         raise NotImplementedError
+
+
+def check_last(last: Any) -> int | None:
+    return None if last is None else check_int("last", last, 0, 10**6)
 
 
 def check_since(since: Any) -> tuple[str | None, Mapping[str, int]]:

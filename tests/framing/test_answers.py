@@ -132,6 +132,7 @@ def test_a_new_subscription_begins_with_the_last_messages(backend: str) -> None:
         ("more than there are", "t", {"last": 50}),
         ("of a pattern", "*", {"last": 1}),
         ("the newest", "t", {"newest": True}),
+        ("nothing", "t", {"last": 0}),
         ("resumed", "t", {"since": (fan.epoch, {"t": 7}), "last": 3}),
     ):
         fan.connect(client)
@@ -142,6 +143,7 @@ def test_a_new_subscription_begins_with_the_last_messages(backend: str) -> None:
         "more than there are": [4, 5, 6, 7, 8],
         "of a pattern": [8, 8],
         "the newest": [8],
+        "nothing": [],
         "resumed": [8],
     }
     assert told["by the rule"] == {"t": 6, "quiet": 8}

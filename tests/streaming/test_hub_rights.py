@@ -80,6 +80,21 @@ def test_a_new_token_removes_disallowed_subscriptions(serve: Serve) -> None:
         assert client.hear_kind(1)[3] == "but this"
 
 
+def test_a_new_token_sends_nothing_again(serve: Serve) -> None:
+    hub, server = serve(authenticate=grant_of, history=5, last=2)
+    hub.publish("t.a", "before")
+    with RawClient(server.port, "/stream?token=ann&topics=t.*") as client:
+        assert client.hear_kind(1)[3] == "before"
+        client.say(8, 1, "bob")
+        client.hear_kind(8)
+        hub.publish("t.a", "after")
+        assert client.hear_kind(1)[3] == "after"
+        client.say(3, 2, ["t.*"], {"last": 0})
+        client.hear_kind(3)
+        hub.publish("t.a", "later")
+        assert client.hear_kind(1)[3] == "later"
+
+
 def test_an_expiry_is_seen_where_the_clock_is_set(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = [0.0]
     _, server = serve(authenticate=lambda token: Grant(expires=time.time() + 3600), beat=0.05)

@@ -305,6 +305,15 @@ async def test_users_are_sent_away_from_the_workers_they_are_on(tmp_path: Any) -
             await hub.aclose()
 
 
+def test_forked_workers_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = Hub()
+    names = []
+    for pid in (1, 2):
+        monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
+        names.append(hub._name)
+    assert names[0] != names[1]
+
+
 class Price:
     def __init__(self, value: float) -> None:
         self.value = value
