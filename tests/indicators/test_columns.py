@@ -231,6 +231,7 @@ CLOSE = FRAME["Close"]
 ELSEWHERE: dict[str, tuple[Callable[[Any], object], str]] = {
     # pandas_ta and ta
     "length": (lambda ta: ta.rsi(CLOSE, length=14), "did you mean timeperiod?"),
+    "length of another": (lambda ta: ta.stoch(CLOSE, CLOSE, CLOSE, length=5), "did you mean fastk_period?"),
     "window": (lambda ta: ta.RSI(window=14), "did you mean timeperiod?"),
     "close=": (lambda ta: ta.rsi(close=CLOSE), "did you mean real?"),
     "fast": (lambda ta: ta.macd(CLOSE, fast=12, slow=26), "did you mean fastperiod?"),
