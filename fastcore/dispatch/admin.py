@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from fastcore import _ext
+from fastcore._text import storable
 from fastcore._threads import on_own_thread
 from fastcore.dispatch import flags
 from fastcore.dispatch.asgi import Receive, Scope, Send, exposures
@@ -114,6 +115,8 @@ def check_token(token: Any) -> str:
         raise TypeError(f"token: expected a str, got {type(token).__name__}")
     if len(token) < SHORTEST:
         raise ValueError(f"token: expected at least {SHORTEST} characters, got {len(token)}")
+    if storable(token) != token:
+        raise ValueError("token: expected text that UTF-8 has, got a lone surrogate")
     return token
 
 

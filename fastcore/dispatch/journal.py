@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from fastcore._text import storable
 from fastcore.dispatch.filelock import locked
 from fastcore.dispatch.private_files import open_private, sync_folder, write_private
 from fastcore.dispatch.shared_state import KINDS, SharedState, checked, guard_yields
@@ -138,7 +139,17 @@ class Journal:
         when = self._clock().isoformat(timespec="milliseconds")
         scope = "host" if shared else "process"
         entry = Entry(
-            when, os.getpid(), who, what, flag, old or {}, new or {}, why, evidence or {}, scope, self.session
+            when,
+            os.getpid(),
+            storable(who),
+            what,
+            flag,
+            old or {},
+            new or {},
+            storable(why),
+            evidence or {},
+            scope,
+            self.session,
         )
         with self._lock:
             self._recent.append(entry)

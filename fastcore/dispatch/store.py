@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from fastcore import _ext
+from fastcore._text import storable
 from fastcore.dispatch.journal import Entry, Journal, take_in
 from fastcore.dispatch.modes import PATH_WORDS, SERVICE_WORDS, Mode, parse
 from fastcore.dispatch.shared_state import KINDS
@@ -433,7 +434,7 @@ def _said(flag: Flag) -> dict[str, str]:
 def _text(reason: object) -> str:
     if not isinstance(reason, str):
         raise TypeError(f"reason: expected a str, got {type(reason).__name__}")
-    return reason
+    return storable(reason)
 
 
 def _after_fork(ref: weakref.ref[FlagStore]) -> None:

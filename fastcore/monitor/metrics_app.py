@@ -10,6 +10,7 @@ from collections.abc import Callable
 from fastcore import metrics
 from fastcore._snapshot import Snapshot
 from fastcore._threads import on_own_thread
+from fastcore.dispatch.admin import check_token
 from fastcore.dispatch.asgi import Receive, Scope, Send
 from fastcore.monitor.health import answer
 from fastcore.monitor.prometheus import _client, exposition
@@ -26,7 +27,7 @@ class MetricsApp:
     workers : WorkerFiles, optional
         Of several worker processes: the page then is that of all of them, whichever answers.
     token : str, optional
-        Asked for as ``Authorization: Bearer TOKEN``; without one everybody may read.
+        Asked for as ``Authorization: Bearer TOKEN``, at least 16 characters; without one everybody may read.
 
     Raises
     ------
@@ -38,7 +39,7 @@ class MetricsApp:
         _client()
         self._source: Callable[[], Snapshot] = metrics.snapshot if workers is None else workers.gather
         self._alone = workers is None
-        self._token = None if token is None else hashlib.sha256(token.encode()).digest()
+        self._token = None if token is None else hashlib.sha256(check_token(token).encode()).digest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

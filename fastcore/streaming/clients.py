@@ -27,6 +27,7 @@ from python_fallback.framing.topics import check_pattern, is_pattern
 __all__ = ["Clients"]
 
 _log = logging.getLogger("fastcore.streaming")
+_OTHER_CODES = 20  # close codes that are not the protocol's and are counted one by one: clients choose them
 
 
 class Clients:
@@ -105,7 +106,7 @@ class Clients:
         if session in self._all:
             del self._all[session]
             self.seats.leave(session.seat)
-            self.closed_by[code] += 1
+            self._count(code)
             if session.welcomed:
                 self.hooks.ended(session, code, reason)
         self.fan.disconnect(session)
@@ -113,6 +114,13 @@ class Clients:
         self.work.drop(session)
         if not self._all:
             self.emptied.set()
+
+    def _count(self, code: int) -> None:
+        """Count a close code; further ones than those of the protocol, and a few that came first, as 0."""
+        known = code in messages.CLOSE_CODES or code in self.closed_by
+        if not known and len(self.closed_by.keys() - messages.CLOSE_CODES) >= _OTHER_CODES:
+            code = 0
+        self.closed_by[code] += 1
 
     def forget_all(self) -> None:
         """Their loop is gone, and they with it."""

@@ -13,6 +13,7 @@ __all__ = [
     "BAD_TOPIC",
     "CLOSE_BAD_MESSAGES",
     "CLOSE_BY_SERVER",
+    "CLOSE_CODES",
     "CLOSE_DRAINED",
     "CLOSE_EXPIRED",
     "CLOSE_LATER",
@@ -78,6 +79,20 @@ CLOSE_REFUSED: Final = 3500
 CLOSE_BAD_MESSAGES: Final = 3501
 CLOSE_NO_TOKEN: Final = 3502
 CLOSE_BY_SERVER: Final = 3503
+CLOSE_CODES: Final = frozenset(
+    {
+        *range(1000, 1016),
+        CLOSE_DRAINED,
+        CLOSE_EXPIRED,
+        CLOSE_SLOW,
+        CLOSE_NO_PONG,
+        CLOSE_RATE,
+        CLOSE_REFUSED,
+        CLOSE_BAD_MESSAGES,
+        CLOSE_NO_TOKEN,
+        CLOSE_BY_SERVER,
+    }
+)
 
 SIZE: Final = 1 << 16  # what a client may send in a message, unless the welcome says otherwise
 PONG_BYTES: Final = b"\x91\x06"

@@ -17,7 +17,8 @@ __all__ = ["HubStats", "Samples"]
 class HubStats(NamedTuple):
     """Counts since the start, and the current state.
 
-    `clients` have been welcomed, `waiting` are yet to show a token; `closed` counts by close code, `refused` by HTTP
+    `clients` have been welcomed, `waiting` are yet to show a token; `closed` counts by close code (those of
+    applications and clients beyond the first 20 as 0), `refused` by HTTP
     status. `delivered` are messages times clients.
     """
 
@@ -74,7 +75,7 @@ class Samples:
         found.append(Sample("fastcore_stream_sent_bytes_total", "counter", (), stats.bytes_out))
         found += [Sample(f"fastcore_stream_{name}", "gauge", (), float(getattr(stats, name))) for name in _STANDING]
         found += [
-            Sample("fastcore_stream_closed_total", "counter", (("code", str(code)),), count)
+            Sample("fastcore_stream_closed_total", "counter", (("code", str(code or "other")),), count)
             for code, count in stats.closed.items()
         ]
         found += [

@@ -214,6 +214,10 @@ class TestApp:
         assert self.ask(app, authorization="Basic a long secret token").status_code == 401
         assert self.ask(app, authorization="Bearer a long secret token").status_code == 200
 
+    def test_a_short_token_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="token: expected at least 16 characters, got 5"):
+            MetricsApp(token="short")
+
     def test_without_the_client_it_says_what_to_install(self) -> None:
         code = """
 import sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from fastapi import Depends, FastAPI, HTTPException
 from starlette.requests import HTTPConnection
 
 from fastcore import flags
+from fastcore.framing import packb
 from fastcore.service import install
+from fastcore.service.dashboard.sections import read
 from fastcore.service.hosts import AllowedHosts
 from fastcore.streaming import Grant, Hub
 from fastcore.streaming.broadcast import install_hub
@@ -310,6 +313,7 @@ def test_another_sites_page_changes_nothing_with_its_visitors_cookies() -> None:
     ("options", "text"),
     [
         ({"token": "x" * 15}, "token: expected at least 16 characters, got 15"),
+        ({"token": "x" * 15 + "\ud800"}, "token: expected text that UTF-8 has"),
         ({"public": "tasks"}, "public: expected"),
         ({"public": ["task"]}, "public: expected"),
         ({"allowed_hosts": ["http://desk"]}, "allowed_hosts: expected"),
@@ -325,3 +329,23 @@ def test_submissions_over_http_are_bounded_by_default_and_the_queues_own_bound_g
         delayed = {"task": "refund", "args": ["a"], "delay": 1000}
         found = [client.post("/api/tasks", json=delayed).status_code for _ in range(5)]
         assert found == [202, 202, 202, 503, 503]
+
+
+def test_text_that_is_not_utf8_darkens_no_page() -> None:
+    flags.declare("access-test")
+    with served(token=TOKEN) as client:
+        body = {"reason": "caf\udce9"}
+        asked = client.post("/fastcore/api/flags/access-test/rollback", content=json.dumps(body), headers=BEARER)
+        assert asked.json()["reason"] == "caf\\udce9"
+        sources = client.app.state.fastcore.dashboard._sources  # type: ignore[attr-defined]
+        packb(client.portal.call(read, "switches", sources))  # type: ignore[union-attr]
+        assert flags.journal("access-test", limit=1)[0].why == "caf\\udce9"
+        flags.resume("access-test")
+
+
+@pytest.mark.parametrize("body", ["[" * 60_000, '{"mode":' * 5_000, "1" * 5_000, "\xff"])
+def test_a_body_that_is_no_object_in_json_is_a_bad_request(body: str) -> None:
+    with served(token=TOKEN) as client:
+        for method, path in (CALLS["change"], CALLS["flip"]):
+            answer = client.request(method, path, content=body.encode("latin-1"), headers=BEARER)
+            assert answer.status_code == 400, path

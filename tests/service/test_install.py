@@ -396,12 +396,12 @@ def test_a_part_of_the_applications_own_may_stay() -> None:
 
 def test_a_metrics_page_of_ones_own() -> None:
     app = FastAPI()
-    install(app, metrics=MetricsApp(token="scrape me"))
+    install(app, metrics=MetricsApp(token="scrape me, please"))
 
     async def main() -> None:
         async with served(app) as client:
             assert await status_of(client, "/metrics") == 401
-            assert await status_of(client, "/metrics", Authorization="Bearer scrape me") == 200
+            assert await status_of(client, "/metrics", Authorization="Bearer scrape me, please") == 200
 
     asyncio.run(main())
 

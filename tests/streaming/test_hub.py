@@ -327,6 +327,21 @@ def test_a_close_is_answered(serve: Serve) -> None:
     server.until(lambda: hub.stats().closed == {4001: 1})
 
 
+def test_close_codes_that_clients_make_up_are_counted_together_beyond_a_few(serve: Serve) -> None:
+    hub, server = serve()
+    made_up = range(4000, 4023)
+    for code in (*made_up, 1001, 1013):
+        with RawClient(server.port, "/stream?topics=t") as client:
+            client.hear_kind(3)
+            client.write(frame(CLOSE, code.to_bytes(2, "big")))
+            assert client.closed() == code
+    server.until(lambda: hub.stats().closed == {**dict.fromkeys(made_up[:20], 1), 0: 3, 1001: 1, 1013: 1})
+    labels = {
+        dict(sample.labels)["code"] for sample in metrics.snapshot() if sample.name == "fastcore_stream_closed_total"
+    }
+    assert "other" in labels
+
+
 def test_a_connection_that_breaks_is_forgotten(serve: Serve) -> None:
     hub, server = serve()
     client = RawClient(server.port, "/stream?topics=t,u.*")

@@ -160,7 +160,7 @@ async def _body(receive: Receive) -> dict[str, Any]:
             break
     try:
         found = json.loads(data or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Problem(400, "body: expected JSON, got something else") from None
     if not isinstance(found, dict):
         raise Problem(400, f"body: expected a JSON object, got {type(found).__name__}")
