@@ -308,7 +308,8 @@ def test_a_dead_task_is_retried_from_the_page(page: Any, served: Served) -> None
     page.wait_for_selector("text=Retry flaky: done")
 
 
-def test_a_guarded_dashboard_shows_nothing_until_it_is_unlocked(page: Any) -> None:
+def test_a_guarded_dashboard_shows_nothing_until_it_is_unlocked(page: Any, watched_errors: list[str]) -> None:
+    watched_errors.append("401")
     app = FastAPI()
     install(app, token=TOKEN, alerts=False, triggers=False)
     with Running(app, lifespan="on", timeout_graceful_shutdown=1) as running:
