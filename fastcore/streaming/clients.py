@@ -179,6 +179,7 @@ class Clients:
             session, pattern, since=since, newest=wish.newest, last=wish.last, allow=session.rights.each_topic
         )
         self.hooks.joined(session, [pattern])
+        self.work.spend(len(told))
         self._schedule()
         return told
 
