@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import logging
+import os
 from collections.abc import Collection, Iterable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -49,8 +50,8 @@ class Access:
         Given as ``Authorization: Bearer ...``.
     dependencies : sequence of fastapi.Depends
         In the place of the token for everything but changes of flags, which ask for the token where there is one.
-    public : bool or collection of str
-        Parts that everybody may reach.
+    public : bool or collection of str, optional
+        Parts that everybody may reach; by default those of ``FASTCORE_PUBLIC``, with commas between.
     allowed_hosts : iterable of str, optional
         As :class:`~fastcore.service.hosts.AllowedHosts` takes them.
     """
@@ -59,7 +60,7 @@ class Access:
         self,
         token: str | None = None,
         dependencies: Sequence[Depends] = (),
-        public: bool | Collection[str] = False,
+        public: bool | Collection[str] | None = None,
         allowed_hosts: Iterable[str] | None = None,
     ) -> None:
         self._digest = None if token is None else _digest(check_token(token))
@@ -182,9 +183,13 @@ def _header(scope: Scope, wanted: bytes) -> str:
     return str(found[-1].decode("utf-8", "surrogateescape")) if found else ""
 
 
-def _parts(public: bool | Collection[str]) -> frozenset[str]:
+def _parts(public: bool | Collection[str] | None) -> frozenset[str]:
+    where = "public"
+    if public is None:
+        where = "FASTCORE_PUBLIC"
+        public = [part.strip() for part in os.environ.get(where, "").split(",") if part.strip()]
     if isinstance(public, bool):
         return frozenset(PARTS if public else ())
     if isinstance(public, str) or not all(part in PARTS for part in public):
-        raise ValueError(f"public: expected a bool or some of {', '.join(PARTS)}, got {public!r}")
+        raise ValueError(f"{where}: expected a bool or some of {', '.join(PARTS)}, got {public!r}")
     return frozenset(public)

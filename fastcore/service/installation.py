@@ -38,7 +38,7 @@ def install(
     dashboard: bool = True,
     token: str | None = None,
     dependencies: Sequence[Depends] | None = None,
-    public: bool | Collection[str] = False,
+    public: bool | Collection[str] | None = None,
     allowed_hosts: Iterable[str] | None = None,
     path: str = "/fastcore",
     stream: str = "/stream",
@@ -80,9 +80,10 @@ def install(
         The application's own check of who asks, in the place of the token. With both, the token is asked for by what
         changes flags and the dependencies guard all else. A `hub` with an ``authenticate`` of its own asks that, and
         dependencies among `router`'s options guard the tasks.
-    public : bool or collection of str, default False
+    public : bool or collection of str, optional
         Parts that everybody may reach: of ``tasks``, ``stream``, ``dashboard`` and ``admin``, the last two for reading
-        only. What is guarded by none of the three answers 503, and a warning at the start names it.
+        only; by default those of ``FASTCORE_PUBLIC`` (with commas between), or else none. What is guarded by none of
+        the three answers 503, and a warning at the start names it.
     allowed_hosts : iterable of str, optional
         Names in the Host header for which these parts are served, ``*.example.com`` and ``*`` too; by default
         ``FASTCORE_ALLOWED_HOSTS`` (with commas between), or else addresses, ``localhost`` and names without a dot.

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from fastcore import flags
 from fastcore.framing import packb
 from fastcore.service import install
+from fastcore.service.access import PARTS, Access
 from fastcore.service.dashboard.sections import read
 from fastcore.service.hosts import AllowedHosts
 from fastcore.streaming import Grant, Hub
@@ -285,6 +286,16 @@ def test_a_foreign_host_is_refused_on_every_path(options: dict[str, Any]) -> Non
 )
 def test_hosts(hosts: list[str] | None, host: str, allowed: bool) -> None:
     assert (host in AllowedHosts(hosts)) is allowed
+
+
+def test_public_parts_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTCORE_PUBLIC", "dashboard, stream")
+    ways = {part: Access(TOKEN).way(part) for part in PARTS}
+    assert ways == {"tasks": "token", "stream": "public", "dashboard": "public", "admin": "token"}
+    assert Access(TOKEN, public=False).way("dashboard") == "token"
+    monkeypatch.setenv("FASTCORE_PUBLIC", "everything")
+    with pytest.raises(ValueError, match="FASTCORE_PUBLIC: expected"):
+        Access(TOKEN)
 
 
 def test_hosts_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
