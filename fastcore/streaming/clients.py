@@ -17,6 +17,7 @@ from fastcore.streaming.answers import Answers, entries_of
 from fastcore.streaming.caller import Caller, takes_caller
 from fastcore.streaming.heartbeat import Wheel
 from fastcore.streaming.hooks import Hooks
+from fastcore.streaming.intake import Parsing
 from fastcore.streaming.limits import Limits, Seats
 from fastcore.streaming.positions import PositionsMemo
 from fastcore.streaming.security import UNAVAILABLE, Authenticate, Authorize, Grant, Rights
@@ -66,6 +67,7 @@ class Clients:
         self._all: dict[Session, None] = {}
         self._rights: weakref.WeakValueDictionary[object, Rights] = weakref.WeakValueDictionary()
         self.work = Work()
+        self.parsing = Parsing()
         self.positions = PositionsMemo(fan.known)
         self.answers = Answers()
         self.hooks = Hooks(limits.hook, self._told)
@@ -128,6 +130,7 @@ class Clients:
         self._noticed.clear()
         self._checks.clear()
         self.work = Work()
+        self.parsing = Parsing()
         self.hooks.forget_all()
         self.emptied = asyncio.Event()
         for session in self.all():

@@ -1,14 +1,68 @@
-"""What was read from a connection, handed to its parser in slices, so that one client cannot hold up the event loop."""
+"""What was read from connections, parsed in slices, so that neither one client nor a crowd holds up the event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
-__all__ = ["FRAMES", "Intake"]
+__all__ = ["FRAMES", "Intake", "Parsing"]
 
 SLICE = 1024  # bytes parsed at once: at most 170 masked frames
+STEP = 16 * SLICE  # bytes of one connection; then it is another's turn
 FRAMES = 64  # after so many in one turn of the loop the others have theirs
+TURN = 0.004  # seconds of a turn of the loop for what could not be parsed when it came, and as much for what comes
+
+
+class Parsing:
+    """The connections with bytes that are still to be parsed, one step of one connection after the other.
+
+    Parameters
+    ----------
+    clock : callable, default time.perf_counter
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._waiting: dict[Intake, None] = {}
+        self._handle: asyncio.Handle | None = None
+        self._spent = 0.0  # in this turn of the loop
+
+    def add(self, intake: Intake) -> None:
+        """Have a connection's bytes parsed: now, if there is time in this turn, or soon."""
+        if intake in self._waiting:
+            return
+        if self._handle is None:
+            self._handle = asyncio.get_running_loop().call_soon(self._turn)
+        if (self._spent >= 2 * TURN and not intake.small) or self._step(intake):
+            self._waiting[intake] = None
+
+    def later(self, intake: Intake) -> None:
+        """Have a connection's bytes parsed from the next turn of the loop on."""
+        self._waiting[intake] = None
+        if self._handle is None:
+            self._handle = asyncio.get_running_loop().call_soon(self._turn)
+
+    def drop(self, intake: Intake) -> None:
+        """Forget a connection."""
+        self._waiting.pop(intake, None)
+
+    def _turn(self) -> None:
+        self._handle = None
+        self._spent = 0.0
+        for intake in list(self._waiting):  # each once: FRAMES is for one turn
+            if self._spent >= TURN:
+                break
+            if self._waiting.pop(intake, self) is None and self._step(intake):
+                self._waiting[intake] = None  # behind the others
+        if self._waiting:
+            self._handle = asyncio.get_running_loop().call_soon(self._turn)
+
+    def _step(self, intake: Intake) -> bool:
+        begun = self._clock()
+        more = intake.step()
+        self._spent += self._clock() - begun
+        return more
 
 
 class Intake:
@@ -19,20 +73,29 @@ class Intake:
     transport : asyncio.Transport
     take : callable
         Parses a slice and returns how many frames were in it.
+    parsing : Parsing, optional
+        That of the connections that share their turns; by default this one has all of its turn.
     waiting : bool, default False
         Whether to keep what comes until :meth:`go_on`.
     """
 
-    __slots__ = ("_at", "_held", "_paused", "_scheduled", "_stopped", "_take", "transport", "waiting")
+    __slots__ = ("_at", "_held", "_parsing", "_paused", "_stopped", "_take", "transport", "waiting")
 
-    def __init__(self, transport: asyncio.Transport, take: Callable[[bytes], int], waiting: bool = False) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        take: Callable[[bytes], int],
+        parsing: Parsing | None = None,
+        *,
+        waiting: bool = False,
+    ) -> None:
         self.transport = transport
         self.waiting = waiting
         self._take = take
+        self._parsing = Parsing() if parsing is None else parsing
         self._held = b""
         self._at = 0
         self._paused = False
-        self._scheduled = False
         self._stopped = False
 
     def feed(self, data: bytes) -> None:
@@ -41,15 +104,16 @@ class Intake:
             return
         self._held = self._held[self._at :] + data
         self._at = 0
-        if not self._scheduled:
-            self._turn()
+        if not self.waiting:
+            self._parsing.add(self)
+        if self._at < len(self._held):
+            self._pause(True)
 
     def go_on(self) -> None:
         """Wait no longer; what was kept is parsed from the next turn of the loop on."""
         self.waiting = False
-        if self._held and not self._scheduled and not self._stopped:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._turn)
+        if self._held and not self._stopped:
+            self._parsing.later(self)
 
     def stop(self) -> None:
         """Parse nothing more, and read nothing more."""
@@ -61,26 +125,30 @@ class Intake:
         """Give away what is not parsed yet; nothing more is parsed here."""
         rest, self._held = self._held[self._at :], b""
         self._stopped = True
+        self._parsing.drop(self)
         return rest
 
-    def _turn(self) -> None:
-        self._scheduled = False
-        left = FRAMES
-        while left > 0 and self._at < len(self._held) and not self.waiting and not self._stopped:
+    @property
+    def small(self) -> bool:
+        """Whether so little is left that it need not wait for others."""
+        return len(self._held) - self._at <= SLICE
+
+    def step(self) -> bool:
+        """Parse some of it; whether there is more to be parsed."""
+        frames, end = FRAMES, self._at + STEP
+        while frames > 0 and self._at < min(end, len(self._held)) and not self.waiting and not self._stopped:
             part = self._held[self._at : self._at + SLICE]
             self._at += SLICE
-            left -= self._take(part)
+            frames -= self._take(part)
         if self._stopped or self.transport.is_closing():
-            return
+            return False
         if self._at < len(self._held):
             self._pause(True)
-            if not self.waiting:
-                self._scheduled = True
-                asyncio.get_running_loop().call_soon(self._turn)
-        else:
-            self._held = b""
-            self._at = 0
-            self._pause(False)
+            return not self.waiting
+        self._held = b""
+        self._at = 0
+        self._pause(False)
+        return False
 
     def _pause(self, paused: bool) -> None:
         if paused is not self._paused:

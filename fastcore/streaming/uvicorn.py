@@ -240,7 +240,7 @@ class HubLink(asyncio.Protocol):
         self._connections = connections
         self._message: bytearray | None = None  # of fragments
         self._linger: asyncio.TimerHandle | None = None
-        self._intake = Intake(transport, self._parse)
+        self._intake = Intake(transport, self._parse, hub.clients.parsing)
         self._late = 0  # frames that came after the session had been closed
         self.transport = transport
         self.write: Callable[[bytes], Any] = self._write_text if text else transport.write

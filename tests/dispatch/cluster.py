@@ -96,7 +96,8 @@ class Cluster:
         moved_into_place(self.fault, how)
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        text = self.log.read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]  # the last may be half written
 
     def states(self, flag: str) -> dict[int, tuple[str, str]]:
         """What each worker that lives has said last of `flag`: pid -> mode and source."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fastcore.streaming.intake import FRAMES, Intake
+from fastcore.streaming.intake import FRAMES, STEP, TURN, Intake, Parsing
 
 
 class Transport:
@@ -33,7 +33,7 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
     asyncio.run(scenario)
 
 
-def made(frames: int = 1, waiting: bool = False) -> tuple[Intake, Transport, bytearray]:
+def made(frames: int = 1, waiting: bool = False, parsing: Parsing | None = None) -> tuple[Intake, Transport, bytearray]:
     """An intake whose parser finds so many frames in each slice."""
     transport, taken = Transport(), bytearray()
 
@@ -41,14 +41,14 @@ def made(frames: int = 1, waiting: bool = False) -> tuple[Intake, Transport, byt
         taken.extend(data)
         return frames
 
-    return Intake(transport, take, waiting), transport, taken  # type: ignore[arg-type]
+    return Intake(transport, take, parsing, waiting=waiting), transport, taken  # type: ignore[arg-type]
 
 
 def test_a_read_with_few_frames_is_parsed_at_once() -> None:
     async def scenario() -> None:
         intake, transport, taken = made(frames=0)
-        intake.feed(b"x" * 300_000)
-        assert (len(taken), transport.reading) == (300_000, True)
+        intake.feed(b"x" * STEP)
+        assert (len(taken), transport.reading) == (STEP, True)
 
     run(scenario())
 
@@ -135,5 +135,33 @@ def test_a_transport_that_closes_is_left_alone() -> None:
         transport.closing = True
         await asyncio.sleep(0)
         assert not transport.reading
+
+    run(scenario())
+
+
+def test_a_crowd_shares_its_turns_and_a_small_message_does_not_wait_for_it() -> None:
+    now = 0.0
+
+    def take(data: bytes) -> int:
+        nonlocal now
+        now += TURN / 8 * len(data) / STEP
+        return 0
+
+    async def scenario() -> None:
+        nonlocal now
+        parsing = Parsing(lambda: now)
+        crowd = [Transport() for _ in range(50)]
+        for transport in crowd:
+            Intake(transport, take, parsing).feed(b"x" * 10 * STEP)  # type: ignore[arg-type]
+        turns = 0
+        while not all(transport.reading for transport in crowd):
+            begun = now
+            await asyncio.sleep(0)
+            assert now - begun < 1.2 * TURN
+            small, transport, taken = made(parsing=parsing)
+            small.feed(b"ping")
+            assert (bytes(taken), transport.reading) == (b"ping", True)
+            turns += 1
+        assert turns < 70
 
     run(scenario())
