@@ -6,6 +6,7 @@ Nothing is built, and no hook is called, before the whole message is known to be
 from __future__ import annotations
 
 import struct
+import sys
 import threading
 from typing import Any
 
@@ -257,8 +258,8 @@ def too_long(name: str, most: int, n: int, position: int) -> ValueError:
 
 
 HOOKS = frozenset(["object_hook", "object_pairs_hook", "list_hook", "ext_hook"])
-FRAME = 128 * 1024  # more stack than one call of the msgpack package takes
-DEEPEST = 32
+FRAME = 64 * 1024  # more stack than one call of the msgpack package takes, which is about 50 KiB
+DEEPEST = 80 if sys.platform == "linux" else 8  # in threads of 8 MiB, of which macOS gives 512 KiB
 
 
 class _Nested(threading.local):

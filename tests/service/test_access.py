@@ -56,7 +56,7 @@ def user(connection: HTTPConnection) -> None:
 def nothing_stays() -> Iterator[None]:
     before = install_hub(None)
     yield
-    flags.clear("cache")
+    flags.clear("cache", everywhere=True)
     install_hub(before)
 
 
