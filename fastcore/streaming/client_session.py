@@ -224,14 +224,11 @@ class Session:
         if back and self.epoch:
             known = {**self._settled, **self._positions}
             exact, patterns = set(names), [name for name in names if is_pattern(name)]
-            if all(name in exact for name in self._starts):  # then all that is known is of them
-                asked = known
-            else:
-                asked = {
-                    topic: at
-                    for topic, at in known.items()
-                    if topic in exact or any(matches(name, topic) for name in patterns)
-                }
+            asked = {
+                topic: at
+                for topic, at in known.items()
+                if topic in exact or any(matches(name, topic) for name in patterns)
+            }
             self._asked[ref] = asked
             wish["since"] = [self.epoch, asked]
         return wish

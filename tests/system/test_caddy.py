@@ -47,7 +47,7 @@ def proxy(tmp_path: Path, served: tuple[Hub, Running]) -> Iterator[int]:
         until_it_listens(process, port, log)
         yield port
     finally:
-        process.terminate()
+        process.kill()  # asked to end, it would wait for connections that stay open
         process.wait(WAIT)
 
 
