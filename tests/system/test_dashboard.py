@@ -186,7 +186,8 @@ def test_figures_go_on_after_the_server_s_clock_was_set_back(
     hour = (int(shown.split()[2].split(":")[0]) - 1) % 24
     until(page, f"document.getElementById('age').textContent.startsWith('as of {hour:02}')")
     assert not page.locator("main.old").count()
-    until(page, "document.querySelector('[data-tile=Delivered] dd').textContent.startsWith('0/s') === false")
+    with connect(served.url.replace("http", "ws") + "/stream?topics=prices.FB"):
+        until(page, "document.querySelector('[data-tile=Delivered] dd').textContent.startsWith('0/s') === false")
 
 
 def test_a_client_of_the_desk_is_the_hub_s(page: Any, served: Served) -> None:
@@ -262,7 +263,9 @@ def test_every_control_works_by_keyboard(page: Any, served: Served) -> None:
     assert page.evaluate("document.activeElement.id") == "ask-value"
     page.keyboard.press("Escape")
     assert not page.locator("#ask").is_visible()
+    until(page, "document.activeElement.id === 'token'")
     page.keyboard.press("Enter")
+    until(page, "document.activeElement.id === 'ask-value'")
     page.keyboard.type(TOKEN)
     page.keyboard.press("Enter")
     page.wait_for_selector('#token:text-is("Lock")')
