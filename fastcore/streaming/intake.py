@@ -6,63 +6,50 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from fastcore.streaming.turns import SLICE, Turns
+
 __all__ = ["FRAMES", "Intake", "Parsing"]
 
-SLICE = 1024  # bytes parsed at once: at most 170 masked frames
-STEP = 16 * SLICE  # bytes of one connection; then it is another's turn
+PIECE = 1024  # bytes parsed at once: at most 170 masked frames
+STEP = 16 * PIECE  # bytes of one connection; then it is another's turn
 FRAMES = 64  # after so many in one turn of the loop the others have theirs
-TURN = 0.004  # seconds of a turn of the loop for what could not be parsed when it came, and as much for what comes
 
 
-class Parsing:
-    """The connections with bytes that are still to be parsed, one step of one connection after the other.
-
-    Parameters
-    ----------
-    clock : callable, default time.perf_counter
-    """
+class Parsing(Turns):
+    """The connections with bytes that are still to be parsed, one step of one connection after the other."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._waiting: dict[Intake, None] = {}
-        self._handle: asyncio.Handle | None = None
-        self._spent = 0.0  # in this turn of the loop
 
     def add(self, intake: Intake) -> None:
         """Have a connection's bytes parsed: now, if there is time in this turn, or soon."""
         if intake in self._waiting:
             return
-        if self._handle is None:
-            self._handle = asyncio.get_running_loop().call_soon(self._turn)
-        if (self._spent >= 2 * TURN and not intake.small) or self._step(intake):
+        self._soon()
+        if not (self._has_room() or intake.small) or self._step(intake):
             self._waiting[intake] = None
 
     def later(self, intake: Intake) -> None:
         """Have a connection's bytes parsed from the next turn of the loop on."""
         self._waiting[intake] = None
-        if self._handle is None:
-            self._handle = asyncio.get_running_loop().call_soon(self._turn)
+        self._soon()
 
     def drop(self, intake: Intake) -> None:
         """Forget a connection."""
         self._waiting.pop(intake, None)
 
-    def _turn(self) -> None:
-        self._handle = None
-        self._spent = 0.0
+    def _run(self) -> None:
         for intake in list(self._waiting):  # each once: FRAMES is for one turn
-            if self._spent >= TURN:
+            if self._spent >= SLICE:
                 break
-            if self._waiting.pop(intake, self) is None and self._step(intake):
-                self._waiting[intake] = None  # behind the others
-        if self._waiting:
-            self._handle = asyncio.get_running_loop().call_soon(self._turn)
+            if intake in self._waiting:  # still: what another's bytes did may have stopped it
+                del self._waiting[intake]
+                if self._step(intake):
+                    self._waiting[intake] = None  # behind the others
 
-    def _step(self, intake: Intake) -> bool:
-        begun = self._clock()
-        more = intake.step()
-        self._spent += self._clock() - begun
-        return more
+    def _is_waiting(self) -> bool:
+        return bool(self._waiting)
 
 
 class Intake:
@@ -131,14 +118,14 @@ class Intake:
     @property
     def small(self) -> bool:
         """Whether so little is left that it need not wait for others."""
-        return len(self._held) - self._at <= SLICE
+        return len(self._held) - self._at <= PIECE
 
     def step(self) -> bool:
         """Parse some of it; whether there is more to be parsed."""
         frames, end = FRAMES, self._at + STEP
         while frames > 0 and self._at < min(end, len(self._held)) and not self.waiting and not self._stopped:
-            part = self._held[self._at : self._at + SLICE]
-            self._at += SLICE
+            part = self._held[self._at : self._at + PIECE]
+            self._at += PIECE
             frames -= self._take(part)
         if self._stopped or self.transport.is_closing():
             return False

@@ -26,7 +26,7 @@ from fastcore.streaming.messages import (
 )
 from fastcore.streaming.positions import Where
 from fastcore.streaming.security import UNAVAILABLE, Grant, Rights
-from fastcore.streaming.work import SLICE
+from fastcore.streaming.turns import SLICE
 from python_fallback.framing.topics import is_pattern
 
 if TYPE_CHECKING:

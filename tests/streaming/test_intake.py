@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from fastcore.streaming.intake import FRAMES, STEP, TURN, Intake, Parsing
+from fastcore.streaming.intake import FRAMES, STEP, Intake, Parsing
+from fastcore.streaming.turns import SLICE
 
 
 class Transport:
@@ -144,7 +145,7 @@ def test_a_crowd_shares_its_turns_and_a_small_message_does_not_wait_for_it() -> 
 
     def take(data: bytes) -> int:
         nonlocal now
-        now += TURN / 8 * len(data) / STEP
+        now += SLICE / 8 * len(data) / STEP
         return 0
 
     async def scenario() -> None:
@@ -157,11 +158,31 @@ def test_a_crowd_shares_its_turns_and_a_small_message_does_not_wait_for_it() -> 
         while not all(transport.reading for transport in crowd):
             begun = now
             await asyncio.sleep(0)
-            assert now - begun < 1.2 * TURN
+            assert now - begun < 1.2 * SLICE
             small, transport, taken = made(parsing=parsing)
             small.feed(b"ping")
             assert (bytes(taken), transport.reading) == (b"ping", True)
             turns += 1
         assert turns < 70
+
+    run(scenario())
+
+
+def test_an_error_in_one_connection_s_bytes_does_not_hold_up_the_others() -> None:
+    def broken(data: bytes) -> int:
+        if data.startswith(b"y"):
+            raise RuntimeError("a parser that raises")
+        return FRAMES
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        parsing = Parsing()
+        bad = Intake(Transport(), broken, parsing)  # type: ignore[arg-type]
+        bad.feed(b"x" * 1024 + b"y")
+        good, transport, taken = made(frames=FRAMES, parsing=parsing)
+        good.feed(b"x" * 5000)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert (len(taken), transport.reading) == (5000, True)
 
     run(scenario())
