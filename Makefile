@@ -27,7 +27,7 @@ help:
 	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing (WORKERS=n, 0 for none)'
 	@echo 'make test-python  the suite in pure Python'
 	@echo 'make test-pythons the suite on each promised Python that the machine has (PYTHONS=3.12,3.13 for some)'
-	@echo 'make test-system  against a real Chromium, Prometheus, nginx and pyright (Debian packages; installed if run as root)'
+	@echo 'make test-system  against a real Chromium, Prometheus, nginx, Caddy and pyright (Debian packages; installed if run as root)'
 	@echo 'make lint         ruff, mypy, the layers, stubs against their modules, cython-lint, the workflows'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
@@ -92,7 +92,7 @@ PYTHONS ?=
 test-pythons: $(VENV)/.created
 	$(PY) tools/pythons.py --venvs=$(VENVS) $(if $(PYTHONS),--only=$(PYTHONS)) $(PYTEST_ARGS)
 
-# What the system tests need beside Python. Found elsewhere, FASTCORE_CHROMIUM says where.
+# What the system tests need besides Python. Found elsewhere, FASTCORE_CHROMIUM says where.
 SYSTEM_PACKAGES = chromium prometheus nginx caddy
 
 $(VENV)/.system-packages:
@@ -104,8 +104,10 @@ $(VENV)/.system-packages:
 	fi
 	@touch $@
 
+PYRIGHT_TEST = tests/build/test_types.py::test_pyright_refuses_what_would_fail_and_nothing_else
+
 test-system: $(VENV)/.installed-system build $(VENV)/.system-packages
-	FASTCORE_SYSTEM_TESTS=1 $(BIN)/pytest tests/system tests/build/test_types.py $(PYTEST_ARGS)
+	FASTCORE_SYSTEM_TESTS=1 $(BIN)/pytest tests/system $(PYRIGHT_TEST) $(PYTEST_ARGS)
 
 STUBS = $(addprefix fastcore._ext.,$(basename $(notdir $(wildcard fastcore/_ext/*.pyi))))
 

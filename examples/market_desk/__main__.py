@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Sequence
-
-from fastcore._command_line import Parser, guarded, number, whole
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 TICK_RATE = 3.0
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that takes no abbreviations, and says which name was probably meant."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **options})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse what is not known, each subcommand with its own usage."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unexpected arguments: {' '.join(left)}")
+        return found, left
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        wrong = re.search(r"(?:invalid choice: '|unexpected arguments: )([^ '=]+)", message)
+        choices = re.findall(r"[\w-]+", message.partition("choose from")[2])
+        near = get_close_matches(wrong[1], choices or re.findall(r"--[\w-]+", self.format_help()), 1) if wrong else []
+        super().error(f"{message}; did you mean {near[0]}?" if near else message)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,17 +73,38 @@ def port(text: str) -> int:
     return int(text)
 
 
+def number(text: str) -> float:
+    """Return the finite number above 0 that `text` spells."""
+    with suppress(ValueError):
+        if 0 < float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+
+
+def whole(text: str) -> int:
+    """Return the int of at least 1 that `text` spells."""
+    with suppress(ValueError):
+        if int(text) >= 1:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"expected an int >= 1, got {text!r}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    return guarded(lambda: attempt(parser().parse_args(arguments)))
-
-
-def attempt(told: argparse.Namespace) -> int:
-    """Run what was asked for; a package that is missing is told with the extra that has it."""
+    """Run the command; returns the exit code. An error is one line on standard error."""
     try:
-        return run(told)
+        code = run(parser().parse_args(arguments))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, such as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
     except ImportError as error:
-        raise ImportError(f"market desk: {error}; pip install -e '.[demo]'", name=error.name) from error
+        print(f"market desk: {error}; pip install -e '.[demo]'", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        print(f"market desk: {error}", file=sys.stderr)
+    return 2
 
 
 def run(told: argparse.Namespace) -> int:

@@ -6,8 +6,10 @@ import importlib
 import inspect
 import os
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +52,9 @@ def test_pickles_name_the_public_place() -> None:
         data = pickle.dumps(value)
         assert b"python_fallback" not in data
         assert pickle.loads(data) == value
+
+
+def test_the_examples_use_public_names_only() -> None:
+    files = sorted((Path(__file__).resolve().parents[2] / "examples").rglob("*.py"))
+    private = r"fastcore(?:\.\w+)*\._[a-z]\w*|from fastcore[\w.]* import .*\b_[a-z]\w*|python_fallback"
+    assert {path.name: found for path in files if (found := re.findall(private, path.read_text("utf-8")))} == {}
