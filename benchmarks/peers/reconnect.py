@@ -2,7 +2,7 @@
 
 Run ``python benchmarks/peers/reconnect.py``. The server, the crowd and a bystander, which asks for something small all
 the time, run in processes of their own, while prices are published. Every client shows where it was in each topic, and
-is back when it has the answer about all of them. Printed beside their goals: the seconds from the cut until the last
+is back when it has the answer about all of them. Printed with their goals: the seconds from the cut until the last
 one is back, the bystander's 99th percentile meanwhile, and what came twice or was missed.
 """
 

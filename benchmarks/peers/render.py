@@ -23,7 +23,7 @@ INTRO = """\
 # Performance
 
 Every number here was written by a script in `benchmarks/peers/` and rendered by `make bench`; none was typed in.
-Each script runs all contenders interleaved in one process, in an order shuffled anew each round. A cell is the median
+Each script runs all contenders interleaved in one process, in another random order each round. A cell is the median
 over the rounds with the quartiles around it. Ratios decide, never absolute times: compare within a row, not between
 machines. Rows that lose are kept. The parts of a long script may be run one after the other, as
 `python benchmarks/peers/cache.py decorator_cases`; the contenders of a row are always run together.
