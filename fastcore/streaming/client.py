@@ -224,11 +224,14 @@ class Client:
             await self._ask(*self._session.unsubscribe(names))
 
     async def _ask(self, ref: int, request: bytes) -> None:
-        if self._link is None or not self._up.is_set():
+        if self._link is None:
             return  # the next connection asks for what is wanted then
         answer = self._answers[ref] = asyncio.get_running_loop().create_future()
         try:
-            await self._send([request])
+            if self._up.is_set():
+                await self._send([request])
+            else:
+                self._session.after_welcome(request)
             async with asyncio.timeout(_ANSWER_WITHIN):
                 await answer
         finally:

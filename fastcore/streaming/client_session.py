@@ -123,6 +123,10 @@ class Session:
 
     # ---- requests ----
 
+    def after_welcome(self, request: bytes) -> None:
+        """Send a request when the welcome comes; for what `opened` did not know of yet."""
+        self._later.append(request)
+
     def opened(self, now: float, token: str | None = None) -> list[bytes]:
         """Begin a connection: return the messages to send."""
         self.welcome = False

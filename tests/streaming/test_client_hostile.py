@@ -190,3 +190,34 @@ def test_a_flood_is_not_buffered_without_bound() -> None:
             assert (await anext(aiter(client))).offset == 110
 
     run(test())
+
+
+@pytest.mark.parametrize("take_back", [False, True])
+def test_requests_before_the_welcome_are_sent_after_it(take_back: bool) -> None:
+    async def test() -> None:
+        opened, welcome = asyncio.Event(), asyncio.Event()
+        heard: list[Any] = []
+
+        async def handler(link: ServerConnection) -> None:
+            await link.recv()
+            opened.set()
+            await welcome.wait()
+            await link.send(WELCOME)
+            async for message in link:
+                heard.append(msgpack.unpackb(message))
+                kind, ref, names, *_ = heard[-1]
+                answer = [kind, ref, [[name, 1, 0, 0] for name in names]] if kind == 3 else [kind, ref]
+                await link.send(msgpack.packb(answer))
+
+        async with serve(handler, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            async with Client(f"ws://127.0.0.1:{port}/", ["x"], **QUICK) as client:
+                await opened.wait()
+                request = client.unsubscribe("x") if take_back else client.subscribe("late")
+                answered = asyncio.create_task(request)
+                await asyncio.sleep(0)
+                welcome.set()
+                await asyncio.wait_for(answered, 60)
+        assert heard == ([[4, 1, ["x"]]] if take_back else [[3, 1, ["late"], {"newest": False}]])
+
+    asyncio.run(test())

@@ -305,6 +305,40 @@ def some(rng: random.Random, depth: int = 0) -> Any:
             return {f"k{i}": some(rng, depth + 1) for i in range(rng.choice([0, 1, 5, 16]))}
 
 
+LATE = """async (welcome) => {
+  const { Client } = await import("/static/client.js");
+  const bytes = Uint8Array.from(atob(welcome), (c) => c.charCodeAt(0)).buffer;
+  const sent = [], heard = {};
+  class Link {
+    constructor() { this.readyState = 0; link = this; }
+    addEventListener(type, listener) { heard[type] = listener; }
+    send(message) { sent.push([...message]); }
+    close() {}
+  }
+  let link = null;
+  const client = new Client("ws://127.0.0.1:1/", { topics: ["x"], WebSocket: Link }).start();
+  await Promise.resolve();
+  link.readyState = 1;
+  heard.open({});
+  const before = sent.length;
+  client.subscribe("late");
+  client.unsubscribe("x");
+  heard.message({ data: bytes });
+  client.close();
+  return [before, sent];
+}"""
+
+
+def test_requests_before_the_welcome_are_sent_after_it(modules):
+    welcome = msgpack.packb([0, {"v": 1, "epoch": "e1", "ping": 15.0, "pong": 8.0, "ttl": None, "session": "s"}])
+    before, sent = modules.evaluate(LATE, base64.b64encode(welcome).decode())
+    assert before == 1
+    assert [msgpack.unpackb(bytes(message)) for message in sent[1:]] == [
+        [3, 1, ["late"], {"newest": False}],
+        [4, 2, ["x"]],
+    ]
+
+
 def test_it_decodes_what_msgpack_packs(modules):
     rng = random.Random(11)
     for _ in range(60):

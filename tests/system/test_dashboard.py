@@ -71,7 +71,7 @@ def until(page: Any, condition: str) -> None:
     """Wait for something to hold in the page; Playwright's own way needs `eval`, which the content policy forbids."""
     deadline = time.monotonic() + 60
     while not page.evaluate(condition):
-        assert time.monotonic() < deadline, condition
+        assert time.monotonic() < deadline, f"{condition}; the page: {page.inner_text('body')[:1000]}"
         page.wait_for_timeout(20)
 
 

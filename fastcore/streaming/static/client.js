@@ -318,11 +318,12 @@ export class Client {
   // ---- requests ----
 
   ask(ref, message) {
-    if (!this.stats.connected) return Promise.resolve(); // the next link asks for what is wanted then
+    if (this.socket?.readyState !== 1) return Promise.resolve(); // the next link asks for what is wanted then
     return new Promise((resolve, reject) => {
       const stop = this.timer(CONNECT_WITHIN, () => this.answer(ref, new Error("expected an answer in 10 s, got none")));
       this.answers.set(ref, { resolve, reject, stop });
-      this.send(message);
+      if (this.stats.connected) this.send(message);
+      else this.session.afterWelcome(message);
     });
   }
 

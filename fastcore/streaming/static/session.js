@@ -68,6 +68,11 @@ export class Session {
     return this.heard + this.patience;
   }
 
+  /** Sends a request when the welcome comes; for what `opened` did not know of yet. */
+  afterWelcome(request) {
+    this.later.push(request);
+  }
+
   opened(now, token = null) {
     this.welcome = false;
     this.heard = this.openedAt = now;
