@@ -107,25 +107,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 2
 
 
-def run(told: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run what was asked for; each command imports only what it needs."""
-    if told.command == "demo":
+    if options.command == "demo":
         from examples.market_desk import demo
 
-        settings = demo.Settings(told.seconds, told.clients, told.tick_rate, told.request_rate, told.report_rate)
-        return demo.main(settings, told.json)
-    if told.command == "serve":
+        settings = demo.Settings(
+            options.seconds, options.clients, options.tick_rate, options.request_rate, options.report_rate
+        )
+        return demo.main(settings, options.json)
+    if options.command == "serve":
         from examples.market_desk import server
 
-        return server.serve(told.port, told.arm, told.tick_rate, supervised=told.supervised)
-    if told.command == "watch":
+        return server.serve(options.port, options.arm, options.tick_rate, supervised=options.supervised)
+    if options.command == "watch":
         from examples.market_desk import watch
 
-        return watch.main(told.port, told.topics)
+        return watch.main(options.port, options.topics)
     from examples.market_desk import load
 
     return load.main(
-        load.LoadPlan(told.port, told.clients, told.seconds, told.tick_rate, told.request_rate, told.report_rate)
+        load.LoadPlan(
+            options.port, options.clients, options.seconds, options.tick_rate, options.request_rate, options.report_rate
+        )
     )
 
 

@@ -67,7 +67,7 @@ class MarketDesk:
             self.connections.unsubscribe(socket)
 
     async def _send_to_others(self, messages: Sequence[tuple[str, Message]]) -> None:
-        """Send to the clients that came while the flag was set otherwise, and to the dashboard's prices."""
+        """Send by the fan-out that the flag did not choose: it may have clients, and the dashboard reads the hub."""
         for side in (self.connections, self.hub_fan_out):
             if side.newest != messages[-1][1]["seq"]:
                 await side.broadcast(messages)

@@ -1,4 +1,4 @@
-"""The optimised fan-out: the prices are published to a `fastcore.streaming.Hub`, whose clients these are."""
+"""The optimised fan-out: publishes the prices to the clients of a `fastcore.streaming.Hub`."""
 
 from __future__ import annotations
 

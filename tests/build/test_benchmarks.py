@@ -132,7 +132,7 @@ def test_parts_that_are_run_one_at_a_time_make_one_page(harness: ModuleType, ren
     assert run(3.0) == ["* a note", "* memory 3.0", "| memory | 3 | at least 2 | met |", *hit_row("3", "met")]
     assert run(1.0, "hits")[1:] == ["* memory 3.0", "| memory | 3 | at least 2 | met |", *hit_row("1", "**missed**")]
     assert run(4.0, "memory")[1:] == ["* memory 4.0", "| memory | 4 | at least 2 | met |", *hit_row("1", "**missed**")]
-    assert run(5.0, "hits", peer="2.0") == ["* a note", *hit_row("5", "met")]  # not beside another version's
+    assert run(5.0, "hits", peer="2.0") == ["* a note", *hit_row("5", "met")]  # results of another version are dropped
     with pytest.raises(SystemExit, match="expected parts out of hits, memory, got 'tiks'"):
         run(1.0, "tiks")
 
