@@ -39,7 +39,7 @@ _quiet = logging.NullHandler()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit code, or exits with 2 for a wrong command line."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    logging.getLogger("fastcore").addHandler(_quiet)  # what is wrong is printed once, by the command
+    logging.getLogger("fastcore").addHandler(_quiet)  # errors are printed once, by the command
     return guarded(lambda: _run(given))
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.backend_independent
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of 30 tasks called crawl, and files that are none."""
+    """A database of 30 tasks called crawl, and files that are no databases."""
     path = tmp_path_factory.mktemp("files")
     store = SqliteStore(path / "tasks.db", durability="normal").open()
     made = [spec("crawl", at=time.time()) for _ in range(30)]
@@ -70,6 +70,7 @@ MISSPELT = [
     (["tasks", "--db", "tasks.db", "retry"], "expected either ID, or --all-dead", 2),
     (["tasks", "--db", "tasks.db", "watch", "--interval", "nan"], "expected a number above 0, got 'nan'", 2),
     (["tasks", "list"], "--db: expected the file of the database", 2),
+    (["tasks", "--db", "sqlite:///", "list"], "expected a URL such as sqlite:///tasks.db", 2),
     (["tasks", "--db", "", "list"], "--db: expected the file of the database", 2),
     (["tasks", "--db", "none.db", "list"], "got no such file", 2),
     (["tasks", "--db", "folder", "list"], "expected a database of tasks, got a directory", 2),

@@ -1,4 +1,4 @@
-"""What the fast paths of the queue gain: each beside the same queue with that path turned off, in one run.
+"""The gain of each fast path of the queue: the same case with the path on and off, in one run.
 
 Run ``python benchmarks/peers/tasks_paths.py``, or with names of paths after it. A path that gains less than 1.2 times
 on its own case is not worth its code.
@@ -30,7 +30,7 @@ async def by_itself(self: Submitting, target: Any, args: Any, kwargs: Any) -> st
 
 
 class Path(NamedTuple):
-    """A fast path: what it is good for, and the patches without which there is none."""
+    """A fast path: the case that it is for, the figure to compare, and the patches that turn it off."""
 
     case: Callable[[], Phases]
     phase: str

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chores"]
 
-_STEP = 1.0  # seconds by which a clock that is set goes ahead of the time that passes, at least
+_STEP = 1.0  # seconds by which the clock must run ahead of the monotonic one to count as set forward
 
 _log = logging.getLogger("fastcore.tasks")
 
@@ -51,8 +51,8 @@ class Chores:
         self._clock = clock
         self._monotonic = monotonic
         self._looked = clock(), monotonic()
-        self._ahead = 0.0  # seconds by which the clock went ahead lately
-        self._set_at = 0.0  # when it did
+        self._ahead = 0.0  # seconds by which the clock was set forward lately
+        self._set_at = 0.0  # when it was, on the monotonic clock
         self._heartbeat = lease
         self._renewed = clock()
         self._doing: list[asyncio.Task[None]] = []
@@ -86,7 +86,7 @@ class Chores:
     def _now(self) -> float:
         """Return the time by which leases are judged: the earlier one for a while after the clock was set forward.
 
-        By then all who live have renewed theirs. A machine that slept wakes to such a clock too.
+        By its end all living owners have renewed theirs. After a machine slept, the clock is ahead too.
         """
         now, passed = self._clock(), self._monotonic()
         ahead = (now - self._looked[0]) - (passed - self._looked[1])

@@ -22,6 +22,7 @@ from fastcore.tasks.stores import sqlite_reading as reading
 from fastcore.tasks.stores.sqlite import SqliteStore
 from fastcore.tasks.stores.sqlite_errors import told
 from fastcore.tasks.stores.sqlite_owner import is_alive
+from fastcore.tasks.stores.sqlite_place import parsed
 from fastcore.tasks.stores.sqlite_schema import connect_reader
 
 __all__ = ["command"]
@@ -44,7 +45,9 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
     listing.add_argument("--limit", type=whole, default=20, metavar="N")
     showing = actions.add_parser("show", help="show all that is known of a task")
     showing.add_argument("id", metavar="ID", help="its id, or a beginning or an end that no other has")
-    retrying = actions.add_parser("retry", help="queue a dead or failed task anew, whether or not a process is at work")
+    retrying = actions.add_parser(
+        "retry", help="queue a dead or failed task again, whether or not a process is at work"
+    )
     retrying.add_argument("id", metavar="ID", nargs="?")
     retrying.add_argument("--all-dead", action="store_true", help="instead of ID: all dead tasks")
     retrying.add_argument("--task", metavar="NAME", help="with --all-dead: only tasks of this name")
@@ -69,7 +72,8 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
         if options.action != "run":
             if not options.db:
                 parser.error("--db: expected the file of the database, as in sqlite:///FILE")
-            options.db = options.db.removeprefix("sqlite:///")
+            if options.db.startswith("sqlite:///"):
+                options.db, _ = parsed(options.db)
             if Path(options.db).is_dir():
                 raise ValueError(f"{options.db}: expected a database of tasks, got a directory")
         actors = {"list": _list, "show": _show, "retry": _retry, "stats": _stats, "watch": _watch, "run": _run}

@@ -1,4 +1,4 @@
-"""Outbox: what executors tell of jobs, until the store is told."""
+"""Outbox: the ends of jobs, from the reports of executors until the store records them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Outbox"]
 
 _QUEUED, _SUCCEEDED = State.QUEUED, State.SUCCEEDED
 _NEVER_RUN = frozenset({GeneratorType, AsyncGeneratorType, CoroutineType})
-"""What a function returns that is one of these unawares, behind a decorator for example."""
+"""Results that have run no code, as a function returns them by mistake, behind a decorator for example."""
 
 
 class Outbox:
-    """A `Sink` that makes an outcome of how each job ended, and keeps it until the engine hands it to the store.
+    """A `Sink` that turns the end of each job into an outcome, and keeps it until the engine hands it to the store.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Outbox:
         self._woken = False
 
     def wake(self) -> None:
-        """Have what is here recorded soon; from any thread."""
+        """Have the outcomes recorded soon; from any thread."""
         raise NotImplementedError
 
     # ---- from executors, in any thread ----

@@ -84,7 +84,7 @@ class Pools:
         return self._pools[name]
 
     async def start(self, sink: Sink) -> None:
-        """Start the executors that have come since."""
+        """Start the executors that were added since."""
         for name, executor in list(self._executors.items()):
             if name not in self._pools:
                 await executor.start(sink)
@@ -92,7 +92,7 @@ class Pools:
         self.enrol()
 
     def enrol(self) -> None:
-        """Have tasks that have come since taken in by the next look at what there is room for; from any thread."""
+        """Have the next `wants` take in tasks that were registered since; from any thread."""
         self._known = 0
 
     def wants(self, running: Iterable[Job]) -> tuple[list[Want], float | None]:
@@ -118,7 +118,7 @@ class Pools:
         self._known = len(known)
 
     async def stop(self, timeout: float) -> None:
-        """Give what runs so many seconds to end, unless hurried, and stop all executors."""
+        """Give running jobs so many seconds to end, unless hurried, and stop all executors."""
         executors = [pool.executor for pool in self._pools.values()]
         stopping: asyncio.Future[Any] = asyncio.gather(*(executor.stop(timeout) for executor in executors))
         stopping.add_done_callback(_retrieved)
@@ -135,7 +135,7 @@ class Pools:
             hurried.cancel()
 
     def hurry(self) -> None:
-        """Give what runs no more time to end while `stop` waits for it; on the loop of that."""
+        """Give running jobs no more time to end while `stop` waits for them; on its loop."""
         self._hurried.set()
 
     def clear(self) -> None:

@@ -83,6 +83,17 @@ def test_list_shows_the_latest_first_with_bars_and_without_a_terminals_orders(
     assert "\x1b" not in out
 
 
+def test_the_database_may_be_given_as_the_url_of_a_queue(
+    store: SqliteStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    id = submitted(store, "slow")
+    for query in ("", "?durability=normal"):
+        assert main(["tasks", "--db", f"sqlite:///{store.path}{query}", "list"]) == 0
+        assert id in capsys.readouterr().out
+    assert main(["tasks", "--db", f"sqlite:///{store.path}?durable=yes", "list"]) == 2
+    assert "expected nothing but durability=full" in capsys.readouterr().err
+
+
 def test_list_filters(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = dead(store, "a"), dead(store, "b")
     c = submitted(store, "a")

@@ -32,7 +32,7 @@ class TestSteering:
         run(scenario)
 
     def test_cancelled_by_itself_and_by_its_library(self) -> None:
-        """A CancelledError that nobody asked for is a failure like others, not the end of a worker."""
+        """A CancelledError without a request to cancel is a failure like others, not the end of a worker."""
         queue = TaskQueue(workers={"async": 1})
 
         @queue.task(retries=0)
@@ -79,7 +79,7 @@ class TestSteering:
         run(scenario)
 
     def test_submissions_by_tasks_and_hooks(self) -> None:
-        """Whoever is called by the queue may use it."""
+        """Functions that the queue calls may use it."""
         queue = TaskQueue()
         left = [50]
 

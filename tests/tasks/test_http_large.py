@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, BeforeValidator
+from pydantic_core import SchemaValidator
 
+from fastcore.tasks.http import arguments
 from fastcore.tasks.http.arguments import MOST_ERRORS, ArgumentErrors, Signature
 from tests.tasks.test_http import Desk, served, told
 
@@ -88,6 +90,19 @@ def test_brief_validation_takes_what_the_full_one_takes_and_converts_alike() -> 
     args = [[{"bars": [{"open": 1, "close": 2}]}], [1, "a"], ["x", "y"], {"a": [1, 2.5]}]
     signature = Signature(fn)
     assert signature.bind(args, {}, brief=True) == signature.bind(args, {})
+
+
+def test_large_bodies_are_validated_where_pydantic_cannot_rebuild_its_validators(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(arguments, "SchemaValidator", lambda schema: SchemaValidator(schema))  # as before 2.12
+
+    def fn(days: list[Day], n: int = 0) -> None: ...
+
+    args = [[{"bars": [{"open": 1, "close": 2}]}]]
+    assert Signature(fn).bind(args, {}, brief=True) == Signature(fn).bind(args, {})
+    with pytest.raises(ArgumentErrors, match="valid integer"):
+        Signature(fn).bind([*args, "x"], {}, brief=True)
 
 
 def test_many_wrong_values_are_counted_in_one_entry_and_a_hundred_are_listed() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime
 import decimal
 import enum
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,7 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcore.tasks import QueueFull, TaskQueue
 from fastcore.tasks.http.arguments import ArgumentErrors, Signature
+from fastcore.tasks.http.desk import Desk
 from fastcore.tasks.http.estimate import Estimator, phrase
 from fastcore.tasks.http.events import event, retry
 from fastcore.tasks.http.jsonable import NotJSON, to_json
@@ -216,3 +220,26 @@ def test_a_problem_is_what_the_standard_wants() -> None:
         "detail": "10 of 10",
         "task_id": "x",
     }
+
+
+def test_a_count_of_waiting_tasks_forgets_no_submission_while_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = TaskQueue(f"sqlite:///{tmp_path}/tasks.db?durability=normal")
+    task = queue.task(lambda: None, name="work")
+    desk = Desk(queue, None, max_waiting=1, max_queued=2)
+
+    async def submit() -> str:
+        return await desk.submit(task, (), {}, None, None, None, None)
+
+    async def scenario() -> None:
+        await submit()
+        await submit()
+        monkeypatch.setattr(desk, "_counted_at", float("-inf"))  # so the first of these counts, and the other goes on
+        found = await asyncio.gather(submit(), submit(), return_exceptions=True)
+        assert [type(one) for one in found] == [QueueFull, QueueFull]
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        queue.close()

@@ -84,7 +84,7 @@ class Asking:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have what is patient wait until the other comes: a test that is wrong of who waits does not end."""
+    """Have patient requests wait until another comes: a test with a wrong idea of which wait does not end."""
     monkeypatch.setattr(sqlite_writer, "_PATIENCE", 1e9)
     monkeypatch.setattr(sqlite_writer, "_MOST_PATIENCE", 1e9)
 

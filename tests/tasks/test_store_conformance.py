@@ -241,6 +241,13 @@ class TestSettle:
         assert it.settle(it.outcome(claim, value=3)) == [False]
         assert it.value(spec.id) == 1
 
+    def test_a_result_that_is_settled_twice_is_taken_and_counted_once(self, it: Harness) -> None:
+        it.submit(it.spec(), it.spec())
+        first, _ = it.claim()
+        end = it.outcome(first, value=1)
+        assert it.settle(end, end) == [True, False]
+        assert it.store.counts().result(30) == {"work": {State.RUNNING: 1, State.SUCCEEDED: 1}}
+
     def test_a_late_result_is_refused(self, it: Harness) -> None:
         spec = it.spec()
         it.submit(spec)

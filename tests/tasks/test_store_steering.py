@@ -68,7 +68,7 @@ class TestSerialKeys:
         assert lost.state is State.DEAD
         assert [claim.spec.id for claim in it.claim(now=later)] == [second.id]
 
-    def test_a_late_end_of_a_lost_attempt_lets_nobody_in(self, it: Harness) -> None:
+    def test_a_late_end_of_a_lost_attempt_does_not_release_its_key(self, it: Harness) -> None:
         first, second = it.spec(serial_key="k"), it.spec(serial_key="k")
         it.submit(first, second)
         [stale] = it.claim()
@@ -106,7 +106,7 @@ class TestSerialKeys:
             it.settle(it.outcome(claims[0]))
         assert order == [specs[1].id, specs[2].id, specs[0].id]
 
-    def test_a_dead_letter_queued_anew_waits_its_turn(self, it: Harness) -> None:
+    def test_a_dead_letter_queued_again_waits_its_turn(self, it: Harness) -> None:
         first, second = it.spec(serial_key="k"), it.spec(serial_key="k")
         it.submit(first, second)
         [claim] = it.claim()
@@ -127,7 +127,7 @@ class TestSerialKeys:
 
 
 class TestPause:
-    def test_nobody_is_given_what_is_paused(self, it: Harness) -> None:
+    def test_paused_tasks_are_not_claimed(self, it: Harness) -> None:
         work, play = it.spec(), it.spec("play")
         it.submit(work, play)
         both = {"work": 10, "play": 10}

@@ -1,4 +1,4 @@
-"""Waiters: a change is never missed, whenever it comes, and silence is told."""
+"""Waiters: a change is never missed, whenever it comes, and silence is reported."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_change_during_a_look_leads_to_another_look() -> None:
     run(scenario)
 
 
-def test_silence_is_told_once_per_quiet_time_and_a_change_begins_it_again() -> None:
+def test_silence_is_reported_once_per_quiet_time_and_a_change_begins_it_again() -> None:
     queue = TaskQueue()
     queue.task(lambda: None, name="work")
     id = queue.submit("work")

@@ -142,8 +142,11 @@ def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
 
 def _brief(adapter: TypeAdapter[Any]) -> SchemaValidator:
     """Return a validator of the same type that leaves a sequence at its first wrong element."""
-    # Prebuilt validators of models collect all errors, so they are built again.
-    return SchemaValidator(_failing_fast(adapter.core_schema), _use_prebuilt=False)
+    schema = _failing_fast(adapter.core_schema)
+    try:
+        return SchemaValidator(schema, _use_prebuilt=False)  # prebuilt validators of models collect all errors
+    except TypeError:  # pydantic before 2.12 has no such option
+        return SchemaValidator(schema)
 
 
 def _failing_fast(schema: Any) -> Any:

@@ -15,7 +15,7 @@ _LOOK = 0.5  # seconds between looks: a thousand requests may wait
 
 
 class Changes:
-    """The requests that wait for tasks: so many at a time, and none once the server wants to end.
+    """The requests that wait for tasks: a limited number, and no more of them once the server ends.
 
     Parameters
     ----------

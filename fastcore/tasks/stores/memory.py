@@ -78,7 +78,7 @@ class MemoryStore:
         tombstone_ttl: float = 86400.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        # Re-entrant, as a signal handler or a destructor may submit at any moment: so what is gone through is a copy.
+        # Re-entrant, as a signal handler or a destructor may submit at any moment: loops iterate over copies for that.
         self._lock = threading.RLock()
         self._max_queued = max_queued
         self._clock = clock

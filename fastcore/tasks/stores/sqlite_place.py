@@ -21,7 +21,7 @@ _NETWORK = re.compile(
 
 
 _EMPTY = (-1, -1)
-"""In place of what identifies a database that was cut to nothing."""
+"""The identity of a database file that was emptied."""
 
 
 class Mount(NamedTuple):
@@ -38,27 +38,27 @@ class Presence:
     """
 
     def __init__(self, path: Path) -> None:
-        names = [str(path) + suffix for suffix in ("", "-wal", "-shm")]
-        self._known = [(name, _identity(name, never_empty=name == names[0])) for name in names]
+        self._database = str(path)
+        names = [self._database + suffix for suffix in ("", "-wal", "-shm")]
+        self._known = {name: self._identity(name) for name in names}
 
     def check(self) -> None:
-        """Raise a StoreError if they are not, or if the database was cut to nothing."""
-        for path, known in self._known:
-            found = _identity(path, never_empty=path == self._known[0][0])
-            if found != known:
+        """Raise a StoreError if they are not, or if the database was emptied."""
+        for path, known in self._known.items():
+            if (found := self._identity(path)) != known:
                 got = "no file" if found is None else "an empty one" if found == _EMPTY else "another one"
                 raise StoreError(
                     f"{path}: expected the file that was opened, got {got} at its path; nothing is stored any more: "
                     "start the process again"
                 )
 
-
-def _identity(path: str, never_empty: bool) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return _EMPTY if never_empty and not found.st_size else (found.st_dev, found.st_ino)
+    def _identity(self, path: str) -> tuple[int, int] | None:
+        try:
+            found = os.stat(path)
+        except OSError:
+            return None
+        emptied = path == self._database and found.st_size == 0  # a log may be empty
+        return _EMPTY if emptied else (found.st_dev, found.st_ino)
 
 
 def mounts() -> list[Mount]:

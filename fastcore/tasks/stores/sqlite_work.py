@@ -244,6 +244,7 @@ class Work:
             if held is None or held.seq not in recorded or ours[held.seq] is not outcome:
                 taken.append(self._settle(change, outcome))
                 continue
+            recorded.remove(held.seq)  # the same end, settled once more, comes too late
             taken.append(True)
             change.moved(held.kind, RUNNING, SUCCEEDED)
             if not held.grp is held.collects is held.serial_key is None:
@@ -263,7 +264,7 @@ class Work:
             change.connection.execute("UPDATE task SET attempt = attempt - 1 WHERE seq = ?", (held.seq,))
         if outcome.state is not State.QUEUED or row[6]:
             state = CANCELLED if outcome.state is State.QUEUED else code_of(outcome.state)
-            change.connection.execute(END, self._end_row(outcome, held.seq, state, joined=row[7]))
+            change.connection.execute(END, self._end_row(outcome, held.seq, state, row[7]))
             change.moved(held.kind, RUNNING, state)
             left_behind(change, outcome.id, held.grp, held.collects, row[7], held.serial_key)
             return True
@@ -276,16 +277,15 @@ class Work:
         change.wake = True
         return True
 
-    def _end_row(self, outcome: Outcome, seq: int, state: int | None = None, *, joined: int = 0) -> tuple[Any, ...]:
+    def _end_row(self, outcome: Outcome, seq: int, state: int, joined: int) -> tuple[Any, ...]:
         last = self._progress.peek(outcome.id, outcome.token)
-        code = code_of(outcome.state) if state is None else state
         return (
-            code,
-            outcome.result if code == SUCCEEDED else None,
+            state,
+            outcome.result if state == SUCCEEDED else None,
             error_text(outcome.error),
             outcome.started_at,
             outcome.finished_at,
-            self._dead_ttl if code in (FAILED, DEAD) else None,
+            self._dead_ttl if state in (FAILED, DEAD) else None,
             None if last is None else last.fraction,
             None if last is None else last.note,
             seq,

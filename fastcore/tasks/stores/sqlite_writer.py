@@ -28,7 +28,7 @@ R = TypeVar("R")
 Handler = Callable[[Change, Sequence[A]], Sequence[R | BaseException]]
 
 _MOST_IN_A_BATCH: Final = 512  # requests; each may bring thousands of rows
-_PATIENCE: Final = 0.5  # of the last sync's time: how long what is patient waits for what is not
+_PATIENCE: Final = 0.5  # of the last sync's time: how long patient requests wait for others
 _MOST_PATIENCE: Final = 2e-3
 
 _log = logging.getLogger("fastcore.tasks")
