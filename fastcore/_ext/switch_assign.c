@@ -4,12 +4,6 @@
 #include "sketch.h"
 #include "stack.h"
 
-#ifdef _MSC_VER
-#define THREAD_LOCAL __declspec(thread)
-#else
-#define THREAD_LOCAL _Thread_local
-#endif
-
 /* MurmurHash3_x86_32, Austin Appleby, public domain. */
 
 static uint32_t rotate(uint32_t x, int by)
@@ -183,8 +177,8 @@ int fc_check_key(PyObject *key)
 /* xorshift64 (Marsaglia 2003), seeded by splitmix64: enough for shares of calls, and a handful of instructions. */
 
 static uint32_t generation = 1; /* guarded by the GIL */
-static THREAD_LOCAL uint32_t seeded; /* the generation this thread's state is of */
-static THREAD_LOCAL uint64_t state;
+static FC_THREAD_LOCAL uint32_t seeded; /* the generation this thread's state is of */
+static FC_THREAD_LOCAL uint64_t state;
 
 static uint64_t seed(void)
 {
