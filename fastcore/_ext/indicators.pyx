@@ -36,6 +36,7 @@ cdef extern from "kernels/kernel.h":
     enum: FC_MAX_IN
     enum: FC_MAX_OUT
     enum: FC_MAX_PAR
+    enum: FC_STATE_VERSION
 
     ctypedef struct fc_kernel:
         const char *name

@@ -1,7 +1,6 @@
 # The board: states of one indicator lie side by side, symbol after symbol, and a tick walks along them.
 
 cdef enum:
-    BOARD_VERSION = 3  # of pickled states: raised when a kernel's state changes
     RELEASE_ABOVE = 4096  # bars x indicators; below, handing over the GIL costs more than the work
 
 
@@ -314,13 +313,13 @@ cdef class Board:
             for j in range(self._lanes[i].kernel.n_out):
                 memcpy(PyBytes_AS_STRING(outputs[i][j]), self._lanes[i].out[j], <size_t>self.symbols * sizeof(double))
         PyThread_release_lock(self._lock)
-        return Board, (self.specs, self.symbols), (BOARD_VERSION, states, outputs)
+        return Board, (self.specs, self.symbols), (FC_STATE_VERSION, states, outputs)
 
     def __setstate__(self, stored):
         cdef Py_ssize_t i, j, symbol
         cdef const char *loaded
         version, states, outputs = stored
-        fits = version == BOARD_VERSION and type(states) is list and type(outputs) is list
+        fits = version == FC_STATE_VERSION and type(states) is list and type(outputs) is list
         if fits:  # copies: another thread may change the lists while the lock is waited for
             states, outputs = tuple(states), tuple([tuple(o) if type(o) is list else () for o in outputs])
         fits = fits and len(states) == len(outputs) == self._n
@@ -335,7 +334,7 @@ cdef class Board:
             for symbol in range(self.symbols):
                 fits = fits and lane.kernel.valid(lane.par, loaded + <size_t>symbol * lane.stride)
         if not fits:
-            raise ValueError(f"state: expected one of this board in version {BOARD_VERSION}")
+            raise ValueError(f"state: expected one of this board in version {FC_STATE_VERSION}")
         self._enter()
         for i in range(self._n):
             memcpy(self._lanes[i].states, PyBytes_AS_STRING(states[i]), self._lanes[i].stride * <size_t>self.symbols)
