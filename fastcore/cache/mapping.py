@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping
-from datetime import timedelta
 from typing import Any
 
 from fastcore.cache.memo import Memo
+from fastcore.cache.policy import Ttl
 from fastcore.cache.record import Kept
 from fastcore.dispatch.twins import migrate
 from python_fallback.cache import surface
@@ -16,8 +16,6 @@ from python_fallback.cache.stats import CacheStats
 from python_fallback.cache.views import CacheItems, CacheValues
 
 __all__ = ["Results"]
-
-Ttl = float | timedelta | None
 
 
 class Results(MutableMapping[Any, Any]):
