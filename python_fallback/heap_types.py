@@ -26,6 +26,5 @@ else:
         __module__ = "fastcore.heap"
 
 
-# Where they are public: pickles name that place and outlive this one.
-for _public in (Entry,):
-    _public.__module__ = "fastcore.heap"
+# Where it is public: pickles name that place and outlive this one.
+Entry.__module__ = "fastcore.heap"

@@ -31,6 +31,5 @@ class CacheStats(NamedTuple):
     evictions: dict[str, int]
 
 
-# Where they are public: pickles name that place and outlive this one.
-for _public in (CacheStats,):
-    _public.__module__ = "fastcore.cache"
+# Where it is public: pickles name that place and outlive this one.
+CacheStats.__module__ = "fastcore.cache"
