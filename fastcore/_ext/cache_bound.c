@@ -121,8 +121,7 @@ static Py_hash_t bound_hash(PyObject *op) {
 }
 
 static PyObject *bound_repr(PyObject *op) {
-    return FC_GUARDED(
-        PyUnicode_FromFormat("<bound %R of %R>", ((BoundCall *)op)->call, ((BoundCall *)op)->instance));
+    return FC_GUARDED(PyUnicode_FromFormat("<bound %R of %R>", ((BoundCall *)op)->call, ((BoundCall *)op)->instance));
 }
 
 /* Pickled as an attribute of its instance, like a method. */

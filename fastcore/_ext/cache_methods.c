@@ -389,7 +389,8 @@ static PyObject *cache_popitem(PyObject *op, PyObject *Py_UNUSED(ignored)) {
 
 static PyObject *cache_clear(PyObject *op, PyObject *Py_UNUSED(ignored)) {
     CacheObject *self = (CacheObject *)op;
-    if (fc_stack_guard() < 0 || fc_cache_disown(self, NULL) < 0 || fc_cache_clear(self, 1) < 0 || fc_cache_disown(self, NULL) < 0) {
+    if (fc_stack_guard() < 0 || fc_cache_disown(self, NULL) < 0 || fc_cache_clear(self, 1) < 0 ||
+        fc_cache_disown(self, NULL) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

@@ -75,7 +75,7 @@ PyObject *fc_take_params(const fc_kernel *kernel, PyObject *params, double *par)
     int bad = fc_par_bad(kernel, par);
     if (bad >= 0) {
         FC_RAISE(PyExc_ValueError, "params: %s cannot run with %R at %d", kernel->name, PyTuple_GET_ITEM(given, bad),
-                     bad);
+                 bad);
         goto done;
     }
     taken = PyTuple_New(count);
@@ -247,7 +247,7 @@ PyObject *fc_compute(const fc_kernel *kernel, const double *par, PyObject *array
 {
     PyArrayObject *in[FC_MAX_IN];
     PyObject *out[FC_MAX_OUT], *result = NULL;
-    PyObject *fast = FC_GUARDED(PySequence_Tuple(arrays)); /* a tuple: nobody can shorten it */
+    PyObject *fast = FC_GUARDED(PySequence_Tuple(arrays)); /* a tuple: it cannot be shortened meanwhile */
     if (!fast)
         return NULL;
     if (!take_arrays(kernel, fast, in) && !run(kernel, par, in, threads, out))
@@ -295,7 +295,7 @@ static PyObject *run_bound(Function *f, PyObject *bound)
     if (!PyTuple_Check(bound) || PyTuple_GET_SIZE(bound) != 3 || !PyTuple_Check(PyTuple_GET_ITEM(bound, 0)) ||
         !PyTuple_Check(PyTuple_GET_ITEM(bound, 1))) {
         FC_RAISE(PyExc_TypeError, "%U: bind: expected (arrays, params, finish) with %d arrays and %d params, got %R",
-                     f->name, f->n_in, f->n_par, bound);
+                 f->name, f->n_in, f->n_par, bound);
         return NULL;
     }
     PyObject *params = fc_take_params(f->kernel, PyTuple_GET_ITEM(bound, 1), par);
@@ -480,8 +480,8 @@ PyObject *fc_function_new(const fc_kernel *kernel, PyObject *name, PyObject *inp
     int n_in = kernel->n_in, n_par = fc_par_count(kernel);
     if (!PyTuple_Check(inputs) || PyTuple_GET_SIZE(inputs) != n_in || !PyTuple_Check(params) ||
         PyTuple_GET_SIZE(params) != n_par)
-        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "%U: the kernel has %d inputs and %d params, got %R and %R", name, n_in,
-                            n_par, inputs, params));
+        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "%U: the kernel has %d inputs and %d params, got %R and %R",
+                                       name, n_in, n_par, inputs, params));
     if (fc_record_check(result_type))
         return NULL;
     if (!PyCallable_Check(bind))

@@ -197,8 +197,8 @@ static PySendResult operation_send(PyObject *object, PyObject *value, PyObject *
             if (done != PUSH_FULL)
                 return finish(self, result, out);
             self->waiting = FC_GUARDED(PyObject_CallMethod((PyObject *)self->queue, "_wait_put", "OOO", self->item,
-                                                self->priority ? self->priority : self->item,
-                                                self->due ? self->due : Py_None));
+                                                           self->priority ? self->priority : self->item,
+                                                           self->due ? self->due : Py_None));
         } else {
             result = try_get(self->queue);
             if (result || PyErr_Occurred())

@@ -215,8 +215,8 @@ static int too_far(const Core *core, double when, double now) {
     PyObject *shown = PyFloat_FromDouble(now), *given = PyFloat_FromDouble(when);
     if (name && shown && given)
         FC_RAISE(PyExc_ValueError,
-                     "due: expected a time within ten years on the heap's clock, %U, which shows %R, got %R", name,
-                     shown, given);
+                 "due: expected a time within ten years on the heap's clock, %U, which shows %R, got %R", name, shown,
+                 given);
     Py_XDECREF(name);
     Py_XDECREF(shown);
     Py_XDECREF(given);

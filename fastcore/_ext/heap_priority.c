@@ -78,9 +78,9 @@ static int refuse_rounding(PyObject *given, double value) {
     Py_XDECREF(equal);
     if (same == 0)
         FC_RAISE(PyExc_ValueError,
-                     "priority: expected a number that equals an int or a float, got %R: priorities='any' compares it "
-                     "as it is",
-                     given);
+                 "priority: expected a number that equals an int or a float, got %R: priorities='any' compares it "
+                 "as it is",
+                 given);
     return same > 0 ? 0 : -1;
 }
 

@@ -220,8 +220,8 @@ static PyObject *live_deepcopy(Live *s, PyObject *Py_UNUSED(memo)) { return live
 static PyObject *live_reduce(Live *s, PyObject *Py_UNUSED(ignored))
 {
     return Py_BuildValue("O(OOO)(iy#y#n)", &Live_Type, s->name, s->params,
-                         s->result_type ? (PyObject *)s->result_type : Py_None, FC_STATE_VERSION, (const char *)s->state,
-                         (Py_ssize_t)s->kernel->size(s->par), (const char *)s->last,
+                         s->result_type ? (PyObject *)s->result_type : Py_None, FC_STATE_VERSION,
+                         (const char *)s->state, (Py_ssize_t)s->kernel->size(s->par), (const char *)s->last,
                          (Py_ssize_t)(sizeof(double) * (size_t)s->kernel->n_out), s->count);
 }
 
@@ -231,7 +231,8 @@ static PyObject *live_setstate(Live *s, PyObject *stored)
     const char *state, *last;
     Py_ssize_t size, last_size, count;
     if (!PyTuple_Check(stored) || !PyArg_ParseTuple(stored, "iy#y#n", &version, &state, &size, &last, &last_size, &count))
-        return PyErr_Occurred() ? NULL : FC_GUARDED(PyErr_Format(PyExc_TypeError, "state: expected a tuple, got %R", stored));
+        return PyErr_Occurred() ? NULL
+                                : FC_GUARDED(PyErr_Format(PyExc_TypeError, "state: expected a tuple, got %R", stored));
     int fits = version == FC_STATE_VERSION && size == (Py_ssize_t)s->kernel->size(s->par) && count >= 0 &&
                last_size == (Py_ssize_t)(sizeof(double) * (size_t)s->kernel->n_out);
     if (fits) {
@@ -245,7 +246,8 @@ static PyObject *live_setstate(Live *s, PyObject *stored)
         PyMem_Free(loaded);
     }
     if (!fits)
-        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "state: expected one of %U%R in version %d", s->name, s->params, FC_STATE_VERSION));
+        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "state: expected one of %U%R in version %d", s->name,
+                                       s->params, FC_STATE_VERSION));
     memcpy(s->last, last, (size_t)last_size);
     s->count = count;
     Py_RETURN_NONE;

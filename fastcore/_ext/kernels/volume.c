@@ -32,7 +32,7 @@ static int obv_batch(const double *par, const double *const *in, double *const *
     v4 total = v4_all(volume[0]), bad = v4_zero();
     to[0] = volume[0];
     ptrdiff_t i = 1;
-    for (ptrdiff_t end; i + 4 <= n; ) {
+    for (ptrdiff_t end; i + 4 <= n;) {
         for (end = FC_SMALLER(i + FC_TILE, n - 3); i < end; i += 4) {
             v4 now = v4_load(x + i), before = v4_load(x + i - 1), v = v4_load(volume + i);
             v4 change = v4_scan(v4_sub(v4_if_gt(now, before, v), v4_if_gt(before, now, v)));
@@ -117,7 +117,7 @@ static int vwap_batch(const double *par, const double *const *in, double *const 
     }
     double base1 = i < n ? typical(high[i], low[i], close[i]) : 0.0;
     v4 value = v4_zero(), total = v4_zero(), bad = v4_zero(), three = v4_all(3.0), base = v4_all(base1);
-    for (ptrdiff_t end; i + 4 <= n; ) {
+    for (ptrdiff_t end; i + 4 <= n;) {
         for (end = FC_SMALLER(i + FC_TILE, n - 3); i < end; i += 4) {
             v4 v = v4_load(volume + i), c = v4_load(close + i);
             v4 beyond = v4_add(v4_sub(v4_load(high + i), c), v4_sub(v4_load(low + i), c));
