@@ -37,6 +37,12 @@ def on_backend(backend: str) -> Iterator[None]:
 
 
 @pytest.fixture
+def calls() -> list[Any]:
+    """What the decorated functions of a test were called with."""
+    return []
+
+
+@pytest.fixture
 def make(twin: Callable[[str], Any]) -> Iterator[Callable[..., Any]]:
     """``make("TTLCache", 10, 5)``: a cache of the twin under test."""
     assert fastcore.cache is not None

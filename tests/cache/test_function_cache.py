@@ -17,6 +17,7 @@ import pytest
 
 from fastcore import flags
 from fastcore.cache import cached, invalidate_tag, migrate, named_caches, restore, save
+from tests.cache.conftest import Clock
 from tests.conftest import PURE_ONLY
 
 OTHER = {"compiled": "python", "python": "compiled"}
@@ -34,18 +35,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "max_bytes": {"max_bytes": 1e6},
 }
 PAIRS = [(), *((name,) for name in OPTIONS), *itertools.combinations(OPTIONS, 2), tuple(OPTIONS)]
-
-
-class Clock:
-    time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -181,7 +170,7 @@ def test_a_result_that_is_refused_leaves_no_computation_behind(decorate: Callabl
 
 
 @pytest.mark.parametrize("how", ["on-write", True])
-def test_an_edit_of_what_a_look_gave_reaches_nobody(decorate: Callable[..., Any], how: Any) -> None:
+def test_editing_a_looked_up_result_does_not_affect_the_cache(decorate: Callable[..., Any], how: Any) -> None:
     f = decorate(lambda x: pd.DataFrame({"a": [1.0, 2.0]}), "stale", copy=how)
     f(1)
     looks: list[Callable[[], Any]] = [

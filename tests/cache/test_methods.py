@@ -15,12 +15,6 @@ from fastcore.cache import cached
 pytestmark = pytest.mark.usefixtures("on_backend")
 
 
-@pytest.fixture
-def calls() -> list[Any]:
-    """What the decorated functions of a test were called with."""
-    return []
-
-
 def test_instances_share_results_whatever_the_first_argument_is_called(calls: list[Any]) -> None:
     class Service:
         @cached

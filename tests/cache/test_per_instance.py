@@ -14,12 +14,6 @@ from fastcore.cache import cached, named_caches
 pytestmark = pytest.mark.usefixtures("on_backend")
 
 
-@pytest.fixture
-def calls() -> list[Any]:
-    """What the decorated functions of a test were called with."""
-    return []
-
-
 def test_instances_are_distinguished_by_identity(calls: list[Any]) -> None:
     class Numbered:
         def __init__(self, n: int) -> None:

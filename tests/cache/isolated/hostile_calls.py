@@ -47,6 +47,16 @@ class Key:
         return True
 
 
+def answering() -> Any:
+    """A cached function that returns the same answer whatever it is called with."""
+
+    @cached(maxsize=4)
+    def f(k: Any) -> list[str]:
+        return ["answer"]
+
+    return f
+
+
 def struck(strike: Callable[[], object], call: Callable[..., Any]) -> None:
     """Call with a key that strikes in each place, by position and by name, of a cache that holds an equal key."""
     for at in ("hash", "eq"):
@@ -61,10 +71,7 @@ def struck(strike: Callable[[], object], call: Callable[..., Any]) -> None:
 
 @case
 def the_cache_is_cleared_while_a_key_is_compared(backend: str) -> None:
-    @cached(maxsize=4)
-    def f(k: Any) -> list[str]:
-        return ["answer"]
-
+    f = answering()
     struck(lambda: f.cache_clear(), f)
     struck(lambda: [f.put(["other", n], n) for n in range(9)], f)
     struck(lambda: f.invalidate(Key()), f)
@@ -74,10 +81,7 @@ def the_cache_is_cleared_while_a_key_is_compared(backend: str) -> None:
 
 @case
 def the_flag_changes_while_a_key_is_compared(backend: str) -> None:
-    @cached(maxsize=4)
-    def f(k: Any) -> list[str]:
-        return ["answer"]
-
+    f = answering()
     twins = [OTHER[backend], backend]
 
     def flip() -> None:
@@ -94,10 +98,7 @@ def the_flag_changes_while_a_key_is_compared(backend: str) -> None:
 
 @case
 def a_key_calls_the_function_that_asks_it(backend: str) -> None:
-    @cached(maxsize=4)
-    def f(k: Any) -> list[str]:
-        return ["answer"]
-
+    f = answering()
     struck(lambda: f(Key("eq")), f)
     struck(lambda: f(k=Key("hash")), f)
 
@@ -106,19 +107,12 @@ def a_key_calls_the_function_that_asks_it(backend: str) -> None:
 def the_last_reference_to_a_function_is_dropped_while_it_is_called(backend: str) -> None:
     held: dict[str, Any] = {}
 
-    def make() -> None:
-        @cached(maxsize=4)
-        def f(k: Any) -> list[str]:
-            return ["answer"]
-
-        held["f"] = f
-
     def drop() -> None:
         held.clear()
         gc.collect()
 
     for at in ("hash", "eq"):
-        make()
+        held["f"] = answering()
         held["f"](Key())
         Key.strike = drop
         assert held["f"](Key(at)) == ["answer"]
