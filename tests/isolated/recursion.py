@@ -48,9 +48,11 @@ class Loop:
         return loop
 
 
-def with_method(name: str, bases: tuple[type, ...] = ()) -> type:
-    """A class whose instances may be given the special method `name` afterwards."""
-    return type("Own", bases, {})
+def through(method: str, call: Callable[[type], Callable[[], Any]], *bases: type) -> None:
+    """Make the call that `call` gives for a class whose special method `method` makes that call again."""
+    own = type("Own", bases, {})
+    setattr(own, method, call(own))
+    call(own)()
 
 
 # ---- framing ----
@@ -92,30 +94,22 @@ def default_of_row_packer() -> None:
 
 @case
 def pairs_of_packer() -> None:
-    own = with_method("__iter__")
-    own.__iter__ = functools.partial(Packer().pack_map_pairs, own())
-    Packer().pack_map_pairs(own())
+    through("__iter__", lambda own: functools.partial(Packer().pack_map_pairs, own()))
 
 
 @case
 def items_of_a_dict() -> None:
-    own = with_method("items", (dict,))
-    own.items = functools.partial(packb, own())
-    packb(own())
+    through("items", lambda own: functools.partial(packb, own()), dict)
 
 
 @case
 def truth_of_an_option() -> None:
-    own = with_method("__bool__")
-    own.__bool__ = functools.partial(packb, 1, use_bin_type=own())
-    packb(1, use_bin_type=own())
+    through("__bool__", lambda own: functools.partial(packb, 1, use_bin_type=own()))
 
 
 @case
 def text_of_an_option() -> None:
-    own = with_method("__repr__")
-    own.__repr__ = functools.partial(packb, 1, decimal=own())
-    packb(1, decimal=own())
+    through("__repr__", lambda own: functools.partial(packb, 1, decimal=own()))
 
 
 @case
@@ -154,16 +148,12 @@ def readers_of_readers() -> None:
 
 @case
 def hash_of_a_key() -> None:
-    own = with_method("__hash__")
-    own.__hash__ = functools.partial(LRUCache(3).get, own())
-    LRUCache(3).get(own())
+    through("__hash__", lambda own: functools.partial(LRUCache(3).get, own()))
 
 
 @case
 def hash_in_a_tuple() -> None:
-    own = with_method("__hash__")
-    own.__hash__ = functools.partial(LRUCache(3).get, (1, own()))
-    LRUCache(3).get((1, own()))
+    through("__hash__", lambda own: functools.partial(LRUCache(3).get, (1, own())))
 
 
 @case
@@ -216,7 +206,7 @@ def size_of_a_value() -> None:
 
 @case
 def number_of_a_size() -> None:
-    own = with_method("__float__")
+    own: Any = type("Own", (), {})
     cache: Any = LRUCache(3, getsizeof=lambda value: own())
     own.__float__ = functools.partial(cache.set, 1, 1)
     cache[1] = 1
@@ -254,9 +244,7 @@ def factory() -> None:
 @case
 def keys_of_many() -> None:
     cache: Any = Cache(3)
-    own = with_method("__iter__")
-    own.__iter__ = functools.partial(cache.get_many, own())
-    cache.get_many(own())
+    through("__iter__", lambda own: functools.partial(cache.get_many, own()))
 
 
 @case
@@ -295,16 +283,12 @@ def comparison_of_priorities() -> None:
 
 @case
 def number_of_a_priority() -> None:
-    own = with_method("__float__")
-    own.__float__ = functools.partial(PriorityHeap().push, 1, own())
-    PriorityHeap().push(1, own())
+    through("__float__", lambda own: functools.partial(PriorityHeap().push, 1, own()))
 
 
 @case
 def index_of_a_priority() -> None:
-    own = with_method("__index__")
-    own.__index__ = functools.partial(PriorityHeap().push, 1, own())
-    PriorityHeap().push(1, own())
+    through("__index__", lambda own: functools.partial(PriorityHeap().push, 1, own()))
 
 
 @case
@@ -340,23 +324,17 @@ def clock_of_an_async_queue() -> None:
 
 @case
 def items_of_many() -> None:
-    own = with_method("__iter__")
-    own.__iter__ = functools.partial(PriorityHeap().push_many, own())
-    PriorityHeap().push_many(own())
+    through("__iter__", lambda own: functools.partial(PriorityHeap().push_many, own()))
 
 
 @case
 def count_of_many() -> None:
-    own = with_method("__index__")
-    own.__index__ = functools.partial(PriorityHeap().pop_many, own())
-    PriorityHeap().pop_many(own())
+    through("__index__", lambda own: functools.partial(PriorityHeap().pop_many, own()))
 
 
 @case
 def text_of_a_handle() -> None:
-    own = with_method("__str__", (int,))
-    own.__str__ = functools.partial(PriorityHeap().remove, own(5))
-    PriorityHeap().remove(own(5))
+    through("__str__", lambda own: functools.partial(PriorityHeap().remove, own(5)), int)
 
 
 # ---- Switch ----
@@ -421,10 +399,8 @@ def switch_awaited() -> None:
 
 @case
 def number_of_a_bar() -> None:
-    own = with_method("__float__")
     live = SMA(3).live()
-    own.__float__ = functools.partial(live.update, own())
-    live.update(own())
+    through("__float__", lambda own: functools.partial(live.update, own()))
 
 
 @case
@@ -438,28 +414,28 @@ def array_of_an_argument() -> None:
 
 @case
 def live_in_live() -> None:
-    own = with_method("__float__")
+    own: Any = type("Own", (), {})
     own.__float__ = lambda self: SMA(3).live().update(self)
     SMA(3).live().update(own())
 
 
 @case
 def number_of_a_gauge() -> None:
-    own = with_method("__float__")
+    own: Any = type("Own", (), {})
     own.__float__ = functools.partial(Gauge().set)
     Gauge().set(own())
 
 
 @case
 def order_of_an_amount() -> None:
-    own = with_method("__ge__", (int,))
+    own: Any = type("Own", (int,), {})
     own.__ge__ = lambda self, other: Counter().add(own())
     Counter().add(own())
 
 
 @case
 def number_of_an_observation() -> None:
-    own = with_method("__float__")
+    own: Any = type("Own", (), {})
     own.__float__ = functools.partial(Sketch().observe)
     Sketch().observe(own())
 
