@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import os
 from collections.abc import Callable
@@ -12,16 +10,15 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from fastcore import _ext
-from fastcore._text import storable
 from fastcore._threads import on_own_thread
 from fastcore.dispatch import flags
 from fastcore.dispatch.asgi import Receive, Scope, Send, exposures
+from fastcore.dispatch.bearer import BearerToken
 from fastcore.dispatch.store import Flag
 
-__all__ = ["AdminApp", "check_token"]
+__all__ = ["AdminApp"]
 
 LARGEST = 1 << 16  # bytes of a request
-SHORTEST = 16  # characters of a token
 _ACTIONS = ("rollback", "resume", "ramp")
 
 
@@ -66,7 +63,7 @@ class AdminApp:
     def __init__(self, token: str | None = None, *, public: bool = False, authorised: bool = False) -> None:
         if token is None and not authorised:
             token = os.environ.get("FASTCORE_ADMIN_TOKEN", "")
-        self._digest = None if token is None else hashlib.sha256(check_token(token).encode()).digest()
+        self._token = None if token is None else BearerToken(token)
         self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,31 +90,10 @@ class AdminApp:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer})
 
     def _authorise(self, scope: Scope) -> None:
-        if self._digest is None or (self._public and scope["method"] in ("GET", "HEAD")):
+        if self._token is None or (self._public and scope["method"] in ("GET", "HEAD")):
             return
-        given = b""
-        for name, value in scope["headers"]:
-            if name == b"authorization" and value[:7].lower() == b"bearer ":
-                given = value[7:].strip()
-        if not hmac.compare_digest(hashlib.sha256(given).digest(), self._digest):
+        if not self._token.admits(scope):
             raise _Refused(401, "expected Authorization: Bearer TOKEN", ((b"www-authenticate", b"Bearer"),))
-
-
-def check_token(token: Any) -> str:
-    """Return a token, if it is long enough not to be guessed.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not.
-    """
-    if not isinstance(token, str):
-        raise TypeError(f"token: expected a str, got {type(token).__name__}")
-    if len(token) < SHORTEST:
-        raise ValueError(f"token: expected at least {SHORTEST} characters, got {len(token)}")
-    if storable(token) != token:
-        raise ValueError("token: expected text that UTF-8 has, got a lone surrogate")
-    return token
 
 
 def _answer(scope: Scope, body: dict[str, Any]) -> tuple[int, str, bytes]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import hmac
 from collections.abc import Callable
 
 from fastcore import metrics
 from fastcore._snapshot import Snapshot
 from fastcore._threads import on_own_thread
-from fastcore.dispatch.admin import check_token
 from fastcore.dispatch.asgi import Receive, Scope, Send
+from fastcore.dispatch.bearer import BearerToken
 from fastcore.monitor.health import answer
 from fastcore.monitor.prometheus import _client, exposition
 from fastcore.monitor.workers import WorkerFiles
@@ -39,23 +37,19 @@ class MetricsApp:
         _client()
         self._source: Callable[[], Snapshot] = metrics.snapshot if workers is None else workers.gather
         self._alone = workers is None
-        self._token = None if token is None else hashlib.sha256(check_token(token).encode()).digest()
+        self._token = None if token is None else BearerToken(token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"MetricsApp: expected an http scope, got {scope['type']}")
-        headers = dict(scope.get("headers", ()))
         if scope["method"] not in ("GET", "HEAD"):
             await answer(scope, send, 405, b"", "text/plain", (("allow", "GET, HEAD"),))
             return
-        if self._token is not None:
-            word, _, given = headers.get(b"authorization", b"").partition(b" ")
-            same = hmac.compare_digest(hashlib.sha256(given.strip()).digest(), self._token)
-            if word.lower() != b"bearer" or not same:
-                challenge = (("www-authenticate", "Bearer"),)
-                await answer(scope, send, 401, b"unauthorized\n", "text/plain; charset=utf-8", challenge)
-                return
-        accept = headers.get(b"accept", b"").decode("latin-1")
+        if self._token is not None and not self._token.admits(scope):
+            challenge = (("www-authenticate", "Bearer"),)
+            await answer(scope, send, 401, b"unauthorized\n", "text/plain; charset=utf-8", challenge)
+            return
+        accept = dict(scope.get("headers", ())).get(b"accept", b"").decode("latin-1")
         # Files of other workers are read, and a page may take milliseconds: not on the loop.
         make = functools.partial(exposition, self._source, accept=accept, process=self._alone)
         body, content_type = await on_own_thread(make)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import logging
 import os
@@ -11,8 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from fastcore.dispatch.admin import check_token
 from fastcore.dispatch.asgi import App, Receive, Scope, Send
+from fastcore.dispatch.bearer import BearerToken
 from fastcore.service.hosts import AllowedHosts
 from fastcore.streaming.security import Origins
 
@@ -63,7 +61,7 @@ class Access:
         public: bool | Collection[str] | None = None,
         allowed_hosts: Iterable[str] | None = None,
     ) -> None:
-        self._digest = None if token is None else _digest(check_token(token))
+        self._token = None if token is None else BearerToken(token)
         self.dependencies = tuple(dependencies)
         self._public = _parts(public)
         self._hosts = AllowedHosts(allowed_hosts)
@@ -72,15 +70,15 @@ class Access:
         """Return what guards a part: "closed" where nothing was given."""
         if part in self._public:
             return "public"
-        if part == "admin" and self._digest is not None:
+        if part == "admin" and self._token is not None:
             return "token"
         if self.dependencies:
             return "dependencies"
-        return "closed" if self._digest is None else "token"
+        return "closed" if self._token is None else "token"
 
     def accepts(self, token: str) -> bool:
         """Whether this is the token."""
-        return self._digest is not None and hmac.compare_digest(_digest(token), self._digest)
+        return self._token is not None and self._token.accepts(token)
 
     def refusal(self, part: str, scope: Scope, *, checked: bool = False) -> Refusal | None:
         """Return why a request for a part is refused; None for one that is served.
@@ -98,8 +96,7 @@ class Access:
             return None
         if way == "dependencies":
             return Refusal(403, f"{part}: expected a request that the application's dependencies admit")
-        scheme, _, given = _header(scope, b"authorization").partition(" ")
-        if scheme.lower() == "bearer" and self.accepts(given.strip()):
+        if self._token is not None and self._token.admits(scope):
             return None
         return Refusal(401, "token: expected Authorization: Bearer TOKEN, got another or none")
 
@@ -172,10 +169,6 @@ async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) 
     headers.append((b"cache-control", b"no-store"))
     await send({"type": f"{kind}.start", "status": status, "headers": headers})
     await send({"type": f"{kind}.body", "body": b"" if scope.get("method") == "HEAD" else body})
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def _header(scope: Scope, wanted: bytes) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import json
 import logging
 import re
@@ -13,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from fastcore._ext import BackendUnavailable
-from fastcore.dispatch.admin import check_token
+from fastcore.dispatch.bearer import BearerToken
 from fastcore.service.dashboard import actions
 from fastcore.service.dashboard.feed import Feed
 from fastcore.service.dashboard.sections import SECTIONS, read
@@ -65,7 +63,7 @@ class Dashboard:
         authorised: bool = False,
     ) -> None:
         self._sources = sources
-        self._token = None if token is None else _digest(check_token(token).encode())
+        self._token = None if token is None else BearerToken(token)
         self._authorised = authorised
         self._files = StaticFiles()
         self.feed = Feed(sources, interval, authenticate)
@@ -128,9 +126,7 @@ class Dashboard:
             return
         if self._token is None:
             raise Problem(403, "token: this dashboard was installed without one, so nothing can be changed")
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        scheme, _, rest = given.partition(b" ")
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(_digest(rest.strip()), self._token):
+        if not self._token.admits(scope):
             raise Problem(401, "token: expected the dashboard's, got another or none")
 
     async def _problem(self, send: Send, problem: Problem) -> None:
@@ -141,10 +137,6 @@ class Dashboard:
     async def _json(self, send: Send, status: int, body: Any, *, head: bool) -> None:
         text = json.dumps(body, allow_nan=False).encode()
         await respond(send, status, text, b"application/json", [(b"cache-control", b"no-store")], head=head)
-
-
-def _digest(token: bytes) -> bytes:
-    return hashlib.sha256(token).digest()  # so that the comparison tells nothing, its length included
 
 
 async def _body(receive: Receive) -> dict[str, Any]:
