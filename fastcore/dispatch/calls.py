@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from fastcore.dispatch.assignment import assignment_key
-from fastcore.dispatch.text import BRIEF
+from fastcore.dispatch.text import BRIEF, cut
 
 __all__ = ["called_with"]
 
@@ -21,11 +21,11 @@ def called_with(
         return ""
     try:
         if describe is not None:
-            return f", called with {_short(str(describe(*args, **kwargs)))}"
+            return f", called with {cut(str(describe(*args, **kwargs)), LONGEST)}"
         given = [_argument(value) for value in args]
         given += [f"{name}={_argument(value)}" for name, value in kwargs.items()]
         key = assignment_key.get()
-        return f", called with ({_short(', '.join(given))})" + ("" if key is None else f", key {BRIEF.repr(key)}")
+        return f", called with ({cut(', '.join(given), LONGEST)})" + ("" if key is None else f", key {BRIEF.repr(key)}")
     except Exception as error:  # a caller's __repr__, or its `describe`
         return f", called with arguments of which {type(error).__name__} was raised"
 
@@ -36,7 +36,3 @@ def _argument(value: Any) -> str:
         return f"<{type(value).__name__} {' x '.join(map(str, shape))}>"
     text = BRIEF.repr(value)
     return f"<{type(value).__name__}>" if " at 0x" in text else text
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from fastcore.dispatch.text import BRIEF
+from fastcore.dispatch.text import BRIEF, cut
 
 __all__ = ["Incomparable", "difference", "magnitude"]
 
@@ -325,7 +325,7 @@ def _short(value: object) -> str:
         text = BRIEF.repr(value)
     except Exception:  # a caller's, or an int of more digits than Python writes out
         text = f"<{type(value).__name__}>"
-    return text if len(text) <= 60 else text[:57] + "..."
+    return cut(text, 60)
 
 
 def magnitude(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> float:

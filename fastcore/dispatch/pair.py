@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastcore._text import said
 from fastcore.dispatch.difference import Incomparable, difference, magnitude
+from fastcore.dispatch.text import cut
 from fastcore.dispatch.trial import Pair
 from fastcore.dispatch.watch import Watch
 
@@ -217,20 +218,16 @@ def _compared(switch: Switch[..., Any], control: Outcome, candidate: Outcome, ar
         atol = switch._atol
         if atol is None:  # exact to what the arguments' size leaves of a float
             atol = 1e-11 * magnitude(args, kwargs)
-        note = _cut(difference(control.value, candidate.value, switch._rtol, atol))
+        note = cut(difference(control.value, candidate.value, switch._rtol, atol), LONGEST)
         return Pair("differs" if note else "same", *times, note)
     except Incomparable as error:
-        return Pair("unknown", *times, _cut(str(error)))
+        return Pair("unknown", *times, cut(str(error), LONGEST))
     except Exception as error:
         return Pair("unknown", *times, f"the comparison raised {_said(error)}")
 
 
 def _said(error: BaseException) -> str:
-    return _cut(said(error))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    return cut(said(error), LONGEST)
 
 
 def _unlike(control: BaseException, candidate: BaseException | None) -> str:

@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["BRIEF", "human", "meant", "plain", "table"]
+__all__ = ["BRIEF", "cut", "human", "meant", "plain", "table"]
 
 
 class _Brief(reprlib.Repr):
@@ -18,12 +18,17 @@ class _Brief(reprlib.Repr):
             text = repr(x)
         except Exception:  # a caller's
             return f"<{type(x).__name__}>"
-        return text if len(text) <= self.maxother else text[: self.maxother - 3] + "..."
+        return cut(text, self.maxother)
 
 
 BRIEF = _Brief()
 BRIEF.maxstring = BRIEF.maxother = BRIEF.maxlong = 60
 BRIEF.maxlevel = 3
+
+
+def cut(text: str, most: int) -> str:
+    """Return at most so many characters of a text, the last three of them dots where it is longer."""
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def human(seconds: float) -> str:
