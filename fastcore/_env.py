@@ -34,3 +34,8 @@ def choice(name: str, allowed: tuple[str, ...]) -> str | None:
     if word not in allowed:
         raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {raw!r}")
     return word
+
+
+def names(name: str) -> list[str]:
+    """Return the words of `name`, which are separated by commas; none when unset or empty."""
+    return [word for part in os.environ.get(name, "").split(",") if (word := part.strip())]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Collection, Iterable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from fastcore import _env
 from fastcore.dispatch.asgi import App, Receive, Scope, Send
 from fastcore.dispatch.bearer import BearerToken
 from fastcore.service.hosts import AllowedHosts
@@ -180,7 +180,7 @@ def _parts(public: bool | Collection[str] | None) -> frozenset[str]:
     where = "public"
     if public is None:
         where = "FASTCORE_PUBLIC"
-        public = [part.strip() for part in os.environ.get(where, "").split(",") if part.strip()]
+        public = _env.names(where)
     if isinstance(public, bool):
         return frozenset(PARTS if public else ())
     if isinstance(public, str) or not all(part in PARTS for part in public):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import os
 from collections.abc import Iterable
+
+from fastcore import _env
 
 __all__ = ["AllowedHosts"]
 
@@ -28,8 +29,7 @@ class AllowedHosts:
         if isinstance(names, str):
             raise TypeError("allowed_hosts: expected an iterable of str, got a str")
         if names is None:
-            names = [name.strip() for name in os.environ.get("FASTCORE_ALLOWED_HOSTS", "").split(",") if name.strip()]
-            self._names = frozenset(map(_checked, names)) or None
+            self._names = frozenset(map(_checked, _env.names("FASTCORE_ALLOWED_HOSTS"))) or None
         else:
             self._names = frozenset(map(_checked, names))
         self._logged: set[str] = set()
