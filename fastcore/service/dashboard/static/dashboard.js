@@ -1,7 +1,7 @@
 // The dashboard: pages of figures that the server publishes once a second, and the few things that may be changed.
 import { Client } from "./client.js";
 import { api, locked, setToken, token } from "./api.js";
-import { clock, duration, h } from "./elements.js";
+import { address, clock, duration, h } from "./elements.js";
 import * as overview from "./pages/overview.js";
 import * as requests from "./pages/requests.js";
 import * as alerts from "./pages/alerts.js";
@@ -111,7 +111,7 @@ function open() {
   document.title = `${PAGES[name].title} – fastcore`;
   $("page").replaceChildren(h("h2", {}, PAGES[name].title), view.element);
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    if (link.hash === address(name)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   if (newest[name]) view.show(newest[name], wanted);
@@ -211,7 +211,7 @@ async function start() {
 }
 
 for (const [name, page] of Object.entries(PAGES)) {
-  $("pages").append(h("li", {}, h("a", { href: `#${name}` }, page.title)));
+  $("pages").append(h("li", {}, h("a", { href: address(name) }, page.title)));
 }
 $("theme").addEventListener("click", () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
 $("ask-no").addEventListener("click", () => $("ask").close("cancel")); // no submit button: Enter must mean yes

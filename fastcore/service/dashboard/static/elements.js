@@ -42,6 +42,13 @@ export const tile = (name, value, note = "") =>
 
 export const state = (kind, text) => h(`span.state.state-${kind}`, {}, text);
 
+const SEVERITY = { info: "good", warning: "warn", critical: "bad" };
+
+export const severity = (name) => state(SEVERITY[name] ?? "warn", name);
+
+/** The address of a page, or of one thing on it. */
+export const address = (page, what) => (what ? `#${page}/${encodeURIComponent(what)}` : `#${page}`);
+
 const asNumber = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 
 export const number = (value, digits) =>

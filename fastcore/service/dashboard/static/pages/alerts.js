@@ -1,9 +1,7 @@
-import { card, clock, duration, h, state, table } from "../elements.js";
+import { card, clock, duration, h, severity, state, table } from "../elements.js";
 import { refill } from "../patch.js";
 
 export const title = "Alerts";
-
-const KIND = { info: "good", warning: "warn", critical: "bad" };
 
 export function view() {
   const element = h("div");
@@ -18,7 +16,7 @@ export function view() {
       const chosen = (name) => ({ "aria-selected": String(name === wanted) });
       refill(element,
         card("Firing now", table("Most severe first", [
-          ["Severity", (a) => state(KIND[a.severity] ?? "warn", a.severity)],
+          ["Severity", (a) => severity(a.severity)],
           ["Alert", (a) => a.rule],
           ["What", (a) => a.summary],
           ["Where", (a) => Object.entries(a.labels).map(([name, value]) => `${name}=${value}`).join(", ") || "–"],

@@ -1,11 +1,7 @@
-import { bytes, card, duration, h, number, percent, seconds, state, table, tile } from "../elements.js";
+import { address, bytes, card, duration, h, number, percent, seconds, severity, state, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
 
 export const title = "Overview";
-
-const KIND = { info: "good", warning: "warn", critical: "bad" };
-
-const to = (page, what) => (what ? `#${page}/${encodeURIComponent(what)}` : `#${page}`);
 
 export function view() {
   const element = h("div");
@@ -22,16 +18,16 @@ export function view() {
           t.clients == null ? null : tile("Clients", number(t.clients)),
           t.tasks_waiting == null ? null : tile("Tasks", number(t.tasks_waiting), `waiting; ${number(t.tasks_running)} running`)),
         card("Problems", body.wrong.length
-          ? h("ul.wrong", {}, body.wrong.map((w) => h("li", { "data-key": w.text }, state(KIND[w.severity], w.severity), " ", h("a", { href: to(w.page, w.what) }, w.text))))
+          ? h("ul.wrong", {}, body.wrong.map((w) => h("li", { "data-key": w.text }, severity(w.severity), " ", h("a", { href: address(w.page, w.what) }, w.text))))
           : h("p", {}, state("good", "ok"), " no problems detected")),
         card("Implementations", table("Hot paths", [
-          ["Path", (p) => h("a", { href: to("switches", p.name) }, p.name)],
+          ["Path", (p) => h("a", { href: address("switches", p.name) }, p.name)],
           ["Runs", (p) => state(p.runs === "compiled" ? "good" : p.runs === "unavailable" ? "bad" : "warn", p.runs)],
           ["Instruction set", (p) => p.isa || "–"],
           ["Why", (p) => p.why],
         ], body.paths, { key: (p) => p.name })),
         card("Improvements", table("Switches, medians of both arms", [
-          ["Switch", (s) => h("a", { href: to("switches", s.name) }, s.name)],
+          ["Switch", (s) => h("a", { href: address("switches", s.name) }, s.name)],
           ["Mode", (s) => s.mode],
           ["Control", (s) => seconds(s.control_p50), true],
           ["Candidate", (s) => seconds(s.candidate_p50), true],

@@ -25,7 +25,7 @@ export function view() {
       choice.replaceChildren(...symbols.map((s) => h("option", { value: s }, s)));
     }
     choice.value = chosen;
-    refill(list, card("Newest values", table("One symbol a row", [
+    refill(list, card("Newest values", table("One symbol per row", [
       ["Symbol", (s) => s.symbol], ["Price", (s) => number(s.price, 2), true],
       ...body.indicators.map((name) => [name, (s) => number(s.values[name], 2), true]),
     ], body.symbols, { key: (s) => s.symbol, attributes: (s) => ({ "data-symbol": s.symbol, "aria-selected": String(s.symbol === chosen) }) })));

@@ -1,7 +1,7 @@
 import { act, ask, go } from "../dashboard.js";
 import { api, locked } from "../api.js";
 import { chart, colour } from "../charts.js";
-import { card, clock, h, number, seconds, state, table } from "../elements.js";
+import { address, card, clock, h, number, seconds, state, table } from "../elements.js";
 import { refill } from "../patch.js";
 
 export const title = "Switches";
@@ -36,7 +36,7 @@ export function view() {
       const arms = obeying.find((s) => s.name === wanted) ?? obeying[0];
       refill(list, card("Flags", table("One flag per row", [
         ["Flag", (f) => h("button", { type: "button", "data-flag": f.name, "aria-pressed": String(f.name === chosen),
-          click: () => go(`switches/${encodeURIComponent(f.name)}`) }, f.name)],
+          click: () => go(address("switches", f.name)) }, f.name)],
         ["Mode", (f) => [state(f.state === "rolled_back" ? "bad" : "good", f.mode), STATE[f.state] ? ` ${STATE[f.state]}` : null]],
         ["Source", (f) => SOURCE[f.source] ?? f.source],
         ["Since", (f) => clock(f.since)],
@@ -51,7 +51,7 @@ export function view() {
           ], [arms.control, arms.candidate], { key: (a) => a.name }),
           arms.shadow ? h("p.quiet", {}, `${number(arms.shadow.compared)} compared, ${number(arms.shadow.mismatches)} mismatches`) : null,
           obeying.length > 1 ? h("p", {}, "Other Switches on this flag: ", obeying.filter((s) => s !== arms).map((s, i) =>
-            [i ? ", " : "", h("a", { href: `#switches/${encodeURIComponent(s.name)}` }, s.name)])) : null]
+            [i ? ", " : "", h("a", { href: address("switches", s.name) }, s.name)])) : null]
         : h("p.quiet", {}, "no Switch on this flag yet")));
       controls.show(flag, body.writable);
       refill(journal, card("Journal", table("Newest first", [
