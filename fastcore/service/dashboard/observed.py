@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from fastcore import metrics
+from fastcore.monitor.rules import SEVERITIES
 from fastcore.service.dashboard.sources import Section, Sources
 
 __all__ = ["alerts", "requests"]
@@ -48,8 +49,9 @@ def requests(sources: Sources) -> Section:
 
 
 def _quantiles(sketch: metrics.Sketch | None) -> dict[str, float | None]:
-    known = sketch is not None and sketch.count > 0
-    return {f"p{q}": sketch.quantile(q / 100) if known and sketch is not None else None for q in (50, 95, 99)}
+    if sketch is None or not sketch.count:
+        return dict.fromkeys(("p50", "p95", "p99"))
+    return {f"p{q}": sketch.quantile(q / 100) for q in (50, 95, 99)}
 
 
 def alerts(sources: Sources) -> Section:
@@ -66,10 +68,8 @@ def alerts(sources: Sources) -> Section:
             "labels": dict(alert.labels),
             "since": alert.since.timestamp(),
         }
-        for alert in manager.firing()
+        for alert in sorted(manager.firing(), key=lambda alert: (-SEVERITIES.index(alert.severity), alert.since))
     ]
-    ranks = {"critical": 0, "warning": 1, "info": 2}
-    firing.sort(key=lambda row: (ranks.get(str(row["severity"]), 3), row["since"]))
     named = {row["rule"] for row in firing}
     rules = [{"name": r.name, "severity": r.severity, "firing": r.name in named} for r in manager.rules]
     return {"at": time.time(), "installed": True, "firing": firing, "rules": rules}
