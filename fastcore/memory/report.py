@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastcore.dispatch.text import table
 from fastcore.memory.sizes import holds_objects, owner
@@ -29,10 +30,10 @@ class Origin:
         held = owner(getattr(held, "_codes", getattr(held, "_data", held)))  # of a category; of nullable integers
         self._array = weakref.ref(held) if isinstance(held, np.ndarray) else None
 
-    def holds(self, values: Any) -> bool:
-        other = Origin(values)._array
-        mine = None if self._array is None else self._array()
-        return mine is not None and other is not None and other() is mine
+    @property
+    def array(self) -> NDArray[Any] | None:
+        """The array, as long as a frame has it."""
+        return None if self._array is None else self._array()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Origin, (None,)  # a copy in another process shares no memory with the frame
@@ -264,12 +265,12 @@ class MemoryReport:
                     f"renamed: expected a column of the frame and one of the report, got {label!r}: {name!r}"
                 )
         names = [renamed.get(label, label) for label in df.columns]
+        arrays = [Origin(df.iloc[:, at]._values).array for at in range(df.shape[1])]
+        made = {id(column._origin.array): column for column in reversed(self.columns) if column._origin is not None}
         matched: list[ColumnReport | None] = []
         for at, name in enumerate(names):
-            values = df.iloc[:, at]._values
-            shared = next((c for c in self.columns if c._origin is not None and c._origin.holds(values)), None)
-            if shared is not None:  # whatever its label is now
-                matched.append(shared)
+            if arrays[at] is not None and id(arrays[at]) in made:  # whatever its label is now
+                matched.append(made[id(arrays[at])])
                 continue
             same = [column for column in self.columns if column.name == name]
             if len(same) > 1 and len(same) == names.count(name):
