@@ -57,7 +57,7 @@ class AdminApp:
     public : bool, default False
         Let everybody read; changing needs the token all the same.
     authorised : bool, default False
-        What stands before it lets only those through who may read and change: no token is asked for.
+        Whether what is around this application has authorised each request: then it asks for no token.
     """
 
     def __init__(self, token: str | None = None, *, public: bool = False, authorised: bool = False) -> None:

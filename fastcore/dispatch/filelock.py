@@ -12,7 +12,7 @@ __all__ = ["locked", "open_lock", "try_lock"]
 
 
 def open_lock(path: str) -> int:
-    """Open the file of a lock, made if need be; who may only read it could hold the lock, and loses that right."""
+    """Open the file of a lock, made if need be, and close it to other users: one who can read it can hold the lock."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     if hasattr(os, "fchmod"):
         with contextlib.suppress(OSError):  # another user's, in a folder of a group

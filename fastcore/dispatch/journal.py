@@ -235,7 +235,7 @@ class Journal:
         return found
 
     def news(self) -> tuple[bool, list[Entry]]:
-        """Return what was appended since the last call, by whatever process; and whether that is all that holds."""
+        """Return what was appended since the last call, by any process; and whether that is all that is in force."""
         if not self.path:
             return False, []
         try:
@@ -315,7 +315,7 @@ class Journal:
                     file.write(line)
                     size = file.tell()
             finally:
-                if entry.scope == "host":  # what cannot be journaled is to outlive the process all the same
+                if entry.scope == "host":  # what cannot be journaled outlives the process too
                     if entry not in self._unkept:
                         self._unkept.append(entry)
                     self._keep()

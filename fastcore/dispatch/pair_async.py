@@ -52,7 +52,7 @@ async def alone(switch: Switch[..., Any], watch: Watch, args: Any, kwargs: Any) 
 
 
 async def _awaited(switch: Switch[..., Any], index: int, args: Any, kwargs: Any) -> Outcome:
-    """Run an arm. A cancellation or exit that nobody asked of this task is the candidate's own failure."""
+    """Run an arm. A cancellation or exit not asked of this task is the candidate's own failure."""
     asked, start = _cancellations(), perf_counter()
     try:
         value = await switch._call_arm(index, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Files that hold what a service knows: only its own user may read them, or by option its group too."""
+"""Files that only the service's own user may read, or by option its group too."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _told: set[str] = set()
 
 
 def open_private(path: str, mode: str) -> IO[bytes]:
-    """Open a file, made if need be; of one that exists and that other users may read, the log says so once."""
+    """Open a file, made if need be; one that exists and that every user may open is logged once."""
     _tell_of_others(path)
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, _MODE))
 
 
 def make_private(path: str) -> None:
-    """Make an empty file for a library that would let others read what it makes."""
+    """Make an empty file for a library that would make one which others may read."""
     path = os.path.realpath(path)
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _MODE))
@@ -34,9 +34,9 @@ def make_private(path: str) -> None:
 
 
 def replace_private(path: str, data: bytes, *, sync: bool = True) -> None:
-    """Put `data` in the place of a file at once; without `sync` a power cut may leave it empty.
+    """Replace a file by `data` atomically; without `sync` a power cut may leave it empty.
 
-    One caller at a time: others are kept out by a lock, or have paths of their own.
+    One caller at a time for each path: callers hold a lock, or have paths of their own.
     """
     fresh = write_private(f"{path}.new", data, sync=sync)
     os.replace(fresh, path)
@@ -45,7 +45,7 @@ def replace_private(path: str, data: bytes, *, sync: bool = True) -> None:
 
 
 def write_private(path: str, data: bytes, *, sync: bool = True) -> str:
-    """Write a new file in the place of one that a writer which died has left, and return its path."""
+    """Write a new file, in place of one that a dead writer left there, and return its path."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # it keeps the permissions that it was made with
     with open_private(path, "xb") as file:
@@ -57,7 +57,7 @@ def write_private(path: str, data: bytes, *, sync: bool = True) -> str:
 
 
 def sync_folder(path: str) -> None:
-    """Have a file that was moved into place survive a power cut, where the system syncs folders."""
+    """Sync the folder of a file that was moved into place, where the system can: the move survives a power cut."""
     if os.name != "posix":
         return
     descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY)

@@ -76,7 +76,7 @@ class MetricsMiddleware:
             try:
                 await send(message)
             except BaseException:
-                cut = True  # the client is gone, or the server ends
+                cut = True  # the client has left, or the server ends
                 raise
             if message["type"] in _BODIES and not message.get("more_body"):
                 count()  # what runs after it, such as background tasks, is no part of the request
@@ -165,7 +165,7 @@ def _route(scope: Scope, root: str) -> str:
     values = scope.get("path_params") or {}
     prefix, missing = _named(inner[len(root) :], values)
     if any(not isinstance(path, str) or f"{{{name}" not in path for name in missing):
-        prefix = "*"  # a parameter that its text does not tell: its values are no part of a label
+        prefix = "*"  # a parameter whose text is not in the path: its values must not be in a label
     if not isinstance(path, str) or hasattr(route, "routes"):  # a mounted application that is no router, or found none
         return f"{prefix}/*"
     return prefix + path

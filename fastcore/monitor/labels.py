@@ -1,4 +1,4 @@
-"""Labels of the application's own that are named as those which a page adds."""
+"""Renames labels of the application that have the name of a label which is added."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Access:
     token : str, optional
         Given as ``Authorization: Bearer ...``.
     dependencies : sequence of fastapi.Depends
-        In the place of the token for everything but changes of flags, which ask for the token where there is one.
+        Used instead of the token, except by changes of flags, which ask for the token where there is one.
     public : bool or collection of str, optional
         Parts that everybody may reach; by default those of ``FASTCORE_PUBLIC``, with commas between.
     allowed_hosts : iterable of str, optional
@@ -83,7 +83,7 @@ class Access:
     def refusal(self, part: str, scope: Scope, *, checked: bool = False) -> Refusal | None:
         """Return why a request for a part is refused; None for one that is served.
 
-        `checked` says that something else checks who asks: then only the Host matters.
+        `checked`: something else authorises the request, and only its Host is looked at.
         """
         way = self.way(part)
         if way == "closed" and not checked:
@@ -116,7 +116,7 @@ class Guarded:
     access : Access
     part : str
     only : str, default ""
-        How the paths begin that are guarded; of all others only the Host matters.
+        The prefix of the guarded paths; of all others only the Host is looked at.
     """
 
     def __init__(self, app: App, access: Access, part: str, only: str = "") -> None:
@@ -145,7 +145,7 @@ class Guarded:
         return not path.startswith(self._only)
 
     def _is_foreign(self, scope: Scope) -> bool:
-        """Whether another site's page asks for a change with what its visitor's browser sends by itself."""
+        """Whether a page of another site asks for a change, with the cookies of its visitor."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return False
         origin = _header(scope, b"origin")

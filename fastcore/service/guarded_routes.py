@@ -1,4 +1,4 @@
-"""The routes of the parts, each behind what guards it."""
+"""The routes of the parts, each with its guard."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BEARER = HTTPBearer(auto_error=False, scheme_name="fastcore", description="The 
 
 
 def task_router(queue: TaskQueue, access: Access, own: Sequence[Any], options: dict[str, Any]) -> APIRouter:
-    """Return the routes of tasks; `own` are dependencies that stand in for those of `access`."""
+    """Return the routes of tasks; `own` are dependencies used instead of those of `access`."""
     way = "own" if own else access.way("tasks")
 
     def admit(request: Request) -> None:
@@ -61,7 +61,7 @@ def mounted(path: str, app: App, access: Access, part: str, only: str = "") -> l
     mount = Mount(path, Guarded(app, access, part, only))
     if access.way(part) != "dependencies":
         return [mount]
-    router = APIRouter(dependencies=access.dependencies)  # what does not come through it, the mount refuses
+    router = APIRouter(dependencies=access.dependencies)  # the mount refuses requests that did not come through it
 
     async def request(request: Request) -> Response:
         return _Handed(mount.app, path)

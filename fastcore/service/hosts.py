@@ -1,4 +1,4 @@
-"""The names in the Host header that a service answers to, so that no page reaches it through a name of its own."""
+"""The Host headers that a service accepts, as a protection against DNS rebinding."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ def test_a_listener_that_raises_is_logged(store: FlagStore, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("error", [SystemExit, GeneratorExit, asyncio.CancelledError])
-def test_a_listener_that_exits_hurts_nobody_who_flips(error: type[BaseException]) -> None:
+def test_a_listener_that_exits_does_not_stop_a_change(error: type[BaseException]) -> None:
     def exits(change: object) -> None:
         raise error
 

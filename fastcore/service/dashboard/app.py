@@ -37,7 +37,7 @@ class Dashboard:
     """Shows what runs, what it gains and what is wrong; with the token, flips it.
 
     Mount it at a path of its own: ``app.mount("/fastcore", Dashboard(Sources(...)))``; :func:`fastcore.service.install`
-    does. By itself it lets everybody read who reaches it; changes need the token.
+    does. By itself it does not restrict reading; changes need the token.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ class Dashboard:
         What changes ask for, as ``Authorization: Bearer ...``, at least 16 characters. Without one nothing can be
         changed.
     interval : float, default 1
-        Seconds between two readings, taken while somebody looks.
+        Seconds between two readings, which are taken while a page is open.
     authenticate : callable, optional
-        What clients of the stream are asked for a token by, as a :class:`~fastcore.streaming.Hub` does.
+        Checks the tokens of the stream's clients, as that of a :class:`~fastcore.streaming.Hub`.
     authorised : bool, default False
-        What stands before it lets only those through who may change what they see: no token is asked for.
+        Whether what is around the dashboard has authorised each request: then changes need no token.
     """
 
     def __init__(

@@ -75,7 +75,7 @@ function receive(section, body) {
   showAge();
 }
 
-/** Say of when the figures of this page are; where they are old, dim them and say for how long none came. */
+/** Show the time of this page's figures; where they are old, dim them and show their age. */
 function showAge() {
   const section = newest[current?.name];
   if (!section) return;

@@ -75,11 +75,11 @@ function draw(plot, arms) {
   });
 }
 
-/** What changes the chosen flag; it shows the mode in force, and keeps what somebody is about to set until it is set. */
+/** The controls of the chosen flag: they show the mode in force, and keep a choice until it is set. */
 function makeControls() {
   const element = h("div");
   let flag = null, may = false, shown = null;
-  let touched = false; // somebody chose what is not set yet
+  let touched = false; // a choice that is not set yet
   let restarting = true;
   const mode = h("select", { "aria-label": "Mode", change: () => { touched = true; } });
   const share = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Share in percent" });
