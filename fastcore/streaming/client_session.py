@@ -42,6 +42,16 @@ class Start(NamedTuple):
         return {"newest": self.newest, **({"last": self.last} if self.last else {})}
 
 
+class Asked(NamedTuple):
+    """A subscribe that is not answered yet."""
+
+    names: list[str]
+    positions: dict[str, int] | None  # that it was sent with
+
+
+NOTHING = Asked([], None)
+
+
 class Limits(NamedTuple):
     """Of what a server may send."""
 
@@ -95,9 +105,7 @@ class Session:
         self._settled: dict[str, int] = {}  # those that had none, or whose newest have come: where to resume
         self._names: dict[int, str] = {}  # of this connection
         self._ref = 0
-        self._asked: dict[int, dict[str, int] | None] = {}  # ref of a subscribe -> the positions it was sent with
-        self._for: dict[int, list[str]] = {}  # ref -> the names it asks for
-        self._tokens: set[int] = set()
+        self._asked: dict[int, Asked] = {}  # by the ref of a subscribe
         self._backoff = Backoff(*backoff, rng)
         self._drain: float | None = None
         self._heard = 0.0
@@ -134,8 +142,6 @@ class Session:
         self._patience = WELCOME_WITHIN
         self._names.clear()
         self._asked.clear()
-        self._for.clear()
-        self._tokens.clear()
         self.out.clear()
         self._drain = None
         options: dict[str, Any] = {} if token is None else {"token": token}
@@ -150,14 +156,13 @@ class Session:
         first = True
         for (back, start), names in wanted.items():
             if first:
-                wish = self._wish(0, names, start, back)
-                if self._fits([wire.CONNECT, {**options, "topics": names, **wish}]):
-                    options.update(topics=names, **wish)
-                    first = False
-                    continue
-                del self._asked[0], self._for[0]
                 first = False
-            for part in self._parts(names):
+                whole = {**options, "topics": names, **self._wish(0, names, start, back)}
+                if self._fits(packb([wire.CONNECT, whole])):
+                    options = whole
+                    continue
+                del self._asked[0]
+            for part in _parts(names, self._size // 2):
                 requests = self._request(part, start, back, partial=True)[1]
                 if len(requests) == 1 and len(requests[0]) <= SMALL and not self._later:
                     at_once += requests
@@ -179,62 +184,33 @@ class Session:
         wish = self._wish(ref, names, start, back)
         if partial:
             wish["partial"] = True
-        if self._fits([wire.SUBSCRIBE, ref, names, wish]):
-            return ref, [packb([wire.SUBSCRIBE, ref, names, wish])]
-        before = []
-        if "since" in wish:
-            epoch, positions = wish["since"]
-            before = [packb([wire.POSITIONS, ref, [epoch, part]]) for part in self._pieces(positions)]
-            wish["since"] = [epoch, {}]
-            self._largest = self._size
+        message = packb([wire.SUBSCRIBE, ref, names, wish])
+        if self._fits(message) or "since" not in wish:
+            return ref, [message]
+        epoch, positions = wish["since"]
+        before = [
+            packb([wire.POSITIONS, ref, [epoch, {topic: positions[topic] for topic in topics}]])
+            for topics in _parts(positions, self._size - 100, 14)
+        ]
+        wish["since"] = [epoch, {}]
+        self._largest = self._size
         return ref, [*before, packb([wire.SUBSCRIBE, ref, names, wish])]
 
-    def _fits(self, message: list[Any]) -> bool:
-        size = len(packb(message))
-        if size > self._size:
+    def _fits(self, message: bytes) -> bool:
+        if len(message) > self._size:
             return False
-        self._largest = max(self._largest, size)
+        self._largest = max(self._largest, len(message))
         return True
-
-    def _parts(self, names: list[str]) -> Iterator[list[str]]:
-        """Names in parts of which each fits into a message."""
-        part, size = list[str](), 0
-        for name in names:
-            size += 5 + len(name.encode(errors="replace"))
-            if part and size > self._size // 2:
-                yield part
-                part, size = [], 0
-            part.append(name)
-        if part:
-            yield part
-
-    def _pieces(self, positions: dict[str, int]) -> Iterator[dict[str, int]]:
-        """Positions in pieces of which each fits into a message."""
-        piece, size = dict[str, int](), 0
-        for topic, offset in positions.items():
-            size += 14 + len(topic.encode())
-            if piece and size > self._size - 100:
-                yield piece
-                piece, size = {}, 14 + len(topic.encode())
-            piece[topic] = offset
-        if piece:
-            yield piece
 
     def _wish(self, ref: int, names: list[str], start: Start, back: bool) -> dict[str, Any]:
         """Say from where on: where it comes back, from its positions; what has none asks for the newest of each key."""
-        self._asked[ref] = None
-        self._for[ref] = list(names)
+        asked: dict[str, int] | None = None
         wish = start.options()
         if back and self.epoch:
-            known = {**self._settled, **self._positions}
-            exact, patterns = set(names), [name for name in names if is_pattern(name)]
-            asked = {
-                topic: at
-                for topic, at in known.items()
-                if topic in exact or any(matches(name, topic) for name in patterns)
-            }
-            self._asked[ref] = asked
+            known, wanted = {**self._settled, **self._positions}, _meant(names)
+            asked = {topic: at for topic, at in known.items() if wanted(topic)}
             wish["since"] = [self.epoch, asked]
+        self._asked[ref] = Asked(list(names), asked)
         return wish
 
     def unsubscribe(self, names: Iterable[str]) -> tuple[int, bytes]:
@@ -247,16 +223,15 @@ class Session:
         """Want `names` no more; those of them that were wanted."""
         left = [name for name in names if self._starts.pop(name, None) is not None]
         self._answered.difference_update(left)
+        wanted = _meant(self._starts)
         for known in (self._positions, self._settled, self._told):
-            for topic in [topic for topic in known if not any(matches(name, topic) for name in self._starts)]:
+            for topic in [topic for topic in known if not wanted(topic)]:
                 del known[topic]
         return left
 
     def renew_token(self, token: str) -> bytes:
         """Give the server a new token."""
-        ref = self._next()
-        self._tokens.add(ref)
-        return packb([wire.TOKEN, ref, token])
+        return packb([wire.TOKEN, self._next(), token])
 
     def _next(self) -> int:
         self._ref += 1
@@ -308,12 +283,11 @@ class Session:
         try:
             if head.read_array_header() < 4 or head.unpack() != wire.DATA:
                 return None
-            topic, offset = self._names.get(head.unpack()), _offset(head.unpack())
+            topic, offset = self._names.get(head.unpack(), ""), _offset(head.unpack())
         except Exception:
             return None
-        if topic is None or offset <= self._positions.get(topic, 0):
-            return Skipped(topic or "", offset, why[:300])
-        self._positions[topic] = offset
+        if topic and offset > self._positions.get(topic, 0):
+            self._positions[topic] = offset
         return Skipped(topic, offset, why[:300])
 
     def _heed(self, value: Any, now: float) -> Iterator[Message | Notice]:
@@ -349,7 +323,6 @@ class Session:
         elif kind == wire.DRAIN:
             self._drain = min(_seconds(value[1]), 3600.0)
         elif kind == wire.TOKEN:
-            self._tokens.discard(value[1])
             self.expires = None if value[2] is None else now + _seconds(value[2])
         elif kind == wire.EPOCH:
             yield from self._renewed(str(value[1]))
@@ -389,11 +362,9 @@ class Session:
             yield Gap(topic, None if restarted else offset, epoch)
 
     def _subscribed(self, ref: int, entries: list[Any], more: bool) -> Iterator[Notice]:
-        asked = self._asked.get(ref)
-        names = self._for.get(ref, [])
+        names, asked = self._asked.get(ref, NOTHING)
         if not more:
             self._asked.pop(ref, None)
-            self._for.pop(ref, None)
             self.done.add(ref)
         self._answered.update(name for name in names if name in self._starts)
         newest = any(self._starts[name].newest for name in names if name in self._starts)
@@ -417,18 +388,16 @@ class Session:
 
     def _refused(self, ref: int, code: int, text: str, some: Any) -> Iterator[Notice]:
         """Hear that a request, or with names a part of it, is refused."""
-        self._tokens.discard(ref)
-        names = self._for.get(ref, [])
-        refused = [name for name in names if name in set(some)] if isinstance(some, list) else names
-        left = [name for name in names if name not in set(refused)]
+        names, asked = self._asked.get(ref, NOTHING)
+        refused = set(some if names and isinstance(some, list) else names)
+        left = [name for name in names if name not in refused]
         if left:
-            self._for[ref] = left
+            self._asked[ref] = Asked(left, asked)
         else:
-            self._for.pop(ref, None)
             self._asked.pop(ref, None)
         if ref:
-            for name in refused:
-                if name not in self._answered:
+            for name in names:
+                if name in refused and name not in self._answered:
                     self._starts.pop(name, None)
         self.refused[ref] = SubscribeError(code, text)
         self.done.add(ref)
@@ -450,6 +419,27 @@ class Session:
             self._backoff.failures = 0
             return Disconnected(code, reason, drain)
         return Disconnected(code, reason, self._backoff.next())
+
+
+def _meant(names: Iterable[str]) -> Callable[[str], bool]:
+    """Whether one of `names` means a topic."""
+    exact = set(names)
+    patterns = [name for name in exact if is_pattern(name)]
+    return lambda topic: topic in exact or any(matches(name, topic) for name in patterns)
+
+
+def _parts(names: Iterable[str], size: int, more: int = 5) -> Iterator[list[str]]:
+    """Names in parts that each fit into `size` bytes, with `more` bytes for each name."""
+    part, used = list[str](), 0
+    for name in names:
+        needed = more + len(name.encode(errors="replace"))
+        if part and used + needed > size:
+            yield part
+            part, used = [], 0
+        part.append(name)
+        used += needed
+    if part:
+        yield part
 
 
 def _offset(value: Any) -> int:

@@ -55,7 +55,6 @@ export class Session {
     this.settled = new Map(); // those that had none, or whose newest have come: where to resume
     this.names = new Map(); // numeric ids of this connection
     this.asked = new Map(); // number of a request -> [names, positions it was sent with or null]
-    this.tokens = new Set();
     this.ref = 0;
     this.drain = null;
     this.heard = 0;
@@ -77,7 +76,7 @@ export class Session {
     this.welcome = false;
     this.heard = this.openedAt = now;
     this.patience = WELCOME_WITHIN;
-    for (const left of [this.names, this.asked, this.tokens, this.told]) left.clear();
+    for (const left of [this.names, this.asked, this.told]) left.clear();
     this.out = [];
     this.drain = null;
     const options = token === null ? {} : { token };
@@ -148,10 +147,8 @@ export class Session {
     const wish = last ? { newest, last } : { newest };
     let asked = null;
     if (back && this.epoch) {
-      const known = new Map([...this.settled, ...this.positions]);
-      const exact = new Set(names);
-      const patterns = names.filter((name) => name.includes("*") || name.includes(">"));
-      asked = new Map([...known].filter(([topic]) => exact.has(topic) || patterns.some((name) => matches(name, topic))));
+      const wanted = meant(names);
+      asked = new Map([...new Map([...this.settled, ...this.positions])].filter(([topic]) => wanted(topic)));
       wish.since = [this.epoch, Object.fromEntries(asked)];
     }
     this.asked.set(ref, [[...names], asked]);
@@ -168,18 +165,15 @@ export class Session {
   drop(names) {
     const left = names.filter((name) => this.wanted.delete(name));
     for (const name of left) this.answered.delete(name);
+    const wanted = meant(this.wanted.keys());
     for (const known of [this.positions, this.settled, this.told]) {
-      for (const topic of [...known.keys()]) {
-        if (![...this.wanted.keys()].some((name) => matches(name, topic))) known.delete(topic);
-      }
+      for (const topic of [...known.keys()]) if (!wanted(topic)) known.delete(topic);
     }
     return left;
   }
 
   renewToken(token) {
-    const ref = ++this.ref;
-    this.tokens.add(ref);
-    return encode([TOKEN, ref, token]);
+    return encode([TOKEN, ++this.ref, token]);
   }
 
   /** Reads a WebSocket message; gives events, and throws if it is not of the protocol. */
@@ -250,7 +244,6 @@ export class Session {
         const left = names.filter((name) => !refused.has(name));
         if (left.length) this.asked.set(ref, [left, asked]);
         else this.asked.delete(ref);
-        this.tokens.delete(ref);
         if (ref) for (const name of names) if (refused.has(name) && !this.answered.has(name)) this.wanted.delete(name);
         yield { type: "refusal", ref, code, text: String(text) };
         return;
@@ -259,7 +252,6 @@ export class Session {
         this.drain = Math.min(seconds(value[1]), 3600);
         return;
       case TOKEN:
-        this.tokens.delete(value[1]);
         this.expires = value[2] === null ? null : now + seconds(value[2]);
         return;
       case EPOCH: { // the node has lost its place: what came between is not known, whether the epoch stays or not
@@ -330,6 +322,13 @@ export class Session {
     const delay = drain ?? low + this.random() * (Math.min(high, low * 2 ** this.failures) - low);
     return { type: "disconnected", code, reason, delay };
   }
+}
+
+/** Whether one of the names means a topic. */
+function meant(names) {
+  const exact = new Set(names);
+  const patterns = [...exact].filter((name) => name.includes("*") || name.includes(">"));
+  return (topic) => exact.has(topic) || patterns.some((name) => matches(name, topic));
 }
 
 /** Names in parts that each fit into `size` bytes, with `more` bytes for each. */
