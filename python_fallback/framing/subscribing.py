@@ -40,6 +40,10 @@ class _Start(NamedTuple):
     newest: bool
     last: int | None
 
+    def key(self) -> tuple[Any, ...]:
+        """Of the answer to it; the answer keeps the positions, so that no others get their id."""
+        return self.epoch, id(self.positions), self.newest, self.last
+
 
 class Subscriptions:
     """Who follows what; the Switchboard has the connections, the topics and their messages."""
@@ -115,7 +119,11 @@ class Subscriptions:
             raise ValueError(f"topics: expected at most {self._max_subscriptions} subscriptions, got one more")
         if allow is not None:
             check_callable("allow", allow)
-        start = _Start(*check_since(since), bool(newest), check_last(last))
+        start = _Start(*check_pair(since), bool(newest), check_last(last))
+        alike = self._audiences.get(name)
+        audience = None if alike is None else alike.get(allow)
+        if audience is None or start.key() not in audience.answers:  # else they were checked for that answer
+            check_offsets(start.positions)
         return self._follow(client, name, start, allow)
 
     def unsubscribe(self, connection: Hashable, topics: str | Iterable[str]) -> None:
@@ -180,7 +188,7 @@ class Subscriptions:
 
     def _answer(self, audience: Audience, start: _Start) -> Answer:
         """What those are told and given who begin to follow a pattern; the same as before, if it still holds."""
-        alike = (start.epoch, id(start.positions), start.newest, start.last)
+        alike = start.key()
         found = audience.answers.get(alike)
         if found is not None and (found.complete or found.at == len(audience.noted)):
             found.used = True
@@ -253,13 +261,22 @@ def check_last(last: Any) -> int | None:
 
 
 def check_since(since: Any) -> tuple[str | None, Mapping[str, int]]:
+    epoch, positions = check_pair(since)
+    check_offsets(positions)
+    return epoch, positions
+
+
+def check_pair(since: Any) -> tuple[str | None, Mapping[str, int]]:
     if since is None:
         return None, NOWHERE
     if not isinstance(since, tuple) or len(since) != 2 or not isinstance(since[1], Mapping):
         raise TypeError("since: expected a pair of epoch and offsets by topic, or None, got something else")
-    for topic, offset in since[1].items():
-        check_int(f"since: offset of {topic}", offset, 0, NO_LIMIT)
     return since[0], since[1]
+
+
+def check_offsets(positions: Mapping[str, int]) -> None:
+    for topic, offset in positions.items():
+        check_int(f"since: offset of {topic}", offset, 0, NO_LIMIT)
 
 
 Subscription.__module__ = "fastcore.framing"  # where it is public: pickles name that place

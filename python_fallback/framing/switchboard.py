@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
 from python_fallback.framing.decode import as_bytes
-from python_fallback.framing.options import check_callable, check_int
+from python_fallback.framing.options import NO_LIMIT, check_callable, check_int
 from python_fallback.framing.subscribing import Subscription, Subscriptions
 from python_fallback.framing.topics import (
     POLICIES,
@@ -23,7 +23,6 @@ from python_fallback.framing.topics import (
 __all__ = ["SLOW", "Closing", "FanoutStats", "Sent", "Subscription", "Switchboard"]
 
 SLOW = 3008  # close code: too much was waiting for a client that does not read
-NO_LIMIT = 2**63 - 1
 
 
 class Closing(NamedTuple):

@@ -29,7 +29,7 @@ class Answer:
     def __init__(self, told: tuple[Any, ...], missed: list[Any], positions: Any, *, complete: bool, at: int) -> None:
         self.told = told
         self.missed = missed
-        self.positions = positions  # kept, so that no others get their id
+        self.positions = positions
         self.complete = complete  # with the messages that came since, it is as if it were made now
         self.at = at  # how many the audience had noted when it was made
         self.used = True

@@ -85,6 +85,23 @@ def test_an_answer_holds_no_longer_than_what_it_says(backend: str, change: Calla
     assert list(again) == fan.subscribe("alone", "p.*", since=(since[0], dict(positions)))
 
 
+def test_positions_are_checked_once_for_a_shared_answer(backend: str) -> None:
+    class Positions(dict[str, int]):
+        read = 0
+
+        def items(self) -> Any:
+            self.read += 1
+            return super().items()
+
+    fan, positions = crowded(), Positions({"p.1": 1})
+    for client in range(3):
+        fan.connect(client)
+        fan.follow(client, "p.*", since=(fan.epoch, positions))
+    assert positions.read == 1
+    with pytest.raises(ValueError, match="since: offset of p.1: expected an int"):
+        fan.follow(0, "p.*", since=(fan.epoch, {"p.1": -1}))
+
+
 def test_those_with_other_rights_or_positions_get_other_answers(backend: str) -> None:
     fan = crowded()
     for client in range(4):
