@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from fastcore.concurrency.checks import number
 from fastcore.streaming.backplane import Backplane, BackplaneFull, Key, Published
@@ -15,8 +15,6 @@ from fastcore.streaming.checks import check_key, one_default, packed
 from python_fallback.framing.topics import check_topic
 
 __all__ = ["Publisher"]
-
-T = TypeVar("T")
 
 
 class _Sink:
@@ -107,7 +105,7 @@ class Publisher:
             self._closed = True
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
-        if loop is not None and thread is not None:
+        if loop is not None and thread is not None and thread.is_alive():  # a fork leaves it behind
             asyncio.run_coroutine_threadsafe(self._leave(), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
