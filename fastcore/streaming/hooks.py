@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from fastcore._threads import on_own_thread
+from fastcore.concurrency.checks import is_async
 
 if TYPE_CHECKING:
     from fastcore.streaming.member import Member
@@ -149,7 +150,7 @@ class Hooks:
     async def _outcome(self, fn: Hook, told: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
         """What a function returns or raises, SystemExit as any other: it must not end the loop."""
         try:
-            if _is_async(fn):
+            if is_async(fn):
                 return await fn(*told), None
             with self._counting:
                 if self._running >= HUNG:
@@ -170,7 +171,3 @@ class Hooks:
         finally:
             with self._counting:
                 self._running -= 1
-
-
-def _is_async(fn: Hook) -> bool:
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004
