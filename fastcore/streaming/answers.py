@@ -6,12 +6,11 @@ from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
 from fastcore.framing import Subscription, frame_packed, packb
-from fastcore.streaming.messages import SUBSCRIBE
+from fastcore.streaming.messages import FRESH, GAP, RECOVERED, SUBSCRIBE
 
 __all__ = ["ENTRIES", "Answers", "entries_of"]
 
 ENTRIES = 20_000  # of an answer, in one message
-FRESH, RECOVERED, GAP = range(3)
 
 
 def entries_of(told: Iterable[Subscription], asked: Container[str] | bool) -> list[list[object]]:

@@ -23,9 +23,7 @@ from python_fallback.framing.topics import is_pattern, matches
 
 __all__ = ["Limits", "Session"]
 
-FRESH, RECOVERED, GAP = range(3)
 WELCOME_WITHIN = 23.0  # seconds, until the server has told its own periods
-PONG = packb([wire.PING])
 NORMAL, PROTOCOL_ERROR, TOO_BIG = 1000, 1002, 1009
 LEAST = 512  # bytes that any server takes in a message
 SMALL = 4096  # bytes of a request that need not wait for the welcome
@@ -303,7 +301,7 @@ class Session:
                 self._positions[topic] = offset
                 yield Message(topic, value[3], offset, value[4] if len(value) > 4 else None)
         elif kind == wire.PING:
-            self.out.append(PONG)
+            self.out.append(wire.PONG_BYTES)
             for topic, offset in self._told.items():  # what there was of it has come before
                 self._settled.setdefault(topic, offset)
             self._told.clear()
@@ -372,10 +370,10 @@ class Session:
             topic = str(name)
             self._names[_offset(number)] = topic
             before = self._positions.get(topic)
-            if state == RECOVERED:
+            if state == wire.RECOVERED:
                 # an epoch that was new in the welcome has cleared the positions, and then nothing is recovered
                 self._positions.setdefault(topic, (asked or {}).get(topic, 0))
-            elif state == GAP:
+            elif state == wire.GAP:
                 self._positions.pop(topic, None)
                 self._settled.pop(topic, None)
                 self._told[topic] = _offset(offset)
@@ -384,7 +382,7 @@ class Session:
                 self._positions[topic] = _offset(offset)
             elif before is None:
                 self._told[topic] = _offset(offset)
-            yield Subscribed(topic, _offset(offset), state == RECOVERED)
+            yield Subscribed(topic, _offset(offset), state == wire.RECOVERED)
 
     def _refused(self, ref: int, code: int, text: str, some: Any) -> Iterator[Notice]:
         """Hear that a request, or with names a part of it, is refused."""

@@ -29,11 +29,14 @@ __all__ = [
     "EPOCH",
     "ERROR",
     "FORBIDDEN",
+    "FRESH",
+    "GAP",
     "OTHER_KIND",
     "PING",
     "PING_FRAME",
     "PONG_BYTES",
     "POSITIONS",
+    "RECOVERED",
     "REFUSED",
     "SIZE",
     "SUBPROTOCOL",
@@ -64,6 +67,8 @@ VERSION: Final = 1
 SUBPROTOCOL: Final = "fastcore.v1"
 
 CONNECT, DATA, TOPIC, SUBSCRIBE, UNSUBSCRIBE, ERROR, PING, DRAIN, TOKEN, EPOCH, POSITIONS = range(11)
+
+FRESH, RECOVERED, GAP = range(3)  # states of a topic in the answer to a subscribe
 
 BAD_MESSAGE, BAD_TOPIC, TOO_MANY, FORBIDDEN, REFUSED, UNAVAILABLE = range(100, 106)  # of error messages
 

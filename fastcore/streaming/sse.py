@@ -107,7 +107,7 @@ async def _answer(send: Send, status: int, text: str) -> None:
 
 
 def _data_event(payload: bytes, name: str) -> str:
-    """The event of a payload that holds one data message."""
+    """The event of a data message."""
     [[_, _, offset, obj, *key]] = values(payload)
     told = {"topic": name, "offset": offset, "data": obj}
     if key:
@@ -136,11 +136,10 @@ class EventLink(AsgiLink):
         parts: list[str] = []
         pinged = False
         for payload in payloads(data):
-            found = values(payload)
-            if len(found) == 1 and found[0][0] == messages.DATA:
-                parts.append(self._data(payload, found[0]))
-                continue
-            for message in found:
+            [message] = values(payload)
+            if message[0] == messages.DATA:
+                parts.append(self._data(payload, message))
+            else:
                 pinged = pinged or message[0] == messages.PING
                 parts.append(self._event(message))
         parts = [part for part in parts if part]
@@ -149,7 +148,7 @@ class EventLink(AsgiLink):
                 parts[-1] = self._id() + parts[-1]
             await send({"type": "http.response.body", "body": "".join(parts).encode(), "more_body": True})
         if pinged and self.session is not None:
-            self.session.receive(b"\x91\x06")  # it was taken, which is all that a listener can answer
+            self.session.receive(messages.PONG_BYTES)  # it was taken, which is all that a listener can answer
 
     async def _leave(self, send: Send, code: int, reason: str) -> None:
         told = {"code": code, "reason": reason, "again": comes_back(code)}
@@ -175,8 +174,6 @@ class EventLink(AsgiLink):
         if kind == messages.CONNECT:
             self._epoch = message[1]["epoch"]
             return f"event: welcome\ndata: {to_json(message[1])}\n\n"
-        if kind == messages.DATA:
-            return self._data(messages.framed(*message), message)
         if kind == messages.SUBSCRIBE:
             return self._subscribed(message[2])
         if kind == messages.TOPIC:
@@ -198,9 +195,9 @@ class EventLink(AsgiLink):
     def _subscribed(self, entries: list[list[Any]]) -> str:
         for name, number, offset, state in entries:
             self._names[number] = name
-            if state == 0 and not self._wish.newest:
+            if state == messages.FRESH and not self._wish.newest:
                 self._positions[name] = offset
-            elif state == 2:
+            elif state == messages.GAP:
                 self._positions.pop(name, None)
         told = [[name, offset, state] for name, _, offset, state in entries]
         return f"event: subscribed\ndata: {to_json(told)}\n\n"
