@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,16 +14,15 @@ from starlette.applications import Starlette
 from fastcore.streaming import Caller, Grant, Hub, Limits
 from fastcore.streaming.messages import Subscribe, framed
 from fastcore.streaming.sse import EventLink
+from tests.streaming.conftest import Serve
 from tests.streaming.raw_client import TIMEOUT
 from tests.streaming.running import Running
 
 SERVERS = {"httptools": {"http": "httptools"}, "h11": {"http": "h11"}}
 
-Serve = Callable[..., tuple[Hub, Running]]
-
 
 class Event(NamedTuple):
-    """As the HTML standard dispatches it; `comment` is for lines that are none."""
+    """As the HTML standard dispatches it; comments are counted by the reader."""
 
     name: str
     data: Any
@@ -80,14 +78,6 @@ class Reader:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-@pytest.fixture(scope="module")
-def kept() -> Iterator[dict[str, Running]]:
-    found: dict[str, Running] = {}
-    yield found
-    for server in found.values():
-        server.__exit__(None, None, None)
 
 
 @pytest.fixture(params=list(SERVERS))
