@@ -163,3 +163,20 @@ def test_a_process_without_a_loop_sends_or_says_that_it_did_not(served: tuple[st
         else:
             assert "2 messages were published and not sent" in done.stderr
             assert "Publisher" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_can_close_its_copy(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from fastcore.streaming import Publisher, UnixBus
+with Publisher(UnixBus({str(tmp_path / "bus")!r})) as publisher:
+    publisher.publish("a", 1)
+    child = os.fork()
+    if not child:
+        signal.alarm(30)
+if child:
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
