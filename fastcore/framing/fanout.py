@@ -127,8 +127,7 @@ class Fanout(metaclass=Twin, path="framing"):
             Begin with the newest message of each key.
         last : int, optional
             Begin with the last so many messages of each topic, as far as history has them; 0 is none of them, whatever
-            rules there are. The offset of the
-            :class:`Subscription` is that of the message before them.
+            the rules say. The offset of the :class:`Subscription` is that of the message before them.
         allow : callable, optional
             Called with each topic that a pattern means, once for all who subscribe to the pattern with an equal
             `allow`: only topics for which it is true are subscribed to, those to come included.

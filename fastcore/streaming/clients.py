@@ -125,7 +125,7 @@ class Clients:
         self.closed_by[code] += 1
 
     def forget_all(self) -> None:
-        """Their loop is gone, and they with it."""
+        """Their loop is closed, and they with it."""
         self._timer = None
         self._noticed.clear()
         self._checks.clear()
@@ -360,7 +360,7 @@ class Clients:
             self._timer = asyncio.get_running_loop().call_later(self.beat, self._beat)
         else:
             self._timer = None
-            self.wheel.clear()  # all in it are of clients that are gone
+            self.wheel.clear()  # all in it are of clients that have ended
 
     def stop(self) -> None:
         """Stop the clock."""

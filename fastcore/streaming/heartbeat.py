@@ -12,8 +12,8 @@ T = TypeVar("T")
 class Wheel(Generic[T]):
     """Items by the beat at which they are due; the caller passes the time.
 
-    To add one is to append to a list. There is no removing: what is due and not wanted any more is left alone by
-    whoever it is given to.
+    To add one is to append to a list. There is no removing: the caller ignores what is due and not wanted any
+    more.
 
     Parameters
     ----------

@@ -85,9 +85,9 @@ class Hooks:
     def left(self, session: Session, names: list[str]) -> None:
         """A client has no such subscriptions any more."""
         known = self._names.get(session, {})
-        gone = [name for name in names if known.pop(name, self) is None]
-        if gone:
-            self._tell(session, "unsubscribe", gone)
+        lost = [name for name in names if known.pop(name, self) is None]
+        if lost:
+            self._tell(session, "unsubscribe", lost)
 
     def ended(self, session: Session, code: int, reason: str) -> None:
         """A client that had been let in is there no longer."""

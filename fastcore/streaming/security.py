@@ -176,7 +176,7 @@ _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 def _normal(origin: str) -> tuple[str, str, int | None] | None:
-    """Scheme, host and port of an origin; None for what is none."""
+    """Scheme, host and port of an origin; None where it is invalid."""
     try:
         parts = urlsplit(origin)
         port = parts.port

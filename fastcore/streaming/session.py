@@ -450,7 +450,7 @@ class Session:
             self.link.close(code, reason)
 
     def lost(self, code: int = 1006, reason: str = "") -> None:
-        """Forget the client: its connection is gone, or about to be."""
+        """Forget the client: its connection is closed, or about to be."""
         if not self.closed:
             self.closed = True
             self._waiting = self._queue = self._steps = self._positions = None

@@ -18,8 +18,8 @@ class HubStats(NamedTuple):
     """Counts since the start, and the current state.
 
     `clients` have been welcomed, `waiting` are yet to show a token; `closed` counts by close code (those of
-    applications and clients beyond the first 20 as 0), `refused` by HTTP
-    status. `delivered` are messages times clients.
+    applications and clients beyond the first 20 as 0), `refused` by HTTP status. `delivered` are messages times
+    clients.
     """
 
     clients: int

@@ -168,7 +168,7 @@ class Subscriptions:
         if audience is None:
             topic = self._topics[name]
             topic.remove(client)
-            if not topic.members and topic.offset == 0:  # nobody has published to it or waits for it
+            if not topic.members and topic.offset == 0:  # never published to, and without subscribers
                 del self._topics[name]
                 self._tree.remove(name)
                 for other in list(topic.audiences):
