@@ -98,7 +98,7 @@ def test_positions_are_checked_once_for_a_shared_answer(backend: str) -> None:
         fan.connect(client)
         fan.follow(client, "p.*", since=(fan.epoch, positions))
     assert positions.read == 1
-    with pytest.raises(ValueError, match="since: offset of p.1: expected an int"):
+    with pytest.raises(ValueError, match=r"since: offset of p\.1: expected an int"):
         fan.follow(0, "p.*", since=(fan.epoch, {"p.1": -1}))
 
 
