@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from fastcore.dispatch.text import meant, plain
+from fastcore.dispatch.formatting import meant, plain
 
 __all__ = [
     "DONE",

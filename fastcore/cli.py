@@ -27,7 +27,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "flags": Command("read and set the flags of all processes that share the journal", "fastcore.dispatch.command"),
+    "flags": Command("read and set the flags of all processes that share the journal", "fastcore.dispatch.cli"),
     "status": Command("say which twin of every hot path runs, and why", "fastcore.dispatch.status"),
     "tasks": Command("list, show, retry and watch the tasks of a database, or run a worker", "fastcore.tasks.cli"),
 }

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from fastcore._lazy import later
 from fastcore.dispatch import flags
 from fastcore.dispatch.admin import AdminApp
-from fastcore.dispatch.asgi import AssignmentMiddleware, exposures
 from fastcore.dispatch.assignment import belongs
 from fastcore.dispatch.comparison import ArmReport, Comparison, Paired
+from fastcore.dispatch.experiment import Decision, Pair, Trial
 from fastcore.dispatch.guard import Guard
+from fastcore.dispatch.middleware import AssignmentMiddleware, exposures
 from fastcore.dispatch.switch import Switch, live
-from fastcore.dispatch.trial import Decision, Pair, Trial
 
 if TYPE_CHECKING:
     from fastcore.monitor import (

@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import Any
 
 from python_fallback.metrics import Sketch, SketchState
+from python_fallback.shared.assignment_key import key_bytes
 
 __all__ = ["belongs", "bucket", "murmur3_32", "switch_type"]
 
@@ -53,61 +54,11 @@ _remembered = functools.lru_cache(maxsize=16384)(murmur3_32)  # a service has fe
 
 
 def bucket(salt: str, key: object) -> int:
-    return _remembered(f"{salt}:".encode() + _key_bytes(key))
+    return _remembered(f"{salt}:".encode() + key_bytes(key))
 
 
 def belongs(salt: str, threshold: int, key: object) -> bool:
     return (_random.getrandbits(32) if key is None else bucket(salt, key)) < threshold
-
-
-def _key_bytes(key: object) -> bytes:
-    if isinstance(key, str):
-        return key.encode("utf-8", "surrogatepass")  # lone surrogates: a key comes from outside
-    if isinstance(key, bytes):
-        return key
-    if isinstance(key, int):
-        return int.__repr__(key).encode()
-    return plain_key(key).encode("utf-8", "surrogatepass")
-
-
-def plain_key(key: object) -> str:
-    """Return the text that stands for a key of another type, the same one in every process.
-
-    Raises
-    ------
-    TypeError
-        For a type whose values have no such text.
-    """
-    import datetime
-    import decimal
-    import enum
-    import fractions
-    import numbers
-    import pathlib
-    import uuid
-
-    if type(key) is tuple:
-        return "(" + ",".join(_part(part) for part in key) + ")"
-    if isinstance(key, enum.Enum):
-        return f"{type(key).__qualname__}.{key.name}"
-    if isinstance(key, numbers.Integral):
-        return str(int(key))
-    if isinstance(key, numbers.Real) and not isinstance(key, numbers.Rational):
-        return repr(float(key))
-    if isinstance(key, datetime.date | datetime.time):  # a datetime is a date
-        return key.isoformat()
-    if isinstance(key, decimal.Decimal | fractions.Fraction | uuid.UUID | pathlib.PurePath):
-        return str(key)
-    raise TypeError(
-        f"key: expected a str, bytes, int or another value with one text in every process (float, Decimal, UUID, date, "
-        f"Enum, a tuple of these), got {type(key).__name__}"
-    )
-
-
-def _part(key: object) -> str:
-    if key is None or isinstance(key, str | bytes):
-        return repr(key)
-    return _key_bytes(key).decode("utf-8", "surrogatepass")
 
 
 class _Arm:
@@ -312,7 +263,7 @@ class _Core:
         if engine.first:
             self._begin()
         if key is not None and engine.fixed is not None:
-            _key_bytes(key)  # refused at once, not when the flag begins to ramp
+            key_bytes(key)  # refused at once, not when the flag begins to ramp
         return engine.run(engine.fixed or engine.draw(key), args, kwargs)
 
     call_for.__qualname__ = "Switch.call_for"  # which errors about arguments name

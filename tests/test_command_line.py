@@ -14,7 +14,7 @@ import pytest
 
 from fastcore import cli
 from fastcore.dispatch.journal import Journal
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.sqlite_specs import spec
 
 pytestmark = pytest.mark.backend_independent

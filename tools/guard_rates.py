@@ -18,7 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fastcore import Guard
-from fastcore.dispatch.statistics import Detector
+from fastcore.dispatch.sequential_test import Detector
 from tests.dispatch.simulation import alarms, boundary, chance, first, slow
 
 GUARD = Guard(workers=1)

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from fastcore.tasks import State, TaskQueue
-from fastcore.tasks.executors.process import ProcessExecutor
+from fastcore.tasks.executors.process.executor import ProcessExecutor
 
 
 def work(path: str, number: int, seconds: float) -> int:

@@ -198,7 +198,7 @@ class Campaign:
     def judge(self) -> dict[str, Any]:
         """Return what is counted; all of `wrong` must be 0."""
         from fastcore.tasks.codec import Codec
-        from fastcore.tasks.stores.sqlite_rows import SUCCEEDED
+        from fastcore.tasks.stores.sqlite.rows import SUCCEEDED
 
         codec = Codec()
         stored: dict[str, Any] = {}

@@ -17,10 +17,10 @@ import tasks_ours as ours
 from harness import Ratio, Report, interleave_phases, versions
 from tasks_opponents import BOTH, P50, Phases
 
-from fastcore.tasks.executors.process import ProcessExecutor
-from fastcore.tasks.stores import sqlite_bulk, sqlite_writer
-from fastcore.tasks.stores.sqlite_express import Express
-from fastcore.tasks.submitting import Submitting
+from fastcore.tasks.executors.process.executor import ProcessExecutor
+from fastcore.tasks.stores.sqlite import bulk_statements, writer
+from fastcore.tasks.stores.sqlite.direct_claim import Express
+from fastcore.tasks.submitter import Submitting
 
 GOAL = 1.2
 
@@ -47,14 +47,14 @@ def lone() -> Phases:
 
 
 PATHS: dict[str, Path] = {
-    "many rows in one statement": Path(lambda: ours.sqlite_many(10_000), BOTH, [(sqlite_bulk, "_MOST", 1)]),
+    "many rows in one statement": Path(lambda: ours.sqlite_many(10_000), BOTH, [(bulk_statements, "_MOST", 1)]),
     "direct claims": Path(
         lambda: ours.sqlite_latencies(100), P50, [(Express, "place", lambda self, change, specs: specs)]
     ),
     "coroutines' submissions as one request": Path(
         lambda: ours.sqlite_coroutines(6_400, 64), BOTH, [(Submitting, "asubmit_call", by_itself)]
     ),
-    "ends wait for a submission": Path(lone, BOTH, [(sqlite_writer, "_PATIENCE", 0.0)]),
+    "ends wait for a submission": Path(lone, BOTH, [(writer, "_PATIENCE", 0.0)]),
     "jobs ahead of processes": Path(on_processes, BOTH, [(ProcessExecutor, "_ahead", lambda self: 0)]),
 }
 

@@ -2,7 +2,7 @@ from collections.abc import Awaitable, Callable, ItemsView, Iterable, Iterator, 
 from datetime import timedelta
 from typing import Any, final
 
-from python_fallback.cache.stats import CacheStats
+from python_fallback.shared.cache.stats import CacheStats
 
 def encode_cells(items: list[Any], other: Callable[[Any], bytes], /) -> bytes: ...
 

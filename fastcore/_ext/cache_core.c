@@ -17,8 +17,8 @@ Py_hash_t fc_hash(PyObject *key) {
     return FC_GUARDED_INT(PyObject_Hash(key));
 }
 
-PyObject *fc_cache_surface(const char *name) {
-    PyObject *module = PyImport_ImportModule("python_fallback.cache.surface");
+PyObject *fc_cache_mixin(const char *name) {
+    PyObject *module = PyImport_ImportModule("python_fallback.shared.cache.mixin");
     if (module == NULL) {
         return NULL;
     }
@@ -36,7 +36,7 @@ int fc_cache_time(CacheObject *self, PyObject *time, double *now) {
             return -1;
         }
     } else {
-        PyObject *convert = fc_cache_surface("clock_number");
+        PyObject *convert = fc_cache_mixin("clock_number");
         PyObject *pair = convert == NULL ? NULL : FC_GUARDED(PyObject_CallOneArg(convert, time));
         Py_XDECREF(convert);
         double number, scale;
@@ -56,7 +56,7 @@ int fc_cache_time(CacheObject *self, PyObject *time, double *now) {
 }
 
 PyObject *fc_cache_timer(const CacheObject *self) {
-    return self->timer != NULL ? Py_NewRef(self->timer) : fc_cache_surface("MONOTONIC");
+    return self->timer != NULL ? Py_NewRef(self->timer) : fc_cache_mixin("MONOTONIC");
 }
 
 int fc_cache_now(CacheObject *self, double *now) {
@@ -88,7 +88,7 @@ int fc_cache_seconds(PyObject *ttl, double *seconds, const char *name) {
     } else if (PyLong_CheckExact(ttl)) {
         *seconds = PyLong_AsDouble(ttl);
     } else {
-        PyObject *convert = fc_cache_surface("ttl_seconds");
+        PyObject *convert = fc_cache_mixin("ttl_seconds");
         PyObject *number = convert == NULL ? NULL : FC_GUARDED(PyObject_CallFunction(convert, "Os", ttl, name));
         Py_XDECREF(convert);
         if (number == NULL) {

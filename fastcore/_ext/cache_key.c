@@ -1,4 +1,4 @@
-/* The key of a call whose arguments can be hashed; python_fallback/cache/call.py has its definition. */
+/* The key of a call whose arguments can be hashed; python_fallback/cache/cached_call.py has its definition. */
 #include "cache_call.h"
 
 #include <string.h>

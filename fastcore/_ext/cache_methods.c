@@ -55,7 +55,7 @@ static void raise_key(PyObject *key) {
 }
 
 static PyObject *call_surface(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *function = fc_cache_surface(name);
+    PyObject *function = fc_cache_mixin(name);
     if (function == NULL) {
         return NULL;
     }

@@ -89,7 +89,7 @@ PyObject *fc_cache_expire(CacheObject *self, double now);
 PyObject *fc_cache_snapshot(CacheObject *self, int take);
 PyObject *fc_cache_get(CacheObject *self, PyObject *key); /* new reference, or NULL with or without an exception */
 PyObject *fc_cache_get_hashed(CacheObject *self, PyObject *key, Py_hash_t hash);
-PyObject *fc_cache_surface(const char *name); /* a function of python_fallback.cache.surface */
+PyObject *fc_cache_mixin(const char *name); /* a function of python_fallback.shared.cache.mixin */
 
 /* cache_types.c */
 extern PyTypeObject FcCache_Type, FcLRUCache_Type, FcTTLCache_Type, FcTLRUCache_Type;

@@ -127,7 +127,7 @@ static int configure(CacheObject *self, const Options *o) {
     if (o->ttl != NULL && fc_cache_seconds(o->ttl, &seconds, "ttl") < 0) {
         return -1;
     }
-    PyObject *bounds_of = fc_cache_surface("bounds_of");
+    PyObject *bounds_of = fc_cache_mixin("bounds_of");
     PyObject *max_bytes = o->max_bytes == NULL ? Py_None : o->max_bytes;
     PyObject *bounds =
         bounds_of == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(bounds_of, o->maxsize, max_bytes, NULL));
@@ -142,12 +142,12 @@ static int configure(CacheObject *self, const Options *o) {
     if (monotonic) {
         Py_CLEAR(timer);
     } else {
-        PyObject *wrap = fc_cache_surface("as_timer");
+        PyObject *wrap = fc_cache_mixin("as_timer");
         Py_SETREF(timer, wrap == NULL ? NULL : FC_GUARDED(PyObject_CallOneArg(wrap, timer)));
         Py_XDECREF(wrap);
     }
     if (getsizeof == NULL && max_bytes != Py_None && (monotonic || timer != NULL)) {
-        getsizeof = fc_cache_surface("sizeof");
+        getsizeof = fc_cache_mixin("sizeof");
     }
     if ((!monotonic && timer == NULL) || (getsizeof == NULL && max_bytes != Py_None)) {
         Py_XDECREF(timer);
@@ -289,7 +289,7 @@ static int set_flights(PyObject *op, PyObject *flights, void *Py_UNUSED(closure)
 static PyObject *get_flights(PyObject *op, void *Py_UNUSED(closure)) {
     CacheObject *self = (CacheObject *)op;
     if (self->flights == NULL) {
-        PyObject *make = fc_cache_surface("Flights");
+        PyObject *make = fc_cache_mixin("Flights");
         PyObject *flights = make == NULL ? NULL : FC_GUARDED(PyObject_CallNoArgs(make));
         Py_XDECREF(make);
         /* another thread may have come first */
@@ -353,7 +353,7 @@ static PyMethodDef configure_method = {"_configure", (PyCFunction)(void (*)(void
 /* ---- what the pure surface does ---- */
 
 static PyObject *by_surface(const char *name, PyObject *op, PyObject *other) {
-    PyObject *function = fc_cache_surface(name);
+    PyObject *function = fc_cache_mixin(name);
     PyObject *answer = function == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(function, op, other, NULL));
     Py_XDECREF(function);
     return answer;
@@ -398,7 +398,7 @@ PyTypeObject FcTLRUCache_Type = {
 
 /* Methods that are not hot are the pure twin's own: written once. */
 static int borrow(PyTypeObject *type) {
-    PyObject *borrowed = fc_cache_surface("BORROWED");
+    PyObject *borrowed = fc_cache_mixin("BORROWED");
     PyObject *name, *function;
     Py_ssize_t position = 0;
     int status = borrowed == NULL ? -1 : 0;

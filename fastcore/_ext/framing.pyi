@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from python_fallback.framing.switchboard import Sent, Switchboard
+from python_fallback.shared.framing.fanout import FanoutRules, Sent
 
 packb: Callable[..., bytes]
 unpackb: Callable[..., Any]
@@ -54,7 +54,7 @@ class RowPacker:
     def pack(self, columns: Any) -> Any: ...
     def frame(self, columns: Any, compress: Any = False, **deflate: Any) -> Any: ...
 
-class Fanout(Switchboard):
+class Fanout(FanoutRules):
     def __init__(self, **options: Any) -> None: ...
     def tick(self) -> dict[Any, tuple[bytes, ...]]: ...
     def send(self) -> Sent: ...

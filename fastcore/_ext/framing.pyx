@@ -10,13 +10,11 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t, uint8_t
 
-from python_fallback.framing.decode import BufferFull, OutOfData
-from python_fallback.framing.encode import ExtType
-from python_fallback.framing.columns import choose
-from python_fallback.framing.fanout import JOIN as _JOIN, PACKING as _PACKING
-from python_fallback.framing.rows import checked_names, checked_rows
-from python_fallback.framing.switchboard import Sent, Switchboard
-from python_fallback.framing.wsframe import frame_packed
+from msgpack import BufferFull, ExtType, OutOfData
+from python_fallback.shared.framing.columns import choose
+from python_fallback.shared.framing.checks import PACKING as _PACKING
+from python_fallback.shared.framing.fanout import JOIN as _JOIN, Sent, FanoutRules
+from python_fallback.shared.framing.websocket_frame import frame_packed
 
 
 cdef extern from "stack.h":

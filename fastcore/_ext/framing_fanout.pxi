@@ -1,4 +1,4 @@
-# Fan-out: the rules are the Switchboard's; here is what happens for every client of every message.
+# Fan-out: the rules are the FanoutRules's; here is what happens for every client of every message.
 #
 # Clients that have been given the same messages since the last tick share a _Node, the last of a chain that leads back
 # through those messages. To give a message to a client is to step to the node after its own, and what a tick sends is
@@ -101,7 +101,7 @@ cdef void cut(list nodes):
 
 
 cdef int hold(list clients, _Message message, board) except -1:
-    """Switchboard._hold for many."""
+    """FanoutRules._hold for many."""
     cdef _Client client
     cdef _Message older
     cdef long long limit = board._limit, total_limit = board._total_limit, total = board._backlog_bytes, grown
@@ -272,13 +272,13 @@ cdef class _Outboxes:
         return n, rest
 
 
-class Fanout(Switchboard):
+class Fanout(FanoutRules):
     """Messages to many clients without a socket; the public package documents it."""
 
     def __init__(self, **options):
         packing = {name: options.pop(name) for name in _PACKING & options.keys()}
         for name in options:
-            if name not in Switchboard.__init__.__kwdefaults__:
+            if name not in FanoutRules.__init__.__kwdefaults__:
                 raise TypeError(f"Fanout() got an unexpected keyword argument '{name}'")
         super().__init__(**options)
         self._pack = Packer(**packing).pack

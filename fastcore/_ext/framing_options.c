@@ -19,13 +19,13 @@ fc_import fc_Timestamp = {"msgpack", "Timestamp", NULL};
 fc_import fc_FormatError = {"msgpack", "FormatError", NULL};
 fc_import fc_StackError = {"msgpack", "StackError", NULL};
 fc_import fc_BufferFull = {"msgpack", "BufferFull", NULL};
-fc_import fc_Incomplete = {"python_fallback.framing.decode", "Incomplete", NULL};
-fc_import fc_ExtraData = {"python_fallback.framing.decode", "ExtraData", NULL};
-fc_import fc_convert = {"python_fallback.framing.convert", "convert", NULL};
-fc_import fc_convert_rest = {"python_fallback.framing.convert", "convert_rest", NULL};
-fc_import fc_frame_packed = {"python_fallback.framing.wsframe", "frame_packed", NULL};
+fc_import fc_Incomplete = {"python_fallback.shared.framing.errors", "Incomplete", NULL};
+fc_import fc_ExtraData = {"python_fallback.shared.framing.errors", "ExtraData", NULL};
+fc_import fc_convert = {"python_fallback.shared.framing.convert", "convert", NULL};
+fc_import fc_convert_rest = {"python_fallback.shared.framing.convert", "convert_rest", NULL};
+fc_import fc_frame_packed = {"python_fallback.shared.framing.websocket_frame", "frame_packed", NULL};
 
-fc_import fc_column_of = {"python_fallback.framing.columns", "column_of", NULL};
+fc_import fc_column_of = {"python_fallback.shared.framing.columns", "column_of", NULL};
 
 PyObject *fc_get(fc_import *what)
 {

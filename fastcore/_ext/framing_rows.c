@@ -1,4 +1,4 @@
-/* Rows packed from columns, without an object for each value. The columns are those of python_fallback/framing/columns.py. */
+/* Rows packed from columns, without an object for each value. The columns are those of python_fallback/shared/framing/columns.py. */
 #include <math.h>
 
 #include "framing_codec.h"

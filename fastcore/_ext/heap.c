@@ -18,7 +18,7 @@ int shared_load_asyncio(void) {
     Py_XSETREF(shared.queue_full, attribute("asyncio", "QueueFull"));
     if (!shared.queue_empty || !shared.queue_full)
         return -1;
-    shared.queue_shutdown = attribute("python_fallback.heap_async_types", "QueueShutDown");
+    shared.queue_shutdown = attribute("python_fallback.shared.queue_shutdown", "QueueShutDown");
     return shared.queue_shutdown ? 0 : -1;
 }
 
@@ -60,14 +60,14 @@ static int follow_forks(PyObject *module) {
 
 static int exec(PyObject *module) {
     if (!(shared.empty = attribute("queue", "Empty")) || !(shared.full = attribute("queue", "Full")) ||
-        !(shared.shutdown = attribute("python_fallback.heap_types", "ShutDown")) ||
-        !(shared.entry = attribute("python_fallback.heap_types", "Entry")))
+        !(shared.shutdown = attribute("python_fallback.shared.heap", "ShutDown")) ||
+        !(shared.entry = attribute("python_fallback.shared.heap", "Entry")))
         return -1;
     if (priority_heap_ready() < 0 || priority_queue_ready() < 0 || async_queue_ready(module) < 0)
         return -1;
-    if (add_type(module, &priority_heap_spec, "PriorityHeap", "HeapSurface", "python_fallback.heap_surface") < 0 ||
-        add_type(module, &priority_queue_spec, "PriorityQueue", "QueueSurface", "python_fallback.heap_surface") < 0 ||
-        add_type(module, &async_queue_spec, "AsyncPriorityQueue", "AsyncSurface", "python_fallback.heap_async_surface") < 0)
+    if (add_type(module, &priority_heap_spec, "PriorityHeap", "HeapMixin", "python_fallback.shared.heap") < 0 ||
+        add_type(module, &priority_queue_spec, "PriorityQueue", "QueueMixin", "python_fallback.shared.heap") < 0 ||
+        add_type(module, &async_queue_spec, "AsyncPriorityQueue", "AsyncMixin", "python_fallback.shared.heap_async") < 0)
         return -1;
     return follow_forks(module);
 }

@@ -1,9 +1,8 @@
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from python_fallback.heap_async_surface import AsyncSurface
-from python_fallback.heap_surface import HeapSurface, QueueSurface
-from python_fallback.heap_types import Entry
+from python_fallback.shared.heap import Entry, HeapMixin, QueueMixin
+from python_fallback.shared.heap_async import AsyncMixin
 
 class _Held:
     def peek(self) -> Any: ...
@@ -49,7 +48,7 @@ class _HeldQueue(_Held):
     @property
     def is_shutdown(self) -> bool: ...
 
-class PriorityHeap(_Held, HeapSurface):
+class PriorityHeap(_Held, HeapMixin):
     def __init__(
         self,
         *,
@@ -75,7 +74,7 @@ class PriorityHeap(_Held, HeapSurface):
     def priorities(self) -> str: ...
     def __len__(self) -> int: ...
 
-class PriorityQueue(_HeldQueue, QueueSurface):
+class PriorityQueue(_HeldQueue, QueueMixin):
     def put(
         self,
         item: Any,
@@ -89,7 +88,7 @@ class PriorityQueue(_HeldQueue, QueueSurface):
     def get(self, block: bool = True, timeout: float | None = None) -> Any: ...
     def join(self) -> None: ...
 
-class AsyncPriorityQueue(_HeldQueue, AsyncSurface):
+class AsyncPriorityQueue(_HeldQueue, AsyncMixin):
     def put(
         self, item: Any, *, priority: Any = ..., due: float | None = None, delay: float | None = None
     ) -> Coroutine[Any, Any, int]: ...

@@ -20,7 +20,7 @@ int priority_heap_ready(void);
 int priority_queue_ready(void);
 int async_queue_ready(PyObject *module);
 
-/* heap.c: names from python_fallback.heap_types and the standard library, held for the module's life */
+/* heap.c: names from python_fallback.shared.heap and the standard library, held for the module's life */
 typedef struct {
     PyObject *empty, *full, *shutdown;                   /* queue.Empty, queue.Full, ShutDown */
     PyObject *queue_empty, *queue_full, *queue_shutdown; /* asyncio's, loaded with the first AsyncPriorityQueue */

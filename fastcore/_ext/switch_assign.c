@@ -113,10 +113,10 @@ static int place_of_int(const fc_salt *salt, PyObject *key, uint32_t *place)
     return done;
 }
 
-/* The text that stands for a key of another type, which the readable twin defines. */
+/* The text that stands for a key of another type, which both twins share. */
 static PyObject *plain_key(PyObject *key)
 {
-    PyObject *twin = PyImport_ImportModule("python_fallback.switch");
+    PyObject *twin = PyImport_ImportModule("python_fallback.shared.assignment_key");
     PyObject *text = twin == NULL ? NULL : FC_GUARDED(PyObject_CallMethod(twin, "plain_key", "(O)", key));
     Py_XDECREF(twin);
     if (text != NULL && !PyUnicode_CheckExact(text)) {

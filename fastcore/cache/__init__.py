@@ -14,9 +14,9 @@ from fastcore.cache.policy import invalidate_tag
 from fastcore.cache.registry import cache_stats, expire_caches, named_caches, register, shrink_caches
 from fastcore.cache.snapshot import Restored, Saved, restore, save
 from fastcore.dispatch.twins import migrate
-from python_fallback.cache import surface as _surface
-from python_fallback.cache.sizes import sizeof
-from python_fallback.cache.stats import CacheStats
+from python_fallback.shared.cache import mixin as _mixin
+from python_fallback.shared.cache.sizes import sizeof
+from python_fallback.shared.cache.stats import CacheStats
 
 __all__ = [
     "Cache",
@@ -55,4 +55,4 @@ def _restore(name: str) -> Any:
     return twin.__new__(twin)
 
 
-_surface.restore = _restore
+_mixin.restore = _restore

@@ -15,7 +15,7 @@ from fastcore.cache.memo import Memo
 from fastcore.cache.options import Options
 from fastcore.cache.policy import Policy, Ttl
 from fastcore.cache.results import Copy, checked_copy
-from python_fallback.cache.clock import ttl_seconds
+from python_fallback.shared.cache.clock import ttl_seconds
 
 __all__ = ["cache_technical_analysis", "get_cached_analysis"]
 

@@ -11,8 +11,8 @@ from typing import Any
 from fastcore.cache.memo import Memo
 from fastcore.cache.record import Kept
 from fastcore.cache.refresh import Attempts
-from python_fallback.cache.seat import fly_async
-from python_fallback.cache.shape import MISSING
+from python_fallback.shared.cache.seat import fly_async
+from python_fallback.shared.cache.shape import MISSING
 
 __all__ = ["AsyncMemo", "ready"]
 

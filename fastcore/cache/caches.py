@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, overload
 
 from fastcore.dispatch.twins import Generic, Twin
-from python_fallback.cache.stats import CacheStats
+from python_fallback.shared.cache.stats import CacheStats
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping as _Base

@@ -9,8 +9,8 @@ from fastcore.cache.memo import Memo
 from fastcore.cache.options import Options
 from fastcore.cache.record import Kept
 from fastcore.cache.spelling import spellings
-from python_fallback.cache.shape import MISSING
-from python_fallback.cache.stats import CAUSES, CacheStats
+from python_fallback.shared.cache.shape import MISSING
+from python_fallback.shared.cache.stats import CAUSES, CacheStats
 
 __all__ = ["BY_ARGUMENTS", "CacheEntry", "CacheInfo", "Controls"]
 

@@ -11,7 +11,7 @@ from fastcore.cache.controls import CacheEntry, CacheInfo
 from fastcore.cache.options import Options
 from fastcore.cache.policy import Policy, Tags, Ttl
 from fastcore.cache.results import Copy, checked_copy, is_generator_function
-from python_fallback.cache.stats import CacheStats
+from python_fallback.shared.cache.stats import CacheStats
 
 __all__ = ["CachedDecorator", "CachedFunction", "Ttl", "cached", "decorated"]
 

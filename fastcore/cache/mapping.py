@@ -9,11 +9,11 @@ from fastcore.cache.memo import Memo
 from fastcore.cache.policy import Ttl
 from fastcore.cache.record import Kept
 from fastcore.dispatch.twins import migrate
-from python_fallback.cache import surface
-from python_fallback.cache.clock import ttl_seconds
-from python_fallback.cache.shape import MISSING
-from python_fallback.cache.stats import CacheStats
-from python_fallback.cache.views import CacheItems, CacheValues
+from python_fallback.shared.cache import mixin
+from python_fallback.shared.cache.clock import ttl_seconds
+from python_fallback.shared.cache.shape import MISSING
+from python_fallback.shared.cache.stats import CacheStats
+from python_fallback.shared.cache.views import CacheItems, CacheValues
 
 __all__ = ["Results"]
 
@@ -85,12 +85,12 @@ class Results(MutableMapping[Any, Any]):
         return remaining if key in self else None
 
     def __eq__(self, other: object) -> Any:
-        return surface.equal(self, other)
+        return mixin.equal(self, other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return surface.represent(self)
+        return mixin.represent(self)
 
     # ---- writing ----
 

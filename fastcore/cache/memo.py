@@ -13,9 +13,9 @@ from fastcore.cache.record import Kept
 from fastcore.cache.refresh import Attempts, Outage, in_background
 from fastcore.cache.results import Copy, is_awaitable, owned, refuse_single_use
 from fastcore.cache.storage import Storage
-from python_fallback.cache.errors import as_kept
-from python_fallback.cache.seat import Computation, Seat
-from python_fallback.cache.shape import MISSING, shape_of
+from python_fallback.shared.cache.errors import as_kept
+from python_fallback.shared.cache.seat import Computation, Seat
+from python_fallback.shared.cache.shape import MISSING, shape_of
 
 __all__ = ["Memo", "SyncMemo"]
 

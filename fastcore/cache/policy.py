@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastcore.cache.record import Kept
-from python_fallback.cache.clock import ttl_seconds
+from python_fallback.shared.cache.clock import ttl_seconds
 
 __all__ = ["Kept", "Policy", "Tag", "Tags", "Ttl", "invalidate_tag", "tags_of"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcore.cache.refresh import Attempts
 from fastcore.cache.results import Copy, copy_of
-from python_fallback.cache.errors import copy_error
+from python_fallback.shared.cache.errors import copy_error
 
 if TYPE_CHECKING:
     from fastcore.cache.policy import Tag

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from python_fallback.cache.stats import CacheStats
+from python_fallback.shared.cache.stats import CacheStats
 
 _caches: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 

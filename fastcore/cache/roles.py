@@ -18,7 +18,7 @@ from fastcore.cache.record import Kept
 from fastcore.cache.results import is_coroutine_function
 from fastcore.cache.storage import Storage, backend_of
 from fastcore.dispatch import backends
-from python_fallback.cache.stats import CacheStats
+from python_fallback.shared.cache.stats import CacheStats
 
 if TYPE_CHECKING:
     from fastcore.cache.binding import Binding

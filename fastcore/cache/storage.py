@@ -10,9 +10,8 @@ from typing import Any
 from fastcore.cache.options import Options
 from fastcore.dispatch import backends, flags
 from fastcore.dispatch.modes import Mode
-from python_fallback.cache import call as pure
-from python_fallback.cache.flight import Flights
-from python_fallback.cache.shape import MISSING
+from python_fallback.shared.cache.shape import MISSING
+from python_fallback.shared.cache.singleflight import Flights
 
 __all__ = ["Storage", "backend_of"]
 
@@ -84,10 +83,10 @@ class _Follower:
         pass
 
     def _obey(self, mode: Mode) -> None:
-        pure.flag_changed()
-        compiled = sys.modules.get("fastcore._ext.cache")
-        if compiled is not None:
-            compiled._flag_changed()
+        for name in ("fastcore._ext.cache", "python_fallback.cache"):  # those that are loaded
+            changed = getattr(sys.modules.get(name), "_flag_changed", None)
+            if changed is not None:
+                changed()
 
 
 _follower = _Follower()

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
 from fastcore.concurrency.checks import called, one_of
-from fastcore.concurrency.slot import Slot, name_of
+from fastcore.concurrency.child_process import Slot, name_of
 
 __all__ = ["Call", "Processes", "cpus", "on_process", "on_thread", "processes", "run_cpu", "settled", "shutdown"]
 

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs
 from fastcore import _ext
 from fastcore._threads import on_own_thread
 from fastcore.dispatch import flags
-from fastcore.dispatch.asgi import Receive, Scope, Send, exposures
 from fastcore.dispatch.bearer import BearerToken
+from fastcore.dispatch.middleware import Receive, Scope, Send, exposures
 from fastcore.dispatch.store import Flag
 
 __all__ = ["AdminApp"]

@@ -41,7 +41,7 @@ def plain(key: Key | None) -> str | bytes | int | None:
     """Return `key` as what is hashed: itself, or the text that stands for it."""
     if key is None or isinstance(key, (str, bytes, int)):
         return key
-    from python_fallback.switch import plain_key
+    from python_fallback.shared.assignment_key import plain_key
 
     return plain_key(key)
 

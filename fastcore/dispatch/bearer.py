@@ -7,7 +7,7 @@ import hmac
 from typing import Any
 
 from fastcore._text import storable
-from fastcore.dispatch.asgi import Scope
+from fastcore.dispatch.middleware import Scope
 
 __all__ = ["BearerToken"]
 

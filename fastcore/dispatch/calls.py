@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from fastcore.dispatch.assignment import assignment_key
-from fastcore.dispatch.text import BRIEF, cut
+from fastcore.dispatch.formatting import BRIEF, cut
 
 __all__ = ["called_with"]
 

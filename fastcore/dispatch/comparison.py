@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastcore import metrics
+from fastcore.dispatch.formatting import human, table
 from fastcore.dispatch.guard import Guard
-from fastcore.dispatch.text import human, table
 
 if TYPE_CHECKING:
-    from fastcore.dispatch.watch import PairStats
+    from fastcore.dispatch.controller import PairStats
 
 __all__ = ["ArmReport", "Comparison", "Paired"]
 
@@ -199,7 +199,7 @@ class Comparison:
 
     def to_html(self) -> str:
         """Return a page that needs nothing else: no script, no network."""
-        from fastcore.dispatch.page import page
+        from fastcore.dispatch.html_report import page
 
         return page(self)
 

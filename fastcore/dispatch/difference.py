@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from fastcore.dispatch.text import BRIEF, cut
+from fastcore.dispatch.formatting import BRIEF, cut
 
 __all__ = ["Incomparable", "difference", "magnitude"]
 

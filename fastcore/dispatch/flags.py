@@ -17,11 +17,11 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from fastcore.dispatch.flagfile import FlagFile
-from fastcore.dispatch.following import Following, journal_path
 from fastcore.dispatch.journal import Entry, Journal
 from fastcore.dispatch.modes import Mode
 from fastcore.dispatch.provider import Provider, ProviderPoll
 from fastcore.dispatch.store import HOT_PATHS, Change, Flag, FlagStore
+from fastcore.dispatch.sync import Following, journal_path
 from fastcore.dispatch.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def resume(name: str, *, who: str = "operator") -> Flag:
 
 def guard(name: str, limits: Guard) -> None:
     """Have the candidate of the flag `name` watched by `limits`, as ``Switch(guard=)`` does; for the hot paths."""
-    from fastcore.dispatch.watch import of
+    from fastcore.dispatch.controller import of
 
     _store.get(name)
     of(name).use(limits)

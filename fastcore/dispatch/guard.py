@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from fastcore.dispatch.statistics import binomial_tail
+from fastcore.dispatch.sequential_test import binomial_tail
 
 __all__ = ["STEPS", "Guard"]
 

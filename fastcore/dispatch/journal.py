@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from fastcore._filelock import locked
 from fastcore._text import storable
-from fastcore.dispatch.filelock import locked
 from fastcore.dispatch.private_files import open_private, sync_folder, write_private
 from fastcore.dispatch.shared_state import KINDS, SharedState, checked, guard_yields
 

@@ -6,7 +6,7 @@ import math
 import re
 from typing import NamedTuple
 
-from fastcore.dispatch.text import meant
+from fastcore.dispatch.formatting import meant
 
 __all__ = ["PATH_WORDS", "SERVICE_WORDS", "Mode", "parse"]
 

@@ -13,8 +13,8 @@ from typing import Any
 from fastcore import _ext
 from fastcore._version import __version__
 from fastcore.dispatch import flags
+from fastcore.dispatch.formatting import table
 from fastcore.dispatch.store import HOT_PATHS
-from fastcore.dispatch.text import table
 
 __all__ = ["MachineryStatus", "PathStatus", "Status", "SwitchStatus", "command", "name_clash", "status"]
 

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from fastcore import _ext
 from fastcore._text import storable
+from fastcore.dispatch.formatting import meant
 from fastcore.dispatch.journal import Entry, Journal, take_in
 from fastcore.dispatch.modes import PATH_WORDS, SERVICE_WORDS, Mode, parse
 from fastcore.dispatch.shared_state import KINDS
 from fastcore.dispatch.state import HOT_PATHS, STATEFUL, Flag, Follower, Setting, State
-from fastcore.dispatch.text import meant
 
 __all__ = ["HOT_PATHS", "Change", "Flag", "FlagStore", "Follower", "Told"]
 

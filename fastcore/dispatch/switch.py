@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from fastcore import _ext, metrics
-from fastcore.dispatch import flags
-from fastcore.dispatch import watch as watches
+from fastcore.dispatch import controller, flags
 from fastcore.dispatch.assignment import Key, assignment_key
 from fastcore.dispatch.calls import called_with
 from fastcore.dispatch.comparison import ArmReport, Comparison, Paired
 from fastcore.dispatch.guard import Guard
 from fastcore.dispatch.modes import Mode
-from fastcore.dispatch.pair import watched
+from fastcore.dispatch.shadow import watched
 from fastcore.dispatch.store import HOT_PATHS
 
 __all__ = ["Switch", "live", "type_on"]
@@ -100,7 +99,7 @@ class Switch(Generic[P, R]):
     _atol: float | None
     _compare: Callable[[R, R], object] | None
     _describe: Callable[..., str] | Literal[False] | None
-    _stats: watches.PairStats
+    _stats: controller.PairStats
     _rate_is_fixed: bool  # of timed calls
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Switch[P, R]:
@@ -147,9 +146,9 @@ class Switch(Generic[P, R]):
         _look_like(self, control, is_async)
         vars(self).update(_name=_checked_name(name), _flag=flag, _home=_caller(), _is_async=is_async)
         vars(self).update(_rtol=rtol, _atol=atol, _compare=compare, _describe=describe)
-        vars(self).update(_stats=watches.PairStats(), _rate_is_fixed=every is not None or is_async)
+        vars(self).update(_stats=controller.PairStats(), _rate_is_fixed=every is not None or is_async)
         if guard is not None:
-            watches.of(flag).use(guard)
+            controller.of(flag).use(guard)
         flags._store.follow(flag, self)
         if guard is not None:
             flags._store.reapply(flag)
@@ -245,7 +244,7 @@ class Switch(Generic[P, R]):
         """Return both arms' calls, errors and latencies since the Switch was made; ``str()`` of it is a table."""
         words = ("python", "compiled") if self._flag in HOT_PATHS else ("control", "candidate")
         arms = [ArmReport.of(word, *self._counts(i)) for i, word in enumerate(words)]
-        watch, stats = watches.find(self._flag), self._stats
+        watch, stats = controller.find(self._flag), self._stats
         paired = None
         if stats.pairs or stats.rescued or stats.dropped:
             paired = Paired.of(stats, None if watch is None else watch.evidence())
@@ -307,7 +306,7 @@ class Switch(Generic[P, R]):
 
     def _watched(self, how: int, error: BaseException | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Answer a call that both twins hand over while the Switch is watched."""
-        return watched(self, watches.of(self._flag), how, error, args, kwargs)
+        return watched(self, controller.of(self._flag), how, error, args, kwargs)
 
     def _called_with(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Name a call, for people who look for what went wrong; never raises."""
@@ -321,7 +320,7 @@ class Switch(Generic[P, R]):
 
     def _obey(self, mode: Mode) -> None:
         trial = mode.word in ("shadow", "canary") or mode.promoted
-        watch = watches.of(self._flag) if trial else watches.find(self._flag)
+        watch = controller.of(self._flag) if trial else controller.find(self._flag)
         if self.candidate is None:
             self._set_mode("control", 0)
             return
@@ -365,7 +364,7 @@ def _samples() -> Iterator[metrics.Sample]:
             yield metrics.Sample("fastcore_rollout_ratio", "gauge", (("flag", name),), ratio)
 
 
-def _pair_samples(name: str, stats: watches.PairStats) -> Iterator[metrics.Sample]:
+def _pair_samples(name: str, stats: controller.PairStats) -> Iterator[metrics.Sample]:
     if stats.pairs or stats.dropped:
         same = stats.pairs - stats.mismatches - stats.failures - stats.unknown
         counts = {"same": same, "differs": stats.mismatches, "failed": stats.failures}

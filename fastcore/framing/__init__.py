@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
+from msgpack import BufferFull, ExtType, FormatError, OutOfData, StackError, Timestamp
+
 from fastcore.framing.fanout import SLOW, Closing, Fanout, FanoutStats, Subscription
 from fastcore.framing.functions import frame, frame_packed, packb, unpackb
 from fastcore.framing.rows import RowPacker
 from fastcore.framing.streams import Packer, Unpacker
-from python_fallback.framing.decode import BufferFull, ExtraData, FormatError, Incomplete, OutOfData, StackError
-from python_fallback.framing.encode import ExtType, Timestamp
+from python_fallback.shared.framing.errors import ExtraData, Incomplete
 
 __all__ = [
     "SLOW",

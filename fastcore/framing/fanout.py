@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Literal
 
 from fastcore.dispatch.twins import Twin
-from python_fallback.framing.switchboard import SLOW, Closing, FanoutStats, Sent, Subscription
+from python_fallback.shared.framing.fanout import SLOW, Closing, FanoutStats, Sent, Subscription
 
 __all__ = ["SLOW", "Closing", "Fanout", "FanoutStats", "Sent", "Subscription"]
 

@@ -11,17 +11,17 @@ from fastcore.heap import pickling as _pickling  # noqa: F401  (its import names
 from fastcore.heap.async_priority_queue import AsyncPriorityQueue
 from fastcore.heap.priority_heap import PriorityHeap
 from fastcore.heap.priority_queue import PriorityQueue
-from python_fallback.heap_types import Entry, ShutDown
+from python_fallback.shared.heap import Entry, ShutDown
 
 if TYPE_CHECKING:
-    from python_fallback.heap_async_types import QueueShutDown
+    from python_fallback.shared.queue_shutdown import QueueShutDown
 
 __all__ = ["AsyncPriorityQueue", "Entry", "PriorityHeap", "PriorityQueue", "QueueShutDown", "ShutDown"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "QueueShutDown":  # brings in asyncio, which takes longer to import than all of this
-        from python_fallback.heap_async_types import QueueShutDown
+        from python_fallback.shared.queue_shutdown import QueueShutDown
 
         return QueueShutDown
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastcore.dispatch.twins import Twin
-from fastcore.heap.held import HeldQueue, T
+from fastcore.heap.base import HeldQueue, T
 
 
 class AsyncPriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):

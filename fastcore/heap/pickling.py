@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastcore.dispatch import backends
-from python_fallback import heap_surface
+from python_fallback.shared import heap
 
 
 def restore(name: str) -> Any:
@@ -14,4 +14,4 @@ def restore(name: str) -> Any:
     return cls.__new__(cls)
 
 
-heap_surface.restore = restore
+heap.restore = restore

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastcore.dispatch.twins import Twin
-from fastcore.heap.held import Held, T
-from python_fallback.heap_types import Entry
+from fastcore.heap.base import Held, T
+from python_fallback.shared.heap import Entry
 
 
 class PriorityHeap(Held[T], metaclass=Twin, path="heap"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from fastcore.indicators import coerce, document
+from fastcore.indicators import coerce, docstrings
 from fastcore.indicators.functions import FUNCTIONS
 from fastcore.indicators.live import Live
 from fastcore.indicators.registry import INDICATORS, INPUTS, Indicator
@@ -110,7 +110,7 @@ def _class(row: Indicator) -> type[Definition]:
     body = {
         "__slots__": (),
         "__module__": "fastcore.indicators",
-        "__doc__": document.definition_doc(row),
+        "__doc__": docstrings.definition_doc(row),
         "__signature__": signature,
         "row": row,
     }

@@ -11,7 +11,7 @@ from typing import Any
 from fastcore import _ext
 from fastcore.dispatch import backends
 from fastcore.dispatch.switch import Switch
-from fastcore.indicators import document
+from fastcore.indicators import docstrings
 from fastcore.indicators.coerce import bind
 from fastcore.indicators.registry import INDICATORS, Indicator
 from fastcore.indicators.results import RESULTS
@@ -40,7 +40,7 @@ def _control(row: Indicator) -> Callable[..., Any]:
         return_annotation=row.result or "Array",
     )
     function.__module__ = "fastcore.indicators"
-    function.__doc__ = document.function_doc(row)
+    function.__doc__ = docstrings.function_doc(row)
     return function  # type: ignore[no-any-return]
 
 

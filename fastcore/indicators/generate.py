@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from fastcore.indicators.document import parameter_type
+from fastcore.indicators.docstrings import parameter_type
 from fastcore.indicators.registry import INDICATORS, INPUTS, MATYPES, MISSING_DATA, Indicator, Param
 
 __all__ = ["FILES", "page", "stub"]

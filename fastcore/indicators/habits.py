@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastcore.dispatch.text import meant
+from fastcore.dispatch.formatting import meant
 from fastcore.indicators.columns import alike
 from fastcore.indicators.registry import INDICATORS, INPUTS, Indicator
 

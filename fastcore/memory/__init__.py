@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from fastcore.memory.bounds import indicator_error
     from fastcore.memory.collector import Frozen, GCProfile, freeze_after_startup, gc_profile, record_gc_pauses
     from fastcore.memory.decorator import optimize_dataframe_memory
+    from fastcore.memory.decorators import MemoryGrowth, memory_monitor, scheduler_cleanup
     from fastcore.memory.frames import align_categories, optimize_dataframe
-    from fastcore.memory.jobs import MemoryGrowth, memory_monitor, scheduler_cleanup
     from fastcore.memory.report import ColumnReport, MemoryReport
     from fastcore.memory.shrinkers import Shrunk, register_shrinker, shrink
     from fastcore.memory.sizes import frame_bytes

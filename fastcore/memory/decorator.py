@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, ParamSpec, TypeVar
 
-from fastcore.memory.around import wrapped
 from fastcore.memory.frames import _checked_bound, is_dataframe, optimize_dataframe
+from fastcore.memory.wrapping import wrapped
 
 __all__ = ["optimize_dataframe_memory"]
 

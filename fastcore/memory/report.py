@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcore.dispatch.text import table
+from fastcore.dispatch.formatting import table
 from fastcore.memory.sizes import holds_objects, owner
 
 if TYPE_CHECKING:

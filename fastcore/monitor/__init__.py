@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from fastcore.monitor.collect import MetricsCollector, ServiceMetrics
     from fastcore.monitor.degradation import Degradation, DegradationDetector, SlowdownDetector
     from fastcore.monitor.health import CheckResult, Health, HealthApp, HealthReport
-    from fastcore.monitor.http import MetricsMiddleware
     from fastcore.monitor.manager import AlertManager
     from fastcore.monitor.measure import measure_execution_time
     from fastcore.monitor.metrics_app import MetricsApp
+    from fastcore.monitor.middleware import MetricsMiddleware
     from fastcore.monitor.performance import PerformanceMonitor
     from fastcore.monitor.prometheus import FastcoreCollector, exposition
     from fastcore.monitor.records import OptimizationStatus, PerformanceMetrics, optimization_status

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from fastcore import metrics
+from fastcore._filelock import locked
 from fastcore._snapshot import SketchState
 from fastcore._version import __version__
-from fastcore.dispatch.filelock import locked
 from fastcore.dispatch.private_files import replace_private
 
 __all__ = ["Baseline", "Baselines", "machine_fingerprint"]

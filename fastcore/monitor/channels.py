@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from fastcore._version import __version__
-from fastcore.memory.around import is_async
+from fastcore.memory.wrapping import is_async
 from fastcore.monitor.alerts import Alert
 
 __all__ = ["CallableChannel", "Channel", "EmailChannel", "LogChannel", "SlackChannel", "WebhookChannel"]

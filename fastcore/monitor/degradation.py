@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from fastcore import metrics
 from fastcore._snapshot import SketchState
-from fastcore.dispatch.statistics import Detector
+from fastcore.dispatch.sequential_test import Detector
 from fastcore.monitor.baseline import Baselines
 from fastcore.monitor.collect import EMPTY, ServiceMetrics
 

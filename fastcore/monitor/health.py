@@ -16,8 +16,8 @@ from fastcore._text import said
 from fastcore._threads import on_own_thread
 from fastcore._version import __version__
 from fastcore.dispatch import flags
-from fastcore.dispatch.asgi import Receive, Scope, Send
-from fastcore.memory.around import is_async
+from fastcore.dispatch.middleware import Receive, Scope, Send
+from fastcore.memory.wrapping import is_async
 from fastcore.monitor.alerts import plain
 
 __all__ = ["CheckResult", "Health", "HealthApp", "HealthReport", "rolled_back"]

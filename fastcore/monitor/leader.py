@@ -6,7 +6,7 @@ import os
 import weakref
 from pathlib import Path
 
-from fastcore.dispatch.filelock import open_lock, try_lock
+from fastcore._filelock import open_lock, try_lock
 
 __all__ = ["Leader"]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from fastcore import metrics
-from fastcore.memory.around import is_async
+from fastcore.memory.wrapping import is_async
 from fastcore.monitor.generators import measured_generator
 
 __all__ = ["measure_execution_time"]

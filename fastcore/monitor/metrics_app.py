@@ -8,8 +8,8 @@ from collections.abc import Callable
 from fastcore import metrics
 from fastcore._snapshot import Snapshot
 from fastcore._threads import on_own_thread
-from fastcore.dispatch.asgi import Receive, Scope, Send
 from fastcore.dispatch.bearer import BearerToken
+from fastcore.dispatch.middleware import Receive, Scope, Send
 from fastcore.monitor.health import answer
 from fastcore.monitor.prometheus import _client, exposition
 from fastcore.monitor.workers import WorkerFiles

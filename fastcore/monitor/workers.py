@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from fastcore import metrics
+from fastcore._filelock import locked
 from fastcore._process import start_mark
 from fastcore._snapshot import Sample, Snapshot
-from fastcore.dispatch.filelock import locked
 from fastcore.dispatch.private_files import replace_private
 from fastcore.monitor.labels import exported
 

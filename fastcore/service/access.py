@@ -9,8 +9,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from fastcore import _env
-from fastcore.dispatch.asgi import App, Receive, Scope, Send
 from fastcore.dispatch.bearer import BearerToken
+from fastcore.dispatch.middleware import App, Receive, Scope, Send
 from fastcore.service.hosts import AllowedHosts
 from fastcore.streaming.security import Origins
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
-from fastcore.dispatch.asgi import App, Receive, Scope, Send
+from fastcore.dispatch.middleware import App, Receive, Scope, Send
 from fastcore.monitor import CheckResult, Health
 
 __all__ = ["Drain", "DrainMiddleware"]

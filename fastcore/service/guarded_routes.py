@@ -10,7 +10,7 @@ from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 from starlette.routing import Mount
 
-from fastcore.dispatch.asgi import App
+from fastcore.dispatch.middleware import App
 from fastcore.service.access import ADMITTED, Access, Guarded, Refusal
 from fastcore.tasks.http.problems import Problem
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastcore.dispatch.admin import AdminApp
-from fastcore.dispatch.asgi import AssignmentMiddleware
+from fastcore.dispatch.middleware import AssignmentMiddleware
 from fastcore.monitor import AlertManager, Health, HealthApp, MetricsApp, MetricsMiddleware, WorkerFiles
 from fastcore.service.access import Access
 from fastcore.service.draining import DrainMiddleware

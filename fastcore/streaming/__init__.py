@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from fastcore._lazy import later
 from fastcore.streaming.assets import Assets
-from fastcore.streaming.backplane import Backplane, BackplaneFull, BackplaneState, Published
+from fastcore.streaming.backplanes.backplane import Backplane, BackplaneFull, BackplaneState, Published
 from fastcore.streaming.broadcast import broadcast_analysis_results, install_hub, installed_hub, topic_word
 from fastcore.streaming.caller import Caller
-from fastcore.streaming.client import Client, ClientStats
-from fastcore.streaming.client_events import (
+from fastcore.streaming.client.client import Client, ClientStats
+from fastcore.streaming.client.events import (
     Connected,
     Disconnected,
     Gap,
@@ -30,9 +30,9 @@ from fastcore.streaming.security import Grant
 from fastcore.streaming.statistics import HubStats
 
 if TYPE_CHECKING:
-    from fastcore.streaming.nats import NatsBackplane
+    from fastcore.streaming.backplanes.nats import NatsBackplane
+    from fastcore.streaming.backplanes.unixbus.bus import UnixBus
     from fastcore.streaming.publisher import Publisher
-    from fastcore.streaming.unixbus import UnixBus
 
 __all__ = [
     "Assets",
@@ -73,8 +73,8 @@ __all__ = [
 __getattr__, __dir__ = later(
     globals(),
     {
-        "NatsBackplane": ("fastcore.streaming.nats", "NatsBackplane"),
+        "NatsBackplane": ("fastcore.streaming.backplanes.nats", "NatsBackplane"),
         "Publisher": ("fastcore.streaming.publisher", "Publisher"),
-        "UnixBus": ("fastcore.streaming.unixbus", "UnixBus"),
+        "UnixBus": ("fastcore.streaming.backplanes.unixbus.bus", "UnixBus"),
     },
 )

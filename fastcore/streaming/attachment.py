@@ -8,7 +8,7 @@ import logging
 import weakref
 from typing import TYPE_CHECKING
 
-from fastcore.streaming.backplane import Backplane
+from fastcore.streaming.backplanes.backplane import Backplane
 
 if TYPE_CHECKING:
     from fastcore.streaming.hub import Hub

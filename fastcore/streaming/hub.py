@@ -20,18 +20,18 @@ from fastcore.framing.fanout import Policy
 from fastcore.streaming import messages
 from fastcore.streaming.asgi import Endpoint
 from fastcore.streaming.attachment import Attachment, say_unsent
-from fastcore.streaming.backplane import Backplane, Published
+from fastcore.streaming.backplanes.backplane import Backplane, Published
 from fastcore.streaming.broadcast import install_hub, installed_hub
 from fastcore.streaming.checks import check_body, check_key, one_default, packed
-from fastcore.streaming.clients import Clients
 from fastcore.streaming.limits import Limits
+from fastcore.streaming.listeners import Listener, Taps
 from fastcore.streaming.presence import CONTROL, Presence
 from fastcore.streaming.routing import add_http, add_websocket
 from fastcore.streaming.security import Authenticate, Authorize, Origins
+from fastcore.streaming.sessions import Clients
 from fastcore.streaming.sse import Events
 from fastcore.streaming.statistics import HubStats, Samples
-from fastcore.streaming.taps import Listener, Taps
-from python_fallback.framing.topics import check_pattern, check_topic
+from python_fallback.shared.framing.topics import check_pattern, check_topic
 
 __all__ = ["Hub", "HubBusy"]
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from fastcore._text import storable
 from fastcore.framing import Fanout, packb, unpackb
 from fastcore.streaming import messages
-from fastcore.streaming.backplane import Backplane
+from fastcore.streaming.backplanes.backplane import Backplane
 from fastcore.streaming.hooks import Hook, HookKind
 from fastcore.streaming.member import Member, PresenceStats
 from fastcore.streaming.session import Session
-from python_fallback.framing.topics import check_pattern, is_pattern
+from python_fallback.shared.framing.topics import check_pattern, is_pattern
 
 if TYPE_CHECKING:
     import asyncio
 
-    from fastcore.streaming.clients import Clients
     from fastcore.streaming.limits import Limits
+    from fastcore.streaming.sessions import Clients
 
 __all__ = ["CONTROL", "Presence"]
 

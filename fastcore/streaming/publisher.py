@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any
 
 from fastcore.concurrency.checks import number
-from fastcore.streaming.backplane import Backplane, BackplaneFull, Key, Published
+from fastcore.streaming.backplanes.backplane import Backplane, BackplaneFull, Key, Published
 from fastcore.streaming.checks import check_key, one_default, packed
-from python_fallback.framing.topics import check_topic
+from python_fallback.shared.framing.topics import check_topic
 
 __all__ = ["Publisher"]
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from fastcore.streaming.caller import Caller
-from python_fallback.framing.topics import check_pattern
+from python_fallback.shared.framing.topics import check_pattern
 
 __all__ = ["UNAVAILABLE", "Authenticate", "Authorize", "Grant", "Origins", "Rights", "covers"]
 

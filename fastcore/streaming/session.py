@@ -27,10 +27,10 @@ from fastcore.streaming.messages import (
 from fastcore.streaming.positions import Where
 from fastcore.streaming.security import UNAVAILABLE, Grant, Rights
 from fastcore.streaming.turns import SLICE
-from python_fallback.framing.topics import is_pattern
+from python_fallback.shared.framing.topics import is_pattern
 
 if TYPE_CHECKING:
-    from fastcore.streaming.clients import Clients
+    from fastcore.streaming.sessions import Clients
 
 __all__ = ["Session"]
 

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from fastcore._command_line import Refused, known_name, number, remark, whole
-from fastcore.dispatch.text import meant, plain
+from fastcore.dispatch.formatting import meant, plain
 from fastcore.tasks import cli_text as text
 from fastcore.tasks.errors import TaskError, UnknownTask
 from fastcore.tasks.records import Cancelled, State, TaskView
-from fastcore.tasks.stores import sqlite_reading as reading
-from fastcore.tasks.stores.sqlite import SqliteStore
-from fastcore.tasks.stores.sqlite_errors import told
-from fastcore.tasks.stores.sqlite_owner import is_alive
-from fastcore.tasks.stores.sqlite_place import parsed
-from fastcore.tasks.stores.sqlite_schema import connect_reader
+from fastcore.tasks.stores.sqlite import reader
+from fastcore.tasks.stores.sqlite.errors import told
+from fastcore.tasks.stores.sqlite.location import parsed
+from fastcore.tasks.stores.sqlite.owner_lock import is_alive
+from fastcore.tasks.stores.sqlite.schema import connect_reader
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 
 __all__ = ["command"]
 
@@ -94,12 +94,10 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
 def _list(options: argparse.Namespace) -> int:
     states = None if options.state is None else [State(name) for name in options.state]
     with _reading(options.db) as connection:
-        counts = reading.counts(connection)
+        counts = reader.counts(connection)
         if options.task is not None:
             _check_task(options.task, counts, options.db)
-        views = [
-            view for view, _ in reading.find(connection, reading.Wanted(states, options.task, limit=options.limit))
-        ]
+        views = [view for view, _ in reader.find(connection, reader.Wanted(states, options.task, limit=options.limit))]
     if options.json:
         _print_json([text.as_dict(view) for view in views])
     else:
@@ -128,7 +126,7 @@ def _retry(options: argparse.Namespace) -> int:
         if options.id is not None:
             view = _one(connection, options.id)
         elif options.task is not None:
-            _check_task(options.task, reading.counts(connection), options.db)
+            _check_task(options.task, reader.counts(connection), options.db)
     if view is not None and view.state not in _RETRIABLE:
         raise Refused(f"{view.id}: expected a task that is dead or failed, got one that is {view.state}")
     store = SqliteStore(options.db)
@@ -149,7 +147,7 @@ def _retry(options: argparse.Namespace) -> int:
 def _steer(options: argparse.Namespace) -> int:
     kind: str = options.task
     with _reading(options.db) as connection:
-        _check_task(kind, {*reading.counts(connection), *reading.paused(connection)}, options.db)
+        _check_task(kind, {*reader.counts(connection), *reader.paused(connection)}, options.db)
     store = SqliteStore(options.db)
     purged: list[Cancelled] = []
     changed = False
@@ -174,7 +172,7 @@ def _steer(options: argparse.Namespace) -> int:
 def _stats(options: argparse.Namespace) -> int:
     with _reading(options.db) as connection:
         found = _statistics(connection, Path(options.db))
-        counts = reading.counts(connection)
+        counts = reader.counts(connection)
     if options.json:
         _print_json(found)
         return 0
@@ -196,9 +194,9 @@ def _watch(options: argparse.Namespace) -> int:
     looks = 0
     with _reading(options.db) as connection:
         while True:
-            counts = reading.counts(connection)
-            wanted = reading.Wanted([State.RUNNING], limit=_RUNNING)
-            running = [view for view, _ in reading.find(connection, wanted)]
+            counts = reader.counts(connection)
+            wanted = reader.Wanted([State.RUNNING], limit=_RUNNING)
+            running = [view for view, _ in reader.find(connection, wanted)]
             if options.json:
                 sums = {kind: {state.value: n for state, n in its.items()} for kind, its in counts.items()}
                 _print_json(
@@ -242,7 +240,7 @@ def _reading(path: str) -> Iterator[sqlite3.Connection]:
 
 def _one(connection: sqlite3.Connection, id: str) -> TaskView:
     try:
-        return reading.get(connection, id)[0]
+        return reader.get(connection, id)[0]
     except UnknownTask as error:
         if not id.isalnum():  # a pattern would match anything
             raise
@@ -253,16 +251,16 @@ def _one(connection: sqlite3.Connection, id: str) -> TaskView:
             )
         ]
         if not found:
-            newest = [view.id for view, _ in reading.find(connection, reading.Wanted(limit=_GUESSED))]
+            newest = [view.id for view, _ in reader.find(connection, reader.Wanted(limit=_GUESSED))]
             raise UnknownTask(f"{error}{meant(id, newest)}") from None
     if len(found) > 1:
         several = ", ".join(found[:2]) + (" and others" if len(found) > 2 else "")
         raise UnknownTask(f"id: expected the id of one task, got {id!r}, which fits {several}")
-    return reading.get(connection, found[0])[0]
+    return reader.get(connection, found[0])[0]
 
 
 def _statistics(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
-    counts = reading.counts(connection)
+    counts = reader.counts(connection)
     (oldest,) = connection.execute("SELECT min(submitted_at) FROM task WHERE state = 0").fetchone()
     owners = connection.execute(
         "SELECT owner, count(*) FROM task INDEXED BY task_running WHERE state = 2 GROUP BY owner"
@@ -276,8 +274,8 @@ def _statistics(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
             {"name": owner, "running": n, "alive": is_alive(path.resolve(), owner.partition(":")[0])}
             for owner, n in owners
         ],
-        "paused": reading.paused(connection),
-        "schedules": [one._asdict() for one in reading.schedules(connection)],
+        "paused": reader.paused(connection),
+        "schedules": [one._asdict() for one in reader.schedules(connection)],
     }
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fastcore.dispatch.text import plain, table
+from fastcore.dispatch.formatting import plain, table
 from fastcore.tasks.codec import Codec, CodecError
 from fastcore.tasks.records import State, TaskView
 

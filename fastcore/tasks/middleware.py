@@ -11,7 +11,7 @@ from fastcore.tasks.task import Task
 
 if TYPE_CHECKING:
     from fastcore.tasks.current import Running
-    from fastcore.tasks.job import Job
+    from fastcore.tasks.engine.job import Job
 
 __all__ = ["Middleware", "TaskCall", "call_through"]
 

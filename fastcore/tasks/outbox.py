@@ -9,9 +9,9 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from fastcore.tasks.codec import Unserializable
-from fastcore.tasks.job import Job
+from fastcore.tasks.engine.job import Job
+from fastcore.tasks.engine.retry_decision import failure_of, judge
 from fastcore.tasks.records import Encoded, Outcome, State
-from fastcore.tasks.verdict import failure_of, judge
 
 __all__ = ["Outbox"]
 

@@ -42,7 +42,7 @@ from fastcore.tasks.records import (
 )
 
 if TYPE_CHECKING:
-    from fastcore.tasks.job import Job
+    from fastcore.tasks.engine.job import Job
 
 __all__ = ["PURGED_AT_ONCE", "Cap", "Done", "Executor", "Reply", "Sink", "Stop", "TaskStore", "Want", "arrived"]
 

@@ -13,25 +13,25 @@ from typing import Any, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from fastcore.concurrency.checks import called, count, number
 from fastcore.tasks import installation
-from fastcore.tasks.calls import Calls, Target
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.cron import Cron
-from fastcore.tasks.engine import Engine
+from fastcore.tasks.engine.engine import Engine
+from fastcore.tasks.engine.inline import Inline
+from fastcore.tasks.engine.runner import Runner
 from fastcore.tasks.executors import make_executor
 from fastcore.tasks.hooks import Hooks
-from fastcore.tasks.inline import Inline
 from fastcore.tasks.middleware import Middleware
 from fastcore.tasks.options import Options, TaskOptions, rate_of, seconds
 from fastcore.tasks.ports import Cap, Executor, TaskStore
-from fastcore.tasks.reading import Reading
+from fastcore.tasks.queries import Reading
 from fastcore.tasks.records import ScheduleView, TaskSpec
 from fastcore.tasks.registration import check_by_name, checked, register
-from fastcore.tasks.runner import Runner
 from fastcore.tasks.schedules import Every, Schedule, Schedules
 from fastcore.tasks.signals import Signals
+from fastcore.tasks.specs import Calls, Target
 from fastcore.tasks.steering import Steering
 from fastcore.tasks.stores import open_store
-from fastcore.tasks.submitting import Submitting
+from fastcore.tasks.submitter import Submitting
 from fastcore.tasks.task import Configured, Task
 from fastcore.tasks.waiting import Waiters
 

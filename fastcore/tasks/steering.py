@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastcore.tasks.calls import Target
-from fastcore.tasks.engine import Engine
+from fastcore.tasks.engine.engine import Engine
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.middleware import Middleware
 from fastcore.tasks.ports import PURGED_AT_ONCE, TaskStore, arrived
 from fastcore.tasks.records import Cancelled, State
+from fastcore.tasks.specs import Target
 from fastcore.tasks.task import Task
 
 __all__ = ["Steering"]

@@ -13,7 +13,7 @@ import traceback
 from operator import attrgetter
 from types import ModuleType
 
-from fastcore.dispatch.text import meant
+from fastcore.dispatch.formatting import meant
 from fastcore.tasks.queue import TaskQueue
 
 __all__ = ["find_queue", "work"]

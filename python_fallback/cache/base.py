@@ -14,13 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from python_fallback.cache import surface
-from python_fallback.cache.books import Books, Left, Row
-from python_fallback.cache.clock import MONOTONIC, as_timer, clock_number, is_monotonic, ttl_seconds
 from python_fallback.cache.entry import Entry
-from python_fallback.cache.held import Held, Watch
-from python_fallback.cache.shape import MISSING
-from python_fallback.cache.sizes import sizeof
+from python_fallback.cache.store import Books, Left, Row
+from python_fallback.shared.cache import mixin
+from python_fallback.shared.cache.clock import MONOTONIC, as_timer, clock_number, is_monotonic, ttl_seconds
+from python_fallback.shared.cache.hashed_key import Held, Watch
+from python_fallback.shared.cache.shape import MISSING
+from python_fallback.shared.cache.sizes import sizeof
 
 _MISSING = object()
 _SWEEP = 128  # expired entries that one write drops at most
@@ -37,7 +37,7 @@ class Cache(Books):
         for name, given in (("timer", timer), ("getsizeof", getsizeof), ("ttu", ttu), ("on_evict", on_evict)):
             _check_callable(name, given)
         seconds = ttl_seconds(ttl)
-        bounds = surface.bounds_of(maxsize, max_bytes)
+        bounds = mixin.bounds_of(maxsize, max_bytes)
         self._given = {"maxsize": maxsize, "max_bytes": max_bytes, "ttl": ttl, "ttu": ttu}
         self._timer = None if is_monotonic(timer) else as_timer(timer)
         self._getsizeof = sizeof if getsizeof is None and max_bytes is not None else getsizeof
@@ -173,7 +173,7 @@ class Cache(Books):
         value = self._hit(key)
         if value is not _MISSING:
             return value
-        return surface.computed(self, key, compute, ttl=ttl, weight=weight)
+        return mixin.computed(self, key, compute, ttl=ttl, weight=weight)
 
     def ttl_remaining(self, key: Any, /) -> float | None:
         now = self._now()
@@ -189,15 +189,15 @@ class Cache(Books):
         return len(self._order)
 
     def __iter__(self) -> Iterator[Any]:
-        return surface.iterate(self)
+        return mixin.iterate(self)
 
     def __eq__(self, other: object) -> Any:
-        return surface.equal(self, other)
+        return mixin.equal(self, other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return surface.represent(self)
+        return mixin.represent(self)
 
     # ---- writing ----
 
@@ -402,7 +402,7 @@ class Cache(Books):
             self._order.move_to_end(id(entry))
         return True
 
-    # ---- what the surface builds on ----
+    # ---- what the mixin builds on ----
 
     def _set_bounds(self, maxsize: Any, max_bytes: Any, weight: float, count: float) -> None:
         self._given = {**self._given, "maxsize": maxsize, "max_bytes": max_bytes}

@@ -8,10 +8,10 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from python_fallback.cache.held import Held, Watch
+from python_fallback.shared.cache.hashed_key import Held, Watch
 
 if TYPE_CHECKING:
-    from python_fallback.cache.books import Books
+    from python_fallback.cache.store import Books
 
 
 class Entry(Held):

@@ -11,18 +11,14 @@ import threading
 from typing import Any
 
 import msgpack
-from msgpack import BufferFull, ExtType, FormatError, OutOfData, StackError
+from msgpack import BufferFull, ExtType, FormatError, StackError
 
 from python_fallback.framing.options import UnpackOptions, named, unpack_options
+from python_fallback.shared.framing.checks import as_bytes
+from python_fallback.shared.framing.errors import ExtraData, Incomplete
 
 __all__ = [
-    "BufferFull",
     "Engine",
-    "ExtraData",
-    "FormatError",
-    "Incomplete",
-    "OutOfData",
-    "StackError",
     "Walker",
     "unpackb",
 ]
@@ -51,21 +47,6 @@ FIRST_SECOND, LAST_SECOND = -62135596800, 253402300799  # years 1 to 9999
 DEFAULTS = UnpackOptions()
 
 
-class ExtraData(msgpack.ExtraData):  # type: ignore[misc]
-    """More than one message; `unpacked` is the first and `extra` the rest."""
-
-    def __str__(self) -> str:
-        return f"data: expected one message, got {len(self.extra)} more bytes after it"
-
-
-class Incomplete(ValueError):
-    """The message ends too early; `position` is where the item begins that lacks `missing` bytes."""
-
-    def __init__(self, position: int, missing: int) -> None:
-        super().__init__(f"data: expected a whole message, got one that lacks {missing} bytes at byte {position}")
-        self.position, self.missing = position, missing
-
-
 def unpackb(data: Any, **options: Any) -> Any:
     """Unpack the one message in `data`; the public package documents the options."""
     checked = named("unpackb", options, unpack_options) if options else DEFAULTS
@@ -76,19 +57,6 @@ def unpackb(data: Any, **options: Any) -> Any:
     if end < len(message):
         raise ExtraData(result, message[end:])
     return result
-
-
-def as_bytes(name: str, data: Any) -> bytes:
-    if type(data) is bytes:
-        return data
-    try:
-        view = memoryview(data)
-    except TypeError:
-        raise TypeError(f"{name}: expected a bytes-like object, got {type(data).__name__}") from None
-    with view:
-        if view.itemsize != 1:
-            raise ValueError(f"{name}: expected items of one byte, got items of {view.itemsize}")
-        return view.tobytes()
 
 
 class Walker:
@@ -320,8 +288,3 @@ ENGINE_DEFAULTS = {
     "ext_hook": ExtType,
 }
 DEFAULT_ENGINE = Engine(DEFAULTS)
-
-
-# Where they are public: pickles name that place and outlive this one.
-for _public in (ExtraData, Incomplete):
-    _public.__module__ = "fastcore.framing"

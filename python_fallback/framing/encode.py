@@ -9,10 +9,11 @@ from typing import Any
 import msgpack
 from msgpack import ExtType, Timestamp
 
-from python_fallback.framing.convert import convert, convert_rest
 from python_fallback.framing.options import PackOptions, named, pack_options
+from python_fallback.shared.framing.convert import convert, convert_rest
+from python_fallback.shared.framing.websocket_frame import frame_packed
 
-__all__ = ["Encoder", "ExtType", "Timestamp", "packb"]
+__all__ = ["Encoder", "frame", "packb"]
 
 MAX_LENGTH = 2**32 - 1
 LEAVES = frozenset({type(None), bool, float, str, bytes})
@@ -22,6 +23,14 @@ def packb(obj: Any, **options: Any) -> bytes:
     """Pack `obj`; the public package documents the options."""
     encoder = Encoder(named("packb", options, pack_options)) if options else DEFAULT
     return encoder.encode(obj)
+
+
+def frame(
+    obj: Any, compress: Any = False, *, level: Any = 6, wbits: Any = 12, threshold: Any = 256, **options: Any
+) -> bytes:
+    """One whole unmasked binary frame that holds `obj` as msgpack."""
+    payload = Encoder(named("frame", options, pack_options)).encode(obj)
+    return frame_packed(payload, compress, level=level, wbits=wbits, threshold=threshold)
 
 
 class Encoder:

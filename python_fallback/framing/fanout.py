@@ -8,13 +8,12 @@ from typing import Any
 
 from python_fallback.framing.encode import Encoder
 from python_fallback.framing.options import named, pack_options
-from python_fallback.framing.switchboard import Sent, Switchboard
-from python_fallback.framing.topics import Topic
-from python_fallback.framing.wsframe import frame_packed
+from python_fallback.shared.framing.checks import PACKING
+from python_fallback.shared.framing.fanout import JOIN, FanoutRules, Sent
+from python_fallback.shared.framing.topics import Topic
+from python_fallback.shared.framing.websocket_frame import frame_packed
 
-__all__ = ["JOIN", "Fanout"]
-
-JOIN = 1 << 16  # up to so many bytes, copying frames together is cheaper than handing the kernel a list
+__all__ = ["Fanout"]
 
 
 class Client:
@@ -60,13 +59,13 @@ class Message:
         return made
 
 
-class Fanout(Switchboard):
+class Fanout(FanoutRules):
     """Messages to many clients without a socket; the public package documents it."""
 
     def __init__(self, **options: Any) -> None:
         packing = {name: options.pop(name) for name in PACKING & options.keys()}
         for name in options:
-            if name not in (Switchboard.__init__.__kwdefaults__ or {}):
+            if name not in (FanoutRules.__init__.__kwdefaults__ or {}):
                 raise TypeError(f"Fanout() got an unexpected keyword argument '{name}'")
         super().__init__(**options)
         self._encoder = Encoder(named("Fanout", packing, pack_options))
@@ -130,9 +129,6 @@ class Fanout(Switchboard):
 
     def _sent(self) -> tuple[int, int]:
         return self._delivered, self._bytes_out
-
-
-PACKING = frozenset(pack_options.__kwdefaults__ or {})
 
 
 def joined(frames: list[bytes]) -> tuple[bytes, ...]:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-MAX_DEPTH = 128
-DEPTH_LIMIT = 256  # what Python's own recursion limit leaves room for, and the engine's 511 levels
-NO_LIMIT = 2**63 - 1
+from python_fallback.shared.framing.checks import (
+    DEPTH_LIMIT,
+    MAX_DEPTH,
+    NO_LIMIT,
+    check_callable,
+    check_errors,
+    check_int,
+    check_limit,
+)
 
 
 class PackOptions(NamedTuple):
@@ -125,32 +131,3 @@ def named(function: str, options: dict[str, Any], check: Callable[..., Any]) -> 
         if name not in (check.__kwdefaults__ or {}):
             raise TypeError(f"{function}() got an unexpected keyword argument '{name}'")
     return check(**options)
-
-
-def check_callable(name: str, value: Any) -> Any:
-    if value is not None and not callable(value):
-        raise TypeError(f"{name}: expected a callable or None, got {type(value).__name__}")
-    return value
-
-
-def check_errors(value: Any) -> str:
-    if value is None:
-        return "strict"
-    if not isinstance(value, str):
-        raise TypeError(f"unicode_errors: expected a str or None, got {type(value).__name__}")
-    return value
-
-
-def check_int(name: str, value: Any, low: int, high: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: expected an int in {low}..{high}, got {type(value).__name__}")
-    if not low <= value <= high:
-        raise ValueError(f"{name}: expected an int in {low}..{high}, got {value}")
-    return value
-
-
-def check_limit(name: str, value: Any) -> int:
-    """A limit: None and -1 (as the msgpack package has it) mean none."""
-    if value is None or value == -1:
-        return NO_LIMIT
-    return check_int(name, value, 0, NO_LIMIT)

@@ -7,7 +7,8 @@ from typing import Any
 from msgpack import ExtType
 
 from python_fallback.framing.encode import MAX_LENGTH, Encoder, array_header, ext, map_header
-from python_fallback.framing.options import check_int, named, pack_options
+from python_fallback.framing.options import named, pack_options
+from python_fallback.shared.framing.checks import check_int
 
 __all__ = ["Packer"]
 

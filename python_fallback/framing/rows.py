@@ -7,12 +7,12 @@ from typing import Any
 
 from msgpack import Timestamp
 
-from python_fallback.framing.columns import Column, prepare
 from python_fallback.framing.encode import Encoder
 from python_fallback.framing.options import named, pack_options
-from python_fallback.framing.wsframe import frame_packed
+from python_fallback.shared.framing.columns import Column, checked_names, checked_rows, prepare
+from python_fallback.shared.framing.websocket_frame import frame_packed
 
-__all__ = ["RowPacker", "checked_names", "checked_rows"]
+__all__ = ["RowPacker"]
 
 NO_TIME = -(2**63)
 
@@ -74,23 +74,3 @@ def is_nan(value: Any) -> bool:
 def moment(count: int, per_second: int) -> Timestamp:
     seconds, rest = divmod(count, per_second)
     return Timestamp(seconds, rest * (10**9 // per_second))
-
-
-def checked_names(names: Any) -> tuple[str, ...]:
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(f"names: expected a sequence of str, got {type(names).__name__}")
-    found = tuple(names)
-    for name in found:
-        if type(name) is not str:
-            raise TypeError(f"names: expected a sequence of str, got {type(name).__name__} in it")
-    if not found:
-        raise ValueError("names: expected at least one name, got none")
-    if len(set(found)) < len(found):
-        raise ValueError(f"names: expected different names, got {', '.join(found)}")
-    return found
-
-
-def checked_rows(rows: Any) -> str:
-    if rows not in ("map", "array"):
-        raise ValueError(f"rows: expected 'map' or 'array', got {rows!r}")
-    return str(rows)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from python_fallback.framing.decode import LENGTH, BufferFull, Engine, Incomplete, OutOfData, Walker, as_bytes
-from python_fallback.framing.options import check_int, named, unpack_options
+from msgpack import BufferFull, OutOfData
+
+from python_fallback.framing.decode import LENGTH, Engine, Walker
+from python_fallback.framing.options import named, unpack_options
+from python_fallback.shared.framing.checks import as_bytes, check_int
+from python_fallback.shared.framing.errors import Incomplete
 
 __all__ = ["Unpacker"]
 

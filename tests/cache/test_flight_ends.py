@@ -17,7 +17,7 @@ import pytest
 
 from fastcore import flags
 from fastcore.cache import cached
-from python_fallback.cache.errors import as_kept, copy_error
+from python_fallback.shared.cache.errors import as_kept, copy_error
 
 Make = Callable[..., Any]
 

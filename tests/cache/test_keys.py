@@ -17,7 +17,7 @@ from fastcore import flags
 from fastcore.cache import ContentKey, cached, dataframe_key, sizeof
 from fastcore.cache.keys import arguments_key
 from fastcore.dispatch import backends
-from python_fallback.cache.shape import Shape
+from python_fallback.shared.cache.shape import Shape
 
 np = pytest.importorskip("numpy")
 pd = pytest.importorskip("pandas")

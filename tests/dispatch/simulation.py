@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import numpy.typing as npt
 
-from fastcore.dispatch.statistics import BETS, Detector, Evidence
+from fastcore.dispatch.sequential_test import BETS, Detector, Evidence
 
 Bits = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

@@ -14,10 +14,10 @@ import pytest
 
 import fastcore
 from fastcore import Guard, Switch, flags
-from fastcore.dispatch import watch as watches
+from fastcore.dispatch import controller
 from fastcore.dispatch.assignment import belongs, bucket
-from fastcore.dispatch.statistics import Detector, binomial_tail, excluded
-from fastcore.dispatch.trial import Pair, Trial
+from fastcore.dispatch.experiment import Pair, Trial
+from fastcore.dispatch.sequential_test import Detector, binomial_tail, excluded
 from python_fallback import switch as pure
 
 Make = Callable[..., Switch[..., Any]]
@@ -198,8 +198,8 @@ def test_candidates_that_always_exit_open_the_breaker(make: Make, live: int) -> 
     for _ in range(5):
         switch(-1)
     if not live:  # failures in compared calls are for the rate
-        assert watches.of(switch.flag).breaker.state == "open"
-    trial = watches.of(switch.flag).trial
+        assert controller.of(switch.flag).breaker.state == "open"
+    trial = controller.of(switch.flag).trial
     assert trial is not None
     assert trial.failures == 5
     assert trial._rates["failures"] is not None

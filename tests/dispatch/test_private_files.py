@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from fastcore import metrics
+from fastcore._filelock import locked
 from fastcore.cache import LRUCache, snapshot
 from fastcore.dispatch import private_files
-from fastcore.dispatch.filelock import locked
 from fastcore.monitor import Baselines, WorkerFiles
 from fastcore.monitor.leader import Leader
 from fastcore.tasks import TaskQueue

@@ -18,14 +18,14 @@ from typing import Any
 import pytest
 
 from fastcore import flags
+from fastcore._filelock import locked
 from fastcore.dispatch import journal as journals
-from fastcore.dispatch.filelock import locked
 from fastcore.dispatch.flagfile import FlagFile
-from fastcore.dispatch.following import Following, journal_path
 from fastcore.dispatch.journal import Entry, Journal
 from fastcore.dispatch.modes import Mode
 from fastcore.dispatch.provider import ProviderPoll
 from fastcore.dispatch.store import Change, FlagStore
+from fastcore.dispatch.sync import Following, journal_path
 from fastcore.dispatch.ticker import Ticker
 from tests.dispatch.placed import moved_into_place
 
@@ -275,7 +275,7 @@ def test_listeners_of_the_journal() -> None:
 def test_a_lock_is_waited_for_and_freed_by_death(tmp_path: Path) -> None:
     lock = str(tmp_path / "lock")
     code = (
-        "import time\nfrom fastcore.dispatch.filelock import locked\n"
+        "import time\nfrom fastcore._filelock import locked\n"
         f"with locked({lock!r}):\n print(1, flush=True)\n time.sleep(600)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)

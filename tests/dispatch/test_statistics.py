@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fastcore import Guard
-from fastcore.dispatch.statistics import Detector, Evidence, bets_for
-from fastcore.dispatch.trial import WARM_UP, Pair, Trial
+from fastcore.dispatch.experiment import WARM_UP, Pair, Trial
+from fastcore.dispatch.sequential_test import Detector, Evidence, bets_for
 from tests.dispatch.simulation import Bits, Floats, alarms, boundary, chance, detections, first, slow, steps, times
 
 ALPHA = Guard().alpha

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from fastcore.dispatch.flagfile import FlagFile
-from fastcore.dispatch.following import Following
 from fastcore.dispatch.journal import Journal
 from fastcore.dispatch.store import FlagStore
+from fastcore.dispatch.sync import Following
 from fastcore.dispatch.ticker import Ticker
 from tests.dispatch.placed import moved_into_place
 

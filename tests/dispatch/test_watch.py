@@ -16,8 +16,8 @@ import pytest
 
 import fastcore
 from fastcore import Guard, Switch, flags, metrics
-from fastcore.dispatch import watch as watches
-from fastcore.dispatch.trial import Pair
+from fastcore.dispatch import controller
+from fastcore.dispatch.experiment import Pair
 from tests.conftest import PURE_ONLY
 
 Make = Callable[..., Switch[..., Any]]
@@ -393,7 +393,7 @@ def test_an_inconclusive_trial_pauses_and_is_journaled_once(make: Make) -> None:
     guard = Guard(min_samples=2, min_seconds=0.0, alpha=1e-9, slowdown=0.0)
     switch = make(double, double, guard=guard)
     flags.set(switch.flag, "canary")
-    watch = watches.of(switch.flag)
+    watch = controller.of(switch.flag)
     for _ in range(75):  # each arm is the slower one as often as the other
         watch.saw(switch, Pair("same", 1.0, 1.5, ""))
         watch.saw(switch, Pair("same", 1.5, 1.0, ""))
@@ -472,7 +472,7 @@ def breaking() -> tuple[list[bool], list[int], Callable[[int], int]]:
 def test_the_breaker_opens_probes_once_and_closes(make: Make) -> None:
     broken, calls, candidate = breaking()
     switch = make(double, candidate, guard=TOLERANT)
-    watch, now = watches.of(switch.flag), [0.0]
+    watch, now = controller.of(switch.flag), [0.0]
     watch._clock = lambda: now[0]
     flags.set(switch.flag, "candidate")
     for i in range(3):
@@ -518,7 +518,7 @@ def test_a_call_that_began_before_the_breaker_opened_is_no_probe(make: Make) -> 
             return 2 * x
 
         switch = make(doubled, late, guard=Guard(budget=0.0, backoff=1.0))
-        watch, now = watches.of(switch.flag), [0.0]
+        watch, now = controller.of(switch.flag), [0.0]
         watch._clock = lambda: now[0]
         flags.set(switch.flag, "shadow:100")
         assert await switch(1) == 2
@@ -558,7 +558,7 @@ def test_only_one_probe_runs_at_a_time(make: Make) -> None:
         return 2 * x
 
     switch = make(double, candidate, guard=TOLERANT)
-    watch, now = watches.of(switch.flag), [0.0]
+    watch, now = controller.of(switch.flag), [0.0]
     watch._clock = lambda: now[0]
     flags.set(switch.flag, "candidate")
     for i in range(3):
@@ -600,7 +600,7 @@ def test_a_rollback_for_errors_is_probed(make: Make, recover: int) -> None:
 def test_probes_never_end_an_operator_s_rollback(make: Make) -> None:
     broken, calls, candidate = breaking()
     switch = make(double, candidate, guard=Guard(live=0, backoff=0.01, backoff_cap=0.02, recover=2))
-    watch, now = watches.of(switch.flag), [0.0]
+    watch, now = controller.of(switch.flag), [0.0]
     watch._clock = lambda: now[0]
     flags.set(switch.flag, "candidate")
     assert switch(1) == 2
@@ -643,7 +643,7 @@ def test_each_success_counts_once_in_the_error_rate(make: Make) -> None:
 
     switch = make(control, candidate, guard=Guard(error_rate=0.4, live=100))
     flags.set(switch.flag, "candidate")
-    watch = watches.of(switch.flag)
+    watch = controller.of(switch.flag)
     assert watch.trial is not None
     rate = watch.trial._rates["failures"]
     assert rate is not None
@@ -715,7 +715,7 @@ def test_an_async_caller_does_not_wait_for_the_other_arm(make: Make) -> None:
         while (paired := switch.report().paired).pairs < 64:
             await asyncio.sleep(0)
         assert paired.mismatches == 0
-        assert not watches.of(switch.flag).in_flight
+        assert not controller.of(switch.flag).in_flight
 
     asyncio.run(main())
 
@@ -752,7 +752,7 @@ def test_a_cancelled_async_pair_leaves_nothing_running(make: Make) -> None:
             task.cancel()
         found = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(isinstance(outcome, asyncio.CancelledError) for outcome in found)
-        while watches.of(switch.flag).in_flight:
+        while controller.of(switch.flag).in_flight:
             await asyncio.sleep(0)
         assert len(ended) >= 20
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fastcore.framing import Fanout
-from python_fallback.framing.topics import matches
-from python_fallback.framing.words import WordTree
+from python_fallback.shared.framing.topics import matches
+from python_fallback.shared.framing.words import WordTree
 
 WORDS = ["a", "b", "c"]
 
@@ -120,8 +120,8 @@ def test_those_with_other_rights_or_positions_get_other_answers(backend: str) ->
 
 
 def test_answers_are_bounded(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("python_fallback.framing.subscribing.KEPT", 250)
-    monkeypatch.setattr("python_fallback.framing.topics.NOTED", 5)
+    monkeypatch.setattr("python_fallback.shared.framing.subscriptions.KEPT", 250)
+    monkeypatch.setattr("python_fallback.shared.framing.topics.NOTED", 5)
     fan = crowded()
     for client in range(10):
         fan.connect(client)

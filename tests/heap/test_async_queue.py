@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from python_fallback.heap_async_types import QueueShutDown
+from python_fallback.shared.queue_shutdown import QueueShutDown
 
 
 def run(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

@@ -308,9 +308,9 @@ def test_other_threads_wait_for_a_comparison_to_end(make):
 
 
 def test_a_put_between_checking_and_waiting_is_not_missed(monkeypatch):
-    from python_fallback import heap_queue
+    from python_fallback.heap import priority_queue
 
-    held = heap_queue.PriorityQueue()
+    held = priority_queue.PriorityQueue()
 
     class Interrupted(types.SimpleNamespace):
         def Lock(self) -> Any:
@@ -321,7 +321,7 @@ def test_a_put_between_checking_and_waiting_is_not_missed(monkeypatch):
 
     names = {"get_ident": threading.get_ident, "TIMEOUT_MAX": threading.TIMEOUT_MAX}
     getter = threading.Thread(target=held.get, daemon=True)  # for ever, unless it sees the item
-    monkeypatch.setattr(heap_queue, "threading", Interrupted(**names))
+    monkeypatch.setattr(priority_queue, "threading", Interrupted(**names))
     getter.start()
     getter.join(5)
     assert not getter.is_alive()

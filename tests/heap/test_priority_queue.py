@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from python_fallback.heap_types import ShutDown
+from python_fallback.shared.heap import ShutDown
 
 
 def start(function: Any, *args: Any) -> tuple[threading.Thread, list[Any]]:

@@ -12,7 +12,7 @@ import pytest
 
 from fastcore import indicators
 from fastcore.dispatch import backends
-from fastcore.indicators import FUNCTIONS, document, generate
+from fastcore.indicators import FUNCTIONS, docstrings, generate
 from fastcore.indicators.registry import INDICATORS, INPUTS, Indicator
 from python_fallback.indicators import DEFINITIONS
 
@@ -58,7 +58,7 @@ def test_help_shows_what_a_function_is(row: Indicator) -> None:
     assert function is FUNCTIONS[row.name]
     assert function.__name__ == row.name
     assert function.__module__ == "fastcore.indicators"
-    assert function.__doc__ == document.function_doc(row)
+    assert function.__doc__ == docstrings.function_doc(row)
     signature = inspect.signature(function)
     assert list(signature.parameters) == list(row.arguments)
     assert [p.default for p in signature.parameters.values() if p.default is not p.empty] == [
@@ -68,7 +68,7 @@ def test_help_shows_what_a_function_is(row: Indicator) -> None:
 
 @each_row
 def test_docstrings_are_numpydoc(row: Indicator) -> None:
-    for text in (document.function_doc(row), document.definition_doc(row)):
+    for text in (docstrings.function_doc(row), docstrings.definition_doc(row)):
         lines = text.splitlines()
         assert lines[0].endswith(".")
         assert not lines[1]

@@ -20,8 +20,8 @@ from fastcore import metrics
 from fastcore.cache import TTLCache, register
 from fastcore.memory import (
     MemoryGrowth,
+    decorators,
     frame_bytes,
-    jobs,
     memory_monitor,
     optimize_dataframe_memory,
     register_shrinker,
@@ -207,8 +207,8 @@ class Memory:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = self.peak = 100 << 20
-        monkeypatch.setattr(jobs, "resident_bytes", lambda: self.now)
-        monkeypatch.setattr(jobs, "peak_resident_bytes", lambda: self.peak)
+        monkeypatch.setattr(decorators, "resident_bytes", lambda: self.now)
+        monkeypatch.setattr(decorators, "peak_resident_bytes", lambda: self.peak)
 
     def grow(self, mib: int) -> None:
         self.now += mib << 20
@@ -375,7 +375,7 @@ class TestCleanup:
     def test_errors_in_cleaning_up_are_logged(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr(jobs, "trim", lambda: 1 / 0)
+        monkeypatch.setattr(decorators, "trim", lambda: 1 / 0)
         assert scheduler_cleanup()(lambda: "done")() == "done"
         assert "cleaning up after" in caplog.text
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from fastcore import metrics
-from fastcore.memory import jobs, memory_monitor, optimize_dataframe_memory
+from fastcore.memory import decorators, memory_monitor, optimize_dataframe_memory
 from fastcore.monitor import measure_execution_time
 
 _numbers = itertools.count()
@@ -178,7 +178,7 @@ def test_frames_that_a_generator_yields_are_optimised() -> None:
 def test_growth_while_a_generator_runs_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     resident = 100 << 20
     for reading in ("resident_bytes", "peak_resident_bytes"):
-        monkeypatch.setattr(jobs, reading, lambda: resident)
+        monkeypatch.setattr(decorators, reading, lambda: resident)
     told: list[Any] = []
 
     @memory_monitor(threshold_mb=20, on_exceeded=told.append, shrink_on_exceeded=False)

@@ -14,8 +14,8 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from fastcore import metrics
 from fastcore.dispatch import flags
-from fastcore.dispatch.asgi import AssignmentMiddleware
 from fastcore.dispatch.assignment import belongs
+from fastcore.dispatch.middleware import AssignmentMiddleware
 from fastcore.monitor import MetricsMiddleware
 
 IN_FLIGHT = "fastcore_http_requests_in_flight"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcore.framing import packb, unpackb
-from fastcore.streaming.backplane import Backplane, Published
+from fastcore.streaming.backplanes.backplane import Backplane, Published
 
 
 def say(*words: object) -> None:
@@ -28,10 +28,10 @@ class Writer:
 
 def made(options: argparse.Namespace) -> Any:
     if options.nats:
-        from fastcore.streaming.nats import NatsBackplane
+        from fastcore.streaming.backplanes.nats import NatsBackplane
 
         return NatsBackplane(options.nats.split(","), replicas=options.replicas)
-    from fastcore.streaming.unixbus import UnixBus
+    from fastcore.streaming.backplanes.unixbus.bus import UnixBus
 
     return UnixBus(options.bus, transport=options.transport)
 

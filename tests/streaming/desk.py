@@ -106,11 +106,11 @@ def made(arguments: list[str], *, alone: bool = False) -> tuple[uvicorn.Server, 
     if options.token:
         given["authenticate"] = lambda token: _grant(token, options.token, options.ttl)
     if options.bus:
-        from fastcore.streaming.unixbus import UnixBus
+        from fastcore.streaming.backplanes.unixbus.bus import UnixBus
 
         given["backplane"] = UnixBus(options.bus)
     if options.nats:
-        from fastcore.streaming.nats import NatsBackplane
+        from fastcore.streaming.backplanes.nats import NatsBackplane
 
         given["backplane"] = NatsBackplane(options.nats.split(","), replicas=1)
     hub = Hub(

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from fastcore.streaming.nats import NatsBackplane
+from fastcore.streaming.backplanes.nats import NatsBackplane
 from tests.streaming.nodes import Sink
 
 __all__ = ["BINARY", "Cluster", "Nodes", "nodes"]

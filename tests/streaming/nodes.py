@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastcore.framing import unpackb
-from fastcore.streaming.backplane import Published
+from fastcore.streaming.backplanes.backplane import Published
 from tests.streaming.chaos import eventually
 
 __all__ = ["Sink", "Worker"]

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from fastcore.streaming import Hub, Limits
-from fastcore.streaming.unixbus import UnixBus
+from fastcore.streaming.backplanes.unixbus.bus import UnixBus
 from fastcore.streaming.uvicorn import HubProtocol
 
 with warnings.catch_warnings():

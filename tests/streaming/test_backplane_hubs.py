@@ -69,8 +69,8 @@ def test_clients_hop_between_workers_without_gap_or_duplicate(tmp_path, kind):
 
 def test_backplanes_are_found_where_the_hub_is() -> None:
     from fastcore import streaming
-    from fastcore.streaming.nats import NatsBackplane
-    from fastcore.streaming.unixbus import UnixBus
+    from fastcore.streaming.backplanes.nats import NatsBackplane
+    from fastcore.streaming.backplanes.unixbus.bus import UnixBus
 
     assert (streaming.NatsBackplane, streaming.UnixBus) == (NatsBackplane, UnixBus)
     assert set(streaming.__all__) <= {name for name in streaming.__all__ if hasattr(streaming, name)}

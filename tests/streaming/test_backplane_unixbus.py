@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from fastcore.framing import packb
-from fastcore.streaming import unixbus_wire as wire
-from fastcore.streaming.backplane import Backplane, BackplaneFull
-from fastcore.streaming.unixbus import UnixBus
+from fastcore.streaming.backplanes.backplane import Backplane, BackplaneFull
+from fastcore.streaming.backplanes.unixbus import wire
+from fastcore.streaming.backplanes.unixbus.bus import UnixBus
 from tests.streaming.chaos import eventually
 from tests.streaming.nodes import Sink, Worker
 

@@ -23,7 +23,7 @@ from fastcore.streaming import (
     Subscribed,
     SubscribeError,
 )
-from fastcore.streaming.client_session import Limits
+from fastcore.streaming.client.session import Limits
 from tests.streaming.chaos import Desk, Proxy, eventually
 from tests.streaming.witness import judged
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
 from fastcore.streaming import Client, Disconnected, StreamClosed
-from fastcore.streaming import client as module
-from fastcore.streaming.client_events import Connected, Gap, Message, Refusal, Subscribed
-from fastcore.streaming.client_session import Limits, Session
+from fastcore.streaming.client import client as module
+from fastcore.streaming.client.events import Connected, Gap, Message, Refusal, Subscribed
+from fastcore.streaming.client.session import Limits, Session
 from tests.streaming.chaos import eventually
 
 WELCOME = msgpack.packb([0, {"v": 1, "epoch": "e1", "ping": 15.0, "pong": 8.0, "ttl": None, "session": "s"}])

@@ -9,8 +9,8 @@ import msgpack
 import pytest
 
 from fastcore.streaming import messages as wire
-from fastcore.streaming.client_events import Connected, Disconnected, Gap, Message, Refusal, Subscribed
-from fastcore.streaming.client_session import Limits, Session
+from fastcore.streaming.client.events import Connected, Disconnected, Gap, Message, Refusal, Subscribed
+from fastcore.streaming.client.session import Limits, Session
 
 WELCOME = [0, {"v": 1, "epoch": "e1", "ping": 15.0, "pong": 8.0, "ttl": None, "session": "s"}]
 

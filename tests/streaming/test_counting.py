@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from fastcore.streaming import Hub
+from fastcore.streaming.backplanes.unixbus.log import Entry, Log
 from fastcore.streaming.limits import Bucket
-from fastcore.streaming.unixbus_log import Entry, Log
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(50.0, 200), (0.5, 1), (1.0, 10)])

@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 
 from fastcore.framing import packb
 from fastcore.streaming import Hub
-from fastcore.streaming.backplane import BackplaneFull, BackplaneState, Published, Sink
-from fastcore.streaming.heartbeat import Wheel
+from fastcore.streaming.backplanes.backplane import BackplaneFull, BackplaneState, Published, Sink
+from fastcore.streaming.timer_wheel import Wheel
 from tests.streaming.raw_client import RawClient, Refused
 from tests.streaming.running import Running
 

@@ -8,8 +8,7 @@ from collections import Counter
 import msgpack
 import pytest
 
-from fastcore.streaming import Grant, Hub, Limits
-from fastcore.streaming import clients as module
+from fastcore.streaming import Grant, Hub, Limits, sessions
 from tests.streaming.conftest import Serve
 from tests.streaming.raw_client import BINARY, RawClient, frame
 
@@ -106,7 +105,7 @@ def test_an_expiry_is_seen_where_the_clock_is_set(serve: Serve, monkeypatch: pyt
         def time() -> float:
             return time.time() + ahead[0]
 
-    monkeypatch.setattr(module, "time", Clock)
+    monkeypatch.setattr(sessions, "time", Clock)
     with RawClient(server.port, "/stream?token=x") as client:
         client.hear()
         ahead[0] = 4000.0

@@ -20,7 +20,7 @@ from fastcore.streaming.handshake import HeadTimeoutProtocol
 from fastcore.streaming.limits import Bucket, Seats
 from fastcore.streaming.security import Origins, covers
 from fastcore.streaming.session import EXPIRY_DUE
-from python_fallback.framing.topics import matches
+from python_fallback.shared.framing.topics import matches
 from tests.streaming.raw_client import BINARY, CONT, PING, PONG, TIMEOUT, RawClient, Refused, deflated, frame
 from tests.streaming.running import HUB, Running
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgpack
 
-from fastcore.streaming.client_events import Message
-from fastcore.streaming.client_session import Session
+from fastcore.streaming.client.events import Message
+from fastcore.streaming.client.session import Session
 
 TOPICS = ["a", "b.x", "b.y", "c.d.e"]
 NAMES = [*TOPICS, "b.*", "c.>", ">"]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fastcore.framing import packb
-from fastcore.streaming.backplane import Backplane
-from fastcore.streaming.nats import NatsBackplane
+from fastcore.streaming.backplanes.backplane import Backplane
+from fastcore.streaming.backplanes.nats import NatsBackplane
 from tests.streaming.chaos import eventually
 from tests.streaming.natsd import BINARY, Cluster, nodes
 

@@ -20,7 +20,7 @@ import pytest
 from fastapi import FastAPI
 
 from fastcore import Switch, flags, metrics
-from fastcore.dispatch.asgi import AssignmentMiddleware
+from fastcore.dispatch.middleware import AssignmentMiddleware
 from fastcore.memory import MemoryWatch, optimize_dataframe, record_gc_pauses
 from fastcore.monitor import (
     AlertManager,

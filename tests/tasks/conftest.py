@@ -10,7 +10,7 @@ import pytest
 
 from fastcore.tasks import TaskQueue
 from fastcore.tasks.ports import TaskStore
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.express_cases import Owner
 from tests.tasks.sqlite_specs import check
 from tests.tasks.store_cases import STORES, Harness

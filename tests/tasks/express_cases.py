@@ -11,7 +11,7 @@ from typing import Any
 
 from fastcore.tasks.ports import Want, arrived
 from fastcore.tasks.records import Batch, Claim, TaskSpec
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.sqlite_specs import T0, inside
 
 LONG = 60.0

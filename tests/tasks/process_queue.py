@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from fastcore.tasks import TaskQueue
-from fastcore.tasks.executors.process import ProcessExecutor
+from fastcore.tasks.executors.process.executor import ProcessExecutor
 
 __all__ = ["MINUTE", "eventually", "gone", "lines", "program", "queues_made"]
 

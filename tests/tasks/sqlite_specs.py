@@ -10,7 +10,7 @@ from typing import Any
 
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Claim, Encoded, Failure, Outcome, State, TaskSpec
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 
 T0 = 1_000_000.0
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from fastcore.tasks.calls import new_id
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.ports import TaskStore, Want
 from fastcore.tasks.records import Claim, Encoded, Group, Outcome, State, TaskSpec
+from fastcore.tasks.specs import new_id
 from fastcore.tasks.stores import MemoryStore, SqliteStore
 
 STORES: dict[str, Callable[..., TaskStore]] = {

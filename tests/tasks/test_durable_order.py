@@ -33,7 +33,7 @@ def mark(word):
 """
 
 STORE = """
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.sqlite_specs import T0, claimed, ended, spec
 store = SqliteStore(folder + "/t.db", durability=sys.argv[1]).open()
 store.submit([spec()]).result(60)

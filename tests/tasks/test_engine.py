@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fastcore.tasks import QueueClosed, State, StoreError, TaskEvent, TaskQueue, progress
-from fastcore.tasks.chores import Chores
+from fastcore.tasks.engine.maintenance import Chores
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Hold, Outcome
 from fastcore.tasks.stores import MemoryStore

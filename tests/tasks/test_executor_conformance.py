@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from fastcore.tasks.calls import new_id
+from fastcore.tasks.engine.job import Job
 from fastcore.tasks.errors import TaskTimeout
 from fastcore.tasks.executors import AsyncExecutor, ThreadExecutor
-from fastcore.tasks.executors.process import ProcessExecutor
-from fastcore.tasks.job import Job
+from fastcore.tasks.executors.process.executor import ProcessExecutor
 from fastcore.tasks.ports import Cap, Executor, Stop
 from fastcore.tasks.records import Claim, Encoded, TaskSpec
+from fastcore.tasks.specs import new_id
 from tests.tasks.executor_cases import CASES
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fastcore.concurrency.slot import ProcessDied
-from fastcore.tasks.executors.process_slot import TaskSlot
+from fastcore.concurrency.child_process import ProcessDied
+from fastcore.tasks.executors.process.child_process import TaskSlot
 from tests.tasks.process_queue import eventually, program
 
 PROGRAM = """

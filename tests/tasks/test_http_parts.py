@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from fastcore.tasks import QueueFull, TaskQueue
 from fastcore.tasks.http.arguments import ArgumentErrors, Signature
-from fastcore.tasks.http.desk import Desk
 from fastcore.tasks.http.estimate import Estimator, phrase
 from fastcore.tasks.http.events import event, retry
 from fastcore.tasks.http.jsonable import NotJSON, to_json
 from fastcore.tasks.http.problems import Problem
+from fastcore.tasks.http.service import Desk
 
 if TYPE_CHECKING:
     from nowhere import Missing  # type: ignore[import-not-found]

@@ -8,7 +8,7 @@ import pytest
 
 from fastcore.concurrency import Retry
 from fastcore.tasks import State, TaskQueue
-from fastcore.tasks.job import Job
+from fastcore.tasks.engine.job import Job
 from fastcore.tasks.outbox import Outbox
 from fastcore.tasks.ports import Want
 

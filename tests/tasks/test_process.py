@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from fastcore.tasks import State, TaskQueue
-from fastcore.tasks.executors.process import ProcessExecutor
-from fastcore.tasks.executors.process_slot import TaskSlot
+from fastcore.tasks.executors.process.child_process import TaskSlot
+from fastcore.tasks.executors.process.executor import ProcessExecutor
 from tests.tasks import process_jobs as jobs
 from tests.tasks.process_queue import MINUTE, eventually, gone, lines, program, queues_made  # noqa: F401
 
@@ -209,7 +209,7 @@ def test_a_timeout_counts_from_when_the_child_has_its_modules(make: Any, tmp_pat
 def test_a_memory_limit_ends_the_task_that_passes_it(make: Any) -> None:
     queue = make(2, memory_limit=400 << 20)
     view = run(queue, jobs.hold, 500)
-    assert (view.state, view.error.type) == (State.FAILED, "fastcore.tasks.executors.process_lane.MemoryExceeded")
+    assert (view.state, view.error.type) == (State.FAILED, "fastcore.tasks.executors.process.worker.MemoryExceeded")
     assert view.error.text.startswith(f"hold: expected at most {400 << 20} bytes of memory, got ")
     own = queue.task(jobs.hold, on="process", name="own", memory_limit=200 << 20, retries=0)
     id = queue.submit(own, 250)

@@ -14,9 +14,9 @@ import pytest
 
 from fastcore.tasks import State
 from fastcore.tasks.codec import Codec
-from fastcore.tasks.executors.process_child import head_of, message
-from fastcore.tasks.executors.process_lane import Doom, Lane, Removal
-from fastcore.tasks.executors.process_slot import TaskSlot, _frames
+from fastcore.tasks.executors.process.child_main import head_of, message
+from fastcore.tasks.executors.process.child_process import TaskSlot, _frames
+from fastcore.tasks.executors.process.worker import Doom, Lane, Removal
 from tests.tasks import process_jobs as jobs
 from tests.tasks.process_queue import MINUTE, eventually, lines, queues_made  # noqa: F401
 

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from fastcore.tasks import IdempotencyConflict, State, StoreError, TaskQueue
-from fastcore.tasks.calls import new_id
 from fastcore.tasks.cron import Cron
 from fastcore.tasks.records import NO_ARGUMENTS, Encoded, TaskSpec
 from fastcore.tasks.schedules import Every, Schedule, Schedules
+from fastcore.tasks.specs import new_id
 from fastcore.tasks.stores import MemoryStore, SqliteStore
 
 LONG = 60.0

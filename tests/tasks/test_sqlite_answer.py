@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fastcore.tasks.ports import arrived
-from fastcore.tasks.stores.sqlite_answer import Answer, give
+from fastcore.tasks.stores.sqlite.commit_reply import Answer, give
 
 LONG = 60.0
 

@@ -12,7 +12,7 @@ import pytest
 
 from fastcore.tasks.ports import arrived
 from fastcore.tasks.records import Encoded, Group, Progress, State
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.queue_cases import run
 from tests.tasks.sqlite_specs import T0, check, claimed, ended, in_writer, inside, spec
 

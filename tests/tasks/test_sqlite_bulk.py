@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcore.tasks.records import Encoded, TaskSpec
-from fastcore.tasks.stores import sqlite_bulk as bulk
-from fastcore.tasks.stores.sqlite_bulk import Begun, Success, end, insert
-from fastcore.tasks.stores.sqlite_rows import row_of
-from fastcore.tasks.stores.sqlite_schema import MIGRATIONS
+from fastcore.tasks.stores.sqlite import bulk_statements
+from fastcore.tasks.stores.sqlite.bulk_statements import Begun, Success, end, insert
+from fastcore.tasks.stores.sqlite.rows import row_of
+from fastcore.tasks.stores.sqlite.schema import MIGRATIONS
 from tests.tasks.sqlite_specs import T0, spec
 
 SIZES = [1, 2, 3, 63, 64, 65, 200]
@@ -91,8 +91,8 @@ def test_first_in_is_first_out_whatever_comes_between(database: sqlite3.Connecti
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "_MOST", 4)
-    monkeypatch.setattr(bulk, "_MOST_BYTES", 100)
+    monkeypatch.setattr(bulk_statements, "_MOST", 4)
+    monkeypatch.setattr(bulk_statements, "_MOST_BYTES", 100)
 
 
 def of_sizes(n: int) -> list[TaskSpec]:

@@ -12,7 +12,7 @@ import pytest
 from fastcore.tasks.errors import QueueFull, StoreError
 from fastcore.tasks.ports import Want, arrived
 from fastcore.tasks.records import Hold, Progress, State
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.express_cases import ANY, LEASE, LONG, WAYS, Owner, each_on_the_loop, together, turns
 from tests.tasks.queue_cases import run
 from tests.tasks.sqlite_specs import T0, check, claimed, ended, spec

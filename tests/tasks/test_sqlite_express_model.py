@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Claim, TaskSpec
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.express_cases import ANY, LEASE, LONG
 from tests.tasks.sqlite_specs import T0, check, ended, in_writer, inside, spec
 

@@ -9,7 +9,7 @@ import pytest
 
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Group, State
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.express_cases import ANY, LEASE, LONG, Owner, each_on_the_loop, turns
 from tests.tasks.queue_cases import run
 from tests.tasks.sqlite_specs import T0, claimed, ended, spec

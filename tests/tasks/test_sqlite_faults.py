@@ -17,8 +17,8 @@ import pytest
 from fastcore.tasks import TaskQueue
 from fastcore.tasks.errors import StoreError
 from fastcore.tasks.records import State
-from fastcore.tasks.stores.sqlite import SqliteStore
-from fastcore.tasks.stores.sqlite_errors import told
+from fastcore.tasks.stores.sqlite.errors import told
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.sqlite_specs import check, claimed, ended, inside, spec
 
 LONG = 60.0
@@ -28,7 +28,7 @@ FULL_DISK = """
 import json, resource, sys
 from fastcore.tasks.errors import StoreError
 from fastcore.tasks.records import State
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.sqlite_specs import claimed, ended, spec
 
 store = SqliteStore(sys.argv[1]).open()
@@ -215,7 +215,7 @@ class TestDamaged:
 READ_ONLY = """
 import os, sys
 import psutil, resource, uuid  # all that is needed, while it may be read
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 
 if os.geteuid() == 0:
     os.setuid(65534)  # root may write everywhere

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from fastcore.tasks.records import Group, GroupView, State, TaskSpec
-from fastcore.tasks.stores.sqlite import SqliteStore
-from fastcore.tasks.stores.sqlite_rows import SPEC_COLUMNS, row_of, spec_text
-from fastcore.tasks.stores.sqlite_schema import MIGRATIONS, migrate
+from fastcore.tasks.stores.sqlite.rows import SPEC_COLUMNS, row_of, spec_text
+from fastcore.tasks.stores.sqlite.schema import MIGRATIONS, migrate
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.sqlite_specs import T0, check, claimed, ended, inside, spec
 
 LONG = 60.0

@@ -18,8 +18,8 @@ import pytest
 from fastcore import metrics
 from fastcore.tasks import QueueClosed, State, StoreError, TaskQueue
 from fastcore.tasks.ports import Want
-from fastcore.tasks.stores.sqlite import SqliteStore
-from fastcore.tasks.stores.sqlite_leases import Extension, LeaseKeeper
+from fastcore.tasks.stores.sqlite.leases import Extension, LeaseKeeper
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.queue_cases import LONG, run, until
 from tests.tasks.sqlite_specs import T0, inside, spec
 
@@ -175,7 +175,7 @@ def test_an_engine_that_renews_is_left_to_it() -> None:
 
 RESCUER = """
 import sys, time
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 store = SqliteStore(sys.argv[1])
 found = []
 while not found and input() == "look":

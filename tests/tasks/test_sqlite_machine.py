@@ -18,7 +18,7 @@ from fastcore.tasks.errors import TaskError
 from fastcore.tasks.ports import Reply, Want
 from fastcore.tasks.records import Claim, Encoded, Failure, Group, Outcome, Progress, State
 from fastcore.tasks.stores import MemoryStore
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.sqlite_specs import T0, check, spec
 
 KINDS = ("alpha", "beta", "gamma")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fastcore.tasks import QueueClosed, TaskQueue
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 
 LONG = 60.0
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")

@@ -10,9 +10,9 @@ import pytest
 
 from fastcore.tasks.errors import StoreError
 from fastcore.tasks.stores import open_store
-from fastcore.tasks.stores.sqlite import SqliteStore
-from fastcore.tasks.stores.sqlite_place import Mount, checked_path
-from fastcore.tasks.stores.sqlite_schema import APPLICATION, MIGRATIONS, connect_reader, migrate
+from fastcore.tasks.stores.sqlite.location import Mount, checked_path
+from fastcore.tasks.stores.sqlite.schema import APPLICATION, MIGRATIONS, connect_reader, migrate
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.sqlite_specs import T0, check, claimed, ended, in_writer, inside, spec
 
 LONG = 60.0

@@ -10,9 +10,9 @@ import pytest
 
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Group, Progress, State
-from fastcore.tasks.stores import sqlite_reading as reading
-from fastcore.tasks.stores.sqlite import SqliteStore
-from fastcore.tasks.stores.sqlite_schema import connect_reader
+from fastcore.tasks.stores.sqlite import reader
+from fastcore.tasks.stores.sqlite.schema import connect_reader
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.sqlite_specs import T0, claimed, ended, in_writer, inside, spec
 
 LONG = 60.0
@@ -109,21 +109,21 @@ def test_nothing_that_is_written_scans_or_sorts(tmp_path: Path, most: int | None
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        (reading.Wanted(), "sqlite_autoindex_task_1"),  # by ids, the latest first: it ends after `limit` rows
-        (reading.Wanted([State.RUNNING]), "task_running"),
-        (reading.Wanted([State.RUNNING], "noop"), "task_running"),
-        (reading.Wanted([State.DEAD]), "task_failure"),
-        (reading.Wanted([State.FAILED, State.DEAD], "noop", before="f"), "task_failure"),
-        (reading.Wanted(None, None, "g"), "task_member"),
+        (reader.Wanted(), "sqlite_autoindex_task_1"),  # by ids, the latest first: it ends after `limit` rows
+        (reader.Wanted([State.RUNNING]), "task_running"),
+        (reader.Wanted([State.RUNNING], "noop"), "task_running"),
+        (reader.Wanted([State.DEAD]), "task_failure"),
+        (reader.Wanted([State.FAILED, State.DEAD], "noop", before="f"), "task_failure"),
+        (reader.Wanted(None, None, "g"), "task_member"),
     ],
 )
-def test_lists_of_few_among_many_use_an_index(tmp_path: Path, wanted: reading.Wanted, index: str) -> None:
+def test_lists_of_few_among_many_use_an_index(tmp_path: Path, wanted: reader.Wanted, index: str) -> None:
     SqliteStore(tmp_path / "tasks.db", durability="normal").open().close()
     seen: list[str] = []
     connection = connect_reader(tmp_path / "tasks.db")
     try:
         connection.set_trace_callback(seen.append)
-        reading.find(connection, wanted)
+        reader.find(connection, wanted)
         connection.set_trace_callback(None)
         [steps] = plans(connection, seen).values()
     finally:
@@ -139,9 +139,9 @@ def test_a_task_and_its_group_are_found_by_index(tmp_path: Path) -> None:
     connection = connect_reader(tmp_path / "tasks.db")
     try:
         connection.set_trace_callback(seen.append)
-        reading.get(connection, id)
-        reading.members(connection, "g")
-        reading.counts(connection)
+        reader.get(connection, id)
+        reader.members(connection, "g")
+        reader.counts(connection)
         connection.set_trace_callback(None)
         assert wasteful(plans(connection, seen)) == []
     finally:

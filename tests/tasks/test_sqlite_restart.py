@@ -16,7 +16,7 @@ import pytest
 from fastcore.tasks import TaskQueue
 from fastcore.tasks.errors import StoreError
 from fastcore.tasks.records import Group, Hold, State
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.sqlite_specs import T0, check, claimed, ended, inside, spec
 
 pytestmark = pytest.mark.backend_independent
@@ -43,7 +43,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[[], SqliteStore]]:
 CLAIM_AND_STAY = """
 import sys, time
 from fastcore.tasks.ports import Want
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 
 store = SqliteStore(sys.argv[1], durability="normal")
 got = store.claim("engine", [Want(int(sys.argv[3]), {"noop": 100})], 1e9, float(sys.argv[2])).result(60)

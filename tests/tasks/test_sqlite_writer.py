@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from fastcore.tasks.errors import StoreError
-from fastcore.tasks.stores import sqlite_writer
-from fastcore.tasks.stores.sqlite_answer import Answer
-from fastcore.tasks.stores.sqlite_change import Change
-from fastcore.tasks.stores.sqlite_writer import Writer
+from fastcore.tasks.stores.sqlite import writer
+from fastcore.tasks.stores.sqlite.commit_reply import Answer
+from fastcore.tasks.stores.sqlite.transaction import Change
+from fastcore.tasks.stores.sqlite.writer import Writer
 
 LONG = 60.0
 
@@ -85,8 +85,8 @@ class Asking:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have patient requests wait until another comes: a test with a wrong idea of which wait does not end."""
-    monkeypatch.setattr(sqlite_writer, "_PATIENCE", 1e9)
-    monkeypatch.setattr(sqlite_writer, "_MOST_PATIENCE", 1e9)
+    monkeypatch.setattr(writer, "_PATIENCE", 1e9)
+    monkeypatch.setattr(writer, "_MOST_PATIENCE", 1e9)
 
 
 @pytest.fixture(params=[True, False], ids=["full", "normal"])
@@ -158,10 +158,10 @@ def test_where_nothing_waits_for_the_disk_none_waits_for_another(asking: Asking)
 
 @pytest.mark.parametrize("asking", [True], indirect=True)
 def test_an_end_that_waits_in_vain_waits_no_further_time(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_writer, "_MOST_PATIENCE", 1e-3)
+    monkeypatch.setattr(writer, "_MOST_PATIENCE", 1e-3)
     end = asking.during("submit 1", lambda: asking.ask("end 0"))
     assert end.result(LONG) == "end 0"
-    monkeypatch.setattr(sqlite_writer, "_MOST_PATIENCE", 1e9)
+    monkeypatch.setattr(writer, "_MOST_PATIENCE", 1e9)
     assert asking.ask("end 1").result(LONG) == "end 1"
     assert asking.batches == [["submit 1"], ["end 0"], ["end 1"]]
 

@@ -15,7 +15,7 @@ import pytest
 from fastcore.tasks import IdempotencyConflict, QueueFull, State, TaskQueue
 from fastcore.tasks.errors import QueueClosed, StoreError
 from fastcore.tasks.hooks import TaskEvent
-from fastcore.tasks.stores.sqlite import SqliteStore
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.loops import LOOPS, factory_of
 from tests.tasks.express_cases import together, turns
 from tests.tasks.queue_cases import LONG, run, until

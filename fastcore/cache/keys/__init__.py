@@ -6,7 +6,7 @@ from typing import Any
 
 from fastcore.cache.keys.content import NoContent, digest_of
 from fastcore.cache.libraries import library_of, record_state
-from python_fallback.cache.shape import Shape
+from python_fallback.shared.cache.shape import Shape
 
 __all__ = ["ContentKey", "arguments_key", "dataframe_key"]
 

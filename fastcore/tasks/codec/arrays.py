@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastcore.tasks.codec.errors import CodecError, Unserializable
-from fastcore.tasks.codec.walk import FINDERS, Decoder, Encoder, Kind, register
+from fastcore.tasks.codec.serializer import FINDERS, Decoder, Encoder, Kind, register
 
 __all__ = ["dtype_from", "dtype_of"]
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from fastcore.tasks.codec.errors import Unserializable
-from fastcore.tasks.codec.walk import FINDERS, Decoder, Encoder, Kind, register
+from fastcore.tasks.codec.serializer import FINDERS, Decoder, Encoder, Kind, register
 
 __all__: list[str] = []
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastcore.tasks.codec.errors import CodecError, Unserializable
-from fastcore.tasks.codec.walk import FINDERS, Decoder, Encoder, Kind, register
+from fastcore.tasks.codec.serializer import FINDERS, Decoder, Encoder, Kind, register
 
 __all__: list[str] = []
 

@@ -11,7 +11,7 @@ from fastcore.tasks.codec import builtin as _builtin  # noqa: F401  # enters its
 from fastcore.tasks.codec import classes as _classes  # noqa: F401  # the same
 from fastcore.tasks.codec.errors import CodecError, TooLarge, Unserializable
 from fastcore.tasks.codec.message import join, overhead, split
-from fastcore.tasks.codec.walk import Decoder, Encoder, read
+from fastcore.tasks.codec.serializer import Decoder, Encoder, read
 from fastcore.tasks.records import Encoded
 
 __all__ = ["MAX_BYTES", "Codec"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fastcore.tasks.codec.errors import CodecError, Unserializable
-from fastcore.tasks.codec.walk import Decoder, Encoder, Kind, register
+from fastcore.tasks.codec.serializer import Decoder, Encoder, Kind, register
 
 __all__: list[str] = []
 

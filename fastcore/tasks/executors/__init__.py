@@ -20,7 +20,7 @@ def make_executor(name: str, size: int) -> Executor:
     if name == "thread":
         return ThreadExecutor(size)
     if name == "process":
-        from fastcore.tasks.executors.process import ProcessExecutor
+        from fastcore.tasks.executors.process.executor import ProcessExecutor
 
         return ProcessExecutor(size)
     raise ValueError(f"workers: expected one of async, thread, process, got {name!r}: give it as executors={{...}}")

@@ -16,8 +16,8 @@ from fastcore.concurrency.checks import count, number
 from fastcore.concurrency.context import begin, in_context
 from fastcore.concurrency.waiting import happened
 from fastcore.tasks.current import running
+from fastcore.tasks.engine.job import Job
 from fastcore.tasks.errors import TaskTimeout
-from fastcore.tasks.job import Job
 from fastcore.tasks.middleware import call_through
 from fastcore.tasks.ports import Cap, Sink, Stop
 

@@ -11,9 +11,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from fastcore.concurrency.checks import count
+from fastcore.tasks.engine.job import Job
 from fastcore.tasks.errors import TaskLost
 from fastcore.tasks.executors.dask_worker import run_on_worker
-from fastcore.tasks.job import Job
 from fastcore.tasks.ports import Cap, Sink, Stop
 from fastcore.tasks.records import Encoded
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastcore.concurrency.remote_error import sendable
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.current import running
-from fastcore.tasks.executors.process_child import Attempt, call_encoded
+from fastcore.tasks.executors.process.child_main import Attempt, call_encoded
 from fastcore.tasks.records import Payload
 
 __all__ = ["run_on_worker"]

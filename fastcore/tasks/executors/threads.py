@@ -11,8 +11,8 @@ from queue import Empty, SimpleQueue
 
 from fastcore.concurrency.checks import count
 from fastcore.tasks.current import running
+from fastcore.tasks.engine.job import Job
 from fastcore.tasks.errors import TaskCancelled
-from fastcore.tasks.job import Job
 from fastcore.tasks.middleware import call_through
 from fastcore.tasks.ports import Cap, Sink, Stop
 

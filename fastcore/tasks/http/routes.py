@@ -14,11 +14,11 @@ from starlette.responses import StreamingResponse
 
 from fastcore.tasks.errors import IdempotencyConflict, QueueClosed, QueueFull, StoreError, UnknownTask
 from fastcore.tasks.http import events, models, views
-from fastcore.tasks.http.desk import Desk
 from fastcore.tasks.http.idempotency import Keys, key_of, other_request
 from fastcore.tasks.http.jsonable import NotJSON, to_json
 from fastcore.tasks.http.openapi import EVENT, REQUEST, answer, problem
 from fastcore.tasks.http.problems import Problem
+from fastcore.tasks.http.service import Desk
 from fastcore.tasks.http.submission import read, wrong
 from fastcore.tasks.records import State
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastcore.tasks.stores.memory import MemoryStore
+from fastcore.tasks.stores.memory.store import MemoryStore
 
 if TYPE_CHECKING:
     from fastcore.tasks.ports import TaskStore
-    from fastcore.tasks.stores.sqlite import SqliteStore
+    from fastcore.tasks.stores.sqlite.store import SqliteStore
 
 __all__ = ["MemoryStore", "SqliteStore", "open_store"]
 
@@ -23,8 +23,8 @@ def open_store(url: str, *, max_queued: int | None = None) -> TaskStore:
     if url == "memory":
         return MemoryStore(max_queued=max_queued)
     if url.startswith(_SQLITE):
-        from fastcore.tasks.stores.sqlite import SqliteStore
-        from fastcore.tasks.stores.sqlite_place import parsed
+        from fastcore.tasks.stores.sqlite.location import parsed
+        from fastcore.tasks.stores.sqlite.store import SqliteStore
 
         path, durability = parsed(url)
         return SqliteStore(path, max_queued=max_queued, durability=durability)
@@ -33,7 +33,7 @@ def open_store(url: str, *, max_queued: int | None = None) -> TaskStore:
 
 def __getattr__(name: str) -> Any:
     if name == "SqliteStore":  # brings in sqlite3
-        from fastcore.tasks.stores.sqlite import SqliteStore
+        from fastcore.tasks.stores.sqlite.store import SqliteStore
 
         return SqliteStore
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

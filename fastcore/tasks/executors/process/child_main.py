@@ -1,0 +1,132 @@
+"""What a process slot runs: the task's function, and the word of its progress."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fastcore.concurrency.child_process import Call, packed, serve_each, tell
+from fastcore.tasks.codec import Codec
+from fastcore.tasks.current import running
+from fastcore.tasks.middleware import call_through
+from fastcore.tasks.records import Encoded, Payload
+from fastcore.tasks.task import Task
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+__all__ = ["HERE", "LONGEST", "NUDGE", "NUDGED", "Attempt", "call_encoded", "head_of", "message", "serve_tasks"]
+
+Around = tuple[Callable[..., Any], ...]
+"""Middleware, the first outermost."""
+LONGEST = 64 << 10
+"""Bytes of a message that goes through the socket; a longer one through the pipe."""
+HERE = b"\0"
+"""In the socket: the message is in the pipe."""
+NUDGE = b"\1"
+"""In the socket: say NUDGED."""
+NUDGED = ()
+_PAUSE = 0.05  # seconds between two progress reports: more would not be seen
+
+
+class Attempt:
+    """An attempt as its code sees it in another process."""
+
+    stop_requested = False  # to stop it, the process is ended
+
+    def __init__(self, id: str, kind: str, attempt: int, send: Callable[[Any], object]) -> None:
+        self.id = id
+        self.kind = kind
+        self.attempt = attempt
+        self._send = send
+        self._sent_at = -_PAUSE
+        self._waiting: tuple[float | None, str] | None = None
+
+    def report(self, fraction: float | None, note: str) -> None:
+        """Send word, unless the last one is too fresh: then with the next one, or with `flush`."""
+        now = time.monotonic()
+        if now - self._sent_at < _PAUSE:
+            self._waiting = fraction, note
+            return
+        self._sent_at = now
+        self._waiting = None
+        self._send((self.id, self.attempt, fraction, note))
+
+    def flush(self) -> None:
+        """Send the word that waits."""
+        if self._waiting is not None:
+            self._send((self.id, self.attempt, *self._waiting))
+            self._waiting = None
+
+
+def serve_tasks(conn: Connection[Any, Any], waiting: socket.socket | None) -> None:
+    """Answer messages, as `message` makes them, until the parent hangs up or has ended."""
+    buffer = memoryview(bytearray(LONGEST))
+    known: dict[bytes, tuple[Any, str, Codec, Around]] = {}
+
+    def calling(message: list[bytes | memoryview]) -> Call:
+        def call() -> tuple[Any, str]:
+            head, payload, id, attempt, announce = pickle.loads(message.pop())
+            found = known.get(head)
+            if found is None:
+                found = known[head] = pickle.loads(head)
+            task, kind, codec, around = found
+            return _run(task, kind, payload, id, attempt, codec, around, announce), kind
+
+        return call
+
+    def receive() -> Call:
+        if waiting is None:
+            return calling([conn.recv_bytes()])
+        while (size := waiting.recv_into(buffer)) == 1:
+            if buffer[:1] == HERE:
+                return calling([conn.recv_bytes()])
+            tell(NUDGED)
+        if not size:
+            raise EOFError
+        return calling([buffer[:size]])
+
+    serve_each(conn, receive)
+
+
+def message(head: bytes, payload: Payload, id: str, attempt: int, announce: bool, name: str) -> bytes:
+    """Return an attempt as bytes; with `announce`, the parent is told None once the task's modules are imported.
+
+    Raises
+    ------
+    TypeError
+        If the arguments cannot be pickled.
+    """
+    return packed((head, payload, id, attempt, announce), name)
+
+
+def head_of(task: Any, kind: str, codec: Codec, around: Around = ()) -> bytes:
+    """Return what all attempts of a task share, as bytes."""
+    return packed((task, kind, codec, around), kind)
+
+
+def _run(
+    task: Any, kind: str, payload: Payload, id: str, attempt: int, codec: Codec, around: Around, announce: bool
+) -> Any:
+    if announce:
+        tell(None)
+    here = Attempt(id, kind, attempt, tell)
+    token = running.set(here)
+    try:
+        return call_encoded(task, here, payload, codec, around)
+    finally:
+        running.reset(token)
+        here.flush()
+
+
+def call_encoded(task: Any, here: Attempt, payload: Payload, codec: Codec, around: Around) -> Any:
+    """Call a task's function, decoding what is encoded, and encoding the result then."""
+    fn = task.fn if isinstance(task, Task) else task
+    if not isinstance(payload, Encoded):
+        args, kwargs = payload
+        return call_through(around, fn, here, args, kwargs)
+    args, kwargs = codec.decode_call(payload, here.kind)
+    return codec.encode(call_through(around, fn, here, args, kwargs), f"result of {here.kind}")

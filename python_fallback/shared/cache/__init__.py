@@ -1,0 +1,1 @@
+"""What both twins of the cache run."""

@@ -1,0 +1,1 @@
+"""What both twins of framing run."""

@@ -1,0 +1,16 @@
+"""The exception of asyncio's queues that older Pythons lack; a file of its own, because asyncio is slow to import."""
+
+from __future__ import annotations
+
+import asyncio
+
+__all__ = ["QueueShutDown"]
+
+if hasattr(asyncio, "QueueShutDown"):  # Python 3.13
+    QueueShutDown = asyncio.QueueShutDown
+else:
+
+    class QueueShutDown(Exception):  # type: ignore[no-redef]
+        """The queue was shut down; ``asyncio.QueueShutDown`` on Python 3.13 and later."""
+
+        __module__ = "fastcore.heap"
