@@ -59,7 +59,7 @@ else:
 
     def try_lock(descriptor: int) -> bool:
         """Take the lock if it is free."""
-        try:
+        try:  # not lockf: a POSIX record lock falls when this process closes any descriptor of the file
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False

@@ -19,13 +19,13 @@ from tasks_opponents import BOTH, P50, Phases
 
 from fastcore.tasks.executors.process.executor import ProcessExecutor
 from fastcore.tasks.stores.sqlite import bulk_statements, writer
-from fastcore.tasks.stores.sqlite.direct_claim import Express
-from fastcore.tasks.submitter import Submitting
+from fastcore.tasks.stores.sqlite.direct_claim import DirectClaim
+from fastcore.tasks.submitter import Submitter
 
 GOAL = 1.2
 
 
-async def by_itself(self: Submitting, target: Any, args: Any, kwargs: Any) -> str:
+async def by_itself(self: Submitter, target: Any, args: Any, kwargs: Any) -> str:
     return (await self.asubmit([self._calls.one(target, args, kwargs)]))[0]
 
 
@@ -49,10 +49,10 @@ def lone() -> Phases:
 PATHS: dict[str, Path] = {
     "many rows in one statement": Path(lambda: ours.sqlite_many(10_000), BOTH, [(bulk_statements, "_MOST", 1)]),
     "direct claims": Path(
-        lambda: ours.sqlite_latencies(100), P50, [(Express, "place", lambda self, change, specs: specs)]
+        lambda: ours.sqlite_latencies(100), P50, [(DirectClaim, "place", lambda self, change, specs: specs)]
     ),
     "coroutines' submissions as one request": Path(
-        lambda: ours.sqlite_coroutines(6_400, 64), BOTH, [(Submitting, "asubmit_call", by_itself)]
+        lambda: ours.sqlite_coroutines(6_400, 64), BOTH, [(Submitter, "asubmit_call", by_itself)]
     ),
     "ends wait for a submission": Path(lone, BOTH, [(writer, "_PATIENCE", 0.0)]),
     "jobs ahead of processes": Path(on_processes, BOTH, [(ProcessExecutor, "_ahead", lambda self: 0)]),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-__all__ = ["ProcessDied", "Slot", "UnpicklableResult", "name_of", "packed", "serve_each", "tell"]
+__all__ = ["ChildProcess", "ProcessDied", "UnpicklableResult", "name_of", "packed", "serve_each", "tell"]
 
 _SECONDS_TO_END = 2.0
 
@@ -42,7 +42,7 @@ def name_of(fn: Any) -> str:
     return f"{module}.{name}" if name and module else name or repr(fn)
 
 
-class Slot:
+class ChildProcess:
     """A child process, started when it is first needed and again after it died.
 
     Parameters

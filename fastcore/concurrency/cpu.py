@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
 from fastcore.concurrency.checks import called, one_of
-from fastcore.concurrency.child_process import Slot, name_of
+from fastcore.concurrency.child_process import ChildProcess, name_of
 
 __all__ = ["Call", "Processes", "cpus", "on_process", "on_thread", "processes", "run_cpu", "settled", "shutdown"]
 
@@ -51,7 +51,7 @@ async def run_cpu(fn: Callable[..., R], /, *args: Any, on: Literal["thread", "pr
     Raises
     ------
     ProcessDied
-        If the process was killed or crashed under the call; its slot starts a new one for the next call.
+        If the process was killed or crashed under the call; a new one starts for the next call.
     RemoteError
         If the call in a process failed with an error that cannot be pickled, or with ``SystemExit``.
     TypeError
@@ -104,44 +104,44 @@ class _ProcessCall(Call):
         super().__init__(fn, args)
         self._pool = pool
         self._lock = threading.Lock()
-        self._slot: Slot | None = None
+        self._child: ChildProcess | None = None
 
     def run(self) -> Any:
-        slot = self._pool.idle.pop()  # there are as many slots as threads that come here
+        child = self._pool.idle.pop()  # there are as many children as threads that come here
         with self._lock:
-            self._slot = slot
+            self._child = child
         try:
-            return slot.call(self._fn, self._args)
+            return child.call(self._fn, self._args)
         finally:
             with self._lock:  # from here on a kill would hit the next call
-                self._slot = None
-                slot.spare()
-            self._pool.idle.append(slot)
+                self._child = None
+                child.spare()
+            self._pool.idle.append(child)
 
     def kill(self) -> None:
         with self._lock:
-            if self._slot is not None:
-                self._slot.kill()
+            if self._child is not None:
+                self._child.kill()
 
 
 class Processes:
     """Slots for calls in child processes, and a thread to wait on each."""
 
     def __init__(self, size: int) -> None:
-        self.slots = [Slot() for _ in range(size)]
-        self.idle = list(self.slots)  # last in, first out: no more children than are busy at once
+        self.children = [ChildProcess() for _ in range(size)]
+        self.idle = list(self.children)  # last in, first out: no more children than are busy at once
         self.threads = ThreadPoolExecutor(size, "fastcore-process")
 
     def close(self) -> None:
         """End every child, at once where a call runs."""
         self.threads.shutdown(wait=False, cancel_futures=True)
-        for slot in self.slots:
-            slot.hang_up() if slot in self.idle else slot.kill()
+        for child in self.children:
+            child.hang_up() if child in self.idle else child.kill()
         self.threads.shutdown(wait=True)
         deadline = time.monotonic() + _SECONDS_TO_END
-        for slot in self.slots:
-            slot.hang_up()
-            slot.join(max(0.0, deadline - time.monotonic()))
+        for child in self.children:
+            child.hang_up()
+            child.join(max(0.0, deadline - time.monotonic()))
 
 
 def on_thread(pool: ThreadPoolExecutor, fn: Callable[..., Any], args: tuple[Any, ...]) -> Call:
@@ -227,10 +227,10 @@ def shutdown() -> None:
 def _after_fork() -> None:
     global _lock, _shared_threads, _shared_processes
     _lock = threading.Lock()
-    children, _shared_threads, _shared_processes = _shared_processes, None, None
-    if children is not None:
-        for slot in children.slots:
-            slot.forget()
+    pool, _shared_threads, _shared_processes = _shared_processes, None, None
+    if pool is not None:
+        for child in pool.children:
+            child.forget()
 
 
 if hasattr(os, "register_at_fork"):

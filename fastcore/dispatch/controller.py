@@ -1,4 +1,4 @@
-"""Who watches a flag's candidate: gathers what its Switches see, and has the flag advanced, promoted or rolled back."""
+"""The controller of a flag's experiment: it gathers what the Switches see, and advances, promotes or rolls back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fastcore.dispatch.store import HOT_PATHS
 if TYPE_CHECKING:
     from fastcore.dispatch.switch import Switch
 
-__all__ = ["PairStats", "Plan", "Watch", "find", "of"]
+__all__ = ["Controller", "PairStats", "Plan", "find", "of"]
 
 Plan = tuple[str, int, int, int]  # word, threshold, samples of the control's and the candidate's calls; see _set_mode
 
@@ -29,7 +29,7 @@ ALL = 2**32
 CONTROL: Plan = ("control", 0, 0, 0)
 
 _log = logging.getLogger("fastcore.guard")
-_watches: dict[str, Watch] = {}
+_controllers: dict[str, Controller] = {}
 _making = threading.Lock()
 
 
@@ -55,7 +55,7 @@ class PairStats:
             self.candidate.observe(pair.candidate)
 
 
-class Watch:
+class Controller:
     """What is known of one flag's candidate in this process.
 
     A lock guards the evidence; what it leads to is done after the lock is free, because the flags have one of their
@@ -243,7 +243,7 @@ class Watch:
                 with self._lock:
                     self._held = True
                     self.breaker.open(now)
-                self._watch_clock()
+                self._check_clock()
             store.rollback(
                 self.flag, f"rolled back: {decision.why}", source="guard", who="guard", evidence=_because(decision)
             )
@@ -260,7 +260,7 @@ class Watch:
 
     def _opened(self, note: str) -> None:
         self._journal("breaker", f"open after {self.limits.failures} failures in a row: {note}")
-        self._watch_clock()
+        self._check_clock()
         flags._store.reapply(self.flag)
 
     def _probed(self, pair: Pair, now: float) -> None:
@@ -289,23 +289,23 @@ class Watch:
         mode = {"mode": flags._store.get(self.flag).mode}
         flags._store.journal.write("breaker", what, self.flag, why, old=mode, new=mode)
 
-    def _watch_clock(self) -> None:
+    def _check_clock(self) -> None:
         flags._ticker.add(self.tick)
         flags._ticker.start()
 
 
-def of(flag: str) -> Watch:
-    """Return the watch of a flag, made at first use."""
-    found = _watches.get(flag)
+def of(flag: str) -> Controller:
+    """Return the controller of a flag, made at first use."""
+    found = _controllers.get(flag)
     if found is None:
         with _making:
-            found = _watches.setdefault(flag, Watch(flag))
+            found = _controllers.setdefault(flag, Controller(flag))
     return found
 
 
-def find(flag: str) -> Watch | None:
-    """Return the watch of a flag if it has one."""
-    return _watches.get(flag)
+def find(flag: str) -> Controller | None:
+    """Return the controller of a flag if it has one."""
+    return _controllers.get(flag)
 
 
 def _because(decision: Decision) -> dict[str, Any]:
@@ -320,9 +320,9 @@ def _share(percent: float) -> int:
 def _after_fork() -> None:
     global _making
     _making = threading.Lock()
-    for watch in _watches.values():
-        watch._lock = threading.Lock()
-        watch.in_flight = set()
+    for controller in _controllers.values():
+        controller._lock = threading.Lock()
+        controller.in_flight = set()
 
 
 if hasattr(os, "register_at_fork"):

@@ -21,7 +21,7 @@ from fastcore.dispatch.journal import Entry, Journal
 from fastcore.dispatch.modes import Mode
 from fastcore.dispatch.provider import Provider, ProviderPoll
 from fastcore.dispatch.store import HOT_PATHS, Change, Flag, FlagStore
-from fastcore.dispatch.sync import Following, journal_path
+from fastcore.dispatch.sync import Sync, journal_path
 from fastcore.dispatch.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ __all__ = [
 _log = logging.getLogger("fastcore.flags")
 _ticker = Ticker()
 _store = FlagStore(journal=Journal(journal_path(os.environ)))
-_following = Following(_store, _ticker, FlagFile(os.environ.get("FASTCORE_FLAGS_FILE", "").strip()))
+_following = Sync(_store, _ticker, FlagFile(os.environ.get("FASTCORE_FLAGS_FILE", "").strip()))
 _following.first_look()
 
 

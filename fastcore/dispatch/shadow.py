@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastcore._text import said
-from fastcore.dispatch.controller import Watch
+from fastcore.dispatch.controller import Controller
 from fastcore.dispatch.difference import Incomparable, difference, magnitude
 from fastcore.dispatch.experiment import Pair
 from fastcore.dispatch.formatting import cut
@@ -65,7 +65,7 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def watched(switch: Switch[..., Any], watch: Watch, how: int, error: Any, args: Any, kwargs: Any) -> Any:
+def watched(switch: Switch[..., Any], watch: Controller, how: int, error: Any, args: Any, kwargs: Any) -> Any:
     """Answer a call that a Switch under watch hands over."""
     if how == RESCUE and (mark(switch) in within.get() or not own_fault(error)):
         try:
@@ -93,7 +93,7 @@ def watched(switch: Switch[..., Any], watch: Watch, how: int, error: Any, args: 
         del error
 
 
-def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
+def _pair(switch: Switch[..., Any], watch: Controller, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
     # The arm that is to answer runs in the caller's context, the other one in a copy: what an arm puts into context
     # variables is the same whether a call is compared or not.
     order, openings = (0, 1) if draws.getrandbits(1) else (1, 0), watch.breaker.openings
@@ -141,7 +141,7 @@ def count(switch: Switch[..., Any], error: BaseException) -> None:
         switch._stats.uncounted += 1
 
 
-def _rescue(switch: Switch[..., Any], watch: Watch, error: BaseException, args: Any, kwargs: Any) -> Any:
+def _rescue(switch: Switch[..., Any], watch: Controller, error: BaseException, args: Any, kwargs: Any) -> Any:
     """The candidate has raised: the control answers. If it raises alike, the call was at fault."""
     theirs = _run(switch, 0, args, kwargs)
     try:
@@ -151,7 +151,7 @@ def _rescue(switch: Switch[..., Any], watch: Watch, error: BaseException, args: 
 
 
 def after_failure(
-    switch: Switch[..., Any], watch: Watch, error: BaseException, theirs: Outcome, args: Any, kwargs: Any
+    switch: Switch[..., Any], watch: Controller, error: BaseException, theirs: Outcome, args: Any, kwargs: Any
 ) -> Any:
     try:
         if theirs.error is None:
@@ -166,9 +166,15 @@ def after_failure(
 
 
 def settle(
-    switch: Switch[..., Any], watch: Watch, control: Outcome, candidate: Outcome, wants_candidate: bool, openings: int,
-    args: Any, kwargs: Any,
-) -> bool:  # fmt: skip
+    switch: Switch[..., Any],
+    watch: Controller,
+    control: Outcome,
+    candidate: Outcome,
+    wants_candidate: bool,
+    openings: int,
+    args: Any,
+    kwargs: Any,
+) -> bool:
     """Compare both outcomes, tell the watch, and say whether the candidate answers: only if it agrees."""
     try:
         pair = compared(switch, control, candidate, args, kwargs)

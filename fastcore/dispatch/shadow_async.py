@@ -9,7 +9,7 @@ from contextvars import Context, copy_context
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastcore.dispatch.controller import Watch
+from fastcore.dispatch.controller import Controller
 from fastcore.dispatch.shadow import (
     Outcome,
     adopt,
@@ -32,7 +32,7 @@ IN_FLIGHT = 64  # candidates of async pairs still running; above it no pair is b
 LONGEST = 60.0  # seconds after which such a candidate is given up
 
 
-async def alone(switch: Switch[..., Any], watch: Watch, args: Any, kwargs: Any) -> Any:
+async def alone(switch: Switch[..., Any], watch: Controller, args: Any, kwargs: Any) -> Any:
     """The candidate, and the control after it has raised."""
     outcome = await _awaited(switch, 1, args, kwargs)
     if outcome.error is None:
@@ -80,7 +80,7 @@ def _cancellations() -> tuple[object, int] | None:
     return None if task is None else (task, task.cancelling())
 
 
-async def pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
+async def pair(switch: Switch[..., Any], watch: Controller, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
     """Both arms, and the answer that was asked for where they agree."""
     before = within.get()
     within.set(before | {mark(switch)})
@@ -90,7 +90,7 @@ async def pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, ar
         within.set(before)  # no token: a coroutine may be closed in another context
 
 
-async def _pair(switch: Switch[..., Any], watch: Watch, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
+async def _pair(switch: Switch[..., Any], watch: Controller, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
     """Both arms, one after the other; the caller waits a bounded time for the one that is not to answer.
 
     A candidate that takes longer runs on beside, and its answer is compared when it comes.
@@ -164,7 +164,7 @@ async def _beside(switch: Switch[..., Any], args: Any, kwargs: Any) -> Outcome:
 
 def _settle_later(
     switch: Switch[..., Any],
-    watch: Watch,
+    watch: Controller,
     control: Outcome,
     openings: int,
     args: Any,

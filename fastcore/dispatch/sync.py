@@ -13,7 +13,7 @@ from fastcore.dispatch.server_journal import server_journal
 from fastcore.dispatch.store import HOT_PATHS, FlagStore
 from fastcore.dispatch.ticker import Ticker
 
-__all__ = ["Following", "journal_path"]
+__all__ = ["Sync", "journal_path"]
 
 VARIABLES = (
     "FASTCORE_BACKEND",
@@ -47,7 +47,7 @@ def misspelt(environ: Mapping[str, str]) -> list[str]:
     return found
 
 
-class Following:
+class Sync:
     """Keeps the flags of a process in step with what the processes of the host share.
 
     A process that forks, such as a server that loads its application first, should have no threads by then: ours is

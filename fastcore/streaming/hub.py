@@ -24,11 +24,11 @@ from fastcore.streaming.backplanes.backplane import Backplane, Published
 from fastcore.streaming.broadcast import install_hub, installed_hub
 from fastcore.streaming.checks import check_body, check_key, one_default, packed
 from fastcore.streaming.limits import Limits
-from fastcore.streaming.listeners import Listener, Taps
+from fastcore.streaming.listeners import Listener, Listeners
 from fastcore.streaming.presence import CONTROL, Presence
 from fastcore.streaming.routing import add_http, add_websocket
 from fastcore.streaming.security import Authenticate, Authorize, Origins
-from fastcore.streaming.sessions import Clients
+from fastcore.streaming.sessions import Sessions
 from fastcore.streaming.sse import Events
 from fastcore.streaming.statistics import HubStats, Samples
 from python_fallback.shared.framing.topics import check_pattern, check_topic
@@ -136,7 +136,7 @@ class Hub(Presence):
             wbits=wbits,
             threshold=threshold,
         )
-        self.clients = Clients(
+        self.clients = Sessions(
             self._fan,
             self.limits,
             self.schedule,
@@ -147,7 +147,7 @@ class Hub(Presence):
             authorize=authorize,
         )
         self._ids: dict[str, int] = {}  # of topics that have been published to
-        self._taps = Taps()
+        self._taps = Listeners()
         self.backplane = backplane
         self._attachment = Attachment(backplane)
         self._default = one_default(default, enc_hook)

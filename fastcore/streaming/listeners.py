@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 from fastcore.framing import unpackb
 from python_fallback.shared.framing.topics import matches
 
-__all__ = ["Listener", "Taps"]
+__all__ = ["Listener", "Listeners"]
 
 Listener: TypeAlias = Callable[[str, Any], object]  # topic and object
 
 _log = logging.getLogger("fastcore.streaming")
 
 
-class Taps:
+class Listeners:
     """Listeners by pattern, called with one message after the other, from whatever thread or process."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from fastcore.streaming.limits import Limits
-    from fastcore.streaming.sessions import Clients
+    from fastcore.streaming.sessions import Sessions
 
 __all__ = ["CONTROL", "Presence"]
 
@@ -35,7 +35,7 @@ F = TypeVar("F", bound=Hook)
 class Presence:
     """What a Hub knows of the people behind its clients."""
 
-    clients: Clients
+    clients: Sessions
     limits: Limits
     backplane: Backplane | None
     _fan: Fanout

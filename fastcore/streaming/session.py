@@ -30,7 +30,7 @@ from fastcore.streaming.turns import SLICE
 from python_fallback.shared.framing.topics import is_pattern
 
 if TYPE_CHECKING:
-    from fastcore.streaming.sessions import Clients
+    from fastcore.streaming.sessions import Sessions
 
 __all__ = ["Session"]
 
@@ -75,7 +75,7 @@ class Session:
         "writelines",
     )
 
-    def __init__(self, hub: Clients, link: Link, seat: str | None) -> None:
+    def __init__(self, hub: Sessions, link: Link, seat: str | None) -> None:
         self._hub = hub
         self.link = link
         self.write = link.write

@@ -21,17 +21,17 @@ from fastcore.streaming.limits import Limits, Seats
 from fastcore.streaming.positions import PositionsMemo
 from fastcore.streaming.security import UNAVAILABLE, Authenticate, Authorize, Grant, Rights
 from fastcore.streaming.session import EXPIRY_DUE, Session
-from fastcore.streaming.timer_wheel import Wheel
+from fastcore.streaming.timer_wheel import TimerWheel
 from fastcore.streaming.work import Work
 from python_fallback.shared.framing.topics import check_pattern, is_pattern
 
-__all__ = ["Clients"]
+__all__ = ["Sessions"]
 
 _log = logging.getLogger("fastcore.streaming")
 _OTHER_CODES = 20  # close codes that are not the protocol's and are counted one by one: clients choose them
 
 
-class Clients:
+class Sessions:
     """What the sessions of one hub share.
 
     Everything here belongs to the event loop's thread.
@@ -58,7 +58,7 @@ class Clients:
         self.random = random.Random()
         self.seats = Seats(limits)
         self.closed_by: Counter[int] = Counter()
-        self.wheel: Wheel[tuple[Session, int]] = Wheel(self.now(), beat)
+        self.wheel: TimerWheel[tuple[Session, int]] = TimerWheel(self.now(), beat)
         self.emptied = asyncio.Event()
         self._authenticate = authenticate
         self.asks_of_callers = authenticate is not None and takes_caller(authenticate)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-__all__ = ["Wheel"]
+__all__ = ["TimerWheel"]
 
 T = TypeVar("T")
 
 
-class Wheel(Generic[T]):
+class TimerWheel(Generic[T]):
     """Items by the beat at which they are due; the caller passes the time.
 
     To add one is to append to a list. There is no removing: the caller ignores what is due and not wanted any

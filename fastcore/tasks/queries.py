@@ -12,10 +12,10 @@ from fastcore.tasks.records import Encoded, GroupView, State, TaskView
 from fastcore.tasks.task import Task
 from fastcore.tasks.waiting import Waiters, value_of
 
-__all__ = ["Reading"]
+__all__ = ["Queries"]
 
 
-class Reading:
+class Queries:
     """The part of a queue that changes nothing."""
 
     tasks: Mapping[str, Task[..., Any]]

@@ -23,15 +23,15 @@ from fastcore.tasks.hooks import Hooks
 from fastcore.tasks.middleware import Middleware
 from fastcore.tasks.options import Options, TaskOptions, rate_of, seconds
 from fastcore.tasks.ports import Cap, Executor, TaskStore
-from fastcore.tasks.queries import Reading
+from fastcore.tasks.queries import Queries
 from fastcore.tasks.records import ScheduleView, TaskSpec
 from fastcore.tasks.registration import check_by_name, checked, register
 from fastcore.tasks.schedules import Every, Schedule, Schedules
 from fastcore.tasks.signals import Signals
-from fastcore.tasks.specs import Calls, Target
+from fastcore.tasks.specs import Specs, Target
 from fastcore.tasks.steering import Steering
 from fastcore.tasks.stores import open_store
-from fastcore.tasks.submitter import Submitting
+from fastcore.tasks.submitter import Submitter
 from fastcore.tasks.task import Configured, Task
 from fastcore.tasks.waiting import Waiters
 
@@ -47,7 +47,7 @@ class _Decorator(Protocol):
     def __call__(self, fn: Callable[P, R], /) -> Task[P, R]: ...
 
 
-class TaskQueue(Reading, Steering):
+class TaskQueue(Queries, Steering):
     """Durable background tasks with priorities, retries, schedules, progress and results.
 
     Parameters
@@ -126,7 +126,7 @@ class TaskQueue(Reading, Steering):
         self._aging = number("aging", aging, zero=True)
         self._clock = called("clock", clock, plain=True)
         self._drain = number("drain", drain, zero=True)
-        self._calls = Calls(
+        self._calls = Specs(
             self.tasks,
             self.executor,
             encodes=self.store.encodes,
@@ -148,7 +148,7 @@ class TaskQueue(Reading, Steering):
         )
         self._runner = Runner(self.engine, self._schedules)
         self._signals = Signals(self.engine.hurry)
-        self._submitting = Submitting(
+        self._submitting = Submitter(
             self.store, self._calls, self.tasks, self.hooks, Inline(self.engine, self.tasks) if inline else None
         )
 

@@ -12,7 +12,7 @@ from fastcore.tasks.ports import Cap, Executor
 from fastcore.tasks.records import NO_ARGUMENTS, Group, Payload, TaskSpec
 from fastcore.tasks.task import Configured, Task
 
-__all__ = ["Calls", "Target", "new_id", "new_ids"]
+__all__ = ["Specs", "Target", "new_id", "new_ids"]
 
 Target = Task[..., Any] | Configured[..., Any] | str
 """What can be submitted: a task, one with options, or the name of one."""
@@ -33,7 +33,7 @@ def new_id(now: float) -> str:
     return f"{int(now * 1000):012x}{os.urandom(10).hex()}"
 
 
-class Calls:
+class Specs:
     """Makes specs for a queue."""
 
     def __init__(

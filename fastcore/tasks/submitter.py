@@ -12,10 +12,10 @@ from fastcore.tasks.engine.inline import Inline
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.ports import TaskStore, arrived
 from fastcore.tasks.records import Group, TaskSpec
-from fastcore.tasks.specs import Calls, Target, new_ids
+from fastcore.tasks.specs import Specs, Target, new_ids
 from fastcore.tasks.task import Task
 
-__all__ = ["EachReply", "Submitting"]
+__all__ = ["EachReply", "Submitter"]
 
 _ID, _KIND = attrgetter("id"), attrgetter("kind")
 
@@ -29,7 +29,7 @@ class EachReply(Protocol):
         """Have a function called on a loop when the answer has come."""
 
 
-class Submitting:
+class Submitter:
     """Stores what a queue is given, and tells metrics and hooks of it.
 
     Notes
@@ -41,7 +41,7 @@ class Submitting:
     """
 
     def __init__(
-        self, store: TaskStore, calls: Calls, tasks: Mapping[str, Task[..., Any]], hooks: Hooks, inline: Inline | None
+        self, store: TaskStore, calls: Specs, tasks: Mapping[str, Task[..., Any]], hooks: Hooks, inline: Inline | None
     ) -> None:
         self._store = store
         self._calls = calls

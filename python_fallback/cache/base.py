@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from python_fallback.cache.entry import Entry
-from python_fallback.cache.store import Books, Left, Row
+from python_fallback.cache.store import Left, Row, Store
 from python_fallback.shared.cache import mixin
 from python_fallback.shared.cache.clock import MONOTONIC, as_timer, clock_number, is_monotonic, ttl_seconds
-from python_fallback.shared.cache.hashed_key import Held, Watch
+from python_fallback.shared.cache.hashed_key import HashedKey, Watch
 from python_fallback.shared.cache.shape import MISSING
 from python_fallback.shared.cache.sizes import sizeof
 
@@ -26,7 +26,7 @@ _MISSING = object()
 _SWEEP = 128  # expired entries that one write drops at most
 
 
-class Cache(Books):
+class Cache(Store):
     """What LRUCache, TTLCache and TLRUCache have in common."""
 
     __slots__ = ()
@@ -113,7 +113,7 @@ class Cache(Books):
 
     def _live(self, key: Any) -> Entry | None:
         now = None if self._timer is None else self._now()
-        entry = self._index.get(Held(key, Watch(self)))
+        entry = self._index.get(HashedKey(key, Watch(self)))
         if entry is None or entry.expires == math.inf:
             return entry
         return entry if (self._now() if now is None else now) < entry.expires else None
@@ -177,7 +177,7 @@ class Cache(Books):
 
     def ttl_remaining(self, key: Any, /) -> float | None:
         now = self._now()
-        entry = self._index.get(Held(key, Watch(self)))
+        entry = self._index.get(HashedKey(key, Watch(self)))
         return (entry.expires - now) / self._scale if entry is not None and now < entry.expires else None
 
     def __contains__(self, key: Any) -> bool:
@@ -327,7 +327,7 @@ class Cache(Books):
     def _discard(self, key: Any, only_live: bool = False) -> tuple[bool, Any]:
         """Remove a key; say whether it was live, and its value. What has expired may be left for `expire` to report."""
         now = None if self._timer is None else self._now()
-        entry = self._index.get(Held(key, Watch(self)))
+        entry = self._index.get(HashedKey(key, Watch(self)))
         left: list[Left] = []
         live = False
         with self._section:

@@ -8,13 +8,13 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from python_fallback.shared.cache.hashed_key import Held, Watch
+from python_fallback.shared.cache.hashed_key import HashedKey, Watch
 
 if TYPE_CHECKING:
-    from python_fallback.cache.store import Books
+    from python_fallback.cache.store import Store
 
 
-class Entry(Held):
+class Entry(HashedKey):
     """What the cache knows of one key. It counts as there once it has a place in the order of use."""
 
     __slots__ = ("expires", "gone", "turn", "value", "weight")
@@ -33,7 +33,7 @@ class Section:
 
     __slots__ = ("__weakref__", "cache", "depth", "lock", "nested")
 
-    def __init__(self, cache: Books) -> None:
+    def __init__(self, cache: Store) -> None:
         self.cache = weakref.ref(cache)
         _sections.add(self)
         self.lock = threading.RLock()

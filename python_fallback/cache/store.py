@@ -25,7 +25,7 @@ Evicted = Callable[[Any, Any, str], object] | None
 _OVERRIDABLE = ("popitem", "__getitem__", "__setitem__", "__delitem__", "__contains__")
 
 
-class Books(Mixin):
+class Store(Mixin):
     """The fields of a cache, and the steps that every operation is made of."""
 
     __slots__ = (

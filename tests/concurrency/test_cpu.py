@@ -175,9 +175,9 @@ def test_an_exit_code_is_reported() -> None:
 def test_a_child_killed_while_idle_costs_no_call() -> None:
     victim = on_process(jobs.pid)
     os.kill(victim, signal.SIGKILL)
-    slot = next(slot for slot in processes().slots if slot._process is not None and slot._process.pid == victim)
-    assert slot._process is not None
-    slot._process.join(20)
+    child = next(child for child in processes().children if child._process is not None and child._process.pid == victim)
+    assert child._process is not None
+    child._process.join(20)
     assert on_process(jobs.pid) != victim
 
 

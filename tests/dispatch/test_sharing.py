@@ -25,7 +25,7 @@ from fastcore.dispatch.journal import Entry, Journal
 from fastcore.dispatch.modes import Mode
 from fastcore.dispatch.provider import ProviderPoll
 from fastcore.dispatch.store import Change, FlagStore
-from fastcore.dispatch.sync import Following, journal_path
+from fastcore.dispatch.sync import Sync, journal_path
 from fastcore.dispatch.ticker import Ticker
 from tests.dispatch.placed import moved_into_place
 
@@ -294,10 +294,10 @@ def test_a_lock_is_waited_for_and_freed_by_death(tmp_path: Path) -> None:
 # ---- the flag file ----
 
 
-def following(file: Path, environ: dict[str, str] | None = None) -> tuple[FlagStore, Following]:
+def following(file: Path, environ: dict[str, str] | None = None) -> tuple[FlagStore, Sync]:
     made = FlagStore(environ or {}, journal=Journal())
     made.declare("desk")
-    return made, Following(made, Ticker(0.01), FlagFile(str(file)))
+    return made, Sync(made, Ticker(0.01), FlagFile(str(file)))
 
 
 def test_the_file_is_followed(tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_names_that_nothing_has_declared_are_told(tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
     made = FlagStore(environ={}, journal=Journal())
     environ = {"FASTCORE_INDICATOR": "python", "FASTCORE_HEAP": "python", "FASTCORE_BUILD_ONLY": "cache"}
-    follow = Following(made, Ticker(0.01), FlagFile(str(file)), environ)
+    follow = Sync(made, Ticker(0.01), FlagFile(str(file)), environ)
     follow.look(strict=True)
     assert follow.problems()[0] == f"{file}: expected a file, found none"
     moved_into_place(file, 'tecnical_analysis = "control"\nelsewhere = "control"\n')

@@ -22,7 +22,7 @@ import pytest
 from fastcore.dispatch.flagfile import FlagFile
 from fastcore.dispatch.journal import Journal
 from fastcore.dispatch.store import FlagStore
-from fastcore.dispatch.sync import Following
+from fastcore.dispatch.sync import Sync
 from fastcore.dispatch.ticker import Ticker
 from tests.dispatch.placed import moved_into_place
 
@@ -31,11 +31,11 @@ pytestmark = pytest.mark.backend_independent
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def process(path: str = "", file: str = "") -> tuple[FlagStore, Following]:
+def process(path: str = "", file: str = "") -> tuple[FlagStore, Sync]:
     """What one process knows."""
     made = FlagStore({}, journal=Journal(path))
     made.declare("desk")
-    follow = Following(made, Ticker(), FlagFile(file))
+    follow = Sync(made, Ticker(), FlagFile(file))
     follow.first_look()
     return made, follow
 

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from fastcore.framing import packb
 from fastcore.streaming import Hub
 from fastcore.streaming.backplanes.backplane import BackplaneFull, BackplaneState, Published, Sink
-from fastcore.streaming.timer_wheel import Wheel
+from fastcore.streaming.timer_wheel import TimerWheel
 from tests.streaming.raw_client import RawClient, Refused
 from tests.streaming.running import Running
 
@@ -100,7 +100,7 @@ def test_messages_go_through_the_backplane_and_keep_its_offsets() -> None:
 
 
 def test_the_timer_wheel_returns_due_items_within_a_beat() -> None:
-    wheel: Wheel[str] = Wheel(100.2, 0.5)
+    wheel: TimerWheel[str] = TimerWheel(100.2, 0.5)
     wheel.add(100.3, "soon")
     wheel.add(101.4, "later")
     wheel.add(1.0, "long ago")
@@ -117,7 +117,7 @@ def test_the_timer_wheel_returns_due_items_within_a_beat() -> None:
 
 
 def test_nothing_is_due_early_or_more_than_a_beat_late() -> None:
-    wheel: Wheel[float] = Wheel(0.0, 1.0)
+    wheel: TimerWheel[float] = TimerWheel(0.0, 1.0)
     due = [n * 0.37 for n in range(1, 200)]
     for when in due:
         wheel.add(when, when)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fastcore.tasks import QueueClosed, State, StoreError, TaskEvent, TaskQueue, progress
-from fastcore.tasks.engine.maintenance import Chores
+from fastcore.tasks.engine.maintenance import Maintenance
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Hold, Outcome
 from fastcore.tasks.stores import MemoryStore
@@ -244,7 +244,7 @@ class TestLeases:
         store = MemoryStore(clock=lambda: clock["wall"])
         queue = TaskQueue(store, clock=lambda: clock["wall"])
         queue.task(lambda: None, name="work")
-        chores = Chores(queue.engine, queue.hooks, 15.0, lambda: clock["wall"], lambda: clock["passed"])
+        chores = Maintenance(queue.engine, queue.hooks, 15.0, lambda: clock["wall"], lambda: clock["passed"])
         ids = queue.submit_many([("work", ())] * 2)
         held, lost = store.claim("another", [Want(2, {"work": 2})], 15.0, clock["wall"]).result().claims
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fastcore.concurrency.child_process import ProcessDied
-from fastcore.tasks.executors.process.child_process import TaskSlot
+from fastcore.tasks.executors.process.child_process import TaskProcess
 from tests.tasks.process_queue import eventually, program
 
 PROGRAM = """
@@ -48,7 +48,7 @@ def test_a_program_with_a_busy_queue_exits_without_output(
 
 def test_a_slot_that_was_left_touches_its_child_no_more() -> None:
     """At exit multiprocessing joins the children: a Process that two threads join says it still runs, and raises."""
-    slot = TaskSlot("a test")
+    slot = TaskProcess("a test")
     slot.open("task")
     [child] = [one for one in multiprocessing.active_children() if one.pid == slot.pid]
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from fastcore.tasks import State, TaskQueue
-from fastcore.tasks.executors.process.child_process import TaskSlot
+from fastcore.tasks.executors.process.child_process import TaskProcess
 from fastcore.tasks.executors.process.executor import ProcessExecutor
 from tests.tasks import process_jobs as jobs
 from tests.tasks.process_queue import MINUTE, eventually, gone, lines, program, queues_made  # noqa: F401
@@ -318,7 +318,7 @@ def test_prefetched_tasks_are_returned_behind_long_ones(tmp_path: Path) -> None:
 def test_without_sockets_that_keep_messages_apart_they_take_the_pipe(
     make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TaskSlot, "deep", False)
+    monkeypatch.setattr(TaskProcess, "deep", False)
     queue = make()
     square, die, long = (
         queue.task(fn, on="process", retries=0) for fn in (jobs.square, jobs.die, jobs.report_and_sleep)

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from fastcore.tasks.ports import arrived
-from fastcore.tasks.stores.sqlite.commit_reply import Answer, give
+from fastcore.tasks.stores.sqlite.commit_reply import CommitReply, give
 
 LONG = 60.0
 
 
 def test_a_value_that_is_there() -> None:
-    answer: Answer[int] = Answer()
+    answer: CommitReply[int] = CommitReply()
     assert not answer.done()
     answer.set_result(3)
     assert answer.done()
@@ -28,7 +28,7 @@ def test_a_value_that_is_there() -> None:
 
 
 def test_an_error_is_raised_each_time() -> None:
-    answer: Answer[int] = Answer()
+    answer: CommitReply[int] = CommitReply()
     answer.set_exception(KeyError("no"))
     for _ in range(2):
         with pytest.raises(KeyError, match="no"):
@@ -36,7 +36,7 @@ def test_an_error_is_raised_each_time() -> None:
 
 
 def test_a_time_that_is_over() -> None:
-    answer: Answer[int] = Answer()
+    answer: CommitReply[int] = CommitReply()
     with pytest.raises(TimeoutError, match=r"within 0\.01 s, got none"):
         answer.result(0.01)
     with pytest.raises(TimeoutError):
@@ -46,7 +46,7 @@ def test_a_time_that_is_over() -> None:
 
 
 def test_every_thread_that_waits_is_woken() -> None:
-    answers: list[Answer[int]] = [Answer() for _ in range(50)]
+    answers: list[CommitReply[int]] = [CommitReply() for _ in range(50)]
     got: list[int] = []
     threads = [threading.Thread(target=lambda one=one: got.append(one.result(LONG))) for one in answers * 2]
     for thread in threads:
@@ -60,11 +60,11 @@ def test_every_thread_that_waits_is_woken() -> None:
 def test_a_waiter_that_registers_during_delivery_is_called_once() -> None:
     """Neither side holds a lock: the one who enters and the one who brings must not miss each other, or both tell."""
     for _ in range(300):
-        answer: Answer[int] = Answer()
+        answer: CommitReply[int] = CommitReply()
         told: list[int] = []
         go = threading.Barrier(2)
 
-        def enter(answer: Answer[int] = answer, go: threading.Barrier = go, told: list[int] = told) -> None:
+        def enter(answer: CommitReply[int] = answer, go: threading.Barrier = go, told: list[int] = told) -> None:
             go.wait()
             for _ in range(5):
                 answer.add_done_callback(lambda _: told.append(1))
@@ -78,7 +78,7 @@ def test_a_waiter_that_registers_during_delivery_is_called_once() -> None:
 
 
 def test_a_call_that_fails_does_not_stop_the_next(caplog: pytest.LogCaptureFixture) -> None:
-    answer: Answer[int] = Answer()
+    answer: CommitReply[int] = CommitReply()
     seen: list[Any] = []
     answer.add_done_callback(lambda _: 1 // 0)
     answer.add_done_callback(seen.append)
@@ -98,7 +98,7 @@ def test_a_loop_is_woken_once_for_many() -> None:
             return honest(*args)
 
         loop.call_soon_threadsafe = counted  # type: ignore[assignment]
-        answers: list[Answer[int]] = [Answer() for _ in range(30)]
+        answers: list[CommitReply[int]] = [CommitReply() for _ in range(30)]
         waiting = [asyncio.ensure_future(arrived(one)) for one in answers]
         await asyncio.sleep(0)
         thread = threading.Thread(target=give, args=(list(zip(answers, range(30))),))
@@ -121,7 +121,7 @@ async def turned(loop: asyncio.AbstractEventLoop) -> None:
 def test_a_function_is_called_on_its_loop_once_it_has_come() -> None:
     async def scenario() -> list[tuple[int, int]]:
         loop = asyncio.get_running_loop()
-        answer: Answer[int] = Answer()
+        answer: CommitReply[int] = CommitReply()
         called: list[tuple[int, int]] = []
         answer.call_on(loop, lambda: called.append((threading.get_ident(), answer.result(0))))
         await turned(loop)
@@ -138,7 +138,7 @@ def test_a_function_is_called_on_its_loop_once_it_has_come() -> None:
 def test_a_function_is_called_if_it_has_come_before() -> None:
     async def scenario() -> list[BaseException | None]:
         loop = asyncio.get_running_loop()
-        answer: Answer[int] = Answer()
+        answer: CommitReply[int] = CommitReply()
         error = KeyError("no")
         answer.set_exception(error)
         called: list[BaseException | None] = []
@@ -153,7 +153,7 @@ def test_a_function_is_called_if_it_has_come_before() -> None:
 
 def test_a_function_for_a_loop_that_was_closed_is_passed_over() -> None:
     called: list[int] = []
-    answers: list[Answer[int]] = [Answer() for _ in range(3)]
+    answers: list[CommitReply[int]] = [CommitReply() for _ in range(3)]
 
     async def enter() -> None:
         for answer in answers[:2]:
@@ -178,10 +178,10 @@ def test_functions_futures_and_wakeups_wake_a_loop_once_in_order() -> None:
             calls.append(args)
             return honest(*args)
 
-        answers: list[Answer[int]] = [Answer() for _ in range(3)]
+        answers: list[CommitReply[int]] = [CommitReply() for _ in range(3)]
         order: list[str] = []
 
-        async def wait(answer: Answer[int]) -> None:
+        async def wait(answer: CommitReply[int]) -> None:
             await arrived(answer)
             order.append("awaited")
 
@@ -204,7 +204,7 @@ def test_functions_futures_and_wakeups_wake_a_loop_once_in_order() -> None:
 def test_wakeups_run_without_waiters() -> None:
     async def scenario() -> list[int]:
         loop = asyncio.get_running_loop()
-        answer: Answer[int] = Answer()
+        answer: CommitReply[int] = CommitReply()
         rung: list[int] = []
         give([(answer, 1)], [(loop, lambda: rung.append(answer.result(0)))])
         await turned(loop)
@@ -214,7 +214,7 @@ def test_wakeups_run_without_waiters() -> None:
 
 
 def test_each_loop_gets_its_own_replies() -> None:
-    answers: list[Answer[int]] = [Answer() for _ in range(20)]
+    answers: list[CommitReply[int]] = [CommitReply() for _ in range(20)]
     ready = threading.Barrier(3)
     told: dict[int, list[int]] = {0: [], 1: []}
 
@@ -224,7 +224,7 @@ def test_each_loop_gets_its_own_replies() -> None:
             done = asyncio.Event()
             its = told[which]
 
-            def hear(answer: Answer[int]) -> None:
+            def hear(answer: CommitReply[int]) -> None:
                 its.append(answer.result(0))
                 if len(its) == 10:
                     done.set()
@@ -247,7 +247,7 @@ def test_each_loop_gets_its_own_replies() -> None:
 
 
 def test_an_error_in_a_batch_is_the_one_answers_alone() -> None:
-    answers: list[Answer[int]] = [Answer() for _ in range(3)]
+    answers: list[CommitReply[int]] = [CommitReply() for _ in range(3)]
     error = KeyError("no")
     give(zip(answers, [1, error, 3]))
     assert [answer.error() for answer in answers] == [None, error, None]
@@ -258,7 +258,7 @@ def test_an_error_in_a_batch_is_the_one_answers_alone() -> None:
 
 def test_a_cancelled_waiter_does_not_affect_others() -> None:
     async def scenario() -> int:
-        answer: Answer[int] = Answer()
+        answer: CommitReply[int] = CommitReply()
         gone, stays = asyncio.ensure_future(arrived(answer)), asyncio.ensure_future(arrived(answer))
         await asyncio.sleep(0)
         gone.cancel()
@@ -271,7 +271,7 @@ def test_a_cancelled_waiter_does_not_affect_others() -> None:
 
 
 def test_a_loop_that_was_closed_is_passed_over() -> None:
-    answer: Answer[int] = Answer()
+    answer: CommitReply[int] = CommitReply()
 
     async def enter() -> None:
         waiting = asyncio.ensure_future(answer.arrive())
@@ -284,7 +284,7 @@ def test_a_loop_that_was_closed_is_passed_over() -> None:
 
 
 def test_it_waits_without_using_a_processor() -> None:
-    answer: Answer[int] = Answer()
+    answer: CommitReply[int] = CommitReply()
     timer = threading.Timer(0.2, answer.set_result, (1,))
     timer.start()
     began = time.thread_time()

@@ -12,8 +12,8 @@ import pytest
 
 from fastcore.tasks.errors import StoreError
 from fastcore.tasks.stores.sqlite import writer
-from fastcore.tasks.stores.sqlite.commit_reply import Answer
-from fastcore.tasks.stores.sqlite.transaction import Change
+from fastcore.tasks.stores.sqlite.commit_reply import CommitReply
+from fastcore.tasks.stores.sqlite.transaction import Transaction
 from fastcore.tasks.stores.sqlite.writer import Writer
 
 LONG = 60.0
@@ -41,16 +41,16 @@ class Asking:
             self.batches.append(self._names)
             self._names = []
 
-    def _write(self, change: Change, names: Sequence[str]) -> list[str]:
+    def _write(self, change: Transaction, names: Sequence[str]) -> list[str]:
         self._names += names
         return list(names)
 
-    def _hold(self, change: Change, names: Sequence[str]) -> list[str]:
+    def _hold(self, change: Transaction, names: Sequence[str]) -> list[str]:
         self._entered.release()
         assert self._go.acquire(timeout=LONG)
         return self._write(change, names)
 
-    def ask(self, name: str, *, soft: bool = False) -> Answer[str]:
+    def ask(self, name: str, *, soft: bool = False) -> CommitReply[str]:
         return self.writer.ask(self._write, name, soft=soft, patient=name.startswith("end"))
 
     def until_idle(self) -> None:
@@ -179,7 +179,7 @@ def test_a_signal_handler_may_ask_in_the_middle_of_a_request(asking: Asking) -> 
 
         def __init__(self, found: Any) -> None:
             self._found = found
-            self.inner: list[Answer[str]] = []
+            self.inner: list[CommitReply[str]] = []
 
         def put(self, request: Any) -> None:
             asking.writer._requests = self._found
@@ -197,7 +197,7 @@ def test_a_signal_handler_may_ask_in_the_middle_of_a_request(asking: Asking) -> 
 
 
 def test_a_destructor_in_the_writing_thread_does_not_wait_for_itself(asking: Asking) -> None:
-    asked: list[Answer[str]] = []
+    asked: list[CommitReply[str]] = []
     errors: list[BaseException] = []
 
     def destroy(_: object) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 from fastcore.concurrency.waiting import happened
 from fastcore.tasks.engine.groups import collected
 from fastcore.tasks.engine.job import Job
-from fastcore.tasks.engine.maintenance import Chores
-from fastcore.tasks.engine.outcomes import Ledger
+from fastcore.tasks.engine.maintenance import Maintenance
+from fastcore.tasks.engine.outcomes import Outcomes
 from fastcore.tasks.engine.pools import Pool, Pools
 from fastcore.tasks.errors import TaskFailed
 from fastcore.tasks.hooks import Hooks, TaskEvent
@@ -79,7 +79,7 @@ class Engine(Outbox):
         """What the store's last call raised, while it does."""
         self._tasks = tasks
         self._hooks = hooks
-        self.ledger = Ledger(hooks)
+        self.ledger = Outcomes(hooks)
         self._lease = lease
         self._heartbeat = heartbeat
         self._rescue = rescue
@@ -91,7 +91,7 @@ class Engine(Outbox):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._chores = Chores(self, hooks, lease, clock)
+        self._chores = Maintenance(self, hooks, lease, clock)
         self._turning: asyncio.Task[None] | None = None
         self._stopping = False
         self._quiet: set[asyncio.Event] = set()

@@ -15,14 +15,14 @@ from fastcore.tasks.records import Hold
 if TYPE_CHECKING:
     from fastcore.tasks.engine.engine import Engine
 
-__all__ = ["Chores"]
+__all__ = ["Maintenance"]
 
 _STEP = 1.0  # seconds by which the clock must run ahead of the monotonic one to count as set forward
 
 _log = logging.getLogger("fastcore.tasks")
 
 
-class Chores:
+class Maintenance:
     """Renews leases, takes back what others lost, drops what has expired.
 
     Parameters

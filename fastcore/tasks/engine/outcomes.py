@@ -14,13 +14,13 @@ from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.records import Cancelled, Rescued, State
 from fastcore.tasks.task import Task
 
-__all__ = ["Ledger"]
+__all__ = ["Outcomes"]
 
 _log = logging.getLogger("fastcore.tasks")
 _QUEUED, _SUCCEEDED = State.QUEUED, State.SUCCEEDED
 
 
-class Ledger:
+class Outcomes:
     """Counts and tells of ends."""
 
     def __init__(self, hooks: Hooks) -> None:

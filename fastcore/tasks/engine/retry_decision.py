@@ -13,7 +13,7 @@ from fastcore.tasks.engine.job import Job
 from fastcore.tasks.errors import TaskCancelled
 from fastcore.tasks.records import Failure, State
 
-__all__ = ["Verdict", "failure_of", "judge"]
+__all__ = ["RetryDecision", "failure_of", "judge"]
 
 _MOST_TEXT = 2_000
 _MOST_TRACE = 8_000  # characters of a traceback: its end says most
@@ -23,32 +23,32 @@ _NOT_STORED = (Unserializable, TooLarge, UnpicklableResult)  # the work is done,
 _log = logging.getLogger("fastcore.tasks")
 
 
-class Verdict(NamedTuple):
+class RetryDecision(NamedTuple):
     """A state, and for QUEUED the seconds until it runs again."""
 
     state: State
     delay: float = 0.0
 
 
-def judge(job: Job, error: BaseException, lost: bool) -> Verdict:
+def judge(job: Job, error: BaseException, lost: bool) -> RetryDecision:
     """Say whether to run again: a worker's death until the attempts are used up, an error as its policy says."""
     spec = job.claim.spec
     attempt = job.claim.attempt
     kind = type(error)  # not `isinstance`, which asks the error for its class
     if job.stop_requested and issubclass(kind, TaskCancelled):
-        return Verdict(State.CANCELLED)
+        return RetryDecision(State.CANCELLED)
     if lost:
-        return Verdict(State.DEAD if attempt >= spec.attempts else State.QUEUED)
+        return RetryDecision(State.DEAD if attempt >= spec.attempts else State.QUEUED)
     if not issubclass(kind, Exception) or issubclass(kind, _NOT_STORED) or spec.attempts == 1:
-        return Verdict(State.FAILED)
+        return RetryDecision(State.FAILED)
     try:
         delay = job.task.configured.policy.next_delay(attempt, error)  # type: ignore[arg-type]
     except BaseException:  # the policy calls what the user gave it, and looks at the error
         _log.exception("the retry policy of %s raised", job.kind)
-        return Verdict(State.FAILED)
+        return RetryDecision(State.FAILED)
     if delay is None:
-        return Verdict(State.FAILED)
-    return Verdict(State.DEAD) if attempt >= spec.attempts else Verdict(State.QUEUED, delay)
+        return RetryDecision(State.FAILED)
+    return RetryDecision(State.DEAD) if attempt >= spec.attempts else RetryDecision(State.QUEUED, delay)
 
 
 def failure_of(error: BaseException) -> Failure:

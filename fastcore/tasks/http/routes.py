@@ -18,7 +18,7 @@ from fastcore.tasks.http.idempotency import Keys, key_of, other_request
 from fastcore.tasks.http.jsonable import NotJSON, to_json
 from fastcore.tasks.http.openapi import EVENT, REQUEST, answer, problem
 from fastcore.tasks.http.problems import Problem
-from fastcore.tasks.http.service import Desk
+from fastcore.tasks.http.service import TaskService
 from fastcore.tasks.http.submission import read, wrong
 from fastcore.tasks.records import State
 
@@ -70,9 +70,9 @@ class Routes:
     """The handlers, over one queue."""
 
     def __init__(
-        self, desk: Desk, client: Callable[[Request], str] | None, max_body: int, max_wait: float, ping: float
+        self, service: TaskService, client: Callable[[Request], str] | None, max_body: int, max_wait: float, ping: float
     ) -> None:
-        self._desk = desk
+        self._service = service
         self._client = client
         self._max_body = max_body
         self._max_wait = max_wait
@@ -95,22 +95,22 @@ class Routes:
         key = key_of(idempotency_key, self._client(request) if self._client is not None else "")
         call = await read(request, self._max_body)
         wanted = call.wanted
-        task = self._desk.task(wanted.task)
+        task = self._service.task(wanted.task)
         if task is None:
             raise Problem(
                 404, "no-such-name", "There is no task of this name", "task: expected the name of a registered task"
             )
-        args, kwargs = await call.bound(self._desk.signature(task))
+        args, kwargs = await call.bound(self._service.signature(task))
         mark = None if key is None else await call.fingerprint()
         with self._keys.submitting(key, mark):
             try:
-                id = await self._desk.submit(task, args, kwargs, wanted.priority, wanted.delay, key, mark)
+                id = await self._service.submit(task, args, kwargs, wanted.priority, wanted.delay, key, mark)
             except IdempotencyConflict as error:
                 raise other_request(task_id=error.id) from None
             except (TypeError, ValueError, OverflowError) as error:  # no codec for a value, no such option here
                 raise wrong([((), str(error))]) from None
         at = views.links(request)
-        seconds = await self._desk.forecast(task, wanted.priority, wanted.delay or 0.0)
+        seconds = await self._service.forecast(task, wanted.priority, wanted.delay or 0.0)
         body = self._keys.remember(key, id, plain_json(views.accepted(id, at, seconds)))
         return _json(body, 202, {"Location": at.status(id), "Retry-After": _retry(seconds)})
 
@@ -125,18 +125,18 @@ class Routes:
         """Tell of tasks, newest first, and how many there are in each state."""
         at = views.links(request)
         states = None if status is None else [State(name) for name in status]
-        found, counts = await self._desk.page(states, task, limit, before)
+        found, counts = await self._service.page(states, task, limit, before)
         body = {
             "tasks": [views.shown(view, at) for view in found],
             "counts": counts,
-            "paused": await self._desk.paused(),
+            "paused": await self._service.paused(),
             "next": found[-1].id if len(found) == limit else None,
         }
         return _json(plain_json(body))
 
     async def get(self, task_id: str, request: Request) -> Response:
         """Tell where a task is."""
-        view = await self._desk.get(task_id)
+        view = await self._service.get(task_id)
         return _json(plain_json(views.shown(view, views.links(request, task=True))))
 
     async def result(
@@ -148,16 +148,16 @@ class Routes:
         ] = 0.0,
     ) -> Response:
         """Give the value that a task returned."""
-        view = await self._desk.get(task_id)
-        view = await self._desk.changes.until_ended(view, min(wait, self._max_wait))
+        view = await self._service.get(task_id)
+        view = await self._service.changes.until_ended(view, min(wait, self._max_wait))
         at = views.links(request, task=True)
         if not view.ended:
-            seconds = await self._desk.remaining(view)
+            seconds = await self._service.remaining(view)
             headers = {"Location": at.status(task_id), "Retry-After": _retry(seconds)}
             return _json(plain_json(views.pending(view, at, seconds)), 202, headers)
-        if view.state is State.SUCCEEDED and not self._desk.expired(view):
+        if view.state is State.SUCCEEDED and not self._service.expired(view):
             try:
-                value = to_json(self._desk.value(view))
+                value = to_json(self._service.value(view))
             except NotJSON as error:
                 raise Problem(406, "not-json", "The result has no form in JSON", str(error), task_id=task_id) from None
             return _json(b'{"task_id":"%s","status":"succeeded","result":%s}' % (task_id.encode(), value))
@@ -179,21 +179,23 @@ class Routes:
         last_event_id: Annotated[str | None, Header(description="What a browser sends as it comes back.")] = None,
     ) -> Response:
         """Tell of a task as it changes: server-sent events, which end with the task."""
-        view = await self._desk.get(task_id)
+        view = await self._service.get(task_id)
         seen = events.last_seen(last_event_id)
         if view.ended and view.version <= seen:
             return Response(status_code=204)  # what tells an EventSource to stay away
         at = views.links(request, task=True)
         return await events.respond(
-            events.stream(view, self._desk.changes, lambda found: plain_json(views.shown(found, at)), seen, self._ping)
+            events.stream(
+                view, self._service.changes, lambda found: plain_json(views.shown(found, at)), seen, self._ping
+            )
         )
 
     async def cancel(self, task_id: str, request: Request) -> Response:
         """Cancel a task that waits, or ask one that runs to stop."""
-        view = await self._desk.get(task_id)
+        view = await self._service.get(task_id)
         if not view.ended:
-            state = await self._desk.cancel(task_id)
-            view = await self._desk.get(task_id)
+            state = await self._service.cancel(task_id)
+            view = await self._service.get(task_id)
             if state in (State.CANCELLED, State.RUNNING):
                 body = plain_json(views.shown(view, views.links(request, task=True)))
                 return _json(body, 200 if view.state is State.CANCELLED else 202)
@@ -219,8 +221,8 @@ def make_router(
     """Return the routes of a queue; `fastcore.tasks.http.router` says what they take."""
     if queue.max_queued is not None:
         max_queued = None  # the store counts by itself
-    desk = Desk(queue, None if expose is None else frozenset(expose), max_waiting, max_queued)
-    routes = Routes(desk, client, max_body, max_wait, ping)
+    service = TaskService(queue, None if expose is None else frozenset(expose), max_waiting, max_queued)
+    routes = Routes(service, client, max_body, max_wait, ping)
     router = APIRouter(
         prefix=prefix,
         tags=["tasks"],

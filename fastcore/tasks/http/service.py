@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from fastcore.tasks.queue import TaskQueue
     from fastcore.tasks.task import Task
 
-__all__ = ["Desk"]
+__all__ = ["TaskService"]
 
 _COUNTS_ARE_NEW = 0.5  # seconds for which the store is not asked again how much waits
 _PAST = 20  # runs that are read from the store where this process has seen none
 
 
-class Desk:
+class TaskService:
     """A queue as its clients may see it: the tasks that are exposed, and no others.
 
     Parameters

@@ -27,7 +27,7 @@ class Watch:
                 )
 
 
-class Held:
+class HashedKey:
     """A key with its hash; equal to another where the keys are equal."""
 
     __slots__ = ("hash", "key", "watch")
@@ -43,7 +43,7 @@ class Held:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Exactly):
             return other.holder is self
-        if not isinstance(other, Held):
+        if not isinstance(other, HashedKey):
             return NotImplemented
         if self.key is other.key:
             return True
@@ -54,11 +54,11 @@ class Held:
 
 
 class Exactly:
-    """Finds one holder by identity in a dict of `Held`."""
+    """Finds one holder by identity in a dict of `HashedKey`."""
 
     __slots__ = ("hash", "holder")
 
-    def __init__(self, holder: Held) -> None:
+    def __init__(self, holder: HashedKey) -> None:
         self.holder = holder
         self.hash = holder.hash
 

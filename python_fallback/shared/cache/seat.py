@@ -11,7 +11,7 @@ from contextvars import Token
 from typing import TYPE_CHECKING, Any
 
 from python_fallback.shared.cache.blocked import waits_for_this_thread
-from python_fallback.shared.cache.hashed_key import Held
+from python_fallback.shared.cache.hashed_key import HashedKey
 from python_fallback.shared.cache.shape import MISSING
 from python_fallback.shared.cache.singleflight import Flight, Flights, aboard, is_cancellation
 
@@ -69,7 +69,7 @@ class Seat:
     def __enter__(self) -> Seat:
         flights: Flights = self._cache._flights
         while True:
-            held, flight, leading = flights.board(Held(self._key), self._tags)
+            held, flight, leading = flights.board(HashedKey(self._key), self._tags)
             if leading:
                 self._lead(held, flight)
                 return self
@@ -87,7 +87,7 @@ class Seat:
             if self.value is not MISSING:
                 return self
 
-    def _lead(self, held: Held, flight: Flight) -> None:
+    def _lead(self, held: HashedKey, flight: Flight) -> None:
         self._flight, self.permit = flight, flight.permit
         self._held = held
         self.outer = sys.exception()
@@ -145,7 +145,7 @@ def _runs_here(loop: Any) -> bool:
 class _Patience:
     """What those who wait look at now and then."""
 
-    def __init__(self, flight: Flight, flights: Flights, held: Held) -> None:
+    def __init__(self, flight: Flight, flights: Flights, held: HashedKey) -> None:
         self._flight, self._flights, self._held = flight, flights, held
         self._start = time.monotonic()
         self._stopped = 0
@@ -171,7 +171,7 @@ class _Patience:
             )
 
 
-def _await_landing(flight: Flight, flights: Flights, held: Held, landed: threading.Event) -> bool:
+def _await_landing(flight: Flight, flights: Flights, held: HashedKey, landed: threading.Event) -> bool:
     """Block until the flight has landed; False where its computation waits for this thread."""
     patience = _Patience(flight, flights, held)
     while not landed.wait(patience.interval):
@@ -181,7 +181,7 @@ def _await_landing(flight: Flight, flights: Flights, held: Held, landed: threadi
     return True
 
 
-def abandon(flight: Flight, flights: Flights, held: Held) -> None:
+def abandon(flight: Flight, flights: Flights, held: HashedKey) -> None:
     """Nobody waits any more: stop an asynchronous computation (a thread's cannot be stopped)."""
     task, loop = flight.task, flight.loop
     flights.give_up(held, flight)
@@ -209,7 +209,7 @@ async def fly_async(
     loop = asyncio.get_running_loop()
     flights: Flights = cache._flights
     while True:
-        held, flight, leading = flights.board(Held(key), tags)
+        held, flight, leading = flights.board(HashedKey(key), tags)
         mine = aboard.get()
         landed = loop.create_future()
         if leading:
@@ -233,7 +233,7 @@ async def fly_async(
             return value
 
 
-def _start(loop: asyncio.AbstractEventLoop, flight: Flight, flights: Flights, held: Held, leader: Any) -> None:
+def _start(loop: asyncio.AbstractEventLoop, flight: Flight, flights: Flights, held: HashedKey, leader: Any) -> None:
     try:
         task = loop.create_task(leader)
     except BaseException:
@@ -265,7 +265,7 @@ async def _finish(result: Any) -> Any:
 
 async def _lead_async(
     cache: Any,
-    held: Held,
+    held: HashedKey,
     flight: Flight,
     compute: Callable[[list[None]], Awaitable[Any] | Any],
     find: Callable[[], Any] | None,

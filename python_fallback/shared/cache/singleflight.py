@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from python_fallback.shared.cache.errors import copy_error
-from python_fallback.shared.cache.hashed_key import Exactly, Held
+from python_fallback.shared.cache.hashed_key import Exactly, HashedKey
 from python_fallback.shared.cache.shape import MISSING
 
 if TYPE_CHECKING:
@@ -175,9 +175,11 @@ class Flights:
     __slots__ = ("by_key",)
 
     def __init__(self) -> None:
-        self.by_key: dict[Any, tuple[Held, Flight]] = {}  # always the same dict: the compiled twin looks at its size
+        self.by_key: dict[
+            Any, tuple[HashedKey, Flight]
+        ] = {}  # always the same dict: the compiled twin looks at its size
 
-    def board(self, held: Held, tags: Iterable[Any] = ()) -> tuple[Held, Flight, bool]:
+    def board(self, held: HashedKey, tags: Iterable[Any] = ()) -> tuple[HashedKey, Flight, bool]:
         """Return the flight of the key, and whether the caller is to lead it."""
         mine = (held, Flight(tags))
         while True:
@@ -188,18 +190,18 @@ class Flights:
                 return holder, flight, False
             self.give_up(holder, flight)
 
-    def remove(self, held: Held) -> None:
+    def remove(self, held: HashedKey) -> None:
         """Forget a flight: the next caller begins another."""
         self.by_key.pop(Exactly(held), None)
 
-    def give_up(self, held: Held, flight: Flight) -> None:
+    def give_up(self, held: HashedKey, flight: Flight) -> None:
         """Forget a flight whose value is not to be stored any more."""
         flight.permit.clear()
         self.remove(held)
 
     def disown(self, key: Any) -> None:
         """Let what is computed for a key now not be kept, and the next caller compute another value."""
-        found = self.by_key.pop(Held(key), None)
+        found = self.by_key.pop(HashedKey(key), None)
         if found is not None:
             found[1].permit.clear()
 

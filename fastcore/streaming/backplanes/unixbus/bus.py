@@ -16,8 +16,8 @@ from fastcore.concurrency.waiting import happened
 from fastcore.streaming.backplanes.backplane import BackplaneFull, BackplaneState, Key, Sink, check_publish
 from fastcore.streaming.backplanes.unixbus import wire
 from fastcore.streaming.backplanes.unixbus.host import BEAT_EVERY, Host, receive
-from fastcore.streaming.backplanes.unixbus.log import Entry, Log
-from fastcore.streaming.backplanes.unixbus.rendezvous import Place
+from fastcore.streaming.backplanes.unixbus.log import Log, Logged
+from fastcore.streaming.backplanes.unixbus.rendezvous import Rendezvous
 from fastcore.streaming.backplanes.unixbus.wire import Line, packed
 
 __all__ = ["UnixBus"]
@@ -69,7 +69,7 @@ class UnixBus:
     ) -> None:
         self.id = ""
         self.log = Log(count("history", history), count("history_bytes", history_bytes), count("max_keys", max_keys))
-        self._place = Place(path, transport)
+        self._place = Rendezvous(path, transport)
         self._limit = count("limit", limit)
         self._grace = number("grace", grace)
         self._sink: Sink | None = None
@@ -146,7 +146,7 @@ class UnixBus:
 
     # ---- as a node ----
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: Logged) -> None:
         """Keep a numbered message and deliver it."""
         self.log.append(entry)
         if entry.origin == self.id:
@@ -157,7 +157,7 @@ class UnixBus:
         except Exception:
             _log.exception("a message to %s was not delivered", entry.topic)
 
-    def renew(self, epoch: str, floor: int, newest: list[Entry] | None) -> None:
+    def renew(self, epoch: str, floor: int, newest: list[Logged] | None) -> None:
         """Begin another numbering."""
         self.log.begin(epoch, floor, forget=newest is not None)
         for entry in newest or ():

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from fastcore.streaming.backplanes.backplane import Key
 from fastcore.streaming.backplanes.unixbus import wire
-from fastcore.streaming.backplanes.unixbus.log import Entry, Log
-from fastcore.streaming.backplanes.unixbus.rendezvous import Place, Roster
+from fastcore.streaming.backplanes.unixbus.log import Log, Logged
+from fastcore.streaming.backplanes.unixbus.rendezvous import Rendezvous, Roster
 from fastcore.streaming.backplanes.unixbus.wire import Line, packed
 
 __all__ = ["Host", "Node"]
@@ -25,10 +25,10 @@ class Node(Protocol):
     id: str
     log: Log
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: Logged) -> None:
         """Keep a numbered message and deliver it."""
 
-    def renew(self, epoch: str, floor: int, newest: list[Entry] | None) -> None:
+    def renew(self, epoch: str, floor: int, newest: list[Logged] | None) -> None:
         """Begin another numbering; `newest` is None where what is here stays."""
 
     def settled(self, seen: int) -> None:
@@ -43,13 +43,13 @@ class Host:
     known, under a new epoch, for one that is missing may have seen some that no node here has.
     """
 
-    def __init__(self, node: Node, place: Place, grace: float) -> None:
+    def __init__(self, node: Node, place: Rendezvous, grace: float) -> None:
         self.nodes: dict[str, Line] = {}
         self._node = node
         self._place = place
         self._grace = grace
         self._next = 0
-        self._batch: list[Entry] = []
+        self._batch: list[Logged] = []
         self._waiting: list[tuple[str, int, str, Key, bytes]] = []  # published while it gathers
         self._open = False
         self._reported = asyncio.Event()
@@ -91,7 +91,7 @@ class Host:
         if not self._batch:
             asyncio.get_running_loop().call_soon(self._flush)
         self._next += 1
-        self._batch.append(Entry(self._next, origin, n, topic, key, body))
+        self._batch.append(Logged(self._next, origin, n, topic, key, body))
 
     def _flush(self) -> None:
         batch, self._batch = self._batch, []
@@ -196,7 +196,7 @@ def receive(node: Node, line: Line, message: list[Any]) -> bool:
     """Take one message of a transfer; True after the last one."""
     kind = message[0]
     if kind == wire.NEWEST:
-        line.collected.append(Entry(*message[1:7]))
+        line.collected.append(Logged(*message[1:7]))
     elif kind == wire.BASE:
         _, epoch, floor, seen = message[:4]
         if floor is not None:
@@ -205,7 +205,7 @@ def receive(node: Node, line: Line, message: list[Any]) -> bool:
         for origin, n in seen.items():
             node.log.saw(origin, n)
     elif kind == wire.ENTRY:
-        entry = Entry(*message[1:7])
+        entry = Logged(*message[1:7])
         if entry.offset > node.log.offset:
             node.take(entry)
     return bool(kind == wire.DONE)

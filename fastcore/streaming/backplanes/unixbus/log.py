@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from fastcore.streaming.backplanes.backplane import Key, Published
 
-__all__ = ["Entry", "Log"]
+__all__ = ["Log", "Logged"]
 
 ORIGINS = 1024  # nodes whose last message is remembered; a worker that starts is a new one
 
 
-class Entry(NamedTuple):
+class Logged(NamedTuple):
     """A message with its number, and whose n-th it was."""
 
     offset: int
@@ -37,15 +37,15 @@ class Log:
         self.offset = 0  # of the last message
         self.floor = 0  # what came up to here is not kept
         self._limits = (messages, size, keys)
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[Logged] = deque()
         self._size = 0
-        self._newest: OrderedDict[tuple[str, Key], Entry] = OrderedDict()
+        self._newest: OrderedDict[tuple[str, Key], Logged] = OrderedDict()
         self._seen: OrderedDict[str, int] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: Logged) -> None:
         """Keep one more message."""
         messages, size, _ = self._limits
         self.offset = entry.offset
@@ -58,7 +58,7 @@ class Log:
         self.remember(entry)
         self.saw(entry.origin, entry.n)
 
-    def remember(self, entry: Entry) -> None:
+    def remember(self, entry: Logged) -> None:
         """Keep a message as the newest of its key."""
         place = (entry.topic, entry.key)
         self._newest[place] = entry
@@ -81,7 +81,7 @@ class Log:
         """Return that of every node."""
         return dict(self._seen)
 
-    def since(self, epoch: str, offset: int) -> list[Entry] | None:
+    def since(self, epoch: str, offset: int) -> list[Logged] | None:
         """Return what came after; None if that is not all here, or never was."""
         if epoch != self.epoch or not self.floor <= offset <= self.offset:
             return None
@@ -89,7 +89,7 @@ class Log:
         skipped = len(entries) - sum(1 for _ in _after(entries, offset))
         return list(islice(entries, skipped, None))
 
-    def older(self) -> list[Entry]:
+    def older(self) -> list[Logged]:
         """Return the newest of each key that are not among the last messages, in order."""
         return [entry for entry in self._newest.values() if entry.offset <= self.floor]
 
@@ -103,7 +103,7 @@ class Log:
             self._newest.clear()
 
 
-def _after(entries: deque[Entry], offset: int) -> list[Entry]:
+def _after(entries: deque[Logged], offset: int) -> list[Logged]:
     found = []
     for entry in reversed(entries):
         if entry.offset <= offset:

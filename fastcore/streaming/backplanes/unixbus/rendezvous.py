@@ -1,4 +1,4 @@
-"""Where the nodes of a bus meet: a lock that says who hosts, an address, and a list of who was there."""
+"""Where the nodes of a bus meet: the host's lock, an address, and a list of the nodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Place", "Roster"]
+from fastcore._filelock import open_lock, try_lock
+
+__all__ = ["Rendezvous", "Roster"]
 
 LONGEST = 100  # bytes of a socket's path that every system takes
 
@@ -28,7 +30,7 @@ class Roster(NamedTuple):
     nodes: tuple[str, ...] = ()
 
 
-class Place:
+class Rendezvous:
     """A path and the files next to it: ``.lock``, ``.nodes`` and, over TCP, ``.port`` with the secret.
 
     Parameters
@@ -58,17 +60,12 @@ class Place:
 
     def lock(self) -> bool:
         """Try to become the host; the system lets go of it when the process ends, however it ends."""
-        fd = os.open(self._beside(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        fd = open_lock(self._path_of(".lock"))
         try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken = try_lock(fd)
         except OSError:
+            taken = False
+        if not taken:
             os.close(fd)
             return False
         self._lock = fd
@@ -112,11 +109,11 @@ class Place:
         if not self.tcp:
             return (await loop.create_unix_connection(factory, str(self.path)))[1]
         try:
-            told = json.loads(self._beside(".port").read_text(encoding="utf-8"))
+            told = json.loads(self._path_of(".port").read_text(encoding="utf-8"))
             self.secret = str(told["secret"])
             port = int(told["port"])
         except (ValueError, LookupError, TypeError) as error:
-            raise OSError(f"bus: expected a port in {self._beside('.port')}, got something else") from error
+            raise OSError(f"bus: expected a port in {self._path_of('.port')}, got something else") from error
         return (await loop.create_connection(factory, "127.0.0.1", port))[1]
 
     # ---- who was there ----
@@ -124,7 +121,7 @@ class Place:
     def read_roster(self) -> Roster:
         """Return the last host's list; an empty one if there is none that can be read."""
         try:
-            told = json.loads(self._beside(".nodes").read_text(encoding="utf-8"))
+            told = json.loads(self._path_of(".nodes").read_text(encoding="utf-8"))
             return Roster(str(told["epoch"]), str(told["host"]), tuple(map(str, told["nodes"])))
         except (OSError, ValueError, LookupError, TypeError):
             return Roster()
@@ -133,11 +130,11 @@ class Place:
         """Write it down, before a node gets anything that only it may have seen."""
         self._write(".nodes", {"epoch": epoch, "host": host, "nodes": sorted(nodes)})
 
-    def _beside(self, suffix: str) -> Path:
+    def _path_of(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name + suffix)
 
     def _write(self, suffix: str, told: dict[str, Any]) -> None:
-        target = self._beside(suffix)
+        target = self._path_of(suffix)
         fresh = target.with_name(f"{target.name}.{os.getpid()}.{id(self):x}")
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(fd, "w", encoding="utf-8") as file:
@@ -149,7 +146,7 @@ class Place:
         self.unlock()
 
 
-_places: weakref.WeakSet[Place] = weakref.WeakSet()
+_places: weakref.WeakSet[Rendezvous] = weakref.WeakSet()
 
 
 def _after_fork() -> None:

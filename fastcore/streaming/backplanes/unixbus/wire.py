@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
 
 from fastcore.framing import packb, unpackb
-from fastcore.streaming.backplanes.unixbus.log import Entry, Log
+from fastcore.streaming.backplanes.unixbus.log import Log, Logged
 
 __all__ = [
     "BASE",
@@ -67,7 +67,7 @@ class Line(asyncio.Protocol):
         self.epoch = ""
         self.offset = 0
         self.ready = False  # has caught up, and gets what is numbered
-        self.collected: list[Entry] = []  # newest messages of a transfer
+        self.collected: list[Logged] = []  # newest messages of a transfer
         self.transport: asyncio.Transport | None = None
         self._heard = heard
         self._lost = lost

@@ -8,13 +8,13 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fastcore.concurrency.child_process import Slot
+from fastcore.concurrency.child_process import ChildProcess
 from fastcore.tasks.executors.process.child_main import HERE, LONGEST, NUDGE, serve_tasks
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-__all__ = ["TaskSlot"]
+__all__ = ["TaskProcess"]
 
 _ROOM = 96 << 10  # bytes of messages on their way, well below what a socket holds
 _AT_A_TIME = 1 << 16
@@ -33,8 +33,8 @@ def _has_packets() -> bool:
     return True
 
 
-class TaskSlot(Slot):
-    """A slot that is given messages, and answers them in order.
+class TaskProcess(ChildProcess):
+    """A child that is given messages, and answers them in order.
 
     Messages wait in a socket that keeps them apart and from which parent and child both receive, so each has one taker:
     `withdraw` gives back those that the child has not begun, exactly. Where the system has no such sockets, a message

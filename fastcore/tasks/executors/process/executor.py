@@ -19,18 +19,18 @@ from fastcore.concurrency.checks import count, number
 from fastcore.concurrency.cpu import cpus
 from fastcore.tasks.engine.job import Job
 from fastcore.tasks.executors.process.child_main import head_of
-from fastcore.tasks.executors.process.child_process import TaskSlot
-from fastcore.tasks.executors.process.worker import Desk, Doom, Lane, Removal
+from fastcore.tasks.executors.process.child_process import TaskProcess
+from fastcore.tasks.executors.process.worker import Doom, Removal, Scheduler, Worker
 from fastcore.tasks.ports import Cap, Sink, Stop
 
 __all__ = ["ProcessExecutor"]
 
 _LOOK = 0.01  # seconds between looks at whether the last job has ended, at the end
-_MOST_AHEAD = 32  # jobs taken in advance for a slot, however short they are
+_MOST_AHEAD = 32  # jobs taken in advance for a child, however short they are
 _SECONDS_TO_END = 5.0
 
 
-class ProcessExecutor(Desk):
+class ProcessExecutor(Scheduler):
     """Slots, each one child process and the thread that waits on it.
 
     Parameters
@@ -44,13 +44,13 @@ class ProcessExecutor(Desk):
         ten times a second, so a fast allocation can go further for a moment: the limit protects the machine from
         growth, the kernel's own limits from the rest.
     lookahead : float, default 0.02
-        Seconds of work that may be taken from the store before slots are free, while tasks are much shorter than
-        that: a slot then has its next task at once. A task that comes meanwhile, however urgent, begins that much
+        Seconds of work that may be taken from the store before children are free, while tasks are much shorter than
+        that: a child then has its next task at once. A task that comes meanwhile, however urgent, begins that much
         later at most. 0 takes nothing in advance.
 
     Notes
     -----
-    A child's death costs the task it runs, which counts as an attempt, and the slot spawns another child. A task that
+    A child's death costs the task it runs, which counts as an attempt; another child takes its place. A task that
     is cancelled, or over its time or memory, is ended by killing its child; processes that it started itself are its
     own to end. Children are spawned, so they import the program's main module (whose work belongs under
     ``if __name__ == "__main__":``), and get the environment as it is then: what the libraries of a task read when they
@@ -79,17 +79,17 @@ class ProcessExecutor(Desk):
         self._mean = math.inf  # seconds a task takes, the latest counting most
         self._heads: dict[Any, tuple[Any, bytes]] = {}  # by task, for the middleware it had
         self._stopped = True
-        self._lanes: list[Lane] = []
+        self._workers: list[Worker] = []
         self._jobs: dict[Job, float] = {}  # jobs not ended -> when they came
         self._closing = False
 
     async def start(self, sink: Sink) -> None:
         self._sink = sink
-        self._lock = threading.Lock()  # held while a job goes from the backlog to a lane
+        self._lock = threading.Lock()  # held while a job goes from the backlog to a worker
         self._backlog: list[tuple[float, int, Job]] = []  # by rank; also jobs that are no longer in _jobs
         self._order = itertools.count()
-        self._turns: SimpleQueue[bool] = SimpleQueue()  # one True for each job in the backlog; False ends a lane
-        self._idle = 0  # lanes that wait for a turn
+        self._turns: SimpleQueue[bool] = SimpleQueue()  # one True for each job in the backlog; False ends a worker
+        self._idle = 0  # workers that wait for a turn
         self._looking = threading.Event()
         self._next_look = math.inf
         self._stopped = self._closing = False
@@ -106,24 +106,24 @@ class ProcessExecutor(Desk):
 
     def run(self, jobs: Sequence[Job]) -> None:
         now = time.monotonic()
-        with self._lock:  # a lane that wakes sees all of them, and knows how many to have at hand
+        with self._lock:  # a worker that wakes sees all of them, and knows how many to have at hand
             for job in jobs:
                 self._jobs[job] = now
                 heapq.heappush(self._backlog, (job.claim.spec.rank, next(self._order), job))
             for _ in jobs:
                 self._turns.put(True)
-        while len(self._lanes) < min(self.size, len(self._jobs)):
-            self._open_lane()
+        while len(self._workers) < min(self.size, len(self._jobs)):
+            self._open_worker()
         if len(self._jobs) > self.size:
             self.look_at(now + self._patience)
 
     def cancel(self, job: Job) -> Stop:
         with self._lock:
-            lane: Lane | None = job.slot
-            if lane is None and self._jobs.pop(job, None) is None:
+            worker: Worker | None = job.slot
+            if worker is None and self._jobs.pop(job, None) is None:
                 return Stop.UNKNOWN
-        if lane is not None:
-            removal = lane.kill(job, Doom.CANCEL)
+        if worker is not None:
+            removal = worker.kill(job, Doom.CANCEL)
             if removal is Removal.ABSENT or (removal is Removal.NEVER_BEGAN and self._jobs.pop(job, None) is None):
                 return Stop.UNKNOWN
             if removal is Removal.KILLED:
@@ -135,12 +135,12 @@ class ProcessExecutor(Desk):
 
     async def stop(self, timeout: float) -> None:
         self._stopped = True
-        if self._closing or not self._lanes:
+        if self._closing or not self._workers:
             return
         self._give_back()
         await self._until_quiet(timeout)
-        for lane in self._lanes:
-            self._return(lane.stop())
+        for worker in self._workers:
+            self._return(worker.stop())
         await self._until_quiet(_SECONDS_TO_END)
         await asyncio.to_thread(self._close)
 
@@ -152,34 +152,34 @@ class ProcessExecutor(Desk):
 
     def _close(self) -> None:
         self._closing = True
-        lanes, self._lanes = self._lanes, []
-        for _ in lanes:
+        workers, self._workers = self._workers, []
+        for _ in workers:
             self._turns.put(False)
         self._looking.set()
-        for lane in lanes:
-            lane.thread.join(_SECONDS_TO_END)
+        for worker in workers:
+            worker.thread.join(_SECONDS_TO_END)
 
-    # ---- lanes ----
+    # ---- workers ----
 
-    def _open_lane(self) -> None:
-        if not self._lanes:
+    def _open_worker(self) -> None:
+        if not self._workers:
             _watch_over(self)
             threading.Thread(target=self._look, name="fastcore-task-watch", daemon=True).start()
-        lane = Lane(self._sink, self)
-        self._lanes.append(lane)
-        lane.thread.start()
+        worker = Worker(self._sink, self)
+        self._workers.append(worker)
+        worker.thread.start()
 
-    # ---- what lanes ask for, in their threads ----
+    # ---- what workers ask for, in their threads ----
 
-    def take(self, lane: Lane, wait: bool) -> Job | None:
+    def take(self, worker: Worker, wait: bool) -> Job | None:
         while self._turn(wait):
             with self._lock:
                 if not self._backlog:  # given back
                     continue
                 job = heapq.heappop(self._backlog)[2]
                 if job in self._jobs:
-                    job.slot = lane
-                    lane.assign(job)
+                    job.slot = worker
+                    worker.assign(job)
                     return job
         return None
 
@@ -191,7 +191,7 @@ class ProcessExecutor(Desk):
                 return False
         else:
             if not turn and not wait:
-                self._turns.put(False)  # for a lane that waits
+                self._turns.put(False)  # for a worker that waits
             return turn
         with self._lock:
             self._idle += 1
@@ -202,7 +202,7 @@ class ProcessExecutor(Desk):
                 self._idle -= 1
 
     def depth(self) -> int:
-        if not TaskSlot.deep or self._mean >= self.lookahead or self._idle or len(self._lanes) < self.size:
+        if not TaskProcess.deep or self._mean >= self.lookahead or self._idle or len(self._workers) < self.size:
             return 1
         # Half of what may be taken in advance; the other half waits for the first free child.
         fair = -(-len(self._jobs) // self.size)
@@ -234,7 +234,7 @@ class ProcessExecutor(Desk):
         with self._lock:
             backlog = [job for *_, job in sorted(self._backlog, key=itemgetter(0, 1))]
             self._backlog.clear()
-        waiting = [job for lane in self._lanes for job in lane.recall()]  # before those: they were taken first
+        waiting = [job for worker in self._workers for job in worker.recall()]  # before those: they were taken first
         waiting += backlog
         self._return(waiting)
 
@@ -254,13 +254,13 @@ class ProcessExecutor(Desk):
             self._looking.clear()
             now = time.monotonic()
             self._next_look = math.inf
-            times = [again for lane in self._lanes if (again := lane.inspect(now)) is not None]
+            times = [again for worker in self._workers if (again := worker.inspect(now)) is not None]
             with self._lock:
                 waiting = [job for *_, job in self._backlog]
-            for lane in self._lanes:
-                waiting += lane.waiting()
+            for worker in self._workers:
+                waiting += worker.waiting()
             came = [when for job in waiting if (when := self._jobs.get(job)) is not None]
-            if came and len(self._lanes) == self.size:
+            if came and len(self._workers) == self.size:
                 if now - min(came) >= self._patience:
                     self._mean = max(self._mean, self.lookahead)
                     self._give_back()
@@ -294,16 +294,16 @@ def _leave() -> None:
     for executor in list(_open):
         executor._stopped = True
         executor._jobs.clear()  # no listener is left
-        for lane in executor._lanes:
-            lane.leave()
+        for worker in executor._workers:
+            worker.leave()
 
 
 def _after_fork() -> None:
     for executor in list(_open):
         executor._stopped = True
-        lanes, executor._lanes = executor._lanes, []
-        for lane in lanes:
-            lane.slot.forget()
+        workers, executor._workers = executor._workers, []
+        for worker in workers:
+            worker.child.forget()
     _open.clear()
 
 

@@ -1,4 +1,4 @@
-"""Lane: one process slot, the thread that waits on it, and what it was killed for."""
+"""A worker: one child process, the thread that waits on it, and what it was killed for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 from fastcore.tasks.engine.job import Job
 from fastcore.tasks.errors import TaskLost, TaskTimeout
 from fastcore.tasks.executors.process.child_main import NUDGED, message
-from fastcore.tasks.executors.process.child_process import TaskSlot
+from fastcore.tasks.executors.process.child_process import TaskProcess
 from fastcore.tasks.ports import Sink
 
-__all__ = ["Desk", "Doom", "Lane", "MemoryExceeded", "Removal"]
+__all__ = ["Doom", "MemoryExceeded", "Removal", "Scheduler", "Worker"]
 
 _START = 120.0  # seconds for a child to start, which imports the main module
 _LOOK = 1.0  # seconds between looks at a child that runs without bounds
@@ -45,23 +45,23 @@ class Removal(enum.Enum):
     KILLED = "killed"
     """Its child is killed, and the sink told then."""
     NEVER_BEGAN = "never began"
-    """It is off the lane; the sink is the caller's to tell."""
+    """It is not on the worker any more; the sink is the caller's to tell."""
     ABSENT = "absent"
     """It is not here, or has ended."""
 
 
-class Desk:
-    """What lanes ask of the executor."""
+class Scheduler:
+    """What workers ask of the executor."""
 
     max_tasks_per_child: int | None
     memory_limit: int | None
 
-    def take(self, lane: Lane, wait: bool) -> Job | None:
-        """Return a job, assigned to the lane, or None: with `wait` to end the lane's thread, else as there is none."""
+    def take(self, worker: Worker, wait: bool) -> Job | None:
+        """Return a job, assigned to the worker; None if there is none, or with `wait` to end the worker's thread."""
         raise NotImplementedError
 
     def depth(self) -> int:
-        """Return how many jobs a lane is to have at hand."""
+        """Return how many jobs a worker is to have at hand."""
         raise NotImplementedError
 
     def seconds(self) -> float:
@@ -69,7 +69,7 @@ class Desk:
         raise NotImplementedError
 
     def look_at(self, when: float) -> None:
-        """Have the lanes inspected at a time of the monotonic clock."""
+        """Have the workers inspected at a time of the monotonic clock."""
         raise NotImplementedError
 
     def ended(self, job: Job, ran: float | None) -> bool:
@@ -81,18 +81,18 @@ class Desk:
         raise NotImplementedError
 
 
-class Lane:
-    """A slot, and what runs on it.
+class Worker:
+    """A child, and what runs on it.
 
     Its jobs are those that the child was handed, and then at most one that it will be in a moment. Of those handed over
     the child has begun the first, or the first few: those before the last of them have ended, and their answers are on
     the way.
     """
 
-    def __init__(self, sink: Sink, desk: Desk) -> None:
-        self.slot = TaskSlot("a task queue")
+    def __init__(self, sink: Sink, scheduler: Scheduler) -> None:
+        self.child = TaskProcess("a task queue")
         self._sink = sink
-        self._desk = desk
+        self._scheduler = scheduler
         self._tasks = 0  # that the present child answered
         self._lock = threading.Lock()  # held while jobs come and go, and while the child is killed
         self._jobs: deque[Job] = deque()
@@ -129,7 +129,7 @@ class Lane:
                 return Removal.ABSENT
             if self._doomed is None:
                 self._doomed, self._doom = job, doom
-            self.slot.kill()
+            self.child.kill()
             return Removal.KILLED
 
     def recall(self) -> list[Job]:
@@ -151,7 +151,7 @@ class Lane:
             if self._posted and self._doomed is None:
                 self._doomed, self._doom = self._jobs[-1], Doom.STOP
             if self._posted or recalled:  # else the child is idle; with nothing posted it is about to start
-                self.slot.kill()
+                self.child.kill()
             return recalled
 
     def leave(self) -> None:
@@ -161,10 +161,10 @@ class Lane:
             self._jobs.clear()
             self._posted = 0
         if busy:
-            self.slot.kill()
+            self.child.kill()
         else:
-            self.slot.hang_up()
-        self.slot.leave()
+            self.child.hang_up()
+        self.child.leave()
 
     def inspect(self, now: float) -> float | None:
         """Kill what is past its bounds; returns when to look again, None if nothing runs."""
@@ -172,33 +172,33 @@ class Lane:
             if not self._jobs:
                 return None
             job, deadline, ready = self._jobs[0], self._deadline, self._ready
-        if not (ready and self.slot.dead()):
+        if not (ready and self.child.dead()):
             self._dead_since = None
         elif self._dead_since is None:
             self._dead_since = now
         elif now - self._dead_since > _MOST_LAST_WORDS:
-            self.slot.cut_off()
+            self.child.cut_off()
         if deadline is not None and now >= deadline:
             if ready:
                 self.kill(job, Doom.TIMEOUT)
             else:
-                self.slot.kill()
+                self.child.kill()
             return now + _LOOK_AT_MEMORY
         again = now + _LOOK
         limit = self._limit(job)
         if limit is not None and ready:
             again = now + _LOOK_AT_MEMORY
-            used = _memory_of(self.slot.pid)
+            used = _memory_of(self.child.pid)
             if used > limit:
                 self._used = used
                 self.kill(job, Doom.MEMORY)
         return again if deadline is None else min(again, deadline)
 
     def _withdraw(self) -> None:
-        number = self.slot.withdraw()
+        number = self.child.withdraw()
         if number:
             self._posted -= number
-            self.slot.nudge()  # the thread may wait for an answer to what is no longer there
+            self.child.nudge()  # the thread may wait for an answer to what is no longer there
 
     def _recalled(self, first: int) -> list[Job]:
         recalled = list(self._jobs)[first:]
@@ -212,8 +212,8 @@ class Lane:
         while self._fill():
             if self._posted:
                 self._hear()
-        self.slot.hang_up()
-        self.slot.join(_SECONDS_TO_END)
+        self.child.hang_up()
+        self.child.join(_SECONDS_TO_END)
 
     def _fill(self) -> bool:
         """Hand the child what it should have at hand, waiting for the first job; False if there will be none."""
@@ -227,20 +227,22 @@ class Lane:
             elif number == 0:
                 if self._room() <= 0:
                     self._replace()
-                if self._desk.take(self, True) is None:
+                if self._scheduler.take(self, True) is None:
                     return False
-            elif number >= self._room() or self._desk.take(self, False) is None:
+            elif number >= self._room() or self._scheduler.take(self, False) is None:
                 return True
 
     def _room(self) -> int:
-        most = self._desk.max_tasks_per_child
-        depth = self._desk.depth()
+        most = self._scheduler.max_tasks_per_child
+        depth = self._scheduler.depth()
         return depth if most is None else min(depth, most - self._tasks)
 
     def _post(self, job: Job) -> bool:
         """Hand over a job that is next; False if there is no room for it yet."""
         try:
-            text = message(self._desk.head(job), job.payload, job.id, job.attempt, job.timeout is not None, job.kind)
+            text = message(
+                self._scheduler.head(job), job.payload, job.id, job.attempt, job.timeout is not None, job.kind
+            )
         except Exception as error:
             self._fail(job, error)
             return True
@@ -251,8 +253,8 @@ class Lane:
                 return True
             if self._doomed is not None:
                 return False
-            if not self.slot.blocks(text):
-                if not self.slot.post(text):
+            if not self.child.blocks(text):
+                if not self.child.post(text):
                     return False
                 self._posted += 1
                 if self._posted == 1:
@@ -262,20 +264,20 @@ class Lane:
                 return False
             self._posted = 1
             self._begin()
-        self.slot.post(text)
+        self.child.post(text)
         return True
 
     def _open(self, job: Job) -> bool:
         """Have a child; False if none could be had, which has cost the job."""
-        if self.slot.alive():
+        if self.child.alive():
             return True
         now = time.monotonic()
         with self._lock:
             self._tasks = 0
             self._deadline = now + _START
-        self._desk.look_at(now + _START)
+        self._scheduler.look_at(now + _START)
         try:
-            self.slot.open(job.kind)
+            self.child.open(job.kind)
         except Exception as error:  # also of a system that has no room for a process
             self._fail(job, TaskLost(str(error)), lost=True)
             return False
@@ -288,7 +290,7 @@ class Lane:
             if job not in self._jobs:
                 return
             self._jobs.remove(job)
-        if self._desk.ended(job, None):
+        if self._scheduler.ended(job, None):
             self._sink.failed(job, error, lost=lost)
 
     def _begin(self) -> None:
@@ -298,17 +300,17 @@ class Lane:
         self._ready = True
         self._dead_since = None
         self._deadline = None if job.timeout is None else now + _START  # until it has its modules: see `message`
-        self._desk.look_at(now + (_LOOK if self._limit(job) is None else _LOOK_AT_MEMORY))
+        self._scheduler.look_at(now + (_LOOK if self._limit(job) is None else _LOOK_AT_MEMORY))
 
     def _hear(self) -> None:
         """Wait for answers and take them."""
         try:
-            answers = self.slot.answers()
+            answers = self.child.answers()
         except (EOFError, OSError):
             self._died()
             return
         except ValueError as error:  # a frame that our code in the child does not write
-            self.slot.kill()
+            self.child.kill()
             self._died(str(error))
             return
         ends: list[tuple[Job, bool, Any]] = []
@@ -316,14 +318,14 @@ class Lane:
             try:
                 self._take_answer(ends, *_read(answer))
             except (IndexError, TypeError, ValueError) as error:  # an answer to nothing, or no answer
-                self.slot.kill()
+                self.child.kill()
                 self._tell(ends)
                 self._died(f"{type(error).__name__}: {error}")
                 return
         self._tell(ends)
         more = self._posted - 1
         if more > 0:
-            time.sleep(min(_LONGEST_NAP, more * self._desk.seconds() / 2))
+            time.sleep(min(_LONGEST_NAP, more * self._scheduler.seconds() / 2))
 
     def _tell(self, ends: list[tuple[Job, bool, Any]]) -> None:
         """Tell the sink, in one go: its thread then wakes for all of them once."""
@@ -344,7 +346,7 @@ class Lane:
             job = self._jobs.popleft()
             self._posted -= 1
             self._tasks += 1
-            self.slot.answered()
+            self.child.answered()
             killed = self._doomed is not None  # too late for this one: no other was begun
             self._doomed = None
             self._ready = False
@@ -353,22 +355,22 @@ class Lane:
                 self._begin()
         if killed:
             self._replace()
-        if self._desk.ended(job, ran):
-            ends.append((job, done, value if done else self.slot.noted(value, trace)))
+        if self._scheduler.ended(job, ran):
+            ends.append((job, done, value if done else self.child.noted(value, trace)))
 
     def _died(self, instead: str | None = None) -> None:
         """The child is dead, and with it the job that it had begun; the others were not touched."""
         with self._lock:
-            self._posted -= self.slot.withdraw()
+            self._posted -= self.child.withdraw()
             # One that dies before it begins anything is not to be replaced for ever.
             job = self._jobs.popleft() if self._jobs and (self._posted or not self._tasks) else None
             doomed, doom = self._doomed, self._doom
             self._posted = self._tasks = 0
             self._doomed = self._deadline = None
             self._ready = False
-        error = self.slot.death("to return from " + ("its task" if job is None else job.kind))
+        error = self.child.death("to return from " + ("its task" if job is None else job.kind))
         self._replace()
-        if job is None or not self._desk.ended(job, None):
+        if job is None or not self._scheduler.ended(job, None):
             return
         if doomed is not job:
             text = str(error) if instead is None else f"expected an answer to {job.kind}, got {instead}"
@@ -385,9 +387,9 @@ class Lane:
 
     def _replace(self) -> None:
         """End an idle child; the next job starts another."""
-        self.slot.hang_up()
-        self.slot.join(_SECONDS_TO_END)
-        self.slot.spare()
+        self.child.hang_up()
+        self.child.join(_SECONDS_TO_END)
+        self.child.spare()
         self._tasks = 0
 
     def _told(self, word: tuple[str, int, float | None, str] | None) -> None:
@@ -396,7 +398,7 @@ class Lane:
             if word is None:
                 if job is not None and job.timeout is not None:
                     self._deadline = time.monotonic() + job.timeout
-                    self._desk.look_at(self._deadline)
+                    self._scheduler.look_at(self._deadline)
                 return
         id, attempt, fraction, note = word
         if job is not None and (id, attempt) == (job.id, job.attempt):  # else from a thread that an earlier job left
@@ -404,7 +406,7 @@ class Lane:
 
     def _limit(self, job: Job) -> int | None:
         own: int | None = job.task.memory_limit
-        return self._desk.memory_limit if own is None else own
+        return self._scheduler.memory_limit if own is None else own
 
 
 def _read(answer: bytes) -> tuple[Any, ...]:

@@ -12,14 +12,14 @@ from fastcore.tasks.ports import Want
 from fastcore.tasks.records import State
 from fastcore.tasks.stores.memory.records import KindRecords, Record
 
-__all__ = ["Waiting"]
+__all__ = ["Queued"]
 
 _KIND = attrgetter("kind")
 _PLACE = attrgetter("rank", "number")
 _QUEUED = State.QUEUED
 
 
-class Waiting:
+class Queued:
     """Tasks that are ready, by kind and rank, and those whose time has not come."""
 
     def __init__(self) -> None:

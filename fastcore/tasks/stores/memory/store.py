@@ -32,7 +32,7 @@ from fastcore.tasks.records import (
 from fastcore.tasks.stores.memory import groups
 from fastcore.tasks.stores.memory.finished import Ended
 from fastcore.tasks.stores.memory.keys import Keys
-from fastcore.tasks.stores.memory.queued import Waiting
+from fastcore.tasks.stores.memory.queued import Queued
 from fastcore.tasks.stores.memory.records import Record
 
 __all__ = ["MemoryStore"]
@@ -85,7 +85,7 @@ class MemoryStore:
         self._closed = False
         self._wake: Callable[[], None] = _nobody
         self._records: dict[str, Record] = {}
-        self._waiting = Waiting()
+        self._waiting = Queued()
         self._running: dict[str, Record] = {}
         self._cancels: dict[str, Record] = {}  # running, and asked to stop
         self._keys = Keys()

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Batch, Claim, Hold, Outcome, Progress, State
 from fastcore.tasks.stores.sqlite.bulk_statements import Success, end
-from fastcore.tasks.stores.sqlite.direct_claim import Express
+from fastcore.tasks.stores.sqlite.direct_claim import DirectClaim
 from fastcore.tasks.stores.sqlite.groups import left_behind
 from fastcore.tasks.stores.sqlite.leases import Extension
 from fastcore.tasks.stores.sqlite.progress import LatestProgress
@@ -25,15 +25,15 @@ from fastcore.tasks.stores.sqlite.rows import (
     READY,
     RUNNING,
     SUCCEEDED,
-    Held,
+    Claimed,
     code_of,
     error_text,
     spec_of,
 )
 from fastcore.tasks.stores.sqlite.serial_keys import wait_for_holder
-from fastcore.tasks.stores.sqlite.transaction import Change
+from fastcore.tasks.stores.sqlite.transaction import Transaction
 
-__all__ = ["Asked", "Renewal", "Work"]
+__all__ = ["Asked", "Claims", "Renewal"]
 
 _MOST_DUE: Final = 20_000  # delayed tasks that one claim makes ready; the rest is due at once again
 
@@ -95,45 +95,47 @@ class Renewal(NamedTuple):
     until: float
 
 
-class Work:
+class Claims:
     """The handlers of what is worked on; it remembers the claims that this opening of the file made."""
 
-    def __init__(self, dead_ttl: float, progress: LatestProgress, held: dict[str, Held], express: Express) -> None:
+    def __init__(
+        self, dead_ttl: float, progress: LatestProgress, held: dict[str, Claimed], express: DirectClaim
+    ) -> None:
         self._progress = progress
         self._dead_ttl = dead_ttl
         self._held = held
         self._express = express
 
-    def claim(self, change: Change, asked: Sequence[Asked]) -> list[Batch]:
+    def claim(self, transaction: Transaction, asked: Sequence[Asked]) -> list[Batch]:
         """Lease the tasks of lowest rank."""
         answers = []
         for owner, wants, lease, now, seen in asked:
-            due, cancels, paused = change.connection.execute(LOOK, (owner,)).fetchone()
+            due, cancels, paused = transaction.connection.execute(LOOK, (owner,)).fetchone()
             if paused != "[]":
                 wants = [_without(want, json.loads(paused)) for want in wants]
             if due is not None and due <= now:
-                due = self._promote(change, now)
+                due = self._promote(transaction, now)
             claims: list[Claim] = []
-            unseen = self._express.unseen(change, owner, seen)
+            unseen = self._express.unseen(transaction, owner, seen)
             stood = []
             for want in wants:
                 if unseen:
                     want = Want(want.limit - unseen, {kind: most - unseen for kind, most in want.kinds.items()})
-                found = self._take(change, owner, want, now + lease, now)
+                found = self._take(transaction, owner, want, now + lease, now)
                 claims += found
                 stood.append((want, found))
             self._express.stand(owner, stood, lease)
             answers.append(Batch(claims, due, json.loads(cancels)))
         return answers
 
-    def renew(self, change: Change, asked: Sequence[Renewal]) -> list[list[Hold]]:
+    def renew(self, transaction: Transaction, asked: Sequence[Renewal]) -> list[list[Hold]]:
         """Put off the ends of leases, soundly held ones only."""
         answers = []
         for claims, until in asked:
             holds = []
             for claim in claims:
                 # fetchall, as an UPDATE with RETURNING is done only once it was read to its end
-                rows = change.connection.execute(RENEW, (until, claim.spec.id, claim.token)).fetchall()
+                rows = transaction.connection.execute(RENEW, (until, claim.spec.id, claim.token)).fetchall()
                 if not rows:
                     self._let_go([(claim.spec.id, claim.token)])
                     holds.append(Hold.LOST)
@@ -142,17 +144,17 @@ class Work:
             answers.append(holds)
         return answers
 
-    def extend(self, change: Change, asked: Sequence[Extension]) -> list[None]:
+    def extend(self, transaction: Transaction, asked: Sequence[Extension]) -> list[None]:
         """Put off the ends of all leases of an owner."""
         for owner, until in asked:
-            change.connection.execute(EXTEND, (until, owner, until))
+            transaction.connection.execute(EXTEND, (until, owner, until))
         return [None] * len(asked)
 
-    def settle(self, change: Change, asked: Sequence[Sequence[Outcome]]) -> list[list[bool]]:
+    def settle(self, transaction: Transaction, asked: Sequence[Sequence[Outcome]]) -> list[list[bool]]:
         """Record how attempts ended, those of the latest token only."""
         flat = asked[0] if len(asked) == 1 else list(chain.from_iterable(asked))
-        taken = self._settle_all(change, flat)
-        change.after.append(lambda: self._let_go(map(_CLAIM, flat)))
+        taken = self._settle_all(transaction, flat)
+        transaction.after.append(lambda: self._let_go(map(_CLAIM, flat)))
         if len(asked) == 1:
             return [taken]
         answers = []
@@ -162,11 +164,11 @@ class Work:
             at += len(outcomes)
         return answers
 
-    def report(self, change: Change, asked: Sequence[Iterable[tuple[Progress, int]]]) -> list[None]:
+    def report(self, transaction: Transaction, asked: Sequence[Iterable[tuple[Progress, int]]]) -> list[None]:
         """Write how far attempts are."""
         for updates in asked:
             rows = [(one.fraction, one.note, count, one.id, one.token, count) for one, count in updates]
-            change.connection.executemany(REPORT, rows)
+            transaction.connection.executemany(REPORT, rows)
         return [None] * len(asked)
 
     def holds(self) -> bool:
@@ -180,20 +182,20 @@ class Work:
 
     # ---- claims ----
 
-    def _promote(self, change: Change, now: float) -> float | None:
+    def _promote(self, transaction: Transaction, now: float) -> float | None:
         """Make ready what is due; return when the next is."""
         serial = []
-        for kind, *keyed in change.connection.execute(MAKE_READY, (now, _MOST_DUE)).fetchall():
-            change.moved(kind, DELAYED, READY)
+        for kind, *keyed in transaction.connection.execute(MAKE_READY, (now, _MOST_DUE)).fetchall():
+            transaction.moved(kind, DELAYED, READY)
             if keyed[-1] is not None:
                 serial.append((*keyed, kind))
         for _, seq, serial_key, kind in sorted(serial, reverse=True):  # the first is the last to have no other
-            wait_for_holder(change, seq, kind, serial_key)
-        (due,) = change.connection.execute(DUE).fetchone()
+            wait_for_holder(transaction, seq, kind, serial_key)
+        (due,) = transaction.connection.execute(DUE).fetchone()
         return due  # type: ignore[no-any-return]
 
-    def _take(self, change: Change, owner: str, want: Want, until: float, now: float) -> list[Claim]:
-        execute = change.connection.execute
+    def _take(self, transaction: Transaction, owner: str, want: Want, until: float, now: float) -> list[Claim]:
+        execute = transaction.connection.execute
         kinds = [(kind, min(most, want.limit)) for kind, most in want.kinds.items() if min(most, want.limit) > 0]
         heads = sorted(head for kind in kinds for head in execute(PICK, kind))[: want.limit]
         if not heads:
@@ -209,10 +211,10 @@ class Work:
         parts = zip(
             [row[19] for row in rows], names, tokens, map(_GROUP, specs), map(_COLLECTS, specs), map(_SERIAL, specs)
         )
-        held = dict(zip(map(_ID, specs), map(Held._make, parts)))
+        held = dict(zip(map(_ID, specs), map(Claimed._make, parts)))
         for kind, n in Counter(names).items():
-            change.moved(kind, READY, RUNNING, n)
-        change.after.append(lambda: self._held.update(held))
+            transaction.moved(kind, READY, RUNNING, n)
+        transaction.after.append(lambda: self._held.update(held))
         return claims
 
     def _let_go(self, claims: Iterable[tuple[str, int]]) -> None:
@@ -227,7 +229,7 @@ class Work:
 
     # ---- ends ----
 
-    def _settle_all(self, change: Change, outcomes: Sequence[Outcome]) -> list[bool]:
+    def _settle_all(self, transaction: Transaction, outcomes: Sequence[Outcome]) -> list[bool]:
         """Record successes of claims that were made here by one statement for many, and all other ends by row."""
         silent = self._progress.silent()
         ours: dict[int, Outcome] = {}  # by row
@@ -238,43 +240,43 @@ class Work:
             if silent or self._progress.peek(outcome.id, outcome.token) is None:
                 ours.setdefault(held.seq, outcome)
         ends = [Success(seq, it.token, it.started_at, it.finished_at, it.result) for seq, it in ours.items()]
-        recorded = end(change.connection, ends)
+        recorded = end(transaction.connection, ends)
         taken: list[bool] = []
         for outcome, held in zip(outcomes, helds):
             if held is None or held.seq not in recorded or ours[held.seq] is not outcome:
-                taken.append(self._settle(change, outcome))
+                taken.append(self._settle(transaction, outcome))
                 continue
             recorded.remove(held.seq)  # the same end, settled once more, comes too late
             taken.append(True)
-            change.moved(held.kind, RUNNING, SUCCEEDED)
+            transaction.moved(held.kind, RUNNING, SUCCEEDED)
             if not held.grp is held.collects is held.serial_key is None:
-                left_behind(change, outcome.id, held.grp, held.collects, 0, held.serial_key)
+                left_behind(transaction, outcome.id, held.grp, held.collects, 0, held.serial_key)
         return taken
 
-    def _settle(self, change: Change, outcome: Outcome) -> bool:
-        row = change.connection.execute(
+    def _settle(self, transaction: Transaction, outcome: Outcome) -> bool:
+        row = transaction.connection.execute(
             "SELECT seq, kind, token, grp, collects, serial_key, cancel, joined FROM task "
             "WHERE id = ? AND token = ? AND state = 2",
             (outcome.id, outcome.token),
         ).fetchone()
         if row is None:
             return False
-        held = Held(*row[:6])
+        held = Claimed(*row[:6])
         if not outcome.counted:
-            change.connection.execute("UPDATE task SET attempt = attempt - 1 WHERE seq = ?", (held.seq,))
+            transaction.connection.execute("UPDATE task SET attempt = attempt - 1 WHERE seq = ?", (held.seq,))
         if outcome.state is not State.QUEUED or row[6]:
             state = CANCELLED if outcome.state is State.QUEUED else code_of(outcome.state)
-            change.connection.execute(END, self._end_row(outcome, held.seq, state, row[7]))
-            change.moved(held.kind, RUNNING, state)
-            left_behind(change, outcome.id, held.grp, held.collects, row[7], held.serial_key)
+            transaction.connection.execute(END, self._end_row(outcome, held.seq, state, row[7]))
+            transaction.moved(held.kind, RUNNING, state)
+            left_behind(transaction, outcome.id, held.grp, held.collects, row[7], held.serial_key)
             return True
         state = DELAYED if outcome.run_at > outcome.finished_at else READY
-        change.connection.execute(
+        transaction.connection.execute(
             BACK,
             (state, outcome.rank, outcome.run_at, error_text(outcome.error), outcome.started_at, held.seq),
         )
-        change.moved(held.kind, RUNNING, state)
-        change.wake = True
+        transaction.moved(held.kind, RUNNING, state)
+        transaction.wake = True
         return True
 
     def _end_row(self, outcome: Outcome, seq: int, state: int, joined: int) -> tuple[Any, ...]:

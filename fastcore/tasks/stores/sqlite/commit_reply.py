@@ -10,14 +10,14 @@ from typing import Any, Generic, TypeVar
 
 from fastcore.tasks.errors import StoreError
 
-__all__ = ["Answer", "give"]
+__all__ = ["CommitReply", "give"]
 
 R = TypeVar("R")
 
 _log = logging.getLogger("fastcore.tasks")
 
 
-class Answer(Generic[R]):
+class CommitReply(Generic[R]):
     """A value that will be there. ``concurrent.futures.Future`` has a condition and a lock each; this has a list.
 
     Notes
@@ -137,7 +137,7 @@ Bells = dict[asyncio.AbstractEventLoop, list[Bell]]
 
 
 def give(
-    answers: Iterable[tuple[Answer[Any], Any]],
+    answers: Iterable[tuple[CommitReply[Any], Any]],
     then: Iterable[tuple[asyncio.AbstractEventLoop, Bell]] = (),
 ) -> None:
     """Bring values, or errors, to many at once, and ring further bells after theirs: every loop is woken once."""

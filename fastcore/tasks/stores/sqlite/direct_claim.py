@@ -13,10 +13,10 @@ from typing import Final
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Claim, TaskSpec
 from fastcore.tasks.stores.sqlite.bulk_statements import Begun, insert
-from fastcore.tasks.stores.sqlite.rows import RUNNING, Held
-from fastcore.tasks.stores.sqlite.transaction import Change
+from fastcore.tasks.stores.sqlite.rows import RUNNING, Claimed
+from fastcore.tasks.stores.sqlite.transaction import Transaction
 
-__all__ = ["BACKLOG", "Express"]
+__all__ = ["BACKLOG", "DirectClaim"]
 
 BACKLOG: Final = (
     "SELECT EXISTS (SELECT 1 FROM json_each(?) AS k WHERE EXISTS "
@@ -47,7 +47,7 @@ class _Room:
         return bool(self.left) and spec.kind in self.free and not keyed and lone
 
 
-class Express:
+class DirectClaim:
     """Claims made without being asked for again, of tasks that are submitted while the last claim has room left.
 
     A task costs one write less so, and runs a commit earlier. The order stays that of ranks: nothing that is ready, or
@@ -64,7 +64,7 @@ class Express:
         Where what is to be remembered of claims is entered, once they are on disk.
     """
 
-    def __init__(self, held: dict[str, Held]) -> None:
+    def __init__(self, held: dict[str, Claimed]) -> None:
         self.seen = 0
         """How many of these claims have come to their owner; changed on its loop alone."""
         self._owner = ""
@@ -80,9 +80,9 @@ class Express:
 
     # ---- in the writing thread ----
 
-    def unseen(self, change: Change, owner: str, seen: int) -> int:
+    def unseen(self, transaction: Transaction, owner: str, seen: int) -> int:
         """Return how many claims are on their way to an owner that has heard of so many."""
-        return self._sent + change.begun - seen if owner == self._owner else 0
+        return self._sent + transaction.begun - seen if owner == self._owner else 0
 
     def stand(self, owner: str, wants: Sequence[tuple[Want, Sequence[Claim]]], lease: float) -> None:
         """Remember what an owner's wants have room for beside what was found for them, in place of its last ones."""
@@ -97,20 +97,20 @@ class Express:
                 free = frozenset(kind for kind in kinds if want.kinds[kind] - begun[kind] >= left)
                 self._rooms.update(dict.fromkeys(kinds, _Room(owner, left, kinds, free, lease)))
 
-    def place(self, change: Change, specs: Sequence[TaskSpec]) -> Sequence[TaskSpec]:
+    def place(self, transaction: Transaction, specs: Sequence[TaskSpec]) -> Sequence[TaskSpec]:
         """Store those that can begin at once, and return the others."""
         if not self._rooms:
             return specs
-        held: dict[str, Held] = {}
+        held: dict[str, Claimed] = {}
         claims: list[Claim] = []
         for room, its in self._by_room(specs):
-            self._begin(change, room, its, claims, held)
+            self._begin(transaction, room, its, claims, held)
         if not claims:
             return specs
-        change.begun += len(claims)
-        change.after.append(lambda: self._enter(held))
+        transaction.begun += len(claims)
+        transaction.after.append(lambda: self._enter(held))
         if self._loop is not None:
-            change.bells.append((self._loop, lambda: self._arrive(claims)))
+            transaction.bells.append((self._loop, lambda: self._arrive(claims)))
         return [] if len(held) == len(specs) else [spec for spec in specs if spec.id not in held]
 
     def _by_room(self, specs: Sequence[TaskSpec]) -> Iterable[tuple[_Room, Sequence[TaskSpec]]]:
@@ -129,33 +129,33 @@ class Express:
 
     def _begin(
         self,
-        change: Change,
+        transaction: Transaction,
         room: _Room,
         specs: Sequence[TaskSpec],
         claims: list[Claim],
-        held: dict[str, Held],
+        held: dict[str, Claimed],
     ) -> None:
         now = max(map(_SUBMITTED_AT, specs))
-        (behind,) = change.connection.execute(BACKLOG, (json.dumps(room.kinds), now)).fetchone()
+        (behind,) = transaction.connection.execute(BACKLOG, (json.dumps(room.kinds), now)).fetchone()
         if behind:
             return
         specs = sorted(specs, key=_RANK)[: room.left]
         room.left -= len(specs)
         until = now + room.lease
-        seqs = insert(change.connection, specs, Begun(room.owner, until, now))
+        seqs = insert(transaction.connection, specs, Begun(room.owner, until, now))
         kinds = list(map(_KIND, specs))
         held.update(
             zip(
                 map(_ID, specs),
-                map(Held._make, zip(seqs, kinds, repeat(1), repeat(None), repeat(None), repeat(None))),
+                map(Claimed._make, zip(seqs, kinds, repeat(1), repeat(None), repeat(None), repeat(None))),
                 strict=True,
             )
         )
         claims += map(Claim, specs, repeat(1), repeat(1), repeat(until))
         for kind, n in Counter(kinds).items():
-            change.moved(kind, None, RUNNING, n)
+            transaction.moved(kind, None, RUNNING, n)
 
-    def _enter(self, held: dict[str, Held]) -> None:
+    def _enter(self, held: dict[str, Claimed]) -> None:
         self._held.update(held)
         self._sent += len(held)
 

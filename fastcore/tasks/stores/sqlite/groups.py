@@ -25,7 +25,7 @@ from fastcore.tasks.stores.sqlite.rows import (
     view_of,
 )
 from fastcore.tasks.stores.sqlite.serial_keys import let_next_in
-from fastcore.tasks.stores.sqlite.transaction import Change
+from fastcore.tasks.stores.sqlite.transaction import Transaction
 
 __all__ = ["cancel_group", "forget", "group_of", "left_behind", "members_of", "open_group", "retried"]
 
@@ -42,9 +42,9 @@ _SUM: Final = (
 )
 
 
-def open_group(change: Change, group: Group, ids: Sequence[str], new: Sequence[TaskSpec]) -> None:
+def open_group(transaction: Transaction, group: Group, ids: Sequence[str], new: Sequence[TaskSpec]) -> None:
     """Store a group whose members have just been stored, or were before under these ids."""
-    execute = change.connection.execute
+    execute = transaction.connection.execute
     remaining = len(new)
     own = {(spec.index, spec.id) for spec in new}
     for index, id in enumerate(ids):
@@ -59,7 +59,7 @@ def open_group(change: Change, group: Group, ids: Sequence[str], new: Sequence[T
         (group.id, remaining, text, payload, len(ids), then_id, id_time(group.id)),
     )
     if not remaining:
-        _close(change, group.id)
+        _close(transaction, group.id)
 
 
 def id_time(id: str) -> float:
@@ -71,63 +71,63 @@ def id_time(id: str) -> float:
 
 
 def left_behind(
-    change: Change, id: str, grp: str | None, collects: str | None, joined: int, serial_key: str | None
+    transaction: Transaction, id: str, grp: str | None, collects: str | None, joined: int, serial_key: str | None
 ) -> None:
     """See to what the end of a task means for others: those of its key, of its groups, of the one it is called for."""
-    execute = change.connection.execute
+    execute = transaction.connection.execute
     if serial_key is not None:
-        let_next_in(change, serial_key)
+        let_next_in(transaction, serial_key)
     if collects is not None:
         execute("UPDATE grp SET open = 0 WHERE id = ?", (collects,))
-    for one in _groups_of(change, id, grp, joined):
+    for one in _groups_of(transaction, id, grp, joined):
         found = execute(
             "UPDATE grp SET remaining = remaining - 1 WHERE id = ? AND remaining > 0 RETURNING remaining", (one,)
         ).fetchall()
         if found and found[0][0] == 0:
-            _close(change, one)
+            _close(transaction, one)
 
 
-def retried(change: Change, id: str, grp: str | None, collects: str | None, joined: int) -> None:
+def retried(transaction: Transaction, id: str, grp: str | None, collects: str | None, joined: int) -> None:
     """Have open groups wait for a task that is to run again; a callback wants its members' results again."""
-    execute = change.connection.execute
-    for one in _groups_of(change, id, grp, joined):  # one that is closed has made its callback
+    execute = transaction.connection.execute
+    for one in _groups_of(transaction, id, grp, joined):  # one that is closed has made its callback
         execute("UPDATE grp SET remaining = remaining + 1 WHERE id = ? AND remaining > 0", (one,))
     if collects is not None:
         execute("UPDATE grp SET open = 1 WHERE id = ?", (collects,))
 
 
-def _groups_of(change: Change, id: str, grp: str | None, joined: int) -> list[str]:
+def _groups_of(transaction: Transaction, id: str, grp: str | None, joined: int) -> list[str]:
     """Return the groups that a task is a member of, as often as it is."""
     found = [] if grp is None else [grp]
     if joined:
-        found += [one for (one,) in change.connection.execute("SELECT grp FROM joined WHERE task = ?", (id,))]
+        found += [one for (one,) in transaction.connection.execute("SELECT grp FROM joined WHERE task = ?", (id,))]
     return found
 
 
-def _close(change: Change, id: str) -> None:
-    execute = change.connection.execute
+def _close(transaction: Transaction, id: str) -> None:
+    execute = transaction.connection.execute
     text, payload, cancelled = execute("SELECT callback, payload, cancel FROM grp WHERE id = ?", (id,)).fetchone()
     new: list[TaskSpec] = []
     if text is not None and not cancelled:
         then_id, error = None, None
         try:
-            [then_id], new = judged(change, [spec_from_text(text, payload)])
+            [then_id], new = judged(transaction, [spec_from_text(text, payload)])
         except IdempotencyConflict as conflict:
             error = error_text(Failure("IdempotencyConflict", str(conflict), ""))
-        enter(change, new)
+        enter(transaction, new)
         execute("UPDATE grp SET then_id = ?, error = ? WHERE id = ?", (then_id, error, id))
     execute("UPDATE grp SET open = ?, callback = NULL, payload = NULL WHERE id = ?", (len(new), id))
 
 
-def cancel_group(change: Change, id: str, cancel: Callable[[str], Cancelled | None]) -> Cancelled:
+def cancel_group(transaction: Transaction, id: str, cancel: Callable[[str], Cancelled | None]) -> Cancelled:
     """Cancel a group: its own members that have not ended, and its callback.
 
     Raises
     ------
     UnknownTask
     """
-    execute = change.connection.execute
-    view = group_of(change.connection, id)
+    execute = transaction.connection.execute
+    view = group_of(transaction.connection, id)
     if view.ended:
         return Cancelled(id, view.kind, view.state, view.attempt, False)
     execute("UPDATE grp SET cancel = 1 WHERE id = ?", (id,))
@@ -135,12 +135,12 @@ def cancel_group(change: Change, id: str, cancel: Callable[[str], Cancelled | No
     if view.then is not None and not view.then.ended:
         wanted.append(view.then.id)
     members = tuple(one for one in map(cancel, wanted) if one is not None)
-    return Cancelled(id, view.kind, group_of(change.connection, id).state, view.attempt, False, members)
+    return Cancelled(id, view.kind, group_of(transaction.connection, id).state, view.attempt, False, members)
 
 
-def forget(change: Change, groups: Iterable[str], tasks: Iterable[str]) -> None:
+def forget(transaction: Transaction, groups: Iterable[str], tasks: Iterable[str]) -> None:
     """Drop groups of which nothing is known any more, out of these and those that tasks were members of."""
-    execute = change.connection.execute
+    execute = transaction.connection.execute
     found = set(groups)
     for task in tasks:
         found.update(one for (one,) in execute("SELECT grp FROM joined WHERE task = ?", (task,)))

@@ -10,14 +10,14 @@ from fastcore.tasks.records import TaskSpec
 from fastcore.tasks.stores.sqlite.bulk_statements import insert
 from fastcore.tasks.stores.sqlite.rows import DELAYED, READY
 from fastcore.tasks.stores.sqlite.serial_keys import wait_for_holder
-from fastcore.tasks.stores.sqlite.transaction import Change
+from fastcore.tasks.stores.sqlite.transaction import Transaction
 
 __all__ = ["enter", "judged"]
 
 
-def judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[TaskSpec]]:
+def judged(transaction: Transaction, specs: Sequence[TaskSpec]) -> tuple[list[str], list[TaskSpec]]:
     """Return the id for each spec, and those that are to be stored."""
-    execute = change.connection.execute
+    execute = transaction.connection.execute
     ids: list[str] = []
     new: list[TaskSpec] = []
     unique: dict[str, str] = {}
@@ -48,14 +48,14 @@ def judged(change: Change, specs: Sequence[TaskSpec]) -> tuple[list[str], list[T
     return ids, new
 
 
-def enter(change: Change, specs: Sequence[TaskSpec]) -> None:
+def enter(transaction: Transaction, specs: Sequence[TaskSpec]) -> None:
     """Store new tasks as waiting."""
     if not specs:
         return
-    seqs = insert(change.connection, specs)
+    seqs = insert(transaction.connection, specs)
     for (kind, delayed), n in Counter([(spec.kind, spec.run_at > spec.submitted_at) for spec in specs]).items():
-        change.moved(kind, None, DELAYED if delayed else READY, n)
+        transaction.moved(kind, None, DELAYED if delayed else READY, n)
     for seq, spec in reversed(list(zip(seqs, specs, strict=True))):  # the first is the last to have no other
         if spec.serial_key is not None and spec.run_at <= spec.submitted_at:
-            wait_for_holder(change, seq, spec.kind, spec.serial_key)
-    change.wake = True
+            wait_for_holder(transaction, seq, spec.kind, spec.serial_key)
+    transaction.wake = True

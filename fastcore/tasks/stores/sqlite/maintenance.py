@@ -13,9 +13,9 @@ from fastcore.tasks.records import Cancelled, Failure, Rescued, State
 from fastcore.tasks.stores.sqlite.groups import cancel_group, forget, left_behind, retried
 from fastcore.tasks.stores.sqlite.rows import CANCELLED, DEAD, EXPIRED, READY, RUNNING, error_text, state_of
 from fastcore.tasks.stores.sqlite.serial_keys import wait_for_holder
-from fastcore.tasks.stores.sqlite.transaction import Change
+from fastcore.tasks.stores.sqlite.transaction import Transaction
 
-__all__ = ["PRUNED_AT_ONCE", "Pause", "Pruned", "Retry", "ScheduleRow", "Upkeep"]
+__all__ = ["PRUNED_AT_ONCE", "Maintenance", "Pause", "Pruned", "Retry", "ScheduleRow"]
 
 PRUNED_AT_ONCE: Final = 2000  # in one transaction, so that submissions do not wait long behind it
 
@@ -84,7 +84,7 @@ class ScheduleRow(NamedTuple):
     next_at: float
 
 
-class Upkeep:
+class Maintenance:
     """The handlers of what comes from outside of the work."""
 
     def __init__(
@@ -99,33 +99,35 @@ class Upkeep:
         self._clock = clock
         self._is_dead = is_dead
 
-    def cancel(self, change: Change, asked: Sequence[str]) -> list[Cancelled | UnknownTask]:
+    def cancel(self, transaction: Transaction, asked: Sequence[str]) -> list[Cancelled | UnknownTask]:
         """End what waits; have told the owners of what runs."""
         answers: list[Cancelled | UnknownTask] = []
         for id in asked:
             try:
-                found = self._cancel(change, id)
-                answers.append(cancel_group(change, id, partial(self._cancel, change)) if found is None else found)
+                found = self._cancel(transaction, id)
+                answers.append(
+                    cancel_group(transaction, id, partial(self._cancel, transaction)) if found is None else found
+                )
             except UnknownTask as error:
                 answers.append(error)
         return answers
 
-    def purge(self, change: Change, asked: Sequence[str]) -> list[list[Cancelled]]:
+    def purge(self, transaction: Transaction, asked: Sequence[str]) -> list[list[Cancelled]]:
         """End what waits, kind by kind."""
         answers = []
         for kind in asked:
-            rows = change.connection.execute(
+            rows = transaction.connection.execute(
                 f"{_WITHDRAWN} WHERE kind = ? AND state < 2 ORDER BY state LIMIT ?",  # none is let in by another's end
                 (kind, PURGED_AT_ONCE),
             ).fetchall()
-            answers.append([self._withdraw(change, Waiting._make(row)) for row in rows])
+            answers.append([self._withdraw(transaction, Waiting._make(row)) for row in rows])
         return answers
 
-    def pause(self, change: Change, asked: Sequence[Pause]) -> list[bool]:
+    def pause(self, transaction: Transaction, asked: Sequence[Pause]) -> list[bool]:
         """Note what no claim is to take, or may take again."""
-        change.wake = True
+        transaction.wake = True
         return [
-            change.connection.execute(
+            transaction.connection.execute(
                 "INSERT OR IGNORE INTO paused (kind) VALUES (?)" if paused else "DELETE FROM paused WHERE kind = ?",
                 (kind,),
             ).rowcount
@@ -133,62 +135,65 @@ class Upkeep:
             for kind, paused in asked
         ]
 
-    def rescue(self, change: Change, asked: Sequence[float]) -> list[list[Rescued]]:
+    def rescue(self, transaction: Transaction, asked: Sequence[float]) -> list[list[Rescued]]:
         """Take back what owners hold that are dead, or whose leases have passed."""
-        return [self._rescue(change, now) for now in asked]
+        return [self._rescue(transaction, now) for now in asked]
 
-    def prune(self, change: Change, asked: Sequence[float]) -> list[Pruned]:
+    def prune(self, transaction: Transaction, asked: Sequence[float]) -> list[Pruned]:
         """Make tombstones of what has expired, and forget tombstones."""
-        return [self._prune(change, now) for now in asked]
+        return [self._prune(transaction, now) for now in asked]
 
-    def retry(self, change: Change, asked: Sequence[Retry]) -> list[list[str]]:
+    def retry(self, transaction: Transaction, asked: Sequence[Retry]) -> list[list[str]]:
         """Queue dead tasks again."""
-        return [self._retry(change, *one) for one in asked]
+        return [self._retry(transaction, *one) for one in asked]
 
-    def schedule(self, change: Change, asked: Sequence[ScheduleRow]) -> list[float]:
+    def schedule(self, transaction: Transaction, asked: Sequence[ScheduleRow]) -> list[float]:
         """Register schedules; one that is known goes on where it was."""
         answers = []
         for name, definition, next_at in asked:
-            rows = change.connection.execute(
+            rows = transaction.connection.execute(
                 "INSERT INTO schedule (name, definition, next_at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
                 "definition = excluded.definition, next_at = excluded.next_at, last_at = NULL "
                 "WHERE definition != excluded.definition RETURNING next_at",
                 (name, definition, next_at),
             ).fetchall()
             if not rows:
-                rows = change.connection.execute("SELECT next_at FROM schedule WHERE name = ?", (name,)).fetchall()
+                rows = transaction.connection.execute("SELECT next_at FROM schedule WHERE name = ?", (name,)).fetchall()
             answers.append(float(rows[0][0]))
         return answers
 
-    def unschedule(self, change: Change, asked: Sequence[str]) -> list[bool]:
+    def unschedule(self, transaction: Transaction, asked: Sequence[str]) -> list[bool]:
         """Forget schedules."""
         return [
-            change.connection.execute("DELETE FROM schedule WHERE name = ?", (name,)).rowcount > 0 for name in asked
+            transaction.connection.execute("DELETE FROM schedule WHERE name = ?", (name,)).rowcount > 0
+            for name in asked
         ]
 
     # ---- inside ----
 
-    def _cancel(self, change: Change, id: str) -> Cancelled | None:
+    def _cancel(self, transaction: Transaction, id: str) -> Cancelled | None:
         """Cancel a task; None if there is none of this id."""
-        found = change.connection.execute(f"{_WITHDRAWN} WHERE id = ?", (id,)).fetchone()
+        found = transaction.connection.execute(f"{_WITHDRAWN} WHERE id = ?", (id,)).fetchone()
         if found is None:
             return None
         row = Waiting._make(found)
         if row.state < RUNNING:
-            return self._withdraw(change, row)
+            return self._withdraw(transaction, row)
         if row.state == RUNNING:
-            change.connection.execute("UPDATE task SET cancel = 1, version = version + 1 WHERE seq = ?", (row.seq,))
-            change.wake = True
+            transaction.connection.execute(
+                "UPDATE task SET cancel = 1, version = version + 1 WHERE seq = ?", (row.seq,)
+            )
+            transaction.wake = True
         return Cancelled(row.id, row.kind, state_of(row.state), row.attempt, False)
 
-    def _withdraw(self, change: Change, row: Waiting) -> Cancelled:
-        change.connection.execute(_END_OUTSIDE, (CANCELLED, None, self._clock(), None, 1, row.seq))
-        change.moved(row.kind, row.state, CANCELLED)
-        left_behind(change, row.id, row.grp, row.collects, row.joined, row.serial_key)
+    def _withdraw(self, transaction: Transaction, row: Waiting) -> Cancelled:
+        transaction.connection.execute(_END_OUTSIDE, (CANCELLED, None, self._clock(), None, 1, row.seq))
+        transaction.moved(row.kind, row.state, CANCELLED)
+        left_behind(transaction, row.id, row.grp, row.collects, row.joined, row.serial_key)
         return Cancelled(row.id, row.kind, State.CANCELLED, row.attempt, True)
 
-    def _rescue(self, change: Change, now: float) -> list[Rescued]:
-        execute = change.connection.execute
+    def _rescue(self, transaction: Transaction, now: float) -> list[Rescued]:
+        execute = transaction.connection.execute
         dead = [owner for (owner,) in set(execute(OWNERS).fetchall()) if self._is_dead(owner)]
         answers = []
         for seq, id, kind, attempt, attempts, cancel, *membership, owner in execute(
@@ -204,61 +209,63 @@ class Upkeep:
                     "lease = NULL WHERE seq = ?",
                     (error, now, seq),
                 )
-                change.wake = True
+                transaction.wake = True
             else:
                 execute(_END_OUTSIDE, (state, error, now, self._dead_ttl if state == DEAD else None, 0, seq))
-                left_behind(change, id, *membership)
-            change.moved(kind, RUNNING, state)
+                left_behind(transaction, id, *membership)
+            transaction.moved(kind, RUNNING, state)
             answers.append(Rescued(id, kind, state_of(state), attempt, why))
         return answers
 
-    def _prune(self, change: Change, now: float) -> Pruned:
-        execute = change.connection.execute
+    def _prune(self, transaction: Transaction, now: float) -> Pruned:
+        execute = transaction.connection.execute
         rows = execute(PRUNE, (now, PRUNED_AT_ONCE)).fetchall()
-        change.connection.executemany(
+        transaction.connection.executemany(
             "UPDATE task SET state = 7, version = version + 1, prune_at = ?, payload = NULL, result = NULL, "
             "error = NULL, note = '', progress = NULL WHERE seq = ?",
             [(now + self._tombstone_ttl, row[0]) for row in rows if row[2] != EXPIRED],
         )
         forgotten = [row for row in rows if row[2] == EXPIRED]
-        change.connection.executemany("DELETE FROM task WHERE seq = ?", [(row[0],) for row in forgotten])
+        transaction.connection.executemany("DELETE FROM task WHERE seq = ?", [(row[0],) for row in forgotten])
         groups = {group for row in forgotten for group in row[4:6] if group is not None}
-        forget(change, groups, [row[3] for row in forgotten if row[6]])
+        forget(transaction, groups, [row[3] for row in forgotten if row[6]])
         for _, kind, state, *_ in rows:
-            change.moved(kind, state, None if state == EXPIRED else EXPIRED)
+            transaction.moved(kind, state, None if state == EXPIRED else EXPIRED)
         return Pruned(len(rows) - len(forgotten), len(rows) == PRUNED_AT_ONCE)
 
-    def _retry(self, change: Change, ids: Sequence[str] | None, kind: str | None, now: float) -> list[str]:
+    def _retry(self, transaction: Transaction, ids: Sequence[str] | None, kind: str | None, now: float) -> list[str]:
         columns = "SELECT seq, id, kind, state, unique_key, serial_key, grp, collects, joined FROM task WHERE"
         if ids is None:
             dead = f"{columns} state = 6 AND state IN (4, 5, 6) ORDER BY id"  # the very words of the index
-            rows = change.connection.execute(dead).fetchall()
+            rows = transaction.connection.execute(dead).fetchall()
         else:
-            rows = change.connection.execute(
+            rows = transaction.connection.execute(
                 f"{columns} id IN (SELECT value FROM json_each(?)) AND state IN (4, 6) ORDER BY seq", (_json(ids),)
             ).fetchall()
         queued = []
         for seq, id, its_kind, state, unique_key, serial_key, *membership in rows:
             if kind is not None and kind != its_kind:
                 continue
-            if unique_key is not None and self._is_held(change, unique_key):
+            if unique_key is not None and self._is_held(transaction, unique_key):
                 continue
-            change.connection.execute(
+            transaction.connection.execute(
                 "UPDATE task SET state = 0, version = version + 1, attempt = 0, run_at = ?, finished_at = NULL, "
                 "prune_at = NULL, progress = NULL, note = '', cancel = 0 WHERE seq = ?",
                 (now, seq),
             )
-            retried(change, id, *membership)
-            change.moved(its_kind, state, READY)
+            retried(transaction, id, *membership)
+            transaction.moved(its_kind, state, READY)
             if serial_key is not None:
-                wait_for_holder(change, seq, its_kind, serial_key)
-            change.wake = True
+                wait_for_holder(transaction, seq, its_kind, serial_key)
+            transaction.wake = True
             queued.append(id)
         return queued
 
     @staticmethod
-    def _is_held(change: Change, key: str) -> bool:
-        found = change.connection.execute("SELECT 1 FROM task WHERE unique_key = ? AND state <= 2", (key,)).fetchone()
+    def _is_held(transaction: Transaction, key: str) -> bool:
+        found = transaction.connection.execute(
+            "SELECT 1 FROM task WHERE unique_key = ? AND state <= 2", (key,)
+        ).fetchone()
         return found is not None
 
 

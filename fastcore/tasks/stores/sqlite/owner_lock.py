@@ -13,6 +13,8 @@ from glob import escape
 from pathlib import Path
 from typing import Final
 
+from fastcore._filelock import try_lock
+
 __all__ = ["OwnerLock", "is_alive", "is_inherited", "remove_dead"]
 
 _SUFFIX: Final = ".owner"
@@ -21,26 +23,13 @@ _guard = threading.Lock()
 _held: weakref.WeakSet[OwnerLock] = weakref.WeakSet()
 _inherited: set[Path] = set()  # databases that a parent process had open at the fork
 
-if sys.platform == "win32":
-    import msvcrt
 
-    def _try_lock(fd: int) -> bool:
-        try:
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(fd: int) -> bool:
-        # flock, not lockf: a POSIX record lock falls when this process closes any descriptor of the file.
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+def _is_free(fd: int) -> bool:
+    """Take the lock if it is free; a file system without locks refuses it."""
+    try:
+        return try_lock(fd)
+    except OSError:
+        return False
 
 
 class OwnerLock:
@@ -55,7 +44,7 @@ class OwnerLock:
         self._path = _path_of(database, self.name)
         fd = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         # It cannot have been found free before this: no row has its name yet, and new files are not removed.
-        if not _try_lock(fd):
+        if not _is_free(fd):
             os.close(fd)
             self._path.unlink(missing_ok=True)
             raise OSError(f"store: expected to lock {self._path}, got a refusal from the file system")
@@ -103,7 +92,7 @@ def is_alive(database: Path, name: str) -> bool:
     except OSError:  # there, and not ours to open: believed alive, the lease decides
         return True
     try:
-        return not _try_lock(fd)
+        return not _is_free(fd)
     finally:
         os.close(fd)
 

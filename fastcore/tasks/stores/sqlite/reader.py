@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 from fastcore._text import storable
 from fastcore.tasks.errors import QueueClosed
 from fastcore.tasks.records import ScheduleView, State, TaskView
-from fastcore.tasks.stores.sqlite.commit_reply import Answer
+from fastcore.tasks.stores.sqlite.commit_reply import CommitReply
 from fastcore.tasks.stores.sqlite.errors import told
 from fastcore.tasks.stores.sqlite.groups import group_of, members_of
 from fastcore.tasks.stores.sqlite.rows import (
@@ -121,7 +121,7 @@ class Readers:
         connection.close()
 
 
-class Read(Answer[T]):
+class Read(CommitReply[T]):
     """What a reader answers. Who waits for it reads by itself; who must not wait has it read by a thread."""
 
     __slots__ = ("_begun", "_read", "_readers")

@@ -25,7 +25,7 @@ __all__ = [
     "SUCCEEDED",
     "VERSION_STEP",
     "VIEW_COLUMNS",
-    "Held",
+    "Claimed",
     "code_of",
     "codes_of",
     "error_text",
@@ -126,7 +126,7 @@ def spec_of(row: tuple[Any, ...]) -> TaskSpec:
     )  # fmt: skip
 
 
-class Held(NamedTuple):
+class Claimed(NamedTuple):
     """What a store remembers of a claim it made, so that settling it needs no look at the row."""
 
     seq: int

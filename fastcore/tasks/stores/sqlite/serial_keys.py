@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fastcore.tasks.stores.sqlite.rows import BLOCKED, READY
-from fastcore.tasks.stores.sqlite.transaction import Change
+from fastcore.tasks.stores.sqlite.transaction import Transaction
 
 __all__ = ["HOLDER", "NEXT", "let_next_in", "wait_for_holder"]
 
@@ -16,21 +16,21 @@ HOLDER: Final = (
 NEXT: Final = "SELECT seq, kind FROM task WHERE serial_key = ? AND state <= 2 AND state = -1 ORDER BY rank, seq LIMIT 1"
 
 
-def wait_for_holder(change: Change, seq: int, kind: str, key: str) -> None:
+def wait_for_holder(transaction: Transaction, seq: int, kind: str, key: str) -> None:
     """Keep a task that has become ready from claims, if another holds its key."""
-    execute = change.connection.execute
+    execute = transaction.connection.execute
     if execute(HOLDER, (key, seq)).fetchone() is not None:
         execute("UPDATE task SET state = -1 WHERE seq = ?", (seq,))
-        change.moved(kind, READY, BLOCKED)
+        transaction.moved(kind, READY, BLOCKED)
 
 
-def let_next_in(change: Change, key: str) -> None:
+def let_next_in(transaction: Transaction, key: str) -> None:
     """Make the next task of a key ready, if no task holds it any more."""
-    execute = change.connection.execute
+    execute = transaction.connection.execute
     if execute(HOLDER, (key, 0)).fetchone() is not None:
         return
     row = execute(NEXT, (key,)).fetchone()
     if row is not None:
         execute("UPDATE task SET state = 0 WHERE seq = ?", row[:1])
-        change.moved(row[1], BLOCKED, READY)
-        change.wake = True
+        transaction.moved(row[1], BLOCKED, READY)
+        transaction.wake = True

@@ -31,19 +31,19 @@ from fastcore.tasks.records import (
     TaskView,
 )
 from fastcore.tasks.stores.sqlite import reader
-from fastcore.tasks.stores.sqlite.claim import Asked, Renewal, Work
-from fastcore.tasks.stores.sqlite.commit_reply import Answer
-from fastcore.tasks.stores.sqlite.direct_claim import Express
+from fastcore.tasks.stores.sqlite.claim import Asked, Claims, Renewal
+from fastcore.tasks.stores.sqlite.commit_reply import CommitReply
+from fastcore.tasks.stores.sqlite.direct_claim import DirectClaim
 from fastcore.tasks.stores.sqlite.errors import told
 from fastcore.tasks.stores.sqlite.leases import LeaseKeeper
 from fastcore.tasks.stores.sqlite.location import Presence, checked_path
-from fastcore.tasks.stores.sqlite.maintenance import Pause, Pruned, Retry, ScheduleRow, Upkeep
+from fastcore.tasks.stores.sqlite.maintenance import Maintenance, Pause, Pruned, Retry, ScheduleRow
 from fastcore.tasks.stores.sqlite.owner_lock import OwnerLock, is_alive, is_inherited, remove_dead
 from fastcore.tasks.stores.sqlite.progress import LatestProgress
 from fastcore.tasks.stores.sqlite.reader import Read
-from fastcore.tasks.stores.sqlite.rows import Held
+from fastcore.tasks.stores.sqlite.rows import Claimed
 from fastcore.tasks.stores.sqlite.schema import connect
-from fastcore.tasks.stores.sqlite.submit import Intake, Slot, Submission
+from fastcore.tasks.stores.sqlite.submit import Firing, Submission, Submit
 from fastcore.tasks.stores.sqlite.writer import Writer
 
 __all__ = ["DURABILITIES", "SqliteStore"]
@@ -121,13 +121,13 @@ class SqliteStore:
         number("busy_timeout", busy_timeout)
         self.path: Path = Path(os.path.realpath(os.fspath(path)))
         self._busy_timeout = busy_timeout
-        held: dict[str, Held] = {}  # of the claims that are made here
-        self._express = Express(held)
-        self._intake = Intake(max_queued, self._express)
+        held: dict[str, Claimed] = {}  # of the claims that are made here
+        self._express = DirectClaim(held)
+        self._intake = Submit(max_queued, self._express)
         self._leases = LeaseKeeper()
         self._progress = LatestProgress()
-        self._work = Work(dead_ttl, self._progress, held, self._express)
-        self._upkeep = Upkeep(dead_ttl, tombstone_ttl, clock, self._is_dead)
+        self._work = Claims(dead_ttl, self._progress, held, self._express)
+        self._upkeep = Maintenance(dead_ttl, tombstone_ttl, clock, self._is_dead)
         self._wake: Callable[[], None] = _nobody
         self._seen: int | None = None  # the file's data_version: others have written when it changes
         self._opening = Lock()
@@ -222,23 +222,23 @@ class SqliteStore:
 
     # ---- tasks ----
 
-    def submit(self, specs: Sequence[TaskSpec], group: Group | None = None) -> Answer[list[str]]:
+    def submit(self, specs: Sequence[TaskSpec], group: Group | None = None) -> CommitReply[list[str]]:
         return self._writer.ask(self._intake.submit, Submission(specs, group))
 
-    def submit_each(self, specs: Sequence[TaskSpec]) -> Answer[list[str | BaseException]]:
+    def submit_each(self, specs: Sequence[TaskSpec]) -> CommitReply[list[str | BaseException]]:
         """Store tasks, each by itself; returns for each its id, or the error that is its alone."""
         return self._writer.ask_each(self._intake.submit_each, specs)
 
-    def claim(self, owner: str, wants: Sequence[Want], lease: float, now: float) -> Answer[Batch]:
+    def claim(self, owner: str, wants: Sequence[Want], lease: float, now: float) -> CommitReply[Batch]:
         self._leases.claimed(lease, now)
         asked = Asked(self._named(owner), wants, lease, now, self._express.seen)
         return self._writer.ask(self._work.claim, asked, soft=True)
 
-    def renew(self, claims: Sequence[Claim], lease: float, now: float) -> Answer[list[Hold]]:
+    def renew(self, claims: Sequence[Claim], lease: float, now: float) -> CommitReply[list[Hold]]:
         self._leases.renewed(lease, now)
         return self._writer.ask(self._work.renew, Renewal(claims, now + lease), soft=True)
 
-    def settle(self, outcomes: Sequence[Outcome]) -> Answer[list[bool]]:
+    def settle(self, outcomes: Sequence[Outcome]) -> CommitReply[list[bool]]:
         return self._writer.ask(self._work.settle, outcomes, soft=self.durability == "ends-soft", patient=True)
 
     def report(self, updates: Sequence[Progress]) -> Done[None]:
@@ -246,25 +246,25 @@ class SqliteStore:
         self._progress.report(updates, self._work.token_of)
         return Done(None)
 
-    def request_cancel(self, id: str) -> Answer[Cancelled]:
+    def request_cancel(self, id: str) -> CommitReply[Cancelled]:
         return self._writer.ask(self._upkeep.cancel, storable(id))
 
-    def purge(self, kind: str) -> Answer[list[Cancelled]]:
+    def purge(self, kind: str) -> CommitReply[list[Cancelled]]:
         return self._writer.ask(self._upkeep.purge, storable(kind))
 
-    def pause(self, kind: str, paused: bool) -> Answer[bool]:
+    def pause(self, kind: str, paused: bool) -> CommitReply[bool]:
         return self._writer.ask(self._upkeep.pause, Pause(storable(kind), paused))
 
-    def rescue(self, now: float) -> Answer[list[Rescued]]:
+    def rescue(self, now: float) -> CommitReply[list[Rescued]]:
         self._write_progress()  # before an attempt is taken away
         return self._writer.ask(self._upkeep.rescue, now)
 
-    def prune(self, now: float) -> Answer[int]:
-        reply: Answer[int] = Answer()
+    def prune(self, now: float) -> CommitReply[int]:
+        reply: CommitReply[int] = CommitReply()
         self._prune_on(now, reply, 0)
         return reply
 
-    def retry_dead(self, ids: Sequence[str] | None, kind: str | None, now: float) -> Answer[list[str]]:
+    def retry_dead(self, ids: Sequence[str] | None, kind: str | None, now: float) -> CommitReply[list[str]]:
         return self._writer.ask(self._upkeep.retry, Retry(ids, kind, now))
 
     # ---- reading ----
@@ -300,15 +300,15 @@ class SqliteStore:
 
     # ---- schedules ----
 
-    def schedule(self, name: str, definition: str, next_at: float) -> Answer[float]:
+    def schedule(self, name: str, definition: str, next_at: float) -> CommitReply[float]:
         return self._writer.ask(self._upkeep.schedule, ScheduleRow(name, definition, next_at))
 
     def fire(
         self, name: str, slot: float, next_at: float, spec: TaskSpec | None, definition: str | None = None
-    ) -> Answer[Fired]:
-        return self._writer.ask(self._intake.fire, Slot(name, slot, next_at, spec, definition))
+    ) -> CommitReply[Fired]:
+        return self._writer.ask(self._intake.fire, Firing(name, slot, next_at, spec, definition))
 
-    def unschedule(self, name: str) -> Answer[bool]:
+    def unschedule(self, name: str) -> CommitReply[bool]:
         return self._writer.ask(self._upkeep.unschedule, storable(name))
 
     def schedules(self) -> Read[Sequence[ScheduleView]]:
@@ -338,8 +338,8 @@ class SqliteStore:
         if late := self._progress.late():
             self._writer.ask(self._work.report, late, soft=True)
 
-    def _prune_on(self, now: float, reply: Answer[int], before: int) -> None:
-        def step(done: Answer[Pruned]) -> None:
+    def _prune_on(self, now: float, reply: CommitReply[int], before: int) -> None:
+        def step(done: CommitReply[Pruned]) -> None:
             try:
                 expired, more = done.result()
                 if more:

@@ -7,10 +7,10 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 
-__all__ = ["Change"]
+__all__ = ["Transaction"]
 
 
-class Change:
+class Transaction:
     """What the handlers of a transaction share.
 
     Attributes

@@ -16,16 +16,16 @@ from typing import Any, Final, Generic, TypeVar
 
 from fastcore import metrics
 from fastcore.tasks.errors import QueueClosed, StoreError
-from fastcore.tasks.stores.sqlite.commit_reply import Answer, give
+from fastcore.tasks.stores.sqlite.commit_reply import CommitReply, give
 from fastcore.tasks.stores.sqlite.errors import told
-from fastcore.tasks.stores.sqlite.transaction import Change
+from fastcore.tasks.stores.sqlite.transaction import Transaction
 
 __all__ = ["Handler", "Writer"]
 
 A = TypeVar("A")
 R = TypeVar("R")
 # What one transaction does with all that was asked of one kind: for each an answer, or the error that is its alone.
-Handler = Callable[[Change, Sequence[A]], Sequence[R | BaseException]]
+Handler = Callable[[Transaction, Sequence[A]], Sequence[R | BaseException]]
 
 _MOST_IN_A_BATCH: Final = 512  # requests; each may bring thousands of rows
 _PATIENCE: Final = 0.5  # of the last sync's time: how long patient requests wait for others
@@ -56,7 +56,7 @@ class _Request(Generic[A, R]):
         self.soft = soft
         self.patient = patient
         self.each = each
-        self.answer: Answer[R] = Answer()
+        self.answer: CommitReply[R] = CommitReply()
 
 
 class Writer:
@@ -123,7 +123,7 @@ class Writer:
             self._thread.join()
             raise
 
-    def ask(self, handler: Handler[A, R], argument: A, *, soft: bool = False, patient: bool = False) -> Answer[R]:
+    def ask(self, handler: Handler[A, R], argument: A, *, soft: bool = False, patient: bool = False) -> CommitReply[R]:
         """Have a request written; from any thread, without waiting.
 
         A `soft` one may be undone by a power cut, though not by the death of the process: if a transaction holds
@@ -134,11 +134,11 @@ class Writer:
 
     def ask_each(
         self, handler: Handler[Sequence[A], list[R | BaseException]], arguments: Sequence[A]
-    ) -> Answer[list[R | BaseException]]:
+    ) -> CommitReply[list[R | BaseException]]:
         """Have many written as one request, in which each succeeds or fails by itself."""
         return self._ask(_Request(handler, arguments, each=True))
 
-    def _ask(self, request: _Request[A, R]) -> Answer[R]:
+    def _ask(self, request: _Request[A, R]) -> CommitReply[R]:
         self.check()
         if threading.get_ident() == self._thread.ident:
             request.answer.forbid_waiting(self._path)
@@ -235,7 +235,7 @@ class Writer:
 
     def _write(self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]) -> None:
         try:
-            change, answers = self._transaction(connection, batch)
+            transaction, answers = self._transaction(connection, batch)
         except BaseException as error:
             if len(batch) > 1 and not _is_locked(error):  # one may be at fault: the others shall not fail with it
                 for request in batch:
@@ -247,8 +247,8 @@ class Writer:
             give((request.answer, told(error, self._path)) for request in batch)
             return
         # It is on disk: whatever goes wrong from here on must not have it done once more.
-        self._follow(change)
-        give(zip([request.answer for request in batch], answers), change.bells)
+        self._follow(transaction)
+        give(zip([request.answer for request in batch], answers), transaction.bells)
 
     def _write_parts(self, connection: sqlite3.Connection, whole: _Request[Any, Any]) -> None:
         """Write each part of a request that failed in a transaction of its own."""
@@ -256,32 +256,36 @@ class Writer:
         bells: list[Any] = []
         for part in whole.argument:
             try:
-                change, [[answer]] = self._transaction(connection, [_Request(whole.handler, [part], soft=whole.soft)])
+                transaction, [[answer]] = self._transaction(
+                    connection, [_Request(whole.handler, [part], soft=whole.soft)]
+                )
             except BaseException as error:
                 answers.append(told(error, self._path))
                 continue
-            self._follow(change)
+            self._follow(transaction)
             answers.append(answer)
-            bells += change.bells
+            bells += transaction.bells
         give([(whole.answer, answers)], bells)
 
-    def _follow(self, change: Change) -> None:
-        for follow in change.after:
+    def _follow(self, transaction: Transaction) -> None:
+        for follow in transaction.after:
             follow()
-        if change.wake:
+        if transaction.wake:
             self._call_wake()
 
-    def _transaction(self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]) -> tuple[Change, list[Any]]:
-        change = Change(connection)
+    def _transaction(
+        self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]
+    ) -> tuple[Transaction, list[Any]]:
+        transaction = Transaction(connection)
         answers: list[Any] = []
         try:
             self._wait_for_disk(connection, self._full and not all(request.soft for request in batch))
             connection.execute("BEGIN IMMEDIATE")
             for handler, requests in groupby(batch, key=attrgetter("handler")):
-                answers.extend(handler(change, [request.argument for request in requests]))
+                answers.extend(handler(transaction, [request.argument for request in requests]))
             if len(answers) != len(batch):
                 raise RuntimeError(f"writer: expected {len(batch)} answers, got {len(answers)}")
-            change.finish()
+            transaction.finish()
             self._look()
             began = time.perf_counter()
             connection.execute("COMMIT")
@@ -293,7 +297,7 @@ class Writer:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        return change, answers
+        return transaction, answers
 
     def _wait_for_disk(self, connection: sqlite3.Connection, wait: bool) -> None:
         if wait != self._waits:

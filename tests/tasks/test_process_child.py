@@ -1,4 +1,4 @@
-"""What a slot's child has at hand: it can be taken back until it is begun, and no death but its own harms it."""
+"""What a worker's child has at hand: it can be taken back until it is begun, and no death but its own harms it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 from fastcore.tasks import State
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.executors.process.child_main import head_of, message
-from fastcore.tasks.executors.process.child_process import TaskSlot, _frames
-from fastcore.tasks.executors.process.worker import Doom, Lane, Removal
+from fastcore.tasks.executors.process.child_process import TaskProcess, _frames
+from fastcore.tasks.executors.process.worker import Doom, Removal, Worker
 from tests.tasks import process_jobs as jobs
 from tests.tasks.process_queue import MINUTE, eventually, lines, queues_made  # noqa: F401
 
 pytestmark = [
     pytest.mark.backend_independent,
-    pytest.mark.skipif(not TaskSlot.deep, reason="one message at a time here"),
+    pytest.mark.skipif(not TaskProcess.deep, reason="one message at a time here"),
 ]
 
 
@@ -39,27 +39,27 @@ def at_hand(make: Any, tmp_path: Path) -> Any:
     calls = [(block, (str(tmp_path / "go"),)), *((note, (str(marks), word)) for word in "abcd")]
     first, *others = queue.submit_many(calls)
     eventually(lambda: queue.status(first).note == "step 1")
-    [lane] = executor._lanes
-    eventually(lambda: lane._posted == 5)
-    return queue, lane, first, others, marks
+    [worker] = executor._workers
+    eventually(lambda: worker._posted == 5)
+    return queue, worker, first, others, marks
 
 
 def test_a_prefetched_task_can_be_cancelled_and_never_runs(at_hand: Any, tmp_path: Path) -> None:
-    queue, lane, first, others, marks = at_hand
+    queue, worker, first, others, marks = at_hand
     queue.cancel(others[1])
     eventually(lambda: queue.status(others[1]).state is State.CANCELLED)
     for n in (1, 2, 3):
         (tmp_path / f"go{n}").touch()
     eventually(lambda: all(queue.status(id).ended for id in (first, *others)))
     assert lines(marks) == ["a", "c", "d"]
-    assert lane.slot.starts == 1
+    assert worker.child.starts == 1
 
 
 @pytest.mark.parametrize("outside", [True, False])
 def test_a_death_does_not_affect_prefetched_tasks(at_hand: Any, outside: bool) -> None:
-    queue, lane, first, others, marks = at_hand
+    queue, worker, first, others, marks = at_hand
     if outside:
-        os.kill(lane.slot.pid, signal.SIGKILL)
+        os.kill(worker.child.pid, signal.SIGKILL)
     else:
         queue.cancel(first)
     for id in others:
@@ -71,13 +71,13 @@ def test_a_death_does_not_affect_prefetched_tasks(at_hand: Any, outside: bool) -
 
 def test_a_task_that_has_ended_is_not_killed_and_neither_is_the_next(at_hand: Any, tmp_path: Path) -> None:
     """The answer is on its way when the cancellation comes: the child is at the next task already."""
-    queue, lane, first, others, marks = at_hand
-    with lane._lock:  # the lane hears nothing meanwhile
-        job = lane._jobs[0]
+    queue, worker, first, others, marks = at_hand
+    with worker._lock:  # the worker hears nothing meanwhile
+        job = worker._jobs[0]
         for n in (1, 2, 3):
             (tmp_path / f"go{n}").touch()
         eventually(lambda: len(lines(marks)) == 4)
-    assert lane.kill(job, Doom.CANCEL) is Removal.ABSENT
+    assert worker.kill(job, Doom.CANCEL) is Removal.ABSENT
     eventually(lambda: all(queue.status(id).state is State.SUCCEEDED for id in (first, *others)))
     assert lines(marks) == ["a", "b", "c", "d"]
 
@@ -101,51 +101,51 @@ def test_prefetched_tasks_are_returned_behind_a_long_one(make: Any, tmp_path: Pa
 
 
 def test_messages_are_taken_back_until_they_are_begun(tmp_path: Path) -> None:
-    slot = TaskSlot("a test")
+    child = TaskProcess("a test")
     codec = Codec()
 
     def post(fn: Any, *args: Any) -> None:
         text = message(head_of(fn, "kind", codec), (args, {}), "id", 1, False, "kind")
-        assert slot.post(text)
+        assert child.post(text)
 
     def hear(number: int) -> list[Any]:
         found: list[Any] = []
         while len(found) < number:
-            for done, value, *_ in map(pickle.loads, slot.answers()):
+            for done, value, *_ in map(pickle.loads, child.answers()):
                 if done is not None:
                     found.append(value)
-                    slot.answered()
+                    child.answered()
         return found
 
-    slot.open("a test")
+    child.open("a test")
     try:
         post(jobs.report_and_wait, str(tmp_path / "began"), str(tmp_path / "go"))
         eventually((tmp_path / "began").exists)
-        assert slot.withdraw() == 0
+        assert child.withdraw() == 0
         for n in range(5):
             post(jobs.square, n)
-        assert slot.withdraw() == 5
-        slot.nudge()
-        slot.nudge()
+        assert child.withdraw() == 5
+        child.nudge()
+        child.nudge()
         post(jobs.square, 7)
-        assert slot.withdraw() == 1  # what only wakes is no message
+        assert child.withdraw() == 1  # what only wakes is no message
         post(jobs.square, 3)
         (tmp_path / "go").touch()
         assert hear(2) == ["went", 9]
         post(jobs.square, np.zeros(50_000))  # longer than what goes through the socket
-        assert not slot.post(b"x")
-        assert slot.withdraw() == 0
+        assert not child.post(b"x")
+        assert child.withdraw() == 0
         assert hear(1)[0].shape == (50_000,)
         fitting = 0
         post(jobs.report_and_wait, str(tmp_path / "began2"), str(tmp_path / "go2"))
-        while slot.post(message(head_of(jobs.size, "size", codec), ((b"x" * 50_000,), {}), "id", 1, False, "size")):
+        while child.post(message(head_of(jobs.size, "size", codec), ((b"x" * 50_000,), {}), "id", 1, False, "size")):
             fitting += 1
         assert fitting == 1  # then there is no room until something is answered
         (tmp_path / "go2").touch()
         assert hear(2) == ["went", 50_000]
     finally:
-        slot.hang_up()
-        slot.join(MINUTE)
+        child.hang_up()
+        child.join(MINUTE)
 
 
 def test_answers_are_put_together_however_they_are_cut() -> None:
@@ -164,7 +164,7 @@ def test_answers_are_put_together_however_they_are_cut() -> None:
 
 
 def test_a_job_that_has_ended_takes_no_later_one_with_it() -> None:
-    class Slot:
+    class ChildProcess:
         """One whose child has begun both of its messages, and whose answers were not read yet."""
 
         killed = 0
@@ -175,13 +175,13 @@ def test_a_job_that_has_ended_takes_no_later_one_with_it() -> None:
         def kill(self) -> None:
             self.killed += 1
 
-    lane: Any = Lane(cast(Any, None), cast(Any, None))
-    lane.slot = slot = Slot()
+    worker: Any = Worker(cast(Any, None), cast(Any, None))
+    worker.child = child = ChildProcess()
     ended, begun = cast(Any, object()), cast(Any, object())
-    lane.assign(ended)
-    lane.assign(begun)
-    lane._posted = 2
-    assert lane.kill(ended, Doom.CANCEL) is Removal.ABSENT
-    assert (slot.killed, lane._doomed) == (0, None)
-    assert lane.kill(begun, Doom.CANCEL) is Removal.KILLED
-    assert (slot.killed, lane._doomed) == (1, begun)
+    worker.assign(ended)
+    worker.assign(begun)
+    worker._posted = 2
+    assert worker.kill(ended, Doom.CANCEL) is Removal.ABSENT
+    assert (child.killed, worker._doomed) == (0, None)
+    assert worker.kill(begun, Doom.CANCEL) is Removal.KILLED
+    assert (child.killed, worker._doomed) == (1, begun)
