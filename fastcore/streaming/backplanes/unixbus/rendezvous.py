@@ -60,7 +60,7 @@ class Rendezvous:
 
     def lock(self) -> bool:
         """Try to become the host; the system lets go of it when the process ends, however it ends."""
-        fd = open_lock(self._path_of(".lock"))
+        fd = open_lock(str(self._path_of(".lock")))
         try:
             taken = try_lock(fd)
         except OSError:
