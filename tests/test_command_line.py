@@ -103,7 +103,7 @@ def test_wrong_use_is_refused_with_what_to_write(
 ) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr("fastcore.dispatch.flags._store.journal", Journal(str(folder / "new.jsonl")))
+    monkeypatch.setattr("fastcore.dispatch.process.store.journal", Journal(str(folder / "new.jsonl")))
     try:
         found = cli.main(words)
     except SystemExit as stop:
@@ -167,7 +167,7 @@ def test_a_user_without_a_name_can_roll_back(tmp_path: Path, monkeypatch: pytest
         raise KeyError("getpwuid(): uid not found: 54321")
 
     monkeypatch.setattr("getpass.getuser", nameless)
-    monkeypatch.setattr("fastcore.dispatch.flags._store.journal", Journal(str(tmp_path / "journal.jsonl")))
+    monkeypatch.setattr("fastcore.dispatch.process.store.journal", Journal(str(tmp_path / "journal.jsonl")))
     try:
         assert cli.main(["flags", "rollback", "cache"]) == 0
     finally:

@@ -15,6 +15,7 @@ import pytest
 
 import fastcore
 from fastcore import Switch, _ext, cli, flags
+from fastcore.dispatch import process
 from fastcore.dispatch import status as module
 from fastcore.dispatch.status import PathStatus, status
 
@@ -78,10 +79,10 @@ def test_status_shows_who_set_a_flag_and_why() -> None:
 
 @pytest.mark.usefixtures("built")
 def test_requiring_a_missing_twin(monkeypatch: pytest.MonkeyPatch) -> None:
-    insisting = type(flags._store)({"FASTCORE_BACKEND": "compiled"})
+    insisting = type(process.store)({"FASTCORE_BACKEND": "compiled"})
     for name in flags.snapshot():
         insisting.declare(name)
-    monkeypatch.setattr(flags, "_store", insisting)
+    monkeypatch.setattr(process, "store", insisting)
     cache = path_of("cache")
     assert cache.runs == "unavailable"
     assert cache.why == "compiled (FASTCORE_BACKEND); no compiled twin: not built for this Python"

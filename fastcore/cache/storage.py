@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from fastcore.cache.options import Options
-from fastcore.dispatch import backends, flags
+from fastcore.dispatch import backends, flags, process
 from fastcore.dispatch.modes import Mode
 from python_fallback.shared.cache.shape import MISSING
 from python_fallback.shared.cache.singleflight import Flights
@@ -90,4 +90,4 @@ class _Follower:
 
 
 _follower = _Follower()
-flags._store.follow("cache", _follower)
+process.store.follow("cache", _follower)

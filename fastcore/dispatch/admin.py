@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from fastcore import _ext
 from fastcore._threads import on_own_thread
-from fastcore.dispatch import flags
+from fastcore.dispatch import flags, process
 from fastcore.dispatch.bearer import BearerToken
 from fastcore.dispatch.middleware import Receive, Scope, Send, exposures
 from fastcore.dispatch.store import Flag
@@ -159,7 +159,7 @@ def _flags(method: str, name: str, body: dict[str, Any]) -> Any:
 
 def reach() -> str:
     """Whom a change made here reaches."""
-    path = flags._store.journal.path
+    path = process.store.journal.path
     return f"every process that shares {path}" if path else "this process only: set FASTCORE_JOURNAL to reach others"
 
 

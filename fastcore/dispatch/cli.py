@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from fastcore._command_line import DONE, WRONG, Refused, known_name, remark, whole
-from fastcore.dispatch import flags
+from fastcore.dispatch import flags, process
 from fastcore.dispatch.formatting import meant, table
 
 __all__ = ["command"]
@@ -43,21 +43,21 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
         problems = flags.problems()
         for problem in problems:
             print(f"fastcore: {problem}", file=sys.stderr)
-        return DONE if flags._store.journal.usable else WRONG
+        return DONE if process.store.journal.usable else WRONG
 
     return run
 
 
 def _known() -> set[str]:
-    store = flags._store
-    return {*flags.snapshot(), *store.shared(), *store.journal.declared(), *flags._following.in_file()}
+    store = process.store
+    return {*flags.snapshot(), *store.shared(), *store.journal.declared(), *process.sync.in_file()}
 
 
 def _change(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     action, name = options.action, options.name
     if not name:
         parser.error(f"name: expected the flag to {action}")
-    if not flags._store.journal.path:
+    if not process.store.journal.path:
         raise ValueError(f"{_NO_JOURNAL}: expected one, for other processes to obey")
     known = _known()
     if name not in known and not options.declare:
@@ -88,7 +88,7 @@ def _user() -> str:
 
 
 def _print_journal(options: argparse.Namespace) -> None:
-    name, path = options.name, flags._store.journal.path
+    name, path = options.name, process.store.journal.path
     entries = flags.journal(name, options.limit + 1)
     if name and not entries:
         known_name("name", name, _known(), "the flags that a process has declared")
@@ -113,7 +113,7 @@ def _print_journal(options: argparse.Namespace) -> None:
 
 def _print_flags(options: argparse.Namespace) -> None:
     name = options.name
-    for declared in flags._store.shared():
+    for declared in process.store.shared():
         flags.declare(declared)
     found = {key: flag for key, flag in flags.snapshot().items() if not name or key == name}
     if name and not found:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastcore import metrics
-from fastcore.dispatch import flags
+from fastcore.dispatch import process
 from fastcore.dispatch.breaker import Breaker
 from fastcore.dispatch.experiment import Decision, Pair, Trial
 from fastcore.dispatch.guard import Guard
@@ -120,7 +120,7 @@ class Controller:
             trial, now = self.trial, self._clock()
             if mode.word in ("control", "python"):
                 self.trial = None
-                if flags._store.get(self.flag).source != "guard":  # a person's rollback ends the probes of a guard's
+                if process.store.get(self.flag).source != "guard":  # a person's rollback ends the probes of a guard's
                     self._held = False
                 if not self._held:
                     self.breaker.close()
@@ -149,7 +149,7 @@ class Controller:
         with self._lock:
             taken = self.breaker.take_probe()
         if taken:
-            flags._store.reapply(self.flag)
+            process.store.reapply(self.flag)
         return taken
 
     def saw(self, switch: Switch[..., Any], pair: Pair, openings: int = -1) -> None:
@@ -198,7 +198,7 @@ class Controller:
         with self._lock:
             due = self.breaker.tick(self._clock())
         if due:
-            flags._store.reapply(self.flag)
+            process.store.reapply(self.flag)
 
     def evidence(self) -> dict[str, Any]:
         """What is known at present, or was when the last trial ended; with the breaker's state."""
@@ -220,7 +220,7 @@ class Controller:
         """The candidate's calls that went well, of all Switches on the flag; and those of them in pairs."""
         well = 0
         follower: Any
-        for follower in flags._store.followers(self.flag):
+        for follower in process.store.followers(self.flag):
             if hasattr(follower, "_calls"):
                 calls, errors = follower._calls()[1]
                 well += calls - errors - follower._stats.uncounted
@@ -232,7 +232,7 @@ class Controller:
         if decision is None or trial is None or trial is not self.trial:
             return
         self.decision = decision
-        store = flags._store
+        store = process.store
         if self.limits.dry_run or decision.what == "pause":
             what = decision.what if decision.what == "pause" else f"would {decision.what}"
             mode = {"mode": store.get(self.flag).mode}
@@ -261,7 +261,7 @@ class Controller:
     def _opened(self, note: str) -> None:
         self._journal("breaker", f"open after {self.limits.failures} failures in a row: {note}")
         self._check_clock()
-        flags._store.reapply(self.flag)
+        process.store.reapply(self.flag)
 
     def _probed(self, pair: Pair, now: float) -> None:
         """Take in the probe's outcome; the lock is held."""
@@ -273,25 +273,25 @@ class Controller:
         if done:
             self.breaker.close()
         # Journals and flags have locks of their own: they are told by the ticker, which holds none.
-        flags._ticker.once(lambda: self._after_probe(passed, done, pair.note))
+        process.ticker.once(lambda: self._after_probe(passed, done, pair.note))
 
     def _after_probe(self, passed: bool, done: bool, note: str) -> None:
         self._journal("probe", "passed" if passed else f"failed: {note}")
         if done and self._held:
             self._held = False
-            flags._store.resume(self.flag, who="guard", why=f"{self.limits.recover} probes in a row have passed")
+            process.store.resume(self.flag, who="guard", why=f"{self.limits.recover} probes in a row have passed")
             return
         if done:
             self._journal("breaker", "closed: a probe has passed")
-        flags._store.reapply(self.flag)
+        process.store.reapply(self.flag)
 
     def _journal(self, what: str, why: str) -> None:
-        mode = {"mode": flags._store.get(self.flag).mode}
-        flags._store.journal.write("breaker", what, self.flag, why, old=mode, new=mode)
+        mode = {"mode": process.store.get(self.flag).mode}
+        process.store.journal.write("breaker", what, self.flag, why, old=mode, new=mode)
 
     def _check_clock(self) -> None:
-        flags._ticker.add(self.tick)
-        flags._ticker.start()
+        process.ticker.add(self.tick)
+        process.ticker.start()
 
 
 def of(flag: str) -> Controller:

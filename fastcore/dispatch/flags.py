@@ -11,18 +11,15 @@ settings for all, also one that starts later. The workers of one server share a 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from fastcore.dispatch.flagfile import FlagFile
-from fastcore.dispatch.journal import Entry, Journal
+from fastcore.dispatch import process
+from fastcore.dispatch.journal import Entry
 from fastcore.dispatch.modes import Mode
 from fastcore.dispatch.provider import Provider, ProviderPoll
-from fastcore.dispatch.store import HOT_PATHS, Change, Flag, FlagStore
-from fastcore.dispatch.sync import Sync, journal_path
-from fastcore.dispatch.ticker import Ticker
+from fastcore.dispatch.store import HOT_PATHS, Change, Flag
 
 if TYPE_CHECKING:
     from fastcore.dispatch.guard import Guard
@@ -50,17 +47,13 @@ __all__ = [
 ]
 
 _log = logging.getLogger("fastcore.flags")
-_ticker = Ticker()
-_store = FlagStore(journal=Journal(journal_path(os.environ)))
-_following = Sync(_store, _ticker, FlagFile(os.environ.get("FASTCORE_FLAGS_FILE", "").strip()))
-_following.first_look()
 
 
 def mode_of(path: str) -> Mode:
     """Return the mode in force of a hot path that is about to be used."""
-    if _following.waiting:
-        _following.begin()
-    return _store.mode(path)
+    if process.sync.waiting:
+        process.sync.begin()
+    return process.store.mode(path)
 
 
 def get(name: str) -> Flag:
@@ -71,8 +64,8 @@ def get(name: str) -> Flag:
     ValueError
         If no flag of that name is declared.
     """
-    _following.look_sometimes()
-    return _store.get(name)
+    process.sync.look_sometimes()
+    return process.store.get(name)
 
 
 def set(name: str, mode: str, reason: str = "", *, everywhere: bool = False, who: str = "operator") -> Flag:
@@ -108,7 +101,7 @@ def set(name: str, mode: str, reason: str = "", *, everywhere: bool = False, who
     BackendUnavailable
         If the compiled twin is asked for and may not run; nothing has changed then.
     """
-    flag = _store.set(name, mode, reason, everywhere=everywhere, who=who)
+    flag = process.store.set(name, mode, reason, everywhere=everywhere, who=who)
     if note := not_acting(flag):
         _log.warning("flag %s: set to %s: %s", name, mode, note)
     return flag
@@ -127,7 +120,7 @@ def clear(name: str, *, everywhere: bool = False, who: str = "operator") -> Flag
 
     With `everywhere`, also a setting for all processes.
     """
-    return _store.clear(name, everywhere=everywhere, who=who)
+    return process.store.clear(name, everywhere=everywhere, who=who)
 
 
 def override(name: str, mode: str, reason: str = "") -> AbstractContextManager[Flag]:
@@ -136,18 +129,18 @@ def override(name: str, mode: str, reason: str = "") -> AbstractContextManager[F
     Overrides nest. On leaving, a block takes back its own setting and nothing else: what :func:`set` has set
     meanwhile stays.
     """
-    return _store.override(name, mode, reason)
+    return process.store.override(name, mode, reason)
 
 
 def declare(name: str) -> Flag:
     """Declare the flag of a service, so that it can be set before its Switch exists; declaring it again is harmless."""
-    return _store.declare(name)
+    return process.store.declare(name)
 
 
 def snapshot() -> dict[str, Flag]:
     """Return every flag by name."""
-    _following.look_sometimes()
-    return _store.snapshot()
+    process.sync.look_sometimes()
+    return process.store.snapshot()
 
 
 def rollback(name: str, reason: str, *, who: str = "operator") -> Flag:
@@ -155,7 +148,7 @@ def rollback(name: str, reason: str, *, who: str = "operator") -> Flag:
 
     In every process that shares the journal, and also after a restart.
     """
-    return _store.rollback(name, reason, who=who)
+    return process.store.rollback(name, reason, who=who)
 
 
 def resume(name: str, *, who: str = "operator") -> Flag:
@@ -163,16 +156,16 @@ def resume(name: str, *, who: str = "operator") -> Flag:
 
     A canary begins again in shadow.
     """
-    return _store.resume(name, who=who)
+    return process.store.resume(name, who=who)
 
 
 def guard(name: str, limits: Guard) -> None:
     """Have the candidate of the flag `name` watched by `limits`, as ``Switch(guard=)`` does; for the hot paths."""
     from fastcore.dispatch.controller import of
 
-    _store.get(name)
+    process.store.get(name)
     of(name).use(limits)
-    _store.reapply(name)
+    process.store.reapply(name)
 
 
 def provide(provider: Provider, interval: float = 30.0) -> Callable[[], None]:
@@ -190,24 +183,24 @@ def provide(provider: Provider, interval: float = 30.0) -> Callable[[], None]:
     -----
     A provider that does not answer holds up the caller for five seconds; its answer is obeyed when it comes.
     """
-    poll = ProviderPoll(provider, lambda: list(_store.snapshot()), _following.provided, interval)
+    poll = ProviderPoll(provider, lambda: list(process.store.snapshot()), process.sync.provided, interval)
     poll.start()
 
     def stop() -> None:
         poll.stop()
-        _following.provided({})
+        process.sync.provided({})
 
     return stop
 
 
 def journal(name: str = "", limit: int = 100) -> list[Entry]:
     """Return the newest `limit` entries of the journal, of the flag `name` or of all, the oldest first."""
-    return _store.journal.entries(name, limit)
+    return process.store.journal.entries(name, limit)
 
 
 def subscribe_journal(listener: Callable[[Entry], object]) -> Callable[[], None]:
     """Have `listener` called with every journal entry of this process; returns what ends that."""
-    return _store.journal.subscribe(listener)
+    return process.store.journal.subscribe(listener)
 
 
 def problems() -> list[str]:
@@ -215,8 +208,8 @@ def problems() -> list[str]:
 
     :func:`fastcore.status` shows it.
     """
-    _following.look_sometimes()
-    return _following.problems()
+    process.sync.look_sometimes()
+    return process.sync.problems()
 
 
 def refresh() -> None:
@@ -229,8 +222,8 @@ def refresh() -> None:
     ValueError
         If one of them says what a flag may not hold.
     """
-    _store.refresh()
-    _following.look(strict=True)
+    process.store.refresh()
+    process.sync.look(strict=True)
 
 
 def subscribe(listener: Callable[[Change], object]) -> Callable[[], None]:
@@ -238,4 +231,4 @@ def subscribe(listener: Callable[[Change], object]) -> Callable[[], None]:
 
     An exception in a listener is logged, not raised.
     """
-    return _store.subscribe(listener)
+    return process.store.subscribe(listener)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from fastcore import metrics
-from fastcore.dispatch import flags
+from fastcore.dispatch import process
 from fastcore.dispatch.assignment import Key, assignment_key, belongs, plain
 
 __all__ = ["AssignmentMiddleware", "exposures"]
@@ -120,7 +120,7 @@ def _cookie(header: str, name: str) -> str:
 
 
 def _expose(key: Key) -> None:
-    for name, mode in flags._store.ramping():
+    for name, mode in process.store.ramping():
         arm = "candidate" if belongs(name, mode.threshold, key) else "control"
         metrics.counter("fastcore_exposures_total", flag=name, arm=arm).add()
 

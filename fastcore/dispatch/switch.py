@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from fastcore import _ext, metrics
-from fastcore.dispatch import controller, flags
+from fastcore.dispatch import controller, flags, process
 from fastcore.dispatch.assignment import Key, assignment_key
 from fastcore.dispatch.calls import called_with
 from fastcore.dispatch.comparison import ArmReport, Comparison, Paired
@@ -149,10 +149,10 @@ class Switch(Generic[P, R]):
         vars(self).update(_stats=controller.PairStats(), _rate_is_fixed=every is not None or is_async)
         if guard is not None:
             controller.of(flag).use(guard)
-        flags._store.follow(flag, self)
+        process.store.follow(flag, self)
         if guard is not None:
-            flags._store.reapply(flag)
-        if flags._following.waiting:
+            process.store.reapply(flag)
+        if process.sync.waiting:
             self._tell_first()
         _live[name] = self
 
@@ -300,7 +300,7 @@ class Switch(Generic[P, R]):
     def _calls_begin(self) -> None:
         """Called by both twins before the first call, after `_tell_first`; never raises."""
         try:
-            flags._following.begin()
+            process.sync.begin()
         except Exception:
             _log.exception("the flag file and the journal could not be followed")
 
@@ -358,7 +358,7 @@ def _samples() -> Iterator[metrics.Sample]:
             yield metrics.Sample("fastcore_call_errors_total", "counter", labels, errors)
             yield metrics.Sample("fastcore_call_duration_seconds", "latency", labels, latency)
         yield from _pair_samples(name, switch._stats)
-    for name, flag in flags._store.snapshot().items():
+    for name, flag in process.store.snapshot().items():
         ratio = _share_of(flag.mode)
         if ratio is not None:
             yield metrics.Sample("fastcore_rollout_ratio", "gauge", (("flag", name),), ratio)

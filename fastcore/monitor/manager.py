@@ -18,7 +18,7 @@ from fastcore import metrics
 from fastcore._snapshot import Snapshot
 from fastcore._text import storable
 from fastcore.concurrency import Retry
-from fastcore.dispatch import flags
+from fastcore.dispatch import flags, process
 from fastcore.monitor.alerts import Alert, AlertBook, fingerprint, grouped, plain
 from fastcore.monitor.channels import Channel, LogChannel
 from fastcore.monitor.config import settings_of
@@ -214,7 +214,7 @@ class AlertManager:
             raise ValueError(f"interval: expected a number above 0, got {interval!r}")
         for delivery in self._deliveries.values():
             delivery.start()
-        flags._following.begin()  # else other processes' rollbacks are heard of only once a Switch is called here
+        process.sync.begin()  # else other processes' rollbacks are heard of only once a Switch is called here
         with self._lock:
             if self._thread is None:
                 self._ending = False

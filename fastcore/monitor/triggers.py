@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastcore import metrics
-from fastcore.dispatch import flags
+from fastcore.dispatch import flags, process
 from fastcore.memory.shrinkers import shrink
 from fastcore.monitor.collect import MetricsCollector, ServiceMetrics
 
@@ -218,7 +218,7 @@ class AutoOptimizationManager:
         name = FLAGS[outcome.action]
         why = f"{outcome.service}: {outcome.why}" if outcome.service else outcome.why
         mode = {"mode": flags.get(name).mode}
-        flags._store.journal.write("trigger", outcome.what, name, why, old=mode, new=mode, evidence=evidence)
+        process.store.journal.write("trigger", outcome.what, name, why, old=mode, new=mode, evidence=evidence)
         metrics.counter("fastcore_triggers_total", action=outcome.action, result=outcome.what).add()
         level = logging.INFO if outcome.what == "advised" else logging.WARNING
         _log.log(level, "optimisation %s %s: %s", name, outcome.what, why)

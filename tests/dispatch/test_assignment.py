@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 import fastcore
 from fastcore import _ext, flags
-from fastcore.dispatch import assignment, backends
+from fastcore.dispatch import assignment, backends, process
 from python_fallback import switch as pure
 
 Twin = Callable[[str], ModuleType]
@@ -241,7 +241,7 @@ def test_backend_for_while_the_compiled_twin_is_missing(monkeypatch: pytest.Monk
     monkeypatch.setitem(_ext._probed, "heap", missing)
     assert backends.backend_for("heap") == "python"
     for mode in ("compiled", "ramp:10"):
-        monkeypatch.setattr(flags, "_store", type(flags._store)({"FASTCORE_HEAP": mode}))
+        monkeypatch.setattr(process, "store", type(process.store)({"FASTCORE_HEAP": mode}))
         with pytest.raises(fastcore.BackendUnavailable, match=r"fastcore\._ext\.heap is not available: not built"):
             backends.twin("heap", backends.backend_for("heap"))
 

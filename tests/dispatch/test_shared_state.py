@@ -21,6 +21,7 @@ import pytest
 from fastcore import flags
 from fastcore._threads import on_own_thread
 from fastcore.dispatch import journal as journals
+from fastcore.dispatch import process
 from fastcore.dispatch import server_journal as servers
 from fastcore.dispatch.journal import Journal
 from fastcore.dispatch.store import FlagStore
@@ -446,7 +447,7 @@ def test_workers_of_one_server_share_a_journal_without_being_told(
 
 
 def test_a_process_that_is_no_worker_of_a_server_has_none() -> None:
-    code = "from fastcore import flags\nprint(flags._store.journal.path)"
+    code = "from fastcore.dispatch import process\nprint(process.store.journal.path)"
     environ = {k: v for k, v in os.environ.items() if not k.startswith("FASTCORE_")}
     made = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     assert made.stdout.strip() == ""
@@ -517,5 +518,5 @@ def test_work_runs_on_the_loop_where_no_thread_is_to_be_had(monkeypatch: pytest.
 def test_a_store_without_a_journal_reaches_one_process_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     from fastcore.dispatch import admin
 
-    monkeypatch.setattr(flags, "_store", FlagStore(environ={}))
+    monkeypatch.setattr(process, "store", FlagStore(environ={}))
     assert admin.reach().startswith("this process only")

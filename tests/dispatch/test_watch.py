@@ -16,7 +16,7 @@ import pytest
 
 import fastcore
 from fastcore import Guard, Switch, flags, metrics
-from fastcore.dispatch import controller
+from fastcore.dispatch import controller, process
 from fastcore.dispatch.experiment import Pair
 from tests.conftest import PURE_ONLY
 
@@ -51,11 +51,11 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.fixture
 def ticks() -> Iterator[None]:
     """Breakers look at the clock often."""
-    before, flags._ticker.interval = flags._ticker.interval, 0.01
-    flags._ticker.stop()
+    before, process.ticker.interval = process.ticker.interval, 0.01
+    process.ticker.stop()
     yield
-    flags._ticker.interval = before
-    flags._ticker.stop()
+    process.ticker.interval = before
+    process.ticker.stop()
 
 
 def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -622,7 +622,7 @@ def test_a_guard_resumes_only_what_a_guard_rolled_back(make: Make) -> None:
     switch = make(double, double)
     flags.rollback(switch.flag, "by hand")
     try:
-        flags._store.resume(switch.flag, who="guard", why="2 probes in a row have passed")
+        process.store.resume(switch.flag, who="guard", why="2 probes in a row have passed")
         assert flags.get(switch.flag)[1:3] == ("control", "rollback")
     finally:
         flags.resume(switch.flag)
@@ -657,7 +657,7 @@ def test_each_success_counts_once_in_the_error_rate(make: Make) -> None:
         switch(3)
     assert (hits, alone) == ([False] * 4, [])
     watch.limits = Guard(error_rate=0.4, live=0)
-    flags._store.reapply(switch.flag)
+    process.store.reapply(switch.flag)
     for called in (2, 5, 0):
         for i in range(called):
             assert switch(i % 3) == 2 * (i % 3)

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from starlette.convertors import Convertor, register_url_convertor
 
 from fastcore import metrics
-from fastcore.dispatch import flags
+from fastcore.dispatch import flags, process
 from fastcore.dispatch.assignment import belongs
 from fastcore.dispatch.middleware import AssignmentMiddleware
 from fastcore.monitor import MetricsMiddleware
@@ -408,7 +408,7 @@ def test_the_arm_goes_by_a_key_that_is_given_within() -> None:
                     await client.get("/mw-arm", headers={"x-assignment-key": key})
 
         asyncio.run(run())
-        threshold = flags._store.mode("test.arm_within").threshold
+        threshold = process.store.mode("test.arm_within").threshold
         expected = sum(belongs("test.arm_within", threshold, key) for key in "abcd")
         labels = {"method": "GET", "route": "/mw-arm", "status": "200"}
         assert metrics.counter("fastcore_http_requests_total", arm="candidate", **labels).value == expected
