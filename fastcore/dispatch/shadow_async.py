@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastcore.dispatch.controller import Controller
-from fastcore.dispatch.shadow import (
+from fastcore.dispatch.observation import (
     Outcome,
     adopt,
     after_failure,

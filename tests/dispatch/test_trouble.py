@@ -200,6 +200,7 @@ def test_torn_lines_are_reported(tmp_path: Path) -> None:
 
 FULL = """
     import json, resource, sys
+    from fastcore.dispatch import process
     ours = process.store
     def limit(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
