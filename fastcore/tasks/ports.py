@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from fastcore.tasks.records import (
     Batch,
@@ -44,7 +44,22 @@ from fastcore.tasks.records import (
 if TYPE_CHECKING:
     from fastcore.tasks.engine.job import Job
 
-__all__ = ["PURGED_AT_ONCE", "Cap", "Done", "Executor", "Reply", "Sink", "Stop", "TaskStore", "Want", "arrived"]
+__all__ = [
+    "PURGED_AT_ONCE",
+    "Cap",
+    "Done",
+    "EachReply",
+    "Executor",
+    "MakesSpecs",
+    "PushesClaims",
+    "Reply",
+    "Sink",
+    "Stop",
+    "SubmitsEach",
+    "TaskStore",
+    "Want",
+    "arrived",
+]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -267,6 +282,44 @@ class TaskStore(Protocol):
 
     def schedules(self) -> Reply[Sequence[ScheduleView]]:
         """Return all schedules by name."""
+
+
+class EachReply(Protocol):
+    """The reply of `submit_each`: for each task its id, or the error that is its alone."""
+
+    def result(self) -> list[Any]:
+        """Wait for it."""
+
+    def call_on(self, loop: asyncio.AbstractEventLoop, fn: Callable[[], object], /) -> None:
+        """Have a function called on a loop when it has come."""
+
+
+@runtime_checkable
+class SubmitsEach(Protocol):
+    """A store that takes many tasks in one request, each of which is stored or refused by itself."""
+
+    def submit_each(self, specs: Sequence[TaskSpec]) -> EachReply:
+        """Store tasks; returns for each its id, or the error that is its alone."""
+
+
+@runtime_checkable
+class PushesClaims(Protocol):
+    """A store that may claim a task as it is stored, and hand it to the engine without being asked again."""
+
+    def push_to(self, owner: str, loop: asyncio.AbstractEventLoop, take: Callable[[list[Claim]], object]) -> None:
+        """Have `take` called on a loop with claims that `owner` did not ask for again.
+
+        What is submitted while the owner's last claim has room left, and nothing waits for it, is claimed as it is
+        stored. A claim that wants nothing ends that: what was claimed before the store knew comes right behind its
+        reply, and nothing after that of a further claim.
+        """
+
+
+@runtime_checkable
+class MakesSpecs(Protocol):
+    """A store with a class of its own for specs, such as one that is quicker to store."""
+
+    spec: type[TaskSpec]
 
 
 class Stop(enum.Enum):

@@ -22,7 +22,7 @@ from fastcore.tasks.executors import make_executor
 from fastcore.tasks.hooks import Hooks
 from fastcore.tasks.middleware import Middleware
 from fastcore.tasks.options import Options, TaskOptions, rate_of, seconds
-from fastcore.tasks.ports import Cap, Executor, TaskStore
+from fastcore.tasks.ports import Cap, Executor, MakesSpecs, TaskStore
 from fastcore.tasks.queries import Queries
 from fastcore.tasks.records import ScheduleView, TaskSpec
 from fastcore.tasks.registration import check_by_name, checked, register
@@ -132,7 +132,7 @@ class TaskQueue(Queries, Steering):
             encodes=self.store.encodes,
             aging=self._aging,
             clock=self._clock,
-            spec=getattr(self.store, "spec", TaskSpec),
+            spec=self.store.spec if isinstance(self.store, MakesSpecs) else TaskSpec,
         )
         self.waiters = Waiters(self.store, self.hooks)
         self._schedules = Schedules(self.store, self._clock)

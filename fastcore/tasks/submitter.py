@@ -6,27 +6,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 from fastcore.tasks.engine.inline import Inline
 from fastcore.tasks.hooks import Hooks, TaskEvent
-from fastcore.tasks.ports import TaskStore, arrived
+from fastcore.tasks.ports import EachReply, SubmitsEach, TaskStore, arrived
 from fastcore.tasks.records import Group, TaskSpec
 from fastcore.tasks.specs import Specs, Target, new_ids
 from fastcore.tasks.task import Task
 
-__all__ = ["EachReply", "Submitter"]
+__all__ = ["Submitter"]
 
 _ID, _KIND = attrgetter("id"), attrgetter("kind")
-
-
-class EachReply(Protocol):
-    """What a store's `submit_each` answers: for each task its id, or the error that is its alone."""
-
-    def result(self) -> list[Any]: ...
-
-    def call_on(self, loop: asyncio.AbstractEventLoop, fn: Callable[[], object], /) -> None:
-        """Have a function called on a loop when the answer has come."""
 
 
 class Submitter:
@@ -34,10 +25,9 @@ class Submitter:
 
     Notes
     -----
-    A store that is slower than memory may have a method `submit_each`, which takes specs that have nothing to do with
-    each other and returns an :class:`EachReply`. What coroutines submit in one turn of their loop is then one request:
-    a thousand calls of a service that are served in one turn cost the store's thread one request, and the loop one
-    wake-up. They are submitted at one time.
+    A store that is slower than memory may be a :class:`~fastcore.tasks.ports.SubmitsEach`. What
+    coroutines submit in one turn of their loop is then one request: a thousand calls of a service that are served in
+    one turn cost the store's thread one request, and the loop one wake-up. They are submitted at one time.
     """
 
     def __init__(
@@ -48,7 +38,7 @@ class Submitter:
         self._tasks = tasks
         self._hooks = hooks
         self._inline = inline
-        self._each = None if inline is not None else getattr(store, "submit_each", None)
+        self._each = store.submit_each if inline is None and isinstance(store, SubmitsEach) else None
         self._turn: _Turn | None = None
 
     def submit(self, specs: list[TaskSpec], group: Group | None = None) -> list[str]:
@@ -102,7 +92,11 @@ class _Turn:
 
     __slots__ = ("_futures", "_specs", "_submit_each", "at", "loop")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, submit_each: Callable[[Sequence[TaskSpec]], EachReply]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        submit_each: Callable[[Sequence[TaskSpec]], EachReply],
+    ) -> None:
         self.loop = loop
         self.at: float | None = None  # when the first of them was submitted
         self._submit_each = submit_each

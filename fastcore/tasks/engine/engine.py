@@ -23,7 +23,7 @@ from fastcore.tasks.engine.pools import Pool, Pools
 from fastcore.tasks.errors import TaskFailed
 from fastcore.tasks.hooks import Hooks, TaskEvent
 from fastcore.tasks.outbox import Outbox
-from fastcore.tasks.ports import Executor, Reply, Stop, TaskStore, arrived
+from fastcore.tasks.ports import Executor, PushesClaims, Reply, Stop, TaskStore, arrived
 from fastcore.tasks.records import LIVE, Batch, Claim, Encoded, Progress, State, TaskView
 from fastcore.tasks.task import Task
 
@@ -107,8 +107,8 @@ class Engine(Outbox):
         self._stopping = False
         self.claiming = True
         await self.refresh()
-        if (push_to := getattr(self.store, "push_to", None)) is not None:
-            push_to(self.owner, self._loop, self._take_pushed)
+        if isinstance(self.store, PushesClaims):
+            self.store.push_to(self.owner, self._loop, self._take_pushed)
         self._turning = self._loop.create_task(self._turn_until_stopped(), name="fastcore-tasks")
         self._chores.start(rescue=self._rescue, heartbeat=self._heartbeat, prune=self._prune)
 

@@ -195,12 +195,6 @@ class SqliteStore:
         self._file()
 
     def push_to(self, owner: str, loop: asyncio.AbstractEventLoop, take: Callable[[list[Claim]], object]) -> None:
-        """Have `take` called on a loop with claims that `owner` did not ask for again.
-
-        What is submitted while the owner's last claim has room left, and nothing waits for it, is claimed as it is
-        stored. A claim that wants nothing ends that: what was claimed before the store knew comes right behind its
-        answer, and nothing after that of a further claim.
-        """
         self._leases.attach(self._named(owner), loop)
         self._express.push_to(self._named(owner), loop, take)
 
