@@ -15,7 +15,7 @@ import pytest
 from fastcore import cli
 from fastcore.dispatch.journal import Journal
 from fastcore.tasks.stores.sqlite.store import SqliteStore
-from tests.tasks.sqlite_specs import spec
+from tests.tasks.stores.sqlite_specs import spec
 
 pytestmark = pytest.mark.backend_independent
 

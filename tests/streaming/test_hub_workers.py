@@ -18,7 +18,7 @@ import pytest
 
 from fastcore.streaming import Connected, Gap
 from tests.streaming.chaos import ROOT
-from tests.streaming.test_client import Listener, listening, run
+from tests.streaming.client.test_client import Listener, listening, run
 
 pytestmark = [
     pytest.mark.backend_independent,

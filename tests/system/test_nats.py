@@ -12,8 +12,8 @@ import pytest
 from fastcore.framing import packb
 from fastcore.streaming.backplanes.backplane import Backplane
 from fastcore.streaming.backplanes.nats import NatsBackplane
+from tests.streaming.backplanes.natsd import BINARY, Cluster, nodes
 from tests.streaming.chaos import eventually
-from tests.streaming.natsd import BINARY, Cluster, nodes
 
 
 class Stage:

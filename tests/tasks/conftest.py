@@ -11,9 +11,9 @@ import pytest
 from fastcore.tasks import TaskQueue
 from fastcore.tasks.ports import TaskStore
 from fastcore.tasks.stores.sqlite.store import SqliteStore
-from tests.tasks.express_cases import Owner
-from tests.tasks.sqlite_specs import check
-from tests.tasks.store_cases import STORES, Harness
+from tests.tasks.stores.direct_claim_cases import Owner
+from tests.tasks.stores.sqlite_specs import check
+from tests.tasks.stores.store_cases import STORES, Harness
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -20,7 +20,7 @@ from fastcore.tasks.codec import Codec
 from fastcore.tasks.ports import Want
 from fastcore.tasks.records import Claim, Encoded, Failure, Outcome, Progress, State
 from fastcore.tasks.stores.sqlite.store import SqliteStore
-from tests.tasks.sqlite_specs import claimed, ended, spec
+from tests.tasks.stores.sqlite_specs import claimed, ended, spec
 
 pytestmark = pytest.mark.backend_independent
 

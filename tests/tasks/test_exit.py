@@ -11,12 +11,12 @@ import pytest
 
 from fastcore.concurrency.child_process import ProcessDied
 from fastcore.tasks.executors.process.child_process import TaskProcess
-from tests.tasks.process_queue import eventually, program
+from tests.tasks.executors.process_queue import eventually, program
 
 PROGRAM = """
     import asyncio, sys, threading, time
     from fastcore.tasks import TaskQueue, progress
-    from tests.tasks import process_jobs as jobs
+    from tests.tasks.executors import process_jobs as jobs
 
     async def a_coroutine(seconds):
         for n in range(100_000): progress(n / 1e5); await asyncio.sleep(0.001)

@@ -15,7 +15,7 @@ import pytest
 
 from fastcore.tasks import TaskQueue
 from tests.tasks import registered_cases as cases
-from tests.tasks.process_queue import MINUTE, program
+from tests.tasks.executors.process_queue import MINUTE, program
 from tests.tasks.queue_cases import LONG
 
 

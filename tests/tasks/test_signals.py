@@ -16,7 +16,7 @@ import pytest
 
 from fastcore.tasks import State, TaskQueue
 from fastcore.tasks.worker import find_queue
-from tests.tasks.process_queue import ROOT
+from tests.tasks.executors.process_queue import ROOT
 from tests.tasks.queue_cases import LONG, run, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
