@@ -11,7 +11,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t, uint8_t
 
 from msgpack import BufferFull, ExtType, OutOfData
-from python_fallback.shared.framing.columns import choose
+from python_fallback.shared.framing.columns import checked_names, checked_rows, choose
 from python_fallback.shared.framing.checks import PACKING as _PACKING
 from python_fallback.shared.framing.fanout import JOIN as _JOIN, Sent, FanoutRules
 from python_fallback.shared.framing.websocket_frame import frame_packed

@@ -9,8 +9,12 @@ from fastcore._lazy import later
 if TYPE_CHECKING:
     from fastcore.memory.bounds import indicator_error
     from fastcore.memory.collector import Frozen, GCProfile, freeze_after_startup, gc_profile, record_gc_pauses
-    from fastcore.memory.decorator import optimize_dataframe_memory
-    from fastcore.memory.decorators import MemoryGrowth, memory_monitor, scheduler_cleanup
+    from fastcore.memory.decorators import (
+        MemoryGrowth,
+        memory_monitor,
+        optimize_dataframe_memory,
+        scheduler_cleanup,
+    )
     from fastcore.memory.frames import align_categories, optimize_dataframe
     from fastcore.memory.report import ColumnReport, MemoryReport
     from fastcore.memory.shrinkers import Shrunk, register_shrinker, shrink
@@ -45,10 +49,9 @@ __all__ = [
 
 _HOMES = {
     "bounds": ("indicator_error",),
-    "decorator": ("optimize_dataframe_memory",),
+    "decorators": ("MemoryGrowth", "memory_monitor", "optimize_dataframe_memory", "scheduler_cleanup"),
     "frames": ("align_categories", "optimize_dataframe"),
     "collector": ("Frozen", "GCProfile", "freeze_after_startup", "gc_profile", "record_gc_pauses"),
-    "jobs": ("MemoryGrowth", "memory_monitor", "scheduler_cleanup"),
     "report": ("ColumnReport", "MemoryReport"),
     "shrinkers": ("Shrunk", "register_shrinker", "shrink"),
     "sizes": ("frame_bytes",),

@@ -84,7 +84,7 @@ _HOMES = {
     "collect": ("MetricsCollector", "ServiceMetrics"),
     "degradation": ("Degradation", "DegradationDetector", "SlowdownDetector"),
     "health": ("CheckResult", "Health", "HealthApp", "HealthReport"),
-    "http": ("MetricsMiddleware",),
+    "middleware": ("MetricsMiddleware",),
     "manager": ("AlertManager",),
     "measure": ("measure_execution_time",),
     "metrics_app": ("MetricsApp",),
