@@ -24,7 +24,7 @@ from fastcore.tasks.http.estimate import Estimator, phrase
 from fastcore.tasks.http.events import event, retry
 from fastcore.tasks.http.jsonable import NotJSON, to_json
 from fastcore.tasks.http.problems import Problem
-from fastcore.tasks.http.service import Desk
+from fastcore.tasks.http.service import TaskService
 
 if TYPE_CHECKING:
     from nowhere import Missing  # type: ignore[import-not-found]
@@ -227,7 +227,7 @@ def test_a_count_of_waiting_tasks_forgets_no_submission_while_it_is_made(
 ) -> None:
     queue = TaskQueue(f"sqlite:///{tmp_path}/tasks.db?durability=normal")
     task = queue.task(lambda: None, name="work")
-    desk = Desk(queue, None, max_waiting=1, max_queued=2)
+    desk = TaskService(queue, None, max_waiting=1, max_queued=2)
 
     async def submit() -> str:
         return await desk.submit(task, (), {}, None, None, None, None)
