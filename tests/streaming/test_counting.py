@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from fastcore.streaming import Hub
-from fastcore.streaming.backplanes.unixbus.log import Entry, Log
+from fastcore.streaming.backplanes.unixbus.log import Log, Logged
 from fastcore.streaming.limits import Bucket
 
 
@@ -23,7 +23,7 @@ def test_a_rate_is_counted_in_seconds(rate: float, burst: int) -> None:
 def test_the_log_of_a_bus_keeps_as_many_bytes_as_it_may() -> None:
     log = Log(1000, 1000, 10)
     for n in range(1, 500):
-        log.append(Entry(n, "origin", n, "t", n, bytes(100)))
+        log.append(Logged(n, "origin", n, "t", n, bytes(100)))
         assert len(log) == min(n, 10), "it would forget all but the last if its bytes only grew"
 
 

@@ -163,9 +163,9 @@ class TaskService:
     async def _count(self) -> None:
         now = time.monotonic()
         if now - self._counted_at > _COUNTS_ARE_NEW:
-            self._counted_at = now
-            self._since_counted = 0
+            self._counted_at, before = now, self._since_counted
             self._counts = await arrived(self._store.counts())
+            self._since_counted -= before  # what came during the count may be in it or not: it counts
 
     async def remaining(self, view: TaskView) -> float | None:
         """Return the seconds until a task that has not ended is done."""
