@@ -118,7 +118,7 @@ lint: $(VENV)/.installed-dev build-required
 	$(BIN)/lint-imports
 	$(PY) -m mypy.stubtest $(STUBS) --concise --allowlist tools/stubtest.txt --ignore-unused-allowlist \
 		--ignore-positional-only --ignore-disjoint-bases
-	PATH="$(BIN):$$PATH" $(BIN)/cython-lint $(wildcard fastcore/_ext/*.pyx fastcore/_ext/*.pxi)
+	PATH="$(BIN):$$PATH" $(BIN)/cython-lint $(wildcard fastcore/_ext/*.pyx fastcore/_ext/src/*/*.pxi)
 	$(if $(wildcard .github),$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml)
 	$(if $(wildcard .github),$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml)
 

@@ -27,6 +27,7 @@ EXT_DIR = "fastcore/_ext"
 _sources = runpy.run_path(os.path.join(HERE, EXT_DIR, "_sources.py"))
 _env = runpy.run_path(os.path.join(HERE, "fastcore", "_env.py"))
 EXTENSIONS = _sources["EXTENSIONS"]
+STAMP_SOURCE = f"{EXT_DIR}/{_sources['STAMP_SOURCE']}"
 VERSION = runpy.run_path(os.path.join(HERE, "fastcore", "_version.py"))["__version__"]
 
 NONE = _env["boolean"]("FASTCORE_NO_EXTENSIONS")
@@ -129,7 +130,7 @@ class BuildExt(build_ext):
 
     def compile_parts(self, name: str, spec, ext: Extension, base: list[str], msvc: bool) -> list[str]:
         objects = self.compiler.compile(
-            [f"{EXT_DIR}/stamp.c"],
+            [STAMP_SOURCE],
             output_dir=self.build_temp,
             macros=[("FASTCORE_STAMP", f'"{stamp(name)}"')],
             extra_postargs=base,
@@ -208,7 +209,7 @@ def extensions() -> list[Extension]:
     for name, spec in EXTENSIONS.items():
         if ONLY and name not in ONLY:
             continue
-        include = [EXT_DIR]
+        include = [f"{EXT_DIR}/src"]
         macros = []
         if spec.numpy:
             import numpy
@@ -228,7 +229,7 @@ def extensions() -> list[Extension]:
                 [f"{EXT_DIR}/{path}" for path in spec.sources],
                 include_dirs=include,
                 define_macros=macros,
-                depends=[*depends, f"{EXT_DIR}/stamp.c", "fastcore/_version.py", "setup.py"],
+                depends=[*depends, STAMP_SOURCE, "fastcore/_version.py", "setup.py"],
             )
         )
     try:

@@ -39,7 +39,7 @@ def copy_tree() -> None:
     """Bring the copy up to date; files keep their dates so that only what changed is built again."""
     wanted = set(tracked())
     if TREE.exists():
-        for old in (p for p in TREE.rglob("*") if p.is_file() and p.suffix in {".py", ".pyx", ".c", ".h", ".pxd"}):
+        for old in (p for p in TREE.rglob("*") if p.is_file() and p.suffix in {".py", ".pyx", ".pxi", ".c", ".h"}):
             name = old.relative_to(TREE).as_posix()
             if name not in wanted and not name.startswith("build/"):
                 old.unlink()

@@ -20,83 +20,65 @@ class Sources(NamedTuple):
     numpy: bool = False  # needs numpy's C headers
 
 
+def _src(folder: str, names: str) -> tuple[str, ...]:
+    """The paths of the files `names`, separated by spaces, in ``src/`` and there in `folder`."""
+    return tuple(f"src/{folder}/{name}" for name in names.split())
+
+
 EXTENSIONS: dict[str, Sources] = {
-    "metrics": Sources(("metrics.pyx", "sketch.c", "stack.c"), headers=("sketch.h", "stack.h")),
+    "metrics": Sources(
+        ("metrics.pyx", *_src("common", "sketch.c stack.c")),
+        headers=_src("common", "sketch.h stack.h"),
+    ),
     "switch": Sources(
-        ("switch.c", "switch_assign.c", "switch_await.c", "sketch.c", "stack.c"),
-        headers=("switch_arm.h", "switch_assign.h", "switch_await.h", "sketch.h", "stack.h"),
+        (*_src("switch", "switch.c assignment.c awaitable.c"), *_src("common", "sketch.c stack.c")),
+        headers=(*_src("switch", "arm.h assignment.h awaitable.h"), *_src("common", "sketch.h stack.h")),
     ),
     "indicators": Sources(
-        ("indicators.pyx", "cpu.c", "function.c", "live.c", "room.c", "series.c", "stack.c"),
-        kernels=tuple(
-            f"kernels/{family}.c"
-            for family in ("average", "deviation", "momentum", "range", "volume", "recurrence", "window", "table")
+        (
+            "indicators.pyx",
+            *_src("indicators", "batch.c cpu.c function.c live.c result_pool.c"),
+            *_src("common", "stack.c"),
+        ),
+        kernels=_src(
+            "indicators/kernels",
+            "average.c deviation.c momentum.c range.c recurrence.c table.c volume.c window.c",
         ),
         headers=(
-            *("indicators_board.pxi", "cpu.h", "function.h", "live.h", "room.h", "series.h", "stack.h"),
-            *("kernels/kernel.h", "kernels/list.h", "kernels/stages.h", "kernels/vec.h"),
+            *_src("indicators", "batch.h board.pxi cpu.h function.h live.h result_pool.h"),
+            *_src("indicators/kernels", "kernel.h list.h stages.h vec.h"),
+            *_src("common", "stack.h"),
         ),
         numpy=True,
     ),
     "cache": Sources(
         (
-            "cache.c",
-            "cache_bound.c",
-            "cache_call.c",
-            "cache_cells.c",
-            "cache_clock.c",
-            "cache_core.c",
-            "cache_expiry.c",
-            "cache_grave.c",
-            "cache_key.c",
-            "cache_methods.c",
-            "cache_state.c",
-            "cache_table.c",
-            "cache_types.c",
-            "stack.c",
+            *_src("cache", "module.c types.c methods.c state.c operations.c table.c expiry.c victims.c"),
+            *_src("cache", "cached_call.c bound_call.c cells.c key.c"),
+            *_src("common", "clock.c stack.c"),
         ),
-        headers=("cache_call.h", "cache_clock.h", "cache_object.h", "cache_table.h", "stack.h"),
+        headers=(*_src("cache", "cached_call.h object.h table.h"), *_src("common", "clock.h stack.h")),
     ),
     "heap": Sources(
         (
-            "heap.c",
-            "heap_args.c",
-            "heap_async.c",
-            "heap_bulk.c",
-            "heap_check.c",
-            "heap_common.c",
-            "heap_core.c",
-            "heap_object.c",
-            "heap_ordered.c",
-            "heap_packed.c",
-            "heap_priority.c",
-            "heap_queue.c",
-            "heap_slots.c",
-            "heap_state.c",
-            "heap_wait.c",
-            "stack.c",
+            *_src("heap", "module.c base.c priority_heap.c priority_queue.c async_priority_queue.c wait.c check.c"),
+            *_src("heap", "core.c bulk.c ordered.c packed.c priority.c slots.c state.c"),
+            *_src("common", "arguments.c stack.c"),
         ),
-        headers=("heap_args.h", "heap_core.h", "heap_packed.h", "heap_types.h", "heap_wait.h", "stack.h"),
+        headers=(*_src("heap", "core.h packed.h types.h wait.h"), *_src("common", "arguments.h stack.h")),
     ),
     "framing": Sources(
         (
             "framing.pyx",
-            "framing_options.c",
-            "framing_pack.c",
-            "framing_walk.c",
-            "framing_build.c",
-            "framing_calls.c",
-            "framing_ext.c",
-            "framing_rows.c",
-            "framing_send.c",
-            "framing_writer.c",
-            "stack.c",
+            *_src("framing", "functions.c options.c ext_types.c encode.c writer.c decode.c validate.c rows.c send.c"),
+            *_src("common", "stack.c"),
         ),
-        headers=("framing_codec.h", "stack.h", "framing_fanout.pxi", "framing_rows.pxi", "framing_stream.pxi"),
+        headers=(*_src("framing", "codec.h fanout.pxi rows.pxi streams.pxi"), *_src("common", "stack.h")),
     ),
 }
 
 STAMP_PREFIX = "fastcore-build-stamp:"
+STAMP_SOURCE = "src/common/stamp.c"  # compiled into each extension, with the stamp as FASTCORE_STAMP
 
 
 def files_of(name: str) -> tuple[str, ...]:

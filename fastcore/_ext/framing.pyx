@@ -1,4 +1,4 @@
-"""The compiled twin of message framing; the codec is C (framing_*.c)."""
+"""The compiled twin of message framing; the codec is C (`src/framing/`)."""
 
 import sys
 
@@ -17,10 +17,10 @@ from python_fallback.shared.framing.fanout import JOIN as _JOIN, Sent, FanoutRul
 from python_fallback.shared.framing.websocket_frame import frame_packed
 
 
-cdef extern from "stack.h":
+cdef extern from "common/stack.h":
     int fc_stack_guard() except -1
 
-cdef extern from "framing_codec.h":
+cdef extern from "framing/codec.h":
     ctypedef struct fc_pack_options:
         int max_depth
     ctypedef struct fc_unpack_options:
@@ -61,6 +61,6 @@ packb = fc_function(0, __name__)
 unpackb = fc_function(1, __name__)
 frame = fc_function(2, __name__)
 
-include "framing_fanout.pxi"
-include "framing_rows.pxi"
-include "framing_stream.pxi"
+include "src/framing/fanout.pxi"
+include "src/framing/rows.pxi"
+include "src/framing/streams.pxi"

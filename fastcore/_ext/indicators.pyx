@@ -32,7 +32,7 @@ cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
 
 
-cdef extern from "kernels/kernel.h":
+cdef extern from "indicators/kernels/kernel.h":
     enum: FC_MAX_IN
     enum: FC_MAX_OUT
     enum: FC_MAX_PAR
@@ -50,7 +50,7 @@ cdef extern from "kernels/kernel.h":
                      Py_ssize_t n) noexcept nogil
 
 
-cdef extern from "cpu.h":
+cdef extern from "indicators/cpu.h":
     ctypedef struct fc_isa:
         const char *name
 
@@ -60,7 +60,7 @@ cdef extern from "cpu.h":
     void fc_isa_use(const fc_isa *isa)
 
 
-cdef extern from "function.h":
+cdef extern from "indicators/function.h":
     int fc_function_ready() except -1
     object fc_function_new(const fc_kernel *kernel, object name, object inputs, object params, object result_type,
                            object bind)
@@ -70,11 +70,11 @@ cdef extern from "function.h":
     bint fc_is_plain(object array)
 
 
-cdef extern from "live.h":
+cdef extern from "indicators/live.h":
     object fc_live_ready()
 
 
-include "indicators_board.pxi"
+include "src/indicators/board.pxi"
 
 fc_function_ready()
 Live = fc_live_ready()

@@ -10,10 +10,10 @@ cdef extern from "Python.h":
     ctypedef struct PyTypeObject:
         const char* tp_name
 
-cdef extern from "stack.h":
+cdef extern from "common/stack.h":
     int fc_stack_guard() except -1
 
-cdef extern from "sketch.h":
+cdef extern from "common/sketch.h":
     enum:
         FC_SKETCH_LOWEST_KEY
         FC_SKETCH_HIGHEST_KEY

@@ -12,26 +12,34 @@ from pathlib import Path
 
 import pytest
 
+from fastcore._ext._sources import STAMP_SOURCE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 TABLE = """
 EXTENSIONS: dict[str, Sources] = {
-    "tiny": Sources(("tiny.c",), headers=("tiny.h",)),
-    "leaf": Sources(("leaf.pyx",), kernels=("leaf_kernel.c",), headers=("leaf.h",)),
+    "tiny": Sources(_src("tiny", "module.c part.c"), headers=_src("tiny", "part.h")),
+    "leaf": Sources(
+        ("leaf.pyx", *_src("leaf", "part.c")),
+        kernels=_src("leaf/kernels", "part.c"),
+        headers=_src("leaf", "part.h"),
+    ),
 }
 """
 SOURCES = {
-    "tiny.h": "#define ANSWER 42\n",
-    "tiny.c": """
+    "src/tiny/part.h": "#define ANSWER 42\nextern const long answer_of_part;\n",
+    "src/tiny/part.c": '#include "tiny/part.h"\nconst long answer_of_part = ANSWER;\n',
+    "src/tiny/module.c": """
 #include <Python.h>
-#include "tiny.h"
-static PyObject *answer(PyObject *m, PyObject *a) { return PyLong_FromLong(ANSWER); }
+#include "tiny/part.h"
+static PyObject *answer(PyObject *m, PyObject *a) { return PyLong_FromLong(answer_of_part); }
 static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, ""}, {NULL}};
 static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, "tiny", NULL, -1, methods};
 PyMODINIT_FUNC PyInit_tiny(void) { return PyModule_Create(&def); }
 """,
-    "leaf.h": "#define LEAF_NAME2(isa) leaf_##isa\n#define LEAF_NAME(isa) LEAF_NAME2(isa)\n",
-    "leaf_kernel.c": '#include "leaf.h"\nint LEAF_NAME(FC_ISA)(int x) { return x + 1; }\n',
+    "src/leaf/part.h": "#define LEAF_NAME2(isa) leaf_##isa\n#define LEAF_NAME(isa) LEAF_NAME2(isa)\nint none(void);\n",
+    "src/leaf/part.c": '#include "leaf/part.h"\nint none(void) { return 0; }\n',
+    "src/leaf/kernels/part.c": '#include "leaf/part.h"\nint LEAF_NAME(FC_ISA)(int x) { return none() + x + 1; }\n',
     "leaf.pyx": """
 cdef extern from *:
     '''
@@ -62,14 +70,15 @@ class Checkout:
         self.ext = folder / "fastcore" / "_ext"
         for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, folder / name)
-        skip = shutil.ignore_patterns("*.so", "*.pyd", "*.pyx", "*.c", "*.h", "*.pxd", "kernels", "__pycache__")
+        skip = shutil.ignore_patterns("*.so", "*.pyd", "*.pyx", "src", "__pycache__")
         for name in ("fastcore", "python_fallback"):
             shutil.copytree(ROOT / name, folder / name, ignore=skip)
-        shutil.copy(ROOT / "fastcore" / "_ext" / "stamp.c", self.ext)
         table = (self.ext / "_sources.py").read_text(encoding="utf-8")
         start, end = table.index("EXTENSIONS: dict"), table.index("STAMP_PREFIX")
         (self.ext / "_sources.py").write_text(table[:start] + TABLE + table[end:], encoding="utf-8")
-        for name, text in SOURCES.items():
+        stamp = (ROOT / "fastcore" / "_ext" / STAMP_SOURCE).read_text(encoding="utf-8")
+        for name, text in {**SOURCES, STAMP_SOURCE: stamp}.items():
+            (self.ext / name).parent.mkdir(parents=True, exist_ok=True)
             (self.ext / name).write_text(text, encoding="utf-8")
         (folder / "fastcore" / "__init__.py").write_text("", encoding="utf-8")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fastcore._ext._sources import EXTENSIONS, files_of
+from fastcore._ext._sources import EXTENSIONS, STAMP_SOURCE, files_of
 
 pytestmark = pytest.mark.backend_independent
 
@@ -57,7 +57,14 @@ def pure_wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_sdist_has_every_source(sdist: Path) -> None:
     wanted = {f"fastcore/_ext/{file}" for name in EXTENSIONS for file in files_of(name)}
-    wanted |= {"fastcore/_ext/stamp.c", "setup.py", "pyproject.toml", "Makefile", "LICENSE", "fastcore/py.typed"}
+    wanted |= {
+        f"fastcore/_ext/{STAMP_SOURCE}",
+        "setup.py",
+        "pyproject.toml",
+        "Makefile",
+        "LICENSE",
+        "fastcore/py.typed",
+    }
     wanted |= {
         p.relative_to(ROOT).as_posix() for top in ("fastcore", "python_fallback") for p in (ROOT / top).rglob("*.py")
     }

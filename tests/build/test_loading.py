@@ -17,7 +17,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def test_a_binary_of_other_sources_is_stale_and_not_loaded(built: Checkout) -> None:
-    (built.ext / "tiny.h").write_text("#define ANSWER 43\n")
+    (built.ext / "src/tiny/part.h").write_text("#define ANSWER 43\n")
     assert built.probe() == f"{built.binary().name} is stale or foreign: it was not built from these sources"
 
 
@@ -37,13 +37,13 @@ def test_an_empty_binary_is_foreign(built: Checkout) -> None:
 
 
 def test_line_endings_do_not_make_a_binary_stale(built: Checkout) -> None:
-    source = built.ext / "tiny.h"
+    source = built.ext / "src/tiny/part.h"
     source.write_bytes(source.read_bytes().replace(b"\n", b"\r\n"))
     assert built.probe() == "loaded"
 
 
 def test_an_installed_copy_without_stamps_is_refused(built: Checkout) -> None:
-    for source in ("tiny.c", "tiny.h"):
+    for source in ("src/tiny/module.c", "src/tiny/part.c", "src/tiny/part.h"):
         (built.ext / source).unlink()
     assert built.probe().startswith("its build stamp cannot be checked")
 
@@ -52,7 +52,7 @@ def test_an_installed_copy_is_checked_against_its_stamps(built: Checkout) -> Non
     stamp = built.python(
         "-c", "from fastcore._ext import _expected_stamp; print(_expected_stamp('tiny'))"
     ).stdout.strip()
-    for source in ("tiny.c", "tiny.h"):
+    for source in ("src/tiny/module.c", "src/tiny/part.c", "src/tiny/part.h"):
         (built.ext / source).unlink()
     stamps = built.ext / "_stamps.py"
     stamps.write_text(f"STAMPS = {{'tiny': {stamp!r}}}\n")

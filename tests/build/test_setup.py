@@ -26,7 +26,7 @@ def test_nothing_is_rebuilt_when_nothing_changed(built: Checkout) -> None:
     assert built.binary().stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize(("name", "file"), [("tiny", "tiny.h"), ("leaf", "leaf_kernel.c")])
+@pytest.mark.parametrize(("name", "file"), [("tiny", "src/tiny/part.h"), ("leaf", "src/leaf/kernels/part.c")])
 def test_a_changed_source_is_rebuilt_whatever_its_date(built: Checkout, name: str, file: str) -> None:
     source = built.ext / file
     source.write_text(source.read_text().replace("42", "43").replace("x + 1", "x + 2"))
@@ -62,7 +62,7 @@ def test_without_a_compiler_extensions_are_left_out(checkout: Checkout) -> None:
 
 
 def test_a_failed_build_leaves_no_binary_that_loads(built: Checkout) -> None:
-    (built.ext / "tiny.h").write_text("#define ANSWER 43\n")
+    (built.ext / "src/tiny/part.h").write_text("#define ANSWER 43\n")
     assert built.build(CC="/bin/false").returncode == 0
     assert "stale" in built.probe()
     assert built.probe("leaf") == "loaded"
@@ -83,10 +83,10 @@ def test_a_broken_cython_source_leaves_the_others(built: Checkout) -> None:
 
 
 def test_a_missing_source_is_named(checkout: Checkout) -> None:
-    (checkout.ext / "tiny.h").unlink()
+    (checkout.ext / "src/tiny/part.h").unlink()
     ran = checkout.build(FASTCORE_REQUIRE_EXTENSIONS="1")
     assert ran.returncode != 0
-    assert "tiny.h" in ran.stderr
+    assert "src/tiny/part.h" in ran.stderr
 
 
 def test_contradictory_switches_are_an_error(checkout: Checkout) -> None:

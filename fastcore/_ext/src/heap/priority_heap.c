@@ -1,0 +1,154 @@
+/* PriorityHeap. */
+#include <stddef.h>
+
+#include "heap/types.h"
+#include <structmember.h>
+
+static Signature sig_init = {"PriorityHeap.__init__", {"order", "priorities", "aging", "clock"}, 0, 0, 4, {0}};
+static Signature sig_push = {"PriorityHeap.push", {"item", "priority", "due", "delay"}, 1, 2, 4, {0}};
+static Signature sig_push_many = {"PriorityHeap.push_many", {"items", "priorities", "due", "delay"}, 1, 2, 4, {0}};
+static Signature sig_update = {"PriorityHeap.update", {"handle", "priority"}, 2, 2, 2, {0}};
+
+static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
+    HeapObject *self = (HeapObject *)type->tp_alloc(type, 0);
+    if (self)
+        heap_setup(self, 0, NULL);
+    return (PyObject *)self;
+}
+
+static int init(HeapObject *self, PyObject *args, PyObject *kwargs) {
+    PyObject *out[MOST_ARGUMENTS];
+    if (arguments_from_tuple(&sig_init, args, kwargs, out) < 0 || core_enter(&self->core) < 0)
+        return -1;
+    const Dropped dropped = core_detach(&self->core); /* what its destructors push goes by the new options */
+    const int failed = core_init(&self->core, out[0], out[1], out[2], out[3]);
+    core_drop(dropped);
+    return failed;
+}
+
+static PyObject *push(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *out[MOST_ARGUMENTS];
+    PyObject *owned = NULL;
+    uint64_t handle;
+    if (nargs == 2 && !kwnames) { /* the usual call */
+        out[0] = args[0];
+        out[1] = args[1];
+        out[2] = NULL;
+    } else if (arguments_parse(&sig_push, args, nargs, kwnames, out) < 0 ||
+               core_when(&self->core, &out[2], out[3], &owned) < 0) {
+        return NULL;
+    }
+    PyObject *priority = out[1] || !self->core.any ? out[1] : out[0];
+    const int done = core_push(&self->core, out[0], priority, out[2], &handle);
+    Py_XDECREF(owned);
+    if (done < 0)
+        return NULL;
+    return PyLong_FromUnsignedLongLong(handle);
+}
+
+static PyObject *push_many(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *out[MOST_ARGUMENTS], *owned;
+    if (arguments_parse(&sig_push_many, args, nargs, kwnames, out) < 0 ||
+        core_when(&self->core, &out[2], out[3], &owned) < 0)
+        return NULL;
+    PyObject *handles = core_push_many(&self->core, out[0], out[1], out[2]);
+    Py_XDECREF(owned);
+    return handles;
+}
+
+static PyObject *pop_many(HeapObject *self, PyObject *limit) { return core_pop_many(&self->core, limit); }
+
+/* The interpreter calls a bound METH_FASTCALL directly, a bound METH_NOARGS by a longer way. */
+static PyObject *pop(HeapObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t nargs) {
+    if (nargs)
+        return PyErr_Format(PyExc_TypeError, "PriorityHeap.pop() takes 1 positional argument but %zd were given",
+                            nargs + 1);
+    PyObject *item = core_pop(&self->core);
+    return item || PyErr_Occurred() ? item : heap_nothing_ready(self, "pop");
+}
+
+static PyObject *pop_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    uint32_t slot;
+    uint64_t key;
+    int found = core_first(&self->core, &slot, &key);
+    if (found <= 0)
+        return found < 0 ? NULL : heap_nothing_ready(self, "pop_entry");
+    PyObject *handle = core_handle_object(&self->core, slot), *priority = core_priority_of(&self->core, slot, key);
+    PyObject *item = handle && priority ? core_take_first(&self->core) : NULL, *entry = NULL;
+    if (item)
+        entry = PyObject_CallFunctionObjArgs(shared.entry, item, priority, handle, NULL);
+    Py_XDECREF(item);
+    Py_XDECREF(priority);
+    Py_XDECREF(handle);
+    return entry;
+}
+
+static PyObject *remove_handle(HeapObject *self, PyObject *handle) { return core_remove(&self->core, handle); }
+
+static PyObject *update(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    return heap_update(self, &sig_update, args, nargs, kwnames);
+}
+
+static PyObject *clear(HeapObject *self, PyObject *Py_UNUSED(unused)) {
+    if (core_enter(&self->core) < 0)
+        return NULL;
+    core_clear(&self->core);
+    Py_RETURN_NONE;
+}
+
+static PyObject *repr(HeapObject *self) {
+    return PyUnicode_FromFormat("<PriorityHeap of %zu items, order '%s'>", core_len(&self->core),
+                                self->core.flip ? "max" : "min");
+}
+
+static PyMethodDef methods[] = {
+    {"push", FAST(push), METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"push_many", FAST(push_many), METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"pop_many", FAST(pop_many), METH_O, NULL},
+    {"pop", FAST(pop), METH_FASTCALL, NULL},
+    {"pop_entry", FAST(pop_entry), METH_NOARGS, NULL},
+    {"peek_entry", FAST(heap_peek_entry), METH_NOARGS, NULL},
+    {"remove", FAST(remove_handle), METH_O, NULL},
+    {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"clear", FAST(clear), METH_NOARGS, NULL},
+    COMMON_METHODS,
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef getset[] = {
+    {"priorities", (getter)heap_get_priorities, NULL, NULL, NULL},
+    COMMON_GETSET,
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(HeapObject, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_new, new},
+    {Py_tp_init, init},
+    {Py_tp_dealloc, heap_dealloc},
+    {Py_tp_traverse, heap_traverse},
+    {Py_tp_clear, heap_clear_slot},
+    {Py_tp_repr, repr},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, getset},
+    {Py_tp_members, members},
+    {Py_sq_length, heap_length},
+    {Py_sq_contains, heap_contains},
+    {0, NULL},
+};
+
+PyType_Spec priority_heap_spec = {
+    .name = "fastcore._ext.heap.PriorityHeap",
+    .basicsize = sizeof(HeapObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = slots,
+};
+
+int priority_heap_ready(void) {
+    Signature *all[] = {&sig_init, &sig_push, &sig_push_many, &sig_update};
+    return signatures_ready(all, sizeof all / sizeof *all);
+}

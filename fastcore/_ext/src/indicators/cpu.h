@@ -1,0 +1,26 @@
+/* Which instruction sets there are kernels for, which of them this machine can run, and which one is in use. */
+#ifndef FASTCORE_INDICATORS_CPU_H
+#define FASTCORE_INDICATORS_CPU_H
+
+#include "indicators/kernels/kernel.h"
+
+typedef struct {
+    const char *name;
+    const fc_kernel *const *kernels; /* ends with NULL */
+} fc_isa;
+
+#define FC_MAX_ISAS 4
+
+/* The runnable ones, best first; returns how many. */
+int fc_isas(const fc_isa **found);
+/* The runnable one of that name; the best one for NULL; NULL if there is none. */
+const fc_isa *fc_isa_named(const char *name);
+/* The one in use: the best, until another is chosen. */
+const fc_isa *fc_isa_used(void);
+void fc_isa_use(const fc_isa *isa);
+const fc_kernel *fc_kernel_named(const fc_isa *isa, const char *name);
+int fc_par_count(const fc_kernel *kernel);
+/* -1 if every parameter is one the kernel can run with, else the index of the first that is not. */
+int fc_par_bad(const fc_kernel *kernel, const double *par);
+
+#endif

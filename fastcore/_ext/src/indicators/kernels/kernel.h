@@ -1,0 +1,51 @@
+/* What a kernel is: the one structure that function, live and board run on.
+ *
+ * A kernel knows nothing of missing data. `batch` may stop early and return 1 when it meets a value that is not finite
+ * (or anything else it does not want); the caller then splits or compresses the series by the kernel's policy, or steps
+ * through it. The streaming functions treat missing bars themselves, by the same policy.
+ */
+#ifndef FASTCORE_INDICATORS_KERNELS_KERNEL_H
+#define FASTCORE_INDICATORS_KERNELS_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FC_MAX_IN 8
+#define FC_MAX_OUT 4
+#define FC_MAX_PAR 8
+#define FC_STATE_VERSION 3 /* of pickled states, live and of boards: raise it when a kernel's state changes */
+#define FC_MAX_PERIOD 100000000.0 /* keeps every size computed from periods far from overflow */
+
+typedef enum {
+    FC_WINDOW,     /* a missing bar ends the series: what follows is a series of its own */
+    FC_RECURRENCE, /* a missing bar is left out: f(x) is f(x without it), spread out again */
+    FC_MIXED       /* stages of both kinds: the streaming form decides */
+} fc_policy;
+
+typedef struct fc_kernel {
+    const char *name;
+    const char *par; /* kind of each parameter: p period, f factor, m moving average type */
+    int n_in, n_out;
+
+    fc_policy (*policy)(const double *par);
+    ptrdiff_t (*lookback)(const double *par);
+    ptrdiff_t (*scratch)(const double *par); /* doubles that batch needs beyond its outputs */
+    /* All n outputs from n bars; 1 if it declines, 0 if done. Inputs and outputs do not overlap. */
+    int (*batch)(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch);
+
+    /* The streaming form. A state holds no addresses: it may be copied, moved and stored. */
+    size_t (*size)(const double *par);
+    void (*init)(const double *par, void *state);
+    int (*valid)(const double *par, const void *state); /* may a state from outside be run? */
+    void (*run)(void *state, const double *const *in, double *const *out, ptrdiff_t n);
+    void (*step)(void *state, const double *in, double *out, int commit); /* one bar; commit 0 leaves the state as it was */
+    /* Bar i goes to the state at `states + stride * at[i]` and its outputs to element at[i]; at may be NULL for 0..n-1. */
+    void (*many)(char *states, size_t stride, const int64_t *at, const double *const *in, double *const *out,
+                 ptrdiff_t n);
+} fc_kernel;
+
+#define FC_PASTE_(a, b) fc_##a##_##b
+#define FC_PASTE(a, b) FC_PASTE_(a, b)
+#define FC(name) FC_PASTE(name, FC_ISA) /* the name of something compiled once per instruction set */
+
+#endif

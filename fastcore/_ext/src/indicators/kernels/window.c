@@ -1,0 +1,285 @@
+/* Rolling sums, extrema and moments over whole series; stages.h says how windows are cut.
+ *
+ * Block k's tails fold the w - 1 bars before its first one, backwards; its heads fold its own bars, forwards; the window
+ * ending at its bar t is tail t with head t. Tails of many blocks are made before they are used: read back at once they
+ * would still be in the store buffer, where a load may be matched to the wrong store and the pipeline start again.
+ */
+#include "indicators/kernels/stages.h"
+
+#define FEW 8         /* up to this width folding each window by itself is faster than cutting into blocks */
+#define FEW_MOMENTS 5 /* the same for moments */
+
+/* Are the first n values finite? The loops below look only at a bar that ends a window. */
+static int clean_start(const double *x, ptrdiff_t n)
+{
+    double bad1 = 0.0;
+    v4 bad = v4_zero();
+    ptrdiff_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        bad = v4_note(bad, v4_load(x + i));
+    for (; i < n; i++)
+        bad1 += x[i] - x[i];
+    return v4_clean(bad) && bad1 == 0.0;
+}
+
+static ptrdiff_t pitch_of(ptrdiff_t w) { return (w + 7) & ~(ptrdiff_t)3; }
+
+static ptrdiff_t blocks_of(ptrdiff_t w)
+{
+    ptrdiff_t blocks = FC_TAILS / pitch_of(w);
+    return blocks > 1 ? blocks : 1;
+}
+
+/* One extremum from its operation in two spellings; SCAN and SCAN_BACK fold within four bars, NEUTRAL changes nothing. An
+ * extremum would hide a bar that is not finite, so each is looked at. */
+#define ROLL(name, OP4, OP1, SCAN, SCAN_BACK, NEUTRAL)                                                                 \
+    static int name##_few(const double *x, ptrdiff_t n, ptrdiff_t w, double *out)                                      \
+    {                                                                                                                  \
+        double bad1 = 0.0;                                                                                             \
+        v4 bad = v4_zero();                                                                                            \
+        ptrdiff_t i = w - 1;                                                                                           \
+        for (; i + 8 <= n; i += 8) {                                                                                   \
+            v4 a = v4_load(x + i), b = v4_load(x + i + 4);                                                             \
+            bad = v4_note(v4_note(bad, a), b);                                                                         \
+            for (ptrdiff_t j = 1; j < w; j++) {                                                                        \
+                a = OP4(a, v4_load(x + i - j));                                                                        \
+                b = OP4(b, v4_load(x + i + 4 - j));                                                                    \
+            }                                                                                                          \
+            v4_store(out + i, a);                                                                                      \
+            v4_store(out + i + 4, b);                                                                                  \
+        }                                                                                                              \
+        for (; i < n; i++) {                                                                                           \
+            double a = x[i];                                                                                           \
+            bad1 += a - a;                                                                                             \
+            for (ptrdiff_t j = 1; j < w; j++)                                                                          \
+                a = OP1(a, x[i - j]);                                                                                  \
+            out[i] = a;                                                                                                \
+        }                                                                                                              \
+        return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));                                               \
+    }                                                                                                                  \
+    FC_INLINE void name##_tails(const double *before, ptrdiff_t w, double *tail)                                       \
+    {                                                                                                                  \
+        ptrdiff_t t = w - 1;                                                                                           \
+        double fold = NEUTRAL;                                                                                         \
+        v4_store(tail + t, v4_all(NEUTRAL));                                                                           \
+        for (; t & 3; t--)                                                                                             \
+            tail[t - 1] = fold = OP1(fold, before[t - 1]);                                                             \
+        v4 carry = v4_all(fold);                                                                                       \
+        for (; t > 0; t -= 4) {                                                                                        \
+            v4 folded = SCAN_BACK(v4_load(before + t - 4));                                                            \
+            v4_store(tail + t - 4, OP4(carry, folded));                                                                \
+            carry = OP4(carry, v4_first(folded));                                                                      \
+        }                                                                                                              \
+    }                                                                                                                  \
+    int FC(name)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch)                              \
+    {                                                                                                                  \
+        if (w <= FEW)                                                                                                  \
+            return name##_few(x, n, w, out);                                                                           \
+        double bad1 = 0.0;                                                                                             \
+        ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w);                                                          \
+        v4 bad = v4_zero();                                                                                            \
+        for (ptrdiff_t b = w - 1; b < n;) {                                                                            \
+            double *tail = scratch;                                                                                    \
+            ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;                                                  \
+            for (ptrdiff_t c = b; c < stop; c += w, tail += pitch)                                                     \
+                name##_tails(x + c - w + 1, w, tail);                                                                  \
+            for (tail = scratch; b < stop; b += w, tail += pitch) {                                                    \
+                const double *from = x + b;                                                                            \
+                double *to = out + b;                                                                                  \
+                ptrdiff_t m = n - b < w ? n - b : w, end = n - b - m >= 3 ? m + 3 : m, t = 0;                          \
+                v4 carry = v4_all(NEUTRAL);                                                                            \
+                for (; t + 4 <= end; t += 4) { /* the last may reach into the next block, which writes there later */  \
+                    v4 bars = v4_load(from + t), folded = SCAN(bars);                                                  \
+                    bad = v4_note(bad, bars);                                                                          \
+                    v4_store(to + t, OP4(OP4(carry, folded), v4_load(tail + t)));                                      \
+                    carry = OP4(carry, v4_last(folded));                                                               \
+                }                                                                                                      \
+                double fold = v4_one(carry);                                                                           \
+                for (; t < m; t++) {                                                                                   \
+                    fold = OP1(fold, from[t]);                                                                         \
+                    bad1 += from[t] - from[t];                                                                         \
+                    to[t] = OP1(fold, tail[t]);                                                                        \
+                }                                                                                                      \
+            }                                                                                                          \
+            if (!v4_clean(bad) || bad1 != 0.0)                                                                         \
+                return 1;                                                                                              \
+        }                                                                                                              \
+        return !clean_start(x, w - 1);                                                                                 \
+    }
+
+#define EXTREMUM_SCANS(name, OP4)                                                                                      \
+    FC_INLINE v4 name##_scan(v4 a)                                                                                     \
+    {                                                                                                                  \
+        v4 own = OP4(a, v4_lowers(a));                                                                                 \
+        return OP4(own, v4_low_low(own, OP4(a, v4_swapped(a))));                                                       \
+    }                                                                                                                  \
+    FC_INLINE v4 name##_scan_back(v4 a)                                                                                \
+    {                                                                                                                  \
+        v4 own = OP4(a, v4_uppers(a));                                                                                 \
+        return OP4(own, v4_high_high(OP4(a, v4_swapped(a)), own));                                                     \
+    }
+
+EXTREMUM_SCANS(max, v4_max)
+EXTREMUM_SCANS(min, v4_min)
+
+ROLL(roll_max, v4_max, FC_GREATER, max_scan, max_scan_back, -INFINITY)
+ROLL(roll_min, v4_min, FC_SMALLER, min_scan, min_scan_back, INFINITY)
+
+/* What is made of moments, and where it goes. */
+typedef enum { MEAN, DEVIATION, BANDS } moments_kind;
+
+typedef struct {
+    double up, down;
+    double *upper, *middle, *lower;
+} moments_out;
+
+FC_INLINE void put4(const moments_out *o, ptrdiff_t i, v4 base, v4 sum, v4 squares, v4 inverse, moments_kind kind)
+{
+    v4 offset = v4_mul(sum, inverse), mean = v4_add(base, offset);
+    if (kind != DEVIATION)
+        v4_store(o->middle + i, mean);
+    if (kind == MEAN)
+        return;
+    v4 variance = v4_sub(v4_mul(squares, inverse), v4_mul(offset, offset));
+    v4 deviation = v4_sqrt(v4_max(variance, v4_zero()));
+    v4 high = v4_mul(deviation, v4_all(o->up));
+    v4_store(o->upper + i, kind == BANDS ? v4_add(mean, high) : high);
+    if (kind == BANDS)
+        v4_store(o->lower + i, v4_sub(mean, v4_mul(deviation, v4_all(o->down))));
+}
+
+FC_INLINE void put1(const moments_out *o, ptrdiff_t i, double base, double sum, double squares, double inverse,
+                    moments_kind kind)
+{
+    double offset = sum * inverse, mean = base + offset;
+    if (kind != DEVIATION)
+        o->middle[i] = mean;
+    if (kind == MEAN)
+        return;
+    double variance = squares * inverse - offset * offset;
+    double deviation = sqrt(variance > 0.0 ? variance : 0.0);
+    o->upper[i] = kind == BANDS ? mean + deviation * o->up : deviation * o->up;
+    if (kind == BANDS)
+        o->lower[i] = mean - deviation * o->down;
+}
+
+FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, moments_kind kind)
+{
+    double inverse1 = 1.0 / (double)w, bad1 = 0.0;
+    v4 inverse = v4_all(inverse1), bad = v4_zero();
+    ptrdiff_t i = w - 1;
+    for (; i + 4 <= n; i += 4) {
+        v4 base = v4_load(x + i), sum = v4_zero(), squares = v4_zero();
+        bad = v4_note(bad, base);
+        for (ptrdiff_t j = 1; j < w; j++) {
+            v4 d = v4_sub(v4_load(x + i - j), base);
+            sum = v4_add(sum, d);
+            if (kind != MEAN)
+                squares = v4_add(squares, v4_mul(d, d));
+        }
+        put4(o, i, base, sum, squares, inverse, kind);
+    }
+    for (; i < n; i++) {
+        double base = x[i], sum = 0.0, squares = 0.0;
+        bad1 += base - base;
+        for (ptrdiff_t j = 1; j < w; j++) {
+            double d = x[i - j] - base;
+            sum += d;
+            squares += d * d;
+        }
+        put1(o, i, base, sum, squares, inverse1, kind);
+    }
+    return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));
+}
+
+FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, double *sums, double *squares,
+                             moments_kind kind)
+{
+    ptrdiff_t t = w - 1;
+    double s1 = 0.0, s2 = 0.0;
+    v4_store(sums + t, v4_zero());
+    if (kind != MEAN)
+        v4_store(squares + t, v4_zero());
+    for (; t & 3; t--) {
+        double d = before[t - 1] - base1;
+        sums[t - 1] = s1 += d;
+        if (kind != MEAN)
+            squares[t - 1] = s2 += d * d;
+    }
+    v4 base = v4_all(base1), sum = v4_all(s1), square = v4_all(s2);
+    for (; t > 0; t -= 4) {
+        v4 d = v4_sub(v4_load(before + t - 4), base), folded = v4_scan_back(d);
+        v4_store(sums + t - 4, v4_add(sum, folded));
+        sum = v4_add(sum, v4_first(folded));
+        if (kind == MEAN)
+            continue;
+        v4 folded2 = v4_scan_back(v4_mul(d, d));
+        v4_store(squares + t - 4, v4_add(square, folded2));
+        square = v4_add(square, v4_first(folded2));
+    }
+}
+
+/* Each block counts from its first bar, which lies in every window that ends in it: the mean of equal values is that
+ * value, and their deviation 0. */
+FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, double *scratch,
+                      moments_kind kind)
+{
+    if (w <= (kind == MEAN ? FEW : FEW_MOMENTS))
+        return moments_few(x, n, w, o, kind);
+    double inverse1 = 1.0 / (double)w, bad1 = 0.0;
+    ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w);
+    v4 inverse = v4_all(inverse1);
+    for (ptrdiff_t b = w - 1; b < n;) {
+        double *sums = scratch, *squares = scratch + blocks * pitch;
+        ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;
+        for (ptrdiff_t c = b, k = 0; c < stop; c += w, k += pitch)
+            moments_tails(x + c - w + 1, w, x[c], sums + k, squares + k, kind);
+        if (b == w - 1)
+            bad1 += sums[0] - sums[0];
+        for (; b < stop; b += w, sums += pitch, squares += pitch) {
+            const double *from = x + b;
+            ptrdiff_t m = n - b < w ? n - b : w, end = n - b - m >= 3 ? m + 3 : m, t = 0;
+            v4 base = v4_all(from[0]), sum = v4_zero(), square = v4_zero();
+            for (; t + 4 <= end; t += 4) { /* the last may reach into the next block, which writes there later */
+                v4 d = v4_sub(v4_load(from + t), base), folded = v4_scan(d), folded2 = v4_zero(), all2 = v4_zero();
+                if (kind != MEAN) {
+                    folded2 = v4_scan(v4_mul(d, d));
+                    all2 = v4_add(v4_add(square, folded2), v4_load(squares + t));
+                }
+                put4(o, b + t, base, v4_add(v4_add(sum, folded), v4_load(sums + t)), all2, inverse, kind);
+                sum = v4_add(sum, v4_last(folded));
+                square = v4_add(square, v4_last(folded2));
+            }
+            double s1 = v4_one(sum), s2 = v4_one(square);
+            for (; t < m; t++) {
+                double d = from[t] - from[0];
+                s1 += d;
+                s2 += d * d;
+                put1(o, b + t, from[0], s1 + sums[t], kind == MEAN ? 0.0 : s2 + squares[t], inverse1, kind);
+            }
+            bad1 += s1 - s1; /* the sum tells of all bars of the block */
+        }
+        if (bad1 != 0.0)
+            return 1;
+    }
+    return 0;
+}
+
+int FC(roll_mean)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch)
+{
+    moments_out to = {0.0, 0.0, NULL, out, NULL};
+    return moments(x, n, w, &to, scratch, MEAN);
+}
+
+int FC(roll_std)(const double *x, ptrdiff_t n, ptrdiff_t w, double by, double *out, double *scratch)
+{
+    moments_out to = {by, 0.0, out, NULL, NULL};
+    return moments(x, n, w, &to, scratch, DEVIATION);
+}
+
+int FC(roll_bands)(const double *x, ptrdiff_t n, ptrdiff_t w, double up, double down, double *upper, double *middle,
+                   double *lower, double *scratch)
+{
+    moments_out to = {up, down, upper, middle, lower};
+    return moments(x, n, w, &to, scratch, BANDS);
+}
