@@ -133,6 +133,7 @@ PEERS = $(shell grep -l __main__ benchmarks/peers/*.py | grep -v /render.py)
 bench: $(VENV)/.installed-bench build-required
 	@set -e; for script in $(PEERS); do $(PY) $$script; done
 	@$(PY) benchmarks/peers/render.py
+	@$(PY) tools/figures.py
 
 asv-quick: $(VENV)/.installed-bench
 	@$(BIN)/asv machine --yes --config $(ASV) >/dev/null
