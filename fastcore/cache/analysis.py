@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastcore.cache.caches import LRUCache
-from fastcore.cache.decorator import CachedDecorator, decorated
+from fastcore.cache.decorator import CachedClassMethod, CachedDecorator, decorated
 from fastcore.cache.libraries import library_of
 from fastcore.cache.memo import Memo
 from fastcore.cache.options import Options
@@ -64,8 +64,10 @@ def cache_technical_analysis(ttl: Ttl = 600, *, maxsize: float = 10_000, copy: C
         raise ValueError(f"ttl: expected a time longer than 0, got {ttl!r}")
 
     def decorate(function: Any) -> Any:
-        if isinstance(function, (staticmethod, classmethod)):
+        if isinstance(function, staticmethod):
             return type(function)(decorate(function.__func__))
+        if isinstance(function, classmethod):
+            return CachedClassMethod(decorate(function.__func__))
         if not callable(function):
             raise TypeError(f"function: expected a callable, got {type(function).__name__}")
         symbol_of = _symbol_finder(function)

@@ -19,6 +19,7 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -79,12 +80,25 @@ class CachedFunction(Protocol[P, R_co]):
         """Return the statistics of the cache."""
 
 
+class CachedClassFunction(CachedFunction[Concatenate[type[S_contra], Q], R_co], Protocol[S_contra, Q, R_co]):
+    """A function whose first argument is a class: a class method, which is bound to the class from instances too."""
+
+    def __get__(  # type: ignore[override]
+        self, instance: S_contra | None, owner: type[S_contra] | None = None
+    ) -> CachedFunction[Q, R_co]: ...
+
+
 class CachedDecorator(Protocol):
     """Makes a function one whose results are kept."""
 
+    @overload
+    def __call__(self, function: Callable[Concatenate[type[S], Q], R], /) -> CachedClassFunction[S, Q, R]: ...
+    @overload
     def __call__(self, function: Callable[P, R], /) -> CachedFunction[P, R]: ...
 
 
+@overload
+def cached(function: Callable[Concatenate[type[S], Q], R], /) -> CachedClassFunction[S, Q, R]: ...
 @overload
 def cached(function: Callable[P, R], /) -> CachedFunction[P, R]: ...
 @overload

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from fastcore import _ext
+from fastcore._asgi import local_path
 from fastcore._threads import on_own_thread
 from fastcore.dispatch import flags, process
 from fastcore.dispatch.bearer import BearerToken
@@ -97,9 +98,7 @@ class AdminApp:
 
 
 def _answer(scope: Scope, body: dict[str, Any]) -> tuple[int, str, bytes]:
-    path, root = scope["path"], scope.get("root_path", "")
-    if root and path.startswith(root):
-        path = path[len(root) :]
+    path = local_path(scope)
     collection, _, name = path.strip("/").partition("/")
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
     if collection == "flags":

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fastcore import metrics
+from fastcore._asgi import local_path
 from fastcore._text import said
 from fastcore._threads import on_own_thread
 from fastcore._version import __version__
@@ -192,8 +193,7 @@ class HealthApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"HealthApp: expected an http scope, got {scope['type']}")
-        root = scope.get("root_path", "")
-        path = scope["path"].removeprefix(root) if root else scope["path"]
+        path = local_path(scope)
         if scope["method"] not in ("GET", "HEAD"):
             await answer(scope, send, 405, b"", "text/plain", (("allow", "GET, HEAD"),))
         elif path == "/livez":

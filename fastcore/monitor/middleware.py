@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
+from http import HTTPStatus
 from typing import Any
 
 from fastcore import metrics
+from fastcore._asgi import local_path
 from fastcore.dispatch import flags
 from fastcore.dispatch.assignment import assignment_key, belongs
 from fastcore.dispatch.middleware import SCOPE_KEY, App, Receive, Scope, Send
+from fastcore.monitor.routes import route_template
 
 __all__ = ["MetricsMiddleware"]
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
+_CANCELLED = 499  # as nginx says it: the client is gone, and got nothing
+_STATUSES = frozenset((*HTTPStatus, _CANCELLED))
 _BODIES = ("http.response.body", "http.response.pathsend")
-_UNMATCHED = "unmatched"
 
 _Instruments = tuple[metrics.Counter, metrics.Sketch]
 
@@ -26,8 +30,8 @@ class MetricsMiddleware:
 
     ``fastcore_http_request_duration_seconds{method,route,arm}``, ``fastcore_http_requests_in_flight``, and for
     WebSockets ``fastcore_websocket_connections`` and ``fastcore_websocket_connections_total{route,outcome}``. A route
-    is its template (``/prices/{symbol}``); paths that match none share ``unmatched``, so that clients cannot add
-    series.
+    is its template (``/prices/{symbol}``); paths that match none share ``unmatched``, methods that a route does not
+    take share ``OTHER``, and statuses that are not registered those of their class (``5xx``): clients cannot add series.
 
     Parameters
     ----------
@@ -58,7 +62,7 @@ class MetricsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
-        if kind == "http" and scope["path"] not in self._skip:
+        if kind == "http" and local_path(scope) not in self._skip:
             await self._http(scope, receive, send)
         elif kind == "websocket":
             await self._websocket(scope, receive, send)
@@ -88,7 +92,7 @@ class MetricsMiddleware:
             over, took = True, time.perf_counter() - began
             arm = "" if self._flag is None else _arm(self._flag, scope)
             self._in_flight.add(-1.0)
-            key = (scope["method"], _route(scope, root), status, arm)
+            key = (scope["method"], route_template(scope, root, self.app), status, arm)
             found = self._requests.get(key)
             if found is None:
                 found = self._make(key)
@@ -101,7 +105,7 @@ class MetricsMiddleware:
             await self.app(scope, receive, noting)
         except asyncio.CancelledError:
             if not begun:
-                status = 499  # as nginx says it: the client is gone, and got nothing
+                status = _CANCELLED
             raise
         except Exception:
             if not cut:
@@ -112,13 +116,14 @@ class MetricsMiddleware:
 
     def _make(self, key: tuple[str, str, int, str]) -> _Instruments:
         method, route, status, arm = key
-        method = method if method in _METHODS else "OTHER"
-        labels = {"method": method, "route": route, "arm": arm}
+        answered = method in _METHODS and status != 405  # else any client could add a series for each route
+        labels = {"method": method if answered else "OTHER", "route": route, "arm": arm}
+        code = str(status) if status in _STATUSES else f"{status // 100}xx"
         made = (
-            metrics.counter("fastcore_http_requests_total", status=str(status), **labels),
+            metrics.counter("fastcore_http_requests_total", status=code, **labels),
             metrics.latency("fastcore_http_request_duration_seconds", **labels),
         )
-        if method != "OTHER" and len(self._requests) < 10_000:
+        if method in _METHODS and len(self._requests) < 10_000:
             self._requests[key] = made
         return made
 
@@ -140,7 +145,7 @@ class MetricsMiddleware:
             raise
         finally:
             self._open.add(-1.0)
-            labels = {"route": _route(scope, root), "outcome": outcome}
+            labels = {"route": route_template(scope, root, self.app), "outcome": outcome}
             metrics.counter("fastcore_websocket_connections_total", **labels).add()
 
 
@@ -152,53 +157,3 @@ def _arm(flag: str, scope: Scope) -> str:
             return "unassigned"
         return "candidate" if belongs(flag, mode.threshold, key) else "control"
     return "candidate" if mode.word in ("candidate", "compiled", "auto") else "control"
-
-
-def _route(scope: Scope, root: str) -> str:
-    """The template of the route that answered; routers leave it in the scope."""
-    route = scope.get("route")
-    path = getattr(_included(scope, route), "path", None)
-    inner = scope.get("root_path", "")
-    if inner == root:
-        return path if isinstance(path, str) else _UNMATCHED
-    # Below a mount: its path is in the root as the client wrote it, so parameters get their names again.
-    values = scope.get("path_params") or {}
-    prefix, missing = _named(inner[len(root) :], values)
-    if any(not isinstance(path, str) or f"{{{name}" not in path for name in missing):
-        prefix = "*"  # a parameter whose text is not in the path: its values must not be in a label
-    if not isinstance(path, str) or hasattr(route, "routes"):  # a mounted application that is no router, or found none
-        return f"{prefix}/*"
-    return prefix + path
-
-
-def _included(scope: Scope, route: Any) -> Any:
-    """The route with the prefixes of the routers it was included by, which FastAPI since 0.137 keeps apart from it."""
-    told = scope.get("fastapi")
-    found = told.get("effective_route_context") if isinstance(told, dict) else None
-    return found if found is not None and getattr(found, "original_route", None) is route else route
-
-
-def _named(path: str, values: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """A path with the names of its parameters again, and those that it does not have.
-
-    Some span several parts, and of some the value was converted.
-    """
-    parts, missing = path.split("/"), []
-    for name, value in values.items():
-        text, before = str(value), list(parts)
-        if "/" in text:
-            parts = "/".join(parts).replace(text, f"{{{name}}}", 1).split("/")
-        else:
-            for at, part in enumerate(parts):
-                if part == text or (not isinstance(value, str) and _same(part, value)):
-                    parts[at] = f"{{{name}}}"
-        if parts == before:
-            missing.append(name)
-    return "/".join(parts), missing
-
-
-def _same(part: str, value: Any) -> bool:
-    try:
-        return bool(type(value)(part) == value)
-    except (TypeError, ValueError):
-        return False

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from fastcore import _env
+from fastcore._asgi import local_path
 from fastcore.dispatch.bearer import BearerToken
 from fastcore.dispatch.middleware import App, Receive, Scope, Send
 from fastcore.service.hosts import AllowedHosts
@@ -141,8 +142,7 @@ class Guarded:
             return True
         if scope["type"] == "websocket":
             return self._access.way(self._part) == "token"
-        path = scope["path"].removeprefix(scope.get("root_path", "")).lstrip("/")
-        return not path.startswith(self._only)
+        return not local_path(scope).lstrip("/").startswith(self._only)
 
     def _is_foreign(self, scope: Scope) -> bool:
         """Whether a page of another site asks for a change, with the cookies of its visitor."""

@@ -88,7 +88,9 @@ class _Handed(Response):
 
 def _admitted(scope: Any, path: str) -> Any:
     """The scope as a mount at `path` would hand it on."""
-    return {**scope, "root_path": scope.get("root_path", "") + path, ADMITTED: True}
+    root = scope.get("root_path", "")
+    mounted = {"root_path": root + path, "app_root_path": scope.get("app_root_path", root)}
+    return {**scope, **mounted, ADMITTED: True}
 
 
 def _problem(refusal: Refusal) -> Problem:

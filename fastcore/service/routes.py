@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fastcore.monitor.routes import each_route
+
 __all__ = ["check_hidden", "hidden_routes", "mark"]
 
 _MARK = "fastcore_installed"
@@ -42,7 +44,7 @@ def hidden_routes(app: Any) -> str:
 def _hidden(ours: Sequence[Any], theirs: Sequence[Any]) -> str:
     from starlette.routing import Match
 
-    for route in _flat(theirs):
+    for route in each_route(theirs):
         path = getattr(route, "path", None)
         if not isinstance(path, str) or not path.startswith("/"):
             continue
@@ -54,20 +56,10 @@ def _hidden(ours: Sequence[Any], theirs: Sequence[Any]) -> str:
                 "root_path": "",
                 "headers": [],
             }
-            for answers in _flat(ours):
+            for answers in each_route(ours):
                 if answers.matches(dict(scope))[0] is Match.FULL:
                     return f"{method} {path}, which {getattr(answers, 'path', '') or 'another route'} would answer"
     return ""
-
-
-def _flat(routes: Iterable[Any]) -> Iterable[Any]:
-    """The routes, those of included routers one by one, where FastAPI keeps them together."""
-    for route in routes:
-        candidates = getattr(route, "effective_candidates", None)
-        if callable(candidates):
-            yield from _flat(candidates())
-        else:
-            yield route
 
 
 def _kind(route: Any) -> str:

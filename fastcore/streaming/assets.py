@@ -7,6 +7,8 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
 
+from fastcore._asgi import local_path
+
 __all__ = ["Assets"]
 
 _TYPES = {".js": b"text/javascript; charset=utf-8", ".ts": b"text/plain; charset=utf-8"}
@@ -30,7 +32,7 @@ class Assets:
         """Answer GET and HEAD for the files there are, with an ETag."""
         if scope["type"] != "http":
             raise RuntimeError(f"Assets: expected an http request, got {scope['type']}")
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = local_path(scope)
         found = _files().get(path.rsplit("/", 1)[-1])
         if scope["method"] not in ("GET", "HEAD"):
             await _answer(send, 405, [(b"allow", b"GET, HEAD")], b"")

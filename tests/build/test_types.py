@@ -80,6 +80,40 @@ class Desk:
     def rsi(self, symbol: str, period: int = 14) -> float:
         return 50.0
 
+    @cached(maxsize=16)
+    @classmethod
+    def above(cls, number: int) -> str:
+        return str(number)
+
+    @classmethod
+    @cached
+    def below(cls, number: int) -> str:
+        return str(number)
+
+    @cached
+    @staticmethod
+    def static(number: int) -> str:
+        return str(number)
+
+Desk.above(1)
+Desk().above(1)
+Desk.above("1")  # refused
+Desk.above.invalidate(1)
+Desk.above.invalidate("1")  # refused
+Desk.below(1)
+Desk().below("1")  # refused
+Desk.below.contains(number=1)
+Desk.static(1)
+Desk.static("1")  # refused
+wrong_text: int = Desk.below(1)  # refused
+
+@cached
+def load(model: type[Desk], number: int) -> Desk:
+    return model()
+
+load(Desk, 1)
+load(1, 1)  # refused
+
 desk = Desk()
 title: str = desk.name(1)
 wrong: int = desk.name(1)  # refused

@@ -10,7 +10,13 @@ import httpx
 import pytest
 from fastapi import APIRouter, BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
+from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
 
 from fastcore import metrics
 from fastcore.dispatch import flags, process
@@ -64,9 +70,11 @@ def application() -> FastAPI:
     return app
 
 
-def get(app: Any, *paths: str, method: str = "GET", headers: dict[str, str] | None = None) -> list[int]:
+def get(
+    app: Any, *paths: str, method: str = "GET", headers: dict[str, str] | None = None, root: str = ""
+) -> list[int]:  # fmt: skip
     async def run() -> list[int]:
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, root_path=root)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return [(await client.request(method, path, headers=headers)).status_code for path in paths]
 
@@ -110,6 +118,25 @@ def test_paths_of_no_route_share_a_series(counted: Callable[..., int]) -> None:
     assert set(get(app, *(f"/none/{n}" for n in range(50)))) == {404}
     assert counted("unmatched", "404") == 50
     assert len(metrics.snapshot()) <= series + 2
+
+
+def test_methods_that_a_route_does_not_take_share_a_series(counted: Callable[..., int]) -> None:
+    app = MetricsMiddleware(application())
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        assert get(app, "/mw/A", method=method) == [405]
+    assert counted("/mw/{symbol}", "405", "OTHER") == 5
+
+
+def test_statuses_that_are_not_registered_share_a_series(counted: Callable[..., int]) -> None:
+    app = FastAPI()
+
+    @app.get("/mw-status/{code}")
+    async def status(code: int) -> Response:
+        return Response(status_code=code)
+
+    get(MetricsMiddleware(app), *(f"/mw-status/{code}" for code in (200, 404, 418, 499, 531, 532, 599)))
+    expected = {"200": 1, "404": 1, "418": 1, "499": 1, "5xx": 3}
+    assert {code: counted("/mw-status/{code}", code) for code in expected} == expected
 
 
 def test_methods_that_do_not_exist_share_a_series(counted: Callable[..., int]) -> None:
@@ -260,7 +287,7 @@ class Hexadecimal(Convertor[int]):
         return hex(value)
 
 
-def test_a_parameter_of_a_mount_that_cannot_be_told_is_in_no_label(counted: Callable[..., int]) -> None:
+def test_a_parameter_of_a_mount_that_has_another_text_is_in_no_label(counted: Callable[..., int]) -> None:
     register_url_convertor("hexadecimal", Hexadecimal())
     app, sub = FastAPI(), FastAPI()
 
@@ -271,12 +298,58 @@ def test_a_parameter_of_a_mount_that_cannot_be_told_is_in_no_label(counted: Call
     app.mount("/mw-hex/{n:hexadecimal}", sub)
     paths = "/mw-hex/0xa1/leaf/1", "/mw-hex/0xa2/leaf/2", "/mw-hex/0xa3/no"
     assert get(MetricsMiddleware(app), *paths) == [200, 200, 404]
-    assert counted("*/leaf/{order}") == 2
-    assert counted("*/*", "404") == 1
+    assert counted("/mw-hex/{n}/leaf/{order}") == 2
+    assert counted("/mw-hex/{n}/*", "404") == 1
+
+
+def test_a_parameter_of_a_mount_that_is_hidden_by_one_of_the_same_name_is_in_no_label(
+    counted: Callable[..., int],
+) -> None:
+    app, sub = FastAPI(), FastAPI()
+
+    @sub.get("/leaf/{name}")
+    async def leaf(name: str) -> None:
+        return None
+
+    app.mount("/mw-same/{name}", sub)
+    paths = "/mw-same/x/leaf/1", "/mw-same/mw-same/leaf/2", "/mw-same/leaf/leaf/leaf", "/mw-same/{name}/leaf/{name}"
+    assert get(MetricsMiddleware(app), *paths) == [200] * 4
+    assert counted("/mw-same/{name}/leaf/{name}") == 4
+
+
+def test_mounts_in_mounts_routers_and_hosts_are_told_by_their_templates(counted: Callable[..., int]) -> None:
+    async def leaf(request: Request) -> Response:
+        return Response()
+
+    inner = Starlette(routes=[Mount("/{b}", routes=[Route("/leaf", leaf)], middleware=[Middleware(GZipMiddleware)])])
+    router = APIRouter()
+    router.mount("/mw-router/{c}", inner)
+    app = FastAPI()
+    app.include_router(router, prefix="/mw-prefix")
+    app.host("desk.example", Starlette(routes=[Mount("/mw-host/{d}", inner)]))
+    app.mount("/mw-outer/{a}", inner)
+    app.add_middleware(MetricsMiddleware)
+    assert get(app, "/mw-outer/x/y/leaf", "/mw-prefix/mw-router/x/y/leaf") == [200, 200]
+    assert get(app, "/mw-host/x/y/leaf", headers={"host": "desk.example"}) == [200]
+    assert counted("/mw-outer/{a}/{b}/leaf") == 1
+    assert counted("/mw-prefix/mw-router/{c}/{b}/leaf") == 1
+    assert counted("/mw-host/{d}/{b}/leaf") == 1
+
+
+def test_a_root_path_set_by_something_unknown_is_in_no_label(counted: Callable[..., int]) -> None:
+    async def dispatch(scope: Any, receive: Any, send: Any) -> None:
+        first = scope["path"].split("/")[1]
+        scope["root_path"] = f"/{first}"
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    assert get(MetricsMiddleware(dispatch), "/mw-x/leaf", "/mw-y/leaf") == [204, 204]
+    assert counted("*/*", "204") == 2
 
 
 def test_monitoring_itself_is_not_counted(counted: Callable[..., int]) -> None:
     get(MetricsMiddleware(application()), "/metrics", "/metrics/", "/livez", "/readyz")
+    get(MetricsMiddleware(application()), "/desk/metrics", "/desk/livez", root="/desk")
     assert counted("unmatched", "404") == 0
     get(MetricsMiddleware(application(), skip=("/none",)), "/livez", "/none")
     assert counted("unmatched", "404") == 1

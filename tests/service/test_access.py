@@ -60,7 +60,7 @@ def nothing_stays() -> Iterator[None]:
     install_hub(before)
 
 
-def served(hub: Hub | None = None, app: FastAPI | None = None, **options: Any) -> TestClient:
+def served(hub: Hub | None = None, app: FastAPI | None = None, root: str = "", **options: Any) -> TestClient:
     app, queue = app or FastAPI(), TaskQueue("memory", workers={"async": 1})
 
     @queue.task(name="refund")
@@ -68,14 +68,14 @@ def served(hub: Hub | None = None, app: FastAPI | None = None, **options: Any) -
         return account
 
     install(app, tasks=queue, hub=Hub() if hub is None else hub, alerts=False, triggers=False, **options)
-    return TestClient(app)
+    return TestClient(app, root_path=root)
 
 
-def status(client: TestClient, call: str, headers: dict[str, str]) -> int:
+def status(client: TestClient, call: str, headers: dict[str, str], prefix: str = "") -> int:
     method, path = CALLS[call]
     body: dict[str, Any] = {"task": "refund", "args": ["a"]} if call == "submit" else {"mode": "auto"}
     sent = {"json": body} if method in ("POST", "PUT") else {}
-    return int(client.request(method, path, headers=headers, **sent).status_code)
+    return int(client.request(method, prefix + path, headers=headers, **sent).status_code)
 
 
 def socket_status(client: TestClient, path: str, headers: dict[str, str], protocol: str = "fastcore.v1") -> int:
@@ -98,6 +98,28 @@ def test_with_a_token_every_call_asks_for_it(call: str) -> None:
         refused = client.request(*CALLS[call])
         assert refused.headers["www-authenticate"].startswith("Bearer")
         assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("prefix", ["", "/desk"], ids=["prefix removed", "prefix kept"])
+@pytest.mark.parametrize("guard", ["token", "dependencies"])
+@pytest.mark.parametrize("call", CALLS)
+def test_behind_a_root_path_every_call_is_answered_and_guarded(call: str, guard: str, prefix: str) -> None:
+    token = guard == "token"
+    options: dict[str, Any] = {"token": TOKEN} if token else {"dependencies": [Depends(user)]}
+    with served(root="/desk", **options) as client:
+        assert status(client, call, {}, prefix) == (401 if token else 403)
+        expected = 404 if CALLS[call][1].startswith("/api/tasks/task/") else 202 if call == "submit" else 200
+        assert status(client, call, BEARER if token else USER, prefix) == expected
+
+
+@pytest.mark.parametrize("prefix", ["", "/desk"], ids=["prefix removed", "prefix kept"])
+def test_behind_a_root_path_pages_probes_and_streams_are_served(prefix: str) -> None:
+    with served(root="/desk", token=TOKEN) as client:
+        for path in ("/livez", "/readyz", "/metrics", "/fastcore/", "/fastcore/api.js"):
+            assert client.get(prefix + path).status_code == 200, path
+        assert client.get(f"{prefix}/fastcore/no-such-file").status_code == 404
+        for path in ("/stream", "/fastcore/stream"):
+            assert socket_status(client, prefix + path, {}) == 101
 
 
 @pytest.mark.parametrize("call", [*TASKS, "figures", "line"])

@@ -8,8 +8,9 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
+from fastcore._asgi import local_path
 from fastcore._ext import BackendUnavailable
 from fastcore.dispatch.bearer import BearerToken
 from fastcore.service.dashboard import actions
@@ -70,16 +71,14 @@ class Dashboard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        path = scope["path"]
-        root = scope.get("root_path", "")
-        path = path[len(root) :] if root and path.startswith(root) else path
+        path = local_path(scope)
         if scope["type"] == "websocket":
             await self.feed.serve(scope, receive, send)
             return
         if scope["type"] != "http":
             return
         if path == "":  # relative links need the slash
-            location = (scope["path"] + "/").encode()
+            location = quote(scope["root_path"] + "/").encode()
             await respond(send, 307, b"", b"text/plain", [(b"location", location)])
             return
         name = path.lstrip("/")
