@@ -31,7 +31,7 @@ class MetricsMiddleware:
     ``fastcore_http_request_duration_seconds{method,route,arm}``, ``fastcore_http_requests_in_flight``, and for
     WebSockets ``fastcore_websocket_connections`` and ``fastcore_websocket_connections_total{route,outcome}``. A route
     is its template (``/prices/{symbol}``); paths that match none share ``unmatched``, methods that a route does not
-    take share ``OTHER``, and statuses that are not registered those of their class (``5xx``): clients cannot add series.
+    take share ``OTHER``, and statuses that are not registered those of their class, ``5xx``: clients cannot add series.
 
     Parameters
     ----------
