@@ -11,11 +11,15 @@ DEEPEST = 100  # tuples within tuples that are looked into
 
 def number(name: str, given: Any) -> float | int:
     """Return `given` as an exact int or float; NaN has no place in an order."""
-    if hasattr(type(given), "__index__"):
-        return operator.index(given)
-    if not hasattr(type(given), "__float__"):
-        raise TypeError(f"{name}: expected a number, got {type(given).__name__}")
-    value = float(given)
+    kind = type(given)
+    try:
+        if hasattr(kind, "__index__"):
+            return operator.index(given)
+        value = float(given) if hasattr(kind, "__float__") else None
+    except TypeError:  # an array of several, for instance
+        value = None
+    if value is None:
+        raise TypeError(f"{name}: expected a number, got {kind.__name__}") from None
     if math.isnan(value):
         raise ValueError(f"{name}: expected a number, got nan")
     return value + 0.0  # -0.0 ties with 0.0

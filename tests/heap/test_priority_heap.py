@@ -9,6 +9,7 @@ import random
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 
 
@@ -282,11 +283,38 @@ def test_refused_options(make, kwargs, error, text):
         (lambda h: h.remove("x"), "handle: expected an int, got str"),
         (lambda h: "x" in h, "handle: expected an int, got str"),
         (lambda h: h.push(1, due="x"), "due: expected a number, got str"),
+        (lambda h: h.push(1, np.zeros(2)), "priority: expected a number, got ndarray"),
+        (lambda h: h.push(1, np.datetime64("2026")), "priority: expected a number, got datetime64"),
+        (lambda h: h.push_many("ab", np.zeros((2, 1))), "priority: expected a number, got ndarray"),
+        (lambda h: h.push(1, 2, delay=np.zeros(2)), "delay: expected a number, got ndarray"),
     ],
 )
 def test_wrong_calls(make, call, text):
     with pytest.raises(TypeError, match=f"^{text}$"):
         call(make("PriorityHeap"))
+
+
+def test_handles_and_counts_can_be_given_by_name(make):
+    heap = make("PriorityHeap")
+    first, _, _ = heap.push_many(items="abc", priorities=[1, 2, 3], due=None)
+    assert heap.priority(handle=first) == 1
+    assert heap.update(handle=first, priority=5) is None
+    assert heap.remove(handle=first) == "a"
+    assert heap.pop_many(n=2) == ["b", "c"]
+
+
+@pytest.mark.parametrize("name", ["PriorityQueue", "AsyncPriorityQueue"])
+def test_handles_of_queues_can_be_given_by_name(make, name):
+    queue = make(name)
+    handle = queue.put_nowait("a", priority=1)
+    assert queue.priority(handle=handle) == 1
+    assert queue.remove(handle=handle) == "a"
+    with pytest.raises(
+        TypeError,
+        match=rf"^{name}.put_nowait\(\) takes 2 positional arguments but 3 positional arguments "
+        r"\(and 2 keyword-only arguments\) were given$",
+    ):
+        queue.put_nowait("a", 1, due=1.0, priority=2)
 
 
 def test_clear_releases_items_after_the_operation(make):

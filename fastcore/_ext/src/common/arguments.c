@@ -42,14 +42,19 @@ static int take_keyword(const Signature *signature, PyObject *name, PyObject *va
 }
 
 /* The counts in Python's message include self. */
-static int too_many(const Signature *signature, Py_ssize_t nargs) {
-    int most = signature->positional + 1, least = signature->required + 1;
-    if (least < most)
-        PyErr_Format(PyExc_TypeError, "%s() takes from %d to %d positional arguments but %zd were given",
-                     signature->function, least, most, nargs + 1);
-    else
-        PyErr_Format(PyExc_TypeError, "%s() takes %d positional argument%s but %zd were given", signature->function,
-                     most, most == 1 ? "" : "s", nargs + 1);
+static int too_many(const Signature *signature, Py_ssize_t nargs, PyObject *const *out) {
+    int most = signature->positional + 1, least = signature->required + 1, named = 0;
+    for (int i = signature->positional; i < signature->total; i++)
+        named += out[i] != NULL;
+    PyObject *takes = least < most ? PyUnicode_FromFormat("from %d to %d", least, most) : PyUnicode_FromFormat("%d", most);
+    PyObject *also = !named ? PyUnicode_FromString("")
+                            : PyUnicode_FromFormat(" positional arguments (and %d keyword-only argument%s)", named,
+                                                   named == 1 ? "" : "s");
+    if (takes && also)
+        PyErr_Format(PyExc_TypeError, "%s() takes %U positional argument%s but %zd%U were given", signature->function,
+                     takes, most == 1 ? "" : "s", nargs + 1, also);
+    Py_XDECREF(takes);
+    Py_XDECREF(also);
     return -1;
 }
 
@@ -70,28 +75,37 @@ static int check_required(const Signature *signature, PyObject *const *out) {
     return 0;
 }
 
+static void take_positional(const Signature *signature, PyObject *const *args, Py_ssize_t nargs, PyObject **out) {
+    for (int i = 0; i < signature->total; i++)
+        out[i] = i < nargs && i < signature->positional ? args[i] : NULL;
+}
+
+static int check_counts(const Signature *signature, Py_ssize_t nargs, PyObject *const *out) {
+    return nargs > signature->positional ? too_many(signature, nargs, out) : check_required(signature, out);
+}
+
 int arguments_parse(Signature *signature, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out) {
-    Py_ssize_t i;
-    if (nargs > signature->positional)
-        return too_many(signature, nargs);
-    for (i = 0; i < nargs; i++)
-        out[i] = args[i];
-    for (; i < signature->total; i++)
-        out[i] = NULL;
+    take_positional(signature, args, nargs, out);
     if (kwnames)
-        for (i = 0; i < PyTuple_GET_SIZE(kwnames); i++)
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++)
             if (take_keyword(signature, PyTuple_GET_ITEM(kwnames, i), args[nargs + i], out) < 0)
                 return -1;
-    return check_required(signature, out);
+    return check_counts(signature, nargs, out);
+}
+
+PyObject *arguments_one(Signature *signature, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *out[MOST_ARGUMENTS];
+    if (nargs == 1 && !kwnames)
+        return args[0];
+    return arguments_parse(signature, args, nargs, kwnames, out) < 0 ? NULL : out[0];
 }
 
 int arguments_from_tuple(Signature *signature, PyObject *args, PyObject *kwargs, PyObject **out) {
     Py_ssize_t nargs = PyTuple_GET_SIZE(args), at = 0;
     PyObject *name, *value;
-    if (arguments_parse(signature, nargs ? &PyTuple_GET_ITEM(args, 0) : NULL, nargs, NULL, out) < 0)
-        return -1;
+    take_positional(signature, nargs ? &PyTuple_GET_ITEM(args, 0) : NULL, nargs, out);
     while (kwargs && PyDict_Next(kwargs, &at, &name, &value))
         if (take_keyword(signature, name, value, out) < 0)
             return -1;
-    return 0;
+    return check_counts(signature, nargs, out);
 }

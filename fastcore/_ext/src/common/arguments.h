@@ -15,6 +15,8 @@ typedef struct {
 
 /* out[i] is borrowed, or NULL where it was not given. */
 int arguments_parse(Signature *signature, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **out);
+/* That of a method which takes one; borrowed, NULL with an exception. */
+PyObject *arguments_one(Signature *signature, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 int arguments_from_tuple(Signature *signature, PyObject *args, PyObject *kwargs, PyObject **out);
 int signatures_ready(Signature **signatures, size_t count);
 

@@ -34,6 +34,8 @@ static Signature sig_put = {"AsyncPriorityQueue.put", {"item", "priority", "due"
 static Signature sig_put_nowait = {"AsyncPriorityQueue.put_nowait", {"item", "priority", "due", "delay"}, 1, 1, 4, {0}};
 static Signature sig_shutdown = {"AsyncPriorityQueue.shutdown", {"immediate"}, 0, 1, 1, {0}};
 static Signature sig_update = {"AsyncPriorityQueue.update", {"handle", "priority"}, 2, 2, 2, {0}};
+static Signature sig_remove = {"AsyncPriorityQueue.remove", {"handle"}, 1, 1, 1, {0}};
+static Signature sig_priority = {"AsyncPriorityQueue.priority", {"handle"}, 1, 1, 1, {0}};
 
 /* Wakes by the method of that name if anyone waits. What it may raise is not the caller's: the item is in, or out. */
 static void wake(AsyncObject *self, PyObject *waiters, const char *method) {
@@ -442,13 +444,18 @@ static PyObject *shutdown(AsyncObject *self, PyObject *const *args, Py_ssize_t n
     Py_RETURN_NONE;
 }
 
-static PyObject *remove_handle(AsyncObject *self, PyObject *handle) {
-    PyObject *item = core_remove(CORE(self), handle);
+static PyObject *remove_handle(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *handle = arguments_one(&sig_remove, args, nargs, kwnames);
+    PyObject *item = handle ? core_remove(CORE(self), handle) : NULL;
     if (item) {
         finished(self, 1); /* nobody will get it, so nobody will report it done */
         taken(self);
     }
     return item;
+}
+
+static PyObject *priority(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    return heap_priority((HeapObject *)self, &sig_priority, args, nargs, kwnames);
 }
 
 static PyObject *update(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
@@ -483,7 +490,7 @@ static PyMethodDef methods[] = {
     {"task_done", FAST(task_done), METH_NOARGS, NULL},
     {"shutdown", FAST(shutdown), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"clear", FAST(clear), METH_NOARGS, NULL},
-    {"remove", FAST(remove_handle), METH_O, NULL},
+    {"remove", FAST(remove_handle), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"_set_counts", FAST(set_counts), METH_VARARGS, NULL},
     QUEUE_METHODS,
@@ -529,7 +536,7 @@ PyType_Spec async_queue_spec = {
 };
 
 int async_queue_ready(PyObject *module) {
-    Signature *all[] = {&sig_init, &sig_put, &sig_put_nowait, &sig_shutdown, &sig_update};
+    Signature *all[] = {&sig_init, &sig_put, &sig_put_nowait, &sig_shutdown, &sig_update, &sig_remove, &sig_priority};
     if (!operation_type)
         operation_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
     return operation_type ? signatures_ready(all, sizeof all / sizeof *all) : -1;

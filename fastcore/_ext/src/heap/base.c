@@ -115,7 +115,11 @@ PyObject *heap_peek_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
     return found < 0 ? NULL : heap_nothing_ready(self, "peek_entry");
 }
 
-PyObject *heap_priority(HeapObject *self, PyObject *handle) { return core_priority(&self->core, handle); }
+PyObject *heap_priority(HeapObject *self, Signature *signature, PyObject *const *args, Py_ssize_t nargs,
+                        PyObject *kwnames) {
+    PyObject *handle = arguments_one(signature, args, nargs, kwnames);
+    return handle ? core_priority(&self->core, handle) : NULL;
+}
 
 PyObject *heap_next_due(HeapObject *self, PyObject *Py_UNUSED(unused)) {
     double due;

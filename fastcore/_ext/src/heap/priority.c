@@ -6,6 +6,14 @@
 #define DEEPEST 100 /* tuples within tuples that are looked into */
 #define EXACT (1LL << 53) /* every int up to this is a double */
 
+/* What cannot say its number after all, such as an array of several, is refused as what has none. */
+static PyObject *number_of(const char *name, PyObject *given, PyObject *(*convert)(PyObject *)) {
+    PyObject *number = FC_GUARDED(convert(given));
+    if (!number && PyErr_ExceptionMatches(PyExc_TypeError))
+        PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", name, type_name(given));
+    return number;
+}
+
 int priority_number(const char *name, PyObject *given, double *out) {
     if (PyFloat_CheckExact(given)) {
         *out = PyFloat_AS_DOUBLE(given);
@@ -15,7 +23,7 @@ int priority_number(const char *name, PyObject *given, double *out) {
             PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", name, type_name(given));
             return -1;
         }
-        PyObject *number = as->nb_index ? FC_GUARDED(PyNumber_Index(given)) : FC_GUARDED(PyNumber_Float(given));
+        PyObject *number = number_of(name, given, as->nb_index ? PyNumber_Index : PyNumber_Float);
         if (!number)
             return -1;
         *out = PyLong_Check(number) ? PyLong_AsDouble(number) : PyFloat_AsDouble(number);
@@ -155,7 +163,7 @@ int priority_parse(Core *core, PyObject *given, Priority *out) {
     if (!core->any || core->aging != 0.0 || PyFloat_CheckExact(given)) {
         PyNumberMethods *as = Py_TYPE(given)->tp_as_number;
         if (core->aging == 0.0 && as && as->nb_index) {
-            PyObject *whole = FC_GUARDED(PyNumber_Index(given));
+            PyObject *whole = number_of("priority", given, PyNumber_Index);
             if (!whole)
                 return -1;
             int failed = parse_int(whole, out);

@@ -8,6 +8,9 @@ static Signature sig_init = {"PriorityHeap.__init__", {"order", "priorities", "a
 static Signature sig_push = {"PriorityHeap.push", {"item", "priority", "due", "delay"}, 1, 2, 4, {0}};
 static Signature sig_push_many = {"PriorityHeap.push_many", {"items", "priorities", "due", "delay"}, 1, 2, 4, {0}};
 static Signature sig_update = {"PriorityHeap.update", {"handle", "priority"}, 2, 2, 2, {0}};
+static Signature sig_remove = {"PriorityHeap.remove", {"handle"}, 1, 1, 1, {0}};
+static Signature sig_priority = {"PriorityHeap.priority", {"handle"}, 1, 1, 1, {0}};
+static Signature sig_pop_many = {"PriorityHeap.pop_many", {"n"}, 1, 1, 1, {0}};
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     HeapObject *self = (HeapObject *)type->tp_alloc(type, 0);
@@ -56,7 +59,10 @@ static PyObject *push_many(HeapObject *self, PyObject *const *args, Py_ssize_t n
     return handles;
 }
 
-static PyObject *pop_many(HeapObject *self, PyObject *limit) { return core_pop_many(&self->core, limit); }
+static PyObject *pop_many(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *limit = arguments_one(&sig_pop_many, args, nargs, kwnames);
+    return limit ? core_pop_many(&self->core, limit) : NULL;
+}
 
 /* The interpreter calls a bound METH_FASTCALL directly, a bound METH_NOARGS by a longer way. */
 static PyObject *pop(HeapObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t nargs) {
@@ -83,7 +89,14 @@ static PyObject *pop_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
     return entry;
 }
 
-static PyObject *remove_handle(HeapObject *self, PyObject *handle) { return core_remove(&self->core, handle); }
+static PyObject *remove_handle(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *handle = arguments_one(&sig_remove, args, nargs, kwnames);
+    return handle ? core_remove(&self->core, handle) : NULL;
+}
+
+static PyObject *priority(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    return heap_priority((HeapObject *)self, &sig_priority, args, nargs, kwnames);
+}
 
 static PyObject *update(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     return heap_update(self, &sig_update, args, nargs, kwnames);
@@ -104,11 +117,11 @@ static PyObject *repr(HeapObject *self) {
 static PyMethodDef methods[] = {
     {"push", FAST(push), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"push_many", FAST(push_many), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"pop_many", FAST(pop_many), METH_O, NULL},
+    {"pop_many", FAST(pop_many), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"pop", FAST(pop), METH_FASTCALL, NULL},
     {"pop_entry", FAST(pop_entry), METH_NOARGS, NULL},
     {"peek_entry", FAST(heap_peek_entry), METH_NOARGS, NULL},
-    {"remove", FAST(remove_handle), METH_O, NULL},
+    {"remove", FAST(remove_handle), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"clear", FAST(clear), METH_NOARGS, NULL},
     COMMON_METHODS,
@@ -149,6 +162,6 @@ PyType_Spec priority_heap_spec = {
 };
 
 int priority_heap_ready(void) {
-    Signature *all[] = {&sig_init, &sig_push, &sig_push_many, &sig_update};
+    Signature *all[] = {&sig_init, &sig_push, &sig_push_many, &sig_update, &sig_remove, &sig_priority, &sig_pop_many};
     return signatures_ready(all, sizeof all / sizeof *all);
 }

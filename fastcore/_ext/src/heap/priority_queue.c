@@ -18,6 +18,8 @@ static Signature sig_put_nowait = {"PriorityQueue.put_nowait", {"item", "priorit
 static Signature sig_get = {"PriorityQueue.get", {"block", "timeout"}, 0, 2, 2, {0}};
 static Signature sig_shutdown = {"PriorityQueue.shutdown", {"immediate"}, 0, 1, 1, {0}};
 static Signature sig_update = {"PriorityQueue.update", {"handle", "priority"}, 2, 2, 2, {0}};
+static Signature sig_remove = {"PriorityQueue.remove", {"handle"}, 1, 1, 1, {0}};
+static Signature sig_priority = {"PriorityQueue.priority", {"handle"}, 1, 1, 1, {0}};
 
 static int renew(HeapObject *self, PyObject *Py_UNUSED(left)) {
     QueueObject *queue = (QueueObject *)self;
@@ -251,13 +253,18 @@ static PyObject *shutdown(QueueObject *self, PyObject *const *args, Py_ssize_t n
     Py_RETURN_NONE;
 }
 
-static PyObject *remove_handle(QueueObject *self, PyObject *handle) {
-    PyObject *item = core_remove(CORE(self), handle);
+static PyObject *remove_handle(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *handle = arguments_one(&sig_remove, args, nargs, kwnames);
+    PyObject *item = handle ? core_remove(CORE(self), handle) : NULL;
     if (item) {
         finished(self, 1); /* nobody will get it, so nobody will report it done */
         taken(self);
     }
     return item;
+}
+
+static PyObject *priority(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    return heap_priority((HeapObject *)self, &sig_priority, args, nargs, kwnames);
 }
 
 static PyObject *update(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
@@ -292,7 +299,7 @@ static PyMethodDef methods[] = {
     {"join", FAST(join), METH_NOARGS, NULL},
     {"shutdown", FAST(shutdown), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"clear", FAST(clear), METH_NOARGS, NULL},
-    {"remove", FAST(remove_handle), METH_O, NULL},
+    {"remove", FAST(remove_handle), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
     {"_set_counts", FAST(set_counts), METH_VARARGS, NULL},
     QUEUE_METHODS,
@@ -334,6 +341,6 @@ PyType_Spec priority_queue_spec = {
 };
 
 int priority_queue_ready(void) {
-    Signature *all[] = {&sig_init, &sig_put, &sig_put_nowait, &sig_get, &sig_shutdown, &sig_update};
+    Signature *all[] = {&sig_init, &sig_put, &sig_put_nowait, &sig_get, &sig_shutdown, &sig_update, &sig_remove, &sig_priority};
     return signatures_ready(all, sizeof all / sizeof *all);
 }

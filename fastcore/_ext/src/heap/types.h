@@ -33,7 +33,7 @@ int shared_load_asyncio(void);
 
 /* What every type lists among its methods and attributes. */
 #define COMMON_METHODS \
-    {"peek", FAST(heap_peek), METH_NOARGS, NULL}, {"priority", FAST(heap_priority), METH_O, NULL}, \
+    {"peek", FAST(heap_peek), METH_NOARGS, NULL}, {"priority", FAST(priority), METH_FASTCALL | METH_KEYWORDS, NULL}, \
         {"ready", FAST(heap_ready), METH_NOARGS, NULL}, {"next_due", FAST(heap_next_due), METH_NOARGS, NULL}, \
         {"_rows", FAST(heap_rows), METH_FASTCALL, NULL}, {"_load", FAST(heap_load), METH_VARARGS, NULL}, \
         {"_check", FAST(heap_check), METH_NOARGS, NULL}
@@ -69,7 +69,8 @@ Py_ssize_t heap_length(HeapObject *self);
 int heap_contains(HeapObject *self, PyObject *handle);
 PyObject *heap_peek(HeapObject *self, PyObject *unused);
 PyObject *heap_peek_entry(HeapObject *self, PyObject *unused);
-PyObject *heap_priority(HeapObject *self, PyObject *handle);
+PyObject *heap_priority(HeapObject *self, Signature *signature, PyObject *const *args, Py_ssize_t nargs,
+                        PyObject *kwnames);
 PyObject *heap_next_due(HeapObject *self, PyObject *unused);
 PyObject *heap_ready(HeapObject *self, PyObject *unused);
 PyObject *heap_entry(Core *core, uint32_t slot, uint64_t key);
