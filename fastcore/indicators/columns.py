@@ -14,11 +14,15 @@ SHOWN = 20
 
 
 def require(what: str, definitions: Mapping[str, Definition], there: Iterable[Any]) -> None:
-    """Raise a ValueError if a column of `definitions` is not `there`; it lists what is, and what to write."""
-    names = list(dict.fromkeys(there))
+    """Raise a ValueError unless each column of `definitions` is `there` once; it lists what is, and what to write."""
+    given = list(there)
+    names = list(dict.fromkeys(given))
     wanted = list(dict.fromkeys(column for definition in definitions.values() for column in definition.columns))
     lacking = [column for column in wanted if column not in names]
     if not lacking:
+        for column in wanted if len(given) > len(names) else ():
+            if given.count(column) > 1:
+                raise ValueError(f"{what}: expected one column {column}, got {given.count(column)}")
         return
     text = f"{what}: expected columns {', '.join(wanted)}, got no {', '.join(lacking)}"
     shown = ", ".join(str(name) for name in names[:SHOWN])

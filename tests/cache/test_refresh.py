@@ -216,6 +216,18 @@ def test_one_idle_thread_does_not_hold_back_more_work() -> None:
     settle(lambda: sorted(met) == [0, 1])
 
 
+def test_threads_that_ended_for_lack_of_work_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "IDLE", 0.01)
+    threads = refresh.Threads(2)
+    for _ in range(5):
+        ran: list[threading.Thread] = []
+        assert threads.submit(lambda ran=ran: ran.append(threading.current_thread()))
+        settle(lambda ran=ran: bool(ran))
+        ran[0].join(10)
+        assert not ran[0].is_alive()
+    assert threads._count == 0
+
+
 def test_no_more_than_a_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh, "_threads", refresh.Threads(2))
     monkeypatch.setattr(refresh, "IDLE", 0.01)
