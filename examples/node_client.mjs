@@ -5,31 +5,32 @@
 //
 // prints a line of JSON for each message: {"topic": ..., "offset": ..., "data": ..., "key": ...}.
 
-const CONNECT = 0, DATA = 1, TOPIC = 2, SUBSCRIBE = 3, UNSUBSCRIBE = 4, ERROR = 5, PING = 6, DRAIN = 7, EPOCH = 9;
+const [CONNECT, DATA, TOPIC, SUBSCRIBE, UNSUBSCRIBE, ERROR, PING, DRAIN, , EPOCH, POSITIONS] = Array(11).keys();
 
 export class StreamClient {
   constructor(url, topics, { token, onMessage, onGap, onError, newest = true } = {}) {
     Object.assign(this, { url, topics, token, onMessage, onGap, onError, newest });
-    this.epoch = null;
-    this.offsets = {}; // by topic: where to go on
-    this.names = new Map(); // of topics, by the number they have in this epoch
     Object.assign(this, { attempt: 0, delay: null }); // seconds, from a drain
+    Object.assign(this, { epoch: null, offsets: {}, names: new Map() }); // where to go on; topics by their numbers
     this.ended = new Promise((resolve) => (this.resolve = resolve));
     this.open();
   }
 
   open() {
     this.ws = new WebSocket(this.url, "fastcore.v1.json");
-    this.ws.onopen = () => {
-      const topics = { topics: this.topics, newest: this.newest };
-      if (this.epoch !== null) topics.since = [this.epoch, this.offsets];
-      if (this.token) topics.token = this.token;
-      this.send(CONNECT, topics);
-    };
+    this.ws.onopen = () => this.send(CONNECT, this.token ? { token: this.token } : {});
     this.ws.onmessage = (event) => this.hear(JSON.parse(event.data));
     this.ws.onclose = (event) => this.closed(event.code);
     this.ws.onerror = () => {}; // a close follows
     this.alive(30);
+  }
+
+  subscribe() { // and say where it was, in parts: a server takes 64 KiB in a message
+    const known = Object.entries(this.offsets), options = { newest: this.newest };
+    for (let at = 0; at < known.length; at += 200)
+      this.send(POSITIONS, 1, [this.epoch, Object.fromEntries(known.slice(at, at + 200))]);
+    if (this.epoch !== null) options.since = [this.epoch, {}];
+    this.send(SUBSCRIBE, 1, this.topics, options);
   }
 
   send(...message) { this.ws.send(JSON.stringify(message)); }
@@ -45,6 +46,7 @@ export class StreamClient {
     this.alive(this.silence);
     if (kind === PING) this.send(PING);
     else if (kind === CONNECT) {
+      this.subscribe();
       if (this.epoch !== rest[0].epoch) this.begin(rest[0].epoch);
       this.attempt = 0;
       this.alive(rest[0].ping + rest[0].pong);
@@ -67,10 +69,7 @@ export class StreamClient {
     else if (kind === ERROR) this.onError?.(rest[1], rest[2]);
   }
 
-  begin(epoch) {
-    if (this.epoch !== null) this.offsets = {};
-    this.epoch = epoch;
-  }
+  begin(epoch) { Object.assign(this, { epoch, offsets: {} }); }
 
   closed(code) {
     clearTimeout(this.timer);

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
-from fastcore.framing import Subscription, frame_packed, packb
+from fastcore.framing import Packer, Subscription, frame_packed, packb
 from fastcore.streaming.messages import FRESH, GAP, RECOVERED, SUBSCRIBE
 
 __all__ = ["ENTRIES", "Answers", "entries_of"]
 
 ENTRIES = 20_000  # of an answer, in one message
+FEW = 256  # entries that are lists at once
 
 
 def entries_of(told: Iterable[Subscription], asked: Container[str] | bool) -> list[list[object]]:
@@ -42,7 +43,7 @@ class Answers:
         """The answer to a pattern; `resumed` where the client said where it was, `more` if another follows."""
         packed = self._packed.get((id(told), resumed))
         if packed is None:
-            parts = [packb(entries_of(told[at : at + ENTRIES], resumed)) for at in range(0, len(told), ENTRIES)]
+            parts = [_packed(told[at : at + ENTRIES], resumed) for at in range(0, len(told), ENTRIES)]
             packed = self._packed[id(told), resumed] = _Packed(told, parts, {})
         frames = packed.framed.get((ref, more))
         if frames is None:
@@ -55,6 +56,16 @@ class Answers:
 
     def forget(self) -> None:
         self._packed.clear()
+
+
+def _packed(told: Sequence[Subscription], resumed: bool) -> bytes:
+    """The entries as an array of msgpack, a few at a time: many thousands of lists at once start the collector."""
+    packer = Packer()
+    parts = [packer.pack_array_header(len(told))]
+    for at in range(0, len(told), FEW):
+        entries = entries_of(told[at : at + FEW], resumed)
+        parts.append(packer.pack(entries)[len(packer.pack_array_header(len(entries))) :])
+    return b"".join(parts)
 
 
 def _framed(ref: int, entries: bytes, more: bool) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from fastcore._threads import on_own_thread
 from fastcore.concurrency.checks import is_async
+from fastcore.concurrency.waiting import outcome
 
 if TYPE_CHECKING:
     from fastcore.streaming.member import Member
@@ -135,33 +136,26 @@ class Hooks:
         self._resume(session)
 
     async def _call(self, fn: Hook, *told: Any) -> Any:
-        task = asyncio.get_running_loop().create_task(self._outcome(fn, told))
-        done, _ = await asyncio.wait([task], timeout=self._limit)
-        if not done:
-            task.cancel()  # it is not waited for: what it catches is its own affair
+        found = await outcome(self._called(fn, told), self._limit)
+        if found is None:
             _log.error("%r took longer than %g s for %r", fn, self._limit, told[0])
             raise RuntimeError("a hook took too long")
-        result, error = task.result()
-        if error is not None:
-            _log.error("%r raised for %r", fn, told[0], exc_info=error)
+        if found.error is not None:
+            _log.error("%r raised for %r", fn, told[0], exc_info=found.error)
             raise RuntimeError("a hook raised")
-        return result
+        return found.result
 
-    async def _outcome(self, fn: Hook, told: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
-        """What a function returns or raises, SystemExit as any other: it must not end the loop."""
-        try:
-            if is_async(fn):
-                return await fn(*told), None
-            with self._counting:
-                if self._running >= HUNG:
-                    raise RuntimeError(f"expected at most {HUNG} hooks at once, got one more: they hang")
-                self._running += 1
-            result, error = await on_own_thread(self._plain, fn, told)
-            if error is None and inspect.isawaitable(result):
-                result = await result
-            return result, error
-        except BaseException as error:
-            return None, error
+    async def _called(self, fn: Hook, told: tuple[Any, ...]) -> Any:
+        if is_async(fn):
+            return await fn(*told)
+        with self._counting:
+            if self._running >= HUNG:
+                raise RuntimeError(f"expected at most {HUNG} hooks at once, got one more: they hang")
+            self._running += 1
+        result, error = await on_own_thread(self._plain, fn, told)
+        if error is not None:
+            raise error
+        return await result if inspect.isawaitable(result) else result
 
     def _plain(self, fn: Hook, told: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import math
@@ -92,7 +93,7 @@ class Rights:
             return True
         try:
             return bool(self._authorize(self.grant, name))
-        except Exception:
+        except (Exception, SystemExit, asyncio.CancelledError):
             _log.exception("authorize raised; %s is refused", name)
             return False
 

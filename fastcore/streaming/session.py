@@ -53,6 +53,7 @@ class Session:
         "_alive",
         "_bad",
         "_bucket",
+        "_checking",
         "_held",
         "_hub",
         "_positions",
@@ -92,6 +93,7 @@ class Session:
         self.blocked = False
         self._alive = True
         self._bad = 0
+        self._checking = False  # its first token
         self._held = 0  # bytes of notices that wait for the link
         self._bucket: Bucket | None = None
         self._waiting: list[Any] | None = None  # not None: a token is being checked
@@ -270,6 +272,7 @@ class Session:
         """Have a token checked; `ref` is None for the first one."""
         if self._waiting is None:
             self._waiting = []
+        self._checking = ref is None
         self._hub.check(self, token, ref)
 
     def checked(self, grant: Grant | None, ref: int | None) -> None:
@@ -428,7 +431,7 @@ class Session:
             else:
                 self.close(messages.CLOSE_NO_PONG, f"no pong within {hub.pong:g} s")
         elif what == TOKEN_DUE:
-            if not self.welcomed:
+            if not (self.welcomed or self._checking):  # a check has a limit of its own
                 self.close(messages.CLOSE_NO_TOKEN, f"no token within {hub.limits.token:g} s")
         elif what == EXPIRY_DUE and self.grant is not None:
             if hub.expired(self.grant):

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from fastcore.concurrency.waiting import answer_of
 from fastcore.framing import Fanout, Subscription
 from fastcore.streaming import messages, security
 from fastcore.streaming.answers import Answers, entries_of
@@ -206,9 +207,10 @@ class Sessions:
         names = self.fan.subscriptions(session)
         lost = [name for name in names if not rights(name)]
         self.unsubscribe(session, lost)
-        patterns = [name for name in names if name not in lost and is_pattern(name)]
-        for topic, number, *_ in self.fan.subscribe(session, patterns, last=0, allow=rights.each_topic):
-            session.tell(messages.TOPIC, number, topic)
+        if rights.each_topic is not None:  # else a pattern means the same topics as before
+            patterns = [name for name in names if name not in lost and is_pattern(name)]
+            for topic, number, *_ in self.fan.subscribe(session, patterns, last=0, allow=rights.each_topic):
+                session.tell(messages.TOPIC, number, topic)
         return lost
 
     def introduce(self, topic: str, number: int) -> None:
@@ -292,8 +294,7 @@ class Sessions:
         if token is None and not self.asks_of_callers:
             return None
         try:
-            async with asyncio.timeout(self.limits.token):
-                found = await security.granted(self._authenticate, *asked)
+            found = await answer_of(security.granted(self._authenticate, *asked), self.limits.token)
         except Exception:
             _log.exception("authenticate raised; the client is told to try again later")
             return UNAVAILABLE

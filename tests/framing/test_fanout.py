@@ -447,3 +447,15 @@ def test_the_twins_behave_alike():
             case _:
                 both("publish", rng.choice(topics), "x" * rng.randrange(300), rng.choice([None, 1, "k"]))
     assert both("stats").closed > 10
+
+
+def test_a_topic_that_no_longer_keeps_history_has_no_newest_messages(wire, fan):
+    fan.publish("prices.AAPL", 1, key="AAPL")
+    fan.configure("prices.*", history=0)
+    fan.publish("prices.AAPL", 2, key="AAPL")
+    fan.subscribe("a", "prices.AAPL", newest=True)
+    assert wire.tick(fan) == {}, "the first message is not the newest any more"
+    fan.configure("prices.*", history=5)
+    fan.publish("prices.AAPL", 3, key="AAPL")
+    fan.subscribe("b", "prices.AAPL", newest=True)
+    assert wire.tick(fan) == {"a": [["prices.AAPL", 3, 3]], "b": [["prices.AAPL", 3, 3]]}

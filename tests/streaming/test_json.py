@@ -277,6 +277,31 @@ def test_the_client_for_node_listens_answers_pings_and_resumes(node: list[str], 
         assert process.wait(WAIT) in {0, -15}
 
 
+def test_the_client_for_node_resumes_thousands_of_topics(node: list[str], grants: tuple[Hub, Running]) -> None:
+    """Their positions take more than a message may have."""
+    hub, server = grants
+    names = [f"prices.a-symbol-with-a-long-name-{n:04}" for n in range(3000)]
+    for name in names:
+        hub.publish(name, "first", key="k")
+    url = f"ws://127.0.0.1:{server.port}/stream"
+    with subprocess.Popen([*node, str(CLIENT), url, "prices.*", "good"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert {json.loads(process.stdout.readline())["topic"] for _ in names} == set(names)
+            [session] = server.call(hub.clients.all)
+            server.call(lambda: session.close(3001, "drained"))
+            hub.publish(names[7], "missed")
+            hub.publish(names[7], "missed too", key="k")
+            heard = [json.loads(process.stdout.readline()) for _ in range(2)]
+            assert [(one["topic"], one["offset"], one["data"]) for one in heard] == [
+                (names[7], 2, "missed"),
+                (names[7], 3, "missed too"),
+            ]
+            assert hub.stats().closed == {3001: 1}
+        finally:
+            process.terminate()
+
+
 def test_the_client_for_node_ends_where_it_is_refused(node: list[str], grants: tuple[Hub, Running]) -> None:
     _, server = grants
     url = f"ws://127.0.0.1:{server.port}/stream"

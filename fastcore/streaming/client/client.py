@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from fastcore.concurrency.checks import called, count, number, one_of
+from fastcore.concurrency.waiting import answer_of
 from fastcore.streaming import messages as wire
 from fastcore.streaming.client.buffer import Buffer
 from fastcore.streaming.client.events import Connected, Disconnected, Message, Notice, StreamClosed
@@ -432,10 +433,7 @@ class Client:
 
     async def _ask_token(self) -> str | None:
         token = self._token
-        given = token() if callable(token) else token
-        if inspect.isawaitable(given):
-            async with asyncio.timeout(_ASK_WITHIN):
-                given = await given
+        given = await answer_of(_call(token), _ASK_WITHIN) if callable(token) else token
         if given is not None and not isinstance(given, str):
             raise TypeError(f"token: expected a str, got {type(given).__name__}")
         if given is not None:
@@ -467,10 +465,9 @@ class Client:
                 await self._send([self._session.renew_token(token)])
 
 
-async def _call(listener: Listener, event: object) -> None:
-    returned = listener(event)
-    if returned is not None and inspect.isawaitable(returned):
-        await returned
+async def _call(fn: Callable[..., Any], *given: object) -> Any:
+    returned = fn(*given)
+    return await returned if returned is not None and inspect.isawaitable(returned) else returned
 
 
 def _without_topics(url: str) -> tuple[str, list[str]]:

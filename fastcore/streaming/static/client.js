@@ -6,6 +6,7 @@ export { decode, decodeMulti, encode, DecodeError, Ext } from "./msgpack.js";
 export { comesBack } from "./session.js";
 
 const CONNECT_WITHIN = 10; // seconds, for the handshake and for what a request is answered with
+const ASK_WITHIN = 60; // seconds, for a token source
 
 /** The server has closed the link with a code that says not to come back. */
 export class StreamClosed extends Error {
@@ -168,9 +169,9 @@ export class Client {
   // ---- the link ----
 
   async connect() {
-    let token = this.options.token;
+    let token;
     try {
-      if (typeof token === "function") token = await token();
+      token = await this.askToken();
     } catch (error) {
       this.down(NO_CLOSE, `token: ${error?.message ?? error}`);
       return;
@@ -293,6 +294,13 @@ export class Client {
     else this.timer(Math.min(left, 1) + 0.01, () => this.watch(socket));
   }
 
+  async askToken() {
+    const { token } = this.options;
+    const given = (typeof token === "function" ? await within(ASK_WITHIN, token()) : token) ?? null;
+    if (given !== null && typeof given !== "string") throw new TypeError(`expected a string, got ${typeof given}`);
+    return given;
+  }
+
   /** Gives the server a new token in good time, as long as the link is up. */
   keepToken(socket, known = null) {
     if (typeof this.options.token !== "function" || this.socket !== socket) return;
@@ -306,8 +314,8 @@ export class Client {
     const wait = expires === known ? Math.max(1, left * 0.1) : Math.max(0, left * (0.7 + 0.2 * this.options.random()));
     this.timer(wait, async () => {
       try {
-        const token = await this.options.token();
-        if (this.socket === socket) this.send(this.session.renewToken(token));
+        const token = await this.askToken();
+        if (token !== null && this.socket === socket) this.send(this.session.renewToken(token));
       } catch (error) {
         reportError(error);
       }
@@ -335,6 +343,15 @@ export class Client {
     if (error) waiter.reject(error);
     else waiter.resolve();
   }
+}
+
+/** What a promise gives, or an error after some seconds. */
+function within(seconds, promise) {
+  let id;
+  const late = new Promise((_, reject) => {
+    id = setTimeout(() => reject(new Error(`expected an answer in ${seconds} s, got none`)), seconds * 1000);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(id));
 }
 
 function keyOf(key) {

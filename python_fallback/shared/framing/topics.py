@@ -129,6 +129,8 @@ class Topic:
         if len(kept) > history:
             self.floor = kept[len(kept) - history - 1].offset
         self.history: deque[Any] = deque(kept, maxlen=history)
+        if not history:
+            self.newest.clear()
 
     def listed(self) -> list[Any]:
         """All it reaches, each once, as a list, which is never changed once it is made."""

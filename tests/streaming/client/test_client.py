@@ -23,6 +23,7 @@ from fastcore.streaming import (
     Subscribed,
     SubscribeError,
 )
+from fastcore.streaming.client import client as module
 from fastcore.streaming.client.session import Limits
 from tests.streaming.chaos import Desk, Proxy, eventually
 from tests.streaming.witness import judged
@@ -271,6 +272,44 @@ def test_a_token_that_is_not_renewed_expires_and_the_next_link_asks_again():
                 assert one.told(Disconnected)[0].code == 3005
                 await eventually(lambda: len(one.messages) > 40)
                 one.whole()
+
+    run(test())
+
+
+def test_a_token_source_that_fails_is_asked_again():
+    async def test() -> None:
+        answers = [OSError("no network"), asyncio.CancelledError(), SystemExit(3), 7, "\ud800", "good"]
+
+        async def ask() -> Any:
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+
+        async with Desk.beside("--token", "good", "--rate", "50") as desk:
+            async with listening(desk.port, ["count.t0"], 1, token=ask) as [one]:
+                await eventually(lambda: one.messages)
+                assert [notice.code for notice in one.told(Disconnected)] == [1006] * 5
+
+    run(test())
+
+
+def test_a_token_source_that_hangs_is_asked_again(monkeypatch):
+    async def test() -> None:
+        monkeypatch.setattr(module, "_ASK_WITHIN", 0.05)
+        asked = 0
+
+        async def ask() -> str:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                await asyncio.sleep(600)
+            return "good"
+
+        async with Desk.beside("--token", "good", "--rate", "50") as desk:
+            async with listening(desk.port, ["count.t0"], 1, token=ask) as [one]:
+                await eventually(lambda: one.messages)
+                assert len(one.told(Disconnected)) == 1
 
     run(test())
 
