@@ -171,7 +171,7 @@ class BuildExt(build_ext):
         path = os.path.join(self.build_lib, *EXT_DIR.split("/"), "_stamps.py")
         self.mkpath(os.path.dirname(path))
         with open(path, "w", encoding="ascii") as file:
-            file.write('"""Build stamps of the extensions beside this file; written by the build."""\n\n')
+            file.write('"""Build stamps of the extensions in this folder; written by the build."""\n\n')
             file.write(f"STAMPS = {stamps!r}\n")
 
 

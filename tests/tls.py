@@ -1,4 +1,4 @@
-"""Certificates for servers of tests, made anew in each process: no key is kept in the repository."""
+"""Certificates for servers of tests, generated in each process: no key is kept in the repository."""
 
 from __future__ import annotations
 

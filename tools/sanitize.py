@@ -56,7 +56,7 @@ def preload(compiler: str) -> str:
         ran = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True)
         path = ran.stdout.strip()
         if not os.path.isabs(path):
-            sys.exit(f"sanitize: expected {name} beside the compiler {compiler}, found none (GCC ships it)")
+            sys.exit(f"sanitize: expected {name} in the folder of the compiler {compiler}, found none (GCC ships it)")
         found.append(path)
     return ":".join(found)
 

@@ -122,14 +122,14 @@ def main() -> None:
     told.folder.mkdir(parents=True, exist_ok=True)
     stop = threading.Event()
     with desk() as address:
-        beside = [threading.Thread(target=work, args=(address, stop)) for work in (load, stream)]
-        for thread in beside:
+        threads = [threading.Thread(target=work, args=(address, stop)) for work in (load, stream)]
+        for thread in threads:
             thread.start()
         try:
             take(address, told.folder.resolve(), tuple(told.only))
         finally:
             stop.set()
-            for thread in beside:
+            for thread in threads:
                 thread.join()
 
 

@@ -1,4 +1,4 @@
-"""Caches beside cachetools, cachebox, functools.lru_cache and a plain dict.
+"""Caches compared with cachetools, cachebox, functools.lru_cache and a plain dict.
 
 One interleaved run. A contender is a loop over prepared keys, so the cost of the loop itself is measured and taken off
 every figure. ``python benchmarks/peers/cache.py [--quick] [part ...]``: parts are named as the functions below.

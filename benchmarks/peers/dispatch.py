@@ -1,4 +1,4 @@
-"""What a Switch adds to a call, beside the wrappers one would write or install instead.
+"""What a Switch adds to a call, compared with hand-written and third-party wrappers.
 
 Every contender calls the same function with the same two arguments, many times in one generated loop; what a direct
 call in the same loop takes is subtracted, so that a row shows the wrapper alone. All of them keep a count of their

@@ -1,7 +1,7 @@
-"""One message to a thousand clients: what the server's processor pays for a delivery, beside what is used instead.
+"""One message to a thousand clients: CPU time of the server per delivery, compared with other servers.
 
 Run ``python benchmarks/peers/fanout.py``. Every server runs in a process of its own (uvloop, TCP_NODELAY), all with
-clients connected, and they take turns, in an order shuffled anew each round; the clients are one C program. Times are
+clients connected, and they take turns, in an order shuffled each round; the clients are one C program. Times are
 processor time of the server, user and system, for one message to one client.
 """
 
@@ -240,8 +240,8 @@ def stuck(report: Report, clients: int = 1000, stop: int = 50) -> None:
     report.conclude(f"{case}: closed with {SLOW}", Ratio(closed, stop))
     report.conclude(f"{case}: who read on were told {SLOW}", Ratio(told, stop))
     report.conclude(f"{case}: server grew, MiB", Ratio(growth / 2**20, stop * 0.25 + 4, at_least=False))
-    without, beside = (1e3 * statistics.median(p99[some]) for some in (False, True))
-    report.notes.append(f"{case}: p99 {without:.1f} ms without them, {beside:.1f} ms beside them")
+    without, among = (1e3 * statistics.median(p99[some]) for some in (False, True))
+    report.notes.append(f"{case}: p99 {without:.1f} ms without stalled clients, {among:.1f} ms with them")
 
 
 def main() -> None:

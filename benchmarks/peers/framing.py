@@ -1,4 +1,4 @@
-"""Packing, unpacking and framing beside msgspec, ormsgpack and msgpack; rows from columns beside all of them.
+"""Packing, unpacking, framing, and rows from columns, compared with msgspec, ormsgpack and msgpack.
 
 Run ``python benchmarks/peers/framing.py``. Our calls go through the public functions, switch and all; the peers are
 called in their fastest form (an encoder made once).

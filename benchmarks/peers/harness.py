@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A measured ratio beside its goal; `at_least` says in which direction the goal lies."""
+    """A measured ratio and its goal; `at_least` says in which direction the goal lies."""
 
     value: float
     goal: float
@@ -71,7 +71,7 @@ def interleave(
     ----------
     contenders : mapping of name to callable without arguments
     rounds : int, default 15
-        How often each is timed, in an order shuffled anew each round.
+        How often each is timed, in an order shuffled each round.
     target : float, default 0.02
         Seconds one timing should take; the number of calls in it follows from that.
     per_call : int or mapping, default 1

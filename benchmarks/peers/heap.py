@@ -31,8 +31,8 @@ SIZES = (1_000, 100_000)
 class Hold:
     """Priorities of the hold model, in batches: the time of the push, and up to two mean waits beyond it.
 
-    They are made beforehand. After `rounds` batches they begin anew, and the structure is filled anew: that costs every
-    contender the same, and under a hundredth of the whole.
+    They are made beforehand. After `rounds` batches they start over, and the structure is filled again: that costs
+    every contender the same, and under one percent of the total.
     """
 
     def __init__(self, n: int) -> None:

@@ -1,8 +1,8 @@
-"""The indicators beside TA-Lib, bottleneck and pandas, as a service calls them: through the public functions.
+"""The indicators compared with TA-Lib, bottleneck and pandas, as a service calls them: through the public functions.
 
 pandas and polars are imported, as they are in a service; TA-Lib's functions then look at every argument for their
 types. Each row is one indicator with its default parameters at one length, then one shape of data; then pandas Series,
-data with gaps and halts beside the same without, panels of symbols, live updates and boards.
+data with gaps and halts compared with clean data, panels of symbols, live updates and boards.
 
 The whole takes longer than five minutes; parts are named as arguments: ``indicators.py series gaps``.
 """
@@ -166,7 +166,7 @@ def halted(n: int) -> Columns:
 
 
 def gaps(report: harness.Report) -> None:
-    """The same bars with NaN before them, with a gap, and of a symbol that is halted, beside clean ones."""
+    """The same bars with NaN before them, with a gap, and of a symbol that is halted, compared with clean ones."""
     n = 20_000
     for name in INPUTS:
         contenders: dict[str, Callable[[], object]] = {
@@ -192,7 +192,7 @@ def gaps(report: harness.Report) -> None:
 
 
 def ticks(report: harness.Report) -> None:
-    """Ticks of a board one by one: at each place in a period the least of ten; the slowest place beside the median."""
+    """Ticks of a board one by one: the least of ten at each place in a period; the slowest place and the median."""
     symbols, period, periods = 10_000, 200, 10
     rows = [100.0 + np.random.default_rng(seed).normal(size=symbols) for seed in range(8)]
     for definition in (ta.SMA(period), ta.MAX(period), ta.STDDEV(period), ta.EMA(period)):
@@ -332,9 +332,9 @@ def _each_symbol(updates: list[Callable[..., object]], bars: list[tuple[float, .
 def main() -> None:
     report = harness.Report(
         "indicators",
-        "Indicators beside TA-Lib, bottleneck and pandas",
+        "Indicators compared with TA-Lib, bottleneck and pandas",
         harness.versions("TA-Lib", "bottleneck", "pandas", "polars", "numpy"),
-        notes=["Default parameters; pandas and polars are imported, as in a service.", "Times are a call's."],
+        notes=["Default parameters; pandas and polars are imported, as in a service.", "Times are per call."],
     )
     report.run((lengths, shapes, series, gaps, panels, live, boards, halts, ticks), sys.argv[1:])
 

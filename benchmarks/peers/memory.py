@@ -168,9 +168,9 @@ def main() -> int:
         "Memory: tables and the garbage collector",
         harness.versions("pandas", "numpy"),
         notes=[
-            "Every figure comes from a fresh process; contenders alternate in an order shuffled anew each round.",
-            "Bytes count each object once: a string that many rows share is one string. pandas' deep count is beside.",
-            "to_numeric is what one writes by hand: integers downcast to unsigned, floats to float32 whatever that "
+            "Every figure comes from a fresh process; contenders alternate in an order shuffled each round.",
+            "Bytes count each object once: a string that many rows share is one string. pandas' deep count comes with it.",
+            "to_numeric is the usual hand-written code: integers downcast to unsigned, floats to float32 whatever that "
             "does, text to categories.",
         ],
     )

@@ -1,9 +1,9 @@
-"""What watching costs: the middleware per request, a metric on a hot path, the page that Prometheus reads.
+"""Cost of monitoring: the middleware per request, a metric on a hot path, the page that Prometheus reads.
 
 The middleware is timed on a bare ASGI application and on a FastAPI application with routes, with and without it in
-turns; what the application alone takes is subtracted. So it is for the peer, the middleware of
-prometheus-fastapi-instrumentator, where that is installed. Metrics are called in a generated loop whose own time is
-subtracted; beside them stands an empty method of a C type, called in the same way.
+turns; the time of the application alone is subtracted. The peer, the middleware of prometheus-fastapi-instrumentator,
+is measured in the same way if it is installed. Metrics are called in a generated loop whose own time is subtracted; an
+empty method of a C type, called in the same way, is the lower bound.
 
 Usage: python benchmarks/peers/monitor.py [--rounds 41]
 """

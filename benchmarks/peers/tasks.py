@@ -1,4 +1,4 @@
-"""Background tasks beside what a user would pick instead, each in its own durability class.
+"""Background tasks compared with other queues, each in its own durability class.
 
 Run ``python benchmarks/peers/tasks.py``, or with names of sections after it. A no-op is queued and run: in memory, in
 SQLite with a sync before every answer. `enqueue` ends when the last `submit` has returned, `drain` when the last task

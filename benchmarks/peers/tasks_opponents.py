@@ -83,7 +83,7 @@ def sqlite_huey(n: int) -> Phases:
 
 
 def sqlite_huey_submitters(n: int, submitters: int) -> Phases:
-    """So many threads, each of which waits for its commit before it submits again, beside a worker."""
+    """Several threads, each of which waits for its commit before it submits again, and a worker."""
     ran = 0
 
     def noop(*_: Any) -> None:

@@ -58,7 +58,7 @@ def sqlite_many(n: int, path: Path | None = None) -> Phases:
 
 
 def sqlite_submitters(n: int, submitters: int, durability: str = "full") -> Phases:
-    """So many threads, each of which waits for its commit before it submits again, beside the workers."""
+    """Several threads, each of which waits for its commit before it submits again, and the workers."""
     with scratch() as path:
         queue = TaskQueue(store=f"sqlite:///{path}?durability={durability}", workers={"async": 64})
         task = queue.task(name="noop", on="async")(noop)

@@ -1,4 +1,4 @@
-"""A page that watches 100 symbols for 5.6 minutes: polling over REST beside one stream, in requests, bytes and delay.
+"""A page that shows 100 symbols for 5.6 minutes: REST polling compared with one stream, in requests, bytes and delay.
 
 Run ``python benchmarks/peers/wire.py``. The server is a process of its own under uvicorn; both ways go through a relay
 that counts the bytes of the TCP streams in both directions, handshakes and headers included. The 336 seconds are
@@ -103,7 +103,7 @@ def serve() -> None:
     async def step(request: Request) -> JSONResponse:
         """A second of trade; what is published is said in `how`."""
         how, share = request.query_params["how"], float(request.query_params["share"])
-        if how == "begin":  # what a page has to know once, for whoever comes
+        if how == "begin":  # what every new page needs once
             hub.publish("quotes", [market.quote(i) for i in range(len(SYMBOLS))], key="all")
             return JSONResponse(1)
         traded = market.step(share)
@@ -364,7 +364,7 @@ def delay(report: Report) -> None:
 def main() -> None:
     report = Report(
         "wire",
-        "Streaming beside polling",
+        "Streaming compared with polling",
         versions("uvicorn", "starlette", "websockets"),
         notes=[
             "One page watches 100 symbols for 336 s. Polling asks once a second, over one connection that is kept, for "

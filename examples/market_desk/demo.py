@@ -94,7 +94,7 @@ async def run_arm(arm: Arm, settings: Settings) -> Measured:
         try:
             return await measure(arm, seconds, load, usage)
         except ChildFailed as error:
-            if server.ended:  # the load can only say that nobody answers
+            if server.ended:  # the load only reports failed connections
                 raise await server.failure("ended early") from error
             raise
 
@@ -119,7 +119,7 @@ async def measure(arm: Arm, seconds: float, load: Sequence[str], usage: Usage) -
 
 @asynccontextmanager
 async def background(work: Any) -> AsyncIterator[None]:
-    """Run the coroutine `work` beside the body, and end it with it."""
+    """Run the coroutine `work` while the body runs, and cancel it afterwards."""
     task = asyncio.create_task(work)
     try:
         yield

@@ -15,8 +15,8 @@ HOT_PATHS = ("indicators", "cache", "heap", "framing")
 
 SERVICES = {
     "technical_analysis": "indicators of a frame: pandas -> Plan",
-    "price_monitor": "indicators a tick: recompute all -> board",
-    "memory_optimization": "analysis: computed anew -> @cached for 600 s",
+    "price_monitor": "indicators after a tick: recompute all -> board",
+    "memory_optimization": "analysis: recomputed -> @cached for 600 s",
     "async_processing": "analyses of several symbols: one after the other -> side by side",
     "background_tasks": "report: while the caller waits -> a task of a TaskQueue",
     "realtime_streaming": "fan-out: pack and send for every client -> publish to a Hub",

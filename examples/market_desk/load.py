@@ -177,7 +177,7 @@ async def measure(plan: LoadPlan, ledger: Ledger, clients: list[TickClient], htt
 
 
 def show_progress(plan: LoadPlan, start: int, ledger: Ledger, rest: RestLoad, clients: list[TickClient]) -> None:
-    """Tell the parent how far things are; with nobody left there is nothing to measure."""
+    """Report progress to the parent; raise if no client is connected any more."""
     if all(client.closed for client in clients):
         raise ConnectionError("the server closed every connection")
     tell(

@@ -6,7 +6,7 @@ import sys
 
 __all__ = ["affordable_clients", "raise_limit"]
 
-SPARE = 200  # files a process needs beside its connections
+SPARE = 200  # files a process needs besides its connections
 
 
 def raise_limit() -> int | None:

@@ -87,7 +87,7 @@ def opening(tick_rate: float, request_rate: float, report_rate: float) -> str:
     """Return what is said before the work begins."""
     lines = [
         f"Real daily prices of {', '.join(SYMBOLS)}, replayed at {tick_rate:g} ticks a second (a tick is a",
-        f"trading day of every symbol); beside them {request_rate:g} analyses and {report_rate:g} reports a second.",
+        f"trading day of every symbol), with {request_rate:g} analyses and {report_rate:g} reports a second.",
         "What each flag switches:",
     ]
     return "\n".join([*lines, *(f"  {name:<20} {what}" for name, what in SERVICES.items()), ""])

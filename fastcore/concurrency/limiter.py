@@ -19,7 +19,7 @@ _SHORTEST = 1e-6  # of a timer, so that rounding cannot make one that does not m
 
 
 class Turns(Generic[W]):
-    """Whose turn it is: the rules of a limiter without its waiting; whoever uses it tells the time.
+    """The admission rules of a limiter, without the waiting; callers pass the time.
 
     Every window of `period` seconds, wherever it begins, holds at most `calls` admissions.
     """
@@ -190,7 +190,7 @@ class Limiter:
         return len(self._turns)
 
     def try_acquire(self) -> bool:
-        """Begin a call if that needs no waiting and passes nobody; returns whether it did."""
+        """Begin a call if no wait is needed and no other caller is waiting; return whether it began."""
         who = _WaitingThread()
         with self._lock:
             self._turns.join(who)

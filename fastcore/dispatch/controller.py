@@ -143,7 +143,7 @@ class Controller:
     # ---- what the Switches see ----
 
     def may_pair(self) -> bool:
-        """Whether a call of the control is to run the candidate beside: while the breaker is half-open, one is."""
+        """Whether a call of the control also runs the candidate: while the breaker is half-open, one call does."""
         if self.breaker.state == "closed":
             return True
         with self._lock:

@@ -19,11 +19,11 @@ from fastcore.dispatch.shared_state import KINDS, SharedState, checked, guard_yi
 
 __all__ = ["Entry", "Journal", "take_in"]
 
-LIMIT = 8 << 20  # bytes, after which the file is begun anew with what is in force
+LIMIT = 8 << 20  # bytes, after which the file is rewritten with the entries in force
 KEPT = 1000  # entries in memory
 LAST = 256  # bytes by which a file is known again
 TAIL = 64 << 10  # bytes at the end of the file that are read first for its newest entries
-PATIENCE = 2.0  # seconds for the lock, which others hold for microseconds: whoever rolls back waits no longer
+PATIENCE = 2.0  # seconds for the lock, which others hold for microseconds: a rollback waits no longer
 
 _log = logging.getLogger("fastcore.journal")
 
@@ -235,21 +235,24 @@ class Journal:
         return found
 
     def news(self) -> tuple[bool, list[Entry]]:
-        """Return what was appended since the last call, by any process; and whether that is all that is in force."""
+        """Return whether the file was replaced, and the entries appended since the last call by any process.
+
+        If it was replaced, the entries are all those in force.
+        """
         if not self.path:
             return False, []
         try:
             status = os.stat(self.path)
             identity = status.st_dev, status.st_ino
-            anew = identity != self._identity or status.st_size < self._offset
-            if not anew and (status.st_size, status.st_mtime_ns) == (self._offset, self._changed):
+            replaced = identity != self._identity or status.st_size < self._offset
+            if not replaced and (status.st_size, status.st_mtime_ns) == (self._offset, self._changed):
                 return False, []
             with open(self.path, "rb") as file:
                 opened = os.fstat(file.fileno())
-                if not anew:  # one that was truncated may have grown beyond what was read of it
+                if not replaced:  # a truncated file may have grown past the offset
                     file.seek(self._offset - len(self._last))
-                    anew = not self._last or file.read(len(self._last)) != self._last
-                if anew:
+                    replaced = not self._last or file.read(len(self._last)) != self._last
+                if replaced:
                     self._offset, self._last = 0, b""
                     file.seek(0)
                 data = file.read()
@@ -263,16 +266,16 @@ class Journal:
             return True, kept
         self._trouble("read", "")
         self._state_read = []
-        whole = data[: data.rfind(b"\n") + 1]  # a line that is being written comes with the next look
+        whole = data[: data.rfind(b"\n") + 1]  # an incomplete last line is read by the next call
         self._identity, self._changed = (opened.st_dev, opened.st_ino), opened.st_mtime_ns
         self._offset += len(whole)
         self._last = (self._last + whole)[-LAST:]
         entries, torn = _parsed(whole)
-        self._torn = torn if anew else self._torn + torn
-        return anew, self._completed(entries) if anew else entries
+        self._torn = torn if replaced else self._torn + torn
+        return replaced, self._completed(entries) if replaced else entries
 
     def _completed(self, entries: list[Entry]) -> list[Entry]:
-        """What is in force, which a rotated journal may lack, and the entries of the journal that are not older."""
+        """The entries in force, which a rotated journal may lack, and those of the journal that are not older."""
         kept = self._in_state()
 
         def older(entry: Entry) -> bool:
@@ -321,9 +324,9 @@ class Journal:
                     self._keep()
             if size > LIMIT:
                 try:
-                    self._begin_anew()
+                    self._rewrite()
                 except OSError:  # on Windows while another process reads it: the next entry tries again
-                    _log.warning("journal %s could not be begun anew", self.path, exc_info=True)
+                    _log.warning("journal %s could not be rewritten", self.path, exc_info=True)
 
     def _keep(self, names: Iterable[str] = ()) -> None:
         """Note entries for all, and names, in the state file; the lock is held. What fails is tried again by `save`."""
@@ -345,7 +348,7 @@ class Journal:
             return []
         return [json.loads(_line(entry)) for entry in found]
 
-    def _begin_anew(self) -> None:
+    def _rewrite(self) -> None:
         """Move the file aside and begin with the entries that are in force; the lock is held."""
         with open(self.path, "rb") as file:
             kept = in_force(_parsed(file.read())[0])

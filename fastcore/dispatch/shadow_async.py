@@ -91,9 +91,9 @@ async def pair(switch: Switch[..., Any], watch: Controller, wants_candidate: boo
 
 
 async def _pair(switch: Switch[..., Any], watch: Controller, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
-    """Both arms, one after the other; the caller waits a bounded time for the one that is not to answer.
+    """Run both arms, one after the other; the caller waits a bounded time for the one whose result is not returned.
 
-    A candidate that takes longer runs on beside, and its answer is compared when it comes.
+    A candidate that takes longer continues in the background, and its result is compared when it ends.
     """
     if not wants_candidate and not watch.may_pair():
         return await switch._call_arm(0, *args, **kwargs)

@@ -41,7 +41,7 @@ def guard_yields(who: str, before_what: str, before_who: str) -> bool:
 class SharedState:
     """The last rollback or resume, and the last setting or clearing, of each flag; and the names that are declared.
 
-    Written whole, synced and moved into place; whoever writes holds the lock of the journal.
+    Written in full, synced and moved into place; the writer holds the lock of the journal.
     """
 
     def __init__(self, path: str) -> None:

@@ -254,13 +254,13 @@ class FlagStore:
                     state.inherited = inherited
 
     def follow_journal(self) -> None:
-        """Obey what other processes have journaled for all since the last time."""
+        """Apply what other processes have journaled for every process since the last call."""
         if self.journal.behind:
             self.journal.save()
         with self._reading:
-            anew, entries = self.journal.news()
+            replaced, entries = self.journal.news()
             with self._lock:
-                if anew:
+                if replaced:
                     self._shared = {}
                     self._own.clear()
                 touched: dict[str, list[Entry]] = {}
@@ -343,7 +343,7 @@ class FlagStore:
             raise ValueError(text) from None
 
     def _setting(self, state: State, mode: str, source: str, reason: str) -> Setting:
-        """Parse a setting and make sure that whoever follows the flag can obey it."""
+        """Parse a setting and check that every follower of the flag can apply it."""
         parsed = state.parse(mode)
         self._can(state, parsed)
         return Setting(parsed, source, self._clock(), _text(reason))
@@ -406,7 +406,7 @@ class FlagStore:
                 listener(change)
             except KeyboardInterrupt:
                 raise
-            except BaseException:  # a listener never hurts whoever flips a flag
+            except BaseException:  # an error of a listener never reaches the caller that sets a flag
                 _log.exception("a listener of flag %s raised", name)
 
     def _write(self, told: Told, old: Flag, state: State) -> None:

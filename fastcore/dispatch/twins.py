@@ -51,8 +51,8 @@ class Twin(ABCMeta):
 
     _path: str
     _twins: dict[str, type[Any]]
-    _both: tuple[type[Any], ...]  # those that can be had; empty until somebody asks
-    _bound: tuple[Mode | None, type[Any]]  # what a mode of the flag came to; a ramp decides anew each time
+    _both: tuple[type[Any], ...]  # those available; empty until the first use
+    _bound: tuple[Mode | None, type[Any]]  # the class chosen for a mode of the flag; a ramp chooses for each instance
     __signature__: inspect.Signature
 
     def __new__(

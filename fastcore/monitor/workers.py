@@ -165,9 +165,9 @@ def _without_gauges(part: Iterable[Sample]) -> Snapshot:
 
 
 def _retire(folder: Path, path: Path) -> None:
-    """Add the counts of a worker that is gone to those of all that are; the folder's lock is held."""
+    """Add the counts of a worker that ended to the total of ended workers; the folder's lock is held."""
     total = folder / _GONE
-    done = _retired(total)  # one whose file outlived its adding: whoever did it was killed in between
+    done = _retired(total)  # workers already added, whose file remains because the process that added it was killed
     found = _read(path) if path.name not in done else None
     if found is not None:
         before = _read(total)

@@ -195,7 +195,7 @@ def install(
     if assignment is not False:
         from starlette.middleware import Middleware
 
-        # The innermost: whoever authenticates has done so, and the user is the key.
+        # The innermost: authentication is complete here, and the user is the key.
         app.user_middleware.append(Middleware(AssignmentMiddleware, **({} if assignment is True else assignment)))
     app.add_middleware(DrainMiddleware, drain=installed.drainage)
     _add_routes(app, access, routes, routers)

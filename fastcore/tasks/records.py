@@ -216,7 +216,7 @@ class Fired(NamedTuple):
 
     won: bool
     next_at: float
-    """The slot that is next, whoever won."""
+    """The next slot, whichever process won this one."""
 
 
 class ScheduleView(NamedTuple):

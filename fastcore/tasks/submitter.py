@@ -136,7 +136,7 @@ def _answer_from(futures: list[asyncio.Future[str]], reply: EachReply) -> None:
 
 def _answer(futures: list[asyncio.Future[str]], answers: Sequence[Any]) -> None:
     for future, answer in zip(futures, answers, strict=True):
-        if future.done():  # whoever waited was cancelled; the task is stored all the same
+        if future.done():  # the waiting caller was cancelled; the task is stored nevertheless
             continue
         if isinstance(answer, BaseException):
             future.set_exception(answer)

@@ -1,4 +1,4 @@
-"""Waiting for tasks: whoever waits is woken when its task changes."""
+"""Waiting for tasks: a waiter is woken when its task changes."""
 
 from __future__ import annotations
 
@@ -149,10 +149,10 @@ class Waiters:
 
     @contextmanager
     def woken(self, id: str, wake: Callable[[], object]) -> Iterator[None]:
-        """Have `wake` called, from any thread, whenever a task changes in this process."""
+        """Call `wake`, from any thread, whenever a task changes in this process."""
         with self._lock:
             self._wakes.setdefault(id, []).append(wake)
-            if self._unwatch is None:  # while nobody waits, tasks are spared the telling
+            if self._unwatch is None:  # without waiters, changes of tasks are not reported
                 self._unwatch = self._hooks.watch(self._changed)
         try:
             yield

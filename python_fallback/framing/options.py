@@ -104,7 +104,7 @@ def unpack_options(
 ) -> UnpackOptions:
     """Check the options of unpacking."""
     if object_hook is not None and object_pairs_hook is not None:
-        raise TypeError("object_pairs_hook: expected None beside an object_hook, got both")
+        raise TypeError("object_pairs_hook: expected None together with an object_hook, got both")
     return UnpackOptions(
         bool(use_list),
         bool(raw),

@@ -99,7 +99,7 @@ class AsyncMixin(QueueMixin):
             try:
                 waiters.remove(waiter)
             except ValueError:
-                pass  # woken: whoever woke it took it out
+                pass  # woken: the waking call removed it
 
     def _loop(self: Any) -> Any:
         """The running loop; a queue belongs to the first one it waits in."""

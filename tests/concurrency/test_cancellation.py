@@ -203,7 +203,7 @@ def test_a_cancellation_of_the_function_s_own_is_its_error(loop: Any, fn: Any, l
             await map_async(call, range(6), limit=limit)
         me = asyncio.current_task()
         assert me is not None
-        assert not me.cancelling()  # it is the map's error: nobody cancelled the caller
+        assert not me.cancelling()  # the error is the map's: the caller was not cancelled
 
     loop(whole())
 

@@ -32,7 +32,7 @@ def on_process(fn: Any, *args: Any) -> Any:
 def gone(pid: int) -> bool:
     for _ in range(2000):
         try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:  # where nobody collects the children of the dead
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:  # where no init process reaps orphans
                 return True
         except psutil.NoSuchProcess:
             return True

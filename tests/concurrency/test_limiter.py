@@ -148,7 +148,7 @@ def test_one_who_is_cancelled_as_its_turn_comes_hands_it_on() -> None:
 @pytest.mark.parametrize("how", ["cancel", "time-out"])
 @pytest.mark.parametrize("concurrency", [None, 3])
 def test_when_the_head_of_an_idle_limiter_leaves_the_next_ones_still_begin(how: str, concurrency: int | None) -> None:
-    """Only the head watches the clock: with nobody in flight, nobody else would ever wake the others."""
+    """Only the head waits on the clock: with no call in flight, no other event would wake the others."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -175,7 +175,7 @@ def test_when_the_head_of_an_idle_limiter_leaves_the_next_ones_still_begin(how: 
             head.cancel()
         await asyncio.wait([head, *others[:2]])
         assert [n for n, _ in began] == [0, 1]
-        others[2].cancel()  # the new head, again with nobody in flight
+        others[2].cancel()  # the new head, again with no call in flight
         await asyncio.wait([others[3]])
         assert [n for n, _ in began] == [0, 1, 3]
         assert limiter.waiting == 0

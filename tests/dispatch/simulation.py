@@ -32,7 +32,7 @@ def slow(rng: np.random.Generator, shape: tuple[int, int], ratio: float, sd: flo
 def boundary(pairs: int, enough: float) -> Ints:
     """How many hits among the first n samples an `Evidence` needs to reach `enough`, for every n up to `pairs`.
 
-    Asked of the class itself, for each n anew. In which order hits and misses come makes no difference to it.
+    Computed by the class itself for each n. The order of hits and misses makes no difference to it.
     """
     test = Evidence()
     found = []

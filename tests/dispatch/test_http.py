@@ -64,13 +64,13 @@ def ask(
 def test_where_the_key_comes_from(kind: str) -> None:
     header, cookie = ("x-assignment-key", "from-header"), ("cookie", 'a=b; fastcore_id="from-cookie"; c=d')
     user = SimpleNamespace(is_authenticated=True, identity=42)
-    nobody = SimpleNamespace(is_authenticated=False, identity="nobody")
+    guest = SimpleNamespace(is_authenticated=False, identity="nobody")
     assert ask(kind=kind)["key"] is None
     assert ask(cookie, kind=kind)["key"] == "from-cookie"
     assert ask(("cookie", "x=1"), cookie, kind=kind)["key"] == "from-cookie"
     assert ask(cookie, header, kind=kind)["key"] == "from-header"
     assert ask(cookie, header, user=user, kind=kind)["key"] == "42"
-    assert ask(cookie, user=nobody, kind=kind)["key"] == "from-cookie"
+    assert ask(cookie, user=guest, kind=kind)["key"] == "from-cookie"
     assert ask(header, user=user, kind=kind, key=lambda scope: "of its own")["key"] == "of its own"
     assert ask(header, kind=kind, key=lambda scope: None)["key"] == "from-header"
     assert ask(cookie, header, kind=kind, header="", cookie="")["key"] is None

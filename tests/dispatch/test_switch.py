@@ -1,4 +1,4 @@
-"""What a Switch promises to whoever calls it; every test runs on both twins."""
+"""What a Switch guarantees to its callers; every test runs on both twins."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_default_changes_the_dict(twin, where, change):
 
 
 def test_default_removes_the_current_value(twin):
-    """Nobody but the packer holds it any more while it is being packed."""
+    """The packer holds the only reference to the value that it is packing."""
     obj: dict[str, Any] = {"a": [[Other()], ["x" * 100]]}
 
     def default(o):

@@ -1,4 +1,4 @@
-"""Every type with every option, beside the msgpack package: the same bytes, the same objects, refusals alike."""
+"""Every type with every option against the msgpack package: the same bytes, objects and refusals."""
 
 from __future__ import annotations
 

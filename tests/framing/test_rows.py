@@ -271,7 +271,7 @@ def test_options_are_checked(twin, names, options, error, text):
 
 
 def test_a_column_that_changes_the_packer(twin):
-    """`default` sets the packer up anew while it is packing: the call at hand keeps what it began with."""
+    """`default` calls the packer's `__init__` while it is packing: the current call keeps its columns."""
 
     def default(obj):
         packer.__init__(["other"])

@@ -147,7 +147,7 @@ def test_broken_sockets_are_left_to_the_caller(twin, pair, wire) -> None:
     for name, (near, _) in ends.items():
         fan.connect(name, fd=near.fileno())
         fan.subscribe(name, "x")
-    ends["a"][1].close()  # nobody there
+    ends["a"][1].close()  # the peer is closed
     ends["b"][0].close()  # no such descriptor
     fan.publish("x", 1)
     count, rest = fan.send()

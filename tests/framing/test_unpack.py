@@ -287,7 +287,7 @@ def test_data_is_checked(twin, data, error, text):
         (
             {"object_hook": len, "object_pairs_hook": len},
             TypeError,
-            "object_pairs_hook: expected None beside an object_hook, got both",
+            "object_pairs_hook: expected None together with an object_hook, got both",
         ),
         ({"colour": 1}, TypeError, "unpackb() got an unexpected keyword argument 'colour'"),
     ],

@@ -72,7 +72,7 @@ def test_signal_handlers_may_interrupt_any_operation(make, kind, style):
     put, get = calls(held)
     priority = PRIORITIES[style]
     rng, other = random.Random(1), random.Random(2)
-    there: set[int] = set()  # handles; what leaves is taken out by whoever took it
+    there: set[int] = set()  # handles; the code that removes an item removes its handle here
     count = [0]
 
     def add(rng: random.Random) -> int:

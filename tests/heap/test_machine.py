@@ -23,7 +23,7 @@ tuples = st.tuples(st.one_of(st.integers(-2, 2), st.just(2**70)), st.integers(0,
 
 
 class Model:
-    """The definition: a list of [priority, arrival, item, handle, due, born], searched anew for every answer."""
+    """The definition: a list of [priority, arrival, item, handle, due, born], searched in full by every method."""
 
     def __init__(self, order: str, aging: float) -> None:
         self.rows: list[list[Any]] = []

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastcore.indicators.registry import INDICATORS, Indicator, Param
 
-# Beside its defaults each indicator is tried with small, large, least and odd parameters.
+# Each indicator is tested with its defaults and with small, large, minimum and odd parameters.
 PERIODS = (2, 3, 21, 64)
 
 

@@ -32,7 +32,7 @@ def churn(seed: int) -> None:
         if len(kept) > chance.randrange(1, 12):
             n, found = kept.pop(chance.randrange(len(kept)))
             np.testing.assert_array_equal(found, expected[n])
-            found.fill(-1.0)  # as whoever had it may
+            found.fill(-1.0)  # as its owner may
     for n, found in kept:
         np.testing.assert_array_equal(found, expected[n])
     for i, (_, one) in enumerate(kept):

@@ -1,4 +1,4 @@
-"""The compiled twin against the pure one, on input that nobody thought of: results, and the text of errors."""
+"""The compiled twin against the pure one on random input: results, and the text of errors."""
 
 from __future__ import annotations
 

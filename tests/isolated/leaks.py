@@ -1,7 +1,7 @@
-"""Says whether work that is repeated keeps memory. Imported by the scripts beside it, each a process of its own.
+"""Whether repeated work leaks memory. Imported by the scripts in this folder, each of which is its own process.
 
-Python objects are counted exactly, by the interpreter's own allocated blocks. What C code asks of malloc is seen in the
-memory that belongs to the process alone, which is noisy: it may grow by a little, but not with every round.
+Python objects are counted exactly, by the interpreter's allocated blocks. Memory that C code gets from malloc is
+measured by the private memory of the process, which is noisy: it may grow a little, but not with every round.
 """
 
 from __future__ import annotations

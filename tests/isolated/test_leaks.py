@@ -1,4 +1,4 @@
-"""Each script beside this file, in an interpreter of its own, on each twin: it must keep no memory and leave alive."""
+"""Each script in this folder runs in its own interpreter, on each twin, and must leak no memory."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_suppressed_while_another_rule_fires(book: Book) -> None:
     assert book.look(effect, 0, B) == ["resolved"]
     assert book.look(cause, 1) == ["firing"]
     assert book.look(effect, 1, B) == []
-    assert book.look(effect, 0, B) == [], "what nobody was told of is not resolved"
+    assert book.look(effect, 0, B) == [], "an alert that was never reported is not resolved"
 
 
 def test_alerts_of_a_removed_rule_are_resolved(book: Book) -> None:

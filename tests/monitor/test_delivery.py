@@ -1,4 +1,4 @@
-"""Sending away from whoever found it: order, bounds, retries, ends, and what is never logged."""
+"""Delivery outside the evaluating thread: order, bounds, retries, shutdown, and what is never logged."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class TestReader:
         assert reader.read(rule, Snapshot([counter(100)]), 0) == {}
         assert reader.read(rule, Snapshot([counter(150)]), 10) == {(): 5.0}
         assert reader.read(rule, Snapshot([counter(150)]), 20) == {(): 0.0}
-        assert reader.read(rule, Snapshot([counter(30)]), 30) == {(): 3.0}, "it began anew"
+        assert reader.read(rule, Snapshot([counter(30)]), 30) == {(): 3.0}, "the counter was reset"
         assert reader.read(rule, Snapshot([counter(40)]), 30) == {}, "no time has passed"
 
     def test_a_new_series_starts_at_zero(self) -> None:

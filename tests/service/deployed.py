@@ -24,7 +24,7 @@ from fastcore.tasks import TaskQueue
 
 
 def build(database: str, *, drain_delay: float = 1.5) -> FastAPI:
-    """Return the application over a file of tasks; the lines go beside it."""
+    """Return the application over a file of tasks; the lines go into a file next to it."""
     queue = TaskQueue(f"sqlite:///{database}", workers={"async": 4})
     hub = Hub(spread=0.5)
     lines = Path(f"{database}.lines")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Desk:
-    """A ``tests.streaming.desk``, in a process of its own or beside the test."""
+    """A ``tests.streaming.desk``, in its own process or on the event loop of the test."""
 
     def __init__(self, process: asyncio.subprocess.Process | None, port: int) -> None:
         self.process = process
@@ -26,8 +26,8 @@ class Desk:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def beside(cls, *arguments: str) -> AsyncIterator[Desk]:
-        """Start one on this event loop, which is quicker, and see to its end."""
+    async def in_process(cls, *arguments: str) -> AsyncIterator[Desk]:
+        """Start one on this event loop, which is quicker, and stop it at the end."""
         from tests.streaming import desk
 
         server, listener = desk.made(list(arguments))
@@ -42,7 +42,7 @@ class Desk:
     @classmethod
     @contextlib.asynccontextmanager
     async def run(cls, *arguments: str) -> AsyncIterator[Desk]:
-        """Start one, and see to its end."""
+        """Start one in its own process, and stop it at the end."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.streaming.desk", *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
         )

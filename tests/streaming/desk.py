@@ -82,7 +82,7 @@ def application(hub: Hub, topics: int, rate: float, life: str) -> Starlette:
 
 
 class Server(uvicorn.Server):
-    """uvicorn that leaves signals to whoever runs it, beside tests."""
+    """uvicorn without its signal handlers, for servers that run inside tests."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

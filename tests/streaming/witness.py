@@ -38,9 +38,9 @@ class Witness:
             if life == old_life and n <= last:
                 self.wrong.append(f"{topic}: {n} came after {last}")
             elif (life != old_life or n > last + 1) and topic not in self._told:
-                self.wrong.append(f"{topic}: {n} came after {last}, and nobody was told")
+                self.wrong.append(f"{topic}: {n} came after {last}, without a notice")
             elif life == old_life and n == last + 1 and topic in self._told:
-                self.wrong.append(f"{topic}: {n} came after {last}, and a gap was told")
+                self.wrong.append(f"{topic}: {n} came after {last}, after a notice of a gap")
         self._told.discard(topic)
         self._last[topic] = (life, n)
 
@@ -51,20 +51,20 @@ class Witness:
         elif isinstance(notice, Connected) and notice.restarted:
             self.counts["restarted"] += 1
         elif isinstance(notice, Disconnected) and notice.delay is None:
-            self.wrong.append(f"it does not come back: {notice}")
+            self.wrong.append(f"the client does not reconnect: {notice}")
 
     def lag(self, counts: dict[str, int]) -> int:
-        """How many messages it is behind what its topics have counted to."""
+        """Return by how many messages the client is behind the counts of its topics."""
         return max(n - self._last.get(topic, ("", 0))[1] for topic, n in counts.items())
 
 
 async def judged(
-    clients: int, seconds: float, rate: float, history: int, seed: int, beside: bool = False
+    clients: int, seconds: float, rate: float, history: int, seed: int, in_process: bool = False
 ) -> tuple[Counter[str], list[str]]:
     """Cut, stall and resume connections at random; return what was counted, and what was wrong."""
     rng = random.Random(seed)
     arguments = ("--rate", str(rate), "--history", str(history), "--ping", "1", "--pong", "1")
-    async with (Desk.beside if beside else Desk.run)(*arguments) as desk, Proxy(desk.port, rng=rng) as proxy:
+    async with (Desk.in_process if in_process else Desk.run)(*arguments) as desk, Proxy(desk.port, rng=rng) as proxy:
         # Half come back at once, the others after more than history holds.
         waits = [(0.02, 0.2), (4 * history / rate, 6 * history / rate)]
         witnesses = [Witness(proxy.port, backoff=waits[i % 2]) for i in range(clients)]

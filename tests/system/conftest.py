@@ -2,7 +2,7 @@
 
 They are left out of every other run. Fixtures: `page`, a browser's page that reaches loopback only; `modules`, one with
 the modules of `client.js`; `serve`, an application under uvicorn in a thread; `aside`, an event loop in a thread for
-what has to go on beside a test; `served`, a hub on a server that believes a proxy on this machine.
+what has to run while a test runs; `served`, a hub on a server that believes a proxy on this machine.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 @pytest.fixture(scope="module")  # for longer, and no other module could run an event loop in this thread
 def browser() -> Iterator[Any]:
-    """Chromium, as the system has it installed; a test beside it runs coroutines by `aside`."""
+    """Chromium, as the system has it installed; tests that use it run coroutines by `aside`."""
     from playwright.sync_api import sync_playwright
 
     told = os.environ.get("FASTCORE_CHROMIUM")

@@ -30,7 +30,7 @@ class Stage:
         self.page = page
 
     def open(self, *arguments: str, to_be_killed: bool = False) -> None:
-        self.desk = self.aside.enter((Desk.run if to_be_killed else Desk.beside)(*arguments))
+        self.desk = self.aside.enter((Desk.run if to_be_killed else Desk.in_process)(*arguments))
         self.proxy = self.aside.enter(Proxy(self.desk.port))
         self.page.goto(f"http://127.0.0.1:{self.proxy.port}/")
         self.page.wait_for_function("window.ready")
@@ -154,7 +154,7 @@ def test_it_disconnects_at_a_drain_and_reconnects_after_the_delay(stage):
     stage.listen()
     stage.until("window.got.length >= 10")
     old = stage.desk
-    stage.desk = stage.aside.enter(Desk.beside())
+    stage.desk = stage.aside.enter(Desk.in_process())
     stage.proxy.targets = (stage.desk.port,)
     stage.aside.call(old.request("POST", "/drain?spread=0.3"))
     stage.until("window.told.some((n) => n.type === 'connected' && n.restarted)")

@@ -1,4 +1,4 @@
-"""`python -m fastcore tasks`: beside a living owner, without one, for people and for programs."""
+"""`python -m fastcore tasks`: with a live owner, without one, for people and for programs."""
 
 from __future__ import annotations
 

@@ -163,8 +163,8 @@ def test_what_is_submitted_while_a_turn_is_handed_over_is_of_the_next(queue: Tas
 # ---- each by itself ----
 
 
-async def beside(queue: TaskQueue, *calls: Any) -> list[Any]:
-    """What becomes of calls amid two that are in order; those must not notice."""
+async def submitted_between(queue: TaskQueue, *calls: Any) -> list[Any]:
+    """Return the outcomes of calls submitted between two valid ones, which must not be affected."""
     first, *found, last = await gathered(queue.asubmit("same", 1), *calls, queue.asubmit("same", 2))
     for id in (first, last):
         assert queue.store.get(id).result(LONG).state is State.QUEUED
@@ -176,9 +176,9 @@ def test_a_unique_key_that_is_held_gives_its_holder(queue: TaskQueue) -> None:
 
     async def scenario() -> None:
         holder = await queue.asubmit(held, 1)
-        assert await beside(queue, queue.asubmit(held, 2)) == [holder]
+        assert await submitted_between(queue, queue.asubmit(held, 2)) == [holder]
         other = queue.tasks["same"].configure(unique_key="other")
-        first, second = await beside(queue, queue.asubmit(other, 1), queue.asubmit(other, 2))
+        first, second = await submitted_between(queue, queue.asubmit(other, 1), queue.asubmit(other, 2))
         assert first == second != holder
         assert queue.counts()["same"][State.QUEUED] == 6
 
@@ -190,7 +190,7 @@ def test_an_idempotency_key_of_another_call_is_refused_alone(queue: TaskQueue) -
         return queue.tasks["same"].configure(idempotency_key="k", fingerprint=fingerprint)
 
     async def scenario() -> None:
-        first, again, other = await beside(
+        first, again, other = await submitted_between(
             queue, queue.asubmit(keyed("f"), 1), queue.asubmit(keyed("f"), 1), queue.asubmit(keyed("g"), 2)
         )
         assert first == again
@@ -215,7 +215,7 @@ def test_those_that_find_the_queue_full_are_refused_alone(opened: Callable[..., 
 
 def test_what_is_no_call_is_refused_alone(queue: TaskQueue, path: Path) -> None:
     async def scenario() -> None:
-        unknown, written, wrong = await beside(
+        unknown, written, wrong = await submitted_between(
             queue, queue.asubmit("nothing", 1), queue.asubmit("same", object()), queue.asubmit("same", 1, 2)
         )
         assert isinstance(unknown, LookupError)
@@ -260,7 +260,7 @@ def test_a_failed_request_fails_each_call_and_not_the_next_turn(
             patched.setattr(writer(queue), "ask_each", refuse)
             found = await gathered(*[queue.asubmit("same", n) for n in range(3)])
         assert [(type(one), str(one)) for one in found] == [(StoreError, "no")] * 3
-        assert len(await beside(queue)) == 0
+        assert len(await submitted_between(queue)) == 0
 
     run(scenario)
 

@@ -1,4 +1,4 @@
-"""What the suites measured: asv plots it beside the times."""
+"""The backend that the suites measured; asv plots it with the times."""
 
 from __future__ import annotations
 

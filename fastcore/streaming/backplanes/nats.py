@@ -235,7 +235,7 @@ class NatsBackplane:
                 inbox = await self._consume(js)
                 await self._take_all(target)
             except Exception as error:
-                _log.debug("%s: followed anew: %r", self._stream, error)
+                _log.debug("%s: consumer restarted after %r", self._stream, error)
             finally:
                 self._following = False
                 if inbox is not None:

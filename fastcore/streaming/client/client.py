@@ -331,14 +331,14 @@ class Client:
         self._link = link
         self._connections += 1
         self._silent = False
-        beside: list[asyncio.Task[None]] = []
+        helpers: list[asyncio.Task[None]] = []
         try:
             await self._send(self._session.opened(self._clock(), token))
-            beside += map(asyncio.get_running_loop().create_task, (self._keep_token(), self._watch(link)))
+            helpers += map(asyncio.get_running_loop().create_task, (self._keep_token(), self._watch(link)))
             code, reason = await self._read(link, exceptions.ConnectionClosed)
         finally:
             self._link = self._listening = None
-            for task in beside:
+            for task in helpers:
                 task.cancel()
             link.transport.abort() if not self._closing_well(link) else await link.close()
         return code, reason, None

@@ -180,7 +180,7 @@ class Codec:
         objects = encoder.object_bytes + len(body)
         total = len(body) + sum(map(len, encoder.buffers)) + overhead(len(encoder.buffers))
         self._check_size(total, self.max_bytes, what, "")
-        self._check_size(objects, self.max_bytes // _OBJECTS, what, " beside the data of arrays")
+        self._check_size(objects, self.max_bytes // _OBJECTS, what, " besides the data of arrays")
         return join(_MSGPACK, body, encoder.buffers)
 
     def _pickled(self, value: Any, what: str) -> bytes:

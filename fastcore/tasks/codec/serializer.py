@@ -114,7 +114,7 @@ class Decoder:
         if whole:
             self._left -= len(data)
             if self._left < 0:
-                raise CodecError("message: expected fewer bytes beside the data of arrays, got more")
+                raise CodecError("message: expected fewer bytes besides the data of arrays, got more")
         return read(data, self._stands_for)
 
     def data(self, reference: Any) -> memoryview:

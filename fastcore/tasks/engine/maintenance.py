@@ -1,4 +1,4 @@
-"""Chores: what an engine does from time to time, beside its turns."""
+"""Maintenance: what an engine does periodically, apart from running tasks."""
 
 from __future__ import annotations
 

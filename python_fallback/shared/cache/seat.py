@@ -182,7 +182,7 @@ def _await_landing(flight: Flight, flights: Flights, held: HashedKey, landed: th
 
 
 def abandon(flight: Flight, flights: Flights, held: HashedKey) -> None:
-    """Nobody waits any more: stop an asynchronous computation (a thread's cannot be stopped)."""
+    """Stop an asynchronous computation that no caller waits for (a thread cannot be stopped)."""
     task, loop = flight.task, flight.loop
     flights.give_up(held, flight)
     if task is None or loop is None:

@@ -1,11 +1,11 @@
-"""One flight per key: who comes while a value is being computed waits for it instead of computing it again.
+"""One flight per key: callers that arrive while a value is being computed wait for it instead of computing it again.
 
-Threads and tasks of any event loop share a flight. Nothing of the caller's runs while the lock here is held. A caller
-that is itself part of what it would wait for (recursion on one key, or two computations that need each other's keys)
-computes for itself, uncached, instead of waiting for ever.
+Threads and tasks of any event loop share a flight. No code of the caller runs while the lock here is held. A caller
+that is itself part of the computation it would wait for (recursion on one key, or two computations that need each
+other's keys) computes the value itself, uncached, instead of waiting forever.
 
-A flight ends for its waiters with a value or an error, or it is given up and they try again: its task was cancelled
-as nobody waited any more, its thread was interrupted, its event loop stopped.
+A flight ends for its waiters with a value or an error, or it is abandoned and they try again: its task was cancelled
+because all waiters had left, its thread was interrupted, or its event loop stopped.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Flight:
     permit : list
         Holds one item until the key is invalidated: only with it may the value be stored.
     tags : iterable
-        What the value depends on, each with an attribute `valid`; once one is not, nobody joins any more.
+        What the value depends on, each with an attribute `valid`; once one is invalid, no caller joins any more.
     loop, task : optional
         Where an asynchronous computation runs.
     thread : int
@@ -101,14 +101,14 @@ class Flight:
     def _land(self, value: Any, error: BaseException | None, template: BaseException | None) -> None:
         with _lock:
             self.landed = True
-            if self.riders:  # else nobody is to clear it: an error's frames may hold this flight
+            if self.riders:  # else no rider clears it later: an error's frames may hold this flight
                 self.value, self._error, self._template = value, error, template
             waiters, self._waiters = self._waiters, []
         for wake in waiters:
             wake()
 
     def result(self, loop: asyncio.AbstractEventLoop | None = None) -> Any:
-        """Return the value, raise the error, or return MISSING where the flight was given up.
+        """Return the value, raise the error, or return MISSING if the flight was abandoned.
 
         A cancellation concerns only those of the loop it happened in.
         """
@@ -123,7 +123,7 @@ class Flight:
             del own, template  # they would make a cycle through this frame
 
     def join(self, wake: Callable[[], None], mine: tuple[Flight, ...]) -> bool:
-        """Be woken at the landing; False where waiting for it would be waiting for oneself."""
+        """Register `wake` for the end of the flight; False if waiting would be a deadlock with oneself."""
         with _lock:
             if self._leads_to(mine):
                 return False
@@ -137,7 +137,7 @@ class Flight:
         return True
 
     def leave(self, mine: tuple[Flight, ...]) -> bool:
-        """Stop waiting; True where nobody is left who wants the value."""
+        """Stop waiting; True if no other caller waits for the value."""
         with _lock:
             self.riders -= 1
             for flight in mine:

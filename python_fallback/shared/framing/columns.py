@@ -21,7 +21,7 @@ class Column(NamedTuple):
     - ``array``: `data` is an array of bool, int, float32, float64, str or bytes, in native byte order and without gaps
     - ``time``: `data` is such an array of int64, times since 1970, `extra` to a second; the least int is no time
     - ``index``: `data` is such an array of int64, positions in the list `extra`; -1 is None
-    - ``list``: `data` is a list of objects that nobody else changes
+    - ``list``: `data` is a list of objects that no other code changes
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What the options let through beside msgpack's own types: datetime, Decimal, numpy. Cold paths of both twins."""
+"""Conversion of types that msgpack lacks: datetime, Decimal, numpy. Cold paths of both twins."""
 
 from __future__ import annotations
 

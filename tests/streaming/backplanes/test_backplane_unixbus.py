@@ -1,4 +1,4 @@
-"""The bus between the workers of one host: one order for all, whoever dies."""
+"""The bus between the workers of one host: one order for all, whichever worker dies."""
 
 from __future__ import annotations
 

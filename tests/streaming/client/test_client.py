@@ -99,7 +99,7 @@ def test_connections_are_cut_at_random_without_gap_or_duplicate():
 
 def test_every_missing_message_was_announced_by_a_gap():
     async def test() -> None:
-        total, wrong = await judged(clients=12, seconds=3.0, rate=100.0, history=20, seed=2, beside=True)
+        total, wrong = await judged(clients=12, seconds=3.0, rate=100.0, history=20, seed=2, in_process=True)
         assert wrong == []
         assert total["gap"] > 0, "some were away for longer than history"
         assert total["subscribed"] > total["gap"] + 36, "and some were not"
@@ -139,7 +139,7 @@ def test_all_clients_reconnect_after_the_server_is_killed():
 
 def test_messages_beyond_history_are_announced_by_a_gap():
     async def test() -> None:
-        async with Desk.beside("--rate", "0", "--history", "5") as desk, Proxy(desk.port) as proxy:
+        async with Desk.in_process("--rate", "0", "--history", "5") as desk, Proxy(desk.port) as proxy:
             async with listening(proxy.port, ["a"], 1, backoff=(0.3, 0.3)) as [one]:
                 await eventually(lambda: one.told(Subscribed))
                 await desk.request("POST", "/say", json={"messages": [["a", 1, "k"]]})
@@ -157,7 +157,7 @@ def test_messages_beyond_history_are_announced_by_a_gap():
 
 def test_a_silent_connection_is_closed():
     async def test() -> None:
-        async with Desk.beside("--rate", "20", "--ping", "0.4", "--pong", "0.4") as desk, Proxy(desk.port) as proxy:
+        async with Desk.in_process("--rate", "20", "--ping", "0.4", "--pong", "0.4") as desk, Proxy(desk.port) as proxy:
             async with listening(proxy.port, ["count.*"], 3) as listeners:
                 await eventually(lambda: all(len(one.messages) > 10 for one in listeners))
                 proxy.stall()
@@ -174,7 +174,7 @@ def test_a_silent_connection_is_closed():
 
 def test_a_drain_sends_clients_to_the_next_server():
     async def test() -> None:
-        async with Desk.beside() as old, Desk.beside() as new, Proxy(old.port) as proxy:
+        async with Desk.in_process() as old, Desk.in_process() as new, Proxy(old.port) as proxy:
             async with listening(proxy.port, ["count.*"], 5, backoff=(15.0, 20.0)) as listeners:
                 await eventually(lambda: all(len(one.messages) > 10 for one in listeners))
                 proxy.targets = (new.port,)
@@ -190,7 +190,7 @@ def test_a_drain_sends_clients_to_the_next_server():
 
 def test_a_reader_that_falls_behind_pauses_or_conflates():
     async def test() -> None:
-        async with Desk.beside("--topics", "4", "--rate", "200") as desk:
+        async with Desk.in_process("--topics", "4", "--rate", "200") as desk:
             url = f"ws://127.0.0.1:{desk.port}/stream?topics=count.*"
             async with Client(url, buffer=10, **QUICK) as pausing:
                 held = 0
@@ -222,7 +222,7 @@ def test_a_reader_that_falls_behind_pauses_or_conflates():
 
 def test_requests_are_answered_or_refused():
     async def test() -> None:
-        async with Desk.beside("--rate", "0") as desk, Proxy(desk.port) as proxy:
+        async with Desk.in_process("--rate", "0") as desk, Proxy(desk.port) as proxy:
             async with listening(proxy.port, ["a"], 1) as [one]:
                 await one.client.connected(60)
                 await one.client.subscribe(["b.*", "c"], newest=True)
@@ -254,7 +254,7 @@ def test_a_token_callable_is_called_and_its_token_renewed():
             await asyncio.sleep(0)
             return f"good {asked}"
 
-        async with Desk.beside("--token", "good", "--ttl", "1", "--rate", "50") as desk:
+        async with Desk.in_process("--token", "good", "--ttl", "1", "--rate", "50") as desk:
             async with listening(desk.port, ["count.t0"], 1, token=give_later) as [one]:
                 await eventually(lambda: asked >= 3)
                 await eventually(lambda: len(one.messages) > 40)
@@ -266,7 +266,7 @@ def test_a_token_callable_is_called_and_its_token_renewed():
 
 def test_a_token_that_is_not_renewed_expires_and_the_next_link_asks_again():
     async def test() -> None:
-        async with Desk.beside("--token", "good", "--ttl", "0.5", "--rate", "50") as desk:
+        async with Desk.in_process("--token", "good", "--ttl", "0.5", "--rate", "50") as desk:
             async with listening(desk.port, ["count.t0"], 1, token="good for once") as [one]:
                 await eventually(lambda: len(one.told(Connected)) == 2)
                 assert one.told(Disconnected)[0].code == 3005
@@ -286,7 +286,7 @@ def test_a_token_source_that_fails_is_asked_again():
                 raise answer
             return answer
 
-        async with Desk.beside("--token", "good", "--rate", "50") as desk:
+        async with Desk.in_process("--token", "good", "--rate", "50") as desk:
             async with listening(desk.port, ["count.t0"], 1, token=ask) as [one]:
                 await eventually(lambda: one.messages)
                 assert [notice.code for notice in one.told(Disconnected)] == [1006] * 5
@@ -306,7 +306,7 @@ def test_a_token_source_that_hangs_is_asked_again(monkeypatch):
                 await asyncio.sleep(600)
             return "good"
 
-        async with Desk.beside("--token", "good", "--rate", "50") as desk:
+        async with Desk.in_process("--token", "good", "--rate", "50") as desk:
             async with listening(desk.port, ["count.t0"], 1, token=ask) as [one]:
                 await eventually(lambda: one.messages)
                 assert len(one.told(Disconnected)) == 1
@@ -316,7 +316,7 @@ def test_a_token_source_that_hangs_is_asked_again(monkeypatch):
 
 def test_a_refused_token_ends_it():
     async def test() -> None:
-        async with Desk.beside("--token", "good", "--rate", "0") as desk:
+        async with Desk.in_process("--token", "good", "--rate", "0") as desk:
             url = f"ws://127.0.0.1:{desk.port}/stream"
             async with Client(url, ["a"], token="bad", **QUICK) as client:
                 with pytest.raises(StreamClosed, match="3500"):
@@ -331,7 +331,7 @@ def test_a_refused_token_ends_it():
 
 def test_an_unreachable_server_is_retried_and_a_wrong_page_is_not():
     async def test() -> None:
-        async with Desk.beside("--rate", "50") as desk, Proxy(1) as proxy:
+        async with Desk.in_process("--rate", "50") as desk, Proxy(1) as proxy:
             async with listening(proxy.port, ["count.*"], 1) as [one]:
                 await eventually(lambda: len(one.told(Disconnected)) >= 3)
                 with pytest.raises(TimeoutError):
@@ -350,7 +350,7 @@ def test_an_unreachable_server_is_retried_and_a_wrong_page_is_not():
 
 def test_what_a_server_may_send_is_limited():
     async def test() -> None:
-        async with Desk.beside("--rate", "0") as desk:
+        async with Desk.in_process("--rate", "0") as desk:
             url = f"ws://127.0.0.1:{desk.port}/stream"
             async with Client(url, ["a"], newest=True, limits=Limits(depth=5), **QUICK) as client:
                 await client.connected(60)
@@ -376,7 +376,7 @@ def test_callbacks_may_be_coroutines_and_their_errors_end_the_client():
             if len(got) == 5:
                 raise LookupError("mine")
 
-        async with Desk.beside() as desk:
+        async with Desk.in_process() as desk:
             client = Client(f"ws://127.0.0.1:{desk.port}/stream", ["count.*"], on_message=take, **QUICK)
             with pytest.raises(TypeError, match=r"^on_message: expected none"):
                 aiter(client)
@@ -392,7 +392,7 @@ def test_callbacks_may_be_coroutines_and_their_errors_end_the_client():
 
 def test_closing_ends_the_iteration_and_leaves_nothing_running():
     async def test() -> None:
-        async with Desk.beside() as desk:
+        async with Desk.in_process() as desk:
             client = Client(f"ws://127.0.0.1:{desk.port}/stream", ["count.*"], **QUICK)
             before = asyncio.all_tasks()
             async with client:
@@ -434,7 +434,7 @@ def test_without_websockets_it_says_what_to_install(monkeypatch):
 
 def test_the_page_is_there():
     async def test() -> None:
-        async with Desk.beside("--rate", "0") as desk:
+        async with Desk.in_process("--rate", "0") as desk:
 
             def get() -> str:
                 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

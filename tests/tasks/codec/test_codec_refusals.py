@@ -72,7 +72,7 @@ def test_the_argument_that_is_too_large_is_named_with_its_size_and_the_limit() -
     with pytest.raises(ValueError, match=r"^result: expected at most 10000 bytes, got 16\d\d\d \(max_bytes=10000\)$"):
         small.encode(np.zeros(2000))
     with pytest.raises(
-        TooLarge, match=r"^argument 'text': expected at most 2500 bytes beside the data of arrays, got 30"
+        TooLarge, match=r"^argument 'text': expected at most 2500 bytes besides the data of arrays, got 30"
     ):
         small.encode_call([], {"text": "x" * 3000})
     assert len(small.encode(np.zeros(1000))) > 8000
@@ -82,7 +82,7 @@ def test_messages_that_are_too_large_are_not_decoded() -> None:
     large = codec.encode(np.zeros(2000))
     with pytest.raises(CodecError, match=r"^result: cannot be read: expected at most 10000 bytes, got 16"):
         Codec(max_bytes=10_000).decode(large)
-    with pytest.raises(CodecError, match="beside the data of arrays"):
+    with pytest.raises(CodecError, match="besides the data of arrays"):
         Codec(max_bytes=10_000).decode(codec.encode("x" * 3000))
 
 

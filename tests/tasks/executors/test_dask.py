@@ -245,7 +245,7 @@ def test_every_task_ends_though_a_worker_and_then_the_scheduler_are_killed(remot
 
 
 def test_a_queue_starts_without_a_scheduler_and_its_tasks_wait(tmp_path: Path) -> None:
-    with running("tcp://127.0.0.1:9") as queue:  # nobody listens there
+    with running("tcp://127.0.0.1:9") as queue:  # no server listens there
         id = queue.submit(queue.task(jobs.pid, on="dask"))
         time.sleep(0.3)
         assert queue.status(id).state is State.QUEUED

@@ -403,7 +403,7 @@ def test_a_main_module_without_its_guard_raises_a_clear_error(tmp_path: Path) ->
         queue.stop()
         """,
     )
-    assert "if __name__ == '__main__':" in done.stdout  # whoever it comes from, us or multiprocessing
+    assert "if __name__ == '__main__':" in done.stdout  # the hint comes from fastcore or multiprocessing
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def register(queue: TaskQueue, gate: asyncio.Event) -> None:
 
 
 def served(test: Callable[[Desk], Awaitable[None]], router: dict[str, Any] | None = None, **options: Any) -> None:
-    """Run a test over an application; the queue's workers run beside it."""
+    """Run a test against an application, together with the queue's workers."""
 
     async def main() -> None:
         queue = TaskQueue(store=options.pop("store", "memory"), workers={"async": 4}, **options)

@@ -148,14 +148,14 @@ WHOLE = {
         'save(cache, folder + "/snapshot")',
         "/snapshot",
     ),
-    "what is in force of the flags": (
+    "the flags in force": (
         "from fastcore.dispatch.shared_state import SharedState\nstate = SharedState(folder + '/state')",
         "state.update(declared=['one'])",
         "/state",
     ),
-    "a journal that is begun anew": (
+    "a journal that is rewritten": (
         "from fastcore.dispatch import journal\nkept = journal.Journal(folder + '/journal')\njournal.LIMIT = 1",
-        "kept._begin_anew()",
+        "kept._rewrite()",
         "/journal",
     ),
 }

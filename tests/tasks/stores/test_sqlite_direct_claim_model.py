@@ -1,4 +1,4 @@
-"""Whatever is submitted, claimed and ended in whatever order: nobody runs twice, too many, or before their turn."""
+"""In every order of submits, claims and ends, no task runs twice, before its turn, or beyond the limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that are claimed as they are submitted overtake nobody."""
+"""Tasks that are claimed as they are submitted overtake no other task."""
 
 from __future__ import annotations
 

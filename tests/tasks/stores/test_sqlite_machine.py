@@ -126,7 +126,8 @@ class Twins(RuleBasedStateMachine):
                 at=self.now,
                 delay=delay,
                 priority=priority,
-                # No two alike: queued anew, equals of a kind stand by age in the one and by return in the other.
+                # Ranks are unique: after a requeue, equal ranks are ordered by age in the one store and by time of
+                # return in the other.
                 rank=priority + 0.01 * (self.now + delay) + 1e-6 * next(self.places),
                 attempts=attempts,
                 unique_key=unique,

@@ -70,9 +70,9 @@ def worked(store: SqliteStore) -> list[str]:
 
 
 def stood(store: SqliteStore) -> None:
-    """Have it claim tasks as they are submitted."""
+    """Let the store claim tasks as they are submitted."""
     loop = asyncio.new_event_loop()
-    loop.close()  # nobody is to hear of them
+    loop.close()  # the claims are not delivered
     store.push_to("me", loop, lambda claims: None)
     wants = [Want(9, {"express": 1 << 30, "other": 1 << 30})]
     store.claim("me", wants, 15.0, T0 + 2e5).result(LONG)
@@ -94,7 +94,7 @@ def test_nothing_that_is_written_scans_or_sorts(tmp_path: Path, most: int | None
     words = {text.split("(")[0].split(" WHERE")[0][:12] for text in found}
     assert {"INSERT INTO ", "UPDATE task "} <= words, "the statements were not seen"
     assert len(found) > 30
-    assert any(text.startswith("SELECT EXISTS") for text in found), "nobody looked whether something waits"
+    assert any(text.startswith("SELECT EXISTS") for text in found), "no statement checked for waiting tasks"
     assert begun == [(5,)], "nothing was stored as begun"
     allowed = (
         "SCAN task USING INDEX task_running",  # whatever runs is looked at, and nothing else: it is as many as workers

@@ -1,4 +1,4 @@
-"""What the next opening of a file finds: after a close, after a death, and beside one that lives."""
+"""What the next opening of a file finds: after a close, after a crash, and while another process has it open."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_late_end_of_a_lost_lease_changes_nothing(opened: Callable[[], SqliteS
     id = slow.submit([spec()]).result(LONG)[0]
     [lost] = claimed(slow)
     assert [one[:3] for one in quick.rescue(T0 + 20).result(LONG)] == [(id, "noop", State.QUEUED)]
-    assert slow.settle([ended(lost, result=b"nobody has it yet")]).result(LONG) == [False]
+    assert slow.settle([ended(lost, result=b"not stored yet")]).result(LONG) == [False]
     [claim] = claimed(quick, now=T0 + 20)
     assert (claim.attempt, claim.token) == (2, lost.token + 1)
     assert slow.renew([lost], 15.0, T0 + 21).result(LONG) == [Hold.LOST]

@@ -118,12 +118,12 @@ class TestKeys:
         assert it.submit(it.spec(idempotency_key="i", fingerprint="f")) == [held.id]
         it.settle(it.outcome(it.claim()[0]))
         assert it.submit(it.spec(idempotency_key="i", fingerprint="f")) == [held.id]
-        other, beside = it.spec(idempotency_key="i", fingerprint="g"), it.spec()
+        other, second = it.spec(idempotency_key="i", fingerprint="g"), it.spec()
         with pytest.raises(IdempotencyConflict) as caught:
-            it.submit(beside, other)
+            it.submit(second, other)
         assert caught.value.id == held.id
         with pytest.raises(UnknownTask):
-            it.store.get(beside.id).result(30)
+            it.store.get(second.id).result(30)
 
     @pytest.mark.parametrize(
         ("kind", "fingerprint", "same"),

@@ -4,7 +4,7 @@
 #include <string.h>
 
 typedef struct {
-    PyObject *bytes; /* a bytes object that nobody else sees until it is complete */
+    PyObject *bytes; /* a bytes object that no other code sees until it is complete */
     Py_ssize_t length;
 } fc_bytes;
 

@@ -196,7 +196,7 @@ static int set_capacity(fc_table *t, int32_t capacity) {
     t->entries = entries;
     t->version++;
     if (set_cells(t, homes_for(capacity), FC_SPARE) < 0) {
-        return -1; /* the entries have room to spare, which harms nobody */
+        return -1; /* the entries keep some unused room, which is harmless */
     }
     t->capacity = capacity;
     return 0;

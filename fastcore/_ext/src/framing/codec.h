@@ -108,7 +108,7 @@ char *fc_too_long(PyObject *obj, Py_ssize_t n);          /* NULL with an error *
 char *fc_put_timestamp(fc_writer *, char *p, int64_t seconds, uint32_t nanoseconds);
 
 PyObject *fc_pack(PyObject *obj, const fc_pack_options *);
-PyObject *fc_pack_pairs(PyObject *pairs, const fc_pack_options *); /* a list that nobody else knows */
+PyObject *fc_pack_pairs(PyObject *pairs, const fc_pack_options *); /* a list that no other code refers to */
 PyObject *fc_header(int is_map, int64_t n);
 PyObject *fc_frame(PyObject *obj, const fc_pack_options *, int head);
 PyObject *fc_rows(PyObject *names, PyObject *values, PyObject *prefixes, PyObject *array_type, const fc_pack_options *,

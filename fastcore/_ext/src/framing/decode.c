@@ -157,7 +157,7 @@ static PyObject *take_array(reader *r, int64_t n, int room)
         if ((items = PyList_New((Py_ssize_t)n)) == NULL) {
             return NULL;
         }
-        PyObject_GC_UnTrack(items); /* until it is whole, nobody must find it */
+        PyObject_GC_UnTrack(items); /* gc.get_objects() must not return it before it is complete */
         PyObject **out = ((PyListObject *)items)->ob_item;
         for (int64_t i = 0; i < n; i++) {
             if (FC_UNLIKELY((out[i] = take(r, room - 1)) == NULL)) {

@@ -307,7 +307,7 @@ static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room)
     return p;
 }
 
-/* The pairs in a list that nobody else knows. */
+/* The pairs, in a list that no other code refers to. */
 char *fc_put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
 {
     if (FC_UNLIKELY(!fc_level_fits(room))) {

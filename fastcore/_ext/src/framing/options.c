@@ -192,7 +192,7 @@ int fc_unpack_option(fc_unpack_options *o, PyObject *name, PyObject *value)
 int fc_unpack_options_done(fc_unpack_options *o)
 {
     if (o->object_hook != NULL && o->object_pairs_hook != NULL) {
-        PyErr_SetString(PyExc_TypeError, "object_pairs_hook: expected None beside an object_hook, got both");
+        PyErr_SetString(PyExc_TypeError, "object_pairs_hook: expected None together with an object_hook, got both");
         return -1;
     }
     o->walk_first = o->object_hook != NULL || o->object_pairs_hook != NULL || o->list_hook != NULL ||

@@ -477,7 +477,7 @@ static int check_lengths(const column *columns, Py_ssize_t n, PyObject *names)
     return 0;
 }
 
-/* `values` is a list that nobody else knows; `prefixes` are what goes before the value of each column in every row. */
+/* `values` is a list that no other code refers to; `prefixes` are what goes before the value of each column in every row. */
 PyObject *fc_rows(PyObject *names, PyObject *values, PyObject *prefixes, PyObject *array_type,
                   const fc_pack_options *options, int nan_as_none, int framed)
 {

@@ -101,7 +101,7 @@ cdef class Unpacker:
     cdef object read
     cdef int64_t max_buffer_size
     cdef int64_t read_size
-    cdef bytearray buffer  # never handed out, so nobody but this object changes it
+    cdef bytearray buffer  # never handed out, so only this object changes it
     cdef Py_ssize_t start  # of the message that comes next
     cdef int64_t offset  # of that message in the whole stream
     cdef bint busy
@@ -159,7 +159,7 @@ cdef class Unpacker:
             self.walk_on()
             begin = self.start
             self.done(self.walk.position)
-            PyObject_GetBuffer(self.buffer, &held, PyBUF_SIMPLE)  # gc.get_referents() would find it: nobody resizes it
+            PyObject_GetBuffer(self.buffer, &held, PyBUF_SIMPLE)  # blocks a resize through gc.get_referents()
             try:
                 at = <const uint8_t *>held.buf
                 return fc_build_whole(at + begin, at + self.start, &self.options)

@@ -164,7 +164,7 @@ static void operation_dealloc(OperationObject *self) {
     Py_TRASHCAN_END
 }
 
-/* A step under way holds the coroutine: nobody may end it meanwhile. */
+/* No other call may step or close the coroutine while a step of it is running. */
 static int refuse_running(const OperationObject *self) {
     if (self->running)
         PyErr_SetString(PyExc_ValueError, "coroutine already executing");
@@ -416,7 +416,7 @@ static PyObject *clear(AsyncObject *self, PyObject *Py_UNUSED(unused)) {
         return NULL;
     const Py_ssize_t count = (Py_ssize_t)core_len(core);
     if (count) {
-        const Dropped dropped = core_detach(core); /* first: whoever is woken finds it empty */
+        const Dropped dropped = core_detach(core); /* first, so that the tasks woken find the queue empty */
         finished(self, count);
         wake(self, self->putters, "_wake_putters");
         wake(self, self->getters, "_wake_getters"); /* the item they wait for will not come due */
@@ -448,7 +448,7 @@ static PyObject *remove_handle(AsyncObject *self, PyObject *const *args, Py_ssiz
     PyObject *handle = arguments_one(&sig_remove, args, nargs, kwnames);
     PyObject *item = handle ? core_remove(CORE(self), handle) : NULL;
     if (item) {
-        finished(self, 1); /* nobody will get it, so nobody will report it done */
+        finished(self, 1); /* no consumer gets it, so none calls task_done() for it */
         taken(self);
     }
     return item;

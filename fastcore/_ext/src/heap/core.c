@@ -119,7 +119,7 @@ int core_now(Core *core, double *now) {
     return failed;
 }
 
-/* Sequences anew from 0, in the same order: once in 2**36 pushes onto a heap that never was empty. */
+/* Renumber the sequences from 0 in the same order: once in 2**36 pushes onto a heap that is never empty. */
 int core_renumber(Core *core) {
     const size_t len = core_len(core);
     Node *order = PyMem_Malloc((len ? len : 1) * sizeof(Node));
@@ -328,7 +328,7 @@ int core_find(Core *core, PyObject *handle, uint32_t *slot) {
     }
     const unsigned long long value = PyLong_AsUnsignedLongLong(handle);
     if (value == (unsigned long long)-1 && PyErr_Occurred()) {
-        PyErr_Clear(); /* negative or huge: nobody's handle */
+        PyErr_Clear(); /* negative or huge: not a handle of this heap */
         return 0;
     }
     *slot = (uint32_t)(value & SLOT_MASK);

@@ -46,7 +46,7 @@ typedef struct {
     PyObject *clock; /* NULL: the monotonic clock */
     Detail undo;         /* of `undo_slot`, which is being given another priority */
     uint32_t undo_slot;  /* NO_SLOT: none is */
-    unsigned long owner; /* the thread that runs a comparison of ours now; nobody else may change anything */
+    unsigned long owner; /* the thread that runs a comparison now; no other thread may change the heap */
     WaitList turn;
 } Core;
 

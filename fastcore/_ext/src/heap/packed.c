@@ -97,7 +97,7 @@ Node packed_pop(Packed *heap, Places places) {
     Node first = heap->nodes[0];
     size_t last = --heap->len;
     if (last) {
-        /* Two copies of the loop: the usual one, where nobody asked for places, does not test for them. */
+        /* Two copies of the loop: the usual one, without places, does not test for them. */
         if (places.places)
             sift_down(heap, 0, heap->nodes[last], places);
         else

@@ -42,7 +42,7 @@ typedef struct {
     size_t len, cap;
 } Packed;
 
-/* Where each slot's node lies; NULL while nobody has asked for a place. Entries carry `tag` in their high bits. */
+/* Where each slot's node lies; NULL until a place is requested. Entries carry `tag` in their high bits. */
 typedef struct {
     uint32_t *places;
     uint32_t tag;

@@ -257,7 +257,7 @@ static PyObject *remove_handle(QueueObject *self, PyObject *const *args, Py_ssiz
     PyObject *handle = arguments_one(&sig_remove, args, nargs, kwnames);
     PyObject *item = handle ? core_remove(CORE(self), handle) : NULL;
     if (item) {
-        finished(self, 1); /* nobody will get it, so nobody will report it done */
+        finished(self, 1); /* no consumer gets it, so none calls task_done() for it */
         taken(self);
     }
     return item;

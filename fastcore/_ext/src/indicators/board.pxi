@@ -95,7 +95,7 @@ cdef class Board:
             PyThread_free_lock(self._lock)
 
     cdef void _enter(self):
-        # Nothing of Python runs while it is held, so whoever holds it will let go.
+        # No Python code runs while the lock is held, so its holder always releases it.
         if not PyThread_acquire_lock(self._lock, NOWAIT_LOCK):
             with nogil:
                 PyThread_acquire_lock(self._lock, WAIT_LOCK)
@@ -207,7 +207,7 @@ cdef class Board:
             raise IndexError(f"at: expected indices in 0..{self.symbols - 1}, got {at[bad]} at {bad}")
 
     cdef bint _keep_at(self, const int64_t *at, Py_ssize_t n, int64_t *bad) noexcept:
-        """Copy the indices, so that nobody changes them once they are checked; False if there is no memory."""
+        """Copy the indices, so that no other thread changes them after the check; False without memory."""
         cdef int64_t *room
         if n > self._at_room:
             room = <int64_t *>malloc(<size_t>n * sizeof(int64_t))

@@ -167,8 +167,8 @@ static PyObject *new_array(int nd, npy_intp *dims)
     return made;
 }
 
-/* Outputs of one shape, each with memory of its own: whoever keeps one keeps only that. -1 with an exception set, and none
- * of them left, on failure. */
+/* Outputs of one shape, each with its own memory, so that a reference to one does not keep the others alive. -1 with an
+ * exception set on failure; all of them are then freed. */
 static int new_outputs(int n_out, int nd, npy_intp *dims, PyObject **out)
 {
     for (int j = 0; j < n_out; j++) {

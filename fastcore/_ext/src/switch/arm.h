@@ -27,8 +27,8 @@ typedef struct {
     fc_sketch latency;
 } fc_arm;
 
-/* PyObject_Vectorcall without what whoever called the Switch does again: checking that a result and an exception
- * exclude each other. */
+/* PyObject_Vectorcall without its check that a result and an exception exclude each other: the caller of the Switch
+ * makes that check. */
 static inline PyObject *fc_arm_call(const fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names)
 {
     if (arm->offset > 0) {

@@ -254,7 +254,7 @@ static PyObject *assign_reseed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(
     Py_RETURN_NONE;
 }
 
-/* A forked child draws anew, else the workers of one parent would all draw alike. */
+/* A forked child draws a new seed, else all workers of one parent would draw the same numbers. */
 static int reseed_after_fork(PyObject *module)
 {
     PyObject *os = PyImport_ImportModule("os");

@@ -13,7 +13,7 @@ function plotly() {
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** A chart with a name that screen readers say; `figures` of it in words stand beside it. */
+/** A chart with a name that screen readers say; `figures` of it in words stand next to it. */
 export function chart(label, { tall = false } = {}) {
   const element = h(tall ? "div.chart.tall" : "div.chart", { role: "img", "aria-label": label });
   return {

@@ -180,7 +180,7 @@ class MemoryStore:
                 record.finished_at = outcome.finished_at
                 if outcome.result is not None:
                     record.result = outcome.result
-                if record.token > 1:  # it ran before; since a dead letter was queued anew attempts count from 0
+                if record.token > 1:  # it ran before; attempts count from 0 since a dead letter was queued again
                     record.error = None
                 keyed = record.unique_key is not None or record.idempotency_key is not None
                 if not keyed and record.group is record.collects is record.serial_key is None:
@@ -434,7 +434,7 @@ class MemoryStore:
         for group in self._groups.ended(record):
             self._close_group(group)
         payload = None
-        if record.id not in self._ended.failed:  # nobody can ask for it again
+        if record.id not in self._ended.failed:  # no query can return it again
             payload, record.payload = record.payload, NO_ARGUMENTS
         return payload
 

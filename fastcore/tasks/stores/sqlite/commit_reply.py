@@ -18,12 +18,12 @@ _log = logging.getLogger("fastcore.tasks")
 
 
 class CommitReply(Generic[R]):
-    """A value that will be there. ``concurrent.futures.Future`` has a condition and a lock each; this has a list.
+    """A result that arrives later. ``concurrent.futures.Future`` has a condition and a lock each; this has a list.
 
     Notes
     -----
-    Whoever wants to be told enters itself, and looks then whether the answer has come: either it finds that, or is
-    found by whoever brings the answer. Each entry is taken out of the list once, by the one or the other.
+    A waiter adds its callback to the list and then checks whether the result has arrived: either it sees the result,
+    or the thread that sets the result sees the callback. Each callback is removed from the list once, by one of them.
     """
 
     __slots__ = ("_done", "_error", "_forbidden", "_value", "_waiting")
@@ -159,7 +159,7 @@ def give(
 def _ring(loop: asyncio.AbstractEventLoop, bells: list[Bell]) -> None:
     try:
         loop.call_soon_threadsafe(_wake, bells)
-    except RuntimeError:  # the loop was closed; nobody waits
+    except RuntimeError:  # the loop was closed; no task waits
         pass
 
 

@@ -48,15 +48,15 @@ class _Room:
 
 
 class DirectClaim:
-    """Claims made without being asked for again, of tasks that are submitted while the last claim has room left.
+    """Claims of tasks that are submitted while the last claim has room left, made without another request.
 
-    A task costs one write less so, and runs a commit earlier. The order stays that of ranks: nothing that is ready, or
-    due, may wait for the same room.
+    That saves one write per task, and the task starts one commit earlier. The order stays that of ranks: a task is
+    claimed directly only if no ready or due task waits for the same room.
 
     Notes
     -----
-    Whoever claims may not have heard of the latest of these claims. It says how many it has heard of, and the others
-    are taken off its room.
+    An owner may claim again before it receives the latest direct claims. It passes the number it has received, and the
+    others are subtracted from its room.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class DirectClaim:
 
     def __init__(self, held: dict[str, Claimed]) -> None:
         self.seen = 0
-        """How many of these claims have come to their owner; changed on its loop alone."""
+        """Number of direct claims that the owner has received; changed only on its loop."""
         self._owner = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._take: Callable[[list[Claim]], object] | None = None
@@ -75,17 +75,17 @@ class DirectClaim:
         self._rooms: dict[str, _Room] = {}
 
     def push_to(self, owner: str, loop: asyncio.AbstractEventLoop, take: Callable[[list[Claim]], object]) -> None:
-        """Say whose room it is, and what takes the claims on its loop."""
+        """Set the owner of the room, and the callback that takes the claims on its loop."""
         self._owner, self._loop, self._take = owner, loop, take
 
     # ---- in the writing thread ----
 
     def unseen(self, transaction: Transaction, owner: str, seen: int) -> int:
-        """Return how many claims are on their way to an owner that has heard of so many."""
+        """Return the number of claims that the owner has not received yet, given how many it has."""
         return self._sent + transaction.begun - seen if owner == self._owner else 0
 
     def stand(self, owner: str, wants: Sequence[tuple[Want, Sequence[Claim]]], lease: float) -> None:
-        """Remember what an owner's wants have room for beside what was found for them, in place of its last ones."""
+        """Store the room that an owner's wants have left after this claim, replacing that of the last claim."""
         if owner != self._owner:
             return
         self._rooms = {}

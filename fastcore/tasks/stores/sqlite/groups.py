@@ -1,6 +1,6 @@
 """Groups in the database: their members, which of these have not ended, and their callbacks.
 
-A member that another submission had stored is in `joined`; its own row says so, as whoever ends it may have claimed it
+A member that another submission had stored is in `joined`; its own row says so, since it may have been claimed
 before that. All other members name their group themselves.
 """
 

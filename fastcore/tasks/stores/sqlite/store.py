@@ -68,8 +68,8 @@ class SqliteStore:
     Parameters
     ----------
     path : str or path
-        The file, made if it is missing; beside it lie its log (``-wal``, ``-shm``) and one small ``.owner`` file for
-        each process that has it open.
+        The file, created if it is missing; next to it are its log (``-wal``, ``-shm``) and one small ``.owner`` file
+        for each process that has it open.
     durability : {"full", "ends-soft", "normal"}
         "full": a reply comes after the disk has what it promises; a power cut loses nothing acknowledged. "ends-soft":
         the same, except that a finished task may run again after a power cut. "normal": after the operating system has
@@ -358,4 +358,4 @@ class SqliteStore:
 
 
 def _nobody() -> None:
-    """Nobody wants to be woken."""
+    """Default wakeup: does nothing."""

@@ -90,7 +90,7 @@ typedef struct {
     fc_ema fast, slow, signal;
 } macd_state;
 
-/* The shorter period is the fast one, in whichever order they come; its average starts late, beside the slow one. */
+/* The shorter period is the fast one, in whichever order they come; its average starts late, together with the slow one. */
 FC_INLINE double fast_of(const double *par) { return par[0] < par[1] ? par[0] : par[1]; }
 FC_INLINE double slow_of(const double *par) { return par[0] < par[1] ? par[1] : par[0]; }
 
