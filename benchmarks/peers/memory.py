@@ -169,7 +169,7 @@ def main() -> int:
         harness.versions("pandas", "numpy"),
         notes=[
             "Every figure comes from a fresh process; contenders alternate in an order shuffled each round.",
-            "Bytes count each object once: a string that many rows share is one string. pandas' deep count comes with it.",
+            "Bytes count each object once: a string that many rows share is one string. pandas' deep count is added.",
             "to_numeric is the usual hand-written code: integers downcast to unsigned, floats to float32 whatever that "
             "does, text to categories.",
         ],
