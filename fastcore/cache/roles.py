@@ -12,11 +12,12 @@ from fastcore.cache import registry
 from fastcore.cache.async_memo import AsyncMemo, ready
 from fastcore.cache.controls import BY_ARGUMENTS, Controls
 from fastcore.cache.mapping import Results
-from fastcore.cache.memo import Memo, SyncMemo
+from fastcore.cache.memo import Memo
 from fastcore.cache.policy import Tag
 from fastcore.cache.record import Kept
 from fastcore.cache.results import is_coroutine_function
 from fastcore.cache.storage import Storage, backend_of
+from fastcore.cache.sync_memo import SyncMemo
 from fastcore.dispatch import backends
 from python_fallback.shared.cache.stats import CacheStats
 

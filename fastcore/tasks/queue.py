@@ -25,14 +25,14 @@ from fastcore.tasks.options import Options, TaskOptions, rate_of, seconds
 from fastcore.tasks.ports import Cap, Executor, MakesSpecs, TaskStore
 from fastcore.tasks.queries import Queries
 from fastcore.tasks.records import ScheduleView, TaskSpec
-from fastcore.tasks.registration import check_by_name, checked, register
+from fastcore.tasks.registration import check_by_name, checked
 from fastcore.tasks.schedules import Every, Schedule, Schedules
 from fastcore.tasks.signals import Signals
 from fastcore.tasks.specs import Specs, Target
 from fastcore.tasks.steering import Steering
 from fastcore.tasks.stores import open_store
 from fastcore.tasks.submitter import Submitter
-from fastcore.tasks.task import Configured, Task
+from fastcore.tasks.task import Configured, Task, register
 from fastcore.tasks.waiting import Waiters
 
 __all__ = ["TaskQueue"]

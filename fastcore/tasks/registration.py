@@ -1,4 +1,4 @@
-"""Registration: what a function must be to become a task, and which task a process has under a name."""
+"""Registration: what a function must be to become a task."""
 
 from __future__ import annotations
 
@@ -6,29 +6,20 @@ import importlib.util
 import pickle
 import sys
 import types
-import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from fastcore._text import storable
 from fastcore.concurrency.checks import called, is_async, is_generator
 from fastcore.tasks.ports import Cap, Executor
-from fastcore.tasks.task import Task
+from fastcore.tasks.task import Task, place_of
 
-__all__ = ["check_by_name", "checked", "register", "registered"]
-
-_registered: weakref.WeakValueDictionary[str, Task[..., Any]] = weakref.WeakValueDictionary()
-
-
-def registered(name: str, fn: Callable[..., Any]) -> Task[..., Any] | None:
-    """Return the task of this name that a queue of this process made of a function, if there is one."""
-    task = _registered.get(name)
-    return task if task is not None and _place(task.fn) == _place(fn) else None
+__all__ = ["check_by_name", "checked"]
 
 
 def check_by_name(fn: Callable[..., Any], name: str, on: str) -> None:
     """Raise TypeError for a function that another process cannot find by its module and name."""
-    module, qualname = _place(fn)
+    module, qualname = place_of(fn)
     owner = getattr(fn, "__self__", None)
     got = ""
     if owner is not None and not isinstance(owner, (type, types.ModuleType)):
@@ -50,19 +41,10 @@ def check_by_name(fn: Callable[..., Any], name: str, on: str) -> None:
         )
 
 
-def _place(fn: Callable[..., Any]) -> tuple[Any, Any]:
-    return getattr(fn, "__module__", None), getattr(fn, "__qualname__", None)
-
-
 def _main_can_be_imported() -> bool:
     """As `multiprocessing` has its children import the main module."""
     main = sys.modules["__main__"]
     return getattr(main, "__spec__", None) is not None or getattr(main, "__file__", None) is not None
-
-
-def register(task: Task[..., Any]) -> None:
-    """Note a task for `registered`."""
-    _registered[task.name] = task
 
 
 def checked(
@@ -90,7 +72,7 @@ def checked(
     if storable(name) != name:
         raise ValueError(f"name: expected text that can be stored as UTF-8, got {name!r}")
     known = tasks.get(name)
-    if known is not None and _place(known.fn) != _place(fn):
+    if known is not None and place_of(known.fn) != place_of(fn):
         raise ValueError(f"name: expected one that is free, got {name!r}, which is {known.fn!r}")
     on = ("async" if is_async(fn) else "thread") if on is None else on
     if on not in workers and on not in executors:

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pickle
 import sys
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
 
@@ -24,7 +25,7 @@ from fastcore.tasks.records import Encoded, State
 if TYPE_CHECKING:
     from fastcore.tasks.queue import TaskQueue
 
-__all__ = ["Configured", "Task", "find_task"]
+__all__ = ["Configured", "Task", "find_task", "place_of", "register", "registered"]
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -249,8 +250,6 @@ def find_task(module: str, qualname: str, name: str) -> Any:
     """Return the task that stands under a name in a module, or that the module registered; or else the function."""
     found = _at(module, qualname, name)
     if not isinstance(found, Task) and callable(found):
-        from fastcore.tasks.registration import registered
-
         return registered(name, found) or found
     return found
 
@@ -296,3 +295,22 @@ def _positional(signature: inspect.Signature | None) -> tuple[int, float, list[s
             fewest += parameter.default is parameter.empty
             names.append(parameter.name)
     return fewest, most, names
+
+
+_registered: weakref.WeakValueDictionary[str, Task[..., Any]] = weakref.WeakValueDictionary()
+
+
+def register(task: Task[..., Any]) -> None:
+    """Note a task for `registered`."""
+    _registered[task.name] = task
+
+
+def registered(name: str, fn: Callable[..., Any]) -> Task[..., Any] | None:
+    """Return the task of this name that a queue of this process made of a function, if there is one."""
+    task = _registered.get(name)
+    return task if task is not None and place_of(task.fn) == place_of(fn) else None
+
+
+def place_of(fn: Callable[..., Any]) -> tuple[Any, Any]:
+    """Return the module and the qualified name of a function."""
+    return getattr(fn, "__module__", None), getattr(fn, "__qualname__", None)

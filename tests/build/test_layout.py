@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import graphlib
+import re
 import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
 
 from fastcore._ext._sources import EXTENSIONS, STAMP_SOURCE, files_of
@@ -49,3 +52,24 @@ def test_packages_equal_the_tree() -> None:
 def test_no_folder_of_python_files_is_left_without_init() -> None:
     folders = {p.parent for top in ("fastcore", "python_fallback") for p in (ROOT / top).rglob("*.py")}
     assert sorted(str(f) for f in folders if not (f / "__init__.py").is_file()) == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count; those for type checkers do not."""
+    graph = grimp.build_graph("fastcore", "python_fallback", exclude_type_checking_imports=True, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) - {module} for module in graph.modules}
+    tuple(graphlib.TopologicalSorter(imports).static_order())  # names the modules of a circle
+
+
+def test_compiled_sources_take_from_the_pure_twins_only_what_both_share() -> None:
+    named = re.compile(r"\bpython_fallback\.[a-z_.]+")
+    taken = {
+        f"{path.relative_to(EXT)}: {name}"
+        for path in EXT.rglob("*")
+        if path.suffix in {".pyx", ".pxi", ".c", ".h", ".pyi"}
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "/*" not in line
+        for name in named.findall(line)
+        if not name.startswith("python_fallback.shared")
+    }
+    assert sorted(taken) == []
