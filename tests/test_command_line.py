@@ -146,7 +146,7 @@ def test_a_change_that_no_process_can_see_is_no_success(folder: Path) -> None:
         assert "could not be written" in ran.stderr
 
 
-def test_a_journal_of_another_format_is_told(folder: Path) -> None:
+def test_a_journal_of_another_format_is_reported(folder: Path) -> None:
     ran = run(folder, "flags", "list", FASTCORE_JOURNAL=str(folder / "journal.jsonl"))
     assert "3 lines are no entries" in ran.stderr
     ran = run(folder, "flags", "journal", FASTCORE_JOURNAL=str(folder / "none.jsonl"))

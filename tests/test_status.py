@@ -63,7 +63,7 @@ def test_the_instruction_set_is_the_extension_s_own(built: Any) -> None:
 
 
 @pytest.mark.usefixtures("built")
-def test_status_shows_who_set_a_flag_and_why() -> None:
+def test_status_shows_the_source_and_reason_of_a_flag() -> None:
     with flags.override("heap", "python", reason="ticket 42"):
         heap = path_of("heap")
     assert (heap.runs, heap.why) == ("python", "python (override): ticket 42")

@@ -223,7 +223,7 @@ def test_a_frames_analysis_is_not_found_after_it_was_invalidated() -> None:
     assert latest("FRAME2") is None
 
 
-def test_an_analysis_is_found_for_as_long_as_it_is_kept() -> None:
+def test_an_analysis_is_found_while_it_is_cached() -> None:
     @cache_technical_analysis(ttl=timedelta(milliseconds=20), maxsize=1)
     def analyse(symbol: str) -> str:
         return symbol

@@ -75,7 +75,7 @@ def test_keyword_and_positional_arguments_are_not_confused() -> None:
     assert counter.calls == 3
 
 
-def test_typed_tells_equal_numbers_apart() -> None:
+def test_typed_distinguishes_equal_numbers() -> None:
     function, counter = counted(typed=True)
     assert [function(x)[0] for x in (1, 1.0, True, 1)] == [(1,), (1.0,), (True,), (1,)]
     assert counter.calls == 3
@@ -178,7 +178,7 @@ def test_errors_are_not_kept() -> None:
         double()
 
 
-def test_it_still_looks_like_the_function() -> None:
+def test_the_wrapper_keeps_the_function_s_attributes() -> None:
     assert double.__name__ == "double"
     assert double.__doc__ == "Twice as much."
     assert str(inspect.signature(double)) == "(x: 'int', by: 'int' = 2) -> 'int'"
@@ -259,7 +259,7 @@ class Plain:
         return self.price(*args)
 
 
-def test_a_bound_method_has_no_self_to_leave_out() -> None:
+def test_a_bound_method_does_not_omit_its_first_argument() -> None:
     one, two = Plain(1), Plain(2)
     price, later = cached(one.price), cached(one.later)
     assert [price("A"), price("B"), cached(two.price)("A")] == [("A", 1), ("B", 1), ("A", 2)]
@@ -491,7 +491,7 @@ def test_tags() -> None:
         invalidate_tag(3)  # type: ignore[arg-type]
 
 
-def test_what_is_invalidated_while_it_is_computed_is_not_kept() -> None:
+def test_a_result_invalidated_during_its_computation_is_not_cached() -> None:
     started, gate = threading.Event(), threading.Event()
     price = [1]
 

@@ -138,7 +138,7 @@ def test_a_computation_under_way_ends_well(other: str) -> None:
     assert calls == [1]
 
 
-def test_what_is_invalidated_after_the_move_is_not_kept(other: str) -> None:
+def test_a_result_invalidated_after_the_move_is_not_cached(other: str) -> None:
     started, gate = threading.Event(), threading.Event()
 
     @cached

@@ -306,7 +306,7 @@ def test_recursion_gets_half_as_deep_as_with_lru_cache_or_deeper(backend: str) -
 
 
 @pytest.mark.parametrize("decorated", [False, True])
-def test_what_is_computed_on_after_all_callers_left_is_not_kept(make: Make, backend: str, decorated: bool) -> None:
+def test_a_result_computed_after_all_callers_left_is_not_cached(make: Make, backend: str, decorated: bool) -> None:
     ends: list[str] = []
 
     async def main() -> None:

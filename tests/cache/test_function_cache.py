@@ -56,7 +56,7 @@ async def later(x: Any) -> Any:
 @pytest.mark.parametrize(
     "function", [lambda x: [x], later, lambda x: later(x)], ids=["def", "async def", "returns one"]
 )
-def test_a_result_is_found_by_its_key_whatever_the_options(decorate: Callable[..., Any], function: Any) -> None:
+def test_a_result_is_found_by_its_key_with_any_options(decorate: Callable[..., Any], function: Any) -> None:
     for names in PAIRS:
         f = decorate(function, *names)
         value = f("A")
@@ -77,7 +77,7 @@ async def _awaited(value: Any) -> Any:
     return await value
 
 
-def test_a_value_that_is_set_is_served_as_a_result_is(decorate: Callable[..., Any], clock: Clock) -> None:
+def test_a_value_that_is_set_is_served_like_a_result(decorate: Callable[..., Any], clock: Clock) -> None:
     for names in PAIRS:
         clock.time = 0
         f = decorate(lambda x: ["computed"], *names)

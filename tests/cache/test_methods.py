@@ -15,7 +15,7 @@ from fastcore.cache import cached
 pytestmark = pytest.mark.usefixtures("on_backend")
 
 
-def test_instances_share_results_whatever_the_first_argument_is_called(calls: list[Any]) -> None:
+def test_instances_share_results_with_any_name_of_the_first_argument(calls: list[Any]) -> None:
     class Service:
         @cached
         def price(me, symbol: str) -> str:  # noqa: N805

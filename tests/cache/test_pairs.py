@@ -320,7 +320,7 @@ def test_weights_are_those_of_results(desk: Callable[..., Desk]) -> None:
     assert it.function.cache.currsize == 2
 
 
-def test_on_evict_hears_of_results_and_errors(desk: Callable[..., Desk]) -> None:
+def test_on_evict_is_called_for_results_and_errors(desk: Callable[..., Desk]) -> None:
     left: list[tuple[Any, str]] = []
     it = desk(
         ttl=10,
@@ -347,7 +347,7 @@ def test_on_evict_hears_of_results_and_errors(desk: Callable[..., Desk]) -> None
     ]
 
 
-def test_what_is_saved_and_restored(desk: Callable[..., Desk], tmp_path: Path) -> None:
+def test_contents_of_a_saved_cache(desk: Callable[..., Desk], tmp_path: Path) -> None:
     options = {"ttl": 10, "stale": 10, "negative_ttl": 30, "tags": lambda n: f"pairs {n}", "copy": True}
     one, two = desk(**options), desk(**options)
     one.answer = two.answer = lambda n: [n] if n else fail()
@@ -370,7 +370,7 @@ def test_what_is_saved_and_restored(desk: Callable[..., Desk], tmp_path: Path) -
 
 @pytest.mark.parametrize("first", ["stale", "early", "tags", "negative_ttl", "typed", "normalize", "jitter", "copy"])
 @pytest.mark.parametrize("second", ["ttl by result", "keep_if", "maxsize", "max_bytes", "key", "name", "on_evict"])
-def test_each_pair_serves_what_was_computed(desk: Callable[..., Desk], first: str, second: str) -> None:
+def test_each_pair_of_options_returns_the_computed_result(desk: Callable[..., Desk], first: str, second: str) -> None:
     options: dict[str, Any] = {
         "ttl": 10,
         **{

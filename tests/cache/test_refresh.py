@@ -145,7 +145,7 @@ def test_another_outage_is_logged_after_callers_have_computed(waits: Clock, capl
         waits.time += 1000
 
 
-def test_a_result_that_is_not_to_be_kept_leaves_the_old_one(waits: Clock) -> None:
+def test_a_result_rejected_by_keep_if_leaves_the_old_one(waits: Clock) -> None:
     source = Source()
     price, _ = stale_function(source, keep_if=lambda value: value != 2)
     assert price("A") == 1
@@ -158,7 +158,7 @@ def test_a_result_that_is_not_to_be_kept_leaves_the_old_one(waits: Clock) -> Non
     settle(lambda: price("A") == 3)
 
 
-def test_what_is_invalidated_while_it_is_refreshed_is_not_kept() -> None:
+def test_a_result_invalidated_during_its_refresh_is_not_cached() -> None:
     clock, started, gate = Clock(), threading.Event(), threading.Event()
     calls = 0
 
@@ -298,7 +298,7 @@ def test_a_call_while_the_interpreter_ends_is_served(backend: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_process_refreshes_by_itself(backend: str) -> None:
+def test_a_forked_process_runs_its_own_refreshes(backend: str) -> None:
     code = """
         import os, warnings
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads, which are the point here

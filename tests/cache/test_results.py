@@ -350,7 +350,7 @@ def coroutine_functions() -> dict[str, Callable[..., Any]]:
 
 @pytest.mark.parametrize("options", [{}, {"ttl": 60, "stale": 60}, {"negative_ttl": 5}])
 @pytest.mark.parametrize("name", coroutine_functions())
-def test_a_function_whose_callers_await_its_answer(name: str, options: dict[str, Any]) -> None:
+def test_a_plain_function_that_returns_an_awaitable(name: str, options: dict[str, Any]) -> None:
     calls: list[int] = []
     given = coroutine_functions()[name]
     function: Any = given

@@ -91,7 +91,7 @@ def test_a_file_in_one_process(build: Callable[..., Any], tmp_path: Path) -> Non
     assert all(not tag.valid for tag in pickle.loads(data).peek(quote.key("A")).tags)
 
 
-def test_names_that_nothing_uses_are_not_remembered_for_ever(build: Callable[..., Any]) -> None:
+def test_unused_names_are_forgotten(build: Callable[..., Any]) -> None:
     quote = build(lambda symbol: f"only of {symbol}")
     for n in range(2 * policy.REMEMBERED):
         invalidate_tag(f"unused {n}")

@@ -34,7 +34,7 @@ def until(condition: Callable[[], bool]) -> None:
     st.floats(0.1, 10),
     st.lists(st.tuples(st.sampled_from(["join", "leave", "release", "wait"]), st.floats(0, 3)), max_size=120),
 )
-def test_no_window_holds_too_many_and_nobody_is_passed(
+def test_no_window_exceeds_the_rate_and_no_caller_is_overtaken(
     concurrency: int | None, calls: int, period: float, steps: list[tuple[str, float]]
 ) -> None:
     turns: Turns[int] = Turns(concurrency, calls, period)
@@ -129,7 +129,7 @@ def test_bounds_hold_under_cancellation_and_nothing_leaks(seed: int) -> None:
     run(main())
 
 
-def test_one_who_is_cancelled_as_its_turn_comes_hands_it_on() -> None:
+def test_a_waiter_cancelled_at_its_turn_passes_the_turn_on() -> None:
     async def main() -> None:
         limiter = Limiter(1)
         await limiter.aacquire()
@@ -203,7 +203,7 @@ def test_when_a_thread_at_the_head_gives_up_the_next_one_still_begins() -> None:
     assert ended[1:] == [("next", True)]
 
 
-def test_a_drain_that_is_shielded_from_its_waiter_goes_on() -> None:
+def test_a_shielded_drain_continues_when_its_waiter_is_cancelled() -> None:
     async def main() -> None:
         limiter = Limiter(1)
         await limiter.aacquire()
@@ -353,7 +353,7 @@ def test_blocking_the_event_loop_is_refused() -> None:
         asyncio.run(main())
 
 
-def test_releasing_what_nobody_holds() -> None:
+def test_releasing_without_a_holder_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="release: expected a turn that was acquired, got none in flight"):
         Limiter(1).release()
 

@@ -118,7 +118,7 @@ def test_an_endless_source_is_consumed_lazily() -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_function_that_never_waits_lets_the_loop_go_on(loop: str) -> None:
+def test_a_function_that_never_waits_does_not_block_the_loop(loop: str) -> None:
     async def main() -> int:
         beats = 0
 

@@ -196,7 +196,7 @@ def test_a_caller_s_seed_keeps_its_sequence() -> None:
     assert [random.random() for _ in range(3)] == expected
 
 
-def test_assigned_restores_also_after_an_exception() -> None:
+def test_assigned_restores_after_an_exception() -> None:
     assert fastcore.assignment_key.get() is None
     with fastcore.assigned("outer"):
         with fastcore.assigned("inner"):

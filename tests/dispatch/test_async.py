@@ -49,7 +49,7 @@ def test_it_is_awaited_like_its_control(make: Make) -> None:
     assert report.control.timed == report.control.calls  # unless told, every await is timed
 
 
-def test_what_is_timed_is_the_await(make: Make) -> None:
+def test_the_timing_covers_the_await(make: Make) -> None:
     switch = make(control)
 
     async def main() -> float:

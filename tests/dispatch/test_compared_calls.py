@@ -305,7 +305,7 @@ def test_an_answer_with_the_word_raised_is_no_failure(make: Make) -> None:
     assert flags.get(switch.flag).rolled_back
 
 
-def test_a_canary_whose_answers_do_not_compare_pauses(make: Make) -> None:
+def test_a_canary_with_incomparable_results_pauses(make: Make) -> None:
     switch = make(lambda: iter([1]), lambda: iter([2]), guard=EAGER)
     flags.set(switch.flag, "canary")
     for _ in range(30):
@@ -320,7 +320,7 @@ def pair(answer: Any) -> Pair:
     return Pair(answer, 1.0, 1.0, "")
 
 
-def test_a_quiet_service_is_told_within_half_a_minute_that_its_answers_do_not_compare() -> None:
+def test_incomparable_results_are_reported_within_half_a_minute_in_a_quiet_service() -> None:
     trial = Trial(Guard(), "canary", 0.0)
     assert trial.pair(pair("unknown"), 10.0) is None
     decision = trial.pair(pair("unknown"), 30.0)
@@ -389,7 +389,7 @@ def test_the_tail_of_the_binomial_distribution(hits: int, count: int, rate: floa
     assert binomial_tail(hits, count, rate) == pytest.approx(float(exact), rel=1e-9)
 
 
-def test_what_agreeing_calls_exclude() -> None:
+def test_mismatch_rates_excluded_by_agreeing_calls() -> None:
     """The figures of docs/rollout.md: 600 calls exclude 0.5 % at 95 %."""
     assert excluded(600) == pytest.approx(0.00498, abs=1e-5)
     assert excluded(0) == 1.0
@@ -424,7 +424,7 @@ def test_the_confidence_is_checked() -> None:
         Guard(mismatch_confidence=1.0)
 
 
-def test_what_is_said_of_a_difference_is_bounded(make: Make) -> None:
+def test_descriptions_of_differences_are_bounded(make: Make) -> None:
     switch = make(lambda: pd.Series([1], name="x" * 10**6), lambda: pd.Series([1], name="y" * 10**6), guard=EAGER)
     flags.set(switch.flag, "shadow:100")
     switch()

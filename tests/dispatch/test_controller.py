@@ -497,7 +497,9 @@ def test_the_breaker_opens_probes_once_and_closes(make: Make) -> None:
 
 
 @pytest.mark.parametrize(("guard", "told"), [(Guard(live=0, failures=1), ["rollback"]), (TOLERANT, ["breaker"])])
-def test_a_failure_is_told_once_as_a_rollback_or_as_an_open_breaker(make: Make, guard: Guard, told: list[str]) -> None:
+def test_a_failure_is_reported_once_as_a_rollback_or_as_an_open_breaker(
+    make: Make, guard: Guard, told: list[str]
+) -> None:
     _, _, candidate = breaking()
     switch = make(double, candidate, guard=guard)
     flags.set(switch.flag, "candidate")

@@ -142,7 +142,7 @@ def test_tolerances_are_of_the_control() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda: iter([1]), lambda: (x for x in "a"), lambda: map(str, "a"), lambda: zip()])
-def test_what_is_used_up_is_not_compared(make: Callable[[], Any]) -> None:
+def test_consumed_iterators_are_not_compared(make: Callable[[], Any]) -> None:
     used = make()
     with pytest.raises(Incomparable):
         difference(used, make())
@@ -317,7 +317,7 @@ def test_missing_text_of_numpy_is_missing_text() -> None:
     ],
     ids=["array", "name", "set", "text"],
 )
-def test_what_is_said_of_large_values_is_short(value: Callable[[str], Any]) -> None:
+def test_descriptions_of_large_values_are_short(value: Callable[[str], Any]) -> None:
     said = difference(value("x"), value("y"))
     assert said
     assert len(said) < 300

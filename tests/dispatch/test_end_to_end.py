@@ -68,7 +68,7 @@ def cluster(tmp_path: Path, receiver: Receiver) -> Iterator[Cluster]:
         print(said)  # shown where the test fails
 
 
-def test_a_bad_candidate_is_off_in_every_worker_and_nobody_has_seen_an_error(
+def test_a_bad_candidate_is_rolled_back_in_every_worker_without_an_error_for_callers(
     cluster: Cluster, receiver: Receiver
 ) -> None:
     asyncio.run(break_it(cluster, receiver))

@@ -307,7 +307,7 @@ class Follower:
         self.obeyed.append(str(mode))
 
 
-def test_followers_obey_at_once_and_then_every_change(store: FlagStore) -> None:
+def test_followers_apply_the_mode_at_once_and_every_change(store: FlagStore) -> None:
     store.declare("desk")
     follower = Follower()
     store.follow("desk", follower)

@@ -62,12 +62,12 @@ def check(folder: Path) -> None:
     assert {name: oct(mode) for name, mode in found.items() if mode != 0o600} == {}
 
 
-def test_whatever_the_umask_only_this_user_may_open_what_is_written(umask: int, tmp_path: Path) -> None:
+def test_written_files_are_private_under_any_umask(umask: int, tmp_path: Path) -> None:
     write_all(tmp_path)
     check(tmp_path)
 
 
-def test_what_a_dead_writer_left_open_to_others_is_not_written_into(tmp_path: Path) -> None:
+def test_a_leftover_file_with_open_permissions_is_not_written_into(tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
     left = tmp_path / "baseline.json.new"
     left.touch()

@@ -54,7 +54,7 @@ ROTATIONS = [moved, moved_and_made, truncated, deleted]
 
 
 @pytest.mark.parametrize("rotate", ROTATIONS)
-def test_what_is_in_force_outlives_the_journal(path: str, rotate: Callable[[str], None]) -> None:
+def test_flags_in_force_outlive_the_journal(path: str, rotate: Callable[[str], None]) -> None:
     running = store(path)
     running.declare("other")
     running.set("other", "ramp:10", "carefully", everywhere=True)
@@ -107,7 +107,7 @@ def test_each_change_outlives_the_rotation_by_size(path: str, what: str, monkeyp
 
 @pytest.mark.parametrize("rotate", [None, *ROTATIONS])
 @pytest.mark.parametrize("what", ["rollback", "resume"])
-def test_a_guard_that_has_not_heard_of_a_person_s_rollback_changes_nothing_about_it(
+def test_a_guard_unaware_of_a_person_s_rollback_does_not_replace_it(
     path: str, what: str, rotate: Callable[[str], None] | None
 ) -> None:
     ours, other = store(path), store(path)
@@ -131,7 +131,7 @@ def test_a_guard_that_has_not_heard_of_a_person_s_rollback_changes_nothing_about
     assert other.get("desk").source == "default"
 
 
-def test_a_guard_s_rollback_in_the_same_process_leaves_a_person_s_as_it_is(path: str) -> None:
+def test_a_guard_s_rollback_in_the_same_process_does_not_replace_a_person_s(path: str) -> None:
     ours = store(path)
     ours.rollback("desk", "wrong prices", who="alice")
     ours.rollback("desk", "over 20 % slower", source="guard", who="guard")
@@ -165,7 +165,7 @@ def test_an_older_journal_put_back_resumes_nothing(path: str) -> None:
     assert store(path).get("desk").reason == "second"
 
 
-def test_a_state_file_that_cannot_be_read_is_told_and_the_journal_holds(path: str) -> None:
+def test_an_unreadable_state_file_is_reported_and_the_journal_applies(path: str) -> None:
     ours = store(path)
     ours.rollback("desk", "why")
     Path(f"{path}.state").write_bytes(b'{"entries": 1}')
@@ -186,13 +186,13 @@ def replaced_by_a_folder(path: str) -> None:
     os.mkdir(path)
 
 
-def test_a_journal_that_cannot_be_read_switches_nothing_on(path: str) -> None:
+def test_a_journal_that_cannot_be_read_enables_nothing(path: str) -> None:
     store(path).rollback("desk", "wrong prices")
     replaced_by_a_folder(path)
     assert store(path).get("desk").reason == "wrong prices"
 
 
-def test_what_cannot_be_journaled_outlives_the_process_all_the_same(path: str) -> None:
+def test_a_rollback_that_cannot_be_journaled_outlives_the_process(path: str) -> None:
     store(path)
     os.mkdir(path)
     running = store(path)
@@ -201,7 +201,7 @@ def test_what_cannot_be_journaled_outlives_the_process_all_the_same(path: str) -
     assert store(path).get("desk").reason == "wrong prices"
 
 
-def test_what_the_state_file_could_not_take_in_is_written_later(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_that_the_state_file_missed_are_written_later(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: Any) -> None:
         raise OSError(errno.ENOSPC, "no space left")
 
@@ -251,7 +251,7 @@ def test_lines_of_other_types_are_no_entries(path: str, wrong: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=[next(iter(wrong)) for wrong in WRONG])
-def test_a_state_file_of_other_types_is_told(path: str, wrong: dict[str, Any]) -> None:
+def test_a_state_file_of_other_types_is_reported(path: str, wrong: dict[str, Any]) -> None:
     store(path).rollback("desk", "wrong prices")
     body = json.loads(Path(f"{path}.state").read_text())
     body["entries"].append({**body["entries"][0], **wrong})
@@ -328,9 +328,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders are synced on posix")
-def test_what_is_in_force_is_synced_before_it_takes_the_place_of_the_old(
-    path: str, disk: list[tuple[Any, ...]]
-) -> None:
+def test_the_state_file_is_synced_before_it_replaces_the_old_one(path: str, disk: list[tuple[Any, ...]]) -> None:
     store(path).rollback("desk", "wrong prices")
     size = os.path.getsize(f"{path}.state")
     name = os.path.basename(path)
@@ -352,7 +350,7 @@ def test_a_journal_that_starts_over_is_synced_before_the_old_one_is_moved(
     assert disk == [("file", kept), (name, f"{name}.1", whole), (f"{name}.new", name, kept), ("folder",)]
 
 
-def test_two_versions_of_the_state_file_that_look_alike_are_told_apart(
+def test_two_versions_of_the_state_file_with_equal_times_are_distinguished(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a fast disk: of one size and time, and the second in the inode of the version before the first."""
@@ -419,9 +417,7 @@ def test_only_this_user_may_read_or_lock(path: str) -> None:
 # ---- the journal of a server's workers ----
 
 
-def test_workers_of_one_server_share_a_journal_without_being_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_of_one_server_share_a_journal_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers.tempfile, "gettempdir", lambda: str(tmp_path))
     assert servers.server_journal() == ""
     monkeypatch.setattr(servers, "_spawned_by_server", lambda: True)
@@ -478,7 +474,7 @@ def test_a_setting_during_a_rollback_says_that_it_does_not_act(caplog: pytest.Lo
 # ---- a thread of its own ----
 
 
-def test_work_on_its_own_thread_waits_behind_nothing() -> None:
+def test_work_on_its_own_thread_does_not_wait_for_other_work() -> None:
     async def run() -> Any:
         loop = asyncio.get_running_loop()
         free = threading.Event()
@@ -504,7 +500,7 @@ def test_errors_of_work_on_its_own_thread_are_the_callers(error: BaseException) 
     asyncio.run(run())
 
 
-def test_work_runs_on_the_loop_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_runs_on_the_loop_if_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

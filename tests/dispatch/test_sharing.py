@@ -46,7 +46,7 @@ def store(path: str) -> FlagStore:
 # ---- the journal ----
 
 
-def test_an_entry_tells_everything(path: str) -> None:
+def test_an_entry_has_all_fields(path: str) -> None:
     ours = store(path)
     ours.set("desk", "ramp:10", reason="trial", who="alice")
     ours.rollback("desk", "rolled back: wrong", source="guard", who="guard", evidence={"pairs": 7})
@@ -64,7 +64,7 @@ def test_an_entry_tells_everything(path: str) -> None:
     assert len(ours.journal.entries(limit=1)) == 1
 
 
-def test_what_changes_nothing_is_not_journaled(path: str) -> None:
+def test_a_call_without_effect_is_not_journaled(path: str) -> None:
     ours = store(path)
     ours.clear("desk")
     ours.resume("desk")
@@ -91,7 +91,7 @@ def test_a_rollback_reaches_the_others_and_those_that_start_later(path: str) -> 
     assert store(path).get("desk").source == "default"
 
 
-def test_a_flag_that_is_declared_later_obeys_too(path: str) -> None:
+def test_a_flag_that_is_declared_later_follows_too(path: str) -> None:
     ours = FlagStore({}, journal=Journal(path))
     ours.declare("later")
     ours.rollback("later", "why")
@@ -132,7 +132,7 @@ def test_the_order_of_the_file_decides(path: str) -> None:
     assert {each.get("desk").source for each in (ours, theirs, third)} == {"default"}
 
 
-def test_a_canary_takes_the_others_along_and_only_upwards(path: str) -> None:
+def test_a_canary_advances_in_all_processes_and_never_goes_back(path: str) -> None:
     ours, theirs, idle = store(path), store(path), store(path)
     for each in (ours, theirs):
         each.set("desk", "canary")
@@ -166,7 +166,7 @@ def test_torn_and_foreign_lines_are_passed_over(path: str) -> None:
     assert [e.what for e in ours.journal.entries()] == ["rollback", "resume"]
 
 
-def test_an_entry_that_cannot_be_obeyed_is_logged(path: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_entry_that_cannot_be_applied_is_logged(path: str, caplog: pytest.LogCaptureFixture) -> None:
     ours = store(path)
     ours.journal.write("x", "set", "desk", new={"mode": "sideways"}, shared=True)
     theirs = store(path)
@@ -174,7 +174,7 @@ def test_an_entry_that_cannot_be_obeyed_is_logged(path: str, caplog: pytest.LogC
     assert "cannot be obeyed" in caplog.text
 
 
-def test_a_journal_that_cannot_be_written_hurts_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_journal_that_cannot_be_written_raises_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     ours = store(str(tmp_path / "missing" / "journal.jsonl"))
     assert ours.rollback("desk", "why").mode == "control"
     assert ours.journal.lost == 1
@@ -182,7 +182,7 @@ def test_a_journal_that_cannot_be_written_hurts_nobody(tmp_path: Path, caplog: p
     assert [e.what for e in ours.journal.entries()] == ["rollback"]
 
 
-def test_a_long_journal_begins_anew_with_what_is_in_force(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_journal_is_rewritten_with_the_entries_in_force(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "LIMIT", 4000)
     ours, theirs = store(path), store(path)
     ours.declare("other")
@@ -200,7 +200,7 @@ def test_a_long_journal_begins_anew_with_what_is_in_force(path: str, monkeypatch
     assert late.declare("other").source == "rollback"
 
 
-def test_a_journal_that_started_over_says_alone_what_is_in_force(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rewritten_journal_contains_all_entries_in_force(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = store(path)
     for name in ("other", "third"):
         ours.declare(name)
@@ -221,7 +221,7 @@ def test_a_journal_that_started_over_says_alone_what_is_in_force(path: str, monk
     ]
 
 
-def test_a_change_is_journaled_before_anyone_hears_of_it(path: str) -> None:
+def test_a_change_is_journaled_before_listeners_are_called(path: str) -> None:
     ours = store(path)
     seen: list[tuple[str, str, str]] = []
 
@@ -329,7 +329,7 @@ def test_the_file_is_followed(tmp_path: Path) -> None:
     assert (ours.get("desk").source, follow.problems()) == ("default", [])
 
 
-def test_names_that_nothing_has_declared_are_told(tmp_path: Path) -> None:
+def test_undeclared_names_are_reported(tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
     made = FlagStore(environ={}, journal=Journal())
     environ = {"FASTCORE_INDICATOR": "python", "FASTCORE_HEAP": "python", "FASTCORE_BUILD_ONLY": "cache"}
@@ -367,7 +367,7 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
         ("flags = 3", "flags: expected a table"),
     ],
 )
-def test_a_wrong_file_is_said_once_and_not_obeyed(
+def test_an_invalid_file_is_reported_once_and_not_applied(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, said: str
 ) -> None:
     file = tmp_path / "flags.toml"
@@ -538,7 +538,7 @@ def test_a_flag_for_which_a_provider_returns_something_else_is_one_flag(answer: 
         stop()
 
 
-def test_a_provider_that_hangs_is_heard_when_it_answers_and_not_after_the_end() -> None:
+def test_a_hanging_provider_is_applied_when_it_answers_and_never_after_close() -> None:
     asked, answers = threading.Event(), threading.Event()
 
     class Slow(Service):
@@ -560,7 +560,7 @@ def test_a_provider_that_hangs_is_heard_when_it_answers_and_not_after_the_end() 
     assert told.empty()
 
 
-def test_what_a_provider_says_wrong_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_invalid_mode_from_a_provider_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     ours, follow = following(tmp_path / "flags.toml")
     for _ in range(3):
         follow.provided({"desk": "sidewise"})
@@ -662,7 +662,7 @@ def test_a_spawned_process_rolls_back(path: str) -> None:
     assert ours.get("desk").reason == "from a spawned process"
 
 
-def test_a_restart_does_not_enable_what_was_rolled_back(tmp_path: Path) -> None:
+def test_a_restart_does_not_enable_a_rolled_back_candidate(tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
     file.write_text('desk = "candidate"')
     code = """

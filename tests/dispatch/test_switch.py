@@ -332,7 +332,7 @@ def test_a_key_of_any_stable_kind_is_taken_in_every_mode(make: Make, key: Any) -
             assert switch(1) == switch.call_for(key, 1)
 
 
-def test_calls_that_take_long_are_all_timed_once_that_is_known(make: Make) -> None:
+def test_all_calls_are_timed_once_they_are_known_to_be_slow(make: Make) -> None:
     def sleeps() -> None:
         time.sleep(1e-4)
 
@@ -664,7 +664,7 @@ def test_flags_flip_while_eight_threads_call(make: Make) -> None:
     assert report.control.errors == report.candidate.errors == 0
 
 
-def test_the_next_call_in_every_thread_obeys(make: Make) -> None:
+def test_the_next_call_in_every_thread_follows_the_flag(make: Make) -> None:
     switch = make(control, fast)
     ready, flipped = threading.Barrier(9), threading.Barrier(9)
     after: list[str] = []

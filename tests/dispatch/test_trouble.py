@@ -67,7 +67,7 @@ def test_a_file_being_written_in_place_is_waited_for(tmp_path: Path) -> None:
     assert ours.get("heap").source == "default"
 
 
-def test_a_file_that_stays_torn_is_not_obeyed(tmp_path: Path) -> None:
+def test_a_file_that_stays_incomplete_is_not_applied(tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
     moved_into_place(file, 'desk = "ramp:10"\n')
     ours, follow = process(file=str(file))
@@ -123,7 +123,7 @@ def run(code: str, *arguments: str, **environ: str) -> str:
 @pytest.mark.parametrize(
     "text", ['desk = "candidate"\nindicators = ', 'desk = "sidewise"\nindicators = "pyhton"'], ids=["torn", "misspelt"]
 )
-def test_a_file_broken_at_the_start_turns_nothing_on(tmp_path: Path, text: str) -> None:
+def test_a_file_invalid_at_startup_enables_nothing(tmp_path: Path, text: str) -> None:
     """Neither does the process fail: it may be a worker that starts again while somebody is at the file."""
     file = tmp_path / "flags.toml"
     file.write_text(text)

@@ -176,7 +176,7 @@ def test_unbound_use_reaches_the_instance_s_own(on: str) -> None:
     assert Box.LIMIT == 7
 
 
-def test_explicit_calls_of_a_base_reach_the_twin_whatever_a_subclass_overrides(on: str) -> None:
+def test_explicit_calls_of_a_base_reach_the_twin_despite_overrides(on: str) -> None:
     class Mine(Box):
         def __new__(cls, *args: Any) -> Any:
             mine: Any = Box.__new__(cls)

@@ -59,7 +59,7 @@ def test_both_arms_give_the_same_analysis(desk: MarketDesk) -> None:
     assert max(apart(one[name], other[name]) for name in one) < 1e-9
 
 
-def test_after_answers_from_the_cache_and_before_has_none(desk: MarketDesk) -> None:
+def test_after_has_answers_from_the_cache_and_before_has_none(desk: MarketDesk) -> None:
     async def ask(client: httpx.AsyncClient, arm: Arm) -> tuple[int, int]:
         choose(arm)
         for _ in range(3):
@@ -164,7 +164,7 @@ def test_several_symbols_are_analysed_alike_one_after_the_other_and_side_by_side
     assert [one["symbol"] for one in after] == ["IBM", "AAPL"]
 
 
-def test_optimised_indicators_are_those_of_the_original_and_kept(desk: MarketDesk) -> None:
+def test_optimised_indicators_equal_the_originals_and_are_cached(desk: MarketDesk) -> None:
     frame = desk.market.frame("IBM", 0, 400)
     service = desk.analysis
     found = service.calculate_indicators_optimized(frame)

@@ -102,7 +102,7 @@ def heard(socket: Socket) -> list[tuple[str, int]]:
     return [(message["topic"], message["seq"]) for data in socket.sent for message in reader.read(data)]
 
 
-def test_clients_of_either_fan_out_receive_every_tick_whatever_the_flag_says_later(desk: MarketDesk) -> None:
+def test_clients_of_either_fan_out_receive_every_tick_after_the_flag_changes(desk: MarketDesk) -> None:
     async def talk() -> tuple[Socket, Socket]:
         old, new = Socket("prices.IBM"), Socket("prices.IBM")
         tasks = []

@@ -76,7 +76,7 @@ def test_frames_survive_every_cut() -> None:
         (binary(tick(1), first=0x02), "FIN"),
     ],
 )
-def test_what_a_server_must_not_send(data: bytes, complaint: str) -> None:
+def test_messages_that_a_server_must_not_send(data: bytes, complaint: str) -> None:
     with pytest.raises(ProtocolError, match=complaint):
         client().read(data)
 

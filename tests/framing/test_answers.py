@@ -24,7 +24,7 @@ def crowded(topics: int = 100, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("start", [{}, {"newest": True}, {"last": 2}, {"resumes": True}])
-def test_a_shared_answer_gives_what_an_own_one_would(backend: str, start: dict[str, Any]) -> None:
+def test_a_shared_answer_equals_a_separate_one(backend: str, start: dict[str, Any]) -> None:
     fan, positions = crowded(), {f"p.{n}": n % 3 for n in range(100)}
     random.seed(7)
     told: dict[int, Any] = {}
@@ -71,7 +71,7 @@ def _frames(lines: tuple[bytes, ...]) -> list[bytes]:
         lambda fan: (fan.forget_answers(), fan.forget_answers()),
     ],
 )
-def test_an_answer_holds_no_longer_than_what_it_says(backend: str, change: Callable[[Any], object]) -> None:
+def test_an_assignment_holds_no_longer_than_its_max_age(backend: str, change: Callable[[Any], object]) -> None:
     fan, positions = crowded(), {f"p.{n}": 2 for n in range(100)}
     for client in ("a", "b", "c"):
         fan.connect(client)
@@ -176,7 +176,7 @@ def test_a_wrong_count_of_last_messages_is_named(backend: str, wrong: Any) -> No
             call()
 
 
-def test_who_is_reached_counts_those_who_wait_for_a_topic(backend: str) -> None:
+def test_publish_counts_clients_that_wait_for_the_topic(backend: str) -> None:
     fan = Fanout()
     for client, pattern in (("a", "t.*"), ("b", ">"), ("c", "u.*"), ("d", "t.x")):
         fan.connect(client)

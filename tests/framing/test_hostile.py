@@ -217,7 +217,7 @@ def test_default_that_never_terminates(twin):
         f.packb(Other(), default=deeper)
 
 
-def test_default_that_packs_by_itself(twin, backend, request):
+def test_default_that_calls_the_packer(twin, backend, request):
     f = twin("framing")
     request.addfinalizer(functools.partial(sys.setrecursionlimit, sys.getrecursionlimit()))
     sys.setrecursionlimit(1_000_000 if backend == "compiled" else 1000)

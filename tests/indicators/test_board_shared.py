@@ -118,7 +118,7 @@ def test_a_child_forked_during_a_tick_works(ta: ModuleType, what: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_the_parent_goes_on_after_forks_from_several_threads(ta: ModuleType) -> None:
+def test_the_parent_continues_after_forks_from_several_threads(ta: ModuleType) -> None:
     board = PLAN.live(symbols=50)
     ended: list[int] = []
 

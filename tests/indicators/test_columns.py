@@ -133,7 +133,7 @@ def test_a_missing_column_error_lists_the_columns_and_the_fix(frame: Any, plan: 
         plan(frame({name: PRICES[name] for name in names}))
 
 
-def test_a_column_that_is_there_twice_is_refused(ta: ModuleType) -> None:
+def test_a_duplicate_column_is_refused(ta: ModuleType) -> None:
     frame = pd.DataFrame(np.ones((5, 3)), columns=["close", "volume", "close"])
     with pytest.raises(ValueError, match=r"^bars: expected one column close, got 2$"):
         Plan(rsi=RSI(3))(frame)

@@ -422,7 +422,7 @@ def test_an_error_of_the_callers_own_passes_through(ta: ModuleType) -> None:
         ta.rsi(Refuses())
 
 
-def test_input_whose_conversion_calls_back_is_accepted(ta: ModuleType) -> None:
+def test_input_with_a_conversion_that_calls_back_is_accepted(ta: ModuleType) -> None:
     class Nested:
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
             return ta.sma(X, 3)

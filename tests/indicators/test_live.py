@@ -201,7 +201,7 @@ def test_wrong_bars_raise_a_clear_error_and_change_nothing(ta: ModuleType, case:
     np.testing.assert_array_equal(floats(live.update(*bar)), floats(twin.update(*bar)))
 
 
-def test_a_number_that_raises_or_calls_back_does_no_harm(ta: ModuleType) -> None:
+def test_a_number_that_raises_or_calls_back_leaves_the_state_consistent(ta: ModuleType) -> None:
     live = ta.ATR(3).live()
 
     class Hostile:

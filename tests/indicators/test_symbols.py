@@ -137,7 +137,7 @@ def test_a_table_that_does_not_say_what_is_a_symbol_is_refused(ta: ModuleType, i
             act()
 
 
-def test_a_board_takes_one_bar_of_each_symbol_whatever_its_index(ta: ModuleType) -> None:
+def test_a_board_takes_one_bar_per_symbol_with_any_index(ta: ModuleType) -> None:
     close = long_table()["close"].groupby(level="symbol", sort=False).last()
     board = Plan(sma=SMA(1)).live(symbols=4)
     board.update(close=close)

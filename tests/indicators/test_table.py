@@ -20,7 +20,7 @@ each_row = pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: r
 
 
 @pytest.mark.parametrize("path", generate.FILES, ids=lambda path: path.name)
-def test_what_is_written_from_the_table_is_up_to_date(path: object) -> None:
+def test_files_generated_from_the_table_are_current(path: object) -> None:
     written, made = path.read_text(encoding="utf-8"), generate.FILES[path]()  # type: ignore[attr-defined,index]
     assert written == made, "run python -m fastcore.indicators.generate"
 
@@ -91,7 +91,7 @@ def test_named_tuples(row: Indicator) -> None:
     assert row.name in made.__doc__
 
 
-def test_everything_made_is_handed_on() -> None:
+def test_every_built_object_is_returned() -> None:
     for row in INDICATORS.values():
         for name in filter(None, (row.name, row.definition, row.result)):
             assert name in indicators.__all__

@@ -84,7 +84,7 @@ assert late() is None
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_pauses_are_recorded_until_all_who_asked_have_ended_it() -> None:
+def test_pauses_are_recorded_until_every_recorder_has_ended() -> None:
     pauses = metrics.latency("fastcore_gc_pause_seconds", generation="2")
     callbacks = len(gc.callbacks)
     first, second = record_gc_pauses(), record_gc_pauses()

@@ -166,7 +166,7 @@ class TestOptimize:
         small = frame(3)
         assert optimize_dataframe_memory()(lambda df: df)(small) is small
 
-    def test_integers_whose_product_would_overflow_stay(self) -> None:
+    def test_integers_with_overflowing_products_stay(self) -> None:
         df = pd.DataFrame({"price": [70_000] * 500, "volume": [1_000_000] * 500})
         turnover = optimize_dataframe_memory(integers=True)(lambda df: (df["price"] * df["volume"]).sum())
         assert turnover(df) == 70_000 * 1_000_000 * 500

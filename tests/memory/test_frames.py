@@ -583,7 +583,7 @@ class TestRestore:
         once = report.restore(made)
         pd.testing.assert_frame_equal(report.restore(once), once)
 
-    def test_a_column_that_became_something_else_is_an_error(self, prices: pd.DataFrame) -> None:
+    def test_a_column_with_changed_meaning_is_an_error(self, prices: pd.DataFrame) -> None:
         made, report = optimize_dataframe(prices, tick_size=0.01)
         made["close"] = made["close"].astype("int64")
         with pytest.raises(ValueError, match=r"close: expected int32, as it was left, or float64, got int64"):
@@ -626,7 +626,7 @@ def test_text_that_stays_does_not_keep_the_source_frame_alive() -> None:
     assert made["headline"].tolist()[-1] == "headline 49"
 
 
-def test_a_file_mapped_into_memory_is_not_read_into_it(tmp_path: Path) -> None:
+def test_a_memory_mapped_file_is_not_read_into_memory(tmp_path: Path) -> None:
     mapped = np.memmap(tmp_path / "values", dtype=np.float64, mode="w+", shape=(100, 2))
     frame = pd.DataFrame(mapped, copy=False).iloc[:, :1]
     made, _ = optimize_dataframe(frame)

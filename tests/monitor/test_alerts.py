@@ -209,7 +209,7 @@ def test_no_text_or_number_prevents_an_alert() -> None:
     assert given[0].details == {"share": None, "names": ["b\\udce9", None], "n\\udce9": 1}
 
 
-def test_an_alert_that_fires_goes_on_firing_while_its_value_is_nan() -> None:
+def test_a_firing_alert_keeps_firing_while_its_value_is_nan() -> None:
     value = 2.0
     rule = Rule(name="nan", value=lambda snapshot: value, above=1.0)
     manager = AlertManager([rule], [])

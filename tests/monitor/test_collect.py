@@ -33,7 +33,7 @@ def count(name: str, value: int, **labels: str) -> Sample:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(0, 1e3)), st.lists(st.floats(0, 1e3)))
-def test_a_window_is_what_came_in_between(first: list[float], second: list[float]) -> None:
+def test_a_window_is_the_difference_of_two_snapshots(first: list[float], second: list[float]) -> None:
     sketch, alone = metrics.Sketch(), metrics.Sketch()
     for value in first:
         sketch.observe(value)
@@ -87,7 +87,7 @@ def test_between_two_looks(clock: Clock) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20), st.integers(0, 20), st.integers(1, 9)), max_size=8))
-def test_each_look_tells_what_came_since_the_one_before(looks: list[tuple[int, int, int, int]]) -> None:
+def test_each_snapshot_reports_the_difference_from_the_one_before(looks: list[tuple[int, int, int, int]]) -> None:
     """Calls and errors of a Switch, of which some are timed, and errors of an operation of the same service."""
     clock, samples = Clock(), list[Sample]()
     found, timed = collector(samples, clock), metrics.Sketch()

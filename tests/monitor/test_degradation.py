@@ -67,7 +67,7 @@ class TestSlowdown:
             needed.append(count)
         assert sorted(needed)[7] <= calls
 
-    def test_past_slowness_does_not_alarm_now(self) -> None:
+    def test_a_past_slowdown_fires_no_alarm_now(self) -> None:
         """Evidence gathered in a bad minute does not alarm in a good one."""
         rng, detector = random.Random(3), SlowdownDetector(alpha=1e-9, rng=random.Random(3))
         while detector.evidence < 1e6:
@@ -78,7 +78,7 @@ class TestSlowdown:
         assert not detector.degraded
         assert detector.evidence < 1e6
 
-    def test_a_window_that_is_well_sets_off_no_alarm_on_evidence_of_others(self) -> None:
+    def test_a_normal_window_fires_no_alarm_on_evidence_of_others(self) -> None:
         class SlowestLast(random.Random):
             def sample(self, population: Any, k: int, *, counts: Any = None) -> list[Any]:
                 return list(population)[::-1][:k]
@@ -120,7 +120,7 @@ class TestSlowdown:
             assert math.isnan(detector.look(latencies(random.Random(0), 30, 1.0), reference))
         assert detector.evidence == 1.0
 
-    def test_a_window_of_many_million_calls_costs_what_a_small_one_does(self) -> None:
+    def test_the_cost_of_a_window_does_not_depend_on_its_calls(self) -> None:
         count, zeros, total, low, high, bins = latencies(random.Random(0), 1000, 0.02)
         huge = {key: number * 10**9 for key, number in bins.items()}
         detector = SlowdownDetector()
@@ -181,7 +181,7 @@ class TestDetector:
         assert len(said) == 20, "thirty calls of the rarer arm each time"
         assert said[-1].degraded
 
-    def test_what_is_too_old_is_forgotten(self) -> None:
+    def test_old_entries_are_dropped(self) -> None:
         rng, detector = random.Random(10), DegradationDetector(baselines=Baselines(fingerprint="here"))
         for _ in range(60):
             assert detector.look(service(control=latencies(rng, 10, 9.0))) == []
@@ -190,7 +190,7 @@ class TestDetector:
 
 
 class TestBaselines:
-    def test_kept_by_machine_and_service(self, tmp_path: Path) -> None:
+    def test_baselines_are_kept_per_machine_and_service(self, tmp_path: Path) -> None:
         path = tmp_path / "deep" / "baselines.json"
         rng = random.Random(11)
         for machine, median in (("a", 0.01), ("b", 0.02)):

@@ -141,7 +141,7 @@ def test_no_more_than_so_many_a_minute(made: Make, clock: Clock) -> None:
     assert channel.got == ["r0", "r1", "r2"]
 
 
-def test_what_is_too_much_for_a_minute_waits_for_the_rest_of_it(made: Make, clock: Clock) -> None:
+def test_messages_beyond_the_limit_per_minute_wait(made: Make, clock: Clock) -> None:
     waited, channel = [], Collecting()
 
     class Waiting(threading.Event):

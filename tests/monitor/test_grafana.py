@@ -26,7 +26,7 @@ def known(name: str) -> bool:
     return name in HELP if base == name else base in HELP and base.endswith("_seconds")
 
 
-def test_there_are_panels_and_rules() -> None:
+def test_panels_and_rules_exist() -> None:
     assert len(PANELS) >= 20
     assert len(RULES) == 14
     assert DASHBOARD["uid"] == "fastcore"
@@ -34,7 +34,7 @@ def test_there_are_panels_and_rules() -> None:
 
 
 @pytest.mark.parametrize("expression", QUERIES + RULES)
-def test_queries_name_metrics_that_there_are(expression: str) -> None:
+def test_queries_name_existing_metrics(expression: str) -> None:
     names = METRIC.findall(expression)
     assert names or "fastcore:" in expression
     for name in names:

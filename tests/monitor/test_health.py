@@ -123,7 +123,7 @@ def test_a_request_that_is_cancelled_ends_its_checks() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, {"a": -math.inf}, "\ud800", {(1, 2): [math.nan]}], ids=range(4))
-def test_what_a_check_measured_is_json_in_any_case(value: Any) -> None:
+def test_details_of_a_check_are_always_json(value: Any) -> None:
     def refused(constant: str) -> None:
         raise ValueError(constant)
 

@@ -199,7 +199,7 @@ def test_parameters_of_a_mount_never_stand_in_a_label(
     assert counted(route) == 1
 
 
-def test_what_is_raised_comes_through() -> None:
+def test_errors_are_propagated() -> None:
     async def raises(scope: Any, receive: Any, send: Any) -> None:
         assert metrics.gauge(IN_FLIGHT).value == 1
         raise KeyError("own")
@@ -240,7 +240,7 @@ GONE: Event = ("gone", {"type": "http.response.body", "body": b"b"})
         ([RAISE], "500"),
     ],
 )
-def test_an_answer_counts_by_how_it_ended(counted: Callable[..., int], events: list[Event], status: str) -> None:
+def test_a_response_is_counted_by_its_outcome(counted: Callable[..., int], events: list[Event], status: str) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         for what, value in events:
             if what == "raise":
@@ -317,7 +317,7 @@ def test_a_parameter_of_a_mount_that_is_hidden_by_one_of_the_same_name_is_in_no_
     assert counted("/mw-same/{name}/leaf/{name}") == 4
 
 
-def test_mounts_in_mounts_routers_and_hosts_are_told_by_their_templates(counted: Callable[..., int]) -> None:
+def test_nested_mounts_routers_and_hosts_are_labelled_by_their_templates(counted: Callable[..., int]) -> None:
     async def leaf(request: Request) -> Response:
         return Response()
 

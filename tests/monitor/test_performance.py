@@ -61,7 +61,7 @@ def desk(clock: Clock) -> Iterator[Desk]:
     assert made.monitor.alert_manager.stop(60)
 
 
-def test_a_slowdown_is_reported_once_and_when_it_ends(desk: Desk) -> None:
+def test_a_slowdown_is_reported_once_at_its_start_and_once_at_its_end(desk: Desk) -> None:
     for _ in range(10):
         desk.minute(0.01)
     for _ in range(30):
@@ -94,7 +94,7 @@ def test_without_calls_the_state_does_not_change(desk: Desk) -> None:
     assert desk.monitor.detect_performance_degradation(found)
 
 
-def test_watching_goes_on_after_an_error_until_cancelled(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+def test_watching_continues_after_an_error_until_cancelled(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     looks: list[int] = []
     real = desk.monitor.metrics_collector.collect
 

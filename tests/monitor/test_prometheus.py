@@ -56,7 +56,7 @@ def test_buckets_count_what_they_say_within_one_percent(values: list[float]) -> 
 
 
 @pytest.mark.parametrize("bounds", [FAST, SLOW])
-def test_values_beside_a_bound_are_on_their_side_of_it(bounds: tuple[float, ...]) -> None:
+def test_values_next_to_a_bound_are_on_their_side_of_it(bounds: tuple[float, ...]) -> None:
     for at, bound in enumerate(bounds):
         for factor, expected in ((0.98, 1.0), (1.02, 0.0)):
             sketch = metrics.Sketch()
@@ -164,7 +164,7 @@ def test_the_build_and_the_state_of_every_flag(own_flags: list[str]) -> None:
     assert b"fastcore_build_info{" in exposition()[0]
 
 
-def test_the_process_metrics_of_the_client_are_beside() -> None:
+def test_the_process_metrics_of_the_client_are_included() -> None:
     assert b"python_info" in exposition()[0]
     assert b"python_info" not in exposition(process=False)[0]
 

@@ -89,7 +89,7 @@ def counter(value: int, **labels: str) -> Sample:
 
 
 class TestReader:
-    def test_a_gauge_as_it_is(self) -> None:
+    def test_a_gauge_by_its_value(self) -> None:
         samples = [Sample("m", "gauge", (("a", x),), 0.5) for x in "xy"]
         assert Reader().read(Rule(**OK, labels={"a": "x"}), Snapshot(samples), 0) == {(("a", "x"),): 0.5}
 
@@ -145,7 +145,7 @@ class TestReader:
             Reader().read(Rule(name="r", value=lambda snapshot: "x", above=0), Snapshot([]), 0)
 
 
-def test_a_rollback_alert_says_who_and_why(own_flags: list[str]) -> None:
+def test_a_rollback_alert_names_the_user_and_the_reason(own_flags: list[str]) -> None:
     own_flags.append("test.rules.rollback")
     flags.declare("test.rules.rollback")
     rule = next(rule for rule in DEFAULT_RULES if rule.name == "rolled back")

@@ -69,7 +69,7 @@ def page(url: str) -> dict[str, float]:
     return found
 
 
-def test_what_workers_count_is_on_one_page_also_after_one_is_killed(url: str) -> None:
+def test_counts_of_all_workers_are_on_one_page_after_one_is_killed(url: str) -> None:
     answered: dict[int, int] = {}
     while len(answered) < 2 or sum(answered.values()) < 30:
         pid = httpx.get(f"{url}/work/1", timeout=60).json()  # a connection each: the system picks the worker

@@ -107,7 +107,7 @@ def test_by_default_it_advises_and_changes_nothing(desk: Desk) -> None:
     assert flags.journal(FLAGS["memory"])[-1].what == "advised"
 
 
-def test_what_is_not_allowed_is_refused(desk: Desk) -> None:
+def test_unauthorized_topics_are_refused(desk: Desk) -> None:
     desk.memory, desk.cpu = 95.0, 99.0
     assert look(desk.manager(allowed=("background",))) == [("memory", "refused"), ("background", "applied")]
     assert modes() == {**OFF, "background": "candidate"}
@@ -123,7 +123,7 @@ def test_a_rolled_back_flag_is_not_set(desk: Desk) -> None:
     assert flags.get(FLAGS["memory"]).mode == "control"
 
 
-def test_memory_has_caches_shrink_only_where_it_acts(desk: Desk) -> None:
+def test_memory_pressure_shrinks_caches_only_in_act_mode(desk: Desk) -> None:
     asked: list[int] = []
     remove = register_shrinker("test_triggers", lambda *args: asked.append(1) or 0)
     try:
@@ -146,7 +146,7 @@ def test_cooled_down(desk: Desk, clock: Clock) -> None:
     assert look(manager) == [("memory", "advised")]
 
 
-def test_one_advice_for_the_process_however_many_services(desk: Desk) -> None:
+def test_one_advice_per_process_for_any_number_of_services(desk: Desk) -> None:
     for n in range(5):
         desk.answered(6.0, f"desk{n}")
     desk.memory = 95.0
@@ -155,7 +155,7 @@ def test_one_advice_for_the_process_however_many_services(desk: Desk) -> None:
     assert found.count(("async", "advised")) == 5
 
 
-def test_without_services_the_process_is_looked_at(desk: Desk) -> None:
+def test_without_services_the_process_is_checked(desk: Desk) -> None:
     desk.memory = 95.0
     [outcome] = asyncio.run(desk.manager().auto_apply_optimizations())
     assert (outcome.service, outcome.what) == ("process", "applied")
@@ -194,7 +194,7 @@ def test_revert_does_not_undo_a_later_setting(desk: Desk) -> None:
     assert flags.get(FLAGS["memory"]).mode == "ramp:50"
 
 
-def test_run_goes_on_after_an_error(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+def test_run_continues_after_an_error(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     manager = desk.manager("advise", cooldown=0)
     looks: list[int] = []
     real = manager.metrics_collector.services

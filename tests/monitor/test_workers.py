@@ -62,7 +62,7 @@ def asker(folder: Path) -> WorkerFiles:
     return WorkerFiles(folder, interval=60, source=lambda: Snapshot([]))
 
 
-def test_what_workers_counted_adds_up(tmp_path: Path, start: Start) -> None:
+def test_counts_of_workers_are_summed(tmp_path: Path, start: Start) -> None:
     children = [start(number) for number in (1, 2, 4)]
     with asker(tmp_path) as files:
         found = files.gather()
@@ -75,7 +75,7 @@ def test_what_workers_counted_adds_up(tmp_path: Path, start: Start) -> None:
         assert found.get("fastcore_workers") == 4
 
 
-def test_counts_of_workers_that_are_gone_stay(tmp_path: Path, start: Start) -> None:
+def test_counts_of_ended_workers_are_kept(tmp_path: Path, start: Start) -> None:
     ended, killed, stays = start(1), start(2), start(4)
     ended.communicate("\n", timeout=60)
     killed.send_signal(signal.SIGKILL)
@@ -188,7 +188,7 @@ def test_labels_that_are_named_as_the_renamed_ones_are_kept_too(tmp_path: Path) 
     assert found.get("test_named_both", **labels) == 3.0
 
 
-def test_a_clock_that_is_set_makes_no_living_worker_a_dead_one(start: Start, tmp_path: Path) -> None:
+def test_setting_the_clock_does_not_make_a_live_worker_dead(start: Start, tmp_path: Path) -> None:
     """The file of a worker seems older than its process after the clock was put forward."""
     child = start(5)
     files = WorkerFiles(tmp_path)

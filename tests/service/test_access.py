@@ -143,7 +143,7 @@ def test_with_nothing_given_probes_metrics_and_pages_are_open_and_the_log_names_
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_an_applications_dependency_stands_in_for_the_token(call: str) -> None:
+def test_an_applications_dependency_replaces_the_token(call: str) -> None:
     with served(dependencies=[Depends(user)]) as client:
         assert status(client, call, {}) == 403
         assert status(client, call, BEARER) == 403
@@ -179,9 +179,7 @@ def test_server_sent_events_are_guarded_as_the_stream(
 
 
 @pytest.mark.parametrize(("options", "headers"), [({"dependencies": [Depends(user)]}, USER), ({"public": True}, {})])
-def test_server_sent_events_are_open_to_those_who_are_admitted(
-    options: dict[str, Any], headers: dict[str, str]
-) -> None:
+def test_server_sent_events_are_open_to_admitted_users(options: dict[str, Any], headers: dict[str, str]) -> None:
     with served(**options) as client:
         assert client.get("/stream/events", headers=headers).status_code == 400  # of the hub itself: no topics
 
@@ -217,7 +215,7 @@ def test_dependencies_of_the_application_hold_for_tasks_and_stream_too() -> None
     "path", ["/fastcore//api/snapshot", "/fastcore/api/../api/snapshot", "/fastcore/%61pi/snapshot"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "TRACE", "PROPFIND"])
-def test_other_spellings_and_methods_lead_around_no_guard(path: str, method: str) -> None:
+def test_other_spellings_and_methods_bypass_no_guard(path: str, method: str) -> None:
     for options in ({"token": TOKEN}, {"dependencies": [Depends(user)]}, {}):
         with served(**options) as client:
             assert client.request(method, path).status_code in (401, 403, 404, 405, 503)
@@ -364,7 +362,7 @@ def test_submissions_over_http_are_bounded_by_default_and_the_queues_own_bound_g
         assert found == [202, 202, 202, 503, 503]
 
 
-def test_text_that_is_not_utf8_darkens_no_page() -> None:
+def test_invalid_utf8_breaks_no_page() -> None:
     flags.declare("access-test")
     with served(token=TOKEN) as client:
         body = {"reason": "caf\udce9"}

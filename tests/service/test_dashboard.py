@@ -245,7 +245,7 @@ def test_a_short_token_is_refused() -> None:
         Dashboard(Sources(prices=Prices()), token="short")
 
 
-def test_what_the_watch_says_is_shown() -> None:
+def test_the_report_of_the_watch_is_shown() -> None:
     from fastcore.memory import MemoryWatch
 
     watch = MemoryWatch(0.001, 0.0005, seconds=0.0, act=False)
@@ -320,7 +320,7 @@ def test_a_flag_that_may_not_be_set_is_a_conflict(monkeypatch: pytest.MonkeyPatc
         ({"cron": "0 9-17 * * mon-fri"}, "every hour from 09:00 to 17:00, Monday to Friday, UTC time"),
     ],
 )
-def test_schedules_are_told_in_words(schedule: dict[str, Any], words: str) -> None:
+def test_schedules_are_shown_in_words(schedule: dict[str, Any], words: str) -> None:
     async def check(client: httpx.AsyncClient) -> None:
         async with queue:  # which makes the schedule known to the store
             queue.schedule(queue.task(abs, name="report"), 1, name="nightly", **schedule)
@@ -332,7 +332,7 @@ def test_schedules_are_told_in_words(schedule: dict[str, Any], words: str) -> No
     run(check, tasks=queue)
 
 
-def test_what_is_wrong_names_the_thing_that_its_link_opens(flag: str) -> None:
+def test_problems_name_the_target_of_their_link(flag: str) -> None:
     async def check(client: httpx.AsyncClient) -> None:
         flags.rollback(flag, reason="p99 doubled")
         found = (await client.get("/fastcore/api/snapshot/overview")).json()["wrong"]
@@ -354,7 +354,7 @@ def test_flags_are_shown_with_their_state_and_every_legal_mode(flag: str) -> Non
     run(check)
 
 
-def test_a_setting_that_a_rollback_holds_back_says_so(flag: str) -> None:
+def test_a_setting_hidden_by_a_rollback_is_reported(flag: str) -> None:
     async def check(client: httpx.AsyncClient) -> None:
         flags.rollback(flag, reason="wrong prices")
         answer = await client.post(f"/fastcore/api/flags/{flag}/set", headers=AUTHORISED, json={"mode": "candidate"})
@@ -380,11 +380,11 @@ def test_a_setting_that_a_rollback_holds_back_says_so(flag: str) -> None:
         ("30 9-17/2 * * *", "cron 30 9-17/2 * * *"),
     ],
 )
-def test_lines_of_cron_are_told_in_words_where_they_are_simple(line: str, words: str) -> None:
+def test_simple_cron_lines_are_shown_in_words(line: str, words: str) -> None:
     assert when(f"cron {line} Asia/Tokyo report 01") == f"{words}, Asia/Tokyo time"
 
 
-def test_requests_are_told_by_route_with_their_errors_and_times() -> None:
+def test_requests_are_shown_by_route_with_errors_and_times() -> None:
     async def check(client: httpx.AsyncClient) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             scope["route"] = SimpleNamespace(path=scope["path"])
@@ -406,7 +406,7 @@ def test_requests_are_told_by_route_with_their_errors_and_times() -> None:
     run(check)
 
 
-def test_alerts_that_fire_are_told_with_their_rules() -> None:
+def test_firing_alerts_are_shown_with_their_rules() -> None:
     async def check(client: httpx.AsyncClient) -> None:
         quiet = (await client.get("/fastcore/api/snapshot/alerts")).json()
         assert [(rule["name"], rule["firing"]) for rule in quiet["rules"]] == [("many", False)]

@@ -91,7 +91,7 @@ def test_everything_is_there() -> None:
     assert not queue.running
 
 
-def test_what_is_left_out_is_not_there() -> None:
+def test_omitted_parts_are_not_installed() -> None:
     app = FastAPI()
     installed = install(app, dashboard=False, probes=False, metrics=False, assignment=False, watch=False)
     assert (installed.tasks, installed.hub, installed.watch, installed.dashboard) == (None, None, None, None)
@@ -181,7 +181,7 @@ def test_routers_may_be_added_afterwards_and_their_lifespans_run() -> None:
     asyncio.run(main())
 
 
-def test_draining_is_told_by_readyz_and_by_every_answer() -> None:
+def test_draining_is_shown_by_readyz_and_by_every_response() -> None:
     app = FastAPI()
 
     @app.get("/")
@@ -535,7 +535,7 @@ def test_routes_that_are_not_hidden_stay() -> None:
     asyncio.run(run())
 
 
-def test_a_route_added_later_that_is_never_reached_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_later_route_that_is_shadowed_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     app = FastAPI()
     install(app, watch=False, alerts=False, triggers=False)
 
@@ -580,7 +580,7 @@ def test_a_slower_candidate_is_alerted_on_with_no_further_code() -> None:
         metrics.gauge("fastcore_degraded", service="test_slower", against="control").set(0.0)
 
 
-def test_what_install_starts_by_itself_and_can_leave_out() -> None:
+def test_parts_that_install_starts_and_can_omit() -> None:
     names: list[set[str]] = []
     for options in ({}, {"alerts": False, "triggers": False}):
         app = FastAPI()

@@ -13,7 +13,7 @@ from fastcore.streaming.jsonwire import payloads
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 32, 33, 100])
 @pytest.mark.parametrize("resumed", [False, True])
 @pytest.mark.parametrize("more", [False, True])
-def test_every_topic_is_told_once_in_order(
+def test_every_topic_is_announced_once_in_order(
     monkeypatch: pytest.MonkeyPatch, count: int, resumed: bool, more: bool
 ) -> None:
     monkeypatch.setattr(answers, "ENTRIES", 40)

@@ -27,7 +27,7 @@ def test_the_log_of_a_bus_keeps_as_many_bytes_as_it_may() -> None:
         assert len(log) == min(n, 10), "it would forget all but the last if its bytes only grew"
 
 
-def test_a_drain_goes_on_where_one_who_waits_for_it_is_cancelled() -> None:
+def test_a_drain_continues_when_a_waiter_is_cancelled() -> None:
     async def main() -> None:
         hub = Hub()
         hub.bind()

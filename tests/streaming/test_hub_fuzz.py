@@ -82,7 +82,7 @@ def test_a_message_is_read_or_refused(data: bytes) -> None:
         assert 0 <= refusal.ref <= 2**53
 
 
-def test_what_is_written_is_read_again() -> None:
+def test_written_values_are_read_back() -> None:
     since = ["e", {"a": 3}]
     data = (
         packb([3, 5, ["a", "b", "a"], {"since": since, "newest": True, "later": 1}])

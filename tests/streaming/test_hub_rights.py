@@ -112,7 +112,7 @@ def test_an_expiry_is_seen_where_the_clock_is_set(serve: Serve, monkeypatch: pyt
         assert client.closed() == 3005
 
 
-def test_clients_whose_tokens_are_good_for_long_leave_nothing_behind(serve: Serve) -> None:
+def test_disconnected_clients_with_long_lived_tokens_are_freed(serve: Serve) -> None:
     hub, server = serve(authenticate=lambda token: Grant(expires=time.time() + 86400), ping=0.2, pong=0.1, beat=0.05)
     with RawClient(server.port, "/stream?token=x") as stays:
         stays.hear()

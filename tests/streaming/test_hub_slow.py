@@ -137,7 +137,7 @@ def test_a_blocked_client_is_not_expected_to_answer_pings(running: list[Running]
         assert stuck.closed() == 3008
 
 
-def test_draining_tells_every_client_when_to_reconnect(serve: Serve) -> None:
+def test_draining_sends_every_client_a_reconnect_delay(serve: Serve) -> None:
     hub, server = serve(spread=3.0)
     with ExitStack() as stack:
         clients = [stack.enter_context(RawClient(server.port, "/stream?topics=t")) for _ in range(5)]
@@ -155,7 +155,7 @@ def test_draining_tells_every_client_when_to_reconnect(serve: Serve) -> None:
         assert len(hub) == 0
 
 
-def test_a_stopping_server_tells_clients_when_to_reconnect(running: list[Running]) -> None:
+def test_a_stopping_server_sends_clients_a_reconnect_delay(running: list[Running]) -> None:
     hub = Hub()
     app = Starlette()
     hub.route(app, "/stream")

@@ -91,7 +91,7 @@ def test_bytes_come_whole_and_in_order(seed: int) -> None:
     run(scenario())
 
 
-def test_while_it_waits_what_comes_is_kept_and_reading_pauses() -> None:
+def test_messages_are_kept_and_reading_pauses_while_it_waits() -> None:
     async def scenario() -> None:
         intake, transport, taken = made(waiting=True)
         assert transport.reading  # so that the end of the connection is noticed
@@ -168,7 +168,7 @@ def test_a_crowd_shares_its_turns_and_a_small_message_does_not_wait_for_it() -> 
     run(scenario())
 
 
-def test_an_error_in_one_connection_s_bytes_does_not_hold_up_the_others() -> None:
+def test_invalid_bytes_on_one_connection_do_not_delay_the_others() -> None:
     def broken(data: bytes) -> int:
         if data.startswith(b"y"):
             raise RuntimeError("a parser that raises")

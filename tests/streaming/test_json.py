@@ -202,7 +202,7 @@ def test_frames_are_written_once_for_all() -> None:
     assert frames(large)[:2] == b"\x81\x7f"
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_remembered_entries_are_bounded() -> None:
     made: list[bytes] = []
     memo: Memo[bytes] = Memo(lambda payload: made.append(payload) or payload, limit=10_000)
     for n in range(1000):

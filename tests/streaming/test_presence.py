@@ -83,7 +83,7 @@ def test_users_that_cannot_be_hashed_are_counted(serve: Serve, visit: Visit) -> 
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
-def test_hooks_hear_of_a_client_in_order(serve: Serve, visit: Visit, kind: str) -> None:
+def test_hooks_of_a_client_are_called_in_order(serve: Serve, visit: Visit, kind: str) -> None:
     hub, server = serve(authenticate=grant_of)
     heard: list[tuple[Any, ...]] = []
 
@@ -156,7 +156,7 @@ def test_requests_wait_for_on_connect(serve: Serve, when: str) -> None:
 
 @pytest.mark.parametrize("how", ["raises", "exits", "hangs", "hangs a thread", "will not be cancelled"])
 @pytest.mark.parametrize("where", ["connect", "subscribe"])
-def test_a_bad_hook_harms_only_its_own_client(serve: Serve, visit: Visit, how: str, where: str) -> None:
+def test_an_error_of_a_hook_affects_only_its_client(serve: Serve, visit: Visit, how: str, where: str) -> None:
     hub, server = serve(authenticate=grant_of, limits=Limits(hook=0.05 if "hangs" in how or "will" in how else 10))
     end = threading.Event()
 
@@ -224,7 +224,7 @@ def test_a_user_is_disconnected_from_any_thread(serve: Serve, visit: Visit) -> N
         ({"user": None}, TypeError, "user: expected that of a Grant"),
     ],
 )
-def test_what_is_wrong_with_a_disconnect_is_named(options: dict[str, Any], error: type[Exception], text: str) -> None:
+def test_an_invalid_disconnect_is_refused_by_name(options: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         Hub().disconnect(options.pop("user", "ann"), **options)
 
@@ -237,7 +237,7 @@ def test_a_reason_of_any_text_closes(serve: Serve, visit: Visit) -> None:
     assert client.closed() == 3503
 
 
-def test_subscriptions_are_taken_away_and_the_client_is_told(serve: Serve, visit: Visit) -> None:
+def test_subscriptions_are_removed_and_the_client_is_notified(serve: Serve, visit: Visit) -> None:
     hub, server = serve(authenticate=grant_of)
     client = visit(server, "ann", "t.1,t.*,>,u")
     client.hear_kind(3)
@@ -252,7 +252,7 @@ def test_subscriptions_are_taken_away_and_the_client_is_told(serve: Serve, visit
 
 
 @in_a_loop
-async def test_the_client_does_not_ask_again_for_what_was_taken_away(serve: Serve) -> None:
+async def test_the_client_does_not_resubscribe_to_removed_topics(serve: Serve) -> None:
     hub, server = serve(authenticate=grant_of)
     notices: asyncio.Queue[Any] = asyncio.Queue()
     url = f"ws://127.0.0.1:{server.port}/stream"
@@ -305,7 +305,7 @@ async def test_users_are_sent_away_from_the_workers_they_are_on(tmp_path: Any) -
             await hub.aclose()
 
 
-def test_forked_workers_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forked_workers_have_different_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     hub = Hub()
     names = []
     for pid in (1, 2):
@@ -384,7 +384,7 @@ async def test_the_client_gets_the_last_messages_once(serve: Serve, options: dic
 
 
 @pytest.mark.parametrize("wrong", [-1, "3", 1.5, True])
-def test_a_wrong_count_of_last_messages_is_told(serve: Serve, wrong: Any) -> None:
+def test_a_wrong_count_of_last_messages_is_reported(serve: Serve, wrong: Any) -> None:
     _, server = serve()
     with RawClient(server.port) as client:
         client.hear()

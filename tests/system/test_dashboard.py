@@ -177,7 +177,7 @@ def test_figures_are_those_of_the_api(page: Any, served: Served) -> None:
     assert drawn["control"] == pytest.approx([1e6 * s for s in arms["control"]["quantiles"]])
 
 
-def test_figures_go_on_after_the_server_s_clock_was_set_back(
+def test_figures_continue_after_the_server_s_clock_was_set_back(
     page: Any, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show(page, served, "streaming")

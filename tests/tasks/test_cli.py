@@ -124,7 +124,7 @@ def test_show_reads_arguments_and_result(store: SqliteStore, capsys: pytest.Capt
     assert (found["state"], found["result"], found["attempt"]) == ("succeeded", {"rsi": 61}, 1)
 
 
-def test_what_json_does_not_have_is_shown_as_it_looks(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_values_without_json_form_are_shown_by_repr(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     made = spec(at=time.time())
     made.payload = Encoded(CODEC.encode_call(({1, 2}, float("nan")), {}))
     store.submit([made]).result(30)
@@ -198,7 +198,7 @@ def test_retry_refuses_what_is_not_dead(store: SqliteStore, capsys: pytest.Captu
     assert tasks(store, "retry", id, "--all-dead") == 2
 
 
-def test_stats_count_and_say_who_lives(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stats_count_executions_and_live_children(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     submitted(store, "a"), submitted(store, "a"), submitted(store, "b")
     claimed(store, most=1, kind="a", now=time.time(), owner="engine")
     store.schedule("nightly", "every 5", time.time() + 500).result(30)
@@ -259,7 +259,7 @@ def test_watch_redraws_a_terminal(store: SqliteStore, monkeypatch: pytest.Monkey
     assert max(map(len, screen.getvalue().replace("\x1b[H\x1b[2J", "").splitlines())) <= 30
 
 
-def test_what_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_files_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks", "--db", str(tmp_path / "none.db"), "list"]) == 2
     assert "expected a database of tasks, got no such file" in capsys.readouterr().err
     assert not (tmp_path / "none.db").exists()
@@ -291,9 +291,7 @@ def test_reading_takes_no_ownership_and_changes_no_schema(
     assert list(tmp_path.glob("*.owner")) == []
 
 
-def test_it_reads_beside_a_service_that_writes_all_the_time(
-    store: SqliteStore, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_it_reads_while_a_service_keeps_writing(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     over = threading.Event()
 
     def write() -> None:

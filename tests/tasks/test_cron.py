@@ -192,10 +192,10 @@ class TestIntervalsAndFixedTimes:
     @pytest.mark.parametrize(
         "line", ["*/5 * * * *", "* * * * *", "0 * * * *", "*/20 * * * *", "7 */2 * * *", "*/30 1 * * *"]
     )
-    def test_an_interval_fires_whenever_the_clock_shows_it(self, line: str, night: str) -> None:
+    def test_an_interval_fires_at_each_repetition_of_its_time(self, line: str, night: str) -> None:
         assert shown(line, *NIGHTS[night]) == by_minutes(line, *NIGHTS[night])
 
-    def test_all_values_are_an_interval_however_they_are_written(self) -> None:
+    def test_every_spelling_of_all_values_is_an_interval(self) -> None:
         for line, same in (
             ("*/15 0-23 * * *", "*/15 * * * *"),
             ("0 0-23 * * *", "0 * * * *"),

@@ -110,7 +110,7 @@ class TestTheStoreFails:
         assert caplog.text.count("the store failed; the queue goes on trying") == 1  # said once, not at each trial
 
     @pytest.mark.parametrize("method", ["report", "renew", "rescue", "prune"])
-    def test_the_rest_goes_on(self, how: str, method: str) -> None:
+    def test_the_other_tasks_continue(self, how: str, method: str) -> None:
         store = Troubled(how, method)
         queue = TaskQueue(store, lease=0.2, heartbeat=0.05)
         go = threading.Event()
@@ -149,7 +149,7 @@ class TestTheStoreFails:
         run(scenario)
         assert got == [[1, 1, 1]]
 
-    def test_it_stops_all_the_same(self, how: str) -> None:
+    def test_it_stops_nevertheless(self, how: str) -> None:
         store = Troubled(how, "settle")
         queue = TaskQueue(store)
 
@@ -239,7 +239,7 @@ class TestLeases:
 
         run(scenario)
 
-    def test_a_clock_that_goes_ahead_takes_nothing_from_others_until_they_could_renew(self) -> None:
+    def test_a_clock_set_forward_expires_no_lease_before_its_owner_could_renew(self) -> None:
         clock = {"wall": 1000.0, "passed": 50.0}
         store = MemoryStore(clock=lambda: clock["wall"])
         queue = TaskQueue(store, clock=lambda: clock["wall"])
@@ -282,7 +282,7 @@ class TestLeases:
         assert queue.status(id).attempt == 0
 
     @pytest.mark.parametrize("method", ["renew", "settle", "claim", "rescue"])
-    def test_a_store_that_fails_for_less_than_a_lease_costs_no_attempt(self, how: str, method: str) -> None:
+    def test_a_storage_outage_shorter_than_a_lease_uses_up_no_attempt(self, how: str, method: str) -> None:
         store = Troubled(how, method)
         store.recover()
         queue = TaskQueue(store, lease=LONG, heartbeat=0.02)

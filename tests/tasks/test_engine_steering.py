@@ -13,7 +13,7 @@ from tests.tasks.queue_cases import LONG, run, until
 
 
 class TestSteering:
-    def test_what_another_process_cancels_is_stopped_here(self) -> None:
+    def test_a_task_cancelled_by_another_process_is_stopped_here(self) -> None:
         """The store is asked by someone who does not know the engine."""
         store = MemoryStore()
         queue = TaskQueue(store)
@@ -31,7 +31,7 @@ class TestSteering:
 
         run(scenario)
 
-    def test_cancelled_by_itself_and_by_its_library(self) -> None:
+    def test_cancelled_by_its_own_code_and_by_its_library(self) -> None:
         """A CancelledError without a request to cancel is a failure like others, not the end of a worker."""
         queue = TaskQueue(workers={"async": 1})
 

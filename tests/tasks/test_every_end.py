@@ -56,7 +56,7 @@ def abandoned(queue: TaskQueue, n: int, attempts: int) -> list[str]:
         (1, True, ["cancel"], State.CANCELLED),
     ],
 )
-def test_a_task_whose_process_died(
+def test_a_task_of_a_dead_process(
     make: Callable[..., TaskQueue], attempts: int, cancelled: bool, names: list[str], state: State
 ) -> None:
     queue = make()
@@ -160,7 +160,7 @@ def _fails() -> Any:
         (_fails, {"retries": 0}, ["failure"], State.FAILED),
     ],
 )
-def test_a_task_that_runs_to_a_bad_end(
+def test_a_task_that_fails_while_it_runs(
     make: Callable[..., TaskQueue], fn: Any, options: dict[str, Any], names: list[str], state: State
 ) -> None:
     queue = make()

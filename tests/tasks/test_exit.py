@@ -46,7 +46,7 @@ def test_a_program_with_a_busy_queue_exits_without_output(
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_slot_that_was_left_touches_its_child_no_more() -> None:
+def test_a_slot_does_not_use_its_child_after_it_was_left() -> None:
     """At exit multiprocessing joins the children: a Process that two threads join says it still runs, and raises."""
     slot = TaskProcess("a test")
     slot.open("task")

@@ -83,7 +83,7 @@ def test_coroutine_middleware_shares_the_job_s_context(make: Callable[..., TaskQ
 
 
 @pytest.mark.parametrize("sort", ["async", "thread"])
-def test_what_it_raises_or_returns_is_the_attempt_s(make: Callable[..., TaskQueue], sort: str) -> None:
+def test_errors_and_results_of_middleware_are_those_of_the_attempt(make: Callable[..., TaskQueue], sort: str) -> None:
     queue = make()
     attempts: list[int] = []
     ran: list[str] = []

@@ -56,7 +56,7 @@ def test_a_retry_ages_from_the_time_when_it_is_due(outbox: Told) -> None:
     assert outcome.rank == pytest.approx(5 + (NOW + 30.0) / 60)
 
 
-def test_what_is_given_back_keeps_its_place(outbox: Told) -> None:
+def test_returned_tasks_keep_their_place(outbox: Told) -> None:
     [job] = jobs(outbox, 1)
     outbox.returned(job)
     outcome = job.outcome

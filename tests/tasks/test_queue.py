@@ -120,7 +120,7 @@ class TestSubmit:
         with pytest.raises(QueueFull, match="at most 2"):
             queue.submit(work)
 
-    def test_what_an_executor_cannot_do_is_refused_by_name(self, make: Callable[..., TaskQueue]) -> None:
+    def test_options_unsupported_by_an_executor_are_refused_by_name(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
 
         @queue.task(timeout=5)
@@ -321,7 +321,7 @@ class TestOrder:
 
         run(scenario)
 
-    def test_a_thousand_that_wait_share_two_hundred_places(self) -> None:
+    def test_a_thousand_waiting_calls_share_two_hundred_slots(self) -> None:
         queue = TaskQueue(workers={"async": 200})
         now = most = 0
 
@@ -407,7 +407,7 @@ class TestGroups:
 
 
 class TestLife:
-    def test_what_runs_when_it_stops_goes_back(self, make: Callable[..., TaskQueue], url: str) -> None:
+    def test_running_tasks_are_returned_at_stop(self, make: Callable[..., TaskQueue], url: str) -> None:
         store = MemoryStore()
         if url == "memory":
             store.close = lambda: None  # type: ignore[method-assign]  # one store for both queues
@@ -431,7 +431,7 @@ class TestLife:
 
         run(scenario)
 
-    def test_draining_takes_no_more(self, make: Callable[..., TaskQueue]) -> None:
+    def test_a_draining_queue_refuses_submissions(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
 
         @queue.task

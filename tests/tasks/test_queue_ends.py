@@ -70,7 +70,7 @@ class TestFailures:
 
         run(scenario)
 
-    def test_what_is_not_retried_has_failed(self, make: Callable[..., TaskQueue]) -> None:
+    def test_errors_without_retry_end_as_failed(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
 
         @queue.task(retries=Retry(5, base=0.01, give_up_on=KeyError))

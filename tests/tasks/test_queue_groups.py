@@ -64,7 +64,7 @@ class TestHandle:
 
         run(scenario)
 
-    def test_what_failed_is_raised(self, make: Callable[..., TaskQueue]) -> None:
+    def test_the_error_of_the_call_is_raised(self, make: Callable[..., TaskQueue]) -> None:
         queue = prepared(make())
 
         async def scenario() -> None:
@@ -175,7 +175,7 @@ class TestCallback:
 
         run(scenario)
 
-    def test_results_that_expired_are_said(self, make: Callable[..., TaskQueue]) -> None:
+    def test_expired_results_are_reported(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
 
         @queue.task(result_ttl=0)

@@ -110,7 +110,7 @@ class TestIdempotency:
             with pytest.raises(IdempotencyConflict):
                 queue.submit(keyed, other)
 
-    def test_what_only_memory_takes(self) -> None:
+    def test_options_of_the_memory_store_only(self) -> None:
         queue = TaskQueue()
 
         @queue.task

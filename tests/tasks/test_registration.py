@@ -79,7 +79,7 @@ class Holder:
         (functools.partial(math.hypot, threading.Lock()), "an object that cannot be pickled: TypeError"),
     ],
 )
-def test_what_a_process_cannot_find_is_refused_at_registration(fn: Any, got: str) -> None:
+def test_functions_that_a_process_cannot_import_are_refused_at_registration(fn: Any, got: str) -> None:
     queue = TaskQueue()
     text = f"bad: expected a function that a process can import by its name for on='process', got {got}"
     with pytest.raises(TypeError, match=text):

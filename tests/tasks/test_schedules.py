@@ -105,7 +105,7 @@ class TestSlots:
         assert fleet.fired() == [10, 3610]  # one again, and in step
         assert fleet.fired("minutely") == [60, 3660]
 
-    def test_a_restart_goes_on_where_the_last_process_was(self, store: Any) -> None:
+    def test_a_restart_continues_from_the_state_of_the_last_process(self, store: Any) -> None:
         first = Fleet(store)
         first.add(Every(10.0))
         first.pass_to(0)
@@ -132,7 +132,7 @@ class TestSlots:
 
     @pytest.mark.parametrize("when", [Every(60.0), Cron("* * * * *")])
     @pytest.mark.parametrize("jump", [-3600.0, -90_000.0, 3600.0, 90_000.0])
-    def test_a_clock_that_is_set_silences_nothing(self, store: Any, when: Every | Cron, jump: float) -> None:
+    def test_setting_the_clock_suppresses_no_alert(self, store: Any, when: Every | Cron, jump: float) -> None:
         fleet = Fleet(store, 2)
         fleet.add(when)
         for minute in range(5):
@@ -235,7 +235,7 @@ class TestFailures:
 
 
 class TestFleet:
-    def test_another_definition_is_not_fired_by_those_who_have_the_older(self, store: Any) -> None:
+    def test_another_definition_is_not_fired_by_processes_with_the_older_one(self, store: Any) -> None:
         older, newer = Fleet(store), Fleet(store)
         older.add(Cron("* * * * *"), definition="1")
         older.pass_to(0)

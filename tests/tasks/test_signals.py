@@ -236,7 +236,7 @@ def test_a_place_without_a_queue_is_refused(place: str, text: str) -> None:
     assert str(raised.value).startswith(text)
 
 
-def test_what_a_module_fails_to_import_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_import_of_a_module_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "needs_more.py").write_text("import not_there_at_all")
     (tmp_path / "empty_queue.py").write_text("from fastcore.tasks import TaskQueue; queue = TaskQueue()")
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -39,7 +39,7 @@ def test_a_paused_kind_waits_and_the_others_run(make: Callable[..., TaskQueue]) 
     run(scenario)
 
 
-def test_other_workers_of_the_store_obey(make: Callable[..., TaskQueue], tmp_path: Any) -> None:
+def test_other_workers_of_the_store_apply_it(make: Callable[..., TaskQueue], tmp_path: Any) -> None:
     url = f"sqlite:///{tmp_path}/shared.db"
     mine, theirs = make(store=url), make(store=url)
 

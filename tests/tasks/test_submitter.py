@@ -95,7 +95,7 @@ def stored(path: Path) -> dict[str, int]:
 # ---- one request ----
 
 
-def test_what_is_submitted_in_one_turn_is_one_request(queue: TaskQueue, requests: list[int]) -> None:
+def test_submissions_of_one_loop_turn_are_one_request(queue: TaskQueue, requests: list[int]) -> None:
     async def scenario() -> None:
         ids = await gathered(*[queue.asubmit("same", n) for n in range(300)])
         assert requests == [300]
@@ -146,7 +146,7 @@ def test_first_in_is_first_out_within_a_turn(queue: TaskQueue, path: Path) -> No
     run(scenario)
 
 
-def test_what_is_submitted_while_a_turn_is_handed_over_is_of_the_next(queue: TaskQueue, requests: list[int]) -> None:
+def test_submissions_during_a_hand_over_belong_to_the_next_turn(queue: TaskQueue, requests: list[int]) -> None:
     async def scenario() -> None:
         first = asyncio.ensure_future(queue.asubmit("same", 1))
         async with one_commit(queue):
@@ -199,7 +199,7 @@ def test_an_idempotency_key_of_another_call_is_refused_alone(queue: TaskQueue) -
     run(scenario)
 
 
-def test_those_that_find_the_queue_full_are_refused_alone(opened: Callable[..., TaskQueue], path: Path) -> None:
+def test_submissions_to_a_full_queue_are_refused_alone(opened: Callable[..., TaskQueue], path: Path) -> None:
     queue = opened(max_queued=3)
 
     @queue.task
@@ -213,7 +213,7 @@ def test_those_that_find_the_queue_full_are_refused_alone(opened: Callable[..., 
     run(scenario)
 
 
-def test_what_is_no_call_is_refused_alone(queue: TaskQueue, path: Path) -> None:
+def test_an_invalid_call_in_a_batch_is_refused_alone(queue: TaskQueue, path: Path) -> None:
     async def scenario() -> None:
         unknown, written, wrong = await submitted_between(
             queue, queue.asubmit("nothing", 1), queue.asubmit("same", object()), queue.asubmit("same", 1, 2)
@@ -227,7 +227,7 @@ def test_what_is_no_call_is_refused_alone(queue: TaskQueue, path: Path) -> None:
 
 
 @pytest.mark.parametrize("working", [False, True])
-def test_what_the_database_refuses_is_refused_alone(queue: TaskQueue, path: Path, working: bool) -> None:
+def test_a_row_refused_by_the_database_is_refused_alone(queue: TaskQueue, path: Path, working: bool) -> None:
     @queue.task
     async def bad() -> None: ...
 
@@ -340,7 +340,7 @@ def test_one_loop_after_another_submits(queue: TaskQueue, path: Path) -> None:
 # ---- with workers ----
 
 
-def test_hooks_hear_of_a_submission_before_they_hear_of_its_start(queue: TaskQueue) -> None:
+def test_submit_hooks_come_before_start_hooks(queue: TaskQueue) -> None:
     heard: list[TaskEvent] = []
     for event in ("submit", "start", "success"):
         queue.on(event, heard.append)
@@ -358,9 +358,7 @@ def test_hooks_hear_of_a_submission_before_they_hear_of_its_start(queue: TaskQue
 
 
 @pytest.mark.parametrize("draining", [False, True])
-def test_whatever_was_acknowledged_is_there_after_a_stop_amid_submissions(
-    queue: TaskQueue, path: Path, draining: bool
-) -> None:
+def test_acknowledged_tasks_survive_a_stop_during_submissions(queue: TaskQueue, path: Path, draining: bool) -> None:
     acknowledged: list[str] = []
 
     async def submitting() -> None:
@@ -387,9 +385,7 @@ def test_whatever_was_acknowledged_is_there_after_a_stop_amid_submissions(
     assert set(found.values()) <= {0, 3}
 
 
-def test_what_is_stored_with_the_last_claim_of_a_queue_that_stops_is_not_left_running(
-    queue: TaskQueue, path: Path
-) -> None:
+def test_tasks_claimed_directly_while_a_queue_stops_are_returned(queue: TaskQueue, path: Path) -> None:
     async def scenario() -> None:
         await queue.astart()
         await queue.asubmit("same", 1)
@@ -428,7 +424,7 @@ def loop(request: pytest.FixtureRequest) -> Any:
     return factory_of(request.param)
 
 
-def test_hooks_hear_of_a_submission_before_its_start_where_another_of_the_turn_is_refused(
+def test_submit_hooks_come_before_start_hooks_when_another_submission_is_refused(
     opened: Callable[..., TaskQueue],
 ) -> None:
     queue = opened()

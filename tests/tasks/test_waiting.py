@@ -58,7 +58,7 @@ def test_silence_is_reported_once_per_quiet_time_and_a_change_begins_it_again() 
     run(scenario)
 
 
-def test_all_who_wait_can_be_made_to_look_again() -> None:
+def test_all_waiters_can_be_woken_to_check_again() -> None:
     queue = TaskQueue()
     queue.task(lambda: None, name="work")
     ids = [queue.submit("work") for _ in range(2)]
@@ -89,7 +89,7 @@ def test_all_who_wait_can_be_made_to_look_again() -> None:
 
 
 @pytest.mark.parametrize("how", ["result", "events"])
-def test_requests_that_wait_are_let_go_when_the_server_ends(how: str) -> None:
+def test_waiting_requests_are_released_when_the_server_ends(how: str) -> None:
     queue = TaskQueue()
     queue.task(lambda: None, name="work")
     id = queue.submit("work")

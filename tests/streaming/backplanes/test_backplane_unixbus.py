@@ -354,7 +354,7 @@ def test_a_member_that_was_stopped_catches_up(tmp_path):
     run(test())
 
 
-def test_a_node_that_does_not_report_back_ends_the_epoch_and_offsets_still_grow(tmp_path):
+def test_a_node_that_does_not_report_back_ends_the_epoch_and_offsets_keep_growing(tmp_path):
     import signal
 
     async def test() -> None:

@@ -31,7 +31,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Running]]:
         server.call(hub.aclose)
 
 
-def test_what_a_publisher_sends_reaches_the_clients_of_a_hub(served: tuple[str, Running]) -> None:
+def test_messages_of_a_publisher_reach_the_clients_of_a_hub(served: tuple[str, Running]) -> None:
     path, server = served
     with RawClient(server.port, "/stream?topics=prices.*") as client:
         client.hear_kind(3)

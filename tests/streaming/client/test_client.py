@@ -348,7 +348,7 @@ def test_an_unreachable_server_is_retried_and_a_wrong_page_is_not():
     run(test())
 
 
-def test_what_a_server_may_send_is_limited():
+def test_messages_from_a_server_are_limited():
     async def test() -> None:
         async with Desk.in_process("--rate", "0") as desk:
             url = f"ws://127.0.0.1:{desk.port}/stream"

@@ -186,7 +186,7 @@ def test_dtypes_themselves(dtype: Any) -> None:
     assert back(np.dtype(dtype)) == np.dtype(dtype)
 
 
-def test_a_large_array_is_copied_once_however_deep_it_lies() -> None:
+def test_a_large_array_is_copied_once_at_any_depth() -> None:
     array = np.arange(100_000.0)
     message = codec.encode([{"a": ((array,),)}])
     assert len(message) < array.nbytes + 200

@@ -81,7 +81,7 @@ def test_objects_round_trip(value: Any) -> None:
     assert repr(again) == repr(value)
 
 
-def test_what_is_not_a_field_is_kept_and_no_code_runs() -> None:
+def test_attributes_that_are_not_fields_are_kept_without_running_code() -> None:
     ticket, order = Ticket(LEGS, PLACE), Order(account=account(), legs=LEGS)
     made, checked = Ticket.made, Order.checked
     assert (back(ticket).total, back(ticket).hint) == (2, "2 legs")

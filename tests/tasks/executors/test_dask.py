@@ -111,7 +111,7 @@ def test_retries_are_done_by_the_queue(cluster: Any) -> None:
         assert (queue.status(id).state, queue.status(id).attempt) == (State.DEAD, 3)
 
 
-def test_what_waits_at_the_cluster_runs_by_priority(cluster: Any, tmp_path: Path) -> None:
+def test_tasks_waiting_at_the_cluster_run_by_priority(cluster: Any, tmp_path: Path) -> None:
     with running(cluster, size=8) as queue:  # two run, six wait at Dask
         marks = tmp_path / "marks"
         blocker = queue.task(jobs.steps, on="dask", priority=0)

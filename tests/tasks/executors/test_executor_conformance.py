@@ -232,7 +232,7 @@ def test_many(on: Callable[..., None]) -> None:
     on(scenario)
 
 
-def test_what_the_task_knows_of_itself(on: Callable[..., None]) -> None:
+def test_the_context_of_a_task(on: Callable[..., None]) -> None:
     async def scenario(it: Harness) -> None:
         job = it.run("who")
         assert (await it.end(job))[1] == [job.id, job.kind, 2]
@@ -295,7 +295,7 @@ def test_cancelling_an_unknown_job_is_harmless(on: Callable[..., None]) -> None:
     on(scenario)
 
 
-def test_the_end_waits_for_what_runs(on: Callable[..., None]) -> None:
+def test_shutdown_waits_for_running_tasks(on: Callable[..., None]) -> None:
     async def scenario(it: Harness) -> None:
         job = it.run("sleep", 0.2, "finished")
         await it.executor.stop(LONG)
@@ -306,7 +306,7 @@ def test_the_end_waits_for_what_runs(on: Callable[..., None]) -> None:
     on(scenario)
 
 
-def test_the_end_gives_back_what_does_not_end(on: Callable[..., None]) -> None:
+def test_shutdown_returns_attempts_that_do_not_end(on: Callable[..., None]) -> None:
     async def scenario(it: Harness) -> None:
         await it.end(it.run("echo"))
         job = it.run("until_told")

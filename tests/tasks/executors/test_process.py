@@ -33,7 +33,7 @@ def run(queue: TaskQueue, fn: Any, *args: Any, retries: int = 0, **options: Any)
 
 
 @pytest.mark.parametrize("store", ["memory", "sqlite"])
-def test_arguments_and_results_go_there_and_back(make: Any, tmp_path: Path, store: str) -> None:
+def test_arguments_and_results_round_trip(make: Any, tmp_path: Path, store: str) -> None:
     queue = make(store="memory" if store == "memory" else f"sqlite:///{tmp_path / 'tasks.db'}")
     square = queue.task(jobs.square, on="process")
     assert queue.result(queue.submit(square, 5, plus=1), timeout=MINUTE) == 26
@@ -90,7 +90,7 @@ def test_a_death_counts_as_an_attempt_and_a_retry_runs_on_another_child(make: An
     assert run(queue, jobs.pid).result != before
 
 
-def test_what_kills_every_child_becomes_a_dead_letter(make: Any) -> None:
+def test_a_task_that_kills_every_child_becomes_a_dead_letter(make: Any) -> None:
     view = run(make(), jobs.die, retries=2)
     assert (view.state, view.attempt) == (State.DEAD, 3)
     assert view.error.type == "fastcore.tasks.errors.TaskLost"
@@ -176,14 +176,14 @@ def test_a_misbehaving_child_costs_only_its_task(make: Any, how: Callable[..., A
     assert [queue.result(id, timeout=MINUTE) for id in good] == [n * n for n in range(20)]
 
 
-def test_what_a_task_prints_is_not_taken_for_an_answer(make: Any) -> None:
+def test_output_printed_by_a_task_is_not_taken_for_a_reply(make: Any) -> None:
     assert run(make(), jobs.print_bytes).result == "printed"
 
 
 # ---- bounds ----
 
 
-def test_a_timeout_kills_and_the_slot_goes_on(make: Any) -> None:
+def test_a_timeout_kills_the_child_and_the_slot_continues(make: Any) -> None:
     queue = make()
     before = run(queue, jobs.pid).result
     view = run(queue, jobs.nap, 600, timeout=0.3)

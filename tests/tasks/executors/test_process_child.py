@@ -100,7 +100,7 @@ def test_prefetched_tasks_are_returned_behind_a_long_one(make: Any, tmp_path: Pa
     assert lines(marks) == ["urgent", "a", "b", "c"]
 
 
-def test_messages_are_taken_back_until_they_are_begun(tmp_path: Path) -> None:
+def test_messages_can_be_withdrawn_until_they_are_begun(tmp_path: Path) -> None:
     child = TaskProcess("a test")
     codec = Codec()
 

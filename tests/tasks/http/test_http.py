@@ -129,7 +129,7 @@ class TestSubmit:
 
         served(test)
 
-    def test_what_waits_before_it_is_part_of_the_estimate(self) -> None:
+    def test_queued_tasks_are_part_of_the_estimate(self) -> None:
         async def test(desk: Desk) -> None:
             first = await desk.queued("hold")
             await asyncio.sleep(0.3)  # a run so long that no rounding of an estimate hides what is compared
@@ -187,7 +187,7 @@ class TestSubmit:
 
         served(test)
 
-    def test_a_body_beyond_the_limit_is_refused_whether_it_says_its_length_or_not(self) -> None:
+    def test_a_body_beyond_the_limit_is_refused_with_or_without_content_length(self) -> None:
         async def test(desk: Desk) -> None:
             read = 0
 
@@ -213,7 +213,7 @@ class TestSubmit:
 
         served(test)
 
-    def test_what_is_not_exposed_does_not_exist(self) -> None:
+    def test_unexposed_tasks_are_not_found(self) -> None:
         async def test(desk: Desk) -> None:
             told(await desk.post("add", 1), 404, "no-such-name")
             hidden = await desk.queue.asubmit(desk.queue.tasks["add"], 1)
@@ -233,7 +233,7 @@ class TestSubmit:
 
         served(test, router={"expose": ["echo", "hold"]})
 
-    def test_priority_decides_who_runs_first(self) -> None:
+    def test_tasks_run_in_order_of_priority(self) -> None:
         order: list[str] = []
 
         async def test(desk: Desk) -> None:
@@ -251,7 +251,7 @@ class TestSubmit:
 
         served(test)
 
-    def test_a_full_queue_says_when_to_come_again(self) -> None:
+    def test_a_full_queue_sends_retry_after(self) -> None:
         async def test(desk: Desk) -> None:
             for running in range(1, 5):
                 await desk.queued("hold")

@@ -168,7 +168,7 @@ def test_a_closed_stream_makes_room_for_another() -> None:
     ("header", "number"),
     [(None, -1), ("", -1), ("7", 7), ("-7", -1), ("x", -1), ("9" * 30, -1), ("\u0663", -1), ("1.5", -1)],
 )
-def test_what_a_client_says_it_saw(header: str | None, number: int) -> None:
+def test_the_last_event_id_of_a_client(header: str | None, number: int) -> None:
     assert last_seen(header) == number
 
 

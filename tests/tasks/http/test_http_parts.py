@@ -64,7 +64,7 @@ class TestArguments:
             ([["A"], "2026-03-01"], {"day": "2026-03-01"}, (), "multiple values for argument 'day'"),
         ],
     )
-    def test_what_is_wrong_and_where(self, args: Any, kwargs: Any, loc: tuple[object, ...], message: str) -> None:
+    def test_problems_and_their_links(self, args: Any, kwargs: Any, loc: tuple[object, ...], message: str) -> None:
         with pytest.raises(ArgumentErrors) as caught:
             Signature(report).bind(args, kwargs)
         assert caught.value.errors[0].loc == loc
@@ -82,7 +82,7 @@ class TestArguments:
         with pytest.raises(ArgumentErrors, match="unexpected keyword argument 'c'"):
             Signature(plain).bind([1], {"c": 3})
 
-    def test_an_annotation_that_cannot_be_read_judges_nothing(self) -> None:
+    def test_an_unreadable_annotation_validates_nothing(self) -> None:
         assert Signature(half).bind(["7", object], {}) == ((7, object), {})
 
     def test_json_cannot_stand_for_a_dataframe(self) -> None:

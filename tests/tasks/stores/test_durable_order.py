@@ -162,7 +162,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize(("make", "write", "path"), WHOLE.values(), ids=WHOLE)
-def test_what_is_replaced_is_synced_before_and_its_folder_after(order: Order, make: str, write: str, path: str) -> None:
+def test_a_replaced_file_is_synced_before_and_its_folder_after(order: Order, make: str, write: str, path: str) -> None:
     found = order(f"{make}\nopen(folder + '/journal', 'a').close()\nmark('write')\n{write}\n")["write"]
     renamed = found.index(f"rename {path}")
     fresh = [line.split()[1] for line in found[:renamed] if line.startswith("sync ")]

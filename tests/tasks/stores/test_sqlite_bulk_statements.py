@@ -82,7 +82,7 @@ def test_inserts_are_those_of_single_statements(given_specs: list[TaskSpec]) -> 
         each.close()
 
 
-def test_first_in_is_first_out_whatever_comes_between(database: sqlite3.Connection) -> None:
+def test_equal_priorities_stay_first_in_first_out_between_other_operations(database: sqlite3.Connection) -> None:
     kinds = ["a", "b", "b", "b", "c", "a", "b", "b", "b", "b", "a"]
     made = [spec(kind, unique_key="k" if i == 5 else None) for i, kind in enumerate(kinds)]
     insert(database, made)
@@ -194,7 +194,7 @@ def test_tasks_that_are_begun_are_those_of_single_statements_with_their_first_at
             each.close()
 
 
-def test_an_id_that_is_there_is_an_error(database: sqlite3.Connection) -> None:
+def test_an_existing_id_is_an_error(database: sqlite3.Connection) -> None:
     one = spec()
     for same in ([one] * 4, [one, spec(), spec(), replace(one, payload=Encoded(b"other"))], [one, spec("b"), one]):
         for begun in (None, BEGUN):

@@ -246,7 +246,7 @@ def test_each_loop_gets_its_own_replies() -> None:
     assert told == {0: [*range(0, 20, 2)], 1: [*range(1, 20, 2)]}
 
 
-def test_an_error_in_a_batch_is_the_one_answers_alone() -> None:
+def test_an_error_in_a_batch_affects_only_its_own_request() -> None:
     answers: list[CommitReply[int]] = [CommitReply() for _ in range(3)]
     error = KeyError("no")
     give(zip(answers, [1, error, 3]))

@@ -22,7 +22,7 @@ from tests.tasks.stores.sqlite_specs import T0, check, claimed, ended, spec
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kinds", [["noop"] * 4, ["noop", "other", "noop", "other"]], ids=["alike", "different"])
-def test_what_is_submitted_while_there_is_room_comes_as_claims(owner: Owner, way: Any, kinds: list[str]) -> None:
+def test_tasks_submitted_while_there_is_room_are_claimed_directly(owner: Owner, way: Any, kinds: list[str]) -> None:
     made = [spec(kind, at=T0 + 3) for kind in kinds]
 
     async def scenario() -> None:
@@ -116,7 +116,7 @@ def test_the_lowest_ranks_go_first_where_there_are_more_than_room(owner: Owner, 
     run(scenario)
 
 
-def test_what_a_claim_took_is_off_its_room(owner: Owner) -> None:
+def test_claimed_tasks_are_subtracted_from_the_room(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.submit(spec(), spec())
         assert len((await owner.ready(3)).claims) == 2
@@ -139,7 +139,7 @@ def test_each_pool_has_room_of_its_own(owner: Owner) -> None:
     run(scenario)
 
 
-def test_claims_on_their_way_are_taken_off_the_room_of_the_next(owner: Owner, other: SqliteStore) -> None:
+def test_claims_in_transit_are_subtracted_from_the_room_of_the_next(owner: Owner, other: SqliteStore) -> None:
     async def scenario() -> None:
         await owner.ready(3)
         owner.store.submit([spec(), spec()]).result(LONG)  # the loop stands still: nothing can come
@@ -153,7 +153,7 @@ def test_claims_on_their_way_are_taken_off_the_room_of_the_next(owner: Owner, ot
     run(scenario)
 
 
-def test_claims_of_the_same_transaction_are_taken_off_as_well(owner: Owner) -> None:
+def test_claims_of_the_same_transaction_are_subtracted_as_well(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(3)
         async with together(owner.store):
@@ -167,7 +167,7 @@ def test_claims_of_the_same_transaction_are_taken_off_as_well(owner: Owner) -> N
     run(scenario)
 
 
-def test_a_claim_that_wants_nothing_ends_it(owner: Owner) -> None:
+def test_a_claim_without_wants_ends_direct_claims(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(5)
         await owner.submit(spec())
@@ -181,7 +181,7 @@ def test_a_claim_that_wants_nothing_ends_it(owner: Owner) -> None:
     run(scenario)
 
 
-def test_what_came_before_a_claim_is_there_when_that_is_answered(owner: Owner) -> None:
+def test_requests_before_a_claim_are_stored_when_the_claim_is_answered(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(5)
         owner.store.submit([spec()]).result(LONG)
@@ -197,7 +197,7 @@ def test_what_came_before_a_claim_is_there_when_that_is_answered(owner: Owner) -
 # ---- for whom ----
 
 
-def test_the_room_is_that_of_the_one_who_is_pushed_to(owner: Owner) -> None:
+def test_direct_claims_use_the_room_of_their_receiver(owner: Owner) -> None:
     async def scenario() -> None:
         owner.store.push_to("me", asyncio.get_running_loop(), owner.came.extend)
         await arrived(owner.store.claim("you", [Want(5, {"noop": ANY})], LEASE, T0))
@@ -217,7 +217,7 @@ def test_without_an_engine_tasks_are_only_stored(owner: Owner) -> None:
     assert owner.begun() == 0
 
 
-def test_what_was_on_its_way_to_a_loop_that_was_closed_is_rescued(owner: Owner) -> None:
+def test_claims_sent_to_a_closed_loop_are_rescued(owner: Owner) -> None:
     asyncio.run(owner.ready(5))
     [id] = owner.store.submit([spec()]).result(LONG)
     assert owner.begun() == 1
@@ -225,7 +225,7 @@ def test_what_was_on_its_way_to_a_loop_that_was_closed_is_rescued(owner: Owner) 
     assert (back.id, back.state) == (id, State.QUEUED)
 
 
-def test_what_came_to_a_process_that_ended_is_taken_back_at_once(tmp_path: Path) -> None:
+def test_claims_of_a_process_that_ended_are_rescued_at_once(tmp_path: Path) -> None:
     gone = Owner(tmp_path / "tasks.db")
 
     async def scenario() -> None:
@@ -262,7 +262,7 @@ def test_cancelling_reaches_its_owner(owner: Owner) -> None:
 
 
 @pytest.mark.parametrize("way", ["requests", "each"])
-def test_a_transaction_that_failed_pushes_nothing_and_costs_no_room_for_ever(owner: Owner, way: str) -> None:
+def test_a_failed_transaction_pushes_no_claim_and_releases_its_room(owner: Owner, way: str) -> None:
     bad = spec(attempts=1 << 70)  # more than a column holds
     good = [spec(), spec()]
 
@@ -291,7 +291,7 @@ def test_a_transaction_that_failed_pushes_nothing_and_costs_no_room_for_ever(own
     run(scenario)
 
 
-def test_what_was_undone_is_not_counted_as_on_its_way(owner: Owner) -> None:
+def test_rolled_back_claims_are_not_counted_as_in_transit(owner: Owner) -> None:
     def fail(change: Any, asked: Sequence[Any]) -> list[Any]:
         raise ValueError("no")
 

@@ -52,7 +52,7 @@ def become_due(owner: Owner, other: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("wait", [by_another, put_back, retried, rescued, called_back, fired, become_due])
-def test_nothing_goes_past_a_task_that_could_begin(
+def test_no_task_overtakes_a_ready_task(
     owner: Owner, other: SqliteStore, wait: Callable[[Owner, SqliteStore], None]
 ) -> None:
     async def scenario() -> None:
@@ -89,7 +89,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("options", SPECIAL.values(), ids=SPECIAL)
 @pytest.mark.parametrize("alone", [True, False])
-def test_what_has_keys_a_group_or_a_time_waits(owner: Owner, options: dict[str, Any], alone: bool) -> None:
+def test_tasks_with_keys_a_group_or_a_delay_wait_for_a_claim(
+    owner: Owner, options: dict[str, Any], alone: bool
+) -> None:
     made = [spec(**options)] + ([] if alone else [spec("later", delay=5.0)])
 
     async def scenario() -> None:
@@ -105,7 +107,7 @@ def test_what_has_keys_a_group_or_a_time_waits(owner: Owner, options: dict[str, 
 
 @pytest.mark.parametrize("name", ["unique", "idempotent", "member", "callback"])
 @pytest.mark.parametrize("first", [True, False])
-def test_nothing_goes_past_such_a_task_of_the_same_request(owner: Owner, name: str, first: bool) -> None:
+def test_no_task_overtakes_a_ready_task_of_the_same_request(owner: Owner, name: str, first: bool) -> None:
     special, plain = spec(rank=1.0, **SPECIAL[name]), spec(rank=2.0)
 
     async def scenario() -> None:
@@ -117,7 +119,7 @@ def test_nothing_goes_past_such_a_task_of_the_same_request(owner: Owner, name: s
     run(scenario)
 
 
-def test_a_kind_with_a_bound_of_its_own_waits_for_a_claim(owner: Owner) -> None:
+def test_a_kind_with_its_own_bound_waits_for_a_claim(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(5, {"noop": ANY, "bound": 4})
         await owner.submit(spec("bound"))
@@ -141,7 +143,7 @@ def test_a_bound_above_the_room_is_ignored(owner: Owner) -> None:
 # ---- kinds with a bound of their own ----
 
 
-def test_nothing_goes_past_a_task_of_a_bounded_kind_that_could_begin(owner: Owner) -> None:
+def test_no_task_overtakes_a_ready_task_of_a_bounded_kind(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(3, {"noop": ANY, "bound": 2})
         await owner.submit(spec("bound", rank=1.0))
@@ -162,7 +164,7 @@ def test_a_bound_that_is_used_up_holds_up_no_other_kind(owner: Owner) -> None:
     run(scenario)
 
 
-def test_claims_on_their_way_count_for_the_bound_of_their_kind(owner: Owner, other: SqliteStore) -> None:
+def test_claims_in_transit_count_for_the_bound_of_their_kind(owner: Owner, other: SqliteStore) -> None:
     async def scenario() -> None:
         await owner.ready(4, {"bound": 4})
         owner.store.submit([spec("bound") for _ in range(4)]).result(LONG)

@@ -93,7 +93,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def test_a_full_disk_is_said_and_room_made_is_used(small_disk: Path) -> None:
+def test_a_full_disk_is_reported_and_freed_space_is_used(small_disk: Path) -> None:
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * (1 << 19))
     store = SqliteStore(small_disk / "tasks.db").open()
@@ -134,7 +134,9 @@ class TestLocked:
         yield other
         other.close()
 
-    def test_a_lock_that_outlasts_the_busy_timeout_is_said(self, store: SqliteStore, lock: sqlite3.Connection) -> None:
+    def test_a_lock_that_outlasts_the_busy_timeout_is_reported(
+        self, store: SqliteStore, lock: sqlite3.Connection
+    ) -> None:
         refused = spec()
         with pytest.raises(StoreError, match=r"expected to write within the busy timeout.*nothing was stored"):
             store.submit([refused]).result(LONG)
@@ -142,10 +144,10 @@ class TestLocked:
         [id] = store.submit([spec()]).result(LONG)
         assert inside(store.path, "SELECT id FROM task") == [(id,)]
 
-    def test_reading_goes_on_meanwhile(self, store: SqliteStore, lock: sqlite3.Connection) -> None:
+    def test_reading_continues_meanwhile(self, store: SqliteStore, lock: sqlite3.Connection) -> None:
         assert store.counts().result(LONG) == {}
 
-    def test_what_waits_for_a_short_lock_is_stored(self, tmp_path: Path) -> None:
+    def test_requests_that_wait_for_a_short_lock_are_stored(self, tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "long.db", busy_timeout=LONG).open()
         other = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
         try:
@@ -182,7 +184,7 @@ def test_one_bad_request_does_not_fail_its_batch(tmp_path: Path) -> None:
 
 
 class TestDamaged:
-    def test_what_is_no_database_is_refused_and_left_alone(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_no_database_is_refused_and_not_changed(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
         path.write_bytes(b"not a database at all" * 100)
         with pytest.raises(StoreError, match="expected a sound database of tasks, got a damaged file"):
@@ -190,7 +192,7 @@ class TestDamaged:
         assert path.read_bytes() == b"not a database at all" * 100
         assert [one.name for one in tmp_path.iterdir()] == ["tasks.db"]
 
-    def test_a_damaged_page_is_said_when_it_is_met_and_nothing_is_acknowledged(self, tmp_path: Path) -> None:
+    def test_a_damaged_page_is_reported_when_it_is_read_and_nothing_is_acknowledged(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
         store = SqliteStore(path).open()
         store.submit([spec() for _ in range(400)]).result(LONG)
@@ -262,7 +264,7 @@ def test_errors_that_are_not_sqlites_are_left_as_they_are() -> None:
         assert told(error, "tasks.db") is error
 
 
-def test_a_queue_over_a_locked_file_goes_on_once_it_is_free(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_queue_over_a_locked_file_continues_once_it_is_free(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Ends that could not be recorded are recorded later: nothing runs again, nothing is lost."""
     ran = []
     locked, release = threading.Event(), threading.Event()

@@ -44,7 +44,7 @@ def state(store: SqliteStore, id: str = "g") -> State:
 
 
 @pytest.mark.parametrize("others", [0, 1, 40])
-def test_what_another_process_runs_is_counted_when_it_ends(
+def test_a_task_run_by_another_process_is_counted_when_it_ends(
     stores: tuple[SqliteStore, SqliteStore], others: int
 ) -> None:
     """It claimed the task before the group was, and ends it with others in one batch."""

@@ -42,7 +42,7 @@ class TestPlace:
         with pytest.raises(ValueError, match="nfs"):
             checked_path(sibling / "tasks.db", lambda: mounts)
 
-    def test_links_are_followed_to_where_the_file_lies(self, tmp_path: Path) -> None:
+    def test_symbolic_links_are_resolved(self, tmp_path: Path) -> None:
         far, near = tmp_path / "far", tmp_path / "near"
         far.mkdir()
         near.mkdir()
@@ -65,7 +65,7 @@ class TestPlace:
             open_store(url)
 
     @pytest.mark.parametrize("name", [":memory:", "file:x?mode=memory"])
-    def test_what_would_not_be_a_file_is_refused(self, name: str) -> None:
+    def test_urls_without_a_file_are_refused(self, name: str) -> None:
         with pytest.raises(ValueError, match="expected"):
             open_store(f"sqlite:///{name}")
 
@@ -126,7 +126,7 @@ class TestDurability:
         assert seen.count("BEGIN IMMEDIATE") <= 3
         check(store.path)
 
-    def test_a_claim_alone_waits_for_no_disk_and_an_end_does(self, tmp_path: Path) -> None:
+    def test_a_claim_does_not_wait_for_the_disk_and_an_end_does(self, tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "tasks.db").open()
         try:
             store.submit([spec()]).result(LONG)
@@ -142,7 +142,7 @@ class TestDurability:
 
 
 class TestSchema:
-    def test_a_file_of_ours_says_so(self, tmp_path: Path) -> None:
+    def test_an_existing_private_file_is_reported(self, tmp_path: Path) -> None:
         SqliteStore(tmp_path / "tasks.db").open().close()
         assert inside(tmp_path / "tasks.db", "PRAGMA application_id") == [(APPLICATION,)]
         assert inside(tmp_path / "tasks.db", "PRAGMA user_version") == [(len(MIGRATIONS),)]
@@ -163,7 +163,7 @@ class TestSchema:
         assert inside(path, "SELECT id, colour FROM task") == [(id, "red")]
         assert inside(path, "PRAGMA user_version") == [(len(steps),)]
 
-    def test_a_migration_that_fails_leaves_the_file_as_it_was(self, tmp_path: Path) -> None:
+    def test_a_failed_migration_does_not_change_the_file(self, tmp_path: Path) -> None:
         path = tmp_path / "tasks.db"
         SqliteStore(path).open().close()
         before = inside(path, "SELECT sql FROM sqlite_master ORDER BY name")

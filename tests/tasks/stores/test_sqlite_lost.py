@@ -92,7 +92,7 @@ def until_raised(call: Callable[[], object]) -> None:
 
 @posix
 @lost
-def test_a_queue_whose_files_are_lost_says_so_and_stops(path: Path, lose: Callable[[Path], object]) -> None:
+def test_a_queue_with_lost_files_reports_it_and_stops(path: Path, lose: Callable[[Path], object]) -> None:
     async def scenario() -> None:
         queue = TaskQueue(f"sqlite:///{path}")
 
@@ -158,7 +158,7 @@ def test_leases_are_renewed_while_the_loop_is_blocked_and_logged_once(caplog: py
     assert keeper.look("tasks.db") is None  # a closed loop runs nothing: its leases may pass
 
 
-def test_an_engine_that_renews_is_left_to_it() -> None:
+def test_the_writer_does_not_renew_leases_that_an_engine_renews() -> None:
     clock = Clock()
     keeper = LeaseKeeper(clock)
     loop = asyncio.new_event_loop()

@@ -81,7 +81,7 @@ def stood(store: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("most", [None, 1000])
-def test_nothing_that_is_written_scans_or_sorts(tmp_path: Path, most: int | None) -> None:
+def test_no_statement_of_the_writer_scans_or_sorts(tmp_path: Path, most: int | None) -> None:
     store = SqliteStore(tmp_path / "tasks.db", durability="normal", max_queued=most).open()
     try:
         statements = worked(store)

@@ -102,7 +102,7 @@ def test_everything_is_kept_after_a_close(opened: Callable[[], SqliteStore]) -> 
     assert callback.spec.collects == "g"
 
 
-def test_a_queue_works_on_what_an_earlier_one_left_though_it_never_submits(tmp_path: Path) -> None:
+def test_a_queue_runs_tasks_left_by_an_earlier_one_without_submitting(tmp_path: Path) -> None:
     async def add(a: int, b: int) -> int:
         return a + b
 
@@ -184,7 +184,7 @@ def test_a_late_end_of_a_lost_lease_changes_nothing(opened: Callable[[], SqliteS
     assert slow.get(id).result(LONG).result == b"in time"
 
 
-def test_an_end_among_sound_ones_that_is_late_is_refused_alone(opened: Callable[[], SqliteStore]) -> None:
+def test_one_late_end_among_valid_ones_is_refused_alone(opened: Callable[[], SqliteStore]) -> None:
     slow, quick = opened(), opened()
     slow.submit([spec(), spec(), spec()]).result(LONG)
     claims = claimed(slow)
@@ -205,7 +205,7 @@ def test_two_processes_never_work_on_one_task(
     assert sorted(n for _, n in rows) == [20, 20, 20]
 
 
-def test_what_another_process_submits_is_noticed(opened: Callable[[], SqliteStore]) -> None:
+def test_a_task_submitted_by_another_process_is_noticed(opened: Callable[[], SqliteStore]) -> None:
     store, other = opened(), opened()
     woken = []
     store.attach(lambda: woken.append(1))
@@ -237,7 +237,7 @@ def test_the_files_of_dead_owners_are_tidied_away(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
-def test_a_forked_child_is_refused_and_its_parent_goes_on(opened: Callable[[], SqliteStore]) -> None:
+def test_a_forked_child_is_refused_and_its_parent_continues(opened: Callable[[], SqliteStore]) -> None:
     store = opened()
     store.submit([spec()]).result(LONG)
     [claim] = claimed(store)

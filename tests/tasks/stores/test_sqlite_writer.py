@@ -136,13 +136,13 @@ def test_ends_wait_for_no_other_ends(asking: Asking) -> None:
     assert asking.batches == [["end 0"], ["end 1"], ["end 2"]]
 
 
-def test_a_lone_request_waits_for_nobody(asking: Asking) -> None:
+def test_a_lone_request_does_not_wait(asking: Asking) -> None:
     for name in ("one", "two", "three"):
         assert asking.ask(name).result(LONG) == name
     assert asking.batches == [["one"], ["two"], ["three"]]
 
 
-def test_what_does_not_wait_for_the_disk_is_waited_for_by_nobody(asking: Asking) -> None:
+def test_requests_that_need_no_sync_delay_no_other_request(asking: Asking) -> None:
     claim = asking.during("submit 1", lambda: asking.ask("claim", soft=True))
     assert claim.result(LONG) == "claim"
     assert asking.ask("submit 2").result(LONG) == "submit 2"
@@ -150,14 +150,16 @@ def test_what_does_not_wait_for_the_disk_is_waited_for_by_nobody(asking: Asking)
 
 
 @pytest.mark.parametrize("asking", [False], indirect=True)
-def test_where_nothing_waits_for_the_disk_none_waits_for_another(asking: Asking) -> None:
+def test_without_syncs_requests_do_not_wait_for_each_other(asking: Asking) -> None:
     end = asking.during("submit 1", lambda: asking.ask("end 0"))
     assert end.result(LONG) == "end 0"
     assert asking.batches == [["submit 1"], ["end 0"]]
 
 
 @pytest.mark.parametrize("asking", [True], indirect=True)
-def test_an_end_that_waits_in_vain_waits_no_further_time(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_that_waited_without_a_submission_does_not_wait_again(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(writer, "_MOST_PATIENCE", 1e-3)
     end = asking.during("submit 1", lambda: asking.ask("end 0"))
     assert end.result(LONG) == "end 0"
@@ -167,7 +169,7 @@ def test_an_end_that_waits_in_vain_waits_no_further_time(asking: Asking, monkeyp
 
 
 @pytest.mark.parametrize("asking", [True], indirect=True)
-def test_a_writer_that_is_closed_writes_what_waits_for_another(asking: Asking) -> None:
+def test_a_closed_writer_writes_requests_that_wait_for_another(asking: Asking) -> None:
     end = asking.during("submit 1", lambda: asking.ask("end 0"))
     asking.writer.close()
     assert end.result(0) == "end 0"

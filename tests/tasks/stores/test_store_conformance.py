@@ -16,7 +16,7 @@ from tests.tasks.stores.store_cases import LEASE, Harness
 
 
 class TestSubmit:
-    def test_what_was_submitted_is_there(self, it: Harness) -> None:
+    def test_submitted_tasks_are_stored(self, it: Harness) -> None:
         first, second = it.spec(args=(1,)), it.spec(args=(2,), priority=3.0)
         assert it.submit(first, second) == [first.id, second.id]
         view = it.store.get(second.id).result(30)
@@ -51,7 +51,7 @@ class TestSubmit:
         with pytest.raises(QueueClosed):
             it.submit(it.spec())
 
-    def test_whoever_is_attached_hears_of_it(self, it: Harness) -> None:
+    def test_attached_channels_receive_the_alert(self, it: Harness) -> None:
         woken = threading.Event()
         it.store.attach(woken.set)
         it.submit(it.spec())
@@ -136,7 +136,7 @@ class TestKeys:
         ],
     )
     @pytest.mark.parametrize("together", [True, False])
-    def test_an_idempotency_key_speaks_of_one_call(
+    def test_an_idempotency_key_belongs_to_one_call(
         self, it: Harness, kind: str, fingerprint: str | None, same: bool, together: bool
     ) -> None:
         held = it.spec(idempotency_key="i", fingerprint="f")
@@ -329,7 +329,7 @@ class TestLeases:
         assert view.state is State.DEAD
         assert view.error is not None
 
-    def test_a_dead_letter_that_succeeds_after_all_has_no_error(self, it: Harness) -> None:
+    def test_a_retried_dead_letter_that_succeeds_has_no_error(self, it: Harness) -> None:
         spec = it.spec(attempts=1)
         it.submit(spec)
         it.settle(it.outcome(it.claim()[0], State.DEAD, error=Failure("KeyError", "'x'", "trace")))
@@ -358,7 +358,7 @@ class TestLeases:
 
 
 class TestProgress:
-    def test_the_latest_word_is_told_and_a_late_one_is_not(self, it: Harness) -> None:
+    def test_the_latest_event_is_sent_and_a_late_one_is_not(self, it: Harness) -> None:
         spec = it.spec()
         it.submit(spec)
         [claim] = it.claim()
@@ -452,7 +452,7 @@ class TestEnds:
         assert it.settle(*[it.outcome(claim) for claim in again]) == [True, True]
         assert it.settle(*[it.outcome(claim) for claim in claims]) == [False] * 3
 
-    def test_a_dead_letter_whose_key_is_taken_stays(self, it: Harness) -> None:
+    def test_a_dead_letter_is_not_retried_while_its_key_is_held(self, it: Harness) -> None:
         dead = it.spec(unique_key="k", result_ttl=1e6)
         it.submit(dead)
         it.settle(it.outcome(it.claim()[0], State.DEAD))

@@ -167,7 +167,7 @@ class TestViews:
         assert view.then is not None
         assert (view.then.id, view.then.state) == (callback.spec.id, end)
 
-    def test_results_that_expired_are_said(self, it: Harness) -> None:
+    def test_expired_results_are_reported(self, it: Harness) -> None:
         grouped(it, it.spec(), it.spec(result_ttl=1.0))
         succeed(it, it.claim())
         assert group(it).expires_at == it.now + 2
@@ -219,7 +219,7 @@ class TestCancel:
         assert group(it).states == {State.CANCELLED: 2}
         assert it.store.counts().result(30) == {"work": {State.CANCELLED: 2}}
 
-    def test_tasks_of_others_go_on(self, it: Harness) -> None:
+    def test_tasks_of_other_kinds_continue(self, it: Harness) -> None:
         held = it.spec("held", unique_key="k")
         it.submit(held)
         grouped(it, it.spec(), it.spec(unique_key="k"), then=it.spec("then"))

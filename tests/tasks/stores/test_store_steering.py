@@ -33,7 +33,7 @@ class TestSerialKeys:
         assert [claim.spec.id for claim in it.claim(kinds=both)] == [specs[0].id, specs[1].id]
 
     @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.DEAD, State.CANCELLED])
-    def test_every_way_of_ending_lets_the_next_in(self, it: Harness, state: State) -> None:
+    def test_every_outcome_of_a_call_admits_the_next(self, it: Harness, state: State) -> None:
         first, second = it.spec(serial_key="k"), it.spec(serial_key="k")
         it.submit(first, second)
         [claim] = it.claim()
@@ -140,7 +140,7 @@ class TestPause:
         assert it.store.paused().result(30) == []
         assert [claim.spec.id for claim in it.claim()] == [work.id]
 
-    def test_what_runs_goes_on_and_what_fails_waits(self, it: Harness) -> None:
+    def test_running_tasks_continue_and_failed_ones_wait(self, it: Harness) -> None:
         spec = it.spec()
         it.submit(spec)
         [claim] = it.claim()
@@ -194,7 +194,7 @@ class TestCancel:
             assert it.state(spec.id) is State.CANCELLED
         assert it.claim(now=it.now + 61) == []
 
-    def test_the_owner_of_a_running_one_is_told_until_it_ended(self, it: Harness) -> None:
+    def test_the_owner_of_a_running_task_is_notified_until_it_ends(self, it: Harness) -> None:
         mine, other = it.spec(rank=1.0), it.spec(rank=2.0)
         it.submit(mine, other)
         [claim] = it.claim(1)
