@@ -45,7 +45,7 @@ def test_each_command_is_one_target_of_the_makefile(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_every_job_ends_without_a_shutdown(path: Path) -> None:
+def test_every_job_has_a_timeout(path: Path) -> None:
     assert [name for name, job in jobs(path).items() if "uses" not in job and "timeout-minutes" not in job] == []
 
 

@@ -71,7 +71,7 @@ def _frames(lines: tuple[bytes, ...]) -> list[bytes]:
         lambda fan: (fan.forget_answers(), fan.forget_answers()),
     ],
 )
-def test_an_assignment_holds_no_longer_than_its_max_age(backend: str, change: Callable[[Any], object]) -> None:
+def test_a_shared_answer_is_not_reused_after_a_change(backend: str, change: Callable[[Any], object]) -> None:
     fan, positions = crowded(), {f"p.{n}": 2 for n in range(100)}
     for client in ("a", "b", "c"):
         fan.connect(client)
@@ -176,7 +176,7 @@ def test_a_wrong_count_of_last_messages_is_named(backend: str, wrong: Any) -> No
             call()
 
 
-def test_publish_counts_clients_that_wait_for_the_topic(backend: str) -> None:
+def test_reached_counts_clients_whose_patterns_match(backend: str) -> None:
     fan = Fanout()
     for client, pattern in (("a", "t.*"), ("b", ">"), ("c", "u.*"), ("d", "t.x")):
         fan.connect(client)

@@ -91,7 +91,7 @@ def test_named_tuples(row: Indicator) -> None:
     assert row.name in made.__doc__
 
 
-def test_every_built_object_is_returned() -> None:
+def test_every_indicator_is_exported() -> None:
     for row in INDICATORS.values():
         for name in filter(None, (row.name, row.definition, row.result)):
             assert name in indicators.__all__

@@ -583,7 +583,7 @@ class TestRestore:
         once = report.restore(made)
         pd.testing.assert_frame_equal(report.restore(once), once)
 
-    def test_a_column_with_changed_meaning_is_an_error(self, prices: pd.DataFrame) -> None:
+    def test_a_column_of_another_dtype_is_an_error(self, prices: pd.DataFrame) -> None:
         made, report = optimize_dataframe(prices, tick_size=0.01)
         made["close"] = made["close"].astype("int64")
         with pytest.raises(ValueError, match=r"close: expected int32, as it was left, or float64, got int64"):

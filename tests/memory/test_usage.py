@@ -199,7 +199,7 @@ def test_a_version_1_limit_of_an_ancestor(root: Path) -> None:
     assert memory_usage(root).limit == 950
 
 
-def test_undecodable_bytes_contain_no_figures(root: Path) -> None:
+def test_undecodable_figures_are_ignored(root: Path) -> None:
     version2(root, "/app")
     group2(root, "app", GIB, 2 * GIB)
     (root / "sys/fs/cgroup/app/memory.stat").write_bytes(b"\xff\xfe 5\n")

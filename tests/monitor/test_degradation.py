@@ -181,7 +181,7 @@ class TestDetector:
         assert len(said) == 20, "thirty calls of the rarer arm each time"
         assert said[-1].degraded
 
-    def test_old_entries_are_dropped(self) -> None:
+    def test_old_samples_are_dropped(self) -> None:
         rng, detector = random.Random(10), DegradationDetector(baselines=Baselines(fingerprint="here"))
         for _ in range(60):
             assert detector.look(service(control=latencies(rng, 10, 9.0))) == []

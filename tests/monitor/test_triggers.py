@@ -107,7 +107,7 @@ def test_by_default_it_advises_and_changes_nothing(desk: Desk) -> None:
     assert flags.journal(FLAGS["memory"])[-1].what == "advised"
 
 
-def test_unauthorized_topics_are_refused(desk: Desk) -> None:
+def test_disallowed_optimisations_are_refused(desk: Desk) -> None:
     desk.memory, desk.cpu = 95.0, 99.0
     assert look(desk.manager(allowed=("background",))) == [("memory", "refused"), ("background", "applied")]
     assert modes() == {**OFF, "background": "candidate"}

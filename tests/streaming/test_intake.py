@@ -168,7 +168,7 @@ def test_a_crowd_shares_its_turns_and_a_small_message_does_not_wait_for_it() -> 
     run(scenario())
 
 
-def test_invalid_bytes_on_one_connection_do_not_delay_the_others() -> None:
+def test_an_error_in_the_parser_of_one_connection_does_not_delay_the_others() -> None:
     def broken(data: bytes) -> int:
         if data.startswith(b"y"):
             raise RuntimeError("a parser that raises")

@@ -224,7 +224,9 @@ def test_a_user_is_disconnected_from_any_thread(serve: Serve, visit: Visit) -> N
         ({"user": None}, TypeError, "user: expected that of a Grant"),
     ],
 )
-def test_an_invalid_disconnect_is_refused_by_name(options: dict[str, Any], error: type[Exception], text: str) -> None:
+def test_invalid_arguments_of_disconnect_are_refused(
+    options: dict[str, Any], error: type[Exception], text: str
+) -> None:
     with pytest.raises(error, match=text):
         Hub().disconnect(options.pop("user", "ann"), **options)
 

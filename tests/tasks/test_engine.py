@@ -110,7 +110,7 @@ class TestTheStoreFails:
         assert caplog.text.count("the store failed; the queue goes on trying") == 1  # said once, not at each trial
 
     @pytest.mark.parametrize("method", ["report", "renew", "rescue", "prune"])
-    def test_the_other_tasks_continue(self, how: str, method: str) -> None:
+    def test_the_queue_continues(self, how: str, method: str) -> None:
         store = Troubled(how, method)
         queue = TaskQueue(store, lease=0.2, heartbeat=0.05)
         go = threading.Event()

@@ -64,7 +64,7 @@ class TestHandle:
 
         run(scenario)
 
-    def test_the_error_of_the_call_is_raised(self, make: Callable[..., TaskQueue]) -> None:
+    def test_the_error_of_a_failed_member_is_raised(self, make: Callable[..., TaskQueue]) -> None:
         queue = prepared(make())
 
         async def scenario() -> None:

@@ -110,7 +110,7 @@ class TestIdempotency:
             with pytest.raises(IdempotencyConflict):
                 queue.submit(keyed, other)
 
-    def test_options_of_the_memory_store_only(self) -> None:
+    def test_arguments_that_only_the_memory_store_accepts(self) -> None:
         queue = TaskQueue()
 
         @queue.task

@@ -64,7 +64,9 @@ class TestArguments:
             ([["A"], "2026-03-01"], {"day": "2026-03-01"}, (), "multiple values for argument 'day'"),
         ],
     )
-    def test_problems_and_their_links(self, args: Any, kwargs: Any, loc: tuple[object, ...], message: str) -> None:
+    def test_argument_errors_name_their_place(
+        self, args: Any, kwargs: Any, loc: tuple[object, ...], message: str
+    ) -> None:
         with pytest.raises(ArgumentErrors) as caught:
             Signature(report).bind(args, kwargs)
         assert caught.value.errors[0].loc == loc

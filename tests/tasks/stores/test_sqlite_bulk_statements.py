@@ -82,7 +82,7 @@ def test_inserts_are_those_of_single_statements(given_specs: list[TaskSpec]) -> 
         each.close()
 
 
-def test_equal_priorities_stay_first_in_first_out_between_other_operations(database: sqlite3.Connection) -> None:
+def test_rows_of_several_kinds_are_inserted_in_order_of_submission(database: sqlite3.Connection) -> None:
     kinds = ["a", "b", "b", "b", "c", "a", "b", "b", "b", "b", "a"]
     made = [spec(kind, unique_key="k" if i == 5 else None) for i, kind in enumerate(kinds)]
     insert(database, made)

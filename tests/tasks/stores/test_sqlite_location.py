@@ -142,7 +142,7 @@ class TestDurability:
 
 
 class TestSchema:
-    def test_an_existing_private_file_is_reported(self, tmp_path: Path) -> None:
+    def test_a_new_file_has_the_application_id_and_the_schema_version(self, tmp_path: Path) -> None:
         SqliteStore(tmp_path / "tasks.db").open().close()
         assert inside(tmp_path / "tasks.db", "PRAGMA application_id") == [(APPLICATION,)]
         assert inside(tmp_path / "tasks.db", "PRAGMA user_version") == [(len(MIGRATIONS),)]

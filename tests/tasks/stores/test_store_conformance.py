@@ -51,7 +51,7 @@ class TestSubmit:
         with pytest.raises(QueueClosed):
             it.submit(it.spec())
 
-    def test_attached_channels_receive_the_alert(self, it: Harness) -> None:
+    def test_an_attached_callback_is_woken_by_a_submission(self, it: Harness) -> None:
         woken = threading.Event()
         it.store.attach(woken.set)
         it.submit(it.spec())

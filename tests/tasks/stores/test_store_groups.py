@@ -219,7 +219,7 @@ class TestCancel:
         assert group(it).states == {State.CANCELLED: 2}
         assert it.store.counts().result(30) == {"work": {State.CANCELLED: 2}}
 
-    def test_tasks_of_other_kinds_continue(self, it: Harness) -> None:
+    def test_tasks_of_other_submitters_continue(self, it: Harness) -> None:
         held = it.spec("held", unique_key="k")
         it.submit(held)
         grouped(it, it.spec(), it.spec(unique_key="k"), then=it.spec("then"))
