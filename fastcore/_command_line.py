@@ -1,4 +1,4 @@
-"""What the command lines share: names are refused with a suggestion, and errors are one line and an exit code."""
+"""Shared by the command lines: unknown names get a suggestion, and errors are one line and an exit code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 DONE = 0
-REFUSED = 1  # what was named is not there, or is in no state for it
+REFUSED = 1  # the named object does not exist or is in the wrong state
 WRONG = 2  # the command line, a setting or a file cannot be used
 INTERRUPTED = 130
 
@@ -37,17 +37,17 @@ EXIT_CODES = (
 
 
 class Refused(Exception):
-    """What was asked for cannot be done: the exit code is 1."""
+    """The request cannot be carried out: the exit code is 1."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that takes no abbreviations, and says which name was probably meant."""
+    """A parser that accepts no abbreviations and suggests a similar name."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **options})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, and refuse everything that is not known, each subcommand by its own name and usage."""
+        """Parse, and refuse unknown arguments with the name and usage of the subcommand."""
         words = list(sys.argv[1:] if args is None else args)
         self._check_options(words)
         found, left = super().parse_known_args(words, namespace)
@@ -56,7 +56,7 @@ class Parser(argparse.ArgumentParser):
         return found, left
 
     def _check_options(self, words: Sequence[str]) -> None:
-        """Refuse a misspelt option before anything that is missing because of it."""
+        """Refuse a misspelt option before reporting required ones as missing."""
         for word in words:
             name = word.partition("=")[0]
             if word == "--" or (self._subparsers is not None and not word.startswith("-")):
@@ -110,10 +110,10 @@ def remark(text: str, *, apart: bool) -> None:
 def guarded(run: Callable[[], int]) -> int:
     """Run a command and return its exit code; an error is one line on standard error.
 
-    A reader that has read enough, such as ``head``, is no error.
+    A reader that closes the pipe early, such as ``head``, is no error.
     """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed: what is opened next would take its number
+        if getattr(sys, name) is None:  # closed: the next file opened would get its number
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):  # a character that the terminal's encoding lacks must not end the command

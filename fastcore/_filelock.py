@@ -12,7 +12,7 @@ __all__ = ["locked", "open_lock", "try_lock"]
 
 
 def open_lock(path: str) -> int:
-    """Open the file of a lock, made if need be, and close it to other users: one who can read it can hold the lock."""
+    """Open the file of a lock, creating it if needed, and deny it to other users: a reader of it can hold the lock."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     if hasattr(os, "fchmod"):
         with contextlib.suppress(OSError):  # another user's, in a folder of a group
@@ -22,14 +22,14 @@ def open_lock(path: str) -> int:
 
 @contextlib.contextmanager
 def locked(path: str, seconds: float = 10.0) -> Iterator[None]:
-    """Hold the lock of the file `path`, which is made if need be, for the length of a ``with`` block.
+    """Hold the lock of the file `path`, which is created if needed, for the length of a ``with`` block.
 
     Raises
     ------
     TimeoutError
         If another process holds it for longer than `seconds`.
     OSError
-        If the file cannot be made.
+        If the file cannot be created.
     """
     descriptor = open_lock(path)
     try:

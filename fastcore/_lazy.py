@@ -1,4 +1,4 @@
-"""Public names that are brought in at their first use, so that a package costs what is used of it."""
+"""Public names that are imported at their first use, so that importing a package stays cheap."""
 
 from __future__ import annotations
 

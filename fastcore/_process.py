@@ -1,4 +1,4 @@
-"""Which process a number stands for: the system gives the numbers of processes that ended to later ones."""
+"""Identity of a process: the system reuses process ids."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["start_mark"]
 
 
 def start_mark(pid: int) -> str:
-    """Return when a process was started, as a text that no later process of its number has; empty if there is none."""
+    """Return the start time of a process as text, unique among processes with its id; empty if there is none."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[19]

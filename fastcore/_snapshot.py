@@ -1,4 +1,4 @@
-"""What all instruments held at one moment: plain values, to be read, merged and sent to another process."""
+"""The values of all instruments at one moment, which can be read, merged and sent to another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from outside, on its way into records."""
+"""Text from outside, made safe for records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocking work off the event loop, on a thread of its own that no other work can keep busy."""
+"""Blocking work off the event loop, on a separate thread that no other work can keep busy."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ async def on_own_thread(function: Callable[P, R], /, *args: P.args, **kwargs: P.
     """Return ``function(*args, **kwargs)``, run on a new daemon thread.
 
     ``asyncio.to_thread`` waits for a place in the loop's default executor, which the application may have filled with
-    slow work. What must answer then, such as a kill switch or a health check, runs here. Where no thread is to be had
-    it runs on the loop.
+    slow work. Calls that must answer then, such as a kill switch or a health check, run here; on the loop if no thread
+    can be started.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[R] = loop.create_future()

@@ -54,7 +54,7 @@ class Extension(NamedTuple):
 
 
 def probe(name: str) -> Extension:
-    """Load the extension `name` if it may run, and say what came of it. Never raises for a known name."""
+    """Load the extension `name` if it may run, and return its state. Never raises for a known name."""
     found = _probed.get(name)
     if found is None:
         with _lock:
@@ -79,7 +79,7 @@ def load(name: str) -> ModuleType:
 
 
 def pick(name: str) -> ModuleType:
-    """Return the twin of what has no flag of its own (``switch``, ``metrics``): the compiled one if it may run.
+    """Return the twin of a part without a flag (``switch``, ``metrics``): the compiled one if it may run.
 
     ``FASTCORE_BACKEND`` set to ``compiled`` or ``python`` insists on one.
     """

@@ -1,4 +1,4 @@
-"""Which compiled extensions there are and what each is made of.
+"""The compiled extensions and their sources.
 
 The one list: ``setup.py`` builds from it, the loader computes build stamps from it, and a test compares it with the
 files on disk. ``setup.py`` executes it by path, so it imports only the standard library.
@@ -91,7 +91,7 @@ def stamp_of(name: str, folder: str, version: str) -> str | None:
     """The build stamp that the extension `name` must carry, or None where its sources are not there.
 
     A stamp is the version and a checksum over the sources, so an extension built from other sources, or for another
-    version, is told apart before it is loaded.
+    version, is detected before it is loaded.
     """
     crc = 0
     try:

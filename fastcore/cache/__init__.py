@@ -48,7 +48,7 @@ __all__ = [
 
 
 def _restore(name: str) -> Any:
-    """Make an empty cache of that class, on the twin that the flag names now: pickles come here."""
+    """Return an empty cache of that class, on the twin that the flag names now; called by pickles."""
     from fastcore.dispatch import backends
 
     twin = getattr(_caches, name).twin(backends.backend_for("cache"))

@@ -1,4 +1,4 @@
-"""Analyses of symbols: kept as `cached` keeps results, and found again by their symbol."""
+"""Analyses of symbols: cached as by `cached`, and found by their symbol."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def cache_technical_analysis(ttl: Ttl = 600, *, maxsize: float = 10_000, copy: C
     Decorates a function, coroutine function or method. The symbol of a call is its argument ``symbol``; else that of
     its first DataFrame or Series that has one (``attrs["symbol"]``, or a column or index level ``symbol`` with one
     value); else its first argument that is a str. All arguments are part of the key as in `cached`. Instances of a
-    class have results of their own.
+    class have separate results.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def cache_technical_analysis(ttl: Ttl = 600, *, maxsize: float = 10_000, copy: C
     maxsize : float, default 10,000
         The greatest number of analyses.
     copy : {"on-write", True, False}, default "on-write"
-        How each caller gets an analysis of its own, as in `cached`.
+        How each caller gets its own copy of an analysis, as in `cached`.
 
     Raises
     ------
@@ -95,10 +95,10 @@ def cache_technical_analysis(ttl: Ttl = 600, *, maxsize: float = 10_000, copy: C
 
 
 def _remember(symbol: str, memo: Memo, key: Any) -> None:
-    """Note a call as the symbol's latest.
+    """Record a call as the symbol's latest.
 
-    The latest of an instance stays when the instance is no more, which is what a service made for each request is
-    soon; the calls before it do not.
+    The latest call of an instance is kept after the instance is freed, as with a service made for each request;
+    earlier calls are not.
     """
     calls = _calls_by_symbol()
     others = [
@@ -115,8 +115,8 @@ def _same(memo: Memo) -> Memo:
 async def get_cached_analysis(symbol: str) -> Any:
     """Return the latest analysis of a symbol that a function decorated with `cache_technical_analysis` gave.
 
-    None if there is no analysis, or its time is over, or it was invalidated or evicted; then the latest before it
-    that is still kept is returned. A coroutine function, though it never waits.
+    If that analysis has expired, or was invalidated or evicted, the latest one still cached is returned; None if
+    there is none. A coroutine function, though it never waits.
     """
     if not isinstance(symbol, str):
         raise TypeError(f"symbol: expected a str, got {type(symbol).__name__}")

@@ -1,4 +1,4 @@
-"""How calls of a decorated coroutine function are served that the call object leaves to Python."""
+"""Calls of a decorated coroutine function that the call object passes to Python."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class AsyncMemo(Memo):
                 lambda: begun.pop() if begun else self.function(*args, **kwargs), args, kwargs, key
             )
         finally:
-            if begun and hasattr(first, "close"):  # another caller's was faster
+            if begun and hasattr(first, "close"):  # another caller was faster
                 first.close()
 
     async def _serve(self, call: Callable[[], Any], args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
@@ -75,7 +75,7 @@ class AsyncMemo(Memo):
         return await fly_async(self.storage.cache, key, compute, lambda: self.current_fresh(key), tags)
 
     async def compute_now(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, bool]:
-        """Compute a result whatever the cache holds; return it, and whether it is kept. Errors are not kept."""
+        """Compute a result without reading the cache; return it, and whether it is cached. Errors are not cached."""
         tags = self.policy.label(args[self.skip :], kwargs)
         kept = True
 

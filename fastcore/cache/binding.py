@@ -1,4 +1,4 @@
-"""Whose results a call of a decorated function is about: decided by how the function is bound."""
+"""Which results a call of a decorated function uses: decided by how the function is bound."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Binding:
     """The roles of one function: as a function, and as a method of each class that holds it.
 
     The names of its arguments do not count. A first argument is the instance where the function was found through an
-    instance, or called through the class in whose body it stands with an instance of that.
+    instance, or called through the class in whose body it is defined with an instance of that.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Binding:
         return role
 
     def named(self, call: Any, owner: type, name: str) -> None:
-        """Have `owner`, whose body holds the call object under that name, hold that of its method instead."""
+        """Replace the call object in the body of `owner` under that name by that of its method."""
         if vars(owner).get(name) is call:
             setattr(owner, name, self.method_of(owner).call)
 

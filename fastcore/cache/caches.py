@@ -1,4 +1,4 @@
-"""The public caches; each stands in for cachetools' class of its name, and constructing one gives a twin of it."""
+"""The public caches; each replaces cachetools' class of its name, and constructing one returns one of its twins."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ Evicted = Callable[[Any, Any, str], object]
 
 
 class Cache(_Base[K, V], metaclass=Twin, path="cache"):
-    """What the caches here have in common; construct one of those that derive from it.
+    """Base class of the caches; construct one of its subclasses.
 
-    Every operation takes constant time (an entry whose lifetime comes out of order, logarithmic). All of it is
-    thread-safe, and nothing that a key's ``__eq__`` or ``__hash__``, a value's ``__del__``, `getsizeof`, `timer` or
-    `on_evict` does can corrupt it.
+    Every operation takes constant time (logarithmic for an entry whose lifetime is out of order). All operations are
+    thread-safe, and no ``__eq__`` or ``__hash__`` of a key, ``__del__`` of a value, `getsizeof`, `timer` or `on_evict`
+    can corrupt the cache.
 
     Notes
     -----
@@ -114,9 +114,9 @@ class Cache(_Base[K, V], metaclass=Twin, path="cache"):
     def get_or_compute(self, key: K, compute: Callable[[], V], *, ttl: Ttl = None, weight: float | None = None) -> V:
         """Return the value of a key, computing and storing it if it is missing.
 
-        However many threads and tasks ask for a missing key, one computes it and the others wait. An error reaches
+        If several threads and tasks ask for a missing key, one computes it and the others wait. An error is raised in
         all of them and is not stored. A computation that asks for its own key, or two that ask for each other's,
-        compute what they need for themselves, unstored, instead of waiting for ever. A value too large for the cache
+        compute what they need themselves, unstored, instead of waiting forever. A value too large for the cache
         is returned but not stored.
         """
         raise NotImplementedError
@@ -126,8 +126,7 @@ class Cache(_Base[K, V], metaclass=Twin, path="cache"):
     ) -> V:
         """Do what `get_or_compute` does without blocking the event loop.
 
-        Cancelling one of those who wait cancels only its own waiting; when the last of them is cancelled, so is the
-        computation.
+        Cancelling one waiter cancels only its own wait; when the last waiter is cancelled, so is the computation.
         """
         raise NotImplementedError
 
@@ -164,7 +163,7 @@ class Cache(_Base[K, V], metaclass=Twin, path="cache"):
         """Store the pairs of a mapping, of an iterable, and of the keywords."""
 
     def clear(self) -> None:
-        """Remove every entry; `on_evict` hears of each."""
+        """Remove every entry; `on_evict` is called for each."""
 
     def popitem(self) -> tuple[K, V]:
         """Remove and return the least recently used pair; KeyError if the cache is empty."""
@@ -197,7 +196,7 @@ class Cache(_Base[K, V], metaclass=Twin, path="cache"):
 
     @property
     def on_evict(self) -> Evicted | None:
-        """The function that hears of entries that left."""
+        """The function called for each entry that was removed."""
 
     @on_evict.setter
     def on_evict(self, function: Evicted | None) -> None: ...
@@ -218,7 +217,7 @@ class LRUCache(Cache[K, V], path="cache"):
     max_bytes : float, optional
         The greatest sum of sizes in bytes. Arrays, Series and DataFrames are measured, unless `getsizeof` is given.
     on_evict : callable, optional
-        ``on_evict(key, value, cause)`` is called after an entry left; the causes are ``expired``, ``size``,
+        ``on_evict(key, value, cause)`` is called after an entry was removed; the causes are ``expired``, ``size``,
         ``replaced`` and ``explicit``. What it raises reaches the caller whose operation removed the entry, after that
         operation was completed.
     """
@@ -282,7 +281,7 @@ class TTLCache(Cache[K, V], Generic[K, V, T], path="cache"):
 
 
 class TLRUCache(Cache[K, V], Generic[K, V, T], path="cache"):
-    """A bounded mapping in which a function says of each entry when it expires.
+    """A bounded mapping in which a function determines when each entry expires.
 
     Parameters
     ----------
@@ -290,7 +289,7 @@ class TLRUCache(Cache[K, V], Generic[K, V, T], path="cache"):
         As in `LRUCache`.
     ttu : callable
         ``ttu(key, value, now)`` gives the time at which an entry expires, on the clock that `now` was read from. A
-        time that is past already stores nothing, and removes what was there.
+        time in the past stores nothing, and removes the existing entry.
     timer, getsizeof, max_bytes, on_evict : optional
         As in `TTLCache`.
     """
@@ -308,7 +307,7 @@ class TLRUCache(Cache[K, V], Generic[K, V, T], path="cache"):
 
     @property
     def ttu(self) -> Callable[[Any, Any, Any], Any]:
-        """The function that says when an entry expires."""
+        """The function that returns the expiry time of an entry."""
         raise NotImplementedError
 
     @property

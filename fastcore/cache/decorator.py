@@ -24,7 +24,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class CachedFunction(Protocol[P, R_co]):
-    """A function whose results are kept.
+    """A function with cached results.
 
     Those of its methods that take arguments take the function's: passed by position or by name, defaults given or left
     out, they mean the same call.
@@ -89,7 +89,7 @@ class CachedClassFunction(CachedFunction[Concatenate[type[S_contra], Q], R_co], 
 
 
 class CachedDecorator(Protocol):
-    """Makes a function one whose results are kept."""
+    """Turns a function into one with cached results."""
 
     @overload
     def __call__(self, function: Callable[Concatenate[type[S], Q], R], /) -> CachedClassFunction[S, Q, R]: ...
@@ -154,15 +154,15 @@ def cached(
     maxsize : float or None, default 1024
         The greatest number of results; None: no bound.
     ttl : float, timedelta or callable, optional
-        Seconds for which a result is served; by default for ever. ``ttl(result)`` gives those of one result; 0 or less:
+        Seconds for which a result is served; by default forever. ``ttl(result)`` gives those of one result; 0 or less:
         it is not kept.
     max_bytes : float, optional
         The greatest sum of their sizes; arrays, Series and DataFrames are measured.
     key : callable, optional
-        ``key(*args, **kwargs)`` gives what tells calls apart. By default the arguments do: hashable ones by equality,
+        ``key(*args, **kwargs)`` returns the key of a call. By default the arguments are: hashable ones by equality,
         arrays, Series and DataFrames (also inside lists, tuples, dicts and sets) by their content.
     typed : bool, default False
-        Tell ``f(3)`` and ``f(3.0)`` apart.
+        Distinguish ``f(3)`` and ``f(3.0)``.
     normalize : bool, default False
         Take ``f(1)`` and ``f(1, b=2)`` for one call where 2 is the default of ``b``. An argument passed by position and
         by name is the same one in any case.
@@ -179,18 +179,18 @@ def cached(
         The greatest part, below 1, by which each lifetime is shortened at random, so that results that were computed
         together do not expire together.
     keep_if : callable, optional
-        ``keep_if(result)`` says whether a result is kept; one that is not is given to those who wait for it. A refresh
-        that gives such a result leaves the old one.
+        ``keep_if(result)`` returns whether a result is cached; others only go to the waiting callers. A refresh
+        with such a result leaves the old one.
     name : str, optional
-        The name of the cache in `named_caches`, for monitoring and for giving memory back.
+        The name of the cache in `named_caches`, for monitoring and for freeing memory.
     per_instance : bool, default False
-        For methods: each instance, by its identity, has a cache of its own, with these bounds, which dies with it. By
+        For methods: each instance, by its identity, has its own cache with these bounds, freed with the instance. By
         default **all instances share results**: the instance is not part of the key. (The class of a class method is.)
     copy : {"on-write", True, False}, default "on-write"
-        How each caller gets a result of its own. ``"on-write"`` protects arrays, Series and DataFrames, also in lists,
+        How each caller gets its own result. ``"on-write"`` protects arrays, Series and DataFrames, also in lists,
         tuples, dicts, dataclasses and the like: a DataFrame or Series is a shallow copy that copies its data when it is
-        edited (pandas 3 and polars; a full copy with pandas 2), an array is read-only. True gives everyone a deep copy
-        of whatever it is. False gives everyone the same object, as ``functools.lru_cache`` does.
+        edited (pandas 3 and polars; a full copy with pandas 2), an array is read-only. True: a deep copy
+        of any result. False gives all callers the same object, as ``functools.lru_cache`` does.
     timer : callable, optional
         The clock, in seconds; by default a monotonic one.
     on_evict : callable, optional
@@ -210,8 +210,8 @@ def cached(
 
     Notes
     -----
-    What is the instance is decided by how the function is bound, not by the names of its arguments: it is a method of
-    the class in whose body it stands. The flag ``cache`` can be flipped at any time: results, statistics and
+    Binding decides which argument is the instance, not the names of the arguments: the function is a method of the
+    class in whose body it is defined. The flag ``cache`` can be flipped at any time: results, statistics and
     computations under way move to the other twin with the next call.
     """
     given = {name: value for name, value in locals().items() if name != "function"}
@@ -240,7 +240,7 @@ def cached(
 
 
 def decorated(function: Any, options: Options) -> Any:
-    """Return what stands in for a function, static method, class method or property whose results are kept."""
+    """Return the replacement of a function, static method, class method or property with cached results."""
     if isinstance(function, staticmethod):
         return type(function)(decorated(function.__func__, options))
     if isinstance(function, classmethod):

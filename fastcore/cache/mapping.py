@@ -1,4 +1,4 @@
-"""The results of a decorated function as a mapping: what its attribute ``cache`` gives."""
+"""The results of a decorated function as a mapping: its attribute ``cache``."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ class Results(MutableMapping[Any, Any]):
     """The results of a decorated function by their keys, whatever its options.
 
     ``f.cache.get(f.key(x))`` gives what ``f(x)`` would be served, or None. Results that are stale and still served are
-    there; errors that are kept, and results whose tag was invalidated, are not. Each look gives a copy of the result
-    where the option ``copy`` gives one to each caller. A value that is set lives and is protected as if the function
-    had returned it; it gets the tags that do not depend on arguments. A copy or a pickle is a cache apart from the
-    function.
+    included; cached errors and results with an invalidated tag are not. Each lookup returns a copy of the result
+    if the option ``copy`` gives one to each caller. A value that is set expires and is protected as if the function
+    had returned it; it gets the tags that do not depend on arguments. A copy or a pickle is an independent cache.
     """
 
     __slots__ = ("__weakref__", "_memo")
@@ -177,7 +176,7 @@ class Results(MutableMapping[Any, Any]):
                 return key, result
 
     def clear(self) -> None:
-        """Remove every result; `on_evict` hears of each."""
+        """Remove every result; `on_evict` is called for each."""
         self._cache.clear()
 
     def expire(self, time: Any = None) -> list[tuple[Any, Any]]:
@@ -234,12 +233,12 @@ class Results(MutableMapping[Any, Any]):
 
 
 def _is_result(found: Any) -> bool:
-    """Whether what was found is a result that may be served, as it is or in a record."""
+    """Whether the object found is a result that may be served, directly or in a record."""
     return found is not MISSING and (type(found) is not Kept or (found.error is None and found.current()))
 
 
 def _result(found: Any, default: Any) -> Any:
-    """Return a caller's own of the result that was found, or `default`."""
+    """Return a caller's copy of the result found, or `default`."""
     if not _is_result(found):
         return default
     return found.unwrap() if type(found) is Kept else found

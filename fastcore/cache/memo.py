@@ -1,4 +1,4 @@
-"""How a decorated function's calls are served that the call object leaves to Python: misses, records, refreshes."""
+"""Calls of a decorated function that the call object passes to Python: misses, records, refreshes."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ class Memo:
         return MISSING if type(found) is Kept and not found.current() else found
 
     def peek(self, key: Any, default: Any = None) -> Any:
-        """Return a caller's own of the result that is kept, or `default`; errors are no results."""
+        """Return a caller's copy of the cached result, or `default`; errors are no results."""
         found = self.current(key)
         if type(found) is Kept:
             return default if found.error is not None else found.unwrap()
         return default if found is MISSING else found
 
     def current_fresh(self, key: Any) -> Any:
-        """Return what `current` does if it is no stale one."""
+        """Return the result of `current` unless it is stale."""
         found = self.current(key)
         if type(found) is Kept and found.spare:
             remaining = self.storage.cache.ttl_remaining(key)
@@ -77,7 +77,7 @@ class Memo:
         return found
 
     def look_up(self, key: Any) -> Any:
-        """Return what `current` does, and count the hit or miss."""
+        """Return the result of `current`, and count the hit or miss."""
         cache = self.storage.cache
         found = cache.get(key, MISSING)
         if type(found) is Kept and not found.current():
@@ -107,7 +107,7 @@ class Memo:
 
     @contextlib.contextmanager
     def trying(self, attempts: Attempts) -> Iterator[None]:
-        """Let a refresh that fails be tried again later; what it raises is logged."""
+        """Schedule another attempt for a refresh that fails; its error is logged."""
         try:
             yield
         except BaseException as error:

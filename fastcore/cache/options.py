@@ -18,7 +18,7 @@ __all__ = ["Options"]
 
 @dataclass(frozen=True)
 class Options:
-    """What `cached` was given, and what follows from it.
+    """The options given to `cached`, and values derived from them.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Options:
     given : dict
         The options as given, for ``cache_parameters``.
     kept : callable or None
-        ``kept(memo, key, args, kwargs)`` hears of each result that was computed for a call and stored.
+        ``kept(memo, key, args, kwargs)`` is called for each result that was computed for a call and stored.
     per_instance : bool
-        Whether instances have caches of their own.
+        Whether each instance has its own cache.
     unbound : bool
         Whether that also goes for calls of the function itself whose first argument is an instance of a class that
         holds it, as a property makes them.
@@ -63,5 +63,5 @@ class Options:
 
 
 def _tell(on_evict: Callable[[Any, Any, str], object], key: Any, found: Any, cause: str) -> None:
-    """Tell of a result that left the cache, or of the error that was kept instead."""
+    """Report a removed result, or the error that was cached instead."""
     on_evict(key, found.content() if type(found) is Kept else found, cause)

@@ -124,7 +124,7 @@ _SURE = 36.8  # -log of the least number that a draw gives: no draw asks for a r
 
 @dataclass(frozen=True)
 class Policy:
-    """What of the results is kept, and for how long.
+    """Which results are cached, and for how long.
 
     Attributes
     ----------
@@ -189,7 +189,7 @@ class Policy:
 
     @property
     def fixed_ttl(self) -> float | None:
-        """Seconds for which the cache itself can keep every result; None where each has a lifetime of its own."""
+        """Seconds for which the cache itself can keep every result; None where each has its own lifetime."""
         if callable(self.ttl) or self.stale or self.jitter:
             return None
         return self.ttl
@@ -208,7 +208,7 @@ class Policy:
         return self.keep_if is None or bool(self.keep_if(value))
 
     def lifetime(self, value: Any, error: BaseException | None) -> tuple[float, float]:
-        """Return for how many seconds a result is fresh, and for how many it stays in the cache."""
+        """Return how many seconds a result is fresh, and how many it stays in the cache."""
         if self.negative_ttl is not None and (error is not None or value is None):
             fresh, stale = self.negative_ttl, 0.0
         else:

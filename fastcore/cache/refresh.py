@@ -1,4 +1,4 @@
-"""Refreshing results in the background: when one may be tried, on what it runs, and what is logged of it."""
+"""Refreshing results in the background: when it is attempted, where it runs, and what is logged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Attempts:
         self._running: Any = None  # what a refresh runs on: the threads, or an event loop
 
     def begin(self, where: Any) -> bool:
-        """Whether the caller is the one to refresh now, on the loop `where`, or if it is None in the background."""
+        """Whether the caller is to refresh now, on the loop `where`, or in the background if that is None."""
         with _lock:
             if _goes_on(self._running) or _monotonic() < self._not_before:
                 return False
@@ -56,7 +56,7 @@ class Attempts:
 
     @property
     def failures(self) -> int:
-        """How many failed one after the other."""
+        """The number of consecutive failures."""
         return self._failures
 
 
@@ -68,10 +68,10 @@ def _goes_on(running: Any) -> bool:
 
 
 class Outage:
-    """What is logged of one function's refreshes: the first failure, until a result that failed is refreshed.
+    """The log of one function's refreshes: the first failure, until a failed result is refreshed.
 
-    After some minutes without failures the next one is the first of another outage: results may also have been computed
-    by callers meanwhile, or not be asked for any more.
+    After some minutes without failures the next one starts another outage: callers may have computed the results
+    meanwhile, or no longer request them.
     """
 
     def __init__(self, name: str) -> None:
@@ -104,7 +104,7 @@ class Threads:
         self._idle = 0
 
     def submit(self, work: Callable[[], object]) -> bool:
-        """Have `work` run; False where it cannot be, as there is no thread and none can be started."""
+        """Run `work`; False if there is no thread and none can be started."""
         with self._changed:
             self._work.append(work)
             if self._idle >= len(self._work):
@@ -118,7 +118,7 @@ class Threads:
         self._count += 1
         try:
             threading.Thread(target=self._run, name="fastcore-refresh", daemon=True).start()
-        except RuntimeError:  # no thread to be had, or the interpreter ends
+        except RuntimeError:  # no thread can be started, or the interpreter ends
             self._count -= 1
             return False
         return True
@@ -146,7 +146,7 @@ _threads = Threads(THREADS)
 
 
 def in_background(work: Callable[[], object]) -> bool:
-    """Run `work` on one of a few threads, in a copy of the caller's context; False where no thread can be had."""
+    """Run `work` on one of a few threads, in a copy of the caller's context; False if no thread can be started."""
     context = contextvars.copy_context()
     return _threads.submit(lambda: context.run(work))
 

@@ -1,4 +1,4 @@
-"""The named caches of this process: for monitoring, and for giving memory back when it grows short."""
+"""The named caches of this process: for monitoring, and for freeing memory when it runs short."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def cache_stats() -> dict[str, CacheStats]:
 
 
 def expire_caches() -> int:
-    """Drop what has expired from every named cache; return how many entries that were."""
+    """Drop expired entries from every named cache; return their number."""
     return sum(len(cache.expire()) for cache in named_caches().values())
 
 
@@ -43,7 +43,7 @@ def shrink_caches(fraction: float = 0.5) -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        How many entries left each cache.
+        The number of entries removed from each cache.
     """
     if not 0 <= fraction <= 1:
         raise ValueError(f"fraction: expected a number from 0 to 1, got {fraction!r}")

@@ -1,4 +1,4 @@
-"""Results of decorated functions: which can be kept, and how each caller gets a copy of its own."""
+"""Results of decorated functions: which can be cached, and how each caller gets its own copy."""
 
 from __future__ import annotations
 

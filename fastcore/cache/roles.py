@@ -1,4 +1,4 @@
-"""The call objects of a decorated function, each with the memo that serves what it leaves to Python."""
+"""The call objects of a decorated function, each with the memo that serves the calls it passes to Python."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Role:
                 self.call._use(cache, call)
 
     def dress(self) -> None:
-        """Have the call object look like the function, and offer the controls."""
+        """Give the call object the function's attributes and the controls."""
         call = self.call
         functools.update_wrapper(call, self.binding.function)
         if isinstance(self.memo, AsyncMemo):  # what inspect.iscoroutinefunction looks for in a callable object
@@ -166,7 +166,7 @@ class InstanceRole(Role):
 
 
 class InstancesRole(Role):
-    """The function as a method whose instances have results of their own, which die with them.
+    """The function as a method with separate results for each instance, freed with the instance.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ class InstancesRole(Role):
         self._lock = threading.RLock()
         self._calls_by_id: dict[int, Any] = {}
         self._roles: dict[int, tuple[weakref.ref[Any], InstanceRole]] = {}
-        self._departed: weakref.WeakSet[Memo] = weakref.WeakSet()  # of instances that are no more
+        self._departed: weakref.WeakSet[Memo] = weakref.WeakSet()  # of freed instances
         if owner is None:
             self.kind = "CachedCall"
         super().__init__(binding, binding.plain.memo, instances=self._calls_by_id)
@@ -217,12 +217,12 @@ class InstancesRole(Role):
         return role
 
     def forget(self, reference: weakref.ref[Any], number: int) -> None:
-        """Drop the results of an instance that is no more."""
+        """Drop the results of a freed instance."""
         with self._lock:
             known = self._roles.get(number)
             if known is None or known[0] is not reference:
                 return
-            if self.binding.options.kept is not None:  # who is told of results may go on using the memo
+            if self.binding.options.kept is not None:  # callbacks for results may still use the memo
                 self._departed.add(known[1].memo)
             released = self._roles.pop(number), self._calls_by_id.pop(number, None)
         del released  # finalizers of results run without the lock
@@ -260,7 +260,7 @@ def _forget(role: weakref.ref[InstancesRole], number: int, reference: weakref.re
 
 
 class InstanceCaches:
-    """The caches of all instances of a method, for monitoring and for giving memory back."""
+    """The caches of all instances of a method, for monitoring and for freeing memory."""
 
     def __init__(self, role: InstancesRole) -> None:
         self._role = role

@@ -1,7 +1,7 @@
 """Caches that survive a restart: their entries in a file, with the time they have left.
 
 The file: a first line, the wall time of saving, the number of entries, a checksum of the index; the index, with the
-length and checksum of each entry; the entries, each a pickle of its own.
+length and checksum of each entry; the entries, each a separate pickle.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Saved(int):
     Attributes
     ----------
     left_out : int
-        How many were not, as their key or value has no pickle.
+        The number of entries left out because their key or value cannot be pickled.
     """
 
     left_out: int
@@ -49,7 +49,7 @@ class Saved(int):
 
 
 class Restored(NamedTuple):
-    """What came back from a file.
+    """The outcome of restoring a file.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Restored(NamedTuple):
 def save(cache: Any, path: str | os.PathLike[str]) -> Saved:
     """Write the live entries of a cache to a file, least recently used first.
 
-    The file is complete or not there: it is written next to its place, flushed to the disk and then renamed. The wall
+    The file is either complete or missing: it is written under another name, flushed to disk and renamed. The wall
     clock is noted, so that `restore` takes off the time that passes until then. Entries whose key or value cannot be
     pickled are left out, which is logged.
 

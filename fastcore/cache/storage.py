@@ -54,9 +54,9 @@ class Storage:
         new = target._from_state({**old._state(old._snapshot()), "counters": old._counters()})
         new._flights = flights
         self.cache = new
-        old._flights = Flights()  # those that go on are the new one's
+        old._flights = Flights()  # running computations belong to the new cache
         now = old._now()
-        for key, value, expires, weight in old._take():  # with what was stored meanwhile by calls that had begun
+        for key, value, expires, weight in old._take():  # with the results that running calls stored meanwhile
             if now < expires and new.peek(key, MISSING) is MISSING:
                 new._put(key, value, expires - now, weight)
 
@@ -77,7 +77,7 @@ def _wanted(label: str) -> str:
 
 
 class _Follower:
-    """Tells the call objects of both twins that the flag of the cache has changed."""
+    """Notifies the call objects of both twins that the flag of the cache has changed."""
 
     def _accept(self, mode: Mode) -> None:
         pass

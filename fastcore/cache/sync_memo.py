@@ -1,4 +1,4 @@
-"""How calls of a decorated function are served that the call object leaves to Python."""
+"""Calls of a decorated function that the call object passes to Python."""
 
 from __future__ import annotations
 
@@ -92,13 +92,13 @@ class SyncMemo(Memo):
 
     def _refresh(self, old: Kept, attempts: Attempts, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with self.trying(attempts):
-            if self.storage.cache.peek(key, MISSING) is not old:  # invalidated, or replaced by someone faster
+            if self.storage.cache.peek(key, MISSING) is not old:  # invalidated, or replaced by a faster caller
                 attempts.ended()
             else:
                 self.refreshed(attempts, self.compute_now(key, args, kwargs)[1])
 
     def compute_now(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, bool]:
-        """Compute a result whatever the cache holds; return it, and whether it is kept. Errors are not kept."""
+        """Compute a result without reading the cache; return it, and whether it is cached. Errors are not cached."""
         tags = self.policy.label(args[self.skip :], kwargs)
         kept = True
         with Seat(self.storage.cache, key, lambda: MISSING, tags) as seat:
@@ -161,7 +161,7 @@ class Computed(Computation):
 
 
 class Returned:
-    """An awaitable that a plain function returned: it is for one caller of those who waited, and not kept."""
+    """An awaitable that a plain function returned: it goes to one of the waiting callers and is not cached."""
 
     __slots__ = ("_awaitable",)
 
@@ -169,7 +169,7 @@ class Returned:
         self._awaitable = [awaitable]
 
     def take(self) -> Any:
-        """Return the awaitable to the first who asks, None to the others."""
+        """Return the awaitable to the first caller, None to the others."""
         try:
             return self._awaitable.pop()
         except IndexError:

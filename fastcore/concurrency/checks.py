@@ -1,4 +1,4 @@
-"""Arguments judged in one way, and refused in one wording."""
+"""Shared argument checks with one wording of errors."""
 
 from __future__ import annotations
 

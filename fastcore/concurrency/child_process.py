@@ -28,7 +28,7 @@ Call = Callable[[], tuple[Any, str]]
 
 
 class ProcessDied(RuntimeError):
-    """The process that ran a call ended before the call did."""
+    """The process ended before the call that it ran."""
 
 
 class UnpicklableResult(TypeError):
@@ -84,7 +84,7 @@ class ChildProcess:
         ready : callable, optional
             Called when there is a child and the call is about to be sent.
         told : callable, optional
-            Called with what code in the child hands to :func:`tell`, now or in an earlier call.
+            Called with each value that code in the child passes to :func:`tell`, now or in an earlier call.
         name : str, optional
             What error texts call the function.
 
@@ -140,7 +140,7 @@ class ChildProcess:
         return self._process is not None and self._process.exitcode is None
 
     def dead(self) -> bool:
-        """Whether there was a child that has ended, by itself or not."""
+        """Whether there was a child that has ended, in whatever way."""
         process = self._process
         try:
             return process is not None and process.exitcode is not None
@@ -148,7 +148,7 @@ class ChildProcess:
             return False
 
     def cut_off(self) -> None:
-        """End the wait for a dead child whose end of the pipe lives on in a process that it forked."""
+        """End the wait for a dead child whose end of the pipe is held by a process that it forked."""
         import socket
 
         with self._lock:
@@ -157,14 +157,14 @@ class ChildProcess:
                     end.shutdown(socket.SHUT_RDWR)
 
     def hang_up(self) -> None:
-        """Let an idle child end by itself."""
+        """Let an idle child exit."""
         with self._lock:
             if self._conn is not None:
                 self._conn.close()
                 self._conn = None
 
     def join(self, seconds: float) -> None:
-        """Wait for a child that was told to end, and kill it if it does not."""
+        """Wait for a child that was asked to exit, and kill it if it does not."""
         with self._reaping:
             with self._lock:
                 process, self._process = self._process, None
@@ -177,13 +177,13 @@ class ChildProcess:
             process.close()
 
     def leave(self) -> None:
-        """Start no more children, and let go of the one there is: as the program ends, multiprocessing joins it."""
+        """Start no more children, and release the current one: multiprocessing joins it as the program ends."""
         with self._reaping, self._lock:
             self._left = True
             self._process = None
 
     def forget(self) -> None:
-        """Let go of a child that belongs to another process: after a fork, in the forked one."""
+        """Release a child that belongs to another process: after a fork, in the forked one."""
         from multiprocessing import process as registry
 
         children: set[Any] = getattr(registry, "_children", set())
@@ -219,7 +219,7 @@ class ChildProcess:
     def _start(self) -> Connection[Any, Any]:
         import multiprocessing
 
-        # Spawned, not forked: a forked child of a process with threads may find any lock held for ever.
+        # Spawned, not forked: a forked child of a process with threads may find any lock held forever.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         try:
@@ -279,7 +279,7 @@ _telling = threading.Lock()  # one message at a time, whichever thread it comes 
 
 
 def tell(value: Any) -> None:
-    """In a child, hand a value to the `told` of the call that runs; anywhere else, do nothing."""
+    """In a child, pass a value to the `told` of the running call; anywhere else, do nothing."""
     if _to_parent is not None:
         _send(_to_parent, pickle.dumps((None, value, "", 0.0), protocol=5))
 

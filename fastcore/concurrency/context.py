@@ -1,4 +1,4 @@
-"""Coroutines in a context of their own, within the task that awaits them."""
+"""Coroutines in a separate context, within the task that awaits them."""
 
 from __future__ import annotations
 

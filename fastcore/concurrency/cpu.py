@@ -31,7 +31,7 @@ def cpus() -> int:
 
 
 async def run_cpu(fn: Callable[..., R], /, *args: Any, on: Literal["thread", "process"] = "thread") -> R:
-    """Run ``fn(*args)`` on a CPU of its own while the event loop goes on, and return its result.
+    """Run ``fn(*args)`` on another CPU while the event loop keeps running, and return its result.
 
     Both pools are shared by the whole process, have a worker for each CPU, start it when it is first needed and end it
     at exit. Calls beyond that number wait in a queue.
@@ -43,7 +43,7 @@ async def run_cpu(fn: Callable[..., R], /, *args: Any, on: Literal["thread", "pr
     *args
         Its arguments.
     on : {"thread", "process"}
-        "thread" costs some 50 us and copies nothing, and is right for whatever releases the GIL: fastcore's indicators,
+        "thread" costs some 50 us and copies nothing; it suits code that releases the GIL: fastcore's indicators,
         numpy, compression. "process" is for Python code that holds it: function, arguments and result are pickled, and
         globals of the parent are not there (spawn, not fork; a script's own work belongs under
         ``if __name__ == "__main__":``).
@@ -60,7 +60,7 @@ async def run_cpu(fn: Callable[..., R], /, *args: Any, on: Literal["thread", "pr
     Notes
     -----
     Cancelling a call that waits withdraws it. One that runs on a process is killed with it. One that runs on a thread
-    cannot be stopped: it goes on to its end, and its result is dropped. Context variables reach threads, not processes.
+    cannot be stopped: it runs on, and its result is dropped. Threads get context variables, processes do not.
 
     Examples
     --------
@@ -210,9 +210,9 @@ def processes() -> Processes:
 
 
 def shutdown() -> None:
-    """End the shared pools: idle processes leave, busy ones are killed, running threads are waited for.
+    """End the shared pools: idle processes exit, busy ones are killed, running threads are awaited.
 
-    It happens by itself at exit; the next call starts new ones.
+    It is called at exit; the next call starts new ones.
     """
     global _shared_threads, _shared_processes
     with _lock:

@@ -36,7 +36,7 @@ class Turns(Generic[W]):
 
     @property
     def head(self) -> W | None:
-        """Who is next."""
+        """The next waiter."""
         return next(iter(self._queue), None)
 
     def join(self, who: W) -> None:
@@ -54,7 +54,7 @@ class Turns(Generic[W]):
         self.in_flight -= 1
 
     def admit(self, now: float) -> list[W]:
-        """Take out of the queue, in order, all who may begin now."""
+        """Remove from the queue, in order, all waiters that may begin now."""
         admitted: list[W] = []
         while self._queue and self._has_room() and self._wait_for_rate(now) <= 0:
             admitted.append(self._queue.popitem(last=False)[0])
@@ -96,7 +96,7 @@ class Turns(Generic[W]):
 
 
 class _Waiter:
-    """One who waits; `poke` may come from any thread and says whether there is still someone to wake."""
+    """A waiter; `poke` may be called from any thread and returns whether the waiter still waits."""
 
     admitted = False
 
@@ -231,7 +231,7 @@ class Limiter:
             raise
 
     async def aacquire(self) -> None:
-        """Begin a call, waiting until its turn comes; being cancelled gives up the place in the queue."""
+        """Begin a call, waiting until its turn comes; cancellation leaves the queue."""
         loop = asyncio.get_running_loop()
         who = _WaitingTask(loop)
         try:
@@ -287,7 +287,7 @@ class Limiter:
     # ---- with the lock held ----
 
     def _serve(self) -> None:
-        """Wake all whose turn has come, and the new head if it has to watch the clock."""
+        """Wake all waiters whose turn has come, and the new head if it has to watch the clock."""
         turns = self._turns
         while True:
             now = self._clock()
@@ -307,7 +307,7 @@ class Limiter:
                 return
 
     def _timer(self, who: _Waiter) -> float | None:
-        """Return the seconds after which this waiter has to look again; None if someone will wake it."""
+        """Return the seconds after which this waiter has to check again; None if another event will wake it."""
         if who is not self._turns.head:
             return None
         delay: float | None = self._turns.wait(self._clock())

@@ -110,7 +110,7 @@ async def map_async(
     limit : int, default 32
         Calls at a time. With ``on="process"`` the shared pool's size, one for each CPU, is a further bound.
     on : {"async", "thread", "process"}, optional
-        Where the calls run: on the event loop; on threads of this map's own; on the processes of :func:`run_cpu`, which
+        Where the calls run: on the event loop; on threads of this map; on the processes of :func:`run_cpu`, which
         says when processes are right. By default "async" for coroutine functions and "thread" for others.
     retry : Retry, optional
         Applied to each item's call. An item that waits for its next attempt holds its place among the `limit`.
@@ -118,7 +118,7 @@ async def map_async(
         ``progress(done, total)`` on the event loop after every item; total is None if `items` has no length. If it
         raises, that is logged, and it is not called again.
     return_exceptions : bool, default False
-        True: a call that failed gives its exception as its result, and the others go on.
+        True: a call that failed gives its exception as its result, and the others continue.
 
     Returns
     -------
@@ -132,7 +132,7 @@ async def map_async(
 
     Notes
     -----
-    However it ends, by result, error or cancellation, nothing of it is left running: coroutines are cancelled and
+    After any end, by result, error or cancellation, no call is left running: coroutines are cancelled and
     awaited, processes in the middle of a call are killed, threads in the middle of one are waited for.
 
     Examples
@@ -258,7 +258,7 @@ class _Map:
             self._over.set_result(None)
 
     def _stop(self, error: BaseException | None) -> None:
-        """Have the workers end; the first error is the map's."""
+        """End the workers; the first error is the map's."""
         self._ended = True
         if not self._stopping:
             self._stopping = True

@@ -57,7 +57,7 @@ _Names = tuple[str, str]
 
 
 class _Fields(NamedTuple):
-    """What is told of an error that cannot be pickled."""
+    """The description of an error that cannot be pickled."""
 
     names: _Names
     bases: list[_Names]
@@ -69,7 +69,7 @@ class _Fields(NamedTuple):
 
 
 def revived(fields: _Fields) -> Exception:
-    """Make the error that stands for another; also what unpickles it."""
+    """Create the error that represents another; also used for unpickling."""
     for base in fields.bases:
         try:
             error = _instance_of(_find(*base), fields)

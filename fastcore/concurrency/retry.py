@@ -57,14 +57,14 @@ class Retry:
     timeout : float, optional
         Seconds from the first call on after which no other call begins. It interrupts no call.
     retry_on : exception type, tuple of them, or callable, default Exception
-        What is tried again; a callable is given the error and says.
+        Errors that are retried; a callable gets the error and returns whether to retry.
     give_up_on : the same, default none
-        What is not, even if `retry_on` has it.
+        Errors that are not retried, even if `retry_on` matches.
     retry_after : callable, default the error's attribute ``retry_after``
         ``retry_after(error)`` gives seconds (or a timedelta) to wait at least, or None. It may exceed `cap`; if it ends
         past `timeout`, the error is raised at once.
     on_retry : callable, optional
-        Called with an :class:`Attempt` before each wait. What it raises is logged and goes no further.
+        Called with an :class:`Attempt` before each wait. Its errors are logged and not raised.
     clock, sleep, rng : callable
         Seconds that only grow; a wait (awaited if it returns an awaitable); a number from [0, 1).
 
@@ -244,7 +244,7 @@ def _matches(errors: Errors, error: Exception) -> bool:
 
 
 def _seconds(told: object) -> float | None:
-    """What an error says of the wait; anything but a number or a timedelta says nothing."""
+    """The wait that an error requests; anything but a number or a timedelta is ignored."""
     if isinstance(told, timedelta):
         told = told.total_seconds()
     if isinstance(told, bool) or not isinstance(told, (int, float)):

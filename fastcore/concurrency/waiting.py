@@ -12,14 +12,14 @@ T = TypeVar("T")
 
 
 class Outcome(NamedTuple):
-    """What code of the application returned, or raised."""
+    """The result or error of code of the application."""
 
     result: object
     error: BaseException | None
 
 
 async def happened(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event, at most so long; returns whether it came.
+    """Wait for an event, with a timeout; return whether it was set.
 
     Not by `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that comes together with the event.
     """
@@ -32,10 +32,10 @@ async def happened(event: asyncio.Event, seconds: float) -> bool:
 
 
 async def outcome(code: Awaitable[object], seconds: float) -> Outcome | None:
-    """Run code of the application in a task of its own, at most so long; None if it takes longer.
+    """Run code of the application in a separate task, with a timeout; None if it takes longer.
 
-    It is cancelled then and not waited for: what it catches is its own affair. A CancelledError or SystemExit that it
-    raises is an error as others, and ends neither the task that waits here nor the loop.
+    It is then cancelled and not awaited. A CancelledError or SystemExit that it raises is an ordinary error and ends
+    neither the waiting task nor the loop.
     """
     task = asyncio.ensure_future(_contained(code))
     try:
@@ -46,14 +46,14 @@ async def outcome(code: Awaitable[object], seconds: float) -> Outcome | None:
 
 
 async def answer_of(code: Awaitable[T], seconds: float) -> T:
-    """Return what code of the application returns, see :func:`outcome`.
+    """Return the result of code of the application, see :func:`outcome`.
 
     Raises
     ------
     TimeoutError
         If it takes longer.
     Exception
-        What it raises; a RuntimeError in place of what would end the task or the program.
+        Its error; a RuntimeError in place of one that would end the task or the program.
     """
     found = await outcome(code, seconds)
     if found is None:

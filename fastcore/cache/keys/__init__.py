@@ -12,7 +12,7 @@ __all__ = ["ContentKey", "arguments_key", "dataframe_key"]
 
 
 class ContentKey:
-    """128 bits that stand for a value; equal for equal content of one kind."""
+    """128 bits that represent a value; equal for equal content of one kind."""
 
     __slots__ = ("digest",)
 
@@ -33,13 +33,13 @@ class ContentKey:
 
 
 def dataframe_key(frame: Any) -> ContentKey:
-    """Return a key that stands for the content of a DataFrame, Series or array.
+    """Return a key for the content of a DataFrame, Series or array.
 
     Values, dtypes, shape, index, column names and their order count, as do the class and the attributes of a subclass
     (a mask, a unit); the memory layout, the object's identity and ``attrs`` do not. Objects in cells count by their
     values. The key is the same in every process and on both twins; another version of fastcore may give another. Two
-    different contents get the same key with a probability of 2**-128 (xxHash3); it is no defence against someone who
-    searches for such a pair.
+    different contents get the same key with a probability of 2**-128 (xxHash3); the hash does not resist a deliberate
+    search for such a pair.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class _Unhashable(Exception):
 
 
 def _part(value: Any) -> Any:
-    """Return what stands for `value` in a key: itself if it can be hashed."""
+    """Return the representation of `value` in a key: itself if it can be hashed."""
     try:
         hash(value)
     except (TypeError, ValueError):  # a view of memory that can be written raises the latter

@@ -12,16 +12,16 @@ from fastcore.cache.keys.objects import encode, feed_cells, name_of, state_of
 
 __all__ = ["feed"]
 
-_MAP_STATE = ("_mmap", "filename", "offset", "mode")  # where it lies, not what it is
+_MAP_STATE = ("_mmap", "filename", "offset", "mode")  # location, not content
 _MASKED_STATE = (  # what is fed by itself, or follows from it
     *("_mask", "_fill_value", "_hardmask", "_sharedmask", "_baseclass", "_basedict", "_isfield", "_optinfo"),
 )
 
 
 def feed(array: Any, update: Update, unit: str = "item") -> None:
-    """Feed an array: its class, dtype, shape and elements, whatever its layout in memory."""
+    """Feed an array: its class, dtype, shape and elements, independent of its layout in memory."""
     kind = type(array)
-    if kind is not np.ndarray and kind is not np.memmap:  # a map is an array that lies in a file
+    if kind is not np.ndarray and kind is not np.memmap:  # a memmap is an array in a file
         update(b"subclass" + name_of(kind))
         if isinstance(array, np.ma.MaskedArray):
             _feed_masked(array, update)

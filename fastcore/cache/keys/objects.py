@@ -1,4 +1,4 @@
-"""The bytes that stand for Python objects: by value, never by ``repr``, an address or the order of a hash table."""
+"""The bytes that represent Python objects: by value, never by ``repr``, an address or the order of a hash table."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def feed_cells(cells: Any, update: Update, unit: str = "row") -> None:
 
 
 def name_of(kind: type) -> bytes:
-    """Return the bytes that tell a class from others."""
+    """Return the bytes that identify a class."""
     return encode(kind.__module__, kind.__qualname__)
 
 
