@@ -37,7 +37,7 @@ class AdminApp:
     ``GET /flags``                 every flag, and how many requests were exposed to each arm
     ``GET /flags/NAME``            one flag
     ``PUT /flags/NAME``            set it: ``{"mode": ..., "reason": ...}``
-    ``DELETE /flags/NAME``         take the setting back
+    ``DELETE /flags/NAME``         clear the setting
     ``POST /flags/NAME/ramp``      ``{"percent": ..., "reason": ...}``
     ``POST /flags/NAME/rollback``  ``{"reason": ...}``
     ``POST /flags/NAME/resume``    end a rollback
@@ -48,17 +48,16 @@ class AdminApp:
 
     Settings are for every process that shares the journal; ``reaches`` of an answer says which those are, and ``note``
     that a setting does not act while the flag is rolled back. A request may name who makes it by ``"who"``. It is
-    authorised by ``Authorization: Bearer TOKEN``. What is refused is said as RFC 9457 has it
-    (``application/problem+json``).
+    authorised by ``Authorization: Bearer TOKEN``. Refusals follow RFC 9457 (``application/problem+json``).
 
     Parameters
     ----------
     token : str, optional
         By default ``FASTCORE_ADMIN_TOKEN``. At least 16 characters.
     public : bool, default False
-        Let everybody read; changing needs the token all the same.
+        Allow reading without the token; changes still need it.
     authorised : bool, default False
-        Whether what is around this application has authorised each request: then it asks for no token.
+        Whether middleware around this application has authorised each request: then no token is required.
     """
 
     def __init__(self, token: str | None = None, *, public: bool = False, authorised: bool = False) -> None:
@@ -157,7 +156,7 @@ def _flags(method: str, name: str, body: dict[str, Any]) -> Any:
 
 
 def reach() -> str:
-    """Whom a change made here reaches."""
+    """The processes that a change made here reaches."""
     path = process.store.journal.path
     return f"every process that shares {path}" if path else "this process only: set FASTCORE_JOURNAL to reach others"
 

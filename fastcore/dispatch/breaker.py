@@ -1,4 +1,4 @@
-"""A circuit breaker: calls leave a failing candidate alone until one probe of it has succeeded."""
+"""A circuit breaker: a failing candidate is not called until one probe of it has succeeded."""
 
 from __future__ import annotations
 

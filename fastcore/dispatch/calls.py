@@ -1,4 +1,4 @@
-"""A call named in a line: its key and its arguments, each shortened."""
+"""A call described in one line: its key and its arguments, each shortened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Switch has measured of its two arms, side by side."""
+"""The measurements of a Switch's two arms, compared."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Paired:
     notes : tuple of str
         The last few differences and failures.
     evidence : dict
-        What the guard knows at present of the flag's trial; empty without one.
+        The guard's current evidence about the flag's experiment; empty without one.
     """
 
     pairs: int
@@ -198,7 +198,7 @@ class Comparison:
         return json.dumps(self.to_dict(), indent=1)
 
     def to_html(self) -> str:
-        """Return a page that needs nothing else: no script, no network."""
+        """Return a self-contained page: no script, no network."""
         from fastcore.dispatch.html_report import page
 
         return page(self)

@@ -58,8 +58,8 @@ class PairStats:
 class Controller:
     """What is known of one flag's candidate in this process.
 
-    A lock guards the evidence; what it leads to is done after the lock is free, because the flags have one of their
-    own, which is held when they tell us of a change.
+    A lock guards the evidence; decisions are applied after it is released, because the flags hold their own lock when
+    they report a change.
     """
 
     def __init__(self, flag: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -69,16 +69,16 @@ class Controller:
         self.trial: Trial | None = None
         self.breaker = Breaker(self.limits.failures, self.limits.backoff, self.limits.backoff_cap)
         self.decision: Decision | None = None  # the last one
-        self.in_flight: set[Any] = set()  # candidates of async pairs that run on after their caller is gone
+        self.in_flight: set[Any] = set()  # candidates of async pairs that continue after their caller has ended
         self._clock = clock
         self._lock = threading.Lock()
         self._mode: Mode | None = None
-        self._held = False  # rolled back for errors, by this process: the breaker's probes may end it
+        self._held = False  # rolled back for errors by this process: the breaker's probes may end the rollback
         self._seen = (0, 0)  # calls of the candidate that went well, and those of them in pairs, at the last failure
         self._paired_well = 0
 
     def use(self, guard: Guard) -> None:
-        """Take `guard` from now on; a trial that runs begins again."""
+        """Use `guard` from now on; a running trial starts over."""
         if not isinstance(guard, Guard):
             raise TypeError(f"guard: expected a Guard, got {type(guard).__name__}")
         with self._lock:
@@ -309,7 +309,7 @@ def find(flag: str) -> Controller | None:
 
 
 def _because(decision: Decision) -> dict[str, Any]:
-    """What the journal keeps of a decision, its cause as a word that programs can ask for."""
+    """The journal entry of a decision, with its cause as a word for programs."""
     return {"cause": decision.cause, **decision.evidence}
 
 

@@ -1,4 +1,4 @@
-"""A candidate on trial: what its compared calls and its failures add up to. Without clocks, threads or flags."""
+"""The evidence about a candidate: its compared calls and its failures. Without clocks, threads or flags."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Pair(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What a trial has come to: ``advance`` to `percent`, ``promote``, ``rollback`` or ``pause``, and because of what.
+    """The decision of an experiment: ``advance`` to `percent`, ``promote``, ``rollback`` or ``pause``, and its cause.
 
-    `cause` is what programs ask; `why` is for people.
+    `cause` is for programs; `why` is for people.
     """
 
     what: Literal["advance", "promote", "rollback", "pause"]
@@ -84,7 +84,7 @@ class Trial:
         self.jump(percent, now)
 
     def jump(self, percent: float, now: float) -> None:
-        """Begin the step of `percent`: it must make its own case for the next one."""
+        """Begin the step of `percent`, with evidence of its own."""
         self.percent = percent
         self.began = now
         self.here = self.unknown_here = 0  # calls of this step that were compared, and that could not be
@@ -92,7 +92,7 @@ class Trial:
         self._not_slower = Evidence()
 
     def pair(self, pair: Pair, now: float) -> Decision | None:
-        """Take in a call that ran both arms; returns what is to be done, if anything."""
+        """Record a call that ran both arms; return the decision, if any."""
         self.pairs += 1
         self.here += pair.answer != "unknown"
         if pair.answer == "unknown":
@@ -112,7 +112,7 @@ class Trial:
         return self._decide(now)
 
     def failed(self, note: str, succeeded: int, now: float) -> Decision | None:
-        """Take in a failure that the control made good, after `succeeded` calls of it that were no pairs."""
+        """Record a failure for which the control answered, after `succeeded` unpaired calls."""
         self.failures += 1
         self.notes.append(note)
         rate = self._rates["failures"]
@@ -212,7 +212,7 @@ class Trial:
         return Decision("pause", cause, self.percent, why, self.evidence())
 
     def _slowdown(self) -> str:
-        """How much slower it is lately, which its whole time may hide."""
+        """The recent slowdown, which the average over the whole time may hide."""
         ratios = sorted(self._lately)
         return f" ({ratios[len(ratios) // 2] - 1:+.0%} by {len(ratios)} pairs)" if ratios else ""
 

@@ -31,15 +31,15 @@ class FlagFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.lines: dict[str, Line] = {}
-        self.problem = ""  # why what it says now is not obeyed
-        self.missing = ""  # that there is no file
+        self.problem = ""  # why its current contents are not applied
+        self.missing = ""  # whether there is no file
         self._seen: tuple[int, int, int] | None = None
         self._gone = False
 
     def read(self, hasty: bool = False) -> bool:
         """Read the file if it has changed; returns whether `lines` are new.
 
-        Of a file that was deleted the last lines hold, and `missing` says so, as of one that never was there.
+        If the file was deleted, its last lines stay in force and `missing` is True, as if there never was a file.
 
         With `hasty` also one that may still be being written.
 

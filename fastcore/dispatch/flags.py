@@ -57,7 +57,7 @@ def mode_of(path: str) -> Mode:
 
 
 def get(name: str) -> Flag:
-    """Return what the flag `name` holds now, who says so, since when and why.
+    """Return the state of the flag `name`: mode, source, time and reason.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def get(name: str) -> Flag:
 
 
 def set(name: str, mode: str, reason: str = "", *, everywhere: bool = False, who: str = "operator") -> Flag:
-    """Set the flag `name`; the next call in every thread obeys.
+    """Set the flag `name`, from the next call on in every thread.
 
     Parameters
     ----------
@@ -84,15 +84,15 @@ def set(name: str, mode: str, reason: str = "", *, everywhere: bool = False, who
     reason : str, default ""
         Kept with the flag, and in the journal.
     everywhere : bool, default False
-        Set it for every process that shares the journal, also for those that start later, before what is set in one.
+        Set it for every process that shares the journal, also those that start later; precedes settings of one process.
     who : str, default "operator"
         Named in the journal.
 
     Returns
     -------
     Flag
-        The flag in force. While it is rolled back a setting does not act: ``rolled_back`` of the result is True, and
-        the log says so.
+        The flag in force. While it is rolled back a setting has no effect: ``rolled_back`` of the result is True, and
+        a warning is logged.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def set(name: str, mode: str, reason: str = "", *, everywhere: bool = False, who
 
 
 def not_acting(flag: Flag) -> str:
-    """Say why a setting does not act, if it does not: while a rollback is in force."""
+    """Return why a setting has no effect, if a rollback is in force."""
     if not flag.rolled_back:
         return ""
     why = f" ({flag.reason})" if flag.reason else ""
@@ -116,7 +116,7 @@ def not_acting(flag: Flag) -> str:
 
 
 def clear(name: str, *, everywhere: bool = False, who: str = "operator") -> Flag:
-    """Take back :func:`set`, so that environment and default decide again; returns the flag in force.
+    """Undo :func:`set`, so that environment and default decide again; return the flag in force.
 
     With `everywhere`, also a setting for all processes.
     """
@@ -160,7 +160,7 @@ def resume(name: str, *, who: str = "operator") -> Flag:
 
 
 def guard(name: str, limits: Guard) -> None:
-    """Have the candidate of the flag `name` watched by `limits`, as ``Switch(guard=)`` does; for the hot paths."""
+    """Guard the candidate of the flag `name` with `limits`, as ``Switch(guard=)`` does; for the hot paths."""
     from fastcore.dispatch.controller import of
 
     process.store.get(name)
@@ -169,7 +169,7 @@ def guard(name: str, limits: Guard) -> None:
 
 
 def provide(provider: Provider, interval: float = 30.0) -> Callable[[], None]:
-    """Ask an outside flag service for every flag, now and every `interval` seconds; returns what ends that.
+    """Ask an outside flag service for every flag, now and every `interval` seconds; return a function that stops it.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def provide(provider: Provider, interval: float = 30.0) -> Callable[[], None]:
 
     Notes
     -----
-    A provider that does not answer holds up the caller for five seconds; its answer is obeyed when it comes.
+    A provider that does not answer blocks the caller for five seconds; a late answer is applied when it arrives.
     """
     poll = ProviderPoll(provider, lambda: list(process.store.snapshot()), process.sync.provided, interval)
     poll.start()
@@ -199,12 +199,12 @@ def journal(name: str = "", limit: int = 100) -> list[Entry]:
 
 
 def subscribe_journal(listener: Callable[[Entry], object]) -> Callable[[], None]:
-    """Have `listener` called with every journal entry of this process; returns what ends that."""
+    """Call `listener` with every journal entry of this process; return a function that removes it."""
     return process.store.journal.subscribe(listener)
 
 
 def problems() -> list[str]:
-    """Return what is wrong with the flag file and the journal, of which the last good state holds; nothing as a rule.
+    """Return the problems of the flag file and the journal, whose last good state stays in force; usually none.
 
     :func:`fastcore.status` shows it.
     """
@@ -220,14 +220,14 @@ def refresh() -> None:
     Raises
     ------
     ValueError
-        If one of them says what a flag may not hold.
+        If one of them contains a mode that a flag does not accept.
     """
     process.store.refresh()
     process.sync.look(strict=True)
 
 
 def subscribe(listener: Callable[[Change], object]) -> Callable[[], None]:
-    """Have `listener` called with every :class:`Change`, in the thread that made it; returns what ends that.
+    """Call `listener` with every :class:`Change`, in the thread that made it; return a function that removes it.
 
     An exception in a listener is logged, not raised.
     """

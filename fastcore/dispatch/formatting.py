@@ -11,7 +11,7 @@ __all__ = ["BRIEF", "cut", "human", "meant", "plain", "table"]
 
 
 class _Brief(reprlib.Repr):
-    """Cuts what is long before it is written out, and knows no addresses."""
+    """Shortens long values before formatting them, and omits addresses."""
 
     def repr_instance(self, x: Any, level: int) -> str:
         try:
@@ -51,7 +51,7 @@ def meant(name: str, known: Iterable[str]) -> str:
 
 
 def plain(text: object, most: int | None = None) -> str:
-    """Return text without control characters, which a terminal would obey, and not too long."""
+    """Return text without control characters, which a terminal would interpret, and shortened."""
     found = "".join(letter if letter.isprintable() else "?" for letter in str(text))
     return found if most is None or len(found) <= most else found[: max(most - 1, 0)] + "…"
 

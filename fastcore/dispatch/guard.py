@@ -1,4 +1,4 @@
-"""What a candidate must keep to, and how carefully it is tried."""
+"""The limits of a candidate, and the parameters of its experiment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEPS = (1.0, 5.0, 25.0, 50.0, 100.0)
 
 @dataclass(frozen=True)
 class Guard:
-    """The limits of a candidate; past one of them its flag is rolled back.
+    """The limits of a candidate; its flag is rolled back when it exceeds one.
 
     It watches the modes in which the candidate serves callers: ``canary``, ``ramp:P``, ``candidate``.
 
@@ -31,7 +31,7 @@ class Guard:
         The share of calls in which the candidate may raise where the control does not. At 0 the first one rolls back.
     alpha : float, default 0.01
         The chance that a canary is rolled back for slowness (or for a rate above 0) though it keeps the limit, over
-        its whole length and however often it is looked at; also how sure a step must be before the next.
+        its whole length and any number of evaluations; also the confidence that a step needs before the next.
     min_samples : int, default 100
         Compared calls that a step of a canary takes at least.
     min_seconds : float, default 10.0
@@ -55,7 +55,7 @@ class Guard:
         Compared calls between false alarms after promotion, on average and at least, for a candidate exactly at the
         limit of `slowdown` (or of a rate above 0).
     dry_run : bool, default False
-        Journal what would be decided, and decide nothing: a canary serves the control throughout.
+        Journal decisions without applying them: a canary serves the control throughout.
     budget : float, default 1.0
         Seconds that a caller of an async function waits at most for an arm that is not the one to answer.
     failures : int, default 5
@@ -64,7 +64,7 @@ class Guard:
         Seconds before the first probe, doubled from one to the next, up to the cap.
     workers : int, optional
         Processes that try the candidate at the same time, each on what it sees itself; `alpha` is divided among them.
-        By default what ``WEB_CONCURRENCY`` says, or 1.
+        By default ``WEB_CONCURRENCY``, or 1.
     recover : int, default 0
         Probes in a row that must succeed for a rollback for errors to end by itself, in the process that made it.
         At 0 it waits for ``resume``.

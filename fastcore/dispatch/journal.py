@@ -69,8 +69,8 @@ class Entry(NamedTuple):
 class Journal:
     """Entries in memory and, with a `path`, as JSON lines in a file that all processes of the host append to.
 
-    The journal never fails its caller: entries that cannot be written, as on a full disk, are kept and written later;
-    `problems` says so.
+    The journal raises no error to its caller: entries that cannot be written, as on a full disk, are kept and written
+    later; `problems` reports them.
     """
 
     def __init__(self, path: str = "", clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -106,7 +106,7 @@ class Journal:
 
     @property
     def usable(self) -> bool:
-        """Whether the file could be read and written when that was tried last."""
+        """Whether the last attempts to read and write the file succeeded."""
         return not {"read", "write"} & self._problems.keys()
 
     @property
@@ -115,7 +115,7 @@ class Journal:
         return bool(self._unsaved or self._unkept)
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the file; nothing as a rule."""
+        """Return the problems of the file; usually none."""
         found = list(self._problems.values())
         if self.lost:
             found.append(f"{self.path}: {self.lost} entries are not written yet: other processes do not know of them")
@@ -182,7 +182,7 @@ class Journal:
                 self.declare(())
 
     def _trouble(self, kind: str, text: str) -> None:
-        """Remember what is wrong, and log it once."""
+        """Record a problem, and log it once."""
         if not text:
             self._problems.pop(kind, None)
         elif self._problems.get(kind) != f"{self.path}: {text}":
@@ -190,7 +190,7 @@ class Journal:
             _log.error("journal %s", self._problems[kind])
 
     def subscribe(self, listener: Callable[[Entry], object]) -> Callable[[], None]:
-        """Have `listener` called with every entry of this process; returns what ends that."""
+        """Call `listener` with every entry of this process; return a function that removes it."""
         with self._lock:
             self._listeners = [*self._listeners, listener]
 
@@ -391,7 +391,7 @@ def _ends_whole(path: str) -> bool:
 
 
 def _parsed(data: bytes) -> tuple[list[Entry], int]:
-    """What each line says, and how many are no entries: cut short by a crash, they are passed over."""
+    """Return the entries of the lines, and the number of invalid lines, such as those cut short by a crash."""
     found, torn = [], 0
     for line in data.splitlines():
         try:

@@ -1,4 +1,4 @@
-"""ASGI middleware: every request gets an assignment key, so that one user meets one arm throughout."""
+"""ASGI middleware: every request gets an assignment key, so that a user always gets the same arm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a compared call has shown: how each arm ended, whether they agree, and which of them answers."""
+"""The observation of a compared call: how each arm ended, whether they agree, and which of them answers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _UNSET = object()
 
 
 class Outcome(NamedTuple):
-    """What became of one arm: its value or what it raised, and the seconds it took."""
+    """The outcome of one arm: its value or error, and the seconds it took."""
 
     value: Any
     error: BaseException | None
@@ -101,7 +101,7 @@ def settle(
     args: Any,
     kwargs: Any,
 ) -> bool:
-    """Compare both outcomes, tell the watch, and say whether the candidate answers: only if it agrees."""
+    """Compare both outcomes, report to the controller, and return whether the candidate answers: only if it agrees."""
     try:
         pair = compared(switch, control, candidate, args, kwargs)
         watch.saw(switch, pair, openings)
@@ -111,7 +111,7 @@ def settle(
 
 
 def answer_of(outcome: Outcome) -> Any:
-    """What an arm returned, or raise what it raised."""
+    """Return the value of an arm, or raise its error."""
     try:
         if outcome.error is not None:
             raise outcome.error

@@ -17,13 +17,13 @@ _told: set[str] = set()
 
 
 def open_private(path: str, mode: str) -> IO[bytes]:
-    """Open a file, made if need be; one that exists and that every user may open is logged once."""
+    """Open a file, creating it if needed; an existing file that every user may open is logged once."""
     _tell_of_others(path)
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, _MODE))
 
 
 def make_private(path: str) -> None:
-    """Make an empty file for a library that would make one which others may read."""
+    """Create an empty private file for a library that would create one readable by others."""
     path = os.path.realpath(path)
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _MODE))
@@ -36,7 +36,7 @@ def make_private(path: str) -> None:
 def replace_private(path: str, data: bytes, *, sync: bool = True) -> None:
     """Replace a file by `data` atomically; without `sync` a power cut may leave it empty.
 
-    One caller at a time for each path: callers hold a lock, or have paths of their own.
+    One caller at a time for each path: callers hold a lock, or use different paths.
     """
     fresh = write_private(f"{path}.new", data, sync=sync)
     os.replace(fresh, path)

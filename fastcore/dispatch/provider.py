@@ -1,4 +1,4 @@
-"""The seam for an outside flag service: what it says of our flags comes before the default and after all else."""
+"""Support for an outside flag service, which precedes the default and follows all other sources."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from fastcore.dispatch.ticker import Ticker
 
 __all__ = ["Provider", "ProviderPoll"]
 
-PATIENCE = 5.0  # seconds that are waited for a provider which does not answer
+PATIENCE = 5.0  # seconds to wait for a provider that does not answer
 
 _log = logging.getLogger("fastcore.flags")
 
 
 @runtime_checkable
 class Provider(Protocol):
-    """A flag service, in the shape of an OpenFeature provider: an OpenFeature one can be given as it is."""
+    """A flag service with the interface of an OpenFeature provider; OpenFeature providers can be used directly."""
 
     def resolve_string_details(self, flag_key: str, default_value: str, evaluation_context: Any = None) -> Any:
         """Return an object with ``value``, a mode; `default_value`, the empty string, where there is none."""
 
 
 class ProviderPoll:
-    """Asks a provider for every flag at an interval, in a thread of its own, never during a call.
+    """Asks a provider for every flag at an interval, in a separate thread, never during a call.
 
     A flag that the provider does not know has no setting of it. One that it fails to resolve keeps the last.
     """
@@ -48,7 +48,7 @@ class ProviderPoll:
         self._ticker.add(self.poll)
 
     def start(self, patience: float = PATIENCE) -> None:
-        """Ask now, and go on asking; returns once the provider has answered, after `patience` seconds at the latest."""
+        """Ask now and at every interval; return once the provider has answered, at most `patience` seconds later."""
         first = threading.Thread(target=self.poll, name="fastcore-provider", daemon=True)
         first.start()
         first.join(patience)
@@ -57,7 +57,7 @@ class ProviderPoll:
         self._ticker.start()
 
     def stop(self, patience: float = PATIENCE) -> None:
-        """Ask no more; what a provider says after this is not heard."""
+        """Stop asking; later answers of the provider are ignored."""
         with self._telling:
             self._ended = True
         self._ticker.stop(patience)
@@ -76,7 +76,7 @@ class ProviderPoll:
                     self._tell(found)
 
     def _resolved(self, name: str) -> str:
-        """What the provider says of a flag; the empty string where it knows none of that name."""
+        """The provider's mode of a flag; the empty string if it does not know the flag."""
         try:
             details = self._provider.resolve_string_details(name, "")
             code = getattr(details, "error_code", None)

@@ -1,4 +1,4 @@
-"""Tests that may be looked at after every sample: e-processes for a trial, e-detectors for what runs on and on.
+"""Tests that stay valid when evaluated after every sample: e-processes for trials, e-detectors for monitoring.
 
 Both bet against "the rate of hits is at most `p0`": a bet f multiplies its capital by ``1 + f (1 - p0) / p0`` at a hit
 and by ``1 - f`` at a miss, which on average does not grow while that is true. The evidence is the mean capital of
@@ -25,8 +25,8 @@ def bets_for(p0: float) -> tuple[float, ...]:
 class Evidence:
     """An e-process: the chance that it ever reaches ``1 / alpha`` while the rate of hits is at most `p0` is `alpha`.
 
-    However often it is looked at, whatever the hits' distribution, as long as each of them has that chance given all
-    before. Never reset it and go on: that would be another look.
+    This holds for any number of evaluations and any dependence between hits, as long as each has at most that chance
+    given those before. Never reset it and continue: that would be another test.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Detector(Evidence):
             super().miss(1)
 
     def clear(self) -> None:
-        """Begin again, as after an alarm that was seen to."""
+        """Start over, as after an alarm was handled."""
         self._logs = [0.0] * len(self._logs)
         self.value = 1.0
 

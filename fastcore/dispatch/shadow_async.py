@@ -1,4 +1,4 @@
-"""One awaited call under watch; as `pair`, and bounded in what it makes its caller wait."""
+"""One awaited call with a controller, as `shadow`, with a bounded wait for its caller."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["alone", "pair"]
 
 IN_FLIGHT = 64  # candidates of async pairs still running; above it no pair is begun
-LONGEST = 60.0  # seconds after which such a candidate is given up
+LONGEST = 60.0  # seconds after which such a candidate is abandoned
 
 
 async def alone(switch: Switch[..., Any], watch: Controller, args: Any, kwargs: Any) -> Any:
@@ -81,7 +81,7 @@ def _cancellations() -> tuple[object, int] | None:
 
 
 async def pair(switch: Switch[..., Any], watch: Controller, wants_candidate: bool, args: Any, kwargs: Any) -> Any:
-    """Both arms, and the answer that was asked for where they agree."""
+    """Run both arms; return the requested result if they agree."""
     before = within.get()
     within.set(before | {mark(switch)})
     try:
@@ -138,7 +138,7 @@ async def _pair(switch: Switch[..., Any], watch: Controller, wants_candidate: bo
 
 
 class _Control(NamedTuple):
-    """What became of the control, and the context it ran in where that is not the caller's."""
+    """The outcome of the control, and the context it ran in if that is not the caller's."""
 
     outcome: Outcome
     context: Context | None

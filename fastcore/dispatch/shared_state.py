@@ -1,4 +1,4 @@
-"""What is in force for every process of a host, in a file of its own: the journal may be rotated or lost."""
+"""The flags in force for every process of a host, in a separate file: the journal may be rotated or lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def checked(body: Any) -> dict[str, Any]:
 
 
 def guard_yields(who: str, before_what: str, before_who: str) -> bool:
-    """Whether an entry gives way to the one before it: a guard neither replaces nor ends a person's rollback."""
+    """Whether an entry yields to the one before it: a guard neither replaces nor ends a person's rollback."""
     return who == "guard" and before_what == "rollback" and before_who != "guard"
 
 
@@ -69,7 +69,7 @@ class SharedState:
         self, entries: Iterable[dict[str, Any]] = (), declared: Iterable[str] = (),
         lost: Callable[[], Iterable[dict[str, Any]]] = tuple,
     ) -> None:  # fmt: skip
-        """Take in entries and names; the lock of the journal is held.
+        """Store entries and names; the lock of the journal is held.
 
         `lost` returns the entries to begin with where there is no file yet, or one that is not as described.
         """

@@ -1,4 +1,4 @@
-"""What is known of one flag: the settings of every source, and which of them is in force."""
+"""The state of one flag: the settings of every source, and which of them is in force."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATEFUL = ("cache", "heap", "framing")  # their objects keep their twin: nothin
 
 
 class Flag(NamedTuple):
-    """What a flag holds now.
+    """The current state of a flag.
 
     Attributes
     ----------
@@ -26,12 +26,12 @@ class Flag(NamedTuple):
         For a hot path ``auto``, ``compiled`` or ``python``; for a service's Switch ``control`` or ``candidate``; for
         both ``ramp:P``, ``shadow:P``, and ``canary`` in its shadow step or ``canary:P`` at P percent.
     source : str
-        Who says so: ``rollback``, ``guard``, ``everywhere``, ``override``, ``set``, the name of an environment
+        Source of the mode: ``rollback``, ``guard``, ``everywhere``, ``override``, ``set``, the name of an environment
         variable, ``file``, ``provider`` or ``default``.
     since : datetime
-        When that came into force (UTC).
+        When the mode came into force (UTC).
     reason : str
-        What was given as the reason; may be empty.
+        The reason given; may be empty.
     state : str
         ``default`` where nothing was asked for, ``set`` for a fixed mode, ``trial`` in ``shadow``, ``ramp`` and
         ``canary``, ``promoted`` after a canary, ``rolled_back`` by a person or a guard until it is resumed.
@@ -51,13 +51,13 @@ class Flag(NamedTuple):
 
 
 class Follower(Protocol):
-    """What obeys a flag, such as a Switch; held weakly."""
+    """A follower of a flag, such as a Switch; held weakly."""
 
     def _accept(self, mode: Mode) -> None:
-        """Raise if `mode` cannot be obeyed; nothing has changed yet."""
+        """Raise if `mode` cannot be applied; nothing has changed yet."""
 
     def _obey(self, mode: Mode) -> None:
-        """Obey `mode` from now on; runs under the store's lock and must not raise."""
+        """Apply `mode` from now on; runs under the store's lock and must not raise."""
 
 
 class Setting(NamedTuple):
@@ -86,7 +86,7 @@ class State:
         self.publish()
 
     def asked(self) -> Setting:
-        """What is asked for, a rollback aside."""
+        """The setting in force apart from a rollback."""
         if self.everywhere is not None:
             return self.everywhere
         if self.settings:
@@ -121,5 +121,5 @@ class State:
 
     @property
     def fixed(self) -> Mode:
-        """What a rollback puts in force."""
+        """The mode that a rollback puts in force."""
         return Mode("python" if "python" in self.words else "control")

@@ -1,4 +1,4 @@
-"""Which implementation runs, and why: what an operator looks at first."""
+"""Which implementation runs, and why."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _switches() -> tuple[SwitchStatus, ...]:
 
 
 def name_clash() -> str:
-    """Say what is wrong if another distribution has its files in the same import package; else nothing."""
+    """Return a warning if another distribution has files in the same import package, else the empty string."""
     try:
         version = importlib.metadata.version("fastcore")
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Where flags live: settings of every source, which of them is in force, and who follows it."""
+"""The store of flags: settings of every source, which of them is in force, and its followers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Change(NamedTuple):
 
 
 class Told(NamedTuple):
-    """How a change is journaled: by whom, as what, resting on what, and whether every process is to obey."""
+    """How a change is journaled: author, kind, evidence, and whether it applies to every process."""
 
     who: str
     what: str
@@ -47,7 +47,7 @@ class Told(NamedTuple):
 
 
 class _NotObeyed(ValueError):
-    """What the flag file or a provider says is no mode of the flag, or cannot run."""
+    """The flag file or a provider contains a mode that the flag does not accept or that cannot run."""
 
 
 class FlagStore:
@@ -78,8 +78,8 @@ class FlagStore:
         self._own: Counter[tuple[str, str]] = Counter()  # changes of this process that it has not read there yet
         self._reading = threading.RLock()
         self._outside: dict[str, dict[str, tuple[str, str]]] = {}  # of the file and a provider: flag -> mode, reason
-        self.wrong: dict[str, str] = {}  # flag -> why what the file or a provider says of it is not obeyed
-        self._unread = ""  # why nothing is known of the file
+        self.wrong: dict[str, str] = {}  # flag -> why its mode in the file or of a provider is not applied
+        self._unread = ""  # why the contents of the file are unknown
         for path in HOT_PATHS:
             self._declare(path, PATH_WORDS)
         if hasattr(os, "register_at_fork"):
@@ -184,7 +184,7 @@ class FlagStore:
         return state.flag
 
     def advance(self, name: str, mode: Mode, reason: str, what: str, evidence: dict[str, Any]) -> Flag:
-        """Let the canary that is in force go on to `mode`; nothing happens if none is."""
+        """Advance the canary in force to `mode`; no effect without one."""
         with self._changing(name, Told("guard", what, evidence, True)) as state:
             self._progress(state, mode, reason)
         return state.flag
@@ -195,7 +195,7 @@ class FlagStore:
             state.progress = asked, Setting(mode, "guard", self._clock(), reason)
 
     def reapply(self, name: str) -> None:
-        """Have the followers of a flag obey its mode again, because what it means to them has changed."""
+        """Apply a flag's mode to its followers again, because its meaning to them has changed."""
         with self._lock:
             state = self._state(name)
             for follower in state.followers:
@@ -211,12 +211,12 @@ class FlagStore:
         self._inherited(fresh, Told("environment", "change", {}, False))
 
     def outside(self, source: str, settings: Mapping[str, tuple[str, str]]) -> None:
-        """Take in what the flag file or a provider says now: flag -> mode and reason.
+        """Apply the current contents of the flag file or a provider: flag -> mode and reason.
 
         Raises
         ------
         ValueError
-            If it says of a declared flag what the flag may not hold; what can be obeyed is.
+            If a declared flag does not accept its mode; the other flags are applied.
         """
         with self._lock:
             self._outside[source] = dict(settings)
@@ -282,7 +282,7 @@ class FlagStore:
                             self._take_step(state, entry)
 
     def _take_shared(self, state: State, what: str, entry: Entry) -> None:
-        """Obey an entry of the journal, which may be this process's own."""
+        """Apply an entry of the journal, which may be this process's own."""
         try:
             since = datetime.fromisoformat(entry.when)
             if what == "rollback":
@@ -302,7 +302,7 @@ class FlagStore:
             _log.exception("journal %s: an entry about flag %s cannot be obeyed", self.journal.path, state.name)
 
     def _take_step(self, state: State, entry: Entry) -> None:
-        """Go along with a canary of another process, upwards only."""
+        """Follow the canary of another process, upwards only."""
         if entry.what not in ("advance", "promote") or entry.session == self.journal.session:
             return
         if state.mode.word == "canary":
@@ -322,7 +322,7 @@ class FlagStore:
         return unsubscribe
 
     def follow(self, name: str, follower: Follower) -> None:
-        """Make `follower` obey the flag `name` from now on, for as long as it lives."""
+        """Let `follower` follow the flag `name` for its lifetime."""
         with self._lock:
             state = self._state(name)
             follower._accept(state.mode)
@@ -379,7 +379,7 @@ class FlagStore:
 
     @contextlib.contextmanager
     def _changing(self, name: str, told: Told | None) -> Iterator[State]:
-        """Change a flag's state under the lock, have its followers obey, and tell listeners after the lock is free."""
+        """Change a flag's state and apply it to its followers under the lock, then call listeners without it."""
         with self._lock:
             state = self._state(name)
             old, asked = state.flag, (state.everywhere, state.rollback)

@@ -1,4 +1,4 @@
-"""The Switch: one callable in front of two implementations, obeying a flag."""
+"""The Switch: one callable in front of two implementations, controlled by a flag."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Switch(Generic[P, R]):
     candidate : callable, optional
         The implementation to try. Without one the Switch only counts.
     flag : str, optional
-        The flag to obey: a hot path, or any other name, which is declared. By default `name`.
+        The flag to follow: a hot path, or any other name, which is declared. By default `name`.
     every : int, optional
         One call in so many, on average, is timed: by default 64, and every call of async functions and of those that
         take over 50 us.
@@ -69,7 +69,7 @@ class Switch(Generic[P, R]):
         Called with the arguments of a call that differs or failed, returns the text that names the call in the journal,
         reports and alerts. By default the key and the arguments, shortened; False leaves both out.
 
-    Comparing runs both arms on the same arguments: they must change neither these nor anything else that counts.
+    Comparing runs both arms on the same arguments: neither may modify its arguments or have side effects.
 
     Raises
     ------
@@ -199,7 +199,7 @@ class Switch(Generic[P, R]):
 
     @property
     def flag(self) -> str:
-        """The name of the flag it obeys."""
+        """The name of its flag."""
         return self._flag
 
     @property
@@ -218,7 +218,7 @@ class Switch(Generic[P, R]):
         raise NotImplementedError
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the arm that the flag names; its result or exception is the caller's."""
+        """Call the arm that the flag names; return its result or raise its exception."""
         raise NotImplementedError
 
     def call_for(self, key: Key | None, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -251,7 +251,7 @@ class Switch(Generic[P, R]):
         return Comparison(self._name, self.mode, arms[0], arms[1], paired, None if watch is None else watch.guard)
 
     def _tune(self) -> None:
-        """Time every call from now on, unless told otherwise, if a call takes so long that timing it costs nothing."""
+        """Time every call from now on, unless configured otherwise, if a call is so slow that timing is cheap."""
         if self._rate_is_fixed:
             return
         for index in (0, 1):
@@ -262,7 +262,7 @@ class Switch(Generic[P, R]):
                 self._time_every(1)
 
     def rollback(self, reason: str) -> flags.Flag:
-        """Send every call of every Switch on this flag to the control until :meth:`resume`, whatever else is set."""
+        """Send every call of every Switch on this flag to the control until :meth:`resume`, regardless of settings."""
         return flags.rollback(self._flag, reason)
 
     def resume(self) -> flags.Flag:
@@ -347,7 +347,7 @@ def live() -> dict[str, Switch[..., Any]]:
 
 
 def _samples() -> Iterator[metrics.Sample]:
-    """What the metrics show of every Switch."""
+    """The metrics of every Switch."""
     for name, switch in live().items():
         for index, arm in enumerate(("control", "candidate")):
             if switch.candidate is None and arm == "candidate":
@@ -388,7 +388,7 @@ metrics.collect(_samples)
 
 
 def _look_like(switch: Switch[..., Any], control: Callable[..., Any], is_async: bool) -> None:
-    """Take over what introspection asks of a function, as far as it does not hide what a Switch has itself."""
+    """Copy the function's attributes used by introspection, except those that a Switch defines itself."""
     functools.update_wrapper(switch, control, updated=())
     for key, value in getattr(control, "__dict__", {}).items():
         if not hasattr(type(switch), key) and not key.startswith("__"):
@@ -405,7 +405,7 @@ def _look_like(switch: Switch[..., Any], control: Callable[..., Any], is_async: 
 
 
 def _restore(name: str, home: str) -> Switch[..., Any]:
-    """Find the Switch `name` in this process, importing the module that makes it if need be."""
+    """Find the Switch `name` in this process, importing the module that creates it if needed."""
     if name not in _live and home != "__main__":
         importlib.import_module(home)
     try:

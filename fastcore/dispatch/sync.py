@@ -39,7 +39,7 @@ def journal_path(environ: Mapping[str, str]) -> str:
 
 
 def misspelt(environ: Mapping[str, str]) -> list[str]:
-    """Say which variables are close to one that sets a flag, and are none."""
+    """Report variables whose names resemble one that sets a flag."""
     found = []
     for name in environ:
         if name.startswith("FASTCORE_") and name not in VARIABLES and (said := meant(name, VARIABLES)):
@@ -75,7 +75,7 @@ class Sync:
             self._ticker.start()
 
     def look(self, strict: bool = False) -> None:
-        """Read what has changed. What cannot be obeyed is logged once, or with `strict` raised."""
+        """Read changes. Those that cannot be applied are logged once, or with `strict` raised."""
         self._looked = time.monotonic()
         try:
             if self._file.path and self._file.read(hasty=strict):
@@ -94,7 +94,7 @@ class Sync:
             self._store.journal.declare(names)
 
     def first_look(self) -> None:
-        """Read both before anything runs. Where it is not known what the file wants, nothing new is on.
+        """Read both before anything runs. If the file cannot be read, no candidate is enabled.
 
         So a worker that starts again while somebody is editing the file serves, with the pure twins and the controls.
         """
@@ -107,7 +107,7 @@ class Sync:
             self._store.follow_journal()
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the flag file, the environment and the journal; nothing as a rule."""
+        """Return the problems of the flag file, the environment and the journal; usually none."""
         wrong = [self._file.problem] if self._file.problem else list(self._store.wrong.values())
         wrong += [self._file.missing] if self._file.missing else []
         known = self._store.names()
@@ -126,7 +126,7 @@ class Sync:
             self.look()
 
     def provided(self, settings: Mapping[str, str]) -> None:
-        """Take in what an outside provider says; what cannot be obeyed is logged."""
+        """Apply the modes of an outside provider; those that cannot be applied are logged."""
         try:
             self._store.outside("provider", {name: (mode, "") for name, mode in settings.items()})
             self._said_of_provider = ""

@@ -31,13 +31,13 @@ class Ticker:
         return self._thread is not None
 
     def add(self, job: Callable[[], object]) -> None:
-        """Have `job` called from now on, in the thread of the ticker."""
+        """Call `job` from now on, in the thread of the ticker."""
         with self._lock:
             if job not in self._jobs:
                 self._jobs = [*self._jobs, job]
 
     def once(self, job: Callable[[], object]) -> None:
-        """Have `job` called one time, in the thread of the ticker, which is started."""
+        """Call `job` once, in the thread of the ticker, which is started."""
         with self._lock:
             self._next = [*self._next, job]
         self.start()
@@ -70,7 +70,7 @@ class Ticker:
                     _log.exception("a job of the ticker raised")
 
     def _after_fork(self) -> None:
-        """Threads are not copied into a child: what ran in the parent is started in it too."""
+        """Threads are not copied into a child: those that ran in the parent are started in it too."""
         self._lock = threading.Lock()
         if self._thread is not None:
             self._thread = None

@@ -1,4 +1,4 @@
-"""Fanout: what is sent to whom, without a socket."""
+"""Fanout: which messages are sent to which clients, without a socket."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ Policy = Literal["all", "conflate", "drop"]
 
 
 class Fanout(metaclass=Twin, path="framing"):
-    """Messages by topic to many clients: each is packed and framed once, and the slow cannot hurt the others.
+    """Messages by topic to many clients: each is packed and framed once, and slow clients do not delay the others.
 
-    It owns no socket and no clock: say who is there, publish, and send out what :meth:`tick` returns (or have
-    :meth:`send` do most of it). Call it from one thread.
+    It owns no socket and no clock: connect clients, publish, and send what :meth:`tick` returns (or use :meth:`send`
+    for most of it). Call it from one thread.
 
     Parameters
     ----------
     policy : {"all", "conflate", "drop"}, default "all"
-        What is held back for a client that does not take more: every message, the newest of each key, or none.
+        What is queued for a client whose connection is full: every message, the newest of each key, or none.
     limit : int, default 1 MiB
         Bytes held back for one client; one with more is closed, with the code :data:`SLOW`.
     total_limit : int, default 64 MiB
         Bytes held back for all; beyond it, the client with the most is closed.
     history : int, default 0
-        Messages of a topic kept for those who come back; with 0, the newest of each key are not kept either.
+        Messages of a topic kept for clients that reconnect; with 0, the newest of each key are not kept either.
     last : int, default 0
         Messages of each topic that a new subscription begins with, if it does not say itself where it begins.
     max_connections, max_subscriptions, max_topic_length, max_keys : int
-        At most so many clients, subscriptions of a client (128), characters of a topic (255), newest messages of a
-        topic that are kept (10,000, the oldest go).
+        Limits of clients, of subscriptions of a client (128), of characters of a topic (255), and of newest messages
+        kept of a topic (10,000; the oldest are dropped).
     level, wbits, threshold : int
         Of deflate, as for :func:`frame`; `wbits` is the largest window used.
     epoch : str, optional
-        Names this Fanout to those who come back; random by default.
+        Identifies this Fanout to clients that reconnect; random by default.
     envelope : callable, optional
         Called with topic, its number, the offset and the object; what it returns is packed. By default that is
         the array ``[topic, offset, object]``.
@@ -100,7 +100,7 @@ class Fanout(metaclass=Twin, path="framing"):
         """
 
     def disconnect(self, connection: Hashable) -> None:
-        """Forget a client and all that was to be sent to it; one that is not there is no error."""
+        """Remove a client and its queued messages; no error if there is no such client."""
 
     def subscribe(  # type: ignore[empty-body]
         self,
@@ -120,8 +120,8 @@ class Fanout(metaclass=Twin, path="framing"):
         topics : str or iterable of str
             Words with dots between them. In a pattern ``*`` stands for one word, ``>`` at its end for one or more.
         since : (epoch, {topic: offset}), optional
-            Where the client was: what it missed comes with the next tick. If that is not known any more, it gets the
-            newest message of each key and is told so. (A topic that a pattern means and `since` does not have counts
+            The client's position: missed messages come with the next tick. If they are no longer kept, it gets the
+            newest message of each key and a notice. (A topic that a pattern means and `since` does not have counts
             from its beginning.)
         newest : bool, default False
             Begin with the newest message of each key.
@@ -165,7 +165,7 @@ class Fanout(metaclass=Twin, path="framing"):
         """Forget the answers for :meth:`follow` that were not given since this was called last."""
 
     def unsubscribe(self, connection: Hashable, topics: str | Iterable[str]) -> None:
-        """Take back subscriptions, by the words they were made with."""
+        """Remove subscriptions, by the names and patterns they were made with."""
 
     def publish(  # type: ignore[empty-body]
         self,
@@ -207,13 +207,13 @@ class Fanout(metaclass=Twin, path="framing"):
         """
 
     def blocked(self, connection: Hashable) -> None:
-        """Say that a client takes no more for now, as when a transport pauses writing."""
+        """Mark a client as blocked, as when a transport pauses writing."""
 
     def writable(self, connection: Hashable) -> None:
-        """Say that a client takes more again; what was held back comes with the next tick."""
+        """Mark a client as ready again; queued messages come with the next tick."""
 
     def tick(self) -> dict[Any, tuple[bytes, ...]]:  # type: ignore[empty-body]
-        """Return what each client is to be sent for all that came since the last tick.
+        """Return the frames for each client since the last tick.
 
         Clients that get the same share one tuple of frames; short frames are copied together into one.
         """
@@ -229,12 +229,12 @@ class Fanout(metaclass=Twin, path="framing"):
         """
 
     def take_closing(self) -> list[Closing]:  # type: ignore[empty-body]
-        """Return the clients that went beyond a limit since this was asked last. They are disconnected here already."""
+        """Return the clients that exceeded a limit since the last call. They are already disconnected here."""
 
     def configure(
         self, pattern: str, *, policy: Policy | None = None, history: int | None = None, last: int | None = None
     ) -> None:
-        """Set the rules of the topics that `pattern` means, those to come included; the last word counts."""
+        """Set the rules of the topics that match `pattern`, also later ones; the last call takes precedence."""
 
     def backlog(self, connection: Hashable) -> int:  # type: ignore[empty-body]
         """Return how many bytes are held back for a client."""
@@ -265,7 +265,7 @@ class Fanout(metaclass=Twin, path="framing"):
         """Names this Fanout: offsets of another epoch mean nothing here."""
 
     def stats(self) -> FanoutStats:  # type: ignore[empty-body]
-        """Return counts since the beginning, and how things stand."""
+        """Return counts since the start, and the current state."""
 
     def __len__(self) -> int:  # type: ignore[empty-body]
         """How many clients there are."""

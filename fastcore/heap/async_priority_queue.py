@@ -10,9 +10,9 @@ from fastcore.heap.base import HeldQueue, T
 
 
 class AsyncPriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
-    """A queue for asyncio that stands in for ``asyncio.PriorityQueue``.
+    """A queue for asyncio that replaces ``asyncio.PriorityQueue``.
 
-    Beyond it: a priority of its own for every item (``await put(item, priority=3)``), first in first out among equals,
+    In addition: a separate priority for every item (``await put(item, priority=3)``), first in first out among equals,
     handles to remove or re-prioritise what waits, delayed items, aging, ``shutdown`` on every Python, and use from
     threads other than the loop's: ``put_nowait`` there wakes a getter in its loop.
 
@@ -30,8 +30,8 @@ class AsyncPriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
     Notes
     -----
     It may be made where no loop runs; it belongs to the first loop in which something waits. A `put` or `get` that is
-    cancelled has happened whole or not at all: no item is lost. What `put` and `get` return is a coroutine to asyncio
-    (``create_task``, ``wait_for`` and ``gather`` take it), though not one that ``inspect.iscoroutine`` knows.
+    cancelled has completed or had no effect: no item is lost. `put` and `get` return a coroutine for asyncio
+    (``create_task``, ``wait_for`` and ``gather`` take it), but ``inspect.iscoroutine`` is False for it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What heaps and queues have in common, documented once."""
+"""Shared interface of heaps and queues, documented once."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class HeldQueue(Held[T], metaclass=Twin, path="heap"):
         Raises
         ------
         KeyError
-            If it is in the queue no more.
+            If it is no longer in the queue.
         """
         raise NotImplementedError
 

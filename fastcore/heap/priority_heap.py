@@ -83,7 +83,7 @@ class PriorityHeap(Held[T], metaclass=Twin, path="heap"):
         due: float | None = None,
         delay: float | None = None,
     ) -> list[int]:
-        """Add many items: all of them, or where something is wrong none.
+        """Add many items: all of them, or none if one is invalid.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class PriorityHeap(Held[T], metaclass=Twin, path="heap"):
         Raises
         ------
         KeyError
-            If it is in the heap no more.
+            If it is no longer in the heap.
         """
         raise NotImplementedError
 

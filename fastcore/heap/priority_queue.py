@@ -10,9 +10,9 @@ from fastcore.heap.base import HeldQueue, T
 
 
 class PriorityQueue(HeldQueue[T], metaclass=Twin, path="heap"):
-    """A thread-safe queue that stands in for ``queue.PriorityQueue``.
+    """A thread-safe queue that replaces ``queue.PriorityQueue``.
 
-    Beyond it: a priority of its own for every item (``put(item, priority=3)``), first in first out among equals,
+    In addition: a separate priority for every item (``put(item, priority=3)``), first in first out among equals,
     handles to remove or re-prioritise what waits, delayed items, aging, ``shutdown`` on every Python, and signal
     handlers and finalizers may use it at any time, other than while a comparison of items written in Python runs.
 

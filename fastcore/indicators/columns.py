@@ -14,7 +14,7 @@ SHOWN = 20
 
 
 def require(what: str, definitions: Mapping[str, Definition], there: Iterable[Any]) -> None:
-    """Raise a ValueError unless each column of `definitions` is `there` once; it lists what is, and what to write."""
+    """Raise a ValueError unless each column of `definitions` is `there` once; it lists the columns and a fix."""
     given = list(there)
     names = list(dict.fromkeys(given))
     wanted = list(dict.fromkeys(column for definition in definitions.values() for column in definition.columns))

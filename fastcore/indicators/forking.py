@@ -15,7 +15,7 @@ _held: list[Any] = []
 
 
 def keep_whole(owner: Any) -> None:
-    """See to it that a fork never happens within a bar of `owner`, whose core has a lock."""
+    """Prevent a fork within a bar of `owner`, whose core has a lock."""
     if hasattr(owner._core, "hold"):
         _alive.add(owner)
 

@@ -1,4 +1,4 @@
-"""What to write here in place of what other libraries of indicators call it: TA-Lib, pandas_ta and ta."""
+"""Names of other indicator libraries (TA-Lib, pandas_ta, ta), and their replacements here."""
 
 from __future__ import annotations
 
