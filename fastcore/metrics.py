@@ -188,7 +188,7 @@ def remove(name: str, /, **labels: str) -> bool:
 
 
 def collect(collector: Collector) -> Callable[[], None]:
-    """Have `collector` called by every :func:`snapshot` for further samples; returns a function that removes it.
+    """Call `collector` in every :func:`snapshot` for further samples; return a function that removes it.
 
     An exception in a collector is logged, and the samples of the others are kept.
     """

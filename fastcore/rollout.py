@@ -1,4 +1,4 @@
-"""Short names for what the dispatcher does: gradual rollout, rollback, A/B tests, comparisons.
+"""Short names for functions of the dispatcher: gradual rollout, rollback, A/B tests, comparisons.
 
 Each is a thin wrapper: the flags decide, the Switches measure. :class:`AssignmentMiddleware` and :class:`AdminApp`,
 which a service mounts, are here as well, and so are the names of `fastcore.monitor` that observe a rollout.
@@ -76,7 +76,7 @@ __getattr__, __dir__ = later(globals(), {name: ("fastcore.monitor", name) for na
 
 
 def alert_rollbacks(manager: AlertManager) -> Callable[[], None]:
-    """Have `manager` send an alert for each rollback, opened breaker, pause and promotion that this process decides.
+    """Let `manager` send an alert for each rollback, opened breaker, pause and promotion that this process decides.
 
     Other processes follow the journal and send nothing, so that one event is one alert. A manager with the rule "rolled
     back", which is one of the default rules, alerts on rollbacks by that rule; for another, the alert of a rollback is

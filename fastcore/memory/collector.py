@@ -51,7 +51,7 @@ def gc_profile(name: Literal["service", "default"] = "service") -> GCProfile:
 
     ``service`` lets five times as many objects be made between collections. There are fewer runs, and each looks at
     more young objects: the longest pause may grow. The collector is never disabled. CPython 3.14.0 to 3.14.4 have
-    another, incremental collector that keeps much more garbage when its threshold is raised; it is left as it is.
+    another, incremental collector that keeps much more garbage when its threshold is raised; it is not changed.
     ``default`` sets what this version of Python starts with.
 
     Raises

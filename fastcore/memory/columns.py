@@ -1,4 +1,4 @@
-"""What each kind of column may become, and how it becomes again what it was."""
+"""Conversions of each kind of column, and their inverses."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def memory_monitor(
         ``fastcore_memory_exceeded_total{function}``. Where the call sets a new record of the process its peak counts,
         otherwise what is left at its end.
     on_exceeded : callable, optional
-        Called with a :class:`MemoryGrowth`. What it raises is logged.
+        Called with a :class:`MemoryGrowth`. Its errors are logged.
     shrink_on_exceeded : bool, default True
         Whether caches then shrink and garbage is collected: see :func:`shrink`.
 
@@ -112,8 +112,8 @@ def scheduler_cleanup(
 
     Notes
     -----
-    What the job returns or raises comes through. What goes wrong in cleaning up is logged. The bytes that came back are
-    counted as ``fastcore_cleanup_freed_bytes_total{job}``.
+    The result or error of the job is passed on. Errors in cleaning up are logged. Freed bytes are counted as
+    ``fastcore_cleanup_freed_bytes_total{job}``.
     """
     if caches not in ("expire", "shrink", None):
         raise ValueError(f"caches: expected 'expire', 'shrink' or None, got {caches!r}")
@@ -168,9 +168,9 @@ def optimize_dataframe_memory(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function, plain or async, so that DataFrames reach it and leave it in fewer bytes.
 
-    The function does not know of it, so by default only what cannot change its result is done: equal text of an object
-    column becomes one object, and a column that is a view of a larger block is copied out of it. The rest is done on
-    request. The caller's frame stays as it is.
+    By default only changes that cannot affect the function's result are made: equal text of an object column becomes
+    one object, and a column that is a view of a larger block is copied out of it. The rest is done on request. The
+    caller's frame is not changed.
 
     Parameters
     ----------

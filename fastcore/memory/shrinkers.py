@@ -1,4 +1,4 @@
-"""Shrinkers free memory when it grows short: the named caches, and functions that are registered."""
+"""Shrinkers free memory when it runs short: the named caches, and registered functions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Shrunk:
 
 
 def register_shrinker(name: str, shrinker: Shrinker) -> Callable[[], None]:
-    """Have `shrinker` called when memory grows short; returns a function that removes it.
+    """Call `shrinker` when memory runs short; return a function that removes it.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ class Alarm:
 
 
 class MemoryWatch:
-    """Watches the memory that this process may have, and acts when it grows short.
+    """Watches the memory available to this process, and acts when it runs short.
 
     Parameters
     ----------
@@ -79,12 +79,12 @@ class MemoryWatch:
         Seconds between readings.
     act : bool, default True
         Whether it shrinks caches and everything registered, and collects garbage, when it fires and every `repeat`
-        seconds while it lasts; otherwise it only tells.
+        seconds while it lasts; otherwise it only reports.
     keep : float, default 0.5
         As of :func:`shrink`.
     repeat : float, default 60
     on_fire, on_clear : callable, optional
-        Called with the reading, on the watch's thread. What they raise is logged.
+        Called with the reading, on the watch's thread. Their errors are logged.
     root : path, default "/"
         As of :func:`memory_usage`.
     clock : callable, default time.monotonic

@@ -22,7 +22,7 @@ _log = logging.getLogger("fastcore.monitor")
 
 @dataclass(frozen=True)
 class Alert:
-    """What channels are told.
+    """An alert as channels get it.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class AlertBook:
     Parameters
     ----------
     repeat : float, default 14400
-        Seconds after which an alert that still fires is told again.
+        Seconds after which an alert that still fires is sent again.
     """
 
     def __init__(self, repeat: float = 4 * 3600.0) -> None:
@@ -142,7 +142,7 @@ class AlertBook:
         return out
 
     def forget(self, rule: str, now: float, wall: datetime) -> list[Alert]:
-        """Resolve what fires of a rule that is no longer there."""
+        """Resolve the firing alerts of a removed rule."""
         out = []
         for name, labels in list(self._held):
             if name == rule:

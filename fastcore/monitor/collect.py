@@ -1,4 +1,4 @@
-"""What a service did since it was last looked at: response time, throughput, errors, memory and CPU."""
+"""Performance of a service since the last reading: response time, throughput, errors, memory and CPU."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ class MetricsCollector:
     """Turns the counters of this process into what its services did since the last look.
 
     A service is the ``service`` of :func:`measure_execution_time`, a Switch of that name or of ``name.something``, a
-    task, or ``http`` for all HTTP requests. Give each who looks (a :class:`PerformanceMonitor`, a manager of triggers)
-    a collector of its own: what it returns is what came since its last look.
+    task, or ``http`` for all HTTP requests. Give each user (a :class:`PerformanceMonitor`, a manager of triggers) its
+    own collector: it returns the changes since its last reading.
 
     Parameters
     ----------

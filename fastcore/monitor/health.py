@@ -32,7 +32,7 @@ _log = logging.getLogger("fastcore.monitor")
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found.
+    """The result of a check.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class HealthReport:
 
 
 def rolled_back() -> CheckResult:
-    """Warn while a flag is rolled back: the control serves, and somebody should know."""
+    """Warn while a flag is rolled back and the control serves."""
     found = [
         f"{name}: {flag.reason}" if flag.reason else name for name, flag in flags.snapshot().items() if flag.rolled_back
     ]
@@ -96,7 +96,7 @@ class Health:
         self._under_way: dict[str, asyncio.Future[Any]] = {}
 
     def check(self, name: str, check: Check) -> Callable[[], None]:
-        """Add a check, in place of one of the same name; returns what takes it away again."""
+        """Add a check, replacing one of the same name; return a function that removes it."""
         if not isinstance(name, str) or not name:
             raise TypeError(f"name: expected a str that is not empty, got {name!r}")
         if not callable(check):

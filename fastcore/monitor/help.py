@@ -1,4 +1,4 @@
-"""What each metric means, in the words that Prometheus shows."""
+"""The help texts of the metrics, as Prometheus shows them."""
 
 from __future__ import annotations
 

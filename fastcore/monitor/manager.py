@@ -34,14 +34,14 @@ _made: weakref.WeakSet[AlertManager] = weakref.WeakSet()
 
 
 class AlertManager:
-    """Evaluates rules and sends alerts to channels, on threads of its own.
+    """Evaluates rules and sends alerts to channels, on its own threads.
 
     Parameters
     ----------
     rules : iterable of Rule, default DEFAULT_RULES
     channels : iterable of Channel, default the log
     repeat : float or str, default "4h"
-        After which an alert that still fires is told again.
+        Time after which an alert that still fires is sent again.
     group : int, default 5
         Alerts of one rule that begin or end at once are told one by one up to this number, and as one above it.
     retry, limit, per_minute

@@ -25,7 +25,7 @@ class MetricsApp:
     workers : WorkerFiles, optional
         Of several worker processes: the page then is that of all of them, whichever answers.
     token : str, optional
-        Asked for as ``Authorization: Bearer TOKEN``, at least 16 characters; without one everybody may read.
+        Asked for as ``Authorization: Bearer TOKEN``, at least 16 characters; without one the page is public.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from fastcore.monitor.routes import route_template
 __all__ = ["MetricsMiddleware"]
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
-_CANCELLED = 499  # as nginx says it: the client is gone, and got nothing
+_CANCELLED = 499  # nginx's code for a client that disconnected before the answer
 _STATUSES = frozenset((*HTTPStatus, _CANCELLED))
 _BODIES = ("http.response.body", "http.response.pathsend")
 

@@ -1,4 +1,4 @@
-"""What `fastcore.metrics` counts, in the form that Prometheus reads.
+"""The metrics of `fastcore.metrics` in the format of Prometheus.
 
 Needs ``prometheus-client``: ``pip install fastcore-native[prometheus]``.
 """

@@ -1,4 +1,4 @@
-"""What was measured before and after an optimisation, and which optimisations are on."""
+"""Measurements before and after an optimisation, and the enabled optimisations."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class AutoOptimizationManager:
 
     Notes
     -----
-    A flag that was rolled back is left alone: a guard or a person has decided. Each step is in the journal of the
+    A flag that was rolled back is not changed: a guard or a person has decided. Each step is in the journal of the
     flags, and :meth:`revert` puts back what was there before.
     """
 

@@ -1,7 +1,7 @@
 """The metrics of several worker processes of one host on one page, whichever of them is asked.
 
 Each worker writes its snapshot into a folder that all share; the one that is asked adds them up. Counters and latencies
-of a worker that is gone stay in the sums, or they would fall, which Prometheus takes for a restart.
+of an ended worker stay in the sums; if they fell, Prometheus would see a restart.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class WorkerFiles:
     ----------
     folder : path, optional
         By default ``FASTCORE_METRICS_DIR``. All workers of a service share one, and it is emptied before the service
-        starts, as the counters of workers that are gone live there. A folder that only this user can write.
+        starts, as it holds the counters of ended workers. Only this user may be able to write to it.
     interval : float, default 1.0
         Seconds between writings: what the others show of this worker is at most that old.
     source : callable, default fastcore.metrics.snapshot

@@ -1,4 +1,4 @@
-"""Who may reach what `install` serves: holders of the token, users that dependencies admit, or everybody."""
+"""Access to the parts that `install` serves: by token, by the application's dependencies, or public."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Refusal(NamedTuple):
 
 
 class Access:
-    """What guards each part.
+    """The guards of the parts.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Access:
         self._hosts = AllowedHosts(allowed_hosts)
 
     def way(self, part: str) -> Way:
-        """Return what guards a part: "closed" where nothing was given."""
+        """Return the guard of a part: "closed" if none is configured."""
         if part in self._public:
             return "public"
         if part == "admin" and self._token is not None:
@@ -145,7 +145,7 @@ class Guarded:
         return not local_path(scope).lstrip("/").startswith(self._only)
 
     def _is_foreign(self, scope: Scope) -> bool:
-        """Whether a page of another site asks for a change, with the cookies of its visitor."""
+        """Whether a page of another site requests a change with its visitor's cookies."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return False
         origin = _header(scope, b"origin")

@@ -1,4 +1,4 @@
-"""What `/readyz` asks of the parts that are installed."""
+"""The checks that `/readyz` runs on the installed parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOBODY = "0" * 32  # the id of no task
 
 
 def tasks_check(queue: TaskQueue) -> Check:
-    """Fail where nothing takes tasks, or their store does not answer."""
+    """Fail if no worker takes tasks, or their store does not answer."""
     from fastcore.tasks.errors import StoreError, UnknownTask
 
     async def check() -> CheckResult:

@@ -1,4 +1,4 @@
-"""The way out: SIGTERM is kept from the server until clients, tasks and balancers have been told."""
+"""Draining: SIGTERM is withheld from the server until clients, tasks and balancers have been notified."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Drain:
     """Takes a server out of service before it ends.
 
     `/readyz` fails at once and answers ask for their connection to be closed; after `delay` seconds, in which a
-    balancer notices, `work` is awaited, and then the signal goes to the server, which ends what is in hand.
+    balancer notices, `work` is awaited, and then the signal goes to the server, which finishes current requests.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Drain:
     timeout : float
         Seconds that `work` is given.
     work : callable
-        Returns an awaitable; what it raises is logged.
+        Returns an awaitable; its errors are logged.
     """
 
     def __init__(self, health: Health, delay: float, timeout: float, work: Callable[[], Awaitable[object]]) -> None:
@@ -83,9 +83,9 @@ class Drain:
     # -- the signal -------------------------------------------------------------------------------------------------
 
     def watch(self) -> Callable[[], None]:
-        """Take SIGTERM over from the server that runs this loop; returns what gives it back.
+        """Take SIGTERM over from the server that runs this loop; return a function that gives it back.
 
-        Only a main thread is given signals; elsewhere nothing happens.
+        Only the main thread gets signals; elsewhere this does nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             return lambda: None
@@ -109,7 +109,7 @@ class Drain:
                 return
             except RuntimeError:  # the loop has ended already
                 pass
-        self._hand_on(number)  # who asks twice does not want to wait
+        self._hand_on(number)  # a second signal ends the wait
 
     def _begin(self, number: int) -> None:
         task = asyncio.ensure_future(self.run(signal.Signals(number).name))

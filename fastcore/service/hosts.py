@@ -15,7 +15,7 @@ _LOGGED = 20  # names that were refused; clients choose them
 
 
 class AllowedHosts:
-    """Which Host headers are served.
+    """The accepted Host headers.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`install(app)`: tasks, streaming, monitoring, flags and the dashboard on an application that exists."""
+"""`install(app)`: tasks, streaming, monitoring, flags and the dashboard on an existing application."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def install(
     drain_delay: float = 1.0,
     drain_timeout: float = 15.0,
 ) -> Installed:
-    """Put fastcore onto an application: before it is started, once.
+    """Add fastcore to an application: once, before it is started.
 
     What is passed in is started when the application is, after its own lifespan has begun, and stopped before that
     ends: tasks find open what the lifespan holds open for them.
@@ -77,11 +77,11 @@ def install(
         default ``FASTCORE_ADMIN_TOKEN``. At least 16 characters. The flags' HTTP interface is at ``{path}/admin``;
         with neither a token nor `dependencies` there is none, and the dashboard is read-only.
     dependencies : sequence of fastapi.Depends, optional
-        The application's own check of who asks, in the place of the token. With both, the token is asked for by what
-        changes flags and the dependencies guard all else. A `hub` with an ``authenticate`` of its own asks that, and
-        dependencies among `router`'s options guard the tasks.
+        The application's own access check, in place of the token. With both, changes of flags require the token
+        and the dependencies guard the rest. A `hub` with its own ``authenticate`` uses that, and dependencies
+        among `router`'s options guard the tasks.
     public : bool or collection of str, optional
-        Parts that everybody may reach: of ``tasks``, ``stream``, ``dashboard`` and ``admin``, the last two for reading
+        Parts without access control: of ``tasks``, ``stream``, ``dashboard`` and ``admin``, the last two for reading
         only; by default those of ``FASTCORE_PUBLIC`` (with commas between), or else none. What is guarded by none of
         the three answers 503, and a warning at the start names it.
     allowed_hosts : iterable of str, optional
@@ -96,17 +96,17 @@ def install(
     probes : bool, default True
         Serve ``/livez`` and ``/readyz``.
     health : Health, optional
-        Checks of the application's own.
+        Checks of the application.
     metrics : bool or MetricsApp, optional
         Serve ``/metrics``. By default where ``prometheus-client`` is installed; True insists on it.
     workers : WorkerFiles, optional
-        Has ``/metrics`` show all workers of a host; by default where ``FASTCORE_METRICS_DIR`` says so.
+        Makes ``/metrics`` show all workers of a host; by default if ``FASTCORE_METRICS_DIR`` is set.
     assignment : bool or mapping, default True
         Give every request an assignment key; a mapping has options of :class:`~fastcore.rollout.AssignmentMiddleware`.
     arm : str, optional
         The flag whose arm labels the metrics of requests.
     watch : bool or MemoryWatch, default True
-        Have caches give memory back when it grows short, and count the garbage collector's pauses.
+        Shrink caches when memory runs short, and count the garbage collector's pauses.
     alerts : bool or AlertManager, default True
         Judges its rules while the application runs; by default the default rules, which log. Services are looked at
         meanwhile, so that one over 20 % slower than its control or its baseline is alerted on.

@@ -1,4 +1,4 @@
-"""Installed: the parts that were put onto an application, and their life."""
+"""Installed: the parts added to an application, and their lifecycle."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GRACE = 0.25  # seconds in which a client that is sent away may go by itself
 
 
 class Installed:
-    """What :func:`install` has put onto an application; also its ``app.state.fastcore``.
+    """The parts that :func:`install` added to an application; also its ``app.state.fastcore``.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Installed:
         return CheckResult("fail", "the lifespan of the application has not run: is it mounted, or --lifespan off?")
 
     async def _send_away(self) -> None:
-        """What can go on elsewhere goes: streaming clients, who waits, and the tasks of a store that others see."""
+        """Send away streaming clients and waiting requests, and return the tasks of a shared store."""
         if self.tasks is not None:
             self.tasks.hooks.leave()
         if self.hub is not None:
@@ -114,7 +114,7 @@ class Installed:
             await self._finish(self.tasks)
 
     async def _finish(self, queue: TaskQueue) -> None:
-        """Let a queue in memory do what is due before the time is over; what would come later is lost."""
+        """Let a queue in memory run due tasks before the timeout; later tasks are lost."""
         from fastcore.tasks import State
 
         deadline = time.monotonic() + self._timeout
@@ -172,5 +172,5 @@ def _counted(live: Sequence[TaskView]) -> str:
 
 
 def _outlives(queue: TaskQueue) -> bool:
-    """Whether tasks that wait are still there when this process is not."""
+    """Whether waiting tasks survive this process."""
     return queue.store.poll is not None

@@ -1,4 +1,4 @@
-"""Routes of the application that ours would answer in place of: the first that matches does."""
+"""Routes of the application that fastcore's would shadow: the first match answers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _MARK = "fastcore_installed"
 
 
 def mark(routes: Iterable[Any]) -> None:
-    """Note which routes are ours."""
+    """Record the routes of fastcore."""
     for route in routes:
         setattr(route, _MARK, True)
 
 
 def check_hidden(ours: Sequence[Any], theirs: Sequence[Any]) -> None:
-    """Refuse to go before routes that would then never be reached.
+    """Refuse to shadow routes.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def check_hidden(ours: Sequence[Any], theirs: Sequence[Any]) -> None:
 
 
 def hidden_routes(app: Any) -> str:
-    """Say which routes that were added after ours are never reached; the empty string where there are none."""
+    """Return the later routes that fastcore's shadow, as text; the empty string if there are none."""
     routes = app.router.routes
     ours = [route for route in routes if getattr(route, _MARK, False)]
     found = _hidden(ours, [route for route in routes if not getattr(route, _MARK, False)])

@@ -1,4 +1,4 @@
-"""Looks at every service of a process by itself: what became slower is a metric that the default rules alert on."""
+"""Checks every service of a process: slowdowns are a metric that the default rules alert on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger("fastcore.service")
 
 
 class ServiceWatch:
-    """Holds each service against its live control and its baseline, and has triggers advise.
+    """Compares each service with its live control and its baseline, and lets triggers advise.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Who is let in: what a request asks for, and the answer to one that is refused."""
+"""Admission of clients: parsing of a request, and the answer to a refused one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _log = logging.getLogger("fastcore.streaming")
 
 
 class Asking(NamedTuple):
-    """What a client asks for as it connects."""
+    """The request of a connecting client."""
 
     handshake: Handshake
     problem: str  # with the query; empty where there is no problem
@@ -68,7 +68,7 @@ class Admission:
         return status
 
     def _tell(self, text: str, *values: object) -> None:
-        """Log at most once a second: clients choose how often there is something."""
+        """Log at most once a second: clients control the rate of refusals."""
         now = time.monotonic()
         if now - self._told >= 1.0:
             self._told = now
@@ -100,7 +100,7 @@ def _first(headers: dict[bytes, list[str]], name: bytes) -> str | None:
 
 
 def _handshake(scope: Scope, headers: dict[bytes, list[str]]) -> tuple[Handshake, str]:
-    """What the URL and the headers ask for, and what is wrong with it."""
+    """Return the request of the URL and the headers, and its problem."""
     problem = ""
     try:
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=100)

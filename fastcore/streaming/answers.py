@@ -1,4 +1,4 @@
-"""Answers to subscribe, packed and framed once for all who are told the same."""
+"""Answers to subscribe, packed and framed once for all clients that get the same."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Packed(NamedTuple):
 
 
 class Answers:
-    """The frames of large answers, for as long as others may ask for the same."""
+    """The frames of large answers, kept while other clients may need the same."""
 
     def __init__(self) -> None:
         self._packed: dict[tuple[int, bool], _Packed] = {}

@@ -1,4 +1,4 @@
-"""The way in: a handshake as any ASGI server hands it over, and the plain link for servers that give no transport."""
+"""The ASGI entry: the handshake from any ASGI server, and the plain link for servers without a transport."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXTENSION = "fastcore.connection"  # in the scope's extensions: the server's con
 
 
 class Endpoint:
-    """An ASGI application of one hub: what :meth:`Hub.route` puts into a router."""
+    """The ASGI application of one hub, which :meth:`Hub.route` adds to a router."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -90,7 +90,7 @@ async def _refuse(scope: Scope, send: Send, status: int) -> None:
 
 
 def _seen(task: asyncio.Future[Any]) -> None:
-    """What a task of a link raised is of no interest: the client is lost."""
+    """Ignore the error of a link's task: the client is lost."""
     if not task.cancelled():
         task.exception()
 

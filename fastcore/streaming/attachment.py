@@ -1,4 +1,4 @@
-"""A hub's backplane: whether it has started, and what readiness is to say of it."""
+"""A hub's backplane: whether it has started, and its readiness."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Attachment:
         self._starting: asyncio.Lock | None = None
 
     async def start(self, hub: Hub) -> bool:
-        """Start the backplane if that is still to be done; whether it was."""
+        """Start the backplane unless it has started; return whether it was started."""
         if self.ready or self._backplane is None:
             return False
         if self._starting is None:
@@ -56,7 +56,7 @@ class Attachment:
             await self._backplane.aclose()
 
     def forget(self) -> None:
-        """The loop it ran in is closed."""
+        """Handle that its loop was closed."""
         self._starting = None
         self.ready = self._backplane is None
 
@@ -90,12 +90,12 @@ _waiting_hubs: weakref.WeakSet[Hub] = weakref.WeakSet()
 
 
 def say_unsent(hub: Hub) -> None:
-    """Have it said at the end of the process what a hub has not sent."""
+    """Log at the end of the process which messages a hub has not sent."""
     _waiting_hubs.add(hub)
 
 
 def _tell_unsent() -> None:
-    """At the end of the process: say what was published and never left it."""
+    """At the end of the process: log messages that were published and never sent."""
     for hub in list(_waiting_hubs):
         if hub.unsent():
             _log.error(

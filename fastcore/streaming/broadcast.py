@@ -1,4 +1,4 @@
-"""The hub of this process, for code that is not handed one."""
+"""The hub of this process, for code without a reference to one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _installed: list[Hub] = []
 
 
 def install_hub(hub: Hub | None) -> Hub | None:
-    """Make `hub` the one of this process, or none; returns the one before."""
+    """Make `hub` the hub of this process, or remove it; return the previous one."""
     before = _installed.pop() if _installed else None
     if hub is not None:
         _installed.append(hub)

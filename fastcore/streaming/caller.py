@@ -1,4 +1,4 @@
-"""Caller: what a hub's `authenticate` may use of the request, apart from the token."""
+"""Caller: the parts of the request, apart from the token, for a hub's `authenticate`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be published: what both clients of a hub can read."""
+"""Checks of published objects: both clients of a hub must be able to read them."""
 
 from __future__ import annotations
 

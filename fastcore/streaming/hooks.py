@@ -1,4 +1,4 @@
-"""The application's functions that are told of clients: each call off the path of all other clients."""
+"""The application's hooks for clients: a slow call does not delay other clients."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _log = logging.getLogger("fastcore.streaming")
 
 
 class Hooks:
-    """Functions by what they are told of, and what is still to be told of each client, one thing after the other.
+    """Hooks by event, and the pending calls of each client, which run one after the other.
 
     Parameters
     ----------
     limit : float
         Seconds that a call may take.
     resume : callable
-        Told of a client that nothing is under way for any more.
+        Called with a client that has no pending calls any more.
     """
 
     def __init__(self, limit: float, resume: Callable[[Session], None]) -> None:
@@ -50,7 +50,7 @@ class Hooks:
         self.untold: dict[Session, deque[tuple[HookKind, tuple[Any, ...]]]] = {}
 
     def add(self, kind: HookKind, fn: Hook) -> None:
-        """Have `fn` called."""
+        """Register `fn`."""
         if not callable(fn):
             raise TypeError(f"on_{kind}: expected a function, got {type(fn).__name__}")
         self._all[kind].append(fn)

@@ -39,7 +39,7 @@ _log = logging.getLogger("fastcore.streaming")
 
 
 class HubBusy(RuntimeError):
-    """Other threads publish faster than the event loop takes it up; nothing of this message was published."""
+    """Other threads publish faster than the event loop reads; this message was not published."""
 
 
 class Hub(Presence):
@@ -51,22 +51,22 @@ class Hub(Presence):
     Parameters
     ----------
     policy : {"all", "conflate", "drop"}, default "all"
-        What is held back for a client that takes no more: every message, the newest of each key, or none.
+        What is queued for a client whose connection is full: every message, the newest of each key, or none.
     history : int, default 100
-        Messages of a topic that are kept for those who come back; :meth:`configure` sets both by topic.
+        Messages of a topic that are kept for clients that reconnect; :meth:`configure` sets both by topic.
     origins : "*" or iterable of str, optional
         Pages whose scripts may connect (``https://desk.example.com``, ``https://*.example.com``); by default those of
         the host they connect to. Programs that send no Origin are let in.
     authenticate : callable, optional
-        Called with a client's token; returns, or is awaited for, a :class:`Grant`, True, or what is not true for a
-        token that is no good. By default no client is asked for one. It runs in the event loop. One that takes a
-        second argument gets the :class:`Caller` too, with headers, cookies and address, and is called for clients that
-        show no token (None) as well.
+        Called, and awaited if async, with a client's token; returns a :class:`Grant`, True, or a false value for an
+        invalid token. By default no token is required. It runs in the event loop. With a second parameter it also
+        gets the :class:`Caller`, with headers, cookies and address, and is called for clients without a token (None)
+        too.
     authorize : callable, optional
-        Called with the Grant and a topic or pattern that a client subscribes to; whether it may.
+        Called with the Grant and a topic or pattern that a client subscribes to; returns whether that is allowed.
     limits : Limits, optional
     ping, pong : float, default 15 and 8
-        Seconds between two pings, and those that a client has to answer one.
+        Seconds between two pings, and seconds that a client has to answer one.
     wbits : int, default 12
         Largest window of shared compression; see :class:`~fastcore.framing.Fanout`.
     threshold : int, default 256
@@ -196,10 +196,11 @@ class Hub(Presence):
             self._take_inbox()
 
     def publish(self, topic: str, obj: Any = None, key: str | bytes | int | None = None) -> None:
-        """Publish an object to those who subscribe to `topic`, now and, within history, later.
+        """Publish an object to the subscribers of `topic`, now and, within history, later.
 
-        It is packed before this returns, and may change afterwards. From any thread. With a backplane it leaves once
-        :meth:`start` was awaited, or a client came; a program without an event loop uses a :class:`Publisher`.
+        It is packed before this returns, and may change afterwards. Callable from any thread. With a backplane
+        it is sent once :meth:`start` was awaited or a client came; a program without an event loop uses a
+        :class:`Publisher`.
 
         Parameters
         ----------
@@ -209,12 +210,12 @@ class Hub(Presence):
             What msgpack can hold; numpy scalars and arrays, datetimes with a zone and Decimals (as str) as well. Every
             client can read it: keys of maps are str or int, it has at most 62 levels, and at most 16 MiB packed.
         key : str, bytes or int, optional
-            What this is the newest of, for clients that do not keep up and for those who come back.
+            Of messages with one key only the newest is kept for slow clients, and sent to those that reconnect.
 
         Raises
         ------
         ValueError, TypeError
-            If the topic, the key or the object is not one.
+            If the topic, the key or the object is invalid.
         HubBusy
             If the event loop is too far behind with what other threads have published.
         """
@@ -259,11 +260,11 @@ class Hub(Presence):
                 self._living()
 
     def listen(self, pattern: str, fn: Listener) -> Callable[[], None]:
-        """Have `fn(topic, object)` called for all that is published to what `pattern` means; returns what ends it.
+        """Call `fn(topic, object)` for every message to topics that match `pattern`; return a function that removes it.
 
         The object is as clients get it, those published through a backplane by other processes included. It is called
-        in the thread that publishes or, where that is not the loop's, in the loop; it should be quick. What it raises
-        is logged.
+        in the thread that publishes or, where that is not the loop's, in the loop; it should be quick. Its errors are
+        logged.
 
         Examples
         --------
@@ -283,7 +284,7 @@ class Hub(Presence):
     def configure(
         self, pattern: str, *, policy: Policy | None = None, history: int | None = None, last: int | None = None
     ) -> None:
-        """Set the rules of the topics that `pattern` means; before the first client, or from the loop."""
+        """Set the rules of the topics that match `pattern`; before the first client, or from the loop."""
         self._fan.configure(pattern, policy=policy, history=history, last=last)
 
     def __len__(self) -> int:
@@ -292,7 +293,7 @@ class Hub(Presence):
 
     @property
     def epoch(self) -> str:
-        """Names this life of the hub."""
+        """Identifies this hub between its start and end."""
         return self._fan.epoch
 
     def subscribers(self, topic: str) -> int:
@@ -304,7 +305,7 @@ class Hub(Presence):
         return HubStats.of(self)
 
     def readiness(self) -> dict[str, Any]:
-        """Return what `/readyz` should know: ``ready``, ``path`` ("direct" or "asgi"), ``clients`` and a ``detail``.
+        """Return the readiness for `/readyz`: ``ready``, ``path`` ("direct" or "asgi"), ``clients`` and a ``detail``.
 
         A hub is not ready until its backplane has started (asked in the event loop, this tries to start it), nor once
         that has been without connection for five seconds.
@@ -330,7 +331,7 @@ class Hub(Presence):
         return self._loop in (None, loop)
 
     async def drain(self, grace: float = 10.0, spread: float | None = None) -> None:
-        """Close all clients, so that this process can end: no new ones are accepted, and the others told to reconnect.
+        """Close all clients, so that this process can end: no new ones are accepted, the others reconnect elsewhere.
 
         Each is given its own delay, over `spread` seconds. Clients that are still connected after `grace` seconds are
         closed. Returns when no client is left.
@@ -348,7 +349,7 @@ class Hub(Presence):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Let go of timers, metrics and the backplane. Clients that are still there are not told."""
+        """Release timers, metrics and the backplane. Clients that are still connected are not notified."""
         self._stop_samples()
         self.clients.stop()
         await self._attachment.aclose()
@@ -408,7 +409,7 @@ class Hub(Presence):
         self._taps.tell()
 
     def schedule(self) -> None:
-        """Have what is waiting written at the end of this turn of the loop."""
+        """Schedule a write of the waiting messages at the end of this turn of the loop."""
         if not self._scheduled and self._loop is not None:
             self._scheduled = True
             self._loop.call_soon(self._flush)

@@ -11,7 +11,7 @@ __all__ = ["Bucket", "Limits", "Seats"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a Hub allows; None is without bound.
+    """The limits of a Hub; None is unlimited.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ class Limits:
     message_rate : float, default 50
         Messages of a client per second, WebSocket's own pings included ...
     message_burst : int, default 200
-        ... after so many at once.
+        ... after a burst of this size.
     bad_messages : int, default 10
-        Messages of a client that are not understood; one more closes it.
+        Invalid messages of a client; one more closes it.
     backlog : int, default 1 MiB
         Bytes held back for one client.
     total_backlog : int, default 64 MiB
@@ -39,13 +39,13 @@ class Limits:
     inbox : int, default 64 MiB
         Bytes published by other threads that the loop has not taken up.
     stalled : float, default 10
-        Seconds that a client may take nothing.
+        Seconds that a client may read nothing.
     token : float, default 10
-        Seconds until a client must have shown a good token.
+        Seconds until a client must have sent a valid token.
     hook : float, default 10
         Seconds that one of the functions of :meth:`Hub.on_connect` and its like may take for a client.
     linger : float, default 5
-        Seconds that a closed client has to read what it was sent, and to say goodbye.
+        Seconds that a closed client has to read pending messages and to answer the close.
     """
 
     connections: int | None = 20_000

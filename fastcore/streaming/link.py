@@ -1,4 +1,4 @@
-"""The way to a client, and what it said as it came."""
+"""The link to a client, and the data of its connection request."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Link(Protocol):
     def writelines(self) -> Callable[[Iterable[bytes]], Any]: ...
 
     def close(self, code: int, reason: str) -> None:
-        """Say goodbye; nothing is written after it."""
+        """Close; nothing is written after it."""
 
     def buffered(self) -> int:
         """Bytes that were written and are still in this process."""
 
 
 class Handshake(NamedTuple):
-    """What a client said when it connected."""
+    """The data of a client's connection request."""
 
     token: str | None = None
     topics: Subscribe | None = None

@@ -1,4 +1,4 @@
-"""Functions of this process that hear what a hub publishes."""
+"""Functions of this process that are called with what a hub publishes."""
 
 from __future__ import annotations
 

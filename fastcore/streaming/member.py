@@ -1,4 +1,4 @@
-"""Who a client is, for the application."""
+"""The identity of a client, for the application."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Member", "PresenceStats"]
 
 
 class Member(NamedTuple):
-    """A client that has been let in.
+    """An admitted client.
 
     `session` is the name of its connection, `user` that of its :class:`Grant`, `since` when it came, in seconds of
     `time.time`.
@@ -21,7 +21,7 @@ class Member(NamedTuple):
 
 
 class PresenceStats(NamedTuple):
-    """How many connections there are, and of how many users."""
+    """The number of connections, and of their users."""
 
     clients: int
     users: int

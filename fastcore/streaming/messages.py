@@ -109,7 +109,7 @@ Since: TypeAlias = tuple[str, dict[str, int]]
 
 
 class BadMessage(ValueError):
-    """A message that is not understood; `ref` is the request's, or 0."""
+    """An invalid message; `ref` is the request's, or 0."""
 
     def __init__(self, text: str, ref: int = 0) -> None:
         super().__init__(text)
@@ -117,7 +117,7 @@ class BadMessage(ValueError):
 
 
 class Subscribe(NamedTuple):
-    """A wish for topics, from where on."""
+    """A subscription request, with positions."""
 
     ref: int
     names: list[str]
@@ -135,7 +135,7 @@ class Connect(NamedTuple):
 
 
 class Unsubscribe(NamedTuple):
-    """Names that are not wanted any more."""
+    """Names to unsubscribe from."""
 
     ref: int
     names: list[str]

@@ -1,4 +1,4 @@
-"""Where clients were: those who come back after a cut say the same, which is read and kept once for all of them."""
+"""Positions of clients: those that reconnect after an outage send the same ones, which are parsed once for all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEAD = bytes([0x93, POSITIONS])  # an array of three that begins with its kind
 
 
 class Where:
-    """What one client has said of where it was, in parts that it shares with others."""
+    """The positions of one client, in parts shared with others."""
 
     __slots__ = ("epoch", "parts")
 
@@ -32,7 +32,7 @@ class Where:
 
 
 class PositionsMemo:
-    """Reads positions; gives the very same object to all who say the same."""
+    """Reads positions; returns the same object for equal positions."""
 
     def __init__(self, known: Callable[[str], bool]) -> None:
         self._known = known

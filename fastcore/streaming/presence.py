@@ -1,4 +1,4 @@
-"""Who is there, and how clients are told to leave: the part of a Hub that knows users."""
+"""Presence and disconnection: the part of a Hub that knows users."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ F = TypeVar("F", bound=Hook)
 
 
 class Presence:
-    """What a Hub knows of the people behind its clients."""
+    """The users of a Hub's clients."""
 
     clients: Sessions
     limits: Limits
@@ -81,11 +81,11 @@ class Presence:
     # -- hooks ------------------------------------------------------------------------------------------------------
 
     def on_connect(self, fn: F) -> F:
-        """Have ``fn(member)`` called for each client with a good token, before it is welcomed: False refuses it.
+        """Call ``fn(member)`` for each client with a valid token, before it is welcomed: False refuses it.
 
-        All four hooks are plain functions, which run on threads of their own, or coroutine functions; each is called
-        for one client after the other thing that happened to it. One that raises, or takes longer than ``Limits.hook``,
-        is logged; here its client is closed too, and told to come back later. They can be used as decorators.
+        All four hooks are plain functions, which run on threads, or coroutine functions; those of one client are called
+        in order. One that raises, or takes longer than ``Limits.hook``, is logged; here its client is also closed with
+        the code to retry later. They can be used as decorators.
 
         Examples
         --------
@@ -98,15 +98,15 @@ class Presence:
         return self._on("connect", fn)
 
     def on_disconnect(self, fn: F) -> F:
-        """Have ``fn(member, code, reason)`` called for each client that was welcomed and has ended."""
+        """Call ``fn(member, code, reason)`` for each welcomed client that has ended."""
         return self._on("disconnect", fn)
 
     def on_subscribe(self, fn: F) -> F:
-        """Have ``fn(member, topics)`` called when a client has subscribed to more topics or patterns: it joins."""
+        """Call ``fn(member, topics)`` when a client has subscribed to further topics or patterns."""
         return self._on("subscribe", fn)
 
     def on_unsubscribe(self, fn: F) -> F:
-        """Have ``fn(member, topics)`` called when a client has less of them, also as it ends: it leaves."""
+        """Call ``fn(member, topics)`` when a client has lost subscriptions, also as it ends."""
         return self._on("unsubscribe", fn)
 
     def _on(self, kind: HookKind, fn: F) -> F:
@@ -120,8 +120,8 @@ class Presence:
     ) -> int:
         """Close all clients of a user, or the one of a :class:`Member`; from any thread.
 
-        With a backplane, on all workers. Codes of 3000-3499 and 4000-4499 tell a client to come back, the default does
-        not: one that ignores it can come back as long as its token is good.
+        With a backplane, on all workers. Codes of 3000-3499 and 4000-4499 ask a client to reconnect, the default does
+        not: one that ignores it can reconnect while its token is valid.
 
         Parameters
         ----------
@@ -135,7 +135,7 @@ class Presence:
         Returns
         -------
         int
-            How many of this process that concerns.
+            The number of affected clients of this process.
         """
         if type(code) is not int or not (code == 1000 or 3000 <= code <= 4999):
             raise ValueError(f"code: expected 1000 or one of 3000 to 4999, got {code!r:.40}")
@@ -144,11 +144,11 @@ class Presence:
         return self._tell_all("disconnect", user, [code, storable(reason)])
 
     def unsubscribe(self, user: Any, topics: str | Iterable[str]) -> int:
-        """Take subscriptions away from all clients of a user, or the one of a :class:`Member`; from any thread.
+        """Remove subscriptions from all clients of a user, or the one of a :class:`Member`; from any thread.
 
         Of a pattern, every subscription to nothing beyond it: ``prices.>`` takes ``prices.AAPL`` and ``prices.*``. A
         subscription that means more stays: what a user may have at all is for ``authorize``. Clients do not ask for
-        it again by themselves. Returns how many clients of this process that concerns.
+        it again. Returns the number of affected clients of this process.
         """
         names = [topics] if isinstance(topics, str) else list(topics)
         for name in names:

@@ -33,12 +33,12 @@ class _Sink:
 class Publisher:
     """Publishes over a backplane to the clients of every hub on it, from any thread; calls block.
 
-    It connects with its first message. A thread of its own runs the backplane. Close it, or use it with ``with``.
+    It connects with its first message. A separate thread runs the backplane. Close it, or use it with ``with``.
 
     Parameters
     ----------
     backplane : Backplane
-        One that nothing else uses: with the same name or path as that of the hubs.
+        A separate object, with the same name or path as that of the hubs.
     timeout : float, default 10
         Seconds that a call may take until its messages have their numbers.
     topic_length : int, default 255
@@ -80,7 +80,7 @@ class Publisher:
         Raises
         ------
         ValueError, TypeError
-            If the topic, the key or the object is not one.
+            If the topic, the key or the object is invalid.
         TimeoutError
             If the backplane could not be reached, or gave no number, in time. A message that was handed over may still
             get one.
@@ -105,7 +105,7 @@ class Publisher:
             self._closed = True
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
-        if loop is not None and thread is not None and thread.is_alive():  # a fork leaves it behind
+        if loop is not None and thread is not None and thread.is_alive():  # a fork does not copy it
             asyncio.run_coroutine_threadsafe(self._leave(), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
@@ -123,7 +123,7 @@ class Publisher:
         with self._lock:
             if self._closed:
                 raise RuntimeError("publish: expected a publisher that is open, got one that was closed")
-            if self._thread is not None and not self._thread.is_alive():  # it was left behind by a fork
+            if self._thread is not None and not self._thread.is_alive():  # a fork did not copy it
                 raise RuntimeError("publish: expected a publisher made in this process, got one of its parent")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()

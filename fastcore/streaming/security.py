@@ -22,14 +22,14 @@ _REMEMBERED = 1 << 14  # answers of `authorize` for one grant; clients choose wh
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a valid token permits.
+    """The rights of a valid token.
 
     Parameters
     ----------
     user : object, optional
-        Who it is, for the application.
+        Identifies the user for the application.
     expires : float, optional
-        Seconds since the epoch of `time.time`; from then on the token is no good.
+        Seconds since the epoch of `time.time`; from then on the token is invalid.
     topics : tuple of str, optional
         Topics and patterns it allows; None for all.
     """
@@ -47,7 +47,7 @@ class Grant:
             check_pattern(name, 65535)
 
     def allows(self, name: str) -> bool:
-        """Whether all that `name`, a topic or a pattern, means is allowed."""
+        """Whether all topics that match `name`, a topic or a pattern, are allowed."""
         return self.topics is None or any(covers(allowed, name) for allowed in self.topics)
 
 
@@ -99,7 +99,7 @@ class Rights:
 
 
 def covers(allowed: str, name: str) -> bool:
-    """Whether every topic that `name` means is one that `allowed` means."""
+    """Whether every topic that matches `name` matches `allowed`."""
     if name == allowed:
         return True
     wanted, words = allowed.split("."), name.split(".")
@@ -116,7 +116,7 @@ def covers(allowed: str, name: str) -> bool:
 
 
 async def granted(authenticate: Callable[..., Any], *asked: Any) -> Grant | None:
-    """Ask the application; None for a token that is no good, or no good any more."""
+    """Ask the application; None for an invalid or expired token."""
     answer: Any = authenticate(*asked)
     if inspect.isawaitable(answer):
         answer = await answer
@@ -135,7 +135,7 @@ class Origins:
     Parameters
     ----------
     allowed : "*", an iterable of origins (``https://desk.example.com``, ``https://*.example.com``), or None
-        None: those of the host that is connected to. Programs other than browsers send no Origin, and are let in.
+        None: those of the host that is connected to. Programs other than browsers send no Origin, and are admitted.
     """
 
     def __init__(self, allowed: str | Iterable[str] | None) -> None:
@@ -159,7 +159,7 @@ class Origins:
                 self._exact.add(plain)
 
     def allow(self, origins: list[str], host: str | None) -> bool:
-        """Whether a handshake with these Origin headers and this Host is let in."""
+        """Whether a handshake with these Origin headers and this Host is admitted."""
         if self.any or not origins:
             return True
         origin = _normal(origins[0])

@@ -1,4 +1,4 @@
-"""One client: what it may do, what it is told, and whether it is still there."""
+"""One client: its rights, its messages, and its liveness."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ class Session:
             yield from self._handle(request)
 
     def counted(self) -> bool:
-        """Count one message or ping of the client against its rate; False if that closed it."""
+        """Count one message or ping of the client towards its rate; False if that closed it."""
         hub = self._hub
         rate = hub.limits.message_rate
         if rate is None:
@@ -395,7 +395,7 @@ class Session:
             self.write(data)
 
     def member(self) -> Member:
-        """Who it is, for the application."""
+        """The identity of the client, for the application."""
         return Member(self.id, None if self.grant is None else self.grant.user, self.seat, self.since)
 
     # -- how it is --------------------------------------------------------------------------------------------------
@@ -440,7 +440,7 @@ class Session:
                 hub.watch_expiry(self, self.grant)
 
     def drain(self, delay: float) -> None:
-        """Ask the client to go and come back."""
+        """Ask the client to reconnect."""
         self.tell(messages.DRAIN, round(delay, 3))
 
     def close(self, code: int, reason: str) -> None:

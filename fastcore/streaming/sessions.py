@@ -1,4 +1,4 @@
-"""All clients of a hub: who is there, what they subscribe to, and when something is due for one of them."""
+"""All clients of a hub: their sessions, subscriptions and deadlines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OTHER_CODES = 20  # close codes that are not the protocol's and are counted one
 
 
 class Sessions:
-    """What the sessions of one hub share.
+    """The state shared by the sessions of one hub.
 
     Everything here belongs to the event loop's thread.
     """
@@ -193,7 +193,7 @@ class Sessions:
         self.hooks.left(session, names)
 
     def take_away(self, session: Session, patterns: list[str]) -> None:
-        """Take a client's subscriptions to nothing beyond `patterns` away, and tell it."""
+        """Remove a client's subscriptions to nothing beyond `patterns`, and notify it."""
         names = self.fan.subscriptions(session)
         lost = [name for name in names if any(security.covers(pattern, name) for pattern in patterns)]
         if lost:
@@ -201,7 +201,7 @@ class Sessions:
             session.tell(messages.UNSUBSCRIBE, 0, lost)
 
     def review(self, session: Session) -> list[str]:
-        """Hold a client's subscriptions against its new rights; those that are taken away."""
+        """Check a client's subscriptions against its new rights; return the removed ones."""
         rights = session.rights
         assert rights is not None
         names = self.fan.subscriptions(session)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 __all__ = ["SLICE", "Steps", "Turns"]
 
-SLICE = 0.004  # seconds of a turn for those who wait, and as much for those who come
+SLICE = 0.004  # seconds of a turn for waiting work, and as much for new work
 
 
 class Steps(Protocol):

@@ -1,4 +1,4 @@
-"""What clients have asked for, done in slices: no client's requests hold up the event loop, or the other clients."""
+"""Requests of clients, handled in slices: no client's requests block the event loop or the other clients."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Work(Turns):
 
 
 def _first(sessions: dict[Session, None]) -> Session:
-    """Take out the one that waits longest."""
+    """Remove the session that has waited longest."""
     session = next(iter(sessions))
     del sessions[session]
     return session

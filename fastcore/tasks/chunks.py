@@ -32,7 +32,7 @@ def chunks(items: Iterable[T], *, size: int | None = None, parts: int | None = N
     >>> chunks("abcdefg", size=3)
     [['a', 'b', 'c'], ['d', 'e'], ['f', 'g']]
 
-    ``queue.submit_many([(analyse, (chunk,)) for chunk in chunks(symbols, size=50)])`` analyses fifty symbols a task.
+    ``queue.submit_many([(analyse, (chunk,)) for chunk in chunks(symbols, size=50)])`` analyses fifty symbols per task.
     """
     if (size is None) == (parts is None):
         raise TypeError("chunks: expected one of size and parts, got " + ("both" if parts is not None else "neither"))

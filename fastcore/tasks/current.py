@@ -1,4 +1,4 @@
-"""The attempt that runs here: what a task's code may say of itself while it runs."""
+"""The running attempt: progress and identity for a task's code."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ def current() -> Current | None:
 
 
 def progress(fraction: float | None = None, note: str = "") -> None:
-    """Say how far this task is; anyone who asks for its status sees the latest word. Outside of a task it does nothing.
+    """Report the progress of this task; its status shows the latest report. Outside of a task it does nothing.
 
     Parameters
     ----------
     fraction : float, optional
-        From 0 to 1; what is outside is taken for the nearer end. None where it cannot be said.
+        From 0 to 1; values outside are clipped. None if unknown.
     note : str
         What it is doing.
 
     Raises
     ------
     TaskCancelled
-        If the task was told to stop, as :func:`checkpoint`.
+        If the task was asked to stop, as :func:`checkpoint`.
     """
     found = running.get()
     if found is None:
@@ -74,7 +74,7 @@ def progress(fraction: float | None = None, note: str = "") -> None:
 
 
 def checkpoint() -> None:
-    """Raise TaskCancelled if this task was told to stop: for functions on threads, which nothing else can stop."""
+    """Raise TaskCancelled if this task was asked to stop: for functions on threads, which cannot be killed."""
     found = running.get()
     if found is not None and found.stop_requested:
         raise TaskCancelled(f"task {found.id} was cancelled")

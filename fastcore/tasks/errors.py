@@ -54,7 +54,7 @@ class TaskFailed(TaskError):
 
 
 class TaskCancelled(TaskError):
-    """The task was cancelled. Raised out of `progress` and `checkpoint` in a task that was told to stop."""
+    """The task was cancelled. Raised out of `progress` and `checkpoint` in a task that was asked to stop."""
 
 
 class TaskTimeout(TaskError, TimeoutError):

@@ -40,7 +40,7 @@ class TaskEvent(NamedTuple):
 
 
 class Hooks:
-    """The hooks of a queue. One that raises is logged, and changes nothing."""
+    """The hooks of a queue. An error of a hook is logged and has no other effect."""
 
     def __init__(self) -> None:
         self._hooks: dict[str, list[Hook]] = {}
@@ -48,7 +48,7 @@ class Hooks:
         self._leaving: list[Callable[[], object]] = []
 
     def add(self, event: str, hook: Hook) -> Callable[[], None]:
-        """Have `hook` called with every :class:`TaskEvent` of this name; returns a function that removes it."""
+        """Call `hook` with every :class:`TaskEvent` of this name; return a function that removes it."""
         one_of("event", event, _EVENTS)
         called("hook", hook, plain=True)
         self._hooks[event] = [*self._hooks.get(event, []), hook]
@@ -63,7 +63,7 @@ class Hooks:
         return stop
 
     def watch(self, watch: Watch) -> Callable[[], None]:
-        """Have ``watch(id, task, seconds)`` called whenever a task changes; `seconds` is its time when it succeeds.
+        """Call ``watch(id, task, seconds)`` whenever a task changes; `seconds` is its time when it succeeds.
 
         It is called on the engine's thread, or on that of a submission or cancellation, and must not block.
         """
@@ -75,11 +75,11 @@ class Hooks:
         return stop
 
     def when_leaving(self, let_go: Callable[[], object]) -> None:
-        """Have `let_go` called when the process is about to end, while its server still answers."""
+        """Call `let_go` when the process is about to end, while its server still answers."""
         self._leaving = [*self._leaving, let_go]
 
     def leave(self) -> None:
-        """Release everyone who waits for a task here; tasks go on."""
+        """Release all waiters of this process; tasks continue."""
         for let_go in self._leaving:
             try:
                 let_go()
@@ -87,7 +87,7 @@ class Hooks:
                 _log.exception("letting go of those who wait failed")
 
     def wants(self, event: str) -> bool:
-        """Whether anyone is to be told."""
+        """Whether there is a hook or a watch."""
         return event in self._hooks
 
     @property
@@ -97,7 +97,7 @@ class Hooks:
 
     @property
     def watched(self) -> bool:
-        """Whether anyone watches."""
+        """Whether there is a watch."""
         return bool(self._watches)
 
     def tell(self, event: TaskEvent) -> None:

@@ -1,4 +1,4 @@
-"""Reading: what a queue tells of its tasks."""
+"""Queries: reading the tasks of a queue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Queries:
         Raises
         ------
         UnknownTask
-            If nothing is known of it. (One whose result has expired is known, for a day.)
+            If there is no such task. (One whose result has expired is known for a day.)
         """
         return self._decoded(self.store.get(id).result())
 
@@ -50,7 +50,7 @@ class Queries:
         return value_of(self._decoded(self.waiters.wait(id, limit)))
 
     async def aresult(self, id: str, timeout: float | None = None) -> Any:
-        """Return what a task returned as :meth:`result` does; without `timeout`, however long that takes."""
+        """Return what a task returned as :meth:`result` does; without `timeout`, wait without a limit."""
         return value_of(await self.wait(id, timeout))
 
     async def wait(self, id: str, timeout: float | None = None) -> TaskView:

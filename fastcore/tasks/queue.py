@@ -77,8 +77,8 @@ class TaskQueue(Queries, Steering):
 
     Notes
     -----
-    A task runs at least once, and its last attempt's result is kept: one whose process died may run again, so let it do
-    no harm when it does. ``async with queue:`` runs the workers on this event loop; ``start()`` and ``stop()`` on a
+    A task runs at least once, and its last attempt's result is kept: one whose process died may run again, so make it
+    idempotent. ``async with queue:`` runs the workers on this event loop; ``start()`` and ``stop()`` on a
     thread. Without either, `submit` only stores: another process may do the work.
 
     In a program's main thread SIGTERM and Ctrl-C leave ``async with queue:`` as a cancelled task does: running tasks
@@ -188,7 +188,7 @@ class TaskQueue(Queries, Steering):
         Parameters
         ----------
         name : str, optional
-            What the store calls it; the function's own name unless given. Keep it while tasks of it are stored.
+            Its name in the store; the function's own name unless given. Keep it while tasks of it are stored.
         on : {"async", "thread", "process", ...}, optional
             The executor: "async" for coroutine functions, and only for these, "thread" for others unless given.
         concurrency : int, optional
@@ -321,7 +321,7 @@ class TaskQueue(Queries, Steering):
             Called with the list of the members' results, in the order of `calls`, and `args`. If a member did not
             succeed, or its result has expired when the callback is retried, it is not called, and fails itself.
         partial : bool
-            Call it all the same, with a dict for each member: id, task, state, result, error.
+            Call it even then, with a dict for each member: id, task, state, result, error.
 
         Notes
         -----
@@ -368,7 +368,7 @@ class TaskQueue(Queries, Steering):
         tz : str
             The time zone of `cron`.
         name : str, optional
-            What the store calls it. Unless given it is made of the interval or line and zone, the task and the
+            Its name in the store. Unless given it is made of the interval or line and zone, the task and the
             arguments, so that it is the same in every process, and two that differ in one of these are two schedules.
             Under a given name another definition replaces the schedule.
         skip_if_later_than : seconds or timedelta, optional
@@ -382,7 +382,7 @@ class TaskQueue(Queries, Steering):
         Notes
         -----
         It fires while a queue that knows it runs. Missed slots are made up for by one call. A schedule
-        that no process sees to any more is reported in the log, and dropped a week after its last slot.
+        that no process runs any more is reported in the log, and dropped a week after its last slot.
         """
         if (every is None) == (cron is None):
             raise TypeError("schedule: expected either every or cron, got " + ("neither" if cron is None else "both"))
@@ -434,7 +434,7 @@ class TaskQueue(Queries, Steering):
         return self
 
     async def astop(self, drain: float | None = None) -> None:
-        """Take no more work, give what runs `drain` seconds, return the rest to the store, and close it.
+        """Take no more work, give running tasks `drain` seconds, return the rest to the store, and close it.
 
         Cancelling it cuts the drain.
         """
@@ -449,7 +449,7 @@ class TaskQueue(Queries, Steering):
         self.close()
 
     def start(self) -> TaskQueue:
-        """Run the workers on a thread with an event loop of its own."""
+        """Run the workers on a thread with its own event loop."""
         self._runner.start()
         installation.install(self, unless_there=True)
         return self
@@ -467,7 +467,7 @@ class TaskQueue(Queries, Steering):
     async def drain(self, timeout: float | None = None) -> bool:
         """Take no more work, and wait for what runs; returns whether it ended in time. For deploys.
 
-        What waits stays in the store. Submissions are still taken.
+        Waiting tasks stay in the store. Submissions are still accepted.
         """
         return await self._runner.call(self.engine.drain(self._drain if timeout is None else float(timeout)))
 
@@ -477,7 +477,7 @@ class TaskQueue(Queries, Steering):
 
     @property
     def owner(self) -> str:
-        """What the store calls this process's workers."""
+        """The name of this process's workers in the store."""
         return self.engine.owner
 
     @property

@@ -262,7 +262,7 @@ class TaskView:
 
     @property
     def ended(self) -> bool:
-        """Whether it will not run again by itself."""
+        """Whether it has ended and will not run again without a request."""
         return self.state not in LIVE
 
 

@@ -30,7 +30,7 @@ class Steering:
     def cancel(self, id: str) -> State:
         """Cancel a task: one that waits at once, one that runs as its executor can.
 
-        Of a group, its members and its callback are cancelled. Tasks that other submissions had stored go on.
+        Of a group, its members and its callback are cancelled. Tasks stored by other submissions continue.
 
         Returns
         -------
@@ -55,7 +55,7 @@ class Steering:
     def pause(self, task: Target) -> bool:
         """Stop tasks of a kind from beginning, in every process that shares the store, until :meth:`resume`.
 
-        What runs goes on; submissions are taken, and wait. It is stored, and outlives this process.
+        Running tasks continue; submissions are accepted and wait. The pause is stored and outlives this process.
 
         Returns
         -------
@@ -65,7 +65,7 @@ class Steering:
         Raises
         ------
         LookupError
-            If neither this queue nor the store knows of such tasks.
+            If neither this queue nor the store has such tasks.
         """
         return self.store.pause(self._kind_of(task), True).result()
 
@@ -117,12 +117,12 @@ class Steering:
         ----------
         event : {"submit", "start", "success", "retry", "failure", "dead", "cancel"}
         hook : callable
-            Takes a :class:`TaskEvent`, and must not block: it is called by the queue itself. What it raises is logged.
+            Takes a :class:`TaskEvent`, and must not block: it is called by the queue itself. Its errors are logged.
 
         Returns
         -------
         callable
-            What ends it; as a decorator, the function.
+            A function that removes the hook; as a decorator, the hook.
         """
         if hook is not None:
             return self.hooks.add(event, hook)

@@ -55,7 +55,7 @@ def _waking() -> tuple[asyncio.Event, Callable[[], None]]:
 
 
 class Waiters:
-    """Who waits for which task."""
+    """The waiters of each task."""
 
     def __init__(self, store: TaskStore, hooks: Hooks) -> None:
         self._store = store

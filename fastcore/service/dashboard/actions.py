@@ -1,4 +1,4 @@
-"""What the dashboard can change; each takes the sources, what the path names, and the request's body."""
+"""Actions of the dashboard; each takes the sources, the parts of the path, and the request's body."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["clear_flag", "resume", "retry_task", "roll_back", "set_flag", "shrin
 
 
 async def whoami(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:
-    """Tell a client that its token is good."""
+    """Confirm a client's token."""
     return {"writable": True}
 
 
@@ -25,7 +25,7 @@ async def set_flag(sources: Sources, name: str, body: dict[str, Any]) -> dict[st
 
 
 async def clear_flag(sources: Sources, name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Take a setting back: environment and default decide again."""
+    """Clear a setting: environment and default decide again."""
     return await _changed(flags.clear, name, everywhere=True)
 
 
@@ -51,7 +51,7 @@ async def retry_task(sources: Sources, task: str, body: dict[str, Any]) -> dict[
 
 
 async def shrink_memory(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:
-    """Have caches and everything registered give memory back."""
+    """Shrink caches and all registered shrinkers."""
     from fastcore.memory import shrink
 
     found = await on_own_thread(shrink)

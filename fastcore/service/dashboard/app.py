@@ -1,4 +1,4 @@
-"""The dashboard as an ASGI application: pages, their figures as JSON and over a stream, and what may be changed."""
+"""The dashboard as an ASGI application: pages, their figures as JSON and over a stream, and actions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BODY = 1 << 16  # bytes of a request that are read
 
 
 class Problem(Exception):
-    """An answer that says what is wrong."""
+    """An error response."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -35,10 +35,10 @@ class Problem(Exception):
 
 
 class Dashboard:
-    """Shows what runs, what it gains and what is wrong; with the token, flips it.
+    """Shows what runs, what it gains and problems; with the token, changes flags.
 
-    Mount it at a path of its own: ``app.mount("/fastcore", Dashboard(Sources(...)))``; :func:`fastcore.service.install`
-    does. By itself it does not restrict reading; changes need the token.
+    Mount it at a separate path: ``app.mount("/fastcore", Dashboard(Sources(...)))``; :func:`fastcore.service.install`
+    does. It does not restrict reading; changes need the token.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Dashboard:
     authenticate : callable, optional
         Checks the tokens of the stream's clients, as that of a :class:`~fastcore.streaming.Hub`.
     authorised : bool, default False
-        Whether what is around the dashboard has authorised each request: then changes need no token.
+        Whether middleware around the dashboard has authorised each request: then changes need no token.
     """
 
     def __init__(

@@ -16,11 +16,11 @@ __all__ = ["Feed"]
 
 _log = logging.getLogger("fastcore.dashboard")
 _CLIENTS = 100  # browsers at once
-_PER_ADDRESS = 25  # of them from one address; a page that finds no room asks every few seconds instead
+_PER_ADDRESS = 25  # of them from one address; a page beyond that polls every few seconds instead
 
 
 class Feed:
-    """A hub of its own, so that what the service's hub asks of its clients does not matter here."""
+    """A separate hub, so that the access rules of the service's hub do not apply here."""
 
     def __init__(self, sources: Sources, interval: float, authenticate: Authenticate | None = None) -> None:
         if not interval > 0:
@@ -57,13 +57,13 @@ class Feed:
             await asyncio.sleep(max(0.05, self._interval - (time.monotonic() - start)))
 
     async def publish(self) -> None:
-        """Take the readings that somebody looks at, and publish them."""
+        """Collect the figures of open pages, and publish them."""
         for name in SECTIONS:
             if self.hub.subscribers(f"dashboard.{name}"):
                 try:
                     found = {**await read(name, self._sources), "every": self._interval}
                     self.hub.publish(f"dashboard.{name}", found, key=name)
-                except Exception:  # one page that cannot be read does not darken the others
+                except Exception:  # an error of one page does not affect the others
                     _log.exception("the dashboard's figures of %s could not be read", name)
         for symbol in self._sources.prices.symbols():
             topic = f"dashboard.lines.{symbol}"

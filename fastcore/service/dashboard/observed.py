@@ -1,4 +1,4 @@
-"""What the monitor knows, for the dashboard: requests by route, and alerts."""
+"""Figures of the monitor for the dashboard: requests by route, and alerts."""
 
 from __future__ import annotations
 

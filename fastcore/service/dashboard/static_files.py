@@ -19,8 +19,8 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
-# Everything comes from here and nothing runs that is not a file of ours. `connect-src` names no scheme: 'self' stands
-# for the WebSocket of the same host as well.
+# All resources come from this package, and only its scripts run. `connect-src` names no scheme: 'self' includes the
+# WebSocket of the same host.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -84,7 +84,7 @@ class StaticFiles:
         await respond(send, 200, body, file.kind, headers, head=scope["method"] == "HEAD")
 
     def _find(self, name: str) -> _File | None:
-        if name not in self._known:  # a name is looked up whole: there is no path to climb out of
+        if name not in self._known:  # names are looked up in a mapping, so there is no path traversal
             return None
         if name not in self._files:
             data = self._known[name].read_bytes()

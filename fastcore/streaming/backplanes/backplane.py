@@ -13,7 +13,7 @@ Key: TypeAlias = str | bytes | int | None
 
 
 class Published(NamedTuple):
-    """A message that has its place in the numbering all nodes share."""
+    """A message with its number in the numbering that all nodes share."""
 
     topic: str
     offset: int
@@ -22,7 +22,7 @@ class Published(NamedTuple):
 
 
 class BackplaneFull(RuntimeError):
-    """More is waiting to be taken by the backplane than its limit allows: nothing was published."""
+    """More messages wait for the backplane than its limit allows: nothing was published."""
 
 
 class BackplaneState(NamedTuple):
@@ -37,7 +37,7 @@ class BackplaneState(NamedTuple):
 
 
 class Sink(Protocol):
-    """What a backplane delivers to: a hub. All calls come on the event loop's thread."""
+    """The receiver of a backplane: a hub. All calls come on the event loop's thread."""
 
     def renew(self, epoch: str, floor: int, newest: Sequence[Published]) -> None:
         """Begin a numbering, or another one.
@@ -70,7 +70,7 @@ class Backplane(Protocol):
         """Return the state."""
 
     async def aclose(self) -> None:
-        """Hand over what waits, as far as that works within a second, and leave."""
+        """Send waiting messages, for up to a second, and disconnect."""
 
 
 def check_publish(topic: object, body: object, key: object) -> None:

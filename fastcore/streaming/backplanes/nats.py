@@ -121,7 +121,7 @@ class NatsBackplane:
         theirs = self._options.get("reconnected_cb")
 
         async def reconnected() -> None:
-            self._inbox.put_nowait(None)  # the consumer may be gone: better to ask than to wait until it is missed
+            self._inbox.put_nowait(None)  # checks the consumer, which may have been deleted
             if theirs is not None:
                 await theirs()
 
@@ -181,7 +181,7 @@ class NatsBackplane:
         return BackplaneState(connected, role, self._epoch, self._offset, self._waiting, self._nodes)
 
     async def aclose(self) -> None:
-        """Wait a second at most until what was published here is numbered, then leave."""
+        """Wait a second at most until messages published here are numbered, then disconnect."""
         if self._tasks and (self._queue or self._waiting):
             self._idle.clear()
             await happened(self._idle, 1.0)
@@ -239,7 +239,7 @@ class NatsBackplane:
             finally:
                 self._following = False
                 if inbox is not None:
-                    with contextlib.suppress(Exception):  # the link may be gone: so is the consumer then, soon
+                    with contextlib.suppress(Exception):  # the link may be lost, and the consumer with it soon
                         await inbox.unsubscribe()
             await asyncio.sleep(AGAIN)
 
@@ -316,7 +316,7 @@ class NatsBackplane:
         return subscription
 
     async def _take_all(self, target: int) -> None:
-        """Deliver what comes, until nothing does, or something is missing."""
+        """Deliver messages until none arrives, or one is missing."""
         while True:
             if self._last >= target:
                 self._following = True
@@ -332,7 +332,7 @@ class NatsBackplane:
                 elif status == "100" and int(message.headers.get("Nats-Last-Stream", 0)) > self._last:
                     return  # the server has sent what has not come
                 elif status != "100":
-                    return  # the consumer is gone
+                    return  # the consumer was deleted
                 continue
             sequence = int(message.metadata.sequence.stream)
             if sequence != self._last + 1:

@@ -1,4 +1,4 @@
-"""What has come and has not been taken yet, within a bound."""
+"""A bounded buffer of received messages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["Buffer"]
 class Buffer:
     """Messages in order, for one reader on the event loop.
 
-    With `conflate` a message takes the place of an older one of its topic and key, and where the bound is reached all
-    the same the oldest goes; without, who puts has to wait until :meth:`room` is there.
+    With `conflate` a message replaces an older one of its topic and key, and the oldest is dropped if the bound is
+    still reached; without, the writer waits for :meth:`room`.
     """
 
     def __init__(self, size: int, conflate: bool) -> None:
@@ -32,7 +32,7 @@ class Buffer:
 
     @property
     def full(self) -> bool:
-        """Whether who puts should wait."""
+        """Whether the writer should wait."""
         return not self._conflate and len(self._held) >= self._size
 
     def put(self, message: Message) -> None:
@@ -66,12 +66,12 @@ class Buffer:
             await self._taken.wait()
 
     async def wait(self) -> None:
-        """Wait until something is there, or :meth:`wake`."""
+        """Wait for a message, or for :meth:`wake`."""
         self._came.clear()
         if not self._held:
             await self._came.wait()
 
     def wake(self) -> None:
-        """Let who waits look again."""
+        """Wake the waiting reader or writer to check again."""
         self._came.set()
         self._taken.set()

@@ -1,4 +1,4 @@
-"""The asyncio client of a hub: it stays connected, resumes where it was, and says what it could not resume."""
+"""The asyncio client of a hub: it stays connected, resumes its position, and reports gaps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TERMINAL_HTTP = frozenset({400, 401, 403, 405, 426})
 
 
 class ClientStats(NamedTuple):
-    """Counts since the beginning, and how things stand."""
+    """Counts since the start, and the current state."""
 
     connected: bool
     connections: int
@@ -59,7 +59,7 @@ class Client:
     newest : bool, default False
         Begin with the newest message of each key.
     last : int, default 0
-        Begin with the last so many messages of each topic, as far as the server has kept them.
+        Begin with the given number of last messages of each topic, as far as the server has kept them.
     token : str or callable, optional
         A callable, plain or async, is asked at each connection and again before the token expires.
     buffer : int, default 1000
@@ -82,7 +82,7 @@ class Client:
     Raises
     ------
     StreamClosed
-        Out of the iteration, where the server says not to come back.
+        From the iteration, if the server forbids reconnecting.
 
     Examples
     --------
@@ -150,14 +150,14 @@ class Client:
     # ---- its life ----
 
     async def start(self) -> None:
-        """Begin to connect, in a task of its own; an unreachable server is tried again."""
+        """Begin to connect, in a separate task; an unreachable server is retried."""
         if self._task is not None:
             raise RuntimeError("start: expected a client that was not started, got one that was")
         _websockets()  # what is missing is said here
         self._task = asyncio.get_running_loop().create_task(self._run(), name="fastcore-stream-client")
 
     async def aclose(self) -> None:
-        """Close the link and end; what waits in the buffer can still be taken."""
+        """Close the link and end; messages in the buffer can still be read."""
         task = self._task
         try:
             if task is not None and not task.done():
@@ -219,7 +219,7 @@ class Client:
         await self._ask(*self._session.subscribe(names, newest, count("last", last) if last else 0))
 
     async def unsubscribe(self, topics: str | Iterable[str]) -> None:
-        """Take back subscriptions, by the words they were made with, and wait for the answer."""
+        """Remove subscriptions, by the names and patterns they were made with, and wait for the answer."""
         names = [topics] if isinstance(topics, str) else list(topics)
         if names:
             await self._ask(*self._session.unsubscribe(names))
@@ -254,7 +254,7 @@ class Client:
         return self._session.epoch
 
     def stats(self) -> ClientStats:
-        """Return counts since the beginning, and how things stand."""
+        """Return counts since the start, and the current state."""
         return ClientStats(
             connected=self._up.is_set() and not self._finished,
             connections=self._connections,
@@ -310,7 +310,7 @@ class Client:
             _log.exception("%s: the token source raised", self._url)
             return NO_CLOSE, f"token: {str(error)[:200] or type(error).__name__}", None
         options: dict[str, Any] = {
-            "max_size": 4 * self._session.limits.size,  # what is between is passed over, and told
+            "max_size": 4 * self._session.limits.size,  # messages in between are skipped, and a notice is sent
             "open_timeout": _ANSWER_WITHIN,
             "close_timeout": 1.0,
             "ping_interval": None,  # the protocol has pings of its own, which a browser can answer too
@@ -348,7 +348,7 @@ class Client:
         return self._clock() < self._session.deadline
 
     async def _watch(self, link: Any) -> None:
-        """Give the link up where nothing comes for too long; one timer costs less than a timeout for each message."""
+        """Close the link if no message arrives for too long; one timer costs less than a timeout per message."""
         while True:
             left, now = _LOOK, self._clock()
             if self._listening is not None:
@@ -394,7 +394,7 @@ class Client:
 
     async def _send(self, messages: Iterable[bytes]) -> None:
         _, exceptions = _websockets()
-        with contextlib.suppress(exceptions.ConnectionClosed):  # the reader hears of it
+        with contextlib.suppress(exceptions.ConnectionClosed):  # the reader gets the error
             for message in messages:
                 if self._link is not None:
                     await self._link.send(message)

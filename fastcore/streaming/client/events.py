@@ -1,4 +1,4 @@
-"""What a client hears: messages, and notices of what happened to its link."""
+"""Events of a client: messages, and notices about its link."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Subscribed(NamedTuple):
 
 
 class Unsubscribed(NamedTuple):
-    """The server has taken subscriptions away; they are not asked for again."""
+    """The server has removed subscriptions; the client does not request them again."""
 
     topics: tuple[str, ...]
 
@@ -80,7 +80,7 @@ class Skipped(NamedTuple):
 
 
 class Disconnected(NamedTuple):
-    """The link is down; the client comes back in `delay` seconds, or not at all if that is None."""
+    """The link is down; the client reconnects in `delay` seconds, or not at all if that is None."""
 
     code: int
     reason: str
@@ -91,7 +91,7 @@ Notice: TypeAlias = Connected | Subscribed | Unsubscribed | Gap | Refusal | Skip
 
 
 class StreamClosed(ConnectionError):
-    """The server has closed the link with a code that says not to come back."""
+    """The server has closed the link with a code that forbids reconnecting."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"stream: expected a link, got closed with {code} ({reason or 'no reason given'})")

@@ -1,4 +1,4 @@
-"""A client's side of the wire protocol without a socket or a clock: what to send, what came, when to come back."""
+"""The client's side of the wire protocol without a socket or a clock: sending, receiving, reconnecting."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Backoff:
 
 
 class Session:
-    """What outlives a connection: subscriptions, positions, the epoch.
+    """The state that outlives a connection: subscriptions, positions, the epoch.
 
     The caller transports the bytes: :meth:`opened` and the requests return bytes to send, :meth:`received` takes bytes
     and returns messages and notices, :meth:`closed` says when to reconnect. `now` is of a clock that only grows.
@@ -218,7 +218,7 @@ class Session:
         return ref, packb([wire.UNSUBSCRIBE, ref, left])
 
     def _drop(self, names: Iterable[str]) -> list[str]:
-        """Want `names` no more; those of them that were wanted."""
+        """Remove `names` from the wanted ones; return those that were wanted."""
         left = [name for name in names if self._starts.pop(name, None) is not None]
         self._answered.difference_update(left)
         wanted = _meant(self._starts)
@@ -275,7 +275,7 @@ class Session:
                 raise ValueError(f"message: expected one of the protocol, got {value!r:.80}") from error
 
     def _skipped(self, payload: bytes, why: str) -> Skipped | None:
-        """Pass over data that cannot be read, so that it is not asked for again; None where it is no data."""
+        """Skip data that cannot be read, so that it is not requested again; None if it is no data."""
         head = Unpacker(max_buffer_size=max(len(payload), 1))
         head.feed(payload)
         try:
@@ -350,7 +350,7 @@ class Session:
             known.clear()
 
     def _renewed(self, epoch: str) -> Iterator[Notice]:
-        """Hear that the node has lost its place: what came between is not known, whether the epoch stays or not."""
+        """Handle that the node lost its position: missed messages are unknown, whether the epoch stays or not."""
         lost = {**self._settled, **self._positions}
         restarted = epoch != self.epoch
         self._others(epoch)
@@ -385,7 +385,7 @@ class Session:
             yield Subscribed(topic, _offset(offset), state == wire.RECOVERED)
 
     def _refused(self, ref: int, code: int, text: str, some: Any) -> Iterator[Notice]:
-        """Hear that a request, or with names a part of it, is refused."""
+        """Handle that a request, or with names a part of it, was refused."""
         names, asked = self._asked.get(ref, NOTHING)
         refused = set(some if names and isinstance(some, list) else names)
         left = [name for name in names if name not in refused]

@@ -37,7 +37,7 @@ _OUTCOME = attrgetter("outcome")
 
 
 class Engine(Outbox):
-    """The one who drives a queue; as a `Sink` it is told by the executors what became of jobs.
+    """The driver of a queue; as a `Sink` it gets the outcomes of jobs from the executors.
 
     Parameters
     ----------
@@ -378,14 +378,14 @@ class Engine(Outbox):
     async def _collected(self, job: Job, group: str) -> bool:
         try:
             members = await arrived(self.store.members(group))
-        except Exception:  # the store's trouble is not the task's
+        except Exception:  # a storage error never uses up an attempt
             _log.exception("the results for %s could not be read; it is tried again", job)
             self.returned(job)
             return False
         return self._give(job, members)
 
     def _give(self, job: Job, members: Sequence[TaskView]) -> bool:
-        """Put a group's results in front of the arguments of its callback; False if that cannot be."""
+        """Put a group's results in front of the arguments of its callback; False if that is impossible."""
         try:
             job.payload = collected(job, members, lambda view: self._value(job, view))
         except TaskFailed as error:  # a member's, which trying again does not change
@@ -403,7 +403,7 @@ class Engine(Outbox):
         return self._tasks.get(view.kind, job.task).codec.decode(view.result)
 
     def stop_job(self, job: Job) -> None:
-        """Have a job stopped; what its executor cannot reach is settled as cancelled."""
+        """Stop a job; one that its executor cannot reach is settled as cancelled."""
         if job.told or job.stop_requested:
             return
         stop = self._pools[job.task.on].executor.cancel(job)

@@ -23,7 +23,7 @@ _log = logging.getLogger("fastcore.tasks")
 
 
 class Maintenance:
-    """Renews leases, takes back what others lost, drops what has expired.
+    """Renews leases, takes back lost tasks, drops expired results.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ class Maintenance:
         await asyncio.gather(*self._doing, return_exceptions=True)
 
     async def take_back(self) -> None:
-        """Take back tasks of owners that are gone."""
-        if self._clock() - self._renewed > self._heartbeat:  # held up, or asleep: we are not gone
+        """Take back tasks of dead owners."""
+        if self._clock() - self._renewed > self._heartbeat:  # blocked, or asleep: this process is alive
             await self.renew()
         for rescued in await arrived(self._engine.store.rescue(self._now())):
             _log.warning("task %s (%s) was taken back from an owner that is gone: %s", *rescued[:3])

@@ -1,4 +1,4 @@
-"""Ledger: what metrics and hooks are told once the store has recorded how attempts ended."""
+"""Outcomes: metrics and hooks after the store has recorded how attempts ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _QUEUED, _SUCCEEDED = State.QUEUED, State.SUCCEEDED
 
 
 class Outcomes:
-    """Counts and tells of ends."""
+    """Counts and reports the ends of attempts."""
 
     def __init__(self, hooks: Hooks) -> None:
         self._hooks = hooks

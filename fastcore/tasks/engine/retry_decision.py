@@ -1,4 +1,4 @@
-"""What is to become of an attempt that failed."""
+"""The decision about a failed attempt."""
 
 from __future__ import annotations
 

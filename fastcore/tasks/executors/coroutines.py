@@ -49,10 +49,10 @@ class AsyncExecutor:
 
     Notes
     -----
-    A worker that takes a job wakes another if there is more to do, and that one the next: jobs that never wait are
-    done by one worker without a switch, jobs that wait spread over as many as there are.
+    A worker that takes a job wakes another if there are more, and that one the next: jobs that never wait are
+    run by one worker without a switch, jobs that wait are spread over all workers.
 
-    Every job runs in an empty context of its own: what it leaves in context variables no other job sees. A worker that
+    Every job runs in its own empty context: no other job sees its context variables. A worker that
     was asked to end, by the queue or by the job itself, is replaced after that job.
     """
 
@@ -199,7 +199,7 @@ class AsyncExecutor:
                     if timer is not None:
                         timer.cancel()
                     if reasons:
-                        reasons.pop(job, None)  # told to stop, it ended well nevertheless
+                        reasons.pop(job, None)  # asked to stop, it succeeded nevertheless
                     if doing.get(me) is job:
                         doing[me] = None
                         self._busy -= 1

@@ -35,7 +35,7 @@ class ThreadExecutor:
     Notes
     -----
     Nothing can stop a thread from outside: a job that was cancelled goes on until it calls `progress` or `checkpoint`,
-    and an option that needs more than that, `timeout`, is refused. Every job runs in an empty context of its own.
+    and an option that needs more than that, `timeout`, is refused. Every job runs in its own empty context.
     """
 
     name = "thread"

@@ -36,9 +36,9 @@ def router(
     prefix : str
         Where the routes are, under the place that the router itself is given.
     expose : iterable of str, optional
-        Names of the tasks that clients may see; by default every registered one. The others do not exist for them.
+        Names of the tasks that clients may see; by default every registered one. Others are answered 404.
     client : callable, optional
-        ``client(request)`` says who a request is from, so that the Idempotency-Keys of several do not meet.
+        ``client(request)`` identifies the client, so that equal Idempotency-Keys of different clients do not collide.
     dependencies : sequence of fastapi.Depends, optional
         They guard every route.
     responses : mapping, optional

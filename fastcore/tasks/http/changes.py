@@ -35,7 +35,7 @@ class Changes:
         self._closed = False
 
     def close(self) -> None:
-        """Let all who wait go, as the server wants to end; from any thread."""
+        """Release all waiters, as the server is about to end; from any thread."""
         self._closed = True
         self._waiters.wake_all()
 
@@ -73,7 +73,7 @@ class Changes:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Take one of the places of requests that wait.
+        """Take one of the slots of waiting requests.
 
         Raises
         ------

@@ -122,7 +122,7 @@ class Routes:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         before: Annotated[str | None, Query(pattern=_PATTERN, description="The page after this task.")] = None,
     ) -> Response:
-        """Tell of tasks, newest first, and how many there are in each state."""
+        """Return tasks, newest first, and how many there are in each state."""
         at = views.links(request)
         states = None if status is None else [State(name) for name in status]
         found, counts = await self._service.page(states, task, limit, before)
@@ -135,7 +135,7 @@ class Routes:
         return _json(plain_json(body))
 
     async def get(self, task_id: str, request: Request) -> Response:
-        """Tell where a task is."""
+        """Return the state of a task."""
         view = await self._service.get(task_id)
         return _json(plain_json(views.shown(view, views.links(request, task=True))))
 
@@ -178,7 +178,7 @@ class Routes:
         request: Request,
         last_event_id: Annotated[str | None, Header(description="What a browser sends as it comes back.")] = None,
     ) -> Response:
-        """Tell of a task as it changes: server-sent events, which end with the task."""
+        """Stream a task as it changes: server-sent events, which end with the task."""
         view = await self._service.get(task_id)
         seen = events.last_seen(last_event_id)
         if view.ended and view.version <= seen:

@@ -24,7 +24,7 @@ __all__ = ["UnixBus"]
 
 _log = logging.getLogger("fastcore.streaming")
 
-SILENT = 6 * BEAT_EVERY  # seconds after which a host that says nothing is taken for stuck
+SILENT = 6 * BEAT_EVERY  # seconds after which a silent host is considered stuck
 RETRY = (0.005, 0.05)  # seconds between two attempts to host or to connect
 
 

@@ -1,4 +1,4 @@
-"""Where the nodes of a bus meet: the host's lock, an address, and a list of the nodes."""
+"""Rendezvous of the nodes of a bus: the host's lock, an address, and a list of the nodes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Rendezvous:
     # ---- the lock ----
 
     def lock(self) -> bool:
-        """Try to become the host; the system lets go of it when the process ends, however it ends."""
+        """Try to become the host; the system releases the lock when the process ends, however it ends."""
         fd = open_lock(str(self._path_of(".lock")))
         try:
             taken = try_lock(fd)
@@ -72,7 +72,7 @@ class Rendezvous:
         return True
 
     def unlock(self) -> None:
-        """Let another one host."""
+        """Release the lock, so that another worker hosts."""
         fd, self._lock = self._lock, None
         if fd is not None:
             os.close(fd)

@@ -1,4 +1,4 @@
-"""ProcessExecutor: plain functions on processes of the queue's own, any of which may die without harm to the others."""
+"""ProcessExecutor: plain functions on the queue's own processes, each of which may die without affecting the others."""
 
 from __future__ import annotations
 

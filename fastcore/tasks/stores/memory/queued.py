@@ -76,7 +76,7 @@ class Queued:
             record.handle = record.kept.ready.push(record, record.rank)
 
     def release(self, record: Record) -> None:
-        """Let a task that has ended go of its key; the next one is ready."""
+        """Release the key of a task that has ended; the next one is ready."""
         key = record.serial_key
         if key is None or self._holders.get(key) is not record:
             return

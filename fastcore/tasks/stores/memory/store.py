@@ -1,4 +1,4 @@
-"""MemoryStore: tasks in this process's memory. What a process loses when it ends, this store loses."""
+"""MemoryStore: tasks in this process's memory, lost when the process ends."""
 
 from __future__ import annotations
 

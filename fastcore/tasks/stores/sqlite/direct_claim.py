@@ -1,4 +1,4 @@
-"""The way past the queue: where somebody stands ready and nothing waits, new tasks are stored as begun."""
+"""Direct claims: if a worker is free and no task waits, new tasks are stored as begun."""
 
 from __future__ import annotations
 

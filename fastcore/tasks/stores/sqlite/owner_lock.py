@@ -1,4 +1,4 @@
-"""The lock that says a process lives: the operating system lets go of it the moment that process is dead."""
+"""The lock of a live process: the operating system releases it the moment that process is dead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far running tasks are: known at once in the process that runs them, written to the file now and then."""
+"""How far running tasks are: known at once in the process that runs them, written to the file periodically."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LatestProgress:
                 self._known[update.id] = _Known(update, reports, False)
 
     def silent(self) -> bool:
-        """Whether no attempt has said anything."""
+        """Whether no attempt has reported progress."""
         return not self._known
 
     def peek(self, id: str, token: int) -> Progress | None:
