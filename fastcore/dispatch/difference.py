@@ -7,7 +7,7 @@ import numbers
 import sys
 import types
 from array import array
-from collections import UserList, deque
+from collections import Counter, UserList, deque
 from collections.abc import AsyncIterator, ItemsView, Iterator, Mapping, Set, ValuesView
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
@@ -101,7 +101,9 @@ def _differ(a: Any, b: Any, how: _How, at: str, depth: int) -> str:
             for i, (x, y) in enumerate(zip(a, b))
         )
     if isinstance(a, Set):
-        return "" if a == b or _one_nan(set(a), set(b)) else _members(set(a) - set(b), set(b) - set(a), at, "values")
+        missing, extra = set(a) - set(b), set(b) - set(a)
+        same = Counter(map(_without_nan, missing)) == Counter(map(_without_nan, extra))
+        return "" if same else _members(missing, extra, at, "values")
     if is_dataclass(a):
         return _first(
             _differ(getattr(a, f.name), getattr(b, f.name), how, f"{at}.{f.name}", depth + 1) for f in fields(a)
@@ -160,11 +162,11 @@ def _names(slots: Any) -> tuple[str, ...]:
 def _mappings(a: Any, b: Any, how: _How, at: str, depth: int) -> str:
     missing = [key for key in a if key not in b]
     extra = [key for key in b if key not in a]
-    if len(missing) == len(extra) == 1 and _one_nan(set(missing), set(extra)):
-        b = {**b, missing[0]: b[extra[0]]}
-        missing = extra = []
-    if missing or extra:
+    matched = _matched(missing, extra)
+    if matched is None:
         return _members(missing, extra, at, "keys")
+    if matched:
+        b = {**b, **{ours: b[theirs] for ours, theirs in matched.items()}}
     if type(a) is dict and _plainly_same(list(a.values()), list(map(b.get, a))):
         return ""
     return _first(_differ(value, b[key], how, f"{at}[{_short(key)}]", depth + 1) for key, value in a.items())
@@ -181,10 +183,19 @@ def _plainly_same(a: Any, b: Any) -> bool:
     return _PLAIN.issuperset(kinds) and kinds == list(map(type, b)) and bool(a == b)
 
 
-def _one_nan(a: set[Any], b: set[Any]) -> bool:
-    """Whether two sets are the same but for one NaN in each, which equals no other value."""
-    ours, theirs = ({v for v in values if isinstance(v, numbers.Number) and v != v} for values in (a, b))
-    return len(ours) == len(theirs) == 1 and a - ours == b - theirs
+def _matched(missing: Any, extra: Any) -> dict[Any, Any] | None:
+    """Keys that are the same but for NaN, which equals no other value, as pairs; None where others are left."""
+    ours, theirs = ({_without_nan(key): key for key in keys} for keys in (missing, extra))
+    if ours.keys() != theirs.keys() or not len(ours) == len(missing) == len(extra):
+        return None
+    return {key: theirs[plain] for plain, key in ours.items()}
+
+
+def _without_nan(key: Any) -> Any:
+    """A key with its NaNs, also those in tuples, replaced by their types."""
+    if type(key) in (tuple, frozenset):
+        return type(key)(map(_without_nan, key))
+    return (type(key), _MISSING) if isinstance(key, numbers.Number) and key != key else key
 
 
 def _first(found: Iterator[str]) -> str:

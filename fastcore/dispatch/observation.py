@@ -64,6 +64,8 @@ class Outcome(NamedTuple):
 
 def own_fault(error: BaseException) -> bool:
     """Whether a plain function raised it by itself: nothing cancels or closes one from outside."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(own_fault, error.exceptions))
     if isinstance(error, (Exception, SystemExit, GeneratorExit)):
         return True
     exceptions = sys.modules.get("asyncio.exceptions")

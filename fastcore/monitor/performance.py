@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from fastcore._threads import on_own_thread
 from fastcore.monitor.collect import MetricsCollector, ServiceMetrics
 from fastcore.monitor.degradation import Degradation, DegradationDetector
 from fastcore.monitor.manager import AlertManager
@@ -69,7 +70,7 @@ class PerformanceMonitor:
 
     async def collect_metrics(self, service_name: str) -> ServiceMetrics:
         """Return what the service did since the last look."""
-        return await asyncio.to_thread(self.metrics_collector.collect, service_name)  # it reads files of /proc
+        return await on_own_thread(self.metrics_collector.collect, service_name)  # it reads files of /proc
 
     def detect_performance_degradation(self, metrics: ServiceMetrics) -> bool:
         """Take in a look, and return whether the service is degraded: over 20 % slower, and surely so."""

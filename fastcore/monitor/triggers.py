@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastcore import metrics
+from fastcore._threads import on_own_thread
 from fastcore.dispatch import flags, process
 from fastcore.memory.shrinkers import shrink
 from fastcore.monitor.collect import MetricsCollector, ServiceMetrics
@@ -117,7 +118,7 @@ class AutoOptimizationManager:
 
     async def get_services_needing_optimization(self) -> list[ServiceMetrics]:
         """Return what the services did that are above one of the thresholds."""
-        looked = await asyncio.to_thread(self._look)
+        looked = await on_own_thread(self._look)
         return [found for found in looked if any(self._above(found, action) for action in FLAGS)]
 
     def _look(self) -> list[ServiceMetrics]:
@@ -141,7 +142,7 @@ class AutoOptimizationManager:
         why = f"{service.memory_usage:.0f} % of the memory is in use"
         outcome = self._apply("memory", service, why, {"memory_usage": service.memory_usage})
         if outcome is not None and outcome.what == "applied":
-            await asyncio.to_thread(shrink)
+            await on_own_thread(shrink)
         return outcome
 
     async def apply_async_optimization(self, service: ServiceMetrics) -> Outcome | None:

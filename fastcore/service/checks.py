@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from fastcore._threads import on_own_thread
 from fastcore.monitor import CheckResult
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def memory_check(watch: MemoryWatch) -> Check:
     async def check() -> CheckResult:
         usage = watch.usage
         if usage is None:
-            usage = await asyncio.to_thread(watch.poll)
+            usage = await on_own_thread(watch.poll)
         text = "memory is short" if watch.state == "firing" else ""
         return CheckResult("warn" if text else "pass", text, round(usage.fraction, 4))
 

@@ -120,7 +120,7 @@ class Installed:
         deadline = time.monotonic() + self._timeout
         while True:
             left = deadline - time.monotonic()
-            live = await asyncio.to_thread(queue.find, states=[State.QUEUED, State.RUNNING], limit=200)
+            live = await on_own_thread(queue.find, states=[State.QUEUED, State.RUNNING], limit=200)
             due = [view for view in live if view.state is State.RUNNING or view.run_at <= time.time() + left]
             if not due or left <= 0:
                 break

@@ -124,7 +124,18 @@ class Nameless(Exception, metaclass=Unspeakable):
         raise RuntimeError("no text")
 
 
-EXITS = [asyncio.CancelledError, Cancelled, GeneratorExit, SystemExit, Nameless]
+GROUP = BaseExceptionGroup("several", [SystemExit(1), BaseExceptionGroup("inner", [asyncio.CancelledError()])])
+EXITS = [asyncio.CancelledError, Cancelled, GeneratorExit, SystemExit, Nameless, GROUP]
+
+
+def test_an_interrupt_among_the_errors_of_a_plain_candidate_reaches_the_caller(make: Make) -> None:
+    def interrupted(x: int) -> int:
+        raise BaseExceptionGroup("several", [SystemExit(1), KeyboardInterrupt()])
+
+    switch = make(abs, interrupted, guard=Guard())
+    flags.set(switch.flag, "candidate")
+    with pytest.raises(BaseExceptionGroup):
+        switch(-1)
 
 
 @pytest.mark.parametrize("live", [0, 100])

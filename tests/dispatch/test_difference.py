@@ -74,6 +74,9 @@ SAME: list[tuple[Any, Any]] = [
     (deque([1.0, nan]), deque([1.0 + 1e-12, nan])), (UserList([1.0]), UserList([1.0 + 1e-12])),
     (array("d", [1.0, nan]), array("d", [1.0 + 1e-12, nan])), (array("l", [1]), array("l", [1])),
     ({float("nan"): 1.0, "a": 1}, {float("nan"): 1.0, "a": 1}), ({float("nan"), 1}, {float("nan"), 1}),
+    ({("a", float("nan")): 1.0, ("b", 1): 2}, {("a", float("nan")): 1.0 + 1e-12, ("b", 1): 2}),
+    ({float("nan"), float("nan"), 1}, {float("nan"), float("nan"), 1}),
+    ({("a", float("nan"))}, {("a", float("nan"))}), ({frozenset({float("nan")}): 1}, {frozenset({float("nan")}): 1}),
 ]  # fmt: skip
 
 DIFFERENT: list[tuple[Any, Any, str]] = [
@@ -108,6 +111,10 @@ DIFFERENT: list[tuple[Any, Any, str]] = [
     (deque([1.0]), deque([2.0]), "[0]: 2.0 instead of 1.0"), (deque([1.0]), deque(), "0 items instead of 1"),
     (array("d", [1.0]), array("d", [nan]), "[0]: nan instead of 1.0"),
     ({float("nan"): 1}, {float("nan"): 2}, "[nan]: 2 instead of 1"),
+    ({("a", float("nan")): 1}, {("a", float("nan")): 2}, "[('a', nan)]: 2 instead of 1"),
+    ({("a", float("nan"))}, {("b", float("nan"))}, "values missing [('a', nan)]"),
+    ({float("nan"), float("nan")}, {float("nan")}, "values missing [nan, nan]"),
+    ({float("nan"): 1, float("nan"): 1}, {float("nan"): 1, float("nan"): 1}, "keys missing [nan, nan]"),
     ({nan, 1}, {nan, 2}, "values missing [1], values too many [2]"),
     ({nan: 1}, {None: 1}, "keys missing [nan], keys too many [None]"),
     ({pd.NA, 1}, {pd.NA, 2}, "values"),

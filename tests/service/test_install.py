@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -595,3 +596,29 @@ def test_parts_that_install_starts_and_can_omit() -> None:
         assert (installed.services is None) == bool(options)
     assert "fastcore-rules" in names[0]
     assert "fastcore-rules" not in names[1]
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_probes_and_the_kill_switch_answer_while_the_default_executor_is_full(store: str, tmp_path: Any) -> None:
+    app, free = FastAPI(), threading.Event()
+    queue = TaskQueue("memory" if store == "memory" else f"sqlite:///{tmp_path / 'tasks.db'}", workers={"async": 1})
+    install(app, tasks=queue, hub=Hub(), token=TOKEN)
+    bearer = {"authorization": f"Bearer {TOKEN}"}
+
+    async def go() -> None:
+        async with served(app) as client:
+            loop = asyncio.get_running_loop()
+            loop.set_default_executor(ThreadPoolExecutor(1))
+            blocked = loop.run_in_executor(None, free.wait, WAIT)
+            try:
+                async with asyncio.timeout(WAIT / 2):
+                    for path in ("/livez", "/readyz", "/metrics", "/fastcore/api/snapshot", "/fastcore/admin/flags"):
+                        assert await status_of(client, path, **bearer) == 200, path
+                    for action in ("rollback", "resume"):
+                        path = f"/fastcore/admin/flags/cache/{action}"
+                        assert (await client.post(path, headers=bearer)).status_code == 200
+            finally:
+                free.set()
+                await blocked
+
+    asyncio.run(go())

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 
+from fastcore._threads import on_own_thread
 from fastcore.service.dashboard.sections import SECTIONS, read
 from fastcore.service.dashboard.sources import Sources
 from fastcore.service.dashboard.static_files import Receive, Scope, Send
@@ -68,4 +69,4 @@ class Feed:
         for symbol in self._sources.prices.symbols():
             topic = f"dashboard.lines.{symbol}"
             if self.hub.subscribers(topic):
-                self.hub.publish(topic, await asyncio.to_thread(self._sources.prices.line, symbol), key=symbol)
+                self.hub.publish(topic, await on_own_thread(self._sources.prices.line, symbol), key=symbol)
