@@ -48,7 +48,8 @@ class Entry(NamedTuple):
     evidence : dict
         What the decision rests on.
     scope : str
-        ``host`` where every process obeys, else ``process``.
+        ``host`` where every process obeys, else ``process``; ``late`` where it could be written only after a newer one
+        of another process, which holds.
     session : str
         Which process wrote it: unlike its pid never used again.
     """
@@ -83,6 +84,9 @@ class Journal:
         self._saving = threading.RLock()
         self._unsaved: deque[Entry] = deque(maxlen=KEPT)
         self._unkept: deque[Entry] = deque(maxlen=KEPT)  # those that the state file does not have yet
+        self._late: dict[
+            int, Entry
+        ] = {}  # those of both, by id, that have failed before: others may have gone on since
         self._problems: dict[str, str] = {}
         self._torn = 0
         self._offset = 0
@@ -96,8 +100,8 @@ class Journal:
     def after_fork(self) -> None:
         self._lock, self._saving = threading.RLock(), threading.RLock()
         self.session = secrets.token_hex(8)
-        self._unsaved.clear()  # the parent's to write
-        self._unkept.clear()
+        for parents in (self._unsaved, self._unkept, self._late):  # the parent's to write
+            parents.clear()
 
     @property
     def lost(self) -> int:
@@ -156,6 +160,8 @@ class Journal:
             listeners = self._listeners
         if self.path:
             self._unsaved.append(entry)
+            if shared:
+                self._unkept.append(entry)
             self.save()
         for listener in listeners:
             try:
@@ -175,11 +181,13 @@ class Journal:
                     self._append(entry)
                 except Exception as error:
                     self._unsaved.appendleft(entry)
+                    self._late = {id(entry): entry for entry in (*self._unsaved, *self._unkept)}
                     self._trouble("write", f"could not be written: {error}")
                     return
             self._trouble("write", "")
             if self._unkept:
                 self.declare(())
+            self._late = {id(entry): entry for entry in self._unkept}
 
     def _trouble(self, kind: str, text: str) -> None:
         """Record a problem, and log it once."""
@@ -309,8 +317,8 @@ class Journal:
             return frozenset()
 
     def _append(self, entry: Entry) -> None:
-        line = _line(entry)
         with locked(f"{self.path}.lock", PATIENCE):
+            line = _line(entry._replace(scope="late") if self._overtaken(entry) else entry)
             try:
                 with open_private(self.path, "ab") as file:
                     if file.tell() and not _ends_whole(self.path):
@@ -318,9 +326,7 @@ class Journal:
                     file.write(line)
                     size = file.tell()
             finally:
-                if entry.scope == "host":  # what cannot be journaled outlives the process too
-                    if entry not in self._unkept:
-                        self._unkept.append(entry)
+                if self._unkept:  # what cannot be journaled outlives the process too
                     self._keep()
             if size > LIMIT:
                 try:
@@ -331,13 +337,21 @@ class Journal:
     def _keep(self, names: Iterable[str] = ()) -> None:
         """Note entries for all, and names, in the state file; the lock is held. What fails is tried again by `save`."""
         try:
-            self.state.update([json.loads(_line(entry)) for entry in self._unkept], names, self._in_force)
+            news = [json.loads(_line(entry)) for entry in self._unkept if not self._overtaken(entry)]
+            self.state.update(news, names, self._in_force)
         except (OSError, ValueError) as error:
             self._trouble("kept", f"its state file {self.state.path} could not be written: {error}")
         else:
             self._unkept.clear()
             self._trouble("kept", "")
             self._trouble("state", "")
+
+    def _overtaken(self, entry: Entry) -> bool:
+        """Whether an entry that has failed before is older than what has been kept since; the lock is held."""
+        if id(entry) not in self._late or entry.scope != "host":
+            return False
+        known = self._in_state().get((entry.flag, KINDS.get(entry.what, "")))
+        return known is not None and entry.when < known.when
 
     def _in_force(self) -> list[dict[str, Any]]:
         """What a state file begins with: what the journal has, where it can be read."""

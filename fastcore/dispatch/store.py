@@ -265,12 +265,13 @@ class FlagStore:
                     self._own.clear()
                 touched: dict[str, list[Entry]] = {}
                 for entry in entries:
+                    own = entry.session == self.journal.session and entry.scope != "process"
+                    if own and entry.what in KINDS:
+                        self._own[entry.flag, KINDS[entry.what]] -= 1
                     if entry.scope != "host":
                         continue
                     take_in(self._shared.setdefault(entry.flag, {}), entry)
                     touched.setdefault(entry.flag, []).append(entry)
-                    if entry.session == self.journal.session and entry.what in KINDS:
-                        self._own[entry.flag, KINDS[entry.what]] -= 1
                 self._own = +self._own
             for name, told in touched.items():
                 if name in self._states:
