@@ -90,9 +90,16 @@ def parsed(text: bytes, path: str) -> dict[str, Line]:
     for name, value in {**body, **inner}.items():
         given = {"mode": value} if isinstance(value, str) else value
         if not isinstance(given, dict) or not isinstance(given.get("mode"), str):
-            raise ValueError(f'{path}: {name}: expected a mode in quotes, or a table with mode = "...", got {value!r}')
+            dotted = f'; a name with a dot stands in quotes: "{name}.{next(iter(value))}"' if _is_nested(value) else ""
+            raise ValueError(
+                f'{path}: {name}: expected a mode in quotes, or a table with mode = "...", got {value!r}{dotted}'
+            )
         unknown = set(given) - {"mode", "reason"}
         if unknown:
             raise ValueError(f"{path}: {name}: expected mode and reason, got {', '.join(sorted(unknown))}")
         lines[name] = Line(given["mode"], str(given.get("reason", "")))
     return lines
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, dict) and bool(value) and "mode" not in value and "reason" not in value

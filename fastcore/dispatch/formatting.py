@@ -41,13 +41,16 @@ def human(seconds: float) -> str:
     return f"{seconds / 1e-9:.3g} ns"
 
 
-def meant(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean NAME?"`` if a known name is close, whatever its case; else nothing."""
+def meant(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """Return ``"; did you mean NAME?"`` if a known name is close, whatever its case; else nothing.
+
+    `prefix` is what all names have in common, which neither `name` nor `known` has.
+    """
     from difflib import get_close_matches
 
     names = {one.casefold(): one for one in known}
     close = get_close_matches(name.casefold(), names, 1, 0.7)
-    return f"; did you mean {names[close[0]]}?" if close else ""
+    return f"; did you mean {prefix}{names[close[0]]}?" if close else ""
 
 
 def plain(text: object, most: int | None = None) -> str:

@@ -15,12 +15,11 @@ from fastcore.dispatch.ticker import Ticker
 
 __all__ = ["Sync", "journal_path"]
 
+_PREFIX = "FASTCORE_"
 VARIABLES = (
-    "FASTCORE_BACKEND",
-    "FASTCORE_FLAGS_FILE",
-    "FASTCORE_JOURNAL",
-    "FASTCORE_ADMIN_TOKEN",
-    *(f"FASTCORE_{path.upper()}" for path in HOT_PATHS),
+    *(path.upper() for path in HOT_PATHS),
+    *("BACKEND", "FLAGS_FILE", "JOURNAL", "FILE_MODE", "ADMIN_TOKEN", "PUBLIC", "ALLOWED_HOSTS"),
+    *("METRICS_DIR", "BASELINE_FILE", "ISA", "NO_EXTENSIONS", "REQUIRE_EXTENSIONS"),
 )
 
 _log = logging.getLogger("fastcore.flags")
@@ -39,11 +38,12 @@ def journal_path(environ: Mapping[str, str]) -> str:
 
 
 def misspelt(environ: Mapping[str, str]) -> list[str]:
-    """Report variables whose names resemble one that sets a flag."""
+    """Report variables whose names resemble one of fastcore's."""
     found = []
     for name in environ:
-        if name.startswith("FASTCORE_") and name not in VARIABLES and (said := meant(name, VARIABLES)):
-            found.append(f"{name}: no such variable{said}")
+        word = name.removeprefix(_PREFIX)
+        if word != name and word not in VARIABLES and (close := meant(word, VARIABLES, _PREFIX)):
+            found.append(f"{name}: no such variable{close}")
     return found
 
 

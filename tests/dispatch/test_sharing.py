@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import queue
+import re
 import subprocess
 import sys
 import textwrap
@@ -346,6 +347,29 @@ def test_undeclared_names_are_reported(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("FASTCORE_METRIC_DIR", "FASTCORE_METRICS_DIR"),
+        ("FASTCORE_PUBLC", "FASTCORE_PUBLIC"),
+        ("FASTCORE_ALLOWED_HOST", "FASTCORE_ALLOWED_HOSTS"),
+        ("FASTCORE_BASELINES_FILE", "FASTCORE_BASELINE_FILE"),
+    ],
+)
+def test_misspelt_variables_are_told_with_the_one_that_is_meant(name: str, meant: str) -> None:
+    follow = Sync(FlagStore(environ={}, journal=Journal()), Ticker(0.01), FlagFile(""), {name: "x"})
+    assert follow.problems() == [f"{name}: no such variable; did you mean {meant}?"]
+
+
+def test_every_variable_that_the_documentation_names_is_known() -> None:
+    root = Path(__file__).parents[2]
+    pages = [root / "README.md", *(root / "docs").glob("*.md")]
+    named = {name for page in pages for name in re.findall(r"FASTCORE_[A-Z_]+\b", page.read_text())}
+    assert "FASTCORE_BACKEND" in named
+    follow = Sync(FlagStore(environ={}, journal=Journal()), Ticker(0.01), FlagFile(""), dict.fromkeys(named, "x"))
+    assert follow.problems() == []
+
+
 def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
     moved_into_place(file, 'cache = "python"\nheap = "python"\n')
@@ -360,6 +384,7 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     [
         ("desk = ", "expected TOML"),
         ("desk = 1", "desk: expected a mode in quotes"),
+        ('desk.price = "candidate"', 'a name with a dot stands in quotes: "desk.price"'),
         ("desk = true", "expected a mode in quotes"),
         ('[desk]\nmode = "control"\nfoo = 1', "expected mode and reason, got foo"),
         ('desk = "sideways"', "file: desk: expected one of control, candidate"),
