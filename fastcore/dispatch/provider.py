@@ -83,7 +83,7 @@ class ProviderPoll:
             if code is not None and "NOT_FOUND" not in str(code):
                 raise RuntimeError(f"{code}: {getattr(details, 'error_message', '')}")
             value = str(details.value) if code is None and details.value else ""
-        except Exception as error:
+        except BaseException as error:  # an exit of the provider's is no reason to know less of the other flags
             if "NotFound" in type(error).__name__ or "NOT_FOUND" in str(getattr(error, "error_code", "")):
                 return ""
             if name not in self._failed:  # once an outage

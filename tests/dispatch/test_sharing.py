@@ -509,8 +509,9 @@ def test_a_flag_that_a_provider_does_not_know_is_one_flag(tmp_path: Path, how: s
     assert ours.get("heap").source == "default"
 
 
+@pytest.mark.parametrize("error", [ConnectionError, SystemExit])
 def test_a_flag_that_a_provider_fails_to_resolve_keeps_what_it_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    error: type[BaseException], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ours, follow = following(tmp_path / "flags.toml")
     failing: set[str] = set()
@@ -518,7 +519,7 @@ def test_a_flag_that_a_provider_fails_to_resolve_keeps_what_it_said(
     class Partly:
         def resolve_string_details(self, key: str, default: str, evaluation_context: Any = None) -> Any:
             if key in failing:
-                raise ConnectionError(key)
+                raise error(key)
             return SimpleNamespace(value={"desk": "ramp:5", "heap": "python"}.get(key, default))
 
     poll = ProviderPoll(Partly(), lambda: list(ours.snapshot()), follow.provided, 3600)
