@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 import xxhash
 
+from fastcore._threads import on_own_thread
+
 __all__ = ["HEADERS", "StaticFiles"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -68,7 +70,10 @@ class StaticFiles:
 
     async def serve(self, name: str, scope: Scope, send: Send) -> None:
         """Answer a GET or HEAD of the file `name`."""
-        file = self._find(name or "index.html")
+        name = name or "index.html"
+        file = self._files.get(name)
+        if file is None and name in self._known:  # looked up in a mapping, so there is no path traversal
+            file = await on_own_thread(self._read, name)  # packing plotly.js takes a quarter of a second
         if file is None:
             await respond(send, 404, b"not found\n", b"text/plain; charset=utf-8")
             return
@@ -83,15 +88,11 @@ class StaticFiles:
             headers.append((b"content-encoding", b"gzip"))
         await respond(send, 200, body, file.kind, headers, head=scope["method"] == "HEAD")
 
-    def _find(self, name: str) -> _File | None:
-        if name not in self._known:  # names are looked up in a mapping, so there is no path traversal
-            return None
-        if name not in self._files:
-            data = self._known[name].read_bytes()
-            if name == "index.html":
-                data = data.replace(b"<!-- plotly -->", self._plotly_styles())
-            self._files[name] = _File(name, data)
-        return self._files[name]
+    def _read(self, name: str) -> _File:
+        data = self._known[name].read_bytes()
+        if name == "index.html":
+            data = data.replace(b"<!-- plotly -->", self._plotly_styles())
+        return self._files.setdefault(name, _File(name, data))
 
     def _plotly_styles(self) -> bytes:
         """Elements that keep plotly.js from adding styles of its own, which the content policy refuses.
