@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -156,10 +157,23 @@ def test_the_kill_switch_the_ramp_and_the_journal(flag: str) -> None:
     run(check)
 
 
+@pytest.mark.parametrize("name", ["desk/prices", "desk/set", "100%25", "ünïcode"])
+def test_flags_of_any_name_are_switched_off_and_on(name: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        flags.declare(name)
+        for action, body, state in (("rollback", {"reason": "wrong"}, "rolled_back"), ("resume", {}, "default")):
+            path = f"/fastcore/api/flags/{quote(name, safe='')}/{action}"
+            assert (await client.post(path, json=body, headers=AUTHORISED)).status_code == 200
+            assert flags.get(name).state == state
+
+    run(check)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "text"),
     [
         ("flags/{flag}/set", {"mode": "fastest"}, 422, "expected"),
+        ("flags/{flag}/set", {"mode": "candidate", "reason": "x" * 501}, 422, "at most 500 characters, got 501"),
         ("flags/{flag}/set", {}, 422, "mode"),
         ("flags/{flag}/rollback", {"reason": " "}, 422, "reason"),
         ("flags/no-such-flag/rollback", {"reason": "x"}, 422, "declared"),

@@ -65,8 +65,10 @@ async def shrink_memory(sources: Sources, body: dict[str, Any]) -> dict[str, Any
 
 def _text(body: dict[str, Any], name: str, *, required: bool = False) -> str:
     value = body.get(name, "")
-    if not isinstance(value, str) or len(value) > 500:
-        raise TypeError(f"{name}: expected a str of at most 500 characters, got {type(value).__name__}")
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected a str, got {type(value).__name__}")
+    if len(value) > 500:
+        raise ValueError(f"{name}: expected at most 500 characters, got {len(value)}")
     if required and not value.strip():
         raise ValueError(f"{name}: expected a str that is not empty, got {value!r}")
     return value.strip()

@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from fastcore._asgi import local_path
 from fastcore._ext import BackendUnavailable
@@ -109,7 +109,7 @@ class Dashboard:
             if name.startswith("snapshot/") and name[9:] in SECTIONS:
                 return await read(name[9:], self._sources)
             if name.startswith("lines/"):
-                return self._sources.prices.line(unquote(name[6:]))
+                return self._sources.prices.line(name[6:])
             raise Problem(404, f"path: expected snapshot or lines/SYMBOL, got {name!r}")
         if scope["method"] != "POST":
             raise Problem(405, f"method: expected GET, HEAD or POST, got {scope['method']}")
@@ -117,7 +117,7 @@ class Dashboard:
         body = await _body(receive)
         for pattern, action in _ACTIONS:
             if found := pattern.fullmatch(name):
-                return await action(self._sources, *map(unquote, found.groups()), body)
+                return await action(self._sources, *found.groups(), body)
         raise Problem(404, f"path: expected an action, got {name!r}")
 
     def _admit(self, scope: Scope) -> None:
@@ -158,12 +158,13 @@ async def _body(receive: Receive) -> dict[str, Any]:
     return found
 
 
+# Paths come decoded; the name of a flag may have a slash.
 _ACTIONS: list[tuple[re.Pattern[str], Callable[..., Awaitable[Any]]]] = [
     (re.compile("whoami"), actions.whoami),
-    (re.compile("flags/([^/]+)/set"), actions.set_flag),
-    (re.compile("flags/([^/]+)/clear"), actions.clear_flag),
-    (re.compile("flags/([^/]+)/rollback"), actions.roll_back),
-    (re.compile("flags/([^/]+)/resume"), actions.resume),
+    (re.compile("flags/(.+)/set"), actions.set_flag),
+    (re.compile("flags/(.+)/clear"), actions.clear_flag),
+    (re.compile("flags/(.+)/rollback"), actions.roll_back),
+    (re.compile("flags/(.+)/resume"), actions.resume),
     (re.compile("tasks/([^/]+)/retry"), actions.retry_task),
     (re.compile("memory/shrink"), actions.shrink_memory),
 ]
