@@ -95,6 +95,8 @@ class Journal:
         self._last = b""  # the end of what was read
         self.state = SharedState(f"{path}.state" if path else "")
         self._state_read: list[Entry] = []  # what of it was returned by `news` without a journal
+        self._state_seen = (0, 0, 0)  # the version of it that was compared with what was journaled
+        self._told: dict[tuple[str, str], tuple[str, str]] = {}  # of each flag and kind what `news` returned last
         self._tail: tuple[tuple[int, int, int, str], int, list[Entry]] | None = None  # what `entries` read last
 
     def after_fork(self) -> None:
@@ -254,7 +256,7 @@ class Journal:
             identity = status.st_dev, status.st_ino
             replaced = identity != self._identity or status.st_size < self._offset
             if not replaced and (status.st_size, status.st_mtime_ns) == (self._offset, self._changed):
-                return False, []
+                return False, self._only_in_state()
             with open(self.path, "rb") as file:
                 opened = os.fstat(file.fileno())
                 if not replaced:  # a truncated file may have grown past the offset
@@ -280,7 +282,32 @@ class Journal:
         self._last = (self._last + whole)[-LAST:]
         entries, torn = _parsed(whole)
         self._torn = torn if replaced else self._torn + torn
-        return replaced, self._completed(entries) if replaced else entries
+        found = self._completed(entries) if replaced else entries
+        self._tell(found)
+        return replaced, found
+
+    def _only_in_state(self) -> list[Entry]:
+        """What other processes have kept and cannot journal, as in a file that belongs to another user."""
+        try:
+            status = os.stat(self.state.path)
+            seen = status.st_ino, status.st_mtime_ns, status.st_size
+            if self._state_seen == seen:
+                return []
+            kept = self._in_state()
+            status = os.stat(self.path)
+        except OSError:
+            return []
+        if (status.st_size, status.st_mtime_ns) != (self._offset, self._changed):
+            return []  # an entry is journaled before it is kept: what was kept meanwhile is read there first
+        self._state_seen = seen
+        found = [entry for key, entry in kept.items() if self._told.get(key) != (entry.when, entry.session)]
+        self._tell(found)
+        return found
+
+    def _tell(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if entry.scope == "host" and entry.what in KINDS:
+                self._told[entry.flag, KINDS[entry.what]] = entry.when, entry.session
 
     def _completed(self, entries: list[Entry]) -> list[Entry]:
         """The entries in force, which a rotated journal may lack, and those of the journal that are not older."""

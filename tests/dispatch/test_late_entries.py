@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fastcore.dispatch import journal as journals
 from fastcore.dispatch.journal import Journal
 from fastcore.dispatch.store import FlagStore
 
@@ -39,8 +40,8 @@ def store(path: str) -> Callable[[], FlagStore]:
 
 
 def says(*stores: FlagStore) -> set[tuple[str, str]]:
-    """What all of them say after each has looked twice."""
-    for _ in range(2):
+    """What all of them say after each has looked three times."""
+    for _ in range(3):
         for each in stores:
             each.follow_journal()
     return {(each.get("desk").mode, each.get("desk").reason) for each in stores}
@@ -108,3 +109,26 @@ def test_a_clock_that_is_set_back_delays_no_rollback(path: str) -> None:
     started = FlagStore({}, journal=Journal(path))
     started.follow_journal()
     assert started.declare("desk").reason == "wrong prices"
+
+
+def test_changes_reach_others_while_the_journal_can_be_read_and_not_written(
+    path: str, store: Callable[[], FlagStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*arguments: Any) -> None:
+        raise PermissionError(errno.EACCES, "permission denied")
+
+    first, second = store(), store()
+    first.set("desk", "candidate", "new", everywhere=True)
+    assert says(first, second) == {("candidate", "new")}
+    with monkeypatch.context() as patch:
+        patch.setattr(journals, "open_private", denied)
+        first.rollback("desk", "wrong prices")
+        assert says(second, first, store()) == {("control", "wrong prices")}
+        second.resume("desk")
+        assert says(first, second, store()) == {("candidate", "new")}
+        first.set("desk", "ramp:10", "less", everywhere=True)
+        assert says(second, first, store()) == {("ramp:10", "less")}
+    assert says(first, second, store()) == {("ramp:10", "less")}
+    assert first.journal.problems() == second.journal.problems() == []
+    first.rollback("desk", "again")
+    assert says(second, first, store()) == {("control", "again")}
