@@ -21,6 +21,8 @@ def said(error: BaseException) -> str:
     name = str(_NAME.__get__(type(error)))
     try:
         text = str(error)
-    except Exception:  # a caller's
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a caller's
         return name
     return f"{name}: {text}" if text else name

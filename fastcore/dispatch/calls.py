@@ -26,7 +26,9 @@ def called_with(
         given += [f"{name}={_argument(value)}" for name, value in kwargs.items()]
         key = assignment_key.get()
         return f", called with ({cut(', '.join(given), LONGEST)})" + ("" if key is None else f", key {BRIEF.repr(key)}")
-    except Exception as error:  # a caller's __repr__, or its `describe`
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a caller's __repr__, or its `describe`
         return f", called with arguments of which {type(error).__name__} was raised"
 
 

@@ -334,7 +334,9 @@ def _near(a: float, b: float, how: _How) -> bool:
 def _short(value: object) -> str:
     try:
         text = BRIEF.repr(value)
-    except Exception:  # a caller's, or an int of more digits than Python writes out
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a caller's, or an int of more digits than Python writes out
         text = f"<{type(value).__name__}>"
     return cut(text, 60)
 

@@ -16,7 +16,9 @@ class _Brief(reprlib.Repr):
     def repr_instance(self, x: Any, level: int) -> str:
         try:
             text = repr(x)
-        except Exception:  # a caller's
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # a caller's
             return f"<{type(x).__name__}>"
         return cut(text, self.maxother)
 

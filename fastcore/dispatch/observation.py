@@ -156,7 +156,9 @@ def _compared(switch: Switch[..., Any], control: Outcome, candidate: Outcome, ar
         return Pair("differs" if note else "same", *times, note)
     except Incomparable as error:
         return Pair("unknown", *times, cut(str(error), LONGEST))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return Pair("unknown", *times, f"the comparison raised {_said(error)}")
 
 

@@ -151,6 +151,42 @@ def test_a_plain_candidate_that_exits_is_served_by_the_control(make: Make, live:
     assert flags.get(switch.flag).rolled_back
 
 
+class Exits:
+    """Ends whatever looks at it."""
+
+    def __repr__(self) -> str:
+        raise SystemExit("repr")
+
+    def __eq__(self, other: object) -> bool:
+        raise SystemExit("eq")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_an_answer_whose_comparison_exits_is_unknown(make: Make) -> None:
+    switch = make(lambda _: Exits(), lambda _: Exits(), guard=Guard(live=100))
+    flags.set(switch.flag, "candidate")
+    assert isinstance(switch(1), Exits)
+    assert (switch.report().paired.unknown, switch.report().errors) == (1, 0)
+
+
+def test_a_comparison_of_ones_own_that_exits_is_unknown(make: Make) -> None:
+    def refuses(a: int, b: int) -> bool:
+        raise SystemExit("compare")
+
+    switch = make(abs, abs, compare=refuses, guard=Guard(live=100))
+    flags.set(switch.flag, "candidate")
+    assert switch(-1) == 1
+    assert switch.report().paired.unknown == 1
+
+
+def test_a_difference_is_told_also_of_what_cannot_be_written_out(make: Make) -> None:
+    switch = make(lambda given: 1, lambda given: 2, guard=Guard(live=100))
+    flags.set(switch.flag, "candidate")
+    assert switch(Exits()) == 1
+    assert "answer: 2 instead of 1, called with (<Exits>)" in flags.get(switch.flag).reason
+
+
 @pytest.mark.parametrize("live", [0, 100])
 @pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize("error", EXITS, ids=range(len(EXITS)))
