@@ -17,9 +17,10 @@ from fastcore import flags, metrics
 from fastcore.dispatch.modes import parse
 from fastcore.monitor import AlertManager, MetricsMiddleware, Rule
 from fastcore.service.dashboard import Dashboard, Prices, Sources
+from fastcore.service.dashboard.feed import Feed
 from fastcore.service.dashboard.schedule_words import when
 from fastcore.service.dashboard.sections import SECTIONS
-from fastcore.streaming import Hub
+from fastcore.streaming import Hub, topic_word
 from fastcore.tasks import TaskQueue
 
 pytestmark = pytest.mark.backend_independent
@@ -252,6 +253,27 @@ def test_prices_keep_the_last_of_each_bar_and_only_numbers() -> None:
     assert line["price"][-3:] == [979.0, 989.0, 999.0]
     assert len(line["price"]) == 30
     assert prices.line("unknown") == {}
+
+
+def test_symbols_are_those_that_topics_were_made_of() -> None:
+    prices, symbols = Prices(), ["0700.HK", "BRK.B", "50%", "EUR/USD", "*", "ünï"]
+    for symbol in symbols:
+        prices.heard(f"prices.{topic_word(symbol)}", 1.0)
+    assert prices.symbols() == sorted(symbols)
+
+
+def test_the_line_of_a_symbol_with_a_dot_is_sent_to_those_who_follow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        prices = Prices()
+        prices.update("BRK.B", 450.0)
+        feed = Feed(Sources(prices=prices), 1.0)
+        heard: list[str] = []
+        monkeypatch.setattr(feed.hub, "subscribers", lambda topic: topic == "dashboard.lines.BRK%2EB")
+        feed.hub.listen("dashboard.lines.*", lambda topic, message: heard.append(topic))
+        await feed.publish()
+        assert heard == ["dashboard.lines.BRK%2EB"]
+
+    asyncio.run(main())
 
 
 def test_a_short_token_is_refused() -> None:

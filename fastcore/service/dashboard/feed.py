@@ -10,7 +10,7 @@ from fastcore._threads import on_own_thread
 from fastcore.service.dashboard.sections import SECTIONS, read
 from fastcore.service.dashboard.sources import Sources
 from fastcore.service.dashboard.static_files import Receive, Scope, Send
-from fastcore.streaming import Hub, Limits
+from fastcore.streaming import Hub, Limits, topic_word
 from fastcore.streaming.security import Authenticate
 
 __all__ = ["Feed"]
@@ -67,6 +67,6 @@ class Feed:
                 except Exception:  # an error of one page does not affect the others
                     _log.exception("the dashboard's figures of %s could not be read", name)
         for symbol in self._sources.prices.symbols():
-            topic = f"dashboard.lines.{symbol}"
+            topic = f"dashboard.lines.{topic_word(symbol)}"
             if self.hub.subscribers(topic):
                 self.hub.publish(topic, await on_own_thread(self._sources.prices.line, symbol), key=symbol)

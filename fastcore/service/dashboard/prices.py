@@ -8,6 +8,7 @@ import time
 from array import array
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -44,7 +45,8 @@ class Prices:
     Parameters
     ----------
     pattern : str, default "prices.*"
-        Topics of the hub that are followed; the last word of a topic is the symbol.
+        Topics of the hub that are followed; the last word of a topic is the symbol, as
+        :func:`fastcore.streaming.topic_word` writes it.
     bar : float, default 1
         Seconds of one bar.
     length : int, default 300
@@ -92,7 +94,7 @@ class Prices:
         if isinstance(message, Mapping):
             message = next((message[name] for name in _FIELDS if name in message), None)
         if isinstance(message, (int, float, np.number)) and not isinstance(message, bool):
-            self.update(topic.rpartition(".")[2], float(message))
+            self.update(unquote(topic.rpartition(".")[2]), float(message))
 
     def symbols(self) -> list[str]:
         """Return the symbols that there are prices of."""

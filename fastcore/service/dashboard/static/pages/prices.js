@@ -7,6 +7,9 @@ export const title = "Prices";
 
 let chosen = null;
 
+/** A symbol as one word of a topic, as `topic_word` in Python writes it. */
+const topicWord = (symbol) => symbol.replace(/[%.*>]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+
 export function view() {
   const plot = chart("Price with moving average and bands, and the relative strength index below", { tall: true });
   const choice = h("select", { id: "symbol", change: () => { chosen = choice.value; last && show(last); } });
@@ -32,7 +35,7 @@ export function view() {
     if (followed !== chosen) {
       stop?.();
       const symbol = followed = chosen;
-      stop = follow(`dashboard.lines.${symbol}`, (line) => followed === symbol && draw(line));
+      stop = follow(`dashboard.lines.${topicWord(symbol)}`, (line) => followed === symbol && draw(line));
     }
   }
   function draw(line) {
