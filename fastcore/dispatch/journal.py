@@ -96,7 +96,7 @@ class Journal:
         self.state = SharedState(f"{path}.state" if path else "")
         self._state_read: list[Entry] = []  # what of it was returned by `news` without a journal
         self._state_seen = (0, 0, 0)  # the version of it that was compared with what was journaled
-        self._told: dict[tuple[str, str], tuple[str, str]] = {}  # of each flag and kind what `news` returned last
+        self._told: dict[tuple[str, str], str] = {}  # when the newest entry of each kind was made that `news` returned
         self._tail: tuple[tuple[int, int, int, str], int, list[Entry]] | None = None  # what `entries` read last
 
     def after_fork(self) -> None:
@@ -300,14 +300,15 @@ class Journal:
         if (status.st_size, status.st_mtime_ns) != (self._offset, self._changed):
             return []  # an entry is journaled before it is kept: what was kept meanwhile is read there first
         self._state_seen = seen
-        found = [entry for key, entry in kept.items() if self._told.get(key) != (entry.when, entry.session)]
+        found = [entry for key, entry in kept.items() if entry.when > self._told.get(key, "")]
         self._tell(found)
         return found
 
     def _tell(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             if entry.scope == "host" and entry.what in KINDS:
-                self._told[entry.flag, KINDS[entry.what]] = entry.when, entry.session
+                key = entry.flag, KINDS[entry.what]
+                self._told[key] = max(entry.when, self._told.get(key, ""))
 
     def _completed(self, entries: list[Entry]) -> list[Entry]:
         """The entries in force, which a rotated journal may lack, and those of the journal that are not older."""

@@ -10,7 +10,8 @@ import logging
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -383,3 +384,58 @@ class TestCleanup:
     def test_wrong_arguments(self, kwargs: dict[str, object]) -> None:
         with pytest.raises(ValueError, match=next(iter(kwargs))):
             scheduler_cleanup(**kwargs)  # type: ignore[arg-type]
+
+
+EACH = [memory_monitor(), scheduler_cleanup(collect=False), optimize_dataframe_memory()]
+
+
+@pytest.mark.parametrize("decorate", EACH, ids=["monitor", "cleanup", "dataframes"])
+def test_closing_a_decorated_generator_closes_the_function_s_at_once(decorate: Any) -> None:
+    ended: list[str] = []
+
+    @decorate
+    def plain() -> Iterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            ended.append("plain")
+
+    @decorate
+    async def awaited() -> AsyncIterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            ended.append("awaited")
+
+    async def take_one() -> list[str]:
+        items = awaited()
+        assert await anext(items) == 1
+        await items.aclose()  # type: ignore[attr-defined]
+        return list(ended)
+
+    items = plain()
+    assert next(items) == 1
+    items.close()  # type: ignore[attr-defined]
+    assert asyncio.run(take_one()) == ["plain", "awaited"]
+
+
+@pytest.mark.parametrize("decorate", EACH, ids=["monitor", "cleanup", "dataframes"])
+def test_an_error_thrown_into_a_decorated_generator_reaches_the_function_s(decorate: Any) -> None:
+    @decorate
+    async def awaited() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            ended.append(True)
+
+    async def fail() -> None:
+        items = awaited()
+        await anext(items)
+        with pytest.raises(KeyError):
+            await items.athrow(KeyError("mine"))  # type: ignore[attr-defined]
+
+    ended: list[bool] = []
+    asyncio.run(fail())
+    assert ended == [True]
