@@ -117,6 +117,21 @@ def test_a_worker_is_added_once_though_it_is_killed_while_it_adds(tmp_path: Path
         assert not path.exists()
 
 
+def test_a_worker_whose_file_stayed_is_not_added_again_when_another_is(tmp_path: Path, start: Start) -> None:
+    start(1)
+    start(1)
+    earlier, later = sorted(tmp_path.glob("*-*.json"))
+    text = later.read_text(encoding="utf-8")
+    with asker(tmp_path) as files:
+        os.kill(int(later.name.partition("-")[0]), signal.SIGKILL)
+        while later.exists():
+            assert files.gather().get("test_work_total") == 2
+        later.write_text(text, encoding="utf-8")  # as if the one who added it was killed before removing the file
+        os.kill(int(earlier.name.partition("-")[0]), signal.SIGKILL)
+        while earlier.exists() or later.exists():
+            assert files.gather().get("test_work_total") == 2
+
+
 def test_files_that_are_damaged_are_passed_over(tmp_path: Path, start: Start, caplog: pytest.LogCaptureFixture) -> None:
     start(1)
     (tmp_path / f"{os.getpid()}-broken.json").write_text("{", encoding="utf-8")
