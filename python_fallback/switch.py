@@ -62,7 +62,7 @@ def belongs(salt: str, threshold: int, key: object) -> bool:
 
 
 class _Arm:
-    """One implementation and what became of its calls.
+    """One implementation and the statistics of its calls.
 
     No lock: between the steps of ``arm.calls += 1`` on a slot the interpreter does not change threads.
     """
@@ -149,7 +149,7 @@ _NEVER_TIMED = 1_000_000
 
 
 def _stand_ins(switch: Any) -> tuple[_Arm, ...]:
-    """What stands in for an arm while a Switch is watched; they hold the Switch weakly, so that it is in no cycle."""
+    """The replacements of an arm while a Switch is watched; they hold the Switch weakly, so that it is in no cycle."""
     engine: _Engine = switch._engine
     control, candidate = engine.arms
     assert candidate is not None

@@ -75,7 +75,7 @@ def bytes_each(name: str) -> float:
     try:
         return float(mine.recv())
     finally:
-        child.kill()  # the pool's thread waits for ever
+        child.kill()  # the pool's thread waits forever
         child.join()
 
 

@@ -15,7 +15,7 @@ TICK_RATE = 3.0
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that takes no abbreviations, and says which name was probably meant."""
+    """A parser that accepts no abbreviations and suggests a similar name."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **options})

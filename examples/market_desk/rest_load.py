@@ -21,7 +21,7 @@ TIME_LIMIT = 30.0  # seconds after which a request counts as failed
 
 
 def popular(things: tuple[Any, ...], rng: random.Random) -> Iterator[Any]:
-    """Yield `things` for ever; the one of rank r has weight 1/r."""
+    """Yield `things` forever; the one of rank r has weight 1/r."""
     weights = [1 / rank for rank in range(1, len(things) + 1)]
     while True:
         yield rng.choices(things, weights)[0]

@@ -126,7 +126,7 @@ class WebhookChannel:
         request = urllib.request.Request(self._url, data=data, headers=self._headers, method="POST")
         try:
             with self._opener.open(request, timeout=self._timeout):
-                pass  # the status says all: a body could go on for ever
+                pass  # the status says all: a body could go on forever
         except urllib.error.HTTPError as error:
             with error:
                 permanent = 300 <= error.code < 500 and error.code not in (408, 429)

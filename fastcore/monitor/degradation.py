@@ -68,7 +68,7 @@ class SlowdownDetector:
     ----------
     slowdown : float, default 0.20
     alpha : float, default 1e-6
-        As services are looked at call by call and for ever, this is one false alarm in a million calls or fewer.
+        As services are looked at call by call and forever, this is one false alarm in a million calls or fewer.
     rng : random.Random, optional
         In what order the calls of a window are taken: a sketch has forgotten it.
     """

@@ -288,7 +288,7 @@ class Hub(Presence):
         self._fan.configure(pattern, policy=policy, history=history, last=last)
 
     def __len__(self) -> int:
-        """How many clients there are, those without a good token not counted."""
+        """The number of clients, without those that have no valid token."""
         return len(self._fan)
 
     @property

@@ -3,7 +3,7 @@
 A dict finds entries, an ordered dict keeps them in order of use, a heap by expiry. A lock keeps threads apart, and
 nothing of the caller's runs while it is held: keys are hashed and compared, values weighed and timers read before,
 and entries that left are reported and released after. A garbage collection may run finalizers anywhere, even inside
-the section; where one of them changed the cache, the section balances its books before it ends.
+the section; where one of them changed the cache, the section repairs its bookkeeping before it ends.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SWEEP = 128  # expired entries that one write drops at most
 
 
 class Cache(Store):
-    """What LRUCache, TTLCache and TLRUCache have in common."""
+    """Base class of LRUCache, TTLCache and TLRUCache."""
 
     __slots__ = ()
 

@@ -17,7 +17,7 @@ _epoch: list[object] = [object()]
 
 
 def flag_changed() -> None:
-    """Have each call object ask, at its next call, whether it is to move to the other twin."""
+    """Let each call object check, at its next call, whether it is to move to the other twin."""
     _epoch[0] = object()
 
 
@@ -151,7 +151,7 @@ class CachedCall:
         return value if self._ready is None else self._ready(value)
 
     def _fresh(self, value: Any, expires: float) -> Any:
-        """Return what of a cached value may be served as it is, or `MISSING`."""
+        """Return the part of a cached value that may be served directly, or `MISSING`."""
         if type(value) is not self._record:
             return value
         look = value.look
@@ -198,7 +198,7 @@ class CachedMethod(CachedCall):
     __slots__ = ()
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else BoundCall(self, instance)  # as a method it is bound by itself
+        return self if instance is None else BoundCall(self, instance)  # a method is bound already
 
 
 class BoundCall:

@@ -1,4 +1,4 @@
-"""The bytes that stand for Python objects in a content key: the same in every process, different for unlike objects."""
+"""The bytes that represent Python objects in a content key: the same in every process, different for unlike objects."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class TTLCache(_Timed):
 
 
 class TLRUCache(_Timed):
-    """A function says of each entry when it expires."""
+    """A function determines when each entry expires."""
 
     __slots__ = ()
     _public_path = "cache"

@@ -1,4 +1,4 @@
-"""What a cache of the pure twin is made of: its entries, and the section that keeps threads apart."""
+"""Parts of a cache of the pure twin: its entries, and the critical section."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Entry(HashedKey):
-    """What the cache knows of one key. It counts as there once it has a place in the order of use."""
+    """The entry of one key. It is part of the cache once it has a place in the order of use."""
 
     __slots__ = ("expires", "gone", "turn", "value", "weight")
 
@@ -59,7 +59,7 @@ class Section:
             cache._release(left)
 
     def after_fork(self) -> None:
-        """Begin with a fresh lock; a thread that was inside is not in this process, and left its work half done."""
+        """Begin with a new lock; a thread that was inside is not in this process, and left its work unfinished."""
         if self.lock._is_owned():  # type: ignore[attr-defined]
             return
         entered, cache = self.depth, self.cache()

@@ -1,4 +1,4 @@
-"""The books of a cache of the pure twin: which entries there are, in what order, and what they weigh.
+"""The store of a cache of the pure twin: its entries, their order and their weights.
 
 Everything here but `_entry` happens inside the section and runs none of the caller's code.
 """
@@ -172,7 +172,7 @@ class Store(Mixin):
             self._remove(victim, "size", left)
 
     def _release(self, left: list[Left]) -> None:
-        """Report what left, then let go of it. One error of on_evict is raised itself, several as a group."""
+        """Report removed entries, then release them. One error of on_evict is raised itself, several as a group."""
         report = self._on_evict
         errors: list[BaseException] = []
         if report is not None:
@@ -191,7 +191,7 @@ class Store(Mixin):
         return [(entry.key, entry.value, entry.expires, entry.weight) for entry in self._order.values()]
 
     def _balance(self) -> list[Left]:
-        """Make the books agree with the order of use, after a finalizer changed the cache inside a section."""
+        """Make the store agree with the order of use, after a finalizer changed the cache inside a section."""
         left: list[Left] = []
         for entry in list(self._index.values()):
             if id(entry) not in self._order and entry.expires != -math.inf:
@@ -205,7 +205,7 @@ class Store(Mixin):
         return left
 
     def _repair(self) -> None:
-        """Drop what a thread that does not exist any more left half written or half removed, and order the rest."""
+        """Drop entries that a thread of the parent process left half written or half removed, and order the rest."""
         entries = [entry for entry in self._order.values() if not entry.gone and entry.expires != -math.inf]
         self._order = OrderedDict((id(entry), entry) for entry in entries)
         for entry in list(self._index.values()):

@@ -23,7 +23,7 @@ __all__ = [
     "unpackb",
 ]
 
-# What an object may take in CPython, in bytes; upper bounds, so that `max_memory` never lets more through.
+# Upper bounds of the size of an object in CPython, in bytes, so that `max_memory` is never exceeded.
 INT_COST, FLOAT_COST, STR_COST, BIN_COST, EXT_COST, LIST_COST, DICT_COST = 48, 24, 80, 40, 250, 64, 64
 STR_BYTE, LIST_ITEM, DICT_FIRST, DICT_ITEM = 4, 8, 176, 56
 
@@ -60,7 +60,7 @@ def unpackb(data: Any, **options: Any) -> Any:
 
 
 class Walker:
-    """Walks over one message, header by header. Where the data ends it stops, and goes on when there is more."""
+    """Validates one message, header by header. It stops where the data ends, and continues when there is more."""
 
     def __init__(self, options: UnpackOptions) -> None:
         self.options = options
@@ -73,14 +73,14 @@ class Walker:
         self.position = 0  # of the next item
 
     def walk(self, data: bytes | memoryview, limit: int | None = None) -> int:
-        """Go on at `position`; return where the message ends.
+        """Continue at `position`; return where the message ends.
 
         `limit` is where a stream's message must end at the latest; None says that `data` holds all there will be.
 
         Raises
         ------
         Incomplete
-            If the data ends first. A stream goes on when it has more.
+            If the data ends first. A stream continues when it has more.
         """
         size, self.limit = len(data), limit
         strict, max_memory = self.options.strict_map_key, self.options.max_memory
@@ -118,7 +118,7 @@ class Walker:
                 left -= 1
                 owed -= 1
                 position = end
-        finally:  # a stream goes on from here
+        finally:  # a stream continues here
             self.position, self.left, self.owed, self.memory, self.in_map = position, left, owed, memory, in_map
 
     def open(self, data: bytes | memoryview, position: int, head: int, size: int) -> int:

@@ -73,7 +73,7 @@ class Fanout(FanoutRules):
         self._delivered = self._bytes_out = 0
 
     def tick(self) -> dict[Any, tuple[bytes, ...]]:
-        """What each client is to be sent for all that was published since the last tick."""
+        """Return the frames for each client since the last tick."""
         return {client.handle: frames for client, frames in self._tick()}
 
     def send(self) -> Sent:
@@ -142,7 +142,7 @@ def after_sending(fd: int, frames: tuple[bytes, ...]) -> tuple[bytes | memoryvie
     [data] = frames
     try:
         sent = os.write(fd, data)
-    except OSError:  # nothing fits, or it is broken: who writes the rest will hear of it
+    except OSError:  # the socket is full or broken: writing the rest raises the error
         sent = 0
     if sent == len(data):
         return ()

@@ -1,4 +1,4 @@
-"""What the readable heap and queues have in common: contents behind a lock, and the ways to look at them."""
+"""Shared base of the readable heap and queues: contents behind a lock, and read access."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ from typing import Any
 from python_fallback.heap.numbers import exact, ordered, real
 from python_fallback.heap.ranking import ComparedRanking, Comparison, NumberRanking, Place, Ranking
 
-SLOT_BITS = 28  # a handle is a serial number above the number of a slot, as the compiled twin needs it
+SLOT_BITS = 28  # a handle is a serial number in the bits above a slot number, as in the compiled twin
 SLOT_MASK = (1 << SLOT_BITS) - 1
 SERIALS = 1 << 36
 KEEP = 1024  # an empty heap keeps a table of slots up to this size
-FARTHEST = 10 * 365 * 86400  # seconds: a due time beyond was read from another clock
+FARTHEST = 10 * 365 * 86400  # seconds: a later due time was read from another clock
 
 
 class Record:
@@ -36,7 +36,7 @@ class Record:
 
 
 class Overfull(Exception):
-    """A queue holds as much as it may."""
+    """A queue is full."""
 
 
 class Closed(Exception):

@@ -57,7 +57,7 @@ def canonical(value: float | int) -> float | int:
 
 
 def ordered(name: str, given: Any) -> Any:
-    """Return `given` unless it is, or as a tuple or list begins with, a NaN: that has no place in an order."""
+    """Return `given` unless it is a NaN, or a tuple or list that begins with one: NaN has no order."""
     first = given
     for _ in range(DEEPEST):
         if not (_is_sequence(first) and first):

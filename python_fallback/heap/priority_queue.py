@@ -1,4 +1,4 @@
-"""PriorityQueue, the readable twin: a line of threads that wait for items, one for room, and one for the last task."""
+"""PriorityQueue, the readable twin: with queues of threads that wait for items, for room, and for the last task."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Line:
                 lock.acquire(timeout=-1 if seconds == FOREVER else min(max(seconds, 0.0), threading.TIMEOUT_MAX))
         except BaseException:
             if not self._leave(waiter):
-                self.wake()  # the wake that was ours goes to the next
+                self.wake()  # pass the wakeup on to the next waiter
             raise
         self._leave(waiter)
 
@@ -141,7 +141,7 @@ class PriorityQueue(HeldQueue, QueueMixin):
                 self._putters.wait(lambda: self._contents.closed or not self.full(), left)
         except BaseException:
             if self._putters and not self.full():
-                self._putters.wake()  # the wake that was ours goes to the next
+                self._putters.wake()  # pass the wakeup on to the next waiter
             raise
         self._getters.wake()
         return handle
@@ -177,7 +177,7 @@ class PriorityQueue(HeldQueue, QueueMixin):
                 self._getters.wait(functools.partial(self._gettable, due), left)
         except BaseException:
             if waited and self._contents:
-                self._getters.wake()  # what we waited for is another's to wait for now
+                self._getters.wake()  # another thread now waits for this due time
             raise
 
     def _gettable(self, due: Record | None) -> bool:

@@ -1,6 +1,6 @@
 """The pure half of the indicators.
 
-One module a family holds the definitions, written once over the operators of ``operators``; ``series`` carries these
+One module per family holds the definitions, written once over the operators of ``operators``; ``series`` carries these
 out on whole series, ``ticks`` one bar at a time. Adding an indicator takes one definition and its line in
 ``definitions``.
 """

@@ -1,4 +1,4 @@
-"""Several indicators of many symbols, brought forward by one call a tick."""
+"""Several indicators of many symbols, updated by one call per tick."""
 
 from __future__ import annotations
 

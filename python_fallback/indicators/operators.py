@@ -1,7 +1,7 @@
 """The few operators that every definition is written in.
 
 A definition is written once, over these. ``series`` carries them out on whole series at a time, ``ticks`` one bar at
-a time, keeping what must be remembered between bars; so the batch and the live form of an indicator cannot part ways.
+a time, keeping the state between bars; so the batch and the live form of an indicator cannot diverge.
 
 A missing value is NaN. Operators over windows give NaN while a missing value is in the window; operators with a
 memory pass over missing values as if those bars were not there, and give NaN in their place.

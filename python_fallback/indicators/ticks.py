@@ -1,4 +1,4 @@
-"""The operators on one bar at a time, with what they remember between bars."""
+"""The operators on one bar at a time, with their state between bars."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class TickOperators:
 
     def step(self, calculate: Callable[..., tuple[float, ...]], bar: Iterable[float], params: Iterable[float]) -> Any:
         """Carry out the definition `calculate` at the next bar."""
-        place, self._at = self._at, 0  # a finaliser may bring a bar in the midst of this one
+        place, self._at = self._at, 0  # a finaliser may add a bar in the middle of this one
         try:
             return calculate(self, *[x if math.isfinite(x) else math.nan for x in bar], *params)
         finally:
             self._at = place
 
     def copy(self) -> TickOperators:
-        """Return operators that remember the same and go their own way."""
+        """Return an independent copy of the operators in the same state."""
         other = TickOperators()
         other._memories = [memory.copy() for memory in self._memories]
         return other

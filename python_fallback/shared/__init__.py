@@ -1,1 +1,1 @@
-"""What both twins run: it stays in use when a flag switches to pure Python, so it is tested by itself."""
+"""Code that both twins run: it stays in use when a flag switches to pure Python, so it is tested separately."""

@@ -1,4 +1,4 @@
-"""The text that stands for a key that assigns calls to an arm, the same one in every process."""
+"""The text form of an assignment key, the same in every process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def key_bytes(key: object) -> bytes:
 
 
 def plain_key(key: object) -> str:
-    """Return the text that stands for a key of another type, the same one in every process.
+    """Return the text form of a key of another type, the same in every process.
 
     Raises
     ------

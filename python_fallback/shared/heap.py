@@ -1,4 +1,4 @@
-"""What both twins of the heap do alike, away from the hot path: iteration, pickles, copies, the change of twins.
+"""Code that both twins of the heap share, off the hot path: iteration, pickles, copies, the change of twins.
 
 The compiled types inherit from these classes too. They need ``_rows(take)``, the contents in order, and
 ``_load(rows, serial, origin, shift)``, the way back.

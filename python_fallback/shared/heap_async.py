@@ -1,4 +1,4 @@
-"""How a put or get of an AsyncPriorityQueue waits: the coroutines that both twins share.
+"""Waiting in put and get of an AsyncPriorityQueue: the coroutines that both twins share.
 
 A waiter is a future; to wake it means to try again, not to hand it an item: so a cancelled waiter loses none. Queues
 may be used from threads other than the loop's; a future is always resolved in its own loop.
@@ -70,7 +70,7 @@ class AsyncMixin(QueueMixin):
         return bool(self.is_shutdown or not self.full())
 
     def _pass_on(self: Any) -> None:
-        """The wake that was ours goes to the next in line."""
+        """Pass the wakeup on to the next waiter."""
         if self._getters and self._gettable():
             self._wake_getter()
         if self._putters and self._puttable():
@@ -137,7 +137,7 @@ class AsyncMixin(QueueMixin):
 
     def _resolve(self: Any, waiter: Any) -> None:
         if waiter.done():
-            self._pass_on()  # cancelled while the word was on its way
+            self._pass_on()  # cancelled while the wakeup was in transit
         else:
             waiter.set_result(None)
 
@@ -157,7 +157,7 @@ class AsyncMixin(QueueMixin):
         self._wake(self._joiners, True)
 
     def _set_alarm(self: Any) -> None:
-        """See that somebody is woken when the next delayed item is due."""
+        """Ensure that a waiter is woken when the next delayed item is due."""
         alarm, due = self._waiting, self.next_due()
         if due is None or due >= alarm.due:
             return

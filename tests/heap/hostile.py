@@ -393,7 +393,7 @@ def the_collector_runs_in_between() -> None:
         def __del__(self) -> None:
             deaths[0] += 1
             if deaths[0] > 3000:
-                return  # each death makes more cycles than it ends: it would go on for ever
+                return  # each death makes more cycles than it ends: it would go on forever
             try:
                 h.push("collected", Key(0.5))
                 h.pop()

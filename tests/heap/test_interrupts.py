@@ -320,7 +320,7 @@ def test_a_put_between_checking_and_waiting_is_not_missed(monkeypatch):
             return threading.Lock()
 
     names = {"get_ident": threading.get_ident, "TIMEOUT_MAX": threading.TIMEOUT_MAX}
-    getter = threading.Thread(target=held.get, daemon=True)  # for ever, unless it sees the item
+    getter = threading.Thread(target=held.get, daemon=True)  # forever, unless it sees the item
     monkeypatch.setattr(priority_queue, "threading", Interrupted(**names))
     getter.start()
     getter.join(5)

@@ -23,7 +23,7 @@ export interface Subscribed {
   recovered: boolean;
 }
 
-/** The server has taken subscriptions away; they are not asked for again. */
+/** The server has removed subscriptions; the client does not request them again. */
 export interface Unsubscribed {
   type: "unsubscribed";
   topics: string[];

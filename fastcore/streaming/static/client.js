@@ -8,7 +8,7 @@ export { comesBack } from "./session.js";
 const CONNECT_WITHIN = 10; // seconds, for the handshake and for what a request is answered with
 const ASK_WITHIN = 60; // seconds, for a token source
 
-/** The server has closed the link with a code that says not to come back. */
+/** The server has closed the link with a code that forbids reconnecting. */
 export class StreamClosed extends Error {
   constructor(code, reason) {
     super(`stream: expected a link, got closed with ${code} (${reason || "no reason given"})`);

@@ -1,4 +1,4 @@
-// A client's side of the wire protocol without a socket or a clock: what to send, what came, when to come back.
+// The client's side of the wire protocol without a socket or a clock: sending, receiving, reconnecting.
 
 import { DecodeError, decodeHead, decodeMulti, encode } from "./msgpack.js";
 
@@ -34,7 +34,7 @@ export function matches(name, topic) {
   return wanted.length === words.length && wanted.every((word, i) => word === "*" || word === words[i]);
 }
 
-/** What outlives a connection: subscriptions, positions, the epoch. */
+/** The state that outlives a connection: subscriptions, positions, the epoch. */
 export class Session {
   constructor({ topics = [], newest = false, last = 0, backoff = [0.5, 20], limits, random = Math.random } = {}) {
     this.epoch = "";

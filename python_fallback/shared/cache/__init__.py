@@ -1,1 +1,1 @@
-"""What both twins of the cache run."""
+"""Code that both twins of the cache run."""

@@ -1,4 +1,4 @@
-"""Readings of a timer as plain numbers, so that expiries compare without running anyone's code."""
+"""Readings of a timer as plain numbers, so that expiries compare without running other code."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def clock_number(reading: Any) -> tuple[float, float]:
 
 
 def ttl_seconds(ttl: Any, name: str = "ttl") -> float:
-    """Return a time to live in seconds; None means for ever."""
+    """Return a time to live in seconds; None means forever."""
     if ttl is None:
         return math.inf
     if isinstance(ttl, datetime.timedelta):

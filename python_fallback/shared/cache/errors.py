@@ -1,4 +1,4 @@
-"""Copies of exceptions, for those who are given or keep an error that another caller's computation raised.
+"""Copies of exceptions, for callers that share or cache an error of another caller's computation.
 
 Raising an exception changes it: frames are added to its traceback and the caller's handled exception becomes its
 context. One object for many callers would collect all of that, so each gets a copy. Copies are made from the fields;

@@ -1,4 +1,4 @@
-"""Keys as a dict should hold them: hashed once, and found again without running any code of theirs."""
+"""Keys for a dict: hashed once, and found again without running their code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One caller's seat in a flight: it computes the value, or waits for the one who does."""
+"""One caller's seat in a flight: it computes the value, or waits for the caller that does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fastcore.cache")
 
-_FIRST_LOOK, _LOOKS = 0.05, 1.0  # seconds between looks at whether a flight still goes on
+_FIRST_LOOK, _LOOKS = 0.05, 1.0  # seconds between checks whether a flight is still running
 _LONG = 60.0  # seconds after which waiting is logged
 
 
@@ -143,7 +143,7 @@ def _runs_here(loop: Any) -> bool:
 
 
 class _Patience:
-    """What those who wait look at now and then."""
+    """The periodic check of waiters."""
 
     def __init__(self, flight: Flight, flights: Flights, held: HashedKey) -> None:
         self._flight, self._flights, self._held = flight, flights, held
@@ -153,7 +153,7 @@ class _Patience:
         self.interval = _FIRST_LOOK
 
     def look(self) -> None:
-        """Give the flight up where its loop has stopped for good; say so where waiting takes long."""
+        """Abandon the flight if its loop has stopped; log if waiting takes long."""
         self.interval = min(2 * self.interval, _LOOKS)
         loop = self._flight.loop
         self._stopped = 0 if loop is None or loop.is_running() else self._stopped + 1
@@ -253,7 +253,7 @@ def _waker(loop: asyncio.AbstractEventLoop, landed: asyncio.Future[None]) -> Cal
     def wake() -> None:
         try:
             loop.call_soon_threadsafe(settle)
-        except RuntimeError:  # the waiter's loop is closed, and so the waiter is gone
+        except RuntimeError:  # the waiter's loop is closed, so the waiter no longer exists
             pass
 
     return wake

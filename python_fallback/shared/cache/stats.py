@@ -1,4 +1,4 @@
-"""What a cache tells of itself."""
+"""Statistics of a cache."""
 
 from __future__ import annotations
 

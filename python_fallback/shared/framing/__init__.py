@@ -1,1 +1,1 @@
-"""What both twins of framing run."""
+"""Code that both twins of framing run."""

@@ -1,4 +1,4 @@
-"""Columns of any kind made into the few that rows are packed from. Used by both twins: what is done once a column."""
+"""Columns of any kind made into the few that rows are packed from. Used by both twins, once per column."""
 
 from __future__ import annotations
 

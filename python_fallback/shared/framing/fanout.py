@@ -1,4 +1,4 @@
-"""Who is connected, who gets what, and what is kept: the rules of Fanout, whose twins bring messages to outboxes."""
+"""The rules of Fanout: connections, subscriptions and history. The twins deliver messages to outboxes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SLOW = 3008  # close code: too much was waiting for a client that does not read
 
 
 class Closing(NamedTuple):
-    """A connection to be closed, and what to tell it."""
+    """A connection to be closed, with its code and reason."""
 
     connection: Any
     code: int
@@ -41,7 +41,7 @@ class Sent(NamedTuple):
 
 
 class FanoutStats(NamedTuple):
-    """Counts since the beginning, and how things stand."""
+    """Counts since the start, and the current state."""
 
     connections: int
     topics: int
@@ -120,7 +120,7 @@ class FanoutRules(Subscriptions):
         self._connections[connection] = self._made(connection, 0 if window == 8 else window, descriptor)
 
     def disconnect(self, connection: Hashable) -> None:
-        """Forget a connection; one that is not connected is no error."""
+        """Remove a connection; no error if it is not connected."""
         client = self._connections.pop(connection, None)
         if client is not None:
             self._forget(client)
@@ -147,14 +147,14 @@ class FanoutRules(Subscriptions):
         self._closed += 1
 
     def take_closing(self) -> list[Closing]:
-        """The connections that are to be closed since this was asked last; they are disconnected already."""
+        """The connections to be closed since the last call; they are disconnected already."""
         taken, self._closing = self._closing, []
         return taken
 
     # -- topics ---------------------------------------------------------------------------------------------------
 
     def configure(self, pattern: str, *, policy: Any = None, history: Any = None, last: Any = None) -> None:
-        """Set the rules of the topics that `pattern` means, those to come included."""
+        """Set the rules of the topics that match `pattern`, also later ones."""
         name = check_pattern(pattern, self._max_topic_length)
         rule = Rule(
             self._rule.policy if policy is None else check_policy(policy),
@@ -168,7 +168,7 @@ class FanoutRules(Subscriptions):
             topic.follow(self._rule_of(topic.name))
 
     def _rule_of(self, name: str) -> Rule:
-        for pattern in reversed(self._rules):  # the last word counts
+        for pattern in reversed(self._rules):  # the last rule takes precedence
             if matches(pattern, name):
                 return self._rules[pattern]
         return self._rule
@@ -224,7 +224,7 @@ class FanoutRules(Subscriptions):
 
     @property
     def epoch(self) -> str:
-        """Names this Fanout: offsets of another epoch mean nothing here."""
+        """Identifies this Fanout: offsets of another epoch are invalid here."""
         return self._epoch
 
     def renew(self, epoch: str, floor: int = 0) -> None:
@@ -271,10 +271,10 @@ class FanoutRules(Subscriptions):
             obj = [topic.name, offset, obj]
         return self._pack(obj)
 
-    # -- the slow -------------------------------------------------------------------------------------------------
+    # -- slow clients ---------------------------------------------------------------------------------------------
 
     def blocked(self, connection: Hashable) -> None:
-        """Say that a client does not take more for now: what comes is held back as the topics' policies say."""
+        """Mark a client as blocked: messages are queued by the topics' policies."""
         client = self._client(connection)
         if not client.blocked:
             client.blocked = True
@@ -282,7 +282,7 @@ class FanoutRules(Subscriptions):
                 self._hold(client, message)
 
     def writable(self, connection: Hashable) -> None:
-        """Say that a client takes more again; what was held back comes with the next tick."""
+        """Mark a client as ready again; queued messages come with the next tick."""
         client = self._client(connection)
         if client.blocked:
             client.blocked = False
@@ -317,7 +317,7 @@ class FanoutRules(Subscriptions):
         self._check_backlog(client)
 
     def _check_backlog(self, client: Any) -> None:
-        """Close those who are beyond a limit, now that more is held back for `client`."""
+        """Close clients beyond a limit, now that more is queued for `client`."""
         if client.backlog_bytes > self._limit:
             self._close(client, SLOW, f"slow: more than {self._limit} bytes were waiting")
         elif self._backlog_bytes > self._total_limit:

@@ -1,4 +1,4 @@
-"""How connections subscribe to topics and patterns, and what they are told and given as they begin."""
+"""Subscriptions of connections to topics and patterns, their answers and first messages."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ NOWHERE: Mapping[str, int] = {}
 
 
 class Subscription(NamedTuple):
-    """What a client is told of a topic it subscribes to.
+    """The answer about a topic that a client subscribes to.
 
-    `recovered` says that it missed nothing since the offset it asked for; where it asked in vain, it has been sent the
-    newest message of each key instead.
+    `recovered` says that it missed nothing since the offset it asked for; if those are not kept, it has been
+    sent the newest message of each key instead.
     """
 
     topic: str
@@ -46,7 +46,7 @@ class _Start(NamedTuple):
 
 
 class Subscriptions:
-    """Who follows what; the FanoutRules has the connections, the topics and their messages."""
+    """The subscriptions; the FanoutRules has the connections, the topics and their messages."""
 
     _connections: dict[Hashable, Any]
     _topics: dict[str, Topic]

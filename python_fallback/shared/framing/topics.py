@@ -1,4 +1,4 @@
-"""Topics, the patterns that match them, and what is kept of each for those who come back."""
+"""Topics, the patterns that match them, and the history kept of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOTED, NOTED_BYTES = 20_000, 16 << 20  # messages that an audience keeps for ans
 
 
 class Rule(NamedTuple):
-    """What holds for a topic: what the slow are given, how much is kept, and with how much of it one begins."""
+    """The rules of a topic: policy for slow clients, length of history, and messages at subscription."""
 
     policy: str
     history: int
@@ -70,12 +70,12 @@ class Audience:
             self.noted_bytes = 0
 
     def add(self, client: Any) -> None:
-        """Have one more follow."""
+        """Add a follower."""
         self.followers[client] = None
         self._changed()
 
     def remove(self, client: Any) -> None:
-        """Have one less follow."""
+        """Remove a follower."""
         del self.followers[client]
         self._changed()
 
@@ -147,24 +147,24 @@ class Topic:
         return self._listed
 
     def add(self, client: Any) -> None:
-        """Have one more member."""
+        """Add a member."""
         self.members[client] = None
         self._listed = None
 
     def remove(self, client: Any) -> None:
-        """Have one member less."""
+        """Remove a member."""
         del self.members[client]
         self._listed = None
 
     def join(self, audience: Audience) -> None:
-        """Reach those who follow a pattern as well."""
+        """Add the followers of a pattern."""
         self.audiences.append(audience)
         audience.topics[self.name] = self
         audience.forget()
         self._listed = None
 
     def part(self, audience: Audience) -> None:
-        """Reach them no more."""
+        """Remove the followers of a pattern."""
         self.audiences.remove(audience)
         audience.topics.pop(self.name, None)
         audience.forget()
@@ -214,7 +214,7 @@ def is_pattern(name: str) -> bool:
 
 
 def matches(pattern: str, topic: str) -> bool:
-    """Whether `topic` is meant by `pattern`: ``*`` stands for one word, ``>`` at the end for one or more."""
+    """Whether `topic` matches `pattern`: ``*`` stands for one word, ``>`` at the end for one or more."""
     wanted, words = pattern.split("."), topic.split(".")
     if wanted[-1] == ">":
         wanted.pop()

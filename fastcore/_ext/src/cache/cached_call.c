@@ -58,7 +58,7 @@ static int tags_hold(const CachedCall *self, PyObject *tags) {
     return 1;
 }
 
-/* The result in a record that may be served as it is, borrowed; NULL where `miss` is to judge. */
+/* The result in a record that may be served directly, borrowed; NULL where `miss` decides. */
 static PyObject *fresh(const CachedCall *self, const CacheObject *cache, PyObject *record, double expires) {
     PyObject *look = slot_of(record, self->at_look);
     if (look == NULL || !PyFloat_CheckExact(look) || !tags_hold(self, slot_of(record, self->at_tags))) {
@@ -152,7 +152,7 @@ static PyObject *call_cached(PyObject *op, PyObject *const *args, size_t nargsf,
     return value;
 }
 
-/* Each instance has a call object of its own, found by the identity of the first argument. */
+/* Each instance has its own call object, found by the identity of the first argument. */
 static PyObject *call_of_instance(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
     CachedCall *self = (CachedCall *)op;
     const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);

@@ -1,4 +1,4 @@
-/* The bytes that stand for Python objects in a content key; `encode_cells` of the pure twin defines them. */
+/* The bytes that represent Python objects in a content key; `encode_cells` of the pure twin defines them. */
 #include "cache/object.h"
 
 #include <string.h>

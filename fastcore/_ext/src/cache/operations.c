@@ -411,7 +411,7 @@ int fc_cache_shrink(CacheObject *self) {
     return fc_cache_evict_to(self, self->max_weight, self->max_count);
 }
 
-/* Empty the cache; with `report`, on_evict hears of every entry. */
+/* Empty the cache; with `report`, on_evict is called for every entry. */
 int fc_cache_clear(CacheObject *self, int report) {
     fc_table old = self->table;
     fc_table_init(&self->table);

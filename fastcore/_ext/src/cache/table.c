@@ -405,7 +405,7 @@ int fc_table_pack(fc_table *t) {
     return 0;
 }
 
-/* Free the memory; the references in it must be gone already. */
+/* Free the memory; the references in it must have been released. */
 void fc_table_free(fc_table *t) {
     PyMem_RawFree(t->entries);
     PyMem_RawFree(t->cells);

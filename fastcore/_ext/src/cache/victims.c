@@ -79,7 +79,7 @@ static void raise_all(PyObject *errors) {
     }
 }
 
-/* Report every victim to on_evict (may be NULL), then let go of it. Runs Python code. An exception that was pending
+/* Report every victim to on_evict (may be NULL), then release it. Runs Python code. An exception that was pending
  * stays, joined by what on_evict raised; -1 if on_evict raised. */
 int fc_grave_release(fc_grave *grave, PyObject *on_evict) {
     if (FC_LIKELY(on_evict == NULL)) {

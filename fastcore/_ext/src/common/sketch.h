@@ -30,7 +30,7 @@ int fc_sketch_observe(fc_sketch *sketch, double value);
 /* Adds `number` to the bin `key`, which must be within the two limits above; count and the rest are the caller's. */
 int fc_sketch_put(fc_sketch *sketch, int32_t key, uint64_t number);
 
-/* A copy with bins of its own; 0, or -1 when there is no memory. For reading where Python code may run meanwhile. */
+/* A copy with its own bins; 0, or -1 without memory. For reading where Python code may run meanwhile. */
 int fc_sketch_copy(fc_sketch *to, const fc_sketch *from);
 
 /* NaN when empty; `q` must be in 0..1. */

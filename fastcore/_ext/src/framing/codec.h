@@ -69,7 +69,7 @@ int fc_unpack_option(fc_unpack_options *, PyObject *name, PyObject *value);
 int fc_unpack_options_done(fc_unpack_options *);
 int fc_int_option(const char *name, PyObject *value, int64_t low, int64_t high, int64_t *out);
 
-/* A module attribute, imported at first use and kept for ever; borrowed. */
+/* A module attribute, imported at first use and kept forever; borrowed. */
 typedef struct {
     const char *module, *name;
     PyObject *found;

@@ -76,7 +76,7 @@ static int kind_of(column *c)
     return 0;
 }
 
-/* 1 if the array can be read as it is, 0 if not. */
+/* 1 if the array can be read without conversion, 0 if not. */
 static int hold(column *c, PyObject *array)
 {
     if (PyObject_GetBuffer(array, &c->view, PyBUF_ND | PyBUF_FORMAT) < 0) { /* gaps, datetime64, ... */

@@ -1,4 +1,4 @@
-/* One heap: push, pop, remove and update over the parts. What may run Python comes first, what changes things after. */
+/* One heap: push, pop, remove and update over the parts. Steps that may run Python come first, changes after them. */
 #include "heap/core.h"
 
 #include <math.h>
@@ -297,7 +297,7 @@ int core_first(Core *core, uint32_t *slot, uint64_t *key) {
     return 1;
 }
 
-/* The item of a slot whose node is gone. Letting go of the priority comes last: it may call back. */
+/* The item of a slot whose node was removed. The priority is released last: that may call back. */
 static PyObject *release(Core *core, uint32_t slot) {
     PyObject *priority, *item = slot_release(core, slot, &priority);
     if (core_len(core) == 0)

@@ -92,7 +92,7 @@ static int refuse_rounding(PyObject *given, double value) {
     return same > 0 ? 0 : -1;
 }
 
-/* A subclass with comparisons of its own is no tuple or list to us. */
+/* A subclass with its own comparisons is not treated as a tuple or list. */
 static int is_sequence(PyObject *given) {
     return (PyTuple_Check(given) && Py_TYPE(given)->tp_richcompare == PyTuple_Type.tp_richcompare) ||
            (PyList_Check(given) && Py_TYPE(given)->tp_richcompare == PyList_Type.tp_richcompare);

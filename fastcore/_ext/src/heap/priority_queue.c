@@ -45,7 +45,7 @@ static void finished(QueueObject *self, Py_ssize_t count) {
         wake_all(&self->joiners);
 }
 
-/* How long a call may block: 0 not at all, negative for ever. */
+/* How long a call may block: 0 not at all, negative forever. */
 static int read_timeout(PyObject *block, PyObject *timeout, double *seconds) {
     int blocking = block ? FC_GUARDED_INT(PyObject_IsTrue(block)) : 1;
     *seconds = blocking ? -1.0 : 0.0;

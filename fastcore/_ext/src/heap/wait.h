@@ -12,7 +12,7 @@ typedef struct {
 
 enum { WAIT_ERROR = -1, WAIT_TIMEOUT = 0, WAIT_WOKEN = 1 };
 
-/* Blocks without the GIL until woken, for at most `seconds` (negative: for ever). A signal handler that raises ends it
+/* Blocks without the GIL until woken, for at most `seconds` (negative: forever). A signal handler that raises ends it
    with WAIT_ERROR; where the wake came at the same moment it is handed on to the next in line. */
 int wait_on(WaitList *list, double seconds);
 void wake_one(WaitList *list);

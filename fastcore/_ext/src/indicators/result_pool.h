@@ -1,4 +1,4 @@
-/* Memory of large results, kept for the next results when their arrays are gone.
+/* Memory of large results, reused for later results once their arrays are freed.
  *
  * malloc hands large blocks back to the system, which takes them in page by page and zeroed again: with arrays of
  * 200,000 bars that took twice the time of the indicators, and threads waited for each other in it. */

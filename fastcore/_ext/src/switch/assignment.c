@@ -113,7 +113,7 @@ static int place_of_int(const fc_salt *salt, PyObject *key, uint32_t *place)
     return done;
 }
 
-/* The text that stands for a key of another type, which both twins share. */
+/* The text form of a key of another type, which both twins share. */
 static PyObject *plain_key(PyObject *key)
 {
     PyObject *twin = PyImport_ImportModule("python_fallback.shared.assignment_key");

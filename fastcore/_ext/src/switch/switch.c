@@ -1,4 +1,4 @@
-/* The compiled Switch: a callable with a vectorcall of its own.
+/* The compiled Switch: a callable with its own vectorcall.
  *
  * Every mode is a C function; flipping a flag stores another one into the object, so that a fixed mode has no branch
  * on the flag. The arms are fixed for the life of the object, so a call that is under way never loses what it runs.

@@ -362,7 +362,7 @@ class Worker:
         """The child is dead, and with it the job that it had begun; the others were not touched."""
         with self._lock:
             self._posted -= self.child.withdraw()
-            # One that dies before it begins anything is not to be replaced for ever.
+            # One that dies before it begins anything is not to be replaced forever.
             job = self._jobs.popleft() if self._jobs and (self._posted or not self._tasks) else None
             doomed, doom = self._doomed, self._doom
             self._posted = self._tasks = 0
