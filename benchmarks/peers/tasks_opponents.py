@@ -230,19 +230,27 @@ def huey_latencies(n: int, fsync: bool) -> Phases:
     return quantiles(found)
 
 
-def bare(n: int) -> Phases:
-    """The least that keeps a task: a row, and its end, each in a commit of its own with a sync."""
+def bare(n: int, together: int = 1) -> Phases:
+    """The least that keeps a task: a row, and its end, so many of either in a commit with a sync."""
     with scratch() as path:
         db = sqlite3.connect(path, isolation_level=None)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("CREATE TABLE task (id INTEGER PRIMARY KEY, payload TEXT, done INTEGER)")
+        ids = range(1, n + 1)
+        lots = [ids[at : at + together] for at in range(0, n, together)]
         began = time.perf_counter()
-        for _ in range(n):
-            db.execute("INSERT INTO task (payload) VALUES (?)", (PAYLOAD,))
+        for lot in lots:
+            db.execute("BEGIN IMMEDIATE")
+            for _ in lot:
+                db.execute("INSERT INTO task (payload) VALUES (?)", (PAYLOAD,))
+            db.execute("COMMIT")
         queued = time.perf_counter()
-        for id in range(1, n + 1):
-            db.execute("UPDATE task SET done = 1 WHERE id = ?", (id,))
+        for lot in lots:
+            db.execute("BEGIN IMMEDIATE")
+            for id in lot:
+                db.execute("UPDATE task SET done = 1 WHERE id = ?", (id,))
+            db.execute("COMMIT")
         done = time.perf_counter()
         db.close()
     return phases(n, began, queued, done)

@@ -42,6 +42,10 @@ def on_processes() -> Phases:
     return {BOTH: found.seconds / 2_000}
 
 
+def by_the_writers_thread(self: writer.Writer, handler: Any, argument: Any) -> Any:
+    return self.ask(handler, argument).result()
+
+
 def lone() -> Phases:
     return ours.sqlite_submitters(150, 1)
 
@@ -54,6 +58,7 @@ PATHS: dict[str, Path] = {
     "coroutines' submissions as one request": Path(
         lambda: ours.sqlite_coroutines(6_400, 64), BOTH, [(Submitter, "asubmit_call", by_itself)]
     ),
+    "a waiting thread writes itself": Path(lone, BOTH, [(writer.Writer, "run", by_the_writers_thread)]),
     "ends wait for a submission": Path(lone, BOTH, [(writer, "_PATIENCE", 0.0)]),
     "jobs ahead of processes": Path(on_processes, BOTH, [(ProcessExecutor, "_ahead", lambda self: 0)]),
 }

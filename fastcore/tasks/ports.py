@@ -56,6 +56,7 @@ __all__ = [
     "Sink",
     "Stop",
     "SubmitsEach",
+    "SubmitsNow",
     "TaskStore",
     "Want",
     "arrived",
@@ -300,6 +301,14 @@ class SubmitsEach(Protocol):
 
     def submit_each(self, specs: Sequence[TaskSpec]) -> EachReply:
         """Store tasks; returns for each its id, or the error that is its alone."""
+
+
+@runtime_checkable
+class SubmitsNow(Protocol):
+    """A store that is quicker if it knows that the submitting thread waits: that thread may do the work itself."""
+
+    def submit_now(self, specs: Sequence[TaskSpec], group: Group | None = None) -> list[str]:
+        """Do what `submit` does, and wait for it."""
 
 
 @runtime_checkable

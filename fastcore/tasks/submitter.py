@@ -10,7 +10,7 @@ from typing import Any
 
 from fastcore.tasks.engine.inline import Inline
 from fastcore.tasks.hooks import Hooks, TaskEvent
-from fastcore.tasks.ports import EachReply, SubmitsEach, TaskStore, arrived
+from fastcore.tasks.ports import EachReply, SubmitsEach, SubmitsNow, TaskStore, arrived
 from fastcore.tasks.records import Group, TaskSpec
 from fastcore.tasks.specs import Specs, Target, new_ids
 from fastcore.tasks.task import Task
@@ -39,11 +39,12 @@ class Submitter:
         self._hooks = hooks
         self._inline = inline
         self._each = store.submit_each if inline is None and isinstance(store, SubmitsEach) else None
+        self._now = store.submit_now if isinstance(store, SubmitsNow) else _waited(store)
         self._turn: _Turn | None = None
 
     def submit(self, specs: list[TaskSpec], group: Group | None = None) -> list[str]:
         """Store specs, all or none, and return their ids."""
-        return self._entered(specs, self._store.submit(specs, group).result())
+        return self._entered(specs, self._now(specs, group))
 
     async def asubmit(self, specs: list[TaskSpec], group: Group | None = None) -> list[str]:
         """Store specs without blocking the loop."""
@@ -124,6 +125,10 @@ class _Turn:
             _answer(futures, [error] * len(futures))
             return
         reply.call_on(self.loop, lambda: _answer_from(futures, reply))
+
+
+def _waited(store: TaskStore) -> Callable[[list[TaskSpec], Group | None], list[str]]:
+    return lambda specs, group: store.submit(specs, group).result()
 
 
 def _answer_from(futures: list[asyncio.Future[str]], reply: EachReply) -> None:

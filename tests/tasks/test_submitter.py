@@ -393,9 +393,9 @@ def test_tasks_claimed_directly_while_a_queue_stops_are_returned(queue: TaskQueu
         await turns()  # by now a claim stands, with room
         async with one_commit(queue):
             submitted = asyncio.ensure_future(queue.asubmit("same", 2))
-            await until(lambda: writer(queue)._requests.qsize() == 1)
+            await until(lambda: len(writer(queue)._requests) == 1)
             stopping = asyncio.ensure_future(queue.astop())
-            await until(lambda: writer(queue)._requests.qsize() == 2)
+            await until(lambda: len(writer(queue)._requests) == 2)
         await gathered(submitted, stopping)
         assert stored(path)[submitted.result()] == 0
 

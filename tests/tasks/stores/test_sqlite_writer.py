@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fastcore.tasks.errors import StoreError
+from fastcore.tasks.errors import QueueClosed, StoreError
 from fastcore.tasks.stores.sqlite import writer
 from fastcore.tasks.stores.sqlite.commit_reply import CommitReply
 from fastcore.tasks.stores.sqlite.transaction import Transaction
@@ -28,7 +29,7 @@ class Asking:
         self._go = threading.Semaphore(0)
         self._names: list[str] = []
         self.writer = Writer(
-            lambda: sqlite3.connect(path, isolation_level=None),
+            lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False),
             str(path),
             full=full,
             present=lambda: self._record,
@@ -53,24 +54,36 @@ class Asking:
     def ask(self, name: str, *, soft: bool = False) -> CommitReply[str]:
         return self.writer.ask(self._write, name, soft=soft, patient=name.startswith("end"))
 
+    def run(self, name: str) -> tuple[str, str]:
+        """Have a name written for a thread of its own that waits; return the answer, and who wrote it."""
+        writers: list[str] = []
+
+        def write(change: Transaction, names: Sequence[str]) -> list[str]:
+            writers.append(threading.current_thread().name)
+            return self._write(change, names)
+
+        with ThreadPoolExecutor(1, thread_name_prefix="submitter") as pool:
+            answer = pool.submit(self.writer.run, write, name).result(LONG)
+        return answer, writers[0].partition("_")[0]
+
     def until_idle(self) -> None:
         """Wait until the writer waits for a request, and has seen that there is none."""
         idle = threading.Event()
-        requests = self.writer._requests
+        bell, requests = self.writer._bell, self.writer._requests
 
         class Watched:
             def get(self, timeout: float | None = None) -> Any:
-                if requests.qsize() == 0:
+                if not requests:
                     idle.set()
-                return requests.get(timeout=timeout)
+                return bell.get(timeout=timeout)
 
             def __getattr__(self, name: str) -> Any:
-                return getattr(requests, name)
+                return getattr(bell, name)
 
         watched: Any = Watched()
-        self.writer._requests = watched
+        self.writer._bell = watched
         assert idle.wait(LONG)
-        self.writer._requests = requests
+        self.writer._bell = bell
 
     def during(self, name: str, meanwhile: Callable[[], Any]) -> Any:
         """Have a name written, and something done while that is under way; return what that returns."""
@@ -183,10 +196,16 @@ def test_a_signal_handler_may_ask_in_the_middle_of_a_request(asking: Asking) -> 
             self._found = found
             self.inner: list[CommitReply[str]] = []
 
-        def put(self, request: Any) -> None:
+        def append(self, request: Any) -> None:
             asking.writer._requests = self._found
             self.inner.append(asking.ask("inner"))
-            self._found.put(request)
+            self._found.append(request)
+
+        def __len__(self) -> int:
+            return len(self._found)
+
+        def __iter__(self) -> Iterator[Any]:
+            return iter(self._found)
 
     interrupted: Any = Interrupted(asking.writer._requests)
     asking.writer._requests = interrupted
@@ -216,3 +235,97 @@ def test_a_destructor_in_the_writing_thread_does_not_wait_for_itself(asking: Ask
     assert "last" in [name for batch in asking.batches for name in batch]  # it is done all the same
     asked[0].add_done_callback(lambda answer: None)
     assert asked[0].result(0) == "last"
+
+
+WRITER = "fastcore-tasks-sqlite"
+
+
+def test_a_lone_thread_that_waits_writes_its_request_itself(asking: Asking) -> None:
+    assert [asking.run(name) for name in ("one", "two")] == [("one", "submitter"), ("two", "submitter")]
+    assert asking.batches == [["one"], ["two"]]
+
+
+@pytest.mark.parametrize("asking", [True], indirect=True)
+def test_a_thread_that_waits_writes_the_ends_that_wait_for_a_submission(asking: Asking) -> None:
+    end = asking.during("submit 1", lambda: asking.ask("end 0"))
+    assert asking.run("submit 2") == ("submit 2", "submitter")
+    assert end.result(LONG) == "end 0"
+    assert asking.batches == [["submit 1"], ["end 0", "submit 2"]]
+
+
+def test_requests_that_come_while_a_waiting_thread_writes_are_written_after_it(asking: Asking) -> None:
+    later: list[CommitReply[str]] = []
+
+    def write(change: Transaction, names: Sequence[str]) -> list[str]:
+        thread = threading.Thread(target=lambda: later.append(asking.ask("later")))
+        thread.start()
+        thread.join(LONG)
+        return asking._write(change, names)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(asking.writer.run, write, "first").result(LONG) == "first"
+    assert later[0].result(LONG) == "later"
+    assert asking.batches == [["first"], ["later"]]
+
+
+def test_a_thread_that_waits_while_another_writes_is_served_by_the_writers_thread(asking: Asking) -> None:
+    found: list[tuple[str, str]] = []
+
+    def wait() -> None:
+        thread = threading.Thread(target=lambda: found.append(asking.run("second")), daemon=True)
+        thread.start()
+        while not asking.writer._requests:
+            thread.join(0.001)
+
+    asking.during("first", wait)
+    asking.writer.close()
+    while not found:
+        threading.Event().wait(0.001)
+    assert found == [("second", WRITER)]
+
+
+def test_a_crowd_of_waiting_threads_is_served_by_the_writers_thread_until_one_is_left(asking: Asking) -> None:
+    asking.during("first", lambda: [asking.ask("second"), asking.ask("third")])
+    asking.until_idle()
+    assert asking.run("fourth") == ("fourth", WRITER)
+    assert asking.run("fifth") == ("fifth", "submitter")
+    assert asking.batches == [["first"], ["second", "third"], ["fourth"], ["fifth"]]
+
+
+def test_the_main_thread_leaves_its_requests_to_the_writers_thread(asking: Asking) -> None:
+    def write(change: Transaction, names: Sequence[str]) -> list[str]:
+        return [threading.current_thread().name] * len(names)
+
+    assert asking.writer.run(write, "one") == WRITER  # a signal handler may submit in the middle of a transaction
+
+
+def test_an_error_reaches_the_thread_that_waits_and_the_next_request_is_written(asking: Asking) -> None:
+    def fail(change: Transaction, names: Sequence[str]) -> list[str]:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(StoreError, match="disk I/O error"):
+        pool.submit(asking.writer.run, fail, "one").result(LONG)
+    assert asking.run("two") == ("two", "submitter")
+
+
+def test_a_destructor_in_a_waiting_thread_that_writes_does_not_wait_for_itself(asking: Asking) -> None:
+    errors: list[StoreError] = []
+
+    def write(change: Transaction, names: Sequence[str]) -> list[str]:
+        try:
+            asking.writer.run(asking._write, "last")
+        except StoreError as error:
+            errors.append(error)
+        return asking._write(change, names)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(asking.writer.run, write, "first").result(LONG) == "first"
+    assert len(errors) == 1
+    asking.writer.close()
+    assert asking.batches == [["first"], ["last"]]  # it is done all the same
+
+
+def test_a_closed_writer_refuses_a_thread_that_waits(asking: Asking) -> None:
+    asking.writer.close()
+    with ThreadPoolExecutor(1) as pool, pytest.raises(QueueClosed):
+        pool.submit(asking.writer.run, asking._write, "one").result(LONG)

@@ -102,7 +102,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD)
 
 
 def connect(path: Path, durability: str, timeout: float = 5.0) -> sqlite3.Connection:
-    """Open for writing, and bring the file up to date."""
+    """Open for writing, by one thread at a time, and bring the file up to date."""
     if sqlite3.sqlite_version_info < _OLDEST:
         raise StoreError(
             f"{path}: expected SQLite 3.35 or later, got {sqlite3.sqlite_version}; use a newer Python build"
@@ -110,7 +110,9 @@ def connect(path: Path, durability: str, timeout: float = 5.0) -> sqlite3.Connec
     if path.exists() and not os.access(path, os.W_OK):  # SQLite would open it, and refuse the first submission
         raise StoreError(f"{path}: expected a file and a directory that can be written, got a file that cannot")
     make_private(str(path))  # the log and its index have the permissions of the database
-    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, cached_statements=256)
+    connection = sqlite3.connect(
+        path, timeout=timeout, isolation_level=None, cached_statements=256, check_same_thread=False
+    )
     try:
         connection.execute("PRAGMA foreign_keys = OFF")
         _check_kind(connection, path)

@@ -88,8 +88,8 @@ class SqliteStore:
 
     Notes
     -----
-    One thread writes. What is asked of it while a transaction reaches the disk goes into the next one, so the cost of
-    a sync is shared by all who wait for it. Reads have connections of their own.
+    One thread writes at a time. What is asked for while a transaction reaches the disk goes into the next one, so the
+    cost of a sync is shared by all who wait for it. Reads have connections of their own.
 
     While a process has the file open it holds a lock that the operating system drops the moment the process is dead:
     `rescue` then takes back its running tasks at once, without waiting for their leases to pass.
@@ -218,6 +218,10 @@ class SqliteStore:
 
     def submit(self, specs: Sequence[TaskSpec], group: Group | None = None) -> CommitReply[list[str]]:
         return self._writer.ask(self._intake.submit, Submission(specs, group))
+
+    def submit_now(self, specs: Sequence[TaskSpec], group: Group | None = None) -> list[str]:
+        """Store tasks, and wait until that is as durable as promised."""
+        return self._writer.run(self._intake.submit, Submission(specs, group))
 
     def submit_each(self, specs: Sequence[TaskSpec]) -> CommitReply[list[str | BaseException]]:
         """Store tasks, each by itself; returns for each its id, or the error that is its alone."""

@@ -1,4 +1,4 @@
-"""The one thread that writes: what many threads ask for while it writes goes into its next transaction."""
+"""Who writes: one thread at a time, and what others ask for meanwhile goes into the next transaction."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from itertools import groupby
@@ -70,18 +71,24 @@ class Writer:
     Parameters
     ----------
     connect : callable
-        Opens the connection; called in the thread, which alone uses it.
+        Opens the connection, which any thread may use, one at a time.
     path : str
         Named in errors.
     full : bool
         Whether a commit waits until the disk has it.
     present : callable
-        Called in the thread when the connection is open; returns what raises a StoreError once the files are no longer
-        those that were opened. Then every request is refused.
+        Called when the connection is open; returns what raises a StoreError once the files are no longer those that
+        were opened. Then every request is refused.
     wake : callable
         Called after a commit that may have brought something to claim, or to cancel.
     tick : callable
         Called with the connection about every `pause` seconds, however much there is to write.
+
+    Notes
+    -----
+    Whoever has the turn writes what waits. That is a thread of the writer's own, or a thread in `run`, which spares a
+    lone submitter the way to the other thread and back. Who enters a request while another has the turn leaves it to
+    that one: whoever gives the turn back looks whether something waits, and rings.
     """
 
     def __init__(
@@ -108,11 +115,20 @@ class Writer:
         self._took = 0.0  # seconds of the last commit that waited for the disk
         self._submitted = False  # whether the last batch, but for claims, had a request that is not patient
         self._shared = False  # and one that is
+        self._crowd = False  # or several that are not
+        self._behind = False  # whether requests came while the last batch was written
+        self._late: float | None = None  # when requests that are patient have waited enough
         self._pid = _pid
-        self._requests: SimpleQueue[_Request[Any, Any] | None] = SimpleQueue()
+        self._requests: deque[_Request[Any, Any]] = deque()
+        self._turn = threading.Lock()
+        self._holder = 0  # the thread that has the turn, while it writes
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._rung = False
         self._closing = threading.RLock()  # re-entrant: a signal handler or a destructor may submit in between
         self._closed = False
         self._commit = metrics.latency("fastcore_tasks_sqlite_commit_seconds")
+        # A signal handler in the main thread may submit too, and would wait for the transaction that it interrupts.
+        self._main = threading.main_thread().ident
         opened: Future[None] = Future()
         # A daemon, so that a program that forgets to close ends: what was answered is on disk.
         self._thread = threading.Thread(target=self._run, args=(opened,), name="fastcore-tasks-sqlite", daemon=True)
@@ -130,23 +146,48 @@ class Writer:
         nothing else it does not wait for the disk. A `patient` one may wait a moment for one that is not, to share its
         sync.
         """
-        return self._ask(_Request(handler, argument, soft=soft, patient=patient))
+        return self._leave(_Request(handler, argument, soft=soft, patient=patient))
 
     def ask_each(
         self, handler: Handler[Sequence[A], list[R | BaseException]], arguments: Sequence[A]
     ) -> CommitReply[list[R | BaseException]]:
         """Have many written as one request, in which each succeeds or fails by itself."""
-        return self._ask(_Request(handler, arguments, each=True))
+        return self._leave(_Request(handler, arguments, each=True))
 
-    def _ask(self, request: _Request[A, R]) -> CommitReply[R]:
+    def run(self, handler: Handler[A, R], argument: A) -> R:
+        """Have a request written, and wait for it: a lone thread writes it itself, with what else waits."""
+        request: _Request[A, R] = _Request(handler, argument)
+        if self._crowd or threading.get_ident() == self._main:
+            return self._leave(request).result()
+        self._enter(request)
+        if self._turn.acquire(blocking=False):
+            try:
+                self._write_waiting()
+            finally:
+                self._turn.release()
+            if self._requests:
+                self._ring()
+        return request.answer.result()
+
+    def _leave(self, request: _Request[A, R]) -> CommitReply[R]:
+        self._enter(request)
+        if not self._turn.locked():
+            self._ring()
+        return request.answer
+
+    def _enter(self, request: _Request[Any, Any]) -> None:
         self.check()
-        if threading.get_ident() == self._thread.ident:
+        if threading.get_ident() in (self._holder, self._thread.ident):
             request.answer.forbid_waiting(self._path)
         with self._closing:
             if self._closed:
                 raise QueueClosed(f"{self._path}: expected an open store, got one that was closed")
-            self._requests.put(request)
-        return request.answer
+            self._requests.append(request)
+
+    def _ring(self) -> None:
+        if not self._rung:
+            self._rung = True
+            self._bell.put(None)
 
     def check(self) -> None:
         """Refuse a process that was forked off, and files that are no longer there.
@@ -171,9 +212,8 @@ class Writer:
         """Write what was asked for so far, and end the thread."""
         self.check_process()
         with self._closing:
-            if not self._closed:
-                self._closed = True
-                self._requests.put(None)
+            self._closed = True
+        self._ring()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -181,7 +221,7 @@ class Writer:
 
     def _run(self, opened: Future[None]) -> None:
         try:
-            connection = self._connect()
+            self._connection = self._connect()
             self._check_files = self._present()
         except BaseException as error:
             opened.set_exception(told(error, self._path))
@@ -189,60 +229,75 @@ class Writer:
         opened.set_result(None)
         del opened
         clock = time.monotonic
-        last = False
         ticked = clock()
         try:
-            while not last:
-                batch, last = self._gather(max(0.0, ticked + self._pause - clock()))
-                if batch:
-                    self._note(batch)
-                    self._write(connection, batch)
-                del batch  # else its arguments would live until the next request
-                if clock() - ticked >= self._pause:
-                    self._run_tick(connection)
-                    ticked = clock()
+            while self._requests or not self._closed:
+                left = self._until_turn(ticked + self._pause)
+                if left > 0.0:
+                    self._sleep(left)
+                    continue
+                with self._turn:
+                    self._write_waiting()
+                    if clock() - ticked >= self._pause:
+                        self._run_tick()
+                        ticked = clock()
         finally:
-            connection.close()
+            with self._turn:
+                self._connection.close()
+
+    def _until_turn(self, tick: float) -> float:
+        """Return the seconds for which there is nothing to do."""
+        requests = list(self._requests)
+        now = time.monotonic()
+        if not requests:
+            return tick - now
+        # Where the last batch was shared, whichever of the two comes first; else what came during the other's commit.
+        if not (self._full and self._submitted and (self._shared or self._behind)) or self._closed:
+            return 0.0
+        if not _may_wait(requests):
+            return 0.0
+        if self._late is None:
+            self._late = now + min(self._took * _PATIENCE, _MOST_PATIENCE)
+        return self._late - now
+
+    def _sleep(self, seconds: float) -> None:
+        try:
+            self._bell.get(timeout=seconds)
+        except Empty:
+            return
+        self._rung = False
+
+    # ---- in the thread that has the turn ----
+
+    def _write_waiting(self) -> None:
+        self._holder = threading.get_ident()
+        requests = self._requests
+        try:
+            if batch := [requests.popleft() for _ in range(min(len(requests), _MOST_IN_A_BATCH))]:
+                self._note(batch)
+                self._write(batch)
+        finally:
+            self._behind = bool(requests)
+            self._late = None
+            self._holder = 0
 
     def _note(self, batch: list[_Request[Any, Any]]) -> None:
         patient = [request.patient for request in batch if request.patient or not request.soft]
         if patient:
             self._submitted = not all(patient)
             self._shared = self._submitted and any(patient)
+            self._crowd = patient.count(False) > 1
 
-    def _gather(self, timeout: float) -> tuple[list[_Request[Any, Any]], bool]:
-        requests = self._requests
-        batch: list[_Request[Any, Any]] = []
-        # Where the last batch was shared, whichever of the two comes first; else what came during the other's commit.
-        patient = self._full and self._submitted and (self._shared or requests.qsize() > 0)
-        waits = False  # for all that has come is patient
+    def _write(self, batch: list[_Request[Any, Any]]) -> None:
         try:
-            found = requests.get(timeout=timeout)
-            late = time.monotonic() + min(self._took * _PATIENCE, _MOST_PATIENCE) if patient else 0.0
-            while found is not None:
-                batch.append(found)
-                if len(batch) == _MOST_IN_A_BATCH:
-                    return batch, False
-                if found.patient or not found.soft:
-                    waits = patient = patient and found.patient
-                if waits and (left := late - time.monotonic()) > 0:
-                    found = requests.get(timeout=left)
-                else:
-                    found = requests.get_nowait()
-        except Empty:
-            return batch, False
-        return batch, True
-
-    def _write(self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]) -> None:
-        try:
-            transaction, answers = self._transaction(connection, batch)
+            transaction, answers = self._transaction(batch)
         except BaseException as error:
             if len(batch) > 1 and not _is_locked(error):  # one may be at fault: the others shall not fail with it
                 for request in batch:
-                    self._write(connection, [request])
+                    self._write([request])
                 return
             if batch[0].each and len(batch[0].argument) > 1 and not _is_locked(error):
-                self._write_parts(connection, batch[0])
+                self._write_parts(batch[0])
                 return
             give((request.answer, told(error, self._path)) for request in batch)
             return
@@ -250,15 +305,13 @@ class Writer:
         self._follow(transaction)
         give(zip([request.answer for request in batch], answers), transaction.bells)
 
-    def _write_parts(self, connection: sqlite3.Connection, whole: _Request[Any, Any]) -> None:
+    def _write_parts(self, whole: _Request[Any, Any]) -> None:
         """Write each part of a request that failed in a transaction of its own."""
         answers: list[Any] = []
         bells: list[Any] = []
         for part in whole.argument:
             try:
-                transaction, [[answer]] = self._transaction(
-                    connection, [_Request(whole.handler, [part], soft=whole.soft)]
-                )
+                transaction, [[answer]] = self._transaction([_Request(whole.handler, [part], soft=whole.soft)])
             except BaseException as error:
                 answers.append(told(error, self._path))
                 continue
@@ -273,13 +326,12 @@ class Writer:
         if transaction.wake:
             self._call_wake()
 
-    def _transaction(
-        self, connection: sqlite3.Connection, batch: list[_Request[Any, Any]]
-    ) -> tuple[Transaction, list[Any]]:
+    def _transaction(self, batch: list[_Request[Any, Any]]) -> tuple[Transaction, list[Any]]:
+        connection = self._connection
         transaction = Transaction(connection)
         answers: list[Any] = []
         try:
-            self._wait_for_disk(connection, self._full and not all(request.soft for request in batch))
+            self._wait_for_disk(self._full and not all(request.soft for request in batch))
             connection.execute("BEGIN IMMEDIATE")
             for handler, requests in groupby(batch, key=attrgetter("handler")):
                 answers.extend(handler(transaction, [request.argument for request in requests]))
@@ -299,9 +351,9 @@ class Writer:
             raise
         return transaction, answers
 
-    def _wait_for_disk(self, connection: sqlite3.Connection, wait: bool) -> None:
+    def _wait_for_disk(self, wait: bool) -> None:
         if wait != self._waits:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if wait else 'NORMAL'}")
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if wait else 'NORMAL'}")
             self._waits = wait
 
     def _call_wake(self) -> None:
@@ -320,11 +372,11 @@ class Writer:
                 _log.critical("%s", error)
             raise
 
-    def _run_tick(self, connection: sqlite3.Connection) -> None:
+    def _run_tick(self) -> None:
         try:
             if self._lost is None:
                 self._look()
-                self._tick(connection)
+                self._tick(self._connection)
         except StoreError:  # said already
             self._call_wake()
         except Exception:
@@ -333,6 +385,12 @@ class Writer:
 
 def _nothing() -> None:
     """Nothing is looked at before the files are open."""
+
+
+def _may_wait(requests: list[_Request[Any, Any]]) -> bool:
+    """Whether one is patient, and none that waits for the disk is not."""
+    patient = [request.patient for request in requests if request.patient or not request.soft]
+    return bool(patient) and all(patient)
 
 
 def _is_locked(error: BaseException) -> bool:
