@@ -35,6 +35,7 @@ class Asking:
             present=lambda: self._record,
             wake=lambda: None,
             tick=lambda connection: None,
+            pause=2 * LONG,  # what nothing rings for is not written in time
         )
 
     def _record(self) -> None:  # the last thing before the commit
@@ -82,6 +83,7 @@ class Asking:
 
         watched: Any = Watched()
         self.writer._bell = watched
+        bell.put(None)
         assert idle.wait(LONG)
         self.writer._bell = bell
 
@@ -178,7 +180,10 @@ def test_an_end_that_waited_without_a_submission_does_not_wait_again(
     assert end.result(LONG) == "end 0"
     monkeypatch.setattr(writer, "_MOST_PATIENCE", 1e9)
     assert asking.ask("end 1").result(LONG) == "end 1"
-    assert asking.batches == [["submit 1"], ["end 0"], ["end 1"]]
+    end = asking.during("submit 2", lambda: asking.ask("end 2"))
+    assert asking.ask("submit 3").result(LONG) == "submit 3"
+    assert end.result(LONG) == "end 2"
+    assert asking.batches == [["submit 1"], ["end 0"], ["end 1"], ["submit 2"], ["end 2", "submit 3"]]
 
 
 @pytest.mark.parametrize("asking", [True], indirect=True)
@@ -282,6 +287,13 @@ def test_a_thread_that_waits_while_another_writes_is_served_by_the_writers_threa
     while not found:
         threading.Event().wait(0.001)
     assert found == [("second", WRITER)]
+
+
+def test_a_thread_that_has_written_waits_for_others_to_write(asking: Asking) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(asking.writer.run, asking._write, "one").result(LONG) == "one"
+        assert pool.submit(lambda: asking.ask("two").result(LONG)).result(LONG) == "two"
+    assert asking.batches == [["one"], ["two"]]
 
 
 def test_a_crowd_of_waiting_threads_is_served_by_the_writers_thread_until_one_is_left(asking: Asking) -> None:
