@@ -45,15 +45,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A measured ratio and its goal; `at_least` says in which direction the goal lies."""
+    """A measured ratio and its goal, if it has one; `at_least` says in which direction the goal lies."""
 
     value: float
-    goal: float
+    goal: float | None = None
     at_least: bool = True
 
     @property
     def met(self) -> bool:
-        return self.value >= self.goal if self.at_least else self.value <= self.goal
+        return self.goal is None or (self.value >= self.goal if self.at_least else self.value <= self.goal)
 
 
 def interleave(
@@ -278,6 +278,8 @@ class Report:
 
 
 def _verdict(label: str, ratio: Ratio) -> str:
+    if ratio.goal is None:
+        return f"{label}: {ratio.value:.2f}"
     bound = "at least" if ratio.at_least else "at most"
     return f"{label}: {ratio.value:.2f} (goal: {bound} {ratio.goal:g}) {'met' if ratio.met else 'MISSED'}"
 

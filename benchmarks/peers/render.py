@@ -42,7 +42,7 @@ def overview(reports: Sequence[dict[str, Any]]) -> str:
     rows = []
     missed = []
     for report in reports:
-        found = list(ratios(report))
+        found = [one for one in ratios(report) if one[2]["goal"] is not None]
         lost = [(case, label, ratio) for case, label, ratio in found if not met(ratio)]
         rows.append([f"[{report['title']}](#{anchor(report)})", len(found), len(found) - len(lost), len(lost)])
         missed += [[report["name"], case, label, *measured(ratio)] for case, label, ratio in lost]
@@ -97,10 +97,12 @@ def ratios(report: dict[str, Any]) -> Iterable[tuple[str, str, dict[str, Any]]]:
 
 def met(ratio: dict[str, Any]) -> bool:
     value, goal = ratio["value"], ratio["goal"]
-    return bool(value >= goal if ratio["at_least"] else value <= goal)
+    return goal is None or bool(value >= goal if ratio["at_least"] else value <= goal)
 
 
 def measured(ratio: dict[str, Any]) -> list[str]:
+    if ratio["goal"] is None:
+        return [f"{ratio['value']:.3g}", "", ""]
     bound = "at least" if ratio["at_least"] else "at most"
     return [f"{ratio['value']:.3g}", f"{bound} {ratio['goal']:g}", "met" if met(ratio) else "**missed**"]
 

@@ -94,20 +94,26 @@ def in_sqlite(report: Report) -> None:
     report.add("SQLite, full, drain", found[DRAIN])
     both = found[BOTH]
     huey, crowd = both["SqliteHuey"].median, both["SqliteHuey, 64 threads"].median
+    many = both["fastcore, submit_many"].median
     bare, grouped = both["bare SQLite, a commit each"].median, both["bare SQLite, a commit for 64"].median
     report.add(
         "SQLite, full, end to end",
         both,
         {
+            "SqliteHuey / fastcore, submit_many": Ratio(huey / many),
+            "SqliteHuey / fastcore, each with 64 submitters": Ratio(crowd / both["fastcore, 64 submitters"].median),
+            "SqliteHuey / fastcore, each with 64 threads": Ratio(crowd / both["fastcore, 64 threads"].median),
+            "bare SQLite with a commit for 64 / fastcore, submit_many": Ratio(grouped / many),
+            "bare SQLite with a commit for 64 / fastcore, 64 submitters": Ratio(
+                grouped / both["fastcore, 64 submitters"].median
+            ),
+            "bare SQLite with a commit for 64 / fastcore, 64 threads": Ratio(
+                grouped / both["fastcore, 64 threads"].median
+            ),
             "bare SQLite / fastcore, 64 submitters": Ratio(bare / both["fastcore, 64 submitters"].median, 3),
             "bare SQLite / fastcore, 64 threads": Ratio(bare / both["fastcore, 64 threads"].median, 3),
         },
     )
-    # Others of the same durability, without a goal: a syncing commit for each task, and one for 64 of the least tasks.
-    for name, peer in (("submit_many", huey), ("64 submitters", crowd), ("64 threads", crowd)):
-        took = both[f"fastcore, {name}"].median
-        note(report, f"SqliteHuey / fastcore, {name}: {peer / took:.2f}")
-        note(report, f"fastcore, {name} / bare SQLite, a commit for 64: {took / grouped:.2f}")
     late = interleave_phases(
         {"fastcore": lambda: ours.sqlite_latencies(100), "SqliteHuey": lambda: theirs.huey_latencies(100, fsync=True)},
         rounds=3,
