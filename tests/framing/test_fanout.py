@@ -459,3 +459,46 @@ def test_a_topic_that_no_longer_keeps_history_has_no_newest_messages(wire, fan):
     fan.publish("prices.AAPL", 3, key="AAPL")
     fan.subscribe("b", "prices.AAPL", newest=True)
     assert wire.tick(fan) == {"a": [["prices.AAPL", 3, 3]], "b": [["prices.AAPL", 3, 3]]}
+
+
+@pytest.mark.parametrize(("kept", "since"), [(1, 4), (2, 3), (4, 1), (5, 0), (9, 0)])
+def test_a_shorter_history_still_resumes_from_what_it_keeps(wire, fan, kept, since):
+    for n in range(1, 6):
+        fan.publish("t", n)
+    fan.configure("t", history=kept)
+    for asked in range(6):
+        [told] = fan.subscribe("a", "t", since=("e1", {"t": asked}))
+        assert told.recovered is (asked >= since)
+        if told.recovered:
+            assert wire.tick(fan).get("a", []) == [["t", n, n] for n in range(asked + 1, 6)]
+        fan.tick()
+
+
+@pytest.mark.parametrize("policy", ["all", "conflate", "drop"])
+def test_bytes_held_back_are_those_of_the_clients(twin, policy):
+    """Through a random life; in the end nothing is held back."""
+    fan = twin("framing").Fanout(policy=policy, limit=3000, total_limit=6000)
+    rng, clients = random.Random(3), set[int]()
+    for _ in range(3000):
+        who = rng.randrange(8)
+        match rng.randrange(6):
+            case 0 if who not in clients:
+                fan.connect(who)
+                fan.subscribe(who, ["a", "b.*"])
+                clients.add(who)
+            case 1 if who in clients:
+                fan.blocked(who)
+            case 2 if who in clients:
+                fan.writable(who)
+            case 3 if who in clients and rng.random() < 0.2:
+                fan.disconnect(who)
+                clients.remove(who)
+            case _:
+                fan.publish(rng.choice(["a", "b.x", "b.y"]), "x" * rng.randrange(300), rng.choice([None, 1, 2]))
+        clients -= {closing.connection for closing in fan.take_closing()}
+        held = fan.stats().backlog_bytes
+        assert held == sum(fan.backlog(one) for one in clients)
+        assert held <= 6000
+    for one in clients:
+        fan.writable(one)
+    assert fan.stats().backlog_bytes == 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgpack
 import pytest
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 
 from fastcore import framing
 from tests.conftest import PURE_ONLY
 
-LENGTHS = [0, 1, 124, 125, 126, 127, 2040, 2100, 65535, 65536, 200_000]
+LENGTHS = [0, 1, 124, 125, 126, 127, 2040, 2100, 65534, 65535, 65536, 65537, 65540, 200_000]
 
 
 @pytest.mark.parametrize("n", LENGTHS)
@@ -24,6 +24,21 @@ def test_prepacked_payloads(twin, wire, n):
     f = twin("framing")
     assert wire.parse(f.frame_packed(b"x" * n)).data == b"x" * n
     assert wire.parse(f.frame_packed(bytearray(b"x" * n), text=True)).opcode == Opcode.TEXT
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_lengths_take_the_fewest_bytes(twin, n):
+    """RFC 6455, 5.2: the minimal number of bytes must be used; as the websockets package writes them."""
+    f = twin("framing")
+    payload = msgpack.packb(b"x" * max(n - 5, 0))  # of any length, as `frame` is given an object
+    for opcode, data, text in [(Opcode.BINARY, b"x" * n, False), (Opcode.TEXT, b"x" * n, True)]:
+        assert f.frame_packed(data, text=text) == Frame(opcode, data).serialize(mask=False)
+    assert f.frame(b"x" * max(n - 5, 0)) == Frame(Opcode.BINARY, payload).serialize(mask=False)
+    fan = f.Fanout()
+    fan.connect("a")
+    fan.subscribe("a", "t")
+    fan.publish("t", payload=b"x" * n)
+    assert fan.tick() == {"a": (Frame(Opcode.BINARY, b"x" * n).serialize(mask=False),)}
 
 
 @pytest.mark.parametrize("wbits", [9, 12, 15])

@@ -9,7 +9,7 @@ import pytest
 
 WORDS = re.compile(r"\w+")
 INTERNAL = WORDS.findall(
-    "take put wake emit notice connect received send leave down once finish timer watch keepToken ask answer"
+    "take put wake emit notice connect received send leave down once finish timer watch askToken keepToken ask answer"
 )
 INTERNAL_FIELDS = WORDS.findall(
     "session options listeners held serial takers answers socket timers started ended paused error hurry waiting"

@@ -1,0 +1,224 @@
+"""One client's session over a link that a test controls: what it holds back, keeps and looks at again."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import msgpack
+import pytest
+
+from fastcore.streaming import Grant, Hub, Limits, security, session, sessions
+from fastcore.streaming.jsonwire import payloads
+from fastcore.streaming.limits import Seats
+from fastcore.streaming.messages import Subscribe
+from fastcore.streaming.security import Rights, covers
+from fastcore.streaming.session import Session
+from python_fallback.shared.framing.topics import matches
+
+pytestmark = pytest.mark.backend_independent
+
+
+class Link:
+    """Keeps what is written."""
+
+    deflate: int | None = None
+    fd: int | None = None
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+        self.code: int | None = None
+
+    def write(self, data: bytes) -> None:
+        self.messages += [msgpack.unpackb(payload, strict_map_key=False) for payload in payloads(data)]
+
+    def writelines(self, lines: Iterable[bytes]) -> None:
+        self.write(b"".join(lines))
+
+    def buffered(self) -> int:
+        return 0
+
+    def close(self, code: int, reason: str) -> None:
+        self.code = code
+
+    def heard(self, kind: int) -> list[Any]:
+        return [message for message in self.messages if message[0] == kind]
+
+
+async def joined(hub: Hub, grant: Grant | None = None, topics: Subscribe | None = None) -> tuple[Session, Link]:
+    await hub.start()
+    link = Link()
+    found = Session(hub.clients, link, None)
+    hub.clients.add(found)
+    found.open(grant or Grant(), topics)
+    await settled()
+    return found, link
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def say(client: Session, *message: Any) -> None:
+    client.receive(msgpack.packb(list(message)))
+
+
+def test_a_client_is_not_closed_for_requests_that_were_answered(monkeypatch):
+    monkeypatch.setattr(session, "QUEUED", 0)
+
+    async def test() -> None:
+        hub = Hub(limits=Limits(message_size=100, message_rate=None))
+        client, link = await joined(hub)
+        for ref in range(100):  # each counts 100 bytes and its own; at once there may be 1600
+            say(client, 4, ref, [])
+            await settled()
+        assert link.heard(4) == [[4, ref] for ref in range(100)]
+        assert link.code is None
+
+    asyncio.run(test())
+
+
+def test_what_was_sent_counts_no_more_when_a_client_is_slow_again():
+    async def test() -> None:
+        hub = Hub(limits=Limits(backlog=1000))
+        client, link = await joined(hub)
+        for turn in range(5):
+            client.pause()
+            client.complain(turn, 100, "x" * 400)
+            await settled()
+            client.resume()
+            await settled()
+            assert link.code is None
+        assert [message[1] for message in link.heard(5)] == list(range(5))
+        client.pause()
+        client.link.buffered = lambda: 1 << 20  # type: ignore[method-assign]
+        for _ in range(5):
+            client.complain(1, 100, "x" * 400)
+        assert link.code == 3008
+
+    asyncio.run(test())
+
+
+def test_the_expiry_of_a_renewed_token_is_watched():
+    async def test() -> None:
+        hub = Hub(authenticate=lambda token: Grant(expires=time.time() + float(token)), beat=0.02, ping=60)
+        client, link = await joined(hub, Grant(expires=time.time() + 3600))
+        say(client, 8, 1, "0.2")
+        await settled()
+        assert [message[1] for message in link.heard(8)] == [1]
+        async with asyncio.timeout(30):
+            while link.code is None:
+                await asyncio.sleep(0.01)
+        assert link.code == 3005
+
+    asyncio.run(test())
+
+
+def test_a_step_of_the_clock_is_looked_at_once(monkeypatch):
+    ahead = [0.0]
+
+    class Clock:
+        monotonic = staticmethod(time.monotonic)
+
+        @staticmethod
+        def time() -> float:
+            return time.time() + ahead[0]
+
+    monkeypatch.setattr(sessions, "time", Clock)
+
+    async def test() -> None:
+        hub = Hub(authenticate=lambda token: True, beat=0.01, ping=60)
+        _, link = await joined(hub, Grant(expires=time.time() + 50))
+        looked = Counter[float]()
+        due = Session.due
+
+        def counted(one: Session, what: int) -> None:
+            looked[ahead[0]] += what == session.EXPIRY_DUE
+            due(one, what)
+
+        monkeypatch.setattr(Session, "due", counted)
+        for step in (10.0, 20.0, 0.0, 100.0):
+            ahead[0] = step
+            await asyncio.sleep(0.3)
+        assert looked == {10.0: 1, 20.0: 1, 0.0: 1, 100.0: 1}
+        assert link.code == 3005
+
+    asyncio.run(test())
+
+
+def test_threads_reach_a_loop_after_one_that_was_closed_with_messages_waiting():
+    hub, heard = Hub(), list[Any]()
+    hub.listen("t", lambda topic, obj: heard.append(obj))
+
+    def publish(obj: str) -> None:
+        thread = threading.Thread(target=hub.publish, args=("t", obj))
+        thread.start()
+        thread.join()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(hub.start())
+    publish("left to the loop")
+    loop.close()
+
+    async def test() -> None:
+        await hub.start()
+        await asyncio.to_thread(publish, "in the next one")
+        async with asyncio.timeout(30):
+            while len(heard) < 2:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(test())
+    assert heard == ["left to the loop", "in the next one"]
+
+
+def test_seats_are_those_that_are_taken():
+    """Against counts of one's own, for a random life."""
+    rng = random.Random(5)
+    seats, own = Seats(Limits(connections=8, per_address=3)), Counter[str | None]()
+    for _ in range(5000):
+        address = rng.choice(["a", "b", "c", "d", None])
+        if rng.random() < 0.5 and own[address]:
+            seats.leave(address)
+            own[address] -= 1
+        else:
+            expected = 503 if own.total() >= 8 else 429 if address is not None and own[address] >= 3 else 0
+            assert seats.take(address) == expected
+            own[address] += not expected
+        assert seats.taken == own.total()
+    for address in list(own.elements()):
+        seats.leave(address)
+    assert (seats.taken, seats._by_address) == (0, {})
+
+
+def test_a_name_is_covered_where_all_its_topics_are():
+    """Against every topic of up to four words out of three."""
+    topics = [".".join(words) for n in range(1, 5) for words in itertools.product("abc", repeat=n)]
+    names = [".".join(words) for n in range(1, 4) for words in itertools.product(["a", "b", "*"], repeat=n)]
+    names += [">", *(f"{name}.>" for name in names if name.count(".") < 2)]
+    meant = {name: {topic for topic in topics if matches(name, topic)} for name in names}
+    for allowed, name in itertools.product(names, repeat=2):
+        assert covers(allowed, name) is (meant[name] <= meant[allowed]), (allowed, name)
+
+
+def test_answers_of_authorize_are_remembered_within_a_bound(monkeypatch):
+    monkeypatch.setattr(security, "_REMEMBERED", 10)
+    asked = Counter[str]()
+
+    def authorize(grant: Grant, topic: str) -> bool:
+        asked[topic] += 1
+        return topic != "t3"
+
+    rights = Rights(Grant(), authorize)
+    for _ in range(3):
+        assert [rights(f"t{n}") for n in range(10)] == [n != 3 for n in range(10)]
+    assert set(asked.values()) == {1}
+    for n in range(1000):
+        rights(f"other {n}")
+        assert len(rights._answers) <= 10
