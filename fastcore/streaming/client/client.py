@@ -142,7 +142,7 @@ class Client:
         self._silent = False
         self._task: asyncio.Task[None] | None = None
         self._ended: BaseException | None = None
-        self._finished = False
+        self._finished = self._leaving = False
         self._answers: dict[int, asyncio.Future[None]] = {}
         self._up = asyncio.Event()
         self._connections = self._messages = self._gaps = 0
@@ -159,6 +159,7 @@ class Client:
     async def aclose(self) -> None:
         """Close the link and end; messages in the buffer can still be read."""
         task = self._task
+        self._leaving = True
         try:
             if task is not None and not task.done():
                 task.cancel()
@@ -284,6 +285,10 @@ class Client:
                 await asyncio.sleep(notice.delay)
         except Exception as error:  # of a callback: it must not be lost with the task
             ended = error
+        except asyncio.CancelledError:
+            if not self._leaving:
+                ended = RuntimeError("client: expected a callback to return, got CancelledError")
+            raise
         finally:
             self._finish(ended)
 

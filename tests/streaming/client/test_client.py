@@ -390,6 +390,20 @@ def test_callbacks_may_be_coroutines_and_their_errors_end_the_client():
     run(test())
 
 
+def test_a_callback_that_is_cancelled_ends_the_client_with_an_error():
+    async def test() -> None:
+        def take(message: Message) -> None:
+            raise asyncio.CancelledError
+
+        async with Desk.beside() as desk:
+            async with Client(f"ws://127.0.0.1:{desk.port}/stream", ["count.*"], on_message=take, **QUICK) as client:
+                await eventually(lambda: client._finished)
+                with pytest.raises(RuntimeError, match=r"callback.*CancelledError"):
+                    await client.connected(60)
+
+    run(test())
+
+
 def test_closing_ends_the_iteration_and_leaves_nothing_running():
     async def test() -> None:
         async with Desk.in_process() as desk:
