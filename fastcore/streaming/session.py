@@ -292,9 +292,10 @@ class Session:
         elif grant is UNAVAILABLE:
             self.complain(ref, messages.UNAVAILABLE, "token: it cannot be checked for now")
         else:
+            before = self.rights
             self._granted(grant)
             self._hub.watch_expiry(self, grant)
-            lost = self._hub.review(self)
+            lost = self._hub.review(self, before)
             self.tell(messages.TOKEN, ref, self._hub.time_left(grant))
             self._refuse(0, messages.FORBIDDEN, "topic: not allowed any more: ", lost)
         for request in waiting:

@@ -200,17 +200,19 @@ class Sessions:
             self.unsubscribe(session, lost)
             session.tell(messages.UNSUBSCRIBE, 0, lost)
 
-    def review(self, session: Session) -> list[str]:
-        """Check a client's subscriptions against its new rights; return the removed ones."""
+    def review(self, session: Session, before: Rights | None) -> list[str]:
+        """Check a client\'s subscriptions against its new rights; return the removed ones."""
         rights = session.rights
         assert rights is not None
+        assert before is not None
         names = self.fan.subscriptions(session)
         lost = [name for name in names if not rights(name)]
         self.unsubscribe(session, lost)
         if rights.each_topic is not None:  # else a pattern means the same topics as before
             patterns = [name for name in names if name not in lost and is_pattern(name)]
             for topic, number, *_ in self.fan.subscribe(session, patterns, last=0, allow=rights.each_topic):
-                session.tell(messages.TOPIC, number, topic)
+                if not before(topic):  # others have been told
+                    session.tell(messages.TOPIC, number, topic)
         return lost
 
     def introduce(self, topic: str, number: int) -> None:

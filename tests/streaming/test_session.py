@@ -121,6 +121,36 @@ def test_the_expiry_of_a_renewed_token_is_watched():
     asyncio.run(test())
 
 
+@pytest.mark.parametrize("per_topic", [False, True])
+def test_a_new_token_tells_only_topics_that_were_not_allowed_before(per_topic):
+    async def test() -> None:
+        hub = Hub(
+            authenticate=lambda token: Grant(user=token),
+            authorize=(lambda grant, topic: grant.user == "boss" or topic != "t.secret") if per_topic else None,
+        )
+        for name in ("a", "b", "secret"):
+            hub.publish(f"t.{name}", name)
+        client, link = await joined(hub, Grant(user="ann"), Subscribe(0, ["t.*"]))
+        [[_, _, entries]] = link.heard(3)
+        numbers = {name: number for name, number, *_ in entries}
+        for ref, token in enumerate(["ann", "boss", "boss", "ann", "boss"]):
+            link.messages.clear()
+            say(client, 8, ref, token)
+            await settled()
+            assert link.heard(8) == [[8, ref, None]]
+            told = {name: number for _, number, name in link.heard(2)}
+            assert told.keys() == ({"t.secret"} if per_topic and ref in (1, 4) else set())
+            numbers |= told
+            for name in ("a", "b", "secret"):
+                hub.publish(f"t.{name}", f"{name} {ref}")
+            await settled()
+            secret = [f"secret {ref}"] if token == "boss" or not per_topic else []
+            assert [body for _, _, _, body, *_ in link.heard(1)] == [f"a {ref}", f"b {ref}", *secret]
+            assert all(number in numbers.values() for _, number, *_ in link.heard(1))
+
+    asyncio.run(test())
+
+
 def test_a_step_of_the_clock_is_looked_at_once(monkeypatch):
     ahead = [0.0]
 
