@@ -110,9 +110,7 @@ def covers(allowed: str, name: str) -> bool:
         words = words[: len(wanted)]
     elif words[-1] == ">":
         return False
-    return len(wanted) == len(words) and all(
-        (one == "*" and word != ">") or one == word for one, word in zip(wanted, words)
-    )
+    return len(wanted) == len(words) and all(one in ("*", word) for one, word in zip(wanted, words))
 
 
 async def granted(authenticate: Callable[..., Any], *asked: Any) -> Grant | None:
