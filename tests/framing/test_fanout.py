@@ -502,3 +502,32 @@ def test_bytes_held_back_are_those_of_the_clients(twin, policy):
     for one in clients:
         fan.writable(one)
     assert fan.stats().backlog_bytes == 0
+
+
+def test_a_topic_that_was_never_published_ends_with_its_last_subscriber(wire, fan):
+    fan.subscribe("a", "t.*")
+    [told] = fan.subscribe("b", "t.x")
+    assert fan.known("t.x")
+    fan.unsubscribe("b", "t.x")
+    assert not fan.known("t.x")
+    assert fan.subscribe("c", "t.*") == []
+    assert fan.stats().topics == 0
+    fan.publish("t.x", 1)
+    [again] = fan.subscribe("b", "t.x")
+    assert (again.id > told.id, again.offset) == (True, 1)
+    fan.publish("t.x", 2)
+    assert wire.tick(fan) == {
+        "a": [["t.x", 1, 1], ["t.x", 2, 2]],
+        "b": [["t.x", 2, 2]],
+        "c": [["t.x", 1, 1], ["t.x", 2, 2]],
+    }
+
+
+def test_who_asks_from_below_the_floor_of_a_numbering_is_told_of_a_gap(fan):
+    """Even where it has the last message that came here: others may have come elsewhere."""
+    fan.publish("t", 1)
+    fan.renew("e2", 5)
+    [told] = fan.subscribe("a", "t", since=("e2", {"t": 1}))
+    assert (told.recovered, told.offset) == (False, 5)
+    [told] = fan.subscribe("b", "t", since=("e2", {"t": 5}))
+    assert (told.recovered, told.offset) == (True, 5)

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Router
 
 from fastcore.streaming import Caller, Grant, Hub
+from fastcore.streaming.admission import asking
 from fastcore.streaming.caller import takes_caller
 from fastcore.streaming.redaction import TokenFilter, without_token
 from tests.streaming.raw_client import RawClient, Refused
@@ -228,3 +229,20 @@ def test_a_refused_origin_is_logged_with_both_values_and_not_each_time(
     assert 1 <= len(lines) < 20
     assert "desk.example.com" in lines[0]
     assert hub.stats().refused == {403: 20}
+
+
+@pytest.mark.parametrize(
+    ("query", "since"),
+    [
+        ("epoch=e&since=a:3", ("e", {"a": 3})),
+        ("epoch=e&since=a:3,b:c:4", ("e", {"a": 3, "b:c": 4})),
+        ("epoch=e&since=a:3&since=b:0", ("e", {"a": 3, "b": 0})),
+        ("epoch=e", ("e", {})),
+        ("since=a:3", None),
+        ("epoch=e&since=a%3A3", ("e", {"a": 3})),
+    ],
+)
+def test_positions_are_read_from_the_query(query: str, since: object) -> None:
+    """The offset stands behind the last colon: topics may have colons."""
+    asked = asking({"headers": [], "query_string": f"topics=a&{query}".encode(), "path": "/stream"})
+    assert (asked.problem, asked.handshake.topics and asked.handshake.topics.since) == ("", since)

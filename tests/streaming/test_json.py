@@ -212,6 +212,21 @@ def test_remembered_entries_are_bounded() -> None:
     assert len(made) == 1000
 
 
+def test_a_memo_keeps_what_was_made_apart_by_all_it_was_made_of() -> None:
+    made: list[tuple[bytes, str]] = []
+
+    def make(payload: bytes, name: str = "") -> str:
+        made.append((payload, name))
+        return f"{name}: {payload!r}"
+
+    memo = Memo(make)
+    for _ in range(2):
+        for payload, name in [(b"x", "a"), (b"x", "b"), (b"y", "a")]:
+            assert memo(payload, name) == f"{name}: {payload!r}"
+        assert memo(b"x") == ": b'x'"
+    assert len(made) == 4
+
+
 # -- a client in another language -----------------------------------------------------------------------------------
 
 NODE = shutil.which("node")

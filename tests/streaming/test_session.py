@@ -252,3 +252,58 @@ def test_answers_of_authorize_are_remembered_within_a_bound(monkeypatch):
     for n in range(1000):
         rights(f"other {n}")
         assert len(rights._answers) <= 10
+
+
+def test_a_client_that_was_slow_before_its_welcome_is_held_back():
+    async def test() -> None:
+        hub = Hub(policy="conflate")
+        await hub.start()
+        link = Link()
+        client = Session(hub.clients, link, None)
+        hub.clients.add(client)
+        client.pause()
+        client.open(Grant(), Subscribe(0, ["t"]))
+        await settled()
+        assert hub.stats().blocked == 1
+        for n in range(5):
+            hub.publish("t", n, key="k")
+        await settled()
+        assert link.heard(1) == []
+        client.resume()
+        await settled()
+        assert [message[3] for message in link.heard(1)] == [4]
+
+    asyncio.run(test())
+
+
+def test_positions_in_parts_are_taken_in_their_order():
+    """What was said last of a topic counts."""
+
+    async def test() -> None:
+        hub = Hub()
+        for n in range(5):
+            hub.publish("t", n)
+        client, link = await joined(hub)
+        for offset in (1, 4, 2):
+            say(client, 10, 1, [hub.epoch, {"t": offset}])
+        say(client, 3, 1, ["t"], {"since": [hub.epoch, {}]})
+        await settled()
+        assert [message[3] for message in link.heard(1)] == [2, 3, 4]
+
+    asyncio.run(test())
+
+
+def test_an_answer_for_many_is_forgotten_with_the_next_beat():
+    async def test() -> None:
+        hub = Hub(beat=0.01)
+        for n in range(100):
+            hub.publish(f"t.{n}", n)
+        client, link = await joined(hub, topics=Subscribe(0, ["t.*"]))
+        assert len(link.heard(3)[0][2]) == 100
+        assert hub.clients.answers._packed
+        async with asyncio.timeout(30):
+            while hub.clients.answers._packed:
+                await asyncio.sleep(0.01)
+        assert not client.closed
+
+    asyncio.run(test())

@@ -361,3 +361,37 @@ def test_refused_names_do_not_affect_the_rest_of_a_request():
 def test_the_codes_are_those_of_the_server():
     assert wire.comes_back(3001)
     assert not wire.comes_back(3500)
+
+
+def test_a_name_that_is_wanted_again_begins_like_a_new_one():
+    session = made("x", newest=True)
+    subscribed(session, ["x", 7, 3, 0])
+    heard(session, [1, 7, 4, "a"])
+    heard(session, [4, session.unsubscribe(["x"])[0]])
+    ref, request = session.subscribe(["x"], newest=False, last=5)
+    assert sent([request]) == [[3, ref, ["x"], {"newest": False, "last": 5}]]
+    session.closed(1006, "", 1.0)
+    assert sent(session.opened(2.0))[0][1] == {"topics": ["x"], "newest": False, "last": 5}, "it was not answered yet"
+
+
+def test_a_topic_does_not_resume_from_before_a_gap():
+    session = made("x", newest=True)
+    subscribed(session, ["x", 7, 50, 0])
+    heard(session, [6])
+    session.closed(1006, "", 1.0)
+    session.opened(2.0)
+    assert heard(session, WELCOME, [3, 0, [["x", 7, 90, 2]]])[1:] == [Gap("x", None, "e1"), Subscribed("x", 90, False)]
+    session.closed(1006, "", 3.0)
+    assert sent(session.opened(4.0))[0][1]["since"] == ["e1", {}]
+    heard(session, WELCOME, [3, 0, [["x", 7, 90, 0]]], [6])
+    session.closed(1006, "", 5.0)
+    assert sent(session.opened(6.0))[0][1]["since"] == ["e1", {"x": 90}]
+
+
+def test_what_cannot_be_read_is_not_asked_for_again():
+    session = made("x", limits=Limits(depth=3))
+    subscribed(session, ["x", 7, 0, 0])
+    [skipped] = heard(session, [1, 7, 5, [[[["too deep"]]]]])
+    assert (skipped.topic, skipped.at) == ("x", 5)
+    session.closed(1006, "", 1.0)
+    assert sent(session.opened(2.0))[0][1]["since"] == ["e1", {"x": 5}]
