@@ -307,3 +307,70 @@ def test_an_answer_for_many_is_forgotten_with_the_next_beat():
         assert not client.closed
 
     asyncio.run(test())
+
+
+def test_a_client_whose_link_fails_is_lost_alone():
+    async def test() -> None:
+        hub = Hub()
+        broken, first = await joined(hub, topics=Subscribe(0, ["t"]))
+        _, second = await joined(hub, topics=Subscribe(0, ["t"]))
+
+        def fail(data: bytes) -> None:
+            raise OSError("the link is broken")
+
+        broken.write = fail
+        hub.publish("t", 1)
+        await settled()
+        assert broken.closed
+        assert [message[3] for message in second.heard(1)] == [1]
+        hub.publish("t", 2)
+        await settled()
+        assert [message[3] for message in second.heard(1)] == [1, 2]
+        assert (len(hub), first.heard(1)) == (1, [])
+
+    asyncio.run(test())
+
+
+class SlowBackplane:
+    """Starts when it is let; what is published before is an error."""
+
+    def __init__(self) -> None:
+        self.may_start = asyncio.Event()
+        self.sink: Any = None
+        self.published: list[str] = []
+
+    async def start(self, sink: Any) -> None:
+        await self.may_start.wait()
+        sink.renew("e", 0, [])
+        self.sink = sink
+
+    def publish(self, topic: str, body: bytes, key: Any = None) -> None:
+        assert self.sink is not None
+        self.published.append(topic)
+
+    def state(self) -> Any:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        pass
+
+
+def test_what_is_published_while_the_backplane_starts_waits_for_it():
+    async def test() -> None:
+        backplane = SlowBackplane()
+        hub = Hub(backplane=backplane)
+        hub.publish("before", 1)
+        starting = asyncio.ensure_future(hub.start())
+        await settled()
+        hub.publish("during", 1)
+        await asyncio.to_thread(hub.publish, "during, from a thread", 1)
+        await settled()
+        assert (backplane.published, hub.unsent()) == ([], 3)
+        backplane.may_start.set()
+        await starting
+        await settled()
+        hub.publish("after", 1)
+        assert backplane.published == ["before", "during", "during, from a thread", "after"]
+        assert hub.unsent() == 0
+
+    asyncio.run(test())
