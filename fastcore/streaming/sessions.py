@@ -201,7 +201,7 @@ class Sessions:
             session.tell(messages.UNSUBSCRIBE, 0, lost)
 
     def review(self, session: Session, before: Rights | None) -> list[str]:
-        """Check a client\'s subscriptions against its new rights; return the removed ones."""
+        """Check a client's subscriptions against its new rights; return the removed ones."""
         rights = session.rights
         assert rights is not None
         assert before is not None
