@@ -292,14 +292,19 @@ def test_the_client_for_node_listens_answers_pings_and_resumes(node: list[str], 
         assert process.wait(WAIT) in {0, -15}
 
 
-def test_the_client_for_node_resumes_thousands_of_topics(node: list[str], grants: tuple[Hub, Running]) -> None:
+def test_the_client_for_node_resumes_thousands_of_topics(node: list[str]) -> None:
     """Their positions take more than a message may have."""
-    hub, server = grants
+    app, hub = FastAPI(), Hub(spread=0.1)
+    hub.route(app)
     names = [f"prices.a-symbol-with-a-long-name-{n:04}" for n in range(3000)]
     for name in names:
         hub.publish(name, "first", key="k")
-    url = f"ws://127.0.0.1:{server.port}/stream"
-    with subprocess.Popen([*node, str(CLIENT), url, "prices.*", "good"], stdout=subprocess.PIPE, text=True) as process:
+    with (
+        Running(app) as server,
+        subprocess.Popen(
+            [*node, str(CLIENT), f"ws://127.0.0.1:{server.port}/stream", "prices.*"], stdout=subprocess.PIPE, text=True
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             assert {json.loads(process.stdout.readline())["topic"] for _ in names} == set(names)

@@ -395,7 +395,7 @@ def test_a_callback_that_is_cancelled_ends_the_client_with_an_error():
         def take(message: Message) -> None:
             raise asyncio.CancelledError
 
-        async with Desk.beside() as desk:
+        async with Desk.run() as desk:
             async with Client(f"ws://127.0.0.1:{desk.port}/stream", ["count.*"], on_message=take, **QUICK) as client:
                 await eventually(lambda: client._finished)
                 with pytest.raises(RuntimeError, match=r"callback.*CancelledError"):
