@@ -13,6 +13,7 @@ from fastcore.cache.record import Kept
 from fastcore.cache.refresh import Attempts
 from python_fallback.shared.cache.seat import fly_async
 from python_fallback.shared.cache.shape import MISSING
+from python_fallback.shared.cache.singleflight import aboard
 
 __all__ = ["AsyncMemo", "ready"]
 
@@ -100,6 +101,7 @@ class AsyncMemo(Memo):
     async def _refresh_on_loop(
         self, old: Kept, attempts: Attempts, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
+        aboard.set(())  # no computation waits for this one, though one may have started it
         with self.trying(attempts):
             if self.storage.cache.peek(key, MISSING) is not old:
                 attempts.ended()

@@ -15,6 +15,7 @@ from fastcore.cache.results import is_awaitable
 from fastcore.cache.storage import Storage
 from python_fallback.shared.cache.seat import Computation, Seat
 from python_fallback.shared.cache.shape import MISSING
+from python_fallback.shared.cache.singleflight import aboard
 
 __all__ = ["SyncMemo"]
 
@@ -91,6 +92,7 @@ class SyncMemo(Memo):
             attempts.failed()
 
     def _refresh(self, old: Kept, attempts: Attempts, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        aboard.set(())  # no computation waits for this one, though one may have started it
         with self.trying(attempts):
             if self.storage.cache.peek(key, MISSING) is not old:  # invalidated, or replaced by a faster caller
                 attempts.ended()

@@ -182,6 +182,56 @@ def test_a_result_invalidated_during_its_refresh_is_not_cached() -> None:
     assert price("A") == 3
 
 
+def test_a_refresh_started_by_a_computation_waits_for_it() -> None:
+    clock, computed, refreshing = Clock(), [], threading.Event()
+
+    @cached(ttl=10, stale=1000, timer=clock)
+    def rate(currency: str) -> int:
+        if not clock.time:
+            return 1
+        refreshing.set()
+        return price("A") + 1
+
+    @cached(ttl=10, timer=clock)
+    def price(symbol: str) -> int:
+        computed.append(symbol)
+        stale = rate("EUR")
+        assert refreshing.wait(10)
+        time.sleep(0.05)
+        return 100 * stale
+
+    rate("EUR")
+    clock.time = 20
+    assert price("A") == 100
+    settle(lambda: rate("EUR") == 101)
+    assert computed == ["A"]
+
+
+def test_a_refresh_started_by_a_coroutine_waits_for_it() -> None:
+    clock, computed = Clock(), []
+
+    @cached(ttl=10, stale=1000, timer=clock)
+    async def rate(currency: str) -> int:
+        return await price("A") + 1 if clock.time else 1
+
+    @cached(ttl=10, timer=clock)
+    async def price(symbol: str) -> int:
+        computed.append(symbol)
+        stale = await rate("EUR")
+        await asyncio.sleep(0.05)
+        return 100 * stale
+
+    async def main() -> None:
+        await rate("EUR")
+        clock.time = 20
+        assert await price("A") == 100
+        await asyncio.sleep(0.05)
+        assert await rate("EUR") == 101
+
+    asyncio.run(main())
+    assert computed == ["A"]
+
+
 # ---- no thread, another process, the end ----
 
 
