@@ -216,8 +216,9 @@ def cached(
     """
     given = {name: value for name, value in locals().items() if name != "function"}
     policy = Policy.of(ttl, stale, early, negative_ttl, tags, jitter, keep_if)
-    if key is not None and not callable(key):
-        raise TypeError(f"key: expected a callable or None, got {type(key).__name__}")
+    for option, value in (("key", key), ("on_evict", on_evict)):
+        if value is not None and not callable(value):
+            raise TypeError(f"{option}: expected a callable or None, got {type(value).__name__}")
     options = Options(
         policy,
         maxsize,

@@ -74,9 +74,13 @@ def _tag(name: str) -> Tag:
     return tag
 
 
+def _several(names: Iterable[str] | str) -> tuple[str, ...]:
+    return tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (names,)
+
+
 def tags_of(names: Iterable[str] | str) -> tuple[Tag, ...]:
     """Return the current tags of these names; a str is one name."""
-    wanted = (names,) if isinstance(names, str) else tuple(names)
+    wanted = _several(names)
     for name in wanted:
         if not isinstance(name, str):
             raise TypeError(f"tags: expected str, got {type(name).__name__}")
@@ -183,7 +187,7 @@ class Policy:
         if keep_if is not None and not callable(keep_if):
             raise TypeError(f"keep_if: expected a callable or None, got {type(keep_if).__name__}")
         if not callable(tags):
-            tags = (tags,) if isinstance(tags, str) else tuple(tags)
+            tags = _several(tags)
             tags_of(tags)
         return cls(seconds, extra, factor, negative, tags, spread, keep_if)
 

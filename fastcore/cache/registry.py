@@ -14,6 +14,10 @@ def register(name: str, cache: Any) -> None:
     """Give a cache a name. A later one of the same name takes its place; a cache that is garbage is forgotten."""
     if not isinstance(name, str) or not name:
         raise TypeError(f"name: expected a str that is not empty, got {name!r}")
+    if not all(hasattr(cache, method) for method in ("stats", "expire", "_shrink")):
+        raise TypeError(
+            f"cache: expected a cache of fastcore, or `function.cache` of a decorated one, got {type(cache).__name__}"
+        )
     _caches[name] = cache
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fastcore import cache as fastcache
-from fastcore.cache import cached, invalidate_tag
+from fastcore.cache import cached, invalidate_tag, register
 from tests.cache.conftest import Clock
 
 pytestmark = pytest.mark.usefixtures("on_backend")
@@ -280,6 +280,8 @@ def test_a_function_that_was_a_method_has_no_instance() -> None:
         ({"negative_ttl": -1}, ValueError, "negative_ttl: expected a time of 0 or longer, got -1"),
         ({"ttl": 5, "early": -1}, ValueError, "early: expected a bool or a factor of at least 0, got -1"),
         ({"tags": [1]}, TypeError, "tags: expected str, got int"),
+        ({"tags": 1}, TypeError, "tags: expected str, got int"),
+        ({"on_evict": 3}, TypeError, "on_evict: expected a callable or None, got int"),
         ({"ttl": 5, "early": "x"}, TypeError, "early: expected a bool or a factor of at least 0, got str"),
         ({"jitter": 1}, ValueError, "jitter: expected a number from 0 to below 1, got 1"),
         ({"keep_if": 3}, TypeError, "keep_if: expected a callable or None, got int"),
@@ -291,6 +293,20 @@ def test_a_function_that_was_a_method_has_no_instance() -> None:
 def test_wrong_options(options: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         cached(**options)(lambda: None)
+
+
+def test_tags_of_a_call_are_checked() -> None:
+    with pytest.raises(TypeError, match=r"^tags: expected str, got float$"):
+        cached(tags=lambda price: price)(lambda price: price)(1.5)
+
+
+@pytest.mark.parametrize("given", [{}, cached()(lambda: None)], ids=["dict", "function"])
+def test_only_caches_are_registered(given: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"^cache: expected a cache of fastcore, or `function.cache` of a decorated one"
+    ):
+        register("analysis", given)
+    register("analysis", cached()(lambda: None).cache)
 
 
 # ---- coroutine functions ----
