@@ -92,10 +92,12 @@ class AsyncMemo(Memo):
         found = await fly_async(self.storage.cache, key, compute, lambda: MISSING, tags)
         return found, kept
 
-    async def renew(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        key = self.key(args, kwargs)
+    async def renew(self, args: tuple[Any, ...], kwargs: dict[str, Any], keys: list[Any]) -> Any:
+        key, *others = keys
         self.storage.cache._flights.disown(key)
-        found, _ = await self.compute_now(key, args, kwargs)
+        found, kept = await self.compute_now(key, args, kwargs)
+        if kept:
+            self.share(found, others)
         return found.unwrap() if type(found) is Kept else found
 
     async def _refresh_on_loop(

@@ -134,13 +134,14 @@ class Controls:
     def put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
         """Keep a value as the result of these arguments, as if it had just been computed."""
         memo = self._memo_of(args)
-        key = memo.key(args, kwargs)
+        key, *others = dict.fromkeys(self._keys(memo, args, kwargs))
         tags = memo.policy.label(args[memo.skip :], kwargs)
         found = memo.taken(value, tags, 0.0)
         with memo.storage.lock:
             cache = memo.storage.follow()
             cache._flights.disown(key)
-            memo.keep(key, found, [None])
+            if memo.keep(key, found, [None]):
+                memo.share(found, others)
 
     def refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         """Compute the result of these arguments now, keep it and return it; to be awaited for a coroutine function.
@@ -149,7 +150,7 @@ class Controls:
         """
         memo = self._memo_of(args)
         memo.storage.follow()
-        return memo.renew(args, kwargs)
+        return memo.renew(args, kwargs, list(dict.fromkeys(self._keys(memo, args, kwargs))))
 
     def cache_clear(self) -> None:
         """Drop every result and set the statistics to 0; results that are being computed will not be kept."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -101,8 +102,11 @@ class Memo:
         """Refresh a record in the background, unless that is being done or failed a moment ago."""
         raise NotImplementedError
 
-    def renew(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Compute the result of these arguments now, keep it and return it; the old one stays until then."""
+    def renew(self, args: tuple[Any, ...], kwargs: dict[str, Any], keys: list[Any]) -> Any:
+        """Compute the result of these arguments now, keep it and return it; the old one stays until then.
+
+        The first key is that of the call as it is written, the others are those of other ways to write it.
+        """
         raise NotImplementedError
 
     @contextlib.contextmanager
@@ -156,6 +160,15 @@ class Memo:
             return False
         cache._store_if(permit, key, found, total, weight)
         return True
+
+    def share(self, found: Any, others: list[Any]) -> None:
+        """Keep what was stored under these keys too, where there is an older result: they mean the same call."""
+        with self.storage.lock:
+            cache = self.storage.follow()
+            for key in others:
+                cache._flights.disown(key)
+                if cache.peek(key, MISSING) is not MISSING:
+                    self.keep(key, copy.copy(found) if type(found) is Kept else found, [None])
 
     def keep_error(
         self, key: Any, error: Exception, outer: BaseException | None, tags: tuple[Any, ...], permit: list[None]

@@ -158,6 +158,8 @@ def restore(cache: Any, path: str | os.PathLike[str]) -> Restored:
     if problem:
         logger.warning("the cache file %s was not restored whole: %s", path, problem)
     entries = 0
+    if items:
+        cache._now()  # the first reading of a timer says in what unit it counts
     for key, value, remaining, weight in items:
         if remaining > away:
             try:

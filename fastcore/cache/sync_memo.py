@@ -112,12 +112,15 @@ class SyncMemo(Memo):
                     self.options.kept(self, key, args, kwargs)
         return seat.value, kept
 
-    def renew(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def renew(self, args: tuple[Any, ...], kwargs: dict[str, Any], keys: list[Any]) -> Any:
         if self._awaiting is not None:
-            return self._awaiting.renew(args, kwargs)
-        key = self.key(args, kwargs)
+            return self._awaiting.renew(args, kwargs, keys)
+        key, *others = keys
         self.storage.cache._flights.disown(key)
-        return self.given(self.compute_now(key, args, kwargs)[0], args, kwargs, key)
+        found, kept = self.compute_now(key, args, kwargs)
+        if kept:
+            self.share(found, others)
+        return self.given(found, args, kwargs, key)
 
 
 class Computed(Computation):

@@ -405,6 +405,58 @@ def test_refresh_serves_the_old_result_until_it_is_done() -> None:
     assert number() == 2
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_new_result_replaces_that_of_the_call_written_otherwise(asynchronous: bool) -> None:
+    source = [1]
+
+    def price(symbol: str, days: int = 5) -> int:
+        return source[0]
+
+    async def later(symbol: str, days: int = 5) -> int:
+        return source[0]
+
+    call = cached(ttl=60, stale=60)(later if asynchronous else price)
+
+    async def ask(*args: Any, **kwargs: Any) -> int:
+        return await done(call(*args, **kwargs))
+
+    async def done(result: Any) -> int:
+        return await result if asynchronous else result  # type: ignore[no-any-return]
+
+    async def main() -> None:
+        assert [await ask("A"), await ask("B", 5)] == [1, 1]
+        call.put(2, "A", 5)
+        call.put(2, symbol="B")
+        assert [await ask("A"), await ask("A", days=5), await ask("B", 5)] == [2, 2, 2]
+        source[0] = 3
+        assert await done(call.refresh("A", 5)) == 3
+        assert [await ask("A"), await ask("A", 5), await ask("B")] == [3, 3, 2]
+        assert len(call.cache) == 4
+        entries = [call.get_entry("A"), call.get_entry("A", 5)]
+        assert all(50 < entry.fresh_for <= 60 and entry.kept_for > 100 for entry in entries)
+
+    asyncio.run(main())
+
+
+def test_a_put_wins_over_a_running_computation_of_the_call_written_otherwise() -> None:
+    began, gate = threading.Event(), threading.Event()
+
+    @cached
+    def price(symbol: str, days: int = 5) -> int:
+        began.set()
+        assert gate.wait(10)
+        return 1
+
+    thread = threading.Thread(target=price, args=("A",))
+    thread.start()
+    assert began.wait(10)
+    price.put(2, "A", 5)
+    gate.set()
+    thread.join()
+    assert price.peek("A") == 2
+    assert list(price.cache.values()) == [2]
+
+
 def test_put_wins_over_a_running_computation() -> None:
     started, gate = threading.Event(), threading.Event()
 

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,21 @@ def test_lifetimes_continue_while_saved(make: Make, path: Path, monkeypatch: pyt
     back = make("TTLCache", 10, 600)
     assert restore(back, path).entries == 2
     assert back.ttl_remaining("a") <= 600 + 1e-6
+
+
+@pytest.mark.parametrize("counting", ["seconds", "datetime"])
+@pytest.mark.parametrize("restored", ["seconds", "datetime"])
+def test_lifetimes_are_kept_by_caches_whose_timers_count_otherwise(
+    make: Make, path: Path, counting: str, restored: str
+) -> None:
+    timers = {"seconds": lambda: 1000.0, "datetime": lambda: datetime(2026, 1, 1)}
+    cache = make("TTLCache", 10, 600, timer=timers[counting])
+    cache.update(a=1, b=2)
+    save(cache, path)
+    back = make("TTLCache", 10, 50, timer=timers[restored])
+    assert restore(back, path) == (2, "")
+    assert 599 < back.ttl_remaining("a") <= 600 + 1e-6
+    assert 599 < back.ttl_remaining("b") <= 600 + 1e-6
 
 
 def test_restoring_respects_the_bounds_of_the_cache(make: Make, path: Path) -> None:
