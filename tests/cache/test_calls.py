@@ -433,7 +433,7 @@ def test_a_new_result_replaces_that_of_the_call_written_otherwise(asynchronous: 
         assert [await ask("A"), await ask("A", 5), await ask("B")] == [3, 3, 2]
         assert len(call.cache) == 4
         entries = [call.get_entry("A"), call.get_entry("A", 5)]
-        assert all(50 < entry.fresh_for <= 60 and entry.kept_for > 100 for entry in entries)
+        assert all(entry and 50 < entry.fresh_for <= 60 and entry.kept_for > 100 for entry in entries)
 
     asyncio.run(main())
 
