@@ -96,23 +96,24 @@ BUILDERS: dict[str, Callable[[Any, Any, float, Callable[[Any], float] | None], A
 
 @pytest.mark.parametrize("kind", BUILDERS)
 @pytest.mark.parametrize("weighed", [False, True])
-def test_the_same_operations_give_the_same_results(twin: Callable[[str], Any], kind: str, weighed: bool) -> None:
-    module = twin("cache")
-
-    @given(steps=STEPS, maxsize=st.sampled_from([0, 1, 3, 5, math.inf]))
-    @example(steps=[("set", 1, 1), ("tick", 5), ("pop", 1), ("expire",)], maxsize=3)  # what had expired is reported
-    @example(steps=[("set", 1, 1), ("tick", 5), ("set", 2, 4), ("expire",)], maxsize=3)  # also after one too large
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    def run(steps: list[tuple[Any, ...]], maxsize: float) -> None:
-        clock = Clock()
-        size = (lambda value: value) if weighed else None
-        ours = BUILDERS[kind](module, clock, maxsize, size)
-        theirs = BUILDERS[kind](cachetools, clock, maxsize, size)
-        agree(ours, theirs, steps, clock)
-        assert ours.currsize == theirs.currsize
-        assert ours.maxsize == theirs.maxsize
-
-    run()
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(steps=STEPS, maxsize=st.sampled_from([0, 1, 3, 5, math.inf]))
+@example(steps=[("set", 1, 1), ("tick", 5), ("pop", 1), ("expire",)], maxsize=3)  # what had expired is reported
+@example(steps=[("set", 1, 1), ("tick", 5), ("set", 2, 4), ("expire",)], maxsize=3)  # also after one too large
+def test_the_same_operations_give_the_same_results(
+    twin: Callable[[str], Any], kind: str, weighed: bool, steps: list[tuple[Any, ...]], maxsize: float
+) -> None:
+    clock = Clock()
+    size = (lambda value: value) if weighed else None
+    ours = BUILDERS[kind](twin("cache"), clock, maxsize, size)
+    theirs = BUILDERS[kind](cachetools, clock, maxsize, size)
+    agree(ours, theirs, steps, clock)
+    assert ours.currsize == theirs.currsize
+    assert ours.maxsize == theirs.maxsize
 
 
 def test_it_serves_the_cached_decorator_of_cachetools(make: Make) -> None:
