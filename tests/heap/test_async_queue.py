@@ -397,6 +397,37 @@ def test_get_in_another_thread_wakes_a_putter(queue):
     run(main)
 
 
+def test_a_getter_cancelled_while_another_thread_wakes_it_hands_the_item_on(queue):
+    async def main() -> None:
+        q = queue()
+        first, second = [asyncio.create_task(q.get()) for _ in range(2)]
+        await turns()
+        thread = threading.Thread(target=q.put_nowait, args=("x",))
+        thread.start()
+        thread.join()
+        first.cancel()  # before the loop hears of the item
+        assert await asyncio.wait_for(second, 10) == "x"
+        assert first.cancelled()
+
+    run(main)
+
+
+def test_a_putter_cancelled_while_another_thread_wakes_it_hands_the_room_on(queue):
+    async def main() -> None:
+        q = queue(1)
+        await q.put(1)
+        first, second = [asyncio.create_task(q.put(n)) for n in (2, 3)]
+        await turns()
+        thread = threading.Thread(target=q.get_nowait)
+        thread.start()
+        thread.join()
+        first.cancel()
+        await asyncio.wait_for(second, 10)
+        assert [q.get_nowait(), q.qsize()] == [3, 0]
+
+    run(main)
+
+
 def test_binds_to_the_first_loop_it_waits_in(queue):
     q = queue()
 

@@ -110,6 +110,13 @@ def test_a_row_without_a_symbol_is_of_none_of_the_others(ta: ModuleType) -> None
     np.testing.assert_array_equal(got, [np.nan, np.nan, 2.0, 15.0, np.nan])
 
 
+def test_missing_names_in_one_of_two_levels_of_symbols_are_told_apart(ta: ModuleType) -> None:
+    venues, symbols = ["X", "Y", "X", "Y"], ["B", None, "B", None]  # of Y without a symbol, and of X with the last one
+    index = pd.MultiIndex.from_arrays([venues, symbols, times(4)], names=["venue", "symbol", "time"])
+    got = ta.sma(pd.Series([1.0, 10.0, 3.0, 20.0], index), 2)
+    np.testing.assert_array_equal(got, [np.nan, np.nan, 2.0, 15.0])
+
+
 def test_a_table_without_rows(ta: ModuleType) -> None:
     empty = long_table().iloc[:0]
     assert ta.rsi(empty["close"]).shape == (0,)
