@@ -226,6 +226,9 @@ class Store(Mixin):
                 "the weights do not add up": not math.isclose(
                     self._weight, math.fsum(entry.weight for entry in entries), abs_tol=1e-6
                 ),
+                "the heap is out of order": any(
+                    self._heap[at] < self._heap[(at - 1) // 2] for at in range(1, len(self._heap))
+                ),
                 "an expiry is not in the heap": any(
                     entry.expires != math.inf and id(entry) not in places for entry in entries
                 ),

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -55,6 +56,23 @@ def test_expire_gives_the_soonest_first(make: Make, clock: Any) -> None:
     cache.touch(1, ttl=30)
     assert [key for key, _ in cache.expire(7)] == [3, 5, 6, 7]
     assert [key for key, _ in cache.expire(60)] == [8, 9, 1, 4]
+
+
+def test_expire_gives_the_soonest_first_after_many_new_lifetimes(make: Make, clock: Any) -> None:
+    random, cache = Random(3), make("TTLCache", 50, 100, timer=clock)
+    ends: dict[int, float] = {}
+    for _ in range(3000):
+        key, ttl = random.randrange(30), random.uniform(1, 100)
+        cache.set(key, key, ttl=ttl)
+        ends[key] = clock.time + ttl
+        if random.random() < 0.1:
+            clock.time += 1
+            due = sorted((key for key, end in ends.items() if end <= clock.time), key=ends.__getitem__)
+            assert [key for key, _ in cache.expire()] == due
+            for key in due:
+                del ends[key]
+    cache._check()
+    assert sorted(cache) == sorted(ends)
 
 
 def test_touch_restarts_the_lifetime(make: Make, clock: Any) -> None:
