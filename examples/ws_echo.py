@@ -1,4 +1,4 @@
-"""An application that sends back what it is sent, for runs of conformance tests against `HubProtocol`.
+"""An echo application, for conformance tests of `HubProtocol`.
 
 ``python examples/ws_echo.py --port 9001`` serves ``ws://127.0.0.1:9001/echo``; with ``--port 0`` it takes a free port.
 The first line it prints is the address.

@@ -1,4 +1,4 @@
-"""Every test that takes the `backend` fixture runs on both twins; a missing compiled twin is an error unless told."""
+"""Every test that takes the `backend` fixture runs on both twins; a missing compiled twin is an error by default."""
 
 from __future__ import annotations
 

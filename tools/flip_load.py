@@ -1,4 +1,4 @@
-"""Flip flags of four workers under load, then break their candidate: what is lost, and how soon all are back.
+"""Flip flags of four workers under load, then break their candidate: count lost requests, and time the rollback.
 
     python tools/flip_load.py --seconds 60
 

@@ -36,7 +36,7 @@ def canary(ratio: float, sd: float, runs: int, least: np.ndarray) -> tuple[float
 
 
 def length(arguments: tuple[float, float, int]) -> float:
-    """Pairs between false alarms after promotion: of a `Detector` that goes on and on. More than this, if negative."""
+    """Pairs between false alarms after promotion, of a `Detector` that never stops. More than this, if negative."""
     ratio, sd, pairs = arguments
     rng = np.random.default_rng(2)
     found = sum(alarms(slow(rng, (10, 10_000), ratio, sd).ravel(), GUARD.run_length) for _ in range(pairs // 100_000))

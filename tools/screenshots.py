@@ -53,7 +53,7 @@ def ask(url: str, body: Any = None) -> Any:
 
 
 def load(address: str, stop: threading.Event) -> None:
-    """Ask for analyses and reports until told to stop; half of the indicators by each arm."""
+    """Request analyses and reports until stopped; half of the indicators by each arm."""
     ask(f"{address}/fastcore/api/flags/technical_analysis/set", {"mode": "ramp:50", "reason": "half of the calls"})
     symbols = ("AAPL", "IBM", "MSFT", "GOOG", "FB")
     n = 0

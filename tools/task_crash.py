@@ -103,11 +103,11 @@ class Service:
             await asyncio.sleep(3600)
 
 
-# ---- who kills it ----
+# ---- the killing process ----
 
 
 class Campaign:
-    """What was promised by all services so far, and what became of it."""
+    """What all services have acknowledged so far, and the outcomes."""
 
     def __init__(self, folder: str, seed: int) -> None:
         self.path = Path(folder, "tasks.db")
@@ -196,7 +196,7 @@ class Campaign:
             db.close()
 
     def judge(self) -> dict[str, Any]:
-        """Return what is counted; all of `wrong` must be 0."""
+        """Return the counts; all of `wrong` must be 0."""
         from fastcore.tasks.codec import Codec
         from fastcore.tasks.stores.sqlite.rows import SUCCEEDED
 

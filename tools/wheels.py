@@ -34,7 +34,7 @@ def run(*args: str | Path, cwd: Path = ROOT, changes: Mapping[str, str] | None =
 
 
 def build(source: Path, kind: str, out: Path, **changes: str) -> Path:
-    """Build an sdist or a wheel of `source` with the build requirements in an environment of their own."""
+    """Build an sdist or a wheel of `source` with the build requirements in a separate environment."""
     before = set(out.glob("*"))
     run(sys.executable, "-m", "build", f"--{kind}", "--outdir", out, source, changes=changes)
     (made,) = set(out.glob("*")) - before

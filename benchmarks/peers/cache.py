@@ -339,7 +339,7 @@ print((psutil.Process().memory_info().rss - before) / count)
 
 
 def memory_cases(report: Report) -> None:
-    """Resident bytes an entry adds, keys and values not counted; each cache in a process of its own."""
+    """Resident bytes per entry without keys and values; each cache in a separate process."""
     for count in (100_000, 1_000_000, 1_500_000):
         taken = {}
         for kind in ("fastcore", "cachebox", "cachetools"):

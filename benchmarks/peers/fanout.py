@@ -1,6 +1,6 @@
 """One message to a thousand clients: CPU time of the server per delivery, compared with other servers.
 
-Run ``python benchmarks/peers/fanout.py``. Every server runs in a process of its own (uvloop, TCP_NODELAY), all with
+Run ``python benchmarks/peers/fanout.py``. Every server runs in a separate process (uvloop, TCP_NODELAY), all with
 clients connected, and they take turns, in an order shuffled each round; the clients are one C program. Times are
 processor time of the server, user and system, for one message to one client.
 """
@@ -105,7 +105,7 @@ class Pair:
         return self.stack.enter_context(Child([str(PROGRAM), port, "/stream?topics=prices", *options]))
 
     def settle(self) -> None:
-        """Take what came with the handshake out of the counts."""
+        """Subtract the bytes of the handshake from the counts."""
         assert self.crowd is not None
         time.sleep(0.5)
         self.crowd.ask("report")
@@ -206,7 +206,7 @@ def idle_memory(report: Report, clients: int = 2000) -> None:
 
 
 def stuck(report: Report, clients: int = 1000, stop: int = 50) -> None:
-    """Some clients stop reading; how long do the others wait, and what becomes of the some?"""
+    """Some clients stop reading: measure the delay of the others, and how the stalled ones are handled."""
     p99: dict[bool, list[float]] = {False: [], True: []}
     growth, after, backlog, conflated, closed, told = 0.0, 0.0, 0, stop**9, stop, stop
     order = [False, True] * 3

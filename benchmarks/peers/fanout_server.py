@@ -1,4 +1,4 @@
-"""One server of many clients, as `fanout.py` drives it: it says its port, then obeys lines on its input.
+"""One server of many clients, driven by `fanout.py`: it prints its port, then executes commands from its input.
 
 Usage: ``python benchmarks/peers/fanout_server.py NAME [DEFLATE]``
 

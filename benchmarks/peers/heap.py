@@ -84,7 +84,7 @@ def hold_heapq(hold: Hold) -> Callable[[], None]:
 
 
 def refill(q: Any, own: bool) -> Callable[[list[float]], None]:
-    """`own`: a priority of its own for every item; else tuples, compared as the standard library does."""
+    """`own`: a separate priority for every item; else tuples, compared as the standard library does."""
 
     def fill(first: list[float]) -> None:
         while not q.empty():

@@ -79,7 +79,7 @@ SHAPES: dict[str, Callable[[int], Columns]] = {
 
 
 def peers_of(name: str, data: Columns) -> dict[str, Callable[[], object]]:
-    """Every way to the same numbers (pandas' ewm begins otherwise), each on what it likes best: arrays or a Series."""
+    """Every way to the same numbers (pandas' ewm begins otherwise), each on its fastest input: arrays or a Series."""
     close = data["close"]
     series = pd.Series(close)
     found: dict[str, Callable[[], object]] = {

@@ -58,7 +58,7 @@ PAUSES = ("default", "service", "service, frozen")
 
 
 def child(python: str, script: str, *args: str) -> dict[str, Any]:
-    """Run a script of the folder `isolated` in a process of its own; it prints JSON."""
+    """Run a script of the folder `isolated` in a separate process; it prints JSON."""
     env = {
         **os.environ,
         "PYTHONHASHSEED": "0",

@@ -1,7 +1,7 @@
 """A crowd that comes back: clients of one pattern over thousands of topics, all cut off at once.
 
 Run ``python benchmarks/peers/reconnect.py``. The server, the crowd and a bystander, which asks for something small all
-the time, run in processes of their own, while prices are published. Every client shows where it was in each topic, and
+the time, run in separate processes, while prices are published. Every client shows where it was in each topic, and
 is back when it has the answer about all of them. Measured, with their goals: the seconds from the cut until the last
 client is back, the bystander's 99th percentile meanwhile, and how many topics were recovered without a gap. Only a run
 with the default sizes is written to ``benchmarks/results/reconnect.json``.

@@ -53,7 +53,7 @@ def overview(reports: Sequence[dict[str, Any]]) -> str:
 
 
 def section(report: dict[str, Any]) -> str:
-    """One script: how to repeat it, what it ran on, its verdicts and its rows."""
+    """One script: its command, machine, results and rows."""
     about = report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     lines = [

@@ -1,4 +1,4 @@
-"""What a task that waits costs in memory: resident bytes, each contender in a process of its own."""
+"""Memory of a waiting task: resident bytes, each contender in a separate process."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def ask(connection: http.client.HTTPConnection, method: str, path: str, body: An
 
 
 def load(port: int, clients: int, seconds: float, rate: float | None) -> Answers:
-    """POST from so many connections for so long: at `rate` a second in all, or each as fast as it is answered."""
+    """POST from several connections for some seconds: at `rate` per second in total, or without a pause."""
     found = Answers([], [])
     ends = time.monotonic() + seconds
 

@@ -164,7 +164,7 @@ class OnProcesses(NamedTuple):
 
 
 def processes(n: int, seconds: float) -> OnProcesses:
-    """Run `n` tasks that use so many seconds of CPU on two process slots."""
+    """Run `n` tasks that each use some seconds of CPU on two process slots."""
     queue = TaskQueue(store="memory", workers={"process": 2})
     task = queue.task(name="spin", on="process")(spin)
 

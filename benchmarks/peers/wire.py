@@ -1,6 +1,6 @@
 """A page that shows 100 symbols for 5.6 minutes: REST polling compared with one stream, in requests, bytes and delay.
 
-Run ``python benchmarks/peers/wire.py``. The server is a process of its own under uvicorn; both ways go through a relay
+Run ``python benchmarks/peers/wire.py``. The server is a separate process under uvicorn; both ways go through a relay
 that counts the bytes of the TCP streams in both directions, handshakes and headers included. The 336 seconds are
 steps of a simulated market, not waited for; the stream's 22 pings and their answers are added. Delay is measured in
 real time, from just before ``hub.publish`` in the server to the callback of `fastcore.streaming.Client` here.
@@ -73,7 +73,7 @@ class Market:
         }
 
 
-# ---- the server, in a process of its own ----
+# ---- the server, in a separate process ----
 
 
 def serve() -> None:
@@ -123,7 +123,7 @@ def serve() -> None:
         return JSONResponse(0)
 
     async def pace(request: Request) -> JSONResponse:
-        """Publish in real time: so many messages a second, spread evenly."""
+        """Publish in real time: a fixed number of messages per second, spread evenly."""
         rate, seconds = int(request.query_params["rate"]), float(request.query_params["seconds"])
         loop = asyncio.get_running_loop()
         begin, total = loop.time(), round(rate * seconds)
@@ -320,7 +320,7 @@ def traffic(report: Report) -> None:
     single = [f"/prices/{symbol}" for symbol in SYMBOLS]
     ways = {"one for all symbols": ["/prices"], "one for all, gzip": ["/gzip/prices"], "one for each symbol": single}
     for share, case in ((1.0, "all are traded each second"), (NORMAL_SHARE, f"{NORMAL_SHARE:.0%} are")):
-        polls, streams = {}, {}  # each of a server of its own, so that all see the same trades
+        polls, streams = {}, {}  # each of a separate server, so that all see the same trades
         for name, paths in ways.items():
             with server() as port:
                 polls[name] = asyncio.run(polled(port, share, paths))

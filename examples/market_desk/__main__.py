@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **{"allow_abbrev": False, **options})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, and refuse what is not known, each subcommand with its own usage."""
+        """Parse, and refuse unknown arguments with the usage of the subcommand."""
         found, left = super().parse_known_args(args, namespace)
         if left:
             self.error(f"unexpected arguments: {' '.join(left)}")
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run what was asked for; each command imports only what it needs."""
+    """Run the command; each command imports only its own modules."""
     if options.command == "demo":
         from examples.market_desk import demo
 

@@ -11,12 +11,12 @@ __all__ = ["AsyncTechnicalIndicatorService"]
 
 
 class AsyncTechnicalIndicatorService:
-    """Runs a plain analysis for many symbols on threads: compiled indicators let go of the GIL.
+    """Runs a plain analysis for many symbols on threads: compiled indicators release the GIL.
 
     Parameters
     ----------
     analyse : callable
-        Gives the analysis of a symbol over its last so many bars.
+        Returns the analysis of a symbol over a number of its last bars.
     limit : int, default 8
         Symbols worked on at a time.
     """

@@ -13,12 +13,12 @@ from typing import Any
 
 __all__ = ["Child", "ChildFailed"]
 
-PATIENCE = 6.0  # seconds a child is given to end by itself
+PATIENCE = 6.0  # seconds a child has to exit
 LINE = 1 << 26  # bytes: a result carries every streamed value
 
 
 class ChildFailed(Exception):
-    """A child ended, or said something else, before it had said what was waited for."""
+    """A child ended, or printed something else, before the expected line."""
 
 
 class Child:
@@ -84,7 +84,7 @@ class Child:
 
     @property
     def ended(self) -> bool:
-        """Whether the process is gone."""
+        """Whether the process has ended."""
         return self._process.returncode is not None
 
     async def failure(self, what: str) -> ChildFailed:

@@ -1,4 +1,4 @@
-"""Runs the same work before and after, each on a fresh server, and prints what was measured."""
+"""Runs the same work before and after, each on a fresh server, and prints the measurements."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STARTING = 60.0  # seconds a server is given to listen, and the load to connect
 
 @dataclass(frozen=True)
 class Settings:
-    """What the demo is told: `seconds` is the time measured, half of it for each arm; rates are a second."""
+    """Options of the demo: `seconds` is the time measured, half of it for each arm; rates are per second."""
 
     seconds: float
     clients: int
@@ -80,7 +80,7 @@ class Usage:
 
 
 async def run_arm(arm: Arm, settings: Settings) -> Measured:
-    """Serve `arm`, put the load on it, and return what was measured."""
+    """Serve `arm`, run the load against it, and return the measurements."""
     seconds = settings.seconds / 2
     serve = ("serve", "--port", "0", "--arm", arm, "--tick-rate", str(settings.tick_rate), "--supervised")
     async with Child.start(f"server ({arm})", *serve) as server:
@@ -100,7 +100,7 @@ async def run_arm(arm: Arm, settings: Settings) -> Measured:
 
 
 async def measure(arm: Arm, seconds: float, load: Sequence[str], usage: Usage) -> Measured:
-    """Run the load, show its progress, and return what it and the server's usage come to."""
+    """Run the load, show its progress, and return its results and the server's usage."""
     async with Child.start(f"load ({arm})", *load) as clients, background(usage.sample()):
         connected = (await clients.wait_for("connected", STARTING))["clients"]
         say(f"[{arm}] {connected:,} WebSocket connections; measuring for {seconds:g} s")

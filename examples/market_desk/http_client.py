@@ -1,4 +1,4 @@
-"""An HTTP/1.1 client over one kept-alive connection, small enough not to be what is measured."""
+"""An HTTP/1.1 client over one kept-alive connection, small enough not to affect the measurements."""
 
 from __future__ import annotations
 

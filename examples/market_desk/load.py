@@ -1,4 +1,4 @@
-"""The load: WebSocket clients and REST requests in a process of their own, which reports in JSON lines."""
+"""The load: WebSocket clients and REST requests in a separate process, which reports in JSON lines."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def connect_all(plan: LoadPlan, inbox: deque[Arrival]) -> list[TickClient]
 
 
 async def measure(plan: LoadPlan, ledger: Ledger, clients: list[TickClient], http: HttpClient) -> dict[str, Any]:
-    """Return what came of the load over the window."""
+    """Return the results of the load over the window."""
     rest = RestLoad(http, plan.request_rate, plan.report_rate)
     before = (await http.get("/status")).json()
     busy, start = time.process_time(), time.perf_counter_ns()
@@ -190,7 +190,7 @@ def show_progress(plan: LoadPlan, start: int, ledger: Ledger, rest: RestLoad, cl
 
 
 async def late_messages(ledger: Ledger, subscriptions: int) -> None:
-    """Wait for what was due in the window and has not come, for `GRACE` seconds at most."""
+    """Wait for messages due in the window that have not arrived, for `GRACE` seconds at most."""
     give_up = time.perf_counter() + GRACE
     while len(ledger.latencies) < ledger.ticks_due() * subscriptions and time.perf_counter() < give_up:
         await asyncio.sleep(0.05)

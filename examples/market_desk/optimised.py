@@ -1,6 +1,6 @@
 """The services again, optimised: each part is a `fastcore.Switch` between the original and the faster version.
 
-A Switch obeys the flag of its name: ``control`` runs the original, ``candidate`` the optimised one, ``ramp:10`` gives
+A Switch follows the flag of its name: ``control`` runs the original, ``candidate`` the optimised one, ``ramp:10`` gives
 ten calls in a hundred to the candidate. The candidates stand on the hot paths of fastcore, whose flags
 (``indicators``, ``cache``, ``heap``, ``framing``) say in turn whether their compiled or their pure twin runs.
 """

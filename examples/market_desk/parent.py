@@ -10,7 +10,7 @@ __all__ = ["end_with_parent"]
 
 
 def end_with_parent(stop: Callable[[], object]) -> None:
-    """Call `stop` when standard input ends: the parent closed it, or is gone, however it went."""
+    """Call `stop` when standard input ends: the parent closed it, or has ended in whatever way."""
 
     def watch() -> None:
         while os.read(0, 1 << 10):

@@ -22,7 +22,7 @@ def topic_of(symbol: str) -> str:
 
 
 class Replay:
-    """Publishes a message a symbol and tick, on a fixed schedule, round and round over the days ``first:``.
+    """Publishes a message per symbol and tick, on a fixed schedule, round and round over the days ``first:``.
 
     The schedule does not wait for slow work: a tick that starts late carries the time at which it was due, so that
     waiting counts as latency.

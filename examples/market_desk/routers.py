@@ -1,4 +1,4 @@
-"""The HTTP and WebSocket endpoints; what they answer does not depend on any flag, save the report's 200 or 202."""
+"""The HTTP and WebSocket endpoints; their answers do not depend on any flag, except the report's 200 or 202."""
 
 from __future__ import annotations
 

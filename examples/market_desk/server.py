@@ -143,7 +143,7 @@ def serve(port: int, arm: Arm, rate: float, *, supervised: bool = False) -> int:
 
 
 def welcome(address: str, arm: Arm, token: str | None) -> str:
-    """Return what someone who has just started the server may want to know."""
+    """Return the information printed when the server starts."""
     return "\n".join(
         (
             f"The market desk runs at {address}, its flags set as {arm!r}. Ctrl-C ends it. Try:",

@@ -84,7 +84,7 @@ def apart(a: float | None, b: float | None) -> float:
 
 
 def opening(tick_rate: float, request_rate: float, report_rate: float) -> str:
-    """Return what is said before the work begins."""
+    """Return the text printed before the work begins."""
     lines = [
         f"Real daily prices of {', '.join(SYMBOLS)}, replayed at {tick_rate:g} ticks a second (a tick is a",
         f"trading day of every symbol), with {request_rate:g} analyses and {report_rate:g} reports a second.",

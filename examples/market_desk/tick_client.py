@@ -72,7 +72,7 @@ class TickClient(asyncio.Protocol):
             self._upgrade(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Remember it; the one who waits for the upgrade is told."""
+        """Store it, and wake the waiter for the upgrade."""
         self.closed = True
         if not self.ready.done():
             self.ready.set_exception(exc or ProtocolError("the server closed the connection before the upgrade"))

@@ -14,7 +14,7 @@ __all__ = ["main"]
 
 
 def main(port: int, topics: str) -> int:
-    """Print what comes until interrupted; 1 when there is no such service or topic."""
+    """Print messages until interrupted; return 1 if there is no such service or topic."""
     try:
         with suppress(KeyboardInterrupt), connect(f"ws://127.0.0.1:{port}/stream?topics={topics}") as stream:
             reader = Reader()

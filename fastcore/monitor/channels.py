@@ -57,7 +57,7 @@ class LogChannel:
 
 
 class CallableChannel:
-    """A function of an :class:`Alert`, plain or async; an async one runs on a loop of its own."""
+    """A function of an :class:`Alert`, plain or async; an async one runs on a separate loop."""
 
     def __init__(self, function: Callable[[Alert], Any], name: str = "callable") -> None:
         if not callable(function):

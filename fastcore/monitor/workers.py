@@ -46,7 +46,7 @@ class WorkerFiles:
     Notes
     -----
     Counters and latencies are added up. A gauge cannot be added up without knowing what it means, so each worker's is
-    shown, labelled ``worker``. A with block starts and stops the writing. After a fork the child gets a file of its own
+    shown, labelled ``worker``. A with block starts and stops the writing. After a fork the child gets a separate file
     when it starts.
     """
 

@@ -1,4 +1,4 @@
-"""The exception of asyncio's queues that older Pythons lack; a file of its own, because asyncio is slow to import."""
+"""The exception of asyncio's queues that older Pythons lack; a separate file, because asyncio is slow to import."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def answer(int x):
 
 
 class Checkout:
-    """A copy of the build's files in a folder of its own."""
+    """A copy of the build's files in a separate folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -139,7 +139,7 @@ def built(built_once: Path, tmp_path: Path) -> Checkout:
 
 @pytest.fixture
 def fresh_python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run code in a new interpreter, in a folder of its own, with `changes` to the environment."""
+    """Run code in a new interpreter, in a separate folder, with `changes` to the environment."""
 
     def run(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("FASTCORE_")}

@@ -1,4 +1,4 @@
-"""What installs with an extra, what is said without it, and what the page of the package index shows."""
+"""Extras: their packages, the errors without them, and the page of the package index."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_part_without_its_packages_names_the_extra(extra: str, code: str) -> N
 
 
 def test_every_public_module_and_name_is_there_or_names_its_extra() -> None:
-    """No part is hidden behind an import error of a package that a user has never heard of."""
+    """Missing packages are reported by the name of the extra."""
     code = f"""if True:
         import importlib, pkgutil, sys
         sys.modules.update(dict.fromkeys({sorted(every_import())!r}))

@@ -1,4 +1,4 @@
-"""The lists that the build goes by equal what is on disk."""
+"""The lists of the build match the files on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loader: which binaries it runs and what it says of the others."""
+"""The loader: which binaries it loads, and its errors for the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What type checkers refuse in a user's code, and what they take."""
+"""Type checkers: which code of users they refuse, and which they accept."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from fastcore import flags
 
 
 class Clock:
-    """A timer that stands still until it is told to move."""
+    """A timer that only moves when it is advanced."""
 
     def __init__(self, time: float = 0) -> None:
         self.time = time

@@ -1,4 +1,4 @@
-"""Which calls of a decorated function are the same one, and what is kept of a call."""
+"""Which calls of a decorated function share a key, and what is cached of a call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decorated functions obey the flag of the cache at run time: nothing is lost, and what is under way ends well."""
+"""Decorated functions follow the flag of the cache at run time, without losing results or running computations."""
 
 from __future__ import annotations
 

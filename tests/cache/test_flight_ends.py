@@ -1,4 +1,4 @@
-"""How a flight ends for those who wait: errors of their own, cancellation, loops that stop, recursion by executors."""
+"""How a flight ends for its waiters: separate errors, cancellation, loops that stop, recursion by executors."""
 
 from __future__ import annotations
 

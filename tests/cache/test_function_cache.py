@@ -1,4 +1,4 @@
-"""What the attribute `cache` of a decorated function shows: results, whatever the options."""
+"""The attribute `cache` of a decorated function: a mapping of results with any options."""
 
 from __future__ import annotations
 

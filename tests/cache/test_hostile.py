@@ -1,4 +1,4 @@
-"""Hostile callers, each in a process of its own with a time limit: see ``isolated/``."""
+"""Hostile callers, each in a separate process with a time limit: see ``isolated/``."""
 
 from __future__ import annotations
 

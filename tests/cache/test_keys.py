@@ -1,4 +1,4 @@
-"""Content keys: equal for equal content whatever the layout, different for whatever a reader could tell apart."""
+"""Content keys: equal for equal content in any layout, different for any visible difference."""
 
 from __future__ import annotations
 

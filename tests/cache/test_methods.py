@@ -1,4 +1,4 @@
-"""Whose results a call is about: decided by how a decorated function is bound."""
+"""Which results a call uses: decided by how a decorated function is bound."""
 
 from __future__ import annotations
 

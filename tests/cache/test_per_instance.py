@@ -1,4 +1,4 @@
-"""With `per_instance=True` each instance has a cache of its own."""
+"""With `per_instance=True` each instance has a separate cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results of decorated functions: each caller's own, and awaitable or refused where one object serves one caller."""
+"""Results of decorated functions: separate for each caller, and awaitable or refused if they serve only one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved and restored caches: nothing is lost, nothing is half-loaded, time goes on meanwhile."""
+"""Saved and restored caches: no entry is lost or half loaded, and lifetimes continue meanwhile."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_damaged_file_is_reported_and_ignored(
 
 
 class Vanishing:
-    """Its class is gone when the file is read."""
+    """Its class no longer exists when the file is read."""
 
 
 class Coded(Exception):

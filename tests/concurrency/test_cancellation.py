@@ -1,4 +1,4 @@
-"""Who cancelled: a function's own dealings with cancellation are its own, and only the map's caller ends the map."""
+"""Cancellation: a function may cancel and be cancelled; only the map's caller ends the map."""
 
 from __future__ import annotations
 

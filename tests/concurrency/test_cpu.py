@@ -1,4 +1,4 @@
-"""run_cpu: both pools, and what becomes of a call whose process dies, cannot start, or is no longer wanted."""
+"""run_cpu: both pools, and calls whose process dies or cannot start, or that are cancelled."""
 
 from __future__ import annotations
 

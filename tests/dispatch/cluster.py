@@ -1,4 +1,4 @@
-"""Workers of `service` under uvicorn or gunicorn, load on them, and what they say of their flags."""
+"""Workers of `service` under uvicorn or gunicorn, load on them, and the flags they report."""
 
 from __future__ import annotations
 
@@ -178,12 +178,12 @@ class Load:
         self.wrong += [(name, key) for name, value in answer.items() if value != zlib.crc32(key.encode())]
 
     async def asked_since(self) -> None:
-        """Wait until nothing that was asked before this moment is still without its answer."""
+        """Wait until all requests made before this call have been answered."""
         before = list(self._answered)
         await until(lambda: all(now > then for now, then in zip(self._answered, before)))
 
     async def more(self, requests: int) -> None:
-        """Wait until so many more requests have been answered."""
+        """Wait until the given number of further requests has been answered."""
         goal = self.requests + requests
         await until(lambda: self.requests >= goal)
 

@@ -1,4 +1,4 @@
-"""The breaker by itself, on a clock of the test."""
+"""The breaker in isolation, on a clock of the test."""
 
 from __future__ import annotations
 

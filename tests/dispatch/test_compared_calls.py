@@ -1,4 +1,4 @@
-"""What a compared call is to its caller and to its guard; every test of a Switch runs on both twins."""
+"""Compared calls, as seen by the caller and by the guard; every test of a Switch runs on both twins."""
 
 from __future__ import annotations
 

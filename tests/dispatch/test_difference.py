@@ -1,4 +1,4 @@
-"""When two answers are the same, and what is said where they are not."""
+"""When two answers are equal, and the description of their differences."""
 
 from __future__ import annotations
 

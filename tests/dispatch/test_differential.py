@@ -101,7 +101,7 @@ def test_the_twins_agree(arms: tuple[Any, ...], taken: list[tuple[str, Any, Any]
             ours = ours.replace(switches[0].name, switches[1].name)
             if ours.startswith("TypeError") and "argument" in ours:
                 # Arguments that do not fit reach the candidate on the compiled twin, but a plain call of the pure one
-                # has a signature of its own, which goes by the control's name.
+                # has a separate signature, which goes by the control's name.
                 unfit += 1
                 ours, theirs = (text.replace("candidate()", "control()") for text in (ours, theirs))
         assert ours == theirs

@@ -471,7 +471,7 @@ def test_a_setting_during_a_rollback_says_that_it_does_not_act(caplog: pytest.Lo
     assert flags.not_acting(flags.get("test.not_acting")) == ""
 
 
-# ---- a thread of its own ----
+# ---- a separate thread ----
 
 
 def test_work_on_its_own_thread_does_not_wait_for_other_work() -> None:

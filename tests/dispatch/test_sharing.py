@@ -161,7 +161,7 @@ def test_torn_and_foreign_lines_are_passed_over(path: str) -> None:
         file.write(b'{"when": "2026\n[]\nnull\n\xff\xfe\n{"flag": "desk"}\n{"cut of')
     other = store(path)
     assert other.get("desk").source == "rollback"
-    other.resume("desk")  # begins a line of its own
+    other.resume("desk")  # begins a separate line
     ours.follow_journal()
     assert ours.get("desk").source == "default"
     assert [e.what for e in ours.journal.entries()] == ["rollback", "resume"]

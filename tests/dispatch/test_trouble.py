@@ -124,7 +124,7 @@ def run(code: str, *arguments: str, **environ: str) -> str:
     "text", ['desk = "candidate"\nindicators = ', 'desk = "sidewise"\nindicators = "pyhton"'], ids=["torn", "misspelt"]
 )
 def test_a_file_invalid_at_startup_enables_nothing(tmp_path: Path, text: str) -> None:
-    """Neither does the process fail: it may be a worker that starts again while somebody is at the file."""
+    """The process does not fail either: it may be a worker that restarts while the file is being edited."""
     file = tmp_path / "flags.toml"
     file.write_text(text)
     code = """

@@ -152,7 +152,7 @@ def children_of(process: subprocess.Popen[str], *commands: str) -> list[psutil.P
 
 @pytest.fixture
 def running() -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
-    """A demo with its server and its load, in a session of its own."""
+    """A demo with its server and its load, in a separate session."""
     with start("demo", "--seconds", "60", "--clients", "10", start_new_session=True) as demo:
         children: list[psutil.Process] = []
         try:

@@ -1,4 +1,4 @@
-"""Answers to those who follow a pattern: made once for all who ask for the same, and as if made for each of them."""
+"""Answers to followers of a pattern: built once for equal requests, and equal to separate answers."""
 
 from __future__ import annotations
 

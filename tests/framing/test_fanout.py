@@ -1,4 +1,4 @@
-"""Fanout on both twins: who gets what, and what becomes of the slow."""
+"""Fanout on both twins: delivery, and the handling of slow clients."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def test_resuming_within_history(wire, fan):
 
 @pytest.mark.parametrize("since", [("e1", {"x": 1}), ("e0", {"x": 20}), ("e1", {"x": 21})])
 def test_resuming_after_history_was_exceeded(wire, fan, since):
-    """Beyond history, from another epoch, or from the future: the newest of each key, and being told."""
+    """Beyond history, from another epoch, or from the future: the newest of each key, and a notice."""
     for i in range(20):
         fan.publish("x", i, key=i % 3)
     (told,) = fan.subscribe("a", "x", since=since)

@@ -351,7 +351,7 @@ def test_memory_stays_below_max_memory(twin):
 
 
 def test_threads(twin):
-    """Many threads with packers and unpackers of their own, and hooks that let the others in."""
+    """Many threads with separate packers and unpackers, and hooks that let the others in."""
     f = twin("framing")
     obj = {"rows": [{"symbol": f"S{i}", "price": i / 7, "odd": {i}} for i in range(50)]}
     expected = msgpack.packb(obj, default=sorted)
@@ -381,7 +381,7 @@ def test_threads(twin):
 
 
 def test_one_unpacker_in_many_threads(twin):
-    """Not what it is for: it may refuse, and it may not crash or make up messages."""
+    """Unsupported use: it may raise, but must not crash or invent messages."""
     unpacker = twin("framing").Unpacker(object_hook=lambda d: d)
     message = {"a": [1, 2, 3]}
     data = msgpack.packb(message)

@@ -157,7 +157,7 @@ def test_broken_sockets_are_left_to_the_caller(twin, pair, wire) -> None:
 
 
 def test_while_other_threads_run(twin, pair) -> None:
-    """The interpreter lock is let go for many; what is sent is not touched by what others do meanwhile."""
+    """The interpreter lock is released for many clients; other threads cannot change the data being sent."""
     fan = twin("framing").Fanout()
     ends = [pair() for _ in range(64)]
     for number, (near, _) in enumerate(ends):

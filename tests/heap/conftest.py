@@ -10,7 +10,7 @@ import pytest
 
 
 class Clock:
-    """A clock that moves when told."""
+    """A clock that only moves when it is advanced."""
 
     def __init__(self, now: float = 100.0) -> None:
         self.now = now

@@ -41,7 +41,7 @@ def in_child(function: Callable[[], None]) -> None:
 
 
 class Gate:
-    """Comparisons that stop until told to go on."""
+    """Comparisons that block until released."""
 
     def __init__(self) -> None:
         self.closed = False

@@ -1,4 +1,4 @@
-"""Every hostile caller of `hostile*.py`, on both twins, each in a process of its own with a time limit."""
+"""Every hostile caller of `hostile*.py`, on both twins, each in a separate process with a time limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compiled callable when what surrounds it misbehaves: it answers or raises, whatever `bind` and callers do."""
+"""The compiled callable with a misbehaving `bind` or caller: it returns or raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Large results lie in memory that earlier ones left: no two that live share any, and what is kept is bounded."""
+"""Large results reuse memory of earlier ones: no two live results share memory, and the pool is bounded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SERIES = {n: np.random.default_rng(n).normal(100, 1, n) for n in SIZES}
 
 
 def churn(seed: int) -> None:
-    """Make results and let go of them in any order; those that live keep their values."""
+    """Create and release results in any order; live ones keep their values."""
     chance = random.Random(seed)
     expected = {n: ta.sma(SERIES[n], 7).copy() for n in SIZES}
     kept: list[tuple[int, np.ndarray]] = []

@@ -1,4 +1,4 @@
-"""The functions obey their flag, at once and in every thread."""
+"""The functions follow their flag, at once and in every thread."""
 
 from __future__ import annotations
 

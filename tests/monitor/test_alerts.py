@@ -1,4 +1,4 @@
-"""When an alert is pending, fires, is told, told again and resolved: the book, moved by hand."""
+"""When an alert is pending, fires, is sent, repeated and resolved, with a manual clock."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def alert(number: int = 0) -> Alert:
 
 
 class Collecting:
-    """A channel that keeps what it gets, fails as often as it is told, and waits while it is held."""
+    """A channel that records alerts, fails a given number of times, and waits while it is held."""
 
     def __init__(self, name: str = "collecting") -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""Triggers: what they advise and do, and that it can be taken back and is written down."""
+"""Triggers: their advice and actions, which are journaled and can be reverted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several processes on one page: what they counted adds up, also what those counted that are gone."""
+"""Several processes on one page: their counts are summed, including those of ended processes."""
 
 from __future__ import annotations
 

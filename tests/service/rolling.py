@@ -45,7 +45,7 @@ class Outcome:
 
 @contextlib.asynccontextmanager
 async def server(database: str, drain_delay: float = 1.5) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    """Run one, and see to its end."""
+    """Run one, and stop it at the end."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.service.deployed", database, str(drain_delay)),
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The dashboard over HTTP: what it shows, and who may change what."""
+"""The dashboard over HTTP: its figures and its access control."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A drain runs once for all who wait for it; what is served meanwhile."""
+"""A drain runs once for all its waiters; requests during a drain."""
 
 from __future__ import annotations
 

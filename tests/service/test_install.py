@@ -1,4 +1,4 @@
-"""`install`: what it puts onto an application, what it refuses, and the life of the parts."""
+"""`install`: the parts it adds to an application, its refusals, and the lifecycle of the parts."""
 
 from __future__ import annotations
 

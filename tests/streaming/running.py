@@ -68,7 +68,7 @@ class Running:
         asyncio.run_coroutine_threadsafe(wait(), self.loop).result(WAIT + 1)
 
     def stop(self) -> None:
-        """End the server gently; returns when it is gone."""
+        """Shut the server down; return when it has ended."""
         self.server.should_exit = True
         self._thread.join(WAIT)
         assert not self._thread.is_alive(), "the server did not end"

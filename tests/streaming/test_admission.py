@@ -1,4 +1,4 @@
-"""What an application demands of those who connect: its dependencies, its hooks, and what of it is logged."""
+"""Admission by the application: its dependencies, its hooks, and the log."""
 
 from __future__ import annotations
 

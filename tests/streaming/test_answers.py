@@ -1,4 +1,4 @@
-"""Answers about many topics, which are packed once for all who are told the same."""
+"""Answers about many topics, which are packed once for all clients with equal answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every request to upgrade gets an answer at once, whatever is wrong with it."""
+"""Every upgrade request is answered at once, however invalid it is."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_request_to_upgrade_is_answered(server: Running, name: str) -> None:
 
 
 def test_a_head_that_grows_without_an_end_is_refused(server: Running) -> None:
-    """httptools by itself has no limit, the two others have."""
+    """httptools alone has no limit, the two others have."""
     if server.server.config.http == "httptools":
         pytest.skip("uvicorn's own protocol with httptools")
     assert answer(server.port, HEAD + "Cookie: " + "a" * 100_000) in {400, 431}

@@ -1,4 +1,4 @@
-"""A hub and its backplane: who numbers, in which order, what clients are told; and the wheel of all deadlines."""
+"""A hub and its backplane: numbering, order, notices to clients; and the timer wheel."""
 
 from __future__ import annotations
 

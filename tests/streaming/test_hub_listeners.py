@@ -1,4 +1,4 @@
-"""Functions that hear what a hub publishes, in the process itself."""
+"""Listeners: functions called with published messages, in the same process."""
 
 from __future__ import annotations
 

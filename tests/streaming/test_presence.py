@@ -1,4 +1,4 @@
-"""Who is there, what the application is told of clients, and how it sends them away."""
+"""Presence, hooks for clients, and disconnecting them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that judges what it is given: nothing twice, nothing missing unless it was told; and a run of many."""
+"""A client that checks its messages: no duplicates, and no gap without a notice; and a run of many clients."""
 
 from __future__ import annotations
 

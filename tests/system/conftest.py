@@ -82,7 +82,7 @@ class Watched:
             self.outside.append(url)
 
     def route(self, route: Any) -> None:
-        """Let through what is on this machine."""
+        """Allow requests to this machine only."""
         url = urlsplit(route.request.url)
         if url.scheme in ("data", "blob", "about") or url.hostname in LOOPBACK:
             route.continue_()
@@ -93,7 +93,7 @@ class Watched:
 
 @pytest.fixture
 def page(browser: Any, watched_errors: list[str]) -> Iterator[Any]:
-    """A page of its own; ``page.watched`` has its requests and errors.
+    """A separate page; ``page.watched`` has its requests and errors.
 
     A test fails if the page asked for anything outside this machine, or complained about anything but what the test
     has put (as part of a text) into `watched_errors`.
@@ -182,7 +182,7 @@ class Aside:
 
 @pytest.fixture
 def aside() -> Iterator[Aside]:
-    """An event loop in a thread of its own."""
+    """An event loop in a separate thread."""
     made = Aside()
     try:
         yield made

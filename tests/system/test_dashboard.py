@@ -1,4 +1,4 @@
-"""The dashboard of a market desk in a real browser: what it shows, who may change what, and how it is used."""
+"""The dashboard of a market desk in a real browser: figures, access control and use."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def test_promtool_accepts_the_rules(tmp_path: Path) -> None:
 
 
 class Prometheus:
-    """A server of its own that scrapes one target every second."""
+    """A separate server that scrapes one target every second."""
 
     def __init__(self, folder: Path, target: str) -> None:
         shutil.copy(DOCS / "prometheus-rules.yml", folder)

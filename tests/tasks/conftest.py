@@ -1,4 +1,4 @@
-"""Queues over every store that needs no more than a name; and somebody whom a store of SQLite pushes to."""
+"""Queues over every store that needs only a URL; and an owner that a SQLite store pushes claims to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A module as services have it, with what processes can find in it, and what they cannot."""
+"""A module of a service, with functions that processes can import, and others that they cannot."""
 
 from __future__ import annotations
 

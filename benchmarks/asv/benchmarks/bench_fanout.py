@@ -15,7 +15,7 @@ SOCKETS = 100
 
 @functools.cache
 def clients(stuck: bool) -> Fanout:
-    """A thousand connections, of which all take what comes, or none does."""
+    """A thousand connections, all of which read, or none."""
     fan = Fanout(policy="conflate")
     for client in range(CLIENTS):
         fan.connect(client)

@@ -1,4 +1,4 @@
-"""A service's load on the garbage collector under one profile, in a process of its own; prints JSON.
+"""A service's load on the garbage collector under one profile, in a separate process; prints JSON.
 
 Each request makes records that refer to each other in cycles, fails now and then with an exception that holds its
 frames, and leaves something in a cache of bounded size. The application itself keeps some 200 000 objects.

@@ -1,4 +1,4 @@
-"""One contender of ``../memory.py`` on one table, in a process of its own; prints JSON.
+"""One contender of ``../memory.py`` on one table, in a separate process; prints JSON.
 
 The files that symbols and news are read from are made once, in the folder ``FASTCORE_BENCH_TABLES``.
 
@@ -69,7 +69,7 @@ def symbols(seed: int) -> Frame:
 
 
 def news(seed: int) -> Frame:
-    """As crawled: JSON lines, every text an object of its own."""
+    """As crawled: JSON lines, every text a separate object."""
     with open(file(f"news-{seed}.jsonl", seed, news_text), encoding="utf-8") as lines:
         return Frame([json.loads(line) for line in lines])
 

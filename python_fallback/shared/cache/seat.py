@@ -202,7 +202,7 @@ async def fly_async(
 ) -> Any:
     """Return the value of a missing key without blocking the event loop; one caller's cancellation is its own alone.
 
-    ``compute(permit)`` of the first caller runs in a task of its own, and stores the value while it has the permit.
+    ``compute(permit)`` of the first caller runs in a separate task, and stores the value while it has the permit.
     """
     import asyncio
 

@@ -1,4 +1,4 @@
-"""Callers that strike back: run as ``hostile.py backend kind source action...``, each action in a process of its own.
+"""Callers that strike back: run as ``hostile.py backend kind source action...``, each action in a separate process.
 
 Whatever runs on the caller's behalf (`source`) does something to the cache that called it (`action`). The process must
 end, and by itself; the cache must keep its invariants and bounds; what was raised must come out; nothing may be left.
@@ -27,7 +27,7 @@ class Struck(Exception):
 
 
 class Hostile:
-    """Calls `action` on the cache now and then, from within whatever the cache runs."""
+    """Calls `action` on the cache occasionally, from any code that the cache runs."""
 
     def __init__(self, action: str) -> None:
         self.action = action
@@ -121,7 +121,7 @@ class Key:
 
 
 class Value:
-    """A value that objects to being let go."""
+    """A value whose destructor calls the cache."""
 
     alive = 0
 

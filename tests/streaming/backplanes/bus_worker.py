@@ -1,4 +1,4 @@
-"""A node of a bus in a process of its own: it publishes, and writes down what it is given, a line each."""
+"""A node of a bus in a separate process: it publishes, and writes down what it is given, a line each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs without an event loop: what they publish arrives, or they are told."""
+"""Programs without an event loop: published messages arrive, or an error is raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client against hubs in processes of their own: cut, killed, restarted, stalled and drained."""
+"""The client against hubs in separate processes: cut, killed, restarted, stalled and drained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hostile server may send: the client says what is wrong, or passes over it, and never hangs."""
+"""Hostile servers: the client reports or skips invalid messages, and never hangs."""
 
 from __future__ import annotations
 

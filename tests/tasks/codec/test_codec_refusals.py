@@ -1,4 +1,4 @@
-"""What the codec refuses: types it does not have, what is too large, and bytes that are damaged or lie."""
+"""Refusals of the codec: unsupported types, values too large, and damaged or forged bytes."""
 
 from __future__ import annotations
 

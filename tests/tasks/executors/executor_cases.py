@@ -14,7 +14,7 @@ queue = TaskQueue()
 
 
 class OddError(Exception):
-    """An error with a text of its own."""
+    """An error with a custom text."""
 
 
 def echo(*args: Any, **kwargs: Any) -> Any:
@@ -45,7 +45,7 @@ def who() -> list[Any]:
 
 
 def until_told() -> None:
-    """Run until told to stop, and no longer than a minute."""
+    """Run until asked to stop, and no longer than a minute."""
     for _ in range(6000):
         time.sleep(0.01)
         checkpoint()

@@ -64,7 +64,7 @@ def note_and_nap(path: str, word: str, seconds: float) -> str:
 
 
 def report_and_sleep(path: str) -> None:
-    """Say which process this is, and go on for long, whatever it is asked."""
+    """Report this process's id, and keep running, ignoring requests to stop."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     part = pathlib.Path(path + ".part")
     part.write_text(str(os.getpid()))
@@ -98,7 +98,7 @@ def unpicklable() -> Any:
 
 
 def fork_and_die(path: str) -> None:
-    """Die with the pipe to the parent still open in a process of its own."""
+    """Die with the pipe to the parent still open in a separate process."""
     if os.fork() == 0:
         pathlib.Path(path).write_text(str(os.getpid()))
         time.sleep(600)

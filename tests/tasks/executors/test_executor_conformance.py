@@ -54,7 +54,7 @@ LONG = 60.0  # seconds until a test gives up
 
 
 class Told:
-    """A sink that keeps what it is told."""
+    """A sink that records its calls."""
 
     def __init__(self) -> None:
         self.ends: dict[str, list[tuple[str, Any]]] = {}
@@ -125,7 +125,7 @@ class Harness:
 
 @pytest.fixture(params=sorted(EXECUTORS))
 def on(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """``on(scenario, size=2)`` runs a scenario with an executor, and stops that whatever happens."""
+    """``on(scenario, size=2)`` runs a scenario with an executor, which is always stopped."""
 
     def run(scenario: Callable[[Harness], Awaitable[None]], size: int = 2, needs: Cap = Cap.NONE) -> None:
         async def whole() -> None:

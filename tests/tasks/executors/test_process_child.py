@@ -1,4 +1,4 @@
-"""What a worker's child has at hand: it can be taken back until it is begun, and no death but its own harms it."""
+"""Prefetched tasks of a worker's child: they can be withdrawn until begun, and only its own death affects them."""
 
 from __future__ import annotations
 

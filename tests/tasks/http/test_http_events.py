@@ -44,7 +44,7 @@ class Desk(NamedTuple):
 
 @contextmanager
 def served(**router: Any) -> Iterator[Desk]:
-    """A server of its own; the task "work" makes a step for each release of `steps`."""
+    """A separate server; the task "work" makes a step for each release of `steps`."""
     queue = TaskQueue(store="memory", workers={"async": 1, "thread": 4})
     steps = threading.Semaphore(0)
 

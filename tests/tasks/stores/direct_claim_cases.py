@@ -20,7 +20,7 @@ LEASE = 15.0
 
 
 class Owner:
-    """Somebody who stands ready, and what has come to it without being asked for."""
+    """An owner with room left, and the claims pushed to it."""
 
     def __init__(self, path: Path, **options: Any) -> None:
         self.store = SqliteStore(path, durability="normal", **options)
@@ -50,7 +50,7 @@ class Owner:
 
 
 async def turns() -> None:
-    """Let the loop see to what it has been told of."""
+    """Let the loop run its scheduled callbacks."""
     loop = asyncio.get_running_loop()
     for _ in range(4):
         done = loop.create_future()
@@ -60,7 +60,7 @@ async def turns() -> None:
 
 @asynccontextmanager
 async def together(store: SqliteStore) -> AsyncIterator[None]:
-    """Have what is asked for meanwhile written in one transaction."""
+    """Write all requests made meanwhile in one transaction."""
     hold, held = threading.Event(), threading.Event()
 
     def wait(change: Any, asked: Sequence[Any]) -> list[Any]:

@@ -47,7 +47,7 @@ def ended(
 
 
 def inside(path: Path, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """Return what a query finds in the file, from a connection of its own."""
+    """Return what a query finds in the file, from a separate connection."""
     connection = sqlite3.connect(path)
     try:
         return connection.execute(query, values).fetchall()

@@ -1,4 +1,4 @@
-"""Many tasks in one statement end up as the same rows as each in a statement of its own."""
+"""Many tasks in one statement end up as the same rows as each in a separate statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answers of the writing thread, and what waits for them."""
+"""The replies of the writing thread, and their waiters."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_thread_that_waits_is_woken() -> None:
 
 
 def test_a_waiter_that_registers_during_delivery_is_called_once() -> None:
-    """Neither side holds a lock: the one who enters and the one who brings must not miss each other, or both tell."""
+    """Without a lock, the registering waiter and the replying thread must neither miss each other nor both wake."""
     for _ in range(300):
         answer: CommitReply[int] = CommitReply()
         told: list[int] = []
@@ -111,7 +111,7 @@ def test_a_loop_is_woken_once_for_many() -> None:
 
 
 async def turned(loop: asyncio.AbstractEventLoop) -> None:
-    """Let a loop see to everything that it has been told of."""
+    """Let a loop run all its scheduled callbacks."""
     for _ in range(3):
         done = loop.create_future()
         loop.call_soon_threadsafe(done.set_result, None)

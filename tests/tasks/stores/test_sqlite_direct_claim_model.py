@@ -25,7 +25,7 @@ POOL_OF = {kind: pool for pool, kinds in POOLS.items() for kind in kinds}
 
 
 class Desk:
-    """A loop that turns when it is told to."""
+    """A loop that runs only when it is stepped."""
 
     def __init__(self) -> None:
         self._calls: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
@@ -48,7 +48,7 @@ tasks = st.fixed_dictionaries(
 
 
 class Standing(RuleBasedStateMachine):
-    """An owner of two pools who is pushed to, and another process that submits and works too."""
+    """An owner of two pools that gets direct claims, and another process that submits and works too."""
 
     def __init__(self) -> None:
         super().__init__()

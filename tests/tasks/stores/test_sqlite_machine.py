@@ -1,4 +1,4 @@
-"""The SQLite store does what the memory store does, whatever is asked of it in whatever order."""
+"""The SQLite store behaves as the memory store, for any calls in any order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read: on connections of their own, which neither wait for the writer nor hinder it."""
+"""What is read: on separate connections, which neither wait for the writer nor hinder it."""
 
 from __future__ import annotations
 

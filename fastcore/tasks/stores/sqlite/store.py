@@ -89,7 +89,7 @@ class SqliteStore:
     Notes
     -----
     One thread writes at a time. What is asked for while a transaction reaches the disk goes into the next one, so the
-    cost of a sync is shared by all who wait for it. Reads have connections of their own.
+    cost of a sync is shared by all who wait for it. Reads have separate connections.
 
     While a process has the file open it holds a lock that the operating system drops the moment the process is dead:
     `rescue` then takes back its running tasks at once, without waiting for their leases to pass.

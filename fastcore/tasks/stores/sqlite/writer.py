@@ -306,7 +306,7 @@ class Writer:
         give(zip([request.answer for request in batch], answers), transaction.bells)
 
     def _write_parts(self, whole: _Request[Any, Any]) -> None:
-        """Write each part of a request that failed in a transaction of its own."""
+        """Write each part of a request that failed in a separate transaction."""
         answers: list[Any] = []
         bells: list[Any] = []
         for part in whole.argument:
