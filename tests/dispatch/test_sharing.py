@@ -381,6 +381,16 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     assert ours.get("heap").source == "file"
 
 
+@pytest.mark.parametrize("text", ["desk = ", 'cache = "pyhton"\nheap = "pyhton"\n'], ids=["torn", "misspelt"])
+def test_the_environment_holds_while_the_file_cannot_be_obeyed(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "flags.toml"
+    moved_into_place(file, text)
+    ours, follow = following(file, {"FASTCORE_CACHE": "auto"})
+    follow.first_look()
+    assert ours.get("cache")[1:3] == ("auto", "FASTCORE_CACHE")
+    assert ours.get("heap")[1:3] == ("python", "file")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
