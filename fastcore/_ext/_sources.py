@@ -20,60 +20,56 @@ class Sources(NamedTuple):
     numpy: bool = False  # needs numpy's C headers
 
 
-def _src(folder: str, names: str) -> tuple[str, ...]:
+def _in(folder: str, names: str) -> tuple[str, ...]:
     """The paths of the files `names`, separated by spaces, in ``src/`` and there in `folder`."""
     return tuple(f"src/{folder}/{name}" for name in names.split())
 
 
+def _common(names: str) -> tuple[str, ...]:
+    """The C file and the header of each of `names` in ``src/common``, with the macros that all include."""
+    return _in("common", " ".join(f"{name}.c {name}.h" for name in names.split()) + " macros.h")
+
+
+def _extension(*files: str, kernels: tuple[str, ...] = (), numpy: bool = False) -> Sources:
+    """What is compiled and what is included among `files`."""
+    sources = tuple(file for file in files if file.endswith((".pyx", ".c")))
+    return Sources(sources, kernels, tuple(file for file in files if file not in sources), numpy)
+
+
 EXTENSIONS: dict[str, Sources] = {
-    "metrics": Sources(
-        ("metrics.pyx", *_src("common", "sketch.c stack.c")),
-        headers=_src("common", "sketch.h stack.h"),
+    "metrics": _extension("metrics.pyx", *_common("sketch stack")),
+    "switch": _extension(
+        *_in("switch", "switch.c assignment.c awaitable.c arm.h assignment.h awaitable.h"),
+        *_common("clock errors forks imports sketch stack"),
     ),
-    "switch": Sources(
-        (*_src("switch", "switch.c assignment.c awaitable.c"), *_src("common", "sketch.c stack.c")),
-        headers=(*_src("switch", "arm.h assignment.h awaitable.h"), *_src("common", "sketch.h stack.h")),
-    ),
-    "indicators": Sources(
-        (
-            "indicators.pyx",
-            *_src("indicators", "batch.c cpu.c function.c live.c result_pool.c"),
-            *_src("common", "stack.c"),
-        ),
-        kernels=_src(
-            "indicators/kernels",
-            "average.c deviation.c momentum.c range.c recurrence.c table.c volume.c window.c",
-        ),
-        headers=(
-            *_src("indicators", "batch.h board.pxi cpu.h function.h live.h result_pool.h"),
-            *_src("indicators/kernels", "kernel.h list.h stages.h vec.h"),
-            *_src("common", "stack.h"),
+    "indicators": _extension(
+        "indicators.pyx",
+        *_in("indicators", "batch.c cpu.c function.c live.c result_pool.c"),
+        *_in("indicators", "batch.h board.pxi cpu.h function.h live.h result_pool.h"),
+        *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
+        *_common("errors stack"),
+        kernels=_in(
+            "indicators/kernels", "average.c deviation.c momentum.c range.c recurrence.c table.c volume.c window.c"
         ),
         numpy=True,
     ),
-    "cache": Sources(
-        (
-            *_src("cache", "module.c types.c methods.c state.c operations.c table.c expiry.c victims.c"),
-            *_src("cache", "cached_call.c bound_call.c cells.c key.c"),
-            *_src("common", "clock.c stack.c"),
-        ),
-        headers=(*_src("cache", "cached_call.h object.h table.h"), *_src("common", "clock.h stack.h")),
+    "cache": _extension(
+        *_in("cache", "module.c types.c methods.c state.c operations.c table.c expiry.c victims.c clock.c"),
+        *_in("cache", "cached_call.c bound_call.c cells.c key.c"),
+        *_in("cache", "cached_call.h clock.h object.h table.h"),
+        *_common("arguments clock errors imports stack"),
     ),
-    "heap": Sources(
-        (
-            *_src("heap", "module.c base.c priority_heap.c priority_queue.c async_priority_queue.c wait.c check.c"),
-            *_src("heap", "core.c bulk.c ordered.c packed.c priority.c slots.c state.c"),
-            *_src("common", "arguments.c stack.c"),
-        ),
-        headers=(*_src("heap", "core.h packed.h types.h wait.h"), *_src("common", "arguments.h stack.h")),
+    "heap": _extension(
+        *_in("heap", "module.c base.c priority_heap.c priority_queue.c async_priority_queue.c wait.c check.c"),
+        *_in("heap", "core.c bulk.c ordered.c packed.c priority.c slots.c state.c"),
+        *_in("heap", "core.h packed.h types.h wait.h"),
+        *_common("arguments clock errors forks imports stack"),
     ),
-    "framing": Sources(
-        (
-            "framing.pyx",
-            *_src("framing", "functions.c options.c ext_types.c encode.c writer.c decode.c validate.c rows.c send.c"),
-            *_src("common", "stack.c"),
-        ),
-        headers=(*_src("framing", "codec.h fanout.pxi rows.pxi streams.pxi"), *_src("common", "stack.h")),
+    "framing": _extension(
+        "framing.pyx",
+        *_in("framing", "functions.c options.c ext_types.c encode.c writer.c decode.c validate.c rows.c send.c"),
+        *_in("framing", "codec.h fanout.pxi rows.pxi streams.pxi"),
+        *_common("arguments errors imports stack"),
     ),
 }
 

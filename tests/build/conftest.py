@@ -18,12 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 TABLE = """
 EXTENSIONS: dict[str, Sources] = {
-    "tiny": Sources(_src("tiny", "module.c part.c"), headers=_src("tiny", "part.h")),
-    "leaf": Sources(
-        ("leaf.pyx", *_src("leaf", "part.c")),
-        kernels=_src("leaf/kernels", "part.c"),
-        headers=_src("leaf", "part.h"),
-    ),
+    "tiny": _extension(*_in("tiny", "module.c part.c part.h")),
+    "leaf": _extension("leaf.pyx", *_in("leaf", "part.c part.h"), kernels=_in("leaf/kernels", "part.c")),
 }
 """
 SOURCES = {

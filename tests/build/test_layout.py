@@ -34,6 +34,27 @@ def test_every_source_on_disk_is_listed() -> None:
     assert sorted(on_disk(".pyx", ".pxd", ".pxi", ".c", ".h") - listed() - {STAMP_SOURCE}) == []
 
 
+INCLUDE = re.compile(r'^(?:#include|(?P<pxi>include)|cdef extern from) "([^"]+)"', re.MULTILINE)
+
+
+def included(file: str, found: set[str]) -> set[str]:
+    """What `file` includes of ours, and what that includes."""
+    for match in INCLUDE.finditer((EXT / file).read_text(encoding="utf-8")):
+        other = match[2] if match["pxi"] else f"src/{match[2]}"
+        if other not in found and (EXT / other).is_file():
+            found.add(other)
+            included(other, found)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(EXTENSIONS))
+def test_an_extension_lists_what_its_sources_include(name: str) -> None:
+    spec, found = EXTENSIONS[name], set()
+    for file in (*spec.sources, *spec.kernels):
+        included(file, found)
+    assert sorted(spec.headers) == sorted(found)
+
+
 @pytest.mark.parametrize("name", sorted(EXTENSIONS))
 def test_every_extension_has_a_stub(name: str) -> None:
     assert (EXT / f"{name}.pyi").is_file()

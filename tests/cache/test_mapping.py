@@ -9,6 +9,7 @@ import pickle
 import sys
 import weakref
 from collections.abc import Callable, MutableMapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -447,3 +448,55 @@ def test_migration_keeps_contents_lifetimes_and_statistics(make: Make, clock: An
     if moved is not cache:
         assert len(cache) == 0
         assert type(moved).__module__ != type(cache).__module__
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda c: c.get(), "Cache.get() missing 1 required positional argument: 'key'"),
+        (lambda c: c.get(1, 2, 3), "Cache.get() takes from 2 to 3 positional arguments but 4 were given"),
+        (lambda c: c.peek(1, key=2), "Cache.peek() got multiple values for argument 'key'"),
+        (lambda c: c.set(), "Cache.set() missing 2 required positional arguments: 'key' and 'value'"),
+        (lambda c: c.set(1, 2, 3), "Cache.set() takes 3 positional arguments but 4 were given"),
+        (
+            lambda c: c.set(1, 2, 3, ttl=4),
+            "Cache.set() takes 3 positional arguments but 4 positional arguments "
+            "(and 1 keyword-only argument) were given",
+        ),
+        (lambda c: c.set(1, 2, 3, colour=4), "Cache.set() got an unexpected keyword argument 'colour'"),
+        (lambda c: c.setdefault(default=1), "Cache.setdefault() missing 1 required positional argument: 'key'"),
+        (lambda c: c.pop(), "Cache.pop() missing 1 required positional argument: 'key'"),
+        (lambda c: c.touch(1, 2, 3), "Cache.touch() takes from 2 to 3 positional arguments but 4 were given"),
+        (lambda c: c.expire(1, 2), "Cache.expire() takes from 1 to 2 positional arguments but 3 were given"),
+        (
+            lambda c: c.get_or_compute("there"),
+            "Cache.get_or_compute() missing 1 required positional argument: 'compute'",
+        ),
+        (
+            lambda c: c.get_or_compute("there", int, colour=1),
+            "Cache.get_or_compute() got an unexpected keyword argument 'colour'",
+        ),
+    ],
+)
+def test_wrong_arguments_are_refused_in_the_words_of_python(build: Make, call: Callable[[Any], Any], text: str) -> None:
+    cache = build(2)
+    cache["there"] = 1
+    with pytest.raises(TypeError) as caught:
+        call(cache)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("option", ["getsizeof", "on_evict"])
+def test_an_error_names_the_class_without_its_module(build: Make, option: str) -> None:
+    with pytest.raises(TypeError, match=f"^{option}: expected a callable or None, got Decimal$"):
+        build(2, **{option: Decimal(1)})
+
+
+def test_arguments_are_taken_by_name(build: Make) -> None:
+    cache = build(2)
+    cache.set(key="a", value=1)
+    cache.set(value=2, key="b", ttl=50)
+    assert cache.get(default=0, key="a") == 1
+    assert cache.peek(key="c", default=3) == 3
+    assert cache.get_or_compute(compute=lambda: 4, key="b") == 2
+    assert cache.pop(key="a", default=None) == 1

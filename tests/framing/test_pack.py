@@ -287,6 +287,7 @@ def test_self_containing_objects_exceed_max_depth(twin):
     ("options", "error", "text"),
     [
         ({"default": 5}, TypeError, "default: expected a callable or None, got int"),
+        ({"default": decimal.Decimal(5)}, TypeError, "default: expected a callable or None, got Decimal"),
         ({"unicode_errors": 5}, TypeError, "unicode_errors: expected a str or None, got int"),
         ({"max_depth": 0}, ValueError, "max_depth: expected an int in 1..256, got 0"),
         ({"max_depth": 2**70}, ValueError, f"max_depth: expected an int in 1..256, got {2**70}"),

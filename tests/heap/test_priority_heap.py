@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import enum
 import heapq
 import math
@@ -273,6 +274,12 @@ def test_refused_options(make, kwargs, error, text):
     [
         (lambda h: h.push(), r"PriorityHeap.push\(\) missing 1 required positional argument: 'item'"),
         (lambda h: h.push(1, 2, 3), r"PriorityHeap.push\(\) takes from 2 to 3 positional arguments but 4 were given"),
+        (
+            lambda h: h.push(1, 2, 3, due=4),
+            r"PriorityHeap.push\(\) takes from 2 to 3 positional arguments but 4 positional arguments "
+            r"\(and 1 keyword-only argument\) were given",
+        ),
+        (lambda h: h.push(1, 2, 3, prio=4), r"PriorityHeap.push\(\) got an unexpected keyword argument 'prio'"),
         (lambda h: h.pop(5), r"PriorityHeap.pop\(\) takes 1 positional argument but 2 were given"),
         (lambda h: h.push(1, item=2), r"PriorityHeap.push\(\) got multiple values for argument 'item'"),
         (lambda h: h.push(1, prio=2), r"PriorityHeap.push\(\) got an unexpected keyword argument 'prio'"),
@@ -287,6 +294,7 @@ def test_refused_options(make, kwargs, error, text):
         (lambda h: h.push(1, np.datetime64("2026")), "priority: expected a number, got datetime64"),
         (lambda h: h.push_many("ab", np.zeros((2, 1))), "priority: expected a number, got ndarray"),
         (lambda h: h.push(1, 2, delay=np.zeros(2)), "delay: expected a number, got ndarray"),
+        (lambda h: h.push(1, due=collections.deque()), "due: expected a number, got deque"),
     ],
 )
 def test_wrong_calls(make, call, text):

@@ -1,9 +1,10 @@
 /* The callable that @cached puts in place of a function or method: a hit never leaves C. */
 #include "cache/cached_call.h"
-#include "common/clock.h"
 
 #include <math.h>
 #include <structmember.h>
+
+#include "common/errors.h"
 
 /* Raised by one when the flag of the cache may have changed: each call object then asks whether it is to move. */
 static uint64_t epoch;
@@ -242,7 +243,7 @@ static PyObject *call_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) 
         return NULL;
     }
     if (!fc_is_cache(cache)) {
-        PyErr_Format(PyExc_TypeError, "cache: expected a cache of the compiled twin, got %s", Py_TYPE(cache)->tp_name);
+        PyErr_Format(PyExc_TypeError, "cache: expected a cache of the compiled twin, got %s", fc_type_name(cache));
         return NULL;
     }
     if ((owner != Py_None && !PyType_Check(owner)) || (instances != Py_None && !PyDict_Check(instances)) ||

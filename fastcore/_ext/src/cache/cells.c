@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/errors.h"
+
 typedef struct {
     PyObject *bytes; /* a bytes object that no other code sees until it is complete */
     Py_ssize_t length;
@@ -94,7 +96,7 @@ static int put_other(fc_bytes *out, PyObject *item, PyObject *other) {
     int done = -1;
     if (!PyBytes_CheckExact(data)) {
         PyErr_Format(
-            PyExc_TypeError, "other: expected a function that returns bytes, got %s", Py_TYPE(data)->tp_name);
+            PyExc_TypeError, "other: expected a function that returns bytes, got %s", fc_type_name(data));
     } else {
         char *at = room(out, PyBytes_GET_SIZE(data));
         if (at != NULL) {
@@ -138,7 +140,7 @@ PyObject *fc_encode_cells(PyObject *Py_UNUSED(module), PyObject *const *args, Py
     }
     PyObject *items = args[0];
     if (!PyList_CheckExact(items)) {
-        PyErr_Format(PyExc_TypeError, "items: expected a list, got %s", Py_TYPE(items)->tp_name);
+        PyErr_Format(PyExc_TypeError, "items: expected a list, got %s", fc_type_name(items));
         return NULL;
     }
     fc_bytes out = {PyBytes_FromStringAndSize(NULL, 64 + 16 * PyList_GET_SIZE(items)), 0};

@@ -1,50 +1,18 @@
 #include "cache/object.h"
-#include "common/clock.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- arguments ---- */
+#include "common/arguments.h"
 
-static int is_name(PyObject *given, const char *name) {
-    return PyUnicode_CompareWithASCIIString(given, name) == 0;
-}
-
-/* Positional and keyword arguments into `slots`, for the few shapes that methods here have. */
-static int parse(const char *method, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-                 const char *const *names, int positional, int required, int total, PyObject **slots) {
-    if (nargs > positional) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most %d positional arguments, got %zd", method, positional, nargs);
-        return -1;
-    }
-    for (int i = 0; i < total; i++) {
-        slots[i] = i < nargs ? args[i] : NULL;
-    }
-    const Py_ssize_t keywords = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
-    for (Py_ssize_t k = 0; k < keywords; k++) {
-        PyObject *given = PyTuple_GET_ITEM(kwnames, k);
-        int i = 0;
-        while (i < total && !is_name(given, names[i])) {
-            i++;
-        }
-        if (i == total) {
-            FC_RAISE(PyExc_TypeError, "%s() got an unexpected keyword argument %R", method, given);
-            return -1;
-        }
-        if (slots[i] != NULL) {
-            FC_RAISE(PyExc_TypeError, "%s() got multiple values for argument %R", method, given);
-            return -1;
-        }
-        slots[i] = args[nargs + k];
-    }
-    for (int i = 0; i < required; i++) {
-        if (slots[i] == NULL) {
-            PyErr_Format(PyExc_TypeError, "%s() missing required argument '%s'", method, names[i]);
-            return -1;
-        }
-    }
-    return 0;
-}
+static fc_signature sig_get = {"Cache.get", {"key", "default"}, 1, 2, 2};
+static fc_signature sig_peek = {"Cache.peek", {"key", "default"}, 1, 2, 2};
+static fc_signature sig_set = {"Cache.set", {"key", "value", "ttl", "weight"}, 2, 2, 4};
+static fc_signature sig_setdefault = {"Cache.setdefault", {"key", "default"}, 1, 2, 2};
+static fc_signature sig_pop = {"Cache.pop", {"key", "default"}, 1, 2, 2};
+static fc_signature sig_touch = {"Cache.touch", {"key", "ttl"}, 1, 2, 2};
+static fc_signature sig_get_or_compute = {"Cache.get_or_compute", {"key", "compute", "ttl", "weight"}, 2, 2, 4};
+static fc_signature sig_expire = {"Cache.expire", {"time"}, 0, 1, 1};
 
 static void raise_key(PyObject *key) {
     PyObject *args = PyTuple_Pack(1, key); /* a tuple key would be taken for the arguments */
@@ -54,7 +22,7 @@ static void raise_key(PyObject *key) {
     }
 }
 
-static PyObject *call_surface(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+static PyObject *call_mixin(const char *name, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *function = fc_cache_mixin(name);
     if (function == NULL) {
         return NULL;
@@ -138,13 +106,12 @@ static PyObject *cache_subscript(PyObject *op, PyObject *key) {
 }
 
 static PyObject *cache_get(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    static const char *const names[] = {"key", "default"};
     PyObject *slots[2] = {NULL, Py_None};
     if (FC_LIKELY(kwnames == NULL && (nargs == 1 || nargs == 2))) {
         slots[0] = args[0];
         slots[1] = nargs == 2 ? args[1] : Py_None;
     } else {
-        if (parse("get", args, nargs, kwnames, names, 2, 1, 2, slots) < 0) {
+        if (fc_arguments_parse(&sig_get, args, nargs, kwnames, slots) < 0) {
             return NULL;
         }
         slots[1] = slots[1] == NULL ? Py_None : slots[1];
@@ -161,9 +128,8 @@ static PyObject *cache_get(PyObject *op, PyObject *const *args, Py_ssize_t nargs
 }
 
 static PyObject *cache_peek(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    static const char *const names[] = {"key", "default"};
     PyObject *slots[2];
-    if (parse("peek", args, nargs, kwnames, names, 2, 1, 2, slots) < 0) {
+    if (fc_arguments_parse(&sig_peek, args, nargs, kwnames, slots) < 0) {
         return NULL;
     }
     CacheObject *self = (CacheObject *)op;
@@ -295,9 +261,8 @@ static int cache_ass_subscript(PyObject *op, PyObject *key, PyObject *value) {
 }
 
 static PyObject *cache_set(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    static const char *const names[] = {"key", "value", "ttl", "weight"};
     PyObject *slots[4];
-    if (parse("set", args, nargs, kwnames, names, 2, 2, 4, slots) < 0) {
+    if (fc_arguments_parse(&sig_set, args, nargs, kwnames, slots) < 0) {
         return NULL;
     }
     if (write_by_caller((CacheObject *)op, slots[0], slots[1], slots[2], slots[3], FC_REPLACE, NULL) < 0) {
@@ -317,9 +282,8 @@ static PyObject *cache_store_if(PyObject *op, PyObject *args) {
 }
 
 static PyObject *cache_setdefault(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    static const char *const names[] = {"key", "default"};
     PyObject *slots[2];
-    if (parse("setdefault", args, nargs, kwnames, names, 2, 1, 2, slots) < 0) {
+    if (fc_arguments_parse(&sig_setdefault, args, nargs, kwnames, slots) < 0) {
         return NULL;
     }
     CacheObject *self = (CacheObject *)op;
@@ -343,9 +307,8 @@ static PyObject *cache_setdefault(PyObject *op, PyObject *const *args, Py_ssize_
 }
 
 static PyObject *cache_pop(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    static const char *const names[] = {"key", "default"};
     PyObject *slots[2];
-    if (parse("pop", args, nargs, kwnames, names, 2, 1, 2, slots) < 0) {
+    if (fc_arguments_parse(&sig_pop, args, nargs, kwnames, slots) < 0) {
         return NULL;
     }
     CacheObject *self = (CacheObject *)op;
@@ -399,9 +362,8 @@ static PyObject *cache_clear(PyObject *op, PyObject *Py_UNUSED(ignored)) {
 /* ---- lifetimes and bounds ---- */
 
 static PyObject *cache_touch(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    static const char *const names[] = {"key", "ttl"};
     PyObject *slots[2];
-    if (parse("touch", args, nargs, kwnames, names, 2, 1, 2, slots) < 0) {
+    if (fc_arguments_parse(&sig_touch, args, nargs, kwnames, slots) < 0) {
         return NULL;
     }
     CacheObject *self = (CacheObject *)op;
@@ -449,10 +411,9 @@ static PyObject *cache_ttl_remaining(PyObject *op, PyObject *key) {
 }
 
 static PyObject *cache_expire(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    static const char *const names[] = {"time"};
     PyObject *time;
     double now;
-    if (parse("expire", args, nargs, kwnames, names, 1, 0, 1, &time) < 0) {
+    if (fc_arguments_parse(&sig_expire, args, nargs, kwnames, &time) < 0) {
         return NULL;
     }
     CacheObject *self = (CacheObject *)op;
@@ -476,49 +437,40 @@ static PyObject *cache_missing(PyObject *Py_UNUSED(op), PyObject *key) {
     return NULL;
 }
 
-/* A hit stays in C; a miss is computed by the pure surface, one flight per key. */
-static PyObject *compute(PyObject *op, const char *surface, int hits, PyObject *const *args, Py_ssize_t nargs,
-                         PyObject *kwnames) {
-    if (hits && nargs >= 1 && !(((CacheObject *)op)->overrides & (FC_OWN_GETITEM | FC_OWN_CONTAINS))) {
-        PyObject *value = fc_cache_get((CacheObject *)op, args[0]);
+/* A hit stays in C; a miss is computed by the shared mixin, one flight per key. */
+static PyObject *cache_get_or_compute(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *slots[4];
+    if (fc_arguments_parse(&sig_get_or_compute, args, nargs, kwnames, slots) < 0) {
+        return NULL;
+    }
+    CacheObject *self = (CacheObject *)op;
+    if (FC_LIKELY(!(self->overrides & (FC_OWN_GETITEM | FC_OWN_CONTAINS)))) {
+        PyObject *value = fc_cache_get(self, slots[0]);
         if (value != NULL || PyErr_Occurred()) {
             return value;
         }
     }
-    PyObject *stack[8] = {op};
+    PyObject *stack[5] = {op};
     const Py_ssize_t total = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
-    if (total > 7) {
-        PyErr_Format(PyExc_TypeError, "%s() got %zd arguments", surface, total);
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < total; i++) {
-        stack[i + 1] = args[i];
-    }
-    return call_surface(surface, stack, nargs + 1, kwnames);
+    memcpy(stack + 1, args, (size_t)total * sizeof *args);
+    return call_mixin("computed", stack, nargs + 1, kwnames);
 }
-
-static PyObject *cache_get_or_compute(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    return compute(op, "computed", 1, args, nargs, kwnames);
-}
-
-#define FAST (PyCFunction)(void (*)(void))
-#define KEYWORDS (METH_FASTCALL | METH_KEYWORDS)
 
 PyMethodDef fc_cache_methods[] = {
-    {"get", FAST cache_get, KEYWORDS, "get($self, key, default=None)\n--\n\n"},
-    {"peek", FAST cache_peek, KEYWORDS, "peek($self, key, default=None)\n--\n\n"},
+    {"get", FC_METHOD(cache_get), FC_KEYWORDS, "get($self, key, default=None)\n--\n\n"},
+    {"peek", FC_METHOD(cache_peek), FC_KEYWORDS, "peek($self, key, default=None)\n--\n\n"},
     {"get_many", cache_get_many, METH_O, "get_many($self, keys, /)\n--\n\n"},
-    {"set", FAST cache_set, KEYWORDS, "set($self, key, value, *, ttl=None, weight=None)\n--\n\n"},
+    {"set", FC_METHOD(cache_set), FC_KEYWORDS, "set($self, key, value, *, ttl=None, weight=None)\n--\n\n"},
     {"_store_if", cache_store_if, METH_VARARGS, NULL},
-    {"setdefault", FAST cache_setdefault, KEYWORDS, "setdefault($self, key, default=None)\n--\n\n"},
-    {"pop", FAST cache_pop, KEYWORDS, "pop($self, key, default=<unset>)\n--\n\n"},
+    {"setdefault", FC_METHOD(cache_setdefault), FC_KEYWORDS, "setdefault($self, key, default=None)\n--\n\n"},
+    {"pop", FC_METHOD(cache_pop), FC_KEYWORDS, "pop($self, key, default=<unset>)\n--\n\n"},
     {"popitem", cache_popitem, METH_NOARGS, "popitem($self)\n--\n\n"},
     {"clear", cache_clear, METH_NOARGS, "clear($self)\n--\n\n"},
-    {"touch", FAST cache_touch, KEYWORDS, "touch($self, key, ttl=None)\n--\n\n"},
+    {"touch", FC_METHOD(cache_touch), FC_KEYWORDS, "touch($self, key, ttl=None)\n--\n\n"},
     {"ttl_remaining", cache_ttl_remaining, METH_O, "ttl_remaining($self, key, /)\n--\n\n"},
-    {"expire", FAST cache_expire, KEYWORDS, "expire($self, time=None)\n--\n\n"},
+    {"expire", FC_METHOD(cache_expire), FC_KEYWORDS, "expire($self, time=None)\n--\n\n"},
     {"getsizeof", cache_getsizeof, METH_O, "getsizeof($self, value, /)\n--\n\n"},
-    {"get_or_compute", FAST cache_get_or_compute, KEYWORDS,
+    {"get_or_compute", FC_METHOD(cache_get_or_compute), FC_KEYWORDS,
      "get_or_compute($self, key, compute, *, ttl=None, weight=None)\n--\n\n"},
     {"__missing__", cache_missing, METH_O, NULL},
     {NULL, NULL, 0, NULL},

@@ -21,7 +21,7 @@ static int module_exec(PyObject *module) {
 
 static PyMethodDef module_methods[] = {
     {"_flag_changed", fc_call_flag_changed, METH_NOARGS, NULL},
-    {"encode_cells", (PyCFunction)(void (*)(void))fc_encode_cells, METH_FASTCALL, NULL},
+    {"encode_cells", FC_METHOD(fc_encode_cells), METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 

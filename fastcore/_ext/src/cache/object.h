@@ -2,7 +2,7 @@
 #ifndef FASTCORE_CACHE_OBJECT_H
 #define FASTCORE_CACHE_OBJECT_H
 
-#include "common/clock.h"
+#include "cache/clock.h"
 #include "cache/table.h"
 
 enum { FC_EXPIRED, FC_SIZE, FC_REPLACED, FC_EXPLICIT, FC_CAUSES };
@@ -55,15 +55,15 @@ typedef struct {
 
 typedef struct {
     fc_victim few[4];
-    fc_victim *victims;
+    fc_victim *list;
     Py_ssize_t count;
     Py_ssize_t capacity;
-} fc_grave;
+} fc_victims;
 
-void fc_grave_init(fc_grave *grave);
-int fc_grave_reserve(fc_grave *grave, Py_ssize_t more);
-void fc_grave_add(fc_grave *grave, PyObject *key, PyObject *value, int cause);
-int fc_grave_release(fc_grave *grave, PyObject *on_evict);
+void fc_victims_init(fc_victims *victims);
+int fc_victims_reserve(fc_victims *victims, Py_ssize_t more);
+void fc_victims_add(fc_victims *victims, PyObject *key, PyObject *value, int cause);
+int fc_victims_release(fc_victims *victims, PyObject *on_evict);
 
 /* operations.c: every operation; those that may run Python code say so. */
 enum { FC_REPLACE, FC_KEEP };
@@ -112,7 +112,7 @@ PyObject *fc_encode_cells(PyObject *module, PyObject *const *args, Py_ssize_t co
 
 /* Whether the time is fc_clock's, so that reading it runs no Python code. */
 static inline int fc_cache_by_clock(const CacheObject *self) {
-    return FC_LIKELY(self->timer == NULL) && FC_LIKELY(!fc_clock_replaced());
+    return FC_LIKELY(self->timer == NULL) && FC_LIKELY(!fc_time_replaced());
 }
 
 static inline int fc_is_cache(PyObject *object) {

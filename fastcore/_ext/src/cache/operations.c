@@ -1,8 +1,9 @@
 #include "cache/object.h"
-#include "common/clock.h"
 
 #include <math.h>
-#include <string.h>
+
+#include "common/errors.h"
+#include "common/imports.h"
 
 Py_hash_t fc_hash(PyObject *key) {
     if (FC_LIKELY(PyUnicode_CheckExact(key))) {
@@ -18,13 +19,7 @@ Py_hash_t fc_hash(PyObject *key) {
 }
 
 PyObject *fc_cache_mixin(const char *name) {
-    PyObject *module = PyImport_ImportModule("python_fallback.shared.cache.mixin");
-    if (module == NULL) {
-        return NULL;
-    }
-    PyObject *function = PyObject_GetAttrString(module, name);
-    Py_DECREF(module);
-    return function;
+    return fc_import_attribute("python_fallback.shared.cache.mixin", name);
 }
 
 int fc_cache_time(CacheObject *self, PyObject *time, double *now) {
@@ -169,33 +164,33 @@ PyObject *fc_cache_get_hashed(CacheObject *self, PyObject *key, Py_hash_t hash) 
     return NULL;
 }
 
-static void bury(CacheObject *self, int32_t slot, int cause, fc_grave *grave) {
+static void evict(CacheObject *self, int32_t slot, int cause, fc_victims *victims) {
     PyObject *key, *value;
     fc_table_remove(&self->table, slot, &key, &value);
     self->evictions[cause]++;
-    fc_grave_add(grave, key, value, cause);
+    fc_victims_add(victims, key, value, cause);
 }
 
-/* No Python code: expired entries go to the grave. */
-static int bury_expired(CacheObject *self, double now, Py_ssize_t most, fc_grave *grave) {
+/* No Python code: expired entries go to the victims. */
+static int evict_expired(CacheObject *self, double now, Py_ssize_t most, fc_victims *victims) {
     for (Py_ssize_t n = 0; n < most; n++) {
         const int32_t slot = fc_expiry_first(&self->table);
         if (FC_LIKELY(slot == FC_NONE || now < self->table.entries[slot].expires)) {
             break;
         }
-        if (fc_grave_reserve(grave, 1) < 0) {
+        if (fc_victims_reserve(victims, 1) < 0) {
             return -1;
         }
-        bury(self, slot, FC_EXPIRED, grave);
+        evict(self, slot, FC_EXPIRED, victims);
     }
     return 0;
 }
 
 int fc_cache_sweep(CacheObject *self, double now, Py_ssize_t most) {
-    fc_grave grave;
-    fc_grave_init(&grave);
-    const int status = bury_expired(self, now, most, &grave);
-    return fc_grave_release(&grave, self->on_evict) < 0 ? -1 : status;
+    fc_victims victims;
+    fc_victims_init(&victims);
+    const int status = evict_expired(self, now, most, &victims);
+    return fc_victims_release(&victims, self->on_evict) < 0 ? -1 : status;
 }
 
 static int too_much(const CacheObject *self, double more_weight, int more_count) {
@@ -203,8 +198,8 @@ static int too_much(const CacheObject *self, double more_weight, int more_count)
            (double)self->table.count + more_count > self->max_count;
 }
 
-/* No Python code: bury until there is room, sparing one slot. */
-static int bury_oldest(CacheObject *self, double more_weight, int more_count, int32_t spared, fc_grave *grave) {
+/* No Python code: evict until there is room, sparing one slot. */
+static int evict_oldest(CacheObject *self, double more_weight, int more_count, int32_t spared, fc_victims *victims) {
     while (too_much(self, more_weight, more_count)) {
         int32_t slot = self->table.oldest;
         if (slot == spared && slot != FC_NONE) {
@@ -213,10 +208,10 @@ static int bury_oldest(CacheObject *self, double more_weight, int more_count, in
         if (slot == FC_NONE) {
             break; /* only rounding of weights is left */
         }
-        if (fc_grave_reserve(grave, 1) < 0) {
+        if (fc_victims_reserve(victims, 1) < 0) {
             return -1;
         }
-        bury(self, slot, FC_SIZE, grave);
+        evict(self, slot, FC_SIZE, victims);
     }
     return 0;
 }
@@ -235,11 +230,11 @@ static int evict_by_method(CacheObject *self) {
 }
 
 static void update_entry(CacheObject *self, int32_t slot, PyObject *value, double weight, double expires,
-                         fc_grave *grave) {
+                         fc_victims *victims) {
     fc_table *t = &self->table;
     fc_entry *e = &t->entries[slot];
     self->evictions[FC_REPLACED]++;
-    fc_grave_add(grave, Py_NewRef(e->key), e->value, FC_REPLACED);
+    fc_victims_add(victims, Py_NewRef(e->key), e->value, FC_REPLACED);
     e->value = Py_NewRef(value);
     if (e->expires != INFINITY) {
         fc_expiry_drop(t, slot);
@@ -278,14 +273,14 @@ int fc_cache_disown_flight(CacheObject *self, PyObject *key) {
 int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *value, double weight, double now,
                    double expires, int mode, PyObject *permit, PyObject **kept) {
     fc_table *t = &self->table;
-    fc_grave grave;
+    fc_victims victims;
     if (fc_stack_guard() < 0) { /* what is replaced or evicted may have a finalizer */
         return -1;
     }
-    fc_grave_init(&grave);
-    int status = bury_expired(self, now, FC_SWEEP, &grave);
+    fc_victims_init(&victims);
+    int status = evict_expired(self, now, FC_SWEEP, &victims);
     if (status == 0 && too_much(self, weight, 1)) {
-        status = bury_expired(self, now, PY_SSIZE_T_MAX, &grave); /* no living entry makes room before an expired one */
+        status = evict_expired(self, now, PY_SSIZE_T_MAX, &victims); /* no living entry makes room before an expired one */
     }
     if (status == 0) {
         status = check_weight(self, weight);
@@ -318,7 +313,7 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
         }
         status = check_weight(self, weight); /* what ran may have lowered the bounds */
         if (status == 0) {
-            status = bury_oldest(self, grows, slot == FC_NONE, slot, &grave);
+            status = evict_oldest(self, grows, slot == FC_NONE, slot, &victims);
         }
         if (status == 0) {
             const double most_entries = self->max_count < self->max_weight ? self->max_count : self->max_weight;
@@ -327,14 +322,14 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
         if (status == 0 && slot == FC_NONE) {
             fc_table_insert(t, key, value, hash, expires, weight);
         } else if (status == 0) {
-            status = fc_grave_reserve(&grave, 1);
+            status = fc_victims_reserve(&victims, 1);
             if (status == 0) {
-                update_entry(self, slot, value, weight, expires, &grave);
+                update_entry(self, slot, value, weight, expires, &victims);
             }
         }
         break;
     }
-    if (fc_grave_release(&grave, self->on_evict) < 0) {
+    if (fc_victims_release(&victims, self->on_evict) < 0) {
         status = -1;
         if (kept != NULL) {
             Py_CLEAR(*kept);
@@ -367,11 +362,11 @@ int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, int only_
     if (only_live && !*live) {
         return 0;
     }
-    fc_grave grave;
-    fc_grave_init(&grave);
+    fc_victims victims;
+    fc_victims_init(&victims);
     *value = Py_NewRef(self->table.entries[slot].value);
-    bury(self, slot, *live ? FC_EXPLICIT : FC_EXPIRED, &grave);
-    if (fc_grave_release(&grave, self->on_evict) < 0) {
+    evict(self, slot, *live ? FC_EXPLICIT : FC_EXPIRED, &victims);
+    if (fc_victims_release(&victims, self->on_evict) < 0) {
         Py_CLEAR(*value);
         return -1;
     }
@@ -380,20 +375,20 @@ int fc_cache_discard(CacheObject *self, PyObject *key, Py_hash_t hash, int only_
 
 /* Evict the least recently used until no more than this is left; the bounds stay. */
 int fc_cache_evict_to(CacheObject *self, double weight, double count) {
-    fc_grave grave;
-    fc_grave_init(&grave);
+    fc_victims victims;
+    fc_victims_init(&victims);
     int status = 0;
     while (status == 0 && self->table.oldest != FC_NONE &&
            (self->table.weight > weight || (double)self->table.count > count)) {
-        status = fc_grave_reserve(&grave, 1);
+        status = fc_victims_reserve(&victims, 1);
         if (status == 0) {
-            bury(self, self->table.oldest, FC_SIZE, &grave);
+            evict(self, self->table.oldest, FC_SIZE, &victims);
         }
     }
     if (status == 0 && self->table.capacity / 2 > self->table.count) {
         status = fc_table_pack(&self->table);
     }
-    return fc_grave_release(&grave, self->on_evict) < 0 ? -1 : status;
+    return fc_victims_release(&victims, self->on_evict) < 0 ? -1 : status;
 }
 
 /* Evict down to the bounds, after they were lowered. */
@@ -416,10 +411,10 @@ int fc_cache_clear(CacheObject *self, int report) {
     fc_table old = self->table;
     fc_table_init(&self->table);
     self->table.version = old.version + 1;
-    fc_grave grave;
-    fc_grave_init(&grave);
+    fc_victims victims;
+    fc_victims_init(&victims);
     PyObject *on_evict = report ? Py_XNewRef(self->on_evict) : NULL;
-    int status = on_evict == NULL ? 0 : fc_grave_reserve(&grave, old.count);
+    int status = on_evict == NULL ? 0 : fc_victims_reserve(&victims, old.count);
     for (int32_t slot = old.oldest; slot != FC_NONE;) {
         fc_entry *e = &old.entries[slot];
         slot = e->newer;
@@ -427,14 +422,14 @@ int fc_cache_clear(CacheObject *self, int report) {
             self->evictions[FC_EXPLICIT]++;
         }
         if (on_evict != NULL && status == 0) {
-            fc_grave_add(&grave, e->key, e->value, FC_EXPLICIT);
+            fc_victims_add(&victims, e->key, e->value, FC_EXPLICIT);
         } else {
             Py_DECREF(e->key);
             Py_DECREF(e->value);
         }
     }
     fc_table_free(&old);
-    if (fc_grave_release(&grave, on_evict) < 0) {
+    if (fc_victims_release(&victims, on_evict) < 0) {
         status = -1;
     }
     Py_XDECREF(on_evict);
@@ -448,22 +443,19 @@ PyObject *fc_cache_pop_oldest(CacheObject *self) {
     }
     const int32_t slot = self->table.oldest;
     if (slot == FC_NONE) {
-        const char *dot = strrchr(Py_TYPE(self)->tp_name, '.');
-        PyErr_Format(PyExc_KeyError, "%s is empty", dot == NULL ? Py_TYPE(self)->tp_name : dot + 1);
-        PyObject *type, *error, *traceback;
-        PyErr_Fetch(&type, &error, &traceback);
-        PyErr_NormalizeException(&type, &error, &traceback);
+        PyErr_Format(PyExc_KeyError, "%s is empty", fc_type_name((PyObject *)self));
+        PyObject *error = fc_take_exception();
         PyException_SetCause(error, NULL); /* raised "from None" */
-        PyErr_Restore(type, error, traceback);
+        fc_raise_exception(error);
         return NULL;
     }
-    fc_grave grave;
-    fc_grave_init(&grave);
+    fc_victims victims;
+    fc_victims_init(&victims);
     PyObject *key = Py_NewRef(self->table.entries[slot].key);
     PyObject *value = Py_NewRef(self->table.entries[slot].value);
-    bury(self, slot, self->evicting ? FC_SIZE : FC_EXPLICIT, &grave);
+    evict(self, slot, self->evicting ? FC_SIZE : FC_EXPLICIT, &victims);
     PyObject *item = NULL;
-    if (fc_grave_release(&grave, self->on_evict) == 0) {
+    if (fc_victims_release(&victims, self->on_evict) == 0) {
         item = PyTuple_Pack(2, key, value);
     }
     Py_DECREF(key);
@@ -473,19 +465,19 @@ PyObject *fc_cache_pop_oldest(CacheObject *self) {
 
 /* Drop what has expired; the list of (key, value), soonest first. */
 PyObject *fc_cache_expire(CacheObject *self, double now) {
-    fc_grave grave;
-    fc_grave_init(&grave);
-    int status = bury_expired(self, now, PY_SSIZE_T_MAX, &grave);
-    PyObject *items = status < 0 ? NULL : PyList_New(grave.count);
-    for (Py_ssize_t i = 0; items != NULL && i < grave.count; i++) {
-        PyObject *item = PyTuple_Pack(2, grave.victims[i].key, grave.victims[i].value);
+    fc_victims victims;
+    fc_victims_init(&victims);
+    int status = evict_expired(self, now, PY_SSIZE_T_MAX, &victims);
+    PyObject *items = status < 0 ? NULL : PyList_New(victims.count);
+    for (Py_ssize_t i = 0; items != NULL && i < victims.count; i++) {
+        PyObject *item = PyTuple_Pack(2, victims.list[i].key, victims.list[i].value);
         if (item == NULL) {
             Py_CLEAR(items);
             break;
         }
         PyList_SET_ITEM(items, i, item);
     }
-    if (fc_grave_release(&grave, self->on_evict) < 0) {
+    if (fc_victims_release(&victims, self->on_evict) < 0) {
         Py_CLEAR(items);
     }
     return items;

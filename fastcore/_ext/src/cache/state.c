@@ -1,4 +1,4 @@
-/* What the pure surface, and the tests, build on. */
+/* What the shared mixin, and the tests, build on. */
 #include "cache/object.h"
 
 #include <math.h>

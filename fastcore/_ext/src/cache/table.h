@@ -10,23 +10,12 @@
 #include <Python.h>
 #include <stdint.h>
 
+#include "common/macros.h"
 #include "common/stack.h"
 
 #define FC_NONE (-1)
 #define FC_IN_HEAP (-2)
 #define FC_MAX_ENTRIES (1 << 30)
-
-#if defined(__GNUC__) || defined(__clang__)
-#define FC_LIKELY(x) __builtin_expect(!!(x), 1)
-#define FC_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define FC_NOINLINE __attribute__((noinline))
-#define FC_PREFETCH(p) __builtin_prefetch(p)
-#else
-#define FC_LIKELY(x) (x)
-#define FC_UNLIKELY(x) (x)
-#define FC_NOINLINE
-#define FC_PREFETCH(p) ((void)(p))
-#endif
 
 typedef struct {
     PyObject *key; /* owned; NULL in a free slot */

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "common/errors.h"
+
 /* ---- life ---- */
 
 static int overrides(PyTypeObject *type) {
@@ -108,7 +110,7 @@ static int is_monotonic(PyObject *timer) {
 
 static int check_callable(PyObject *given, const char *name) {
     if (given != NULL && given != Py_None && !PyCallable_Check(given)) {
-        PyErr_Format(PyExc_TypeError, "%s: expected a callable or None, got %s", name, Py_TYPE(given)->tp_name);
+        PyErr_Format(PyExc_TypeError, "%s: expected a callable or None, got %s", name, fc_type_name(given));
         return -1;
     }
     return 0;
@@ -205,7 +207,7 @@ static int tlru_init(PyObject *op, PyObject *args, PyObject *kwargs) {
         return -1;
     }
     if (!PyCallable_Check(o.ttu)) {
-        PyErr_Format(PyExc_TypeError, "ttu: expected a callable, got %s", Py_TYPE(o.ttu)->tp_name);
+        PyErr_Format(PyExc_TypeError, "ttu: expected a callable, got %s", fc_type_name(o.ttu));
         return -1;
     }
     return configure((CacheObject *)op, &o);
@@ -347,12 +349,12 @@ static PyGetSetDef tlru_properties[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-static PyMethodDef configure_method = {"_configure", (PyCFunction)(void (*)(void))cache_configure,
+static PyMethodDef configure_method = {"_configure", FC_METHOD(cache_configure),
                                        METH_VARARGS | METH_KEYWORDS, NULL};
 
-/* ---- what the pure surface does ---- */
+/* ---- what the shared mixin does ---- */
 
-static PyObject *by_surface(const char *name, PyObject *op, PyObject *other) {
+static PyObject *by_mixin(const char *name, PyObject *op, PyObject *other) {
     PyObject *function = fc_cache_mixin(name);
     PyObject *answer = function == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(function, op, other, NULL));
     Py_XDECREF(function);
@@ -360,18 +362,18 @@ static PyObject *by_surface(const char *name, PyObject *op, PyObject *other) {
 }
 
 static PyObject *cache_iter(PyObject *op) {
-    return by_surface("iterate", op, NULL);
+    return by_mixin("iterate", op, NULL);
 }
 
 static PyObject *cache_repr(PyObject *op) {
-    return by_surface("represent", op, NULL);
+    return by_mixin("represent", op, NULL);
 }
 
 static PyObject *cache_richcompare(PyObject *op, PyObject *other, int operation) {
     if (operation != Py_EQ && operation != Py_NE) {
         Py_RETURN_NOTIMPLEMENTED;
     }
-    PyObject *equal = by_surface("equal", op, other);
+    PyObject *equal = by_mixin("equal", op, other);
     if (equal == NULL || equal == Py_NotImplemented || operation == Py_EQ) {
         return equal;
     }
@@ -433,7 +435,7 @@ int fc_types_ready(PyObject *module) {
         const char *name;
         PyTypeObject *type;
     } types[] = {{"Cache", &FcCache_Type}, {"LRUCache", &FcLRUCache_Type}, {"TTLCache", &FcTTLCache_Type}, {"TLRUCache", &FcTLRUCache_Type}};
-    if (fc_clock_init() < 0 || PyType_Ready(&FcCache_Type) < 0 || borrow(&FcCache_Type) < 0 || register_mapping(&FcCache_Type) < 0) {
+    if (fc_time_init() < 0 || PyType_Ready(&FcCache_Type) < 0 || borrow(&FcCache_Type) < 0 || register_mapping(&FcCache_Type) < 0) {
         return -1;
     }
     for (PyMethodDef *more = fc_cache_state_methods; more->ml_name != NULL; more++) {

@@ -1,38 +1,39 @@
 #include "cache/object.h"
+#include "common/errors.h"
 
 static const char *const CAUSES[FC_CAUSES] = {"expired", "size", "replaced", "explicit"};
 
-void fc_grave_init(fc_grave *grave) {
-    grave->victims = grave->few;
-    grave->count = 0;
-    grave->capacity = sizeof grave->few / sizeof *grave->few;
+void fc_victims_init(fc_victims *victims) {
+    victims->list = victims->few;
+    victims->count = 0;
+    victims->capacity = sizeof victims->few / sizeof *victims->few;
 }
 
-int fc_grave_reserve(fc_grave *grave, Py_ssize_t more) {
-    const Py_ssize_t needed = grave->count + more;
-    if (FC_LIKELY(needed <= grave->capacity)) {
+int fc_victims_reserve(fc_victims *victims, Py_ssize_t more) {
+    const Py_ssize_t needed = victims->count + more;
+    if (FC_LIKELY(needed <= victims->capacity)) {
         return 0;
     }
-    const Py_ssize_t capacity = needed > 2 * grave->capacity ? needed : 2 * grave->capacity;
-    fc_victim *few = grave->victims == grave->few ? NULL : grave->victims;
-    fc_victim *victims = PyMem_RawRealloc(few, (size_t)capacity * sizeof *victims);
-    if (victims == NULL) {
+    const Py_ssize_t capacity = needed > 2 * victims->capacity ? needed : 2 * victims->capacity;
+    fc_victim *few = victims->list == victims->few ? NULL : victims->list;
+    fc_victim *list = PyMem_RawRealloc(few, (size_t)capacity * sizeof *list);
+    if (list == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     if (few == NULL) {
-        for (Py_ssize_t i = 0; i < grave->count; i++) {
-            victims[i] = grave->few[i];
+        for (Py_ssize_t i = 0; i < victims->count; i++) {
+            list[i] = victims->few[i];
         }
     }
-    grave->victims = victims;
-    grave->capacity = capacity;
+    victims->list = list;
+    victims->capacity = capacity;
     return 0;
 }
 
-/* Steals both references; fc_grave_reserve came first. */
-void fc_grave_add(fc_grave *grave, PyObject *key, PyObject *value, int cause) {
-    fc_victim *victim = &grave->victims[grave->count++];
+/* Steals both references; fc_victims_reserve came first. */
+void fc_victims_add(fc_victims *victims, PyObject *key, PyObject *value, int cause) {
+    fc_victim *victim = &victims->list[victims->count++];
     victim->key = key;
     victim->value = value;
     victim->cause = cause;
@@ -50,51 +51,35 @@ static int report(PyObject *on_evict, const fc_victim *victim) {
     return answer == NULL ? -1 : 0;
 }
 
-static PyObject *take_exception(void) {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL) {
-        PyException_SetTraceback(value, traceback);
-    }
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return value;
-}
-
-static void raise_exception(PyObject *error) {
-    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    Py_DECREF(error);
-}
-
 /* One error is raised itself, several as a group: none is swallowed. */
 static void raise_all(PyObject *errors) {
     if (PyList_GET_SIZE(errors) == 1) {
-        raise_exception(Py_NewRef(PyList_GET_ITEM(errors, 0)));
+        fc_raise_exception(Py_NewRef(PyList_GET_ITEM(errors, 0)));
         return;
     }
     PyObject *group = PyObject_CallFunction(PyExc_BaseExceptionGroup, "sO", "on_evict raised for several entries", errors);
     if (group != NULL) {
-        raise_exception(group);
+        PyErr_SetObject((PyObject *)Py_TYPE(group), group);
+        Py_DECREF(group);
     }
 }
 
 /* Report every victim to on_evict (may be NULL), then release it. Runs Python code. An exception that was pending
  * stays, joined by what on_evict raised; -1 if on_evict raised. */
-int fc_grave_release(fc_grave *grave, PyObject *on_evict) {
+int fc_victims_release(fc_victims *victims, PyObject *on_evict) {
     if (FC_LIKELY(on_evict == NULL)) {
-        for (Py_ssize_t i = 0; i < grave->count; i++) {
-            Py_DECREF(grave->victims[i].key);
-            Py_DECREF(grave->victims[i].value);
+        for (Py_ssize_t i = 0; i < victims->count; i++) {
+            Py_DECREF(victims->list[i].key);
+            Py_DECREF(victims->list[i].value);
         }
-    } else if (grave->count > 0) {
-        PyObject *pending = PyErr_Occurred() ? take_exception() : NULL;
+    } else if (victims->count > 0) {
+        PyObject *pending = fc_take_exception();
         PyObject *errors = NULL;
         Py_INCREF(on_evict);
-        for (Py_ssize_t i = 0; i < grave->count; i++) {
-            fc_victim *victim = &grave->victims[i];
+        for (Py_ssize_t i = 0; i < victims->count; i++) {
+            fc_victim *victim = &victims->list[i];
             if (report(on_evict, victim) < 0) {
-                PyObject *error = take_exception();
+                PyObject *error = fc_take_exception();
                 if (errors == NULL) {
                     errors = pending == NULL ? PyList_New(0) : Py_BuildValue("[O]", pending);
                 }
@@ -112,19 +97,19 @@ int fc_grave_release(fc_grave *grave, PyObject *on_evict) {
             Py_DECREF(errors);
             Py_XDECREF(pending);
         } else if (pending != NULL) {
-            raise_exception(pending);
+            fc_raise_exception(pending);
         }
         if (errors != NULL) {
-            grave->count = 0;
-            if (grave->victims != grave->few) {
-                PyMem_RawFree(grave->victims);
+            victims->count = 0;
+            if (victims->list != victims->few) {
+                PyMem_RawFree(victims->list);
             }
             return -1;
         }
     }
-    if (grave->victims != grave->few) {
-        PyMem_RawFree(grave->victims);
+    if (victims->list != victims->few) {
+        PyMem_RawFree(victims->list);
     }
-    grave->count = 0;
+    victims->count = 0;
     return 0;
 }

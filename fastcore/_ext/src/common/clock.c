@@ -1,29 +1,51 @@
+/* Needed for clock_gettime under -std=c11; before any header. */
+#if !defined(_WIN32) && !defined(__APPLE__) && !defined(_POSIX_C_SOURCE)
+#define _POSIX_C_SOURCE 200809L
+#endif
+
 #include "common/clock.h"
 
 #if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
-double fc_clock(int fine) {
-    static double period;
-    LARGE_INTEGER value;
-    (void)fine; /* its coarse clock has another origin */
-    if (period == 0.0) {
-        QueryPerformanceFrequency(&value);
-        period = 1.0 / (double)value.QuadPart;
+static uint64_t ticks(uint64_t *per_second) {
+    static LARGE_INTEGER frequency;
+    LARGE_INTEGER now;
+    if (frequency.QuadPart == 0) {
+        QueryPerformanceFrequency(&frequency);
     }
-    QueryPerformanceCounter(&value);
-    return (double)value.QuadPart * period;
+    QueryPerformanceCounter(&now);
+    *per_second = (uint64_t)frequency.QuadPart;
+    return (uint64_t)now.QuadPart;
+}
+
+uint64_t fc_clock_ns(void) {
+    uint64_t per_second;
+    const uint64_t now = ticks(&per_second);
+    const uint64_t rest = now % per_second;
+    return now / per_second * UINT64_C(1000000000) + rest * UINT64_C(1000000000) / per_second;
+}
+
+double fc_clock(int fine) {
+    uint64_t per_second;
+    const uint64_t now = ticks(&per_second);
+    (void)fine; /* its coarse clock has another origin */
+    return (double)now / (double)per_second;
 }
 
 #else
-#if !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
-#define _POSIX_C_SOURCE 200809L
-#endif
 #include <time.h>
 
 #if defined(__linux__) && !defined(CLOCK_MONOTONIC_COARSE)
 #define CLOCK_MONOTONIC_COARSE 6
 #endif
+
+uint64_t fc_clock_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
 
 double fc_clock(int fine) {
     struct timespec now;
@@ -36,31 +58,3 @@ double fc_clock(int fine) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 #endif
-
-fc_time_module fc_time;
-
-int fc_clock_init(void) {
-    PyObject *time = PyImport_ImportModule("time");
-    if (time == NULL) {
-        return -1;
-    }
-    Py_XSETREF(fc_time.dict, Py_NewRef(PyModule_GetDict(time)));
-    Py_DECREF(time);
-    if (fc_time.monotonic == NULL) {
-        fc_time.monotonic = Py_XNewRef(PyDict_GetItemString(fc_time.dict, "monotonic"));
-    }
-    return 0;
-}
-
-int fc_clock_look(void) {
-    static PyObject *name;
-    if (name == NULL && (name = PyUnicode_InternFromString("monotonic")) == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-#if PY_VERSION_HEX < 0x030C0000
-    fc_time.version = ((PyDictObject *)fc_time.dict)->ma_version_tag;
-#endif
-    fc_time.replaced = PyDict_GetItem(fc_time.dict, name) != fc_time.monotonic;
-    return fc_time.replaced;
-}

@@ -1,20 +1,8 @@
-/* Needed for clock_gettime under -std=c11; before any header. */
-#if !defined(_WIN32) && !defined(_POSIX_C_SOURCE)
-#define _POSIX_C_SOURCE 200809L
-#endif
-
 #include "common/sketch.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef _WIN32
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-#else
-#include <time.h>
-#endif
 
 #define GROWTH 32 /* spare bins on either side of a new key: latencies of one function span about 200 bins */
 
@@ -149,25 +137,3 @@ double fc_sketch_quantile(const fc_sketch *s, double q)
     found = found > s->low ? found : s->low;
     return found < s->high ? found : s->high;
 }
-
-#ifdef _WIN32
-uint64_t fc_clock_ns(void)
-{
-    static LARGE_INTEGER frequency;
-    LARGE_INTEGER now;
-    if (frequency.QuadPart == 0) {
-        QueryPerformanceFrequency(&frequency);
-    }
-    QueryPerformanceCounter(&now);
-    uint64_t whole = (uint64_t)(now.QuadPart / frequency.QuadPart);
-    uint64_t rest = (uint64_t)(now.QuadPart % frequency.QuadPart);
-    return whole * UINT64_C(1000000000) + rest * UINT64_C(1000000000) / (uint64_t)frequency.QuadPart;
-}
-#else
-uint64_t fc_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-#endif

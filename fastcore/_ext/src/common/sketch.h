@@ -1,5 +1,5 @@
-/* DDSketch (Masson, Rim, Lee, VLDB 2019): quantiles of numbers >= 0 within a fixed relative error; and the clock
- * whose readings it is fed. Callers hold the GIL: nothing here locks, calls Python or releases it. */
+/* DDSketch (Masson, Rim, Lee, VLDB 2019): quantiles of numbers >= 0 within a fixed relative error. Callers hold
+ * the GIL: nothing here locks, calls Python or releases it. */
 #ifndef FASTCORE_COMMON_SKETCH_H
 #define FASTCORE_COMMON_SKETCH_H
 
@@ -35,8 +35,5 @@ int fc_sketch_copy(fc_sketch *to, const fc_sketch *from);
 
 /* NaN when empty; `q` must be in 0..1. */
 double fc_sketch_quantile(const fc_sketch *sketch, double q);
-
-/* Nanoseconds of a clock that never goes back. */
-uint64_t fc_clock_ns(void);
 
 #endif

@@ -8,11 +8,7 @@
 #include <Python.h>
 #include <stdint.h>
 
-#if defined(_MSC_VER) && !defined(__clang__)
-#define FC_THREAD_LOCAL __declspec(thread)
-#else
-#define FC_THREAD_LOCAL _Thread_local
-#endif
+#include "common/macros.h"
 
 /* Addresses of this thread's stack from `start` on, `reserve` of them, are too low to call anything from. */
 typedef struct {

@@ -7,24 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/imports.h"
+#include "common/macros.h"
 #include "common/stack.h"
-
-#if defined(__GNUC__) || defined(__clang__)
-#define FC_LIKELY(x) __builtin_expect(!!(x), 1)
-#define FC_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define FC_INLINE static inline __attribute__((always_inline))
-#define FC_NOINLINE __attribute__((noinline))
-#elif defined(_MSC_VER)
-#define FC_LIKELY(x) (x)
-#define FC_UNLIKELY(x) (x)
-#define FC_INLINE static __forceinline
-#define FC_NOINLINE __declspec(noinline)
-#else
-#define FC_LIKELY(x) (x)
-#define FC_UNLIKELY(x) (x)
-#define FC_INLINE static inline
-#define FC_NOINLINE
-#endif
 
 enum { FC_MAX_DEPTH = 128, FC_DEPTH_LIMIT = 256 };
 #define FC_NO_LIMIT INT64_MAX
@@ -69,12 +54,6 @@ int fc_unpack_option(fc_unpack_options *, PyObject *name, PyObject *value);
 int fc_unpack_options_done(fc_unpack_options *);
 int fc_int_option(const char *name, PyObject *value, int64_t low, int64_t high, int64_t *out);
 
-/* A module attribute, imported at first use and kept forever; borrowed. */
-typedef struct {
-    const char *module, *name;
-    PyObject *found;
-} fc_import;
-PyObject *fc_get(fc_import *);
 extern fc_import fc_ExtType, fc_Timestamp, fc_FormatError, fc_StackError, fc_BufferFull, fc_Incomplete, fc_ExtraData,
     fc_convert, fc_convert_rest, fc_frame_packed, fc_column_of;
 
@@ -329,6 +308,5 @@ void fc_send_all(fc_sending *, Py_ssize_t n); /* without the GIL */
 /* -- the module's functions, for framing.pyx ----------------------------------------------------------------------- */
 
 PyObject *fc_function(int which, PyObject *module_name);
-PyObject *fc_error(fc_import *cls, const char *format, ...);
 
 #endif

@@ -1,13 +1,15 @@
 /* Objects to msgpack: the rules of python_fallback/framing/encode.py. */
 #include "framing/codec.h"
 
+#include "common/errors.h"
+
 enum { CONVERTED = 1 };
 static const char LIST_CHANGED[] = "obj: expected a list that stays as it is while it is packed";
 static const char DICT_CHANGED[] = "obj: expected a dict that stays as it is while it is packed";
 char *fc_too_long(PyObject *obj, Py_ssize_t n)
 {
-    PyErr_Format(PyExc_ValueError, "obj: expected a length of at most 2**32-1, got %.200s of %zd",
-                 Py_TYPE(obj)->tp_name, n);
+    PyErr_Format(PyExc_ValueError, "obj: expected a length of at most 2**32-1, got %s of %zd",
+                 fc_type_name(obj), n);
     return NULL;
 }
 
@@ -318,7 +320,7 @@ char *fc_put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
     for (Py_ssize_t i = 0; i < n && p != NULL; i++) {
         PyObject *pair = PyList_GET_ITEM(pairs, i);
         if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
-            PyErr_Format(PyExc_TypeError, "items: expected pairs of key and value, got %.200s", Py_TYPE(pair)->tp_name);
+            PyErr_Format(PyExc_TypeError, "items: expected pairs of key and value, got %s", fc_type_name(pair));
             return NULL;
         }
         p = put_item(w, p, PyTuple_GET_ITEM(pair, 0), room - 1);

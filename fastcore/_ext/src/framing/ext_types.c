@@ -1,6 +1,8 @@
 /* Extensions and timestamps. */
 #include "framing/codec.h"
 
+#include "common/errors.h"
+
 static char *ext_header(char *p, int code, Py_ssize_t n)
 {
     if (n == 1 || n == 2 || n == 4 || n == 8 || n == 16) {
@@ -46,7 +48,7 @@ char *fc_put_ext(fc_writer *w, char *p, PyObject *obj)
         return NULL;
     }
     if (!PyBytes_Check(data)) {
-        PyErr_Format(PyExc_TypeError, "ExtType: expected data of type bytes, got %.200s", Py_TYPE(data)->tp_name);
+        PyErr_Format(PyExc_TypeError, "ExtType: expected data of type bytes, got %s", fc_type_name(data));
         return NULL;
     }
     Py_ssize_t n = PyBytes_GET_SIZE(data);

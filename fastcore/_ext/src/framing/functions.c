@@ -1,29 +1,16 @@
 /* packb, unpackb and frame as Python calls them. */
 #include "framing/codec.h"
 
-/* Whether the positional arguments are one, or up to `most`; the errors are those of a function written in Python. */
+#include "common/arguments.h"
+#include "common/errors.h"
+
+/* Whether the positional arguments are one, or up to `most`. */
 static int check_positional(const char *function, Py_ssize_t nargs, Py_ssize_t most, const char *first)
 {
     if (nargs == 0) {
-        PyErr_Format(PyExc_TypeError, "%s() missing 1 required positional argument: '%s'", function, first);
-        return -1;
+        return fc_missing_argument(function, first);
     }
-    if (nargs > most) {
-        if (most == 1) {
-            PyErr_Format(PyExc_TypeError, "%s() takes 1 positional argument but %zd were given", function, nargs);
-        } else {
-            PyErr_Format(PyExc_TypeError, "%s() takes from 1 to %zd positional arguments but %zd were given", function,
-                         most, nargs);
-        }
-        return -1;
-    }
-    return 0;
-}
-
-static int unexpected(const char *function, PyObject *name)
-{
-    PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", function, name);
-    return -1;
+    return nargs > most ? fc_too_many_arguments(function, 1, most, nargs, 0) : 0;
 }
 
 static PyObject *packb(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
@@ -40,7 +27,7 @@ static PyObject *packb(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
         PyObject *name = PyTuple_GET_ITEM(names, i);
         int known = fc_pack_option(&options, name, args[nargs + i]);
         if (known <= 0) {
-            return known < 0 || unexpected("packb", name) ? NULL : NULL;
+            return known < 0 || fc_unexpected_keyword("packb", name) ? NULL : NULL;
         }
     }
     return fc_pack(args[0], &options);
@@ -78,14 +65,13 @@ static PyObject *unpack_bytes(const uint8_t *data, Py_ssize_t size, const fc_unp
     PyObject *found = fc_build(&at, end, options);
     if (FC_UNLIKELY(found == NULL)) {
         if (!options->walk_first) { /* what the walk has to say goes before what the builder met */
-            PyObject *type, *value, *traceback;
-            PyErr_Fetch(&type, &value, &traceback);
+            PyObject *error = fc_take_exception();
             fc_walk walk;
             fc_walk_init(&walk, -1);
             if (fc_walk_on(&walk, options, data, size) == FC_WALK_DONE) {
-                PyErr_Restore(type, value, traceback);
+                fc_raise_exception(error);
             } else {
-                Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(traceback);
+                Py_XDECREF(error);
             }
         }
         return PyErr_Occurred() ? NULL : builder_failed();
@@ -107,7 +93,7 @@ PyObject *fc_unpack(PyObject *data, const fc_unpack_options *options)
     }
     Py_buffer view;
     if (!PyObject_CheckBuffer(data)) {
-        return PyErr_Format(PyExc_TypeError, "data: expected a bytes-like object, got %.200s", Py_TYPE(data)->tp_name);
+        return PyErr_Format(PyExc_TypeError, "data: expected a bytes-like object, got %s", fc_type_name(data));
     }
     if (PyObject_GetBuffer(data, &view, PyBUF_FULL_RO) < 0) {
         return NULL;
@@ -143,7 +129,7 @@ static PyObject *unpackb(PyObject *self, PyObject *const *args, Py_ssize_t nargs
         PyObject *name = PyTuple_GET_ITEM(names, i);
         int known = fc_unpack_option(&options, name, args[nargs + i]);
         if (known <= 0) {
-            return known < 0 || unexpected("unpackb", name) ? NULL : NULL;
+            return known < 0 || fc_unexpected_keyword("unpackb", name) ? NULL : NULL;
         }
     }
     return fc_unpack_options_done(&options) < 0 ? NULL : fc_unpack(args[0], &options);
@@ -163,21 +149,21 @@ static PyObject *frame(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
     PyObject *compress = nargs > 1 ? args[1] : Py_False, *deflate = NULL, *result = NULL;
     for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(names); i++) {
         PyObject *name = PyTuple_GET_ITEM(names, i), *value = args[nargs + i];
-        if (PyUnicode_CompareWithASCIIString(name, "compress") == 0) {
+        if (fc_is_name(name, "compress")) {
             if (nargs > 1) {
-                PyErr_SetString(PyExc_TypeError, "frame() got multiple values for argument 'compress'");
+                fc_multiple_values("frame", name);
                 goto done;
             }
             compress = value;
-        } else if (PyUnicode_CompareWithASCIIString(name, "level") == 0 ||
-                   PyUnicode_CompareWithASCIIString(name, "wbits") == 0 ||
-                   PyUnicode_CompareWithASCIIString(name, "threshold") == 0) {
+        } else if (fc_is_name(name, "level") ||
+                   fc_is_name(name, "wbits") ||
+                   fc_is_name(name, "threshold")) {
             if ((deflate == NULL && (deflate = PyDict_New()) == NULL) || PyDict_SetItem(deflate, name, value) < 0) {
                 goto done;
             }
         } else {
             int known = fc_pack_option(&options, name, value);
-            if (known < 0 || (known == 0 && unexpected("frame", name) < 0)) {
+            if (known < 0 || (known == 0 && fc_unexpected_keyword("frame", name) < 0)) {
                 goto done;
             }
         }
@@ -200,9 +186,9 @@ done:
 }
 
 static PyMethodDef functions[] = {
-    {"packb", (PyCFunction)(void (*)(void))packb, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"unpackb", (PyCFunction)(void (*)(void))unpackb, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"frame", (PyCFunction)(void (*)(void))frame, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"packb", FC_METHOD(packb), FC_KEYWORDS, NULL},
+    {"unpackb", FC_METHOD(unpackb), FC_KEYWORDS, NULL},
+    {"frame", FC_METHOD(frame), FC_KEYWORDS, NULL},
 };
 
 PyObject *fc_function(int which, PyObject *module_name)

@@ -1,6 +1,9 @@
 /* Options of packing and unpacking, as keyword arguments; the same errors as python_fallback/framing/options.py. */
 #include "framing/codec.h"
 
+#include "common/errors.h"
+#include "common/arguments.h"
+
 const fc_pack_options fc_pack_defaults = {.bin_type = 1, .max_depth = FC_MAX_DEPTH};
 const fc_unpack_options fc_unpack_defaults = {
     .use_list = 1,
@@ -27,35 +30,6 @@ fc_import fc_frame_packed = {"python_fallback.shared.framing.websocket_frame", "
 
 fc_import fc_column_of = {"python_fallback.shared.framing.columns", "column_of", NULL};
 
-PyObject *fc_get(fc_import *what)
-{
-    if (what->found == NULL) {
-        PyObject *module = PyImport_ImportModule(what->module);
-        if (module != NULL) {
-            PyObject *found = PyObject_GetAttrString(module, what->name);
-            Py_DECREF(module);
-            if (what->found == NULL) { /* an import may let another thread in */
-                what->found = found;
-            } else {
-                Py_XDECREF(found);
-            }
-        }
-    }
-    return what->found;
-}
-
-PyObject *fc_error(fc_import *cls, const char *format, ...)
-{
-    PyObject *type = fc_get(cls);
-    if (type != NULL) {
-        va_list arguments;
-        va_start(arguments, format);
-        PyErr_FormatV(type, format, arguments);
-        va_end(arguments);
-    }
-    return NULL;
-}
-
 static int set_flag(int *out, PyObject *value)
 {
     int truth = FC_GUARDED_INT(PyObject_IsTrue(value));
@@ -73,7 +47,7 @@ static int set_callable(PyObject **out, const char *name, PyObject *value)
         return 1;
     }
     if (!PyCallable_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s: expected a callable or None, got %.200s", name, Py_TYPE(value)->tp_name);
+        PyErr_Format(PyExc_TypeError, "%s: expected a callable or None, got %s", name, fc_type_name(value));
         return -1;
     }
     *out = value;
@@ -87,18 +61,18 @@ static int set_errors(PyObject **out, PyObject *value)
         return 1;
     }
     if (!PyUnicode_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "unicode_errors: expected a str or None, got %.200s", Py_TYPE(value)->tp_name);
+        PyErr_Format(PyExc_TypeError, "unicode_errors: expected a str or None, got %s", fc_type_name(value));
         return -1;
     }
-    *out = PyUnicode_CompareWithASCIIString(value, "strict") == 0 ? NULL : value;
+    *out = fc_is_name(value, "strict") ? NULL : value;
     return 1;
 }
 
 int fc_int_option(const char *name, PyObject *value, int64_t low, int64_t high, int64_t *out)
 {
     if (!PyLong_Check(value) || PyBool_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s: expected an int in %lld..%lld, got %.200s", name, (long long)low,
-                     (long long)high, Py_TYPE(value)->tp_name);
+        PyErr_Format(PyExc_TypeError, "%s: expected an int in %lld..%lld, got %s", name, (long long)low,
+                     (long long)high, fc_type_name(value));
         return -1;
     }
     int overflow;
@@ -138,8 +112,8 @@ static int set_decimal(PyObject **out, PyObject *value)
         *out = NULL;
         return 1;
     }
-    if (PyUnicode_Check(value) && (PyUnicode_CompareWithASCIIString(value, "str") == 0 ||
-                                   PyUnicode_CompareWithASCIIString(value, "float") == 0)) {
+    if (PyUnicode_Check(value) && (fc_is_name(value, "str") ||
+                                   fc_is_name(value, "float"))) {
         *out = value;
         return 1;
     }
@@ -147,7 +121,7 @@ static int set_decimal(PyObject **out, PyObject *value)
     return -1;
 }
 
-#define NAMED(word) (PyUnicode_CompareWithASCIIString(name, word) == 0)
+#define NAMED(word) fc_is_name(name, word)
 
 int fc_pack_option(fc_pack_options *o, PyObject *name, PyObject *value)
 {

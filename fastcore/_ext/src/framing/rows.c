@@ -1,7 +1,7 @@
 /* Rows packed from columns, without an object for each value. The columns are those of python_fallback/shared/framing/columns.py. */
-#include <math.h>
-
 #include "framing/codec.h"
+
+#include <math.h>
 
 typedef enum { REAL, BOOL, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, TIME, TEXT, BYTES, INDEX, OBJECTS, POINTERS } column_kind;
 enum { PREFIX_ROOM = 32, VALUE_ROOM = 16 };

@@ -1,9 +1,11 @@
 /* AsyncPriorityQueue: asyncio.PriorityQueue's contract. What need not wait finishes in the first step of its await,
    without a coroutine; what must wait goes on as the coroutine that both twins share. */
-#include <stddef.h>
-
 #include "heap/types.h"
+
+#include <stddef.h>
 #include <structmember.h>
+
+#include "common/errors.h"
 
 typedef struct {
     HeapObject heap;
@@ -29,13 +31,13 @@ enum { FRESH, WAITING, FINISHED };
 static PyTypeObject *operation_type;
 static OperationObject *spare; /* one put aside: queues make them one after the other */
 
-static Signature sig_init = {"AsyncPriorityQueue.__init__", {"maxsize", "order", "aging", "clock"}, 0, 1, 4, {0}};
-static Signature sig_put = {"AsyncPriorityQueue.put", {"item", "priority", "due", "delay"}, 1, 1, 4, {0}};
-static Signature sig_put_nowait = {"AsyncPriorityQueue.put_nowait", {"item", "priority", "due", "delay"}, 1, 1, 4, {0}};
-static Signature sig_shutdown = {"AsyncPriorityQueue.shutdown", {"immediate"}, 0, 1, 1, {0}};
-static Signature sig_update = {"AsyncPriorityQueue.update", {"handle", "priority"}, 2, 2, 2, {0}};
-static Signature sig_remove = {"AsyncPriorityQueue.remove", {"handle"}, 1, 1, 1, {0}};
-static Signature sig_priority = {"AsyncPriorityQueue.priority", {"handle"}, 1, 1, 1, {0}};
+static fc_signature sig_init = {"AsyncPriorityQueue.__init__", {"maxsize", "order", "aging", "clock"}, 0, 1, 4};
+static fc_signature sig_put = {"AsyncPriorityQueue.put", {"item", "priority", "due", "delay"}, 1, 1, 4};
+static fc_signature sig_put_nowait = {"AsyncPriorityQueue.put_nowait", {"item", "priority", "due", "delay"}, 1, 1, 4};
+static fc_signature sig_shutdown = {"AsyncPriorityQueue.shutdown", {"immediate"}, 0, 1, 1};
+static fc_signature sig_update = {"AsyncPriorityQueue.update", {"handle", "priority"}, 2, 2, 2};
+static fc_signature sig_remove = {"AsyncPriorityQueue.remove", {"handle"}, 1, 1, 1};
+static fc_signature sig_priority = {"AsyncPriorityQueue.priority", {"handle"}, 1, 1, 1};
 
 /* Wakes by the method of that name if anyone waits. What it may raise is not the caller's: the item is in, or out. */
 static void wake(AsyncObject *self, PyObject *waiters, const char *method) {
@@ -140,13 +142,12 @@ static int operation_clear(OperationObject *self) {
 static void operation_finalize(OperationObject *self) {
     if (self->state != FRESH)
         return;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *pending = fc_take_exception();
     self->state = FINISHED;
     if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "coroutine 'AsyncPriorityQueue.%s' was never awaited",
                          self->item ? "put" : "get") < 0)
         PyErr_WriteUnraisable((PyObject *)self);
-    PyErr_Restore(type, value, traceback);
+    fc_raise_exception(pending);
 }
 
 static void operation_dealloc(OperationObject *self) {
@@ -281,7 +282,7 @@ static PyObject *operation_throw(OperationObject *self, PyObject *args) {
         PyErr_Restore(Py_NewRef(type), Py_XNewRef(value), traceback == Py_None ? NULL : Py_XNewRef(traceback));
     } else {
         PyErr_Format(PyExc_TypeError, "exceptions must be classes or instances deriving from BaseException, not %s",
-                     type_name(type));
+                     fc_type_name(type));
     }
     return NULL;
 }
@@ -301,8 +302,8 @@ static PyObject *operation_close(OperationObject *self, PyObject *Py_UNUSED(unus
 
 static PyMethodDef operation_methods[] = {
     {"send", operation_send_method, METH_O, NULL},
-    {"throw", FAST(operation_throw), METH_VARARGS, NULL},
-    {"close", FAST(operation_close), METH_NOARGS, NULL},
+    {"throw", FC_METHOD(operation_throw), METH_VARARGS, NULL},
+    {"close", FC_METHOD(operation_close), METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -375,8 +376,8 @@ static void dealloc(AsyncObject *self) {
 }
 
 static PyObject *put(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
-    if (arguments_parse(&sig_put, args, nargs, kwnames, out) < 0)
+    PyObject *out[FC_MOST_ARGUMENTS];
+    if (fc_arguments_parse(&sig_put, args, nargs, kwnames, out) < 0)
         return NULL;
     return operation(self, out[0], out[1], out[2], out[3]);
 }
@@ -384,8 +385,8 @@ static PyObject *put(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs,
 static PyObject *get(AsyncObject *self, PyObject *Py_UNUSED(unused)) { return operation(self, NULL, NULL, NULL, NULL); }
 
 static PyObject *put_nowait(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS], *handle = NULL, *owned = NULL;
-    if (arguments_parse(&sig_put_nowait, args, nargs, kwnames, out) < 0 ||
+    PyObject *out[FC_MOST_ARGUMENTS], *handle = NULL, *owned = NULL;
+    if (fc_arguments_parse(&sig_put_nowait, args, nargs, kwnames, out) < 0 ||
         (!CORE(self)->closed && core_when(CORE(self), &out[2], out[3], &owned) < 0))
         return NULL;
     if (try_put(self, out[0], out[1], out[2], &handle) == PUSH_FULL)
@@ -426,8 +427,8 @@ static PyObject *clear(AsyncObject *self, PyObject *Py_UNUSED(unused)) {
 }
 
 static PyObject *shutdown(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
-    if (arguments_parse(&sig_shutdown, args, nargs, kwnames, out) < 0)
+    PyObject *out[FC_MOST_ARGUMENTS];
+    if (fc_arguments_parse(&sig_shutdown, args, nargs, kwnames, out) < 0)
         return NULL;
     int immediate = out[0] ? FC_GUARDED_INT(PyObject_IsTrue(out[0])) : 0;
     if (immediate < 0 || core_enter(CORE(self)) < 0)
@@ -445,7 +446,7 @@ static PyObject *shutdown(AsyncObject *self, PyObject *const *args, Py_ssize_t n
 }
 
 static PyObject *remove_handle(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *handle = arguments_one(&sig_remove, args, nargs, kwnames);
+    PyObject *handle = fc_arguments_one(&sig_remove, args, nargs, kwnames);
     PyObject *item = handle ? core_remove(CORE(self), handle) : NULL;
     if (item) {
         finished(self, 1); /* no consumer gets it, so none calls task_done() for it */
@@ -483,16 +484,16 @@ static PyObject *repr(AsyncObject *self) {
 }
 
 static PyMethodDef methods[] = {
-    {"put", FAST(put), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"put_nowait", FAST(put_nowait), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"get", FAST(get), METH_NOARGS, NULL},
-    {"get_nowait", FAST(get_nowait), METH_NOARGS, NULL},
-    {"task_done", FAST(task_done), METH_NOARGS, NULL},
-    {"shutdown", FAST(shutdown), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"clear", FAST(clear), METH_NOARGS, NULL},
-    {"remove", FAST(remove_handle), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"_set_counts", FAST(set_counts), METH_VARARGS, NULL},
+    {"put", FC_METHOD(put), FC_KEYWORDS, NULL},
+    {"put_nowait", FC_METHOD(put_nowait), FC_KEYWORDS, NULL},
+    {"get", FC_METHOD(get), METH_NOARGS, NULL},
+    {"get_nowait", FC_METHOD(get_nowait), METH_NOARGS, NULL},
+    {"task_done", FC_METHOD(task_done), METH_NOARGS, NULL},
+    {"shutdown", FC_METHOD(shutdown), FC_KEYWORDS, NULL},
+    {"clear", FC_METHOD(clear), METH_NOARGS, NULL},
+    {"remove", FC_METHOD(remove_handle), FC_KEYWORDS, NULL},
+    {"update", FC_METHOD(update), FC_KEYWORDS, NULL},
+    {"_set_counts", FC_METHOD(set_counts), METH_VARARGS, NULL},
     QUEUE_METHODS,
     COMMON_METHODS,
     {NULL, NULL, 0, NULL},
@@ -536,8 +537,7 @@ PyType_Spec async_queue_spec = {
 };
 
 int async_queue_ready(PyObject *module) {
-    Signature *all[] = {&sig_init, &sig_put, &sig_put_nowait, &sig_shutdown, &sig_update, &sig_remove, &sig_priority};
     if (!operation_type)
         operation_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
-    return operation_type ? signatures_ready(all, sizeof all / sizeof *all) : -1;
+    return operation_type ? 0 : -1;
 }

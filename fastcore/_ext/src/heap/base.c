@@ -1,7 +1,7 @@
 /* What PriorityHeap and the queues have in common. */
-#include <math.h>
-
 #include "heap/types.h"
+
+#include <math.h>
 
 static HeapObject *living;
 
@@ -71,10 +71,10 @@ int heap_contains(HeapObject *self, PyObject *handle) {
     return core_find(&self->core, handle, &slot);
 }
 
-PyObject *heap_update(HeapObject *self, Signature *signature, PyObject *const *args, Py_ssize_t nargs,
+PyObject *heap_update(HeapObject *self, fc_signature *signature, PyObject *const *args, Py_ssize_t nargs,
                       PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
-    if (arguments_parse(signature, args, nargs, kwnames, out) < 0 || core_update(&self->core, out[0], out[1]) < 0)
+    PyObject *out[FC_MOST_ARGUMENTS];
+    if (fc_arguments_parse(signature, args, nargs, kwnames, out) < 0 || core_update(&self->core, out[0], out[1]) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -115,9 +115,9 @@ PyObject *heap_peek_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
     return found < 0 ? NULL : heap_nothing_ready(self, "peek_entry");
 }
 
-PyObject *heap_priority(HeapObject *self, Signature *signature, PyObject *const *args, Py_ssize_t nargs,
+PyObject *heap_priority(HeapObject *self, fc_signature *signature, PyObject *const *args, Py_ssize_t nargs,
                         PyObject *kwnames) {
-    PyObject *handle = arguments_one(signature, args, nargs, kwnames);
+    PyObject *handle = fc_arguments_one(signature, args, nargs, kwnames);
     return handle ? core_priority(&self->core, handle) : NULL;
 }
 
@@ -196,11 +196,11 @@ int queue_set_limit(HeapObject *self, PyObject *given) {
     return read_limit(given, &self->core.limit);
 }
 
-int queue_init(HeapObject *self, Signature *signature, PyObject *args, PyObject *kwargs) {
-    PyObject *out[MOST_ARGUMENTS];
+int queue_init(HeapObject *self, fc_signature *signature, PyObject *args, PyObject *kwargs) {
+    PyObject *out[FC_MOST_ARGUMENTS];
     Core *core = &self->core;
     size_t limit = 0;
-    if (arguments_from_tuple(signature, args, kwargs, out) < 0)
+    if (fc_arguments_from_tuple(signature, args, kwargs, out) < 0)
         return -1;
     if (out[0] && read_limit(out[0], &limit) < 0)
         return -1;

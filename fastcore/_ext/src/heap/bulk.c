@@ -1,7 +1,9 @@
 /* Many items at once: all of them or none. */
+#include "heap/core.h"
+
 #include <string.h>
 
-#include "heap/core.h"
+#include "common/errors.h"
 
 typedef struct {
     Priority *list;
@@ -227,7 +229,7 @@ static int take_nodes(Core *core, Node *nodes, size_t count) {
 
 PyObject *core_pop_many(Core *core, PyObject *limit) {
     if (!PyIndex_Check(limit))
-        return PyErr_Format(PyExc_TypeError, "n: expected an int, got %s", type_name(limit));
+        return PyErr_Format(PyExc_TypeError, "n: expected an int, got %s", fc_type_name(limit));
     const Py_ssize_t most = FC_GUARDED_INT(PyNumber_AsSsize_t(limit, NULL));
     if (most == -1 && PyErr_Occurred())
         return NULL;

@@ -1,7 +1,7 @@
 /* The invariants, checked: for tests, never called otherwise. */
-#include <string.h>
-
 #include "heap/types.h"
+
+#include <string.h>
 
 #define CHECK(condition) \
     do { \

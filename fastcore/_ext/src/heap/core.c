@@ -4,13 +4,17 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/clock.h"
+#include "common/errors.h"
+#include "common/imports.h"
+
 #define FARTHEST (10 * 365 * 86400) /* seconds: a due time beyond was read from another clock */
 
 static int choose(const char *name, PyObject *given, const char *first, const char *second) {
     if (!given)
         return 0;
     if (!PyUnicode_Check(given)) {
-        PyErr_Format(PyExc_TypeError, "%s: expected '%s' or '%s', got %s", name, first, second, type_name(given));
+        PyErr_Format(PyExc_TypeError, "%s: expected '%s' or '%s', got %s", name, first, second, fc_type_name(given));
         return -1;
     }
     if (PyUnicode_CompareWithASCIIString(given, first) == 0)
@@ -32,7 +36,7 @@ int core_init(Core *core, PyObject *order, PyObject *priorities, PyObject *aging
         return -1;
     }
     if (clock && clock != Py_None && !PyCallable_Check(clock)) {
-        PyErr_Format(PyExc_TypeError, "clock: expected a callable or None, got %s", type_name(clock));
+        PyErr_Format(PyExc_TypeError, "clock: expected a callable or None, got %s", fc_type_name(clock));
         return -1;
     }
     core->flip = max ? ~(uint64_t)0 : 0;
@@ -63,14 +67,13 @@ Dropped core_detach(Core *core) {
 }
 
 void core_drop(Dropped dropped) {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *pending = fc_take_exception();
     for (uint32_t slot = 0; slot < dropped.len; slot++) {
         Py_XDECREF(dropped.slots[slot].item);
         if (dropped.details)
             Py_XDECREF(dropped.details[slot].priority);
     }
-    PyErr_Restore(type, value, traceback);
+    fc_raise_exception(pending);
     PyMem_Free(dropped.slots);
     PyMem_Free(dropped.details);
 }
@@ -93,15 +96,13 @@ int core_enter(Core *core) {
 int core_now(Core *core, double *now) {
 #if defined(__linux__)
     if (!core->clock) { /* what time.monotonic reads here */
-        *now = wait_clock();
+        *now = fc_clock(1);
         return 0;
     }
 #endif
     static PyObject *monotonic;
     if (!core->clock && !monotonic) {
-        PyObject *time = PyImport_ImportModule("time");
-        monotonic = time ? PyObject_GetAttrString(time, "monotonic") : NULL;
-        Py_XDECREF(time);
+        monotonic = fc_import_attribute("time", "monotonic");
         if (!monotonic)
             return -1;
     }
@@ -323,7 +324,7 @@ PyObject *core_take_first(Core *core) {
 
 int core_find(Core *core, PyObject *handle, uint32_t *slot) {
     if (!PyLong_Check(handle)) {
-        PyErr_Format(PyExc_TypeError, "handle: expected an int, got %s", type_name(handle));
+        PyErr_Format(PyExc_TypeError, "handle: expected an int, got %s", fc_type_name(handle));
         return -1;
     }
     const unsigned long long value = PyLong_AsUnsignedLongLong(handle);

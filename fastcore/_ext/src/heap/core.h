@@ -4,10 +4,9 @@
 
 #include <Python.h>
 
-#include "common/arguments.h"
+#include "common/stack.h"
 #include "heap/packed.h"
 #include "heap/wait.h"
-#include "common/stack.h"
 
 typedef struct {
     PyObject *item; /* owned; NULL while the slot is free */

@@ -1,31 +1,27 @@
 /* The compiled twin of the heap: the module and its types. */
 #include "heap/types.h"
 
-Shared shared;
+#include "common/forks.h"
+#include "common/imports.h"
 
-static PyObject *attribute(const char *module, const char *name) {
-    PyObject *imported = PyImport_ImportModule(module);
-    PyObject *found = imported ? PyObject_GetAttrString(imported, name) : NULL;
-    Py_XDECREF(imported);
-    return found;
-}
+Shared shared;
 
 /* asyncio takes longer to import than everything here. */
 int shared_load_asyncio(void) {
     if (shared.queue_shutdown)
         return 0;
-    Py_XSETREF(shared.queue_empty, attribute("asyncio", "QueueEmpty"));
-    Py_XSETREF(shared.queue_full, attribute("asyncio", "QueueFull"));
+    Py_XSETREF(shared.queue_empty, fc_import_attribute("asyncio", "QueueEmpty"));
+    Py_XSETREF(shared.queue_full, fc_import_attribute("asyncio", "QueueFull"));
     if (!shared.queue_empty || !shared.queue_full)
         return -1;
-    shared.queue_shutdown = attribute("python_fallback.shared.queue_shutdown", "QueueShutDown");
+    shared.queue_shutdown = fc_import_attribute("python_fallback.shared.queue_shutdown", "QueueShutDown");
     return shared.queue_shutdown ? 0 : -1;
 }
 
 /* Its base is a class in Python: what is done alike in both twins, and rarely, is written there once. */
 static int add_type(PyObject *module, PyType_Spec *spec, const char *name, const char *surface,
                     const char *where) {
-    PyObject *base = attribute(where, surface);
+    PyObject *base = fc_import_attribute(where, surface);
     PyObject *type = base ? PyType_FromModuleAndSpec(module, spec, base) : NULL;
     PyObject *path = PyUnicode_FromString("heap");
     int failed = !type || !path || PyObject_SetAttrString(type, "_public_path", path) < 0 ||
@@ -36,34 +32,21 @@ static int add_type(PyObject *module, PyType_Spec *spec, const char *name, const
     return failed ? -1 : 0;
 }
 
+/* The hook of an earlier module object serves too: all heaps are in one list. */
 static int follow_forks(PyObject *module) {
-    static int done; /* the hook of an earlier module object serves too: all heaps are in one list */
-    PyObject *os = done ? NULL : PyImport_ImportModule("os");
-    if (!os)
-        return done ? 0 : -1;
-    PyObject *hook = PyObject_GetAttrString(os, "register_at_fork");
-    PyObject *function = hook ? PyObject_GetAttrString(module, "_after_fork") : NULL;
-    PyObject *names = function ? Py_BuildValue("{sO}", "after_in_child", function) : NULL;
-    PyObject *nothing = names ? PyTuple_New(0) : NULL;
-    PyObject *result = nothing ? PyObject_Call(hook, nothing, names) : NULL;
-    if (!hook && PyErr_ExceptionMatches(PyExc_AttributeError))
-        PyErr_Clear(); /* a system without fork */
-    Py_XDECREF(result);
-    Py_XDECREF(nothing);
-    Py_XDECREF(names);
-    Py_XDECREF(function);
-    Py_XDECREF(hook);
-    Py_DECREF(os);
+    static int done;
+    if (!done && fc_follow_forks(module, "_after_fork") < 0)
+        return -1;
     done = 1;
-    return PyErr_Occurred() ? -1 : 0;
+    return 0;
 }
 
 static int exec(PyObject *module) {
-    if (!(shared.empty = attribute("queue", "Empty")) || !(shared.full = attribute("queue", "Full")) ||
-        !(shared.shutdown = attribute("python_fallback.shared.heap", "ShutDown")) ||
-        !(shared.entry = attribute("python_fallback.shared.heap", "Entry")))
+    if (!(shared.empty = fc_import_attribute("queue", "Empty")) || !(shared.full = fc_import_attribute("queue", "Full")) ||
+        !(shared.shutdown = fc_import_attribute("python_fallback.shared.heap", "ShutDown")) ||
+        !(shared.entry = fc_import_attribute("python_fallback.shared.heap", "Entry")))
         return -1;
-    if (priority_heap_ready() < 0 || priority_queue_ready() < 0 || async_queue_ready(module) < 0)
+    if (async_queue_ready(module) < 0)
         return -1;
     if (add_type(module, &priority_heap_spec, "PriorityHeap", "HeapMixin", "python_fallback.shared.heap") < 0 ||
         add_type(module, &priority_queue_spec, "PriorityQueue", "QueueMixin", "python_fallback.shared.heap") < 0 ||

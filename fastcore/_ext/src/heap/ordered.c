@@ -1,8 +1,8 @@
 /* A binary heap whose comparisons may call Python. It compares first and moves afterwards, so a comparison that raises
    leaves everything as it was; while one runs, `owner` keeps everybody else out. */
-#include <string.h>
-
 #include "heap/core.h"
+
+#include <string.h>
 
 #define DEEPEST 64
 

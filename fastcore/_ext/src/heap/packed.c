@@ -6,16 +6,12 @@
 
 #include <Python.h>
 
+#include "common/macros.h"
+
 #define ARITY 4
 #define SMALLEST 16
 #define LINE 64   /* bytes of a cache line */
 #define NEAR 1024 /* nodes above this stay in the first cache */
-
-#if defined(__GNUC__) || defined(__clang__)
-#define PREFETCH(address) __builtin_prefetch(address)
-#else
-#define PREFETCH(address) ((void)0)
-#endif
 
 int packed_reserve(Packed *heap, size_t extra) {
     size_t need = heap->len + extra;
@@ -71,7 +67,7 @@ static inline void sift_down(Packed *heap, size_t at, Node node, Places places) 
     while ((child = ARITY * at + 1) + ARITY <= len) {
         if (child >= NEAR && ARITY * child < len)
             for (size_t line = 0; line < ARITY; line++) /* of each child's children: one of them is next */
-                PREFETCH(&nodes[ARITY * (child + line) + 1]);
+                FC_PREFETCH(&nodes[ARITY * (child + line) + 1]);
         size_t left = child + (size_t)node_less(nodes[child + 1], nodes[child]);
         size_t right = child + 2 + (size_t)node_less(nodes[child + 3], nodes[child + 2]);
         size_t least = node_less(nodes[right], nodes[left]) ? right : left;

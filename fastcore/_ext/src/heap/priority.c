@@ -1,7 +1,9 @@
 /* How a priority given by the caller becomes a key. */
+#include "heap/core.h"
+
 #include <math.h>
 
-#include "heap/core.h"
+#include "common/errors.h"
 
 #define DEEPEST 100 /* tuples within tuples that are looked into */
 #define EXACT (1LL << 53) /* every int up to this is a double */
@@ -10,7 +12,7 @@
 static PyObject *number_of(const char *name, PyObject *given, PyObject *(*convert)(PyObject *)) {
     PyObject *number = FC_GUARDED(convert(given));
     if (!number && PyErr_ExceptionMatches(PyExc_TypeError))
-        PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", name, type_name(given));
+        PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", name, fc_type_name(given));
     return number;
 }
 
@@ -20,7 +22,7 @@ int priority_number(const char *name, PyObject *given, double *out) {
     } else {
         PyNumberMethods *as = Py_TYPE(given)->tp_as_number;
         if (!as || !(as->nb_index || as->nb_float)) {
-            PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", name, type_name(given));
+            PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", name, fc_type_name(given));
             return -1;
         }
         PyObject *number = number_of(name, given, as->nb_index ? PyNumber_Index : PyNumber_Float);

@@ -1,16 +1,16 @@
 /* PriorityHeap. */
-#include <stddef.h>
-
 #include "heap/types.h"
+
+#include <stddef.h>
 #include <structmember.h>
 
-static Signature sig_init = {"PriorityHeap.__init__", {"order", "priorities", "aging", "clock"}, 0, 0, 4, {0}};
-static Signature sig_push = {"PriorityHeap.push", {"item", "priority", "due", "delay"}, 1, 2, 4, {0}};
-static Signature sig_push_many = {"PriorityHeap.push_many", {"items", "priorities", "due", "delay"}, 1, 2, 4, {0}};
-static Signature sig_update = {"PriorityHeap.update", {"handle", "priority"}, 2, 2, 2, {0}};
-static Signature sig_remove = {"PriorityHeap.remove", {"handle"}, 1, 1, 1, {0}};
-static Signature sig_priority = {"PriorityHeap.priority", {"handle"}, 1, 1, 1, {0}};
-static Signature sig_pop_many = {"PriorityHeap.pop_many", {"n"}, 1, 1, 1, {0}};
+static fc_signature sig_init = {"PriorityHeap.__init__", {"order", "priorities", "aging", "clock"}, 0, 0, 4};
+static fc_signature sig_push = {"PriorityHeap.push", {"item", "priority", "due", "delay"}, 1, 2, 4};
+static fc_signature sig_push_many = {"PriorityHeap.push_many", {"items", "priorities", "due", "delay"}, 1, 2, 4};
+static fc_signature sig_update = {"PriorityHeap.update", {"handle", "priority"}, 2, 2, 2};
+static fc_signature sig_remove = {"PriorityHeap.remove", {"handle"}, 1, 1, 1};
+static fc_signature sig_priority = {"PriorityHeap.priority", {"handle"}, 1, 1, 1};
+static fc_signature sig_pop_many = {"PriorityHeap.pop_many", {"n"}, 1, 1, 1};
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     HeapObject *self = (HeapObject *)type->tp_alloc(type, 0);
@@ -20,8 +20,8 @@ static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py
 }
 
 static int init(HeapObject *self, PyObject *args, PyObject *kwargs) {
-    PyObject *out[MOST_ARGUMENTS];
-    if (arguments_from_tuple(&sig_init, args, kwargs, out) < 0 || core_enter(&self->core) < 0)
+    PyObject *out[FC_MOST_ARGUMENTS];
+    if (fc_arguments_from_tuple(&sig_init, args, kwargs, out) < 0 || core_enter(&self->core) < 0)
         return -1;
     const Dropped dropped = core_detach(&self->core); /* what its destructors push goes by the new options */
     const int failed = core_init(&self->core, out[0], out[1], out[2], out[3]);
@@ -30,14 +30,14 @@ static int init(HeapObject *self, PyObject *args, PyObject *kwargs) {
 }
 
 static PyObject *push(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
+    PyObject *out[FC_MOST_ARGUMENTS];
     PyObject *owned = NULL;
     uint64_t handle;
     if (nargs == 2 && !kwnames) { /* the usual call */
         out[0] = args[0];
         out[1] = args[1];
         out[2] = NULL;
-    } else if (arguments_parse(&sig_push, args, nargs, kwnames, out) < 0 ||
+    } else if (fc_arguments_parse(&sig_push, args, nargs, kwnames, out) < 0 ||
                core_when(&self->core, &out[2], out[3], &owned) < 0) {
         return NULL;
     }
@@ -50,8 +50,8 @@ static PyObject *push(HeapObject *self, PyObject *const *args, Py_ssize_t nargs,
 }
 
 static PyObject *push_many(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS], *owned;
-    if (arguments_parse(&sig_push_many, args, nargs, kwnames, out) < 0 ||
+    PyObject *out[FC_MOST_ARGUMENTS], *owned;
+    if (fc_arguments_parse(&sig_push_many, args, nargs, kwnames, out) < 0 ||
         core_when(&self->core, &out[2], out[3], &owned) < 0)
         return NULL;
     PyObject *handles = core_push_many(&self->core, out[0], out[1], out[2]);
@@ -60,7 +60,7 @@ static PyObject *push_many(HeapObject *self, PyObject *const *args, Py_ssize_t n
 }
 
 static PyObject *pop_many(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *limit = arguments_one(&sig_pop_many, args, nargs, kwnames);
+    PyObject *limit = fc_arguments_one(&sig_pop_many, args, nargs, kwnames);
     return limit ? core_pop_many(&self->core, limit) : NULL;
 }
 
@@ -90,7 +90,7 @@ static PyObject *pop_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
 }
 
 static PyObject *remove_handle(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *handle = arguments_one(&sig_remove, args, nargs, kwnames);
+    PyObject *handle = fc_arguments_one(&sig_remove, args, nargs, kwnames);
     return handle ? core_remove(&self->core, handle) : NULL;
 }
 
@@ -115,15 +115,15 @@ static PyObject *repr(HeapObject *self) {
 }
 
 static PyMethodDef methods[] = {
-    {"push", FAST(push), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"push_many", FAST(push_many), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"pop_many", FAST(pop_many), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"pop", FAST(pop), METH_FASTCALL, NULL},
-    {"pop_entry", FAST(pop_entry), METH_NOARGS, NULL},
-    {"peek_entry", FAST(heap_peek_entry), METH_NOARGS, NULL},
-    {"remove", FAST(remove_handle), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"clear", FAST(clear), METH_NOARGS, NULL},
+    {"push", FC_METHOD(push), FC_KEYWORDS, NULL},
+    {"push_many", FC_METHOD(push_many), FC_KEYWORDS, NULL},
+    {"pop_many", FC_METHOD(pop_many), FC_KEYWORDS, NULL},
+    {"pop", FC_METHOD(pop), METH_FASTCALL, NULL},
+    {"pop_entry", FC_METHOD(pop_entry), METH_NOARGS, NULL},
+    {"peek_entry", FC_METHOD(heap_peek_entry), METH_NOARGS, NULL},
+    {"remove", FC_METHOD(remove_handle), FC_KEYWORDS, NULL},
+    {"update", FC_METHOD(update), FC_KEYWORDS, NULL},
+    {"clear", FC_METHOD(clear), METH_NOARGS, NULL},
     COMMON_METHODS,
     {NULL, NULL, 0, NULL},
 };
@@ -160,8 +160,3 @@ PyType_Spec priority_heap_spec = {
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
-
-int priority_heap_ready(void) {
-    Signature *all[] = {&sig_init, &sig_push, &sig_push_many, &sig_update, &sig_remove, &sig_priority, &sig_pop_many};
-    return signatures_ready(all, sizeof all / sizeof *all);
-}

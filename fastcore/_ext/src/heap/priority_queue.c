@@ -1,8 +1,10 @@
 /* PriorityQueue: queue.PriorityQueue's contract. A put that has room and a get that finds something never block. */
-#include <stddef.h>
-
 #include "heap/types.h"
+
+#include <stddef.h>
 #include <structmember.h>
+
+#include "common/clock.h"
 
 typedef struct {
     HeapObject heap;
@@ -12,14 +14,14 @@ typedef struct {
 
 #define CORE(self) (&(self)->heap.core)
 
-static Signature sig_init = {"PriorityQueue.__init__", {"maxsize", "order", "aging", "clock"}, 0, 1, 4, {0}};
-static Signature sig_put = {"PriorityQueue.put", {"item", "block", "timeout", "priority", "due", "delay"}, 1, 3, 6, {0}};
-static Signature sig_put_nowait = {"PriorityQueue.put_nowait", {"item", "priority", "due", "delay"}, 1, 1, 4, {0}};
-static Signature sig_get = {"PriorityQueue.get", {"block", "timeout"}, 0, 2, 2, {0}};
-static Signature sig_shutdown = {"PriorityQueue.shutdown", {"immediate"}, 0, 1, 1, {0}};
-static Signature sig_update = {"PriorityQueue.update", {"handle", "priority"}, 2, 2, 2, {0}};
-static Signature sig_remove = {"PriorityQueue.remove", {"handle"}, 1, 1, 1, {0}};
-static Signature sig_priority = {"PriorityQueue.priority", {"handle"}, 1, 1, 1, {0}};
+static fc_signature sig_init = {"PriorityQueue.__init__", {"maxsize", "order", "aging", "clock"}, 0, 1, 4};
+static fc_signature sig_put = {"PriorityQueue.put", {"item", "block", "timeout", "priority", "due", "delay"}, 1, 3, 6};
+static fc_signature sig_put_nowait = {"PriorityQueue.put_nowait", {"item", "priority", "due", "delay"}, 1, 1, 4};
+static fc_signature sig_get = {"PriorityQueue.get", {"block", "timeout"}, 0, 2, 2};
+static fc_signature sig_shutdown = {"PriorityQueue.shutdown", {"immediate"}, 0, 1, 1};
+static fc_signature sig_update = {"PriorityQueue.update", {"handle", "priority"}, 2, 2, 2};
+static fc_signature sig_remove = {"PriorityQueue.remove", {"handle"}, 1, 1, 1};
+static fc_signature sig_priority = {"PriorityQueue.priority", {"handle"}, 1, 1, 1};
 
 static int renew(HeapObject *self, PyObject *Py_UNUSED(left)) {
     QueueObject *queue = (QueueObject *)self;
@@ -86,9 +88,9 @@ static PyObject *put_due(QueueObject *self, PyObject *item, PyObject *priority, 
         if (!waited) {
             if (read_timeout(block, timeout, &seconds) < 0)
                 break;
-            deadline = wait_clock() + seconds;
+            deadline = fc_clock(1) + seconds;
         }
-        const double left = seconds < 0 ? -1.0 : waited ? deadline - wait_clock() : seconds;
+        const double left = seconds < 0 ? -1.0 : waited ? deadline - fc_clock(1) : seconds;
         if (seconds >= 0 && left <= 0) {
             PyErr_SetNone(shared.full);
             break;
@@ -113,11 +115,11 @@ static PyObject *put_item(QueueObject *self, PyObject *item, PyObject *priority,
 }
 
 static PyObject *put(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
+    PyObject *out[FC_MOST_ARGUMENTS];
     if (nargs == 1 && kwnames && PyTuple_GET_SIZE(kwnames) == 1 &&
         PyTuple_GET_ITEM(kwnames, 0) == sig_put.interned[3]) /* the usual call */
         return put_due(self, args[0], args[1], NULL, NULL, NULL);
-    if (arguments_parse(&sig_put, args, nargs, kwnames, out) < 0)
+    if (fc_arguments_parse(&sig_put, args, nargs, kwnames, out) < 0)
         return NULL;
     double seconds; /* the standard library refuses a bad timeout of a bounded queue even where there is room */
     if (CORE(self)->limit && !CORE(self)->closed && read_timeout(out[1], out[2], &seconds) < 0)
@@ -126,8 +128,8 @@ static PyObject *put(QueueObject *self, PyObject *const *args, Py_ssize_t nargs,
 }
 
 static PyObject *put_nowait(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
-    if (arguments_parse(&sig_put_nowait, args, nargs, kwnames, out) < 0)
+    PyObject *out[FC_MOST_ARGUMENTS];
+    if (fc_arguments_parse(&sig_put_nowait, args, nargs, kwnames, out) < 0)
         return NULL;
     return put_item(self, out[0], out[1], out[2], out[3], Py_False, NULL);
 }
@@ -181,8 +183,8 @@ static PyObject *get_item(QueueObject *self, PyObject *block, PyObject *timeout)
             break;
         }
         if (!waited)
-            deadline = wait_clock() + seconds;
-        double left = seconds < 0 ? -1.0 : waited ? deadline - wait_clock() : seconds;
+            deadline = fc_clock(1) + seconds;
+        double left = seconds < 0 ? -1.0 : waited ? deadline - fc_clock(1) : seconds;
         if (seconds >= 0 && left <= 0) {
             PyErr_SetNone(shared.empty);
             break;
@@ -198,10 +200,10 @@ static PyObject *get_item(QueueObject *self, PyObject *block, PyObject *timeout)
 }
 
 static PyObject *get(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
+    PyObject *out[FC_MOST_ARGUMENTS];
     if (nargs == 0 && !kwnames)
         return get_item(self, NULL, NULL);
-    if (arguments_parse(&sig_get, args, nargs, kwnames, out) < 0)
+    if (fc_arguments_parse(&sig_get, args, nargs, kwnames, out) < 0)
         return NULL;
     return get_item(self, out[0], out[1]);
 }
@@ -239,8 +241,8 @@ static PyObject *clear(QueueObject *self, PyObject *Py_UNUSED(unused)) {
 }
 
 static PyObject *shutdown(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[MOST_ARGUMENTS];
-    if (arguments_parse(&sig_shutdown, args, nargs, kwnames, out) < 0)
+    PyObject *out[FC_MOST_ARGUMENTS];
+    if (fc_arguments_parse(&sig_shutdown, args, nargs, kwnames, out) < 0)
         return NULL;
     int immediate = out[0] ? FC_GUARDED_INT(PyObject_IsTrue(out[0])) : 0;
     if (immediate < 0 || core_enter(CORE(self)) < 0)
@@ -254,7 +256,7 @@ static PyObject *shutdown(QueueObject *self, PyObject *const *args, Py_ssize_t n
 }
 
 static PyObject *remove_handle(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *handle = arguments_one(&sig_remove, args, nargs, kwnames);
+    PyObject *handle = fc_arguments_one(&sig_remove, args, nargs, kwnames);
     PyObject *item = handle ? core_remove(CORE(self), handle) : NULL;
     if (item) {
         finished(self, 1); /* no consumer gets it, so none calls task_done() for it */
@@ -291,17 +293,17 @@ static PyObject *repr(QueueObject *self) {
 }
 
 static PyMethodDef methods[] = {
-    {"put", FAST(put), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"put_nowait", FAST(put_nowait), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"get", FAST(get), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"get_nowait", FAST(get_nowait), METH_NOARGS, NULL},
-    {"task_done", FAST(task_done), METH_NOARGS, NULL},
-    {"join", FAST(join), METH_NOARGS, NULL},
-    {"shutdown", FAST(shutdown), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"clear", FAST(clear), METH_NOARGS, NULL},
-    {"remove", FAST(remove_handle), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"update", FAST(update), METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"_set_counts", FAST(set_counts), METH_VARARGS, NULL},
+    {"put", FC_METHOD(put), FC_KEYWORDS, NULL},
+    {"put_nowait", FC_METHOD(put_nowait), FC_KEYWORDS, NULL},
+    {"get", FC_METHOD(get), FC_KEYWORDS, NULL},
+    {"get_nowait", FC_METHOD(get_nowait), METH_NOARGS, NULL},
+    {"task_done", FC_METHOD(task_done), METH_NOARGS, NULL},
+    {"join", FC_METHOD(join), METH_NOARGS, NULL},
+    {"shutdown", FC_METHOD(shutdown), FC_KEYWORDS, NULL},
+    {"clear", FC_METHOD(clear), METH_NOARGS, NULL},
+    {"remove", FC_METHOD(remove_handle), FC_KEYWORDS, NULL},
+    {"update", FC_METHOD(update), FC_KEYWORDS, NULL},
+    {"_set_counts", FC_METHOD(set_counts), METH_VARARGS, NULL},
     QUEUE_METHODS,
     COMMON_METHODS,
     {NULL, NULL, 0, NULL},
@@ -339,8 +341,3 @@ PyType_Spec priority_queue_spec = {
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
-
-int priority_queue_ready(void) {
-    Signature *all[] = {&sig_init, &sig_put, &sig_put_nowait, &sig_get, &sig_shutdown, &sig_update, &sig_remove, &sig_priority};
-    return signatures_ready(all, sizeof all / sizeof *all);
-}

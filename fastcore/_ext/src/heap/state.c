@@ -1,7 +1,7 @@
 /* A heap's contents as rows, and back: what pickles, copies and the change of twins are made of. */
-#include <string.h>
-
 #include "heap/core.h"
+
+#include <string.h>
 
 typedef struct {
     PyObject *item, *priority;

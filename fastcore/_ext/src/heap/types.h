@@ -16,8 +16,6 @@ typedef struct HeapObject {
 } HeapObject;
 
 extern PyType_Spec priority_heap_spec, priority_queue_spec, async_queue_spec;
-int priority_heap_ready(void);
-int priority_queue_ready(void);
 int async_queue_ready(PyObject *module);
 
 /* module.c: names from python_fallback.shared.heap and the standard library, held for the module's life */
@@ -29,22 +27,20 @@ typedef struct {
 extern Shared shared;
 int shared_load_asyncio(void);
 
-#define FAST(function) ((PyCFunction)(void (*)(void))(function))
-
 /* What every type lists among its methods and attributes. */
 #define COMMON_METHODS \
-    {"peek", FAST(heap_peek), METH_NOARGS, NULL}, {"priority", FAST(priority), METH_FASTCALL | METH_KEYWORDS, NULL}, \
-        {"ready", FAST(heap_ready), METH_NOARGS, NULL}, {"next_due", FAST(heap_next_due), METH_NOARGS, NULL}, \
-        {"_rows", FAST(heap_rows), METH_FASTCALL, NULL}, {"_load", FAST(heap_load), METH_VARARGS, NULL}, \
-        {"_check", FAST(heap_check), METH_NOARGS, NULL}
+    {"peek", FC_METHOD(heap_peek), METH_NOARGS, NULL}, {"priority", FC_METHOD(priority), FC_KEYWORDS, NULL}, \
+        {"ready", FC_METHOD(heap_ready), METH_NOARGS, NULL}, {"next_due", FC_METHOD(heap_next_due), METH_NOARGS, NULL}, \
+        {"_rows", FC_METHOD(heap_rows), METH_FASTCALL, NULL}, {"_load", FC_METHOD(heap_load), METH_VARARGS, NULL}, \
+        {"_check", FC_METHOD(heap_check), METH_NOARGS, NULL}
 #define COMMON_GETSET \
     {"order", (getter)heap_get_order, NULL, NULL, NULL}, {"aging", (getter)heap_get_aging, NULL, NULL, NULL}, \
         {"clock", (getter)heap_get_clock, NULL, NULL, NULL}, {"_serial", (getter)heap_get_serial, NULL, NULL, NULL}, \
         {"_origin", (getter)heap_get_origin, NULL, NULL, NULL}, {"_slots", (getter)heap_get_slots, NULL, NULL, NULL}
 
 #define QUEUE_METHODS \
-    {"qsize", FAST(queue_qsize), METH_NOARGS, NULL}, {"empty", FAST(queue_empty), METH_NOARGS, NULL}, \
-        {"full", FAST(queue_full), METH_NOARGS, NULL}, {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL}
+    {"qsize", FC_METHOD(queue_qsize), METH_NOARGS, NULL}, {"empty", FC_METHOD(queue_empty), METH_NOARGS, NULL}, \
+        {"full", FC_METHOD(queue_full), METH_NOARGS, NULL}, {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL}
 #define QUEUE_GETSET \
     {"maxsize", (getter)queue_get_maxsize, (setter)set_maxsize, NULL, NULL}, \
         {"is_shutdown", (getter)queue_get_is_shutdown, NULL, NULL, NULL}
@@ -52,9 +48,9 @@ int shared_load_asyncio(void);
 /* base.c: methods of all three types */
 void heap_setup(HeapObject *self, int any, int (*renew)(HeapObject *self, PyObject *left));
 PyObject *heap_after_fork(PyObject *module, PyObject *unused);
-PyObject *heap_update(HeapObject *self, Signature *signature, PyObject *const *args, Py_ssize_t nargs,
+PyObject *heap_update(HeapObject *self, fc_signature *signature, PyObject *const *args, Py_ssize_t nargs,
                       PyObject *kwnames);
-int queue_init(HeapObject *self, Signature *signature, PyObject *args, PyObject *kwargs);
+int queue_init(HeapObject *self, fc_signature *signature, PyObject *args, PyObject *kwargs);
 int queue_set_limit(HeapObject *self, PyObject *given);
 PyObject *queue_set_counts(HeapObject *self, Py_ssize_t *unfinished, PyObject *args);
 PyObject *queue_qsize(HeapObject *self, PyObject *unused);
@@ -69,7 +65,7 @@ Py_ssize_t heap_length(HeapObject *self);
 int heap_contains(HeapObject *self, PyObject *handle);
 PyObject *heap_peek(HeapObject *self, PyObject *unused);
 PyObject *heap_peek_entry(HeapObject *self, PyObject *unused);
-PyObject *heap_priority(HeapObject *self, Signature *signature, PyObject *const *args, Py_ssize_t nargs,
+PyObject *heap_priority(HeapObject *self, fc_signature *signature, PyObject *const *args, Py_ssize_t nargs,
                         PyObject *kwnames);
 PyObject *heap_next_due(HeapObject *self, PyObject *unused);
 PyObject *heap_ready(HeapObject *self, PyObject *unused);

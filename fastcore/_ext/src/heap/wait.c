@@ -1,11 +1,6 @@
 #include "heap/wait.h"
 
-#if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-#else
-#include <time.h>
-#endif
+#include "common/clock.h"
 
 #define LONGEST 1e6 /* seconds in one system call; longer waits go round again */
 
@@ -14,19 +9,6 @@ typedef struct Waiter {
     PyThread_type_lock lock; /* held by the waiter; the waker releases it */
     int woken;
 } Waiter;
-
-double wait_clock(void) {
-#if defined(_WIN32)
-    LARGE_INTEGER now, per_second;
-    QueryPerformanceCounter(&now);
-    QueryPerformanceFrequency(&per_second);
-    return (double)now.QuadPart / (double)per_second.QuadPart;
-#else
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-#endif
-}
 
 static void append(WaitList *list, Waiter *waiter) {
     waiter->next = NULL;
@@ -65,7 +47,7 @@ void wake_all(WaitList *list) {
 
 int wait_on(WaitList *list, double seconds) {
     Waiter waiter = {0};
-    const double deadline = seconds < 0 ? 0 : wait_clock() + seconds;
+    const double deadline = seconds < 0 ? 0 : fc_clock(1) + seconds;
     int failed = 0, acquired = 0;
     waiter.lock = PyThread_allocate_lock();
     if (!waiter.lock) {
@@ -75,7 +57,7 @@ int wait_on(WaitList *list, double seconds) {
     PyThread_acquire_lock(waiter.lock, NOWAIT_LOCK);
     append(list, &waiter);
     while (!waiter.woken) {
-        double left = seconds < 0 ? LONGEST : deadline - wait_clock();
+        double left = seconds < 0 ? LONGEST : deadline - fc_clock(1);
         if (left <= 0)
             break;
         PY_TIMEOUT_T microseconds = (PY_TIMEOUT_T)((left < LONGEST ? left : LONGEST) * 1e6) + 1;

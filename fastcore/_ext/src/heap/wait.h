@@ -17,6 +17,5 @@ enum { WAIT_ERROR = -1, WAIT_TIMEOUT = 0, WAIT_WOKEN = 1 };
 int wait_on(WaitList *list, double seconds);
 void wake_one(WaitList *list);
 void wake_all(WaitList *list);
-double wait_clock(void); /* monotonic seconds, for deadlines */
 
 #endif

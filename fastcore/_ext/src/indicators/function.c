@@ -8,6 +8,7 @@
 
 #include <numpy/arrayobject.h>
 
+#include "common/errors.h"
 #include "indicators/result_pool.h"
 #include "indicators/batch.h"
 #include "common/stack.h"
@@ -150,19 +151,16 @@ static PyObject *new_array(int nd, npy_intp *dims)
     Py_INCREF(double_descr);
     PyObject *made = PyArray_NewFromDescr(&PyArray_Type, double_descr, nd, dims, NULL, NULL, 0, NULL);
     if (usual) {
-        PyObject *error_type, *error, *trace;
-        PyErr_Fetch(&error_type, &error, &trace); /* a MemoryError outlives the way back */
+        PyObject *error = fc_take_exception(); /* a MemoryError outlives the way back */
         PyObject *replaced = PyDataMem_SetHandler(usual);
         Py_DECREF(usual);
         if (!replaced) {
             Py_CLEAR(made);
-            Py_XDECREF(error_type);
             Py_XDECREF(error);
-            Py_XDECREF(trace);
             return NULL;
         }
         Py_DECREF(replaced);
-        PyErr_Restore(error_type, error, trace);
+        fc_raise_exception(error);
     }
     return made;
 }
@@ -231,7 +229,7 @@ static int take_arrays(const fc_kernel *kernel, PyObject *fast, PyArrayObject **
         if (!fc_is_plain(item)) {
             PyErr_Format(PyExc_TypeError,
                          "%s: array %d: expected a C-contiguous, aligned ndarray of native float64, got %s", kernel->name,
-                         j, Py_TYPE(item)->tp_name);
+                         j, fc_type_name(item));
             return -1;
         }
         into[j] = (PyArrayObject *)item;

@@ -8,6 +8,7 @@
 
 #include <numpy/arrayobject.h>
 
+#include "common/errors.h"
 #include "indicators/function.h"
 #include "common/stack.h"
 
@@ -28,9 +29,7 @@ static PyTypeObject Live_Type;
 
 static int number_error(const char *method, PyObject *got)
 {
-    PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", method, strrchr(Py_TYPE(got)->tp_name, '.')
-                                                                             ? strrchr(Py_TYPE(got)->tp_name, '.') + 1
-                                                                             : Py_TYPE(got)->tp_name);
+    PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", method, fc_type_name(got));
     return -1;
 }
 
@@ -129,7 +128,7 @@ static PyObject *live_extend(Live *s, PyObject *const *args, Py_ssize_t n)
         if (!fc_is_plain(args[j]))
             return PyErr_Format(PyExc_TypeError,
                                 "extend: array %d: expected a C-contiguous, aligned ndarray of native float64, got %s",
-                                j, Py_TYPE(args[j])->tp_name);
+                                j, fc_type_name(args[j]));
     for (int j = 0; j < n_in; j++) {
         PyArrayObject *array = (PyArrayObject *)args[j];
         bad |= PyArray_NDIM(array) != 1 || PyArray_SIZE(array) != PyArray_SIZE((PyArrayObject *)args[0]);
@@ -283,9 +282,9 @@ static void live_dealloc(Live *s)
 }
 
 static PyMethodDef live_methods[] = {
-    {"update", (PyCFunction)(void (*)(void))live_update, METH_FASTCALL, NULL},
-    {"peek", (PyCFunction)(void (*)(void))live_peek, METH_FASTCALL, NULL},
-    {"extend", (PyCFunction)(void (*)(void))live_extend, METH_FASTCALL, NULL},
+    {"update", FC_METHOD(live_update), METH_FASTCALL, NULL},
+    {"peek", FC_METHOD(live_peek), METH_FASTCALL, NULL},
+    {"extend", FC_METHOD(live_extend), METH_FASTCALL, NULL},
     {"copy", (PyCFunction)live_copy, METH_NOARGS, NULL},
     {"__copy__", (PyCFunction)live_copy, METH_NOARGS, NULL},
     {"__deepcopy__", (PyCFunction)live_deepcopy, METH_O, NULL},

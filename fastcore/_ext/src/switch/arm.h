@@ -6,17 +6,11 @@
 
 #include <string.h>
 
+#include "common/clock.h"
+#include "common/macros.h"
 #include "common/sketch.h"
 #include "common/stack.h"
 #include "switch/assignment.h"
-
-#if defined(__GNUC__) || defined(__clang__)
-#define FC_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
-#define FC_COLD __attribute__((noinline, cold))
-#else
-#define FC_UNLIKELY(condition) (condition)
-#define FC_COLD
-#endif
 
 typedef struct {
     PyObject *target; /* NULL where there is no candidate */

@@ -1,7 +1,8 @@
 #define PY_SSIZE_T_CLEAN
 #include "switch/assignment.h"
 
-#include "common/sketch.h"
+#include "common/forks.h"
+#include "common/clock.h"
 #include "common/stack.h"
 
 /* MurmurHash3_x86_32, Austin Appleby, public domain. */
@@ -254,31 +255,6 @@ static PyObject *assign_reseed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(
     Py_RETURN_NONE;
 }
 
-/* A forked child draws a new seed, else all workers of one parent would draw the same numbers. */
-static int reseed_after_fork(PyObject *module)
-{
-    PyObject *os = PyImport_ImportModule("os");
-    PyObject *hook = os ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
-    Py_XDECREF(os);
-    if (hook == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
-            return -1;
-        }
-        PyErr_Clear(); /* Windows */
-        return 0;
-    }
-    PyObject *none = PyTuple_New(0);
-    PyObject *reseed = PyObject_GetAttrString(module, "_reseed");
-    PyObject *names = reseed ? Py_BuildValue("{sO}", "after_in_child", reseed) : NULL;
-    PyObject *done = none && names ? PyObject_Call(hook, none, names) : NULL;
-    Py_XDECREF(names);
-    Py_XDECREF(reseed);
-    Py_XDECREF(none);
-    Py_DECREF(hook);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
-}
-
 static PyMethodDef assign_methods[] = {
     {"murmur3_32", assign_murmur3_32, METH_VARARGS, NULL},
     {"bucket", assign_bucket, METH_VARARGS, NULL},
@@ -287,7 +263,8 @@ static PyMethodDef assign_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* A forked child draws a new seed, else all workers of one parent would draw the same numbers. */
 int fc_assign_exec(PyObject *module)
 {
-    return PyModule_AddFunctions(module, assign_methods) < 0 ? -1 : reseed_after_fork(module);
+    return PyModule_AddFunctions(module, assign_methods) < 0 ? -1 : fc_follow_forks(module, "_reseed");
 }

@@ -2,6 +2,8 @@
 
 #include <structmember.h>
 
+#include "common/errors.h"
+
 typedef struct {
     PyObject_HEAD
     PyObject *inner; /* the arm's coroutine, or the iterator of another awaitable once it is begun */
@@ -175,10 +177,9 @@ static PyObject *await_throw(PyObject *op, PyObject *args)
     self->running = 0;
     if (result == NULL) {
         if (PyErr_ExceptionMatches(PyExc_StopIteration)) { /* it has caught the exception and returned */
-            PyObject *type, *value, *traceback;
-            PyErr_Fetch(&type, &value, &traceback);
+            PyObject *error = fc_take_exception();
             finish(self);
-            PyErr_Restore(type, value, traceback);
+            fc_raise_exception(error);
         }
         else {
             finish(self);

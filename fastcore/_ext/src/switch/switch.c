@@ -7,6 +7,7 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include "common/errors.h"
 #include "switch/arm.h"
 #include "switch/assignment.h"
 #include "switch/awaitable.h"
@@ -161,24 +162,6 @@ FC_COLD static PyObject *hand_over(
     return result;
 }
 
-/* The exception that is set, taken out, with its traceback in it. */
-static PyObject *take_exception(void)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    return PyErr_GetRaisedException();
-#else
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL) {
-        PyException_SetTraceback(value, traceback);
-    }
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return value;
-#endif
-}
-
 /* Under watch: a sample of the calls runs both arms, and a candidate that raises is made good by the control. */
 static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names)
 {
@@ -199,7 +182,7 @@ static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *ar
     else {
         result = call_arm(self, arm, args, nargsf, names, 0);
         if (result == NULL && !PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) { /* _watched asks what else is its own */
-            PyObject *error = take_exception();
+            PyObject *error = fc_take_exception();
             result = hand_over(self, RESCUE, error, args, nargsf, names);
             Py_XDECREF(error);
         }
@@ -522,12 +505,12 @@ static void switch_dealloc(PyObject *op)
 
 static PyMethodDef switch_methods[] = {
     {"_time_every", switch_time_every, METH_VARARGS, NULL},
-    {"call_for", (PyCFunction)(void (*)(void))switch_call_for, METH_FASTCALL | METH_KEYWORDS,
+    {"call_for", FC_METHOD(switch_call_for), FC_KEYWORDS,
      "call_for($self, key, /, *args, **kwargs)\n--\n\nCall the arm that `key` belongs to while the flag ramps."},
     {"_setup", switch_setup, METH_VARARGS, NULL},
     {"_set_mode", switch_set_mode, METH_VARARGS, NULL},
     {"_counts", switch_counts, METH_O, NULL},
-    {"_call_arm", (PyCFunction)(void (*)(void))switch_call_arm, METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"_call_arm", FC_METHOD(switch_call_arm), FC_KEYWORDS, NULL},
     {"_calls", switch_calls, METH_NOARGS, NULL},
     {"_tell_first", switch_tell_first, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -572,7 +555,7 @@ static PyType_Spec switch_spec = {
 static PyObject *module_switch_type(PyObject *module, PyObject *base)
 {
     if (!PyType_Check(base)) {
-        PyErr_Format(PyExc_TypeError, "base: expected a class, got %s", Py_TYPE(base)->tp_name);
+        PyErr_Format(PyExc_TypeError, "base: expected a class, got %s", fc_type_name(base));
         return NULL;
     }
     PyObject *type = PyType_FromModuleAndSpec(module, &switch_spec, base);

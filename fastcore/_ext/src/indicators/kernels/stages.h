@@ -119,7 +119,7 @@ FC_INLINE double *fc_window_half(double *mem, int32_t m, int32_t second) { retur
 /* Prefetches what the next push reads of the window `ahead` bytes further on: on a board windows move on together. */
 FC_INLINE void fc_window_ahead(const fc_window *s, const double *mem, ptrdiff_t ahead)
 {
-    FC_PREFETCH((const char *)(mem + (s->second ? 2 * s->block - 1 - 2 * s->at : 2 * s->at)) + ahead);
+    FC_PREFETCH_TO_WRITE((const char *)(mem + (s->second ? 2 * s->block - 1 - 2 * s->at : 2 * s->at)) + ahead);
 }
 
 FC_INLINE void fc_window_commit(fc_window *s, int32_t at, int32_t second)
@@ -361,8 +361,8 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_pu
             if (stride >= FC_FAR) {                                                                                    \
                 ptrdiff_t next = i + FC_STATES_AHEAD < n ? i + FC_STATES_AHEAD : n - 1;                                \
                 ptrdiff_t ahead = (ptrdiff_t)stride * (ptrdiff_t)((at ? at[next] : (int64_t)next) - symbol);           \
-                FC_PREFETCH(state + ahead);                                                                            \
-                FC_PREFETCH(state + ahead + 64);                                                                       \
+                FC_PREFETCH_TO_WRITE(state + ahead);                                                                   \
+                FC_PREFETCH_TO_WRITE(state + ahead + 64);                                                              \
                 AHEAD((STATE *)state, ahead);                                                                          \
             }                                                                                                          \
             for (int j = 0; j < (N_IN); j++)                                                                           \

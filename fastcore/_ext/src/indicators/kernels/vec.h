@@ -6,6 +6,8 @@
 #ifndef FASTCORE_INDICATORS_KERNELS_VEC_H
 #define FASTCORE_INDICATORS_KERNELS_VEC_H
 
+#include "common/macros.h"
+
 #if defined(FC_PLAIN)
 #elif defined(__AVX2__)
 #define FC_VEC_AVX2
@@ -13,24 +15,6 @@
 #elif defined(__SSE2__) || defined(_M_X64)
 #define FC_VEC_SSE2
 #include <emmintrin.h>
-#endif
-
-#if defined(__GNUC__) || defined(__clang__)
-#define FC_INLINE static inline __attribute__((always_inline, unused))
-#define FC_LIKELY(x) __builtin_expect(!!(x), 1)
-#define FC_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define FC_PREFETCH(address) __builtin_prefetch((address), 1)
-#elif defined(_MSC_VER)
-#define FC_INLINE static __forceinline
-#define FC_LIKELY(x) (x)
-#define FC_UNLIKELY(x) (x)
-#else
-#define FC_INLINE static inline
-#define FC_LIKELY(x) (x)
-#define FC_UNLIKELY(x) (x)
-#endif
-#if !defined(FC_PREFETCH)
-#define FC_PREFETCH(address) ((void)(address))
 #endif
 
 #if defined(FC_VEC_AVX2)
