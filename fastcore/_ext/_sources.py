@@ -60,7 +60,7 @@ EXTENSIONS: dict[str, Sources] = {
         *_common("arguments clock errors imports stack"),
     ),
     "heap": _extension(
-        *_in("heap", "module.c base.c priority_heap.c priority_queue.c async_priority_queue.c wait.c check.c"),
+        *_in("heap", "module.c base.c priority_heap.c queue.c priority_queue.c async_priority_queue.c wait.c check.c"),
         *_in("heap", "core.c bulk.c ordered.c packed.c priority.c slots.c state.c"),
         *_in("heap", "core.h packed.h types.h wait.h"),
         *_common("arguments clock errors forks imports stack"),

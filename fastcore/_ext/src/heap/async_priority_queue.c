@@ -8,13 +8,12 @@
 #include "common/errors.h"
 
 typedef struct {
-    HeapObject heap;
-    Py_ssize_t unfinished;
+    QueueBase base;
     PyObject *getters, *putters, *joiners; /* deques of futures, made by the first that waits */
     PyObject *attributes;                  /* what else the shared coroutines keep: the loop, the timer */
 } AsyncObject;
 
-#define CORE(self) (&(self)->heap.core)
+#define CORE(self) (&(self)->base.heap.core)
 
 /* One put or get under way. */
 typedef struct {
@@ -31,13 +30,8 @@ enum { FRESH, WAITING, FINISHED };
 static PyTypeObject *operation_type;
 static OperationObject *spare; /* one put aside: queues make them one after the other */
 
-static fc_signature sig_init = {"AsyncPriorityQueue.__init__", {"maxsize", "order", "aging", "clock"}, 0, 1, 4};
 static fc_signature sig_put = {"AsyncPriorityQueue.put", {"item", "priority", "due", "delay"}, 1, 1, 4};
 static fc_signature sig_put_nowait = {"AsyncPriorityQueue.put_nowait", {"item", "priority", "due", "delay"}, 1, 1, 4};
-static fc_signature sig_shutdown = {"AsyncPriorityQueue.shutdown", {"immediate"}, 0, 1, 1};
-static fc_signature sig_update = {"AsyncPriorityQueue.update", {"handle", "priority"}, 2, 2, 2};
-static fc_signature sig_remove = {"AsyncPriorityQueue.remove", {"handle"}, 1, 1, 1};
-static fc_signature sig_priority = {"AsyncPriorityQueue.priority", {"handle"}, 1, 1, 1};
 
 /* Wakes by the method of that name if anyone waits. What it may raise is not the caller's: the item is in, or out. */
 static void wake(AsyncObject *self, PyObject *waiters, const char *method) {
@@ -49,14 +43,9 @@ static void wake(AsyncObject *self, PyObject *waiters, const char *method) {
     Py_XDECREF(result);
 }
 
-static void finished(AsyncObject *self, Py_ssize_t count) {
-    self->unfinished = self->unfinished > count ? self->unfinished - count : 0;
-    if (self->unfinished == 0)
-        wake(self, self->joiners, "_wake_joiners");
-}
-
 /* An item left: a putter has room, and getters that wait for a due time have another one to wait for, or none. */
-static void taken(AsyncObject *self) {
+static void taken(QueueBase *base) {
+    AsyncObject *self = (AsyncObject *)base;
     wake(self, self->putters, "_wake_putter");
     if (CORE(self)->later.len)
         wake(self, self->getters, "_wake_getter");
@@ -75,7 +64,7 @@ static int try_put(AsyncObject *self, PyObject *item, PyObject *priority, PyObje
     }
     if (done != PUSH_DONE)
         return done;
-    self->unfinished++;
+    self->base.unfinished++;
     wake(self, self->getters, "_wake_getter");
     *handle = PyLong_FromUnsignedLongLong(value);
     return *handle ? PUSH_DONE : PUSH_ERROR;
@@ -86,7 +75,7 @@ static PyObject *try_get(AsyncObject *self) {
     Core *core = CORE(self);
     PyObject *item = core_pop(core);
     if (item) {
-        taken(self);
+        taken(&self->base);
         return item;
     }
     if (!PyErr_Occurred() && core->closed && !core_len(core))
@@ -323,8 +312,8 @@ PyType_Spec operation_spec = {
 
 /* ---- the queue ---- */
 
-static int renew(HeapObject *self, PyObject *left) {
-    AsyncObject *queue = (AsyncObject *)self;
+static int renew(QueueBase *base, PyObject *left) {
+    AsyncObject *queue = (AsyncObject *)base;
     PyObject **fields[] = {&queue->getters, &queue->putters, &queue->joiners, &queue->attributes};
     for (size_t at = 0; at < sizeof fields / sizeof *fields; at++) {
         PyObject *field = *fields[at];
@@ -337,16 +326,32 @@ static int renew(HeapObject *self, PyObject *left) {
     return 0;
 }
 
+static void wake_all_of(QueueBase *base, int who) {
+    AsyncObject *self = (AsyncObject *)base;
+    if (who == GETTERS)
+        wake(self, self->getters, "_wake_getters");
+    else if (who == PUTTERS)
+        wake(self, self->putters, "_wake_putters");
+    else
+        wake(self, self->joiners, "_wake_joiners");
+}
+
+static HeapKind kind = {
+    .init = {"AsyncPriorityQueue.__init__", {"maxsize", "order", "aging", "clock"}, 0, 1, 4},
+    .update = {"AsyncPriorityQueue.update", {"handle", "priority"}, 2, 2, 2},
+    .priority = {"AsyncPriorityQueue.priority", {"handle"}, 1, 1, 1},
+    .remove = {"AsyncPriorityQueue.remove", {"handle"}, 1, 1, 1},
+    .shutdown = {"AsyncPriorityQueue.shutdown", {"immediate"}, 0, 1, 1},
+    .renew = renew,
+    .wake_all = wake_all_of,
+    .taken = taken,
+};
+
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     AsyncObject *self = shared_load_asyncio() < 0 ? NULL : (AsyncObject *)type->tp_alloc(type, 0);
     if (self)
-        heap_setup((HeapObject *)self, 1, renew);
+        heap_setup((HeapObject *)self, &kind, 1);
     return (PyObject *)self;
-}
-
-static int init(AsyncObject *self, PyObject *args, PyObject *kwargs) {
-    self->unfinished = 0;
-    return queue_init((HeapObject *)self, &sig_init, args, kwargs);
 }
 
 static int traverse(AsyncObject *self, visitproc visit, void *arg) {
@@ -402,82 +407,6 @@ static PyObject *get_nowait(AsyncObject *self, PyObject *Py_UNUSED(unused)) {
     return item;
 }
 
-static PyObject *task_done(AsyncObject *self, PyObject *Py_UNUSED(unused)) {
-    if (self->unfinished <= 0) {
-        PyErr_SetString(PyExc_ValueError, "task_done() called too many times");
-        return NULL;
-    }
-    finished(self, 1);
-    Py_RETURN_NONE;
-}
-
-static PyObject *clear(AsyncObject *self, PyObject *Py_UNUSED(unused)) {
-    Core *core = CORE(self);
-    if (core_enter(core) < 0)
-        return NULL;
-    const Py_ssize_t count = (Py_ssize_t)core_len(core);
-    if (count) {
-        const Dropped dropped = core_detach(core); /* first, so that the tasks woken find the queue empty */
-        finished(self, count);
-        wake(self, self->putters, "_wake_putters");
-        wake(self, self->getters, "_wake_getters"); /* the item they wait for will not come due */
-        core_drop(dropped);
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *shutdown(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[FC_MOST_ARGUMENTS];
-    if (fc_arguments_parse(&sig_shutdown, args, nargs, kwnames, out) < 0)
-        return NULL;
-    int immediate = out[0] ? FC_GUARDED_INT(PyObject_IsTrue(out[0])) : 0;
-    if (immediate < 0 || core_enter(CORE(self)) < 0)
-        return NULL;
-    CORE(self)->closed = 1;
-    if (immediate) {
-        PyObject *done = clear(self, NULL);
-        if (!done)
-            return NULL;
-        Py_DECREF(done);
-    }
-    wake(self, self->getters, "_wake_getters");
-    wake(self, self->putters, "_wake_putters");
-    Py_RETURN_NONE;
-}
-
-static PyObject *remove_handle(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *handle = fc_arguments_one(&sig_remove, args, nargs, kwnames);
-    PyObject *item = handle ? core_remove(CORE(self), handle) : NULL;
-    if (item) {
-        finished(self, 1); /* no consumer gets it, so none calls task_done() for it */
-        taken(self);
-    }
-    return item;
-}
-
-static PyObject *priority(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    return heap_priority((HeapObject *)self, &sig_priority, args, nargs, kwnames);
-}
-
-static PyObject *update(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    return heap_update((HeapObject *)self, &sig_update, args, nargs, kwnames);
-}
-
-static PyObject *get_unfinished(AsyncObject *self, void *Py_UNUSED(unused)) {
-    return PyLong_FromSsize_t(self->unfinished);
-}
-
-static int set_maxsize(AsyncObject *self, PyObject *given, void *Py_UNUSED(unused)) {
-    if (queue_set_limit((HeapObject *)self, given) < 0)
-        return -1;
-    wake(self, self->putters, "_wake_putters");
-    return 0;
-}
-
-static PyObject *set_counts(AsyncObject *self, PyObject *args) {
-    return queue_set_counts((HeapObject *)self, &self->unfinished, args);
-}
-
 static PyObject *repr(AsyncObject *self) {
     return PyUnicode_FromFormat("<AsyncPriorityQueue of %zu items, maxsize %zu>", core_len(CORE(self)),
                                 CORE(self)->limit);
@@ -488,26 +417,19 @@ static PyMethodDef methods[] = {
     {"put_nowait", FC_METHOD(put_nowait), FC_KEYWORDS, NULL},
     {"get", FC_METHOD(get), METH_NOARGS, NULL},
     {"get_nowait", FC_METHOD(get_nowait), METH_NOARGS, NULL},
-    {"task_done", FC_METHOD(task_done), METH_NOARGS, NULL},
-    {"shutdown", FC_METHOD(shutdown), FC_KEYWORDS, NULL},
-    {"clear", FC_METHOD(clear), METH_NOARGS, NULL},
-    {"remove", FC_METHOD(remove_handle), FC_KEYWORDS, NULL},
-    {"update", FC_METHOD(update), FC_KEYWORDS, NULL},
-    {"_set_counts", FC_METHOD(set_counts), METH_VARARGS, NULL},
     QUEUE_METHODS,
     COMMON_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    {"unfinished_tasks", (getter)get_unfinished, NULL, NULL, NULL},
     QUEUE_GETSET,
     COMMON_GETSET,
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(AsyncObject, heap.weakrefs), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(AsyncObject, base.heap.weakrefs), READONLY, NULL},
     {"_getters", T_OBJECT, offsetof(AsyncObject, getters), 0, NULL},
     {"_putters", T_OBJECT, offsetof(AsyncObject, putters), 0, NULL},
     {"_joiners", T_OBJECT, offsetof(AsyncObject, joiners), 0, NULL},
@@ -517,7 +439,7 @@ static PyMemberDef members[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_new, new},
-    {Py_tp_init, init},
+    {Py_tp_init, queue_init},
     {Py_tp_dealloc, dealloc},
     {Py_tp_traverse, traverse},
     {Py_tp_clear, clear_slot},

@@ -1,12 +1,10 @@
 /* What PriorityHeap and the queues have in common. */
 #include "heap/types.h"
 
-#include <math.h>
-
 static HeapObject *living;
 
-void heap_setup(HeapObject *self, int any, int (*renew)(HeapObject *self, PyObject *left)) {
-    self->renew = renew;
+void heap_setup(HeapObject *self, HeapKind *kind, int any) {
+    self->kind = kind;
     self->next = living;
     if (living)
         living->previous = self;
@@ -27,7 +25,7 @@ PyObject *heap_after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unuse
         if (comparing)
             core->owner = 0;
         core->turn = (WaitList){NULL, NULL};
-        failed = (comparing && slots_recover(core, left) < 0) || (self->renew && self->renew(self, left) < 0);
+        failed = (comparing && slots_recover(core, left) < 0) || (self->kind->renew && self->kind->renew((QueueBase *)self, left) < 0);
     }
     Py_XDECREF(left);
     if (failed)
@@ -71,10 +69,10 @@ int heap_contains(HeapObject *self, PyObject *handle) {
     return core_find(&self->core, handle, &slot);
 }
 
-PyObject *heap_update(HeapObject *self, fc_signature *signature, PyObject *const *args, Py_ssize_t nargs,
-                      PyObject *kwnames) {
+PyObject *heap_update(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[FC_MOST_ARGUMENTS];
-    if (fc_arguments_parse(signature, args, nargs, kwnames, out) < 0 || core_update(&self->core, out[0], out[1]) < 0)
+    if (fc_arguments_parse(&self->kind->update, args, nargs, kwnames, out) < 0 ||
+        core_update(&self->core, out[0], out[1]) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -115,9 +113,8 @@ PyObject *heap_peek_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
     return found < 0 ? NULL : heap_nothing_ready(self, "peek_entry");
 }
 
-PyObject *heap_priority(HeapObject *self, fc_signature *signature, PyObject *const *args, Py_ssize_t nargs,
-                        PyObject *kwnames) {
-    PyObject *handle = fc_arguments_one(signature, args, nargs, kwnames);
+PyObject *heap_priority(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    PyObject *handle = fc_arguments_one(&self->kind->priority, args, nargs, kwnames);
     return handle ? core_priority(&self->core, handle) : NULL;
 }
 
@@ -175,70 +172,4 @@ PyObject *heap_load(HeapObject *self, PyObject *args) {
     if (core_load(&self->core, rows, serial, shift, most) < 0)
         return NULL;
     Py_RETURN_NONE;
-}
-
-/* ---- of the queues alone ---- */
-
-/* As the standard library takes it: any number, and no limit where it is not above 0. */
-static int read_limit(PyObject *given, size_t *limit) {
-    double number;
-    if (priority_number("maxsize", given, &number) < 0)
-        return -1;
-    *limit = number <= 0 || number > (double)SLOT_LIMIT ? 0 : (size_t)ceil(number);
-    return 0;
-}
-
-int queue_set_limit(HeapObject *self, PyObject *given) {
-    if (!given) {
-        PyErr_SetString(PyExc_AttributeError, "maxsize: expected a number, got a deletion");
-        return -1;
-    }
-    return read_limit(given, &self->core.limit);
-}
-
-int queue_init(HeapObject *self, fc_signature *signature, PyObject *args, PyObject *kwargs) {
-    PyObject *out[FC_MOST_ARGUMENTS];
-    Core *core = &self->core;
-    size_t limit = 0;
-    if (fc_arguments_from_tuple(signature, args, kwargs, out) < 0)
-        return -1;
-    if (out[0] && read_limit(out[0], &limit) < 0)
-        return -1;
-    if (core_enter(core) < 0)
-        return -1;
-    const Dropped dropped = core_detach(core); /* what its destructors put goes by the new options */
-    const int failed = core_init(core, out[1], NULL, out[2], out[3]);
-    if (!failed) {
-        core->any = 1;
-        core->limit = limit;
-        core->closed = 0;
-    }
-    core_drop(dropped);
-    return failed;
-}
-
-PyObject *queue_set_counts(HeapObject *self, Py_ssize_t *unfinished, PyObject *args) {
-    Py_ssize_t count;
-    int closed;
-    if (!PyArg_ParseTuple(args, "np:_set_counts", &count, &closed))
-        return NULL;
-    *unfinished = count > 0 ? count : 0;
-    self->core.closed = closed;
-    Py_RETURN_NONE;
-}
-
-PyObject *queue_qsize(HeapObject *self, PyObject *Py_UNUSED(unused)) { return PyLong_FromSsize_t(heap_length(self)); }
-
-PyObject *queue_empty(HeapObject *self, PyObject *Py_UNUSED(unused)) {
-    return PyBool_FromLong(core_len(&self->core) == 0);
-}
-
-PyObject *queue_full(HeapObject *self, PyObject *Py_UNUSED(unused)) {
-    return PyBool_FromLong(self->core.limit && core_len(&self->core) >= self->core.limit);
-}
-
-PyObject *queue_get_maxsize(HeapObject *self, void *Py_UNUSED(unused)) { return PyLong_FromSize_t(self->core.limit); }
-
-PyObject *queue_get_is_shutdown(HeapObject *self, void *Py_UNUSED(unused)) {
-    return PyBool_FromLong(self->core.closed);
 }

@@ -4,24 +4,26 @@
 #include <stddef.h>
 #include <structmember.h>
 
-static fc_signature sig_init = {"PriorityHeap.__init__", {"order", "priorities", "aging", "clock"}, 0, 0, 4};
 static fc_signature sig_push = {"PriorityHeap.push", {"item", "priority", "due", "delay"}, 1, 2, 4};
 static fc_signature sig_push_many = {"PriorityHeap.push_many", {"items", "priorities", "due", "delay"}, 1, 2, 4};
-static fc_signature sig_update = {"PriorityHeap.update", {"handle", "priority"}, 2, 2, 2};
-static fc_signature sig_remove = {"PriorityHeap.remove", {"handle"}, 1, 1, 1};
-static fc_signature sig_priority = {"PriorityHeap.priority", {"handle"}, 1, 1, 1};
 static fc_signature sig_pop_many = {"PriorityHeap.pop_many", {"n"}, 1, 1, 1};
+static HeapKind kind = {
+    .init = {"PriorityHeap.__init__", {"order", "priorities", "aging", "clock"}, 0, 0, 4},
+    .update = {"PriorityHeap.update", {"handle", "priority"}, 2, 2, 2},
+    .priority = {"PriorityHeap.priority", {"handle"}, 1, 1, 1},
+    .remove = {"PriorityHeap.remove", {"handle"}, 1, 1, 1},
+};
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     HeapObject *self = (HeapObject *)type->tp_alloc(type, 0);
     if (self)
-        heap_setup(self, 0, NULL);
+        heap_setup(self, &kind, 0);
     return (PyObject *)self;
 }
 
 static int init(HeapObject *self, PyObject *args, PyObject *kwargs) {
     PyObject *out[FC_MOST_ARGUMENTS];
-    if (fc_arguments_from_tuple(&sig_init, args, kwargs, out) < 0 || core_enter(&self->core) < 0)
+    if (fc_arguments_from_tuple(&kind.init, args, kwargs, out) < 0 || core_enter(&self->core) < 0)
         return -1;
     const Dropped dropped = core_detach(&self->core); /* what its destructors push goes by the new options */
     const int failed = core_init(&self->core, out[0], out[1], out[2], out[3]);
@@ -66,9 +68,10 @@ static PyObject *pop_many(HeapObject *self, PyObject *const *args, Py_ssize_t na
 
 /* The interpreter calls a bound METH_FASTCALL directly, a bound METH_NOARGS by a longer way. */
 static PyObject *pop(HeapObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t nargs) {
-    if (nargs)
-        return PyErr_Format(PyExc_TypeError, "PriorityHeap.pop() takes 1 positional argument but %zd were given",
-                            nargs + 1);
+    if (nargs) {
+        fc_too_many_arguments("PriorityHeap.pop", 1, 1, nargs + 1, 0);
+        return NULL;
+    }
     PyObject *item = core_pop(&self->core);
     return item || PyErr_Occurred() ? item : heap_nothing_ready(self, "pop");
 }
@@ -90,16 +93,8 @@ static PyObject *pop_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
 }
 
 static PyObject *remove_handle(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *handle = fc_arguments_one(&sig_remove, args, nargs, kwnames);
+    PyObject *handle = fc_arguments_one(&kind.remove, args, nargs, kwnames);
     return handle ? core_remove(&self->core, handle) : NULL;
-}
-
-static PyObject *priority(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    return heap_priority((HeapObject *)self, &sig_priority, args, nargs, kwnames);
-}
-
-static PyObject *update(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    return heap_update(self, &sig_update, args, nargs, kwnames);
 }
 
 static PyObject *clear(HeapObject *self, PyObject *Py_UNUSED(unused)) {
@@ -122,7 +117,6 @@ static PyMethodDef methods[] = {
     {"pop_entry", FC_METHOD(pop_entry), METH_NOARGS, NULL},
     {"peek_entry", FC_METHOD(heap_peek_entry), METH_NOARGS, NULL},
     {"remove", FC_METHOD(remove_handle), FC_KEYWORDS, NULL},
-    {"update", FC_METHOD(update), FC_KEYWORDS, NULL},
     {"clear", FC_METHOD(clear), METH_NOARGS, NULL},
     COMMON_METHODS,
     {NULL, NULL, 0, NULL},

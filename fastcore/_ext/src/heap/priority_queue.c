@@ -7,44 +7,57 @@
 #include "common/clock.h"
 
 typedef struct {
-    HeapObject heap;
-    Py_ssize_t unfinished;
+    QueueBase base;
     WaitList getters, putters, joiners;
 } QueueObject;
 
-#define CORE(self) (&(self)->heap.core)
+#define CORE(self) (&(self)->base.heap.core)
 
-static fc_signature sig_init = {"PriorityQueue.__init__", {"maxsize", "order", "aging", "clock"}, 0, 1, 4};
 static fc_signature sig_put = {"PriorityQueue.put", {"item", "block", "timeout", "priority", "due", "delay"}, 1, 3, 6};
 static fc_signature sig_put_nowait = {"PriorityQueue.put_nowait", {"item", "priority", "due", "delay"}, 1, 1, 4};
 static fc_signature sig_get = {"PriorityQueue.get", {"block", "timeout"}, 0, 2, 2};
-static fc_signature sig_shutdown = {"PriorityQueue.shutdown", {"immediate"}, 0, 1, 1};
-static fc_signature sig_update = {"PriorityQueue.update", {"handle", "priority"}, 2, 2, 2};
-static fc_signature sig_remove = {"PriorityQueue.remove", {"handle"}, 1, 1, 1};
-static fc_signature sig_priority = {"PriorityQueue.priority", {"handle"}, 1, 1, 1};
 
-static int renew(HeapObject *self, PyObject *Py_UNUSED(left)) {
-    QueueObject *queue = (QueueObject *)self;
-    queue->getters = queue->putters = queue->joiners = (WaitList){NULL, NULL};
+static int renew(QueueBase *base, PyObject *Py_UNUSED(left)) {
+    QueueObject *self = (QueueObject *)base;
+    self->getters = self->putters = self->joiners = (WaitList){NULL, NULL};
     return 0;
 }
+
+static void wake_all_of(QueueBase *base, int who) {
+    QueueObject *self = (QueueObject *)base;
+    wake_all(who == GETTERS ? &self->getters : who == PUTTERS ? &self->putters : &self->joiners);
+}
+
+/* An item left: a putter has room, and getters that wait for a due time have another one to wait for, or none. */
+static inline void taken(QueueBase *base) {
+    QueueObject *self = (QueueObject *)base;
+    Core *core = CORE(self);
+    if (self->putters.first)
+        wake_one(&self->putters);
+    if (self->getters.first) {
+        if (core->later.len)
+            wake_one(&self->getters);
+        else if (core->closed && !core_len(core))
+            wake_all(&self->getters);
+    }
+}
+
+static HeapKind kind = {
+    .init = {"PriorityQueue.__init__", {"maxsize", "order", "aging", "clock"}, 0, 1, 4},
+    .update = {"PriorityQueue.update", {"handle", "priority"}, 2, 2, 2},
+    .priority = {"PriorityQueue.priority", {"handle"}, 1, 1, 1},
+    .remove = {"PriorityQueue.remove", {"handle"}, 1, 1, 1},
+    .shutdown = {"PriorityQueue.shutdown", {"immediate"}, 0, 1, 1},
+    .renew = renew,
+    .wake_all = wake_all_of,
+    .taken = taken,
+};
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     QueueObject *self = (QueueObject *)type->tp_alloc(type, 0);
     if (self)
-        heap_setup(&self->heap, 1, renew);
+        heap_setup(&self->base.heap, &kind, 1);
     return (PyObject *)self;
-}
-
-static int init(QueueObject *self, PyObject *args, PyObject *kwargs) {
-    self->unfinished = 0;
-    return queue_init(&self->heap, &sig_init, args, kwargs);
-}
-
-static void finished(QueueObject *self, Py_ssize_t count) {
-    self->unfinished = self->unfinished > count ? self->unfinished - count : 0;
-    if (self->unfinished == 0)
-        wake_all(&self->joiners);
 }
 
 /* How long a call may block: 0 not at all, negative forever. */
@@ -76,7 +89,7 @@ static PyObject *put_due(QueueObject *self, PyObject *item, PyObject *priority, 
     for (;;) {
         int done = core->closed ? PUSH_CLOSED : core_push(core, item, priority ? priority : item, due, &handle);
         if (done == PUSH_DONE) {
-            self->unfinished++;
+            self->base.unfinished++;
             if (self->getters.first)
                 wake_one(&self->getters);
             return PyLong_FromUnsignedLongLong(handle);
@@ -134,19 +147,6 @@ static PyObject *put_nowait(QueueObject *self, PyObject *const *args, Py_ssize_t
     return put_item(self, out[0], out[1], out[2], out[3], Py_False, NULL);
 }
 
-/* An item left: a putter has room, and getters that wait for a due time have another one to wait for, or none. */
-static inline void taken(QueueObject *self) {
-    Core *core = CORE(self);
-    if (self->putters.first)
-        wake_one(&self->putters);
-    if (self->getters.first) {
-        if (core->later.len)
-            wake_one(&self->getters);
-        else if (core->closed && !core_len(core))
-            wake_all(&self->getters);
-    }
-}
-
 /* Shortens `left` to the next due time; 1: do not wait, something changed. */
 static int until_due(QueueObject *self, double *left) {
     Core *core = CORE(self);
@@ -173,7 +173,7 @@ static PyObject *get_item(QueueObject *self, PyObject *block, PyObject *timeout)
     for (;;) {
         PyObject *item = core_pop(core);
         if (item) {
-            taken(self);
+            taken(&self->base);
             return item;
         }
         if (PyErr_Occurred())
@@ -210,82 +210,11 @@ static PyObject *get(QueueObject *self, PyObject *const *args, Py_ssize_t nargs,
 
 static PyObject *get_nowait(QueueObject *self, PyObject *Py_UNUSED(unused)) { return get_item(self, Py_False, NULL); }
 
-static PyObject *task_done(QueueObject *self, PyObject *Py_UNUSED(unused)) {
-    if (self->unfinished <= 0) {
-        PyErr_SetString(PyExc_ValueError, "task_done() called too many times");
-        return NULL;
-    }
-    finished(self, 1);
-    Py_RETURN_NONE;
-}
-
 static PyObject *join(QueueObject *self, PyObject *Py_UNUSED(unused)) {
-    while (self->unfinished)
+    while (self->base.unfinished)
         if (wait_on(&self->joiners, -1.0) == WAIT_ERROR)
             return NULL;
     Py_RETURN_NONE;
-}
-
-static PyObject *clear(QueueObject *self, PyObject *Py_UNUSED(unused)) {
-    Core *core = CORE(self);
-    if (core_enter(core) < 0)
-        return NULL;
-    const Py_ssize_t count = (Py_ssize_t)core_len(core);
-    if (count) {
-        finished(self, count);
-        wake_all(&self->putters);
-        wake_all(&self->getters); /* the item they wait for will not come due */
-        core_clear(core); /* last: destructors run here */
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *shutdown(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *out[FC_MOST_ARGUMENTS];
-    if (fc_arguments_parse(&sig_shutdown, args, nargs, kwnames, out) < 0)
-        return NULL;
-    int immediate = out[0] ? FC_GUARDED_INT(PyObject_IsTrue(out[0])) : 0;
-    if (immediate < 0 || core_enter(CORE(self)) < 0)
-        return NULL;
-    CORE(self)->closed = 1;
-    wake_all(&self->getters);
-    wake_all(&self->putters);
-    if (immediate)
-        return clear(self, NULL);
-    Py_RETURN_NONE;
-}
-
-static PyObject *remove_handle(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    PyObject *handle = fc_arguments_one(&sig_remove, args, nargs, kwnames);
-    PyObject *item = handle ? core_remove(CORE(self), handle) : NULL;
-    if (item) {
-        finished(self, 1); /* no consumer gets it, so none calls task_done() for it */
-        taken(self);
-    }
-    return item;
-}
-
-static PyObject *priority(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    return heap_priority((HeapObject *)self, &sig_priority, args, nargs, kwnames);
-}
-
-static PyObject *update(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    return heap_update(&self->heap, &sig_update, args, nargs, kwnames);
-}
-
-static PyObject *get_unfinished(QueueObject *self, void *Py_UNUSED(unused)) {
-    return PyLong_FromSsize_t(self->unfinished);
-}
-
-static int set_maxsize(QueueObject *self, PyObject *given, void *Py_UNUSED(unused)) {
-    if (queue_set_limit(&self->heap, given) < 0)
-        return -1;
-    wake_all(&self->putters);
-    return 0;
-}
-
-static PyObject *set_counts(QueueObject *self, PyObject *args) {
-    return queue_set_counts(&self->heap, &self->unfinished, args);
 }
 
 static PyObject *repr(QueueObject *self) {
@@ -297,33 +226,26 @@ static PyMethodDef methods[] = {
     {"put_nowait", FC_METHOD(put_nowait), FC_KEYWORDS, NULL},
     {"get", FC_METHOD(get), FC_KEYWORDS, NULL},
     {"get_nowait", FC_METHOD(get_nowait), METH_NOARGS, NULL},
-    {"task_done", FC_METHOD(task_done), METH_NOARGS, NULL},
     {"join", FC_METHOD(join), METH_NOARGS, NULL},
-    {"shutdown", FC_METHOD(shutdown), FC_KEYWORDS, NULL},
-    {"clear", FC_METHOD(clear), METH_NOARGS, NULL},
-    {"remove", FC_METHOD(remove_handle), FC_KEYWORDS, NULL},
-    {"update", FC_METHOD(update), FC_KEYWORDS, NULL},
-    {"_set_counts", FC_METHOD(set_counts), METH_VARARGS, NULL},
     QUEUE_METHODS,
     COMMON_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    {"unfinished_tasks", (getter)get_unfinished, NULL, NULL, NULL},
     QUEUE_GETSET,
     COMMON_GETSET,
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(QueueObject, heap.weakrefs), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(QueueObject, base.heap.weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
     {Py_tp_new, new},
-    {Py_tp_init, init},
+    {Py_tp_init, queue_init},
     {Py_tp_dealloc, heap_dealloc},
     {Py_tp_traverse, heap_traverse},
     {Py_tp_clear, heap_clear_slot},
