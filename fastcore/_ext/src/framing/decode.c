@@ -1,4 +1,5 @@
-/* msgpack to objects. The builder checks bounds, depth and what each container promises, and leaves all words to the walk. */
+/* msgpack to objects. The builder checks bounds, depth and what each container promises, and leaves all words to the
+ * walk. */
 #include "framing/codec.h"
 #include <datetime.h>
 

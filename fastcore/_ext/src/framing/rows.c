@@ -1,4 +1,5 @@
-/* Rows packed from columns, without an object for each value. The columns are those of python_fallback/shared/framing/columns.py. */
+/* Rows packed from columns, without an object for each value. The columns are those of
+ * python_fallback/shared/framing/columns.py. */
 #include "framing/codec.h"
 
 #include <math.h>

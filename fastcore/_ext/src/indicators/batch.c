@@ -122,7 +122,8 @@ static int all_finite(const double *x, ptrdiff_t n)
 
 static ptrdiff_t tile_at(ptrdiff_t i, ptrdiff_t n) { return n - i < TILE ? n - i : TILE; }
 
-/* Copies the complete bars of each input to packed[j * n], one after the other; notes which they are and returns how many. */
+/* Copies the complete bars of each input to packed[j * n], one after the other; notes which they are and returns how
+ * many. */
 static ptrdiff_t pack(const fc_kernel *k, const double *const *in, ptrdiff_t n, double *packed, unsigned char *there)
 {
     ptrdiff_t m = 0;

@@ -1,4 +1,5 @@
-/* Indicators as callables: plain arrays go straight to the kernel, anything else is handed to Python to be made plain. */
+/* Indicators as callables: plain arrays go straight to the kernel, anything else is handed to Python to be made
+ * plain. */
 #ifndef FASTCORE_INDICATORS_FUNCTION_H
 #define FASTCORE_INDICATORS_FUNCTION_H
 

@@ -17,7 +17,8 @@
 
 /* ---- batch stages (window.c, recurrence.c); each returns 0, or 1 if it met a value that is not finite ---- */
 
-/* out[i] = f(x[i-w+1..i]) for i >= w - 1, 1 <= w <= n; scratch: fc_window_scratch(w) doubles. x and out do not overlap. */
+/* out[i] = f(x[i-w+1..i]) for i >= w - 1, 1 <= w <= n; scratch: fc_window_scratch(w) doubles. x and out do not
+ * overlap. */
 int FC(roll_mean)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch);
 int FC(roll_max)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch);
 int FC(roll_min)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch);
@@ -203,7 +204,8 @@ FC_INLINE void fc_sums_join(fc_sums *to, double base, double sum, double squares
         to->squares += squares + shift * (2.0 * sum + shifted);
 }
 
-/* The sums over the window about a bar of it; 0 until w bars have come. mem: the window's room, twice that if squared. */
+/* The sums over the window about a bar of it; 0 until w bars have come. mem: the window's room, twice that if
+ * squared. */
 FC_INLINE int fc_push_sums(fc_moments *s, double *mem, double x, fc_sums *all, int squared, int commit)
 {
     int32_t w = s->window.width, m = s->window.block, at, second;

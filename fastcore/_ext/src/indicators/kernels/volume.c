@@ -87,7 +87,7 @@ FC_INLINE void obv_step(obv_state *s, const double *in, double *out, int commit)
 FC_STREAM(obv, obv_state, 2, 1, obv_step, FC_SKIP, FC_NO_MORE)
 FC_KERNEL(obv, "", 2, 1);
 
-/* ---- vwap: from the first bar on; while the volume does not add up to more than 0 it stays where it was, at first at 0 ---- */
+/* ---- vwap: from the first bar on; it stays where it was, at first at 0, while the volume does not exceed 0 ---- */
 
 /* Counted from the first price that was traded at: the average of equal prices is that price. */
 typedef struct {
