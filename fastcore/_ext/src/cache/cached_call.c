@@ -41,9 +41,7 @@ static PyObject *missed(CachedCall *self, PyObject *const *args, Py_ssize_t narg
     return answer;
 }
 
-static PyObject *slot_of(PyObject *record, Py_ssize_t offset) {
-    return *(PyObject **)((char *)record + offset);
-}
+static PyObject *slot_of(PyObject *record, Py_ssize_t offset) { return *(PyObject **)((char *)record + offset); }
 
 /* Whether none of a record's tags was invalidated. */
 static int tags_hold(const CachedCall *self, PyObject *tags) {
@@ -214,8 +212,8 @@ static int take_shape(CachedCall *self, PyObject *shape) {
         self->names = self->mark = self->missing = NULL;
     } else {
         const Py_ssize_t count = PyTuple_GET_SIZE(self->names);
-        fits = positional >= 0 && positional <= count &&
-               (!PyTuple_Check(defaults) || PyTuple_GET_SIZE(defaults) == count);
+        fits =
+            positional >= 0 && positional <= count && (!PyTuple_Check(defaults) || PyTuple_GET_SIZE(defaults) == count);
         Py_INCREF(self->names);
         Py_INCREF(self->mark);
         Py_INCREF(self->missing);
@@ -232,22 +230,21 @@ static int take_shape(CachedCall *self, PyObject *shape) {
 }
 
 static PyObject *call_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"cache", "miss", "obey", "binder", "shape", "record", "tag", "skip", "ready",
-                            "owner", "outside", "instances", NULL};
+    static char *names[] = {"cache", "miss",  "obey",  "binder",  "shape",     "record", "tag",
+                            "skip",  "ready", "owner", "outside", "instances", NULL};
     PyObject *cache, *miss, *obey, *binder, *shape, *record, *tag;
     PyObject *ready = Py_None, *owner = Py_None, *outside = Py_None, *instances = Py_None;
     Py_ssize_t skip = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOOO!O!|nOOOO:CachedCall", names, &cache, &miss, &obey, &binder,
-                                     &shape, &PyType_Type, &record, &PyType_Type, &tag, &skip, &ready, &owner,
-                                     &outside, &instances)) {
+                                     &shape, &PyType_Type, &record, &PyType_Type, &tag, &skip, &ready, &owner, &outside,
+                                     &instances)) {
         return NULL;
     }
     if (!fc_is_cache(cache)) {
         PyErr_Format(PyExc_TypeError, "cache: expected a cache of the compiled twin, got %s", fc_type_name(cache));
         return NULL;
     }
-    if ((owner != Py_None && !PyType_Check(owner)) || (instances != Py_None && !PyDict_Check(instances)) ||
-        skip < 0) {
+    if ((owner != Py_None && !PyType_Check(owner)) || (instances != Py_None && !PyDict_Check(instances)) || skip < 0) {
         PyErr_SetString(PyExc_TypeError,
                         "CachedCall: expected owner to be a class, instances a dict, and skip at least 0");
         return NULL;
@@ -380,17 +377,12 @@ static PyObject *call_reduce(PyObject *op, PyObject *Py_UNUSED(ignored)) {
     return PyObject_GetAttrString(op, "__qualname__");
 }
 
-static PyObject *call_copy(PyObject *op, PyObject *Py_UNUSED(ignored)) {
-    return Py_NewRef(op);
-}
+static PyObject *call_copy(PyObject *op, PyObject *Py_UNUSED(ignored)) { return Py_NewRef(op); }
 
 static PyMethodDef call_methods[] = {
-    {"__reduce__", call_reduce, METH_NOARGS, NULL},
-    {"__copy__", call_copy, METH_NOARGS, NULL},
-    {"__deepcopy__", call_copy, METH_O, NULL},
-    {"__set_name__", call_set_name, METH_VARARGS, NULL},
-    {"_use", call_use, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"__reduce__", call_reduce, METH_NOARGS, NULL}, {"__copy__", call_copy, METH_NOARGS, NULL},
+    {"__deepcopy__", call_copy, METH_O, NULL},      {"__set_name__", call_set_name, METH_VARARGS, NULL},
+    {"_use", call_use, METH_VARARGS, NULL},         {NULL, NULL, 0, NULL},
 };
 
 static PyObject *call_cache(PyObject *op, void *Py_UNUSED(closure)) {

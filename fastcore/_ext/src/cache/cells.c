@@ -95,8 +95,7 @@ static int put_other(fc_bytes *out, PyObject *item, PyObject *other) {
     }
     int done = -1;
     if (!PyBytes_CheckExact(data)) {
-        PyErr_Format(
-            PyExc_TypeError, "other: expected a function that returns bytes, got %s", fc_type_name(data));
+        PyErr_Format(PyExc_TypeError, "other: expected a function that returns bytes, got %s", fc_type_name(data));
     } else {
         char *at = room(out, PyBytes_GET_SIZE(data));
         if (at != NULL) {

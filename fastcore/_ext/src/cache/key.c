@@ -6,9 +6,7 @@
 /* Parameters and keywords that a key is made of here; calls with more of them are keyed by Python. */
 #define FC_NAMES 24
 
-static inline int is_lone(PyObject *value) {
-    return PyUnicode_CheckExact(value) || PyLong_CheckExact(value);
-}
+static inline int is_lone(PyObject *value) { return PyUnicode_CheckExact(value) || PyLong_CheckExact(value); }
 
 /* The place of a parameter, -1 if there is none of that name. Names in code are interned. */
 static Py_ssize_t place_of(const CachedCall *self, PyObject *name, Py_ssize_t count) {

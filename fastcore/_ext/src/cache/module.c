@@ -35,6 +35,4 @@ static struct PyModuleDef module_definition = {
     .m_slots = module_slots,
 };
 
-PyMODINIT_FUNC PyInit_cache(void) {
-    return PyModuleDef_Init(&module_definition);
-}
+PyMODINIT_FUNC PyInit_cache(void) { return PyModuleDef_Init(&module_definition); }

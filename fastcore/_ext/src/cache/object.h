@@ -115,8 +115,6 @@ static inline int fc_cache_by_clock(const CacheObject *self) {
     return FC_LIKELY(self->timer == NULL) && FC_LIKELY(!fc_time_replaced());
 }
 
-static inline int fc_is_cache(PyObject *object) {
-    return PyObject_TypeCheck(object, &FcCache_Type);
-}
+static inline int fc_is_cache(PyObject *object) { return PyObject_TypeCheck(object, &FcCache_Type); }
 
 #endif

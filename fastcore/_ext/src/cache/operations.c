@@ -18,9 +18,7 @@ Py_hash_t fc_hash(PyObject *key) {
     return FC_GUARDED_INT(PyObject_Hash(key));
 }
 
-PyObject *fc_cache_mixin(const char *name) {
-    return fc_import_attribute("python_fallback.shared.cache.mixin", name);
-}
+PyObject *fc_cache_mixin(const char *name) { return fc_import_attribute("python_fallback.shared.cache.mixin", name); }
 
 int fc_cache_time(CacheObject *self, PyObject *time, double *now) {
     if (PyFloat_CheckExact(time)) {
@@ -280,7 +278,8 @@ int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *v
     fc_victims_init(&victims);
     int status = evict_expired(self, now, FC_SWEEP, &victims);
     if (status == 0 && too_much(self, weight, 1)) {
-        status = evict_expired(self, now, PY_SSIZE_T_MAX, &victims); /* no living entry makes room before an expired one */
+        status =
+            evict_expired(self, now, PY_SSIZE_T_MAX, &victims); /* no living entry makes room before an expired one */
     }
     if (status == 0) {
         status = check_weight(self, weight);

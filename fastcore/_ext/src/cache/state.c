@@ -84,8 +84,8 @@ static PyObject *cache_check(PyObject *op, PyObject *Py_UNUSED(ignored)) {
     if (fc_table_check(&self->table) < 0) {
         return NULL;
     }
-    if (self->table.count > 0 && (self->table.weight > self->max_weight * (1 + 1e-9) ||
-                                  (double)self->table.count > self->max_count)) {
+    if (self->table.count > 0 &&
+        (self->table.weight > self->max_weight * (1 + 1e-9) || (double)self->table.count > self->max_count)) {
         PyErr_SetString(PyExc_AssertionError, "the cache holds more than its bounds allow");
         return NULL;
     }

@@ -101,8 +101,8 @@ int fc_table_find_equal(fc_table *t, PyObject *key, Py_hash_t hash, int32_t *slo
             return 0;
         }
     }
-    PyErr_Format(PyExc_RuntimeError, "key: expected an __eq__ that leaves the cache alone, got %d changes in one lookup",
-                 FC_RESTARTS);
+    PyErr_Format(PyExc_RuntimeError,
+                 "key: expected an __eq__ that leaves the cache alone, got %d changes in one lookup", FC_RESTARTS);
     return -1;
 }
 
@@ -174,9 +174,7 @@ static int set_cells(fc_table *t, uint32_t nhomes, uint32_t spare) {
 }
 
 /* Seven homes of ten are taken when the entries are full. */
-static uint32_t homes_for(int32_t capacity) {
-    return (uint32_t)((uint64_t)capacity * 10 / 7) + 2;
-}
+static uint32_t homes_for(int32_t capacity) { return (uint32_t)((uint64_t)capacity * 10 / 7) + 2; }
 
 static int set_capacity(fc_table *t, int32_t capacity) {
     if (t->weights != NULL) {

@@ -12,8 +12,8 @@ static int overrides(PyTypeObject *type) {
         const char *name;
         int flag;
     } table[] = {
-        {"__missing__", FC_OWN_MISSING}, {"popitem", FC_OWN_POPITEM},         {"getsizeof", FC_OWN_GETSIZEOF},
-        {"__getitem__", FC_OWN_GETITEM}, {"__setitem__", FC_OWN_SETITEM},     {"__delitem__", FC_OWN_DELITEM},
+        {"__missing__", FC_OWN_MISSING},   {"popitem", FC_OWN_POPITEM},     {"getsizeof", FC_OWN_GETSIZEOF},
+        {"__getitem__", FC_OWN_GETITEM},   {"__setitem__", FC_OWN_SETITEM}, {"__delitem__", FC_OWN_DELITEM},
         {"__contains__", FC_OWN_CONTAINS},
     };
     int flags = 0;
@@ -116,9 +116,7 @@ static int check_callable(PyObject *given, const char *name) {
     return 0;
 }
 
-static PyObject *optional(PyObject *given) {
-    return given == NULL || given == Py_None ? NULL : Py_NewRef(given);
-}
+static PyObject *optional(PyObject *given) { return given == NULL || given == Py_None ? NULL : Py_NewRef(given); }
 
 static int configure(CacheObject *self, const Options *o) {
     if (check_callable(o->timer, "timer") < 0 || check_callable(o->getsizeof, "getsizeof") < 0 ||
@@ -226,9 +224,7 @@ static PyObject *cache_configure(PyObject *op, PyObject *args, PyObject *kwargs)
 
 /* ---- properties ---- */
 
-static PyObject *or_none(PyObject *object) {
-    return Py_NewRef(object == NULL ? Py_None : object);
-}
+static PyObject *or_none(PyObject *object) { return Py_NewRef(object == NULL ? Py_None : object); }
 
 static PyObject *get_maxsize(PyObject *op, void *Py_UNUSED(closure)) {
     PyObject *maxsize = ((CacheObject *)op)->maxsize;
@@ -260,9 +256,7 @@ static PyObject *get_currsize(PyObject *op, void *Py_UNUSED(closure)) {
     return self->max_bytes != NULL ? PyLong_FromSsize_t(self->table.count) : number(self->table.weight);
 }
 
-static PyObject *get_on_evict(PyObject *op, void *Py_UNUSED(closure)) {
-    return or_none(((CacheObject *)op)->on_evict);
-}
+static PyObject *get_on_evict(PyObject *op, void *Py_UNUSED(closure)) { return or_none(((CacheObject *)op)->on_evict); }
 
 static int set_on_evict(PyObject *op, PyObject *value, void *Py_UNUSED(closure)) {
     if (check_callable(value, "on_evict") < 0) {
@@ -309,13 +303,9 @@ static PyObject *get_timer(PyObject *op, void *Py_UNUSED(closure)) {
     return fc_cache_timer(self);
 }
 
-static PyObject *get_ttl(PyObject *op, void *Py_UNUSED(closure)) {
-    return or_none(((CacheObject *)op)->ttl_given);
-}
+static PyObject *get_ttl(PyObject *op, void *Py_UNUSED(closure)) { return or_none(((CacheObject *)op)->ttl_given); }
 
-static PyObject *get_ttu(PyObject *op, void *Py_UNUSED(closure)) {
-    return or_none(((CacheObject *)op)->ttu);
-}
+static PyObject *get_ttu(PyObject *op, void *Py_UNUSED(closure)) { return or_none(((CacheObject *)op)->ttu); }
 
 static PyObject *get_options(PyObject *op, void *Py_UNUSED(closure)) {
     const CacheObject *self = (CacheObject *)op;
@@ -349,8 +339,7 @@ static PyGetSetDef tlru_properties[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-static PyMethodDef configure_method = {"_configure", FC_METHOD(cache_configure),
-                                       METH_VARARGS | METH_KEYWORDS, NULL};
+static PyMethodDef configure_method = {"_configure", FC_METHOD(cache_configure), METH_VARARGS | METH_KEYWORDS, NULL};
 
 /* ---- what the shared mixin does ---- */
 
@@ -361,13 +350,9 @@ static PyObject *by_mixin(const char *name, PyObject *op, PyObject *other) {
     return answer;
 }
 
-static PyObject *cache_iter(PyObject *op) {
-    return by_mixin("iterate", op, NULL);
-}
+static PyObject *cache_iter(PyObject *op) { return by_mixin("iterate", op, NULL); }
 
-static PyObject *cache_repr(PyObject *op) {
-    return by_mixin("represent", op, NULL);
-}
+static PyObject *cache_repr(PyObject *op) { return by_mixin("represent", op, NULL); }
 
 static PyObject *cache_richcompare(PyObject *op, PyObject *other, int operation) {
     if (operation != Py_EQ && operation != Py_NE) {
@@ -383,20 +368,21 @@ static PyObject *cache_richcompare(PyObject *op, PyObject *other, int operation)
 }
 
 #define CACHE_TYPE(NAME)                                                                                               \
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "fastcore._ext.cache." NAME,                                   \
-    .tp_basicsize = sizeof(CacheObject), .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |   \
-                                                     Py_TPFLAGS_MAPPING,                                               \
-    .tp_new = cache_new, .tp_dealloc = cache_dealloc, .tp_traverse = cache_traverse, .tp_clear = cache_tp_clear,       \
-    .tp_weaklistoffset = offsetof(CacheObject, weakrefs), .tp_as_mapping = &fc_cache_mapping,                          \
-    .tp_as_sequence = &fc_cache_sequence, .tp_iter = cache_iter, .tp_repr = cache_repr,                                \
-    .tp_richcompare = cache_richcompare, .tp_hash = PyObject_HashNotImplemented
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "fastcore._ext.cache." NAME, .tp_basicsize = sizeof(CacheObject),         \
+                                .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |            \
+                                            Py_TPFLAGS_MAPPING,                                                        \
+                                .tp_new = cache_new, .tp_dealloc = cache_dealloc, .tp_traverse = cache_traverse,       \
+                                .tp_clear = cache_tp_clear, .tp_weaklistoffset = offsetof(CacheObject, weakrefs),      \
+                                .tp_as_mapping = &fc_cache_mapping, .tp_as_sequence = &fc_cache_sequence,              \
+                                .tp_iter = cache_iter, .tp_repr = cache_repr, .tp_richcompare = cache_richcompare,     \
+                                .tp_hash = PyObject_HashNotImplemented
 
 PyTypeObject FcCache_Type = {CACHE_TYPE("Cache"), .tp_methods = fc_cache_methods, .tp_getset = cache_properties};
 PyTypeObject FcLRUCache_Type = {CACHE_TYPE("LRUCache"), .tp_base = &FcCache_Type, .tp_init = lru_init};
-PyTypeObject FcTTLCache_Type = {
-    CACHE_TYPE("TTLCache"), .tp_base = &FcCache_Type, .tp_init = ttl_init, .tp_getset = ttl_properties};
-PyTypeObject FcTLRUCache_Type = {
-    CACHE_TYPE("TLRUCache"), .tp_base = &FcCache_Type, .tp_init = tlru_init, .tp_getset = tlru_properties};
+PyTypeObject FcTTLCache_Type = {CACHE_TYPE("TTLCache"), .tp_base = &FcCache_Type, .tp_init = ttl_init,
+                                .tp_getset = ttl_properties};
+PyTypeObject FcTLRUCache_Type = {CACHE_TYPE("TLRUCache"), .tp_base = &FcCache_Type, .tp_init = tlru_init,
+                                 .tp_getset = tlru_properties};
 
 /* Methods that are not hot are the pure twin's own: written once. */
 static int borrow(PyTypeObject *type) {
@@ -414,8 +400,7 @@ static int borrow(PyTypeObject *type) {
 
 static int add_method(PyMethodDef *definition) {
     PyObject *method = PyDescr_NewMethod(&FcCache_Type, definition);
-    const int status =
-        method == NULL ? -1 : PyDict_SetItemString(FcCache_Type.tp_dict, definition->ml_name, method);
+    const int status = method == NULL ? -1 : PyDict_SetItemString(FcCache_Type.tp_dict, definition->ml_name, method);
     Py_XDECREF(method);
     return status;
 }
@@ -434,8 +419,12 @@ int fc_types_ready(PyObject *module) {
     static const struct {
         const char *name;
         PyTypeObject *type;
-    } types[] = {{"Cache", &FcCache_Type}, {"LRUCache", &FcLRUCache_Type}, {"TTLCache", &FcTTLCache_Type}, {"TLRUCache", &FcTLRUCache_Type}};
-    if (fc_time_init() < 0 || PyType_Ready(&FcCache_Type) < 0 || borrow(&FcCache_Type) < 0 || register_mapping(&FcCache_Type) < 0) {
+    } types[] = {{"Cache", &FcCache_Type},
+                 {"LRUCache", &FcLRUCache_Type},
+                 {"TTLCache", &FcTTLCache_Type},
+                 {"TLRUCache", &FcTLRUCache_Type}};
+    if (fc_time_init() < 0 || PyType_Ready(&FcCache_Type) < 0 || borrow(&FcCache_Type) < 0 ||
+        register_mapping(&FcCache_Type) < 0) {
         return -1;
     }
     for (PyMethodDef *more = fc_cache_state_methods; more->ml_name != NULL; more++) {

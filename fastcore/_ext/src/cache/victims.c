@@ -57,7 +57,8 @@ static void raise_all(PyObject *errors) {
         fc_raise_exception(Py_NewRef(PyList_GET_ITEM(errors, 0)));
         return;
     }
-    PyObject *group = PyObject_CallFunction(PyExc_BaseExceptionGroup, "sO", "on_evict raised for several entries", errors);
+    PyObject *group =
+        PyObject_CallFunction(PyExc_BaseExceptionGroup, "sO", "on_evict raised for several entries", errors);
     if (group != NULL) {
         PyErr_SetObject((PyObject *)Py_TYPE(group), group);
         Py_DECREF(group);

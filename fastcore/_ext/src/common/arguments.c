@@ -75,8 +75,8 @@ static int check_count(const fc_signature *signature, Py_ssize_t nargs, PyObject
         for (int i = signature->positional; i < signature->total; i++) {
             keyword_only += out[i] != NULL;
         }
-        return fc_too_many_arguments(signature->function, signature->required + 1, signature->positional + 1,
-                                     nargs + 1, keyword_only);
+        return fc_too_many_arguments(signature->function, signature->required + 1, signature->positional + 1, nargs + 1,
+                                     keyword_only);
     }
     for (int i = 0; i < signature->required; i++) {
         if (out[i] == NULL) {

@@ -8,8 +8,7 @@
 
 static const double GAMMA = (1 + FC_SKETCH_ALPHA) / (1 - FC_SKETCH_ALPHA);
 
-static double per_log(void)
-{
+static double per_log(void) {
     static double cached = 0.0;
     if (cached == 0.0) {
         cached = 1 / log(GAMMA);
@@ -17,32 +16,23 @@ static double per_log(void)
     return cached;
 }
 
-void fc_sketch_init(fc_sketch *s)
-{
+void fc_sketch_init(fc_sketch *s) {
     memset(s, 0, sizeof *s);
     s->low = INFINITY;
     s->high = -INFINITY;
 }
 
-void fc_sketch_clear(fc_sketch *s)
-{
+void fc_sketch_clear(fc_sketch *s) {
     free(s->bins);
     fc_sketch_init(s);
 }
 
-static int32_t min_key(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
+static int32_t min_key(int32_t a, int32_t b) { return a < b ? a : b; }
 
-static int32_t max_key(int32_t a, int32_t b)
-{
-    return a > b ? a : b;
-}
+static int32_t max_key(int32_t a, int32_t b) { return a > b ? a : b; }
 
 /* Moves the bins to a place that holds the keys `low` to `high`; what lies below `low` is counted there. */
-static int rehouse(fc_sketch *s, int32_t low, int32_t high)
-{
+static int rehouse(fc_sketch *s, int32_t low, int32_t high) {
     int32_t first = low - GROWTH;
     int32_t room = high - low + 1 + 2 * GROWTH;
     uint64_t *bins = calloc((size_t)room, sizeof *bins);
@@ -59,8 +49,7 @@ static int rehouse(fc_sketch *s, int32_t low, int32_t high)
     return 0;
 }
 
-int fc_sketch_put(fc_sketch *s, int32_t key, uint64_t number)
-{
+int fc_sketch_put(fc_sketch *s, int32_t key, uint64_t number) {
     if (number == 0) {
         return 0;
     }
@@ -73,8 +62,7 @@ int fc_sketch_put(fc_sketch *s, int32_t key, uint64_t number)
             if (rehouse(s, low, high) < 0) {
                 return -1;
             }
-        }
-        else {
+        } else {
             for (int32_t below = s->lowest; below < low && below <= s->highest; below++) {
                 s->bins[low - s->first] += s->bins[below - s->first];
                 s->bins[below - s->first] = 0;
@@ -87,12 +75,10 @@ int fc_sketch_put(fc_sketch *s, int32_t key, uint64_t number)
     return 0;
 }
 
-int fc_sketch_observe(fc_sketch *s, double value)
-{
+int fc_sketch_observe(fc_sketch *s, double value) {
     if (value < FC_SKETCH_SMALLEST) {
         s->zeros++;
-    }
-    else if (fc_sketch_put(s, (int32_t)ceil(log(value) * per_log()), 1) < 0) {
+    } else if (fc_sketch_put(s, (int32_t)ceil(log(value) * per_log()), 1) < 0) {
         return -1;
     }
     s->count++;
@@ -102,8 +88,7 @@ int fc_sketch_observe(fc_sketch *s, double value)
     return 0;
 }
 
-int fc_sketch_copy(fc_sketch *to, const fc_sketch *from)
-{
+int fc_sketch_copy(fc_sketch *to, const fc_sketch *from) {
     *to = *from;
     if (from->bins != NULL) {
         to->bins = malloc((size_t)from->room * sizeof *to->bins);
@@ -116,8 +101,7 @@ int fc_sketch_copy(fc_sketch *to, const fc_sketch *from)
     return 0;
 }
 
-double fc_sketch_quantile(const fc_sketch *s, double q)
-{
+double fc_sketch_quantile(const fc_sketch *s, double q) {
     if (s->count == 0) {
         return NAN;
     }

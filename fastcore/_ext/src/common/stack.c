@@ -21,8 +21,7 @@
 FC_THREAD_LOCAL fc_stack_bounds fc_stack;
 
 /* The lowest address of this thread's stack and its size; 0 where the system does not tell. */
-static int find_stack(uintptr_t *low, uintptr_t *size)
-{
+static int find_stack(uintptr_t *low, uintptr_t *size) {
 #if defined(_WIN32)
     ULONG_PTR bottom, top;
     GetCurrentThreadStackLimits(&bottom, &top);
@@ -64,8 +63,7 @@ static int find_stack(uintptr_t *low, uintptr_t *size)
 #endif
 }
 
-int fc_stack_check(uintptr_t here)
-{
+int fc_stack_check(uintptr_t here) {
     uintptr_t low, size;
     if (fc_stack.reserve == 0) {
         if (find_stack(&low, &size) && here - low < size) {

@@ -20,8 +20,7 @@ extern FC_THREAD_LOCAL fc_stack_bounds fc_stack;
 
 int fc_stack_check(uintptr_t here);
 
-static inline uintptr_t fc_stack_here(void)
-{
+static inline uintptr_t fc_stack_here(void) {
 #if defined(__GNUC__) || defined(__clang__)
     return (uintptr_t)__builtin_frame_address(0);
 #else
@@ -31,8 +30,7 @@ static inline uintptr_t fc_stack_here(void)
 }
 
 /* 0 where there is stack enough to call Python code; -1 with a RecursionError where there is not. */
-static inline int fc_stack_guard(void)
-{
+static inline int fc_stack_guard(void) {
     const uintptr_t here = fc_stack_here();
     const fc_stack_bounds *bounds = &fc_stack;
     return here - bounds->start > bounds->reserve - 1 ? 0 : fc_stack_check(here);

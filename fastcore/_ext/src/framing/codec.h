@@ -15,10 +15,7 @@ enum { FC_MAX_DEPTH = 128, FC_DEPTH_LIMIT = 256 };
 #define FC_NO_LIMIT INT64_MAX
 
 /* One test asks whether a level is the last, and at every sixteenth of the last 128 whether the stack takes more. */
-FC_INLINE int fc_level_fits(int room)
-{
-    return FC_LIKELY((room & 0x8F) != 0) || (room > 0 && fc_stack_guard() == 0);
-}
+FC_INLINE int fc_level_fits(int room) { return FC_LIKELY((room & 0x8F) != 0) || (room > 0 && fc_stack_guard() == 0); }
 
 /* All references are borrowed from the call's arguments or held by the object that owns the options. */
 typedef struct {
@@ -93,24 +90,18 @@ PyObject *fc_frame(PyObject *obj, const fc_pack_options *, int head);
 PyObject *fc_rows(PyObject *names, PyObject *values, PyObject *prefixes, PyObject *array_type, const fc_pack_options *,
                   int nan_as_none, int framed);
 
-FC_INLINE int fc_fits_header(Py_ssize_t n)
-{
-    return (uint64_t)n <= UINT32_MAX;
-}
+FC_INLINE int fc_fits_header(Py_ssize_t n) { return (uint64_t)n <= UINT32_MAX; }
 
-FC_INLINE char *fc_room(fc_writer *w, char *p, Py_ssize_t need)
-{
+FC_INLINE char *fc_room(fc_writer *w, char *p, Py_ssize_t need) {
     return FC_LIKELY(w->end - p >= need) ? p : fc_writer_grow(w, p, need);
 }
 
-FC_INLINE char *fc_be16(char *p, uint32_t x)
-{
+FC_INLINE char *fc_be16(char *p, uint32_t x) {
     p[0] = (char)(x >> 8), p[1] = (char)x;
     return p + 2;
 }
 
-FC_INLINE char *fc_be32(char *p, uint32_t x)
-{
+FC_INLINE char *fc_be32(char *p, uint32_t x) {
 #if (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     x = __builtin_bswap32(x);
     memcpy(p, &x, 4);
@@ -120,8 +111,7 @@ FC_INLINE char *fc_be32(char *p, uint32_t x)
     return p + 4;
 }
 
-FC_INLINE char *fc_be64(char *p, uint64_t x)
-{
+FC_INLINE char *fc_be64(char *p, uint64_t x) {
 #if (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     x = __builtin_bswap64(x);
     memcpy(p, &x, 8);
@@ -132,8 +122,7 @@ FC_INLINE char *fc_be64(char *p, uint64_t x)
     return p + 8;
 }
 
-FC_INLINE char *fc_head_array(char *p, uint64_t n)
-{
+FC_INLINE char *fc_head_array(char *p, uint64_t n) {
     if (n <= 0x0F) {
         *p = (char)(0x90 | n);
         return p + 1;
@@ -146,8 +135,7 @@ FC_INLINE char *fc_head_array(char *p, uint64_t n)
     return fc_be32(p + 1, (uint32_t)n);
 }
 
-FC_INLINE char *fc_head_map(char *p, uint64_t n)
-{
+FC_INLINE char *fc_head_map(char *p, uint64_t n) {
     if (n <= 0x0F) {
         *p = (char)(0x80 | n);
         return p + 1;
@@ -160,8 +148,7 @@ FC_INLINE char *fc_head_map(char *p, uint64_t n)
     return fc_be32(p + 1, (uint32_t)n);
 }
 
-FC_INLINE char *fc_put_uint(char *p, uint64_t x)
-{
+FC_INLINE char *fc_put_uint(char *p, uint64_t x) {
     if (x < 0x80) {
         *p = (char)x;
         return p + 1;
@@ -182,8 +169,7 @@ FC_INLINE char *fc_put_uint(char *p, uint64_t x)
     return fc_be64(p + 1, x);
 }
 
-FC_INLINE char *fc_put_int(char *p, int64_t x)
-{
+FC_INLINE char *fc_put_int(char *p, int64_t x) {
     if (x >= 0) {
         return fc_put_uint(p, (uint64_t)x);
     }
@@ -207,8 +193,7 @@ FC_INLINE char *fc_put_int(char *p, int64_t x)
     return fc_be64(p + 1, (uint64_t)x);
 }
 
-FC_INLINE char *fc_put_double(char *p, double x)
-{
+FC_INLINE char *fc_put_double(char *p, double x) {
     uint64_t bits;
     memcpy(&bits, &x, 8);
     *p = (char)0xCB;
@@ -216,8 +201,7 @@ FC_INLINE char *fc_put_double(char *p, double x)
 }
 
 /* Copy n <= 31 bytes without a call: two loads that overlap never leave the source. */
-FC_INLINE void fc_copy_short(char *to, const char *from, size_t n)
-{
+FC_INLINE void fc_copy_short(char *to, const char *from, size_t n) {
     if (n >= 16) {
         char a[16], b[16];
         memcpy(a, from, 16), memcpy(b, from + n - 16, 16);
@@ -237,8 +221,7 @@ FC_INLINE void fc_copy_short(char *to, const char *from, size_t n)
     }
 }
 
-FC_INLINE char *fc_put_str(fc_writer *w, char *p, PyObject *obj)
-{
+FC_INLINE char *fc_put_str(fc_writer *w, char *p, PyObject *obj) {
     if (FC_LIKELY(PyUnicode_IS_COMPACT_ASCII(obj))) {
         Py_ssize_t n = PyUnicode_GET_LENGTH(obj);
         if (FC_LIKELY(n <= 31)) {
@@ -254,8 +237,7 @@ FC_INLINE char *fc_put_str(fc_writer *w, char *p, PyObject *obj)
 }
 
 /* The shortest form of x without a branch, for numbers of mixed lengths; writes up to 9 bytes whatever its length. */
-FC_INLINE char *fc_put_uint_steady(char *p, uint64_t x)
-{
+FC_INLINE char *fc_put_uint_steady(char *p, uint64_t x) {
 #if defined(__GNUC__) || defined(__clang__)
     static const uint8_t HEAD[9] = {0, 0xCC, 0xCD, 0xCE, 0xCE, 0xCF, 0xCF, 0xCF, 0xCF};
     static const uint8_t BYTES[9] = {0, 1, 2, 4, 4, 8, 8, 8, 8};

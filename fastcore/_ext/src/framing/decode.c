@@ -21,23 +21,15 @@ typedef struct {
 
 static PyObject *take(reader *r, int room);
 
-FC_INLINE uint32_t get16(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 8 | p[1];
-}
+FC_INLINE uint32_t get16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
 
-FC_INLINE uint32_t get32(const uint8_t *p)
-{
+FC_INLINE uint32_t get32(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-FC_INLINE uint64_t get64(const uint8_t *p)
-{
-    return (uint64_t)get32(p) << 32 | get32(p + 4);
-}
+FC_INLINE uint64_t get64(const uint8_t *p) { return (uint64_t)get32(p) << 32 | get32(p + 4); }
 
-FC_INLINE int is_ascii(const uint8_t *p, size_t n)
-{
+FC_INLINE int is_ascii(const uint8_t *p, size_t n) {
     uint64_t seen = 0, word;
     if (n < 8) {
         uint8_t any = 0;
@@ -54,8 +46,7 @@ FC_INLINE int is_ascii(const uint8_t *p, size_t n)
     return !((seen | word) & 0x8080808080808080ULL);
 }
 
-static PyObject *decode(const uint8_t *p, size_t n, const fc_unpack_options *o)
-{
+static PyObject *decode(const uint8_t *p, size_t n, const fc_unpack_options *o) {
     if (o->errors != NULL) {
         const char *errors = PyUnicode_AsUTF8(o->errors);
         return errors == NULL ? NULL : PyUnicode_DecodeUTF8((const char *)p, (Py_ssize_t)n, errors);
@@ -63,8 +54,7 @@ static PyObject *decode(const uint8_t *p, size_t n, const fc_unpack_options *o)
     return PyUnicode_DecodeUTF8((const char *)p, (Py_ssize_t)n, NULL);
 }
 
-FC_INLINE PyObject *make_str(const uint8_t *p, size_t n, const fc_unpack_options *o)
-{
+FC_INLINE PyObject *make_str(const uint8_t *p, size_t n, const fc_unpack_options *o) {
     if (FC_UNLIKELY(o->raw)) {
         return PyBytes_FromStringAndSize((const char *)p, (Py_ssize_t)n);
     }
@@ -82,8 +72,7 @@ FC_INLINE PyObject *make_str(const uint8_t *p, size_t n, const fc_unpack_options
     return decode(p, n, o);
 }
 
-FC_INLINE int is_known(const known_key *k, const uint8_t *p, size_t n)
-{
+FC_INLINE int is_known(const known_key *k, const uint8_t *p, size_t n) {
     if (k->key == NULL || k->coded[0] != p[0]) {
         return 0;
     }
@@ -96,8 +85,7 @@ FC_INLINE int is_known(const known_key *k, const uint8_t *p, size_t n)
     return memcmp(k->coded + 1, p + 1, n - 1) == 0;
 }
 
-FC_INLINE unsigned slot_of(const uint8_t *p, size_t n)
-{
+FC_INLINE unsigned slot_of(const uint8_t *p, size_t n) {
     uint64_t a = 0, b = 0;
     if (n >= 8) {
         memcpy(&a, p, 8), memcpy(&b, p + n - 8, 8);
@@ -109,8 +97,7 @@ FC_INLINE unsigned slot_of(const uint8_t *p, size_t n)
 }
 
 /* The key of `n` coded bytes at p, header included; a new reference. */
-static PyObject *make_key(reader *r, const uint8_t *p, size_t n)
-{
+static PyObject *make_key(reader *r, const uint8_t *p, size_t n) {
     unsigned slot = known[r->last].next;
     known_key *k = &known[slot];
     if (FC_UNLIKELY(!is_known(k, p, n))) {
@@ -137,8 +124,7 @@ static PyObject *make_key(reader *r, const uint8_t *p, size_t n)
     return Py_NewRef(k->key);
 }
 
-static PyObject *call_hook(PyObject *hook, PyObject *stolen)
-{
+static PyObject *call_hook(PyObject *hook, PyObject *stolen) {
     if (stolen == NULL || hook == NULL) {
         return stolen;
     }
@@ -147,8 +133,7 @@ static PyObject *call_hook(PyObject *hook, PyObject *stolen)
     return result;
 }
 
-static PyObject *take_array(reader *r, int64_t n, int room)
-{
+static PyObject *take_array(reader *r, int64_t n, int room) {
     r->owed += n;
     if (FC_UNLIKELY(r->owed > r->end - r->at || !fc_level_fits(room))) {
         return NULL;
@@ -188,8 +173,7 @@ static PyObject *take_array(reader *r, int64_t n, int room)
 }
 
 /* The next key, which takes part in `owed` as every item does. */
-FC_INLINE PyObject *take_key(reader *r, int room)
-{
+FC_INLINE PyObject *take_key(reader *r, int room) {
     if (FC_LIKELY(r->at < r->end)) {
         unsigned head = *r->at;
         if (FC_LIKELY(head >= 0xA0 && head <= 0xBF && !r->options->raw)) {
@@ -210,8 +194,7 @@ FC_INLINE PyObject *take_key(reader *r, int room)
     return take(r, room);
 }
 
-static PyObject *take_pairs(reader *r, int64_t n, int room)
-{
+static PyObject *take_pairs(reader *r, int64_t n, int room) {
     PyObject *pairs = PyList_New(0); /* appended to: hooks below may look at it */
     for (int64_t i = 0; i < n && pairs != NULL; i++) {
         PyObject *key = take_key(r, room - 1);
@@ -227,8 +210,7 @@ static PyObject *take_pairs(reader *r, int64_t n, int room)
     return call_hook(r->options->object_pairs_hook, pairs);
 }
 
-static PyObject *take_map(reader *r, int64_t n, int room)
-{
+static PyObject *take_map(reader *r, int64_t n, int room) {
     r->owed += 2 * n;
     if (FC_UNLIKELY(r->owed > r->end - r->at || !fc_level_fits(room))) {
         return NULL;
@@ -258,8 +240,7 @@ static PyObject *take_map(reader *r, int64_t n, int room)
     return call_hook(r->options->object_hook, map);
 }
 
-static PyObject *epoch_plus(int64_t seconds, uint32_t nanoseconds)
-{
+static PyObject *epoch_plus(int64_t seconds, uint32_t nanoseconds) {
     if (PyDateTimeAPI == NULL) {
         PyDateTime_IMPORT;
         if (PyDateTimeAPI == NULL) {
@@ -279,8 +260,7 @@ static PyObject *epoch_plus(int64_t seconds, uint32_t nanoseconds)
     return sum;
 }
 
-static PyObject *make_timestamp(const uint8_t *p, size_t n, int form)
-{
+static PyObject *make_timestamp(const uint8_t *p, size_t n, int form) {
     int64_t seconds;
     uint32_t nanoseconds = 0;
     if (n == 4) {
@@ -317,8 +297,7 @@ static PyObject *make_timestamp(const uint8_t *p, size_t n, int form)
 }
 
 /* The extension whose `n` bytes follow its code. */
-static PyObject *take_ext(reader *r, size_t n)
-{
+static PyObject *take_ext(reader *r, size_t n) {
     if ((size_t)(r->end - r->at) < n + 1) {
         return NULL;
     }
@@ -333,8 +312,7 @@ static PyObject *take_ext(reader *r, size_t n)
                         : FC_GUARDED(PyObject_CallFunction(hook, "iy#", code, (const char *)body, (Py_ssize_t)n));
 }
 
-static PyObject *take_str(reader *r, size_t n)
-{
+static PyObject *take_str(reader *r, size_t n) {
     const uint8_t *p = r->at;
     if (FC_UNLIKELY((size_t)(r->end - p) < n)) {
         return NULL;
@@ -343,8 +321,7 @@ static PyObject *take_str(reader *r, size_t n)
     return make_str(p, n, r->options);
 }
 
-static PyObject *take_bin(reader *r, size_t n)
-{
+static PyObject *take_bin(reader *r, size_t n) {
     const uint8_t *p = r->at;
     if (FC_UNLIKELY((size_t)(r->end - p) < n)) {
         return NULL;
@@ -354,14 +331,13 @@ static PyObject *take_bin(reader *r, size_t n)
 }
 
 /* After its header of `size` bytes there is the rest of the item. */
-#define HAVE(size)                                   \
-    if (FC_UNLIKELY(r->end - p < (size))) {          \
-        return NULL;                                 \
-    }                                                \
+#define HAVE(size)                                                                                                     \
+    if (FC_UNLIKELY(r->end - p < (size))) {                                                                            \
+        return NULL;                                                                                                   \
+    }                                                                                                                  \
     r->at = p + (size)
 
-static PyObject *take(reader *r, int room)
-{
+static PyObject *take(reader *r, int room) {
     const uint8_t *p = r->at;
     if (FC_UNLIKELY(p >= r->end)) {
         return NULL;
@@ -475,8 +451,7 @@ static PyObject *take(reader *r, int room)
     }
 }
 
-PyObject *fc_build(const uint8_t **at, const uint8_t *end, const fc_unpack_options *options)
-{
+PyObject *fc_build(const uint8_t **at, const uint8_t *end, const fc_unpack_options *options) {
     reader r = {*at, end, options, 1, 0};
     PyObject *found = take(&r, options->max_depth);
     *at = r.at;

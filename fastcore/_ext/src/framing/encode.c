@@ -6,15 +6,12 @@
 enum { CONVERTED = 1 };
 static const char LIST_CHANGED[] = "obj: expected a list that stays as it is while it is packed";
 static const char DICT_CHANGED[] = "obj: expected a dict that stays as it is while it is packed";
-char *fc_too_long(PyObject *obj, Py_ssize_t n)
-{
-    PyErr_Format(PyExc_ValueError, "obj: expected a length of at most 2**32-1, got %s of %zd",
-                 fc_type_name(obj), n);
+char *fc_too_long(PyObject *obj, Py_ssize_t n) {
+    PyErr_Format(PyExc_ValueError, "obj: expected a length of at most 2**32-1, got %s of %zd", fc_type_name(obj), n);
     return NULL;
 }
 
-static char *raw_header(char *p, Py_ssize_t n, int bin_type)
-{
+static char *raw_header(char *p, Py_ssize_t n, int bin_type) {
     if (n <= 0x1F) {
         *p = (char)(0xA0 | n);
         return p + 1;
@@ -31,8 +28,7 @@ static char *raw_header(char *p, Py_ssize_t n, int bin_type)
     return fc_be32(p + 1, (uint32_t)n);
 }
 
-static char *bin_header(char *p, Py_ssize_t n, int bin_type)
-{
+static char *bin_header(char *p, Py_ssize_t n, int bin_type) {
     if (!bin_type) {
         return raw_header(p, n, 0);
     }
@@ -48,8 +44,7 @@ static char *bin_header(char *p, Py_ssize_t n, int bin_type)
     return fc_be32(p + 1, (uint32_t)n);
 }
 
-static char *put_raw(fc_writer *w, char *p, PyObject *obj, const char *data, Py_ssize_t n)
-{
+static char *put_raw(fc_writer *w, char *p, PyObject *obj, const char *data, Py_ssize_t n) {
     if (!fc_fits_header(n)) {
         return fc_too_long(obj, n);
     }
@@ -61,8 +56,7 @@ static char *put_raw(fc_writer *w, char *p, PyObject *obj, const char *data, Py_
     return p + n;
 }
 
-static char *put_bin(fc_writer *w, char *p, PyObject *obj, const char *data, Py_ssize_t n)
-{
+static char *put_bin(fc_writer *w, char *p, PyObject *obj, const char *data, Py_ssize_t n) {
     if (!fc_fits_header(n)) {
         return fc_too_long(obj, n);
     }
@@ -74,8 +68,7 @@ static char *put_bin(fc_writer *w, char *p, PyObject *obj, const char *data, Py_
     return p + n;
 }
 
-static FC_NOINLINE char *put_str_slow(fc_writer *w, char *p, PyObject *obj)
-{
+static FC_NOINLINE char *put_str_slow(fc_writer *w, char *p, PyObject *obj) {
     Py_ssize_t n;
     if (w->options->errors != NULL) {
         const char *errors = PyUnicode_AsUTF8(w->options->errors);
@@ -91,8 +84,7 @@ static FC_NOINLINE char *put_str_slow(fc_writer *w, char *p, PyObject *obj)
     return data == NULL ? NULL : put_raw(w, p, obj, data, n);
 }
 
-char *fc_put_long_str(fc_writer *w, char *p, PyObject *obj)
-{
+char *fc_put_long_str(fc_writer *w, char *p, PyObject *obj) {
     if (PyUnicode_IS_COMPACT_ASCII(obj)) {
         return put_raw(w, p, obj, (const char *)(((PyASCIIObject *)obj) + 1), PyUnicode_GET_LENGTH(obj));
     }
@@ -100,8 +92,7 @@ char *fc_put_long_str(fc_writer *w, char *p, PyObject *obj)
 }
 
 /* The value of a short int in *x; 0 for one that is not short. */
-FC_INLINE int short_int(PyObject *obj, int64_t *x)
-{
+FC_INLINE int short_int(PyObject *obj, int64_t *x) {
 #if PY_VERSION_HEX >= 0x030C0000
     if (PyUnstable_Long_IsCompact((PyLongObject *)obj)) {
         *x = PyUnstable_Long_CompactValue((PyLongObject *)obj);
@@ -126,8 +117,7 @@ FC_INLINE int short_int(PyObject *obj, int64_t *x)
 
 static FC_NOINLINE char *put_other(fc_writer *w, char *p, PyObject *obj, int room, int flags);
 
-static FC_NOINLINE char *put_long_int(fc_writer *w, char *p, PyObject *obj, int room, int flags)
-{
+static FC_NOINLINE char *put_long_int(fc_writer *w, char *p, PyObject *obj, int room, int flags) {
     int overflow;
     int64_t x = PyLong_AsLongLongAndOverflow(obj, &overflow);
     if (!overflow) {
@@ -143,8 +133,7 @@ static FC_NOINLINE char *put_long_int(fc_writer *w, char *p, PyObject *obj, int 
     return put_other(w, p, obj, room, flags);
 }
 
-FC_INLINE char *put_float(fc_writer *w, char *p, PyObject *obj)
-{
+FC_INLINE char *put_float(fc_writer *w, char *p, PyObject *obj) {
     double x = PyFloat_AS_DOUBLE(obj);
     if (FC_UNLIKELY(w->options->single_float)) {
         *p = (char)0xCA;
@@ -154,8 +143,7 @@ FC_INLINE char *put_float(fc_writer *w, char *p, PyObject *obj)
 }
 
 /* A RecursionError is set where there is room left. */
-static FC_NOINLINE char *too_deep(fc_writer *w, int room)
-{
+static FC_NOINLINE char *too_deep(fc_writer *w, int room) {
     if (room > 0) {
         return NULL;
     }
@@ -164,8 +152,7 @@ static FC_NOINLINE char *too_deep(fc_writer *w, int room)
 }
 
 /* What cannot run any code of the caller's; 0 in *done says that `obj` is something else. */
-FC_INLINE char *put_leaf(fc_writer *w, char *p, PyObject *obj, int *done)
-{
+FC_INLINE char *put_leaf(fc_writer *w, char *p, PyObject *obj, int *done) {
     PyTypeObject *type = Py_TYPE(obj);
     *done = 1;
     if (type == &PyUnicode_Type) {
@@ -196,8 +183,7 @@ FC_INLINE char *put_leaf(fc_writer *w, char *p, PyObject *obj, int *done)
     return p;
 }
 
-FC_INLINE char *put_item(fc_writer *w, char *p, PyObject *obj, int room)
-{
+FC_INLINE char *put_item(fc_writer *w, char *p, PyObject *obj, int room) {
     int done;
     p = put_leaf(w, p, obj, &done);
     if (FC_LIKELY(done)) {
@@ -209,8 +195,7 @@ FC_INLINE char *put_item(fc_writer *w, char *p, PyObject *obj, int room)
     return p;
 }
 
-static char *put_dict(fc_writer *w, char *p, PyObject *obj, int room)
-{
+static char *put_dict(fc_writer *w, char *p, PyObject *obj, int room) {
     if (FC_UNLIKELY(!fc_level_fits(room))) {
         return too_deep(w, room);
     }
@@ -268,8 +253,7 @@ static char *put_dict(fc_writer *w, char *p, PyObject *obj, int room)
     return p;
 }
 
-static char *put_list(fc_writer *w, char *p, PyObject *obj, int room)
-{
+static char *put_list(fc_writer *w, char *p, PyObject *obj, int room) {
     if (FC_UNLIKELY(!fc_level_fits(room))) {
         return too_deep(w, room);
     }
@@ -293,8 +277,7 @@ static char *put_list(fc_writer *w, char *p, PyObject *obj, int room)
     return p;
 }
 
-static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room)
-{
+static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room) {
     if (FC_UNLIKELY(!fc_level_fits(room))) {
         return too_deep(w, room);
     }
@@ -310,8 +293,7 @@ static char *put_tuple(fc_writer *w, char *p, PyObject *obj, int room)
 }
 
 /* The pairs, in a list that no other code refers to. */
-char *fc_put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
-{
+char *fc_put_pairs(fc_writer *w, char *p, PyObject *pairs, int room) {
     if (FC_UNLIKELY(!fc_level_fits(room))) {
         return too_deep(w, room);
     }
@@ -332,8 +314,7 @@ char *fc_put_pairs(fc_writer *w, char *p, PyObject *pairs, int room)
 }
 
 /* A subclass of dict says itself what its items are, and in which order. */
-static char *put_dict_subclass(fc_writer *w, char *p, PyObject *obj, int room)
-{
+static char *put_dict_subclass(fc_writer *w, char *p, PyObject *obj, int room) {
     if (FC_UNLIKELY(!fc_level_fits(room))) {
         return too_deep(w, room);
     }
@@ -348,8 +329,7 @@ static char *put_dict_subclass(fc_writer *w, char *p, PyObject *obj, int room)
     return p;
 }
 
-static char *put_buffer(fc_writer *w, char *p, PyObject *obj)
-{
+static char *put_buffer(fc_writer *w, char *p, PyObject *obj) {
     Py_buffer view;
     if (PyObject_GetBuffer(obj, &view, PyBUF_FULL_RO) < 0) {
         return NULL;
@@ -369,8 +349,7 @@ static char *put_buffer(fc_writer *w, char *p, PyObject *obj)
     return p;
 }
 
-static int is_or_extends(PyTypeObject *type, fc_import *what, int strict)
-{
+static int is_or_extends(PyTypeObject *type, fc_import *what, int strict) {
     PyTypeObject *cls = (PyTypeObject *)fc_get(what);
     if (cls == NULL) {
         return -1;
@@ -378,8 +357,7 @@ static int is_or_extends(PyTypeObject *type, fc_import *what, int strict)
     return type == cls || (!strict && PyType_IsSubtype(type, cls));
 }
 
-char *fc_put(fc_writer *w, char *p, PyObject *obj, int room, int flags)
-{
+char *fc_put(fc_writer *w, char *p, PyObject *obj, int room, int flags) {
     PyTypeObject *type = Py_TYPE(obj);
     int done;
     p = put_leaf(w, p, obj, &done);
@@ -442,14 +420,16 @@ char *fc_put(fc_writer *w, char *p, PyObject *obj, int room, int flags)
 }
 
 /* What msgpack has no type for: by the options first, then by the caller's `default`, which is asked once. */
-static FC_NOINLINE char *put_other(fc_writer *w, char *p, PyObject *obj, int room, int flags)
-{
+static FC_NOINLINE char *put_other(fc_writer *w, char *p, PyObject *obj, int room, int flags) {
     const fc_pack_options *o = w->options;
     PyObject *flag = o->datetime ? Py_True : Py_False;
     if (o->datetime || o->decimal != NULL || o->numpy) {
         PyObject *convert = fc_get(&fc_convert);
-        PyObject *found = convert == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(
-            convert, obj, flag, o->decimal != NULL ? o->decimal : Py_None, o->numpy ? Py_True : Py_False, NULL));
+        PyObject *found =
+            convert == NULL
+                ? NULL
+                : FC_GUARDED(PyObject_CallFunctionObjArgs(convert, obj, flag, o->decimal != NULL ? o->decimal : Py_None,
+                                                          o->numpy ? Py_True : Py_False, NULL));
         if (found == NULL) {
             return NULL;
         }
@@ -475,8 +455,9 @@ static FC_NOINLINE char *put_other(fc_writer *w, char *p, PyObject *obj, int roo
         return p;
     }
     PyObject *rest = fc_get(&fc_convert_rest);
-    PyObject *found = rest == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(
-        rest, obj, flag, o->numpy ? Py_True : Py_False, NULL));
+    PyObject *found =
+        rest == NULL ? NULL
+                     : FC_GUARDED(PyObject_CallFunctionObjArgs(rest, obj, flag, o->numpy ? Py_True : Py_False, NULL));
     p = found == NULL ? NULL : fc_put(w, p, found, room, CONVERTED);
     Py_XDECREF(found);
     return p;

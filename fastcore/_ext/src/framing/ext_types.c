@@ -3,8 +3,7 @@
 
 #include "common/errors.h"
 
-static char *ext_header(char *p, int code, Py_ssize_t n)
-{
+static char *ext_header(char *p, int code, Py_ssize_t n) {
     if (n == 1 || n == 2 || n == 4 || n == 8 || n == 16) {
         *p++ = (char)(n == 1 ? 0xD4 : n == 2 ? 0xD5 : n == 4 ? 0xD6 : n == 8 ? 0xD7 : 0xD8);
     } else if (n <= 0xFF) {
@@ -21,8 +20,7 @@ static char *ext_header(char *p, int code, Py_ssize_t n)
     return p + 1;
 }
 
-char *fc_put_timestamp(fc_writer *w, char *p, int64_t seconds, uint32_t nanoseconds)
-{
+char *fc_put_timestamp(fc_writer *w, char *p, int64_t seconds, uint32_t nanoseconds) {
     (void)w;
     if (seconds >= 0 && seconds >> 34 == 0) {
         if (seconds <= UINT32_MAX && nanoseconds == 0) {
@@ -33,8 +31,7 @@ char *fc_put_timestamp(fc_writer *w, char *p, int64_t seconds, uint32_t nanoseco
     return fc_be64(fc_be32(ext_header(p, -1, 12), nanoseconds), (uint64_t)seconds);
 }
 
-char *fc_put_ext(fc_writer *w, char *p, PyObject *obj)
-{
+char *fc_put_ext(fc_writer *w, char *p, PyObject *obj) {
     PyObject *code = PyTuple_GET_SIZE(obj) == 2 ? PyTuple_GET_ITEM(obj, 0) : NULL;
     if (code == NULL) {
         PyErr_Format(PyExc_ValueError, "ExtType: expected a code and data, got %zd items", PyTuple_GET_SIZE(obj));
@@ -63,8 +60,7 @@ char *fc_put_ext(fc_writer *w, char *p, PyObject *obj)
     return p + n;
 }
 
-char *fc_put_stamp(fc_writer *w, char *p, PyObject *obj)
-{
+char *fc_put_stamp(fc_writer *w, char *p, PyObject *obj) {
     PyObject *seconds = FC_GUARDED(PyObject_GetAttrString(obj, "seconds"));
     PyObject *nanoseconds = seconds == NULL ? NULL : FC_GUARDED(PyObject_GetAttrString(obj, "nanoseconds"));
     if (nanoseconds == NULL) {

@@ -5,16 +5,14 @@
 #include "common/errors.h"
 
 /* Whether the positional arguments are one, or up to `most`. */
-static int check_positional(const char *function, Py_ssize_t nargs, Py_ssize_t most, const char *first)
-{
+static int check_positional(const char *function, Py_ssize_t nargs, Py_ssize_t most, const char *first) {
     if (nargs == 0) {
         return fc_missing_argument(function, first);
     }
     return nargs > most ? fc_too_many_arguments(function, 1, most, nargs, 0) : 0;
 }
 
-static PyObject *packb(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
-{
+static PyObject *packb(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
     (void)self;
     if (FC_LIKELY(nargs == 1 && names == NULL)) {
         return fc_pack(args[0], &fc_pack_defaults);
@@ -33,11 +31,10 @@ static PyObject *packb(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
     return fc_pack(args[0], &options);
 }
 
-static PyObject *extra_data(PyObject *found, const uint8_t *at, const uint8_t *end)
-{
+static PyObject *extra_data(PyObject *found, const uint8_t *at, const uint8_t *end) {
     PyObject *type = fc_get(&fc_ExtraData);
-    PyObject *error = type == NULL ? NULL : PyObject_CallFunction(type, "Oy#", found, (const char *)at,
-                                                                 (Py_ssize_t)(end - at));
+    PyObject *error =
+        type == NULL ? NULL : PyObject_CallFunction(type, "Oy#", found, (const char *)at, (Py_ssize_t)(end - at));
     Py_DECREF(found);
     if (error != NULL) {
         PyErr_SetObject(type, error);
@@ -46,14 +43,12 @@ static PyObject *extra_data(PyObject *found, const uint8_t *at, const uint8_t *e
     return NULL;
 }
 
-static PyObject *builder_failed(void)
-{
+static PyObject *builder_failed(void) {
     PyErr_SetString(PyExc_SystemError, "data: a walk found it good and the builder did not");
     return NULL;
 }
 
-static PyObject *unpack_bytes(const uint8_t *data, Py_ssize_t size, const fc_unpack_options *options)
-{
+static PyObject *unpack_bytes(const uint8_t *data, Py_ssize_t size, const fc_unpack_options *options) {
     const uint8_t *at = data, *end = data + size;
     if (options->walk_first) {
         fc_walk walk;
@@ -79,15 +74,13 @@ static PyObject *unpack_bytes(const uint8_t *data, Py_ssize_t size, const fc_unp
     return FC_LIKELY(at == end) ? found : extra_data(found, at, end);
 }
 
-PyObject *fc_build_whole(const uint8_t *data, const uint8_t *end, const fc_unpack_options *options)
-{
+PyObject *fc_build_whole(const uint8_t *data, const uint8_t *end, const fc_unpack_options *options) {
     const uint8_t *at = data;
     PyObject *found = fc_build(&at, end, options);
     return found != NULL || PyErr_Occurred() ? found : builder_failed();
 }
 
-PyObject *fc_unpack(PyObject *data, const fc_unpack_options *options)
-{
+PyObject *fc_unpack(PyObject *data, const fc_unpack_options *options) {
     if (FC_LIKELY(PyBytes_CheckExact(data))) {
         return unpack_bytes((const uint8_t *)PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), options);
     }
@@ -115,8 +108,7 @@ PyObject *fc_unpack(PyObject *data, const fc_unpack_options *options)
     return found;
 }
 
-static PyObject *unpackb(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
-{
+static PyObject *unpackb(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
     (void)self;
     if (FC_LIKELY(nargs == 1 && names == NULL)) {
         return fc_unpack(args[0], &fc_unpack_defaults);
@@ -136,8 +128,7 @@ static PyObject *unpackb(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 }
 
 /* frame(obj, compress=False, *, level, wbits, threshold, and what packb takes) */
-static PyObject *frame(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
-{
+static PyObject *frame(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
     (void)self;
     if (FC_LIKELY(nargs == 1 && names == NULL)) {
         return fc_frame(args[0], &fc_pack_defaults, 0x2);
@@ -155,9 +146,7 @@ static PyObject *frame(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
                 goto done;
             }
             compress = value;
-        } else if (fc_is_name(name, "level") ||
-                   fc_is_name(name, "wbits") ||
-                   fc_is_name(name, "threshold")) {
+        } else if (fc_is_name(name, "level") || fc_is_name(name, "wbits") || fc_is_name(name, "threshold")) {
             if ((deflate == NULL && (deflate = PyDict_New()) == NULL) || PyDict_SetItem(deflate, name, value) < 0) {
                 goto done;
             }
@@ -191,7 +180,6 @@ static PyMethodDef functions[] = {
     {"frame", FC_METHOD(frame), FC_KEYWORDS, NULL},
 };
 
-PyObject *fc_function(int which, PyObject *module_name)
-{
+PyObject *fc_function(int which, PyObject *module_name) {
     return PyCFunction_NewEx(&functions[which], NULL, module_name);
 }

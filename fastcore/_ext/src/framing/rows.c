@@ -4,7 +4,26 @@
 
 #include <math.h>
 
-typedef enum { REAL, BOOL, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, TIME, TEXT, BYTES, INDEX, OBJECTS, POINTERS } column_kind;
+typedef enum {
+    REAL,
+    BOOL,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    F32,
+    F64,
+    TIME,
+    TEXT,
+    BYTES,
+    INDEX,
+    OBJECTS,
+    POINTERS
+} column_kind;
 enum { PREFIX_ROOM = 32, VALUE_ROOM = 16 };
 
 typedef struct {
@@ -23,15 +42,13 @@ typedef struct {
     int held;
 } column;
 
-static int bad_column(const char *what)
-{
+static int bad_column(const char *what) {
     PyErr_Format(PyExc_SystemError, "columns: %s", what);
     return -1;
 }
 
 /* The kind of an array by its format; 0 for one that has none here. */
-static int kind_of(column *c)
-{
+static int kind_of(column *c) {
     const char *format = c->view.format == NULL ? "B" : c->view.format;
     Py_ssize_t size = c->view.itemsize;
     if (*format == '=' || *format == '@') {
@@ -52,10 +69,18 @@ static int kind_of(column *c)
     case '?':
         c->kind = BOOL;
         return size == 1;
-    case 'b': case 'h': case 'i': case 'l': case 'q':
+    case 'b':
+    case 'h':
+    case 'i':
+    case 'l':
+    case 'q':
         c->kind = size == 1 ? I8 : size == 2 ? I16 : size == 4 ? I32 : I64;
         return 1;
-    case 'B': case 'H': case 'I': case 'L': case 'Q':
+    case 'B':
+    case 'H':
+    case 'I':
+    case 'L':
+    case 'Q':
         c->kind = size == 1 ? U8 : size == 2 ? U16 : size == 4 ? U32 : U64;
         return 1;
     case 'f':
@@ -78,8 +103,7 @@ static int kind_of(column *c)
 }
 
 /* 1 if the array can be read without conversion, 0 if not. */
-static int hold(column *c, PyObject *array)
-{
+static int hold(column *c, PyObject *array) {
     if (PyObject_GetBuffer(array, &c->view, PyBUF_ND | PyBUF_FORMAT) < 0) { /* gaps, datetime64, ... */
         PyErr_Clear();
         return 0;
@@ -96,8 +120,7 @@ static int hold(column *c, PyObject *array)
 }
 
 /* A column that column_of() has made. */
-static int open_described(column *c, PyObject *described)
-{
+static int open_described(column *c, PyObject *described) {
     if (!PyTuple_Check(described) || PyTuple_GET_SIZE(described) != 3) {
         return bad_column("expected tuples of three");
     }
@@ -141,8 +164,7 @@ static int open_described(column *c, PyObject *described)
 }
 
 /* `values` is replaced by what column_of() makes of it, unless it is an array that can be read as it is. */
-static int open_column(column *c, PyObject *name, PyObject *values, Py_ssize_t i, PyObject *array_type)
-{
+static int open_column(column *c, PyObject *name, PyObject *values, Py_ssize_t i, PyObject *array_type) {
     PyObject *value = PyList_GET_ITEM(values, i);
     if ((PyObject *)Py_TYPE(value) == array_type && hold(c, value)) {
         return 0;
@@ -156,16 +178,14 @@ static int open_column(column *c, PyObject *name, PyObject *values, Py_ssize_t i
 }
 
 /* Whether the four characters at `p` are zeros. */
-FC_INLINE int four_zeros(const char *p)
-{
+FC_INLINE int four_zeros(const char *p) {
     uint64_t x[2];
     memcpy(x, p, 16);
     return (x[0] | x[1]) == 0;
 }
 
 /* A str of numpy: characters of four bytes, filled up with zeros. */
-static char *put_text(fc_writer *w, char *p, const column *c, Py_ssize_t row)
-{
+static char *put_text(fc_writer *w, char *p, const column *c, Py_ssize_t row) {
     const char *at = c->data + row * c->itemsize;
     Py_ssize_t n = c->itemsize / 4, used = 0;
     uint32_t any = 0, x;
@@ -206,8 +226,7 @@ static char *put_text(fc_writer *w, char *p, const column *c, Py_ssize_t row)
     return p;
 }
 
-static char *put_bytes(fc_writer *w, char *p, const column *c, Py_ssize_t row)
-{
+static char *put_bytes(fc_writer *w, char *p, const column *c, Py_ssize_t row) {
     const char *at = c->data + row * c->itemsize;
     Py_ssize_t n = c->itemsize;
     while (n > 0 && at[n - 1] == 0) {
@@ -222,8 +241,7 @@ static char *put_bytes(fc_writer *w, char *p, const column *c, Py_ssize_t row)
     return p;
 }
 
-static char *put_time(fc_writer *w, char *p, int64_t count, int64_t per_second)
-{
+static char *put_time(fc_writer *w, char *p, int64_t count, int64_t per_second) {
     if (count == INT64_MIN) {
         *p = (char)0xC0;
         return p + 1;
@@ -236,8 +254,7 @@ static char *put_time(fc_writer *w, char *p, int64_t count, int64_t per_second)
     return fc_put_timestamp(w, p, seconds, (uint32_t)(rest * (1000000000 / per_second)));
 }
 
-static PyObject *code_object(const fc_writer *outer, PyObject *objects, Py_ssize_t i)
-{
+static PyObject *code_object(const fc_writer *outer, PyObject *objects, Py_ssize_t i) {
     if (i >= PyList_GET_SIZE(objects)) {
         bad_column("expected positions in the list");
         return NULL;
@@ -255,8 +272,7 @@ static PyObject *code_object(const fc_writer *outer, PyObject *objects, Py_ssize
     return fc_writer_finish(&w, w.base, p);
 }
 
-static char *put_indexed(fc_writer *w, char *p, const column *c, Py_ssize_t row)
-{
+static char *put_indexed(fc_writer *w, char *p, const column *c, Py_ssize_t row) {
     int64_t i;
     memcpy(&i, c->data + 8 * row, 8);
     if (i < 0) {
@@ -278,9 +294,9 @@ static char *put_indexed(fc_writer *w, char *p, const column *c, Py_ssize_t row)
     return p + n;
 }
 
-static char *put_any(fc_writer *w, char *p, PyObject *obj, int nan_as_none)
-{
-    if (obj == NULL || (nan_as_none && PyFloat_Check(obj) && isnan(PyFloat_AS_DOUBLE(obj)))) { /* numpy's NULL is None */
+static char *put_any(fc_writer *w, char *p, PyObject *obj, int nan_as_none) {
+    if (obj == NULL ||
+        (nan_as_none && PyFloat_Check(obj) && isnan(PyFloat_AS_DOUBLE(obj)))) { /* numpy's NULL is None */
         obj = Py_None;
     }
     Py_INCREF(obj);
@@ -289,8 +305,7 @@ static char *put_any(fc_writer *w, char *p, PyObject *obj, int nan_as_none)
     return p;
 }
 
-static char *put_object(fc_writer *w, char *p, const column *c, Py_ssize_t row, int nan_as_none)
-{
+static char *put_object(fc_writer *w, char *p, const column *c, Py_ssize_t row, int nan_as_none) {
     if (row >= PyList_GET_SIZE(c->objects)) {
         bad_column("expected a list that stays as it is");
         return NULL;
@@ -298,8 +313,7 @@ static char *put_object(fc_writer *w, char *p, const column *c, Py_ssize_t row, 
     return put_any(w, p, PyList_GET_ITEM(c->objects, row), nan_as_none);
 }
 
-FC_INLINE char *put_real(char *p, double x, int nan_as_none, int single)
-{
+FC_INLINE char *put_real(char *p, double x, int nan_as_none, int single) {
     if (x != x && nan_as_none) {
         *p = (char)0xC0;
         return p + 1;
@@ -311,12 +325,11 @@ FC_INLINE char *put_real(char *p, double x, int nan_as_none, int single)
     return fc_put_double(p, x);
 }
 
-#define LOAD(type)     \
-    type x;            \
+#define LOAD(type)                                                                                                     \
+    type x;                                                                                                            \
     memcpy(&x, c->data + row * (Py_ssize_t)sizeof x, sizeof x)
 
-FC_INLINE char *put_signed(char *p, int64_t x)
-{
+FC_INLINE char *put_signed(char *p, int64_t x) {
     if (FC_LIKELY(x > 0xFFFF && x <= 0xFFFFFFFF)) { /* volumes, sequence numbers */
         *p = (char)0xCE;
         return fc_be32(p + 1, (uint32_t)x);
@@ -324,8 +337,7 @@ FC_INLINE char *put_signed(char *p, int64_t x)
     return FC_LIKELY(x >= 0) ? fc_put_uint_steady(p, (uint64_t)x) : fc_put_int(p, x);
 }
 
-FC_INLINE char *put_prefix(char *p, const column *c)
-{
+FC_INLINE char *put_prefix(char *p, const column *c) {
     if (FC_LIKELY(c->prefix_size <= 16)) { /* copied whole: both sides have the room, and there is no call */
         memcpy(p, c->prefix, 16);
     } else {
@@ -335,8 +347,7 @@ FC_INLINE char *put_prefix(char *p, const column *c)
 }
 
 /* There is room for VALUE_ROOM bytes; what may take more asks for it. */
-static char *put_value(fc_writer *w, char *p, const column *c, Py_ssize_t row, int nan_as_none, int single)
-{
+static char *put_value(fc_writer *w, char *p, const column *c, Py_ssize_t row, int nan_as_none, int single) {
     switch (c->kind) {
     case F64: {
         LOAD(double);
@@ -395,8 +406,7 @@ static char *put_value(fc_writer *w, char *p, const column *c, Py_ssize_t row, i
     }
 }
 
-static char *put_rows(fc_writer *w, char *p, column *columns, Py_ssize_t n, Py_ssize_t rows, int nan_as_none)
-{
+static char *put_rows(fc_writer *w, char *p, column *columns, Py_ssize_t n, Py_ssize_t rows, int nan_as_none) {
     int single = w->options->single_float;
     const column *end = columns + n;
     Py_ssize_t room = 16; /* for a row of numbers */
@@ -438,8 +448,7 @@ static char *put_rows(fc_writer *w, char *p, column *columns, Py_ssize_t n, Py_s
     return p;
 }
 
-static void set_prefix(column *c, PyObject *prefix, int simple_floats)
-{
+static void set_prefix(column *c, PyObject *prefix, int simple_floats) {
     c->prefix_size = PyBytes_GET_SIZE(prefix);
     c->long_prefix = PyBytes_AS_STRING(prefix);
     if (c->prefix_size < PREFIX_ROOM) {
@@ -452,8 +461,7 @@ static void set_prefix(column *c, PyObject *prefix, int simple_floats)
     }
 }
 
-static void close_columns(column *columns, Py_ssize_t n)
-{
+static void close_columns(column *columns, Py_ssize_t n) {
     for (Py_ssize_t i = 0; i < n; i++) {
         if (columns[i].held) {
             PyBuffer_Release(&columns[i].view);
@@ -466,12 +474,11 @@ static void close_columns(column *columns, Py_ssize_t n)
     PyMem_Free(columns);
 }
 
-static int check_lengths(const column *columns, Py_ssize_t n, PyObject *names)
-{
+static int check_lengths(const column *columns, Py_ssize_t n, PyObject *names) {
     for (Py_ssize_t i = 1; i < n; i++) {
         if (columns[i].rows != columns[0].rows) {
             FC_RAISE(PyExc_ValueError, "columns: expected columns of one length, got %zd in %R and %zd in %R",
-                         columns[0].rows, PyTuple_GET_ITEM(names, 0), columns[i].rows, PyTuple_GET_ITEM(names, i));
+                     columns[0].rows, PyTuple_GET_ITEM(names, 0), columns[i].rows, PyTuple_GET_ITEM(names, i));
             return -1;
         }
     }
@@ -480,8 +487,7 @@ static int check_lengths(const column *columns, Py_ssize_t n, PyObject *names)
 
 /* `values` is a list that no other code refers to; `prefixes` are what goes before the value of each column in every row. */
 PyObject *fc_rows(PyObject *names, PyObject *values, PyObject *prefixes, PyObject *array_type,
-                  const fc_pack_options *options, int nan_as_none, int framed)
-{
+                  const fc_pack_options *options, int nan_as_none, int framed) {
     Py_ssize_t n = PyTuple_GET_SIZE(names);
     PyObject *made = NULL;
     if (PyTuple_GET_SIZE(prefixes) != n || PyList_GET_SIZE(values) != n) {

@@ -11,8 +11,7 @@ typedef struct {
     int64_t size;
 } walker;
 
-void fc_walk_init(fc_walk *s, int64_t limit)
-{
+void fc_walk_init(fc_walk *s, int64_t limit) {
     s->memory = 0;
     s->owed = s->left = 1;
     s->limit = limit;
@@ -20,8 +19,7 @@ void fc_walk_init(fc_walk *s, int64_t limit)
     s->in_map = s->depth = 0;
 }
 
-static int lacks(const walker *w, int64_t end)
-{
+static int lacks(const walker *w, int64_t end) {
     if (w->state->limit >= 0) {
         return FC_WALK_MORE;
     }
@@ -37,26 +35,24 @@ static int lacks(const walker *w, int64_t end)
 }
 
 /* Ask for the bytes up to `end`; where no more will come, also for one byte for each item owed after that. */
-static int require(const walker *w, int64_t end)
-{
+static int require(const walker *w, int64_t end) {
     if (w->state->limit < 0) {
         end += w->state->owed - 1;
     }
     return FC_UNLIKELY(end > w->size) ? lacks(w, end) : FC_WALK_DONE;
 }
 
-static int check_fits(const walker *w, int64_t end)
-{
+static int check_fits(const walker *w, int64_t end) {
     const fc_walk *s = w->state;
     if (s->limit >= 0 && end + s->owed - 1 > s->limit) {
-        fc_error(&fc_BufferFull, "max_buffer_size: expected a message that fits, got a longer one by byte %zd", s->position);
+        fc_error(&fc_BufferFull, "max_buffer_size: expected a message that fits, got a longer one by byte %zd",
+                 s->position);
         return FC_WALK_ERROR;
     }
     return FC_WALK_DONE;
 }
 
-static int check_memory(const walker *w, int64_t cost)
-{
+static int check_memory(const walker *w, int64_t cost) {
     if (FC_UNLIKELY(cost > w->options->max_memory - w->state->memory)) {
         PyErr_Format(PyExc_ValueError, "max_memory: expected objects of at most %lld bytes, got more at byte %zd",
                      (long long)w->options->max_memory, w->state->position);
@@ -65,8 +61,7 @@ static int check_memory(const walker *w, int64_t cost)
     return FC_WALK_DONE;
 }
 
-static int check_length(const walker *w, const char *name, int64_t most, int64_t n)
-{
+static int check_length(const walker *w, const char *name, int64_t most, int64_t n) {
     if (FC_UNLIKELY(n > most)) {
         PyErr_Format(PyExc_ValueError, "%s: expected a length of at most %lld at byte %zd, got %lld", name,
                      (long long)most, w->state->position, (long long)n);
@@ -75,8 +70,7 @@ static int check_length(const walker *w, const char *name, int64_t most, int64_t
     return FC_WALK_DONE;
 }
 
-static uint64_t big_endian(const uint8_t *p, int n)
-{
+static uint64_t big_endian(const uint8_t *p, int n) {
     uint64_t x = 0;
     while (n--) {
         x = x << 8 | *p++;
@@ -85,8 +79,7 @@ static uint64_t big_endian(const uint8_t *p, int n)
 }
 
 /* The length in the header at the position, of `bytes` bytes; *begin is where the header ends. */
-static int read_length(const walker *w, int bytes, int64_t *n, int64_t *begin)
-{
+static int read_length(const walker *w, int bytes, int64_t *n, int64_t *begin) {
     *begin = w->state->position + 1 + bytes;
     int more = require(w, *begin);
     if (more) {
@@ -96,8 +89,7 @@ static int read_length(const walker *w, int bytes, int64_t *n, int64_t *begin)
     return FC_WALK_DONE;
 }
 
-static int open_container(const walker *w, int head)
-{
+static int open_container(const walker *w, int head) {
     fc_walk *s = w->state;
     const fc_unpack_options *o = w->options;
     int is_map = head < 0x90 || head >= 0xDE, more;
@@ -135,8 +127,7 @@ static int open_container(const walker *w, int head)
     return FC_WALK_DONE;
 }
 
-static int check_timestamp(const walker *w, const uint8_t *body, int64_t n)
-{
+static int check_timestamp(const walker *w, const uint8_t *body, int64_t n) {
     int64_t seconds;
     uint64_t nanoseconds = 0;
     if (n == 4) {
@@ -155,7 +146,8 @@ static int check_timestamp(const walker *w, const uint8_t *body, int64_t n)
         return FC_WALK_ERROR;
     }
     if (w->options->timestamp == 3 && (seconds < -62135596800LL || seconds > 253402300799LL)) {
-        PyErr_Format(PyExc_ValueError, "timestamp: expected a datetime of the years 1 to 9999 at byte %zd, got %lld seconds",
+        PyErr_Format(PyExc_ValueError,
+                     "timestamp: expected a datetime of the years 1 to 9999 at byte %zd, got %lld seconds",
                      w->state->position, (long long)seconds);
         return FC_WALK_ERROR;
     }
@@ -163,8 +155,7 @@ static int check_timestamp(const walker *w, const uint8_t *body, int64_t n)
 }
 
 /* What the str, bin or ext at the position costs, and where it ends. */
-static int measure(const walker *w, int head, int64_t *cost, int64_t *end)
-{
+static int measure(const walker *w, int head, int64_t *cost, int64_t *end) {
     static const uint8_t LENGTH_BYTES[] = {1, 2, 4};
     const fc_unpack_options *o = w->options;
     int64_t n, begin = w->state->position + 1;
@@ -205,13 +196,11 @@ static int measure(const walker *w, int head, int64_t *cost, int64_t *end)
     return FC_WALK_DONE;
 }
 
-static int is_key(int head)
-{
+static int is_key(int head) {
     return (head >= 0xA0 && head <= 0xBF) || (head >= 0xC4 && head <= 0xC6) || (head >= 0xD9 && head <= 0xDB);
 }
 
-int fc_walk_on(fc_walk *s, const fc_unpack_options *options, const uint8_t *data, Py_ssize_t size)
-{
+int fc_walk_on(fc_walk *s, const fc_unpack_options *options, const uint8_t *data, Py_ssize_t size) {
     static const uint8_t FIXED[] = {4, 8, 1, 2, 4, 8, 1, 2, 4, 8}; /* from 0xCA */
     walker w = {s, options, data, size};
     for (;;) {

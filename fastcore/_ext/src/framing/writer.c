@@ -3,21 +3,16 @@
 
 static Py_ssize_t last_long; /* what the last long message took: a guess for the next */
 
-void fc_writer_init(fc_writer *w, const fc_pack_options *options)
-{
+void fc_writer_init(fc_writer *w, const fc_pack_options *options) {
     w->base = w->local;
     w->end = w->local + FC_LOCAL - FC_SLACK;
     w->bytes = NULL;
     w->options = options;
 }
 
-void fc_writer_drop(fc_writer *w)
-{
-    Py_CLEAR(w->bytes);
-}
+void fc_writer_drop(fc_writer *w) { Py_CLEAR(w->bytes); }
 
-FC_NOINLINE char *fc_writer_grow(fc_writer *w, char *p, Py_ssize_t need)
-{
+FC_NOINLINE char *fc_writer_grow(fc_writer *w, char *p, Py_ssize_t need) {
     Py_ssize_t used = p - w->base, size = w->end - w->base;
     if (need > PY_SSIZE_T_MAX / 4 - used) {
         PyErr_NoMemory();
@@ -41,8 +36,7 @@ FC_NOINLINE char *fc_writer_grow(fc_writer *w, char *p, Py_ssize_t need)
     return w->base + used;
 }
 
-PyObject *fc_writer_finish(fc_writer *w, char *from, char *to)
-{
+PyObject *fc_writer_finish(fc_writer *w, char *from, char *to) {
     PyObject *done = w->bytes;
     if (done != NULL) {
         last_long = to - w->base + (to - w->base) / 16;
@@ -60,8 +54,7 @@ PyObject *fc_writer_finish(fc_writer *w, char *from, char *to)
     return done;
 }
 
-PyObject *fc_pack(PyObject *obj, const fc_pack_options *options)
-{
+PyObject *fc_pack(PyObject *obj, const fc_pack_options *options) {
     fc_writer w;
     fc_writer_init(&w, options);
     char *p = fc_put(&w, w.base, obj, options->max_depth, 0);
@@ -72,8 +65,7 @@ PyObject *fc_pack(PyObject *obj, const fc_pack_options *options)
     return fc_writer_finish(&w, w.base, p);
 }
 
-PyObject *fc_pack_pairs(PyObject *pairs, const fc_pack_options *options)
-{
+PyObject *fc_pack_pairs(PyObject *pairs, const fc_pack_options *options) {
     fc_writer w;
     fc_writer_init(&w, options);
     char *p = fc_put_pairs(&w, w.base, pairs, options->max_depth);
@@ -84,16 +76,14 @@ PyObject *fc_pack_pairs(PyObject *pairs, const fc_pack_options *options)
     return fc_writer_finish(&w, w.base, p);
 }
 
-PyObject *fc_header(int is_map, int64_t n)
-{
+PyObject *fc_header(int is_map, int64_t n) {
     char head[8];
     char *end = is_map ? fc_head_map(head, (uint64_t)n) : fc_head_array(head, (uint64_t)n);
     return PyBytes_FromStringAndSize(head, end - head);
 }
 
 /* One whole unmasked frame; its header is written last, into the room left before the payload, which ends at p. */
-PyObject *fc_finish_frame(fc_writer *w, char *p, int head)
-{
+PyObject *fc_finish_frame(fc_writer *w, char *p, int head) {
     char *payload = w->base + FC_FRAME_HEADER;
     uint64_t n = (uint64_t)(p - payload);
     char *from;
@@ -113,8 +103,7 @@ PyObject *fc_finish_frame(fc_writer *w, char *p, int head)
     return fc_writer_finish(w, from, p);
 }
 
-PyObject *fc_frame(PyObject *obj, const fc_pack_options *options, int head)
-{
+PyObject *fc_frame(PyObject *obj, const fc_pack_options *options, int head) {
     fc_writer w;
     fc_writer_init(&w, options);
     char *p = fc_put(&w, w.base + FC_FRAME_HEADER, obj, options->max_depth, 0);

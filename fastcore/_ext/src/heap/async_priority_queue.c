@@ -35,11 +35,13 @@ static fc_signature sig_put_nowait = {"AsyncPriorityQueue.put_nowait", {"item", 
 
 /* Wakes by the method of that name if anyone waits. What it may raise is not the caller's: the item is in, or out. */
 static void wake(AsyncObject *self, PyObject *waiters, const char *method) {
-    if (!waiters || PyObject_Size(waiters) <= 0)
+    if (!waiters || PyObject_Size(waiters) <= 0) {
         return;
+    }
     PyObject *result = PyObject_CallMethod((PyObject *)self, method, NULL);
-    if (!result)
+    if (!result) {
         PyErr_WriteUnraisable((PyObject *)self);
+    }
     Py_XDECREF(result);
 }
 
@@ -47,10 +49,11 @@ static void wake(AsyncObject *self, PyObject *waiters, const char *method) {
 static void taken(QueueBase *base) {
     AsyncObject *self = (AsyncObject *)base;
     wake(self, self->putters, "_wake_putter");
-    if (CORE(self)->later.len)
+    if (CORE(self)->later.len) {
         wake(self, self->getters, "_wake_getter");
-    else if (CORE(self)->closed && !core_len(CORE(self)))
+    } else if (CORE(self)->closed && !core_len(CORE(self))) {
         wake(self, self->getters, "_wake_getters");
+    }
 }
 
 /* PUSH_FULL: not now. */
@@ -62,8 +65,9 @@ static int try_put(AsyncObject *self, PyObject *item, PyObject *priority, PyObje
         PyErr_SetNone(shared.queue_shutdown);
         return PUSH_ERROR;
     }
-    if (done != PUSH_DONE)
+    if (done != PUSH_DONE) {
         return done;
+    }
     self->base.unfinished++;
     wake(self, self->getters, "_wake_getter");
     *handle = PyLong_FromUnsignedLongLong(value);
@@ -78,8 +82,9 @@ static PyObject *try_get(AsyncObject *self) {
         taken(&self->base);
         return item;
     }
-    if (!PyErr_Occurred() && core->closed && !core_len(core))
+    if (!PyErr_Occurred() && core->closed && !core_len(core)) {
         PyErr_SetNone(shared.queue_shutdown);
+    }
     return NULL;
 }
 
@@ -92,8 +97,9 @@ static PyObject *operation(AsyncObject *queue, PyObject *item, PyObject *priorit
         PyObject_Init((PyObject *)self, operation_type);
     } else {
         self = PyObject_GC_New(OperationObject, operation_type);
-        if (!self)
+        if (!self) {
             return NULL;
+        }
     }
     self->queue = (AsyncObject *)Py_NewRef(queue);
     self->item = Py_XNewRef(item);
@@ -129,35 +135,40 @@ static int operation_clear(OperationObject *self) {
 }
 
 static void operation_finalize(OperationObject *self) {
-    if (self->state != FRESH)
+    if (self->state != FRESH) {
         return;
+    }
     PyObject *pending = fc_take_exception();
     self->state = FINISHED;
     if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "coroutine 'AsyncPriorityQueue.%s' was never awaited",
-                         self->item ? "put" : "get") < 0)
+                         self->item ? "put" : "get") < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
+    }
     fc_raise_exception(pending);
 }
 
 static void operation_dealloc(OperationObject *self) {
     PyTypeObject *type = Py_TYPE(self);
-    if (self->state == FRESH && PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
+    if (self->state == FRESH && PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0) {
         return;
+    }
     PyObject_GC_UnTrack(self);
     Py_TRASHCAN_BEGIN((PyObject *)self, operation_dealloc) /* the item of a put may be a put */
     operation_clear(self);
-    if (!spare && !PyObject_GC_IsFinalized((PyObject *)self)) /* what was finalized once never is again */
+    if (!spare && !PyObject_GC_IsFinalized((PyObject *)self)) { /* what was finalized once never is again */
         spare = self;
-    else
+    } else {
         PyObject_GC_Del(self);
+    }
     Py_DECREF(type);
     Py_TRASHCAN_END
 }
 
 /* No other call may step or close the coroutine while a step of it is running. */
 static int refuse_running(const OperationObject *self) {
-    if (self->running)
+    if (self->running) {
         PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+    }
     return self->running;
 }
 
@@ -170,8 +181,9 @@ static PySendResult finish(OperationObject *self, PyObject *result, PyObject **o
 static PySendResult operation_send(PyObject *object, PyObject *value, PyObject **out) {
     OperationObject *self = (OperationObject *)object;
     *out = NULL;
-    if (refuse_running(self))
+    if (refuse_running(self)) {
         return PYGEN_ERROR;
+    }
     if (self->state == FRESH) {
         if (value != Py_None) {
             PyErr_SetString(PyExc_TypeError, "can't send non-None value to a just-started coroutine");
@@ -181,24 +193,29 @@ static PySendResult operation_send(PyObject *object, PyObject *value, PyObject *
         PyObject *result = NULL;
         if (self->item) {
             PyObject *due = self->due, *owned;
-            if (core_when(CORE(self->queue), &due, self->delay, &owned) < 0)
+            if (core_when(CORE(self->queue), &due, self->delay, &owned) < 0) {
                 return finish(self, NULL, out);
-            if (owned)
+            }
+            if (owned) {
                 Py_XSETREF(self->due, owned);
+            }
             int done = try_put(self->queue, self->item, self->priority, self->due, &result);
-            if (done != PUSH_FULL)
+            if (done != PUSH_FULL) {
                 return finish(self, result, out);
+            }
             self->waiting = FC_GUARDED(PyObject_CallMethod((PyObject *)self->queue, "_wait_put", "OOO", self->item,
                                                            self->priority ? self->priority : self->item,
                                                            self->due ? self->due : Py_None));
         } else {
             result = try_get(self->queue);
-            if (result || PyErr_Occurred())
+            if (result || PyErr_Occurred()) {
                 return finish(self, result, out);
+            }
             self->waiting = FC_GUARDED(PyObject_CallMethod((PyObject *)self->queue, "_wait_get", NULL));
         }
-        if (!self->waiting)
+        if (!self->waiting) {
             return finish(self, NULL, out);
+        }
         self->state = WAITING;
     }
     if (self->state == FINISHED) {
@@ -219,8 +236,9 @@ static PyObject *as_iteration(PySendResult sent, PyObject *result) {
     if (sent == PYGEN_RETURN) {
         if (PyTuple_Check(result) || PyExceptionInstance_Check(result)) { /* these would be taken apart */
             PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, result);
-            if (stop)
+            if (stop) {
                 PyErr_SetObject(PyExc_StopIteration, stop);
+            }
             Py_XDECREF(stop);
         } else {
             PyErr_SetObject(PyExc_StopIteration, result);
@@ -244,10 +262,12 @@ static PyObject *operation_send_method(PyObject *self, PyObject *value) {
 
 static PyObject *operation_throw(OperationObject *self, PyObject *args) {
     PyObject *type, *value = NULL, *traceback = NULL;
-    if (!PyArg_UnpackTuple(args, "throw", 1, 3, &type, &value, &traceback))
+    if (!PyArg_UnpackTuple(args, "throw", 1, 3, &type, &value, &traceback)) {
         return NULL;
-    if (refuse_running(self))
+    }
+    if (refuse_running(self)) {
         return NULL;
+    }
     if (self->state == WAITING) {
         self->running = 1;
         PyObject *throw = PyObject_GetAttrString(self->waiting, "throw");
@@ -277,13 +297,15 @@ static PyObject *operation_throw(OperationObject *self, PyObject *args) {
 }
 
 static PyObject *operation_close(OperationObject *self, PyObject *Py_UNUSED(unused)) {
-    if (refuse_running(self))
+    if (refuse_running(self)) {
         return NULL;
+    }
     PyObject *waiting = self->waiting;
     self->waiting = NULL;
     self->state = FINISHED;
-    if (!waiting)
+    if (!waiting) {
         Py_RETURN_NONE;
+    }
     PyObject *result = FC_GUARDED(PyObject_CallMethod(waiting, "close", NULL));
     Py_DECREF(waiting);
     return result;
@@ -297,10 +319,11 @@ static PyMethodDef operation_methods[] = {
 };
 
 static PyType_Slot operation_slots[] = {
-    {Py_tp_dealloc, operation_dealloc},   {Py_tp_finalize, operation_finalize}, {Py_tp_traverse, operation_traverse},
-    {Py_tp_clear, operation_clear},       {Py_tp_methods, operation_methods},   {Py_tp_iter, PyObject_SelfIter},
-    {Py_tp_iternext, operation_next},     {Py_am_await, PyObject_SelfIter},     {Py_am_send, operation_send},
-    {0, NULL},
+    {Py_tp_dealloc, operation_dealloc},   {Py_tp_finalize, operation_finalize},
+    {Py_tp_traverse, operation_traverse}, {Py_tp_clear, operation_clear},
+    {Py_tp_methods, operation_methods},   {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, operation_next},     {Py_am_await, PyObject_SelfIter},
+    {Py_am_send, operation_send},         {0, NULL},
 };
 
 PyType_Spec operation_spec = {
@@ -320,20 +343,22 @@ static int renew(QueueBase *base, PyObject *left) {
         *fields[at] = NULL;
         const int failed = field && PyList_Append(left, field) < 0;
         Py_XDECREF(field);
-        if (failed)
+        if (failed) {
             return -1;
+        }
     }
     return 0;
 }
 
 static void wake_all_of(QueueBase *base, int who) {
     AsyncObject *self = (AsyncObject *)base;
-    if (who == GETTERS)
+    if (who == GETTERS) {
         wake(self, self->getters, "_wake_getters");
-    else if (who == PUTTERS)
+    } else if (who == PUTTERS) {
         wake(self, self->putters, "_wake_putters");
-    else
+    } else {
         wake(self, self->joiners, "_wake_joiners");
+    }
 }
 
 static HeapKind kind = {
@@ -349,8 +374,9 @@ static HeapKind kind = {
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     AsyncObject *self = shared_load_asyncio() < 0 ? NULL : (AsyncObject *)type->tp_alloc(type, 0);
-    if (self)
+    if (self) {
         heap_setup((HeapObject *)self, &kind, 1);
+    }
     return (PyObject *)self;
 }
 
@@ -382,8 +408,9 @@ static void dealloc(AsyncObject *self) {
 
 static PyObject *put(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[FC_MOST_ARGUMENTS];
-    if (fc_arguments_parse(&sig_put, args, nargs, kwnames, out) < 0)
+    if (fc_arguments_parse(&sig_put, args, nargs, kwnames, out) < 0) {
         return NULL;
+    }
     return operation(self, out[0], out[1], out[2], out[3]);
 }
 
@@ -392,18 +419,21 @@ static PyObject *get(AsyncObject *self, PyObject *Py_UNUSED(unused)) { return op
 static PyObject *put_nowait(AsyncObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[FC_MOST_ARGUMENTS], *handle = NULL, *owned = NULL;
     if (fc_arguments_parse(&sig_put_nowait, args, nargs, kwnames, out) < 0 ||
-        (!CORE(self)->closed && core_when(CORE(self), &out[2], out[3], &owned) < 0))
+        (!CORE(self)->closed && core_when(CORE(self), &out[2], out[3], &owned) < 0)) {
         return NULL;
-    if (try_put(self, out[0], out[1], out[2], &handle) == PUSH_FULL)
+    }
+    if (try_put(self, out[0], out[1], out[2], &handle) == PUSH_FULL) {
         PyErr_SetNone(shared.queue_full);
+    }
     Py_XDECREF(owned);
     return handle;
 }
 
 static PyObject *get_nowait(AsyncObject *self, PyObject *Py_UNUSED(unused)) {
     PyObject *item = try_get(self);
-    if (!item && !PyErr_Occurred())
+    if (!item && !PyErr_Occurred()) {
         PyErr_SetNone(shared.queue_empty);
+    }
     return item;
 }
 
@@ -459,7 +489,8 @@ PyType_Spec async_queue_spec = {
 };
 
 int async_queue_ready(PyObject *module) {
-    if (!operation_type)
+    if (!operation_type) {
         operation_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
+    }
     return operation_type ? 0 : -1;
 }

@@ -6,8 +6,9 @@ static HeapObject *living;
 void heap_setup(HeapObject *self, HeapKind *kind, int any) {
     self->kind = kind;
     self->next = living;
-    if (living)
+    if (living) {
         living->previous = self;
+    }
     living = self;
     self->core.undo_slot = NO_SLOT;
     self->core.free_slot = NO_SLOT;
@@ -22,14 +23,17 @@ PyObject *heap_after_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unuse
     for (HeapObject *self = living; self && !failed; self = self->next) {
         Core *core = &self->core;
         const int comparing = core->owner && core->owner != PyThread_get_thread_ident();
-        if (comparing)
+        if (comparing) {
             core->owner = 0;
+        }
         core->turn = (WaitList){NULL, NULL};
-        failed = (comparing && slots_recover(core, left) < 0) || (self->kind->renew && self->kind->renew((QueueBase *)self, left) < 0);
+        failed = (comparing && slots_recover(core, left) < 0) ||
+                 (self->kind->renew && self->kind->renew((QueueBase *)self, left) < 0);
     }
     Py_XDECREF(left);
-    if (failed)
+    if (failed) {
         return NULL;
+    }
     Py_RETURN_NONE;
 }
 
@@ -48,15 +52,18 @@ void heap_dealloc(HeapObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     Py_TRASHCAN_BEGIN((PyObject *)self, heap_dealloc) /* heaps within heaps come down one by one */
-    if (self->weakrefs)
+    if (self->weakrefs) {
         PyObject_ClearWeakRefs((PyObject *)self);
+    }
     heap_clear_slot(self);
-    if (self->next)
+    if (self->next) {
         self->next->previous = self->previous;
-    if (self->previous)
+    }
+    if (self->previous) {
         self->previous->next = self->next;
-    else
+    } else {
         living = self->next;
+    }
     type->tp_free(self);
     Py_DECREF(type);
     Py_TRASHCAN_END
@@ -72,15 +79,17 @@ int heap_contains(HeapObject *self, PyObject *handle) {
 PyObject *heap_update(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[FC_MOST_ARGUMENTS];
     if (fc_arguments_parse(&self->kind->update, args, nargs, kwnames, out) < 0 ||
-        core_update(&self->core, out[0], out[1]) < 0)
+        core_update(&self->core, out[0], out[1]) < 0) {
         return NULL;
+    }
     Py_RETURN_NONE;
 }
 
 PyObject *heap_nothing_ready(const HeapObject *self, const char *method) {
     const size_t delayed = self->core.later.len;
-    if (delayed)
+    if (delayed) {
         return PyErr_Format(PyExc_IndexError, "%s: expected a ready item, got none: %zu delayed", method, delayed);
+    }
     return PyErr_Format(PyExc_IndexError, "%s: expected an item, got an empty heap", method);
 }
 
@@ -88,16 +97,18 @@ PyObject *heap_peek(HeapObject *self, PyObject *Py_UNUSED(unused)) {
     uint32_t slot;
     uint64_t key;
     int found = core_first(&self->core, &slot, &key);
-    if (found > 0)
+    if (found > 0) {
         return Py_NewRef(self->core.slots[slot].item);
+    }
     return found < 0 ? NULL : heap_nothing_ready(self, "peek");
 }
 
 PyObject *heap_entry(Core *core, uint32_t slot, uint64_t key) {
     PyObject *entry = NULL, *item = Py_NewRef(core->slots[slot].item);
     PyObject *handle = core_handle_object(core, slot), *priority = core_priority_of(core, slot, key);
-    if (handle && priority)
+    if (handle && priority) {
         entry = PyObject_CallFunctionObjArgs(shared.entry, item, priority, handle, NULL);
+    }
     Py_XDECREF(priority);
     Py_XDECREF(handle);
     Py_DECREF(item);
@@ -108,8 +119,9 @@ PyObject *heap_peek_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
     uint32_t slot;
     uint64_t key;
     int found = core_first(&self->core, &slot, &key);
-    if (found > 0)
+    if (found > 0) {
         return heap_entry(&self->core, slot, key);
+    }
     return found < 0 ? NULL : heap_nothing_ready(self, "peek_entry");
 }
 
@@ -120,16 +132,19 @@ PyObject *heap_priority(HeapObject *self, PyObject *const *args, Py_ssize_t narg
 
 PyObject *heap_next_due(HeapObject *self, PyObject *Py_UNUSED(unused)) {
     double due;
-    if (core_promote(&self->core) < 0)
+    if (core_promote(&self->core) < 0) {
         return NULL;
-    if (!core_next_due(&self->core, &due))
+    }
+    if (!core_next_due(&self->core, &due)) {
         Py_RETURN_NONE;
+    }
     return PyFloat_FromDouble(due);
 }
 
 PyObject *heap_ready(HeapObject *self, PyObject *Py_UNUSED(unused)) {
-    if (core_promote(&self->core) < 0)
+    if (core_promote(&self->core) < 0) {
         return NULL;
+    }
     return PyLong_FromSize_t(self->core.ready.len);
 }
 
@@ -166,10 +181,12 @@ PyObject *heap_load(HeapObject *self, PyObject *args) {
     PyObject *rows, *serial;
     double origin, shift;
     Py_ssize_t most = 4096;
-    if (!PyArg_ParseTuple(args, "OOdd|n:_load", &rows, &serial, &origin, &shift, &most))
+    if (!PyArg_ParseTuple(args, "OOdd|n:_load", &rows, &serial, &origin, &shift, &most)) {
         return NULL;
+    }
     self->core.origin = origin;
-    if (core_load(&self->core, rows, serial, shift, most) < 0)
+    if (core_load(&self->core, rows, serial, shift, most) < 0) {
         return NULL;
+    }
     Py_RETURN_NONE;
 }

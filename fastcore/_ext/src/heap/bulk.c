@@ -11,16 +11,18 @@ typedef struct {
 } Parsed;
 
 static void parsed_free(Parsed *parsed) {
-    for (Py_ssize_t i = 0; i < parsed->len; i++)
+    for (Py_ssize_t i = 0; i < parsed->len; i++) {
         Py_XDECREF(parsed->list[i].object);
+    }
     PyMem_Free(parsed->list);
 }
 
 /* A buffer of doubles (a NumPy column) is read as it lies. 1: read, 0: it is something else, -1: error. */
 static int parse_buffer(PyObject *given, Parsed *parsed, Py_ssize_t count) {
     Py_buffer view;
-    if (!PyObject_CheckBuffer(given) || PyBytes_Check(given) || PyByteArray_Check(given))
+    if (!PyObject_CheckBuffer(given) || PyBytes_Check(given) || PyByteArray_Check(given)) {
         return 0;
+    }
     if (PyObject_GetBuffer(given, &view, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS) < 0) {
         PyErr_Clear(); /* strided or of an odd type: taken element by element */
         return 0;
@@ -48,8 +50,9 @@ static int parse_all(Core *core, PyObject *items, PyObject *given, Parsed *parse
         PyErr_NoMemory();
         return -1;
     }
-    if (given == Py_None)
+    if (given == Py_None) {
         given = NULL;
+    }
     if (given) {
         int done = core->any && core->aging == 0.0 ? 0 : parse_buffer(given, parsed, count);
         if (done) {
@@ -57,8 +60,9 @@ static int parse_all(Core *core, PyObject *items, PyObject *given, Parsed *parse
             return done > 0 ? 0 : -1;
         }
         several = FC_GUARDED(PySequence_Tuple(given));
-        if (!several)
+        if (!several) {
             return -1;
+        }
         if (PyTuple_GET_SIZE(several) != count) {
             PyErr_Format(PyExc_ValueError, "priorities: expected %zd of them, one for each item, got %zd", count,
                          PyTuple_GET_SIZE(several));
@@ -84,14 +88,16 @@ static int push_compared(Core *core, const Node *nodes, Py_ssize_t count) {
         PyErr_NoMemory();
         return -1;
     }
-    if (core->ready.len)
+    if (core->ready.len) {
         memcpy(copy.nodes, core->ready.nodes, core->ready.len * sizeof(Node));
+    }
     copy.len = core->ready.len;
-    for (Py_ssize_t i = 0; i < count; i++)
+    for (Py_ssize_t i = 0; i < count; i++) {
         if (ordered_push(core, &copy, nodes[i], (Places){NULL, 0}) < 0) {
             packed_free(&copy);
             return -1;
         }
+    }
     packed_free(&core->ready);
     core->ready = copy;
     PyMem_Free(core->places); /* found again when a handle is next used */
@@ -101,19 +107,22 @@ static int push_compared(Core *core, const Node *nodes, Py_ssize_t count) {
 
 static int insert_nodes(Core *core, const Node *nodes, Py_ssize_t count, const double *due) {
     if (due) {
-        for (Py_ssize_t i = 0; i < count; i++)
+        for (Py_ssize_t i = 0; i < count; i++) {
             packed_push(&core->later, node_of(key_of_double(*due), node_low(nodes[i])), places_later(core));
+        }
         return 0;
     }
-    if (core->compared)
+    if (core->compared) {
         return push_compared(core, nodes, count);
+    }
     if ((size_t)count > core->ready.len / 4) {
         memcpy(core->ready.nodes + core->ready.len, nodes, (size_t)count * sizeof(Node));
         core->ready.len += (size_t)count;
         packed_heapify(&core->ready, places_ready(core));
     } else {
-        for (Py_ssize_t i = 0; i < count; i++)
+        for (Py_ssize_t i = 0; i < count; i++) {
             packed_push(&core->ready, nodes[i], places_ready(core));
+        }
     }
     return 0;
 }
@@ -123,10 +132,12 @@ static int insert_all(Core *core, PyObject *items, const Parsed *parsed, double 
                       uint64_t *handles) {
     const Py_ssize_t count = parsed->len;
     int compare = core->compared;
-    for (Py_ssize_t i = 0; i < count; i++)
+    for (Py_ssize_t i = 0; i < count; i++) {
         compare |= parsed->list[i].object != NULL;
-    if ((compare && !core->compared && ordered_begin(core) < 0) || slots_reserve(core, (size_t)count) < 0)
+    }
+    if ((compare && !core->compared && ordered_begin(core) < 0) || slots_reserve(core, (size_t)count) < 0) {
         return -1;
+    }
     const int details = compare || core->aging != 0.0 || due;
     Node *nodes = PyMem_Malloc((size_t)count * sizeof(Node));
     if (!nodes || packed_reserve(due ? &core->later : &core->ready, (size_t)count) < 0) {
@@ -148,15 +159,19 @@ static int insert_all(Core *core, PyObject *items, const Parsed *parsed, double 
         const uint64_t key = priority_key(core, priority, born);
         nodes[taken] = node_of(key, core->sequence++ << SLOT_BITS | slot);
         handles[taken] = core_handle(core, slot);
-        if (core->details)
+        if (core->details) {
             core->details[slot] = (Detail){kept, born, key, priority->kind};
-        if (core->compared)
+        }
+        if (core->compared) {
             core->kinds[priority->kind]++;
+        }
     }
-    if (!failed)
+    if (!failed) {
         failed = insert_nodes(core, nodes, count, due) < 0;
-    while (failed && taken--)
+    }
+    while (failed && taken--) {
         slot_untake(core, node_slot(nodes[taken]));
+    }
     slots_settle(core);
     PyMem_Free(nodes);
     return failed ? -1 : 0;
@@ -166,24 +181,27 @@ PyObject *core_push_many(Core *core, PyObject *given, PyObject *priorities, PyOb
     Parsed parsed = {0};
     double when = 0.0, now = 0.0;
     PyObject *items = FC_GUARDED(PySequence_Tuple(given)), *result = NULL; /* a tuple: a list could change under us */
-    if (!items)
+    if (!items) {
         return NULL;
+    }
     const Py_ssize_t count = PyTuple_GET_SIZE(items);
     uint64_t *handles = PyMem_Malloc((size_t)(count ? count : 1) * sizeof(uint64_t));
     int later;
-    if (!handles)
+    if (!handles) {
         PyErr_NoMemory();
-    else if (parse_all(core, items, priorities, &parsed) == 0 && (later = core_due(core, due, &when, &now)) >= 0 &&
-             core_enter(core) == 0) {
-        if (!count || insert_all(core, items, &parsed, later ? when : now, later ? &when : NULL, handles) == 0)
+    } else if (parse_all(core, items, priorities, &parsed) == 0 && (later = core_due(core, due, &when, &now)) >= 0 &&
+               core_enter(core) == 0) {
+        if (!count || insert_all(core, items, &parsed, later ? when : now, later ? &when : NULL, handles) == 0) {
             result = PyList_New(count);
+        }
     }
     for (Py_ssize_t i = 0; result && i < count; i++) {
         PyObject *handle = PyLong_FromUnsignedLongLong(handles[i]);
-        if (!handle)
+        if (!handle) {
             Py_CLEAR(result);
-        else
+        } else {
             PyList_SET_ITEM(result, i, handle);
+        }
     }
     parsed_free(&parsed);
     PyMem_Free(handles);
@@ -202,8 +220,9 @@ static int take_nodes(Core *core, Node *nodes, size_t count) {
         return 0;
     }
     if (!core->compared) {
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             nodes[i] = packed_pop(&core->ready, places_ready(core));
+        }
         return 0;
     }
     Packed copy = {0};
@@ -228,15 +247,19 @@ static int take_nodes(Core *core, Node *nodes, size_t count) {
 }
 
 PyObject *core_pop_many(Core *core, PyObject *limit) {
-    if (!PyIndex_Check(limit))
+    if (!PyIndex_Check(limit)) {
         return PyErr_Format(PyExc_TypeError, "n: expected an int, got %s", fc_type_name(limit));
+    }
     const Py_ssize_t most = FC_GUARDED_INT(PyNumber_AsSsize_t(limit, NULL));
-    if (most == -1 && PyErr_Occurred())
+    if (most == -1 && PyErr_Occurred()) {
         return NULL;
-    if (most < 0)
+    }
+    if (most < 0) {
         return PyErr_Format(PyExc_ValueError, "n: expected an int of 0 or more, got %zd", most);
-    if (core_promote(core) < 0 || core_enter(core) < 0)
+    }
+    if (core_promote(core) < 0 || core_enter(core) < 0) {
         return NULL;
+    }
     const size_t count = (size_t)most < core->ready.len ? (size_t)most : core->ready.len;
     Node *nodes = PyMem_Malloc((count ? count : 1) * sizeof(Node));
     PyObject **items = PyMem_Malloc((2 * count + 1) * sizeof(PyObject *));
@@ -244,17 +267,21 @@ PyObject *core_pop_many(Core *core, PyObject *limit) {
     if (!nodes || !items) {
         PyErr_NoMemory();
     } else if (count == 0 || take_nodes(core, nodes, count) == 0) {
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             items[i] = slot_release(core, node_slot(nodes[i]), &items[count + i]);
+        }
         slots_settle(core);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             Py_XDECREF(items[count + i]); /* the priorities, only now: it may call back */
+        }
         result = PyList_New((Py_ssize_t)count);
-        for (size_t i = 0; i < count; i++)
-            if (result)
+        for (size_t i = 0; i < count; i++) {
+            if (result) {
                 PyList_SET_ITEM(result, (Py_ssize_t)i, items[i]);
-            else
+            } else {
                 Py_DECREF(items[i]);
+            }
+        }
     }
     PyMem_Free(nodes);
     PyMem_Free(items);

@@ -11,16 +11,19 @@
 #define FARTHEST (10 * 365 * 86400) /* seconds: a due time beyond was read from another clock */
 
 static int choose(const char *name, PyObject *given, const char *first, const char *second) {
-    if (!given)
+    if (!given) {
         return 0;
+    }
     if (!PyUnicode_Check(given)) {
         PyErr_Format(PyExc_TypeError, "%s: expected '%s' or '%s', got %s", name, first, second, fc_type_name(given));
         return -1;
     }
-    if (PyUnicode_CompareWithASCIIString(given, first) == 0)
+    if (PyUnicode_CompareWithASCIIString(given, first) == 0) {
         return 0;
-    if (PyUnicode_CompareWithASCIIString(given, second) == 0)
+    }
+    if (PyUnicode_CompareWithASCIIString(given, second) == 0) {
         return 1;
+    }
     FC_RAISE(PyExc_ValueError, "%s: expected '%s' or '%s', got %R", name, first, second, given);
     return -1;
 }
@@ -29,8 +32,9 @@ int core_init(Core *core, PyObject *order, PyObject *priorities, PyObject *aging
     int max = choose("order", order, "min", "max");
     int any = max < 0 ? -1 : choose("priorities", priorities, "number", "any");
     double rate = 0.0;
-    if (any < 0 || (aging && priority_number("aging", aging, &rate) < 0))
+    if (any < 0 || (aging && priority_number("aging", aging, &rate) < 0)) {
         return -1;
+    }
     if (rate < 0 || isinf(rate)) {
         FC_RAISE(PyExc_ValueError, "aging: expected a finite rate of 0 or more a second, got %R", aging);
         return -1;
@@ -47,11 +51,14 @@ int core_init(Core *core, PyObject *order, PyObject *priorities, PyObject *aging
 }
 
 int core_traverse(Core *core, visitproc visit, void *arg) {
-    for (uint32_t slot = 0; slot < core->slots_len; slot++)
+    for (uint32_t slot = 0; slot < core->slots_len; slot++) {
         Py_VISIT(core->slots[slot].item);
-    if (core->details)
-        for (uint32_t slot = 0; slot < core->slots_len; slot++)
+    }
+    if (core->details) {
+        for (uint32_t slot = 0; slot < core->slots_len; slot++) {
             Py_VISIT(core->details[slot].priority);
+        }
+    }
     Py_VISIT(core->clock);
     return 0;
 }
@@ -70,8 +77,9 @@ void core_drop(Dropped dropped) {
     PyObject *pending = fc_take_exception();
     for (uint32_t slot = 0; slot < dropped.len; slot++) {
         Py_XDECREF(dropped.slots[slot].item);
-        if (dropped.details)
+        if (dropped.details) {
             Py_XDECREF(dropped.details[slot].priority);
+        }
     }
     fc_raise_exception(pending);
     PyMem_Free(dropped.slots);
@@ -80,15 +88,17 @@ void core_drop(Dropped dropped) {
 
 /* While another thread compares, wait for it; a comparison of our own that came back here is an error. */
 int core_enter(Core *core) {
-    if (fc_stack_guard() < 0) /* what is let go of may have a finalizer */
+    if (fc_stack_guard() < 0) { /* what is let go of may have a finalizer */
         return -1;
+    }
     while (core->owner) {
         if (core->owner == PyThread_get_thread_ident()) {
             PyErr_SetString(PyExc_RuntimeError, "heap: a comparison may not use the heap that it orders");
             return -1;
         }
-        if (wait_on(&core->turn, -1) == WAIT_ERROR)
+        if (wait_on(&core->turn, -1) == WAIT_ERROR) {
             return -1;
+        }
     }
     return 0;
 }
@@ -103,14 +113,16 @@ int core_now(Core *core, double *now) {
     static PyObject *monotonic;
     if (!core->clock && !monotonic) {
         monotonic = fc_import_attribute("time", "monotonic");
-        if (!monotonic)
+        if (!monotonic) {
             return -1;
+        }
     }
     PyObject *clock = Py_NewRef(core->clock ? core->clock : monotonic); /* it may replace itself */
     PyObject *result = FC_GUARDED(PyObject_CallNoArgs(clock));
     Py_DECREF(clock);
-    if (!result)
+    if (!result) {
         return -1;
+    }
     int failed = priority_number("clock", result, now);
     Py_DECREF(result);
     if (!failed && isinf(*now)) {
@@ -136,8 +148,9 @@ int core_renumber(Core *core) {
         order[at] = node_of(0, node_low(node));
     }
     packed_sort(order, len);
-    for (size_t at = 0; at < len; at++)
+    for (size_t at = 0; at < len; at++) {
         fresh[node_slot(order[at])] = at;
+    }
     for (size_t at = 0; at < len; at++) {
         Node *node = at < core->ready.len ? &core->ready.nodes[at] : &core->later.nodes[at - core->ready.len];
         *node = node_of(node_high(*node), fresh[node_slot(*node)] << SLOT_BITS | node_slot(*node));
@@ -151,30 +164,36 @@ int core_renumber(Core *core) {
 /* The rest of a push once nothing can call back any more. Takes over `priority->object`. */
 static int insert(Core *core, PyObject *item, Priority *priority, double born, const double *due, uint64_t *handle) {
     Packed *heap = due ? &core->later : &core->ready;
-    if (core->closed)
+    if (core->closed) {
         return PUSH_CLOSED;
-    if (core->limit && core_len(core) >= core->limit)
+    }
+    if (core->limit && core_len(core) >= core->limit) {
         return PUSH_FULL;
-    if ((priority->object && !core->compared && ordered_begin(core) < 0) || slots_reserve(core, 1) < 0)
+    }
+    if ((priority->object && !core->compared && ordered_begin(core) < 0) || slots_reserve(core, 1) < 0) {
         return -1;
+    }
     if (packed_reserve(heap, 1) < 0) {
         PyErr_NoMemory();
         return -1;
     }
     const int detailed = core->compared || core->aging != 0.0 || due || priority->object;
-    if ((detailed && slots_details(core) < 0) || (core->sequence == SEQUENCE_LIMIT && core_renumber(core) < 0))
+    if ((detailed && slots_details(core) < 0) || (core->sequence == SEQUENCE_LIMIT && core_renumber(core) < 0)) {
         return -1;
+    }
     PyObject *kept = core->compared || core->aging != 0.0 ? priority_object(priority) : NULL;
-    if (!kept && PyErr_Occurred())
+    if (!kept && PyErr_Occurred()) {
         return -1;
+    }
     const uint64_t key = priority_key(core, priority, born);
     const uint32_t slot = slot_take(core, item);
     const uint64_t low = core->sequence++ << SLOT_BITS | slot;
     *handle = core_handle(core, slot);
     if (core->details) {
         core->details[slot] = (Detail){kept, born, key, priority->kind};
-        if (core->compared)
+        if (core->compared) {
             core->kinds[priority->kind]++;
+        }
     }
     if (due) {
         packed_push(heap, node_of(key_of_double(*due), low), places_later(core));
@@ -191,22 +210,25 @@ static int insert(Core *core, PyObject *item, Priority *priority, double born, c
 int core_when(Core *core, PyObject **due, PyObject *delay, PyObject **owned) {
     double seconds, now;
     *owned = NULL;
-    if (!delay || delay == Py_None)
+    if (!delay || delay == Py_None) {
         return 0;
+    }
     if (*due && *due != Py_None) {
         PyErr_SetString(PyExc_ValueError, "delay: expected either due= or delay=, got both");
         return -1;
     }
-    if (priority_number("delay", delay, &seconds) < 0)
+    if (priority_number("delay", delay, &seconds) < 0) {
         return -1;
+    }
     if (!(seconds >= 0 && seconds <= FARTHEST)) {
         PyObject *given = PyFloat_FromDouble(seconds);
         FC_RAISE(PyExc_ValueError, "delay: expected 0 to %d seconds, got %R", FARTHEST, given);
         Py_XDECREF(given);
         return -1;
     }
-    if (core_now(core, &now) < 0 || !(*owned = PyFloat_FromDouble(now + seconds)))
+    if (core_now(core, &now) < 0 || !(*owned = PyFloat_FromDouble(now + seconds))) {
         return -1;
+    }
     *due = *owned;
     return 0;
 }
@@ -214,10 +236,11 @@ int core_when(Core *core, PyObject **due, PyObject *delay, PyObject **owned) {
 static int too_far(const Core *core, double when, double now) {
     PyObject *name = core->clock ? FC_GUARDED(PyObject_Repr(core->clock)) : PyUnicode_FromString("time.monotonic");
     PyObject *shown = PyFloat_FromDouble(now), *given = PyFloat_FromDouble(when);
-    if (name && shown && given)
+    if (name && shown && given) {
         FC_RAISE(PyExc_ValueError,
                  "due: expected a time within ten years on the heap's clock, %U, which shows %R, got %R", name, shown,
                  given);
+    }
     Py_XDECREF(name);
     Py_XDECREF(shown);
     Py_XDECREF(given);
@@ -227,10 +250,12 @@ static int too_far(const Core *core, double when, double now) {
 int core_due(Core *core, PyObject *due, double *when, double *now) {
     const int delayed = due && due != Py_None;
     if ((delayed && priority_number("due", due, when) < 0) ||
-        ((delayed || core->aging != 0.0) && core_now(core, now) < 0))
+        ((delayed || core->aging != 0.0) && core_now(core, now) < 0)) {
         return -1;
-    if (!delayed || !(*when > *now))
+    }
+    if (!delayed || !(*when > *now)) {
         return 0;
+    }
     return *when - *now > FARTHEST ? too_far(core, *when, *now) : 1;
 }
 
@@ -247,16 +272,16 @@ int core_push(Core *core, PyObject *item, PyObject *given, PyObject *due, uint64
         if (!isnan(number)) {
             const uint32_t slot = slot_take(core, item);
             *handle = core_handle(core, slot);
-            packed_push(&core->ready,
-                        node_of(key_of_double(number) ^ core->flip, core->sequence++ << SLOT_BITS | slot),
+            packed_push(&core->ready, node_of(key_of_double(number) ^ core->flip, core->sequence++ << SLOT_BITS | slot),
                         places_ready(core));
             return PUSH_DONE;
         }
     }
     Priority priority = {NULL, 0.0, KIND_NUMBER};
     double when = 0.0, now = 0.0;
-    if (given && priority_parse(core, given, &priority) < 0)
+    if (given && priority_parse(core, given, &priority) < 0) {
         return PUSH_ERROR;
+    }
     const int later = core_due(core, due, &when, &now);
     const int failed = later < 0 || (core->owner && core_enter(core) < 0);
     int done = failed ? PUSH_ERROR : insert(core, item, &priority, later ? when : now, later ? &when : NULL, handle);
@@ -266,33 +291,39 @@ int core_push(Core *core, PyObject *item, PyObject *given, PyObject *due, uint64
 
 int core_promote(Core *core) {
     double now;
-    if (core->later.len == 0)
+    if (core->later.len == 0) {
         return 0;
-    if (core_now(core, &now) < 0 || core_enter(core) < 0)
+    }
+    if (core_now(core, &now) < 0 || core_enter(core) < 0) {
         return -1;
+    }
     while (core->later.len) {
         Node node = core->later.nodes[0];
-        if (double_of_key(node_high(node)) > now)
+        if (double_of_key(node_high(node)) > now) {
             break;
+        }
         if (packed_reserve(&core->ready, 1) < 0) {
             PyErr_NoMemory();
             return -1;
         }
         Node ready = node_of(core->details[node_slot(node)].key, node_low(node));
-        if (!core->compared)
+        if (!core->compared) {
             packed_push(&core->ready, ready, places_ready(core));
-        else if (ordered_push(core, &core->ready, ready, places_ready(core)) < 0)
+        } else if (ordered_push(core, &core->ready, ready, places_ready(core)) < 0) {
             return -1; /* still delayed */
+        }
         packed_pop(&core->later, places_later(core));
     }
     return 0;
 }
 
 int core_first(Core *core, uint32_t *slot, uint64_t *key) {
-    if (core_promote(core) < 0 || core_enter(core) < 0)
+    if (core_promote(core) < 0 || core_enter(core) < 0) {
         return -1;
-    if (core->ready.len == 0)
+    }
+    if (core->ready.len == 0) {
         return 0;
+    }
     *slot = node_slot(core->ready.nodes[0]);
     *key = node_high(core->ready.nodes[0]);
     return 1;
@@ -301,24 +332,27 @@ int core_first(Core *core, uint32_t *slot, uint64_t *key) {
 /* The item of a slot whose node was removed. The priority is released last: that may call back. */
 static PyObject *release(Core *core, uint32_t slot) {
     PyObject *priority, *item = slot_release(core, slot, &priority);
-    if (core_len(core) == 0)
+    if (core_len(core) == 0) {
         slots_settle(core);
+    }
     Py_XDECREF(priority);
     return item;
 }
 
 PyObject *core_pop(Core *core) {
-    if ((core->later.len && core_promote(core) < 0) || (core->owner && core_enter(core) < 0) || core->ready.len == 0)
+    if ((core->later.len && core_promote(core) < 0) || (core->owner && core_enter(core) < 0) || core->ready.len == 0) {
         return NULL;
+    }
     return core_take_first(core);
 }
 
 PyObject *core_take_first(Core *core) {
     const uint32_t slot = node_slot(core->ready.nodes[0]);
-    if (!core->compared)
+    if (!core->compared) {
         packed_pop(&core->ready, places_ready(core));
-    else if (ordered_remove(core, &core->ready, 0, places_ready(core)) < 0)
+    } else if (ordered_remove(core, &core->ready, 0, places_ready(core)) < 0) {
         return NULL;
+    }
     return release(core, slot);
 }
 
@@ -338,56 +372,65 @@ int core_find(Core *core, PyObject *handle, uint32_t *slot) {
 
 static int require(Core *core, PyObject *handle, uint32_t *slot) {
     int found = core_enter(core) < 0 ? -1 : core_find(core, handle, slot);
-    if (found == 0)
+    if (found == 0) {
         FC_RAISE(PyExc_KeyError, "handle: expected that of an item in this heap, got %S", handle);
+    }
     return found > 0 ? 0 : -1;
 }
 
 PyObject *core_priority_of(Core *core, uint32_t slot, uint64_t key) {
-    if (core->details && core->details[slot].priority)
+    if (core->details && core->details[slot].priority) {
         return Py_NewRef(core->details[slot].priority);
+    }
     return PyFloat_FromDouble(double_of_key(key ^ core->flip));
 }
 
 PyObject *core_priority(Core *core, PyObject *handle) {
     uint32_t slot;
-    if (require(core, handle, &slot) < 0 || slots_track(core) < 0)
+    if (require(core, handle, &slot) < 0 || slots_track(core) < 0) {
         return NULL;
+    }
     const uint32_t place = core->places[slot];
-    return core_priority_of(core, slot, place & PLACE_LATER ? core->details[slot].key : node_high(core->ready.nodes[place]));
+    return core_priority_of(core, slot,
+                            place & PLACE_LATER ? core->details[slot].key : node_high(core->ready.nodes[place]));
 }
 
 PyObject *core_remove(Core *core, PyObject *handle) {
     uint32_t slot;
-    if (require(core, handle, &slot) < 0 || slots_track(core) < 0)
+    if (require(core, handle, &slot) < 0 || slots_track(core) < 0) {
         return NULL;
+    }
     const uint32_t place = core->places[slot];
-    if (place & PLACE_LATER)
+    if (place & PLACE_LATER) {
         packed_remove(&core->later, place & ~PLACE_LATER, places_later(core));
-    else if (!core->compared)
+    } else if (!core->compared) {
         packed_remove(&core->ready, place, places_ready(core));
-    else if (ordered_remove(core, &core->ready, place, places_ready(core)) < 0)
+    } else if (ordered_remove(core, &core->ready, place, places_ready(core)) < 0) {
         return NULL;
+    }
     return release(core, slot);
 }
 
 int core_update(Core *core, PyObject *handle, PyObject *given) {
     Priority priority;
     uint32_t slot;
-    if (priority_parse(core, given, &priority) < 0)
+    if (priority_parse(core, given, &priority) < 0) {
         return -1;
+    }
     PyObject *old = NULL, *kept = NULL;
     int failed = require(core, handle, &slot) < 0 || (priority.object && !core->compared && ordered_begin(core) < 0) ||
                  slots_track(core) < 0;
     const int keep = !failed && (core->compared || core->aging != 0.0);
-    if (keep)
+    if (keep) {
         failed = !(kept = priority_object(&priority));
+    }
     if (!failed) {
         const uint32_t place = core->places[slot];
         const double born = core->details ? core->details[slot].born : 0.0;
         const Detail detail = {kept, born, priority_key(core, &priority, born), priority.kind};
-        if (core->details)
+        if (core->details) {
             old = core->details[slot].priority;
+        }
         if (place & PLACE_LATER) {
             if (core->compared) {
                 core->kinds[core->details[slot].kind]--;
@@ -398,8 +441,9 @@ int core_update(Core *core, PyObject *handle, PyObject *given) {
             const Node node = node_of(detail.key, node_low(core->ready.nodes[place]));
             if (!core->compared) {
                 packed_replace(&core->ready, place, node, places_ready(core));
-                if (core->details)
+                if (core->details) {
                     core->details[slot] = detail;
+                }
             } else if (ordered_replace(core, place, node, &detail) < 0) {
                 failed = 1;
                 old = kept;
@@ -412,8 +456,9 @@ int core_update(Core *core, PyObject *handle, PyObject *given) {
 }
 
 int core_next_due(Core *core, double *due) {
-    if (core->later.len == 0)
+    if (core->later.len == 0) {
         return 0;
+    }
     *due = double_of_key(node_high(core->later.nodes[0]));
     return 1;
 }

@@ -109,16 +109,19 @@ static inline Places places_later(Core *core) { return (Places){core->places, PL
 /* Room is reserved; takes a new reference. */
 static inline uint32_t slot_take(Core *core, PyObject *item) {
     uint32_t slot = core->free_slot;
-    if (slot != NO_SLOT)
+    if (slot != NO_SLOT) {
         core->free_slot = (uint32_t)core->slots[slot].mark;
-    else
+    } else {
         slot = core->slots_len++;
+    }
     core->slots[slot].item = Py_NewRef(item);
     core->slots[slot].mark = core->serial;
-    if (++core->serial == SEQUENCE_LIMIT)
+    if (++core->serial == SEQUENCE_LIMIT) {
         core->serial = 1;
-    if (core->details)
+    }
+    if (core->details) {
         core->details[slot] = (Detail){0};
+    }
     return slot;
 }
 
@@ -132,8 +135,9 @@ static inline PyObject *slot_release(Core *core, uint32_t slot, PyObject **prior
     if (core->details) {
         *priority = core->details[slot].priority;
         core->details[slot].priority = NULL;
-        if (core->compared)
+        if (core->compared) {
             core->kinds[core->details[slot].kind]--;
+        }
     }
     return item;
 }

@@ -10,8 +10,9 @@
 static int ordered_less(Core *core, Node a, Node b) {
     const uint64_t high_a = node_high(a), high_b = node_high(b);
     const size_t *kinds = core->kinds, total = kinds[KIND_OTHER] + kinds[KIND_NUMBER] + kinds[KIND_TUPLE];
-    if (high_a != high_b && (kinds[KIND_TUPLE] == total || kinds[KIND_NUMBER] == total))
+    if (high_a != high_b && (kinds[KIND_TUPLE] == total || kinds[KIND_NUMBER] == total)) {
         return high_a < high_b;
+    }
     PyObject *x = core->details[node_slot(a)].priority, *y = core->details[node_slot(b)].priority;
     const int older = node_sequence(a) < node_sequence(b); /* then it comes first unless b is strictly before it */
     core->owner = PyThread_get_thread_ident();
@@ -29,8 +30,9 @@ static inline void leave(Core *core) {
 
 static inline void settle(Packed *heap, size_t at, Node node, Places places) {
     heap->nodes[at] = node;
-    if (places.places)
+    if (places.places) {
         places.places[node_slot(node)] = (uint32_t)at | places.tag;
+    }
 }
 
 /* Where `node` belongs on the way from `at` to the root, or -1. */
@@ -38,10 +40,12 @@ static Py_ssize_t find_above(Core *core, const Packed *heap, size_t at, Node nod
     while (at) {
         size_t parent = (at - 1) / 2;
         int less = ordered_less(core, node, heap->nodes[parent]);
-        if (less < 0)
+        if (less < 0) {
             return -1;
-        if (!less)
+        }
+        if (!less) {
             break;
+        }
         at = parent;
     }
     return (Py_ssize_t)at;
@@ -63,18 +67,21 @@ static int find_below(Core *core, const Packed *heap, size_t at, size_t len, Nod
     while ((child = 2 * at + 1) < len) {
         if (child + 1 < len) {
             int less = ordered_less(core, heap->nodes[child + 1], heap->nodes[child]);
-            if (less < 0)
+            if (less < 0) {
                 return -1;
+            }
             child += (size_t)less;
         }
         path[depth++] = at = child;
     }
     while (depth) {
         int less = ordered_less(core, node, heap->nodes[path[depth - 1]]);
-        if (less < 0)
+        if (less < 0) {
             return -1;
-        if (!less)
+        }
+        if (!less) {
             break;
+        }
         depth--;
     }
     return depth;
@@ -83,8 +90,9 @@ static int find_below(Core *core, const Packed *heap, size_t at, size_t len, Nod
 int ordered_push(Core *core, Packed *heap, Node node, Places places) {
     Py_ssize_t to = find_above(core, heap, heap->len, node);
     leave(core);
-    if (to < 0)
+    if (to < 0) {
         return -1;
+    }
     move_up(heap, heap->len++, (size_t)to, node, places);
     return 0;
 }
@@ -94,16 +102,18 @@ static int place(Core *core, Packed *heap, size_t at, size_t len, Node node, Pla
     size_t path[DEEPEST];
     int depth = -1;
     Py_ssize_t above = find_above(core, heap, at, node);
-    if (above == (Py_ssize_t)at)
+    if (above == (Py_ssize_t)at) {
         depth = find_below(core, heap, at, len, node, path);
+    }
     leave(core);
     if (above >= 0 && above != (Py_ssize_t)at) {
         heap->len = len;
         move_up(heap, at, (size_t)above, node, places);
         return 0;
     }
-    if (depth < 0)
+    if (depth < 0) {
         return -1;
+    }
     heap->len = len;
     for (int step = 0; step < depth; step++) {
         settle(heap, at, heap->nodes[path[step]], places);
@@ -142,8 +152,9 @@ int ordered_replace(Core *core, size_t at, Node node, const Detail *changed) {
 
 /* Until now the keys alone decided, so sorting by them makes the binary heap. */
 int ordered_begin(Core *core) {
-    if (slots_details(core) < 0)
+    if (slots_details(core) < 0) {
         return -1;
+    }
     for (int delayed = 0; delayed < 2; delayed++) {
         const Packed *heap = delayed ? &core->later : &core->ready;
         for (size_t at = 0; at < heap->len; at++) {
@@ -151,8 +162,9 @@ int ordered_begin(Core *core) {
             if (!detail->priority) {
                 uint64_t key = delayed ? detail->key : node_high(heap->nodes[at]);
                 detail->priority = PyFloat_FromDouble(double_of_key(key ^ core->flip));
-                if (!detail->priority)
+                if (!detail->priority) {
                     return -1;
+                }
             }
             detail->kind = KIND_NUMBER;
         }
@@ -179,20 +191,24 @@ int ordered_sort(Core *core, Node *nodes, size_t len) {
             const size_t middle = start + run < len ? start + run : len;
             const size_t end = middle + run < len ? middle + run : len;
             size_t left = start, right = middle, at = start;
-            while (left < middle && right < end && (less = ordered_less(core, from[right], from[left])) >= 0)
+            while (left < middle && right < end && (less = ordered_less(core, from[right], from[left])) >= 0) {
                 to[at++] = less ? from[right++] : from[left++];
-            while (left < middle)
+            }
+            while (left < middle) {
                 to[at++] = from[left++];
-            while (right < end)
+            }
+            while (right < end) {
                 to[at++] = from[right++];
+            }
         }
         Node *swap = from;
         from = to;
         to = swap;
     }
     leave(core);
-    if (less >= 0 && from != nodes)
+    if (less >= 0 && from != nodes) {
         memcpy(nodes, from, len * sizeof(Node));
+    }
     PyMem_Free(spare);
     return less < 0 ? -1 : 0;
 }

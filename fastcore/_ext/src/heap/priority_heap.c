@@ -16,15 +16,17 @@ static HeapKind kind = {
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     HeapObject *self = (HeapObject *)type->tp_alloc(type, 0);
-    if (self)
+    if (self) {
         heap_setup(self, &kind, 0);
+    }
     return (PyObject *)self;
 }
 
 static int init(HeapObject *self, PyObject *args, PyObject *kwargs) {
     PyObject *out[FC_MOST_ARGUMENTS];
-    if (fc_arguments_from_tuple(&kind.init, args, kwargs, out) < 0 || core_enter(&self->core) < 0)
+    if (fc_arguments_from_tuple(&kind.init, args, kwargs, out) < 0 || core_enter(&self->core) < 0) {
         return -1;
+    }
     const Dropped dropped = core_detach(&self->core); /* what its destructors push goes by the new options */
     const int failed = core_init(&self->core, out[0], out[1], out[2], out[3]);
     core_drop(dropped);
@@ -46,16 +48,18 @@ static PyObject *push(HeapObject *self, PyObject *const *args, Py_ssize_t nargs,
     PyObject *priority = out[1] || !self->core.any ? out[1] : out[0];
     const int done = core_push(&self->core, out[0], priority, out[2], &handle);
     Py_XDECREF(owned);
-    if (done < 0)
+    if (done < 0) {
         return NULL;
+    }
     return PyLong_FromUnsignedLongLong(handle);
 }
 
 static PyObject *push_many(HeapObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[FC_MOST_ARGUMENTS], *owned;
     if (fc_arguments_parse(&sig_push_many, args, nargs, kwnames, out) < 0 ||
-        core_when(&self->core, &out[2], out[3], &owned) < 0)
+        core_when(&self->core, &out[2], out[3], &owned) < 0) {
         return NULL;
+    }
     PyObject *handles = core_push_many(&self->core, out[0], out[1], out[2]);
     Py_XDECREF(owned);
     return handles;
@@ -80,12 +84,14 @@ static PyObject *pop_entry(HeapObject *self, PyObject *Py_UNUSED(unused)) {
     uint32_t slot;
     uint64_t key;
     int found = core_first(&self->core, &slot, &key);
-    if (found <= 0)
+    if (found <= 0) {
         return found < 0 ? NULL : heap_nothing_ready(self, "pop_entry");
+    }
     PyObject *handle = core_handle_object(&self->core, slot), *priority = core_priority_of(&self->core, slot, key);
     PyObject *item = handle && priority ? core_take_first(&self->core) : NULL, *entry = NULL;
-    if (item)
+    if (item) {
         entry = PyObject_CallFunctionObjArgs(shared.entry, item, priority, handle, NULL);
+    }
     Py_XDECREF(item);
     Py_XDECREF(priority);
     Py_XDECREF(handle);
@@ -98,8 +104,9 @@ static PyObject *remove_handle(HeapObject *self, PyObject *const *args, Py_ssize
 }
 
 static PyObject *clear(HeapObject *self, PyObject *Py_UNUSED(unused)) {
-    if (core_enter(&self->core) < 0)
+    if (core_enter(&self->core) < 0) {
         return NULL;
+    }
     core_clear(&self->core);
     Py_RETURN_NONE;
 }

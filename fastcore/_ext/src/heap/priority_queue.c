@@ -32,13 +32,15 @@ static void wake_all_of(QueueBase *base, int who) {
 static inline void taken(QueueBase *base) {
     QueueObject *self = (QueueObject *)base;
     Core *core = CORE(self);
-    if (self->putters.first)
+    if (self->putters.first) {
         wake_one(&self->putters);
+    }
     if (self->getters.first) {
-        if (core->later.len)
+        if (core->later.len) {
             wake_one(&self->getters);
-        else if (core->closed && !core_len(core))
+        } else if (core->closed && !core_len(core)) {
             wake_all(&self->getters);
+        }
     }
 }
 
@@ -55,8 +57,9 @@ static HeapKind kind = {
 
 static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     QueueObject *self = (QueueObject *)type->tp_alloc(type, 0);
-    if (self)
+    if (self) {
         heap_setup(&self->base.heap, &kind, 1);
+    }
     return (PyObject *)self;
 }
 
@@ -64,10 +67,12 @@ static PyObject *new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py
 static int read_timeout(PyObject *block, PyObject *timeout, double *seconds) {
     int blocking = block ? FC_GUARDED_INT(PyObject_IsTrue(block)) : 1;
     *seconds = blocking ? -1.0 : 0.0;
-    if (blocking <= 0 || !timeout || timeout == Py_None)
+    if (blocking <= 0 || !timeout || timeout == Py_None) {
         return blocking < 0 ? -1 : 0;
-    if (priority_number("timeout", timeout, seconds) < 0)
+    }
+    if (priority_number("timeout", timeout, seconds) < 0) {
         return -1;
+    }
     if (*seconds < 0) {
         PyErr_SetString(PyExc_ValueError, "'timeout' must be a non-negative number");
         return -1;
@@ -76,8 +81,9 @@ static int read_timeout(PyObject *block, PyObject *timeout, double *seconds) {
 }
 
 static void leave_putters(QueueObject *self) {
-    if (!CORE(self)->limit || core_len(CORE(self)) < CORE(self)->limit)
+    if (!CORE(self)->limit || core_len(CORE(self)) < CORE(self)->limit) {
         wake_one(&self->putters); /* the wake that was ours goes to the next */
+    }
 }
 
 static PyObject *put_due(QueueObject *self, PyObject *item, PyObject *priority, PyObject *due, PyObject *block,
@@ -90,17 +96,21 @@ static PyObject *put_due(QueueObject *self, PyObject *item, PyObject *priority, 
         int done = core->closed ? PUSH_CLOSED : core_push(core, item, priority ? priority : item, due, &handle);
         if (done == PUSH_DONE) {
             self->base.unfinished++;
-            if (self->getters.first)
+            if (self->getters.first) {
                 wake_one(&self->getters);
+            }
             return PyLong_FromUnsignedLongLong(handle);
         }
-        if (done == PUSH_CLOSED)
+        if (done == PUSH_CLOSED) {
             PyErr_SetNone(shared.shutdown);
-        if (done != PUSH_FULL)
+        }
+        if (done != PUSH_FULL) {
             break;
+        }
         if (!waited) {
-            if (read_timeout(block, timeout, &seconds) < 0)
+            if (read_timeout(block, timeout, &seconds) < 0) {
                 break;
+            }
             deadline = fc_clock(1) + seconds;
         }
         const double left = seconds < 0 ? -1.0 : waited ? deadline - fc_clock(1) : seconds;
@@ -109,19 +119,22 @@ static PyObject *put_due(QueueObject *self, PyObject *item, PyObject *priority, 
             break;
         }
         waited = 1;
-        if (core_len(core) >= core->limit && !core->closed && wait_on(&self->putters, left) == WAIT_ERROR)
+        if (core_len(core) >= core->limit && !core->closed && wait_on(&self->putters, left) == WAIT_ERROR) {
             break;
+        }
     }
-    if (waited)
+    if (waited) {
         leave_putters(self);
+    }
     return NULL;
 }
 
 static PyObject *put_item(QueueObject *self, PyObject *item, PyObject *priority, PyObject *due, PyObject *delay,
                           PyObject *block, PyObject *timeout) {
     PyObject *owned = NULL;
-    if (!CORE(self)->closed && core_when(CORE(self), &due, delay, &owned) < 0)
+    if (!CORE(self)->closed && core_when(CORE(self), &due, delay, &owned) < 0) {
         return NULL;
+    }
     PyObject *handle = put_due(self, item, priority, due, block, timeout);
     Py_XDECREF(owned);
     return handle;
@@ -130,20 +143,24 @@ static PyObject *put_item(QueueObject *self, PyObject *item, PyObject *priority,
 static PyObject *put(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[FC_MOST_ARGUMENTS];
     if (nargs == 1 && kwnames && PyTuple_GET_SIZE(kwnames) == 1 &&
-        PyTuple_GET_ITEM(kwnames, 0) == sig_put.interned[3]) /* the usual call */
+        PyTuple_GET_ITEM(kwnames, 0) == sig_put.interned[3]) { /* the usual call */
         return put_due(self, args[0], args[1], NULL, NULL, NULL);
-    if (fc_arguments_parse(&sig_put, args, nargs, kwnames, out) < 0)
+    }
+    if (fc_arguments_parse(&sig_put, args, nargs, kwnames, out) < 0) {
         return NULL;
+    }
     double seconds; /* the standard library refuses a bad timeout of a bounded queue even where there is room */
-    if (CORE(self)->limit && !CORE(self)->closed && read_timeout(out[1], out[2], &seconds) < 0)
+    if (CORE(self)->limit && !CORE(self)->closed && read_timeout(out[1], out[2], &seconds) < 0) {
         return NULL;
+    }
     return put_item(self, out[0], out[3], out[4], out[5], out[1], out[2]);
 }
 
 static PyObject *put_nowait(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[FC_MOST_ARGUMENTS];
-    if (fc_arguments_parse(&sig_put_nowait, args, nargs, kwnames, out) < 0)
+    if (fc_arguments_parse(&sig_put_nowait, args, nargs, kwnames, out) < 0) {
         return NULL;
+    }
     return put_item(self, out[0], out[1], out[2], out[3], Py_False, NULL);
 }
 
@@ -152,13 +169,16 @@ static int until_due(QueueObject *self, double *left) {
     Core *core = CORE(self);
     double now, due;
     if (core->later.len) {
-        if (core_now(core, &now) < 0 || core_enter(core) < 0)
+        if (core_now(core, &now) < 0 || core_enter(core) < 0) {
             return -1;
+        }
         if (core_next_due(core, &due)) {
-            if (due <= now)
+            if (due <= now) {
                 return 1;
-            if (*left < 0 || due - now < *left)
+            }
+            if (*left < 0 || due - now < *left) {
                 *left = due - now;
+            }
         }
     }
     return core->ready.len || (core->closed && !core_len(core));
@@ -168,22 +188,25 @@ static PyObject *get_item(QueueObject *self, PyObject *block, PyObject *timeout)
     Core *core = CORE(self);
     double seconds = -1.0, deadline = 0.0;
     int waited = 0;
-    if ((block || timeout) && read_timeout(block, timeout, &seconds) < 0)
+    if ((block || timeout) && read_timeout(block, timeout, &seconds) < 0) {
         return NULL;
+    }
     for (;;) {
         PyObject *item = core_pop(core);
         if (item) {
             taken(&self->base);
             return item;
         }
-        if (PyErr_Occurred())
+        if (PyErr_Occurred()) {
             break;
+        }
         if (core->closed && !core_len(core)) {
             PyErr_SetNone(shared.shutdown);
             break;
         }
-        if (!waited)
+        if (!waited) {
             deadline = fc_clock(1) + seconds;
+        }
         double left = seconds < 0 ? -1.0 : waited ? deadline - fc_clock(1) : seconds;
         if (seconds >= 0 && left <= 0) {
             PyErr_SetNone(shared.empty);
@@ -191,29 +214,35 @@ static PyObject *get_item(QueueObject *self, PyObject *block, PyObject *timeout)
         }
         waited = 1;
         int changed = until_due(self, &left);
-        if (changed < 0 || (!changed && wait_on(&self->getters, left) == WAIT_ERROR))
+        if (changed < 0 || (!changed && wait_on(&self->getters, left) == WAIT_ERROR)) {
             break;
+        }
     }
-    if (waited && core_len(core))
+    if (waited && core_len(core)) {
         wake_one(&self->getters); /* what we waited for is another's to wait for now */
+    }
     return NULL;
 }
 
 static PyObject *get(QueueObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[FC_MOST_ARGUMENTS];
-    if (nargs == 0 && !kwnames)
+    if (nargs == 0 && !kwnames) {
         return get_item(self, NULL, NULL);
-    if (fc_arguments_parse(&sig_get, args, nargs, kwnames, out) < 0)
+    }
+    if (fc_arguments_parse(&sig_get, args, nargs, kwnames, out) < 0) {
         return NULL;
+    }
     return get_item(self, out[0], out[1]);
 }
 
 static PyObject *get_nowait(QueueObject *self, PyObject *Py_UNUSED(unused)) { return get_item(self, Py_False, NULL); }
 
 static PyObject *join(QueueObject *self, PyObject *Py_UNUSED(unused)) {
-    while (self->base.unfinished)
-        if (wait_on(&self->joiners, -1.0) == WAIT_ERROR)
+    while (self->base.unfinished) {
+        if (wait_on(&self->joiners, -1.0) == WAIT_ERROR) {
             return NULL;
+        }
+    }
     Py_RETURN_NONE;
 }
 

@@ -8,8 +8,9 @@
 /* As the standard library takes it: any number, and no limit where it is not above 0. */
 static int read_limit(PyObject *given, size_t *limit) {
     double number;
-    if (priority_number("maxsize", given, &number) < 0)
+    if (priority_number("maxsize", given, &number) < 0) {
         return -1;
+    }
     *limit = number <= 0 || number > (double)SLOT_LIMIT ? 0 : (size_t)ceil(number);
     return 0;
 }
@@ -19,12 +20,15 @@ int queue_init(QueueBase *self, PyObject *args, PyObject *kwargs) {
     Core *core = CORE(self);
     size_t limit = 0;
     self->unfinished = 0;
-    if (fc_arguments_from_tuple(&self->heap.kind->init, args, kwargs, out) < 0)
+    if (fc_arguments_from_tuple(&self->heap.kind->init, args, kwargs, out) < 0) {
         return -1;
-    if (out[0] && read_limit(out[0], &limit) < 0)
+    }
+    if (out[0] && read_limit(out[0], &limit) < 0) {
         return -1;
-    if (core_enter(core) < 0)
+    }
+    if (core_enter(core) < 0) {
         return -1;
+    }
     const Dropped dropped = core_detach(core); /* what its destructors put goes by the new options */
     const int failed = core_init(core, out[1], NULL, out[2], out[3]);
     if (!failed) {
@@ -39,8 +43,9 @@ int queue_init(QueueBase *self, PyObject *args, PyObject *kwargs) {
 /* So many items need no task_done() any more. */
 static void finished(QueueBase *self, Py_ssize_t count) {
     self->unfinished = self->unfinished > count ? self->unfinished - count : 0;
-    if (self->unfinished == 0)
+    if (self->unfinished == 0) {
         self->heap.kind->wake_all(self, JOINERS);
+    }
 }
 
 PyObject *queue_task_done(QueueBase *self, PyObject *Py_UNUSED(unused)) {
@@ -64,8 +69,9 @@ PyObject *queue_remove(QueueBase *self, PyObject *const *args, Py_ssize_t nargs,
 
 PyObject *queue_clear(QueueBase *self, PyObject *Py_UNUSED(unused)) {
     Core *core = CORE(self);
-    if (core_enter(core) < 0)
+    if (core_enter(core) < 0) {
         return NULL;
+    }
     const Py_ssize_t count = (Py_ssize_t)core_len(core);
     if (count) {
         const Dropped dropped = core_detach(core); /* first, so that those woken find the queue empty */
@@ -79,16 +85,19 @@ PyObject *queue_clear(QueueBase *self, PyObject *Py_UNUSED(unused)) {
 
 PyObject *queue_shutdown(QueueBase *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *out[FC_MOST_ARGUMENTS];
-    if (fc_arguments_parse(&self->heap.kind->shutdown, args, nargs, kwnames, out) < 0)
+    if (fc_arguments_parse(&self->heap.kind->shutdown, args, nargs, kwnames, out) < 0) {
         return NULL;
+    }
     int immediate = out[0] ? FC_GUARDED_INT(PyObject_IsTrue(out[0])) : 0;
-    if (immediate < 0 || core_enter(CORE(self)) < 0)
+    if (immediate < 0 || core_enter(CORE(self)) < 0) {
         return NULL;
+    }
     CORE(self)->closed = 1;
     if (immediate) {
         PyObject *done = queue_clear(self, NULL);
-        if (!done)
+        if (!done) {
             return NULL;
+        }
         Py_DECREF(done);
     }
     self->heap.kind->wake_all(self, GETTERS);
@@ -99,8 +108,9 @@ PyObject *queue_shutdown(QueueBase *self, PyObject *const *args, Py_ssize_t narg
 PyObject *queue_set_counts(QueueBase *self, PyObject *args) {
     Py_ssize_t count;
     int closed;
-    if (!PyArg_ParseTuple(args, "np:_set_counts", &count, &closed))
+    if (!PyArg_ParseTuple(args, "np:_set_counts", &count, &closed)) {
         return NULL;
+    }
     self->unfinished = count > 0 ? count : 0;
     CORE(self)->closed = closed;
     Py_RETURN_NONE;
@@ -110,7 +120,9 @@ PyObject *queue_qsize(QueueBase *self, PyObject *Py_UNUSED(unused)) {
     return PyLong_FromSsize_t(heap_length(&self->heap));
 }
 
-PyObject *queue_empty(QueueBase *self, PyObject *Py_UNUSED(unused)) { return PyBool_FromLong(core_len(CORE(self)) == 0); }
+PyObject *queue_empty(QueueBase *self, PyObject *Py_UNUSED(unused)) {
+    return PyBool_FromLong(core_len(CORE(self)) == 0);
+}
 
 PyObject *queue_full(QueueBase *self, PyObject *Py_UNUSED(unused)) {
     return PyBool_FromLong(CORE(self)->limit && core_len(CORE(self)) >= CORE(self)->limit);
@@ -123,8 +135,9 @@ int queue_set_maxsize(QueueBase *self, PyObject *given, void *Py_UNUSED(unused))
         PyErr_SetString(PyExc_AttributeError, "maxsize: expected a number, got a deletion");
         return -1;
     }
-    if (read_limit(given, &CORE(self)->limit) < 0)
+    if (read_limit(given, &CORE(self)->limit) < 0) {
         return -1;
+    }
     self->heap.kind->wake_all(self, PUTTERS);
     return 0;
 }

@@ -8,25 +8,29 @@
 
 static int resize(void **array, size_t count, size_t size) {
     void *grown = PyMem_Realloc(*array, count * size);
-    if (!grown)
+    if (!grown) {
         return -1;
+    }
     *array = grown;
     return 0;
 }
 
 int slots_reserve(Core *core, size_t extra) {
-    if (extra == 1 && core->free_slot != NO_SLOT)
+    if (extra == 1 && core->free_slot != NO_SLOT) {
         return 0;
+    }
     const size_t need = core->slots_len + extra; /* free ones are taken first; this is at most a little too much */
-    if (need <= core->slots_cap)
+    if (need <= core->slots_cap) {
         return 0;
+    }
     if (need > SLOT_LIMIT) {
         PyErr_Format(PyExc_OverflowError, "heap: expected at most %u items", (unsigned)SLOT_LIMIT);
         return -1;
     }
     size_t cap = core->slots_cap ? core->slots_cap : SMALLEST;
-    while (cap < need)
+    while (cap < need) {
         cap *= 2;
+    }
     if (resize((void **)&core->slots, cap, sizeof(Slot)) < 0 ||
         (core->details && resize((void **)&core->details, cap, sizeof(Detail)) < 0) ||
         (core->places && resize((void **)&core->places, cap, sizeof(uint32_t)) < 0)) {
@@ -47,8 +51,9 @@ void slot_untake(Core *core, uint32_t slot) {
 }
 
 int slots_details(Core *core) {
-    if (core->details || !core->slots_cap)
+    if (core->details || !core->slots_cap) {
         return 0;
+    }
     core->details = PyMem_Calloc(core->slots_cap, sizeof(Detail));
     if (!core->details) {
         PyErr_NoMemory();
@@ -59,29 +64,34 @@ int slots_details(Core *core) {
 
 /* Places are kept only from the first use of a handle on: most heaps never pay for them. */
 int slots_track(Core *core) {
-    if (core->places || !core->slots_cap)
+    if (core->places || !core->slots_cap) {
         return 0;
+    }
     core->places = PyMem_Malloc(core->slots_cap * sizeof(uint32_t));
     if (!core->places) {
         PyErr_NoMemory();
         return -1;
     }
-    for (size_t at = 0; at < core->ready.len; at++)
+    for (size_t at = 0; at < core->ready.len; at++) {
         core->places[node_slot(core->ready.nodes[at])] = (uint32_t)at;
-    for (size_t at = 0; at < core->later.len; at++)
+    }
+    for (size_t at = 0; at < core->later.len; at++) {
         core->places[node_slot(core->later.nodes[at])] = (uint32_t)at | PLACE_LATER;
+    }
     return 0;
 }
 
 /* An empty heap starts afresh, and gives back what a burst made it allocate. */
 void slots_settle(Core *core) {
-    if (core_len(core))
+    if (core_len(core)) {
         return;
+    }
     core->sequence = 0;
     core->compared = 0;
     memset(core->kinds, 0, sizeof core->kinds);
-    if (core->slots_len <= KEEP)
+    if (core->slots_len <= KEEP) {
         return;
+    }
     PyMem_Free(core->slots);
     slots_forget(core);
 }
@@ -94,8 +104,9 @@ int slots_recover(Core *core, PyObject *left) {
         PyErr_NoMemory();
         return -1;
     }
-    if (core->undo_slot != NO_SLOT)
+    if (core->undo_slot != NO_SLOT) {
         core->details[core->undo_slot] = core->undo;
+    }
     core->undo_slot = NO_SLOT;
     memset(core->kinds, 0, sizeof core->kinds);
     for (size_t at = 0; at < core_len(core); at++) {
@@ -106,8 +117,9 @@ int slots_recover(Core *core, PyObject *left) {
     int failed = 0;
     for (uint32_t slot = 0; slot < core->slots_len; slot++) {
         PyObject *priority, *item = core->slots[slot].item;
-        if (!item || placed[slot])
+        if (!item || placed[slot]) {
             continue;
+        }
         core->kinds[core->details[slot].kind]++; /* slot_release counts it down */
         item = slot_release(core, slot, &priority);
         failed |= PyList_Append(left, item) < 0 || (priority && PyList_Append(left, priority) < 0);

@@ -13,22 +13,25 @@ typedef struct Waiter {
 static void append(WaitList *list, Waiter *waiter) {
     waiter->next = NULL;
     waiter->previous = list->last;
-    if (list->last)
+    if (list->last) {
         list->last->next = waiter;
-    else
+    } else {
         list->first = waiter;
+    }
     list->last = waiter;
 }
 
 static void unlink_waiter(WaitList *list, Waiter *waiter) {
-    if (waiter->previous)
+    if (waiter->previous) {
         waiter->previous->next = waiter->next;
-    else
+    } else {
         list->first = waiter->next;
-    if (waiter->next)
+    }
+    if (waiter->next) {
         waiter->next->previous = waiter->previous;
-    else
+    } else {
         list->last = waiter->previous;
+    }
 }
 
 void wake_one(WaitList *list) {
@@ -41,8 +44,9 @@ void wake_one(WaitList *list) {
 }
 
 void wake_all(WaitList *list) {
-    while (list->first)
+    while (list->first) {
         wake_one(list);
+    }
 }
 
 int wait_on(WaitList *list, double seconds) {
@@ -58,8 +62,9 @@ int wait_on(WaitList *list, double seconds) {
     append(list, &waiter);
     while (!waiter.woken) {
         double left = seconds < 0 ? LONGEST : deadline - fc_clock(1);
-        if (left <= 0)
+        if (left <= 0) {
             break;
+        }
         PY_TIMEOUT_T microseconds = (PY_TIMEOUT_T)((left < LONGEST ? left : LONGEST) * 1e6) + 1;
         PyLockStatus status;
         Py_BEGIN_ALLOW_THREADS
@@ -71,15 +76,17 @@ int wait_on(WaitList *list, double seconds) {
             break;
         }
     }
-    if (!waiter.woken)
+    if (!waiter.woken) {
         unlink_waiter(list, &waiter);
-    else if (!acquired)
+    } else if (!acquired) {
         PyThread_acquire_lock(waiter.lock, NOWAIT_LOCK); /* the waker released it while we came back for the GIL */
+    }
     PyThread_release_lock(waiter.lock);
     PyThread_free_lock(waiter.lock);
     if (failed) {
-        if (waiter.woken)
+        if (waiter.woken) {
             wake_one(list);
+        }
         return WAIT_ERROR;
     }
     return waiter.woken ? WAIT_WOKEN : WAIT_TIMEOUT;

@@ -26,25 +26,25 @@ typedef struct {
     double *scratch;
 } task;
 
-static void fill_missing(double *out, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++)
+static void fill_missing(double *out, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) {
         out[i] = NAN;
+    }
 }
 
-static int complete(const fc_kernel *k, const double *const *in, ptrdiff_t i)
-{
+static int complete(const fc_kernel *k, const double *const *in, ptrdiff_t i) {
     double check = 0.0;
-    for (int j = 0; j < k->n_in; j++)
+    for (int j = 0; j < k->n_in; j++) {
         check += in[j][i] - in[j][i];
+    }
     return check == 0.0;
 }
 
-static int by_steps(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
-{
+static int by_steps(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
     void *state = malloc(t->kernel->size(t->par));
-    if (!state)
+    if (!state) {
         return -1;
+    }
     t->kernel->init(t->par, state);
     t->kernel->run(state, in, out, n);
     free(state);
@@ -52,54 +52,59 @@ static int by_steps(const task *t, const double *const *in, double *const *out, 
 }
 
 /* A series without missing bars, or one for its steps to sort out. */
-static int whole(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
-{
+static int whole(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
     if (n <= t->lookback) {
-        for (int j = 0; j < t->kernel->n_out; j++)
+        for (int j = 0; j < t->kernel->n_out; j++) {
             fill_missing(out[j], n);
+        }
         return 0;
     }
-    if (t->kernel->batch(t->par, in, out, n, t->scratch))
+    if (t->kernel->batch(t->par, in, out, n, t->scratch)) {
         return by_steps(t, in, out, n);
+    }
     return 0;
 }
 
 /* The end of the run of bars from i on that are all complete, or all not. */
-static ptrdiff_t run_end(const fc_kernel *k, const double *const *in, ptrdiff_t i, ptrdiff_t n)
-{
+static ptrdiff_t run_end(const fc_kernel *k, const double *const *in, ptrdiff_t i, ptrdiff_t n) {
     int whole = complete(k, in, i++);
     for (; whole && i + 8 <= n; i += 8) {
         double check[4] = {0.0, 0.0, 0.0, 0.0};
-        for (int j = 0; j < k->n_in; j++)
-            for (int l = 0; l < 8; l++)
+        for (int j = 0; j < k->n_in; j++) {
+            for (int l = 0; l < 8; l++) {
                 check[l & 3] += in[j][i + l] - in[j][i + l];
-        if (check[0] + check[1] + check[2] + check[3] != 0.0)
+            }
+        }
+        if (check[0] + check[1] + check[2] + check[3] != 0.0) {
             break;
+        }
     }
-    while (i < n && complete(k, in, i) == whole)
+    while (i < n && complete(k, in, i) == whole) {
         i++;
+    }
     return i;
 }
 
 static void from_bar(const fc_kernel *k, const double *const *in, double *const *out, ptrdiff_t i, const double **from,
-                     double **to)
-{
-    for (int j = 0; j < k->n_in; j++)
+                     double **to) {
+    for (int j = 0; j < k->n_in; j++) {
         from[j] = in[j] + i;
-    for (int j = 0; j < k->n_out; j++)
+    }
+    for (int j = 0; j < k->n_out; j++) {
         to[j] = out[j] + i;
+    }
 }
 
-static int by_runs(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
-{
+static int by_runs(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     for (ptrdiff_t begin = 0, end; begin < n; begin = end) {
         end = run_end(t->kernel, in, begin, n);
         from_bar(t->kernel, in, out, begin, from, to);
         if (!complete(t->kernel, in, begin)) {
-            for (int j = 0; j < t->kernel->n_out; j++)
+            for (int j = 0; j < t->kernel->n_out; j++) {
                 fill_missing(to[j], end - begin);
+            }
         } else if (whole(t, from, to, end - begin)) {
             return -1;
         }
@@ -108,41 +113,46 @@ static int by_runs(const task *t, const double *const *in, double *const *out, p
 }
 
 /* Whether n values are all finite. */
-static int all_finite(const double *x, ptrdiff_t n)
-{
+static int all_finite(const double *x, ptrdiff_t n) {
     double check[8] = {0.0}, rest = 0.0;
     ptrdiff_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int l = 0; l < 8; l++)
+    for (; i + 8 <= n; i += 8) {
+        for (int l = 0; l < 8; l++) {
             check[l] += x[i + l] - x[i + l];
-    for (; i < n; i++)
+        }
+    }
+    for (; i < n; i++) {
         rest += x[i] - x[i];
-    return ((check[0] + check[1]) + (check[2] + check[3])) + ((check[4] + check[5]) + (check[6] + check[7])) + rest == 0.0;
+    }
+    return ((check[0] + check[1]) + (check[2] + check[3])) + ((check[4] + check[5]) + (check[6] + check[7])) + rest ==
+           0.0;
 }
 
 static ptrdiff_t tile_at(ptrdiff_t i, ptrdiff_t n) { return n - i < TILE ? n - i : TILE; }
 
 /* Copies the complete bars of each input to packed[j * n], one after the other; notes which they are and returns how
  * many. */
-static ptrdiff_t pack(const fc_kernel *k, const double *const *in, ptrdiff_t n, double *packed, unsigned char *there)
-{
+static ptrdiff_t pack(const fc_kernel *k, const double *const *in, ptrdiff_t n, double *packed, unsigned char *there) {
     ptrdiff_t m = 0;
     for (ptrdiff_t i = 0, bars; i < n; i += bars) {
         int clean = 1;
         bars = tile_at(i, n);
-        for (int j = 0; j < k->n_in && clean; j++)
+        for (int j = 0; j < k->n_in && clean; j++) {
             clean = all_finite(in[j] + i, bars);
+        }
         if (clean) {
             memset(there + i, 1, (size_t)bars);
-            for (int j = 0; j < k->n_in; j++)
+            for (int j = 0; j < k->n_in; j++) {
                 memcpy(packed + j * n + m, in[j] + i, (size_t)bars * sizeof(double));
+            }
             m += bars;
             continue;
         }
         for (ptrdiff_t b = i; b < i + bars; b++) {
             there[b] = (unsigned char)complete(k, in, b);
-            for (int j = 0; there[b] && j < k->n_in; j++)
+            for (int j = 0; there[b] && j < k->n_in; j++) {
                 packed[j * n + m] = in[j][b];
+            }
             m += there[b];
         }
     }
@@ -150,8 +160,7 @@ static ptrdiff_t pack(const fc_kernel *k, const double *const *in, ptrdiff_t n, 
 }
 
 /* Moves the first m values of x, in place, to the bars that are there, and puts NaN at the others. */
-static void unpack(double *x, ptrdiff_t m, const unsigned char *there, ptrdiff_t n)
-{
+static void unpack(double *x, ptrdiff_t m, const unsigned char *there, ptrdiff_t n) {
     for (ptrdiff_t i = n, bars; i > m; i -= bars) { /* from i = m on down all are at their places */
         bars = i % TILE ? i % TILE : TILE;
         if (!memchr(there + i - bars, 0, (size_t)bars)) {
@@ -159,28 +168,31 @@ static void unpack(double *x, ptrdiff_t m, const unsigned char *there, ptrdiff_t
             memmove(x + i - bars, x + m, (size_t)bars * sizeof(double));
             continue;
         }
-        for (ptrdiff_t b = i; b-- > i - bars;)
+        for (ptrdiff_t b = i; b-- > i - bars;) {
             x[b] = there[b] ? x[--m] : NAN;
+        }
     }
 }
 
 /* A recurrence skips what is missing: it runs over the complete bars, packed. */
-static int by_leaving_out(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
-{
+static int by_leaving_out(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
     const fc_kernel *k = t->kernel;
     const double *from[FC_MAX_IN];
-    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / FC_MAX_IN)
+    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / FC_MAX_IN) {
         return -1;
+    }
     double *packed = malloc((size_t)n * (size_t)k->n_in * sizeof(double));
     unsigned char *there = malloc((size_t)n);
     int failed = !packed || !there;
     if (!failed) {
         ptrdiff_t m = pack(k, in, n, packed, there);
-        for (int j = 0; j < k->n_in; j++)
+        for (int j = 0; j < k->n_in; j++) {
             from[j] = packed + j * n;
+        }
         failed = whole(t, from, out, m);
-        for (int j = 0; j < k->n_out && !failed; j++)
+        for (int j = 0; j < k->n_out && !failed; j++) {
             unpack(out[j], m, there, n);
+        }
     }
     free(packed);
     free(there);
@@ -188,19 +200,21 @@ static int by_leaving_out(const task *t, const double *const *in, double *const 
 }
 
 /* Bars before the first complete one cost no more than themselves, whatever the kernel: it begins after them. */
-static int row(const task *t, const double *const *in, double *const *out, ptrdiff_t n)
-{
+static int row(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
-    if (n == 0)
+    if (n == 0) {
         return 0;
+    }
     ptrdiff_t first = complete(t->kernel, in, 0) ? 0 : run_end(t->kernel, in, 0, n);
-    for (int j = 0; j < t->kernel->n_out; j++)
+    for (int j = 0; j < t->kernel->n_out; j++) {
         fill_missing(out[j], first);
+    }
     n -= first;
     from_bar(t->kernel, in, out, first, from, to);
-    if (n == 0 || (n > t->lookback && !t->kernel->batch(t->par, from, to, n, t->scratch)))
+    if (n == 0 || (n > t->lookback && !t->kernel->batch(t->par, from, to, n, t->scratch))) {
         return 0;
+    }
     switch (t->kernel->policy(t->par)) {
     case FC_WINDOW:
         return by_runs(t, from, to, n);
@@ -223,8 +237,7 @@ typedef struct {
 /* The first cache line within: vectors are then stored without crossing lines. */
 static double *line_of(double *p) { return (double *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 
-static void work(share *s)
-{
+static void work(share *s) {
     double near[NEAR + 8], *far = NULL;
     task t = {s->kernel, s->par, s->kernel->lookback(s->par), line_of(near)};
     const double *from[FC_MAX_IN];
@@ -239,10 +252,12 @@ static void work(share *s)
         t.scratch = line_of(far);
     }
     for (ptrdiff_t r = s->first; r < s->last && !s->failed; r++) {
-        for (int j = 0; j < s->kernel->n_in; j++)
+        for (int j = 0; j < s->kernel->n_in; j++) {
             from[j] = s->in[j] + r * s->bars;
-        for (int j = 0; j < s->kernel->n_out; j++)
+        }
+        for (int j = 0; j < s->kernel->n_out; j++) {
             to[j] = s->out[j] + r * s->bars;
+        }
         s->failed = row(&t, from, to, s->bars) != 0;
     }
     free(far);
@@ -250,42 +265,36 @@ static void work(share *s)
 
 #if defined(_WIN32)
 typedef HANDLE thread;
-static DWORD WINAPI entry(LPVOID s)
-{
+static DWORD WINAPI entry(LPVOID s) {
     work(s);
     return 0;
 }
 static int start(thread *t, share *s) { return (*t = CreateThread(NULL, 0, entry, s, 0, NULL)) != NULL; }
-static void join(thread t)
-{
+static void join(thread t) {
     WaitForSingleObject(t, INFINITE);
     CloseHandle(t);
 }
-static int processors(void)
-{
+static int processors(void) {
     SYSTEM_INFO info;
     GetSystemInfo(&info);
     return (int)info.dwNumberOfProcessors;
 }
 #else
 typedef pthread_t thread;
-static void *entry(void *s)
-{
+static void *entry(void *s) {
     work(s);
     return NULL;
 }
 static int start(thread *t, share *s) { return pthread_create(t, NULL, entry, s) == 0; }
 static void join(thread t) { pthread_join(t, NULL); }
-static int processors(void)
-{
+static int processors(void) {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 && n < MOST_THREADS ? (int)n : n > 0 ? MOST_THREADS : 1;
 }
 #endif
 
 static int on_threads(const fc_kernel *kernel, const double *par, const double *const *in, double *const *out,
-                      ptrdiff_t rows, ptrdiff_t bars, int threads)
-{
+                      ptrdiff_t rows, ptrdiff_t bars, int threads) {
     share shares[MOST_THREADS];
     thread handles[MOST_THREADS];
     int started[MOST_THREADS], failed = 0;
@@ -296,25 +305,28 @@ static int on_threads(const fc_kernel *kernel, const double *par, const double *
     }
     threads = threads > MOST_THREADS ? MOST_THREADS : threads;
     threads = threads > rows ? (rows > 1 ? (int)rows : 1) : threads;
-    for (int i = 0; i < threads; i++)
+    for (int i = 0; i < threads; i++) {
         shares[i] = (share){kernel, par, in, out, rows * i / threads, rows * (i + 1) / threads, bars, 0};
-    for (int i = 1; i < threads; i++)
+    }
+    for (int i = 1; i < threads; i++) {
         started[i] = start(handles + i, shares + i);
+    }
     work(shares);
     for (int i = 1; i < threads; i++) {
-        if (started[i])
+        if (started[i]) {
             join(handles[i]);
-        else
+        } else {
             work(shares + i); /* no thread to be had: the work is done here */
+        }
     }
-    for (int i = 0; i < threads; i++)
+    for (int i = 0; i < threads; i++) {
         failed |= shares[i].failed;
+    }
     return failed ? -1 : 0;
 }
 
 int fc_panel(const fc_kernel *kernel, const double *par, const double *const *in, double *const *out, ptrdiff_t rows,
-             ptrdiff_t bars, int threads)
-{
+             ptrdiff_t bars, int threads) {
     if (rows == 1) {
         share s = {kernel, par, in, out, 0, 1, bars, 0};
         work(&s);

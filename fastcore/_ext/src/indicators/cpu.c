@@ -11,18 +11,20 @@
 extern const fc_kernel *const fc_kernels_avx2[];
 
 /* Both the processor and the operating system, which must save the wide registers, have a say. */
-static int has_avx2(void)
-{
+static int has_avx2(void) {
 #if defined(_MSC_VER)
     int r[4];
     __cpuid(r, 0);
-    if (r[0] < 7)
+    if (r[0] < 7) {
         return 0;
+    }
     __cpuid(r, 1);
-    if (!(r[2] & (1 << 27)) || !(r[2] & (1 << 28)) || !(r[2] & (1 << 12))) /* OSXSAVE, AVX, FMA */
+    if (!(r[2] & (1 << 27)) || !(r[2] & (1 << 28)) || !(r[2] & (1 << 12))) { /* OSXSAVE, AVX, FMA */
         return 0;
-    if ((_xgetbv(0) & 6) != 6)
+    }
+    if ((_xgetbv(0) & 6) != 6) {
         return 0;
+    }
     __cpuidex(r, 7, 0);
     return (r[1] & (1 << 5)) && (r[1] & (1 << 8)); /* AVX2, BMI2 */
 #else
@@ -42,8 +44,7 @@ extern const fc_kernel *const fc_kernels_neon[];
 extern const fc_kernel *const fc_kernels_generic[];
 #endif
 
-int fc_isas(const fc_isa **found)
-{
+int fc_isas(const fc_isa **found) {
     static fc_isa isas[FC_MAX_ISAS];
     int n = 0;
     const fc_isa known[FC_MAX_ISAS + 1] = {
@@ -60,53 +61,57 @@ int fc_isas(const fc_isa **found)
         {"generic", fc_kernels_generic},
 #endif
         {NULL, NULL}};
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (known[i].name)
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (known[i].name) {
             isas[n++] = known[i];
+        }
+    }
     *found = isas;
     return n;
 }
 
-const fc_isa *fc_isa_named(const char *name)
-{
+const fc_isa *fc_isa_named(const char *name) {
     const fc_isa *isas;
     int n = fc_isas(&isas);
-    for (int i = 0; i < n; i++)
-        if (!name || !strcmp(isas[i].name, name))
+    for (int i = 0; i < n; i++) {
+        if (!name || !strcmp(isas[i].name, name)) {
             return isas + i;
+        }
+    }
     return NULL;
 }
 
 static const fc_isa *used;
 
-const fc_isa *fc_isa_used(void)
-{
-    if (!used)
+const fc_isa *fc_isa_used(void) {
+    if (!used) {
         used = fc_isa_named(NULL);
+    }
     return used;
 }
 
 void fc_isa_use(const fc_isa *isa) { used = isa; }
 
-const fc_kernel *fc_kernel_named(const fc_isa *isa, const char *name)
-{
-    for (const fc_kernel *const *k = isa->kernels; *k; k++)
-        if (!strcmp((*k)->name, name))
+const fc_kernel *fc_kernel_named(const fc_isa *isa, const char *name) {
+    for (const fc_kernel *const *k = isa->kernels; *k; k++) {
+        if (!strcmp((*k)->name, name)) {
             return *k;
+        }
+    }
     return NULL;
 }
 
 int fc_par_count(const fc_kernel *kernel) { return (int)strlen(kernel->par); }
 
-int fc_par_bad(const fc_kernel *kernel, const double *par)
-{
+int fc_par_bad(const fc_kernel *kernel, const double *par) {
     for (int j = 0; kernel->par[j]; j++) {
         double v = par[j];
         int good = kernel->par[j] == 'p'   ? v >= 1.0 && v <= FC_MAX_PERIOD && v == (double)(int64_t)v
                    : kernel->par[j] == 'm' ? v == 0.0 || v == 1.0
                                            : v - v == 0.0;
-        if (!good)
+        if (!good) {
             return j;
+        }
     }
     return -1;
 }

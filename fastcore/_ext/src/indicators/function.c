@@ -9,9 +9,9 @@
 #include <numpy/arrayobject.h>
 
 #include "common/errors.h"
-#include "indicators/result_pool.h"
-#include "indicators/batch.h"
 #include "common/stack.h"
+#include "indicators/batch.h"
+#include "indicators/result_pool.h"
 
 #define MAX_SLOTS (FC_MAX_IN + FC_MAX_PAR)
 #define RELEASE_ABOVE 4096 /* bars; below, handing over the GIL costs more than the work */
@@ -33,45 +33,47 @@ typedef struct {
 static PyArray_Descr *double_descr;
 static PyObject *room; /* fc_room, as numpy wants it */
 
-int fc_is_plain(PyObject *object)
-{
-    if (Py_TYPE(object) != &PyArray_Type)
+int fc_is_plain(PyObject *object) {
+    if (Py_TYPE(object) != &PyArray_Type) {
         return 0;
+    }
     PyArrayObject *array = (PyArrayObject *)object;
     return PyArray_TYPE(array) == NPY_DOUBLE && PyArray_ISCARRAY_RO(array);
 }
 
 /* ---- kernels and parameters by name ---- */
 
-const fc_kernel *fc_kernel_of(const fc_isa *isa, PyObject *name)
-{
+const fc_kernel *fc_kernel_of(const fc_isa *isa, PyObject *name) {
     const fc_kernel *found = NULL;
     if (PyUnicode_Check(name)) {
         const char *text = PyUnicode_AsUTF8(name);
-        if (text)
+        if (text) {
             found = fc_kernel_named(isa, text);
-        else
+        } else {
             PyErr_Clear(); /* a name that is no text is no indicator's */
+        }
     }
-    if (!found)
+    if (!found) {
         FC_RAISE(PyExc_ValueError, "name: expected the name of an indicator, got %R", name);
+    }
     return found;
 }
 
-PyObject *fc_take_params(const fc_kernel *kernel, PyObject *params, double *par)
-{
+PyObject *fc_take_params(const fc_kernel *kernel, PyObject *params, double *par) {
     int count = fc_par_count(kernel);
     PyObject *given = FC_GUARDED(PySequence_Tuple(params)), *taken = NULL;
-    if (!given)
+    if (!given) {
         return NULL;
+    }
     if (PyTuple_GET_SIZE(given) != count) {
         FC_RAISE(PyExc_ValueError, "params: expected %d numbers for %s, got %R", count, kernel->name, given);
         goto done;
     }
     for (int j = 0; j < count; j++) {
         par[j] = FC_GUARDED_INT(PyFloat_AsDouble(PyTuple_GET_ITEM(given, j)));
-        if (par[j] == -1.0 && PyErr_Occurred())
+        if (par[j] == -1.0 && PyErr_Occurred()) {
             goto done;
+        }
     }
     int bad = fc_par_bad(kernel, par);
     if (bad >= 0) {
@@ -82,10 +84,11 @@ PyObject *fc_take_params(const fc_kernel *kernel, PyObject *params, double *par)
     taken = PyTuple_New(count);
     for (int j = 0; taken && j < count; j++) {
         PyObject *value = PyFloat_FromDouble(par[j]);
-        if (!value)
+        if (!value) {
             Py_CLEAR(taken);
-        else
+        } else {
             PyTuple_SET_ITEM(taken, j, value);
+        }
     }
 done:
     Py_DECREF(given);
@@ -94,10 +97,10 @@ done:
 
 /* ---- results ---- */
 
-int fc_record_check(PyObject *type)
-{
-    if (type == Py_None)
+int fc_record_check(PyObject *type) {
+    if (type == Py_None) {
         return 0;
+    }
     if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &PyTuple_Type) ||
         ((PyTypeObject *)type)->tp_itemsize != PyTuple_Type.tp_itemsize) {
         FC_RAISE(PyExc_TypeError, "result_type: expected a named tuple class or None, got %R", type);
@@ -106,8 +109,7 @@ int fc_record_check(PyObject *type)
     return 0;
 }
 
-PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n)
-{
+PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n) {
 #if PY_VERSION_HEX < 0x030E0000
     /* An empty instance filled here: past the class's own __new__, which takes one argument a field. */
     PyObject *record = type ? type->tp_alloc(type, n) : PyTuple_New(n);
@@ -115,10 +117,11 @@ PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n)
     PyObject *record = PyTuple_New(n); /* from 3.14 on an instance holds more than its items */
 #endif
     for (Py_ssize_t i = 0; i < n; i++) {
-        if (record)
+        if (record) {
             PyTuple_SET_ITEM(record, i, items[i]);
-        else
+        } else {
             Py_DECREF(items[i]);
+        }
     }
 #if PY_VERSION_HEX >= 0x030E0000
     if (record && type) {
@@ -133,19 +136,21 @@ PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n)
 
 /* ---- running a kernel ---- */
 
-static PyObject *new_array(int nd, npy_intp *dims)
-{
+static PyObject *new_array(int nd, npy_intp *dims) {
     npy_intp bytes = PyArray_MultiplyList(dims, nd) * (npy_intp)sizeof(double);
     PyObject *usual = NULL;
     if (bytes >= FC_ROOM_FROM && bytes <= FC_ROOM_TO) {
         usual = PyDataMem_GetHandler();
-        if (!usual)
+        if (!usual) {
             return NULL;
+        }
         PyObject *replaced = usual == PyDataMem_DefaultHandler ? PyDataMem_SetHandler(room) : NULL;
-        if (!replaced)
+        if (!replaced) {
             Py_CLEAR(usual); /* the user has a handler, which stays */
-        if (!replaced && PyErr_Occurred())
+        }
+        if (!replaced && PyErr_Occurred()) {
             return NULL;
+        }
         Py_XDECREF(replaced);
     }
     Py_INCREF(double_descr);
@@ -167,13 +172,13 @@ static PyObject *new_array(int nd, npy_intp *dims)
 
 /* Outputs of one shape, each with its own memory, so that a reference to one does not keep the others alive. -1 with an
  * exception set on failure; all of them are then freed. */
-static int new_outputs(int n_out, int nd, npy_intp *dims, PyObject **out)
-{
+static int new_outputs(int n_out, int nd, npy_intp *dims, PyObject **out) {
     for (int j = 0; j < n_out; j++) {
         out[j] = new_array(nd, dims);
         if (!out[j]) {
-            while (j--)
+            while (j--) {
                 Py_DECREF(out[j]);
+            }
             return -1;
         }
     }
@@ -181,19 +186,21 @@ static int new_outputs(int n_out, int nd, npy_intp *dims, PyObject **out)
 }
 
 /* Runs a kernel into new arrays out[0..n_out); -1 with an exception set, and none of them left, on failure. */
-static int run(const fc_kernel *kernel, const double *par, PyArrayObject *const *arrays, int threads, PyObject **out)
-{
+static int run(const fc_kernel *kernel, const double *par, PyArrayObject *const *arrays, int threads, PyObject **out) {
     const double *in[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     int nd = PyArray_NDIM(arrays[0]), failed = 0;
     npy_intp *dims = PyArray_DIMS(arrays[0]), size = PyArray_SIZE(arrays[0]);
     ptrdiff_t bars = dims[nd - 1], rows = nd == 2 ? dims[0] : 1;
-    if (new_outputs(kernel->n_out, nd, dims, out))
+    if (new_outputs(kernel->n_out, nd, dims, out)) {
         return -1;
-    for (int j = 0; j < kernel->n_in; j++)
+    }
+    for (int j = 0; j < kernel->n_in; j++) {
         in[j] = PyArray_DATA(arrays[j]);
-    for (int j = 0; j < kernel->n_out; j++)
+    }
+    for (int j = 0; j < kernel->n_out; j++) {
         to[j] = PyArray_DATA((PyArrayObject *)out[j]);
+    }
     if (size > RELEASE_ABOVE) {
         Py_BEGIN_ALLOW_THREADS
         failed = fc_panel(kernel, par, in, to, rows, bars, threads);
@@ -202,23 +209,22 @@ static int run(const fc_kernel *kernel, const double *par, PyArrayObject *const 
         failed = fc_panel(kernel, par, in, to, rows, bars, threads);
     }
     if (failed) {
-        for (int j = 0; j < kernel->n_out; j++)
+        for (int j = 0; j < kernel->n_out; j++) {
             Py_DECREF(out[j]);
+        }
         PyErr_NoMemory();
         return -1;
     }
     return 0;
 }
 
-static int same_shape(PyArrayObject *a, PyArrayObject *b)
-{
+static int same_shape(PyArrayObject *a, PyArrayObject *b) {
     return PyArray_NDIM(a) == PyArray_NDIM(b) &&
            PyArray_CompareLists(PyArray_DIMS(a), PyArray_DIMS(b), PyArray_NDIM(a));
 }
 
 /* The arrays of a sequence into `into`, borrowed from the tuple or list; -1 with an exception set. */
-static int take_arrays(const fc_kernel *kernel, PyObject *fast, PyArrayObject **into)
-{
+static int take_arrays(const fc_kernel *kernel, PyObject *fast, PyArrayObject **into) {
     if (PySequence_Fast_GET_SIZE(fast) != kernel->n_in) {
         PyErr_Format(PyExc_TypeError, "%s: expected %d arrays, got %zd", kernel->name, kernel->n_in,
                      PySequence_Fast_GET_SIZE(fast));
@@ -228,8 +234,8 @@ static int take_arrays(const fc_kernel *kernel, PyObject *fast, PyArrayObject **
         PyObject *item = PySequence_Fast_GET_ITEM(fast, j);
         if (!fc_is_plain(item)) {
             PyErr_Format(PyExc_TypeError,
-                         "%s: array %d: expected a C-contiguous, aligned ndarray of native float64, got %s", kernel->name,
-                         j, fc_type_name(item));
+                         "%s: array %d: expected a C-contiguous, aligned ndarray of native float64, got %s",
+                         kernel->name, j, fc_type_name(item));
             return -1;
         }
         into[j] = (PyArrayObject *)item;
@@ -241,23 +247,23 @@ static int take_arrays(const fc_kernel *kernel, PyObject *fast, PyArrayObject **
     return 0;
 }
 
-PyObject *fc_compute(const fc_kernel *kernel, const double *par, PyObject *arrays, int threads)
-{
+PyObject *fc_compute(const fc_kernel *kernel, const double *par, PyObject *arrays, int threads) {
     PyArrayObject *in[FC_MAX_IN];
     PyObject *out[FC_MAX_OUT], *result = NULL;
     PyObject *fast = FC_GUARDED(PySequence_Tuple(arrays)); /* a tuple: it cannot be shortened meanwhile */
-    if (!fast)
+    if (!fast) {
         return NULL;
-    if (!take_arrays(kernel, fast, in) && !run(kernel, par, in, threads, out))
+    }
+    if (!take_arrays(kernel, fast, in) && !run(kernel, par, in, threads, out)) {
         result = fc_record(NULL, out, kernel->n_out);
+    }
     Py_DECREF(fast);
     return result;
 }
 
 /* ---- the call ---- */
 
-static int par_from(PyObject *object, char kind, double *value)
-{
+static int par_from(PyObject *object, char kind, double *value) {
     if (PyLong_CheckExact(object)) {
         int overflow;
         long v = PyLong_AsLongAndOverflow(object, &overflow);
@@ -271,22 +277,22 @@ static int par_from(PyObject *object, char kind, double *value)
     return 0;
 }
 
-static PyObject *finished(Function *f, PyObject **out, PyObject *finish)
-{
+static PyObject *finished(Function *f, PyObject **out, PyObject *finish) {
     int n = f->kernel->n_out;
-    if (finish == Py_None)
+    if (finish == Py_None) {
         return n == 1 ? out[0] : fc_record(f->result_type, out, n);
+    }
     PyObject *outputs = fc_record(NULL, out, n);
-    if (!outputs)
+    if (!outputs) {
         return NULL;
+    }
     PyObject *result = FC_GUARDED(PyObject_CallOneArg(finish, outputs));
     Py_DECREF(outputs);
     return result;
 }
 
 /* Runs on what bind(args, kwargs) made of the call: (arrays, params, finish). */
-static PyObject *run_bound(Function *f, PyObject *bound)
-{
+static PyObject *run_bound(Function *f, PyObject *bound) {
     PyArrayObject *in[FC_MAX_IN];
     PyObject *out[FC_MAX_OUT];
     double par[FC_MAX_PAR] = {0};
@@ -297,24 +303,29 @@ static PyObject *run_bound(Function *f, PyObject *bound)
         return NULL;
     }
     PyObject *params = fc_take_params(f->kernel, PyTuple_GET_ITEM(bound, 1), par);
-    if (!params)
+    if (!params) {
         return NULL;
+    }
     Py_DECREF(params);
-    if (take_arrays(f->kernel, PyTuple_GET_ITEM(bound, 0), in) || run(f->kernel, par, in, 0, out))
+    if (take_arrays(f->kernel, PyTuple_GET_ITEM(bound, 0), in) || run(f->kernel, par, in, 0, out)) {
         return NULL;
+    }
     return finished(f, out, PyTuple_GET_ITEM(bound, 2));
 }
 
-static PyObject *call_bound(Function *f, PyObject *const *args, Py_ssize_t n, PyObject *kwnames)
-{
+static PyObject *call_bound(Function *f, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
     PyObject *result = NULL, *kwargs = PyDict_New(), *positional = PyTuple_New(n), *bind = f->bind;
-    if (!kwargs || !positional)
+    if (!kwargs || !positional) {
         goto done;
-    for (Py_ssize_t i = 0; i < n; i++)
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
         PyTuple_SET_ITEM(positional, i, Py_NewRef(args[i]));
-    for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); i++)
-        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(kwnames, i), args[n + i]) < 0)
+    }
+    for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); i++) {
+        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(kwnames, i), args[n + i]) < 0) {
             goto done;
+        }
+    }
     if (!bind) {
         PyErr_Format(PyExc_RuntimeError, "%U: called after it was torn down", f->name);
         goto done;
@@ -322,8 +333,9 @@ static PyObject *call_bound(Function *f, PyObject *const *args, Py_ssize_t n, Py
     Py_INCREF(bind); /* while it runs, the function itself may go */
     Py_INCREF(f);
     PyObject *bound = FC_GUARDED(PyObject_CallFunctionObjArgs(bind, positional, kwargs, NULL));
-    if (bound)
+    if (bound) {
         result = run_bound(f, bound);
+    }
     Py_XDECREF(bound);
     Py_DECREF(f);
     Py_DECREF(bind);
@@ -333,37 +345,42 @@ done:
     return result;
 }
 
-static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
-{
+static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
     Function *f = (Function *)self;
     Py_ssize_t n = PyVectorcall_NARGS(nargsf);
     PyObject *slot[MAX_SLOTS] = {NULL}, *out[FC_MAX_OUT];
     PyArrayObject *in[FC_MAX_IN];
     double par[FC_MAX_PAR];
     int n_slots = f->n_in + f->n_par;
-    if (n > n_slots)
+    if (n > n_slots) {
         goto bind;
-    for (Py_ssize_t i = 0; i < n; i++)
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
         slot[i] = args[i];
+    }
     if (kwnames) {
         Py_ssize_t named = PyTuple_GET_SIZE(kwnames);
         for (Py_ssize_t i = 0; i < named; i++) {
             PyObject *key = PyTuple_GET_ITEM(kwnames, i);
             int at = 0;
-            while (at < n_slots && PyTuple_GET_ITEM(f->slots, at) != key)
+            while (at < n_slots && PyTuple_GET_ITEM(f->slots, at) != key) {
                 at++;
-            if (at == n_slots || slot[at])
+            }
+            if (at == n_slots || slot[at]) {
                 goto bind;
+            }
             slot[at] = args[n + i];
         }
     }
     for (int j = 0; j < f->n_in; j++) {
-        if (!slot[j] || !fc_is_plain(slot[j]))
+        if (!slot[j] || !fc_is_plain(slot[j])) {
             goto bind;
+        }
         in[j] = (PyArrayObject *)slot[j];
         int nd = PyArray_NDIM(in[j]);
-        if (nd < 1 || nd > 2 || (j && !same_shape(in[0], in[j])))
+        if (nd < 1 || nd > 2 || (j && !same_shape(in[0], in[j]))) {
             goto bind;
+        }
     }
     for (int j = 0; j < f->n_par; j++) {
         PyObject *given = slot[f->n_in + j];
@@ -373,10 +390,12 @@ static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nar
             goto bind;
         }
     }
-    if (fc_par_bad(f->kernel, par) >= 0)
+    if (fc_par_bad(f->kernel, par) >= 0) {
         goto bind;
-    if (run(f->kernel, par, in, 0, out))
+    }
+    if (run(f->kernel, par, in, 0, out)) {
         return NULL;
+    }
     return finished(f, out, Py_None);
 bind:
     return call_bound(f, args, n, kwnames);
@@ -384,8 +403,7 @@ bind:
 
 /* ---- the type ---- */
 
-static int function_traverse(Function *f, visitproc visit, void *arg)
-{
+static int function_traverse(Function *f, visitproc visit, void *arg) {
     Py_VISIT(f->slots);
     Py_VISIT(f->result_type);
     Py_VISIT(f->bind);
@@ -393,18 +411,17 @@ static int function_traverse(Function *f, visitproc visit, void *arg)
     return 0;
 }
 
-static int function_clear(Function *f)
-{
+static int function_clear(Function *f) {
     Py_CLEAR(f->bind);
     Py_CLEAR(f->dict);
     return 0;
 }
 
-static void function_dealloc(Function *f)
-{
+static void function_dealloc(Function *f) {
     PyObject_GC_UnTrack(f);
-    if (f->weakrefs)
+    if (f->weakrefs) {
         PyObject_ClearWeakRefs((PyObject *)f);
+    }
     Py_TRASHCAN_BEGIN(f, function_dealloc) /* what binds may be another one */
     function_clear(f);
     Py_XDECREF(f->name);
@@ -444,24 +461,25 @@ static PyTypeObject Function_Type = {
     .tp_dictoffset = offsetof(Function, dict),
 };
 
-int fc_function_ready(void)
-{
+int fc_function_ready(void) {
     import_array1(-1);
     double_descr = PyArray_DescrFromType(NPY_DOUBLE);
-    if (fc_room_ready())
+    if (fc_room_ready()) {
         return -1;
-    if (!room && !(room = PyCapsule_New(&fc_room, "mem_handler", NULL)))
+    }
+    if (!room && !(room = PyCapsule_New(&fc_room, "mem_handler", NULL))) {
         return -1;
+    }
     return PyType_Ready(&Function_Type);
 }
 
 /* Reads (name, kind, default, lo, hi) into parameter j; -1 with an exception set. */
-static int take_param(Function *f, PyObject *param, int j, PyObject **name)
-{
+static int take_param(Function *f, PyObject *param, int j, PyObject **name) {
     const char *kind;
     if (!PyTuple_Check(param) || !PyArg_ParseTuple(param, "Usddd", name, &kind, f->preset + j, f->lo + j, f->hi + j)) {
-        if (!PyErr_Occurred())
+        if (!PyErr_Occurred()) {
             FC_RAISE(PyExc_TypeError, "params: expected (name, kind, default, lo, hi), got %R", param);
+        }
         return -1;
     }
     const char *wanted = f->kernel->par[j] == 'p' ? "int" : f->kernel->par[j] == 'm' ? "matype" : "float";
@@ -473,20 +491,23 @@ static int take_param(Function *f, PyObject *param, int j, PyObject **name)
 }
 
 PyObject *fc_function_new(const fc_kernel *kernel, PyObject *name, PyObject *inputs, PyObject *params,
-                          PyObject *result_type, PyObject *bind)
-{
+                          PyObject *result_type, PyObject *bind) {
     int n_in = kernel->n_in, n_par = fc_par_count(kernel);
     if (!PyTuple_Check(inputs) || PyTuple_GET_SIZE(inputs) != n_in || !PyTuple_Check(params) ||
-        PyTuple_GET_SIZE(params) != n_par)
+        PyTuple_GET_SIZE(params) != n_par) {
         return FC_GUARDED(PyErr_Format(PyExc_ValueError, "%U: the kernel has %d inputs and %d params, got %R and %R",
                                        name, n_in, n_par, inputs, params));
-    if (fc_record_check(result_type))
+    }
+    if (fc_record_check(result_type)) {
         return NULL;
-    if (!PyCallable_Check(bind))
+    }
+    if (!PyCallable_Check(bind)) {
         return FC_GUARDED(PyErr_Format(PyExc_TypeError, "bind: expected a callable, got %R", bind));
+    }
     Function *f = PyObject_GC_New(Function, &Function_Type);
-    if (!f)
+    if (!f) {
         return NULL;
+    }
     f->vectorcall = function_call;
     f->kernel = kernel;
     f->name = Py_NewRef(name);
@@ -496,12 +517,14 @@ PyObject *fc_function_new(const fc_kernel *kernel, PyObject *name, PyObject *inp
     f->n_in = n_in;
     f->n_par = n_par;
     f->slots = PyTuple_New(n_in + n_par);
-    if (!f->slots)
+    if (!f->slots) {
         goto failed;
+    }
     for (int j = 0; j < n_in + n_par; j++) {
         PyObject *slot = j < n_in ? PyTuple_GET_ITEM(inputs, j) : NULL;
-        if (j >= n_in && take_param(f, PyTuple_GET_ITEM(params, j - n_in), j - n_in, &slot))
+        if (j >= n_in && take_param(f, PyTuple_GET_ITEM(params, j - n_in), j - n_in, &slot)) {
             goto failed;
+        }
         if (!PyUnicode_CheckExact(slot)) {
             FC_RAISE(PyExc_TypeError, "inputs: expected names, got %R", slot);
             goto failed;

@@ -9,8 +9,8 @@
 #include <numpy/arrayobject.h>
 
 #include "common/errors.h"
-#include "indicators/function.h"
 #include "common/stack.h"
+#include "indicators/function.h"
 
 typedef struct {
     PyObject_HEAD
@@ -27,15 +27,13 @@ static PyTypeObject Live_Type;
 
 /* ---- numbers in, numbers out ---- */
 
-static int number_error(const char *method, PyObject *got)
-{
+static int number_error(const char *method, PyObject *got) {
     PyErr_Format(PyExc_TypeError, "%s: expected a number, got %s", method, fc_type_name(got));
     return -1;
 }
 
 /* Reads one bar. It may run a caller's __float__, so nothing of the state is held across it. */
-static int take_bar(const Live *s, const char *method, PyObject *const *args, Py_ssize_t n, double *bar)
-{
+static int take_bar(const Live *s, const char *method, PyObject *const *args, Py_ssize_t n, double *bar) {
     int wanted = s->kernel->n_in;
     if (n != wanted) {
         PyErr_Format(PyExc_TypeError, "%s: expected %d number%s, got %zd", method, wanted, wanted == 1 ? "" : "s", n);
@@ -48,8 +46,9 @@ static int take_bar(const Live *s, const char *method, PyObject *const *args, Py
         }
         bar[j] = FC_GUARDED_INT(PyFloat_AsDouble(args[j]));
         if (bar[j] == -1.0 && PyErr_Occurred()) {
-            if (!PyErr_ExceptionMatches(PyExc_TypeError))
+            if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
                 return -1;
+            }
             PyErr_Clear();
             return number_error(method, args[j]);
         }
@@ -57,118 +56,127 @@ static int take_bar(const Live *s, const char *method, PyObject *const *args, Py
     return 0;
 }
 
-static PyObject *result(const Live *s, const double *values)
-{
+static PyObject *result(const Live *s, const double *values) {
     PyObject *items[FC_MAX_OUT];
     int n = s->kernel->n_out;
-    if (n == 1)
+    if (n == 1) {
         return PyFloat_FromDouble(values[0]);
+    }
     for (int j = 0; j < n; j++) {
         items[j] = PyFloat_FromDouble(values[j]);
         if (!items[j]) {
-            while (j--)
+            while (j--) {
                 Py_DECREF(items[j]);
+            }
             return NULL;
         }
     }
     return fc_record(s->result_type, items, n);
 }
 
-static PyObject *live_update(Live *s, PyObject *const *args, Py_ssize_t n)
-{
+static PyObject *live_update(Live *s, PyObject *const *args, Py_ssize_t n) {
     double bar[FC_MAX_IN];
-    if (take_bar(s, "update", args, n, bar))
+    if (take_bar(s, "update", args, n, bar)) {
         return NULL;
+    }
     s->kernel->step(s->state, bar, s->last, 1);
     s->count++;
     return result(s, s->last);
 }
 
-static PyObject *live_peek(Live *s, PyObject *const *args, Py_ssize_t n)
-{
+static PyObject *live_peek(Live *s, PyObject *const *args, Py_ssize_t n) {
     double bar[FC_MAX_IN], values[FC_MAX_OUT];
-    if (take_bar(s, "peek", args, n, bar))
+    if (take_bar(s, "peek", args, n, bar)) {
         return NULL;
+    }
     s->kernel->step(s->state, bar, values, 0);
     return result(s, values);
 }
 
-static PyObject *shapes_error(PyObject *const *args, Py_ssize_t n)
-{
+static PyObject *shapes_error(PyObject *const *args, Py_ssize_t n) {
     PyObject *shapes = PyList_New(n), *comma = PyUnicode_FromString(", "), *text = NULL;
     for (Py_ssize_t j = 0; shapes && j < n; j++) {
         PyArrayObject *array = (PyArrayObject *)args[j];
         PyObject *shape = PyArray_IntTupleFromIntp(PyArray_NDIM(array), PyArray_DIMS(array));
         PyObject *shown = shape ? PyObject_Repr(shape) : NULL;
         Py_XDECREF(shape);
-        if (!shown)
+        if (!shown) {
             Py_CLEAR(shapes);
-        else
+        } else {
             PyList_SET_ITEM(shapes, j, shown);
+        }
     }
-    if (shapes && comma)
+    if (shapes && comma) {
         text = PyUnicode_Join(comma, shapes);
-    if (text)
+    }
+    if (text) {
         PyErr_Format(PyExc_ValueError, "extend: expected 1-D arrays of one length, got %U", text);
+    }
     Py_XDECREF(text);
     Py_XDECREF(comma);
     Py_XDECREF(shapes);
     return NULL;
 }
 
-static PyObject *live_extend(Live *s, PyObject *const *args, Py_ssize_t n)
-{
+static PyObject *live_extend(Live *s, PyObject *const *args, Py_ssize_t n) {
     const double *in[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     PyObject *out[FC_MAX_OUT];
     int n_in = s->kernel->n_in, n_out = s->kernel->n_out, bad = 0;
-    if (n != n_in)
+    if (n != n_in) {
         return PyErr_Format(PyExc_TypeError, "extend: expected %d array%s, got %zd", n_in, n_in == 1 ? "" : "s", n);
-    for (int j = 0; j < n_in; j++)
-        if (!fc_is_plain(args[j]))
+    }
+    for (int j = 0; j < n_in; j++) {
+        if (!fc_is_plain(args[j])) {
             return PyErr_Format(PyExc_TypeError,
                                 "extend: array %d: expected a C-contiguous, aligned ndarray of native float64, got %s",
                                 j, fc_type_name(args[j]));
+        }
+    }
     for (int j = 0; j < n_in; j++) {
         PyArrayObject *array = (PyArrayObject *)args[j];
         bad |= PyArray_NDIM(array) != 1 || PyArray_SIZE(array) != PyArray_SIZE((PyArrayObject *)args[0]);
         in[j] = PyArray_DATA(array);
     }
-    if (bad)
+    if (bad) {
         return shapes_error(args, n);
+    }
     npy_intp bars = PyArray_SIZE((PyArrayObject *)args[0]);
     for (int j = 0; j < n_out; j++) {
         out[j] = PyArray_EMPTY(1, &bars, NPY_DOUBLE, 0);
         if (!out[j]) {
-            while (j--)
+            while (j--) {
                 Py_DECREF(out[j]);
+            }
             return NULL;
         }
         to[j] = PyArray_DATA((PyArrayObject *)out[j]);
     }
     s->kernel->run(s->state, in, to, bars); /* with the GIL: another thread may hold this object too */
     s->count += bars;
-    for (int j = 0; bars && j < n_out; j++)
+    for (int j = 0; bars && j < n_out; j++) {
         s->last[j] = to[j][bars - 1];
+    }
     return n_out == 1 ? out[0] : fc_record(s->result_type, out, n_out);
 }
 
 /* ---- making, copying, storing ---- */
 
 static Live *make(const fc_kernel *kernel, PyObject *name, PyObject *params, PyTypeObject *result_type,
-                  const double *par)
-{
+                  const double *par) {
     Live *s = PyObject_GC_New(Live, &Live_Type);
-    if (!s)
+    if (!s) {
         return NULL;
+    }
     s->kernel = kernel;
     s->name = Py_NewRef(name);
     s->params = Py_NewRef(params);
     s->result_type = (PyTypeObject *)Py_XNewRef(result_type);
     s->count = 0;
     memcpy(s->par, par, sizeof(s->par));
-    for (int j = 0; j < FC_MAX_OUT; j++)
+    for (int j = 0; j < FC_MAX_OUT; j++) {
         s->last[j] = NAN;
+    }
     s->state = PyMem_Calloc(1, kernel->size(par));
     PyObject_GC_Track(s);
     if (!s->state) {
@@ -180,34 +188,37 @@ static Live *make(const fc_kernel *kernel, PyObject *name, PyObject *params, PyT
     return s;
 }
 
-static PyObject *live_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
+static PyObject *live_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"name", "params", "result_type", NULL};
     PyObject *name, *params, *result_type = Py_None;
     double par[FC_MAX_PAR] = {0};
     (void)type;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:Live", names, &name, &params, &result_type))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:Live", names, &name, &params, &result_type)) {
         return NULL;
+    }
     const fc_kernel *kernel = fc_kernel_of(fc_isa_used(), name);
-    if (!kernel || fc_record_check(result_type))
+    if (!kernel || fc_record_check(result_type)) {
         return NULL;
+    }
     PyObject *taken = fc_take_params(kernel, params, par);
-    if (!taken)
+    if (!taken) {
         return NULL;
+    }
     Live *s = NULL;
     name = PyUnicode_FromString(kernel->name);
-    if (name)
+    if (name) {
         s = make(kernel, name, taken, result_type == Py_None ? NULL : (PyTypeObject *)result_type, par);
+    }
     Py_XDECREF(name);
     Py_DECREF(taken);
     return (PyObject *)s;
 }
 
-static PyObject *live_copy(Live *s, PyObject *Py_UNUSED(ignored))
-{
+static PyObject *live_copy(Live *s, PyObject *Py_UNUSED(ignored)) {
     Live *other = make(s->kernel, s->name, s->params, s->result_type, s->par);
-    if (!other)
+    if (!other) {
         return NULL;
+    }
     memcpy(other->state, s->state, s->kernel->size(s->par));
     memcpy(other->last, s->last, sizeof(s->last));
     other->count = s->count;
@@ -216,37 +227,40 @@ static PyObject *live_copy(Live *s, PyObject *Py_UNUSED(ignored))
 
 static PyObject *live_deepcopy(Live *s, PyObject *Py_UNUSED(memo)) { return live_copy(s, NULL); }
 
-static PyObject *live_reduce(Live *s, PyObject *Py_UNUSED(ignored))
-{
+static PyObject *live_reduce(Live *s, PyObject *Py_UNUSED(ignored)) {
     return Py_BuildValue("O(OOO)(iy#y#n)", &Live_Type, s->name, s->params,
                          s->result_type ? (PyObject *)s->result_type : Py_None, FC_STATE_VERSION,
                          (const char *)s->state, (Py_ssize_t)s->kernel->size(s->par), (const char *)s->last,
                          (Py_ssize_t)(sizeof(double) * (size_t)s->kernel->n_out), s->count);
 }
 
-static PyObject *live_setstate(Live *s, PyObject *stored)
-{
+static PyObject *live_setstate(Live *s, PyObject *stored) {
     int version;
     const char *state, *last;
     Py_ssize_t size, last_size, count;
-    if (!PyTuple_Check(stored) || !PyArg_ParseTuple(stored, "iy#y#n", &version, &state, &size, &last, &last_size, &count))
+    if (!PyTuple_Check(stored) ||
+        !PyArg_ParseTuple(stored, "iy#y#n", &version, &state, &size, &last, &last_size, &count)) {
         return PyErr_Occurred() ? NULL
                                 : FC_GUARDED(PyErr_Format(PyExc_TypeError, "state: expected a tuple, got %R", stored));
+    }
     int fits = version == FC_STATE_VERSION && size == (Py_ssize_t)s->kernel->size(s->par) && count >= 0 &&
                last_size == (Py_ssize_t)(sizeof(double) * (size_t)s->kernel->n_out);
     if (fits) {
         void *loaded = PyMem_Malloc((size_t)size); /* checked before it takes the old one's place */
-        if (!loaded)
+        if (!loaded) {
             return PyErr_NoMemory();
+        }
         memcpy(loaded, state, (size_t)size);
         fits = s->kernel->valid(s->par, loaded);
-        if (fits)
+        if (fits) {
             memcpy(s->state, loaded, (size_t)size);
+        }
         PyMem_Free(loaded);
     }
-    if (!fits)
+    if (!fits) {
         return FC_GUARDED(PyErr_Format(PyExc_ValueError, "state: expected one of %U%R in version %d", s->name,
                                        s->params, FC_STATE_VERSION));
+    }
     memcpy(s->last, last, (size_t)last_size);
     s->count = count;
     Py_RETURN_NONE;
@@ -254,25 +268,21 @@ static PyObject *live_setstate(Live *s, PyObject *stored)
 
 static PyObject *live_value(Live *s, void *Py_UNUSED(closure)) { return result(s, s->last); }
 
-static PyObject *live_repr(Live *s)
-{
+static PyObject *live_repr(Live *s) {
     return PyUnicode_FromFormat("<live %U%R after %zd bars>", s->name, s->params, s->count);
 }
 
-static int live_traverse(Live *s, visitproc visit, void *arg)
-{
+static int live_traverse(Live *s, visitproc visit, void *arg) {
     Py_VISIT(s->result_type);
     return 0;
 }
 
-static int live_clear(Live *s)
-{
+static int live_clear(Live *s) {
     Py_CLEAR(s->result_type);
     return 0;
 }
 
-static void live_dealloc(Live *s)
-{
+static void live_dealloc(Live *s) {
     PyObject_GC_UnTrack(s);
     live_clear(s);
     Py_XDECREF(s->name);
@@ -319,8 +329,7 @@ static PyTypeObject Live_Type = {
     .tp_new = live_new,
 };
 
-PyObject *fc_live_ready(void)
-{
+PyObject *fc_live_ready(void) {
     import_array1(NULL);
     return PyType_Ready(&Live_Type) ? NULL : (PyObject *)&Live_Type;
 }

@@ -29,13 +29,14 @@ static PyThread_type_lock lock; /* never waited for: who does not get it goes to
 
 static head *head_of(void *data) { return (head *)((char *)data - LINE); }
 
-static void *fresh(size_t size)
-{
-    if (size > SIZE_MAX - 2 * LINE)
+static void *fresh(size_t size) {
+    if (size > SIZE_MAX - 2 * LINE) {
         return NULL;
+    }
     char *raw = malloc(size + 2 * LINE);
-    if (!raw)
+    if (!raw) {
         return NULL;
+    }
     void *data = (void *)(((uintptr_t)raw + 2 * LINE - 1) & ~(uintptr_t)(LINE - 1));
     *head_of(data) = (head){raw, size};
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
@@ -47,17 +48,16 @@ static void *fresh(size_t size)
     return data;
 }
 
-static void drop(int i)
-{
+static void drop(int i) {
     bytes_kept -= head_of(kept[i])->size;
     memmove(kept + i, kept + i + 1, (size_t)(--n_kept - i) * sizeof *kept);
 }
 
-static void *room_malloc(void *Py_UNUSED(ctx), size_t size)
-{
+static void *room_malloc(void *Py_UNUSED(ctx), size_t size) {
     void *data = NULL;
-    if (size < FC_ROOM_FROM || size > FC_ROOM_TO) /* by resizing */
+    if (size < FC_ROOM_FROM || size > FC_ROOM_TO) { /* by resizing */
         return fresh(size);
+    }
     size = (size + PAGE - 1) & ~(size_t)(PAGE - 1);
     if (PyThread_acquire_lock(lock, NOWAIT_LOCK)) {
         for (int i = n_kept; i-- && !data;) {
@@ -72,10 +72,10 @@ static void *room_malloc(void *Py_UNUSED(ctx), size_t size)
     return data ? data : fresh(size);
 }
 
-static void room_free(void *Py_UNUSED(ctx), void *data, size_t Py_UNUSED(size))
-{
-    if (!data)
+static void room_free(void *Py_UNUSED(ctx), void *data, size_t Py_UNUSED(size)) {
+    if (!data) {
         return;
+    }
     size_t size = head_of(data)->size;
     void *gone[KEPT + 1];
     int n = 0;
@@ -90,20 +90,20 @@ static void room_free(void *Py_UNUSED(ctx), void *data, size_t Py_UNUSED(size))
     kept[n_kept++] = data;
     bytes_kept += size;
     PyThread_release_lock(lock);
-    while (n--)
+    while (n--) {
         free(head_of(gone[n])->raw);
+    }
 }
 
-static void *room_calloc(void *ctx, size_t number, size_t size)
-{
-    if (size && number > SIZE_MAX / size)
+static void *room_calloc(void *ctx, size_t number, size_t size) {
+    if (size && number > SIZE_MAX / size) {
         return NULL;
+    }
     void *data = room_malloc(ctx, number * size);
     return data ? memset(data, 0, number * size) : NULL;
 }
 
-static void *room_realloc(void *ctx, void *data, size_t size)
-{
+static void *room_realloc(void *ctx, void *data, size_t size) {
     void *moved = room_malloc(ctx, size);
     if (moved && data) {
         size_t had = head_of(data)->size;
@@ -115,8 +115,7 @@ static void *room_realloc(void *ctx, void *data, size_t size)
 
 PyDataMem_Handler fc_room = {"fastcore", 1, {NULL, room_malloc, room_calloc, room_realloc, room_free}};
 
-int fc_room_ready(void)
-{
+int fc_room_ready(void) {
     if (!lock && !(lock = PyThread_allocate_lock())) {
         PyErr_NoMemory();
         return -1;

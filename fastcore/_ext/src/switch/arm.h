@@ -23,8 +23,7 @@ typedef struct {
 
 /* PyObject_Vectorcall without its check that a result and an exception exclude each other: the caller of the Switch
  * makes that check. */
-static inline PyObject *fc_arm_call(const fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names)
-{
+static inline PyObject *fc_arm_call(const fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names) {
     if (arm->offset > 0) {
         vectorcallfunc call;
         memcpy(&call, (const char *)arm->target + arm->offset, sizeof call);
@@ -36,14 +35,10 @@ static inline PyObject *fc_arm_call(const fc_arm *arm, PyObject *const *args, si
 }
 
 /* Drawn, so that the timed calls do not beat with a loop in the caller. */
-static inline uint32_t fc_arm_pause(uint32_t every)
-{
-    return every == 1 ? 1 : fc_random() % (2 * every - 1) + 1;
-}
+static inline uint32_t fc_arm_pause(uint32_t every) { return every == 1 ? 1 : fc_random() % (2 * every - 1) + 1; }
 
 /* Takes over a reference to `target`, which may be NULL. */
-static inline void fc_arm_init(fc_arm *arm, PyObject *target, uint32_t every)
-{
+static inline void fc_arm_init(fc_arm *arm, PyObject *target, uint32_t every) {
     PyTypeObject *type = target == NULL ? NULL : Py_TYPE(target);
     arm->target = target;
     arm->every = every;
@@ -55,16 +50,14 @@ static inline void fc_arm_init(fc_arm *arm, PyObject *target, uint32_t every)
 }
 
 /* An exception is an error of the arm; a cancellation or an interrupt is not its fault. */
-static inline void fc_arm_failed(fc_arm *arm)
-{
+static inline void fc_arm_failed(fc_arm *arm) {
     if (PyErr_ExceptionMatches(PyExc_Exception)) {
         arm->errors++;
     }
 }
 
 /* A sample that finds no memory is lost: a measurement never fails its caller. */
-static inline void fc_arm_took(fc_arm *arm, uint64_t start)
-{
+static inline void fc_arm_took(fc_arm *arm, uint64_t start) {
     (void)fc_sketch_observe(&arm->latency, (double)(fc_clock_ns() - start) * 1e-9);
 }
 

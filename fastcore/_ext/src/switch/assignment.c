@@ -1,34 +1,23 @@
 #define PY_SSIZE_T_CLEAN
 #include "switch/assignment.h"
 
-#include "common/forks.h"
 #include "common/clock.h"
+#include "common/forks.h"
 #include "common/stack.h"
 
 /* MurmurHash3_x86_32, Austin Appleby, public domain. */
 
-static uint32_t rotate(uint32_t x, int by)
-{
-    return (x << by) | (x >> (32 - by));
-}
+static uint32_t rotate(uint32_t x, int by) { return (x << by) | (x >> (32 - by)); }
 
-static uint32_t scramble(uint32_t k)
-{
-    return rotate(k * UINT32_C(0xCC9E2D51), 15) * UINT32_C(0x1B873593);
-}
+static uint32_t scramble(uint32_t k) { return rotate(k * UINT32_C(0xCC9E2D51), 15) * UINT32_C(0x1B873593); }
 
-static uint32_t mix(uint32_t h, uint32_t k)
-{
-    return rotate(h ^ scramble(k), 13) * 5 + UINT32_C(0xE6546B64);
-}
+static uint32_t mix(uint32_t h, uint32_t k) { return rotate(h ^ scramble(k), 13) * 5 + UINT32_C(0xE6546B64); }
 
-static uint32_t block(const uint8_t *p)
-{
+static uint32_t block(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static uint32_t finish(uint32_t h, uint32_t rest, size_t size)
-{
+static uint32_t finish(uint32_t h, uint32_t rest, size_t size) {
     h ^= scramble(rest);
     h ^= (uint32_t)size;
     h = (h ^ h >> 16) * UINT32_C(0x85EBCA6B);
@@ -37,8 +26,7 @@ static uint32_t finish(uint32_t h, uint32_t rest, size_t size)
 }
 
 /* Hashes on from where `salt` is; what is left over after the last whole block replaces its rest. */
-static inline void absorb(fc_salt *salt, const uint8_t *data, size_t size)
-{
+static inline void absorb(fc_salt *salt, const uint8_t *data, size_t size) {
     uint32_t h = salt->hash;
     uint64_t pending = salt->rest; /* less than a block of bits not hashed yet, and after a load up to one more */
     int bits = 8 * salt->rest_size;
@@ -61,15 +49,13 @@ static inline void absorb(fc_salt *salt, const uint8_t *data, size_t size)
     salt->rest_size = bits / 8;
 }
 
-static uint32_t murmur3_32(const uint8_t *data, size_t size, uint32_t seed)
-{
+static uint32_t murmur3_32(const uint8_t *data, size_t size, uint32_t seed) {
     fc_salt state = {seed, 0, 0, 0};
     absorb(&state, data, size);
     return finish(state.hash, state.rest, state.size);
 }
 
-int fc_salt_init(fc_salt *salt, PyObject *text)
-{
+int fc_salt_init(fc_salt *salt, PyObject *text) {
     Py_ssize_t size;
     const char *data = PyUnicode_AsUTF8AndSize(text, &size);
     if (data == NULL) {
@@ -81,15 +67,13 @@ int fc_salt_init(fc_salt *salt, PyObject *text)
     return 0;
 }
 
-static uint32_t place_of(const fc_salt *salt, const void *data, size_t size)
-{
+static uint32_t place_of(const fc_salt *salt, const void *data, size_t size) {
     fc_salt state = *salt;
     absorb(&state, data, size);
     return finish(state.hash, state.rest, state.size);
 }
 
-static int place_of_int(const fc_salt *salt, PyObject *key, uint32_t *place)
-{
+static int place_of_int(const fc_salt *salt, PyObject *key, uint32_t *place) {
     int overflow;
     long long value = PyLong_AsLongLongAndOverflow(key, &overflow);
     if (overflow == 0) {
@@ -115,8 +99,7 @@ static int place_of_int(const fc_salt *salt, PyObject *key, uint32_t *place)
 }
 
 /* The text form of a key of another type, which both twins share. */
-static PyObject *plain_key(PyObject *key)
-{
+static PyObject *plain_key(PyObject *key) {
     PyObject *twin = PyImport_ImportModule("python_fallback.shared.assignment_key");
     PyObject *text = twin == NULL ? NULL : FC_GUARDED(PyObject_CallMethod(twin, "plain_key", "(O)", key));
     Py_XDECREF(twin);
@@ -127,8 +110,7 @@ static PyObject *plain_key(PyObject *key)
     return text;
 }
 
-int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place)
-{
+int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place) {
     if (PyUnicode_Check(key)) {
         if (PyUnicode_IS_COMPACT_ASCII(key)) {
             *place = place_of(salt, PyUnicode_DATA(key), (size_t)PyUnicode_GET_LENGTH(key));
@@ -165,8 +147,7 @@ int fc_place(const fc_salt *salt, PyObject *key, uint32_t *place)
     return done;
 }
 
-int fc_check_key(PyObject *key)
-{
+int fc_check_key(PyObject *key) {
     if (key == Py_None || PyUnicode_Check(key) || PyBytes_Check(key) || PyLong_Check(key)) {
         return 0;
     }
@@ -181,8 +162,7 @@ static uint32_t generation = 1; /* guarded by the GIL */
 static FC_THREAD_LOCAL uint32_t seeded; /* the generation this thread's state is of */
 static FC_THREAD_LOCAL uint64_t state;
 
-static uint64_t seed(void)
-{
+static uint64_t seed(void) {
     uint64_t x = fc_clock_ns() ^ (uint64_t)(uintptr_t)&state;
     x += UINT64_C(0x9E3779B97F4A7C15);
     x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
@@ -191,8 +171,7 @@ static uint64_t seed(void)
     return x == 0 ? 1 : x;
 }
 
-uint32_t fc_random(void)
-{
+uint32_t fc_random(void) {
     if (seeded != generation) {
         state = seed();
         seeded = generation;
@@ -205,8 +184,7 @@ uint32_t fc_random(void)
 
 /* ---- what Python sees of it ---- */
 
-static PyObject *assign_murmur3_32(PyObject *Py_UNUSED(module), PyObject *args)
-{
+static PyObject *assign_murmur3_32(PyObject *Py_UNUSED(module), PyObject *args) {
     Py_buffer data;
     unsigned long long seed = 0;
     if (!PyArg_ParseTuple(args, "y*|K:murmur3_32", &data, &seed)) {
@@ -217,8 +195,7 @@ static PyObject *assign_murmur3_32(PyObject *Py_UNUSED(module), PyObject *args)
     return PyLong_FromUnsignedLong(hash);
 }
 
-static PyObject *assign_bucket(PyObject *Py_UNUSED(module), PyObject *args)
-{
+static PyObject *assign_bucket(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *text, *key;
     fc_salt salt;
     uint32_t place;
@@ -231,8 +208,7 @@ static PyObject *assign_bucket(PyObject *Py_UNUSED(module), PyObject *args)
     return PyLong_FromUnsignedLong(place);
 }
 
-static PyObject *assign_belongs(PyObject *Py_UNUSED(module), PyObject *args)
-{
+static PyObject *assign_belongs(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *text, *key;
     unsigned long long threshold;
     fc_salt salt;
@@ -242,15 +218,13 @@ static PyObject *assign_belongs(PyObject *Py_UNUSED(module), PyObject *args)
     }
     if (key == Py_None) {
         place = fc_random();
-    }
-    else if (fc_salt_init(&salt, text) < 0 || fc_place(&salt, key, &place) < 0) {
+    } else if (fc_salt_init(&salt, text) < 0 || fc_place(&salt, key, &place) < 0) {
         return NULL;
     }
     return PyBool_FromLong(place < threshold);
 }
 
-static PyObject *assign_reseed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
-{
+static PyObject *assign_reseed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored)) {
     generation++;
     Py_RETURN_NONE;
 }
@@ -264,7 +238,6 @@ static PyMethodDef assign_methods[] = {
 };
 
 /* A forked child draws a new seed, else all workers of one parent would draw the same numbers. */
-int fc_assign_exec(PyObject *module)
-{
+int fc_assign_exec(PyObject *module) {
     return PyModule_AddFunctions(module, assign_methods) < 0 ? -1 : fc_follow_forks(module, "_reseed");
 }

@@ -13,8 +13,7 @@ typedef struct {
     char timed, begun, running, done;
 } Await;
 
-PyObject *fc_await_new(PyTypeObject *type, PyObject *owner, fc_arm *arm, PyObject *awaitable, int timed)
-{
+PyObject *fc_await_new(PyTypeObject *type, PyObject *owner, fc_arm *arm, PyObject *awaitable, int timed) {
     Await *self = (Await *)type->tp_alloc(type, 0);
     if (self == NULL) {
         Py_DECREF(awaitable);
@@ -28,8 +27,7 @@ PyObject *fc_await_new(PyTypeObject *type, PyObject *owner, fc_arm *arm, PyObjec
 }
 
 /* Before the first step: the clock starts, and an awaitable that is not a coroutine gives its iterator. */
-static int begin(Await *self)
-{
+static int begin(Await *self) {
     self->begun = 1;
     if (self->timed) {
         self->start = fc_clock_ns();
@@ -39,8 +37,8 @@ static int begin(Await *self)
     }
     PyAsyncMethods *async = Py_TYPE(self->inner)->tp_as_async;
     if (async == NULL || async->am_await == NULL) {
-        PyErr_Format(
-            PyExc_TypeError, "object %.100s can't be used in 'await' expression", Py_TYPE(self->inner)->tp_name);
+        PyErr_Format(PyExc_TypeError, "object %.100s can't be used in 'await' expression",
+                     Py_TYPE(self->inner)->tp_name);
         return -1;
     }
     PyObject *iterator = FC_GUARDED(async->am_await(self->inner));
@@ -52,8 +50,7 @@ static int begin(Await *self)
 }
 
 /* Before every step; -1 with an exception when there can be none. */
-static int enter(Await *self)
-{
+static int enter(Await *self) {
     if (self->inner == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         return -1;
@@ -67,22 +64,19 @@ static int enter(Await *self)
 }
 
 /* After the last step; with an exception set it has failed. */
-static void finish(Await *self)
-{
+static void finish(Await *self) {
     if (self->done) {
         return;
     }
     self->done = 1;
     if (PyErr_Occurred()) {
         fc_arm_failed(self->arm);
-    }
-    else if (self->timed && self->begun) {
+    } else if (self->timed && self->begun) {
         fc_arm_took(self->arm, self->start);
     }
 }
 
-static PySendResult await_send(PyObject *op, PyObject *value, PyObject **result)
-{
+static PySendResult await_send(PyObject *op, PyObject *value, PyObject **result) {
     Await *self = (Await *)op;
     *result = NULL;
     if (enter(self) < 0) {
@@ -99,8 +93,7 @@ static PySendResult await_send(PyObject *op, PyObject *value, PyObject **result)
     return outcome;
 }
 
-static void raise_stop_iteration(PyObject *value)
-{
+static void raise_stop_iteration(PyObject *value) {
     if (value == Py_None) {
         PyErr_SetNone(PyExc_StopIteration);
         return;
@@ -112,8 +105,7 @@ static void raise_stop_iteration(PyObject *value)
     }
 }
 
-static PyObject *await_send_method(PyObject *op, PyObject *value)
-{
+static PyObject *await_send_method(PyObject *op, PyObject *value) {
     PyObject *result;
     PySendResult outcome = await_send(op, value, &result);
     if (outcome == PYGEN_RETURN) {
@@ -123,32 +115,25 @@ static PyObject *await_send_method(PyObject *op, PyObject *value)
     return result;
 }
 
-static PyObject *await_next(PyObject *op)
-{
-    return await_send_method(op, Py_None);
-}
+static PyObject *await_next(PyObject *op) { return await_send_method(op, Py_None); }
 
 /* What `throw` does to an iterator that has none: the exception comes straight back. */
-static void raise_thrown(PyObject *args)
-{
+static void raise_thrown(PyObject *args) {
     PyObject *type, *value = NULL, *traceback = NULL;
     if (!PyArg_UnpackTuple(args, "throw", 1, 3, &type, &value, &traceback)) {
         return;
     }
     if (PyExceptionInstance_Check(type)) {
         PyErr_SetObject((PyObject *)Py_TYPE(type), type);
-    }
-    else if (PyExceptionClass_Check(type)) {
+    } else if (PyExceptionClass_Check(type)) {
         PyErr_SetObject(type, value == Py_None ? NULL : value);
-    }
-    else {
+    } else {
         PyErr_SetString(PyExc_TypeError, "exceptions must be classes or instances deriving from BaseException");
     }
 }
 
 /* Calls `throw` or `close` of what is awaited; NULL with an exception, or with none where there is no such method. */
-static PyObject *inner_method(Await *self, const char *name, PyObject *args, int *missing)
-{
+static PyObject *inner_method(Await *self, const char *name, PyObject *args, int *missing) {
     *missing = 0;
     PyObject *method = FC_GUARDED(PyObject_GetAttrString(self->inner, name));
     if (method == NULL) {
@@ -163,8 +148,7 @@ static PyObject *inner_method(Await *self, const char *name, PyObject *args, int
     return result;
 }
 
-static PyObject *await_throw(PyObject *op, PyObject *args)
-{
+static PyObject *await_throw(PyObject *op, PyObject *args) {
     Await *self = (Await *)op;
     if (enter(self) < 0) {
         return NULL;
@@ -180,16 +164,14 @@ static PyObject *await_throw(PyObject *op, PyObject *args)
             PyObject *error = fc_take_exception();
             finish(self);
             fc_raise_exception(error);
-        }
-        else {
+        } else {
             finish(self);
         }
     }
     return result;
 }
 
-static PyObject *await_close(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
+static PyObject *await_close(PyObject *op, PyObject *Py_UNUSED(ignored)) {
     Await *self = (Await *)op;
     if (self->inner == NULL) {
         Py_RETURN_NONE;
@@ -210,8 +192,7 @@ static PyObject *await_close(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 /* cr_frame, cr_code, __name__ and the like are the coroutine's own. */
-static PyObject *await_getattro(PyObject *op, PyObject *name)
-{
+static PyObject *await_getattro(PyObject *op, PyObject *name) {
     PyObject *found = PyObject_GenericGetAttr(op, name);
     Await *self = (Await *)op;
     if (found == NULL && self->inner != NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
@@ -221,19 +202,14 @@ static PyObject *await_getattro(PyObject *op, PyObject *name)
     return found;
 }
 
-static PyObject *await_repr(PyObject *op)
-{
+static PyObject *await_repr(PyObject *op) {
     PyObject *inner = ((Await *)op)->inner;
     return FC_GUARDED(PyUnicode_FromFormat("<awaiting %R>", inner != NULL ? inner : Py_None));
 }
 
-static PyObject *await_self(PyObject *op)
-{
-    return Py_NewRef(op);
-}
+static PyObject *await_self(PyObject *op) { return Py_NewRef(op); }
 
-static int await_traverse(PyObject *op, visitproc visit, void *arg)
-{
+static int await_traverse(PyObject *op, visitproc visit, void *arg) {
     Await *self = (Await *)op;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->inner);
@@ -241,15 +217,13 @@ static int await_traverse(PyObject *op, visitproc visit, void *arg)
     return 0;
 }
 
-static int await_clear(PyObject *op)
-{
+static int await_clear(PyObject *op) {
     Await *self = (Await *)op;
     Py_CLEAR(self->inner);
     return 0; /* `arm` needs the owner for as long as there is a self */
 }
 
-static void await_dealloc(PyObject *op)
-{
+static void await_dealloc(PyObject *op) {
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     Py_TRASHCAN_BEGIN(op, await_dealloc)

@@ -40,8 +40,7 @@ typedef struct {
 
 /* ---- calls ---- */
 
-static PyObject *awaited(Switch *self, fc_arm *arm, PyObject *result, int timed)
-{
+static PyObject *awaited(Switch *self, fc_arm *arm, PyObject *result, int timed) {
     State *state = PyType_GetModuleState(Py_TYPE(self));
     if (state == NULL) {
         Py_DECREF(result);
@@ -50,9 +49,8 @@ static PyObject *awaited(Switch *self, fc_arm *arm, PyObject *result, int timed)
     return fc_await_new(state->await_type, (PyObject *)self, arm, result, timed);
 }
 
-FC_COLD static PyObject *call_timed(
-    Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names, int is_async)
-{
+FC_COLD static PyObject *call_timed(Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names,
+                                    int is_async) {
     arm->countdown = fc_arm_pause(arm->every);
     uint64_t start = fc_clock_ns();
     PyObject *result = fc_arm_call(arm, args, nargsf, names);
@@ -67,9 +65,8 @@ FC_COLD static PyObject *call_timed(
     return result;
 }
 
-static inline PyObject *call_arm(
-    Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names, int is_async)
-{
+static inline PyObject *call_arm(Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names,
+                                 int is_async) {
     PyObject *result;
     if (FC_UNLIKELY(fc_stack_guard() < 0)) {
         return NULL;
@@ -78,13 +75,11 @@ static inline PyObject *call_arm(
     arm->calls++;
     if (FC_UNLIKELY(--arm->countdown == 0)) {
         result = call_timed(self, arm, args, nargsf, names, is_async);
-    }
-    else {
+    } else {
         result = fc_arm_call(arm, args, nargsf, names);
         if (FC_UNLIKELY(result == NULL)) {
             fc_arm_failed(arm);
-        }
-        else if (is_async) {
+        } else if (is_async) {
             result = awaited(self, arm, result, 0);
         }
     }
@@ -93,20 +88,17 @@ static inline PyObject *call_arm(
 }
 
 /* The arm of `key`, or of a draw when it is None; NULL with an exception when it cannot be a key. */
-static inline fc_arm *draw(Switch *self, PyObject *key)
-{
+static inline fc_arm *draw(Switch *self, PyObject *key) {
     uint32_t place;
     if (key == Py_None) {
         place = fc_random();
-    }
-    else if (fc_place(&self->salt, key, &place) < 0) {
+    } else if (fc_place(&self->salt, key, &place) < 0) {
         return NULL;
     }
     return &self->arms[place < self->threshold];
 }
 
-static inline fc_arm *draw_from_context(Switch *self)
-{
+static inline fc_arm *draw_from_context(Switch *self) {
     PyObject *key;
     if (PyContextVar_Get(self->key, Py_None, &key) < 0) {
         return NULL;
@@ -116,16 +108,14 @@ static inline fc_arm *draw_from_context(Switch *self)
     return arm;
 }
 
-#define MODE(name, choice, is_async)                                                                                \
-    static PyObject *name(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names)                       \
-    {                                                                                                                \
-        Switch *self = (Switch *)op;                                                                                 \
-        fc_arm *arm = (choice);                                                                                      \
-        return FC_UNLIKELY(arm == NULL) ? NULL : call_arm(self, arm, args, nargsf, names, is_async);                  \
+#define MODE(name, choice, is_async)                                                                                   \
+    static PyObject *name(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names) {                       \
+        Switch *self = (Switch *)op;                                                                                   \
+        fc_arm *arm = (choice);                                                                                        \
+        return FC_UNLIKELY(arm == NULL) ? NULL : call_arm(self, arm, args, nargsf, names, is_async);                   \
     }
 
-static PyObject *keywords_of(PyObject *const *values, PyObject *names)
-{
+static PyObject *keywords_of(PyObject *const *values, PyObject *names) {
     if (names == NULL) {
         return PyDict_New();
     }
@@ -138,8 +128,7 @@ static PyObject *keywords_of(PyObject *const *values, PyObject *names)
     return keywords;
 }
 
-static PyObject *positional_of(PyObject *const *args, Py_ssize_t nargs)
-{
+static PyObject *positional_of(PyObject *const *args, Py_ssize_t nargs) {
     PyObject *given = PyTuple_New(nargs);
     for (Py_ssize_t i = 0; given != NULL && i < nargs; i++) {
         PyTuple_SET_ITEM(given, i, Py_NewRef(args[i]));
@@ -147,9 +136,8 @@ static PyObject *positional_of(PyObject *const *args, Py_ssize_t nargs)
     return given;
 }
 
-FC_COLD static PyObject *hand_over(
-    Switch *self, int how, PyObject *error, PyObject *const *args, size_t nargsf, PyObject *names)
-{
+FC_COLD static PyObject *hand_over(Switch *self, int how, PyObject *error, PyObject *const *args, size_t nargsf,
+                                   PyObject *names) {
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     PyObject *given = positional_of(args, nargs);
     PyObject *keywords = given == NULL ? NULL : keywords_of(args + nargs, names);
@@ -163,8 +151,7 @@ FC_COLD static PyObject *hand_over(
 }
 
 /* Under watch: a sample of the calls runs both arms, and a candidate that raises is made good by the control. */
-static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names)
-{
+static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *args, size_t nargsf, PyObject *names) {
     int chosen = arm == &self->arms[CANDIDATE];
     uint64_t sample = self->sample[chosen];
     PyObject *result;
@@ -172,16 +159,14 @@ static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *ar
     nargsf = (size_t)PyVectorcall_NARGS(nargsf); /* the arguments may be used twice: no arm borrows the slot before */
     if (sample != 0 && fc_random() < sample) {
         result = hand_over(self, chosen ? PAIR_CANDIDATE : PAIR_CONTROL, Py_None, args, nargsf, names);
-    }
-    else if (!chosen) {
+    } else if (!chosen) {
         result = call_arm(self, arm, args, nargsf, names, self->is_async);
-    }
-    else if (self->is_async) {
+    } else if (self->is_async) {
         result = hand_over(self, AWAIT_CANDIDATE, Py_None, args, nargsf, names);
-    }
-    else {
+    } else {
         result = call_arm(self, arm, args, nargsf, names, 0);
-        if (result == NULL && !PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) { /* _watched asks what else is its own */
+        if (result == NULL &&
+            !PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) { /* _watched asks what else is its own */
             PyObject *error = fc_take_exception();
             result = hand_over(self, RESCUE, error, args, nargsf, names);
             Py_XDECREF(error);
@@ -191,8 +176,7 @@ static PyObject *call_watched_arm(Switch *self, fc_arm *arm, PyObject *const *ar
     return result;
 }
 
-static PyObject *call_watched(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names)
-{
+static PyObject *call_watched(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names) {
     Switch *self = (Switch *)op;
     fc_arm *arm = draw_from_context(self);
     return arm == NULL ? NULL : call_watched_arm(self, arm, args, nargsf, names);
@@ -213,8 +197,7 @@ static const vectorcallfunc MODES[2][4] = {
 static const char *const WORDS[4] = {"control", "candidate", "ramp", "watched"};
 
 /* The first call says so, once: what needs a thread starts it then, not in a process that is about to fork. */
-static void begin_calls(Switch *self)
-{
+static void begin_calls(Switch *self) {
     self->first = 0;
     self->vectorcall = MODES[(int)self->is_async][self->mode];
     PyObject *done = FC_GUARDED(PyObject_CallMethod((PyObject *)self, "_calls_begin", NULL));
@@ -224,8 +207,7 @@ static void begin_calls(Switch *self)
     Py_XDECREF(done);
 }
 
-static PyObject *call_first(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names)
-{
+static PyObject *call_first(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names) {
     Switch *self = (Switch *)op;
     Py_INCREF(self);
     begin_calls(self);
@@ -235,15 +217,13 @@ static PyObject *call_first(PyObject *op, PyObject *const *args, size_t nargsf, 
 }
 
 /* Before _setup, and again once the garbage collector has cleared it. */
-static PyObject *call_unready(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names)
-{
+static PyObject *call_unready(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *names) {
     (void)op, (void)args, (void)nargsf, (void)names;
     PyErr_SetString(PyExc_RuntimeError, "this Switch has not been set up");
     return NULL;
 }
 
-static PyObject *switch_call_for(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
-{
+static PyObject *switch_call_for(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
     Switch *self = (Switch *)op;
     if (nargs < 1) {
         PyErr_SetString(PyExc_TypeError, "Switch.call_for() missing 1 required positional argument: 'key'");
@@ -275,8 +255,7 @@ static PyObject *switch_call_for(PyObject *op, PyObject *const *args, Py_ssize_t
 /* ---- what the public class uses ---- */
 
 /* _call_arm(index, *args, **kwargs): that arm, counted, whatever the mode. */
-static PyObject *switch_call_arm(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *names)
-{
+static PyObject *switch_call_arm(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
     Switch *self = (Switch *)op;
     if (self->vectorcall == call_unready) {
         return call_unready(op, NULL, 0, NULL);
@@ -292,8 +271,7 @@ static PyObject *switch_call_arm(PyObject *op, PyObject *const *args, Py_ssize_t
     return call_arm(self, &self->arms[index], args + 1, (size_t)nargs - 1, names, self->is_async);
 }
 
-static PyObject *switch_tell_first(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
+static PyObject *switch_tell_first(PyObject *op, PyObject *Py_UNUSED(ignored)) {
     Switch *self = (Switch *)op;
     if (self->vectorcall == call_unready) {
         return call_unready(op, NULL, 0, NULL);
@@ -304,16 +282,13 @@ static PyObject *switch_tell_first(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 /* (calls, errors) of both arms. */
-static PyObject *switch_calls(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
+static PyObject *switch_calls(PyObject *op, PyObject *Py_UNUSED(ignored)) {
     fc_arm *arms = ((Switch *)op)->arms;
-    return Py_BuildValue(
-        "(KK)(KK)", (unsigned long long)arms[0].calls, (unsigned long long)arms[0].errors,
-        (unsigned long long)arms[1].calls, (unsigned long long)arms[1].errors);
+    return Py_BuildValue("(KK)(KK)", (unsigned long long)arms[0].calls, (unsigned long long)arms[0].errors,
+                         (unsigned long long)arms[1].calls, (unsigned long long)arms[1].errors);
 }
 
-static PyObject *switch_setup(PyObject *op, PyObject *args)
-{
+static PyObject *switch_setup(PyObject *op, PyObject *args) {
     Switch *self = (Switch *)op;
     PyObject *control, *candidate, *salt, *key;
     int is_async;
@@ -346,8 +321,7 @@ static PyObject *switch_setup(PyObject *op, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *switch_set_mode(PyObject *op, PyObject *args)
-{
+static PyObject *switch_set_mode(PyObject *op, PyObject *args) {
     Switch *self = (Switch *)op;
     const char *word;
     unsigned long long threshold, sample_control = 0, sample_candidate = 0;
@@ -377,8 +351,7 @@ static PyObject *switch_set_mode(PyObject *op, PyObject *args)
 }
 
 /* _time_every(n): one call in n is timed from now on. */
-static PyObject *switch_time_every(PyObject *op, PyObject *args)
-{
+static PyObject *switch_time_every(PyObject *op, PyObject *args) {
     Switch *self = (Switch *)op;
     unsigned int every;
     if (!PyArg_ParseTuple(args, "I:_time_every", &every)) {
@@ -395,8 +368,7 @@ static PyObject *switch_time_every(PyObject *op, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *bins_of(const fc_sketch *sketch)
-{
+static PyObject *bins_of(const fc_sketch *sketch) {
     PyObject *bins = PyDict_New();
     for (int32_t key = sketch->lowest; bins != NULL && sketch->bins != NULL && key <= sketch->highest; key++) {
         uint64_t here = sketch->bins[key - sketch->first];
@@ -414,8 +386,7 @@ static PyObject *bins_of(const fc_sketch *sketch)
     return bins;
 }
 
-static PyObject *switch_counts(PyObject *op, PyObject *arg)
-{
+static PyObject *switch_counts(PyObject *op, PyObject *arg) {
     long index = PyLong_AsLong(arg);
     if (index == -1 && PyErr_Occurred()) {
         return NULL;
@@ -434,22 +405,19 @@ static PyObject *switch_counts(PyObject *op, PyObject *arg)
     if (bins == NULL) {
         return NULL;
     }
-    return Py_BuildValue(
-        "KK(KKdddN)", (unsigned long long)arm.calls, (unsigned long long)arm.errors,
-        (unsigned long long)arm.latency.count, (unsigned long long)arm.latency.zeros, arm.latency.total,
-        arm.latency.low, arm.latency.high, bins);
+    return Py_BuildValue("KK(KKdddN)", (unsigned long long)arm.calls, (unsigned long long)arm.errors,
+                         (unsigned long long)arm.latency.count, (unsigned long long)arm.latency.zeros,
+                         arm.latency.total, arm.latency.low, arm.latency.high, bins);
 }
 
-static PyObject *switch_arm(PyObject *op, void *index)
-{
+static PyObject *switch_arm(PyObject *op, void *index) {
     PyObject *target = ((Switch *)op)->arms[(intptr_t)index].target;
     return Py_NewRef(target == NULL ? Py_None : target);
 }
 
 /* ---- the type ---- */
 
-static PyObject *switch_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
-{
+static PyObject *switch_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)) {
     Switch *self = (Switch *)type->tp_alloc(type, 0);
     if (self != NULL) {
         self->vectorcall = call_unready;
@@ -459,13 +427,11 @@ static PyObject *switch_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObj
     return (PyObject *)self;
 }
 
-static PyObject *switch_descr_get(PyObject *op, PyObject *obj, PyObject *Py_UNUSED(owner))
-{
+static PyObject *switch_descr_get(PyObject *op, PyObject *obj, PyObject *Py_UNUSED(owner)) {
     return obj == NULL || obj == Py_None ? Py_NewRef(op) : PyMethod_New(op, obj);
 }
 
-static int switch_traverse(PyObject *op, visitproc visit, void *arg)
-{
+static int switch_traverse(PyObject *op, visitproc visit, void *arg) {
     Switch *self = (Switch *)op;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->arms[0].target);
@@ -475,8 +441,7 @@ static int switch_traverse(PyObject *op, visitproc visit, void *arg)
     return 0;
 }
 
-static int switch_clear(PyObject *op)
-{
+static int switch_clear(PyObject *op) {
     Switch *self = (Switch *)op;
     self->vectorcall = call_unready; /* first: dropping the arms may run code that calls it */
     Py_CLEAR(self->arms[0].target);
@@ -486,8 +451,7 @@ static int switch_clear(PyObject *op)
     return 0;
 }
 
-static void switch_dealloc(PyObject *op)
-{
+static void switch_dealloc(PyObject *op) {
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     Py_TRASHCAN_BEGIN(op, switch_dealloc) /* Switches around Switches come down one by one */
@@ -531,16 +495,11 @@ static PyGetSetDef switch_getset[] = {
 };
 
 static PyType_Slot switch_slots[] = {
-    {Py_tp_new, switch_new},
-    {Py_tp_dealloc, switch_dealloc},
-    {Py_tp_traverse, switch_traverse},
-    {Py_tp_clear, switch_clear},
-    {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_descr_get, switch_descr_get},
-    {Py_tp_methods, switch_methods},
-    {Py_tp_members, switch_members},
-    {Py_tp_getset, switch_getset},
-    {0, NULL},
+    {Py_tp_new, switch_new},           {Py_tp_dealloc, switch_dealloc},
+    {Py_tp_traverse, switch_traverse}, {Py_tp_clear, switch_clear},
+    {Py_tp_call, PyVectorcall_Call},   {Py_tp_descr_get, switch_descr_get},
+    {Py_tp_methods, switch_methods},   {Py_tp_members, switch_members},
+    {Py_tp_getset, switch_getset},     {0, NULL},
 };
 
 static PyType_Spec switch_spec = {
@@ -552,8 +511,7 @@ static PyType_Spec switch_spec = {
 
 /* ---- the module ---- */
 
-static PyObject *module_switch_type(PyObject *module, PyObject *base)
-{
+static PyObject *module_switch_type(PyObject *module, PyObject *base) {
     if (!PyType_Check(base)) {
         PyErr_Format(PyExc_TypeError, "base: expected a class, got %s", fc_type_name(base));
         return NULL;
@@ -570,15 +528,13 @@ static PyObject *module_switch_type(PyObject *module, PyObject *base)
     return type;
 }
 
-static int module_exec(PyObject *module)
-{
+static int module_exec(PyObject *module) {
     State *state = PyModule_GetState(module);
     state->await_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &fc_await_spec, NULL);
     return state->await_type == NULL ? -1 : fc_assign_exec(module);
 }
 
-static int module_traverse(PyObject *module, visitproc visit, void *arg)
-{
+static int module_traverse(PyObject *module, visitproc visit, void *arg) {
     State *state = PyModule_GetState(module);
     if (state != NULL) {
         Py_VISIT(state->await_type);
@@ -586,8 +542,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     return 0;
 }
 
-static int module_clear(PyObject *module)
-{
+static int module_clear(PyObject *module) {
     State *state = PyModule_GetState(module);
     if (state != NULL) {
         Py_CLEAR(state->await_type);
@@ -616,7 +571,4 @@ static struct PyModuleDef module_def = {
     .m_clear = module_clear,
 };
 
-PyMODINIT_FUNC PyInit_switch(void)
-{
-    return PyModuleDef_Init(&module_def);
-}
+PyMODINIT_FUNC PyInit_switch(void) { return PyModuleDef_Init(&module_def); }

@@ -38,7 +38,8 @@ typedef struct fc_kernel {
     void (*init)(const double *par, void *state);
     int (*valid)(const double *par, const void *state); /* may a state from outside be run? */
     void (*run)(void *state, const double *const *in, double *const *out, ptrdiff_t n);
-    void (*step)(void *state, const double *in, double *out, int commit); /* one bar; commit 0 leaves the state as it was */
+    void (*step)(void *state, const double *in, double *out,
+                 int commit); /* one bar; commit 0 leaves the state as it was */
     /* Bar i goes to the state at `states + stride * at[i]` and its outputs to element at[i]; at may be NULL for
      * 0..n-1. */
     void (*many)(char *states, size_t stride, const int64_t *at, const double *const *in, double *const *out,

@@ -1,8 +1,7 @@
 /* min, max, stoch, atr: what is made of highs and lows. */
 #include "indicators/kernels/stages.h"
 
-static fc_policy recurrence(const double *par)
-{
+static fc_policy recurrence(const double *par) {
     (void)par;
     return FC_RECURRENCE;
 }
@@ -16,16 +15,13 @@ typedef struct {
 
 static ptrdiff_t extremum_lookback(const double *par) { return (ptrdiff_t)par[0] - 1; }
 static ptrdiff_t extremum_scratch(const double *par) { return fc_window_scratch(par[0]); }
-static size_t extremum_size(const double *par)
-{
+static size_t extremum_size(const double *par) {
     return sizeof(extremum_state) + fc_window_room(par[0]) * sizeof(double);
 }
-static void extremum_init(const double *par, void *state)
-{
+static void extremum_init(const double *par, void *state) {
     fc_extremum_init(&((extremum_state *)state)->extremum, par[0]);
 }
-static int extremum_valid(const double *par, const void *state)
-{
+static int extremum_valid(const double *par, const void *state) {
     return fc_window_valid(&((const extremum_state *)state)->extremum.window, par[0]);
 }
 #define EXTREMUM_GAP(s) fc_window_gap(&(s)->extremum.window)
@@ -33,14 +29,12 @@ static int extremum_valid(const double *par, const void *state)
 
 #define EXTREMUM(name)                                                                                                 \
     static int name##_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n,               \
-                            double *scratch)                                                                           \
-    {                                                                                                                  \
+                            double *scratch) {                                                                         \
         ptrdiff_t w = (ptrdiff_t)par[0];                                                                               \
         fc_missing(out[0], w - 1);                                                                                     \
         return FC(roll_##name)(in[0], n, w, out[0], scratch);                                                          \
     }                                                                                                                  \
-    FC_INLINE void name##_step(extremum_state *s, const double *in, double *out, int commit)                           \
-    {                                                                                                                  \
+    FC_INLINE void name##_step(extremum_state *s, const double *in, double *out, int commit) {                         \
         out[0] = fc_push_##name(&s->extremum, s->mem, in[0], commit);                                                  \
     }                                                                                                                  \
     FC_STREAM(name, extremum_state, 1, 1, name##_step, EXTREMUM_GAP, EXTREMUM_AHEAD)
@@ -73,22 +67,19 @@ typedef struct {
 
 #define atr_policy recurrence
 static ptrdiff_t atr_lookback(const double *par) { return (ptrdiff_t)par[0]; }
-static ptrdiff_t atr_scratch(const double *par)
-{
+static ptrdiff_t atr_scratch(const double *par) {
     (void)par;
     return 0;
 }
 
-FC_INLINE double true_range(double high, double low, double close)
-{
+FC_INLINE double true_range(double high, double low, double close) {
     double range = high - low, up = fabs(high - close), down = fabs(low - close);
     range = FC_GREATER(range, up);
     return FC_GREATER(range, down);
 }
 
 /* out[i] = true range of bars i and i - 1, for i from 0; adds to bad what is not finite */
-FC_INLINE v4 true_ranges(const double *high, const double *low, const double *close, double *out, ptrdiff_t n, v4 bad)
-{
+FC_INLINE v4 true_ranges(const double *high, const double *low, const double *close, double *out, ptrdiff_t n, v4 bad) {
     ptrdiff_t i = 0;
     for (; i + 4 <= n; i += 4) {
         v4 h = v4_load(high + i), l = v4_load(low + i), before = v4_load(close + i - 1);
@@ -105,8 +96,7 @@ FC_INLINE v4 true_ranges(const double *high, const double *low, const double *cl
     return bad;
 }
 
-static int atr_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch)
-{
+static int atr_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
     ptrdiff_t p = (ptrdiff_t)par[0];
     const double *high = in[0], *low = in[1], *close = in[2];
     double *to = out[0], edge = (high[0] - high[0]) + (low[0] - low[0]) + (close[n - 1] - close[n - 1]);
@@ -118,32 +108,29 @@ static int atr_batch(const double *par, const double *const *in, double *const *
     for (ptrdiff_t from = p + 1; from < n; from += FC_TILE) {
         ptrdiff_t m = n - from < FC_TILE ? n - from : FC_TILE;
         bad = true_ranges(high + from, low + from, close + from, to + from, m, bad);
-        if (FC(average_run)(&average, to + from, to + from, m) || !v4_clean(bad))
+        if (FC(average_run)(&average, to + from, to + from, m) || !v4_clean(bad)) {
             return 1;
+        }
     }
     fc_missing(to, p);
     return !(v4_clean(bad) && edge == 0.0 && fc_finite(average.apart));
 }
 
-static size_t atr_size(const double *par)
-{
+static size_t atr_size(const double *par) {
     (void)par;
     return sizeof(atr_state);
 }
-static void atr_init(const double *par, void *state)
-{
+static void atr_init(const double *par, void *state) {
     atr_state *s = state;
     fc_ema_init(&s->range, par[0], (par[0] - 1.0) / par[0], 0.0);
     s->close = 0.0;
     s->begun = 0;
 }
-static int atr_valid(const double *par, const void *state)
-{
+static int atr_valid(const double *par, const void *state) {
     return fc_ema_valid(&((const atr_state *)state)->range, par[0], (par[0] - 1.0) / par[0], 0.0);
 }
 
-FC_INLINE void atr_step(atr_state *s, const double *in, double *out, int commit)
-{
+FC_INLINE void atr_step(atr_state *s, const double *in, double *out, int commit) {
     out[0] = s->begun ? fc_push_ema(&s->range, true_range(in[0], in[1], s->close), commit) : NAN;
     if (commit) {
         s->close = in[2];
@@ -173,26 +160,24 @@ typedef struct {
 static fc_policy stoch_policy(const double *par) { return par[2] == 0.0 && par[4] == 0.0 ? FC_WINDOW : FC_MIXED; }
 static ptrdiff_t stoch_lookback(const double *par) { return (ptrdiff_t)(par[0] + par[1] + par[3]) - 3; }
 static ptrdiff_t stoch_tile(const double *par) { return par[0] > FC_TILE ? (ptrdiff_t)par[0] : FC_TILE; }
-static ptrdiff_t stoch_scratch(const double *par)
-{
+static ptrdiff_t stoch_scratch(const double *par) {
     double widest = FC_GREATER(par[0], FC_GREATER(par[1], par[3]));
     return 2 * (stoch_tile(par) + (ptrdiff_t)par[0]) + fc_window_scratch(widest);
 }
 
 /* Smooths n bars of x; out[i] is there from i = w - 1. */
-static int smooth(const double *x, ptrdiff_t n, double w, double type, double *out, double *scratch)
-{
+static int smooth(const double *x, ptrdiff_t n, double w, double type, double *out, double *scratch) {
     ptrdiff_t p = (ptrdiff_t)w;
-    if (type == 0.0)
+    if (type == 0.0) {
         return FC(roll_mean)(x, n, p, out, scratch);
+    }
     fc_average average;
     FC(average_begin)(&average, (w - 1.0) / (w + 1.0), x, p);
     out[p - 1] = average.before + average.apart;
     return FC(average_run)(&average, x + p, out + p, n - p);
 }
 
-static int stoch_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch)
-{
+static int stoch_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
     ptrdiff_t f = (ptrdiff_t)par[0], k = (ptrdiff_t)par[1], first = stoch_lookback(par), tile = stoch_tile(par);
     double *high = scratch, *low = high + tile + f, *rest = low + tile + f, *fast = out[1], bad1 = 0.0;
     int missed = 0;
@@ -214,10 +199,12 @@ static int stoch_batch(const double *par, const double *const *in, double *const
             fast[from + i] = range != 0.0 ? (close[i] - l[i]) / range * 100.0 : 0.0;
         }
     }
-    for (ptrdiff_t i = 0; i < f - 1; i++)
+    for (ptrdiff_t i = 0; i < f - 1; i++) {
         bad1 += in[2][i] - in[2][i];
-    if (missed || !v4_clean(bad) || bad1 != 0.0)
+    }
+    if (missed || !v4_clean(bad) || bad1 != 0.0) {
         return 1;
+    }
     ptrdiff_t second = f + k - 2; /* the first bar of slowk */
     missed = smooth(fast + f - 1, n - f + 1, par[1], par[2], out[0] + f - 1, rest);
     missed |= smooth(out[0] + second, n - second, par[3], par[4], out[1] + second, rest);
@@ -226,49 +213,43 @@ static int stoch_batch(const double *par, const double *const *in, double *const
     return missed;
 }
 
-static size_t stoch_size(const double *par)
-{
+static size_t stoch_size(const double *par) {
     size_t room = 2 * fc_window_room(par[0]) + fc_window_room(par[1]) + fc_window_room(par[3]);
     return sizeof(stoch_state) + room * sizeof(double);
 }
-FC_INLINE void smoother_init(smoother *s, double period, double type)
-{
+FC_INLINE void smoother_init(smoother *s, double period, double type) {
     fc_moments_init(&s->sums, period);
     fc_ema_init(&s->ema, period, (period - 1.0) / (period + 1.0), 0.0);
     s->by_ema = type != 0.0;
 }
-FC_INLINE int smoother_valid(const smoother *s, double period, double type)
-{
+FC_INLINE int smoother_valid(const smoother *s, double period, double type) {
     return fc_window_valid(&s->sums.window, period) &&
            fc_ema_valid(&s->ema, period, (period - 1.0) / (period + 1.0), 0.0) && s->by_ema == (type != 0.0);
 }
-static void stoch_init(const double *par, void *state)
-{
+static void stoch_init(const double *par, void *state) {
     stoch_state *s = state;
     fc_extremum_init(&s->high, par[0]);
     fc_extremum_init(&s->low, par[0]);
     smoother_init(&s->k, par[1], par[2]);
     smoother_init(&s->d, par[3], par[4]);
 }
-static int stoch_valid(const double *par, const void *state)
-{
+static int stoch_valid(const double *par, const void *state) {
     const stoch_state *s = state;
     return fc_window_valid(&s->high.window, par[0]) && fc_window_valid(&s->low.window, par[0]) &&
            smoother_valid(&s->k, par[1], par[2]) && smoother_valid(&s->d, par[3], par[4]);
 }
 
-FC_INLINE double smoother_push(smoother *s, double *mem, double x, int commit)
-{
+FC_INLINE double smoother_push(smoother *s, double *mem, double x, int commit) {
     if (x != x) {
-        if (commit && !s->by_ema)
+        if (commit && !s->by_ema) {
             fc_window_gap(&s->sums.window);
+        }
         return NAN;
     }
     return s->by_ema ? fc_push_ema(&s->ema, x, commit) : fc_push_mean(&s->sums, mem, x, commit);
 }
 
-FC_INLINE void stoch_bar(stoch_state *s, const double *in, double *out, int commit)
-{
+FC_INLINE void stoch_bar(stoch_state *s, const double *in, double *out, int commit) {
     ptrdiff_t room = 2 * (ptrdiff_t)s->high.window.block; /* doubles of a window's memory */
     double fast = NAN, *k_mem = s->mem + 2 * room, *d_mem = k_mem + 2 * s->k.sums.window.block;
     if (fc_finite(in[0]) && fc_finite(in[1]) && fc_finite(in[2])) {
@@ -285,8 +266,7 @@ FC_INLINE void stoch_bar(stoch_state *s, const double *in, double *out, int comm
     out[1] = d;
 }
 
-FC_INLINE void stoch_ahead(const stoch_state *s, ptrdiff_t bytes)
-{
+FC_INLINE void stoch_ahead(const stoch_state *s, ptrdiff_t bytes) {
     fc_window_ahead(&s->high.window, s->mem, bytes);
     fc_window_ahead(&s->low.window, s->mem + 2 * s->low.window.block, bytes);
 }

@@ -1,11 +1,11 @@
 /* Exponential averages over whole series. */
 #include "indicators/kernels/stages.h"
 
-void FC(decay_init)(fc_decay *plan, double k, double q)
-{
+void FC(decay_init)(fc_decay *plan, double k, double q) {
     double p[9] = {1.0};
-    for (int i = 1; i < 9; i++)
+    for (int i = 1; i < 9; i++) {
         p[i] = p[i - 1] * q;
+    }
     plan->from[0] = v4_of(k, k * p[1], k * p[2], k * p[3]);
     plan->from[1] = v4_of(0.0, k, k * p[1], k * p[2]);
     plan->from[2] = v4_of(0.0, 0.0, k, k * p[1]);
@@ -17,16 +17,14 @@ void FC(decay_init)(fc_decay *plan, double k, double q)
     plan->q = q;
 }
 
-FC_INLINE v4 own(const fc_decay *plan, const double *x)
-{
+FC_INLINE v4 own(const fc_decay *plan, const double *x) {
     v4 a = v4_add(v4_mul(plan->from[0], v4_all(x[0])), v4_mul(plan->from[1], v4_all(x[1])));
     v4 b = v4_add(v4_mul(plan->from[2], v4_all(x[2])), v4_mul(plan->from[3], v4_all(x[3])));
     return v4_add(a, b);
 }
 
 /* The recurrence, and `plus` added to what is stored unless that is NULL. */
-FC_INLINE double run(const fc_decay *plan, const double *x, const double *plus, double *out, ptrdiff_t n, double last)
-{
+FC_INLINE double run(const fc_decay *plan, const double *x, const double *plus, double *out, ptrdiff_t n, double last) {
     const fc_decay c = *plan;
     ptrdiff_t i = 0;
     v4 y = v4_all(last);
@@ -46,34 +44,34 @@ FC_INLINE double run(const fc_decay *plan, const double *x, const double *plus, 
     return last;
 }
 
-double FC(decay_run)(const fc_decay *plan, const double *x, double *out, ptrdiff_t n, double last)
-{
+double FC(decay_run)(const fc_decay *plan, const double *x, double *out, ptrdiff_t n, double last) {
     return run(plan, x, NULL, out, n, last);
 }
 
-void FC(steps_back)(const double *x, double before, double *out, ptrdiff_t n)
-{
-    if (n > 0)
+void FC(steps_back)(const double *x, double before, double *out, ptrdiff_t n) {
+    if (n > 0) {
         out[0] = before - x[0];
+    }
     ptrdiff_t i = 1;
-    for (; i + 4 <= n; i += 4)
+    for (; i + 4 <= n; i += 4) {
         v4_store(out + i, v4_sub(v4_load(x + i - 1), v4_load(x + i)));
-    for (; i < n; i++)
+    }
+    for (; i < n; i++) {
         out[i] = x[i - 1] - x[i];
+    }
 }
 
-void FC(average_begin)(fc_average *a, double q, const double *x, ptrdiff_t n)
-{
+void FC(average_begin)(fc_average *a, double q, const double *x, ptrdiff_t n) {
     double base = x[0], sum = 0.0;
-    for (ptrdiff_t i = 1; i < n; i++)
+    for (ptrdiff_t i = 1; i < n; i++) {
         sum += x[i] - base;
+    }
     FC(decay_init)(&a->decay, q, q);
     a->before = x[n - 1];
     a->apart = (base - a->before) + sum / (double)n;
 }
 
-int FC(average_run)(fc_average *a, const double *x, double *out, ptrdiff_t n)
-{
+int FC(average_run)(fc_average *a, const double *x, double *out, ptrdiff_t n) {
     double steps[FC_TILE];
     for (ptrdiff_t from = 0; from < n; from += FC_TILE) {
         ptrdiff_t m = n - from < FC_TILE ? n - from : FC_TILE;
@@ -81,8 +79,9 @@ int FC(average_run)(fc_average *a, const double *x, double *out, ptrdiff_t n)
         FC(steps_back)(x + from, a->before, steps, m);
         a->apart = fc_settled(run(&a->decay, steps, x + from, out + from, m, a->apart), latest);
         a->before = latest;
-        if (!fc_finite(a->apart))
+        if (!fc_finite(a->apart)) {
             return 1; /* what is not finite never leaves a recurrence */
+        }
     }
     return !fc_finite(a->apart);
 }

@@ -63,10 +63,10 @@ void FC(steps_back)(const double *x, double before, double *out, ptrdiff_t n);
 FC_INLINE double fc_negligible(double x) { return x != 0.0 ? fabs(x) * 0x1p-160 : 0x1p-480; }
 FC_INLINE double fc_settled(double apart, double x) { return fabs(apart) < fc_negligible(x) ? 0.0 : apart; }
 
-FC_INLINE void fc_missing(double *out, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++)
+FC_INLINE void fc_missing(double *out, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) {
         out[i] = NAN;
+    }
 }
 
 FC_INLINE int fc_finite(double x) { return x - x == 0.0; }
@@ -86,17 +86,15 @@ typedef struct { /* small: a board passes over one for each symbol at each tick 
     int32_t filled;     /* bars since the last gap, up to width; bars from before it are never in a full window */
 } fc_window;
 
-FC_INLINE void fc_window_init(fc_window *s, double w)
-{
+FC_INLINE void fc_window_init(fc_window *s, double w) {
     s->width = (int32_t)w;
     s->block = s->width > 1 ? s->width / 2 : 1;
     s->at = s->second = s->filled = 0;
 }
 
-FC_INLINE int fc_window_valid(const fc_window *s, double w)
-{
-    return s->width == (int32_t)w && s->block == (s->width > 1 ? s->width / 2 : 1) && s->at >= 0 &&
-           s->at <= s->block && (s->second == 0 || s->second == 1) && s->filled >= 0 && s->filled <= s->width;
+FC_INLINE int fc_window_valid(const fc_window *s, double w) {
+    return s->width == (int32_t)w && s->block == (s->width > 1 ? s->width / 2 : 1) && s->at >= 0 && s->at <= s->block &&
+           (s->second == 0 || s->second == 1) && s->filled >= 0 && s->filled <= s->width;
 }
 
 /* Doubles of its memory. */
@@ -106,8 +104,7 @@ FC_INLINE size_t fc_window_room(double w) { return w > 1.0 ? (size_t)w / 2 * 2 :
 FC_INLINE void fc_window_gap(fc_window *s) { s->filled = 0; }
 
 /* Where the next bar goes; returns whether it begins a block. */
-FC_INLINE int fc_window_turn(const fc_window *s, int32_t *at, int32_t *second)
-{
+FC_INLINE int fc_window_turn(const fc_window *s, int32_t *at, int32_t *second) {
     int full = s->at == s->block;
     *at = full ? 0 : s->at;
     *second = s->second ^ full;
@@ -118,13 +115,11 @@ FC_INLINE int fc_window_turn(const fc_window *s, int32_t *at, int32_t *second)
 FC_INLINE double *fc_window_half(double *mem, int32_t m, int32_t second) { return second ? mem + 2 * m - 1 : mem; }
 
 /* Prefetches what the next push reads of the window `ahead` bytes further on: on a board windows move on together. */
-FC_INLINE void fc_window_ahead(const fc_window *s, const double *mem, ptrdiff_t ahead)
-{
+FC_INLINE void fc_window_ahead(const fc_window *s, const double *mem, ptrdiff_t ahead) {
     FC_PREFETCH_TO_WRITE((const char *)(mem + (s->second ? 2 * s->block - 1 - 2 * s->at : 2 * s->at)) + ahead);
 }
 
-FC_INLINE void fc_window_commit(fc_window *s, int32_t at, int32_t second)
-{
+FC_INLINE void fc_window_commit(fc_window *s, int32_t at, int32_t second) {
     s->at = at + 1;
     s->second = second;
     s->filled += s->filled < s->width;
@@ -135,16 +130,14 @@ typedef struct {
     double head, whole; /* of the block being filled, and of the one before it */
 } fc_extremum;
 
-FC_INLINE void fc_extremum_init(fc_extremum *s, double w)
-{
+FC_INLINE void fc_extremum_init(fc_extremum *s, double w) {
     fc_window_init(&s->window, w);
     s->head = s->whole = 0.0;
 }
 
 /* Each push returns NaN until w bars have come; with commit 0 it leaves the state as it was. */
 #define FC_EXTREMUM_PUSH(name, JOIN)                                                                                   \
-    FC_INLINE double name(fc_extremum *s, double *mem, double x, int commit)                                           \
-    {                                                                                                                  \
+    FC_INLINE double name(fc_extremum *s, double *mem, double x, int commit) {                                         \
         int32_t w = s->window.width, m = s->window.block, at, second;                                                  \
         double whole = fc_window_turn(&s->window, &at, &second) ? s->head : s->whole;                                  \
         double *now = fc_window_half(mem, m, second), *before = fc_window_half(mem, m, !second);                       \
@@ -183,31 +176,28 @@ typedef struct {
 } fc_moments;
 
 /* The same for sums of squares too. */
-FC_INLINE void fc_moments_ahead(const fc_moments *s, const double *mem, ptrdiff_t ahead)
-{
+FC_INLINE void fc_moments_ahead(const fc_moments *s, const double *mem, ptrdiff_t ahead) {
     fc_window_ahead(&s->window, mem, ahead);
     fc_window_ahead(&s->window, mem + 2 * s->window.block, ahead);
 }
 
-FC_INLINE void fc_moments_init(fc_moments *s, double w)
-{
+FC_INLINE void fc_moments_init(fc_moments *s, double w) {
     memset(s, 0, sizeof(*s));
     fc_window_init(&s->window, w);
 }
 
 /* Adds to `to` the sums of n bars about another base. */
-FC_INLINE void fc_sums_join(fc_sums *to, double base, double sum, double squares, double n, int squared)
-{
+FC_INLINE void fc_sums_join(fc_sums *to, double base, double sum, double squares, double n, int squared) {
     double shift = base - to->base, shifted = n * shift;
     to->sum += sum + shifted;
-    if (squared)
+    if (squared) {
         to->squares += squares + shift * (2.0 * sum + shifted);
+    }
 }
 
 /* The sums over the window about a bar of it; 0 until w bars have come. mem: the window's room, twice that if
  * squared. */
-FC_INLINE int fc_push_sums(fc_moments *s, double *mem, double x, fc_sums *all, int squared, int commit)
-{
+FC_INLINE int fc_push_sums(fc_moments *s, double *mem, double x, fc_sums *all, int squared, int commit) {
     int32_t w = s->window.width, m = s->window.block, at, second;
     int turned = fc_window_turn(&s->window, &at, &second), ready = s->window.filled >= w - 1;
     double *now = fc_window_half(mem, m, second), *before = fc_window_half(mem, m, !second);
@@ -221,21 +211,25 @@ FC_INLINE int fc_push_sums(fc_moments *s, double *mem, double x, fc_sums *all, i
     } else {
         double d = x - head.base;
         head.sum += d;
-        if (squared)
+        if (squared) {
             head.squares += d * d;
+        }
     }
     *all = head;
-    if (w > 1)
+    if (w > 1) {
         fc_sums_join(all, whole.base, whole.sum, whole.squares, (double)m, squared);
+    }
     int32_t tail = 2 * m - w + at + 1;
-    if (tail < m)
+    if (tail < m) {
         fc_sums_join(all, tail_base, now[tail * step], squared ? now2[tail * step] : 0.0, (double)(m - tail), squared);
+    }
     if (commit) {
         int32_t fold = (at + 1 - m) * step; /* of bar m - 1 - at; of the bar after it, fold - step */
         double d = at == 0 ? 0.0 : before[fold] - fold_base;
         before[fold] = at == 0 ? 0.0 : before[fold - step] + d;
-        if (squared)
+        if (squared) {
             before2[fold] = at == 0 ? 0.0 : before2[fold - step] + d * d;
+        }
         now[at * step] = x;
         s->head = head;
         s->whole = whole;
@@ -246,19 +240,18 @@ FC_INLINE int fc_push_sums(fc_moments *s, double *mem, double x, fc_sums *all, i
     return ready;
 }
 
-FC_INLINE double fc_push_mean(fc_moments *s, double *mem, double x, int commit)
-{
+FC_INLINE double fc_push_mean(fc_moments *s, double *mem, double x, int commit) {
     fc_sums all;
     return fc_push_sums(s, mem, x, &all, 0, commit) ? all.base + all.sum / (double)s->window.width : NAN;
 }
 
 /* Returns the variance, NaN until w bars have come. */
-FC_INLINE double fc_push_moments(fc_moments *s, double *mem, double x, double *mean, int commit)
-{
+FC_INLINE double fc_push_moments(fc_moments *s, double *mem, double x, double *mean, int commit) {
     fc_sums all;
     double width = (double)s->window.width;
-    if (!fc_push_sums(s, mem, x, &all, 1, commit))
+    if (!fc_push_sums(s, mem, x, &all, 1, commit)) {
         return NAN;
+    }
     double offset = all.sum / width, variance = all.squares / width - offset * offset;
     *mean = all.base + offset;
     return variance > 0.0 ? variance : 0.0;
@@ -271,8 +264,7 @@ typedef struct {
     double before, apart; /* as in fc_average; until seeded the first bar, and the sum of differences from it */
 } fc_ema;
 
-FC_INLINE void fc_ema_init(fc_ema *s, double period, double keep, double skip)
-{
+FC_INLINE void fc_ema_init(fc_ema *s, double period, double keep, double skip) {
     s->seen = 0;
     s->skip = (int64_t)skip;
     s->period = (int64_t)period;
@@ -280,14 +272,12 @@ FC_INLINE void fc_ema_init(fc_ema *s, double period, double keep, double skip)
     s->before = s->apart = 0.0;
 }
 
-FC_INLINE int fc_ema_valid(const fc_ema *s, double period, double keep, double skip)
-{
+FC_INLINE int fc_ema_valid(const fc_ema *s, double period, double keep, double skip) {
     return s->seen >= 0 && s->skip == (int64_t)skip && s->period == (int64_t)period && s->keep == keep;
 }
 
 /* How far the average is from x. */
-FC_INLINE double fc_push_apart(fc_ema *s, double x, int commit)
-{
+FC_INLINE double fc_push_apart(fc_ema *s, double x, int commit) {
     int64_t have = s->seen - s->skip;
     double apart = 0.0, before = x, result = NAN;
     if (FC_LIKELY(have >= s->period)) {
@@ -320,8 +310,7 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_pu
 #define FC_FAR 192 /* bytes of a state; smaller ones the processor itself fetches ahead */
 
 #define FC_STREAM(name, STATE, N_IN, N_OUT, STEP, ON_GAP, AHEAD)                                                       \
-    FC_INLINE void name##_bar(STATE *state, const double *in, double *out, int commit)                                 \
-    {                                                                                                                  \
+    FC_INLINE void name##_bar(STATE *state, const double *in, double *out, int commit) {                               \
         double check = 0.0;                                                                                            \
         for (int j = 0; j < (N_IN); j++)                                                                               \
             check += in[j] - in[j];                                                                                    \
@@ -338,8 +327,7 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_pu
 
 /* The same for a step that treats missing bars itself. */
 #define FC_STREAM_WITH(name, STATE, N_IN, N_OUT, BAR, AHEAD)                                                           \
-    static void name##_run(void *state, const double *const *in, double *const *out, ptrdiff_t n)                      \
-    {                                                                                                                  \
+    static void name##_run(void *state, const double *const *in, double *const *out, ptrdiff_t n) {                    \
         for (ptrdiff_t i = 0; i < n; i++) {                                                                            \
             double bar[N_IN], result[N_OUT];                                                                           \
             for (int j = 0; j < (N_IN); j++)                                                                           \
@@ -349,13 +337,11 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_pu
                 out[j][i] = result[j];                                                                                 \
         }                                                                                                              \
     }                                                                                                                  \
-    static void name##_one(void *state, const double *in, double *out, int commit)                                     \
-    {                                                                                                                  \
+    static void name##_one(void *state, const double *in, double *out, int commit) {                                   \
         BAR((STATE *)state, in, out, commit);                                                                          \
     }                                                                                                                  \
     static void name##_many(char *states, size_t stride, const int64_t *at, const double *const *in,                   \
-                            double *const *out, ptrdiff_t n)                                                           \
-    {                                                                                                                  \
+                            double *const *out, ptrdiff_t n) {                                                         \
         for (ptrdiff_t i = 0; i < n; i++) {                                                                            \
             double bar[N_IN], result[N_OUT];                                                                           \
             int64_t symbol = at ? at[i] : (int64_t)i;                                                                  \
@@ -376,12 +362,11 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_pu
     }
 
 #define FC_KERNEL(name, par, n_in, n_out)                                                                              \
-    const fc_kernel FC(kernel_##name) = {#name,        par,         n_in,       n_out,       name##_policy,            \
-                                         name##_lookback, name##_scratch, name##_batch, name##_size, name##_init,      \
-                                         name##_valid, name##_run,  name##_one,  name##_many}
+    const fc_kernel FC(kernel_##name) = {                                                                              \
+        #name,        par,         n_in,        n_out,        name##_policy, name##_lookback, name##_scratch,          \
+        name##_batch, name##_size, name##_init, name##_valid, name##_run,    name##_one,      name##_many}
 
-FC_INLINE fc_policy fc_by_window(const double *par)
-{
+FC_INLINE fc_policy fc_by_window(const double *par) {
     (void)par;
     return FC_WINDOW;
 }

@@ -61,16 +61,14 @@ typedef struct {
     __m128d lo, hi;
 } v4;
 
-FC_INLINE v4 v4_pair(__m128d lo, __m128d hi)
-{
+FC_INLINE v4 v4_pair(__m128d lo, __m128d hi) {
     v4 r;
     r.lo = lo;
     r.hi = hi;
     return r;
 }
 FC_INLINE v4 v4_load(const double *p) { return v4_pair(_mm_loadu_pd(p), _mm_loadu_pd(p + 2)); }
-FC_INLINE void v4_store(double *p, v4 a)
-{
+FC_INLINE void v4_store(double *p, v4 a) {
     _mm_storeu_pd(p, a.lo);
     _mm_storeu_pd(p + 2, a.hi);
 }
@@ -83,27 +81,22 @@ FC_INLINE v4 v4_div(v4 a, v4 b) { return v4_pair(_mm_div_pd(a.lo, b.lo), _mm_div
 FC_INLINE v4 v4_sqrt(v4 a) { return v4_pair(_mm_sqrt_pd(a.lo), _mm_sqrt_pd(a.hi)); }
 FC_INLINE v4 v4_max(v4 a, v4 b) { return v4_pair(_mm_max_pd(a.lo, b.lo), _mm_max_pd(a.hi, b.hi)); }
 FC_INLINE v4 v4_min(v4 a, v4 b) { return v4_pair(_mm_min_pd(a.lo, b.lo), _mm_min_pd(a.hi, b.hi)); }
-FC_INLINE v4 v4_abs(v4 a)
-{
+FC_INLINE v4 v4_abs(v4 a) {
     __m128d sign = _mm_set1_pd(-0.0);
     return v4_pair(_mm_andnot_pd(sign, a.lo), _mm_andnot_pd(sign, a.hi));
 }
-FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x)
-{
+FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) {
     return v4_pair(_mm_and_pd(_mm_cmpgt_pd(a.lo, b.lo), x.lo), _mm_and_pd(_mm_cmpgt_pd(a.hi, b.hi), x.hi));
 }
-FC_INLINE v4 v4_if_nonzero(v4 a, v4 x)
-{
+FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) {
     __m128d zero = _mm_setzero_pd();
     return v4_pair(_mm_and_pd(_mm_cmpneq_pd(a.lo, zero), x.lo), _mm_and_pd(_mm_cmpneq_pd(a.hi, zero), x.hi));
 }
-FC_INLINE int v4_positive(v4 a)
-{
+FC_INLINE int v4_positive(v4 a) {
     __m128d zero = _mm_setzero_pd();
     return _mm_movemask_pd(_mm_and_pd(_mm_cmpgt_pd(a.lo, zero), _mm_cmpgt_pd(a.hi, zero))) == 3;
 }
-FC_INLINE int v4_any_equal(v4 a, v4 b)
-{
+FC_INLINE int v4_any_equal(v4 a, v4 b) {
     return _mm_movemask_pd(_mm_or_pd(_mm_cmpeq_pd(a.lo, b.lo), _mm_cmpeq_pd(a.hi, b.hi))) != 0;
 }
 FC_INLINE double v4_one(v4 a) { return _mm_cvtsd_f64(a.lo); }
@@ -112,13 +105,11 @@ FC_INLINE v4 v4_last(v4 a) { return v4_pair(_mm_unpackhi_pd(a.hi, a.hi), _mm_unp
 FC_INLINE v4 v4_lowers(v4 a) { return v4_pair(_mm_unpacklo_pd(a.lo, a.lo), _mm_unpacklo_pd(a.hi, a.hi)); }
 FC_INLINE v4 v4_uppers(v4 a) { return v4_pair(_mm_unpackhi_pd(a.lo, a.lo), _mm_unpackhi_pd(a.hi, a.hi)); }
 FC_INLINE v4 v4_swapped(v4 a) { return v4_pair(_mm_shuffle_pd(a.lo, a.lo, 1), _mm_shuffle_pd(a.hi, a.hi, 1)); }
-FC_INLINE v4 v4_raised(v4 a)
-{
+FC_INLINE v4 v4_raised(v4 a) {
     __m128d zero = _mm_setzero_pd();
     return v4_pair(_mm_unpacklo_pd(zero, a.lo), _mm_unpacklo_pd(zero, a.hi));
 }
-FC_INLINE v4 v4_lowered(v4 a)
-{
+FC_INLINE v4 v4_lowered(v4 a) {
     __m128d zero = _mm_setzero_pd();
     return v4_pair(_mm_unpackhi_pd(a.lo, zero), _mm_unpackhi_pd(a.hi, zero));
 }
@@ -142,14 +133,13 @@ typedef struct {
     return r
 
 FC_INLINE v4 v4_load(const double *p) { FC_LANES(p[i]); }
-FC_INLINE void v4_store(double *p, v4 a)
-{
-    for (int i = 0; i < 4; i++)
+FC_INLINE void v4_store(double *p, v4 a) {
+    for (int i = 0; i < 4; i++) {
         p[i] = a.l[i];
+    }
 }
 FC_INLINE v4 v4_all(double a) { FC_LANES(a); }
-FC_INLINE v4 v4_of(double a, double b, double c, double d)
-{
+FC_INLINE v4 v4_of(double a, double b, double c, double d) {
     v4 r = {{a, b, c, d}};
     return r;
 }
@@ -164,8 +154,7 @@ FC_INLINE v4 v4_abs(v4 a) { FC_LANES(fabs(a.l[i])); }
 FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) { FC_LANES(a.l[i] > b.l[i] ? x.l[i] : 0.0); }
 FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { FC_LANES(a.l[i] != 0.0 ? x.l[i] : 0.0); }
 FC_INLINE int v4_positive(v4 a) { return a.l[0] > 0.0 && a.l[1] > 0.0 && a.l[2] > 0.0 && a.l[3] > 0.0; }
-FC_INLINE int v4_any_equal(v4 a, v4 b)
-{
+FC_INLINE int v4_any_equal(v4 a, v4 b) {
     return a.l[0] == b.l[0] || a.l[1] == b.l[1] || a.l[2] == b.l[2] || a.l[3] == b.l[3];
 }
 FC_INLINE double v4_one(v4 a) { return a.l[0]; }
@@ -186,20 +175,17 @@ FC_INLINE v4 v4_high_zero(v4 b) { return v4_of(b.l[2], b.l[3], 0.0, 0.0); }
 FC_INLINE v4 v4_zero(void) { return v4_all(0.0); }
 
 /* Running totals within four bars, forwards and backwards: pairs first, then half onto half. */
-FC_INLINE v4 v4_scan(v4 a)
-{
+FC_INLINE v4 v4_scan(v4 a) {
     v4 pairs = v4_add(a, v4_swapped(a));
     return v4_add(v4_add(a, v4_raised(a)), v4_zero_low(pairs));
 }
-FC_INLINE v4 v4_scan_back(v4 a)
-{
+FC_INLINE v4 v4_scan_back(v4 a) {
     v4 pairs = v4_add(a, v4_swapped(a));
     return v4_add(v4_add(a, v4_lowered(a)), v4_high_zero(pairs));
 }
 
 /* True when the lanes' sum is 0: `bad` adds up x - x, which is 0 for a finite x and NaN for any other. */
-FC_INLINE int v4_clean(v4 bad)
-{
+FC_INLINE int v4_clean(v4 bad) {
     double lanes[4];
     v4_store(lanes, bad);
     return lanes[0] + lanes[1] + lanes[2] + lanes[3] == 0.0;

@@ -1,13 +1,11 @@
 /* obv, vwap: running totals over volume. */
 #include "indicators/kernels/stages.h"
 
-static fc_policy recurrence(const double *par)
-{
+static fc_policy recurrence(const double *par) {
     (void)par;
     return FC_RECURRENCE;
 }
-static ptrdiff_t none(const double *par)
-{
+static ptrdiff_t none(const double *par) {
     (void)par;
     return 0;
 }
@@ -23,8 +21,7 @@ typedef struct {
 #define obv_lookback none
 #define obv_scratch none
 
-static int obv_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch)
-{
+static int obv_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
     const double *x = in[0], *volume = in[1];
     double *to = out[0], bad1 = x[0] - x[0];
     (void)par;
@@ -40,8 +37,9 @@ static int obv_batch(const double *par, const double *const *in, double *const *
             v4_store(to + i, v4_add(total, change));
             total = v4_add(total, v4_last(change));
         }
-        if (!v4_clean(bad))
+        if (!v4_clean(bad)) {
             return 1; /* the rest would be computed for nothing */
+        }
     }
     double sum = v4_one(total);
     for (; i < n; i++) {
@@ -52,27 +50,23 @@ static int obv_batch(const double *par, const double *const *in, double *const *
     return !(v4_clean(bad) && bad1 == 0.0 && fc_finite(volume[0]));
 }
 
-static size_t obv_size(const double *par)
-{
+static size_t obv_size(const double *par) {
     (void)par;
     return sizeof(obv_state);
 }
-static void obv_init(const double *par, void *state)
-{
+static void obv_init(const double *par, void *state) {
     (void)par;
     memset(state, 0, sizeof(obv_state));
 }
-static int any_state(const double *par, const void *state)
-{
+static int any_state(const double *par, const void *state) {
     (void)par;
     (void)state;
     return 1;
 }
 #define obv_valid any_state
 
-FC_INLINE void obv_step(obv_state *s, const double *in, double *out, int commit)
-{
-    double total = !s->begun ? in[1]
+FC_INLINE void obv_step(obv_state *s, const double *in, double *out, int commit) {
+    double total = !s->begun           ? in[1]
                    : in[0] > s->before ? s->total + in[1]
                    : in[0] < s->before ? s->total - in[1]
                                        : s->total;
@@ -99,13 +93,11 @@ typedef struct {
 #define vwap_lookback none
 #define vwap_scratch none
 
-FC_INLINE double typical(double high, double low, double close)
-{
+FC_INLINE double typical(double high, double low, double close) {
     return close + ((high - close) + (low - close)) / 3.0; /* three equal prices give exactly that price */
 }
 
-static int vwap_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch)
-{
+static int vwap_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
     const double *high = in[0], *low = in[1], *close = in[2], *volume = in[3];
     double *to = out[0], bad1 = 0.0;
     (void)par;
@@ -125,14 +117,16 @@ static int vwap_batch(const double *par, const double *const *in, double *const 
             v4 worth = v4_scan(v4_mul(price, v)), traded = v4_scan(v);
             v4 all = v4_add(total, traded);
             bad = v4_note(bad, price);
-            if (FC_UNLIKELY(!v4_positive(all)))
+            if (FC_UNLIKELY(!v4_positive(all))) {
                 return 1;
+            }
             v4_store(to + i, v4_add(base, v4_div(v4_add(value, worth), all)));
             value = v4_add(value, v4_last(worth));
             total = v4_add(total, v4_last(traded));
         }
-        if (!v4_clean(bad))
+        if (!v4_clean(bad)) {
             return 1; /* the rest would be computed for nothing */
+        }
     }
     double sum = v4_one(value), traded = v4_one(total);
     for (; i < n; i++) {
@@ -140,27 +134,25 @@ static int vwap_batch(const double *par, const double *const *in, double *const 
         sum += price * volume[i];
         traded += volume[i];
         bad1 += price - price;
-        if (!(traded > 0.0))
+        if (!(traded > 0.0)) {
             return 1;
+        }
         to[i] = base1 + sum / traded;
     }
     return !(v4_clean(bad) && bad1 == 0.0 && fc_finite(traded) && fc_finite(sum));
 }
 
-static size_t vwap_size(const double *par)
-{
+static size_t vwap_size(const double *par) {
     (void)par;
     return sizeof(vwap_state);
 }
-static void vwap_init(const double *par, void *state)
-{
+static void vwap_init(const double *par, void *state) {
     (void)par;
     memset(state, 0, sizeof(vwap_state));
 }
 #define vwap_valid any_state
 
-FC_INLINE void vwap_step(vwap_state *s, const double *in, double *out, int commit)
-{
+FC_INLINE void vwap_step(vwap_state *s, const double *in, double *out, int commit) {
     double price = typical(in[0], in[1], in[2]), base = s->begun ? s->base : price;
     double value = s->value + (price - base) * in[3], volume = s->volume + in[3];
     double last = volume > 0.0 ? base + value / volume : s->last;

@@ -10,22 +10,22 @@
 #define FEW_MOMENTS 5 /* the same for moments */
 
 /* Are the first n values finite? The loops below look only at a bar that ends a window. */
-static int clean_start(const double *x, ptrdiff_t n)
-{
+static int clean_start(const double *x, ptrdiff_t n) {
     double bad1 = 0.0;
     v4 bad = v4_zero();
     ptrdiff_t i = 0;
-    for (; i + 4 <= n; i += 4)
+    for (; i + 4 <= n; i += 4) {
         bad = v4_note(bad, v4_load(x + i));
-    for (; i < n; i++)
+    }
+    for (; i < n; i++) {
         bad1 += x[i] - x[i];
+    }
     return v4_clean(bad) && bad1 == 0.0;
 }
 
 static ptrdiff_t pitch_of(ptrdiff_t w) { return (w + 7) & ~(ptrdiff_t)3; }
 
-static ptrdiff_t blocks_of(ptrdiff_t w)
-{
+static ptrdiff_t blocks_of(ptrdiff_t w) {
     ptrdiff_t blocks = FC_TAILS / pitch_of(w);
     return blocks > 1 ? blocks : 1;
 }
@@ -33,8 +33,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w)
 /* One extremum from its operation in two spellings; SCAN and SCAN_BACK fold within four bars, NEUTRAL changes nothing. An
  * extremum would hide a bar that is not finite, so each is looked at. */
 #define ROLL(name, OP4, OP1, SCAN, SCAN_BACK, NEUTRAL)                                                                 \
-    static int name##_few(const double *x, ptrdiff_t n, ptrdiff_t w, double *out)                                      \
-    {                                                                                                                  \
+    static int name##_few(const double *x, ptrdiff_t n, ptrdiff_t w, double *out) {                                    \
         double bad1 = 0.0;                                                                                             \
         v4 bad = v4_zero();                                                                                            \
         ptrdiff_t i = w - 1;                                                                                           \
@@ -57,8 +56,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w)
         }                                                                                                              \
         return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));                                               \
     }                                                                                                                  \
-    FC_INLINE void name##_tails(const double *before, ptrdiff_t w, double *tail)                                       \
-    {                                                                                                                  \
+    FC_INLINE void name##_tails(const double *before, ptrdiff_t w, double *tail) {                                     \
         ptrdiff_t t = w - 1;                                                                                           \
         double fold = NEUTRAL;                                                                                         \
         v4_store(tail + t, v4_all(NEUTRAL));                                                                           \
@@ -71,8 +69,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w)
             carry = OP4(carry, v4_first(folded));                                                                      \
         }                                                                                                              \
     }                                                                                                                  \
-    int FC(name)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch)                              \
-    {                                                                                                                  \
+    int FC(name)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {                            \
         if (w <= FEW)                                                                                                  \
             return name##_few(x, n, w, out);                                                                           \
         double bad1 = 0.0;                                                                                             \
@@ -108,13 +105,11 @@ static ptrdiff_t blocks_of(ptrdiff_t w)
     }
 
 #define EXTREMUM_SCANS(name, OP4)                                                                                      \
-    FC_INLINE v4 name##_scan(v4 a)                                                                                     \
-    {                                                                                                                  \
+    FC_INLINE v4 name##_scan(v4 a) {                                                                                   \
         v4 own = OP4(a, v4_lowers(a));                                                                                 \
         return OP4(own, v4_low_low(own, OP4(a, v4_swapped(a))));                                                       \
     }                                                                                                                  \
-    FC_INLINE v4 name##_scan_back(v4 a)                                                                                \
-    {                                                                                                                  \
+    FC_INLINE v4 name##_scan_back(v4 a) {                                                                              \
         v4 own = OP4(a, v4_uppers(a));                                                                                 \
         return OP4(own, v4_high_high(OP4(a, v4_swapped(a)), own));                                                     \
     }
@@ -133,38 +128,41 @@ typedef struct {
     double *upper, *middle, *lower;
 } moments_out;
 
-FC_INLINE void put4(const moments_out *o, ptrdiff_t i, v4 base, v4 sum, v4 squares, v4 inverse, moments_kind kind)
-{
+FC_INLINE void put4(const moments_out *o, ptrdiff_t i, v4 base, v4 sum, v4 squares, v4 inverse, moments_kind kind) {
     v4 offset = v4_mul(sum, inverse), mean = v4_add(base, offset);
-    if (kind != DEVIATION)
+    if (kind != DEVIATION) {
         v4_store(o->middle + i, mean);
-    if (kind == MEAN)
+    }
+    if (kind == MEAN) {
         return;
+    }
     v4 variance = v4_sub(v4_mul(squares, inverse), v4_mul(offset, offset));
     v4 deviation = v4_sqrt(v4_max(variance, v4_zero()));
     v4 high = v4_mul(deviation, v4_all(o->up));
     v4_store(o->upper + i, kind == BANDS ? v4_add(mean, high) : high);
-    if (kind == BANDS)
+    if (kind == BANDS) {
         v4_store(o->lower + i, v4_sub(mean, v4_mul(deviation, v4_all(o->down))));
+    }
 }
 
 FC_INLINE void put1(const moments_out *o, ptrdiff_t i, double base, double sum, double squares, double inverse,
-                    moments_kind kind)
-{
+                    moments_kind kind) {
     double offset = sum * inverse, mean = base + offset;
-    if (kind != DEVIATION)
+    if (kind != DEVIATION) {
         o->middle[i] = mean;
-    if (kind == MEAN)
+    }
+    if (kind == MEAN) {
         return;
+    }
     double variance = squares * inverse - offset * offset;
     double deviation = sqrt(variance > 0.0 ? variance : 0.0);
     o->upper[i] = kind == BANDS ? mean + deviation * o->up : deviation * o->up;
-    if (kind == BANDS)
+    if (kind == BANDS) {
         o->lower[i] = mean - deviation * o->down;
+    }
 }
 
-FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, moments_kind kind)
-{
+FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, moments_kind kind) {
     double inverse1 = 1.0 / (double)w, bad1 = 0.0;
     v4 inverse = v4_all(inverse1), bad = v4_zero();
     ptrdiff_t i = w - 1;
@@ -174,8 +172,9 @@ FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const momen
         for (ptrdiff_t j = 1; j < w; j++) {
             v4 d = v4_sub(v4_load(x + i - j), base);
             sum = v4_add(sum, d);
-            if (kind != MEAN)
+            if (kind != MEAN) {
                 squares = v4_add(squares, v4_mul(d, d));
+            }
         }
         put4(o, i, base, sum, squares, inverse, kind);
     }
@@ -193,26 +192,28 @@ FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const momen
 }
 
 FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, double *sums, double *squares,
-                             moments_kind kind)
-{
+                             moments_kind kind) {
     ptrdiff_t t = w - 1;
     double s1 = 0.0, s2 = 0.0;
     v4_store(sums + t, v4_zero());
-    if (kind != MEAN)
+    if (kind != MEAN) {
         v4_store(squares + t, v4_zero());
+    }
     for (; t & 3; t--) {
         double d = before[t - 1] - base1;
         sums[t - 1] = s1 += d;
-        if (kind != MEAN)
+        if (kind != MEAN) {
             squares[t - 1] = s2 += d * d;
+        }
     }
     v4 base = v4_all(base1), sum = v4_all(s1), square = v4_all(s2);
     for (; t > 0; t -= 4) {
         v4 d = v4_sub(v4_load(before + t - 4), base), folded = v4_scan_back(d);
         v4_store(sums + t - 4, v4_add(sum, folded));
         sum = v4_add(sum, v4_first(folded));
-        if (kind == MEAN)
+        if (kind == MEAN) {
             continue;
+        }
         v4 folded2 = v4_scan_back(v4_mul(d, d));
         v4_store(squares + t - 4, v4_add(square, folded2));
         square = v4_add(square, v4_first(folded2));
@@ -222,20 +223,22 @@ FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, do
 /* Each block counts from its first bar, which lies in every window that ends in it: the mean of equal values is that
  * value, and their deviation 0. */
 FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, double *scratch,
-                      moments_kind kind)
-{
-    if (w <= (kind == MEAN ? FEW : FEW_MOMENTS))
+                      moments_kind kind) {
+    if (w <= (kind == MEAN ? FEW : FEW_MOMENTS)) {
         return moments_few(x, n, w, o, kind);
+    }
     double inverse1 = 1.0 / (double)w, bad1 = 0.0;
     ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w);
     v4 inverse = v4_all(inverse1);
     for (ptrdiff_t b = w - 1; b < n;) {
         double *sums = scratch, *squares = scratch + blocks * pitch;
         ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;
-        for (ptrdiff_t c = b, k = 0; c < stop; c += w, k += pitch)
+        for (ptrdiff_t c = b, k = 0; c < stop; c += w, k += pitch) {
             moments_tails(x + c - w + 1, w, x[c], sums + k, squares + k, kind);
-        if (b == w - 1)
+        }
+        if (b == w - 1) {
             bad1 += sums[0] - sums[0];
+        }
         for (; b < stop; b += w, sums += pitch, squares += pitch) {
             const double *from = x + b;
             ptrdiff_t m = n - b < w ? n - b : w, end = n - b - m >= 3 ? m + 3 : m, t = 0;
@@ -259,27 +262,25 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
             }
             bad1 += s1 - s1; /* the sum tells of all bars of the block */
         }
-        if (bad1 != 0.0)
+        if (bad1 != 0.0) {
             return 1;
+        }
     }
     return 0;
 }
 
-int FC(roll_mean)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch)
-{
+int FC(roll_mean)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {
     moments_out to = {0.0, 0.0, NULL, out, NULL};
     return moments(x, n, w, &to, scratch, MEAN);
 }
 
-int FC(roll_std)(const double *x, ptrdiff_t n, ptrdiff_t w, double by, double *out, double *scratch)
-{
+int FC(roll_std)(const double *x, ptrdiff_t n, ptrdiff_t w, double by, double *out, double *scratch) {
     moments_out to = {by, 0.0, out, NULL, NULL};
     return moments(x, n, w, &to, scratch, DEVIATION);
 }
 
 int FC(roll_bands)(const double *x, ptrdiff_t n, ptrdiff_t w, double up, double down, double *upper, double *middle,
-                   double *lower, double *scratch)
-{
+                   double *lower, double *scratch) {
     moments_out to = {up, down, upper, middle, lower};
     return moments(x, n, w, &to, scratch, BANDS);
 }
