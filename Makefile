@@ -28,7 +28,7 @@ help:
 	@echo 'make test-python  the suite in pure Python'
 	@echo 'make test-pythons the suite on each promised Python that the machine has (PYTHONS=3.12,3.13 for some)'
 	@echo 'make test-system  against a real Chromium, Prometheus, nginx, Caddy and pyright (Debian packages; installed if run as root)'
-	@echo 'make lint         ruff, mypy, the layers, stubs against their modules, cython-lint, the workflows'
+	@echo 'make lint         ruff, mypy, the layers, stubs against their modules, cython-lint, clang-format, the workflows'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
 	@echo 'make asv-quick    the asv suites, once, on this commit and both backends'
@@ -119,6 +119,7 @@ lint: $(VENV)/.installed-dev build-required
 	$(PY) -m mypy.stubtest $(STUBS) --concise --allowlist tools/stubtest.txt --ignore-unused-allowlist \
 		--ignore-positional-only --ignore-disjoint-bases
 	PATH="$(BIN):$$PATH" $(BIN)/cython-lint $(wildcard fastcore/_ext/*.pyx fastcore/_ext/src/*/*.pxi)
+	$(BIN)/clang-format --dry-run -Werror $(wildcard $(addprefix fastcore/_ext/src/*/,*.c *.h */*.c */*.h))
 	$(if $(wildcard .github),$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml)
 	$(if $(wildcard .github),$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml)
 
