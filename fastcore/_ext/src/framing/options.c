@@ -1,6 +1,8 @@
 /* Options of packing and unpacking, as keyword arguments; the same errors as python_fallback/framing/options.py. */
 #include "framing/codec.h"
 
+#include <stddef.h>
+
 #include "common/arguments.h"
 #include "common/errors.h"
 
@@ -30,7 +32,9 @@ fc_import fc_frame_packed = {"python_fallback.shared.framing.websocket_frame", "
 
 fc_import fc_column_of = {"python_fallback.shared.framing.columns", "column_of", NULL};
 
-static int set_flag(int *out, PyObject *value) {
+static int set_flag(void *field, const char *name, PyObject *value) {
+    (void)name;
+    int *out = field;
     int truth = FC_GUARDED_INT(PyObject_IsTrue(value));
     if (truth < 0) {
         return -1;
@@ -39,7 +43,8 @@ static int set_flag(int *out, PyObject *value) {
     return 1;
 }
 
-static int set_callable(PyObject **out, const char *name, PyObject *value) {
+static int set_callable(void *field, const char *name, PyObject *value) {
+    PyObject **out = field;
     if (value == Py_None) {
         *out = NULL;
         return 1;
@@ -52,13 +57,14 @@ static int set_callable(PyObject **out, const char *name, PyObject *value) {
     return 1;
 }
 
-static int set_errors(PyObject **out, PyObject *value) {
+static int set_errors(void *field, const char *name, PyObject *value) {
+    PyObject **out = field;
     if (value == Py_None) {
         *out = NULL;
         return 1;
     }
     if (!PyUnicode_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "unicode_errors: expected a str or None, got %s", fc_type_name(value));
+        PyErr_Format(PyExc_TypeError, "%s: expected a str or None, got %s", name, fc_type_name(value));
         return -1;
     }
     *out = fc_is_name(value, "strict") ? NULL : value;
@@ -82,16 +88,18 @@ int fc_int_option(const char *name, PyObject *value, int64_t low, int64_t high, 
     return 1;
 }
 
-static int set_depth(int *out, PyObject *value) {
+static int set_depth(void *field, const char *name, PyObject *value) {
+    int *out = field;
     int64_t depth;
-    if (fc_int_option("max_depth", value, 1, FC_DEPTH_LIMIT, &depth) < 0) {
+    if (fc_int_option(name, value, 1, FC_DEPTH_LIMIT, &depth) < 0) {
         return -1;
     }
     *out = (int)depth;
     return 1;
 }
 
-static int set_limit(int64_t *out, const char *name, PyObject *value) {
+static int set_limit(void *field, const char *name, PyObject *value) {
+    int64_t *out = field;
     int overflow = 0;
     if (value == Py_None ||
         (PyLong_Check(value) && PyLong_AsLongLongAndOverflow(value, &overflow) == -1 && !overflow)) {
@@ -101,7 +109,8 @@ static int set_limit(int64_t *out, const char *name, PyObject *value) {
     return fc_int_option(name, value, 0, FC_NO_LIMIT, out);
 }
 
-static int set_decimal(PyObject **out, PyObject *value) {
+static int set_decimal(void *field, const char *name, PyObject *value) {
+    PyObject **out = field;
     if (value == Py_None) {
         *out = NULL;
         return 1;
@@ -110,98 +119,72 @@ static int set_decimal(PyObject **out, PyObject *value) {
         *out = value;
         return 1;
     }
-    FC_RAISE(PyExc_ValueError, "decimal: expected 'str', 'float' or None, got %R", value);
+    FC_RAISE(PyExc_ValueError, "%s: expected 'str', 'float' or None, got %R", name, value);
     return -1;
 }
 
-#define NAMED(word) fc_is_name(name, word)
+static int set_timestamp(void *field, const char *name, PyObject *value) {
+    int *out = field;
+    int64_t form;
+    if (fc_int_option(name, value, 0, 3, &form) < 0) {
+        return -1;
+    }
+    *out = (int)form;
+    return 1;
+}
 
-int fc_pack_option(fc_pack_options *o, PyObject *name, PyObject *value) {
-    if (NAMED("default")) {
-        return set_callable(&o->fallback, "default", value);
-    }
-    if (NAMED("use_single_float")) {
-        return set_flag(&o->single_float, value);
-    }
-    if (NAMED("use_bin_type")) {
-        return set_flag(&o->bin_type, value);
-    }
-    if (NAMED("strict_types")) {
-        return set_flag(&o->strict_types, value);
-    }
-    if (NAMED("datetime")) {
-        return set_flag(&o->datetime, value);
-    }
-    if (NAMED("unicode_errors")) {
-        return set_errors(&o->errors, value);
-    }
-    if (NAMED("numpy")) {
-        return set_flag(&o->numpy, value);
-    }
-    if (NAMED("decimal")) {
-        return set_decimal(&o->decimal, value);
-    }
-    if (NAMED("max_depth")) {
-        return set_depth(&o->max_depth, value);
+/* How an option is checked, and where it goes. */
+typedef struct {
+    const char *name;
+    int (*set)(void *field, const char *name, PyObject *value);
+    size_t at;
+} option;
+
+static const option PACK[] = {
+    {"default", set_callable, offsetof(fc_pack_options, fallback)},
+    {"use_single_float", set_flag, offsetof(fc_pack_options, single_float)},
+    {"use_bin_type", set_flag, offsetof(fc_pack_options, bin_type)},
+    {"strict_types", set_flag, offsetof(fc_pack_options, strict_types)},
+    {"datetime", set_flag, offsetof(fc_pack_options, datetime)},
+    {"unicode_errors", set_errors, offsetof(fc_pack_options, errors)},
+    {"numpy", set_flag, offsetof(fc_pack_options, numpy)},
+    {"decimal", set_decimal, offsetof(fc_pack_options, decimal)},
+    {"max_depth", set_depth, offsetof(fc_pack_options, max_depth)},
+    {NULL, NULL, 0},
+};
+static const option UNPACK[] = {
+    {"use_list", set_flag, offsetof(fc_unpack_options, use_list)},
+    {"raw", set_flag, offsetof(fc_unpack_options, raw)},
+    {"strict_map_key", set_flag, offsetof(fc_unpack_options, strict_map_key)},
+    {"object_hook", set_callable, offsetof(fc_unpack_options, object_hook)},
+    {"object_pairs_hook", set_callable, offsetof(fc_unpack_options, object_pairs_hook)},
+    {"list_hook", set_callable, offsetof(fc_unpack_options, list_hook)},
+    {"ext_hook", set_callable, offsetof(fc_unpack_options, ext_hook)},
+    {"unicode_errors", set_errors, offsetof(fc_unpack_options, errors)},
+    {"max_str_len", set_limit, offsetof(fc_unpack_options, max_str_len)},
+    {"max_bin_len", set_limit, offsetof(fc_unpack_options, max_bin_len)},
+    {"max_array_len", set_limit, offsetof(fc_unpack_options, max_array_len)},
+    {"max_map_len", set_limit, offsetof(fc_unpack_options, max_map_len)},
+    {"max_ext_len", set_limit, offsetof(fc_unpack_options, max_ext_len)},
+    {"max_memory", set_limit, offsetof(fc_unpack_options, max_memory)},
+    {"max_depth", set_depth, offsetof(fc_unpack_options, max_depth)},
+    {"timestamp", set_timestamp, offsetof(fc_unpack_options, timestamp)},
+    {NULL, NULL, 0},
+};
+
+static int set_option(const option *known, void *options, PyObject *name, PyObject *value) {
+    for (; known->name != NULL; known++) {
+        if (fc_is_name(name, known->name)) {
+            return known->set((char *)options + known->at, known->name, value);
+        }
     }
     return 0;
 }
 
+int fc_pack_option(fc_pack_options *o, PyObject *name, PyObject *value) { return set_option(PACK, o, name, value); }
+
 int fc_unpack_option(fc_unpack_options *o, PyObject *name, PyObject *value) {
-    if (NAMED("use_list")) {
-        return set_flag(&o->use_list, value);
-    }
-    if (NAMED("raw")) {
-        return set_flag(&o->raw, value);
-    }
-    if (NAMED("strict_map_key")) {
-        return set_flag(&o->strict_map_key, value);
-    }
-    if (NAMED("object_hook")) {
-        return set_callable(&o->object_hook, "object_hook", value);
-    }
-    if (NAMED("object_pairs_hook")) {
-        return set_callable(&o->object_pairs_hook, "object_pairs_hook", value);
-    }
-    if (NAMED("list_hook")) {
-        return set_callable(&o->list_hook, "list_hook", value);
-    }
-    if (NAMED("ext_hook")) {
-        return set_callable(&o->ext_hook, "ext_hook", value);
-    }
-    if (NAMED("unicode_errors")) {
-        return set_errors(&o->errors, value);
-    }
-    if (NAMED("max_str_len")) {
-        return set_limit(&o->max_str_len, "max_str_len", value);
-    }
-    if (NAMED("max_bin_len")) {
-        return set_limit(&o->max_bin_len, "max_bin_len", value);
-    }
-    if (NAMED("max_array_len")) {
-        return set_limit(&o->max_array_len, "max_array_len", value);
-    }
-    if (NAMED("max_map_len")) {
-        return set_limit(&o->max_map_len, "max_map_len", value);
-    }
-    if (NAMED("max_ext_len")) {
-        return set_limit(&o->max_ext_len, "max_ext_len", value);
-    }
-    if (NAMED("max_memory")) {
-        return set_limit(&o->max_memory, "max_memory", value);
-    }
-    if (NAMED("max_depth")) {
-        return set_depth(&o->max_depth, value);
-    }
-    if (NAMED("timestamp")) {
-        int64_t form;
-        if (fc_int_option("timestamp", value, 0, 3, &form) < 0) {
-            return -1;
-        }
-        o->timestamp = (int)form;
-        return 1;
-    }
-    return 0;
+    return set_option(UNPACK, o, name, value);
 }
 
 int fc_unpack_options_done(fc_unpack_options *o) {
