@@ -34,6 +34,7 @@ class FlagFile:
         self.problem = ""  # why its current contents are not applied
         self.missing = ""  # whether there is no file
         self._seen: tuple[int, int, int] | None = None
+        self._read: tuple[int, int, int] | None = None  # of the lines
         self._gone = False
 
     def read(self, hasty: bool = False) -> bool:
@@ -68,14 +69,18 @@ class FlagFile:
         except OSError as error:
             self.problem = f"{self.path}: cannot be read: {error}"
             raise ValueError(self.problem) from None
-        self._seen, self._gone, self.missing = seen, False, ""
+        self._gone, self.missing = False, ""
         try:
             self.lines = parsed(text, self.path)
         except ValueError as error:
-            self.problem = str(error)
+            self._seen, self.problem = seen, str(error)
             raise
-        self.problem = ""
+        self._read, self.problem = seen, ""
         return True
+
+    def applied(self) -> None:
+        """Note that the lines last read are in force; until then another thread that reads gets them too."""
+        self._seen = self._read
 
 
 def parsed(text: bytes, path: str) -> dict[str, Line]:

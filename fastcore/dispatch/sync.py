@@ -79,7 +79,10 @@ class Sync:
         self._looked = time.monotonic()
         try:
             if self._file.path and self._file.read(hasty=strict):
-                self._store.outside("file", self._file.lines)
+                try:
+                    self._store.outside("file", self._file.lines)
+                finally:
+                    self._file.applied()
             self._said = ""
         except ValueError as error:
             if strict:

@@ -298,3 +298,16 @@ def test_workers_of_a_preloaded_application_roll_back_together(gunicorn: int, tm
     assert {body["source"] for body in workers.values()} == {"guard"}
     operator.follow_journal()
     assert "RuntimeError: the candidate is broken" in operator.get("desk").reason
+
+
+def test_refresh_applies_what_another_thread_has_read_but_not_applied(tmp_path: Path) -> None:
+    path = tmp_path / "flags.toml"
+    path.write_text('desk = "control"\n')
+    store, file = FlagStore(environ={}), FlagFile(str(path))
+    store.declare("desk")
+    ours = Sync(store, Ticker(), file, environ={})
+    ours.look(strict=True)
+    path.write_text('desk = "candidate"\n')
+    assert file.read(hasty=True)  # by the ticker's thread, which is about to apply it
+    ours.look(strict=True)
+    assert store.get("desk").mode == "candidate"

@@ -128,8 +128,8 @@ FRAME = pd.DataFrame(columns())
         ),
         (
             lambda: PLAN(pd.concat([FRAME, FRAME[["low"]]], axis=1)),
-            TypeError,
-            "low: expected a Series or an array, got a DataFrame: give one column, or use Plan",
+            ValueError,
+            "bars: expected one column low, got 2",
         ),
         (
             lambda: PLAN({**columns(), "low": [1.0]}),
