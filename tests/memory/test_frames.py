@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from fastcore import metrics
 from fastcore.memory import align_categories, frame_bytes, optimize_dataframe
+from fastcore.memory.bounds import _relative
 
 BIG = 2**30
 
@@ -724,3 +725,10 @@ class TestAlign:
         assert align_categories([]) == []
         with pytest.raises(TypeError, match="dfs: expected pandas DataFrames, got int"):
             align_categories([1])
+
+
+def test_an_error_is_compared_with_the_median_where_a_value_is_near_zero() -> None:
+    """An oscillator that crosses zero has no meaningful relative error there."""
+    old = np.array([1e-9, 100.0, 200.0, 100.0])
+    assert _relative(old, old + np.array([1e-6, 0.0, 0.0, 0.0])) == pytest.approx(1e-8)
+    assert _relative(old, old + np.array([0.0, 0.0, 1.0, 0.0])) == pytest.approx(1 / 200)

@@ -105,6 +105,13 @@ def test_a_path_outside_the_mount(root: Path) -> None:
     assert memory_usage(root).fraction == 0.7
 
 
+def test_a_path_outside_the_mount_is_not_cut_as_if_it_were_below(root: Path) -> None:
+    version2(root, "/docker/another", mount="/docker/abc")
+    group2(root, "", 700, 1000)
+    group2(root, "ther", 900, 1000)  # another group's, of which the mount shows the name by chance
+    assert memory_usage(root).fraction == 0.7
+
+
 @pytest.mark.parametrize("path", ["/docker/abc", "/"])
 def test_a_group_of_version_1(root: Path, path: str) -> None:
     where = "/sys/fs/cgroup/memory"

@@ -103,6 +103,17 @@ class TestSlowdown:
             detector.look(window(0, 100), 0.01)
             assert not detector.degraded
 
+    def test_evidence_alone_fires_no_alarm_in_a_window_below_the_limit(self) -> None:
+        """Its median is 10 % above the reference, the limit is 20 %."""
+        detector = SlowdownDetector(alpha=1e-7, rng=SlowestLast())
+        detector.look(window(30, 30), 0.01)
+        assert 1e6 < detector.evidence < 1e7
+        mixed = metrics.Sketch()
+        for n in range(100):
+            mixed.observe(0.02 if n < 40 else 0.011)
+        assert 1.05 < detector.look(mixed.state(), 0.01) < 1.15
+        assert not detector.degraded
+
     def test_a_normal_window_fires_no_alarm_on_evidence_of_others(self) -> None:
         detector = SlowdownDetector(alpha=1e-7, rng=SlowestLast())
         detector.look(window(30, 30), 0.01)

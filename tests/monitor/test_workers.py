@@ -201,6 +201,15 @@ def test_labels_that_are_named_as_the_renamed_ones_are_kept_too(tmp_path: Path) 
         found = files.gather()
     labels = {"exported_exported_worker": "a", "exported_worker": "b", "worker": str(os.getpid())}
     assert found.get("test_named_both", **labels) == 3.0
+    metrics.gauge("test_named_all", worker="a", exported_worker="b", exported_exported_worker="c").set(4.0)
+    with WorkerFiles(tmp_path) as files:
+        found = files.gather()
+    assert (
+        found.get(
+            "test_named_all", **labels | {"exported_exported_worker": "c", "exported_exported_exported_worker": "a"}
+        )
+        == 4.0
+    )
 
 
 def test_setting_the_clock_does_not_make_a_live_worker_dead(start: Start, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import httpx
 import pytest
@@ -84,5 +85,32 @@ def test_files_of_the_dashboard_are_cached_by_encoding() -> None:
             for answer in (plain, packed):
                 assert answer.status_code == 200
                 assert answer.headers["vary"].lower() == "accept-encoding"
+
+    asyncio.run(main())
+
+
+def test_a_second_signal_is_handed_on_at_once_and_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[int] = []
+    monkeypatch.setattr(signal, "getsignal", lambda number: lambda number, frame: handed.append(number))
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+
+    async def main() -> None:
+        free = asyncio.Event()
+
+        async def work() -> None:
+            await free.wait()
+
+        drain = Drain(Health(), 0.0, 60.0, work)
+        drain.watch()
+        drain._signalled(signal.SIGTERM, None)
+        await asyncio.sleep(0)
+        assert handed == []
+        drain._signalled(signal.SIGTERM, None)
+        assert handed == [signal.SIGTERM]
+        free.set()
+        await drain.run("again")
+        for _ in range(5):  # turns of the loop in which the drain's task ends
+            await asyncio.sleep(0)
+        assert handed == [signal.SIGTERM]
 
     asyncio.run(main())
