@@ -39,12 +39,13 @@ class Submitter:
         self._hooks = hooks
         self._inline = inline
         self._each = store.submit_each if inline is None and isinstance(store, SubmitsEach) else None
-        self._now = store.submit_now if isinstance(store, SubmitsNow) else _waited(store)
+        self._now = store.submit_now if isinstance(store, SubmitsNow) else None
         self._turn: _Turn | None = None
 
     def submit(self, specs: list[TaskSpec], group: Group | None = None) -> list[str]:
         """Store specs, all or none, and return their ids."""
-        return self._entered(specs, self._now(specs, group))
+        now = self._now
+        return self._entered(specs, self._store.submit(specs, group).result() if now is None else now(specs, group))
 
     async def asubmit(self, specs: list[TaskSpec], group: Group | None = None) -> list[str]:
         """Store specs without blocking the loop."""
@@ -125,10 +126,6 @@ class _Turn:
             _answer(futures, [error] * len(futures))
             return
         reply.call_on(self.loop, lambda: _answer_from(futures, reply))
-
-
-def _waited(store: TaskStore) -> Callable[[list[TaskSpec], Group | None], list[str]]:
-    return lambda specs, group: store.submit(specs, group).result()
 
 
 def _answer_from(futures: list[asyncio.Future[str]], reply: EachReply) -> None:
