@@ -137,13 +137,22 @@ def test_conditions_that_distort_the_figures_are_reported(finished: tuple[str, d
         assert words in out
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    """The command line of a process; empty if it has ended meanwhile."""
+    try:
+        words: list[str] = process.cmdline()
+    except psutil.NoSuchProcess:  # or a zombie
+        return []
+    return words
+
+
 def children_of(process: subprocess.Popen[str], *commands: str) -> list[psutil.Process]:
     """Wait until `process` has a child for each of `commands`, and return them in that order."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, process.stderr and process.stderr.read()
         running: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
-        found = {command: child for child in running for command in commands if command in child.cmdline()}
+        found = {command: child for child in running for command in commands if command in words_of(child)}
         if len(found) == len(commands):  # a child that has not yet become its own program counts for nothing
             return [found[command] for command in commands]
         time.sleep(0.05)
