@@ -316,7 +316,11 @@ class Journal:
 
         def older(entry: Entry) -> bool:
             known = kept.get((entry.flag, KINDS.get(entry.what, "")))
-            return known is not None and entry.scope == "host" and entry.when < known.when
+            if known is None or entry.scope != "host" or entry.when > known.when or entry == known:
+                return False
+            if entry.when == known.when and known.what != "rollback":  # of one millisecond no rollback is lost
+                return entry.what != "rollback"
+            return True
 
         return [*kept.values(), *(entry for entry in entries if not older(entry))]
 

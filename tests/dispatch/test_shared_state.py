@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -516,3 +517,21 @@ def test_a_store_without_a_journal_reaches_one_process_and_says_so(monkeypatch: 
 
     monkeypatch.setattr(process, "store", FlagStore(environ={}))
     assert admin.reach().startswith("this process only")
+
+
+@pytest.mark.parametrize("kept", ["rollback", "resume"])
+def test_a_rollback_of_the_same_millisecond_holds_when_an_older_journal_is_put_back(
+    path: str, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    ours = FlagStore(environ={}, journal=Journal(path, clock=lambda: moment))
+    ours.declare("desk")
+    ours.rollback("desk", "first")
+    ours.resume("desk")
+    old = Path(path).read_bytes()
+    if kept == "rollback":
+        ours.rollback("desk", "second")
+        Path(path).write_bytes(old)
+        assert store(path).get("desk").reason == "second"
+    else:
+        assert store(path).get("desk").source == "default"
