@@ -245,6 +245,26 @@ def test_the_kill_switch_flips_the_path_and_the_journal_says_so(page: Any, serve
     page.wait_for_selector("text=Read-only: unlock with the token")
 
 
+def test_a_question_asked_as_soon_as_another_was_left_is_answered(page: Any, served: Served) -> None:
+    """The browser tells of a closed dialog a moment later, when the next question is open already."""
+    show(page, served, "overview")
+    found = page.evaluate(
+        """async () => {
+            const { ask } = await import("./dashboard.js");
+            const dialog = document.getElementById("ask");
+            const first = ask("One", "", "Value");
+            dialog.close("cancel");
+            const second = ask("Two", "", "Value");
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            const open = dialog.open;
+            document.getElementById("ask-value").value = "given";
+            dialog.close("yes");
+            return [open, await first, await second];
+        }"""
+    )
+    assert found == [True, None, "given"]
+
+
 def test_every_control_works_by_keyboard(page: Any, served: Served) -> None:
     show(page, served, "overview")
     order = []

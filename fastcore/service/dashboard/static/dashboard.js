@@ -27,6 +27,8 @@ export function say(text) {
   setTimeout(() => line.remove(), 6000);
 }
 
+let asked = 0; // questions so far
+
 /** Ask for a line of text; null when that is cancelled. */
 export function ask(title, text, label, { secret = false, yes = "Go on", required = true } = {}) {
   const dialog = $("ask");
@@ -42,7 +44,13 @@ export function ask(title, text, label, { secret = false, yes = "Go on", require
   dialog.showModal();
   input.focus();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? input.value.trim() : null), { once: true });
+    const mine = ++asked;
+    const closed = () => {
+      if (dialog.open && mine === asked) return; // the event of an earlier question, which comes after its dialog has closed
+      dialog.removeEventListener("close", closed);
+      resolve(mine === asked && dialog.returnValue === "yes" ? input.value.trim() : null);
+    };
+    dialog.addEventListener("close", closed);
   });
 }
 
