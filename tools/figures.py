@@ -15,6 +15,7 @@ Usage: python tools/figures.py [--check]
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import re
 import sys
@@ -46,6 +47,13 @@ def rows(node: Any) -> Iterator[Mapping[str, Any]]:
             yield from rows(child)
 
 
+@functools.cache
+def read(path: Path) -> dict[str, Any]:
+    """Return the report in a file, which many figures are of."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
 def summaries(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield what a report, or its parts, say about all their rows."""
     for part in (report, *report.get("parts", {}).values()):
@@ -68,7 +76,7 @@ def figure(reference: str) -> str:
     path = RESULTS / f"{script}.json"
     if not path.exists():
         raise ValueError(f"{reference}: expected one of {', '.join(p.stem for p in sorted(RESULTS.glob('*.json')))}")
-    report = json.loads(path.read_text(encoding="utf-8"))
+    report = read(path)
     if case == "summary":
         found = [{"case": case, "ratios": {name: r for s in summaries(report) for name, r in s.items()}}]
     else:

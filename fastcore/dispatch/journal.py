@@ -84,9 +84,8 @@ class Journal:
         self._saving = threading.RLock()
         self._unsaved: deque[Entry] = deque(maxlen=KEPT)
         self._unkept: deque[Entry] = deque(maxlen=KEPT)  # those that the state file does not have yet
-        self._late: dict[
-            int, Entry
-        ] = {}  # those of both, by id, that have failed before: others may have gone on since
+        # Those of both, by id, that have failed before: other processes may have made newer ones since.
+        self._late: dict[int, Entry] = {}
         self._problems: dict[str, str] = {}
         self._torn = 0
         self._offset = 0

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from asyncio import QueueEmpty, QueueFull
-from collections.abc import Callable
 from typing import Any
 
 from python_fallback.heap.base import HeldQueue
-from python_fallback.heap.contents import Closed, Contents, Overfull
-from python_fallback.heap.numbers import limit
+from python_fallback.heap.contents import Closed, Overfull
 from python_fallback.heap.priority_heap import UNSET
 from python_fallback.shared.heap_async import AsyncMixin
 from python_fallback.shared.queue_shutdown import QueueShutDown
@@ -25,19 +23,6 @@ class AsyncPriorityQueue(HeldQueue, AsyncMixin):
         "_waiting",
     )
     _public_path = "heap"
-
-    def __init__(
-        self,
-        maxsize: int = 0,
-        *,
-        order: str = "min",
-        aging: float = 0.0,
-        clock: Callable[[], float] | None = None,
-    ) -> None:
-        size = limit(maxsize)
-        self._contents = Contents(order, "any", aging, clock)
-        self._contents.limit = size
-        self._begin()
 
     def _renew(self) -> None:
         super()._renew()

@@ -111,6 +111,19 @@ class HeldQueue(Held):
     __slots__ = ()
     _wake_putters: Callable[[], None]
 
+    def __init__(
+        self,
+        maxsize: int = 0,
+        *,
+        order: str = "min",
+        aging: float = 0.0,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        size = limit(maxsize)
+        self._contents = Contents(order, "any", aging, clock)
+        self._contents.limit = size
+        self._begin()
+
     def qsize(self) -> int:
         return len(self._contents)
 

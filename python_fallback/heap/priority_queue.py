@@ -11,8 +11,8 @@ from queue import Empty, Full
 from typing import Any
 
 from python_fallback.heap.base import HeldQueue
-from python_fallback.heap.contents import Closed, Contents, Overfull, Record
-from python_fallback.heap.numbers import limit, real
+from python_fallback.heap.contents import Closed, Overfull, Record
+from python_fallback.heap.numbers import real
 from python_fallback.heap.priority_heap import UNSET
 from python_fallback.shared.heap import QueueMixin, ShutDown
 
@@ -91,19 +91,9 @@ class PriorityQueue(HeldQueue, QueueMixin):
     )
     _public_path = "heap"
 
-    def __init__(
-        self,
-        maxsize: int = 0,
-        *,
-        order: str = "min",
-        aging: float = 0.0,
-        clock: Callable[[], float] | None = None,
-    ) -> None:
-        size = limit(maxsize)
-        self._contents = Contents(order, "any", aging, clock)
-        self._contents.limit = size
+    def _begin(self) -> None:
         self._getters, self._putters, self._joiners = Line(), Line(), Line()
-        self._begin()
+        super()._begin()
 
     def _renew(self) -> None:
         super()._renew()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
-from fastcore.streaming import Hub, install_hub
+from fastcore.streaming import Hub, install_hub, sessions
 from tests.streaming.running import HUB, Running
 
 SERVERS = {
@@ -28,6 +29,22 @@ def nothing_installed() -> Iterator[None]:
     before = install_hub(None)
     yield
     install_hub(before)
+
+
+@pytest.fixture
+def ahead(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds by which the wall clock of the sessions is ahead; a test may change them."""
+    seconds = [0.0]
+
+    class Clock:
+        monotonic = staticmethod(time.monotonic)
+
+        @staticmethod
+        def time() -> float:
+            return time.time() + seconds[0]
+
+    monkeypatch.setattr(sessions, "time", Clock)
+    return seconds
 
 
 @pytest.fixture

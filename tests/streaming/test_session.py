@@ -14,7 +14,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from fastcore.streaming import Grant, Hub, Limits, security, session, sessions
+from fastcore.streaming import Grant, Hub, Limits, security, session
 from fastcore.streaming.jsonwire import payloads
 from fastcore.streaming.limits import Seats
 from fastcore.streaming.messages import Subscribe
@@ -151,18 +151,7 @@ def test_a_new_token_tells_only_topics_that_were_not_allowed_before(per_topic):
     asyncio.run(test())
 
 
-def test_a_step_of_the_clock_is_looked_at_once(monkeypatch):
-    ahead = [0.0]
-
-    class Clock:
-        monotonic = staticmethod(time.monotonic)
-
-        @staticmethod
-        def time() -> float:
-            return time.time() + ahead[0]
-
-    monkeypatch.setattr(sessions, "time", Clock)
-
+def test_a_step_of_the_clock_is_looked_at_once(monkeypatch, ahead):
     async def test() -> None:
         hub = Hub(authenticate=lambda token: True, beat=0.01, ping=60)
         _, link = await joined(hub, Grant(expires=time.time() + 50))

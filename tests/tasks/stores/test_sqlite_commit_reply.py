@@ -87,17 +87,23 @@ def test_a_call_that_fails_does_not_stop_the_next(caplog: pytest.LogCaptureFixtu
     assert "ZeroDivisionError" in caplog.text
 
 
+def wakeups_of(loop: asyncio.AbstractEventLoop) -> list[Any]:
+    """The calls of `loop.call_soon_threadsafe` from now on."""
+    calls: list[Any] = []
+    unchanged = loop.call_soon_threadsafe
+
+    def counted(*args: Any) -> Any:
+        calls.append(args)
+        return unchanged(*args)
+
+    loop.call_soon_threadsafe = counted  # type: ignore[assignment]
+    return calls
+
+
 def test_a_loop_is_woken_once_for_many() -> None:
     async def scenario() -> tuple[list[int], int]:
         loop = asyncio.get_running_loop()
-        calls = []
-        honest = loop.call_soon_threadsafe
-
-        def counted(*args: Any) -> Any:
-            calls.append(args)
-            return honest(*args)
-
-        loop.call_soon_threadsafe = counted  # type: ignore[assignment]
+        calls = wakeups_of(loop)
         answers: list[CommitReply[int]] = [CommitReply() for _ in range(30)]
         waiting = [asyncio.ensure_future(arrived(one)) for one in answers]
         await asyncio.sleep(0)
@@ -171,13 +177,6 @@ def test_a_function_for_a_loop_that_was_closed_is_passed_over() -> None:
 def test_functions_futures_and_wakeups_wake_a_loop_once_in_order() -> None:
     async def scenario() -> tuple[list[str], int]:
         loop = asyncio.get_running_loop()
-        calls = []
-        honest = loop.call_soon_threadsafe
-
-        def counted(*args: Any) -> Any:
-            calls.append(args)
-            return honest(*args)
-
         answers: list[CommitReply[int]] = [CommitReply() for _ in range(3)]
         order: list[str] = []
 
@@ -189,7 +188,7 @@ def test_functions_futures_and_wakeups_wake_a_loop_once_in_order() -> None:
         waiting = asyncio.ensure_future(wait(answers[1]))
         answers[2].call_on(loop, lambda: order.append("last"))
         await asyncio.sleep(0)
-        loop.call_soon_threadsafe = counted  # type: ignore[assignment]
+        calls = wakeups_of(loop)
         bells = [(loop, lambda: order.append("then")), (loop, lambda: order.append("then again"))]
         thread = threading.Thread(target=give, args=(list(zip(answers, range(3))), bells))
         thread.start()

@@ -1,4 +1,4 @@
-"""Who writes: one thread at a time, and what others ask for meanwhile goes into the next transaction."""
+"""The writer: one thread at a time writes, and requests of the others go into the next transaction."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ class Writer:
 
     Notes
     -----
-    Whoever has the turn writes what waits. That is a thread of the writer's own, or a thread in `run`, which spares a
-    lone submitter the way to the other thread and back. Who enters a request while another has the turn leaves it to
-    that one: whoever gives the turn back looks whether something waits, and rings.
+    The thread that has the turn writes all waiting requests. That is the writer's own thread, or a thread in `run`,
+    which saves a lone submitter two switches of threads. A request that is made while another thread has the turn is
+    left to that thread: it looks for further requests when it releases the turn, and rings.
     """
 
     def __init__(

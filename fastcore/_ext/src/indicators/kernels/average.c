@@ -37,15 +37,6 @@ FC_KERNEL(sma, "p", 1, 1);
 
 /* ---- ema ---- */
 
-static fc_policy recurrence(const double *par) {
-    (void)par;
-    return FC_RECURRENCE;
-}
-static ptrdiff_t none(const double *par) {
-    (void)par;
-    return 0;
-}
-
 #define ema_policy recurrence
 #define ema_scratch none
 static ptrdiff_t ema_lookback(const double *par) { return (ptrdiff_t)par[0] - 1; }

@@ -8,10 +8,7 @@ typedef struct {
     double before, last;
 } rsi_state;
 
-static fc_policy rsi_policy(const double *par) {
-    (void)par;
-    return FC_RECURRENCE;
-}
+#define rsi_policy recurrence
 static ptrdiff_t rsi_lookback(const double *par) { return (ptrdiff_t)par[0]; }
 static ptrdiff_t rsi_scratch(const double *par) { return FC_TILE + (ptrdiff_t)par[0]; }
 

@@ -1,11 +1,6 @@
 /* min, max, stoch, atr: what is made of highs and lows. */
 #include "indicators/kernels/stages.h"
 
-static fc_policy recurrence(const double *par) {
-    (void)par;
-    return FC_RECURRENCE;
-}
-
 /* ---- min, max ---- */
 
 typedef struct {

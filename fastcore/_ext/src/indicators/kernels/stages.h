@@ -15,6 +15,17 @@
 
 #define FC_TILE 256 /* bars that composites take at a time, so that intermediates stay in L1 */
 
+/* ---- what several kernels say of themselves ---- */
+
+static inline fc_policy recurrence(const double *par) {
+    (void)par;
+    return FC_RECURRENCE;
+}
+static inline ptrdiff_t none(const double *par) {
+    (void)par;
+    return 0;
+}
+
 /* ---- batch stages (window.c, recurrence.c); each returns 0, or 1 if it met a value that is not finite ---- */
 
 /* out[i] = f(x[i-w+1..i]) for i >= w - 1, 1 <= w <= n; scratch: fc_window_scratch(w) doubles. x and out do not

@@ -1,15 +1,6 @@
 /* obv, vwap: running totals over volume. */
 #include "indicators/kernels/stages.h"
 
-static fc_policy recurrence(const double *par) {
-    (void)par;
-    return FC_RECURRENCE;
-}
-static ptrdiff_t none(const double *par) {
-    (void)par;
-    return 0;
-}
-
 /* ---- obv ---- */
 
 typedef struct {
