@@ -25,6 +25,7 @@ from fastcore.tasks.http.events import event, retry
 from fastcore.tasks.http.jsonable import NotJSON, to_json
 from fastcore.tasks.http.problems import Problem
 from fastcore.tasks.http.service import TaskService
+from fastcore.tasks.stores.sqlite.commit_reply import CommitReply
 
 if TYPE_CHECKING:
     from nowhere import Missing  # type: ignore[import-not-found]
@@ -240,6 +241,34 @@ def test_a_count_of_waiting_tasks_forgets_no_submission_while_it_is_made(
         monkeypatch.setattr(desk, "_counted_at", float("-inf"))  # so the first of these counts, and the other goes on
         found = await asyncio.gather(submit(), submit(), return_exceptions=True)
         assert [type(one) for one in found] == [QueueFull, QueueFull]
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        queue.close()
+
+
+def test_a_submission_during_a_count_is_counted_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = TaskQueue(f"sqlite:///{tmp_path}/tasks.db?durability=normal")
+    task = queue.task(lambda: None, name="work")
+    service = TaskService(queue, None, max_waiting=1, max_queued=3)
+
+    async def submit() -> str:
+        return await service.submit(task, (), {}, None, None, None, None)
+
+    async def scenario() -> None:
+        await submit()
+        await submit()
+        reply: CommitReply[Any] = CommitReply()
+        counted = queue.store.counts().result()
+        monkeypatch.setattr(queue.store, "counts", lambda: reply)
+        monkeypatch.setattr(service, "_counted_at", float("-inf"))
+        counting = asyncio.create_task(submit())
+        await asyncio.sleep(0)
+        await submit()
+        reply.set_result(counted)  # as it was before the last submission
+        with pytest.raises(QueueFull, match="got 3"):
+            await counting
 
     try:
         asyncio.run(scenario())
