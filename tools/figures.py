@@ -49,7 +49,7 @@ def rows(node: Any) -> Iterator[Mapping[str, Any]]:
 
 @functools.cache
 def read(path: Path) -> dict[str, Any]:
-    """Return the report in a file, which many figures are of."""
+    """Return the report in a file, which is read once."""
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 

@@ -162,7 +162,7 @@ class Memo:
         return True
 
     def share(self, found: Any, others: list[Any]) -> None:
-        """Keep what was stored under these keys too, where there is an older result: they mean the same call."""
+        """Store a result under further keys of the same call, where these have an older result."""
         with self.storage.lock:
             cache = self.storage.follow()
             for key in others:

@@ -296,7 +296,7 @@ static char *put_indexed(fc_writer *w, char *p, const column *c, Py_ssize_t row)
 
 static char *put_any(fc_writer *w, char *p, PyObject *obj, int nan_as_none) {
     if (obj == NULL ||
-        (nan_as_none && PyFloat_Check(obj) && isnan(PyFloat_AS_DOUBLE(obj)))) { /* numpy's NULL is None */
+        (nan_as_none && PyFloat_Check(obj) && isnan(PyFloat_AS_DOUBLE(obj)))) { /* numpy reads NULL as None */
         obj = Py_None;
     }
     Py_INCREF(obj);

@@ -155,7 +155,7 @@ static void operation_dealloc(OperationObject *self) {
     PyObject_GC_UnTrack(self);
     Py_TRASHCAN_BEGIN((PyObject *)self, operation_dealloc) /* the item of a put may be a put */
     operation_clear(self);
-    if (!spare && !PyObject_GC_IsFinalized((PyObject *)self)) { /* what was finalized once never is again */
+    if (!spare && !PyObject_GC_IsFinalized((PyObject *)self)) { /* an object is finalized only once */
         spare = self;
     } else {
         PyObject_GC_Del(self);

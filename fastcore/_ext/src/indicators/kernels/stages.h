@@ -15,7 +15,7 @@
 
 #define FC_TILE 256 /* bars that composites take at a time, so that intermediates stay in L1 */
 
-/* ---- what several kernels say of themselves ---- */
+/* ---- the policy and the size that several kernels have ---- */
 
 static inline fc_policy recurrence(const double *par) {
     (void)par;
