@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import filecmp
 import os
-import platform
 import runpy
 import sys
-import sysconfig
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -25,6 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 EXT_DIR = "fastcore/_ext"
 
 _sources = runpy.run_path(os.path.join(HERE, EXT_DIR, "_sources.py"))
+_flags = runpy.run_path(os.path.join(HERE, "tools", "compiler_flags.py"))
 _env = runpy.run_path(os.path.join(HERE, "fastcore", "_env.py"))
 EXTENSIONS = _sources["EXTENSIONS"]
 STAMP_SOURCE = f"{EXT_DIR}/{_sources['STAMP_SOURCE']}"
@@ -55,16 +54,7 @@ def stamp(name: str) -> str:
 
 
 def unix_flags() -> list[str]:
-    # Contraction off and no fast-math: every instruction set, and the pure twin, give the same digits.
-    flags = [
-        "-std=c11",
-        "-O3",
-        "-g0",
-        "-ffp-contract=off",
-        "-fno-math-errno",
-        "-fno-trapping-math",
-        "-fvisibility=hidden",
-    ]
+    flags = list(_flags["UNIX"])
     if SANITIZE:
         flags += [
             f"-fsanitize={SANITIZE}",
@@ -77,26 +67,6 @@ def unix_flags() -> list[str]:
     return flags
 
 
-def msvc_flags() -> list[str]:
-    return ["/std:c11", "/O2", "/fp:precise"]
-
-
-def instruction_sets(msvc: bool) -> dict[str, list[str]]:
-    """The flags of each instruction set that kernels are compiled for; `cpu.c` picks one at import."""
-    target = sysconfig.get_platform()
-    machine = target.rsplit("-", 1)[-1] if sys.platform in ("darwin", "win32") else platform.machine()
-    if machine.lower() in ("x86_64", "amd64"):
-        # "generic" is what other processors get, built here too so that it is tested.
-        return {
-            "generic": ["/DFC_PLAIN" if msvc else "-DFC_PLAIN"],
-            "sse2": [],
-            "avx2": ["/arch:AVX2"] if msvc else ["-mavx2", "-mfma", "-mbmi2"],
-        }
-    if machine.lower() in ("arm64", "aarch64"):
-        return {"neon": []}
-    return {"generic": []}  # universal2 among them: one object file holds several architectures
-
-
 class BuildExt(build_ext):
     """Compiles kernels per instruction set and marks each extension with its build stamp."""
 
@@ -104,7 +74,7 @@ class BuildExt(build_ext):
         name = ext.name.rsplit(".", 1)[-1]
         spec = EXTENSIONS[name]
         msvc = self.compiler.compiler_type == "msvc"
-        base = msvc_flags() if msvc else unix_flags()
+        base = list(_flags["MSVC"]) if msvc else unix_flags()
         ext.extra_compile_args = base
         if SANITIZE and not msvc:
             ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
@@ -136,7 +106,7 @@ class BuildExt(build_ext):
             extra_postargs=base,
         )
         if spec.kernels:
-            isas = instruction_sets(msvc)
+            isas = _flags["instruction_sets"](self.plat_name, msvc)
             have = [(f"FC_HAVE_{isa.upper()}", "1") for isa in isas]
             ext.define_macros = [*ext.define_macros, *have]
             for isa, flags in isas.items():
@@ -229,7 +199,7 @@ def extensions() -> list[Extension]:
                 [f"{EXT_DIR}/{path}" for path in spec.sources],
                 include_dirs=include,
                 define_macros=macros,
-                depends=[*depends, STAMP_SOURCE, "fastcore/_version.py", "setup.py"],
+                depends=[*depends, STAMP_SOURCE, "fastcore/_version.py", "setup.py", "tools/compiler_flags.py"],
             )
         )
     try:

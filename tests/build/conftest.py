@@ -43,8 +43,8 @@ cdef extern from *:
     int leaf_sse2(int); int leaf_avx2(int);
     static int leaf(int x) { return leaf_sse2(x) + 10 * leaf_avx2(x); }
     #elif defined(FC_HAVE_NEON)
-    int leaf_neon(int);
-    static int leaf(int x) { return 11 * leaf_neon(x); }
+    int leaf_generic(int); int leaf_neon(int);
+    static int leaf(int x) { return leaf_generic(x) + 10 * leaf_neon(x); }
     #else
     int leaf_generic(int);
     static int leaf(int x) { return 11 * leaf_generic(x); }
@@ -73,6 +73,8 @@ class Checkout:
         start, end = table.index("EXTENSIONS: dict"), table.index("STAMP_PREFIX")
         (self.ext / "_sources.py").write_text(table[:start] + TABLE + table[end:], encoding="utf-8")
         stamp = (ROOT / "fastcore" / "_ext" / STAMP_SOURCE).read_text(encoding="utf-8")
+        (folder / "tools").mkdir()
+        shutil.copy(ROOT / "tools" / "compiler_flags.py", folder / "tools" / "compiler_flags.py")
         for name, text in {**SOURCES, STAMP_SOURCE: stamp}.items():
             (self.ext / name).parent.mkdir(parents=True, exist_ok=True)
             (self.ext / name).write_text(text, encoding="utf-8")

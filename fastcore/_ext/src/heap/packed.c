@@ -11,7 +11,7 @@
 #define ARITY 4
 #define SMALLEST 16
 #define LINE 64   /* bytes of a cache line */
-#define NEAR 1024 /* nodes above this stay in the first cache */
+#define IN_CACHE 1024 /* nodes above this stay in the first cache */
 
 int packed_reserve(Packed *heap, size_t extra) {
     size_t need = heap->len + extra;
@@ -72,7 +72,7 @@ static inline void sift_down(Packed *heap, size_t at, Node node, Places places) 
     Node *nodes = heap->nodes;
     size_t child;
     while ((child = ARITY * at + 1) + ARITY <= len) {
-        if (child >= NEAR && ARITY * child < len) {
+        if (child >= IN_CACHE && ARITY * child < len) {
             for (size_t line = 0; line < ARITY; line++) { /* of each child's children: one of them is next */
                 FC_PREFETCH(&nodes[ARITY * (child + line) + 1]);
             }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #endif
 
-#define NEAR 2048             /* doubles of working memory that need no allocation */
+#define ON_STACK 2048             /* doubles of working memory that need no allocation */
 #define PER_THREAD 100000     /* bars that make a thread worth starting */
 #define MOST_THREADS 64
 #define TILE 256 /* bars that are packed at a time, from L1 */
@@ -238,18 +238,18 @@ typedef struct {
 static double *line_of(double *p) { return (double *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 
 static void work(share *s) {
-    double near[NEAR + 8], *far = NULL;
-    task t = {s->kernel, s->par, s->kernel->lookback(s->par), line_of(near)};
+    double stack[ON_STACK + 8], *heap = NULL;
+    task t = {s->kernel, s->par, s->kernel->lookback(s->par), line_of(stack)};
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     ptrdiff_t need = s->bars > t.lookback ? s->kernel->scratch(s->par) : 0;
-    if (need > NEAR) {
-        far = malloc(((size_t)need + 8) * sizeof(double));
-        if (!far) {
+    if (need > ON_STACK) {
+        heap = malloc(((size_t)need + 8) * sizeof(double));
+        if (!heap) {
             s->failed = 1;
             return;
         }
-        t.scratch = line_of(far);
+        t.scratch = line_of(heap);
     }
     for (ptrdiff_t r = s->first; r < s->last && !s->failed; r++) {
         for (int j = 0; j < s->kernel->n_in; j++) {
@@ -260,7 +260,7 @@ static void work(share *s) {
         }
         s->failed = row(&t, from, to, s->bars) != 0;
     }
-    free(far);
+    free(heap);
 }
 
 #if defined(_WIN32)

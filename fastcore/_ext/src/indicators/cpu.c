@@ -7,8 +7,12 @@
 #include <intrin.h>
 #endif
 
+#define COMPILED_FOR(isa)                                                                                              \
+    extern const fc_kernel *const fc_kernels_##isa[];                                                                  \
+    extern const char fc_vectors_##isa[]; /* what the kernels hold, whatever the build was asked for */
+
 #if defined(FC_HAVE_AVX2)
-extern const fc_kernel *const fc_kernels_avx2[];
+COMPILED_FOR(avx2)
 
 /* Both the processor and the operating system, which must save the wide registers, have a say. */
 static int has_avx2(void) {
@@ -35,13 +39,13 @@ static int has_avx2(void) {
 #endif
 
 #if defined(FC_HAVE_SSE2)
-extern const fc_kernel *const fc_kernels_sse2[];
+COMPILED_FOR(sse2)
 #endif
 #if defined(FC_HAVE_NEON)
-extern const fc_kernel *const fc_kernels_neon[];
+COMPILED_FOR(neon)
 #endif
 #if defined(FC_HAVE_GENERIC)
-extern const fc_kernel *const fc_kernels_generic[];
+COMPILED_FOR(generic)
 #endif
 
 int fc_isas(const fc_isa **found) {
@@ -49,16 +53,16 @@ int fc_isas(const fc_isa **found) {
     int n = 0;
     const fc_isa known[FC_MAX_ISAS + 1] = {
 #if defined(FC_HAVE_AVX2)
-        {has_avx2() ? "avx2" : NULL, fc_kernels_avx2},
+        {has_avx2() ? fc_vectors_avx2 : NULL, fc_kernels_avx2},
 #endif
 #if defined(FC_HAVE_SSE2)
-        {"sse2", fc_kernels_sse2},
+        {fc_vectors_sse2, fc_kernels_sse2},
 #endif
 #if defined(FC_HAVE_NEON)
-        {"neon", fc_kernels_neon},
+        {fc_vectors_neon, fc_kernels_neon},
 #endif
 #if defined(FC_HAVE_GENERIC)
-        {"generic", fc_kernels_generic},
+        {fc_vectors_generic, fc_kernels_generic},
 #endif
         {NULL, NULL}};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

@@ -13,7 +13,7 @@
 
 #define LINE 64          /* data begins on a cache line; the one before says what the block is */
 #define PAGE 4096
-#define HUGE (4 << 20)   /* from here on numpy, too, asks for huge pages */
+#define HUGE_FROM (4 << 20)   /* from here on numpy, too, asks for huge pages */
 #define KEPT 16          /* blocks */
 #define MOST (32u << 20) /* bytes in all */
 
@@ -40,7 +40,7 @@ static void *fresh(size_t size) {
     void *data = (void *)(((uintptr_t)raw + 2 * LINE - 1) & ~(uintptr_t)(LINE - 1));
     *head_of(data) = (head){raw, size};
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (size >= HUGE) {
+    if (size >= HUGE_FROM) {
         uintptr_t first = ((uintptr_t)data + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
         madvise((void *)first, (uintptr_t)data + size - first, MADV_HUGEPAGE); /* advice: it may fail */
     }

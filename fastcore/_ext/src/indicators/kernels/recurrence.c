@@ -10,8 +10,8 @@ void FC(decay_init)(fc_decay *plan, double k, double q) {
     plan->from[1] = v4_of(0.0, k, k * p[1], k * p[2]);
     plan->from[2] = v4_of(0.0, 0.0, k, k * p[1]);
     plan->from[3] = v4_of(0.0, 0.0, 0.0, k);
-    plan->near = v4_of(p[1], p[2], p[3], p[4]);
-    plan->far = v4_of(p[5], p[6], p[7], p[8]);
+    plan->first = v4_of(p[1], p[2], p[3], p[4]);
+    plan->second = v4_of(p[5], p[6], p[7], p[8]);
     plan->all = v4_all(p[8]);
     plan->k = k;
     plan->q = q;
@@ -29,11 +29,11 @@ FC_INLINE double run(const fc_decay *plan, const double *x, const double *plus, 
     ptrdiff_t i = 0;
     v4 y = v4_all(last);
     for (; i + 8 <= n; i += 8) {
-        v4 first = own(&c, x + i), second = own(&c, x + i + 4);
-        v4 joined = v4_add(second, v4_mul(v4_last(first), c.near));
-        v4 near = v4_add(first, v4_mul(y, c.near)), far = v4_add(joined, v4_mul(y, c.far));
-        v4_store(out + i, plus ? v4_add(v4_load(plus + i), near) : near);
-        v4_store(out + i + 4, plus ? v4_add(v4_load(plus + i + 4), far) : far);
+        v4 own1 = own(&c, x + i), own2 = own(&c, x + i + 4);
+        v4 joined = v4_add(own2, v4_mul(v4_last(own1), c.first));
+        v4 first = v4_add(own1, v4_mul(y, c.first)), second = v4_add(joined, v4_mul(y, c.second));
+        v4_store(out + i, plus ? v4_add(v4_load(plus + i), first) : first);
+        v4_store(out + i + 4, plus ? v4_add(v4_load(plus + i + 4), second) : second);
         y = v4_add(v4_last(joined), v4_mul(y, c.all)); /* the chain: one product and one sum for eight bars */
     }
     last = v4_one(y);

@@ -46,7 +46,7 @@ FC_INLINE ptrdiff_t fc_window_scratch(double w) { return 2 * (w + 8.0 > FC_TAILS
 /* y[i] = q * y[i-1] + k * x[i], four bars at a time: powers of q fold the chain (look-ahead). */
 typedef struct {
     v4 from[4]; /* what bar j of four adds to each of the four */
-    v4 near, far; /* q**1..4 and q**5..8 */
+    v4 first, second; /* q**1..4 and q**5..8 */
     v4 all;       /* q**8 */
     double k, q;
 } fc_decay;

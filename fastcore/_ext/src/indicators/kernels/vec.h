@@ -1,4 +1,4 @@
-/* Four doubles as one value, in three spellings: AVX2, SSE2 and plain C.
+/* Four doubles as one value, in three spellings: AVX2, pairs of two (SSE2, NEON) and plain C.
  *
  * Every operation is exact IEEE arithmetic lane by lane and kernels fix which bar sits in which lane, so all spellings
  * give the same digits. Which one is compiled follows the flags of the translation unit.
@@ -9,12 +9,22 @@
 #include "common/macros.h"
 
 #if defined(FC_PLAIN)
+#define FC_VEC_NAME "generic"
 #elif defined(__AVX2__)
 #define FC_VEC_AVX2
+#define FC_VEC_NAME "avx2"
 #include <immintrin.h>
 #elif defined(__SSE2__) || defined(_M_X64)
+#define FC_VEC_PAIRS
 #define FC_VEC_SSE2
+#define FC_VEC_NAME "sse2"
 #include <emmintrin.h>
+#elif (defined(__ARM_NEON) && defined(__aarch64__)) || defined(_M_ARM64)
+#define FC_VEC_PAIRS
+#define FC_VEC_NAME "neon"
+#include <arm_neon.h>
+#else
+#define FC_VEC_NAME "generic"
 #endif
 
 #if defined(FC_VEC_AVX2)
@@ -55,68 +65,121 @@ FC_INLINE v4 v4_zero_low(v4 b) { return _mm256_permute2f128_pd(b, b, 0x08); }
 FC_INLINE v4 v4_high_high(v4 b, v4 a) { return _mm256_permute2f128_pd(b, a, 0x31); }
 FC_INLINE v4 v4_high_zero(v4 b) { return _mm256_permute2f128_pd(b, b, 0x81); }
 
-#elif defined(FC_VEC_SSE2)
+#elif defined(FC_VEC_PAIRS)
+
+#if defined(FC_VEC_SSE2)
+
+typedef __m128d v2;
+
+FC_INLINE v2 v2_load(const double *p) { return _mm_loadu_pd(p); }
+FC_INLINE void v2_store(double *p, v2 a) { _mm_storeu_pd(p, a); }
+FC_INLINE v2 v2_all(double a) { return _mm_set1_pd(a); }
+FC_INLINE v2 v2_of(double a, double b) { return _mm_setr_pd(a, b); }
+FC_INLINE v2 v2_add(v2 a, v2 b) { return _mm_add_pd(a, b); }
+FC_INLINE v2 v2_sub(v2 a, v2 b) { return _mm_sub_pd(a, b); }
+FC_INLINE v2 v2_mul(v2 a, v2 b) { return _mm_mul_pd(a, b); }
+FC_INLINE v2 v2_div(v2 a, v2 b) { return _mm_div_pd(a, b); }
+FC_INLINE v2 v2_sqrt(v2 a) { return _mm_sqrt_pd(a); }
+FC_INLINE v2 v2_max(v2 a, v2 b) { return _mm_max_pd(a, b); }
+FC_INLINE v2 v2_min(v2 a, v2 b) { return _mm_min_pd(a, b); }
+FC_INLINE v2 v2_abs(v2 a) { return _mm_andnot_pd(_mm_set1_pd(-0.0), a); }
+FC_INLINE v2 v2_if_gt(v2 a, v2 b, v2 x) { return _mm_and_pd(_mm_cmpgt_pd(a, b), x); }
+FC_INLINE v2 v2_if_nonzero(v2 a, v2 x) { return _mm_and_pd(_mm_cmpneq_pd(a, _mm_setzero_pd()), x); }
+/* Whether both a and b are positive in both lanes, and whether any lane of a equals that of c, or of b that of d. */
+FC_INLINE int v2_positive(v2 a, v2 b) {
+    v2 zero = _mm_setzero_pd();
+    return _mm_movemask_pd(_mm_and_pd(_mm_cmpgt_pd(a, zero), _mm_cmpgt_pd(b, zero))) == 3;
+}
+FC_INLINE int v2_any_equal(v2 a, v2 b, v2 c, v2 d) {
+    return _mm_movemask_pd(_mm_or_pd(_mm_cmpeq_pd(a, c), _mm_cmpeq_pd(b, d))) != 0;
+}
+FC_INLINE double v2_one(v2 a) { return _mm_cvtsd_f64(a); }
+FC_INLINE v2 v2_lowers(v2 a) { return _mm_unpacklo_pd(a, a); }
+FC_INLINE v2 v2_uppers(v2 a) { return _mm_unpackhi_pd(a, a); }
+FC_INLINE v2 v2_swapped(v2 a) { return _mm_shuffle_pd(a, a, 1); }
+FC_INLINE v2 v2_raised(v2 a) { return _mm_unpacklo_pd(_mm_setzero_pd(), a); }
+FC_INLINE v2 v2_lowered(v2 a) { return _mm_unpackhi_pd(a, _mm_setzero_pd()); }
+
+#else
+
+typedef float64x2_t v2;
+
+FC_INLINE v2 v2_load(const double *p) { return vld1q_f64(p); }
+FC_INLINE void v2_store(double *p, v2 a) { vst1q_f64(p, a); }
+FC_INLINE v2 v2_all(double a) { return vdupq_n_f64(a); }
+FC_INLINE v2 v2_of(double a, double b) { return vsetq_lane_f64(b, vdupq_n_f64(a), 1); }
+FC_INLINE v2 v2_add(v2 a, v2 b) { return vaddq_f64(a, b); }
+FC_INLINE v2 v2_sub(v2 a, v2 b) { return vsubq_f64(a, b); }
+FC_INLINE v2 v2_mul(v2 a, v2 b) { return vmulq_f64(a, b); }
+FC_INLINE v2 v2_div(v2 a, v2 b) { return vdivq_f64(a, b); }
+FC_INLINE v2 v2_sqrt(v2 a) { return vsqrtq_f64(a); }
+/* The instruction for the greater one returns NaN for any NaN; x86's returns the second operand, as C does. */
+FC_INLINE v2 v2_max(v2 a, v2 b) { return vbslq_f64(vcgtq_f64(a, b), a, b); }
+FC_INLINE v2 v2_min(v2 a, v2 b) { return vbslq_f64(vcltq_f64(a, b), a, b); }
+FC_INLINE v2 v2_abs(v2 a) { return vabsq_f64(a); }
+FC_INLINE v2 v2_masked(uint64x2_t mask, v2 x) {
+    return vreinterpretq_f64_u64(vandq_u64(mask, vreinterpretq_u64_f64(x)));
+}
+FC_INLINE v2 v2_if_gt(v2 a, v2 b, v2 x) { return v2_masked(vcgtq_f64(a, b), x); }
+FC_INLINE v2 v2_if_nonzero(v2 a, v2 x) {
+    return vreinterpretq_f64_u64(vbicq_u64(vreinterpretq_u64_f64(x), vceqzq_f64(a)));
+}
+FC_INLINE int v2_positive(v2 a, v2 b) {
+    return vminvq_u32(vreinterpretq_u32_u64(vandq_u64(vcgtzq_f64(a), vcgtzq_f64(b)))) != 0;
+}
+FC_INLINE int v2_any_equal(v2 a, v2 b, v2 c, v2 d) {
+    return vmaxvq_u32(vreinterpretq_u32_u64(vorrq_u64(vceqq_f64(a, c), vceqq_f64(b, d)))) != 0;
+}
+FC_INLINE double v2_one(v2 a) { return vgetq_lane_f64(a, 0); }
+FC_INLINE v2 v2_lowers(v2 a) { return vdupq_laneq_f64(a, 0); }
+FC_INLINE v2 v2_uppers(v2 a) { return vdupq_laneq_f64(a, 1); }
+FC_INLINE v2 v2_swapped(v2 a) { return vextq_f64(a, a, 1); }
+FC_INLINE v2 v2_raised(v2 a) { return vzip1q_f64(vdupq_n_f64(0.0), a); }
+FC_INLINE v2 v2_lowered(v2 a) { return vzip2q_f64(a, vdupq_n_f64(0.0)); }
+
+#endif
 
 typedef struct {
-    __m128d lo, hi;
+    v2 lo, hi;
 } v4;
 
-FC_INLINE v4 v4_pair(__m128d lo, __m128d hi) {
+FC_INLINE v4 v4_pair(v2 lo, v2 hi) {
     v4 r;
     r.lo = lo;
     r.hi = hi;
     return r;
 }
-FC_INLINE v4 v4_load(const double *p) { return v4_pair(_mm_loadu_pd(p), _mm_loadu_pd(p + 2)); }
+FC_INLINE v4 v4_load(const double *p) { return v4_pair(v2_load(p), v2_load(p + 2)); }
 FC_INLINE void v4_store(double *p, v4 a) {
-    _mm_storeu_pd(p, a.lo);
-    _mm_storeu_pd(p + 2, a.hi);
+    v2_store(p, a.lo);
+    v2_store(p + 2, a.hi);
 }
-FC_INLINE v4 v4_all(double a) { return v4_pair(_mm_set1_pd(a), _mm_set1_pd(a)); }
-FC_INLINE v4 v4_of(double a, double b, double c, double d) { return v4_pair(_mm_setr_pd(a, b), _mm_setr_pd(c, d)); }
-FC_INLINE v4 v4_add(v4 a, v4 b) { return v4_pair(_mm_add_pd(a.lo, b.lo), _mm_add_pd(a.hi, b.hi)); }
-FC_INLINE v4 v4_sub(v4 a, v4 b) { return v4_pair(_mm_sub_pd(a.lo, b.lo), _mm_sub_pd(a.hi, b.hi)); }
-FC_INLINE v4 v4_mul(v4 a, v4 b) { return v4_pair(_mm_mul_pd(a.lo, b.lo), _mm_mul_pd(a.hi, b.hi)); }
-FC_INLINE v4 v4_div(v4 a, v4 b) { return v4_pair(_mm_div_pd(a.lo, b.lo), _mm_div_pd(a.hi, b.hi)); }
-FC_INLINE v4 v4_sqrt(v4 a) { return v4_pair(_mm_sqrt_pd(a.lo), _mm_sqrt_pd(a.hi)); }
-FC_INLINE v4 v4_max(v4 a, v4 b) { return v4_pair(_mm_max_pd(a.lo, b.lo), _mm_max_pd(a.hi, b.hi)); }
-FC_INLINE v4 v4_min(v4 a, v4 b) { return v4_pair(_mm_min_pd(a.lo, b.lo), _mm_min_pd(a.hi, b.hi)); }
-FC_INLINE v4 v4_abs(v4 a) {
-    __m128d sign = _mm_set1_pd(-0.0);
-    return v4_pair(_mm_andnot_pd(sign, a.lo), _mm_andnot_pd(sign, a.hi));
-}
-FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) {
-    return v4_pair(_mm_and_pd(_mm_cmpgt_pd(a.lo, b.lo), x.lo), _mm_and_pd(_mm_cmpgt_pd(a.hi, b.hi), x.hi));
-}
-FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) {
-    __m128d zero = _mm_setzero_pd();
-    return v4_pair(_mm_and_pd(_mm_cmpneq_pd(a.lo, zero), x.lo), _mm_and_pd(_mm_cmpneq_pd(a.hi, zero), x.hi));
-}
-FC_INLINE int v4_positive(v4 a) {
-    __m128d zero = _mm_setzero_pd();
-    return _mm_movemask_pd(_mm_and_pd(_mm_cmpgt_pd(a.lo, zero), _mm_cmpgt_pd(a.hi, zero))) == 3;
-}
-FC_INLINE int v4_any_equal(v4 a, v4 b) {
-    return _mm_movemask_pd(_mm_or_pd(_mm_cmpeq_pd(a.lo, b.lo), _mm_cmpeq_pd(a.hi, b.hi))) != 0;
-}
-FC_INLINE double v4_one(v4 a) { return _mm_cvtsd_f64(a.lo); }
-FC_INLINE v4 v4_first(v4 a) { return v4_pair(_mm_unpacklo_pd(a.lo, a.lo), _mm_unpacklo_pd(a.lo, a.lo)); }
-FC_INLINE v4 v4_last(v4 a) { return v4_pair(_mm_unpackhi_pd(a.hi, a.hi), _mm_unpackhi_pd(a.hi, a.hi)); }
-FC_INLINE v4 v4_lowers(v4 a) { return v4_pair(_mm_unpacklo_pd(a.lo, a.lo), _mm_unpacklo_pd(a.hi, a.hi)); }
-FC_INLINE v4 v4_uppers(v4 a) { return v4_pair(_mm_unpackhi_pd(a.lo, a.lo), _mm_unpackhi_pd(a.hi, a.hi)); }
-FC_INLINE v4 v4_swapped(v4 a) { return v4_pair(_mm_shuffle_pd(a.lo, a.lo, 1), _mm_shuffle_pd(a.hi, a.hi, 1)); }
-FC_INLINE v4 v4_raised(v4 a) {
-    __m128d zero = _mm_setzero_pd();
-    return v4_pair(_mm_unpacklo_pd(zero, a.lo), _mm_unpacklo_pd(zero, a.hi));
-}
-FC_INLINE v4 v4_lowered(v4 a) {
-    __m128d zero = _mm_setzero_pd();
-    return v4_pair(_mm_unpackhi_pd(a.lo, zero), _mm_unpackhi_pd(a.hi, zero));
-}
+FC_INLINE v4 v4_all(double a) { return v4_pair(v2_all(a), v2_all(a)); }
+FC_INLINE v4 v4_of(double a, double b, double c, double d) { return v4_pair(v2_of(a, b), v2_of(c, d)); }
+FC_INLINE v4 v4_add(v4 a, v4 b) { return v4_pair(v2_add(a.lo, b.lo), v2_add(a.hi, b.hi)); }
+FC_INLINE v4 v4_sub(v4 a, v4 b) { return v4_pair(v2_sub(a.lo, b.lo), v2_sub(a.hi, b.hi)); }
+FC_INLINE v4 v4_mul(v4 a, v4 b) { return v4_pair(v2_mul(a.lo, b.lo), v2_mul(a.hi, b.hi)); }
+FC_INLINE v4 v4_div(v4 a, v4 b) { return v4_pair(v2_div(a.lo, b.lo), v2_div(a.hi, b.hi)); }
+FC_INLINE v4 v4_max(v4 a, v4 b) { return v4_pair(v2_max(a.lo, b.lo), v2_max(a.hi, b.hi)); }
+FC_INLINE v4 v4_min(v4 a, v4 b) { return v4_pair(v2_min(a.lo, b.lo), v2_min(a.hi, b.hi)); }
+FC_INLINE v4 v4_sqrt(v4 a) { return v4_pair(v2_sqrt(a.lo), v2_sqrt(a.hi)); }
+FC_INLINE v4 v4_abs(v4 a) { return v4_pair(v2_abs(a.lo), v2_abs(a.hi)); }
+FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) { return v4_pair(v2_if_gt(a.lo, b.lo, x.lo), v2_if_gt(a.hi, b.hi, x.hi)); }
+FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { return v4_pair(v2_if_nonzero(a.lo, x.lo), v2_if_nonzero(a.hi, x.hi)); }
+FC_INLINE int v4_positive(v4 a) { return v2_positive(a.lo, a.hi); }
+FC_INLINE int v4_any_equal(v4 a, v4 b) { return v2_any_equal(a.lo, a.hi, b.lo, b.hi); }
+FC_INLINE double v4_one(v4 a) { return v2_one(a.lo); }
+FC_INLINE v4 v4_first(v4 a) { return v4_pair(v2_lowers(a.lo), v2_lowers(a.lo)); }
+FC_INLINE v4 v4_last(v4 a) { return v4_pair(v2_uppers(a.hi), v2_uppers(a.hi)); }
+FC_INLINE v4 v4_lowers(v4 a) { return v4_pair(v2_lowers(a.lo), v2_lowers(a.hi)); }
+FC_INLINE v4 v4_uppers(v4 a) { return v4_pair(v2_uppers(a.lo), v2_uppers(a.hi)); }
+FC_INLINE v4 v4_swapped(v4 a) { return v4_pair(v2_swapped(a.lo), v2_swapped(a.hi)); }
+FC_INLINE v4 v4_raised(v4 a) { return v4_pair(v2_raised(a.lo), v2_raised(a.hi)); }
+FC_INLINE v4 v4_lowered(v4 a) { return v4_pair(v2_lowered(a.lo), v2_lowered(a.hi)); }
 FC_INLINE v4 v4_low_low(v4 a, v4 b) { return v4_pair(a.lo, b.lo); }
-FC_INLINE v4 v4_zero_low(v4 b) { return v4_pair(_mm_setzero_pd(), b.lo); }
+FC_INLINE v4 v4_zero_low(v4 b) { return v4_pair(v2_all(0.0), b.lo); }
 FC_INLINE v4 v4_high_high(v4 b, v4 a) { return v4_pair(b.hi, a.hi); }
-FC_INLINE v4 v4_high_zero(v4 b) { return v4_pair(b.hi, _mm_setzero_pd()); }
+FC_INLINE v4 v4_high_zero(v4 b) { return v4_pair(b.hi, v2_all(0.0)); }
 
 #else
 
