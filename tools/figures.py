@@ -31,7 +31,7 @@ UNITS = {"ns": 1e9, "us": 1e6, "ms": 1e3, "s": 1.0}
 
 def pages() -> list[Path]:
     """Return the files that may have figures."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def rows(node: Any) -> Iterator[Mapping[str, Any]]:

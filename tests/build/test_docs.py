@@ -26,7 +26,7 @@ MODULES = sorted(
     for path in (ROOT / "fastcore").rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")
 )
-PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))]
+PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NOT_RUN = 4  # blocks that need what no test has; each says what, in a comment above it
 
