@@ -135,6 +135,7 @@ bench: $(VENV)/.installed-bench build-required
 	@set -e; for script in $(PEERS); do $(PY) $$script; done
 	@$(PY) benchmarks/peers/render.py
 	@$(PY) tools/figures.py
+	@$(PY) tools/draw_speed.py
 
 asv-quick: $(VENV)/.installed-bench
 	@$(BIN)/asv machine --yes --config $(ASV) >/dev/null

@@ -45,6 +45,16 @@ def test_the_figures_of_readme_and_docs_are_those_of_the_results(
     assert figures.main() == 0, capsys.readouterr().out
 
 
+def test_the_chart_of_the_readme_is_that_of_the_results(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import draw_speed
+
+    monkeypatch.setattr(sys, "argv", ["draw_speed.py", "--check"])
+    assert draw_speed.main() == 0, capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("reference", "text"),
     [
