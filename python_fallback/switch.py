@@ -26,7 +26,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
 
 
-def murmur3_32(data: bytes, seed: int = 0) -> int:
+def murmur3_32(data: bytes, seed: int = 0, /) -> int:
     """MurmurHash3_x86_32 (Austin Appleby, public domain)."""
     mask = 0xFFFFFFFF
 
@@ -53,11 +53,11 @@ def murmur3_32(data: bytes, seed: int = 0) -> int:
 _remembered = functools.lru_cache(maxsize=16384)(murmur3_32)  # a service has few keys and asks for them often
 
 
-def bucket(salt: str, key: object) -> int:
+def bucket(salt: str, key: object, /) -> int:
     return _remembered(f"{salt}:".encode() + key_bytes(key))
 
 
-def belongs(salt: str, threshold: int, key: object) -> bool:
+def belongs(salt: str, threshold: int, key: object, /) -> bool:
     return (_random.getrandbits(32) if key is None else bucket(salt, key)) < threshold
 
 
@@ -435,6 +435,6 @@ def _handed_on(p: inspect.Parameter) -> str:
     return f"{p.name}={p.name}" if p.kind == p.KEYWORD_ONLY else p.name
 
 
-def switch_type(base: type) -> type:
+def switch_type(base: type, /) -> type:
     """The class of the pure twin's Switches, on top of `base`."""
     return type("Switch", (_Core, base), {"__slots__": (), "__module__": __name__, "__doc__": base.__doc__})

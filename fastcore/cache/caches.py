@@ -156,10 +156,10 @@ class Cache(_Base[K, V], metaclass=Twin, path="cache"):
     def setdefault(self, key: K, default: Any = None) -> Any:
         """Return a value, storing `default` first where there is none; of several threads one stores."""
 
-    def pop(self, key: K, *default: Any) -> Any:
+    def pop(self, key: K, default: Any = ...) -> Any:
         """Remove an entry and return its value, or return the default given, or raise KeyError."""
 
-    def update(self, *args: Any, **kwargs: Any) -> None:
+    def update(self, other: Any = ..., /, **kwds: Any) -> None:
         """Store the pairs of a mapping, of an iterable, and of the keywords."""
 
     def clear(self) -> None:

@@ -55,14 +55,15 @@ class PriorityHeap(Held[T], metaclass=Twin, path="heap"):
     ) -> None:
         raise NotImplementedError
 
-    def push(self, item: T, priority: Any = 0.0, *, due: float | None = None, delay: float | None = None) -> int:
+    def push(self, item: T, priority: Any = ..., *, due: float | None = None, delay: float | None = None) -> int:
         """Add an item.
 
         Parameters
         ----------
         item : object
-        priority : number, default 0.0
-            NaN has no place in an order, nor has a tuple or list that begins with it: ValueError.
+        priority : number, optional
+            0.0 unless given; with ``priorities="any"`` the item itself. NaN has no place in an order, nor has a tuple
+            or list that begins with it: ValueError.
         due : float, optional
             A time on the heap's clock, at most ten years ahead, before which the item is not handed out.
         delay : float, optional

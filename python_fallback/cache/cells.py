@@ -13,7 +13,7 @@ _TEXT = struct.Struct("<cQ")
 _NAN = _FLOAT.pack(b"d", math.nan)
 
 
-def encode_cells(items: list[Any], other: Callable[[Any], bytes]) -> bytes:
+def encode_cells(items: list[Any], other: Callable[[Any], bytes], /) -> bytes:
     """Return the bytes of `items`, one after the other.
 
     None, bools, floats, ints of 64 bits, str and bytes are written here; ``other(item)`` gives the bytes of what is

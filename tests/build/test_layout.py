@@ -94,3 +94,17 @@ def test_compiled_sources_take_from_the_pure_twins_only_what_both_share() -> Non
         if not name.startswith("python_fallback.shared")
     }
     assert sorted(taken) == []
+
+
+SUFFIXES = (".py", ".pyi", ".js", ".mjs", ".ts", ".css", ".html")
+
+
+def test_no_file_has_more_than_500_lines() -> None:
+    long = {}
+    for top in ("fastcore", "python_fallback", "tests", "tools", "examples", "benchmarks"):
+        for path in (ROOT / top).rglob("*"):
+            if path.suffix in SUFFIXES:
+                lines = len(path.read_text(encoding="utf-8").splitlines())
+                if lines > 500:
+                    long[path.relative_to(ROOT).as_posix()] = lines
+    assert long == {}

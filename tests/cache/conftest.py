@@ -9,6 +9,7 @@ import pytest
 
 import fastcore.cache  # gives pickles their way to the public classes
 from fastcore import flags
+from fastcore.cache import refresh
 
 
 class Clock:
@@ -27,6 +28,15 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the waits between refreshes, whose jitter is taken away."""
+    clock = Clock()
+    monkeypatch.setattr(refresh, "_monotonic", clock)
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    return clock
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import functools
 import inspect
 import pickle
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,29 +16,9 @@ import pytest
 from fastcore import cache as fastcache
 from fastcore.cache import cached, invalidate_tag, register
 from tests.cache.conftest import Clock
+from tests.cache.counting import counted
 
 pytestmark = pytest.mark.usefixtures("on_backend")
-
-
-class Counter:
-    """A function that counts its calls."""
-
-    def __init__(self, answer: Callable[..., Any] = lambda *args, **kwargs: (args, kwargs)) -> None:
-        self.calls = 0
-        self.answer = answer
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.calls += 1
-        return self.answer(*args, **kwargs)
-
-
-def counted(answer: Callable[..., Any] | None = None, **options: Any) -> tuple[Any, Counter]:
-    counter = Counter(answer) if answer else Counter()
-
-    def function(*args: Any, **kwargs: Any) -> Any:
-        return counter(*args, **kwargs)
-
-    return cached(**options)(function), counter
 
 
 @cached
@@ -358,127 +337,7 @@ def test_coroutines_with_unhashable_arguments() -> None:
     assert calls == 1
 
 
-# ---- stale, early, negative, tags ----
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen within 10 s"
-        time.sleep(0.001)
-
-
-def test_a_stale_result_is_served_while_one_refresh_runs() -> None:
-    clock, gate = Clock(), threading.Event()
-    running = 0
-
-    def compute(x: int) -> float:
-        nonlocal running
-        if clock.time:
-            running += 1
-            gate.wait(10)
-        return clock.time
-
-    function, counter = counted(compute, ttl=10, stale=20, timer=clock)
-    assert function(1) == 0
-    clock.time = 15
-    assert [function(1) for _ in range(5)] == [0] * 5
-    wait_for(lambda: running == 1)
-    assert function(1) == 0
-    gate.set()
-    wait_for(lambda: function(1) == 15)
-    assert counter.calls == 2
-    clock.time = 60
-    assert function(1) == 60  # beyond stale: the caller waits
-
-
-def test_a_failed_refresh_keeps_the_stale_result_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    clock = Clock()
-
-    def compute(x: int) -> str:
-        if clock.time:
-            raise OSError("no line")
-        return "old"
-
-    function, counter = counted(compute, ttl=10, stale=20, timer=clock)
-    function(1)
-    clock.time = 15
-    assert function(1) == "old"
-    wait_for(lambda: "refreshing" in caplog.text and "no line" in caplog.text)
-    wait_for(lambda: function(1) == "old" and counter.calls >= 3)
-    clock.time = 30
-    with pytest.raises(OSError, match="no line"):
-        function(1)
-
-
-def test_stale_coroutines() -> None:
-    clock = Clock()
-    calls = 0
-
-    @cached(ttl=10, stale=20, timer=clock)
-    async def fetch() -> float:
-        nonlocal calls
-        calls += 1
-        now = clock.time
-        await asyncio.sleep(0.005)
-        return now
-
-    async def main() -> None:
-        assert await fetch() == 0
-        clock.time = 15
-        assert await asyncio.gather(fetch(), fetch(), fetch()) == [0, 0, 0]
-        await asyncio.sleep(0.05)
-        assert await fetch() == 15
-        assert calls == 2
-
-    asyncio.run(main())
-
-
-def test_early_refresh_comes_before_expiry(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock()
-    function, counter = counted(lambda x: clock.time, ttl=100, early=True, timer=clock)
-    function(1)
-    record = function.cache._cache.peek(1)
-    record.took = 5.0
-    monkeypatch.setattr("random.random", lambda: 0.5)  # -5 * ln(0.5) = 3.47 s ahead
-    clock.time = 96
-    assert function(1) == 0
-    clock.time = 97
-    assert function(1) == 0
-    wait_for(lambda: function(1) == 97)
-    assert counter.calls == 2
-
-
-def test_errors_and_none_are_kept_for_a_time_of_their_own() -> None:
-    clock = Clock()
-
-    def compute(x: int) -> Any:
-        if x == 0:
-            raise LookupError("nothing there")
-        return None if x == 1 else x
-
-    function, counter = counted(compute, ttl=100, negative_ttl=5, timer=clock)
-    for _ in range(3):
-        with pytest.raises(LookupError, match="nothing there"):
-            function(0)
-        assert function(1) is None
-        assert function(2) == 2
-    assert counter.calls == 3
-    clock.time = 5
-    with pytest.raises(LookupError):
-        function(0)
-    function(1), function(2)
-    assert counter.calls == 5
-
-
-def test_a_kept_error_does_not_grow() -> None:
-    function, _ = counted(lambda x: 1 / x, negative_ttl=50)
-    depths = []
-    for _ in range(5):
-        with pytest.raises(ZeroDivisionError) as caught:
-            function(0)
-        depths.append(len(caught.traceback))
-    assert depths[-1] == depths[1]
+# ---- tags and invalidation ----
 
 
 def test_tags() -> None:

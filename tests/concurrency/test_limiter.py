@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,15 +14,7 @@ from virtual_loop import run
 
 from fastcore.concurrency import Limiter
 from fastcore.concurrency.limiter import Turns
-
-
-def until(condition: Callable[[], bool]) -> None:
-    for _ in range(20_000):
-        if condition():
-            return
-        threading.Event().wait(0.001)
-    raise AssertionError("it did not come to that")
-
+from tests.waiting import until
 
 # ---- the rules ----
 

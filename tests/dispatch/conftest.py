@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -34,3 +35,15 @@ def make(twin: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> 
     for flag in used:
         flags.clear(flag)
         flags.resume(flag)
+
+
+@pytest.fixture
+def quiet_guard(caplog: pytest.LogCaptureFixture) -> None:
+    """Guards report their decisions nowhere."""
+    caplog.set_level("CRITICAL", "fastcore.guard")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """The file of a journal."""
+    return str(tmp_path / "journal.jsonl")

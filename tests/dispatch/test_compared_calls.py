@@ -20,15 +20,12 @@ from fastcore.dispatch.experiment import Pair, Trial
 from fastcore.dispatch.sequential_test import Detector, binomial_tail, excluded
 from python_fallback import switch as pure
 
+pytestmark = pytest.mark.usefixtures("quiet_guard")
+
 Make = Callable[..., Switch[..., Any]]
 
 EAGER = Guard(min_samples=20, min_seconds=0.0, sample=100, verify=100, slowdown=1e6)
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
-
-
-@pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("CRITICAL", "fastcore.guard")
 
 
 def writes(text: str, answer: int = 1) -> Callable[[], int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fastcore import BackendUnavailable, _ext
+from fastcore import BackendUnavailable, _ext, flags
 from fastcore.dispatch import modes
 from fastcore.dispatch.store import HOT_PATHS, Change, FlagStore
 
@@ -393,3 +394,19 @@ def test_a_child_forked_while_a_thread_holds_the_lock_can_set_flags(store: FlagS
     finally:
         done.set()
         thread.join()
+
+
+def test_a_setting_during_a_rollback_says_that_it_does_not_act(caplog: pytest.LogCaptureFixture) -> None:
+    flags.declare("test.not_acting")
+    flags.rollback("test.not_acting", "wrong prices")
+    try:
+        with caplog.at_level(logging.WARNING, "fastcore.flags"):
+            flag = flags.set("test.not_acting", "candidate")
+        assert flag.rolled_back
+        said = "does not act while the flag is rolled back (wrong prices); resume it first"
+        assert flags.not_acting(flag) == said
+        assert f"flag test.not_acting: set to candidate: {said}" in caplog.text
+    finally:
+        assert flags.resume("test.not_acting").mode == "candidate"
+        flags.clear("test.not_acting")
+    assert flags.not_acting(flags.get("test.not_acting")) == ""

@@ -6,7 +6,6 @@ import errno
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +13,6 @@ import pytest
 from fastcore.dispatch import journal as journals
 from fastcore.dispatch.journal import Journal
 from fastcore.dispatch.store import FlagStore
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "journal.jsonl")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from fastcore.dispatch import journal as journals
 from fastcore.dispatch.modes import Mode
 from fastcore.dispatch.store import FlagStore
-from tests.dispatch.test_sharing import store
+from tests.dispatch.stores import store
 
 FLAGS = ("desk", "other")
 

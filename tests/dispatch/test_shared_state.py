@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import json
-import logging
-import multiprocessing
 import os
 import stat
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,19 +13,10 @@ from typing import Any
 
 import pytest
 
-from fastcore import flags
-from fastcore._threads import on_own_thread
 from fastcore.dispatch import journal as journals
-from fastcore.dispatch import process
-from fastcore.dispatch import server_journal as servers
 from fastcore.dispatch.journal import Journal
 from fastcore.dispatch.store import FlagStore
-from tests.dispatch.test_sharing import store
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "journal.jsonl")
+from tests.dispatch.stores import store
 
 
 def moved(path: str) -> None:
@@ -413,110 +398,6 @@ def test_only_this_user_may_read_or_lock(path: str) -> None:
     os.chmod(f"{path}.lock", 0o664)  # as an earlier version made it, in a folder of a group
     store(path).resume("desk")
     assert stat.S_IMODE(os.stat(f"{path}.lock").st_mode) == 0o660
-
-
-# ---- the journal of a server's workers ----
-
-
-def test_workers_of_one_server_share_a_journal_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert servers.server_journal() == ""
-    monkeypatch.setattr(servers, "_spawned_by_server", lambda: True)
-    found = servers.server_journal()
-    folder = Path(found).parent
-    assert folder.parent == tmp_path
-    assert Path(found).name.startswith(f"{os.getppid()}-")
-    left = folder / "999999999-1.journal.jsonl"
-    reused = folder / f"{os.getppid()}-1.journal.jsonl.state"  # of an earlier process of the same number
-    left.touch()
-    reused.touch()
-    kept = [Path(found), Path(f"{found}.state"), Path(f"{found}.1")]
-    for each in kept:
-        each.touch()
-    assert servers.server_journal() == found
-    assert not left.exists()  # of a server that has ended
-    assert not reused.exists()
-    assert all(each.exists() for each in kept)
-    if os.name == "posix":
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        folder.chmod(0o777)
-        assert servers.server_journal() == ""
-
-
-def test_a_process_that_is_no_worker_of_a_server_has_none() -> None:
-    code = "from fastcore.dispatch import process\nprint(process.store.journal.path)"
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("FASTCORE_")}
-    made = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
-    assert made.stdout.strip() == ""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        assert pool.apply(servers.server_journal) == ""
-
-
-# ---- settings that do not act ----
-
-
-def test_a_setting_during_a_rollback_says_that_it_does_not_act(caplog: pytest.LogCaptureFixture) -> None:
-    flags.declare("test.not_acting")
-    flags.rollback("test.not_acting", "wrong prices")
-    try:
-        with caplog.at_level(logging.WARNING, "fastcore.flags"):
-            flag = flags.set("test.not_acting", "candidate")
-        assert flag.rolled_back
-        said = "does not act while the flag is rolled back (wrong prices); resume it first"
-        assert flags.not_acting(flag) == said
-        assert f"flag test.not_acting: set to candidate: {said}" in caplog.text
-    finally:
-        assert flags.resume("test.not_acting").mode == "candidate"
-        flags.clear("test.not_acting")
-    assert flags.not_acting(flags.get("test.not_acting")) == ""
-
-
-# ---- a separate thread ----
-
-
-def test_work_on_its_own_thread_does_not_wait_for_other_work() -> None:
-    async def run() -> Any:
-        loop = asyncio.get_running_loop()
-        free = threading.Event()
-        held = [loop.run_in_executor(None, free.wait) for _ in range(64)]
-        try:
-            return await on_own_thread(lambda x, *, y: (x, y, threading.current_thread().daemon), 1, y=2)
-        finally:
-            free.set()
-            await asyncio.gather(*held)
-
-    assert asyncio.run(run()) == (1, 2, True)
-
-
-@pytest.mark.parametrize("error", [ValueError("wrong"), KeyboardInterrupt()])
-def test_errors_of_work_on_its_own_thread_are_the_callers(error: BaseException) -> None:
-    def fails() -> None:
-        raise error
-
-    async def run() -> None:
-        with pytest.raises(type(error)):
-            await on_own_thread(fails)
-
-    asyncio.run(run())
-
-
-def test_work_runs_on_the_loop_if_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    async def run() -> int:
-        monkeypatch.setattr(threading.Thread, "start", refuse)
-        return await on_own_thread(abs, -1)
-
-    assert asyncio.run(run()) == 1
-
-
-def test_a_store_without_a_journal_reaches_one_process_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fastcore.dispatch import admin
-
-    monkeypatch.setattr(process, "store", FlagStore(environ={}))
-    assert admin.reach().startswith("this process only")
 
 
 @pytest.mark.parametrize("kept", ["rollback", "resume"])

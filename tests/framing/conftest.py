@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import msgpack
@@ -54,3 +55,12 @@ def tick(fan: Any) -> dict[Any, list[Any]]:
 @pytest.fixture
 def wire() -> SimpleNamespace:
     return SimpleNamespace(parse=parse, client=client, read=read, tick=tick)
+
+
+@pytest.fixture
+def fan(twin: Callable[[str], ModuleType]) -> Any:
+    """A Fanout with three clients."""
+    made = twin("framing").Fanout(epoch="e1", history=10)
+    for name in "abc":
+        made.connect(name)
+    return made

@@ -36,3 +36,9 @@ def make(twin: Callable[[str], ModuleType]) -> Iterator[Callable[..., Any]]:
     yield build
     for each in made:
         each._check()
+
+
+@pytest.fixture
+def queue(make: Any) -> Callable[..., Any]:
+    """``queue(...)`` is an AsyncPriorityQueue on the backend under test."""
+    return lambda *args, **kwargs: make("AsyncPriorityQueue", *args, **kwargs)

@@ -19,7 +19,6 @@ from fastcore.service.access import PARTS, Access
 from fastcore.service.dashboard.sections import read
 from fastcore.service.hosts import AllowedHosts
 from fastcore.streaming import Grant, Hub
-from fastcore.streaming.broadcast import install_hub
 from fastcore.tasks import TaskQueue
 
 with warnings.catch_warnings():
@@ -53,11 +52,9 @@ def user(connection: HTTPConnection) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays() -> Iterator[None]:
-    before = install_hub(None)
+def no_flag_stays_set() -> Iterator[None]:
     yield
     flags.clear("cache", everywhere=True)
-    install_hub(before)
 
 
 def served(hub: Hub | None = None, app: FastAPI | None = None, root: str = "", **options: Any) -> TestClient:

@@ -1,14 +1,12 @@
-"""`install`: the parts it adds to an application, its refusals, and the lifecycle of the parts."""
+"""`install`: the parts it adds to an application, and their lifecycle."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +14,6 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
-from starlette.applications import Starlette
 
 from fastcore import Switch, flags, metrics
 from fastcore.dispatch.assignment import assignment_key
@@ -25,32 +22,13 @@ from fastcore.monitor import AlertManager, Health, MetricsApp
 from fastcore.service import install
 from fastcore.service.dashboard import Prices
 from fastcore.streaming import Hub, broadcast_analysis_results
-from fastcore.streaming.broadcast import install_hub
 from fastcore.tasks import TaskQueue, submit_background_task
+from tests.service.in_process import served, status_of, with_livez
 
 pytestmark = pytest.mark.backend_independent
 
 TOKEN = "correct horse battery"
 WAIT = 60.0
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays_installed() -> Iterator[None]:
-    before = install_hub(None)
-    yield
-    install_hub(before)
-
-
-@asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://desk", follow_redirects=True) as client:
-            yield client
-
-
-async def status_of(client: httpx.AsyncClient, path: str, **headers: str) -> int:
-    return (await client.get(path, headers=headers)).status_code
 
 
 def test_everything_is_there() -> None:
@@ -339,48 +317,6 @@ def test_metrics_of_several_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: A
     asyncio.run(main())
 
 
-def started() -> FastAPI:
-    app = FastAPI()
-    app.middleware_stack = app.build_middleware_stack()
-    return app
-
-
-def installed_once() -> FastAPI:
-    app = FastAPI()
-    install(app, public=True)
-    return app
-
-
-def with_livez() -> FastAPI:
-    app = FastAPI()
-    app.add_api_route("/livez", lambda: "mine")
-    return app
-
-
-@pytest.mark.parametrize(
-    ("make", "options", "error", "text"),
-    [
-        (Starlette, {}, TypeError, "app: expected a FastAPI application, got Starlette"),
-        (object, {}, TypeError, "app: expected a FastAPI application, got object"),
-        (installed_once, {}, RuntimeError, "got one that has it already"),
-        (started, {}, RuntimeError, "not started yet"),
-        (with_livez, {}, ValueError, "no route at /livez"),
-        (FastAPI, {"token": "short"}, ValueError, "token: expected at least 16 characters"),
-        (FastAPI, {"path": "fastcore"}, ValueError, "path: expected one that begins with /"),
-        (FastAPI, {"path": "/fastcore/"}, ValueError, "path: expected one that begins with /"),
-        (FastAPI, {"drain_delay": -1}, ValueError, "drain_delay: expected seconds >= 0, got -1"),
-        (FastAPI, {"drain_timeout": "5"}, ValueError, "drain_timeout: expected seconds >= 0, got '5'"),
-    ],
-)
-def test_refusals(make: Any, options: Any, error: type[Exception], text: str) -> None:
-    app = make()
-    before = list(app.router.routes) if isinstance(app, FastAPI) else None
-    with pytest.raises(error, match=text):
-        install(app, **options)
-    if before is not None:
-        assert list(app.router.routes) == before  # nothing is half installed
-
-
 def test_a_part_of_the_applications_own_may_stay() -> None:
     app = with_livez()
     installed = install(app, probes=False)
@@ -405,40 +341,6 @@ def test_a_metrics_page_of_ones_own() -> None:
             assert await status_of(client, "/metrics", Authorization="Bearer scrape me, please") == 200
 
     asyncio.run(main())
-
-
-MISSING = """
-import sys
-sys.modules[sys.argv[1]] = None
-from fastapi import FastAPI
-from fastcore.service import install
-app = FastAPI()
-try:
-    install(app, metrics=True if sys.argv[2] == "insist" else None)
-except ImportError as error:
-    print(error)
-else:
-    print([route.path for route in app.routes])
-"""
-
-
-@pytest.mark.parametrize(
-    ("module", "how", "text"),
-    [
-        ("prometheus_client", "insist", "pip install fastcore-native[prometheus]"),
-        ("plotly", "optional", "/fastcore"),
-    ],
-)
-def test_missing_extras(module: str, how: str, text: str) -> None:
-    command = [sys.executable, "-c", MISSING, module, how]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
-    assert text in found.stdout
-
-
-def test_without_fastapi_it_says_what_to_install() -> None:
-    code = "import sys; sys.modules['fastapi'] = None\nfrom fastcore.service import install\ninstall(object())"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
-    assert "pip install fastcore-native[service]" in found.stderr
 
 
 def test_tasks_in_memory_that_are_due_are_done_and_the_others_named(caplog: pytest.LogCaptureFixture) -> None:
@@ -501,55 +403,6 @@ def test_an_authenticated_user_is_the_assignment_key() -> None:
             assert (await client.get("/key", headers={"x-user": "ann"})).json() == "ann"
 
     asyncio.run(run())
-
-
-@pytest.mark.parametrize(
-    ("path", "answers"),
-    [("/api/tasks/task/mine", "/api/tasks"), ("/fastcore/own", "/fastcore"), ("/livez", "/livez")],
-)
-def test_a_route_that_would_be_hidden_is_refused(path: str, answers: str) -> None:
-    app, router = FastAPI(), APIRouter(prefix=path.rpartition("/")[0])
-
-    async def own() -> None:
-        return None
-
-    router.add_api_route("/" + path.rpartition("/")[2], own, methods=["GET"])
-    app.include_router(router)
-    with pytest.raises(ValueError, match=f"got GET {path}, which {answers}|no route at {path}"):
-        install(app, tasks=TaskQueue(), watch=False)
-
-
-def test_routes_that_are_not_hidden_stay() -> None:
-    app = FastAPI()
-
-    @app.get("/{path:path}")
-    async def rest(path: str) -> str:
-        return path
-
-    install(app, tasks=TaskQueue(), watch=False)
-
-    async def run() -> None:
-        async with served(app) as client:
-            assert (await client.get("/anything/else")).json() == "anything/else"
-            assert await status_of(client, "/livez") == 200
-
-    asyncio.run(run())
-
-
-def test_a_later_route_that_is_shadowed_is_reported(caplog: pytest.LogCaptureFixture) -> None:
-    app = FastAPI()
-    install(app, watch=False, alerts=False, triggers=False)
-
-    @app.get("/fastcore/own")
-    async def own() -> None:
-        return None
-
-    async def run() -> None:
-        async with served(app):
-            pass
-
-    asyncio.run(run())
-    assert "got GET /fastcore/own, which /fastcore would answer: it is never reached" in caplog.text
 
 
 def test_a_slower_candidate_is_alerted_on_with_no_further_code() -> None:

@@ -17,7 +17,7 @@ from fastcore.streaming.caller import takes_caller
 from fastcore.streaming.redaction import TokenFilter, without_token
 from tests.streaming.raw_client import RawClient, Refused
 from tests.streaming.running import Running
-from tests.streaming.test_security import Serve, serve, serve_direct, status_of
+from tests.streaming.starlette_servers import Serve, serve, serve_direct, status_of
 
 __all__ = ["serve", "serve_direct"]
 

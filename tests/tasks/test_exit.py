@@ -11,7 +11,8 @@ import pytest
 
 from fastcore.concurrency.child_process import ProcessDied
 from fastcore.tasks.executors.process.child_process import TaskProcess
-from tests.tasks.executors.process_queue import eventually, program
+from tests.tasks.executors.process_queue import program
+from tests.waiting import until
 
 PROGRAM = """
     import asyncio, sys, threading, time
@@ -68,4 +69,4 @@ def test_a_slot_does_not_use_its_child_after_it_was_left() -> None:
     slot.spare()
     with pytest.raises(ProcessDied, match="got the call withdrawn"):
         slot.open("task")
-    eventually(lambda: child not in multiprocessing.active_children())
+    until(lambda: child not in multiprocessing.active_children())

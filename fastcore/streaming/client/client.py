@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Literal, NamedTuple, TypeAlias
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from fastcore.concurrency.checks import called, count, number, one_of
 from fastcore.concurrency.waiting import answer_of
@@ -18,6 +17,7 @@ from fastcore.streaming import messages as wire
 from fastcore.streaming.client.buffer import Buffer
 from fastcore.streaming.client.events import Connected, Disconnected, Message, Notice, StreamClosed
 from fastcore.streaming.client.session import NORMAL, PROTOCOL_ERROR, Limits, Session
+from fastcore.streaming.client.url import without_topics
 
 __all__ = ["Client", "ClientStats"]
 
@@ -121,7 +121,7 @@ class Client:
                 called(name, listener)
         if token is not None and not isinstance(token, str):
             called("token", token)
-        self._url, named = _without_topics(url)
+        self._url, named = without_topics(url)
         self._session = Session(
             [*named, *topics],
             newest=newest,
@@ -473,19 +473,6 @@ class Client:
 async def _call(fn: Callable[..., Any], *given: object) -> Any:
     returned = fn(*given)
     return await returned if returned is not None and inspect.isawaitable(returned) else returned
-
-
-def _without_topics(url: str) -> tuple[str, list[str]]:
-    """Take the topics out of a URL: they are asked for with positions when the client comes back."""
-    if not isinstance(url, str):
-        raise TypeError(f"url: expected a str, got {type(url).__name__}")
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss"):
-        raise ValueError(f"url: expected ws:// or wss://, got {url!r:.80}")
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    named = [name for key, value in query if key == "topics" for name in value.split(",") if name]
-    kept = urlencode([(key, value) for key, value in query if key != "topics"])
-    return urlunsplit(parts._replace(query=kept)), named
 
 
 def _seconds(value: str | None) -> float | None:

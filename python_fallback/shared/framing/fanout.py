@@ -163,7 +163,7 @@ class FanoutRules(Subscriptions):
         )
         self._rules.pop(name, None)
         self._rules[name] = rule
-        self.forget_answers(all_of_them=True)
+        self._forget_answers(all_of_them=True)
         for topic in self._topics.values():
             topic.follow(self._rule_of(topic.name))
 
@@ -234,7 +234,7 @@ class FanoutRules(Subscriptions):
         self._floor = check_int("floor", floor, 0, NO_LIMIT)
         self._epoch = epoch
         self._shared = True
-        self.forget_answers(all_of_them=True)
+        self._forget_answers(all_of_them=True)
         for topic in self._topics.values():
             topic.renew(self._floor)
 

@@ -204,15 +204,18 @@ class Subscriptions:
         answer = Answer(tuple(told), missed, start.positions, complete=complete, at=len(audience.noted))
         if len(told) > FEW:
             if self._kept + len(told) > KEPT:
-                self.forget_answers(all_of_them=True)
+                self._forget_answers(all_of_them=True)
                 answer.at = 0
             self._kept += len(told)
             self._answered[audience] = None
             audience.answers[alike] = answer
         return answer
 
-    def forget_answers(self, all_of_them: bool = False) -> None:
+    def forget_answers(self) -> None:
         """Forget the answers that were not given again since this was called last."""
+        self._forget_answers(all_of_them=False)
+
+    def _forget_answers(self, *, all_of_them: bool) -> None:
         for audience in self._answered:
             if all_of_them or not any(answer.used for answer in audience.answers.values()):
                 audience.forget()

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,10 @@ import pytest
 from fastcore.tasks import TaskQueue
 from fastcore.tasks.executors.process.executor import ProcessExecutor
 
-__all__ = ["MINUTE", "eventually", "gone", "lines", "program", "queues_made"]
+__all__ = ["MINUTE", "gone", "lines", "program", "queues_made"]
 
 MINUTE = 60.0
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def eventually(true: Callable[[], Any]) -> Any:
-    for _ in range(6000):
-        found = true()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it never became true")
 
 
 def gone(pid: int) -> bool:

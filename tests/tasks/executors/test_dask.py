@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from fastcore.tasks import State, TaskQueue, UnsupportedOption
 from fastcore.tasks.chunks import chunks
 from fastcore.tasks.executors.dask import DaskExecutor
 from tests.tasks.executors import process_jobs as jobs
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.backend_independent,
@@ -31,16 +32,6 @@ pytestmark = [
 ]
 ROOT = Path(__file__).resolve().parents[3]
 MINUTE = 60.0
-
-
-def eventually(true: Callable[[], Any], seconds: float = 100) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = true()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it never became true")
 
 
 @contextmanager
@@ -73,14 +64,14 @@ def test_arguments_results_errors_and_equal_calls(cluster: Any, tmp_path: Path, 
         came = queue.result(queue.submit(square, np.arange(3.0)), timeout=MINUTE)
         np.testing.assert_array_equal(came, [0.0, 1.0, 4.0])
         failed = queue.submit(queue.task(jobs.fail, on="dask", retries=0), 7)
-        eventually(lambda: queue.status(failed).ended)
+        until(lambda: queue.status(failed).ended)
         error = queue.status(failed).error
         assert error is not None
         assert (error.type, error.text) == ("LookupError", "no 7")
         marks = tmp_path / "marks"
         note = queue.task(jobs.note, on="dask")
         ids = queue.submit_many([(note, (str(marks), "x")) for _ in range(12)])
-        eventually(lambda: all(queue.status(id).state is State.SUCCEEDED for id in ids))
+        until(lambda: all(queue.status(id).state is State.SUCCEEDED for id in ids))
         assert marks.read_text().split() == ["x"] * 12  # equal calls are calls all the same
 
 
@@ -96,7 +87,7 @@ def test_progress_reaches_the_queue(cluster: Any, tmp_path: Path) -> None:
     with running(cluster) as queue:
         id = queue.submit(queue.task(jobs.steps, on="dask"), str(tmp_path / "go"))
         for n in range(1, 4):
-            eventually(lambda n=n: queue.status(id).note == f"step {n}")
+            until(lambda n=n: queue.status(id).note == f"step {n}")
             (tmp_path / f"go{n}").touch()
         assert queue.result(id, timeout=MINUTE) == "there"
 
@@ -107,7 +98,7 @@ def test_retries_are_done_by_the_queue(cluster: Any) -> None:
 
         task = queue.task(jobs.fail, on="dask", retries=Retry(3, base=0))
         id = queue.submit(task, 1)
-        eventually(lambda: queue.status(id).ended)
+        until(lambda: queue.status(id).ended)
         assert (queue.status(id).state, queue.status(id).attempt) == (State.DEAD, 3)
 
 
@@ -116,14 +107,14 @@ def test_tasks_waiting_at_the_cluster_run_by_priority(cluster: Any, tmp_path: Pa
         marks = tmp_path / "marks"
         blocker = queue.task(jobs.steps, on="dask", priority=0)
         blockers = [queue.submit(blocker, str(tmp_path / f"go{i}")) for i in range(2)]
-        eventually(lambda: all(queue.status(id).note == "step 1" for id in blockers))
+        until(lambda: all(queue.status(id).note == "step 1" for id in blockers))
         note = queue.task(jobs.note_and_nap, on="dask")
         ids = [queue.submit(note.configure(priority=p), str(marks), str(p), 0.05) for p in (9, 7, 8, 1, 3, 2)]
-        eventually(lambda: all(queue.status(id).state is State.RUNNING for id in ids))
+        until(lambda: all(queue.status(id).state is State.RUNNING for id in ids))
         time.sleep(0.3)  # for the last of them to reach the scheduler
         for n in (1, 2, 3):
             (tmp_path / f"go0{n}").touch()
-        eventually(lambda: all(queue.status(id).ended for id in ids))
+        until(lambda: all(queue.status(id).ended for id in ids))
         assert marks.read_text().split() == ["1", "2", "3", "7", "8", "9"]
         queue.cancel(blockers[1])
         for n in (1, 2, 3):
@@ -134,9 +125,9 @@ def test_cancelling_reports_what_it_could_not_stop(cluster: Any, tmp_path: Path)
     with running(cluster) as queue:
         task = queue.task(jobs.steps, on="dask")
         id = queue.submit(task, str(tmp_path / "go"))
-        eventually(lambda: queue.status(id).note == "step 1")
+        until(lambda: queue.status(id).note == "step 1")
         queue.cancel(id)
-        eventually(lambda: queue.status(id).state is State.CANCELLED)
+        until(lambda: queue.status(id).state is State.CANCELLED)
         for n in (1, 2, 3):
             (tmp_path / f"go{n}").touch()
         assert queue.result(queue.submit(queue.task(jobs.square, on="dask"), 3), timeout=MINUTE) == 9
@@ -154,7 +145,7 @@ def test_stopping_returns_what_runs(cluster: Any, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'tasks.db'}"
     with running(cluster, store) as queue:
         id = queue.submit(queue.task(jobs.steps, on="dask"), str(tmp_path / "go"))
-        eventually(lambda: queue.status(id).note == "step 1")
+        until(lambda: queue.status(id).note == "step 1")
     for n in (1, 2, 3):
         (tmp_path / f"go{n}").touch()
     again = TaskQueue(store)
@@ -191,7 +182,7 @@ class Remote:
             "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard",
             "--scheduler-file", str(file),
         )  # fmt: skip
-        text = eventually(lambda: file.exists() and file.read_text().rstrip().endswith("}") and file.read_text())
+        text = until(lambda: file.exists() and file.read_text().rstrip().endswith("}") and file.read_text())
         self.address = json.loads(text)["address"]
         self.port = int(self.address.rpartition(":")[2])
         return process
@@ -229,17 +220,17 @@ def test_every_task_ends_though_a_worker_and_then_the_scheduler_are_killed(remot
     with running(remote.address, f"sqlite:///{tmp_path / 'tasks.db'}") as queue:
         task = queue.task(jobs.note_and_nap, on="dask", retries=5)
         ids = queue.submit_many([(task, (str(marks), str(n), 0.1)) for n in range(40)])
-        eventually(lambda: ran() > 4)
+        until(lambda: ran() > 4)
         workers[0].send_signal(signal.SIGKILL)
         so_far = ran()
-        eventually(lambda: ran() > so_far + 4)
+        until(lambda: ran() > so_far + 4)
         scheduler.send_signal(signal.SIGKILL)
         scheduler.wait()
-        eventually(lambda: all(queue.status(id).state is not State.RUNNING for id in ids))
+        until(lambda: all(queue.status(id).state is not State.RUNNING for id in ids))
         assert any(queue.status(id).state is State.QUEUED for id in ids)  # they wait for a scheduler
         remote.scheduler()
         remote.worker()
-        eventually(lambda: all(queue.status(id).ended for id in ids))
+        until(lambda: all(queue.status(id).ended for id in ids))
         assert [queue.status(id).result for id in ids] == [str(n) for n in range(40)]
     assert set(map(int, marks.read_text().split())) == set(range(40))
 

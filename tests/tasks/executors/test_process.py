@@ -17,7 +17,8 @@ from fastcore.tasks import State, TaskQueue
 from fastcore.tasks.executors.process.child_process import TaskProcess
 from fastcore.tasks.executors.process.executor import ProcessExecutor
 from tests.tasks.executors import process_jobs as jobs
-from tests.tasks.executors.process_queue import MINUTE, eventually, gone, lines, program, queues_made  # noqa: F401
+from tests.tasks.executors.process_queue import MINUTE, gone, lines, program, queues_made  # noqa: F401
+from tests.waiting import until
 
 pytestmark = pytest.mark.backend_independent
 
@@ -26,7 +27,7 @@ def run(queue: TaskQueue, fn: Any, *args: Any, retries: int = 0, **options: Any)
     """Submit a call and return its view once it has ended."""
     task = queue.tasks.get(fn.__name__) or queue.task(fn, on="process", retries=retries, **options)
     id = queue.submit(task, *args)
-    return eventually(lambda: (view := queue.status(id)).ended and view)
+    return until(lambda: (view := queue.status(id)).ended and view)
 
 
 # ---- what runs there ----
@@ -66,7 +67,7 @@ def test_progress_is_seen_while_it_runs(make: Any, tmp_path: Path) -> None:
     queue = make()
     id = queue.submit(queue.task(jobs.steps, on="process"), str(tmp_path / "go"))
     for n in range(1, 4):
-        eventually(lambda n=n: (view := queue.status(id)).progress == n / 4 and view.note == f"step {n}")
+        until(lambda n=n: (view := queue.status(id)).progress == n / 4 and view.note == f"step {n}")
         (tmp_path / f"go{n}").touch()
     assert queue.result(id, timeout=MINUTE) == "there"
 
@@ -75,7 +76,7 @@ def test_frequent_progress_is_thinned_and_the_last_report_kept(make: Any) -> Non
     queue = make()
     view = run(queue, jobs.chatter, 20_000)
     assert view.state is State.SUCCEEDED
-    eventually(lambda: (last := queue.status(view.id)).progress is None or last.note == "last" or last.version < 100)
+    until(lambda: (last := queue.status(view.id)).progress is None or last.note == "last" or last.version < 100)
     assert queue.status(view.id).version < 1000
 
 
@@ -104,7 +105,7 @@ def test_a_death_costs_the_task_that_ran_and_no_other(make: Any, tmp_path: Path)
     marks = tmp_path / "marks"
     ids = queue.submit_many([(nap, (str(marks), str(n), 0.02)) for n in range(20)])
     ids[10:10] = [queue.submit(die)]
-    eventually(lambda: all(queue.status(id).ended for id in ids))
+    until(lambda: all(queue.status(id).ended for id in ids))
     states = [queue.status(id).state for id in ids]
     assert states.pop(10) is State.DEAD
     assert set(states) == {State.SUCCEEDED}
@@ -126,7 +127,7 @@ def test_a_child_is_replaced_after_its_tasks(make: Any) -> None:
     queue = make(max_tasks_per_child=3)
     pids = [run(queue, jobs.pid).result for _ in range(7)]
     assert pids[0] == pids[1] == pids[2] != pids[3] == pids[4] == pids[5] != pids[6]
-    eventually(lambda: gone(pids[0]))
+    until(lambda: gone(pids[0]))
 
 
 def test_killed_slots_lose_no_task(make: Any, tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_killed_slots_lose_no_task(make: Any, tmp_path: Path) -> None:
     kills = 0
     while not all(queue.status(id).ended for id in ids) and kills < 4:
         already = len(lines(marks))
-        eventually(lambda already=already: len(lines(marks)) > already or all(queue.status(i).ended for i in ids))
+        until(lambda already=already: len(lines(marks)) > already or all(queue.status(i).ended for i in ids))
         for child in psutil.Process().children():
             try:
                 if child.name().startswith("python") and "spawn_main" in " ".join(child.cmdline()):
@@ -148,7 +149,7 @@ def test_killed_slots_lose_no_task(make: Any, tmp_path: Path) -> None:
             except psutil.Error:  # it died a moment ago
                 continue
     assert kills > 1
-    eventually(lambda: all(queue.status(id).ended for id in ids))
+    until(lambda: all(queue.status(id).ended for id in ids))
     assert {queue.status(id).state for id in ids} == {State.SUCCEEDED}
     runs = lines(marks)
     assert set(map(int, runs)) == set(range(150))
@@ -170,7 +171,7 @@ def test_a_misbehaving_child_costs_only_its_task(make: Any, how: Callable[..., A
     assert queue.result(queue.submit(square, 2), timeout=MINUTE) == 4
     bad = queue.submit(queue.task(how, on="process", retries=0))
     good = queue.submit_many([(square, (n,)) for n in range(20)])
-    error = eventually(lambda: queue.status(bad).error)
+    error = until(lambda: queue.status(bad).error)
     assert (error.type, queue.status(bad).state) == ("fastcore.tasks.errors.TaskLost", State.DEAD)
     assert text in error.text
     assert [queue.result(id, timeout=MINUTE) for id in good] == [n * n for n in range(20)]
@@ -213,16 +214,16 @@ def test_a_memory_limit_ends_the_task_that_passes_it(make: Any) -> None:
     assert view.error.text.startswith(f"hold: expected at most {400 << 20} bytes of memory, got ")
     own = queue.task(jobs.hold, on="process", name="own", memory_limit=200 << 20, retries=0)
     id = queue.submit(own, 250)
-    error = eventually(lambda: queue.status(id).error)
+    error = until(lambda: queue.status(id).error)
     assert f"own: expected at most {200 << 20} bytes" in error.text
 
 
 def test_cancelling_ends_a_running_task_within_a_second(make: Any, tmp_path: Path) -> None:
     queue = make()
     id = queue.submit(queue.task(jobs.report_and_sleep, on="process"), str(tmp_path / "pid"))
-    pid = int(eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    pid = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
     queue.cancel(id)
-    eventually(lambda: queue.status(id).ended)
+    until(lambda: queue.status(id).ended)
     view = queue.status(id)
     assert view.state is State.CANCELLED
     assert gone(pid)
@@ -261,12 +262,12 @@ def test_the_order_of_the_queue_is_the_order_of_the_slots(make: Any, tmp_path: P
     note = queue.task(jobs.note, on="process")
     block = queue.task(jobs.steps, on="process", priority=0)
     id = queue.submit(block, str(tmp_path / "go"))
-    eventually(lambda: queue.status(id).state is State.RUNNING)
+    until(lambda: queue.status(id).state is State.RUNNING)
     for priority in (9, 5, 7, 0, 5):
         queue.submit(note.configure(priority=priority), marks, str(priority))
     for n in range(1, 4):
         (tmp_path / f"go{n}").touch()
-    eventually(lambda: len(lines(Path(marks))) == 5)
+    until(lambda: len(lines(Path(marks))) == 5)
     assert lines(Path(marks)) == ["0", "5", "5", "7", "9"]
 
 
@@ -326,11 +327,11 @@ def test_without_sockets_that_keep_messages_apart_they_take_the_pipe(
     ids = queue.submit_many([(square, (n,)) for n in range(20)])
     assert [queue.result(id, timeout=MINUTE) for id in ids] == [n * n for n in range(20)]
     died = queue.submit(die)
-    assert eventually(lambda: (view := queue.status(died)).ended and view).state is State.DEAD
+    assert until(lambda: (view := queue.status(died)).ended and view).state is State.DEAD
     running = queue.submit(long, str(tmp_path / "pid"))
-    eventually((tmp_path / "pid").exists)
+    until((tmp_path / "pid").exists)
     queue.cancel(running)
-    assert eventually(lambda: (view := queue.status(running)).ended and view).state is State.CANCELLED
+    assert until(lambda: (view := queue.status(running)).ended and view).state is State.CANCELLED
     assert queue.result(queue.submit(square, 7), timeout=MINUTE) == 49
 
 
@@ -339,7 +340,7 @@ def test_stopping_returns_what_runs_with_its_attempt(make: Any, tmp_path: Path) 
     queue = TaskQueue(store, executors={"process": ProcessExecutor(1)}, drain=0.2).start()
     task = queue.task(jobs.report_and_sleep, on="process", name="long", retries=0)
     id = queue.submit(task, str(tmp_path / "pid"))
-    pid = int(eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    pid = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
     queue.stop()
     assert gone(pid)
     queue.close()
@@ -366,7 +367,7 @@ def test_a_program_that_ends_without_stopping_leaves_no_child(tmp_path: Path) ->
         """,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    eventually(lambda: gone(int(done.stdout)))
+    until(lambda: gone(int(done.stdout)))
 
 
 def test_tasks_of_a_main_module_with_its_queue_at_the_top(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from fastcore.tasks.executors.process.child_main import head_of, message
 from fastcore.tasks.executors.process.child_process import TaskProcess, _frames
 from fastcore.tasks.executors.process.worker import Doom, Removal, Worker
 from tests.tasks.executors import process_jobs as jobs
-from tests.tasks.executors.process_queue import MINUTE, eventually, lines, queues_made  # noqa: F401
+from tests.tasks.executors.process_queue import MINUTE, lines, queues_made  # noqa: F401
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.backend_independent,
@@ -38,19 +39,19 @@ def at_hand(make: Any, tmp_path: Path) -> Any:
     marks = tmp_path / "marks"
     calls = [(block, (str(tmp_path / "go"),)), *((note, (str(marks), word)) for word in "abcd")]
     first, *others = queue.submit_many(calls)
-    eventually(lambda: queue.status(first).note == "step 1")
+    until(lambda: queue.status(first).note == "step 1")
     [worker] = executor._workers
-    eventually(lambda: worker._posted == 5)
+    until(lambda: worker._posted == 5)
     return queue, worker, first, others, marks
 
 
 def test_a_prefetched_task_can_be_cancelled_and_never_runs(at_hand: Any, tmp_path: Path) -> None:
     queue, worker, first, others, marks = at_hand
     queue.cancel(others[1])
-    eventually(lambda: queue.status(others[1]).state is State.CANCELLED)
+    until(lambda: queue.status(others[1]).state is State.CANCELLED)
     for n in (1, 2, 3):
         (tmp_path / f"go{n}").touch()
-    eventually(lambda: all(queue.status(id).ended for id in (first, *others)))
+    until(lambda: all(queue.status(id).ended for id in (first, *others)))
     assert lines(marks) == ["a", "c", "d"]
     assert worker.child.starts == 1
 
@@ -63,7 +64,7 @@ def test_a_death_does_not_affect_prefetched_tasks(at_hand: Any, outside: bool) -
     else:
         queue.cancel(first)
     for id in others:
-        eventually(lambda id=id: queue.status(id).ended)
+        until(lambda id=id: queue.status(id).ended)
         assert (queue.status(id).state, queue.status(id).attempt) == (State.SUCCEEDED, 1)
     assert lines(marks) == ["a", "b", "c", "d"]
     assert queue.status(first).state is (State.DEAD if outside else State.CANCELLED)
@@ -76,9 +77,9 @@ def test_a_task_that_has_ended_is_not_killed_and_neither_is_the_next(at_hand: An
         job = worker._jobs[0]
         for n in (1, 2, 3):
             (tmp_path / f"go{n}").touch()
-        eventually(lambda: len(lines(marks)) == 4)
+        until(lambda: len(lines(marks)) == 4)
     assert worker.kill(job, Doom.CANCEL) is Removal.ABSENT
-    eventually(lambda: all(queue.status(id).state is State.SUCCEEDED for id in (first, *others)))
+    until(lambda: all(queue.status(id).state is State.SUCCEEDED for id in (first, *others)))
     assert lines(marks) == ["a", "b", "c", "d"]
 
 
@@ -90,12 +91,12 @@ def test_prefetched_tasks_are_returned_behind_a_long_one(make: Any, tmp_path: Pa
     marks = tmp_path / "marks"
     calls = [(block, (str(tmp_path / "go"),)), *((note, (str(marks), word)) for word in "abc")]
     first, *others = queue.submit_many(calls)
-    eventually(lambda: queue.status(first).note == "step 1")
-    eventually(lambda: all(queue.status(id).state is State.QUEUED for id in others))
+    until(lambda: queue.status(first).note == "step 1")
+    until(lambda: all(queue.status(id).state is State.QUEUED for id in others))
     urgent = queue.submit(note.configure(priority=0), str(marks), "urgent")
     for n in (1, 2, 3):
         (tmp_path / f"go{n}").touch()
-    eventually(lambda: all(queue.status(id).state is State.SUCCEEDED for id in (first, *others, urgent)))
+    until(lambda: all(queue.status(id).state is State.SUCCEEDED for id in (first, *others, urgent)))
     assert {queue.status(id).attempt for id in others} == {1}
     assert lines(marks) == ["urgent", "a", "b", "c"]
 
@@ -120,7 +121,7 @@ def test_messages_can_be_withdrawn_until_they_are_begun(tmp_path: Path) -> None:
     child.open("a test")
     try:
         post(jobs.report_and_wait, str(tmp_path / "began"), str(tmp_path / "go"))
-        eventually((tmp_path / "began").exists)
+        until((tmp_path / "began").exists)
         assert child.withdraw() == 0
         for n in range(5):
             post(jobs.square, n)

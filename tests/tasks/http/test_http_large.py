@@ -12,7 +12,7 @@ from pydantic_core import SchemaValidator
 
 from fastcore.tasks.http import arguments
 from fastcore.tasks.http.arguments import MOST_ERRORS, ArgumentErrors, Signature
-from tests.tasks.http.test_http import Desk, served, told
+from tests.tasks.http.served import Desk, served, told
 
 
 class Bar(BaseModel):
