@@ -17,7 +17,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-required demo serve test test-python test-pythons test-system lint asan bench asv-quick asv-compare docs wheel platform-wheels \
+.PHONY: help setup build build-required demo serve test test-python test-pythons test-system lint asan cross bench asv-quick asv-compare docs wheel platform-wheels \
 	release-check clean
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo 'make test-system  against a real Chromium, Prometheus, nginx, Caddy and pyright (Debian packages; installed if run as root)'
 	@echo 'make lint         ruff, mypy, the layers, stubs against their modules, cython-lint, clang-format, the workflows'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
+	@echo 'make cross        every C source compiled for Windows, macOS, musl and ARM (LINK=1: and linked)'
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
 	@echo 'make asv-quick    the asv suites, once, on this commit and both backends'
 	@echo 'make asv-compare  the asv suites on this commit and on BASE (main), and what differs by more than 10 %'
@@ -125,6 +126,11 @@ lint: $(VENV)/.installed-dev build-required
 
 asan: $(VENV)/.installed-dev
 	$(PY) tools/sanitize.py $(PYTEST_ARGS)
+
+LINK ?=
+TARGETS ?=
+cross: $(VENV)/.installed-cross build-required
+	$(PY) tools/cross.py $(if $(LINK),--link) $(TARGETS)
 
 # --- measuring -------------------------------------------------------------------------------------------------
 

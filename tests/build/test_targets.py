@@ -27,6 +27,7 @@ TARGETS = [
     "test-system",
     "lint",
     "asan",
+    "cross",
     "bench",
     "asv-quick",
     "asv-compare",
