@@ -20,7 +20,7 @@ IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 BARS = (
     (
         "Indicators",
-        "TA-Lib, mean of all",
+        "TA-Lib, geometric mean",
         "indicators | summary | talib / fastcore, geometric mean over the twelve at the three lengths | .1f",
     ),
     ("Cache, a hit", "cachetools.TTLCache", "cache | hit, str, zipf, 1,000 | cachetools / fastcore | .0f"),
