@@ -45,6 +45,7 @@ __all__ = [
     "latency",
     "merge",
     "remove",
+    "samples",
     "snapshot",
 ]
 
@@ -115,6 +116,11 @@ class Registry:
             except Exception:  # one part that cannot be read does not hide the others
                 _log.exception("a metrics collector raised")
         return Snapshot(found)
+
+    def samples(self, name: str, /) -> list[Sample]:
+        with self._lock:
+            series = self._series.get(name, {})
+            return [Sample(name, self._kinds[name], labels, _value(one)) for labels, one in series.items()]
 
     def _instrument(self, kind: Kind, cls: type[_I], name: str, labels: dict[str, str]) -> _I:
         if not isinstance(name, str):
@@ -198,6 +204,11 @@ def collect(collector: Collector) -> Callable[[], None]:
 def snapshot() -> Snapshot:
     """Return the value of every instrument now."""
     return _registry.snapshot()
+
+
+def samples(name: str, /) -> list[Sample]:
+    """Return the values of all instruments of one name, without those of the others and of collectors."""
+    return _registry.samples(name)
 
 
 def merge(snapshots: Iterable[Snapshot]) -> Snapshot:

@@ -273,6 +273,19 @@ def test_one_instrument_for_a_name_and_its_labels() -> None:
     assert registry.counter("hits_total", cache="a", cause="size").value == 0
 
 
+def test_the_samples_of_one_name_are_read_without_the_others_and_collectors() -> None:
+    registry = Registry()
+    registry.counter("hits_total", cache="a").add(2)
+    registry.counter("hits_total", cache="b").add(3)
+    registry.gauge("entries").set(7)
+    registry.collect(lambda: pytest.fail("a collector was called"))
+    assert [(s.kind, s.labels, s.value) for s in registry.samples("hits_total")] == [
+        ("counter", (("cache", "a"),), 2),
+        ("counter", (("cache", "b"),), 3),
+    ]
+    assert registry.samples("nothing") == []
+
+
 def test_a_name_is_of_one_kind() -> None:
     registry = Registry()
     registry.counter("x", a="1")

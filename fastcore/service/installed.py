@@ -154,6 +154,8 @@ class Installed:
                 await self.hub.start()
                 stack.push_async_callback(self.hub.drain, 0.0)
             if self.dashboard is not None:
+                self.dashboard.recorder.start()
+                stack.push_async_callback(self.dashboard.recorder.stop)
                 stack.push_async_callback(self.dashboard.feed.close)
             if self.tasks is not None:
                 await stack.enter_async_context(self.tasks)

@@ -268,13 +268,13 @@ def test_a_question_asked_as_soon_as_another_was_left_is_answered(page: Any, ser
 def test_every_control_works_by_keyboard(page: Any, served: Served) -> None:
     show(page, served, "overview")
     order = []
-    for _ in range(3 + len(PAGES)):
+    for _ in range(4 + len(PAGES)):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id || document.activeElement.innerText"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid", order[-1]  # where one is can be seen
-    assert order[:3] == ["Skip to the page", "theme", "token"]
-    assert [name.lower() for name in order[3:]] == list(PAGES)
+    assert order[:4] == ["Skip to the page", "range", "theme", "token"]
+    assert [name.lower() for name in order[4:]] == list(PAGES)
     page.locator("nav a", has_text="Switches").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector('nav a[aria-current="page"][href="#switches"]')
@@ -346,3 +346,64 @@ def test_a_guarded_dashboard_shows_nothing_until_it_is_unlocked(page: Any, watch
         page.wait_for_selector("#page .card:visible, #page .tile:visible")
         page.click("#token")
         page.wait_for_selector('#link:text-is("locked: press Unlock")')
+
+
+def test_a_page_that_is_opened_now_shows_the_past(page: Any, served: Served) -> None:
+    deadline = time.monotonic() + 30
+    while len(served.get("/fastcore/api/history/300")["at"]) < 5 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    show(page, served, "requests")
+    points = "document.querySelector('[aria-label^=\"Requests and errors\"]').data?.[0].x.length ?? 0"
+    until(page, f"({points}) >= 5")
+    api = served.get("/fastcore/api/history/900")
+    shown = page.evaluate(
+        """() => { const line = document.querySelector('[aria-label^="Requests and errors"]').data[0];
+            return [...line.x].map((x, i) => [new Date(x).getTime() / 1000, line.y[i]]); }"""
+    )
+    known = dict(zip([round(at, 3) for at in api["at"]], api["series"]["requests"]))
+    both = [(y, known[round(at, 3)]) for at, y in shown if round(at, 3) in known]
+    assert len(both) >= 5
+    assert [one for one, _ in both] == [other for _, other in both]
+
+
+def test_the_chosen_range_holds_for_all_charts_and_is_kept(page: Any, served: Served) -> None:
+    show(page, served, "streaming")
+    page.select_option("#range", label="1 h")
+    page.reload()
+    page.wait_for_selector("#link.state-good")
+    assert page.evaluate("document.getElementById('range').selectedOptions[0].textContent") == "1 h"
+    page.click("nav >> text=Overview")
+    page.wait_for_selector("text=The last 1 h")
+
+
+def test_pointer_and_zoom_are_shared_by_the_charts_of_a_page(page: Any, served: Served) -> None:
+    show(page, served, "requests")
+    until(page, "[...document.querySelectorAll('.chart')].filter((e) => e.dataset.shared).length === 2")
+    page.evaluate(
+        """() => { const [one] = document.querySelectorAll(".chart"), x = one.data[0].x;
+            return Plotly.relayout(one, {"xaxis.range[0]": x[1], "xaxis.range[1]": x[3]}); }"""
+    )
+    until(
+        page,
+        """(() => {
+            const starts = [...document.querySelectorAll(".chart")].map((e) => new Date(e.layout.xaxis.range[0]));
+            return String(starts[0]) === String(starts[1]); })()""",
+    )
+
+
+def test_a_rollback_is_a_mark_on_the_charts(page: Any, served: Served) -> None:
+    flags.rollback(FLAG, "a mark on the chart")
+    show(page, served, "requests")
+    until(
+        page,
+        f"(document.querySelector('.chart').data ?? []).some((t) => t.text?.some?.((m) => m.startsWith('{FLAG}')))",
+    )
+    flags.resume(FLAG)
+
+
+def test_the_overview_shows_lines_of_the_past(page: Any, served: Served) -> None:
+    show(page, served, "overview")
+    page.wait_for_selector('[data-series="requests"] svg path')
+    assert page.locator('[data-series="rss"] dd').inner_text().endswith("MiB")
+    page.click('[data-series="requests"]')
+    page.wait_for_selector('nav a[aria-current="page"][href="#requests"]')

@@ -12,9 +12,11 @@ from urllib.parse import quote
 
 from fastcore._asgi import local_path
 from fastcore._ext import BackendUnavailable
+from fastcore._threads import on_own_thread
 from fastcore.dispatch.bearer import BearerToken
 from fastcore.service.dashboard import actions
 from fastcore.service.dashboard.feed import Feed
+from fastcore.service.dashboard.recorder import Recorder
 from fastcore.service.dashboard.sections import SECTIONS, read
 from fastcore.service.dashboard.sources import Sources
 from fastcore.service.dashboard.static_files import Receive, Scope, Send, StaticFiles, respond
@@ -68,6 +70,7 @@ class Dashboard:
         self._authorised = authorised
         self._files = StaticFiles()
         self.feed = Feed(sources, interval, authenticate)
+        self.recorder = Recorder(sources)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -110,7 +113,9 @@ class Dashboard:
                 return await read(name[9:], self._sources)
             if name.startswith("lines/"):
                 return self._sources.prices.line(name[6:])
-            raise Problem(404, f"path: expected snapshot or lines/SYMBOL, got {name!r}")
+            if name.startswith("history/"):
+                return await on_own_thread(self.recorder.read, _seconds(name[8:]))
+            raise Problem(404, f"path: expected snapshot, history/SECONDS or lines/SYMBOL, got {name!r}")
         if scope["method"] != "POST":
             raise Problem(405, f"method: expected GET, HEAD or POST, got {scope['method']}")
         self._admit(scope)
@@ -136,6 +141,13 @@ class Dashboard:
     async def _json(self, send: Send, status: int, body: Any, *, head: bool) -> None:
         text = json.dumps(body, allow_nan=False).encode()
         await respond(send, status, text, b"application/json", [(b"cache-control", b"no-store")], head=head)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise Problem(422, f"range: expected seconds, got {text!r}") from None
 
 
 async def _body(receive: Receive) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 import { Client } from "./client.js";
 import { api, locked, setToken, token } from "./api.js";
 import { address, clock, duration, h } from "./elements.js";
+import * as past from "./past.js";
 import * as overview from "./pages/overview.js";
 import * as requests from "./pages/requests.js";
 import * as alerts from "./pages/alerts.js";
@@ -94,6 +95,14 @@ function showAge() {
   showLink(old);
 }
 
+let reading = null; // the timer of the past
+
+/** Read the past now and then: more often the shorter the range is. */
+function followPast() {
+  clearTimeout(reading);
+  past.ask().catch(() => {}).finally(() => { reading = setTimeout(followPast, past.interval()); });
+}
+
 function close() {
   current?.stop();
   current?.view.leave?.();
@@ -123,6 +132,7 @@ function open() {
     else link.removeAttribute("aria-current");
   }
   if (newest[name]) view.show(newest[name], wanted);
+  view.follow?.();
   showAge();
 }
 
@@ -216,12 +226,23 @@ async function start() {
     say(error.message);
   }
   connect();
+  followPast();
 }
 
 for (const [name, page] of Object.entries(PAGES)) {
   $("pages").append(h("li", {}, h("a", { href: address(name) }, page.title)));
 }
-$("theme").addEventListener("click", () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+const kept = localStorage.getItem("fastcore-theme");
+$("theme").addEventListener("click", () => {
+  const other = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+  localStorage.setItem("fastcore-theme", other);
+  theme(other);
+});
+$("range").append(...past.RANGES.map(([seconds, name]) => h("option", { value: seconds, selected: seconds === past.chosen() }, name)));
+$("range").addEventListener("change", () => {
+  past.choose(Number($("range").value)).catch((error) => say(error.message));
+  followPast();
+});
 $("ask-no").addEventListener("click", () => $("ask").close("cancel")); // no submit button: Enter must mean yes
 $("token").addEventListener("click", unlock);
 document.querySelector("a.skip").addEventListener("click", (event) => { // it names no page
@@ -231,8 +252,8 @@ document.querySelector("a.skip").addEventListener("click", (event) => { // it na
 window.addEventListener("hashchange", open);
 setInterval(showAge, 500);
 const dark = matchMedia("(prefers-color-scheme: dark)");
-dark.addEventListener("change", () => theme(dark.matches ? "dark" : "light"));
-theme(dark.matches ? "dark" : "light");
+dark.addEventListener("change", () => { if (!localStorage.getItem("fastcore-theme")) theme(dark.matches ? "dark" : "light"); });
+theme(kept ?? (dark.matches ? "dark" : "light"));
 $("token").textContent = locked() ? "Unlock" : "Lock";
 open();
 start();

@@ -1,26 +1,32 @@
 import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
-import { History, chart, colour } from "../charts.js";
+import { colour } from "../charts.js";
 import { bytes, card, h, number, percent, seconds, state, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
+import { timeline } from "../timeline.js";
 
 export const title = "Memory";
 
 const WATCH = { ok: "good", pending: "warn", firing: "bad" };
-const history = new History();
-
-export function remember(body) {
-  history.add(body.at, { "this process, MiB": body.rss / 2 ** 20, "in use of the limit": body.used_ratio });
-}
 
 export function view() {
-  const plot = chart("Memory of this process, and share of the limit in use, over time");
+  let limits = []; // shares of the limit at which the watch fires and clears, with their colours
+  const plot = timeline("Memory of this process, and share of the limit in use, over time",
+    [["rss", "this process, MiB", "candidate", { factor: 2 ** -20 }], ["memory", "in use of the limit", "second", { yaxis: "y2" }]], () => ({
+      yaxis: { title: { text: "MiB" } },
+      yaxis2: { overlaying: "y", side: "right", range: [0, 1], tickformat: ".0%", tickvals: [0, 0.25, 0.5, 0.75, 1], showgrid: false },
+      margin: { l: 48, r: 48, t: 28, b: 36 },
+      shapes: limits.map(([at, name]) => ({ type: "line", xref: "paper", x0: 0, x1: 1, yref: "y2", y0: at, y1: at, line: { color: colour(name), dash: "dot", width: 1 } })),
+    }));
   const figures = h("div"), collector = h("div");
   const shrink = h("button", { type: "button", click: () => act("Shrink caches", () => api("memory/shrink", { method: "POST", body: {} })) }, "Shrink caches and collect");
   return {
     element: h("div", {}, figures, card("Memory over time", plot.element), h("div.controls", {}, shrink), collector),
+    follow: plot.follow,
+    leave: plot.leave,
     show(body) {
       shrink.disabled = locked() || !body.writable;
+      limits = [[body.high, "bad"], [body.low, "warn"]].filter(([at]) => at != null);
       refill(figures, h("div.cards", {},
         tile("This process", bytes(body.rss), "resident"),
         tile("In use", percent(body.used_ratio), `of ${bytes(body.limit)} (${body.limited_by})`),
@@ -32,14 +38,6 @@ export function view() {
         ["Collected", (g) => number(g.collected), true], ["Uncollectable", (g) => number(g.uncollectable), true],
         ["Pauses, sum", (g) => seconds(g.pause_sum), true], ["Pauses, longest", (g) => seconds(g.pause_max), true],
       ], body.gc.generations, { key: (g) => g.generation })));
-      const [rss, used] = history.traces({ "this process, MiB": "candidate", "in use of the limit": "second" });
-      plot.draw([rss, { ...used, yaxis: "y2" }], {
-        yaxis: { title: { text: "MiB" } },
-        yaxis2: { overlaying: "y", side: "right", range: [0, 1], tickformat: ".0%", tickvals: [0, 0.25, 0.5, 0.75, 1], showgrid: false },
-        margin: { l: 48, r: 48, t: 28, b: 36 },
-        shapes: [[body.high, "bad"], [body.low, "warn"]].filter(([at]) => at != null).map(([at, name]) => ({
-          type: "line", xref: "paper", x0: 0, x1: 1, yref: "y2", y0: at, y1: at, line: { color: colour(name), dash: "dot", width: 1 } })),
-      });
     },
   };
 }

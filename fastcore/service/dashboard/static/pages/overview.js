@@ -1,25 +1,55 @@
-import { address, bytes, card, duration, h, number, percent, seconds, severity, state, table, tile } from "../elements.js";
+import { address, bytes, card, clock, duration, h, number, percent, seconds, severity, state, table, tile } from "../elements.js";
+import { rangeName, watch } from "../past.js";
 import { refill } from "../patch.js";
+import { change, sparkline } from "../sparkline.js";
 
 export const title = "Overview";
 
+const perSecond = (value) => (value == null ? "–" : `${number(value, value < 10 ? 1 : 0)}/s`);
+
+// [series, tile, how its mean is written, whether less is better, where it leads]
+const SERIES = [
+  ["requests", "Requests", perSecond, false, "requests"],
+  ["p95", "Latency, p95", seconds, true, "requests"],
+  ["errors", "Errors (5xx)", perSecond, true, "requests"],
+  ["cpu", "CPU of a core", (cores) => percent(cores, 0), true, "overview"],
+  ["rss", "Memory", bytes, true, "memory"],
+  ["tasks", "Tasks ended", perSecond, false, "tasks"],
+  ["delivered", "Deliveries", perSecond, false, "streaming"],
+  ["hit_ratio", "Cache hits", (ratio) => percent(ratio), false, "caches"],
+];
+
 export function view() {
-  const element = h("div");
+  const problems = h("div"), lines = h("div"), rest = h("div");
+  let stop = null;
+
+  /** Show the series of the past as small lines, and what was gained. */
+  function drawPast(past) {
+    const known = SERIES.filter(([name]) => past.mean[name] != null);
+    const saved = past.mean.saved;
+    refill(lines, card(`The last ${rangeName()}`,
+      h("div.cards", {}, known.map(([name, text, write, lower, page]) => h("a.tile", { href: address(page), "data-tile": text, "data-key": text, "data-series": name },
+        h("dl", {}, h("dt", {}, text), h("dd", {}, write(past.mean[name]), change(past.mean[name], past.before[name], { lower }))), sparkline(past.series[name])))),
+      saved == null ? null : h("p", { "data-key": "saved" }, saved >= 0 ? `The candidates saved their callers ${seconds(saved)} a minute.` : `The candidates cost their callers ${seconds(-saved)} a minute.`),
+      past.marks.length ? h("ul.wrong", { "data-key": "marks" }, past.marks.slice(-8).reverse().map((m) => h("li", { "data-key": `${m.at} ${m.text}` }, h("span.quiet", {}, clock(m.at)), " ", m.text))) : null));
+  }
+
   return {
-    element,
+    element: h("div", {}, problems, lines, rest),
+    follow() { stop ??= watch(drawPast); },
+    leave() { stop?.(); stop = null; },
     show(body) {
       const t = body.tiles;
-      refill(element, 
+      refill(problems, card("Problems", body.wrong.length
+        ? h("ul.wrong", {}, body.wrong.map((w) => h("li", { "data-key": w.text }, severity(w.severity), " ", h("a", { href: address(w.page, w.what) }, w.text))))
+        : h("p", {}, state("good", "ok"), " no problems detected")));
+      refill(rest,
         h("div.cards", {},
           tile("Running for", duration(body.uptime)),
           tile("Compiled paths", `${t.compiled} of ${body.paths.length}`, t.rolled_back ? `${t.rolled_back} rolled back` : "none rolled back"),
-          tile("Memory", bytes(t.rss), t.used_ratio == null ? "" : `${percent(t.used_ratio, 0)} of the limit in use`),
-          t.hit_ratio == null ? null : tile("Cache hits", percent(t.hit_ratio)),
+          tile("Memory in use", t.used_ratio == null ? "–" : percent(t.used_ratio, 0), "of the limit"),
           t.clients == null ? null : tile("Clients", number(t.clients)),
           t.tasks_waiting == null ? null : tile("Tasks", number(t.tasks_waiting), `waiting; ${number(t.tasks_running)} running`)),
-        card("Problems", body.wrong.length
-          ? h("ul.wrong", {}, body.wrong.map((w) => h("li", { "data-key": w.text }, severity(w.severity), " ", h("a", { href: address(w.page, w.what) }, w.text))))
-          : h("p", {}, state("good", "ok"), " no problems detected")),
         card("Implementations", table("Hot paths", [
           ["Path", (p) => h("a", { href: address("switches", p.name) }, p.name)],
           ["Runs", (p) => state(p.runs === "compiled" ? "good" : p.runs === "unavailable" ? "bad" : "warn", p.runs)],

@@ -1,10 +1,9 @@
-import { History, chart } from "../charts.js";
 import { card, cut, h, number, percent, seconds, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
+import { timeline } from "../timeline.js";
 
 export const title = "Requests";
 
-const history = new History();
 const idOf = (row) => `${row.method} ${row.route}`;
 let before = null;
 let rate = null; // requests a second, of all routes
@@ -16,16 +15,19 @@ export function remember(body) {
     const last = Object.fromEntries(before.routes.map((row) => [idOf(row), row.requests]));
     rate = Math.max(0, body.requests - before.requests) / passed;
     rates = Object.fromEntries(body.routes.map((row) => [idOf(row), Math.max(0, row.requests - (last[idOf(row)] ?? 0)) / passed]));
-    history.add(body.at, { "requests a second": rate });
   }
   before = body;
 }
 
 export function view() {
-  const plot = chart("Requests a second over time");
+  const rateLine = timeline("Requests and errors a second over time", [["requests", "requests a second", "candidate"], ["errors", "errors a second", "bad"]]);
+  const timeLine = timeline("Median and 95th percentile of the latency over time", [["p50", "p50", "control", { factor: 1000 }], ["p95", "p95", "candidate", { factor: 1000 }]],
+    () => ({ yaxis: { title: { text: "ms" } } }));
   const figures = h("div"), routes = h("div");
   return {
-    element: h("div", {}, figures, card("Requests a second", plot.element), routes),
+    element: h("div", {}, figures, h("div.columns", {}, card("Requests a second", rateLine.element), card("Latency", timeLine.element)), routes),
+    follow() { rateLine.follow(); timeLine.follow(); },
+    leave() { rateLine.leave(); timeLine.leave(); },
     show(body) {
       refill(figures, h("div.cards", {},
         tile("Rate", rate == null ? "–" : `${number(rate, 1)}/s`, `${number(body.requests)} in all`),
@@ -42,7 +44,6 @@ export function view() {
         ["5xx", (r) => number(r.errors), true],
         ["p50", (r) => seconds(r.p50), true], ["p95", (r) => seconds(r.p95), true], ["p99", (r) => seconds(r.p99), true],
       ], body.routes, { key: idOf, empty: "no request yet" }), cut(body.routes.length, body.count, " routes")));
-      plot.draw(history.traces({ "requests a second": "candidate" }));
     },
   };
 }

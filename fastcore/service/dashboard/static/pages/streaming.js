@@ -1,10 +1,9 @@
-import { History, chart } from "../charts.js";
 import { bytes, card, h, number, state, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
+import { timeline } from "../timeline.js";
 
 export const title = "Streaming";
 
-const history = new History();
 let before = null;
 let rates = { published: null, delivered: null, bytes_out: null };
 
@@ -13,16 +12,18 @@ export function remember(body) {
   const passed = before ? body.at - before.at : 0;
   if (passed > 0) {
     rates = Object.fromEntries(Object.keys(rates).map((name) => [name, Math.max(0, body[name] - before[name]) / passed]));
-    history.add(body.at, { delivered: rates.delivered, published: rates.published });
   }
   before = body;
 }
 
 export function view() {
-  const plot = chart("Messages a second, published and delivered");
+  const messages = timeline("Messages a second, published and delivered", [["delivered", "delivered", "candidate"], ["published", "published", "second"]]);
+  const clients = timeline("Clients over time", [["clients", "clients", "candidate"]]);
   const figures = h("div"), closed = h("div");
   return {
-    element: h("div", {}, figures, card("Messages a second", plot.element), closed),
+    element: h("div", {}, figures, h("div.columns", {}, card("Messages a second", messages.element), card("Clients", clients.element)), closed),
+    follow() { messages.follow(); clients.follow(); },
+    leave() { messages.leave(); clients.leave(); },
     show(body) {
       if (!body.installed) {
         refill(figures, card("Streaming", h("p.quiet", {}, "No hub is installed: install(app, hub=hub).")));
@@ -40,7 +41,6 @@ export function view() {
       ], body.slow, { key: (c) => c.address, empty: "no slow client" })), card("Closed and refused", table("By code", [
         ["Code", (c) => c.code, true], ["Meaning", (c) => c.meaning], ["Clients", (c) => number(c.count), true],
       ], body.closed, { key: (c) => c.code, empty: "no client was closed" })));
-      plot.draw(history.traces({ delivered: "candidate", published: "second" }));
     },
   };
 }

@@ -2,6 +2,7 @@ import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
 import { card, clock, cut, duration, h, number, percent, seconds, state, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
+import { timeline } from "../timeline.js";
 
 export const title = "Tasks";
 
@@ -31,10 +32,16 @@ const columns = (may) => [
 
 export function view() {
   const element = h("div");
+  const ended = timeline("Tasks that ended and failed, a second", [["tasks", "ended a second", "candidate"], ["tasks_failed", "failed a second", "bad"]]);
+  const waiting = timeline("Tasks that wait and run", [["tasks_waiting", "waiting", "second"], ["tasks_running", "running", "candidate"]]);
+  const lines = h("div.columns", {}, card("Throughput", ended.element), card("Queue", waiting.element));
   let shown = null; // what was scrolled to
   return {
-    element,
+    element: h("div", {}, element, lines),
+    follow() { ended.follow(); waiting.follow(); },
+    leave() { ended.leave(); waiting.leave(); },
     show(body, wanted) {
+      lines.hidden = !body.installed;
       if (!body.installed) {
         refill(element, card("Tasks", h("p.quiet", {}, "No task queue is installed: install(app, tasks=queue).")));
         return;

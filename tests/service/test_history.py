@@ -1,0 +1,246 @@
+"""The dashboard's history: two resolutions, bounded, and what the recorder puts there."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from fastcore import Switch, flags, metrics
+from fastcore.cache import cached
+from fastcore.monitor import AlertManager, Rule
+from fastcore.service.dashboard import Dashboard, Prices, Sources
+from fastcore.service.dashboard.history import DAY, HOUR, MARKS, POINTS, SERIES, History, Mark
+from fastcore.service.dashboard.recorder import Recorder
+from fastcore.tasks import TaskQueue
+
+pytestmark = pytest.mark.backend_independent
+
+START = 1_700_000_000.0
+
+
+def filled(seconds: int, name: str = "requests") -> History:
+    history = History()
+    for n in range(seconds):
+        history.add(START + n, {name: float(n)})
+    return history
+
+
+def test_a_short_range_has_every_second() -> None:
+    found = filled(100).read(START + 99, 60)
+    assert found["at"] == [START + n for n in range(40, 100)]
+    assert found["series"] == {"requests": [float(n) for n in range(40, 100)]}
+
+
+def test_the_mean_is_compared_with_that_of_the_time_before() -> None:
+    found = filled(100).read(START + 99, 50)
+    assert found["mean"] == {"requests": pytest.approx(sum(range(50, 100)) / 50)}
+    assert found["before"] == {"requests": pytest.approx(sum(range(50)) / 50)}
+
+
+def test_an_answer_has_at_most_360_points_which_are_means() -> None:
+    found = filled(HOUR).read(START + HOUR - 1, HOUR)
+    assert len(found["at"]) == POINTS
+    assert found["series"]["requests"][1] == pytest.approx(sum(range(9, 19)) / 10, abs=1)
+    assert sum(found["series"]["requests"]) / POINTS == pytest.approx((HOUR - 1) / 2, rel=1e-3)
+
+
+def test_the_day_is_kept_by_minutes() -> None:
+    history = filled(3 * HOUR)
+    assert history.read(START + 3 * HOUR, HOUR)["at"][0] >= START + 2 * HOUR - 1  # seconds of the last hour only
+    found = history.read(START + 3 * HOUR, 3 * HOUR)
+    assert 170 <= len(found["at"]) <= 180
+    steps = [b - a for a, b in zip(found["at"], found["at"][1:])]
+    assert set(steps) == {60.0}
+    assert found["series"]["requests"][100] == pytest.approx(found["at"][100] - START - 30.5, abs=0.6)
+
+
+def test_what_is_older_than_a_day_is_overwritten() -> None:
+    history = History()
+    for n in range(DAY + 100):
+        history.add(START + 60 * n, {"a": 1.0})
+    found = history.read(START + 60 * (DAY + 100), 60 * DAY)
+    assert len(found["at"]) <= POINTS
+    assert found["at"][0] > START + 60 * 90
+
+
+def test_a_value_that_is_missing_leaves_a_gap() -> None:
+    history = History()
+    history.add(START, {"p95": 1.0})
+    history.add(START + 1, {"p95": None})
+    history.add(START + 2, {"p95": math.nan, "other": 3.0})
+    assert history.read(START + 2, 10)["series"] == {"p95": [1.0, None, None], "other": [None, None, 3.0]}
+
+
+def test_the_number_of_series_and_marks_is_bounded() -> None:
+    history = History()
+    history.add(START, {f"s{n}": 1.0 for n in range(SERIES + 10)})
+    for n in range(MARKS + 10):
+        history.mark(Mark(START, "flag", str(n)))
+    found = history.read(START, 10)
+    assert len(found["series"]) == SERIES
+    assert [mark.text for mark in found["marks"]].count("9") == 0
+    assert len(found["marks"]) == MARKS
+
+
+@pytest.mark.parametrize("span", [0, -1, 86401, math.nan, math.inf])
+def test_a_range_that_is_not_kept_is_refused(span: float) -> None:
+    with pytest.raises(ValueError, match="range: expected seconds above 0 and at most 86400"):
+        History().read(START, span)
+
+
+class Clocks:
+    """Clocks of a recorder that are advanced by hand."""
+
+    def __init__(self) -> None:
+        self.now = self.cpu = 0.0
+
+    def recorder(self, **sources: Any) -> Recorder:
+        return Recorder(
+            Sources(Prices(), started=START, **sources),
+            clock=lambda: START + self.now,
+            timer=lambda: self.now,
+            cpu=lambda: self.cpu,
+        )
+
+    def sample(self, recorder: Recorder, hub: dict[str, int] | None = None, seconds: float = 1.0) -> None:
+        self.now += seconds
+        recorder.sample(hub)
+
+    def latest(self, recorder: Recorder) -> dict[str, Any]:
+        return {name: values[-1] for name, values in recorder.read(3600)["series"].items()}
+
+
+def test_requests_errors_and_latency_are_those_of_the_last_second() -> None:
+    clocks = Clocks()
+    recorder = clocks.recorder()
+    clocks.sample(recorder)
+    labels = {"method": "GET", "route": "/history-test", "arm": ""}
+    metrics.counter("fastcore_http_requests_total", status="200", **labels).add(8)
+    metrics.counter("fastcore_http_requests_total", status="503", **labels).add(2)
+    latency = metrics.latency("fastcore_http_request_duration_seconds", **labels)
+    for _ in range(100):
+        latency.observe(0.25)
+    clocks.sample(recorder, seconds=2.0)
+    found = clocks.latest(recorder)
+    assert (found["requests"], found["errors"]) == (5.0, 1.0)
+    assert found["p95"] == pytest.approx(0.25, rel=0.011)
+    for _ in range(100):
+        latency.observe(0.5)
+    clocks.sample(recorder)
+    assert clocks.latest(recorder)["p50"] == pytest.approx(0.5, rel=0.011)
+    clocks.sample(recorder)
+    assert clocks.latest(recorder)["p50"] is None
+
+
+def test_cpu_is_a_share_of_a_core_and_totals_of_the_hub_become_rates() -> None:
+    clocks = Clocks()
+    recorder = clocks.recorder()
+    hub = {"clients": 3, "published": 10, "delivered": 100, "bytes_out": 1000}
+    clocks.sample(recorder, hub)
+    clocks.cpu += 0.5
+    clocks.sample(recorder, {**hub, "delivered": 400, "clients": 4}, seconds=2.0)
+    found = clocks.latest(recorder)
+    assert (found["cpu"], found["delivered"], found["published"], found["clients"]) == (0.25, 150.0, 0.0, 4.0)
+    clocks.sample(recorder, {**hub, "delivered": 5})  # counted anew by another hub
+    assert clocks.latest(recorder)["delivered"] is None
+
+
+def test_tasks_and_hits_are_recorded() -> None:
+    @cached(name="history-test")
+    def double(n: int) -> int:
+        return 2 * n
+
+    clocks = Clocks()
+    queue = TaskQueue(inline=True)
+    work = queue.task(lambda: None, name="history-test", retries=0)
+    recorder = clocks.recorder(tasks=queue)
+    clocks.sample(recorder)
+    for n in (1, 1, 1, 2):
+        double(n)
+    queue.submit(work)
+    clocks.sample(recorder)
+    found = clocks.latest(recorder)
+    assert found["tasks"] == 1.0
+    assert found["hit_ratio"] == pytest.approx(0.5)
+    assert found["tasks_waiting"] == 0.0
+
+
+def test_the_time_that_candidates_save_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = [(0, 0.004, 0.001), (30, 0.004, 0.001)]
+
+    def report() -> Any:
+        calls, control, candidate = reports.pop(0)
+        return SimpleNamespace(
+            control=SimpleNamespace(p50=control), candidate=SimpleNamespace(p50=candidate, calls=calls)
+        )
+
+    switch = SimpleNamespace(name="history-test", report=report)
+    monkeypatch.setattr("fastcore.service.dashboard.recorder.live", lambda: {"history-test": switch})
+    clocks = Clocks()
+    recorder = clocks.recorder()
+    for _ in range(11):
+        clocks.sample(recorder)
+    assert clocks.latest(recorder)["saved"] == pytest.approx(30 * 0.003 / 10 * 60)
+
+
+def test_changes_of_flags_and_alerts_are_marks() -> None:
+    gauge = metrics.gauge("history_test_alerts")
+    gauge.set(9.0)
+    manager = AlertManager(
+        [Rule(name="many", metric="history_test_alerts", above=5.0, severity="critical", summary="{value:g} wait")]
+    )
+    recorder = Recorder(Sources(Prices(), alerts=manager))
+    switch = Switch("history-test-flag", control=abs, candidate=abs)
+    flags.set("history-test-flag", "candidate", reason="a test")
+    manager.evaluate()
+    recorder.sample()
+    gauge.set(0.0)
+    manager.evaluate()
+    recorder.sample()
+    marks = [(mark["kind"], mark["text"]) for mark in recorder.read(60)["marks"]]
+    flags.clear("history-test-flag")
+    assert ("start", "the service started") in marks
+    assert ("alert", "many: 9 wait") in marks
+    assert ("resolved", "many: 9 wait") in marks
+    assert any(kind == "flag" and "history-test-flag: control → candidate" in text for kind, text in marks)
+    assert switch.name == "history-test-flag"
+
+
+def test_the_history_is_answered_over_http() -> None:
+    async def check() -> None:
+        app = FastAPI()
+        dashboard = Dashboard(Sources(Prices()))
+        app.mount("/fastcore", dashboard)
+        dashboard.recorder.sample()
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
+            found = (await client.get("/fastcore/api/history/900")).json()
+            assert found["series"]["rss"][-1] > 1e6
+            assert found["range"] == 900
+            for wrong, message in (("x", "range: expected seconds, got 'x'"), ("0", "range: expected seconds above 0")):
+                answer = await client.get(f"/fastcore/api/history/{wrong}")
+                assert answer.status_code == 422
+                assert answer.json()["detail"].startswith(message)
+
+    asyncio.run(check())
+
+
+def test_the_recorder_samples_while_the_service_runs_and_stops_with_it() -> None:
+    async def check() -> None:
+        recorder = Recorder(Sources(Prices()))
+        recorder.start()
+        for _ in range(400):
+            await asyncio.sleep(0.01)
+            if recorder.read(60)["at"]:
+                break
+        assert recorder.read(60)["at"]
+        await recorder.stop()
+        await recorder.stop()
+
+    asyncio.run(check())
