@@ -216,6 +216,20 @@ class Controller:
                 }
             return {**found, "breaker": self.breaker.state, **told}
 
+    def progress(self) -> dict[str, Any] | None:
+        """Return the step of a running canary, all steps, and what the step waits for; None without one."""
+        with self._lock:
+            trial = self.trial
+            if trial is None or trial.kind != "canary" or trial.ended:
+                return None
+            waits = trial.waits(self._clock())
+            return {
+                "percent": trial.percent,
+                "steps": [0.0, *self.limits.steps],
+                "paused": trial.paused,
+                "waits": [wait._asdict() for wait in waits],
+            }
+
     def _calls(self) -> tuple[int, int]:
         """The candidate's calls that went well, of all Switches on the flag; and those of them in pairs."""
         well = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Any, Literal, NamedTuple
 
@@ -9,7 +10,7 @@ from fastcore import metrics
 from fastcore.dispatch.guard import Guard
 from fastcore.dispatch.sequential_test import Detector, Evidence, excluded
 
-__all__ = ["Answer", "Cause", "Decision", "Kind", "Pair", "Trial"]
+__all__ = ["Answer", "Cause", "Decision", "Kind", "Pair", "Trial", "Wait"]
 
 Cause = Literal["mismatches", "failures", "slower", "agreement", "inconclusive", "incomparable"]
 Kind = Literal["shadow", "canary", "live"]
@@ -50,6 +51,14 @@ class Decision(NamedTuple):
     percent: float
     why: str
     evidence: dict[str, Any]
+
+
+class Wait(NamedTuple):
+    """A condition for the next step of a canary: met where `have` is at least `need`."""
+
+    what: str
+    have: float
+    need: float
 
 
 class Trial:
@@ -141,6 +150,18 @@ class Trial:
             "not_slower": float(f"{self._not_slower.value:.4g}"),
             "notes": list(self.notes),
         }
+
+    def waits(self, now: float) -> list[Wait]:
+        """Return what the step of a canary waits for before it is left upwards, and how much of it is there."""
+        if self.kind != "canary" or self.ended:
+            return []
+        guard = self.guard
+        evidence = max(0.0, math.log(self._not_slower.value) / math.log(guard.enough))
+        return [
+            Wait("compared calls", self.here, guard.min_samples),
+            Wait("seconds", now - self.began, guard.min_seconds),
+            Wait(f"evidence that it is not over {guard.slowdown:.0%} slower", min(1.0, evidence), 1.0),
+        ]
 
     def _time(self, control: float, candidate: float) -> None:
         self.timed += 1

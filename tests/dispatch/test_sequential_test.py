@@ -209,6 +209,34 @@ def test_a_step_takes_at_least_min_seconds() -> None:
     assert trial.pairs == pytest.approx(600, abs=7)
 
 
+def test_what_a_step_waits_for_is_met_when_it_is_left() -> None:
+    guard = Guard(min_samples=50, min_seconds=10.0, steps=(50, 100))
+    trial = Trial(guard, "canary", 0.0)
+    met = []
+    for n in range(1, 200):
+        waits = trial.waits(n / 10)
+        met.append([wait.have >= wait.need for wait in waits])
+        decision = trial.pair(Pair("same", 1.0, 0.5, ""), n / 10)
+        if decision is not None:
+            break
+    assert decision is not None
+    assert decision.what == "advance"
+    assert [wait.what for wait in waits] == [
+        "compared calls",
+        "seconds",
+        "evidence that it is not over 20% slower",
+    ]
+    assert met[0] == [False, False, False]
+    assert met[-1] == [True, True, True]
+    assert met[60] == [True, False, True]
+    assert [wait.have for wait in trial.waits(n / 10)] == [0, 0.0, 0.0]  # of the next step
+
+
+@pytest.mark.parametrize("kind", ["live", "shadow"])
+def test_only_a_canary_waits(kind: Any) -> None:
+    assert Trial(Guard(), kind, 0.0).waits(5.0) == []
+
+
 def test_alike_is_not_shown_to_be_fast_enough_by_few_pairs() -> None:
     noise = np.random.default_rng(3).permutation([1.0, 1.5] * 50)  # half of the pairs over the limit
     seen, _ = drive(Guard(min_samples=10, min_seconds=0), noise)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from fastcore import flags, metrics
+from fastcore import Guard, Switch, flags, metrics
 from fastcore.dispatch.modes import parse
 from fastcore.monitor import AlertManager, MetricsMiddleware, Rule
 from fastcore.service.dashboard import Dashboard, Prices, Sources
@@ -386,6 +386,27 @@ def test_flags_are_shown_with_their_state_and_every_legal_mode(flag: str) -> Non
             modes = [*shown["words"], "ramp:5", *(["shadow:5", "canary"] if shown["trials"] else [])]
             assert [parse(mode, tuple(shown["words"]), trials=shown["trials"]).word for mode in modes], name
         assert [name for name in ("heap", "cache", "framing", "indicators") if told[name]["trials"]] == ["indicators"]
+
+    run(check)
+
+
+def test_a_canary_is_shown_with_its_step_and_what_it_waits_for() -> None:
+    switch = Switch("dashboard-canary", control=abs, candidate=abs, guard=Guard(sample=100, min_samples=50))
+
+    async def check(client: httpx.AsyncClient) -> None:
+        flags.set("dashboard-canary", "canary")
+        for n in range(20):
+            switch(n)
+        told = {f["name"]: f for f in (await client.get("/fastcore/api/snapshot/switches")).json()["flags"]}
+        canary = told["dashboard-canary"]["canary"]
+        assert (canary["percent"], canary["steps"], canary["paused"]) == (
+            0.0,
+            [0.0, 1.0, 5.0, 25.0, 50.0, 100.0],
+            False,
+        )
+        assert canary["waits"][0] == {"what": "compared calls", "have": 20, "need": 50}
+        assert told["heap"]["canary"] is None
+        flags.clear("dashboard-canary")
 
     run(check)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcore import flags, metrics, status
 from fastcore._threads import on_own_thread
+from fastcore.dispatch import controller
 from fastcore.dispatch.state import HOT_PATHS, STATEFUL
 from fastcore.service.dashboard.observed import alerts, requests
 from fastcore.service.dashboard.schedule_words import when
@@ -155,12 +156,18 @@ def switches(sources: Sources) -> Section:
                 "reason": flag.reason,
                 "words": list(PATH_WORDS if flag.name in HOT_PATHS else SERVICE_WORDS),
                 "trials": flag.name not in STATEFUL,
+                "canary": _canary(flag.name),
             }
             for flag in flags.snapshot().values()
         ],
         "switches": _arms(),
         "journal": _journal(),
     }
+
+
+def _canary(flag: str) -> dict[str, Any] | None:
+    watching = controller.find(flag)
+    return None if watching is None else watching.progress()
 
 
 def _arms() -> list[dict[str, Any]]:

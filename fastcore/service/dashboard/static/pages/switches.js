@@ -1,7 +1,7 @@
 import { act, ask, go } from "../dashboard.js";
 import { api, locked } from "../api.js";
 import { chart, colour } from "../charts.js";
-import { address, card, clock, h, number, seconds, state, table } from "../elements.js";
+import { address, card, clock, h, number, percent, seconds, state, table } from "../elements.js";
 import { refill } from "../patch.js";
 
 export const title = "Switches";
@@ -52,7 +52,7 @@ export function view() {
           arms.shadow ? h("p.quiet", {}, `${number(arms.shadow.compared)} compared, ${number(arms.shadow.mismatches)} mismatches`) : null,
           obeying.length > 1 ? h("p", {}, "Other Switches on this flag: ", obeying.filter((s) => s !== arms).map((s, i) =>
             [i ? ", " : "", h("a", { href: address("switches", s.name) }, s.name)])) : null]
-        : h("p.quiet", {}, "no Switch on this flag yet")));
+        : h("p.quiet", {}, "no Switch on this flag yet")), canary(flag?.canary));
       controls.show(flag, body.writable);
       refill(journal, card("Journal", table("Newest first", [
         ["When", (e) => clock(e.when)], ["Flag", (e) => e.flag], ["Who", (e) => e.who], ["What", (e) => e.what],
@@ -61,6 +61,19 @@ export function view() {
       draw(plot, arms);
     },
   };
+}
+
+/** The step of a canary, and what it waits for. */
+function canary(found) {
+  if (!found) return null;
+  const share = (wait) => Math.min(1, wait.have / wait.need);
+  return card("Canary", h("p", {}, found.steps.map((step) => [state(step === found.percent ? "good" : "quiet", step ? `${number(step)} %` : "shadow"), " "]),
+    found.paused ? state("warn", "paused: it cannot tell") : null),
+    table("What the step waits for", [
+      ["Condition", (w) => w.what],
+      ["Progress", (w) => [h("meter", { min: 0, max: 1, value: share(w), "aria-label": w.what }), ` ${percent(share(w), 0)}`]],
+      ["Now", (w) => number(w.have, w.need === 1 ? 2 : 0), true], ["Needed", (w) => number(w.need, 0), true],
+    ], found.waits, { key: (w) => w.what }));
 }
 
 function draw(plot, arms) {
