@@ -39,7 +39,7 @@ def _extension(*files: str, kernels: tuple[str, ...] = (), numpy: bool = False) 
 EXTENSIONS: dict[str, Sources] = {
     "metrics": _extension("metrics.pyx", *_common("sketch stack")),
     "switch": _extension(
-        *_in("switch", "switch.c assignment.c awaitable.c arm.h assignment.h awaitable.h"),
+        *_in("switch", "switch.c calls.c assignment.c awaitable.c arm.h assignment.h awaitable.h switch.h"),
         *_common("clock errors forks imports sketch stack"),
     ),
     "indicators": _extension(
@@ -54,7 +54,7 @@ EXTENSIONS: dict[str, Sources] = {
         numpy=True,
     ),
     "cache": _extension(
-        *_in("cache", "module.c types.c methods.c state.c operations.c table.c expiry.c victims.c clock.c"),
+        *_in("cache", "module.c types.c methods.c state.c operations.c table.c expiry.c victims.c clock.c timer.c"),
         *_in("cache", "cached_call.c bound_call.c cells.c key.c"),
         *_in("cache", "cached_call.h clock.h object.h table.h"),
         *_common("arguments clock errors imports stack"),
@@ -67,8 +67,8 @@ EXTENSIONS: dict[str, Sources] = {
     ),
     "framing": _extension(
         "framing.pyx",
-        *_in("framing", "functions.c options.c ext_types.c encode.c writer.c decode.c validate.c rows.c send.c"),
-        *_in("framing", "codec.h fanout.pxi rows.pxi streams.pxi"),
+        *_in("framing", "functions.c options.c ext_types.c encode.c writer.c decode.c validate.c send.c"),
+        *_in("framing", "columns.c rows.c codec.h columns.h fanout.pxi rows.pxi streams.pxi"),
         *_common("arguments errors imports stack"),
     ),
 }

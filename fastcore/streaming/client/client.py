@@ -16,6 +16,7 @@ from fastcore.concurrency.waiting import answer_of
 from fastcore.streaming import messages as wire
 from fastcore.streaming.client.buffer import Buffer
 from fastcore.streaming.client.events import Connected, Disconnected, Message, Notice, StreamClosed
+from fastcore.streaming.client.link import ANSWER_WITHIN, NO_CLOSE, NotConnected, make, websockets
 from fastcore.streaming.client.session import NORMAL, PROTOCOL_ERROR, Limits, Session
 from fastcore.streaming.client.url import without_topics
 
@@ -26,11 +27,8 @@ _log = logging.getLogger("fastcore.streaming")
 TokenSource: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
 Listener: TypeAlias = Callable[[Any], object]
 
-NO_CLOSE = 1006
-_ANSWER_WITHIN = 10.0  # seconds, for what a request is answered with, for the handshake and for the last close
 _ASK_WITHIN = 60.0  # seconds, for a token source
 _LOOK = 0.5  # seconds between two looks whether the link is dead, at most
-_TERMINAL_HTTP = frozenset({400, 401, 403, 405, 426})
 
 
 class ClientStats(NamedTuple):
@@ -153,7 +151,7 @@ class Client:
         """Begin to connect, in a separate task; an unreachable server is retried."""
         if self._task is not None:
             raise RuntimeError("start: expected a client that was not started, got one that was")
-        _websockets()  # what is missing is said here
+        websockets()  # what is missing is said here
         self._task = asyncio.get_running_loop().create_task(self._run(), name="fastcore-stream-client")
 
     async def aclose(self) -> None:
@@ -234,7 +232,7 @@ class Client:
                 await self._send([request])
             else:
                 self._session.after_welcome(request)
-            async with asyncio.timeout(_ANSWER_WITHIN):
+            async with asyncio.timeout(ANSWER_WITHIN):
                 await answer
         finally:
             self._answers.pop(ref, None)
@@ -308,31 +306,17 @@ class Client:
 
     async def _connection(self) -> tuple[int, str, float | None]:
         """Make one connection and read it to its end: close code, reason, and seconds the server asks to wait."""
-        connect, exceptions = _websockets()
+        _, exceptions = websockets()
         try:
             token = await self._ask_token()
         except Exception as error:  # of the application's: it is asked again
             _log.exception("%s: the token source raised", self._url)
             return NO_CLOSE, f"token: {str(error)[:200] or type(error).__name__}", None
-        options: dict[str, Any] = {
-            "max_size": 4 * self._session.limits.size,  # messages in between are skipped, and a notice is sent
-            "open_timeout": _ANSWER_WITHIN,
-            "close_timeout": 1.0,
-            "ping_interval": None,  # the protocol has pings of its own, which a browser can answer too
-            "subprotocols": [wire.SUBPROTOCOL],
-            "max_queue": 16,
-            **self._options,
-        }
         try:
-            link = await connect(self._url, **options)
-        except exceptions.InvalidStatus as error:
-            status = int(error.response.status_code)
-            code = NO_CLOSE if status not in _TERMINAL_HTTP else wire.CLOSE_REFUSED
-            return code, f"HTTP {status}", _seconds(error.response.headers.get("Retry-After"))
-        except (exceptions.InvalidURI, exceptions.NegotiationError) as error:
-            return PROTOCOL_ERROR, str(error), None
-        except (OSError, TimeoutError, EOFError, exceptions.WebSocketException) as error:
-            return NO_CLOSE, str(error) or type(error).__name__, None
+            # Messages up to four times the limit are skipped, and a notice is sent.
+            link = await make(self._url, 4 * self._session.limits.size, self._options)
+        except NotConnected as error:
+            return error.code, error.reason, error.wait
         self._link = link
         self._connections += 1
         self._silent = False
@@ -398,7 +382,7 @@ class Client:
             return PROTOCOL_ERROR, str(error)
 
     async def _send(self, messages: Iterable[bytes]) -> None:
-        _, exceptions = _websockets()
+        _, exceptions = websockets()
         with contextlib.suppress(exceptions.ConnectionClosed):  # the reader gets the error
             for message in messages:
                 if self._link is not None:
@@ -473,19 +457,3 @@ class Client:
 async def _call(fn: Callable[..., Any], *given: object) -> Any:
     returned = fn(*given)
     return await returned if returned is not None and inspect.isawaitable(returned) else returned
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        return None if value is None else min(max(float(value), 0.0), 3600.0)
-    except ValueError:
-        return None
-
-
-def _websockets() -> tuple[Any, Any]:
-    try:
-        from websockets import exceptions
-        from websockets.asyncio.client import connect
-    except ImportError as error:
-        raise ImportError("Client: expected the package websockets; pip install fastcore-native[service]") from error
-    return connect, exceptions

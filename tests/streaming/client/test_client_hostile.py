@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
 from fastcore.streaming import Client, Disconnected, StreamClosed
-from fastcore.streaming.client import client as module
+from fastcore.streaming.client import link
 from fastcore.streaming.client.events import Connected, Gap, Message, Refusal, Subscribed
 from fastcore.streaming.client.session import Limits, Session
 from tests.streaming.chaos import eventually
@@ -138,7 +138,7 @@ def test_protocol_violations_end_the_client_with_a_reason(message: bytes | str, 
 
 
 def test_a_server_that_speaks_no_websocket_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(link, "ANSWER_WITHIN", 0.3)
     said = [
         b"",
         b"\x00\xff" * 50,

@@ -65,15 +65,17 @@ int fc_victims_reserve(fc_victims *victims, Py_ssize_t more);
 void fc_victims_add(fc_victims *victims, PyObject *key, PyObject *value, int cause);
 int fc_victims_release(fc_victims *victims, PyObject *on_evict);
 
+/* timer.c */
+PyObject *fc_cache_timer(const CacheObject *self); /* a new reference: it may replace itself */
+int fc_cache_now(CacheObject *self, double *now); /* runs the timer */
+int fc_cache_time(CacheObject *self, PyObject *time, double *now); /* runs conversions */
+int fc_cache_seconds(PyObject *ttl, double *seconds, const char *name); /* runs conversions */
+
 /* operations.c: every operation; those that may run Python code say so. */
 enum { FC_REPLACE, FC_KEEP };
 
 Py_hash_t fc_hash(PyObject *key);
-PyObject *fc_cache_timer(const CacheObject *self); /* a new reference: it may replace itself */
-int fc_cache_now(CacheObject *self, double *now); /* runs the timer */
-int fc_cache_time(CacheObject *self, PyObject *time, double *now); /* runs conversions */
 int fc_cache_weigh(CacheObject *self, PyObject *value, double *weight); /* runs getsizeof */
-int fc_cache_seconds(PyObject *ttl, double *seconds, const char *name); /* runs conversions */
 int fc_cache_find(CacheObject *self, PyObject *key, Py_hash_t hash, int32_t *slot); /* runs the timer and __eq__ */
 int fc_cache_store(CacheObject *self, PyObject *key, Py_hash_t hash, PyObject *value, double weight, double now,
                    double expires, int mode, PyObject *permit,

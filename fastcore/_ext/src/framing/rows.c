@@ -1,181 +1,9 @@
-/* Rows packed from columns, without an object for each value. The columns are those of
- * python_fallback/shared/framing/columns.py. */
-#include "framing/codec.h"
+/* Rows packed from columns, without an object for each value. */
+#include "framing/columns.h"
 
 #include <math.h>
 
-typedef enum {
-    REAL,
-    BOOL,
-    I8,
-    I16,
-    I32,
-    I64,
-    U8,
-    U16,
-    U32,
-    U64,
-    F32,
-    F64,
-    TIME,
-    TEXT,
-    BYTES,
-    INDEX,
-    OBJECTS,
-    POINTERS
-} column_kind;
-enum { PREFIX_ROOM = 32, VALUE_ROOM = 16 };
-
-typedef struct {
-    column_kind kind;
-    const char *data; /* the values, without gaps */
-    Py_ssize_t rows;
-    Py_ssize_t itemsize;
-    int64_t per_second;
-    PyObject *objects;           /* borrowed: a list, the objects themselves or those that are indexed */
-    PyObject **coded;            /* INDEX: each of `objects` as bytes, made when it is first met; owned */
-    Py_ssize_t n_coded;
-    char prefix[PREFIX_ROOM];    /* what goes before each value: the row's header before the first, the key, ... */
-    const char *long_prefix;     /* ... unless it is too long; borrowed */
-    Py_ssize_t prefix_size;
-    Py_buffer view;
-    int held;
-} column;
-
-static int bad_column(const char *what) {
-    PyErr_Format(PyExc_SystemError, "columns: %s", what);
-    return -1;
-}
-
-/* The kind of an array by its format; 0 for one that has none here. */
-static int kind_of(column *c) {
-    const char *format = c->view.format == NULL ? "B" : c->view.format;
-    Py_ssize_t size = c->view.itemsize;
-    if (*format == '=' || *format == '@') {
-        format++;
-    }
-    if (format[0] == 0) {
-        return 0;
-    }
-    if (format[1] != 0) { /* 4w, 7s: so many characters */
-        char last = format[strlen(format) - 1];
-        if (*format < '0' || *format > '9' || (last != 'w' && last != 's')) {
-            return 0;
-        }
-        c->kind = last == 'w' ? TEXT : BYTES;
-        return 1;
-    }
-    switch (*format) {
-    case '?':
-        c->kind = BOOL;
-        return size == 1;
-    case 'b':
-    case 'h':
-    case 'i':
-    case 'l':
-    case 'q':
-        c->kind = size == 1 ? I8 : size == 2 ? I16 : size == 4 ? I32 : I64;
-        return 1;
-    case 'B':
-    case 'H':
-    case 'I':
-    case 'L':
-    case 'Q':
-        c->kind = size == 1 ? U8 : size == 2 ? U16 : size == 4 ? U32 : U64;
-        return 1;
-    case 'f':
-        c->kind = F32;
-        return 1;
-    case 'd':
-        c->kind = F64;
-        return 1;
-    case 'O':
-        c->kind = POINTERS;
-        return 1;
-    case 'w':
-        c->kind = TEXT;
-        return 1;
-    case 's':
-        c->kind = BYTES;
-        return 1;
-    }
-    return 0;
-}
-
-/* 1 if the array can be read without conversion, 0 if not. */
-static int hold(column *c, PyObject *array) {
-    if (PyObject_GetBuffer(array, &c->view, PyBUF_ND | PyBUF_FORMAT) < 0) { /* gaps, datetime64, ... */
-        PyErr_Clear();
-        return 0;
-    }
-    if (c->view.ndim == 1 && kind_of(c)) {
-        c->held = 1;
-        c->data = c->view.buf;
-        c->itemsize = c->view.itemsize;
-        c->rows = c->view.shape[0];
-        return 1;
-    }
-    PyBuffer_Release(&c->view);
-    return 0;
-}
-
-/* A column that column_of() has made. */
-static int open_described(column *c, PyObject *described) {
-    if (!PyTuple_Check(described) || PyTuple_GET_SIZE(described) != 3) {
-        return bad_column("expected tuples of three");
-    }
-    PyObject *kind = PyTuple_GET_ITEM(described, 0), *data = PyTuple_GET_ITEM(described, 1);
-    PyObject *extra = PyTuple_GET_ITEM(described, 2);
-    if (PyUnicode_CompareWithASCIIString(kind, "list") == 0) {
-        if (!PyList_CheckExact(data)) {
-            return bad_column("expected a list");
-        }
-        c->kind = OBJECTS;
-        c->objects = data;
-        c->rows = PyList_GET_SIZE(data);
-        return 0;
-    }
-    if (!hold(c, data)) {
-        return bad_column("expected an array of a known kind");
-    }
-    if (PyUnicode_CompareWithASCIIString(kind, "array") == 0) {
-        return 0;
-    }
-    if (c->kind != I64) {
-        return bad_column("expected an array of int64");
-    }
-    if (PyUnicode_CompareWithASCIIString(kind, "time") == 0) {
-        c->kind = TIME;
-        c->per_second = PyLong_AsLongLong(extra);
-        return c->per_second > 0 ? 0 : bad_column("expected a unit of time");
-    }
-    if (!PyList_CheckExact(extra)) {
-        return bad_column("expected a list");
-    }
-    c->kind = INDEX;
-    c->objects = extra;
-    c->n_coded = PyList_GET_SIZE(extra);
-    c->coded = PyMem_Calloc((size_t)c->n_coded + 1, sizeof(PyObject *));
-    if (c->coded == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return 0;
-}
-
-/* `values` is replaced by what column_of() makes of it, unless it is an array that can be read as it is. */
-static int open_column(column *c, PyObject *name, PyObject *values, Py_ssize_t i, PyObject *array_type) {
-    PyObject *value = PyList_GET_ITEM(values, i);
-    if ((PyObject *)Py_TYPE(value) == array_type && hold(c, value)) {
-        return 0;
-    }
-    PyObject *call = fc_get(&fc_column_of);
-    PyObject *described = call == NULL ? NULL : FC_GUARDED(PyObject_CallFunctionObjArgs(call, name, value, NULL));
-    if (described == NULL || PyList_SetItem(values, i, described) < 0) { /* takes the reference */
-        return -1;
-    }
-    return open_described(c, described);
-}
+enum { VALUE_ROOM = 16 };
 
 /* Whether the four characters at `p` are zeros. */
 FC_INLINE int four_zeros(const char *p) {
@@ -256,7 +84,7 @@ static char *put_time(fc_writer *w, char *p, int64_t count, int64_t per_second) 
 
 static PyObject *code_object(const fc_writer *outer, PyObject *objects, Py_ssize_t i) {
     if (i >= PyList_GET_SIZE(objects)) {
-        bad_column("expected positions in the list");
+        fc_column_error("expected positions in the list");
         return NULL;
     }
     fc_writer w;
@@ -280,7 +108,7 @@ static char *put_indexed(fc_writer *w, char *p, const column *c, Py_ssize_t row)
         return p + 1;
     }
     if (i >= c->n_coded) {
-        bad_column("expected positions in the list");
+        fc_column_error("expected positions in the list");
         return NULL;
     }
     if (c->coded[i] == NULL && (c->coded[i] = code_object(w, c->objects, (Py_ssize_t)i)) == NULL) {
@@ -307,7 +135,7 @@ static char *put_any(fc_writer *w, char *p, PyObject *obj, int nan_as_none) {
 
 static char *put_object(fc_writer *w, char *p, const column *c, Py_ssize_t row, int nan_as_none) {
     if (row >= PyList_GET_SIZE(c->objects)) {
-        bad_column("expected a list that stays as it is");
+        fc_column_error("expected a list that stays as it is");
         return NULL;
     }
     return put_any(w, p, PyList_GET_ITEM(c->objects, row), nan_as_none);
@@ -401,7 +229,7 @@ static char *put_value(fc_writer *w, char *p, const column *c, Py_ssize_t row, i
     case OBJECTS:
         return put_object(w, p, c, row, nan_as_none);
     default:
-        bad_column("expected a known kind");
+        fc_column_error("expected a known kind");
         return NULL;
     }
 }
@@ -448,78 +276,26 @@ static char *put_rows(fc_writer *w, char *p, column *columns, Py_ssize_t n, Py_s
     return p;
 }
 
-static void set_prefix(column *c, PyObject *prefix, int simple_floats) {
-    c->prefix_size = PyBytes_GET_SIZE(prefix);
-    c->long_prefix = PyBytes_AS_STRING(prefix);
-    if (c->prefix_size < PREFIX_ROOM) {
-        memcpy(c->prefix, c->long_prefix, (size_t)c->prefix_size);
-        c->long_prefix = c->prefix;
-        if (c->kind == F64 && simple_floats) {
-            c->kind = REAL;
-            c->prefix[c->prefix_size++] = (char)0xCB;
-        }
-    }
-}
-
-static void close_columns(column *columns, Py_ssize_t n) {
-    for (Py_ssize_t i = 0; i < n; i++) {
-        if (columns[i].held) {
-            PyBuffer_Release(&columns[i].view);
-        }
-        for (Py_ssize_t k = 0; k < columns[i].n_coded && columns[i].coded != NULL; k++) {
-            Py_XDECREF(columns[i].coded[k]);
-        }
-        PyMem_Free(columns[i].coded);
-    }
-    PyMem_Free(columns);
-}
-
-static int check_lengths(const column *columns, Py_ssize_t n, PyObject *names) {
-    for (Py_ssize_t i = 1; i < n; i++) {
-        if (columns[i].rows != columns[0].rows) {
-            FC_RAISE(PyExc_ValueError, "columns: expected columns of one length, got %zd in %R and %zd in %R",
-                     columns[0].rows, PyTuple_GET_ITEM(names, 0), columns[i].rows, PyTuple_GET_ITEM(names, i));
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* `values` is a list that no other code refers to; `prefixes` are what goes before the value of each column in every row. */
 PyObject *fc_rows(PyObject *names, PyObject *values, PyObject *prefixes, PyObject *array_type,
                   const fc_pack_options *options, int nan_as_none, int framed) {
-    Py_ssize_t n = PyTuple_GET_SIZE(names);
+    const Py_ssize_t n = PyTuple_GET_SIZE(names);
+    column *columns = fc_columns_open(names, values, prefixes, array_type, !nan_as_none && !options->single_float);
     PyObject *made = NULL;
-    if (PyTuple_GET_SIZE(prefixes) != n || PyList_GET_SIZE(values) != n) {
-        bad_column("expected a prefix for each");
-        return NULL;
-    }
-    column *columns = PyMem_Calloc((size_t)n, sizeof(column));
     if (columns == NULL) {
-        return PyErr_NoMemory();
-    }
-    for (Py_ssize_t i = 0; i < n; i++) {
-        if (open_column(&columns[i], PyTuple_GET_ITEM(names, i), values, i, array_type) < 0) {
-            goto done;
-        }
-        set_prefix(&columns[i], PyTuple_GET_ITEM(prefixes, i), !nan_as_none && !options->single_float);
-    }
-    if (check_lengths(columns, n, names) < 0) {
-        goto done;
+        return NULL;
     }
     if (columns[0].rows > 0 && options->max_depth < 2) {
         PyErr_Format(PyExc_ValueError, "max_depth: expected at most %d nested levels, got more", options->max_depth);
-        goto done;
-    }
-    fc_writer w;
-    fc_writer_init(&w, options);
-    char *p = put_rows(&w, w.base + (framed ? FC_FRAME_HEADER : 0), columns, n, columns[0].rows, nan_as_none);
-    if (p == NULL) {
-        fc_writer_drop(&w);
     } else {
-        made = framed ? fc_finish_frame(&w, p, 0x2) : fc_writer_finish(&w, w.base, p);
+        fc_writer w;
+        fc_writer_init(&w, options);
+        char *p = put_rows(&w, w.base + (framed ? FC_FRAME_HEADER : 0), columns, n, columns[0].rows, nan_as_none);
+        if (p == NULL) {
+            fc_writer_drop(&w);
+        } else {
+            made = framed ? fc_finish_frame(&w, p, 0x2) : fc_writer_finish(&w, w.base, p);
+        }
     }
-done:
-    close_columns(columns, n);
+    fc_columns_close(columns, n);
     return made;
 }
