@@ -7,6 +7,7 @@ packb: Callable[..., bytes]
 unpackb: Callable[..., Any]
 frame: Callable[..., bytes]
 
+def message_size(data: Any, **options: Any) -> int: ...
 def frame_packed(
     payload: Any, compress: Any = False, *, text: Any = False, level: Any = 6, wbits: Any = 12, threshold: Any = 256
 ) -> bytes: ...

@@ -8,12 +8,12 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from msgpack import BufferFull, ExtType, OutOfData
 from python_fallback.shared.framing.columns import checked_names, checked_rows, choose
 from python_fallback.shared.framing.checks import PACKING as _PACKING
-from python_fallback.shared.framing.fanout import JOIN as _JOIN, Sent, FanoutRules
+from python_fallback.shared.framing.fanout import DATA, JOIN as _JOIN, Sent, FanoutRules
 from python_fallback.shared.framing.websocket_frame import frame_packed
 
 
@@ -47,6 +47,8 @@ cdef extern from "framing/codec.h":
     object fc_pack(object obj, const fc_pack_options *)
     object fc_pack_pairs(object pairs, const fc_pack_options *)
     object fc_header(int is_map, int64_t n)
+    char *fc_head_array(char *, uint64_t n) noexcept
+    char *fc_put_uint(char *, uint64_t) noexcept
     object fc_build_whole(const uint8_t *data, const uint8_t *end, const fc_unpack_options *)
     object fc_rows(
         object names, object values, object prefixes, object array_type, const fc_pack_options *, int nan_as_none,
@@ -60,6 +62,21 @@ cdef extern from "framing/codec.h":
 packb = fc_function(0, __name__)
 unpackb = fc_function(1, __name__)
 frame = fc_function(2, __name__)
+
+
+def message_size(data, **options):
+    cdef fc_unpack_options made = fc_unpack_defaults
+    cdef fc_walk walk
+    for name, value in options.items():
+        if not fc_unpack_option(&made, name, value):
+            raise TypeError(f"message_size() got an unexpected keyword argument '{name}'")
+    fc_unpack_options_done(&made)
+    message = as_bytes("data", data)
+    fc_walk_init(&walk, -1)
+    fc_walk_on(&walk, &made, <const uint8_t *>PyBytes_AS_STRING(message), len(message))
+    return walk.position
+
+cdef int _DATA = DATA
 
 include "src/framing/fanout.pxi"
 include "src/framing/rows.pxi"

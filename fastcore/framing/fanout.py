@@ -191,6 +191,23 @@ class Fanout(metaclass=Twin, path="framing"):
             Its number, where messages are numbered elsewhere: above all that came before, not always the next one.
         """
 
+    def publish_packed(  # type: ignore[empty-body]
+        self, topic: str, body: bytes, key: str | bytes | int | None = None, *, offset: int | None = None
+    ) -> int:
+        """Publish an object that is packed already; returns its offset within the topic.
+
+        Clients are sent the array ``[1, topic number, offset, object]`` of the wire protocol, with the key as its last
+        item if there is one. For callers that have checked topic, key and object: they are taken as they are.
+
+        Parameters
+        ----------
+        topic : str
+        body : bytes-like
+            The object, packed.
+        key, offset
+            As for :meth:`publish`.
+        """
+
     def renew(self, epoch: str, floor: int = 0) -> None:
         """Begin another numbering, one that is shared with other nodes and made elsewhere.
 
@@ -250,6 +267,9 @@ class Fanout(metaclass=Twin, path="framing"):
 
     def subscriptions(self, connection: Hashable) -> list[str]:  # type: ignore[empty-body]
         """Return the names and patterns that a client has subscribed to."""
+
+    def topic_id(self, topic: str) -> int:  # type: ignore[empty-body]
+        """The number of a topic within this Fanout; one that has none is given one."""
 
     def known(self, topic: str) -> bool:  # type: ignore[empty-body]
         """Whether a topic has been published or subscribed to."""

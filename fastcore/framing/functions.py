@@ -10,7 +10,7 @@ from fastcore import _ext
 from fastcore.dispatch import backends
 from fastcore.dispatch.switch import Switch
 
-__all__ = ["frame", "frame_packed", "packb", "unpackb"]
+__all__ = ["frame", "frame_packed", "message_size", "packb", "unpackb"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -169,6 +169,33 @@ def unpackb(
     --------
     >>> unpackb(packb([1, "a", None]))
     [1, 'a', None]
+    """
+    raise NotImplementedError
+
+
+@_switched
+def message_size(data: Any, **options: Any) -> int:
+    """How many bytes the message takes that `data` begins with. It is checked as a whole, and no object is made.
+
+    Parameters
+    ----------
+    data : bytes-like
+    **options
+        Those of :func:`unpackb`.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        Where :func:`unpackb` does, except for data that goes on after the message.
+
+    Examples
+    --------
+    >>> message_size(packb([1, 2]) + b"more", max_depth=8)
+    3
     """
     raise NotImplementedError
 

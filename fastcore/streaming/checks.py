@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastcore.framing import Unpacker, packb, unpackb
+from fastcore.framing import packb, unpackb
+from fastcore.framing.functions import message_size
 
 __all__ = ["check_body", "check_key", "one_default", "packed"]
 
@@ -56,12 +57,12 @@ def check_body(body: bytes) -> None:
     """
     if len(body) > SIZE:
         raise ValueError(f"obj: expected at most {SIZE} bytes packed, got {len(body)}")
-    unpacker = Unpacker(max_buffer_size=max(len(body), 1), max_depth=DEPTH, max_memory=MEMORY)
-    unpacker.feed(body)
     try:
-        unpacker.skip()
-        if unpacker.tell() == len(body) and not any(head in body for head in _BINARY):  # then every key is a str
+        size = message_size(body, max_depth=DEPTH, max_memory=MEMORY)
+        if size == len(body) and not any(head in body for head in _BINARY):  # then every key is a str
             return
+    except TypeError:  # no bytes
+        raise
     except Exception:  # perhaps only a key that is an int
         pass
     try:

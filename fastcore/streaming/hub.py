@@ -15,7 +15,7 @@ from typing import Any
 
 from fastcore import metrics
 from fastcore.concurrency.waiting import happened
-from fastcore.framing import Fanout, FanoutStats, packb
+from fastcore.framing import Fanout, FanoutStats
 from fastcore.framing.fanout import Policy
 from fastcore.streaming import messages
 from fastcore.streaming.asgi import Endpoint
@@ -146,7 +146,7 @@ class Hub(Presence):
             authenticate=authenticate,
             authorize=authorize,
         )
-        self._ids: dict[str, int] = {}  # of topics that have been published to
+        self._published: set[str] = set()  # topics
         self._taps = Listeners()
         self.backplane = backplane
         self._attachment = Attachment(backplane)
@@ -362,19 +362,10 @@ class Hub(Presence):
 
     def _deliver(self, topic: str, body: bytes, key: Any, offset: int | None = None) -> None:
         """Give a message to the Fanout, in the thread it belongs to."""
-        number = self._ids.get(topic)
-        if number is not None:
-            self._put(topic, number, body, key, offset)
-        else:
-            fan = self._fan
-            fan.connect(self)  # to subscribe for a moment is to learn a topic's number
-            try:
-                [told] = fan.subscribe(self, topic)
-                self._put(topic, told.id, body, key, offset)
-            finally:
-                fan.disconnect(self)
-            self._ids[topic] = told.id
-            self.clients.introduce(topic, told.id)
+        self._fan.publish_packed(topic, body, key, offset=offset)
+        if topic not in self._published:
+            self._published.add(topic)
+            self.clients.introduce(topic, self._fan.topic_id(topic))
         if self._taps:
             self._taps.put(topic, body)
         if not self._scheduled and len(self.clients):
@@ -387,11 +378,6 @@ class Hub(Presence):
             self._deliver(topic, body, key)
         else:
             self.backplane.publish(topic, body, key)
-
-    def _put(self, topic: str, number: int, body: bytes, key: Any, offset: int | None) -> None:
-        known = self._fan.offset(topic) + 1 if offset is None else offset
-        packed = messages.data(number, known, body, None if key is None else packb(key))
-        self._fan.publish(topic, key=key, payload=packed, offset=offset)
 
     def _take_inbox(self) -> None:
         """Publish what other threads have left."""
@@ -453,7 +439,7 @@ class Hub(Presence):
         """Begin a numbering of its own in a worker that was forked off: its siblings go on from the same one."""
         self.clients.random.seed()
         if self.backplane is None:
-            self._fan.renew(secrets.token_hex(8), max(map(self._fan.offset, self._ids), default=0))
+            self._fan.renew(secrets.token_hex(8), max(map(self._fan.offset, self._published), default=0))
 
     def _living(self) -> asyncio.AbstractEventLoop | None:
         """The hub's loop, unless it is closed: then it and its clients are forgotten; with the lock held."""
@@ -490,6 +476,8 @@ class Hub(Presence):
         if message.topic == CONTROL:
             self._heard(message.body)
             return
+        check_key(message.key)  # it comes from outside
+        check_topic(message.topic, self.limits.topic_length)
         self._deliver(message.topic, message.body, message.key, message.offset)
         self._taps.tell()
 

@@ -57,7 +57,6 @@ __all__ = [
     "Token",
     "Unsubscribe",
     "comes_back",
-    "data",
     "framed",
     "parse",
     "parse_text",
@@ -173,14 +172,6 @@ def framed(*message: Any) -> bytes:
 
 
 PING_FRAME: Final = framed(PING)
-
-_HEADS = {False: b"\x94\x01", True: b"\x95\x01"}  # an array of 4 or 5 that begins with DATA
-
-
-def data(topic_id: int, offset: int, body: bytes, key: bytes | None) -> bytes:
-    """A data message around an object, and a key, that are packed already."""
-    head = _HEADS[key is not None]
-    return b"".join((head, packb(topic_id), packb(offset), body, b"" if key is None else key))
 
 
 def parse(payload: bytes, *, max_messages: int = 64) -> Iterable[Request]:

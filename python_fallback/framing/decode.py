@@ -59,6 +59,12 @@ def unpackb(data: Any, **options: Any) -> Any:
     return result
 
 
+def message_size(data: Any, **options: Any) -> int:
+    """How many bytes the message takes that `data` begins with; the public package documents it."""
+    checked = named("message_size", options, unpack_options) if options else DEFAULTS
+    return Walker(checked).walk(as_bytes("data", data))
+
+
 class Walker:
     """Validates one message, header by header. It stops where the data ends, and continues when there is more."""
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Hashable
 from typing import Any
 
-from python_fallback.framing.encode import Encoder
+from python_fallback.framing.encode import Encoder, packb
 from python_fallback.framing.options import named, pack_options
 from python_fallback.shared.framing.checks import PACKING
-from python_fallback.shared.framing.fanout import JOIN, FanoutRules, Sent
+from python_fallback.shared.framing.fanout import DATA, JOIN, FanoutRules, Sent
 from python_fallback.shared.framing.topics import Topic
 from python_fallback.shared.framing.websocket_frame import frame_packed
 
@@ -106,6 +106,11 @@ class Fanout(FanoutRules):
 
     def _message(self, topic: Topic, offset: int, key: Any, payload: bytes) -> Message:
         return Message(topic, offset, key, payload, self._deflate)
+
+    def _data(self, topic: Topic, offset: int, key: Any, body: bytes) -> Message:
+        parts = [packb(part) for part in (DATA, topic.id, offset)]
+        parts += [body] if key is None else [body, packb(key)]
+        return self._message(topic, offset, key, bytes([0x90 | len(parts)]) + b"".join(parts))
 
     def _pack(self, obj: Any) -> bytes:
         return self._encoder.encode(obj)

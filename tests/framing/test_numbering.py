@@ -90,3 +90,21 @@ def test_bad_arguments(fan):
         fan.renew(1)
     with pytest.raises(ValueError, match=r"^floor: expected an int"):
         fan.renew("e", -1)
+
+
+def test_a_topic_has_one_number(fan):
+    first = fan.topic_id("x")
+    (told,) = fan.subscribe("a", "x")
+    assert told.id == first == fan.topic_id("x")
+    assert fan.topic_id("y") != first
+    assert fan.topics() == ["x", "y"]
+    assert fan.subscribers("y") == 0
+
+
+@pytest.mark.parametrize(
+    ("topic", "error"), [("x.*", ValueError), ("", ValueError), ("x" * 256, ValueError), (b"x", TypeError)]
+)
+def test_what_is_no_topic_has_no_number(fan, topic, error):
+    with pytest.raises(error, match=r"^topic: expected"):
+        fan.topic_id(topic)
+    assert fan.topics() == []

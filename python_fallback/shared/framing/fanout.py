@@ -21,6 +21,7 @@ from python_fallback.shared.framing.topics import (
 
 __all__ = ["SLOW", "Closing", "FanoutRules", "FanoutStats", "Sent", "Subscription"]
 
+DATA = 1  # the kind of a message that brings an object, the first item of its array
 JOIN = 1 << 16  # up to so many bytes, copying frames together is cheaper than handing the kernel a list
 SLOW = 3008  # close code: too much was waiting for a client that does not read
 
@@ -213,6 +214,10 @@ class FanoutRules(Subscriptions):
         """The names and patterns a connection has subscribed to."""
         return list(self._client(connection).names)
 
+    def topic_id(self, topic: str) -> int:
+        """The number of a topic; one that has none is given one."""
+        return self._topic(check_topic(topic, self._max_topic_length)).id
+
     def known(self, topic: str) -> bool:
         """Whether a topic has been published or subscribed to."""
         return topic in self._topics
@@ -246,23 +251,32 @@ class FanoutRules(Subscriptions):
             raise TypeError(f"key: expected a str, bytes, int or None, got {type(key).__name__}")
         found = self._topic(name)
         before = found.offset
-        last = max(before, found.floor)
-        number = last + 1 if offset is None else check_int("offset", offset, 1, NO_LIMIT)
-        if number <= last:
-            raise ValueError(f"offset: expected one above {last}, got {number}")
+        number = next_offset(found, offset)
         data = self._payload(found, number, obj) if payload is None else as_bytes("payload", payload)
         found = self._topic(name)  # what packs may have run code that has put another in its place
         if found.offset != before:
             raise RuntimeError("publish: expected no publish to the same topic from within, got one")
+        self._give_out(found, number, self._message(found, number, key, data))
+        return number
+
+    def publish_packed(self, topic: str, body: Any, key: Any = None, *, offset: Any = None) -> int:
+        """Publish an object that is packed already: [1, topic number, offset, object], and the key if there is one.
+
+        Topic and key were checked by the caller.
+        """
+        found = self._topic(topic)
+        number = next_offset(found, offset)
+        self._give_out(found, number, self._data(found, number, key, as_bytes("body", body)))
+        return number
+
+    def _give_out(self, found: Topic, number: int, message: Any) -> None:
         found.offset = number
-        message = self._message(found, number, key, data)
         found.keep(message, self._max_keys)
         for audience in found.audiences:
             if audience.answers:
                 audience.note(message)
         self._published += 1
         self._spread(found.listed(), message)
-        return number
 
     def _payload(self, topic: Topic, offset: int, obj: Any) -> bytes:
         if self._envelope is not None:
@@ -350,6 +364,10 @@ class FanoutRules(Subscriptions):
     def _message(self, topic: Topic, offset: int, key: Any, payload: bytes) -> Any:
         raise NotImplementedError
 
+    def _data(self, topic: Topic, offset: int, key: Any, body: bytes) -> Any:
+        """The message around an object that is packed already."""
+        raise NotImplementedError
+
     def _pack(self, obj: Any) -> bytes:
         raise NotImplementedError
 
@@ -379,6 +397,15 @@ def check_policy(policy: Any) -> str:
     if policy not in POLICIES:
         raise ValueError(f"policy: expected one of {', '.join(POLICIES)}, got {policy!r}")
     return str(policy)
+
+
+def next_offset(topic: Topic, offset: Any) -> int:
+    """The offset of a topic's next message, where it is not given: else that, if it is above all before it."""
+    last = max(topic.offset, topic.floor)
+    number = last + 1 if offset is None else check_int("offset", offset, 1, NO_LIMIT)
+    if number <= last:
+        raise ValueError(f"offset: expected one above {last}, got {number}")
+    return number
 
 
 def check_fd(fd: Any) -> int:

@@ -39,6 +39,17 @@ cdef class _Message:
         return made
 
 
+cdef bytes data_of(int64_t number, int64_t offset, object key, bytes body):
+    """The payload around an object that is packed already."""
+    cdef bytes last = b"" if key is None else fc_pack(key, &fc_pack_defaults)
+    cdef char head[20]
+    cdef char *end = fc_head_array(head, 4 if key is None else 5)
+    end = fc_put_uint(end, _DATA)
+    end = fc_put_uint(end, number)
+    end = fc_put_uint(end, offset)
+    return head[:end - head] + body + last
+
+
 cdef class _Node:
     cdef _Node before  # None in the node of those who were given nothing yet
     cdef _Message message
@@ -295,6 +306,9 @@ class Fanout(FanoutRules):
 
     def _message(self, topic, offset, key, payload):
         return _Message(topic, offset, key, payload, self._deflate)
+
+    def _data(self, topic, offset, key, body):
+        return _Message(topic, offset, key, data_of(topic.id, offset, key, body), self._deflate)
 
     def _spread(self, clients, message):
         self._outboxes.spread(clients, message, self)
