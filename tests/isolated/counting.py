@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import inspect
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+from leaks import collect
+
 ROUNDS = 40
-WINDOWS = 8  # other threads and a busy machine may keep something in a window
+WINDOWS = 4
 
 Row = tuple[Callable[[], Any], tuple[Callable[[], Any], ...], dict[str, Callable[[], Any]]]
 
@@ -123,7 +124,7 @@ ALWAYS: list[Any] = [None, True, False, NotImplemented, Wrong, Raises, refuse, "
 
 
 def measured() -> tuple[int, int, list[int]]:
-    gc.collect()
+    collect()
     return sys.getallocatedblocks(), malloced(), [sys.getrefcount(each) for each in ALWAYS]
 
 

@@ -334,7 +334,7 @@ async def nothing() -> list[int]:
     return [1]
 
 
-@cached(maxsize=50, name="leaks")
+@cached(maxsize=5, name="leaks")
 def watched(x: Any, y: Any = 1) -> Any:
     if x == "raise":
         raise Wrong
@@ -342,7 +342,7 @@ def watched(x: Any, y: Any = 1) -> Any:
 
 
 class Service:
-    @cached(maxsize=50, name="leaks_of_methods")
+    @cached(maxsize=5, name="leaks_of_methods")
     def method(self, x: Any) -> Any:
         return [x]
 

@@ -1,4 +1,4 @@
-"""Tables that the tests share, and a registry of caches that ends as it began."""
+"""Tables that the tests share."""
 
 from __future__ import annotations
 

@@ -236,9 +236,10 @@ class TestShrink:
         assert "the shrinker raises raised" in caplog.text
         assert set(shrink(1).freed) == {"caches"}
 
-    def test_named_caches_shrink(self) -> None:
-        from fastcore.cache import LRUCache, register
+    def test_named_caches_shrink(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from fastcore.cache import LRUCache, register, registry
 
+        monkeypatch.setattr(registry, "_caches", {})  # without those of earlier tests that are not garbage yet
         cache = LRUCache(maxsize=100)
         register("test_shrink", cache)
         for key in range(100):
