@@ -25,7 +25,7 @@ class CacheInfo(NamedTuple):
 
 
 class CacheEntry(NamedTuple):
-    """What is kept of one call.
+    """The cached result of one call.
 
     Attributes
     ----------

@@ -32,12 +32,12 @@ def checked_copy(mode: Any) -> Copy:
 
 
 def is_coroutine_function(function: Any) -> bool:
-    """Whether a call of it gives a coroutine: `async def`, a partial of one, an object with such a ``__call__``."""
+    """Whether calling it returns a coroutine: `async def`, a partial of one, an object with such a ``__call__``."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(_call_method(function))
 
 
 def is_generator_function(function: Any) -> bool:
-    """Whether a call of it gives a generator, synchronous or not."""
+    """Whether calling it returns a generator, synchronous or asynchronous."""
     return any(
         inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each)
         for each in (function, _call_method(function))

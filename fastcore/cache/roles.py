@@ -28,7 +28,7 @@ __all__ = ["InstanceCaches", "InstancesRole", "MethodRole", "Role"]
 
 
 class Role:
-    """The function as it is called by its name: every argument counts.
+    """The function as called by its name: every argument is part of the key.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Role:
                 self.call._use(cache, call)
 
     def dress(self) -> None:
-        """Give the call object the function's attributes and the controls."""
+        """Copy the function's attributes and the controls to the call object."""
         call = self.call
         functools.update_wrapper(call, self.binding.function)
         if isinstance(self.memo, AsyncMemo):  # what inspect.iscoroutinefunction looks for in a callable object
@@ -113,7 +113,7 @@ class Role:
         return self.memo
 
     def memos(self) -> list[Memo]:
-        """Return the memos whose results are this role's."""
+        """Return the memos that hold this role's results."""
         return [self.memo]
 
     # ---- what call objects ask ----

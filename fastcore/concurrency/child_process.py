@@ -32,7 +32,7 @@ class ProcessDied(RuntimeError):
 
 
 class UnpicklableResult(TypeError):
-    """A call in a process returned what cannot be pickled: it would again."""
+    """A call in a process returned a value that cannot be pickled; it is not retried."""
 
 
 def name_of(fn: Any) -> str:

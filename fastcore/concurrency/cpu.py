@@ -89,10 +89,10 @@ class Call:
         return self._fn(*self._args)
 
     def kill(self) -> None:
-        """Stop it if that can be done; a thread cannot be stopped."""
+        """Stop the call if possible; a thread cannot be stopped."""
 
     def run_soundly(self) -> Any:
-        """Run it; StopIteration, which no future may carry, comes out as the RuntimeError a coroutine would raise."""
+        """Run the call; StopIteration, which no future may carry, becomes a RuntimeError as in a coroutine."""
         try:
             return self.run()
         except StopIteration as error:
@@ -159,7 +159,7 @@ def on_process(pool: Processes, fn: Callable[..., Any], args: tuple[Any, ...]) -
 
 
 async def settled(call: Call, *, abandon: bool = False) -> Any:
-    """Return a call's result; when cancelled, stop the call and see it to its end, unless it may be abandoned."""
+    """Return a call's result; when cancelled, stop the call and wait for its end, unless it may be abandoned."""
     waiter = asyncio.wrap_future(call.future)
     try:
         await asyncio.wait([waiter])

@@ -40,11 +40,11 @@ class Turns(Generic[W]):
         return next(iter(self._queue), None)
 
     def join(self, who: W) -> None:
-        """Queue up."""
+        """Join the queue."""
         self._queue[who] = None
 
     def leave(self, who: W) -> None:
-        """Give up waiting."""
+        """Leave the queue."""
         self._queue.pop(who, None)
 
     def release(self) -> None:
@@ -181,12 +181,12 @@ class Limiter:
 
     @property
     def in_flight(self) -> int:
-        """Calls that have begun and are not over."""
+        """The number of calls that have begun and not ended."""
         return self._turns.in_flight
 
     @property
     def waiting(self) -> int:
-        """Threads and tasks in the queue."""
+        """The number of waiting threads and tasks."""
         return len(self._turns)
 
     def try_acquire(self) -> bool:

@@ -149,7 +149,7 @@ class Retry:
         return delay
 
     def __iter__(self) -> Iterator[float]:
-        """Give the waits of one series, ``attempts - 1`` of them, or fewer if the clock passes `timeout`."""
+        """Yield the waits of one series: ``attempts - 1``, or fewer if `timeout` passes."""
         began = self.clock()
         n = 1
         while self.attempts is None or n < self.attempts:

@@ -35,7 +35,7 @@ class BearerToken:
         self._digest = _digest(token.encode())
 
     def accepts(self, given: str | bytes) -> bool:
-        """Whether this is the token."""
+        """Whether `given` is the token."""
         data = given if isinstance(given, bytes) else given.encode("utf-8", "surrogatepass")
         return hmac.compare_digest(_digest(data), self._digest)
 

@@ -34,7 +34,7 @@ class Breaker:
         self._in_flight = False
 
     def failed(self, now: float, succeeded: int = 0) -> bool:
-        """Take in a failure, after `succeeded` calls that went well; returns whether this one has opened it."""
+        """Record a failure after `succeeded` successful calls; return whether this one has opened the breaker."""
         self._in_a_row = 1 if succeeded > 0 else self._in_a_row + 1
         if self.state != "closed" or self._in_a_row < self.failures:
             return False
@@ -54,7 +54,7 @@ class Breaker:
         self._in_a_row = 0
 
     def tick(self, now: float) -> bool:
-        """Half-open it when its time has come; returns whether that has just happened."""
+        """Half-open the breaker when its wait is over; return whether that happened now."""
         lost = self.state == "half-open" and self._in_flight and now > self._due + LOST
         if not lost and (self.state != "open" or now < self._due):
             return False
@@ -74,7 +74,7 @@ class Breaker:
         return True
 
     def probed(self, passed: bool, now: float) -> None:
-        """Take in how the probe ended: it stays open, and the next one comes after twice the time."""
+        """Record the probe's outcome; the breaker stays open, and the next probe comes after twice the time."""
         self.tried += 1
         self.passed = self.passed + 1 if passed else 0
         self._wait = min(self._wait * 2, self.cap)

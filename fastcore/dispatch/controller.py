@@ -34,7 +34,7 @@ _making = threading.Lock()
 
 
 class PairStats:
-    """What one Switch has seen under watch, since it was made."""
+    """The compared calls of one Switch since it was made."""
 
     def __init__(self) -> None:
         self.pairs = self.mismatches = self.failures = self.unknown = self.dropped = self.rescued = 0
@@ -56,7 +56,7 @@ class PairStats:
 
 
 class Controller:
-    """What is known of one flag's candidate in this process.
+    """The state of one flag's experiment in this process.
 
     A lock guards the evidence; decisions are applied after it is released, because the flags hold their own lock when
     they report a change.
@@ -112,7 +112,7 @@ class Controller:
         return "watched", ALL, 0, _share(guard.watched)
 
     def enter(self, mode: Mode) -> None:
-        """Take in the flag's mode; called by every Switch of the flag, under the lock of the flags."""
+        """Apply the flag's mode; called by every Switch of the flag, under the lock of the flags."""
         with self._lock:
             before, self._mode = self._mode, mode
             if mode is before:
@@ -153,7 +153,7 @@ class Controller:
         return taken
 
     def saw(self, switch: Switch[..., Any], pair: Pair, openings: int = -1) -> None:
-        """Take in a call that ran both arms, and began after so many openings of the breaker. Never raises."""
+        """Record a call that ran both arms and began after so many openings of the breaker. Never raises."""
         try:
             now = self._clock()
             with self._lock:
@@ -171,7 +171,7 @@ class Controller:
             _log.exception("flag %s: a compared call could not be taken in", self.flag)
 
     def failed(self, switch: Switch[..., Any], note: str) -> None:
-        """Take in a failure of the candidate that the control has made good. Never raises."""
+        """Record a failure of the candidate for which the control answered. Never raises."""
         try:
             now = self._clock()
             calls = self._calls()
@@ -201,7 +201,7 @@ class Controller:
             process.store.reapply(self.flag)
 
     def evidence(self) -> dict[str, Any]:
-        """What is known at present, or was when the last trial ended; with the breaker's state."""
+        """Return the current evidence, or that of the last trial, with the breaker's state."""
         with self._lock:
             found = {} if self.decision is None else self.decision.evidence
             if self.trial is not None:
@@ -278,7 +278,7 @@ class Controller:
         process.store.reapply(self.flag)
 
     def _probed(self, pair: Pair, now: float) -> None:
-        """Take in the probe's outcome; the lock is held."""
+        """Record the probe's outcome; the lock is held."""
         if self.breaker.state != "half-open":
             return
         passed = pair.answer == "same"

@@ -14,7 +14,7 @@ SETTLED = 0.2  # seconds
 
 
 class Line(NamedTuple):
-    """What the file says of one flag."""
+    """The entry of one flag in the file."""
 
     mode: str
     reason: str

@@ -130,7 +130,7 @@ class Guard:
 
     @property
     def enough(self) -> float:
-        """The evidence that decides a canary, in each of the workers."""
+        """The evidence that decides a canary, in each worker."""
         return (self.workers or 1) / self.alpha
 
     @property

@@ -130,7 +130,7 @@ def adopt(context: Context, before: Context) -> None:
 
 
 def compared(switch: Switch[..., Any], control: Outcome, candidate: Outcome, args: Any, kwargs: Any) -> Pair:
-    """What became of both arms; a call that differs or failed is named by its arguments."""
+    """Compare both outcomes; a call that differs or failed is described by its arguments."""
     pair = _compared(switch, control, candidate, args, kwargs)
     if pair.answer in ("differs", "failed"):
         return pair._replace(note=pair.note + switch._called_with(args, kwargs))

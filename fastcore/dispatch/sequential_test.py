@@ -48,7 +48,7 @@ class Evidence:
         self.hits = 0
 
     def add(self, hit: bool) -> float:
-        """Take in one sample; returns the evidence against the rate."""
+        """Add one sample; return the evidence against the rate."""
         steps = self._hit if hit else self._miss
         self._logs = [min(log + step, _LARGE) for log, step in zip(self._logs, steps)]
         self.count += 1
@@ -57,7 +57,7 @@ class Evidence:
         return self.value
 
     def miss(self, times: int) -> None:
-        """Take in `times` samples that were no hits."""
+        """Add `times` samples that were no hits."""
         self._logs = [log + times * step for log, step in zip(self._logs, self._miss)]
         self.count += times
         self.value = self._mean()

@@ -71,7 +71,7 @@ class Setting(NamedTuple):
 
 
 class State:
-    """Everything known of one flag. `flag` and `mode` are replaced whole, so they are read without the lock."""
+    """The state of one flag. `flag` and `mode` are replaced whole, so they are read without the lock."""
 
     def __init__(self, name: str, words: tuple[str, ...], since: datetime) -> None:
         self.name = name

@@ -366,7 +366,7 @@ class FlagStore:
         return None
 
     def _outsider(self, state: State) -> Setting | None:
-        """What the flag file says, else an outside provider."""
+        """Return the mode of the flag file, else that of an outside provider."""
         source = next((source for source in OUTSIDE if state.name in self._outside.get(source, ())), None)
         if source is None:
             return None

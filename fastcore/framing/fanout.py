@@ -162,7 +162,7 @@ class Fanout(metaclass=Twin, path="framing"):
         """
 
     def forget_answers(self) -> None:
-        """Forget the answers for :meth:`follow` that were not given since this was called last."""
+        """Drop the cached answers of :meth:`follow` that were not used since the last call."""
 
     def unsubscribe(self, connection: Hashable, topics: str | Iterable[str]) -> None:
         """Remove subscriptions, by the names and patterns they were made with."""
@@ -236,7 +236,7 @@ class Fanout(metaclass=Twin, path="framing"):
         """
 
     def send(self) -> Sent:  # type: ignore[empty-body]
-        """Do what is done with a :meth:`tick`: write what each client is to be sent to its `fd`, in one pass.
+        """Do a :meth:`tick`, and write each client's frames to its `fd`, in one pass.
 
         Returns
         -------

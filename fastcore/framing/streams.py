@@ -77,7 +77,7 @@ class Packer(metaclass=Twin, path="framing"):
 
 
 class Unpacker(metaclass=Twin, path="framing"):
-    """Takes bytes as they come and gives the messages in them.
+    """Reads messages from a stream of bytes, however it is split.
 
     The bytes of a message are looked at once, as they come, and limits are applied as soon as a header tells of an
     excess; nothing is built before the message is whole. A message that is not msgpack or beyond a limit raises, again

@@ -20,7 +20,7 @@ Result = TypeVar("Result", covariant=True)
 
 
 class Live(Generic[Result]):
-    """An indicator after the bars it was given, ready for the next one.
+    """An indicator that is updated bar by bar.
 
     Made by :meth:`Definition.live`, on the twin that the flag ``indicators`` names at that moment; it stays on it. It
     keeps as much as its window is long, however long it runs, and gives what the function would give for all its
@@ -76,13 +76,13 @@ class Live(Generic[Result]):
 
     @property
     def value(self) -> Result:
-        """What the last update returned; NaN before the first."""
+        """The value of the last update; NaN before the first."""
         value: Result = self._core.value
         return value
 
     @property
     def count(self) -> int:
-        """How many bars it was given."""
+        """The number of bars it was given."""
         count: int = self._core.count
         return count
 

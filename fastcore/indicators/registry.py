@@ -57,7 +57,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """One row: all there is to know of an indicator but its arithmetic."""
+    """One row: everything about an indicator except its arithmetic."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""A DataFrame in fewer bytes, with a report of what that cost and the way back."""
+"""Smaller DataFrames, with a report of the changes that can undo them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def optimize_dataframe(
 
 
 class _Rule(NamedTuple):
-    """What the caller allows."""
+    """The options of the caller."""
 
     bound: float
     ticks: Mapping[Any, float | None]  # None: whatever decimals the column has

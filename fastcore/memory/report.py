@@ -1,4 +1,4 @@
-"""What was done to a DataFrame, column by column, and the way back."""
+"""A report of the changes to a DataFrame, column by column, and how to undo them."""
 
 from __future__ import annotations
 

@@ -110,11 +110,11 @@ class AlertBook:
         return [key for key, held in self._held.items() if held.firing and rule in (None, key[0])]
 
     def alerts(self, wall: datetime) -> list[Alert]:
-        """Return the alerts that fire, as they would be told at this time."""
+        """Return the firing alerts as a notification would contain them now."""
         return [self._alert(key[1], held, "firing", wall) for key, held in self._held.items() if held.firing]
 
     def evaluate(self, rule: Rule, values: Mapping[Labels, float], now: float, wall: datetime) -> list[Alert]:
-        """Take in the values of a rule; return what is to be told.
+        """Evaluate a rule with new values; return the notifications to send.
 
         Parameters
         ----------

@@ -29,7 +29,7 @@ EMPTY: SketchState = (0, 0, 0.0, math.inf, -math.inf, {})
 
 
 def window(before: SketchState, after: SketchState) -> SketchState:
-    """Return what a sketch has taken in between two of its states; all of `after` if it was cleared in between."""
+    """Return what a sketch recorded between two of its states; all of `after` if it was cleared in between."""
     if after[0] < before[0] or any(after[5].get(key, 0) < number for key, number in before[5].items()):
         return after
     bins = {key: number - before[5].get(key, 0) for key, number in after[5].items()}
@@ -121,7 +121,7 @@ class MetricsCollector:
             _cpu_percent()  # the first reading has nothing to compare with
 
     def services(self) -> list[str]:
-        """Return the services that there are."""
+        """Return the names of the services."""
         found = set()
         for sample in self._source():
             label = _DURATIONS.get(sample.name)

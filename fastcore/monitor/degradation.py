@@ -88,7 +88,7 @@ class SlowdownDetector:
         return self._slower.value
 
     def look(self, latency: SketchState, reference: float) -> float:
-        """Take in a window of calls; returns its median as a multiple of the reference, NaN if it says nothing."""
+        """Add a window of calls; return its median as a multiple of the reference, NaN if it has too few calls."""
         if latency[0] < _ENOUGH or not reference > 0:
             return math.nan
         slow = self._above(latency, reference * (1 + self._slowdown))
@@ -145,7 +145,7 @@ class DegradationDetector:
         self._small: dict[tuple[str, Against], tuple[int, list[metrics.Sketch]]] = {}
 
     def look(self, found: ServiceMetrics) -> list[Degradation]:
-        """Take in what a service did; returns what could be said this time."""
+        """Add what a service did; return the degradations that can be judged now."""
         out = []
         control, candidate = found.arms.get("control", EMPTY), found.arms.get("candidate", EMPTY)
         both = self._enough(found.service_name, "control", candidate, control)

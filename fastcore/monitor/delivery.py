@@ -67,13 +67,13 @@ class Delivery:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Take alerts again after :meth:`stop`; nothing happens before."""
+        """Accept alerts again after :meth:`stop`; a no-op before that."""
         with self._lock:
             if self._stopping.is_set():
                 self._queue, self._stopping, self._thread = queue.Queue(), threading.Event(), None
 
     def put(self, alert: Alert) -> bool:
-        """Have an alert sent; returns whether there was room. Never blocks, never raises."""
+        """Queue an alert; return whether there was room. Never blocks, never raises."""
         with self._lock:
             if self._stopping.is_set() or self._queue.qsize() >= self._limit:
                 self._dropped.add()
@@ -90,14 +90,14 @@ class Delivery:
             return True
 
     def close(self) -> None:
-        """Take no more alerts; those that wait are sent."""
+        """Accept no more alerts; waiting ones are sent."""
         with self._lock:
             if not self._stopping.is_set():
                 self._stopping.set()
                 self._queue.put(None)
 
     def stop(self, timeout: float = 5.0) -> bool:
-        """Close, and wait for at most `timeout` seconds; returns whether all that waited was tried."""
+        """Close, and wait up to `timeout` seconds; return whether every waiting alert was tried."""
         self.close()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():

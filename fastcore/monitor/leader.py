@@ -22,7 +22,7 @@ class Leader:
         _made.add(self)
 
     def leads(self) -> bool:
-        """Whether this process is the one; it tries to become it where none is."""
+        """Whether this process leads; it tries to take the lock if no process holds it."""
         if self._held is not None:
             return True
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -34,7 +34,7 @@ class Leader:
         return True
 
     def resign(self) -> None:
-        """Let another one be it."""
+        """Release the lock, so that another process may lead."""
         if self._held is not None:
             os.close(self._held)
             self._held = None

@@ -82,7 +82,7 @@ class PerformanceMonitor:
         return any(one.degraded for one in self.degradations(metrics.service_name))
 
     def degradations(self, service_name: str) -> list[Degradation]:
-        """Return what was last found of a service."""
+        """Return the latest results for a service."""
         return self._last.get(service_name, [])
 
     def record_baseline(self, service_name: str) -> None:

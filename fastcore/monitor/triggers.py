@@ -32,7 +32,7 @@ _log = logging.getLogger("fastcore.monitor")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one trigger.
+    """The outcome of one trigger.
 
     Attributes
     ----------

@@ -78,7 +78,7 @@ class Access:
         return "closed" if self._token is None else "token"
 
     def accepts(self, token: str) -> bool:
-        """Whether this is the token."""
+        """Whether `token` is the configured one."""
         return self._token is not None and self._token.accepts(token)
 
     def refusal(self, part: str, scope: Scope, *, checked: bool = False) -> Refusal | None:

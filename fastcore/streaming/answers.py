@@ -15,7 +15,7 @@ FEW = 256  # entries that are lists at once
 
 
 def entries_of(told: Iterable[Subscription], asked: Container[str] | bool) -> list[list[object]]:
-    """What the protocol says of topics; `asked` has those of which the client said where it was, or is True for all."""
+    """Return the entries of an answer; `asked` has the topics with a position of the client, or is True for all."""
     return [
         [
             topic,
@@ -40,7 +40,7 @@ class Answers:
         self._packed: dict[tuple[int, bool], _Packed] = {}
 
     def frames(self, told: Sequence[Subscription], resumed: bool, ref: int, more: bool) -> list[bytes]:
-        """The answer to a pattern; `resumed` where the client said where it was, `more` if another follows."""
+        """Return the answer to a pattern; `resumed` if the client sent positions, `more` if another answer follows."""
         packed = self._packed.get((id(told), resumed))
         if packed is None:
             parts = [_packed(told[at : at + ENTRIES], resumed) for at in range(0, len(told), ENTRIES)]

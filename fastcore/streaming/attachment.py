@@ -56,12 +56,12 @@ class Attachment:
             await self._backplane.aclose()
 
     def forget(self) -> None:
-        """Handle that its loop was closed."""
+        """Handle the end of its loop."""
         self._starting = None
         self.ready = self._backplane is None
 
     def readiness(self, hub: Hub, now: float) -> tuple[bool, str]:
-        """Whether the backplane is dead, and what is to be said of it; asked in the hub's loop it tries to start."""
+        """Return whether the backplane is dead, with a description; in the hub's loop, try to start it."""
         if self._backplane is None:
             return False, ""
         if not self.ready:

@@ -61,7 +61,7 @@ class Hooks:
     # -- what happens -----------------------------------------------------------------------------------------------
 
     async def admit(self, member: Member) -> bool:
-        """Ask whether a client may come in.
+        """Ask the application whether to admit a client.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Hooks:
         return True
 
     def joined(self, session: Session, names: list[str]) -> None:
-        """A client has subscribed."""
+        """Handle new subscriptions of a client."""
         if not (self.has("subscribe") or self.has("unsubscribe")):
             return
         known = self._names.setdefault(session, {})
@@ -84,20 +84,20 @@ class Hooks:
             self._tell(session, "subscribe", fresh)
 
     def left(self, session: Session, names: list[str]) -> None:
-        """A client has no such subscriptions any more."""
+        """Handle subscriptions that a client has lost."""
         known = self._names.get(session, {})
         lost = [name for name in names if known.pop(name, self) is None]
         if lost:
             self._tell(session, "unsubscribe", lost)
 
     def ended(self, session: Session, code: int, reason: str) -> None:
-        """A client that had been let in is there no longer."""
+        """Handle the end of an admitted client."""
         self.left(session, list(self._names.get(session, ())))
         self._names.pop(session, None)
         self._tell(session, "disconnect", code, reason)
 
     def forget_all(self) -> None:
-        """Their loop is closed."""
+        """Drop all pending calls: their loop is closed."""
         self.untold.clear()
         self._names.clear()
         self._tasks.clear()

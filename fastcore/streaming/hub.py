@@ -187,7 +187,7 @@ class Hub(Presence):
         add_http(app, path, Events(self), "fastcore_stream_events")
 
     async def start(self) -> None:
-        """Take the running loop for this hub's, and connect the backplane if there is one.
+        """Bind this hub to the running loop, and connect the backplane if there is one.
 
         The first client does it too; calling it at start-up reports problems, and loads history, earlier.
         """
@@ -243,7 +243,7 @@ class Hub(Presence):
         self._taps.tell()
 
     def _leave(self, topic: str, body: bytes, key: Any) -> None:
-        """Publish where the loop does not run, or leave it to the loop; with the lock held."""
+        """Publish if the loop does not run, else leave the message to the loop; with the lock held."""
         loop = self._living()
         if loop is None and self.backplane is None:
             self._deliver(topic, body, key)
@@ -278,7 +278,7 @@ class Hub(Presence):
         return self._taps.add(check_pattern(pattern, self.limits.topic_length), fn)
 
     def fanned(self) -> FanoutStats:
-        """Return what the Fanout has counted."""
+        """Return the Fanout's statistics."""
         return self._fan.stats()
 
     def configure(
@@ -293,7 +293,7 @@ class Hub(Presence):
 
     @property
     def epoch(self) -> str:
-        """Identifies this hub between its start and end."""
+        """The epoch of the offsets: a different one each time the hub starts."""
         return self._fan.epoch
 
     def subscribers(self, topic: str) -> int:
@@ -301,7 +301,7 @@ class Hub(Presence):
         return self._fan.subscribers(topic)
 
     def stats(self) -> HubStats:
-        """Return counts since the beginning, and how things stand."""
+        """Return counts since the start, and the current state."""
         return HubStats.of(self)
 
     def readiness(self) -> dict[str, Any]:
@@ -327,7 +327,7 @@ class Hub(Presence):
         }
 
     def lives_in(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether this hub's loop is `loop`, or could be."""
+        """Whether this hub is bound to `loop`, or to none that still runs."""
         return self._loop in (None, loop)
 
     async def drain(self, grace: float = 10.0, spread: float | None = None) -> None:
@@ -380,7 +380,7 @@ class Hub(Presence):
             self.backplane.publish(topic, body, key)
 
     def _take_inbox(self) -> None:
-        """Publish what other threads have left."""
+        """Publish the messages of other threads."""
         with self._lock:
             self._woken = False
             if not self._attachment.ready:  # it is taken up when that has started
@@ -401,7 +401,7 @@ class Hub(Presence):
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Write one tick: what clients are told, then the data."""
+        """Write one tick: protocol messages first, then data."""
         self._scheduled = False
         self.clients.write_notices()
         fan = self._fan
@@ -423,7 +423,7 @@ class Hub(Presence):
     # -- the loop ---------------------------------------------------------------------------------------------------
 
     def bind(self) -> None:
-        """Take the running loop for this hub's."""
+        """Bind this hub to the running loop."""
         loop = asyncio.get_running_loop()
         if loop is self._loop:
             return

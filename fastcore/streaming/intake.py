@@ -23,7 +23,7 @@ class Parsing(Turns):
         self._waiting: dict[Intake, None] = {}
 
     def add(self, intake: Intake) -> None:
-        """Have a connection's bytes parsed: now, if there is time in this turn, or soon."""
+        """Parse a connection's bytes: now, if this turn has time left, else soon."""
         if intake in self._waiting:
             return
         self._soon()
@@ -31,12 +31,12 @@ class Parsing(Turns):
             self._waiting[intake] = None
 
     def later(self, intake: Intake) -> None:
-        """Have a connection's bytes parsed from the next turn of the loop on."""
+        """Parse a connection's bytes from the next turn of the loop on."""
         self._waiting[intake] = None
         self._soon()
 
     def drop(self, intake: Intake) -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         self._waiting.pop(intake, None)
 
     def _run(self) -> None:
@@ -86,7 +86,7 @@ class Intake:
         self._stopped = False
 
     def feed(self, data: bytes) -> None:
-        """Take what was read."""
+        """Add bytes that were read."""
         if self._stopped:
             return
         self._held = self._held[self._at :] + data
@@ -97,19 +97,19 @@ class Intake:
             self._pause(True)
 
     def go_on(self) -> None:
-        """Wait no longer; what was kept is parsed from the next turn of the loop on."""
+        """Stop waiting: parse the kept bytes from the next turn of the loop on."""
         self.waiting = False
         if self._held and not self._stopped:
             self._parsing.later(self)
 
     def stop(self) -> None:
-        """Parse nothing more, and read nothing more."""
+        """Stop parsing and reading."""
         self.release()
         if not self.transport.is_closing():
             self.transport.pause_reading()
 
     def release(self) -> bytes:
-        """Give away what is not parsed yet; nothing more is parsed here."""
+        """Return the bytes that are not parsed yet, and stop parsing."""
         rest, self._held = self._held[self._at :], b""
         self._stopped = True
         self._parsing.drop(self)
@@ -117,11 +117,11 @@ class Intake:
 
     @property
     def small(self) -> bool:
-        """Whether so little is left that it need not wait for others."""
+        """Whether so few bytes are left that they need not wait for other connections."""
         return len(self._held) - self._at <= PIECE
 
     def step(self) -> bool:
-        """Parse some of it; whether there is more to be parsed."""
+        """Parse a slice; return whether more remains."""
         frames, end = FRAMES, self._at + STEP
         while frames > 0 and self._at < min(end, len(self._held)) and not self.waiting and not self._stopped:
             part = self._held[self._at : self._at + PIECE]

@@ -22,7 +22,7 @@ _log = logging.getLogger("fastcore.streaming")
 
 
 class Memo(Generic[T]):
-    """Remembers what was made of the newest payloads, so that many clients share it; forgets all when it is full."""
+    """Remembers the JSON of the newest payloads, so that many clients share it; cleared when full."""
 
     def __init__(self, make: Callable[..., T], limit: int = 8 << 20) -> None:
         self._make = make

@@ -1,4 +1,4 @@
-"""Functions of this process that are called with what a hub publishes."""
+"""Functions of this process that are called with each message that a hub publishes."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Listeners:
         return stop
 
     def put(self, topic: str, body: bytes) -> None:
-        """Take a message down for :meth:`tell`; no listener is called here."""
+        """Queue a message for :meth:`tell`; no listener is called here."""
         if self._of(topic):
             self._untold.append((topic, body))
 
     def tell(self) -> None:
-        """Call the listeners for what was put; what they publish themselves comes after it.
+        """Call the listeners with the queued messages; what listeners publish is queued behind these.
 
         While one thread does it, messages of others are left to that one.
         """

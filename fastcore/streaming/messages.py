@@ -141,7 +141,7 @@ class Unsubscribe(NamedTuple):
 
 
 class Positions(NamedTuple):
-    """A part of where the client was, for the next subscribe: all of it may be too large for one message."""
+    """A part of the client's positions, for the next subscribe: all of them may be too large for one message."""
 
     ref: int
     since: Since
@@ -175,7 +175,7 @@ PING_FRAME: Final = framed(PING)
 
 
 def parse(payload: bytes, *, max_messages: int = 64) -> Iterable[Request]:
-    """Read what a client sent; every message that is well formed comes before the error of one that is not.
+    """Parse the messages that a client sent; valid ones are yielded before the error of an invalid one.
 
     Raises
     ------
@@ -276,7 +276,7 @@ def _names(value: Any, ref: int) -> list[str]:
 
 
 def since_of(value: Any, ref: int) -> Since | None:
-    """An epoch and offsets by topic, as a client sends them."""
+    """Return an epoch and offsets by topic, as a client sends them."""
     if value is None:
         return None
     if type(value) is not list or len(value) != 2 or type(value[0]) is not str or type(value[1]) is not dict:
@@ -289,7 +289,7 @@ def since_of(value: Any, ref: int) -> Since | None:
 
 
 def last_of(value: Any, ref: int) -> int | None:
-    """With how many messages of each topic a client would begin."""
+    """Return the number of messages of each topic that a client wants to begin with."""
     if value is None:
         return None
     if type(value) is not int or value < 0:

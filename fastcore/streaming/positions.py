@@ -17,7 +17,7 @@ _HEAD = bytes([0x93, POSITIONS])  # an array of three that begins with its kind
 
 
 class Where:
-    """The positions of one client, in parts shared with others."""
+    """The positions of one client, in parts shared with other clients."""
 
     __slots__ = ("epoch", "parts")
 
@@ -42,7 +42,7 @@ class PositionsMemo:
         self._used = False
 
     def part(self, payload: bytes) -> Positions | None:
-        """Read a message of the kind POSITIONS; None where it is another."""
+        """Read a message of the kind POSITIONS; None for any other kind."""
         if not payload.startswith(_HEAD):
             return None
         head = Unpacker(max_buffer_size=len(payload), max_depth=MAX_DEPTH, max_memory=16 * len(payload) + 4096)
@@ -73,12 +73,12 @@ class PositionsMemo:
         return Positions(ref, since)
 
     def of_known(self, since: Since) -> Since:
-        """What is said of topics that there are: a client cannot fill the memory with others."""
+        """Return the positions of existing topics only: a client cannot fill the memory with others."""
         known = self._known
         return since[0], {topic: offset for topic, offset in since[1].items() if known(topic)}
 
     def whole(self, where: Where | None, since: Since) -> Since:
-        """All that a client has said, `since` being its last word."""
+        """Return all positions that a client has sent; `since` has the last ones."""
         parts = where.parts if where is not None and where.epoch == since[0] else ()
         if not since[1] and len(parts) == 1:
             return parts[0]
@@ -100,13 +100,13 @@ class PositionsMemo:
             self._size = size
 
     def forget(self) -> None:
-        """Keep nothing for those to come."""
+        """Drop everything remembered."""
         self._read.clear()
         self._whole.clear()
         self._size = 0
 
     def beat(self) -> None:
-        """Forget what was not used since the last beat."""
+        """Drop what was not used since the last beat."""
         if self._size and not self._used:
             self.forget()
         self._used = False

@@ -47,7 +47,7 @@ class Presence:
 
     @property
     def _name(self) -> str:
-        """Among the hubs on a backplane; another in a worker that was forked off."""
+        """The name of this hub among those on a backplane; a forked worker gets another one."""
         return f"{self._token}.{os.getpid()}"
 
     # -- who --------------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class Presence:
                 self.clients.take_away(session, options)
 
     def _heard(self, body: bytes) -> None:
-        """Do what another hub on the backplane says."""
+        """Apply a command from another hub on the backplane."""
         name, when, what, by_session, who, options = unpackb(body)
         if name != self._name and time.time() - when < STALE:
             self._act(what, self._of(by_session, who), options)

@@ -18,7 +18,7 @@ __all__ = ["Publisher"]
 
 
 class _Sink:
-    """What a backplane delivers is not kept here; it only tells that something has its number."""
+    """Ignores what a backplane delivers, except that a message has got its number."""
 
     def __init__(self) -> None:
         self.delivered = asyncio.Event()
@@ -100,7 +100,7 @@ class Publisher:
         self._run(lambda: self._hand_over(ready, deadline))
 
     def close(self) -> None:
-        """Leave the backplane and end the thread; nothing can be published afterwards."""
+        """Disconnect from the backplane and end the thread; nothing can be published afterwards."""
         with self._lock:
             self._closed = True
             loop, thread = self._loop, self._thread

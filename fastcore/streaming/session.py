@@ -105,7 +105,7 @@ class Session:
     # -- beginning --------------------------------------------------------------------------------------------------
 
     def open(self, grant: Grant | None, topics: Subscribe | None) -> None:
-        """Begin; `grant` is None where a token is still to come."""
+        """Begin the session; `grant` is None until the client has sent a token."""
         hub = self._hub
         if grant is UNAVAILABLE:
             self.close(messages.CLOSE_LATER, "token: it cannot be checked for now")
@@ -150,7 +150,7 @@ class Session:
     # -- what the client says ---------------------------------------------------------------------------------------
 
     def receive(self, payload: bytes, parse: Parse = messages.parse) -> None:
-        """Take a message."""
+        """Handle a message from the client."""
         if self.closed or not self.counted():
             return
         self._alive = True
@@ -158,7 +158,7 @@ class Session:
             self._add((parse, payload))
 
     def _add(self, what: Any) -> None:
-        """Have a message or a request answered after those before it."""
+        """Queue a message or a request; they are answered in order."""
         if self._queue is None:
             self._queue = deque()
         self._queued += _size(what)
@@ -171,7 +171,7 @@ class Session:
 
     @property
     def has_work(self) -> bool:
-        """Whether there is something to be answered, and the answers will be taken."""
+        """Whether a request waits for an answer and the link accepts one."""
         if self.closed or not (self._steps is not None or self._queue):
             return False
         return self not in self._hub.hooks.untold and not self._full()
@@ -180,7 +180,7 @@ class Session:
         return self.blocked and self.link.buffered() > self._hub.limits.backlog
 
     def step(self) -> bool:
-        """Do a little of what was asked for; whether there is more."""
+        """Do one step of the waiting requests; return whether more remains."""
         if not self.has_work:
             return False
         if self._steps is None:
@@ -198,7 +198,7 @@ class Session:
         return self.has_work
 
     def _read(self, parse: Parse, payload: bytes) -> Iterator[None]:
-        """Answer the requests of a message, each of which counts."""
+        """Answer the requests of a message; each counts towards the rate."""
         known = self._hub.positions.part(payload) if parse is messages.parse else None
         for count, request in enumerate(parse(payload) if known is None else (known,)):
             if self.closed or (count and not self.counted()):
@@ -223,7 +223,7 @@ class Session:
         return False
 
     def _handle(self, request: messages.Request) -> Iterable[None]:
-        """Answer a request; what takes longer is returned, to be done step by step."""
+        """Answer a request; return the rest of a long one, to be done step by step."""
         if isinstance(request, Pong):
             return ()
         if isinstance(request, Connect):
@@ -269,14 +269,14 @@ class Session:
         return ()
 
     def _check(self, token: str, ref: int | None) -> None:
-        """Have a token checked; `ref` is None for the first one."""
+        """Check a token; `ref` is None for the first one."""
         if self._waiting is None:
             self._waiting = []
         self._checking = ref is None
         self._hub.check(self, token, ref)
 
     def checked(self, grant: Grant | None, ref: int | None) -> None:
-        """Take the answer to a token."""
+        """Handle the result of checking a token."""
         if self.closed:
             return
         waiting, self._waiting = self._waiting or [], None
@@ -303,7 +303,7 @@ class Session:
                 self._add(request)
 
     def _subscribe(self, wish: Subscribe) -> Iterator[None]:
-        """Subscribe to what is good of a wish, and say what is not."""
+        """Subscribe to the allowed topics of a request, and refuse the others."""
         hub = self._hub
         since = wish.since
         if since is not None:
@@ -354,7 +354,7 @@ class Session:
         self.tell(messages.SUBSCRIBE, wish.ref, entries)
 
     def _refuse(self, ref: int, code: int, text: str, names: list[str], said: str = "") -> None:
-        """Say that a part of a request was refused, and which."""
+        """Send an error that names the refused part of a request."""
         if names:
             self.tell(messages.ERROR, ref, code, (said or text + ", ".join(names[:10]))[:500], names)
 
@@ -368,11 +368,11 @@ class Session:
     # -- what it is told --------------------------------------------------------------------------------------------
 
     def complain(self, ref: int, code: int, text: str) -> None:
-        """Send an error."""
+        """Send an error message."""
         self.tell(messages.ERROR, ref, code, text[:500])
 
     def tell(self, *message: Any) -> None:
-        """Send a message of its own with the next flush, before data."""
+        """Send a message to this client with the next flush, before data."""
         self.notice(framed(*message))
 
     def notice(self, frame: bytes) -> None:
@@ -390,7 +390,7 @@ class Session:
                 self.close(messages.CLOSE_SLOW, f"slow: more than {self._hub.limits.backlog} bytes were waiting")
 
     def write_notices(self) -> None:
-        """Write what :meth:`tell` was given; a link that has too much unsent is asked again when it takes more."""
+        """Write the messages of :meth:`tell`; a link with too much unsent data gets them when it is writable again."""
         if self.notices is not None and not self._full():
             data, self.notices, self._held = b"".join(self.notices), None, 0
             self.write(data)
@@ -402,19 +402,19 @@ class Session:
     # -- how it is --------------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
-        """The link takes no more for now."""
+        """Stop writing: the link is not writable."""
         if not self.blocked and not self.closed:
             self.blocked = True
             self._hub.blocked(self)
 
     def resume(self) -> None:
-        """The link takes more again."""
+        """Continue writing: the link is writable again."""
         if self.blocked:
             self.blocked = False
             self._hub.unblocked(self)
 
     def due(self, what: int) -> None:
-        """Do what the wheel says."""
+        """Do what is due: a ping, a timeout, or a check of the token's expiry."""
         if self.closed:
             return
         hub = self._hub
@@ -445,7 +445,7 @@ class Session:
         self.tell(messages.DRAIN, round(delay, 3))
 
     def close(self, code: int, reason: str) -> None:
-        """Close the connection, saying why."""
+        """Close the connection with a code and a reason."""
         if not self.closed:
             last, self.notices = self.notices, None
             self.lost(code, reason)
@@ -454,7 +454,7 @@ class Session:
             self.link.close(code, reason)
 
     def lost(self, code: int = 1006, reason: str = "") -> None:
-        """Forget the client: its connection is closed, or about to be."""
+        """Release the client: its connection is closed or closing."""
         if not self.closed:
             self.closed = True
             self._waiting = self._queue = self._steps = self._positions = None
@@ -466,7 +466,7 @@ def _size(what: Any) -> int:
 
 
 def _parts(names: list[str]) -> Iterator[list[str]]:
-    """Names in parts of about the same work, in their order."""
+    """Split names, in order, into parts of about the same work."""
     part: list[str] = []
     for name in names:
         if is_pattern(name):

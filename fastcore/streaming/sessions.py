@@ -82,7 +82,7 @@ class Sessions:
         return len(self._all)
 
     def all(self) -> list[Session]:
-        """Those who are there, those without a good token included."""
+        """All sessions, including those without a valid token."""
         return list(self._all)
 
     @property
@@ -92,20 +92,20 @@ class Sessions:
     # -- coming and going -------------------------------------------------------------------------------------------
 
     def add(self, session: Session) -> None:
-        """Take in a session whose seat is taken."""
+        """Add a session that has a seat."""
         self._all[session] = None
         self.emptied.clear()
         if self._timer is None:
             self._beat()
 
     def enter(self, session: Session) -> None:
-        """A session has shown all it has to."""
+        """Connect an admitted session to the Fanout."""
         self.fan.connect(session, deflate=session.link.deflate, fd=session.link.fd)
         if session.blocked:
             self.blocked(session)
 
     def leave(self, session: Session, code: int, reason: str) -> None:
-        """A session has ended."""
+        """Remove a session that has ended."""
         if session in self._all:
             del self._all[session]
             self.seats.leave(session.seat)
@@ -126,7 +126,7 @@ class Sessions:
         self.closed_by[code] += 1
 
     def forget_all(self) -> None:
-        """Their loop is closed, and they with it."""
+        """Release all sessions: their loop is closed."""
         self._timer = None
         self._noticed.clear()
         self._checks.clear()
@@ -140,11 +140,11 @@ class Sessions:
     # -- topics -----------------------------------------------------------------------------------------------------
 
     def check_name(self, name: str) -> None:
-        """Raise ValueError for what is neither a topic nor a pattern."""
+        """Raise ValueError for a name that is neither a topic nor a pattern."""
         check_pattern(name, self.limits.topic_length)
 
     def rights(self, grant: Grant) -> Rights:
-        """What a grant allows; the same object for equal grants, so that clients with the same rights share answers."""
+        """Return the rights of a grant: one object for equal grants, so that clients share answers."""
         key = type(grant.user), grant
         try:
             rights = self._rights.get(key)
@@ -155,7 +155,7 @@ class Sessions:
         return rights
 
     def room(self, session: Session, names: list[str]) -> int:
-        """How many of `names`, from the first on, a client may still subscribe to."""
+        """Return how many of `names`, from the first on, a client may still subscribe to."""
         known = set(self.fan.subscriptions(session))
         left = self.limits.subscriptions - len(known)
         for count, name in enumerate(names):
@@ -168,7 +168,7 @@ class Sessions:
     def join_topics(
         self, session: Session, names: list[str], wish: messages.Subscribe, since: messages.Since | None
     ) -> list[list[object]]:
-        """Subscribe to topics; what the client is told of them."""
+        """Subscribe to topics; return the entries for the answer."""
         told = self.fan.subscribe(session, names, since=since, newest=wish.newest, last=wish.last)
         self.hooks.joined(session, names)
         self._schedule()
@@ -177,7 +177,7 @@ class Sessions:
     def follow(
         self, session: Session, pattern: str, wish: messages.Subscribe, since: messages.Since | None
     ) -> tuple[Subscription, ...]:
-        """Subscribe to a pattern; the same tuple for all who ask alike."""
+        """Subscribe to a pattern; equal requests get the same tuple."""
         assert session.rights is not None
         told = self.fan.follow(
             session, pattern, since=since, newest=wish.newest, last=wish.last, allow=session.rights.each_topic
@@ -188,7 +188,7 @@ class Sessions:
         return told
 
     def unsubscribe(self, session: Session, names: list[str]) -> None:
-        """Take back a client's subscriptions."""
+        """Remove a client's subscriptions."""
         self.fan.unsubscribe(session, names)
         self.hooks.left(session, names)
 
@@ -216,7 +216,7 @@ class Sessions:
         return lost
 
     def introduce(self, topic: str, number: int) -> None:
-        """Tell those whose pattern means a new topic what its number is."""
+        """Send the number of a new topic to clients whose patterns match it."""
         followers = self.fan.followers(topic)
         if followers:
             frame = messages.framed(messages.TOPIC, number, topic)
@@ -227,12 +227,12 @@ class Sessions:
     # -- notices, and who takes nothing -----------------------------------------------------------------------------
 
     def noticed(self, session: Session) -> None:
-        """A session has something to tell its client."""
+        """Note that a session has a message for its client."""
         self._noticed.append(session)
         self._schedule()
 
     def write_notices(self) -> None:
-        """Write what sessions have to tell."""
+        """Write the messages that sessions have for their clients."""
         noticed, self._noticed = self._noticed, []
         for session in noticed:
             if not session.closed:
@@ -242,18 +242,18 @@ class Sessions:
                     self.broken(session)
 
     def broken(self, session: Session) -> None:
-        """A write raised: the transport is closed, and will say so in a moment."""
+        """Handle a failed write: the transport is closed and will report it soon."""
         _log.debug("a client could not be written to", exc_info=True)
         session.lost()
 
     def blocked(self, session: Session) -> None:
-        """A client takes no more."""
+        """Mark a client as blocked."""
         self._blocked[session] = self.now()
         if session in self.fan:
             self.fan.blocked(session)
 
     def unblocked(self, session: Session) -> None:
-        """A client takes more again."""
+        """Mark a client as writable again."""
         self._blocked.pop(session, None)
         session.write_notices()
         if session in self.fan:
@@ -264,20 +264,20 @@ class Sessions:
     # -- tokens -----------------------------------------------------------------------------------------------------
 
     def time_left(self, grant: Grant) -> float | None:
-        """Seconds that a grant is good for; None if it does not expire."""
+        """Return the seconds until a grant expires; None if it does not."""
         return None if grant.expires is None else max(0.0, round(grant.expires - time.time(), 3))
 
     def expired(self, grant: Grant) -> bool:
         return grant.expires is not None and grant.expires <= time.time()
 
     def watch_expiry(self, session: Session, grant: Grant) -> None:
-        """Have a session looked at when its grant expires, if that is before its next ping: then it is asked again."""
+        """Check a session again when its grant expires, if that is before its next ping."""
         left = self.time_left(grant)
         if left is not None and left <= self.ping + 2 * self.beat:
             self.wheel.add(self.now() + left, (session, EXPIRY_DUE))
 
     def _watch_clock(self, now: float) -> None:
-        """Look at all expiries again where the time of day was set."""
+        """Check all expiries again after the wall clock was set."""
         clock = time.time() - now
         if abs(clock - self._clock) > 0.5:
             for session in self.all():
@@ -286,7 +286,7 @@ class Sessions:
         self._clock = clock
 
     async def grant(self, token: str | None, caller: Caller | None = None) -> Grant | None:
-        """The grant for a token: None where it is no good, or where there is none and one is needed.
+        """Return the grant of a token; None if it is invalid, or missing where one is required.
 
         UNAVAILABLE where the application could not say.
         """
@@ -307,11 +307,11 @@ class Sessions:
         return self._authenticate is not None
 
     def authenticate_by(self, authenticate: Authenticate) -> None:
-        """Ask clients for tokens from now on."""
+        """Require tokens from now on."""
         self._authenticate = authenticate
 
     def check(self, session: Session, token: str, ref: int | None) -> None:
-        """Have a token checked that came in a message."""
+        """Check a token that came in a message."""
         self._later(self._check(session, token, ref))
 
     async def _check(self, session: Session, token: str, ref: int | None) -> None:
@@ -322,7 +322,7 @@ class Sessions:
             session.checked(grant, ref)
 
     def admit(self, session: Session, grant: Grant) -> None:
-        """Have the application asked whether a client may come in."""
+        """Ask the application whether to admit a client."""
         self._later(self._admit(session, grant))
 
     async def _admit(self, session: Session, grant: Grant) -> None:
@@ -341,13 +341,13 @@ class Sessions:
         task.add_done_callback(self._checks.discard)
 
     def _told(self, session: Session) -> None:
-        """The application has heard all of a session."""
+        """Continue with the session's requests: its hook calls have ended."""
         self.work.add(session)
 
     # -- time -------------------------------------------------------------------------------------------------------
 
     def _beat(self) -> None:
-        """Do what is due; again in a moment, as long as there is anybody."""
+        """Do what is due, and schedule the next beat while there are clients."""
         now = self.now()
         self._watch_clock(now)
         for session, what in self.wheel.turn(now):

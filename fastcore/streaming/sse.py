@@ -82,7 +82,7 @@ class Events:
 
 
 def _wish(asked: Asking) -> tuple[Subscribe | None, str]:
-    """The topics, from where the last event was on; or None and what is wrong."""
+    """Return the topics and the position after the last event; or None and the error."""
     wish = asked.handshake.topics
     if asked.problem or wish is None:
         return None, asked.problem or "topics: expected at least one in the query, got none"
@@ -119,7 +119,7 @@ _data_events = Memo(_data_event)
 
 
 class EventLink(AsgiLink):
-    """A client that reads events; what it is told carries names of topics in place of numbers."""
+    """A client that reads events; its messages have names of topics in place of numbers."""
 
     def __init__(self, linger: float, wish: Subscribe) -> None:
         super().__init__(linger)
@@ -156,7 +156,7 @@ class EventLink(AsgiLink):
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _id(self) -> str:
-        """Where the client is; empty where that is too long for a header."""
+        """The client's positions; empty if they are too long for a header."""
         if not self._epoch or len(self._positions) > MOST_TOPICS:
             return "id\n"
         text = json.dumps([self._epoch, self._positions], separators=(",", ":"))

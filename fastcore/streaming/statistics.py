@@ -61,7 +61,7 @@ _STANDING = ("clients", "waiting", "topics", "subscriptions", "blocked", "backlo
 
 
 class Samples:
-    """Gives a hub's statistics to the metrics, as long as there is the hub."""
+    """Adds a hub's statistics to the metrics while the hub exists."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = weakref.ref(hub)

@@ -31,7 +31,7 @@ class TimerWheel(Generic[T]):
         self._now = int(now / beat)
 
     def add(self, when: float, item: T) -> None:
-        """Have `item` at `when`, or within the beat after it."""
+        """Schedule `item` for `when`, to within a beat after it."""
         number = max(int(when / self._beat) + 1, self._now + 1)
         found = self._due.get(number)
         if found is None:
@@ -40,7 +40,7 @@ class TimerWheel(Generic[T]):
             found.append(item)
 
     def turn(self, now: float) -> list[T]:
-        """Return what is due, in order; time that stood still or was missed does no harm."""
+        """Return what is due, in order; a clock that stood still or jumped is handled."""
         last = int(now / self._beat)
         due: list[T] = []
         if last - self._now > len(self._due):  # after a long sleep, look at what there is instead of every beat
@@ -53,7 +53,7 @@ class TimerWheel(Generic[T]):
         return due
 
     def clear(self) -> None:
-        """Forget all there is."""
+        """Remove everything."""
         self._due.clear()
 
     def __len__(self) -> int:

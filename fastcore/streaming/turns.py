@@ -16,7 +16,7 @@ class Steps(Protocol):
     """Something that is done step by step."""
 
     def step(self) -> bool:
-        """Do a little; whether there is more."""
+        """Do one step; return whether more remains."""
 
 
 class Turns:
@@ -33,19 +33,19 @@ class Turns:
         self._spent = 0.0  # in this turn
 
     def _run(self) -> None:
-        """Make steps of those who wait."""
+        """Make steps of the waiting items."""
         raise NotImplementedError
 
     def _is_waiting(self) -> bool:
-        """Whether there is a step to be made in the next turn."""
+        """Whether steps remain for the next turn."""
         raise NotImplementedError
 
     def _has_room(self) -> bool:
-        """Whether one who comes may begin in this turn."""
+        """Whether a new item may begin in this turn."""
         return self._spent < 2 * SLICE
 
     def _soon(self) -> None:
-        """Have a next turn."""
+        """Schedule the next turn."""
         if self._handle is None:
             self._handle = asyncio.get_running_loop().call_soon(self._turn)
 
@@ -59,7 +59,7 @@ class Turns:
                 self._soon()
 
     def _step(self, one: Steps) -> bool:
-        """Make one step and count its time; whether there is more."""
+        """Make one step and count its time; return whether more remains."""
         begun = self._clock()
         try:
             return one.step()

@@ -108,7 +108,7 @@ class HubProtocol(WebSocketsSansIOProtocol):
             self._intake.feed(data)
 
     def _refuse(self) -> None:
-        """Answer a request that the core does not take for a handshake."""
+        """Answer a request that is no valid handshake."""
         answer = b"".join(self.conn.data_to_send())
         if not answer:
             cause = getattr(self.conn.handshake_exc, "__cause__", None)
@@ -174,7 +174,7 @@ class HubProtocol(WebSocketsSansIOProtocol):
             self.read_paused = self._intake.waiting = True  # until the application has taken it
 
     def handle_parser_exception(self) -> None:
-        """Say what was wrong, and end."""
+        """Log the error and close."""
         sent = self.conn.close_sent
         if not self.disconnected:
             code, reason = (sent.code, sent.reason) if sent is not None else (1006, "")
@@ -319,7 +319,7 @@ class HubLink(asyncio.Protocol):
         self.session.receive(payload, messages.parse_text if self._text else messages.parse)
 
     def early(self, message: Any) -> None:
-        """Take a message that came before the hub had the connection."""
+        """Keep a message that arrived before the hub took over the connection."""
         payload = message.get("text" if self._text else "bytes")
         if payload is None:
             self.session.close(messages.CLOSE_TEXT, messages.OTHER_KIND[self._text])
@@ -327,7 +327,7 @@ class HubLink(asyncio.Protocol):
             self._receive(payload.encode() if self._text else payload)
 
     def _ending(self) -> None:
-        """The core has closed, or the client has: let the transport go."""
+        """Release the transport: the core or the client has closed the connection."""
         conn = self._conn
         writes = b"".join(conn.data_to_send())
         if writes and self._linger is None and not self.transport.is_closing():  # nothing comes after our own close
@@ -384,7 +384,7 @@ class HubLink(asyncio.Protocol):
     # -- from uvicorn -----------------------------------------------------------------------------------------------
 
     def shutdown(self) -> None:
-        """The server ends: tell the client when to come back."""
+        """The server shuts down: close, with the delay after which the client reconnects."""
         if not self.session.closed:
             self.session.drain(self._hub.drain_delay())
             self.session.close(messages.CLOSE_DRAINED, "drained: come back")

@@ -26,7 +26,7 @@ class Work(Turns):
         self._begun: dict[Session, None] = {}
 
     def add(self, session: Session) -> None:
-        """Have a session's requests answered: begun now, if there is time in this turn, or soon."""
+        """Answer a session's requests: now, if this turn has time left, else soon."""
         if session in self._new or session in self._begun or not session.has_work:
             return
         self._soon()
@@ -36,16 +36,16 @@ class Work(Turns):
             self._new[session] = None
 
     def spend(self, topics: int) -> None:
-        """Count what writing the messages of so many topics will take at the end of this turn."""
+        """Charge this turn for the messages of so many topics, which are written at its end."""
         self._spent += topics * WRITING
 
     def drop(self, session: Session) -> None:
-        """Forget a session."""
+        """Remove a session."""
         self._new.pop(session, None)
         self._begun.pop(session, None)
 
     def stop(self) -> None:
-        """Let everything be."""
+        """Stop all work."""
         self._new.clear()
         self._begun.clear()
         if self._handle is not None:

@@ -35,7 +35,7 @@ class Current(NamedTuple):
     id: str
     kind: str
     attempt: int
-    """1 for the first."""
+    """The number of the attempt; 1 for the first."""
 
 
 running: ContextVar[Running | None] = ContextVar("fastcore_task", default=None)

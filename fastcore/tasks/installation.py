@@ -23,7 +23,7 @@ def install(queue: TaskQueue, *, unless_there: bool = False) -> None:
 
 
 def remove(queue: TaskQueue) -> None:
-    """Have no queue installed, if this one is."""
+    """Uninstall this queue, if it is installed."""
     global _queue
     with _lock:
         if _queue is queue:

@@ -22,7 +22,7 @@ class TaskCall(NamedTuple):
     id: str
     task: str
     attempt: int
-    """1 for the first."""
+    """The number of the attempt; 1 for the first."""
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
 

@@ -152,7 +152,7 @@ class TaskStore(Protocol):
     """Seconds after which to claim again even without a call of `wake`: other processes write here too. None: never."""
 
     def attach(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called, from any thread, when there may be something to claim or to cancel. It never blocks."""
+        """Call `wake`, from any thread, when there may be something to claim or to cancel. It never blocks."""
 
     def close(self) -> None:
         """Finish what was begun, and let go; called from any thread, once the engine has stopped. Idempotent."""
@@ -292,7 +292,7 @@ class EachReply(Protocol):
         """Wait for it."""
 
     def call_on(self, loop: asyncio.AbstractEventLoop, fn: Callable[[], object], /) -> None:
-        """Have a function called on a loop when it has come."""
+        """Call a function on a loop when the reply has arrived."""
 
 
 @runtime_checkable
@@ -349,22 +349,22 @@ class Sink(Protocol):
     """
 
     def done(self, job: Job, result: Any) -> None:
-        """It returned. `result` may be Encoded already."""
+        """The job returned. `result` may be Encoded already."""
 
     def failed(self, job: Job, error: BaseException, *, lost: bool = False) -> None:
         """It raised; `lost` if it was its worker that died: tried again whatever the policy says of errors."""
 
     def cancelled(self, job: Job) -> None:
-        """It ended because `cancel` stopped it."""
+        """The job ended because `cancel` stopped it."""
 
     def returned(self, job: Job) -> None:
         """It never began, or was stopped by `stop`: the attempt does not count, the store gets it back."""
 
     def progress(self, job: Job, fraction: float | None, note: str) -> None:
-        """It is this far."""
+        """The job has reported progress."""
 
     def freed(self) -> None:
-        """There is more room than there was, though no job ended."""
+        """More jobs may begin, though none has ended."""
 
 
 class Executor(Protocol):

@@ -434,7 +434,7 @@ class TaskQueue(Queries, Steering):
         return self
 
     async def astop(self, drain: float | None = None) -> None:
-        """Take no more work, give running tasks `drain` seconds, return the rest to the store, and close it.
+        """Claim no more tasks, give running ones `drain` seconds, return the rest to the store, and close it.
 
         Cancelling it cuts the drain.
         """
@@ -465,7 +465,7 @@ class TaskQueue(Queries, Steering):
         self.store.close()
 
     async def drain(self, timeout: float | None = None) -> bool:
-        """Take no more work, and wait for what runs; returns whether it ended in time. For deploys.
+        """Claim no more tasks and wait for running ones; return whether they ended in time. For deploys.
 
         Waiting tasks stay in the store. Submissions are still accepted.
         """
@@ -482,7 +482,7 @@ class TaskQueue(Queries, Steering):
 
     @property
     def running(self) -> bool:
-        """Whether workers take work here."""
+        """Whether this queue runs workers in this process."""
         return self.engine.claiming
 
     def router(self, **options: Any) -> Any:

@@ -262,7 +262,7 @@ class TaskView:
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended and will not run again without a request."""
+        """Whether the task has ended and will not run again by itself."""
         return self.state not in LIVE
 
 

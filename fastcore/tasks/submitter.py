@@ -21,7 +21,7 @@ _ID, _KIND = attrgetter("id"), attrgetter("kind")
 
 
 class Submitter:
-    """Stores what a queue is given, and tells metrics and hooks of it.
+    """Stores submitted tasks, and reports them to metrics and hooks.
 
     Notes
     -----
@@ -106,7 +106,7 @@ class _Turn:
         self._futures: list[asyncio.Future[str]] = []
 
     def enter(self, spec: TaskSpec) -> asyncio.Future[str]:
-        """Take in a spec, which is given its id when it is handed over."""
+        """Add a spec, which gets its id when the turn is submitted."""
         if not self._specs:
             self.at = spec.submitted_at
             self.loop.call_soon(self._hand_over)

@@ -1,4 +1,4 @@
-"""Task: a function under a name, with its default options."""
+"""Task: a named function with its default options."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Task(Generic[P, R_co]):
 
     @property
     def options(self) -> Options:
-        """How it is run."""
+        """The options that it runs with."""
         return self.configured.options
 
     @property
@@ -206,7 +206,7 @@ class Task(Generic[P, R_co]):
         return f"{self.name}:{_digest(self.codec.encode_call(args, kwargs, self._names, self.name))}"
 
     def identity(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        """Return what a call is, as text: the same in every process, however the arguments are written.
+        """Return a text that identifies a call: the same in every process, however the arguments are written.
 
         Where they cannot be encoded, which only a store in memory takes, it is the same for this process at most.
         """

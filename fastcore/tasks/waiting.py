@@ -123,7 +123,7 @@ class Waiters:
         return await arrived(self._store.get(id))
 
     def wake_all(self) -> None:
-        """Have all who wait look again; from any thread."""
+        """Wake all waiters; from any thread."""
         with self._lock:
             wakes = [wake for its in self._wakes.values() for wake in its]
         for wake in wakes:

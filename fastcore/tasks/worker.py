@@ -61,7 +61,7 @@ def _imported(module: str, place: str) -> ModuleType:
 
 
 def _place_of(error: Exception) -> str:
-    """Say what an error is and where: in the module, or in what it imports."""
+    """Return an error's text and its place: in the module, or in what it imports."""
     frames = traceback.extract_tb(error.__traceback__)
     file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (None, None)
     if file is None and frames:

@@ -21,7 +21,7 @@ BYTES = 1 << 20
 
 
 def collect(times: int = 1) -> None:
-    """Free garbage, and the names of attributes in the interpreter's cache, which fills slowly: it goes by their addresses."""
+    """Free garbage, and clear the interpreter's cache of attribute names: it goes by their addresses, so it fills slowly."""
     for _ in range(times):
         gc.collect()
     getattr(sys, "_clear_internal_caches", sys._clear_type_cache)()

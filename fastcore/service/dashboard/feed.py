@@ -37,13 +37,13 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take a browser."""
+        """Serve one browser."""
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
         await self.hub.asgi(scope, receive, send)
 
     async def close(self) -> None:
-        """Stop, and send the browsers away."""
+        """Stop, and disconnect the browsers."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])

@@ -76,7 +76,7 @@ class Prices:
         self._lines: dict[str, _Line] = {}
 
     def update(self, symbol: str, price: float, at: float | None = None) -> None:
-        """Take a price; from any thread. One that is no finite number is left out."""
+        """Add a price, from any thread; one that is not a finite number is ignored."""
         price = float(price)
         if not math.isfinite(price):
             return
@@ -90,7 +90,7 @@ class Prices:
             line.add(when, price, self._bar, self._length + _WARM)
 
     def heard(self, topic: str, message: Any) -> None:
-        """Take what was published to a topic: a number, or a mapping with a price."""
+        """Add the price of a message: a number, or a mapping with a price."""
         if isinstance(message, Mapping):
             message = next((message[name] for name in _FIELDS if name in message), None)
         if isinstance(message, (int, float, np.number)) and not isinstance(message, bool):

@@ -277,7 +277,7 @@ def caches(sources: Sources) -> Section:
 
 
 def memory(sources: Sources) -> Section:
-    """The process, what it may have, and the garbage collector."""
+    """The process's memory, its limit, and the garbage collector."""
     from fastcore.memory import memory_usage
     from fastcore.memory.usage import resident_bytes
 

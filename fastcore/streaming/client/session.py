@@ -30,7 +30,7 @@ SMALL = 4096  # bytes of a request that need not wait for the welcome
 
 
 class Start(NamedTuple):
-    """With what a subscription begins, where it is not resumed."""
+    """What a subscription begins with if it is not resumed."""
 
     newest: bool = False
     last: int = 0
@@ -41,7 +41,7 @@ class Start(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A subscribe that is not answered yet."""
+    """A subscribe request without an answer yet."""
 
     names: list[str]
     positions: dict[str, int] | None  # that it was sent with
@@ -124,7 +124,7 @@ class Session:
 
     @property
     def deadline(self) -> float:
-        """When the link is to be taken for dead unless something comes."""
+        """The time at which the link counts as dead unless a message arrives."""
         return self._heard + self._patience
 
     # ---- requests ----
@@ -169,7 +169,7 @@ class Session:
         return [packb([wire.CONNECT, options]), *at_once]
 
     def subscribe(self, names: Iterable[str], newest: bool, last: int = 0) -> tuple[int, bytes]:
-        """Want more topics: return the request's number and the message to send."""
+        """Add subscriptions; return the request's number and the message to send."""
         fresh, start = list(names), Start(newest, last)
         for name in fresh:
             self._starts[name] = start
@@ -201,7 +201,7 @@ class Session:
         return True
 
     def _wish(self, ref: int, names: list[str], start: Start, back: bool) -> dict[str, Any]:
-        """Say from where on: where it comes back, from its positions; what has none asks for the newest of each key."""
+        """Add the start of a subscription: its positions if it has them, else the newest message of each key."""
         asked: dict[str, int] | None = None
         wish = start.options()
         if back and self.epoch:
@@ -212,7 +212,7 @@ class Session:
         return wish
 
     def unsubscribe(self, names: Iterable[str]) -> tuple[int, bytes]:
-        """Want less: return the request's number and the message to send."""
+        """Remove subscriptions; return the request's number and the message to send."""
         left = self._drop(names)
         ref = self._next()
         return ref, packb([wire.UNSUBSCRIBE, ref, left])
@@ -238,7 +238,7 @@ class Session:
     # ---- what comes ----
 
     def received(self, payload: bytes, now: float) -> Iterator[Message | Notice]:
-        """Read a WebSocket message; answers that are due are put into `out`.
+        """Handle a WebSocket message; answers are appended to `out`.
 
         Raises
         ------
@@ -344,7 +344,7 @@ class Session:
         yield Connected(epoch, restarted, str(welcome.get("session", "")))
 
     def _others(self, epoch: str) -> None:
-        """Take the numbers of another epoch for what they are: no position is left."""
+        """Drop all positions: the epoch has changed."""
         self.epoch = epoch
         for known in (self._positions, self._settled, self._told):
             known.clear()
@@ -427,7 +427,7 @@ def _meant(names: Iterable[str]) -> Callable[[str], bool]:
 
 
 def _parts(names: Iterable[str], size: int, more: int = 5) -> Iterator[list[str]]:
-    """Names in parts that each fit into `size` bytes, with `more` bytes for each name."""
+    """Split names into parts that each fit into `size` bytes, with `more` bytes for each name."""
     part, used = list[str](), 0
     for name in names:
         needed = more + len(name.encode(errors="replace"))

@@ -99,7 +99,7 @@ class Engine(Outbox):
     # ---- life ----
 
     async def start(self) -> None:
-        """Begin to take work."""
+        """Start to claim and run tasks."""
         self.store.attach(self.wake)  # first: it may raise
         self.owner = _new_owner()  # the queue may have been made before a fork
         self._loop = asyncio.get_running_loop()
@@ -113,12 +113,12 @@ class Engine(Outbox):
         self._chores.start(rescue=self._rescue, heartbeat=self._heartbeat, prune=self._prune)
 
     async def refresh(self) -> None:
-        """Take in executors that have come since."""
+        """Start executors that were added since."""
         await self._pools.start(self)
         self.wake()
 
     async def drain(self, timeout: float) -> bool:
-        """Take no more work, and wait for what runs; returns whether all of it ended, and is recorded, in time."""
+        """Claim no more tasks and wait for running ones; return whether all ended and were recorded in time."""
         self.claiming = False
         deadline = time.monotonic() + timeout
         while (busy := bool(self.running or self._recording)) and (left := deadline - time.monotonic()) > 0:
@@ -126,7 +126,7 @@ class Engine(Outbox):
         return not busy
 
     async def stop(self, timeout: float) -> None:
-        """Take no more work, give what runs `timeout` seconds, return the rest to the store, and end."""
+        """Claim no more tasks, give running ones `timeout` seconds, return the rest to the store, and end."""
         self.claiming = False
         await self._pools.stop(timeout)
         for job in list(self.running.values()):  # of executors that told nothing
@@ -140,11 +140,11 @@ class Engine(Outbox):
         self._loop = None
 
     def hurry(self) -> None:
-        """Give what runs no more time to end while the engine stops; on its loop."""
+        """End the wait for running tasks while the engine stops; on its loop."""
         self._pools.hurry()
 
     async def join(self, timeout: float | None) -> bool:
-        """Wait until the store has nothing live, and the hooks were told."""
+        """Wait until no task is queued or running and the hooks were called."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             counts = await arrived(self.store.counts())
@@ -159,12 +159,12 @@ class Engine(Outbox):
             await asyncio.sleep(min(left, 0.005))  # what is left may wait for its time, or for others
 
     def enrol(self) -> None:
-        """Take in tasks that have come since; from any thread."""
+        """Take up tasks that were registered since; from any thread."""
         self._pools.enrol()
         self.wake()
 
     async def until_quiet(self, timeout: float) -> None:
-        """Wait until nothing runs and nothing is to be had, or a time has passed."""
+        """Wait until no task runs or can be claimed, or until a time has passed."""
         event = asyncio.Event()
         self._quiet.add(event)
         self.wake()
@@ -176,7 +176,7 @@ class Engine(Outbox):
     # ---- from any thread ----
 
     def wake(self) -> None:
-        """Have a turn taken soon."""
+        """Schedule a turn."""
         if not self._woken:
             self._woken = True
             self._call(self._set)
@@ -248,7 +248,7 @@ class Engine(Outbox):
         await asyncio.sleep(0)
 
     async def _turn(self) -> float | None:
-        """Record what ended, take what there is room for; returns the seconds after which to look again."""
+        """Record finished attempts and claim tasks; return the seconds until the next turn."""
         if self._said:
             await self._say()
         ended = self._take_ended()
@@ -296,7 +296,7 @@ class Engine(Outbox):
         return self._until_next(batch, delay)
 
     def take(self, claim: Claim) -> Job | None:
-        """Return the job of a claim, blocking; None if it has ended by that. For who drives jobs without a loop."""
+        """Return the job of a claim, blocking, for callers without a loop; None if the task has ended by that."""
         spec = claim.spec
         job = Job(claim, self._tasks[spec.kind], spec.payload, self, self._clock())
         if self._hooks.any:
@@ -307,7 +307,7 @@ class Engine(Outbox):
         return job if self._give(job, members) else None
 
     def flush(self) -> int:
-        """Record what ended, blocking; for who drives jobs without a loop. Returns how much that was."""
+        """Record finished attempts, blocking, for callers without a loop; return how many."""
         ended = self._take_ended()
         if ended:
             taken = self.store.settle([job.outcome for job in ended]).result()
@@ -327,7 +327,7 @@ class Engine(Outbox):
             self.running.setdefault(job.id, job)
 
     def _take_pushed(self, claims: list[Claim]) -> None:
-        """Begin what the store claimed for us as it was submitted."""
+        """Run the tasks that the store claimed as they were submitted."""
         if self.claiming:
             self._begin(claims)
             return

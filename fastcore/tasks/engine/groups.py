@@ -87,7 +87,7 @@ class GroupSummary:
     expires: list[float] = field(default_factory=list)
 
     def add(self, view: TaskView, *, foreign: bool) -> None:
-        """Take in a member."""
+        """Add a member."""
         self.enter(view.kind, view.state, 1, view.version, foreign=foreign)
         for times, at in ((self.started, view.started_at), (self.finished, view.finished_at)):
             if at is not None:
@@ -96,7 +96,7 @@ class GroupSummary:
             self.expires.append(view.expires_at)
 
     def enter(self, kind: str, state: State, n: int, version: int, *, foreign: bool) -> None:
-        """Take in so many members of one kind and state, with the sum of their versions."""
+        """Add a number of members of one kind and state, with the sum of their versions."""
         self.states[state] += n
         if foreign:
             self.foreign[state] += n

@@ -24,7 +24,7 @@ _END_OF_TIME = 4e10  # delays and waits before a retry are over at once
 
 
 class Inline:
-    """Runs whatever the store has, in order, until it has nothing."""
+    """Runs the tasks of the store, in order, until none is left."""
 
     def __init__(self, engine: Engine, tasks: Mapping[str, Task[..., Any]]) -> None:
         self._engine = engine
@@ -33,7 +33,7 @@ class Inline:
         self._depth = 0
 
     def run(self) -> None:
-        """Run all that waits. What a task submits runs after it."""
+        """Run all waiting tasks, including those that they submit."""
         with self._lock:
             if self._depth:
                 return

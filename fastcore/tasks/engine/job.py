@@ -72,7 +72,7 @@ class Job:
 
     @property
     def attempt(self) -> int:
-        """1 for the first."""
+        """The number of the attempt; 1 for the first."""
         return self.claim.attempt
 
     @property
@@ -88,7 +88,7 @@ class Job:
         return payload
 
     def report(self, fraction: float | None, note: str) -> None:
-        """Hand on what the code says of its progress."""
+        """Report the task's progress."""
         self.sink.progress(self, fraction, note)
 
     def __repr__(self) -> str:

@@ -58,7 +58,7 @@ class Maintenance:
         self._doing: list[asyncio.Task[None]] = []
 
     def start(self, *, rescue: float, heartbeat: float, prune: float) -> None:
-        """Do each so many seconds after it was last done."""
+        """Do each job at its interval."""
         loop = asyncio.get_running_loop()
         self._heartbeat = heartbeat
         self._renewed = self._clock()
@@ -70,7 +70,7 @@ class Maintenance:
         ]
 
     async def stop(self) -> None:
-        """Do no more."""
+        """Stop the periodic work."""
         for chore in self._doing:
             chore.cancel()
         await asyncio.gather(*self._doing, return_exceptions=True)
@@ -99,7 +99,7 @@ class Maintenance:
         return now - self._ahead
 
     async def renew(self) -> None:
-        """Prolong the leases of what runs here; stop what is no longer ours, or was cancelled elsewhere."""
+        """Renew the leases of running tasks; stop those that were lost or cancelled elsewhere."""
         self._renewed = self._clock()
         jobs = list(self._engine.running.values())
         if not jobs:
@@ -115,7 +115,7 @@ class Maintenance:
                     del self._engine.running[job.id]
 
     async def expire(self) -> None:
-        """Drop results whose time is over."""
+        """Drop expired results."""
         await arrived(self._engine.store.prune(self._clock()))
 
 

@@ -27,7 +27,7 @@ class Outcomes:
         self._hooks = hooks
 
     def enter(self, ended: Sequence[Job], taken: Sequence[bool]) -> None:
-        """Take in jobs that ended, and whether the store took each end for the task's."""
+        """Count jobs that ended, and whether the store accepted each outcome."""
         hooks = self._hooks
         telling, watched = hooks.any, hooks.watched
         latest: Task[..., Any] | None = None
@@ -76,7 +76,7 @@ class Outcomes:
             latest.succeeded.add(n)
 
     def enter_lost(self, rescued: Rescued, now: float) -> None:
-        """Take in a task that was taken back from a dead owner."""
+        """Count a task that was taken back from a dead owner."""
         state = rescued.state
         if state is _QUEUED:
             metrics.counter("fastcore_tasks_retried_total", task=rescued.kind).add()
@@ -90,7 +90,7 @@ class Outcomes:
             self._tell("dead", rescued, now, TaskLost(rescued.why))
 
     def enter_withdrawn(self, cancelled: Sequence[Cancelled], now: float) -> None:
-        """Take in tasks that were asked to end; those that waited have."""
+        """Count tasks that were cancelled; those that waited have ended."""
         for one in cancelled:
             if one.withdrawn:
                 self._count(one.kind, one.state)

@@ -18,7 +18,7 @@ _ANY = 1 << 30
 
 
 class Pool:
-    """What an executor has room for, kind by kind."""
+    """The free capacity of an executor, by kind of task."""
 
     __slots__ = ("_bound", "_kinds", "executor", "lot")
 
@@ -37,7 +37,7 @@ class Pool:
             self._bound.append(task)
 
     def want(self, running: Iterable[Job], clock: Callable[[], float]) -> tuple[Want | None, float | None]:
-        """Return what there is room for, and the seconds after which a rate has room where only that is in the way."""
+        """Return the free capacity, and the seconds until a rate allows more if only the rate is in the way."""
         room = self.executor.free()
         if room <= 0 or not self._kinds:
             return None, None
@@ -92,11 +92,11 @@ class Pools:
         self.enrol()
 
     def enrol(self) -> None:
-        """Have the next `wants` take in tasks that were registered since; from any thread."""
+        """Let the next `wants` include tasks that were registered since; from any thread."""
         self._known = 0
 
     def wants(self, running: Iterable[Job]) -> tuple[list[Want], float | None]:
-        """Return what there is room for, and the seconds after which a rate has room."""
+        """Return the free capacity, and the seconds until a rate allows more."""
         if self._known != len(self._tasks):
             self._take_in()
         wants: list[Want] = []
@@ -135,11 +135,11 @@ class Pools:
             hurried.cancel()
 
     def hurry(self) -> None:
-        """Give running jobs no more time to end while `stop` waits for them; on its loop."""
+        """End the wait of `stop` for running jobs; on its loop."""
         self._hurried.set()
 
     def clear(self) -> None:
-        """Forget executors that were stopped."""
+        """Remove executors that were stopped."""
         self._pools.clear()
 
 

@@ -52,7 +52,7 @@ def judge(job: Job, error: BaseException, lost: bool) -> RetryDecision:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return what is kept of an error, whatever its own code does when it is asked."""
+    """Return the stored form of an error, even if its own methods raise."""
     try:
         text = "".join((str(error),))  # a plain str, whatever kind of str it gave
     except BaseException:

@@ -137,7 +137,7 @@ class AsyncExecutor:
         return worker if isinstance(worker, asyncio.Task) and self._doing.get(worker) is job else None
 
     def _rouse(self) -> None:
-        """Have one more worker look for work, if there is one to be had."""
+        """Wake one more idle worker, if there is one."""
         while self._idle:
             idle = self._idle.pop()
             if not idle.done():
@@ -262,7 +262,7 @@ class AsyncExecutor:
         self._mean = seconds if self._mean == math.inf else (self._mean + seconds) / 2
 
     def _give_back_stale(self) -> None:
-        """Have the store give jobs to others, or in another order, that wait here for workers that are long."""
+        """Return jobs to the store that have waited too long for a worker here."""
         self._looking = None
         if not self._todo:
             return

@@ -170,7 +170,7 @@ class DaskExecutor:
     # ---- in the thread of the results ----
 
     def _collect(self) -> None:
-        """Tell how futures ended; results come from the cluster many at a time, as each journey takes milliseconds."""
+        """Report how futures ended; results are fetched in batches, as each round trip takes milliseconds."""
         while (first := self._results.get()) is not None:
             lot = [first]
             try:
@@ -251,7 +251,7 @@ class DaskExecutor:
             self._ended.wait(_PULSE)
 
     def _follow(self, client: Any) -> None:
-        """Know how many threads there are until the connection ends or the executor does."""
+        """Keep the number of threads current until the connection or the executor ends."""
         while not self._ended.is_set() and client.status == "running":
             threads = sum(client.sync(client.scheduler.ncores).values())
             if threads != self._threads or self._client is None:

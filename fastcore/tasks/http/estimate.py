@@ -33,7 +33,7 @@ class Estimator:
         self._past: dict[str, Past] = {}
 
     def observe(self, task: str, seconds: float) -> None:
-        """Note that a run of `task` took so long."""
+        """Record the seconds of one run of `task`."""
         with self._lock:
             past = self._past.get(task)
             if past is not None:

@@ -41,7 +41,7 @@ def key_of(header: str | None, client: str) -> str | None:
 
 
 def fingerprint(call: dict[str, Any]) -> str:
-    """Return what two requests of the same meaning have in common, however they are written."""
+    """Return a text that is equal for requests of the same meaning, however they are written."""
     text = json.dumps(call, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -56,7 +56,7 @@ class Progress(BaseModel):
 
 
 class TaskFailure(BaseModel):
-    """The error that ended the task, as far as it is told to clients."""
+    """The error that ended the task, as far as clients may see it."""
 
     type: str
     message: str

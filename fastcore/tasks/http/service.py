@@ -1,4 +1,4 @@
-"""What the routes ask of a queue, in one place."""
+"""What the routes need of a queue."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class TaskService:
         return await self._queue.acancel(id)
 
     def value(self, view: TaskView) -> Any:
-        """Return what it returned."""
+        """Return the task's result."""
         return self._queue.value(view)
 
     def expired(self, view: TaskView) -> bool:
@@ -191,6 +191,6 @@ class TaskService:
                 self._past.observe(name, max(0.0, view.finished_at - view.started_at))
 
     def _changed(self, id: str, kind: str, seconds: float | None) -> None:
-        """Told by the queue, from any thread: a task has changed, or has succeeded after so many seconds."""
+        """Called by the queue, from any thread: a task has changed, or has succeeded after some seconds."""
         if seconds is not None:
             self._past.observe(kind, seconds)

@@ -1,4 +1,4 @@
-"""A request's body on its way in: bounded, parsed, judged."""
+"""A request's body: size checked, parsed, validated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OVERFLOW = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{200}")  # what a number beyond t
 
 
 class Call:
-    """A submission that was read, and how large it came."""
+    """A parsed submission, and the size of its body."""
 
     def __init__(self, wanted: Submission, size: int) -> None:
         self.wanted = wanted
@@ -47,7 +47,7 @@ class Call:
             raise wrong([(loc or ("args",), message) for loc, message in error.errors]) from None
 
     async def fingerprint(self) -> str:
-        """Return what requests of this meaning have in common."""
+        """Return a text that is equal for requests of the same meaning."""
         return await _run(self._large, lambda: fingerprint(self.wanted.model_dump()))
 
 

@@ -166,7 +166,7 @@ class UnixBus:
         self._sink.renew(epoch, floor, [entry.published for entry in newest or ()])
 
     def settled(self, seen: int) -> None:
-        """Hand over again what has no number yet, in order."""
+        """Publish again, in order, the messages without a number."""
         for n in [n for n in self._pending if n <= seen]:
             self._number(n)
         self._up = True
@@ -210,7 +210,7 @@ class UnixBus:
             self._up = False
 
     async def _follow(self) -> None:
-        """Be a member of the current host, for as long as it lasts."""
+        """Stay connected to the current host for as long as it runs."""
         self._lost.clear()
         line = Line(self._from_host, lambda line: self._lost.set(), trusted=True)
         try:

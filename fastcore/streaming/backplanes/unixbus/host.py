@@ -32,7 +32,7 @@ class Node(Protocol):
         """Begin another numbering; `newest` is None where what is here stays."""
 
     def settled(self, seen: int) -> None:
-        """This node is up to date, and its own messages up to the `seen`-th are numbered."""
+        """Handle that this node is up to date and its own messages up to the `seen`-th are numbered."""
 
 
 class Host:

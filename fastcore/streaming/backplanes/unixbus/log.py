@@ -30,7 +30,7 @@ class Logged(NamedTuple):
 
 
 class Log:
-    """The last messages in order, the newest of each key, and how far each node's own have come."""
+    """The last messages in order, the newest of each key, and the count of numbered messages of each node."""
 
     def __init__(self, messages: int, size: int, keys: int) -> None:
         self.epoch = ""
@@ -74,15 +74,15 @@ class Log:
             self._seen.popitem(last=False)
 
     def seen(self, origin: str) -> int:
-        """Return how far a node's own messages have come."""
+        """Return how many of a node's own messages are numbered."""
         return self._seen.get(origin, 0)
 
     def all_seen(self) -> dict[str, int]:
-        """Return that of every node."""
+        """Return the same for every node."""
         return dict(self._seen)
 
     def since(self, epoch: str, offset: int) -> list[Logged] | None:
-        """Return what came after; None if that is not all here, or never was."""
+        """Return the messages after an offset; None if they are not all here."""
         if epoch != self.epoch or not self.floor <= offset <= self.offset:
             return None
         entries = self._entries

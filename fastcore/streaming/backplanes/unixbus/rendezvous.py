@@ -23,7 +23,7 @@ LONGEST = 100  # bytes of a socket's path that every system takes
 
 
 class Roster(NamedTuple):
-    """Who was connected, under which epoch, as the host last wrote it."""
+    """The nodes that were connected, and their epoch, as the host last wrote them."""
 
     epoch: str = ""
     host: str = ""
@@ -127,7 +127,7 @@ class Rendezvous:
             return Roster()
 
     def write_roster(self, epoch: str, host: str, nodes: Iterable[str]) -> None:
-        """Write it down, before a node gets anything that only it may have seen."""
+        """Write the list to disk before a node gets a message that no other node may have."""
         self._write(".nodes", {"epoch": epoch, "host": host, "nodes": sorted(nodes)})
 
     def _path_of(self, suffix: str) -> Path:

@@ -39,7 +39,7 @@ def packed(*message: Any) -> bytes:
 
 
 def transfer(log: Log, epoch: str, offset: int) -> Iterable[bytes]:
-    """What brings another node from where it is to where this log is.
+    """Return the messages that bring another node up to date with this log.
 
     NEWEST ... and a BASE with a floor come first if it has to begin again; a BASE without one says that it goes on.
     """
@@ -120,7 +120,7 @@ class Line(asyncio.Protocol):
         self._out.append(data)
 
     def flush(self) -> None:
-        """Write what is to be sent, now."""
+        """Write the waiting messages now."""
         out, self._out = self._out, []
         if out and self.transport is not None:
             self.transport.write(b"".join(out))
@@ -128,6 +128,6 @@ class Line(asyncio.Protocol):
                 self.close()
 
     def close(self) -> None:
-        """Cut it."""
+        """Close the connection."""
         if self.transport is not None:
             self.transport.abort()

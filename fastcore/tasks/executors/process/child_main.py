@@ -46,7 +46,7 @@ class Attempt:
         self._waiting: tuple[float | None, str] | None = None
 
     def report(self, fraction: float | None, note: str) -> None:
-        """Send word, unless the last one is too fresh: then with the next one, or with `flush`."""
+        """Send a report, unless the last one is too recent: then it waits for the next one or for `flush`."""
         now = time.monotonic()
         if now - self._sent_at < _PAUSE:
             self._waiting = fraction, note
@@ -56,7 +56,7 @@ class Attempt:
         self._send((self.id, self.attempt, fraction, note))
 
     def flush(self) -> None:
-        """Send the word that waits."""
+        """Send the waiting report."""
         if self._waiting is not None:
             self._send((self.id, self.attempt, *self._waiting))
             self._waiting = None

@@ -51,7 +51,7 @@ class Removal(enum.Enum):
 
 
 class Scheduler:
-    """What workers ask of the executor."""
+    """The executor, as workers see it."""
 
     max_tasks_per_child: int | None
     memory_limit: int | None
@@ -65,7 +65,7 @@ class Scheduler:
         raise NotImplementedError
 
     def seconds(self) -> float:
-        """Return what a job takes, about."""
+        """Return the expected seconds of a job."""
         raise NotImplementedError
 
     def look_at(self, when: float) -> None:
@@ -73,16 +73,16 @@ class Scheduler:
         raise NotImplementedError
 
     def ended(self, job: Job, ran: float | None) -> bool:
-        """Note the end of a job, and its seconds; False if the sink is not to be told."""
+        """Record the end of a job and its seconds; False if the sink must not be notified."""
         raise NotImplementedError
 
     def head(self, job: Job) -> bytes:
-        """Return what all attempts of the job's task share."""
+        """Return the part of the message that all attempts of the job's task share."""
         raise NotImplementedError
 
 
 class Worker:
-    """A child, and what runs on it.
+    """A child process and its jobs.
 
     Its jobs are those that the child was handed, and then at most one that it will be in a moment. Of those handed over
     the child has begun the first, or the first few: those before the last of them have ended, and their answers are on
@@ -109,7 +109,7 @@ class Worker:
     # ---- from other threads ----
 
     def assign(self, job: Job) -> None:
-        """Put a job on; from here on `kill` reaches it."""
+        """Assign a job; from then on `kill` reaches it."""
         with self._lock:
             self._jobs.append(job)
 
@@ -133,7 +133,7 @@ class Worker:
             return Removal.KILLED
 
     def recall(self) -> list[Job]:
-        """Take off the jobs that the child has not begun, except for the first."""
+        """Take back the jobs that the child has not begun, except the first."""
         with self._lock:
             self._withdraw()
             return self._recalled(max(1, self._posted))
@@ -144,7 +144,7 @@ class Worker:
             return list(self._jobs)[1:]
 
     def stop(self) -> list[Job]:
-        """Kill what runs, which the sink will be told as returned; take off and return what has not begun."""
+        """Kill the running job, which is reported as returned; take back and return the others."""
         with self._lock:
             self._withdraw()
             recalled = self._recalled(self._posted)
@@ -167,7 +167,7 @@ class Worker:
         self.child.leave()
 
     def inspect(self, now: float) -> float | None:
-        """Kill what is past its bounds; returns when to look again, None if nothing runs."""
+        """Kill a job past its limits; return when to look again, None if no job runs."""
         with self._lock:
             if not self._jobs:
                 return None
@@ -216,7 +216,7 @@ class Worker:
         self.child.join(_SECONDS_TO_END)
 
     def _fill(self) -> bool:
-        """Hand the child what it should have at hand, waiting for the first job; False if there will be none."""
+        """Send jobs to the child, waiting for the first; False if there will be none."""
         while True:
             with self._lock:
                 job = self._jobs[self._posted] if len(self._jobs) > self._posted else None
@@ -268,7 +268,7 @@ class Worker:
         return True
 
     def _open(self, job: Job) -> bool:
-        """Have a child; False if none could be had, which has cost the job."""
+        """Start a child if there is none; False if that failed, which fails the job."""
         if self.child.alive():
             return True
         now = time.monotonic()
@@ -328,7 +328,7 @@ class Worker:
             time.sleep(min(_LONGEST_NAP, more * self._scheduler.seconds() / 2))
 
     def _tell(self, ends: list[tuple[Job, bool, Any]]) -> None:
-        """Tell the sink, in one go: its thread then wakes for all of them once."""
+        """Report the outcomes to the sink together, so that its thread wakes once."""
         for job, done, value in ends:
             if done:
                 self._sink.done(job, value)
@@ -359,7 +359,7 @@ class Worker:
             ends.append((job, done, value if done else self.child.noted(value, trace)))
 
     def _died(self, instead: str | None = None) -> None:
-        """The child is dead, and with it the job that it had begun; the others were not touched."""
+        """Handle a dead child: the job that it had begun is lost, the others were not begun."""
         with self._lock:
             self._posted -= self.child.withdraw()
             # One that dies before it begins anything is not to be replaced forever.

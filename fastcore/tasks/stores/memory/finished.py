@@ -67,7 +67,7 @@ class Ended:
         return len(self._expiring)
 
     def add(self, record: Record, now: float) -> None:
-        """Take in a task that has just ended."""
+        """Add a task that has just ended."""
         state = record.state
         ttl = record.result_ttl
         if state is State.FAILED or state is State.DEAD:
@@ -80,7 +80,7 @@ class Ended:
         ended[state] = ended.get(state, 0) + 1
 
     def add_succeeded(self, records: list[Record]) -> None:
-        """Take in tasks that have just succeeded, in one step."""
+        """Add tasks that have just succeeded, in one step."""
         if not records:
             return
         times = [(record.finished_at or 0.0) + record.result_ttl for record in records]
@@ -91,12 +91,12 @@ class Ended:
             kind.ended[State.SUCCEEDED] = kind.ended.get(State.SUCCEEDED, 0) + n
 
     def remove(self, record: Record) -> None:
-        """Give back a task that is to run again."""
+        """Remove a task that will run again."""
         self._expiring.remove(record.handle)
         self._forget(record)
 
     def expire(self, now: float) -> list[Record]:
-        """Take out those whose time is over, and those too many, and leave tombstones in their places."""
+        """Replace expired tasks, and those above the limit, by tombstones."""
         expiring = self._expiring
         out: list[Record] = []
         while len(expiring) and (len(expiring) > self.limit or expiring.peek_entry().priority <= now):

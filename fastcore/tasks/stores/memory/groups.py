@@ -59,7 +59,7 @@ class Groups:
         return self._groups.get(id)
 
     def open(self, group: Group, ids: list[str], new: Sequence[TaskSpec], now: float) -> GroupRecord:
-        """Take in a group whose members have just been stored, or were before."""
+        """Add a group whose members are stored."""
         own = {spec.id for spec in new}
         made = self._groups[group.id] = GroupRecord(group, ids, own, now)
         for id in ids:
@@ -89,7 +89,7 @@ class Groups:
         return closed
 
     def retried(self, record: Record) -> None:
-        """Have open groups wait for a task that is to run again; a callback wants its members' results again."""
+        """Make open groups wait for a task that will run again; a callback needs its members' results again."""
         for group in self.of(record):
             if group.pending:  # else its callback is made already
                 group.pending.add(record.id)

@@ -55,7 +55,7 @@ class Keys:
         return ids, new
 
     def hold(self, specs: Sequence[TaskSpec]) -> None:
-        """Note whose keys they are from now on."""
+        """Record the holders of keys."""
         if _keyless(specs):
             return
         for spec in specs:
@@ -71,12 +71,12 @@ class Keys:
         return self._unique.setdefault(spec.unique_key, spec.id) == spec.id
 
     def free(self, spec: TaskSpec) -> None:
-        """Let go of the unique key of a task that has ended."""
+        """Release the unique key of a task that has ended."""
         if spec.unique_key is not None and self._unique.get(spec.unique_key) == spec.id:
             del self._unique[spec.unique_key]
 
     def forget(self, idempotency_key: str | None) -> None:
-        """Let go of the idempotency key of a task of which nothing is known any more."""
+        """Release the idempotency key of a forgotten task."""
         if idempotency_key is not None:
             self._idempotent.pop(idempotency_key, None)
 

@@ -30,7 +30,7 @@ class Queued:
         self._entered = 0
 
     def enter(self, records: Sequence[Record]) -> None:
-        """Take in new tasks; those of one kind that follow each other go into its heap in one step."""
+        """Add new tasks; consecutive ones of one kind go into its heap in one step."""
         number = self._entered
         self._entered += len(records)
         for name, group in groupby(records, _KIND):
@@ -64,11 +64,11 @@ class Queued:
         return found
 
     def delay(self, record: Record) -> None:
-        """Have a task wait for its time."""
+        """Delay a task until its time."""
         self._hold_back(record, self._delayed, record.run_at)
 
     def ready(self, record: Record) -> None:
-        """Have a task wait for its turn, or for the end of the one that holds its key."""
+        """Queue a task, or keep it until the holder of its serial key ends."""
         key = record.serial_key
         if key is not None and self._holders.setdefault(key, record) is not record:
             self._hold_back(record, self._blocked.setdefault(key, PriorityHeap()), record.rank)
@@ -99,7 +99,7 @@ class Queued:
         self.ready(record)
 
     def promote(self, now: float) -> None:
-        """Make those ready whose time has come."""
+        """Make due tasks ready."""
         delayed = self._delayed
         keyed: list[Record] = []  # let in last, by rank: the first of a key keeps out the others
         while len(delayed) and delayed.peek_entry().priority <= now:
@@ -117,7 +117,7 @@ class Queued:
         return self._delayed.peek_entry().priority if len(self._delayed) else None
 
     def remove(self, record: Record) -> None:
-        """Take out a task."""
+        """Remove a task."""
         heap = record.waits_in
         if heap is None:
             record.kept.ready.remove(record.handle)
@@ -130,7 +130,7 @@ class Queued:
             del self._blocked[key]
 
     def take(self, want: Want) -> list[Record]:
-        """Take out the first tasks, in order, that a pool has room for."""
+        """Remove and return the first tasks, in order, that a pool has room for."""
         heaps = [
             (self.kinds[name].ready, room)
             for name, room in want.kinds.items()

@@ -408,7 +408,7 @@ class MemoryStore:
         return False
 
     def _withdraw(self, record: Record) -> object:
-        """End a record that waits; returns what it lets go of."""
+        """Cancel a waiting task; return what it releases."""
         record.cancel_requested = True
         record.version += 1
         self._waiting.remove(record)
@@ -424,7 +424,7 @@ class MemoryStore:
             self._waiting.ready(record)
 
     def _end(self, record: Record, now: float) -> object:
-        """File a record that has just ended; returns what it lets go of."""
+        """Record the end of a task; return what it releases."""
         if record.cancel_requested:
             self._cancels.pop(record.id, None)
         self._keys.free(record)

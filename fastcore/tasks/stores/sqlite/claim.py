@@ -129,7 +129,7 @@ class Claims:
         return answers
 
     def renew(self, transaction: Transaction, asked: Sequence[Renewal]) -> list[list[Hold]]:
-        """Put off the ends of leases, soundly held ones only."""
+        """Extend leases that are still held."""
         answers = []
         for claims, until in asked:
             holds = []
@@ -145,7 +145,7 @@ class Claims:
         return answers
 
     def extend(self, transaction: Transaction, asked: Sequence[Extension]) -> list[None]:
-        """Put off the ends of all leases of an owner."""
+        """Extend all leases of an owner."""
         for owner, until in asked:
             transaction.connection.execute(EXTEND, (until, owner, until))
         return [None] * len(asked)
@@ -165,7 +165,7 @@ class Claims:
         return answers
 
     def report(self, transaction: Transaction, asked: Sequence[Iterable[tuple[Progress, int]]]) -> list[None]:
-        """Write how far attempts are."""
+        """Write the progress of attempts."""
         for updates in asked:
             rows = [(one.fraction, one.note, count, one.id, one.token, count) for one, count in updates]
             transaction.connection.executemany(REPORT, rows)
@@ -183,7 +183,7 @@ class Claims:
     # ---- claims ----
 
     def _promote(self, transaction: Transaction, now: float) -> float | None:
-        """Make ready what is due; return when the next is."""
+        """Make due tasks ready; return when the next one is due."""
         serial = []
         for kind, *keyed in transaction.connection.execute(MAKE_READY, (now, _MOST_DUE)).fetchall():
             transaction.moved(kind, DELAYED, READY)

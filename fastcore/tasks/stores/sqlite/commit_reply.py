@@ -37,7 +37,7 @@ class CommitReply(Generic[R]):
         self._waiting: list[Callable[[Any], object] | tuple[asyncio.AbstractEventLoop, Bell]] = []
 
     def done(self) -> bool:
-        """Whether it has come."""
+        """Whether the result has arrived."""
         return self._done
 
     def result(self, timeout: float | None = None) -> R:
@@ -77,31 +77,31 @@ class CommitReply(Generic[R]):
         return self._error
 
     def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
-        """Have a function called with this when the answer has come: by the writing thread, or now."""
+        """Call a function with this reply when the result has arrived: from the writing thread, or now."""
         self._waiting.append(fn)
         if self._done:
             self._tell(None)
 
     def call_on(self, loop: asyncio.AbstractEventLoop, fn: Callable[[], object], /) -> None:
-        """Have a function called on a loop when the answer has come."""
+        """Call a function on a loop when the result has arrived."""
         self._waiting.append((loop, fn))
         if self._done:
             self._tell(None)
 
     def set_result(self, value: R) -> None:
-        """Bring the value."""
+        """Set the value."""
         self._value = value
         self._done = True
         self._tell(None)
 
     def set_exception(self, error: BaseException) -> None:
-        """Bring an error instead."""
+        """Set an error."""
         self._error = error
         self._done = True
         self._tell(None)
 
     async def arrive(self) -> None:
-        """Wait until it has come, without blocking the loop."""
+        """Wait for the result without blocking the loop."""
         if self._done:
             return
         loop = asyncio.get_running_loop()

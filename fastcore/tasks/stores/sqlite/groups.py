@@ -88,7 +88,7 @@ def left_behind(
 
 
 def retried(transaction: Transaction, id: str, grp: str | None, collects: str | None, joined: int) -> None:
-    """Have open groups wait for a task that is to run again; a callback wants its members' results again."""
+    """Make open groups wait for a task that will run again; a callback needs its members' results again."""
     execute = transaction.connection.execute
     for one in _groups_of(transaction, id, grp, joined):  # one that is closed has made its callback
         execute("UPDATE grp SET remaining = remaining + 1 WHERE id = ? AND remaining > 0", (one,))

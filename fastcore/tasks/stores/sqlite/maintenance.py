@@ -100,7 +100,7 @@ class Maintenance:
         self._is_dead = is_dead
 
     def cancel(self, transaction: Transaction, asked: Sequence[str]) -> list[Cancelled | UnknownTask]:
-        """End what waits; have told the owners of what runs."""
+        """Cancel waiting tasks, and notify the owners of running ones."""
         answers: list[Cancelled | UnknownTask] = []
         for id in asked:
             try:
@@ -113,7 +113,7 @@ class Maintenance:
         return answers
 
     def purge(self, transaction: Transaction, asked: Sequence[str]) -> list[list[Cancelled]]:
-        """End what waits, kind by kind."""
+        """Cancel all waiting tasks of kinds."""
         answers = []
         for kind in asked:
             rows = transaction.connection.execute(
@@ -124,7 +124,7 @@ class Maintenance:
         return answers
 
     def pause(self, transaction: Transaction, asked: Sequence[Pause]) -> list[bool]:
-        """Note what no claim is to take, or may take again."""
+        """Record which kinds no claim may take, or may take again."""
         transaction.wake = True
         return [
             transaction.connection.execute(
@@ -148,7 +148,7 @@ class Maintenance:
         return [self._retry(transaction, *one) for one in asked]
 
     def schedule(self, transaction: Transaction, asked: Sequence[ScheduleRow]) -> list[float]:
-        """Register schedules; one that is known goes on where it was."""
+        """Register schedules; a known one keeps its next slot."""
         answers = []
         for name, definition, next_at in asked:
             rows = transaction.connection.execute(

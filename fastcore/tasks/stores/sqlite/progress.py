@@ -1,4 +1,4 @@
-"""How far running tasks are: known at once in the process that runs them, written to the file periodically."""
+"""The progress of running tasks: known at once in the process that runs them, written to the file periodically."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class LatestProgress:
         return not self._known
 
     def peek(self, id: str, token: int) -> Progress | None:
-        """Return how far an attempt is, if it has said so."""
+        """Return the progress of an attempt, if it has reported any."""
         known = self._known.get(id)
         return None if known is None or known.latest.token != token else known.latest
 
     def forget(self, id: str) -> None:
-        """Let go of an attempt that has ended, or was lost."""
+        """Forget an attempt that has ended or was lost."""
         if self._known:
             with self._lock:
                 self._known.pop(id, None)

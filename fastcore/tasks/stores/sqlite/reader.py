@@ -66,11 +66,11 @@ class Readers:
     def ask(
         self, read: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Read[T]:
-        """Have something read, when the answer is asked for."""
+        """Return a query that runs when its result is asked for."""
         return Read(self, lambda connection: read(connection, *args, **kwargs))
 
     def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        """Read something in this thread."""
+        """Run a query in this thread."""
         try:
             connection = self._take()
             try:
@@ -81,7 +81,7 @@ class Readers:
             raise told(error, str(self._path)) from error
 
     def begin(self, read: Read[Any]) -> None:
-        """Read something in a thread of these."""
+        """Run a query in one of the threads."""
         with self._lock:
             if self._closed:
                 raise _closed(self._path)
@@ -91,7 +91,7 @@ class Readers:
                 threading.Thread(target=self._serve, name="fastcore-tasks-read", daemon=True).start()
 
     def close(self) -> None:
-        """Let go of all connections, and end the threads once they have read what was begun."""
+        """Close all connections, and end the threads once their queries are done."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -133,7 +133,7 @@ class Read(CommitReply[T]):
         self._begun = False
 
     def run(self) -> None:
-        """Read it in this thread."""
+        """Run the query in this thread."""
         try:
             self.set_result(self._readers.run(self._read))
         except BaseException as error:

@@ -78,7 +78,7 @@ class Submit:
     def submit_each(
         self, transaction: Transaction, asked: Sequence[Sequence[TaskSpec]]
     ) -> list[list[str | BaseException]]:
-        """Store each task, or not; what cannot be stored fails alone."""
+        """Store each task by itself; one that cannot be stored fails alone."""
         flat = list(chain.from_iterable(asked))
         answers: list[str | BaseException]
         if self._max_queued is None and not _any_keyed(flat):

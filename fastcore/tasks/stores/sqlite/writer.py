@@ -140,7 +140,7 @@ class Writer:
             raise
 
     def ask(self, handler: Handler[A, R], argument: A, *, soft: bool = False, patient: bool = False) -> CommitReply[R]:
-        """Have a request written; from any thread, without waiting.
+        """Queue a request; from any thread, without waiting.
 
         A `soft` one may be undone by a power cut, though not by the death of the process: if a transaction holds
         nothing else it does not wait for the disk. A `patient` one may wait a moment for one that is not, to share its
@@ -151,11 +151,11 @@ class Writer:
     def ask_each(
         self, handler: Handler[Sequence[A], list[R | BaseException]], arguments: Sequence[A]
     ) -> CommitReply[list[R | BaseException]]:
-        """Have many written as one request, in which each succeeds or fails by itself."""
+        """Queue many as one request, in which each succeeds or fails by itself."""
         return self._leave(_Request(handler, arguments, each=True))
 
     def run(self, handler: Handler[A, R], argument: A) -> R:
-        """Have a request written, and wait for it: a lone thread writes it itself, with what else waits."""
+        """Write a request and wait for it: a lone thread writes it itself, with the other waiting requests."""
         request: _Request[A, R] = _Request(handler, argument)
         if self._crowd or threading.get_ident() == self._main:
             return self._leave(request).result()
@@ -246,7 +246,7 @@ class Writer:
                 self._connection.close()
 
     def _until_turn(self, tick: float) -> float:
-        """Return the seconds for which there is nothing to do."""
+        """Return the seconds until the next work."""
         requests = list(self._requests)
         now = time.monotonic()
         if not requests:
@@ -363,7 +363,7 @@ class Writer:
             _log.exception("%s: the wake-up call failed", self._path)
 
     def _look(self) -> None:
-        """Refuse what would be written to files that are no longer there."""
+        """Raise if the database files are no longer in place."""
         try:
             self._check_files()
         except StoreError as error:
