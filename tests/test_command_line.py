@@ -113,7 +113,7 @@ def test_wrong_use_is_refused_with_what_to_write(
     assert told in err.splitlines()[-1]
 
 
-def test_a_list_says_that_it_was_cut(folder: Path) -> None:
+def test_a_shortened_list_states_that_it_was_cut(folder: Path) -> None:
     people = run(folder, "tasks", "list", "--db", "sqlite:///tasks.db", "--limit", "4").stdout
     assert people.count("crawl") == 4
     assert people.endswith("4 of 30 tasks; --limit shows more\n")
@@ -130,7 +130,7 @@ def test_an_id_with_a_wrong_letter_is_suggested(folder: Path) -> None:
     assert f"did you mean {id}?" in run(folder, "tasks", "--db", "tasks.db", "show", wrong).stderr
 
 
-def test_the_journal_says_how_much_of_it_is_shown(tmp_path: Path) -> None:
+def test_the_journal_states_how_many_entries_are_shown(tmp_path: Path) -> None:
     journal = str(tmp_path / "journal.jsonl")
     for _ in range(2):
         run(tmp_path, "flags", "set", "cache", "python", "--reason", "\x1b[31mred\nnext", FASTCORE_JOURNAL=journal)
@@ -211,7 +211,7 @@ def test_a_database_that_another_process_locks(folder: Path) -> None:
     assert len(ran.stderr.splitlines()) == 1
 
 
-def test_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_explains_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["--help"], ["tasks", "--help"]):
         with pytest.raises(SystemExit):
             cli.main(words)

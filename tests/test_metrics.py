@@ -25,7 +25,7 @@ from python_fallback import metrics as pure
 Twin = Callable[[str], ModuleType]
 
 
-def test_counter(twin: Twin) -> None:
+def test_a_counter_counts(twin: Twin) -> None:
     counter = twin("metrics").Counter()
     assert counter.value == 0
     counter.add()
@@ -55,7 +55,7 @@ def test_counter_refuses(twin: Twin, amount: Any, error: type[Exception], messag
     assert counter.value == 0
 
 
-def test_gauge(twin: Twin) -> None:
+def test_a_gauge_is_set_and_added_to(twin: Twin) -> None:
     gauge = twin("metrics").Gauge()
     assert gauge.value == 0.0
     gauge.set(3)
@@ -294,12 +294,12 @@ def test_a_name_is_of_one_kind() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "ä", "a\n"])
-def test_bad_names(name: str) -> None:
+def test_bad_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"^name: expected letters, digits, _ and :, got "):
         Registry().counter(name)
 
 
-def test_bad_labels() -> None:
+def test_bad_labels_are_refused() -> None:
     with pytest.raises(TypeError, match=r"^path: expected a str as label, got int$"):
         Registry().counter("x", path=3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^labels: expected names of letters, digits and _, got 'a-b'$"):
@@ -320,7 +320,7 @@ def test_labels_cannot_fill_the_memory() -> None:
     assert registry.counter("x", user="0").value == 1
 
 
-def test_collectors_add_samples_and_cannot_spoil_them(caplog: pytest.LogCaptureFixture) -> None:
+def test_collectors_add_samples_and_cannot_change_others(caplog: pytest.LogCaptureFixture) -> None:
     registry = Registry()
     registry.counter("own").add()
     registry.collect(lambda: 1 / 0)  # type: ignore[arg-type,return-value]

@@ -183,7 +183,7 @@ def test_a_wrong_setting_is_reported_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("nothing",), ("status", "--nothing")])
-def test_wrong_usage(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_is_refused(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
     assert stop.value.code == 2

@@ -84,7 +84,7 @@ def test_contenders_that_time_themselves_are_sorted_by_phase(harness: ModuleType
     ("value", "goal", "at_least", "met"),
     [(2.0, 2.0, True, True), (1.99, 2.0, True, False), (25.0, 25.0, False, True), (25.1, 25.0, False, False)],
 )
-def test_a_ratio_knows_its_direction(
+def test_a_ratio_is_better_in_the_direction_its_row_states(
     harness: ModuleType, render: ModuleType, value: float, goal: float, at_least: bool, met: bool
 ) -> None:
     assert harness.Ratio(value, goal, at_least).met is met

@@ -61,7 +61,7 @@ def test_the_blocks_of_a_page_run(tmp_path: Path, page: str) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_few_blocks_are_left_out() -> None:
+def test_few_blocks_are_marked_as_not_run() -> None:
     marks = [mark for page in PAGES for mark in re.findall(r"<!-- not run: .+ -->", (ROOT / page).read_text("utf-8"))]
     assert len(marks) <= NOT_RUN, marks
 

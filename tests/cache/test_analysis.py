@@ -291,7 +291,7 @@ def test_coroutines_that_the_decorator_could_not_see() -> None:
         assert latest("AWAITED") is None
 
 
-def test_wrong_use() -> None:
+def test_wrong_use_is_refused() -> None:
     with pytest.raises(
         TypeError, match=r"expected @cache_technical_analysis\(\) or .*, got the function .*without par"
     ):

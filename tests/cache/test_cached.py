@@ -269,7 +269,7 @@ def test_a_function_that_was_a_method_has_no_instance() -> None:
         ({"name": ""}, TypeError, "name: expected a str that is not empty, got ''"),
     ],
 )
-def test_wrong_options(options: dict[str, Any], error: type[Exception], text: str) -> None:
+def test_wrong_options_are_refused(options: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         cached(**options)(lambda: None)
 
@@ -340,7 +340,7 @@ def test_coroutines_with_unhashable_arguments() -> None:
 # ---- tags and invalidation ----
 
 
-def test_tags() -> None:
+def test_invalidating_a_tag_drops_its_results() -> None:
     function, counter = counted(lambda symbol, day: day, tags=lambda symbol, day: (f"s:{symbol}", f"d:{day}"))
     plain, other = counted(tags=["all"])
     for symbol in "AB":

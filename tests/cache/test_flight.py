@@ -224,7 +224,7 @@ def test_values_too_large_are_returned_to_all_and_not_kept(make: Make) -> None:
     assert dict(cache.items()) == {"w": "x"}
 
 
-def test_wrong_calls(make: Make) -> None:
+def test_wrong_calls_are_refused(make: Make) -> None:
     cache = make("LRUCache", 3)
     with pytest.raises(TypeError):
         cache.get_or_compute()

@@ -189,7 +189,7 @@ def test_editing_a_looked_up_result_does_not_affect_the_cache(decorate: Callable
     assert f(2).tolist() == [0.0, 0.0, 0.0]
 
 
-def test_looks_count_and_use_as_those_of_other_caches(decorate: Callable[..., Any]) -> None:
+def test_lookups_are_counted_and_mark_use_as_in_other_caches(decorate: Callable[..., Any]) -> None:
     f = decorate(lambda x: x, "stale", "tags", maxsize=2)
     f(1), f(2)
     f.cache.get(1), f.cache.get(3), f.cache.peek(2), list(f.cache.items()), 2 in f.cache
@@ -204,7 +204,7 @@ def test_looks_count_and_use_as_those_of_other_caches(decorate: Callable[..., An
     assert len(f.cache) == 0
 
 
-def test_what_it_refuses(decorate: Callable[..., Any]) -> None:
+def test_the_mapping_refuses_values_and_keys_it_cannot_keep(decorate: Callable[..., Any]) -> None:
     f = decorate(lambda x: x, "max_bytes", "stale")
     with pytest.raises(ValueError, match="value too large"):
         f.cache["A"] = bytearray(2_000_000)

@@ -17,7 +17,7 @@ from tests.cache.counting import counted
 pytestmark = pytest.mark.usefixtures("on_backend")
 
 
-def test_errors_and_none_are_kept_for_a_time_of_their_own() -> None:
+def test_errors_and_none_expire_by_negative_ttl() -> None:
     clock = Clock()
 
     def compute(x: int) -> Any:

@@ -79,7 +79,7 @@ def test_keys_are_the_same_in_every_process(other_backend: str, seed: str) -> No
     assert there == {ascii(name): key for name, key in keys_here().items()}
 
 
-def test_the_layout_in_memory_does_not_count() -> None:
+def test_the_layout_in_memory_does_not_change_the_key() -> None:
     matrix = np.arange(60.0).reshape(12, 5)
     columns = pd.DataFrame({n: matrix[:, n].copy() for n in range(5)})
     assert dataframe_key(pd.DataFrame(matrix, columns=columns.columns)) == dataframe_key(columns)
@@ -91,7 +91,7 @@ def test_the_layout_in_memory_does_not_count() -> None:
     assert dataframe_key(frozen) == dataframe_key(matrix)
 
 
-def test_padding_bytes_do_not_count() -> None:
+def test_padding_bytes_do_not_change_the_key() -> None:
     aligned = np.dtype("i1,f8", align=True)
     for dtype in (aligned, np.dtype("g"), np.dtype("G"), np.dtype("g").newbyteorder()):
         clean, dirty = np.ones(3, dtype), np.empty(3, dtype)
@@ -115,7 +115,7 @@ def test_computing_a_key_does_not_modify_the_object() -> None:
     assert masked._fill_value is None
 
 
-def test_documented_exceptions_do_not_count() -> None:
+def test_documented_exceptions_do_not_change_the_key() -> None:
     frame = contents.frames()["base"]
     marked = frame.copy()
     marked.attrs["source"] = "feed"
@@ -128,14 +128,14 @@ def test_documented_exceptions_do_not_count() -> None:
     assert dataframe_key(filled) == dataframe_key(contents.masked([0, 1]))
 
 
-def test_chunks_do_not_count() -> None:
+def test_chunks_do_not_change_the_key() -> None:
     pl = pytest.importorskip("polars")
     halves = [pl.DataFrame({"a": [1, None], "b": [["x"], []]}), pl.DataFrame({"a": [3], "b": [None]})]
     assert dataframe_key(pl.concat(halves, rechunk=False)) == dataframe_key(pl.concat(halves, rechunk=True))
     assert dataframe_key(pl.Series("a", [0, 1, 2])[1:]) == dataframe_key(pl.Series("a", [1, 2]))
 
 
-def test_chunks_of_arrow_do_not_count() -> None:
+def test_chunks_of_arrow_do_not_change_the_key() -> None:
     pa = pytest.importorskip("pyarrow")
     whole = pa.array(["a", "b", None, "a"]).dictionary_encode()
     for array in (whole, pa.array([1, None, 3, 4]), pa.array(["x", None, "", "y"]), pa.array([[1], None, [], [2]])):
@@ -256,7 +256,7 @@ def test_objects_without_a_key_are_named_with_their_place() -> None:
             dataframe_key(content)
 
 
-def test_every_cell_of_a_long_column_counts() -> None:
+def test_every_cell_of_a_long_column_changes_the_key() -> None:
     column = pd.Series([f"{n}" for n in range(140_000)], dtype=object)
     keys = {dataframe_key(column)}
     places = [0, 65_535, 65_536, 131_071, 131_072, 139_999]
@@ -307,7 +307,7 @@ def test_objects_without_content_are_refused(wrong: object) -> None:
         dataframe_key(wrong)
 
 
-def test_arguments() -> None:
+def test_arguments_are_keyed_by_content() -> None:
     values = np.arange(3)
     assert arguments_key(("a",), None) == "a"
     assert arguments_key((1, 2), {"y": 1, "x": 2}) == arguments_key((1, 2), {"x": 2, "y": 1})
@@ -426,7 +426,7 @@ def test_sizes_of_arrays_and_frames() -> None:
     assert sizeof(frame["a"]) == int(frame["a"].memory_usage(deep=True))
 
 
-def test_sizes_of_other_things() -> None:
+def test_sizes_of_objects_of_other_classes() -> None:
     class Plain:
         def __init__(self) -> None:
             self.data = b"x" * 5000

@@ -149,7 +149,7 @@ def test_infinite_room(build: Make) -> None:
         (None, TypeError, "maxsize: expected a number, got NoneType"),
     ],
 )
-def test_wrong_bounds(build: Make, maxsize: Any, error: type[Exception], text: str) -> None:
+def test_wrong_bounds_are_refused(build: Make, maxsize: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         build(maxsize)
 

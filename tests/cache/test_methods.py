@@ -171,7 +171,7 @@ def test_methods_that_a_class_gets_later(calls: list[Any]) -> None:
     assert two.price.invalidate("A") is True
 
 
-def test_classes_that_are_made_in_other_ways(calls: list[Any]) -> None:
+def test_classes_created_without_a_class_statement(calls: list[Any]) -> None:
     def counting(self: Any, n: int) -> int:
         calls.append(n)
         return n

@@ -242,7 +242,9 @@ def test_jitter_and_stale(desk: Callable[..., Desk]) -> None:
     assert len({entry.fresh_for for entry in entries}) > 40
 
 
-def test_jitter_and_early(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_early_refresh_counts_from_the_jittered_lifetime(
+    desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("random.random", lambda: 0.5)
     it = desk(ttl=100, jitter=0.5, early=True)
     it()
@@ -308,7 +310,7 @@ def test_types_defaults_and_keys() -> None:
     assert len(calls) == 1
 
 
-def test_weights_are_those_of_results(desk: Callable[..., Desk]) -> None:
+def test_entries_are_weighed_by_their_results(desk: Callable[..., Desk]) -> None:
     left: list[str] = []
     it = desk(ttl=10, stale=10, tags="pairs", max_bytes=1000, on_evict=lambda key, value, cause: left.append(cause))
     it.answer = lambda n: b"x" * n

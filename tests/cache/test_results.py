@@ -140,7 +140,7 @@ def test_editing_a_result_does_not_affect_other_callers(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
 @pytest.mark.parametrize("options", [{}, {"ttl": 60}, {"ttl": 60, "stale": 60}, {"tags": ("t",)}, {"negative_ttl": 5}])
-def test_copies_go_with_every_other_option(kind: str, options: dict[str, Any]) -> None:
+def test_copy_works_with_every_other_option(kind: str, options: dict[str, Any]) -> None:
     if kind == "plain":
 
         @cached(**options)
@@ -303,7 +303,7 @@ def test_copies_survive_a_restart(tmp_path: Any) -> None:
     assert again(1).equals(frame())
 
 
-def test_sizes_are_those_of_the_data() -> None:
+def test_sizes_are_the_bytes_of_the_data() -> None:
     call = cached(max_bytes=20_000)(lambda x: np.zeros(1000))
     for x in range(5):
         call(x)

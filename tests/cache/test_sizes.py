@@ -55,7 +55,7 @@ def test_memory_that_several_share_counts_once() -> None:
     assert sizeof(np.broadcast_to(np.ones(1), (1_000_000,))) < 1000
 
 
-def test_a_mapped_file_counts_what_is_shown(tmp_path: Path) -> None:
+def test_a_view_of_a_mapped_file_weighs_the_bytes_it_shows(tmp_path: Path) -> None:
     file = tmp_path / "prices"
     file.write_bytes(bytes(1_000_000))
     assert sizeof(np.memmap(file, mode="r")[:100]) < 5000

@@ -56,7 +56,7 @@ def test_lifetimes_continue_while_saved(make: Make, path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("counting", ["seconds", "datetime"])
 @pytest.mark.parametrize("restored", ["seconds", "datetime"])
-def test_lifetimes_are_kept_by_caches_whose_timers_count_otherwise(
+def test_lifetimes_survive_a_restore_into_a_cache_with_another_timer(
     make: Make, path: Path, counting: str, restored: str
 ) -> None:
     timers = {"seconds": lambda: 1000.0, "datetime": lambda: datetime(2026, 1, 1)}

@@ -43,7 +43,7 @@ else:
 """
 
 
-def test_a_file_in_other_processes(tmp_path: Path) -> None:
+def test_tags_hold_in_a_file_read_by_other_processes(tmp_path: Path) -> None:
     def run(step: str) -> str:
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, step, str(tmp_path / "file")], capture_output=True, text=True, timeout=60
@@ -72,7 +72,7 @@ def build(backend: str) -> Callable[..., Any]:
     return make
 
 
-def test_a_file_in_one_process(build: Callable[..., Any], tmp_path: Path) -> None:
+def test_tags_hold_in_a_file_read_by_the_same_process(build: Callable[..., Any], tmp_path: Path) -> None:
     quote = build()
     quote("A")
     save(quote.cache, tmp_path / "file")

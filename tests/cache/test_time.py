@@ -47,7 +47,7 @@ def test_an_explicit_lifetime(make: Make, clock: Any) -> None:
         assert list(cache) == ["ever"]
 
 
-def test_expire_gives_the_soonest_first(make: Make, clock: Any) -> None:
+def test_expire_returns_the_soonest_first(make: Make, clock: Any) -> None:
     cache = make("LRUCache", 100, timer=clock)
     for n in (5, 1, 4, 2, 3, 9, 7, 8, 6):
         cache.set(n, -n, ttl=n)
@@ -58,7 +58,7 @@ def test_expire_gives_the_soonest_first(make: Make, clock: Any) -> None:
     assert [key for key, _ in cache.expire(60)] == [8, 9, 1, 4]
 
 
-def test_expire_gives_the_soonest_first_after_many_new_lifetimes(make: Make, clock: Any) -> None:
+def test_expire_returns_the_soonest_first_after_many_new_lifetimes(make: Make, clock: Any) -> None:
     random, cache = Random(3), make("TTLCache", 50, 100, timer=clock)
     ends: dict[int, float] = {}
     for _ in range(3000):
@@ -205,7 +205,7 @@ def test_time_to_use(make: Make, clock: Any) -> None:
         ([], TypeError, "ttl: expected a number of seconds, a timedelta or None, got list"),
     ],
 )
-def test_wrong_lifetimes(make: Make, ttl: Any, error: type[Exception], text: str) -> None:
+def test_wrong_lifetimes_are_refused(make: Make, ttl: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         make("TTLCache", 10, ttl)
     cache = make("TTLCache", 10, 5)
@@ -215,7 +215,7 @@ def test_wrong_lifetimes(make: Make, ttl: Any, error: type[Exception], text: str
 
 
 @pytest.mark.parametrize("reading", [None, "12", math.nan, object()])
-def test_wrong_timers(make: Make, reading: Any) -> None:
+def test_wrong_timers_are_refused(make: Make, reading: Any) -> None:
     cache = make("TTLCache", 10, 5, timer=lambda: reading)
     with pytest.raises((TypeError, ValueError), match="timer: expected a number or a datetime, got"):
         cache["a"] = 1

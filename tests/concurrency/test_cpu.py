@@ -182,7 +182,7 @@ def test_a_child_killed_while_idle_costs_no_call() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_death_costs_one_call_and_none_with_retry(tmp_path: Path) -> None:
+def test_a_dead_child_fails_one_call_and_none_with_retry(tmp_path: Path) -> None:
     async def main() -> list[Any]:
         calls = [run_cpu(jobs.die_if, n, on="process") for n in [1, 2, -1, 3, 4, 5, 6]]
         return await asyncio.gather(*calls, return_exceptions=True)
@@ -345,6 +345,6 @@ def test_importing_loads_no_heavy_module() -> None:
         (int, "gpu", ValueError, "on: expected one of thread, process, got 'gpu'"),
     ],
 )
-def test_wrong_arguments(fn: Any, on: Any, kind: type[Exception], text: str) -> None:
+def test_wrong_arguments_are_refused(fn: Any, on: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=f"^{text}$"):
         asyncio.run(run_cpu(fn, on=on))

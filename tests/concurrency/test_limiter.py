@@ -55,7 +55,7 @@ def test_no_window_exceeds_the_rate_and_no_caller_is_overtaken(
             assert full or starts[-calls] + period > now
 
 
-def test_the_wait_is_what_is_left_of_the_window() -> None:
+def test_the_wait_is_the_rest_of_the_window() -> None:
     turns: Turns[str] = Turns(None, 2, 10.0)
     for who in "abc":
         turns.join(who)
@@ -359,7 +359,7 @@ def test_releasing_without_a_holder_is_an_error() -> None:
         ({"calls": 1, "clock": 0}, TypeError, "clock: expected a callable, got int"),
     ],
 )
-def test_wrong_options(options: dict[str, Any], kind: type[Exception], text: str) -> None:
+def test_wrong_options_are_refused(options: dict[str, Any], kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=f"^{text}$"):
         Limiter(**options)
 

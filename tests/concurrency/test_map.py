@@ -476,7 +476,7 @@ def test_where_it_runs_by_default() -> None:
         ),
     ],
 )
-def test_wrong_arguments(options: dict[str, Any], kind: type[Exception], text: str) -> None:
+def test_wrong_arguments_are_refused(options: dict[str, Any], kind: type[Exception], text: str) -> None:
     arguments = {"fn": jobs.square, "items": [1, 2], **options}
     with pytest.raises(kind, match=f"^{text}$"):
         asyncio.run(map_async(arguments.pop("fn"), arguments.pop("items"), **arguments))

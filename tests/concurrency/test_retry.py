@@ -89,7 +89,7 @@ def test_the_jitter_is_uniform_over_the_upper_half() -> None:
     assert distance < 0.5 * 1.63 / math.sqrt(4000)  # Kolmogorov-Smirnov at 1 %, on a width of 0.5
 
 
-def test_iterating_gives_the_waits_between_the_attempts() -> None:
+def test_iterating_yields_the_waits_between_the_attempts() -> None:
     retry = Retry(6, base=1, cap=10, rng=lambda: 1.0)
     assert list(retry) == [1, 2, 4, 8, 10]
     assert list(retry) == [1, 2, 4, 8, 10]
@@ -311,7 +311,7 @@ def test_a_policy_can_be_pickled_and_compared() -> None:
         ({"on_retry": Clock().sleep_async}, TypeError, "on_retry: expected a plain function, got a coroutine function"),
     ],
 )
-def test_wrong_options(options: dict[str, Any], kind: type[Exception], text: str) -> None:
+def test_wrong_options_are_refused(options: dict[str, Any], kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=f"^{text}$"):
         Retry(**options)
 

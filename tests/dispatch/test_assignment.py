@@ -131,7 +131,7 @@ def test_keys_without_one_text_in_every_process_are_refused(twin: Twin, key: Any
         (("AAPL", 7, (1.5, None)), "('AAPL',7,(1.5,None))"),
     ],
 )
-def test_other_keys_are_taken_as_text(twin: Twin, key: Any, text: str) -> None:
+def test_keys_of_other_types_are_assigned_by_their_text(twin: Twin, key: Any, text: str) -> None:
     assert twin("switch").bucket("s", key) == twin("switch").bucket("s", text)
     with assignment.assigned(key):
         assert assignment.assignment_key.get() == text

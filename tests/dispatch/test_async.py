@@ -92,7 +92,7 @@ def test_tasks_gather_and_timeouts(make: Make) -> None:
     assert report.timed == 24
 
 
-def test_errors_are_those_of_the_await(make: Make) -> None:
+def test_errors_of_the_await_are_raised_and_counted(make: Make) -> None:
     error = ZeroDivisionError("the very one")
 
     async def broken(x: int) -> None:

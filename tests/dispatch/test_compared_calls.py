@@ -177,7 +177,7 @@ def test_a_comparison_of_ones_own_that_exits_is_unknown(make: Make) -> None:
     assert switch.report().paired.unknown == 1
 
 
-def test_a_difference_is_told_also_of_what_cannot_be_written_out(make: Make) -> None:
+def test_a_difference_is_described_for_objects_without_a_repr(make: Make) -> None:
     switch = make(lambda given: 1, lambda given: 2, guard=Guard(live=100))
     flags.set(switch.flag, "candidate")
     assert switch(Exits()) == 1
@@ -303,7 +303,7 @@ def test_a_difference_names_the_key_and_the_arguments(make: Make) -> None:
         (lambda secret: 1 / 0, ", called with arguments of which ZeroDivisionError was raised"),
     ],
 )
-def test_arguments_can_be_described_otherwise_or_left_out(make: Make, describe: Any, said: str) -> None:
+def test_describe_changes_or_omits_the_arguments_in_a_difference(make: Make, describe: Any, said: str) -> None:
     switch = make(lambda secret: 1, lambda secret: 2, describe=describe)
     flags.set(switch.flag, "shadow:100")
     assert switch(Secret()) == 1
@@ -445,7 +445,7 @@ def test_mismatch_rates_excluded_by_agreeing_calls() -> None:
     assert not Guard(mismatch_confidence=0.999).sure(0, 1378)
 
 
-def test_a_canary_waits_for_the_confidence_that_is_asked_for(make: Make) -> None:
+def test_a_canary_waits_for_mismatch_confidence(make: Make) -> None:
     guard = Guard(
         min_samples=5, min_seconds=0, steps=(100,), sample=100, verify=100, slowdown=1e6, mismatch_confidence=0.95
     )

@@ -49,7 +49,7 @@ def test_missing_data_never_promotes(make: Make) -> None:
     assert unknown.mode == "canary"
 
 
-def test_the_shares_are_those_of_the_steps(make: Make) -> None:
+def test_a_canary_serves_the_share_of_each_step(make: Make) -> None:
     guard = Guard(min_samples=10**9, sample=0, verify=0)
     switch = make(lambda: "control", lambda: "candidate", guard=guard)
     for percent in (1, 25, 50):
@@ -203,7 +203,7 @@ def test_a_rollback_by_hand_and_by_the_guard(make: Make) -> None:
 
 
 @pytest.mark.skipif(PURE_ONLY, reason="the hot path's own switches have no candidate to try")
-def test_a_hot_path_on_trial(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hot_path_can_run_as_a_canary(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fastcore._ext, "load", lambda name: None)
     switch = make(double, wrong, flag="indicators")
     with flags.override("indicators", "shadow:100"):

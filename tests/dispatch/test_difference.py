@@ -123,13 +123,13 @@ DIFFERENT: list[tuple[Any, Any, str]] = [
 
 
 @pytest.mark.parametrize(("a", "b"), SAME)
-def test_same(a: Any, b: Any) -> None:
+def test_equal_answers_have_no_difference(a: Any, b: Any) -> None:
     assert difference(a, b) == ""
     assert difference([a], [b]) == ""
 
 
 @pytest.mark.parametrize(("a", "b", "said"), DIFFERENT)
-def test_different(a: Any, b: Any, said: str) -> None:
+def test_different_answers_are_described(a: Any, b: Any, said: str) -> None:
     assert said in difference(a, b)
     assert difference(b, a)
     assert difference({"k": (a,)}, {"k": (b,)}).startswith("['k'][0]")
@@ -174,14 +174,14 @@ values = st.recursive(
 
 
 @given(values, values)
-def test_laws(a: Any, b: Any) -> None:
+def test_difference_is_symmetric_and_a_copy_has_none(a: Any, b: Any) -> None:
     import copy
 
     assert difference(a, copy.deepcopy(a)) == ""
     assert bool(difference(a, b, rtol=0.0)) == bool(difference(b, a, rtol=0.0))
 
 
-def test_magnitude() -> None:
+def test_magnitude_is_the_largest_finite_number() -> None:
     assert magnitude((np.array([1.0, -7.0, nan, inf]), "text", 99), {"df": pd.DataFrame({"a": [3], "b": [8.5]})}) == 8.5
     assert magnitude((), {}) == 0.0
     assert magnitude((np.array([]), np.array(["a"]), [object()]), {}) == 0.0

@@ -72,7 +72,7 @@ def test_undeclared_names_are_reported(tmp_path: Path) -> None:
         ("FASTCORE_BASELINES_FILE", "FASTCORE_BASELINE_FILE"),
     ],
 )
-def test_misspelt_variables_are_told_with_the_one_that_is_meant(name: str, meant: str) -> None:
+def test_misspelt_variables_are_reported_with_a_suggestion(name: str, meant: str) -> None:
     follow = Sync(FlagStore(environ={}, journal=Journal()), Ticker(0.01), FlagFile(""), {name: "x"})
     assert follow.problems() == [f"{name}: no such variable; did you mean {meant}?"]
 

@@ -61,7 +61,7 @@ def ask(
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-def test_where_the_key_comes_from(kind: str) -> None:
+def test_the_key_comes_from_the_user_a_header_or_a_cookie(kind: str) -> None:
     header, cookie = ("x-assignment-key", "from-header"), ("cookie", 'a=b; fastcore_id="from-cookie"; c=d')
     user = SimpleNamespace(is_authenticated=True, identity=42)
     guest = SimpleNamespace(is_authenticated=False, identity="nobody")
@@ -178,7 +178,7 @@ def test_flags_are_read_set_and_cleared(client: Client, desk: Switch[..., str]) 
     assert body[1]["who"] == "admin:token"
 
 
-def test_without_the_token_nothing(client: Client, desk: Switch[..., str]) -> None:
+def test_without_the_token_every_request_is_refused(client: Client, desk: Switch[..., str]) -> None:
     for token in ("", "wrong", TOKEN[:-1], TOKEN + "x", "\xff"):
         client.token = token
         for method, path in (("GET", "/flags"), ("PUT", f"/flags/{desk.flag}"), ("GET", "/journal"), ("GET", "/no")):
@@ -229,7 +229,7 @@ def test_reports(client: Client, desk: Switch[..., str]) -> None:
         ("PUT", "/flags/{}", [1], 400, "expected a JSON object"),
     ],
 )
-def test_wrong_requests(
+def test_wrong_requests_are_refused(
     client: Client, desk: Switch[..., str], method: str, path: str, body: Any, status: int, said: str
 ) -> None:
     before = flags.get(desk.flag)

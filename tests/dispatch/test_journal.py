@@ -47,7 +47,7 @@ def test_a_call_without_effect_is_not_journaled(path: str) -> None:
     assert [e.what for e in ours.journal.entries()] == ["set"]
 
 
-def test_a_rollback_reaches_the_others_and_those_that_start_later(path: str) -> None:
+def test_a_rollback_reaches_running_processes_and_later_ones(path: str) -> None:
     ours, theirs = store(path), store(path)
     theirs.set("desk", "candidate")
     ours.rollback("desk", "rolled back: slow", source="guard", who="guard")
@@ -65,7 +65,7 @@ def test_a_rollback_reaches_the_others_and_those_that_start_later(path: str) -> 
     assert store(path).get("desk").source == "default"
 
 
-def test_a_flag_that_is_declared_later_follows_too(path: str) -> None:
+def test_a_flag_declared_later_follows_the_journal(path: str) -> None:
     ours = FlagStore({}, journal=Journal(path))
     ours.declare("later")
     ours.rollback("later", "why")

@@ -76,7 +76,7 @@ def test_every_change_is_kept_while_an_earlier_one_still_cannot_be_written(
     assert [(entry.what, entry.scope) for entry in running.journal.entries()] == [("set", "host"), ("rollback", "host")]
 
 
-def test_what_the_state_file_takes_in_later_replaces_nothing_newer(
+def test_late_entries_of_the_state_file_replace_nothing_newer(
     path: str, store: Callable[[], FlagStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*arguments: Any) -> None:
@@ -105,7 +105,7 @@ def test_a_clock_that_is_set_back_delays_no_rollback(path: str) -> None:
     assert started.declare("desk").reason == "wrong prices"
 
 
-def test_changes_reach_others_while_the_journal_can_be_read_and_not_written(
+def test_changes_reach_other_processes_while_the_journal_is_read_only(
     path: str, store: Callable[[], FlagStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(*arguments: Any) -> None:

@@ -151,7 +151,7 @@ def test_the_comparison_is_of_the_calls_so_far(service: str) -> None:
     flags.clear(switch.flag)
 
 
-def test_the_comparison_of_calls_made_now(service: str) -> None:
+def test_compare_performance_makes_the_calls_itself(service: str) -> None:
     async def slow(x: int) -> int:
         await asyncio.sleep(0.004)
         return x

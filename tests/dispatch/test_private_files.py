@@ -95,7 +95,7 @@ def test_an_older_database_that_others_may_open_is_named_in_the_log_once(
 
 
 @pytest.mark.parametrize("make", ["locked", "leader"])
-def test_a_lock_that_others_could_hold_is_taken_from_them(make: str, tmp_path: Path) -> None:
+def test_a_lock_file_that_others_may_open_is_made_private(make: str, tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.touch()
     path.chmod(0o644)

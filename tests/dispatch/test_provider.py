@@ -29,7 +29,7 @@ class Service:
         return SimpleNamespace(value=self.modes.get(flag_key, default_value))
 
 
-def test_a_provider_comes_before_the_default_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_provider_has_precedence_over_the_default_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "flags.toml"
     ours, follow = following(file)
     service = Service()
@@ -54,7 +54,7 @@ def test_a_provider_comes_before_the_default_only(tmp_path: Path, caplog: pytest
 
 @pytest.mark.parametrize("order", [("file", "provider"), ("provider", "file"), ("file", "provider", "file")])
 @pytest.mark.parametrize("dropped", ["file", "provider", ""])
-def test_the_file_goes_before_a_provider_whichever_speaks_last(order: tuple[str, ...], dropped: str) -> None:
+def test_the_flag_file_has_precedence_over_a_provider_in_any_order(order: tuple[str, ...], dropped: str) -> None:
     told = {"file": ("ramp:10", ""), "provider": ("ramp:20", "")}
     ours = FlagStore({})
     ours.declare("desk")
@@ -74,7 +74,7 @@ class FlagNotFoundError(Exception):
 
 
 @pytest.mark.parametrize("how", ["raises", "answers"])
-def test_a_flag_that_a_provider_does_not_know_is_one_flag(tmp_path: Path, how: str) -> None:
+def test_an_unknown_flag_of_a_provider_affects_no_other_flag(tmp_path: Path, how: str) -> None:
     class Flagd:
         def resolve_string_details(self, key: str, default: str, evaluation_context: Any = None) -> Any:
             if key == "desk":
@@ -90,7 +90,7 @@ def test_a_flag_that_a_provider_does_not_know_is_one_flag(tmp_path: Path, how: s
 
 
 @pytest.mark.parametrize("error", [ConnectionError, SystemExit])
-def test_a_flag_that_a_provider_fails_to_resolve_keeps_what_it_said(
+def test_a_flag_keeps_its_mode_when_the_provider_fails_to_resolve_it(
     error: type[BaseException], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ours, follow = following(tmp_path / "flags.toml")
@@ -129,7 +129,7 @@ def test_provide_asks_now_and_then() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, object(), SimpleNamespace(value=True), 5], ids=range(4))
-def test_a_flag_for_which_a_provider_returns_something_else_is_one_flag(answer: object) -> None:
+def test_an_invalid_answer_of_a_provider_affects_no_other_flag(answer: object) -> None:
     class Odd(Service):
         def resolve_string_details(self, flag_key: str, default_value: str, evaluation_context: Any = None) -> Any:
             found = super().resolve_string_details(flag_key, default_value, evaluation_context)

@@ -38,7 +38,7 @@ def test_the_classes_follow_the_formulas(seed: int) -> None:
     assert found == detections(hits[:, None], 5.0)[:, 0].tolist()
 
 
-def test_misses_may_come_at_once() -> None:
+def test_many_misses_can_be_added_at_once() -> None:
     for make in (Evidence, Detector):
         one, many = make(0.01), make(0.01)
         for test in (one, many):
@@ -70,7 +70,7 @@ def least() -> Any:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_boundary_is_where_the_class_says_enough(seed: int, least: Any) -> None:
+def test_the_boundary_is_reached_at_enough(seed: int, least: Any) -> None:
     hits = np.random.default_rng(seed).random(1000) < 0.5 + 0.1 * seed
     test = Evidence()
     said = [test.add(bool(hit)) >= 1 / ALPHA for hit in hits]

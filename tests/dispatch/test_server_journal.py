@@ -41,7 +41,7 @@ def test_workers_of_one_server_share_a_journal_by_default(tmp_path: Path, monkey
         assert servers.server_journal() == ""
 
 
-def test_a_process_that_is_no_worker_of_a_server_has_none() -> None:
+def test_a_process_outside_a_server_has_no_server_journal() -> None:
     code = "from fastcore.dispatch import process\nprint(process.store.journal.path)"
     environ = {k: v for k, v in os.environ.items() if not k.startswith("FASTCORE_")}
     made = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)

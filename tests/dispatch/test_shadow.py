@@ -31,7 +31,7 @@ def test_shadow_serves_the_control_and_compares_a_share(make: Make) -> None:
 
 
 @pytest.mark.parametrize(("percent", "expected"), [(0, 0), (100, 300)])
-def test_the_ends_of_the_share(make: Make, percent: int, expected: int) -> None:
+def test_a_share_of_0_or_100_percent_is_exact(make: Make, percent: int, expected: int) -> None:
     switch = make(double, double)
     flags.set(switch.flag, f"shadow:{percent}")
     assert [switch(i) for i in range(300)] == [double(i) for i in range(300)]

@@ -141,7 +141,7 @@ def test_a_guard_s_rollback_after_a_person_s_outlives_the_rotation_by_size(
     assert store(path).get("desk").reason == "wrong prices"
 
 
-def test_an_older_journal_put_back_resumes_nothing(path: str) -> None:
+def test_restoring_an_older_journal_resumes_no_flag(path: str) -> None:
     ours = store(path)
     ours.rollback("desk", "first")
     ours.resume("desk")
@@ -203,7 +203,7 @@ def test_entries_that_the_state_file_missed_are_written_later(path: str, monkeyp
     assert store(path).get("desk").reason == "wrong prices"
 
 
-def test_a_state_file_that_was_deleted_is_made_again_of_the_journal(path: str) -> None:
+def test_a_deleted_state_file_is_rebuilt_from_the_journal(path: str) -> None:
     running = store(path)
     running.rollback("desk", "wrong prices")
     os.unlink(f"{path}.state")
@@ -226,7 +226,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=[next(iter(wrong)) for wrong in WRONG])
-def test_lines_of_other_types_are_no_entries(path: str, wrong: dict[str, Any]) -> None:
+def test_journal_lines_with_wrong_types_are_ignored(path: str, wrong: dict[str, Any]) -> None:
     store(path).rollback("desk", "wrong prices")
     line = json.loads(Path(path).read_text().splitlines()[-1])
     with open(path, "a") as file:
@@ -237,7 +237,7 @@ def test_lines_of_other_types_are_no_entries(path: str, wrong: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=[next(iter(wrong)) for wrong in WRONG])
-def test_a_state_file_of_other_types_is_reported(path: str, wrong: dict[str, Any]) -> None:
+def test_a_state_file_with_wrong_types_is_reported(path: str, wrong: dict[str, Any]) -> None:
     store(path).rollback("desk", "wrong prices")
     body = json.loads(Path(f"{path}.state").read_text())
     body["entries"].append({**body["entries"][0], **wrong})

@@ -38,7 +38,7 @@ def test_control_runs_by_default(make: Make) -> None:
     ("args", "kwargs"),
     [((1,), {}), ((1, 2), {}), ((), {"x": 1}), ((1,), {"k": 9}), ((1, 2), {"k": 9}), ((), {"y": 1, "k": 2, "x": 3})],
 )
-def test_arguments_arrive_as_they_were_given(make: Make, args: Any, kwargs: Any) -> None:
+def test_arguments_are_passed_on_unchanged(make: Make, args: Any, kwargs: Any) -> None:
     switch = make(control, fast)
     assert switch(*args, **kwargs) == control(*args, **kwargs)
     assert switch.call_for("key", *args, **kwargs) == control(*args, **kwargs)
@@ -173,7 +173,7 @@ def test_with_every_1_each_call_is_timed_except_failures(make: Make) -> None:
     assert (report.control.calls, report.control.errors, report.control.timed) == (5, 2, 3)
 
 
-def test_latencies_are_those_of_the_calls(make: Make) -> None:
+def test_latencies_are_measured_around_the_calls(make: Make) -> None:
     within: list[float] = []  # what the calls took, by themselves and by their caller: however busy the machine is
     around: list[float] = []
 
@@ -308,7 +308,7 @@ def test_a_bad_key_is_refused_in_every_mode(make: Make, key: Any, mode: str) -> 
 
 
 @pytest.mark.parametrize("key", [1.5, ("a", 1), uuid.UUID(int=5)])
-def test_a_key_of_any_stable_kind_is_taken_in_every_mode(make: Make, key: Any) -> None:
+def test_keys_of_every_stable_type_are_accepted_in_every_mode(make: Make, key: Any) -> None:
     switch = make(control, fast)
     for mode in ("control", "candidate", "ramp:50"):
         flags.set(switch.flag, mode)

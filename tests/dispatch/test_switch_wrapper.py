@@ -142,13 +142,13 @@ def test_it_cannot_be_subclassed_or_set_up_twice(make: Make) -> None:
         ({"control": control, "flag": "a b"}, ValueError, "name: expected printable characters without spaces"),
     ],
 )
-def test_bad_arguments(make: Make, kwargs: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_bad_arguments_are_refused(make: Make, kwargs: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"^{message}"):
         make(**kwargs)
 
 
 @pytest.mark.parametrize("name", [None, 3, "", "a b"])
-def test_bad_names(make: Make, name: Any) -> None:
+def test_bad_names_are_refused(make: Make, name: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"^name: expected"):
         Switch(name, control)
 

@@ -113,7 +113,7 @@ def on(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
 
 
-def test_constructing_gives_the_flag_s_twin(on: str) -> None:
+def test_constructing_returns_the_twin_of_the_flag(on: str) -> None:
     box = Box(3)
     assert type(box) is MODULES[on].Box is Box.twin(on)
     assert box.get() == 3

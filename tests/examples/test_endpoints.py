@@ -76,7 +76,7 @@ def test_after_has_answers_from_the_cache_and_before_has_none(desk: MarketDesk) 
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_wrong_requests(desk: MarketDesk, arm: Arm) -> None:
+def test_wrong_requests_are_refused(desk: MarketDesk, arm: Arm) -> None:
     choose(arm)
 
     async def ask(client: httpx.AsyncClient) -> list[int]:

@@ -135,7 +135,7 @@ def test_an_unknown_topic_is_refused_by_both(desk: MarketDesk) -> None:
             asyncio.run(desk.stream(Socket(), "prices.TSLA"))  # type: ignore[arg-type]
 
 
-def test_the_reader_knows_both_formats() -> None:
+def test_the_client_reads_both_formats() -> None:
     plain = {"topic": "prices.IBM", "seq": 1}
     reader = Reader()
     assert reader.read(msgpack.packb(plain)) == [plain]

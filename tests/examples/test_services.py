@@ -101,7 +101,7 @@ def test_report_is_the_same_from_either_calculation(market: Market, backend: str
             assert max(apart(quick[name], slow[name]) for name in slow) < 1e-9
 
 
-def test_signals() -> None:
+def test_signals_follow_from_the_indicators() -> None:
     generate = SignalGeneratorService().generate_signals
     assert generate(10.0, {}) == []
     assert generate(10.0, {"rsi": None, "sma": None}) == []

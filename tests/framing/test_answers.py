@@ -102,7 +102,7 @@ def test_positions_are_checked_once_for_a_shared_answer(backend: str) -> None:
         fan.follow(0, "p.*", since=(fan.epoch, {"p.1": -1}))
 
 
-def test_those_with_other_rights_or_positions_get_other_answers(backend: str) -> None:
+def test_clients_with_different_rights_or_positions_get_different_answers(backend: str) -> None:
     fan = crowded()
     for client in range(4):
         fan.connect(client)
@@ -190,7 +190,7 @@ def test_reached_counts_clients_whose_patterns_match(backend: str) -> None:
     assert set(fan.reached("t.x")) == {"a", "b", "d"}
 
 
-def test_words_are_found_as_matching_says() -> None:
+def test_topics_are_indexed_by_word_as_patterns_match() -> None:
     rng = random.Random(11)
     names = sorted({".".join(rng.choices(WORDS, k=rng.randint(1, 4))) for _ in range(60)})
     patterns = sorted({".".join(rng.choices([*WORDS, "*"], k=rng.randint(1, 4))) for _ in range(60)})

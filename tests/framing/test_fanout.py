@@ -277,7 +277,7 @@ def test_unused_topics_are_dropped(fan):
     assert (fan.topics(), fan.offset("x"), fan.offset("y")) == (["x"], 1, 0)
 
 
-def test_stats(fan):
+def test_stats_count_clients_messages_and_bytes(fan):
     fan.subscribe("a", ["x", "y"])
     fan.subscribe("b", "x")
     fan.publish("x", 1)
@@ -394,7 +394,7 @@ def test_the_twins_behave_alike():
 
 
 @pytest.mark.parametrize("policy", ["all", "conflate", "drop"])
-def test_bytes_held_back_are_those_of_the_clients(twin, policy):
+def test_held_back_bytes_equal_the_sum_over_clients(twin, policy):
     """Through a random life; in the end nothing is held back."""
     fan = twin("framing").Fanout(policy=policy, limit=3000, total_limit=6000)
     rng, clients = random.Random(3), set[int]()

@@ -78,7 +78,7 @@ def test_a_shorter_history_still_resumes_from_what_it_keeps(wire, fan, kept, sin
         fan.tick()
 
 
-def test_who_asks_from_below_the_floor_of_a_numbering_is_told_of_a_gap(fan):
+def test_resuming_from_below_the_floor_reports_a_gap(fan):
     """Even where it has the last message that came here: others may have come elsewhere."""
     fan.publish("t", 1)
     fan.renew("e2", 5)

@@ -14,7 +14,7 @@ def fan(twin):
     return made
 
 
-def test_given_offsets_are_kept(wire, fan):
+def test_explicit_offsets_are_used(wire, fan):
     fan.subscribe("a", ["x", "y"])
     assert [fan.publish("x", 1, offset=12), fan.publish("y", 2, offset=13), fan.publish("x", 3, offset=20)] == [
         12,
@@ -85,7 +85,7 @@ def test_a_shorter_history_drops_the_oldest_messages(fan):
     assert fan.subscribe("b", "x", since=("shared", {"x": 15}))[0].recovered
 
 
-def test_bad_arguments(fan):
+def test_bad_arguments_are_refused(fan):
     with pytest.raises(TypeError, match=r"^epoch: expected a str, got int$"):
         fan.renew(1)
     with pytest.raises(ValueError, match=r"^floor: expected an int"):

@@ -156,7 +156,7 @@ def test_data_frames(twin):
     assert (packer.names, packer.rows) == (NAMES, "map")
 
 
-def test_nan_as_none(twin):
+def test_nan_as_none_writes_none_for_nan(twin):
     f = twin("framing")
     columns = [np.array([1.5, np.nan]), np.array([np.nan, 1], "f4")]
     assert f.RowPacker(["a", "b"], nan_as_none=True).pack(columns) == rows_of("ab", [1.5, None], [None, 1.0])

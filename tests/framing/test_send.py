@@ -156,7 +156,7 @@ def test_broken_sockets_are_left_to_the_caller(twin, pair, wire) -> None:
     assert wire.read((read(ends["c"][1]),)) == [["x", 1, 1]]
 
 
-def test_while_other_threads_run(twin, pair) -> None:
+def test_packing_is_correct_while_other_threads_run(twin, pair) -> None:
     """The interpreter lock is released for many clients; other threads cannot change the data being sent."""
     fan = twin("framing").Fanout()
     ends = [pair() for _ in range(64)]

@@ -223,7 +223,7 @@ REFUSED: list[tuple[bytes, dict[str, Any], type[Exception], str]] = [
 
 
 @pytest.mark.parametrize(("data", "options", "error", "text"), REFUSED, ids=lambda x: str(x)[:30])
-def test_refuses(twin, data, options, error, text):
+def test_invalid_messages_are_refused(twin, data, options, error, text):
     with pytest.raises(error) as caught:
         twin("framing").unpackb(data, **options)
     assert str(caught.value) == text

@@ -26,7 +26,7 @@ def test_a_cancelled_getter_loses_no_item(queue):
     run(main)
 
 
-def test_a_cancelled_putter_gives_its_room_to_the_next(queue):
+def test_a_cancelled_putter_passes_its_room_to_the_next(queue):
     async def main() -> None:
         q = queue(1)
         q.put_nowait(0)

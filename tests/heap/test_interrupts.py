@@ -149,7 +149,7 @@ def test_signal_handlers_push_while_priorities_change(make):
 
 
 @needs_timer
-def test_a_signal_handler_puts_what_a_blocked_get_waits_for(make):
+def test_a_blocked_get_returns_an_item_put_by_a_signal_handler(make):
     held = make("PriorityQueue")
     with Interrupts(lambda: held.put("x", priority=1), 500) as interrupts:
         got = [held.get(timeout=30) for _ in range(500)]

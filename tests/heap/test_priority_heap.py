@@ -297,7 +297,7 @@ def test_refused_options(make, kwargs, error, text):
         (lambda h: h.push(1, due=collections.deque()), "due: expected a number, got deque"),
     ],
 )
-def test_wrong_calls(make, call, text):
+def test_wrong_calls_are_refused(make, call, text):
     with pytest.raises(TypeError, match=f"^{text}$"):
         call(make("PriorityHeap"))
 

@@ -270,7 +270,7 @@ def test_many_threads_lose_and_duplicate_no_item(make):
     assert sorted(got) == list(range(count * workers))
 
 
-def test_wrong_maxsize(make):
+def test_wrong_maxsize_is_refused(make):
     with pytest.raises(TypeError, match="maxsize: expected a number, got str"):
         make("PriorityQueue", "3")
 

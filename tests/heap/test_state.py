@@ -64,7 +64,7 @@ def test_handles_fit_after_bulk_operations(make):
     heap._check()
 
 
-def test_push_many_is_all_or_none(make):
+def test_push_many_adds_all_items_or_none(make):
     heap = make("PriorityHeap", priorities="any")
     heap.push((1, "kept"))
     before = heap.entries()

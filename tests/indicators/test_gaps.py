@@ -73,7 +73,7 @@ EDGES: list[list[int]] = [
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.row.missing == "recurrence"], ids=str)
-def test_gaps_at_the_edges_of_what_is_computed_at_a_time(ta: ModuleType, case: Case) -> None:
+def test_gaps_at_the_edges_of_a_block_are_handled(ta: ModuleType, case: Case) -> None:
     function = getattr(ta, case.row.name)
     for gaps in EDGES:
         inputs = [x.copy() for x in inputs_of(case.row, walk(1100))]

@@ -186,7 +186,7 @@ def test_rows_are_the_same_on_any_number_of_threads(kernel: Any, threads: int) -
 
 @each(KERNELS + MIXED)
 @pytest.mark.parametrize("shape", [(0,), (1,), (0, 5), (5, 0), (3, 1)])
-def test_little_or_nothing_to_do(kernel: Any, shape: tuple[int, ...]) -> None:
+def test_empty_and_short_inputs_keep_their_shape(kernel: Any, shape: tuple[int, ...]) -> None:
     for output in run(kernel, tuple(np.ones(shape) for _ in kernel[1])):
         assert output.shape == shape
         assert output.dtype == np.float64

@@ -125,7 +125,7 @@ def test_finish_gets_a_tuple_and_its_errors_pass() -> None:
         sma(lambda args, kwargs: ((X,), (3.0,), broken))(None)
 
 
-def test_several_outputs_come_as_the_class_given() -> None:
+def test_several_outputs_are_returned_in_the_given_class() -> None:
     function = core.function("macd", ("real",), MACD_PARAMS, Three, ask)
     got = function(np.arange(60.0))
     assert type(got) is Three

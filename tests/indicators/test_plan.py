@@ -38,7 +38,7 @@ def flat(results: dict[str, Any]) -> list[Any]:
     return [x for result in results.values() for x in (result if isinstance(result, tuple) else (result,))]
 
 
-def test_a_frame_of_pandas_gives_one(ta: ModuleType) -> None:
+def test_a_pandas_frame_returns_a_pandas_frame(ta: ModuleType) -> None:
     frame = pd.DataFrame(columns(), index=pd.date_range("2024-01-01", periods=80)).assign(note="x")
     result = PLAN(frame)
     assert list(result.columns) == TITLES
@@ -47,7 +47,7 @@ def test_a_frame_of_pandas_gives_one(ta: ModuleType) -> None:
         np.testing.assert_array_equal(result[title].to_numpy(), values)
 
 
-def test_a_frame_of_polars_gives_one(ta: ModuleType) -> None:
+def test_a_polars_frame_returns_a_polars_frame(ta: ModuleType) -> None:
     result = PLAN(pl.DataFrame(columns()))
     assert isinstance(result, pl.DataFrame)
     assert result.columns == TITLES
@@ -56,7 +56,7 @@ def test_a_frame_of_polars_gives_one(ta: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("rows", [None, 1, 7])
-def test_a_mapping_of_arrays_gives_a_dict(ta: ModuleType, rows: int | None) -> None:
+def test_a_mapping_of_arrays_returns_a_dict(ta: ModuleType, rows: int | None) -> None:
     c = columns() if rows is None else {n: np.array([columns(seed=s)[n] for s in range(rows)]) for n in columns()}
     result = PLAN(c)
     wanted = expected(ta, c)
@@ -66,14 +66,14 @@ def test_a_mapping_of_arrays_gives_a_dict(ta: ModuleType, rows: int | None) -> N
         np.testing.assert_array_equal(result[name], values)
 
 
-def test_a_mapping_of_series_gives_series(ta: ModuleType) -> None:
+def test_a_mapping_of_series_returns_series(ta: ModuleType) -> None:
     index = pd.RangeIndex(5, 85)
     result = PLAN({name: pd.Series(x, index) for name, x in columns().items()})
     assert result["macd"].hist.index.equals(index)
     np.testing.assert_array_equal(result["atr"].to_numpy(), expected(ta, columns())["atr"])
 
 
-def test_frames_may_be_empty_or_of_other_numbers(ta: ModuleType) -> None:
+def test_frames_may_be_empty_or_have_other_number_types(ta: ModuleType) -> None:
     empty = PLAN(pd.DataFrame(columns()).iloc[:0])
     assert empty.shape == (0, len(TITLES))
     whole = pd.DataFrame(columns()).round()

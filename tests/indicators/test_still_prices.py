@@ -119,7 +119,7 @@ def assert_near(ours: Any, exact: list[Decimal | None], scale: float) -> None:
 
 @each_form
 @pytest.mark.parametrize("case", RECURRENCES, ids=str)
-def test_a_halt_between_two_sessions_gives_the_formula(ta: ModuleType, case: Case, form: Any) -> None:
+def test_after_a_halt_between_sessions_the_formula_holds(ta: ModuleType, case: Case, form: Any) -> None:
     inputs = halted(case, moving=120, still=300, again=40)
     with decimal.localcontext(prec=60, Emin=-999_999, Emax=999_999):
         exact = reference(case, inputs)
@@ -129,7 +129,7 @@ def test_a_halt_between_two_sessions_gives_the_formula(ta: ModuleType, case: Cas
 
 @pytest.mark.parametrize("form", [FORMS["function"], FORMS["extended"], FORMS["board"]])
 @pytest.mark.parametrize("case", RECURRENCES, ids=str)
-def test_a_move_after_a_long_halt_gives_the_formula(ta: ModuleType, case: Case, form: Any) -> None:
+def test_after_a_long_halt_the_formula_holds(ta: ModuleType, case: Case, form: Any) -> None:
     """Long enough for binary exponents to end: what came before weighs nothing, and is not in the way."""
     inputs = halted(case, moving=60 + int(max(case.params)), still=4000, again=12)
     with decimal.localcontext(prec=60, Emin=-999_999, Emax=999_999):

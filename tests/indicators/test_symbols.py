@@ -104,13 +104,13 @@ def test_one_symbol_is_one_series_and_may_be_live(ta: ModuleType) -> None:
     assert live.count == 70
 
 
-def test_a_row_without_a_symbol_is_of_none_of_the_others(ta: ModuleType) -> None:
+def test_a_row_without_a_symbol_belongs_to_no_symbol(ta: ModuleType) -> None:
     index = pd.MultiIndex.from_arrays([["A", None, "A", None, "B"], times(5)], names=["symbol", "time"])
     got = ta.sma(pd.Series([1.0, 10.0, 3.0, 20.0, 5.0], index), 2)
     np.testing.assert_array_equal(got, [np.nan, np.nan, 2.0, 15.0, np.nan])
 
 
-def test_missing_names_in_one_of_two_levels_of_symbols_are_told_apart(ta: ModuleType) -> None:
+def test_missing_names_in_one_of_two_symbol_levels_are_distinguished(ta: ModuleType) -> None:
     venues, symbols = ["X", "Y", "X", "Y"], ["B", None, "B", None]  # of Y without a symbol, and of X with the last one
     index = pd.MultiIndex.from_arrays([venues, symbols, times(4)], names=["venue", "symbol", "time"])
     got = ta.sma(pd.Series([1.0, 10.0, 3.0, 20.0], index), 2)

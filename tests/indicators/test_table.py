@@ -48,12 +48,12 @@ def test_both_twins_have_it(row: Indicator, backend: str) -> None:
     assert len(outputs) == len(row.outputs)
 
 
-def test_the_pure_twin_has_nothing_more() -> None:
+def test_the_pure_twin_defines_no_other_indicator() -> None:
     assert set(DEFINITIONS) == set(INDICATORS)
 
 
 @each_row
-def test_help_shows_what_a_function_is(row: Indicator) -> None:
+def test_help_shows_the_docstring_of_a_function(row: Indicator) -> None:
     function = getattr(indicators, row.name)
     assert function is FUNCTIONS[row.name]
     assert function.__name__ == row.name

@@ -74,7 +74,7 @@ def run(row: Indicator, backend: str, *args: Any) -> Any:
 @each_row
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
-def test_the_twins_give_the_same(row: Indicator, data: st.DataObject) -> None:
+def test_both_twins_return_the_same_values(row: Indicator, data: st.DataObject) -> None:
     inputs, params = data.draw(calls(row))
     compiled, pure = (run(row, backend, *inputs, *params) for backend in ("compiled", "python"))
     finite = [np.abs(x[np.isfinite(x)]) for x in inputs]

@@ -21,7 +21,7 @@ BYTES = 1 << 20
 
 
 def collect(times: int = 1) -> None:
-    """Free garbage, and clear the interpreter's cache of attribute names: it goes by their addresses, so it fills slowly."""
+    """Free garbage, and clear the interpreter's cache of attribute names: it fills slowly, as it goes by addresses."""
     for _ in range(times):
         gc.collect()
     getattr(sys, "_clear_internal_caches", sys._clear_type_cache)()

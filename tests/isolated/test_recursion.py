@@ -27,7 +27,7 @@ def test_by_default(backend: str) -> None:
 
 
 @pytest.mark.parametrize(("limit", "stack"), [("1000", SMALL), (DEEP, "0"), (DEEP, SMALL)])
-def test_where_the_interpreter_does_not_count(limit: str, stack: str) -> None:
+def test_recursion_in_c_is_bounded_where_the_interpreter_does_not_count_it(limit: str, stack: str) -> None:
     if os.environ.get("FASTCORE_NO_EXTENSIONS") == "1":
         pytest.skip("pure Python is guarded by the interpreter alone")
     run("compiled", limit, stack)

@@ -41,14 +41,14 @@ def test_thresholds_of_every_version(
     assert _thresholds("default", version, NOW)[0] == default
 
 
-def test_the_default_is_what_this_python_starts_with() -> None:
+def test_the_default_profile_is_this_pythons() -> None:
     code = "import gc, json; print(json.dumps(gc.get_threshold()))"
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
     gc.set_threshold(1, 2, 3)
     assert list(gc_profile("default").after) == [int(n) for n in ran.stdout.strip("[]\n").split(",")]
 
 
-def test_it_is_set_and_restored() -> None:
+def test_thresholds_are_set_and_restored() -> None:
     gc.set_threshold(*NOW)
     with gc_profile("service") as profile:
         assert gc.get_threshold() == profile.after != NOW

@@ -189,7 +189,7 @@ class TestOptimize:
             {"a": marker},
         )
 
-    def test_wrong_arguments(self) -> None:
+    def test_wrong_arguments_are_refused(self) -> None:
         with pytest.raises(ValueError, match="max_relative_error"):
             optimize_dataframe_memory(2.0)
         with pytest.raises(TypeError, match="function: expected a callable, got int"):
@@ -301,7 +301,7 @@ class TestMonitor:
             ("200", TypeError, "threshold_mb: expected a number, got str"),
         ],
     )
-    def test_wrong_arguments(self, value: object, error: type[Exception], text: str) -> None:
+    def test_wrong_arguments_are_refused(self, value: object, error: type[Exception], text: str) -> None:
         with pytest.raises(error, match=text):
             memory_monitor(threshold_mb=value)  # type: ignore[arg-type]
 
@@ -381,7 +381,7 @@ class TestCleanup:
         assert "cleaning up after" in caplog.text
 
     @pytest.mark.parametrize("kwargs", [{"caches": "all"}, {"keep": 2}])
-    def test_wrong_arguments(self, kwargs: dict[str, object]) -> None:
+    def test_wrong_arguments_are_refused(self, kwargs: dict[str, object]) -> None:
         with pytest.raises(ValueError, match=next(iter(kwargs))):
             scheduler_cleanup(**kwargs)  # type: ignore[arg-type]
 

@@ -138,7 +138,9 @@ def test_empty_frames(frame: pd.DataFrame) -> None:
         ({"max_relative_error": 0.1, "certify": [1]}, TypeError, "certify: expected a callable or callables, got int"),
     ],
 )
-def test_wrong_arguments(prices: pd.DataFrame, kwargs: dict[str, object], error: type[Exception], text: str) -> None:
+def test_wrong_arguments_are_refused(
+    prices: pd.DataFrame, kwargs: dict[str, object], error: type[Exception], text: str
+) -> None:
     with pytest.raises(error, match=text):
         optimize_dataframe(prices, **kwargs)
 

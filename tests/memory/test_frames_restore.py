@@ -34,7 +34,7 @@ class TestRestore:
             lambda df: df.iloc[:0],
         ],
     )
-    def test_counts_of_ticks_that_were_changed_since(self, bars: pd.DataFrame, change: Any) -> None:
+    def test_changed_tick_counts_are_restored_to_prices(self, bars: pd.DataFrame, change: Any) -> None:
         made, report = optimize_dataframe(bars, tick_size={"close": 0.01})
         pd.testing.assert_frame_equal(report.restore(change(made)), change(bars), check_dtype=len(change(bars)) > 0)
 
@@ -138,7 +138,7 @@ class TestRestore:
         with pytest.raises(ValueError, match=r"day: expected dates that %Y-%m-%d can write, got others"):
             report.restore(made.assign(day=made["day"] + pd.Timedelta(hours=1)))
 
-    def test_twice_changes_nothing(self, prices: pd.DataFrame) -> None:
+    def test_restoring_twice_changes_nothing(self, prices: pd.DataFrame) -> None:
         made, report = optimize_dataframe(prices, tick_size=0.01)
         once = report.restore(made)
         pd.testing.assert_frame_equal(report.restore(once), once)

@@ -153,7 +153,7 @@ def test_files_that_are_not_as_expected(root: Path, text: str) -> None:
     assert memory_usage(root).fraction == 0.25
 
 
-def test_nothing_to_read(tmp_path: Path) -> None:
+def test_a_missing_proc_file_system_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="root: expected proc/meminfo or control groups"):
         memory_usage(tmp_path)
 

@@ -84,7 +84,7 @@ def test_an_alarm_without_delay_fires_at_once() -> None:
         ((float("nan"), 0.8, 1), "threshold"),
     ],
 )
-def test_wrong_levels(args: tuple[float, float, float], text: str) -> None:
+def test_wrong_levels_are_refused(args: tuple[float, float, float], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         Alarm(*args)
     with pytest.raises(ValueError, match=text):
@@ -92,7 +92,7 @@ def test_wrong_levels(args: tuple[float, float, float], text: str) -> None:
 
 
 @pytest.mark.parametrize("kwargs", [{"interval": 0}, {"keep": 1.5}, {"repeat": 0}])
-def test_wrong_settings(kwargs: dict[str, float]) -> None:
+def test_wrong_settings_are_refused(kwargs: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(kwargs))):
         MemoryWatch(**kwargs)  # type: ignore[arg-type]
 
@@ -162,7 +162,7 @@ def test_a_callback_that_raises_does_not_stop_it(
     assert "a callback of the memory watch raised" in caplog.text
 
 
-def test_its_thread_takes_readings_and_ends(machine: Machine) -> None:
+def test_the_thread_takes_readings_until_stopped(machine: Machine) -> None:
     fired = threading.Event()
     machine.use(0.99)
     watch = MemoryWatch(seconds=0, interval=0.01, root=machine.root, on_fire=lambda usage: fired.set())
@@ -257,11 +257,11 @@ class TestShrink:
         assert "same" not in shrink(1).freed
 
     @pytest.mark.parametrize("keep", [-0.1, 1.1, float("nan")])
-    def test_wrong_share(self, keep: float) -> None:
+    def test_wrong_share_is_refused(self, keep: float) -> None:
         with pytest.raises(ValueError, match="keep: expected a number from 0 to 1"):
             shrink(keep)
 
-    def test_wrong_arguments(self) -> None:
+    def test_wrong_arguments_are_refused(self) -> None:
         with pytest.raises(TypeError, match="name: expected a str that is not empty"):
             register_shrinker("", lambda keep: None)
         with pytest.raises(TypeError, match="shrinker: expected a callable, got int"):

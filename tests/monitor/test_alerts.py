@@ -41,12 +41,12 @@ def test_fires_at_once_and_is_resolved_at_the_threshold(book: Book) -> None:
     assert book.book.firing() == []
 
 
-def test_below(book: Book) -> None:
+def test_a_rule_below_a_threshold_fires(book: Book) -> None:
     rule = Rule(name="r", metric="m", below=2, clear=3)
     assert [book.look(rule, value) for value in (2, 1.9, 2.9, 3)] == [[], ["firing"], [], ["resolved"]]
 
 
-def test_pending_for_as_long_as_the_rule_says(book: Book) -> None:
+def test_an_alert_is_pending_for_the_time_of_its_rule(book: Book) -> None:
     rule = Rule(name="r", metric="m", above=10, hold="30s")
     assert book.look(rule, 11) == []
     assert (book.book.pending(), book.book.firing()) == (1, [])
@@ -126,7 +126,7 @@ def test_alerts_of_a_removed_rule_are_resolved(book: Book) -> None:
     assert book.book.firing() == []
 
 
-def test_details_are_those_of_the_beginning_and_fill_the_summary(book: Book) -> None:
+def test_an_alert_keeps_the_details_it_began_with(book: Book) -> None:
     seen: list[dict[str, str]] = []
 
     def details(labels: dict[str, str]) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def test_many_alerts_of_a_rule_are_sent_as_one(book: Book) -> None:
     assert (ended[0].state, ended[0].fingerprint) == ("resolved", one[0].fingerprint)
 
 
-def test_wrong_arguments() -> None:
+def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="repeat: expected a number above 0, got 0"):
         AlertBook(repeat=0)
 

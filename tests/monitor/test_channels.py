@@ -92,7 +92,7 @@ class TestWebhook:
             WebhookChannel(url)
         assert "secret" not in str(raised.value)
 
-    def test_wrong_arguments(self) -> None:
+    def test_wrong_arguments_are_refused(self) -> None:
         with pytest.raises(ValueError, match="timeout: expected a number above 0, got 0"):
             WebhookChannel("http://h/", timeout=0)
         with pytest.raises(ValueError, match="headers: x-key: expected a str of one line") as raised:
@@ -102,7 +102,7 @@ class TestWebhook:
             WebhookChannel(3)  # type: ignore[arg-type]
 
 
-def test_slack(hook: HttpReceiver) -> None:
+def test_slack_messages_have_their_text(hook: HttpReceiver) -> None:
     channel = SlackChannel(f"{hook.url}/services/T/B/secret")
     channel.send(ALERT)
     channel.send(resolved())
@@ -123,7 +123,7 @@ class TestEmail:
         return EmailChannel("localhost", server.port, **{**told, "tls": server.tls, "context": self.CONTEXT, **more})
 
     @pytest.mark.parametrize("tls", ["none", "starttls", "tls"])
-    def test_a_mail(self, tls: str) -> None:
+    def test_a_mail_has_subject_and_text(self, tls: str) -> None:
         with served(SmtpReceiver(tls=tls)) as server:
             self.channel(server).send(ALERT)
         assert server.envelopes == [("a@example.com", ["b@example.com", "c@example.com"], tls != "none")]
@@ -173,12 +173,12 @@ class TestEmail:
             ({"tls": "none", "user": "u", "password": "secret"}, "because a password is sent, got 'none'"),
         ],
     )
-    def test_wrong_arguments(self, told: dict[str, Any], text: str) -> None:
+    def test_wrong_arguments_are_refused(self, told: dict[str, Any], text: str) -> None:
         with pytest.raises(ValueError, match=text):
             EmailChannel("h", **{"sender": "a@example.com", "recipients": ["b@example.com"], **told})
 
 
-def test_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_channel_logs_alerts(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "fastcore.alerts")
     LogChannel().send(ALERT)
     LogChannel().send(resolved())
@@ -188,7 +188,7 @@ def test_the_log(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_callables() -> None:
+def test_plain_and_async_callables_are_called() -> None:
     got: list[Any] = []
 
     async def later(alert: Alert) -> None:

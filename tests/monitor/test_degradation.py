@@ -123,7 +123,7 @@ class TestSlowdown:
         detector.look(window(100, 100), 0.01)
         assert detector.degraded
 
-    def test_over_when_it_is_surely_over(self) -> None:
+    def test_a_degradation_ends_when_calls_are_surely_fast_again(self) -> None:
         rng, detector = random.Random(4), SlowdownDetector(rng=random.Random(4))
         while not detector.degraded:
             detector.look(latencies(rng, 100, 0.02), 0.01)
@@ -139,7 +139,7 @@ class TestSlowdown:
             detector.look(latencies(rng, 100, 0.01), 0.01)
             assert not detector.degraded
 
-    def test_windows_that_say_nothing(self) -> None:
+    def test_small_windows_and_invalid_references_are_ignored(self) -> None:
         detector = SlowdownDetector()
         assert math.isnan(detector.look(latencies(random.Random(0), 29, 1.0), 0.01))
         for reference in (0.0, math.nan, -1.0):
@@ -154,7 +154,7 @@ class TestSlowdown:
         assert ratio == pytest.approx(2.0, rel=0.1)
         assert detector.degraded
 
-    def test_wrong_arguments(self) -> None:
+    def test_wrong_arguments_are_refused(self) -> None:
         with pytest.raises(ValueError, match="slowdown: expected a number above 0, got 0"):
             SlowdownDetector(0)
         with pytest.raises(ValueError, match="alpha: expected a number above 0 and below 1, got 1"):
@@ -239,7 +239,7 @@ class TestBaselines:
         Baselines().record("desk", latencies(random.Random(0), 100, 1.0))
         assert Baselines().get("desk") is not None
 
-    def test_too_few_calls(self) -> None:
+    def test_a_baseline_of_too_few_calls_is_refused(self) -> None:
         with pytest.raises(ValueError, match="latency: expected 100 timed calls or more, got 99"):
             Baselines(fingerprint="x").record("desk", latencies(random.Random(0), 99, 1.0))
 

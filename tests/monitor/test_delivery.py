@@ -71,7 +71,7 @@ def counted(name: str, channel: str) -> int:
     return metrics.counter(name, channel=channel).value
 
 
-def test_in_order_on_a_thread_of_its_own(made: Make) -> None:
+def test_alerts_are_delivered_in_order_on_a_separate_thread(made: Make) -> None:
     channel = Collecting()
     delivery = made(channel)
     assert all(delivery.put(alert(n)) for n in range(20))
@@ -118,7 +118,7 @@ def test_retried_then_given_up(made: Make, caplog: pytest.LogCaptureFixture) -> 
     assert "alert channel failing: r0 was not delivered: ConnectionError: no" in caplog.text
 
 
-def test_by_default_what_is_refused_for_good_is_not_tried_again() -> None:
+def test_permanent_refusals_are_not_retried_by_default() -> None:
     with served(HttpReceiver()) as hook:
         hook.statuses += [403]
         delivery = Delivery(WebhookChannel(hook.url))
@@ -224,7 +224,7 @@ assert delivery.stop(60) and channel.got == ["r0", "r1"], channel.got
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=100, cwd=os.getcwd())
 
 
-def test_wrong_arguments() -> None:
+def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="limit: expected an int >= 1, got 0"):
         Delivery(Collecting(), limit=0)
     with pytest.raises(ValueError, match="per_minute: expected an int >= 1, got 0"):

@@ -24,7 +24,7 @@ def ask(health: Health, path: str, method: str = "GET") -> httpx.Response:
     return asyncio.run(run())
 
 
-def test_alive() -> None:
+def test_live_answers_200() -> None:
     answer = ask(Health(), "/livez")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/health+json"
@@ -203,7 +203,7 @@ def test_other_paths_and_methods() -> None:
     assert ask(Health(), "/livez", "HEAD").content == b""
 
 
-def test_wrong_arguments() -> None:
+def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="timeout"):
         Health(timeout=0)
     with pytest.raises(TypeError, match="check: expected a callable, got int"):

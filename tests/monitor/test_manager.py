@@ -248,7 +248,7 @@ def test_stopped_and_started_again(made: Make) -> None:
     assert threads == []
 
 
-def test_wrong_arguments() -> None:
+def test_wrong_arguments_are_refused() -> None:
     one = Rule(name="r", metric="m", above=1)
     with pytest.raises(ValueError, match="rules: expected rules of different names"):
         AlertManager(rules=[one, one])

@@ -119,7 +119,7 @@ def test_watching_continues_after_an_error_until_cancelled(desk: Desk, caplog: p
     assert "the service desk could not be looked at" in caplog.text
 
 
-def test_the_documented_usage() -> None:
+def test_the_documented_usage_works() -> None:
     """Every minute, without arguments, by these names."""
     monitor = PerformanceMonitor()
     assert monitor.interval == 60.0
@@ -154,6 +154,6 @@ def test_every_public_name_is_there() -> None:
         fastcore.monitor.nothing  # noqa: B018
 
 
-def test_wrong_arguments() -> None:
+def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="interval: expected a number above 0, got 0"):
         PerformanceMonitor(interval=0)

@@ -44,7 +44,7 @@ def test_buckets_are_a_microsecond_to_a_second_in_steps_of_1_2_5() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.one_of(st.just(0.0), st.floats(1e-9, 1e3)), max_size=60))
-def test_buckets_count_what_they_say_within_one_percent(values: list[float]) -> None:
+def test_bucket_counts_are_correct_within_one_percent(values: list[float]) -> None:
     sketch = metrics.Sketch()
     for value in values:
         sketch.observe(value)
@@ -176,7 +176,7 @@ def test_another_registry_takes_the_collector() -> None:
     assert registry.get_sample_value("test_prom_total") == 5
 
 
-def test_openmetrics_where_it_is_asked_for() -> None:
+def test_openmetrics_is_served_on_request() -> None:
     page, content_type = exposition(accept="application/openmetrics-text; version=1.0.0")
     assert "openmetrics" in content_type
     assert page.endswith(b"# EOF\n")
@@ -198,7 +198,7 @@ class TestApp:
 
         return asyncio.run(run())
 
-    def test_the_page(self) -> None:
+    def test_the_page_is_served_in_the_format_of_prometheus(self) -> None:
         metrics.counter("test_app_total").add()
         answer = self.ask(MetricsApp())
         assert answer.status_code == 200
@@ -232,14 +232,14 @@ except ImportError as error:
         assert "pip install fastcore-native[prometheus]" in ran.stdout
 
 
-def test_a_label_with_a_lone_surrogate_hides_nothing() -> None:
+def test_a_label_with_a_lone_surrogate_is_exported() -> None:
     metrics.counter("test_surrogate_total", file="a\udce9").add(3)
     page = exposition(process=False)[0].decode()
     assert 'test_surrogate_total{file="a\\\\udce9"} 3.0' in page
     assert metrics.counter("test_surrogate_total", file="a\udce9").value == 3
 
 
-def test_a_label_of_a_latency_that_is_named_as_its_buckets_are_is_kept() -> None:
+def test_a_label_le_of_a_latency_is_exported_renamed() -> None:
     state = (1, 0, 0.5, 0.5, 0.5, {-35: 1})
     series = [Sample("test_bounds", "latency", (("le", bound),), state) for bound in ("0.5", "1")]
     page = exposition(lambda: Snapshot(series), process=False)[0].decode()

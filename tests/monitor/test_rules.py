@@ -47,7 +47,7 @@ OK: dict[str, Any] = {"name": "r", "metric": "m", "above": 1.0}
         ({"details": 3}, TypeError, "rule r: details: expected a callable, got int"),
     ],
 )
-def test_refused(changed: dict[str, Any], error: type[Exception], text: str) -> None:
+def test_wrong_rules_are_refused(changed: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         Rule(**{**OK, **changed})
 
@@ -106,7 +106,7 @@ class TestReader:
         reader.read(rule, Snapshot([]), 0)
         assert reader.read(rule, Snapshot([counter(20, status="500")]), 10) == {(("status", "500"),): 2.0}
 
-    def test_a_latency_by_the_quantile_of_what_came_since(self) -> None:
+    def test_a_latency_rule_reads_the_quantile_since_the_last_reading(self) -> None:
         sketch, reader, rule = metrics.Sketch(), Reader(), Rule(**OK, quantile=0.5)
 
         def read() -> Any:
@@ -120,7 +120,7 @@ class TestReader:
             sketch.observe(5.0)
         assert read() == pytest.approx(5.0, rel=0.02)
 
-    def test_rules_do_not_share_what_they_have_seen(self) -> None:
+    def test_rules_do_not_share_readings(self) -> None:
         reader = Reader()
         one, two = Rule(**OK), Rule(**{**OK, "name": "two"})
         reader.read(one, Snapshot([counter(0)]), 0)
@@ -226,6 +226,6 @@ class TestToml:
             ),
         ],
     )
-    def test_errors_say_where(self, tmp_path: Path, text: str, error: type[Exception], found: str) -> None:
+    def test_errors_name_the_line(self, tmp_path: Path, text: str, error: type[Exception], found: str) -> None:
         with pytest.raises(error, match=found):
             self.load(tmp_path, text)

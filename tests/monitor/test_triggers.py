@@ -136,7 +136,7 @@ def test_memory_pressure_shrinks_caches_only_in_act_mode(desk: Desk) -> None:
         remove()
 
 
-def test_cooled_down(desk: Desk, clock: Clock) -> None:
+def test_a_trigger_waits_for_its_cooldown(desk: Desk, clock: Clock) -> None:
     manager = desk.manager("advise", cooldown=600)
     desk.memory = 95.0
     assert look(manager) == [("memory", "advised")]
@@ -226,7 +226,7 @@ def test_without_measurements_nothing_triggers() -> None:
     assert look(manager) == []
 
 
-def test_wrong_arguments() -> None:
+def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="mode: expected 'advise' or 'act', got 'do'"):
         AutoOptimizationManager(mode="do")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="allowed: expected names of memory, async, background, got 'x'"):

@@ -175,7 +175,7 @@ files.stop()
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
 
 
-def test_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FASTCORE_METRICS_DIR", raising=False)
     with pytest.raises(ValueError, match="folder: expected a path, here or in FASTCORE_METRICS_DIR"):
         WorkerFiles()
@@ -188,14 +188,14 @@ def test_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         files.gather()
 
 
-def test_a_label_of_the_applications_that_is_named_worker_is_kept(tmp_path: Path) -> None:
+def test_a_label_worker_of_the_application_is_exported_renamed(tmp_path: Path) -> None:
     metrics.gauge("test_named_worker", worker="crawler").set(3.0)
     with WorkerFiles(tmp_path) as files:
         found = files.gather()
     assert found.get("test_named_worker", exported_worker="crawler", worker=str(os.getpid())) == 3.0
 
 
-def test_labels_that_are_named_as_the_renamed_ones_are_kept_too(tmp_path: Path) -> None:
+def test_labels_with_the_names_of_renamed_ones_are_kept(tmp_path: Path) -> None:
     metrics.gauge("test_named_both", worker="a", exported_worker="b").set(3.0)
     with WorkerFiles(tmp_path) as files:
         found = files.gather()

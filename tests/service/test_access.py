@@ -120,14 +120,14 @@ def test_behind_a_root_path_pages_probes_and_streams_are_served(prefix: str) -> 
 
 
 @pytest.mark.parametrize("call", [*TASKS, "figures", "line"])
-def test_with_nothing_given_the_parts_are_closed_and_say_what_to_give(call: str) -> None:
+def test_without_a_guard_the_parts_are_closed_and_name_the_options(call: str) -> None:
     with served() as client:
         refused = client.request(*CALLS[call], headers=BEARER)
         assert refused.status_code == 503
         assert "token=, dependencies= or public=" in refused.json()["detail"]
 
 
-def test_with_nothing_given_probes_metrics_and_pages_are_open_and_the_log_names_what_is_closed(
+def test_without_a_guard_probes_metrics_and_pages_are_open_and_closed_parts_are_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING, "fastcore.service"), served() as client:

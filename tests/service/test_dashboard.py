@@ -54,7 +54,7 @@ def flag() -> Any:
     flags.clear(name, everywhere=True)
 
 
-def test_pages_are_served_under_a_policy_that_runs_only_them() -> None:
+def test_pages_are_served_with_a_content_policy_that_allows_only_their_scripts() -> None:
     async def check(client: httpx.AsyncClient) -> None:
         page = await client.get("/fastcore")
         assert page.url.path == "/fastcore/"
@@ -255,14 +255,14 @@ def test_prices_keep_the_last_of_each_bar_and_only_numbers() -> None:
     assert prices.line("unknown") == {}
 
 
-def test_symbols_are_those_that_topics_were_made_of() -> None:
+def test_symbols_are_decoded_from_topics() -> None:
     prices, symbols = Prices(), ["0700.HK", "BRK.B", "50%", "EUR/USD", "*", "ünï"]
     for symbol in symbols:
         prices.heard(f"prices.{topic_word(symbol)}", 1.0)
     assert prices.symbols() == sorted(symbols)
 
 
-def test_the_line_of_a_symbol_with_a_dot_is_sent_to_those_who_follow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bars_of_a_symbol_with_a_dot_are_sent_to_its_subscribers(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         prices = Prices()
         prices.update("BRK.B", 450.0)

@@ -31,7 +31,7 @@ TOKEN = "correct horse battery"
 WAIT = 60.0
 
 
-def test_everything_is_there() -> None:
+def test_every_part_is_installed() -> None:
     app = FastAPI()
     queue, hub = TaskQueue(), Hub()
 
@@ -317,7 +317,7 @@ def test_metrics_of_several_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: A
     asyncio.run(main())
 
 
-def test_a_part_of_the_applications_own_may_stay() -> None:
+def test_a_part_of_the_application_can_be_kept() -> None:
     app = with_livez()
     installed = install(app, probes=False)
     assert installed.dashboard is not None
@@ -331,7 +331,7 @@ def test_a_part_of_the_applications_own_may_stay() -> None:
     asyncio.run(main())
 
 
-def test_a_metrics_page_of_ones_own() -> None:
+def test_the_applications_metrics_page_is_kept() -> None:
     app = FastAPI()
     install(app, metrics=MetricsApp(token="scrape me, please"))
 
@@ -343,7 +343,7 @@ def test_a_metrics_page_of_ones_own() -> None:
     asyncio.run(main())
 
 
-def test_tasks_in_memory_that_are_due_are_done_and_the_others_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_due_tasks_in_memory_are_run_at_shutdown_and_the_others_logged(caplog: pytest.LogCaptureFixture) -> None:
     app = FastAPI()
     queue = TaskQueue()
     done: list[int] = []

@@ -104,7 +104,7 @@ def test_a_route_that_would_be_hidden_is_refused(path: str, answers: str) -> Non
         install(app, tasks=TaskQueue(), watch=False)
 
 
-def test_routes_that_are_not_hidden_stay() -> None:
+def test_routes_that_are_not_hidden_are_accepted() -> None:
     app = FastAPI()
 
     @app.get("/{path:path}")

@@ -29,7 +29,7 @@ def test_the_log_of_a_bus_keeps_as_many_bytes_as_it_may() -> None:
         assert len(log) == min(n, 10), "it would forget all but the last if its bytes only grew"
 
 
-def test_the_log_of_a_bus_gives_what_came_after_an_offset_or_says_that_it_cannot() -> None:
+def test_the_log_of_a_bus_returns_the_messages_after_an_offset_or_none() -> None:
     log = Log(4, 10_000, 10)
     log.begin("e", 100, forget=True)
     offsets = list(range(101, 120, 2))
@@ -47,7 +47,7 @@ def test_the_log_of_a_bus_gives_what_came_after_an_offset_or_says_that_it_cannot
         assert log.since("other", offset) is None
 
 
-def test_what_is_due_comes_at_its_time_or_within_the_beat_after_it() -> None:
+def test_items_are_due_at_their_time_or_within_the_next_beat() -> None:
     rng, beat = random.Random(2), 0.25
     now = 50.0
     wheel: TimerWheel[float] = TimerWheel(now, beat)

@@ -292,7 +292,7 @@ def shared() -> Iterator[tuple[Hub, Running]]:
         yield hub, server
 
 
-def test_too_many_errors_end_it(shared: tuple[Hub, Running]) -> None:
+def test_too_many_errors_close_the_connection(shared: tuple[Hub, Running]) -> None:
     with RawClient(shared[1].port) as client:
         for _ in range(4):
             client.write(frame(BINARY, b"\xc1"))
@@ -464,6 +464,6 @@ def test_symbols_with_dots_are_one_word_of_a_topic(serve: Serve) -> None:
         assert hub.subscribers("analysis.BRK%2EB") == 1
 
 
-def test_route_wants_an_application() -> None:
+def test_route_requires_an_application() -> None:
     with pytest.raises(TypeError, match="expected a FastAPI or Starlette application"):
         Hub().route(object())

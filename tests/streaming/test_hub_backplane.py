@@ -116,7 +116,7 @@ def test_the_timer_wheel_returns_due_items_within_a_beat() -> None:
     assert wheel.turn(1e6) == []
 
 
-def test_nothing_is_due_early_or_more_than_a_beat_late() -> None:
+def test_items_are_never_due_early_or_more_than_a_beat_late() -> None:
     wheel: TimerWheel[float] = TimerWheel(0.0, 1.0)
     due = [n * 0.37 for n in range(1, 200)]
     for when in due:

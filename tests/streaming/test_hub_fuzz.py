@@ -48,7 +48,7 @@ def test_no_input_breaks_an_invariant(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("n", range(0, max(len(CORPUS), 1), 100))
-def test_the_corpus(n: int) -> None:
+def test_every_message_of_the_corpus_is_handled(n: int) -> None:
     async def each() -> None:
         for path in CORPUS[n : n + 100]:
             await drive(path.read_bytes())
@@ -57,7 +57,7 @@ def test_the_corpus(n: int) -> None:
     asyncio.run(each())
 
 
-def test_the_seeds() -> None:
+def test_messages_of_fixed_seeds_are_handled() -> None:
     async def each() -> None:
         for seed in seeds():
             await drive(seed)

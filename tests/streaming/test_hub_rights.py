@@ -126,7 +126,7 @@ def test_valid_first_topics_are_subscribed_to(serve: Serve) -> None:
         assert [entry[0] for entry in message[2]] == ["a", "b", "c"]
 
 
-def test_every_request_of_a_message_counts(serve: Serve) -> None:
+def test_every_request_of_a_message_counts_towards_the_rate(serve: Serve) -> None:
     hub, server = serve(limits=Limits(message_rate=0.001, message_burst=20))
     with RawClient(server.port) as client:
         client.hear()

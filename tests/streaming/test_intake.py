@@ -71,7 +71,7 @@ def test_a_read_with_many_frames_is_parsed_over_several_turns() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_bytes_come_whole_and_in_order(seed: int) -> None:
+def test_bytes_are_parsed_completely_and_in_order(seed: int) -> None:
     rng = random.Random(seed)
     data = rng.randbytes(100_000)
 

@@ -212,7 +212,7 @@ def test_remembered_entries_are_bounded() -> None:
     assert len(made) == 1000
 
 
-def test_a_memo_keeps_what_was_made_apart_by_all_it_was_made_of() -> None:
+def test_a_memo_distinguishes_entries_by_all_of_their_inputs() -> None:
     made: list[tuple[bytes, str]] = []
 
     def make(payload: bytes, name: str = "") -> str:
@@ -322,7 +322,7 @@ def test_the_client_for_node_resumes_thousands_of_topics(node: list[str]) -> Non
             process.terminate()
 
 
-def test_the_client_for_node_ends_where_it_is_refused(node: list[str], grants: tuple[Hub, Running]) -> None:
+def test_the_node_client_ends_when_it_is_refused(node: list[str], grants: tuple[Hub, Running]) -> None:
     _, server = grants
     url = f"ws://127.0.0.1:{server.port}/stream"
     done = subprocess.run(

@@ -167,7 +167,7 @@ def test_a_bucket_fills_at_its_rate_and_no_further() -> None:
     assert [bucket.take(2.0, 3, 100.0) for _ in range(4)] == [True, True, True, False]
 
 
-def test_seats() -> None:
+def test_connections_are_limited_in_all_and_by_address() -> None:
     seats = Seats(Limits(connections=3, per_address=2))
     assert [seats.take("a"), seats.take("a"), seats.take("a"), seats.take("b"), seats.take("b")] == [0, 0, 429, 0, 503]
     seats.leave("a")

@@ -49,7 +49,7 @@ def visit() -> Iterator[Callable[..., RawClient]]:
 Visit = Callable[..., RawClient]
 
 
-def test_presence_has_those_that_a_message_would_reach(serve: Serve, visit: Visit) -> None:
+def test_presence_returns_the_clients_that_a_message_would_reach(serve: Serve, visit: Visit) -> None:
     hub, server = serve(authenticate=grant_of, authorize=lambda grant, topic: (grant.user, topic) != ("bob", "room.1"))
     for user, topics in (("ann", "room.1"), ("ann", "room.*"), ("bob", "room.*"), ("cy", "other")):
         visit(server, user, topics).hear_kind(3)
@@ -64,7 +64,7 @@ def test_presence_has_those_that_a_message_would_reach(serve: Serve, visit: Visi
     assert server.call(hub.presence_stats) == PresenceStats(clients=4, users=3)
 
 
-def test_a_member_is_named_as_its_welcome_says(serve: Serve, visit: Visit) -> None:
+def test_a_member_has_the_session_of_its_welcome(serve: Serve, visit: Visit) -> None:
     hub, server = serve(authenticate=grant_of)
     before = time.time()
     client = visit(server, "ann")
@@ -276,7 +276,7 @@ async def test_the_client_does_not_resubscribe_to_removed_topics(serve: Serve) -
 
 
 @in_a_loop
-async def test_users_are_sent_away_from_the_workers_they_are_on(tmp_path: Any) -> None:
+async def test_users_are_disconnected_on_every_worker(tmp_path: Any) -> None:
     hubs = [Hub(backplane=UnixBus(tmp_path / "bus")) for _ in range(2)]
     for hub in hubs:
         await hub.start()

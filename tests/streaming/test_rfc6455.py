@@ -141,7 +141,7 @@ def test_fragments_with_pings_between(client: RawClient, opcode: int, chop: int)
     expect(client, opcode, b"".join(parts))
 
 
-def test_a_continuation_of_nothing_fails(client: RawClient) -> None:
+def test_a_continuation_without_a_first_frame_fails(client: RawClient) -> None:
     client.write(frame(CONT, b"non-continuation payload", fin=True) + frame(TEXT, b"Hello"))
     assert client.closed() == 1002
 
@@ -227,7 +227,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("text", GOOD, ids=ascii)
-def test_good_text_split_anywhere(client: RawClient, text: str) -> None:
+def test_valid_text_may_be_split_anywhere(client: RawClient, text: str) -> None:
     data = text.encode("utf-8", "surrogatepass")
     client.write(frame(TEXT, data))
     expect(client, TEXT, data)
@@ -278,7 +278,7 @@ def test_an_empty_close(client: RawClient) -> None:
 
 
 @pytest.mark.parametrize("after", [frame(TEXT, b"late"), frame(PING, b"late"), frame(CLOSE, b"\x03\xe8")])
-def test_nothing_comes_after_a_close(client: RawClient, after: bytes) -> None:
+def test_nothing_is_sent_after_a_close(client: RawClient, after: bytes) -> None:
     client.write(frame(CLOSE, b"\x03\xe8") + after)
     assert client.read().code == 1000
     client.read_end()

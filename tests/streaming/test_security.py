@@ -325,7 +325,7 @@ def test_a_hanging_hook_closes_with_try_again_later(serve: Serve) -> None:
         assert client.closed() == 1013, "it has shown a token in time"
 
 
-def test_too_many_messages_before_the_answer(serve: Serve) -> None:
+def test_too_many_messages_before_the_answer_close_the_connection(serve: Serve) -> None:
     async def authenticate(token: str) -> bool:
         await asyncio.sleep(600)
         return True

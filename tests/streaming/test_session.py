@@ -85,7 +85,7 @@ def test_a_client_is_not_closed_for_requests_that_were_answered(monkeypatch):
     asyncio.run(test())
 
 
-def test_what_was_sent_counts_no_more_when_a_client_is_slow_again():
+def test_sent_bytes_do_not_count_when_a_client_is_slow_again():
     async def test() -> None:
         hub = Hub(limits=Limits(backlog=1000))
         client, link = await joined(hub)
@@ -197,7 +197,7 @@ def test_threads_reach_a_loop_after_one_that_was_closed_with_messages_waiting():
     assert heard == ["left to the loop", "in the next one"]
 
 
-def test_seats_are_those_that_are_taken():
+def test_seats_are_counted_in_all_and_by_address():
     """Against counts of one's own, for a random life."""
     rng = random.Random(5)
     seats, own = Seats(Limits(connections=8, per_address=3)), Counter[str | None]()
@@ -265,7 +265,7 @@ def test_a_client_that_was_slow_before_its_welcome_is_held_back():
     asyncio.run(test())
 
 
-def test_positions_in_parts_are_taken_in_their_order():
+def test_positions_in_parts_are_applied_in_order():
     """What was said last of a topic counts."""
 
     async def test() -> None:
@@ -298,7 +298,7 @@ def test_an_answer_for_many_is_forgotten_with_the_next_beat():
     asyncio.run(test())
 
 
-def test_a_client_whose_link_fails_is_lost_alone():
+def test_a_failing_link_ends_only_its_own_client():
     async def test() -> None:
         hub = Hub()
         broken, first = await joined(hub, topics=Subscribe(0, ["t"]))
@@ -344,7 +344,7 @@ class SlowBackplane:
         pass
 
 
-def test_what_is_published_while_the_backplane_starts_waits_for_it():
+def test_messages_published_while_the_backplane_starts_are_sent_later():
     async def test() -> None:
         backplane = SlowBackplane()
         hub = Hub(backplane=backplane)

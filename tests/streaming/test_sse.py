@@ -171,7 +171,7 @@ def test_ids_stay_short_enough_for_a_header(serve: Serve) -> None:
         assert len(reader.last_id) <= 4096
 
 
-def test_newest_begins_with_what_is_there(serve: Serve) -> None:
+def test_newest_begins_with_the_existing_messages(serve: Serve) -> None:
     hub, server = serve()
     hub.publish("a", 1, key="k")
     hub.publish("a", 2, key="k")
@@ -209,7 +209,7 @@ def test_pings_keep_it_alive_without_an_answer(serve: Serve) -> None:
 # -- who is let in --------------------------------------------------------------------------------------------------
 
 
-def test_rights_are_those_of_websockets(serve: Serve) -> None:
+def test_rights_are_the_same_as_over_websockets(serve: Serve) -> None:
     grants = {"good": Grant(topics=("a",))}
     hub, server = serve(authenticate=lambda token: grants.get(token))
     for path, headers in [
@@ -297,7 +297,7 @@ def test_a_stream_without_topics_or_with_a_bad_query_is_400(serve: Serve, path: 
     assert hub.clients.seats.taken == 0
 
 
-def test_other_methods_are_no_streams(serve: Serve) -> None:
+def test_methods_other_than_get_are_refused(serve: Serve) -> None:
     hub, server = serve()
     for method, status in [("POST", 405), ("HEAD", 200)]:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT)

@@ -100,7 +100,7 @@ def test_it_survives_a_restart_and_is_notified(stage):
     assert stage.page.evaluate("window.client.epoch") == stage.told("connected")[-1]["epoch"]
 
 
-def test_a_client_that_was_away_for_a_restart_gets_the_newest_of_each_key(stage):
+def test_a_client_that_missed_a_restart_gets_the_newest_of_each_key(stage):
     stage.open("--rate", "0", to_be_killed=True)
     stage.say(["news.a", {"n": 1, "life": "one"}, "x"])
     stage.listen(topics=["news.a"])

@@ -131,7 +131,7 @@ def test_text_has_contrast_in_both_themes(page: Any, served: Served, scheme: str
     assert poor == []
 
 
-def test_charts_move_and_their_values_are_those_of_the_api(page: Any, served: Served) -> None:
+def test_charts_move_and_show_the_values_of_the_api(page: Any, served: Served) -> None:
     show(page, served, "prices")
     page.select_option("#symbol", "GOOG")
     drawn = "document.querySelector('.chart').dataset.drawn"
@@ -154,7 +154,7 @@ def test_charts_move_and_their_values_are_those_of_the_api(page: Any, served: Se
     assert all(price in closes for _, price in shown["price"])  # they are the desk's own
 
 
-def test_figures_are_those_of_the_api(page: Any, served: Served) -> None:
+def test_figures_equal_those_of_the_api(page: Any, served: Served) -> None:
     show(page, served, "tasks")
     counts = served.get("/fastcore/api/snapshot/tasks")["counts"]
     for name, count in counts.items():
@@ -245,7 +245,7 @@ def test_the_kill_switch_flips_the_path_and_the_journal_says_so(page: Any, serve
     page.wait_for_selector("text=Read-only: unlock with the token")
 
 
-def test_a_question_asked_as_soon_as_another_was_left_is_answered(page: Any, served: Served) -> None:
+def test_a_question_asked_right_after_another_was_left_is_answered(page: Any, served: Served) -> None:
     """The browser tells of a closed dialog a moment later, when the next question is open already."""
     show(page, served, "overview")
     found = page.evaluate(

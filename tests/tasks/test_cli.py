@@ -186,7 +186,7 @@ def test_retry_without_an_owner(store: SqliteStore, capsys: pytest.CaptureFixtur
         again.close()
 
 
-def test_retry_refuses_what_is_not_dead(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_retry_refuses_tasks_that_are_not_dead(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     id = submitted(store)
     assert tasks(store, "retry", id) == 1
     assert f"{id}: expected a task that is dead or failed, got one that is queued" in capsys.readouterr().err

@@ -60,7 +60,7 @@ class TestLines:
             ("@yearly", (2026, 3, 2), ["2027-01-01T00:00"]),
         ],
     )
-    def test_it_names_these_times(self, line: str, since: tuple[int, ...], expected: list[str]) -> None:
+    def test_cron_lines_name_these_times(self, line: str, since: tuple[int, ...], expected: list[str]) -> None:
         assert times(line, "UTC", utc(*since), len(expected)) == [f"{text}+00:00" for text in expected]
 
     @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ class TestLines:
 
 
 class TestChangesOfClocks:
-    def test_a_time_that_is_skipped_comes_later(self) -> None:
+    def test_a_time_skipped_by_a_clock_change_fires_later(self) -> None:
         assert times("30 2 * * *", "America/New_York", utc(2026, 3, 7, 12), 2) == [
             "2026-03-08T03:30-04:00",
             "2026-03-09T02:30-04:00",
         ]
         assert times("15 2 * * *", "Australia/Lord_Howe", utc(2026, 10, 3, 0), 1) == ["2026-10-04T02:45+11:00"]
 
-    def test_a_time_that_is_repeated_comes_once(self) -> None:
+    def test_a_time_repeated_by_a_clock_change_fires_once(self) -> None:
         assert times("30 1 * * *", "America/New_York", utc(2026, 10, 31, 12), 2) == [
             "2026-11-01T01:30-04:00",
             "2026-11-02T01:30-05:00",
@@ -135,7 +135,7 @@ class TestChangesOfClocks:
         "tz", ["America/New_York", "Europe/London", "Australia/Lord_Howe", "America/Santiago", "Asia/Beirut", "UTC"]
     )
     @pytest.mark.parametrize("at", ["0 0", "30 1", "30 2", "59 23"])
-    def test_a_daily_line_comes_once_a_day(self, tz: str, at: str) -> None:
+    def test_a_daily_line_fires_once_a_day(self, tz: str, at: str) -> None:
         cron = Cron(f"{at} * * *", tz)
         now = utc(2026, 1, 1, 12).timestamp()
         zone = ZoneInfo(tz)
@@ -218,7 +218,7 @@ class TestIntervalsAndFixedTimes:
             ("Apia, a day left out", "0 12 * * *", ["12:00+1400"]),
         ],
     )
-    def test_a_fixed_time_comes_once(self, night: str, line: str, expected: list[str]) -> None:
+    def test_a_fixed_time_fires_once(self, night: str, line: str, expected: list[str]) -> None:
         assert shown(line, *NIGHTS[night]) == expected
 
     @pytest.mark.parametrize("night", NIGHTS)
@@ -251,7 +251,7 @@ def fields(draw: st.DrawFn) -> tuple[str, set[int], set[int], set[int]]:
 
 @settings(max_examples=60, deadline=None)
 @given(line=fields(), now=st.integers(0, 4_000_000_000))
-def test_it_is_the_first_minute_that_fits(line: tuple[str, set[int], set[int], set[int]], now: int) -> None:
+def test_the_next_time_is_the_first_matching_minute(line: tuple[str, set[int], set[int], set[int]], now: int) -> None:
     """Against going through the minutes one by one."""
     text, minutes, hours, days = line
     found = Cron(text).after(now)

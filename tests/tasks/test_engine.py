@@ -58,7 +58,7 @@ def how(request: pytest.FixtureRequest) -> str:
 
 
 class TestTheStoreFails:
-    def test_nothing_is_acknowledged(self, how: str) -> None:
+    def test_a_failed_submission_is_not_acknowledged(self, how: str) -> None:
         store = Troubled(how, "submit")
         queue = TaskQueue(store)
         told: list[TaskEvent] = []
@@ -166,7 +166,7 @@ class TestTheStoreFails:
 
         run(scenario)
 
-    def test_a_closed_store_says_so(self) -> None:
+    def test_submitting_to_a_closed_store_raises_queue_closed(self) -> None:
         queue = TaskQueue()
         task = queue.task(lambda: None, name="work")
         queue.close()

@@ -85,7 +85,9 @@ def test_a_task_of_a_dead_process(
     run(scenario)
 
 
-def test_a_task_of_a_kind_that_only_others_know(make: Callable[..., TaskQueue], url: str) -> None:
+def test_an_abandoned_task_unknown_to_this_process_is_ended_and_counted(
+    make: Callable[..., TaskQueue], url: str
+) -> None:
     queue = make()
     queue.submit(queue.task(asyncio.sleep, name="work", retries=0), 0)
     abandoned(queue, 1, 1)

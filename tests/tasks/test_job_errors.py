@@ -156,7 +156,7 @@ def test_keys_that_cannot_be_stored_are_refused_where_they_are_given(name: str) 
         task.configure(**{name: SURROGATE})
 
 
-def test_names_that_cannot_be_stored_are_those_of_nothing(make: Callable[..., TaskQueue]) -> None:
+def test_names_that_cannot_be_stored_match_no_task(make: Callable[..., TaskQueue]) -> None:
     queue = make()
     queue.submit(queue.task(int, name="good", on="thread"), 5)
     for ask in (queue.status, queue.cancel):

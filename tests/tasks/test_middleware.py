@@ -36,7 +36,7 @@ def test_plain_middleware_wraps_plain_functions(make: Callable[..., TaskQueue], 
     run(scenario)
 
 
-def test_one_that_comes_later_is_around_what_runs_then(make: Callable[..., TaskQueue]) -> None:
+def test_middleware_added_later_wraps_later_attempts(make: Callable[..., TaskQueue]) -> None:
     queue = make(workers={"process": 1})
     tasks = [queue.task(cases.plain_sum, name=on, on=on) for on in ("thread", "process")]
 
@@ -83,7 +83,7 @@ def test_coroutine_middleware_shares_the_job_s_context(make: Callable[..., TaskQ
 
 
 @pytest.mark.parametrize("sort", ["async", "thread"])
-def test_errors_and_results_of_middleware_are_those_of_the_attempt(make: Callable[..., TaskQueue], sort: str) -> None:
+def test_errors_and_results_of_middleware_decide_the_attempt(make: Callable[..., TaskQueue], sort: str) -> None:
     queue = make()
     attempts: list[int] = []
     ran: list[str] = []

@@ -37,7 +37,7 @@ def jobs(outbox: Any, n: int) -> list[Job]:
     return [Job(claim, task, claim.spec.payload, outbox, NOW) for claim in claims]
 
 
-def test_ends_that_were_not_recorded_come_before_later_ones_in_their_order(outbox: Told) -> None:
+def test_unrecorded_outcomes_are_recorded_first_and_in_order(outbox: Told) -> None:
     made = jobs(outbox, 4)
     for job in made[:3]:
         outbox.done(job, None)

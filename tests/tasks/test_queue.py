@@ -110,7 +110,7 @@ class TestSubmit:
             queue.submit_many([(one,)])
         assert queue.counts() == {}
 
-    def test_a_full_queue_says_so(self, make: Callable[..., TaskQueue]) -> None:
+    def test_a_full_queue_raises_queue_full(self, make: Callable[..., TaskQueue]) -> None:
         queue = make(max_queued=2)
 
         @queue.task
@@ -154,7 +154,7 @@ class TestSubmit:
             ({"name": ""}, TypeError, "name: expected a str that is not empty, got ''"),
         ],
     )
-    def test_wrong_options(self, options: dict[str, Any], error: type[Exception], text: str) -> None:
+    def test_wrong_options_are_refused(self, options: dict[str, Any], error: type[Exception], text: str) -> None:
         with pytest.raises(error, match=text):
             TaskQueue().task(**options)(len)
 
@@ -216,7 +216,7 @@ class TestSubmit:
 
 
 class TestOrder:
-    def test_by_priority_within_what_runs_at_once(self, make: Callable[..., TaskQueue]) -> None:
+    def test_tasks_run_by_priority(self, make: Callable[..., TaskQueue]) -> None:
         queue = make(workers={"async": 2}, aging=0)
         ran: list[float] = []
 

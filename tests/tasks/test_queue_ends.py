@@ -220,7 +220,7 @@ class TestFailures:
 
 
 class TestCancel:
-    def test_what_waits(self, make: Callable[..., TaskQueue]) -> None:
+    def test_a_waiting_task_is_cancelled_at_once(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
 
         @queue.task
@@ -438,7 +438,7 @@ class TestHooks:
             ("cancel", "good", 0),
         ]
 
-    def test_taken_off(self) -> None:
+    def test_a_removed_hook_is_not_called(self) -> None:
         queue = TaskQueue(inline=True)
         told: list[TaskEvent] = []
         stop = queue.on("success", told.append)

@@ -76,7 +76,7 @@ class TestHandle:
 
         run(scenario)
 
-    def test_changes_go_on_to_the_end(self, make: Callable[..., TaskQueue]) -> None:
+    def test_changes_are_yielded_until_the_end(self, make: Callable[..., TaskQueue]) -> None:
         queue = prepared(make(workers={"thread": 1}))
 
         async def scenario() -> None:
@@ -129,7 +129,9 @@ class TestHandle:
 
 
 class TestCallback:
-    def test_one_that_is_retried_too_late_fails_and_says_so(self, make: Callable[..., TaskQueue]) -> None:
+    def test_a_callback_retried_after_results_expired_fails_with_an_explanation(
+        self, make: Callable[..., TaskQueue]
+    ) -> None:
         queue = make()
         calls: list[Any] = []
 

@@ -33,7 +33,7 @@ class TestKeys:
         with pytest.raises(TypeError, match="unique: expected work's to return a str, got int"):
             queue.submit(work.configure(unique=lambda a: 1), 1)
 
-    def test_by_key(self, make: Callable[..., TaskQueue]) -> None:
+    def test_a_key_is_held_until_its_task_ends(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
 
         @queue.task
@@ -83,7 +83,7 @@ class TestIdempotency:
             queue.submit(again, *args, **kwargs)
         assert caught.value.id == first
 
-    def test_a_given_fingerprint_is_what_is_compared(self, make: Callable[..., TaskQueue]) -> None:
+    def test_an_explicit_fingerprint_is_compared(self, make: Callable[..., TaskQueue]) -> None:
         queue = make()
 
         @queue.task

@@ -93,7 +93,7 @@ class TestSlots:
             fleet.pass_to(hour * 3600.0)
         assert fleet.fired() == [3600, 36_000, 90_000, 122_400]
 
-    def test_missed_slots_are_made_up_for_by_one_call(self, store: Any) -> None:
+    def test_missed_slots_are_replaced_by_one_call(self, store: Any) -> None:
         fleet = Fleet(store)
         fleet.add(Every(10.0))
         fleet.add(Cron("* * * * *"), name="minutely")
@@ -175,7 +175,7 @@ class TestSlots:
 
 
 class TestFailures:
-    def test_one_that_fails_stops_no_other(self, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_failing_schedule_stops_no_other(self, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(time, "monotonic", lambda: fleet.now)
         fleet = Fleet(store)
         broken = True
@@ -190,7 +190,7 @@ class TestFailures:
         fleet.pass_to(210)
         assert fleet.fired() == [10, 210]
 
-    def test_it_is_logged_once_and_tried_less_and_less_often(
+    def test_a_failing_schedule_is_logged_once_and_retried_with_backoff(
         self, store: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(time, "monotonic", lambda: fleet.now)
@@ -246,7 +246,7 @@ class TestFleet:
         newer.pass_to(60)
         assert [view.unique_key for view in store.find(kind="report").result()] == ["newer"]
 
-    def test_one_that_no_process_knows_is_reported_and_in_the_end_dropped(
+    def test_a_schedule_unknown_to_every_process_is_reported_and_later_dropped(
         self, store: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         fleet, week = Fleet(store), 7 * 86_400
@@ -363,7 +363,7 @@ def test_a_definition_is_the_same_in_every_process(tmp_path: Path) -> None:
 
 
 class TestQueue:
-    def test_it_runs(self, tmp_path: Path) -> None:
+    def test_a_schedule_runs_its_task(self, tmp_path: Path) -> None:
         """Two queues on one file, as two processes would have it."""
         url = f"sqlite:///{tmp_path}/tasks.db"
         ran: list[tuple[str, int]] = []
@@ -406,7 +406,7 @@ class TestQueue:
         assert queue.schedule(collect, "MSFT", kwargs={"days": 1}, every=timedelta(minutes=1)) in names
         assert queue.schedule(collect, symbol_of("MSFT"), 1, cron="0 0 * * *") in names
 
-    def test_taken_in_while_it_sleeps(self) -> None:
+    def test_a_schedule_added_while_the_loop_sleeps_is_run(self) -> None:
         queue = TaskQueue()
         ran = asyncio.Event()
 
@@ -424,7 +424,7 @@ class TestQueue:
         asyncio.run(asyncio.wait_for(scenario(), LONG))
 
     @pytest.mark.parametrize("steps", range(8))
-    def test_it_stops_just_as_one_is_taken_in(self, steps: int) -> None:
+    def test_stopping_while_a_schedule_is_added(self, steps: int) -> None:
         queue = TaskQueue()
 
         async def scenario() -> None:
@@ -462,7 +462,7 @@ class TestQueue:
         asyncio.run(asyncio.wait_for(scenario(), LONG))
         assert "could not be seen to; trying again" in caplog.text
 
-    def test_a_full_store_takes_it(self) -> None:
+    def test_schedules_fire_into_a_full_store(self) -> None:
         store = MemoryStore(max_queued=1)
         fleet = Fleet(store)
         fleet.add(Every(1.0))
@@ -471,7 +471,7 @@ class TestQueue:
         assert fleet.fired() == [1, 2, 3]
         assert store.counts().result() == {"report": {State.QUEUED: 3}}
 
-    def test_wrong_ones_are_refused(self) -> None:
+    def test_wrong_schedules_are_refused(self) -> None:
         queue = TaskQueue()
 
         @queue.task

@@ -158,7 +158,7 @@ def test_a_handler_of_the_programs_own_is_left_alone(started: Any) -> None:
     assert program.ended()[0] == 0, program.errors()
 
 
-def test_the_signals_are_given_back_when_the_queue_has_stopped() -> None:
+def test_signal_handlers_are_restored_when_the_queue_has_stopped() -> None:
     before = signal.getsignal(signal.SIGTERM)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
@@ -176,7 +176,7 @@ def test_the_signals_are_given_back_when_the_queue_has_stopped() -> None:
 
 
 @pytest.mark.parametrize("kind", ["submit", "asubmit"])
-def test_a_stop_that_is_cancelled_gives_back_what_runs(tmp_path: Path, kind: str) -> None:
+def test_a_cancelled_stop_returns_running_tasks(tmp_path: Path, kind: str) -> None:
     async def scenario() -> None:
         queue = TaskQueue(f"sqlite:///{tmp_path}/tasks.db", drain=LONG)
         begun = asyncio.Event()

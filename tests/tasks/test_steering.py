@@ -80,7 +80,7 @@ def test_only_kinds_that_are_known_can_be_paused(make: Callable[..., TaskQueue])
         queue.pause(5)  # type: ignore[arg-type]
 
 
-def test_purging_leaves_what_runs(make: Callable[..., TaskQueue]) -> None:
+def test_purge_leaves_running_tasks(make: Callable[..., TaskQueue]) -> None:
     queue = make(workers={"async": 1})
     go = asyncio.Event()
     begun: list[int] = []

@@ -107,7 +107,7 @@ def test_submissions_of_one_loop_turn_are_one_request(queue: TaskQueue, requests
     run(scenario)
 
 
-def test_each_gets_the_id_of_its_own_call(queue: TaskQueue, path: Path) -> None:
+def test_every_submission_gets_its_own_id(queue: TaskQueue, path: Path) -> None:
     async def scenario() -> None:
         ids = await gathered(*[queue.asubmit("same", n) for n in range(100)])
         assert set(stored(path)) == set(ids)
@@ -117,7 +117,7 @@ def test_each_gets_the_id_of_its_own_call(queue: TaskQueue, path: Path) -> None:
     run(scenario)
 
 
-def test_ids_sort_by_time_and_those_of_a_turn_are_of_one_time(opened: Callable[..., TaskQueue], path: Path) -> None:
+def test_ids_sort_by_time_and_share_it_within_a_turn(opened: Callable[..., TaskQueue], path: Path) -> None:
     now = iter(range(1000, 2000))
     queue = opened(clock=lambda: next(now))
 
@@ -171,7 +171,7 @@ async def submitted_between(queue: TaskQueue, *calls: Any) -> list[Any]:
     return found
 
 
-def test_a_unique_key_that_is_held_gives_its_holder(queue: TaskQueue) -> None:
+def test_a_held_unique_key_returns_the_id_of_its_holder(queue: TaskQueue) -> None:
     held = queue.tasks["same"].configure(unique_key="k")
 
     async def scenario() -> None:
@@ -469,7 +469,7 @@ def test_a_queue_that_runs_inline_runs_each_before_its_submission_returns(opened
     run(scenario)
 
 
-def test_memory_takes_each_without_a_turn_of_the_loop() -> None:
+def test_the_memory_store_accepts_submissions_without_a_turn_of_the_loop() -> None:
     queue = TaskQueue()
 
     @queue.task

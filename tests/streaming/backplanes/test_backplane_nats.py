@@ -111,7 +111,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
         run(node.start(Sink()))
 
 
-def test_bad_arguments():
+def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match=r"^name: expected 1 to 64 letters"):
         NatsBackplane(name="a.b")
     with pytest.raises(ValueError, match=r"^replicas: expected an int >= 1, got 0$"):

@@ -103,7 +103,7 @@ def test_a_node_that_joins_gets_history_and_the_newest_of_each_key(tmp_path):
     run(test())
 
 
-def test_when_the_host_leaves_another_goes_on_under_the_same_epoch(tmp_path):
+def test_when_the_host_leaves_another_continues_the_epoch(tmp_path):
     async def test() -> None:
         async with buses(tmp_path / "bus") as made:
             nodes = [await made.add() for _ in range(3)]
@@ -248,7 +248,7 @@ def test_only_this_user_can_reach_it(tmp_path, monkeypatch):
     run(test())
 
 
-def test_bad_arguments(tmp_path):
+def test_bad_arguments_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^transport: expected one of auto, unix, tcp, got 'pipe'$"):
         UnixBus(tmp_path / "bus", transport="pipe")
     with pytest.raises(ValueError, match=r"^path: expected at most 100 bytes"):
@@ -291,7 +291,7 @@ def agree(workers: list[Worker]) -> None:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_hosts_are_killed_and_what_survivors_publish_comes_once(tmp_path, transport):
+def test_messages_of_survivors_arrive_once_when_hosts_are_killed(tmp_path, transport):
     async def test() -> None:
         rng = random.Random(5)
         arguments = ("--bus", str(tmp_path / "bus"), "--transport", transport)

@@ -144,7 +144,7 @@ def test_a_publisher_over_nats(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["publisher", "hub"])
-def test_a_process_without_a_loop_sends_or_says_that_it_did_not(served: tuple[str, Running], how: str) -> None:
+def test_a_process_without_a_loop_sends_its_messages_or_logs_them(served: tuple[str, Running], how: str) -> None:
     path, server = served
     code = {
         "publisher": f"from fastcore.streaming import Publisher, UnixBus\n"

@@ -435,7 +435,7 @@ def test_closing_ends_the_iteration_and_leaves_nothing_running():
         ({"token": 3}, TypeError, "^token: expected a callable, got int$"),
     ],
 )
-def test_bad_arguments(arguments, error, said):
+def test_bad_arguments_are_refused(arguments, error, said):
     with pytest.raises(error, match=said):
         Client(**{"url": "ws://x/", **arguments})
 

@@ -119,7 +119,7 @@ def test_a_new_epoch_may_come_on_an_open_connection():
     assert heard(session, [9, "e2"]) == [Gap("x", 2, "e2")], "a node that fell too far behind the others"
 
 
-def test_newest_comes_before_a_position_is_known():
+def test_newest_is_requested_while_no_position_is_known():
     session = made("x", newest=True)
     subscribed(session, ["x", 7, 50, 0])
     assert session.positions == {}
@@ -143,7 +143,7 @@ def test_an_unpublished_topic_has_a_position_at_once():
     assert session.positions == {"x": 0}
 
 
-def test_topics_of_a_pattern_may_come_later():
+def test_topics_of_a_pattern_may_be_announced_later():
     session = made("prices.*")
     subscribed(session)
     assert heard(session, [2, 9, "prices.IBM"], [1, 9, 1, 5.0]) == [Message("prices.IBM", 5.0, 1)]
@@ -234,7 +234,7 @@ def test_waits_are_drawn_below_a_bound_that_doubles():
     assert sum(drawn) / len(drawn) == pytest.approx(10.25, abs=0.4), "uniform: half way"
 
 
-def test_a_link_that_was_good_for_long_begins_with_short_waits_again():
+def test_the_backoff_starts_over_after_a_long_connection():
     session = made(rng=lambda: 1.0)
     for _ in range(5):
         session.closed(1006, "", 0.0)
@@ -358,7 +358,7 @@ def test_refused_names_do_not_affect_the_rest_of_a_request():
     assert second[2:] == [["secret"], {"newest": False, "partial": True}]
 
 
-def test_the_codes_are_those_of_the_server():
+def test_close_codes_equal_those_of_the_server():
     assert wire.comes_back(3001)
     assert not wire.comes_back(3500)
 
@@ -388,7 +388,7 @@ def test_a_topic_does_not_resume_from_before_a_gap():
     assert sent(session.opened(6.0))[0][1]["since"] == ["e1", {"x": 90}]
 
 
-def test_what_cannot_be_read_is_not_asked_for_again():
+def test_unreadable_messages_are_not_requested_again():
     session = made("x", limits=Limits(depth=3))
     subscribed(session, ["x", 7, 0, 0])
     [skipped] = heard(session, [1, 7, 5, [[[["too deep"]]]]])

@@ -251,7 +251,7 @@ def test_indexes_of_every_type(name: str) -> None:
     pd.testing.assert_frame_equal(back(frame.T), frame.T, check_exact=True, check_freq=True)
 
 
-def test_frames_of_all_dtypes_with_what_hangs_on_them() -> None:
+def test_frames_of_all_dtypes_keep_their_attributes() -> None:
     frame = pd.DataFrame(COLUMNS, index=moments)
     frame.columns.name = "columns"
     frame.attrs = {"source": ("exchange", 1), "at": dt.date(2024, 1, 1)}

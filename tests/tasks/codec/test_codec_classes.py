@@ -89,7 +89,7 @@ def test_attributes_that_are_not_fields_are_kept_without_running_code() -> None:
     assert (Ticket.made, Order.checked) == (made, checked)
 
 
-def test_models_keep_what_was_given_and_what_is_private() -> None:
+def test_models_keep_their_set_fields_and_private_attributes() -> None:
     model = account(side=Side.BUY)
     model._seen = 3
     again = back(model)
@@ -99,7 +99,7 @@ def test_models_keep_what_was_given_and_what_is_private() -> None:
     assert back(account())._seen == 0
 
 
-def test_a_variant_that_no_module_has_comes_back_as_the_generic_model() -> None:
+def test_a_parametrized_model_without_a_module_is_decoded_as_the_generic_model() -> None:
     def made() -> Any:
         return Page[dt.date](items=[dt.date(2026, 3, 1)])
 

@@ -87,7 +87,7 @@ def test_messages_that_are_too_large_are_not_decoded() -> None:
 
 
 @pytest.mark.parametrize(("given", "kind"), [(1023, ValueError), ("1", TypeError), (True, TypeError)])
-def test_wrong_limits(given: Any, kind: type[Exception]) -> None:
+def test_wrong_limits_are_refused(given: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind, match=r"^max_bytes: expected an int >= 1024, got "):
         Codec(max_bytes=given)
 

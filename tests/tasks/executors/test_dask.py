@@ -121,7 +121,7 @@ def test_tasks_waiting_at_the_cluster_run_by_priority(cluster: Any, tmp_path: Pa
             (tmp_path / f"go1{n}").touch()
 
 
-def test_cancelling_reports_what_it_could_not_stop(cluster: Any, tmp_path: Path) -> None:
+def test_cancelling_reports_tasks_that_could_not_be_stopped(cluster: Any, tmp_path: Path) -> None:
     with running(cluster) as queue:
         task = queue.task(jobs.steps, on="dask")
         id = queue.submit(task, str(tmp_path / "go"))
@@ -141,7 +141,7 @@ def test_unsupported_options_raise(cluster: Any, option: dict[str, Any]) -> None
             queue.submit(queue.task(jobs.pid, on="dask", **option))
 
 
-def test_stopping_returns_what_runs(cluster: Any, tmp_path: Path) -> None:
+def test_stopping_returns_running_tasks(cluster: Any, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'tasks.db'}"
     with running(cluster, store) as queue:
         id = queue.submit(queue.task(jobs.steps, on="dask"), str(tmp_path / "go"))
@@ -265,7 +265,7 @@ def test_chunks() -> None:
         chunks([1], size=1, parts=1)
 
 
-def test_wrong_clusters() -> None:
+def test_wrong_clusters_are_refused() -> None:
     with pytest.raises(TypeError, match=r"^cluster: expected an address, a cluster or a Client, got int$"):
         DaskExecutor(5)
     with pytest.raises(ValueError, match=r"^cluster: expected an address like 'tcp://host:8786', got ''$"):

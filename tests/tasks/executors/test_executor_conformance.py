@@ -171,7 +171,7 @@ def test_results_and_errors_are_reported_once_and_free_the_slot(on: Callable[...
     on(scenario)
 
 
-def test_room_is_taken_and_given_back(on: Callable[..., None]) -> None:
+def test_free_capacity_falls_and_rises_with_the_jobs(on: Callable[..., None]) -> None:
     async def scenario(it: Harness) -> None:
         room = it.executor.free()
         job = it.run("sleep", 0.2)

@@ -43,7 +43,7 @@ def test_arguments_and_results_round_trip(make: Any, tmp_path: Path, store: str)
     assert queue.result(queue.submit(queue.task(jobs.pid, on="process")), timeout=MINUTE) != os.getpid()
 
 
-def test_code_knows_which_task_it_is(make: Any) -> None:
+def test_a_task_can_read_its_own_id(make: Any) -> None:
     view = run(make(), jobs.who)
     assert tuple(view.result) == (view.id, "who", 1)
 
@@ -98,7 +98,7 @@ def test_a_task_that_kills_every_child_becomes_a_dead_letter(make: Any) -> None:
     assert "to return from die, got its death by SIGKILL" in view.error.text
 
 
-def test_a_death_costs_the_task_that_ran_and_no_other(make: Any, tmp_path: Path) -> None:
+def test_a_dead_child_fails_the_running_task_and_no_other(make: Any, tmp_path: Path) -> None:
     queue = make(2)
     nap = queue.task(jobs.note_and_nap, on="process", retries=0)
     die = queue.task(jobs.die, on="process", retries=0)
@@ -177,7 +177,7 @@ def test_a_misbehaving_child_costs_only_its_task(make: Any, how: Callable[..., A
     assert [queue.result(id, timeout=MINUTE) for id in good] == [n * n for n in range(20)]
 
 
-def test_output_printed_by_a_task_is_not_taken_for_a_reply(make: Any) -> None:
+def test_output_printed_by_a_task_is_not_read_as_a_reply(make: Any) -> None:
     assert run(make(), jobs.print_bytes).result == "printed"
 
 
@@ -335,7 +335,7 @@ def test_without_sockets_that_keep_messages_apart_they_take_the_pipe(
     assert queue.result(queue.submit(square, 7), timeout=MINUTE) == 49
 
 
-def test_stopping_returns_what_runs_with_its_attempt(make: Any, tmp_path: Path) -> None:
+def test_stopping_returns_running_tasks_and_their_attempts(make: Any, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'tasks.db'}"
     queue = TaskQueue(store, executors={"process": ProcessExecutor(1)}, drain=0.2).start()
     task = queue.task(jobs.report_and_sleep, on="process", name="long", retries=0)
@@ -416,6 +416,6 @@ def test_a_main_module_without_its_guard_raises_a_clear_error(tmp_path: Path) ->
         ({"lookahead": -1}, ValueError, "lookahead: expected a finite number >= 0, got -1"),
     ],
 )
-def test_wrong_options(options: Any, kind: type[Exception], text: str) -> None:
+def test_wrong_options_are_refused(options: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=f"^{text}$"):
         ProcessExecutor(**options)

@@ -149,7 +149,7 @@ def test_messages_can_be_withdrawn_until_they_are_begun(tmp_path: Path) -> None:
         child.join(MINUTE)
 
 
-def test_answers_are_put_together_however_they_are_cut() -> None:
+def test_answers_are_reassembled_from_any_split() -> None:
     texts = [b"", b"a" * 3, pickle.dumps(list(range(1000)))]
     stream = b"".join(struct.pack("!i", len(text)) + text for text in texts)
     stream += struct.pack("!iQ", -1, 5) + b"large"
@@ -164,7 +164,7 @@ def test_answers_are_put_together_however_they_are_cut() -> None:
         _frames(bytearray(struct.pack("!i", -2)))
 
 
-def test_a_job_that_has_ended_takes_no_later_one_with_it() -> None:
+def test_killing_an_ended_job_does_not_end_a_later_one() -> None:
     class ChildProcess:
         """One whose child has begun both of its messages, and whose answers were not read yet."""
 

@@ -60,7 +60,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("task", ["place", "bound"])
-def test_they_are_made_of_the_body_and_answered_as_json(store: str, task: str) -> None:
+def test_arguments_become_instances_and_results_json(store: str, task: str) -> None:
     async def test(client: httpx.AsyncClient, queue: TaskQueue) -> None:
         given = {"args": [ORDER, {"symbol": "X"}], "kwargs": {"at": "2026-01-01T00:00:00Z", "spare": ACCOUNT}}
         posted = await client.post("/api/tasks", json={"task": task, **given})

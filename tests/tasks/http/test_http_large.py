@@ -55,7 +55,7 @@ def test_a_number_beyond_the_largest_float_is_refused_with_its_place(number: str
 
 
 @pytest.mark.parametrize("value", ["1e308", "1e-400", '"1e400"', "1" + "0" * 400])
-def test_numbers_that_have_a_value_and_text_that_looks_like_one_are_taken(value: str) -> None:
+def test_finite_numbers_and_strings_that_name_infinity_are_accepted(value: str) -> None:
     async def test(desk: Desk) -> None:
         answer = await desk.client.post("/api/tasks", **body(f'{{"task": "echo", "args": [{value}]}}'))
         if value != "1" + "0" * 400:  # a whole number of any size is JSON; whether it can be stored is the codec's
@@ -69,7 +69,7 @@ def test_numbers_that_have_a_value_and_text_that_looks_like_one_are_taken(value:
 @pytest.mark.parametrize(
     "annotation", [list[int], list[int | str | None], set[int], tuple[int, ...], list[Bar], Day, dict[str, list[Bar]]]
 )
-def test_of_a_large_body_a_list_is_left_at_its_first_wrong_element(annotation: Any) -> None:
+def test_validation_of_a_large_list_stops_at_its_first_wrong_element(annotation: Any) -> None:
     def fn(x: Any) -> None: ...
 
     fn.__annotations__["x"] = annotation
@@ -84,7 +84,7 @@ def test_of_a_large_body_a_list_is_left_at_its_first_wrong_element(annotation: A
     assert len(full.value.errors) <= MOST_ERRORS
 
 
-def test_brief_validation_takes_what_the_full_one_takes_and_converts_alike() -> None:
+def test_brief_validation_accepts_and_converts_as_the_full_one() -> None:
     def fn(days: list[Day], pair: tuple[int, str], names: set[str], by: dict[str, list[float]]) -> None: ...
 
     args = [[{"bars": [{"open": 1, "close": 2}]}], [1, "a"], ["x", "y"], {"a": [1, 2.5]}]

@@ -44,7 +44,7 @@ class TestMounting:
             ("PATCH", f"/task/{UNKNOWN}/events", "GET"),
         ],
     )
-    def test_other_methods_are_refused_with_those_that_are_not(self, method: str, path: str, allow: str) -> None:
+    def test_other_methods_are_refused_with_an_allow_header(self, method: str, path: str, allow: str) -> None:
         async def test(desk: Desk) -> None:
             response = await desk.client.request(method, f"/api/tasks{path}")
             told(response, 405, "method")

@@ -101,11 +101,11 @@ class TestArguments:
 
 
 class TestEstimate:
-    def test_nothing_is_known_before_the_first_run(self) -> None:
+    def test_there_is_no_estimate_before_the_first_run(self) -> None:
         assert Estimator().estimate("report", {}, 2) is None
         assert phrase(None) == "unknown"
 
-    def test_steady_runs_are_estimated_as_they_are(self) -> None:
+    def test_steady_runs_are_estimated_exactly(self) -> None:
         past = Estimator()
         for _ in range(60):
             past.observe("report", 2.0)
@@ -120,21 +120,19 @@ class TestEstimate:
         assert past.estimate("report", {"crawl": 4}, 5) == pytest.approx(2, abs=0.01)  # a slot is free
         assert past.estimate("report", {"never seen": 3}, 1) == pytest.approx(3 * 2 + 2, abs=0.01)
 
-    def test_a_delay_that_outlasts_the_queue_is_what_counts(self) -> None:
+    def test_a_delay_longer_than_the_queue_decides_the_estimate(self) -> None:
         past = Estimator()
         past.observe("report", 1.0)
         assert past.estimate("report", {}, 1, delay=60) == pytest.approx(61.5)
 
-    def test_it_follows_what_changes(self) -> None:
+    def test_the_estimate_follows_changed_durations(self) -> None:
         past = Estimator()
         for seconds in (1.0,) * 50 + (9.0,) * 50:
             past.observe("report", seconds)
         assert past.mean("report") == pytest.approx(9.0, rel=0.01)
 
     @given(st.lists(st.floats(0, 1e4), min_size=1, max_size=50), st.integers(0, 10_000), st.integers(1, 64))
-    def test_it_is_never_negative_and_never_less_than_the_run_itself(
-        self, runs: list[float], ahead: int, slots: int
-    ) -> None:
+    def test_an_estimate_is_at_least_the_duration_of_the_run(self, runs: list[float], ahead: int, slots: int) -> None:
         past = Estimator()
         for seconds in runs:
             past.observe("report", seconds)
@@ -207,12 +205,12 @@ class TestJSON:
             deep = deep.pop()  # else its end would be as deep a recursion
 
 
-def test_events_are_as_the_standard_writes_them() -> None:
+def test_events_have_the_format_of_the_standard() -> None:
     assert event("state", b'{"a":1}', 21) == b'event: state\nid: 21\ndata: {"a":1}\n\n'
     assert retry(1.5) == b"retry: 1500\n\n"
 
 
-def test_a_problem_is_what_the_standard_wants() -> None:
+def test_a_problem_has_the_members_of_the_standard() -> None:
     response = Problem(503, "full", "The queue is full", "10 of 10", retry_after=1.2, task_id="x").response()
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["retry-after"] == "2"
@@ -225,9 +223,7 @@ def test_a_problem_is_what_the_standard_wants() -> None:
     }
 
 
-def test_a_count_of_waiting_tasks_forgets_no_submission_while_it_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_submissions_before_a_count_of_waiting_tasks_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = TaskQueue(f"sqlite:///{tmp_path}/tasks.db?durability=normal")
     task = queue.task(lambda: None, name="work")
     desk = TaskService(queue, None, max_waiting=1, max_queued=2)

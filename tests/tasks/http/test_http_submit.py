@@ -11,7 +11,7 @@ from tests.tasks.http.served import JSON, Desk, served, told
 
 
 class TestSubmit:
-    def test_a_task_is_accepted_before_it_has_run_and_its_result_is_where_the_answer_says(self) -> None:
+    def test_a_task_is_accepted_before_it_has_run_with_a_link_to_its_result(self) -> None:
         async def test(desk: Desk) -> None:
             response = await desk.post("add", 1, kwargs={"b": 5})
             assert response.status_code == 202

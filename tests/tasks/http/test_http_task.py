@@ -42,7 +42,7 @@ class TestResult:
         served(test, router={"max_wait": 0.05})
 
     @pytest.mark.parametrize("wait", ["-1", "x", "nan", "inf"])
-    def test_waiting_for_what_is_no_time(self, wait: str) -> None:
+    def test_a_wait_that_is_no_number_is_refused(self, wait: str) -> None:
         async def test(desk: Desk) -> None:
             id = await desk.queued("add", 1)
             body = told(await desk.get(f"/task/{id}/result", wait=wait), 422, "invalid")
@@ -76,7 +76,7 @@ class TestResult:
 
         served(test)
 
-    def test_a_cancelled_task_has_none(self) -> None:
+    def test_a_cancelled_task_has_no_result(self) -> None:
         async def test(desk: Desk) -> None:
             id = await desk.queued("add", 1, delay=1000)
             await desk.client.delete(f"/api/tasks/task/{id}")
@@ -111,7 +111,7 @@ class TestResult:
 
 
 class TestTask:
-    def test_where_it_is_and_how_far(self) -> None:
+    def test_a_task_shows_its_state_and_progress(self) -> None:
         async def test(desk: Desk) -> None:
             id = await desk.queued("hold", priority=2)
             while (body := (await desk.get(f"/task/{id}")).json())["progress"]["fraction"] is None:

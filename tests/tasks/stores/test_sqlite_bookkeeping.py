@@ -31,7 +31,7 @@ def matches(store: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_counts_are_those_of_the_rows_after_thousands_of_random_operations(tmp_path: Path, seed: int) -> None:
+def test_counts_equal_the_rows_after_thousands_of_random_operations(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     store = SqliteStore(tmp_path / "tasks.db", durability="normal", dead_ttl=300.0, tombstone_ttl=300.0)
     now, held, known = T0, [], [""]

@@ -70,7 +70,7 @@ def again(one: TaskSpec, at: float, payload: Encoded) -> TaskSpec:
 @given(
     st.lists(specs, max_size=12) | specs.flatmap(lambda one: st.lists(st.builds(again, st.just(one), times, payloads)))
 )
-def test_inserts_are_those_of_single_statements(given_specs: list[TaskSpec]) -> None:
+def test_bulk_inserts_equal_single_statements(given_specs: list[TaskSpec]) -> None:
     made = [replace(one, unique_key=None if i else one.unique_key) for i, one in enumerate(given_specs)]
     many, each = fresh(), fresh()
     try:
@@ -101,7 +101,7 @@ def of_sizes(n: int) -> list[TaskSpec]:
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_parts_that_are_too_large_for_one_statement(database: sqlite3.Connection) -> None:
+def test_parts_too_large_for_one_statement_are_split(database: sqlite3.Connection) -> None:
     made = of_sizes(23)
     assert insert(database, made) == list(range(1, 24))
     assert [row[0] for row in database.execute("SELECT payload FROM task ORDER BY seq")] == [
@@ -153,9 +153,7 @@ def pairs(n: int) -> list[TaskSpec]:
     "make", [lambda n: [spec() for _ in range(n)], different, pairs], ids=["alike", "mixed", "halves"]
 )
 @pytest.mark.parametrize("begun", [None, BEGUN])
-def test_the_numbers_returned_are_those_of_the_rows(
-    database: sqlite3.Connection, n: int, make: Any, begun: Begun | None
-) -> None:
+def test_row_numbers_are_returned(database: sqlite3.Connection, n: int, make: Any, begun: Begun | None) -> None:
     insert(database, [spec("before") for _ in range(5)])
     made: list[TaskSpec] = make(n)
     seqs = insert(database, made, begun)
@@ -166,7 +164,7 @@ def test_the_numbers_returned_are_those_of_the_rows(
 
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("n", SIZES)
-def test_the_numbers_returned_are_those_of_the_rows_in_small_parts_too(database: sqlite3.Connection, n: int) -> None:
+def test_row_numbers_are_returned_for_small_parts(database: sqlite3.Connection, n: int) -> None:
     made = of_sizes(n)
     seqs = insert(database, made, BEGUN)
     assert database.execute("SELECT seq, id, payload FROM task ORDER BY seq").fetchall() == [
@@ -180,7 +178,7 @@ def as_begun(rows: Sequence[tuple[Any, ...]], names: Sequence[str], begun: Begun
     return [tuple(changed.get(name, value) for name, value in zip(names, row, strict=True)) for row in rows]
 
 
-def test_tasks_that_are_begun_are_those_of_single_statements_with_their_first_attempt() -> None:
+def test_begun_tasks_equal_single_statements_with_their_first_attempt() -> None:
     for make in (lambda: [spec() for _ in range(7)], lambda: different(70), lambda: pairs(40), lambda: [spec(delay=5)]):
         many, each = fresh(), fresh()
         try:
@@ -248,7 +246,7 @@ def test_ends_are_recorded_across_parts(database: sqlite3.Connection, n: int, re
 
 
 @pytest.mark.parametrize("results", [(b"r",) * 5, (b"a", b"b", b"c", None, b"")])
-def test_an_end_with_another_token_or_state_is_not_taken(
+def test_an_end_with_another_token_or_state_is_refused(
     database: sqlite3.Connection, results: tuple[bytes | None, ...]
 ) -> None:
     insert(database, [spec() for _ in range(5)])

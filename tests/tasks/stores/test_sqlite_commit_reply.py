@@ -124,7 +124,7 @@ async def turned(loop: asyncio.AbstractEventLoop) -> None:
         await done
 
 
-def test_a_function_is_called_on_its_loop_once_it_has_come() -> None:
+def test_a_callback_runs_on_its_loop_when_the_result_arrives() -> None:
     async def scenario() -> list[tuple[int, int]]:
         loop = asyncio.get_running_loop()
         answer: CommitReply[int] = CommitReply()
@@ -141,7 +141,7 @@ def test_a_function_is_called_on_its_loop_once_it_has_come() -> None:
     assert asyncio.run(scenario()) == [(threading.get_ident(), 4)]
 
 
-def test_a_function_is_called_if_it_has_come_before() -> None:
+def test_a_callback_runs_if_the_result_arrived_before() -> None:
     async def scenario() -> list[BaseException | None]:
         loop = asyncio.get_running_loop()
         answer: CommitReply[int] = CommitReply()

@@ -55,7 +55,7 @@ def test_it_ends_as_any_claim_does(owner: Owner, state: State) -> None:
     run(scenario)
 
 
-def test_progress_of_it_is_known(owner: Owner) -> None:
+def test_progress_of_a_directly_claimed_task_is_recorded(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(5)
         [id] = await owner.submit(spec())
@@ -126,7 +126,7 @@ def test_claimed_tasks_are_subtracted_from_the_room(owner: Owner) -> None:
     run(scenario)
 
 
-def test_each_pool_has_room_of_its_own(owner: Owner) -> None:
+def test_each_pool_has_separate_room(owner: Owner) -> None:
     made = [spec(kind) for kind in ("a", "x", "b", "y", "a", "x", "b", "unknown")]
 
     async def scenario() -> None:

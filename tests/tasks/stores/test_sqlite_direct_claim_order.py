@@ -153,7 +153,7 @@ def test_no_task_overtakes_a_ready_task_of_a_bounded_kind(owner: Owner) -> None:
     run(scenario)
 
 
-def test_a_bound_that_is_used_up_holds_up_no_other_kind(owner: Owner) -> None:
+def test_an_exhausted_limit_delays_no_other_kind(owner: Owner) -> None:
     async def scenario() -> None:
         for _ in range(3):
             await owner.submit(spec("bound", rank=1.0))
@@ -176,7 +176,7 @@ def test_claims_in_transit_count_for_the_bound_of_their_kind(owner: Owner, other
     run(scenario)
 
 
-def test_claims_of_one_request_come_in_the_order_of_their_ranks(owner: Owner) -> None:
+def test_claims_of_one_request_are_ordered_by_rank(owner: Owner) -> None:
     async def scenario() -> None:
         await owner.ready(5)
         await owner.submit(spec(rank=9.0), spec(rank=1.0))

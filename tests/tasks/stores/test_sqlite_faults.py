@@ -259,7 +259,7 @@ class TestReadOnly:
         assert list(place.glob("*.owner")) == []
 
 
-def test_errors_that_are_not_sqlites_are_left_as_they_are() -> None:
+def test_errors_of_other_origin_are_unchanged() -> None:
     for error in (ValueError("no"), StoreError("no"), KeyboardInterrupt()):
         assert told(error, "tasks.db") is error
 

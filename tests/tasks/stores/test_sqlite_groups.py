@@ -114,7 +114,7 @@ def test_an_older_file_with_open_groups_is_brought_up_to_date(tmp_path: Path, ve
     assert inside(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
-def test_nothing_of_a_group_is_left_in_the_end(stores: tuple[SqliteStore, SqliteStore]) -> None:
+def test_a_group_leaves_no_rows_behind(stores: tuple[SqliteStore, SqliteStore]) -> None:
     here, _ = stores
     here.submit([spec("held", unique_key="k", result_ttl=1e5)]).result(LONG)
     for id in "gh":

@@ -28,11 +28,11 @@ class TestPlace:
             checked_path(tmp_path / "tasks.db", lambda: mounts)
 
     @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "apfs", "NTFS", "tmpfs", "overlay", "fuse.mergerfs"])
-    def test_local_ones_are_not(self, tmp_path: Path, kind: str) -> None:
+    def test_local_file_systems_are_accepted(self, tmp_path: Path, kind: str) -> None:
         mounts = [Mount("/", "nfs4"), Mount(str(tmp_path), kind)]
         assert checked_path(tmp_path / "tasks.db", lambda: mounts) == (tmp_path / "tasks.db").resolve()
 
-    def test_it_is_the_innermost_mount_that_counts_and_of_two_the_later(self, tmp_path: Path) -> None:
+    def test_the_innermost_and_latest_mount_decides(self, tmp_path: Path) -> None:
         inner = tmp_path / "inner"
         inner.mkdir()
         mounts = [Mount(str(inner), "nfs"), Mount(str(inner), "ext4"), Mount(str(tmp_path), "nfs"), Mount("/", "nfs")]
@@ -69,7 +69,7 @@ class TestPlace:
         with pytest.raises(ValueError, match="expected"):
             open_store(f"sqlite:///{name}")
 
-    def test_a_url_may_say_how_durable(self, tmp_path: Path) -> None:
+    def test_a_url_may_name_the_durability(self, tmp_path: Path) -> None:
         for query, durability in (
             ("", "full"),
             *((f"?durability={word}", word) for word in ("full", "ends-soft", "normal")),

@@ -72,7 +72,7 @@ def test_every_call_is_refused_once_the_files_are_lost(
 
 @posix
 @lost
-def test_it_is_noticed_without_a_call(path: Path, lose: Callable[[Path], object]) -> None:
+def test_a_lost_file_is_noticed_without_a_call(path: Path, lose: Callable[[Path], object]) -> None:
     store = SqliteStore(path).open()
     lose(path)
     until_raised(store.counts)

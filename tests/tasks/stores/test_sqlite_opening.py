@@ -64,7 +64,7 @@ def test_the_first_use_opens_the_file(queue: TaskQueue, tmp_path: Path, use: Cal
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["tasks.db"]
 
 
-def test_threads_that_come_first_together_open_it_once(tmp_path: Path) -> None:
+def test_concurrent_first_calls_open_the_file_once(tmp_path: Path) -> None:
     for round in range(20):
         store = SqliteStore(tmp_path / f"{round}.db", durability="normal")
         ready = threading.Barrier(4)

@@ -75,7 +75,7 @@ def owner(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[str]]]:
         child.stdout.close()
 
 
-def test_everything_is_kept_after_a_close(opened: Callable[[], SqliteStore]) -> None:
+def test_all_tasks_survive_a_close(opened: Callable[[], SqliteStore]) -> None:
     store = opened()
     now, later, done, dead = spec(), spec(delay=5.0), spec(priority=1.0), spec(priority=0.0)
     members = [spec("other", group="g", index=i) for i in range(2)]
@@ -218,7 +218,7 @@ def test_a_task_submitted_by_another_process_is_noticed(opened: Callable[[], Sql
     assert len(store.claim("me", [], 15.0, T0).result(LONG).cancels) == 1
 
 
-def test_the_files_of_dead_owners_are_tidied_away(
+def test_the_lock_files_of_dead_owners_are_removed(
     opened: Callable[[], SqliteStore], owner: Callable[[int], subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     store = opened()

@@ -134,7 +134,7 @@ def test_a_submission_waits_for_no_end(asking: Asking) -> None:
     assert asking.batches == [["submit 1"], ["end 0", "submit 2"], ["submit 3"], ["submit 4"]]
 
 
-def test_an_end_that_comes_after_a_submission_waits_for_nothing(asking: Asking) -> None:
+def test_an_outcome_after_a_submission_is_written_at_once(asking: Asking) -> None:
     for n in range(2):  # as of a submitter that waits for its task's result
         assert asking.ask(f"submit {n}").result(LONG) == f"submit {n}"
         asking.until_idle()
@@ -144,7 +144,7 @@ def test_an_end_that_comes_after_a_submission_waits_for_nothing(asking: Asking) 
 
 
 @pytest.mark.parametrize("asking", [True], indirect=True)
-def test_ends_wait_for_no_other_ends(asking: Asking) -> None:
+def test_outcomes_do_not_wait_for_each_other(asking: Asking) -> None:
     later = asking.during("end 0", lambda: asking.ask("end 1"))
     assert later.result(LONG) == "end 1"
     assert asking.ask("end 2").result(LONG) == "end 2"

@@ -30,7 +30,7 @@ class TestSubmit:
         with pytest.raises(UnknownTask):
             it.store.request_cancel("0" * 32).result(30)
 
-    def test_all_or_none_where_there_is_no_room(self, make_store: Callable[..., Harness]) -> None:
+    def test_a_full_store_refuses_all_tasks_of_a_submission(self, make_store: Callable[..., Harness]) -> None:
         it = make_store(max_queued=3)
         it.submit(it.spec(), it.spec())
         specs = [it.spec(), it.spec()]
@@ -45,7 +45,7 @@ class TestSubmit:
         assert len(it.claim(1)) == 1  # what runs does not wait
         it.submit(it.spec())
 
-    def test_a_closed_store_takes_nothing(self, it: Harness) -> None:
+    def test_a_closed_store_refuses_requests(self, it: Harness) -> None:
         it.store.close()
         it.store.close()
         with pytest.raises(QueueClosed):
@@ -159,7 +159,7 @@ class TestKeys:
 
 
 class TestClaim:
-    def test_by_rank_then_first_come(self, it: Harness) -> None:
+    def test_tasks_are_claimed_by_rank_then_by_order_of_submission(self, it: Harness) -> None:
         specs = [it.spec(rank=rank, submitted_at=it.now - 1 + i / 100) for i, rank in enumerate((5, 1, 5, 0.5, -3, 1))]
         it.submit(*specs)
         order = [claim.spec.id for claim in it.claim(4)] + [claim.spec.id for claim in it.claim(4)]
@@ -172,12 +172,12 @@ class TestClaim:
         assert [claim.spec.id for claim in it.claim(3, {"a": 1, "b": 5})] == [a[0].id, b[0].id, b[1].id]
         assert [claim.spec.id for claim in it.claim(3, {"a": 1, "b": 5})] == [a[1].id]
 
-    def test_wants_of_several_pools(self, it: Harness) -> None:
+    def test_a_claim_serves_several_pools(self, it: Harness) -> None:
         it.submit(*[it.spec("a") for _ in range(3)], *[it.spec("b") for _ in range(3)])
         batch = it.store.claim("me", [Want(2, {"a": 9}), Want(1, {"b": 9})], LEASE, it.now).result(30)
         assert sorted(claim.spec.kind for claim in batch.claims) == ["a", "a", "b"]
 
-    def test_nothing_twice(self, it: Harness) -> None:
+    def test_a_task_is_claimed_once(self, it: Harness) -> None:
         it.submit(*[it.spec() for _ in range(400)])
         lock, seen = threading.Lock(), []
 
@@ -193,7 +193,7 @@ class TestClaim:
             thread.join()
         assert len(seen) == len(set(seen)) == 400
 
-    def test_a_claim_says_what_was_submitted(self, it: Harness) -> None:
+    def test_a_claim_has_the_submitted_call(self, it: Harness) -> None:
         spec = it.spec(args=(1, "x"), timeout=3.5, attempts=7, result_ttl=9.0, priority=2.0, group=None)
         it.submit(spec)
         [claim] = it.claim()
@@ -216,7 +216,7 @@ class TestClaim:
         assert it.claim(now=it.now + 59) == []
         assert [claim.spec.id for claim in it.claim(now=it.now + 61)] == [late.id]
 
-    def test_once_due_it_takes_its_place_by_rank(self, it: Harness) -> None:
+    def test_a_due_task_is_ordered_by_rank(self, it: Harness) -> None:
         late, soon = it.spec(run_at=it.now + 60, rank=0.0), it.spec(rank=9.0)
         it.submit(late, soon)
         assert [claim.spec.id for claim in it.claim(now=it.now + 61)] == [late.id, soon.id]
@@ -241,7 +241,7 @@ class TestSettle:
         assert it.settle(it.outcome(claim, value=3)) == [False]
         assert it.value(spec.id) == 1
 
-    def test_a_result_that_is_settled_twice_is_taken_and_counted_once(self, it: Harness) -> None:
+    def test_a_result_settled_twice_is_recorded_and_counted_once(self, it: Harness) -> None:
         it.submit(it.spec(), it.spec())
         first, _ = it.claim()
         end = it.outcome(first, value=1)
@@ -273,7 +273,7 @@ class TestSettle:
         [again] = it.claim(now=it.now + 31)
         assert (again.attempt, again.spec.id) == (2, spec.id)
 
-    def test_work_that_is_given_back_has_not_begun(self, it: Harness) -> None:
+    def test_a_returned_task_counts_as_not_begun(self, it: Harness) -> None:
         spec = it.spec(attempts=1)
         it.submit(spec)
         [claim] = it.claim()
@@ -284,7 +284,7 @@ class TestSettle:
         assert it.settle(it.outcome(claim)) == [False]
 
     @pytest.mark.parametrize("state", [State.FAILED, State.DEAD, State.CANCELLED])
-    def test_other_ends(self, it: Harness, state: State) -> None:
+    def test_every_other_outcome_is_recorded(self, it: Harness, state: State) -> None:
         spec = it.spec()
         it.submit(spec)
         error = Failure("KeyError", "'x'", "trace") if state is not State.CANCELLED else None
@@ -295,7 +295,7 @@ class TestSettle:
 
 
 @pytest.mark.parametrize("room", [{"a": 1, "b": 1}, {"b": 1, "a": 1}])
-def test_equals_of_two_kinds_are_taken_in_the_order_in_which_they_came(it: Harness, room: dict[str, int]) -> None:
+def test_tasks_of_equal_rank_are_claimed_in_order_of_submission(it: Harness, room: dict[str, int]) -> None:
     first, second = it.spec("a", id="f" * 32), it.spec("b", id="0" * 32)
     it.submit(first, second)
     assert [claim.spec.id for claim in it.claim(limit=1, kinds=room)] == [first.id]
@@ -338,7 +338,7 @@ class TestLeases:
         view = it.store.get(spec.id).result(30)
         assert (view.state, view.error) == (State.SUCCEEDED, None)
 
-    def test_a_dead_letter_says_how_far_it_was(self, it: Harness) -> None:
+    def test_a_dead_letter_keeps_its_last_progress(self, it: Harness) -> None:
         spec = it.spec(attempts=1)
         it.submit(spec)
         [claim] = it.claim()
@@ -409,7 +409,7 @@ class TestEnds:
             ("lost", 7 * 86_400.0),
         ],
     )
-    def test_how_it_ended_says_how_long_it_is_kept(self, it: Harness, end: Any, kept: float, keyed: bool) -> None:
+    def test_retention_depends_on_the_outcome(self, it: Harness, end: Any, kept: float, keyed: bool) -> None:
         spec = it.spec(args=("AAPL",), result_ttl=10.0, attempts=1, unique_key="k" if keyed else None)
         it.submit(spec)
         if end == "cancelled while it waits":
@@ -462,7 +462,7 @@ class TestEnds:
 
 
 class TestReading:
-    def test_find(self, it: Harness) -> None:
+    def test_find_filters_and_pages_tasks(self, it: Harness) -> None:
         a = [it.spec("a", submitted_at=it.now + i) for i in range(3)]
         b = it.spec("b", group="g")
         it.submit(*a)
@@ -481,7 +481,7 @@ class TestReading:
         assert ids(states=[]) == []
         assert all(view.payload is None and view.result is None for view in it.store.find().result(30))
 
-    def test_counts(self, it: Harness) -> None:
+    def test_counts_are_by_kind_and_state(self, it: Harness) -> None:
         it.submit(it.spec("a"), it.spec("a", run_at=it.now + 60), it.spec("a"), it.spec("b"))
         it.claim(1, {"a": 1})
         it.settle(*[it.outcome(claim) for claim in it.claim(1, {"b": 1})])

@@ -69,7 +69,7 @@ class TestMembers:
         it.settle(it.outcome(callback))
 
     @pytest.mark.parametrize("how", ["cancelled while it waits", "lost", "cancelled, then lost"])
-    def test_a_member_of_others_may_end_from_outside(self, it: Harness, how: str) -> None:
+    def test_a_callback_runs_when_a_member_of_another_submission_ends(self, it: Harness, how: str) -> None:
         held = it.spec("held", unique_key="k", attempts=1)
         it.submit(held)
         if how != "cancelled while it waits":
@@ -176,7 +176,7 @@ class TestViews:
 
     @pytest.mark.parametrize("shared", [False, True])
     @pytest.mark.parametrize("called", [False, True])
-    def test_it_is_forgotten_with_its_tasks(self, it: Harness, called: bool, shared: bool) -> None:
+    def test_a_group_is_forgotten_with_its_tasks(self, it: Harness, called: bool, shared: bool) -> None:
         if shared:
             it.submit(it.spec("held", unique_key="k"))
         members = [it.spec(unique_key="k")] if shared else [it.spec(), it.spec(result_ttl=1.0)]

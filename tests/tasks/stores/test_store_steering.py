@@ -55,7 +55,7 @@ class TestSerialKeys:
         it.settle(it.outcome(again))
         assert [claim.spec.id for claim in it.claim()] == [second.id]
 
-    def test_a_dead_owner_s_task_comes_first_and_its_last_attempt_lets_go(self, it: Harness) -> None:
+    def test_a_dead_owner_s_task_runs_first_and_its_last_attempt_releases_the_key(self, it: Harness) -> None:
         first, second = it.spec(serial_key="k", attempts=2), it.spec(serial_key="k", rank=0.0)
         it.submit(first)
         it.claim()
@@ -97,7 +97,7 @@ class TestSerialKeys:
         it.settle(it.outcome(claim))
         assert [claim.spec.id for claim in it.claim(now=it.now + 60)] == [late.id]
 
-    def test_of_those_that_become_due_together_the_first_by_rank_goes_first(self, it: Harness) -> None:
+    def test_tasks_that_become_due_together_run_by_rank(self, it: Harness) -> None:
         specs = [it.spec(serial_key="k", run_at=it.now + 5, rank=float(rank)) for rank in (3, 1, 2)]
         it.submit(*specs)
         order = []
@@ -117,7 +117,7 @@ class TestSerialKeys:
         it.settle(it.outcome(holder))
         assert [claim.spec.id for claim in it.claim()] == [first.id]
 
-    def test_those_that_wait_count_as_queued(self, make_store: Callable[..., Harness]) -> None:
+    def test_tasks_that_wait_for_a_key_count_as_queued(self, make_store: Callable[..., Harness]) -> None:
         it = make_store(max_queued=3)
         it.submit(*[it.spec(serial_key="k") for _ in range(3)])
         with pytest.raises(QueueFull):
