@@ -45,7 +45,7 @@ class Storage:
                 try:
                     self._move(wanted)
                 except Exception:
-                    logger.exception("the results of %s stay on the twin they are on", self._label)
+                    logger.exception("the results of %s were not moved to the other twin", self._label)
             return self.cache
 
     def _move(self, backend: str) -> None:

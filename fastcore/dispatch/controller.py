@@ -168,7 +168,7 @@ class Controller:
                     decision = None if trial is None else trial.pair(pair, now)
             self._act(trial, decision, now)
         except Exception:
-            _log.exception("flag %s: a compared call could not be taken in", self.flag)
+            _log.exception("flag %s: a compared call could not be recorded", self.flag)
 
     def failed(self, switch: Switch[..., Any], note: str) -> None:
         """Record a failure of the candidate for which the control answered. Never raises."""
@@ -188,7 +188,7 @@ class Controller:
                 self._opened(note)
             self._act(trial, decision, now)
         except Exception:
-            _log.exception("flag %s: a failure could not be taken in", self.flag)
+            _log.exception("flag %s: a failure could not be recorded", self.flag)
 
     def dropped(self, switch: Switch[..., Any]) -> None:
         switch._stats.dropped += 1

@@ -245,7 +245,7 @@ class FlagStore:
     def _unsure(self, state: State, why: str) -> Setting:
         self.wrong[state.name] = why
         _log.error("flag %s: %s in force, %s", state.name, state.fixed, why)
-        return Setting(state.fixed, "file", self._clock(), f"not obeyed: {why}")
+        return Setting(state.fixed, "file", self._clock(), f"not applied: {why}")
 
     def _inherited(self, fresh: Mapping[str, Setting | None], told: Told) -> None:
         for name, inherited in fresh.items():
@@ -300,7 +300,7 @@ class FlagStore:
                 if setting is None or not setting.says(state.everywhere):
                     state.everywhere = setting
         except (ValueError, TypeError):
-            _log.exception("journal %s: an entry about flag %s cannot be obeyed", self.journal.path, state.name)
+            _log.exception("journal %s: an entry about flag %s cannot be applied", self.journal.path, state.name)
 
     def _take_step(self, state: State, entry: Entry) -> None:
         """Follow the canary of another process, upwards only."""

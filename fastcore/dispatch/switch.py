@@ -316,7 +316,7 @@ class Switch(Generic[P, R]):
         if self.candidate is None and mode.word in ("candidate", "compiled", "ramp", "shadow", "canary"):
             if self._flag in HOT_PATHS:
                 _ext.load(self._flag)  # says why the compiled twin may not run
-            raise ValueError(f"flag {self._flag}: {mode} cannot be obeyed, Switch {self._name} has no candidate")
+            raise ValueError(f"flag {self._flag}: {mode} cannot be applied, Switch {self._name} has no candidate")
 
     def _obey(self, mode: Mode) -> None:
         trial = mode.word in ("shadow", "canary") or mode.promoted

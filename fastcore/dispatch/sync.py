@@ -89,7 +89,7 @@ class Sync:
                 raise
             if str(error) != self._said:
                 self._said = str(error)
-                _log.error("the flag file is not obeyed: %s", error)
+                _log.error("the flag file is not applied: %s", error)
         self._store.follow_journal()
         if not self.waiting and self._store.journal.path and len(self._store.names()) != self._declared:
             names = self._store.names()
@@ -105,7 +105,7 @@ class Sync:
             self.look(strict=True)
         except ValueError as error:
             self._said = str(error)
-            _log.error("the flag file is not obeyed, and nothing that it may want off is on: %s", error)
+            _log.error("the flag file is not applied, and what it may switch off stays off: %s", error)
             self._store.distrust(self._file.problem)
             self._store.follow_journal()
 
@@ -136,4 +136,4 @@ class Sync:
         except ValueError as error:
             if str(error) != self._said_of_provider:  # not once an interval
                 self._said_of_provider = str(error)
-                _log.error("the flag provider is not obeyed: %s", error)
+                _log.error("the flag provider is not applied: %s", error)

@@ -238,5 +238,5 @@ def _details(rule: Rule, labels: Labels) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException:  # an alert without its details is better than none
-        _log.exception("the details of the rule %s could not be had", rule.name)
+        _log.exception("the details of the rule %s could not be computed", rule.name)
         return None

@@ -150,7 +150,7 @@ class AlertManager:
                 except KeyboardInterrupt:
                     raise
                 except BaseException:  # an exit of a rule's would end the thread
-                    _log.exception("the rule %s could not be judged", rule.name)
+                    _log.exception("the rule %s could not be evaluated", rule.name)
                     continue
                 found = self._book.evaluate(rule, values, now, wall)
                 metrics.gauge("fastcore_alerts_firing", rule=rule.name).set(len(self._book.firing(rule.name)))
@@ -255,7 +255,7 @@ class AlertManager:
                 else:
                     self._judge(at_once)
             except Exception:
-                _log.exception("the rules could not be judged")
+                _log.exception("the rules could not be evaluated")
             if self._wake.wait(max(0.0, looked + interval - time.monotonic())):
                 self._wake.clear()
 

@@ -53,7 +53,7 @@ class PerformanceMonitor:
             try:
                 await self.look(service_name)
             except Exception:
-                _log.exception("the service %s could not be looked at", service_name)
+                _log.exception("the service %s could not be checked", service_name)
             await asyncio.sleep(self.interval)
 
     async def look(self, service_name: str) -> ServiceMetrics:

@@ -181,7 +181,7 @@ class AutoOptimizationManager:
             try:
                 await self.auto_apply_optimizations()
             except Exception:
-                _log.exception("the triggers could not be looked at")
+                _log.exception("the triggers could not be evaluated")
             await asyncio.sleep(interval)
 
     def _above(self, found: ServiceMetrics, action: Action) -> bool:

@@ -76,7 +76,7 @@ class Drain:
             async with asyncio.timeout(self._timeout):
                 await self._work()
         except TimeoutError:
-            _log.warning("draining took longer than %g s, and goes on no further", self._timeout)
+            _log.warning("draining was stopped after %g s", self._timeout)
         except Exception:
             _log.exception("draining failed")
 

@@ -49,7 +49,7 @@ class ServiceWatch:
             try:
                 await on_own_thread(self.look)
             except Exception:
-                _log.exception("the services could not be looked at")
+                _log.exception("the services could not be checked")
             await asyncio.sleep(wait)
             wait = min(INTERVAL, wait * 2)
 

@@ -69,7 +69,7 @@ def check_body(body: bytes) -> None:
         unpackb(body, strict_map_key=False, max_depth=DEPTH, max_memory=MEMORY, object_pairs_hook=_plain)
     except Exception as error:
         raise ValueError(
-            f"obj: expected what every client can read, got {str(error) or type(error).__name__}"
+            f"obj: expected a value that every client can read, got {str(error) or type(error).__name__}"
         ) from None
 
 

@@ -229,7 +229,7 @@ class Hub(Presence):
 
     def _checked(self, topic: str, key: Any) -> str:
         if topic == CONTROL:
-            raise ValueError(f"topic: expected another than {CONTROL}, which is the hubs' own")
+            raise ValueError(f"topic: expected a name other than {CONTROL}, which is the hubs' own")
         check_key(key)
         return check_topic(topic, self.limits.topic_length)
 

@@ -157,7 +157,7 @@ class Presence:
 
     def _tell_all(self, what: str, user: Any, options: list[Any]) -> int:
         if user is None:
-            raise TypeError("user: expected that of a Grant, or a Member, got None")
+            raise TypeError("user: expected the user of a Grant, or a Member, got None")
         by_session = isinstance(user, Member)
         who = user.session if isinstance(user, Member) else user
         if self.backplane is not None:

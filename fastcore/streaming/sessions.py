@@ -332,7 +332,7 @@ class Sessions:
                 if not await self.hooks.admit(session.member()):
                     session.close(messages.CLOSE_REFUSED, "refused")
             except RuntimeError:
-                session.close(messages.CLOSE_LATER, "it cannot be let in for now")
+                session.close(messages.CLOSE_LATER, "the client cannot be admitted now")
         session.checked(grant, None)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:

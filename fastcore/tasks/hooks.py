@@ -84,7 +84,7 @@ class Hooks:
             try:
                 let_go()
             except Exception:
-                _log.exception("letting go of those who wait failed")
+                _log.exception("waiters could not be released")
 
     def wants(self, event: str) -> bool:
         """Whether there is a hook or a watch."""

@@ -94,7 +94,7 @@ class Options:
         """Return these options with some of them changed."""
         unknown = given.keys() - _NAMES
         if unknown:
-            raise TypeError(f"configure: expected options out of {', '.join(sorted(_NAMES))}, got {min(unknown)!r}")
+            raise TypeError(f"configure: expected some of {', '.join(sorted(_NAMES))}, got {min(unknown)!r}")
         return replace(self, **given)
 
     @property

@@ -150,7 +150,7 @@ class Schedules:
             except Exception:
                 delay = min(_LONGEST, _AGAIN * 2.0**known.failures)
                 if not known.failures:
-                    _log.exception("the schedule %r could not be seen to; trying again", known.schedule.name)
+                    _log.exception("schedule %r failed; it is tried again", known.schedule.name)
                 known.failures = min(known.failures + 1, 10)
                 known.retry_at = time.monotonic() + delay
                 wait = min(wait, delay)
@@ -191,12 +191,12 @@ class Schedules:
 
     async def _report(self, view: ScheduleView, late: float) -> None:
         if late > _FORGOTTEN:
-            _log.warning("schedule %r (%s) is dropped: no process has seen to it for days", view.name, view.definition)
+            _log.warning("schedule %r (%s) is dropped: no process has served it for days", view.name, view.definition)
             await arrived(self._store.unschedule(view.name))
         elif late > _OVERDUE and view.name not in self._reported:
             self._reported.add(view.name)
             _log.warning(
-                "schedule %r (%s) is stored, but its last slot passed %.0f s ago and no process sees to it: "
+                "schedule %r (%s) is stored, but its last slot passed %.0f s ago and no process serves it: "
                 "unschedule it if it is no longer wanted",
                 view.name,
                 view.definition,

@@ -145,7 +145,7 @@ def test_an_entry_that_cannot_be_applied_is_logged(path: str, caplog: pytest.Log
     ours.journal.write("x", "set", "desk", new={"mode": "sideways"}, shared=True)
     theirs = store(path)
     assert theirs.get("desk").mode == "control"
-    assert "cannot be obeyed" in caplog.text
+    assert "cannot be applied" in caplog.text
 
 
 def test_a_journal_that_cannot_be_written_raises_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

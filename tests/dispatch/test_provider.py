@@ -47,7 +47,7 @@ def test_a_provider_has_precedence_over_the_default_only(tmp_path: Path, caplog:
     service.modes = {"heap": "sideways"}
     poll.poll()
     assert ours.get("heap").mode in ("python", "auto")
-    assert "the flag provider is not obeyed" in caplog.text
+    assert "the flag provider is not applied" in caplog.text
     with pytest.raises(TypeError, match="provider: expected resolve_string_details"):
         ProviderPoll(object(), list, print, 1)  # type: ignore[arg-type]
 
@@ -172,8 +172,8 @@ def test_an_invalid_mode_from_a_provider_is_logged_once(tmp_path: Path, caplog: 
     ours, follow = following(tmp_path / "flags.toml")
     for _ in range(3):
         follow.provided({"desk": "sidewise"})
-    assert caplog.text.count("is not obeyed") == 1
+    assert caplog.text.count("is not applied") == 1
     follow.provided({"desk": "candidate"})
     follow.provided({"desk": "sidewise"})
-    assert caplog.text.count("is not obeyed") == 2
+    assert caplog.text.count("is not applied") == 2
     assert ours.get("desk").source == "provider"  # the last that could be obeyed

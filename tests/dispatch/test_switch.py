@@ -196,7 +196,7 @@ def test_latencies_are_measured_around_the_calls(make: Make) -> None:
 @pytest.mark.parametrize("mode", ["candidate", "ramp:5"])
 def test_without_a_candidate_there_is_only_control(make: Make, mode: str) -> None:
     switch = make(control)
-    with pytest.raises(ValueError, match=f"{mode} cannot be obeyed, Switch {switch.name} has no candidate"):
+    with pytest.raises(ValueError, match=f"{mode} cannot be applied, Switch {switch.name} has no candidate"):
         flags.set(switch.flag, mode)
     assert switch(1)[0] == "control"
     assert switch.candidate is None

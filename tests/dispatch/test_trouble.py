@@ -130,7 +130,7 @@ def test_a_file_invalid_at_startup_enables_nothing(tmp_path: Path, text: str) ->
     code = """
         import os, sys
         print(switch(), flags.get("desk").source, flags.get("indicators").mode)
-        print(flags.get("desk").reason[:11], str(fastcore.status()).count("warning: "))
+        print(flags.get("desk").reason[:12], str(fastcore.status()).count("warning: "))
         with open(sys.argv[1] + ".new", "w") as new:
             new.write('desk = "candidate"')
         os.replace(sys.argv[1] + ".new", sys.argv[1])
@@ -139,7 +139,7 @@ def test_a_file_invalid_at_startup_enables_nothing(tmp_path: Path, text: str) ->
     """
     first, second, third = run(code, str(file), FASTCORE_FLAGS_FILE=str(file)).splitlines()
     assert first == "control file python"
-    assert second.startswith("not obeyed:")
+    assert second.startswith("not applied:")
     assert int(second.split()[-1]) >= 1
     assert third == "candidate default []"
 

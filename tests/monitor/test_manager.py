@@ -182,7 +182,7 @@ def test_a_rule_that_fails_does_not_hide_others(made: Make, caplog: pytest.LogCa
         Rule(name="well", value=lambda snapshot: 1, above=0),
     ]
     assert [alert.rule for alert in made(rules=rules, channels=[]).evaluate()] == ["well"]
-    assert "the rule broken could not be judged" in caplog.text
+    assert "the rule broken could not be evaluated" in caplog.text
 
 
 def test_a_cause_and_its_effect_of_one_moment(made: Make) -> None:

@@ -116,7 +116,7 @@ def test_watching_continues_after_an_error_until_cancelled(desk: Desk, caplog: p
             await task
 
     asyncio.run(run())
-    assert "the service desk could not be looked at" in caplog.text
+    assert "the service desk could not be checked" in caplog.text
 
 
 def test_the_documented_usage_works() -> None:

@@ -216,7 +216,7 @@ def test_run_continues_after_an_error(desk: Desk, caplog: pytest.LogCaptureFixtu
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(run())
-    assert "the triggers could not be looked at" in caplog.text
+    assert "the triggers could not be evaluated" in caplog.text
 
 
 def test_without_measurements_nothing_triggers() -> None:

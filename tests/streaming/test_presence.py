@@ -221,7 +221,7 @@ def test_a_user_is_disconnected_from_any_thread(serve: Serve, visit: Visit) -> N
         ({"code": 1006}, ValueError, "code: expected"),
         ({"code": True}, ValueError, "code: expected"),
         ({"reason": b"x"}, TypeError, "reason: expected a str, got bytes"),
-        ({"user": None}, TypeError, "user: expected that of a Grant"),
+        ({"user": None}, TypeError, "user: expected the user of a Grant"),
     ],
 )
 def test_invalid_arguments_of_disconnect_are_refused(

@@ -107,7 +107,7 @@ class TestTheStoreFails:
 
         run(scenario)
         assert f"{method}: disk full" in caplog.text
-        assert caplog.text.count("the store failed; the queue goes on trying") == 1  # said once, not at each trial
+        assert caplog.text.count("the store failed; the queue tries again") == 1  # said once, not at each trial
 
     @pytest.mark.parametrize("method", ["report", "renew", "rescue", "prune"])
     def test_the_queue_continues(self, how: str, method: str) -> None:

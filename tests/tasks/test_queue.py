@@ -150,7 +150,7 @@ class TestSubmit:
             ({"rate": "5/week"}, ValueError, "rate: expected like '10/s', with s, m, h or d, got '5/week'"),
             ({"rate": 5}, TypeError, "rate: expected .* got int"),
             ({"delay": 5}, TypeError, "delay: expected it of one submission"),
-            ({"colour": "red"}, TypeError, "expected options out of .*, got 'colour'"),
+            ({"colour": "red"}, TypeError, "expected some of .*, got 'colour'"),
             ({"name": ""}, TypeError, "name: expected a str that is not empty, got ''"),
         ],
     )

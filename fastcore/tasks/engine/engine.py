@@ -219,7 +219,7 @@ class Engine(Outbox):
                 self.trouble = None
             except Exception as error:
                 if self.trouble is None or str(self.trouble) != str(error):
-                    _log.exception("the store failed; the queue goes on trying")
+                    _log.exception("the store failed; the queue tries again")
                 self.trouble = error
                 if self._stopping:
                     return

@@ -80,7 +80,7 @@ class Maintenance:
         if self._clock() - self._renewed > self._heartbeat:  # blocked, or asleep: this process is alive
             await self.renew()
         for rescued in await arrived(self._engine.store.rescue(self._now())):
-            _log.warning("task %s (%s) was taken back from an owner that is gone: %s", *rescued[:3])
+            _log.warning("task %s (%s) was taken back from a dead owner: %s", *rescued[:3])
             self._engine.ledger.enter_lost(rescued, self._clock())
 
     def _now(self) -> float:
@@ -126,5 +126,5 @@ async def _every(seconds: float, chore: Callable[[], Awaitable[None]], *, at_onc
         try:
             await chore()
         except Exception:
-            _log.exception("a chore of the queue failed; it goes on")
+            _log.exception("maintenance of the queue failed; it is tried again")
         await asyncio.sleep(seconds)

@@ -35,7 +35,7 @@ class Outcomes:
         for job, kept in zip(ended, taken, strict=True):
             outcome = job.outcome
             if not kept:
-                _log.info("%s ended as %s when it was no longer its own: refused", job, outcome.state)
+                _log.info("%s ended as %s after its lease was lost: the outcome is refused", job, outcome.state)
                 continue
             state = outcome.state
             task = job.task

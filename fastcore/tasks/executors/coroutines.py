@@ -118,7 +118,7 @@ class AsyncExecutor:
             self._interrupt(job, "stop")
         await self._until_quiet(_PATIENCE)
         for job in self._running():
-            _log.error("%s went on after it was cancelled; it is left behind", job)
+            _log.error("%s continued after it was cancelled; it is left running", job)
             self._doing[job.slot] = None
             self._end()
             self._sink.returned(job)

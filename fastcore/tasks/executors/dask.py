@@ -238,9 +238,7 @@ class DaskExecutor:
             except Exception as error:
                 if not told:
                     told = True
-                    _log.warning(
-                        "the cluster at %s cannot be reached: %s; the queue goes on trying", self.address, error
-                    )
+                    _log.warning("the cluster at %s cannot be reached: %s; the queue tries again", self.address, error)
             self._client = None
             self._lose()
             if client is not None:

@@ -88,7 +88,7 @@ class ThreadExecutor:
         await self._until_quiet(_PATIENCE)
         for job in list(self._jobs):
             if self._jobs.pop(job, None) is not None:
-                _log.warning("%s goes on in its thread, which cannot be stopped; it is left behind", job)
+                _log.warning("%s still runs in its thread, which cannot be stopped; it is left running", job)
                 self._sink.returned(job)
         for _ in self._threads:
             self._queue.put(None)

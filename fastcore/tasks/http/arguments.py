@@ -43,7 +43,7 @@ def listed(error: ValidationError, loc: tuple[str | int, ...]) -> list[Wrong]:
 
 
 class Signature:
-    """What a function takes, and how JSON becomes it: annotations are obeyed as pydantic obeys them."""
+    """What a function takes, and how JSON becomes it: annotations convert as pydantic converts."""
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self._signature = inspect.signature(fn)

@@ -82,8 +82,8 @@ class Keys:
             raise Problem(
                 409,
                 "in-flight",
-                "The first request is still being worked on",
-                "Idempotency-Key: expected one of no request in progress, got one whose request has no answer yet",
+                "The first request is still in progress",
+                "Idempotency-Key: expected a key without a request in progress, got one with a request",
                 retry_after=1,
             )
         self._in_flight[key] = mark

@@ -307,4 +307,4 @@ def test_a_queue_over_a_locked_file_continues_once_it_is_free(tmp_path: Path, ca
         locked.set()
         release.set()
     assert ran == [1]
-    assert "the store failed; the queue goes on trying" in caplog.text
+    assert "the store failed; the queue tries again" in caplog.text

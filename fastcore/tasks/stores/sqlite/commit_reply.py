@@ -128,7 +128,7 @@ class CommitReply(Generic[R]):
             try:
                 one(self)  # type: ignore[operator]
             except Exception:
-                _log.exception("a call that waited for the store failed")
+                _log.exception("a callback of a reply of the store failed")
 
 
 Bell = asyncio.Future[None] | Callable[[], object]
