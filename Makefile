@@ -17,7 +17,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-required demo serve test test-python test-pythons test-system lint asan cross bench asv-quick asv-compare docs wheel platform-wheels \
+.PHONY: help setup build build-required demo serve test test-python test-pythons test-system lint asan cross test-arm bench asv-quick asv-compare docs wheel wheels platform-wheels \
 	release-check clean
 
 help:
@@ -31,11 +31,13 @@ help:
 	@echo 'make lint         ruff, mypy, the layers, stubs against their modules, cython-lint, clang-format, the workflows'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
 	@echo 'make cross        every C source compiled for Windows, macOS, musl and ARM (LINK=1: and linked)'
+	@echo 'make test-arm     the hot paths on 64-bit ARM Linux under qemu (ALL=1: every test of them; skipped where it cannot run)'
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
 	@echo 'make asv-quick    the asv suites, once, on this commit and both backends'
 	@echo 'make asv-compare  the asv suites on this commit and on BASE (main), and what differs by more than 10 %'
 	@echo 'make docs         the HTML documentation in docs/_build/html'
-	@echo 'make wheel        sdist, platform wheel and pure wheel in dist/, each wheel tested in an empty venv'
+	@echo 'make wheel        sdist, a wheel for this Python and the pure wheel in dist/, each wheel tested in an empty venv'
+	@echo 'make wheels       the same for each Python of the machine, as manylinux and musllinux wheels (PYTHONS=3.12,3.13 for some)'
 	@echo 'make platform-wheels  wheels of this system for every Python, with cibuildwheel (on Linux: in containers)'
 	@echo 'make release-check  TAG=v1.2.3 is the version, and the changelog has its section'
 	@echo 'make clean        remove what was built (not .venv)'
@@ -120,7 +122,7 @@ lint: $(VENV)/.installed-dev build-required
 	$(PY) -m mypy.stubtest $(STUBS) --concise --allowlist tools/stubtest.txt --ignore-unused-allowlist \
 		--ignore-positional-only --ignore-disjoint-bases
 	PATH="$(BIN):$$PATH" $(BIN)/cython-lint $(wildcard fastcore/_ext/*.pyx fastcore/_ext/src/*/*.pxi)
-	$(BIN)/clang-format --dry-run -Werror $(wildcard $(addprefix fastcore/_ext/src/*/,*.c *.h */*.c */*.h))
+	$(BIN)/clang-format --dry-run -Werror $(wildcard $(addprefix fastcore/_ext/src/*/,*.c *.h */*.c */*.h) tools/*.c tools/*.h)
 	$(if $(wildcard .github),$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml)
 	$(if $(wildcard .github),$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml)
 
@@ -131,6 +133,11 @@ LINK ?=
 TARGETS ?=
 cross: $(VENV)/.installed-cross build-required
 	$(PY) tools/cross.py $(if $(LINK),--link) $(TARGETS)
+
+ALL ?=
+test-arm: $(VENV)/.installed-cross build-required
+	$(PY) tools/arm.py $(if $(ALL),--all) $(PYTEST_ARGS)
+	$(PY) tools/vector_share.py
 
 # --- measuring -------------------------------------------------------------------------------------------------
 
@@ -161,7 +168,10 @@ docs: $(VENV)/.installed-docs build
 	@echo 'docs: docs/_build/html/index.html'
 
 wheel: $(VENV)/.installed-dev
-	$(PY) tools/wheels.py
+	$(PY) tools/wheels.py --here
+
+wheels: $(VENV)/.installed-release
+	$(PY) tools/wheels.py $(if $(PYTHONS),--only=$(PYTHONS))
 
 platform-wheels: $(VENV)/.installed-release
 	$(BIN)/cibuildwheel --output-dir dist

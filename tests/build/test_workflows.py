@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,11 @@ def test_wheels_are_built_for_every_python_of_the_classifiers() -> None:
     assert classifiers == [
         name for name in PROJECT["project"]["classifiers"] if name.startswith("Programming Language :: Python :: ")
     ]
+
+
+def test_wheels_are_tested_with_the_packages_of_the_other_pythons() -> None:
+    hot = runpy.run_path(str(ROOT / "tools" / "pythons.py"))["HOT_PACKAGES"]
+    assert tuple(PROJECT["tool"]["cibuildwheel"]["test-requires"]) == hot
 
 
 def test_only_the_job_that_publishes_may_write() -> None:
