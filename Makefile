@@ -17,7 +17,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-required demo serve test test-python test-pythons test-system lint asan cross test-arm bench asv-quick asv-compare docs wheel wheels platform-wheels \
+.PHONY: help setup build build-required demo serve test test-python test-pythons test-system lint asan cross test-arm bench asv asv-check docs wheel wheels platform-wheels \
 	release-check clean
 
 help:
@@ -33,8 +33,8 @@ help:
 	@echo 'make cross        every C source compiled for Windows, macOS, musl and ARM (LINK=1: and linked)'
 	@echo 'make test-arm     the hot paths on 64-bit ARM Linux under qemu (ALL=1: every test of them; skipped where it cannot run)'
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
-	@echo 'make asv-quick    the asv suites, once, on this commit and both backends'
-	@echo 'make asv-compare  the asv suites on this commit and on BASE (main), and what differs by more than 10 %'
+	@echo 'make asv          the asv suites on the last N commits (N=3), both backends, and their pages in .asv/html'
+	@echo 'make asv-check    exits with 1 where this commit is slower than BASE (main), by instructions and times (BENCH=regex)'
 	@echo 'make docs         the HTML documentation in docs/_build/html'
 	@echo 'make wheel        sdist, a wheel for this Python and the pure wheel in dist/, each wheel tested in an empty venv'
 	@echo 'make wheels       the same for each Python of the machine, as manylinux and musllinux wheels (PYTHONS=3.12,3.13 for some)'
@@ -141,7 +141,6 @@ test-arm: $(VENV)/.installed-cross build-required
 
 # --- measuring -------------------------------------------------------------------------------------------------
 
-ASV := benchmarks/asv/asv.conf.json
 PEERS = $(shell grep -l __main__ benchmarks/peers/*.py | grep -v /render.py)
 
 bench: $(VENV)/.installed-bench build-required
@@ -150,16 +149,24 @@ bench: $(VENV)/.installed-bench build-required
 	@$(PY) tools/figures.py
 	@$(PY) tools/draw_speed.py
 
-asv-quick: $(VENV)/.installed-bench
-	@$(BIN)/asv machine --yes --config $(ASV) >/dev/null
-	FASTCORE_REQUIRE_EXTENSIONS=1 $(BIN)/asv run --quick --show-stderr --config $(ASV) 'HEAD^!'
-
-# asv ends with an error where a benchmark of this commit is slower.
+# Both build the commits that they measure, each in an environment of asv below .asv.
+N ?= 3
+BENCH ?=
 BASE ?= main
-asv-compare: $(VENV)/.installed-bench
-	@$(BIN)/asv machine --yes --config $(ASV) >/dev/null
-	FASTCORE_REQUIRE_EXTENSIONS=1 $(BIN)/asv continuous --factor 1.1 --interleave-rounds --show-stderr --config $(ASV) \
-		'$(BASE)' HEAD
+# Results are kept in benchmarks/asv/results under this name; those of reference-x86-64 are part of the repository.
+MACHINE ?= this-machine
+
+# Instructions are counted by valgrind; where it is missing and cannot be installed, the tools say so.
+$(VENV)/.valgrind:
+	@command -v valgrind >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends valgrind; } || true
+	@touch $@
+
+asv: $(VENV)/.installed-bench $(VENV)/.valgrind
+	$(PY) benchmarks/asv/history.py '$(N)' '$(MACHINE)' '$(BENCH)'
+
+asv-check: $(VENV)/.installed-bench $(VENV)/.valgrind
+	$(PY) benchmarks/asv/check.py '$(BASE)' '$(BENCH)'
 
 # --- publishing ------------------------------------------------------------------------------------------------
 

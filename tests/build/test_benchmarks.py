@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import sys
 from pathlib import Path
@@ -150,14 +149,6 @@ def test_nothing_to_render_is_an_error(render: ModuleType, capsys: pytest.Captur
 def test_every_part_has_a_peer_benchmark_and_a_suite(path: str) -> None:
     assert (PEERS / f"{path}.py").is_file()
     assert (SUITES / f"bench_{path}.py").is_file()
-
-
-@pytest.mark.parametrize("suite", sorted(p.name for p in SUITES.glob("bench_*.py")))
-def test_a_suite_has_no_setup_hook_and_tracks_its_backend(suite: str) -> None:
-    tree = ast.parse((SUITES / suite).read_text(encoding="utf-8"))
-    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    assert "setup" not in defined, "a setup hook makes asv time single calls"
-    assert "track_backend" in defined
 
 
 @pytest.fixture(autouse=True)

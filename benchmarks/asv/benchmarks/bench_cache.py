@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from benchmarks.backend import compiled
 from fastcore.cache import LRUCache, TTLCache, cached
 
 N = 1_000
@@ -61,10 +60,3 @@ def peakmem_100_000_entries() -> None:
     cache = TTLCache(maxsize=100_000, ttl=3600)
     for i in range(100_000):
         cache[i] = i
-
-
-def track_backend() -> int:
-    return compiled("cache")
-
-
-track_backend.unit = "1 = compiled"

@@ -45,10 +45,3 @@ def time_flip() -> None:
     for _ in range(50):
         flags.set("asv_fixed", "candidate")
         flags.set("asv_fixed", "control")
-
-
-def track_backend() -> int:
-    return int(not type(FIXED).__module__.startswith("python_fallback"))
-
-
-track_backend.unit = "1 = compiled"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import socket
 
-from benchmarks.backend import compiled
 from fastcore.framing import Fanout
 
 QUOTE = {"symbol": "AAPL", "ts": 1_700_000_000_000, "price": 187.25, "volume": 1200, "venue": "x" * 80}
@@ -65,10 +64,3 @@ def time_send_and_read() -> None:
     fan.send()
     for far in ends:
         far.recv(4096)
-
-
-def track_backend() -> int:
-    return compiled("framing")
-
-
-track_backend.unit = "1 = compiled"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from benchmarks.backend import compiled
 from fastcore.framing import frame, packb, unpackb
 
 TICK = {"symbol": "AAPL", "ts": 1_700_000_000_000, "price": 187.25, "volume": 1200, "rsi": 61.5}
@@ -32,10 +31,3 @@ def time_pack_snapshot() -> None:
 
 def time_unpack_snapshot() -> None:
     unpackb(PACKED_SNAPSHOT)
-
-
-def track_backend() -> int:
-    return compiled("framing")
-
-
-track_backend.unit = "1 = compiled"

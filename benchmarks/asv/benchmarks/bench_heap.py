@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-from benchmarks.backend import compiled
 from fastcore.heap import PriorityHeap, PriorityQueue
 
 N = 1_000
@@ -43,10 +42,3 @@ def time_queue_put_then_get() -> None:
     for priority in PRIORITIES:
         put((priority, None))
         get()
-
-
-def track_backend() -> int:
-    return compiled("heap")
-
-
-track_backend.unit = "1 = compiled"

@@ -1,15 +1,19 @@
-"""Indicators: a call at three lengths, a panel, and a live update."""
+"""Indicators: a call at two lengths, a panel, live updates, a Plan, and a tick of a board."""
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-from benchmarks.backend import compiled
+from benchmarks.features import feature, needs
 from fastcore import indicators as ta
 
+Plan = feature("fastcore.indicators:Plan")
 RNG = np.random.default_rng(7)
-BARS = (30, 500, 100_000)
-CALLS = {30: 100, 500: 100, 100_000: 1}
+BARS = (30, 10_000)
+CALLS = {30: 100, 10_000: 1}
+SYMBOLS = 500
 
 
 def walk(*shape: int) -> np.ndarray:
@@ -37,12 +41,11 @@ CALL = {
     "vwap": lambda n: ta.vwap(HIGH[n], LOW[n], CLOSE[n], VOLUME[n]),
 }
 
-LIVE = ta.RSI(14).live(CLOSE[500])
-TICKS = CLOSE[500].tolist()
+TICKS = walk(500).tolist()
 
 
 class Call:
-    """100 calls at 30 and 500 bars, one at 100,000."""
+    """100 calls at 30 bars, one at 10,000."""
 
     params = (sorted(CALL), BARS)
     param_names = ("indicator", "bars")
@@ -53,18 +56,42 @@ class Call:
             call(bars)
 
 
+@functools.cache
+def live() -> object:
+    return ta.RSI(14).live(np.array(TICKS))
+
+
+@functools.cache
+def plan() -> object:
+    return Plan(rsi=ta.RSI(14), macd=ta.MACD(), bbands=ta.BBANDS(20), atr=ta.ATR(14))
+
+
+@functools.cache
+def board() -> object:
+    return plan().live(symbols=SYMBOLS)
+
+
+@functools.cache
+def tick() -> dict[str, np.ndarray]:
+    close = walk(SYMBOLS)
+    return {"high": close * 1.01, "low": close * 0.99, "close": close}
+
+
 def time_panel_of_100_symbols() -> None:
     ta.rsi(PANEL, 14)
 
 
 def time_500_live_updates() -> None:
-    update = LIVE.update
+    update = live().update
     for price in TICKS:
         update(price)
 
 
-def track_backend() -> int:
-    return compiled("indicators")
+@needs(Plan)
+def time_plan_of_four_10_000_bars() -> None:
+    plan()({"high": HIGH[10_000], "low": LOW[10_000], "close": CLOSE[10_000]})
 
 
-track_backend.unit = "1 = compiled"
+@needs(Plan)
+def time_board_tick_of_500_symbols() -> None:
+    board().update(**tick())

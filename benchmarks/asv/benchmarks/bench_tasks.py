@@ -1,28 +1,26 @@
-"""Tasks: two thousand no-ops, queued and run, in memory and in SQLite; the parts of a submission over HTTP."""
+"""Tasks: no-ops queued and run, in memory and in SQLite; a thousand submissions; the parts of one over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import tempfile
+from typing import Any
 
-from benchmarks.backend import compiled
-from fastcore.tasks import TaskQueue
-from fastcore.tasks.http.arguments import Signature
-from fastcore.tasks.http.estimate import Estimator
+from benchmarks.features import feature, needs
 
-N = 2_000
+TaskQueue = feature("fastcore.tasks:TaskQueue")
+Signature = feature("fastcore.tasks.http.arguments:Signature")
+Estimator = feature("fastcore.tasks.http.estimate:Estimator")
+N = 500
+CALLS = 100
 
 
 def judged(symbols: list[str], period: int = 14) -> None:
     pass
 
 
-SIGNATURE = Signature(judged)
-PAST = Estimator()
-PAST.observe("judged", 1.0)
-
-
-def submit_then_drain(store: str) -> None:
+def submit_then_run(store: str, at_once: bool) -> None:
     queue = TaskQueue(store=store, workers={"async": 16})
 
     @queue.task(name="noop", on="async")
@@ -33,29 +31,57 @@ def submit_then_drain(store: str) -> None:
         async with queue:
             await queue.join()
 
-    queue.submit_many([(noop, ())] * N)
+    if at_once:
+        queue.submit_many([(noop, ())] * N)
+    else:
+        for _ in range(N):
+            queue.submit(noop)
     asyncio.run(run())
 
 
-def time_memory() -> None:
-    submit_then_drain("memory")
+@needs(TaskQueue)
+def time_submit_many_and_run_500_in_memory() -> None:
+    submit_then_run("memory", at_once=True)
 
 
-def time_sqlite() -> None:
+@needs(TaskQueue)
+def time_submit_many_and_run_500_in_sqlite() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        submit_then_drain(f"sqlite:///{folder}/tasks.db")
+        submit_then_run(f"sqlite:///{folder}/tasks.db", at_once=True)
 
 
-def time_judge_arguments() -> None:
-    SIGNATURE.bind((["AAPL", "MSFT"],), {"period": 20})
+@needs(TaskQueue)
+def time_submit_each_and_run_500_in_memory() -> None:
+    submit_then_run("memory", at_once=False)
 
 
-def time_estimate() -> None:
-    PAST.estimate("judged", {"judged": 100}, 4)
+@needs(TaskQueue)
+def time_submit_each_and_run_500_in_sqlite() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        submit_then_run(f"sqlite:///{folder}/tasks.db", at_once=False)
 
 
-def track_backend() -> int:
-    return compiled("heap")
+@functools.cache
+def signature() -> Any:
+    return Signature(judged)
 
 
-track_backend.unit = "1 = compiled"
+@functools.cache
+def past() -> Any:
+    made = Estimator()
+    made.observe("judged", 1.0)
+    return made
+
+
+@needs(Signature)
+def time_judge_100_arguments() -> None:
+    bind = signature().bind
+    for _ in range(CALLS):
+        bind((["AAPL", "MSFT"],), {"period": 20})
+
+
+@needs(Estimator)
+def time_100_estimates() -> None:
+    estimate = past().estimate
+    for _ in range(CALLS):
+        estimate("judged", {"judged": 100}, 4)

@@ -1,0 +1,14 @@
+/* Client requests to callgrind: what runs between `begin` and `end` is counted, and written under a name. */
+#include <valgrind/callgrind.h>
+
+void begin(void)
+{
+    CALLGRIND_START_INSTRUMENTATION;
+    CALLGRIND_ZERO_STATS;
+}
+
+void end(const char *name)
+{
+    CALLGRIND_DUMP_STATS_AT(name);
+    CALLGRIND_STOP_INSTRUMENTATION;
+}

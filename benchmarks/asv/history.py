@@ -1,0 +1,37 @@
+"""Measures the last commits on both backends, and writes pages that need no internet.
+
+Usage: python benchmarks/asv/history.py N MACHINE [BENCH]
+
+What a commit has been measured for before, on the machine of that name, is not measured again.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from driver import SCRATCH, Driver, commits
+from pages import write_pages
+
+PROFILE = {"rounds": 2, "repeat": 4, "warmup_time": 0.02, "sample_time": 0.004}
+
+
+def main(count: str, machine: str, bench: str = "") -> int:
+    if not count.isdigit() or count == "0":
+        raise SystemExit(f"N: expected a number of commits, at least 1, got {count!r}")
+    driver = Driver(machine=machine)
+    driver.register()
+    chosen = commits(int(count))
+    listed = SCRATCH / "commits.txt"
+    listed.parent.mkdir(exist_ok=True)
+    listed.write_text("\n".join(chosen), encoding="ascii")
+    status = driver.measure("run", "--skip-existing-successful", f"HASHFILE:{listed}", bench=bench, **PROFILE)
+    published = driver.run("publish", "--no-pull", quiet=True)
+    if published:
+        return published
+    for line in write_pages(driver.conf(), machine):
+        print(line)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
