@@ -17,7 +17,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-required demo serve test test-python test-pythons test-system lint asan cross test-arm bench asv asv-check docs wheel wheels platform-wheels \
+.PHONY: help setup build build-required demo serve test test-python test-pythons test-elsewhere test-system lint asan cross test-arm bench asv asv-check docs wheel wheels platform-wheels \
 	release-check clean
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing (WORKERS=n, 0 for none)'
 	@echo 'make test-python  the suite in pure Python'
 	@echo 'make test-pythons the suite on each promised Python that the machine has (PYTHONS=3.12,3.13 for some)'
+	@echo 'make test-elsewhere  the Python parts under stand-ins for what macOS and Windows lack or do otherwise (SYSTEMS=windows for one)'
 	@echo 'make test-system  against a real Chromium, Prometheus, nginx, Caddy and pyright (Debian packages; installed if run as root)'
 	@echo 'make lint         ruff, mypy, the layers, stubs against their modules, cython-lint, clang-format, the workflows'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
@@ -94,6 +95,21 @@ PYTHONS ?=
 
 test-pythons: $(VENV)/.created
 	$(PY) tools/pythons.py --venvs=$(VENVS) $(if $(PYTHONS),--only=$(PYTHONS)) $(PYTEST_ARGS)
+
+# The Python parts, on Linux, as if on another system: first whether the names that the code uses exist there.
+SYSTEMS ?= macos windows
+PLATFORM_macos = darwin
+PLATFORM_windows = win32
+ELSEWHERE_macos = tests/elsewhere tests/tasks/executors tests/tasks/stores tests/streaming/backplanes tests/concurrency tests/memory \
+	tests/monitor tests/dispatch/test_shared_state.py tests/dispatch/test_sharing.py tests/test_status.py tests/test_command_line.py
+ELSEWHERE_windows = tests/elsewhere tests/tasks tests/streaming tests/service tests/dispatch tests/monitor tests/memory tests/concurrency \
+	tests/cache tests/test_status.py tests/test_command_line.py
+
+test-elsewhere: $(addprefix test-elsewhere-,$(SYSTEMS))
+
+test-elsewhere-%: $(VENV)/.installed-dev build
+	$(BIN)/mypy --platform $(PLATFORM_$*) --cache-dir .mypy_cache/$*
+	$(PYTEST) --system=$* -m 'not slow' $(ELSEWHERE_$*)
 
 # What the system tests need besides Python. Found elsewhere, FASTCORE_CHROMIUM says where.
 SYSTEM_PACKAGES = chromium prometheus nginx caddy

@@ -43,6 +43,15 @@ DIRECTIVES = {
     "initializedcheck": False,
 }
 
+# The C sources rely on the GIL. Declared or not, an extension that needs it would switch it on for the whole process.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+if FREE_THREADED and not NONE:
+    text = "setup.py: expected a Python with the GIL to build extensions for, got a free-threaded one"
+    if REQUIRED:
+        sys.exit(text)
+    print(f"{text}: building without extensions", file=sys.stderr)
+    NONE = True
+
 if NONE and REQUIRED:
     sys.exit("setup.py: FASTCORE_NO_EXTENSIONS and FASTCORE_REQUIRE_EXTENSIONS contradict each other: set one of them")
 if unknown := sorted(set(ONLY) - set(EXTENSIONS)):

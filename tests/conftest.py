@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import pytest
 
 from fastcore import _env, _ext
 from fastcore.dispatch import backends
+from tests.elsewhere import systems
 
 PURE_ONLY = _env.boolean("FASTCORE_NO_EXTENSIONS")
 REQUIRED = _env.boolean("FASTCORE_REQUIRE_EXTENSIONS")
@@ -38,6 +40,15 @@ _loaded: dict[str, str] = {}  # compiled modules, of this process and of its wor
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--twins-report", default="", help="write how many tests passed on which twin to this JSON file")
+    parser.addoption("--system", choices=systems.SYSTEMS, help="run under stand-ins for what another system lacks")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    system = config.getoption("--system")
+    if system and os.environ.get(systems.VARIABLE) != system:
+        config.pluginmanager.getplugin("capturemanager").stop_global_capturing()
+        arguments = [sys.executable, "-m", "pytest", *config.invocation_params.args]
+        os.execve(sys.executable, arguments, systems.environment(system, dict(os.environ)))
 
 
 def pytest_report_header() -> list[str]:

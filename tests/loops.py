@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 
 import pytest
 
-LOOPS = ["asyncio", "uvloop", "still"]
+STANDARD_LOOPS = ["asyncio"] if sys.platform == "win32" else ["asyncio", "uvloop"]
+LOOPS = [*STANDARD_LOOPS, "still"]
 
 
 class StillLoop(asyncio.SelectorEventLoop):

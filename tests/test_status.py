@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -40,7 +41,7 @@ def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Pretend that the heap's extension is loaded and that of the cache is not."""
-    heap: Any = type(sys)("heap")
+    heap: Any = ModuleType("heap")
     monkeypatch.setitem(_ext._probed, "heap", _ext.Extension("heap", heap, "", "/x/heap.so"))
     monkeypatch.setitem(_ext._probed, "cache", _ext.Extension("cache", None, "not built for this Python", ""))
     return heap
@@ -159,6 +160,14 @@ def test_status_in_pure_python() -> None:
     assert {path["runs"] for path in body["paths"].values()} == {"python"}
     assert {path["cause"] for path in body["paths"].values()} == {"switched off by FASTCORE_NO_EXTENSIONS"}
     assert {part["runs"] for part in body["machinery"].values()} == {"python"}
+
+
+def test_status_of_a_free_threaded_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ext, "_free_threaded", lambda: True)
+    monkeypatch.setattr(_ext, "_probed", {})
+    (heap,) = (path for path in status().paths if path.name == "heap")
+    cause = "this Python is free-threaded, and the compiled twins rely on the GIL"
+    assert (heap.runs, heap.why) == ("python", f"auto (default); no compiled twin: {cause}")
 
 
 def test_status_where_the_compiled_twins_are_insisted_on_and_missing() -> None:

@@ -9,6 +9,7 @@ import importlib
 import importlib.machinery
 import mmap
 import os
+import sys
 import threading
 from types import ModuleType
 from typing import NamedTuple
@@ -95,6 +96,8 @@ def _load(name: str) -> Extension:
         raise ValueError(f"name: expected one of {', '.join(EXTENSIONS)}, got {name!r}")
     if _env.boolean("FASTCORE_NO_EXTENSIONS"):
         return Extension(name, None, "switched off by FASTCORE_NO_EXTENSIONS", "")
+    if _free_threaded():
+        return Extension(name, None, "this Python is free-threaded, and the compiled twins rely on the GIL", "")
     path = _find(name)
     if not path:
         return Extension(name, None, "not built for this Python", "")
@@ -105,6 +108,15 @@ def _load(name: str) -> Extension:
         return Extension(name, importlib.import_module(f"fastcore._ext.{name}"), "", path)
     except ImportError as error:
         return Extension(name, None, f"import failed: {error}", path)
+
+
+def _free_threaded() -> bool:
+    """Whether this Python was built to run without the GIL; with the GIL switched on in it, too."""
+    if not hasattr(sys, "_is_gil_enabled"):  # before Python 3.13
+        return False
+    import sysconfig
+
+    return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 def _find(name: str) -> str:

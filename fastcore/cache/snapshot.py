@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from fastcore.cache.caches import Cache
 from fastcore.cache.mapping import Results
-from fastcore.dispatch.private_files import sync_folder
+from fastcore.dispatch.private_files import move_into_place, sync_folder
 
 __all__ = ["Restored", "Saved", "restore", "save"]
 
@@ -126,7 +126,7 @@ def _write(place: Path, parts: list[bytes]) -> None:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, place)
+        move_into_place(temporary, str(place))
     except BaseException:
         os.unlink(temporary)
         raise

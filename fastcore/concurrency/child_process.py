@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fastcore.concurrency.remote_error import sendable, trace_of
 
@@ -221,7 +221,8 @@ class ChildProcess:
 
         # Spawned, not forked: a forked child of a process with threads may find any lock held forever.
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
+        pipe: tuple[Any, Any] = context.Pipe()  # its class is another one on Windows
+        ours, theirs = pipe
         try:
             serving, given = self._service()
             process = context.Process(target=serving, args=(theirs, *given), name="fastcore-cpu", daemon=False)
@@ -233,7 +234,7 @@ class ChildProcess:
             theirs.close()  # the child has the only other end, so that its death is the end of the stream
         self._process, self._conn = process, ours
         self.starts += 1
-        return ours
+        return cast("Connection[Any, Any]", ours)
 
     def _service(self) -> tuple[Callable[..., object], tuple[Any, ...]]:
         """Return the function of the next child, and its arguments after its end of the pipe."""

@@ -57,7 +57,7 @@ class FlagFile:
                     self._gone, self.missing = False, ""
                     return False
                 in_place = self._seen is not None and self._seen[2] == status.st_ino
-                if in_place and not hasty and 0 <= time.time() - status.st_mtime < SETTLED:
+                if in_place and not hasty and abs(time.time() - status.st_mtime) < SETTLED:
                     return False
                 text = file.read()
         except FileNotFoundError:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from fastcore._filelock import locked
 from fastcore._text import storable
-from fastcore.dispatch.private_files import open_private, sync_folder, write_private
+from fastcore.dispatch.private_files import move_into_place, open_private, sync_folder, write_private
 from fastcore.dispatch.shared_state import KINDS, SharedState, checked, guard_yields
 
 __all__ = ["Entry", "Journal", "take_in"]
@@ -398,8 +398,8 @@ class Journal:
         with open(self.path, "rb") as file:
             kept = in_force(_parsed(file.read())[0])
         fresh = write_private(f"{self.path}.new", b"".join(map(_line, kept)))
-        os.replace(self.path, f"{self.path}.1")
-        os.replace(fresh, self.path)
+        move_into_place(self.path, f"{self.path}.1")
+        move_into_place(fresh, self.path)
         sync_folder(self.path)
 
 

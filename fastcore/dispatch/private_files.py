@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
+import time
 from typing import IO
 
 from fastcore._env import choice
 
-__all__ = ["make_private", "open_private", "replace_private", "sync_folder", "write_private"]
+__all__ = ["make_private", "move_into_place", "open_private", "replace_private", "sync_folder", "write_private"]
 
 _log = logging.getLogger("fastcore.files")
 _MODE = int(choice("FASTCORE_FILE_MODE", ("0600", "0640")) or "0600", 8)
+_SECONDS_TO_CLOSE = 1.0
 _told: set[str] = set()
 
 
@@ -39,9 +42,21 @@ def replace_private(path: str, data: bytes, *, sync: bool = True) -> None:
     One caller at a time for each path: callers hold a lock, or use different paths.
     """
     fresh = write_private(f"{path}.new", data, sync=sync)
-    os.replace(fresh, path)
+    move_into_place(fresh, path)
     if sync:
         sync_folder(path)
+
+
+def move_into_place(fresh: str, path: str) -> None:
+    """Move a file to where another one is or not: on Windows, when the last reader has closed that one."""
+    end = time.monotonic() + _SECONDS_TO_CLOSE
+    while True:
+        try:
+            return os.replace(fresh, path)
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() > end:
+                raise
+        time.sleep(0.001)
 
 
 def write_private(path: str, data: bytes, *, sync: bool = True) -> str:

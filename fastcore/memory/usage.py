@@ -71,11 +71,19 @@ def resident_bytes() -> int:
 
 
 def peak_resident_bytes() -> int:
-    """Return the most resident memory this process has had; what it has now, where the system does not keep it."""
+    """Return the most resident memory this process has had."""
     try:
         return _fields(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"), ":")["VmHWM"]
     except (OSError, KeyError):
-        return resident_bytes()
+        pass
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _page_size() -> int:

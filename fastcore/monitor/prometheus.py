@@ -1,6 +1,6 @@
 """The metrics of `fastcore.metrics` in the format of Prometheus.
 
-Needs ``prometheus-client``: ``pip install fastcore-native[prometheus]``.
+Needs ``prometheus-client``: ``pip install "fastcore-native[prometheus]"``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _client() -> Any:
         import prometheus_client.core
     except ImportError as error:
         raise ImportError(
-            "prometheus-client is not installed: pip install fastcore-native[prometheus]", name="prometheus_client"
+            'prometheus-client is not installed: pip install "fastcore-native[prometheus]"', name="prometheus_client"
         ) from error
     return prometheus_client.core
 

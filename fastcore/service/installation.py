@@ -210,7 +210,7 @@ def _check_app(app: Any) -> None:
     try:
         from fastapi import FastAPI
     except ImportError as error:
-        text = "install: expected fastapi to be installed; pip install fastcore-native[service]"
+        text = 'install: expected fastapi to be installed; pip install "fastcore-native[service]"'
         raise ImportError(text, name=error.name) from error
     if not isinstance(app, FastAPI):
         raise TypeError(f"app: expected a FastAPI application, got {type(app).__name__}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 try:
     from uvicorn.protocols.http.h11_impl import H11Protocol
 except ImportError as error:
-    _text = "HeadTimeoutProtocol: expected uvicorn to be installed; pip install fastcore-native[service]"
+    _text = 'HeadTimeoutProtocol: expected uvicorn to be installed; pip install "fastcore-native[service]"'
     raise ImportError(_text, name=error.name) from error
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ def _check_installed(part: str) -> None:
     try:
         import starlette.routing  # noqa: F401
     except ImportError as error:
-        text = f"{part}: expected starlette to be installed; pip install fastcore-native[service]"
+        text = f'{part}: expected starlette to be installed; pip install "fastcore-native[service]"'
         raise ImportError(text, name=error.name) from error
 
 

@@ -18,7 +18,7 @@ try:
     from websockets.frames import Frame, Opcode
     from websockets.protocol import State
 except ImportError as error:
-    _text = "HubProtocol: expected uvicorn>=0.35 and websockets to be installed; pip install fastcore-native[service]"
+    _text = 'HubProtocol: expected uvicorn>=0.35 and websockets to be installed; pip install "fastcore-native[service]"'
     raise ImportError(_text, name=error.name) from error
 
 from fastcore.streaming import jsonwire, messages

@@ -94,7 +94,7 @@ def checked(
 
 def _check_dask() -> NoReturn:
     if importlib.util.find_spec("distributed") is None:
-        raise ImportError("on='dask': expected distributed to be installed; pip install fastcore-native[dask]")
+        raise ImportError("on='dask': expected distributed to be installed; pip install \"fastcore-native[dask]\"")
     raise ValueError(
         "on: expected a queue with a Dask executor for 'dask', got one without: "
         "TaskQueue(executors={'dask': DaskExecutor(cluster)}), from fastcore.tasks.executors.dask"

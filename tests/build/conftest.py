@@ -105,8 +105,19 @@ class Checkout:
         assert ran.returncode == 0, ran.stderr
         return ran.stdout.strip()
 
+    def free_threaded(self) -> None:
+        """Let every Python that runs here say that it was built without the GIL, as PEP 703 has it."""
+        (self.folder / "sitecustomize.py").write_text(FREE_THREADED, encoding="utf-8")
+
     def binary(self, name: str = "tiny") -> Path:
         return self.ext / (name + sysconfig.get_config_var("EXT_SUFFIX"))
+
+
+FREE_THREADED = """
+import sys, sysconfig
+sysconfig.get_config_vars()["Py_GIL_DISABLED"] = 1
+sys._is_gil_enabled = lambda: False
+"""
 
 
 @pytest.fixture

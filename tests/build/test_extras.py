@@ -55,7 +55,7 @@ def test_a_part_without_its_packages_names_the_extra(extra: str, code: str) -> N
     ran = subprocess.run([sys.executable, "-c", hide + code], capture_output=True, text=True)
     said = ran.stderr.strip().splitlines()[-1]
     assert said.startswith(("ImportError: ", "ModuleNotFoundError: ")), said
-    assert said.endswith(f"pip install fastcore-native[{extra}]")
+    assert said.endswith(f'pip install "fastcore-native[{extra}]"')
 
 
 def test_every_public_module_and_name_is_there_or_names_its_extra() -> None:
@@ -72,7 +72,7 @@ def test_every_public_module_and_name_is_there_or_names_its_extra() -> None:
                 for name in getattr(module, "__all__", ()):
                     getattr(module, name)
             except ImportError as error:
-                if "pip install fastcore-native[" not in str(error):
+                if 'pip install "fastcore-native[' not in str(error):
                     print(found.name, repr(error))
     """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -108,7 +108,9 @@ def test_the_demo_installs_all_that_its_pages_show() -> None:
 
 
 def test_the_description_has_no_link_that_only_a_checkout_can_follow() -> None:
-    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)]+)\)|^\[[^\]]+\]: (\S+)|(?:src|href)=[\"']([^\"']+)", text, re.MULTILINE)
+    links = [next(filter(None, found)) for found in links]
     assert [link for link in links if not link.startswith(("https://", "#"))] == []
     assert all(url.startswith("https://") for url in PROJECT["urls"].values())
 
@@ -117,3 +119,35 @@ def test_pages_that_the_description_names_are_in_the_source_distribution() -> No
     named = re.findall(r"`((?:docs|examples)/[\w/.-]+|[A-Z]+\.md)`", (ROOT / "README.md").read_text())
     assert len(named) > 15
     assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+USERS = ("service", "dashboard", "prometheus", "dask", "nats", "all")
+
+
+def test_the_extra_all_has_the_packages_of_every_feature() -> None:
+    features = {extra for extra in USERS if extra != "all"}
+    assert packages("all") == set().union(*map(packages, features))
+
+
+def test_every_extra_is_in_the_installation_guide_with_its_packages() -> None:
+    page = (ROOT / "docs" / "installation.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
+    for extra in PROJECT["optional-dependencies"]:
+        assert extra in rows, extra
+        named = re.findall(r"`([\w-]+)`", rows[extra])
+        assert set(named) <= packages(extra) | set(PROJECT["optional-dependencies"]), extra
+        if extra in USERS:
+            assert packages(extra) <= set().union(*(packages(n) if n in rows else {n} for n in named)), extra
+
+
+def test_every_extra_of_a_feature_is_in_the_description() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [extra for extra in USERS if f"`{extra}`" not in text] == []
+
+
+def test_extras_are_quoted_wherever_they_are_installed() -> None:
+    """zsh takes brackets without quotes for a pattern, and installs nothing."""
+    bare = re.compile(r"(?:pip|uv pip|pipx) (?:install|run) (?:-\S+ )*[\w.-]+\[")
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    code = [path for folder in ("fastcore", "python_fallback", "examples") for path in (ROOT / folder).rglob("*.py")]
+    assert [path.name for path in (*pages, *code) if bare.search(path.read_text(encoding="utf-8"))] == []

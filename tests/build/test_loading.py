@@ -104,3 +104,10 @@ def test_an_unknown_backend_is_an_error(fresh_python: Run, value: str) -> None:
     assert ran.returncode != 0
     assert "FASTCORE_BACKEND: expected " in ran.stderr
     assert f"got '{value}'" in ran.stderr
+
+
+def test_a_free_threaded_python_runs_the_pure_twins(built: Checkout) -> None:
+    built.free_threaded()
+    assert built.probe() == "this Python is free-threaded, and the compiled twins rely on the GIL"
+    ran = built.python("-c", "import sys; from fastcore import _ext; _ext.probe('tiny'); print(*sys.modules)")
+    assert "fastcore._ext.tiny" not in ran.stdout.split()

@@ -110,3 +110,18 @@ def test_an_unknown_extension_name_is_an_error(checkout: Checkout) -> None:
 def test_no_extensions_builds_none(checkout: Checkout) -> None:
     assert checkout.build(FASTCORE_NO_EXTENSIONS="1").returncode == 0
     assert not list(checkout.ext.glob("*.so"))
+
+
+def test_a_free_threaded_python_gets_no_extensions_and_is_told_why(checkout: Checkout) -> None:
+    checkout.free_threaded()
+    ran = checkout.build(FASTCORE_REQUIRE_EXTENSIONS="0")
+    assert ran.returncode == 0, ran.stderr
+    assert "expected a Python with the GIL to build extensions for, got a free-threaded one" in ran.stderr
+    assert list(checkout.ext.glob("*.so")) == []
+
+
+def test_extensions_required_of_a_free_threaded_python_are_an_error(checkout: Checkout) -> None:
+    checkout.free_threaded()
+    ran = checkout.build(FASTCORE_REQUIRE_EXTENSIONS="1")
+    assert ran.returncode != 0
+    assert ran.stderr.endswith("expected a Python with the GIL to build extensions for, got a free-threaded one\n")

@@ -24,6 +24,7 @@ TARGETS = [
     "test",
     "test-python",
     "test-pythons",
+    "test-elsewhere",
     "test-system",
     "lint",
     "asan",

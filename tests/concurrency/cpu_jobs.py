@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pathlib
-import signal
 import sys
 import threading
 import time
 from typing import Any
+
+import psutil
 
 
 class Unreadable(Exception):
@@ -27,7 +28,7 @@ def pid(_: object = None) -> int:
 
 
 def die(_: object = None) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    psutil.Process().kill()
 
 
 def die_if(n: int) -> int:

@@ -12,12 +12,12 @@ import pytest
 
 from fastcore.concurrency import Retry, map_async
 from fastcore.concurrency.cancellation import absolve
-from tests.loops import factory_of
+from tests.loops import STANDARD_LOOPS, factory_of
 
 LONG = 30.0
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=STANDARD_LOOPS)
 def loop(request: pytest.FixtureRequest) -> Callable[[Awaitable[Any]], Any]:
     """``loop(coroutine)`` runs a coroutine, for not too long, and requires that it leaves no task."""
 

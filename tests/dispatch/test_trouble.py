@@ -67,6 +67,18 @@ def test_a_file_being_written_in_place_is_waited_for(tmp_path: Path) -> None:
     assert ours.get("heap").source == "default"
 
 
+@pytest.mark.parametrize("ahead", [0.0, 0.1])
+def test_a_file_is_waited_for_if_the_clock_of_its_file_system_is_ahead(tmp_path: Path, ahead: float) -> None:
+    file = tmp_path / "flags.toml"
+    moved_into_place(file, 'desk = "ramp:10"\n')
+    ours, follow = process(file=str(file))
+    file.write_text('desk = "ra', encoding="utf-8")
+    os.utime(file, (time.time() + ahead, time.time() + ahead))
+    follow.look()
+    assert ours.get("desk").mode == "ramp:10"
+    assert follow.problems() == []
+
+
 def test_a_file_that_stays_incomplete_is_not_applied(tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
     moved_into_place(file, 'desk = "ramp:10"\n')

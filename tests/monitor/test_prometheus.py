@@ -229,7 +229,7 @@ except ImportError as error:
     print(error)
 """
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-        assert "pip install fastcore-native[prometheus]" in ran.stdout
+        assert 'pip install "fastcore-native[prometheus]"' in ran.stdout
 
 
 def test_a_label_with_a_lone_surrogate_is_exported() -> None:

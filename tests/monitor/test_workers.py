@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from fastcore import metrics
@@ -78,7 +78,7 @@ def test_counts_of_workers_are_summed(tmp_path: Path, start: Start) -> None:
 def test_counts_of_ended_workers_are_kept(tmp_path: Path, start: Start) -> None:
     ended, killed, stays = start(1), start(2), start(4)
     ended.communicate("\n", timeout=60)
-    killed.send_signal(signal.SIGKILL)
+    killed.kill()
     killed.wait(60)
     with asker(tmp_path) as files:
         for _ in range(3):
@@ -123,11 +123,11 @@ def test_a_worker_whose_file_stayed_is_not_added_again_when_another_is(tmp_path:
     earlier, later = sorted(tmp_path.glob("*-*.json"))
     text = later.read_text(encoding="utf-8")
     with asker(tmp_path) as files:
-        os.kill(int(later.name.partition("-")[0]), signal.SIGKILL)
+        psutil.Process(int(later.name.partition("-")[0])).kill()
         while later.exists():
             assert files.gather().get("test_work_total") == 2
         later.write_text(text, encoding="utf-8")  # as if the one who added it was killed before removing the file
-        os.kill(int(earlier.name.partition("-")[0]), signal.SIGKILL)
+        psutil.Process(int(earlier.name.partition("-")[0])).kill()
         while earlier.exists() or later.exists():
             assert files.gather().get("test_work_total") == 2
 

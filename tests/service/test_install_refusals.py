@@ -72,7 +72,7 @@ else:
 @pytest.mark.parametrize(
     ("module", "how", "text"),
     [
-        ("prometheus_client", "insist", "pip install fastcore-native[prometheus]"),
+        ("prometheus_client", "insist", 'pip install "fastcore-native[prometheus]"'),
         ("plotly", "optional", "/fastcore"),
     ],
 )
@@ -85,7 +85,7 @@ def test_missing_extras(module: str, how: str, text: str) -> None:
 def test_without_fastapi_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['fastapi'] = None\nfrom fastcore.service import install\ninstall(object())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
-    assert "pip install fastcore-native[service]" in found.stderr
+    assert 'pip install "fastcore-native[service]"' in found.stderr
 
 
 @pytest.mark.parametrize(

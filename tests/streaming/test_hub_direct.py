@@ -19,14 +19,14 @@ from fastcore.streaming.messages import Subscribe
 from fastcore.streaming.session import Session
 from fastcore.streaming.uvicorn import HubLink
 from tests.fuzz.inbound import FakeTransport, opened
+from tests.loops import STANDARD_LOOPS
 from tests.streaming.raw_client import RawClient
 from tests.streaming.running import WAIT, Running
 
-LOOPS = ["asyncio"] if sys.platform == "win32" else ["asyncio", "uvloop"]
 Start = Callable[[Hub], Running]
 
 
-@pytest.fixture(params=LOOPS)
+@pytest.fixture(params=STANDARD_LOOPS)
 def start(request: pytest.FixtureRequest) -> object:
     with ExitStack() as stack:
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 
 from fastcore.streaming import Client, Hub, Limits
+from tests.loops import STANDARD_LOOPS
 from tests.streaming.running import WAIT, Running
 from tests.tls import server_certificate, trusting
 
 pytestmark = pytest.mark.backend_independent
-
-LOOPS = ["asyncio"] if sys.platform == "win32" else ["asyncio", "uvloop"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +27,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return key, cert
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", STANDARD_LOOPS)
 def test_messages_are_encrypted(certificate: tuple[Path, Path], loop: str) -> None:
     key, cert = certificate
     hub = Hub()
@@ -52,7 +50,7 @@ def test_messages_are_encrypted(certificate: tuple[Path, Path], loop: str) -> No
         assert asyncio.run(read(server)) == [{"n": n, "text": "x" * 5000} for n in range(20)]
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", STANDARD_LOOPS)
 def test_a_client_that_stops_reading_is_detected(certificate: tuple[Path, Path], loop: str) -> None:
     key, cert = certificate
     hub = Hub(limits=Limits(backlog=1 << 17, stalled=600.0, linger=1.0), ping=600, pong=60)

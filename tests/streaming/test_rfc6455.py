@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from examples.ws_echo import app
+from tests.loops import STANDARD_LOOPS
 from tests.streaming.raw_client import (
     BINARY,
     CLOSE,
@@ -25,11 +25,10 @@ from tests.streaming.raw_client import (
 )
 from tests.streaming.running import Running
 
-LOOPS = ["asyncio"] if sys.platform == "win32" else ["asyncio", "uvloop"]
 MAX_SIZE = 1 << 20
 
 
-@pytest.fixture(scope="module", params=LOOPS)
+@pytest.fixture(scope="module", params=STANDARD_LOOPS)
 def port(request: pytest.FixtureRequest) -> Iterator[int]:
     http = {"asyncio": "h11", "uvloop": "httptools"}[request.param]
     with Running(app, loop=request.param, http=http, ws_max_size=MAX_SIZE) as server:

@@ -13,7 +13,7 @@ import pytest
 
 from fastcore.concurrency import Retry, map_async
 from fastcore.tasks import State, TaskQueue, TaskView, UnknownTask, progress
-from tests.loops import factory_of
+from tests.loops import STANDARD_LOOPS, factory_of
 from tests.tasks.queue_cases import LONG, SOON, run
 
 SURROGATE = "caf\udce9"  # as os.listdir gives a name that is not UTF-8
@@ -300,7 +300,7 @@ async def is_cancelled_by_its_child() -> None:
     await child
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=STANDARD_LOOPS)
 def loop(request: pytest.FixtureRequest) -> Callable[[Callable[[], Any]], None]:
     def go(scenario: Callable[[], Any]) -> None:
         with asyncio.Runner(loop_factory=factory_of(request.param)) as runner:

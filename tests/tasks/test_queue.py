@@ -289,7 +289,7 @@ class TestOrder:
         async def work(kind: str) -> None:
             now[kind] += 1
             most[kind] = max(most[kind], now[kind])
-            await asyncio.sleep(0.05 if kind == "few" else 0.01)  # others end, and make room, meanwhile
+            await asyncio.sleep(0.05 if kind == "few" else 0.02)  # others end, and make room, meanwhile
             now[kind] -= 1
 
         few = queue.task(work, name="few", concurrency=2)

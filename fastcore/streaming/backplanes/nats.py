@@ -372,5 +372,5 @@ def _nats() -> Any:
     try:
         import nats
     except ImportError as error:
-        raise ImportError("NatsBackplane: expected the package nats-py; pip install fastcore-native[nats]") from error
+        raise ImportError('NatsBackplane: expected the package nats-py; pip install "fastcore-native[nats]"') from error
     return nats

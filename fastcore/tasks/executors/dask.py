@@ -64,7 +64,7 @@ class DaskExecutor:
             import distributed  # noqa: F401
         except ImportError as error:
             raise ImportError(
-                f"DaskExecutor: expected distributed to be installed, got {error}; pip install fastcore-native[dask]"
+                f'DaskExecutor: expected distributed to be installed, got {error}; pip install "fastcore-native[dask]"'
             ) from error
         self.address = _address_of(cluster)
         self.size = None if size is None else count("size", size)

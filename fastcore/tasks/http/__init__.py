@@ -65,7 +65,7 @@ def router(
     except ImportError as error:
         if (error.name or "").partition(".")[0] in ("fastapi", "starlette", "pydantic", "pydantic_core"):
             raise ImportError(
-                f"TaskQueue.router: expected {error.name} to be installed; pip install fastcore-native[service]",
+                f'TaskQueue.router: expected {error.name} to be installed; pip install "fastcore-native[service]"',
                 name=error.name,
             ) from error
         raise

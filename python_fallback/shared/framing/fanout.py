@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
@@ -411,10 +412,11 @@ def next_offset(topic: Topic, offset: Any) -> int:
 def check_fd(fd: Any) -> int:
     number = check_int("fd", fd, 0, 2**31 - 1)
     try:
-        if stat.S_ISSOCK(os.fstat(number).st_mode) and not os.get_blocking(number):
+        # On Windows a socket is no file, and has no descriptor.
+        if sys.platform != "win32" and stat.S_ISSOCK(os.fstat(number).st_mode) and not os.get_blocking(number):
             return number
         found = "another file"
-    except (OSError, AttributeError) as error:
+    except OSError as error:
         found = str(error)
     raise ValueError(f"fd: expected the descriptor of a socket that does not block, got {number}: {found}")
 

@@ -107,7 +107,7 @@ def test_an_unreachable_server_is_reported(tmp_path):
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "nats", None)
     node = NatsBackplane()
-    with pytest.raises(ImportError, match=r"^NatsBackplane: expected the package nats-py; pip install .*\[nats\]$"):
+    with pytest.raises(ImportError, match=r"^NatsBackplane: expected the package nats-py; pip install .*\[nats\]\"$"):
         run(node.start(Sink()))
 
 

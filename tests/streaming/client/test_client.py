@@ -442,7 +442,7 @@ def test_bad_arguments_are_refused(arguments, error, said):
 
 def test_without_websockets_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "websockets.asyncio.client", None)
-    with pytest.raises(ImportError, match=r"^Client: expected the package websockets; pip install .*\[service\]$"):
+    with pytest.raises(ImportError, match=r"^Client: expected the package websockets; pip install .*\[service\]\"$"):
         run(Client("ws://x/").start())
 
 

@@ -12,6 +12,8 @@ import threading
 import time
 from typing import Any
 
+import psutil
+
 from fastcore.tasks import current, progress
 
 
@@ -36,7 +38,7 @@ def leave(code: int) -> None:
 
 
 def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    psutil.Process().kill()
 
 
 def die_once(path: str) -> str:

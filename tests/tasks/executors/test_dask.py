@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -221,10 +220,10 @@ def test_every_task_ends_though_a_worker_and_then_the_scheduler_are_killed(remot
         task = queue.task(jobs.note_and_nap, on="dask", retries=5)
         ids = queue.submit_many([(task, (str(marks), str(n), 0.1)) for n in range(40)])
         until(lambda: ran() > 4)
-        workers[0].send_signal(signal.SIGKILL)
+        workers[0].kill()
         so_far = ran()
         until(lambda: ran() > so_far + 4)
-        scheduler.send_signal(signal.SIGKILL)
+        scheduler.kill()
         scheduler.wait()
         until(lambda: all(queue.status(id).state is not State.RUNNING for id in ids))
         assert any(queue.status(id).state is State.QUEUED for id in ids)  # they wait for a scheduler
@@ -280,4 +279,4 @@ def test_the_missing_extra_is_named() -> None:
         "except ImportError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
-    assert done.stdout.rstrip().endswith("pip install fastcore-native[dask]")
+    assert done.stdout.rstrip().endswith('pip install "fastcore-native[dask]"')

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import signal
 import struct
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import psutil
 import pytest
 
 from fastcore.tasks import State
@@ -60,7 +59,7 @@ def test_a_prefetched_task_can_be_cancelled_and_never_runs(at_hand: Any, tmp_pat
 def test_a_death_does_not_affect_prefetched_tasks(at_hand: Any, outside: bool) -> None:
     queue, worker, first, others, marks = at_hand
     if outside:
-        os.kill(worker.child.pid, signal.SIGKILL)
+        psutil.Process(worker.child.pid).kill()
     else:
         queue.cancel(first)
     for id in others:

@@ -99,7 +99,7 @@ def test_without_fastapi_the_extra_is_named() -> None:
         "except ImportError as error: print(error)\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install fastcore-native[service]" in found.stdout
+    assert 'pip install "fastcore-native[service]"' in found.stdout
 
 
 def test_a_queue_is_made_without_loading_fastapi() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastcore._filelock import open_lock, try_lock
+from fastcore.dispatch.private_files import move_into_place
 
 __all__ = ["Rendezvous", "Roster"]
 
@@ -82,7 +83,7 @@ class Rendezvous:
     async def listen(self, factory: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
         """Listen, as the holder of the lock."""
         loop = asyncio.get_running_loop()
-        if self.tcp:
+        if self.tcp or sys.platform == "win32":
             server: Any = await loop.create_server(factory, "127.0.0.1", 0)
             self.secret = secrets.token_hex(32)
             port = server.sockets[0].getsockname()[1]
@@ -139,7 +140,7 @@ class Rendezvous:
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(fd, "w", encoding="utf-8") as file:
             json.dump(told, file)
-        os.replace(fresh, target)
+        move_into_place(str(fresh), str(target))
 
     def forget_lock(self) -> None:
         """In a forked child: the lock is the parent's, and must end with it."""

@@ -18,6 +18,8 @@ __all__ = ["TaskProcess"]
 
 _ROOM = 96 << 10  # bytes of messages on their way, well below what a socket holds
 _AT_A_TIME = 1 << 16
+_UNIX: int = getattr(socket, "AF_UNIX", -1)
+_AT_ONCE: int = getattr(socket, "MSG_DONTWAIT", 0)
 
 
 def _has_packets() -> bool:
@@ -25,7 +27,7 @@ def _has_packets() -> bool:
     if os.name != "posix" or not (hasattr(socket, "AF_UNIX") and hasattr(socket, "SOCK_SEQPACKET")):
         return False
     try:
-        ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ends = socket.socketpair(_UNIX, socket.SOCK_SEQPACKET)
     except OSError:
         return False
     for end in ends:
@@ -78,7 +80,7 @@ class TaskProcess(ChildProcess):
         if sum(self._sizes) + len(message) > _ROOM or 0 in self._sizes:
             return False
         try:
-            self._to_child.send(message, socket.MSG_DONTWAIT)
+            self._to_child.send(message, _AT_ONCE)
         except BlockingIOError:
             return False
         except OSError:
@@ -95,7 +97,7 @@ class TaskProcess(ChildProcess):
         number = 0
         while self._waiting is not None and self._sizes and self._sizes[-1]:
             try:
-                begins = self._waiting.recv(1, socket.MSG_DONTWAIT)  # and the rest of the message is dropped
+                begins = self._waiting.recv(1, _AT_ONCE)  # and the rest of the message is dropped
             except OSError:
                 break
             number += begins != NUDGE
@@ -107,7 +109,7 @@ class TaskProcess(ChildProcess):
         """Have the child answer, so that a thread that waits in `answers` continues."""
         if self._to_child is not None:
             try:
-                self._to_child.send(NUDGE, socket.MSG_DONTWAIT)
+                self._to_child.send(NUDGE, _AT_ONCE)
             except OSError:
                 pass
 
@@ -157,7 +159,7 @@ class TaskProcess(ChildProcess):
     def _start(self) -> Connection[Any, Any]:
         self._heard.clear()
         if self.deep:
-            self._to_child, self._waiting = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._to_child, self._waiting = socket.socketpair(_UNIX, socket.SOCK_SEQPACKET)
         return super()._start()
 
     def _service(self) -> tuple[Callable[..., object], tuple[Any, ...]]:
