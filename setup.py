@@ -14,6 +14,7 @@ import filecmp
 import os
 import runpy
 import sys
+import sysconfig
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
