@@ -28,7 +28,7 @@ def websockets() -> tuple[Any, Any]:
         from websockets import exceptions
         from websockets.asyncio.client import connect
     except ImportError as error:
-        raise ImportError("Client: expected the package websockets; pip install fastcore-native[service]") from error
+        raise ImportError('Client: expected the package websockets; pip install "fastcore-native[service]"') from error
     return connect, exceptions
 
 
