@@ -216,6 +216,8 @@ row("framing.unpackb", given(framing.unpackb), lambda: framing.packb(message()),
 row("framing.unpackb", given(framing.unpackb), lambda: framing.packb(message()), object_pairs_hook=lambda: dict)
 row("framing.unpackb", given(framing.unpackb), lambda: framing.packb([[1], [2]]), list_hook=lambda: refuse)
 row("framing.unpackb", given(framing.unpackb), lambda: b"\x92\xa1a\xd4\x05x", ext_hook=lambda: refuse)
+row("framing.message_size", given(framing.message_size), lambda: framing.packb([message()] * 3), max_depth=given(9))
+row("framing.message_size", given(framing.message_size), lambda: bytearray(framing.packb([message()])[:-2]))
 row("framing.frame_packed", given(framing.frame_packed), lambda: b"x" * 500, compress=given(True))
 row("framing.Packer", given(framing.Packer), default=lambda: refuse, autoreset=given(False))
 methods(
@@ -260,6 +262,8 @@ row("framing.Fanout", given(Fanout), policy=given("conflate"), limit=given(1 << 
 methods("framing.Fanout", fan, tick=(), send=())
 for name, args in {
     "publish": (given("prices.AAPL"), message),
+    "publish_packed": (given("prices.AAPL"), lambda: framing.packb(message()), lambda: "AA" + "PL"),
+    "topic_id": (given("prices.MSFT"),),
     "connect": (lambda: ("carl",),),
     "subscribe": (given("ann"), lambda: ["x.*"]),
     "unsubscribe": (given("ann"), lambda: ["news"]),
