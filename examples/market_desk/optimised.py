@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from examples.market_desk.async_technical_indicator_service import AsyncTechnicalIndicatorService
+from examples.market_desk.plain.technical_indicator_service import COLUMNS, TechnicalIndicatorService
 from examples.market_desk.price_monitor_service import Indicators, PriceMonitorService
 from examples.market_desk.prices import Market
 from examples.market_desk.report_service import ReportService, number
 from examples.market_desk.signal_generator_service import SignalGeneratorService
-from examples.market_desk.technical_indicator_service import COLUMNS, TechnicalIndicatorService
 from fastcore import Switch
 from fastcore import indicators as ta
 from fastcore.cache import cache_technical_analysis, cached

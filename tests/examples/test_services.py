@@ -9,12 +9,12 @@ import pytest
 import talib
 
 from examples.market_desk.optimised import BoardMonitor, calculate_indicators
+from examples.market_desk.plain.technical_indicator_service import COLUMNS, TechnicalIndicatorService
 from examples.market_desk.price_monitor_service import PriceMonitorService
 from examples.market_desk.prices import FIELDS, SYMBOLS, Market, load_market
 from examples.market_desk.report_service import ReportService
 from examples.market_desk.signal_generator_service import SignalGeneratorService
 from examples.market_desk.table import apart
-from examples.market_desk.technical_indicator_service import COLUMNS, TechnicalIndicatorService
 from fastcore import flags
 
 pytestmark = pytest.mark.backend_independent

@@ -1,0 +1,32 @@
+"""The crawler of Yahoo's news: RSS feeds, read by feedparser."""
+
+from __future__ import annotations
+
+import time
+
+import feedparser
+
+from examples.market_desk.plain.news_crawler import Article, NewsCrawler
+
+__all__ = ["YahooNewsCrawler"]
+
+
+class YahooNewsCrawler(NewsCrawler):
+    """Reads RSS; a broken feed counts for what can be read of it, and fails where nothing can."""
+
+    def parse(self, url: str, body: bytes) -> list[Article]:
+        """Return the articles of a feed."""
+        feed = feedparser.parse(body)
+        if not feed.entries and (feed.bozo or not feed.get("version")):
+            raise ValueError(f"expected a feed, got {feed.get('bozo_exception', 'something else')}")
+        return [
+            self.article(entry.link, entry.title, published(entry), entry.get("summary", ""))
+            for entry in feed.entries
+            if entry.get("link") and entry.get("title")
+        ]
+
+
+def published(entry: feedparser.FeedParserDict) -> str:
+    """Return when an entry was published, in UTC; empty where it does not say so."""
+    moment = entry.get("published_parsed") or entry.get("updated_parsed")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment) if moment else ""

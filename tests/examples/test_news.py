@@ -1,0 +1,138 @@
+"""The plain crawlers against a host on loopback with good, broken and unwilling pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("feedparser")
+
+from examples.market_desk.data.store import Store
+from examples.market_desk.plain.investing_news_crawler import InvestingNewsCrawler
+from examples.market_desk.plain.news_crawler import AGENT, NewsCrawler
+from examples.market_desk.plain.yahoo_news_crawler import YahooNewsCrawler
+from tests.examples.news_host import Host, feed, news_host, page
+
+pytestmark = pytest.mark.backend_independent
+
+SYMBOLS = ("AAPL", "AAPL-1M", "IBM", "FB")
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with news_host() as host:
+        yield host
+
+
+def crawler(kind: type[NewsCrawler], host: Host, *paths: str, waits: list[float] | None = None) -> NewsCrawler:
+    def sleep(seconds: float) -> None:
+        if waits is not None:
+            waits.append(seconds)
+
+    return kind("news", [host.url + path for path in paths], Store(), SYMBOLS, delay=0.2, sleep=sleep)
+
+
+def test_a_feed_becomes_articles_that_name_their_symbols(host: Host) -> None:
+    host.pages["/rss"] = feed("AAPL and IBM rise", "Quiet day", text="&lt;b&gt;FB&lt;/b&gt;  falls")
+    yahoo = crawler(YahooNewsCrawler, host, "/rss")
+    outcome = yahoo.crawl()
+    assert (outcome.fetched, outcome.articles, outcome.new, outcome.failed) == (1, 2, 2, {})
+    newest, oldest = yahoo.news()
+    assert oldest == {
+        "url": "http://news.example/0",
+        "source": "news",
+        "title": "AAPL and IBM rise",
+        "published": "2013-03-04T09:30:00Z",
+        "summary": "FB falls",
+        "symbols": "AAPL,FB,IBM",
+    }
+    assert newest["title"] == "Quiet day"
+    assert [item["title"] for item in yahoo.news("IBM")] == ["AAPL and IBM rise"]
+    assert host.agents == {AGENT}
+
+
+def test_a_page_becomes_articles_with_whole_addresses(host: Host) -> None:
+    host.pages["/news.html"] = page("AAPL-1M up &amp; away", "Banks")
+    investing = crawler(InvestingNewsCrawler, host, "/news.html")
+    assert investing.crawl().new == 2
+    newest, oldest = investing.news()
+    assert (newest["title"], oldest["title"]) == ("Banks", "AAPL-1M up & away")
+    assert (oldest["url"], oldest["published"]) == (f"{host.url}/a/0", "2013-03-05T10:00:00Z")
+    assert (oldest["summary"], oldest["symbols"]) == ("More on AAPL-1M up & away", "AAPL-1M")
+
+
+def test_news_that_is_known_is_not_stored_again(host: Host) -> None:
+    host.pages["/rss"] = feed("Same news", "SAME  news!", "Other news")
+    yahoo = crawler(YahooNewsCrawler, host, "/rss")
+    assert (yahoo.crawl().new, yahoo.crawl().new) == (2, 0)
+    assert len(yahoo.articles()) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        ('<rss version="2.0"><channel><item><title>Cut off</title><link>http://x/1</link></item><item><tit', 1),
+        (feed("Fine").replace("</rss>", ""), 1),
+        ("this is no feed", None),
+        ("", None),
+        (feed(), 0),
+        ("<rss><channel><item><title>no link</title></item></channel></rss>", 0),
+    ],
+)
+def test_a_broken_feed_counts_for_what_can_be_read_of_it(host: Host, body: str, read: int | None) -> None:
+    host.pages |= {"/broken": body, "/good": feed("Good")}
+    outcome = crawler(YahooNewsCrawler, host, "/broken", "/good").crawl()
+    assert outcome.articles == 1 + (read or 0)
+    assert list(outcome.failed) == ([] if read is not None else [f"{host.url}/broken"])
+
+
+@pytest.mark.parametrize("body", ["", "<p>nothing here</p>", "\x00\x01"])
+def test_a_page_without_articles_fails_and_the_others_are_read(host: Host, body: str) -> None:
+    host.pages |= {"/empty.html": body, "/good.html": page("Good")}
+    outcome = crawler(InvestingNewsCrawler, host, "/empty.html", "/good.html").crawl()
+    assert outcome.new == 1
+    assert outcome.failed == {
+        f"{host.url}/empty.html": "ValueError: expected a list of articles, got a page without one"
+    }
+
+
+def test_an_unfinished_page_counts_for_what_can_be_read_of_it(host: Host) -> None:
+    host.pages["/cut.html"] = page("One", "Two").partition("</article>")[0] + "<article><a href='/x'>Tw"
+    assert crawler(InvestingNewsCrawler, host, "/cut.html").crawl().articles == 2
+
+
+def test_errors_that_may_pass_are_tried_again_with_growing_waits(host: Host) -> None:
+    host.pages["/rss"] = feed("Late")
+    host.failures["/rss"] = [503, 429]
+    waits: list[float] = []
+    assert crawler(YahooNewsCrawler, host, "/rss", waits=waits).crawl().new == 1
+    assert host.asked == ["/robots.txt", "/rss", "/rss", "/rss"]
+    assert waits == [0.2, 0.4, 0.2]  # twice before an attempt, once after the page
+
+
+def test_errors_that_stay_fail_the_page_alone(host: Host) -> None:
+    host.pages |= {"/down": feed("never"), "/good": feed("Good")}
+    host.failures["/down"] = [500] * 3
+    outcome = crawler(YahooNewsCrawler, host, "/down", "/missing", "/good").crawl()
+    assert outcome.new == 1
+    assert outcome.failed == {
+        f"{host.url}/down": "expected 200, got 500",
+        f"{host.url}/missing": "expected 200, got 404",
+    }
+    assert host.asked.count("/missing") == 1
+
+
+def test_what_robots_txt_forbids_is_not_fetched(host: Host) -> None:
+    host.pages |= {"/robots.txt": "User-agent: *\nDisallow: /private", "/private/rss": feed("No"), "/rss": feed("Yes")}
+    outcome = crawler(YahooNewsCrawler, host, "/private/rss", "/rss").crawl()
+    assert (outcome.new, list(outcome.failed)) == (1, [f"{host.url}/private/rss"])
+    assert host.asked == ["/robots.txt", "/rss"]
+
+
+def test_a_host_that_is_away_fails_and_ends(host: Host) -> None:
+    waits: list[float] = []
+    away = Host("http://127.0.0.1:9")
+    outcome = crawler(YahooNewsCrawler, away, "/rss", waits=waits).crawl()
+    assert (outcome.fetched, outcome.new) == (0, 0)
+    assert "ConnectError" in outcome.failed["http://127.0.0.1:9/rss"]
