@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from examples.market_desk.async_technical_indicator_service import AsyncTechnicalIndicatorService
+from examples.market_desk.fast.analysis import plan
 from examples.market_desk.plain.technical_indicator_service import COLUMNS, TechnicalIndicatorService
 from examples.market_desk.price_monitor_service import Indicators, PriceMonitorService
 from examples.market_desk.prices import Market
@@ -27,21 +28,6 @@ from fastcore.memory import memory_monitor, optimize_dataframe_memory
 from fastcore.tasks import State, TaskEvent, TaskQueue
 
 __all__ = ["BoardMonitor", "OptimizedReportService", "OptimizedTechnicalAnalysisService", "plan"]
-
-plan = ta.Plan(
-    sma=ta.SMA(20),
-    ema=ta.EMA(20),
-    rsi=ta.RSI(14),
-    macd=ta.MACD(12, 26, 9),
-    bb=ta.BBANDS(20, 2.0, 2.0),
-    atr=ta.ATR(14),
-    stoch=ta.STOCH(5, 3, 0, 3, 0),
-    obv=ta.OBV(),
-    stddev=ta.STDDEV(20, 1.0),
-    min=ta.MIN(20),
-    max=ta.MAX(20),
-    vwap=ta.VWAP(),
-)
 
 
 def calculate_indicators(df: pd.DataFrame) -> pd.DataFrame:

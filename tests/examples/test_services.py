@@ -6,7 +6,6 @@ import asyncio
 
 import numpy as np
 import pytest
-import talib
 
 from examples.market_desk.optimised import BoardMonitor, calculate_indicators
 from examples.market_desk.plain.technical_indicator_service import COLUMNS, TechnicalIndicatorService
@@ -34,30 +33,6 @@ def test_market_is_what_bokeh_sampledata_holds(market: Market) -> None:
     assert apple.loc["2000-03-01", "close"] == 130.31
     assert len(market.frame("FB")) == 196
     assert len(market.frame("FB", stop=market.all_listed)) == 0
-
-
-@pytest.mark.parametrize("symbol", SYMBOLS)
-def test_plain_indicators_are_those_of_talib(market: Market, symbol: str) -> None:
-    df = market.frame(symbol)
-    high, low, close, volume = (df[name].to_numpy() for name in ("high", "low", "close", "volume"))
-    expected = (
-        talib.SMA(close, 20),
-        talib.EMA(close, 20),
-        talib.RSI(close, 14),
-        *talib.MACD(close, 12, 26, 9),
-        *talib.BBANDS(close, 20, 2.0, 2.0),
-        talib.ATR(high, low, close, 14),
-        *talib.STOCH(high, low, close, 5, 3, 0, 3, 0),
-        talib.OBV(close, volume),
-        talib.STDDEV(close, 20, 1.0),
-        talib.MIN(close, 20),
-        talib.MAX(close, 20),
-        talib.VWAP(high, low, close, volume),
-    )
-    found = TechnicalIndicatorService().calculate_indicators(df)
-    assert tuple(found.columns) == COLUMNS
-    for column, reference in zip(COLUMNS, expected, strict=True):
-        np.testing.assert_allclose(found[column], reference, rtol=1e-8, atol=1e-8, err_msg=column)
 
 
 @pytest.mark.parametrize("bars", [0, 1, 14, 34, 250, 3270])

@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 from examples.market_desk.data.sources import FIELDS
 from examples.market_desk.data.universe import Paths, Universe
 
-__all__ = ["HISTORY", "Market", "Quote", "UnknownSymbol"]
+__all__ = ["HISTORY", "Market", "Quote", "UnknownSymbol", "time_of"]
 
 HISTORY = 600  # bars that are kept of each symbol
-START = datetime(2013, 3, 1, 9, 30)  # the text of a bar's time counts minutes from here
+START = datetime(2013, 3, 1, 9, 30)
+
+
+def time_of(bar: int) -> str:
+    """Return the text of a bar's time: one minute for each since the start."""
+    return (START + timedelta(minutes=bar)).isoformat(timespec="minutes")
 
 
 class UnknownSymbol(KeyError):
@@ -87,7 +92,7 @@ class Market:
                 self._times = np.concatenate((self._times[-HISTORY:], np.empty(HISTORY, dtype=object)))
             self._panel[:, :, self._end] = bars
             self.bar, self.at = self.bar + 1, at
-            self._times[self._end] = (START + timedelta(minutes=self.bar)).isoformat(timespec="minutes")
+            self._times[self._end] = time_of(self.bar)
             self._end += 1
 
     def check(self, symbol: str) -> int:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from examples.market_desk.data.store import Store
 
-__all__ = ["AGENT", "Article", "NewsCrawler", "Outcome"]
+__all__ = ["AGENT", "Article", "NewsCrawler", "Outcome", "describe", "read_robots", "robots_of"]
 
 AGENT = "market-desk/1.0"
 ATTEMPTS = 3
@@ -105,7 +105,7 @@ class NewsCrawler:
 
     def allowed(self, client: httpx.Client, url: str) -> bool:
         """Return whether the host's robots.txt lets us fetch `url`."""
-        host = urlsplit(url)._replace(path="/robots.txt", query="", fragment="").geturl()
+        host = robots_of(url)
         if host not in self._robots:
             self._robots[host] = read_robots(client.get(host))
         return self._robots[host].can_fetch(AGENT, url)
@@ -147,6 +147,11 @@ class NewsCrawler:
             table = table[[symbol in names.split(",") for names in table["symbols"]]]
         found: list[dict[str, Any]] = table.head(limit).to_dict("records")
         return found
+
+
+def robots_of(url: str) -> str:
+    """Return where the robots.txt of a host is."""
+    return urlsplit(url)._replace(path="/robots.txt", query="", fragment="").geturl()
 
 
 def read_robots(answer: httpx.Response) -> RobotFileParser:
