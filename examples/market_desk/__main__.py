@@ -8,7 +8,9 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 TICK_RATE = 3.0
@@ -63,7 +65,39 @@ def parser() -> argparse.ArgumentParser:
         load.add_argument(option, type=kind, required=True)
     for option in ("--seconds", "--tick-rate", "--request-rate", "--report-rate"):
         load.add_argument(option, type=number, required=True)
+    add_comparison(commands)
     return top
+
+
+def add_comparison(commands: Any) -> None:
+    """Add the comparison, and the processes that it starts."""
+    compare = commands.add_parser("compare", help="measure plain, tuned and fast, and print every target")
+    compare.add_argument("--rounds", type=whole, default=2, help="over all arms (default 2)")
+    compare.add_argument("--clients", type=whole, default=1000, help="subscribers or pollers (default 1000)")
+    compare.add_argument("--seconds", type=number, default=12.0, help="of the steady load (default 12)")
+    compare.add_argument("--step", type=number, default=3.0, help="seconds of each rate that is tried (default 3)")
+    compare.add_argument("--rates", type=words, default=None, help="analyses a second to try, with commas between")
+    compare.add_argument("--arms", type=words, default=None, help="some of them, with commas between")
+    compare.add_argument("--json", metavar="FILE", help="write what was measured there as well")
+    compare.add_argument("--html", metavar="FILE", help="write a page with plots there")
+
+    arm = commands.add_parser("arm", help="serve one arm, as compare does; ends with its standard input")
+    arm.add_argument("arm", choices=("plain", "tuned", "fast"))
+    arm.add_argument("--port", type=port, default=0)
+    arm.add_argument("--folder", required=True, help="where its SQLite files are")
+
+    load = commands.add_parser("compare-load", help="the clients that compare starts; ends with its standard input")
+    load.add_argument("--arm", required=True)
+    load.add_argument("--port", type=port, required=True)
+    load.add_argument("--clients", type=whole, required=True)
+    for option in ("--seconds", "--rate", "--step"):
+        load.add_argument(option, type=number, required=True)
+    load.add_argument("--rates", type=words, required=True)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return what stands between commas."""
+    return tuple(filter(None, text.split(",")))
 
 
 def port(text: str) -> int:
@@ -124,12 +158,39 @@ def run(options: argparse.Namespace) -> int:
         from examples.market_desk import watch
 
         return watch.main(options.port, options.topics)
+    if options.command in ("compare", "arm", "compare-load"):
+        return run_comparison(options)
     from examples.market_desk import load
 
     return load.main(
         load.LoadPlan(
             options.port, options.clients, options.seconds, options.tick_rate, options.request_rate, options.report_rate
         )
+    )
+
+
+def run_comparison(options: argparse.Namespace) -> int:
+    """Run the comparison, or one of the processes that it starts."""
+    if options.command == "compare":
+        from examples.market_desk.compare import run as comparison
+        from examples.market_desk.compare.targets import ARMS
+
+        arms = ARMS if options.arms is None else options.arms
+        if unknown := [arm for arm in arms if arm not in ARMS]:
+            raise ValueError(f"--arms: expected some of {', '.join(ARMS)}, got {unknown[0]!r}")
+        settings = comparison.Settings(arms, options.rounds, options.clients, options.seconds, options.step)
+        if options.rates:
+            settings = replace(settings, rates=tuple(map(float, options.rates)))
+        return comparison.main(settings, options.json, options.html)
+    if options.command == "arm":
+        from examples.market_desk.serving import run_arm
+
+        return run_arm(options.arm, options.port, Path(options.folder))
+    from examples.market_desk.compare import load
+
+    rates = tuple(map(float, options.rates))
+    return load.main(
+        load.LoadPlan(options.arm, options.port, options.clients, options.seconds, options.rate, options.step, rates)
     )
 
 

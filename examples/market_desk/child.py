@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -39,8 +40,11 @@ class Child:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, name: str, *arguments: str) -> AsyncIterator[Child]:
-        """Run ``python -m examples.market_desk`` with `arguments`; it has ended when the context does."""
+    async def start(cls, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> AsyncIterator[Child]:
+        """Run ``python -m examples.market_desk`` with `arguments`; it has ended when the context does.
+
+        `env` is added to the environment.
+        """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -50,6 +54,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             limit=LINE,
+            env={**os.environ, **(env or {})},
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends its children in order
         )
         child = cls(name, process)
@@ -96,6 +101,11 @@ class Child:
             code = "none: it still runs"
         tail = "".join(f"\n  {line}" for line in self._complaints)
         return ChildFailed(f"{self.name}: {what} (exit code {code}){tail}")
+
+    async def kill(self) -> None:
+        """End the child at once, as a crash would."""
+        self._process.kill()
+        await self._process.wait()
 
     async def stop(self) -> None:
         """End the child: ask, then kill."""

@@ -12,10 +12,11 @@ __all__ = ["Answer", "HttpClient"]
 
 
 class Answer(NamedTuple):
-    """A status and a body."""
+    """A status and a body, and the bytes of the request and the whole answer."""
 
     status: int
     body: bytes
+    bytes: int
 
     def json(self) -> Any:
         """Return the decoded body."""
@@ -29,13 +30,13 @@ class HttpClient:
         self._port = port
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
-    async def get(self, path: str) -> Answer:
-        """Send a GET request."""
-        return await self._request("GET", path, b"")
+    async def get(self, path: str, headers: str = "") -> Answer:
+        """Send a GET request; `headers` are further lines of its head."""
+        return await self._request("GET", path, b"", headers)
 
-    async def post(self, path: str, body: Any) -> Answer:
+    async def post(self, path: str, body: Any, headers: str = "") -> Answer:
         """Send `body` as JSON."""
-        return await self._request("POST", path, json.dumps(body).encode())
+        return await self._request("POST", path, json.dumps(body).encode(), headers)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -43,17 +44,19 @@ class HttpClient:
             writer.close()
         self._idle.clear()
 
-    async def _request(self, method: str, path: str, body: bytes) -> Answer:
-        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nAccept: application/json\r\n"
-        if body:
-            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    async def _request(self, method: str, path: str, content: bytes, headers: str) -> Answer:
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nAccept: application/json\r\n{headers}"
+        if content:
+            head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
         async with self._connection() as (reader, writer):
-            writer.write(f"{head}\r\n".encode() + body)
+            request = f"{head}\r\n".encode() + content
+            writer.write(request)
             await writer.drain()
             answer = await reader.readuntil(b"\r\n\r\n")
             lines = answer.decode("latin-1").lower().split("\r\n")
             length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length:"))
-            return Answer(int(lines[0].split(" ")[1]), await reader.readexactly(length))
+            body = await reader.readexactly(length)
+            return Answer(int(lines[0].split(" ")[1]), body, len(request) + len(answer) + length)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:

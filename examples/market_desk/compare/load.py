@@ -1,0 +1,350 @@
+"""The load, in a process of its own: subscribers or pollers, reads, batches, reports and tasks, on a schedule."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import random
+import sys
+import time
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from examples.market_desk.compare.subscribers import Subscribers, subscribe_all
+from examples.market_desk.data.feed import PERIOD
+from examples.market_desk.event_loop import run
+from examples.market_desk.http_client import Answer, HttpClient
+from examples.market_desk.latency import summarise
+from examples.market_desk.open_files import raise_limit
+from examples.market_desk.parent import end_with_parent
+
+__all__ = ["LoadPlan", "main"]
+
+WINDOWS = (250, 125, 500)  # bars of an analysis, the most asked for first
+SYMBOLS = 3  # that a subscriber or poller follows
+POLL = 30.0  # seconds between two readings of a poller
+TIMEOUT = 10.0  # seconds after which a request has failed
+BATCH, REPORT = 10, 5  # symbols
+BATCHES, REPORTS = 0.5, 0.2  # a second
+LIMIT, ERRORS = 1.0, 0.01  # seconds of p95, and the share of errors, up to which a rate is sustained
+BURST, MANY = 40, 1000  # tasks at once: reports, and short ones
+GZIPPED = "content-encoding: gzip\r\nAccept-Encoding: gzip\r\n"  # what compression adds to both heads
+ALONE = 5.0  # seconds for which nothing but the stream is measured
+PREFER = "Prefer: respond-async\r\n"
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """What to do: `rate` analyses a second for `seconds`, then steps of `step` seconds with the `rates` in turn."""
+
+    arm: str
+    port: int
+    clients: int
+    seconds: float
+    rate: float
+    step: float
+    rates: tuple[float, ...]
+
+
+@dataclass
+class Tally:
+    """The outcomes of one kind of request: seconds from when each was due, and the errors."""
+
+    times: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """Return counts and percentiles."""
+        return {**summarise(self.times)._asdict(), "failed": len(self.errors), "errors": self.errors[:3]}
+
+    @property
+    def failed(self) -> float:
+        """The share of errors."""
+        return len(self.errors) / max(1, len(self.errors) + len(self.times))
+
+
+def zipf(things: Sequence[Any], rng: random.Random) -> Iterator[Any]:
+    """Yield things forever; the one of rank r has weight 1/r."""
+    weights = [1 / rank for rank in range(1, len(things) + 1)]
+    while True:
+        yield from rng.choices(things, weights, k=256)
+
+
+def is_stale(at: float, sent: float) -> bool:
+    """Return whether an answer is of a bar before the last but one that was due when it was asked for."""
+    return at < math.floor(sent / PERIOD) * PERIOD - 1.5 * PERIOD
+
+
+class Load:
+    """The requests to one server."""
+
+    def __init__(self, plan: LoadPlan, symbols: Sequence[str], seed: int = 1) -> None:
+        self.plan, self.symbols = plan, list(symbols)
+        self.http = HttpClient(plan.port)
+        rng = random.Random(seed)
+        rng.shuffle(self.symbols)
+        self.names, self.windows = zipf(self.symbols, rng), zipf(WINDOWS, rng)
+
+    async def open_loop(
+        self, rate: float, seconds: float, send: Callable[[], Awaitable[None]], tally: Tally, offset: float = 0.0
+    ) -> None:
+        """Start `rate` requests a second on time, whether or not earlier ones were answered; wait for the last."""
+        start = time.perf_counter() + offset
+        running = set()
+        for n in range(int(rate * (seconds - offset))):
+            due = start + n / rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            running.add(asyncio.create_task(self._one(send, due, tally)))
+        await asyncio.gather(*running)
+
+    async def _one(self, send: Callable[[], Awaitable[None]], due: float, tally: Tally) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await send()
+            tally.times.append(time.perf_counter() - due)
+        except (OSError, EOFError, ValueError, TimeoutError) as error:
+            tally.errors.append(f"{type(error).__name__}: {error}")
+
+    async def analysis(self) -> None:
+        """Read one analysis."""
+        sent = time.time()
+        answer = await self.http.get(f"/technical-analysis/{next(self.names)}?bars={next(self.windows)}")
+        check([expect(answer, 200)], sent)
+
+    async def batch(self) -> None:
+        """Read the analyses of ten symbols."""
+        names = ",".join(next(self.names) for _ in range(BATCH))
+        sent = time.time()
+        answer = await self.http.get(f"/technical-analysis?symbols={names}")
+        found = expect(answer, 200)
+        if len(found) != BATCH:
+            raise ValueError(f"batch: expected {BATCH} analyses, got {len(found)}")
+        check(found, sent)
+
+    async def report(self) -> None:
+        """Order a report, and wait for it."""
+        found = expect(await self.http.post("/generate-report", [next(self.names) for _ in range(REPORT)]), 200)
+        if "<svg" not in found["html"]:
+            raise ValueError("report: expected charts, got none")
+
+    async def task(self, path: str, body: Any) -> None:
+        """Order work in the background, and look for its result until it is there."""
+        answer = await (self.http.get(path, PREFER) if body is None else self.http.post(path, body, PREFER))
+        if answer.status == 200:  # it was cached
+            return
+        url = expect(answer, 202)["result_url"]
+        wait = "?wait=10" if self.plan.arm.startswith("fast") else ""
+        while (answer := await self.http.get(url + wait)).status == 202:
+            await asyncio.sleep(0.1)
+        expect(answer, 200)
+
+
+def expect(answer: Answer, status: int) -> Any:
+    """Return the decoded body of an answer, which must have a status."""
+    if answer.status != status:
+        raise ValueError(f"status: expected {status}, got {answer.status}: {answer.body[:100]!r}")
+    return answer.json()
+
+
+def check(found: Sequence[dict[str, Any]], sent: float) -> None:
+    """Raise where an analysis is older than one bar."""
+    for analysis in found:
+        if is_stale(analysis["at"], sent):
+            raise ValueError(f"stale: asked at {sent:.2f}, got the bar of {analysis['at']:.2f}")
+
+
+class Pollers:
+    """Clients that read their prices every `POLL` seconds."""
+
+    def __init__(self, load: Load, count: int) -> None:
+        self._load = load
+        rng = random.Random(3)
+        names = zipf(load.symbols, rng)
+        self._paths = [
+            "/prices?symbols=" + ",".join(dict.fromkeys(next(names) for _ in range(SYMBOLS))) for _ in range(count)
+        ]
+        self.tally = Tally()
+        self.ages: list[float] = []
+        self.bytes = self.gzipped = self.readings = 0
+
+    async def poll(self, seconds: float) -> None:
+        """Poll for some seconds: each client at its own moment of the interval."""
+        turns = iter(self._paths * (1 + int(seconds / POLL)))
+
+        async def one() -> None:
+            path = next(turns)
+            answer = await self._load.http.get(path)
+            quotes = expect(answer, 200)
+            now = time.time()
+            self.ages += [now - quote["at"] for quote in quotes]
+            self.readings += len(quotes)
+            self.bytes += answer.bytes
+            self.gzipped += answer.bytes - len(answer.body) + len(GZIPPED) + len(zlib.compress(answer.body, 6))
+
+        await self._load.open_loop(len(self._paths) / POLL, seconds, one, self.tally)
+
+
+def tell(event: str, **facts: Any) -> None:
+    """Write one JSON line to the parent."""
+    print(json.dumps({"event": event, **facts}), flush=True)
+
+
+async def drive(plan: LoadPlan) -> None:
+    """Do everything, and tell the results."""
+    http = HttpClient(plan.port)
+    await until_ready(http)
+    from examples.market_desk.data.universe import Universe
+
+    load = Load(plan, Universe.load().symbols)
+    async with following(load) as subscribers:
+        tell("connected", clients=plan.clients)
+        result: dict[str, Any] = {"stream": await stream_alone(http, subscribers)}
+        result |= {"steady": await steady(load, http, subscribers)}
+        tell("progress", what="steady load", **result["steady"]["analysis"])
+        result["steps"] = await steps(load, http)
+    result["tasks"] = await tasks(load)
+    result["end"] = (await http.get("/status")).json()
+    tell("result", **result)
+
+
+async def until_ready(http: HttpClient) -> None:
+    """Wait until the server answers."""
+    for _ in range(600):
+        try:
+            if (await http.get("/status")).status == 200:
+                return
+        except OSError:
+            pass
+        await asyncio.sleep(0.1)
+    raise ConnectionError("the server did not answer within a minute")
+
+
+@asynccontextmanager
+async def following(load: Load) -> AsyncIterator[Subscribers | None]:
+    """Keep the subscribers connected, where the server has a stream."""
+    if load.plan.arm == "plain":
+        yield None
+        return
+    rng = random.Random(3)
+    names = zipf(load.symbols, rng)
+    wanted = [tuple(dict.fromkeys(next(names) for _ in range(SYMBOLS))) for _ in range(load.plan.clients)]
+    async with subscribe_all(load.plan.arm, load.plan.port, wanted) as subscribers:
+        yield subscribers
+
+
+async def stream_alone(http: HttpClient, subscribers: Subscribers | None) -> dict[str, Any]:
+    """Return what the stream alone costs: prices delivered, and seconds of the server's CPU."""
+    if subscribers is None:
+        return {}
+    await asyncio.sleep(1.0)
+    before = (await http.get("/status")).json()
+    subscribers.reset()
+    await asyncio.sleep(ALONE)
+    after, delivered = (await http.get("/status")).json(), len(subscribers.ages)
+    return {"delivered": delivered, "cpu": after["cpu"] - before["cpu"], "seconds": ALONE}
+
+
+async def steady(load: Load, http: HttpClient, subscribers: Subscribers | None) -> dict[str, Any]:
+    """Run the mixed load at one rate."""
+    plan = load.plan
+    kinds = {name: Tally() for name in ("analysis", "batch", "report")}
+    pollers = Pollers(load, plan.clients)
+    before = (await http.get("/status")).json()
+    if subscribers is not None:
+        subscribers.reset()
+    began = time.perf_counter()
+    await asyncio.gather(
+        load.open_loop(plan.rate, plan.seconds, load.analysis, kinds["analysis"]),
+        load.open_loop(BATCHES, plan.seconds, load.batch, kinds["batch"], 0.5),
+        load.open_loop(REPORTS, plan.seconds, load.report, kinds["report"], 1.0),
+        *([] if subscribers is not None else [pollers.poll(plan.seconds)]),
+    )
+    took = time.perf_counter() - began
+    after = (await http.get("/status")).json()
+    found = {name: tally.summary() for name, tally in kinds.items()}
+    found |= {"seconds": took, "before": before, "after": after}
+    if subscribers is None:
+        found["prices"] = {
+            "ages": summarise(pollers.ages)._asdict(),
+            "gap": POLL,
+            "readings": pollers.readings,
+            "bytes": pollers.bytes,
+            "gzipped": pollers.gzipped,
+            "failed": pollers.tally.failed,
+        }
+    else:
+        found["prices"] = subscribers.summary(took) | {"bytes": after["bytes_out"] - before["bytes_out"]}
+    return found
+
+
+async def steps(load: Load, http: HttpClient) -> list[dict[str, Any]]:
+    """Raise the rate of analyses until one is not sustained; return every step."""
+    found = []
+    for rate in load.plan.rates:
+        tally = Tally()
+        before, began = (await http.get("/status")).json(), time.perf_counter()
+        await load.open_loop(rate, load.plan.step, load.analysis, tally)
+        took, after = time.perf_counter() - began, (await http.get("/status")).json()
+        step = {"rate": rate, **tally.summary(), "cpu": after["cpu"] - before["cpu"], "seconds": took}
+        step["sustained"] = bool(tally.times) and step["p95"] <= LIMIT * 1e3 and tally.failed <= ERRORS
+        step["cache"] = {
+            kind: after.get("cache", {}).get(kind, 0) - before.get("cache", {}).get(kind, 0)
+            for kind in ("hits", "misses")
+        }
+        found.append(step)
+        tell("progress", what=f"{rate:g} analyses a second", **step)
+        if not step["sustained"]:
+            break
+        await asyncio.sleep(0.3)
+    return found
+
+
+async def tasks(load: Load) -> dict[str, Any]:
+    """Order many reports at once, and then a thousand short tasks; return how long they took."""
+    reports, short = Tally(), Tally()
+    began = time.perf_counter()
+
+    async def report() -> None:
+        body = [next(load.names) for _ in range(REPORT)]
+        if load.plan.arm == "plain":
+            expect(await load.http.post("/generate-report", body), 200)
+        else:
+            await load.task("/generate-report", body)
+
+    async def guarded(send: Callable[[], Awaitable[None]], tally: Tally, limit: float) -> None:
+        start = time.perf_counter()
+        try:
+            async with asyncio.timeout(limit):
+                await send()
+            tally.times.append(time.perf_counter() - start)
+        except (OSError, EOFError, ValueError, TimeoutError) as error:
+            tally.errors.append(f"{type(error).__name__}: {error}")
+
+    await asyncio.gather(*(guarded(report, reports, 60) for _ in range(BURST)))
+    found: dict[str, Any] = {"reports": reports.summary(), "seconds": time.perf_counter() - began}
+    if load.plan.arm.startswith("fast"):
+        began = time.perf_counter()
+
+        async def one() -> None:
+            await load.task(f"/technical-analysis/{next(load.names)}?bars={random.randint(50, 600)}", None)
+
+        await asyncio.gather(*(guarded(one, short, 60) for _ in range(MANY)))
+        found |= {"short": short.summary(), "short_seconds": time.perf_counter() - began}
+    return found
+
+
+def main(plan: LoadPlan) -> int:
+    """Run the load; 0 when it could be measured."""
+    raise_limit()
+    end_with_parent(lambda: os._exit(1))
+    try:
+        run(drive(plan))
+    except Exception as error:
+        print(f"load: {error!r} {asdict(plan)}", file=sys.stderr, flush=True)
+        return 1
+    return 0

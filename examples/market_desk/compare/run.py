@@ -1,0 +1,205 @@
+"""Runs the arms in turn, each on a server of its own, and prints every target with what was measured."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from examples.market_desk.child import Child, ChildFailed
+from examples.market_desk.compare.frames import largest_difference, table_bytes
+from examples.market_desk.compare.html_report import write_report
+from examples.market_desk.compare.targets import ARMS, SESSION, Row, rows
+from examples.market_desk.data.market import Market
+from examples.market_desk.http_client import HttpClient
+from examples.market_desk.open_files import affordable_clients
+from fastcore.streaming import Client
+
+__all__ = ["Settings", "main", "render"]
+
+STARTING = 120.0  # seconds that a server, or the load, is given to begin
+REPORTS = 4  # ordered before a server is killed
+TITLES = {"plain": "plain", "tuned": "tuned", "fast": "fast", "fast_python": "fast, Python"}
+WIDTHS = (38, 15, 11, 11, 11, 13, 10, 5)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to run: `rounds` over the `arms`, the steady load for `seconds`, each step of the rates for `step`."""
+
+    arms: tuple[str, ...] = ARMS
+    rounds: int = 2
+    clients: int = 1000
+    seconds: float = 12.0
+    step: float = 3.0
+    rate: float = 15.0
+    rates: tuple[float, ...] = (20, 40, 60, 80, 120, 160, 240, 320, 480, 640, 960, 1280)
+
+
+def idle_bytes(arm: str) -> int:
+    """Return the resident memory of a process that has only imported an arm's application."""
+    code = f"import examples.market_desk.{arm}.app, psutil; print(psutil.Process().memory_info().rss)"
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
+
+
+async def run_arm(arm: str, settings: Settings, folder: Path) -> dict[str, Any]:
+    """Serve an arm, run the load against it, kill it, and return what was measured."""
+    package = arm.removesuffix("_python")
+    env = {"FASTCORE_BACKEND": "python"} if arm.endswith("_python") else {}
+    serve = ("arm", package, "--folder", str(folder), "--port")
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(Child.start(f"server ({arm})", *serve, "0", env=env))
+        port = (await server.wait_for("listening", STARTING))["port"]
+        load = (
+            "--arm",
+            arm,
+            "--port",
+            str(port),
+            "--clients",
+            str(settings.clients),
+            "--seconds",
+            str(settings.seconds),
+        )
+        load = (*load, "--rate", str(settings.rate), "--step", str(settings.step))
+        load = (*load, "--rates", ",".join(f"{rate:g}" for rate in settings.rates))
+        result: dict[str, Any] = {}
+        async with Child.start(f"load ({arm})", "compare-load", *load) as clients:
+            async for told in clients.events():
+                if told["event"] == "progress":
+                    times = f"p50 {ms(told['p50'])}, p95 {ms(told['p95'])}, {told['failed']} failed"
+                    say(f"  [{arm}] {told['what']}: {times}")
+                elif told["event"] == "result":
+                    result = told
+            if not result:
+                raise await clients.failure("ended before its result")
+        urls = await order_reports(port) if package == "fast" else []
+        await server.kill()
+        began = time.perf_counter()
+        again = await stack.enter_async_context(Child.start(f"server ({arm}) again", *serve, str(port), env=env))
+        await again.wait_for("listening", STARTING)
+        await recovered(package, port, urls)
+        result["recovery"] = time.perf_counter() - began
+    return result | {"clients": settings.clients}
+
+
+async def order_reports(port: int) -> list[str]:
+    """Order reports, and return where their results will be."""
+    http = HttpClient(port)
+    answers = [
+        await http.post("/generate-report", [f"BS{n + 1:03d}", "AAPL"], "Prefer: respond-async\r\n")
+        for n in range(REPORTS)
+    ]
+    http.close()
+    return [answer.json()["result_url"] for answer in answers]
+
+
+async def recovered(package: str, port: int, urls: Sequence[str]) -> None:
+    """Wait until the probe, the tasks and a new client's stream are back."""
+    http = HttpClient(port)
+    async with asyncio.timeout(STARTING):
+        while True:
+            try:
+                if (await http.get("/readyz" if package == "fast" else "/status")).status == 200:
+                    break
+            except (OSError, EOFError):
+                pass
+            await asyncio.sleep(0.05)
+        for url in urls:
+            while (await http.get(f"{url}?wait=10")).status != 200:
+                await asyncio.sleep(0.05)
+        if package == "fast":
+            async with Client(f"ws://127.0.0.1:{port}/stream", ["prices.AAPL"]) as client:
+                async for _ in client:
+                    break
+    http.close()
+
+
+def ms(value: float | None) -> str:
+    """Return milliseconds as text."""
+    return "none" if value is None else f"{value:.1f} ms"
+
+
+def say(line: str) -> None:
+    """Print `line` at once."""
+    print(line, flush=True)
+
+
+async def measure(settings: Settings) -> dict[str, list[dict[str, Any]]]:
+    """Return every round of every arm; the arms take turns, in the other order each second round."""
+    found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in settings.arms}
+    idle = {arm: idle_bytes(arm.removesuffix("_python")) for arm in settings.arms}
+    market = Market()
+    frames, difference = table_bytes(market), largest_difference(market)
+    for number in range(settings.rounds):
+        for arm in settings.arms if number % 2 == 0 else reversed(settings.arms):
+            say(f"round {number + 1} of {settings.rounds}: {TITLES[arm]}")
+            with tempfile.TemporaryDirectory(prefix="market-desk-") as folder:
+                result = await run_arm(arm, settings, Path(folder))
+            package = arm.removesuffix("_python")
+            extra = {"idle": idle[arm], "frames": frames[package], "difference": difference[package]}
+            found[arm].append(result | extra)
+    return found
+
+
+def render(results: dict[str, list[dict[str, Any]]], settings: Settings) -> str:
+    """Return the table and what a reader needs to judge it."""
+    rate, table = rows(results)
+    head = line("", "target", *(TITLES[arm] for arm in ARMS), "change", "met")
+    lines = ["", head, "-" * sum(WIDTHS), *map(text, table), ""]
+    lines += [
+        f"Medians of {settings.rounds} round(s); the arms took turns on servers of their own, the load in another",
+        f"process. Plain sustains {rate:g} analyses a second. {settings.clients:,} subscribers of 3 symbols (plain:",
+        f"pollers, every 30 s); requests of a client over a session of {SESSION / 3600:g} h. change and met: fast",
+        "against plain.",
+        "docs/targets.md defines each row, and says why one may be out of reach.",
+    ]
+    best = {row.name: row.values for row in table}
+    for name in ("Highest rate sustained, req/s", "Prices delivered per CPU second"):
+        fast, tuned = best[name].get("fast"), best[name].get("tuned")
+        if fast and tuned:
+            lines.append(f"Against tuned: {name}: {fast / tuned:.2f}x")
+    return "\n".join(lines)
+
+
+def text(row: Row) -> str:
+    """Return a row as a line."""
+    values = ["-" if (value := row.values.get(arm)) is None else format(value, row.unit) for arm in ARMS]
+    change = "" if row.change is None or not row.target else f"{row.change:+.1%}"
+    return line(row.name, row.target, *values, change, "" if row.met is None else ("yes" if row.met else "NO"))
+
+
+def line(label: str, *cells: str) -> str:
+    """Return one line of the table."""
+    return f"{label:<{WIDTHS[0]}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS[1:]))
+
+
+def main(settings: Settings, json_file: str | None, html_file: str | None) -> int:
+    """Run the comparison; 0, or 1 where a process failed."""
+    clients = affordable_clients(settings.clients)
+    if clients < settings.clients:
+        say(f"The limit on open files allows {clients:,} connections of {settings.clients:,}.")
+        settings = Settings(**{**settings.__dict__, "clients": clients})
+    try:
+        results = asyncio.run(measure(settings))
+    except ChildFailed as error:
+        print(f"\nThe comparison failed. {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; every process has ended.", file=sys.stderr)
+        return 130
+    printed = render(results, settings)
+    say(printed)
+    if json_file:
+        Path(json_file).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if html_file:
+        write_report(Path(html_file), printed, results)
+        say(f"With plots: {html_file}")
+    return 0

@@ -1,0 +1,111 @@
+"""The comparison: its figures on made-up measurements, and a small run of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("feedparser")
+
+from examples.market_desk.compare.load import is_stale
+from examples.market_desk.compare.run import Settings, render
+from examples.market_desk.compare.targets import ARMS, TARGETS, rows
+
+pytestmark = pytest.mark.backend_independent
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def measured(factor: float, stream: bool) -> dict[str, Any]:
+    """A round in which everything takes `factor` times as long."""
+    times = {"n": 100, "p50": 10.0 * factor, "p95": 40.0 * factor, "p99": 50.0, "mean": 12.0, "failed": 0}
+    gc = {"runs": 10, "seconds": 0.1, "longest": 0.02}
+    before = {"cpu": 1.0, "resident": 100 << 20, "gc": dict.fromkeys(gc, 0)}
+    after = {"cpu": 1.0 + factor, "resident": 150 << 20, "gc": {name: value * factor for name, value in gc.items()}}
+    prices: dict[str, Any] = {"ages": times, "gap": 1.0, "readings": 100, "bytes": 10_000, "failed": 0.0}
+    prices |= {"lost": 0} if stream else {"gap": 30.0, "gzipped": 20_000}
+    cache = {"hits": 90, "misses": 10}
+    steps = [
+        {"rate": rate, **times, "cpu": factor, "sustained": rate * factor <= 400, "cache": cache}
+        for rate in (20.0, 40.0, 400.0)
+    ]
+    return {
+        "idle": 90 << 20,
+        "frames": int(1000 * factor),
+        "difference": 0.0,
+        "clients": 1000,
+        "recovery": factor,
+        "stream": {"delivered": 1000, "cpu": factor, "seconds": 5.0} if stream else {},
+        "steady": {
+            **dict.fromkeys(("analysis", "batch", "report"), times),
+            "seconds": 10.0,
+            "before": before,
+            "after": after,
+            "prices": prices,
+        },
+        "steps": steps,
+        "tasks": {"reports": times, "seconds": 6.0 * factor, **({"short": {**times, "n": 1000}} if stream else {})},
+    }
+
+
+def test_every_target_is_computed_and_judged() -> None:
+    results = {arm: [measured(10.0 if arm == "plain" else 1.0, arm != "plain")] for arm in ARMS}
+    rate, table = rows(results)
+    assert rate == 40.0
+    by_name = {row.name: row for row in table}
+    assert len(by_name) == len(TARGETS)
+    assert by_name["Highest rate sustained, req/s"].values["fast"] == 400.0
+    assert by_name["Highest rate sustained, req/s"].change == pytest.approx(9.0)
+    assert by_name["API p95 at plain's highest rate, ms"].change == pytest.approx(-0.9)
+    assert by_name["Age of the newest price, s"].values["plain"] == pytest.approx(15.012)
+    assert by_name["Age of the newest price, s"].values["fast"] == pytest.approx(0.512)
+    assert by_name["Requests of a client a session"].values["plain"] == 780
+    assert by_name["GC runs a minute"].values["plain"] == pytest.approx(600)
+    assert by_name["Reports a minute"].values["fast"] == pytest.approx(1000)
+    assert by_name["Prices delivered per CPU second"].met is None
+    assert by_name["Bytes per price read, against JSON"].met is False
+    assert by_name["Memory, MiB"].met is False
+    unmet = {row.name for row in table if row.met is False}
+    assert unmet == {"Bytes per price read, against JSON", "Bytes per price read, against gzip", "Memory, MiB"} | {
+        "Memory above an idle import, MiB"
+    }
+    assert "Against tuned: Highest rate sustained, req/s: 1.00x" in render(results, Settings())
+
+
+def test_medians_are_taken_over_the_rounds_and_missing_arms_leave_dashes() -> None:
+    results = {"plain": [measured(10.0, False)], "fast": [measured(factor, True) for factor in (1.0, 2.0, 4.0)]}
+    _, table = rows(results)
+    cpu = next(row for row in table if row.name.startswith("CPU of"))
+    assert (cpu.values["fast"], cpu.spread["fast"]) == (0.1, (0.05, 0.2))
+    assert " - " in render(results, Settings(arms=("plain", "fast")))
+
+
+def test_an_answer_may_be_one_bar_behind_and_no_more() -> None:
+    assert not is_stale(at=100.0, sent=100.9)
+    assert not is_stale(at=99.0, sent=100.9)
+    assert is_stale(at=98.0, sent=100.1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_small_comparison_measures_every_arm(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "examples.market_desk", "compare", "--rounds", "1", "--clients", "5"]
+    command += ["--seconds", "3", "--step", "1", "--rates", "5", "--json", "out.json", "--html", "out.html"]
+    ran = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    results = json.loads((tmp_path / "out.json").read_text())
+    assert tuple(results) == ARMS
+    for (found,) in results.values():
+        assert found["steady"]["analysis"]["n"] > 0
+        assert found["recovery"] > 0
+    assert "<svg" in (tmp_path / "out.html").read_text()
+    for target in TARGETS:
+        assert target.name in ran.stdout
