@@ -35,7 +35,7 @@ def run_arm(arm: str, port: int, folder: Path) -> int:
         protocol = "fastcore.streaming.uvicorn:HubProtocol" if arm == "fast" else "auto"
         config = uvicorn.Config(
             application(arm, folder),
-            ws=protocol,  # type: ignore[arg-type]
+            ws=protocol,
             ws_per_message_deflate=False,
             access_log=False,
             log_level="warning",

@@ -266,7 +266,7 @@ async def steady(load: Load, http: HttpClient, subscribers: Subscribers | None) 
     )
     took = time.perf_counter() - began
     after = (await http.get("/status")).json()
-    found = {name: tally.summary() for name, tally in kinds.items()}
+    found: dict[str, Any] = {name: tally.summary() for name, tally in kinds.items()}
     found |= {"seconds": took, "before": before, "after": after}
     if subscribers is None:
         found["prices"] = {
@@ -290,7 +290,7 @@ async def steps(load: Load, http: HttpClient) -> list[dict[str, Any]]:
         before, began = (await http.get("/status")).json(), time.perf_counter()
         await load.open_loop(rate, load.plan.step, load.analysis, tally)
         took, after = time.perf_counter() - began, (await http.get("/status")).json()
-        step = {"rate": rate, **tally.summary(), "cpu": after["cpu"] - before["cpu"], "seconds": took}
+        step: dict[str, Any] = {"rate": rate, **tally.summary(), "cpu": after["cpu"] - before["cpu"], "seconds": took}
         step["sustained"] = bool(tally.times) and step["p95"] <= LIMIT * 1e3 and tally.failed <= ERRORS
         step["cache"] = {
             kind: after.get("cache", {}).get(kind, 0) - before.get("cache", {}).get(kind, 0)

@@ -58,20 +58,18 @@ async def run_arm(arm: str, settings: Settings, folder: Path) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(Child.start(f"server ({arm})", *serve, "0", env=env))
         port = (await server.wait_for("listening", STARTING))["port"]
-        load = (
-            "--arm",
-            arm,
-            "--port",
-            str(port),
-            "--clients",
-            str(settings.clients),
-            "--seconds",
-            str(settings.seconds),
-        )
-        load = (*load, "--rate", str(settings.rate), "--step", str(settings.step))
-        load = (*load, "--rates", ",".join(f"{rate:g}" for rate in settings.rates))
+        load = {
+            "--arm": arm,
+            "--port": str(port),
+            "--clients": str(settings.clients),
+            "--seconds": str(settings.seconds),
+            "--rate": str(settings.rate),
+            "--step": str(settings.step),
+            "--rates": ",".join(f"{rate:g}" for rate in settings.rates),
+        }
+        options = [word for option in load.items() for word in option]
         result: dict[str, Any] = {}
-        async with Child.start(f"load ({arm})", "compare-load", *load) as clients:
+        async with Child.start(f"load ({arm})", "compare-load", *options) as clients:
             async for told in clients.events():
                 if told["event"] == "progress":
                     times = f"p50 {ms(told['p50'])}, p95 {ms(told['p95'])}, {told['failed']} failed"

@@ -100,7 +100,7 @@ def age(result: Result, rate: float) -> float | None:
 
 def requests(result: Result, rate: float) -> float:
     """Return the requests of one client in a session: one connection, or a poll each interval."""
-    return 1.0 if result["stream"] else SESSION / steady(result, "prices", "gap")
+    return 1.0 if result["stream"] else SESSION / float(steady(result, "prices", "gap"))
 
 
 def bytes_read(result: Result, rate: float) -> float | None:
@@ -118,7 +118,7 @@ def gzipped(result: Result, rate: float) -> float | None:
 def failed(result: Result, rate: float) -> float:
     """Return the share of errors of every request of the steady load."""
     kinds = [steady(result, name) for name in ("analysis", "batch", "report")]
-    return sum(kind["failed"] for kind in kinds) / max(1, sum(kind["failed"] + kind["n"] for kind in kinds))
+    return float(sum(kind["failed"] for kind in kinds) / max(1, sum(kind["failed"] + kind["n"] for kind in kinds)))
 
 
 def hits(result: Result, rate: float) -> float | None:
@@ -137,7 +137,7 @@ def tasks(result: Result, rate: float) -> float:
 def task_failures(result: Result, rate: float) -> float:
     """Return the share of tasks that failed."""
     parts = [result["tasks"][name] for name in ("reports", "short") if name in result["tasks"]]
-    return sum(part["failed"] for part in parts) / sum(part["failed"] + part["n"] for part in parts)
+    return float(sum(part["failed"] for part in parts) / sum(part["failed"] + part["n"] for part in parts))
 
 
 def many(result: Result, rate: float) -> float | None:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from examples.market_desk.data.feed import PERIOD
-from examples.market_desk.data.market import time_of
+from examples.market_desk.data.market import Market, time_of
 from examples.market_desk.fast.optimizations import GUARD
 from examples.market_desk.plain.analysis_service import AnalysisService, number
+from examples.market_desk.plain.signal_generator_service import SignalGeneratorService
 from examples.market_desk.plain.technical_indicator_service import COLUMNS
 from fastcore import Switch
 from fastcore import indicators as ta
@@ -24,8 +25,11 @@ __all__ = ["ACCURACY", "AsyncTechnicalIndicatorService", "OptimizedTechnicalAnal
 
 ACCURACY = 1e-9  # of an indicator, relative to its value, or absolute below 1
 LARGE = 1 << 20  # bytes from which on making a table smaller pays: most live for a millisecond
-RECENT = 1000  # analyses that are computed ahead at most
-STALE = 10  # bars after which an analysis that was not asked for is no longer computed ahead
+RECENT = 2000  # analyses that are computed ahead at most
+MANY = 8  # symbols from which on a window is computed for all symbols
+STALE = 30  # bars after which an analysis that was not asked for is no longer computed ahead
+
+SIGNALS = SignalGeneratorService()
 
 plan = ta.Plan(
     sma=ta.SMA(20),
@@ -60,6 +64,7 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
         super().__init__(original.market)
         self.original_service = original
         self.recent: LRUCache[tuple[str, int], int] = LRUCache(RECENT)
+        self._windows: dict[int, Window] = {}
         self.calculate_indicators = Switch(  # type: ignore[method-assign]
             "analysis.calculate_indicators",
             control=original.calculate_indicators,
@@ -88,56 +93,67 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
         self.recent[symbol, bars] = self.market.bar
         return self.at_bar(symbol, bars, self.market.bar)
 
+    def is_quick(self, symbol: str, bars: int) -> bool:
+        """Return whether an analysis of the newest bar needs no computation."""
+        bar = self.market.bar
+        return self._is_computed(bars, bar) or self.at_bar.contains(symbol, bars, bar)
+
     @cache_technical_analysis(ttl=2 * PERIOD, copy=False)
     def at_bar(self, symbol: str, bars: int, bar: int) -> dict[str, Any]:
         """Return the analysis; the number of the bar is what tells results apart."""
+        if self._is_computed(bars, bar):
+            return self._windows[bars].analysis(symbol, self.market)
         return super().analyse(symbol, bars)
 
     def warm_up(self) -> int:
-        """Compute the analyses that were asked for lately, all symbols of a window at once; return how many."""
-        done = 0
+        """Compute what was asked for lately: all symbols of a window that many were asked of; return how many."""
         wanted: dict[int, list[str]] = {}
         for (symbol, bars), asked in list(self.recent.items()):
             if asked > self.market.bar - STALE:
                 wanted.setdefault(bars, []).append(symbol)
+        self._windows = {bars: Window(self.market, bars) for bars, symbols in wanted.items() if len(symbols) >= MANY}
         for bars, symbols in wanted.items():
-            bar, analyses = self.analyse_panel(symbols, bars)
-            for symbol, analysis in zip(symbols, analyses):
-                self.at_bar.put(analysis, symbol, bars, bar)
-            done += len(symbols)
-        return done
+            bar = self._windows[bars].bar if bars in self._windows else self.market.bar
+            for symbol in symbols:
+                self.at_bar(symbol, bars, bar)
+        return sum(map(len, wanted.values()))
 
-    def analyse_panel(self, symbols: Sequence[str], bars: int) -> tuple[int, list[dict[str, Any]]]:
-        """Return the newest bar's number, and the analyses of several symbols from one call of the Plan."""
-        bar, at, panel = self.market.panel(bars)
-        places = [self.market.check(symbol) for symbol in symbols]
-        rows = {field: matrix[places] for field, matrix in panel.items()}
-        tails = compute_panel(rows)
-        closes, volumes = rows["close"][:, -2:].tolist(), rows["volume"][:, -20:].mean(axis=1).tolist()
-        found = []
-        for place, symbol in enumerate(symbols):
-            before, last = (dict(zip(COLUMNS, tails[place, :, row].tolist())) for row in range(2))
-            traded = (volumes[place], float(rows["volume"][place, -1]))
-            found.append(
-                {
-                    "symbol": symbol,
-                    "origin": self.market.origin[symbol],
-                    "bar": bar,
-                    "at": at,
-                    "time": time_of(bar),
-                    "bars": bars,
-                    "close": closes[place][1],
-                    "indicators": {name: number(value) for name, value in last.items()},
-                    "signal": self.signals.decide(tuple(closes[place]), traded, before, last),
-                }
-            )
-        return bar, found
+    def _is_computed(self, bars: int, bar: int) -> bool:
+        window = self._windows.get(bars)
+        return window is not None and window.bar == bar
+
+
+class Window:
+    """The last two rows of every indicator of every symbol over one number of bars, from one call of the Plan."""
+
+    def __init__(self, market: Market, bars: int) -> None:
+        self.bar, self.at, rows = market.panel(bars)
+        self.bars = bars
+        self._tails = compute_panel(rows)
+        self._closes, self._volumes = rows["close"][:, -2:].copy(), rows["volume"][:, -20:].copy()
+
+    def analysis(self, symbol: str, market: Market) -> dict[str, Any]:
+        """Return the analysis of one symbol."""
+        place = market.check(symbol)
+        before, last = (dict(zip(COLUMNS, values)) for values in self._tails[place].T.tolist())
+        closes, volumes = self._closes[place].tolist(), self._volumes[place]
+        return {
+            "symbol": symbol,
+            "origin": market.origin[symbol],
+            "bar": self.bar,
+            "at": self.at,
+            "time": time_of(self.bar),
+            "bars": self.bars,
+            "close": closes[1],
+            "indicators": {name: number(value) for name, value in last.items()},
+            "signal": SIGNALS.decide((closes[0], closes[1]), (float(volumes.mean()), float(volumes[-1])), before, last),
+        }
 
 
 def compute_panel(rows: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     """Return the last two values of each indicator: float64[symbols, columns, 2]."""
     outputs: list[Any] = []
-    for value in plan({name: rows[name] for name in plan.columns}).values():
+    for value in plan({name: np.ascontiguousarray(rows[name]) for name in plan.columns}).values():
         outputs.extend(value if isinstance(value, tuple) else (value,))
     return np.stack([output[:, -2:] for output in outputs], axis=1)
 
@@ -166,8 +182,7 @@ class AsyncTechnicalIndicatorService:
 
     async def analyze_multiple_symbols_async(self, symbols: Sequence[str], bars: int = 250) -> list[dict[str, Any]]:
         """Return the analyses: what is cached at once, the rest side by side."""
-        bar = self._service.market.bar
-        if all(self._service.at_bar.contains(symbol, bars, bar) for symbol in symbols):
+        if all(self._service.is_quick(symbol, bars) for symbol in symbols):
             return [self._service.analyse(symbol, bars) for symbol in symbols]
 
         def one(symbol: str) -> dict[str, Any]:

@@ -76,10 +76,11 @@ class OptimizedScheduler(ParallelScheduler):
 
     def _task(self, name: str, work: Callable[..., Any]) -> Task[..., Any]:
         """Register a job; reports and jobs of one name that wait together are one task."""
-        if name != "analyse_symbol":  # too short and too frequent to collect garbage after each
-            work = scheduler_cleanup()(memory_monitor(threshold_mb=150.0)(work))
+        scheduled = name in self.jobs  # what clients order is too frequent to collect all garbage after each
+        if name != "analyse_symbol":
+            work = scheduler_cleanup(collect=scheduled)(memory_monitor(threshold_mb=150.0)(work))
         measured = measure_execution_time(service="jobs", operation=name)(work)
-        return self.queue.task(measured, name=name, retries=1, unique=name in self.jobs)
+        return self.queue.task(measured, name=name, retries=1, unique=scheduled)
 
     def schedule(self) -> None:
         """Have the queue run the jobs at their intervals, the snapshots first."""

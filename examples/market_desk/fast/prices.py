@@ -49,7 +49,13 @@ class OptimizedPriceSnapshots(PriceSnapshotService):
 
     @memory_monitor(threshold_mb=150.0)
     def small_table(self, quotes: Sequence[Quote]) -> pd.DataFrame:
-        """Return quotes as a table that loses nothing: texts as categories, whole numbers in four bytes."""
+        """Return quotes as a table that loses nothing: texts as categories, prices and volumes as counts of ticks."""
         columns = {name: list(values) for name, values in zip(Quote._fields, zip(*quotes))}
         columns["symbol"] = pd.Categorical(columns["symbol"])
-        return optimize_dataframe(pd.DataFrame(columns))[0]
+        table, report = optimize_dataframe(pd.DataFrame(columns), tick_size="auto")
+        table.attrs["restore"] = report.restore
+        return table
+
+    def tables(self) -> list[pd.DataFrame]:
+        """Return the tables in memory, with the values that were recorded."""
+        return [table.attrs["restore"](table) if table.attrs else table for table in super().tables()]

@@ -46,7 +46,7 @@ def analysis_routes(services: OptimizedServices) -> APIRouter:
         """Look up what is cached on the loop, and compute the rest on a thread."""
         services.market.check(symbol)
         service = services.analysis
-        if service.at_bar.contains(symbol, bars, service.market.bar):
+        if service.is_quick(symbol, bars):
             return service.analyse(symbol, bars)
         return await asyncio.to_thread(service.analyse, symbol, bars)
 

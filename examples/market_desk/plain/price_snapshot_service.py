@@ -45,7 +45,7 @@ class PriceSnapshotService:
         """Return the snapshots of a symbol that are in memory, oldest first."""
         self.market.check(symbol)
         found: list[dict[str, Any]] = []
-        for table in self._tables:
+        for table in self.tables():
             found += table[table["symbol"] == symbol].to_dict("records")
         return found
 
