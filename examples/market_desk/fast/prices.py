@@ -43,6 +43,7 @@ class OptimizedPriceSnapshots(PriceSnapshotService):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self._symbols = pd.CategoricalDtype(self.market.symbols)  # one for all tables
         self.table = Switch(  # type: ignore[method-assign]
             "snapshots.table", control=super().table, candidate=self.small_table, flag="memory_optimization"
         )
@@ -50,8 +51,8 @@ class OptimizedPriceSnapshots(PriceSnapshotService):
     @memory_monitor(threshold_mb=150.0)
     def small_table(self, quotes: Sequence[Quote]) -> pd.DataFrame:
         """Return quotes as a table that loses nothing: texts as categories, prices and volumes as counts of ticks."""
-        columns = {name: list(values) for name, values in zip(Quote._fields, zip(*quotes))}
-        columns["symbol"] = pd.Categorical(columns["symbol"])
+        columns: dict[str, Any] = {name: list(values) for name, values in zip(Quote._fields, zip(*quotes))}
+        columns["symbol"] = pd.Categorical(columns["symbol"], dtype=self._symbols)
         table, report = optimize_dataframe(pd.DataFrame(columns), tick_size="auto")
         table.attrs["restore"] = report.restore
         return table
