@@ -21,6 +21,7 @@ TARGETS = [
     "setup",
     "demo",
     "serve",
+    "compare",
     "test",
     "test-python",
     "test-pythons",

@@ -80,7 +80,7 @@ def build_app(services: OptimizedServices | None = None, *, running: bool = True
         public=("tasks", "stream", "dashboard"),  # a demonstration on loopback; its flags ask for the token
         arm="memory_optimization",
         alerts=AlertManager([*DEFAULT_RULES, SLOW]),
-        triggers=AutoOptimizationManager(mode="act"),
+        triggers=AutoOptimizationManager(mode="act" if running else "advise"),
     )
     return app
 
