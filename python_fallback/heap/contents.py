@@ -177,8 +177,9 @@ class Contents:
     def insert(self, item: Any, priority: Any, born: float, due: float | None) -> int:
         self.enter()
         self.admit()
-        record = Record(item, priority, born, due, 0, self.sequence)
-        self.sequence = record.sequence + 1
+        sequence = self.sequence
+        self.sequence = sequence + 1  # no call since it was read: no signal handler has drawn the same number
+        record = Record(item, priority, born, due, 0, sequence)
         self._rank(record)
         return record.handle
 
@@ -312,8 +313,9 @@ class Contents:
         records: list[Record] = []
         try:
             for item, priority in zip(items, priorities):
-                records.append(Record(item, priority, born, due, 0, self.sequence))
-                self.sequence = records[-1].sequence + 1
+                sequence = self.sequence
+                self.sequence = sequence + 1
+                records.append(Record(item, priority, born, due, 0, sequence))
                 self._rank(records[-1])
         except BaseException:
             for record in reversed(records):
@@ -368,7 +370,8 @@ class Contents:
                 raise ValueError("state: expected a handle of its own for every item, below the serial number")
             self.records[record.handle] = record
             self.size += 1
-            self.sequence = max(self.sequence, record.sequence + 1)
+            if self.sequence <= record.sequence:
+                self.sequence = record.sequence + 1
             if record.due is None:
                 self.ready.append(self, self.key(record.priority, record.born), record)  # they come in order
             else:

@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+import python_fallback.heap as pure
+from python_fallback.heap import contents
+
 needs_timer = pytest.mark.skipif(
     not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread(),
     reason="needs interval timers, and the main thread",
@@ -325,3 +328,31 @@ def test_a_put_between_checking_and_waiting_is_not_missed(monkeypatch):
     getter.start()
     getter.join(5)
     assert not getter.is_alive()
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_a_handler_inserts_within_an_insertion_has_its_own_place_in_the_order(
+    monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    """In the pure twin, where a handler may come in whenever a function is called."""
+    heap = pure.PriorityHeap()
+    record = contents.Record
+    inner = ["d", "c", "b"]
+
+    def interrupted(*args: Any) -> Any:
+        if len(inner) == 3:
+            while inner:
+                heap.push(inner.pop())
+        return record(*args)
+
+    monkeypatch.setattr(contents, "Record", interrupted)
+    if many:
+        heap.push_many(["a"])
+    else:
+        heap.push("a")
+    heap._check()
+    for item in ("e", "f"):
+        heap.push(item)
+    left = heap.pop_many(6)
+    assert sorted(left[:4]) == ["a", "b", "c", "d"]
+    assert left[4:] == ["e", "f"]
