@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PARTS = ("fastcore", "fastcore.indicators", "fastcore.cache", "fastcore.streaming", "fastcore.tasks", "fastcore.memory")
+PARTS = ("fastcore", "fastcore.indicators", "fastcore.streaming", "fastcore.tasks")
 
 
 class Import:
@@ -13,4 +13,4 @@ class Import:
         return f"import {module}"
 
     timeraw_import.number = 1
-    timeraw_import.repeat = 5
+    timeraw_import.repeat = 3

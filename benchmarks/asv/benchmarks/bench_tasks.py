@@ -12,7 +12,7 @@ from benchmarks.features import feature, needs
 TaskQueue = feature("fastcore.tasks:TaskQueue")
 Signature = feature("fastcore.tasks.http.arguments:Signature")
 Estimator = feature("fastcore.tasks.http.estimate:Estimator")
-N = 500
+N = 200
 CALLS = 100
 
 
@@ -40,23 +40,23 @@ def submit_then_run(store: str, at_once: bool) -> None:
 
 
 @needs(TaskQueue)
-def time_submit_many_and_run_500_in_memory() -> None:
+def time_submit_many_and_run_200_in_memory() -> None:
     submit_then_run("memory", at_once=True)
 
 
 @needs(TaskQueue)
-def time_submit_many_and_run_500_in_sqlite() -> None:
+def time_submit_many_and_run_200_in_sqlite() -> None:
     with tempfile.TemporaryDirectory() as folder:
         submit_then_run(f"sqlite:///{folder}/tasks.db", at_once=True)
 
 
 @needs(TaskQueue)
-def time_submit_each_and_run_500_in_memory() -> None:
+def time_submit_each_and_run_200_in_memory() -> None:
     submit_then_run("memory", at_once=False)
 
 
 @needs(TaskQueue)
-def time_submit_each_and_run_500_in_sqlite() -> None:
+def time_submit_each_and_run_200_in_sqlite() -> None:
     with tempfile.TemporaryDirectory() as folder:
         submit_then_run(f"sqlite:///{folder}/tasks.db", at_once=False)
 
