@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 from typing import Any
 
@@ -21,6 +22,14 @@ class Crowd:
         self.hub = Hub()
         self.sent = 0
         self.loop.run_until_complete(self._connect())
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Let the clients end, each of which would complain that its loop is closed."""
+        for task in self._tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        self.loop.close()
 
     async def _connect(self) -> None:
         self._tasks = [asyncio.ensure_future(self._client(number)) for number in range(CLIENTS)]
