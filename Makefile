@@ -181,7 +181,7 @@ bench: $(VENV)/.installed-bench build-required
 N ?= 3
 BENCH ?=
 BASE ?= main
-# Results are kept in benchmarks/asv/results under this name; those of reference-x86-64 are part of the repository.
+# Results are kept in benchmarks/asv/results under this name; git keeps those of reference-x86-64.
 MACHINE ?= this-machine
 
 # Instructions are counted by valgrind; where it is missing and cannot be installed, the tools say so.
