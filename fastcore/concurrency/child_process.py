@@ -140,7 +140,7 @@ class ChildProcess:
         return self._process is not None and self._process.exitcode is None
 
     def dead(self) -> bool:
-        """Whether there was a child that has ended, in whatever way."""
+        """Whether the last child has ended."""
         process = self._process
         try:
             return process is not None and process.exitcode is not None

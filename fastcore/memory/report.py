@@ -41,7 +41,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class ColumnReport:
-    """One column.
+    """The report of one column.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ __all__ = ["Current", "Running", "checkpoint", "current", "progress", "running"]
 
 
 class Running(Protocol):
-    """An attempt as the code in it sees it; each executor says how its word gets out."""
+    """An attempt as its code sees it; each executor defines how reports are sent."""
 
     stop_requested: bool
 
@@ -30,7 +30,7 @@ class Running(Protocol):
 
 
 class Current(NamedTuple):
-    """Which task this is."""
+    """The identity of the running task."""
 
     id: str
     kind: str

@@ -1,4 +1,4 @@
-"""The two protocols of a queue: a store is the record of truth, an executor runs code.
+"""The protocols of a queue: a store is the record of truth, an executor runs code.
 
 **Threads.** A queue's engine lives on one event loop. It calls an executor on that loop's thread only. It calls the
 store's `claim`, `renew`, `settle`, `report`, `rescue`, `prune` and `fire` there too; every other method of a store is
@@ -381,7 +381,7 @@ class Executor(Protocol):
         """Return how many jobs could begin at once, now."""
 
     def run(self, jobs: Sequence[Job]) -> None:
-        """Begin jobs, in this order, never more than `free()` said; honour ``job.timeout``, or lack Cap.TIMEOUT."""
+        """Run jobs in this order, at most as many as `free()` returned; enforce `job.timeout` or lack Cap.TIMEOUT."""
 
     def cancel(self, job: Job) -> Stop:
         """Ask a job to stop."""

@@ -1,4 +1,4 @@
-"""Registration: what a function must be to become a task."""
+"""Registration: the checks of a function that becomes a task."""
 
 from __future__ import annotations
 

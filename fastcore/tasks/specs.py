@@ -1,4 +1,4 @@
-"""Calls: what submissions name and say, made into specs."""
+"""Specs: the calls of submissions, checked and encoded."""
 
 from __future__ import annotations
 

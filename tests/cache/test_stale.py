@@ -58,7 +58,7 @@ def test_a_failed_refresh_keeps_the_stale_result_and_is_logged(caplog: pytest.Lo
         function(1)
 
 
-def test_stale_coroutines() -> None:
+def test_stale_results_of_coroutine_functions_are_served() -> None:
     clock = Clock()
     calls = 0
 

@@ -127,7 +127,7 @@ def test_a_canary_advances_in_all_processes_and_never_goes_back(path: str) -> No
     assert restarted.get("desk").mode == "canary"
 
 
-def test_torn_and_foreign_lines_are_passed_over(path: str) -> None:
+def test_torn_and_foreign_lines_are_skipped(path: str) -> None:
     ours = store(path)
     ours.rollback("desk", "why")
     with open(path, "ab") as file:

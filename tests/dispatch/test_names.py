@@ -129,7 +129,7 @@ def test_the_ab_test_is_sticky_and_of_the_ratio() -> None:
             rollout.ABTestManager(ratio)  # type: ignore[arg-type]
 
 
-def test_the_comparison_is_of_the_calls_so_far(service: str) -> None:
+def test_compare_performance_reports_the_calls_so_far(service: str) -> None:
     switch: Switch[..., None] = Switch(
         f"{service}.crawl", lambda: time.sleep(0.004), lambda: time.sleep(0.0001), every=1
     )  # fmt: skip

@@ -65,7 +65,7 @@ def test_long_frames_are_not_copied_together(twin):
     ],
 )
 @pytest.mark.parametrize("early", [True, False])
-def test_patterns(wire, twin, pattern, hits, early):
+def test_patterns_match_topics_by_word(wire, twin, pattern, hits, early):
     fan = twin("framing").Fanout()
     fan.connect("a")
     names = ["prices.AAPL", "prices.MSFT", "prices.AAPL.bid", "prices"]

@@ -44,7 +44,7 @@ def test_live_results_share_no_memory(seed: int) -> None:
     churn(seed)
 
 
-def test_the_same_on_threads() -> None:
+def test_results_are_the_same_on_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(churn, range(10, 26)))
 

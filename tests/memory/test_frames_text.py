@@ -195,7 +195,7 @@ class TestAlign:
         assert str(one.merge(two, on="s")["s"].dtype) == "category"
         assert list(self.left["s"].cat.categories) == ["A", "B"], "the frames given stay as they are"
 
-    def test_columns_that_are_no_category_everywhere_stay(self) -> None:
+    def test_columns_that_are_not_a_category_everywhere_are_unchanged(self) -> None:
         plain = pd.DataFrame({"s": ["A"]})
         one, two = align_categories([self.left, plain])
         assert list(one["s"].cat.categories) == ["A", "B"]

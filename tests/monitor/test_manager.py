@@ -193,7 +193,7 @@ def test_a_cause_and_its_effect_of_one_moment(made: Make) -> None:
     assert [alert.rule for alert in made(rules=rules, channels=[]).evaluate()] == ["cause"]
 
 
-def test_a_storm_is_one_message(made: Make) -> None:
+def test_many_alerts_of_one_rule_are_one_message(made: Make) -> None:
     got: list[Any] = []
     rule = Rule(name="r", value=lambda snapshot: {str(n): 1 for n in range(1000)}, above=0)
     manager = made(rules=[rule], channels=[CallableChannel(got.append)])

@@ -140,7 +140,7 @@ class TestReader:
         rule = Rule(name="r", value=lambda snapshot: given, above=0)
         assert Reader().read(rule, Snapshot([]), 0) == expected
 
-    def test_a_callable_that_returns_something_else(self) -> None:
+    def test_a_callable_with_an_invalid_result_is_refused(self) -> None:
         with pytest.raises(TypeError, match="rule r: expected a number, a mapping or None as its value, got str"):
             Reader().read(Rule(name="r", value=lambda snapshot: "x", above=0), Snapshot([]), 0)
 

@@ -82,7 +82,7 @@ def test_connect_subscribe_and_unsubscribe_by_message(serve: Serve) -> None:
         assert server.call(lambda: hub.subscribers("a")) == 0
 
 
-def test_messages_in_one_frame_and_in_fragments(serve: Serve) -> None:
+def test_messages_may_come_in_one_frame_or_in_fragments(serve: Serve) -> None:
     hub, server = serve()
     import msgpack
 

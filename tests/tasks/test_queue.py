@@ -463,7 +463,7 @@ class TestLife:
         assert not queue.running
         queue.stop()
 
-    def test_the_installed_queue(self) -> None:
+    def test_submit_background_task_uses_the_installed_queue(self) -> None:
         with pytest.raises(RuntimeError, match="expected an installed queue, got none"):
             tasks.installed()
         queue = TaskQueue()

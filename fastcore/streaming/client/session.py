@@ -36,7 +36,7 @@ class Start(NamedTuple):
     last: int = 0
 
     def options(self) -> dict[str, Any]:
-        """As they go over the wire."""
+        """Return the options in the form of the wire protocol."""
         return {"newest": self.newest, **({"last": self.last} if self.last else {})}
 
 
@@ -51,7 +51,7 @@ NOTHING = Asked([], None)
 
 
 class Limits(NamedTuple):
-    """Of what a server may send."""
+    """Limits on what a server may send."""
 
     size: int = 16 << 20
     depth: int = 64

@@ -1,4 +1,4 @@
-"""What can be wrong with a message."""
+"""The errors of encoding and decoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The envelope: a head with its version, one msgpack body, and after it the bulky data as it lies in memory.
+"""The envelope: a head with a version, one msgpack body, and the raw data of arrays.
 
 ``b"\\xfcT"``, version, serializer, number of buffers (u32), their lengths (u64 each), body, buffers. Arrays lie
 outside of the body so that they are copied once on the way out and once on the way in, however deeply they are nested.
@@ -26,7 +26,7 @@ Buffer = bytes | memoryview
 
 
 class Message(NamedTuple):
-    """A message taken apart; nothing in it is decoded."""
+    """A message split into its parts; nothing in it is decoded."""
 
     serializer: bytes
     body: memoryview
@@ -47,7 +47,7 @@ def join(serializer: bytes, body: bytes, buffers: Sequence[Buffer]) -> bytes:
 
 
 def split(data: bytes | bytearray | memoryview) -> Message:
-    """Take a message apart.
+    """Split a message into its parts.
 
     Raises
     ------

@@ -60,7 +60,7 @@ def read(data: bytes | bytearray | memoryview, ext_hook: Callable[[int, bytes], 
 
 
 class Encoder:
-    """One message on its way out, and the buffers that go with it."""
+    """Encodes one message and its buffers."""
 
     __slots__ = ("_depth", "buffers", "object_bytes")
 
@@ -100,7 +100,7 @@ class Encoder:
 
 
 class Decoder:
-    """One message on its way in. Each buffer may be used once, so that a short message cannot become a large one."""
+    """Decodes one message. Each buffer may be used once, so that a short message cannot become a large one."""
 
     __slots__ = ("_buffers", "_depth", "_left")
 

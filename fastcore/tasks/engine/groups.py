@@ -105,7 +105,7 @@ class GroupSummary:
 
     @property
     def live(self) -> int:
-        """How many members have not ended; of a cancelled group, those that are its own."""
+        """The number of members that have not ended; of a cancelled group, only its own members."""
         live = sum(self.states[state] for state in LIVE)
         return live - sum(self.foreign[state] for state in LIVE) if self.cancelled else live
 

@@ -1,4 +1,4 @@
-"""What a Dask worker runs: the task's function, and the word of its progress."""
+"""What a Dask worker runs: the task's function, and reports of its progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["run_on_worker"]
 def run_on_worker(
     task: Any, kind: str, payload: Payload, id: str, attempt: int, token: int, codec: Codec, around: Any, topic: str
 ) -> Any:
-    """Run an attempt; its words of progress are events of the scheduler."""
+    """Run an attempt; its progress reports are events of the scheduler."""
     from distributed import get_worker
 
     worker = get_worker()

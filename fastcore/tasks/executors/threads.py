@@ -25,7 +25,7 @@ _log = logging.getLogger("fastcore.tasks")
 
 
 class ThreadExecutor:
-    """A fixed number of threads.
+    """Runs tasks on a fixed number of threads.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ class WrongField(BaseModel):
 
 
 class ProblemBody(BaseModel):
-    """What went wrong, as RFC 9457 has it."""
+    """A problem, in the format of RFC 9457."""
 
     model_config = ConfigDict(title="Problem")
 

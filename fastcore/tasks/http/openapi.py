@@ -1,4 +1,4 @@
-"""What the routes answer, for OpenAPI: every code with its schema."""
+"""The responses of the routes, for OpenAPI: every code with its schema."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECONDS = {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds
 def answer(
     model: type[BaseModel], description: str, *, location: str = "", retry_after: bool = False
 ) -> dict[str, Any]:
-    """A code that carries a body of ours."""
+    """Return the description of a code with a body."""
     headers: dict[str, Any] = {}
     if location:
         headers["Location"] = {"schema": {"type": "string"}, "description": location, "required": True}
@@ -28,7 +28,7 @@ def answer(
 
 
 def problem(description: str, *, retry_after: bool = False) -> dict[str, Any]:
-    """A code that carries a problem."""
+    """Return the description of a code with a problem."""
     found: dict[str, Any] = {"description": description, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
     if retry_after:
         found["headers"] = {"Retry-After": _SECONDS}

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 has them: ``application/problem+json`` with a type that a program can tell apart."""
+"""Errors in the format of RFC 9457: ``application/problem+json``, with a type for programs."""
 
 from __future__ import annotations
 

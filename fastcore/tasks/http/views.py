@@ -15,7 +15,7 @@ _MOST_OF_A_MESSAGE = 2000
 
 
 class Links(NamedTuple):
-    """Where the tasks of a router are found."""
+    """The paths of a router's tasks."""
 
     root: str
 

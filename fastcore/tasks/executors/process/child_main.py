@@ -1,4 +1,4 @@
-"""What a child process runs: the task's function, and the word of its progress."""
+"""What a child process runs: the task's function, and reports of its progress."""
 
 from __future__ import annotations
 

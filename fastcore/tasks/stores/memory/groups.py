@@ -45,7 +45,7 @@ class GroupRecord:
 
 
 class Groups:
-    """The groups of a store; all is called with its lock held."""
+    """The groups of a store; every method is called with the store's lock held."""
 
     def __init__(self, records: dict[str, Record], tombstones: dict[str, Tombstone]) -> None:
         self._records = records
@@ -77,7 +77,7 @@ class Groups:
                 yield found
 
     def ended(self, record: Record) -> list[GroupRecord]:
-        """Count the end of a task; returns the groups of which it was the last member."""
+        """Record the end of a task; return the groups of which it was the last member."""
         closed = []
         for group in self.of(record):
             if record.id in group.pending:

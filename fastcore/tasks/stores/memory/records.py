@@ -1,4 +1,4 @@
-"""What the memory store keeps of a task and of a kind."""
+"""The memory store's records of tasks and kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to tasks while they are worked on: claims, renewals, ends, and how far they are."""
+"""Claimed tasks: claims, renewals, outcomes and progress."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Renewal(NamedTuple):
 
 
 class Claims:
-    """The handlers of what is worked on; it remembers the claims that this opening of the file made."""
+    """The handlers of claimed tasks; remembers the claims that this opening of the file made."""
 
     def __init__(
         self, dead_ttl: float, progress: LatestProgress, held: dict[str, Claimed], express: DirectClaim

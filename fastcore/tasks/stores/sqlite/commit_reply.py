@@ -1,4 +1,4 @@
-"""What the writing thread answers: a future that costs its maker little, and wakes an event loop once for many."""
+"""The reply of the writing thread: a cheap future, and one wake-up of an event loop for many of them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class CommitReply(Generic[R]):
         )
 
     def error(self) -> BaseException | None:
-        """Return the error that has come, if one has."""
+        """Return the error, if the request failed."""
         return self._error
 
     def add_done_callback(self, fn: Callable[[Any], object], /) -> None:

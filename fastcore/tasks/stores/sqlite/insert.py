@@ -1,4 +1,4 @@
-"""New tasks: which are stored, as keys are held, and how."""
+"""Inserting new tasks, unless their keys are held."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["enter", "judged"]
 
 
 def judged(transaction: Transaction, specs: Sequence[TaskSpec]) -> tuple[list[str], list[TaskSpec]]:
-    """Return the id for each spec, and those that are to be stored."""
+    """Return the id of each spec, and the specs to store."""
     execute = transaction.connection.execute
     ids: list[str] = []
     new: list[TaskSpec] = []

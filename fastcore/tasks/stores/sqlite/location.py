@@ -1,4 +1,4 @@
-"""Where a database file lies, and whether SQLite's locks and shared memory hold there."""
+"""The location of a database file, and whether SQLite's locks and shared memory work there."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Presence:
         self._known = {name: self._identity(name) for name in names}
 
     def check(self) -> None:
-        """Raise a StoreError if they are not, or if the database was emptied."""
+        """Raise a StoreError if the files are not in place, or if the database was emptied."""
         for path, known in self._known.items():
             if (found := self._identity(path)) != known:
                 got = "no file" if found is None else "an empty one" if found == _EMPTY else "another one"

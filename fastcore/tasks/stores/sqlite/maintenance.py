@@ -1,4 +1,4 @@
-"""What is done to tasks from outside: cancelled, taken back, retried, forgotten; and the schedules."""
+"""Changes to tasks from outside: cancelling, rescuing, retrying, pruning; and the schedules."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ScheduleRow(NamedTuple):
 
 
 class Maintenance:
-    """The handlers of what comes from outside of the work."""
+    """The handlers of cancelling, pausing, rescuing, retrying, pruning and schedules."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What is read: on separate connections, which neither wait for the writer nor hinder it."""
+"""Reading, on separate connections, which neither wait for the writer nor delay it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Wanted(NamedTuple):
 
 
 class Readers:
-    """Connections for reading, and a few threads for those who must not wait: who waits reads in its own thread."""
+    """Connections for reading, and a few threads for callers that must not block; others read in their own thread."""
 
     def __init__(self, path: Path, threads: int = 2) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""What brings tasks into the database: submissions, groups, and slots of schedules."""
+"""New tasks: submissions, groups, and slots of schedules."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Firing(NamedTuple):
 
 
 class Submit:
-    """The handlers of what comes in."""
+    """The handlers of submissions and of slots of schedules."""
 
     def __init__(self, max_queued: int | None, express: DirectClaim) -> None:
         self._max_queued = max_queued

@@ -190,7 +190,7 @@ class Writer:
             self._bell.put(None)
 
     def check(self) -> None:
-        """Refuse a process that was forked off, and files that are no longer there.
+        """Raise in a forked process, and if the files are no longer in place.
 
         Raises
         ------
@@ -201,7 +201,7 @@ class Writer:
             raise StoreError(str(self._lost))
 
     def check_process(self) -> None:
-        """Refuse a process that was forked off: the connection and the thread belong to its parent."""
+        """Raise in a forked process: the connection and the thread belong to its parent."""
         if _pid != self._pid:
             raise StoreError(
                 f"{self._path}: expected to be used in process {self._pid}, which opened it, got its forked child "
