@@ -1,6 +1,7 @@
 """Draw how many times as fast fastcore is as what it replaces: ``python tools/draw_speed.py``.
 
-Writes docs/images/speed-light.svg and speed-dark.svg from ``benchmarks/results``.
+Writes docs/images/speed-light.svg and speed-dark.svg from ``benchmarks/results``, and the same chart as text into the
+README, because a package index shows no picture of a checkout.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ BARS = (
         "monitor | a metric | prometheus_client observe / Sketch.observe | .0f",
     ),
 )
+README = Path(__file__).resolve().parent.parent / "README.md"
+COLUMNS = 40  # of the longest bar in the README
 WIDTH, ROW, TOP, LEFT, RIGHT = 760, 34, 44, 300, 70
 THEMES = {
     "light": {"text": "#1d2430", "faint": "#5b6472", "bar": "#2b6cb0"},
@@ -82,12 +85,36 @@ def draw(theme: str) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
+def as_text() -> str:
+    """Return the chart as text."""
+    bars = ratios()
+    longest = max(float(ratio) for _, _, ratio in bars)
+    lines = []
+    for label, peer, ratio in bars:
+        bar = "█" * max(1, round(COLUMNS * float(ratio) / longest))
+        lines.append(f"{label:<28} {bar} {ratio}x {peer}")
+    return "\n".join(["```text", "times as fast as ...", "", *lines, "```"])
+
+
+def charted(text: str) -> str:
+    """Return the README with the chart of the results."""
+    before, begins, rest = text.partition("<!-- chart -->\n")
+    _, ends, after = rest.partition("\n<!-- /chart -->")
+    if not begins or not ends:
+        raise ValueError("README.md: expected a line <!-- chart --> and a later one <!-- /chart -->")
+    return f"{before}{begins}{as_text()}{ends}{after}"
+
+
 def main() -> int:
     """Write the pictures, or with ``--check`` compare them; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a picture is old")
     check = parser.parse_args().check
-    old = 0
+    readme = README.read_text(encoding="utf-8")
+    old = int(charted(readme) != readme)
+    if not check:
+        README.write_text(charted(readme), encoding="utf-8", newline="\n")
+        old = 0
     for theme in THEMES:
         path = IMAGES / f"speed-{theme}.svg"
         if check:
@@ -95,7 +122,7 @@ def main() -> int:
         else:
             path.write_text(draw(theme), encoding="utf-8", newline="\n")
     if old:
-        print("docs/images/speed-*.svg: expected the figures of benchmarks/results; run python tools/draw_speed.py")
+        print("README.md, docs/images/speed-*.svg: expected the chart of the results; run python tools/draw_speed.py")
     return 1 if old else 0
 
 
