@@ -5,7 +5,8 @@ Usage: python tools/arm.py [--all] [pytest arguments]
 The extensions are compiled by `tools/cross.py` for aarch64, with optimisation, and run in a copy of the checkout with
 Debian's arm64 Python and the aarch64 wheels of numpy, pandas and the rest, all in build/arm. Programs that tests start
 are run by qemu too: it is registered for ARM binaries in a namespace that ends with the run, so nothing of the machine
-is changed. By default the tests run that take about ten minutes; --all is every test of the hot paths.
+is changed. By default the tests run that take about ten minutes; --all is every test of the hot paths; there a
+watchdog of seconds may take slow for hung.
 
 It needs Debian's qemu-user-static and mmdebstrap, a kernel where each namespace can have a binfmt_misc (Linux 6.7), and
 the package ziglang.
@@ -44,7 +45,7 @@ SELECTED = (
     "tests/indicators/test_board.py",
     "tests/indicators/test_twins.py",
     "tests/cache/test_calls.py",
-    "tests/cache/test_hostile.py",
+    "tests/cache/test_mapping.py",
     "tests/heap/test_priority_queue.py",
     "tests/heap/test_twins.py",
     "tests/framing/test_hostile.py",
