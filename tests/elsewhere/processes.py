@@ -7,6 +7,7 @@ process to be unconditionally killed by the TerminateProcess API").
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 from types import SimpleNamespace
@@ -47,11 +48,12 @@ def keep_peaks() -> None:
 def _with_peaks(psutil: Any) -> None:
     memory_info = psutil.Process.memory_info
 
+    @functools.wraps(memory_info)  # with psutil's own attributes
     def with_peak(self: Any) -> Any:
         found = memory_info(self)
         with _open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:
-            (kib,) = (line.split()[1] for line in file if line.startswith("VmHWM:"))
-        return SimpleNamespace(**found._asdict(), peak_wset=int(kib) << 10)
+            kib = next((int(line.split()[1]) for line in file if line.startswith("VmHWM:")), 0)  # none of a zombie
+        return SimpleNamespace(**found._asdict(), peak_wset=kib << 10)
 
     psutil.Process.memory_info = with_peak
 

@@ -137,7 +137,7 @@ def write_to_the_pipe() -> None:
 
 def print_bytes() -> str:
     for stream in (sys.stdout, sys.stderr):
-        stream.write("\x80\x05not an answer\n" * 1000)
+        stream.buffer.write(b"\x80\x05not an answer\n" * 1000)
     return "printed"
 
 

@@ -32,9 +32,9 @@ class TestSubmit:
             body = (await desk.post("add", 1)).json()
             assert body["estimated_time"] == "1 second"
             assert 0 <= body["estimated_seconds"] < 30
-            delayed = (await desk.post("add", 1, delay=300)).json()
+            delayed = (await desk.post("add", 1, delay=310)).json()
             assert delayed["estimated_time"] == "6 minutes"
-            assert 300 <= delayed["estimated_seconds"] < 330
+            assert 310 <= delayed["estimated_seconds"] < 340
 
         served(test)
 

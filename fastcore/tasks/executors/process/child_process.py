@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,7 @@ class TaskProcess(ChildProcess):
         conn = self._conn
         if conn is None:
             raise EOFError
-        if not self.deep:
+        if sys.platform == "win32":  # its pipes are no descriptors, and keep messages apart
             return [conn.recv_bytes()]
         heard = self._heard
         found: list[bytes] = []
