@@ -88,15 +88,24 @@ def search_longer(item: pytest.Item) -> None:
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
+    if config.getoption("--system"):  # the compiled twins are this system's: the stand-ins do not reach them
+        left_out = [item for item in items if _twin_of(item) == "compiled"]
+        items[:] = [item for item in items if _twin_of(item) != "compiled"]
+        config.hook.pytest_deselected(items=left_out)
     if config.getoption("hypothesis_profile", None) == "long":
         for item in items:
             search_longer(item)
     for item in items:
-        callspec = getattr(item, "callspec", None)
-        if callspec is not None and "backend" in callspec.params:
+        twin = _twin_of(item)
+        if twin is not None:
             item.add_marker("both_twins")
             item.user_properties.append(("path", item.path.relative_to(tests).parts[0]))
-            item.user_properties.append(("twin", str(callspec.params["backend"])))
+            item.user_properties.append(("twin", twin))
+
+
+def _twin_of(item: pytest.Item) -> str | None:
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params["backend"]) if callspec is not None and "backend" in callspec.params else None
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
