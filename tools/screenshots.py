@@ -31,7 +31,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 @contextmanager
 def desk() -> Iterator[str]:
     """Run the market desk; gives its address."""
-    command = [sys.executable, "-m", "examples.market_desk", "serve", "--port", "0", "--tick-rate", "10"]
+    command = [sys.executable, "-m", "examples.market_desk", "serve", "--port", "0"]
     environment = {**os.environ, "FASTCORE_ADMIN_TOKEN": TOKEN}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -1,13 +1,12 @@
-"""The event loop: uvloop where it is installed, asyncio's own elsewhere; and waiting on the precise clock."""
+"""The event loop: uvloop where it is installed, asyncio's own elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["run", "sleep_until"]
+__all__ = ["run"]
 
 T = TypeVar("T")
 
@@ -20,9 +19,3 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(main)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)
-
-
-async def sleep_until(moment: int) -> None:
-    """Sleep until ``time.perf_counter_ns()`` has reached `moment`."""
-    while (left := moment - time.perf_counter_ns()) > 0:  # timers count milliseconds and may fire early
-        await asyncio.sleep(left / 1e9)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 __all__ = ["Answer", "HttpClient"]
+
+IDLE = 2.0  # seconds after which a connection is not used again
 
 
 class Answer(NamedTuple):
@@ -29,6 +32,7 @@ class HttpClient:
     def __init__(self, port: int) -> None:
         self._port = port
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._used: dict[asyncio.StreamWriter, float] = {}
 
     async def get(self, path: str, headers: str = "") -> Answer:
         """Send a GET request; `headers` are further lines of its head."""
@@ -60,12 +64,18 @@ class HttpClient:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        while self._idle and self._idle[-1][0].at_eof():
+        while self._idle and not self._is_open(*self._idle[-1]):
             self._idle.pop()[1].close()
         pair = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+        self._used.pop(pair[1], None)
         try:
             yield pair
         except BaseException:
             pair[1].close()  # an answer may be half read
             raise
+        self._used[pair[1]] = time.monotonic()
         self._idle.append(pair)
+
+    def _is_open(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Return whether a connection may be used again: the server closes those that were idle for long."""
+        return not reader.at_eof() and time.monotonic() - self._used.pop(writer, 0.0) < IDLE

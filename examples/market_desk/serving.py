@@ -14,9 +14,7 @@ from examples.market_desk.data.market import Market
 from examples.market_desk.open_files import raise_limit
 from examples.market_desk.parent import end_with_parent
 
-__all__ = ["ARMS", "run_arm"]
-
-ARMS = ("plain", "tuned", "fast")
+__all__ = ["run_arm"]
 
 
 def run_arm(arm: str, port: int, folder: Path) -> int:

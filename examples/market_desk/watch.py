@@ -1,14 +1,13 @@
-"""Prints a stream of prices: the shortest client there is, over the ``websockets`` library."""
+"""Prints a stream of prices: the shortest client there is."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import sys
 from contextlib import suppress
 
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
-
-from examples.market_desk.wire import HEARTBEAT, Reader
+from fastcore.streaming import Client, StreamClosed, SubscribeError
 
 __all__ = ["main"]
 
@@ -16,25 +15,29 @@ __all__ = ["main"]
 def main(port: int, topics: str) -> int:
     """Print messages until interrupted; return 1 if there is no such service or topic."""
     try:
-        with suppress(KeyboardInterrupt), connect(f"ws://127.0.0.1:{port}/stream?topics={topics}") as stream:
-            reader = Reader()
-            for data in stream:
-                for message in reader.read(data if isinstance(data, bytes) else data.encode()):
-                    print(describe(message), flush=True)
-                while reader.pinged:
-                    reader.pinged -= 1
-                    stream.send(HEARTBEAT)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(watch(port, topics.split(",")))
     except BrokenPipeError:  # the reader, such as `head`, has read enough
         raise
-    except (OSError, ValueError, WebSocketException) as error:
+    except (OSError, SubscribeError, StreamClosed) as error:
         print(f"watch: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def describe(message: dict[str, object]) -> str:
-    """Return one line on the newest bar of a symbol and some of its indicators."""
-    indicators = message["indicators"]
-    assert isinstance(indicators, dict)
-    shown = "  ".join(f"{name} {indicators[name]:10.2f}" for name in ("rsi", "macd_hist", "atr", "vwap"))
-    return f"{message['topic']:<12} {message['date']}  close {message['close']:9.2f}  {shown}"
+async def watch(port: int, topics: list[str]) -> None:
+    """Print each price as it comes."""
+    await asyncio.to_thread(check, port)
+    async with Client(f"ws://127.0.0.1:{port}/stream", topics, newest=True) as client:
+        async for message in client:
+            price = message.data
+            print(
+                f"{message.topic:<16} bar {price['bar']:6d}  price {price['price']:9.2f}  "
+                f"change {price['change']:+8.2%}  {price['origin']}",
+                flush=True,
+            )
+
+
+def check(port: int) -> None:
+    """Raise if nothing listens: a client would wait for the service to come back."""
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()

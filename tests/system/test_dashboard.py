@@ -13,16 +13,17 @@ import pytest
 from fastapi import FastAPI
 from websockets.sync.client import connect
 
-from examples.market_desk.desk import MarketDesk
-from examples.market_desk.flags import HOT_PATHS, SERVICES, choose
-from examples.market_desk.prices import load_market
-from examples.market_desk.server import build_app
+from examples.market_desk.data.market import HISTORY, Market
+from examples.market_desk.fast.app import build_app
+from examples.market_desk.fast.optimizations import FLAGS, choose
+from examples.market_desk.fast.services import OptimizedServices
 from fastcore import flags
 from fastcore.service import install
 from tests.streaming.running import Running
 
 TOKEN = "correct horse battery"
 FLAG = "technical_analysis"
+HOT_PATHS = ("indicators", "cache", "heap", "framing")
 PAGES = ("overview", "requests", "alerts", "switches", "tasks", "caches", "memory", "streaming", "prices")
 SYMBOLS = ("AAPL", "IBM", "MSFT", "GOOG", "FB")
 
@@ -31,7 +32,7 @@ class Served(NamedTuple):
     """A desk that serves."""
 
     url: str
-    desk: MarketDesk
+    desk: OptimizedServices
 
     def get(self, path: str, **params: Any) -> Any:
         answer = httpx.get(f"{self.url}{path}", params=params, trust_env=False, timeout=60)
@@ -41,19 +42,20 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    """A desk that replays prices, has answered analyses by both arms, and has made reports."""
+    """A desk whose prices move, that has answered analyses by both arms, and has made reports."""
     choose("after")
-    desk = MarketDesk(load_market(), rate=10)
+    desk = OptimizedServices(Market(), feeds=[])
     protocol = "fastcore.streaming.uvicorn:HubProtocol"
     with Running(build_app(desk, token=TOKEN), ws=protocol, lifespan="on", timeout_graceful_shutdown=2) as running:
         made = Served(f"http://127.0.0.1:{running.port}", desk)
         flags.set(FLAG, "ramp:50")
         for n in range(64):
             made.get(f"/technical-analysis/{SYMBOLS[n % 5]}", bars=100 + n)
-        report = httpx.post(f"{made.url}/generate-report", json=["FB"], trust_env=False, timeout=60)
+        prefer = {"Prefer": "respond-async"}
+        report = httpx.post(f"{made.url}/generate-report", json=["FB"], headers=prefer, trust_env=False, timeout=60)
         made.get(report.json()["result_url"], wait=30)
         yield made
-    for name in (*SERVICES, *HOT_PATHS):
+    for name in (*FLAGS, *HOT_PATHS):
         flags.resume(name)
         flags.clear(name)
         flags.clear(name, everywhere=True)
@@ -150,7 +152,7 @@ def test_charts_move_and_show_the_values_of_the_api(page: Any, served: Served) -
         assert len(both) > 3
         told = [(one, other) for one, other in both if one is not None and other is not None]
         assert [one for one, _ in told] == pytest.approx([other for _, other in told], rel=1e-7), name
-    closes = served.desk.market.panel["close"][served.desk.market.symbols.index("GOOG")].tolist()
+    closes = served.desk.market.frame("GOOG", HISTORY)["close"].tolist()
     assert all(price in closes for _, price in shown["price"])  # they are the desk's own
 
 
@@ -319,15 +321,15 @@ def test_a_dead_task_is_retried_from_the_page(page: Any, served: Served) -> None
         return "done"
 
     retried = threading.Event()
-    task = served.desk.tasks.task(flaky, name="flaky", on="thread", retries=0)
-    id = served.desk.tasks.submit(task)
+    task = served.desk.queue.task(flaky, name="flaky", on="thread", retries=0)
+    id = served.desk.queue.submit(task)
     assert runs.acquire(timeout=60)
     show(page, served, "tasks")
     unlock(page)
     retried.set()
     page.click('button[aria-label="Retry flaky"]')
     assert runs.acquire(timeout=60)
-    assert served.desk.tasks.result(id, timeout=60) == "done"
+    assert served.desk.queue.result(id, timeout=60) == "done"
     page.wait_for_selector("text=Retry flaky: done")
 
 

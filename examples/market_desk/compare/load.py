@@ -10,12 +10,10 @@ import random
 import sys
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from examples.market_desk.compare.subscribers import Subscribers, subscribe_all
 from examples.market_desk.data.feed import PERIOD
 from examples.market_desk.event_loop import run
 from examples.market_desk.http_client import Answer, HttpClient
@@ -139,7 +137,7 @@ class Load:
             return
         url = expect(answer, 202)["result_url"]
         wait = "?wait=10" if self.plan.arm.startswith("fast") else ""
-        while (answer := await self.http.get(url + wait)).status == 202:
+        while (answer := await self.http.get(url + wait)).status in (202, 503):  # not yet, or too many wait
             await asyncio.sleep(0.1)
         expect(answer, 200)
 
@@ -201,12 +199,11 @@ async def drive(plan: LoadPlan) -> None:
     from examples.market_desk.data.universe import Universe
 
     load = Load(plan, Universe.load().symbols)
-    async with following(load) as subscribers:
-        tell("connected", clients=plan.clients)
-        result: dict[str, Any] = {"stream": await stream_alone(http, subscribers)}
-        result |= {"steady": await steady(load, http, subscribers)}
-        tell("progress", what="steady load", **result["steady"]["analysis"])
-        result["steps"] = await steps(load, http)
+    tell("connected", clients=plan.clients)
+    result: dict[str, Any] = {"stream": await stream_alone(http) if plan.arm != "plain" else {}}
+    result["steady"] = await steady(load, http)
+    tell("progress", what="steady load", **result["steady"]["analysis"])
+    result["steps"] = await steps(load, http)
     result["tasks"] = await tasks(load)
     result["end"] = (await http.get("/status")).json()
     tell("result", **result)
@@ -224,51 +221,34 @@ async def until_ready(http: HttpClient) -> None:
     raise ConnectionError("the server did not answer within a minute")
 
 
-@asynccontextmanager
-async def following(load: Load) -> AsyncIterator[Subscribers | None]:
-    """Keep the subscribers connected, where the server has a stream."""
-    if load.plan.arm == "plain":
-        yield None
-        return
-    rng = random.Random(3)
-    names = zipf(load.symbols, rng)
-    wanted = [tuple(dict.fromkeys(next(names) for _ in range(SYMBOLS))) for _ in range(load.plan.clients)]
-    async with subscribe_all(load.plan.arm, load.plan.port, wanted) as subscribers:
-        yield subscribers
-
-
-async def stream_alone(http: HttpClient, subscribers: Subscribers | None) -> dict[str, Any]:
+async def stream_alone(http: HttpClient) -> dict[str, Any]:
     """Return what the stream alone costs: prices delivered, and seconds of the server's CPU."""
-    if subscribers is None:
-        return {}
     await asyncio.sleep(1.0)
     before = (await http.get("/status")).json()
-    subscribers.reset()
     await asyncio.sleep(ALONE)
-    after, delivered = (await http.get("/status")).json(), len(subscribers.ages)
+    after = (await http.get("/status")).json()
+    delivered = after["delivered"] - before["delivered"]
     return {"delivered": delivered, "cpu": after["cpu"] - before["cpu"], "seconds": ALONE}
 
 
-async def steady(load: Load, http: HttpClient, subscribers: Subscribers | None) -> dict[str, Any]:
+async def steady(load: Load, http: HttpClient) -> dict[str, Any]:
     """Run the mixed load at one rate."""
-    plan = load.plan
+    plan, polls = load.plan, load.plan.arm == "plain"
     kinds = {name: Tally() for name in ("analysis", "batch", "report")}
     pollers = Pollers(load, plan.clients)
     before = (await http.get("/status")).json()
-    if subscribers is not None:
-        subscribers.reset()
-    began = time.perf_counter()
+    began, window = time.perf_counter(), [time.time()]
     await asyncio.gather(
         load.open_loop(plan.rate, plan.seconds, load.analysis, kinds["analysis"]),
         load.open_loop(BATCHES, plan.seconds, load.batch, kinds["batch"], 0.5),
         load.open_loop(REPORTS, plan.seconds, load.report, kinds["report"], 1.0),
-        *([] if subscribers is not None else [pollers.poll(plan.seconds)]),
+        *([pollers.poll(plan.seconds)] if polls else []),
     )
     took = time.perf_counter() - began
     after = (await http.get("/status")).json()
     found: dict[str, Any] = {name: tally.summary() for name, tally in kinds.items()}
-    found |= {"seconds": took, "before": before, "after": after}
-    if subscribers is None:
+    found |= {"seconds": took, "before": before, "after": after, "window": [*window, time.time()]}
+    if polls:
         found["prices"] = {
             "ages": summarise(pollers.ages)._asdict(),
             "gap": POLL,
@@ -278,7 +258,7 @@ async def steady(load: Load, http: HttpClient, subscribers: Subscribers | None) 
             "failed": pollers.tally.failed,
         }
     else:
-        found["prices"] = subscribers.summary(took) | {"bytes": after["bytes_out"] - before["bytes_out"]}
+        found["prices"] = {"bytes": after["bytes_out"] - before["bytes_out"]}  # and what the subscribers tell
     return found
 
 

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from examples.market_desk.child import Child, ChildFailed
 from examples.market_desk.compare.frames import largest_difference, table_bytes
 from examples.market_desk.compare.html_report import write_report
+from examples.market_desk.compare.subscribers import summary
 from examples.market_desk.compare.targets import ARMS, SESSION, Row, rows
 from examples.market_desk.data.market import Market
+from examples.market_desk.fast.optimizations import FLAGS
 from examples.market_desk.http_client import HttpClient
 from examples.market_desk.open_files import affordable_clients
 from fastcore.streaming import Client
 
-__all__ = ["Settings", "main", "render"]
+__all__ = ["COMPARE", "DEMO", "Settings", "main", "render", "settings"]
 
 STARTING = 120.0  # seconds that a server, or the load, is given to begin
 REPORTS = 4  # ordered before a server is killed
 TITLES = {"plain": "plain", "tuned": "tuned", "fast": "fast", "fast_python": "fast, Python"}
-WIDTHS = (38, 15, 11, 11, 11, 13, 10, 5)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,28 @@ class Settings:
     step: float = 3.0
     rate: float = 15.0
     rates: tuple[float, ...] = (20, 40, 60, 80, 120, 160, 240, 320, 480, 640, 960, 1280)
+
+
+COMPARE = Settings()
+DEMO = Settings(arms=("plain", "fast"), rounds=1, rates=(20, 40, 80, 160, 320, 640))
+
+
+def settings(kind: Settings, options: argparse.Namespace) -> Settings:
+    """Return the settings of a command with its options; the demo's time is for both arms."""
+    seconds = options.seconds / 2 if kind is DEMO else options.seconds
+    found = replace(kind, clients=options.clients, seconds=seconds, step=options.step)
+    if kind is COMPARE:
+        found = replace(found, rounds=options.rounds)
+    return found if options.rates is None else replace(found, rates=options.rates)
+
+
+def opening(arms: Sequence[str]) -> str:
+    """Return the text printed before the work begins."""
+    lines = [
+        f"The market desk, {' and '.join(TITLES[arm] for arm in arms)}: 500 symbols, most of them bootstrapped",
+        "from real returns, each with a bar a second. What each flag of fast switches:",
+    ]
+    return "\n".join([*lines, *(f"  {name:<20} {what}" for name, what in FLAGS.items()), ""])
 
 
 def idle_bytes(arm: str) -> int:
@@ -68,16 +93,16 @@ async def run_arm(arm: str, settings: Settings, folder: Path) -> dict[str, Any]:
             "--rates": ",".join(f"{rate:g}" for rate in settings.rates),
         }
         options = [word for option in load.items() for word in option]
-        result: dict[str, Any] = {}
-        async with Child.start(f"load ({arm})", "compare-load", *options) as clients:
-            async for told in clients.events():
-                if told["event"] == "progress":
-                    times = f"p50 {ms(told['p50'])}, p95 {ms(told['p95'])}, {told['failed']} failed"
-                    say(f"  [{arm}] {told['what']}: {times}")
-                elif told["event"] == "result":
-                    result = told
-            if not result:
-                raise await clients.failure("ended before its result")
+        heard: list[dict[str, Any]] = []
+        if arm != "plain":
+            options_of = ("--arm", package, "--port", str(port), "--clients", str(settings.clients))
+            crowd = await stack.enter_async_context(Child.start(f"subscribers ({arm})", "subscribers", *options_of))
+            await crowd.wait_for("connected", STARTING)
+            hearing = asyncio.create_task(hear(crowd, heard))
+            stack.callback(hearing.cancel)
+        result = await run_load(arm, options)
+        if arm != "plain":
+            result["steady"]["prices"] |= summary(heard, result["steady"]["window"])
         urls = await order_reports(port) if package == "fast" else []
         await server.kill()
         began = time.perf_counter()
@@ -86,6 +111,24 @@ async def run_arm(arm: str, settings: Settings, folder: Path) -> dict[str, Any]:
         await recovered(package, port, urls)
         result["recovery"] = time.perf_counter() - began
     return result | {"clients": settings.clients}
+
+
+async def hear(crowd: Child, heard: list[dict[str, Any]]) -> None:
+    """Keep what the subscribers tell."""
+    async for told in crowd.events():
+        heard.append(told)
+
+
+async def run_load(arm: str, options: Sequence[str]) -> dict[str, Any]:
+    """Run the load, show its progress, and return its result."""
+    async with Child.start(f"load ({arm})", "load", *options) as clients:
+        async for told in clients.events():
+            if told["event"] == "progress":
+                times = f"p50 {ms(told['p50'])}, p95 {ms(told['p95'])}, {told['failed']} failed"
+                say(f"  [{arm}] {told['what']}: {times}")
+            elif told["event"] == "result":
+                return told
+        raise await clients.failure("ended before its result")
 
 
 async def order_reports(port: int) -> list[str]:
@@ -150,8 +193,8 @@ async def measure(settings: Settings) -> dict[str, list[dict[str, Any]]]:
 def render(results: dict[str, list[dict[str, Any]]], settings: Settings) -> str:
     """Return the table and what a reader needs to judge it."""
     rate, table = rows(results)
-    head = line("", "target", *(TITLES[arm] for arm in ARMS), "change", "met")
-    lines = ["", head, "-" * sum(WIDTHS), *map(text, table), ""]
+    head = line("", "target", *(TITLES[arm] for arm in results), "change", "met")
+    lines = ["", head, "-" * len(head), *(text(row, list(results)) for row in table), ""]
     lines += [
         f"Medians of {settings.rounds} round(s); the arms took turns on servers of their own, the load in another",
         f"process. Plain sustains {rate:g} analyses a second. {settings.clients:,} subscribers of 3 symbols (plain:",
@@ -167,16 +210,26 @@ def render(results: dict[str, list[dict[str, Any]]], settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def text(row: Row) -> str:
+def text(row: Row, arms: Sequence[str]) -> str:
     """Return a row as a line."""
-    values = ["-" if (value := row.values.get(arm)) is None else format(value, row.unit) for arm in ARMS]
+    values = ["-" if (value := row.values.get(arm)) is None else format(value, row.unit) for arm in arms]
     change = "" if row.change is None or not row.target else f"{row.change:+.1%}"
     return line(row.name, row.target, *values, change, "" if row.met is None else ("yes" if row.met else "NO"))
 
 
-def line(label: str, *cells: str) -> str:
+def line(label: str, target: str, *cells: str) -> str:
     """Return one line of the table."""
-    return f"{label:<{WIDTHS[0]}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS[1:]))
+    *values, change, met = cells
+    return f"{label:<38}{target:>15}" + "".join(f"{value:>13}" for value in values) + f"{change:>10}{met:>5}"
+
+
+async def interruptible(settings: Settings) -> dict[str, list[dict[str, Any]]]:
+    """Measure; SIGTERM ends it as Ctrl-C does."""
+    task = asyncio.current_task()
+    assert task is not None
+    with suppress(NotImplementedError):  # Windows has no such handlers; there the children end with their pipes
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await measure(settings)
 
 
 def main(settings: Settings, json_file: str | None, html_file: str | None) -> int:
@@ -184,13 +237,14 @@ def main(settings: Settings, json_file: str | None, html_file: str | None) -> in
     clients = affordable_clients(settings.clients)
     if clients < settings.clients:
         say(f"The limit on open files allows {clients:,} connections of {settings.clients:,}.")
-        settings = Settings(**{**settings.__dict__, "clients": clients})
+        settings = replace(settings, clients=clients)
+    say(opening(settings.arms))
     try:
-        results = asyncio.run(measure(settings))
+        results = asyncio.run(interruptible(settings))
     except ChildFailed as error:
-        print(f"\nThe comparison failed. {error}", file=sys.stderr)
+        print(f"\nThe measurement failed. {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         print("\nInterrupted; every process has ended.", file=sys.stderr)
         return 130
     printed = render(results, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = ["ACCURACY", "AsyncTechnicalIndicatorService", "OptimizedTechnicalAnal
 ACCURACY = 1e-9  # of an indicator, relative to its value, or absolute below 1
 LARGE = 1 << 20  # bytes from which on making a table smaller pays: most live for a millisecond
 RECENT = 2000  # analyses that are computed ahead at most
+BUDGET = PERIOD / 5  # seconds after which no further window is computed ahead
 MANY = 8  # symbols from which on a window is computed for all symbols
 STALE = 30  # bars after which an analysis that was not asked for is no longer computed ahead
 
@@ -111,12 +113,21 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
         for (symbol, bars), asked in list(self.recent.items()):
             if asked > self.market.bar - STALE:
                 wanted.setdefault(bars, []).append(symbol)
-        self._windows = {bars: Window(self.market, bars) for bars, symbols in wanted.items() if len(symbols) >= MANY}
-        for bars, symbols in wanted.items():
-            bar = self._windows[bars].bar if bars in self._windows else self.market.bar
-            for symbol in symbols:
-                self.at_bar(symbol, bars, bar)
-        return sum(map(len, wanted.values()))
+        self._windows = self._compute(sorted(wanted, key=lambda bars: -len(wanted[bars])), wanted)
+        done = 0
+        for bars, window in self._windows.items():
+            for symbol in wanted[bars]:
+                self.at_bar(symbol, bars, window.bar)
+                done += 1
+        return done
+
+    def _compute(self, order: Sequence[int], wanted: Mapping[int, Sequence[str]]) -> dict[int, Window]:
+        """Return the windows that many symbols were asked of, as many as a part of a bar's time allows."""
+        began, found = time.perf_counter(), {}
+        for bars in order:
+            if len(wanted[bars]) >= MANY and time.perf_counter() - began < BUDGET:
+                found[bars] = Window(self.market, bars)
+        return found
 
     def _is_computed(self, bars: int, bar: int) -> bool:
         window = self._windows.get(bars)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
 
 import fastcore
 from examples.market_desk.data.feed import PERIOD, PriceFeed
@@ -71,6 +72,7 @@ def build_app(services: OptimizedServices | None = None, *, running: bool = True
     app = FastAPI(title="Market desk, fast", lifespan=lifespan if running else None)
     add_routes(app, services)
     add_status(app, "fast", services.market, lambda: extra(services))
+    add_switches(app, services, streaming)
     install(
         app,
         tasks=services.queue,
@@ -83,6 +85,20 @@ def build_app(services: OptimizedServices | None = None, *, running: bool = True
         triggers=AutoOptimizationManager(mode="act" if running else "advise"),
     )
     return app
+
+
+def add_switches(app: FastAPI, services: OptimizedServices, streaming: Streaming) -> None:
+    """Add the route that shows both arms of every Switch, measured."""
+    jobs, analysis = services.jobs, services.analysis
+    switches: tuple[Any, ...] = (
+        *(analysis.calculate_indicators, analysis.analyse, analysis.warm, services.many.analyse_many),
+        *(services.monitor.recompute, services.snapshots.table, services.news.crawl, services.news.articles),
+        *(jobs.collect, jobs.run_job, streaming.publish_prices, streaming.publish_analyses),
+    )
+
+    @app.get("/switches", response_class=PlainTextResponse)
+    async def compared() -> str:
+        return "\n\n".join(str(switch.report()) for switch in switches)
 
 
 def extra(services: OptimizedServices) -> dict[str, Any]:
