@@ -44,12 +44,16 @@ EXTENSIONS: dict[str, Sources] = {
     ),
     "indicators": _extension(
         "indicators.pyx",
-        *_in("indicators", "batch.c cpu.c function.c live.c result_pool.c"),
-        *_in("indicators", "batch.h board.pxi cpu.h function.h live.h result_pool.h"),
+        *_in("indicators", "batch.c cpu.c function.c live.c program.c program_object.c result_pool.c"),
+        *_in("indicators", "batch.h board.pxi cpu.h function.h live.h program.h program_object.h result_pool.h"),
         *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
-        *_common("errors stack"),
-        kernels=_in(
-            "indicators/kernels", "average.c deviation.c momentum.c range.c recurrence.c table.c volume.c window.c"
+        *_in("indicators/operators", "list.h operator.h"),
+        *_common("errors imports stack"),
+        kernels=(
+            *_in(
+                "indicators/kernels", "average.c deviation.c momentum.c range.c recurrence.c table.c volume.c window.c"
+            ),
+            *_in("indicators/operators", "lines.c maps.c pairs.c recurrences.c table.c windows.c"),
         ),
         numpy=True,
     ),

@@ -35,19 +35,7 @@ cdef extern from "Python.h":
 cdef extern from "indicators/kernels/kernel.h":
     enum: FC_MAX_IN
     enum: FC_MAX_OUT
-    enum: FC_MAX_PAR
     enum: FC_STATE_VERSION
-
-    ctypedef struct fc_kernel:
-        const char *name
-        int n_in
-        int n_out
-        size_t (*size)(const double *par) noexcept nogil
-        void (*init)(const double *par, void *state) noexcept nogil
-        int (*valid)(const double *par, const void *state) noexcept nogil
-        void (*run)(void *state, const double *const *inputs, double *const *out, Py_ssize_t n) noexcept nogil
-        void (*many)(char *states, size_t stride, const int64_t *at, const double *const *inputs, double *const *out,
-                     Py_ssize_t n) noexcept nogil
 
 
 cdef extern from "indicators/cpu.h":
@@ -60,13 +48,31 @@ cdef extern from "indicators/cpu.h":
     void fc_isa_use(const fc_isa *isa)
 
 
+cdef extern from "indicators/program.h":
+    ctypedef struct fc_program:
+        const char *name
+        int n_in
+        int n_out
+        size_t size
+
+    void fc_program_init(const fc_program *program, void *state) noexcept nogil
+    int fc_program_valid(const fc_program *program, const void *state) noexcept nogil
+    void fc_program_run(const fc_program *program, void *state, const double *const *inputs, double *const *out,
+                        Py_ssize_t n) noexcept nogil
+    void fc_program_many(const fc_program *program, char *states, size_t stride, const int64_t *at,
+                         const double *const *inputs, double *const *out, Py_ssize_t n) noexcept nogil
+
+
+cdef extern from "indicators/program_object.h":
+    object fc_program_of(const fc_isa *isa, object source, object params)
+    const fc_program *fc_program_in(object holder) except NULL
+    tuple fc_floats(object params)
+
+
 cdef extern from "indicators/function.h":
     int fc_function_ready() except -1
-    object fc_function_new(const fc_kernel *kernel, object name, object inputs, object params, object result_type,
-                           object bind)
-    object fc_compute(const fc_kernel *kernel, const double *par, object arrays, int threads)
-    const fc_kernel *fc_kernel_of(const fc_isa *isa, object name) except NULL
-    tuple fc_take_params(const fc_kernel *kernel, object params, double *par)
+    object fc_function_new(object source, object name, object inputs, object params, object result_type, object bind)
+    object fc_compute(object holder, object arrays, int threads)
     bint fc_is_plain(object array)
 
 
@@ -100,16 +106,14 @@ def isa():
     return fc_isa_used().name.decode()
 
 
-def function(name, inputs, params, result_type, bind):
-    return fc_function_new(fc_kernel_of(fc_isa_used(), name), name, inputs, params, result_type, bind)
+def function(source, inputs, params, result_type, bind):
+    name = source if isinstance(source, str) else getattr(source, "__name__", None)
+    return fc_function_new(source, name, inputs, params, result_type, bind)
 
 
-def batch(name, params, arrays, threads=0, isa=None):
-    cdef double par[FC_MAX_PAR]
-    cdef const fc_kernel *kernel = fc_kernel_of(fc_isa_used() if isa is None else isa_called(isa), name)
+def batch(source, params, arrays, threads=0, isa=None):
     cdef int wanted = threads
-    fc_take_params(kernel, params, par)
-    return fc_compute(kernel, par, arrays, wanted)
+    return fc_compute(fc_program_of(fc_isa_used() if isa is None else isa_called(isa), source, params), arrays, wanted)
 
 
 if _word := os.environ.get("FASTCORE_ISA"):

@@ -249,7 +249,7 @@ def _values(row: Indicator, given: Sequence[Any]) -> tuple[float, ...]:
 
 
 def _value(param: Param, value: Any) -> float:
-    if type(value) is int and param.lo <= value <= param.hi:
+    if type(value) is int and param.lo <= value <= param.hi and (param.kind != "matype" or value in MATYPES):
         return float(value)
     whole = param.kind != "float"
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
@@ -259,7 +259,7 @@ def _value(param: Param, value: Any) -> float:
         number = float(int.__index__(value) if isinstance(value, int) else value)  # a subclass may lie
     except OverflowError:
         number = math.inf
-    if not param.lo <= number <= param.hi:
+    if not param.lo <= number <= param.hi or (param.kind == "matype" and number not in MATYPES):
         raise ValueError(f"{param.name}: expected {_range(param)}, got {_shown(value)}")
     return number
 

@@ -15,6 +15,7 @@ from fastcore.indicators.registry import INDICATORS, INPUTS, MATYPES, MISSING_DA
 __all__ = ["FILES", "page", "stub"]
 
 WIDTH = 120
+_EXCUSED = "  # noqa: N801"
 
 _STUB_HEAD = '''\
 """The types of this package, written from registry.py by ``python -m fastcore.indicators.generate``."""
@@ -117,7 +118,7 @@ def stub() -> str:
     parts += [_result_stub(row) for row in rows if row.result]
     parts += [_function_stub(row) for row in rows]
     parts += [_definition_stub(row) for row in rows]
-    functions = [f"{row.name}: _{row.name.capitalize()}" for row in rows]
+    functions = [f"{row.name}: {_face(row)}" for row in rows]
     return "\n".join(parts) + "\n" + "\n".join(functions) + "\n"
 
 
@@ -126,8 +127,13 @@ def _result_stub(row: Indicator) -> str:
     return f"class {row.result}(NamedTuple, Generic[_T]):\n{fields}\n"
 
 
+def _face(row: Indicator) -> str:
+    """The type of the function of `row`."""
+    return "_" + row.name.title().replace("_", "")
+
+
 def _function_stub(row: Indicator) -> str:
-    head = f'class _{row.name.capitalize()}(Switch[..., Any]):\n    """{row.title}."""\n\n'
+    head = f'class {_face(row)}(Switch[..., Any]):\n    """{row.title}."""\n\n'
     return head + _overloads(row, [_argument(param) for param in row.params])
 
 
@@ -136,7 +142,8 @@ def _definition_stub(row: Indicator) -> str:
     arguments = ["self", *(_argument(param) for param in row.params), "*", *columns]
     value = f"{row.result}[float]" if row.result else "float"
     return (
-        f'class {row.definition}(Definition):\n    """{row.title}, with its parameters bound."""\n\n'
+        f"class {row.definition}(Definition):{_EXCUSED if '_' in row.name else ''}\n"
+        + f'    """{row.title}, with its parameters bound."""\n\n'
         + _method("__init__", arguments, "None")
         + _overloads(row, [])
         + _method("live", ["self", "*history: ArrayLike"], f"Live[{value}]")

@@ -1,15 +1,13 @@
-"""The pure half of the indicators.
+"""The pure half of the indicators: an interpreter of the programs that definitions are traced to.
 
-One module per family holds the definitions, written once over the operators of ``operators``; ``series`` carries these
-out on whole series, ``ticks`` one bar at a time. Adding an indicator takes one definition and its line in
-``definitions``.
+``series`` carries the operators out on whole series, ``ticks`` one bar at a time; ``maps`` has what both do with single
+bars. The definitions are in ``python_fallback/shared/indicators``.
 """
 
 from __future__ import annotations
 
 from python_fallback.indicators.batch import batch, function
 from python_fallback.indicators.board import Board
-from python_fallback.indicators.definitions import DEFINITIONS
 from python_fallback.indicators.live import Live
 
-__all__ = ["DEFINITIONS", "Board", "Live", "batch", "function"]
+__all__ = ["Board", "Live", "batch", "function"]

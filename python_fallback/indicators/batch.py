@@ -7,37 +7,62 @@ from typing import Any
 
 import numpy as np
 
-from python_fallback.indicators.definitions import definition
-from python_fallback.indicators.operators import Array
-from python_fallback.indicators.series import SeriesOperators
+from python_fallback.indicators.maps import MAPS, Array
+from python_fallback.indicators.series import SERIES
+from python_fallback.shared.indicators import Program, program_of
 
 Bound = tuple[tuple[Array, ...], tuple[float, ...], Callable[[tuple[Array, ...]], Any] | None]
 
 
-def batch(name: str, params: Sequence[float], arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
-    """Compute the indicator `name` over `arrays`: float64 of one shape, bars along the last axis.
+def batch(source: Any, params: Sequence[float], arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
+    """Compute an indicator, given by its name or as a program, over `arrays`: float64 of one shape, bars along the last
+    axis.
 
     Values that are not finite count as missing. `threads` is there for the sake of the compiled twin.
     """
-    calculate = definition(name)
+    return run(program_of(source, tuple(map(float, params))), arrays)
+
+
+def run(program: Program, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    """Carry out `program` on whole series."""
     with np.errstate(all="ignore"):
-        inputs = [np.where(np.isfinite(x), x, np.nan) for x in arrays]
-        return calculate(SeriesOperators(), *inputs, *params)
+        values: list[Any] = list(complete([np.where(np.isfinite(x), x, np.nan) for x in arrays]))
+        for name, places, params in program.nodes:
+            inputs = [values[place] for place in places]
+            if name in MAPS:
+                values.append(MAPS[name](*inputs, *params))
+                continue
+            inputs = [np.where(np.isfinite(x), x, np.nan) for x in inputs]
+            values.append(SERIES[name](*complete(inputs), *params))
+        return complete([_whole(values[place], arrays[0]) for place in program.outputs])
+
+
+def complete(values: Sequence[Array]) -> tuple[Array, ...]:
+    """Return the values, each made missing wherever any of them is."""
+    if len(values) == 1:
+        return tuple(values)
+    missing = np.logical_or.reduce([np.isnan(x) for x in values])
+    return tuple(np.where(missing, np.nan, x) for x in values)
+
+
+def _whole(value: Any, like: Array) -> Array:
+    """Return an output as an array of its own."""
+    return np.array(np.broadcast_to(value, like.shape), dtype=np.float64)
 
 
 def function(
-    name: str,
+    source: Any,
     inputs: tuple[str, ...],
     params: tuple[tuple[Any, ...], ...],
     result_type: type | None,
     bind: Callable[[tuple[Any, ...], dict[str, Any]], Bound],
 ) -> Callable[..., Any]:
     """Return the public function of an indicator; `bind` makes arrays and parameters of a call's arguments."""
-    definition(name)
+    name = source if isinstance(source, str) else source.__name__
 
     def call(*args: Any, **kwargs: Any) -> Any:
         arrays, values, finish = bind(args, kwargs)
-        outputs = batch(name, values, arrays)
+        outputs = batch(source, values, arrays)
         return outputs[0] if finish is None else finish(outputs)
 
     call.__name__ = call.__qualname__ = name

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from python_fallback.indicators.live import Live
 from python_fallback.indicators.locked import Locked
-from python_fallback.indicators.operators import Array
+from python_fallback.indicators.maps import Array
 
-# Name of the indicator, its parameters, the columns that are its inputs.
-Spec = tuple[str, tuple[float, ...], tuple[str, ...]]
+# Name of the indicator or its program, its parameters, the columns that are its inputs.
+Spec = tuple[Any, tuple[float, ...], tuple[str, ...]]
 
 
 class Board(Locked):

@@ -8,37 +8,35 @@ from typing import Any
 
 import numpy as np
 
-from python_fallback.indicators.definitions import definition
 from python_fallback.indicators.locked import Locked
-from python_fallback.indicators.operators import Array
-from python_fallback.indicators.ticks import TickOperators
+from python_fallback.indicators.maps import Array
+from python_fallback.indicators.stepper import Stepper
+from python_fallback.shared.indicators import program_of
 
 
 class Live(Locked):
-    """The indicator `name` after the bars it was given.
+    """An indicator after the bars it was given.
 
     Parameters
     ----------
-    name : str
+    name : str or Program
     params : sequence of float
         In the order of the registry.
     result_type : callable, optional
         Makes one result of several outputs; without it they come as a tuple.
     """
 
-    __slots__ = ("_calculate", "_inputs", "_operators", "_outputs", "_result_type", "count", "name", "params")
+    __slots__ = ("_inputs", "_outputs", "_result_type", "_stepper", "count", "name", "params")
 
-    def __init__(self, name: str, params: Sequence[float], result_type: Callable[..., Any] | None = None) -> None:
+    def __init__(self, name: Any, params: Sequence[float], result_type: Callable[..., Any] | None = None) -> None:
         super().__init__()
         self.name = name
         self.params = tuple(float(value) for value in params)
         self.count = 0
-        self._calculate = definition(name)
         self._result_type = result_type
-        self._operators = TickOperators()
-        self._inputs = self._calculate.__code__.co_argcount - 1 - len(self.params)
-        # What a missing bar comes to on fresh operators.
-        self._outputs = self._calculate(TickOperators(), *[math.nan] * self._inputs, *self.params)
+        self._stepper = Stepper(program_of(name, self.params))
+        self._inputs = self._stepper.program.inputs
+        self._outputs = (math.nan,) * len(self._stepper.program.outputs)
 
     @property
     def value(self) -> Any:
@@ -49,7 +47,7 @@ class Live(Locked):
         """Take the next bar and return the indicator's value at it."""
         bar = self._checked("update", bar)
         with self._lock:
-            self._outputs = outputs = self._step(self._operators, bar)
+            self._outputs = outputs = self._stepper.step(bar)
             self.count += 1
         return self._result(outputs)
 
@@ -57,8 +55,8 @@ class Live(Locked):
         """Return what `update` would, and change nothing."""
         bar = self._checked("peek", bar)
         with self._lock:
-            operators = self._operators.copy()
-        return self._result(self._step(operators, bar))
+            stepper = self._stepper.copy()
+        return self._result(stepper.step(bar))
 
     def extend(self, *arrays: Array) -> Any:
         """Take every bar of `arrays` in turn and return the series of values."""
@@ -72,7 +70,7 @@ class Live(Locked):
         series = np.empty((len(self._outputs), len(arrays[0])))
         with self._lock:
             for i, bar in enumerate(zip(*(x.tolist() for x in arrays))):
-                self._outputs = outputs = self._step(self._operators, bar)
+                self._outputs = outputs = self._stepper.step(bar)
                 series[:, i] = outputs
             self.count += len(arrays[0])
         return self._result(tuple(series))
@@ -81,20 +79,16 @@ class Live(Locked):
         """Return an independent indicator in the same state."""
         other = Live(self.name, self.params, self._result_type)
         with self._lock:
-            other._operators = self._operators.copy()
+            other._stepper = self._stepper.copy()
             other._outputs, other.count = self._outputs, self.count
         return other
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = self.copy()
-        return Live, (self.name, self.params, self._result_type), (state._operators, state._outputs, state.count)
+        return Live, (self.name, self.params, self._result_type), (state._stepper, state._outputs, state.count)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._operators, self._outputs, self.count = state
-
-    def _step(self, operators: TickOperators, bar: tuple[float, ...]) -> tuple[float, ...]:
-        outputs: tuple[float, ...] = operators.step(self._calculate, bar, self.params)
-        return outputs
+        self._stepper, self._outputs, self.count = state
 
     def _checked(self, method: str, bar: tuple[Any, ...]) -> tuple[float, ...]:
         if len(bar) != self._inputs:

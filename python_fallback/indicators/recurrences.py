@@ -1,10 +1,11 @@
-"""What recurrences remember between bars; both kinds of operators run them."""
+"""The recurrences, one value at a time; whole series and ticks run them."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
-__all__ = ["Apart", "Rises"]
+__all__ = ["Apart", "Follow", "Rises"]
 
 
 def negligible(x: float) -> float:
@@ -17,19 +18,18 @@ def negligible(x: float) -> float:
 
 
 class Apart:
-    """How far exponential smoothing, begun with the mean of `period` values after `skip`, is from the latest value."""
+    """How far exponential smoothing, begun with the mean of `period` values, is from the latest value."""
 
-    __slots__ = ("_apart", "_before", "_count", "_keep", "_period", "_skip")
+    __slots__ = ("_apart", "_before", "_count", "_keep", "_period")
 
-    def __init__(self, period: float, keep: float, skip: float) -> None:
+    def __init__(self, period: float, keep: float) -> None:
         self._period = int(period)
-        self._skip = int(skip)
         self._keep = keep
-        self._count = -self._skip
+        self._count = 0
         self._before = self._apart = 0.0  # while values are gathered: the first one, and the sum of distances from it
 
-    def copy(self) -> Apart:
-        other = Apart(self._period, self._keep, self._skip)
+    def copy(self) -> Any:
+        other = type(self)(self._period, self._keep)
         other._count, other._before, other._apart = self._count, self._before, self._apart
         return other
 
@@ -40,8 +40,6 @@ class Apart:
             self._before = x
             return self._apart
         self._count += 1
-        if self._count <= 0:
-            return math.nan
         if self._count == 1:
             self._before = x
         self._apart += x - self._before
@@ -50,6 +48,25 @@ class Apart:
         self._apart = (self._before - x) + self._apart / self._period
         self._before = x
         return self._apart
+
+
+class Follow:
+    """What goes a part of the way to each value."""
+
+    __slots__ = ("_y",)
+
+    def __init__(self) -> None:
+        self._y = math.nan
+
+    def copy(self) -> Any:
+        other = type(self)()
+        other._y = self._y
+        return other
+
+    def push(self, x: float, rate: float, start: float) -> float:
+        y = start if math.isnan(self._y) else self._y
+        self._y = y + rate * (x - y)
+        return self._y
 
 
 class Rises:
@@ -63,8 +80,8 @@ class Rises:
         self._before = self._share = math.nan
         self._gain = self._move = 0.0  # while changes are gathered: sums
 
-    def copy(self) -> Rises:
-        other = Rises(self._period)
+    def copy(self) -> Any:
+        other = type(self)(self._period)
         other._count, other._before, other._share = self._count, self._before, self._share
         other._gain, other._move = self._gain, self._move
         return other

@@ -1,80 +1,191 @@
-"""The operators on whole series: arrays with the bars along the last axis."""
+"""The operators with windows and memories on whole series: arrays with the bars along the last axis.
+
+A missing value is NaN. Operators of several inputs get them complete: missing together.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-from python_fallback.indicators.operators import Array
-from python_fallback.indicators.recurrences import Apart, Rises
+from python_fallback.indicators.maps import Array
+from python_fallback.indicators.recurrences import Apart, Follow, Rises
+
+__all__ = ["SERIES"]
 
 Parts = tuple[Array, ...]
 Merge = Callable[[Parts, int, Parts, int], Parts]
 
 
-class SeriesOperators:
-    """Operators[Array]."""
+def lag(x: Array, bars: float) -> Array:
+    zero = np.where(np.isnan(x), np.nan, 0.0)
+    oldest, gaps = _windows((x, zero), int(bars) + 1, lambda a, _, b, __: (a[0], a[1] + b[1]))
+    return _aligned(oldest + gaps, x)
 
-    def complete(self, *values: Array) -> tuple[Array, ...]:
-        missing = np.logical_or.reduce([np.isnan(x) for x in values])
-        return tuple(np.where(missing, np.nan, x) for x in values)
 
-    def previous(self, x: Array, start: float = math.nan) -> Array:
-        at = np.where(np.isnan(x), -1, np.arange(x.shape[-1]))
-        latest = np.maximum.accumulate(at, axis=-1)
-        before = np.concatenate([np.full((*x.shape[:-1], 1), -1), latest[..., :-1]], axis=-1)[..., : x.shape[-1]]
-        found = np.take_along_axis(x, np.maximum(before, 0), axis=-1)
-        return np.where(before < 0, start, found)
+def total_of_window(x: Array, period: float) -> Array:
+    first, distance, _ = _moments(x, int(period))
+    return _aligned(first * period + distance * period, x)
 
-    def sign(self, x: Array) -> Array:
-        return np.sign(x)
 
-    def greatest(self, x: Array, y: Array, z: Array) -> Array:
-        return np.maximum(np.maximum(x, y), z)
+def mean(x: Array, period: float) -> Array:
+    first, distance, _ = _moments(x, int(period))
+    return _aligned(first + distance, x)
 
-    def ratio(self, x: Array, y: Array) -> Array:
-        quotient = np.divide(x, y, out=np.zeros_like(x), where=y != 0)
-        return np.where(np.isnan(x), np.nan, quotient)
 
-    def hold(self, x: Array, weight: Array) -> Array:
-        held = self.previous(np.where(weight > 0, x, np.nan), start=0.0)
-        return np.where(weight > 0, x, np.where(np.isnan(weight), np.nan, held))
+def variance(x: Array, period: float) -> Array:
+    n = int(period)
+    return _aligned(_moments(x, n)[2] / n, x)
 
-    def mean(self, x: Array, period: float) -> Array:
-        first, distance, _ = _moments(x, int(period))
-        return _aligned(first + distance, x)
 
-    def deviation(self, x: Array, period: float) -> Array:
-        n = int(period)
-        return _aligned(np.sqrt(_moments(x, n)[2] / n), x)
+def deviation(x: Array, period: float) -> Array:
+    return np.sqrt(variance(x, period))
 
-    def highest(self, x: Array, period: float) -> Array:
-        return _aligned(_windows((x,), int(period), lambda a, _, b, __: (np.maximum(a[0], b[0]),))[0], x)
 
-    def lowest(self, x: Array, period: float) -> Array:
-        return _aligned(_windows((x,), int(period), lambda a, _, b, __: (np.minimum(a[0], b[0]),))[0], x)
+def mean_deviation(x: Array, period: float) -> Array:
+    n, count = int(period), x.shape[-1] - int(period) + 1
+    if count < 1:
+        return np.full(x.shape, np.nan)
+    first, distance, _ = _moments(x, n)
+    parts = (np.abs((x[..., i : i + count] - first) - distance) for i in range(n))
+    return _aligned(sum(parts) / n, x)
 
-    def apart(self, x: Array, period: float, keep: float, skip: float = 0) -> Array:
-        return _each_row(x, lambda: Apart(period, keep, skip).push)
 
-    def smooth(self, x: Array, period: float, keep: float, skip: float = 0) -> Array:
-        return x + self.apart(x, period, keep, skip)
+def highest(x: Array, period: float) -> Array:
+    return _aligned(_windows((x,), int(period), lambda a, _, b, __: (np.maximum(a[0], b[0]),))[0], x)
 
-    def rises(self, x: Array, period: float) -> Array:
-        return _each_row(x, lambda: Rises(period).push)
 
-    def first(self, x: Array, weight: Array) -> Array:
-        bars = np.arange(x.shape[-1])
-        weighs = (weight != 0) & ~np.isnan(x)
-        at = np.where(weighs, bars, x.shape[-1]).min(axis=-1, initial=x.shape[-1], keepdims=True)
-        found = np.where(bars == at, x, 0.0).sum(axis=-1, keepdims=True)
-        return np.where(np.isnan(x) | (bars < at), x, found)
+def lowest(x: Array, period: float) -> Array:
+    return _aligned(_windows((x,), int(period), lambda a, _, b, __: (np.minimum(a[0], b[0]),))[0], x)
 
-    def total(self, x: Array) -> Array:
-        missing = np.isnan(x)
-        return np.where(missing, np.nan, np.cumsum(np.where(missing, 0.0, x), axis=-1))
+
+def weighted(x: Array, period: float) -> Array:
+    n = int(period)
+    first, _, rising = _rising(x, n)
+    return _aligned(first + rising * (2.0 / (n * (n + 1))), x)
+
+
+def slope(x: Array, period: float) -> Array:
+    n = int(period)
+    _, total, rising = _rising(x, n)
+    return _aligned(_slope(total, rising, n), x)
+
+
+def line(x: Array, period: float, at: float) -> Array:
+    n = int(period)
+    first, total, rising = _rising(x, n)
+    return _aligned(first + (total / n + _slope(total, rising, n) * (at - (n - 1) / 2.0)), x)
+
+
+def _slope(total: Array, rising: Array, n: int) -> Array:
+    return (rising - total * ((n + 1) / 2.0)) / (n * (float(n) * n - 1.0) / 12.0)
+
+
+def correlation(x: Array, y: Array, period: float) -> Array:
+    squares_x, squares_y, products = _pairs(x, y, int(period))
+    scale = squares_x * squares_y
+    found = products / np.sqrt(np.where(scale > 0.0, scale, 1.0))
+    return _aligned(np.where(scale > 0.0, found, np.where(np.isnan(scale), np.nan, 0.0)), x)
+
+
+def beta(x: Array, y: Array, period: float) -> Array:
+    squares, _, products = _pairs(x, y, int(period))
+    found = products / np.where(squares > 0.0, squares, 1.0)
+    return _aligned(np.where(squares > 0.0, found, np.where(np.isnan(squares), np.nan, 0.0)), x)
+
+
+def after(x: Array, bars: float) -> Array:
+    return np.where(np.cumsum(~np.isnan(x), axis=-1) > bars, x, np.nan)
+
+
+def previous(x: Array, start: float) -> Array:
+    at = np.where(np.isnan(x), -1, np.arange(x.shape[-1]))
+    latest = np.maximum.accumulate(at, axis=-1)
+    before = np.concatenate([np.full((*x.shape[:-1], 1), -1), latest[..., :-1]], axis=-1)[..., : x.shape[-1]]
+    found = np.take_along_axis(x, np.maximum(before, 0), axis=-1)
+    return np.where(np.isnan(x), np.nan, np.where(before < 0, start, found))
+
+
+def total(x: Array) -> Array:
+    missing = np.isnan(x)
+    return np.where(missing, np.nan, np.cumsum(np.where(missing, 0.0, x), axis=-1))
+
+
+def product(x: Array) -> Array:
+    missing = np.isnan(x)
+    return np.where(missing, np.nan, np.cumprod(np.where(missing, 1.0, x), axis=-1))
+
+
+def follow(x: Array, rate: Array, start: Array) -> Array:
+    result = np.full(x.shape, np.nan)
+    for row in np.ndindex(x.shape[:-1]):
+        there, push = ~np.isnan(x[row]), Follow().push
+        bars = (values[row][there].tolist() for values in (x, rate, start))
+        result[row][there] = [push(*bar) for bar in zip(*bars)]
+    return result
+
+
+def hold(x: Array, weight: Array) -> Array:
+    held = previous_of(np.where(weight > 0, x, np.nan))
+    return np.where(weight > 0, x, np.where(np.isnan(weight), np.nan, held))
+
+
+def previous_of(x: Array) -> Array:
+    """The last value before this one that was not missing, whether this one is or not; 0 before there was any."""
+    at = np.where(np.isnan(x), -1, np.arange(x.shape[-1]))
+    latest = np.maximum.accumulate(at, axis=-1)
+    before = np.concatenate([np.full((*x.shape[:-1], 1), -1), latest[..., :-1]], axis=-1)[..., : x.shape[-1]]
+    return np.where(before < 0, 0.0, np.take_along_axis(x, np.maximum(before, 0), axis=-1))
+
+
+def first(x: Array, weight: Array) -> Array:
+    bars = np.arange(x.shape[-1])
+    weighs = (weight != 0) & ~np.isnan(x)
+    at = np.where(weighs, bars, x.shape[-1]).min(axis=-1, initial=x.shape[-1], keepdims=True)
+    found = np.where(bars == at, x, 0.0).sum(axis=-1, keepdims=True)
+    return np.where(np.isnan(x) | (bars < at), x, found)
+
+
+def apart(x: Array, period: float, keep: float) -> Array:
+    return _each_row(x, lambda: Apart(period, keep).push)
+
+
+def smooth(x: Array, period: float, keep: float) -> Array:
+    return x + apart(x, period, keep)
+
+
+def rises(x: Array, period: float) -> Array:
+    return _each_row(x, lambda: Rises(period).push)
+
+
+# Called with the inputs, then the parameters.
+SERIES: Mapping[str, Callable[..., Array]] = {
+    "lag": lag,
+    "sum": total_of_window,
+    "mean": mean,
+    "variance": variance,
+    "deviation": deviation,
+    "mean_deviation": mean_deviation,
+    "highest": highest,
+    "lowest": lowest,
+    "weighted": weighted,
+    "slope": slope,
+    "line": line,
+    "correlation": correlation,
+    "beta": beta,
+    "after": after,
+    "previous": previous,
+    "total": total,
+    "product": product,
+    "follow": follow,
+    "hold": hold,
+    "first": first,
+    "apart": apart,
+    "smooth": smooth,
+    "rises": rises,
+}
 
 
 def _each_row(x: Array, make: Callable[[], Callable[[float], float]]) -> Array:
@@ -89,6 +200,18 @@ def _each_row(x: Array, make: Callable[[], Callable[[float], float]]) -> Array:
 def _moments(x: Array, n: int) -> Parts:
     zero = np.where(np.isnan(x), np.nan, 0.0)
     return _windows((x, zero, zero), n, _merge_moments)
+
+
+def _rising(x: Array, n: int) -> Parts:
+    """Of each window a first value, the sum of all distances from it, and the sum with weights 1 to n."""
+    zero = np.where(np.isnan(x), np.nan, 0.0)
+    return _windows((x, zero, zero), n, _merge_rising)
+
+
+def _pairs(x: Array, y: Array, n: int) -> Parts:
+    """Of each window the sums of squares and of products about the means."""
+    zero = np.where(np.isnan(x), np.nan, 0.0)
+    return _windows((x, y, zero, zero, zero, zero, zero), n, _merge_pairs)[4:]
 
 
 def _windows(parts: Parts, n: int, merge: Merge) -> Parts:
@@ -130,7 +253,28 @@ def _merge_moments(a: Parts, a_count: int, b: Parts, b_count: int) -> Parts:
     return a[0], a[1] + delta * (b_count / count), squares
 
 
-def _aligned(windows: Array, x: Array) -> Array:
+def _merge_rising(a: Parts, a_count: int, b: Parts, b_count: int) -> Parts:
+    delta = b[0] - a[0]
+    rising = a[2] + b[2] + a_count * b[1] + delta * (a_count * b_count + b_count * (b_count + 1) / 2.0)
+    return a[0], a[1] + b[1] + b_count * delta, rising
+
+
+def _merge_pairs(a: Parts, a_count: int, b: Parts, b_count: int) -> Parts:
+    count = a_count + b_count
+    dx, dy = (b[0] - a[0]) + (b[2] - a[2]), (b[1] - a[1]) + (b[3] - a[3])
+    share, weight = b_count / count, a_count * b_count / count
+    return (
+        a[0],
+        a[1],
+        a[2] + dx * share,
+        a[3] + dy * share,
+        a[4] + b[4] + dx * dx * weight,
+        a[5] + b[5] + dy * dy * weight,
+        a[6] + b[6] + dx * dy * weight,
+    )
+
+
+def _aligned(windows: Any, x: Array) -> Array:
     """Put each window's value at the bar the window ends with."""
     result = np.full(x.shape, np.nan)
     if windows.shape[-1]:

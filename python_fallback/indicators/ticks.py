@@ -1,160 +1,288 @@
-"""The operators on one bar at a time, with their state between bars."""
+"""The operators with windows and memories on one bar at a time.
+
+Each is a class: made with the operator's parameters, it takes the inputs of a bar by `push`, and has a `copy`. A window
+gets NaN for a missing value; a recurrence is not called for one.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from typing import Any
 
-from python_fallback.indicators.recurrences import Apart, Rises
+from python_fallback.indicators.recurrences import Apart, Follow, Rises
 
-
-class TickOperators:
-    """Operators[float].
-
-    A definition calls its operators in the same order at every bar, so the n-th call of an operator with a memory
-    finds its memory at the n-th place; the first bar makes the places.
-    """
-
-    __slots__ = ("_at", "_memories")
-
-    def __init__(self) -> None:
-        self._memories: list[Any] = []
-        self._at = 0
-
-    def step(self, calculate: Callable[..., tuple[float, ...]], bar: Iterable[float], params: Iterable[float]) -> Any:
-        """Carry out the definition `calculate` at the next bar."""
-        place, self._at = self._at, 0  # a finaliser may add a bar in the middle of this one
-        try:
-            return calculate(self, *[x if math.isfinite(x) else math.nan for x in bar], *params)
-        finally:
-            self._at = place
-
-    def copy(self) -> TickOperators:
-        """Return an independent copy of the operators in the same state."""
-        other = TickOperators()
-        other._memories = [memory.copy() for memory in self._memories]
-        return other
-
-    def _memory(self, make: Callable[..., Any], *args: float) -> Any:
-        if self._at == len(self._memories):
-            self._memories.append(make(*args))
-        found = self._memories[self._at]
-        self._at += 1
-        return found
-
-    def complete(self, *values: float) -> tuple[float, ...]:
-        return (math.nan,) * len(values) if any(math.isnan(x) for x in values) else values
-
-    def previous(self, x: float, start: float = math.nan) -> float:
-        memory: _Last = self._memory(_Last, start)
-        before = memory.value
-        if not math.isnan(x):
-            memory.value = x
-        return before
-
-    def sign(self, x: float) -> float:
-        return x if math.isnan(x) else float((x > 0.0) - (x < 0.0))
-
-    def greatest(self, x: float, y: float, z: float) -> float:
-        return math.nan if math.isnan(x + y + z) else max(x, y, z)
-
-    def ratio(self, x: float, y: float) -> float:
-        return x / y if y != 0.0 else (math.nan if math.isnan(x) else 0.0)
-
-    def hold(self, x: float, weight: float) -> float:
-        memory: _Last = self._memory(_Last, 0.0)
-        if math.isnan(weight):
-            return math.nan
-        if weight > 0.0:
-            memory.value = x
-        return memory.value
-
-    def mean(self, x: float, period: float) -> float:
-        memory: _Window = self._memory(_Window, period)
-        return memory.mean() if memory.push(x) else math.nan
-
-    def deviation(self, x: float, period: float) -> float:
-        memory: _Window = self._memory(_Window, period)
-        return memory.deviation() if memory.push(x) else math.nan
-
-    def highest(self, x: float, period: float) -> float:
-        memory: _Window = self._memory(_Window, period)
-        return max(memory.values) if memory.push(x) else math.nan
-
-    def lowest(self, x: float, period: float) -> float:
-        memory: _Window = self._memory(_Window, period)
-        return min(memory.values) if memory.push(x) else math.nan
-
-    def apart(self, x: float, period: float, keep: float, skip: float = 0) -> float:
-        memory: Apart = self._memory(Apart, period, keep, skip)
-        return math.nan if math.isnan(x) else memory.push(x)
-
-    def smooth(self, x: float, period: float, keep: float, skip: float = 0) -> float:
-        return x + self.apart(x, period, keep, skip)
-
-    def rises(self, x: float, period: float) -> float:
-        memory: Rises = self._memory(Rises, period)
-        return math.nan if math.isnan(x) else memory.push(x)
-
-    def first(self, x: float, weight: float) -> float:
-        memory: _Last = self._memory(_Last, math.nan)
-        if math.isnan(x) or not math.isnan(memory.value):
-            return x if math.isnan(x) else memory.value
-        if weight != 0.0:
-            memory.value = x
-        return x
-
-    def total(self, x: float) -> float:
-        memory: _Last = self._memory(_Last, 0.0)
-        if math.isnan(x):
-            return x
-        memory.value += x
-        return memory.value
-
-
-class _Last:
-    __slots__ = ("value",)
-
-    def __init__(self, value: float) -> None:
-        self.value = value
-
-    def copy(self) -> _Last:
-        return _Last(self.value)
+__all__ = ["RECURRENCES", "WINDOWS"]
 
 
 class _Window:
     """The last `period` values, and how many of the newest are there without a gap."""
 
-    __slots__ = ("run", "values")
+    __slots__ = ("params", "run", "values")
 
-    def __init__(self, period: float) -> None:
+    def __init__(self, period: float, *params: float) -> None:
         self.values: deque[float] = deque(maxlen=int(period))
+        self.params = params
         self.run = 0
 
-    def copy(self) -> _Window:
-        other = _Window(0)
+    def copy(self) -> Any:
+        other = type(self).__new__(type(self))
         other.values = self.values.copy()
+        other.params = self.params
         other.run = self.run
         return other
 
-    def push(self, x: float) -> bool:
+    def push(self, x: float) -> float:
         self.values.append(x)
         self.run = 0 if math.isnan(x) else self.run + 1
-        return self.run >= (self.values.maxlen or 0)
+        return self.result() if self.run >= (self.values.maxlen or 0) else math.nan
 
-    def mean(self) -> float:
-        """The mean, counted from a value of the window: that of equal values is that value."""
-        return self.values[0] + self._offset()
+    def result(self) -> float:
+        raise NotImplementedError
 
-    def deviation(self) -> float:
-        base, offset, n = self.values[0], self._offset(), len(self.values)
-        return math.sqrt(_sum([_square((x - base) - offset) for x in self.values]) / n)
-
-    def _offset(self) -> float:
+    def offset(self) -> float:
+        """The mean's distance from the oldest value: that of equal values is 0."""
         base = self.values[0]
         return _sum([x - base for x in self.values]) / len(self.values)
+
+
+class _Lag(_Window):
+    __slots__ = ()
+
+    def __init__(self, bars: float) -> None:
+        super().__init__(bars + 1)
+
+    def result(self) -> float:
+        return self.values[0]
+
+
+class _Sum(_Window):
+    __slots__ = ()
+
+    def result(self) -> float:
+        return _sum(list(self.values))
+
+
+class _Mean(_Window):
+    __slots__ = ()
+
+    def result(self) -> float:
+        return self.values[0] + self.offset()
+
+
+class _Variance(_Window):
+    __slots__ = ()
+
+    def result(self) -> float:
+        base, offset, n = self.values[0], self.offset(), len(self.values)
+        return _sum([_square((x - base) - offset) for x in self.values]) / n
+
+
+class _Deviation(_Variance):
+    __slots__ = ()
+
+    def result(self) -> float:
+        return math.sqrt(super().result())
+
+
+class _MeanDeviation(_Window):
+    __slots__ = ()
+
+    def result(self) -> float:
+        base, offset = self.values[0], self.offset()
+        return _sum([abs((x - base) - offset) for x in self.values]) / len(self.values)
+
+
+class _Highest(_Window):
+    __slots__ = ()
+
+    def result(self) -> float:
+        return max(self.values)
+
+
+class _Lowest(_Window):
+    __slots__ = ()
+
+    def result(self) -> float:
+        return min(self.values)
+
+
+class _Weighted(_Window):
+    __slots__ = ()
+
+    def result(self) -> float:
+        n, base = len(self.values), self.values[0]
+        return base + _sum([(i + 1) * (x - base) for i, x in enumerate(self.values)]) * 2.0 / (n * (n + 1))
+
+
+class _Slope(_Window):
+    __slots__ = ()
+
+    def result(self) -> float:
+        n, base = len(self.values), self.values[0]
+        middle = (n - 1) / 2.0
+        return _sum([(i - middle) * (x - base) for i, x in enumerate(self.values)]) / (n * (float(n) * n - 1.0) / 12.0)
+
+
+class _Line(_Slope):
+    __slots__ = ()
+
+    def result(self) -> float:
+        middle = (len(self.values) - 1) / 2.0
+        return self.values[0] + (self.offset() + super().result() * (self.params[0] - middle))
+
+
+class _Pairs:
+    """The last `period` pairs."""
+
+    __slots__ = ("x", "y")
+
+    def __init__(self, period: float) -> None:
+        self.x = _Mean(period)
+        self.y = _Mean(period)
+
+    def copy(self) -> Any:
+        other = type(self).__new__(type(self))
+        other.x, other.y = self.x.copy(), self.y.copy()
+        return other
+
+    def push(self, x: float, y: float) -> float:
+        self.y.push(y)
+        return math.nan if math.isnan(self.x.push(x)) else self.result()
+
+    def sums(self) -> tuple[float, float, float]:
+        """The sums of squares and of products about the means."""
+        x, y = ([(v - w.values[0]) - w.offset() for v in w.values] for w in (self.x, self.y))
+        return _sum([_square(a) for a in x]), _sum([_square(b) for b in y]), _sum([a * b for a, b in zip(x, y)])
+
+    def result(self) -> float:
+        raise NotImplementedError
+
+
+class _Correlation(_Pairs):
+    __slots__ = ()
+
+    def result(self) -> float:
+        squares_x, squares_y, products = self.sums()
+        scale = squares_x * squares_y
+        return products / math.sqrt(scale) if scale > 0.0 else 0.0 if scale == 0.0 else math.nan
+
+
+class _Beta(_Pairs):
+    __slots__ = ()
+
+    def result(self) -> float:
+        squares, _, products = self.sums()
+        return products / squares if squares > 0.0 else 0.0 if squares == 0.0 else math.nan
+
+
+class _Memory:
+    """One number that stays from bar to bar."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = value
+
+    def copy(self) -> Any:
+        return type(self)(self.value)
+
+
+class _After(_Memory):
+    __slots__ = ()
+
+    def push(self, x: float) -> float:
+        if self.value > 0.0:
+            self.value -= 1.0
+            return math.nan
+        return x
+
+
+class _Previous(_Memory):
+    __slots__ = ()
+
+    def push(self, x: float) -> float:
+        before, self.value = self.value, x
+        return before
+
+
+class _Total(_Memory):
+    __slots__ = ()
+
+    def push(self, x: float) -> float:
+        self.value += x
+        return self.value
+
+
+class _Product(_Memory):
+    __slots__ = ()
+
+    def __init__(self, value: float = 1.0) -> None:
+        super().__init__(value)
+
+    def push(self, x: float) -> float:
+        self.value *= x
+        return self.value
+
+
+class _Hold(_Memory):
+    __slots__ = ()
+
+    def push(self, x: float, weight: float) -> float:
+        if weight > 0.0:
+            self.value = x
+        return self.value
+
+
+class _First(_Memory):
+    __slots__ = ()
+
+    def __init__(self, value: float = math.nan) -> None:
+        super().__init__(value)
+
+    def push(self, x: float, weight: float) -> float:
+        if not math.isnan(self.value):
+            return self.value
+        if weight != 0.0:
+            self.value = x
+        return x
+
+
+class _Smooth(Apart):
+    __slots__ = ()
+
+    def push(self, x: float) -> float:
+        return x + super().push(x)
+
+
+WINDOWS: Mapping[str, Any] = {
+    "lag": _Lag,
+    "sum": _Sum,
+    "mean": _Mean,
+    "variance": _Variance,
+    "deviation": _Deviation,
+    "mean_deviation": _MeanDeviation,
+    "highest": _Highest,
+    "lowest": _Lowest,
+    "weighted": _Weighted,
+    "slope": _Slope,
+    "line": _Line,
+    "correlation": _Correlation,
+    "beta": _Beta,
+}
+RECURRENCES: Mapping[str, Any] = {
+    "after": _After,
+    "previous": _Previous,
+    "total": _Total,
+    "product": _Product,
+    "follow": Follow,
+    "hold": _Hold,
+    "first": _First,
+    "apart": Apart,
+    "smooth": _Smooth,
+    "rises": Rises,
+}
 
 
 def _sum(values: list[float]) -> float:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastcore.indicators.registry import INDICATORS, Indicator, Param
+from python_fallback.shared.indicators import missing_data, program_of
 
-# Each indicator is tested with its defaults and with small, large, minimum and odd parameters.
+# Each indicator with a fused kernel is tested with its defaults and with small, large, minimum and odd parameters, in
+# every way of this folder; those that run as programs of operators with fewer, in fewer ways: their operators are
+# tested by themselves.
 PERIODS = (2, 3, 21, 64)
+FUSED = ("sma", "ema", "bbands", "rsi", "macd", "stoch", "atr", "obv", "vwap", "stddev", "min", "max")
 
 
 class Case(NamedTuple):
@@ -23,35 +27,38 @@ class Case(NamedTuple):
     @property
     def by_window(self) -> bool:
         """Whether all it does is look at a window."""
-        kinds = {value for param, value in zip(self.row.params, self.params) if param.kind == "matype"}
-        return self.row.missing == "window" or (self.row.missing == "mixed" and kinds == {0})
+        return missing_data(program_of(self.row.name, tuple(map(float, self.params)))) in ("bar", "window")
 
     def __str__(self) -> str:
         return f"{self.row.name}({', '.join(f'{value:g}' for value in self.params)})"
 
 
-def every_case() -> Iterator[Case]:
-    for row in INDICATORS.values():
+def every_case(rows: Iterable[Indicator], turns: Iterable[int]) -> Iterator[Case]:
+    for row in rows:
         seen = set()
-        for turn in range(-2, len(PERIODS)):
-            params = tuple(_pick(param, turn, place) for place, param in enumerate(row.params))
+        for turn in turns:
+            params = tuple(_pick(row, param, turn, place) for place, param in enumerate(row.params))
             if params not in seen:
                 seen.add(params)
                 yield Case(row, params)
 
 
-def _pick(param: Param, turn: int, place: int) -> float:
+def _pick(row: Indicator, param: Param, turn: int, place: int) -> float:
     if turn == -2:
         return param.default
     if param.kind == "matype":
-        return max(turn, 0) % 2
+        return (0, 1, 13, 5)[max(turn, 0)] if row.name not in FUSED else max(turn, 0) % 2
     if param.kind == "float":
-        return (1.0, 0.0, -1.5, 0.25, 3.0)[turn + 1]
+        return min(max((1.0, 0.0, -1.5, 0.25, 3.0)[turn + 1], param.lo), param.hi)
     return max(int(param.lo), PERIODS[(turn + place) % len(PERIODS)] if turn >= 0 else 0)
 
 
-CASES = list(every_case())
-DEFAULTS = [Case(row, tuple(param.default for param in row.params)) for row in INDICATORS.values()]
+FUSED_ROWS = [row for row in INDICATORS.values() if row.name in FUSED]
+PROGRAM_ROWS = [row for row in INDICATORS.values() if row.name not in FUSED]
+CASES = list(every_case(FUSED_ROWS, range(-2, len(PERIODS))))
+DEFAULTS = list(every_case(FUSED_ROWS, (-2,)))
+PROGRAM_CASES = list(every_case(PROGRAM_ROWS, (-2, 0, 2)))
+PROGRAM_DEFAULTS = list(every_case(PROGRAM_ROWS, (-2,)))
 
 
 def walk(bars: int, seed: int = 0, start: float = 100.0, step: float = 1.0) -> dict[str, Any]:
@@ -61,7 +68,9 @@ def walk(bars: int, seed: int = 0, start: float = 100.0, step: float = 1.0) -> d
     high = close + step * rng.random(bars)
     low = close - step * rng.random(bars)
     volume = np.round(1e6 * rng.random(bars))
-    return {"real": close, "high": high, "low": low, "close": close, "volume": volume}
+    opened = low + (high - low) * rng.random(bars)
+    bar = {"open": opened, "high": high, "low": low, "close": close, "volume": volume}
+    return {"real": close, "real0": high, "real1": low, **bar}
 
 
 @functools.cache
@@ -72,8 +81,8 @@ def real_prices() -> dict[str, dict[str, Any]]:
     found = {}
     for symbol in ("AAPL", "FB", "GOOG", "IBM", "MSFT"):
         table = getattr(stocks, symbol)
-        bars = {name: np.array(table[name], dtype=np.float64) for name in ("high", "low", "close", "volume")}
-        found[symbol] = {"real": bars["close"], **bars}
+        bars = {name: np.array(table[name], dtype=np.float64) for name in ("open", "high", "low", "close", "volume")}
+        found[symbol] = {"real": bars["close"], "real0": bars["high"], "real1": bars["low"], **bars}
     return found
 
 

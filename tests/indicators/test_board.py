@@ -14,8 +14,7 @@ import pytest
 
 from fastcore.dispatch import flags
 from fastcore.indicators import ATR, MACD, RSI, SMA, Board, Plan
-from fastcore.indicators.registry import INDICATORS
-from tests.indicators.cases import CASES, walk
+from tests.indicators.cases import CASES, FUSED_ROWS, walk
 
 COLUMNS = ("high", "low", "close", "volume")
 
@@ -312,7 +311,7 @@ def test_an_unknown_output_name(ta: ModuleType) -> None:
 
 def test_many_symbols(ta: ModuleType) -> None:
     data = panel(500, 40, 0.02)
-    plan = Plan(**{row.name: getattr(ta, row.definition)() for row in INDICATORS.values()})
+    plan = Plan(**{row.name: getattr(ta, row.definition)() for row in FUSED_ROWS})
     board = plan.live(symbols=500)
     for t in range(40):
         board.update(**tick(data, t))

@@ -11,10 +11,29 @@ import talib
 from talib import abstract
 
 from fastcore.indicators.registry import INDICATORS, Indicator
-from tests.indicators.cases import CASES, DEFAULTS, Case, call, inputs_of, real_prices, walk
+from tests.indicators.cases import CASES, DEFAULTS, PROGRAM_CASES, Case, call, inputs_of, real_prices, walk
 
 each_row = pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: row.name)
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
+each_program = pytest.mark.parametrize("case", PROGRAM_CASES, ids=str)
+
+
+# Results that are volumes, or sums of them, and not prices; the squares and the quotients of prices.
+SCALES = {
+    "ad": 1e9,
+    "adosc": 1e7,
+    "efi": 1e7,
+    "pvt": 1e7,
+    "mult": 1e4,
+    "exp": 1e6,
+    "sinh": 1e6,
+    "cosh": 1e6,
+    "var": 1e4,
+}
+
+
+# TA-Lib keeps WILLR in its range where the close is not; its correlation of two bars has eight digits.
+TALIB_DIFFERS = {("willr", "columns that know nothing of each other"), ("correl", "700 bars")}
 
 
 def talib_outputs(case: Case, inputs: list[Any]) -> tuple[Any, ...]:
@@ -83,12 +102,32 @@ def test_lookback_matches_talib_and_the_results(ta: ModuleType, case: Case) -> N
         assert int(np.isnan(output).sum()) == lookback
 
 
+@each_program
+def test_programs_match_talib(ta: ModuleType, case: Case) -> None:
+    google = {name: x[:600] for name, x in real_prices()["GOOG"].items()}
+    impossible = np.random.default_rng(8).uniform(0.1, 0.9, size=(len(case.row.inputs), 200))
+    for what, inputs, scale in (
+        ("real prices", inputs_of(case.row, google), 600.0),
+        *((f"{bars} bars", inputs_of(case.row, walk(bars, seed=bars)), 200.0) for bars in (0, 1, 2, 33, 700)),
+        ("columns that know nothing of each other", list(impossible), 1.0),
+        ("after a gap", [np.concatenate([np.full(7, np.nan), x]) for x in inputs_of(case.row, walk(150))], 200.0),
+    ):
+        if (case.row.name, what) in TALIB_DIFFERS:
+            continue
+        ours = call(getattr(ta, case.row.name), case, inputs)
+        assert_same(ours, talib_outputs(case, inputs), f"{case} of {what}", scale * SCALES.get(case.row.name, 1.0))
+    function = abstract.Function(case.row.definition)
+    if case.params:
+        function.set_parameters({param.name: value for param, value in zip(case.row.params, case.params)})
+    assert case.row.lookback(*case.params) == function.lookback
+
+
 @each_row
 def test_the_registry_matches_talibs_metadata(row: Indicator) -> None:
     info = abstract.Function(row.definition).info
     inputs = []
     for kind, names in info["input_names"].items():
-        inputs += names if isinstance(names, list) else ["real" if kind.startswith("price") else names]
+        inputs += names if isinstance(names, list) else [kind.replace("price", "real")]
     assert list(row.inputs) == inputs
     assert row.group == info["group"]
     assert {param.name: param.default for param in row.params} == dict(info["parameters"])

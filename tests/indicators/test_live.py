@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastcore.dispatch import flags
-from fastcore.indicators.registry import INDICATORS, Indicator
+from fastcore.indicators.registry import Indicator
 from tests.conftest import PURE_ONLY
-from tests.indicators.cases import CASES, DEFAULTS, Case, call, inputs_of, walk
+from tests.indicators.cases import CASES, DEFAULTS, FUSED_ROWS, Case, call, inputs_of, walk
 
 each_case = pytest.mark.parametrize("case", CASES, ids=str)
 each_default = pytest.mark.parametrize("case", DEFAULTS, ids=str)
-each_row = pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: row.name)
+each_row = pytest.mark.parametrize("row", FUSED_ROWS, ids=lambda row: row.name)
 
 
 def define(ta: ModuleType, case: Case) -> Any:

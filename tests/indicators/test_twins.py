@@ -13,9 +13,11 @@ from fastcore.dispatch import flags
 from fastcore.indicators import FUNCTIONS
 from fastcore.indicators.registry import INDICATORS, Indicator
 from tests.conftest import PURE_ONLY
+from tests.indicators.cases import FUSED_ROWS
 
 pytestmark = pytest.mark.skipif(PURE_ONLY, reason="compares the twins")
-each_row = pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: row.name)
+FACES = [*FUSED_ROWS, *(INDICATORS[name] for name in ("acos", "adx", "beta", "macdext", "mfi", "t3"))]
+each_row = pytest.mark.parametrize("row", FACES, ids=lambda row: row.name)
 
 WALKS = ("random", "up", "down", "flat", "zigzag", "spikes", "jumps")
 
@@ -71,7 +73,7 @@ def run(row: Indicator, backend: str, *args: Any) -> Any:
     return result if row.result else (result,)
 
 
-@each_row
+@pytest.mark.parametrize("row", FUSED_ROWS, ids=lambda row: row.name)
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_both_twins_return_the_same_values(row: Indicator, data: st.DataObject) -> None:

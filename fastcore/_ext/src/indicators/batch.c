@@ -20,9 +20,7 @@
 #define TILE 256 /* bars that are packed at a time, from L1 */
 
 typedef struct {
-    const fc_kernel *kernel;
-    const double *par;
-    ptrdiff_t lookback;
+    const fc_program *program;
     double *scratch;
 } task;
 
@@ -32,7 +30,7 @@ static void fill_missing(double *out, ptrdiff_t n) {
     }
 }
 
-static int complete(const fc_kernel *k, const double *const *in, ptrdiff_t i) {
+static int complete(const fc_program *k, const double *const *in, ptrdiff_t i) {
     double check = 0.0;
     for (int j = 0; j < k->n_in; j++) {
         check += in[j][i] - in[j][i];
@@ -41,32 +39,32 @@ static int complete(const fc_kernel *k, const double *const *in, ptrdiff_t i) {
 }
 
 static int by_steps(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
-    void *state = malloc(t->kernel->size(t->par));
+    void *state = malloc(t->program->size);
     if (!state) {
         return -1;
     }
-    t->kernel->init(t->par, state);
-    t->kernel->run(state, in, out, n);
+    fc_program_init(t->program, state);
+    fc_program_run(t->program, state, in, out, n);
     free(state);
     return 0;
 }
 
 /* A series without missing bars, or one for its steps to sort out. */
 static int whole(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
-    if (n <= t->lookback) {
-        for (int j = 0; j < t->kernel->n_out; j++) {
+    if (n <= t->program->lookback) {
+        for (int j = 0; j < t->program->n_out; j++) {
             fill_missing(out[j], n);
         }
         return 0;
     }
-    if (t->kernel->batch(t->par, in, out, n, t->scratch)) {
+    if (fc_program_batch(t->program, in, out, n, t->scratch)) {
         return by_steps(t, in, out, n);
     }
     return 0;
 }
 
 /* The end of the run of bars from i on that are all complete, or all not. */
-static ptrdiff_t run_end(const fc_kernel *k, const double *const *in, ptrdiff_t i, ptrdiff_t n) {
+static ptrdiff_t run_end(const fc_program *k, const double *const *in, ptrdiff_t i, ptrdiff_t n) {
     int whole = complete(k, in, i++);
     for (; whole && i + 8 <= n; i += 8) {
         double check[4] = {0.0, 0.0, 0.0, 0.0};
@@ -85,7 +83,7 @@ static ptrdiff_t run_end(const fc_kernel *k, const double *const *in, ptrdiff_t 
     return i;
 }
 
-static void from_bar(const fc_kernel *k, const double *const *in, double *const *out, ptrdiff_t i, const double **from,
+static void from_bar(const fc_program *k, const double *const *in, double *const *out, ptrdiff_t i, const double **from,
                      double **to) {
     for (int j = 0; j < k->n_in; j++) {
         from[j] = in[j] + i;
@@ -99,10 +97,10 @@ static int by_runs(const task *t, const double *const *in, double *const *out, p
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     for (ptrdiff_t begin = 0, end; begin < n; begin = end) {
-        end = run_end(t->kernel, in, begin, n);
-        from_bar(t->kernel, in, out, begin, from, to);
-        if (!complete(t->kernel, in, begin)) {
-            for (int j = 0; j < t->kernel->n_out; j++) {
+        end = run_end(t->program, in, begin, n);
+        from_bar(t->program, in, out, begin, from, to);
+        if (!complete(t->program, in, begin)) {
+            for (int j = 0; j < t->program->n_out; j++) {
                 fill_missing(to[j], end - begin);
             }
         } else if (whole(t, from, to, end - begin)) {
@@ -132,7 +130,7 @@ static ptrdiff_t tile_at(ptrdiff_t i, ptrdiff_t n) { return n - i < TILE ? n - i
 
 /* Copies the complete bars of each input to packed[j * n], one after the other; notes which they are and returns how
  * many. */
-static ptrdiff_t pack(const fc_kernel *k, const double *const *in, ptrdiff_t n, double *packed, unsigned char *there) {
+static ptrdiff_t pack(const fc_program *k, const double *const *in, ptrdiff_t n, double *packed, unsigned char *there) {
     ptrdiff_t m = 0;
     for (ptrdiff_t i = 0, bars; i < n; i += bars) {
         int clean = 1;
@@ -176,7 +174,7 @@ static void unpack(double *x, ptrdiff_t m, const unsigned char *there, ptrdiff_t
 
 /* A recurrence skips what is missing: it runs over the complete bars, packed. */
 static int by_leaving_out(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
-    const fc_kernel *k = t->kernel;
+    const fc_program *k = t->program;
     const double *from[FC_MAX_IN];
     if ((size_t)n > PTRDIFF_MAX / sizeof(double) / FC_MAX_IN) {
         return -1;
@@ -199,23 +197,23 @@ static int by_leaving_out(const task *t, const double *const *in, double *const 
     return failed ? -1 : 0;
 }
 
-/* Bars before the first complete one cost no more than themselves, whatever the kernel: it begins after them. */
+/* Bars before the first complete one cost no more than themselves, whatever the program: it begins after them. */
 static int row(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     if (n == 0) {
         return 0;
     }
-    ptrdiff_t first = complete(t->kernel, in, 0) ? 0 : run_end(t->kernel, in, 0, n);
-    for (int j = 0; j < t->kernel->n_out; j++) {
+    ptrdiff_t first = complete(t->program, in, 0) ? 0 : run_end(t->program, in, 0, n);
+    for (int j = 0; j < t->program->n_out; j++) {
         fill_missing(out[j], first);
     }
     n -= first;
-    from_bar(t->kernel, in, out, first, from, to);
-    if (n == 0 || (n > t->lookback && !t->kernel->batch(t->par, from, to, n, t->scratch))) {
+    from_bar(t->program, in, out, first, from, to);
+    if (n == 0 || (n > t->program->lookback && !fc_program_batch(t->program, from, to, n, t->scratch))) {
         return 0;
     }
-    switch (t->kernel->policy(t->par)) {
+    switch (t->program->policy) {
     case FC_WINDOW:
         return by_runs(t, from, to, n);
     case FC_RECURRENCE:
@@ -226,8 +224,7 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
 }
 
 typedef struct {
-    const fc_kernel *kernel;
-    const double *par;
+    const fc_program *program;
     const double *const *in;
     double *const *out;
     ptrdiff_t first, last, bars;
@@ -239,10 +236,10 @@ static double *line_of(double *p) { return (double *)(((uintptr_t)p + 63) & ~(ui
 
 static void work(share *s) {
     double stack[ON_STACK + 8], *heap = NULL;
-    task t = {s->kernel, s->par, s->kernel->lookback(s->par), line_of(stack)};
+    task t = {s->program, line_of(stack)};
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
-    ptrdiff_t need = s->bars > t.lookback ? s->kernel->scratch(s->par) : 0;
+    ptrdiff_t need = s->bars > s->program->lookback ? fc_program_scratch(s->program, s->bars) : 0;
     if (need > ON_STACK) {
         heap = malloc(((size_t)need + 8) * sizeof(double));
         if (!heap) {
@@ -252,10 +249,10 @@ static void work(share *s) {
         t.scratch = line_of(heap);
     }
     for (ptrdiff_t r = s->first; r < s->last && !s->failed; r++) {
-        for (int j = 0; j < s->kernel->n_in; j++) {
+        for (int j = 0; j < s->program->n_in; j++) {
             from[j] = s->in[j] + r * s->bars;
         }
-        for (int j = 0; j < s->kernel->n_out; j++) {
+        for (int j = 0; j < s->program->n_out; j++) {
             to[j] = s->out[j] + r * s->bars;
         }
         s->failed = row(&t, from, to, s->bars) != 0;
@@ -293,8 +290,8 @@ static int processors(void) {
 }
 #endif
 
-static int on_threads(const fc_kernel *kernel, const double *par, const double *const *in, double *const *out,
-                      ptrdiff_t rows, ptrdiff_t bars, int threads) {
+static int on_threads(const fc_program *program, const double *const *in, double *const *out, ptrdiff_t rows, ptrdiff_t bars,
+                      int threads) {
     share shares[MOST_THREADS];
     thread handles[MOST_THREADS];
     int started[MOST_THREADS], failed = 0;
@@ -306,7 +303,7 @@ static int on_threads(const fc_kernel *kernel, const double *par, const double *
     threads = threads > MOST_THREADS ? MOST_THREADS : threads;
     threads = threads > rows ? (rows > 1 ? (int)rows : 1) : threads;
     for (int i = 0; i < threads; i++) {
-        shares[i] = (share){kernel, par, in, out, rows * i / threads, rows * (i + 1) / threads, bars, 0};
+        shares[i] = (share){program, in, out, rows * i / threads, rows * (i + 1) / threads, bars, 0};
     }
     for (int i = 1; i < threads; i++) {
         started[i] = start(handles + i, shares + i);
@@ -325,12 +322,12 @@ static int on_threads(const fc_kernel *kernel, const double *par, const double *
     return failed ? -1 : 0;
 }
 
-int fc_panel(const fc_kernel *kernel, const double *par, const double *const *in, double *const *out, ptrdiff_t rows,
-             ptrdiff_t bars, int threads) {
+int fc_panel(const fc_program *program, const double *const *in, double *const *out, ptrdiff_t rows, ptrdiff_t bars,
+             int threads) {
     if (rows == 1) {
-        share s = {kernel, par, in, out, 0, 1, bars, 0};
+        share s = {program, in, out, 0, 1, bars, 0};
         work(&s);
         return s.failed ? -1 : 0;
     }
-    return on_threads(kernel, par, in, out, rows, bars, threads);
+    return on_threads(program, in, out, rows, bars, threads);
 }

@@ -5,8 +5,7 @@ cdef enum:
 
 
 cdef struct Lane:
-    const fc_kernel *kernel
-    double par[FC_MAX_PAR]
+    const fc_program *program
     int columns[FC_MAX_IN]
     char *states
     size_t size
@@ -21,6 +20,7 @@ cdef class Board:
     cdef readonly Py_ssize_t symbols
     cdef list _stores  # bytearrays: while arrays look into one it can neither move nor shrink
     cdef list _outputs
+    cdef list _holders  # of the lanes' programs
     cdef Lane *_lanes
     cdef Py_ssize_t _n
     cdef const double **_data  # the columns' values, while the lock is held
@@ -36,6 +36,7 @@ cdef class Board:
         self.symbols = count
         self._stores = []
         self._outputs = []
+        self._holders = []
         self._lock = PyThread_allocate_lock()
         self._lanes = <Lane *>calloc(len(given) + 1, sizeof(Lane))
         if self._lock == NULL or self._lanes == NULL:
@@ -54,16 +55,18 @@ cdef class Board:
             raise MemoryError()
 
     cdef tuple _set_lane(self, Lane *lane, name, params, columns, dict names):
-        cdef const fc_kernel *kernel = fc_kernel_of(fc_isa_used(), name)
         cdef Py_ssize_t symbol
-        lane.kernel = kernel
-        taken = fc_take_params(kernel, params, lane.par)
+        cdef const fc_program *program
+        taken = fc_floats(params)
+        holder = fc_program_of(fc_isa_used(), name, taken)
+        lane.program = program = fc_program_in(holder)
+        self._holders.append(holder)
         inputs = tuple(columns)
-        if len(inputs) != kernel.n_in or not all(type(column) is str for column in inputs):
-            raise ValueError(f"specs: expected {kernel.n_in} column names for {name}, got {columns!r}")
-        for j in range(kernel.n_in):
+        if len(inputs) != program.n_in or not all(type(column) is str for column in inputs):
+            raise ValueError(f"specs: expected {program.n_in} column names for {name}, got {columns!r}")
+        for j in range(program.n_in):
             lane.columns[j] = names.setdefault(inputs[j], len(names))
-        lane.size = kernel.size(lane.par)
+        lane.size = program.size
         lane.stride = (lane.size + 15) & ~<size_t>15
         if self.symbols and lane.stride > <size_t>PY_SSIZE_T_MAX // <size_t>self.symbols:
             raise MemoryError()
@@ -71,9 +74,9 @@ cdef class Board:
         if lane.states == NULL:
             raise MemoryError()
         for symbol in range(self.symbols):
-            kernel.init(lane.par, lane.states + <size_t>symbol * lane.stride)
+            fc_program_init(program, lane.states + <size_t>symbol * lane.stride)
         views = []
-        for j in range(kernel.n_out):
+        for j in range(program.n_out):
             store = bytearray(8 * self.symbols)
             lane.out[j] = <double *>PyByteArray_AS_STRING(store)
             for symbol in range(self.symbols):
@@ -82,7 +85,7 @@ cdef class Board:
             self._stores.append(store)
             views.append(view)
         self._outputs.append(tuple(views))
-        return kernel.name.decode(), taken, inputs
+        return program.name.decode() if isinstance(name, str) else name, taken, inputs
 
     def __dealloc__(self):
         if self._lanes != NULL:
@@ -162,7 +165,7 @@ cdef class Board:
     cdef bint _is_output(self, const double *column, Py_ssize_t size) noexcept:
         cdef Py_ssize_t i, j
         for i in range(self._n):
-            for j in range(self._lanes[i].kernel.n_out):
+            for j in range(self._lanes[i].program.n_out):
                 if column < self._lanes[i].out[j] + self.symbols and self._lanes[i].out[j] < column + size:
                     return True
         return False
@@ -229,9 +232,9 @@ cdef class Board:
         cdef Py_ssize_t i, j
         for i in range(self._n):
             lane = &self._lanes[i]
-            for j in range(lane.kernel.n_in):
+            for j in range(lane.program.n_in):
                 inputs[j] = self._data[lane.columns[j]]
-            lane.kernel.many(lane.states, lane.stride, at, inputs, lane.out, n)
+            fc_program_many(lane.program, lane.states, lane.stride, at, inputs, lane.out, n)
 
     def extend(self, columns):
         cdef list arrays = self._arrays("extend", columns, 2)
@@ -272,10 +275,10 @@ cdef class Board:
         for i in range(self._n):
             lane = &self._lanes[i]
             for symbol in range(self.symbols):
-                for j in range(lane.kernel.n_in):
+                for j in range(lane.program.n_in):
                     inputs[j] = self._data[lane.columns[j]] + symbol * bars
-                lane.kernel.run(lane.states + <size_t>symbol * lane.stride, inputs, out, bars)
-                for j in range(lane.kernel.n_out):
+                fc_program_run(lane.program, lane.states + <size_t>symbol * lane.stride, inputs, out, bars)
+                for j in range(lane.program.n_out):
                     lane.out[j][symbol] = out[j][bars - 1]
 
     def output(self, i):
@@ -287,7 +290,7 @@ cdef class Board:
         self._enter()
         for i in range(self._n):
             memcpy(other._lanes[i].states, self._lanes[i].states, self._lanes[i].stride * <size_t>self.symbols)
-            for j in range(self._lanes[i].kernel.n_out):
+            for j in range(self._lanes[i].program.n_out):
                 memcpy(other._lanes[i].out[j], self._lanes[i].out[j], <size_t>self.symbols * sizeof(double))
         PyThread_release_lock(self._lock)
         return other
@@ -304,13 +307,13 @@ cdef class Board:
             PyBytes_FromStringAndSize(NULL, <Py_ssize_t>self._lanes[i].stride * self.symbols) for i in range(self._n)
         ]
         outputs = [
-            [PyBytes_FromStringAndSize(NULL, 8 * self.symbols) for j in range(self._lanes[i].kernel.n_out)]
+            [PyBytes_FromStringAndSize(NULL, 8 * self.symbols) for j in range(self._lanes[i].program.n_out)]
             for i in range(self._n)
         ]
         self._enter()
         for i in range(self._n):
             memcpy(PyBytes_AS_STRING(states[i]), self._lanes[i].states, self._lanes[i].stride * <size_t>self.symbols)
-            for j in range(self._lanes[i].kernel.n_out):
+            for j in range(self._lanes[i].program.n_out):
                 memcpy(PyBytes_AS_STRING(outputs[i][j]), self._lanes[i].out[j], <size_t>self.symbols * sizeof(double))
         PyThread_release_lock(self._lock)
         return Board, (self.specs, self.symbols), (FC_STATE_VERSION, states, outputs)
@@ -326,18 +329,18 @@ cdef class Board:
         for i in range(self._n if fits else 0):
             size = <Py_ssize_t>self._lanes[i].stride * self.symbols
             fits = fits and type(states[i]) is bytes and len(states[i]) == size
-            fits = fits and len(outputs[i]) == self._lanes[i].kernel.n_out
+            fits = fits and len(outputs[i]) == self._lanes[i].program.n_out
             fits = fits and all(type(output) is bytes and len(output) == 8 * self.symbols for output in outputs[i])
         for i in range(self._n if fits else 0):
             lane = &self._lanes[i]
             loaded = PyBytes_AS_STRING(states[i])
             for symbol in range(self.symbols):
-                fits = fits and lane.kernel.valid(lane.par, loaded + <size_t>symbol * lane.stride)
+                fits = fits and fc_program_valid(lane.program, loaded + <size_t>symbol * lane.stride)
         if not fits:
             raise ValueError(f"state: expected one of this board in version {FC_STATE_VERSION}")
         self._enter()
         for i in range(self._n):
             memcpy(self._lanes[i].states, PyBytes_AS_STRING(states[i]), self._lanes[i].stride * <size_t>self.symbols)
-            for j in range(self._lanes[i].kernel.n_out):
+            for j in range(self._lanes[i].program.n_out):
                 memcpy(self._lanes[i].out[j], PyBytes_AS_STRING(outputs[i][j]), <size_t>self.symbols * sizeof(double))
         PyThread_release_lock(self._lock)

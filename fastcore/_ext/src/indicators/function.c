@@ -16,18 +16,27 @@
 #define MAX_SLOTS (FC_MAX_IN + FC_MAX_PAR)
 #define RELEASE_ABOVE 4096 /* bars; below, handing over the GIL costs more than the work */
 
+#define PROGRAMS 8 /* that a function keeps at hand */
+
+typedef struct {
+    double par[FC_MAX_PAR];
+    PyObject *holder; /* NULL: empty */
+} ready;
+
 typedef struct {
     PyObject_HEAD
     vectorcallfunc vectorcall;
-    const fc_kernel *kernel;
-    PyObject *name;
+    const fc_kernel *kernel; /* NULL where operators do it all */
+    PyObject *source, *name;
     PyObject *slots; /* interned names of the inputs, then of the parameters */
     PyTypeObject *result_type;
     PyObject *bind;
     PyObject *dict;
     PyObject *weakrefs;
     double preset[FC_MAX_PAR], lo[FC_MAX_PAR], hi[FC_MAX_PAR];
+    char kinds[FC_MAX_PAR]; /* p period, f factor, m moving average type */
     int n_in, n_par;
+    ready programs[PROGRAMS];
 } Function;
 
 static PyArray_Descr *double_descr;
@@ -39,60 +48,6 @@ int fc_is_plain(PyObject *object) {
     }
     PyArrayObject *array = (PyArrayObject *)object;
     return PyArray_TYPE(array) == NPY_DOUBLE && PyArray_ISCARRAY_RO(array);
-}
-
-/* ---- kernels and parameters by name ---- */
-
-const fc_kernel *fc_kernel_of(const fc_isa *isa, PyObject *name) {
-    const fc_kernel *found = NULL;
-    if (PyUnicode_Check(name)) {
-        const char *text = PyUnicode_AsUTF8(name);
-        if (text) {
-            found = fc_kernel_named(isa, text);
-        } else {
-            PyErr_Clear(); /* a name that is no text is no indicator's */
-        }
-    }
-    if (!found) {
-        FC_RAISE(PyExc_ValueError, "name: expected the name of an indicator, got %R", name);
-    }
-    return found;
-}
-
-PyObject *fc_take_params(const fc_kernel *kernel, PyObject *params, double *par) {
-    int count = fc_par_count(kernel);
-    PyObject *given = FC_GUARDED(PySequence_Tuple(params)), *taken = NULL;
-    if (!given) {
-        return NULL;
-    }
-    if (PyTuple_GET_SIZE(given) != count) {
-        FC_RAISE(PyExc_ValueError, "params: expected %d numbers for %s, got %R", count, kernel->name, given);
-        goto done;
-    }
-    for (int j = 0; j < count; j++) {
-        par[j] = FC_GUARDED_INT(PyFloat_AsDouble(PyTuple_GET_ITEM(given, j)));
-        if (par[j] == -1.0 && PyErr_Occurred()) {
-            goto done;
-        }
-    }
-    int bad = fc_par_bad(kernel, par);
-    if (bad >= 0) {
-        FC_RAISE(PyExc_ValueError, "params: %s cannot run with %R at %d", kernel->name, PyTuple_GET_ITEM(given, bad),
-                 bad);
-        goto done;
-    }
-    taken = PyTuple_New(count);
-    for (int j = 0; taken && j < count; j++) {
-        PyObject *value = PyFloat_FromDouble(par[j]);
-        if (!value) {
-            Py_CLEAR(taken);
-        } else {
-            PyTuple_SET_ITEM(taken, j, value);
-        }
-    }
-done:
-    Py_DECREF(given);
-    return taken;
 }
 
 /* ---- results ---- */
@@ -134,7 +89,7 @@ PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n) {
     return record;
 }
 
-/* ---- running a kernel ---- */
+/* ---- running a program ---- */
 
 static PyObject *new_array(int nd, npy_intp *dims) {
     npy_intp bytes = PyArray_MultiplyList(dims, nd) * (npy_intp)sizeof(double);
@@ -185,31 +140,31 @@ static int new_outputs(int n_out, int nd, npy_intp *dims, PyObject **out) {
     return 0;
 }
 
-/* Runs a kernel into new arrays out[0..n_out); -1 with an exception set, and none of them left, on failure. */
-static int run(const fc_kernel *kernel, const double *par, PyArrayObject *const *arrays, int threads, PyObject **out) {
+/* Runs a program into new arrays out[0..n_out); -1 with an exception set, and none of them left, on failure. */
+static int run(const fc_program *program, PyArrayObject *const *arrays, int threads, PyObject **out) {
     const double *in[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     int nd = PyArray_NDIM(arrays[0]), failed = 0;
     npy_intp *dims = PyArray_DIMS(arrays[0]), size = PyArray_SIZE(arrays[0]);
     ptrdiff_t bars = dims[nd - 1], rows = nd == 2 ? dims[0] : 1;
-    if (new_outputs(kernel->n_out, nd, dims, out)) {
+    if (new_outputs(program->n_out, nd, dims, out)) {
         return -1;
     }
-    for (int j = 0; j < kernel->n_in; j++) {
+    for (int j = 0; j < program->n_in; j++) {
         in[j] = PyArray_DATA(arrays[j]);
     }
-    for (int j = 0; j < kernel->n_out; j++) {
+    for (int j = 0; j < program->n_out; j++) {
         to[j] = PyArray_DATA((PyArrayObject *)out[j]);
     }
     if (size > RELEASE_ABOVE) {
         Py_BEGIN_ALLOW_THREADS
-        failed = fc_panel(kernel, par, in, to, rows, bars, threads);
+        failed = fc_panel(program, in, to, rows, bars, threads);
         Py_END_ALLOW_THREADS
     } else {
-        failed = fc_panel(kernel, par, in, to, rows, bars, threads);
+        failed = fc_panel(program, in, to, rows, bars, threads);
     }
     if (failed) {
-        for (int j = 0; j < kernel->n_out; j++) {
+        for (int j = 0; j < program->n_out; j++) {
             Py_DECREF(out[j]);
         }
         PyErr_NoMemory();
@@ -224,38 +179,39 @@ static int same_shape(PyArrayObject *a, PyArrayObject *b) {
 }
 
 /* The arrays of a sequence into `into`, borrowed from the tuple or list; -1 with an exception set. */
-static int take_arrays(const fc_kernel *kernel, PyObject *fast, PyArrayObject **into) {
-    if (PySequence_Fast_GET_SIZE(fast) != kernel->n_in) {
-        PyErr_Format(PyExc_TypeError, "%s: expected %d arrays, got %zd", kernel->name, kernel->n_in,
+static int take_arrays(const fc_program *program, PyObject *fast, PyArrayObject **into) {
+    if (PySequence_Fast_GET_SIZE(fast) != program->n_in) {
+        PyErr_Format(PyExc_TypeError, "%s: expected %d arrays, got %zd", program->name, program->n_in,
                      PySequence_Fast_GET_SIZE(fast));
         return -1;
     }
-    for (int j = 0; j < kernel->n_in; j++) {
+    for (int j = 0; j < program->n_in; j++) {
         PyObject *item = PySequence_Fast_GET_ITEM(fast, j);
         if (!fc_is_plain(item)) {
             PyErr_Format(PyExc_TypeError,
                          "%s: array %d: expected a C-contiguous, aligned ndarray of native float64, got %s",
-                         kernel->name, j, fc_type_name(item));
+                         program->name, j, fc_type_name(item));
             return -1;
         }
         into[j] = (PyArrayObject *)item;
         if (PyArray_NDIM(into[j]) < 1 || PyArray_NDIM(into[j]) > 2 || !same_shape(into[0], into[j])) {
-            PyErr_Format(PyExc_ValueError, "%s: expected 1-D or 2-D arrays of one shape", kernel->name);
+            PyErr_Format(PyExc_ValueError, "%s: expected 1-D or 2-D arrays of one shape", program->name);
             return -1;
         }
     }
     return 0;
 }
 
-PyObject *fc_compute(const fc_kernel *kernel, const double *par, PyObject *arrays, int threads) {
+PyObject *fc_compute(PyObject *holder, PyObject *arrays, int threads) {
+    const fc_program *program = fc_program_in(holder);
     PyArrayObject *in[FC_MAX_IN];
     PyObject *out[FC_MAX_OUT], *result = NULL;
     PyObject *fast = FC_GUARDED(PySequence_Tuple(arrays)); /* a tuple: it cannot be shortened meanwhile */
     if (!fast) {
         return NULL;
     }
-    if (!take_arrays(kernel, fast, in) && !run(kernel, par, in, threads, out)) {
-        result = fc_record(NULL, out, kernel->n_out);
+    if (!take_arrays(program, fast, in) && !run(program, in, threads, out)) {
+        result = fc_record(NULL, out, program->n_out);
     }
     Py_DECREF(fast);
     return result;
@@ -277,8 +233,7 @@ static int par_from(PyObject *object, char kind, double *value) {
     return 0;
 }
 
-static PyObject *finished(Function *f, PyObject **out, PyObject *finish) {
-    int n = f->kernel->n_out;
+static PyObject *finished(Function *f, PyObject **out, int n, PyObject *finish) {
     if (finish == Py_None) {
         return n == 1 ? out[0] : fc_record(f->result_type, out, n);
     }
@@ -295,22 +250,69 @@ static PyObject *finished(Function *f, PyObject **out, PyObject *finish) {
 static PyObject *run_bound(Function *f, PyObject *bound) {
     PyArrayObject *in[FC_MAX_IN];
     PyObject *out[FC_MAX_OUT];
-    double par[FC_MAX_PAR] = {0};
     if (!PyTuple_Check(bound) || PyTuple_GET_SIZE(bound) != 3 || !PyTuple_Check(PyTuple_GET_ITEM(bound, 0)) ||
         !PyTuple_Check(PyTuple_GET_ITEM(bound, 1))) {
         FC_RAISE(PyExc_TypeError, "%U: bind: expected (arrays, params, finish) with %d arrays and %d params, got %R",
                  f->name, f->n_in, f->n_par, bound);
         return NULL;
     }
-    PyObject *params = fc_take_params(f->kernel, PyTuple_GET_ITEM(bound, 1), par);
-    if (!params) {
+    PyObject *holder = fc_program_of(fc_isa_used(), f->source, PyTuple_GET_ITEM(bound, 1)), *result = NULL;
+    if (!holder) {
         return NULL;
     }
-    Py_DECREF(params);
-    if (take_arrays(f->kernel, PyTuple_GET_ITEM(bound, 0), in) || run(f->kernel, par, in, 0, out)) {
-        return NULL;
+    const fc_program *program = fc_program_in(holder);
+    if (!take_arrays(program, PyTuple_GET_ITEM(bound, 0), in) && !run(program, in, 0, out)) {
+        result = finished(f, out, program->n_out, PyTuple_GET_ITEM(bound, 2));
     }
-    return finished(f, out, PyTuple_GET_ITEM(bound, 2));
+    Py_DECREF(holder);
+    return result;
+}
+
+/* Which of the programs at hand is that of `par`, or is to be replaced by it. */
+static ready *place_of(Function *f, const double *par) {
+    uint64_t bits, hash = 0;
+    for (int j = 0; j < f->n_par; j++) {
+        memcpy(&bits, par + j, sizeof(bits));
+        hash = (hash ^ bits) * UINT64_C(0x9E3779B97F4A7C15);
+    }
+    return f->programs + (hash >> 61);
+}
+
+/* The program of parameters in their ranges: a new reference to its holder, or NULL with an exception set. */
+static PyObject *program_for(Function *f, const double *par) {
+    ready *place = place_of(f, par);
+    size_t bytes = (size_t)f->n_par * sizeof(double);
+    if (FC_LIKELY(place->holder && !memcmp(place->par, par, bytes))) {
+        return Py_NewRef(place->holder);
+    }
+    PyObject *holder = NULL;
+    if (f->kernel && fc_par_bad(f->kernel, par) < 0) {
+        holder = fc_program_with(f->kernel, par);
+    } else {
+        PyObject *params = PyTuple_New(f->n_par);
+        for (int j = 0; params && j < f->n_par; j++) {
+            PyObject *value = PyFloat_FromDouble(par[j]);
+            if (value) {
+                PyTuple_SET_ITEM(params, j, value);
+            } else {
+                Py_CLEAR(params);
+            }
+        }
+        holder = params ? fc_program_of(fc_isa_used(), f->source, params) : NULL;
+        Py_XDECREF(params);
+    }
+    if (holder && fc_program_in(holder)->n_in != f->n_in) {
+        PyErr_Format(PyExc_ValueError, "%U: expected a definition of %d inputs, got one of %d", f->name, f->n_in,
+                     fc_program_in(holder)->n_in);
+        Py_CLEAR(holder);
+    }
+    if (holder) {
+        PyObject *replaced = place->holder;
+        place->holder = Py_NewRef(holder);
+        memcpy(place->par, par, bytes);
+        Py_XDECREF(replaced);
+    }
+    return holder;
 }
 
 static PyObject *call_bound(Function *f, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
@@ -386,17 +388,27 @@ static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nar
         PyObject *given = slot[f->n_in + j];
         if (!given) {
             par[j] = f->preset[j];
-        } else if (!par_from(given, f->kernel->par[j], par + j) || !(par[j] >= f->lo[j] && par[j] <= f->hi[j])) {
+        } else if (!par_from(given, f->kinds[j], par + j) || !(par[j] >= f->lo[j] && par[j] <= f->hi[j])) {
             goto bind;
         }
     }
-    if (fc_par_bad(f->kernel, par) >= 0) {
+    int bad = f->kernel ? fc_par_bad(f->kernel, par) : -1;
+    if (bad >= 0 && f->kinds[bad] != 'm') {
         goto bind;
     }
-    if (run(f->kernel, par, in, 0, out)) {
-        return NULL;
+    PyObject *holder = program_for(f, par), *result = NULL;
+    if (!holder) {
+        if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
+            return NULL;
+        }
+        PyErr_Clear(); /* a number of a moving average that there is not: the binder words it */
+        goto bind;
     }
-    return finished(f, out, Py_None);
+    if (!run(fc_program_in(holder), in, 0, out)) {
+        result = finished(f, out, fc_program_in(holder)->n_out, Py_None);
+    }
+    Py_DECREF(holder);
+    return result;
 bind:
     return call_bound(f, args, n, kwnames);
 }
@@ -404,6 +416,7 @@ bind:
 /* ---- the type ---- */
 
 static int function_traverse(Function *f, visitproc visit, void *arg) {
+    Py_VISIT(f->source);
     Py_VISIT(f->slots);
     Py_VISIT(f->result_type);
     Py_VISIT(f->bind);
@@ -424,6 +437,10 @@ static void function_dealloc(Function *f) {
     }
     Py_TRASHCAN_BEGIN(f, function_dealloc) /* what binds may be another one */
     function_clear(f);
+    for (int i = 0; i < PROGRAMS; i++) {
+        Py_XDECREF(f->programs[i].holder);
+    }
+    Py_XDECREF(f->source);
     Py_XDECREF(f->name);
     Py_XDECREF(f->slots);
     Py_XDECREF(f->result_type);
@@ -482,21 +499,33 @@ static int take_param(Function *f, PyObject *param, int j, PyObject **name) {
         }
         return -1;
     }
-    const char *wanted = f->kernel->par[j] == 'p' ? "int" : f->kernel->par[j] == 'm' ? "matype" : "float";
-    if (strcmp(kind, wanted) != 0) {
-        PyErr_Format(PyExc_ValueError, "params: %U: the kernel takes kind %s, got %s", *name, wanted, kind);
+    f->kinds[j] = !strcmp(kind, "int") ? 'p' : !strcmp(kind, "matype") ? 'm' : 'f';
+    if ((f->kinds[j] == 'f' && strcmp(kind, "float") != 0) || (f->kernel && f->kernel->par[j] != f->kinds[j])) {
+        PyErr_Format(PyExc_ValueError, "params: %U: expected another kind, got %s", *name, kind);
         return -1;
     }
     return 0;
 }
 
-PyObject *fc_function_new(const fc_kernel *kernel, PyObject *name, PyObject *inputs, PyObject *params,
-                          PyObject *result_type, PyObject *bind) {
-    int n_in = kernel->n_in, n_par = fc_par_count(kernel);
+PyObject *fc_function_new(PyObject *source, PyObject *name, PyObject *inputs, PyObject *params, PyObject *result_type,
+                          PyObject *bind) {
+    const fc_kernel *kernel = fc_kernel_of(fc_isa_used(), source);
+    Py_ssize_t n_in = kernel ? kernel->n_in : fc_inputs_of(source);
+    if (n_in < 0) {
+        return NULL;
+    }
+    Py_ssize_t n_par = kernel ? fc_par_count(kernel) : PyTuple_Check(params) ? PyTuple_GET_SIZE(params) : 0;
+    if (!PyUnicode_Check(name)) {
+        return FC_GUARDED(PyErr_Format(PyExc_TypeError, "name: expected a str, got %R", name));
+    }
+    if (n_in > FC_MAX_IN || n_par > FC_MAX_PAR) {
+        return PyErr_Format(PyExc_ValueError, "%U: expected at most %d inputs and %d params, got %zd and %zd", name,
+                            FC_MAX_IN, FC_MAX_PAR, n_in, n_par);
+    }
     if (!PyTuple_Check(inputs) || PyTuple_GET_SIZE(inputs) != n_in || !PyTuple_Check(params) ||
         PyTuple_GET_SIZE(params) != n_par) {
-        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "%U: the kernel has %d inputs and %d params, got %R and %R",
-                                       name, n_in, n_par, inputs, params));
+        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "%U: expected %zd inputs and %zd params, got %R and %R", name,
+                                       n_in, n_par, inputs, params));
     }
     if (fc_record_check(result_type)) {
         return NULL;
@@ -510,19 +539,21 @@ PyObject *fc_function_new(const fc_kernel *kernel, PyObject *name, PyObject *inp
     }
     f->vectorcall = function_call;
     f->kernel = kernel;
+    memset(f->programs, 0, sizeof(f->programs));
+    f->source = Py_NewRef(source);
     f->name = Py_NewRef(name);
     f->result_type = result_type == Py_None ? NULL : (PyTypeObject *)Py_NewRef(result_type);
     f->bind = Py_NewRef(bind);
     f->dict = f->weakrefs = NULL;
-    f->n_in = n_in;
-    f->n_par = n_par;
+    f->n_in = (int)n_in;
+    f->n_par = (int)n_par;
     f->slots = PyTuple_New(n_in + n_par);
     if (!f->slots) {
         goto failed;
     }
-    for (int j = 0; j < n_in + n_par; j++) {
+    for (int j = 0; j < (int)(n_in + n_par); j++) {
         PyObject *slot = j < n_in ? PyTuple_GET_ITEM(inputs, j) : NULL;
-        if (j >= n_in && take_param(f, PyTuple_GET_ITEM(params, j - n_in), j - n_in, &slot)) {
+        if (j >= n_in && take_param(f, PyTuple_GET_ITEM(params, j - n_in), j - (int)n_in, &slot)) {
             goto failed;
         }
         if (!PyUnicode_CheckExact(slot)) {

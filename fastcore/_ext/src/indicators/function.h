@@ -1,23 +1,19 @@
-/* Indicators as callables: plain arrays go straight to the kernel, anything else is handed to Python to be made
+/* Indicators as callables: plain arrays go straight to the program, anything else is handed to Python to be made
  * plain. */
 #ifndef FASTCORE_INDICATORS_FUNCTION_H
 #define FASTCORE_INDICATORS_FUNCTION_H
 
 #include <Python.h>
 
-#include "indicators/cpu.h"
+#include "indicators/program_object.h"
 
 /* Imports numpy and readies the type; -1 with an exception set on failure. */
 int fc_function_ready(void);
 /* A new callable; see indicators.pyi. */
-PyObject *fc_function_new(const fc_kernel *kernel, PyObject *name, PyObject *inputs, PyObject *params,
-                          PyObject *result_type, PyObject *bind);
-/* Runs a kernel over plain arrays of one shape; a new tuple of the outputs. `arrays` is a sequence. */
-PyObject *fc_compute(const fc_kernel *kernel, const double *par, PyObject *arrays, int threads);
-/* The kernel called `name` (NULL: an exception is set). */
-const fc_kernel *fc_kernel_of(const fc_isa *isa, PyObject *name);
-/* The kernel's parameters from a sequence of numbers; a new tuple of floats, or NULL with an exception set. */
-PyObject *fc_take_params(const fc_kernel *kernel, PyObject *params, double *par);
+PyObject *fc_function_new(PyObject *source, PyObject *name, PyObject *inputs, PyObject *params, PyObject *result_type,
+                          PyObject *bind);
+/* Runs a program over plain arrays of one shape; a new tuple of the outputs. `arrays` is a sequence. */
+PyObject *fc_compute(PyObject *holder, PyObject *arrays, int threads);
 /* Is it exactly an ndarray of native, aligned, C-contiguous doubles? */
 int fc_is_plain(PyObject *object);
 /* Items as an instance of `type`, a subclass of tuple, or as a tuple if that is NULL or None. Steals the items. */

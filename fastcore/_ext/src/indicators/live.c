@@ -14,12 +14,11 @@
 
 typedef struct {
     PyObject_HEAD
-    const fc_kernel *kernel;
+    const fc_program *program;
     void *state;
-    PyObject *name, *params;
+    PyObject *holder, *name, *params;
     PyTypeObject *result_type;
     Py_ssize_t count;
-    double par[FC_MAX_PAR];
     double last[FC_MAX_OUT];
 } Live;
 
@@ -34,7 +33,7 @@ static int number_error(const char *method, PyObject *got) {
 
 /* Reads one bar. It may run a caller's __float__, so nothing of the state is held across it. */
 static int take_bar(const Live *s, const char *method, PyObject *const *args, Py_ssize_t n, double *bar) {
-    int wanted = s->kernel->n_in;
+    int wanted = s->program->n_in;
     if (n != wanted) {
         PyErr_Format(PyExc_TypeError, "%s: expected %d number%s, got %zd", method, wanted, wanted == 1 ? "" : "s", n);
         return -1;
@@ -58,7 +57,7 @@ static int take_bar(const Live *s, const char *method, PyObject *const *args, Py
 
 static PyObject *result(const Live *s, const double *values) {
     PyObject *items[FC_MAX_OUT];
-    int n = s->kernel->n_out;
+    int n = s->program->n_out;
     if (n == 1) {
         return PyFloat_FromDouble(values[0]);
     }
@@ -79,7 +78,7 @@ static PyObject *live_update(Live *s, PyObject *const *args, Py_ssize_t n) {
     if (take_bar(s, "update", args, n, bar)) {
         return NULL;
     }
-    s->kernel->step(s->state, bar, s->last, 1);
+    fc_program_step(s->program, s->state, bar, s->last, 1);
     s->count++;
     return result(s, s->last);
 }
@@ -89,7 +88,7 @@ static PyObject *live_peek(Live *s, PyObject *const *args, Py_ssize_t n) {
     if (take_bar(s, "peek", args, n, bar)) {
         return NULL;
     }
-    s->kernel->step(s->state, bar, values, 0);
+    fc_program_step(s->program, s->state, bar, values, 0);
     return result(s, values);
 }
 
@@ -122,7 +121,7 @@ static PyObject *live_extend(Live *s, PyObject *const *args, Py_ssize_t n) {
     const double *in[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     PyObject *out[FC_MAX_OUT];
-    int n_in = s->kernel->n_in, n_out = s->kernel->n_out, bad = 0;
+    int n_in = s->program->n_in, n_out = s->program->n_out, bad = 0;
     if (n != n_in) {
         return PyErr_Format(PyExc_TypeError, "extend: expected %d array%s, got %zd", n_in, n_in == 1 ? "" : "s", n);
     }
@@ -152,7 +151,7 @@ static PyObject *live_extend(Live *s, PyObject *const *args, Py_ssize_t n) {
         }
         to[j] = PyArray_DATA((PyArrayObject *)out[j]);
     }
-    s->kernel->run(s->state, in, to, bars); /* with the GIL: another thread may hold this object too */
+    fc_program_run(s->program, s->state, in, to, bars); /* with the GIL: another thread may hold this object too */
     s->count += bars;
     for (int j = 0; bars && j < n_out; j++) {
         s->last[j] = to[j][bars - 1];
@@ -162,64 +161,59 @@ static PyObject *live_extend(Live *s, PyObject *const *args, Py_ssize_t n) {
 
 /* ---- making, copying, storing ---- */
 
-static Live *make(const fc_kernel *kernel, PyObject *name, PyObject *params, PyTypeObject *result_type,
-                  const double *par) {
+static Live *make(PyObject *holder, PyObject *name, PyObject *params, PyTypeObject *result_type) {
     Live *s = PyObject_GC_New(Live, &Live_Type);
     if (!s) {
         return NULL;
     }
-    s->kernel = kernel;
+    s->holder = Py_NewRef(holder);
+    s->program = fc_program_in(holder);
     s->name = Py_NewRef(name);
     s->params = Py_NewRef(params);
     s->result_type = (PyTypeObject *)Py_XNewRef(result_type);
     s->count = 0;
-    memcpy(s->par, par, sizeof(s->par));
     for (int j = 0; j < FC_MAX_OUT; j++) {
         s->last[j] = NAN;
     }
-    s->state = PyMem_Calloc(1, kernel->size(par));
+    s->state = PyMem_Calloc(1, s->program->size);
     PyObject_GC_Track(s);
     if (!s->state) {
         Py_DECREF(s);
         PyErr_NoMemory();
         return NULL;
     }
-    kernel->init(par, s->state);
+    fc_program_init(s->program, s->state);
     return s;
 }
 
 static PyObject *live_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"name", "params", "result_type", NULL};
-    PyObject *name, *params, *result_type = Py_None;
-    double par[FC_MAX_PAR] = {0};
+    PyObject *source, *params, *result_type = Py_None;
     (void)type;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:Live", names, &name, &params, &result_type)) {
-        return NULL;
-    }
-    const fc_kernel *kernel = fc_kernel_of(fc_isa_used(), name);
-    if (!kernel || fc_record_check(result_type)) {
-        return NULL;
-    }
-    PyObject *taken = fc_take_params(kernel, params, par);
-    if (!taken) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:Live", names, &source, &params, &result_type) ||
+        fc_record_check(result_type)) {
         return NULL;
     }
     Live *s = NULL;
-    name = PyUnicode_FromString(kernel->name);
+    PyObject *floats = fc_floats(params), *holder = floats ? fc_program_of(fc_isa_used(), source, floats) : NULL;
+    PyObject *name = !holder                   ? NULL
+                     : PyUnicode_Check(source) ? PyUnicode_FromString(fc_program_in(holder)->name)
+                                               : Py_NewRef(source);
     if (name) {
-        s = make(kernel, name, taken, result_type == Py_None ? NULL : (PyTypeObject *)result_type, par);
+        s = make(holder, name, floats, result_type == Py_None ? NULL : (PyTypeObject *)result_type);
     }
     Py_XDECREF(name);
-    Py_DECREF(taken);
+    Py_XDECREF(holder);
+    Py_XDECREF(floats);
     return (PyObject *)s;
 }
 
 static PyObject *live_copy(Live *s, PyObject *Py_UNUSED(ignored)) {
-    Live *other = make(s->kernel, s->name, s->params, s->result_type, s->par);
+    Live *other = make(s->holder, s->name, s->params, s->result_type);
     if (!other) {
         return NULL;
     }
-    memcpy(other->state, s->state, s->kernel->size(s->par));
+    memcpy(other->state, s->state, s->program->size);
     memcpy(other->last, s->last, sizeof(s->last));
     other->count = s->count;
     return (PyObject *)other;
@@ -230,8 +224,8 @@ static PyObject *live_deepcopy(Live *s, PyObject *Py_UNUSED(memo)) { return live
 static PyObject *live_reduce(Live *s, PyObject *Py_UNUSED(ignored)) {
     return Py_BuildValue("O(OOO)(iy#y#n)", &Live_Type, s->name, s->params,
                          s->result_type ? (PyObject *)s->result_type : Py_None, FC_STATE_VERSION,
-                         (const char *)s->state, (Py_ssize_t)s->kernel->size(s->par), (const char *)s->last,
-                         (Py_ssize_t)(sizeof(double) * (size_t)s->kernel->n_out), s->count);
+                         (const char *)s->state, (Py_ssize_t)s->program->size, (const char *)s->last,
+                         (Py_ssize_t)(sizeof(double) * (size_t)s->program->n_out), s->count);
 }
 
 static PyObject *live_setstate(Live *s, PyObject *stored) {
@@ -243,23 +237,23 @@ static PyObject *live_setstate(Live *s, PyObject *stored) {
         return PyErr_Occurred() ? NULL
                                 : FC_GUARDED(PyErr_Format(PyExc_TypeError, "state: expected a tuple, got %R", stored));
     }
-    int fits = version == FC_STATE_VERSION && size == (Py_ssize_t)s->kernel->size(s->par) && count >= 0 &&
-               last_size == (Py_ssize_t)(sizeof(double) * (size_t)s->kernel->n_out);
+    int fits = version == FC_STATE_VERSION && size == (Py_ssize_t)s->program->size && count >= 0 &&
+               last_size == (Py_ssize_t)(sizeof(double) * (size_t)s->program->n_out);
     if (fits) {
         void *loaded = PyMem_Malloc((size_t)size); /* checked before it takes the old one's place */
         if (!loaded) {
             return PyErr_NoMemory();
         }
         memcpy(loaded, state, (size_t)size);
-        fits = s->kernel->valid(s->par, loaded);
+        fits = fc_program_valid(s->program, loaded);
         if (fits) {
             memcpy(s->state, loaded, (size_t)size);
         }
         PyMem_Free(loaded);
     }
     if (!fits) {
-        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "state: expected one of %U%R in version %d", s->name,
-                                       s->params, FC_STATE_VERSION));
+        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "state: expected one of %s%R in version %d",
+                                       s->program->name, s->params, FC_STATE_VERSION));
     }
     memcpy(s->last, last, (size_t)last_size);
     s->count = count;
@@ -269,7 +263,7 @@ static PyObject *live_setstate(Live *s, PyObject *stored) {
 static PyObject *live_value(Live *s, void *Py_UNUSED(closure)) { return result(s, s->last); }
 
 static PyObject *live_repr(Live *s) {
-    return PyUnicode_FromFormat("<live %U%R after %zd bars>", s->name, s->params, s->count);
+    return PyUnicode_FromFormat("<live %s%R after %zd bars>", s->program->name, s->params, s->count);
 }
 
 static int live_traverse(Live *s, visitproc visit, void *arg) {
@@ -285,6 +279,7 @@ static int live_clear(Live *s) {
 static void live_dealloc(Live *s) {
     PyObject_GC_UnTrack(s);
     live_clear(s);
+    Py_XDECREF(s->holder);
     Py_XDECREF(s->name);
     Py_XDECREF(s->params);
     PyMem_Free(s->state);

@@ -31,8 +31,10 @@ static inline ptrdiff_t none(const double *par) {
 /* out[i] = f(x[i-w+1..i]) for i >= w - 1, 1 <= w <= n; scratch: fc_window_scratch(w) doubles. x and out do not
  * overlap. */
 int FC(roll_mean)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch);
+int FC(roll_sum)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch);
 int FC(roll_max)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch);
 int FC(roll_min)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch);
+int FC(roll_variance)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch);
 /* out[i] = standard deviation * by */
 int FC(roll_std)(const double *x, ptrdiff_t n, ptrdiff_t w, double by, double *out, double *scratch);
 /* mean and mean + up * deviation, mean - down * deviation */

@@ -121,7 +121,7 @@ ROLL(roll_max, v4_max, FC_GREATER, max_scan, max_scan_back, -INFINITY)
 ROLL(roll_min, v4_min, FC_SMALLER, min_scan, min_scan_back, INFINITY)
 
 /* What is made of moments, and where it goes. */
-typedef enum { MEAN, DEVIATION, BANDS } moments_kind;
+typedef enum { MEAN, SUM, VARIANCE, DEVIATION, BANDS } moments_kind;
 
 typedef struct {
     double up, down;
@@ -129,14 +129,22 @@ typedef struct {
 } moments_out;
 
 FC_INLINE void put4(const moments_out *o, ptrdiff_t i, v4 base, v4 sum, v4 squares, v4 inverse, moments_kind kind) {
+    if (kind == SUM) {
+        v4_store(o->middle + i, v4_add(v4_mul(base, v4_all(o->up)), sum));
+        return;
+    }
     v4 offset = v4_mul(sum, inverse), mean = v4_add(base, offset);
-    if (kind != DEVIATION) {
+    if (kind == MEAN || kind == BANDS) {
         v4_store(o->middle + i, mean);
     }
     if (kind == MEAN) {
         return;
     }
     v4 variance = v4_sub(v4_mul(squares, inverse), v4_mul(offset, offset));
+    if (kind == VARIANCE) {
+        v4_store(o->upper + i, v4_max(variance, v4_zero()));
+        return;
+    }
     v4 deviation = v4_sqrt(v4_max(variance, v4_zero()));
     v4 high = v4_mul(deviation, v4_all(o->up));
     v4_store(o->upper + i, kind == BANDS ? v4_add(mean, high) : high);
@@ -147,14 +155,22 @@ FC_INLINE void put4(const moments_out *o, ptrdiff_t i, v4 base, v4 sum, v4 squar
 
 FC_INLINE void put1(const moments_out *o, ptrdiff_t i, double base, double sum, double squares, double inverse,
                     moments_kind kind) {
+    if (kind == SUM) {
+        o->middle[i] = base * o->up + sum;
+        return;
+    }
     double offset = sum * inverse, mean = base + offset;
-    if (kind != DEVIATION) {
+    if (kind == MEAN || kind == BANDS) {
         o->middle[i] = mean;
     }
     if (kind == MEAN) {
         return;
     }
     double variance = squares * inverse - offset * offset;
+    if (kind == VARIANCE) {
+        o->upper[i] = variance > 0.0 ? variance : 0.0;
+        return;
+    }
     double deviation = sqrt(variance > 0.0 ? variance : 0.0);
     o->upper[i] = kind == BANDS ? mean + deviation * o->up : deviation * o->up;
     if (kind == BANDS) {
@@ -172,7 +188,7 @@ FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const momen
         for (ptrdiff_t j = 1; j < w; j++) {
             v4 d = v4_sub(v4_load(x + i - j), base);
             sum = v4_add(sum, d);
-            if (kind != MEAN) {
+            if (kind > SUM) {
                 squares = v4_add(squares, v4_mul(d, d));
             }
         }
@@ -196,13 +212,13 @@ FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, do
     ptrdiff_t t = w - 1;
     double s1 = 0.0, s2 = 0.0;
     v4_store(sums + t, v4_zero());
-    if (kind != MEAN) {
+    if (kind > SUM) {
         v4_store(squares + t, v4_zero());
     }
     for (; t & 3; t--) {
         double d = before[t - 1] - base1;
         sums[t - 1] = s1 += d;
-        if (kind != MEAN) {
+        if (kind > SUM) {
             squares[t - 1] = s2 += d * d;
         }
     }
@@ -211,7 +227,7 @@ FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, do
         v4 d = v4_sub(v4_load(before + t - 4), base), folded = v4_scan_back(d);
         v4_store(sums + t - 4, v4_add(sum, folded));
         sum = v4_add(sum, v4_first(folded));
-        if (kind == MEAN) {
+        if (kind <= SUM) {
             continue;
         }
         v4 folded2 = v4_scan_back(v4_mul(d, d));
@@ -224,7 +240,7 @@ FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, do
  * value, and their deviation 0. */
 FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, double *scratch,
                       moments_kind kind) {
-    if (w <= (kind == MEAN ? FEW : FEW_MOMENTS)) {
+    if (w <= (kind <= SUM ? FEW : FEW_MOMENTS)) {
         return moments_few(x, n, w, o, kind);
     }
     double inverse1 = 1.0 / (double)w, bad1 = 0.0;
@@ -245,7 +261,7 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
             v4 base = v4_all(from[0]), sum = v4_zero(), square = v4_zero();
             for (; t + 4 <= end; t += 4) { /* the last may reach into the next block, which writes there later */
                 v4 d = v4_sub(v4_load(from + t), base), folded = v4_scan(d), folded2 = v4_zero(), all2 = v4_zero();
-                if (kind != MEAN) {
+                if (kind > SUM) {
                     folded2 = v4_scan(v4_mul(d, d));
                     all2 = v4_add(v4_add(square, folded2), v4_load(squares + t));
                 }
@@ -258,7 +274,7 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
                 double d = from[t] - from[0];
                 s1 += d;
                 s2 += d * d;
-                put1(o, b + t, from[0], s1 + sums[t], kind == MEAN ? 0.0 : s2 + squares[t], inverse1, kind);
+                put1(o, b + t, from[0], s1 + sums[t], kind <= SUM ? 0.0 : s2 + squares[t], inverse1, kind);
             }
             bad1 += s1 - s1; /* the sum tells of all bars of the block */
         }
@@ -272,6 +288,16 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
 int FC(roll_mean)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {
     moments_out to = {0.0, 0.0, NULL, out, NULL};
     return moments(x, n, w, &to, scratch, MEAN);
+}
+
+int FC(roll_sum)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {
+    moments_out to = {(double)w, 0.0, NULL, out, NULL};
+    return moments(x, n, w, &to, scratch, SUM);
+}
+
+int FC(roll_variance)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {
+    moments_out to = {0.0, 0.0, out, NULL, NULL};
+    return moments(x, n, w, &to, scratch, VARIANCE);
 }
 
 int FC(roll_std)(const double *x, ptrdiff_t n, ptrdiff_t w, double by, double *out, double *scratch) {

@@ -1,0 +1,210 @@
+/* Weighted means and least-squares lines: whatever is linear in a window's values and in their places.
+ *
+ * With d the distances from a bar of the window, S their sum and W their sum with weights 1 to w, each result is
+ * base * by + S * sum + W * rising. Windows are cut into blocks of their own length, as in kernels/window.c: a window is
+ * the tail of one block and the head of the next.
+ */
+#include "indicators/operators/operator.h"
+
+#define FEW 6 /* up to this width each window is weighed by itself */
+
+typedef struct {
+    double base, sum, rising;
+} weights;
+
+static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
+
+FC_INLINE weights weighted_weights(const double *par) {
+    return (weights){1.0, 0.0, 2.0 / (par[0] * (par[0] + 1.0))};
+}
+FC_INLINE weights slope_weights(const double *par) {
+    double squares = par[0] * (par[0] * par[0] - 1.0) / 12.0;
+    return (weights){0.0, -(par[0] + 1.0) / 2.0 / squares, 1.0 / squares};
+}
+FC_INLINE weights line_weights(const double *par) {
+    weights slope = slope_weights(par);
+    double from_middle = par[1] - (par[0] - 1.0) / 2.0;
+    return (weights){1.0, 1.0 / par[0] + slope.sum * from_middle, slope.rising * from_middle};
+}
+
+FC_INLINE double weigh(const weights *k, double base, double sum, double rising) {
+    return base * k->base + (sum * k->sum + rising * k->rising);
+}
+
+static int few(const double *x, ptrdiff_t n, ptrdiff_t w, const weights *k, double *restrict out) {
+    double by[FEW];
+    for (ptrdiff_t j = 1; j < w; j++) {
+        by[j] = k->sum + k->rising * (double)(w - j);
+    }
+    ptrdiff_t i = 0;
+    v4 kept = v4_all(k->base);
+    for (; i + 4 <= n; i += 4) {
+        v4 base = v4_load(x + i), sum = v4_zero();
+        for (ptrdiff_t j = 1; j < w; j++) {
+            sum = v4_add(sum, v4_mul(v4_sub(v4_load(x + i - j), base), v4_all(by[j])));
+        }
+        v4_store(out + i, v4_add(v4_mul(base, kept), sum));
+    }
+    for (; i < n; i++) {
+        double sum = 0.0;
+        for (ptrdiff_t j = 1; j < w; j++) {
+            sum += (x[i - j] - x[i]) * by[j];
+        }
+        out[i] = x[i] * k->base + sum;
+    }
+    return 0;
+}
+
+/* Of the w - 1 bars before a block: sums[t] and rising[t] of the last w - 1 - t of them. */
+static void tails(const double *before, ptrdiff_t w, double base1, double *sums, double *rising) {
+    ptrdiff_t t = w - 1;
+    double s = 0.0, r = 0.0;
+    v4_store(sums + t, v4_zero());
+    v4_store(rising + t, v4_zero());
+    for (; t & 3; t--) {
+        sums[t - 1] = s += before[t - 1] - base1;
+        rising[t - 1] = r += s;
+    }
+    v4 base = v4_all(base1), sum = v4_all(s), rise = v4_all(r);
+    for (; t > 0; t -= 4) {
+        v4 all = v4_add(sum, v4_scan_back(v4_sub(v4_load(before + t - 4), base)));
+        v4 rises = v4_add(rise, v4_scan_back(all));
+        v4_store(sums + t - 4, all);
+        v4_store(rising + t - 4, rises);
+        sum = v4_first(all);
+        rise = v4_first(rises);
+    }
+}
+
+static ptrdiff_t lines_scratch(const double *par) { return 2 * ((ptrdiff_t)par[0] + 8); }
+
+/* Results for n bars at x, which has w - 1 bars before it. */
+FC_INLINE int lines(const double *x, ptrdiff_t n, ptrdiff_t w, const weights *k, double *restrict out,
+                    double *scratch) {
+    if (w <= FEW) {
+        return few(x, n, w, k, out);
+    }
+    double *sums = scratch, *rising = scratch + ((w + 7) & ~(ptrdiff_t)3);
+    v4 by_base = v4_all(k->base), by_sum = v4_all(k->sum), by_rising = v4_all(k->rising), four = v4_all(4.0);
+    for (ptrdiff_t b = 0; b < n; b += w) {
+        const double *from = x + b;
+        double *to = out + b;
+        ptrdiff_t m = n - b < w ? n - b : w, t = 0;
+        tails(from - (w - 1), w, from[0], sums, rising);
+        v4 base = v4_all(from[0]), sum = v4_zero(), own = v4_zero();
+        v4 place = v4_of(1.0, 2.0, 3.0, 4.0), before = v4_sub(v4_all((double)w), place);
+        for (; t + 4 <= m; t += 4) {
+            v4 d = v4_sub(v4_load(from + t), base);
+            v4 head = v4_add(sum, v4_scan(d)), owns = v4_add(own, v4_scan(v4_mul(d, place)));
+            v4 all = v4_add(head, v4_load(sums + t));
+            v4 rises = v4_add(v4_add(owns, v4_mul(head, before)), v4_load(rising + t));
+            v4 result = v4_add(v4_mul(all, by_sum), v4_mul(rises, by_rising));
+            v4_store(to + t, v4_add(v4_mul(base, by_base), result));
+            sum = v4_last(head);
+            own = v4_last(owns);
+            place = v4_add(place, four);
+            before = v4_sub(before, four);
+        }
+        double s = v4_one(sum), o = v4_one(own);
+        for (; t < m; t++) {
+            double d = from[t] - from[0];
+            s += d;
+            o += d * (double)(t + 1);
+            to[t] = weigh(k, from[0], s + sums[t], (o + s * (double)(w - 1 - t)) + rising[t]);
+        }
+    }
+    return 0;
+}
+
+/* ---- one bar: the block being filled, and the tails of the one before it ---- */
+
+typedef struct {
+    int64_t width, at, filled; /* bars in the block being filled; bars since the last gap, up to the width */
+    double base, sum, own;     /* of the block being filled: its first bar, and the head's sums */
+    double tail_base;          /* what the tails count from */
+    double mem[];              /* the bars of the block; then the tails' sums; then their rising sums */
+} lines_state;
+
+static size_t lines_size(const double *par) { return sizeof(lines_state) + 3 * (size_t)par[0] * sizeof(double); }
+static void lines_init(const double *par, void *state) {
+    lines_state *s = state;
+    memset(s, 0, sizeof(*s));
+    s->width = (int64_t)par[0];
+}
+static int lines_valid(const double *par, const void *state) {
+    const lines_state *s = state;
+    return s->width == (int64_t)par[0] && s->at >= 0 && s->at < s->width && s->filled >= 0 && s->filled <= s->width;
+}
+static void lines_gap(void *state) {
+    lines_state *s = state;
+    s->at = s->filled = 0;
+}
+
+/* The block is full: its tails are folded from its end. */
+static void fold(lines_state *s) {
+    int64_t w = s->width;
+    double sum = 0.0, rise = 0.0, *sums = s->mem + w, *rising = s->mem + 2 * w;
+    s->tail_base = s->mem[w - 1];
+    sums[w - 1] = rising[w - 1] = 0.0;
+    for (int64_t t = w - 1; t > 0; t--) {
+        sum += s->mem[t] - s->tail_base;
+        rise += sum;
+        sums[t - 1] = sum;
+        rising[t - 1] = rise;
+    }
+}
+
+FC_INLINE double lines_push(lines_state *s, const weights *k, double x, int commit) {
+    int64_t w = s->width, t = s->at;
+    double base = t == 0 ? x : s->base, d = x - base;
+    double sum = (t == 0 ? 0.0 : s->sum) + d, own = (t == 0 ? 0.0 : s->own) + d * (double)(t + 1), result = NAN;
+    if (s->filled >= w - 1) {
+        double tail = (double)(w - 1 - t), all = sum, rises = own + sum * tail;
+        if (t < w - 1) { /* the tail's sums, about the head's base */
+            double shift = s->tail_base - base;
+            all += s->mem[w + t] + tail * shift;
+            rises += s->mem[2 * w + t] + shift * (tail * (tail + 1.0) / 2.0);
+        }
+        result = weigh(k, base, all, rises);
+    }
+    if (commit) {
+        s->mem[t] = x;
+        s->base = base;
+        s->sum = sum;
+        s->own = own;
+        s->at = t + 1;
+        s->filled += s->filled < w;
+        if (s->at == w) {
+            fold(s);
+            s->at = 0;
+        }
+    }
+    return result;
+}
+
+#define LINES(op, kinds)                                                                                               \
+    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
+                          double *scratch) {                                                                           \
+        weights k = op##_weights(par);                                                                                 \
+        (void)carry;                                                                                                   \
+        return lines(in[0], n, (ptrdiff_t)par[0], &k, out, scratch);                                                   \
+    }                                                                                                                  \
+    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
+        weights k = op##_weights(par);                                                                                 \
+        return lines_push(state, &k, in[0], commit);                                                                   \
+    }                                                                                                                  \
+    const fc_operator FC(operator_##op) = {.name = #op,                                                                \
+                                           .par = kinds,                                                               \
+                                           .n_in = 1,                                                                  \
+                                           .kind = FC_LOOK_BACK,                                                       \
+                                           .lag = window_lag,                                                          \
+                                           .scratch = lines_scratch,                                                   \
+                                           .block = op##_block,                                                        \
+                                           .step = op##_step,                                                          \
+                                           .size = lines_size,                                                         \
+                                           .init = lines_init,                                                         \
+                                           .valid = lines_valid,                                                       \
+                                           .gap = lines_gap}
+LINES(weighted, "p");
+LINES(slope, "d");
+LINES(line, "df");

@@ -1,0 +1,218 @@
+/* Operators over a window of two series: what moves with what. Windows are cut into blocks as in kernels/window.c. */
+#include "indicators/operators/operator.h"
+
+#define SUMS 5 /* of the distances from a bar of the window: x, y, their squares, their products */
+
+static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
+static ptrdiff_t pitch_of(ptrdiff_t w) { return (w + 7) & ~(ptrdiff_t)3; }
+static ptrdiff_t pairs_scratch(const double *par) { return SUMS * pitch_of((ptrdiff_t)par[0]); }
+
+typedef struct {
+    v4 of[SUMS];
+} sums4;
+
+FC_INLINE void distances4(const double *x, const double *y, v4 base_x, v4 base_y, sums4 *d) {
+    v4 dx = v4_sub(v4_load(x), base_x), dy = v4_sub(v4_load(y), base_y);
+    d->of[0] = dx;
+    d->of[1] = dy;
+    d->of[2] = v4_mul(dx, dx);
+    d->of[3] = v4_mul(dy, dy);
+    d->of[4] = v4_mul(dx, dy);
+}
+FC_INLINE void distances1(double dx, double dy, double *d) {
+    d[0] += dx;
+    d[1] += dy;
+    d[2] += dx * dx;
+    d[3] += dy * dy;
+    d[4] += dx * dy;
+}
+
+static void tails(const double *x, const double *y, ptrdiff_t w, double base_x, double base_y, double *to) {
+    ptrdiff_t t = w - 1, pitch = pitch_of(w);
+    double sum1[SUMS] = {0.0};
+    sums4 sum, d;
+    for (int j = 0; j < SUMS; j++) {
+        v4_store(to + j * pitch + t, v4_zero());
+    }
+    for (; t & 3; t--) {
+        distances1(x[t - 1] - base_x, y[t - 1] - base_y, sum1);
+        for (int j = 0; j < SUMS; j++) {
+            to[j * pitch + t - 1] = sum1[j];
+        }
+    }
+    for (int j = 0; j < SUMS; j++) {
+        sum.of[j] = v4_all(sum1[j]);
+    }
+    for (; t > 0; t -= 4) {
+        distances4(x + t - 4, y + t - 4, v4_all(base_x), v4_all(base_y), &d);
+        for (int j = 0; j < SUMS; j++) {
+            v4 all = v4_add(sum.of[j], v4_scan_back(d.of[j]));
+            v4_store(to + j * pitch + t - 4, all);
+            sum.of[j] = v4_first(all);
+        }
+    }
+}
+
+typedef enum { CORRELATION, BETA } pairs_kind;
+
+FC_INLINE double made1(const double *s, double w, pairs_kind kind) {
+    double products = s[4] - s[0] * s[1] / w, squares_x = s[2] - s[0] * s[0] / w, squares_y = s[3] - s[1] * s[1] / w;
+    if (kind == BETA) {
+        return squares_x > 0.0 ? products / squares_x : 0.0;
+    }
+    double scale = squares_x > 0.0 && squares_y > 0.0 ? squares_x * squares_y : 0.0;
+    return scale > 0.0 ? products / sqrt(scale) : 0.0;
+}
+
+FC_INLINE v4 made4(const v4 *s, v4 w, pairs_kind kind) {
+    v4 zero = v4_zero(), one = v4_all(1.0);
+    v4 products = v4_sub(s[4], v4_div(v4_mul(s[0], s[1]), w));
+    v4 squares_x = v4_max(v4_sub(s[2], v4_div(v4_mul(s[0], s[0]), w)), zero), scale = squares_x, root = squares_x;
+    if (kind == CORRELATION) {
+        v4 squares_y = v4_max(v4_sub(s[3], v4_div(v4_mul(s[1], s[1]), w)), zero);
+        scale = v4_mul(squares_x, squares_y);
+        root = v4_sqrt(scale);
+    }
+    /* Where the scale is 0, 1 stands in for its root, so that nothing is divided by 0. */
+    v4 safe = v4_add(root, v4_sub(one, v4_if_gt(scale, zero, one)));
+    return v4_if_gt(scale, zero, v4_div(products, safe));
+}
+
+FC_INLINE int pairs(const double *x, const double *y, ptrdiff_t n, ptrdiff_t w, double *restrict out, double *scratch,
+                    pairs_kind kind) {
+    ptrdiff_t pitch = pitch_of(w);
+    v4 width = v4_all((double)w);
+    for (ptrdiff_t b = 0; b < n; b += w) {
+        const double *fx = x + b, *fy = y + b;
+        ptrdiff_t m = n - b < w ? n - b : w, t = 0;
+        sums4 sum, d;
+        double sum1[SUMS], all1[SUMS];
+        tails(fx - (w - 1), fy - (w - 1), w, fx[0], fy[0], scratch);
+        for (int j = 0; j < SUMS; j++) {
+            sum.of[j] = v4_zero();
+        }
+        for (; t + 4 <= m; t += 4) {
+            v4 all[SUMS];
+            distances4(fx + t, fy + t, v4_all(fx[0]), v4_all(fy[0]), &d);
+            for (int j = 0; j < SUMS; j++) {
+                v4 head = v4_add(sum.of[j], v4_scan(d.of[j]));
+                all[j] = v4_add(head, v4_load(scratch + j * pitch + t));
+                sum.of[j] = v4_last(head);
+            }
+            v4_store(out + b + t, made4(all, width, kind));
+        }
+        for (int j = 0; j < SUMS; j++) {
+            sum1[j] = v4_one(sum.of[j]);
+        }
+        for (; t < m; t++) {
+            distances1(fx[t] - fx[0], fy[t] - fy[0], sum1);
+            for (int j = 0; j < SUMS; j++) {
+                all1[j] = sum1[j] + scratch[j * pitch + t];
+            }
+            out[b + t] = made1(all1, (double)w, kind);
+        }
+    }
+    return 0;
+}
+
+/* ---- one bar: the block being filled, and the tails of the one before it ---- */
+
+typedef struct {
+    int64_t width, at, filled;
+    double base_x, base_y, head[SUMS]; /* of the block being filled */
+    double tail_x, tail_y;             /* what the tails count from */
+    double mem[];                      /* x and y of the block, then the tails of each sum */
+} pairs_state;
+
+static size_t pairs_size(const double *par) {
+    return sizeof(pairs_state) + (2 + SUMS) * (size_t)par[0] * sizeof(double);
+}
+static void pairs_init(const double *par, void *state) {
+    pairs_state *s = state;
+    memset(s, 0, sizeof(*s));
+    s->width = (int64_t)par[0];
+}
+static int pairs_valid(const double *par, const void *state) {
+    const pairs_state *s = state;
+    return s->width == (int64_t)par[0] && s->at >= 0 && s->at < s->width && s->filled >= 0 && s->filled <= s->width;
+}
+static void pairs_gap(void *state) {
+    pairs_state *s = state;
+    s->at = s->filled = 0;
+}
+
+static void fold(pairs_state *s) {
+    int64_t w = s->width;
+    double sum[SUMS] = {0.0}, *x = s->mem, *y = s->mem + w, *to = s->mem + 2 * w;
+    s->tail_x = x[w - 1];
+    s->tail_y = y[w - 1];
+    for (int64_t t = w - 1; t >= 0; t--) {
+        for (int j = 0; j < SUMS; j++) {
+            to[j * w + t] = sum[j];
+        }
+        distances1(x[t] - s->tail_x, y[t] - s->tail_y, sum);
+    }
+}
+
+FC_INLINE double pairs_push(pairs_state *s, const double *in, int commit, pairs_kind kind) {
+    int64_t w = s->width, t = s->at;
+    double base_x = t == 0 ? in[0] : s->base_x, base_y = t == 0 ? in[1] : s->base_y, head[SUMS], all[SUMS];
+    double result = NAN;
+    for (int j = 0; j < SUMS; j++) {
+        head[j] = t == 0 ? 0.0 : s->head[j];
+    }
+    distances1(in[0] - base_x, in[1] - base_y, head);
+    if (s->filled >= w - 1) {
+        memcpy(all, head, sizeof(all));
+        if (t < w - 1) { /* the tail's sums, about the head's base */
+            const double *tail = s->mem + 2 * w + t;
+            double n = (double)(w - 1 - t), sx = s->tail_x - base_x, sy = s->tail_y - base_y;
+            double x = tail[0], y = tail[w];
+            all[0] += x + n * sx;
+            all[1] += y + n * sy;
+            all[2] += tail[2 * w] + sx * (2.0 * x + n * sx);
+            all[3] += tail[3 * w] + sy * (2.0 * y + n * sy);
+            all[4] += tail[4 * w] + (sx * y + sy * (x + n * sx));
+        }
+        result = made1(all, (double)w, kind);
+    }
+    if (commit) {
+        s->mem[t] = in[0];
+        s->mem[w + t] = in[1];
+        s->base_x = base_x;
+        s->base_y = base_y;
+        memcpy(s->head, head, sizeof(head));
+        s->at = t + 1;
+        s->filled += s->filled < w;
+        if (s->at == w) {
+            fold(s);
+            s->at = 0;
+        }
+    }
+    return result;
+}
+
+#define PAIRS(op, KIND)                                                                                                \
+    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
+                          double *scratch) {                                                                           \
+        (void)carry;                                                                                                   \
+        return pairs(in[0], in[1], n, (ptrdiff_t)par[0], out, scratch, KIND);                                          \
+    }                                                                                                                  \
+    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
+        (void)par;                                                                                                     \
+        return pairs_push(state, in, commit, KIND);                                                                    \
+    }                                                                                                                  \
+    const fc_operator FC(operator_##op) = {.name = #op,                                                                \
+                                           .par = "p",                                                                 \
+                                           .n_in = 2,                                                                  \
+                                           .kind = FC_LOOK_BACK,                                                       \
+                                           .lag = window_lag,                                                          \
+                                           .scratch = pairs_scratch,                                                   \
+                                           .block = op##_block,                                                        \
+                                           .step = op##_step,                                                          \
+                                           .size = pairs_size,                                                         \
+                                           .init = pairs_init,                                                         \
+                                           .valid = pairs_valid,                                                       \
+                                           .gap = pairs_gap}
+PAIRS(correlation, CORRELATION);
+PAIRS(beta, BETA);

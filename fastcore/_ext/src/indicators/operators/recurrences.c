@@ -1,0 +1,325 @@
+/* Operators that remember: smoothing, running totals, what came before. */
+#include "indicators/operators/operator.h"
+
+#define FIXED(name, STATE)                                                                                             \
+    static size_t name##_size(const double *par) {                                                                     \
+        (void)par;                                                                                                     \
+        return sizeof(STATE);                                                                                          \
+    }
+
+/* An operator whose block is its step, bar by bar, and whose carry is its state. PUSH(state, in, commit) is inlined. */
+#define SCAN(op, kinds, inputs, STATE, PUSH, LAG)                                                                      \
+    FIXED(op, STATE)                                                                                                   \
+    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
+        return PUSH(par, (STATE *)state, in, commit);                                                                  \
+    }                                                                                                                  \
+    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
+                          double *scratch) {                                                                           \
+        STATE s = *(STATE *)carry;                                                                                     \
+        (void)scratch;                                                                                                 \
+        for (ptrdiff_t i = 0; i < n; i++) {                                                                            \
+            double bar[inputs];                                                                                        \
+            for (int j = 0; j < (inputs); j++)                                                                         \
+                bar[j] = in[j][i];                                                                                     \
+            out[i] = PUSH(par, &s, bar, 1);                                                                            \
+        }                                                                                                              \
+        *(STATE *)carry = s;                                                                                           \
+        return 0;                                                                                                      \
+    }                                                                                                                  \
+    const fc_operator FC(operator_##op) = {.name = #op,                                                                \
+                                           .par = kinds,                                                               \
+                                           .n_in = inputs,                                                             \
+                                           .kind = FC_REMEMBER,                                                        \
+                                           .lag = LAG,                                                                 \
+                                           .block = op##_block,                                                        \
+                                           .carry = sizeof(STATE),                                                     \
+                                           .begin = op##_init,                                                         \
+                                           .step = op##_step,                                                          \
+                                           .size = op##_size,                                                          \
+                                           .init = op##_init,                                                          \
+                                           .valid = op##_valid}
+
+static int any_valid(const double *par, const void *state) {
+    (void)par;
+    (void)state;
+    return 1;
+}
+
+/* ---- after: without the first values ---- */
+
+typedef struct {
+    int64_t left;
+} after_state;
+
+static ptrdiff_t count_of(const double *par) { return (ptrdiff_t)par[0]; }
+static void after_init(const double *par, void *state) { ((after_state *)state)->left = (int64_t)par[0]; }
+static int after_valid(const double *par, const void *state) {
+    const after_state *s = state;
+    return s->left >= 0 && s->left <= (int64_t)par[0];
+}
+FC_INLINE double after_push(const double *par, after_state *s, const double *in, int commit) {
+    (void)par;
+    if (s->left == 0) {
+        return in[0];
+    }
+    s->left -= commit;
+    return NAN;
+}
+SCAN(after, "c", 1, after_state, after_push, count_of);
+
+/* ---- previous, total, hold, first: one number ---- */
+
+typedef struct {
+    double value;
+} memory;
+
+static ptrdiff_t previous_lag(const double *par) { return par[0] != par[0]; }
+static void previous_init(const double *par, void *state) { ((memory *)state)->value = par[0]; }
+#define previous_valid any_valid
+FC_INLINE double previous_push(const double *par, memory *s, const double *in, int commit) {
+    double before = s->value;
+    (void)par;
+    if (commit) {
+        s->value = in[0];
+    }
+    return before;
+}
+SCAN(previous, "f", 1, memory, previous_push, previous_lag);
+
+static void hold_init(const double *par, void *state) {
+    (void)par;
+    ((memory *)state)->value = 0.0;
+}
+#define hold_valid any_valid
+FC_INLINE double hold_push(const double *par, memory *s, const double *in, int commit) {
+    (void)par;
+    if (!(in[1] > 0.0)) {
+        return s->value;
+    }
+    if (commit) {
+        s->value = in[0];
+    }
+    return in[0];
+}
+SCAN(hold, "", 2, memory, hold_push, NULL);
+
+static void first_init(const double *par, void *state) {
+    (void)par;
+    ((memory *)state)->value = NAN;
+}
+#define first_valid any_valid
+FC_INLINE double first_push(const double *par, memory *s, const double *in, int commit) {
+    (void)par;
+    if (s->value == s->value) {
+        return s->value;
+    }
+    if (commit && in[1] != 0.0) {
+        s->value = in[0];
+    }
+    return in[0];
+}
+SCAN(first, "", 2, memory, first_push, NULL);
+
+static void product_init(const double *par, void *state) {
+    (void)par;
+    ((memory *)state)->value = 1.0;
+}
+#define product_valid any_valid
+FC_INLINE double product_push(const double *par, memory *s, const double *in, int commit) {
+    double product = s->value * in[0];
+    (void)par;
+    if (commit) {
+        s->value = product;
+    }
+    return product;
+}
+SCAN(product, "", 1, memory, product_push, NULL);
+
+#define follow_init first_init
+#define follow_valid any_valid
+FC_INLINE double follow_push(const double *par, memory *s, const double *in, int commit) {
+    double y = s->value == s->value ? s->value : in[2];
+    (void)par;
+    y += in[1] * (in[0] - y);
+    if (commit) {
+        s->value = y;
+    }
+    return y;
+}
+SCAN(follow, "", 3, memory, follow_push, NULL);
+
+FIXED(total, memory)
+static double total_step(const double *par, void *state, const double *in, int commit) {
+    memory *s = state;
+    double sum = s->value + in[0];
+    (void)par;
+    if (commit) {
+        s->value = sum;
+    }
+    return sum;
+}
+static int total_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                       double *scratch) {
+    memory *s = carry;
+    const double *x = in[0];
+    v4 all = v4_all(s->value);
+    ptrdiff_t i = 0;
+    (void)par;
+    (void)scratch;
+    for (; i + 4 <= n; i += 4) {
+        v4 sums = v4_scan(v4_load(x + i));
+        v4_store(out + i, v4_add(all, sums));
+        all = v4_add(all, v4_last(sums));
+    }
+    double sum = v4_one(all);
+    for (; i < n; i++) {
+        out[i] = sum += x[i];
+    }
+    s->value = sum;
+    return 0;
+}
+const fc_operator FC(operator_total) = {.name = "total",
+                                        .par = "",
+                                        .n_in = 1,
+                                        .kind = FC_REMEMBER,
+                                        .block = total_block,
+                                        .carry = sizeof(memory),
+                                        .begin = hold_init,
+                                        .step = total_step,
+                                        .size = total_size,
+                                        .init = hold_init,
+                                        .valid = any_valid};
+
+/* ---- smooth, apart: exponential averages ---- */
+
+static ptrdiff_t period_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
+FIXED(smooth, fc_ema)
+static void smooth_init(const double *par, void *state) { fc_ema_init(state, par[0], par[1], 0.0); }
+static int smooth_valid(const double *par, const void *state) { return fc_ema_valid(state, par[0], par[1], 0.0); }
+
+static double smooth_step(const double *par, void *state, const double *in, int commit) {
+    (void)par;
+    return fc_push_ema(state, in[0], commit);
+}
+static double apart_step(const double *par, void *state, const double *in, int commit) {
+    (void)par;
+    return fc_push_apart(state, in[0], commit);
+}
+
+typedef struct {
+    fc_ema start; /* until it is seeded */
+    fc_average average;
+} smooth_carry;
+
+static void smooth_begin(const double *par, void *carry) {
+    smooth_carry *s = carry;
+    smooth_init(par, &s->start);
+    FC(decay_init)(&s->average.decay, par[1], par[1]);
+}
+
+/* Takes bars until the average is seeded, at out[i]; returns how many it took. */
+FC_INLINE ptrdiff_t seed(smooth_carry *s, const double *x, double *out, ptrdiff_t n, int apart) {
+    ptrdiff_t i = 0;
+    for (; i < n && s->start.seen < s->start.period; i++) {
+        double distance = fc_push_apart(&s->start, x[i], 1);
+        out[i] = apart ? distance : x[i] + distance;
+        s->average.before = x[i];
+        s->average.apart = distance;
+    }
+    return i;
+}
+
+static int smooth_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                        double *scratch) {
+    smooth_carry *s = carry;
+    (void)par;
+    (void)scratch;
+    ptrdiff_t i = seed(s, in[0], out, n, 0);
+    return i < n ? FC(average_run)(&s->average, in[0] + i, out + i, n - i) : 0;
+}
+
+static int apart_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                       double *scratch) {
+    smooth_carry *s = carry;
+    (void)par;
+    (void)scratch;
+    ptrdiff_t i = seed(s, in[0], out, n, 1);
+    if (i < n) {
+        const double *x = in[0] + i;
+        FC(steps_back)(x, s->average.before, out + i, n - i);
+        s->average.before = x[n - i - 1];
+        s->average.apart = fc_settled(FC(decay_run)(&s->average.decay, out + i, out + i, n - i, s->average.apart),
+                                      s->average.before);
+    }
+    return 0;
+}
+
+#define SMOOTHING(op)                                                                                                  \
+    const fc_operator FC(operator_##op) = {.name = #op,                                                                \
+                                           .par = "pf",                                                                \
+                                           .n_in = 1,                                                                  \
+                                           .kind = FC_REMEMBER,                                                        \
+                                           .lag = period_lag,                                                          \
+                                           .block = op##_block,                                                        \
+                                           .carry = sizeof(smooth_carry),                                              \
+                                           .begin = smooth_begin,                                                      \
+                                           .step = op##_step,                                                          \
+                                           .size = smooth_size,                                                        \
+                                           .init = smooth_init,                                                        \
+                                           .valid = smooth_valid}
+SMOOTHING(smooth);
+SMOOTHING(apart);
+
+/* ---- rises: the share of the rises in Wilder's averages of all changes ---- */
+
+typedef struct {
+    int64_t seen, period; /* changes, up to the period; -1 before the first value */
+    double before, gain, move, share;
+} rises_state;
+
+static void rises_init(const double *par, void *state) {
+    rises_state *s = state;
+    s->seen = -1;
+    s->period = (int64_t)par[0];
+    s->gain = s->move = 0.0;
+    s->before = s->share = NAN;
+}
+static int rises_valid(const double *par, const void *state) {
+    const rises_state *s = state;
+    return s->period == (int64_t)par[0] && s->seen >= -1 && s->seen <= s->period;
+}
+FC_INLINE double rises_push(const double *par, rises_state *s, const double *in, int commit) {
+    rises_state next = *s;
+    double x = in[0], n = par[0], change = s->seen < 0 ? 0.0 : x - s->before, rise = FC_GREATER(change, 0.0);
+    int still = x == s->before;
+    next.before = x;
+    if (s->seen < s->period) {
+        next.seen++;
+        next.gain += rise;
+        next.move += fabs(change);
+        if (next.seen < s->period) {
+            next.share = NAN;
+        } else {
+            next.gain /= n;
+            next.move /= n;
+            next.share = next.move != 0.0 ? next.gain / next.move : 0.0;
+        }
+    } else {
+        double keep = (n - 1.0) / n;
+        if (!(still && keep * s->move < fc_negligible(x))) { /* else both averages wait: only their ratio counts */
+            next.gain = keep * s->gain + rise / n;
+            next.move = keep * s->move + fabs(change) / n;
+            if (next.gain < next.move * 0x1p-100) {
+                next.gain = 0.0;
+            }
+            if (!still) {
+                next.share = next.move != 0.0 ? next.gain / next.move : 0.0;
+            }
+        }
+    }
+    if (commit) {
+        *s = next;
+    }
+    return next.share;
+}
+SCAN(rises, "p", 1, rises_state, rises_push, count_of);

@@ -1,0 +1,242 @@
+/* Operators over a window of one series: lags, sums, moments, extremes. */
+#include "indicators/operators/operator.h"
+
+static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
+static ptrdiff_t window_scratch(const double *par) { return fc_window_scratch(par[0]); }
+
+/* ---- lag ---- */
+
+typedef struct {
+    int64_t bars, at, filled; /* where the oldest value is, and how many there are, up to `bars` */
+    double mem[];
+} lag_state;
+
+static ptrdiff_t lag_lag(const double *par) { return (ptrdiff_t)par[0]; }
+static int lag_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                     double *scratch) {
+    (void)carry;
+    (void)scratch;
+    memcpy(out, in[0] - (ptrdiff_t)par[0], (size_t)n * sizeof(double));
+    return 0;
+}
+static size_t lag_size(const double *par) { return sizeof(lag_state) + (size_t)par[0] * sizeof(double); }
+static void lag_init(const double *par, void *state) {
+    lag_state *s = state;
+    s->bars = (int64_t)par[0];
+    s->at = s->filled = 0;
+}
+static int lag_valid(const double *par, const void *state) {
+    const lag_state *s = state;
+    return s->bars == (int64_t)par[0] && s->filled >= 0 && s->filled <= s->bars && s->at >= 0 &&
+           s->at < (s->bars ? s->bars : 1);
+}
+static double lag_step(const double *par, void *state, const double *in, int commit) {
+    lag_state *s = state;
+    (void)par;
+    if (s->bars == 0) {
+        return in[0];
+    }
+    double result = s->filled == s->bars ? s->mem[s->at] : NAN;
+    if (commit) {
+        s->mem[s->at] = in[0];
+        s->at = s->at + 1 == s->bars ? 0 : s->at + 1;
+        s->filled += s->filled < s->bars;
+    }
+    return result;
+}
+static void lag_gap(void *state) { ((lag_state *)state)->filled = 0; }
+
+const fc_operator FC(operator_lag) = {.name = "lag",
+                                      .par = "c",
+                                      .n_in = 1,
+                                      .kind = FC_LOOK_BACK,
+                                      .lag = lag_lag,
+                                      .block = lag_block,
+                                      .step = lag_step,
+                                      .size = lag_size,
+                                      .init = lag_init,
+                                      .valid = lag_valid,
+                                      .gap = lag_gap};
+
+/* ---- what rolls: block by a function over whole series, which finds what is not finite itself ---- */
+
+#define ROLL(op, roll, SIZE, INIT, VALID, GAP)                                                                         \
+    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
+                          double *scratch) {                                                                           \
+        ptrdiff_t lag = (ptrdiff_t)par[0] - 1;                                                                         \
+        (void)carry;                                                                                                   \
+        return roll(in[0] - lag, n + lag, lag + 1, out - lag, scratch);                                            \
+    }                                                                                                                  \
+    const fc_operator FC(operator_##op) = {.name = #op,                                                                \
+                                           .par = "p",                                                                 \
+                                           .n_in = 1,                                                                  \
+                                           .kind = FC_LOOK_BACK,                                                       \
+                                           .lag = window_lag,                                                          \
+                                           .scratch = window_scratch,                                                  \
+                                           .block = op##_block,                                                        \
+                                           .step = op##_step,                                                          \
+                                           .size = SIZE,                                                               \
+                                           .init = INIT,                                                               \
+                                           .valid = VALID,                                                             \
+                                           .gap = GAP}
+
+typedef struct {
+    fc_moments moments;
+    double mem[];
+} sums_state; /* with twice the room where squares are summed too */
+
+static size_t sums_size(const double *par) { return sizeof(sums_state) + fc_window_room(par[0]) * sizeof(double); }
+static size_t moments_size(const double *par) {
+    return sizeof(sums_state) + 2 * fc_window_room(par[0]) * sizeof(double);
+}
+static void sums_init(const double *par, void *state) { fc_moments_init(&((sums_state *)state)->moments, par[0]); }
+static int sums_valid(const double *par, const void *state) {
+    return fc_window_valid(&((const sums_state *)state)->moments.window, par[0]);
+}
+static void sums_gap(void *state) { fc_window_gap(&((sums_state *)state)->moments.window); }
+
+static double mean_step(const double *par, void *state, const double *in, int commit) {
+    sums_state *s = state;
+    (void)par;
+    return fc_push_mean(&s->moments, s->mem, in[0], commit);
+}
+static double sum_step(const double *par, void *state, const double *in, int commit) {
+    sums_state *s = state;
+    fc_sums all;
+    return fc_push_sums(&s->moments, s->mem, in[0], &all, 0, commit) ? all.base * par[0] + all.sum : NAN;
+}
+static double variance_step(const double *par, void *state, const double *in, int commit) {
+    sums_state *s = state;
+    double mean;
+    (void)par;
+    return fc_push_moments(&s->moments, s->mem, in[0], &mean, commit);
+}
+static double deviation_step(const double *par, void *state, const double *in, int commit) {
+    return sqrt(variance_step(par, state, in, commit));
+}
+
+FC_INLINE int roll_deviation(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {
+    return FC(roll_std)(x, n, w, 1.0, out, scratch);
+}
+ROLL(mean, FC(roll_mean), sums_size, sums_init, sums_valid, sums_gap);
+ROLL(sum, FC(roll_sum), sums_size, sums_init, sums_valid, sums_gap);
+ROLL(variance, FC(roll_variance), moments_size, sums_init, sums_valid, sums_gap);
+ROLL(deviation, roll_deviation, moments_size, sums_init, sums_valid, sums_gap);
+
+/* ---- extremes ---- */
+
+typedef struct {
+    fc_extremum extremum;
+    double mem[];
+} extreme_state;
+
+static size_t extreme_size(const double *par) {
+    return sizeof(extreme_state) + fc_window_room(par[0]) * sizeof(double);
+}
+static void extreme_init(const double *par, void *state) {
+    fc_extremum_init(&((extreme_state *)state)->extremum, par[0]);
+}
+static int extreme_valid(const double *par, const void *state) {
+    return fc_window_valid(&((const extreme_state *)state)->extremum.window, par[0]);
+}
+static void extreme_gap(void *state) { fc_window_gap(&((extreme_state *)state)->extremum.window); }
+
+#define EXTREME_STEP(op, push)                                                                                         \
+    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
+        extreme_state *s = state;                                                                                      \
+        (void)par;                                                                                                     \
+        return push(&s->extremum, s->mem, in[0], commit);                                                              \
+    }
+EXTREME_STEP(highest, fc_push_max)
+EXTREME_STEP(lowest, fc_push_min)
+ROLL(highest, FC(roll_max), extreme_size, extreme_init, extreme_valid, extreme_gap);
+ROLL(lowest, FC(roll_min), extreme_size, extreme_init, extreme_valid, extreme_gap);
+
+/* ---- mean_deviation: each window is looked through, for its mean moves ---- */
+
+typedef struct {
+    int64_t width, at, filled;
+    double mem[];
+} ring_state;
+
+static size_t ring_size(const double *par) { return sizeof(ring_state) + (size_t)par[0] * sizeof(double); }
+static void ring_init(const double *par, void *state) {
+    ring_state *s = state;
+    s->width = (int64_t)par[0];
+    s->at = s->filled = 0;
+}
+static int ring_valid(const double *par, const void *state) {
+    const ring_state *s = state;
+    return s->width == (int64_t)par[0] && s->at >= 0 && s->at < s->width && s->filled >= 0 && s->filled <= s->width;
+}
+static void ring_gap(void *state) { ((ring_state *)state)->filled = 0; }
+
+static double mean_deviation_step(const double *par, void *state, const double *in, int commit) {
+    ring_state *s = state;
+    double x = in[0], result = NAN, kept = s->mem[s->at];
+    (void)par;
+    s->mem[s->at] = x;
+    if (s->filled >= s->width - 1) {
+        double sum = 0.0, off = 0.0;
+        for (int64_t j = 0; j < s->width; j++) {
+            sum += s->mem[j] - x;
+        }
+        sum /= (double)s->width;
+        for (int64_t j = 0; j < s->width; j++) {
+            off += fabs((s->mem[j] - x) - sum);
+        }
+        result = off / (double)s->width;
+    }
+    if (commit) {
+        s->at = s->at + 1 == s->width ? 0 : s->at + 1;
+        s->filled += s->filled < s->width;
+    } else {
+        s->mem[s->at] = kept;
+    }
+    return result;
+}
+
+static int mean_deviation_block(const double *par, void *carry, const double *const *in, double *restrict out,
+                                ptrdiff_t n, double *scratch) {
+    const double *x = in[0];
+    ptrdiff_t w = (ptrdiff_t)par[0], i = 0;
+    double inverse1 = 1.0 / par[0];
+    v4 inverse = v4_all(inverse1);
+    (void)carry;
+    (void)scratch;
+    for (; i + 4 <= n; i += 4) {
+        v4 base = v4_load(x + i), sum = v4_zero(), off = v4_zero();
+        for (ptrdiff_t j = 1; j < w; j++) {
+            sum = v4_add(sum, v4_sub(v4_load(x + i - j), base));
+        }
+        sum = v4_mul(sum, inverse);
+        for (ptrdiff_t j = 0; j < w; j++) {
+            off = v4_add(off, v4_abs(v4_sub(v4_sub(v4_load(x + i - j), base), sum)));
+        }
+        v4_store(out + i, v4_mul(off, inverse));
+    }
+    for (; i < n; i++) {
+        double sum = 0.0, off = 0.0;
+        for (ptrdiff_t j = 1; j < w; j++) {
+            sum += x[i - j] - x[i];
+        }
+        sum *= inverse1;
+        for (ptrdiff_t j = 0; j < w; j++) {
+            off += fabs((x[i - j] - x[i]) - sum);
+        }
+        out[i] = off * inverse1;
+    }
+    return 0;
+}
+
+const fc_operator FC(operator_mean_deviation) = {.name = "mean_deviation",
+                                                 .par = "p",
+                                                 .n_in = 1,
+                                                 .kind = FC_LOOK_BACK,
+                                                 .lag = window_lag,
+                                                 .block = mean_deviation_block,
+                                                 .step = mean_deviation_step,
+                                                 .size = ring_size,
+                                                 .init = ring_init,
+                                                 .valid = ring_valid,
+                                                 .gap = ring_gap};

@@ -1,0 +1,452 @@
+#include "indicators/program.h"
+
+#include <stdlib.h>
+
+#define TILE 256      /* bars that all nodes take before the next ones: the values between them stay in L1 */
+#define ALONE 4096    /* the same where there are no values between them */
+#define TILE_MOST 8192 /* grown so far so that looking back costs little */
+#define LINE 64       /* what carries are aligned to */
+
+static size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+
+/* ---- operators by name ---- */
+
+#define TABLE(isa) extern const fc_operator *const fc_operators_##isa[];
+#if defined(FC_HAVE_AVX2)
+TABLE(avx2)
+#endif
+#if defined(FC_HAVE_SSE2)
+TABLE(sse2)
+#endif
+#if defined(FC_HAVE_NEON)
+TABLE(neon)
+#endif
+#if defined(FC_HAVE_GENERIC)
+TABLE(generic)
+#endif
+
+static const fc_operator *const *operators_of(const char *isa) {
+#if defined(FC_HAVE_AVX2)
+    if (!strcmp(isa, "avx2")) {
+        return fc_operators_avx2;
+    }
+#endif
+#if defined(FC_HAVE_SSE2)
+    if (!strcmp(isa, "sse2")) {
+        return fc_operators_sse2;
+    }
+#endif
+#if defined(FC_HAVE_NEON)
+    if (!strcmp(isa, "neon")) {
+        return fc_operators_neon;
+    }
+#endif
+#if defined(FC_HAVE_GENERIC)
+    if (!strcmp(isa, "generic")) {
+        return fc_operators_generic;
+    }
+#endif
+    return NULL;
+}
+
+const fc_operator *fc_operator_named(const fc_isa *isa, const char *name) {
+    for (const fc_operator *const *op = operators_of(isa->name); op && *op; op++) {
+        if (!strcmp((*op)->name, name)) {
+            return *op;
+        }
+    }
+    return NULL;
+}
+
+int fc_operator_takes(char kind, double value) {
+    double least = kind == 'd' ? 2.0 : kind == 'p' ? 1.0 : 0.0;
+    return kind == 'f' || (value >= least && value <= FC_MAX_PERIOD && value == (double)(int64_t)value);
+}
+
+/* ---- making a program ---- */
+
+static void set_name(fc_program *p, const char *name) {
+    size_t n = strlen(name);
+    memcpy(p->name, name, n < sizeof(p->name) - 1 ? n : sizeof(p->name) - 1);
+}
+
+fc_program *fc_program_of_kernel(const fc_kernel *kernel, const double *par) {
+    fc_program *p = calloc(1, sizeof(*p));
+    if (p) {
+        set_name(p, kernel->name);
+        p->n_in = kernel->n_in;
+        p->n_out = kernel->n_out;
+        p->kernel = kernel;
+        memcpy(p->par, par, (size_t)fc_par_count(kernel) * sizeof(double));
+        p->policy = kernel->policy(par);
+        p->lookback = kernel->lookback(par);
+        p->size = kernel->size(par);
+    }
+    return p;
+}
+
+fc_program *fc_program_new(const char *name, int n_in, int n_nodes, int n_out) {
+    fc_program *p = calloc(1, sizeof(*p));
+    if (!p) {
+        return NULL;
+    }
+    set_name(p, name);
+    p->n_in = n_in;
+    p->n_nodes = n_nodes;
+    p->n_out = n_out;
+    p->n_values = n_in + n_nodes;
+    p->nodes = calloc((size_t)n_nodes + 1, sizeof(*p->nodes));
+    p->values = calloc((size_t)p->n_values, sizeof(*p->values));
+    p->history = calloc((size_t)n_nodes + 1, sizeof(*p->history));
+    if (!p->nodes || !p->values || !p->history) {
+        fc_program_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void fc_program_free(fc_program *p) {
+    if (p) {
+        free(p->nodes);
+        free(p->values);
+        free(p->history);
+        free(p);
+    }
+}
+
+static ptrdiff_t lag_of(const fc_node *node) { return node->op->lag ? node->op->lag(node->par) : 0; }
+
+/* Where each node begins, and where its state and carry are. */
+static void set_nodes(fc_program *p) {
+    int kinds[FC_REMEMBER + 1] = {0};
+    for (int k = 0; k < p->n_nodes; k++) {
+        fc_node *node = p->nodes + k;
+        const fc_operator *op = node->op;
+        ptrdiff_t from = 0, lag = lag_of(node);
+        for (int j = 0; j < op->n_in; j++) {
+            const fc_value *value = p->values + node->in[j];
+            from = value->first > from ? value->first : from;
+            node->doubtful[j] = op->kind != FC_MAP && value->input < 0;
+        }
+        node->first = from + lag;
+        node->from = op->kind == FC_REMEMBER ? from : node->first;
+        p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1};
+        kinds[op->kind]++;
+        node->state = p->size;
+        p->size += op->size ? rounded(op->size(node->par), sizeof(double)) : 0;
+        node->carry = p->carry;
+        p->carry += rounded(op->carry, LINE);
+        if (op->scratch) {
+            ptrdiff_t need = op->scratch(node->par);
+            p->scratch = need > p->scratch ? need : p->scratch;
+        }
+        if (op->kind == FC_LOOK_BACK) {
+            p->longest = lag > p->longest ? lag : p->longest;
+        }
+    }
+    p->policy = !kinds[FC_REMEMBER] ? FC_WINDOW : !kinds[FC_LOOK_BACK] ? FC_RECURRENCE : FC_MIXED;
+    p->size = p->size ? p->size : sizeof(double);
+}
+
+/* Gives each value between nodes a slot. One that is not looked back to is free again after its last use. */
+static int set_slots(fc_program *p) {
+    int *last = calloc((size_t)p->n_values, sizeof(int)), *free_slots = calloc((size_t)p->n_nodes + 1, sizeof(int));
+    ptrdiff_t *back = calloc((size_t)p->n_values, sizeof(ptrdiff_t));
+    int failed = !last || !free_slots || !back, n_free = 0;
+    for (int k = 0; !failed && k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        ptrdiff_t lag = node->op->kind == FC_LOOK_BACK ? lag_of(node) : 0;
+        last[p->n_in + k] = k;
+        for (int j = 0; j < node->op->n_in; j++) {
+            last[node->in[j]] = k;
+            back[node->in[j]] = lag > back[node->in[j]] ? lag : back[node->in[j]];
+        }
+    }
+    for (int k = 0; !failed && k < p->n_nodes; k++) {
+        fc_value *value = p->values + p->n_in + k;
+        const fc_node *node = p->nodes + k;
+        if (value->output < 0) {
+            ptrdiff_t history = back[p->n_in + k];
+            value->slot = history == 0 && n_free ? free_slots[--n_free] : p->n_slots++;
+            p->history[value->slot] = history;
+        }
+        for (int j = 0; j < node->op->n_in; j++) {
+            int v = node->in[j], seen = 0;
+            for (int i = 0; i < j; i++) {
+                seen |= node->in[i] == v;
+            }
+            if (!seen && p->values[v].slot >= 0 && last[v] == k && back[v] == 0) {
+                free_slots[n_free++] = p->values[v].slot;
+            }
+        }
+    }
+    free(last);
+    free(free_slots);
+    free(back);
+    return failed ? -1 : 0;
+}
+
+int fc_program_finish(fc_program *p) {
+    for (int j = 0; j < p->n_in; j++) {
+        p->values[j] = (fc_value){0, j, -1, -1};
+    }
+    set_nodes(p);
+    for (int j = 0; j < p->n_out; j++) {
+        fc_value *value = p->values + p->outputs[j];
+        value->output = j;
+        p->lookback = value->first > p->lookback ? value->first : p->lookback;
+    }
+    return set_slots(p);
+}
+
+/* ---- whole series ---- */
+
+static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
+    ptrdiff_t tile = p->n_slots ? TILE : ALONE, wanted = 4 * p->longest;
+    if (wanted > tile) {
+        tile = wanted < TILE_MOST ? wanted : p->longest > TILE_MOST ? p->longest : TILE_MOST;
+    }
+    tile = (tile + 7) & ~(ptrdiff_t)7;
+    return tile < n ? tile : n;
+}
+
+static ptrdiff_t slot_room(const fc_program *p, int slot, ptrdiff_t tile) {
+    return (p->history[slot] + tile + 7) & ~(ptrdiff_t)7;
+}
+
+ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n) {
+    if (p->kernel) {
+        return p->kernel->scratch(p->par);
+    }
+    ptrdiff_t tile = tile_of(p, n), room = (ptrdiff_t)(p->carry / sizeof(double)) + p->scratch;
+    for (int s = 0; s < p->n_slots; s++) {
+        room += slot_room(p, s, tile);
+    }
+    return room;
+}
+
+static int finite(const double *x, ptrdiff_t n) {
+    double check[8] = {0.0}, rest = 0.0;
+    ptrdiff_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        for (int l = 0; l < 8; l++) {
+            check[l] += x[i + l] - x[i + l];
+        }
+    }
+    for (; i < n; i++) {
+        rest += x[i] - x[i];
+    }
+    return ((check[0] + check[1]) + (check[2] + check[3])) + ((check[4] + check[5]) + (check[6] + check[7])) + rest ==
+           0.0;
+}
+
+typedef struct {
+    const fc_program *p;
+    const double *const *in;
+    double *const *out;
+    double *slots[FC_MAX_NODES]; /* the tile's first bar in each */
+    ptrdiff_t begin, end;        /* the tile */
+    char *carry;
+    double *scratch;
+} tiles;
+
+/* Bar i of a value, within the tile or as far before it as is looked back to. */
+static double *bar_of(const tiles *t, int v, ptrdiff_t i) {
+    const fc_value *value = t->p->values + v;
+    if (value->input >= 0) {
+        return (double *)t->in[value->input] + i;
+    }
+    return value->output >= 0 ? t->out[value->output] + i : t->slots[value->slot] + (i - t->begin);
+}
+
+static ptrdiff_t later(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+
+static int run_node(const tiles *t, int k) {
+    const fc_program *p = t->p;
+    const fc_node *node = p->nodes + k;
+    const double *in[FC_OP_IN];
+    ptrdiff_t from = later(node->from, t->begin);
+    for (int j = 0; j < node->op->n_in; j++) {
+        if (node->doubtful[j]) {
+            ptrdiff_t first = later(p->values[node->in[j]].first, t->begin);
+            if (first < t->end && !finite(bar_of(t, node->in[j], first), t->end - first)) {
+                return 1;
+            }
+        }
+    }
+    if (from >= t->end) {
+        return 0;
+    }
+    for (int j = 0; j < node->op->n_in; j++) {
+        in[j] = bar_of(t, node->in[j], from);
+    }
+    return node->op->block(node->par, t->carry + node->carry, in, bar_of(t, p->n_in + k, from), t->end - from,
+                           t->scratch);
+}
+
+static int run_tile(tiles *t) {
+    const fc_program *p = t->p;
+    for (int j = 0; j < p->n_in; j++) {
+        if (!finite(t->in[j] + t->begin, t->end - t->begin)) {
+            return 1;
+        }
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        if (run_node(t, k)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
+    if (p->kernel) {
+        return p->kernel->batch(p->par, in, out, n, scratch);
+    }
+    ptrdiff_t tile = tile_of(p, n);
+    tiles t;
+    t.p = p;
+    t.in = in;
+    t.out = out;
+    t.carry = (char *)scratch;
+    scratch += p->carry / sizeof(double);
+    for (int s = 0; s < p->n_slots; s++) {
+        t.slots[s] = scratch + p->history[s];
+        scratch += slot_room(p, s, tile);
+    }
+    t.scratch = scratch;
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        if (node->op->begin) {
+            node->op->begin(node->par, t.carry + node->carry);
+        }
+    }
+    for (t.begin = 0; t.begin < n; t.begin = t.end) {
+        t.end = n - t.begin < tile ? n : t.begin + tile;
+        if (run_tile(&t)) {
+            return 1;
+        }
+        for (int s = 0; t.end < n && s < p->n_slots; s++) {
+            ptrdiff_t back = p->history[s];
+            if (back) {
+                memmove(t.slots[s] - back, t.slots[s] + tile - back, (size_t)back * sizeof(double));
+            }
+        }
+    }
+    for (int j = 0; j < p->n_out; j++) {
+        fc_missing(out[j], p->lookback < n ? p->lookback : n);
+    }
+    return 0;
+}
+
+/* ---- bar by bar ---- */
+
+void fc_program_init(const fc_program *p, void *state) {
+    if (p->kernel) {
+        p->kernel->init(p->par, state);
+        return;
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        if (node->op->init) {
+            node->op->init(node->par, (char *)state + node->state);
+        }
+    }
+}
+
+int fc_program_valid(const fc_program *p, const void *state) {
+    if (p->kernel) {
+        return p->kernel->valid(p->par, state);
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        if (node->op->valid && !node->op->valid(node->par, (const char *)state + node->state)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void step(const fc_program *p, char *state, const double *in, double *out, int commit) {
+    double values[FC_MAX_VALUES], check = 0.0;
+    for (int j = 0; j < p->n_in; j++) {
+        values[j] = in[j];
+        check += in[j] - in[j];
+    }
+    if (FC_UNLIKELY(check != 0.0)) {
+        for (int j = 0; j < p->n_in; j++) {
+            values[j] = NAN;
+        }
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        const fc_operator *op = node->op;
+        double x[FC_OP_IN];
+        check = 0.0;
+        for (int j = 0; j < op->n_in; j++) {
+            x[j] = values[node->in[j]];
+            check += x[j] - x[j];
+        }
+        if (op->kind != FC_MAP && FC_UNLIKELY(check != 0.0)) {
+            if (commit && op->gap) {
+                op->gap(state + node->state);
+            }
+            values[p->n_in + k] = NAN;
+            continue;
+        }
+        values[p->n_in + k] = op->step(node->par, state + node->state, x, commit);
+    }
+    int missing = 0;
+    for (int j = 0; j < p->n_out; j++) {
+        out[j] = values[p->outputs[j]];
+        missing |= out[j] != out[j];
+    }
+    for (int j = 0; missing && j < p->n_out; j++) {
+        out[j] = NAN;
+    }
+}
+
+void fc_program_step(const fc_program *p, void *state, const double *in, double *out, int commit) {
+    if (p->kernel) {
+        p->kernel->step(state, in, out, commit);
+    } else {
+        step(p, state, in, out, commit);
+    }
+}
+
+/* Bars in[j][i] to the states at[i], or to one state, and results to out[j][at[i]], or to out[j][i]. */
+void fc_program_run(const fc_program *p, void *state, const double *const *in, double *const *out, ptrdiff_t n) {
+    if (p->kernel) {
+        p->kernel->run(state, in, out, n);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        double bar[FC_MAX_IN], result[FC_MAX_OUT];
+        for (int j = 0; j < p->n_in; j++) {
+            bar[j] = in[j][i];
+        }
+        step(p, state, bar, result, 1);
+        for (int j = 0; j < p->n_out; j++) {
+            out[j][i] = result[j];
+        }
+    }
+}
+
+void fc_program_many(const fc_program *p, char *states, size_t stride, const int64_t *at, const double *const *in,
+                     double *const *out, ptrdiff_t n) {
+    if (p->kernel) {
+        p->kernel->many(states, stride, at, in, out, n);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        double bar[FC_MAX_IN], result[FC_MAX_OUT];
+        int64_t symbol = at ? at[i] : (int64_t)i;
+        for (int j = 0; j < p->n_in; j++) {
+            bar[j] = in[j][i];
+        }
+        step(p, states + stride * (size_t)symbol, bar, result, 1);
+        for (int j = 0; j < p->n_out; j++) {
+            out[j][symbol] = result[j];
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/* What runs: one indicator with its parameters, as a fused kernel or as a program of operators.
+ *
+ * Values are numbered: the inputs, then each node's result. A bar that lacks one of the inputs is missing as a whole, and
+ * so is a result that lacks one of the outputs. Nothing here knows of Python.
+ */
+#ifndef FASTCORE_INDICATORS_PROGRAM_H
+#define FASTCORE_INDICATORS_PROGRAM_H
+
+#include "indicators/cpu.h"
+#include "indicators/operators/operator.h"
+
+#define FC_MAX_NODES 400
+#define FC_MAX_VALUES (FC_MAX_NODES + FC_MAX_IN)
+
+typedef struct {
+    const fc_operator *op;
+    double par[FC_OP_PAR];
+    int in[FC_OP_IN];
+    ptrdiff_t first;    /* the bar of its first result in clean data */
+    ptrdiff_t from;     /* the first bar that block is called for */
+    size_t state;       /* where its state is, in that of the program */
+    size_t carry;       /* where its carry is, in a batch's */
+    unsigned char doubtful[FC_OP_IN]; /* inputs whose values may not be finite although the program's inputs are */
+} fc_node;
+
+typedef struct {
+    ptrdiff_t first; /* the bar of its first value in clean data */
+    int input, output, slot; /* where it is: one of these; the others are -1 */
+} fc_value;
+
+typedef struct {
+    char name[48]; /* cut off after that */
+    int n_in, n_out;
+    fc_policy policy;
+    ptrdiff_t lookback;
+    size_t size; /* of the state of its streaming form */
+
+    const fc_kernel *kernel; /* a fused kernel with its parameters, or NULL */
+    double par[FC_MAX_PAR];
+
+    int n_nodes, n_values, n_slots;
+    fc_node *nodes;
+    fc_value *values;
+    ptrdiff_t *history; /* of each slot: earlier bars that are looked back to */
+    int outputs[FC_MAX_OUT];
+    size_t carry;               /* bytes of what a batch keeps from tile to tile */
+    ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */
+} fc_program;
+
+/* The operator of that name in an instruction set, or NULL. */
+const fc_operator *fc_operator_named(const fc_isa *isa, const char *name);
+/* Whether the operator can run with a parameter of that kind. */
+int fc_operator_takes(char kind, double value);
+
+/* A program of one kernel, whose parameters have been checked. NULL without memory. */
+fc_program *fc_program_of_kernel(const fc_kernel *kernel, const double *par);
+/* Room for a program of operators: the caller sets each node's op, par and in, and the outputs, each the value of a node of
+ * its own. NULL without memory. */
+fc_program *fc_program_new(const char *name, int n_in, int n_nodes, int n_out);
+/* Works out all the rest; -1 without memory. */
+int fc_program_finish(fc_program *p);
+void fc_program_free(fc_program *p);
+
+/* Doubles that batch needs beyond its outputs, for n bars. */
+ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n);
+/* All n outputs from n bars, n > lookback; 1 if it declines, which it does when a value is not finite. `scratch` is at
+ * the beginning of a cache line. */
+int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch);
+
+/* The streaming form; a state holds no addresses. See kernel.h. */
+void fc_program_init(const fc_program *p, void *state);
+int fc_program_valid(const fc_program *p, const void *state);
+void fc_program_run(const fc_program *p, void *state, const double *const *in, double *const *out, ptrdiff_t n);
+void fc_program_step(const fc_program *p, void *state, const double *in, double *out, int commit);
+void fc_program_many(const fc_program *p, char *states, size_t stride, const int64_t *at, const double *const *in,
+                     double *const *out, ptrdiff_t n);
+
+#endif

@@ -1,0 +1,67 @@
+"""The operators that look at one bar: on arrays, and on single numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MAPS", "Array"]
+
+Array = NDArray[np.float64]
+
+
+def _compare(function: Any) -> Callable[..., Any]:
+    return lambda x, y: np.where(np.isnan(x) | np.isnan(y), np.nan, function(x, y))
+
+
+def _ratio(x: Any, y: Any, otherwise: float) -> Any:
+    return np.where(y != 0.0, x / np.where(y != 0.0, y, 1.0), np.where(np.isnan(x), np.nan, otherwise))
+
+
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return np.where(np.isnan(condition) | np.isnan(x) | np.isnan(y), np.nan, np.where(condition != 0.0, x, y))
+
+
+# Called with the inputs, then the parameters.
+MAPS: Mapping[str, Callable[..., Any]] = {
+    "copy": lambda x: x,
+    "neg": np.negative,
+    "abs": np.abs,
+    "sqrt": np.sqrt,
+    "exp": np.exp,
+    "ln": np.log,
+    "log10": np.log10,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "sign": np.sign,
+    "add_number": lambda x, number: x + number,
+    "subtract_from": lambda x, number: number - x,
+    "times": lambda x, number: x * number,
+    "divide_by": lambda x, number: x / number,
+    "divide": lambda x, number: number / x,
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "greatest": np.maximum,
+    "least": np.minimum,
+    "gt": _compare(np.greater),
+    "ge": _compare(np.greater_equal),
+    "eq": _compare(np.equal),
+    "there": lambda x, y: np.where(np.isfinite(y), x, np.nan),
+    "constant": lambda number: np.float64(number),
+    "ratio": _ratio,
+    "where": _where,
+}

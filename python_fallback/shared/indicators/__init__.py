@@ -1,0 +1,24 @@
+"""Indicators as programs: definitions written once over operators, and what tracing makes of them.
+
+A definition is a function of operators, inputs and parameters. :func:`program_of` runs it once with tracing operators;
+the result, a :class:`Program`, is plain data: the nodes to carry out in order. The pure twin interprets it, the
+compiled twin runs it in C. Adding an indicator takes one definition in ``definitions`` and one row in the registry.
+"""
+
+from __future__ import annotations
+
+from python_fallback.shared.indicators.program import Node, Program, first_results, lookback, missing_data
+from python_fallback.shared.indicators.tracing import Operators, Value, inputs_of, program_of, trace
+
+__all__ = [
+    "Node",
+    "Operators",
+    "Program",
+    "Value",
+    "first_results",
+    "inputs_of",
+    "lookback",
+    "missing_data",
+    "program_of",
+    "trace",
+]

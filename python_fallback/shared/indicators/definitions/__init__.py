@@ -1,0 +1,46 @@
+"""Every definition by its public name; a module per group holds the definitions themselves."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from python_fallback.shared.indicators.definitions import (
+    momentum,
+    operators,
+    overlap,
+    price,
+    statistic,
+    volatility,
+    volume,
+)
+from python_fallback.shared.indicators.tracing import Definition
+
+__all__ = ["DEFINITIONS", "Named", "definition"]
+
+
+class Named(NamedTuple):
+    """A definition, and how many of its arguments are inputs: the first ones."""
+
+    inputs: int
+    calculate: Definition
+
+
+DEFINITIONS: dict[str, Named] = {
+    name: Named(inputs, calculate)
+    for group in (operators, overlap, momentum, price, statistic, volatility, volume)
+    for name, (inputs, calculate) in group.DEFINITIONS.items()
+}
+
+
+def definition(name: str) -> Named:
+    """Return the definition called `name`.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    found = DEFINITIONS.get(name) if isinstance(name, str) else None
+    if found is None:
+        raise ValueError(f"name: expected the name of an indicator, got {name!r}")
+    return found

@@ -1,0 +1,379 @@
+"""Oscillators: how fast, and how far within its range, the price moves."""
+
+from __future__ import annotations
+
+import math
+
+from python_fallback.shared.indicators.definitions.overlap import (
+    average,
+    exponential,
+    length,
+    true_range,
+)
+from python_fallback.shared.indicators.tracing import Operators, Value
+
+
+def kept(period: float) -> float:
+    """What a bar leaves of an exponential average."""
+    return (period - 1.0) / (period + 1.0)
+
+
+def rsi(o: Operators, real: Value, timeperiod: int) -> Value:
+    return 100.0 * o.rises(real, timeperiod)
+
+
+def macd(o: Operators, real: Value, fastperiod: int, slowperiod: int, signalperiod: int) -> tuple[Value, ...]:
+    fast, slow = sorted((fastperiod, slowperiod))
+    # Both averages come into being at the same bar, and are counted from the same price.
+    line = o.apart(o.after(real, slow - fast), fast, kept(fast)) - o.apart(real, slow, kept(slow))
+    signal = exponential(o, line, signalperiod)
+    return line, signal, line - signal
+
+
+def macdfix(o: Operators, real: Value, signalperiod: int) -> tuple[Value, ...]:
+    line = o.apart(o.after(real, 14), 12, 1.0 - 0.15) - o.apart(real, 26, 1.0 - 0.075)
+    signal = exponential(o, line, signalperiod)
+    return line, signal, line - signal
+
+
+def stoch(
+    o: Operators,
+    high: Value,
+    low: Value,
+    close: Value,
+    fastk_period: int,
+    slowk_period: int,
+    slowk_matype: int,
+    slowd_period: int,
+    slowd_matype: int,
+) -> tuple[Value, ...]:
+    slowk = average(o, _within(o, high, low, close, fastk_period), slowk_period, slowk_matype)
+    return slowk, average(o, slowk, slowd_period, slowd_matype)
+
+
+def _within(o: Operators, high: Value, low: Value, close: Value, period: int) -> Value:
+    """Where the close is within the range of the window, in 0..100."""
+    floor = o.lowest(low, period)
+    return 100.0 * o.ratio(close - floor, o.highest(high, period) - floor)
+
+
+def mom(o: Operators, real: Value, timeperiod: int) -> Value:
+    return real - o.lag(real, timeperiod)
+
+
+def roc(o: Operators, real: Value, timeperiod: int) -> Value:
+    return 100.0 * rocp(o, real, timeperiod)
+
+
+def rocp(o: Operators, real: Value, timeperiod: int) -> Value:
+    before = o.lag(real, timeperiod)
+    return o.ratio(real - before, before)
+
+
+def rocr(o: Operators, real: Value, timeperiod: int) -> Value:
+    return o.ratio(real, o.lag(real, timeperiod))
+
+
+def rocr100(o: Operators, real: Value, timeperiod: int) -> Value:
+    return 100.0 * rocr(o, real, timeperiod)
+
+
+def bop(o: Operators, open: Value, high: Value, low: Value, close: Value) -> Value:
+    spread = high - low
+    return o.where(spread > 0.0, o.ratio(close - open, spread), 0.0)
+
+
+def trix(o: Operators, real: Value, timeperiod: int) -> Value:
+    smoothed = real
+    for _ in range(3):
+        smoothed = exponential(o, smoothed, timeperiod)
+    return roc(o, smoothed, 1)
+
+
+def cci(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
+    price = (high + low + close) / 3.0
+    distance = price - o.mean(price, timeperiod)
+    return o.ratio(distance, 0.015 * o.mean_deviation(price, timeperiod))
+
+
+def stochf(
+    o: Operators, high: Value, low: Value, close: Value, fastk_period: int, fastd_period: int, fastd_matype: int
+) -> tuple[Value, ...]:
+    fastk = _within(o, high, low, close, fastk_period)
+    return fastk, average(o, fastk, fastd_period, fastd_matype)
+
+
+def stochrsi(
+    o: Operators, real: Value, timeperiod: int, fastk_period: int, fastd_period: int, fastd_matype: int
+) -> tuple[Value, ...]:
+    strength = rsi(o, real, timeperiod)
+    return stochf(o, strength, strength, strength, fastk_period, fastd_period, fastd_matype)
+
+
+def kdj(
+    o: Operators,
+    high: Value,
+    low: Value,
+    close: Value,
+    fastk_period: int,
+    slowk_period: int,
+    slowk_matype: int,
+    slowd_period: int,
+    slowd_matype: int,
+) -> tuple[Value, ...]:
+    k = average(o, _within(o, high, low, close, fastk_period), slowk_period, slowk_matype, 13)
+    d = average(o, k, slowd_period, slowd_matype, 13)
+    return k, d, 3.0 * k - 2.0 * d
+
+
+def willr(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
+    top = o.highest(high, timeperiod)
+    return -100.0 * o.ratio(top - close, top - o.lowest(low, timeperiod))
+
+
+def macdext(
+    o: Operators,
+    real: Value,
+    fastperiod: int,
+    fastmatype: int,
+    slowperiod: int,
+    slowmatype: int,
+    signalperiod: int,
+    signalmatype: int,
+) -> tuple[Value, ...]:
+    if slowperiod < fastperiod:
+        fastperiod, fastmatype, slowperiod, slowmatype = slowperiod, slowmatype, fastperiod, fastmatype
+    # The one that begins earlier is held back: both begin at the same bar.
+    late = length(slowperiod, slowmatype) - length(fastperiod, fastmatype)
+    fast = average(o, o.after(real, max(late, 0)), fastperiod, fastmatype)
+    line = fast - average(o, o.after(real, max(-late, 0)), slowperiod, slowmatype)
+    signal = average(o, line, signalperiod, signalmatype)
+    return line, signal, line - signal
+
+
+def apo(o: Operators, real: Value, fastperiod: int, slowperiod: int, matype: int) -> Value:
+    fast, slow = sorted((fastperiod, slowperiod))
+    return average(o, real, fast, matype, 1) - average(o, real, slow, matype, 1)
+
+
+def ppo(o: Operators, real: Value, fastperiod: int, slowperiod: int, matype: int) -> Value:
+    fast, slow = sorted((fastperiod, slowperiod))
+    long = average(o, real, slow, matype, 1)
+    return 100.0 * o.ratio(average(o, real, fast, matype, 1) - long, long)
+
+
+def ao(o: Operators, high: Value, low: Value, fastperiod: int, slowperiod: int) -> Value:
+    price = (high + low) / 2.0
+    fast, slow = sorted((fastperiod, slowperiod))
+    return o.mean(price, fast) - o.mean(price, slow)
+
+
+def ac(o: Operators, high: Value, low: Value, fastperiod: int, slowperiod: int, signalperiod: int) -> Value:
+    line = ao(o, high, low, fastperiod, slowperiod)
+    return line - o.mean(line, signalperiod)
+
+
+def cmo(o: Operators, real: Value, timeperiod: int) -> Value:
+    change, keep = real - o.previous(real), (timeperiod - 1.0) / timeperiod
+    return 100.0 * o.ratio(o.smooth(change, timeperiod, keep), o.smooth(abs(change), timeperiod, keep))
+
+
+def cmou(o: Operators, real: Value, timeperiod: int) -> Value:
+    change = real - o.lag(real, 1)
+    return 100.0 * o.ratio(o.sum(change, timeperiod), o.sum(abs(change), timeperiod))
+
+
+def coppock(o: Operators, real: Value, wmaperiod: int, roc1period: int, roc2period: int) -> Value:
+    return o.weighted(roc(o, real, roc1period) + roc(o, real, roc2period), wmaperiod)
+
+
+def dpo(o: Operators, real: Value, timeperiod: int) -> Value:
+    return o.lag(real, timeperiod // 2 + 1) - o.mean(real, timeperiod)
+
+
+def er(o: Operators, real: Value, timeperiod: int) -> Value:
+    path = o.sum(abs(real - o.lag(real, 1)), timeperiod)
+    return o.ratio(abs(real - o.lag(real, timeperiod)), path)
+
+
+def eri(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> tuple[Value, ...]:
+    middle = exponential(o, close, timeperiod)
+    return high - middle, low - middle
+
+
+def fosc(o: Operators, real: Value, timeperiod: int) -> Value:
+    forecast = o.lag(o.line(real, timeperiod, timeperiod), 1)
+    return 100.0 * o.ratio(real - forecast, real)
+
+
+def imi(o: Operators, open: Value, close: Value, timeperiod: int) -> Value:
+    change = close - open
+    return 100.0 * o.ratio(o.sum(o.greatest(change, 0.0), timeperiod), o.sum(abs(change), timeperiod))
+
+
+def mfi(o: Operators, high: Value, low: Value, close: Value, volume: Value, timeperiod: int) -> Value:
+    price = (high + low + close) / 3.0
+    before = o.lag(price, 1)
+    flow = price * volume
+    up = o.sum(o.where(price > before, flow, 0.0), timeperiod)
+    return 100.0 * o.ratio(up, up + o.sum(o.where(price < before, flow, 0.0), timeperiod))
+
+
+def qstick(o: Operators, open: Value, close: Value, timeperiod: int) -> Value:
+    return o.mean(close - open, timeperiod)
+
+
+def smi(
+    o: Operators,
+    high: Value,
+    low: Value,
+    close: Value,
+    timeperiod: int,
+    fastperiod: int,
+    slowperiod: int,
+    signalperiod: int,
+) -> tuple[Value, ...]:
+    top, floor = o.highest(high, timeperiod), o.lowest(low, timeperiod)
+    distance, spread = (
+        exponential(o, exponential(o, x, slowperiod), fastperiod) for x in (close - (top + floor) / 2.0, top - floor)
+    )
+    line = 100.0 * o.ratio(distance, spread / 2.0)
+    return line, exponential(o, line, signalperiod)
+
+
+def tsi(o: Operators, real: Value, firstperiod: int, secondperiod: int) -> Value:
+    change = real - o.previous(real)
+    twice, size = (exponential(o, exponential(o, x, firstperiod), secondperiod) for x in (change, abs(change)))
+    return 100.0 * o.ratio(twice, size)
+
+
+def ultosc(
+    o: Operators, high: Value, low: Value, close: Value, timeperiod1: int, timeperiod2: int, timeperiod3: int
+) -> Value:
+    before = o.lag(close, 1)
+    pressure, spread = close - o.least(low, before), true_range(o, high, low, before)
+    short, middle, long = (
+        o.ratio(o.sum(pressure, n), o.sum(spread, n)) for n in sorted((timeperiod1, timeperiod2, timeperiod3))
+    )
+    return 100.0 * ((4.0 * short + 2.0 * middle + long) / 7.0)
+
+
+def vhf(o: Operators, real: Value, timeperiod: int) -> Value:
+    path = o.sum(abs(real - o.lag(real, 1)), timeperiod)
+    return o.ratio(o.highest(real, timeperiod) - o.lowest(real, timeperiod), path)
+
+
+def vortex(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> tuple[Value, ...]:
+    spread = o.sum(true_range(o, high, low, o.lag(close, 1)), timeperiod)
+    plus, minus = abs(high - o.lag(low, 1)), abs(low - o.lag(high, 1))
+    return o.ratio(o.sum(plus, timeperiod), spread), o.ratio(o.sum(minus, timeperiod), spread)
+
+
+def wad(o: Operators, high: Value, low: Value, close: Value) -> Value:
+    before = o.previous(close, math.inf)
+    fall = close - o.greatest(high, before)
+    change = o.where(close > before, close - o.least(low, before), o.where(close < before, fall, 0.0))
+    return o.total(o.where(before < math.inf, change, 0.0))
+
+
+def _moves(o: Operators, high: Value, low: Value) -> tuple[Value, Value]:
+    """How far a bar reaches above and below the one before it: the larger of the two; 0 at the first bar."""
+    up, down = high - o.previous(high, math.inf), o.previous(low, -math.inf) - low
+    plus, minus = o.greatest(up, 0.0), o.greatest(down, 0.0)
+    return o.where(up > down, plus, 0.0), o.where(down > up, minus, 0.0)
+
+
+def _wilder(o: Operators, x: Value, period: int) -> Value:
+    return o.smooth(x, period, (period - 1.0) / period)
+
+
+def plus_dm(o: Operators, high: Value, low: Value, timeperiod: int) -> Value:
+    return _sum_of_moves(o, _moves(o, high, low)[0], timeperiod)
+
+
+def minus_dm(o: Operators, high: Value, low: Value, timeperiod: int) -> Value:
+    return _sum_of_moves(o, _moves(o, high, low)[1], timeperiod)
+
+
+def _sum_of_moves(o: Operators, move: Value, period: int) -> Value:
+    return o.after(move, 1) if period == 1 else float(period) * _wilder(o, move, period)
+
+
+def _directions(o: Operators, high: Value, low: Value, close: Value, period: int) -> tuple[Value, Value]:
+    """The two directional indicators."""
+    before = o.previous(close, math.inf)
+    spread = o.where(before < math.inf, true_range(o, high, low, before), 0.0)
+    ranges = _wilder(o, spread, period)
+    plus, minus = (100.0 * o.ratio(_wilder(o, move, period), ranges) for move in _moves(o, high, low))
+    return o.after(plus, 1), o.after(minus, 1)
+
+
+def plus_di(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
+    return _directions(o, high, low, close, timeperiod)[0]
+
+
+def minus_di(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
+    return _directions(o, high, low, close, timeperiod)[1]
+
+
+def dx(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
+    plus, minus = _directions(o, high, low, close, timeperiod)
+    both = plus + minus
+    return o.hold(100.0 * o.ratio(abs(plus - minus), both), both)
+
+
+def adx(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
+    return _wilder(o, dx(o, high, low, close, timeperiod), timeperiod)
+
+
+def adxr(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
+    strength = adx(o, high, low, close, timeperiod)
+    return (strength + o.lag(strength, timeperiod - 1)) / 2.0
+
+
+DEFINITIONS = {
+    "rsi": (1, rsi),
+    "macd": (1, macd),
+    "macdfix": (1, macdfix),
+    "stoch": (3, stoch),
+    "mom": (1, mom),
+    "roc": (1, roc),
+    "rocp": (1, rocp),
+    "rocr": (1, rocr),
+    "rocr100": (1, rocr100),
+    "bop": (4, bop),
+    "trix": (1, trix),
+    "cci": (3, cci),
+    "stochf": (3, stochf),
+    "stochrsi": (1, stochrsi),
+    "kdj": (3, kdj),
+    "willr": (3, willr),
+    "macdext": (1, macdext),
+    "apo": (1, apo),
+    "ppo": (1, ppo),
+    "ao": (2, ao),
+    "ac": (2, ac),
+    "cmo": (1, cmo),
+    "cmou": (1, cmou),
+    "coppock": (1, coppock),
+    "dpo": (1, dpo),
+    "er": (1, er),
+    "eri": (3, eri),
+    "fosc": (1, fosc),
+    "imi": (2, imi),
+    "mfi": (4, mfi),
+    "qstick": (2, qstick),
+    "smi": (3, smi),
+    "tsi": (1, tsi),
+    "ultosc": (3, ultosc),
+    "vhf": (1, vhf),
+    "vortex": (3, vortex),
+    "wad": (3, wad),
+    "plus_dm": (2, plus_dm),
+    "minus_dm": (2, minus_dm),
+    "plus_di": (3, plus_di),
+    "minus_di": (3, minus_di),
+    "dx": (3, dx),
+    "adx": (3, adx),
+    "adxr": (3, adxr),
+}

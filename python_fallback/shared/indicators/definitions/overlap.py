@@ -1,0 +1,181 @@
+"""Averages and bands that overlay the price."""
+
+from __future__ import annotations
+
+import math
+
+from python_fallback.shared.indicators.program import lookback
+from python_fallback.shared.indicators.tracing import Operators, Value
+
+__all__ = ["DEFINITIONS", "average", "exponential", "length", "true_range"]
+
+
+def exponential(o: Operators, x: Value, period: int) -> Value:
+    """The exponential average, begun with the mean of the first `period` values."""
+    return o.smooth(x, period, (period - 1.0) / (period + 1.0))
+
+
+def average(o: Operators, x: Value, period: int, matype: int, default: int = 0) -> Value:
+    """The moving average that TA-Lib numbers `matype`; 11 stands for the function's own, `default`."""
+    if period == 1 or matype == 10:
+        return x
+    matype = default if matype == 11 else matype
+    if matype not in _AVERAGES:
+        raise ValueError(f"matype: expected one of {', '.join(map(str, sorted((*_AVERAGES, 10, 11))))}, got {matype}")
+    return _AVERAGES[matype](o, x, period)
+
+
+def length(period: int, matype: int, default: int = 0) -> int:
+    """How many bars come before the first value of a moving average."""
+    operators = Operators(1)
+    program = operators.program((average(operators, Value(operators, 0), period, matype, default),))
+    return lookback(program)
+
+
+def sma(o: Operators, real: Value, timeperiod: int) -> Value:
+    return o.mean(real, timeperiod)
+
+
+def ema(o: Operators, real: Value, timeperiod: int) -> Value:
+    return exponential(o, real, timeperiod)
+
+
+def wma(o: Operators, real: Value, timeperiod: int) -> Value:
+    return o.weighted(real, timeperiod)
+
+
+def dema(o: Operators, real: Value, timeperiod: int) -> Value:
+    once = exponential(o, real, timeperiod)
+    return 2.0 * once - exponential(o, once, timeperiod)
+
+
+def tema(o: Operators, real: Value, timeperiod: int) -> Value:
+    once = exponential(o, real, timeperiod)
+    twice = exponential(o, once, timeperiod)
+    return (3.0 * once - 3.0 * twice) + exponential(o, twice, timeperiod)
+
+
+def trima(o: Operators, real: Value, timeperiod: int) -> Value:
+    half = (timeperiod + 1) // 2
+    return o.mean(o.mean(real, half), timeperiod + 1 - half)
+
+
+def rma(o: Operators, real: Value, timeperiod: int) -> Value:
+    return o.smooth(real, timeperiod, (timeperiod - 1.0) / timeperiod)
+
+
+def t3(o: Operators, real: Value, timeperiod: int, vfactor: float = 0.7) -> Value:
+    smoothed = [real]
+    for _ in range(6):
+        smoothed.append(exponential(o, smoothed[-1], timeperiod))
+    square, cube = vfactor * vfactor, vfactor * vfactor * vfactor
+    third = -6.0 * square - 3.0 * (vfactor + cube)
+    fourth = 1.0 + 3.0 * vfactor + cube + 3.0 * square
+    sixth = 3.0 * (square + cube)
+    return -cube * smoothed[6] + sixth * smoothed[5] + third * smoothed[4] + fourth * smoothed[3]
+
+
+def hma(o: Operators, real: Value, timeperiod: int) -> Value:
+    half = o.weighted(real, max(timeperiod // 2, 1))
+    return o.weighted(2.0 * half - o.weighted(real, timeperiod), max(math.isqrt(timeperiod), 1))
+
+
+def zlema(o: Operators, real: Value, timeperiod: int) -> Value:
+    return exponential(o, 2.0 * real - o.lag(real, (timeperiod - 1) // 2), timeperiod)
+
+
+def vwma(o: Operators, real: Value, volume: Value, timeperiod: int) -> Value:
+    return o.ratio(o.sum(real * volume, timeperiod), o.sum(volume, timeperiod))
+
+
+def kama(o: Operators, real: Value, timeperiod: int) -> Value:
+    fastest, slowest = 2.0 / 3.0, 2.0 / 31.0
+    move = real - o.lag(real, timeperiod)
+    path = o.sum(abs(real - o.lag(real, 1)), timeperiod)
+    efficiency = o.where(path <= move, 1.0, o.ratio(abs(move), path, 1.0))
+    rate = efficiency * (fastest - slowest) + slowest
+    return o.follow(real, rate * rate, o.lag(real, 1))
+
+
+def ma(o: Operators, real: Value, timeperiod: int, matype: int) -> Value:
+    return average(o, real, timeperiod, matype)
+
+
+def midpoint(o: Operators, real: Value, timeperiod: int) -> Value:
+    return (o.highest(real, timeperiod) + o.lowest(real, timeperiod)) / 2.0
+
+
+def midprice(o: Operators, high: Value, low: Value, timeperiod: int) -> Value:
+    return (o.highest(high, timeperiod) + o.lowest(low, timeperiod)) / 2.0
+
+
+def bbands(
+    o: Operators, real: Value, timeperiod: int, nbdevup: float, nbdevdn: float, matype: int
+) -> tuple[Value, ...]:
+    middle = average(o, real, timeperiod, matype)
+    deviation = o.deviation(real, timeperiod)
+    return middle + nbdevup * deviation, middle, middle - nbdevdn * deviation
+
+
+def accbands(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> tuple[Value, ...]:
+    width = 4.0 * o.ratio(high - low, high + low)
+    upper, lower = high * (1.0 + width), low * (1.0 - width)
+    return o.mean(upper, timeperiod), o.mean(close, timeperiod), o.mean(lower, timeperiod)
+
+
+def donchian(o: Operators, high: Value, low: Value, timeperiod: int) -> tuple[Value, ...]:
+    upper, lower = o.highest(high, timeperiod), o.lowest(low, timeperiod)
+    return upper, (upper + lower) / 2.0, lower
+
+
+def kc(
+    o: Operators, high: Value, low: Value, close: Value, timeperiod: int, atrperiod: int, nbdev: float
+) -> tuple[Value, ...]:
+    # The average and the range begin at the same bar: the one of fewer bars is held back.
+    late = (timeperiod - 1) - atrperiod
+    middle = exponential(o, o.after((high + low + close) / 3.0, max(-late, 0)), timeperiod)
+    spread = o.after(true_range(o, high, low, o.previous(close)), max(late, 0))
+    width = nbdev * o.smooth(spread, atrperiod, (atrperiod - 1.0) / atrperiod)
+    return middle + width, middle, middle - width
+
+
+def true_range(o: Operators, high: Value, low: Value, yesterday: Value) -> Value:
+    """The range of a bar, and from the close before it."""
+    return o.greatest(high - low, abs(high - yesterday), abs(low - yesterday))
+
+
+_AVERAGES = {
+    0: sma,
+    1: ema,
+    2: wma,
+    3: dema,
+    4: tema,
+    5: trima,
+    6: kama,
+    8: t3,
+    9: hma,
+    12: zlema,
+    13: rma,
+}
+
+DEFINITIONS = {
+    "sma": (1, sma),
+    "ema": (1, ema),
+    "wma": (1, wma),
+    "dema": (1, dema),
+    "tema": (1, tema),
+    "trima": (1, trima),
+    "rma": (1, rma),
+    "t3": (1, t3),
+    "bbands": (1, bbands),
+    "hma": (1, hma),
+    "zlema": (1, zlema),
+    "vwma": (2, vwma),
+    "kama": (1, kama),
+    "ma": (1, ma),
+    "midpoint": (1, midpoint),
+    "midprice": (2, midprice),
+    "accbands": (3, accbands),
+    "donchian": (2, donchian),
+    "kc": (3, kc),
+}

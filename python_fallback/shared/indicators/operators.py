@@ -1,0 +1,81 @@
+"""The table of operators: what the nodes of a program may be.
+
+How an operator meets a missing value follows from its kind. A ``map`` looks at one bar: its result is missing where an
+input is. A ``window`` gives no result while a missing value is among the bars it looks at. A ``recurrence`` skips
+missing values as if those bars did not exist. For windows and recurrences a value that is not finite is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+__all__ = ["COUNT_MAX", "OPERATORS", "Operator"]
+
+COUNT_MAX = 100_000_000  # of bars in a window
+
+Kind = Literal["map", "window", "recurrence"]
+
+
+class Operator(NamedTuple):
+    """One operator."""
+
+    name: str
+    kind: Kind
+    inputs: int
+    outputs: int
+    params: tuple[str, ...]  # "name:kind"; the kinds are period (1 bar or more), pair (2 or more), count (0), number
+    lag: Callable[..., int]  # of the parameters: bars of its input before the first result
+
+
+def _none(*params: float) -> int:
+    return 0
+
+
+def _window(period: float, *others: float) -> int:
+    return int(period) - 1
+
+
+def _count(count: float, *others: float) -> int:
+    return int(count)
+
+
+_FUNCTIONS = (
+    *("copy", "neg", "abs", "sqrt", "exp", "ln", "log10", "floor", "ceil", "sign"),
+    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
+)
+_OF_TWO = ("add", "sub", "mul", "div", "greatest", "least", "gt", "ge", "eq", "there")
+
+_TABLE = (
+    *(Operator(name, "map", 1, 1, (), _none) for name in _FUNCTIONS),
+    *(
+        Operator(name, "map", 1, 1, ("number:number",), _none)
+        for name in ("add_number", "subtract_from", "times", "divide_by", "divide")
+    ),
+    *(Operator(name, "map", 2, 1, (), _none) for name in _OF_TWO),
+    Operator("constant", "map", 0, 1, ("number:number",), _none),
+    Operator("ratio", "map", 2, 1, ("otherwise:number",), _none),
+    Operator("where", "map", 3, 1, (), _none),
+    Operator("lag", "window", 1, 1, ("bars:count",), _count),
+    *(
+        Operator(name, "window", 1, 1, ("period:period",), _window)
+        for name in ("sum", "mean", "variance", "deviation", "highest", "lowest", "weighted", "mean_deviation")
+    ),
+    Operator("slope", "window", 1, 1, ("period:pair",), _window),
+    Operator("line", "window", 1, 1, ("period:pair", "at:number"), _window),
+    Operator("correlation", "window", 2, 1, ("period:period",), _window),
+    Operator("beta", "window", 2, 1, ("period:period",), _window),
+    Operator("after", "recurrence", 1, 1, ("bars:count",), _count),
+    Operator("previous", "recurrence", 1, 1, ("start:number",), lambda start: int(start != start)),
+    Operator("total", "recurrence", 1, 1, (), _none),
+    Operator("product", "recurrence", 1, 1, (), _none),
+    Operator("follow", "recurrence", 3, 1, (), _none),
+    Operator("hold", "recurrence", 2, 1, (), _none),
+    Operator("first", "recurrence", 2, 1, (), _none),
+    Operator("smooth", "recurrence", 1, 1, ("period:period", "keep:number"), _window),
+    Operator("apart", "recurrence", 1, 1, ("period:period", "keep:number"), _window),
+    Operator("rises", "recurrence", 1, 1, ("period:period",), _count),
+)
+
+OPERATORS: Mapping[str, Operator] = MappingProxyType({operator.name: operator for operator in _TABLE})

@@ -1,0 +1,53 @@
+"""Programs: what a definition with its parameters comes to."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from python_fallback.shared.indicators.operators import OPERATORS
+
+__all__ = ["Node", "Program", "first_results", "lookback", "missing_data"]
+
+
+class Node(NamedTuple):
+    """An operator with its parameters, and the values it takes."""
+
+    operator: str
+    inputs: tuple[int, ...]
+    params: tuple[float, ...]
+
+
+class Program(NamedTuple):
+    """Nodes in the order in which they are carried out.
+
+    Values are numbered: first the inputs, then the outputs of each node. A bar that lacks one of the inputs is missing
+    as a whole, and so is a result that lacks one of the outputs.
+    """
+
+    inputs: int
+    nodes: tuple[Node, ...]
+    outputs: tuple[int, ...]
+
+
+def first_results(program: Program) -> list[int]:
+    """Return for each value how many bars of clean data come before its first."""
+    first = [0] * program.inputs
+    for node in program.nodes:
+        operator = OPERATORS[node.operator]
+        start = max((first[value] for value in node.inputs), default=0) + operator.lag(*node.params)
+        first += [start] * operator.outputs
+    return first
+
+
+def lookback(program: Program) -> int:
+    """Return how many bars of clean data come before the first result."""
+    first = first_results(program)
+    return max(first[value] for value in program.outputs)
+
+
+def missing_data(program: Program) -> Literal["bar", "window", "recurrence", "mixed"]:
+    """Return how a program meets missing data: by its bars, its windows, its recurrences, or both of these."""
+    kinds = {OPERATORS[node.operator].kind for node in program.nodes} - {"map"}
+    if kinds == {"window", "recurrence"}:
+        return "mixed"
+    return "window" if "window" in kinds else "recurrence" if kinds else "bar"

@@ -1,0 +1,382 @@
+"""Tracing: a definition is run once, on values that only note what is done with them."""
+
+from __future__ import annotations
+
+import functools
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+from python_fallback.shared.indicators.operators import COUNT_MAX, OPERATORS
+from python_fallback.shared.indicators.program import Node, Program
+
+__all__ = ["Definition", "Operators", "Value", "inputs_of", "program_of", "trace"]
+
+# Called with operators, then inputs and parameters in the order of the registry; returns a value or a tuple of them.
+Definition = Callable[..., Any]
+
+_LEAST = {"period": 1, "pair": 2, "count": 0}
+_COMMUTATIVE = frozenset({"add", "mul", "greatest", "least", "eq"})
+
+
+class Value:
+    """A series within a definition: the close, say, or what an operator made of it.
+
+    It takes part in arithmetic and comparisons with other values and with numbers. A comparison gives 1 where it holds
+    and 0 where it does not: hand it to :meth:`Operators.where`.
+    """
+
+    __slots__ = ("_operators", "index")
+
+    def __init__(self, operators: Operators, index: int) -> None:
+        self._operators = operators
+        self.index = index
+
+    def __add__(self, other: Any) -> Value:
+        return self._with("add", "add_number", self, other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Value:
+        if isinstance(other, Value):
+            return self._operators.node("sub", self, other)
+        return self._with("sub", "add_number", self, -other if _is_number(other) else other)
+
+    def __rsub__(self, other: Any) -> Value:
+        return self._with("sub", "subtract_from", self, other)
+
+    def __mul__(self, other: Any) -> Value:
+        return self._with("mul", "times", self, other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Value:
+        return self._with("div", "divide_by", self, other)
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return self._with("div", "divide", self, other)
+
+    def __neg__(self) -> Value:
+        return self._operators.node("neg", self)
+
+    def __abs__(self) -> Value:
+        return self._operators.node("abs", self)
+
+    def __gt__(self, other: Any) -> Value:
+        return self._operators.node("gt", self, other)
+
+    def __ge__(self, other: Any) -> Value:
+        return self._operators.node("ge", self, other)
+
+    def __lt__(self, other: Any) -> Value:
+        return self._operators.node("gt", self._operators.value("<", other), self)
+
+    def __le__(self, other: Any) -> Value:
+        return self._operators.node("ge", self._operators.value("<=", other), self)
+
+    def _with(self, operator: str, by_number: str, value: Value, other: Any) -> Value:
+        if isinstance(other, Value):
+            return self._operators.node(operator, value, other)
+        if not _is_number(other):
+            return NotImplemented
+        return self._operators.node(by_number, value, params=(other,))
+
+    def __bool__(self) -> bool:
+        raise TypeError("a value of a definition has no truth at trace time: write o.where(condition, x, y)")
+
+    def __iter__(self) -> Any:
+        raise TypeError("a value of a definition cannot be iterated or indexed: write o.lag(x, n) for an earlier bar")
+
+    def __repr__(self) -> str:
+        return f"<value {self.index}>"
+
+
+class Operators:
+    """The operators of definitions.
+
+    The name of a built-in indicator is an operator too: ``o.rsi(close, 14)``, ``o.macd(close, 12, 26, 9)``.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        self._nodes: list[Node] = []
+        self._starts: list[int] = []  # of each node, the first value that it makes
+        self._known: dict[Node, int] = {}
+        self._inputs = inputs
+        self._count = inputs
+
+    # ---- of one bar ----
+
+    def sqrt(self, x: Any) -> Value:
+        """The square root."""
+        return self.node("sqrt", x)
+
+    def exp(self, x: Any) -> Value:
+        """e to the power of x."""
+        return self.node("exp", x)
+
+    def ln(self, x: Any) -> Value:
+        """The natural logarithm."""
+        return self.node("ln", x)
+
+    def sign(self, x: Any) -> Value:
+        """-1, 0 or 1."""
+        return self.node("sign", x)
+
+    def greatest(self, x: Any, *others: Any) -> Value:
+        """The greatest of several values."""
+        return functools.reduce(lambda a, b: self.node("greatest", a, b), others, self.value("greatest", x))
+
+    def least(self, x: Any, *others: Any) -> Value:
+        """The least of several values."""
+        return functools.reduce(lambda a, b: self.node("least", a, b), others, self.value("least", x))
+
+    def equal(self, x: Any, y: Any) -> Value:
+        """1 where x equals y, else 0."""
+        return self.node("eq", x, y)
+
+    def ratio(self, x: Any, y: Any, otherwise: float = 0.0) -> Value:
+        """x / y, and `otherwise` where y is 0."""
+        return self.node("ratio", x, y, params=(otherwise,))
+
+    def where(self, condition: Any, x: Any, y: Any) -> Value:
+        """x where the condition is not 0, else y; missing where any of the three is."""
+        return self.node("where", condition, x, y)
+
+    def complete(self, *values: Any) -> tuple[Value, ...]:
+        """The values, each made missing wherever any of them is."""
+        return tuple(
+            functools.reduce(lambda a, b: self.node("there", a, b), values[:i] + values[i + 1 :], value)
+            for i, value in enumerate(values)
+        )
+
+    def map(self, name: str, x: Any) -> Value:
+        """The function `name` of one number: sin, tanh, floor and so on."""
+        operator = OPERATORS.get(name)
+        if operator is None or (operator.kind, operator.inputs, operator.params) != ("map", 1, ()):
+            raise ValueError(f"map: expected the name of a function of one number, got {name!r}")
+        return self.node(name, x)
+
+    # ---- of a window ----
+
+    def lag(self, x: Any, bars: float = 1) -> Value:
+        """The value so many bars ago."""
+        return self.node("lag", x, params=(bars,))
+
+    def sum(self, x: Any, period: float) -> Value:
+        """The sum of the last `period` values."""
+        return self.node("sum", x, params=(period,))
+
+    def mean(self, x: Any, period: float) -> Value:
+        """The mean of the last `period` values."""
+        return self.node("mean", x, params=(period,))
+
+    def variance(self, x: Any, period: float) -> Value:
+        """The population variance of the last `period` values."""
+        return self.node("variance", x, params=(period,))
+
+    def deviation(self, x: Any, period: float) -> Value:
+        """The population standard deviation of the last `period` values about their own mean."""
+        return self.node("deviation", x, params=(period,))
+
+    def mean_deviation(self, x: Any, period: float) -> Value:
+        """The mean distance of the last `period` values from their mean."""
+        return self.node("mean_deviation", x, params=(period,))
+
+    def highest(self, x: Any, period: float) -> Value:
+        """The highest of the last `period` values."""
+        return self.node("highest", x, params=(period,))
+
+    def lowest(self, x: Any, period: float) -> Value:
+        """The lowest of the last `period` values."""
+        return self.node("lowest", x, params=(period,))
+
+    def weighted(self, x: Any, period: float) -> Value:
+        """The mean of the last `period` values with weights 1 to `period`, the newest the heaviest."""
+        return self.node("weighted", x, params=(period,))
+
+    def slope(self, x: Any, period: float) -> Value:
+        """The slope of the least-squares line through the last `period` values."""
+        return self.node("slope", x, params=(period,))
+
+    def line(self, x: Any, period: float, at: float) -> Value:
+        """The least-squares line through the last `period` values, `at` so many bars from the oldest."""
+        return self.node("line", x, params=(period, at))
+
+    def correlation(self, x: Any, y: Any, period: float) -> Value:
+        """Pearson's correlation of the last `period` pairs; 0 where one of the series does not move."""
+        return self.node("correlation", x, y, params=(period,))
+
+    def beta(self, x: Any, y: Any, period: float) -> Value:
+        """The slope of y over x in the last `period` pairs; 0 where x does not move."""
+        return self.node("beta", x, y, params=(period,))
+
+    # ---- of all bars so far ----
+
+    def after(self, x: Any, bars: float) -> Value:
+        """x without its first `bars` values."""
+        return self.node("after", x, params=(bars,)) if bars else self.value("after", x)
+
+    def previous(self, x: Any, start: float = math.nan) -> Value:
+        """The last value before this one that was not missing; `start` before there was any."""
+        return self.node("previous", x, params=(start,))
+
+    def total(self, x: Any) -> Value:
+        """The sum of all values so far."""
+        return self.node("total", x)
+
+    def product(self, x: Any) -> Value:
+        """The product of all values so far."""
+        return self.node("product", x)
+
+    def follow(self, x: Any, rate: Any, start: Any) -> Value:
+        """``y += rate * (x - y)``, begun at the first bar from `start` there."""
+        return self.node("follow", x, rate, start)
+
+    def hold(self, x: Any, weight: Any) -> Value:
+        """x where `weight` is above zero, else the last such x, and 0 before the first."""
+        return self.node("hold", x, weight)
+
+    def first(self, x: Any, weight: Any) -> Value:
+        """The first x whose `weight` is not zero, from there on, and before that x itself."""
+        return self.node("first", x, weight)
+
+    def smooth(self, x: Any, period: float, keep: float) -> Value:
+        """Exponential smoothing ``y = keep * y + (1 - keep) * x``, begun with the mean of the first `period` values."""
+        return self.node("smooth", x, params=(period, keep))
+
+    def apart(self, x: Any, period: float, keep: float) -> Value:
+        """How far exponential smoothing is from x, to all its digits."""
+        return self.node("apart", x, params=(period, keep))
+
+    def rises(self, x: Any, period: float) -> Value:
+        """The share of the rises in Wilder's averages of all changes of x; where x has not changed it stays."""
+        return self.node("rises", x, params=(period,))
+
+    # ---- tracing ----
+
+    def __getattr__(self, name: str) -> Any:
+        from python_fallback.shared.indicators.definitions import DEFINITIONS
+
+        definition = None if name.startswith("_") else DEFINITIONS.get(name)
+        if definition is None:
+            raise AttributeError(f"o.{name}: expected an operator or a built-in indicator")
+
+        def operator(*args: Any) -> Any:
+            outputs = definition.calculate(self, *args)
+            outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+            outputs = self.complete(*outputs) if len(outputs) > 1 else outputs
+            return outputs[0] if len(outputs) == 1 else outputs
+
+        operator.__name__ = name
+        return operator
+
+    def value(self, operator: str, x: Any) -> Value:
+        """Return `x` as a value: a number becomes a constant."""
+        if isinstance(x, Value):
+            if x._operators is not self:
+                raise ValueError(f"{operator}: expected a value of this definition, got one of another")
+            return x
+        if not _is_number(x):
+            raise TypeError(f"{operator}: expected a value of the definition or a number, got {_shown(x)}")
+        return self.node("constant", params=(x,))
+
+    def node(self, operator: str, *inputs: Any, params: tuple[Any, ...] = ()) -> Value:
+        """Return the value of an operator; the same one for the same inputs and parameters."""
+        places = [self.value(operator, x).index for x in inputs]
+        if operator in _COMMUTATIVE:
+            places.sort()
+        node = Node(operator, tuple(places), _checked(operator, params))
+        known = self._known.get(node)
+        if known is None:
+            self._known[node] = known = self._count
+            self._nodes.append(node)
+            self._starts.append(known)
+            self._count += OPERATORS[operator].outputs
+        return Value(self, known)
+
+    def program(self, outputs: tuple[Value, ...]) -> Program:
+        """Return the program that gives `outputs`: of the nodes those that are needed, in order."""
+        wanted: list[int] = []
+        for output in outputs:  # a place each, so that an output is nothing but an output
+            taken = output.index < self._inputs or output.index in wanted
+            wanted.append(self._again(output) if taken else output.index)
+        needed = set(wanted)
+        for node, start in zip(reversed(self._nodes), reversed(self._starts)):
+            if any(start + i in needed for i in range(OPERATORS[node.operator].outputs)):
+                needed.update(node.inputs)
+        place = {value: value for value in range(self._inputs)}
+        nodes = []
+        for node, start in zip(self._nodes, self._starts):
+            outputs_here = range(OPERATORS[node.operator].outputs)
+            if any(start + i in needed for i in outputs_here):
+                count = len(place)
+                nodes.append(Node(node.operator, tuple(place[value] for value in node.inputs), node.params))
+                place.update({start + i: count + i for i in outputs_here})
+        return Program(self._inputs, tuple(nodes), tuple(place[value] for value in wanted))
+
+    def _again(self, value: Value) -> int:
+        self._nodes.append(Node("copy", (value.index,), ()))
+        self._starts.append(self._count)
+        self._count += 1
+        return self._count - 1
+
+
+def trace(calculate: Definition, inputs: int, params: tuple[float, ...]) -> Program:
+    """Return the program of a definition with its parameters."""
+    operators = Operators(inputs)
+    numbers_given = [int(value) if value == math.floor(value) else value for value in map(float, params)]
+    outputs = calculate(operators, *(Value(operators, i) for i in range(inputs)), *numbers_given)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    if not outputs:
+        raise TypeError("expected a definition to return a value or a tuple of them, got an empty tuple")
+    return operators.program(tuple(operators.value("return", output) for output in outputs))
+
+
+@functools.lru_cache(maxsize=4096)
+def _named(name: str, params: tuple[float, ...]) -> Program:
+    from python_fallback.shared.indicators.definitions import definition
+
+    found = definition(name)
+    return trace(found.calculate, found.inputs, params)
+
+
+def program_of(source: Any, params: tuple[float, ...] = ()) -> Program:
+    """Return the program of the built-in indicator `source` with `params`, or `source` itself where it is a program."""
+    if isinstance(source, Program):
+        return source
+    return _named(source, params)
+
+
+def inputs_of(source: Any) -> int:
+    """Return how many inputs the indicator `source` has.
+
+    Raises
+    ------
+    ValueError
+        If it is not the name of one.
+    """
+    from python_fallback.shared.indicators.definitions import definition
+
+    return source.inputs if isinstance(source, Program) else definition(source).inputs
+
+
+def _checked(operator: str, params: tuple[Any, ...]) -> tuple[float, ...]:
+    row = OPERATORS[operator]
+    checked = []
+    for declared, value in zip(row.params, params, strict=True):
+        name, kind = declared.split(":")
+        if not _is_number(value):
+            raise TypeError(f"{operator}: {name}: expected a number that is known at trace time, got {_shown(value)}")
+        if kind in _LEAST and not (_LEAST[kind] <= value <= COUNT_MAX and value == int(value)):
+            raise ValueError(f"{operator}: {name}: expected an int in {_LEAST[kind]}..{COUNT_MAX}, got {value!r}")
+        checked.append(float(value))
+    return tuple(checked)
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, numbers.Real) and not isinstance(x, bool)
+
+
+def _shown(x: Any) -> str:
+    return "a value" if isinstance(x, Value) else f"{type(x).__name__}"

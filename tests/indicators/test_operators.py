@@ -1,0 +1,329 @@
+"""Each operator by itself, on both twins, against a slow exact reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastcore.dispatch import backends
+from python_fallback.shared.indicators.operators import OPERATORS
+from python_fallback.shared.indicators.program import Node, Program
+from tests.conftest import PURE_ONLY
+
+Exact = list[Fraction]
+
+
+@pytest.fixture
+def core(backend: str) -> Any:
+    return backends.twin("indicators", backend)
+
+
+def alone(name: str, *params: float) -> Program:
+    """The program of one operator."""
+    inputs = OPERATORS[name].inputs
+    return Program(inputs, (Node(name, tuple(range(inputs)), tuple(map(float, params))),), (inputs,))
+
+
+def run(core: Any, program: Program, *inputs: Any) -> Any:
+    (output,) = core.batch(program, (), tuple(np.ascontiguousarray(x, dtype=float) for x in inputs))
+    return output
+
+
+def root(x: Fraction) -> float:
+    return float(np.sqrt(np.longdouble(x.numerator) / np.longdouble(x.denominator))) if x else 0.0
+
+
+def variance(w: Exact) -> Fraction:
+    mean = sum(w) / len(w)
+    return sum((x - mean) ** 2 for x in w) / len(w)
+
+
+def slope(w: Exact) -> Fraction:
+    middle = Fraction(len(w) - 1, 2)
+    mean = sum(w) / len(w)
+    return sum((i - middle) * (x - mean) for i, x in enumerate(w)) / sum((i - middle) ** 2 for i in range(len(w)))
+
+
+def line(w: Exact, at: float) -> Fraction:
+    return sum(w) / len(w) + slope(w) * (Fraction(at) - Fraction(len(w) - 1, 2))
+
+
+# Of a window: the operator, its parameters after the period, and what its definition says, in fractions.
+WINDOWS: list[tuple[str, tuple[float, ...], Callable[[Exact], Any]]] = [
+    ("sum", (), sum),
+    ("mean", (), lambda w: sum(w) / len(w)),
+    ("variance", (), variance),
+    ("deviation", (), lambda w: root(Fraction(round(variance(w) * 4**80), 4**80))),
+    ("mean_deviation", (), lambda w: sum(abs(x - sum(w) / len(w)) for x in w) / len(w)),
+    ("highest", (), max),
+    ("lowest", (), min),
+    ("weighted", (), lambda w: sum((i + 1) * x for i, x in enumerate(w)) / sum(range(len(w) + 1))),
+    ("slope", (), slope),
+    ("line", (0.0,), lambda w: line(w, 0.0)),
+    ("line", (7.5,), lambda w: line(w, 7.5)),
+]
+SERIES = {
+    "walk": lambda rng, n: 100.0 + rng.normal(size=n).cumsum(),
+    "offset": lambda rng, n: 1e8 + rng.normal(size=n),
+    "tiny": lambda rng, n: 1e-12 * (5.0 + rng.normal(size=n)),
+    "flat": lambda rng, n: np.full(n, 0.1),
+    "rising": lambda rng, n: np.arange(n) / 3.0,
+    "steps": lambda rng, n: np.round(rng.normal(size=n)),
+}
+
+
+def windows(x: Any, period: int) -> list[Exact]:
+    exact = [Fraction(value) for value in x.tolist()]
+    return [exact[end - period : end] for end in range(period, len(exact) + 1)]
+
+
+@pytest.mark.parametrize("kind", SERIES)
+@pytest.mark.parametrize(("name", "others", "definition"), WINDOWS, ids=lambda x: x if isinstance(x, str) else "")
+def test_windows_give_their_definition(
+    core: Any, name: str, others: tuple[float, ...], definition: Callable[[Exact], Any], kind: str
+) -> None:
+    rng = np.random.default_rng(3)
+    for period in (1, 2, 3, 6, 7, 20, 33):
+        if name in ("slope", "line") and period == 1:
+            continue
+        x = SERIES[kind](rng, 90)
+        expected = [float(definition(w)) for w in windows(x, period)]
+        size = float(np.max(np.abs(x)))
+        spread = float(np.ptp(x)) or size
+        # What is a difference of prices has the digits of the differences, whatever the offset.
+        scale = {"slope": spread, "deviation": spread, "mean_deviation": spread, "variance": spread**2}.get(name, size)
+        for form in ("batch", "live"):
+            if form == "batch":
+                found = run(core, alone(name, period, *others), x)
+            else:
+                found = core.Live(alone(name, period, *others), ()).extend(x)
+            assert np.isnan(found[: period - 1]).all()
+            np.testing.assert_allclose(
+                found[period - 1 :], expected, rtol=1e-13, atol=4e-14 * scale, err_msg=f"{form} {period}"
+            )
+
+
+@pytest.mark.parametrize("kind", SERIES)
+@pytest.mark.parametrize("name", ["correlation", "beta"])
+def test_pairs_give_their_definition(core: Any, name: str, kind: str) -> None:
+    rng = np.random.default_rng(4)
+    for period in (1, 2, 3, 8, 21):
+        x, y = SERIES[kind](rng, 80), SERIES["walk"](rng, 80)
+        expected = []
+        for a, b in zip(windows(x, period), windows(y, period)):
+            mean_a, mean_b = sum(a) / period, sum(b) / period
+            products = sum((p - mean_a) * (q - mean_b) for p, q in zip(a, b))
+            squares_a, squares_b = sum((p - mean_a) ** 2 for p in a), sum((q - mean_b) ** 2 for q in b)
+            if name == "beta":
+                expected.append(float(products / squares_a) if squares_a else 0.0)
+            else:
+                scale = root(squares_a) * root(squares_b)
+                expected.append(float(products) / scale if scale else 0.0)
+        for found in (run(core, alone(name, period), x, y), core.Live(alone(name, period), ()).extend(x, y)):
+            assert np.isnan(found[: period - 1]).all()
+            np.testing.assert_allclose(found[period - 1 :], expected, rtol=1e-9, atol=1e-10)
+
+
+MAPS = {
+    "neg": lambda x: -x,
+    "abs": abs,
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "ln": math.log,
+    "log10": math.log10,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tan": math.tan,
+    "atan": math.atan,
+    "sinh": math.sinh,
+    "cosh": math.cosh,
+    "tanh": math.tanh,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "copy": float,
+    "sign": lambda x: math.copysign(1.0, x),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_functions_of_one_number(core: Any, name: str) -> None:
+    x = np.random.default_rng(5).random(67) * 3.0 + 0.01
+    expected = [MAPS[name](value) for value in x.tolist()]
+    for found in (run(core, alone(name), x), core.Live(alone(name), ()).extend(x)):
+        np.testing.assert_allclose(found, expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "definition"),
+    [
+        ("add_number", (2.5,), lambda x: x + 2.5),
+        ("subtract_from", (2.5,), lambda x: 2.5 - x),
+        ("times", (2.5,), lambda x: x * 2.5),
+        ("divide_by", (2.5,), lambda x: x / 2.5),
+        ("divide", (2.5,), lambda x: 2.5 / x),
+        ("add", (), lambda x, y: x + y),
+        ("sub", (), lambda x, y: x - y),
+        ("mul", (), lambda x, y: x * y),
+        ("div", (), lambda x, y: x / y),
+        ("greatest", (), max),
+        ("least", (), min),
+        ("gt", (), lambda x, y: float(x > y)),
+        ("ge", (), lambda x, y: float(x >= y)),
+        ("eq", (), lambda x, y: float(x == y)),
+        ("there", (), lambda x, y: x),
+        ("ratio", (7.0,), lambda x, y: x / y if y else 7.0),
+        ("where", (), lambda c, x, y: x if c else y),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+def test_arithmetic(core: Any, name: str, params: tuple[float, ...], definition: Any) -> None:
+    rng = np.random.default_rng(6)
+    inputs = [np.round(rng.normal(size=300) * 2.0) for _ in range(OPERATORS[name].inputs)]
+    if name in ("div", "divide"):
+        inputs[-1] += 0.25
+    expected = [definition(*bar) for bar in zip(*(x.tolist() for x in inputs))]
+    for found in (run(core, alone(name, *params), *inputs), core.Live(alone(name, *params), ()).extend(*inputs)):
+        np.testing.assert_array_equal(found, expected)
+
+
+def smoothed(x: list[float], period: int, keep: float) -> list[float]:
+    y = sum(map(Fraction, x[:period])) / period
+    found = [math.nan] * (period - 1) + [float(y)]
+    for value in x[period:]:
+        y = y * Fraction(keep) + Fraction(value) * (1 - Fraction(keep))
+        y = Fraction(round(y * 2**200), 2**200)  # or its digits would grow without end
+        found.append(float(y))
+    return found
+
+
+@pytest.mark.parametrize("kind", SERIES)
+def test_smoothing(core: Any, kind: str) -> None:
+    x = SERIES[kind](np.random.default_rng(7), 150)
+    for period, keep in ((1, 0.0), (1, 0.5), (4, 0.75), (30, 0.9)):
+        expected = np.array(smoothed(x.tolist(), period, keep))
+        for name, wanted in (("smooth", expected), ("apart", expected - x)):
+            for found in (run(core, alone(name, period, keep), x), core.Live(alone(name, period, keep), ()).extend(x)):
+                np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14 * float(np.max(np.abs(x))))
+
+
+def test_memories(core: Any) -> None:
+    x = np.array([3.0, -1.0, 2.0, 2.0, 5.0, -4.0, 1.0])
+    w = np.array([0.0, 0.0, 1.0, -1.0, 0.0, 2.0, 0.0])
+    rate = np.full(7, 0.5)
+    nan = math.nan
+    for name, params, inputs, expected in (
+        ("previous", (9.0,), (x,), [9.0, 3.0, -1.0, 2.0, 2.0, 5.0, -4.0]),
+        ("previous", (nan,), (x,), [nan, 3.0, -1.0, 2.0, 2.0, 5.0, -4.0]),
+        ("total", (), (x,), [3.0, 2.0, 4.0, 6.0, 11.0, 7.0, 8.0]),
+        ("product", (), (x,), [3.0, -3.0, -6.0, -12.0, -60.0, 240.0, 240.0]),
+        ("after", (3.0,), (x,), [nan, nan, nan, 2.0, 5.0, -4.0, 1.0]),
+        ("lag", (2.0,), (x,), [nan, nan, 3.0, -1.0, 2.0, 2.0, 5.0]),
+        ("lag", (0.0,), (x,), x),
+        ("hold", (), (x, w), [0.0, 0.0, 2.0, 2.0, 2.0, -4.0, -4.0]),
+        ("first", (), (x, w), [3.0, -1.0, 2.0, 2.0, 2.0, 2.0, 2.0]),
+        ("follow", (), (x, rate, x + 2.0), [4.0, 1.5, 1.75, 1.875, 3.4375, -0.28125, 0.359375]),
+        ("rises", (2.0,), (x,), [nan, nan, 3.0 / 7.0, 3.0 / 7.0, 15.0 / 19.0, 15.0 / 91.0, 5.0 / 9.0]),
+    ):
+        for found in (run(core, alone(name, *params), *inputs), core.Live(alone(name, *params), ()).extend(*inputs)):
+            np.testing.assert_allclose(found, expected, rtol=1e-15, err_msg=name)
+
+
+MEMORIES = [
+    ("lag", (5.0,)),
+    ("weighted", (9.0,)),
+    ("line", (9.0, 9.0)),
+    ("mean_deviation", (9.0,)),
+    ("correlation", (9.0,)),
+    ("sum", (9.0,)),
+    ("highest", (9.0,)),
+    ("after", (4.0,)),
+    ("previous", (0.0,)),
+    ("total", ()),
+    ("product", ()),
+    ("hold", ()),
+    ("first", ()),
+    ("follow", ()),
+    ("smooth", (9.0, 0.8)),
+    ("rises", (9.0,)),
+]
+
+
+@pytest.mark.parametrize(("name", "params"), MEMORIES, ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize("form", ["batch", "live"])
+def test_a_gap_is_met_as_the_kind_of_operator_says(core: Any, name: str, params: tuple[float, ...], form: str) -> None:
+    rng = np.random.default_rng(8)
+    inputs = [1.0 + 0.01 * rng.normal(size=200) for _ in range(OPERATORS[name].inputs)]
+    gaps = [0, 40, 41, 90, 150]
+    for turn, at in enumerate(gaps):
+        inputs[turn % len(inputs)][at] = (math.nan, math.inf)[turn % 2]
+    there = np.setdiff1d(np.arange(200), gaps)
+    parts = [there]
+    if OPERATORS[name].kind == "window":
+        parts = np.split(there, np.flatnonzero(np.diff(there) > 1) + 1)
+    expected = np.full(200, math.nan)
+    for part in parts:
+        expected[part] = run(core, alone(name, *params), *(x[part] for x in inputs))
+    if form == "batch":
+        found = run(core, alone(name, *params), *inputs)
+    else:
+        live = core.Live(alone(name, *params), ())
+        found = []
+        for bar in zip(*(x.tolist() for x in inputs)):
+            peeked = live.peek(*bar)
+            found.append(live.update(*bar))
+            np.testing.assert_array_equal(peeked, found[-1])
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def chain(*nodes: tuple[str, tuple[float, ...]]) -> Program:
+    """Operators of one input, each over the result of the one before."""
+    made = tuple(Node(name, (i,), tuple(map(float, params))) for i, (name, params) in enumerate(nodes))
+    return Program(1, made, (len(nodes),))
+
+
+@pytest.mark.parametrize("wide", [3, 200, 257, 700, 5000])
+def test_values_between_operators_are_kept_as_long_as_they_are_looked_back_to(core: Any, wide: int) -> None:
+    x = 100.0 + np.random.default_rng(9).normal(size=6000).cumsum()
+    program = chain(("times", (2.0,)), ("lag", (float(wide),)), ("smooth", (5.0, 0.5)), ("highest", (float(wide),)))
+    found = run(core, program, x)
+    earlier = run(core, alone("smooth", 5.0, 0.5), 2.0 * x[:-wide])
+    wanted = np.full(6000, math.nan)
+    count = len(earlier) - (wide - 1) - 4
+    if count > 0:
+        views = np.lib.stride_tricks.sliding_window_view(earlier[4:], wide)
+        wanted[-count:] = views.max(axis=1)
+    np.testing.assert_allclose(found, wanted, rtol=1e-13)
+
+
+def test_a_value_between_operators_that_is_not_finite_is_missing(core: Any) -> None:
+    x = np.random.default_rng(10).random(700) + 0.5
+    x[[300, 301, 500]] = [0.0, -1.0, 0.0]
+    logs = np.array([math.log(v) if v > 0.0 else math.nan for v in x.tolist()])
+    for name, params in (("mean", (4.0,)), ("smooth", (4.0, 0.5)), ("lag", (3.0,)), ("total", ())):
+        expected = run(core, alone(name, *params), logs)
+        program = chain(("ln", ()), (name, params))
+        for found in (run(core, program, x), core.Live(program, ()).extend(x)):
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.skipif(PURE_ONLY, reason="of the compiled twin")
+@pytest.mark.parametrize("name", OPERATORS)
+def test_every_instruction_set_gives_the_same_digits(name: str) -> None:
+    core = backends.twin("indicators", "compiled")
+    rng = np.random.default_rng(11)
+    operator = OPERATORS[name]
+    for period in (2, 3, 8, 31, 500):
+        params = [{"number": 0.75}.get(param.partition(":")[2], float(period)) for param in operator.params]
+        if operator.inputs == 0:
+            continue
+        inputs = [np.abs(rng.normal(size=2000)) + 0.1 for _ in range(operator.inputs)]
+        if period == 8:
+            inputs[0][[5, 900]] = math.nan
+        results = [core.batch(alone(name, *params), (), tuple(inputs), isa=isa)[0] for isa in core.isas()]
+        for other in results[1:]:
+            assert other.tobytes() == results[0].tobytes()
