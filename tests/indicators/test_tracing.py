@@ -83,7 +83,7 @@ def test_programs_are_plain_data() -> None:
         (lambda o, x: list(x), TypeError, r"cannot be iterated or indexed: write o\.lag"),
         (lambda o, x: None, TypeError, "return: expected a value of the definition or a number, got NoneType"),
         (lambda o, x: (), TypeError, "return a value or a tuple"),
-        (lambda o, x: x + "a", TypeError, "unsupported operand"),
+        (lambda o, x: x + "a", TypeError, "add: expected a value of the definition or a number, got str"),
     ],
 )
 def test_a_misuse_names_the_operator(calculate: Any, error: type[Exception], text: str) -> None:

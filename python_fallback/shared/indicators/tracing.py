@@ -79,7 +79,7 @@ class Value:
         if isinstance(other, Value):
             return self._operators.node(operator, value, other)
         if not _is_number(other):
-            return NotImplemented
+            return self._operators.value(operator, other)  # raises
         return self._operators.node(by_number, value, params=(other,))
 
     def __bool__(self) -> bool:
