@@ -33,7 +33,7 @@ _ARGUMENTS = {
 
 # Names of functions, classes and modules there, in lower case and without "indicator" at the end.
 _NAMES = {
-    **dict.fromkeys(("ma", "simplemovingaverage", "movingaverage"), "sma"),
+    **dict.fromkeys(("simplemovingaverage", "movingaverage"), "sma"),
     "exponentialmovingaverage": "ema",
     **dict.fromkeys(("bb", "bollinger", "bollingerbands", "bollinger_bands", "bollinger_hband"), "bbands"),
     **dict.fromkeys(("stdev", "std", "standarddeviation"), "stddev"),

@@ -260,11 +260,11 @@ ELSEWHERE: dict[str, tuple[Callable[[Any], object], str]] = {
     # TA-Lib
     "abstract": (lambda ta: ta.abstract.RSI(FRAME), "write Plan(rsi=RSI(14))(frame)."),
     "stream": (lambda ta: ta.stream_RSI(CLOSE), "write RSI(14).live(close)"),
-    "MA": (lambda ta: ta.MA(CLOSE, 30), "write sma(close, 30)."),
+    "MA": (lambda ta: ta.MA(CLOSE, 30), "write ma(close, 30) or MA(30)(close)"),
     "an output of TA-Lib": (lambda ta: ta.bbands(CLOSE).upperband, "did you mean upper?"),
     "an output of pandas_ta": (lambda ta: ta.macd(CLOSE).histogram, "did you mean hist?"),
     "an unknown output": (lambda ta: ta.macd(CLOSE).zzz, "the outputs are macd, signal, hist"),
-    "only in TA-Lib": (lambda ta: ta.adx(CLOSE), "others are in TA-Lib, as talib.ADX"),
+    "only in TA-Lib": (lambda ta: ta.supertrend(CLOSE), "others are in TA-Lib, as talib.SUPERTREND"),
     "nowhere": (lambda ta: ta.zzzz(CLOSE), "others are in TA-Lib"),
 }
 
@@ -283,8 +283,10 @@ def test_a_result_can_be_copied_and_pickled() -> None:
 
 
 def test_an_unknown_indicator_error_lists_the_known_ones(ta: ModuleType) -> None:
-    with pytest.raises(AttributeError, match=r"has no attribute 'adx' The indicators are sma, ema, .*talib\.ADX$"):
-        ta.adx  # noqa: B018
+    with pytest.raises(
+        AttributeError, match=r"has no attribute 'supertrend' The indicators are sma, ema, .*talib\.SUPERTREND$"
+    ):
+        ta.supertrend  # noqa: B018
     with pytest.raises(AttributeError, match=r"has no attribute 'Bbandz'; did you mean bbands\?"):
         ta.Bbandz  # noqa: B018
     assert not hasattr(ta, "_private")

@@ -15,7 +15,7 @@ from fastcore import indicators
 from fastcore.dispatch import flags
 from fastcore.indicators import FUNCTIONS, rsi
 from tests.conftest import PURE_ONLY
-from tests.indicators.cases import DEFAULTS, call, inputs_of, walk
+from tests.indicators.cases import DEFAULTS, PROGRAM_DEFAULTS, call, inputs_of, walk
 
 both_twins = pytest.mark.skipif(PURE_ONLY, reason="switches between the twins")
 X = walk(100)["real"]
@@ -49,7 +49,7 @@ def test_a_rollback_reaches_every_function() -> None:
     try:
         flags.rollback("indicators", "test")
         before = {name: calls_of(function) for name, function in FUNCTIONS.items()}
-        for case in DEFAULTS:
+        for case in (*DEFAULTS, *PROGRAM_DEFAULTS):
             call(FUNCTIONS[case.row.name], case, inputs_of(case.row, walk(50)))
         for name, function in FUNCTIONS.items():
             assert calls_of(function) == (before[name][0] + 1, before[name][1])

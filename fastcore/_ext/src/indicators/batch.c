@@ -290,8 +290,8 @@ static int processors(void) {
 }
 #endif
 
-static int on_threads(const fc_program *program, const double *const *in, double *const *out, ptrdiff_t rows, ptrdiff_t bars,
-                      int threads) {
+static int on_threads(const fc_program *program, const double *const *in, double *const *out, ptrdiff_t rows,
+                      ptrdiff_t bars, int threads) {
     share shares[MOST_THREADS];
     thread handles[MOST_THREADS];
     int started[MOST_THREADS], failed = 0;

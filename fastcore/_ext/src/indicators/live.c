@@ -252,8 +252,8 @@ static PyObject *live_setstate(Live *s, PyObject *stored) {
         PyMem_Free(loaded);
     }
     if (!fits) {
-        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "state: expected one of %s%R in version %d",
-                                       s->program->name, s->params, FC_STATE_VERSION));
+        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "state: expected one of %s%R in version %d", s->program->name,
+                                       s->params, FC_STATE_VERSION));
     }
     memcpy(s->last, last, (size_t)last_size);
     s->count = count;

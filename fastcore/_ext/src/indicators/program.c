@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#define TILE 256      /* bars that all nodes take before the next ones: the values between them stay in L1 */
-#define ALONE 4096    /* the same where there are no values between them */
+#define TILE 512      /* bars that all nodes take before the next ones: the values between them stay in L1 */
+#define ALONE 1024    /* the same where there are no values between them */
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
 #define LINE 64       /* what carries are aligned to */
 
@@ -11,38 +11,42 @@ static size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * 
 
 /* ---- operators by name ---- */
 
-#define TABLE(isa) extern const fc_operator *const fc_operators_##isa[];
+/* An instruction set is told by its kernels: its name is that of the vectors that the compiler made. */
+#define TABLES(isa)                                                                                                    \
+    extern const fc_operator *const fc_operators_##isa[];                                                              \
+    extern const fc_kernel *const fc_kernels_##isa[];
+
 #if defined(FC_HAVE_AVX2)
-TABLE(avx2)
+TABLES(avx2)
 #endif
 #if defined(FC_HAVE_SSE2)
-TABLE(sse2)
+TABLES(sse2)
 #endif
 #if defined(FC_HAVE_NEON)
-TABLE(neon)
+TABLES(neon)
 #endif
 #if defined(FC_HAVE_GENERIC)
-TABLE(generic)
+TABLES(generic)
 #endif
 
-static const fc_operator *const *operators_of(const char *isa) {
+static const fc_operator *const *operators_of(const fc_isa *isa) {
 #if defined(FC_HAVE_AVX2)
-    if (!strcmp(isa, "avx2")) {
+    if (isa->kernels == fc_kernels_avx2) {
         return fc_operators_avx2;
     }
 #endif
 #if defined(FC_HAVE_SSE2)
-    if (!strcmp(isa, "sse2")) {
+    if (isa->kernels == fc_kernels_sse2) {
         return fc_operators_sse2;
     }
 #endif
 #if defined(FC_HAVE_NEON)
-    if (!strcmp(isa, "neon")) {
+    if (isa->kernels == fc_kernels_neon) {
         return fc_operators_neon;
     }
 #endif
 #if defined(FC_HAVE_GENERIC)
-    if (!strcmp(isa, "generic")) {
+    if (isa->kernels == fc_kernels_generic) {
         return fc_operators_generic;
     }
 #endif
@@ -50,7 +54,7 @@ static const fc_operator *const *operators_of(const char *isa) {
 }
 
 const fc_operator *fc_operator_named(const fc_isa *isa, const char *name) {
-    for (const fc_operator *const *op = operators_of(isa->name); op && *op; op++) {
+    for (const fc_operator *const *op = operators_of(isa); op && *op; op++) {
         if (!strcmp((*op)->name, name)) {
             return *op;
         }
@@ -130,7 +134,7 @@ static void set_nodes(fc_program *p) {
         }
         node->first = from + lag;
         node->from = op->kind == FC_REMEMBER ? from : node->first;
-        p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1};
+        p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1, -1, 0};
         kinds[op->kind]++;
         node->state = p->size;
         p->size += op->size ? rounded(op->size(node->par), sizeof(double)) : 0;
@@ -148,6 +152,21 @@ static void set_nodes(fc_program *p) {
     p->size = p->size ? p->size : sizeof(double);
 }
 
+/* A lag is read where the earlier bars are, not copied, unless it is an output. */
+static void set_lags(fc_program *p) {
+    for (int k = 0; k < p->n_nodes; k++) {
+        fc_value *value = p->values + p->n_in + k;
+        if (!strcmp(p->nodes[k].op->name, "lag") && value->output < 0) {
+            const fc_value *of = p->values + p->nodes[k].in[0];
+            value->earlier = of->earlier >= 0 ? of->earlier : p->nodes[k].in[0];
+            value->bars = lag_of(p->nodes + k) + of->bars;
+        }
+    }
+}
+
+/* The value that `v` is read from. */
+static int read_from(const fc_program *p, int v) { return p->values[v].earlier >= 0 ? p->values[v].earlier : v; }
+
 /* Gives each value between nodes a slot. One that is not looked back to is free again after its last use. */
 static int set_slots(fc_program *p) {
     int *last = calloc((size_t)p->n_values, sizeof(int)), *free_slots = calloc((size_t)p->n_nodes + 1, sizeof(int));
@@ -158,22 +177,24 @@ static int set_slots(fc_program *p) {
         ptrdiff_t lag = node->op->kind == FC_LOOK_BACK ? lag_of(node) : 0;
         last[p->n_in + k] = k;
         for (int j = 0; j < node->op->n_in; j++) {
-            last[node->in[j]] = k;
-            back[node->in[j]] = lag > back[node->in[j]] ? lag : back[node->in[j]];
+            int v = read_from(p, node->in[j]);
+            ptrdiff_t bars = lag + p->values[node->in[j]].bars;
+            last[v] = k;
+            back[v] = bars > back[v] ? bars : back[v];
         }
     }
     for (int k = 0; !failed && k < p->n_nodes; k++) {
         fc_value *value = p->values + p->n_in + k;
         const fc_node *node = p->nodes + k;
-        if (value->output < 0) {
+        if (value->output < 0 && value->earlier < 0) {
             ptrdiff_t history = back[p->n_in + k];
             value->slot = history == 0 && n_free ? free_slots[--n_free] : p->n_slots++;
             p->history[value->slot] = history;
         }
         for (int j = 0; j < node->op->n_in; j++) {
-            int v = node->in[j], seen = 0;
+            int v = read_from(p, node->in[j]), seen = 0;
             for (int i = 0; i < j; i++) {
-                seen |= node->in[i] == v;
+                seen |= read_from(p, node->in[i]) == v;
             }
             if (!seen && p->values[v].slot >= 0 && last[v] == k && back[v] == 0) {
                 free_slots[n_free++] = p->values[v].slot;
@@ -188,7 +209,7 @@ static int set_slots(fc_program *p) {
 
 int fc_program_finish(fc_program *p) {
     for (int j = 0; j < p->n_in; j++) {
-        p->values[j] = (fc_value){0, j, -1, -1};
+        p->values[j] = (fc_value){0, j, -1, -1, -1, 0};
     }
     set_nodes(p);
     for (int j = 0; j < p->n_out; j++) {
@@ -196,6 +217,7 @@ int fc_program_finish(fc_program *p) {
         value->output = j;
         p->lookback = value->first > p->lookback ? value->first : p->lookback;
     }
+    set_lags(p);
     return set_slots(p);
 }
 
@@ -253,6 +275,10 @@ typedef struct {
 /* Bar i of a value, within the tile or as far before it as is looked back to. */
 static double *bar_of(const tiles *t, int v, ptrdiff_t i) {
     const fc_value *value = t->p->values + v;
+    if (value->earlier >= 0) {
+        i -= value->bars;
+        value = t->p->values + value->earlier;
+    }
     if (value->input >= 0) {
         return (double *)t->in[value->input] + i;
     }
@@ -274,7 +300,7 @@ static int run_node(const tiles *t, int k) {
             }
         }
     }
-    if (from >= t->end) {
+    if (from >= t->end || p->values[p->n_in + k].earlier >= 0) {
         return 0;
     }
     for (int j = 0; j < node->op->n_in; j++) {

@@ -26,6 +26,8 @@ typedef struct {
 typedef struct {
     ptrdiff_t first; /* the bar of its first value in clean data */
     int input, output, slot; /* where it is: one of these; the others are -1 */
+    int earlier;             /* for the value of a lag that is no output: the one that it is read from; else -1 */
+    ptrdiff_t bars;          /* so many bars before */
 } fc_value;
 
 typedef struct {

@@ -14,9 +14,7 @@ typedef struct {
 
 static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
 
-FC_INLINE weights weighted_weights(const double *par) {
-    return (weights){1.0, 0.0, 2.0 / (par[0] * (par[0] + 1.0))};
-}
+FC_INLINE weights weighted_weights(const double *par) { return (weights){1.0, 0.0, 2.0 / (par[0] * (par[0] + 1.0))}; }
 FC_INLINE weights slope_weights(const double *par) {
     double squares = par[0] * (par[0] * par[0] - 1.0) / 12.0;
     return (weights){0.0, -(par[0] + 1.0) / 2.0 / squares, 1.0 / squares};

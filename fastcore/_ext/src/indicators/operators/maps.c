@@ -14,22 +14,22 @@
     (void)commit
 
 #define MAP(op, kinds, inputs, LOAD, STEP_LOAD, RESULT)                                                                \
-    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out,             \
-                            ptrdiff_t n, double *scratch) {                                                            \
+    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
+                          double *scratch) {                                                                           \
         BLOCK_HEAD;                                                                                                    \
         LOAD;                                                                                                          \
         for (ptrdiff_t i = 0; i < n; i++)                                                                              \
             out[i] = (RESULT);                                                                                         \
         return 0;                                                                                                      \
     }                                                                                                                  \
-    static double op##_step(const double *par, void *state, const double *in, int commit) {                          \
+    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
         const ptrdiff_t i = 0;                                                                                         \
         STEP_HEAD;                                                                                                     \
         (void)i;                                                                                                       \
         STEP_LOAD;                                                                                                     \
         return (RESULT);                                                                                               \
     }                                                                                                                  \
-    const fc_operator FC(operator_##op) = {                                                                          \
+    const fc_operator FC(operator_##op) = {                                                                            \
         .name = #op, .par = kinds, .n_in = inputs, .kind = FC_MAP, .block = op##_block, .step = op##_step}
 
 #define LOAD1 const double *a = in[0]

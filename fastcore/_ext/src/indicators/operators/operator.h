@@ -16,7 +16,8 @@ typedef enum { FC_MAP, FC_LOOK_BACK, FC_REMEMBER } fc_kind;
 
 typedef struct fc_operator {
     const char *name;
-    const char *par; /* kind of each parameter: p period (1 or more), d pair (2 or more), c count (0 or more), f number */
+    const char
+        *par; /* kind of each parameter: p period (1 or more), d pair (2 or more), c count (0 or more), f number */
     int n_in;
     fc_kind kind;
     ptrdiff_t (*lag)(const double *par);     /* bars of its inputs before the first result; NULL: none */
@@ -31,7 +32,7 @@ typedef struct fc_operator {
     size_t (*size)(const double *par);
     void (*init)(const double *par, void *state);
     int (*valid)(const double *par, const void *state); /* may a state from outside be stepped? */
-    void (*gap)(void *state);                           /* what a missing bar does; NULL: nothing */
+    void (*gap)(void *state); /* what a missing bar does; NULL: nothing */
 } fc_operator;
 
 #define FC_OP(name) FC(FC_JOIN(operator_, name))

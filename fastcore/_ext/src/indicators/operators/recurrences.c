@@ -248,8 +248,8 @@ static int apart_block(const double *par, void *carry, const double *const *in, 
         const double *x = in[0] + i;
         FC(steps_back)(x, s->average.before, out + i, n - i);
         s->average.before = x[n - i - 1];
-        s->average.apart = fc_settled(FC(decay_run)(&s->average.decay, out + i, out + i, n - i, s->average.apart),
-                                      s->average.before);
+        s->average.apart =
+            fc_settled(FC(decay_run)(&s->average.decay, out + i, out + i, n - i, s->average.apart), s->average.before);
     }
     return 0;
 }

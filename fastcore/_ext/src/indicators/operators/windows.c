@@ -65,7 +65,7 @@ const fc_operator FC(operator_lag) = {.name = "lag",
                           double *scratch) {                                                                           \
         ptrdiff_t lag = (ptrdiff_t)par[0] - 1;                                                                         \
         (void)carry;                                                                                                   \
-        return roll(in[0] - lag, n + lag, lag + 1, out - lag, scratch);                                            \
+        return roll(in[0] - lag, n + lag, lag + 1, out - lag, scratch);                                                \
     }                                                                                                                  \
     const fc_operator FC(operator_##op) = {.name = #op,                                                                \
                                            .par = "p",                                                                 \
