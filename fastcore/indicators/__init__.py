@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastcore.indicators.board import Board
+from fastcore.indicators.custom import CustomIndicator, indicator
 from fastcore.indicators.definition import DEFINITIONS, Definition
 from fastcore.indicators.functions import FUNCTIONS
 from fastcore.indicators.live import Live
@@ -29,7 +30,7 @@ _MADE = {
 }
 globals().update(_MADE)
 
-__all__ = ["INDICATORS", "Board", "Definition", "Live", "Plan", *_MADE]
+__all__ = ["INDICATORS", "Board", "CustomIndicator", "Definition", "Live", "Plan", "indicator", *_MADE]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcore.dispatch.switch import Switch
 from fastcore.indicators.board import Board as Board
+from fastcore.indicators.custom import CustomIndicator as CustomIndicator
+from fastcore.indicators.custom import indicator as indicator
 from fastcore.indicators.definition import Definition as Definition
 from fastcore.indicators.live import Live as Live
 from fastcore.indicators.plan import Plan as Plan

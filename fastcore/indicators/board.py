@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastcore.dispatch import backends
 from fastcore.indicators import coerce
 from fastcore.indicators.forking import keep_whole
-from fastcore.indicators.results import RESULTS
+from fastcore.indicators.results import result_type
 
 if TYPE_CHECKING:
     from fastcore.indicators.plan import Plan
@@ -52,7 +52,7 @@ class Board:
         if "at" in plan.columns:
             raise ValueError("plan: expected columns of other names, got at, which update() takes for the symbols")
         backend = backends.backend_for("indicators")
-        specs = [(one.row.name, one.values, one.columns) for one in plan.definitions.values()]
+        specs = [(*one.row.core(one.values), one.columns) for one in plan.definitions.values()]
         self._setup(plan, count, backend, backends.twin("indicators", backend).Board(specs, count))
 
     def _setup(self, plan: Plan, symbols: int, backend: str, core: Any) -> None:
@@ -65,7 +65,7 @@ class Board:
         self._outputs = {}
         for i, (name, definition) in enumerate(plan.definitions.items()):
             views = [_locked(output) for output in core.output(i)]
-            make = RESULTS.get(definition.row.name)
+            make = result_type(definition.row)
             self._outputs[name] = views[0] if make is None else make(*views)
 
     def update(self, /, *, at: Any = None, **columns: Any) -> None:

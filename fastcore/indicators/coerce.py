@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcore.indicators.forms import Form, unwrap
-from fastcore.indicators.registry import INDICATORS, INPUTS, MATYPES, Indicator, Param
-from fastcore.indicators.results import RESULTS
+from fastcore.indicators.registry import MATYPES, Indicator, Param
+from fastcore.indicators.registry import column as column_of
+from fastcore.indicators.results import result_type
 
 __all__ = [
     "Array",
@@ -29,6 +30,7 @@ __all__ = [
     "definition_arguments",
     "finisher",
     "indices",
+    "is_data",
     "mapping",
     "values",
 ]
@@ -53,7 +55,7 @@ def bind(
     """
     count = len(row.inputs)
     try:
-        given = _function_arguments(row.name)(*args, **(kwargs or {}))
+        given = _function_arguments(row)(*args, **(kwargs or {}))
         inputs, form = arrays(row.inputs, given[:count])
     except (TypeError, ValueError) as error:
         from fastcore.indicators.habits import instead_of_call
@@ -70,10 +72,10 @@ def definition_arguments(
     row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Return the parameters and the columns of its inputs that a definition of `row` is made with."""
-    if any(_is_data(value) for value in (*args, *kwargs.values())):
+    if any(is_data(value) for value in (*args, *kwargs.values())):
         raise TypeError(_data_given(row, args, kwargs))
     try:
-        given = _definition_arguments(row.name)(*args, **kwargs)
+        given = _definition_arguments(row)(*args, **kwargs)
     except TypeError as error:
         from fastcore.indicators.habits import instead_of_definition
 
@@ -88,15 +90,16 @@ def definition_arguments(
     return _values(row, given[:count]), columns
 
 
-def _is_data(value: Any) -> bool:
+def is_data(value: Any) -> bool:
+    """Whether `value` is a series, and not a parameter."""
     return isinstance(value, (list, tuple)) or (hasattr(value, "__array__") and getattr(value, "ndim", 1) != 0)
 
 
 def _data_given(row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """What to write where a definition was called as TA-Lib's function of that name is."""
-    params = [_shown(value) for value in args if not _is_data(value)]
-    params += [f"{name}={_shown(value)}" for name, value in kwargs.items() if not _is_data(value)]
-    data = ", ".join(INPUTS[name][0] for name in row.inputs)
+    params = [_shown(value) for value in args if not is_data(value)]
+    params += [f"{name}={_shown(value)}" for name, value in kwargs.items() if not is_data(value)]
+    data = ", ".join(map(column_of, row.inputs))
     function = f"{row.name}({', '.join([data, *params])})"
     return (
         f"{row.definition}: expected parameters, got data: write {function} or "
@@ -136,7 +139,7 @@ def values(name: str, value: Any) -> Array:
 
 def finisher(row: Indicator, form: Form | None) -> Finish | None:
     """Return what makes the result of `row` of its outputs; None where it is the one output as it is."""
-    result = RESULTS.get(row.name)
+    result = result_type(row)
     if form is None:
         return None if result is None else result._make  # type: ignore[attr-defined]
     wrap, symbols = form.wrap, form.symbols
@@ -223,24 +226,23 @@ def _plural(dimensions: int) -> str:
 
 
 @functools.cache
-def _function_arguments(name: str) -> Callable[..., tuple[Any, ...]]:
-    row = INDICATORS[name]
+def _function_arguments(row: Indicator) -> Callable[..., tuple[Any, ...]]:
     return _parser(row.name, [*row.inputs, *(f"{param.name}={param.default!r}" for param in row.params)])
 
 
 @functools.cache
-def _definition_arguments(name: str) -> Callable[..., tuple[Any, ...]]:
-    row = INDICATORS[name]
-    columns = [f"{name}={INPUTS[name][0]!r}" for name in row.inputs]
+def _definition_arguments(row: Indicator) -> Callable[..., tuple[Any, ...]]:
+    columns = [f"{name}={column_of(name)!r}" for name in row.inputs]
     return _parser(row.definition, [*(f"{param.name}={param.default!r}" for param in row.params), "*", *columns])
 
 
 def _parser(name: str, arguments: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
     """Return a function that gives its arguments back: Python itself reads them and words the errors."""
     names = [argument.partition("=")[0] for argument in arguments if argument != "*"]
+    title = name if name.isidentifier() else "indicator"  # a lambda has no name to be called by
     scope: dict[str, Any] = {}
-    exec(f"def {name}({', '.join(arguments)}): return ({', '.join(names)},)", scope)
-    parse: Callable[..., tuple[Any, ...]] = scope[name]
+    exec(f"def {title}({', '.join(arguments)}): return ({', '.join(names)},)", scope)
+    parse: Callable[..., tuple[Any, ...]] = scope[title]
     return parse
 
 

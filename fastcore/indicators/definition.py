@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from fastcore.indicators import coerce, docstrings
 from fastcore.indicators.functions import FUNCTIONS
 from fastcore.indicators.live import Live
-from fastcore.indicators.registry import INDICATORS, INPUTS, Indicator
+from fastcore.indicators.registry import INDICATORS, Indicator, column
 
-__all__ = ["DEFINITIONS", "Definition"]
+__all__ = ["DEFINITIONS", "Definition", "definition_class"]
 
 
 class Definition:
@@ -24,6 +24,7 @@ class Definition:
     __slots__ = ("_arguments", "_columns", "_values")
 
     row: ClassVar[Indicator]
+    maker: ClassVar[Any]  # of the user's: the indicator that makes it; None for a built-in
     _arguments: Mapping[str, float]
     _columns: tuple[str, ...]
     _values: tuple[float, ...]
@@ -59,7 +60,8 @@ class Definition:
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Compute the indicator over whole series; inputs as the function takes them."""
-        return FUNCTIONS[self.row.name](*inputs, **named, **self._arguments)
+        function = FUNCTIONS[self.row.name] if self.maker is None else self.maker.compute
+        return function(*inputs, **named, **self._arguments)
 
     def live(self, *history: Any) -> Live[Any]:
         """Return the indicator ready to take one bar at a time.
@@ -77,44 +79,49 @@ class Definition:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Definition):
             return NotImplemented
-        return (self.row.name, self._values, self._columns) == (other.row.name, other._values, other._columns)
+        return (self.row, self._values, self._columns) == (other.row, other._values, other._columns)
 
     def __hash__(self) -> int:
-        return hash((self.row.name, self._values, self._columns))
+        return hash((self.row, self._values, self._columns))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.row.name, tuple(self._arguments.values()), self._columns)
+        source = self.row.name if self.maker is None else self.maker
+        return _restore, (source, tuple(self._arguments.values()), self._columns)
 
     def __repr__(self) -> str:
         given = [f"{name}={value!r}" for name, value in self._arguments.items()]
         given += [
-            f"{name}={column!r}" for name, column in zip(self.row.inputs, self._columns) if column != INPUTS[name][0]
+            f"{name}={chosen!r}" for name, chosen in zip(self.row.inputs, self._columns) if chosen != column(name)
         ]
-        return f"{self.row.definition}({', '.join(given)})"
+        name = self.row.definition if self.maker is None else self.row.name
+        return f"{name}({', '.join(given)})"
 
 
-def _restore(name: str, values: tuple[float, ...], columns: tuple[str, ...]) -> Definition:
-    made = DEFINITIONS[name]
-    return made(*values, **dict(zip(made.row.inputs, columns)))
+def _restore(source: Any, values: tuple[float, ...], columns: tuple[str, ...]) -> Definition:
+    made: Any = DEFINITIONS[source] if isinstance(source, str) else source
+    found: Definition = made(*values, **dict(zip(made.row.inputs, columns)))
+    return found
 
 
-def _class(row: Indicator) -> type[Definition]:
+def definition_class(row: Indicator, maker: Any = None) -> type[Definition]:
+    """Return the class of the definitions of `row`; `maker` is what makes them where that is not the class itself."""
     parameter = inspect.Parameter
     signature = inspect.Signature(
         [
             parameter(param.name, parameter.POSITIONAL_OR_KEYWORD, default=param.default, annotation=param.annotation)
             for param in row.params
         ]
-        + [parameter(name, parameter.KEYWORD_ONLY, default=INPUTS[name][0], annotation="str") for name in row.inputs]
+        + [parameter(name, parameter.KEYWORD_ONLY, default=column(name), annotation="str") for name in row.inputs]
     )
     body = {
         "__slots__": (),
-        "__module__": "fastcore.indicators",
+        "__module__": "fastcore.indicators" if maker is None else maker.__module__,
         "__doc__": docstrings.definition_doc(row),
         "__signature__": signature,
         "row": row,
+        "maker": maker,
     }
     return type(row.definition, (Definition,), body)
 
 
-DEFINITIONS: dict[str, type[Definition]] = {row.name: _class(row) for row in INDICATORS.values()}
+DEFINITIONS: dict[str, type[Definition]] = {row.name: definition_class(row) for row in INDICATORS.values()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from fastcore.indicators.registry import INPUTS, MATYPES, MISSING_DATA, Indicator, Param
+from fastcore.indicators.registry import INPUTS, MATYPES, MISSING_DATA, Indicator, Param, column
 
 __all__ = ["definition_doc", "function_doc", "parameter_type"]
 
@@ -41,7 +41,7 @@ def function_doc(row: Indicator) -> str:
 def definition_doc(row: Indicator) -> str:
     """Return the docstring of the definition class of `row`."""
     columns = [
-        (f"{name} : str, default {INPUTS[name][0]!r}", f"The column that a Plan takes ``{name}`` from.")
+        (f"{name} : str, default {column(name)!r}", f"The column that a Plan takes ``{name}`` from.")
         for name in row.inputs
     ]
     parts = [

@@ -28,6 +28,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastcore.dispatch.switch import Switch
 from fastcore.indicators.board import Board as Board
+from fastcore.indicators.custom import CustomIndicator as CustomIndicator
+from fastcore.indicators.custom import indicator as indicator
 from fastcore.indicators.definition import Definition as Definition
 from fastcore.indicators.live import Live as Live
 from fastcore.indicators.plan import Plan as Plan
@@ -86,6 +88,23 @@ yfinance gives them, a plan takes those of one ticker.
 exactly that price, deviations and ranges exactly 0, and RSI its last value. Contributions of older prices below 2^-160
 of the price are dropped, so that a halted symbol takes no longer than another.
 
+**Your own.** A function over operators becomes an indicator with all these forms, at the speed of the built-in ones:
+its first argument is the operators, then come inputs, then parameters with defaults.
+
+```python
+@ta.indicator
+def force(o, close, volume, timeperiod=13):
+    return o.ema((close - o.lag(close, 1)) * volume, timeperiod)
+
+volume = np.full(500, 1000.0)
+force(close, volume, 13)                # data: the whole series
+force(13).live(close, volume)           # parameters alone: a definition, for live, plans and boards
+```
+
+The function is run once for each set of parameters, on values that note what is done with them; what it came to is run
+by either twin. Values take part in arithmetic and comparisons; a choice is `o.where(condition, x, y)`. Every built-in
+indicator is an operator too: `o.rsi(close, 14)`. The others are listed below, and a misuse says which one it was.
+
 **Missing data.** A value that is not finite (NaN, infinite) is missing, and a bar with one missing input is a missing
 bar. Its effect is stated for each indicator below. All outputs of an indicator are missing together.
 """
@@ -107,6 +126,11 @@ _PAGE_FOOT = """
 
 .. autoclass:: Board
    :members: update, extend, copy
+
+.. autofunction:: indicator
+
+.. autoclass:: CustomIndicator
+   :members: compute, live
 ```
 """
 

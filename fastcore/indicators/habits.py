@@ -7,7 +7,7 @@ from typing import Any
 
 from fastcore.dispatch.formatting import meant
 from fastcore.indicators.columns import alike
-from fastcore.indicators.registry import INDICATORS, INPUTS, Indicator
+from fastcore.indicators.registry import INDICATORS, Indicator, column
 
 __all__ = [
     "in_talib",
@@ -96,7 +96,7 @@ def instead_of_name(name: str) -> str:
     found = _NAMES.get(stem, stem)
     if found in INDICATORS:
         row = INDICATORS[found]
-        return f"; write {_call(row, [INPUTS[one][0] for one in row.inputs])}."
+        return f"; write {_call(row, [column(one) for one in row.inputs])}."
     return meant(name, ["Plan", "Live", "Board", *INDICATORS])
 
 
@@ -119,10 +119,10 @@ def instead_of_call(row: Indicator, args: Sequence[Any], kwargs: Mapping[str, An
         return instead_of_argument(unknown, row.arguments)
     frame = next((value for value in (*args, *kwargs.values()) if hasattr(value, "columns")), None)
     if frame is not None:
-        found = [alike(INPUTS[name][0], frame.columns) for name in row.inputs]
+        found = [alike(column(name), frame.columns) for name in row.inputs]
         return "" if None in found else f"; write {_call(row, [f'frame[{column!r}]' for column in found])}"
     if len(args) > len(row.inputs) and isinstance(args[0], (int, float)) and hasattr(args[-1], "__len__"):
-        return f"; the data come first: write {_call(row, [INPUTS[name][0] for name in row.inputs])}"
+        return f"; the data come first: write {_call(row, [column(name) for name in row.inputs])}"
     return ""
 
 

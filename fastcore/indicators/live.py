@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from fastcore.dispatch import backends
 from fastcore.indicators import coerce
 from fastcore.indicators.forking import keep_whole
-from fastcore.indicators.results import RESULTS
+from fastcore.indicators.results import result_type
 
 if TYPE_CHECKING:
     from fastcore.indicators.definition import Definition
@@ -61,8 +61,8 @@ class Live(Generic[Result]):
         if not hasattr(definition, "row"):
             raise TypeError(f"definition: expected a definition such as RSI(14), got {type(definition).__name__}")
         backend = backends.backend_for("indicators")
-        name = definition.row.name
-        core = backends.twin("indicators", backend).Live(name, definition.values, RESULTS.get(name))
+        row = definition.row
+        core = backends.twin("indicators", backend).Live(*row.core(definition.values), result_type(row))
         self._setup(definition, backend, core)
 
     def _setup(self, definition: Definition, backend: str, core: Any) -> None:

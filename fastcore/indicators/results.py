@@ -7,7 +7,7 @@ from typing import Any
 
 from fastcore.indicators.registry import INDICATORS, Indicator
 
-__all__ = ["RESULTS"]
+__all__ = ["RESULTS", "result_type"]
 
 
 def _unknown(self: Any, name: str) -> Any:
@@ -30,3 +30,9 @@ def _result(row: Indicator) -> type[tuple[Any, ...]]:
 
 
 RESULTS: dict[str, type[tuple[Any, ...]]] = {row.name: _result(row) for row in INDICATORS.values() if row.result}
+
+
+def result_type(row: Indicator) -> type[tuple[Any, ...]] | None:
+    """Return the named tuple of the outputs of `row`; None where it has one output."""
+    own: type[tuple[Any, ...]] | None = getattr(row, "result_type", None)
+    return own or RESULTS.get(row.name) if row.result else None

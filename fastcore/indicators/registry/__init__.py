@@ -21,9 +21,9 @@ from fastcore.indicators.registry import (
     volatility,
     volume,
 )
-from fastcore.indicators.registry.schema import INPUTS, MATYPES, MISSING_DATA, Indicator, Output, Param
+from fastcore.indicators.registry.schema import INPUTS, MATYPES, MISSING_DATA, Indicator, Output, Param, column
 
-__all__ = ["INDICATORS", "INPUTS", "MATYPES", "MISSING_DATA", "Indicator", "Output", "Param"]
+__all__ = ["INDICATORS", "INPUTS", "MATYPES", "MISSING_DATA", "Indicator", "Output", "Param", "column"]
 
 _GROUPS = (overlap, oscillators, momentum, volume, volatility, price, statistic, operators, transform)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from python_fallback.shared import indicators as shared
 
@@ -19,6 +19,7 @@ __all__ = [
     "Indicator",
     "Output",
     "Param",
+    "column",
     "matype",
     "number",
     "outputs",
@@ -85,9 +86,9 @@ class Output:
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Indicator:
-    """One row: everything about an indicator except its arithmetic."""
+    """One row: everything about an indicator except its arithmetic. Rows are compared by identity."""
 
     name: str
     title: str
@@ -111,15 +112,23 @@ class Indicator:
 
     def lookback(self, *params: float) -> int:
         """Return how many bars of clean data come before the first result with these parameters."""
-        return shared.lookback(shared.program_of(self.name, tuple(map(float, params))))
+        return shared.lookback(self.program(params))
+
+    def program(self, values: Sequence[float]) -> shared.Program:
+        """Return what its definition comes to with these parameters."""
+        return shared.program_of(self.name, tuple(map(float, values)))
+
+    def core(self, values: tuple[float, ...]) -> tuple[Any, tuple[float, ...]]:
+        """What a twin takes for it: its name and parameters."""
+        return self.name, values
 
     @property
     def missing(self) -> MissingData:
         """How it meets missing data; with the moving averages that it may take, where it takes one."""
         found: set[MissingData] = set()
         for turn in (0.0, 1.0):
-            params = tuple(turn if param.kind == "matype" else float(param.default) for param in self.params)
-            found.add(shared.missing_data(shared.program_of(self.name, params)))
+            params = [turn if param.kind == "matype" else param.default for param in self.params]
+            found.add(shared.missing_data(self.program(params)))
         return found.pop() if len(found) == 1 else "mixed"
 
     @property
@@ -143,6 +152,11 @@ INPUTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 WILDER = "J. Welles Wilder, New Concepts in Technical Trading Systems, 1978"
+
+
+def column(name: str) -> str:
+    """The column that a Plan takes the input `name` from."""
+    return INPUTS[name][0] if name in INPUTS else name
 
 
 def period(default: int, lo: int, doc: str = "Bars in the window.", name: str = "timeperiod") -> Param:

@@ -345,6 +345,9 @@ def program_of(source: Any, params: tuple[float, ...] = ()) -> Program:
     """Return the program of the built-in indicator `source` with `params`, or `source` itself where it is a program."""
     if isinstance(source, Program):
         return source
+    if hasattr(source, "program"):  # an indicator of the user's
+        made: Program = source.program(params)
+        return made
     return _named(source, params)
 
 
@@ -358,7 +361,9 @@ def inputs_of(source: Any) -> int:
     """
     from python_fallback.shared.indicators.definitions import definition
 
-    return source.inputs if isinstance(source, Program) else definition(source).inputs
+    if isinstance(source, Program) or hasattr(source, "program"):
+        return int(source.inputs)
+    return definition(source).inputs
 
 
 def _checked(operator: str, params: tuple[Any, ...]) -> tuple[float, ...]:
