@@ -106,7 +106,8 @@ class CustomIndicator:
         return self._class().live(*history)
 
     def __reduce__(self) -> str:
-        return self.__qualname__  # type: ignore[no-any-return]  # as a function: by where it is
+        name: str = vars(self)["__qualname__"]  # as a function: by where it is
+        return name
 
     def __repr__(self) -> str:
         return f"<indicator {self.row.name}({', '.join(self.row.arguments)})>"
@@ -175,7 +176,7 @@ def _row(function: Callable[..., Any], outputs: Sequence[str] | None) -> CustomR
     for output in names:
         if not isinstance(output, str) or not output.isidentifier() or keyword.iskeyword(output) or output[0] == "_":
             raise ValueError(f"{name}: outputs: expected names that may be attributes, got {output!r}")
-    made = namedtuple(f"{name.title().replace('_', '')}Result", names) if len(names) > 1 else None  # type: ignore[misc]
+    made = namedtuple(f"{name.title().replace('_', '')}Result", names) if len(names) > 1 else None
     if made is not None:
         made.__module__ = function.__module__
     text = (inspect.getdoc(function) or name).splitlines()[0].rstrip(".")
