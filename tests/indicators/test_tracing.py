@@ -91,6 +91,17 @@ def test_a_misuse_names_the_operator(calculate: Any, error: type[Exception], tex
         trace(calculate, 1, ())
 
 
+def test_a_definition_has_so_many_operators_at_most() -> None:
+    def calculate(o: Any, x: Any, n: int) -> Any:
+        for _ in range(n):
+            x = o.sqrt(x)
+        return x
+
+    assert len(trace(calculate, 1, (400.0,)).nodes) == 400
+    with pytest.raises(ValueError, match="expected a definition of at most 400 operators, got 401"):
+        trace(calculate, 1, (401.0,))
+
+
 def test_values_of_two_definitions_do_not_mix() -> None:
     kept: list[Any] = []
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-__all__ = ["COUNT_MAX", "OPERATORS", "Operator"]
+__all__ = ["COUNT_MAX", "NODES_MAX", "OPERATORS", "Operator"]
 
 COUNT_MAX = 100_000_000  # of bars in a window
+NODES_MAX = 400  # of a program
 
 Kind = Literal["map", "window", "recurrence"]
 

@@ -8,7 +8,7 @@ import numbers
 from collections.abc import Callable
 from typing import Any
 
-from python_fallback.shared.indicators.operators import COUNT_MAX, OPERATORS
+from python_fallback.shared.indicators.operators import COUNT_MAX, NODES_MAX, OPERATORS
 from python_fallback.shared.indicators.program import Node, Program
 
 __all__ = ["Definition", "Operators", "Value", "inputs_of", "program_of", "trace"]
@@ -313,6 +313,8 @@ class Operators:
                 count = len(place)
                 nodes.append(Node(node.operator, tuple(place[value] for value in node.inputs), node.params))
                 place.update({start + i: count + i for i in outputs_here})
+        if len(nodes) > NODES_MAX:
+            raise ValueError(f"expected a definition of at most {NODES_MAX} operators, got {len(nodes)}")
         return Program(self._inputs, tuple(nodes), tuple(place[value] for value in wanted))
 
     def _again(self, value: Value) -> int:
