@@ -1,4 +1,4 @@
-"""The types of this package, written from registry.py by ``python -m fastcore.indicators.generate``."""
+"""The types of this package, written from registry/ by ``python -m fastcore.indicators.generate``."""
 
 from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload

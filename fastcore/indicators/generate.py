@@ -18,7 +18,7 @@ WIDTH = 120
 _EXCUSED = "  # noqa: N801"
 
 _STUB_HEAD = '''\
-"""The types of this package, written from registry.py by ``python -m fastcore.indicators.generate``."""
+"""The types of this package, written from registry/ by ``python -m fastcore.indicators.generate``."""
 
 from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
@@ -52,7 +52,7 @@ INDICATORS: Mapping[str, Indicator]
 _PAGE_HEAD = """\
 # Indicators
 
-<!-- Written from fastcore/indicators/registry.py by `python -m fastcore.indicators.generate`. -->
+<!-- Written from fastcore/indicators/registry/ by `python -m fastcore.indicators.generate`. -->
 
 Every indicator is a function of whole series, and a definition that binds its parameters and also runs live:
 
