@@ -97,6 +97,7 @@ def test_compiled_sources_take_from_the_pure_twins_only_what_both_share() -> Non
 
 
 SUFFIXES = (".py", ".pyi", ".js", ".mjs", ".ts", ".css", ".html")
+WRITTEN = ("fastcore/indicators/__init__.pyi",)  # from the registry, by a program
 
 
 def test_no_file_has_more_than_500_lines() -> None:
@@ -105,6 +106,7 @@ def test_no_file_has_more_than_500_lines() -> None:
         for path in (ROOT / top).rglob("*"):
             if path.suffix in SUFFIXES:
                 lines = len(path.read_text(encoding="utf-8").splitlines())
-                if lines > 500:
-                    long[path.relative_to(ROOT).as_posix()] = lines
+                name = path.relative_to(ROOT).as_posix()
+                if lines > 500 and name not in WRITTEN:
+                    long[name] = lines
     assert long == {}

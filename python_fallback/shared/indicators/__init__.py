@@ -7,8 +7,9 @@ compiled twin runs it in C. Adding an indicator takes one definition in ``defini
 
 from __future__ import annotations
 
+from python_fallback.shared.indicators.lookup import inputs_of, program_of
 from python_fallback.shared.indicators.program import Node, Program, first_results, lookback, missing_data
-from python_fallback.shared.indicators.tracing import Operators, Value, inputs_of, program_of, trace
+from python_fallback.shared.indicators.tracing import Operators, Value, trace
 
 __all__ = [
     "Node",

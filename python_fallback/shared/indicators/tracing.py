@@ -6,15 +6,25 @@ import functools
 import math
 import numbers
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from python_fallback.shared.indicators.operators import COUNT_MAX, NODES_MAX, OPERATORS
 from python_fallback.shared.indicators.program import Node, Program
 
-__all__ = ["Definition", "Operators", "Value", "inputs_of", "program_of", "trace"]
+__all__ = ["BUILT_IN", "Definition", "Named", "Operators", "Value", "trace"]
 
 # Called with operators, then inputs and parameters in the order of the registry; returns a value or a tuple of them.
 Definition = Callable[..., Any]
+
+
+class Named(NamedTuple):
+    """A definition, and how many of its arguments are inputs: the first ones."""
+
+    inputs: int
+    calculate: Definition
+
+
+BUILT_IN: dict[str, Named] = {}  # filled by ``definitions``, which is written over what is here
 
 _LEAST = {"period": 1, "pair": 2, "count": 0}
 _COMMUTATIVE = frozenset({"add", "mul", "greatest", "least", "eq"})
@@ -256,9 +266,7 @@ class Operators:
     # ---- tracing ----
 
     def __getattr__(self, name: str) -> Any:
-        from python_fallback.shared.indicators.definitions import DEFINITIONS
-
-        definition = None if name.startswith("_") else DEFINITIONS.get(name)
+        definition = BUILT_IN.get(name)
         if definition is None:
             raise AttributeError(f"o.{name}: expected an operator or a built-in indicator")
 
@@ -333,39 +341,6 @@ def trace(calculate: Definition, inputs: int, params: tuple[float, ...]) -> Prog
     if not outputs:
         raise TypeError("expected a definition to return a value or a tuple of them, got an empty tuple")
     return operators.program(tuple(operators.value("return", output) for output in outputs))
-
-
-@functools.lru_cache(maxsize=4096)
-def _named(name: str, params: tuple[float, ...]) -> Program:
-    from python_fallback.shared.indicators.definitions import definition
-
-    found = definition(name)
-    return trace(found.calculate, found.inputs, params)
-
-
-def program_of(source: Any, params: tuple[float, ...] = ()) -> Program:
-    """Return the program of the built-in indicator `source` with `params`, or `source` itself where it is a program."""
-    if isinstance(source, Program):
-        return source
-    if hasattr(source, "program"):  # an indicator of the user's
-        made: Program = source.program(params)
-        return made
-    return _named(source, params)
-
-
-def inputs_of(source: Any) -> int:
-    """Return how many inputs the indicator `source` has.
-
-    Raises
-    ------
-    ValueError
-        If it is not the name of one.
-    """
-    from python_fallback.shared.indicators.definitions import definition
-
-    if isinstance(source, Program) or hasattr(source, "program"):
-        return int(source.inputs)
-    return definition(source).inputs
 
 
 def _checked(operator: str, params: tuple[Any, ...]) -> tuple[float, ...]:

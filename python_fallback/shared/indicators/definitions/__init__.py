@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from python_fallback.shared.indicators.definitions import (
     momentum,
     operators,
@@ -13,16 +11,9 @@ from python_fallback.shared.indicators.definitions import (
     volatility,
     volume,
 )
-from python_fallback.shared.indicators.tracing import Definition
+from python_fallback.shared.indicators.tracing import BUILT_IN, Named
 
-__all__ = ["DEFINITIONS", "Named", "definition"]
-
-
-class Named(NamedTuple):
-    """A definition, and how many of its arguments are inputs: the first ones."""
-
-    inputs: int
-    calculate: Definition
+__all__ = ["DEFINITIONS", "definition"]
 
 
 DEFINITIONS: dict[str, Named] = {
@@ -30,6 +21,7 @@ DEFINITIONS: dict[str, Named] = {
     for group in (operators, overlap, momentum, price, statistic, volatility, volume)
     for name, (inputs, calculate) in group.DEFINITIONS.items()
 }
+BUILT_IN.update(DEFINITIONS)
 
 
 def definition(name: str) -> Named:
