@@ -146,7 +146,7 @@ def indicator(function: Callable[..., Any] | None = None, /, *, outputs: Sequenc
     ... def force(o, close, volume, timeperiod=2):
     ...     return o.ema((close - o.lag(close, 1)) * volume, timeperiod)
     >>> force([1.0, 2.0, 4.0, 3.0], [5.0, 6.0, 7.0, 8.0])
-    array([nan, nan, 10.        , -2.        ])
+    array([nan, nan, 10., -2.])
     >>> force(2).live([1.0, 2.0, 4.0], [5.0, 6.0, 7.0]).value
     10.0
     """
