@@ -17,6 +17,7 @@ from examples.market_desk.fast.optimizations import FLAGS, is_on
 from examples.market_desk.fast.routers import add_routes
 from examples.market_desk.fast.services import OptimizedServices
 from examples.market_desk.fast.stream import Streaming
+from examples.market_desk.plain.services import WATCHED
 from examples.market_desk.probe import add_status
 from fastcore import flags
 from fastcore.memory import freeze_after_startup, gc_profile
@@ -77,7 +78,7 @@ def build_app(services: OptimizedServices | None = None, *, running: bool = True
         app,
         tasks=services.queue,
         hub=services.hub,
-        prices=Prices(bar=PERIOD, length=200),
+        prices=Prices(bar=PERIOD, length=200, symbols=WATCHED),
         token=token,
         public=("tasks", "stream", "dashboard"),  # a demonstration on loopback; its flags ask for the token
         arm="memory_optimization",
