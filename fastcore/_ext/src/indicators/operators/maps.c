@@ -44,6 +44,28 @@
 #define NUMBER(op, RESULT) MAP(op, "f", 1, LOAD1; WITH, STEP1; WITH, RESULT)
 #define BINARY(op, RESULT) MAP(op, "", 2, LOAD2, STEP2, RESULT)
 
+/* Choices, with all that is chosen from at hand: the compiler then makes vectors of them. A comparison with NaN does not
+ * hold, so each looks for NaN too; with |, which has no branch. */
+FC_INLINE double sign_of(double a) {
+    double up = a > 0.0 ? 1.0 : a - a;
+    return a < 0.0 ? -1.0 : up;
+}
+FC_INLINE double greatest_of(double a, double b) { return (a > b) | (a != a) ? a : b; }
+FC_INLINE double least_of(double a, double b) { return (a < b) | (a != a) ? a : b; }
+FC_INLINE double unless_missing(double a, double b, double x) { return (a != a) | (b != b) ? NAN : x; }
+FC_INLINE double greater_of(double a, double b) { return unless_missing(a, b, a > b ? 1.0 : 0.0); }
+FC_INLINE double not_less_of(double a, double b) { return unless_missing(a, b, a >= b ? 1.0 : 0.0); }
+FC_INLINE double equal_of(double a, double b) { return unless_missing(a, b, a == b ? 1.0 : 0.0); }
+FC_INLINE double there_of(double a, double b) { return b - b == 0.0 ? a : NAN; }
+FC_INLINE double ratio_of(double a, double b, double number) {
+    double quotient = a / b, otherwise = a != a ? a : number;
+    return b != 0.0 ? quotient : otherwise;
+}
+FC_INLINE double chosen(double a, double b, double c) {
+    double x = a != 0.0 ? b : c;
+    return (a != a) | (b != b) | (c != c) ? NAN : x;
+}
+
 UNARY(copy, a[i]);
 UNARY(neg, -a[i]);
 UNARY(abs, fabs(a[i]));
@@ -62,7 +84,7 @@ UNARY(cosh, cosh(a[i]));
 UNARY(tanh, tanh(a[i]));
 UNARY(floor, floor(a[i]));
 UNARY(ceil, ceil(a[i]));
-UNARY(sign, a[i] > 0.0 ? 1.0 : a[i] < 0.0 ? -1.0 : a[i] - a[i]);
+UNARY(sign, sign_of(a[i]));
 NUMBER(add_number, a[i] + number);
 NUMBER(subtract_from, number - a[i]);
 NUMBER(times, a[i] * number);
@@ -72,13 +94,12 @@ BINARY(add, a[i] + b[i]);
 BINARY(sub, a[i] - b[i]);
 BINARY(mul, a[i] * b[i]);
 BINARY(div, a[i] / b[i]);
-/* A comparison with NaN does not hold, which is why these ask twice. */
-BINARY(greatest, a[i] > b[i] || a[i] != a[i] ? a[i] : b[i]);
-BINARY(least, a[i] < b[i] || a[i] != a[i] ? a[i] : b[i]);
-BINARY(gt, a[i] > b[i] ? 1.0 : a[i] <= b[i] ? 0.0 : NAN);
-BINARY(ge, a[i] >= b[i] ? 1.0 : a[i] < b[i] ? 0.0 : NAN);
-BINARY(eq, a[i] == b[i] ? 1.0 : a[i] != a[i] || b[i] != b[i] ? NAN : 0.0);
-BINARY(there, b[i] - b[i] == 0.0 ? a[i] : NAN);
+BINARY(greatest, greatest_of(a[i], b[i]));
+BINARY(least, least_of(a[i], b[i]));
+BINARY(gt, greater_of(a[i], b[i]));
+BINARY(ge, not_less_of(a[i], b[i]));
+BINARY(eq, equal_of(a[i], b[i]));
+BINARY(there, there_of(a[i], b[i]));
 MAP(constant, "f", 0, WITH, WITH, number);
-MAP(ratio, "f", 2, LOAD2; WITH, STEP2; WITH, b[i] != 0.0 ? a[i] / b[i] : a[i] == a[i] ? number : NAN);
-MAP(where, "", 3, LOAD3, STEP3, a[i] != a[i] || b[i] != b[i] || c[i] != c[i] ? NAN : a[i] != 0.0 ? b[i] : c[i]);
+MAP(ratio, "f", 2, LOAD2; WITH, STEP2; WITH, ratio_of(a[i], b[i], number));
+MAP(where, "", 3, LOAD3, STEP3, chosen(a[i], b[i], c[i]));
