@@ -117,7 +117,7 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
         done = 0
         for bars, window in self._windows.items():
             for symbol in wanted[bars]:
-                self.at_bar(symbol, bars, window.bar)
+                self.at_bar.put(window.analysis(symbol, self.market), symbol, bars, window.bar)  # counts as no miss
                 done += 1
         return done
 
