@@ -96,7 +96,7 @@ def test_compiled_sources_take_from_the_pure_twins_only_what_both_share() -> Non
     assert sorted(taken) == []
 
 
-SUFFIXES = (".py", ".pyi", ".js", ".mjs", ".ts", ".css", ".html")
+SUFFIXES = (".py", ".pyi", ".pyx", ".pxi", ".c", ".h", ".js", ".mjs", ".ts", ".css", ".html")
 WRITTEN = ("fastcore/indicators/__init__.pyi",)  # from the registry, by a program
 
 
