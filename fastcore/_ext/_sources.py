@@ -44,8 +44,13 @@ EXTENSIONS: dict[str, Sources] = {
     ),
     "indicators": _extension(
         "indicators.pyx",
-        *_in("indicators", "batch.c cpu.c function.c function_object.c live.c program.c program_object.c result_pool.c"),
-        *_in("indicators", "batch.h board.pxi cpu.h function.h function_object.h live.h program.h program_object.h result_pool.h"),
+        *_in(
+            "indicators", "batch.c cpu.c function.c function_object.c live.c program.c program_object.c result_pool.c"
+        ),
+        *_in(
+            "indicators",
+            "batch.h board.pxi cpu.h function.h function_object.h live.h program.h program_object.h result_pool.h",
+        ),
         *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
         *_in("indicators/operators", "list.h operator.h"),
         *_common("errors imports stack"),
