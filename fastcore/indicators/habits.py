@@ -50,7 +50,7 @@ _OTHERS = {
         ("momentum", "trend", "volatility", "volume", "overlap", "others"), "rsi(close, 14), without a module"
     ),
     **dict.fromkeys(("get_functions", "get_function_groups"), "INDICATORS"),
-    "ma_type": "matype=0 for simple, 1 for exponential averages",
+    "ma_type": "matype=0 for simple, 1 for exponential averages, and so on with TA-Lib's numbers",
     "set_unstable_period": "nothing: results are those of an unstable period of 0",
 }
 # Other spellings of outputs.
