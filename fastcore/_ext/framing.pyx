@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from msgpack import BufferFull, ExtType, OutOfData
 from python_fallback.shared.framing.columns import checked_names, checked_rows, choose
 from python_fallback.shared.framing.checks import PACKING as _PACKING
-from python_fallback.shared.framing.fanout import DATA, JOIN as _JOIN, Sent, FanoutRules
+from python_fallback.shared.framing.fanout import DATA as _data_kind, JOIN as _JOIN, Sent, FanoutRules
 from python_fallback.shared.framing.websocket_frame import frame_packed
 
 
@@ -76,7 +76,8 @@ def message_size(data, **options):
     fc_walk_on(&walk, &made, <const uint8_t *>PyBytes_AS_STRING(message), len(message))
     return walk.position
 
-cdef int _DATA = DATA
+
+cdef int _DATA = _data_kind
 
 include "src/framing/fanout.pxi"
 include "src/framing/rows.pxi"
