@@ -112,7 +112,7 @@ SYSTEMS ?= macos windows
 PLATFORM_macos = darwin
 PLATFORM_windows = win32
 ELSEWHERE_macos = tests/elsewhere tests/tasks/executors tests/tasks/stores tests/streaming/backplanes tests/concurrency tests/memory \
-	tests/monitor tests/dispatch/test_shared_state.py tests/dispatch/test_sharing.py tests/test_status.py tests/test_command_line.py
+	tests/monitor tests/dispatch/test_shared_state.py tests/dispatch/test_shared_histories.py tests/test_status.py tests/test_command_line.py
 ELSEWHERE_windows = tests/elsewhere tests/tasks tests/streaming tests/service tests/dispatch tests/monitor tests/memory tests/concurrency \
 	tests/cache tests/test_status.py tests/test_command_line.py
 

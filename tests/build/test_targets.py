@@ -80,6 +80,13 @@ def test_help_names_every_target() -> None:
     assert {*re.findall(r"@echo 'make ([a-z-]+) ", text)} == {*TARGETS}
 
 
+def test_every_test_that_a_target_names_is_there() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = {*re.findall(r"\btests/[\w/.]+", text)}
+    assert len(named) > 10
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
 def report(drop_loaded: str = "", drop_passed: str = "", elsewhere: str = "") -> str:
     loaded = {f"fastcore._ext.{name}": str(ROOT / "fastcore" / "_ext" / f"{name}.so") for name in _ext.EXTENSIONS}
     passed = {f"{path} {twin}": 3 for path in backends.HOT_PATHS for twin in backends.BACKENDS}

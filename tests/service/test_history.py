@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -195,7 +196,7 @@ def test_changes_of_flags_and_alerts_are_marks() -> None:
     manager = AlertManager(
         [Rule(name="many", metric="history_test_alerts", above=5.0, severity="critical", summary="{value:g} wait")]
     )
-    recorder = Recorder(Sources(Prices(), alerts=manager))
+    recorder = Recorder(Sources(Prices(), alerts=manager), clock=lambda: datetime.now(UTC).timestamp())  # the journal's
     switch = Switch("history-test-flag", control=abs, candidate=abs)
     flags.set("history-test-flag", "candidate", reason="a test")
     manager.evaluate()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,14 @@ def nothing_installed() -> Iterator[None]:
     before = install_hub(None)
     yield
     install_hub(before)
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder for sockets: on macOS the path of `tmp_path` is longer than theirs may be."""
+    folder = None if sys.platform == "win32" else "/tmp"
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as path:
+        yield Path(path)
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ async def workers(how: str, bus: str) -> AsyncIterator[Workers]:
 
 
 @pytest.mark.parametrize("how", ["fork", "gunicorn"])
-def test_clients_on_every_worker_get_all_messages_and_survive_a_death(how: str, tmp_path: Path) -> None:
+def test_clients_on_every_worker_get_all_messages_and_survive_a_death(how: str, short_path: Path) -> None:
     if how == "gunicorn" and not GUNICORN:
         pytest.skip("gunicorn is not installed")
 
@@ -101,7 +101,7 @@ def test_clients_on_every_worker_get_all_messages_and_survive_a_death(how: str, 
                 await asyncio.sleep(0.05)
 
     async def test() -> None:
-        async with workers(how, str(tmp_path / "bus")) as made, contextlib.AsyncExitStack() as stack:
+        async with workers(how, str(short_path / "bus")) as made, contextlib.AsyncExitStack() as stack:
             await made.who(lambda found: len(found) == 2)
             listeners: list[Listener] = []
             both: dict[int, dict[str, Any]] = {}

@@ -276,8 +276,8 @@ async def test_the_client_does_not_resubscribe_to_removed_topics(serve: Serve) -
 
 
 @in_a_loop
-async def test_users_are_disconnected_on_every_worker(tmp_path: Any) -> None:
-    hubs = [Hub(backplane=UnixBus(tmp_path / "bus")) for _ in range(2)]
+async def test_users_are_disconnected_on_every_worker(short_path: Any) -> None:
+    hubs = [Hub(backplane=UnixBus(short_path / "bus")) for _ in range(2)]
     for hub in hubs:
         await hub.start()
     heard: list[Any] = []

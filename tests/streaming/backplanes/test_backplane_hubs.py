@@ -35,10 +35,10 @@ async def shared(kind: str, directory: Path) -> AsyncIterator[tuple[str, ...]]:
 @pytest.mark.parametrize(
     "kind", ["bus", pytest.param("nats", marks=pytest.mark.skipif(BINARY is None, reason="no nats-server"))]
 )
-def test_clients_hop_between_workers_without_gap_or_duplicate(tmp_path, kind):
+def test_clients_hop_between_workers_without_gap_or_duplicate(short_path, kind):
     async def test() -> None:
         rng = random.Random(8)
-        async with shared(kind, tmp_path) as arguments, contextlib.AsyncExitStack() as stack:
+        async with shared(kind, short_path) as arguments, contextlib.AsyncExitStack() as stack:
             first = await stack.enter_async_context(Desk.run("--rate", "0", *arguments))
             desks = [
                 await stack.enter_async_context(Desk.run("--rate", rate, "--history", "2000", *arguments))

@@ -60,9 +60,9 @@ def run(test: Any) -> None:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_every_node_gets_every_message_once_in_one_order(tmp_path, transport):
+def test_every_node_gets_every_message_once_in_one_order(short_path, transport):
     async def test() -> None:
-        async with buses(tmp_path / "bus", transport=transport) as made:
+        async with buses(short_path / "bus", transport=transport) as made:
             nodes = [await made.add() for _ in range(3)]
             assert isinstance(nodes[0][0], Backplane)
             assert [bus.state().role for bus, _ in nodes] == ["host", "member", "member"]
@@ -86,9 +86,9 @@ def test_every_node_gets_every_message_once_in_one_order(tmp_path, transport):
     run(test())
 
 
-def test_a_node_that_joins_gets_history_and_the_newest_of_each_key(tmp_path):
+def test_a_node_that_joins_gets_history_and_the_newest_of_each_key(short_path):
     async def test() -> None:
-        async with buses(tmp_path / "bus", history=5) as made:
+        async with buses(short_path / "bus", history=5) as made:
             bus, sink = await made.add()
             for n in range(1, 21):
                 bus.publish("x", packb(n), key=n % 10)
@@ -103,9 +103,9 @@ def test_a_node_that_joins_gets_history_and_the_newest_of_each_key(tmp_path):
     run(test())
 
 
-def test_when_the_host_leaves_another_continues_the_epoch(tmp_path):
+def test_when_the_host_leaves_another_continues_the_epoch(short_path):
     async def test() -> None:
-        async with buses(tmp_path / "bus") as made:
+        async with buses(short_path / "bus") as made:
             nodes = [await made.add() for _ in range(3)]
             epoch = nodes[0][0].state().epoch
             for n in range(30):
@@ -127,11 +127,11 @@ def test_when_the_host_leaves_another_continues_the_epoch(tmp_path):
     run(test())
 
 
-def test_the_last_to_leave_ends_the_epoch(tmp_path):
+def test_the_last_to_leave_ends_the_epoch(short_path):
     async def test() -> None:
         epochs = []
         for _ in range(2):
-            async with buses(tmp_path / "bus") as made:
+            async with buses(short_path / "bus") as made:
                 bus, _ = await made.add()
                 bus.publish("x", packb(1))
                 epochs.append(bus.state().epoch)
@@ -140,9 +140,9 @@ def test_the_last_to_leave_ends_the_epoch(tmp_path):
     run(test())
 
 
-def test_waiting_messages_are_bounded(tmp_path):
+def test_waiting_messages_are_bounded(short_path):
     async def test() -> None:
-        async with buses(tmp_path / "bus", limit=1000) as made:
+        async with buses(short_path / "bus", limit=1000) as made:
             bus, sink = await made.add()
             bus.publish("x", b"\xc4\xff" + b"x" * 255)
             for _ in range(2):
@@ -156,9 +156,9 @@ def test_waiting_messages_are_bounded(tmp_path):
     run(test())
 
 
-def test_unauthenticated_connections_are_closed_without_effect(tmp_path):
+def test_unauthenticated_connections_are_closed_without_effect(short_path):
     async def test() -> None:
-        async with buses(tmp_path / "bus", transport="tcp") as made:
+        async with buses(short_path / "bus", transport="tcp") as made:
             bus, sink = await made.add()
             port = bus._host._server.sockets[0].getsockname()[1]
             hello = packb([0, 1, "stranger", "not the secret", "", 0])
@@ -185,7 +185,7 @@ def test_unauthenticated_connections_are_closed_without_effect(tmp_path):
 @pytest.mark.parametrize(
     "body", [b"\xdd\x00\x10\x00\x00" + b"\x90" * (1 << 20), b"\xc6\x00\x10\x00\x00" + b"x" * (1 << 20), b"\x91" * 900]
 )
-def test_before_hello_no_large_or_nested_message_is_unpacked(tmp_path, monkeypatch, body):
+def test_before_hello_no_large_or_nested_message_is_unpacked(short_path, monkeypatch, body):
     """Found in what is unpacked, and in what is kept."""
     unpacked: list[int] = []
     unpackb = wire.unpackb
@@ -196,7 +196,7 @@ def test_before_hello_no_large_or_nested_message_is_unpacked(tmp_path, monkeypat
         return unpackb(data, **options)
 
     async def test() -> None:
-        async with buses(tmp_path / "bus", transport="tcp") as made:
+        async with buses(short_path / "bus", transport="tcp") as made:
             bus, _ = await made.add()
             monkeypatch.setattr(wire, "unpackb", watched)
             port = bus._host._server.sockets[0].getsockname()[1]
@@ -215,11 +215,11 @@ def test_before_hello_no_large_or_nested_message_is_unpacked(tmp_path, monkeypat
     run(test())
 
 
-def test_a_resent_message_is_numbered_once(tmp_path):
+def test_a_resent_message_is_numbered_once(short_path):
     async def test() -> None:
-        async with buses(tmp_path / "bus", transport="unix") as made:
+        async with buses(short_path / "bus", transport="unix") as made:
             _, sink = await made.add()
-            reader, writer = await asyncio.open_unix_connection(str(tmp_path / "bus"))
+            reader, writer = await asyncio.open_unix_connection(str(short_path / "bus"))
             writer.write(wire.packed(wire.HELLO, wire.VERSION, "another", "", "", 0))
             for n in (1, 2, 1, 2, 3):
                 writer.write(wire.packed(wire.PUBLISH, n, "x", None, packb(n)))
@@ -231,13 +231,13 @@ def test_a_resent_message_is_numbered_once(tmp_path):
     run(test())
 
 
-def test_only_this_user_can_reach_it(tmp_path, monkeypatch):
+def test_only_this_user_can_reach_it(short_path, monkeypatch):
     async def test() -> None:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_path))
         for transport in TRANSPORTS:
             async with buses(Path("desk"), transport=transport) as made:
                 bus, _ = await made.add()
-                assert bus._place.path.parent.parent == tmp_path
+                assert bus._place.path.parent.parent == short_path
                 assert stat.S_IMODE(bus._place.path.parent.stat().st_mode) == 0o700
                 for file in bus._place.path.parent.iterdir():
                     assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
@@ -248,21 +248,21 @@ def test_only_this_user_can_reach_it(tmp_path, monkeypatch):
     run(test())
 
 
-def test_bad_arguments_are_refused(tmp_path):
+def test_bad_arguments_are_refused(short_path):
     with pytest.raises(ValueError, match=r"^transport: expected one of auto, unix, tcp, got 'pipe'$"):
-        UnixBus(tmp_path / "bus", transport="pipe")
+        UnixBus(short_path / "bus", transport="pipe")
     with pytest.raises(ValueError, match=r"^path: expected at most 100 bytes"):
-        UnixBus(tmp_path / ("x" * 120), transport="unix")
+        UnixBus(short_path / ("x" * 120), transport="unix")
     with pytest.raises(ValueError, match=r"^history: expected an int >= 1, got 0$"):
-        UnixBus(tmp_path / "bus", history=0)
-    bus = UnixBus(tmp_path / "bus")
+        UnixBus(short_path / "bus", history=0)
+    bus = UnixBus(short_path / "bus")
     with pytest.raises(RuntimeError, match=r"^publish: expected a bus that was started"):
         bus.publish("x", b"\xc0")
     with pytest.raises(TypeError, match=r"^body: expected bytes, got str$"):
         bus.publish("x", "y")
 
     async def twice() -> None:
-        async with buses(tmp_path / "bus") as made:
+        async with buses(short_path / "bus") as made:
             bus, sink = await made.add()
             with pytest.raises(RuntimeError, match=r"^start: expected"):
                 await bus.start(sink)
@@ -291,10 +291,10 @@ def agree(workers: list[Worker]) -> None:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_messages_of_survivors_arrive_once_when_hosts_are_killed(tmp_path, transport):
+def test_messages_of_survivors_arrive_once_when_hosts_are_killed(short_path, transport):
     async def test() -> None:
         rng = random.Random(5)
-        arguments = ("--bus", str(tmp_path / "bus"), "--transport", transport)
+        arguments = ("--bus", str(short_path / "bus"), "--transport", transport)
         alive: list[Worker] = []
         dead: list[Worker] = []
         try:
@@ -327,14 +327,14 @@ def test_messages_of_survivors_arrive_once_when_hosts_are_killed(tmp_path, trans
     run(test())
 
 
-def test_a_member_that_was_stopped_catches_up(tmp_path):
+def test_a_member_that_was_stopped_catches_up(short_path):
     import signal
 
     async def test() -> None:
         workers: list[Worker] = []
         try:
             for i in range(3):
-                workers.append(await Worker.start(f"w{i}", "--bus", str(tmp_path / "bus")))
+                workers.append(await Worker.start(f"w{i}", "--bus", str(short_path / "bus")))
             await eventually(lambda: all(len(worker.got) > 100 for worker in workers))
             workers[1].process.send_signal(signal.SIGSTOP)
             came = len(workers[2].got)
@@ -354,14 +354,14 @@ def test_a_member_that_was_stopped_catches_up(tmp_path):
     run(test())
 
 
-def test_a_node_that_does_not_report_back_ends_the_epoch_and_offsets_keep_growing(tmp_path):
+def test_a_node_that_does_not_report_back_ends_the_epoch_and_offsets_keep_growing(short_path):
     import signal
 
     async def test() -> None:
         workers: list[Worker] = []
         try:
             for i in range(3):
-                workers.append(await Worker.start(f"w{i}", "--bus", str(tmp_path / "bus")))
+                workers.append(await Worker.start(f"w{i}", "--bus", str(short_path / "bus")))
             host, new, stopped = workers
             await eventually(lambda: all(len(worker.got) > 100 for worker in workers))
             stopped.process.send_signal(signal.SIGSTOP)  # it may have seen more than any other

@@ -21,8 +21,8 @@ from tests.streaming.running import Running
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[str, Running]]:
-    path = str(tmp_path / "bus")
+def served(short_path: Path) -> Iterator[tuple[str, Running]]:
+    path = str(short_path / "bus")
     app = Starlette()
     hub = Hub(backplane=UnixBus(path))
     hub.route(app)
@@ -42,8 +42,8 @@ def test_messages_of_a_publisher_reach_the_clients_of_a_hub(served: tuple[str, R
         assert [client.hear_kind(1)[3] for _ in range(1000)] == list(range(1000))
 
 
-def test_a_message_has_its_number_when_publish_returns(tmp_path: Path) -> None:
-    bus = UnixBus(tmp_path / "bus")
+def test_a_message_has_its_number_when_publish_returns(short_path: Path) -> None:
+    bus = UnixBus(short_path / "bus")
     with Publisher(bus) as publisher:
         for n in range(1, 20):
             publisher.publish("a", n)
@@ -65,15 +65,15 @@ def test_threads_share_a_publisher(served: tuple[str, Running]) -> None:
         assert sorted(client.hear_kind(1)[3] for _ in range(100)) == list(range(100))
 
 
-def test_more_than_the_limit_waits_for_its_turn(tmp_path: Path) -> None:
-    bus = UnixBus(tmp_path / "bus", limit=10_000)
+def test_more_than_the_limit_waits_for_its_turn(short_path: Path) -> None:
+    bus = UnixBus(short_path / "bus", limit=10_000)
     with Publisher(bus) as publisher:
         publisher.publish_all([("a", b"x" * 1000, None)] * 200)
         assert bus.state().offset == 200
 
 
-def test_invalid_messages_are_refused_before_any_is_published(tmp_path: Path) -> None:
-    bus = UnixBus(tmp_path / "bus")
+def test_invalid_messages_are_refused_before_any_is_published(short_path: Path) -> None:
+    bus = UnixBus(short_path / "bus")
     with Publisher(bus) as publisher:
         for bad, error in [
             (("", 1, None), ValueError),
@@ -90,12 +90,12 @@ def test_invalid_messages_are_refused_before_any_is_published(tmp_path: Path) ->
     publisher.close()
 
 
-def test_an_unreachable_backplane_raises_each_time(tmp_path: Path) -> None:
-    with Publisher(UnixBus(tmp_path / "nowhere" / "bus")) as publisher:
+def test_an_unreachable_backplane_raises_each_time(short_path: Path) -> None:
+    with Publisher(UnixBus(short_path / "nowhere" / "bus")) as publisher:
         for _ in range(2):
             with pytest.raises(FileNotFoundError):
                 publisher.publish("a", 1)
-        (tmp_path / "nowhere").mkdir()
+        (short_path / "nowhere").mkdir()
         publisher.publish("a", 1)
 
 
@@ -118,11 +118,11 @@ def test_a_backplane_that_gives_no_number_raises() -> None:
 
 
 @pytest.mark.skipif(BINARY is None, reason="needs nats-server")
-def test_a_publisher_over_nats(tmp_path: Path) -> None:
+def test_a_publisher_over_nats(short_path: Path) -> None:
     backplanes: list[NatsBackplane] = []
 
     async def serve(ready: threading.Event, done: threading.Event) -> None:
-        async with Cluster(tmp_path, 1) as cluster:
+        async with Cluster(short_path, 1) as cluster:
             backplanes.append(NatsBackplane(cluster.urls))
             ready.set()
             while not done.is_set():
@@ -166,11 +166,11 @@ def test_a_process_without_a_loop_sends_its_messages_or_logs_them(served: tuple[
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_process_can_close_its_copy(tmp_path: Path) -> None:
+def test_a_forked_process_can_close_its_copy(short_path: Path) -> None:
     code = f"""
 import os, signal
 from fastcore.streaming import Publisher, UnixBus
-with Publisher(UnixBus({str(tmp_path / "bus")!r})) as publisher:
+with Publisher(UnixBus({str(short_path / "bus")!r})) as publisher:
     publisher.publish("a", 1)
     child = os.fork()
     if not child:

@@ -171,16 +171,17 @@ async def run():
 
 
 @forks
-def test_gunicorn_preloads_an_application_with_a_queue(tmp_path: Path) -> None:
+def test_gunicorn_preloads_an_application_with_a_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gunicorn")
     pytest.importorskip("uvicorn")
+    monkeypatch.chdir(tmp_path)  # a whole path may be too long for a socket on macOS
     (tmp_path / "app.py").write_text(APP)
     worker = "uvicorn.workers.UvicornWorker"
     command = ["gunicorn", "app:app", "--preload", "-w", "2", "-k", worker, "-b", "unix:gunicorn.sock"]
     with (tmp_path / "log").open("w+") as log:
         server = subprocess.Popen([sys.executable, "-m", *command], cwd=tmp_path, stdout=log, stderr=log)
         try:
-            answers = [_get(tmp_path / "gunicorn.sock", server) for _ in range(5)]
+            answers = [_get("gunicorn.sock", server) for _ in range(5)]
         finally:
             server.terminate()
             server.wait(LONG)
@@ -193,13 +194,13 @@ def test_gunicorn_preloads_an_application_with_a_queue(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.glob("tasks.db*")] == ["tasks.db"]
 
 
-def _get(path: Path, server: subprocess.Popen[bytes]) -> list[int]:
+def _get(path: str, server: subprocess.Popen[bytes]) -> list[int]:
     while True:
         assert server.poll() is None, "the server ended"
         connection = http.client.HTTPConnection("localhost")
         connection.sock = socket.socket(socket.AF_UNIX)
         try:
-            connection.sock.connect(str(path))
+            connection.sock.connect(path)
             connection.request("GET", "/")
             found: list[int] = json.loads(connection.getresponse().read())
             return found
