@@ -111,10 +111,12 @@ test-pythons: $(VENV)/.created
 SYSTEMS ?= macos windows
 PLATFORM_macos = darwin
 PLATFORM_windows = win32
-ELSEWHERE_macos = tests/elsewhere tests/tasks/executors tests/tasks/stores tests/streaming/backplanes tests/concurrency tests/memory \
-	tests/monitor tests/dispatch/test_shared_state.py tests/dispatch/test_shared_histories.py tests/test_status.py tests/test_command_line.py
-ELSEWHERE_windows = tests/elsewhere tests/tasks tests/streaming tests/service tests/dispatch tests/monitor tests/memory tests/concurrency \
-	tests/cache tests/test_status.py tests/test_command_line.py
+# What depends on the system; numbers are the same everywhere.
+ELSEWHERE = tests/elsewhere tests/concurrency tests/memory tests/monitor tests/test_status.py tests/test_command_line.py
+ELSEWHERE_macos = $(ELSEWHERE) tests/tasks/executors tests/tasks/stores tests/tasks/test_signals.py tests/tasks/test_crash.py \
+	tests/streaming/backplanes tests/streaming/test_hub_workers.py tests/streaming/test_presence.py \
+	tests/dispatch/test_shared_state.py tests/dispatch/test_shared_histories.py
+ELSEWHERE_windows = $(ELSEWHERE) tests/tasks tests/streaming tests/service tests/dispatch
 
 test-elsewhere: $(addprefix test-elsewhere-,$(SYSTEMS))
 

@@ -17,6 +17,7 @@ SYSTEMS = ("macos", "windows")
 VARIABLE = "ELSEWHERE_SYSTEM"
 ROOT = Path(__file__).resolve().parents[2]
 STARTUP = Path(__file__).parent / "startup"
+WINDOWS = {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONUTF8": "0"}
 # The temporary folder of a user of macOS is that long, which leaves little of a socket's path.
 MACOS_TMPDIR = "/tmp/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T"
 
@@ -24,9 +25,10 @@ MACOS_TMPDIR = "/tmp/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T"
 def environment(system: str, before: dict[str, str]) -> dict[str, str]:
     """Return the environment of a Python that is to believe that it runs on `system`."""
     paths = [str(STARTUP), str(ROOT), *filter(None, [before.get("PYTHONPATH")])]
-    found = {**before, VARIABLE: system, "PYTHONPATH": os.pathsep.join(paths)}
+    kept = {name: value for name, value in before.items() if name not in WINDOWS}  # of a Python on another system
+    found = {**kept, VARIABLE: system, "PYTHONPATH": os.pathsep.join(paths)}
     if system == "windows":
-        return {**found, "PYTHONWARNDEFAULTENCODING": "1", "PYTHONUTF8": "0"}
+        return {**found, **WINDOWS}
     os.makedirs(MACOS_TMPDIR, exist_ok=True)
     return {**found, "TMPDIR": MACOS_TMPDIR}
 
