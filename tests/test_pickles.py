@@ -104,3 +104,39 @@ def test_a_pickle_of_an_earlier_build_is_read(name: str) -> None:
         assert it == Closing(1, 3008, "slow")
     else:
         assert it is State.QUEUED
+
+
+LIVE: dict[str, str] = json.loads((Path(__file__).parent / "data" / "live_pickles.json").read_text())
+YOUNG = "macd_young"  # after 12 bars, so that no average has begun; the others after 40
+DEFINITIONS = {
+    "sma": ta.SMA(5),
+    "ema": ta.EMA(5),
+    "bbands": ta.BBANDS(6),
+    "rsi": ta.RSI(5),
+    "macd": ta.MACD(4, 9, 3),
+    "stoch": ta.STOCH(),
+    "atr": ta.ATR(5),
+    "obv": ta.OBV(),
+    "vwap": ta.VWAP(),
+    "stddev": ta.STDDEV(6),
+    "min": ta.MIN(5),
+    "max": ta.MAX(5),
+    YOUNG: ta.MACD(4, 30, 3),
+}
+
+
+def bar_of(name: str, n: int) -> tuple[float, ...]:
+    high, low, close, volume = 10.0 + n % 7, 8.0 - n % 3, 9.0 + n % 5 - 0.5, 100.0 + n % 11
+    given = {"obv": (close, volume), "vwap": (high, low, close, volume)}
+    return given.get(name, (high, low, close) if name in ("stoch", "atr") else (close,))
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_live_object_of_the_pure_twin_goes_on_where_an_earlier_build_left_it(name: str) -> None:
+    live = pickle.loads(base64.b64decode(LIVE[name]))
+    begun = 12 if name == YOUNG else 40
+    expected = DEFINITIONS[name].live()
+    for n in range(begun):
+        expected.update(*bar_of(name, n))
+    for n in range(begun, 60):
+        assert live.update(*bar_of(name, n)) == pytest.approx(expected.update(*bar_of(name, n)), nan_ok=True)

@@ -19,6 +19,7 @@ from fastcore import Switch, _ext, cli, flags
 from fastcore.dispatch import process
 from fastcore.dispatch import status as module
 from fastcore.dispatch.status import PathStatus, status
+from tests.conftest import PURE_ONLY
 
 ROOT = Path(fastcore.__file__).resolve().parent.parent
 
@@ -162,6 +163,7 @@ def test_status_in_pure_python() -> None:
     assert {part["runs"] for part in body["machinery"].values()} == {"python"}
 
 
+@pytest.mark.skipif(PURE_ONLY, reason="without compiled twins the status says so first")
 def test_status_of_a_free_threaded_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_ext, "_free_threaded", lambda: True)
     monkeypatch.setattr(_ext, "_probed", {})

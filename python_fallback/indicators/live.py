@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from python_fallback.indicators.earlier import Earlier
 from python_fallback.indicators.locked import Locked
 from python_fallback.indicators.maps import Array
 from python_fallback.indicators.stepper import Stepper
@@ -88,7 +89,8 @@ class Live(Locked):
         return Live, (self.name, self.params, self._result_type), (state._stepper, state._outputs, state.count)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._stepper, self._outputs, self.count = state
+        stepper, self._outputs, self.count = state
+        self._stepper = stepper.into(self._stepper) if isinstance(stepper, Earlier) else stepper
 
     def _checked(self, method: str, bar: tuple[Any, ...]) -> tuple[float, ...]:
         if len(bar) != self._inputs:

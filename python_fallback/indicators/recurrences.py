@@ -20,7 +20,7 @@ def negligible(x: float) -> float:
 class Apart:
     """How far exponential smoothing, begun with the mean of `period` values, is from the latest value."""
 
-    __slots__ = ("_apart", "_before", "_count", "_keep", "_period")
+    __slots__ = ("_apart", "_before", "_count", "_keep", "_period", "_skip")  # _skip: in pickles of earlier builds
 
     def __init__(self, period: float, keep: float) -> None:
         self._period = int(period)

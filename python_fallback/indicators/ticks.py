@@ -285,6 +285,16 @@ RECURRENCES: Mapping[str, Any] = {
 }
 
 
+def __getattr__(name: str) -> Any:
+    """Names in pickles of earlier builds."""
+    from python_fallback.indicators import earlier
+
+    known = {"TickOperators": earlier.Earlier, "_Last": earlier.Number}
+    if name in known:
+        return known[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def _sum(values: list[float]) -> float:
     try:
         return math.fsum(values)

@@ -56,7 +56,7 @@ def series() -> None:
     fails(ta.rsi, pd.Series(["x"]))
     fails(ta.rsi, TABLE, 0)
     fails(ta.RSI, CLOSE, 14)
-    fails(getattr, ta, "adx")
+    fails(getattr, ta, "adxx")
 
 
 def errors() -> None:
