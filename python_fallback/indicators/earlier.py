@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from python_fallback.indicators.stepper import Stepper
-
 __all__ = ["Earlier", "Number"]
 
 
@@ -17,8 +15,8 @@ class Earlier:
     _at: int
     _memories: list[Any]
 
-    def into(self, stepper: Stepper) -> Stepper:
-        """Put the memories into those of a new program, and return it.
+    def into(self, stepper: Any) -> Any:
+        """Put the memories into those of a program's `Stepper`, and return it.
 
         Each memory takes the first one of its kind and parameters that is left.
         """
