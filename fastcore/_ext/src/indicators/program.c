@@ -247,7 +247,7 @@ ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n) {
     return room;
 }
 
-static int finite(const double *x, ptrdiff_t n) {
+static int all_finite(const double *x, ptrdiff_t n) {
     double check[8] = {0.0}, rest = 0.0;
     ptrdiff_t i = 0;
     for (; i + 8 <= n; i += 8) {
@@ -295,7 +295,7 @@ static int run_node(const tiles *t, int k) {
     for (int j = 0; j < node->op->n_in; j++) {
         if (node->doubtful[j]) {
             ptrdiff_t first = later(p->values[node->in[j]].first, t->begin);
-            if (first < t->end && !finite(bar_of(t, node->in[j], first), t->end - first)) {
+            if (first < t->end && !all_finite(bar_of(t, node->in[j], first), t->end - first)) {
                 return 1;
             }
         }
@@ -313,7 +313,7 @@ static int run_node(const tiles *t, int k) {
 static int run_tile(tiles *t) {
     const fc_program *p = t->p;
     for (int j = 0; j < p->n_in; j++) {
-        if (!finite(t->in[j] + t->begin, t->end - t->begin)) {
+        if (!all_finite(t->in[j] + t->begin, t->end - t->begin)) {
             return 1;
         }
     }
