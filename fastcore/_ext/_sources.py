@@ -52,7 +52,7 @@ EXTENSIONS: dict[str, Sources] = {
             "batch.h board.pxi cpu.h function.h function_object.h live.h program.h program_object.h result_pool.h",
         ),
         *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
-        *_in("indicators/operators", "list.h operator.h"),
+        *_in("indicators/operators", "list.h operator.h ring.h"),
         *_common("errors imports stack"),
         kernels=(
             *_in(

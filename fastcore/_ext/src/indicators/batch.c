@@ -110,22 +110,6 @@ static int by_runs(const task *t, const double *const *in, double *const *out, p
     return 0;
 }
 
-/* Whether n values are all finite. */
-static int all_finite(const double *x, ptrdiff_t n) {
-    double check[8] = {0.0}, rest = 0.0;
-    ptrdiff_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        for (int l = 0; l < 8; l++) {
-            check[l] += x[i + l] - x[i + l];
-        }
-    }
-    for (; i < n; i++) {
-        rest += x[i] - x[i];
-    }
-    return ((check[0] + check[1]) + (check[2] + check[3])) + ((check[4] + check[5]) + (check[6] + check[7])) + rest ==
-           0.0;
-}
-
 static ptrdiff_t tile_at(ptrdiff_t i, ptrdiff_t n) { return n - i < TILE ? n - i : TILE; }
 
 /* Copies the complete bars of each input to packed[j * n], one after the other; notes which they are and returns how
@@ -136,7 +120,7 @@ static ptrdiff_t pack(const fc_program *k, const double *const *in, ptrdiff_t n,
         int clean = 1;
         bars = tile_at(i, n);
         for (int j = 0; j < k->n_in && clean; j++) {
-            clean = all_finite(in[j] + i, bars);
+            clean = fc_all_finite(in[j] + i, bars);
         }
         if (clean) {
             memset(there + i, 1, (size_t)bars);

@@ -247,7 +247,7 @@ ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n) {
     return room;
 }
 
-static int all_finite(const double *x, ptrdiff_t n) {
+int fc_all_finite(const double *x, ptrdiff_t n) {
     double check[8] = {0.0}, rest = 0.0;
     ptrdiff_t i = 0;
     for (; i + 8 <= n; i += 8) {
@@ -295,7 +295,7 @@ static int run_node(const tiles *t, int k) {
     for (int j = 0; j < node->op->n_in; j++) {
         if (node->doubtful[j]) {
             ptrdiff_t first = later(p->values[node->in[j]].first, t->begin);
-            if (first < t->end && !all_finite(bar_of(t, node->in[j], first), t->end - first)) {
+            if (first < t->end && !fc_all_finite(bar_of(t, node->in[j], first), t->end - first)) {
                 return 1;
             }
         }
@@ -313,7 +313,7 @@ static int run_node(const tiles *t, int k) {
 static int run_tile(tiles *t) {
     const fc_program *p = t->p;
     for (int j = 0; j < p->n_in; j++) {
-        if (!all_finite(t->in[j] + t->begin, t->end - t->begin)) {
+        if (!fc_all_finite(t->in[j] + t->begin, t->end - t->begin)) {
             return 1;
         }
     }
@@ -440,21 +440,11 @@ void fc_program_step(const fc_program *p, void *state, const double *in, double 
     }
 }
 
-/* Bars in[j][i] to the states at[i], or to one state, and results to out[j][at[i]], or to out[j][i]. */
 void fc_program_run(const fc_program *p, void *state, const double *const *in, double *const *out, ptrdiff_t n) {
     if (p->kernel) {
         p->kernel->run(state, in, out, n);
-        return;
-    }
-    for (ptrdiff_t i = 0; i < n; i++) {
-        double bar[FC_MAX_IN], result[FC_MAX_OUT];
-        for (int j = 0; j < p->n_in; j++) {
-            bar[j] = in[j][i];
-        }
-        step(p, state, bar, result, 1);
-        for (int j = 0; j < p->n_out; j++) {
-            out[j][i] = result[j];
-        }
+    } else {
+        fc_program_many(p, state, 0, NULL, in, out, n);
     }
 }
 

@@ -63,6 +63,8 @@ fc_program *fc_program_new(const char *name, int n_in, int n_nodes, int n_out);
 int fc_program_finish(fc_program *p);
 void fc_program_free(fc_program *p);
 
+/* Whether n values are all finite. */
+int fc_all_finite(const double *x, ptrdiff_t n);
 /* Doubles that batch needs beyond its outputs, for n bars. */
 ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n);
 /* All n outputs from n bars, n > lookback; 1 if it declines, which it does when a value is not finite. `scratch` is at

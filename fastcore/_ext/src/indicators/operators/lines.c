@@ -5,6 +5,7 @@
  * the tail of one block and the head of the next.
  */
 #include "indicators/operators/operator.h"
+#include "indicators/operators/ring.h"
 
 #define FEW 6 /* up to this width each window is weighed by itself */
 
@@ -117,7 +118,7 @@ FC_INLINE int lines(const double *x, ptrdiff_t n, ptrdiff_t w, const weights *k,
 /* ---- one bar: the block being filled, and the tails of the one before it ---- */
 
 typedef struct {
-    int64_t width, at, filled; /* bars in the block being filled; bars since the last gap, up to the width */
+    fc_ring ring;
     double base, sum, own;     /* of the block being filled: its first bar, and the head's sums */
     double tail_base;          /* what the tails count from */
     double mem[];              /* the bars of the block; then the tails' sums; then their rising sums */
@@ -127,20 +128,19 @@ static size_t lines_size(const double *par) { return sizeof(lines_state) + 3 * (
 static void lines_init(const double *par, void *state) {
     lines_state *s = state;
     memset(s, 0, sizeof(*s));
-    s->width = (int64_t)par[0];
+    fc_ring_init(&s->ring, par[0]);
 }
 static int lines_valid(const double *par, const void *state) {
-    const lines_state *s = state;
-    return s->width == (int64_t)par[0] && s->at >= 0 && s->at < s->width && s->filled >= 0 && s->filled <= s->width;
+    return fc_ring_valid(&((const lines_state *)state)->ring, par[0]);
 }
 static void lines_gap(void *state) {
     lines_state *s = state;
-    s->at = s->filled = 0;
+    s->ring.at = s->ring.filled = 0;
 }
 
 /* The block is full: its tails are folded from its end. */
 static void fold(lines_state *s) {
-    int64_t w = s->width;
+    int64_t w = s->ring.width;
     double sum = 0.0, rise = 0.0, *sums = s->mem + w, *rising = s->mem + 2 * w;
     s->tail_base = s->mem[w - 1];
     sums[w - 1] = rising[w - 1] = 0.0;
@@ -153,10 +153,10 @@ static void fold(lines_state *s) {
 }
 
 FC_INLINE double lines_push(lines_state *s, const weights *k, double x, int commit) {
-    int64_t w = s->width, t = s->at;
+    int64_t w = s->ring.width, t = s->ring.at;
     double base = t == 0 ? x : s->base, d = x - base;
     double sum = (t == 0 ? 0.0 : s->sum) + d, own = (t == 0 ? 0.0 : s->own) + d * (double)(t + 1), result = NAN;
-    if (s->filled >= w - 1) {
+    if (s->ring.filled >= w - 1) {
         double tail = (double)(w - 1 - t), all = sum, rises = own + sum * tail;
         if (t < w - 1) { /* the tail's sums, about the head's base */
             double shift = s->tail_base - base;
@@ -170,11 +170,11 @@ FC_INLINE double lines_push(lines_state *s, const weights *k, double x, int comm
         s->base = base;
         s->sum = sum;
         s->own = own;
-        s->at = t + 1;
-        s->filled += s->filled < w;
-        if (s->at == w) {
+        s->ring.at = t + 1;
+        s->ring.filled += s->ring.filled < w;
+        if (s->ring.at == w) {
             fold(s);
-            s->at = 0;
+            s->ring.at = 0;
         }
     }
     return result;

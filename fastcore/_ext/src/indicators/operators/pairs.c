@@ -1,5 +1,6 @@
 /* Operators over a window of two series: what moves with what. Windows are cut into blocks as in kernels/window.c. */
 #include "indicators/operators/operator.h"
+#include "indicators/operators/ring.h"
 
 #define SUMS 5 /* of the distances from a bar of the window: x, y, their squares, their products */
 
@@ -118,7 +119,7 @@ FC_INLINE int pairs(const double *x, const double *y, ptrdiff_t n, ptrdiff_t w, 
 /* ---- one bar: the block being filled, and the tails of the one before it ---- */
 
 typedef struct {
-    int64_t width, at, filled;
+    fc_ring ring;
     double base_x, base_y, head[SUMS]; /* of the block being filled */
     double tail_x, tail_y;             /* what the tails count from */
     double mem[];                      /* x and y of the block, then the tails of each sum */
@@ -130,19 +131,18 @@ static size_t pairs_size(const double *par) {
 static void pairs_init(const double *par, void *state) {
     pairs_state *s = state;
     memset(s, 0, sizeof(*s));
-    s->width = (int64_t)par[0];
+    fc_ring_init(&s->ring, par[0]);
 }
 static int pairs_valid(const double *par, const void *state) {
-    const pairs_state *s = state;
-    return s->width == (int64_t)par[0] && s->at >= 0 && s->at < s->width && s->filled >= 0 && s->filled <= s->width;
+    return fc_ring_valid(&((const pairs_state *)state)->ring, par[0]);
 }
 static void pairs_gap(void *state) {
     pairs_state *s = state;
-    s->at = s->filled = 0;
+    s->ring.at = s->ring.filled = 0;
 }
 
 static void fold(pairs_state *s) {
-    int64_t w = s->width;
+    int64_t w = s->ring.width;
     double sum[SUMS] = {0.0}, *x = s->mem, *y = s->mem + w, *to = s->mem + 2 * w;
     s->tail_x = x[w - 1];
     s->tail_y = y[w - 1];
@@ -155,14 +155,14 @@ static void fold(pairs_state *s) {
 }
 
 FC_INLINE double pairs_push(pairs_state *s, const double *in, int commit, pairs_kind kind) {
-    int64_t w = s->width, t = s->at;
+    int64_t w = s->ring.width, t = s->ring.at;
     double base_x = t == 0 ? in[0] : s->base_x, base_y = t == 0 ? in[1] : s->base_y, head[SUMS], all[SUMS];
     double result = NAN;
     for (int j = 0; j < SUMS; j++) {
         head[j] = t == 0 ? 0.0 : s->head[j];
     }
     distances1(in[0] - base_x, in[1] - base_y, head);
-    if (s->filled >= w - 1) {
+    if (s->ring.filled >= w - 1) {
         memcpy(all, head, sizeof(all));
         if (t < w - 1) { /* the tail's sums, about the head's base */
             const double *tail = s->mem + 2 * w + t;
@@ -182,11 +182,11 @@ FC_INLINE double pairs_push(pairs_state *s, const double *in, int commit, pairs_
         s->base_x = base_x;
         s->base_y = base_y;
         memcpy(s->head, head, sizeof(head));
-        s->at = t + 1;
-        s->filled += s->filled < w;
-        if (s->at == w) {
+        s->ring.at = t + 1;
+        s->ring.filled += s->ring.filled < w;
+        if (s->ring.at == w) {
             fold(s);
-            s->at = 0;
+            s->ring.at = 0;
         }
     }
     return result;

@@ -1,5 +1,6 @@
 /* Operators over a window of one series: lags, sums, moments, extremes. */
 #include "indicators/operators/operator.h"
+#include "indicators/operators/ring.h"
 
 static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
 static ptrdiff_t window_scratch(const double *par) { return fc_window_scratch(par[0]); }
@@ -155,43 +156,38 @@ ROLL(lowest, FC(roll_min), extreme_size, extreme_init, extreme_valid, extreme_ga
 /* ---- mean_deviation: each window is looked through, for its mean moves ---- */
 
 typedef struct {
-    int64_t width, at, filled;
+    fc_ring ring;
     double mem[];
 } ring_state;
 
 static size_t ring_size(const double *par) { return sizeof(ring_state) + (size_t)par[0] * sizeof(double); }
-static void ring_init(const double *par, void *state) {
-    ring_state *s = state;
-    s->width = (int64_t)par[0];
-    s->at = s->filled = 0;
-}
+static void ring_init(const double *par, void *state) { fc_ring_init(&((ring_state *)state)->ring, par[0]); }
 static int ring_valid(const double *par, const void *state) {
-    const ring_state *s = state;
-    return s->width == (int64_t)par[0] && s->at >= 0 && s->at < s->width && s->filled >= 0 && s->filled <= s->width;
+    return fc_ring_valid(&((const ring_state *)state)->ring, par[0]);
 }
-static void ring_gap(void *state) { ((ring_state *)state)->filled = 0; }
+static void ring_gap(void *state) { ((ring_state *)state)->ring.filled = 0; }
 
 static double mean_deviation_step(const double *par, void *state, const double *in, int commit) {
     ring_state *s = state;
-    double x = in[0], result = NAN, kept = s->mem[s->at];
+    double x = in[0], result = NAN, kept = s->mem[s->ring.at];
     (void)par;
-    s->mem[s->at] = x;
-    if (s->filled >= s->width - 1) {
+    s->mem[s->ring.at] = x;
+    if (s->ring.filled >= s->ring.width - 1) {
         double sum = 0.0, off = 0.0;
-        for (int64_t j = 0; j < s->width; j++) {
+        for (int64_t j = 0; j < s->ring.width; j++) {
             sum += s->mem[j] - x;
         }
-        sum /= (double)s->width;
-        for (int64_t j = 0; j < s->width; j++) {
+        sum /= (double)s->ring.width;
+        for (int64_t j = 0; j < s->ring.width; j++) {
             off += fabs((s->mem[j] - x) - sum);
         }
-        result = off / (double)s->width;
+        result = off / (double)s->ring.width;
     }
     if (commit) {
-        s->at = s->at + 1 == s->width ? 0 : s->at + 1;
-        s->filled += s->filled < s->width;
+        s->ring.at = s->ring.at + 1 == s->ring.width ? 0 : s->ring.at + 1;
+        s->ring.filled += s->ring.filled < s->ring.width;
     } else {
-        s->mem[s->at] = kept;
+        s->mem[s->ring.at] = kept;
     }
     return result;
 }
