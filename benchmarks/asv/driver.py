@@ -69,7 +69,7 @@ class Driver:
     Parameters
     ----------
     results : Path, optional
-        By default the folder that the configuration names. With one, a configuration is written beside it.
+        By default the folder that the configuration names. With one, a configuration is written next to it.
     machine : str
         The name under which results are filed.
     """

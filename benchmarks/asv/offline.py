@@ -1,4 +1,4 @@
-"""Makes asv's pages open without the internet, from a folder: libraries beside them, and their data in a script.
+"""Makes asv's pages open without the internet, from a folder: with their libraries in it, and their data in a script.
 
 The libraries come from npm's packages, by name and version, and are kept in ``.asv/npm``. asv's pages ask for their
 data with XMLHttpRequest, which browsers refuse to pages opened as files, so it is handed to jQuery in another way.

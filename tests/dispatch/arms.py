@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 from fastcore import Guard, Switch
 
 EAGER = Guard(min_samples=20, min_seconds=0.0, sample=100, verify=50, slowdown=1e6)
+
+
+def freed_without_collector(held: list[Any]) -> bool:
+    """Whether the one object of a list is freed as soon as the list lets go of it."""
+    freed = weakref.ref(held[0])
+    gc.disable()
+    try:
+        held.clear()
+        return freed() is None
+    finally:
+        gc.enable()
 
 
 def control(x: int, y: int = 2, *, k: int = 3) -> tuple[Any, ...]:

@@ -7,14 +7,13 @@ import contextlib
 import gc
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from fastcore import Guard, Switch, flags
-from tests.dispatch.arms import EAGER, Boom, double, failing
+from tests.dispatch.arms import EAGER, Boom, double, failing, freed_without_collector
 
 pytestmark = pytest.mark.usefixtures("quiet_guard")
 
@@ -126,13 +125,9 @@ def test_a_watched_switch_is_freed_by_reference_counting(make: Make, live: int) 
     assert [switch(i) for i in (1, 7, 14)] == [2, 14, 28]
     with contextlib.suppress(Boom):
         switch(-1)
-    gone = weakref.ref(switch)
-    gc.disable()
-    try:
-        del switch
-        assert gone() is None
-    finally:
-        gc.enable()
+    held = [switch]
+    del switch
+    assert freed_without_collector(held)
 
 
 def test_threads_under_watch(make: Make) -> None:

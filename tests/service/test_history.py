@@ -148,7 +148,7 @@ def test_cpu_is_a_share_of_a_core_and_totals_of_the_hub_become_rates() -> None:
     clocks.sample(recorder, {**hub, "delivered": 400, "clients": 4}, seconds=2.0)
     found = clocks.latest(recorder)
     assert (found["cpu"], found["delivered"], found["published"], found["clients"]) == (0.25, 150.0, 0.0, 4.0)
-    clocks.sample(recorder, {**hub, "delivered": 5})  # counted anew by another hub
+    clocks.sample(recorder, {**hub, "delivered": 5})  # another hub counts from 0
     assert clocks.latest(recorder)["delivered"] is None
 
 

@@ -78,6 +78,16 @@ def is_stale(at: float, sent: float) -> bool:
     return at < math.floor(sent / PERIOD) * PERIOD - 1.5 * PERIOD
 
 
+async def timed(send: Callable[[], Awaitable[None]], tally: Tally, since: float, limit: float) -> None:
+    """Note in `tally` how long after `since` a request was answered, or how it failed."""
+    try:
+        async with asyncio.timeout(limit):
+            await send()
+        tally.times.append(time.perf_counter() - since)
+    except (OSError, EOFError, ValueError, TimeoutError) as error:
+        tally.errors.append(f"{type(error).__name__}: {error}")
+
+
 class Load:
     """The requests to one server."""
 
@@ -97,16 +107,8 @@ class Load:
         for n in range(int(rate * (seconds - offset))):
             due = start + n / rate
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            running.add(asyncio.create_task(self._one(send, due, tally)))
+            running.add(asyncio.create_task(timed(send, tally, due, TIMEOUT)))
         await asyncio.gather(*running)
-
-    async def _one(self, send: Callable[[], Awaitable[None]], due: float, tally: Tally) -> None:
-        try:
-            async with asyncio.timeout(TIMEOUT):
-                await send()
-            tally.times.append(time.perf_counter() - due)
-        except (OSError, EOFError, ValueError, TimeoutError) as error:
-            tally.errors.append(f"{type(error).__name__}: {error}")
 
     async def analysis(self) -> None:
         """Read one analysis."""
@@ -297,13 +299,7 @@ async def tasks(load: Load) -> dict[str, Any]:
             await load.task("/generate-report", body)
 
     async def guarded(send: Callable[[], Awaitable[None]], tally: Tally, limit: float) -> None:
-        start = time.perf_counter()
-        try:
-            async with asyncio.timeout(limit):
-                await send()
-            tally.times.append(time.perf_counter() - start)
-        except (OSError, EOFError, ValueError, TimeoutError) as error:
-            tally.errors.append(f"{type(error).__name__}: {error}")
+        await timed(send, tally, time.perf_counter(), limit)
 
     await asyncio.gather(*(guarded(report, reports, 60) for _ in range(BURST)))
     found: dict[str, Any] = {"reports": reports.summary(), "seconds": time.perf_counter() - began}

@@ -79,7 +79,7 @@ class NewsCrawler:
         self._robots: dict[str, RobotFileParser] = {}
 
     def parse(self, url: str, body: bytes) -> list[Article]:
-        """Return the articles of a page; raises ValueError where it is none."""
+        """Return the articles of a page; raises ValueError for any other page."""
         raise NotImplementedError
 
     def crawl(self) -> Outcome:

@@ -15,6 +15,7 @@ from fastcore.dispatch.journal import Entry
 from fastcore.dispatch.switch import live
 from fastcore.monitor.collect import EMPTY, window
 from fastcore.service.dashboard.history import History, Mark
+from fastcore.service.dashboard.observed import counts, latencies
 from fastcore.service.dashboard.sources import Sources
 
 __all__ = ["Recorder"]
@@ -113,15 +114,13 @@ class Recorder:
 
     def _requests(self, passed: float | None) -> dict[str, float | None]:
         requests = errors = 0.0
-        for sample in metrics.samples("fastcore_http_requests_total"):
-            assert not isinstance(sample.value, tuple)
-            requests += sample.value
-            if dict(sample.labels).get("status", "").startswith("5"):
-                errors += sample.value
+        for labels, count in counts("fastcore_http_requests_total"):
+            requests += count
+            if labels.get("status", "").startswith("5"):
+                errors += count
         whole = metrics.Sketch()
-        for sample in metrics.samples("fastcore_http_request_duration_seconds"):
-            assert isinstance(sample.value, tuple)
-            whole.merge(sample.value)
+        for _, taken in latencies("fastcore_http_request_duration_seconds"):
+            whole.merge(taken)
         state = whole.state()
         recent = metrics.Sketch()
         recent.merge(window(self._latency, state))
@@ -138,11 +137,10 @@ class Recorder:
         if self._sources.tasks is None:
             return {}
         ended = failed = 0.0
-        for sample in metrics.samples("fastcore_tasks_ended_total"):
-            assert not isinstance(sample.value, tuple)
-            ended += sample.value
-            if dict(sample.labels).get("state") in ("failed", "dead"):
-                failed += sample.value
+        for labels, count in counts("fastcore_tasks_ended_total"):
+            ended += count
+            if labels.get("state") in ("failed", "dead"):
+                failed += count
         return {"tasks": self._rate("tasks", ended, passed), "tasks_failed": self._rate("failed", failed, passed)}
 
     def _hits(self, passed: float | None) -> dict[str, float | None]:
@@ -161,8 +159,8 @@ class Recorder:
             return {}
         from fastcore.tasks import State
 
-        counts = list(queue.counts().values())
-        waiting, running = (sum(one.get(state, 0) for one in counts) for state in (State.QUEUED, State.RUNNING))
+        states = list(queue.counts().values())
+        waiting, running = (sum(one.get(state, 0) for one in states) for state in (State.QUEUED, State.RUNNING))
         return {"tasks_waiting": waiting, "tasks_running": running}
 
     def _saved(self) -> dict[str, float | None]:

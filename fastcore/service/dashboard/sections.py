@@ -14,7 +14,7 @@ from fastcore import flags, metrics, status
 from fastcore._threads import on_own_thread
 from fastcore.dispatch import controller
 from fastcore.dispatch.state import HOT_PATHS, STATEFUL
-from fastcore.service.dashboard.observed import alerts, requests
+from fastcore.service.dashboard.observed import alerts, latencies, requests
 from fastcore.service.dashboard.schedule_words import when
 from fastcore.service.dashboard.sources import Section, Sources
 
@@ -283,11 +283,7 @@ def memory(sources: Sources) -> Section:
 
     usage = memory_usage()
     watch = sources.watch
-    pauses = {
-        dict(sample.labels).get("generation"): sample.value
-        for sample in metrics.snapshot()
-        if sample.name == "fastcore_gc_pause_seconds" and isinstance(sample.value, tuple)
-    }
+    pauses = {labels.get("generation"): state for labels, state in latencies("fastcore_gc_pause_seconds")}
     generations = []
     for number, counts in enumerate(gc.get_stats()):
         sketch = metrics.Sketch()
