@@ -6,6 +6,7 @@ import copy
 import gc
 import pickle
 import random
+import struct
 import threading
 from typing import Any
 
@@ -35,6 +36,21 @@ EVERY = [
     ("min", (6.0,), ("close",)),
     ("max", (6.0,), ("close",)),
     ("vwap", (), ("high", "low", "close", "volume")),
+]
+
+RINGS = [  # programs of one operator whose state begins with the width, the next place and the bars since a gap
+    ("wma", (6.0,), ("close",)),
+    ("linearreg", (6.0,), ("close",)),
+    ("correl", (6.0,), ("high", "low")),
+    ("avgdev", (6.0,), ("close",)),
+]
+EVERY += [
+    *RINGS,
+    ("roc", (6.0,), ("close",)),
+    ("dema", (5.0,), ("close",)),
+    ("adx", (5.0,), ("high", "low", "close")),
+    ("mfi", (5.0,), ("high", "low", "close", "volume")),
+    ("kama", (5.0,), ("close",)),
 ]
 
 
@@ -96,6 +112,19 @@ def test_a_damaged_state_is_refused_or_harmless(spec: Any) -> None:
             continue
         for _ in range(40):
             fresh.update(*[1.0] * len(spec[2]))
+
+
+@pytest.mark.parametrize("spec", RINGS, ids=lambda spec: spec[0])
+@pytest.mark.parametrize(("field", "value"), [(0, 7), (0, 5), (1, 6), (1, -1), (2, 7), (2, -1)])
+def test_a_place_outside_the_window_is_refused(spec: Any, field: int, value: int) -> None:
+    live = filled(spec)
+    _, _, (version, state, last, count) = live.__reduce__()
+    fields = list(struct.unpack("=3q", state[:24]))
+    assert fields[0] == 6
+    assert fields[2] == 6
+    fields[field] = value
+    with pytest.raises(ValueError, match="state: expected one of"):
+        live.__setstate__((version, struct.pack("=3q", *fields) + state[24:], last, count))
 
 
 def test_a_number_that_calls_back_finds_a_consistent_state() -> None:
