@@ -1,18 +1,20 @@
 """The indicators compared with TA-Lib, bottleneck and pandas, as a service calls them: through the public functions.
 
 pandas and polars are imported, as they are in a service; TA-Lib's functions then look at every argument for their
-types. Each row is one indicator with its default parameters at one length, then one shape of data; then pandas Series,
-data with gaps and halts compared with clean data, panels of symbols, live updates and boards.
+types. Each row is one function of the registry with its default parameters: arrays of three lengths, Series of pandas,
+how time grows with bars and periods. For the most used ones then shapes of data, data with gaps and halts compared with
+clean data, panels of symbols, live updates and boards.
 
-The whole takes longer than five minutes; parts are named as arguments: ``indicators.py series gaps``.
+The whole takes longer than five minutes; parts are named as arguments: ``indicators.py lengths series slopes``.
 """
 
 from __future__ import annotations
 
+import gc
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,9 @@ import talib
 import talib.stream
 
 from fastcore import indicators as ta
+from fastcore.indicators.registry import INDICATORS
 
-LENGTHS = (30, 500, 100_000)
+GOALS = {30: 6.0, 500: 4.0, 100_000: 3.0}  # geometric means over all functions, by bars
 INPUTS = {
     "sma": ("close",),
     "ema": ("close",),
@@ -44,6 +47,15 @@ INPUTS = {
     "max": ("close",),
     "vwap": ("high", "low", "close", "volume"),
 }
+# Rolling statistics: bars, and what they are called in pandas and in bottleneck.
+ROLLING = {
+    "sma": (30, "mean", "move_mean"),
+    "sum": (30, "sum", "move_sum"),
+    "stddev": (5, "std", "move_std"),
+    "var": (5, "var", "move_var"),
+    "min": (30, "min", "move_min"),
+    "max": (30, "max", "move_max"),
+}
 Columns = dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]
 
 
@@ -55,6 +67,7 @@ def columns(close: Any) -> Columns:
         "close": close,
         "high": close + spread * rng.random(n),
         "low": close - spread * rng.random(n),
+        "open": close + spread * (rng.random(n) - 0.5),
         "volume": np.floor(rng.random(n) * 1e6) + 1.0,
     }
 
@@ -78,45 +91,98 @@ SHAPES: dict[str, Callable[[int], Columns]] = {
 }
 
 
-def peers_of(name: str, data: Columns) -> dict[str, Callable[[], object]]:
+def inputs_of(name: str, data: Columns) -> list[Any]:
+    """The inputs of a function, in order; those of inverse functions are in -1..1."""
+    real = data["close"] / 200.0 if name in ("acos", "asin") else data["close"]
+    known = {"real": real, "real0": data["close"], "real1": data["high"], "open": data["open"], **data}
+    return [known[key] for key in INDICATORS[name].inputs]
+
+
+def peers_of(name: str, inputs: list[Any]) -> dict[str, Callable[[], object]]:
     """Every way to the same numbers (pandas' ewm begins otherwise), each on its fastest input: arrays or a Series."""
-    close = data["close"]
-    series = pd.Series(close)
-    found: dict[str, Callable[[], object]] = {
-        "talib": partial(getattr(talib, name.upper()), *(data[key] for key in INPUTS[name]))
-    }
-    if name == "sma":
-        found["bottleneck"] = partial(bottleneck.move_mean, close, 30)
-        found["pandas"] = lambda: series.rolling(30).mean()
-    elif name == "ema":
+    found: dict[str, Callable[[], object]] = {"talib": partial(getattr(talib, name.upper()), *inputs)}
+    real = inputs[0]
+    series = pd.Series(real)
+    if name in ROLLING:
+        window, pandas_name, bottleneck_name = ROLLING[name]
+        options = {"ddof": 0} if pandas_name in ("std", "var") else {}
+        found["pandas"] = lambda: getattr(series.rolling(window), pandas_name)(**options)
+        found["bottleneck"] = partial(getattr(bottleneck, bottleneck_name), real, window)
+    if name == "ema":
         found["pandas"] = lambda: series.ewm(span=30, adjust=False).mean()
-    elif name == "stddev":
-        found["bottleneck"] = partial(bottleneck.move_std, close, 5)
-        found["pandas"] = lambda: series.rolling(5).std(ddof=0)
-    elif name in ("min", "max"):
-        found["bottleneck"] = partial(getattr(bottleneck, f"move_{name}"), close, 30)
-        found["pandas"] = lambda: getattr(series.rolling(30), name)()
+    if name in ("sma", "ema"):
+        found["copy"] = real.copy
     return found
 
 
 def compare(report: harness.Report, case: str, name: str, data: Columns, rounds: int) -> float:
     """Add a row; returns how many times faster than TA-Lib."""
-    ours = partial(getattr(ta, name), *(data[key] for key in INPUTS[name]))
-    timings = harness.interleave({"fastcore": ours, **peers_of(name, data)}, rounds=rounds, target=0.01)
+    inputs = inputs_of(name, data)
+    timings = harness.interleave(
+        {"fastcore": partial(getattr(ta, name), *inputs), **peers_of(name, inputs)}, rounds=rounds, target=0.005
+    )
     mine = timings["fastcore"].median
-    peers = {key: value.median for key, value in timings.items() if key != "fastcore"}
+    peers = {key: value.median for key, value in timings.items() if key not in ("fastcore", "copy")}
     best = min(peers, key=peers.__getitem__)
-    report.add(case, timings, {f"fastest peer ({best}) / fastcore": harness.Ratio(peers[best] / mine, 1.0)})
+    ratios = {f"fastest peer ({best}) / fastcore": harness.Ratio(peers[best] / mine, 1.0)}
+    if "copy" in timings and len(inputs[0]) == max(GOALS):
+        ratios["fastcore / copy"] = harness.Ratio(mine / timings["copy"].median, 2.0, at_least=False)
+    if name in ROLLING and len(inputs[0]) == max(GOALS):
+        ratios["pandas / fastcore"] = harness.Ratio(peers["pandas"] / mine, 3.0)
+    report.add(case, timings, ratios)
     return peers["talib"] / mine
 
 
+def mean_of(gains: Iterable[float]) -> float:
+    """The geometric mean."""
+    logarithms = [math.log(gain) for gain in gains]
+    return math.exp(math.fsum(logarithms) / len(logarithms))
+
+
+def conclude(report: harness.Report, gains: dict[str, float], what: str, goal: float) -> None:
+    """Print the geometric mean over all functions and those that lose."""
+    label = f"talib / fastcore, geometric mean over {len(gains)} functions, {what}"
+    report.conclude(label, harness.Ratio(mean_of(gains.values()), goal))
+    losing = sorted((gain, name) for name, gain in gains.items() if gain < 1.0)
+    report.conclude(f"slower than TA-Lib, {what}", harness.Ratio(len(losing), 0, at_least=False))
+    print("  slower: " + (", ".join(f"{name} {gain:.2f}" for gain, name in losing) or "none"), flush=True)
+
+
 def lengths(report: harness.Report) -> None:
-    gains = []
-    for n in LENGTHS:
+    """Every function of the registry, on arrays."""
+    of_twelve = []
+    for n, goal in GOALS.items():
         data = walk(n)
-        gains += [compare(report, f"{name}, {n} bars", name, data, rounds=15) for name in INPUTS]
-    mean = math.exp(math.fsum(map(math.log, gains)) / len(gains))
-    report.conclude("talib / fastcore, geometric mean over the twelve at the three lengths", harness.Ratio(mean, 2.0))
+        gains = {name: compare(report, f"{name}, {n} bars", name, data, rounds=9) for name in INDICATORS}
+        of_twelve += [gains[name] for name in INPUTS]
+        conclude(report, gains, f"{n} bars", goal)
+    label = "talib / fastcore, geometric mean over the twelve at the three lengths"
+    report.conclude(label, harness.Ratio(mean_of(of_twelve), 2.0))
+
+
+def slopes(report: harness.Report) -> None:
+    """How time grows: with eight times the bars, and from a period of 10 bars to one of 1,000; 1 is in proportion."""
+    few, many, short, long = 12_500, 100_000, 10, 1_000
+    small, large = walk(few), walk(many)
+    for name, row in INDICATORS.items():
+        function = getattr(ta, name)
+        inputs = inputs_of(name, large)
+        contenders: dict[str, Callable[[], object]] = {
+            f"{few} bars": partial(function, *inputs_of(name, small)),
+            f"{many} bars": partial(function, *inputs),
+        }
+        periods = [param.name for param in row.params if param.kind == "int"]
+        if periods:
+            for bars in (short, long):
+                contenders[f"periods of {bars}"] = partial(function, *inputs, **dict.fromkeys(periods, bars))
+        timings = harness.interleave(contenders, rounds=5, target=0.004)
+        took = {what: timing.median for what, timing in timings.items()}
+        grown = math.log(took[f"{many} bars"] / took[f"{few} bars"]) / math.log(many / few)
+        ratios = {"exponent of bars": harness.Ratio(grown, 1.15, at_least=False)}
+        if periods:
+            ratio = took[f"periods of {long}"] / took[f"periods of {short}"]
+            ratios[f"period {long} / {short}"] = harness.Ratio(ratio, 1.5, at_least=False)
+        report.add(f"{name}, slopes", timings, ratios)
 
 
 def shapes(report: harness.Report) -> None:
@@ -128,20 +194,19 @@ def shapes(report: harness.Report) -> None:
 
 def series(report: harness.Report) -> None:
     """Series of pandas in and out, as a service has them."""
-    gains = []
+    gains = {}
     index = pd.date_range("2024-01-01", periods=30, freq="min")
-    data = {key: pd.Series(column, index) for key, column in walk(30).items()}
-    for name, keys in INPUTS.items():
-        arguments = [data[key] for key in keys]
+    data = walk(30)
+    for name in INDICATORS:
+        arguments = [pd.Series(column, index) for column in inputs_of(name, data)]
         contenders: dict[str, Callable[[], object]] = {
             "fastcore": partial(getattr(ta, name), *arguments),
             "talib": partial(getattr(talib, name.upper()), *arguments),
         }
-        timings = harness.interleave(contenders, rounds=15, target=0.01)
-        gains.append(timings["talib"].median / timings["fastcore"].median)
-        report.add(f"{name}, Series of 30 bars", timings, {"talib / fastcore": harness.Ratio(gains[-1], 1.0)})
-    mean = math.exp(math.fsum(map(math.log, gains)) / len(gains))
-    report.conclude("talib / fastcore, geometric mean over Series of 30 bars", harness.Ratio(mean, 2.0))
+        timings = harness.interleave(contenders, rounds=9, target=0.005)
+        gains[name] = timings["talib"].median / timings["fastcore"].median
+        report.add(f"{name}, Series of 30 bars", timings, {"talib / fastcore": harness.Ratio(gains[name], 1.0)})
+    conclude(report, gains, "Series of 30 bars", 2.0)
 
 
 def led(n: int) -> Columns:
@@ -336,7 +401,8 @@ def main() -> None:
         harness.versions("TA-Lib", "bottleneck", "pandas", "polars", "numpy"),
         notes=["Default parameters; pandas and polars are imported, as in a service.", "Times are per call."],
     )
-    report.run((lengths, shapes, series, gaps, panels, live, boards, halts, ticks), sys.argv[1:])
+    gc.freeze()  # what was imported need not be looked through after every round
+    report.run((lengths, series, slopes, shapes, gaps, panels, live, boards, halts, ticks), sys.argv[1:])
 
 
 if __name__ == "__main__":
