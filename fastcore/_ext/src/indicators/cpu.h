@@ -7,6 +7,7 @@
 typedef struct {
     const char *name;
     const fc_kernel *const *kernels; /* ends with NULL */
+    int (*all_finite)(const double *x, ptrdiff_t n);
 } fc_isa;
 
 #define FC_MAX_ISAS 4
@@ -19,6 +20,8 @@ const fc_isa *fc_isa_named(const char *name);
 const fc_isa *fc_isa_used(void);
 void fc_isa_use(const fc_isa *isa);
 const fc_kernel *fc_kernel_named(const fc_isa *isa, const char *name);
+/* Whether n values are all finite. */
+int fc_all_finite(const double *x, ptrdiff_t n);
 int fc_par_count(const fc_kernel *kernel);
 /* -1 if every parameter is one the kernel can run with, else the index of the first that is not. */
 int fc_par_bad(const fc_kernel *kernel, const double *par);

@@ -118,6 +118,8 @@ void fc_program_free(fc_program *p) {
     }
 }
 
+static int is(const fc_node *node, const char *name) { return !strcmp(node->op->name, name); }
+
 static ptrdiff_t lag_of(const fc_node *node) { return node->op->lag ? node->op->lag(node->par) : 0; }
 
 /* Where each node begins, and where its state and carry are. */
@@ -130,11 +132,13 @@ static void set_nodes(fc_program *p) {
         for (int j = 0; j < op->n_in; j++) {
             const fc_value *value = p->values + node->in[j];
             from = value->first > from ? value->first : from;
-            node->doubtful[j] = op->kind != FC_MAP && value->input < 0;
+            node->doubtful[j] = op->kind != FC_MAP && !op->declines && value->input < 0 && !value->checked;
+            p->values[node->in[j]].checked |= node->doubtful[j];
         }
         node->first = from + lag;
+        node->constant = is(node, "constant");
         node->from = op->kind == FC_REMEMBER ? from : node->first;
-        p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1, -1, 0};
+        p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1, -1, 0, 0};
         kinds[op->kind]++;
         node->state = p->size;
         p->size += op->size ? rounded(op->size(node->par), sizeof(double)) : 0;
@@ -152,14 +156,19 @@ static void set_nodes(fc_program *p) {
     p->size = p->size ? p->size : sizeof(double);
 }
 
-/* A lag is read where the earlier bars are, not copied, unless it is an output. */
+/* A lag is read where the earlier bars are, not copied, unless it is an output; a value without its first bars likewise.
+ * Where that is an output, what it is of takes the place of the output: its first bars are missing there in the end. */
 static void set_lags(fc_program *p) {
     for (int k = 0; k < p->n_nodes; k++) {
-        fc_value *value = p->values + p->n_in + k;
-        if (!strcmp(p->nodes[k].op->name, "lag") && value->output < 0) {
-            const fc_value *of = p->values + p->nodes[k].in[0];
+        int after = is(p->nodes + k, "after");
+        fc_value *value = p->values + p->n_in + k, *of = p->values + p->nodes[k].in[0];
+        if (after && value->output >= 0 && of->input < 0 && of->output < 0 && of->earlier < 0) {
+            of->output = value->output;
+            value->output = -1;
+        }
+        if ((after || is(p->nodes + k, "lag")) && value->output < 0) {
             value->earlier = of->earlier >= 0 ? of->earlier : p->nodes[k].in[0];
-            value->bars = lag_of(p->nodes + k) + of->bars;
+            value->bars = (after ? 0 : lag_of(p->nodes + k)) + of->bars;
         }
     }
 }
@@ -188,7 +197,8 @@ static int set_slots(fc_program *p) {
         const fc_node *node = p->nodes + k;
         if (value->output < 0 && value->earlier < 0) {
             ptrdiff_t history = back[p->n_in + k];
-            value->slot = history == 0 && n_free ? free_slots[--n_free] : p->n_slots++;
+            int own = history > 0 || is(node, "constant"); /* which is made once */
+            value->slot = !own && n_free ? free_slots[--n_free] : p->n_slots++;
             p->history[value->slot] = history;
         }
         for (int j = 0; j < node->op->n_in; j++) {
@@ -196,7 +206,8 @@ static int set_slots(fc_program *p) {
             for (int i = 0; i < j; i++) {
                 seen |= read_from(p, node->in[i]) == v;
             }
-            if (!seen && p->values[v].slot >= 0 && last[v] == k && back[v] == 0) {
+            int own = back[v] > 0 || (v >= p->n_in && is(p->nodes + v - p->n_in, "constant"));
+            if (!seen && p->values[v].slot >= 0 && last[v] == k && !own) {
                 free_slots[n_free++] = p->values[v].slot;
             }
         }
@@ -209,7 +220,7 @@ static int set_slots(fc_program *p) {
 
 int fc_program_finish(fc_program *p) {
     for (int j = 0; j < p->n_in; j++) {
-        p->values[j] = (fc_value){0, j, -1, -1, -1, 0};
+        p->values[j] = (fc_value){0, j, -1, -1, -1, 0, 0};
     }
     set_nodes(p);
     for (int j = 0; j < p->n_out; j++) {
@@ -233,7 +244,7 @@ static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
 }
 
 static ptrdiff_t slot_room(const fc_program *p, int slot, ptrdiff_t tile) {
-    return (p->history[slot] + tile + 7) & ~(ptrdiff_t)7;
+    return ((p->history[slot] + tile + 7) & ~(ptrdiff_t)7) + 8 * 5;
 }
 
 ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n) {
@@ -245,21 +256,6 @@ ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n) {
         room += slot_room(p, s, tile);
     }
     return room;
-}
-
-int fc_all_finite(const double *x, ptrdiff_t n) {
-    double check[8] = {0.0}, rest = 0.0;
-    ptrdiff_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        for (int l = 0; l < 8; l++) {
-            check[l] += x[i + l] - x[i + l];
-        }
-    }
-    for (; i < n; i++) {
-        rest += x[i] - x[i];
-    }
-    return ((check[0] + check[1]) + (check[2] + check[3])) + ((check[4] + check[5]) + (check[6] + check[7])) + rest ==
-           0.0;
 }
 
 typedef struct {
@@ -300,7 +296,8 @@ static int run_node(const tiles *t, int k) {
             }
         }
     }
-    if (from >= t->end || p->values[p->n_in + k].earlier >= 0) {
+    if (from >= t->end || p->values[p->n_in + k].earlier >= 0 ||
+        (t->begin > 0 && node->constant && p->values[p->n_in + k].slot >= 0)) {
         return 0;
     }
     for (int j = 0; j < node->op->n_in; j++) {

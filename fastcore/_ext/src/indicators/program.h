@@ -20,14 +20,16 @@ typedef struct {
     ptrdiff_t from;     /* the first bar that block is called for */
     size_t state;       /* where its state is, in that of the program */
     size_t carry;       /* where its carry is, in a batch's */
+    int constant;       /* whether it is one: it stays in its slot, where its first tile is made */
     unsigned char doubtful[FC_OP_IN]; /* inputs whose values may not be finite although the program's inputs are */
 } fc_node;
 
 typedef struct {
     ptrdiff_t first; /* the bar of its first value in clean data */
     int input, output, slot; /* where it is: one of these; the others are -1 */
-    int earlier;             /* for the value of a lag that is no output: the one that it is read from; else -1 */
-    ptrdiff_t bars;          /* so many bars before */
+    int earlier; /* for the value of a lag, or of after, that is no output: where it is read from; else -1 */
+    ptrdiff_t bars; /* so many bars before */
+    int checked; /* whether a node looks whether its bars are finite */
 } fc_value;
 
 typedef struct {
@@ -45,7 +47,7 @@ typedef struct {
     fc_value *values;
     ptrdiff_t *history; /* of each slot: earlier bars that are looked back to */
     int outputs[FC_MAX_OUT];
-    size_t carry;               /* bytes of what a batch keeps from tile to tile */
+    size_t carry; /* bytes of what a batch keeps from tile to tile */
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */
 } fc_program;
 
@@ -63,8 +65,6 @@ fc_program *fc_program_new(const char *name, int n_in, int n_nodes, int n_out);
 int fc_program_finish(fc_program *p);
 void fc_program_free(fc_program *p);
 
-/* Whether n values are all finite. */
-int fc_all_finite(const double *x, ptrdiff_t n);
 /* Doubles that batch needs beyond its outputs, for n bars. */
 ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n);
 /* All n outputs from n bars, n > lookback; 1 if it declines, which it does when a value is not finite. `scratch` is at

@@ -28,6 +28,9 @@ static inline ptrdiff_t none(const double *par) {
 
 /* ---- batch stages (window.c, recurrence.c); each returns 0, or 1 if it met a value that is not finite ---- */
 
+/* Whether n values are all finite. */
+int FC(all_finite)(const double *x, ptrdiff_t n);
+
 /* out[i] = f(x[i-w+1..i]) for i >= w - 1, 1 <= w <= n; scratch: fc_window_scratch(w) doubles. x and out do not
  * overlap. */
 int FC(roll_mean)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch);

@@ -9,18 +9,25 @@
 #define FEW 8         /* up to this width folding each window by itself is faster than cutting into blocks */
 #define FEW_MOMENTS 5 /* the same for moments */
 
-/* Are the first n values finite? The loops below look only at a bar that ends a window. */
-static int clean_start(const double *x, ptrdiff_t n) {
+int FC(all_finite)(const double *x, ptrdiff_t n) { /* a finite x times 0 is 0 */
     double bad1 = 0.0;
-    v4 bad = v4_zero();
+    v4 bad[8], zero = v4_zero();
     ptrdiff_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        bad = v4_note(bad, v4_load(x + i));
+    for (int l = 0; l < 8; l++) {
+        bad[l] = zero;
+    }
+    for (; i + 32 <= n; i += 32) {
+        for (int l = 0; l < 8; l++) {
+            bad[l] = v4_add(bad[l], v4_mul(v4_load(x + i + 4 * l), zero));
+        }
     }
     for (; i < n; i++) {
-        bad1 += x[i] - x[i];
+        bad1 += x[i] * 0.0;
     }
-    return v4_clean(bad) && bad1 == 0.0;
+    for (int l = 1; l < 8; l++) {
+        bad[0] = v4_add(bad[0], bad[l]);
+    }
+    return v4_clean(bad[0]) && bad1 == 0.0;
 }
 
 static ptrdiff_t pitch_of(ptrdiff_t w) { return (w + 7) & ~(ptrdiff_t)3; }
@@ -54,7 +61,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
                 a = OP1(a, x[i - j]);                                                                                  \
             out[i] = a;                                                                                                \
         }                                                                                                              \
-        return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));                                               \
+        return !(v4_clean(bad) && bad1 == 0.0 && FC(all_finite)(x, w - 1));                                            \
     }                                                                                                                  \
     FC_INLINE void name##_tails(const double *before, ptrdiff_t w, double *tail) {                                     \
         ptrdiff_t t = w - 1;                                                                                           \
@@ -101,7 +108,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
             if (!v4_clean(bad) || bad1 != 0.0)                                                                         \
                 return 1;                                                                                              \
         }                                                                                                              \
-        return !clean_start(x, w - 1);                                                                                 \
+        return !FC(all_finite)(x, w - 1);                                                                              \
     }
 
 #define EXTREMUM_SCANS(name, OP4)                                                                                      \
@@ -204,7 +211,7 @@ FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const momen
         }
         put1(o, i, base, sum, squares, inverse1, kind);
     }
-    return !(v4_clean(bad) && bad1 == 0.0 && clean_start(x, w - 1));
+    return !(v4_clean(bad) && bad1 == 0.0 && FC(all_finite)(x, w - 1));
 }
 
 FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, double *sums, double *squares,

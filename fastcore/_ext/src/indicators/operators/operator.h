@@ -24,6 +24,7 @@ typedef struct fc_operator {
     ptrdiff_t (*scratch)(const double *par); /* doubles that block needs; NULL: none */
     /* n results, out[0] that of the bar at in[j][0]; a window reads from in[j][-lag] on. 1 if it declines, 0 if done. */
     int (*block)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, double *scratch);
+    int declines; /* whether block declines by itself when an input is not finite */
     size_t carry; /* bytes that block keeps; 0 bytes before the first bar unless begin says otherwise */
     void (*begin)(const double *par, void *carry);
 

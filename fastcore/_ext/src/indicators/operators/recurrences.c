@@ -9,10 +9,6 @@
 
 /* An operator whose block is its step, bar by bar, and whose carry is its state. PUSH(state, in, commit) is inlined. */
 #define SCAN(op, kinds, inputs, STATE, PUSH, LAG)                                                                      \
-    FIXED(op, STATE)                                                                                                   \
-    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
-        return PUSH(par, (STATE *)state, in, commit);                                                                  \
-    }                                                                                                                  \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         STATE s = *(STATE *)carry;                                                                                     \
@@ -26,12 +22,21 @@
         *(STATE *)carry = s;                                                                                           \
         return 0;                                                                                                      \
     }                                                                                                                  \
+    REMEMBERING(op, kinds, inputs, STATE, PUSH, LAG, 0)
+
+/* The same with a block of its own. */
+#define REMEMBERING(op, kinds, inputs, STATE, PUSH, LAG, DECLINES)                                                     \
+    FIXED(op, STATE)                                                                                                   \
+    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
+        return PUSH(par, (STATE *)state, in, commit);                                                                  \
+    }                                                                                                                  \
     const fc_operator FC(operator_##op) = {.name = #op,                                                                \
                                            .par = kinds,                                                               \
                                            .n_in = inputs,                                                             \
                                            .kind = FC_REMEMBER,                                                        \
                                            .lag = LAG,                                                                 \
                                            .block = op##_block,                                                        \
+                                           .declines = DECLINES,                                                       \
                                            .carry = sizeof(STATE),                                                     \
                                            .begin = op##_init,                                                         \
                                            .step = op##_step,                                                          \
@@ -84,7 +89,24 @@ FC_INLINE double previous_push(const double *par, memory *s, const double *in, i
     }
     return before;
 }
-SCAN(previous, "f", 1, memory, previous_push, previous_lag);
+static int previous_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                          double *scratch) {
+    memory *s = carry;
+    (void)par;
+    (void)scratch;
+    const double *x = in[0];
+    ptrdiff_t i = 1;
+    out[0] = s->value;
+    for (; i + 4 <= n; i += 4) {
+        v4_store(out + i, v4_load(x + i - 1));
+    }
+    for (; i < n; i++) {
+        out[i] = x[i - 1];
+    }
+    s->value = x[n - 1];
+    return 0;
+}
+REMEMBERING(previous, "f", 1, memory, previous_push, previous_lag, 0);
 
 static void hold_init(const double *par, void *state) {
     (void)par;
@@ -101,7 +123,24 @@ FC_INLINE double hold_push(const double *par, memory *s, const double *in, int c
     }
     return in[0];
 }
-SCAN(hold, "", 2, memory, hold_push, NULL);
+static int hold_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                      double *scratch) {
+    memory s = *(memory *)carry;
+    (void)scratch;
+    for (ptrdiff_t i = 0; i < n;) {
+        if (i + 4 <= n && v4_positive(v4_load(in[1] + i))) {
+            v4_store(out + i, v4_load(in[0] + i));
+            s.value = in[0][i + 3];
+            i += 4;
+            continue;
+        }
+        double bar[2] = {in[0][i], in[1][i]};
+        out[i++] = hold_push(par, &s, bar, 1);
+    }
+    *(memory *)carry = s;
+    return 0;
+}
+REMEMBERING(hold, "", 2, memory, hold_push, NULL, 0);
 
 static void first_init(const double *par, void *state) {
     (void)par;
@@ -148,9 +187,9 @@ FC_INLINE double follow_push(const double *par, memory *s, const double *in, int
 }
 SCAN(follow, "", 3, memory, follow_push, NULL);
 
-FIXED(total, memory)
-static double total_step(const double *par, void *state, const double *in, int commit) {
-    memory *s = state;
+#define total_init hold_init
+#define total_valid any_valid
+FC_INLINE double total_push(const double *par, memory *s, const double *in, int commit) {
     double sum = s->value + in[0];
     (void)par;
     if (commit) {
@@ -176,19 +215,9 @@ static int total_block(const double *par, void *carry, const double *const *in, 
         out[i] = sum += x[i];
     }
     s->value = sum;
-    return 0;
+    return !fc_finite(sum); /* what is not finite never leaves the sum */
 }
-const fc_operator FC(operator_total) = {.name = "total",
-                                        .par = "",
-                                        .n_in = 1,
-                                        .kind = FC_REMEMBER,
-                                        .block = total_block,
-                                        .carry = sizeof(memory),
-                                        .begin = hold_init,
-                                        .step = total_step,
-                                        .size = total_size,
-                                        .init = hold_init,
-                                        .valid = any_valid};
+REMEMBERING(total, "", 1, memory, total_push, NULL, 1);
 
 /* ---- smooth, apart: exponential averages ---- */
 
@@ -229,13 +258,18 @@ FC_INLINE ptrdiff_t seed(smooth_carry *s, const double *x, double *out, ptrdiff_
     return i;
 }
 
+/* Whether the average was seeded just now, with what is not finite. */
+FC_INLINE int bad_seed(const smooth_carry *s) {
+    return s->start.seen == s->start.period && !fc_finite(s->average.apart);
+}
+
 static int smooth_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                         double *scratch) {
     smooth_carry *s = carry;
     (void)par;
     (void)scratch;
     ptrdiff_t i = seed(s, in[0], out, n, 0);
-    return i < n ? FC(average_run)(&s->average, in[0] + i, out + i, n - i) : 0;
+    return i < n ? FC(average_run)(&s->average, in[0] + i, out + i, n - i) : bad_seed(s);
 }
 
 static int apart_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
@@ -250,8 +284,9 @@ static int apart_block(const double *par, void *carry, const double *const *in, 
         s->average.before = x[n - i - 1];
         s->average.apart =
             fc_settled(FC(decay_run)(&s->average.decay, out + i, out + i, n - i, s->average.apart), s->average.before);
+        return !fc_finite(s->average.apart);
     }
-    return 0;
+    return bad_seed(s);
 }
 
 #define SMOOTHING(op)                                                                                                  \
@@ -261,6 +296,7 @@ static int apart_block(const double *par, void *carry, const double *const *in, 
                                            .kind = FC_REMEMBER,                                                        \
                                            .lag = period_lag,                                                          \
                                            .block = op##_block,                                                        \
+                                           .declines = 1,                                                              \
                                            .carry = sizeof(smooth_carry),                                              \
                                            .begin = smooth_begin,                                                      \
                                            .step = op##_step,                                                          \

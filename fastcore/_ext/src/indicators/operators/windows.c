@@ -75,6 +75,7 @@ const fc_operator FC(operator_lag) = {.name = "lag",
                                            .lag = window_lag,                                                          \
                                            .scratch = window_scratch,                                                  \
                                            .block = op##_block,                                                        \
+                                           .declines = 1,                                                              \
                                            .step = op##_step,                                                          \
                                            .size = SIZE,                                                               \
                                            .init = INIT,                                                               \
