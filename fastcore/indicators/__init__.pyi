@@ -92,6 +92,10 @@ class ERIResult(NamedTuple, Generic[_T]):
     bull: _T
     bear: _T
 
+class AROONResult(NamedTuple, Generic[_T]):
+    down: _T
+    up: _T
+
 class HAResult(NamedTuple, Generic[_T]):
     open: _T
     high: _T
@@ -101,6 +105,10 @@ class HAResult(NamedTuple, Generic[_T]):
 class MINMAXResult(NamedTuple, Generic[_T]):
     min: _T
     max: _T
+
+class MINMAXINDEXResult(NamedTuple, Generic[_T]):
+    minidx: _T
+    maxidx: _T
 
 class _Sma(Switch[..., Any]):
     """Simple moving average."""
@@ -760,6 +768,22 @@ class _Wad(Switch[..., Any]):
     @overload
     def __call__(self, high: ArrayLike, low: ArrayLike, close: ArrayLike) -> _Array: ...
 
+class _Aroon(Switch[..., Any]):
+    """Aroon."""
+
+    @overload
+    def __call__(self, high: _S, low: _S | ArrayLike, timeperiod: int = 14) -> AROONResult[_S]: ...
+    @overload
+    def __call__(self, high: ArrayLike, low: ArrayLike, timeperiod: int = 14) -> AROONResult[_Array]: ...
+
+class _Aroonosc(Switch[..., Any]):
+    """Aroon oscillator."""
+
+    @overload
+    def __call__(self, high: _S, low: _S | ArrayLike, timeperiod: int = 14) -> _S: ...
+    @overload
+    def __call__(self, high: ArrayLike, low: ArrayLike, timeperiod: int = 14) -> _Array: ...
+
 class _Obv(Switch[..., Any]):
     """On balance volume."""
 
@@ -1123,6 +1147,30 @@ class _Minmax(Switch[..., Any]):
     def __call__(self, real: _S, timeperiod: int = 30) -> MINMAXResult[_S]: ...
     @overload
     def __call__(self, real: ArrayLike, timeperiod: int = 30) -> MINMAXResult[_Array]: ...
+
+class _Minindex(Switch[..., Any]):
+    """Index of the lowest value."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30) -> _Array: ...
+
+class _Maxindex(Switch[..., Any]):
+    """Index of the highest value."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30) -> _Array: ...
+
+class _Minmaxindex(Switch[..., Any]):
+    """Indexes of the lowest and the highest value."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30) -> MINMAXINDEXResult[_S]: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30) -> MINMAXINDEXResult[_Array]: ...
 
 class _Acos(Switch[..., Any]):
     """Arc cosine."""
@@ -1967,6 +2015,26 @@ class WAD(Definition):
     def __call__(self, high: ArrayLike, low: ArrayLike, close: ArrayLike) -> _Array: ...
     def live(self, *history: ArrayLike) -> Live[float]: ...
 
+class AROON(Definition):
+    """Aroon, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 14, *, high: str = "high", low: str = "low") -> None: ...
+    @overload
+    def __call__(self, high: _S, low: _S | ArrayLike) -> AROONResult[_S]: ...
+    @overload
+    def __call__(self, high: ArrayLike, low: ArrayLike) -> AROONResult[_Array]: ...
+    def live(self, *history: ArrayLike) -> Live[AROONResult[float]]: ...
+
+class AROONOSC(Definition):
+    """Aroon oscillator, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 14, *, high: str = "high", low: str = "low") -> None: ...
+    @overload
+    def __call__(self, high: _S, low: _S | ArrayLike) -> _S: ...
+    @overload
+    def __call__(self, high: ArrayLike, low: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
 class OBV(Definition):
     """On balance volume, with its parameters bound."""
 
@@ -2420,6 +2488,36 @@ class MINMAX(Definition):
     def __call__(self, real: ArrayLike) -> MINMAXResult[_Array]: ...
     def live(self, *history: ArrayLike) -> Live[MINMAXResult[float]]: ...
 
+class MININDEX(Definition):
+    """Index of the lowest value, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class MAXINDEX(Definition):
+    """Index of the highest value, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class MINMAXINDEX(Definition):
+    """Indexes of the lowest and the highest value, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> MINMAXINDEXResult[_S]: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> MINMAXINDEXResult[_Array]: ...
+    def live(self, *history: ArrayLike) -> Live[MINMAXINDEXResult[float]]: ...
+
 class ACOS(Definition):
     """Arc cosine, with its parameters bound."""
 
@@ -2633,6 +2731,8 @@ eri: _Eri
 ao: _Ao
 ac: _Ac
 wad: _Wad
+aroon: _Aroon
+aroonosc: _Aroonosc
 obv: _Obv
 vwap: _Vwap
 ad: _Ad
@@ -2676,6 +2776,9 @@ sum: _Sum
 min: _Min
 max: _Max
 minmax: _Minmax
+minindex: _Minindex
+maxindex: _Maxindex
+minmaxindex: _Minmaxindex
 acos: _Acos
 asin: _Asin
 atan: _Atan

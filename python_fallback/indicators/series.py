@@ -5,6 +5,7 @@ A missing value is NaN. Operators of several inputs get them complete: missing t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -59,6 +60,44 @@ def highest(x: Array, period: float) -> Array:
 
 def lowest(x: Array, period: float) -> Array:
     return _aligned(_windows((x,), int(period), lambda a, _, b, __: (np.minimum(a[0], b[0]),))[0], x)
+
+
+def since_highest(x: Array, period: float, ties: float) -> Array:
+    return _since(x, int(period), int(ties), np.greater)
+
+
+def since_lowest(x: Array, period: float, ties: float) -> Array:
+    return _since(x, int(period), int(ties), np.less)
+
+
+def _since(x: Array, n: int, ties: int, beyond: Callable[[Array, Array], Array]) -> Array:
+    def newest(a: Parts, _: int, b: Parts, __: int) -> Parts:
+        keep = beyond(a[0], b[0]) | np.isnan(a[0])
+        return np.where(keep, a[0], b[0]), np.where(keep, a[1], b[1])
+
+    def oldest(a: Parts, _: int, b: Parts, __: int) -> Parts:
+        take = beyond(b[0], a[0]) | np.isnan(b[0])
+        return np.where(take, b[0], a[0]), np.where(take, b[1], a[1])
+
+    bars = bar_number(x)
+    found, place = _windows((x, bars), n, oldest if ties else newest)
+    since = bars - _aligned(np.where(np.isnan(found), np.nan, place), x)
+    return _held(since, x == _aligned(found, x), n) if ties == 2 else since
+
+
+def _held(oldest: Array, extreme: Array, n: int) -> Array:
+    """Let each bar that is found stay until another is an extreme too, or it leaves the window of `n` bars."""
+    result = np.full(oldest.shape, np.nan)
+    for row in np.ndindex(oldest.shape[:-1]):
+        age = math.inf
+        for i, (since, newest) in enumerate(zip(oldest[row].tolist(), extreme[row].tolist())):
+            age = math.inf if math.isnan(since) else since if age + 1 >= n else 0.0 if newest else age + 1
+            result[row][i] = since if math.isnan(since) else age
+    return result
+
+
+def bar_number(x: Array) -> Array:
+    return np.where(np.isnan(x), np.nan, np.arange(x.shape[-1], dtype=np.float64))
 
 
 def weighted(x: Array, period: float) -> Array:
@@ -170,6 +209,9 @@ SERIES: Mapping[str, Callable[..., Array]] = {
     "mean_deviation": mean_deviation,
     "highest": highest,
     "lowest": lowest,
+    "since_highest": since_highest,
+    "since_lowest": since_lowest,
+    "bar_number": bar_number,
     "weighted": weighted,
     "slope": slope,
     "line": line,

@@ -108,6 +108,47 @@ class _Lowest(_Window):
         return min(self.values)
 
 
+class _SinceHighest(_Window):
+    """`held` is the age of the bar found before, where equal ones do not decide by themselves."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, period: float, ties: float) -> None:
+        super().__init__(period, ties)
+        self.held = math.inf
+
+    def copy(self) -> Any:
+        other = super().copy()
+        other.held = self.held
+        return other
+
+    def push(self, x: float) -> float:
+        self.held = super().push(x)
+        if math.isnan(self.held):
+            self.held = math.inf
+            return math.nan
+        return self.held
+
+    def result(self) -> float:
+        values, extreme = list(self.values), self.extreme()
+        newest, oldest = values[::-1].index(extreme), len(values) - 1 - values.index(extreme)
+        if self.params[0] < 2:
+            return float(oldest if self.params[0] else newest)
+        if self.held + 1 >= len(values):
+            return float(oldest)
+        return self.held + 1 if newest else 0.0
+
+    def extreme(self) -> float:
+        return max(self.values)
+
+
+class _SinceLowest(_SinceHighest):
+    __slots__ = ()
+
+    def extreme(self) -> float:
+        return min(self.values)
+
+
 class _Weighted(_Window):
     __slots__ = ()
 
@@ -175,6 +216,24 @@ class _Beta(_Pairs):
     def result(self) -> float:
         squares, _, products = self.sums()
         return products / squares if squares > 0.0 else 0.0 if squares == 0.0 else math.nan
+
+
+class _BarNumber:
+    """How many bars have come, missing ones too."""
+
+    __slots__ = ("bars",)
+
+    def __init__(self) -> None:
+        self.bars = 0.0
+
+    def copy(self) -> Any:
+        other = type(self)()
+        other.bars = self.bars
+        return other
+
+    def push(self, x: float) -> float:
+        self.bars += 1.0
+        return self.bars - 1.0
 
 
 class _Memory:
@@ -265,6 +324,9 @@ WINDOWS: Mapping[str, Any] = {
     "mean_deviation": _MeanDeviation,
     "highest": _Highest,
     "lowest": _Lowest,
+    "since_highest": _SinceHighest,
+    "since_lowest": _SinceLowest,
+    "bar_number": _BarNumber,
     "weighted": _Weighted,
     "slope": _Slope,
     "line": _Line,

@@ -37,7 +37,10 @@ TALIB_DIFFERS = {("willr", "columns that know nothing of each other"), ("correl"
 
 
 def talib_outputs(case: Case, inputs: list[Any]) -> tuple[Any, ...]:
-    return call(getattr(talib, case.row.definition), case, inputs)
+    """What TA-Lib gives; in its whole numbers 0 stands for what is not there."""
+    found = call(getattr(talib, case.row.definition), case, inputs)
+    missing = np.cumsum(np.logical_and.reduce([np.isfinite(x) for x in inputs])) <= case.row.lookback(*case.params)
+    return tuple(np.where(missing, np.nan, x) if x.dtype.kind == "i" else x for x in found)
 
 
 def assert_same(ours: tuple[Any, ...], theirs: tuple[Any, ...], what: str, scale: float) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import bottleneck
 import numpy as np
 import pytest
 
@@ -129,6 +130,60 @@ def test_pairs_give_their_definition(core: Any, name: str, kind: str) -> None:
             np.testing.assert_allclose(found[period - 1 :], expected, rtol=1e-9, atol=1e-10)
 
 
+def held(ages: list[list[int]], period: int) -> list[int]:
+    """By the ages, newest first, of each window's extremes: one stays until another comes, or it leaves."""
+    found = []
+    age = period
+    for equals in ages:
+        age = equals[-1] if age + 1 >= period else 0 if equals[0] == 0 else age + 1
+        found.append(age)
+    return found
+
+
+@pytest.mark.parametrize("kind", SERIES)
+@pytest.mark.parametrize(("name", "extreme"), [("since_highest", max), ("since_lowest", min)])
+def test_ages_of_extremes(core: Any, name: str, extreme: Callable[[Any], float], kind: str) -> None:
+    rng = np.random.default_rng(12)
+    for period in (1, 2, 3, 4, 5, 6, 9, 20, 33):
+        x = SERIES[kind](rng, 120)
+        ages = []
+        for end in range(period, 121):
+            backwards = x[end - period : end].tolist()[::-1]
+            ages.append([age for age, value in enumerate(backwards) if value == extreme(backwards)])
+        for ties, expected in enumerate(([a[0] for a in ages], [a[-1] for a in ages], held(ages, period))):
+            program = alone(name, period, ties)
+            for form in (run(core, program, x), core.Live(program, ()).extend(x)):
+                assert np.isnan(form[: period - 1]).all()
+                np.testing.assert_array_equal(form[period - 1 :], expected, err_msg=f"{period}, {ties}")
+
+
+def test_ages_of_extremes_are_those_of_bottleneck_and_numpy(core: Any) -> None:
+    x = np.random.default_rng(13).integers(0, 4, 300).astype(float)
+    newest, oldest = (run(core, alone("since_lowest", 12, ties), x) for ties in (0, 1))
+    np.testing.assert_array_equal(newest, bottleneck.move_argmin(x, 12))
+    np.testing.assert_array_equal(oldest[11:], 11 - np.lib.stride_tricks.sliding_window_view(x, 12).argmin(axis=1))
+
+
+def test_bars_are_numbered_from_the_first_one_given(core: Any) -> None:
+    x = np.array([math.nan, math.nan, 5.0, 4.0, math.nan, 4.0, 9.0])
+    for program, expected in (
+        (alone("bar_number"), [math.nan, math.nan, 2.0, 3.0, math.nan, 5.0, 6.0]),
+        (
+            Program(1, (Node("lag", (0,), (1.0,)), Node("bar_number", (1,), ())), (2,)),
+            [*[math.nan] * 3, 3.0, *[math.nan] * 2, 6.0],
+        ),
+        (
+            Program(1, (Node("total", (0,), ()), Node("bar_number", (1,), ())), (2,)),
+            [math.nan, math.nan, 2.0, 3.0, math.nan, 5.0, 6.0],
+        ),
+    ):
+        np.testing.assert_array_equal(run(core, program, x), expected)
+        np.testing.assert_array_equal(run(core, program, np.array([x, x]))[1], expected)
+        np.testing.assert_array_equal(core.Live(program, ()).extend(x), expected)
+    long = np.ones(3000)
+    np.testing.assert_array_equal(run(core, alone("bar_number"), long), np.arange(3000))
+
+
 MAPS = {
     "neg": lambda x: -x,
     "abs": abs,
@@ -241,6 +296,8 @@ MEMORIES = [
     ("correlation", (9.0,)),
     ("sum", (9.0,)),
     ("highest", (9.0,)),
+    ("since_highest", (9.0, 0.0)),
+    ("since_lowest", (9.0, 2.0)),
     ("after", (4.0,)),
     ("previous", (0.0,)),
     ("total", ()),
@@ -318,7 +375,10 @@ def test_every_instruction_set_gives_the_same_digits(name: str) -> None:
     rng = np.random.default_rng(11)
     operator = OPERATORS[name]
     for period in (2, 3, 8, 31, 500):
-        params = [{"number": 0.75}.get(param.partition(":")[2], float(period)) for param in operator.params]
+        params = [
+            {"number": 0.75, "ties": float(period % 3)}.get(param.partition(":")[2], float(period))
+            for param in operator.params
+        ]
         if operator.inputs == 0:
             continue
         inputs = [np.abs(rng.normal(size=2000)) + 0.1 for _ in range(operator.inputs)]

@@ -6,6 +6,7 @@ from fastcore.indicators.registry.schema import WILDER, Indicator, outputs, peri
 
 _GROUP = "Momentum Indicators"
 _WILLIAMS = "Bill Williams, New Trading Dimensions, 1998"
+_CHANDE = "Tushar S. Chande, A Time Price Oscillator, Technical Analysis of Stocks & Commodities 13:9, 1995"
 _WILDERS = (period(14, 2, "Bars that Wilder's averages stand for."),)
 _FROM_ONE = (period(14, 1, "Bars that Wilder's averages stand for."),)
 _PRICES = "high low close"
@@ -254,5 +255,29 @@ ROWS: tuple[Indicator, ...] = (
         "The sum of all moves since the first bar.",
         "``y += close[t] - min(low[t], close[t-1])`` at a rise, ``y += close[t] - max(high[t], close[t-1])`` at a fall",
         "Larry Williams, How I Made One Million Dollars Last Year Trading Commodities, 1973",
+    ),
+    row(
+        _GROUP,
+        "aroon",
+        "Aroon",
+        "high low",
+        (period(14, 2, "Bars before this one that are looked at."),),
+        outputs(
+            down__aroondown="100 where this bar's low is the lowest, 0 where the oldest one's is.",
+            up__aroonup="100 where this bar's high is the highest, 0 where the oldest one's is.",
+        ),
+        "``100 * (n - age) / n``, age the bars since the lowest low, and since the highest high, of n + 1 bars; of "
+        "equal ones the newest counts",
+        _CHANDE,
+    ),
+    row(
+        _GROUP,
+        "aroonosc",
+        "Aroon oscillator",
+        "high low",
+        (period(14, 2, "Bars before this one that are looked at."),),
+        "The oscillator, in -100..100.",
+        "``up - down`` of AROON",
+        _CHANDE,
     ),
 )

@@ -6,6 +6,11 @@ from fastcore.indicators.registry.schema import Indicator, outputs, period, row
 
 _GROUP = "Math Operators"
 
+_TIES = (
+    "Bars are numbered from the first one given, missing ones too. Of equal values, as in TA-Lib, the newest counts, "
+    "or the oldest where the bar that counted before leaves the window as the newest one comes."
+)
+
 ROWS: tuple[Indicator, ...] = (
     row(_GROUP, "add", "Sum of two series", "real0 real1", (), "The sum.", "``real0 + real1``", "arithmetic"),
     row(
@@ -79,5 +84,38 @@ ROWS: tuple[Indicator, ...] = (
         outputs(min="The lowest value of the window.", max="The highest value of the window."),
         "``min(real[t-n+1 : t+1])`` and ``max(real[t-n+1 : t+1])``",
         "the extremes of a window",
+    ),
+    row(
+        _GROUP,
+        "minindex",
+        "Index of the lowest value",
+        "real",
+        (period(30, 2),),
+        outputs(index__integer="The number, from 0, of the bar with the lowest value of the window."),
+        "``t - age``, ``real[t - age] = min(real[t-n+1 : t+1])``",
+        "the minimum of a window",
+        _TIES,
+    ),
+    row(
+        _GROUP,
+        "maxindex",
+        "Index of the highest value",
+        "real",
+        (period(30, 2),),
+        outputs(index__integer="The number, from 0, of the bar with the highest value of the window."),
+        "``t - age``, ``real[t - age] = max(real[t-n+1 : t+1])``",
+        "the maximum of a window",
+        _TIES,
+    ),
+    row(
+        _GROUP,
+        "minmaxindex",
+        "Indexes of the lowest and the highest value",
+        "real",
+        (period(30, 2),),
+        outputs(minidx="The bar with the lowest value.", maxidx="The bar with the highest value."),
+        "those of MININDEX and MAXINDEX",
+        "the extremes of a window",
+        _TIES,
     ),
 )

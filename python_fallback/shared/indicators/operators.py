@@ -11,10 +11,15 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-__all__ = ["COUNT_MAX", "NODES_MAX", "OPERATORS", "Operator"]
+__all__ = ["COUNT_MAX", "KINDS", "NODES_MAX", "OPERATORS", "Operator"]
 
 COUNT_MAX = 100_000_000  # of bars in a window
 NODES_MAX = 400  # of a program
+
+# Whole numbers: bars of a window, of one through which a line goes, bars that may be none, and which of equals counts.
+KINDS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {"period": (1, COUNT_MAX), "pair": (2, COUNT_MAX), "count": (0, COUNT_MAX), "ties": (0, 2)}
+)
 
 Kind = Literal["map", "window", "recurrence"]
 
@@ -26,7 +31,7 @@ class Operator(NamedTuple):
     kind: Kind
     inputs: int
     outputs: int
-    params: tuple[str, ...]  # "name:kind"; the kinds are period (1 bar or more), pair (2 or more), count (0), number
+    params: tuple[str, ...]  # "name:kind"; the kinds are in KINDS, or number: any
     lag: Callable[..., int]  # of the parameters: bars of its input before the first result
 
 
@@ -63,6 +68,9 @@ _TABLE = (
         Operator(name, "window", 1, 1, ("period:period",), _window)
         for name in ("sum", "mean", "variance", "deviation", "highest", "lowest", "weighted", "mean_deviation")
     ),
+    Operator("since_highest", "window", 1, 1, ("period:period", "ties:ties"), _window),
+    Operator("since_lowest", "window", 1, 1, ("period:period", "ties:ties"), _window),
+    Operator("bar_number", "window", 1, 1, (), _none),
     Operator("slope", "window", 1, 1, ("period:pair",), _window),
     Operator("line", "window", 1, 1, ("period:pair", "at:number"), _window),
     Operator("correlation", "window", 2, 1, ("period:period",), _window),

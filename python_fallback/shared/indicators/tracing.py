@@ -8,7 +8,7 @@ import numbers
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from python_fallback.shared.indicators.operators import COUNT_MAX, NODES_MAX, OPERATORS
+from python_fallback.shared.indicators.operators import KINDS, NODES_MAX, OPERATORS
 from python_fallback.shared.indicators.program import Node, Program
 
 __all__ = ["BUILT_IN", "Definition", "Named", "Operators", "Value", "trace"]
@@ -26,7 +26,6 @@ class Named(NamedTuple):
 
 BUILT_IN: dict[str, Named] = {}  # filled by ``definitions``, which is written over what is here
 
-_LEAST = {"period": 1, "pair": 2, "count": 0}
 _COMMUTATIVE = frozenset({"add", "mul", "greatest", "least", "eq"})
 
 
@@ -201,6 +200,22 @@ class Operators:
         """The lowest of the last `period` values."""
         return self.node("lowest", x, params=(period,))
 
+    def since_highest(self, x: Any, period: float, ties: float = 0) -> Value:
+        """How many bars ago the highest of the last `period` values was.
+
+        Of equal values the newest counts with `ties` 0, the oldest with 1. With 2 the bar that was found stays until
+        another equals it, or it leaves the window: then the oldest counts.
+        """
+        return self.node("since_highest", x, params=(period, ties))
+
+    def since_lowest(self, x: Any, period: float, ties: float = 0) -> Value:
+        """How many bars ago the lowest of the last `period` values was; `ties` as in :meth:`since_highest`."""
+        return self.node("since_lowest", x, params=(period, ties))
+
+    def bar_number(self, x: Any) -> Value:
+        """How many bars came before this one, also those where x was missing."""
+        return self.node("bar_number", x)
+
     def weighted(self, x: Any, period: float) -> Value:
         """The mean of the last `period` values with weights 1 to `period`, the newest the heaviest."""
         return self.node("weighted", x, params=(period,))
@@ -350,8 +365,10 @@ def _checked(operator: str, params: tuple[Any, ...]) -> tuple[float, ...]:
         name, kind = declared.split(":")
         if not _is_number(value):
             raise TypeError(f"{operator}: {name}: expected a number that is known at trace time, got {_shown(value)}")
-        if kind in _LEAST and not (_LEAST[kind] <= value <= COUNT_MAX and value == int(value)):
-            raise ValueError(f"{operator}: {name}: expected an int in {_LEAST[kind]}..{COUNT_MAX}, got {value!r}")
+        if kind in KINDS:
+            least, most = KINDS[kind]
+            if not (least <= value <= most and value == int(value)):
+                raise ValueError(f"{operator}: {name}: expected an int in {least}..{most}, got {value!r}")
         checked.append(float(value))
     return tuple(checked)
 

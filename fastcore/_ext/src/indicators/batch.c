@@ -38,27 +38,29 @@ static int complete(const fc_program *k, const double *const *in, ptrdiff_t i) {
     return check == 0.0;
 }
 
-static int by_steps(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
+/* Here and below bar `origin` of the series is the first one given. */
+static int by_steps(const task *t, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin) {
     void *state = malloc(t->program->size);
     if (!state) {
         return -1;
     }
     fc_program_init(t->program, state);
+    fc_program_skip(t->program, state, origin);
     fc_program_run(t->program, state, in, out, n);
     free(state);
     return 0;
 }
 
 /* A series without missing bars, or one for its steps to sort out. */
-static int whole(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
+static int whole(const task *t, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin) {
     if (n <= t->program->lookback) {
         for (int j = 0; j < t->program->n_out; j++) {
             fill_missing(out[j], n);
         }
         return 0;
     }
-    if (fc_program_batch(t->program, in, out, n, t->scratch)) {
-        return by_steps(t, in, out, n);
+    if (fc_program_batch(t->program, in, out, n, origin, t->scratch)) {
+        return by_steps(t, in, out, n, origin);
     }
     return 0;
 }
@@ -93,7 +95,7 @@ static void from_bar(const fc_program *k, const double *const *in, double *const
     }
 }
 
-static int by_runs(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
+static int by_runs(const task *t, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin) {
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     for (ptrdiff_t begin = 0, end; begin < n; begin = end) {
@@ -103,7 +105,7 @@ static int by_runs(const task *t, const double *const *in, double *const *out, p
             for (int j = 0; j < t->program->n_out; j++) {
                 fill_missing(to[j], end - begin);
             }
-        } else if (whole(t, from, to, end - begin)) {
+        } else if (whole(t, from, to, end - begin, origin + begin)) {
             return -1;
         }
     }
@@ -171,7 +173,7 @@ static int by_leaving_out(const task *t, const double *const *in, double *const 
         for (int j = 0; j < k->n_in; j++) {
             from[j] = packed + j * n;
         }
-        failed = whole(t, from, out, m);
+        failed = whole(t, from, out, m, 0);
         for (int j = 0; j < k->n_out && !failed; j++) {
             unpack(out[j], m, there, n);
         }
@@ -194,16 +196,16 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
     }
     n -= first;
     from_bar(t->program, in, out, first, from, to);
-    if (n == 0 || (n > t->program->lookback && !fc_program_batch(t->program, from, to, n, t->scratch))) {
+    if (n == 0 || (n > t->program->lookback && !fc_program_batch(t->program, from, to, n, first, t->scratch))) {
         return 0;
     }
     switch (t->program->policy) {
     case FC_WINDOW:
-        return by_runs(t, from, to, n);
+        return by_runs(t, from, to, n, first);
     case FC_RECURRENCE:
         return by_leaving_out(t, from, to, n);
     default:
-        return by_steps(t, from, to, n);
+        return by_steps(t, from, to, n, first);
     }
 }
 

@@ -63,8 +63,8 @@ const fc_operator *fc_operator_named(const fc_isa *isa, const char *name) {
 }
 
 int fc_operator_takes(char kind, double value) {
-    double least = kind == 'd' ? 2.0 : kind == 'p' ? 1.0 : 0.0;
-    return kind == 'f' || (value >= least && value <= FC_MAX_PERIOD && value == (double)(int64_t)value);
+    double least = kind == 'd' ? 2.0 : kind == 'p' ? 1.0 : 0.0, most = kind == 't' ? 2.0 : FC_MAX_PERIOD;
+    return kind == 'f' || (value >= least && value <= most && value == (double)(int64_t)value);
 }
 
 /* ---- making a program ---- */
@@ -322,7 +322,8 @@ static int run_tile(tiles *t) {
     return 0;
 }
 
-int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
+int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
+                     double *scratch) {
     if (p->kernel) {
         return p->kernel->batch(p->par, in, out, n, scratch);
     }
@@ -342,6 +343,9 @@ int fc_program_batch(const fc_program *p, const double *const *in, double *const
         const fc_node *node = p->nodes + k;
         if (node->op->begin) {
             node->op->begin(node->par, t.carry + node->carry);
+        }
+        if (node->op->skip) {
+            node->op->skip(t.carry + node->carry, origin + node->from);
         }
     }
     for (t.begin = 0; t.begin < n; t.begin = t.end) {
@@ -373,6 +377,15 @@ void fc_program_init(const fc_program *p, void *state) {
         const fc_node *node = p->nodes + k;
         if (node->op->init) {
             node->op->init(node->par, (char *)state + node->state);
+        }
+    }
+}
+
+void fc_program_skip(const fc_program *p, void *state, ptrdiff_t bars) {
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        if (node->op->skip) {
+            node->op->skip((char *)state + node->state, bars);
         }
     }
 }

@@ -67,12 +67,15 @@ void fc_program_free(fc_program *p);
 
 /* Doubles that batch needs beyond its outputs, for n bars. */
 ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n);
-/* All n outputs from n bars, n > lookback; 1 if it declines, which it does when a value is not finite. `scratch` is at
- * the beginning of a cache line. */
-int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch);
+/* All n outputs from n bars, n > lookback, the first of which is bar `origin` of the series; 1 if it declines, which it
+ * does when a value is not finite. `scratch` is at the beginning of a cache line. */
+int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
+                     double *scratch);
 
 /* The streaming form; a state holds no addresses. See kernel.h. */
 void fc_program_init(const fc_program *p, void *state);
+/* Tells a state that is new how many bars came before. */
+void fc_program_skip(const fc_program *p, void *state, ptrdiff_t bars);
 int fc_program_valid(const fc_program *p, const void *state);
 void fc_program_run(const fc_program *p, void *state, const double *const *in, double *const *out, ptrdiff_t n);
 void fc_program_step(const fc_program *p, void *state, const double *in, double *out, int commit);

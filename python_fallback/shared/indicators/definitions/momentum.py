@@ -331,6 +331,18 @@ def adxr(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -
     return (strength + o.lag(strength, timeperiod - 1)) / 2.0
 
 
+def aroon(o: Operators, high: Value, low: Value, timeperiod: int) -> tuple[Value, ...]:
+    share = 100.0 / timeperiod
+    down = o.since_lowest(low, timeperiod + 1)
+    up = o.since_highest(high, timeperiod + 1)
+    return (timeperiod - down) * share, (timeperiod - up) * share
+
+
+def aroonosc(o: Operators, high: Value, low: Value, timeperiod: int) -> Value:
+    apart = o.since_lowest(low, timeperiod + 1) - o.since_highest(high, timeperiod + 1)
+    return apart * (100.0 / timeperiod)
+
+
 DEFINITIONS = {
     "rsi": (1, rsi),
     "macd": (1, macd),
@@ -376,4 +388,6 @@ DEFINITIONS = {
     "dx": (3, dx),
     "adx": (3, adx),
     "adxr": (3, adxr),
+    "aroon": (2, aroon),
+    "aroonosc": (2, aroonosc),
 }

@@ -41,6 +41,18 @@ def minmax(o: Operators, real: Value, timeperiod: int) -> tuple[Value, ...]:
     return o.lowest(real, timeperiod), o.highest(real, timeperiod)
 
 
+def minindex(o: Operators, real: Value, timeperiod: int) -> Value:
+    return o.bar_number(real) - o.since_lowest(real, timeperiod, 2)
+
+
+def maxindex(o: Operators, real: Value, timeperiod: int) -> Value:
+    return o.bar_number(real) - o.since_highest(real, timeperiod, 2)
+
+
+def minmaxindex(o: Operators, real: Value, timeperiod: int) -> tuple[Value, ...]:
+    return minindex(o, real, timeperiod), maxindex(o, real, timeperiod)
+
+
 def _function(name: str) -> Definition:
     def calculate(o: Operators, real: Value) -> Value:
         return o.map(name, real)
@@ -60,5 +72,8 @@ DEFINITIONS = {
     "min": (1, minimum),
     "max": (1, maximum),
     "minmax": (1, minmax),
+    "minindex": (1, minindex),
+    "maxindex": (1, maxindex),
+    "minmaxindex": (1, minmaxindex),
     **{name: (1, _function(name)) for name in (*_FUNCTIONS, "tan", "tanh")},
 }

@@ -247,6 +247,19 @@ FC_INLINE v4 v4_scan_back(v4 a) {
     return v4_add(v4_add(a, v4_lowered(a)), v4_high_zero(pairs));
 }
 
+/* The same of extremes. */
+#define FC_EXTREMUM_SCANS(name, OP4)                                                                                   \
+    FC_INLINE v4 name##_scan(v4 a) {                                                                                   \
+        v4 own = OP4(a, v4_lowers(a));                                                                                 \
+        return OP4(own, v4_low_low(own, OP4(a, v4_swapped(a))));                                                       \
+    }                                                                                                                  \
+    FC_INLINE v4 name##_scan_back(v4 a) {                                                                              \
+        v4 own = OP4(a, v4_uppers(a));                                                                                 \
+        return OP4(own, v4_high_high(OP4(a, v4_swapped(a)), own));                                                     \
+    }
+FC_EXTREMUM_SCANS(v4_max, v4_max)
+FC_EXTREMUM_SCANS(v4_min, v4_min)
+
 /* True when the lanes' sum is 0: `bad` adds up x - x, which is 0 for a finite x and NaN for any other. */
 FC_INLINE int v4_clean(v4 bad) {
     double lanes[4];

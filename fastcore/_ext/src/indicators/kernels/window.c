@@ -111,21 +111,8 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
         return !FC(all_finite)(x, w - 1);                                                                              \
     }
 
-#define EXTREMUM_SCANS(name, OP4)                                                                                      \
-    FC_INLINE v4 name##_scan(v4 a) {                                                                                   \
-        v4 own = OP4(a, v4_lowers(a));                                                                                 \
-        return OP4(own, v4_low_low(own, OP4(a, v4_swapped(a))));                                                       \
-    }                                                                                                                  \
-    FC_INLINE v4 name##_scan_back(v4 a) {                                                                              \
-        v4 own = OP4(a, v4_uppers(a));                                                                                 \
-        return OP4(own, v4_high_high(OP4(a, v4_swapped(a)), own));                                                     \
-    }
-
-EXTREMUM_SCANS(max, v4_max)
-EXTREMUM_SCANS(min, v4_min)
-
-ROLL(roll_max, v4_max, FC_GREATER, max_scan, max_scan_back, -INFINITY)
-ROLL(roll_min, v4_min, FC_SMALLER, min_scan, min_scan_back, INFINITY)
+ROLL(roll_max, v4_max, FC_GREATER, v4_max_scan, v4_max_scan_back, -INFINITY)
+ROLL(roll_min, v4_min, FC_SMALLER, v4_min_scan, v4_min_scan_back, INFINITY)
 
 /* What is made of moments, and where it goes. */
 typedef enum { MEAN, SUM, VARIANCE, DEVIATION, BANDS } moments_kind;

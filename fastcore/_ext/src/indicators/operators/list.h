@@ -45,6 +45,9 @@
     X(mean_deviation)                                                                                                  \
     X(highest)                                                                                                         \
     X(lowest)                                                                                                          \
+    X(since_highest)                                                                                                   \
+    X(since_lowest)                                                                                                    \
+    X(bar_number)                                                                                                      \
     X(weighted)                                                                                                        \
     X(slope)                                                                                                           \
     X(line)                                                                                                            \

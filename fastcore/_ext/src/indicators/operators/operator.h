@@ -17,7 +17,8 @@ typedef enum { FC_MAP, FC_LOOK_BACK, FC_REMEMBER } fc_kind;
 typedef struct fc_operator {
     const char *name;
     const char
-        *par; /* kind of each parameter: p period (1 or more), d pair (2 or more), c count (0 or more), f number */
+        *par; /* kind of each parameter: p period (1 or more), d pair (2 or more), c count (0 or more), t ties (0 to
+               2), f number */
     int n_in;
     fc_kind kind;
     ptrdiff_t (*lag)(const double *par);     /* bars of its inputs before the first result; NULL: none */
@@ -27,6 +28,7 @@ typedef struct fc_operator {
     int declines; /* whether block declines by itself when an input is not finite */
     size_t carry; /* bytes that block keeps; 0 bytes before the first bar unless begin says otherwise */
     void (*begin)(const double *par, void *carry);
+    void (*skip)(void *kept, ptrdiff_t bars); /* of a carry or a state that is new: so many bars came before; or NULL */
 
     double (*step)(const double *par, void *state, const double *in, int commit); /* commit 0: the state stays */
     /* The state of step; NULL: none. It holds no addresses. */
