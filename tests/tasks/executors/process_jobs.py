@@ -82,6 +82,14 @@ def steps(path: str) -> str:
     return "there"
 
 
+def two_reports(path: str) -> None:
+    """Report twice at once, and then no more until the file exists."""
+    progress(0.25, "first")
+    progress(0.5, "second")
+    while not os.path.exists(path):
+        time.sleep(0.01)
+
+
 def chatter(n: int) -> int:
     for i in range(n):
         progress(i / n, str(i))

@@ -81,6 +81,14 @@ def test_frequent_progress_is_thinned_and_the_last_report_kept(make: Any) -> Non
     assert queue.status(view.id).version < 1000
 
 
+def test_a_report_soon_after_another_arrives_while_the_task_runs(make: Any, tmp_path: Path) -> None:
+    queue = make()
+    id = queue.submit(queue.task(jobs.two_reports, on="process"), str(tmp_path / "go"))
+    until(lambda: queue.status(id).note == "second")
+    (tmp_path / "go").touch()
+    assert queue.result(id, timeout=MINUTE) is None
+
+
 # ---- deaths ----
 
 

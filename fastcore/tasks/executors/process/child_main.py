@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import pickle
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -42,24 +45,44 @@ class Attempt:
         self.kind = kind
         self.attempt = attempt
         self._send = send
+        self._pid = os.getpid()
+        self._lock = threading.Lock()  # held while a report is sent, so that they stay in order
         self._sent_at = -_PAUSE
         self._waiting: tuple[float | None, str] | None = None
+        self._timer: threading.Timer | None = None
 
     def report(self, fraction: float | None, note: str) -> None:
-        """Send a report, unless the last one is too recent: then it waits for the next one or for `flush`."""
-        now = time.perf_counter()  # the finest: Windows may move the others every 16 ms only
-        if now - self._sent_at < _PAUSE:
-            self._waiting = fraction, note
+        """Send a report; one too soon after the last waits for the rest of the pause, and the newest is sent then."""
+        if os.getpid() != self._pid:  # forked by the task's code: the lock may be held by a thread that is not here
             return
-        self._sent_at = now
-        self._waiting = None
-        self._send((self.id, self.attempt, fraction, note))
+        with self._lock:
+            now = time.perf_counter()  # the finest: Windows may move the others every 16 ms only
+            self._waiting = fraction, note
+            if now - self._sent_at >= _PAUSE:
+                self._send_waiting(now)
+            elif self._timer is None:
+                self._timer = threading.Timer(self._sent_at + _PAUSE - now, self._send_late)
+                self._timer.daemon = True
+                self._timer.start()
 
     def flush(self) -> None:
         """Send the waiting report."""
-        if self._waiting is not None:
-            self._send((self.id, self.attempt, *self._waiting))
-            self._waiting = None
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._send_waiting(time.perf_counter())
+
+    def _send_late(self) -> None:
+        with self._lock, contextlib.suppress(Exception):  # without a parent the process ends soon
+            self._timer = None
+            self._send_waiting(time.perf_counter())
+
+    def _send_waiting(self, now: float) -> None:
+        report, self._waiting = self._waiting, None
+        if report is not None:
+            self._sent_at = now
+            self._send((self.id, self.attempt, *report))
 
 
 def serve_tasks(conn: Connection[Any, Any], waiting: socket.socket | None) -> None:
