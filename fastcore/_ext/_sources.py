@@ -58,7 +58,10 @@ EXTENSIONS: dict[str, Sources] = {
             *_in(
                 "indicators/kernels", "average.c deviation.c momentum.c range.c recurrence.c table.c volume.c window.c"
             ),
-            *_in("indicators/operators", "arg_extremes.c lines.c maps.c pairs.c recurrences.c table.c windows.c"),
+            *_in(
+                "indicators/operators",
+                "arg_extremes.c joined.c lines.c maps.c pairs.c recurrences.c table.c windows.c",
+            ),
         ),
         numpy=True,
     ),

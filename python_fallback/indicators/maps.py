@@ -25,6 +25,28 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     return np.where(np.isnan(condition) | np.isnan(x) | np.isnan(y), np.nan, np.where(condition != 0.0, x, y))
 
 
+def _where_greater(a: Any, b: Any, x: Any, y: Any) -> Any:
+    return _where(np.where(np.isnan(a) | np.isnan(b), np.nan, a > b), x, y)
+
+
+def _surplus(a: Any, b: Any) -> Any:
+    return _where_greater(a, b, np.maximum(a, 0.0), 0.0)
+
+
+def _within(x: Any, low: Any, high: Any, by: float) -> Any:
+    return _ratio(x - low, high - low, 0.0) * by
+
+
+def _true_range(high: Any, low: Any, before: Any) -> Any:
+    return np.maximum(high - low, np.maximum(np.abs(high - before), np.abs(low - before)))
+
+
+def _money_flow(high: Any, low: Any, close: Any, volume: Any) -> Any:
+    spread, part = high - low, (close - low) - (high - close)
+    flow = part / np.where(spread > 0.0, spread, 1.0) * volume
+    return _where_greater(spread, 0.0, flow, np.where(np.isnan(flow), np.nan, 0.0))
+
+
 # Called with the inputs, then the parameters.
 MAPS: Mapping[str, Callable[..., Any]] = {
     "copy": lambda x: x,
@@ -64,4 +86,11 @@ MAPS: Mapping[str, Callable[..., Any]] = {
     "constant": lambda number: np.float64(number),
     "ratio": _ratio,
     "where": _where,
+    "distance": lambda x, y: np.abs(x - y),
+    "scaled_ratio": lambda x, y, otherwise, by: _ratio(x, y, otherwise) * by,
+    "where_greater": _where_greater,
+    "surplus": _surplus,
+    "within": _within,
+    "true_range": _true_range,
+    "money_flow": _money_flow,
 }

@@ -39,6 +39,17 @@ def test_outputs_have_places_of_their_own() -> None:
     assert 0 not in program.outputs
 
 
+def test_operators_in_a_row_are_joined_where_one_does_the_work_of_both() -> None:
+    def calculate(o: Any, x: Any, y: Any) -> Any:
+        return o.where(x > y, 100.0 * o.ratio(x, y), abs(x - y))
+
+    program = trace(calculate, 2, ())
+    assert names(program) == ["scaled_ratio", "distance", "where_greater"]
+    assert program.nodes[0].params == (0.0, 100.0)
+    both = trace(lambda o, x, y: abs(x - y) + (x - y), 2, ())
+    assert names(both) == ["sub", "distance", "add"]
+
+
 def test_built_in_indicators_are_operators() -> None:
     program = trace(lambda o, x: o.macd(x, 12, 26, 9)[0] + o.rsi(x, 14), 1, ())
     assert lookback(program) == 33
@@ -188,5 +199,6 @@ def test_every_operator_has_a_method_or_a_sign() -> None:
     signs = {"add", "sub", "mul", "div", "neg", "abs", "gt", "ge", "add_number", "subtract_from", "times", "divide_by"}
     of_map = {row.name for row in OPERATORS.values() if (row.kind, row.inputs, row.params) == ("map", 1, ())}
     within = {"divide", "eq", "there", "constant"}
-    for name in set(OPERATORS) - signs - of_map - within:
+    joined = {"distance", "scaled_ratio", "where_greater"}
+    for name in set(OPERATORS) - signs - of_map - within - joined:
         assert callable(vars(Operators).get(name)), name

@@ -63,6 +63,13 @@ _TABLE = (
     Operator("constant", "map", 0, 1, ("number:number",), _none),
     Operator("ratio", "map", 2, 1, ("otherwise:number",), _none),
     Operator("where", "map", 3, 1, (), _none),
+    Operator("distance", "map", 2, 1, (), _none),
+    Operator("scaled_ratio", "map", 2, 1, ("otherwise:number", "by:number"), _none),
+    Operator("where_greater", "map", 4, 1, (), _none),
+    Operator("surplus", "map", 2, 1, (), _none),
+    Operator("within", "map", 3, 1, ("by:number",), _none),
+    Operator("true_range", "map", 3, 1, (), _none),
+    Operator("money_flow", "map", 4, 1, (), _none),
     Operator("lag", "window", 1, 1, ("bars:count",), _count),
     *(
         Operator(name, "window", 1, 1, ("period:period",), _window)

@@ -26,6 +26,8 @@ class Named(NamedTuple):
 
 BUILT_IN: dict[str, Named] = {}  # filled by ``definitions``, which is written over what is here
 
+# Operators by those that they join: the one whose first input the other one makes, and that one.
+_JOINED = {("abs", "sub"): "distance", ("times", "ratio"): "scaled_ratio", ("where", "gt"): "where_greater"}
 _COMMUTATIVE = frozenset({"add", "mul", "greatest", "least", "eq"})
 
 
@@ -111,6 +113,7 @@ class Operators:
         self._nodes: list[Node] = []
         self._starts: list[int] = []  # of each node, the first value that it makes
         self._known: dict[Node, int] = {}
+        self._made: dict[int, Node] = {}  # by the first value that a node makes
         self._inputs = inputs
         self._count = inputs
 
@@ -151,6 +154,22 @@ class Operators:
     def where(self, condition: Any, x: Any, y: Any) -> Value:
         """x where the condition is not 0, else y; missing where any of the three is."""
         return self.node("where", condition, x, y)
+
+    def surplus(self, x: Any, y: Any) -> Value:
+        """x where it is above both y and zero, else 0."""
+        return self.node("surplus", x, y)
+
+    def within(self, x: Any, low: Any, high: Any, by: float = 1.0) -> Value:
+        """Where x is from `low` to `high`, in 0..`by`; 0 where the two are equal."""
+        return self.node("within", x, low, high, params=(by,))
+
+    def true_range(self, high: Any, low: Any, before: Any) -> Value:
+        """The range of a bar, and from the close before it."""
+        return self.node("true_range", high, low, before)
+
+    def money_flow(self, high: Any, low: Any, close: Any, volume: Any) -> Value:
+        """The volume, weighed by where in the bar's range the close is: -1 to 1."""
+        return self.node("money_flow", high, low, close, volume)
 
     def complete(self, *values: Any) -> tuple[Value, ...]:
         """The values, each made missing wherever any of them is."""
@@ -309,14 +328,23 @@ class Operators:
         places = [self.value(operator, x).index for x in inputs]
         if operator in _COMMUTATIVE:
             places.sort()
-        node = Node(operator, tuple(places), _checked(operator, params))
+        node = self._joined(Node(operator, tuple(places), _checked(operator, params)))
         known = self._known.get(node)
         if known is None:
             self._known[node] = known = self._count
+            self._made[known] = node
             self._nodes.append(node)
             self._starts.append(known)
             self._count += OPERATORS[operator].outputs
         return Value(self, known)
+
+    def _joined(self, node: Node) -> Node:
+        """The node, or the one operator that does its work and that of the one before it."""
+        before = self._made.get(node.inputs[0]) if node.inputs else None
+        joined = _JOINED.get((node.operator, before.operator)) if before else None
+        if before is None or joined is None:
+            return node
+        return Node(joined, before.inputs + node.inputs[1:], before.params + node.params)
 
     def program(self, outputs: tuple[Value, ...]) -> Program:
         """Return the program that gives `outputs`: of the nodes those that are needed, in order."""

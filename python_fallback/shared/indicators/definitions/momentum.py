@@ -8,7 +8,6 @@ from python_fallback.shared.indicators.definitions.overlap import (
     average,
     exponential,
     length,
-    true_range,
 )
 from python_fallback.shared.indicators.tracing import Operators, Value
 
@@ -53,8 +52,7 @@ def stoch(
 
 def _within(o: Operators, high: Value, low: Value, close: Value, period: int) -> Value:
     """Where the close is within the range of the window, in 0..100."""
-    floor = o.lowest(low, period)
-    return 100.0 * o.ratio(close - floor, o.highest(high, period) - floor)
+    return o.within(close, o.lowest(low, period), o.highest(high, period), 100.0)
 
 
 def mom(o: Operators, real: Value, timeperiod: int) -> Value:
@@ -127,8 +125,7 @@ def kdj(
 
 
 def willr(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
-    top = o.highest(high, timeperiod)
-    return -100.0 * o.ratio(top - close, top - o.lowest(low, timeperiod))
+    return o.within(close, o.highest(high, timeperiod), o.lowest(low, timeperiod), -100.0)
 
 
 def macdext(
@@ -251,7 +248,7 @@ def ultosc(
     o: Operators, high: Value, low: Value, close: Value, timeperiod1: int, timeperiod2: int, timeperiod3: int
 ) -> Value:
     before = o.lag(close, 1)
-    pressure, spread = close - o.least(low, before), true_range(o, high, low, before)
+    pressure, spread = close - o.least(low, before), o.true_range(high, low, before)
     short, middle, long = (
         o.ratio(o.sum(pressure, n), o.sum(spread, n)) for n in sorted((timeperiod1, timeperiod2, timeperiod3))
     )
@@ -264,7 +261,7 @@ def vhf(o: Operators, real: Value, timeperiod: int) -> Value:
 
 
 def vortex(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> tuple[Value, ...]:
-    spread = o.sum(true_range(o, high, low, o.lag(close, 1)), timeperiod)
+    spread = o.sum(o.true_range(high, low, o.lag(close, 1)), timeperiod)
     plus, minus = abs(high - o.lag(low, 1)), abs(low - o.lag(high, 1))
     return o.ratio(o.sum(plus, timeperiod), spread), o.ratio(o.sum(minus, timeperiod), spread)
 
@@ -279,8 +276,7 @@ def wad(o: Operators, high: Value, low: Value, close: Value) -> Value:
 def _moves(o: Operators, high: Value, low: Value) -> tuple[Value, Value]:
     """How far a bar reaches above and below the one before it: the larger of the two; 0 at the first bar."""
     up, down = high - o.previous(high, math.inf), o.previous(low, -math.inf) - low
-    plus, minus = o.greatest(up, 0.0), o.greatest(down, 0.0)
-    return o.where(up > down, plus, 0.0), o.where(down > up, minus, 0.0)
+    return o.surplus(up, down), o.surplus(down, up)
 
 
 def _wilder(o: Operators, x: Value, period: int) -> Value:
@@ -302,7 +298,7 @@ def _sum_of_moves(o: Operators, move: Value, period: int) -> Value:
 def _directions(o: Operators, high: Value, low: Value, close: Value, period: int) -> tuple[Value, Value]:
     """The two directional indicators."""
     before = o.previous(close, math.inf)
-    spread = o.where(before < math.inf, true_range(o, high, low, before), 0.0)
+    spread = o.where(before < math.inf, o.true_range(high, low, before), 0.0)
     ranges = _wilder(o, spread, period)
     plus, minus = (100.0 * o.ratio(_wilder(o, move, period), ranges) for move in _moves(o, high, low))
     return o.after(plus, 1), o.after(minus, 1)

@@ -7,7 +7,7 @@ import math
 from python_fallback.shared.indicators.program import lookback
 from python_fallback.shared.indicators.tracing import Operators, Value
 
-__all__ = ["DEFINITIONS", "average", "exponential", "length", "true_range"]
+__all__ = ["DEFINITIONS", "average", "exponential", "length"]
 
 
 def exponential(o: Operators, x: Value, period: int) -> Value:
@@ -134,14 +134,9 @@ def kc(
     # The average and the range begin at the same bar: the one of fewer bars is held back.
     late = (timeperiod - 1) - atrperiod
     middle = exponential(o, o.after((high + low + close) / 3.0, max(-late, 0)), timeperiod)
-    spread = o.after(true_range(o, high, low, o.previous(close)), max(late, 0))
+    spread = o.after(o.true_range(high, low, o.previous(close)), max(late, 0))
     width = nbdev * o.smooth(spread, atrperiod, (atrperiod - 1.0) / atrperiod)
     return middle + width, middle, middle - width
-
-
-def true_range(o: Operators, high: Value, low: Value, yesterday: Value) -> Value:
-    """The range of a bar, and from the close before it."""
-    return o.greatest(high - low, abs(high - yesterday), abs(low - yesterday))
 
 
 _AVERAGES = {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from python_fallback.shared.indicators.definitions.overlap import exponential, true_range
+from python_fallback.shared.indicators.definitions.overlap import exponential
 from python_fallback.shared.indicators.tracing import Operators, Value
 
 
 def atr(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
-    return o.smooth(true_range(o, high, low, o.previous(close)), timeperiod, (timeperiod - 1.0) / timeperiod)
+    return o.smooth(o.true_range(high, low, o.previous(close)), timeperiod, (timeperiod - 1.0) / timeperiod)
 
 
 def natr(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
@@ -15,7 +15,7 @@ def natr(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -
 
 
 def trange(o: Operators, high: Value, low: Value, close: Value) -> Value:
-    return true_range(o, high, low, o.lag(close, 1))
+    return o.true_range(high, low, o.lag(close, 1))
 
 
 def adr(o: Operators, high: Value, low: Value, timeperiod: int) -> Value:

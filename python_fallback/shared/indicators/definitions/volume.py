@@ -21,7 +21,7 @@ def vwap(o: Operators, high: Value, low: Value, close: Value, volume: Value) -> 
 
 
 def ad(o: Operators, high: Value, low: Value, close: Value, volume: Value) -> Value:
-    return o.total(_flow(o, high, low, close, volume))
+    return o.total(o.money_flow(high, low, close, volume))
 
 
 def adosc(
@@ -34,14 +34,8 @@ def adosc(
 
 def cmf(o: Operators, high: Value, low: Value, close: Value, volume: Value, timeperiod: int) -> Value:
     traded = o.sum(volume, timeperiod)
-    flow = o.sum(_flow(o, high, low, close, volume), timeperiod)
+    flow = o.sum(o.money_flow(high, low, close, volume), timeperiod)
     return o.where(traded > 0.0, o.ratio(flow, traded), 0.0)
-
-
-def _flow(o: Operators, high: Value, low: Value, close: Value, volume: Value) -> Value:
-    """The volume, weighed by where in the bar's range the close is: -1 to 1."""
-    spread = high - low
-    return o.where(spread > 0.0, o.ratio((close - low) - (high - close), spread) * volume, 0.0)
 
 
 def efi(o: Operators, close: Value, volume: Value, timeperiod: int) -> Value:

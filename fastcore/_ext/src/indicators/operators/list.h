@@ -37,6 +37,13 @@
     X(constant)                                                                                                        \
     X(ratio)                                                                                                           \
     X(where)                                                                                                           \
+    X(distance)                                                                                                        \
+    X(scaled_ratio)                                                                                                    \
+    X(where_greater)                                                                                                   \
+    X(surplus)                                                                                                         \
+    X(within)                                                                                                          \
+    X(true_range)                                                                                                      \
+    X(money_flow)                                                                                                      \
     X(lag)                                                                                                             \
     X(sum)                                                                                                             \
     X(mean)                                                                                                            \

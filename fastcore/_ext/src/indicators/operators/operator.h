@@ -9,7 +9,7 @@
 
 #include "indicators/kernels/stages.h"
 
-#define FC_OP_IN 3
+#define FC_OP_IN 4
 #define FC_OP_PAR 2
 
 typedef enum { FC_MAP, FC_LOOK_BACK, FC_REMEMBER } fc_kind;

@@ -1,0 +1,74 @@
+/* Several operators that look at one bar joined into one: its values stay in registers between them. Loops are left to
+ * the compiler, as in maps.c. */
+#include "indicators/operators/operator.h"
+
+#define JOINED(op, kinds, inputs, RESULT)                                                                              \
+    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
+                          double *scratch) {                                                                           \
+        const double *x[FC_OP_IN] = {in[0], in[1], in[(inputs) > 2 ? 2 : 0], in[(inputs) > 3 ? 3 : 0]};                \
+        const double number[FC_OP_PAR] = {kinds[0] ? par[0] : 0.0, kinds[0] && kinds[1] ? par[1] : 0.0};               \
+        (void)carry;                                                                                                   \
+        (void)scratch;                                                                                                 \
+        for (ptrdiff_t i = 0; i < n; i++)                                                                              \
+            out[i] = RESULT(x[0][i], x[1][i], x[2][i], x[3][i], number);                                               \
+        return 0;                                                                                                      \
+    }                                                                                                                  \
+    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
+        (void)state;                                                                                                   \
+        (void)commit;                                                                                                  \
+        return RESULT(in[0], in[1], in[(inputs) > 2 ? 2 : 0], in[(inputs) > 3 ? 3 : 0], par);                          \
+    }                                                                                                                  \
+    const fc_operator FC(operator_##op) = {                                                                            \
+        .name = #op, .par = kinds, .n_in = inputs, .kind = FC_MAP, .block = op##_block, .step = op##_step}
+
+/* Each takes four values and the parameters, of which it uses its own. What is missing, NaN, makes the result missing;
+ * looked for with |, which has no branch. */
+#define VALUES double a, double b, double c, double d, const double *par
+#define UNUSED(x) (void)(x)
+
+FC_INLINE double distance_of(VALUES) {
+    UNUSED(c + d);
+    UNUSED(par);
+    return fabs(a - b);
+}
+FC_INLINE double scaled_ratio_of(VALUES) {
+    double quotient = a / b, otherwise = a != a ? a : par[0];
+    UNUSED(c + d);
+    return (b != 0.0 ? quotient : otherwise) * par[1];
+}
+FC_INLINE double where_greater_of(VALUES) {
+    double x = a > b ? c : d;
+    UNUSED(par);
+    return (a != a) | (b != b) | (c != c) | (d != d) ? NAN : x;
+}
+FC_INLINE double surplus_of(VALUES) {
+    double positive = a > 0.0 ? a : 0.0, x = a > b ? positive : 0.0;
+    UNUSED(c + d);
+    UNUSED(par);
+    return (a != a) | (b != b) ? NAN : x;
+}
+FC_INLINE double within_of(VALUES) {
+    double part = a - b, whole = c - b, share = part / whole * par[0], none = part != part ? part : 0.0;
+    UNUSED(d);
+    return whole != 0.0 ? share : none;
+}
+FC_INLINE double true_range_of(VALUES) {
+    double range = a - b, up = fabs(a - c), down = fabs(b - c), reach = up > down ? up : down;
+    double x = reach > range ? reach : range;
+    UNUSED(d);
+    UNUSED(par);
+    return (c != c) | (x != x) ? NAN : x;
+}
+FC_INLINE double money_flow_of(VALUES) {
+    double spread = a - b, part = (c - b) - (a - c), flow = part / spread * d, x = spread > 0.0 ? flow : 0.0;
+    UNUSED(par);
+    return (part != part) | (d != d) ? NAN : x;
+}
+
+JOINED(distance, "", 2, distance_of);
+JOINED(scaled_ratio, "ff", 2, scaled_ratio_of);
+JOINED(where_greater, "", 4, where_greater_of);
+JOINED(surplus, "", 2, surplus_of);
+JOINED(within, "f", 3, within_of);
+JOINED(true_range, "", 3, true_range_of);
+JOINED(money_flow, "", 4, money_flow_of);
