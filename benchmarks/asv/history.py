@@ -12,7 +12,7 @@ import sys
 from driver import SCRATCH, Driver, commits
 from pages import write_pages
 
-PROFILE = {"rounds": 1, "repeat": 6, "warmup_time": 0.02, "sample_time": 0.004}
+PROFILE = {"rounds": 2, "repeat": 6, "warmup_time": 0.02, "sample_time": 0.005}
 
 
 def main(count: str, machine: str, bench: str = "") -> int:

@@ -30,9 +30,13 @@ for part in pkgutil.iter_modules(benchmarks.__path__):
         if name.startswith(("time_", "track_", "peakmem_")):
             assert not hasattr(fn, "setup"), f"{part.name}.{name} would be skipped"
             fn()
-from benchmarks import bench_import, bench_indicators
+from benchmarks import bench_definitions, bench_import, bench_indicators
+assert [name for name in bench_definitions.BUILT_IN if not bench_definitions.definition(name)] in ([], ["SUPERTREND"])
 for indicator in bench_indicators.CALL:
     bench_indicators.Call().time_call(indicator, 30)
+for indicator in bench_definitions.Definition.params:
+    if bench_definitions.definition(indicator):
+        bench_definitions.Definition().time_call(indicator)
 for module in bench_import.PARTS:
     exec(bench_import.Import().timeraw_import(module))
 """
@@ -40,13 +44,40 @@ for module in bench_import.PARTS:
 
 def suite_process(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("ASV_", "FASTCORE_BACKEND"))}
-    env.update(PYTHONPATH=os.pathsep.join([str(ASV), str(ROOT)]), **variables)
-    command = [sys.executable, "-c", code]
+    env.update(PYTHONPATH=os.pathsep.join([str(ASV), variables.pop("ROOT", str(ROOT))]), **variables)
+    command = [sys.executable, "-P", "-c", code]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=110, check=False)
 
 
 def test_every_benchmark_runs(backend: str) -> None:
     ran = suite_process(EVERY_BENCHMARK, FASTCORE_BACKEND=backend)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+
+
+EVERY_BENCHMARK_OF_A_COMMIT_WITHOUT_ALL = """
+import importlib, pkgutil, benchmarks
+from benchmarks.features import Skipped
+def raised(call, *arguments):
+    try:
+        call(*arguments)
+    except NotImplementedError as error:
+        return type(error)
+for part in pkgutil.iter_modules(benchmarks.__path__):
+    suite = importlib.import_module(f"benchmarks.{part.name}")
+    for name, fn in vars(suite).items():
+        if name.startswith(("time_", "track_", "peakmem_")) and not name.endswith(("_direct", "_requests_alone")):
+            assert raised(fn.setup) is NotImplementedError, f"{part.name}.{name}"
+from benchmarks import bench_definitions, bench_import, bench_indicators
+assert raised(bench_indicators.Call().time_call, "ema", 30) is Skipped
+assert raised(bench_definitions.Definition().time_call, "ADX") is Skipped
+assert raised(bench_import.Import().timeraw_import, "fastcore.tasks") is Skipped
+"""
+
+
+def test_a_commit_that_lacks_a_part_skips_what_is_measured_of_it(tmp_path: Path) -> None:
+    (tmp_path / "fastcore").mkdir()
+    (tmp_path / "fastcore" / "__init__.py").touch()
+    ran = suite_process(EVERY_BENCHMARK_OF_A_COMMIT_WITHOUT_ALL, ROOT=str(tmp_path))
     assert ran.returncode == 0, ran.stderr[-3000:]
 
 

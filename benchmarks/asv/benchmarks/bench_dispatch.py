@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from fastcore import Switch, flags
+import functools
+from typing import Any
 
+from benchmarks.features import feature, needs
+
+Switch = feature("fastcore:Switch")
+flags = feature("fastcore:flags")
 CALLS = range(1_000)
 
 
@@ -15,9 +20,16 @@ def candidate(x: int) -> int:
     return x
 
 
-FIXED = Switch("asv_fixed", control=control, candidate=candidate)
-RAMP = Switch("asv_ramp", control=control, candidate=candidate)
-flags.set("asv_ramp", "ramp:50")
+@functools.cache
+def fixed() -> Any:
+    return Switch("asv_fixed", control=control, candidate=candidate)
+
+
+@functools.cache
+def ramp() -> Any:
+    made = Switch("asv_ramp", control=control, candidate=candidate)
+    flags.set("asv_ramp", "ramp:50")
+    return made
 
 
 def time_direct() -> None:
@@ -25,23 +37,30 @@ def time_direct() -> None:
         control(x)
 
 
+@needs(Switch)
 def time_fixed() -> None:
+    call = fixed()
     for x in CALLS:
-        FIXED(x)
+        call(x)
 
 
+@needs(Switch, flags)
 def time_ramp_without_key() -> None:
+    call = ramp()
     for x in CALLS:
-        RAMP(x)
+        call(x)
 
 
+@needs(Switch, flags)
 def time_ramp_with_key() -> None:
-    call_for = RAMP.call_for
+    call_for = ramp().call_for
     for x in CALLS:
         call_for("AAPL", x)
 
 
+@needs(Switch, flags)
 def time_flip() -> None:
+    fixed()
     for _ in range(50):
         flags.set("asv_fixed", "candidate")
         flags.set("asv_fixed", "control")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import socket
+from typing import Any
 
-from fastcore.framing import Fanout
+from benchmarks.features import feature, needs
 
+Fanout = feature("fastcore.framing:Fanout")
 QUOTE = {"symbol": "AAPL", "ts": 1_700_000_000_000, "price": 187.25, "volume": 1200, "venue": "x" * 80}
 CLIENTS = 1_000
 SOCKETS = 100
 
 
 @functools.cache
-def clients(stuck: bool) -> Fanout:
+def clients(stuck: bool) -> Any:
     """A thousand connections, all of which read, or none."""
     fan = Fanout(policy="conflate")
     for client in range(CLIENTS):
@@ -25,7 +27,7 @@ def clients(stuck: bool) -> Fanout:
 
 
 @functools.cache
-def sockets() -> tuple[Fanout, list[socket.socket]]:
+def sockets() -> tuple[Any, list[socket.socket]]:
     """A hundred connections that are sockets, and their other ends."""
     fan, ends = Fanout(), []
     for client in range(SOCKETS):
@@ -38,12 +40,14 @@ def sockets() -> tuple[Fanout, list[socket.socket]]:
     return fan, ends
 
 
+@needs(Fanout)
 def time_tick_of_one() -> None:
     fan = clients(stuck=False)
     fan.publish("prices.AAPL", QUOTE, key=0)
     fan.tick()
 
 
+@needs(Fanout)
 def time_tick_of_ten() -> None:
     fan = clients(stuck=False)
     for key in range(10):
@@ -51,12 +55,14 @@ def time_tick_of_ten() -> None:
     fan.tick()
 
 
+@needs(Fanout)
 def time_conflate_ten_for_slow_clients() -> None:
     fan = clients(stuck=True)
     for key in range(10):
         fan.publish("prices.AAPL", QUOTE, key=key)
 
 
+@needs(Fanout)
 def time_send_and_read() -> None:
     """What the kernel takes included; the other ends are read in turn."""
     fan, ends = sockets()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from benchmarks.features import feature, needs
-from fastcore import indicators as ta
+from benchmarks.features import Skipped, feature, needs
 
 Plan = feature("fastcore.indicators:Plan")
+RSI = feature("fastcore.indicators:RSI")
+rsi = feature("fastcore.indicators:rsi")
 RNG = np.random.default_rng(7)
 BARS = (30, 10_000)
 CALLS = {30: 100, 10_000: 1}
@@ -26,19 +29,28 @@ LOW = {n: c * 0.99 for n, c in CLOSE.items()}
 VOLUME = {n: RNG.uniform(1e3, 1e6, n) for n in BARS}
 PANEL = walk(100, 500)
 
-CALL = {
-    "sma": lambda n: ta.sma(CLOSE[n], 14),
-    "ema": lambda n: ta.ema(CLOSE[n], 14),
-    "rsi": lambda n: ta.rsi(CLOSE[n], 14),
-    "macd": lambda n: ta.macd(CLOSE[n]),
-    "bbands": lambda n: ta.bbands(CLOSE[n], 20),
-    "atr": lambda n: ta.atr(HIGH[n], LOW[n], CLOSE[n], 14),
-    "stoch": lambda n: ta.stoch(HIGH[n], LOW[n], CLOSE[n]),
-    "obv": lambda n: ta.obv(CLOSE[n], VOLUME[n]),
-    "stddev": lambda n: ta.stddev(CLOSE[n], 14),
-    "min": lambda n: ta.min(CLOSE[n], 14),
-    "max": lambda n: ta.max(CLOSE[n], 14),
-    "vwap": lambda n: ta.vwap(HIGH[n], LOW[n], CLOSE[n], VOLUME[n]),
+
+def on_close(*parameters: int) -> Callable[[Any, int], object]:
+    return lambda function, n: function(CLOSE[n], *parameters)
+
+
+def on_bars(*parameters: int) -> Callable[[Any, int], object]:
+    return lambda function, n: function(HIGH[n], LOW[n], CLOSE[n], *parameters)
+
+
+CALL: dict[str, Callable[[Any, int], object]] = {
+    "sma": on_close(14),
+    "ema": on_close(14),
+    "rsi": on_close(14),
+    "macd": on_close(),
+    "bbands": on_close(20),
+    "atr": on_bars(14),
+    "stoch": on_bars(),
+    "obv": lambda function, n: function(CLOSE[n], VOLUME[n]),
+    "stddev": on_close(14),
+    "min": on_close(14),
+    "max": on_close(14),
+    "vwap": lambda function, n: function(HIGH[n], LOW[n], CLOSE[n], VOLUME[n]),
 }
 
 TICKS = walk(500).tolist()
@@ -51,23 +63,32 @@ class Call:
     param_names = ("indicator", "bars")
 
     def time_call(self, indicator: str, bars: int) -> None:
-        call = CALL[indicator]
+        call, function = CALL[indicator], function_of(indicator)
+        if function is None:
+            raise Skipped(indicator)
         for _ in range(CALLS[bars]):
-            call(bars)
+            call(function, bars)
 
 
 @functools.cache
-def live() -> object:
-    return ta.RSI(14).live(np.array(TICKS))
+def function_of(indicator: str) -> Any:
+    return feature(f"fastcore.indicators:{indicator}")
 
 
 @functools.cache
-def plan() -> object:
+def live() -> Any:
+    return RSI(14).live(np.array(TICKS))
+
+
+@functools.cache
+def plan() -> Any:
+    from fastcore import indicators as ta
+
     return Plan(rsi=ta.RSI(14), macd=ta.MACD(), bbands=ta.BBANDS(20), atr=ta.ATR(14))
 
 
 @functools.cache
-def board() -> object:
+def board() -> Any:
     return plan().live(symbols=SYMBOLS)
 
 
@@ -77,10 +98,12 @@ def tick() -> dict[str, np.ndarray]:
     return {"high": close * 1.01, "low": close * 0.99, "close": close}
 
 
+@needs(rsi)
 def time_panel_of_100_symbols() -> None:
-    ta.rsi(PANEL, 14)
+    rsi(PANEL, 14)
 
 
+@needs(RSI)
 def time_500_live_updates() -> None:
     update = live().update
     for price in TICKS:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["feature", "needs"]
+try:
+    from asv_runner.benchmarks.mark import SkipNotImplemented as Skipped
+except ImportError:  # run by hand
+    Skipped = NotImplementedError
+
+__all__ = ["Skipped", "feature", "needs", "resident_bytes"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,3 +46,10 @@ def needs(*features: Any) -> Callable[[F], F]:
 
 def skip(*_: object) -> None:
     raise NotImplementedError("this commit lacks it")
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds now."""
+    import psutil
+
+    return int(psutil.Process(os.getpid()).memory_info().rss)

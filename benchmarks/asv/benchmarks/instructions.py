@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 __all__ = ["counts", "missing", "names"]
 
@@ -37,7 +38,7 @@ MORE = (
 KERNELS = ("atr", "bbands", "ema", "macd", "max", "min", "obv", "rsi", "sma", "stddev", "stoch", "vwap")
 BARS = 10_000
 UPDATES = 500
-WARM_UP, TIMES = 4, 3
+WARM_UP, TIMES = 4, 5
 HEADER = Path("/usr/include/valgrind/callgrind.h")
 SOURCE = Path(__file__).with_name("requests.c")
 
@@ -58,7 +59,12 @@ def functions() -> dict[str, Callable[[], object]]:
 
 
 def names() -> list[str]:
-    return [*functions(), *(f"{kind}.{name}" for kind in ("kernel", "live") for name in KERNELS)]
+    kernels = [f"{kind}.{name}" for kind in ("kernel", "live") for name in KERNELS]
+    return [*functions(), *kernels, *(f"definition.{name}" for name in definitions().Definition.params)]
+
+
+def definitions() -> ModuleType:
+    return importlib.import_module("benchmarks.bench_definitions")
 
 
 def calls() -> Iterator[tuple[str, Callable[[], object]]]:
@@ -66,10 +72,16 @@ def calls() -> Iterator[tuple[str, Callable[[], object]]]:
     for name, function in functions().items():
         if not hasattr(function, "setup"):  # see `needs`
             yield name, function
+    for name in definitions().Definition.params:
+        if (made := definitions().definition(name)) is not None:
+            inputs = definitions().inputs(made)
+            yield f"definition.{name}", lambda made=made, inputs=inputs: made(*inputs)
     import numpy as np
 
-    from fastcore.indicators import definition
-
+    try:
+        from fastcore.indicators import definition
+    except ImportError:
+        return
     rng = np.random.default_rng(7)
     close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, BARS)))
     columns = {"open": close, "high": close * 1.01, "low": close * 0.99, "close": close}
@@ -81,7 +93,13 @@ def calls() -> Iterator[tuple[str, Callable[[], object]]]:
             yield f"kernel.{name}", lambda made=made, inputs=inputs: made(*inputs)
             ticks = list(zip(*(column[:UPDATES].tolist() for column in inputs)))
             update = made.live().update
-            yield f"live.{name}", lambda update=update, ticks=ticks: [update(*tick) for tick in ticks]
+            yield f"live.{name}", lambda update=update, ticks=ticks: updated(update, ticks)
+
+
+def updated(update: Callable[..., object], ticks: list[tuple[float, ...]]) -> None:
+    """Keeps no result: how a list grows depends on what else the heap holds."""
+    for tick in ticks:
+        update(*tick)
 
 
 def counts() -> dict[str, int]:
