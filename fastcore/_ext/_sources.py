@@ -45,14 +45,13 @@ EXTENSIONS: dict[str, Sources] = {
     "indicators": _extension(
         "indicators.pyx",
         *_in(
-            "indicators", "batch.c cpu.c function.c function_object.c live.c program.c program_object.c result_pool.c"
-        ),
-        *_in(
             "indicators",
-            "batch.h board.pxi cpu.h function.h function_object.h live.h program.h program_object.h result_pool.h",
+            "batch.c cpu.c function.c function_object.c live.c program.c program_object.c result_pool.c waves.c",
         ),
+        *_in("indicators", "batch.h board.pxi cpu.h function.h function_object.h live.h program.h program_object.h"),
+        *_in("indicators", "result_pool.h waves.h"),
         *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
-        *_in("indicators/operators", "list.h operator.h ring.h"),
+        *_in("indicators/operators", "list.h operator.h ring.h scan.h"),
         *_common("errors imports stack"),
         kernels=(
             *_in(
@@ -60,7 +59,7 @@ EXTENSIONS: dict[str, Sources] = {
             ),
             *_in(
                 "indicators/operators",
-                "arg_extremes.c joined.c lines.c maps.c pairs.c recurrences.c table.c windows.c",
+                "arg_extremes.c cycles.c joined.c lines.c maps.c pairs.c recurrences.c table.c varying.c windows.c",
             ),
         ),
         numpy=True,

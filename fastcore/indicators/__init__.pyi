@@ -102,6 +102,18 @@ class HAResult(NamedTuple, Generic[_T]):
     low: _T
     close: _T
 
+class HT_PHASORResult(NamedTuple, Generic[_T]):  # noqa: N801
+    inphase: _T
+    quadrature: _T
+
+class HT_SINEResult(NamedTuple, Generic[_T]):  # noqa: N801
+    sine: _T
+    leadsine: _T
+
+class MAMAResult(NamedTuple, Generic[_T]):
+    mama: _T
+    fama: _T
+
 class MINMAXResult(NamedTuple, Generic[_T]):
     min: _T
     max: _T
@@ -213,6 +225,18 @@ class _Ma(Switch[..., Any]):
     def __call__(self, real: _S, timeperiod: int = 30, matype: int = 0) -> _S: ...
     @overload
     def __call__(self, real: ArrayLike, timeperiod: int = 30, matype: int = 0) -> _Array: ...
+
+class _Mavp(Switch[..., Any]):
+    """Moving average with variable period."""
+
+    @overload
+    def __call__(
+        self, real: _S, periods: _S | ArrayLike, minperiod: int = 2, maxperiod: int = 30, matype: int = 0
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self, real: ArrayLike, periods: ArrayLike, minperiod: int = 2, maxperiod: int = 30, matype: int = 0
+    ) -> _Array: ...
 
 class _Midpoint(Switch[..., Any]):
     """Midpoint of the window."""
@@ -1076,6 +1100,62 @@ class _Beta(Switch[..., Any]):
     @overload
     def __call__(self, real0: ArrayLike, real1: ArrayLike, timeperiod: int = 5) -> _Array: ...
 
+class _HtDcperiod(Switch[..., Any]):
+    """Hilbert transform: dominant cycle period."""
+
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+
+class _HtDcphase(Switch[..., Any]):
+    """Hilbert transform: dominant cycle phase."""
+
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+
+class _HtPhasor(Switch[..., Any]):
+    """Hilbert transform: phasor components."""
+
+    @overload
+    def __call__(self, real: _S) -> HT_PHASORResult[_S]: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> HT_PHASORResult[_Array]: ...
+
+class _HtSine(Switch[..., Any]):
+    """Hilbert transform: sine wave."""
+
+    @overload
+    def __call__(self, real: _S) -> HT_SINEResult[_S]: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> HT_SINEResult[_Array]: ...
+
+class _HtTrendmode(Switch[..., Any]):
+    """Hilbert transform: trend or cycle."""
+
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+
+class _HtTrendline(Switch[..., Any]):
+    """Hilbert transform: instantaneous trend line."""
+
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+
+class _Mama(Switch[..., Any]):
+    """MESA adaptive moving average."""
+
+    @overload
+    def __call__(self, real: _S, fastlimit: float = 0.5, slowlimit: float = 0.05) -> MAMAResult[_S]: ...
+    @overload
+    def __call__(self, real: ArrayLike, fastlimit: float = 0.5, slowlimit: float = 0.05) -> MAMAResult[_Array]: ...
+
 class _Add(Switch[..., Any]):
     """Sum of two series."""
 
@@ -1420,6 +1500,18 @@ class MA(Definition):
     def __call__(self, real: _S) -> _S: ...
     @overload
     def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class MAVP(Definition):
+    """Moving average with variable period, with its parameters bound."""
+
+    def __init__(
+        self, minperiod: int = 2, maxperiod: int = 30, matype: int = 0, *, real: str = "close", periods: str = "periods"
+    ) -> None: ...
+    @overload
+    def __call__(self, real: _S, periods: _S | ArrayLike) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, periods: ArrayLike) -> _Array: ...
     def live(self, *history: ArrayLike) -> Live[float]: ...
 
 class MIDPOINT(Definition):
@@ -2398,6 +2490,76 @@ class BETA(Definition):
     def __call__(self, real0: ArrayLike, real1: ArrayLike) -> _Array: ...
     def live(self, *history: ArrayLike) -> Live[float]: ...
 
+class HT_DCPERIOD(Definition):  # noqa: N801
+    """Hilbert transform: dominant cycle period, with its parameters bound."""
+
+    def __init__(self, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class HT_DCPHASE(Definition):  # noqa: N801
+    """Hilbert transform: dominant cycle phase, with its parameters bound."""
+
+    def __init__(self, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class HT_PHASOR(Definition):  # noqa: N801
+    """Hilbert transform: phasor components, with its parameters bound."""
+
+    def __init__(self, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> HT_PHASORResult[_S]: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> HT_PHASORResult[_Array]: ...
+    def live(self, *history: ArrayLike) -> Live[HT_PHASORResult[float]]: ...
+
+class HT_SINE(Definition):  # noqa: N801
+    """Hilbert transform: sine wave, with its parameters bound."""
+
+    def __init__(self, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> HT_SINEResult[_S]: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> HT_SINEResult[_Array]: ...
+    def live(self, *history: ArrayLike) -> Live[HT_SINEResult[float]]: ...
+
+class HT_TRENDMODE(Definition):  # noqa: N801
+    """Hilbert transform: trend or cycle, with its parameters bound."""
+
+    def __init__(self, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class HT_TRENDLINE(Definition):  # noqa: N801
+    """Hilbert transform: instantaneous trend line, with its parameters bound."""
+
+    def __init__(self, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class MAMA(Definition):
+    """MESA adaptive moving average, with its parameters bound."""
+
+    def __init__(self, fastlimit: float = 0.5, slowlimit: float = 0.05, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> MAMAResult[_S]: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> MAMAResult[_Array]: ...
+    def live(self, *history: ArrayLike) -> Live[MAMAResult[float]]: ...
+
 class ADD(Definition):
     """Sum of two series, with its parameters bound."""
 
@@ -2681,6 +2843,7 @@ zlema: _Zlema
 vwma: _Vwma
 kama: _Kama
 ma: _Ma
+mavp: _Mavp
 midpoint: _Midpoint
 midprice: _Midprice
 bbands: _Bbands
@@ -2767,6 +2930,13 @@ linearreg_angle: _LinearregAngle
 tsf: _Tsf
 correl: _Correl
 beta: _Beta
+ht_dcperiod: _HtDcperiod
+ht_dcphase: _HtDcphase
+ht_phasor: _HtPhasor
+ht_sine: _HtSine
+ht_trendmode: _HtTrendmode
+ht_trendline: _HtTrendline
+mama: _Mama
 add: _Add
 sub: _Sub
 mult: _Mult

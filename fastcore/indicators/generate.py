@@ -148,7 +148,7 @@ def stub() -> str:
 
 def _result_stub(row: Indicator) -> str:
     fields = "\n".join(f"    {output.name}: _T" for output in row.outputs)
-    return f"class {row.result}(NamedTuple, Generic[_T]):\n{fields}\n"
+    return f"class {row.result}(NamedTuple, Generic[_T]):{_EXCUSED if '_' in row.name else ''}\n{fields}\n"
 
 
 def _face(row: Indicator) -> str:

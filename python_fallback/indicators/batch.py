@@ -32,7 +32,7 @@ def run(program: Program, arrays: Sequence[Array]) -> tuple[Array, ...]:
             if name in MAPS:
                 values.append(MAPS[name](*inputs, *params))
                 continue
-            inputs = [np.where(np.isfinite(x), x, np.nan) for x in inputs]
+            inputs = list(np.broadcast_arrays(*(np.where(np.isfinite(x), x, np.nan) for x in inputs)))
             values.append(SERIES[name](*complete(inputs), *params))
         return complete([_whole(values[place], arrays[0]) for place in program.outputs])
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from python_fallback.indicators.cycles import CYCLES
 from python_fallback.indicators.maps import Array
 from python_fallback.indicators.recurrences import Apart, Follow, Rises
+from python_fallback.shared.indicators.operators import OPERATORS
 
 __all__ = ["SERIES"]
 
@@ -135,6 +137,17 @@ def beta(x: Array, y: Array, period: float) -> Array:
     return _aligned(np.where(squares > 0.0, found, np.where(np.isnan(squares), np.nan, 0.0)), x)
 
 
+def mean_of(x: Array, bars: Array, longest: float) -> Array:
+    n = int(longest)
+    zero = np.where(np.isnan(x), np.nan, 0.0)
+    found = _aligned(_windows((zero,), n, lambda a, _, b, __: (a[0] + b[0],))[0], x)  # whether the window is whole
+    counts = np.clip(np.where(np.isnan(bars), 1.0, bars), 1, n).astype(int)
+    for count in np.unique(counts):
+        of_all = _aligned(_windows((x,), int(count), lambda a, _, b, __: (a[0] + b[0],))[0], x) / count
+        found = np.where(counts == count, found + of_all, found)
+    return np.where(np.isnan(bars), np.nan, found)
+
+
 def after(x: Array, bars: float) -> Array:
     return np.where(np.cumsum(~np.isnan(x), axis=-1) > bars, x, np.nan)
 
@@ -158,12 +171,7 @@ def product(x: Array) -> Array:
 
 
 def follow(x: Array, rate: Array, start: Array) -> Array:
-    result = np.full(x.shape, np.nan)
-    for row in np.ndindex(x.shape[:-1]):
-        there, push = ~np.isnan(x[row]), Follow().push
-        bars = (values[row][there].tolist() for values in (x, rate, start))
-        result[row][there] = [push(*bar) for bar in zip(*bars)]
-    return result
+    return _each_row((x, rate, start), lambda: Follow().push)
 
 
 def hold(x: Array, weight: Array) -> Array:
@@ -188,7 +196,7 @@ def first(x: Array, weight: Array) -> Array:
 
 
 def apart(x: Array, period: float, keep: float) -> Array:
-    return _each_row(x, lambda: Apart(period, keep).push)
+    return _each_row((x,), lambda: Apart(period, keep).push)
 
 
 def smooth(x: Array, period: float, keep: float) -> Array:
@@ -196,7 +204,22 @@ def smooth(x: Array, period: float, keep: float) -> Array:
 
 
 def rises(x: Array, period: float) -> Array:
-    return _each_row(x, lambda: Rises(period).push)
+    return _each_row((x,), lambda: Rises(period).push)
+
+
+def _each_row(inputs: Parts, make: Callable[[], Callable[..., float]]) -> Array:
+    """Give each row's bars that are there, in turn, to what `make` returns."""
+    result = np.full(inputs[0].shape, np.nan)
+    for row in np.ndindex(result.shape[:-1]):
+        there = ~np.isnan(inputs[0][row])
+        result[row][there] = list(map(make(), *(x[row][there].tolist() for x in inputs)))
+    return result
+
+
+def _in_turn(name: str, kind: Any) -> Callable[..., Array]:
+    """The operator whose bars `kind` takes in turn."""
+    count = OPERATORS[name].inputs
+    return lambda *args: _each_row(args[:count], lambda: kind(*args[count:]).push)
 
 
 # Called with the inputs, then the parameters.
@@ -217,6 +240,7 @@ SERIES: Mapping[str, Callable[..., Array]] = {
     "line": line,
     "correlation": correlation,
     "beta": beta,
+    "mean_of": mean_of,
     "after": after,
     "previous": previous,
     "total": total,
@@ -227,16 +251,8 @@ SERIES: Mapping[str, Callable[..., Array]] = {
     "apart": apart,
     "smooth": smooth,
     "rises": rises,
+    **{name: _in_turn(name, kind) for name, kind in CYCLES.items()},
 }
-
-
-def _each_row(x: Array, make: Callable[[], Callable[[float], float]]) -> Array:
-    """Give each row's values that are there, in turn, to what `make` returns."""
-    result = np.full(x.shape, np.nan)
-    for row in np.ndindex(x.shape[:-1]):
-        there = ~np.isnan(x[row])
-        result[row][there] = list(map(make(), x[row][there].tolist()))
-    return result
 
 
 def _moments(x: Array, n: int) -> Parts:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from python_fallback.indicators.cycles import CYCLES
 from python_fallback.indicators.recurrences import Apart, Follow, Rises
 
 __all__ = ["RECURRENCES", "WINDOWS"]
@@ -236,6 +237,27 @@ class _BarNumber:
         return self.bars - 1.0
 
 
+class _MeanOf:
+    """The mean of a window whose length differs from bar to bar."""
+
+    __slots__ = ("window",)
+
+    def __init__(self, longest: float) -> None:
+        self.window = _Sum(longest)
+
+    def copy(self) -> Any:
+        other = type(self)(1)
+        other.window = self.window.copy()
+        return other
+
+    def push(self, x: float, bars: float) -> float:
+        if math.isnan(self.window.push(x)):
+            return math.nan
+        values = self.window.values
+        count = int(max(min(bars, len(values)), 1))
+        return _sum(list(values)[-count:]) / count
+
+
 class _Memory:
     """One number that stays from bar to bar."""
 
@@ -332,6 +354,7 @@ WINDOWS: Mapping[str, Any] = {
     "line": _Line,
     "correlation": _Correlation,
     "beta": _Beta,
+    "mean_of": _MeanOf,
 }
 RECURRENCES: Mapping[str, Any] = {
     "after": _After,
@@ -344,6 +367,7 @@ RECURRENCES: Mapping[str, Any] = {
     "apart": Apart,
     "smooth": _Smooth,
     "rises": Rises,
+    **CYCLES,
 }
 
 

@@ -48,6 +48,8 @@ def _pick(row: Indicator, param: Param, turn: int, place: int) -> float:
         return param.default
     if param.kind == "matype":
         return (0, 1, 13, 5)[max(turn, 0)] if row.name not in FUSED else max(turn, 0) % 2
+    if param.name in ("minperiod", "maxperiod"):
+        return (3, 40)[param.name == "maxperiod"] if turn else (1, 2)[param.name == "maxperiod"]
     if param.kind == "float":
         return min(max((1.0, 0.0, -1.5, 0.25, 3.0)[turn + 1], param.lo), param.hi)
     return max(int(param.lo), PERIODS[(turn + place) % len(PERIODS)] if turn >= 0 else 0)
@@ -70,7 +72,7 @@ def walk(bars: int, seed: int = 0, start: float = 100.0, step: float = 1.0) -> d
     volume = np.round(1e6 * rng.random(bars))
     opened = low + (high - low) * rng.random(bars)
     bar = {"open": opened, "high": high, "low": low, "close": close, "volume": volume}
-    return {"real": close, "real0": high, "real1": low, **bar}
+    return {"real": close, "real0": high, "real1": low, "periods": np.floor(rng.uniform(1.0, 35.0, bars)), **bar}
 
 
 @functools.cache
@@ -82,7 +84,14 @@ def real_prices() -> dict[str, dict[str, Any]]:
     for symbol in ("AAPL", "FB", "GOOG", "IBM", "MSFT"):
         table = getattr(stocks, symbol)
         bars = {name: np.array(table[name], dtype=np.float64) for name in ("open", "high", "low", "close", "volume")}
-        found[symbol] = {"real": bars["close"], "real0": bars["high"], "real1": bars["low"], **bars}
+        periods = np.floor(np.random.default_rng(12).uniform(1.0, 35.0, len(bars["close"])))
+        found[symbol] = {
+            "real": bars["close"],
+            "real0": bars["high"],
+            "real1": bars["low"],
+            "periods": periods,
+            **bars,
+        }
     return found
 
 

@@ -373,11 +373,11 @@ WRONG: dict[str, tuple[Callable[[ModuleType], Any], type[Exception], str]] = {
         "nbdev: expected a number in -3e+37..3e+37, got '2'",
     ),
     "a moving average not there": (
-        lambda ta: ta.bbands(X, matype=7),
+        lambda ta: ta.bbands(X, matype=14),
         ValueError,
         "matype: expected one of 0 simple (SMA), 1 exponential (EMA), 2 weighted (WMA), 3 double exponential (DEMA), 4 "
-        "triple exponential (TEMA), 5 triangular (TRIMA), 6 adaptive (KAMA), 8 T3, 9 Hull (HMA), 10 none, 11 the "
-        "function's own, 12 zero lag (ZLEMA), 13 Wilder's (RMA), got 7",
+        "triple exponential (TEMA), 5 triangular (TRIMA), 6 adaptive (KAMA), 7 MESA adaptive (MAMA), 8 T3, 9 Hull "
+        "(HMA), 10 none, 11 the function's own, 12 zero lag (ZLEMA), 13 Wilder's (RMA), got 14",
     ),
     "no arguments": (lambda ta: ta.rsi(), TypeError, "rsi() missing 1 required positional argument: 'real'"),
     "too few": (lambda ta: ta.atr(X, X), TypeError, "atr() missing 1 required positional argument: 'close'"),

@@ -184,6 +184,21 @@ def test_bars_are_numbered_from_the_first_one_given(core: Any) -> None:
     np.testing.assert_array_equal(run(core, alone("bar_number"), long), np.arange(3000))
 
 
+@pytest.mark.parametrize("kind", SERIES)
+def test_means_of_windows_that_differ_in_length(core: Any, kind: str) -> None:
+    rng = np.random.default_rng(12)
+    for longest in (1, 2, 7, 50, 300):
+        x, bars = SERIES[kind](rng, 700), rng.uniform(-2.0, longest + 3.0, 700)
+        exact = [Fraction(value) for value in x.tolist()]
+        counts = np.clip(bars, 1, longest).astype(int).tolist()
+        ends = range(longest - 1, 700)
+        expected = [float(sum(exact[end + 1 - counts[end] : end + 1]) / counts[end]) for end in ends]
+        program = alone("mean_of", longest)
+        for found in (run(core, program, x, bars), core.Live(program, ()).extend(x, bars)):
+            assert np.isnan(found[: longest - 1]).all()
+            np.testing.assert_allclose(found[longest - 1 :], expected, rtol=1e-14, atol=1e-14 * np.max(np.abs(x)))
+
+
 MAPS = {
     "neg": lambda x: -x,
     "abs": abs,
@@ -314,6 +329,12 @@ MEMORIES = [
     ("follow", ()),
     ("smooth", (9.0, 0.8)),
     ("rises", (9.0,)),
+    ("mean_of", (9.0,)),
+    ("cycle_smooth", ()),
+    ("hilbert", ()),
+    ("cycle_period", (2.0,)),
+    ("cycle_phase", ()),
+    ("cycle_mode", ()),
 ]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from fastcore.indicators.registry import (
+    cycle,
     momentum,
     operators,
     oscillators,
@@ -25,6 +26,6 @@ from fastcore.indicators.registry.schema import INPUTS, MATYPES, MISSING_DATA, I
 
 __all__ = ["INDICATORS", "INPUTS", "MATYPES", "MISSING_DATA", "Indicator", "Output", "Param", "column"]
 
-_GROUPS = (overlap, oscillators, momentum, volume, volatility, price, statistic, operators, transform)
+_GROUPS = (overlap, oscillators, momentum, volume, volatility, price, statistic, cycle, operators, transform)
 
 INDICATORS: Mapping[str, Indicator] = MappingProxyType({row.name: row for group in _GROUPS for row in group.ROWS})

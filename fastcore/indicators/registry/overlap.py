@@ -150,6 +150,22 @@ ROWS: tuple[Indicator, ...] = (
     ),
     row(
         _GROUP,
+        "mavp",
+        "Moving average with variable period",
+        "real periods",
+        (
+            period(2, 1, "Fewest bars: a shorter period counts as this one.", "minperiod"),
+            period(30, 1, "Most bars: a longer period counts as this one.", "maxperiod"),
+            matype("Which moving average."),
+        ),
+        "The moving average of the period that the bar has.",
+        "``ma(real, min(max(floor(periods[t]), minperiod), maxperiod), matype)[t]``",
+        _COMMON,
+        "An average other than the simple one is kept for each period from minperiod to maxperiod: a definition "
+        "has room for 400 operators.",
+    ),
+    row(
+        _GROUP,
         "midpoint",
         "Midpoint of the window",
         "real",

@@ -38,6 +38,7 @@ MATYPES: Mapping[int, str] = MappingProxyType(
         4: "triple exponential (TEMA)",
         5: "triangular (TRIMA)",
         6: "adaptive (KAMA)",
+        7: "MESA adaptive (MAMA)",
         8: "T3",
         9: "Hull (HMA)",
         10: "none",
@@ -148,6 +149,7 @@ INPUTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "low": ("low", "The lowest price of each bar."),
         "close": ("close", "The closing price of each bar."),
         "volume": ("volume", "The volume traded in each bar."),
+        "periods": ("periods", "How many bars the average has at each bar."),
     }
 )
 

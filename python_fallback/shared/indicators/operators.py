@@ -82,6 +82,7 @@ _TABLE = (
     Operator("line", "window", 1, 1, ("period:pair", "at:number"), _window),
     Operator("correlation", "window", 2, 1, ("period:period",), _window),
     Operator("beta", "window", 2, 1, ("period:period",), _window),
+    Operator("mean_of", "window", 2, 1, ("longest:period",), _window),
     Operator("after", "recurrence", 1, 1, ("bars:count",), _count),
     Operator("previous", "recurrence", 1, 1, ("start:number",), lambda start: int(start != start)),
     Operator("total", "recurrence", 1, 1, (), _none),
@@ -92,6 +93,11 @@ _TABLE = (
     Operator("smooth", "recurrence", 1, 1, ("period:period", "keep:number"), _window),
     Operator("apart", "recurrence", 1, 1, ("period:period", "keep:number"), _window),
     Operator("rises", "recurrence", 1, 1, ("period:period",), _count),
+    Operator("cycle_smooth", "recurrence", 1, 1, (), lambda: 3),
+    Operator("hilbert", "recurrence", 2, 1, (), _none),
+    Operator("cycle_period", "recurrence", 1, 1, ("skip:count",), _none),
+    Operator("cycle_phase", "recurrence", 2, 1, (), _none),
+    Operator("cycle_mode", "recurrence", 2, 1, (), _none),
 )
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType({operator.name: operator for operator in _TABLE})

@@ -255,6 +255,10 @@ class Operators:
         """The slope of y over x in the last `period` pairs; 0 where x does not move."""
         return self.node("beta", x, y, params=(period,))
 
+    def mean_of(self, x: Any, bars: Any, longest: float) -> Value:
+        """The mean of the last `bars` values, which may differ from bar to bar: 1 to `longest` of them."""
+        return self.node("mean_of", x, bars, params=(longest,))
+
     # ---- of all bars so far ----
 
     def after(self, x: Any, bars: float) -> Value:
@@ -296,6 +300,28 @@ class Operators:
     def rises(self, x: Any, period: float) -> Value:
         """The share of the rises in Wilder's averages of all changes of x; where x has not changed it stays."""
         return self.node("rises", x, params=(period,))
+
+    # ---- of the dominant cycle ----
+
+    def cycle_smooth(self, x: Any) -> Value:
+        """The mean of the last four values with weights 1 to 4, the newest the heaviest, by sums that run on."""
+        return self.node("cycle_smooth", x)
+
+    def hilbert(self, x: Any, gain: Any) -> Value:
+        """The Hilbert transform of the last seven values, times `gain`; values before the first count as 0."""
+        return self.node("hilbert", x, gain)
+
+    def cycle_period(self, x: Any, skip: float = 0) -> Value:
+        """How long the dominant cycle of a smoothed price is, 6 to 50 bars once it has settled, from bar `skip` on."""
+        return self.node("cycle_period", x, params=(skip,))
+
+    def cycle_phase(self, x: Any, period: Any) -> Value:
+        """Where in its dominant cycle of `period` bars a smoothed price stands, in degrees."""
+        return self.node("cycle_phase", x, period)
+
+    def cycle_mode(self, phase: Any, period: Any) -> Value:
+        """1 while the price does not go through its dominant cycle, else 0."""
+        return self.node("cycle_mode", phase, period)
 
     # ---- tracing ----
 

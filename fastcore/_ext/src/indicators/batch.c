@@ -196,7 +196,13 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
     }
     n -= first;
     from_bar(t->program, in, out, first, from, to);
-    if (n == 0 || (n > t->program->lookback && !fc_program_batch(t->program, from, to, n, first, t->scratch))) {
+    if (n <= t->program->lookback) { /* whether bars are missing or not */
+        for (int j = 0; j < t->program->n_out; j++) {
+            fill_missing(to[j], n);
+        }
+        return 0;
+    }
+    if (!fc_program_batch(t->program, from, to, n, first, t->scratch)) {
         return 0;
     }
     switch (t->program->policy) {

@@ -1,5 +1,6 @@
 #define PY_SSIZE_T_CLEAN
 #include "indicators/function_object.h"
+#include "indicators/waves.h"
 
 #include <structmember.h>
 
@@ -71,7 +72,10 @@ static PyTypeObject Function_Type = {
     .tp_dictoffset = offsetof(Function, dict),
 };
 
-int fc_function_ready(void) { return fc_arrays_ready() ? -1 : PyType_Ready(&Function_Type); }
+int fc_function_ready(void) {
+    fc_waves_prepare();
+    return fc_arrays_ready() ? -1 : PyType_Ready(&Function_Type);
+}
 
 /* Reads (name, kind, default, lo, hi) into parameter j; -1 with an exception set. */
 static int take_param(Function *f, PyObject *param, int j, PyObject **name) {

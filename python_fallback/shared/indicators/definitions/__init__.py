@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from python_fallback.shared.indicators.definitions import (
+    cycle,
     momentum,
     operators,
     overlap,
@@ -18,7 +19,7 @@ __all__ = ["DEFINITIONS", "definition"]
 
 DEFINITIONS: dict[str, Named] = {
     name: Named(inputs, calculate)
-    for group in (operators, overlap, momentum, price, statistic, volatility, volume)
+    for group in (operators, overlap, cycle, momentum, price, statistic, volatility, volume)
     for name, (inputs, calculate) in group.DEFINITIONS.items()
 }
 BUILT_IN.update(DEFINITIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from python_fallback.shared.indicators.definitions.cycle import mama
 from python_fallback.shared.indicators.program import lookback
 from python_fallback.shared.indicators.tracing import Operators, Value
 
@@ -97,6 +98,20 @@ def kama(o: Operators, real: Value, timeperiod: int) -> Value:
     return o.follow(real, rate * rate, o.lag(real, 1))
 
 
+def mavp(o: Operators, real: Value, periods: Value, minperiod: int, maxperiod: int, matype: int) -> Value:
+    if minperiod > maxperiod:
+        raise ValueError(f"maxperiod: expected at least minperiod, {minperiod}, got {maxperiod}")
+    bars = o.map("floor", o.least(o.greatest(periods, minperiod), maxperiod))
+    if matype in (0, 11):
+        return o.mean_of(real, bars, maxperiod)
+    latest = max(length(period, matype) for period in range(minperiod, maxperiod + 1))
+    found = average(o, real, maxperiod, matype)
+    for period in range(minperiod, maxperiod):
+        late = o.after(real, latest - length(period, matype))  # all of them give their first result at one bar
+        found = o.where(o.equal(bars, period), average(o, late, period, matype), found)
+    return found
+
+
 def ma(o: Operators, real: Value, timeperiod: int, matype: int) -> Value:
     return average(o, real, timeperiod, matype)
 
@@ -147,6 +162,7 @@ _AVERAGES = {
     4: tema,
     5: trima,
     6: kama,
+    7: lambda o, x, period: mama(o, x, 0.5, 0.05)[0],
     8: t3,
     9: hma,
     12: zlema,
@@ -168,6 +184,7 @@ DEFINITIONS = {
     "vwma": (2, vwma),
     "kama": (1, kama),
     "ma": (1, ma),
+    "mavp": (2, mavp),
     "midpoint": (1, midpoint),
     "midprice": (2, midprice),
     "accbands": (3, accbands),

@@ -69,4 +69,10 @@
     X(first)                                                                                                           \
     X(smooth)                                                                                                          \
     X(apart)                                                                                                           \
-    X(rises)
+    X(rises)                                                                                                           \
+    X(cycle_smooth)                                                                                                    \
+    X(hilbert)                                                                                                         \
+    X(cycle_period)                                                                                                    \
+    X(cycle_phase)                                                                                                     \
+    X(cycle_mode)                                                                                                      \
+    X(mean_of)
