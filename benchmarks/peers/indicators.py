@@ -94,7 +94,8 @@ SHAPES: dict[str, Callable[[int], Columns]] = {
 def inputs_of(name: str, data: Columns) -> list[Any]:
     """The inputs of a function, in order; those of inverse functions are in -1..1."""
     real = data["close"] / 200.0 if name in ("acos", "asin") else data["close"]
-    known = {"real": real, "real0": data["close"], "real1": data["high"], "open": data["open"], **data}
+    periods = np.resize(np.arange(5.0, 30.0), len(real))
+    known = {**data, "real": real, "real0": data["close"], "real1": data["high"], "periods": periods}
     return [known[key] for key in INDICATORS[name].inputs]
 
 

@@ -46,10 +46,10 @@ EXTENSIONS: dict[str, Sources] = {
         "indicators.pyx",
         *_in(
             "indicators",
-            "batch.c cpu.c function.c function_object.c live.c program.c program_object.c result_pool.c waves.c",
+            "batch.c cpu.c function.c function_object.c live.c operators.c program.c program_object.c result_pool.c",
         ),
         *_in("indicators", "batch.h board.pxi cpu.h function.h function_object.h live.h program.h program_object.h"),
-        *_in("indicators", "result_pool.h waves.h"),
+        *_in("indicators", "waves.c result_pool.h waves.h"),
         *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
         *_in("indicators/operators", "list.h operator.h ring.h scan.h"),
         *_common("errors imports stack"),

@@ -139,3 +139,9 @@ def test_rows_are_independent(ta: ModuleType, case: Case) -> None:
     for i, inputs in enumerate(rows):
         for whole, alone in zip(together, call(function, case, inputs)):
             np.testing.assert_array_equal(whole[i], alone)
+
+
+def test_a_gap_before_the_first_result_is_missing_in_every_window_that_holds_it(ta: ModuleType) -> None:
+    real = np.arange(12.0)
+    real[5] = np.nan  # the lookback is 10: no result is of bar 5, and those of bars 10 and 11 look back over it
+    assert np.isnan(ta.mom(real, 10)).all()

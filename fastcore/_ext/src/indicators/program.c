@@ -9,64 +9,6 @@
 
 static size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
-/* ---- operators by name ---- */
-
-/* An instruction set is told by its kernels: its name is that of the vectors that the compiler made. */
-#define TABLES(isa)                                                                                                    \
-    extern const fc_operator *const fc_operators_##isa[];                                                              \
-    extern const fc_kernel *const fc_kernels_##isa[];
-
-#if defined(FC_HAVE_AVX2)
-TABLES(avx2)
-#endif
-#if defined(FC_HAVE_SSE2)
-TABLES(sse2)
-#endif
-#if defined(FC_HAVE_NEON)
-TABLES(neon)
-#endif
-#if defined(FC_HAVE_GENERIC)
-TABLES(generic)
-#endif
-
-static const fc_operator *const *operators_of(const fc_isa *isa) {
-#if defined(FC_HAVE_AVX2)
-    if (isa->kernels == fc_kernels_avx2) {
-        return fc_operators_avx2;
-    }
-#endif
-#if defined(FC_HAVE_SSE2)
-    if (isa->kernels == fc_kernels_sse2) {
-        return fc_operators_sse2;
-    }
-#endif
-#if defined(FC_HAVE_NEON)
-    if (isa->kernels == fc_kernels_neon) {
-        return fc_operators_neon;
-    }
-#endif
-#if defined(FC_HAVE_GENERIC)
-    if (isa->kernels == fc_kernels_generic) {
-        return fc_operators_generic;
-    }
-#endif
-    return NULL;
-}
-
-const fc_operator *fc_operator_named(const fc_isa *isa, const char *name) {
-    for (const fc_operator *const *op = operators_of(isa); op && *op; op++) {
-        if (!strcmp((*op)->name, name)) {
-            return *op;
-        }
-    }
-    return NULL;
-}
-
-int fc_operator_takes(char kind, double value) {
-    double least = kind == 'd' ? 2.0 : kind == 'p' ? 1.0 : 0.0, most = kind == 't' ? 2.0 : FC_MAX_PERIOD;
-    return kind == 'f' || (value >= least && value <= most && value == (double)(int64_t)value);
-}
-
 /* ---- making a program ---- */
 
 static void set_name(fc_program *p, const char *name) {
@@ -156,6 +98,24 @@ static void set_nodes(fc_program *p) {
     p->size = p->size ? p->size : sizeof(double);
 }
 
+/* Whether what is not finite in an input shows in an output of its own bar: then outputs are looked at, not inputs. */
+static int is_strict(const fc_program *p) {
+    char shows[FC_MAX_VALUES] = {0};
+    for (int j = 0; j < p->n_out; j++) {
+        shows[p->outputs[j]] = 1;
+    }
+    for (int k = p->n_nodes; k--;) {
+        const fc_operator *op = p->nodes[k].op;
+        for (int j = 0; j < op->n_in && op->kind == FC_MAP; j++) {
+            shows[p->nodes[k].in[j]] |= shows[p->n_in + k];
+        }
+        if (!op->strict) {
+            return 0;
+        }
+    }
+    return !memchr(shows, 0, (size_t)p->n_in);
+}
+
 /* A lag is read where the earlier bars are, not copied, unless it is an output; a value without its first bars likewise.
  * Where that is an output, what it is of takes the place of the output: its first bars are missing there in the end. */
 static void set_lags(fc_program *p) {
@@ -228,6 +188,7 @@ int fc_program_finish(fc_program *p) {
         value->output = j;
         p->lookback = value->first > p->lookback ? value->first : p->lookback;
     }
+    p->strict = is_strict(p);
     set_lags(p);
     return set_slots(p);
 }
@@ -309,13 +270,21 @@ static int run_node(const tiles *t, int k) {
 
 static int run_tile(tiles *t) {
     const fc_program *p = t->p;
+    ptrdiff_t looked_at = p->strict ? p->lookback : t->end; /* the inputs; then the outputs */
     for (int j = 0; j < p->n_in; j++) {
-        if (!fc_all_finite(t->in[j] + t->begin, t->end - t->begin)) {
+        ptrdiff_t end = looked_at < t->end ? looked_at : t->end;
+        if (t->begin < end && !fc_all_finite(t->in[j] + t->begin, end - t->begin)) {
             return 1;
         }
     }
     for (int k = 0; k < p->n_nodes; k++) {
         if (run_node(t, k)) {
+            return 1;
+        }
+    }
+    for (int j = 0; j < p->n_out && p->strict; j++) {
+        ptrdiff_t first = later(p->lookback, t->begin);
+        if (first < t->end && !fc_all_finite(t->out[j] + first, t->end - first)) {
             return 1;
         }
     }

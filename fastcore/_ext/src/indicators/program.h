@@ -47,6 +47,7 @@ typedef struct {
     fc_value *values;
     ptrdiff_t *history; /* of each slot: earlier bars that are looked back to */
     int outputs[FC_MAX_OUT];
+    int strict;   /* outputs that are finite tell that inputs are, but for those before the lookback */
     size_t carry; /* bytes of what a batch keeps from tile to tile */
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */
 } fc_program;

@@ -13,7 +13,7 @@
     (void)in;                                                                                                          \
     (void)commit
 
-#define MAP(op, kinds, inputs, LOAD, STEP_LOAD, RESULT)                                                                \
+#define MAP(op, kinds, inputs, STRICT, LOAD, STEP_LOAD, RESULT)                                                        \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         BLOCK_HEAD;                                                                                                    \
@@ -29,8 +29,13 @@
         STEP_LOAD;                                                                                                     \
         return (RESULT);                                                                                               \
     }                                                                                                                  \
-    const fc_operator FC(operator_##op) = {                                                                            \
-        .name = #op, .par = kinds, .n_in = inputs, .kind = FC_MAP, .block = op##_block, .step = op##_step}
+    const fc_operator FC(operator_##op) = {.name = #op,                                                                \
+                                           .par = kinds,                                                               \
+                                           .n_in = inputs,                                                             \
+                                           .kind = FC_MAP,                                                             \
+                                           .strict = STRICT,                                                           \
+                                           .block = op##_block,                                                        \
+                                           .step = op##_step}
 
 #define LOAD1 const double *a = in[0]
 #define LOAD2 const double *a = in[0], *b = in[1]
@@ -38,11 +43,13 @@
 #define STEP1 const double *a = in
 #define STEP2 const double *a = in, *b = in + 1
 #define STEP3 const double *a = in, *b = in + 1, *c = in + 2
+#define STRICT 1
+#define LOOSE 0
 #define WITH const double number = par[0]
 
-#define UNARY(op, RESULT) MAP(op, "", 1, LOAD1, STEP1, RESULT)
-#define NUMBER(op, RESULT) MAP(op, "f", 1, LOAD1; WITH, STEP1; WITH, RESULT)
-#define BINARY(op, RESULT) MAP(op, "", 2, LOAD2, STEP2, RESULT)
+#define UNARY(op, strict, RESULT) MAP(op, "", 1, strict, LOAD1, STEP1, RESULT)
+#define NUMBER(op, strict, RESULT) MAP(op, "f", 1, strict, LOAD1; WITH, STEP1; WITH, RESULT)
+#define BINARY(op, strict, RESULT) MAP(op, "", 2, strict, LOAD2, STEP2, RESULT)
 
 /* Choices, with all that is chosen from at hand: the compiler then makes vectors of them. A comparison with NaN does not
  * hold, so each looks for NaN too; with |, which has no branch. */
@@ -66,40 +73,49 @@ FC_INLINE double chosen(double a, double b, double c) {
     return (a != a) | (b != b) | (c != c) ? NAN : x;
 }
 
-UNARY(copy, a[i]);
-UNARY(neg, -a[i]);
-UNARY(abs, fabs(a[i]));
-UNARY(sqrt, sqrt(a[i]));
-UNARY(exp, exp(a[i]));
-UNARY(ln, log(a[i]));
-UNARY(log10, log10(a[i]));
-UNARY(sin, sin(a[i]));
-UNARY(cos, cos(a[i]));
-UNARY(tan, tan(a[i]));
-UNARY(asin, asin(a[i]));
-UNARY(acos, acos(a[i]));
-UNARY(atan, atan(a[i]));
-UNARY(sinh, sinh(a[i]));
-UNARY(cosh, cosh(a[i]));
-UNARY(tanh, tanh(a[i]));
-UNARY(floor, floor(a[i]));
-UNARY(ceil, ceil(a[i]));
-UNARY(sign, sign_of(a[i]));
-NUMBER(add_number, a[i] + number);
-NUMBER(subtract_from, number - a[i]);
-NUMBER(times, a[i] * number);
-NUMBER(divide_by, a[i] / number);
-NUMBER(divide, number / a[i]);
-BINARY(add, a[i] + b[i]);
-BINARY(sub, a[i] - b[i]);
-BINARY(mul, a[i] * b[i]);
-BINARY(div, a[i] / b[i]);
-BINARY(greatest, greatest_of(a[i], b[i]));
-BINARY(least, least_of(a[i], b[i]));
-BINARY(gt, greater_of(a[i], b[i]));
-BINARY(ge, not_less_of(a[i], b[i]));
-BINARY(eq, equal_of(a[i], b[i]));
-BINARY(there, there_of(a[i], b[i]));
-MAP(constant, "f", 0, WITH, WITH, number);
-MAP(ratio, "f", 2, LOAD2; WITH, STEP2; WITH, ratio_of(a[i], b[i], number));
-MAP(where, "", 3, LOAD3, STEP3, chosen(a[i], b[i], c[i]));
+/* 1 / number where a product with it is the quotient, to the last digit: for powers of two. Else 0. */
+FC_INLINE double inverse_of(double number) {
+    int exponent;
+    return fabs(number) >= 0x1p-1000 && fabs(number) <= 0x1p1000 && fabs(frexp(number, &exponent)) == 0.5 ? 1.0 / number
+                                                                                                          : 0.0;
+}
+
+UNARY(copy, STRICT, a[i]);
+UNARY(neg, STRICT, -a[i]);
+UNARY(abs, STRICT, fabs(a[i]));
+UNARY(sqrt, STRICT, sqrt(a[i]));
+UNARY(exp, LOOSE, exp(a[i]));
+UNARY(ln, STRICT, log(a[i]));
+UNARY(log10, STRICT, log10(a[i]));
+UNARY(sin, STRICT, sin(a[i]));
+UNARY(cos, STRICT, cos(a[i]));
+UNARY(tan, STRICT, tan(a[i]));
+UNARY(asin, STRICT, asin(a[i]));
+UNARY(acos, STRICT, acos(a[i]));
+UNARY(atan, LOOSE, atan(a[i]));
+UNARY(sinh, STRICT, sinh(a[i]));
+UNARY(cosh, STRICT, cosh(a[i]));
+UNARY(tanh, LOOSE, tanh(a[i]));
+UNARY(floor, STRICT, floor(a[i]));
+UNARY(ceil, STRICT, ceil(a[i]));
+UNARY(sign, LOOSE, sign_of(a[i]));
+NUMBER(add_number, STRICT, a[i] + number);
+NUMBER(subtract_from, STRICT, number - a[i]);
+MAP(divide_by, "f", 1, STRICT, LOAD1; WITH; const double inverse = inverse_of(number), STEP1; WITH;
+    const double inverse = inverse_of(number), inverse != 0.0 ? a[i] * inverse : a[i] / number);
+NUMBER(times, STRICT, a[i] * number);
+
+NUMBER(divide, LOOSE, number / a[i]);
+BINARY(add, STRICT, a[i] + b[i]);
+BINARY(sub, STRICT, a[i] - b[i]);
+BINARY(mul, STRICT, a[i] * b[i]);
+BINARY(div, LOOSE, a[i] / b[i]);
+BINARY(greatest, LOOSE, greatest_of(a[i], b[i]));
+BINARY(least, LOOSE, least_of(a[i], b[i]));
+BINARY(gt, LOOSE, greater_of(a[i], b[i]));
+BINARY(ge, LOOSE, not_less_of(a[i], b[i]));
+BINARY(eq, LOOSE, equal_of(a[i], b[i]));
+BINARY(there, LOOSE, there_of(a[i], b[i]));
+MAP(constant, "f", 0, STRICT, WITH, WITH, number);
+MAP(ratio, "f", 2, LOOSE, LOAD2; WITH, STEP2; WITH, ratio_of(a[i], b[i], number));
+MAP(where, "", 3, LOOSE, LOAD3, STEP3, chosen(a[i], b[i], c[i]));

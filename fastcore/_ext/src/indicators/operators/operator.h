@@ -21,6 +21,7 @@ typedef struct fc_operator {
                2), f number */
     int n_in;
     fc_kind kind;
+    int strict; /* no result is finite whose inputs are not */
     ptrdiff_t (*lag)(const double *par);     /* bars of its inputs before the first result; NULL: none */
     ptrdiff_t (*scratch)(const double *par); /* doubles that block needs; NULL: none */
     /* n results, out[0] that of the bar at in[j][0]; a window reads from in[j][-lag] on. 1 if it declines, 0 if done. */
@@ -37,9 +38,5 @@ typedef struct fc_operator {
     int (*valid)(const double *par, const void *state); /* may a state from outside be stepped? */
     void (*gap)(void *state); /* what a missing bar does; NULL: nothing */
 } fc_operator;
-
-#define FC_OP(name) FC(FC_JOIN(operator_, name))
-#define FC_JOIN(a, b) FC_JOIN_(a, b)
-#define FC_JOIN_(a, b) a##b
 
 #endif
