@@ -59,7 +59,8 @@ def log(wanted: Collection[str]) -> dict[str, Commit]:
     found = {}
     for commit in (commit for commit in behind if commit in wanted):
         told = git("show", "--no-patch", "--format=%cs%x00%s%x00%b", commit).split("\0")
-        found[commit] = Commit(commit, *told, git("show", "--format=", "--stat=100", commit))
+        files = [line.strip() for line in git("show", "--format=", "--stat=100", commit).splitlines()]
+        found[commit] = Commit(commit, *told, "\n".join(files))
     return found
 
 

@@ -56,7 +56,7 @@ def series_of(found: Iterable[Measured], history: Mapping[str, Commit]) -> list[
 def lines_page(series: list[Series], history: Mapping[str, Commit], machine: str) -> str:
     suites: dict[str, list[Series]] = {}
     for one in series:
-        suites.setdefault(one.name.split(".")[0].removeprefix("bench_"), []).append(one)
+        suites.setdefault(suite_of(one.name), []).append(one)
     jumps = [jump for one in series for jump in one.jumps]
     places = {commit: place for place, commit in enumerate(history)}
     sections = "".join(
@@ -83,7 +83,7 @@ def jumps_table(jumps: list[Jump], history: Mapping[str, Commit]) -> str:
     if not jumps:
         return "<p>No benchmark jumped.</p>"
     rows = "".join(
-        f"<tr><td>{html.escape(label(jump.after.benchmark))}</td><td>{jump.after.backend}</td>"
+        f"<tr><td>{html.escape(placed(jump.after.benchmark))}</td><td>{jump.after.backend}</td>"
         f'<td><a href="commits.html#{jump.after.commit}">{jump.after.commit[:8]}</a> '
         f"{html.escape(history[jump.after.commit].subject)}</td>"
         f'<td class="number">{shown(jump.before.value, jump.before.unit)}</td>'
@@ -96,10 +96,24 @@ def jumps_table(jumps: list[Jump], history: Mapping[str, Commit]) -> str:
     return f'<div class="wide"><table>{head}{rows}</table></div>'
 
 
+def placed(name: str) -> str:
+    """`bench_heap.time_update` as `heap update`."""
+    return f"{suite_of(name)} {label(name)}"
+
+
+def suite_of(name: str) -> str:
+    return name.split(".")[0].removeprefix("bench_")
+
+
 def label(name: str) -> str:
     """`bench_heap.time_update` without what each name has."""
     _, _, rest = name.partition(".")
-    for prefix in ("Instructions.track_instructions", "Call.time_call", "Import.timeraw_import"):
+    for prefix in (
+        "Instructions.track_instructions",
+        "Call.time_call",
+        "Definition.time_call",
+        "Import.timeraw_import",
+    ):
         if rest.startswith(prefix):
             return rest.removeprefix(prefix).strip("()").replace("'", "")
     return rest.removeprefix("time_").removeprefix("track_")
@@ -132,7 +146,9 @@ def figure(one: Series, places: Mapping[str, int]) -> str:
             a, b = x(jump.after), y(jump.after.value / first)  # type: ignore[operator]
             drawn.append(mark(jump, a, b))
     values = ", ".join(
-        f'<span class="{backend}">{shown(line[-1].value, line[-1].unit)}</span>' for backend, line in one.points.items()
+        f'<span class="{backend}">{shown(line[-1].value, line[-1].unit)}</span>'
+        for backend in BACKENDS
+        if (line := one.points.get(backend))
     )
     ends = f'<text x="2" y="11">{high:.0%}</text><text x="2" y="{HEIGHT - 3}">{low:.0%}</text>'
     unit = "instructions" if any(line[-1].unit == "instructions" for line in one.points.values()) else ""

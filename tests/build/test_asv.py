@@ -167,6 +167,17 @@ def test_the_configuration_pins_each_package_and_removes_the_library_by_its_name
     ]
 
 
+def test_a_build_takes_only_binaries_and_objects_from_the_one_before(load: Any, tmp_path: Path) -> None:
+    kept = ["lib.linux/fastcore/_ext/heap.so", "temp.linux/heap/module.o", "cython/metrics.c"]
+    for name in (*kept, "lib.linux/fastcore/removed.py", "lib.linux/fastcore/_ext/_stamps.py", "bdist.linux/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    load("commit_wheel").keep_binaries(tmp_path)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*") if path.is_file()) == sorted(
+        kept
+    )
+
+
 # --- what reads the results, with asv installed ---------------------------------------------------------------------
 
 
@@ -277,6 +288,7 @@ def test_a_jump_is_marked_where_it_is(tools: Any) -> None:
     assert page.count("<polygon") == 1
     assert page.count("<polyline") == 2
     assert "Subject &lt;c&gt;" in page
+    assert "<td>heap x</td><td>compiled</td>" in page
     assert "No benchmark jumped." in lines.lines_page([series._replace(jumps=[])], history, "reference")
     loads = Loads()
     loads.feed(page)
