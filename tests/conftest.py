@@ -22,9 +22,6 @@ from tests.elsewhere import systems
 PURE_ONLY = _env.boolean("FASTCORE_NO_EXTENSIONS")
 REQUIRED = _env.boolean("FASTCORE_REQUIRE_EXTENSIONS")
 
-SEARCH_LONGER = 50  # times as many examples with --hypothesis-profile=long
-hypothesis.settings.register_profile("long", max_examples=100 * SEARCH_LONGER, deadline=None, derandomize=False)
-
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile(
     "untimed",
@@ -33,6 +30,11 @@ hypothesis.settings.register_profile(
     suppress_health_check=[*hypothesis.settings.default.suppress_health_check, hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("untimed")
+
+# With --hypothesis-profile: a longer search, and a suite that has run on another Python.
+LONG, REPEAT = 5000, 20  # examples of a test that does not say how many; the others in proportion
+hypothesis.settings.register_profile("long", max_examples=LONG, deadline=None, derandomize=False)
+hypothesis.settings.register_profile("repeat", hypothesis.settings.default, max_examples=REPEAT)
 
 _passed: Counter[tuple[str, str]] = Counter()  # (folder below tests, backend) -> tests
 _loaded: dict[str, str] = {}  # compiled modules, of this process and of its workers -> files
@@ -72,7 +74,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(f"FASTCORE_REQUIRE_EXTENSIONS is set and these extensions may not run: {missing}")
 
 
-def search_longer(item: pytest.Item) -> None:
+def examples(profile: str, stated: int) -> int:
+    """How many examples a test is to try; tests that state none have the profile's number."""
+    if profile == "long":
+        return stated * LONG // 100 if stated < LONG else stated
+    return min(stated, max(stated * REPEAT // 100, REPEAT))
+
+
+def change_examples(item: pytest.Item, profile: str) -> None:
     """Tests say how many examples they try, which no profile changes."""
     case = getattr(item, "cls", None)
     where, name = (case, "settings") if hasattr(case, "settings") else (None, "")
@@ -80,9 +89,10 @@ def search_longer(item: pytest.Item) -> None:
         function = getattr(item, "obj", None)
         where, name = getattr(function, "__func__", function), "_hypothesis_internal_use_settings"
     before = getattr(where, name, None)
-    if isinstance(before, hypothesis.settings) and before.max_examples < 100 * SEARCH_LONGER:
-        more = before.max_examples * SEARCH_LONGER
-        setattr(where, name, hypothesis.settings(before, max_examples=more, deadline=None))
+    if isinstance(before, hypothesis.settings):
+        wanted = examples(profile, before.max_examples)
+        if wanted != before.max_examples:
+            setattr(where, name, hypothesis.settings(before, max_examples=wanted, deadline=None))
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
@@ -92,9 +102,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if _twin_of(item) == "compiled"]
         items[:] = [item for item in items if _twin_of(item) != "compiled"]
         config.hook.pytest_deselected(items=left_out)
-    if config.getoption("hypothesis_profile", None) == "long":
+    profile = config.getoption("hypothesis_profile", None)
+    if profile in ("long", "repeat"):
         for item in items:
-            search_longer(item)
+            change_examples(item, profile)
     for item in items:
         twin = _twin_of(item)
         if twin is not None:

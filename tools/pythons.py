@@ -1,10 +1,11 @@
 """Run tests on every Python that the project promises, as far as the machine has it; one that is missing is named.
 
-Usage: python tools/pythons.py [--hot] [--only=3.12,3.13] [--venvs=PREFIX] [pytest arguments]
+Usage: python tools/pythons.py [--repeat] [--only=3.12,3.13] [--venvs=PREFIX] [pytest arguments]
 
 The promise is in the classifiers of pyproject.toml. An interpreter is looked for on PATH, then in pyenv's folders. Each
-has an environment of its own, PREFIX with the version after it (.venv-3.12). Without --hot it is `make test` there.
-With --hot only what the hot paths' tests need is installed, and only those tests run that have no server.
+has an environment of its own, PREFIX with the version after it (.venv-3.12), in which `make test` runs. With --repeat
+the suite has run on another Python: tests of servers, clusters and processes are left out, and Hypothesis tries fewer
+examples.
 """
 
 from __future__ import annotations
@@ -20,13 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 HOT_PACKAGES = ("pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypothesis>=6.100", "websockets>=13")
-HOT_TESTS = (
-    "tests/isolated/test_recursion.py",
-    "tests/framing/test_hostile.py",
-    "tests/heap/test_priority_queue.py",
-    "tests/cache/test_calls.py",
-    "tests/dispatch/test_switch.py",
-)
+REPEAT = "-m 'not backend_independent and not slow' --hypothesis-profile=repeat"
 
 
 def promised() -> list[str]:
@@ -51,32 +46,16 @@ def interpreter(version: str) -> str | None:
     return next((command for command in candidates if runs(command, version)), None)
 
 
-def test_all(version: str, command: str, venv: str, arguments: list[str]) -> int:
-    given = [f"VENV={venv}", f"PYTHON={command}", f"PYTEST_ARGS={' '.join(arguments)}"]
+def run_suite(version: str, command: str, venv: str, arguments: str) -> int:
+    given = [f"VENV={venv}", f"PYTHON={command}", f"PYTEST_ARGS={arguments}"]
     return subprocess.run(["make", "--no-print-directory", "test", *given], cwd=ROOT, check=False).returncode
-
-
-def test_hot(version: str, command: str, venv: str, arguments: list[str]) -> int:
-    """Both twins of the hot paths, built and tested with what they need and no more."""
-    python = f"{venv}/bin/python"
-    needed = [*PROJECT["build-system"]["requires"], *PROJECT["project"]["dependencies"], *HOT_PACKAGES]
-    # The package is not installed: programs that tests start find it, too.
-    environment = {**os.environ, "FASTCORE_REQUIRE_EXTENSIONS": "1", "PYTHONPATH": str(ROOT)}
-    for step in (
-        [command, "-m", "venv", venv],
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *needed],
-        [python, "setup.py", "-q", "build_ext", "--inplace"],
-        [python, "-m", "pytest", "-q", "-n", "logical", "--maxprocesses", "8", *(arguments or HOT_TESTS)],
-    ):
-        status = subprocess.run(step, cwd=ROOT, env=environment, check=False).returncode
-        if status:
-            return status
-    return 0
 
 
 def main(arguments: list[str]) -> int:
     options = dict(a[2:].split("=", 1) for a in arguments if a.startswith(("--only=", "--venvs=")))
-    rest = [a for a in arguments if not a.startswith(("--only=", "--venvs=")) and a != "--hot"]
+    rest = [a for a in arguments if not a.startswith(("--only=", "--venvs=")) and a != "--repeat"]
+    if "--repeat" in arguments:
+        rest = [REPEAT, *rest]
     only = options.get("only", "").split(",") if options.get("only") else promised()
     lines, failed = [], False
     for version in only:
@@ -85,8 +64,7 @@ def main(arguments: list[str]) -> int:
             lines.append(f"Python {version}: not on this machine, not tested")
             continue
         begun = time.monotonic()
-        test = test_hot if "--hot" in arguments else test_all
-        status = test(version, command, f"{options.get('venvs', '.venv-')}{version}", rest)
+        status = run_suite(version, command, f"{options.get('venvs', '.venv-')}{version}", " ".join(rest))
         failed = failed or status != 0
         passed = "passed" if status == 0 else f"failed, exit status {status}"
         lines.append(f"Python {version}: {passed} in {time.monotonic() - begun:.0f} s ({command})")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conftest import examples
 
 pytestmark = pytest.mark.backend_independent
 
@@ -88,8 +91,31 @@ def test_the_files_that_run_on_arm_exist(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {name.split("/")[1] for name in arm.SELECTED} == {name.split("/")[1] for name in arm.ALL}
 
 
-def test_the_files_that_run_on_other_pythons_and_on_wheels_exist(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [name for name in tool("pythons", monkeypatch).HOT_TESTS if not (ROOT / name).exists()] == []
+def test_a_suite_that_is_repeated_on_another_python_has_no_servers_and_fewer_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pythons = tool("pythons", monkeypatch)
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **options: object) -> object:
+        commands.append(command)
+        return pythons.subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(pythons, "interpreter", lambda version: f"python{version}")
+    monkeypatch.setattr(pythons.subprocess, "run", run)
+    assert pythons.main(["--repeat", "--only=3.12,3.13", "tests/heap"]) == 0
+    assert [command[3:5] for command in commands] == [
+        [f"VENV=.venv-{version}", f"PYTHON=python{version}"] for version in ("3.12", "3.13")
+    ]
+    _, asked = commands[0][5].split("=", 1)
+    assert shlex.split(asked) == [
+        "-m",
+        "not backend_independent and not slow",
+        "--hypothesis-profile=repeat",
+        "tests/heap",
+    ]
+    assert [examples("repeat", stated) for stated in (10, 60, 400)] == [10, 20, 80]
+    assert [examples("long", stated) for stated in (60, 5000)] == [3000, 5000]
 
 
 def test_scalar_and_vector_arithmetic_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:

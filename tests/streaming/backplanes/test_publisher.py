@@ -168,8 +168,9 @@ def test_a_process_without_a_loop_sends_its_messages_or_logs_them(served: tuple[
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_can_close_its_copy(short_path: Path) -> None:
     code = f"""
-import os, signal
+import os, signal, warnings
 from fastcore.streaming import Publisher, UnixBus
+warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads, which are the point here
 with Publisher(UnixBus({str(short_path / "bus")!r})) as publisher:
     publisher.publish("a", 1)
     child = os.fork()
