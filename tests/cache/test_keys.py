@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 import subprocess
 import sys
@@ -67,16 +68,20 @@ for name, key in keys_here().items():
 """
 
 
+@functools.cache
+def keys_of_a_process(backend: str, seed: str) -> dict[str, str]:
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "FASTCORE_CACHE": backend}
+    run = subprocess.run([sys.executable, "-c", PROCESS], capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr
+    return dict(line.split("\t") for line in run.stdout.splitlines())
+
+
 @pytest.mark.parametrize("other_backend", ["python", "compiled"])
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_keys_are_the_same_in_every_process(other_backend: str, seed: str) -> None:
     if other_backend == "compiled" and "compiled" not in BACKENDS_HERE:
         pytest.skip("the compiled twin may not run here")
-    environment = {**os.environ, "PYTHONHASHSEED": seed, "FASTCORE_CACHE": other_backend}
-    run = subprocess.run([sys.executable, "-c", PROCESS], capture_output=True, text=True, env=environment)
-    assert run.returncode == 0, run.stderr
-    there = dict(line.split("\t") for line in run.stdout.splitlines())
-    assert there == {ascii(name): key for name, key in keys_here().items()}
+    assert keys_of_a_process(other_backend, seed) == {ascii(name): key for name, key in keys_here().items()}
 
 
 def test_the_layout_in_memory_does_not_change_the_key() -> None:
