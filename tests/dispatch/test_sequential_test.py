@@ -13,6 +13,7 @@ from fastcore.dispatch.experiment import WARM_UP, Pair, Trial
 from fastcore.dispatch.sequential_test import Detector, Evidence, bets_for
 from tests.dispatch.simulation import Bits, Floats, alarms, boundary, chance, detections, first, slow, steps, times
 
+pytestmark = pytest.mark.backend_independent  # numbers alone
 ALPHA = Guard().alpha
 RUN_LENGTH = Guard().run_length
 

@@ -49,6 +49,7 @@ EXECUTORS: dict[str, Callable[[int], Executor]] = {
     "process": ProcessExecutor,
 }
 """Name -> what makes an executor of so many slots."""
+STARTS_PROCESSES = dict.fromkeys(("dask", "process"), pytest.mark.backend_independent)
 
 LONG = 60.0  # seconds until a test gives up
 
@@ -123,7 +124,7 @@ class Harness:
         return end
 
 
-@pytest.fixture(params=sorted(EXECUTORS))
+@pytest.fixture(params=[pytest.param(name, marks=STARTS_PROCESSES.get(name, ())) for name in sorted(EXECUTORS)])
 def on(request: pytest.FixtureRequest) -> Callable[..., None]:
     """``on(scenario, size=2)`` runs a scenario with an executor, which is always stopped."""
 
