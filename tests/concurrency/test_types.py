@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.backend_independent
+
 RIGHT = """
 import functools
 from collections.abc import Awaitable

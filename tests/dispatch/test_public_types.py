@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.backend_independent
 api = pytest.importorskip("mypy.api")
 
 CODE = """
