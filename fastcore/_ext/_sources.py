@@ -59,7 +59,8 @@ EXTENSIONS: dict[str, Sources] = {
             ),
             *_in(
                 "indicators/operators",
-                "arg_extremes.c cycles.c joined.c lines.c maps.c pairs.c recurrences.c table.c varying.c windows.c",
+                "arg_extremes.c cycles.c joined.c lines.c maps.c pairs.c recurrences.c sums.c "
+                "table.c varying.c windows.c",
             ),
         ),
         numpy=True,

@@ -50,6 +50,12 @@ def test_operators_in_a_row_are_joined_where_one_does_the_work_of_both() -> None
     assert names(both) == ["sub", "distance", "add"]
 
 
+def test_a_sum_is_made_of_the_sums_of_its_halves_where_these_are_known() -> None:
+    program = trace(lambda o, x: (o.sum(x, 7), o.sum(x, 14), o.sum(x, 9)), 1, ())
+    assert names(program) == ["sum", "lag", "add", "sum"]
+    assert lookback(trace(lambda o, x: o.sum(x, 7) - o.sum(x, 14), 1, ())) == 13
+
+
 def test_built_in_indicators_are_operators() -> None:
     program = trace(lambda o, x: o.macd(x, 12, 26, 9)[0] + o.rsi(x, 14), 1, ())
     assert lookback(program) == 33

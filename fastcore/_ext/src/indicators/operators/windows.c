@@ -103,11 +103,6 @@ static double mean_step(const double *par, void *state, const double *in, int co
     (void)par;
     return fc_push_mean(&s->moments, s->mem, in[0], commit);
 }
-static double sum_step(const double *par, void *state, const double *in, int commit) {
-    sums_state *s = state;
-    fc_sums all;
-    return fc_push_sums(&s->moments, s->mem, in[0], &all, 0, commit) ? all.base * par[0] + all.sum : NAN;
-}
 static double variance_step(const double *par, void *state, const double *in, int commit) {
     sums_state *s = state;
     double mean;
@@ -122,7 +117,6 @@ FC_INLINE int roll_deviation(const double *x, ptrdiff_t n, ptrdiff_t w, double *
     return FC(roll_std)(x, n, w, 1.0, out, scratch);
 }
 ROLL(mean, FC(roll_mean), sums_size, sums_init, sums_valid, sums_gap);
-ROLL(sum, FC(roll_sum), sums_size, sums_init, sums_valid, sums_gap);
 ROLL(variance, FC(roll_variance), moments_size, sums_init, sums_valid, sums_gap);
 ROLL(deviation, roll_deviation, moments_size, sums_init, sums_valid, sums_gap);
 
