@@ -246,6 +246,18 @@ FC_INLINE v4 v4_uppers_lowers(v4 a, v4 b) { return v4_of(a.l[1], b.l[0], a.l[3],
 
 FC_INLINE v4 v4_zero(void) { return v4_all(0.0); }
 
+/* Of four blocks `apart` from each other, a bar of each. */
+FC_INLINE v4 v4_load_apart(const double *x, ptrdiff_t apart) {
+    return v4_of(x[0], x[apart], x[2 * apart], x[3 * apart]);
+}
+FC_INLINE void v4_store_apart(double *out, ptrdiff_t apart, v4 a) {
+    double lanes[4];
+    v4_store(lanes, a);
+    for (int l = 0; l < 4; l++) {
+        out[l * apart] = lanes[l];
+    }
+}
+
 /* Running totals within four bars, forwards and backwards: pairs first, then half onto half. */
 FC_INLINE v4 v4_scan(v4 a) {
     v4 pairs = v4_add(a, v4_swapped(a));

@@ -54,28 +54,54 @@ static int few(const double *x, ptrdiff_t n, ptrdiff_t w, const weights *k, doub
     return 0;
 }
 
-/* Of the w - 1 bars before a block: sums[t] and rising[t] of the last w - 1 - t of them. */
-static void tails(const double *before, ptrdiff_t w, double base1, double *sums, double *rising) {
-    ptrdiff_t t = w - 1;
-    double s = 0.0, r = 0.0;
-    v4_store(sums + t, v4_zero());
-    v4_store(rising + t, v4_zero());
-    for (; t & 3; t--) {
-        sums[t - 1] = s += before[t - 1] - base1;
-        rising[t - 1] = r += s;
+static ptrdiff_t lines_scratch(const double *par) { return 8 * (ptrdiff_t)par[0]; }
+
+/* Results for m bars at x, up to a whole block. sums[t] and rising[t] are of the last w - 1 - t of the bars before it. */
+FC_INLINE void block(const double *x, ptrdiff_t m, ptrdiff_t w, const weights *k, double *out, double *sums,
+                     double *rising) {
+    double base = x[0], sum = 0.0, rise = 0.0, own = 0.0;
+    const double *before = x - (w - 1);
+    sums[w - 1] = rising[w - 1] = 0.0;
+    for (ptrdiff_t t = w - 1; t > 0; t--) {
+        sums[t - 1] = sum += before[t - 1] - base;
+        rising[t - 1] = rise += sum;
     }
-    v4 base = v4_all(base1), sum = v4_all(s), rise = v4_all(r);
-    for (; t > 0; t -= 4) {
-        v4 all = v4_add(sum, v4_scan_back(v4_sub(v4_load(before + t - 4), base)));
-        v4 rises = v4_add(rise, v4_scan_back(all));
-        v4_store(sums + t - 4, all);
-        v4_store(rising + t - 4, rises);
-        sum = v4_first(all);
-        rise = v4_first(rises);
+    sum = 0.0;
+    for (ptrdiff_t t = 0; t < m; t++) {
+        double d = x[t] - base;
+        sum += d;
+        own += d * (double)(t + 1);
+        out[t] = weigh(k, base, sum + sums[t], (own + sum * (double)(w - 1 - t)) + rising[t]);
     }
 }
 
-static ptrdiff_t lines_scratch(const double *par) { return 2 * ((ptrdiff_t)par[0] + 8); }
+/* The same for four whole blocks, one in each lane. */
+FC_INLINE void blocks4(const double *x, ptrdiff_t w, const weights *k, double *restrict out, double *sums,
+                       double *rising) {
+    v4 by_sum = v4_all(k->sum), by_rising = v4_all(k->rising), one = v4_all(1.0);
+    v4 base = v4_load_apart(x, w), based = v4_mul(base, v4_all(k->base)), sum = v4_zero(), rise = sum, own = sum;
+    const double *before = x - (w - 1);
+    v4_store(sums + 4 * (w - 1), sum);
+    v4_store(rising + 4 * (w - 1), sum);
+    for (ptrdiff_t t = w - 1; t > 0; t--) {
+        sum = v4_add(sum, v4_sub(v4_load_apart(before + t - 1, w), base));
+        rise = v4_add(rise, sum);
+        v4_store(sums + 4 * (t - 1), sum);
+        v4_store(rising + 4 * (t - 1), rise);
+    }
+    sum = v4_zero();
+    v4 place = one, left = v4_all((double)(w - 1));
+    for (ptrdiff_t t = 0; t < w; t++) {
+        v4 d = v4_sub(v4_load_apart(x + t, w), base);
+        sum = v4_add(sum, d);
+        own = v4_add(own, v4_mul(d, place));
+        v4 all = v4_add(sum, v4_load(sums + 4 * t));
+        v4 rises = v4_add(v4_add(own, v4_mul(sum, left)), v4_load(rising + 4 * t));
+        v4_store_apart(out + t, w, v4_add(based, v4_add(v4_mul(all, by_sum), v4_mul(rises, by_rising))));
+        place = v4_add(place, one);
+        left = v4_sub(left, one);
+    }
+}
 
 /* Results for n bars at x, which has w - 1 bars before it. */
 FC_INLINE int lines(const double *x, ptrdiff_t n, ptrdiff_t w, const weights *k, double *restrict out,
@@ -83,34 +109,12 @@ FC_INLINE int lines(const double *x, ptrdiff_t n, ptrdiff_t w, const weights *k,
     if (w <= FEW) {
         return few(x, n, w, k, out);
     }
-    double *sums = scratch, *rising = scratch + ((w + 7) & ~(ptrdiff_t)3);
-    v4 by_base = v4_all(k->base), by_sum = v4_all(k->sum), by_rising = v4_all(k->rising), four = v4_all(4.0);
-    for (ptrdiff_t b = 0; b < n; b += w) {
-        const double *from = x + b;
-        double *to = out + b;
-        ptrdiff_t m = n - b < w ? n - b : w, t = 0;
-        tails(from - (w - 1), w, from[0], sums, rising);
-        v4 base = v4_all(from[0]), sum = v4_zero(), own = v4_zero();
-        v4 place = v4_of(1.0, 2.0, 3.0, 4.0), before = v4_sub(v4_all((double)w), place);
-        for (; t + 4 <= m; t += 4) {
-            v4 d = v4_sub(v4_load(from + t), base);
-            v4 head = v4_add(sum, v4_scan(d)), owns = v4_add(own, v4_scan(v4_mul(d, place)));
-            v4 all = v4_add(head, v4_load(sums + t));
-            v4 rises = v4_add(v4_add(owns, v4_mul(head, before)), v4_load(rising + t));
-            v4 result = v4_add(v4_mul(all, by_sum), v4_mul(rises, by_rising));
-            v4_store(to + t, v4_add(v4_mul(base, by_base), result));
-            sum = v4_last(head);
-            own = v4_last(owns);
-            place = v4_add(place, four);
-            before = v4_sub(before, four);
-        }
-        double s = v4_one(sum), o = v4_one(own);
-        for (; t < m; t++) {
-            double d = from[t] - from[0];
-            s += d;
-            o += d * (double)(t + 1);
-            to[t] = weigh(k, from[0], s + sums[t], (o + s * (double)(w - 1 - t)) + rising[t]);
-        }
+    ptrdiff_t b = 0;
+    for (; b + 4 * w <= n; b += 4 * w) {
+        blocks4(x + b, w, k, out + b, scratch, scratch + 4 * w);
+    }
+    for (; b < n; b += w) {
+        block(x + b, n - b < w ? n - b : w, w, k, out + b, scratch, scratch + w);
     }
     return 0;
 }

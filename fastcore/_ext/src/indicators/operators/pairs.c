@@ -5,21 +5,10 @@
 #define SUMS 5 /* of the distances from a bar of the window: x, y, their squares, their products */
 
 static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
-static ptrdiff_t pitch_of(ptrdiff_t w) { return (w + 7) & ~(ptrdiff_t)3; }
-static ptrdiff_t pairs_scratch(const double *par) { return SUMS * pitch_of((ptrdiff_t)par[0]); }
+static ptrdiff_t pairs_scratch(const double *par) { return 4 * SUMS * (ptrdiff_t)par[0]; }
 
-typedef struct {
-    v4 of[SUMS];
-} sums4;
+typedef enum { CORRELATION, BETA } pairs_kind;
 
-FC_INLINE void distances4(const double *x, const double *y, v4 base_x, v4 base_y, sums4 *d) {
-    v4 dx = v4_sub(v4_load(x), base_x), dy = v4_sub(v4_load(y), base_y);
-    d->of[0] = dx;
-    d->of[1] = dy;
-    d->of[2] = v4_mul(dx, dx);
-    d->of[3] = v4_mul(dy, dy);
-    d->of[4] = v4_mul(dx, dy);
-}
 FC_INLINE void distances1(double dx, double dy, double *d) {
     d[0] += dx;
     d[1] += dy;
@@ -27,50 +16,30 @@ FC_INLINE void distances1(double dx, double dy, double *d) {
     d[3] += dy * dy;
     d[4] += dx * dy;
 }
-
-static void tails(const double *x, const double *y, ptrdiff_t w, double base_x, double base_y, double *to) {
-    ptrdiff_t t = w - 1, pitch = pitch_of(w);
-    double sum1[SUMS] = {0.0};
-    sums4 sum, d;
-    for (int j = 0; j < SUMS; j++) {
-        v4_store(to + j * pitch + t, v4_zero());
-    }
-    for (; t & 3; t--) {
-        distances1(x[t - 1] - base_x, y[t - 1] - base_y, sum1);
-        for (int j = 0; j < SUMS; j++) {
-            to[j * pitch + t - 1] = sum1[j];
-        }
-    }
-    for (int j = 0; j < SUMS; j++) {
-        sum.of[j] = v4_all(sum1[j]);
-    }
-    for (; t > 0; t -= 4) {
-        distances4(x + t - 4, y + t - 4, v4_all(base_x), v4_all(base_y), &d);
-        for (int j = 0; j < SUMS; j++) {
-            v4 all = v4_add(sum.of[j], v4_scan_back(d.of[j]));
-            v4_store(to + j * pitch + t - 4, all);
-            sum.of[j] = v4_first(all);
-        }
-    }
+FC_INLINE void distances4(v4 dx, v4 dy, v4 *d, pairs_kind kind) {
+    d[0] = v4_add(d[0], dx);
+    d[1] = v4_add(d[1], dy);
+    d[2] = v4_add(d[2], v4_mul(dx, dx));
+    d[3] = kind == BETA ? d[3] : v4_add(d[3], v4_mul(dy, dy)); /* which it does not need */
+    d[4] = v4_add(d[4], v4_mul(dx, dy));
 }
 
-typedef enum { CORRELATION, BETA } pairs_kind;
-
-FC_INLINE double made1(const double *s, double w, pairs_kind kind) {
-    double products = s[4] - s[0] * s[1] / w, squares_x = s[2] - s[0] * s[0] / w, squares_y = s[3] - s[1] * s[1] / w;
+FC_INLINE double made1(const double *s, double inverse, pairs_kind kind) {
+    double mean_x = s[0] * inverse, products = s[4] - mean_x * s[1], squares_x = s[2] - mean_x * s[0];
     if (kind == BETA) {
         return squares_x > 0.0 ? products / squares_x : 0.0;
     }
+    double squares_y = s[3] - s[1] * inverse * s[1];
     double scale = squares_x > 0.0 && squares_y > 0.0 ? squares_x * squares_y : 0.0;
     return scale > 0.0 ? products / sqrt(scale) : 0.0;
 }
 
-FC_INLINE v4 made4(const v4 *s, v4 w, pairs_kind kind) {
-    v4 zero = v4_zero(), one = v4_all(1.0);
-    v4 products = v4_sub(s[4], v4_div(v4_mul(s[0], s[1]), w));
-    v4 squares_x = v4_max(v4_sub(s[2], v4_div(v4_mul(s[0], s[0]), w)), zero), scale = squares_x, root = squares_x;
+FC_INLINE v4 made4(const v4 *s, v4 inverse, pairs_kind kind) {
+    v4 zero = v4_zero(), one = v4_all(1.0), mean_x = v4_mul(s[0], inverse);
+    v4 products = v4_sub(s[4], v4_mul(mean_x, s[1]));
+    v4 squares_x = v4_max(v4_sub(s[2], v4_mul(mean_x, s[0])), zero), scale = squares_x, root = squares_x;
     if (kind == CORRELATION) {
-        v4 squares_y = v4_max(v4_sub(s[3], v4_div(v4_mul(s[1], s[1]), w)), zero);
+        v4 squares_y = v4_max(v4_sub(s[3], v4_mul(v4_mul(s[1], inverse), s[1])), zero);
         scale = v4_mul(squares_x, squares_y);
         root = v4_sqrt(scale);
     }
@@ -79,39 +48,71 @@ FC_INLINE v4 made4(const v4 *s, v4 w, pairs_kind kind) {
     return v4_if_gt(scale, zero, v4_div(products, safe));
 }
 
+/* Results for m bars, up to a whole block. The tails, SUMS for each t, are of the last w - 1 - t of the bars before. */
+FC_INLINE void block(const double *x, const double *y, ptrdiff_t m, ptrdiff_t w, double *out, double *tails,
+                     pairs_kind kind) {
+    double sum[SUMS] = {0.0}, all[SUMS], inverse = 1.0 / (double)w;
+    const double *before_x = x - (w - 1), *before_y = y - (w - 1);
+    for (ptrdiff_t t = w - 1;; t--) {
+        memcpy(tails + SUMS * t, sum, sizeof(sum));
+        if (t == 0) {
+            break;
+        }
+        distances1(before_x[t - 1] - x[0], before_y[t - 1] - y[0], sum);
+    }
+    memset(sum, 0, sizeof(sum));
+    for (ptrdiff_t t = 0; t < m; t++) {
+        distances1(x[t] - x[0], y[t] - y[0], sum);
+        for (int j = 0; j < SUMS; j++) {
+            all[j] = sum[j] + tails[SUMS * t + j];
+        }
+        out[t] = made1(all, inverse, kind);
+    }
+}
+
+/* The same for four whole blocks, one in each lane. */
+FC_INLINE void blocks4(const double *x, const double *y, ptrdiff_t w, double *restrict out, double *tails,
+                       pairs_kind kind) {
+    v4 sum[SUMS], all[SUMS], inverse = v4_all(1.0 / (double)w), base_x = v4_load_apart(x, w);
+    v4 base_y = v4_load_apart(y, w);
+    const double *before_x = x - (w - 1), *before_y = y - (w - 1);
+    for (int j = 0; j < SUMS; j++) {
+        sum[j] = all[j] = v4_zero();
+    }
+    for (ptrdiff_t t = w - 1;; t--) {
+        for (int j = 0; j < SUMS; j++) {
+            if (kind == CORRELATION || j != 3) {
+                v4_store(tails + 4 * (SUMS * t + j), sum[j]);
+            }
+        }
+        if (t == 0) {
+            break;
+        }
+        v4 dx = v4_sub(v4_load_apart(before_x + t - 1, w), base_x);
+        distances4(dx, v4_sub(v4_load_apart(before_y + t - 1, w), base_y), sum, kind);
+    }
+    for (int j = 0; j < SUMS; j++) {
+        sum[j] = v4_zero();
+    }
+    for (ptrdiff_t t = 0; t < w; t++) {
+        distances4(v4_sub(v4_load_apart(x + t, w), base_x), v4_sub(v4_load_apart(y + t, w), base_y), sum, kind);
+        for (int j = 0; j < SUMS; j++) {
+            if (kind == CORRELATION || j != 3) {
+                all[j] = v4_add(sum[j], v4_load(tails + 4 * (SUMS * t + j)));
+            }
+        }
+        v4_store_apart(out + t, w, made4(all, inverse, kind));
+    }
+}
+
 FC_INLINE int pairs(const double *x, const double *y, ptrdiff_t n, ptrdiff_t w, double *restrict out, double *scratch,
                     pairs_kind kind) {
-    ptrdiff_t pitch = pitch_of(w);
-    v4 width = v4_all((double)w);
-    for (ptrdiff_t b = 0; b < n; b += w) {
-        const double *fx = x + b, *fy = y + b;
-        ptrdiff_t m = n - b < w ? n - b : w, t = 0;
-        sums4 sum, d;
-        double sum1[SUMS], all1[SUMS];
-        tails(fx - (w - 1), fy - (w - 1), w, fx[0], fy[0], scratch);
-        for (int j = 0; j < SUMS; j++) {
-            sum.of[j] = v4_zero();
-        }
-        for (; t + 4 <= m; t += 4) {
-            v4 all[SUMS];
-            distances4(fx + t, fy + t, v4_all(fx[0]), v4_all(fy[0]), &d);
-            for (int j = 0; j < SUMS; j++) {
-                v4 head = v4_add(sum.of[j], v4_scan(d.of[j]));
-                all[j] = v4_add(head, v4_load(scratch + j * pitch + t));
-                sum.of[j] = v4_last(head);
-            }
-            v4_store(out + b + t, made4(all, width, kind));
-        }
-        for (int j = 0; j < SUMS; j++) {
-            sum1[j] = v4_one(sum.of[j]);
-        }
-        for (; t < m; t++) {
-            distances1(fx[t] - fx[0], fy[t] - fy[0], sum1);
-            for (int j = 0; j < SUMS; j++) {
-                all1[j] = sum1[j] + scratch[j * pitch + t];
-            }
-            out[b + t] = made1(all1, (double)w, kind);
-        }
+    ptrdiff_t b = 0;
+    for (; b + 4 * w <= n; b += 4 * w) {
+        blocks4(x + b, y + b, w, out + b, scratch, kind);
+    }
+    for (; b < n; b += w) {
+        block(x + b, y + b, n - b < w ? n - b : w, w, out + b, scratch, kind);
     }
     return 0;
 }
@@ -174,7 +175,7 @@ FC_INLINE double pairs_push(pairs_state *s, const double *in, int commit, pairs_
             all[3] += tail[3 * w] + sy * (2.0 * y + n * sy);
             all[4] += tail[4 * w] + (sx * y + sy * (x + n * sx));
         }
-        result = made1(all, (double)w, kind);
+        result = made1(all, 1.0 / (double)w, kind);
     }
     if (commit) {
         s->mem[t] = in[0];
