@@ -51,7 +51,7 @@ EXTENSIONS: dict[str, Sources] = {
         *_in("indicators", "batch.h board.pxi cpu.h function.h function_object.h live.h program.h program_object.h"),
         *_in("indicators", "waves.c result_pool.h waves.h"),
         *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
-        *_in("indicators/operators", "list.h operator.h ring.h scan.h"),
+        *_in("indicators/operators", "counting.h list.h operator.h ring.h scan.h"),
         *_common("errors imports stack"),
         kernels=(
             *_in(
@@ -59,8 +59,8 @@ EXTENSIONS: dict[str, Sources] = {
             ),
             *_in(
                 "indicators/operators",
-                "arg_extremes.c cycles.c joined.c lines.c maps.c pairs.c recurrences.c sums.c "
-                "table.c varying.c windows.c",
+                "arg_extremes.c counts.c cycles.c joined.c lines.c maps.c order.c pairs.c recurrences.c "
+                "sums.c table.c varying.c windows.c",
             ),
         ),
         numpy=True,

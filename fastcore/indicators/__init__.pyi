@@ -1084,6 +1084,22 @@ class _Tsf(Switch[..., Any]):
     @overload
     def __call__(self, real: ArrayLike, timeperiod: int = 14) -> _Array: ...
 
+class _Percentile(Switch[..., Any]):
+    """Percentile."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30, percentile: float = 50.0) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30, percentile: float = 50.0) -> _Array: ...
+
+class _Percentrank(Switch[..., Any]):
+    """Percent rank."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 100) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 100) -> _Array: ...
+
 class _Correl(Switch[..., Any]):
     """Correlation coefficient."""
 
@@ -1099,6 +1115,78 @@ class _Beta(Switch[..., Any]):
     def __call__(self, real0: _S, real1: _S | ArrayLike, timeperiod: int = 5) -> _S: ...
     @overload
     def __call__(self, real0: ArrayLike, real1: ArrayLike, timeperiod: int = 5) -> _Array: ...
+
+class _Median(Switch[..., Any]):
+    """Median."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30, min_count: int = 0) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30, min_count: int = 0) -> _Array: ...
+
+class _Quantile(Switch[..., Any]):
+    """Quantile."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30, quantile: float = 0.5, min_count: int = 0) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30, quantile: float = 0.5, min_count: int = 0) -> _Array: ...
+
+class _Rank(Switch[..., Any]):
+    """Rank."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30, scale: int = 0, min_count: int = 0) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30, scale: int = 0, min_count: int = 0) -> _Array: ...
+
+class _Skew(Switch[..., Any]):
+    """Skewness."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30, min_count: int = 0) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30, min_count: int = 0) -> _Array: ...
+
+class _Kurt(Switch[..., Any]):
+    """Kurtosis."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30, min_count: int = 0) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30, min_count: int = 0) -> _Array: ...
+
+class _Zscore(Switch[..., Any]):
+    """Standard score."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30, min_count: int = 0) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30, min_count: int = 0) -> _Array: ...
+
+class _Cov(Switch[..., Any]):
+    """Covariance."""
+
+    @overload
+    def __call__(self, real0: _S, real1: _S | ArrayLike, timeperiod: int = 30, min_count: int = 0) -> _S: ...
+    @overload
+    def __call__(self, real0: ArrayLike, real1: ArrayLike, timeperiod: int = 30, min_count: int = 0) -> _Array: ...
+
+class _Argmin(Switch[..., Any]):
+    """Bars since the lowest."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30, min_count: int = 0) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30, min_count: int = 0) -> _Array: ...
+
+class _Argmax(Switch[..., Any]):
+    """Bars since the highest."""
+
+    @overload
+    def __call__(self, real: _S, timeperiod: int = 30, min_count: int = 0) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike, timeperiod: int = 30, min_count: int = 0) -> _Array: ...
 
 class _HtDcperiod(Switch[..., Any]):
     """Hilbert transform: dominant cycle period."""
@@ -2470,6 +2558,26 @@ class TSF(Definition):
     def __call__(self, real: ArrayLike) -> _Array: ...
     def live(self, *history: ArrayLike) -> Live[float]: ...
 
+class PERCENTILE(Definition):
+    """Percentile, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, percentile: float = 50.0, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class PERCENTRANK(Definition):
+    """Percent rank, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 100, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
 class CORREL(Definition):
     """Correlation coefficient, with its parameters bound."""
 
@@ -2488,6 +2596,100 @@ class BETA(Definition):
     def __call__(self, real0: _S, real1: _S | ArrayLike) -> _S: ...
     @overload
     def __call__(self, real0: ArrayLike, real1: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class MEDIAN(Definition):
+    """Median, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, min_count: int = 0, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class QUANTILE(Definition):
+    """Quantile, with its parameters bound."""
+
+    def __init__(
+        self, timeperiod: int = 30, quantile: float = 0.5, min_count: int = 0, *, real: str = "close"
+    ) -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class RANK(Definition):
+    """Rank, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, scale: int = 0, min_count: int = 0, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class SKEW(Definition):
+    """Skewness, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, min_count: int = 0, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class KURT(Definition):
+    """Kurtosis, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, min_count: int = 0, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class ZSCORE(Definition):
+    """Standard score, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, min_count: int = 0, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class COV(Definition):
+    """Covariance, with its parameters bound."""
+
+    def __init__(
+        self, timeperiod: int = 30, min_count: int = 0, *, real0: str = "high", real1: str = "low"
+    ) -> None: ...
+    @overload
+    def __call__(self, real0: _S, real1: _S | ArrayLike) -> _S: ...
+    @overload
+    def __call__(self, real0: ArrayLike, real1: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class ARGMIN(Definition):
+    """Bars since the lowest, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, min_count: int = 0, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class ARGMAX(Definition):
+    """Bars since the highest, with its parameters bound."""
+
+    def __init__(self, timeperiod: int = 30, min_count: int = 0, *, real: str = "close") -> None: ...
+    @overload
+    def __call__(self, real: _S) -> _S: ...
+    @overload
+    def __call__(self, real: ArrayLike) -> _Array: ...
     def live(self, *history: ArrayLike) -> Live[float]: ...
 
 class HT_DCPERIOD(Definition):  # noqa: N801
@@ -2928,8 +3130,19 @@ linearreg_slope: _LinearregSlope
 linearreg_intercept: _LinearregIntercept
 linearreg_angle: _LinearregAngle
 tsf: _Tsf
+percentile: _Percentile
+percentrank: _Percentrank
 correl: _Correl
 beta: _Beta
+median: _Median
+quantile: _Quantile
+rank: _Rank
+skew: _Skew
+kurt: _Kurt
+zscore: _Zscore
+cov: _Cov
+argmin: _Argmin
+argmax: _Argmax
 ht_dcperiod: _HtDcperiod
 ht_dcphase: _HtDcphase
 ht_phasor: _HtPhasor

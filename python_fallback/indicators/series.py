@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from python_fallback.indicators.counts import COUNTS
 from python_fallback.indicators.cycles import CYCLES
 from python_fallback.indicators.maps import Array
 from python_fallback.indicators.recurrences import Apart, Follow, Rises
@@ -207,11 +208,11 @@ def rises(x: Array, period: float) -> Array:
     return _each_row((x,), lambda: Rises(period).push)
 
 
-def _each_row(inputs: Parts, make: Callable[[], Callable[..., float]]) -> Array:
-    """Give each row's bars that are there, in turn, to what `make` returns."""
+def _each_row(inputs: Parts, make: Callable[[], Callable[..., float]], counts: bool = False) -> Array:
+    """Give each row's bars, in turn, to what `make` returns; only those that are there, unless it counts them."""
     result = np.full(inputs[0].shape, np.nan)
     for row in np.ndindex(result.shape[:-1]):
-        there = ~np.isnan(inputs[0][row])
+        there = ~np.isnan(inputs[0][row]) | counts
         result[row][there] = list(map(make(), *(x[row][there].tolist() for x in inputs)))
     return result
 
@@ -219,7 +220,7 @@ def _each_row(inputs: Parts, make: Callable[[], Callable[..., float]]) -> Array:
 def _in_turn(name: str, kind: Any) -> Callable[..., Array]:
     """The operator whose bars `kind` takes in turn."""
     count = OPERATORS[name].inputs
-    return lambda *args: _each_row(args[:count], lambda: kind(*args[count:]).push)
+    return lambda *args: _each_row(args[:count], lambda: kind(*args[count:]).push, name in COUNTS)
 
 
 # Called with the inputs, then the parameters.
@@ -251,7 +252,7 @@ SERIES: Mapping[str, Callable[..., Array]] = {
     "apart": apart,
     "smooth": smooth,
     "rises": rises,
-    **{name: _in_turn(name, kind) for name, kind in CYCLES.items()},
+    **{name: _in_turn(name, kind) for name, kind in (CYCLES | COUNTS).items()},
 }
 
 

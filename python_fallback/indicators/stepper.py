@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from python_fallback.indicators.counts import COUNTS
 from python_fallback.indicators.maps import MAPS
 from python_fallback.indicators.ticks import RECURRENCES, WINDOWS
 from python_fallback.shared.indicators import Program
@@ -24,7 +25,7 @@ class Stepper:
         self.program = program
         self._memories: list[Any] = []
         for name, _, params in program.nodes:
-            make = WINDOWS.get(name) or RECURRENCES.get(name)
+            make = WINDOWS.get(name) or RECURRENCES.get(name) or COUNTS.get(name)
             self._memories.append(make(*params) if make else None)
 
     def step(self, bar: Sequence[float]) -> tuple[float, ...]:
@@ -37,6 +38,8 @@ class Stepper:
                     values.append(float(MAPS[name](*map(np.float64, inputs), *params)))
                 elif all(map(math.isfinite, inputs)):
                     values.append(memory.push(*inputs))
+                elif name in COUNTS:
+                    values.append(memory.push(*[math.nan] * len(inputs)))
                 else:
                     if name in WINDOWS:
                         memory.push(*[math.nan] * len(inputs))

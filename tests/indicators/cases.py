@@ -48,6 +48,8 @@ def _pick(row: Indicator, param: Param, turn: int, place: int) -> float:
         return param.default
     if param.kind == "matype":
         return (0, 1, 13, 5)[max(turn, 0)] if row.name not in FUSED else max(turn, 0) % 2
+    if param.name in ("min_count", "scale"):
+        return (0, 2)[turn == 0]
     if param.name in ("minperiod", "maxperiod"):
         return (3, 40)[param.name == "maxperiod"] if turn else (1, 2)[param.name == "maxperiod"]
     if param.kind == "float":

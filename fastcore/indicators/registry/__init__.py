@@ -17,6 +17,7 @@ from fastcore.indicators.registry import (
     oscillators,
     overlap,
     price,
+    rolling,
     statistic,
     transform,
     volatility,
@@ -26,6 +27,6 @@ from fastcore.indicators.registry.schema import INPUTS, MATYPES, MISSING_DATA, I
 
 __all__ = ["INDICATORS", "INPUTS", "MATYPES", "MISSING_DATA", "Indicator", "Output", "Param", "column"]
 
-_GROUPS = (overlap, oscillators, momentum, volume, volatility, price, statistic, cycle, operators, transform)
+_GROUPS = (overlap, oscillators, momentum, volume, volatility, price, statistic, rolling, cycle, operators, transform)
 
 INDICATORS: Mapping[str, Indicator] = MappingProxyType({row.name: row for group in _GROUPS for row in group.ROWS})

@@ -49,11 +49,13 @@ MATYPES: Mapping[int, str] = MappingProxyType(
 )
 
 # How an indicator meets a missing value, which is one that is not finite.
-MissingData = Literal["bar", "window", "recurrence", "mixed"]
+MissingData = Literal["bar", "window", "count", "recurrence", "mixed"]
 MISSING_DATA: Mapping[str, str] = MappingProxyType(
     {
         "bar": "A missing bar has no result; the others are not affected.",
         "window": "The result is NaN while a missing value is in the window, and right again once it has left.",
+        "count": "Missing values in the window do not count: the result is NaN where fewer than min_count "
+        "others, all of them by default, are there.",
         "recurrence": "A bar with a missing value is skipped: its result is NaN, and the next bars continue as if it "
         "did not exist.",
         "mixed": "Results of a window are NaN while a missing value is in it; exponential averages skip missing "

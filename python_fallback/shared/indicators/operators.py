@@ -2,7 +2,8 @@
 
 How an operator meets a missing value follows from its kind. A ``map`` looks at one bar: its result is missing where an
 input is. A ``window`` gives no result while a missing value is among the bars it looks at. A ``recurrence`` skips
-missing values as if those bars did not exist. For windows and recurrences a value that is not finite is missing.
+missing values as if those bars did not exist. A ``count`` leaves missing values out of its window, and gives a result
+where enough others are left. For windows, counts and recurrences a value that is not finite is missing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ KINDS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {"period": (1, COUNT_MAX), "pair": (2, COUNT_MAX), "count": (0, COUNT_MAX), "ties": (0, 2)}
 )
 
-Kind = Literal["map", "window", "recurrence"]
+Kind = Literal["map", "window", "recurrence", "count"]
 
 
 class Operator(NamedTuple):
@@ -47,6 +48,11 @@ def _count(count: float, *others: float) -> int:
     return int(count)
 
 
+def _counted(period: float, least: float, *others: float) -> int:
+    return int(least) - 1
+
+
+_COUNTED = ("period:period", "least:period")
 _FUNCTIONS = (
     *("copy", "neg", "abs", "sqrt", "exp", "ln", "log10", "floor", "ceil", "sign"),
     *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
@@ -83,6 +89,13 @@ _TABLE = (
     Operator("correlation", "window", 2, 1, ("period:period",), _window),
     Operator("beta", "window", 2, 1, ("period:period",), _window),
     Operator("mean_of", "window", 2, 1, ("longest:period",), _window),
+    Operator("quantile", "count", 1, 1, (*_COUNTED, "share:number", "nearest:number"), _counted),
+    Operator("rank", "count", 1, 1, (*_COUNTED, "below:number"), _counted),
+    *(
+        Operator(name, "count", 1, 1, _COUNTED, _counted)
+        for name in ("count", "standard_score", "skewness", "kurtosis", "age_of_highest", "age_of_lowest")
+    ),
+    Operator("covariance", "count", 2, 1, _COUNTED, _counted),
     Operator("after", "recurrence", 1, 1, ("bars:count",), _count),
     Operator("previous", "recurrence", 1, 1, ("start:number",), lambda start: int(start != start)),
     Operator("total", "recurrence", 1, 1, (), _none),

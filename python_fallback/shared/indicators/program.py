@@ -45,9 +45,9 @@ def lookback(program: Program) -> int:
     return max(first[value] for value in program.outputs)
 
 
-def missing_data(program: Program) -> Literal["bar", "window", "recurrence", "mixed"]:
-    """Return how a program meets missing data: by its bars, its windows, its recurrences, or both of these."""
+def missing_data(program: Program) -> Literal["bar", "window", "count", "recurrence", "mixed"]:
+    """Return how a program meets missing data: by its bars, its windows, its counts, its recurrences, or several."""
     kinds = {OPERATORS[node.operator].kind for node in program.nodes} - {"map"}
-    if kinds == {"window", "recurrence"}:
+    if len(kinds) > 1:
         return "mixed"
-    return "window" if "window" in kinds else "recurrence" if kinds else "bar"
+    return kinds.pop() if kinds else "bar"  # type: ignore[return-value]

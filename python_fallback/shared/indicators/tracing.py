@@ -265,6 +265,44 @@ class Operators:
         """The mean of the last `bars` values, which may differ from bar to bar: 1 to `longest` of them."""
         return self.node("mean_of", x, bars, params=(longest,))
 
+    # ---- of the values that are there in a window, of which there must be at least so many ----
+
+    def quantile(self, x: Any, period: float, least: float, share: float, nearest: float = 0) -> Value:
+        """The value below which `share` of the last `period` values are: between two of them, or the `nearest` one."""
+        return self.node("quantile", x, params=(period, least, share, nearest))
+
+    def rank(self, x: Any, period: float, least: float, below: float = 0) -> Value:
+        """The place of x among the last `period` values, from 1 on; or how many are `below` it."""
+        return self.node("rank", x, params=(period, least, below))
+
+    def count(self, x: Any, period: float, least: float) -> Value:
+        """How many of the last `period` values are there."""
+        return self.node("count", x, params=(period, least))
+
+    def standard_score(self, x: Any, period: float, least: float) -> Value:
+        """The distance of x from the mean of the last `period` values, in standard deviations of a sample."""
+        return self.node("standard_score", x, params=(period, least))
+
+    def skewness(self, x: Any, period: float, least: float) -> Value:
+        """The skewness of the last `period` values, of a sample."""
+        return self.node("skewness", x, params=(period, least))
+
+    def kurtosis(self, x: Any, period: float, least: float) -> Value:
+        """The excess kurtosis of the last `period` values, of a sample."""
+        return self.node("kurtosis", x, params=(period, least))
+
+    def covariance(self, x: Any, y: Any, period: float, least: float) -> Value:
+        """The covariance of the last `period` pairs, of a sample."""
+        return self.node("covariance", x, y, params=(period, least))
+
+    def age_of_highest(self, x: Any, period: float, least: float) -> Value:
+        """How many bars ago the highest of the last `period` values was, of equal ones the newest."""
+        return self.node("age_of_highest", x, params=(period, least))
+
+    def age_of_lowest(self, x: Any, period: float, least: float) -> Value:
+        """How many bars ago the lowest of the last `period` values was, of equal ones the newest."""
+        return self.node("age_of_lowest", x, params=(period, least))
+
     # ---- of all bars so far ----
 
     def after(self, x: Any, bars: float) -> Value:

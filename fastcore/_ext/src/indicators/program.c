@@ -66,7 +66,7 @@ static ptrdiff_t lag_of(const fc_node *node) { return node->op->lag ? node->op->
 
 /* Where each node begins, and where its state and carry are. */
 static void set_nodes(fc_program *p) {
-    int kinds[FC_REMEMBER + 1] = {0};
+    int kinds[FC_COUNT + 1] = {0};
     for (int k = 0; k < p->n_nodes; k++) {
         fc_node *node = p->nodes + k;
         const fc_operator *op = node->op;
@@ -74,18 +74,19 @@ static void set_nodes(fc_program *p) {
         for (int j = 0; j < op->n_in; j++) {
             const fc_value *value = p->values + node->in[j];
             from = value->first > from ? value->first : from;
-            node->doubtful[j] = op->kind != FC_MAP && !op->declines && value->input < 0 && !value->checked;
+            node->doubtful[j] =
+                op->kind != FC_MAP && op->kind != FC_COUNT && !op->declines && value->input < 0 && !value->checked;
             p->values[node->in[j]].checked |= node->doubtful[j];
         }
         node->first = from + lag;
         node->constant = is(node, "constant");
-        node->from = op->kind == FC_REMEMBER ? from : node->first;
+        node->from = op->kind == FC_REMEMBER || op->kind == FC_COUNT ? from : node->first;
         p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1, -1, 0, 0};
         kinds[op->kind]++;
         node->state = p->size;
         p->size += op->size ? rounded(op->size(node->par), sizeof(double)) : 0;
         node->carry = p->carry;
-        p->carry += rounded(op->carry, LINE);
+        p->carry += rounded(op->kind == FC_COUNT ? op->size(node->par) : op->carry, LINE);
         if (op->scratch) {
             ptrdiff_t need = op->scratch(node->par);
             p->scratch = need > p->scratch ? need : p->scratch;
@@ -94,7 +95,10 @@ static void set_nodes(fc_program *p) {
             p->longest = lag > p->longest ? lag : p->longest;
         }
     }
-    p->policy = !kinds[FC_REMEMBER] ? FC_WINDOW : !kinds[FC_LOOK_BACK] ? FC_RECURRENCE : FC_MIXED;
+    p->policy = kinds[FC_COUNT]        ? FC_MIXED
+                : !kinds[FC_REMEMBER]  ? FC_WINDOW
+                : !kinds[FC_LOOK_BACK] ? FC_RECURRENCE
+                                       : FC_MIXED;
     p->size = p->size ? p->size : sizeof(double);
 }
 
@@ -392,7 +396,7 @@ static void step(const fc_program *p, char *state, const double *in, double *out
             x[j] = values[node->in[j]];
             check += x[j] - x[j];
         }
-        if (op->kind != FC_MAP && FC_UNLIKELY(check != 0.0)) {
+        if (op->kind != FC_MAP && op->kind != FC_COUNT && FC_UNLIKELY(check != 0.0)) {
             if (commit && op->gap) {
                 op->gap(state + node->state);
             }

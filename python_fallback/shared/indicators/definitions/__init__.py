@@ -8,6 +8,7 @@ from python_fallback.shared.indicators.definitions import (
     operators,
     overlap,
     price,
+    rolling,
     statistic,
     volatility,
     volume,
@@ -19,7 +20,7 @@ __all__ = ["DEFINITIONS", "definition"]
 
 DEFINITIONS: dict[str, Named] = {
     name: Named(inputs, calculate)
-    for group in (operators, overlap, cycle, momentum, price, statistic, volatility, volume)
+    for group in (operators, overlap, cycle, momentum, price, statistic, rolling, volatility, volume)
     for name, (inputs, calculate) in group.DEFINITIONS.items()
 }
 BUILT_IN.update(DEFINITIONS)

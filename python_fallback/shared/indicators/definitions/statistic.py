@@ -44,7 +44,17 @@ def beta(o: Operators, real0: Value, real1: Value, timeperiod: int) -> Value:
     return o.beta(o.ratio(real0 - before0, before0), o.ratio(real1 - before1, before1), timeperiod)
 
 
+def percentile(o: Operators, real: Value, timeperiod: int, percentile: float) -> Value:
+    return o.quantile(real, timeperiod, timeperiod, percentile / 100.0, 1)
+
+
+def percentrank(o: Operators, real: Value, timeperiod: int) -> Value:
+    return o.rank(real, timeperiod + 1, timeperiod + 1, 1) * 100.0 / timeperiod
+
+
 DEFINITIONS = {
+    "percentile": (1, percentile),
+    "percentrank": (1, percentrank),
     "stddev": (1, stddev),
     "var": (1, var),
     "linearreg": (1, linearreg),

@@ -75,4 +75,13 @@
     X(cycle_period)                                                                                                    \
     X(cycle_phase)                                                                                                     \
     X(cycle_mode)                                                                                                      \
-    X(mean_of)
+    X(mean_of)                                                                                                         \
+    X(quantile)                                                                                                        \
+    X(rank)                                                                                                            \
+    X(count)                                                                                                           \
+    X(standard_score)                                                                                                  \
+    X(skewness)                                                                                                        \
+    X(kurtosis)                                                                                                        \
+    X(covariance)                                                                                                      \
+    X(age_of_highest)                                                                                                  \
+    X(age_of_lowest)

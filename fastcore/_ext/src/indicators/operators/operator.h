@@ -3,6 +3,7 @@
  * `block` takes clean data, many bars at a time; `step` takes one bar, and the caller has looked whether it is there. A
  * map has no memory: missing values run through it. A window's `block` has no memory either: it looks back into its
  * input. A recurrence's block keeps what it knows in `carry`, and gives NaN until it has a result.
+ * What counts the values of its window is given missing ones too, in block and step; its carry is its state.
  */
 #ifndef FASTCORE_INDICATORS_OPERATORS_OPERATOR_H
 #define FASTCORE_INDICATORS_OPERATORS_OPERATOR_H
@@ -10,9 +11,9 @@
 #include "indicators/kernels/stages.h"
 
 #define FC_OP_IN 4
-#define FC_OP_PAR 2
+#define FC_OP_PAR 4
 
-typedef enum { FC_MAP, FC_LOOK_BACK, FC_REMEMBER } fc_kind;
+typedef enum { FC_MAP, FC_LOOK_BACK, FC_REMEMBER, FC_COUNT } fc_kind;
 
 typedef struct fc_operator {
     const char *name;
