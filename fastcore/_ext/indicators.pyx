@@ -5,7 +5,7 @@ Arrays are expected as `fastcore.indicators.coerce` makes them; a function hands
 
 import os
 
-from numpy import empty, frombuffer
+from numpy import array, empty, frombuffer
 
 cimport cython
 cimport numpy as cnp
@@ -34,7 +34,6 @@ cdef extern from "Python.h":
 
 cdef extern from "indicators/kernels/kernel.h":
     enum: FC_MAX_IN
-    enum: FC_MAX_OUT
     enum: FC_STATE_VERSION
 
 
@@ -53,18 +52,56 @@ cdef extern from "indicators/program.h":
         const char *name
         int n_in
         int n_out
-        size_t size
 
-    void fc_program_init(const fc_program *program, void *state) noexcept nogil
-    int fc_program_valid(const fc_program *program, const void *state) noexcept nogil
-    void fc_program_run(const fc_program *program, void *state, const double *const *inputs, double *const *out,
-                        Py_ssize_t n) noexcept nogil
-    void fc_program_many(const fc_program *program, char *states, size_t stride, const int64_t *at,
-                         const double *const *inputs, double *const *out, Py_ssize_t n) noexcept nogil
+
+cdef extern from "indicators/across.h":
+    enum: FC_SYMBOLS
+
+    ctypedef struct fc_across:
+        pass
+
+    ctypedef struct fc_tile:
+        Py_ssize_t n
+        size_t size
+        char *arena
+
+    int fc_tile_valid(const fc_across *across, const fc_tile *tile)
+
+
+cdef extern from "indicators/merge.h":
+    ctypedef struct fc_part:
+        const fc_program *program
+        const int *columns
+        int group
+
+    ctypedef struct fc_merged:
+        int *output
+
+
+cdef extern from "indicators/board.h":
+    ctypedef struct fc_board:
+        int n_parts
+        int n_out
+        fc_part *parts
+        fc_merged *merged
+        fc_across *across
+        Py_ssize_t n_tiles
+        fc_tile *tiles
+        double **out
+
+    fc_board *fc_board_new(const fc_part *parts, int n_parts, int n_columns) noexcept
+    void fc_board_free(fc_board *board) noexcept
+    int fc_board_add(fc_board *board, Py_ssize_t n) noexcept
+    fc_board *fc_board_copy(const fc_board *board) noexcept
+    void fc_board_tick(fc_board *board, const int64_t *at, Py_ssize_t n, const double **columns) noexcept nogil
+    int fc_board_history(fc_board *board, const int64_t *at, Py_ssize_t first, Py_ssize_t n, Py_ssize_t bars,
+                         const double *const *columns) noexcept nogil
+    int fc_board_reset(fc_board *board, const int64_t *at, Py_ssize_t n, const unsigned char *chosen) noexcept
 
 
 cdef extern from "indicators/program_object.h":
     object fc_program_of(const fc_isa *isa, object source, object params)
+    object fc_operators_of(object source, object params)
     const fc_program *fc_program_in(object holder) except NULL
     tuple fc_floats(object params)
 

@@ -31,6 +31,17 @@
 #define FC_THREAD_LOCAL _Thread_local
 #endif
 
+/* Before a loop whose rounds do not touch each other's data, however its pointers look. */
+#if defined(__clang__)
+#define FC_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define FC_INDEPENDENT _Pragma("GCC ivdep")
+#elif defined(_MSC_VER)
+#define FC_INDEPENDENT __pragma(loop(ivdep))
+#else
+#define FC_INDEPENDENT
+#endif
+
 /* For a PyMethodDef: a function of any calling convention, and the flags of one that takes keywords. */
 #define FC_METHOD(function) ((PyCFunction)(void (*)(void))(function))
 #define FC_KEYWORDS (METH_FASTCALL | METH_KEYWORDS)

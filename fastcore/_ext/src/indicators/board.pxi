@@ -1,16 +1,7 @@
-# The board: states of one indicator lie side by side, symbol after symbol, and a tick walks along them.
+# The board: states of many symbols lie side by side, and a tick takes a tile of symbols through all nodes.
 
 cdef enum:
     RELEASE_ABOVE = 4096  # bars x indicators; below, handing over the GIL costs more than the work
-
-
-cdef struct Lane:
-    const fc_program *program
-    int columns[FC_MAX_IN]
-    char *states
-    size_t size
-    size_t stride
-    double *out[FC_MAX_OUT]
 
 
 @cython.no_gc  # it holds texts, numbers and arrays: no cycle comes back to it
@@ -18,11 +9,10 @@ cdef class Board:
     cdef readonly tuple specs
     cdef readonly tuple columns
     cdef readonly Py_ssize_t symbols
-    cdef list _stores  # bytearrays: while arrays look into one it can neither move nor shrink
-    cdef list _outputs
-    cdef list _holders  # of the lanes' programs
-    cdef Lane *_lanes
-    cdef Py_ssize_t _n
+    cdef tuple _stores  # bytearrays: while arrays look into one it can neither move nor shrink
+    cdef tuple _outputs
+    cdef list _holders  # of the programs
+    cdef fc_board *_board
     cdef const double **_data  # the columns' values, while the lock is held
     cdef int64_t *_at
     cdef Py_ssize_t _at_room
@@ -32,66 +22,114 @@ cdef class Board:
         cdef Py_ssize_t count = symbols
         if count < 0:
             raise ValueError(f"symbols: expected an int >= 0, got {symbols!r}")
-        given = [tuple(spec) for spec in specs]
-        self.symbols = count
-        self._stores = []
-        self._outputs = []
-        self._holders = []
         self._lock = PyThread_allocate_lock()
-        self._lanes = <Lane *>calloc(len(given) + 1, sizeof(Lane))
-        if self._lock == NULL or self._lanes == NULL:
+        if self._lock == NULL:
             raise MemoryError()
-        self._n = len(given)
+        given = [tuple(spec) for spec in specs]
         names = {}
+        self._holders = []
         kept = []
-        for i, spec in enumerate(given):
+        for spec in given:
             if len(spec) != 3:
                 raise ValueError(f"specs: expected (name, params, columns), got {spec!r}")
-            kept.append(self._set_lane(&self._lanes[i], spec[0], spec[1], spec[2], names))
+            kept.append(self._take(spec[0], spec[1], spec[2], names))
         self.specs = tuple(kept)
         self.columns = tuple(names)
         self._data = <const double **>calloc(len(names) + 1, sizeof(double *))
         if self._data == NULL:
             raise MemoryError()
+        self._make((0,) * len(given), (), names)
+        self._stores = self._outputs = ()
+        if not self._grow(count, NULL, 0):
+            raise MemoryError()
 
-    cdef tuple _set_lane(self, Lane *lane, name, params, columns, dict names):
-        cdef Py_ssize_t symbol
+    cdef tuple _take(self, name, params, columns, dict names):
         cdef const fc_program *program
         taken = fc_floats(params)
-        holder = fc_program_of(fc_isa_used(), name, taken)
-        lane.program = program = fc_program_in(holder)
-        self._holders.append(holder)
+        holder = fc_operators_of(name, taken)
+        program = fc_program_in(holder)
         inputs = tuple(columns)
         if len(inputs) != program.n_in or not all(type(column) is str for column in inputs):
             raise ValueError(f"specs: expected {program.n_in} column names for {name}, got {columns!r}")
-        for j in range(program.n_in):
-            lane.columns[j] = names.setdefault(inputs[j], len(names))
-        lane.size = program.size
-        lane.stride = (lane.size + 15) & ~<size_t>15
-        if self.symbols and lane.stride > <size_t>PY_SSIZE_T_MAX // <size_t>self.symbols:
-            raise MemoryError()
-        lane.states = <char *>calloc(max(self.symbols, 1), lane.stride)
-        if lane.states == NULL:
-            raise MemoryError()
-        for symbol in range(self.symbols):
-            fc_program_init(program, lane.states + <size_t>symbol * lane.stride)
-        views = []
-        for j in range(program.n_out):
-            store = bytearray(8 * self.symbols)
-            lane.out[j] = <double *>PyByteArray_AS_STRING(store)
-            for symbol in range(self.symbols):
-                lane.out[j][symbol] = NAN
-            view = frombuffer(store, "f8") if self.symbols else empty(0)
-            self._stores.append(store)
-            views.append(view)
-        self._outputs.append(tuple(views))
+        for column in inputs:
+            names.setdefault(column, len(names))
+        self._holders.append(holder)
         return program.name.decode() if isinstance(name, str) else name, taken, inputs
 
+    cdef int _make(self, groups, tiles, dict names) except -1:
+        """The board, with parts in `groups`, and tiles of so many symbols."""
+        cdef Py_ssize_t n = len(self.specs)
+        cdef fc_part *parts = <fc_part *>calloc(n + 1, sizeof(fc_part))
+        cdef int *columns = <int *>calloc(n * FC_MAX_IN + 1, sizeof(int))
+        cdef fc_board *made = NULL
+        cdef Py_ssize_t i, j
+        if parts != NULL and columns != NULL:
+            for i in range(n):
+                parts[i].program = fc_program_in(self._holders[i])
+                parts[i].columns = columns + i * FC_MAX_IN
+                parts[i].group = groups[i]
+                for j in range(len(self.specs[i][2])):
+                    columns[i * FC_MAX_IN + j] = names[self.specs[i][2][j]]
+            made = fc_board_new(parts, <int>n, <int>len(names))
+        free(parts)
+        free(columns)
+        for count in tiles:
+            if made != NULL and fc_board_add(made, count):
+                fc_board_free(made)
+                made = NULL
+        if made == NULL:
+            raise MemoryError()
+        fc_board_free(self._board)
+        self._board = made
+        return 0
+
+    cdef tuple _new_outputs(self, Py_ssize_t symbols):
+        """Stores for each output, with NaN where there are no values yet, and arrays that look into them."""
+        cdef double *out
+        cdef Py_ssize_t symbol, had = min(symbols, self.symbols)
+        stores = []
+        views = []
+        for i in range(self._board.n_out):
+            store = bytearray(8 * symbols)
+            out = <double *>PyByteArray_AS_STRING(store)
+            for symbol in range(had, symbols):
+                out[symbol] = NAN
+            stores.append(store)
+            views.append(frombuffer(store, "f8") if symbols else empty(0))
+        return tuple(stores), tuple(views)
+
+    cdef void _point_outputs(self, tuple stores, bint keep) noexcept:
+        """Have the board write to `stores`; `keep` the values so far."""
+        cdef Py_ssize_t i
+        for i in range(self._board.n_out):
+            if keep:
+                memcpy(PyByteArray_AS_STRING(stores[i]), self._board.out[i], <size_t>self.symbols * sizeof(double))
+            self._board.out[i] = <double *>PyByteArray_AS_STRING(stores[i])
+
+    cdef bint _grow(self, Py_ssize_t count, const double *const *data, Py_ssize_t bars) except -1:
+        """Take more symbols, with their bars so far; False without memory."""
+        cdef bint room, same = False
+        cdef Py_ssize_t had
+        cdef tuple stores, views
+        while not same:  # another thread may add some while the arrays are made
+            had = self.symbols
+            stores, views = self._new_outputs(had + count)
+            replaced, replaced_too = self._stores, self._outputs  # freed without the lock: arrays have weak references
+            self._enter()
+            same = had == self.symbols
+            room = same and fc_board_add(self._board, count) == 0
+            if room:
+                self._point_outputs(stores, had > 0)
+                self._stores, self._outputs = stores, views
+                self.symbols = had + count
+                if data != NULL:
+                    with nogil:
+                        room = fc_board_history(self._board, NULL, had, count, bars, data) == 0
+            PyThread_release_lock(self._lock)
+        return room
+
     def __dealloc__(self):
-        if self._lanes != NULL:
-            for i in range(self._n):
-                free(self._lanes[i].states)
-            free(self._lanes)
+        fc_board_free(self._board)
         free(self._at)
         free(self._data)
         if self._lock != NULL:
@@ -115,15 +153,15 @@ cdef class Board:
             arrays.extend(columns)
             if len(arrays) != len(self.columns):
                 raise ValueError(f"{method}: expected {len(self.columns)} columns, got {len(arrays)}")
-        for name, array in zip(self.columns, arrays):
-            if not fc_is_plain(array) or cnp.PyArray_NDIM(<cnp.ndarray>array) != ndim:
+        for name, given in zip(self.columns, arrays):
+            if not fc_is_plain(given) or cnp.PyArray_NDIM(<cnp.ndarray>given) != ndim:
                 raise TypeError(
                     f"{name}: expected a C-contiguous, aligned {ndim}-D ndarray of native float64,"
-                    f" got {type(array).__name__}"
+                    f" got {type(given).__name__}"
                 )
-            if not cnp.PyArray_SAMESHAPE(<cnp.ndarray>array, <cnp.ndarray>arrays[0]):
+            if not cnp.PyArray_SAMESHAPE(<cnp.ndarray>given, <cnp.ndarray>arrays[0]):
                 expected = f"the shape of {self.columns[0]}, {arrays[0].shape}"
-                raise ValueError(f"{name}: expected {expected}, got {array.shape}")
+                raise ValueError(f"{name}: expected {expected}, got {given.shape}")
         return arrays
 
     def hold(self):
@@ -163,136 +201,177 @@ cdef class Board:
         return copies
 
     cdef bint _is_output(self, const double *column, Py_ssize_t size) noexcept:
-        cdef Py_ssize_t i, j
-        for i in range(self._n):
-            for j in range(self._lanes[i].program.n_out):
-                if column < self._lanes[i].out[j] + self.symbols and self._lanes[i].out[j] < column + size:
-                    return True
+        cdef Py_ssize_t i
+        for i in range(self._board.n_out):
+            if column < self._board.out[i] + self.symbols and self._board.out[i] < column + size:
+                return True
         return False
 
-    def update(self, columns, at=None):
-        cdef list arrays = self._arrays("update", columns, 1)
-        cdef Py_ssize_t n = self.symbols
-        cdef int64_t bad = -1
-        cdef bint room = True, release
-        cdef const int64_t *where
-        cdef double *copies = NULL
-        if at is not None:
-            if (
-                type(at) is not cnp.ndarray
-                or not cnp.PyArray_ISSIGNED(<cnp.ndarray>at)
-                or cnp.PyArray_ITEMSIZE(<cnp.ndarray>at) != 8
-                or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>at)
-                or cnp.PyArray_NDIM(<cnp.ndarray>at) != 1
-            ):
-                raise TypeError(f"at: expected a C-contiguous, aligned 1-D ndarray of int64, got {type(at).__name__}")
-            n = cnp.PyArray_SIZE(<cnp.ndarray>at)
-        if arrays and cnp.PyArray_SIZE(<cnp.ndarray>arrays[0]) != n:
-            raise ValueError(f"{self.columns[0]}: expected {n} values, got {len(arrays[0])}")
-        release = n * self._n > RELEASE_ABOVE
-        self._enter()
-        if at is not None:
-            room = self._keep_at(<const int64_t *>cnp.PyArray_DATA(<cnp.ndarray>at), n, &bad)
-        if room and bad < 0:
-            copies = self._point(arrays, n, &room)
-        if room and bad < 0:
-            where = self._at if at is not None else NULL
-            if release:
-                with nogil:
-                    self._tick(where, n)
-            else:
-                self._tick(where, n)
-        PyThread_release_lock(self._lock)
-        free(copies)
-        if not room:
-            raise MemoryError()
-        if bad >= 0:
-            raise IndexError(f"at: expected indices in 0..{self.symbols - 1}, got {at[bad]} at {bad}")
+    cdef int _check_at(self, at) except -1:
+        if at is not None and (
+            type(at) is not cnp.ndarray
+            or not cnp.PyArray_ISSIGNED(<cnp.ndarray>at)
+            or cnp.PyArray_ITEMSIZE(<cnp.ndarray>at) != 8
+            or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>at)
+            or cnp.PyArray_NDIM(<cnp.ndarray>at) != 1
+        ):
+            raise TypeError(f"at: expected a C-contiguous, aligned 1-D ndarray of int64, got {type(at).__name__}")
+        return 0
 
-    cdef bint _keep_at(self, const int64_t *at, Py_ssize_t n, int64_t *bad) noexcept:
+    cdef bint _keep_at(self, at, int64_t *bad) noexcept:
         """Copy the indices, so that no other thread changes them after the check; False without memory."""
         cdef int64_t *room
-        if n > self._at_room:
-            room = <int64_t *>malloc(<size_t>n * sizeof(int64_t))
+        cdef const int64_t *given
+        cdef Py_ssize_t n
+        bad[0] = -1
+        if at is None:
+            return True
+        given = <const int64_t *>cnp.PyArray_DATA(<cnp.ndarray>at)
+        n = cnp.PyArray_SIZE(<cnp.ndarray>at)
+        if n > self._at_room or self._at == NULL:
+            room = <int64_t *>malloc(<size_t>(n + 1) * sizeof(int64_t))
             if room == NULL:
                 return False
             free(self._at)
             self._at = room
             self._at_room = n
         for i in range(n):
-            self._at[i] = at[i]
+            self._at[i] = given[i]
             if self._at[i] < 0 or self._at[i] >= self.symbols:
                 bad[0] = i
                 return True
         return True
 
-    cdef void _tick(self, const int64_t *at, Py_ssize_t n) noexcept nogil:
-        cdef const double *inputs[FC_MAX_IN]
-        cdef Lane *lane
-        cdef Py_ssize_t i, j
-        for i in range(self._n):
-            lane = &self._lanes[i]
-            for j in range(lane.program.n_in):
-                inputs[j] = self._data[lane.columns[j]]
-            fc_program_many(lane.program, lane.states, lane.stride, at, inputs, lane.out, n)
+    cdef int _refuse(self, at, int64_t bad, bint room) except -1:
+        if not room:
+            raise MemoryError()
+        if bad >= 0:
+            raise IndexError(f"at: expected indices in 0..{self.symbols - 1}, got {at[bad]} at {bad}")
+        return 0
 
-    def extend(self, columns):
-        cdef list arrays = self._arrays("extend", columns, 2)
-        cdef Py_ssize_t rows = self.symbols, bars = 0
-        cdef bint room = True
-        cdef double *spare
-        cdef double *copies
-        if arrays:
-            rows = cnp.PyArray_DIM(<cnp.ndarray>arrays[0], 0)
-            bars = cnp.PyArray_DIM(<cnp.ndarray>arrays[0], 1)
-        if rows != self.symbols:
-            raise ValueError(f"{self.columns[0]}: expected {self.symbols} rows, one a symbol, got {rows}")
-        if bars == 0 or rows == 0:
-            return
-        if bars > PY_SSIZE_T_MAX // (8 * FC_MAX_OUT):
-            raise MemoryError()
-        spare = <double *>malloc(<size_t>bars * FC_MAX_OUT * sizeof(double))
-        if spare == NULL:
-            raise MemoryError()
+    def update(self, columns, at=None):
+        cdef list arrays = self._arrays("update", columns, 1)
+        cdef Py_ssize_t n, wanted
+        cdef int64_t bad = -1
+        cdef bint room = True, release
+        cdef double *copies = NULL
+        self._check_at(at)
         self._enter()
-        copies = self._point(arrays, rows * bars, &room)
-        if room:
-            with nogil:
-                self._history(spare, bars)
+        wanted = self.symbols if at is None else cnp.PyArray_SIZE(<cnp.ndarray>at)
+        n = cnp.PyArray_SIZE(<cnp.ndarray>arrays[0]) if arrays else wanted
+        if n == wanted:
+            release = n * self._board.n_parts > RELEASE_ABOVE
+            room = self._keep_at(at, &bad)
+            if room and bad < 0:
+                copies = self._point(arrays, n, &room)
+            if room and bad < 0 and release:
+                with nogil:
+                    fc_board_tick(self._board, self._at if at is not None else NULL, n, self._data)
+            elif room and bad < 0:
+                fc_board_tick(self._board, self._at if at is not None else NULL, n, self._data)
         PyThread_release_lock(self._lock)
         free(copies)
-        free(spare)
+        if n != wanted:
+            raise ValueError(f"{self.columns[0]}: expected {wanted} values, got {n}")
+        self._refuse(at, bad, room)
+
+    def extend(self, columns, at=None):
+        cdef list arrays = self._arrays("extend", columns, 2)
+        cdef Py_ssize_t n = 0, bars = 0, wanted
+        cdef int64_t bad = -1
+        cdef bint room = True
+        cdef double *copies = NULL
+        cdef const int64_t *where
+        self._check_at(at)
+        if arrays:
+            n = cnp.PyArray_DIM(<cnp.ndarray>arrays[0], 0)
+            bars = cnp.PyArray_DIM(<cnp.ndarray>arrays[0], 1)
+        self._enter()
+        wanted = self.symbols if at is None else cnp.PyArray_SIZE(<cnp.ndarray>at)
+        if not arrays:
+            n = wanted
+        if n == wanted and n > 0 and bars > 0:
+            room = self._keep_at(at, &bad)
+            if room and bad < 0:
+                copies = self._point(arrays, n * bars, &room)
+            if room and bad < 0:
+                where = self._at if at is not None else NULL
+                with nogil:
+                    room = fc_board_history(self._board, where, 0, n, bars, self._data) == 0
+        PyThread_release_lock(self._lock)
+        free(copies)
+        if n != wanted:
+            raise ValueError(f"{self.columns[0]}: expected {wanted} rows, one a symbol, got {n}")
+        self._refuse(at, bad, room)
+
+    def add(self, symbols, columns=None):
+        cdef Py_ssize_t count = symbols, bars = 0
+        cdef list arrays = [] if columns is None else self._arrays("add", columns, 2)
+        cdef list copies = [given.copy() for given in arrays]  # of arrays that may be outputs
+        cdef const double **data = NULL
+        cdef bint room
+        if count < 0:
+            raise ValueError(f"symbols: expected an int >= 0, got {symbols!r}")
+        if arrays and len(arrays[0]) != count:
+            raise ValueError(f"{self.columns[0]}: expected {count} rows, one a symbol, got {len(arrays[0])}")
+        if copies and cnp.PyArray_SIZE(<cnp.ndarray>copies[0]):
+            bars = cnp.PyArray_DIM(<cnp.ndarray>copies[0], 1)
+            data = <const double **>calloc(len(copies), sizeof(double *))
+            if data == NULL:
+                raise MemoryError()
+            for i in range(len(copies)):
+                data[i] = <const double *>cnp.PyArray_DATA(<cnp.ndarray>copies[i])
+        try:
+            room = self._grow(count, data, bars)
+        finally:
+            free(data)
         if not room:
             raise MemoryError()
 
-    cdef void _history(self, double *spare, Py_ssize_t bars) noexcept nogil:
-        cdef const double *inputs[FC_MAX_IN]
-        cdef double *out[FC_MAX_OUT]
-        cdef Lane *lane
-        cdef Py_ssize_t i, j, symbol
-        for j in range(FC_MAX_OUT):
-            out[j] = spare + j * bars
-        for i in range(self._n):
-            lane = &self._lanes[i]
-            for symbol in range(self.symbols):
-                for j in range(lane.program.n_in):
-                    inputs[j] = self._data[lane.columns[j]] + symbol * bars
-                fc_program_run(lane.program, lane.states + <size_t>symbol * lane.stride, inputs, out, bars)
-                for j in range(lane.program.n_out):
-                    lane.out[j][symbol] = out[j][bars - 1]
+    def reset(self, at=None, parts=None):
+        cdef int64_t bad = -1
+        cdef bint room
+        cdef Py_ssize_t n
+        cdef const unsigned char *chosen
+        marks = bytearray(len(self.specs))
+        for i in range(len(marks)) if parts is None else parts:
+            marks[i] = 1
+        chosen = <const unsigned char *>PyByteArray_AS_STRING(marks)
+        self._check_at(at)
+        self._enter()
+        room = self._keep_at(at, &bad)
+        if room and bad < 0:
+            n = self.symbols if at is None else cnp.PyArray_SIZE(<cnp.ndarray>at)
+            room = fc_board_reset(self._board, self._at if at is not None else NULL, n, chosen) == 0
+        PyThread_release_lock(self._lock)
+        self._refuse(at, bad, room)
 
     def output(self, i):
-        return self._outputs[i]
+        cdef Py_ssize_t part = range(len(self.specs))[i]
+        return self._outputs[self._board.merged.output[part] : self._board.merged.output[part + 1]]
 
     def copy(self):
-        cdef Board other = Board(self.specs, self.symbols)
-        cdef Py_ssize_t i, j
-        self._enter()
-        for i in range(self._n):
-            memcpy(other._lanes[i].states, self._lanes[i].states, self._lanes[i].stride * <size_t>self.symbols)
-            for j in range(self._lanes[i].program.n_out):
-                memcpy(other._lanes[i].out[j], self._lanes[i].out[j], <size_t>self.symbols * sizeof(double))
-        PyThread_release_lock(self._lock)
+        cdef Board other = Board(self.specs, 0)
+        cdef fc_board *made = NULL
+        cdef Py_ssize_t i, had = 0
+        cdef bint same = False
+        cdef tuple stores, views
+        while not same:
+            had = self.symbols
+            stores, views = self._new_outputs(had)
+            self._enter()
+            same = had == self.symbols
+            if same:
+                made = fc_board_copy(self._board)
+            for i in range(made.n_out if made != NULL else 0):
+                made.out[i] = <double *>PyByteArray_AS_STRING(stores[i])
+                memcpy(made.out[i], self._board.out[i], <size_t>had * sizeof(double))
+            PyThread_release_lock(self._lock)
+        if made == NULL:
+            raise MemoryError()
+        fc_board_free(other._board)
+        other._board = made
+        other._stores, other._outputs, other.symbols = stores, views, had
         return other
 
     def __copy__(self):
@@ -302,45 +381,54 @@ cdef class Board:
         return self.copy()
 
     def __reduce__(self):
-        cdef Py_ssize_t i, j
-        states = [
-            PyBytes_FromStringAndSize(NULL, <Py_ssize_t>self._lanes[i].stride * self.symbols) for i in range(self._n)
-        ]
-        outputs = [
-            [PyBytes_FromStringAndSize(NULL, 8 * self.symbols) for j in range(self._lanes[i].program.n_out)]
-            for i in range(self._n)
-        ]
-        self._enter()
-        for i in range(self._n):
-            memcpy(PyBytes_AS_STRING(states[i]), self._lanes[i].states, self._lanes[i].stride * <size_t>self.symbols)
-            for j in range(self._lanes[i].program.n_out):
-                memcpy(PyBytes_AS_STRING(outputs[i][j]), self._lanes[i].out[j], <size_t>self.symbols * sizeof(double))
-        PyThread_release_lock(self._lock)
-        return Board, (self.specs, self.symbols), (FC_STATE_VERSION, states, outputs)
+        cdef Board taken = self.copy()
+        cdef fc_board *board = taken._board
+        shape = [board.parts[i].group for i in range(board.n_parts)] + [board.tiles[t].n for t in range(board.n_tiles)]
+        states = [array(shape, "i8").tobytes()]
+        for t in range(board.n_tiles):
+            states.append(PyBytes_FromStringAndSize(board.tiles[t].arena, <Py_ssize_t>board.tiles[t].size))
+        outputs = [[bytes(x) for x in taken.output(i)] for i in range(board.n_parts)]
+        return Board, (self.specs, 0), (FC_STATE_VERSION, states, outputs)
 
     def __setstate__(self, stored):
-        cdef Py_ssize_t i, j, symbol
-        cdef const char *loaded
+        cdef Py_ssize_t t
+        cdef Board made = Board(self.specs, 0)
+        refused = ValueError(f"state: expected one of this board in version {FC_STATE_VERSION}")
         version, states, outputs = stored
-        fits = version == FC_STATE_VERSION and type(states) is list and type(outputs) is list
-        if fits:  # copies: another thread may change the lists while the lock is waited for
-            states, outputs = tuple(states), tuple([tuple(o) if type(o) is list else () for o in outputs])
-        fits = fits and len(states) == len(outputs) == self._n
-        for i in range(self._n if fits else 0):
-            size = <Py_ssize_t>self._lanes[i].stride * self.symbols
-            fits = fits and type(states[i]) is bytes and len(states[i]) == size
-            fits = fits and len(outputs[i]) == self._lanes[i].program.n_out
-            fits = fits and all(type(output) is bytes and len(output) == 8 * self.symbols for output in outputs[i])
-        for i in range(self._n if fits else 0):
-            lane = &self._lanes[i]
-            loaded = PyBytes_AS_STRING(states[i])
-            for symbol in range(self.symbols):
-                fits = fits and fc_program_valid(lane.program, loaded + <size_t>symbol * lane.stride)
-        if not fits:
-            raise ValueError(f"state: expected one of this board in version {FC_STATE_VERSION}")
+        if version != FC_STATE_VERSION or type(states) is not list or type(outputs) is not list:
+            raise refused
+        states, outputs = tuple(states), tuple([tuple(o) if type(o) is list else () for o in outputs])
+        if not states or not all(type(state) is bytes for state in states) or len(states[0]) % 8:
+            raise refused
+        shape = frombuffer(states[0], "i8").tolist() if states[0] else []
+        groups, tiles = shape[: len(self.specs)], shape[len(self.specs) :]
+        if len(groups) != len(self.specs) or not all(0 <= group < 1 << 30 for group in groups):
+            raise refused
+        if len(states) != len(tiles) + 1 or not all(0 < n <= FC_SYMBOLS for n in tiles):
+            raise refused
+        made._make(groups, tiles, {name: i for i, name in enumerate(self.columns)})
+        symbols = sum(tiles)
+        made._stores, made._outputs = made._new_outputs(symbols)
+        made.symbols = symbols
+        made._point_outputs(made._stores, False)
+        for t in range(len(tiles)):
+            if len(states[t + 1]) != <Py_ssize_t>made._board.tiles[t].size:
+                raise refused
+            memcpy(made._board.tiles[t].arena, PyBytes_AS_STRING(states[t + 1]), made._board.tiles[t].size)
+            if not fc_tile_valid(made._board.across, made._board.tiles + t):
+                raise refused
+        for i in range(len(self.specs)):
+            views = made.output(i)
+            if i >= len(outputs) or len(outputs[i]) != len(views):
+                raise refused
+            for view, part in zip(views, outputs[i]):
+                if type(part) is not bytes or len(part) != 8 * symbols:
+                    raise refused
+                view[:] = frombuffer(part, "f8")
+        if len(outputs) != len(self.specs):
+            raise refused
+        replaced, replaced_too = self._stores, self._outputs
         self._enter()
-        for i in range(self._n):
-            memcpy(self._lanes[i].states, PyBytes_AS_STRING(states[i]), self._lanes[i].stride * <size_t>self.symbols)
-            for j in range(self._lanes[i].program.n_out):
-                memcpy(self._lanes[i].out[j], PyBytes_AS_STRING(outputs[i][j]), <size_t>self.symbols * sizeof(double))
+        self._board, made._board = made._board, self._board
+        self._stores, self._outputs, self.symbols = made._stores, made._outputs, made.symbols
         PyThread_release_lock(self._lock)

@@ -195,7 +195,7 @@ static PyObject *live_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) 
         return NULL;
     }
     Live *s = NULL;
-    PyObject *floats = fc_floats(params), *holder = floats ? fc_program_of(fc_isa_used(), source, floats) : NULL;
+    PyObject *floats = fc_floats(params), *holder = floats ? fc_operators_of(source, floats) : NULL;
     PyObject *name = !holder                   ? NULL
                      : PyUnicode_Check(source) ? PyUnicode_FromString(fc_program_in(holder)->name)
                                                : Py_NewRef(source);

@@ -44,7 +44,9 @@ fc_program *fc_program_new(const char *name, int n_in, int n_nodes, int n_out) {
     p->nodes = calloc((size_t)n_nodes + 1, sizeof(*p->nodes));
     p->values = calloc((size_t)p->n_values, sizeof(*p->values));
     p->history = calloc((size_t)n_nodes + 1, sizeof(*p->history));
-    if (!p->nodes || !p->values || !p->history) {
+    p->outputs = calloc((size_t)n_out + 1, sizeof(*p->outputs));
+    p->blank = calloc((size_t)n_out + 1, sizeof(*p->blank));
+    if (!p->nodes || !p->values || !p->history || !p->outputs || !p->blank) {
         fc_program_free(p);
         return NULL;
     }
@@ -56,6 +58,8 @@ void fc_program_free(fc_program *p) {
         free(p->nodes);
         free(p->values);
         free(p->history);
+        free(p->outputs);
+        free(p->blank);
         free(p);
     }
 }
@@ -105,6 +109,9 @@ static void set_nodes(fc_program *p) {
 /* Whether what is not finite in an input shows in an output of its own bar: then outputs are looked at, not inputs. */
 static int is_strict(const fc_program *p) {
     char shows[FC_MAX_VALUES] = {0};
+    if (p->n_values > FC_MAX_VALUES) {
+        return 0; /* several programs in one */
+    }
     for (int j = 0; j < p->n_out; j++) {
         shows[p->outputs[j]] = 1;
     }
@@ -193,6 +200,9 @@ int fc_program_finish(fc_program *p) {
         p->lookback = value->first > p->lookback ? value->first : p->lookback;
     }
     p->strict = is_strict(p);
+    for (int j = 0; j < p->n_out; j++) {
+        p->blank[j] = p->lookback;
+    }
     set_lags(p);
     return set_slots(p);
 }
@@ -216,7 +226,7 @@ ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n) {
     if (p->kernel) {
         return p->kernel->scratch(p->par);
     }
-    ptrdiff_t tile = tile_of(p, n), room = (ptrdiff_t)(p->carry / sizeof(double)) + p->scratch;
+    ptrdiff_t tile = tile_of(p, n), room = (ptrdiff_t)(p->carry / sizeof(double)) + p->scratch + p->n_slots + 7;
     for (int s = 0; s < p->n_slots; s++) {
         room += slot_room(p, s, tile);
     }
@@ -227,8 +237,8 @@ typedef struct {
     const fc_program *p;
     const double *const *in;
     double *const *out;
-    double *slots[FC_MAX_NODES]; /* the tile's first bar in each */
-    ptrdiff_t begin, end;        /* the tile */
+    double **slots;       /* the tile's first bar in each */
+    ptrdiff_t begin, end; /* the tile */
     char *carry;
     double *scratch;
 } tiles;
@@ -307,6 +317,8 @@ int fc_program_batch(const fc_program *p, const double *const *in, double *const
     t.out = out;
     t.carry = (char *)scratch;
     scratch += p->carry / sizeof(double);
+    t.slots = (double **)(void *)scratch; /* a pointer is not larger than a double */
+    scratch += (p->n_slots + 7) & ~7;
     for (int s = 0; s < p->n_slots; s++) {
         t.slots[s] = scratch + p->history[s];
         scratch += slot_room(p, s, tile);
@@ -334,7 +346,7 @@ int fc_program_batch(const fc_program *p, const double *const *in, double *const
         }
     }
     for (int j = 0; j < p->n_out; j++) {
-        fc_missing(out[j], p->lookback < n ? p->lookback : n);
+        fc_missing(out[j], p->blank[j] < n ? p->blank[j] : n);
     }
     return 0;
 }

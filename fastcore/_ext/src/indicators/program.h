@@ -46,7 +46,8 @@ typedef struct {
     fc_node *nodes;
     fc_value *values;
     ptrdiff_t *history; /* of each slot: earlier bars that are looked back to */
-    int outputs[FC_MAX_OUT];
+    int *outputs;
+    ptrdiff_t *blank; /* of each output: the bars that are made missing at the beginning, whatever there is */
     int strict;   /* outputs that are finite tell that inputs are, but for those before the lookback */
     size_t carry; /* bytes of what a batch keeps from tile to tile */
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */

@@ -9,7 +9,7 @@
 
 static fc_import traced = {"python_fallback.shared.indicators", "program_of", NULL};
 static fc_import inputs_of = {"python_fallback.shared.indicators", "inputs_of", NULL};
-static PyObject *kept; /* (source, params) -> holder, of the instruction set in use */
+static PyObject *kept; /* (source, params, whether a kernel may do it) -> holder, of the instruction set in use */
 
 static void free_holder(PyObject *holder) { fc_program_free(PyCapsule_GetPointer(holder, HOLDER)); }
 
@@ -207,12 +207,15 @@ static int kernel_takes(const fc_kernel *kernel, PyObject *floats, double *par) 
     return -1;
 }
 
-static PyObject *make(const fc_isa *isa, PyObject *source, PyObject *floats) {
+static PyObject *make(const fc_isa *isa, PyObject *source, PyObject *floats, int by_kernel) {
     double par[FC_MAX_PAR] = {0};
     const fc_kernel *kernel = fc_kernel_of(isa, source);
     int takes = kernel ? kernel_takes(kernel, floats, par) : 0;
-    if (takes) {
-        return takes < 0 ? NULL : fc_program_with(kernel, par);
+    if (takes < 0) {
+        return NULL;
+    }
+    if (takes && by_kernel) {
+        return fc_program_with(kernel, par);
     }
     PyObject *function = fc_get(&traced);
     PyObject *program = function ? FC_GUARDED(PyObject_CallFunctionObjArgs(function, source, floats, NULL)) : NULL;
@@ -221,16 +224,17 @@ static PyObject *make(const fc_isa *isa, PyObject *source, PyObject *floats) {
     return holder;
 }
 
-PyObject *fc_program_of(const fc_isa *isa, PyObject *source, PyObject *params) {
+static PyObject *program_of(const fc_isa *isa, PyObject *source, PyObject *params, int by_kernel) {
     PyObject *holder = NULL, *key = NULL, *floats = fc_floats(params);
     if (!floats) {
         return NULL;
     }
-    if (isa == fc_isa_used() && (kept || (kept = PyDict_New())) && (key = PyTuple_Pack(2, source, floats))) {
+    if (isa == fc_isa_used() && (kept || (kept = PyDict_New())) &&
+        (key = PyTuple_Pack(3, source, floats, by_kernel ? Py_True : Py_False))) {
         holder = FC_GUARDED(PyDict_GetItemWithError(kept, key));
         Py_XINCREF(holder);
     }
-    if (!holder && !PyErr_Occurred() && (holder = make(isa, source, floats)) && key) {
+    if (!holder && !PyErr_Occurred() && (holder = make(isa, source, floats, by_kernel)) && key) {
         if (PyDict_GET_SIZE(kept) >= MOST_KEPT) {
             PyDict_Clear(kept);
         }
@@ -242,3 +246,9 @@ PyObject *fc_program_of(const fc_isa *isa, PyObject *source, PyObject *params) {
     Py_DECREF(floats);
     return holder;
 }
+
+PyObject *fc_program_of(const fc_isa *isa, PyObject *source, PyObject *params) {
+    return program_of(isa, source, params, 1);
+}
+
+PyObject *fc_operators_of(PyObject *source, PyObject *params) { return program_of(fc_isa_used(), source, params, 0); }

@@ -9,7 +9,9 @@
 /* A new reference to what holds the program of `source`, the name of an indicator or a traced program, with parameters
  * from a sequence of numbers; NULL with an exception set. */
 PyObject *fc_program_of(const fc_isa *isa, PyObject *source, PyObject *params);
-/* The same for parameters that have been checked against the kernel's. */
+/* The same, of operators even where there is a kernel: what live objects and boards run. */
+PyObject *fc_operators_of(PyObject *source, PyObject *params);
+/* The same as the first for parameters that have been checked against the kernel's. */
 PyObject *fc_program_with(const fc_kernel *kernel, const double *par);
 /* Borrowed from its holder. */
 const fc_program *fc_program_in(PyObject *holder);

@@ -4,6 +4,10 @@
  * map has no memory: missing values run through it. A window's `block` has no memory either: it looks back into its
  * input. A recurrence's block keeps what it knows in `carry`, and gives NaN until it has a result.
  * What counts the values of its window is given missing ones too, in block and step; its carry is its state.
+ *
+ * A board carries an operator out for many symbols at a time. Without `across` each symbol has a state and is stepped by
+ * itself; a map's block serves as it is. With `across` the states lie side by side in rows, so that the operator is a
+ * loop over symbols that the compiler makes vectors of. It must give what `step` gives, to the last bit.
  */
 #ifndef FASTCORE_INDICATORS_OPERATORS_OPERATOR_H
 #define FASTCORE_INDICATORS_OPERATORS_OPERATOR_H
@@ -14,6 +18,14 @@
 #define FC_OP_PAR 4
 
 typedef enum { FC_MAP, FC_LOOK_BACK, FC_REMEMBER, FC_COUNT } fc_kind;
+
+/* What `across` keeps of symbols side by side: row r of symbol i is rows[r * pitch + i]. */
+typedef struct {
+    double *rows;
+    ptrdiff_t pitch;
+    int64_t *place;  /* of each symbol, which of its places comes next; NULL for an operator without places */
+    int64_t *shared; /* the place of all of them, or -1 if each has its own; without places: 1 once all have begun */
+} fc_lanes;
 
 typedef struct fc_operator {
     const char *name;
@@ -38,6 +50,12 @@ typedef struct fc_operator {
     void (*init)(const double *par, void *state);
     int (*valid)(const double *par, const void *state); /* may a state from outside be stepped? */
     void (*gap)(void *state); /* what a missing bar does; NULL: nothing */
+
+    /* The next bar of n symbols, with what is missing as it comes: values that are not finite. It moves the places on. */
+    void (*across)(const double *par, const fc_lanes *lanes, const double *const *in, double *out, ptrdiff_t n);
+    ptrdiff_t (*rows)(const double *par);
+    ptrdiff_t (*places)(const double *par); /* in which a window's bars take turns; NULL: none */
+    double (*fresh)(const double *par, ptrdiff_t row); /* what a row holds before the first bar; NULL: NaN */
 } fc_operator;
 
 #endif

@@ -1,5 +1,8 @@
 /* Operators that remember: smoothing, running totals, what came before. */
+#include "indicators/operators/recurrence_lanes.h"
 #include "indicators/operators/scan.h"
+
+#define LANES(op, ROWS) .across = op##_across, .rows = ROWS, .fresh = op##_fresh
 
 /* ---- after: without the first values ---- */
 
@@ -21,7 +24,7 @@ FC_INLINE double after_push(const double *par, after_state *s, const double *in,
     s->left -= commit;
     return NAN;
 }
-SCAN(after, "c", 1, after_state, after_push, count_of);
+SCAN(after, "c", 1, after_state, after_push, count_of, LANES(after, one_row));
 
 /* ---- previous, total, hold, first: one number ---- */
 
@@ -40,6 +43,7 @@ FC_INLINE double previous_push(const double *par, memory *s, const double *in, i
     }
     return before;
 }
+ONE_ROW(previous, 1, memory, value, previous_push)
 static int previous_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                           double *scratch) {
     memory *s = carry;
@@ -57,7 +61,7 @@ static int previous_block(const double *par, void *carry, const double *const *i
     s->value = x[n - 1];
     return 0;
 }
-REMEMBERING(previous, "f", 1, memory, previous_push, previous_lag, 0);
+REMEMBERING(previous, "f", 1, memory, previous_push, previous_lag, 0, LANES(previous, one_row));
 
 static void hold_init(const double *par, void *state) {
     (void)par;
@@ -74,6 +78,7 @@ FC_INLINE double hold_push(const double *par, memory *s, const double *in, int c
     }
     return in[0];
 }
+ONE_ROW(hold, 2, memory, value, hold_push)
 static int hold_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                       double *scratch) {
     memory s = *(memory *)carry;
@@ -91,7 +96,7 @@ static int hold_block(const double *par, void *carry, const double *const *in, d
     *(memory *)carry = s;
     return 0;
 }
-REMEMBERING(hold, "", 2, memory, hold_push, NULL, 0);
+REMEMBERING(hold, "", 2, memory, hold_push, NULL, 0, LANES(hold, one_row));
 
 static void first_init(const double *par, void *state) {
     (void)par;
@@ -108,7 +113,8 @@ FC_INLINE double first_push(const double *par, memory *s, const double *in, int 
     }
     return in[0];
 }
-SCAN(first, "", 2, memory, first_push, NULL);
+ONE_ROW(first, 2, memory, value, first_push)
+SCAN(first, "", 2, memory, first_push, NULL, LANES(first, one_row));
 
 static void product_init(const double *par, void *state) {
     (void)par;
@@ -123,7 +129,8 @@ FC_INLINE double product_push(const double *par, memory *s, const double *in, in
     }
     return product;
 }
-SCAN(product, "", 1, memory, product_push, NULL);
+ONE_ROW(product, 1, memory, value, product_push)
+SCAN(product, "", 1, memory, product_push, NULL, LANES(product, one_row));
 
 #define follow_init first_init
 #define follow_valid any_valid
@@ -136,7 +143,8 @@ FC_INLINE double follow_push(const double *par, memory *s, const double *in, int
     }
     return y;
 }
-SCAN(follow, "", 3, memory, follow_push, NULL);
+ONE_ROW(follow, 3, memory, value, follow_push)
+SCAN(follow, "", 3, memory, follow_push, NULL, LANES(follow, one_row));
 
 #define total_init hold_init
 #define total_valid any_valid
@@ -148,6 +156,7 @@ FC_INLINE double total_push(const double *par, memory *s, const double *in, int 
     }
     return sum;
 }
+ONE_ROW(total, 1, memory, value, total_push)
 static int total_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                        double *scratch) {
     memory *s = carry;
@@ -168,7 +177,7 @@ static int total_block(const double *par, void *carry, const double *const *in, 
     s->value = sum;
     return !fc_finite(sum); /* what is not finite never leaves the sum */
 }
-REMEMBERING(total, "", 1, memory, total_push, NULL, 1);
+REMEMBERING(total, "", 1, memory, total_push, NULL, 1, LANES(total, one_row));
 
 /* ---- smooth, apart: exponential averages ---- */
 
@@ -253,7 +262,10 @@ static int apart_block(const double *par, void *carry, const double *const *in, 
                                            .step = op##_step,                                                          \
                                            .size = smooth_size,                                                        \
                                            .init = smooth_init,                                                        \
-                                           .valid = smooth_valid}
+                                           .valid = smooth_valid,                                                      \
+                                           .across = op##_across,                                                      \
+                                           .rows = smooth_rows,                                                        \
+                                           .fresh = smooth_fresh}
 SMOOTHING(smooth);
 SMOOTHING(apart);
 
@@ -309,4 +321,55 @@ FC_INLINE double rises_push(const double *par, rises_state *s, const double *in,
     }
     return next.share;
 }
-SCAN(rises, "p", 1, rises_state, rises_push, count_of);
+static ptrdiff_t rises_rows(const double *par) {
+    (void)par;
+    return 5;
+}
+static double rises_fresh(const double *par, ptrdiff_t row) {
+    static const double fresh[5] = {-1.0, NAN, 0.0, 0.0, NAN};
+    (void)par;
+    return fresh[row];
+}
+
+static void rises_across(const double *par, const fc_lanes *l, const double *const *in, double *out, ptrdiff_t n) {
+    const double period = par[0], keep = (par[0] - 1.0) / par[0];
+    double *seen = fc_row(l, 0), *before = fc_row(l, 1), *gain = fc_row(l, 2), *move = fc_row(l, 3);
+    double *share = fc_row(l, 4);
+    if (*l->shared) {
+        FC_INDEPENDENT
+        for (ptrdiff_t i = 0; i < n; i++) {
+            double x = in[0][i], change = x - before[i], rise = FC_GREATER(change, 0.0);
+            int there = x - x == 0.0, still = x == before[i];
+            int waits = still & (keep * move[i] < fc_negligible(x));
+            double gains = keep * gain[i] + rise / period, moves = keep * move[i] + fabs(change) / period;
+            gains = gains < moves * 0x1p-100 ? 0.0 : gains;
+            double quotient = gains / moves, shares = moves != 0.0 ? quotient : 0.0;
+            int moved = there & !waits;
+            gain[i] = moved ? gains : gain[i];
+            move[i] = moved ? moves : move[i];
+            share[i] = moved & !still ? shares : share[i];
+            before[i] = there ? x : before[i];
+            out[i] = there ? share[i] : NAN;
+        }
+        return;
+    }
+    int64_t begun = 1;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        int64_t changes = seen[i] >= 0.0 && seen[i] <= period ? (int64_t)seen[i] : -1;
+        rises_state s = {changes, (int64_t)period, before[i], gain[i], move[i], share[i]};
+        double x = in[0][i];
+        out[i] = NAN;
+        if (x - x == 0.0) {
+            out[i] = rises_push(par, &s, &x, 1);
+            seen[i] = (double)s.seen;
+            before[i] = s.before;
+            gain[i] = s.gain;
+            move[i] = s.move;
+            share[i] = s.share;
+        }
+        begun &= s.seen >= s.period;
+    }
+    *l->shared = begun;
+}
+
+SCAN(rises, "p", 1, rises_state, rises_push, count_of, LANES(rises, rises_rows));

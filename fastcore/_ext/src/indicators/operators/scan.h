@@ -10,8 +10,9 @@
         return sizeof(STATE);                                                                                          \
     }
 
-/* An operator whose block is its step, bar by bar, and whose carry is its state. PUSH(state, in, commit) is inlined. */
-#define SCAN(op, kinds, inputs, STATE, PUSH, LAG)                                                                      \
+/* An operator whose block is its step, bar by bar, and whose carry is its state. PUSH(state, in, commit) is inlined.
+ * At the end, how it runs for symbols side by side, if not by steps. */
+#define SCAN(op, kinds, inputs, STATE, PUSH, LAG, ...)                                                                 \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         STATE s = *(STATE *)carry;                                                                                     \
@@ -25,10 +26,10 @@
         *(STATE *)carry = s;                                                                                           \
         return 0;                                                                                                      \
     }                                                                                                                  \
-    REMEMBERING(op, kinds, inputs, STATE, PUSH, LAG, 0)
+    REMEMBERING(op, kinds, inputs, STATE, PUSH, LAG, 0, __VA_ARGS__)
 
 /* The same with a block of its own. */
-#define REMEMBERING(op, kinds, inputs, STATE, PUSH, LAG, DECLINES)                                                     \
+#define REMEMBERING(op, kinds, inputs, STATE, PUSH, LAG, DECLINES, ...)                                                \
     FIXED(op, STATE)                                                                                                   \
     static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
         return PUSH(par, (STATE *)state, in, commit);                                                                  \
@@ -45,7 +46,8 @@
                                            .step = op##_step,                                                          \
                                            .size = op##_size,                                                          \
                                            .init = op##_init,                                                          \
-                                           .valid = op##_valid}
+                                           .valid = op##_valid,                                                        \
+                                           __VA_ARGS__}
 
 FC_INLINE int any_valid(const double *par, const void *state) {
     (void)par;

@@ -1,5 +1,5 @@
 /* The sum over a window of one series. */
-#include "indicators/operators/operator.h"
+#include "indicators/operators/window_lanes.h"
 
 /* A window up to WIDE bars is made of sums of 16, 8, 4 and 1 bars, each made of two of the next: few additions a bar, none
  * of a value outside the window. Wider ones are cut into blocks, as in kernels/window.c. */
@@ -129,13 +129,20 @@ static void sum_init(const double *par, void *state) { fc_moments_init(&((sum_st
 static int sum_valid(const double *par, const void *state) {
     return fc_window_valid(&((const sum_state *)state)->moments.window, par[0]);
 }
-static void sum_gap(void *state) { fc_window_gap(&((sum_state *)state)->moments.window); }
+/* A gap takes its place in the window: windows that move on together stay together. */
+static void sum_gap(void *state) {
+    sum_state *s = state;
+    fc_sums all;
+    fc_push_sums(&s->moments, s->mem, NAN, &all, 0, 1);
+    fc_window_gap(&s->moments.window);
+}
 static double sum_step(const double *par, void *state, const double *in, int commit) {
     sum_state *s = state;
     fc_sums all;
     return fc_push_sums(&s->moments, s->mem, in[0], &all, 0, commit) ? all.base * par[0] + all.sum : NAN;
 }
 
+SUMS_ACROSS(sum, 0)
 const fc_operator FC(operator_sum) = {.name = "sum",
                                       .par = "p",
                                       .n_in = 1,
@@ -148,4 +155,7 @@ const fc_operator FC(operator_sum) = {.name = "sum",
                                       .size = sum_size,
                                       .init = sum_init,
                                       .valid = sum_valid,
-                                      .gap = sum_gap};
+                                      .gap = sum_gap,
+                                      .across = sum_across,
+                                      .rows = sums_rows,
+                                      .places = halves_places};

@@ -1,6 +1,7 @@
 /* Operators over a window of one series: lags, sums, moments, extremes. */
 #include "indicators/operators/operator.h"
 #include "indicators/operators/ring.h"
+#include "indicators/operators/window_lanes.h"
 
 static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
 static ptrdiff_t window_scratch(const double *par) { return fc_window_scratch(par[0]); }
@@ -45,7 +46,13 @@ static double lag_step(const double *par, void *state, const double *in, int com
     }
     return result;
 }
-static void lag_gap(void *state) { ((lag_state *)state)->filled = 0; }
+static void lag_gap(void *state) {
+    lag_state *s = state;
+    if (s->bars) {
+        s->at = s->at + 1 == s->bars ? 0 : s->at + 1;
+    }
+    s->filled = 0;
+}
 
 const fc_operator FC(operator_lag) = {.name = "lag",
                                       .par = "c",
@@ -58,11 +65,15 @@ const fc_operator FC(operator_lag) = {.name = "lag",
                                       .size = lag_size,
                                       .init = lag_init,
                                       .valid = lag_valid,
-                                      .gap = lag_gap};
+                                      .gap = lag_gap,
+                                      .across = lag_across,
+                                      .rows = lag_rows,
+                                      .places = lag_places,
+                                      .fresh = lag_fresh};
 
 /* ---- what rolls: block by a function over whole series, which finds what is not finite itself ---- */
 
-#define ROLL(op, roll, SIZE, INIT, VALID, GAP)                                                                         \
+#define ROLL(op, roll, SIZE, INIT, VALID, GAP, ROWS)                                                                   \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         ptrdiff_t lag = (ptrdiff_t)par[0] - 1;                                                                         \
@@ -81,7 +92,10 @@ const fc_operator FC(operator_lag) = {.name = "lag",
                                            .size = SIZE,                                                               \
                                            .init = INIT,                                                               \
                                            .valid = VALID,                                                             \
-                                           .gap = GAP}
+                                           .gap = GAP,                                                                 \
+                                           .across = op##_across,                                                      \
+                                           .rows = ROWS,                                                               \
+                                           .places = halves_places}
 
 typedef struct {
     fc_moments moments;
@@ -96,7 +110,15 @@ static void sums_init(const double *par, void *state) { fc_moments_init(&((sums_
 static int sums_valid(const double *par, const void *state) {
     return fc_window_valid(&((const sums_state *)state)->moments.window, par[0]);
 }
-static void sums_gap(void *state) { fc_window_gap(&((sums_state *)state)->moments.window); }
+
+/* A gap takes its place in the window: windows that move on together stay together. */
+FC_INLINE void miss(sums_state *s, int squared) {
+    fc_sums all;
+    fc_push_sums(&s->moments, s->mem, NAN, &all, squared, 1);
+    fc_window_gap(&s->moments.window);
+}
+static void sums_gap(void *state) { miss(state, 0); }
+static void moments_gap(void *state) { miss(state, 1); }
 
 static double mean_step(const double *par, void *state, const double *in, int commit) {
     sums_state *s = state;
@@ -116,9 +138,12 @@ static double deviation_step(const double *par, void *state, const double *in, i
 FC_INLINE int roll_deviation(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {
     return FC(roll_std)(x, n, w, 1.0, out, scratch);
 }
-ROLL(mean, FC(roll_mean), sums_size, sums_init, sums_valid, sums_gap);
-ROLL(variance, FC(roll_variance), moments_size, sums_init, sums_valid, sums_gap);
-ROLL(deviation, roll_deviation, moments_size, sums_init, sums_valid, sums_gap);
+SUMS_ACROSS(mean, 0)
+SUMS_ACROSS(variance, 1)
+SUMS_ACROSS(deviation, 1)
+ROLL(mean, FC(roll_mean), sums_size, sums_init, sums_valid, sums_gap, sums_rows);
+ROLL(variance, FC(roll_variance), moments_size, sums_init, sums_valid, moments_gap, moments_rows);
+ROLL(deviation, roll_deviation, moments_size, sums_init, sums_valid, moments_gap, moments_rows);
 
 /* ---- extremes ---- */
 
@@ -136,7 +161,11 @@ static void extreme_init(const double *par, void *state) {
 static int extreme_valid(const double *par, const void *state) {
     return fc_window_valid(&((const extreme_state *)state)->extremum.window, par[0]);
 }
-static void extreme_gap(void *state) { fc_window_gap(&((extreme_state *)state)->extremum.window); }
+static void extreme_gap(void *state) {
+    extreme_state *s = state;
+    fc_push_max(&s->extremum, s->mem, NAN, 1);
+    fc_window_gap(&s->extremum.window);
+}
 
 #define EXTREME_STEP(op, push)                                                                                         \
     static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
@@ -146,8 +175,10 @@ static void extreme_gap(void *state) { fc_window_gap(&((extreme_state *)state)->
     }
 EXTREME_STEP(highest, fc_push_max)
 EXTREME_STEP(lowest, fc_push_min)
-ROLL(highest, FC(roll_max), extreme_size, extreme_init, extreme_valid, extreme_gap);
-ROLL(lowest, FC(roll_min), extreme_size, extreme_init, extreme_valid, extreme_gap);
+EXTREME_ACROSS(highest)
+EXTREME_ACROSS(lowest)
+ROLL(highest, FC(roll_max), extreme_size, extreme_init, extreme_valid, extreme_gap, extreme_rows);
+ROLL(lowest, FC(roll_min), extreme_size, extreme_init, extreme_valid, extreme_gap, extreme_rows);
 
 /* ---- mean_deviation: each window is looked through, for its mean moves ---- */
 
@@ -161,7 +192,12 @@ static void ring_init(const double *par, void *state) { fc_ring_init(&((ring_sta
 static int ring_valid(const double *par, const void *state) {
     return fc_ring_valid(&((const ring_state *)state)->ring, par[0]);
 }
-static void ring_gap(void *state) { ((ring_state *)state)->ring.filled = 0; }
+static void ring_gap(void *state) {
+    ring_state *s = state;
+    s->mem[s->ring.at] = NAN;
+    s->ring.at = s->ring.at + 1 == s->ring.width ? 0 : s->ring.at + 1;
+    s->ring.filled = 0;
+}
 
 static double mean_deviation_step(const double *par, void *state, const double *in, int commit) {
     ring_state *s = state;
@@ -231,4 +267,7 @@ const fc_operator FC(operator_mean_deviation) = {.name = "mean_deviation",
                                                  .size = ring_size,
                                                  .init = ring_init,
                                                  .valid = ring_valid,
-                                                 .gap = ring_gap};
+                                                 .gap = ring_gap,
+                                                 .across = mean_deviation_across,
+                                                 .rows = ring_rows,
+                                                 .places = ring_places};

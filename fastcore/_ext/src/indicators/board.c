@@ -1,0 +1,287 @@
+#include "indicators/board.h"
+
+#include <stdlib.h>
+
+#define BARS 16 /* of a history, brought side by side at a time */
+
+static void *room(size_t n, size_t size) { return calloc(n + 1, size); }
+
+/* ---- making ---- */
+
+static void free_tiles(fc_tile *tiles, ptrdiff_t n) {
+    for (ptrdiff_t t = 0; tiles && t < n; t++) {
+        free(tiles[t].room);
+    }
+    free(tiles);
+}
+
+static void set_parts(fc_board *b, const fc_part *parts) {
+    int *columns = (int *)(void *)(b->parts + b->n_parts + 1);
+    for (int i = 0; i < b->n_parts; i++) {
+        int n = parts[i].program->n_in;
+        memcpy(columns, parts[i].columns, (size_t)n * sizeof(int));
+        b->parts[i] = (fc_part){parts[i].program, columns, parts[i].group};
+        columns += n;
+    }
+}
+
+fc_board *fc_board_new(const fc_part *parts, int n_parts, int n_columns) {
+    fc_board *b = calloc(1, sizeof(*b));
+    size_t inputs = 0, outputs = 0;
+    if (!b) {
+        return NULL;
+    }
+    for (int i = 0; i < n_parts; i++) {
+        inputs += (size_t)parts[i].program->n_in;
+        outputs += (size_t)parts[i].program->n_out;
+    }
+    b->n_parts = n_parts;
+    b->n_columns = n_columns;
+    b->n_out = (int)outputs;
+    b->parts = calloc(1, ((size_t)n_parts + 1) * sizeof(fc_part) + inputs * sizeof(int));
+    b->out = room(outputs, sizeof(double *));
+    b->to = room(outputs, sizeof(double *));
+    b->in = room((size_t)n_columns, sizeof(double *));
+    if (b->parts) {
+        set_parts(b, parts);
+        b->merged = fc_merge(b->parts, n_parts);
+        b->across = b->merged ? fc_across_new(b->merged) : NULL;
+        b->scratch = b->across ? malloc((size_t)(fc_across_scratch(b->across) + 1) * sizeof(double)) : NULL;
+    }
+    if (!b->out || !b->to || !b->in || !b->scratch) {
+        fc_board_free(b);
+        return NULL;
+    }
+    return b;
+}
+
+void fc_board_free(fc_board *b) {
+    if (b) {
+        free_tiles(b->tiles, b->n_tiles);
+        fc_across_free(b->across);
+        fc_merged_free(b->merged);
+        free(b->parts);
+        free(b->start);
+        free(b->out);
+        free(b->to);
+        free(b->in);
+        free(b->scratch);
+        free(b);
+    }
+}
+
+int fc_board_add(fc_board *b, ptrdiff_t n) {
+    ptrdiff_t more = (n + FC_SYMBOLS - 1) / FC_SYMBOLS, had = b->n_tiles, done = 0;
+    fc_tile *tiles = room((size_t)(had + more), sizeof(*tiles));
+    ptrdiff_t *start = room((size_t)(had + more), sizeof(*start));
+    if (!tiles || !start || fc_tiles_new(b->across, tiles + had, n)) {
+        free(tiles);
+        free(start);
+        return -1;
+    }
+    for (ptrdiff_t t = had; t < had + more; done += tiles[t++].n) {
+        start[t] = b->symbols + done;
+    }
+    for (ptrdiff_t t = 0; t < had; t++) {
+        tiles[t] = b->tiles[t];
+        start[t] = b->start[t];
+    }
+    free(b->tiles);
+    free(b->start);
+    b->tiles = tiles;
+    b->start = start;
+    b->n_tiles = had + more;
+    b->symbols += n;
+    return 0;
+}
+
+/* A board of the same symbols in the same tiles, all fresh. */
+static fc_board *alike(const fc_board *b, const fc_part *parts) {
+    fc_board *made = fc_board_new(parts, b->n_parts, b->n_columns);
+    for (ptrdiff_t t = 0; made && t < b->n_tiles; t++) {
+        if (fc_board_add(made, b->tiles[t].n)) {
+            fc_board_free(made);
+            made = NULL;
+        }
+    }
+    return made;
+}
+
+fc_board *fc_board_copy(const fc_board *b) {
+    fc_board *made = alike(b, b->parts);
+    for (ptrdiff_t t = 0; made && t < b->n_tiles; t++) {
+        memcpy(made->tiles[t].arena, b->tiles[t].arena, b->tiles[t].size);
+    }
+    return made;
+}
+
+/* ---- bars ---- */
+
+/* The tile of a symbol. */
+static ptrdiff_t tile_of(const fc_board *b, ptrdiff_t symbol) {
+    ptrdiff_t low = 0, high = b->n_tiles;
+    while (high - low > 1) {
+        ptrdiff_t middle = low + (high - low) / 2;
+        if (b->start[middle] <= symbol) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void tick(fc_board *b, ptrdiff_t t, ptrdiff_t symbol, ptrdiff_t n) {
+    for (int j = 0; j < b->n_out; j++) {
+        b->to[j] = b->out[j] + symbol;
+    }
+    fc_tick(b->across, b->tiles + t, symbol - b->start[t], n, b->in, b->to, b->scratch);
+}
+
+static void columns_from(fc_board *b, const double *const *columns, ptrdiff_t i) {
+    for (int j = 0; j < b->n_columns; j++) {
+        b->in[j] = columns[j] + i;
+    }
+}
+
+void fc_board_tick(fc_board *b, const int64_t *at, ptrdiff_t n, const double *const *columns) {
+    for (ptrdiff_t t = 0; !at && t < b->n_tiles; t++) {
+        columns_from(b, columns, b->start[t]);
+        tick(b, t, b->start[t], b->tiles[t].n);
+    }
+    for (ptrdiff_t i = 0, count; at && i < n; i += count) { /* neighbours of one tile go together */
+        ptrdiff_t t = tile_of(b, (ptrdiff_t)at[i]), left = b->start[t] + b->tiles[t].n - (ptrdiff_t)at[i];
+        for (count = 1; i + count < n && count < left && at[i + count] == at[i] + count;) {
+            count++;
+        }
+        columns_from(b, columns, i);
+        tick(b, t, (ptrdiff_t)at[i], count);
+    }
+}
+
+/* The bars of all symbols of a tile, whose rows begin at `row`. */
+static void tile_history(fc_board *b, ptrdiff_t t, ptrdiff_t row, ptrdiff_t bars, const double *const *columns,
+                         double *side) {
+    ptrdiff_t n = b->tiles[t].n;
+    for (ptrdiff_t from = 0; from < bars; from += BARS) {
+        ptrdiff_t some = bars - from < BARS ? bars - from : BARS;
+        for (int j = 0; j < b->n_columns; j++) {
+            for (ptrdiff_t i = 0; i < n; i++) {
+                const double *x = columns[j] + (row + i) * bars + from;
+                for (ptrdiff_t bar = 0; bar < some; bar++) {
+                    side[(j * BARS + bar) * FC_SYMBOLS + i] = x[bar];
+                }
+            }
+        }
+        for (ptrdiff_t bar = 0; bar < some; bar++) {
+            for (int j = 0; j < b->n_columns; j++) {
+                b->in[j] = side + (j * BARS + bar) * FC_SYMBOLS;
+            }
+            tick(b, t, b->start[t], n);
+        }
+    }
+}
+
+int fc_board_history(fc_board *b, const int64_t *at, ptrdiff_t first, ptrdiff_t n, ptrdiff_t bars,
+                     const double *const *columns) {
+    for (ptrdiff_t r = 0; at && r < n; r++) {
+        ptrdiff_t t = tile_of(b, (ptrdiff_t)at[r]);
+        for (ptrdiff_t bar = 0; bar < bars; bar++) {
+            columns_from(b, columns, r * bars + bar);
+            tick(b, t, (ptrdiff_t)at[r], 1);
+        }
+    }
+    if (at || !n) {
+        return 0;
+    }
+    double *side = malloc(((size_t)b->n_columns + 1) * BARS * FC_SYMBOLS * sizeof(double));
+    if (!side) {
+        return -1;
+    }
+    for (ptrdiff_t t = tile_of(b, first); t < b->n_tiles && b->start[t] < first + n; t++) {
+        tile_history(b, t, b->start[t] - first, bars, columns, side);
+    }
+    free(side);
+    return 0;
+}
+
+/* ---- beginning again ---- */
+
+enum { CHOSEN = 1, OTHERS = 2 };
+
+/* Notes at each node the parts that it is of; whether any that remembers is of both kinds. */
+static int note_nodes(const fc_board *b, const unsigned char *chosen, unsigned char *used) {
+    int shared = 0;
+    memset(used, 0, (size_t)b->merged->program->n_nodes);
+    for (int i = 0; i < b->n_parts; i++) {
+        for (const int *node = b->merged->node[i]; *node >= 0; node++) {
+            used[*node] |= chosen[i] ? CHOSEN : OTHERS;
+            shared |= used[*node] == (CHOSEN | OTHERS) && b->merged->program->nodes[*node].op->kind != FC_MAP;
+        }
+    }
+    return shared;
+}
+
+/* Puts the chosen parts into groups of their own: they no longer share nodes with the others. */
+static int separate(fc_board *b, const unsigned char *chosen) {
+    fc_part *parts = room((size_t)b->n_parts, sizeof(*parts));
+    int most = 0;
+    if (!parts) {
+        return -1;
+    }
+    for (int i = 0; i < b->n_parts; i++) {
+        most = b->parts[i].group > most ? b->parts[i].group : most;
+    }
+    for (int i = 0; i < b->n_parts; i++) {
+        parts[i] = b->parts[i];
+        parts[i].group += chosen[i] ? most + 1 : 0;
+    }
+    fc_board *made = alike(b, parts);
+    free(parts);
+    if (!made) {
+        return -1;
+    }
+    for (ptrdiff_t t = 0; t < b->n_tiles; t++) {
+        for (int i = 0; i < b->n_parts; i++) {
+            fc_tile_take(made->across, made->tiles + t, b->across, b->tiles + t, i);
+        }
+    }
+    memcpy(made->out, b->out, (size_t)b->n_out * sizeof(double *));
+    fc_board old = *b;
+    *b = *made;
+    *made = old;
+    fc_board_free(made);
+    return 0;
+}
+
+static void reset(fc_board *b, ptrdiff_t t, ptrdiff_t symbol, ptrdiff_t n, const unsigned char *chosen,
+                  const unsigned char *nodes) {
+    ptrdiff_t from = symbol - b->start[t];
+    fc_tile_reset(b->across, b->tiles + t, from, from + n, nodes);
+    for (int i = 0; i < b->n_parts; i++) {
+        for (int j = b->merged->output[i]; chosen[i] && j < b->merged->output[i + 1]; j++) {
+            fc_missing(b->out[j] + symbol, n);
+        }
+    }
+}
+
+int fc_board_reset(fc_board *b, const int64_t *at, ptrdiff_t n, const unsigned char *chosen) {
+    size_t most = 0; /* nodes, once nothing is shared */
+    for (int i = 0; i < b->n_parts; i++) {
+        most += (size_t)b->parts[i].program->n_nodes;
+    }
+    unsigned char *nodes = room(most, 1);
+    if (!nodes || (note_nodes(b, chosen, nodes) && separate(b, chosen))) {
+        free(nodes);
+        return -1;
+    }
+    note_nodes(b, chosen, nodes);
+    for (ptrdiff_t t = 0; !at && t < b->n_tiles; t++) {
+        reset(b, t, b->start[t], b->tiles[t].n, chosen, nodes);
+    }
+    for (ptrdiff_t i = 0; at && i < n; i++) {
+        reset(b, tile_of(b, (ptrdiff_t)at[i]), (ptrdiff_t)at[i], 1, chosen, nodes);
+    }
+    free(nodes);
+    return 0;
+}
