@@ -6,6 +6,8 @@ import pickle
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastcore.dispatch import backends
 from fastcore.indicators import coerce
 from fastcore.indicators.forking import keep_whole
@@ -23,9 +25,9 @@ class Board:
     """Every indicator of a Plan for many symbols, updated bar by bar.
 
     Made by :meth:`Plan.live`, on the twin that the flag ``indicators`` names at that moment; it stays on it.
-    ``board["rsi"]`` is an array with one value per symbol, or a named tuple of such arrays: the same arrays for the
-    board's whole life, changed in place by each update and not writable from outside. Threads may share it: each tick
-    is taken whole.
+    ``board["rsi"]`` is an array with one value per symbol, or a named tuple of such arrays: the same arrays until
+    symbols are added, changed in place by each update and not writable from outside. Threads may share it: each tick
+    is taken whole. A pickle holds the whole state, and is read by the same version of the package.
 
     Attributes
     ----------
@@ -53,20 +55,25 @@ class Board:
             raise ValueError("plan: expected columns of other names, got at, which update() takes for the symbols")
         backend = backends.backend_for("indicators")
         specs = [(*one.row.core(one.values), one.columns) for one in plan.definitions.values()]
-        self._setup(plan, count, backend, backends.twin("indicators", backend).Board(specs, count))
+        self._setup(plan, backend, backends.twin("indicators", backend).Board(specs, count))
 
-    def _setup(self, plan: Plan, symbols: int, backend: str, core: Any) -> None:
+    def _setup(self, plan: Plan, backend: str, core: Any) -> None:
         self.plan = plan
-        self.symbols = symbols
         self.backend = backend
         self._core = core
         keep_whole(self)
         self._names = frozenset(plan.columns)
-        self._outputs = {}
-        for i, (name, definition) in enumerate(plan.definitions.items()):
-            views = [_locked(output) for output in core.output(i)]
+        self._look()
+
+    def _look(self) -> None:
+        """Look into the outputs of the core."""
+        self.symbols = self._core.symbols
+        outputs = {}
+        for i, (name, definition) in enumerate(self.plan.definitions.items()):
+            views = [_locked(output) for output in self._core.output(i)]
             make = result_type(definition.row)
-            self._outputs[name] = views[0] if make is None else make(*views)
+            outputs[name] = views[0] if make is None else make(*views)
+        self._outputs = outputs
 
     def update(self, /, *, at: Any = None, **columns: Any) -> None:
         """Take the next bar of every symbol, or of some.
@@ -96,24 +103,80 @@ class Board:
             columns[name] = coerce.column(name, value, length)
         self._core.update(columns, at)
 
-    def extend(self, history: Mapping[str, Any]) -> None:
-        """Take many bars of every symbol.
+    def extend(self, history: Mapping[str, Any], *, at: Any = None) -> None:
+        """Take many bars of every symbol, or of some.
 
         Parameters
         ----------
         history : mapping of column name to array_like
             The plan's columns, and maybe others: symbols x bars, oldest first.
+        at : array_like of int, optional
+            Indices of the symbols whose history it is, in the order of its rows. By default all.
 
         Raises
         ------
         TypeError, ValueError
             If a column is missing, or an array is not as described; nothing has changed then.
         """
+        if at is not None:
+            at = coerce.indices("at", at, self.symbols)
+        self._core.extend(self._panels(history, self.symbols if at is None else len(at)), at)
+
+    def add(self, symbols: int | None = None, history: Mapping[str, Any] | None = None) -> None:
+        """Take more symbols; they come after those that the board has.
+
+        ``board["rsi"]`` is another array from then on.
+
+        Parameters
+        ----------
+        symbols : int, optional
+            How many. By default as many as `history` has rows.
+        history : mapping of column name to array_like, optional
+            Their bars so far: symbols x bars.
+        """
+        if symbols is None:
+            if history is None:
+                raise ValueError("symbols: expected an int, or a history that has one row per symbol, got neither")
+            symbols = len(self.plan.panels(history)[0])
+        count = coerce.count("symbols", symbols, SYMBOLS_MAX)
+        self._core.add(count, None if history is None else self._panels(history, count))
+        self._look()
+
+    def reset(self, *, at: Any = None, names: Any = None) -> None:
+        """Begin again, as if there had been no bars: for a new session, or another symbol in the place of one.
+
+        Parameters
+        ----------
+        at : array_like of int, optional
+            Indices of the symbols. By default all.
+        names : str or sequence of str, optional
+            The indicators, such as ``"vwap"``. By default all.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an index or a name is not one of the board's; nothing has changed then.
+        """
+        known = list(self._outputs)
+        wanted = known if names is None else [names] if isinstance(names, str) else list(names)
+        for name in wanted:
+            if name not in known:
+                raise ValueError(f"names: expected some of {', '.join(known)}, got {name!r}")
+        if at is not None:
+            at = coerce.indices("at", at, self.symbols)
+        self._core.reset(at, None if names is None else [known.index(name) for name in wanted])
+
+    @property
+    def ready(self) -> Any:
+        """For each symbol, whether every indicator has a value at its last bar: a new array of bools."""
+        outputs = [x for result in self._outputs.values() for x in (result if isinstance(result, tuple) else (result,))]
+        return ~np.isnan(outputs).any(axis=0)
+
+    def _panels(self, history: Mapping[str, Any], rows: int) -> dict[str, Any]:
         panels = self.plan.panels(history)
-        rows = len(panels[0])
-        if rows != self.symbols:
-            raise ValueError(f"history: expected {self.symbols} rows, one a symbol, got {rows}")
-        self._core.extend(dict(zip(self.plan.columns, panels)))
+        if len(panels[0]) != rows:
+            raise ValueError(f"history: expected {rows} rows, one a symbol, got {len(panels[0])}")
+        return dict(zip(self.plan.columns, panels))
 
     def __getitem__(self, name: str) -> Any:
         try:
@@ -129,12 +192,12 @@ class Board:
 
     def copy(self) -> Board:
         """Return an independent board in the same state."""
-        return self._of(self.plan, self.symbols, self.backend, self._core.copy())
+        return self._of(self.plan, self.backend, self._core.copy())
 
     @classmethod
-    def _of(cls, plan: Plan, symbols: int, backend: str, core: Any) -> Board:
+    def _of(cls, plan: Plan, backend: str, core: Any) -> Board:
         made = cls.__new__(cls)
-        made._setup(plan, symbols, backend, core)
+        made._setup(plan, backend, core)
         return made
 
     def __copy__(self) -> Board:
@@ -158,4 +221,4 @@ def _locked(output: Any) -> Any:
 
 def _restore(plan: Plan, symbols: int, backend: str, state: bytes) -> Board:
     backends.twin("indicators", backend)  # says why, if that twin may not run here
-    return Board._of(plan, symbols, backend, pickle.loads(state))
+    return Board._of(plan, backend, pickle.loads(state))

@@ -72,6 +72,9 @@ plan(frame)                             # a frame with the columns rsi, macd_mac
 board = plan.live(symbols=10_000)
 board.update(close=np.full(10_000, 187.2))
 board["rsi"], board["macd"].signal      # one value per symbol
+board.ready                             # for each symbol, whether every indicator has a value
+board.add(100)                          # more symbols, also with history=
+board.reset(at=[3], names=["rsi"])      # begins again, as for a new session
 ```
 
 A result is float64, as long as its input, and begins with as many NaN as the lookback says. Several outputs come as a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,14 +44,38 @@ class Board(Locked):
                 for place, bar in zip(places, bars):
                     _put(outputs, place, live[place].update(*bar))
 
-    def extend(self, columns: Mapping[str, Array]) -> None:
-        """Take many bars of every symbol."""
+    def extend(self, columns: Mapping[str, Array], at: NDArray[np.int64] | None = None) -> None:
+        """Take many bars of every symbol, or of the symbols `at` these indices."""
         with self._lock:
-            columns = {name: x.copy() if self._shares(x) else x for name, x in columns.items()}
-            for (_, _, names), live, outputs in zip(self.specs, self._live, self._outputs):
-                for place, one in enumerate(live):
-                    one.extend(*(columns[name][place] for name in names))
-                    _put(outputs, place, one.value)
+            self._extend(columns, range(self.symbols) if at is None else at.tolist())
+
+    def _extend(self, columns: Mapping[str, Array], places: Sequence[int]) -> None:
+        columns = {name: x.copy() if self._shares(x) else x for name, x in columns.items()}
+        for (_, _, names), live, outputs in zip(self.specs, self._live, self._outputs):
+            for row, place in enumerate(places):
+                live[place].extend(*(columns[name][row] for name in names))
+                _put(outputs, place, live[place].value)
+
+    def add(self, symbols: int, columns: Mapping[str, Array] | None = None) -> None:
+        """Take `symbols` more, with their bars so far; the outputs are other arrays from then on."""
+        with self._lock:
+            had, self.symbols = self.symbols, self.symbols + symbols
+            for (name, params, _), live in zip(self.specs, self._live):
+                live += [Live(name, params) for _ in range(symbols)]
+            missing = np.full(symbols, np.nan)
+            self._outputs = [tuple(np.concatenate([x, missing]) for x in outputs) for outputs in self._outputs]
+            if columns is not None:
+                self._extend(columns, range(had, self.symbols))
+
+    def reset(self, at: NDArray[np.int64] | None = None, parts: Iterable[int] | None = None) -> None:
+        """Begin again, for all symbols or those at `at`, with the indicators `parts` or all."""
+        with self._lock:
+            for part in range(len(self.specs)) if parts is None else parts:
+                name, params, _ = self.specs[part]
+                for place in range(self.symbols) if at is None else at.tolist():
+                    self._live[part][place] = Live(name, params)
+                    for output in self._outputs[part]:
+                        output[place] = np.nan
 
     def output(self, i: int) -> tuple[Array, ...]:
         """Return the outputs of the i-th indicator: arrays that later updates change in place."""

@@ -276,6 +276,9 @@ int fc_board_reset(fc_board *b, const int64_t *at, ptrdiff_t n, const unsigned c
         return -1;
     }
     note_nodes(b, chosen, nodes);
+    for (int k = 0; k < b->merged->program->n_nodes; k++) {
+        nodes[k] &= CHOSEN;
+    }
     for (ptrdiff_t t = 0; !at && t < b->n_tiles; t++) {
         reset(b, t, b->start[t], b->tiles[t].n, chosen, nodes);
     }
