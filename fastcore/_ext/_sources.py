@@ -62,7 +62,7 @@ EXTENSIONS: dict[str, Sources] = {
             *_in(
                 "indicators/operators",
                 "arg_extremes.c counts.c cycles.c joined.c lines.c maps.c order.c pairs.c recurrences.c "
-                "sums.c table.c varying.c windows.c",
+                "stops.c sums.c table.c varying.c windows.c",
             ),
         ),
         numpy=True,

@@ -48,6 +48,10 @@ class KCResult(NamedTuple, Generic[_T]):
     middle: _T
     lower: _T
 
+class SUPERTRENDResult(NamedTuple, Generic[_T]):
+    supertrend: _T
+    trend: _T
+
 class MACDResult(NamedTuple, Generic[_T]):
     macd: _T
     signal: _T
@@ -95,6 +99,10 @@ class ERIResult(NamedTuple, Generic[_T]):
 class AROONResult(NamedTuple, Generic[_T]):
     down: _T
     up: _T
+
+class FRACTALResult(NamedTuple, Generic[_T]):
+    swinghigh: _T
+    swinglow: _T
 
 class HAResult(NamedTuple, Generic[_T]):
     open: _T
@@ -309,6 +317,58 @@ class _Kc(Switch[..., Any]):
         atrperiod: int = 10,
         nbdev: float = 2.0,
     ) -> KCResult[_Array]: ...
+
+class _Sar(Switch[..., Any]):
+    """Parabolic stop and reverse."""
+
+    @overload
+    def __call__(self, high: _S, low: _S | ArrayLike, acceleration: float = 0.02, maximum: float = 0.2) -> _S: ...
+    @overload
+    def __call__(self, high: ArrayLike, low: ArrayLike, acceleration: float = 0.02, maximum: float = 0.2) -> _Array: ...
+
+class _Sarext(Switch[..., Any]):
+    """Parabolic stop and reverse of two sides."""
+
+    @overload
+    def __call__(
+        self,
+        high: _S,
+        low: _S | ArrayLike,
+        startvalue: float = 0.0,
+        offsetonreverse: float = 0.0,
+        accelerationinitlong: float = 0.02,
+        accelerationlong: float = 0.02,
+        accelerationmaxlong: float = 0.2,
+        accelerationinitshort: float = 0.02,
+        accelerationshort: float = 0.02,
+        accelerationmaxshort: float = 0.2,
+    ) -> _S: ...
+    @overload
+    def __call__(
+        self,
+        high: ArrayLike,
+        low: ArrayLike,
+        startvalue: float = 0.0,
+        offsetonreverse: float = 0.0,
+        accelerationinitlong: float = 0.02,
+        accelerationlong: float = 0.02,
+        accelerationmaxlong: float = 0.2,
+        accelerationinitshort: float = 0.02,
+        accelerationshort: float = 0.02,
+        accelerationmaxshort: float = 0.2,
+    ) -> _Array: ...
+
+class _Supertrend(Switch[..., Any]):
+    """SuperTrend."""
+
+    @overload
+    def __call__(
+        self, high: _S, low: _S | ArrayLike, close: _S | ArrayLike, timeperiod: int = 10, multiplier: float = 3.0
+    ) -> SUPERTRENDResult[_S]: ...
+    @overload
+    def __call__(
+        self, high: ArrayLike, low: ArrayLike, close: ArrayLike, timeperiod: int = 10, multiplier: float = 3.0
+    ) -> SUPERTRENDResult[_Array]: ...
 
 class _Rsi(Switch[..., Any]):
     """Relative strength index."""
@@ -807,6 +867,16 @@ class _Aroonosc(Switch[..., Any]):
     def __call__(self, high: _S, low: _S | ArrayLike, timeperiod: int = 14) -> _S: ...
     @overload
     def __call__(self, high: ArrayLike, low: ArrayLike, timeperiod: int = 14) -> _Array: ...
+
+class _Fractal(Switch[..., Any]):
+    """Williams fractal."""
+
+    @overload
+    def __call__(self, high: _S, low: _S | ArrayLike, leftbars: int = 2, rightbars: int = 2) -> FRACTALResult[_S]: ...
+    @overload
+    def __call__(
+        self, high: ArrayLike, low: ArrayLike, leftbars: int = 2, rightbars: int = 2
+    ) -> FRACTALResult[_Array]: ...
 
 class _Obv(Switch[..., Any]):
     """On balance volume."""
@@ -1673,6 +1743,59 @@ class KC(Definition):
     def __call__(self, high: ArrayLike, low: ArrayLike, close: ArrayLike) -> KCResult[_Array]: ...
     def live(self, *history: ArrayLike) -> Live[KCResult[float]]: ...
 
+class SAR(Definition):
+    """Parabolic stop and reverse, with its parameters bound."""
+
+    def __init__(
+        self, acceleration: float = 0.02, maximum: float = 0.2, *, high: str = "high", low: str = "low"
+    ) -> None: ...
+    @overload
+    def __call__(self, high: _S, low: _S | ArrayLike) -> _S: ...
+    @overload
+    def __call__(self, high: ArrayLike, low: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class SAREXT(Definition):
+    """Parabolic stop and reverse of two sides, with its parameters bound."""
+
+    def __init__(
+        self,
+        startvalue: float = 0.0,
+        offsetonreverse: float = 0.0,
+        accelerationinitlong: float = 0.02,
+        accelerationlong: float = 0.02,
+        accelerationmaxlong: float = 0.2,
+        accelerationinitshort: float = 0.02,
+        accelerationshort: float = 0.02,
+        accelerationmaxshort: float = 0.2,
+        *,
+        high: str = "high",
+        low: str = "low",
+    ) -> None: ...
+    @overload
+    def __call__(self, high: _S, low: _S | ArrayLike) -> _S: ...
+    @overload
+    def __call__(self, high: ArrayLike, low: ArrayLike) -> _Array: ...
+    def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class SUPERTREND(Definition):
+    """SuperTrend, with its parameters bound."""
+
+    def __init__(
+        self,
+        timeperiod: int = 10,
+        multiplier: float = 3.0,
+        *,
+        high: str = "high",
+        low: str = "low",
+        close: str = "close",
+    ) -> None: ...
+    @overload
+    def __call__(self, high: _S, low: _S | ArrayLike, close: _S | ArrayLike) -> SUPERTRENDResult[_S]: ...
+    @overload
+    def __call__(self, high: ArrayLike, low: ArrayLike, close: ArrayLike) -> SUPERTRENDResult[_Array]: ...
+    def live(self, *history: ArrayLike) -> Live[SUPERTRENDResult[float]]: ...
+
 class RSI(Definition):
     """Relative strength index, with its parameters bound."""
 
@@ -2214,6 +2337,16 @@ class AROONOSC(Definition):
     @overload
     def __call__(self, high: ArrayLike, low: ArrayLike) -> _Array: ...
     def live(self, *history: ArrayLike) -> Live[float]: ...
+
+class FRACTAL(Definition):
+    """Williams fractal, with its parameters bound."""
+
+    def __init__(self, leftbars: int = 2, rightbars: int = 2, *, high: str = "high", low: str = "low") -> None: ...
+    @overload
+    def __call__(self, high: _S, low: _S | ArrayLike) -> FRACTALResult[_S]: ...
+    @overload
+    def __call__(self, high: ArrayLike, low: ArrayLike) -> FRACTALResult[_Array]: ...
+    def live(self, *history: ArrayLike) -> Live[FRACTALResult[float]]: ...
 
 class OBV(Definition):
     """On balance volume, with its parameters bound."""
@@ -3052,6 +3185,9 @@ bbands: _Bbands
 accbands: _Accbands
 donchian: _Donchian
 kc: _Kc
+sar: _Sar
+sarext: _Sarext
+supertrend: _Supertrend
 rsi: _Rsi
 macd: _Macd
 macdext: _Macdext
@@ -3098,6 +3234,7 @@ ac: _Ac
 wad: _Wad
 aroon: _Aroon
 aroonosc: _Aroonosc
+fractal: _Fractal
 obv: _Obv
 vwap: _Vwap
 ad: _Ad

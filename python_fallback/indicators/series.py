@@ -15,6 +15,7 @@ from python_fallback.indicators.counts import COUNTS
 from python_fallback.indicators.cycles import CYCLES
 from python_fallback.indicators.maps import Array
 from python_fallback.indicators.recurrences import Apart, Follow, Rises
+from python_fallback.indicators.stops import STOPS
 from python_fallback.shared.indicators.operators import OPERATORS
 
 __all__ = ["SERIES"]
@@ -252,7 +253,7 @@ SERIES: Mapping[str, Callable[..., Array]] = {
     "apart": apart,
     "smooth": smooth,
     "rises": rises,
-    **{name: _in_turn(name, kind) for name, kind in (CYCLES | COUNTS).items()},
+    **{name: _in_turn(name, kind) for name, kind in {**CYCLES, **COUNTS, **STOPS}.items()},
 }
 
 

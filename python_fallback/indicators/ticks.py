@@ -13,6 +13,7 @@ from typing import Any
 
 from python_fallback.indicators.cycles import CYCLES
 from python_fallback.indicators.recurrences import Apart, Follow, Rises
+from python_fallback.indicators.stops import STOPS
 
 __all__ = ["RECURRENCES", "WINDOWS"]
 
@@ -368,6 +369,7 @@ RECURRENCES: Mapping[str, Any] = {
     "smooth": _Smooth,
     "rises": Rises,
     **CYCLES,
+    **STOPS,
 }
 
 

@@ -291,7 +291,7 @@ def test_smoothing(core: Any, kind: str) -> None:
 def test_memories(core: Any) -> None:
     x = np.array([3.0, -1.0, 2.0, 2.0, 5.0, -4.0, 1.0])
     w = np.array([0.0, 0.0, 1.0, -1.0, 0.0, 2.0, 0.0])
-    rate = np.full(7, 0.5)
+    y, rate = x[::-1].copy(), np.full(7, 0.5)
     nan = math.nan
     for name, params, inputs, expected in (
         ("previous", (9.0,), (x,), [9.0, 3.0, -1.0, 2.0, 2.0, 5.0, -4.0]),
@@ -304,6 +304,9 @@ def test_memories(core: Any) -> None:
         ("hold", (), (x, w), [0.0, 0.0, 2.0, 2.0, 2.0, -4.0, -4.0]),
         ("first", (), (x, w), [3.0, -1.0, 2.0, 2.0, 2.0, 2.0, 2.0]),
         ("follow", (), (x, rate, x + 2.0), [4.0, 1.5, 1.75, 1.875, 3.4375, -0.28125, 0.359375]),
+        ("trail_below", (), (x, y), [3.0, -1.0, 2.0, 2.0, 5.0, -4.0, 1.0]),
+        ("trail_above", (), (x, y), [3.0, -1.0, -1.0, 2.0, 2.0, -4.0, 1.0]),
+        ("side", (), (x, w - 1.0, w), [1.0, 1.0, 1.0, 1.0, 1.0, -1.0, 1.0]),
         ("rises", (2.0,), (x,), [nan, nan, 3.0 / 7.0, 3.0 / 7.0, 15.0 / 19.0, 15.0 / 91.0, 5.0 / 9.0]),
     ):
         for found in (run(core, alone(name, *params), *inputs), core.Live(alone(name, *params), ()).extend(*inputs)):

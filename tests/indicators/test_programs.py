@@ -17,6 +17,7 @@ from tests.indicators.cases import PROGRAM_CASES, PROGRAM_DEFAULTS, Case, call, 
 each_case = pytest.mark.parametrize("case", PROGRAM_CASES, ids=str)
 each_default = pytest.mark.parametrize("case", PROGRAM_DEFAULTS, ids=str)
 
+NUMBERS = ("maxindex", "minindex", "minmaxindex")  # of bars, counted from the first one given
 GAPS = ([], [0], [3], [150], [100, 103], list(range(120, 150)), list(range(5, 300, 40)))
 
 
@@ -87,7 +88,7 @@ def test_a_gap_costs_what_the_row_says(ta: ModuleType, case: Case) -> None:
             parts = np.split(at, np.flatnonzero(np.diff(at) > 1) + 1)
         for part in parts:
             for whole, values in zip(expected, call(function, case, [x[part].copy() for x in inputs])):
-                whole[part] = values
+                whole[part] = values + (part[0] if case.row.name in NUMBERS else 0.0)
         assert_close(call(function, case, inputs), expected, gaps)
 
 

@@ -280,4 +280,20 @@ ROWS: tuple[Indicator, ...] = (
         "``up - down`` of AROON",
         _CHANDE,
     ),
+    row(
+        _GROUP,
+        "fractal",
+        "Williams fractal",
+        "high low",
+        (
+            period(2, 1, "Bars before the turn.", "leftbars"),
+            period(2, 1, "Bars after the turn: it is told so many bars late.", "rightbars"),
+        ),
+        outputs(
+            swinghigh="100 where the bar `rightbars` before has a higher high than all others of the window, else 0.",
+            swinglow="100 where the bar `rightbars` before has a lower low than all others of the window, else 0.",
+        ),
+        "``100 * (high[t-r] > max(high[t-r-l : t-r], high[t-r+1 : t+1]))``, and of lows the same",
+        _WILLIAMS,
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastcore.indicators.registry.schema import WILDER, Indicator, matype, number, outputs, period, row
+from fastcore.indicators.registry.schema import WILDER, Indicator, Param, matype, number, outputs, period, row
 
 _GROUP = "Overlap Studies"
 _SMOOTHED = "Bars that the weight ``2 / (timeperiod + 1)`` stands for."
@@ -10,6 +10,20 @@ _MULLOY = (
     "Patrick G. Mulloy, Smoothing Data with Faster Moving Averages, Technical Analysis of Stocks & Commodities 12, 1994"
 )
 _COMMON = "common usage"
+_STOP = (
+    "``stop += rate * (peak - stop)``, never past the lows of this bar and the one before; peak the highest high of "
+    "the position, at each of which the rate grows; a low at the stop ends the position and opens a short one, with "
+    "highs for lows"
+)
+_FIRST_POSITION = (
+    "The position at the second bar is short if the low has fallen, and by more than the high has risen. It depends on "
+    "all bars so far; over a missing bar the position is held."
+)
+
+
+def _rate(name: str, default: float, doc: str = "Highest rate of acceleration.") -> Param:
+    return number(name, default, doc, lo=0.0)
+
 
 ROWS: tuple[Indicator, ...] = (
     row(
@@ -250,5 +264,53 @@ ROWS: tuple[Indicator, ...] = (
         ),
         "``EMA((high + low + close) / 3)`` and ``nbdev * ATR`` above and below; both begin at the same bar",
         "Chester W. Keltner, How to Make Money in Commodities, 1960; Linda Bradford Raschke",
+    ),
+    row(
+        _GROUP,
+        "sar",
+        "Parabolic stop and reverse",
+        "high low",
+        (_rate("acceleration", 0.02, "Rate of acceleration at first, and what it grows by."), _rate("maximum", 0.2)),
+        "The stop of the position.",
+        _STOP,
+        WILDER,
+        _FIRST_POSITION,
+    ),
+    row(
+        _GROUP,
+        "sarext",
+        "Parabolic stop and reverse of two sides",
+        "high low",
+        (
+            number("startvalue", 0.0, "The first stop: below zero that of a short position; 0 to take it from prices."),
+            _rate("offsetonreverse", 0.0, "Share of itself that the stop of a new position is farther off."),
+            _rate("accelerationinitlong", 0.02, "Rate of acceleration at first, of a long position."),
+            _rate("accelerationlong", 0.02, "What the rate of a long position grows by."),
+            _rate("accelerationmaxlong", 0.2, "Highest rate of a long position."),
+            _rate("accelerationinitshort", 0.02, "Rate of acceleration at first, of a short position."),
+            _rate("accelerationshort", 0.02, "What the rate of a short position grows by."),
+            _rate("accelerationmaxshort", 0.2, "Highest rate of a short position."),
+        ),
+        "The stop of the position; that of a short one with the other sign.",
+        _STOP,
+        WILDER,
+        _FIRST_POSITION,
+    ),
+    row(
+        _GROUP,
+        "supertrend",
+        "SuperTrend",
+        "high low close",
+        (
+            period(10, 2, "Bars of the average true range."),
+            number("multiplier", 3.0, "How many ranges the stops are from the middle.", lo=0.0),
+        ),
+        outputs(
+            supertrend="The stop of the trend.",
+            trend="1 while the trend is up, which it is at first, -1 while it is down.",
+        ),
+        "stops ``multiplier * ATR`` below and above ``(high + low) / 2``, each moved only towards the price, until a "
+        "close passes it; a close below the lower one ends a trend up, one above the upper one a trend down",
+        "Olivier Seban",
     ),
 )

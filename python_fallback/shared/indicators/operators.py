@@ -59,6 +59,12 @@ _FUNCTIONS = (
 )
 _OF_TWO = ("add", "sub", "mul", "div", "greatest", "least", "gt", "ge", "eq", "there")
 
+_PARABOLIC = (
+    *("start:number", "offset:number"),
+    *("first_long:number", "step_long:number", "most_long:number"),
+    *("first_short:number", "step_short:number", "most_short:number", "short_by:number"),
+)
+
 _TABLE = (
     *(Operator(name, "map", 1, 1, (), _none) for name in _FUNCTIONS),
     *(
@@ -111,6 +117,10 @@ _TABLE = (
     Operator("cycle_period", "recurrence", 1, 1, ("skip:count",), _none),
     Operator("cycle_phase", "recurrence", 2, 1, (), _none),
     Operator("cycle_mode", "recurrence", 2, 1, (), _none),
+    Operator("trail_below", "recurrence", 2, 1, (), _none),
+    Operator("trail_above", "recurrence", 2, 1, (), _none),
+    Operator("side", "recurrence", 3, 1, (), _none),
+    Operator("parabolic", "recurrence", 2, 1, _PARABOLIC, lambda *params: 1),
 )
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType({operator.name: operator for operator in _TABLE})

@@ -226,10 +226,8 @@ class Operators:
         return self.node("lowest", x, params=(period,))
 
     def since_highest(self, x: Any, period: float, ties: float = 0) -> Value:
-        """How many bars ago the highest of the last `period` values was.
-
-        Of equal values the newest counts with `ties` 0, the oldest with 1. With 2 the bar that was found stays until
-        another equals it, or it leaves the window: then the oldest counts.
+        """How many bars ago the highest of the last `period` values was: of equal ones the newest, or the oldest
+        with `ties` 1. With 2 a bar once found stays until another equals it, or it leaves: then the oldest counts.
         """
         return self.node("since_highest", x, params=(period, ties))
 
@@ -366,6 +364,28 @@ class Operators:
     def cycle_mode(self, phase: Any, period: Any) -> Value:
         """1 while the price does not go through its dominant cycle, else 0."""
         return self.node("cycle_mode", phase, period)
+
+    def trail_below(self, x: Any, price: Any) -> Value:
+        """A stop below the price: x where it is above the stop before, or the price before was below that."""
+        return self.node("trail_below", x, price)
+
+    def trail_above(self, x: Any, price: Any) -> Value:
+        """A stop above the price: x where it is below the stop before, or the price before was above that."""
+        return self.node("trail_above", x, price)
+
+    def side(self, price: Any, lower: Any, upper: Any) -> Value:
+        """-1 once the price is below `lower`, 1 once it is above `upper`, and 1 at first."""
+        return self.node("side", price, lower, upper)
+
+    def parabolic(self, high: Any, low: Any, start: float, offset: float, *rates: float, short_by: float) -> Value:
+        """Wilder's stop and reverse; stops of a short position are multiplied with `short_by`.
+
+        `start` is the first stop, 0 to take it from prices, below zero that of a short position. A new stop is `offset`
+        of itself farther off. `rates`: the first one, its step, the highest, of long and then of short positions.
+        """
+        if len(rates) != 6:
+            raise ValueError(f"parabolic: rates: expected 6 numbers, got {len(rates)}")
+        return self.node("parabolic", high, low, params=(start, offset, *rates, short_by))
 
     # ---- tracing ----
 

@@ -339,6 +339,13 @@ def aroonosc(o: Operators, high: Value, low: Value, timeperiod: int) -> Value:
     return apart * (100.0 / timeperiod)
 
 
+def fractal(o: Operators, high: Value, low: Value, leftbars: int, rightbars: int) -> tuple[Value, ...]:
+    back = rightbars + 1
+    others_high = o.greatest(o.highest(high, rightbars), o.lag(o.highest(high, leftbars), back))
+    others_low = o.least(o.lowest(low, rightbars), o.lag(o.lowest(low, leftbars), back))
+    return 100.0 * (o.lag(high, rightbars) > others_high), 100.0 * (o.lag(low, rightbars) < others_low)
+
+
 DEFINITIONS = {
     "rsi": (1, rsi),
     "macd": (1, macd),
@@ -386,4 +393,5 @@ DEFINITIONS = {
     "adxr": (3, adxr),
     "aroon": (2, aroon),
     "aroonosc": (2, aroonosc),
+    "fractal": (2, fractal),
 }

@@ -154,6 +154,40 @@ def kc(
     return middle + width, middle, middle - width
 
 
+def sar(o: Operators, high: Value, low: Value, acceleration: float, maximum: float) -> Value:
+    rates = min(acceleration, maximum), min(acceleration, maximum), maximum
+    return o.parabolic(high, low, 0.0, 0.0, *rates, *rates, short_by=1.0)
+
+
+def sarext(
+    o: Operators,
+    high: Value,
+    low: Value,
+    startvalue: float,
+    offsetonreverse: float,
+    accelerationinitlong: float,
+    accelerationlong: float,
+    accelerationmaxlong: float,
+    accelerationinitshort: float,
+    accelerationshort: float,
+    accelerationmaxshort: float,
+) -> Value:
+    most, most_short = accelerationmaxlong, accelerationmaxshort
+    long = min(accelerationinitlong, most), min(accelerationlong, most), most
+    short = min(accelerationinitshort, most_short), min(accelerationshort, most_short), most_short
+    return o.parabolic(high, low, startvalue, offsetonreverse, *long, *short, short_by=-1.0)
+
+
+def supertrend(
+    o: Operators, high: Value, low: Value, close: Value, timeperiod: int, multiplier: float
+) -> tuple[Value, ...]:
+    spread = o.smooth(o.true_range(high, low, o.previous(close)), timeperiod, (timeperiod - 1.0) / timeperiod)
+    middle, width = (high + low) * 0.5, multiplier * spread
+    lower, upper = o.trail_below(middle - width, close), o.trail_above(middle + width, close)
+    trend = o.side(close, lower, upper)
+    return o.where(trend + 1.0, lower, upper), trend
+
+
 _AVERAGES = {
     0: sma,
     1: ema,
@@ -190,4 +224,7 @@ DEFINITIONS = {
     "accbands": (3, accbands),
     "donchian": (2, donchian),
     "kc": (3, kc),
+    "sar": (2, sar),
+    "sarext": (2, sarext),
+    "supertrend": (3, supertrend),
 }

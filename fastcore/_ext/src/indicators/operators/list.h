@@ -84,4 +84,8 @@
     X(kurtosis)                                                                                                        \
     X(covariance)                                                                                                      \
     X(age_of_highest)                                                                                                  \
-    X(age_of_lowest)
+    X(age_of_lowest)                                                                                                   \
+    X(trail_below)                                                                                                     \
+    X(trail_above)                                                                                                     \
+    X(side)                                                                                                            \
+    X(parabolic)

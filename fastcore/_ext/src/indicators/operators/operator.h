@@ -15,7 +15,7 @@
 #include "indicators/kernels/stages.h"
 
 #define FC_OP_IN 4
-#define FC_OP_PAR 4
+#define FC_OP_PAR 9
 
 typedef enum { FC_MAP, FC_LOOK_BACK, FC_REMEMBER, FC_COUNT } fc_kind;
 
