@@ -46,11 +46,11 @@ EXTENSIONS: dict[str, Sources] = {
         "indicators.pyx",
         *_in(
             "indicators",
-            "across.c batch.c board.c cpu.c function.c function_object.c live.c merge.c operators.c program.c "
-            "program_object.c result_pool.c",
+            "across.c batch.c board.c cpu.c function.c function_object.c live.c merge.c operators.c plan.c "
+            "program.c program_object.c result_pool.c",
         ),
         *_in("indicators", "across.h batch.h board.h board.pxi cpu.h function.h function_object.h live.h merge.h"),
-        *_in("indicators", "waves.c program.h program_object.h result_pool.h waves.h"),
+        *_in("indicators", "waves.c plan.h plan.pxi program.h program_object.h result_pool.h waves.h"),
         *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
         *_in("indicators/operators", "counting.h lanes.h list.h operator.h recurrence_lanes.h ring.h scan.h"),
         *_in("indicators/operators", "window_lanes.h"),

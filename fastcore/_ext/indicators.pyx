@@ -78,6 +78,26 @@ cdef extern from "indicators/merge.h":
         int *output
 
 
+cdef extern from "indicators/plan.h":
+    ctypedef struct fc_indicator:
+        const fc_program *alone
+        const fc_program *operators
+        const int *columns
+
+    ctypedef struct fc_plan:
+        int n
+        int n_out
+        int *output
+
+    fc_plan *fc_plan_new(const fc_indicator *indicators, int n) noexcept
+    void fc_plan_free(fc_plan *plan) noexcept
+
+
+cdef extern from "indicators/batch.h":
+    int fc_plan_panel(const fc_plan *plan, const double **columns, int n_columns, double **out, Py_ssize_t rows,
+                      Py_ssize_t bars, int threads) noexcept nogil
+
+
 cdef extern from "indicators/board.h":
     ctypedef struct fc_board:
         int n_parts
@@ -118,6 +138,7 @@ cdef extern from "indicators/live.h":
 
 
 include "src/indicators/board.pxi"
+include "src/indicators/plan.pxi"
 
 fc_function_ready()
 Live = fc_live_ready()

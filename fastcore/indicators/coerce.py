@@ -26,6 +26,7 @@ __all__ = [
     "arrays",
     "bind",
     "column",
+    "columns",
     "count",
     "definition_arguments",
     "finisher",
@@ -130,6 +131,22 @@ def arrays(
         shapes = ", ".join(str(x.shape) for x in found)
         raise ValueError(f"{', '.join(names)}: expected arrays of one shape, got {shapes}")
     return tuple(found), form
+
+
+def columns(names: Sequence[str], given: Sequence[Any]) -> tuple[dict[str, Array], dict[str, Form | None]]:
+    """Return the arrays of columns, all of one shape and for the same bars of one symbol, and the form of each."""
+    found: dict[str, Array] = {}
+    forms: dict[str, Form | None] = {}
+    first: Form | None = None
+    for name, value in zip(names, given):
+        raw, form = unwrap(name, value)
+        found[name], forms[name] = array(name, raw), form
+        first = first or form
+        if form is not None and first is not None and (form.symbols is not None or not first.agrees(form)):
+            raise ValueError(f"{name}: expected a Series of one symbol, with the index of the others")
+        if found[name].shape != found[names[0]].shape:
+            raise ValueError(f"{name}: expected the shape of {names[0]}")
+    return found, forms
 
 
 def values(name: str, value: Any) -> Array:

@@ -216,17 +216,66 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
 }
 
 typedef struct {
-    const fc_program *program;
+    const fc_program *program; /* or NULL: a plan */
     const double *const *in;
     double *const *out;
     ptrdiff_t first, last, bars;
     int failed;
+    const fc_plan *plan;
+    int n_columns;
 } share;
 
 /* The first cache line within: vectors are then stored without crossing lines. */
 static double *line_of(double *p) { return (double *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 
+/* A row of a plan; `from` and `to` hold the row's columns and outputs. */
+static int plan_row(const fc_plan *plan, const double **from, double **to, ptrdiff_t bars, double *scratch) {
+    int merged = plan->merged && !fc_plan_merged(plan, from, to, bars, scratch);
+    for (int i = 0; i < plan->n; i++) {
+        const fc_indicator *one = plan->indicators + i;
+        double **out = to + plan->output[i], **like = to + plan->output[plan->same[i]];
+        const double *in[FC_MAX_IN];
+        task t = {one->alone, scratch};
+        for (int j = 0; j < one->alone->n_in; j++) {
+            in[j] = from[one->columns[j]];
+        }
+        if (plan->same[i] != i) {
+            for (int j = 0; j < one->alone->n_out; j++) {
+                memcpy(out[j], like[j], (size_t)bars * sizeof(double));
+            }
+        } else if (!(merged && plan->part[i] >= 0) && row(&t, in, out, bars)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void work_plan(share *s) {
+    const fc_plan *plan = s->plan;
+    ptrdiff_t need = fc_plan_scratch(plan, s->bars);
+    double *heap = malloc(((size_t)need + 8) * sizeof(double));
+    const double **from = calloc((size_t)s->n_columns + 1, sizeof(*from));
+    double **to = calloc((size_t)plan->n_out + 1, sizeof(*to));
+    s->failed = !heap || !from || !to;
+    for (ptrdiff_t r = s->first; r < s->last && !s->failed; r++) {
+        for (int j = 0; j < s->n_columns; j++) {
+            from[j] = s->in[j] + r * s->bars;
+        }
+        for (int j = 0; j < plan->n_out; j++) {
+            to[j] = s->out[j] + r * s->bars;
+        }
+        s->failed = plan_row(plan, from, to, s->bars, line_of(heap)) != 0;
+    }
+    free(heap);
+    free(from);
+    free(to);
+}
+
 static void work(share *s) {
+    if (s->plan) {
+        work_plan(s);
+        return;
+    }
     double stack[ON_STACK + 8], *heap = NULL;
     task t = {s->program, line_of(stack)};
     const double *from[FC_MAX_IN];
@@ -282,20 +331,24 @@ static int processors(void) {
 }
 #endif
 
-static int on_threads(const fc_program *program, const double *const *in, double *const *out, ptrdiff_t rows,
-                      ptrdiff_t bars, int threads) {
+/* Divides the rows of `all` among threads. */
+static int on_threads(const share *all, ptrdiff_t cost, int threads) {
+    ptrdiff_t rows = all->last, bars = all->bars;
     share shares[MOST_THREADS];
     thread handles[MOST_THREADS];
     int started[MOST_THREADS], failed = 0;
     if (threads <= 0) {
-        ptrdiff_t pays = bars ? rows * bars / PER_THREAD : 0; /* an array of that size exists: no overflow */
+        ptrdiff_t pays =
+            bars ? rows * bars / (PER_THREAD / cost + 1) : 0; /* an array of that size exists: no overflow */
         threads = pays > 1 ? processors() : 1;
         threads = threads > pays && pays > 0 ? (int)pays : threads;
     }
     threads = threads > MOST_THREADS ? MOST_THREADS : threads;
     threads = threads > rows ? (rows > 1 ? (int)rows : 1) : threads;
     for (int i = 0; i < threads; i++) {
-        shares[i] = (share){program, in, out, rows * i / threads, rows * (i + 1) / threads, bars, 0};
+        shares[i] = *all;
+        shares[i].first = rows * i / threads;
+        shares[i].last = rows * (i + 1) / threads;
     }
     for (int i = 1; i < threads; i++) {
         started[i] = start(handles + i, shares + i);
@@ -316,10 +369,16 @@ static int on_threads(const fc_program *program, const double *const *in, double
 
 int fc_panel(const fc_program *program, const double *const *in, double *const *out, ptrdiff_t rows, ptrdiff_t bars,
              int threads) {
+    share s = {program, in, out, 0, rows, bars, 0, NULL, 0};
     if (rows == 1) {
-        share s = {program, in, out, 0, 1, bars, 0};
         work(&s);
         return s.failed ? -1 : 0;
     }
-    return on_threads(program, in, out, rows, bars, threads);
+    return on_threads(&s, 1, threads);
+}
+
+int fc_plan_panel(const fc_plan *plan, const double *const *columns, int n_columns, double *const *out, ptrdiff_t rows,
+                  ptrdiff_t bars, int threads) {
+    share s = {NULL, columns, out, 0, rows, bars, 0, plan, n_columns};
+    return on_threads(&s, plan->n, threads);
 }
