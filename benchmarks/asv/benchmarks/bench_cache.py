@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from benchmarks.features import feature, needs, resident_bytes
+from benchmarks.features import cpu_timer, feature, needs, resident_bytes
+
+timer = cpu_timer
 
 LRUCache = feature("fastcore.cache:LRUCache")
 TTLCache = feature("fastcore.cache:TTLCache")

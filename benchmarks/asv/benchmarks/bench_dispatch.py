@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from benchmarks.features import feature, needs
+from benchmarks.features import cpu_timer, feature, needs
+
+timer = cpu_timer
 
 Switch = feature("fastcore:Switch")
 flags = feature("fastcore:flags")

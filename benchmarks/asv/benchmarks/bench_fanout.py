@@ -6,7 +6,9 @@ import functools
 import socket
 from typing import Any
 
-from benchmarks.features import feature, needs
+from benchmarks.features import cpu_timer, feature, needs
+
+timer = cpu_timer
 
 Fanout = feature("fastcore.framing:Fanout")
 QUOTE = {"symbol": "AAPL", "ts": 1_700_000_000_000, "price": 187.25, "volume": 1200, "venue": "x" * 80}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 
-from benchmarks.features import feature, needs
+from benchmarks.features import cpu_timer, feature, needs
+
+timer = cpu_timer
 
 frame = feature("fastcore.framing:frame")
 packb = feature("fastcore.framing:packb")

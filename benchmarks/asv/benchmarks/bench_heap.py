@@ -6,7 +6,9 @@ import functools
 import random
 from typing import Any
 
-from benchmarks.features import feature, needs
+from benchmarks.features import cpu_timer, feature, needs
+
+timer = cpu_timer
 
 PriorityHeap = feature("fastcore.heap:PriorityHeap")
 PriorityQueue = feature("fastcore.heap:PriorityQueue")

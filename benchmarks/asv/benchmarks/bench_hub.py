@@ -7,7 +7,9 @@ import atexit
 import functools
 from typing import Any
 
-from benchmarks.features import feature, needs
+from benchmarks.features import cpu_timer, feature, needs
+
+timer = cpu_timer
 
 Hub = feature("fastcore.streaming:Hub")
 QUOTE = {"symbol": "AAPL", "ts": 1_700_000_000_000, "price": 187.25, "volume": 1200, "venue": "x" * 80}

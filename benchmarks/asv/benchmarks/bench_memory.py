@@ -7,7 +7,9 @@ import functools
 import numpy as np
 import pandas as pd
 
-from benchmarks.features import feature, needs
+from benchmarks.features import cpu_timer, feature, needs
+
+timer = cpu_timer
 
 optimize_dataframe = feature("fastcore.memory:optimize_dataframe")
 frame_bytes = feature("fastcore.memory:frame_bytes")

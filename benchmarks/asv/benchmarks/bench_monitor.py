@@ -6,7 +6,9 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from benchmarks.features import feature, needs
+from benchmarks.features import cpu_timer, feature, needs
+
+timer = cpu_timer
 
 MetricsMiddleware = feature("fastcore.monitor:MetricsMiddleware")
 exposition = feature("fastcore.monitor:exposition")
