@@ -70,6 +70,22 @@ def test_a_spike_leaves_no_trace_after_it_leaves_the_window(ta: ModuleType, case
         np.testing.assert_allclose(ours[after], expected[after], rtol=1e-12, atol=1e-11)
 
 
+@pytest.mark.parametrize("period", [3, 17, 100])
+def test_a_variance_beyond_the_largest_float_is_infinite(ta: ModuleType, period: int) -> None:
+    x = walk(400)["real"]
+    spiked = x.copy()
+    spiked[200] = 1e300
+    seen = slice(200, 200 + period)
+    definition = ta.STDDEV(period)
+    live = definition.live()
+    for ours, clean in ((ta.stddev(spiked, period), ta.stddev(x, period)), (ta.var(spiked, period), ta.var(x, period))):
+        assert np.all(np.isposinf(ours[seen]))
+        np.testing.assert_allclose(np.delete(ours, seen), np.delete(clean, seen), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        [live.update(value) for value in spiked], ta.stddev(spiked, period), rtol=1e-12, atol=1e-12
+    )
+
+
 def test_tiny_prices_keep_full_precision(ta: ModuleType) -> None:
     bars = {name: x * 1e-12 for name, x in walk(300).items()}
     for case in CASES:

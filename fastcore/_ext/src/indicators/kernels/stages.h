@@ -270,7 +270,8 @@ FC_INLINE double fc_push_moments(fc_moments *s, double *mem, double x, double *m
     }
     double offset = all.sum / width, variance = all.squares / width - offset * offset;
     *mean = all.base + offset;
-    return variance > 0.0 ? variance : 0.0;
+    /* The prices are finite: NaN comes of squares that overflow. */
+    return variance > 0.0 ? variance : variance <= 0.0 ? 0.0 : INFINITY;
 }
 
 /* The first average is the mean of `period` bars, after `skip` bars that are left out. */

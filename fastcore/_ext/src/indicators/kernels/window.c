@@ -4,6 +4,8 @@
  * ending at its bar t is tail t with head t. Tails of many blocks are made before they are used: read back at once they
  * would still be in the store buffer, where a load may be matched to the wrong store and the pipeline start again.
  */
+#include <float.h>
+
 #include "indicators/kernels/stages.h"
 
 #define FEW 8         /* up to this width folding each window by itself is faster than cutting into blocks */
@@ -134,7 +136,7 @@ FC_INLINE void put4(const moments_out *o, ptrdiff_t i, v4 base, v4 sum, v4 squar
     if (kind == MEAN) {
         return;
     }
-    v4 variance = v4_sub(v4_mul(squares, inverse), v4_mul(offset, offset));
+    v4 variance = v4_sub(v4_mul(squares, inverse), v4_min(v4_mul(offset, offset), v4_all(DBL_MAX)));
     if (kind == VARIANCE) {
         v4_store(o->upper + i, v4_max(variance, v4_zero()));
         return;
@@ -160,7 +162,8 @@ FC_INLINE void put1(const moments_out *o, ptrdiff_t i, double base, double sum, 
     if (kind == MEAN) {
         return;
     }
-    double variance = squares * inverse - offset * offset;
+    /* Infinite, not NaN and so 0, where squares overflow. */
+    double variance = squares * inverse - FC_SMALLER(offset * offset, DBL_MAX);
     if (kind == VARIANCE) {
         o->upper[i] = variance > 0.0 ? variance : 0.0;
         return;
