@@ -96,6 +96,13 @@ def test_every_instruction_set_gives_the_same_digits(kernel: Any, data: st.DataO
             assert one.tobytes() == two.tobytes()
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64" or not os.path.exists("/proc/cpuinfo"), reason="AVX2 is x86's")
+def test_the_widest_vectors_of_the_processor_are_used() -> None:
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        flags = next((set(line.split()) for line in file if line.startswith("flags")), set[str]())
+    assert ("avx2" in core.isas()) == ({"avx2", "fma", "bmi2"} <= flags)
+
+
 def test_this_machine_has_more_than_one_instruction_set() -> None:
     vectors = {"x86_64": "sse2", "amd64": "sse2", "aarch64": "neon", "arm64": "neon"}
     assert core.isa() == core.isas()[0]

@@ -5,6 +5,8 @@
 #if defined(_MSC_VER) && defined(_M_X64)
 #include <immintrin.h>
 #include <intrin.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
 #define COMPILED_FOR(isa)                                                                                              \
@@ -15,27 +17,41 @@
 #if defined(FC_HAVE_AVX2)
 COMPILED_FOR(avx2)
 
-/* Both the processor and the operating system, which must save the wide registers, have a say. */
-static int has_avx2(void) {
+static void cpuid(int leaf, unsigned r[4]) {
 #if defined(_MSC_VER)
-    int r[4];
-    __cpuid(r, 0);
+    __cpuidex((int *)r, leaf, 0);
+#else
+    __cpuid_count(leaf, 0, r[0], r[1], r[2], r[3]);
+#endif
+}
+
+static unsigned saved_registers(void) {
+#if defined(_MSC_VER)
+    return (unsigned)_xgetbv(0);
+#else
+    unsigned low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+#endif
+}
+
+/* Both the processor and the operating system, which must save the wide registers, have a say. Asked here, since
+ * __builtin_cpu_supports says no to everything where Zig's library stands in for the compiler's. */
+static int has_avx2(void) {
+    unsigned r[4];
+    cpuid(0, r);
     if (r[0] < 7) {
         return 0;
     }
-    __cpuid(r, 1);
-    if (!(r[2] & (1 << 27)) || !(r[2] & (1 << 28)) || !(r[2] & (1 << 12))) { /* OSXSAVE, AVX, FMA */
+    cpuid(1, r);
+    if (!(r[2] & (1u << 27)) || !(r[2] & (1u << 28)) || !(r[2] & (1u << 12))) { /* OSXSAVE, AVX, FMA */
         return 0;
     }
-    if ((_xgetbv(0) & 6) != 6) {
+    if ((saved_registers() & 6) != 6) {
         return 0;
     }
-    __cpuidex(r, 7, 0);
-    return (r[1] & (1 << 5)) && (r[1] & (1 << 8)); /* AVX2, BMI2 */
-#else
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-#endif
+    cpuid(7, r);
+    return (r[1] & (1u << 5)) && (r[1] & (1u << 8)); /* AVX2, BMI2 */
 }
 #endif
 
