@@ -43,6 +43,7 @@ _loaded: dict[str, str] = {}  # compiled modules, of this process and of its wor
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--twins-report", default="", help="write how many tests passed on which twin to this JSON file")
     parser.addoption("--system", choices=systems.SYSTEMS, help="run under stand-ins for what another system lacks")
+    parser.addoption("--twin", choices=("compiled", "python"), help="leave out what runs on the other twin")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -98,9 +99,11 @@ def change_examples(item: pytest.Item, profile: str) -> None:
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
-    if config.getoption("--system"):  # the compiled twins are this system's: the stand-ins do not reach them
-        left_out = [item for item in items if _twin_of(item) == "compiled"]
-        items[:] = [item for item in items if _twin_of(item) != "compiled"]
+    # Under stand-ins for another system: the compiled twins are this one's, and the stand-ins do not reach them.
+    twin = "python" if config.getoption("--system") else config.getoption("--twin")
+    if twin:
+        left_out = [item for item in items if _twin_of(item) not in (None, twin)]
+        items[:] = [item for item in items if _twin_of(item) in (None, twin)]
         config.hook.pytest_deselected(items=left_out)
     profile = config.getoption("hypothesis_profile", None)
     if profile in ("long", "repeat"):

@@ -5,8 +5,9 @@ Usage: python tools/arm.py [--all] [pytest arguments]
 The extensions are compiled by `tools/cross.py` for aarch64, with optimisation, and run in a copy of the checkout with
 Debian's arm64 Python and the aarch64 wheels of numpy, pandas and the rest, all in build/arm. Programs that tests start
 are run by qemu too: it is registered for ARM binaries in a namespace that ends with the run, so nothing of the machine
-is changed. By default the tests run that take about ten minutes; --all is every test of the hot paths; there a
-watchdog of seconds may take slow for hung.
+is changed. By default a choice of files from each hot path runs on the compiled twins, with few of Hypothesis'
+examples; so do files and folders that are named. --all is every test of the hot paths on both twins; there a watchdog
+of seconds may take slow for hung.
 
 It needs Debian's qemu-user-static and mmdebstrap, a kernel where each namespace can have a binfmt_misc (Linux 6.7), and
 the package ziglang.
@@ -37,22 +38,21 @@ TESTS = ("pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypothesis>=6
 TESTS += ("cachetools>=5.5", "TA-Lib>=0.8.2")
 GLIBC = ("2_28", "2_27", "2_24", "2_17")
 ALL = ("tests/indicators", "tests/cache", "tests/heap", "tests/framing", "tests/dispatch")
+
+
+def _in(folder: str, names: str) -> tuple[str, ...]:
+    return tuple(f"tests/{folder}/test_{name}.py" for name in names.split())
+
+
+# On the compiled twins, with few of Hypothesis' examples, these take about ten minutes on two quiet cores.
 SELECTED = (
-    "tests/indicators/test_kernels.py",
-    "tests/indicators/test_kernels_callable.py",
-    "tests/indicators/test_kernels_state.py",
-    "tests/indicators/test_live.py",
-    "tests/indicators/test_board.py",
-    "tests/indicators/test_twins.py",
-    "tests/cache/test_calls.py",
-    "tests/cache/test_mapping.py",
-    "tests/heap/test_priority_queue.py",
-    "tests/heap/test_twins.py",
-    "tests/framing/test_hostile.py",
-    "tests/framing/test_twins.py",
-    "tests/dispatch/test_switch.py",
-    "tests/dispatch/test_assignment.py",
+    *_in("indicators", "kernels kernels_callable kernels_state operators live board twins"),
+    *_in("cache", "calls mapping results time snapshot hostile"),
+    *_in("heap", "priority_queue priority_heap priorities state hostile twins"),
+    *_in("framing", "pack unpack wire frame rows fanout hostile twins"),
+    *_in("dispatch", "switch assignment shadow async breaker_calls switch_hostile twins"),
 )
+BRIEFLY = ("--twin=compiled", "--hypothesis-profile=repeat")
 # ELF, 64 bits, little-endian, executable or shared object, machine 183 (aarch64).
 MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
 MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
@@ -178,8 +178,10 @@ def main(arguments: Sequence[str]) -> int:
     if status := inside(python, "-m", "fastcore", "status").returncode:
         return status
     rest = [a for a in arguments if a != "--all"]
-    tests = () if any(a.startswith("tests") for a in rest) else ALL if "--all" in arguments else SELECTED
+    named, every = any(a.startswith("tests") for a in rest), "--all" in arguments
+    tests = () if named else ALL if every else SELECTED
     options = ["-q", "-p", "no:cacheprovider", "-o", "timeout=1200", "-n", str(os.cpu_count() or 1), "--rootdir=/work"]
+    options += [] if every else BRIEFLY
     return inside("/usr/bin/env", "-C", "/work", python, "-m", "pytest", *options, *tests, *rest).returncode
 
 

@@ -1,12 +1,13 @@
-"""How much of the arithmetic of the NEON kernels is scalar: of what is compiled, and of what runs.
+"""How much of the arithmetic of the NEON kernels and operators is scalar: of what is compiled, and of what runs.
 
 Usage: python tools/vector_share.py [--src=FOLDER] [--bars=N]
 
-Compiles the kernels for aarch64 as a wheel has them, and counts additions, subtractions, products and quotients of
-doubles: those in the machine code of whole-series functions, and those that qemu executes while every kernel runs once
-over N bars (tools/batch_run.c). The first share is the higher one, since the loops for the last one to three bars are
-as long as those for all others. An executed share of 20 % or more is an error. FOLDER is another version's
-fastcore/_ext/src. It needs Debian's qemu-user-static and binutils-aarch64-linux-gnu, and the package ziglang.
+Compiles them for aarch64 as a wheel has them, and counts additions, subtractions, products and quotients of doubles,
+once those of machine code, and once as often as qemu executes them over N bars (tools/batch_run.c). Maps and windows,
+whose results do not wait for one another, are told apart from recurrences, whose every bar waits for the one before,
+and from functions that take one bar of live data; the functions that run most scalar operations are named. FOLDER is
+another version's fastcore/_ext/src. It needs Debian's qemu-user-static and binutils-aarch64-linux-gnu, and the
+package ziglang.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import cross
@@ -26,16 +28,18 @@ TARGET = cross.Target(
 )  # linked with its C library: addresses are those of objdump
 DISASSEMBLER, EMULATOR = "aarch64-linux-gnu-objdump", "qemu-aarch64-static"
 KERNELS = cross.SOURCES["EXTENSIONS"]["indicators"].kernels
+TABLES = cross.EXT / "src" / "indicators" / "waves.c"  # what kernels look up, made once
 ARITHMETIC = re.compile(r"\s+([0-9a-f]+):\s+f(?:add|sub|mul|div)\s+([vd])")
-STREAMING = re.compile(r"_(?:one|many|run|init|valid|size|scratch|lookback|policy)$")  # a bar at a time, or once
-LIMIT = 0.20
+STREAMING = re.compile(r"_(?:step|one|many|run|init|valid|size|scratch|lookback|policy)$")  # a bar at a time, or once
+SHOWN = 8  # functions that are named
 
 
 def program(src: Path, folder: Path) -> tuple[Path, list[Path]]:
     """The kernels in a program that runs each of them once, and their objects."""
     flags = (*cross.FLAGS["UNIX"], "-DNDEBUG", "-DFC_ISA=neon", f"-I{src}")
-    units = [cross.Unit(src.parent / path, folder / f"{Path(path).stem}.o", flags) for path in KERNELS]
-    units.append(cross.Unit(cross.ROOT / "tools" / "batch_run.c", folder / "main.o", flags))
+    units = [cross.Unit(src.parent / path, folder / f"{path.replace('/', '-')}.o", flags) for path in KERNELS]
+    for other in (TABLES, cross.ROOT / "tools" / "batch_run.c"):
+        units.append(cross.Unit(other, folder / f"{other.stem}.o", flags))
     for unit in units:
         if fault := cross.compile_one(TARGET, unit):
             sys.exit(f"vector_share: {unit.source}: {fault}")
@@ -44,7 +48,7 @@ def program(src: Path, folder: Path) -> tuple[Path, list[Path]]:
     ran = cross.run(*cross.ZIG, "cc", "-target", TARGET.triple, "-static", "-fno-pie", "-no-pie", *objects, "-o", out)
     if ran.returncode:
         sys.exit(f"vector_share: {ran.stderr}")
-    return out, objects[:-1]
+    return out, objects[: len(KERNELS)]
 
 
 def arithmetic(file: Path) -> dict[str, dict[int, bool]]:
@@ -60,40 +64,47 @@ def arithmetic(file: Path) -> dict[str, dict[int, bool]]:
     return found
 
 
-def executed(binary: Path, places: dict[int, bool], bars: int, log: Path) -> Counter[bool]:
-    """How often qemu runs a scalar and a vector operation."""
+def executed(binary: Path, places: Collection[int], bars: int, remember: int, log: Path) -> Counter[int]:
+    """How often qemu runs each of the operations."""
     span = f"0x{min(places):x}..0x{max(places):x}"
     trace = ("-singlestep", "-d", "exec,nochain", "-dfilter", span, "-D", str(log))
-    subprocess.run([EMULATOR, *trace, str(binary), str(bars)], check=True)
-    counted: Counter[bool] = Counter()
+    subprocess.run([EMULATOR, *trace, str(binary), str(bars), str(remember)], check=True)
     with open(log, encoding="ascii") as lines:
-        for line in lines:
-            address = int(line.split("/", 2)[1], 16) if line.startswith("Trace") else -1
-            if address in places:
-                counted[places[address]] += 1
-    return counted
+        addresses = (int(line.split("/", 2)[1], 16) for line in lines if line.startswith("Trace"))
+        return Counter(address for address in addresses if address in places)
 
 
-def share(scalar: int, vector: int) -> str:
-    return f"{scalar:,} scalar, {vector:,} of two lanes: {scalar / (scalar + vector):.1%} scalar"
+def share(what: str, found: Mapping[str, Mapping[int, bool]], times: Mapping[int, int] | None = None) -> None:
+    """Print the scalar share of functions' operations, each counted once or as often as it ran."""
+    counted = Counter[bool]()
+    for places in found.values():
+        for address, scalar in places.items():
+            counted[scalar] += times[address] if times is not None else 1
+    part = counted[True] / (counted.total() or 1)
+    print(f"vector_share: {what}: {counted[True]:,} scalar, {counted[False]:,} of two lanes: {part:.1%} scalar")
 
 
 def main(arguments: list[str]) -> int:
     options = dict(a[2:].split("=", 1) for a in arguments)
-    for tool, package in ((EMULATOR, "qemu-user-static"), (DISASSEMBLER, "binutils-aarch64-linux-gnu")):
-        if shutil.which(tool) is None:
-            print(f"vector_share: skipped: this machine lacks {tool} (Debian: apt-get install {package})")
+    for program_name, package in ((EMULATOR, "qemu-user-static"), (DISASSEMBLER, "binutils-aarch64-linux-gnu")):
+        if shutil.which(program_name) is None:
+            print(f"vector_share: skipped: this machine lacks {program_name} (Debian: apt-get install {package})")
             return 0
     with tempfile.TemporaryDirectory() as folder:
         binary, objects = program(Path(options.get("src", cross.EXT / "src")).resolve(), Path(folder))
-        of_kernels = {name for file in objects for name in arithmetic(file) if not STREAMING.search(name)}
-        linked = {name: places for name, places in arithmetic(binary).items() if name in of_kernels}
-        places = {address: scalar for found in linked.values() for address, scalar in found.items()}
-        scalar = sum(places.values())
-        print(f"vector_share: compiled: {share(scalar, len(places) - scalar)}")
-        counted = executed(binary, places, int(options.get("bars", 1000)), Path(folder) / "log")
-        print(f"vector_share: executed: {share(counted[True], counted[False])}")
-        return int(counted[True] >= LIMIT * counted.total())
+        ours = {name for file in objects for name in arithmetic(file)}
+        everything = {name: places for name, places in arithmetic(binary).items() if name in ours}
+        series = {name: places for name, places in everything.items() if not STREAMING.search(name)}
+        addresses = {address for places in series.values() for address in places}
+        share("compiled, with those that take one bar", everything)
+        for remember, what in enumerate(("maps and windows", "recurrences")):
+            ran = executed(binary, addresses, int(options.get("bars", 1000)), remember, Path(folder, "log"))
+            used = {name: places for name, places in series.items() if any(address in ran for address in places)}
+            share(f"compiled, {what}", used)
+            share(f"run, {what}", used, ran)
+            scalar = Counter({n: sum(ran[a] for a in places if places[a]) for n, places in used.items()})
+            print("vector_share:", ", ".join(f"{name} {times:,}" for name, times in scalar.most_common(SHOWN)))
+    return 0
 
 
 if __name__ == "__main__":

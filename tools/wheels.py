@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ import pythons
 
 ROOT = Path(__file__).resolve().parent.parent
 GLIBC, MUSL = "2.17", "1_2"
+BEGUN = time.monotonic()
 EXTRAS = "dashboard,prometheus"  # what the README's blocks need
 
 
@@ -35,9 +37,8 @@ def run(*args: str | Path, cwd: Path = ROOT, changes: Mapping[str, str] | None =
     changes = changes or {}
     env = {k: v for k, v in os.environ.items() if not k.startswith("FASTCORE_") and k != "PYTHONPATH"}
     shown = {k: v for k, v in changes.items() if k.startswith("FASTCORE_")}
-    print(
-        f"wheels: {' '.join(f'{k}={v}' for k, v in shown.items())} {' '.join(map(str, args[1:]))}".strip(), flush=True
-    )
+    words = [f"{time.monotonic() - BEGUN:.0f} s:", *(f"{k}={v}" for k, v in shown.items()), *map(str, args[1:])]
+    print("wheels:", *words, flush=True)
     subprocess.run([str(a) for a in args], cwd=cwd, env={**env, **changes}, check=True)
 
 

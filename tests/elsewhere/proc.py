@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["hide_proc"]
 
-_LINUX = ("/proc/", "/sys/fs/cgroup")
+_LINUX = ("/proc", "/sys/fs/cgroup")
 _MAY_READ = ("psutil", "tests")  # tests ask Linux what a process has open
 
 
@@ -29,7 +29,7 @@ def _hiding(function: Any) -> Any:
     def calling(path: Any = ".", *args: Any, **kwargs: Any) -> Any:
         if isinstance(path, str | bytes | os.PathLike):
             text = os.fsdecode(path)
-            if text.startswith(_LINUX) and not _may_read():
+            if (text in _LINUX or text.startswith(tuple(f"{name}/" for name in _LINUX))) and not _may_read():
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), text)
         return function(path, *args, **kwargs)
 

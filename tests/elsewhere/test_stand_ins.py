@@ -20,6 +20,8 @@ SEES = """if True:
     exec(code, {"__name__": "fastcore.seen", "__builtins__": __builtins__})
 """
 
+CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import sys; print(sys.stdout.encoding)'])"
+
 
 def said(system: str, code: str, cwd: Path) -> str:
     """What a module of the project prints on `system`."""
@@ -61,6 +63,10 @@ def said(system: str, code: str, cwd: Path) -> str:
         ),
         ("windows", "open('a:b', 'w', encoding='utf-8')", "OSError: [Errno 22] Invalid argument: 'a:b'"),
         ("macos", "open('/proc/stat')", "FileNotFoundError: [Errno 2] No such file or directory: '/proc/stat'"),
+        ("macos", "import os; os.listdir('/proc')", "FileNotFoundError: [Errno 2] No such file or directory: '/proc'"),
+        ("windows", "import os; os.open('.', os.O_RDONLY)", "PermissionError: [Errno 13] Permission denied: '.'"),
+        ("windows", "import select; print(hasattr(select, 'epoll'), hasattr(select, 'select'))", "False True"),
+        ("windows", CHILD, "cp1252"),
         ("macos", "open('A', 'x').close(); import os; print(os.path.exists('a'))", "True"),
         (
             "macos",
