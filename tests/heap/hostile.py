@@ -42,6 +42,11 @@ def heap(**options: Any) -> Any:
     return heap_module.PriorityHeap(**options)
 
 
+def compiled() -> bool:
+    name: str = heap_module.__name__
+    return name.startswith("fastcore")
+
+
 def filled_any(n: int = 20) -> Any:
     h = heap(priorities="any")
     for i in range(n):
@@ -75,7 +80,7 @@ def destructors_push_while_a_state_is_loaded() -> None:
 @case
 def heaps_within_heaps() -> None:
     h: Any = None
-    for _ in range(300_000):
+    for _ in range(300_000 if compiled() else 30_000):
         outer = heap()
         outer.push(h, 1.0)
         h = outer
@@ -89,7 +94,7 @@ def puts_within_puts() -> None:
     awaitable: Any = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # none of them is awaited
-        for _ in range(300_000 if heap_module.__name__.startswith("fastcore") else 300):
+        for _ in range(300_000 if compiled() else 300):
             awaitable = q.put(awaitable)
         awaitable = None
         gc.collect()
