@@ -47,6 +47,14 @@ def _money_flow(high: Any, low: Any, close: Any, volume: Any) -> Any:
     return _where_greater(spread, 0.0, flow, np.where(np.isnan(flow), np.nan, 0.0))
 
 
+def _adaptive_rate(x: Any, before: Any, path: Any, span: float, slowest: float) -> Any:
+    move = x - before
+    efficiency = _where(
+        np.where(np.isnan(move) | np.isnan(path), np.nan, path <= move), 1.0, _ratio(abs(move), path, 1.0)
+    )
+    return (efficiency * span + slowest) ** 2
+
+
 # Called with the inputs, then the parameters.
 MAPS: Mapping[str, Callable[..., Any]] = {
     "copy": lambda x: x,
@@ -93,4 +101,8 @@ MAPS: Mapping[str, Callable[..., Any]] = {
     "within": _within,
     "true_range": _true_range,
     "money_flow": _money_flow,
+    "adaptive_rate": _adaptive_rate,
+    "sum_over": lambda x, y, number: (x + y) / number,
+    "sum_of_three_over": lambda x, y, z, number, weight: (x + y + z * weight) / number,
+    "sum_of_four_over": lambda x, y, z, u, number: (x + y + z + u) / number,
 }

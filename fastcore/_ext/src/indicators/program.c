@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #define TILE 512      /* bars that all nodes take before the next ones: the values between them stay in L1 */
-#define ALONE 1024    /* the same where there are no values between them */
+#define ALONE 4096     /* the same where there are no values between them */
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
 #define LINE 64       /* what carries are aligned to */
 
@@ -120,7 +120,7 @@ static int is_strict(const fc_program *p) {
         for (int j = 0; j < op->n_in && op->kind == FC_MAP; j++) {
             shows[p->nodes[k].in[j]] |= shows[p->n_in + k];
         }
-        if (!op->strict) {
+        if (!op->checked && (!is(p->nodes + k, "lag") || p->values[p->n_in + k].output >= 0)) {
             return 0;
         }
     }
@@ -278,8 +278,9 @@ static int run_node(const tiles *t, int k) {
     for (int j = 0; j < node->op->n_in; j++) {
         in[j] = bar_of(t, node->in[j], from);
     }
-    return node->op->block(node->par, t->carry + node->carry, in, bar_of(t, p->n_in + k, from), t->end - from,
-                           t->scratch);
+    int output = p->strict && p->values[p->n_in + k].output >= 0;
+    return (output ? node->op->checked : node->op->block)(node->par, t->carry + node->carry, in,
+                                                          bar_of(t, p->n_in + k, from), t->end - from, t->scratch);
 }
 
 static int run_tile(tiles *t) {
@@ -293,12 +294,6 @@ static int run_tile(tiles *t) {
     }
     for (int k = 0; k < p->n_nodes; k++) {
         if (run_node(t, k)) {
-            return 1;
-        }
-    }
-    for (int j = 0; j < p->n_out && p->strict; j++) {
-        ptrdiff_t first = later(p->lookback, t->begin);
-        if (first < t->end && !fc_all_finite(t->out[j] + first, t->end - first)) {
             return 1;
         }
     }

@@ -8,6 +8,7 @@ from python_fallback.shared.indicators.definitions.overlap import (
     average,
     exponential,
     length,
+    typical,
 )
 from python_fallback.shared.indicators.tracing import Operators, Value
 
@@ -89,7 +90,7 @@ def trix(o: Operators, real: Value, timeperiod: int) -> Value:
 
 
 def cci(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
-    price = (high + low + close) / 3.0
+    price = typical(o, high, low, close)
     distance = price - o.mean(price, timeperiod)
     return o.ratio(distance, 0.015 * o.mean_deviation(price, timeperiod))
 
@@ -209,7 +210,7 @@ def imi(o: Operators, open: Value, close: Value, timeperiod: int) -> Value:
 
 
 def mfi(o: Operators, high: Value, low: Value, close: Value, volume: Value, timeperiod: int) -> Value:
-    price = (high + low + close) / 3.0
+    price = typical(o, high, low, close)
     before = o.lag(price, 1)
     flow = price * volume
     up = o.sum(o.where(price > before, flow, 0.0), timeperiod)

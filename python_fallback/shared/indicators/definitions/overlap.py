@@ -8,12 +8,17 @@ from python_fallback.shared.indicators.definitions.cycle import mama
 from python_fallback.shared.indicators.program import lookback
 from python_fallback.shared.indicators.tracing import Operators, Value
 
-__all__ = ["DEFINITIONS", "average", "exponential", "length"]
+__all__ = ["DEFINITIONS", "average", "exponential", "length", "typical"]
 
 
 def exponential(o: Operators, x: Value, period: int) -> Value:
     """The exponential average, begun with the mean of the first `period` values."""
     return o.smooth(x, period, (period - 1.0) / (period + 1.0))
+
+
+def typical(o: Operators, high: Value, low: Value, close: Value) -> Value:
+    """The mean of three prices."""
+    return o.node("sum_of_three_over", high, low, close, params=(3.0, 1.0))
 
 
 def average(o: Operators, x: Value, period: int, matype: int, default: int = 0) -> Value:
@@ -91,11 +96,9 @@ def vwma(o: Operators, real: Value, volume: Value, timeperiod: int) -> Value:
 
 def kama(o: Operators, real: Value, timeperiod: int) -> Value:
     fastest, slowest = 2.0 / 3.0, 2.0 / 31.0
-    move = real - o.lag(real, timeperiod)
     path = o.sum(abs(real - o.lag(real, 1)), timeperiod)
-    efficiency = o.where(path <= move, 1.0, o.ratio(abs(move), path, 1.0))
-    rate = efficiency * (fastest - slowest) + slowest
-    return o.follow(real, rate * rate, o.lag(real, 1))
+    rate = o.node("adaptive_rate", real, o.lag(real, timeperiod), path, params=(fastest - slowest, slowest))
+    return o.follow(real, rate, o.lag(real, 1))
 
 
 def mavp(o: Operators, real: Value, periods: Value, minperiod: int, maxperiod: int, matype: int) -> Value:
@@ -148,7 +151,7 @@ def kc(
 ) -> tuple[Value, ...]:
     # The average and the range begin at the same bar: the one of fewer bars is held back.
     late = (timeperiod - 1) - atrperiod
-    middle = exponential(o, o.after((high + low + close) / 3.0, max(-late, 0)), timeperiod)
+    middle = exponential(o, o.after(typical(o, high, low, close), max(-late, 0)), timeperiod)
     spread = o.after(o.true_range(high, low, o.previous(close)), max(late, 0))
     width = nbdev * o.smooth(spread, atrperiod, (atrperiod - 1.0) / atrperiod)
     return middle + width, middle, middle - width

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 
+from python_fallback.shared.indicators.definitions.overlap import typical
 from python_fallback.shared.indicators.tracing import Operators, Value
 
 
 def avgprice(o: Operators, open: Value, high: Value, low: Value, close: Value) -> Value:
-    return (high + low + close + open) / 4.0
+    return o.node("sum_of_four_over", high, low, close, open, params=(4.0,))
 
 
 def medprice(o: Operators, high: Value, low: Value) -> Value:
-    return (high + low) / 2.0
+    return o.node("sum_over", high, low, params=(2.0,))
 
 
 def typprice(o: Operators, high: Value, low: Value, close: Value) -> Value:
-    return (high + low + close) / 3.0
+    return typical(o, high, low, close)
 
 
 def wclprice(o: Operators, high: Value, low: Value, close: Value) -> Value:
-    return (high + low + close * 2.0) / 4.0
+    return o.node("sum_of_three_over", high, low, close, params=(4.0, 2.0))
 
 
 def avgdev(o: Operators, real: Value, timeperiod: int) -> Value:
@@ -28,7 +29,7 @@ def avgdev(o: Operators, real: Value, timeperiod: int) -> Value:
 
 
 def ha(o: Operators, open: Value, high: Value, low: Value, close: Value) -> tuple[Value, ...]:
-    haclose = (open + high + low + close) / 4.0
+    haclose = o.node("sum_of_four_over", open, high, low, close, params=(4.0,))
     before = o.previous(haclose, math.inf)
     rate = o.where(before < math.inf, 0.5, 0.0)
     haopen = o.follow(o.where(rate > 0.0, before, 0.0), rate, (open + close) / 2.0)

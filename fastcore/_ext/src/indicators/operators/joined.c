@@ -64,6 +64,13 @@ FC_INLINE double money_flow_of(VALUES) {
     UNUSED(par);
     return (part != part) | (d != d) ? NAN : x;
 }
+FC_INLINE double adaptive_rate_of(VALUES) {
+    double move = a - b, share = fabs(move) / c, none = move != move ? move : 1.0;
+    double within = c != 0.0 ? share : none, efficiency = c <= move ? 1.0 : within;
+    double rate = efficiency * par[0] + par[1];
+    UNUSED(d);
+    return rate * rate;
+}
 
 JOINED(distance, "", 2, distance_of);
 JOINED(scaled_ratio, "ff", 2, scaled_ratio_of);
@@ -72,3 +79,4 @@ JOINED(surplus, "", 2, surplus_of);
 JOINED(within, "f", 3, within_of);
 JOINED(true_range, "", 3, true_range_of);
 JOINED(money_flow, "", 4, money_flow_of);
+JOINED(adaptive_rate, "ff", 3, adaptive_rate_of);

@@ -23,6 +23,9 @@
     X(subtract_from)                                                                                                   \
     X(times)                                                                                                           \
     X(divide_by)                                                                                                       \
+    X(sum_over)                                                                                                        \
+    X(sum_of_three_over)                                                                                               \
+    X(sum_of_four_over)                                                                                                \
     X(divide)                                                                                                          \
     X(add)                                                                                                             \
     X(sub)                                                                                                             \
@@ -44,6 +47,7 @@
     X(within)                                                                                                          \
     X(true_range)                                                                                                      \
     X(money_flow)                                                                                                      \
+    X(adaptive_rate)                                                                                                   \
     X(lag)                                                                                                             \
     X(sum)                                                                                                             \
     X(mean)                                                                                                            \

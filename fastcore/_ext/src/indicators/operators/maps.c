@@ -13,6 +13,13 @@
     (void)in;                                                                                                          \
     (void)commit
 
+/* The sign bit if x is not finite: one more than an exponent of ones reaches it. */
+FC_INLINE uint64_t sign_if_not_finite(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    return (bits & UINT64_C(0x7FF0000000000000)) + UINT64_C(0x0010000000000000);
+}
+
 #define MAP(op, kinds, inputs, STRICT, LOAD, STEP_LOAD, RESULT)                                                        \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
@@ -21,6 +28,17 @@
         for (ptrdiff_t i = 0; i < n; i++)                                                                              \
             out[i] = (RESULT);                                                                                         \
         return 0;                                                                                                      \
+    }                                                                                                                  \
+    static int op##_checked(const double *par, void *carry, const double *const *in, double *restrict out,             \
+                            ptrdiff_t n, double *scratch) {                                                            \
+        uint64_t reached = 0;                                                                                          \
+        BLOCK_HEAD;                                                                                                    \
+        LOAD;                                                                                                          \
+        for (ptrdiff_t i = 0; i < n; i++) {                                                                            \
+            out[i] = (RESULT);                                                                                         \
+            reached |= sign_if_not_finite(out[i]);                                                                     \
+        }                                                                                                              \
+        return (int)(reached >> 63);                                                                                   \
     }                                                                                                                  \
     static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
         const ptrdiff_t i = 0;                                                                                         \
@@ -33,7 +51,7 @@
                                            .par = kinds,                                                               \
                                            .n_in = inputs,                                                             \
                                            .kind = FC_MAP,                                                             \
-                                           .strict = STRICT,                                                           \
+                                           .checked = STRICT ? op##_checked : NULL,                                    \
                                            .block = op##_block,                                                        \
                                            .step = op##_step}
 
@@ -75,10 +93,13 @@ FC_INLINE double chosen(double a, double b, double c) {
 
 /* 1 / number where a product with it is the quotient, to the last digit: for powers of two. Else 0. */
 FC_INLINE double inverse_of(double number) {
-    int exponent;
-    return fabs(number) >= 0x1p-1000 && fabs(number) <= 0x1p1000 && fabs(frexp(number, &exponent)) == 0.5 ? 1.0 / number
-                                                                                                          : 0.0;
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof(bits));
+    int exponent = (int)(bits >> 52 & 0x7FF);
+    return !(bits << 12) && exponent > 23 && exponent < 2023 ? 1.0 / number : 0.0;
 }
+#define OVER const double number = par[0], inverse = inverse_of(number)
+#define QUOTIENT(x) (inverse != 0.0 ? (x) * inverse : (x) / number)
 
 UNARY(copy, STRICT, a[i]);
 UNARY(neg, STRICT, -a[i]);
@@ -101,8 +122,11 @@ UNARY(ceil, STRICT, ceil(a[i]));
 UNARY(sign, LOOSE, sign_of(a[i]));
 NUMBER(add_number, STRICT, a[i] + number);
 NUMBER(subtract_from, STRICT, number - a[i]);
-MAP(divide_by, "f", 1, STRICT, LOAD1; WITH; const double inverse = inverse_of(number), STEP1; WITH;
-    const double inverse = inverse_of(number), inverse != 0.0 ? a[i] * inverse : a[i] / number);
+MAP(divide_by, "f", 1, STRICT, LOAD1; OVER, STEP1; OVER, QUOTIENT(a[i]));
+MAP(sum_over, "f", 2, STRICT, LOAD2; OVER, STEP2; OVER, QUOTIENT(a[i] + b[i]));
+MAP(sum_of_three_over, "ff", 3, STRICT, LOAD3; OVER, STEP3; OVER, QUOTIENT(a[i] + b[i] + c[i] * par[1]));
+MAP(sum_of_four_over, "f", 4, STRICT, LOAD3; const double *d = in[3]; OVER, STEP3; const double *d = in + 3;
+    OVER, QUOTIENT(a[i] + b[i] + c[i] + d[i]));
 NUMBER(times, STRICT, a[i] * number);
 
 NUMBER(divide, LOOSE, number / a[i]);

@@ -144,7 +144,48 @@ FC_INLINE double follow_push(const double *par, memory *s, const double *in, int
     return y;
 }
 ONE_ROW(follow, 3, memory, value, follow_push)
-SCAN(follow, "", 3, memory, follow_push, NULL, LANES(follow, one_row));
+
+/* The average is kept as its distance from the latest value, as in stages.h: apart[i] = keep[i] * (apart[i-1] + x[i-1] -
+ * x[i]). Over four bars that is factor * apart + rest; only the last one is waited for. */
+FC_INLINE int follow_four(const double *x, const double *rate, double before, double *apart, double *out) {
+    double k[4], u[4];
+    v4 now = v4_load(x);
+    v4_store(k, v4_sub(v4_all(1.0), v4_load(rate)));
+    v4_store(u, v4_sub(v4_of(before, x[0], x[1], x[2]), now));
+    double two = k[0] * k[1], three = two * k[2], four = three * k[3];
+    double rest1 = k[0] * u[0], rest2 = k[1] * (rest1 + u[1]), rest3 = k[2] * (rest2 + u[2]);
+    double rest4 = k[3] * (rest3 + u[3]), last = four * *apart + rest4;
+    if (FC_UNLIKELY(!(fabs(four) <= 1.0))) { /* a rate that is none may make too much of the factors */
+        return 0;
+    }
+    v4 moved = v4_add(v4_mul(v4_of(k[0], two, three, four), v4_all(*apart)), v4_of(rest1, rest2, rest3, rest4));
+    v4_store(out, v4_add(now, moved));
+    *apart = FC_UNLIKELY(fabs(last) < fc_negligible(x[3])) ? 0.0 : last;
+    return 1;
+}
+
+static int follow_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                        double *scratch) {
+    memory *s = carry;
+    const double *x = in[0], *rate = in[1];
+    ptrdiff_t i = 0;
+    double before = s->value == s->value ? s->value : in[2][0], apart = 0.0;
+    (void)par;
+    (void)scratch;
+    for (; i + 4 <= n; i += 4) {
+        if (!follow_four(x + i, rate + i, before, &apart, out + i)) {
+            break;
+        }
+        before = x[i + 3];
+    }
+    double y = before + apart;
+    for (; i < n; i++) {
+        out[i] = y += rate[i] * (x[i] - y);
+    }
+    s->value = y;
+    return 0;
+}
+REMEMBERING(follow, "", 3, memory, follow_push, NULL, 0, LANES(follow, one_row));
 
 #define total_init hold_init
 #define total_valid any_valid
