@@ -61,7 +61,7 @@ EXTENSIONS: dict[str, Sources] = {
             ),
             *_in(
                 "indicators/operators",
-                "arg_extremes.c counts.c cycles.c joined.c lines.c maps.c order.c pairs.c recurrences.c "
+                "ages.c arg_extremes.c counts.c cycles.c joined.c lines.c maps.c order.c pairs.c recurrences.c "
                 "stops.c sums.c table.c varying.c windows.c",
             ),
         ),

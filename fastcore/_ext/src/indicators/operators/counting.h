@@ -8,6 +8,21 @@
 FC_INLINE ptrdiff_t fc_count_lag(const double *par) { return (ptrdiff_t)par[1] - 1; }
 FC_INLINE int fc_there(double x) { return x - x == 0.0; }
 
+FC_INLINE void fc_ring_next(fc_ring *ring) {
+    ring->at = ring->at + 1 == ring->width ? 0 : ring->at + 1;
+    ring->filled += ring->filled < ring->width;
+}
+/* Whether so many of the ring's bars are there, for a state from outside. */
+FC_INLINE int fc_counts_valid(const fc_ring *ring, const double *par, const double *mem, int64_t count) {
+    if (!fc_ring_valid(ring, par[0]) || (ring->filled < ring->width && ring->at != ring->filled)) {
+        return 0;
+    }
+    for (int64_t i = 0; i < ring->filled; i++) {
+        count -= fc_there(mem[i]);
+    }
+    return count == 0;
+}
+
 /* An operator whose block is its step, bar by bar. PUSH(par, state, in, commit) is inlined. */
 #define FC_COUNTING(op, kinds, inputs, STATE, PUSH, SIZE, INIT, VALID)                                                 \
     static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
@@ -22,6 +37,10 @@ FC_INLINE int fc_there(double x) { return x - x == 0.0; }
         }                                                                                                              \
         return 0;                                                                                                      \
     }                                                                                                                  \
+    FC_COUNTED(op, kinds, inputs, SIZE, INIT, VALID)
+
+/* The same with a step and a block of its own. */
+#define FC_COUNTED(op, kinds, inputs, SIZE, INIT, VALID)                                                               \
     const fc_operator FC(operator_##op) = {.name = #op,                                                                \
                                            .par = kinds,                                                               \
                                            .n_in = inputs,                                                             \
