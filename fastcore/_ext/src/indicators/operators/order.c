@@ -10,7 +10,8 @@
 #include "indicators/operators/counting.h"
 
 #define NARROW 256
-#define ROOM 128
+#define ROOM 256
+#define ONE_BLOCK 2500
 
 /* ---- narrow windows ---- */
 
@@ -65,22 +66,23 @@ FC_INLINE double counted(const double *values, int64_t n, double x, int equal) {
 
 typedef struct {
     int64_t width, at, seen; /* bars in the window; the next bar's place; bars so far, up to the width */
-    int64_t there, blocks, most;
+    int64_t there, blocks, most, room;
     double mem[]; /* bars by place, the largest of each block, block numbers and counts, then the blocks */
 } wide_state;
 
-static int64_t most_of(double period) { return (int64_t)period / (ROOM / 4) + 3; }
+static int64_t room_of(double period) { return period < ONE_BLOCK ? (int64_t)period + 1 : ROOM; }
+static int64_t most_of(double period) { return period < ONE_BLOCK ? 1 : (int64_t)period / (ROOM / 4) + 3; }
 
 FC_INLINE double *largest_of(wide_state *s) { return s->mem + s->width; }
 FC_INLINE int32_t *numbers_of(wide_state *s) { return (int32_t *)(s->mem + s->width + s->most); }
 FC_INLINE int32_t *counts_of(wide_state *s) { return numbers_of(s) + s->most; }
 FC_INLINE double *block_of(wide_state *s, int64_t b) {
-    return s->mem + s->width + 2 * s->most + ROOM * numbers_of(s)[b];
+    return s->mem + s->width + 2 * s->most + s->room * numbers_of(s)[b];
 }
 
 static size_t wide_size(const double *par) {
     int64_t most = most_of(par[0]);
-    return sizeof(wide_state) + (size_t)((int64_t)par[0] + 2 * most + most * ROOM) * sizeof(double);
+    return sizeof(wide_state) + (size_t)((int64_t)par[0] + 2 * most + most * room_of(par[0])) * sizeof(double);
 }
 
 static void wide_init(const double *par, void *state) {
@@ -89,6 +91,7 @@ static void wide_init(const double *par, void *state) {
     s->at = s->seen = s->there = 0;
     s->blocks = 1;
     s->most = most_of(par[0]);
+    s->room = room_of(par[0]);
     for (int64_t b = 0; b < s->most; b++) {
         numbers_of(s)[b] = (int32_t)b;
         counts_of(s)[b] = 0;
@@ -98,8 +101,9 @@ static void wide_init(const double *par, void *state) {
 
 static int wide_valid(const double *par, const void *state) {
     wide_state *s = (wide_state *)state;
-    if (s->width != (int64_t)par[0] || s->most != most_of(par[0]) || s->at < 0 || s->at >= s->width || s->seen < 0 ||
-        s->seen > s->width || (s->seen < s->width && s->at != s->seen) || s->blocks < 1 || s->blocks > s->most) {
+    if (s->width != (int64_t)par[0] || s->most != most_of(par[0]) || s->room != room_of(par[0]) || s->at < 0 ||
+        s->at >= s->width || s->seen < 0 || s->seen > s->width || (s->seen < s->width && s->at != s->seen) ||
+        s->blocks < 1 || s->blocks > s->most) {
         return 0;
     }
     int64_t finite = 0, held = 0;
@@ -118,7 +122,7 @@ static int wide_valid(const double *par, const void *state) {
     }
     for (int64_t b = 0; b < s->blocks; b++) {
         int32_t count = counts_of(s)[b];
-        if (count < (s->blocks > 1) || count >= ROOM) {
+        if (count < (s->blocks > 1) || count >= s->room) {
             return 0;
         }
         held += count;
@@ -138,7 +142,7 @@ FC_INLINE int64_t search(const double *sorted, int64_t n, double x, int equal) {
     }
     while (n > 1) {
         int64_t half = n / 2;
-        from += (equal ? from[half - 1] <= x : from[half - 1] < x) ? half : 0;
+        from += half & -(int64_t)(equal ? from[half - 1] <= x : from[half - 1] < x); /* no branch to guess */
         n -= half;
     }
     return from - sorted + (equal ? *from <= x : *from < x);
@@ -200,7 +204,7 @@ static FC_NOINLINE void split(wide_state *s, int64_t b) {
 /* Joins block b with the next one where both fit into half of one. */
 static void join(wide_state *s, int64_t b) {
     int32_t *counts = counts_of(s);
-    if (b < 0 || b + 1 >= s->blocks || counts[b] + counts[b + 1] > ROOM / 2) {
+    if (b < 0 || b + 1 >= s->blocks || counts[b] + counts[b + 1] > s->room / 2) {
         return;
     }
     memcpy(block_of(s, b) + counts[b], block_of(s, b + 1), (size_t)counts[b + 1] * sizeof(double));
@@ -213,7 +217,7 @@ static void insert(wide_state *s, double x) {
     int64_t b = block_for(s, x, 0);
     double *block = block_of(s, b);
     int64_t n = counts_of(s)[b], k = search(block, n, x, 0);
-    if (FC_UNLIKELY(n + 1 == ROOM && s->blocks == s->most)) { /* no room: only of a state from outside */
+    if (FC_UNLIKELY(n + 1 == s->room && s->blocks == s->most)) { /* no room: only of a state from outside */
         return;
     }
     memmove(block + k + 1, block + k, (size_t)(n - k) * sizeof(double));
@@ -221,7 +225,7 @@ static void insert(wide_state *s, double x) {
     counts_of(s)[b]++;
     s->there++;
     largest_of(s)[b] = block[n];
-    if (FC_UNLIKELY(n + 1 == ROOM)) {
+    if (FC_UNLIKELY(n + 1 == s->room)) {
         split(s, b);
     }
 }
@@ -344,7 +348,7 @@ static int order_valid(const double *par, const void *state) {
 }
 
 /* A peek puts things back as they were. */
-#define ORDER(op, kinds)                                                                                               \
+#define ORDER(op)                                                                                                      \
     FC_INLINE double op##_of_narrow(const double *par, narrow_state *s, double x, int commit) {                        \
         double old = s->mem[s->at], result = NAN;                                                                      \
         x = fc_there(x) ? x : INFINITY;                                                                                \
@@ -376,7 +380,32 @@ static int order_valid(const double *par, const void *state) {
     }                                                                                                                  \
     FC_INLINE double op##_push(const double *par, void *state, const double *in, int commit) {                         \
         return is_narrow(par) ? op##_of_narrow(par, state, in[0], commit) : op##_of_wide(par, state, in[0], commit);   \
-    }                                                                                                                  \
-    FC_COUNTING(op, kinds, 1, void, op##_push, order_size, order_init, order_valid)
-ORDER(quantile, "ppff");
-ORDER(rank, "ppf");
+    }
+ORDER(quantile)
+ORDER(rank)
+
+FC_COUNTING(quantile, "ppff", 1, void, quantile_push, order_size, order_init, order_valid);
+
+static double rank_step(const double *par, void *state, const double *in, int commit) {
+    return rank_push(par, state, in, commit);
+}
+/* Where the whole window is in the input it is counted there: what was stored just now is slow to read back. */
+static int rank_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                      double *scratch) {
+    narrow_state *s = carry;
+    ptrdiff_t width = (ptrdiff_t)par[0];
+    (void)scratch;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double *x = in[0] + i;
+        if (i < width || !is_narrow(par) || s->there != s->width || !fc_there(x[0])) {
+            out[i] = rank_push(par, carry, x, 1);
+            continue;
+        }
+        double below = counted(x - width + 1, width, x[0], 0);
+        out[i] = par[2] != 0.0 ? below : middle(below, counted(x - width + 1, width, x[0], 1));
+        s->mem[s->at] = x[0];
+        s->at = s->at + 1 == s->width ? 0 : s->at + 1;
+    }
+    return 0;
+}
+FC_COUNTED(rank, "ppf", 1, order_size, order_init, order_valid);
