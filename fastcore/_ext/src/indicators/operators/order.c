@@ -41,8 +41,14 @@ static void narrow_init(const double *par, void *state) {
 }
 static int narrow_valid(const double *par, const void *state) {
     const narrow_state *s = state;
-    return s->width == (int64_t)par[0] && s->at >= 0 && s->at < s->width && (s->turn == 0 || s->turn == 1) &&
-           s->there >= 0 && s->there <= s->width;
+    int64_t found = 0;
+    if (s->width != (int64_t)par[0] || s->at < 0 || s->at >= s->width || (s->turn != 0 && s->turn != 1)) {
+        return 0;
+    }
+    for (int64_t i = 0; i < s->width; i++) {
+        found += s->mem[i] != INFINITY;
+    }
+    return found == s->there;
 }
 
 /* `from` without `old` and with x, in order; INFINITY is none. */
@@ -389,20 +395,27 @@ FC_COUNTING(quantile, "ppff", 1, void, quantile_push, order_size, order_init, or
 static double rank_step(const double *par, void *state, const double *in, int commit) {
     return rank_push(par, state, in, commit);
 }
-/* Where the whole window is in the input it is counted there: what was stored just now is slow to read back. */
+/* A full window is counted in the input, the first ones of a block in a copy: what was stored just now is slow to read. */
 static int rank_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                       double *scratch) {
     narrow_state *s = carry;
-    ptrdiff_t width = (ptrdiff_t)par[0];
+    double first[2 * NARROW];
+    ptrdiff_t width = (ptrdiff_t)par[0], copied = 0;
     (void)scratch;
+    if (is_narrow(par) && s->there == s->width) {
+        copied = n < width ? n : width;
+        memcpy(first, s->mem + s->at, (size_t)(width - s->at) * sizeof(double));
+        memcpy(first + width - s->at, s->mem, (size_t)s->at * sizeof(double));
+        memcpy(first + width, in[0], (size_t)copied * sizeof(double));
+    }
     for (ptrdiff_t i = 0; i < n; i++) {
-        const double *x = in[0] + i;
-        if (i < width || !is_narrow(par) || s->there != s->width || !fc_there(x[0])) {
+        const double *x = in[0] + i, *window = i < copied ? first + i + 1 : x - width + 1;
+        if ((i >= copied && i < width) || !is_narrow(par) || s->there != s->width || !fc_there(x[0])) {
             out[i] = rank_push(par, carry, x, 1);
             continue;
         }
-        double below = counted(x - width + 1, width, x[0], 0);
-        out[i] = par[2] != 0.0 ? below : middle(below, counted(x - width + 1, width, x[0], 1));
+        double below = counted(window, width, x[0], 0);
+        out[i] = par[2] != 0.0 ? below : middle(below, counted(window, width, x[0], 1));
         s->mem[s->at] = x[0];
         s->at = s->at + 1 == s->width ? 0 : s->at + 1;
     }
