@@ -87,6 +87,10 @@ index, or a level called `time`, `timestamp`, `datetime` or `date`) is computed 
 the other levels say which symbol a bar is of. Any other MultiIndex is refused. Of columns with several levels, as
 yfinance gives them, a plan takes those of one ticker.
 
+**Methods of frames.** `import fastcore.indicators.accessor` gives frames and Series of pandas the attribute `fast`:
+`frame.fast.rsi(14)`, `frame.fast.macd()`, `frame.fast.plan(plan)`, with long tables too, and
+`frame.groupby("symbol")["close"].transform(lambda close: close.fast.rsi(14))`. A plan of a polars LazyFrame is lazy.
+
 **Halted symbols.** While a price stays the same, windows that hold nothing else and averages that have converged give
 exactly that price, deviations and ranges exactly 0, and RSI its last value. Contributions of older prices below 2^-160
 of the price are dropped, so that a halted symbol takes no longer than another.

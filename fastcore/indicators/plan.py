@@ -79,7 +79,7 @@ class Plan:
         Parameters
         ----------
         bars : DataFrame, or mapping of column name to array_like
-            A DataFrame of pandas or polars; or arrays or Series, 1-D, or 2-D with one row per symbol.
+            A DataFrame of pandas or polars, or a LazyFrame; or arrays or Series, 1-D, or 2-D with one row per symbol.
 
         Returns
         -------
@@ -97,6 +97,11 @@ class Plan:
             return self._pandas(pandas, bars)
         if polars is not None and isinstance(bars, polars.DataFrame):
             return polars.DataFrame(self._flat(self._arrays(bars, bars.columns)))
+        if polars is not None and isinstance(bars, polars.LazyFrame):
+            names = bars.collect_schema().names()
+            require("bars", self._definitions, names)
+            schema = {title: polars.Float64 for name in self._definitions for title in self._titles(name)}
+            return bars.select(self._columns).map_batches(self, schema=schema)
         if isinstance(bars, Mapping):
             require("bars", self._definitions, bars)
             return self._compute(bars)

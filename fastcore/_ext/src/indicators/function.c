@@ -67,7 +67,7 @@ PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n) {
 
 /* ---- running a program ---- */
 
-static PyObject *new_array(int nd, npy_intp *dims) {
+PyObject *fc_new_array(int nd, Py_ssize_t *dims) {
     npy_intp bytes = PyArray_MultiplyList(dims, nd) * (npy_intp)sizeof(double);
     PyObject *usual = NULL;
     if (bytes >= FC_ROOM_FROM && bytes <= FC_ROOM_TO) {
@@ -105,7 +105,7 @@ static PyObject *new_array(int nd, npy_intp *dims) {
  * exception set on failure; all of them are then freed. */
 static int new_outputs(int n_out, int nd, npy_intp *dims, PyObject **out) {
     for (int j = 0; j < n_out; j++) {
-        out[j] = new_array(nd, dims);
+        out[j] = fc_new_array(nd, dims);
         if (!out[j]) {
             while (j--) {
                 Py_DECREF(out[j]);

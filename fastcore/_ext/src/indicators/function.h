@@ -21,4 +21,7 @@ PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n);
 /* -1 with an exception set unless type is None or a plain subclass of tuple. */
 int fc_record_check(PyObject *type);
 
+/* A new array of float64, whose values are yet to come; its memory may be that of an earlier one. */
+PyObject *fc_new_array(int nd, Py_ssize_t *dims);
+
 #endif

@@ -57,9 +57,10 @@ cdef class Plan:
                 )
             if not cnp.PyArray_SAMESHAPE(<cnp.ndarray>x, <cnp.ndarray>given[0]):
                 raise ValueError(f"{name}: expected the shape of {self.columns[0]}, {given[0].shape}, got {x.shape}")
-        shape = given[0].shape
-        bars, rows = shape[len(shape) - 1], shape[0] if len(shape) == 2 else 1
-        outputs = [empty(shape) for _ in range(self._plan.n_out)]
+        cdef int nd = cnp.PyArray_NDIM(<cnp.ndarray>given[0])
+        cdef Py_ssize_t *shape = <Py_ssize_t *>cnp.PyArray_DIMS(<cnp.ndarray>given[0])
+        bars, rows = shape[nd - 1], shape[0] if nd == 2 else 1
+        outputs = [fc_new_array(nd, shape) for _ in range(self._plan.n_out)]
         cdef const double **columns = <const double **>calloc(len(given) + 1, sizeof(double *))
         cdef double **out = <double **>calloc(self._plan.n_out + 1, sizeof(double *))
         try:
