@@ -91,6 +91,10 @@ CHECKS: dict[str, Callable[[Any], None]] = {
 def test_a_pickle_of_an_earlier_build_is_read(name: str) -> None:
     if "compiled" in name and any(_ext.probe(path).module is None for path in ("cache", "heap", "indicators")):
         pytest.skip("the compiled twins are not there")
+    if name == "Board-compiled":  # its states lay symbol by symbol
+        with pytest.raises(ValueError, match="state: expected one of this board in version"):
+            pickle.loads(base64.b64decode(PICKLES[name]))
+        return
     it = pickle.loads(base64.b64decode(PICKLES[name]))
     kind = name.removesuffix("-compiled").removesuffix("-python")
     if kind in CHECKS:

@@ -111,6 +111,8 @@ cdef class Board:
         cdef bint room, same = False
         cdef Py_ssize_t had
         cdef tuple stores, views
+        if count > PY_SSIZE_T_MAX // 16 - self.symbols:
+            raise MemoryError()
         while not same:  # another thread may add some while the arrays are made
             had = self.symbols
             stores, views = self._new_outputs(had + count)

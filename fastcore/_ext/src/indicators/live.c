@@ -222,10 +222,27 @@ static PyObject *live_copy(Live *s, PyObject *Py_UNUSED(ignored)) {
 static PyObject *live_deepcopy(Live *s, PyObject *Py_UNUSED(memo)) { return live_copy(s, NULL); }
 
 static PyObject *live_reduce(Live *s, PyObject *Py_UNUSED(ignored)) {
-    return Py_BuildValue("O(OOO)(iy#y#n)", &Live_Type, s->name, s->params,
-                         s->result_type ? (PyObject *)s->result_type : Py_None, FC_STATE_VERSION,
-                         (const char *)s->state, (Py_ssize_t)s->program->size, (const char *)s->last,
-                         (Py_ssize_t)(sizeof(double) * (size_t)s->program->n_out), s->count);
+    return Py_BuildValue(
+        "O(OOO)(iy#y#n)", &Live_Type, s->name, s->params, s->result_type ? (PyObject *)s->result_type : Py_None,
+        s->program->kernel ? FC_KERNEL_STATES : FC_STATE_VERSION, (const char *)s->state, (Py_ssize_t)s->program->size,
+        (const char *)s->last, (Py_ssize_t)(sizeof(double) * (size_t)s->program->n_out), s->count);
+}
+
+/* As earlier builds did, whose states are those of kernels where there is one; -1 with an exception set. */
+static int run_by_kernel(Live *s) {
+    PyObject *holder = fc_program_of(fc_isa_used(), s->name, s->params);
+    const fc_program *program = holder ? fc_program_in(holder) : NULL;
+    void *state = program ? PyMem_Calloc(1, program->size) : NULL;
+    if (!state) {
+        Py_XDECREF(holder);
+        return PyErr_Occurred() ? -1 : (PyErr_NoMemory(), -1);
+    }
+    fc_program_init(program, state);
+    PyMem_Free(s->state);
+    Py_SETREF(s->holder, holder);
+    s->program = program;
+    s->state = state;
+    return 0;
 }
 
 static PyObject *live_setstate(Live *s, PyObject *stored) {
@@ -237,8 +254,11 @@ static PyObject *live_setstate(Live *s, PyObject *stored) {
         return PyErr_Occurred() ? NULL
                                 : FC_GUARDED(PyErr_Format(PyExc_TypeError, "state: expected a tuple, got %R", stored));
     }
-    int fits = version == FC_STATE_VERSION && size == (Py_ssize_t)s->program->size && count >= 0 &&
-               last_size == (Py_ssize_t)(sizeof(double) * (size_t)s->program->n_out);
+    if (version == FC_KERNEL_STATES && run_by_kernel(s)) {
+        return NULL;
+    }
+    int fits = (version == FC_STATE_VERSION || version == FC_KERNEL_STATES) && size == (Py_ssize_t)s->program->size &&
+               count >= 0 && last_size == (Py_ssize_t)(sizeof(double) * (size_t)s->program->n_out);
     if (fits) {
         void *loaded = PyMem_Malloc((size_t)size); /* checked before it takes the old one's place */
         if (!loaded) {

@@ -14,6 +14,7 @@
 #define FC_MAX_OUT 4
 #define FC_MAX_PAR 8
 #define FC_STATE_VERSION 4 /* of pickled states, live and of boards: raise it when a kernel's state changes */
+#define FC_KERNEL_STATES 3 /* of live states of earlier builds, which kernels run */
 #define FC_MAX_PERIOD 100000000.0 /* keeps every size computed from periods far from overflow */
 
 typedef enum {
