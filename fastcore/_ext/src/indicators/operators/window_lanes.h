@@ -141,7 +141,7 @@ FC_INLINE double sums_mean(sums_all all, double w) { return all.base + all.sum /
 FC_INLINE double sums_sum(sums_all all, double w) { return all.base * w + all.sum; }
 FC_INLINE double sums_variance(sums_all all, double w) {
     double offset = all.sum / w, variance = all.squares / w - offset * offset;
-    double whole = variance > 0.0 ? variance : 0.0;
+    double whole = variance > 0.0 ? variance : variance <= 0.0 ? 0.0 : INFINITY;
     return all.sum == all.sum ? whole : NAN;
 }
 FC_INLINE double sums_deviation(sums_all all, double w) { return sqrt(sums_variance(all, w)); }
