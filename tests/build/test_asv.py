@@ -31,12 +31,10 @@ for part in pkgutil.iter_modules(benchmarks.__path__):
             assert not hasattr(fn, "setup"), f"{part.name}.{name} would be skipped"
             fn()
 from benchmarks import bench_definitions, bench_import, bench_indicators
-assert [name for name in bench_definitions.BUILT_IN if not bench_definitions.definition(name)] in ([], ["SUPERTREND"])
 for indicator in bench_indicators.CALL:
     bench_indicators.Call().time_call(indicator, 30)
 for indicator in bench_definitions.Definition.params:
-    if bench_definitions.definition(indicator):
-        bench_definitions.Definition().time_call(indicator)
+    bench_definitions.Definition().time_call(indicator)
 for module in bench_import.PARTS:
     exec(bench_import.Import().timeraw_import(module))
 """
