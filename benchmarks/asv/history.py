@@ -27,7 +27,8 @@ def main(count: str, machine: str, bench: str = "") -> int:
     listed = SCRATCH / "commits.txt"
     listed.parent.mkdir(exist_ok=True)
     listed.write_text("\n".join(chosen), encoding="ascii")
-    status = driver.measure("run", "--skip-existing-successful", f"HASHFILE:{listed}", bench=bench, **PROFILE)
+    options = ("--skip-existing-successful", "--record-samples", f"HASHFILE:{listed}")
+    status = driver.measure("run", *options, bench=bench, **PROFILE)
     published = driver.run("publish", "--no-pull", quiet=True)
     if published:
         return published

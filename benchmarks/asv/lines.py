@@ -70,7 +70,7 @@ def lines_page(series: list[Series], history: Mapping[str, Commit], machine: str
 <p>{len(history)} commits on {html.escape(machine)}, oldest on the left. Each line is drawn as a share of its first
 value, so that <span class="compiled">compiled</span> and <span class="python">python</span> can be compared; the values
 below are the latest. ▲ marks where a benchmark became slower, ▼ where it became faster: from 2&nbsp;% for instructions,
-from 15&nbsp;% for times whose quartiles are apart.</p>
+from 15&nbsp;% for times, in the median and the fastest run, whose quartiles are apart.</p>
 <p><a href="index.html">asv's own pages</a> · <a href="commits.html">commits</a> ·
 {" · ".join(f'<a href="#{suite}">{suite}</a>' for suite in suites)}</p>
 <h2>Jumps</h2>{jumps_table(jumps, history)}

@@ -67,13 +67,18 @@ class Measured(NamedTuple):
 
 
 def change(before: Measured, after: Measured) -> float:
-    """How many times as slow `after` is by the look of it, 1.0 where that is within what the measure allows."""
+    """How many times as slow `after` is by the look of it, 1.0 where that is within what the measure allows.
+
+    Of times, the fastest runs must differ as much: a machine that does other things makes the others slower.
+    """
     if not before.value or not after.value:
         return 1.0
     ratio = after.value / before.value
+    least = after.least / before.least
     apart = after.spread[0] > before.spread[1] or after.spread[1] < before.spread[0]
     factor = COUNT_FACTOR if after.counted else TIME_FACTOR
-    return ratio if max(ratio, 1 / ratio) >= factor and (apart or after.counted) else 1.0
+    beyond = min(ratio, least) >= factor or max(ratio, least) <= 1 / factor
+    return ratio if beyond and (apart or after.counted) else 1.0
 
 
 def measured(conf: Config, machine: str = "") -> Iterator[Measured]:

@@ -223,6 +223,14 @@ def test_a_slow_median_is_no_slowdown_where_the_fastest_run_is_as_fast(tools: An
     assert tools("check").ratio_of(before, after._replace(samples=[1.0, *after.samples[1:]])) == 1.0
 
 
+def test_a_line_does_not_jump_where_the_fastest_run_is_as_fast(tools: Any) -> None:
+    before, after = one(tools, 1.0), one(tools, 1.5)
+    change = tools("measured").change
+    assert change(before, after) == pytest.approx(1.5)
+    assert change(after, before) == pytest.approx(1 / 1.5)
+    assert change(before, after._replace(samples=[1.0, *after.samples[1:]])) == 1.0
+
+
 def test_the_table_names_benchmark_values_and_ratio(tools: Any) -> None:
     check = tools("check")
     table = check.table([check.Change("bench_heap.time_x", "compiled", "1.00ms", "1.30ms", 1.3)])
