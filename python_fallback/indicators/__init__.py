@@ -9,5 +9,6 @@ from __future__ import annotations
 from python_fallback.indicators.batch import batch, function
 from python_fallback.indicators.board import Board
 from python_fallback.indicators.live import Live
+from python_fallback.indicators.plan import Plan
 
-__all__ = ["Board", "Live", "batch", "function"]
+__all__ = ["Board", "Live", "Plan", "batch", "function"]

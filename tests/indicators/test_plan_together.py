@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastcore import indicators
+from fastcore import _ext, indicators
 from fastcore.indicators import ADX, ATR, DEMA, EMA, MACD, NATR, PLUS_DI, RSI, SMA, STDDEV, Plan
 from fastcore.indicators.registry import INDICATORS
+from python_fallback.indicators import Plan as Pure
+from python_fallback.indicators import batch
 
 EVERY = Plan(**{f"{row.name}_": getattr(indicators, row.definition)() for row in INDICATORS.values()})
 
@@ -94,3 +96,16 @@ def test_eight_threads_share_definitions_plans_and_boards(ta: ModuleType) -> Non
     assert not wrong
     np.testing.assert_array_equal(board["sma"], np.arange(64) % 8 + np.arange(64) // 8)
     np.testing.assert_array_equal(board["sd"], np.zeros(64))
+
+
+def test_the_core_of_a_plan_takes_columns_in_its_order() -> None:
+    data = bars(3, 80)
+    specs = [(*one.row.core(one.values), one.columns) for one in (ATR(5), MACD(3, 5, 3), NATR(5))]
+    expected = [batch(source, params, [data[name] for name in columns]) for source, params, columns in specs]
+    for core in [Pure, *([] if _ext.probe("indicators").module is None else [_ext.load("indicators").Plan])]:
+        plan = core(specs)
+        assert plan.columns == ("high", "low", "close")
+        for threads in (0, 2):
+            found = plan([data[name] for name in plan.columns], threads)
+            for ours, theirs in zip(found, expected, strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
