@@ -45,9 +45,9 @@ FC_INLINE void add_all(powers *p, const double *mem, int64_t bars, int64_t count
         }
     }
 }
-/* Sums about the mean, which is near `near`. */
-FC_INLINE powers made_powers(const double *mem, int64_t bars, int64_t count, double near, int top) {
-    powers p = {.base = near};
+/* Sums about the mean, which is near `origin`. */
+FC_INLINE powers made_powers(const double *mem, int64_t bars, int64_t count, double origin, int top) {
+    powers p = {.base = origin};
     add_all(&p, mem, bars, count, 1);
     p.base += count ? p.sum[1] / (double)count : 0.0;
     p.sum[1] = 0.0;

@@ -6,8 +6,8 @@
 #include "indicators/operators/scan.h"
 #include "indicators/waves.h"
 
-#define NEAR 0.0962 /* what the Hilbert transform weighs its bars with */
-#define FAR 0.5769
+#define INNER 0.0962 /* what the Hilbert transform weighs its bars with */
+#define OUTER 0.5769
 #define CHUNK 64
 
 static double above(double a, double b) { return a > b ? a : b; }
@@ -79,9 +79,11 @@ static void hilbert_init(const double *par, void *state) {
 #define hilbert_valid any_valid
 
 /* x[0], with six bars before it. */
-FC_INLINE double transform(const double *x) { return ((-(NEAR * x[-6]) + NEAR * x[0]) - FAR * x[-4]) + FAR * x[-2]; }
+FC_INLINE double transform(const double *x) {
+    return ((-(INNER * x[-6]) + INNER * x[0]) - OUTER * x[-4]) + OUTER * x[-2];
+}
 /* The same without x[0]. */
-FC_INLINE double earlier(const double *x) { return (-(NEAR * x[-6]) - FAR * x[-4]) + FAR * x[-2]; }
+FC_INLINE double earlier(const double *x) { return (-(INNER * x[-6]) - OUTER * x[-4]) + OUTER * x[-2]; }
 
 static void hilbert_run(hilbert_state *state, const double *in, const double *gain, double *out, ptrdiff_t n) {
     double x[6 + CHUNK];
@@ -101,7 +103,7 @@ static void hilbert_run(hilbert_state *state, const double *in, const double *ga
 typedef struct {
     int64_t skip; /* bars to come that are left out */
     double smooth[6], detrended[DETREND], quadrature[6];
-    double period, gain, i2, q2, real, imaginary;
+    double period, gain, i2, q2, real, imag;
 } period_state;
 
 static void cycle_period_init(const double *par, void *state) {
@@ -124,7 +126,7 @@ static void cycle_period_run(period_state *state, const double *in, double *out,
     }
     double smooth[6 + CHUNK], detrended[DETREND + CHUNK], quadrature[6 + CHUNK];
     double last = state->period, gain = state->gain, i1 = state->i2, q1 = state->q2;
-    double real = state->real, imaginary = state->imaginary;
+    double real = state->real, imag = state->imag;
     memcpy(smooth, state->smooth, sizeof(state->smooth));
     memcpy(detrended, state->detrended, sizeof(state->detrended));
     memcpy(quadrature, state->quadrature, sizeof(state->quadrature));
@@ -132,10 +134,10 @@ static void cycle_period_run(period_state *state, const double *in, double *out,
     for (ptrdiff_t t = 0; t < n; t++) {
         double *d = detrended + DETREND + t, *q = quadrature + 6 + t;
         double price = transform(smooth + 6 + t), rest_d = earlier(d), rest_q = earlier(q);
-        double turned = transform(d - 3), near1 = NEAR * price, near2 = NEAR * near1, near_d = NEAR * rest_d;
+        double turned = transform(d - 3), near1 = INNER * price, near2 = INNER * near1, near_d = INNER * rest_d;
         double i2 = 0.2 * d[-3] + 0.8 * i1, q2 = 0.8 * q1;
-        double keep = fabs(real) + fabs(imaginary) > HELD ? 0.8 : 1.0;
-        double kept_real = keep * real + 0.2 * (i2 * i1), kept_imaginary = keep * imaginary + 0.2 * (i2 * q1);
+        double keep = fabs(real) + fabs(imag) > HELD ? 0.8 : 1.0;
+        double kept_real = keep * real + 0.2 * (i2 * i1), kept_imag = keep * imag + 0.2 * (i2 * q1);
         double least = below(above(0.67 * last, 6.0), 50.0), most = below(above(1.5 * last, 6.0), 50.0);
         double kept = 0.8 * last, next_gain = 0.06 * last + 0.54;
 
@@ -144,18 +146,18 @@ static void cycle_period_run(period_state *state, const double *in, double *out,
         d[0] = price * gain;
         q2 += 0.2 * (q[0] + turned * gain);
         real = (kept_real + (0.2 * q1) * q2) - (0.04 * i1) * turned_q;
-        imaginary = (kept_imaginary - (0.2 * i1) * q2) - (0.04 * q1) * turned_q;
+        imag = (kept_imag - (0.2 * i1) * q2) - (0.04 * q1) * turned_q;
         i1 = i2 - 0.2 * turned_q;
         q1 = q2;
-        double period = fc_period_of(real / imaginary);
-        if (FC_UNLIKELY(real == 0.0 || imaginary == 0.0)) {
+        double period = fc_period_of(real / imag);
+        if (FC_UNLIKELY(real == 0.0 || imag == 0.0)) {
             period = last;
         }
         if (FC_UNLIKELY(fabs(i1) + fabs(q1) < HELD)) {
             i1 = q1 = 0.0;
         }
-        if (FC_UNLIKELY((real + imaginary) - (real + imaginary) != 0.0)) { /* prices whose squares are too large */
-            i1 = q1 = real = imaginary = 0.0;
+        if (FC_UNLIKELY((real + imag) - (real + imag) != 0.0)) { /* prices whose squares are too large */
+            i1 = q1 = real = imag = 0.0;
             period = last;
         }
         period = above(below(period, most), least);
@@ -170,7 +172,7 @@ static void cycle_period_run(period_state *state, const double *in, double *out,
     state->i2 = i1;
     state->q2 = q1;
     state->real = real;
-    state->imaginary = imaginary;
+    state->imag = imag;
 }
 
 /* ---- cycle_phase: where in its dominant cycle the price stands, in degrees ---- */
@@ -191,19 +193,19 @@ FC_INLINE double phase_of(const double *price, double period, double before) {
     const double degrees = 180.0 / 3.14159265358979323846;
     int length = (int)above(below(period + 0.5, FC_WAVE_MAX), 1.0);
     const double (*wave)[2] = fc_wave(length);
-    double real = 0.0, imaginary = 0.0, phase = before;
+    double real = 0.0, imag = 0.0, phase = before;
     for (int i = 0; i < length; i++) {
         real += wave[i][0] * price[-i];
-        imaginary += wave[i][1] * price[-i];
+        imag += wave[i][1] * price[-i];
     }
-    if (imaginary != 0.0) {
-        phase = atan(real / imaginary) * degrees;
+    if (imag != 0.0) {
+        phase = atan(real / imag) * degrees;
     } else if (real != 0.0) {
         phase += real < 0.0 ? -90.0 : 90.0;
     }
     phase += 90.0;
     phase += 360.0 / period; /* the smoothed price is one bar late */
-    if (imaginary < 0.0) {
+    if (imag < 0.0) {
         phase += 180.0;
     }
     return phase > 315.0 ? phase - 360.0 : phase;
