@@ -11,4 +11,5 @@
     X(stddev)                                                                                                          \
     X(min)                                                                                                             \
     X(max)                                                                                                             \
-    X(vwap)
+    X(vwap)                                                                                                            \
+    X(supertrend)

@@ -136,6 +136,98 @@ FC_INLINE void atr_step(atr_state *s, const double *in, double *out, int commit)
 FC_STREAM(atr, atr_state, 3, 1, atr_step, FC_SKIP, FC_NO_MORE)
 FC_KERNEL(atr, "p", 3, 1);
 
+/* ---- supertrend: what the operators of its definition give, in one pass ---- */
+
+typedef struct {
+    atr_state range;
+    double multiplier, lower, upper; /* the stops, infinitely far before the first bar */
+    int64_t up;                      /* 1 or 0; -1 before the first bar */
+} supertrend_state;
+
+#define supertrend_policy recurrence
+#define supertrend_lookback atr_lookback
+#define supertrend_scratch atr_scratch
+
+static size_t supertrend_size(const double *par) {
+    (void)par;
+    return sizeof(supertrend_state);
+}
+static void supertrend_init(const double *par, void *state) {
+    supertrend_state *s = state;
+    atr_init(par, &s->range);
+    s->multiplier = par[1];
+    s->lower = -INFINITY;
+    s->upper = INFINITY;
+    s->up = -1;
+}
+static int supertrend_valid(const double *par, const void *state) {
+    const supertrend_state *s = state;
+    return atr_valid(par, &s->range) && s->multiplier == par[1] && s->up >= -1 && s->up <= 1;
+}
+
+/* A stop moves towards the price only, unless the price before has passed it. No branches: that comes at random. */
+FC_INLINE v4 stop_below(v4 stop, v4 candidate, v4 before) {
+    return v4_max(candidate, v4_sub(stop, v4_if_gt(stop, before, v4_all(INFINITY))));
+}
+FC_INLINE v4 stop_above(v4 stop, v4 candidate, v4 before) {
+    return v4_min(candidate, v4_add(stop, v4_if_gt(before, stop, v4_all(INFINITY))));
+}
+FC_INLINE double either(int64_t first, double a, double b) {
+    uint64_t x, y, mask = 0 - (uint64_t)first;
+    memcpy(&x, &a, sizeof(x));
+    memcpy(&y, &b, sizeof(y));
+    x = (x & mask) | (y & ~mask);
+    memcpy(&a, &x, sizeof(a));
+    return a;
+}
+
+static int supertrend_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n,
+                            double *scratch) {
+    ptrdiff_t p = (ptrdiff_t)par[0];
+    const double *high = in[0], *low = in[1], *close = in[2];
+    v4 lower = v4_all(-INFINITY), upper = v4_all(INFINITY);
+    int64_t up = 1;
+    if (atr_batch(par, in, out, n, scratch)) {
+        return 1;
+    }
+    for (ptrdiff_t i = p; i < n; i++) {
+        double middle = (high[i] + low[i]) * 0.5, width = par[1] * out[0][i];
+        v4 before = v4_all(close[i - 1]);
+        lower = stop_below(lower, v4_all(middle - width), before);
+        upper = stop_above(upper, v4_all(middle + width), before);
+        double floor = v4_one(lower), roof = v4_one(upper);
+        int64_t below = close[i]<floor, above = close[i]> roof;
+        up = i == p ? 1 : (up & ~below) | (~up & above);
+        out[0][i] = either(up, floor, roof);
+        out[1][i] = (double)(2 * up - 1);
+    }
+    fc_missing(out[1], p);
+    return 0;
+}
+
+FC_INLINE void supertrend_step(supertrend_state *s, const double *in, double *out, int commit) {
+    double before = s->range.close, spread;
+    atr_step(&s->range, in, &spread, commit);
+    if (spread != spread) {
+        out[0] = out[1] = NAN;
+        return;
+    }
+    double middle = (in[0] + in[1]) * 0.5, width = s->multiplier * spread;
+    double lower = v4_one(stop_below(v4_all(s->lower), v4_all(middle - width), v4_all(before)));
+    double upper = v4_one(stop_above(v4_all(s->upper), v4_all(middle + width), v4_all(before)));
+    int64_t up = s->up < 0 ? 1 : s->up ? in[2] >= lower : in[2] > upper;
+    out[0] = up ? lower : upper;
+    out[1] = up ? 1.0 : -1.0;
+    if (commit) {
+        s->lower = lower;
+        s->upper = upper;
+        s->up = up;
+    }
+}
+
+FC_STREAM(supertrend, supertrend_state, 3, 2, supertrend_step, FC_SKIP, FC_NO_MORE)
+FC_KERNEL(supertrend, "pf", 3, 2);
+
 /* ---- stoch ---- */
 
 /* A smoothing average of either type; its window's memory is the caller's. */
