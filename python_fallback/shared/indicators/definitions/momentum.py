@@ -162,8 +162,7 @@ def ppo(o: Operators, real: Value, fastperiod: int, slowperiod: int, matype: int
 
 def ao(o: Operators, high: Value, low: Value, fastperiod: int, slowperiod: int) -> Value:
     price = (high + low) / 2.0
-    fast, slow = sorted((fastperiod, slowperiod))
-    return o.mean(price, fast) - o.mean(price, slow)
+    return o.mean(price, fastperiod) - o.mean(price, slowperiod)
 
 
 def ac(o: Operators, high: Value, low: Value, fastperiod: int, slowperiod: int, signalperiod: int) -> Value:
@@ -191,7 +190,7 @@ def dpo(o: Operators, real: Value, timeperiod: int) -> Value:
 
 def er(o: Operators, real: Value, timeperiod: int) -> Value:
     path = o.sum(abs(real - o.lag(real, 1)), timeperiod)
-    return o.ratio(abs(real - o.lag(real, timeperiod)), path)
+    return o.ratio(abs(real - o.lag(real, timeperiod)), path, 1.0)
 
 
 def eri(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> tuple[Value, ...]:
@@ -206,7 +205,7 @@ def fosc(o: Operators, real: Value, timeperiod: int) -> Value:
 
 def imi(o: Operators, open: Value, close: Value, timeperiod: int) -> Value:
     change = close - open
-    return 100.0 * o.ratio(o.sum(o.greatest(change, 0.0), timeperiod), o.sum(abs(change), timeperiod))
+    return 100.0 * o.ratio(o.sum(o.greatest(change, 0.0), timeperiod), o.sum(abs(change), timeperiod), 0.5)
 
 
 def mfi(o: Operators, high: Value, low: Value, close: Value, volume: Value, timeperiod: int) -> Value:

@@ -95,6 +95,8 @@ def vwma(o: Operators, real: Value, volume: Value, timeperiod: int) -> Value:
 
 
 def kama(o: Operators, real: Value, timeperiod: int) -> Value:
+    if timeperiod == 1:
+        return real
     fastest, slowest = 2.0 / 3.0, 2.0 / 31.0
     path = o.sum(abs(real - o.lag(real, 1)), timeperiod)
     rate = o.node("adaptive_rate", real, o.lag(real, timeperiod), path, params=(fastest - slowest, slowest))

@@ -30,7 +30,7 @@ def cvi(o: Operators, high: Value, low: Value, timeperiod: int, rocperiod: int) 
 
 def massi(o: Operators, high: Value, low: Value, fastperiod: int, slowperiod: int) -> Value:
     once = exponential(o, high - low, fastperiod)
-    return o.sum(o.ratio(once, exponential(o, once, fastperiod)), slowperiod)
+    return o.sum(o.ratio(once, exponential(o, once, fastperiod), 1.0), slowperiod)
 
 
 def rvi(o: Operators, real: Value, timeperiod: int, stddevperiod: int) -> Value:
@@ -38,7 +38,7 @@ def rvi(o: Operators, real: Value, timeperiod: int, stddevperiod: int) -> Value:
     keep = (timeperiod - 1.0) / timeperiod
     up = o.smooth(o.where(real > before, deviation, 0.0), timeperiod, keep)
     down = o.smooth(o.where(real < before, deviation, 0.0), timeperiod, keep)
-    return 100.0 * o.ratio(up, up + down)
+    return 100.0 * o.ratio(up, up + down, 0.5)
 
 
 DEFINITIONS = {
