@@ -47,7 +47,7 @@ EXTENSIONS: dict[str, Sources] = {
         *_in(
             "indicators",
             "across.c batch.c board.c cpu.c function.c function_object.c live.c merge.c operators.c plan.c "
-            "program.c program_object.c result_pool.c",
+            "program.c program_object.c result_pool.c shown.c",
         ),
         *_in("indicators", "across.h batch.h board.h board.pxi cpu.h function.h function_object.h live.h merge.h"),
         *_in("indicators", "waves.c plan.h plan.pxi program.h program_object.h result_pool.h waves.h"),

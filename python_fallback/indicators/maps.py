@@ -18,7 +18,7 @@ def _compare(function: Any) -> Callable[..., Any]:
 
 
 def _ratio(x: Any, y: Any, otherwise: float) -> Any:
-    return np.where(y != 0.0, x / np.where(y != 0.0, y, 1.0), np.where(np.isnan(x), np.nan, otherwise))
+    return np.where(y != 0.0, x / np.where(y != 0.0, y, 1.0), np.where(np.isfinite(x), otherwise, np.nan))
 
 
 def _where(condition: Any, x: Any, y: Any) -> Any:
@@ -43,8 +43,8 @@ def _true_range(high: Any, low: Any, before: Any) -> Any:
 
 def _money_flow(high: Any, low: Any, close: Any, volume: Any) -> Any:
     spread, part = high - low, (close - low) - (high - close)
-    flow = part / np.where(spread > 0.0, spread, 1.0) * volume
-    return _where_greater(spread, 0.0, flow, np.where(np.isnan(flow), np.nan, 0.0))
+    flow = np.where(spread > 0.0, part / np.where(spread > 0.0, spread, 1.0) * volume, 0.0)
+    return np.where(np.isfinite(part) & np.isfinite(volume), flow, np.nan)
 
 
 def _adaptive_rate(x: Any, before: Any, path: Any, span: float, slowest: float) -> Any:
@@ -98,6 +98,7 @@ MAPS: Mapping[str, Callable[..., Any]] = {
     "scaled_ratio": lambda x, y, otherwise, by: _ratio(x, y, otherwise) * by,
     "where_greater": _where_greater,
     "surplus": _surplus,
+    "share": lambda x, y: np.where(np.isnan(y), np.nan, _ratio(x, np.where(y > 0.0, y, 0.0), 0.0)),
     "within": _within,
     "true_range": _true_range,
     "money_flow": _money_flow,

@@ -252,6 +252,7 @@ def test_functions_of_one_number(core: Any, name: str) -> None:
         ("scaled_ratio", (7.0, 3.0), lambda x, y: (x / y if y else 7.0) * 3.0),
         ("where_greater", (), lambda a, b, x, y: x if a > b else y),
         ("surplus", (), lambda x, y: x if x > y and x > 0.0 else 0.0),
+        ("share", (), lambda x, y: x / y if y > 0.0 else 0.0),
         ("within", (100.0,), lambda x, low, high: (x - low) / (high - low) * 100.0 if high != low else 0.0),
         ("true_range", (), lambda high, low, c: max(high - low, abs(high - c), abs(low - c))),
         ("money_flow", (), lambda top, low, c, v: ((c - low) - (top - c)) / (top - low) * v if top > low else 0.0),

@@ -79,6 +79,7 @@ _TABLE = (
     Operator("scaled_ratio", "map", 2, 1, ("otherwise:number", "by:number"), _none),
     Operator("where_greater", "map", 4, 1, (), _none),
     Operator("surplus", "map", 2, 1, (), _none),
+    Operator("share", "map", 2, 1, (), _none),
     Operator("within", "map", 3, 1, ("by:number",), _none),
     Operator("true_range", "map", 3, 1, (), _none),
     Operator("money_flow", "map", 4, 1, (), _none),

@@ -159,6 +159,10 @@ class Operators:
         """x where it is above both y and zero, else 0."""
         return self.node("surplus", x, y)
 
+    def share(self, x: Any, y: Any) -> Value:
+        """x / y where y is above zero, else 0."""
+        return self.node("share", x, y)
+
     def within(self, x: Any, low: Any, high: Any, by: float = 1.0) -> Value:
         """Where x is from `low` to `high`, in 0..`by`; 0 where the two are equal."""
         return self.node("within", x, low, high, params=(by,))

@@ -178,8 +178,10 @@ fc_merged *fc_merge(const fc_part *parts, int n) {
             m->program->n_values = inputs + m->program->n_nodes;
             set_outputs(m);
             failed = fc_program_finish(m->program) != 0;
-            m->program->strict = 0;
-            memset(m->program->blank, 0, n_out * sizeof(ptrdiff_t)); /* parts begin at different bars */
+            /* Parts begin at different bars: all inputs are looked at. */
+            memset(m->program->shown, 0, (size_t)inputs * sizeof(ptrdiff_t));
+            memset(m->program->watched, 0, n_out);
+            memset(m->program->blank, 0, n_out * sizeof(ptrdiff_t));
         }
     }
     free(k.part_set);

@@ -46,7 +46,9 @@ fc_program *fc_program_new(const char *name, int n_in, int n_nodes, int n_out) {
     p->history = calloc((size_t)n_nodes + 1, sizeof(*p->history));
     p->outputs = calloc((size_t)n_out + 1, sizeof(*p->outputs));
     p->blank = calloc((size_t)n_out + 1, sizeof(*p->blank));
-    if (!p->nodes || !p->values || !p->history || !p->outputs || !p->blank) {
+    p->shown = calloc((size_t)n_in + 1, sizeof(*p->shown));
+    p->watched = calloc((size_t)n_out + 1, sizeof(*p->watched));
+    if (!p->nodes || !p->values || !p->history || !p->outputs || !p->blank || !p->shown || !p->watched) {
         fc_program_free(p);
         return NULL;
     }
@@ -60,13 +62,11 @@ void fc_program_free(fc_program *p) {
         free(p->history);
         free(p->outputs);
         free(p->blank);
+        free(p->shown);
+        free(p->watched);
         free(p);
     }
 }
-
-static int is(const fc_node *node, const char *name) { return !strcmp(node->op->name, name); }
-
-static ptrdiff_t lag_of(const fc_node *node) { return node->op->lag ? node->op->lag(node->par) : 0; }
 
 /* Where each node begins, and where its state and carry are. */
 static void set_nodes(fc_program *p) {
@@ -74,7 +74,7 @@ static void set_nodes(fc_program *p) {
     for (int k = 0; k < p->n_nodes; k++) {
         fc_node *node = p->nodes + k;
         const fc_operator *op = node->op;
-        ptrdiff_t from = 0, lag = lag_of(node);
+        ptrdiff_t from = 0, lag = fc_lag_of(node);
         for (int j = 0; j < op->n_in; j++) {
             const fc_value *value = p->values + node->in[j];
             from = value->first > from ? value->first : from;
@@ -83,7 +83,7 @@ static void set_nodes(fc_program *p) {
             p->values[node->in[j]].checked |= node->doubtful[j];
         }
         node->first = from + lag;
-        node->constant = is(node, "constant");
+        node->constant = fc_node_is(node, "constant");
         node->from = op->kind == FC_REMEMBER || op->kind == FC_COUNT ? from : node->first;
         p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1, -1, 0, 0};
         kinds[op->kind]++;
@@ -106,40 +106,19 @@ static void set_nodes(fc_program *p) {
     p->size = p->size ? p->size : sizeof(double);
 }
 
-/* Whether what is not finite in an input shows in an output of its own bar: then outputs are looked at, not inputs. */
-static int is_strict(const fc_program *p) {
-    char shows[FC_MAX_VALUES] = {0};
-    if (p->n_values > FC_MAX_VALUES) {
-        return 0; /* several programs in one */
-    }
-    for (int j = 0; j < p->n_out; j++) {
-        shows[p->outputs[j]] = 1;
-    }
-    for (int k = p->n_nodes; k--;) {
-        const fc_operator *op = p->nodes[k].op;
-        for (int j = 0; j < op->n_in && op->kind == FC_MAP; j++) {
-            shows[p->nodes[k].in[j]] |= shows[p->n_in + k];
-        }
-        if (!op->checked && (!is(p->nodes + k, "lag") || p->values[p->n_in + k].output >= 0)) {
-            return 0;
-        }
-    }
-    return !memchr(shows, 0, (size_t)p->n_in);
-}
-
 /* A lag is read where the earlier bars are, not copied, unless it is an output; a value without its first bars likewise.
  * Where that is an output, what it is of takes the place of the output: its first bars are missing there in the end. */
 static void set_lags(fc_program *p) {
     for (int k = 0; k < p->n_nodes; k++) {
-        int after = is(p->nodes + k, "after");
+        int after = fc_node_is(p->nodes + k, "after");
         fc_value *value = p->values + p->n_in + k, *of = p->values + p->nodes[k].in[0];
         if (after && value->output >= 0 && of->input < 0 && of->output < 0 && of->earlier < 0) {
             of->output = value->output;
             value->output = -1;
         }
-        if ((after || is(p->nodes + k, "lag")) && value->output < 0) {
+        if ((after || fc_is_lag(p->nodes + k)) && value->output < 0) {
             value->earlier = of->earlier >= 0 ? of->earlier : p->nodes[k].in[0];
-            value->bars = (after ? 0 : lag_of(p->nodes + k)) + of->bars;
+            value->bars = (after ? 0 : fc_lag_of(p->nodes + k)) + of->bars;
         }
     }
 }
@@ -154,7 +133,7 @@ static int set_slots(fc_program *p) {
     int failed = !last || !free_slots || !back, n_free = 0;
     for (int k = 0; !failed && k < p->n_nodes; k++) {
         const fc_node *node = p->nodes + k;
-        ptrdiff_t lag = node->op->kind == FC_LOOK_BACK ? lag_of(node) : 0;
+        ptrdiff_t lag = node->op->kind == FC_LOOK_BACK ? fc_lag_of(node) : 0;
         last[p->n_in + k] = k;
         for (int j = 0; j < node->op->n_in; j++) {
             int v = read_from(p, node->in[j]);
@@ -168,7 +147,7 @@ static int set_slots(fc_program *p) {
         const fc_node *node = p->nodes + k;
         if (value->output < 0 && value->earlier < 0) {
             ptrdiff_t history = back[p->n_in + k];
-            int own = history > 0 || is(node, "constant"); /* which is made once */
+            int own = history > 0 || fc_node_is(node, "constant"); /* which is made once */
             value->slot = !own && n_free ? free_slots[--n_free] : p->n_slots++;
             p->history[value->slot] = history;
         }
@@ -177,7 +156,7 @@ static int set_slots(fc_program *p) {
             for (int i = 0; i < j; i++) {
                 seen |= read_from(p, node->in[i]) == v;
             }
-            int own = back[v] > 0 || (v >= p->n_in && is(p->nodes + v - p->n_in, "constant"));
+            int own = back[v] > 0 || (v >= p->n_in && fc_node_is(p->nodes + v - p->n_in, "constant"));
             if (!seen && p->values[v].slot >= 0 && last[v] == k && !own) {
                 free_slots[n_free++] = p->values[v].slot;
             }
@@ -199,12 +178,11 @@ int fc_program_finish(fc_program *p) {
         value->output = j;
         p->lookback = value->first > p->lookback ? value->first : p->lookback;
     }
-    p->strict = is_strict(p);
     for (int j = 0; j < p->n_out; j++) {
         p->blank[j] = p->lookback;
     }
     set_lags(p);
-    return set_slots(p);
+    return fc_program_set_shown(p) || set_slots(p) ? -1 : 0;
 }
 
 /* ---- whole series ---- */
@@ -237,8 +215,8 @@ typedef struct {
     const fc_program *p;
     const double *const *in;
     double *const *out;
-    double **slots;       /* the tile's first bar in each */
-    ptrdiff_t begin, end; /* the tile */
+    double **slots;          /* the tile's first bar in each */
+    ptrdiff_t begin, end, n; /* the tile; bars in all */
     char *carry;
     double *scratch;
 } tiles;
@@ -278,22 +256,35 @@ static int run_node(const tiles *t, int k) {
     for (int j = 0; j < node->op->n_in; j++) {
         in[j] = bar_of(t, node->in[j], from);
     }
-    int output = p->strict && p->values[p->n_in + k].output >= 0;
-    return (output ? node->op->checked : node->op->block)(node->par, t->carry + node->carry, in,
+    int output = p->values[p->n_in + k].output, checks = output >= 0 && p->watched[output] == FC_CHECKED;
+    return (checks ? node->op->checked : node->op->block)(node->par, t->carry + node->carry, in,
                                                           bar_of(t, p->n_in + k, from), t->end - from, t->scratch);
+}
+
+/* Whether bars of an input within the tile are all finite. */
+static int input_finite(const tiles *t, int j, ptrdiff_t from, ptrdiff_t to) {
+    from = later(from, t->begin);
+    to = to < t->end ? to : t->end;
+    return from >= to || fc_all_finite(t->in[j] + from, to - from);
 }
 
 static int run_tile(tiles *t) {
     const fc_program *p = t->p;
-    ptrdiff_t looked_at = p->strict ? p->lookback : t->end; /* the inputs; then the outputs */
     for (int j = 0; j < p->n_in; j++) {
-        ptrdiff_t end = looked_at < t->end ? looked_at : t->end;
-        if (t->begin < end && !fc_all_finite(t->in[j] + t->begin, end - t->begin)) {
+        ptrdiff_t last = t->n - (p->shown[j] - 1);
+        if (!(p->shown[j] ? input_finite(t, j, 0, p->lookback) && input_finite(t, j, last, t->n)
+                          : input_finite(t, j, 0, t->n))) {
             return 1;
         }
     }
     for (int k = 0; k < p->n_nodes; k++) {
         if (run_node(t, k)) {
+            return 1;
+        }
+    }
+    for (int j = 0; j < p->n_out; j++) {
+        ptrdiff_t first = later(p->lookback, t->begin);
+        if (p->watched[j] == FC_LOOKED_AT && first < t->end && !fc_all_finite(t->out[j] + first, t->end - first)) {
             return 1;
         }
     }
@@ -308,6 +299,7 @@ int fc_program_batch(const fc_program *p, const double *const *in, double *const
     ptrdiff_t tile = tile_of(p, n);
     tiles t;
     t.p = p;
+    t.n = n;
     t.in = in;
     t.out = out;
     t.carry = (char *)scratch;

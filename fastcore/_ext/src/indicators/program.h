@@ -48,10 +48,22 @@ typedef struct {
     ptrdiff_t *history; /* of each slot: earlier bars that are looked back to */
     int *outputs;
     ptrdiff_t *blank; /* of each output: the bars that are made missing at the beginning, whatever there is */
-    int strict;   /* outputs that are finite tell that inputs are, but for those before the lookback */
+    ptrdiff_t *shown; /* of each input: 1 + n where its bars show that they are not finite, but for those before the
+                         lookback and the last n; else 0 */
+    char *watched;    /* of each output: whether, and how, it is looked at for that */
     size_t carry; /* bytes of what a batch keeps from tile to tile */
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */
 } fc_program;
+
+/* How an output is watched: once it is there, or by the node that writes it. */
+enum { FC_LOOKED_AT = 1, FC_CHECKED };
+
+FC_INLINE int fc_node_is(const fc_node *node, const char *name) { return !strcmp(node->op->name, name); }
+FC_INLINE ptrdiff_t fc_lag_of(const fc_node *node) { return node->op->lag ? node->op->lag(node->par) : 0; }
+/* A lag by another name is the value before, where there is nothing before the first. */
+FC_INLINE int fc_is_lag(const fc_node *node) {
+    return fc_node_is(node, "lag") || (fc_node_is(node, "previous") && node->par[0] != node->par[0]);
+}
 
 /* The operator of that name in an instruction set, or NULL. */
 const fc_operator *fc_operator_named(const fc_isa *isa, const char *name);
@@ -65,6 +77,8 @@ fc_program *fc_program_of_kernel(const fc_kernel *kernel, const double *par);
 fc_program *fc_program_new(const char *name, int n_in, int n_nodes, int n_out);
 /* Works out all the rest; -1 without memory. */
 int fc_program_finish(fc_program *p);
+/* Finds shown and watched; -1 without memory. */
+int fc_program_set_shown(fc_program *p);
 void fc_program_free(fc_program *p);
 
 /* Doubles that batch needs beyond its outputs, for n bars. */

@@ -78,8 +78,7 @@ def rocr100(o: Operators, real: Value, timeperiod: int) -> Value:
 
 
 def bop(o: Operators, open: Value, high: Value, low: Value, close: Value) -> Value:
-    spread = high - low
-    return o.where(spread > 0.0, o.ratio(close - open, spread), 0.0)
+    return o.share(close - open, high - low)
 
 
 def trix(o: Operators, real: Value, timeperiod: int) -> Value:
@@ -252,7 +251,7 @@ def ultosc(
     short, middle, long = (
         o.ratio(o.sum(pressure, n), o.sum(spread, n)) for n in sorted((timeperiod1, timeperiod2, timeperiod3))
     )
-    return 100.0 * ((4.0 * short + 2.0 * middle + long) / 7.0)
+    return (4.0 * short + 2.0 * middle + long) * (100.0 / 7.0)
 
 
 def vhf(o: Operators, real: Value, timeperiod: int) -> Value:

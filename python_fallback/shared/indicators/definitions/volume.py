@@ -28,14 +28,15 @@ def adosc(
     o: Operators, high: Value, low: Value, close: Value, volume: Value, fastperiod: int, slowperiod: int
 ) -> Value:
     line = ad(o, high, low, close, volume)
-    fast, slow = (o.smooth(line, 1, (period - 1.0) / (period + 1.0)) for period in (fastperiod, slowperiod))
+    # Both averages are counted from the same line.
+    fast, slow = (o.apart(line, 1, (period - 1.0) / (period + 1.0)) for period in (fastperiod, slowperiod))
     return o.after(fast - slow, max(fastperiod, slowperiod) - 1)
 
 
 def cmf(o: Operators, high: Value, low: Value, close: Value, volume: Value, timeperiod: int) -> Value:
     traded = o.sum(volume, timeperiod)
     flow = o.sum(o.money_flow(high, low, close, volume), timeperiod)
-    return o.where(traded > 0.0, o.ratio(flow, traded), 0.0)
+    return o.share(flow, traded)
 
 
 def efi(o: Operators, close: Value, volume: Value, timeperiod: int) -> Value:

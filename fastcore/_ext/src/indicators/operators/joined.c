@@ -2,7 +2,7 @@
  * the compiler, as in maps.c. */
 #include "indicators/operators/operator.h"
 
-#define JOINED(op, kinds, inputs, RESULT)                                                                              \
+#define JOINED(op, kinds, inputs, STRICT, RESULT)                                                                      \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         const double *x[FC_OP_IN] = {in[0], in[1], in[(inputs) > 2 ? 2 : 0], in[(inputs) > 3 ? 3 : 0]};                \
@@ -18,8 +18,13 @@
         (void)commit;                                                                                                  \
         return RESULT(in[0], in[1], in[(inputs) > 2 ? 2 : 0], in[(inputs) > 3 ? 3 : 0], par);                          \
     }                                                                                                                  \
-    const fc_operator FC(operator_##op) = {                                                                            \
-        .name = #op, .par = kinds, .n_in = inputs, .kind = FC_MAP, .block = op##_block, .step = op##_step}
+    const fc_operator FC(operator_##op) = {.name = #op,                                                                \
+                                           .par = kinds,                                                               \
+                                           .n_in = inputs,                                                             \
+                                           .kind = FC_MAP,                                                             \
+                                           .strict = STRICT,                                                           \
+                                           .block = op##_block,                                                        \
+                                           .step = op##_step}
 
 /* Each takes four values and the parameters, of which it uses its own. What is missing, NaN, makes the result missing;
  * looked for with |, which has no branch. */
@@ -32,7 +37,7 @@ FC_INLINE double distance_of(VALUES) {
     return fabs(a - b);
 }
 FC_INLINE double scaled_ratio_of(VALUES) {
-    double quotient = a / b, otherwise = a != a ? a : par[0];
+    double quotient = a / b, otherwise = par[0] + (a - a);
     UNUSED(c + d);
     return (b != 0.0 ? quotient : otherwise) * par[1];
 }
@@ -48,7 +53,7 @@ FC_INLINE double surplus_of(VALUES) {
     return (a != a) | (b != b) ? NAN : x;
 }
 FC_INLINE double within_of(VALUES) {
-    double part = a - b, whole = c - b, share = part / whole * par[0], none = part != part ? part : 0.0;
+    double part = a - b, whole = c - b, share = part / whole * par[0], none = part - part;
     UNUSED(d);
     return whole != 0.0 ? share : none;
 }
@@ -62,7 +67,7 @@ FC_INLINE double true_range_of(VALUES) {
 FC_INLINE double money_flow_of(VALUES) {
     double spread = a - b, part = (c - b) - (a - c), flow = part / spread * d, x = spread > 0.0 ? flow : 0.0;
     UNUSED(par);
-    return (part != part) | (d != d) ? NAN : x;
+    return x + ((part - part) + (d - d));
 }
 FC_INLINE double adaptive_rate_of(VALUES) {
     double move = a - b, share = fabs(move) / c, none = move != move ? move : 1.0;
@@ -72,11 +77,19 @@ FC_INLINE double adaptive_rate_of(VALUES) {
     return rate * rate;
 }
 
-JOINED(distance, "", 2, distance_of);
-JOINED(scaled_ratio, "ff", 2, scaled_ratio_of);
-JOINED(where_greater, "", 4, where_greater_of);
-JOINED(surplus, "", 2, surplus_of);
-JOINED(within, "f", 3, within_of);
-JOINED(true_range, "", 3, true_range_of);
-JOINED(money_flow, "", 4, money_flow_of);
-JOINED(adaptive_rate, "ff", 3, adaptive_rate_of);
+FC_INLINE double share_of(VALUES) {
+    double x = b > 0.0 ? a / b : a - a;
+    UNUSED(c + d);
+    UNUSED(par);
+    return b != b ? b : x;
+}
+
+JOINED(distance, "", 2, 3, distance_of);
+JOINED(scaled_ratio, "ff", 2, 1, scaled_ratio_of);
+JOINED(where_greater, "", 4, 0, where_greater_of);
+JOINED(surplus, "", 2, 0, surplus_of);
+JOINED(within, "f", 3, 3, within_of);
+JOINED(share, "", 2, 1, share_of);
+JOINED(true_range, "", 3, 7, true_range_of);
+JOINED(money_flow, "", 4, 15, money_flow_of);
+JOINED(adaptive_rate, "ff", 3, 0, adaptive_rate_of);

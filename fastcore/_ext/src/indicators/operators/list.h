@@ -44,6 +44,7 @@
     X(scaled_ratio)                                                                                                    \
     X(where_greater)                                                                                                   \
     X(surplus)                                                                                                         \
+    X(share)                                                                                                           \
     X(within)                                                                                                          \
     X(true_range)                                                                                                      \
     X(money_flow)                                                                                                      \

@@ -51,6 +51,7 @@ FC_INLINE uint64_t sign_if_not_finite(double x) {
                                            .par = kinds,                                                               \
                                            .n_in = inputs,                                                             \
                                            .kind = FC_MAP,                                                             \
+                                           .strict = STRICT,                                                           \
                                            .checked = STRICT ? op##_checked : NULL,                                    \
                                            .block = op##_block,                                                        \
                                            .step = op##_step}
@@ -61,7 +62,7 @@ FC_INLINE uint64_t sign_if_not_finite(double x) {
 #define STEP1 const double *a = in
 #define STEP2 const double *a = in, *b = in + 1
 #define STEP3 const double *a = in, *b = in + 1, *c = in + 2
-#define STRICT 1
+#define STRICT 15 /* in all inputs */
 #define LOOSE 0
 #define WITH const double number = par[0]
 
@@ -83,7 +84,7 @@ FC_INLINE double not_less_of(double a, double b) { return unless_missing(a, b, a
 FC_INLINE double equal_of(double a, double b) { return unless_missing(a, b, a == b ? 1.0 : 0.0); }
 FC_INLINE double there_of(double a, double b) { return b - b == 0.0 ? a : NAN; }
 FC_INLINE double ratio_of(double a, double b, double number) {
-    double quotient = a / b, otherwise = a != a ? a : number;
+    double quotient = a / b, otherwise = number + (a - a);
     return b != 0.0 ? quotient : otherwise;
 }
 FC_INLINE double chosen(double a, double b, double c) {
@@ -141,5 +142,5 @@ BINARY(ge, LOOSE, not_less_of(a[i], b[i]));
 BINARY(eq, LOOSE, equal_of(a[i], b[i]));
 BINARY(there, LOOSE, there_of(a[i], b[i]));
 MAP(constant, "f", 0, STRICT, WITH, WITH, number);
-MAP(ratio, "f", 2, LOOSE, LOAD2; WITH, STEP2; WITH, ratio_of(a[i], b[i], number));
+MAP(ratio, "f", 2, 1, LOAD2; WITH, STEP2; WITH, ratio_of(a[i], b[i], number));
 MAP(where, "", 3, LOOSE, LOAD3, STEP3, chosen(a[i], b[i], c[i]));

@@ -34,11 +34,12 @@ typedef struct fc_operator {
                2), f number */
     int n_in;
     fc_kind kind;
+    int strict; /* of a map, bit j: no result is finite where input j is not */
     ptrdiff_t (*lag)(const double *par);     /* bars of its inputs before the first result; NULL: none */
     ptrdiff_t (*scratch)(const double *par); /* doubles that block needs; NULL: none */
     /* n results, out[0] that of the bar at in[j][0]; a window reads from in[j][-lag] on. 1 if it declines, 0 if done. */
     int (*block)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, double *scratch);
-    /* The same for a map of which no result is finite whose inputs are not: 1 if a result is not. NULL: other maps. */
+    /* The same, and 1 if a result is not finite; NULL: the caller looks. */
     int (*checked)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, double *scratch);
     int declines; /* whether block declines by itself when an input is not finite */
     size_t carry; /* bytes that block keeps; 0 bytes before the first bar unless begin says otherwise */
