@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
-import numbers
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from python_fallback.shared.indicators.operators import KINDS, NODES_MAX, OPERATORS
 from python_fallback.shared.indicators.program import Node, Program
+from python_fallback.shared.indicators.values import Value, is_number
 
 __all__ = ["BUILT_IN", "Definition", "Named", "Operators", "Value", "trace"]
 
@@ -29,78 +29,6 @@ BUILT_IN: dict[str, Named] = {}  # filled by ``definitions``, which is written o
 # Operators by those that they join: the one whose first input the other one makes, and that one.
 _JOINED = {("abs", "sub"): "distance", ("times", "ratio"): "scaled_ratio", ("where", "gt"): "where_greater"}
 _COMMUTATIVE = frozenset({"add", "mul", "greatest", "least", "eq"})
-
-
-class Value:
-    """A series within a definition: the close, say, or what an operator made of it.
-
-    It takes part in arithmetic and comparisons with other values and with numbers. A comparison gives 1 where it holds
-    and 0 where it does not: hand it to :meth:`Operators.where`.
-    """
-
-    __slots__ = ("_operators", "index")
-
-    def __init__(self, operators: Operators, index: int) -> None:
-        self._operators = operators
-        self.index = index
-
-    def __add__(self, other: Any) -> Value:
-        return self._with("add", "add_number", self, other)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Value:
-        if isinstance(other, Value):
-            return self._operators.node("sub", self, other)
-        return self._with("sub", "add_number", self, -other if _is_number(other) else other)
-
-    def __rsub__(self, other: Any) -> Value:
-        return self._with("sub", "subtract_from", self, other)
-
-    def __mul__(self, other: Any) -> Value:
-        return self._with("mul", "times", self, other)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Value:
-        return self._with("div", "divide_by", self, other)
-
-    def __rtruediv__(self, other: Any) -> Value:
-        return self._with("div", "divide", self, other)
-
-    def __neg__(self) -> Value:
-        return self._operators.node("neg", self)
-
-    def __abs__(self) -> Value:
-        return self._operators.node("abs", self)
-
-    def __gt__(self, other: Any) -> Value:
-        return self._operators.node("gt", self, other)
-
-    def __ge__(self, other: Any) -> Value:
-        return self._operators.node("ge", self, other)
-
-    def __lt__(self, other: Any) -> Value:
-        return self._operators.node("gt", self._operators.value("<", other), self)
-
-    def __le__(self, other: Any) -> Value:
-        return self._operators.node("ge", self._operators.value("<=", other), self)
-
-    def _with(self, operator: str, by_number: str, value: Value, other: Any) -> Value:
-        if isinstance(other, Value):
-            return self._operators.node(operator, value, other)
-        if not _is_number(other):
-            return self._operators.value(operator, other)  # raises
-        return self._operators.node(by_number, value, params=(other,))
-
-    def __bool__(self) -> bool:
-        raise TypeError("a value of a definition has no truth at trace time: write o.where(condition, x, y)")
-
-    def __iter__(self) -> Any:
-        raise TypeError("a value of a definition cannot be iterated or indexed: write o.lag(x, n) for an earlier bar")
-
-    def __repr__(self) -> str:
-        return f"<value {self.index}>"
 
 
 class Operators:
@@ -198,7 +126,7 @@ class Operators:
     def sum(self, x: Any, period: float) -> Value:
         """The sum of the last `period` values."""
         half = (
-            self._known.get(Node("sum", (self.value("sum", x).index,), (period / 2.0,))) if _is_number(period) else None
+            self._known.get(Node("sum", (self.value("sum", x).index,), (period / 2.0,))) if is_number(period) else None
         )
         if half is not None:  # two neighbours make the whole
             known = Value(self, half)
@@ -413,7 +341,7 @@ class Operators:
             if x._operators is not self:
                 raise ValueError(f"{operator}: expected a value of this definition, got one of another")
             return x
-        if not _is_number(x):
+        if not is_number(x):
             raise TypeError(f"{operator}: expected a value of the definition or a number, got {_shown(x)}")
         return self.node("constant", params=(x,))
 
@@ -485,7 +413,7 @@ def _checked(operator: str, params: tuple[Any, ...]) -> tuple[float, ...]:
     checked = []
     for declared, value in zip(row.params, params, strict=True):
         name, kind = declared.split(":")
-        if not _is_number(value):
+        if not is_number(value):
             raise TypeError(f"{operator}: {name}: expected a number that is known at trace time, got {_shown(value)}")
         if kind in KINDS:
             least, most = KINDS[kind]
@@ -493,10 +421,6 @@ def _checked(operator: str, params: tuple[Any, ...]) -> tuple[float, ...]:
                 raise ValueError(f"{operator}: {name}: expected an int in {least}..{most}, got {value!r}")
         checked.append(float(value))
     return tuple(checked)
-
-
-def _is_number(x: Any) -> bool:
-    return isinstance(x, numbers.Real) and not isinstance(x, bool)
 
 
 def _shown(x: Any) -> str:
