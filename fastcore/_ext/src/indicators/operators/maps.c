@@ -20,7 +20,7 @@ FC_INLINE uint64_t sign_if_not_finite(double x) {
     return (bits & UINT64_C(0x7FF0000000000000)) + UINT64_C(0x0010000000000000);
 }
 
-#define MAP(op, kinds, inputs, STRICT, LOAD, STEP_LOAD, RESULT)                                                        \
+#define MAP(op, kinds, inputs, STRICTLY, LOAD, STEP_LOAD, RESULT)                                                      \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         BLOCK_HEAD;                                                                                                    \
@@ -51,8 +51,8 @@ FC_INLINE uint64_t sign_if_not_finite(double x) {
                                            .par = kinds,                                                               \
                                            .n_in = inputs,                                                             \
                                            .kind = FC_MAP,                                                             \
-                                           .strict = STRICT,                                                           \
-                                           .checked = STRICT ? op##_checked : NULL,                                    \
+                                           .strict = STRICTLY,                                                         \
+                                           .checked = STRICTLY ? op##_checked : NULL,                                  \
                                            .block = op##_block,                                                        \
                                            .step = op##_step}
 
@@ -62,8 +62,8 @@ FC_INLINE uint64_t sign_if_not_finite(double x) {
 #define STEP1 const double *a = in
 #define STEP2 const double *a = in, *b = in + 1
 #define STEP3 const double *a = in, *b = in + 1, *c = in + 2
-#define STRICT 15 /* in all inputs */
-#define LOOSE 0
+#define STRICTLY 15 /* in all inputs */
+#define LOOSELY 0
 #define WITH const double number = par[0]
 
 #define UNARY(op, strict, RESULT) MAP(op, "", 1, strict, LOAD1, STEP1, RESULT)
@@ -102,45 +102,45 @@ FC_INLINE double inverse_of(double number) {
 #define OVER const double number = par[0], inverse = inverse_of(number)
 #define QUOTIENT(x) (inverse != 0.0 ? (x) * inverse : (x) / number)
 
-UNARY(copy, STRICT, a[i]);
-UNARY(neg, STRICT, -a[i]);
-UNARY(abs, STRICT, fabs(a[i]));
-UNARY(sqrt, STRICT, sqrt(a[i]));
-UNARY(exp, LOOSE, exp(a[i]));
-UNARY(ln, STRICT, log(a[i]));
-UNARY(log10, STRICT, log10(a[i]));
-UNARY(sin, STRICT, sin(a[i]));
-UNARY(cos, STRICT, cos(a[i]));
-UNARY(tan, STRICT, tan(a[i]));
-UNARY(asin, STRICT, asin(a[i]));
-UNARY(acos, STRICT, acos(a[i]));
-UNARY(atan, LOOSE, atan(a[i]));
-UNARY(sinh, STRICT, sinh(a[i]));
-UNARY(cosh, STRICT, cosh(a[i]));
-UNARY(tanh, LOOSE, tanh(a[i]));
-UNARY(floor, STRICT, floor(a[i]));
-UNARY(ceil, STRICT, ceil(a[i]));
-UNARY(sign, LOOSE, sign_of(a[i]));
-NUMBER(add_number, STRICT, a[i] + number);
-NUMBER(subtract_from, STRICT, number - a[i]);
-MAP(divide_by, "f", 1, STRICT, LOAD1; OVER, STEP1; OVER, QUOTIENT(a[i]));
-MAP(sum_over, "f", 2, STRICT, LOAD2; OVER, STEP2; OVER, QUOTIENT(a[i] + b[i]));
-MAP(sum_of_three_over, "ff", 3, STRICT, LOAD3; OVER, STEP3; OVER, QUOTIENT(a[i] + b[i] + c[i] * par[1]));
-MAP(sum_of_four_over, "f", 4, STRICT, LOAD3; const double *d = in[3]; OVER, STEP3; const double *d = in + 3;
+UNARY(copy, STRICTLY, a[i]);
+UNARY(neg, STRICTLY, -a[i]);
+UNARY(abs, STRICTLY, fabs(a[i]));
+UNARY(sqrt, STRICTLY, sqrt(a[i]));
+UNARY(exp, LOOSELY, exp(a[i]));
+UNARY(ln, STRICTLY, log(a[i]));
+UNARY(log10, STRICTLY, log10(a[i]));
+UNARY(sin, STRICTLY, sin(a[i]));
+UNARY(cos, STRICTLY, cos(a[i]));
+UNARY(tan, STRICTLY, tan(a[i]));
+UNARY(asin, STRICTLY, asin(a[i]));
+UNARY(acos, STRICTLY, acos(a[i]));
+UNARY(atan, LOOSELY, atan(a[i]));
+UNARY(sinh, STRICTLY, sinh(a[i]));
+UNARY(cosh, STRICTLY, cosh(a[i]));
+UNARY(tanh, LOOSELY, tanh(a[i]));
+UNARY(floor, STRICTLY, floor(a[i]));
+UNARY(ceil, STRICTLY, ceil(a[i]));
+UNARY(sign, LOOSELY, sign_of(a[i]));
+NUMBER(add_number, STRICTLY, a[i] + number);
+NUMBER(subtract_from, STRICTLY, number - a[i]);
+MAP(divide_by, "f", 1, STRICTLY, LOAD1; OVER, STEP1; OVER, QUOTIENT(a[i]));
+MAP(sum_over, "f", 2, STRICTLY, LOAD2; OVER, STEP2; OVER, QUOTIENT(a[i] + b[i]));
+MAP(sum_of_three_over, "ff", 3, STRICTLY, LOAD3; OVER, STEP3; OVER, QUOTIENT(a[i] + b[i] + c[i] * par[1]));
+MAP(sum_of_four_over, "f", 4, STRICTLY, LOAD3; const double *d = in[3]; OVER, STEP3; const double *d = in + 3;
     OVER, QUOTIENT(a[i] + b[i] + c[i] + d[i]));
-NUMBER(times, STRICT, a[i] * number);
+NUMBER(times, STRICTLY, a[i] * number);
 
-NUMBER(divide, LOOSE, number / a[i]);
-BINARY(add, STRICT, a[i] + b[i]);
-BINARY(sub, STRICT, a[i] - b[i]);
-BINARY(mul, STRICT, a[i] * b[i]);
-BINARY(div, LOOSE, a[i] / b[i]);
-BINARY(greatest, LOOSE, greatest_of(a[i], b[i]));
-BINARY(least, LOOSE, least_of(a[i], b[i]));
-BINARY(gt, LOOSE, greater_of(a[i], b[i]));
-BINARY(ge, LOOSE, not_less_of(a[i], b[i]));
-BINARY(eq, LOOSE, equal_of(a[i], b[i]));
-BINARY(there, LOOSE, there_of(a[i], b[i]));
-MAP(constant, "f", 0, STRICT, WITH, WITH, number);
+NUMBER(divide, LOOSELY, number / a[i]);
+BINARY(add, STRICTLY, a[i] + b[i]);
+BINARY(sub, STRICTLY, a[i] - b[i]);
+BINARY(mul, STRICTLY, a[i] * b[i]);
+BINARY(div, LOOSELY, a[i] / b[i]);
+BINARY(greatest, LOOSELY, greatest_of(a[i], b[i]));
+BINARY(least, LOOSELY, least_of(a[i], b[i]));
+BINARY(gt, LOOSELY, greater_of(a[i], b[i]));
+BINARY(ge, LOOSELY, not_less_of(a[i], b[i]));
+BINARY(eq, LOOSELY, equal_of(a[i], b[i]));
+BINARY(there, LOOSELY, there_of(a[i], b[i]));
+MAP(constant, "f", 0, STRICTLY, WITH, WITH, number);
 MAP(ratio, "f", 2, 1, LOAD2; WITH, STEP2; WITH, ratio_of(a[i], b[i], number));
-MAP(where, "", 3, LOOSE, LOAD3, STEP3, chosen(a[i], b[i], c[i]));
+MAP(where, "", 3, LOOSELY, LOAD3, STEP3, chosen(a[i], b[i], c[i]));

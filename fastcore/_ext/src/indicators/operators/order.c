@@ -168,7 +168,7 @@ static int64_t rank_of(wide_state *s, double x, int equal) {
 }
 
 /* The value with k below it, and the next one. */
-FC_INLINE void select(wide_state *s, int64_t k, double *value, double *next) {
+FC_INLINE void pick_pair(wide_state *s, int64_t k, double *value, double *next) {
     int64_t b = 0;
     for (; b + 1 < s->blocks && k >= counts_of(s)[b]; b++) {
         k -= counts_of(s)[b];
@@ -330,7 +330,7 @@ FC_INLINE double rank_narrow(const double *par, narrow_state *s, double there, d
 FC_INLINE double quantile_wide(const double *par, wide_state *s, double x) {
     double apart, value, next;
     (void)x;
-    select(s, place_of(par, (double)s->there, &apart), &value, &next);
+    pick_pair(s, place_of(par, (double)s->there, &apart), &value, &next);
     return between(value, next, apart);
 }
 FC_INLINE double rank_wide(const double *par, wide_state *s, double x) {
