@@ -2,7 +2,7 @@
  * the compiler, as in maps.c. */
 #include "indicators/operators/operator.h"
 
-#define JOINED(op, kinds, inputs, STRICT, RESULT)                                                                      \
+#define JOINED(op, kinds, inputs, STRICTLY, RESULT)                                                                    \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         const double *x[FC_OP_IN] = {in[0], in[1], in[(inputs) > 2 ? 2 : 0], in[(inputs) > 3 ? 3 : 0]};                \
@@ -22,7 +22,7 @@
                                            .par = kinds,                                                               \
                                            .n_in = inputs,                                                             \
                                            .kind = FC_MAP,                                                             \
-                                           .strict = STRICT,                                                           \
+                                           .strict = STRICTLY,                                                         \
                                            .block = op##_block,                                                        \
                                            .step = op##_step}
 
