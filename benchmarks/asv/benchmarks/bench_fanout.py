@@ -6,7 +6,7 @@ import functools
 import socket
 from typing import Any
 
-from benchmarks.features import cpu_timer, feature, needs
+from benchmarks.features import Skipped, cpu_timer, feature, needs
 
 timer = cpu_timer
 
@@ -36,7 +36,10 @@ def sockets() -> tuple[Any, list[socket.socket]]:
         near, far = socket.socketpair()
         near.setblocking(False)
         far.setblocking(False)
-        fan.connect(client, fd=near.detach())
+        try:
+            fan.connect(client, fd=near.detach())
+        except TypeError:
+            raise Skipped("this commit sends to no socket by itself") from None
         fan.subscribe(client, "prices.*")
         ends.append(far)
     return fan, ends

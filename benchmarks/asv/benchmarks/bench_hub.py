@@ -7,13 +7,14 @@ import atexit
 import functools
 from typing import Any
 
-from benchmarks.features import cpu_timer, feature, needs
+from benchmarks.features import Skipped, cpu_timer, feature, needs
 
 timer = cpu_timer
 
 Hub = feature("fastcore.streaming:Hub")
 QUOTE = {"symbol": "AAPL", "ts": 1_700_000_000_000, "price": 187.25, "volume": 1200, "venue": "x" * 80}
 CLIENTS = 200
+TURNS = 10_000  # of the loop, until all clients have subscribed
 
 
 class Crowd:
@@ -35,8 +36,11 @@ class Crowd:
 
     async def _connect(self) -> None:
         self._tasks = [asyncio.ensure_future(self._client(number)) for number in range(CLIENTS)]
-        while self.hub.subscribers("prices.AAPL") < CLIENTS:
+        for _ in range(TURNS):
+            if self.hub.subscribers("prices.AAPL") == CLIENTS:
+                return
             await asyncio.sleep(0)
+        raise Skipped("the hub of this commit lets these clients in only by other rules")
 
     async def _client(self, number: int) -> None:
         connected = False
