@@ -264,7 +264,7 @@ ELSEWHERE: dict[str, tuple[Callable[[Any], object], str]] = {
     "an output of TA-Lib": (lambda ta: ta.bbands(CLOSE).upperband, "did you mean upper?"),
     "an output of pandas_ta": (lambda ta: ta.macd(CLOSE).histogram, "did you mean hist?"),
     "an unknown output": (lambda ta: ta.macd(CLOSE).zzz, "the outputs are macd, signal, hist"),
-    "only in TA-Lib": (lambda ta: ta.supertrend(CLOSE), "others are in TA-Lib, as talib.SUPERTREND"),
+    "only in TA-Lib": (lambda ta: ta.cdldoji(CLOSE), "others are in TA-Lib, as talib.CDLDOJI"),
     "nowhere": (lambda ta: ta.zzzz(CLOSE), "others are in TA-Lib"),
 }
 
@@ -284,9 +284,9 @@ def test_a_result_can_be_copied_and_pickled() -> None:
 
 def test_an_unknown_indicator_error_lists_the_known_ones(ta: ModuleType) -> None:
     with pytest.raises(
-        AttributeError, match=r"has no attribute 'supertrend' The indicators are sma, ema, .*talib\.SUPERTREND$"
+        AttributeError, match=r"has no attribute 'cdldoji' The indicators are sma, ema, .*talib\.CDLDOJI$"
     ):
-        ta.supertrend  # noqa: B018
+        ta.cdldoji  # noqa: B018
     with pytest.raises(AttributeError, match=r"has no attribute 'Bbandz'; did you mean bbands\?"):
         ta.Bbandz  # noqa: B018
     assert not hasattr(ta, "_private")

@@ -376,6 +376,8 @@ methods(
     lambda: board()._core,
     update=(lambda: {"close": np.arange(3.0)}, lambda: np.array([0, 2])),
     extend=(lambda: {"close": np.ones((3, 5))},),
+    add=(given(2), lambda: {"close": np.ones((2, 5))}),
+    reset=(lambda: np.array([0, 2]),),
     hold=(),
     release=(),
     renew=(),
@@ -384,6 +386,9 @@ methods(
     __reduce__=(),
 )
 row("indicators.Board", given(module.Board), given("rsi"))
+SPECS = [(*one.row.core(one.values), one.columns) for one in (RSI(14), RSI(5))]
+row("indicators.Plan", given(module.Plan), given(SPECS))
+methods("indicators.Plan", lambda: module.Plan(SPECS), __call__=(lambda: [np.ones(50)],))
 row("indicators.function", given(module.function), given("rsi"))
 row("indicators.batch", given(module.batch), given("rsi"), lambda: [np.arange(50.0)])
 row("indicators.isas", given(module.isas))

@@ -147,7 +147,7 @@ FC_INLINE void vwap_step(vwap_state *s, const double *in, double *out, int commi
     double price = typical(in[0], in[1], in[2]), base = s->begun ? s->base : price;
     double value = s->value + (price - base) * in[3], volume = s->volume + in[3];
     double last = volume > 0.0 ? base + value / volume : s->last;
-    out[0] = last;
+    out[0] = last - last == 0.0 ? last : NAN; /* sums that overflow */
     if (commit) {
         s->base = base;
         s->begun |= in[3] != 0.0;
