@@ -112,6 +112,8 @@ def test_a_suite_that_is_repeated_on_another_python_has_no_servers_and_fewer_exa
         "-m",
         "not backend_independent and not slow",
         "--hypothesis-profile=repeat",
+        "--ignore=tests/build",
+        "--ignore=tests/examples",
         "tests/heap",
     ]
     assert [examples("repeat", stated) for stated in (10, 60, 400)] == [10, 20, 80]
