@@ -252,18 +252,7 @@ static void cycle_phase_run(phase_state *state, const double *in, const double *
         RUN((STATE *)state, 1);                                                                                        \
         return result[0];                                                                                              \
     }                                                                                                                  \
-    const fc_operator FC(operator_##op) = {.name = #op,                                                                \
-                                           .par = kinds,                                                               \
-                                           .n_in = inputs,                                                             \
-                                           .kind = FC_REMEMBER,                                                        \
-                                           .lag = LAG,                                                                 \
-                                           .block = op##_block,                                                        \
-                                           .carry = sizeof(STATE),                                                     \
-                                           .begin = op##_init,                                                         \
-                                           .step = op##_step,                                                          \
-                                           .size = op##_size,                                                          \
-                                           .init = op##_init,                                                          \
-                                           .valid = op##_valid}
+    REMEMBERED(op, kinds, inputs, STATE, LAG, .declines = 0)
 
 #define PERIOD_RUN(state, bars) cycle_period_run(state, in[0] + i, out + i, bars)
 #define SMOOTH_RUN(state, bars) cycle_smooth_run(state, in[0] + i, out + i, bars)

@@ -28,19 +28,14 @@
     }                                                                                                                  \
     REMEMBERING(op, kinds, inputs, STATE, PUSH, LAG, 0, __VA_ARGS__)
 
-/* The same with a block of its own. */
-#define REMEMBERING(op, kinds, inputs, STATE, PUSH, LAG, DECLINES, ...)                                                \
-    FIXED(op, STATE)                                                                                                   \
-    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
-        return PUSH(par, (STATE *)state, in, commit);                                                                  \
-    }                                                                                                                  \
+/* The row of an operator that remembers, with a block and a step of its own. */
+#define REMEMBERED(op, kinds, inputs, STATE, LAG, ...)                                                                 \
     const fc_operator FC(operator_##op) = {.name = #op,                                                                \
                                            .par = kinds,                                                               \
                                            .n_in = inputs,                                                             \
                                            .kind = FC_REMEMBER,                                                        \
                                            .lag = LAG,                                                                 \
                                            .block = op##_block,                                                        \
-                                           .declines = DECLINES,                                                       \
                                            .carry = sizeof(STATE),                                                     \
                                            .begin = op##_init,                                                         \
                                            .step = op##_step,                                                          \
@@ -48,6 +43,14 @@
                                            .init = op##_init,                                                          \
                                            .valid = op##_valid,                                                        \
                                            __VA_ARGS__}
+
+/* One that steps by PUSH, with a block of its own. */
+#define REMEMBERING(op, kinds, inputs, STATE, PUSH, LAG, DECLINES, ...)                                                \
+    FIXED(op, STATE)                                                                                                   \
+    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
+        return PUSH(par, (STATE *)state, in, commit);                                                                  \
+    }                                                                                                                  \
+    REMEMBERED(op, kinds, inputs, STATE, LAG, .declines = DECLINES, __VA_ARGS__)
 
 FC_INLINE int any_valid(const double *par, const void *state) {
     (void)par;
