@@ -119,26 +119,7 @@ bar. Its effect is stated for each indicator below. All outputs of an indicator 
 _PAGE_FOOT = """
 ## Classes
 
-```{eval-rst}
-.. currentmodule:: fastcore.indicators
-
-.. autoclass:: Definition
-   :members: __call__, live, lookback, params, columns
-
-.. autoclass:: Live
-   :members: extend, copy, value, count
-
-.. autoclass:: Plan
-   :members: __call__, live, definitions, columns, lookback
-
-.. autoclass:: Board
-   :members: update, extend, copy
-
-.. autofunction:: indicator
-
-.. autoclass:: CustomIndicator
-   :members: compute, live
-```
+{doc}`reference/indicators` has `Definition`, `Live`, `Plan`, `Board` and `CustomIndicator` with their methods.
 """
 
 

@@ -1,0 +1,76 @@
+"""The reference: it has every public name of every package."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import fastcore
+from fastcore.indicators import INDICATORS
+
+pytestmark = pytest.mark.backend_independent
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "docs" / "reference"
+DIRECTIVE = re.compile(r"^\.\. public:: ([\w.]+)(?:\n   :group: (.+))?$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def public_names() -> ModuleType:
+    pytest.importorskip("sphinx")
+    spec = importlib.util.spec_from_file_location("public_names", ROOT / "docs" / "public_names.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def directives() -> list[tuple[str, str]]:
+    return [found for page in sorted(PAGES.glob("*.md")) for found in DIRECTIVE.findall(page.read_text("utf-8"))]
+
+
+def test_every_package_with_public_names_has_a_page() -> None:
+    packages = {"fastcore", "fastcore.dispatch.flags", "fastcore.metrics", "fastcore.rollout", "fastcore.tasks.ports"}
+    for found in pkgutil.walk_packages(fastcore.__path__, "fastcore."):
+        private = any(word.startswith("_") for word in found.name.split("."))
+        if found.ispkg and not private and hasattr(importlib.import_module(found.name), "__all__"):
+            packages.add(found.name)
+    assert packages <= {package for package, _ in directives()}
+
+
+def test_the_pages_of_indicators_have_every_group_once() -> None:
+    groups = [group for package, group in directives() if package == "fastcore.indicators"]
+    assert sorted(groups) == sorted({"", *(row.group for row in INDICATORS.values())})
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    index = (PAGES / "index.md").read_text(encoding="utf-8").splitlines()
+    assert {page.stem for page in PAGES.glob("*.md")} - {"index"} <= set(index)
+
+
+def test_a_directive_names_a_package_whose_names_have_an_order(public_names: ModuleType) -> None:
+    assert {package for package, _ in directives()} == set(public_names.PACKAGES)
+
+
+def test_a_name_of_two_packages_is_documented_once(public_names: ModuleType) -> None:
+    from fastcore import monitor, rollout
+
+    assert public_names.documented("fastcore.monitor", "AlertManager", monitor.AlertManager)[0].startswith(
+        ".. autoclass"
+    )
+    again = public_names.documented("fastcore.rollout", "AlertManager", rollout.AlertManager)
+    assert again[2].strip() == "The same as :py:obj:`fastcore.monitor.AlertManager`."
+
+
+def test_what_is_made_from_the_table_is_documented_as_a_function(public_names: ModuleType) -> None:
+    from fastcore import indicators
+
+    assert public_names.documented("fastcore.indicators", "rsi", indicators.rsi)[0].startswith(".. autofunction")
+    assert public_names.first_sentence(indicators.rsi) == "Relative strength index."
