@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 _Array = NDArray[float64]
 _Param = tuple[str, str, float, float, float]
 _Spec = tuple[Any, Sequence[float], Sequence[str]]
-_Bind = Callable[[tuple[Any, ...], dict[str, Any]], tuple[tuple[_Array, ...], tuple[float, ...], Any]]
+_Bound = tuple[tuple[_Array, ...], tuple[float, ...], Any, tuple[_Array, ...] | None]
+_Bind = Callable[[tuple[Any, ...], dict[str, Any]], _Bound]
 
 def function(
     source: Any,
@@ -68,4 +69,6 @@ class Plan:
     @property
     def columns(self) -> tuple[str, ...]: ...
     def __new__(cls, specs: Sequence[_Spec]) -> Plan: ...
-    def __call__(self, arrays: Sequence[_Array], threads: int = 0) -> list[tuple[_Array, ...]]: ...
+    def __call__(
+        self, arrays: Sequence[_Array], threads: int = 0, out: Sequence[Sequence[_Array]] | None = None
+    ) -> list[tuple[_Array, ...]]: ...

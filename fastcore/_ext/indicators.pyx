@@ -131,6 +131,7 @@ cdef extern from "indicators/function.h":
     object fc_function_new(object source, object name, object inputs, object params, object result_type, object bind)
     object fc_compute(object holder, object arrays, int threads)
     bint fc_is_plain(object array)
+    bint fc_is_own(object array, object like)
     object fc_new_array(int nd, Py_ssize_t *dims)
 
 

@@ -46,6 +46,10 @@ def watched(switch: Switch[..., Any], watch: Controller, how: int, error: Any, a
         return shadow_async.pair(switch, watch, how == PAIR_CANDIDATE, args, kwargs)
     if how == PAIR_CONTROL and not watch.may_pair():
         return switch._call_arm(0, *args, **kwargs)
+    deliver = switch._deliver
+    if deliver is not None and how != RESCUE and (out := kwargs.get("out")) is not None:
+        # Each arm makes arrays of its own, or there would be nothing to compare.
+        return deliver(out, watched(switch, watch, how, error, args, {**kwargs, "out": None}))
     token = within.set(within.get() | {mark(switch)})
     try:
         if how == RESCUE:

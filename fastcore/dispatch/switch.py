@@ -101,6 +101,8 @@ class Switch(Generic[P, R]):
     _describe: Callable[..., str] | Literal[False] | None
     _stats: controller.PairStats
     _rate_is_fixed: bool  # of timed calls
+    # Of a function that takes `out`: puts the result into it and returns what such a call returns.
+    _deliver: Callable[[Any, Any], Any] | None = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Switch[P, R]:
         chosen: Any = type_on(_ext.pick("switch"))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcore.indicators import destination
 from fastcore.indicators.forms import Form, unwrap
 from fastcore.indicators.registry import MATYPES, Indicator, Param
 from fastcore.indicators.registry import column as column_of
@@ -44,10 +45,10 @@ _FLOAT = np.dtype(np.float64)
 
 def bind(
     row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None
-) -> tuple[tuple[Array, ...], tuple[float, ...], Finish | None]:
-    """Return the arrays and the parameters of a call of `row`, and what makes the result of the outputs.
+) -> tuple[tuple[Array, ...], tuple[float, ...], Finish | None, tuple[Array, ...] | None]:
+    """Return the arrays and the parameters of a call of `row`, what makes the result of the outputs, and their arrays.
 
-    The last is None where the result is the one output as it is.
+    What makes the result is None where that is the one output as it is; the arrays are None where they are to be made.
 
     Raises
     ------
@@ -55,18 +56,33 @@ def bind(
         If an argument is not what it should be; the text says which, what was expected and what came.
     """
     count = len(row.inputs)
+    kwargs = dict(kwargs or {})
+    out = kwargs.pop("out", None)
     try:
-        given = _function_arguments(row)(*args, **(kwargs or {}))
+        given = _function_arguments(row)(*args, **kwargs)
         inputs, form = arrays(row.inputs, given[:count])
     except (TypeError, ValueError) as error:
         from fastcore.indicators.habits import instead_of_call
 
-        if hint := instead_of_call(row, args, kwargs or {}):
+        if hint := instead_of_call(row, args, kwargs):
             raise type(error)(f"{error}{hint}") from None
         raise
-    if form is not None and form.symbols is not None:
-        inputs = tuple(form.symbols.spread(x) for x in inputs)
-    return inputs, _values(row, given[count:]), finisher(row, form)
+    values = _values(row, given[count:])
+    symbols = None if form is None else form.symbols
+    if out is None:
+        if symbols is not None:
+            inputs = tuple(symbols.spread(x) for x in inputs)
+        return inputs, values, finisher(row, form), None
+    own = destination.taken(row, out, inputs[0].shape)
+    result = destination.result_in(row, own)
+    if symbols is None:
+        return destination.apart(inputs, own), values, lambda outputs: result, tuple(map(np.asarray, own))
+
+    def finish(outputs: tuple[Array, ...]) -> Any:
+        destination.put([symbols.gather(x) for x in outputs], own)
+        return result
+
+    return tuple(symbols.spread(x) for x in inputs), values, finish, None
 
 
 def definition_arguments(

@@ -21,6 +21,7 @@ from python_fallback.shared.indicators import Program, trace
 __all__ = ["CustomIndicator", "indicator"]
 
 INPUTS_MAX, PARAMS_MAX, OUTPUTS_MAX = 8, 8, 4
+RESERVED = ("out", "nan")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -163,6 +164,10 @@ def _row(function: Callable[..., Any], outputs: Sequence[str] | None) -> CustomR
     for argument in arguments:
         if argument.kind is not argument.POSITIONAL_OR_KEYWORD:
             raise TypeError(f"{name}: {argument.name}: expected an argument that may be given by position and by name")
+        if argument.name in RESERVED:
+            raise TypeError(
+                f"{name}: {argument.name}: expected another name: every indicator has a keyword of this one"
+            )
     inputs = [argument.name for argument in arguments if argument.default is argument.empty]
     params = [_param(name, argument) for argument in arguments if argument.default is not argument.empty]
     if not 1 <= len(inputs) <= INPUTS_MAX or len(params) > PARAMS_MAX:

@@ -9,6 +9,7 @@ from fastcore.indicators.registry import INPUTS, MATYPES, MISSING_DATA, Indicato
 __all__ = ["definition_doc", "function_doc", "parameter_type"]
 
 WIDTH = 100
+OUT = "Where the result is written: float64, of the inputs' shape, contiguous. It may be an input."
 Entry = tuple[str, str]  # "name : type", or a type alone, and what it is
 
 
@@ -17,6 +18,8 @@ def function_doc(row: Indicator) -> str:
     inputs = [
         (f"{name} : array_like", f"{INPUTS[name][1]} 1-D, or 2-D with one row per symbol.") for name in row.inputs
     ]
+    own = f"tuple of {len(row.outputs)} ndarray" if row.result else "ndarray"
+    into = [(f"out : {own}, optional", f"{OUT} The call then returns {'them' if row.result else 'it'}.")]
     kind = "ndarray, or a Series where the first Series given is one"
     if row.result:
         fields = " ".join(f"``{output.name}``: {output.doc}" for output in row.outputs)
@@ -25,11 +28,14 @@ def function_doc(row: Indicator) -> str:
         returns = [(kind, row.outputs[0].doc)]
     raises = [
         ("TypeError", "If an argument is of a type that cannot be meant."),
-        ("ValueError", "If a parameter is out of its range, or the inputs differ in shape or index."),
+        (
+            "ValueError",
+            "If a parameter is out of its range, the inputs differ in shape or index, or `out` does not fit.",
+        ),
     ]
     parts = [
         f"{row.title}.",
-        _section("Parameters", inputs + _parameters(row)),
+        _section("Parameters", inputs + _parameters(row) + into),
         _section("Returns", returns),
         _section("Raises", raises),
         _notes(row),

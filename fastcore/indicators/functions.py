@@ -11,7 +11,7 @@ from typing import Any
 from fastcore import _ext
 from fastcore.dispatch import backends
 from fastcore.dispatch.switch import Switch
-from fastcore.indicators import docstrings
+from fastcore.indicators import destination, docstrings
 from fastcore.indicators.coerce import bind
 from fastcore.indicators.registry import INDICATORS, Indicator
 from fastcore.indicators.results import RESULTS
@@ -36,7 +36,8 @@ def _control(row: Indicator) -> Callable[..., Any]:
         + [
             inspect.Parameter(param.name, kind, default=param.default, annotation=param.annotation)
             for param in row.params
-        ],
+        ]
+        + [inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Out | None")],
         return_annotation=row.result or "Array",
     )
     function.__module__ = "fastcore.indicators"
@@ -47,7 +48,11 @@ def _control(row: Indicator) -> Callable[..., Any]:
 def _switch(row: Indicator) -> Switch[..., Any]:
     compiled = _ext.probe("indicators").module
     candidate = None if compiled is None else _arm(row, compiled)
-    return Switch(f"indicators.{row.name}", control=_control(row), candidate=candidate, flag="indicators")
+    made: Switch[..., Any] = Switch(
+        f"indicators.{row.name}", control=_control(row), candidate=candidate, flag="indicators"
+    )
+    vars(made)["_deliver"] = functools.partial(destination.into, row)
+    return made
 
 
 FUNCTIONS: dict[str, Switch[..., Any]] = {row.name: _switch(row) for row in INDICATORS.values()}

@@ -45,6 +45,9 @@ class _Series(Protocol):
 _T = TypeVar("_T")
 _S = TypeVar("_S", bound=_Series)
 _Array = NDArray[np.float64]
+_Out2 = tuple[_Array | None, _Array | None]
+_Out3 = tuple[_Array | None, _Array | None, _Array | None]
+_Out4 = tuple[_Array | None, _Array | None, _Array | None, _Array | None]
 
 INDICATORS: Mapping[str, Indicator]
 '''
@@ -81,6 +84,10 @@ A result is float64, as long as its input, and begins with as many NaN as the lo
 named tuple. Names, parameters, defaults and first results are those of TA-Lib, the names in lower case for functions.
 A definition takes the column of an input by its name: `ta.SMA(20, real="volume")`; where a column is missing the
 error lists the existing ones and what to write.
+
+**Results in your own arrays.** `ta.rsi(close, 14, out=array)` writes the result into a contiguous float64 array of the
+input's shape and returns it; several outputs take a tuple, in which None stands for a new array. `out` may be an input.
+`plan(columns, out={"rsi": array})` does so for a mapping of arrays. For a column of a frame, set it to the result.
 
 **Long tables.** A Series or a frame of pandas whose MultiIndex has one level of times (a datetime, period or timedelta
 index, or a level called `time`, `timestamp`, `datetime` or `date`) is computed symbol by symbol, in any order of rows;
@@ -165,8 +172,13 @@ def _definition_stub(row: Indicator) -> str:
 def _overloads(row: Indicator, params: list[str]) -> str:
     first, *rest = row.inputs
     text = ""
-    for lead, others, kind in (("_S", "_S | ArrayLike", "_S"), ("ArrayLike", "ArrayLike", "_Array")):
-        arguments = ["self", f"{first}: {lead}", *(f"{name}: {others}" for name in rest), *params]
+    own = f"_Out{len(row.outputs)}" if row.result else "_Array"
+    for lead, others, kind, out in (
+        ("ArrayLike", "ArrayLike", "_Array", own),
+        ("_S", "_S | ArrayLike", "_S", "None = None"),
+        ("ArrayLike", "ArrayLike", "_Array", "None = None"),
+    ):
+        arguments = ["self", f"{first}: {lead}", *(f"{name}: {others}" for name in rest), *params, "*", f"out: {out}"]
         text += "    @overload\n" + _method("__call__", arguments, f"{row.result}[{kind}]" if row.result else kind)
     return text
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastcore.dispatch import backends, flags
-from fastcore.indicators import coerce
+from fastcore.indicators import coerce, destination
 from fastcore.indicators.board import Board
 from fastcore.indicators.columns import one_ticker, require
 from fastcore.indicators.definition import Definition
@@ -49,7 +49,7 @@ class Plan:
         for name, definition in definitions.items():
             if not isinstance(definition, Definition):
                 raise TypeError(f"{name}: expected a definition such as RSI(14), got {type(definition).__name__}")
-        self._core = None  # of the compiled twin, once it is needed
+        self._core: Any = None  # of the compiled twin, once it is needed
         self._definitions = definitions
         self._columns = tuple(dict.fromkeys(c for definition in definitions.values() for c in definition.columns))
         seen: set[str] = set()
@@ -73,13 +73,16 @@ class Plan:
         """How many bars of clean data come before all have a result."""
         return max(definition.lookback for definition in self._definitions.values())
 
-    def __call__(self, bars: Any) -> Any:
+    def __call__(self, bars: Any, *, out: Mapping[str, Any] | None = None) -> Any:
         """Compute every indicator.
 
         Parameters
         ----------
         bars : DataFrame, or mapping of column name to array_like
             A DataFrame of pandas or polars, or a LazyFrame; or arrays or Series, 1-D, or 2-D with one row per symbol.
+        out : mapping of name to ndarray or tuple of ndarray, optional
+            For a mapping of bars: the arrays that results are written into, for each definition as its function takes
+            them. Definitions that are not in it give new arrays.
 
         Returns
         -------
@@ -90,8 +93,14 @@ class Plan:
         Raises
         ------
         TypeError, ValueError
-            If a column is missing, or is not what an indicator takes.
+            If a column is missing, or is not what an indicator takes, or `out` is not as described.
         """
+        if out is not None:
+            if not isinstance(bars, Mapping):
+                kind = type(bars).__name__
+                raise TypeError(f"out: expected bars as a mapping of arrays, got a {kind}, whose results are a new one")
+            require("bars", self._definitions, bars)
+            return self._compute_into(bars, out)
         pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
         if pandas is not None and isinstance(bars, pandas.DataFrame):
             return self._pandas(pandas, bars)
@@ -141,20 +150,43 @@ class Plan:
             for name, definition in self._definitions.items()
         }
 
-    def _at_once(self, columns: Mapping[str, Any]) -> dict[str, Any] | None:
-        """All of it by one call of the compiled twin; None where functions are compared, or input is to be refused."""
+    def _compute_into(self, bars: Mapping[str, Any], out: Any) -> dict[str, Any]:
+        given = coerce.columns(self._columns, [bars[column] for column in self._columns])[0]
+        rows = {name: definition.row for name, definition in self._definitions.items()}
+        own = destination.of_plan(rows, out, given[self._columns[0]].shape)
+        apart = destination.apart(tuple(given.values()), [x for arrays in own.values() for x in arrays])
+        arrays = dict(zip(given, apart))
+        core = self._compiled()
+        if core is not None:
+            core([arrays[column] for column in core.columns], 0, [tuple(map(np.asarray, one)) for one in own.values()])
+            return {name: destination.result_in(row, own[name]) for name, row in rows.items()}
+        return {
+            name: definition(
+                *[arrays[c] for c in definition.columns], out=own[name] if rows[name].result else own[name][0]
+            )
+            for name, definition in self._definitions.items()
+        }
+
+    def _compiled(self) -> Any:
+        """The plan of the compiled twin; None where that is not to be used, or functions are compared."""
         if flags.mode_of("indicators").word not in {"auto", "compiled"}:
             return None
         if backends.backend_for("indicators") != "compiled":
+            return None
+        if self._core is None:
+            specs = [(*one.row.core(one.values), one.columns) for one in self._definitions.values()]
+            self._core = backends.twin("indicators", "compiled").Plan(specs)
+        return self._core
+
+    def _at_once(self, columns: Mapping[str, Any]) -> dict[str, Any] | None:
+        """All of it by one call of the compiled twin; None where functions are compared, or input is to be refused."""
+        core = self._compiled()
+        if core is None:
             return None
         try:
             arrays, forms = coerce.columns(self._columns, [columns[column] for column in self._columns])
         except (TypeError, ValueError):
             return None  # each definition says what it takes
-        core: Any = self._core
-        if core is None:
-            specs = [(*one.row.core(one.values), one.columns) for one in self._definitions.values()]
-            core = self._core = backends.twin("indicators", "compiled").Plan(specs)
         found: dict[str, Any] = {}
         for (name, definition), outputs in zip(self._definitions.items(), core([arrays[c] for c in core.columns])):
             form = next((forms[column] for column in definition.columns if forms[column] is not None), None)

@@ -11,7 +11,8 @@ from python_fallback.indicators.maps import MAPS, Array
 from python_fallback.indicators.series import SERIES
 from python_fallback.shared.indicators import Program, program_of
 
-Bound = tuple[tuple[Array, ...], tuple[float, ...], Callable[[tuple[Array, ...]], Any] | None]
+Finish = Callable[[tuple[Array, ...]], Any]
+Bound = tuple[tuple[Array, ...], tuple[float, ...], Finish | None, tuple[Array, ...] | None]
 
 
 def batch(source: Any, params: Sequence[float], arrays: Sequence[Array], threads: int = 0) -> tuple[Array, ...]:
@@ -45,6 +46,16 @@ def complete(values: Sequence[Array]) -> tuple[Array, ...]:
     return tuple(np.where(missing, np.nan, x) for x in values)
 
 
+def put(outputs: tuple[Array, ...], own: Sequence[Array | None] | None) -> tuple[Array, ...]:
+    """Return the outputs, copied into the caller's `own` arrays where there are any."""
+    if own is None:
+        return outputs
+    for x, array in zip(outputs, own, strict=True):
+        if array is not None:
+            array[...] = x
+    return tuple(x if array is None else array for x, array in zip(outputs, own))
+
+
 def _whole(value: Any, like: Array) -> Array:
     """Return an output as an array of its own."""
     return np.array(np.broadcast_to(value, like.shape), dtype=np.float64)
@@ -57,12 +68,16 @@ def function(
     result_type: type | None,
     bind: Callable[[tuple[Any, ...], dict[str, Any]], Bound],
 ) -> Callable[..., Any]:
-    """Return the public function of an indicator; `bind` makes arrays and parameters of a call's arguments."""
+    """Return the public function of an indicator.
+
+    `bind` makes of a call's arguments the arrays, the parameters, what makes the result of the outputs, and the arrays
+    that the outputs go into; None for the last two where the outputs are new, and are the result as they are.
+    """
     name = source if isinstance(source, str) else source.__name__
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        arrays, values, finish = bind(args, kwargs)
-        outputs = batch(source, values, arrays)
+        arrays, values, finish, own = bind(args, kwargs)
+        outputs = put(batch(source, values, arrays), own)
         return outputs[0] if finish is None else finish(outputs)
 
     call.__name__ = call.__qualname__ = name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from python_fallback.indicators.batch import batch
+from python_fallback.indicators.batch import batch, put
 from python_fallback.indicators.maps import Array
 
 # Name of the indicator or its program, its parameters, the columns that are its inputs.
@@ -21,7 +21,13 @@ class Plan:
         self._specs = tuple(specs)
         self.columns = tuple(dict.fromkeys(column for _, _, columns in specs for column in columns))
 
-    def __call__(self, arrays: Sequence[Array], threads: int = 0) -> list[tuple[Array, ...]]:
-        """Return the outputs of each, from one array a column; `threads` is there for the compiled twin."""
+    def __call__(
+        self, arrays: Sequence[Array], threads: int = 0, out: Sequence[Sequence[Array]] | None = None
+    ) -> list[tuple[Array, ...]]:
+        """Return the outputs of each, from one array a column, in the arrays `out` of each where these are given.
+
+        `threads` is there for the compiled twin.
+        """
         found = dict(zip(self.columns, arrays, strict=True))
-        return [batch(source, params, [found[name] for name in columns]) for source, params, columns in self._specs]
+        outputs = [batch(source, params, [found[name] for name in columns]) for source, params, columns in self._specs]
+        return outputs if out is None else [put(made, own) for made, own in zip(outputs, out, strict=True)]

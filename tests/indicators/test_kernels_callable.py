@@ -260,3 +260,26 @@ def test_inputs_that_another_thread_changes_stay_within_bounds() -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def test_arrays_for_the_outputs_go_past_the_binder() -> None:
+    out = np.zeros(50)
+    assert sma()(X, 5, out=out) is out
+    np.testing.assert_array_equal(out, core.batch("sma", (5.0,), (X,))[0])
+    for other in (np.zeros(49), np.zeros(50, "f4"), X, X[:0], [0.0], (out,), np.zeros(50).view(Sub)):
+        with pytest.raises(Asked):
+            sma()(X, 5, out=other)
+    macd = core.function("macd", ("real",), MACD_PARAMS, Three, ask)
+    arrays = tuple(np.zeros(50) for _ in range(3))
+    for given, passes in ((arrays, True), (arrays[:2], False), (list(arrays), False), ((out, out, out), False)):
+        if passes:
+            assert all(a is b for a, b in zip(macd(X, out=given), arrays))
+        else:
+            with pytest.raises(Asked):
+                macd(X, out=given)
+
+
+@pytest.mark.parametrize("own", [7, (), (X,), (np.zeros(3),), (np.zeros(50), np.zeros(50)), [np.zeros(50)], (None,)])
+def test_invalid_arrays_of_the_binder_are_an_error(own: Any) -> None:
+    with pytest.raises(TypeError, match="bind: expected 1 arrays of their own"):
+        sma(lambda args, kwargs: ((X,), (3.0,), None, own))(None)

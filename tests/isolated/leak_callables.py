@@ -389,6 +389,9 @@ row("indicators.Board", given(module.Board), given("rsi"))
 SPECS = [(*one.row.core(one.values), one.columns) for one in (RSI(14), RSI(5))]
 row("indicators.Plan", given(module.Plan), given(SPECS))
 methods("indicators.Plan", lambda: module.Plan(SPECS), __call__=(lambda: [np.ones(50)],))
+for length in (50, 9):
+    outputs = [[np.zeros(length)] for _ in SPECS]
+    row("indicators.Plan.__call__", lambda: module.Plan(SPECS), lambda: [np.ones(50)], out=given(outputs))
 row("indicators.function", given(module.function), given("rsi"))
 row("indicators.batch", given(module.batch), given("rsi"), lambda: [np.arange(50.0)])
 row("indicators.isas", given(module.isas))

@@ -30,6 +30,21 @@ def functions() -> None:
     ta.vwap(COLUMNS["high"], COLUMNS["low"], CLOSE, VOLUME)
 
 
+OUT = tuple(np.empty(2_000) for _ in range(3))
+
+
+def results_in_arrays() -> None:
+    ta.rsi(CLOSE, 14, out=OUT[0])
+    ta.rsi(OUT[0], 14, out=OUT[0])
+    ta.rsi(pd.Series(CLOSE), 14, out=OUT[0])
+    ta.macd(CLOSE, out=(None, *OUT[1:]))
+    plan = ta.Plan(rsi=ta.RSI(14), macd=ta.MACD())
+    plan({"close": OUT[0]}, out={"rsi": OUT[0], "macd": (None, *OUT[1:])})
+    fails(lambda: ta.macd(CLOSE, out=OUT[:2]))
+    fails(lambda: ta.rsi(CLOSE, out=CLOSE[:5]))
+    fails(lambda: plan({"close": CLOSE}, out={"rsi": CLOSE[:5]}))
+
+
 LED = np.concatenate([np.full(50, np.nan), CLOSE])
 HOLED = np.where(np.arange(2_000) % 97 == 5, np.nan, CLOSE)
 TIMES = pd.date_range("2024-01-01", periods=1_000, freq="min")
@@ -93,5 +108,5 @@ def board() -> None:
     fails(lambda: made["none"])
 
 
-for work in (functions, gaps, series, errors, live, board):
+for work in (functions, results_in_arrays, gaps, series, errors, live, board):
     check(work, work.__name__)

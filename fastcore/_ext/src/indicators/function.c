@@ -16,7 +16,8 @@
 #define RELEASE_ABOVE 4096 /* bars; below, handing over the GIL costs more than the work */
 
 static PyArray_Descr *double_descr;
-static PyObject *room; /* fc_room, as numpy wants it */
+static PyObject *room;    /* fc_room, as numpy wants it */
+static PyObject *out_name; /* "out", interned */
 
 int fc_is_plain(PyObject *object) {
     if (Py_TYPE(object) != &PyArray_Type) {
@@ -116,15 +117,20 @@ static int new_outputs(int n_out, int nd, npy_intp *dims, PyObject **out) {
     return 0;
 }
 
-/* Runs a program into new arrays out[0..n_out); -1 with an exception set, and none of them left, on failure. */
-static int run(const fc_program *program, PyArrayObject *const *arrays, int threads, PyObject **out) {
+/* Runs a program into out[0..n_out): the caller's `own` arrays, or new ones where that is NULL. -1 with an exception
+ * set, and none of them held, on failure. */
+static int run(const fc_program *program, PyArrayObject *const *arrays, int threads, PyObject *const *own,
+               PyObject **out) {
     const double *in[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     int nd = PyArray_NDIM(arrays[0]), failed = 0;
     npy_intp *dims = PyArray_DIMS(arrays[0]), size = PyArray_SIZE(arrays[0]);
     ptrdiff_t bars = dims[nd - 1], rows = nd == 2 ? dims[0] : 1;
-    if (new_outputs(program->n_out, nd, dims, out)) {
+    if (!own && new_outputs(program->n_out, nd, dims, out)) {
         return -1;
+    }
+    for (int j = 0; own && j < program->n_out; j++) {
+        out[j] = Py_NewRef(own[j]);
     }
     for (int j = 0; j < program->n_in; j++) {
         in[j] = PyArray_DATA(arrays[j]);
@@ -152,6 +158,42 @@ static int run(const fc_program *program, PyArrayObject *const *arrays, int thre
 static int same_shape(PyArrayObject *a, PyArrayObject *b) {
     return PyArray_NDIM(a) == PyArray_NDIM(b) &&
            PyArray_CompareLists(PyArray_DIMS(a), PyArray_DIMS(b), PyArray_NDIM(a));
+}
+
+int fc_is_own(PyObject *object, PyObject *like) {
+    return fc_is_plain(object) && PyArray_ISWRITEABLE((PyArrayObject *)object) &&
+           same_shape((PyArrayObject *)object, (PyArrayObject *)like);
+}
+
+/* Do two arrays of one size share memory? */
+static int overlap(PyObject *a, PyObject *b) {
+    uintptr_t from = (uintptr_t)PyArray_DATA((PyArrayObject *)a), to = (uintptr_t)PyArray_DATA((PyArrayObject *)b);
+    return (from < to ? to - from : from - to) < (uintptr_t)PyArray_NBYTES((PyArrayObject *)a);
+}
+
+/* The arrays that `given` has for n outputs, borrowed: an array, or a tuple of them where there are several. 0 where
+ * Python is to look at it. */
+static int take_own(PyObject *given, int n, PyArrayObject *const *in, int n_in, PyObject **own) {
+    if (n > 1 && (!PyTuple_Check(given) || PyTuple_GET_SIZE(given) != n)) {
+        return 0;
+    }
+    for (int j = 0; j < n; j++) {
+        own[j] = n > 1 ? PyTuple_GET_ITEM(given, j) : given;
+        if (!fc_is_own(own[j], (PyObject *)in[0])) {
+            return 0;
+        }
+        for (int i = 0; i < n_in; i++) {
+            if (overlap(own[j], (PyObject *)in[i])) {
+                return 0;
+            }
+        }
+        for (int i = 0; i < j; i++) {
+            if (overlap(own[j], own[i])) {
+                return 0;
+            }
+        }
+    }
+    return 1;
 }
 
 /* The arrays of a sequence into `into`, borrowed from the tuple or list; -1 with an exception set. */
@@ -186,7 +228,7 @@ PyObject *fc_compute(PyObject *holder, PyObject *arrays, int threads) {
     if (!fast) {
         return NULL;
     }
-    if (!take_arrays(program, fast, in) && !run(program, in, threads, out)) {
+    if (!take_arrays(program, fast, in) && !run(program, in, threads, NULL, out)) {
         result = fc_record(NULL, out, program->n_out);
     }
     Py_DECREF(fast);
@@ -222,12 +264,12 @@ static PyObject *finished(Function *f, PyObject **out, int n, PyObject *finish) 
     return result;
 }
 
-/* Runs on what bind(args, kwargs) made of the call: (arrays, params, finish). */
+/* Runs on what bind(args, kwargs) made of the call: (arrays, params, finish), and maybe the arrays for the outputs. */
 static PyObject *run_bound(Function *f, PyObject *bound) {
     PyArrayObject *in[FC_MAX_IN];
-    PyObject *out[FC_MAX_OUT];
-    if (!PyTuple_Check(bound) || PyTuple_GET_SIZE(bound) != 3 || !PyTuple_Check(PyTuple_GET_ITEM(bound, 0)) ||
-        !PyTuple_Check(PyTuple_GET_ITEM(bound, 1))) {
+    PyObject *out[FC_MAX_OUT], *own[FC_MAX_OUT], *given = NULL;
+    if (!PyTuple_Check(bound) || PyTuple_GET_SIZE(bound) < 3 || PyTuple_GET_SIZE(bound) > 4 ||
+        !PyTuple_Check(PyTuple_GET_ITEM(bound, 0)) || !PyTuple_Check(PyTuple_GET_ITEM(bound, 1))) {
         FC_RAISE(PyExc_TypeError, "%U: bind: expected (arrays, params, finish) with %d arrays and %d params, got %R",
                  f->name, f->n_in, f->n_par, bound);
         return NULL;
@@ -237,7 +279,20 @@ static PyObject *run_bound(Function *f, PyObject *bound) {
         return NULL;
     }
     const fc_program *program = fc_program_in(holder);
-    if (!take_arrays(program, PyTuple_GET_ITEM(bound, 0), in) && !run(program, in, 0, out)) {
+    if (PyTuple_GET_SIZE(bound) == 4 && PyTuple_GET_ITEM(bound, 3) != Py_None) {
+        given = PyTuple_GET_ITEM(bound, 3);
+    }
+    if (take_arrays(program, PyTuple_GET_ITEM(bound, 0), in)) {
+        Py_DECREF(holder);
+        return NULL;
+    }
+    if (given && PyTuple_Check(given) && PyTuple_GET_SIZE(given) == 1 && program->n_out == 1) {
+        given = PyTuple_GET_ITEM(given, 0);
+    }
+    if (given && !take_own(given, program->n_out, in, program->n_in, own)) {
+        FC_RAISE(PyExc_TypeError, "%U: bind: expected %d arrays of their own for the outputs, got %R", f->name,
+                 program->n_out, given);
+    } else if (!run(program, in, 0, given ? own : NULL, out)) {
         result = finished(f, out, program->n_out, PyTuple_GET_ITEM(bound, 2));
     }
     Py_DECREF(holder);
@@ -326,7 +381,7 @@ done:
 PyObject *fc_function_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
     Function *f = (Function *)self;
     Py_ssize_t n = PyVectorcall_NARGS(nargsf);
-    PyObject *slot[MAX_SLOTS] = {NULL}, *out[FC_MAX_OUT];
+    PyObject *slot[MAX_SLOTS] = {NULL}, *out[FC_MAX_OUT], *own[FC_MAX_OUT], *given = NULL;
     PyArrayObject *in[FC_MAX_IN];
     double par[FC_MAX_PAR];
     int n_slots = f->n_in + f->n_par;
@@ -341,6 +396,10 @@ PyObject *fc_function_call(PyObject *self, PyObject *const *args, size_t nargsf,
         for (Py_ssize_t i = 0; i < named; i++) {
             PyObject *key = PyTuple_GET_ITEM(kwnames, i);
             int at = 0;
+            if (key == out_name) {
+                given = args[n + i] == Py_None ? NULL : args[n + i];
+                continue;
+            }
             while (at < n_slots && PyTuple_GET_ITEM(f->slots, at) != key) {
                 at++;
             }
@@ -380,7 +439,11 @@ PyObject *fc_function_call(PyObject *self, PyObject *const *args, size_t nargsf,
         PyErr_Clear(); /* a number of a moving average that there is not: the binder words it */
         goto bind;
     }
-    if (!run(fc_program_in(holder), in, 0, out)) {
+    if (given && !take_own(given, fc_program_in(holder)->n_out, in, f->n_in, own)) {
+        Py_DECREF(holder);
+        goto bind;
+    }
+    if (!run(fc_program_in(holder), in, 0, given ? own : NULL, out)) {
         result = finished(f, out, fc_program_in(holder)->n_out, Py_None);
     }
     Py_DECREF(holder);
@@ -392,6 +455,9 @@ bind:
 int fc_arrays_ready(void) {
     import_array1(-1);
     double_descr = PyArray_DescrFromType(NPY_DOUBLE);
+    if (!out_name && !(out_name = PyUnicode_InternFromString("out"))) {
+        return -1;
+    }
     if (fc_room_ready()) {
         return -1;
     }

@@ -16,6 +16,8 @@ PyObject *fc_function_new(PyObject *source, PyObject *name, PyObject *inputs, Py
 PyObject *fc_compute(PyObject *holder, PyObject *arrays, int threads);
 /* Is it exactly an ndarray of native, aligned, C-contiguous doubles? */
 int fc_is_plain(PyObject *object);
+/* May results for the plain array `like` be written into it? */
+int fc_is_own(PyObject *object, PyObject *like);
 /* Items as an instance of `type`, a subclass of tuple, or as a tuple if that is NULL or None. Steals the items. */
 PyObject *fc_record(PyTypeObject *type, PyObject **items, Py_ssize_t n);
 /* -1 with an exception set unless type is None or a plain subclass of tuple. */

@@ -43,7 +43,7 @@ cdef class Plan:
         fc_plan_free(self._plan)
         free(self._numbers)
 
-    def __call__(self, arrays, threads=0):
+    def __call__(self, arrays, threads=0, out=None):
         cdef Py_ssize_t i, rows, bars
         cdef int wanted = threads, failed, n_columns = <int>len(self.columns)
         given = tuple(arrays)
@@ -60,25 +60,30 @@ cdef class Plan:
         cdef int nd = cnp.PyArray_NDIM(<cnp.ndarray>given[0])
         cdef Py_ssize_t *shape = <Py_ssize_t *>cnp.PyArray_DIMS(<cnp.ndarray>given[0])
         bars, rows = shape[nd - 1], shape[0] if nd == 2 else 1
-        outputs = [fc_new_array(nd, shape) for _ in range(self._plan.n_out)]
+        if out is None:
+            outputs = [fc_new_array(nd, shape) for _ in range(self._plan.n_out)]
+        else:
+            outputs = [x for own in out for x in own]
+            if len(outputs) != self._plan.n_out or not all(fc_is_own(x, given[0]) for x in outputs):
+                raise ValueError(f"out: expected {self._plan.n_out} writable arrays, plain and of the columns' shape")
         cdef const double **columns = <const double **>calloc(len(given) + 1, sizeof(double *))
-        cdef double **out = <double **>calloc(self._plan.n_out + 1, sizeof(double *))
+        cdef double **to = <double **>calloc(self._plan.n_out + 1, sizeof(double *))
         try:
-            if columns == NULL or out == NULL:
+            if columns == NULL or to == NULL:
                 raise MemoryError()
             for i in range(len(given)):
                 columns[i] = <const double *>cnp.PyArray_DATA(<cnp.ndarray>given[i])
             for i in range(len(outputs)):
-                out[i] = <double *>cnp.PyArray_DATA(<cnp.ndarray>outputs[i])
+                to[i] = <double *>cnp.PyArray_DATA(<cnp.ndarray>outputs[i])
             if rows * bars * self._plan.n > RELEASE_ABOVE:
                 with nogil:
-                    failed = fc_plan_panel(self._plan, columns, n_columns, out, rows, bars, wanted)
+                    failed = fc_plan_panel(self._plan, columns, n_columns, to, rows, bars, wanted)
             else:
-                failed = fc_plan_panel(self._plan, columns, n_columns, out, rows, bars, wanted)
+                failed = fc_plan_panel(self._plan, columns, n_columns, to, rows, bars, wanted)
             if failed:
                 raise MemoryError()
         finally:
             free(columns)
-            free(out)
+            free(to)
         ends = [self._plan.output[i] for i in range(self._plan.n)] + [len(outputs)]
         return [tuple(outputs[ends[i] : ends[i + 1]]) for i in range(self._plan.n)]
