@@ -20,8 +20,8 @@ from examples.market_desk.fast.services import OptimizedServices
 from fastcore import flags
 from fastcore.service import install
 from tests.streaming.running import Running
+from tests.system.board import TOKEN, show, unlock, until
 
-TOKEN = "correct horse battery"
 FLAG = "technical_analysis"
 SWITCH = "analysis.calculate_indicators"  # that follows the flag
 HOT_PATHS = ("indicators", "cache", "heap", "framing")
@@ -62,34 +62,10 @@ def served() -> Iterator[Served]:
         flags.clear(name, everywhere=True)
 
 
-def show(page: Any, served: Served, name: str) -> None:
-    """Open a page of the dashboard, and wait for its figures."""
-    page.goto(f"{served.url}/fastcore/#{name}")
-    page.wait_for_selector("#link.state-good")
-    page.wait_for_selector(f'nav a[aria-current="page"][href="#{name}"]')
-    page.wait_for_selector("#page .card:visible, #page .tile:visible")
-
-
-def until(page: Any, condition: str) -> None:
-    """Wait for something to hold in the page; Playwright's own way needs `eval`, which the content policy forbids."""
-    deadline = time.monotonic() + 60
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, f"{condition}; the page: {page.inner_text('body')[:1000]}"
-        page.wait_for_timeout(20)
-
-
-def unlock(page: Any, token: str = TOKEN) -> None:
-    page.click("#token")
-    page.fill("#ask-value", token)
-    page.click("#ask-yes")
-    if token == TOKEN:
-        page.wait_for_selector('#token:text-is("Lock")')
-
-
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_shows_its_figures_at_any_width(page: Any, served: Served, name: str) -> None:
     page.emulate_media(reduced_motion="reduce")
-    show(page, served, name)
+    show(page, served.url, name)
     assert page.inner_text("#page > h2").lower() == name
     for width in (1280, 375):
         page.set_viewport_size({"width": width, "height": 800})
@@ -108,7 +84,7 @@ def test_every_page_shows_its_figures_at_any_width(page: Any, served: Served, na
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_contrast_in_both_themes(page: Any, served: Served, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
-    show(page, served, "overview")
+    show(page, served.url, "overview")
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     poor = page.evaluate(
         """() => {
@@ -135,7 +111,7 @@ def test_text_has_contrast_in_both_themes(page: Any, served: Served, scheme: str
 
 
 def test_charts_move_and_show_the_values_of_the_api(page: Any, served: Served) -> None:
-    show(page, served, "prices")
+    show(page, served.url, "prices")
     page.select_option("#symbol", "GOOG")
     drawn = "document.querySelector('.chart').dataset.drawn"
     until(page, f"{drawn} >= 1")
@@ -158,7 +134,7 @@ def test_charts_move_and_show_the_values_of_the_api(page: Any, served: Served) -
 
 
 def test_figures_equal_those_of_the_api(page: Any, served: Served) -> None:
-    show(page, served, "tasks")
+    show(page, served.url, "tasks")
     states = list(served.get("/fastcore/api/snapshot/tasks")["counts"])
 
     def counts() -> list[str]:
@@ -166,7 +142,7 @@ def test_figures_equal_those_of_the_api(page: Any, served: Served) -> None:
         return [f"{found[name]:,}" for name in states]
 
     agree(page, counts, lambda: [page.locator(f'[data-tile="{n}"] dd').inner_text().split("\n")[0] for n in states])
-    show(page, served, "caches")
+    show(page, served.url, "caches")
     row = page.locator("tr", has_text=FLAG).first
 
     def cache() -> list[str]:
@@ -175,7 +151,7 @@ def test_figures_equal_those_of_the_api(page: Any, served: Served) -> None:
         return [f"{found[count]:,}" for count in ("hits", "misses")]
 
     agree(page, cache, lambda: [row.locator("td").nth(n).inner_text() for n in (3, 4)])
-    show(page, served, "switches")
+    show(page, served.url, "switches")
     page.click(f'[data-flag="{FLAG}"]')
     table = page.locator('[aria-label="Both arms"] tbody tr')
 
@@ -204,7 +180,7 @@ def agree(page: Any, read: Callable[[], list[str]], shown: Callable[[], list[str
 def test_figures_continue_after_the_server_s_clock_was_set_back(
     page: Any, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    show(page, served, "streaming")
+    show(page, served.url, "streaming")
     monkeypatch.setattr("fastcore.service.dashboard.sections.time", SimpleNamespace(time=lambda: time.time() - 3600))
     shown = page.inner_text("#age")
     hour = (int(shown.split()[2].split(":")[0]) - 1) % 24
@@ -216,13 +192,13 @@ def test_figures_continue_after_the_server_s_clock_was_set_back(
 
 def test_a_client_of_the_desk_is_the_hub_s(page: Any, served: Served) -> None:
     with connect(served.url.replace("http", "ws") + "/stream?topics=prices.FB"):
-        show(page, served, "streaming")
+        show(page, served.url, "streaming")
         until(page, "Number(document.querySelector('[data-tile=Clients] dd').firstChild.textContent) >= 1")
 
 
 def test_without_the_token_nothing_can_be_changed(page: Any, served: Served, watched_errors: list[str]) -> None:
     watched_errors.append("401")
-    show(page, served, "switches")
+    show(page, served.url, "switches")
     page.click(f'[data-flag="{FLAG}"]')
     page.wait_for_selector("text=Read-only: unlock with the token")
     assert page.locator("button.danger").is_disabled()
@@ -240,7 +216,7 @@ def test_without_the_token_nothing_can_be_changed(page: Any, served: Served, wat
 
 
 def test_the_kill_switch_flips_the_path_and_the_journal_says_so(page: Any, served: Served) -> None:
-    show(page, served, "switches")
+    show(page, served.url, "switches")
     unlock(page)
     page.click(f'[data-flag="{FLAG}"]')
     reason = "p99 doubled since the deploy"
@@ -269,7 +245,7 @@ def test_the_kill_switch_flips_the_path_and_the_journal_says_so(page: Any, serve
 
 def test_a_question_asked_right_after_another_was_left_is_answered(page: Any, served: Served) -> None:
     """The browser tells of a closed dialog a moment later, when the next question is open already."""
-    show(page, served, "overview")
+    show(page, served.url, "overview")
     found = page.evaluate(
         """async () => {
             const { ask } = await import("./dashboard.js");
@@ -288,7 +264,7 @@ def test_a_question_asked_right_after_another_was_left_is_answered(page: Any, se
 
 
 def test_every_control_works_by_keyboard(page: Any, served: Served) -> None:
-    show(page, served, "overview")
+    show(page, served.url, "overview")
     order = []
     for _ in range(4 + len(PAGES)):
         page.keyboard.press("Tab")
@@ -344,7 +320,7 @@ def test_a_dead_task_is_retried_from_the_page(page: Any, served: Served) -> None
     task = served.desk.queue.task(flaky, name="flaky", on="thread", retries=0)
     id = served.desk.queue.submit(task)
     assert runs.acquire(timeout=60)
-    show(page, served, "tasks")
+    show(page, served.url, "tasks")
     unlock(page)
     retried.set()
     page.click('button[aria-label="Retry flaky"]')
@@ -374,7 +350,7 @@ def test_a_page_that_is_opened_now_shows_the_past(page: Any, served: Served) -> 
     deadline = time.monotonic() + 30
     while len(served.get("/fastcore/api/history/300")["at"]) < 5 and time.monotonic() < deadline:
         time.sleep(0.2)
-    show(page, served, "requests")
+    show(page, served.url, "requests")
     points = "document.querySelector('[aria-label^=\"Requests and errors\"]').data?.[0].x.length ?? 0"
     until(page, f"({points}) >= 5")
     api = served.get("/fastcore/api/history/900")
@@ -389,7 +365,7 @@ def test_a_page_that_is_opened_now_shows_the_past(page: Any, served: Served) -> 
 
 
 def test_the_chosen_range_holds_for_all_charts_and_is_kept(page: Any, served: Served) -> None:
-    show(page, served, "streaming")
+    show(page, served.url, "streaming")
     page.select_option("#range", label="1 h")
     page.reload()
     page.wait_for_selector("#link.state-good")
@@ -399,7 +375,7 @@ def test_the_chosen_range_holds_for_all_charts_and_is_kept(page: Any, served: Se
 
 
 def test_pointer_and_zoom_are_shared_by_the_charts_of_a_page(page: Any, served: Served) -> None:
-    show(page, served, "requests")
+    show(page, served.url, "requests")
     until(page, "[...document.querySelectorAll('.chart')].filter((e) => e.dataset.shared).length === 2")
     page.evaluate(
         """() => { const [one] = document.querySelectorAll(".chart"), x = one.data[0].x;
@@ -415,7 +391,7 @@ def test_pointer_and_zoom_are_shared_by_the_charts_of_a_page(page: Any, served: 
 
 def test_a_rollback_is_a_mark_on_the_charts(page: Any, served: Served) -> None:
     flags.rollback(FLAG, "a mark on the chart")
-    show(page, served, "requests")
+    show(page, served.url, "requests")
     until(
         page,
         f"(document.querySelector('.chart').data ?? []).some((t) => t.text?.some?.((m) => m.startsWith('{FLAG}')))",
@@ -424,7 +400,7 @@ def test_a_rollback_is_a_mark_on_the_charts(page: Any, served: Served) -> None:
 
 
 def test_the_overview_shows_lines_of_the_past(page: Any, served: Served) -> None:
-    show(page, served, "overview")
+    show(page, served.url, "overview")
     page.wait_for_selector('[data-series="requests"] svg path')
     assert page.locator('[data-series="rss"] dd').inner_text().endswith("MiB")
     page.click('[data-series="requests"]')

@@ -10,7 +10,7 @@ from fastcore._threads import on_own_thread
 from fastcore.dispatch.flags import Flag
 from fastcore.service.dashboard.sources import Sources
 
-__all__ = ["clear_flag", "resume", "retry_task", "roll_back", "set_flag", "shrink_memory", "whoami"]
+__all__ = ["clear_flag", "resume", "roll_back", "set_flag", "shrink_memory", "text_of", "whoami"]
 
 
 async def whoami(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:
@@ -20,7 +20,7 @@ async def whoami(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:
 
 async def set_flag(sources: Sources, name: str, body: dict[str, Any]) -> dict[str, Any]:
     """Set a flag's mode."""
-    mode, reason = _text(body, "mode", required=True), _text(body, "reason")
+    mode, reason = text_of(body, "mode", required=True), text_of(body, "reason")
     return await _changed(flags.set, name, mode, reason, everywhere=True)
 
 
@@ -31,23 +31,12 @@ async def clear_flag(sources: Sources, name: str, body: dict[str, Any]) -> dict[
 
 async def roll_back(sources: Sources, name: str, body: dict[str, Any]) -> dict[str, Any]:
     """Put a flag back to the control, above everything else."""
-    return await _changed(flags.rollback, name, _text(body, "reason", required=True))
+    return await _changed(flags.rollback, name, text_of(body, "reason", required=True))
 
 
 async def resume(sources: Sources, name: str, body: dict[str, Any]) -> dict[str, Any]:
     """End a rollback."""
     return await _changed(flags.resume, name)
-
-
-async def retry_task(sources: Sources, task: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Run a dead task again."""
-    if sources.tasks is None:
-        raise LookupError("tasks: expected an installed queue, got none")
-    queue = sources.tasks
-    retried = await on_own_thread(queue.retry_dead, [task])
-    if not retried:
-        raise LookupError(f"task: expected the id of a dead or failed task, got {task!r}")
-    return {"retried": retried}
 
 
 async def shrink_memory(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +52,8 @@ async def shrink_memory(sources: Sources, body: dict[str, Any]) -> dict[str, Any
     }
 
 
-def _text(body: dict[str, Any], name: str, *, required: bool = False) -> str:
+def text_of(body: dict[str, Any], name: str, *, required: bool = False) -> str:
+    """Return a text of a request's body, at most 500 characters."""
     value = body.get(name, "")
     if not isinstance(value, str):
         raise TypeError(f"{name}: expected a str, got {type(value).__name__}")

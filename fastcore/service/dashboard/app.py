@@ -8,13 +8,13 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from fastcore._asgi import local_path
 from fastcore._ext import BackendUnavailable
 from fastcore._threads import on_own_thread
 from fastcore.dispatch.bearer import BearerToken
-from fastcore.service.dashboard import actions
+from fastcore.service.dashboard import actions, task_actions, tasks
 from fastcore.service.dashboard.feed import Feed
 from fastcore.service.dashboard.recorder import Recorder
 from fastcore.service.dashboard.sections import SECTIONS, read
@@ -115,7 +115,11 @@ class Dashboard:
                 return self._sources.prices.line(name[6:])
             if name.startswith("history/"):
                 return await on_own_thread(self.recorder.read, _seconds(name[8:]))
-            raise Problem(404, f"path: expected snapshot, history/SECONDS or lines/SYMBOL, got {name!r}")
+            if name == "tasks":
+                return await on_own_thread(tasks.find, self._sources, _query(scope))
+            if name.startswith("tasks/"):
+                return await on_own_thread(self._task, name[6:], self._may_change(scope))
+            raise Problem(404, f"path: expected snapshot, history/SECONDS, lines/SYMBOL or tasks, got {name!r}")
         if scope["method"] != "POST":
             raise Problem(405, f"method: expected GET, HEAD or POST, got {scope['method']}")
         self._admit(scope)
@@ -125,13 +129,22 @@ class Dashboard:
                 return await action(self._sources, *found.groups(), body)
         raise Problem(404, f"path: expected an action, got {name!r}")
 
+    def _task(self, id: str, may_read_all: bool) -> dict[str, Any]:
+        """Return a task; its arguments may hold secrets, so they need what changes need."""
+        try:
+            return tasks.one(self._sources, id, whole=may_read_all)
+        except LookupError as error:
+            raise Problem(404, str(error.args[0])) from None
+
+    def _may_change(self, scope: Scope) -> bool:
+        return self._authorised or (self._token is not None and self._token.admits(scope))
+
     def _admit(self, scope: Scope) -> None:
-        if self._authorised:
+        if self._may_change(scope):
             return
         if self._token is None:
             raise Problem(403, "token: this dashboard was installed without one, so nothing can be changed")
-        if not self._token.admits(scope):
-            raise Problem(401, "token: expected the dashboard's, got another or none")
+        raise Problem(401, "token: expected the dashboard's, got another or none")
 
     async def _problem(self, send: Send, problem: Problem) -> None:
         more = [(b"www-authenticate", b'Bearer realm="fastcore"')] if problem.status == 401 else []
@@ -141,6 +154,13 @@ class Dashboard:
     async def _json(self, send: Send, status: int, body: Any, *, head: bool) -> None:
         text = json.dumps(body, allow_nan=False).encode()
         await respond(send, status, text, b"application/json", [(b"cache-control", b"no-store")], head=head)
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(scope["query_string"].decode(), max_num_fields=20))
+    except ValueError:
+        raise Problem(422, "query: expected at most 20 fields in UTF-8") from None
 
 
 def _seconds(text: str) -> float:
@@ -177,6 +197,8 @@ _ACTIONS: list[tuple[re.Pattern[str], Callable[..., Awaitable[Any]]]] = [
     (re.compile("flags/(.+)/clear"), actions.clear_flag),
     (re.compile("flags/(.+)/rollback"), actions.roll_back),
     (re.compile("flags/(.+)/resume"), actions.resume),
-    (re.compile("tasks/([^/]+)/retry"), actions.retry_task),
+    (re.compile("tasks/(retry|cancel)"), task_actions.several),
+    (re.compile("tasks/([^/]+)/(retry|cancel)"), task_actions.one),
+    (re.compile("task-names/(.+)/(pause|resume|purge|retry-dead)"), task_actions.of_name),
     (re.compile("memory/shrink"), actions.shrink_memory),
 ]

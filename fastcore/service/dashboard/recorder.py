@@ -55,14 +55,18 @@ class Recorder:
         self._served: dict[str, int] = {}
         self._firing: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
+        self._unfollow: Callable[[], None] = lambda: None
         self.history.mark(Mark(sources.started, "start", "the service started"))
 
     def start(self) -> None:
-        """Sample once a second, in the running loop."""
+        """Sample once a second, in the running loop, and note failed attempts."""
+        if self._sources.tasks is not None:
+            self._unfollow = self._sources.attempts.follow(self._sources.tasks)
         self._task = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
         """Sample no more."""
+        self._unfollow()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

@@ -8,23 +8,18 @@ import os
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastcore import flags, metrics, status
 from fastcore._threads import on_own_thread
 from fastcore.dispatch import controller
 from fastcore.dispatch.state import HOT_PATHS, STATEFUL
 from fastcore.service.dashboard.observed import alerts, latencies, requests
-from fastcore.service.dashboard.schedule_words import when
 from fastcore.service.dashboard.sources import Section, Sources
-
-if TYPE_CHECKING:
-    from fastcore.tasks import TaskView
+from fastcore.service.dashboard.tasks import tasks
 
 __all__ = ["SECTIONS", "read"]
 
-TASKS = 50  # shown, the newest first
-DEAD = 20
 SLOW = 20
 LEVELS = [0.01, 0.05, *(n / 10 for n in range(1, 10)), 0.95, 0.99]
 CLOSED = {
@@ -209,48 +204,6 @@ def _journal() -> list[dict[str, Any]]:
         }
         for entry in reversed(flags.journal())
     ]
-
-
-def tasks(sources: Sources) -> Section:
-    """How many tasks are in each state, the latest ones, and the schedules."""
-    queue = sources.tasks
-    if queue is None:
-        return {"at": time.time(), "installed": False}
-    counts: dict[str, int] = {}
-    for states in queue.counts().values():
-        for state, count in states.items():
-            counts[str(state)] = counts.get(str(state), 0) + count
-    from fastcore.tasks import State
-
-    dead = queue.find(states=[State.DEAD], limit=DEAD) if counts.get(State.DEAD) else ()
-    return {
-        "at": time.time(),
-        "installed": True,
-        "writable": sources.writable,
-        "counts": counts,
-        "tasks": [_task(view) for view in queue.find(limit=TASKS)],
-        "dead": [_task(view) for view in dead],
-        "schedules": [
-            {"name": s.name, "when": when(s.definition), "last": s.last_at, "next": s.next_at}
-            for s in queue.schedules()
-        ],
-    }
-
-
-def _task(view: TaskView) -> dict[str, Any]:
-    return {
-        "id": view.id,
-        "name": view.kind,
-        "state": str(view.state),
-        "priority": view.priority,
-        "attempt": view.attempt,
-        "progress": view.progress,
-        "note": view.note,
-        "queued": view.submitted_at,
-        "took": view.finished_at - view.started_at if view.finished_at and view.started_at else None,
-        "error": f"{view.error.type}: {view.error.text}" if view.error and view.ended else None,
-        "retryable": view.state in ("dead", "failed"),
-    }
 
 
 def caches(sources: Sources) -> Section:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fastcore.service.dashboard.attempts import Attempts
+
 if TYPE_CHECKING:
     from fastcore.memory import MemoryWatch
     from fastcore.monitor import AlertManager
@@ -29,4 +31,5 @@ class Sources:
     watch: MemoryWatch | None = None
     writable: bool = False
     alerts: AlertManager | None = None
+    attempts: Attempts = field(default_factory=Attempts)
     started: float = field(default_factory=time.time)

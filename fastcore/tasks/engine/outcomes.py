@@ -58,7 +58,7 @@ class Outcomes:
             else:
                 task.ended[state].add()
                 event = "cancel" if state is State.CANCELLED else "failure"
-            if telling:
+            if telling and (hooks.wants(event) or state is State.DEAD):
                 delay = outcome.run_at - outcome.finished_at if state is _QUEUED else None
                 error = None if outcome.error is None else job.error
                 told = TaskEvent(

@@ -1,7 +1,8 @@
 // The dashboard: pages of figures that the server publishes once a second, and the few things that may be changed.
 import { Client } from "./client.js";
 import { api, locked, setToken, token } from "./api.js";
-import { address, clock, duration, h } from "./elements.js";
+import { clock, duration, h } from "./elements.js";
+import { address, read } from "./place.js";
 import * as past from "./past.js";
 import * as overview from "./pages/overview.js";
 import * as requests from "./pages/requests.js";
@@ -31,7 +32,7 @@ export function say(text) {
 let asked = 0; // questions so far
 
 /** Ask for a line of text; null when that is cancelled. */
-export function ask(title, text, label, { secret = false, yes = "Go on", required = true } = {}) {
+export function ask(title, text, label, { secret = false, yes = "Go on", required = true, plain = false } = {}) {
   const dialog = $("ask");
   $("ask-title").textContent = title;
   $("ask-text").textContent = text;
@@ -40,10 +41,11 @@ export function ask(title, text, label, { secret = false, yes = "Go on", require
   const input = $("ask-value");
   input.type = secret ? "password" : "text";
   input.value = "";
-  input.required = required;
+  input.required = required && !plain;
+  input.hidden = $("ask-label").hidden = plain;
   dialog.returnValue = "cancel";
   dialog.showModal();
-  input.focus();
+  (plain ? $("ask-yes") : input).focus();
   return new Promise((resolve) => {
     const mine = ++asked;
     const closed = () => {
@@ -54,6 +56,9 @@ export function ask(title, text, label, { secret = false, yes = "Go on", require
     dialog.addEventListener("close", closed);
   });
 }
+
+/** Ask whether to go on. */
+export const confirmed = async (title, text, yes) => (await ask(title, text, "", { yes, plain: true })) !== null;
 
 /** Do what changes something; say what came of it. */
 export async function act(what, doing) {
@@ -80,7 +85,7 @@ function receive(section, body) {
     $("about").textContent = `${body.version} · Python ${body.python} · process ${body.pid}`;
   }
   PAGES[section]?.remember?.(body);
-  if (current?.name === section) current.view.show(body, current.wanted);
+  if (current?.name === section) current.view.show(body, current.wanted, current.query);
   showAge();
 }
 
@@ -110,28 +115,28 @@ function close() {
 
 /** Open what the address names: `#page`, or `#page/what` for one thing on it. */
 function open() {
-  const [name = "overview", ...rest] = location.hash.slice(1).split("/").filter(Boolean);
+  const { name: named, what: wanted, query } = read();
+  const name = named || "overview";
   if (!Object.hasOwn(PAGES, name)) {
     if (!current) location.hash = "overview";
     return;
   }
-  const wanted = named(rest.join("/"));
   if (current?.name === name) {
-    current.wanted = wanted;
-    if (newest[name]) current.view.show(newest[name], wanted);
+    Object.assign(current, { wanted, query });
+    if (newest[name]) current.view.show(newest[name], wanted, query);
     return;
   }
   close();
   const view = PAGES[name].view();
   const stop = ALWAYS.includes(name) ? () => {} : follow(`dashboard.${name}`, () => {});
-  current = { name, view, stop, wanted };
+  current = { name, view, stop, wanted, query };
   document.title = `${PAGES[name].title} – fastcore`;
   $("page").replaceChildren(h("h2", {}, PAGES[name].title), view.element);
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === address(name)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (newest[name]) view.show(newest[name], wanted);
+  if (newest[name]) view.show(newest[name], wanted, query);
   view.follow?.();
   showAge();
 }
@@ -140,14 +145,6 @@ function open() {
 export function go(where) {
   location.hash = where;
   open(); // now, not with the event that follows
-}
-
-function named(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function redraw() {

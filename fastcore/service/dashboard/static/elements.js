@@ -20,9 +20,9 @@ export function h(what, attributes = {}, ...children) {
   return element;
 }
 
-/** A table; a column is [title, row => cell, numeric]. `key(row)` tells rows apart; `attributes(row)` are those of its tr. */
+/** A table; a column is [title, row => cell, class], where true is a number's. `key(row)` tells rows apart; `attributes(row)` are those of its tr. */
 export function table(caption, columns, rows, { empty = "none", key = null, attributes = () => ({}) } = {}) {
-  const cell = (tag, column, content, more = {}) => h(column[2] ? `${tag}.number` : tag, more, content);
+  const cell = (tag, column, content, more = {}) => h(column[2] ? `${tag}.${column[2] === true ? "number" : column[2]}` : tag, more, content);
   return h("div.wide", { tabindex: "0", role: "region", "aria-label": caption, "data-key": caption },
     h("table", {},
       h("caption", {}, caption),
@@ -45,9 +45,6 @@ export const state = (kind, text) => h(`span.state.state-${kind}`, {}, text);
 const SEVERITY = { info: "good", warning: "warn", critical: "bad" };
 
 export const severity = (name) => state(SEVERITY[name] ?? "warn", name);
-
-/** The address of a page, or of one thing on it. */
-export const address = (page, what) => (what ? `#${page}/${encodeURIComponent(what)}` : `#${page}`);
 
 const asNumber = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 

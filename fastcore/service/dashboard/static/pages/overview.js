@@ -1,4 +1,5 @@
-import { address, bytes, card, clock, duration, h, number, percent, seconds, severity, state, table, tile } from "../elements.js";
+import { bytes, card, clock, duration, h, number, percent, seconds, severity, state, table, tile } from "../elements.js";
+import { address } from "../place.js";
 import { rangeName, watch } from "../past.js";
 import { refill } from "../patch.js";
 import { change, sparkline } from "../sparkline.js";
@@ -41,7 +42,7 @@ export function view() {
     show(body) {
       const t = body.tiles;
       refill(problems, card("Problems", body.wrong.length
-        ? h("ul.wrong", {}, body.wrong.map((w) => h("li", { "data-key": w.text }, severity(w.severity), " ", h("a", { href: address(w.page, w.what) }, w.text))))
+        ? h("ul.wrong", {}, body.wrong.map((w) => h("li", { "data-key": w.text }, severity(w.severity), " ", h("a", { href: address(w.page, w.page === "tasks" ? "" : w.what, w.page === "tasks" ? { state: w.what } : {}) }, w.text))))
         : h("p", {}, state("good", "ok"), " no problems detected")));
       refill(rest,
         h("div.cards", {},

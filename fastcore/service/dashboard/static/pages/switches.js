@@ -1,7 +1,8 @@
 import { act, ask, go } from "../dashboard.js";
 import { api, locked } from "../api.js";
 import { chart, colour } from "../charts.js";
-import { address, card, clock, h, number, percent, seconds, state, table } from "../elements.js";
+import { card, clock, h, number, percent, seconds, state, table } from "../elements.js";
+import { address } from "../place.js";
 import { refill } from "../patch.js";
 
 export const title = "Switches";

@@ -1,64 +1,55 @@
-import { act } from "../dashboard.js";
-import { api, locked } from "../api.js";
-import { card, clock, cut, duration, h, number, percent, seconds, state, table, tile } from "../elements.js";
+import { card, clock, duration, h, number, table } from "../elements.js";
 import { refill } from "../patch.js";
+import { address } from "../place.js";
+import { taskList } from "../tasks/list.js";
+import { names } from "../tasks/names.js";
+import { taskPage } from "../tasks/task.js";
+import { WORDS } from "../tasks/words.js";
 import { timeline } from "../timeline.js";
 
 export const title = "Tasks";
 
-const KIND = { succeeded: "good", failed: "bad", dead: "bad", cancelled: "warn", running: "good", queued: "warn" };
-const WORDS = { queued: "waiting", dead: "out of attempts", succeeded: "done", expired: "result deleted" };
-
-const words = (t) => (t.state === "queued" && t.attempt ? "waiting for retry" : WORDS[t.state] ?? t.state);
-
-function progress(t) {
-  if (t.state !== "running") return t.note || "–";
-  if (t.progress == null) return t.note || "running";
-  return [h("progress", { max: 1, value: t.progress, "aria-label": `progress of ${t.name}` }), ` ${percent(t.progress, 0)} ${t.note ?? ""}`];
-}
-
-const columns = (may) => [
-  ["Task", (t) => h("span", { title: t.id }, t.name)],
-  ["State", (t) => h("span", { title: t.state }, state(KIND[t.state] ?? "warn", words(t)))],
-  ["Priority", (t) => number(t.priority), true],
-  ["Attempt", (t) => number(t.attempt), true],
-  ["Progress", progress],
-  ["Submitted", (t) => clock(t.queued)],
-  ["Took", (t) => seconds(t.took), true],
-  ["Error", (t) => t.error ?? "–"],
-  ["Retry", (t) => (t.retryable ? h("button", { type: "button", disabled: !may, "aria-label": `Retry ${t.name}`,
-    click: () => act(`Retry ${t.name}`, () => api(`tasks/${encodeURIComponent(t.id)}/retry`, { method: "POST", body: {} })) }, "Retry") : "–")],
-];
-
 export function view() {
   const element = h("div");
-  const ended = timeline("Tasks that ended and failed, a second", [["tasks", "ended a second", "candidate"], ["tasks_failed", "failed a second", "bad"]]);
-  const waiting = timeline("Tasks that wait and run", [["tasks_waiting", "waiting", "second"], ["tasks_running", "running", "candidate"]]);
-  const lines = h("div.columns", {}, card("Throughput", ended.element), card("Queue", waiting.element));
-  let shown = null; // what was scrolled to
+  let inner = null;
   return {
-    element: h("div", {}, element, lines),
-    follow() { ended.follow(); waiting.follow(); },
-    leave() { ended.leave(); waiting.leave(); },
-    show(body, wanted) {
-      lines.hidden = !body.installed;
+    element,
+    leave() { inner?.leave(); inner = null; },
+    /** Show all tasks, or the one that the address names. */
+    show(body, wanted, query) {
       if (!body.installed) {
-        refill(element, card("Tasks", h("p.quiet", {}, "No task queue is installed: install(app, tasks=queue).")));
+        refill(element, card("Tasks", h("p.quiet", {}, "No task queue is installed. ", h("code", {}, "install(app, tasks=TaskQueue(\"sqlite:///tasks.db\"))"), " adds one.")));
         return;
       }
-      const all = Object.values(body.counts).reduce((sum, n) => sum + n, 0);
-      const rows = (caption, tasks, empty) => table(caption, columns(body.writable && !locked()), tasks, { empty, key: (t) => t.id });
-      refill(element,
-        h("div.cards", {}, Object.entries(body.counts).map(([name, count]) => tile(name, number(count), WORDS[name] ?? ""))),
-        body.dead.length ? card("Dead letters", rows("Failed at every attempt", body.dead),
-          cut(body.dead.length, body.counts.dead, ", the newest")) : null,
-        card("Recent tasks", rows("Newest first", body.tasks, "no task yet"), cut(body.tasks.length, all, ", the newest")),
-        body.schedules.length ? card("Schedules", table("Calls submitted by schedule", [
-          ["Schedule", (s) => s.name], ["When", (s) => s.when], ["Last", (s) => (s.last == null ? "not yet" : clock(s.last))],
-          ["Next", (s) => `${clock(s.next)} (${s.next > body.at ? `in ${duration(s.next - body.at)}` : "due"})`],
-        ], body.schedules, { key: (s) => s.name })) : null);
-      if (wanted === "dead" && shown !== wanted) element.querySelector('[data-key="Dead letters"]')?.scrollIntoView();
-      shown = wanted;
+      if (!inner || inner.id !== wanted) {
+        inner?.leave();
+        inner = wanted ? taskPage(wanted) : allTasks();
+        element.replaceChildren(inner.element);
+        inner.follow();
+      }
+      inner.show(body, query);
+    },
+  };
+}
+
+function allTasks() {
+  const ended = timeline("Tasks that ended and failed, a second", [["tasks", "ended a second", "candidate"], ["tasks_failed", "failed a second", "bad"]]);
+  const waiting = timeline("Tasks that wait and run", [["tasks_waiting", "waiting", "second"], ["tasks_running", "running", "candidate"]]);
+  const list = taskList();
+  const figures = h("div"), rest = h("div");
+  return {
+    id: "",
+    element: h("div", {}, figures, list.element, h("div.columns", {}, card("Throughput", ended.element), card("Queue", waiting.element)), rest),
+    follow() { ended.follow(); waiting.follow(); },
+    leave() { ended.leave(); waiting.leave(); },
+    show(body, query) {
+      refill(figures, h("div.cards", {}, Object.entries(body.counts).map(([name, count]) => h("a.tile", { href: address("tasks", "", { state: name }), "data-tile": name, "data-key": name },
+        h("dl", {}, h("dt", {}, name), h("dd", {}, number(count), WORDS[name] ? h("small", {}, WORDS[name]) : null))))));
+      list.show(body, query);
+      refill(rest, card("By name", names(body)), card("Schedules", table("Calls submitted by schedule", [
+        ["Schedule", (s) => s.name], ["When", (s) => s.when], ["Last", (s) => (s.last == null ? "not yet" : clock(s.last))],
+        ["Next", (s) => `${clock(s.next)} (${s.next > body.at ? `in ${duration(s.next - body.at)}` : "due"})`],
+      ], body.schedules, { key: (s) => s.name, empty: "no schedule: queue.schedule(task, every=60) adds one" })));
     },
   };
 }

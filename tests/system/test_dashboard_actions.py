@@ -1,0 +1,115 @@
+"""What can be done on the dashboard, in a real browser, on a service with thousands of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from fastapi import FastAPI
+
+from fastcore.service import install
+from fastcore.streaming import Hub
+from fastcore.tasks import TaskQueue
+from tests.streaming.running import Running
+from tests.system.board import TOKEN, show, unlock, until
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+TASKS = 5000
+
+
+class Service(NamedTuple):
+    """A service that runs."""
+
+    url: str
+    queue: TaskQueue
+    hub: Hub
+    running: Running
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """A service with 5,000 tasks, of which some failed and some wait for ever."""
+    queue, hub, app = TaskQueue(), Hub(), FastAPI()
+
+    @queue.task(name="report")
+    async def report(symbol: str, **more: Any) -> str:
+        return symbol
+
+    @queue.task(name="broken", retries=0)
+    async def broken(text: str, **more: Any) -> None:
+        raise OSError(f"no feed {text}")
+
+    install(app, tasks=queue, hub=hub, token=TOKEN, public=True)
+    with Running(app, lifespan="on", timeout_graceful_shutdown=1) as running:
+        queue.submit_many([(report, (f"S{n}",)) for n in range(TASKS)])
+        for text in ("one", "two", HOSTILE):
+            queue.submit(broken, text, password="hunter2")
+        running.call(lambda: queue.join(60))
+        yield Service(f"http://127.0.0.1:{running.port}", queue, hub, running)
+
+
+def test_tasks_are_searched_and_their_address_shows_the_same_again(page: Any, service: Service) -> None:
+    show(page, service.url, "tasks")
+    page.select_option("#task-state", "failed")
+    page.wait_for_selector('td:has-text("no feed two")')
+    page.fill("#task-text", "FEED ONE")
+    until(page, "document.querySelectorAll('tbody input[data-id]').length === 1")
+    assert "state=failed" in page.url
+    page.reload()
+    page.wait_for_selector('td:has-text("no feed one")')
+    assert page.locator("tbody input[data-id]").count() == 1
+    assert page.input_value("#task-text") == "FEED ONE"
+    page.fill("#task-text", "nothing like it")
+    page.wait_for_selector("text=no task matches")
+    page.click("text=Clear filters")
+    until(page, "document.querySelectorAll('tbody input[data-id]').length === 50")
+    first = page.locator("tbody a").first.get_attribute("href")
+    page.click("text=Older")
+    until(page, f"document.querySelector('tbody a').getAttribute('href') !== '{first}'")
+
+
+def test_a_task_s_page_shows_its_call_only_to_those_with_the_token(page: Any, service: Service) -> None:
+    [id] = [t.id for t in service.queue.find(states=["failed"]) if HOSTILE in t.error.text]
+    show(page, service.url, f"tasks/{id}")
+    page.wait_for_selector("text=Shown after unlocking")
+    assert page.locator("pre").count() == 0
+    unlock(page)
+    page.wait_for_selector('pre:has-text("Traceback")')
+    page.wait_for_selector(f'[aria-label="Arguments of the call"] td:has-text("{HOSTILE}")')  # as text
+    assert page.locator("main img").count() == 0
+    assert "hunter2" not in page.inner_text("main")
+    page.wait_for_selector("svg.attempts rect.span-failed")
+    page.wait_for_selector('[aria-label="What happened"] td:has-text("OSError: no feed")')
+    page.goto(f"{service.url}/fastcore/#tasks/nothing")
+    page.wait_for_selector("text=No such task")
+    page.watched.errors[:] = [error for error in page.watched.errors if "404" not in error]
+
+
+def test_several_tasks_are_retried_and_cancelled_at_once(page: Any, service: Service) -> None:
+    queue = service.queue
+    delayed = [queue.submit(queue.tasks["report"].configure(delay=600), "late") for _ in range(3)]
+    show(page, service.url, "tasks?state=queued")
+    unlock(page)
+    until(page, "document.querySelectorAll('tbody input[data-id]').length === 3")
+    page.check("input[data-all]")
+    page.click("text=Cancel selected 3")
+    page.click("#ask-no")
+    assert str(queue.status(delayed[0]).state) == "queued"  # only once it was confirmed
+    page.click("text=Cancel selected 3")
+    page.click("#ask-yes")
+    page.wait_for_selector("text=3 of 3 cancelled")
+    assert {str(queue.status(id).state) for id in delayed} == {"cancelled"}
+    page.goto(f"{service.url}/fastcore/#tasks?name=broken")
+    before = {t.id: t.version for t in queue.find(kind="broken")}
+    page.wait_for_selector('td:has-text("no feed two")')
+    page.locator("tbody input[data-id]").first.check()
+    page.click("text=Retry selected 1")
+    page.wait_for_selector("text=1 of 1 queued again")
+    service.running.call(lambda: queue.join(60))
+    assert sum(t.version > before[t.id] for t in queue.find(kind="broken")) == 1
+    page.click('button[aria-label="Pause broken"]')
+    page.wait_for_selector('button[aria-label="Resume broken"]')
+    assert queue.paused() == ["broken"]
+    page.click('button[aria-label="Resume broken"]')
+    page.wait_for_selector('button[aria-label="Pause broken"]')
