@@ -35,7 +35,7 @@ help:
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
 	@echo 'make cross        every C source compiled for Windows, macOS, musl and ARM (LINK=1: and linked)'
 	@echo 'make test-arm     the hot paths on 64-bit ARM Linux under qemu (ALL=1: every test of them; skipped where it cannot run)'
-	@echo 'make bench        every peer benchmark, rendered into docs/performance.md'
+	@echo 'make bench        every peer benchmark, rendered into docs/performance.md, its charts and tables'
 	@echo 'make asv          the asv suites on the last N commits (N=3), both backends, and their pages in .asv/html'
 	@echo 'make asv-check    exits with 1 where this commit is slower than BASE (main), by instructions and times (BENCH=regex)'
 	@echo 'make docs         the HTML documentation in docs/_build/html'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -101,10 +102,13 @@ def test_losing_rows_are_rendered(harness: ModuleType, render: ModuleType, capsy
     assert json.loads(path.read_text())["rows"][1]["ratios"]["peer / fastcore"]["value"] == 0.5
     assert "goals missed: 2" in capsys.readouterr().out
     assert render.main() == 0
-    page = render.TARGET.read_text(encoding="utf-8")
+    overview = render.TARGET.read_text(encoding="utf-8")
+    assert "1 of 3 goals are met. [Every row](performance/sample.md)." in overview
+    assert "| loses | peer / fastcore | 0.5 | at least 2 |" in overview
+    page = tables_of("sample", render)
     assert "| wins | 150 ns [140, 160] | 150 ns [140, 160] |" in page
     assert "| loses | peer / fastcore | 0.5 | at least 2 | **missed** |" in page
-    assert "| sample | whole run | geometric mean | 1.2 | at least 2 | **missed** |" in page
+    assert "| whole run | geometric mean | 1.2 | at least 2 | **missed** |" in page
     assert "| case | fastcore |\n" in page, "rows of other contenders get a table of their own"
     assert "`python benchmarks/peers/sample.py`" in page
     assert "peer 1.2.3" in page
@@ -125,8 +129,8 @@ def test_parts_that_are_run_one_at_a_time_make_one_page(harness: ModuleType, ren
         report = harness.Report("sample", "Sample", {"peer": peer}, notes=["a note"])
         report.run((hits, memory), names)
         assert render.main() == 0
-        page = render.TARGET.read_text(encoding="utf-8").splitlines()
-        return [line for line in page if line.startswith(("* ", "| hit | peer", "| memory |"))]
+        page = re.sub(r"Missed goals:\n\n(\|.*\n)+", "", tables_of("sample", render))
+        return [line for line in page.splitlines() if line.startswith(("* ", "| hit | peer", "| memory |"))]
 
     assert run(3.0) == ["* a note", "* memory 3.0", "| memory | 3 | at least 2 | met |", *hit_row("3", "met")]
     assert run(1.0, "hits")[1:] == ["* memory 3.0", "| memory | 3 | at least 2 | met |", *hit_row("1", "**missed**")]
@@ -138,6 +142,44 @@ def test_parts_that_are_run_one_at_a_time_make_one_page(harness: ModuleType, ren
 
 def hit_row(measured: str, verdict: str) -> list[str]:
     return [f"| hit | peer / fastcore | {measured} | at least 2 | {verdict} |"]
+
+
+def tables_of(name: str, render: ModuleType) -> str:
+    return (render.TARGET.parent / "performance" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_a_chart_has_a_dot_for_each_peer_and_shows_what_loses(render: ModuleType) -> None:
+    import charts
+
+    def row(case: str, **seconds: float) -> dict[str, Any]:
+        return {"case": case, "timings": {name: {"median": value} for name, value in seconds.items()}, "ratios": {}}
+
+    rows = [row("hit, int", fastcore=1e-8, dict=5e-9, peer=4e-8), row("hit, str", fastcore=1e-8, peer=8e-9)]
+    chart = charts.on_lines("sample", "Sample", [*rows, row("alone", fastcore=1e-8)], charts.before_comma)
+    assert chart.says == "fastest peer / fastcore. hit: 0.80x"
+    for theme in charts.THEMES.values():
+        drawn = chart.draw(theme)
+        assert drawn.count("<circle") == 2 + 3  # of the legend, and of the rows
+        assert drawn.count(f'fill="{theme["lost"]}"') == 1
+        assert drawn.count('fill="none"') == 2  # the floor
+
+
+def test_bars_below_the_line_are_functions_that_are_slower(render: ModuleType) -> None:
+    import charts
+
+    chart = charts.sorted_bars("sample", "Sample", [("30 bars", [3.0, 0.9, 20.0])])
+    assert chart.says == "30 bars: 2 of 3 faster than TA-Lib"
+    theme = charts.THEMES["light"]
+    assert chart.draw(theme).count(f'fill="{theme["lost"]}"') == 1
+
+
+def test_the_page_and_its_charts_are_those_of_the_results(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(PEERS))
+    import render as module
+
+    assert module.main(["--check"]) == 0, capsys.readouterr().out
 
 
 def test_nothing_to_render_is_an_error(render: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,5 +196,5 @@ def test_every_part_has_a_peer_benchmark_and_a_suite(path: str) -> None:
 @pytest.fixture(autouse=True)
 def _forget_modules() -> object:
     yield
-    for name in ("harness", "render"):
+    for name in ("harness", "render", "charts"):
         sys.modules.pop(name, None)
