@@ -42,13 +42,33 @@ def run(*args: str | Path, cwd: Path = ROOT, changes: Mapping[str, str] | None =
     subprocess.run([str(a) for a in args], cwd=cwd, env={**env, **changes}, check=True)
 
 
-def build(sdist: Path, python: str, scratch: Path, **changes: str) -> Path:
-    """Build a wheel of the sdist with its build requirements in a separate environment."""
-    with tempfile.TemporaryDirectory(dir=scratch) as folder, tarfile.open(sdist) as tar:
+def unpacked(sdist: Path, scratch: Path) -> Path:
+    """A tree of the sdist's sources."""
+    folder = tempfile.mkdtemp(dir=scratch)
+    with tarfile.open(sdist) as tar:
         tar.extractall(folder, filter="data")
-        (source,) = Path(folder).iterdir()
-        out = Path(tempfile.mkdtemp(dir=scratch))
-        run(python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", out, source, changes=changes)
+    (source,) = Path(folder).iterdir()
+    return source
+
+
+def builder(python: str, scratch: Path) -> Path:
+    """The Python of a new environment that holds what pyproject.toml requires for building, and nothing else."""
+    home = Path(tempfile.mkdtemp(dir=scratch))
+    subprocess.run([python, "-m", "venv", home], check=True)
+    inside = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    requires = pythons.PROJECT["build-system"]["requires"]
+    run(inside, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *requires)
+    return inside
+
+
+def build(source: Path, python: Path, scratch: Path, **changes: str) -> Path:
+    """Build a wheel in the tree of the sources, where only what Cython generated may be of an earlier build."""
+    for folder in (source / "build").glob("*"):
+        if folder.name != "cython":
+            shutil.rmtree(folder)
+    out = Path(tempfile.mkdtemp(dir=scratch))
+    options = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", out)
+    run(python, "-m", "pip", "--disable-pip-version-check", "wheel", *options, source, changes=changes)
     (made,) = out.iterdir()
     return made
 
@@ -83,14 +103,15 @@ def tagged(wheel: Path, platform_tag: str, dist: Path) -> Path:
 def built(sdist: Path, python: str, version: str, scratch: Path, dist: Path) -> list[Path]:
     """The wheels for one Python: on Linux repaired, and one for musl."""
     required = {"FASTCORE_REQUIRE_EXTENSIONS": "1"}
+    source, inside = unpacked(sdist, scratch), builder(python, scratch)
     if not sys.platform.startswith("linux"):
-        return [Path(shutil.copy(build(sdist, python, scratch, **required), dist))]
+        return [Path(shutil.copy(build(source, inside, scratch, **required), dist))]
     machine = platform.machine()
-    glibc = build(sdist, python, scratch, **required, CC=zig(f"{machine}-linux-gnu.{GLIBC}", scratch))
+    glibc = build(source, inside, scratch, **required, CC=zig(f"{machine}-linux-gnu.{GLIBC}", scratch))
     # A Python for glibc builds for one for musl: their extensions differ in suffix.
     suffix = f".cpython-{version.replace('.', '')}-{machine}-linux-musl.so"
     compiler = zig(f"{machine}-linux-musl", scratch)
-    musl = build(sdist, python, scratch, **required, CC=compiler, SETUPTOOLS_EXT_SUFFIX=suffix)
+    musl = build(source, inside, scratch, **required, CC=compiler, SETUPTOOLS_EXT_SUFFIX=suffix)
     return [
         repaired(glibc, f"manylinux_{GLIBC.replace('.', '_')}_{machine}", dist),
         tagged(musl, f"musllinux_{MUSL}_{machine}", dist),
@@ -160,7 +181,8 @@ def main(arguments: list[str]) -> None:
                 lines.append(f"Python {version}: not on this machine, no wheel")
                 continue
             if "--here" in arguments:
-                plain = build(sdist, python, scratch, FASTCORE_REQUIRE_EXTENSIONS="1")
+                inside = builder(python, scratch)
+                plain = build(unpacked(sdist, scratch), inside, scratch, FASTCORE_REQUIRE_EXTENSIONS="1")
                 wheels = [Path(shutil.copy(plain, dist))]
             else:
                 wheels = built(sdist, python, version, scratch, dist)
@@ -171,7 +193,9 @@ def main(arguments: list[str]) -> None:
                 else:
                     try_out(wheel, python, "compiled", scratch)
                     lines.append(f"{size(wheel)}: tested on {version}")
-        pure = Path(shutil.copy(build(sdist, sys.executable, scratch, FASTCORE_NO_EXTENSIONS="1"), dist))
+        inside = builder(sys.executable, scratch)
+        made = build(unpacked(sdist, scratch), inside, scratch, FASTCORE_NO_EXTENSIONS="1")
+        pure = Path(shutil.copy(made, dist))
         inspect(pure, False)
         try_out(pure, sys.executable, "python", scratch)
         lines.append(f"{size(pure)}: tested on {here}")
