@@ -19,8 +19,8 @@ Request = tuple[str, str, Any]
 REQUESTS: dict[str, Request] = {
     "an analysis": ("GET", "/technical-analysis/AAPL", None),
     "one over few bars": ("GET", "/technical-analysis/FB?bars=50", None),
-    "one over all bars": ("GET", "/technical-analysis/BS100?bars=600", None),
-    "a batch": ("GET", "/technical-analysis?symbols=AAPL,BS001,AAPL,BS494", None),
+    "one over all bars": ("GET", "/technical-analysis/BS040?bars=600", None),
+    "a batch": ("GET", "/technical-analysis?symbols=AAPL,BS001,AAPL,BS044", None),
     "a batch without symbols": ("GET", "/technical-analysis?symbols=,", None),
     "an unknown symbol": ("GET", "/technical-analysis/ZZZ", None),
     "an unknown symbol in a batch": ("GET", "/technical-analysis?symbols=IBM,ZZZ", None),
@@ -44,7 +44,7 @@ REQUESTS: dict[str, Request] = {
 
 @cache
 def universe() -> Universe:
-    return Universe.load()
+    return Universe.load(60)
 
 
 def market() -> Market:

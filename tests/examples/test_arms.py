@@ -119,9 +119,9 @@ def test_analyses_computed_ahead_are_those_that_are_asked_for(backend: str) -> N
         found = desk.analysis.analyse(symbol, bars)
         assert found["bar"] == desk.market.bar == HISTORY
         assert difference(plain.analyse(symbol, bars), found, ACCURACY) == ""
-    assert desk.analysis.is_quick("BS400", 250)  # of a window that many were asked of, every symbol
-    assert difference(plain.analyse("BS400", 250), desk.analysis.analyse("BS400", 250), ACCURACY) == ""
-    assert not desk.analysis.is_quick("BS400", 60)
+    assert desk.analysis.is_quick("BS050", 250)  # of a window that many were asked of, every symbol
+    assert difference(plain.analyse("BS050", 250), desk.analysis.analyse("BS050", 250), ACCURACY) == ""
+    assert not desk.analysis.is_quick("BS050", 60)
     assert desk.monitor.recompute().keys() == set(desk.monitor.watched)
 
 
@@ -138,7 +138,7 @@ def test_those_who_ask_for_it_get_a_task(backend: str) -> None:
     for name in HOT_PATHS:
         flags.set(name, backend)
     desk, answered = services(), {name: answer for name, (_, answer) in expected().items()}
-    fresh = {"compiled": "BS321", "python": "BS322"}[backend]  # the cache is the process's: it does not have this one
+    fresh = {"compiled": "BS031", "python": "BS032"}[backend]  # the cache is the process's: it does not have this one
     answered["another analysis"] = desk.analysis.original_service.analyse(fresh, 250)
     prefer = {"Prefer": "respond-async, wait=1"}
 
@@ -193,10 +193,10 @@ def test_jobs_tell_how_far_they_are_and_are_cleaned_up_after() -> None:
     async def ask(client: httpx.AsyncClient) -> None:
         before = cleanups.value
         answer = await client.post("/jobs/collect_prices")
-        assert answer.json() == {"symbols": 500, "bars": 30_000}
-        assert (await client.get("/jobs")).json()["collect_prices"] == {"state": "done", "done": 500, "total": 500}
+        assert answer.json() == {"symbols": 60, "bars": 3_600}
+        assert (await client.get("/jobs")).json()["collect_prices"] == {"state": "done", "done": 60, "total": 60}
         (view,) = desk.queue.find(kind="collect_prices")
-        assert (view.progress, view.note) == (1.0, "500 of 500")
+        assert (view.progress, view.note) == (1.0, "60 of 60")
         assert cleanups.value == before + 1
 
     talk(build_fast(desk, running=False), ask)
