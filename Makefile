@@ -13,12 +13,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 
 SECONDS ?= 20
 ROUNDS ?= 2
+MINUTES ?= 30
 PYTEST_ARGS ?=
 WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-required demo compare serve test test-python test-pythons test-elsewhere test-system lint asan cross test-arm bench asv asv-check docs wheel wheels platform-wheels \
+.PHONY: help setup build build-required demo compare soak serve test test-python test-pythons test-elsewhere test-system lint asan cross test-arm bench asv asv-check docs wheel wheels platform-wheels \
 	release-check clean
 
 help:
@@ -26,6 +27,7 @@ help:
 	@echo 'make demo         the market desk before and after, with a table at the end (SECONDS=20)'
 	@echo 'make serve        the market desk, until interrupted'
 	@echo 'make compare      plain, tuned by hand and fast under one load, and every target (ROUNDS=2, about 12 minutes)'
+	@echo 'make soak         two servers under load with faults made on purpose, and what they did to it (MINUTES=30)'
 	@echo 'make test         the whole suite on both twins; fails if a compiled one is missing (WORKERS=n, 0 for none)'
 	@echo 'make test-python  the suite in pure Python'
 	@echo 'make test-pythons the suite on each promised Python that the machine has (PYTHONS=3.12,3.13 for some)'
@@ -91,6 +93,10 @@ $(VENV)/.minute-bars: $(VENV)/.installed-demo
 compare: $(VENV)/.minute-bars build
 	@mkdir -p build
 	@$(PY) -m examples.market_desk compare --rounds $(ROUNDS) --html build/compare.html --json build/compare.json
+
+soak: $(VENV)/.installed-demo build
+	@mkdir -p build
+	@$(PY) -m examples.market_desk soak --minutes $(MINUTES) --html build/soak.html --json build/soak.json
 
 # --- checking --------------------------------------------------------------------------------------------------
 

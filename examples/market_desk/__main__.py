@@ -55,6 +55,14 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--json", metavar="FILE", help="write what was measured there as well")
         command.add_argument("--html", metavar="FILE", help="write a page with plots there")
 
+    soak = commands.add_parser("soak", help="two servers under load for long, with faults made on purpose")
+    soak.add_argument("--minutes", type=number, default=30.0, help="how long (default 30)")
+    soak.add_argument("--clients", type=whole, default=100, help="subscribers (default 100)")
+    soak.add_argument("--pause", type=number, default=5.0, help="seconds between two faults (default 5)")
+    soak.add_argument("--faults", type=names, default=None, help="which, with commas between (default all)")
+    soak.add_argument("--json", metavar="FILE", help="write the rows there as well")
+    soak.add_argument("--html", metavar="FILE", help="write a page with a plot there")
+
     serve = commands.add_parser("serve", help="keep the service running")
     serve.add_argument("--port", type=port, default=8000, help="on loopback; 0 takes a free one (default 8000)")
     serve.add_argument(
@@ -69,6 +77,11 @@ def parser() -> argparse.ArgumentParser:
     arm.add_argument("arm", choices=ARMS)
     arm.add_argument("--port", type=port, default=0)
     arm.add_argument("--folder", type=Path, required=True, help="where its SQLite files are")
+
+    server = commands.add_parser("soak-server", help="serve as one of the servers of a soak")
+    server.add_argument("--port", type=port, default=0)
+    server.add_argument("--folder", type=Path, required=True, help="where its files are")
+    server.add_argument("--number", type=whole, required=True, help="1 or 2")
 
     crowd = commands.add_parser("subscribers", help="the stream's clients that compare starts")
     crowd.add_argument("--arm", required=True)
@@ -105,6 +118,17 @@ def numbers(text: str) -> tuple[float, ...]:
     return tuple(map(number, text.split(",")))
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Return the faults that `text` names with commas between."""
+    from examples.market_desk.soak.faults import FAULTS
+
+    found = tuple(text.split(","))
+    wrong = [name for name in found if name not in FAULTS]
+    if wrong:
+        raise argparse.ArgumentTypeError(f"expected faults of {', '.join(FAULTS)}, got {wrong[0]!r}")
+    return found
+
+
 def whole(text: str) -> int:
     """Return the int of at least 1 that `text` spells."""
     with suppress(ValueError):
@@ -138,6 +162,16 @@ def run(options: argparse.Namespace) -> int:
 
         kind = comparison.DEMO if options.command == "demo" else comparison.COMPARE
         return comparison.main(comparison.settings(kind, options), options.json, options.html)
+    if options.command == "soak":
+        from examples.market_desk.soak import run as soaking
+
+        chosen = {} if options.faults is None else {"faults": options.faults}
+        settings = soaking.Settings(minutes=options.minutes, clients=options.clients, pause=options.pause, **chosen)
+        return soaking.main(settings, options.json, options.html)
+    if options.command == "soak-server":
+        from examples.market_desk.soak.server import soak_server
+
+        return soak_server(options.port, options.folder, options.number)
     if options.command == "serve":
         from examples.market_desk import server
 

@@ -107,6 +107,14 @@ class Child:
         self._process.kill()
         await self._process.wait()
 
+    def terminate(self) -> None:
+        """Ask the child to end, as a deployment does: SIGTERM."""
+        self._process.terminate()
+
+    async def ends(self, timeout: float) -> int:
+        """Wait until the child has ended, and return its exit code."""
+        return await asyncio.wait_for(self._process.wait(), timeout)
+
     async def stop(self) -> None:
         """End the child: ask, then kill."""
         if self._process.stdin is not None:

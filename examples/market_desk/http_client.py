@@ -42,6 +42,10 @@ class HttpClient:
         """Send `body` as JSON."""
         return await self._request("POST", path, json.dumps(body).encode(), headers)
 
+    async def put(self, path: str, body: Any, headers: str = "") -> Answer:
+        """Send `body` as JSON."""
+        return await self._request("PUT", path, json.dumps(body).encode(), headers)
+
     def close(self) -> None:
         """Close the idle connections."""
         for _, writer in self._idle:
@@ -60,6 +64,8 @@ class HttpClient:
             lines = answer.decode("latin-1").lower().split("\r\n")
             length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length:"))
             body = await reader.readexactly(length)
+            if "connection: close" in lines:
+                writer.close()
             return Answer(int(lines[0].split(" ")[1]), body, len(request) + len(answer) + length)
 
     @asynccontextmanager
@@ -73,8 +79,9 @@ class HttpClient:
         except BaseException:
             pair[1].close()  # an answer may be half read
             raise
-        self._used[pair[1]] = time.monotonic()
-        self._idle.append(pair)
+        if not pair[1].is_closing():
+            self._used[pair[1]] = time.monotonic()
+            self._idle.append(pair)
 
     def _is_open(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Return whether a connection may be used again: the server closes those that were idle for long."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from examples.market_desk.data.market import Market
 from examples.market_desk.open_files import raise_limit
 from examples.market_desk.parent import end_with_parent
 
-__all__ = ["run_arm"]
+__all__ = ["run_arm", "serve_app"]
 
 
 def run_arm(arm: str, port: int, folder: Path) -> int:
@@ -28,11 +29,16 @@ def run_arm(arm: str, port: int, folder: Path) -> int:
     folder : Path
         Where its SQLite files are; one that was used before continues.
     """
+    protocol = "fastcore.streaming.uvicorn:HubProtocol" if arm == "fast" else "auto"
+    return serve_app(lambda: application(arm, folder), port, protocol)
+
+
+def serve_app(build: Callable[[], FastAPI], port: int, protocol: str) -> int:
+    """Serve the application that `build` returns until standard input ends."""
     raise_limit()
     with socket.create_server(("127.0.0.1", port), backlog=2048) as listener:
-        protocol = "fastcore.streaming.uvicorn:HubProtocol" if arm == "fast" else "auto"
         config = uvicorn.Config(
-            application(arm, folder),
+            build(),
             ws=protocol,
             ws_per_message_deflate=False,
             access_log=False,

@@ -22,6 +22,7 @@ TARGETS = [
     "demo",
     "serve",
     "compare",
+    "soak",
     "test",
     "test-python",
     "test-pythons",

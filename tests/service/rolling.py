@@ -20,8 +20,8 @@ from typing import Any
 
 import httpx
 
+from examples.market_desk.soak.balancer import Balancer
 from fastcore.streaming import Client
-from tests.service.balancer import Balancer
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT = 90.0

@@ -11,13 +11,15 @@ from examples.market_desk.data.market import Market
 __all__ = ["PERIOD", "PriceFeed"]
 
 PERIOD = 1.0  # seconds of a bar
+STEP = 10.0  # seconds by which the clock must have been set for the bars to go on from its new time
 
 
 class PriceFeed:
     """Appends bars to a market on a thread of its own, and calls `on_bar` after each.
 
-    Bars are due at multiples of `period` since 1970, so that separate servers have theirs at the same moments. What
-    takes longer than a bar makes later ones late, not fewer; `on_bar` is called for the newest of those.
+    Bars are due at multiples of `period` since 1970 by the market's clock, so that separate servers have theirs at the
+    same moments. What takes longer than a bar makes later ones late, not fewer; `on_bar` is called for the newest of
+    those. Where the clock was set, the bars go on from its new time.
     """
 
     def __init__(self, market: Market, on_bar: Callable[[], object], period: float = PERIOD) -> None:
@@ -36,13 +38,22 @@ class PriceFeed:
         self._thread.join()
 
     def _run(self) -> None:
-        due = (time.time() // self._period + 1) * self._period
+        clock = self._market.clock
+        due, before = self._next(clock()), clock() - time.monotonic()
         try:
-            while not self._stop.wait(max(0.0, due - time.time())):
-                while due <= time.time():
+            while not self._stop.wait(min(self._period, max(0.0, due - clock()))):
+                if abs(clock() - time.monotonic() - before) > STEP:
+                    due, before = self._next(clock()), clock() - time.monotonic()
+                moved = False
+                while due <= clock():
                     self._market.advance(due)
-                    due += self._period
-                self._on_bar()
+                    due, moved = due + self._period, True
+                if moved:
+                    self._on_bar()
         except Exception as error:
             self.failure = error
             raise
+
+    def _next(self, now: float) -> float:
+        """Return when the next bar is due."""
+        return (now // self._period + 1) * self._period

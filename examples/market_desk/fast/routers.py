@@ -12,7 +12,7 @@ from examples.market_desk.data.market import UnknownSymbol
 from examples.market_desk.fast.services import OptimizedServices
 from examples.market_desk.plain.routers import Bars, job_routes, price_routes, split, unknown_symbol
 from fastcore.cache import get_cached_analysis
-from fastcore.tasks import QueueFull, submit_background_task
+from fastcore.tasks import QueueClosed, QueueFull, StoreError, submit_background_task
 
 __all__ = ["add_routes", "asks_for_task"]
 
@@ -30,11 +30,12 @@ def add_routes(app: FastAPI, services: OptimizedServices) -> None:
     for router in (analysis_routes(services), task_routes(services), price_routes(services), job_routes(services)):
         app.include_router(router)
     app.add_exception_handler(UnknownSymbol, unknown_symbol)
-    app.add_exception_handler(QueueFull, queue_full)
+    for refused in (QueueFull, QueueClosed, StoreError):
+        app.add_exception_handler(refused, not_taken)
 
 
-async def queue_full(request: Request, error: Exception) -> JSONResponse:
-    """Answer 503 while too many tasks wait."""
+async def not_taken(request: Request, error: Exception) -> JSONResponse:
+    """Answer 503 while too many tasks wait, the disk is full, or the server ends."""
     return JSONResponse({"detail": str(error)}, 503, headers={"Retry-After": "1"})
 
 

@@ -43,7 +43,7 @@ class OptimizedServices(Services):
         max_queued: int = 20_000,
     ) -> None:
         super().__init__(market, path, feeds)
-        self.queue = TaskQueue(store, workers=WORKERS, max_queued=max_queued)
+        self.queue = TaskQueue(store, workers=WORKERS, max_queued=max_queued, clock=market.clock)
         self.hub = Hub(policy="conflate", history=10)
         self.analysis = OptimizedTechnicalAnalysisService(self.analysis)
         self.many = AsyncTechnicalIndicatorService(self.analysis)

@@ -8,14 +8,24 @@ import itertools
 
 __all__ = ["Balancer"]
 
+WAIT = 10.0  # seconds that a connection waits for a backend
+BLOCK = 1 << 16
+
 
 class Balancer:
     """Carries TCP connections to backends by their ports.
 
+    Parameters
+    ----------
+    every : float
+        Seconds between two looks at a backend's readiness.
+
     Attributes
     ----------
+    backends, ready : set of int
+        Ports: those that there are, and those that answered ``/readyz`` with 200.
     refused : int
-        Connections for which no backend was ready within ten seconds, or that the chosen one did not take.
+        Connections for which no backend was ready within ten seconds, or none took them.
     """
 
     def __init__(self, every: float = 0.05) -> None:
@@ -47,13 +57,8 @@ class Balancer:
             await asyncio.sleep(self._every)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(10):
-                while not self.ready:
-                    await asyncio.sleep(0.01)
-            ports = sorted(self.ready)
-            there = await asyncio.open_connection("127.0.0.1", ports[next(self._turn) % len(ports)])
-        except (OSError, TimeoutError):
+        there = await self._connect()
+        if there is None:
             self.refused += 1
             writer.close()
             return
@@ -66,6 +71,21 @@ class Balancer:
         self._tasks -= both
         for one in (writer, there[1]):
             one.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """Return a connection to a backend that takes it; None where there is none for ten seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WAIT):
+                while True:
+                    ports = sorted(self.ready)
+                    if ports:
+                        port = ports[next(self._turn) % len(ports)]
+                        with contextlib.suppress(OSError):
+                            return await asyncio.open_connection("127.0.0.1", port)
+                        self.ready.discard(port)  # it has ended since it was asked
+                    else:
+                        await asyncio.sleep(0.01)
+        return None
 
 
 async def _is_ready(port: int) -> bool:
@@ -81,6 +101,6 @@ async def _is_ready(port: int) -> bool:
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
-        while data := await reader.read(1 << 16):
+        while data := await reader.read(BLOCK):
             writer.write(data)
             await writer.drain()

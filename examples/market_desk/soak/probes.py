@@ -1,0 +1,80 @@
+"""Ten probes a second, each over a connection of its own: how much of them was answered, and how fast."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+from examples.market_desk.http_client import HttpClient
+
+__all__ = ["RATE", "Probe", "Probes", "answered"]
+
+RATE = 10  # a second
+LIMIT = 2.0  # seconds within which a probe must be answered
+PATHS = (
+    "/technical-analysis/AAPL",
+    "/prices?symbols=IBM,BS001",
+    "/signals/FB",
+    "/technical-analysis?symbols=GOOG,MSFT",
+)
+CLOSE = "Connection: close\r\n"
+
+
+class Probe(NamedTuple):
+    """When a probe was due, how many seconds its answer took, and what went wrong, if anything did."""
+
+    due: float
+    seconds: float
+    error: str
+
+
+@dataclass
+class Probes:
+    """The probes of one port; times are those of `time.perf_counter`."""
+
+    port: int
+    done: list[Probe] = field(default_factory=list)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Probe until `stop`, on time whether or not earlier ones were answered."""
+        start, running = time.perf_counter(), set[asyncio.Task[None]]()
+        n = 0
+        while not stop.is_set():
+            due = start + n / RATE
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            task = asyncio.create_task(self._probe(due, PATHS[n % len(PATHS)]))
+            running.add(task)
+            task.add_done_callback(running.discard)
+            n += 1
+        await asyncio.gather(*running)
+
+    async def _probe(self, due: float, path: str) -> None:
+        http, error = HttpClient(self.port), ""
+        try:
+            async with asyncio.timeout(LIMIT):
+                answer = await http.get(path, CLOSE)
+            if answer.status != 200:
+                error = f"{path}: {answer.status}"
+        except (OSError, EOFError, ValueError, TimeoutError) as failure:
+            error = f"{path}: {type(failure).__name__}"
+        finally:
+            http.close()
+        self.done.append(Probe(due, time.perf_counter() - due, error))
+
+    def outside(self, outages: Sequence[tuple[float, float]]) -> list[Probe]:
+        """Return the probes that were due outside of `outages`."""
+        return [one for one in self.done if not any(begin <= one.due <= end for begin, end in outages)]
+
+    def longest_gap(self) -> float:
+        """Return the longest time between two answers."""
+        times = sorted(one.due + one.seconds for one in self.done if not one.error)
+        return max((after - before for before, after in pairwise(times)), default=0.0)
+
+
+def answered(probes: Sequence[Probe]) -> float:
+    """Return the share that was answered."""
+    return sum(not one.error for one in probes) / max(1, len(probes))

@@ -1,0 +1,217 @@
+"""The load of a soak: analyses, batches, tasks whose results are awaited, and subscribers of the stream."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from examples.market_desk.http_client import HttpClient
+from fastcore.streaming import Client, Message
+
+__all__ = ["Ledger", "Subscribers", "Traffic"]
+
+READS, BATCHES, TASKS, REPORTS = 15.0, 1.0, 2.0, 0.1  # a second
+TIMEOUT = 10.0  # seconds after which a request has failed
+PREFER = "Prefer: respond-async\r\n"
+SYMBOLS = ("AAPL", "IBM", "MSFT", "GOOG", "FB", *(f"BS{n:03d}" for n in range(1, 60)))
+AGAIN = 0.25  # seconds between two questions for a result
+SETTLING = 90.0  # seconds after the end within which every task must have ended
+
+
+@dataclass
+class Ledger:
+    """Tasks that a server has acknowledged, and what became of them.
+
+    Attributes
+    ----------
+    open : dict of str to float
+        When those were acknowledged that have not ended yet, by their ids.
+    unknown : list of str
+        Those that no server knows any more.
+    refused : int
+        Orders that were not acknowledged.
+    """
+
+    open: dict[str, float] = field(default_factory=dict)
+    acknowledged: int = 0
+    succeeded: int = 0
+    failed: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    refused: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def lost(self) -> list[str]:
+        """The ids of tasks that are unknown, or have not ended."""
+        return [*self.unknown, *self.open]
+
+    def acknowledge(self, id: str) -> None:
+        """Note a task that a server has answered 202 for."""
+        self.acknowledged += 1
+        self.open[id] = time.perf_counter()
+
+    def settle(self, id: str, status: int, body: Any) -> None:
+        """Note how a task ended."""
+        began = self.open.pop(id)
+        if status in (200, 410):  # 410: it ended well, and a clock that was set forward has let its result expire
+            self.succeeded += 1
+            self.seconds.append(time.perf_counter() - began)
+        elif status == 404:
+            self.unknown.append(id)
+        else:
+            self.failed.append(f"{id}: {status} {str(body)[:120]}")
+
+
+class Traffic:
+    """Requests through the balancer; an answer that is not what it should be is noted.
+
+    Attributes
+    ----------
+    errors : list of (float, str)
+        When a request failed, by `time.perf_counter`, and how.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.http = HttpClient(port)
+        self.requests = 0
+        self.errors: list[tuple[float, str]] = []
+        self.ledger = Ledger()
+        self._rng = random.Random(1)
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send requests until `stop`, then wait until every task has ended, up to a limit."""
+        following = asyncio.create_task(self._follow())
+        kinds = ((READS, self._read), (BATCHES, self._batch), (TASKS, self._task), (REPORTS, self._report))
+        await asyncio.gather(*(self._at_rate(rate, send, stop) for rate, send in kinds))
+        await asyncio.gather(*self._running)
+        try:
+            async with asyncio.timeout(SETTLING):
+                while self.ledger.open:
+                    await asyncio.sleep(AGAIN)
+        except TimeoutError:
+            pass  # what is still open is lost
+        following.cancel()
+        await asyncio.wait([following])
+        self.http.close()
+
+    async def _at_rate(self, rate: float, send: Any, stop: asyncio.Event) -> None:
+        start = time.perf_counter()
+        for n in itertools.count():
+            await asyncio.sleep(max(0.0, start + n / rate - time.perf_counter()))
+            if stop.is_set():
+                return
+            task = asyncio.create_task(self._noted(send))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _noted(self, send: Any) -> None:
+        self.requests += 1
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await send()
+        except (OSError, EOFError, ValueError, LookupError, TypeError, TimeoutError) as error:
+            self.errors.append((time.perf_counter(), f"{send.__name__[1:]}: {type(error).__name__}: {error}"))
+
+    def _symbols(self, count: int) -> list[str]:
+        weights = [1 / rank for rank in range(1, len(SYMBOLS) + 1)]
+        return self._rng.choices(SYMBOLS, weights, k=count)
+
+    async def _read(self) -> None:
+        (symbol,) = self._symbols(1)
+        answer = await self.http.get(f"/technical-analysis/{symbol}")
+        if answer.status != 200 or answer.json()["symbol"] != symbol:
+            raise ValueError(f"expected the analysis of {symbol}, got {answer.status} {answer.body[:80]!r}")
+
+    async def _batch(self) -> None:
+        names = self._symbols(10)
+        answer = await self.http.get(f"/technical-analysis?symbols={','.join(names)}")
+        if answer.status != 200 or [one["symbol"] for one in answer.json()] != names:
+            raise ValueError(f"expected the analyses of {names}, got {answer.status} {answer.body[:80]!r}")
+
+    async def _task(self) -> None:
+        (symbol,) = self._symbols(1)
+        await self._order(self.http.get(f"/technical-analysis/{symbol}?bars={self._rng.randint(50, 600)}", PREFER))
+
+    async def _report(self) -> None:
+        await self._order(self.http.post("/generate-report", self._symbols(1), PREFER))
+
+    async def _order(self, asked: Any) -> None:
+        answer = await asked
+        if answer.status == 202:
+            self.ledger.acknowledge(answer.json()["task_id"])
+        elif answer.status == 503:  # not acknowledged: the disk is full, or a server drains
+            self.ledger.refused += 1
+        elif answer.status != 200:  # it was cached
+            raise ValueError(f"expected 202, got {answer.status} {answer.body[:80]!r}")
+
+    async def _follow(self) -> None:
+        """Look for the results of the tasks that have not ended."""
+        while True:
+            await asyncio.sleep(AGAIN)
+            for id in list(self.ledger.open):
+                try:
+                    async with asyncio.timeout(TIMEOUT):
+                        answer = await self.http.get(f"/api/tasks/task/{id}/result")
+                except (OSError, EOFError, ValueError, TimeoutError):
+                    continue
+                if answer.status not in (202, 500, 503):
+                    self.ledger.settle(id, answer.status, answer.body)
+
+
+class Subscribers:
+    """Clients of the stream through the balancer, each of three symbols.
+
+    Attributes
+    ----------
+    silences : list of float
+        The longest time without a price of each client, in seconds, outside of announced outages.
+    ages : list of float
+        Seconds from when a bar was due until a client had its price.
+    """
+
+    def __init__(self, port: int, count: int) -> None:
+        self.count, self.received = count, 0
+        self.ages: list[float] = []
+        self.last = [time.perf_counter()] * count
+        self.silences = [0.0] * count
+        self._port = port
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[Subscribers]:
+        """Connect all, and stay connected."""
+        rng = random.Random(2)
+        async with AsyncExitStack() as stack:
+            clients = []
+            for place in range(self.count):
+                topics = [f"prices.{symbol}" for symbol in rng.sample(SYMBOLS, 3)]
+                client = Client(
+                    f"ws://127.0.0.1:{self._port}/stream",
+                    topics,
+                    on_message=lambda message, place=place: self._note(place, message),  # type: ignore[misc]
+                    backoff=(0.1, 1.0),
+                )
+                clients.append(await stack.enter_async_context(client))
+            await asyncio.gather(*(client.connected(30.0) for client in clients))
+            self.last = [time.perf_counter()] * self.count
+            yield self
+
+    def _note(self, place: int, message: Message) -> None:
+        now = time.perf_counter()
+        self.received += 1
+        self.silences[place] = max(self.silences[place], now - self.last[place])
+        self.last[place] = now
+        age = time.time() - message.data["at"]
+        if abs(age) < 60:  # the clock of its server is not set otherwise
+            self.ages.append(age)
+
+    def forgive(self) -> None:
+        """Begin to count silences again: after an announced outage."""
+        now = time.perf_counter()
+        self.last = [now] * self.count
