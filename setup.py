@@ -6,6 +6,7 @@ FASTCORE_NO_EXTENSIONS=1       build none: a pure-Python distribution
 FASTCORE_REQUIRE_EXTENSIONS=1  a failed extension is fatal (by default it is left out, and `fastcore status` says so)
 FASTCORE_SANITIZE=address,undefined   build with sanitizers and assertions (see `make asan`)
 FASTCORE_BUILD_ONLY=cache,heap        build only these, while working on them
+FASTCORE_REPOSITORY_URL=https://...   where the links of the description lead
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ EXT_DIR = "fastcore/_ext"
 
 _sources = runpy.run_path(os.path.join(HERE, EXT_DIR, "_sources.py"))
 _flags = runpy.run_path(os.path.join(HERE, "tools", "compiler_flags.py"))
+_description = runpy.run_path(os.path.join(HERE, "tools", "description.py"))
 _env = runpy.run_path(os.path.join(HERE, "fastcore", "_env.py"))
 EXTENSIONS = _sources["EXTENSIONS"]
 STAMP_SOURCE = f"{EXT_DIR}/{_sources['STAMP_SOURCE']}"
@@ -244,4 +246,14 @@ def extensions() -> list[Extension]:
     return found
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExt})
+def description() -> str:
+    with open(os.path.join(HERE, "README.md"), encoding="utf-8") as file:
+        return _description["described"](file.read(), os.environ.get("FASTCORE_REPOSITORY_URL", ""), VERSION)
+
+
+setup(
+    ext_modules=extensions(),
+    cmdclass={"build_ext": BuildExt},
+    long_description=description(),
+    long_description_content_type="text/markdown",
+)

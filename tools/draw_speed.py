@@ -1,7 +1,7 @@
 """Draw how many times as fast fastcore is as what it replaces: ``python tools/draw_speed.py``.
 
-Writes docs/images/speed-light.svg and speed-dark.svg from ``benchmarks/results``, and the same chart as text into the
-README, because a package index shows no picture of a checkout.
+Writes docs/images/speed-light.svg and speed-dark.svg from ``benchmarks/results``, and into the README the pictures'
+places with the same chart as text, for readers and package indexes that show no picture.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ BARS = (
     ),
 )
 README = Path(__file__).resolve().parent.parent / "README.md"
-COLUMNS = 40  # of the longest bar in the README
-WIDTH, ROW, TOP, LEFT, RIGHT = 760, 34, 44, 300, 70
+COLUMNS = 40  # of the longest bar as text
+WIDTH, ROW, TOP, RIGHT = 600, 46, 12, 64
 THEMES = {
     "light": {"text": "#1d2430", "faint": "#5b6472", "bar": "#2b6cb0"},
     "dark": {"text": "#e6e9ef", "faint": "#9aa4b2", "bar": "#63a4ff"},
@@ -55,34 +55,30 @@ def ratios() -> list[tuple[str, str, str]]:
 
 
 def draw(theme: str) -> str:
-    """Return the picture in a theme, without a background."""
+    """Return the picture in a theme, without a background: each bar below its words, so that phones can show it."""
     colours = THEMES[theme]
     bars = ratios()
     longest = max(float(ratio) for _, _, ratio in bars)
-    height = TOP + ROW * len(bars) + 12
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
-        "<title>Times as fast: " + escape("; ".join(f"{a} {r}x {b}" for a, b, r in bars)) + "</title>",
-        "<style>text { font: 14px system-ui, -apple-system, 'Segoe UI', sans-serif; }</style>",
-        f'<text x="{LEFT}" y="24" fill="{colours["faint"]}">times as fast as …</text>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {TOP + ROW * len(bars)}" role="img">',
+        f"<title>{escape(alternative())}</title>",
+        "<style>text { font: 17px system-ui, -apple-system, 'Segoe UI', sans-serif; }</style>",
     ]
     for row, (label, peer, ratio) in enumerate(bars):
         y = TOP + ROW * row
-        length = (WIDTH - LEFT - RIGHT) * float(ratio) / longest
+        length = (WIDTH - RIGHT) * float(ratio) / longest
         lines += [
-            f'<text x="{LEFT - 12}" y="{y + 16}" text-anchor="end" fill="{colours["text"]}">{escape(label)}</text>',
-            f'<rect x="{LEFT}" y="{y}" width="{length:.1f}" height="22" rx="3" fill="{colours["bar"]}"/>',
+            f'<text x="0" y="{y + 12}" fill="{colours["text"]}">{escape(label)}'
+            f'<tspan fill="{colours["faint"]}"> · {escape(peer)}</tspan></text>',
+            f'<rect x="0" y="{y + 20}" width="{length:.1f}" height="14" rx="3" fill="{colours["bar"]}"/>',
+            f'<text x="{length + 8:.1f}" y="{y + 33}" style="font-weight:600" fill="{colours["text"]}">{ratio}x</text>',
         ]
-        end = f'x="{LEFT + length + 8:.1f}" y="{y + 16}"'
-        lines.append(f'<text {end} font-weight="600" fill="{colours["text"]}">{ratio}x</text>')
-        inside = length > 8.0 * len(peer) + 16
-        x, anchor, colour = (
-            (LEFT + length - 8, "end", "#ffffff" if theme == "light" else "#0f1720")
-            if inside
-            else (LEFT + length + 52, "start", colours["faint"])
-        )
-        lines.append(f'<text x="{x:.1f}" y="{y + 16}" text-anchor="{anchor}" fill="{colour}">{escape(peer)}</text>')
     return "\n".join([*lines, "</svg>", ""])
+
+
+def alternative() -> str:
+    """Return the chart in a sentence."""
+    return "Times as fast. " + "; ".join(f"{label}: {ratio}x {peer}" for label, peer, ratio in ratios()) + "."
 
 
 def as_text() -> str:
@@ -96,13 +92,26 @@ def as_text() -> str:
     return "\n".join(["```text", "times as fast as ...", "", *lines, "```"])
 
 
+def places() -> str:
+    """Return what the README has for the chart: the pictures, and in a comment the text instead of them."""
+    return "\n".join([
+        "<picture>",
+        '<source media="(prefers-color-scheme: dark)" srcset="docs/images/speed-dark.svg">',
+        f'<img src="docs/images/speed-light.svg" width="{WIDTH}" alt="{escape(alternative())}">',
+        "</picture>",
+        "<!-- where no picture can be shown:",
+        as_text(),
+        "-->",
+    ])  # fmt: skip
+
+
 def charted(text: str) -> str:
     """Return the README with the chart of the results."""
     before, begins, rest = text.partition("<!-- chart -->\n")
     _, ends, after = rest.partition("\n<!-- /chart -->")
     if not begins or not ends:
         raise ValueError("README.md: expected a line <!-- chart --> and a later one <!-- /chart -->")
-    return f"{before}{begins}{as_text()}{ends}{after}"
+    return f"{before}{begins}{places()}{ends}{after}"
 
 
 def main() -> int:

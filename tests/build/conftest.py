@@ -74,7 +74,8 @@ class Checkout:
         (self.ext / "_sources.py").write_text(table[:start] + TABLE + table[end:], encoding="utf-8")
         stamp = (ROOT / "fastcore" / "_ext" / STAMP_SOURCE).read_text(encoding="utf-8")
         (folder / "tools").mkdir()
-        shutil.copy(ROOT / "tools" / "compiler_flags.py", folder / "tools" / "compiler_flags.py")
+        for name in ("compiler_flags.py", "description.py"):
+            shutil.copy(ROOT / "tools" / name, folder / "tools" / name)
         for name, text in {**SOURCES, STAMP_SOURCE: stamp}.items():
             (self.ext / name).parent.mkdir(parents=True, exist_ok=True)
             (self.ext / name).write_text(text, encoding="utf-8")

@@ -50,7 +50,7 @@ def blocks(page: str, *languages: str) -> list[str]:
     return [code for language, code in FENCE.findall(text) if language in languages]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python", "pycon")])
 def test_the_blocks_of_a_page_run(tmp_path: Path, page: str) -> None:
     if PURE_ONLY:
         pytest.skip("the pages set flags to modes that need the compiled twins")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -107,18 +108,42 @@ def test_the_demo_installs_all_that_its_pages_show() -> None:
     assert packages("demo") >= packages("dashboard") | packages("prometheus")
 
 
-def test_the_description_has_no_link_that_only_a_checkout_can_follow() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)]+)\)|^\[[^\]]+\]: (\S+)|(?:src|href)=[\"']([^\"']+)", text, re.MULTILINE)
-    links = [next(filter(None, found)) for found in links]
-    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+def description(repository: str) -> str:
+    described = runpy.run_path(str(ROOT / "tools" / "description.py"))["described"]
+    return str(described((ROOT / "README.md").read_text(encoding="utf-8"), repository, "1.2.3"))
+
+
+def links(text: str) -> list[str]:
+    found = re.findall(r"\]\(([^)]+)\)|(?:src|srcset|href)=[\"']([^\"']+)", text)
+    return [next(filter(None, groups)) for groups in found]
+
+
+@pytest.mark.parametrize("repository", ["", "https://forge.example/us/fastcore"])
+def test_the_description_has_no_link_that_only_a_checkout_can_follow(repository: str) -> None:
+    text = description(repository)
+    assert [link for link in links(text) if not link.startswith(("https://", "#"))] == []
     assert all(url.startswith("https://") for url in PROJECT["urls"].values())
+    pictures = re.findall(r"https://forge.example/us/fastcore/raw/v1.2.3/docs/images/[\w.-]+", text)
+    assert len(pictures) == (3 if repository else 0)
 
 
-def test_pages_that_the_description_names_are_in_the_source_distribution() -> None:
-    named = re.findall(r"`((?:docs|examples)/[\w/.-]+|[A-Z]+\.md)`", (ROOT / "README.md").read_text())
-    assert len(named) > 15
+def test_a_description_without_pictures_has_the_chart_as_text() -> None:
+    assert "```text\ntimes as fast as ...\n" in description("")
+    assert "<!-- where no picture" not in description("")
+
+
+def test_links_of_the_description_lead_to_the_tag() -> None:
+    text = description("https://forge.example/us/fastcore")
+    assert "[tutorial](https://forge.example/us/fastcore/blob/v1.2.3/docs/tutorial.md)" in text
+
+
+def test_pages_and_pictures_of_the_readme_are_in_the_source_distribution() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = [link for link in links(text) if not link.startswith(("https://", "#"))]
+    assert len(named) > 25
     assert [name for name in named if not (ROOT / name).is_file()] == []
+    included = (ROOT / "MANIFEST.in").read_text(encoding="utf-8")
+    assert all(f"*{Path(name).suffix}" in included for name in named)
 
 
 USERS = ("service", "dashboard", "prometheus", "dask", "nats", "all")
