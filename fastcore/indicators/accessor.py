@@ -55,7 +55,8 @@ class FrameIndicators(_Named):
         row = INDICATORS[name]
 
         def method(*args: Any, **kwargs: Any) -> Any:
-            found = Plan(**{name: DEFINITIONS[name](*args, **kwargs)})(self._frame)
+            nan = kwargs.pop("nan", None)
+            found = Plan(**{name: DEFINITIONS[name](*args, **kwargs)})(self._frame, nan=nan)
             if not row.result:
                 return found[name]
             found.columns = [output.name for output in row.outputs]

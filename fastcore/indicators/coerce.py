@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcore.indicators import destination
+from fastcore.indicators import destination, missing
 from fastcore.indicators.forms import Form, unwrap
 from fastcore.indicators.registry import MATYPES, Indicator, Param
 from fastcore.indicators.registry import column as column_of
@@ -58,6 +58,7 @@ def bind(
     count = len(row.inputs)
     kwargs = dict(kwargs or {})
     out = kwargs.pop("out", None)
+    as_talib = missing.checked(kwargs.pop("nan", None))
     try:
         given = _function_arguments(row)(*args, **kwargs)
         inputs, form = arrays(row.inputs, given[:count])
@@ -69,20 +70,37 @@ def bind(
         raise
     values = _values(row, given[count:])
     symbols = None if form is None else form.symbols
+    shape = inputs[0].shape
+    if symbols is not None:
+        inputs = tuple(symbols.spread(x) for x in inputs)
+    masks = None
+    if as_talib:
+        inputs, masks = missing.filled(row, values, inputs)
     if out is None:
-        if symbols is not None:
-            inputs = tuple(symbols.spread(x) for x in inputs)
-        return inputs, values, finisher(row, form), None
-    own = destination.taken(row, out, inputs[0].shape)
+        return inputs, values, _spoiling(masks, finisher(row, form)), None
+    own = destination.taken(row, out, shape)
     result = destination.result_in(row, own)
     if symbols is None:
-        return destination.apart(inputs, own), values, lambda outputs: result, tuple(map(np.asarray, own))
+        finish = _spoiling(masks, lambda outputs: result)
+        return destination.apart(inputs, own), values, finish, tuple(map(np.asarray, own))
 
-    def finish(outputs: tuple[Array, ...]) -> Any:
+    def gather(outputs: tuple[Array, ...]) -> Any:
         destination.put([symbols.gather(x) for x in outputs], own)
         return result
 
-    return tuple(symbols.spread(x) for x in inputs), values, finish, None
+    return inputs, values, _spoiling(masks, gather), None
+
+
+def _spoiling(masks: Any, finish: Finish | None) -> Finish | None:
+    """`finish`, after the outputs were made NaN where they are spoiled."""
+    if masks is None:
+        return finish
+
+    def spoil(outputs: tuple[Array, ...]) -> Any:
+        missing.spoil(outputs, masks)
+        return outputs[0] if finish is None else finish(outputs)
+
+    return spoil
 
 
 def definition_arguments(

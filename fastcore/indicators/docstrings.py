@@ -10,6 +10,11 @@ __all__ = ["definition_doc", "function_doc", "parameter_type"]
 
 WIDTH = 100
 OUT = "Where the result is written: float64, of the inputs' shape, contiguous. It may be an input."
+NAN = (
+    "{'talib'}, optional",
+    "Another policy towards missing data: a value after the first complete bar that is not finite spoils all that is "
+    "computed with it, in running sums and averages for ever. By default the one under Notes.",
+)
 Entry = tuple[str, str]  # "name : type", or a type alone, and what it is
 
 
@@ -20,6 +25,7 @@ def function_doc(row: Indicator) -> str:
     ]
     own = f"tuple of {len(row.outputs)} ndarray" if row.result else "ndarray"
     into = [(f"out : {own}, optional", f"{OUT} The call then returns {'them' if row.result else 'it'}.")]
+    into.append((f"nan : {NAN[0]}", NAN[1]))
     kind = "ndarray, or a Series where the first Series given is one"
     if row.result:
         fields = " ".join(f"``{output.name}``: {output.doc}" for output in row.outputs)

@@ -37,7 +37,10 @@ def _control(row: Indicator) -> Callable[..., Any]:
             inspect.Parameter(param.name, kind, default=param.default, annotation=param.annotation)
             for param in row.params
         ]
-        + [inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Out | None")],
+        + [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for name, annotation in (("out", "Out | None"), ("nan", "Literal['talib'] | None"))
+        ],
         return_annotation=row.result or "Array",
     )
     function.__module__ = "fastcore.indicators"

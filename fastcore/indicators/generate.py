@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fastcore.indicators.docstrings import parameter_type
+from fastcore.indicators.missing import GIVES_NUMBERS, reach_of
 from fastcore.indicators.registry import INDICATORS, INPUTS, MATYPES, MISSING_DATA, Indicator, Param
 
 __all__ = ["FILES", "page", "stub"]
@@ -21,7 +22,7 @@ _STUB_HEAD = '''\
 """The types of this package, written from registry/ by ``python -m fastcore.indicators.generate``."""
 
 from collections.abc import Mapping
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,6 +46,7 @@ class _Series(Protocol):
 _T = TypeVar("_T")
 _S = TypeVar("_S", bound=_Series)
 _Array = NDArray[np.float64]
+_Nan = Literal["talib"] | None
 _Out2 = tuple[_Array | None, _Array | None]
 _Out3 = tuple[_Array | None, _Array | None, _Array | None]
 _Out4 = tuple[_Array | None, _Array | None, _Array | None, _Array | None]
@@ -121,6 +123,11 @@ indicator is an operator too: `o.rsi(close, 14)`. The others are listed below, a
 
 **Missing data.** A value that is not finite (NaN, infinite) is missing, and a bar with one missing input is a missing
 bar. Its effect is stated for each indicator below. All outputs of an indicator are missing together.
+
+**Missing data as in TA-Lib.** `ta.rsi(close, 14, nan="talib")`, also for definitions and plans, skips the bars before the
+first complete one and then computes with a missing value as with any number: it spoils its bar, the bar that looks back
+at it, the window that holds it, and every later bar where sums run on or averages recur. It takes another pass over the
+input, and three more where a value is missing. {doc}`guides/from-talib` says where TA-Lib's own numbers differ.
 """
 
 _PAGE_FOOT = """
@@ -178,7 +185,15 @@ def _overloads(row: Indicator, params: list[str]) -> str:
         ("_S", "_S | ArrayLike", "_S", "None = None"),
         ("ArrayLike", "ArrayLike", "_Array", "None = None"),
     ):
-        arguments = ["self", f"{first}: {lead}", *(f"{name}: {others}" for name in rest), *params, "*", f"out: {out}"]
+        arguments = [
+            "self",
+            f"{first}: {lead}",
+            *(f"{name}: {others}" for name in rest),
+            *params,
+            "*",
+            f"out: {out}",
+            "nan: _Nan = None",
+        ]
         text += "    @overload\n" + _method("__call__", arguments, f"{row.result}[{kind}]" if row.result else kind)
     return text
 
@@ -228,9 +243,20 @@ def _section(row: Indicator) -> str:
         *(_table(("output", "type", ""), outputs) if row.result else [f"Gives: {outputs[0][2]}\n"]),
         f"Formula: {row.formula}.{' ' + row.notes if row.notes else ''}\n",
         f"Lookback with defaults: {row.lookback(*default)} bars. Source: {row.source}.\n",
-        f"Missing data: {MISSING_DATA[row.missing]}\n",
+        f"Missing data: {MISSING_DATA[row.missing]} {_as_talib(row)}\n",
     ]
     return "\n".join(lines)
+
+
+def _as_talib(row: Indicator) -> str:
+    spoils = {
+        "bar": "its bar",
+        "lag": "its bar and those that look back at it",
+        "window": "the windows that hold it",
+        "ever": "every later bar",
+    }[reach_of(row)]
+    numbers = "; TA-Lib itself gives numbers at some of these" if row.name in GIVES_NUMBERS else ""
+    return f'With `nan="talib"` a missing value spoils {spoils}{numbers}.'
 
 
 def _about(param: Param) -> str:

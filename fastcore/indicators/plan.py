@@ -6,12 +6,12 @@ import functools
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from fastcore.dispatch import backends, flags
-from fastcore.indicators import coerce, destination
+from fastcore.indicators import coerce, destination, missing
 from fastcore.indicators.board import Board
 from fastcore.indicators.columns import one_ticker, require
 from fastcore.indicators.definition import Definition
@@ -73,7 +73,7 @@ class Plan:
         """How many bars of clean data come before all have a result."""
         return max(definition.lookback for definition in self._definitions.values())
 
-    def __call__(self, bars: Any, *, out: Mapping[str, Any] | None = None) -> Any:
+    def __call__(self, bars: Any, *, out: Mapping[str, Any] | None = None, nan: Literal["talib"] | None = None) -> Any:
         """Compute every indicator.
 
         Parameters
@@ -83,6 +83,8 @@ class Plan:
         out : mapping of name to ndarray or tuple of ndarray, optional
             For a mapping of bars: the arrays that results are written into, for each definition as its function takes
             them. Definitions that are not in it give new arrays.
+        nan : {'talib'}, optional
+            The policy towards missing data, as the functions take it.
 
         Returns
         -------
@@ -100,20 +102,20 @@ class Plan:
                 kind = type(bars).__name__
                 raise TypeError(f"out: expected bars as a mapping of arrays, got a {kind}, whose results are a new one")
             require("bars", self._definitions, bars)
-            return self._compute_into(bars, out)
+            return self._compute_into(bars, out, nan)
         pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
         if pandas is not None and isinstance(bars, pandas.DataFrame):
-            return self._pandas(pandas, bars)
+            return self._pandas(pandas, bars, nan)
         if polars is not None and isinstance(bars, polars.DataFrame):
-            return polars.DataFrame(self._flat(self._arrays(bars, bars.columns)))
+            return polars.DataFrame(self._flat(self._arrays(bars, bars.columns), nan))
         if polars is not None and isinstance(bars, polars.LazyFrame):
             names = bars.collect_schema().names()
             require("bars", self._definitions, names)
             schema = {title: polars.Float64 for name in self._definitions for title in self._titles(name)}
-            return bars.select(self._columns).map_batches(self, schema=schema)
+            return bars.select(self._columns).map_batches(functools.partial(self, nan=nan), schema=schema)
         if isinstance(bars, Mapping):
             require("bars", self._definitions, bars)
-            return self._compute(bars)
+            return self._compute(bars, nan)
         raise TypeError(f"bars: expected a DataFrame or a mapping of arrays, got {type(bars).__name__}")
 
     def live(self, symbols: int | None = None, history: Mapping[str, Any] | None = None) -> Board:
@@ -141,31 +143,30 @@ class Plan:
         require("history", self._definitions, history)
         return coerce.arrays(self._columns, [history[name] for name in self._columns], (2,))[0]
 
-    def _compute(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        found = self._at_once(columns)
+    def _compute(self, columns: Mapping[str, Any], nan: Any) -> dict[str, Any]:
+        found = None if missing.checked(nan) else self._at_once(columns)
         if found is not None:
             return found
         return {
-            name: definition(*[columns[column] for column in definition.columns])
+            name: definition(*[columns[column] for column in definition.columns], nan=nan)
             for name, definition in self._definitions.items()
         }
 
-    def _compute_into(self, bars: Mapping[str, Any], out: Any) -> dict[str, Any]:
+    def _compute_into(self, bars: Mapping[str, Any], out: Any, nan: Any) -> dict[str, Any]:
         given = coerce.columns(self._columns, [bars[column] for column in self._columns])[0]
         rows = {name: definition.row for name, definition in self._definitions.items()}
         own = destination.of_plan(rows, out, given[self._columns[0]].shape)
         apart = destination.apart(tuple(given.values()), [x for arrays in own.values() for x in arrays])
         arrays = dict(zip(given, apart))
-        core = self._compiled()
+        core = None if missing.checked(nan) else self._compiled()
         if core is not None:
             core([arrays[column] for column in core.columns], 0, [tuple(map(np.asarray, one)) for one in own.values()])
             return {name: destination.result_in(row, own[name]) for name, row in rows.items()}
-        return {
-            name: definition(
-                *[arrays[c] for c in definition.columns], out=own[name] if rows[name].result else own[name][0]
-            )
-            for name, definition in self._definitions.items()
-        }
+        found: dict[str, Any] = {}
+        for name, definition in self._definitions.items():
+            to = own[name] if definition.row.result else own[name][0]
+            found[name] = definition(*[arrays[column] for column in definition.columns], out=to, nan=nan)
+        return found
 
     def _compiled(self) -> Any:
         """The plan of the compiled twin; None where that is not to be used, or functions are compared."""
@@ -194,16 +195,16 @@ class Plan:
             found[name] = outputs[0] if finish is None else finish(outputs)
         return found
 
-    def _pandas(self, pandas: Any, frame: Any) -> Any:
+    def _pandas(self, pandas: Any, frame: Any, nan: Any) -> Any:
         if frame.columns.nlevels > 1:
             frame = one_ticker(frame, self._definitions, self._columns)
         columns = self._arrays(frame, frame.columns)
         symbols = rows_of("bars", frame.index) if frame.index.nlevels > 1 else None
         if symbols is None:
-            flat = self._flat(columns)
+            flat = self._flat(columns, nan)
         else:
             panels = {name: symbols.spread(x) for name, x in columns.items()}
-            flat = {title: symbols.gather(x) for title, x in self._flat(panels).items()}
+            flat = {title: symbols.gather(x) for title, x in self._flat(panels, nan).items()}
         # One block for all columns, and an index made once: a frame made of a dict takes ten times as long.
         block = np.array(list(flat.values())).T
         return pandas.DataFrame(block, index=frame.index, columns=_titles(tuple(flat)).view(), copy=False)
@@ -212,9 +213,9 @@ class Plan:
         require("bars", self._definitions, names)
         return {name: coerce.values(name, frame[name]) for name in self._columns}
 
-    def _flat(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+    def _flat(self, columns: Mapping[str, Any], nan: Any) -> dict[str, Any]:
         flat: dict[str, Any] = {}
-        for name, result in self._compute(columns).items():
+        for name, result in self._compute(columns, nan).items():
             outputs = result if isinstance(result, tuple) else (result,)
             flat.update(zip(self._titles(name), outputs))
         return flat

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from python_fallback.shared.indicators.lookup import inputs_of, program_of
 from python_fallback.shared.indicators.program import Node, Program, first_results, lookback, missing_data
+from python_fallback.shared.indicators.spoiled import Reach, reach, spoiled
 from python_fallback.shared.indicators.tracing import Operators, Value, trace
 
 __all__ = [
     "Node",
     "Operators",
     "Program",
+    "Reach",
     "Value",
     "first_results",
     "inputs_of",
     "lookback",
     "missing_data",
     "program_of",
+    "reach",
+    "spoiled",
     "trace",
 ]
