@@ -24,12 +24,14 @@ _SUMS_AGAIN = frozenset({"cci", "imi"})  # TA-Lib takes the sums of these again 
 
 # Functions in which TA-Lib 0.8.2 has a number where a missing value has spoiled the result: it compares with NaN, or
 # begins its sums again after some hundreds of bars.
-GIVES_NUMBERS = frozenset(
-    "ad adosc adx adxr aroon aroonosc atr beta cmf cmo cmou coppock correl donchian dx fosc fractal ha hma ht_trendline "
-    "ht_trendmode kdj linearreg linearreg_angle linearreg_intercept linearreg_slope mavp max maxindex midpoint midprice "
-    "min minindex minmax minmaxindex minus_di minus_dm natr nvi obv percentile percentrank plus_di plus_dm pvi rsi rvi "
-    "sar sarext smi stddev stoch stochf stochrsi supertrend trange tsf tsi ultosc var vhf vortex vwap wad willr wma".split()
+_NUMBERS = (
+    "ad adosc adx adxr aroon aroonosc atr beta cmf cmo cmou coppock correl donchian dx fosc fractal ha hma "
+    "ht_trendline ht_trendmode kdj linearreg linearreg_angle linearreg_intercept linearreg_slope mavp max "
+    "maxindex midpoint midprice min minindex minmax minmaxindex minus_di minus_dm natr nvi obv percentile "
+    "percentrank plus_di plus_dm pvi rsi rvi sar sarext smi stddev stoch stochf stochrsi supertrend trange "
+    "tsf tsi ultosc var vhf vortex vwap wad willr wma "
 )
+GIVES_NUMBERS = frozenset(_NUMBERS.split())
 
 
 def checked(nan: Any) -> bool:

@@ -60,7 +60,7 @@ def test_help_shows_the_docstring_of_a_function(row: Indicator) -> None:
     assert function.__module__ == "fastcore.indicators"
     assert function.__doc__ == docstrings.function_doc(row)
     signature = inspect.signature(function)
-    assert list(signature.parameters) == list(row.arguments)
+    assert list(signature.parameters) == [*row.arguments, "out", "nan"]
     assert [p.default for p in signature.parameters.values() if p.default is not p.empty] == [
         param.default for param in row.params
     ]
