@@ -125,9 +125,10 @@ indicator is an operator too: `o.rsi(close, 14)`. The others are listed below, a
 bar. Its effect is stated for each indicator below. All outputs of an indicator are missing together.
 
 **Missing data as in TA-Lib.** `ta.rsi(close, 14, nan="talib")`, also for definitions and plans, skips the bars before
-the first complete one and then computes with a missing value as with any number: it spoils its bar, the bar that looks
-back at it, the window that holds it, and every later bar where sums run on or averages recur. It takes another pass over the
-input, and three more where a value is missing. {doc}`guides/from-talib` says where TA-Lib's own numbers differ.
+the first complete one and then computes with a missing value as with any number: it spoils its bar, the bar that
+looks back at it, the window that holds it, and every later bar where sums run on or averages recur. It takes another
+pass over the input, and three more where a value is missing. {doc}`guides/from-talib` says where TA-Lib's own numbers
+differ.
 """
 
 _PAGE_FOOT = """

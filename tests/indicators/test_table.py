@@ -62,7 +62,8 @@ def test_help_shows_the_docstring_of_a_function(row: Indicator) -> None:
     signature = inspect.signature(function)
     assert list(signature.parameters) == [*row.arguments, "out", "nan"]
     assert [p.default for p in signature.parameters.values() if p.default is not p.empty] == [
-        param.default for param in row.params
+        *(param.default for param in row.params),
+        *(None, None),
     ]
 
 

@@ -75,7 +75,7 @@ def _spread(operator: str, params: Sequence[float], mask: Mask, running: bool) -
         return ever
     if how == "lag":
         place = _LAGS[operator]
-        return _later(mask, 1 if place is None else int(params[place]))
+        return np.asarray(_later(mask, 1 if place is None else int(params[place])))
     counts = np.cumsum(mask, axis=-1)
     within: Mask = counts > _later(counts, int(params[0]))
     return within
