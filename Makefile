@@ -153,6 +153,7 @@ lint: $(VENV)/.installed-dev build-required
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tools
 	$(BIN)/lint-imports
 	$(PY) -m mypy.stubtest $(STUBS) --concise --allowlist tools/stubtest.txt --ignore-unused-allowlist \
 		--ignore-positional-only --ignore-disjoint-bases

@@ -78,7 +78,9 @@ def figure(reference: str) -> str:
         raise ValueError(f"{reference}: expected one of {', '.join(p.stem for p in sorted(RESULTS.glob('*.json')))}")
     report = read(path)
     if case == "summary":
-        found = [{"case": case, "ratios": {name: r for s in summaries(report) for name, r in s.items()}}]
+        found: list[Mapping[str, Any]] = [
+            {"case": case, "ratios": {name: r for s in summaries(report) for name, r in s.items()}}
+        ]
     else:
         found = list(rows(report))
     exact = [row for row in found if row["case"] == case]

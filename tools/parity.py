@@ -185,7 +185,7 @@ def main() -> int:
     parser.add_argument("--forms", action="store_true", help="compare the forms of each function instead")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    known = set(talib.get_functions())
+    known = set(talib.get_functions())  # type: ignore[no-untyped-call]
     rows = [
         row for row in INDICATORS.values() if row.definition in known and (not args.names or row.name in args.names)
     ]

@@ -64,7 +64,7 @@ async def main(options: argparse.Namespace) -> int:
                         kills += 1
 
             killer = asyncio.create_task(kill())
-            states = collections.Counter()
+            states: collections.Counter[str] = collections.Counter()
             wrong = 0
             for number, id in enumerate(ids):
                 view = await queue.wait(id)

@@ -60,7 +60,7 @@ class Service:
             time.sleep(seconds)
             return found(number)
 
-        options = {"retries": 1000, "result_ttl": 86400.0}
+        options: dict[str, Any] = {"retries": 1000, "result_ttl": 86400.0}
         self.nap = self.queue.task(name="nap", on="async", **options)(nap)
         self.block = self.queue.task(name="block", on="thread", **options)(block)
         for event in ("start", "success", "failure", "dead"):

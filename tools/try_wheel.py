@@ -16,9 +16,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-import pythons
-
-TESTS = (*pythons.HOT_TESTS, "tests/indicators/test_kernels.py")
+# The contract of each hot path, and what a crash of the process would be found by.
+TESTS = (
+    "tests/isolated/test_recursion.py",
+    "tests/framing/test_hostile.py",
+    "tests/heap/test_priority_queue.py",
+    "tests/cache/test_calls.py",
+    "tests/dispatch/test_switch.py",
+    "tests/indicators/test_kernels.py",
+)
 OF_SOURCES = "tests/isolated/test_recursion.py::test_calls_into_python_are_guarded"  # a wheel has no sources to read
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -127,3 +127,9 @@ def test_scalar_and_vector_arithmetic_is_told_apart(monkeypatch: pytest.MonkeyPa
     assert share.arithmetic(Path("kernels")) == {"fc_roll_mean_neon": {0: True, 4: False}, "sma_run": {16: True}}
     assert share.STREAMING.search("sma_run")
     assert not share.STREAMING.search("fc_roll_mean_neon")
+
+
+def test_a_wheel_is_tried_by_tests_of_every_hot_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = tool("try_wheel", monkeypatch)
+    assert [name for name in trial.TESTS if not (ROOT / name).exists()] == []
+    assert {name.split("/")[1] for name in trial.TESTS} >= {"framing", "heap", "cache", "dispatch", "indicators"}
