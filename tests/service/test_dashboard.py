@@ -488,3 +488,50 @@ def test_without_alerts_the_page_says_so() -> None:
         assert (await client.get("/fastcore/api/snapshot/alerts")).json()["installed"] is False
 
     run(check)
+
+
+def test_the_journal_is_filtered(flag: str) -> None:
+    async def check(client: httpx.AsyncClient) -> None:
+        flags.set(flag, "ramp:5", reason="a first look")
+        flags.rollback(flag, reason="p99 DOUBLED")
+        flags.resume(flag)
+
+        async def journal(**query: str) -> Any:
+            return (await client.get("/fastcore/api/journal", params=query)).json()
+
+        assert [e["what"] for e in (await journal(flag=flag))["journal"]][:3] == ["resume", "rollback", "set"]
+        assert [e["flag"] for e in (await journal(text="p99 doubled"))["journal"]][:1] == [flag]
+        found = await journal(flag=flag, what="set", who="operator")
+        assert (found["journal"][0]["old"], found["journal"][0]["new"]) == ("control", "ramp:5")
+        assert {e["what"] for e in found["journal"]} == {"set"}
+        assert {"resume", "rollback", "set"} <= set(found["what"])
+        assert (await journal(who="nobody at all"))["journal"] == []
+        for query in ({"text": "x" * 201}, {"order": "new"}):
+            assert (await client.get("/fastcore/api/journal", params=query)).status_code == 422
+
+    run(check)
+
+
+def test_the_evidence_says_how_near_each_decision_is() -> None:
+    import time
+
+    def slow(n: int) -> int:
+        time.sleep(0.0005)
+        return n
+
+    switch = Switch("dashboard-evidence", control=abs, candidate=slow, guard=Guard(sample=100, dry_run=True))
+
+    async def check(client: httpx.AsyncClient) -> None:
+        flags.set("dashboard-evidence", "canary")
+        before = 0.0
+        for _ in range(3):
+            for n in range(10):
+                switch(n)
+            told = {f["name"]: f for f in (await client.get("/fastcore/api/snapshot/switches")).json()["flags"]}
+            found = told["dashboard-evidence"]["evidence"]
+            assert found["is_slower"] > before or found["is_slower"] == 1
+            before = found["is_slower"]
+        assert (found["is_not_slower"], found["mismatches"], found["pairs"]) == (0, 0, 30)
+        flags.clear("dashboard-evidence")
+
+    run(check)

@@ -12,10 +12,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from fastcore import Switch, flags, metrics
+from fastcore import Guard, Switch, flags, metrics
 from fastcore.cache import cached
 from fastcore.monitor import AlertManager, Rule
 from fastcore.service.dashboard import Dashboard, Prices, Sources
+from fastcore.service.dashboard.details import ROUTES, STEP, Details
+from fastcore.service.dashboard.details import SERIES as DETAILS
 from fastcore.service.dashboard.history import DAY, HOUR, MARKS, POINTS, SERIES, History, Mark
 from fastcore.service.dashboard.recorder import Recorder
 from fastcore.tasks import TaskQueue
@@ -85,8 +87,9 @@ def test_the_number_of_series_and_marks_is_bounded() -> None:
         history.mark(Mark(START, "flag", str(n)))
     found = history.read(START, 10)
     assert len(found["series"]) == SERIES
-    assert [mark.text for mark in found["marks"]].count("9") == 0
-    assert len(found["marks"]) == MARKS
+    marks = history.marks(START, 10)
+    assert [mark.text for mark in marks].count("9") == 0
+    assert len(marks) == MARKS
 
 
 @pytest.mark.parametrize("span", [0, -1, 86401, math.nan, math.inf])
@@ -245,3 +248,61 @@ def test_the_recorder_samples_while_the_service_runs_and_stops_with_it() -> None
         await recorder.stop()
 
     asyncio.run(check())
+
+
+def test_both_arms_of_a_switch_have_a_history_of_their_own() -> None:
+    def control(n: int) -> int:
+        return n
+
+    def candidate(n: int) -> int:
+        return n + (n == 3)  # one answer of ten differs
+
+    switch = Switch(
+        "history-arms", control=control, candidate=candidate, flag="history-arms", guard=Guard(dry_run=True)
+    )
+    flags.set("history-arms", "shadow:100")
+    details = Details()
+    try:
+        details.sample(START, 0.0)
+        for n in range(10):
+            switch(n)
+        details.sample(START + STEP, float(STEP))
+        details.sample(START + 2 * STEP, 2.0 * STEP)
+        found = details.read(START + 2 * STEP, 60, "switch/history-arms")
+    finally:
+        flags.clear("history-arms")
+    assert found["series"]["agreement"] == [None, None, None] or found["series"]["agreement"][1] == pytest.approx(0.9)
+    assert set(found["series"]) == {
+        "control p50",
+        "control p95",
+        "candidate p50",
+        "candidate p95",
+        "agreement",
+        "share",
+    }
+    assert details.read(START + 20, 60, "switch/history")["series"] == {}  # a name is not a prefix of another
+
+
+def test_routes_and_caches_have_a_history_and_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    @cached(maxsize=8, name="history-cache")
+    def square(n: int) -> int:
+        return n * n
+
+    counted = {"/history": 10.0**9, **{f"/{n}": 10.0**8 for n in range(99)}}  # the first is the most asked for
+    monkeypatch.setattr(
+        "fastcore.service.dashboard.details.counts",
+        lambda name: (({"method": "GET", "route": route, "status": "500"}, n) for route, n in counted.items()),
+    )
+    details = Details()
+    square(1)
+    details.sample(START, 0.0)
+    counted["/history"] += 20
+    for n in (1, 1, 1, 2):
+        square(n)
+    details.sample(START + STEP, float(STEP))
+    route = details.read(START + STEP, 60, "route/GET /history")["series"]
+    assert (route["requests"], route["errors"]) == ([None, 2.0], [None, 2.0])
+    [name] = [name for name in details._chosen["cache"] if "history-cache" in name]
+    assert details.read(START + STEP, 60, f"cache/{name}")["series"] == {"hit_ratio": [None, 0.75]}
+    assert len(details._chosen["route"]) == ROUTES
+    assert len(details._seen) <= DETAILS

@@ -236,11 +236,43 @@ def test_the_kill_switch_flips_the_path_and_the_journal_says_so(page: Any, serve
     page.click("nav >> text=Overview")
     page.wait_for_selector(f"ul.wrong >> text={FLAG} is rolled back")
     page.click("nav >> text=Switches")
+    assert not page.locator("text=Set mode").is_visible()  # only what is legal is offered
+    assert not page.locator("button.danger").is_visible()
     page.click("text=Resume")
     page.wait_for_selector(f'[data-row="{FLAG}"] .state-good')
     assert flags.get(FLAG).source != "rollback"
     page.click("#token")  # locks again
     page.wait_for_selector("text=Read-only: unlock with the token")
+
+
+def test_a_canary_shows_its_evidence_and_both_arms_over_time(page: Any, served: Served) -> None:
+    flags.set(FLAG, "canary")
+    try:
+        for n in range(60):
+            served.get("/technical-analysis/MSFT", bars=400 + n)
+        show(page, served.url, f"switches/{FLAG}")
+        page.wait_for_selector('[aria-label="Evidence"] svg.evidence')
+        page.wait_for_selector('[aria-label="Steps"] [aria-current="step"]')
+        over_time = "document.querySelector('[aria-label^=\"Agreement of both\"]').data"
+        until(page, f'({over_time} ?? []).some((t) => t.name === "candidate\'s share" && [...t.y].some((y) => y > 0))')
+    finally:
+        flags.set(FLAG, "ramp:50")
+
+
+def test_the_journal_s_filters_are_part_of_the_address(page: Any, served: Served) -> None:
+    flags.set(FLAG, "ramp:51", reason="a word to search for")
+    flags.set(FLAG, "ramp:50")
+    show(page, served.url, "switches")
+    page.fill("#journal-text", "WORD to search")
+    rows = "document.querySelectorAll('[aria-label=\"Newest first\"] tbody tr').length"
+    until(page, f"{rows} === 1")
+    page.reload()
+    page.wait_for_selector('[aria-label="Newest first"] td:has-text("ramp:51")')
+    until(page, f"{rows} === 1")
+    page.select_option("#journal-what", "rollback")
+    page.wait_for_selector("text=no entry matches")
+    page.locator('[aria-label="Filter the journal"] >> text=Clear filters').click()
+    until(page, f"{rows} > 1")
 
 
 def test_a_question_asked_right_after_another_was_left_is_answered(page: Any, served: Served) -> None:
@@ -387,6 +419,11 @@ def test_pointer_and_zoom_are_shared_by_the_charts_of_a_page(page: Any, served: 
             const starts = [...document.querySelectorAll(".chart")].map((e) => new Date(e.layout.xaxis.range[0]));
             return String(starts[0]) === String(starts[1]); })()""",
     )
+    until(page, "location.hash.includes('from=')")  # a copied address shows the same part of time
+    start = "new Date(document.querySelector('.chart')?.layout?.xaxis?.range[0]).getTime() / 1000"
+    zoomed = page.evaluate(start)
+    page.reload()
+    until(page, f"Math.abs({start} - {zoomed}) <= 1")
 
 
 def test_a_rollback_is_a_mark_on_the_charts(page: Any, served: Served) -> None:

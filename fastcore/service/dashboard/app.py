@@ -20,6 +20,7 @@ from fastcore.service.dashboard.recorder import Recorder
 from fastcore.service.dashboard.sections import SECTIONS, read
 from fastcore.service.dashboard.sources import Sources
 from fastcore.service.dashboard.static_files import Receive, Scope, Send, StaticFiles, respond
+from fastcore.service.dashboard.switches import journal
 from fastcore.streaming.security import Authenticate
 
 __all__ = ["Dashboard"]
@@ -114,12 +115,14 @@ class Dashboard:
             if name.startswith("lines/"):
                 return self._sources.prices.line(name[6:])
             if name.startswith("history/"):
-                return await on_own_thread(self.recorder.read, _seconds(name[8:]))
+                return await on_own_thread(self.recorder.read, _seconds(name[8:]), _query(scope).get("of", ""))
+            if name == "journal":
+                return await on_own_thread(journal, _query(scope))
             if name == "tasks":
                 return await on_own_thread(tasks.find, self._sources, _query(scope))
             if name.startswith("tasks/"):
                 return await on_own_thread(self._task, name[6:], self._may_change(scope))
-            raise Problem(404, f"path: expected snapshot, history/SECONDS, lines/SYMBOL or tasks, got {name!r}")
+            raise Problem(404, f"path: expected snapshot, history, journal, lines or tasks, got {name!r}")
         if scope["method"] != "POST":
             raise Problem(405, f"method: expected GET, HEAD or POST, got {scope['method']}")
         self._admit(scope)

@@ -28,8 +28,9 @@ class Mark(NamedTuple):
 class _Ring:
     """Samples of all series at one resolution, the oldest overwritten; a series without a value has NaN."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, most: int) -> None:
         self._length = length
+        self._most = most
         self._count = 0
         self._times = array("d", bytes(8 * length))
         self._series: dict[str, array[float]] = {}
@@ -42,19 +43,21 @@ class _Ring:
         for name, value in values.items():
             series = self._series.get(name)  # type: ignore[assignment]
             if series is None:
-                if len(self._series) >= SERIES:
+                if len(self._series) >= self._most:
                     continue
                 series = self._series[name] = array("f", [math.nan]) * self._length
             series[place] = value
         self._count += 1
 
-    def rows(self, start: float, end: float) -> tuple[list[float], dict[str, list[float]]]:
-        """Return the samples with ``start < at <= end``, the oldest first."""
+    def rows(self, start: float, end: float, prefix: str) -> tuple[list[float], dict[str, list[float]]]:
+        """Return the samples with ``start < at <= end``, the oldest first, of the series whose names begin so."""
         kept = min(self._count, self._length)
         places = [place % self._length for place in range(self._count - kept, self._count)]
         places = [place for place in places if start < self._times[place] <= end]
         return [self._times[place] for place in places], {
-            name: [series[place] for place in places] for name, series in self._series.items()
+            name[len(prefix) :]: [series[place] for place in places]
+            for name, series in self._series.items()
+            if name.startswith(prefix)
         }
 
 
@@ -62,11 +65,18 @@ class History:
     """What the recorder noted, for charts that show the past when a page is opened.
 
     Takes at most 1.3 MB: 64 series of 5,040 samples of 4 bytes. Safe to use from several threads.
+
+    Parameters
+    ----------
+    step : int, default 1
+        Seconds between two samples of the last hour.
+    series : int, default 64
+        Names kept; further ones are left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = 1, series: int = SERIES) -> None:
         self._lock = threading.Lock()
-        self._seconds, self._minutes = _Ring(HOUR), _Ring(DAY)
+        self._seconds, self._minutes = _Ring(HOUR // step, series), _Ring(DAY, series)
         self._minute: int | None = None
         self._sums: dict[str, tuple[float, int]] = {}
         self._marks: deque[Mark] = deque(maxlen=MARKS)
@@ -95,7 +105,12 @@ class History:
         with self._lock:
             self._marks.append(mark)
 
-    def read(self, end: float, span: float) -> dict[str, Any]:
+    def marks(self, end: float, span: float) -> list[Mark]:
+        """Return what happened in the last `span` seconds."""
+        with self._lock:
+            return [mark for mark in self._marks if end - span < mark.at <= end]
+
+    def read(self, end: float, span: float, prefix: str = "") -> dict[str, Any]:
         """Return the series of the last `span` seconds, as at most 360 means, and the means of the span before.
 
         Parameters
@@ -104,6 +119,8 @@ class History:
             Seconds since the epoch.
         span : float
             Seconds, above 0 and at most a day.
+        prefix : str, default ""
+            How the names of the wanted series begin; it is left out of them.
 
         Raises
         ------
@@ -114,16 +131,14 @@ class History:
             raise ValueError(f"range: expected seconds above 0 and at most {60 * DAY}, got {span:g}")
         with self._lock:
             ring = self._seconds if span <= HOUR else self._minutes
-            now = ring.rows(end - span, end)
-            past = (self._seconds if 2 * span <= HOUR else self._minutes).rows(end - 2 * span, end - span)
-            marks = [mark for mark in self._marks if end - span < mark.at <= end]
+            now = ring.rows(end - span, end, prefix)
+            past = (self._seconds if 2 * span <= HOUR else self._minutes).rows(end - 2 * span, end - span, prefix)
         times, series = _thinned(*now, end - span, span)
         return {
             "at": times,
             "series": series,
             "mean": {name: _mean(values) for name, values in now[1].items()},
             "before": {name: _mean(values) for name, values in past[1].items()},
-            "marks": marks,
         }
 
 

@@ -14,6 +14,7 @@ from fastcore._threads import on_own_thread
 from fastcore.dispatch.journal import Entry
 from fastcore.dispatch.switch import live
 from fastcore.monitor.collect import EMPTY, window
+from fastcore.service.dashboard.details import Details
 from fastcore.service.dashboard.history import History, Mark
 from fastcore.service.dashboard.observed import counts, latencies
 from fastcore.service.dashboard.sources import Sources
@@ -45,6 +46,7 @@ class Recorder:
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
         self.history = History()
+        self.details = Details()
         self._sources = sources
         self._clock, self._timer, self._cpu = clock, timer, cpu
         self._last: dict[str, float] = {}
@@ -104,6 +106,7 @@ class Recorder:
                 values[name] = self._rate(name, hub[name], passed)
         if self._samples % SLOWLY == 0:
             self._slow = {**self._waiting(), **self._saved()}
+            self.details.sample(self._clock(), now)
         self._samples += 1
         self.history.add(self._clock(), {**values, **self._slow})
         self._alerts()
@@ -193,12 +196,15 @@ class Recorder:
             self.history.mark(Mark(self._clock(), "resolved", self._firing[fingerprint]))
         self._firing = firing
 
-    def read(self, span: float) -> dict[str, Any]:
-        """Return the history of the last `span` seconds, with what the flags' journal says of it."""
+    def read(self, span: float, of: str = "") -> dict[str, Any]:
+        """Return the history of the last `span` seconds, with what the flags' journal says of it.
+
+        `of` is what has a history of its own, such as ``switch/NAME``; by default the service.
+        """
         end = self._clock()
-        found = self.history.read(end, span)
+        found = self.details.read(end, span, of) if of else self.history.read(end, span)
         changes = [_change(entry) for entry in flags.journal() if entry.old.get("mode") != entry.new.get("mode")]
-        marks = [*found["marks"], *(mark for mark in changes if end - span < mark.at <= end)]
+        marks = [*self.history.marks(end, span), *(mark for mark in changes if end - span < mark.at <= end)]
         return {"range": span, "end": end, **found, "marks": [mark._asdict() for mark in sorted(marks)[-SHOWN:]]}
 
 

@@ -7,21 +7,19 @@ import math
 import os
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from fastcore import flags, metrics, status
 from fastcore._threads import on_own_thread
-from fastcore.dispatch import controller
-from fastcore.dispatch.state import HOT_PATHS, STATEFUL
+from fastcore.dispatch.state import HOT_PATHS
 from fastcore.service.dashboard.observed import alerts, latencies, requests
 from fastcore.service.dashboard.sources import Section, Sources
+from fastcore.service.dashboard.switches import measured, switches
 from fastcore.service.dashboard.tasks import tasks
 
 __all__ = ["SECTIONS", "read"]
 
 SLOW = 20
-LEVELS = [0.01, 0.05, *(n / 10 for n in range(1, 10)), 0.95, 0.99]
 CLOSED = {
     1000: "the client left",
     1001: "the client went away",
@@ -45,7 +43,7 @@ CLOSED = {
 def overview(sources: Sources) -> Section:
     """The implementations that run, what they gain, and problems."""
     found = status()
-    arms = _arms()
+    arms = measured()
     held = [flag for flag in flags.snapshot().values() if flag.rolled_back]
     memory_now = memory(sources)
     hits = misses = 0
@@ -132,78 +130,6 @@ def _wrong(
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def switches(sources: Sources) -> Section:
-    """Flags, both arms of the Switches in use, and what was changed."""
-    from fastcore.dispatch.modes import PATH_WORDS, SERVICE_WORDS
-
-    return {
-        "at": time.time(),
-        "writable": sources.writable,
-        "flags": [
-            {
-                "name": flag.name,
-                "mode": flag.mode,
-                "state": flag.state,
-                "source": flag.source,
-                "since": flag.since.timestamp(),
-                "reason": flag.reason,
-                "words": list(PATH_WORDS if flag.name in HOT_PATHS else SERVICE_WORDS),
-                "trials": flag.name not in STATEFUL,
-                "canary": _canary(flag.name),
-            }
-            for flag in flags.snapshot().values()
-        ],
-        "switches": _arms(),
-        "journal": _journal(),
-    }
-
-
-def _canary(flag: str) -> dict[str, Any] | None:
-    watching = controller.find(flag)
-    return None if watching is None else watching.progress()
-
-
-def _arms() -> list[dict[str, Any]]:
-    """Both arms of every Switch that was called; of a hot path's hundreds, those of most calls."""
-    from fastcore.dispatch.switch import live
-
-    found = []
-    for switch in live().values():
-        report = switch.report()
-        if not report.control.calls + report.candidate.calls:
-            continue
-        body = report.to_dict()
-        row: dict[str, Any] = {"name": switch.name, "flag": switch.flag, "mode": report.mode, "levels": LEVELS}
-        row |= {"improvement": _finite(body["improvement"]), "verdict": body["verdict"]}
-        for index, name in enumerate(("control", "candidate")):
-            sketch = metrics.Sketch()
-            sketch.merge(switch._counts(index)[2])
-            quantiles = [sketch.quantile(q) for q in LEVELS] if sketch.count else []
-            row[name] = {**{k: _finite(v) for k, v in body[name].items()}, "name": name, "quantiles": quantiles}
-        found.append(row)
-    found.sort(key=lambda row: (row["flag"] in HOT_PATHS, -row["control"]["calls"] - row["candidate"]["calls"]))
-    return found[:50]
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _journal() -> list[dict[str, Any]]:
-    return [
-        {
-            "when": datetime.fromisoformat(entry.when).timestamp(),
-            "flag": entry.flag,
-            "who": entry.who,
-            "what": entry.what,
-            "old": entry.old.get("mode", "–"),
-            "new": entry.new.get("mode", "–"),
-            "why": entry.why,
-        }
-        for entry in reversed(flags.journal())
-    ]
 
 
 def caches(sources: Sources) -> Section:

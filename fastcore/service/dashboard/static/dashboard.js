@@ -2,7 +2,7 @@
 import { Client } from "./client.js";
 import { api, locked, setToken, token } from "./api.js";
 import { clock, duration, h } from "./elements.js";
-import { address, read } from "./place.js";
+import { address, choose, read } from "./place.js";
 import * as past from "./past.js";
 import * as overview from "./pages/overview.js";
 import * as requests from "./pages/requests.js";
@@ -121,6 +121,7 @@ function open() {
     if (!current) location.hash = "overview";
     return;
   }
+  chooseRange(query);
   if (current?.name === name) {
     Object.assign(current, { wanted, query });
     if (newest[name]) current.view.show(newest[name], wanted, query);
@@ -139,6 +140,14 @@ function open() {
   if (newest[name]) view.show(newest[name], wanted, query);
   view.follow?.();
   showAge();
+}
+
+/** Take the range of time from the address, where it names one. */
+function chooseRange(query) {
+  const named = Number(query.get("range")) || (Number(query.get("from")) ? past.reaching(Number(query.get("from"))) : 0);
+  if (!named || named === past.chosen()) return;
+  past.choose(named).catch((error) => say(error.message));
+  $("range").value = String(past.chosen());
 }
 
 /** Go to a page, or to one thing on it: a reload and the way back show it again. */
@@ -238,6 +247,7 @@ $("theme").addEventListener("click", () => {
 $("range").append(...past.RANGES.map(([seconds, name]) => h("option", { value: seconds, selected: seconds === past.chosen() }, name)));
 $("range").addEventListener("change", () => {
   past.choose(Number($("range").value)).catch((error) => say(error.message));
+  choose({ range: $("range").value, from: "", to: "" }); // in the address: a copied one shows the same
   followPast();
 });
 $("ask-no").addEventListener("click", () => $("ask").close("cancel")); // no submit button: Enter must mean yes

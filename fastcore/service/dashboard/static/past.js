@@ -3,44 +3,58 @@ import { api } from "./api.js";
 
 export const RANGES = [[300, "5 min"], [900, "15 min"], [3600, "1 h"], [21600, "6 h"], [86400, "24 h"]];
 const KEY = "fastcore-range";
-const listeners = new Set();
-let range = RANGES.some(([seconds]) => seconds === Number(localStorage.getItem(KEY))) ? Number(localStorage.getItem(KEY)) : 900;
-let newest = null;
-let asking = null;
+const subjects = new Map(); // what has a past ("" is the service) -> {listeners, newest, asking}
+const known = (seconds) => RANGES.some(([one]) => one === seconds);
+let range = known(Number(localStorage.getItem(KEY))) ? Number(localStorage.getItem(KEY)) : 900;
 
 export const chosen = () => range;
 
 /** The name of the chosen range, as in "the last 15 min". */
 export const rangeName = () => RANGES.find(([seconds]) => seconds === range)[1];
 
+/** The shortest range that reaches back to a moment. */
+export const reaching = (at) => (RANGES.find(([seconds]) => Date.now() / 1000 - seconds <= at) ?? RANGES.at(-1))[0];
+
 export function choose(seconds) {
+  if (!known(seconds)) return Promise.resolve();
   range = seconds;
   localStorage.setItem(KEY, String(seconds));
-  newest = null;
+  for (const one of subjects.values()) one.newest = null;
   return ask();
 }
 
-/** Call `listener` with the past, now if it is known and whenever it was read again; returns what ends that. */
-export function watch(listener) {
-  listeners.add(listener);
-  if (newest) listener(newest);
-  return () => listeners.delete(listener);
+/** Call `listener` with the past, now if it is known and whenever it was read again; returns what ends that.
+
+`of` is what the past is of, such as `switch/NAME`; without it that of the service.
+*/
+export function watch(listener, of = "") {
+  if (!subjects.has(of)) subjects.set(of, { listeners: new Set(), newest: null, asking: null });
+  const one = subjects.get(of);
+  one.listeners.add(listener);
+  if (one.newest) listener(one.newest);
+  else askOf(of, one).catch(() => {}); // the next reading comes soon
+  return () => {
+    one.listeners.delete(listener);
+    if (!one.listeners.size) subjects.delete(of);
+  };
 }
 
-/** Read the past. */
-export function ask() {
+/** Read the past of all that is watched. */
+export const ask = () => Promise.all([...subjects].map(([of, one]) => askOf(of, one)));
+
+function askOf(of, one) {
   const wanted = range;
-  asking ??= api(`history/${wanted}`).then((found) => {
-    asking = null;
-    if (wanted !== range) return ask();
-    newest = found;
-    for (const listener of listeners) listener(found);
+  one.asking ??= api(`history/${wanted}${of ? `?of=${encodeURIComponent(of)}` : ""}`).then((found) => {
+    one.asking = null;
+    if (wanted !== range) return askOf(of, one);
+    one.newest = found;
+    for (const listener of one.listeners) listener(found);
     return found;
   }, (error) => {
-    asking = null;
+    one.asking = null;
     throw error;
   });
-  return asking;
+  return one.asking;
 }
 
 /** How often the past is worth reading, in milliseconds: when a point of a chart has been added. */

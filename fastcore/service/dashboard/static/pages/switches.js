@@ -1,9 +1,12 @@
-import { act, ask, go } from "../dashboard.js";
-import { api, locked } from "../api.js";
+import { go } from "../dashboard.js";
 import { chart, colour } from "../charts.js";
-import { card, clock, h, number, percent, seconds, state, table } from "../elements.js";
+import { card, clock, h, number, seconds, state, table } from "../elements.js";
 import { address } from "../place.js";
 import { refill } from "../patch.js";
+import { makeControls } from "../switches/controls.js";
+import { canary, evidence } from "../switches/evidence.js";
+import { makeJournal } from "../switches/journal.js";
+import { timeline } from "../timeline.js";
 
 export const title = "Switches";
 
@@ -17,13 +20,19 @@ let picked = false; // by somebody; before that it is one with both arms measure
 export function view() {
   const element = h("div");
   const plot = chart("Latency of both arms: share of calls by latency");
-  const list = h("div"), detail = h("div"), journal = h("div");
-  const controls = makeControls();
-  element.append(list, h("div.columns", {}, h("div", {}, detail, controls.element), card("Latency of both arms", plot.element)), journal);
+  const list = h("div"), detail = h("div");
+  const controls = makeControls(), journal = makeJournal();
+  const arm = (name, dash) => [[`${name} p50`, `${name}, median`, name, { factor: 1000, dash }], [`${name} p95`, `${name}, p95`, name, { factor: 1000, dash, width: 1, fill: "tonexty" }]];
+  const times = timeline("Median and 95th percentile of both arms over time", [...arm("control", "dot"), ...arm("candidate", "solid")], () => ({ yaxis: { title: { text: "ms" } } }), "switch/");
+  const shares = timeline("Agreement of both arms and the candidate's share of the calls over time", [["agreement", "agreement", "up"], ["share", "candidate's share", "candidate"]],
+    () => ({ yaxis: { tickformat: ".0%", range: [0, 1.02] } }), "switch/");
+  element.append(list, h("div.columns", {}, h("div", {}, detail, controls.element), h("div", {}, card("Latency of both arms", plot.element), card("Latency over time", times.element), card("Agreement and share", shares.element))), journal.element);
   return {
     element,
+    follow() { times.follow(); shares.follow(); },
+    leave() { times.leave(); shares.leave(); },
     /** Show the figures; `wanted` is the Switch or the flag that the address names. */
-    show(body, wanted) {
+    show(body, wanted, query) {
       const known = body.flags.map((f) => f.name);
       const named = body.switches.find((s) => s.name === wanted);
       if (wanted && (named || known.includes(wanted))) {
@@ -53,28 +62,13 @@ export function view() {
           arms.shadow ? h("p.quiet", {}, `${number(arms.shadow.compared)} compared, ${number(arms.shadow.mismatches)} mismatches`) : null,
           obeying.length > 1 ? h("p", {}, "Other Switches on this flag: ", obeying.filter((s) => s !== arms).map((s, i) =>
             [i ? ", " : "", h("a", { href: address("switches", s.name) }, s.name)])) : null]
-        : h("p.quiet", {}, "no Switch on this flag yet")), canary(flag?.canary));
+        : h("p.quiet", {}, "no Switch on this flag yet")), canary(flag?.canary), evidence(flag?.evidence));
+      for (const one of [times, shares]) one.of(`switch/${arms?.name ?? ""}`);
       controls.show(flag, body.writable);
-      refill(journal, card("Journal", table("Newest first", [
-        ["When", (e) => clock(e.when)], ["Flag", (e) => e.flag], ["Who", (e) => e.who], ["What", (e) => e.what],
-        ["From", (e) => e.old], ["To", (e) => e.new], ["Why", (e) => e.why || "–"],
-      ], body.journal, { key: (e) => `${e.when} ${e.flag} ${e.what} ${e.new}`, empty: "no changes" })));
+      journal.show(body, query);
       draw(plot, arms);
     },
   };
-}
-
-/** The step of a canary, and what it waits for. */
-function canary(found) {
-  if (!found) return null;
-  const share = (wait) => Math.min(1, wait.have / wait.need);
-  return card("Canary", h("p", {}, found.steps.map((step) => [state(step === found.percent ? "good" : "quiet", step ? `${number(step)} %` : "shadow"), " "]),
-    found.paused ? state("warn", "paused: it cannot tell") : null),
-    table("What the step waits for", [
-      ["Condition", (w) => w.what],
-      ["Progress", (w) => [h("meter", { min: 0, max: 1, value: share(w), "aria-label": w.what }), ` ${percent(share(w), 0)}`]],
-      ["Now", (w) => number(w.have, w.need === 1 ? 2 : 0), true], ["Needed", (w) => number(w.need, 0), true],
-    ], found.waits, { key: (w) => w.what }));
 }
 
 function draw(plot, arms) {
@@ -87,76 +81,4 @@ function draw(plot, arms) {
     xaxis: { title: { text: "µs" }, type: "log" },
     yaxis: { title: { text: "share of calls" }, tickformat: ".0%", range: [0, 1] },
   });
-}
-
-/** The controls of the chosen flag: they show the mode in force, and keep a choice until it is set. */
-function makeControls() {
-  const element = h("div");
-  let flag = null, may = false, shown = null;
-  let touched = false; // a choice that is not set yet
-  let restarting = true;
-  const mode = h("select", { "aria-label": "Mode", change: () => { touched = true; } });
-  const share = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Share in percent" });
-  const told = h("output");
-  const note = h("p.quiet"), held = h("p", { role: "note" });
-  share.addEventListener("input", () => { touched = true; offer(mode.selectedIndex); });
-  const change = (path, body) => api(`flags/${encodeURIComponent(flag.name)}/${path}`, { method: "POST", body });
-  const buttons = [];
-  function button(label, cls, path, body, why = true) {
-    const made = h(`button${cls}`, { type: "button", click: async () => {
-      const name = flag.name, given = body?.() ?? {};
-      const reason = why ? await ask(`${label} ${name}`, "The reason goes into the journal.", "Reason", { yes: label }) : "";
-      if (reason === null || flag.name !== name) return;
-      await act(`${label} ${name}`, () => change(path, why ? { ...given, reason } : given));
-      touched = false;
-      fill();
-    } }, label);
-    buttons.push(made);
-    return made;
-  }
-  /** List the modes that may be set, those with a share at the slider's. */
-  function offer(index) {
-    told.textContent = `${share.value} %`;
-    const canary = flag.mode.startsWith("canary") ? flag.mode : "canary";
-    const offered = [...flag.words, `ramp:${share.value}`, ...(flag.trials ? [`shadow:${share.value}`, canary] : [])];
-    mode.replaceChildren(...offered.map((word) => h("option", { value: word }, word)));
-    mode.selectedIndex = index;
-  }
-  function fill() {
-    const [word, inForce] = flag.mode.split(":");
-    const known = inForce ?? (restarting ? "10" : share.value);
-    share.step = Number.isInteger(Number(known)) ? "1" : "any";
-    share.value = known;
-    const words = [...flag.words, "ramp", "shadow", "canary"];
-    offer(words.indexOf(word));
-    restarting = false;
-  }
-  element.append(card("Change", note, held,
-    h("div.controls", {}, mode, button("Set mode", "", "set", () => ({ mode: mode.value }))),
-    h("div.controls", {}, h("label", {}, "Share", share, told), button("Ramp", "", "set", () => ({ mode: `ramp:${share.value}` }))),
-    h("div.controls", {},
-      button("Kill switch", ".danger", "rollback"),
-      button("Clear setting", "", "clear", null, false),
-      button("Resume", "", "resume", null, false))));
-  return {
-    element,
-    show(given, writable) {
-      element.hidden = !given;
-      if (!given) return;
-      restarting = flag?.name !== given.name;
-      if (restarting) touched = false;
-      flag = given;
-      may = writable && !locked();
-      note.textContent = may ? "" : writable ? "Read-only: unlock with the token to change something." : "Read-only: the service was installed without a token.";
-      note.hidden = may;
-      held.hidden = flag.state !== "rolled_back";
-      held.textContent = held.hidden ? "" : "Rolled back: settings have no effect until the rollback is ended.";
-      for (const one of [mode, share, ...buttons]) one.disabled = !may;
-      const now = `${flag.name} ${flag.mode} ${flag.state}`;
-      if (shown !== now && !touched) {
-        fill();
-        shown = now;
-      }
-    },
-  };
 }
