@@ -17,11 +17,9 @@ from fastcore.service.dashboard.values import HIDDEN, arguments, masked, shown
 from fastcore.tasks import TaskEvent, TaskQueue
 from fastcore.tasks.codec import Codec
 from fastcore.tasks.records import Encoded
+from tests.service.board import AUTHORISED, TOKEN
 
 pytestmark = pytest.mark.backend_independent
-
-TOKEN = "correct horse battery"
-AUTHORISED = {"Authorization": f"Bearer {TOKEN}"}
 
 
 def desk(test: Callable[[TaskQueue, httpx.AsyncClient], Awaitable[None]], store: str = "memory") -> None:
