@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-PICTURE = re.compile(r"<picture>\n.*?</picture>(?:\n<!-- where no picture can be shown:\n(.*?)\n-->)?", re.DOTALL)
+PICTURE = re.compile(r"<picture>\n.*?</picture>(?:\n\n<!-- where no picture can be shown:\n(.*?)\n-->)?", re.DOTALL)
 IMAGE = re.compile(r"!\[([^\]]*)\]\((?!https://)([^)]+)\)")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https://|#)([^)]+)\)")
 SOURCE = re.compile(r'\b(src|srcset)="(?!https://)([^"]+)"')

@@ -22,21 +22,21 @@ BARS = (
     (
         "Indicators",
         "TA-Lib, geometric mean",
-        "indicators | summary | talib / fastcore, geometric mean over the twelve at the three lengths | .1f",
+        "indicators ; summary ; talib / fastcore, geometric mean over the twelve at the three lengths ; .1f",
     ),
-    ("Cache, a hit", "cachetools.TTLCache", "cache | hit, str, zipf, 1,000 | cachetools / fastcore | .0f"),
+    ("Cache, a hit", "cachetools.TTLCache", "cache ; hit, str, zipf, 1,000 ; cachetools / fastcore ; .0f"),
     (
         "Queue, put and get",
         "queue.PriorityQueue",
-        "heap | PriorityQueue, priority=, 1 thread | queue.PriorityQueue / fastcore | .0f",
+        "heap ; PriorityQueue, priority=, 1 thread ; queue.PriorityQueue / fastcore ; .0f",
     ),
-    ("1,000 rows to msgpack", "msgspec", "framing | 1000 rows as maps, from arrays | msgspec / fastcore | .0f"),
-    ("Durable tasks", "SqliteHuey", "tasks | SQLite, full, end to end | SqliteHuey / fastcore, submit_many | .0f"),
-    ("10 messages to 1,000 clients", "Starlette", "fanout | ten messages a tick | less than Starlette | .0f"),
+    ("1,000 rows to msgpack", "msgspec", "framing ; 1000 rows as maps, from arrays ; msgspec / fastcore ; .0f"),
+    ("Durable tasks", "SqliteHuey", "tasks ; SQLite, full, end to end ; SqliteHuey / fastcore, submit_many ; .0f"),
+    ("10 messages to 1,000 clients", "Starlette", "fanout ; ten messages a tick ; less than Starlette ; .0f"),
     (
         "Recording a latency",
         "prometheus_client",
-        "monitor | a metric | prometheus_client observe / Sketch.observe | .0f",
+        "monitor ; a metric ; prometheus_client observe / Sketch.observe ; .0f",
     ),
 )
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -99,6 +99,7 @@ def places() -> str:
         '<source media="(prefers-color-scheme: dark)" srcset="docs/images/speed-dark.svg">',
         f'<img src="docs/images/speed-light.svg" width="{WIDTH}" alt="{escape(alternative())}">',
         "</picture>",
+        "",  # else the comment is part of the element before it, and ends at its first empty line
         "<!-- where no picture can be shown:",
         as_text(),
         "-->",

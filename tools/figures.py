@@ -2,12 +2,12 @@
 
 A figure stands between two comments, which readers do not see::
 
-    <!--= cache | hit, str, zipf, 1,000 | cachetools / fastcore | .0f -->34<!--/-->
+    <!--= cache ; hit, str, zipf, 1,000 ; cachetools / fastcore ; .0f -->34<!--/-->
 
 Its parts are the script, the case (the start of its name is enough where only one begins so; "summary" for what is
 about all cases), what was measured, and how it is written: a format of Python's for ratios and numbers, or a unit (ns,
 us, ms, s) for times, to three digits. What was measured is a ratio or a number of the row, a contender, whose time is
-taken, or two contenders with " / ".
+taken, or two contenders with " / ". Vertical bars between the parts would end the cell of a table.
 
 Usage: python tools/figures.py [--check]
 """
@@ -69,9 +69,9 @@ def figure(reference: str) -> str:
     ValueError
         If it has not four parts, or there is no such script, case or measurement.
     """
-    parts = [part.strip() for part in reference.split(" | ")]
+    parts = [part.strip() for part in reference.split(" ; ")]
     if len(parts) != 4:
-        raise ValueError(f"{reference}: expected script | case | measured | format")
+        raise ValueError(f"{reference}: expected script ; case ; measured ; format")
     script, case, measured, form = parts
     path = RESULTS / f"{script}.json"
     if not path.exists():

@@ -132,6 +132,19 @@ def test_a_description_without_pictures_has_the_chart_as_text() -> None:
     assert "<!-- where no picture" not in description("")
 
 
+@pytest.mark.parametrize("repository", ["", "https://forge.example/us/fastcore"])
+def test_a_package_index_shows_the_description(repository: str) -> None:
+    markdown = pytest.importorskip("readme_renderer.markdown")
+    pytest.importorskip("comrak")
+    page = markdown.render(description(repository))
+    assert page is not None
+    assert "&lt;!--" not in page  # a comment that is shown
+    assert page.count("<tr>") == 10
+    assert re.search(r"<td>[\d.]+x as fast as TA-Lib", page)
+    assert page.count("<img") == (2 if repository else 0)
+    assert page.count("<h2") == 6
+
+
 def test_links_of_the_description_lead_to_the_tag() -> None:
     text = description("https://forge.example/us/fastcore")
     assert "[tutorial](https://forge.example/us/fastcore/blob/v1.2.3/docs/tutorial.md)" in text

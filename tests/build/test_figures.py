@@ -55,15 +55,24 @@ def test_the_chart_of_the_readme_is_that_of_the_results(
     assert draw_speed.main() == 0, capsys.readouterr().out
 
 
+def test_a_figure_does_not_end_the_cell_of_a_table(figures: ModuleType) -> None:
+    assert [
+        found
+        for page in figures.pages()
+        for found in figures.FIGURE.findall(page.read_text("utf-8"))
+        if "|" in found[0]
+    ] == []
+
+
 @pytest.mark.parametrize(
     ("reference", "text"),
     [
-        ("cache | hit, str, 1,000 | theirs / ours | .0f", "40"),
-        ("cache | hit, str | share | .1%", "12.3%"),
-        ("cache | hit, str | ours | ns", "25"),
-        ("cache | hit, str | theirs | us", "1"),
-        ("cache | hit, str | ours / theirs | .3f", "0.025"),
-        ("cache | summary | mean | .1f", "2.0"),
+        ("cache ; hit, str, 1,000 ; theirs / ours ; .0f", "40"),
+        ("cache ; hit, str ; share ; .1%", "12.3%"),
+        ("cache ; hit, str ; ours ; ns", "25"),
+        ("cache ; hit, str ; theirs ; us", "1"),
+        ("cache ; hit, str ; ours / theirs ; .3f", "0.025"),
+        ("cache ; summary ; mean ; .1f", "2.0"),
     ],
 )
 def test_a_reference_names_a_ratio_a_time_or_a_quotient(
@@ -75,10 +84,10 @@ def test_a_reference_names_a_ratio_a_time_or_a_quotient(
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("cache | hit, str | ours", "expected script"),
-        ("heap | hit | ours | ns", "expected one of cache"),
-        ("cache | hit | ours | ns", "expected one case of that name, got 2"),
-        ("cache | hit, str | nobody | ns", "expected one of theirs / ours, share, ours, theirs, got 'nobody'"),
+        ("cache ; hit, str ; ours", "expected script"),
+        ("heap ; hit ; ours ; ns", "expected one of cache"),
+        ("cache ; hit ; ours ; ns", "expected one case of that name, got 2"),
+        ("cache ; hit, str ; nobody ; ns", "expected one of theirs / ours, share, ours, theirs, got 'nobody'"),
     ],
 )
 def test_a_wrong_reference_is_refused(figures: ModuleType, results: Path, reference: str, message: str) -> None:
