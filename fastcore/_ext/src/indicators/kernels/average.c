@@ -77,11 +77,12 @@ typedef struct {
 FC_INLINE double fast_of(const double *par) { return par[0] < par[1] ? par[0] : par[1]; }
 FC_INLINE double slow_of(const double *par) { return par[0] < par[1] ? par[1] : par[0]; }
 
+#define TILE 512
 #define macd_policy recurrence
 static ptrdiff_t macd_lookback(const double *par) { return (ptrdiff_t)(slow_of(par) + par[2]) - 2; }
 static ptrdiff_t macd_scratch(const double *par) {
     (void)par;
-    return 2 * FC_TILE;
+    return TILE;
 }
 
 FC_INLINE void minus(const double *a, const double *b, double *out, ptrdiff_t n) {
@@ -97,7 +98,7 @@ FC_INLINE void minus(const double *a, const double *b, double *out, ptrdiff_t n)
 static int macd_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
     ptrdiff_t f = (ptrdiff_t)fast_of(par), s = (ptrdiff_t)slow_of(par), first = macd_lookback(par);
     ptrdiff_t end = s, signalled = 0; /* bars done: of macd, and of the signal once it is seeded */
-    double *macd = out[0], *signal = out[1], *difference = out[2], *steps = scratch, *other = scratch + FC_TILE;
+    double *macd = out[0], *signal = out[1], *difference = out[2], *other = scratch;
     const double *x = in[0];
     fc_average fast, slow, average;
     FC(average_begin)(&fast, kept((double)f), x + s - f, f);
@@ -121,11 +122,10 @@ static int macd_batch(const double *par, const double *const *in, double *const 
         if (end == n) {
             break;
         }
-        ptrdiff_t m = n - end < FC_TILE ? n - end : FC_TILE;
-        double latest = x[end + m - 1];
-        FC(steps_back)(x + end, x[end - 1], steps, m);
-        fast.apart = fc_settled(FC(decay_run)(&fast.decay, steps, macd + end, m, fast.apart), latest);
-        slow.apart = fc_settled(FC(decay_run)(&slow.decay, steps, other, m, slow.apart), latest);
+        ptrdiff_t m = n - end < TILE ? n - end : TILE;
+        if (FC(apart_run)(&fast, x + end, macd + end, m) || FC(apart_run)(&slow, x + end, other, m)) {
+            return 1;
+        }
         minus(macd + end, other, macd + end, m);
         end += m;
     }

@@ -44,11 +44,91 @@ FC_INLINE double run(const fc_decay *plan, const double *x, const double *plus, 
     return last;
 }
 
-double FC(decay_run)(const fc_decay *plan, const double *x, double *out, ptrdiff_t n, double last) {
-    return run(plan, x, NULL, out, n, last);
+/* ---- many bars: sixteen segments of equal length side by side, a lane each ----
+ * The first segment goes on from the value before; the others begin with 0, and what the segments before them leave is
+ * added once it is known: powers of q times the last value. */
+
+#define SEGMENTS 16
+#define SEGMENT 32 /* bars at most, and a multiple of four */
+#define RUN (SEGMENTS * SEGMENT)
+
+typedef enum { AVERAGE, APART, DECAY } run_kind; /* x + apart, apart, and q * y + k * x */
+
+static ptrdiff_t segment_of(ptrdiff_t n) {
+    ptrdiff_t length = n / SEGMENTS & ~(ptrdiff_t)3;
+    return length < 8 ? 0 : length > SEGMENT ? SEGMENT : length;
 }
 
-void FC(steps_back)(const double *x, double before, double *out, ptrdiff_t n) {
+typedef struct {
+    v4 before, y;
+} four_segments;
+
+FC_INLINE v4 segments_step(four_segments *s, v4 x, v4 q, v4 k, run_kind kind) {
+    if (kind == DECAY) {
+        s->y = v4_add(v4_mul(q, s->y), v4_mul(k, x));
+        return s->y;
+    }
+    s->y = v4_mul(q, v4_add(s->y, v4_sub(s->before, x)));
+    s->before = x;
+    return kind == APART ? s->y : v4_add(x, s->y);
+}
+
+FC_INLINE double segments_of(const fc_decay *plan, const double *x, double before, double *out, ptrdiff_t length,
+                             double last, run_kind kind) {
+    const fc_decay c = *plan;
+    v4 q = v4_all(c.q), k = v4_all(c.k), power[SEGMENT / 4] = {c.first, c.second};
+    four_segments four[SEGMENTS / 4];
+    double ends[SEGMENTS], whole;
+    for (int g = 0; g < SEGMENTS / 4; g++) {
+        const double *x0 = x + 4 * g * length - 1;
+        four[g].before = kind == DECAY ? q : v4_of(g ? x0[0] : before, x0[length], x0[2 * length], x0[3 * length]);
+        four[g].y = g ? v4_zero() : v4_of(last, 0.0, 0.0, 0.0);
+    }
+    for (ptrdiff_t t = 0; t < length; t += 2) {
+        for (int g = 0; g < SEGMENTS / 4; g++) {
+            v4 one, two;
+            v4_load_bars(x + 4 * g * length + t, length, &one, &two);
+            one = segments_step(four + g, one, q, k, kind);
+            two = segments_step(four + g, two, q, k, kind);
+            v4_store_bars(out + 4 * g * length + t, length, one, two);
+        }
+    }
+    for (int g = 0; g < SEGMENTS / 4; g++) {
+        v4_store(ends + 4 * g, four[g].y);
+    }
+    for (int j = 2; j < SEGMENT / 4; j++) {
+        power[j] = v4_mul(power[j - 2], c.all);
+    }
+    whole = v4_one(v4_last(power[length / 4 - 1]));
+    last = ends[0];
+    for (int s = 1; s < SEGMENTS; s++) {
+        v4 left = v4_all(last);
+        double *to = out + s * length;
+        for (ptrdiff_t j = 0; j < length / 4; j++) {
+            v4_store(to + 4 * j, v4_add(v4_load(to + 4 * j), v4_mul(power[j], left)));
+        }
+        last = ends[s] + whole * last;
+    }
+    return last;
+}
+
+/* Goes on from `last`, where the value before x[0] is `before`; returns the new last. out may be x itself. */
+FC_INLINE double segments(const fc_decay *plan, const double *x, double before, double *out, ptrdiff_t length,
+                          double last, run_kind kind) {
+    return length == SEGMENT ? segments_of(plan, x, before, out, SEGMENT, last, kind)
+                             : segments_of(plan, x, before, out, length, last, kind);
+}
+
+double FC(decay_run)(const fc_decay *plan, const double *x, double *out, ptrdiff_t n, double last) {
+    ptrdiff_t done = 0;
+    for (ptrdiff_t length; (length = segment_of(n - done)) > 0; done += SEGMENTS * length) {
+        last = segments(plan, x + done, 0.0, out + done, length, last, DECAY);
+    }
+    return run(plan, x + done, NULL, out + done, n - done, last);
+}
+
+/* out[i] = x[i-1] - x[i] */
+FC_INLINE void steps_back(const double *x, double before, double *out, ptrdiff_t n) {
     if (n > 0) {
         out[0] = before - x[0];
     }
@@ -71,13 +151,19 @@ void FC(average_begin)(fc_average *a, double q, const double *x, ptrdiff_t n) {
     a->apart = (base - a->before) + sum / (double)n;
 }
 
-int FC(average_run)(fc_average *a, const double *x, double *out, ptrdiff_t n) {
-    double steps[FC_TILE];
-    for (ptrdiff_t from = 0; from < n; from += FC_TILE) {
-        ptrdiff_t m = n - from < FC_TILE ? n - from : FC_TILE;
-        double latest = x[from + m - 1];
-        FC(steps_back)(x + from, a->before, steps, m);
-        a->apart = fc_settled(run(&a->decay, steps, x + from, out + from, m, a->apart), latest);
+FC_INLINE int average(fc_average *a, const double *x, double *out, ptrdiff_t n, run_kind kind) {
+    double steps[SEGMENTS * 8];
+    for (ptrdiff_t from = 0, m; from < n; from += m) {
+        ptrdiff_t length = segment_of(n - from);
+        m = length ? SEGMENTS * length : n - from < SEGMENTS * 8 ? n - from : SEGMENTS * 8;
+        double latest = x[from + m - 1], apart;
+        if (length) {
+            apart = segments(&a->decay, x + from, a->before, out + from, length, a->apart, kind);
+        } else {
+            steps_back(x + from, a->before, steps, m);
+            apart = run(&a->decay, steps, kind == APART ? NULL : x + from, out + from, m, a->apart);
+        }
+        a->apart = fc_settled(apart, latest);
         a->before = latest;
         if (!fc_finite(a->apart)) {
             return 1; /* what is not finite never leaves a recurrence */
@@ -85,3 +171,7 @@ int FC(average_run)(fc_average *a, const double *x, double *out, ptrdiff_t n) {
     }
     return !fc_finite(a->apart);
 }
+
+int FC(average_run)(fc_average *a, const double *x, double *out, ptrdiff_t n) { return average(a, x, out, n, AVERAGE); }
+
+int FC(apart_run)(fc_average *a, const double *x, double *out, ptrdiff_t n) { return average(a, x, out, n, APART); }

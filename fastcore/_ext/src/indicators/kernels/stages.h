@@ -48,7 +48,7 @@ int FC(roll_bands)(const double *x, ptrdiff_t n, ptrdiff_t w, double up, double 
 
 FC_INLINE ptrdiff_t fc_window_scratch(double w) { return 2 * (w + 8.0 > FC_TAILS ? (ptrdiff_t)w + 8 : FC_TAILS); }
 
-/* y[i] = q * y[i-1] + k * x[i], four bars at a time: powers of q fold the chain (look-ahead). */
+/* y[i] = q * y[i-1] + k * x[i], several bars at a time: powers of q fold the chain (look-ahead). */
 typedef struct {
     v4 from[4]; /* what bar j of four adds to each of the four */
     v4 first, second; /* q**1..4 and q**5..8 */
@@ -71,8 +71,8 @@ typedef struct {
 void FC(average_begin)(fc_average *a, double q, const double *x, ptrdiff_t n);
 /* The averages of the next n values; out may be x itself. Returns 1 early if one is not finite. */
 int FC(average_run)(fc_average *a, const double *x, double *out, ptrdiff_t n);
-/* What decay_run takes to make distances of: out[i] = x[i-1] - x[i]. */
-void FC(steps_back)(const double *x, double before, double *out, ptrdiff_t n);
+/* The same of the distances. */
+int FC(apart_run)(fc_average *a, const double *x, double *out, ptrdiff_t n);
 
 /* A distance that no longer shows is dropped before it decays into numbers so small that they take the processor many
  * times as long. It is less than any change of x that can follow; next to a price of 0, than what can be squared. */

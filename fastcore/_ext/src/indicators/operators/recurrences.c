@@ -279,15 +279,7 @@ static int apart_block(const double *par, void *carry, const double *const *in, 
     (void)par;
     (void)scratch;
     ptrdiff_t i = seed(s, in[0], out, n, 1);
-    if (i < n) {
-        const double *x = in[0] + i;
-        FC(steps_back)(x, s->average.before, out + i, n - i);
-        s->average.before = x[n - i - 1];
-        s->average.apart =
-            fc_settled(FC(decay_run)(&s->average.decay, out + i, out + i, n - i, s->average.apart), s->average.before);
-        return !fc_finite(s->average.apart);
-    }
-    return bad_seed(s);
+    return i < n ? FC(apart_run)(&s->average, in[0] + i, out + i, n - i) : bad_seed(s);
 }
 
 #define SMOOTHING(op)                                                                                                  \
