@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from fastcore.indicators.registry import INPUTS, MATYPES, MISSING_DATA, Indicator, Param, column
+from fastcore.indicators.registry.schema import REAL_MAX
 
 __all__ = ["definition_doc", "function_doc", "parameter_type"]
 
@@ -70,7 +71,8 @@ def parameter_type(param: Param) -> str:
     if param.kind == "matype":
         allowed = "{" + ", ".join(str(number) for number in MATYPES) + "}"
         return f"{allowed}, default {param.default}"
-    span = f" in {param.lo}..{param.hi}" if param.kind == "int" else ""
+    ranged = param.kind == "int" or param.lo > -REAL_MAX
+    span = f" in {param.lo}..{param.hi if param.hi < REAL_MAX else ''}" if ranged else ""
     return f"{param.annotation}{span}, default {param.default}"
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 import itertools
 import pickle
+import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +17,10 @@ from fastcore import indicators
 from fastcore.dispatch import backends
 from fastcore.indicators import FUNCTIONS, docstrings, generate
 from fastcore.indicators.registry import INDICATORS, INPUTS, Indicator
+from python_fallback.shared.indicators import gap
 from python_fallback.shared.indicators.definitions import DEFINITIONS
+from tests.conftest import PURE_ONLY
+from tests.indicators.cases import walk
 
 each_row = pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: row.name)
 
@@ -46,6 +52,28 @@ def test_both_twins_have_it(row: Indicator, backend: str) -> None:
     params = tuple(float(param.default) for param in row.params)
     outputs = backends.twin("indicators", backend).batch(row.name, params, arrays)
     assert len(outputs) == len(row.outputs)
+
+
+@pytest.mark.skipif(PURE_ONLY, reason="they are drawn with the compiled twin")
+def test_the_pictures_of_the_pages_are_current() -> None:
+    tool = Path(__file__).resolve().parents[2] / "tools" / "draw_indicators.py"
+    ran = subprocess.run([sys.executable, str(tool), "--check"], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@each_row
+def test_a_missing_bar_costs_as_many_results_as_the_page_says(row: Indicator) -> None:
+    """The bars that are lost follow from the operators; here they are counted."""
+    scale = 1e-3 if row.group == "Math Transform" else 1.0
+    params = [param.default for param in row.params]
+    costs = []
+    for place in range(len(row.inputs)):
+        inputs = [walk(600)[name] * scale for name in row.inputs]
+        inputs[place][400] = np.nan
+        result = getattr(indicators, row.name)(*inputs)
+        first = result[0] if row.result else result
+        costs.append(int(np.isnan(first[row.lookback(*params) :]).sum()))
+    assert gap(row.program(params)) == max(costs)
 
 
 def test_every_definition_has_a_row() -> None:

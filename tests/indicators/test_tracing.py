@@ -94,6 +94,13 @@ def test_programs_are_plain_data() -> None:
         (lambda o, x: o.mean(x, "3"), TypeError, "mean: period: expected a number .* got str"),
         (lambda o, x: o.mean([1.0], 3), TypeError, "mean: expected a value of the definition or a number, got list"),
         (lambda o, x: o.map("nothing", x), ValueError, "map: expected the name of a function of one number"),
+        (lambda o, x: o.smaa(x, 3), AttributeError, r"o\.smaa: expected an operator .*; did you mean o\.sma\?"),
+        (lambda o, x: o.where(x == 1.0, x, 0.0), TypeError, r"not compared with ==: write o\.equal"),
+        (lambda o, x: x != 1.0, TypeError, r"not compared with ==: write o\.equal"),
+        (lambda o, x: x**2, TypeError, r"has no power: write x \* x"),
+        (lambda o, x: x[1], TypeError, r"cannot be iterated or indexed: write o\.lag"),
+        (lambda o, x: np.log(x), TypeError, r"numpy\.log takes no value of a definition: write o\.ln\(x\)"),
+        (lambda o, x: np.add.reduce(x), TypeError, r"numpy\.add takes no value"),
         (lambda o, x: o.nothing(x), AttributeError, r"o\.nothing: expected an operator or a built-in indicator"),
         (lambda o, x: x if x > 1.0 else o.lag(x, 1), TypeError, r"no truth at trace time: write o\.where"),
         (lambda o, x: max(x, o.lag(x, 1)), TypeError, r"no truth at trace time"),
@@ -106,6 +113,16 @@ def test_programs_are_plain_data() -> None:
 def test_a_misuse_names_the_operator(calculate: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         trace(calculate, 1, ())
+
+
+def test_numbers_of_numpy_take_part_in_arithmetic() -> None:
+    def plain(o: Any, x: Any) -> Any:
+        return o.where(x < 3.0, 2.0 * x + 1.0 - x, 5.0 / x)
+
+    def numpy(o: Any, x: Any) -> Any:
+        return o.where(np.float64(3.0) > x, np.int64(2) * x + np.float32(1.0) - x, np.array(5.0) / x)
+
+    assert trace(numpy, 1, ()) == trace(plain, 1, ())
 
 
 def test_a_definition_has_so_many_operators_at_most() -> None:

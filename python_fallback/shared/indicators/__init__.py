@@ -8,17 +8,21 @@ compiled twin runs it in C. Adding an indicator takes one definition in ``defini
 from __future__ import annotations
 
 from python_fallback.shared.indicators.lookup import inputs_of, program_of
-from python_fallback.shared.indicators.program import Node, Program, first_results, lookback, missing_data
+from python_fallback.shared.indicators.operators import OPERATORS
+from python_fallback.shared.indicators.program import Node, Program, first_results, gap, lookback, missing_data
 from python_fallback.shared.indicators.spoiled import Reach, reach, spoiled
-from python_fallback.shared.indicators.tracing import Operators, Value, trace
+from python_fallback.shared.indicators.tracing import OPERATOR_NAMES, Operators, Value, trace
 
 __all__ = [
+    "OPERATORS",
+    "OPERATOR_NAMES",
     "Node",
     "Operators",
     "Program",
     "Reach",
     "Value",
     "first_results",
+    "gap",
     "inputs_of",
     "lookback",
     "missing_data",

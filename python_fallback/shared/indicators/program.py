@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from python_fallback.shared.indicators.operators import OPERATORS
 
-__all__ = ["Node", "Program", "first_results", "lookback", "missing_data"]
+__all__ = ["Node", "Program", "first_results", "gap", "lookback", "missing_data"]
 
 
 class Node(NamedTuple):
@@ -43,6 +43,18 @@ def lookback(program: Program) -> int:
     """Return how many bars of clean data come before the first result."""
     first = first_results(program)
     return max(first[value] for value in program.outputs)
+
+
+def gap(program: Program) -> int:
+    """Return how many results one missing bar costs, once there are results: windows that follow each other add up."""
+    gaps = [1] * program.inputs
+    for node in program.nodes:
+        operator = OPERATORS[node.operator]
+        most = max((gaps[value] for value in node.inputs), default=0)
+        if operator.kind == "window" or (operator.kind == "count" and node.params[0] == node.params[1]):
+            most += operator.lag(*node.params)
+        gaps += [most] * operator.outputs
+    return max(gaps[value] for value in program.outputs)
 
 
 def missing_data(program: Program) -> Literal["bar", "window", "count", "recurrence", "mixed"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import math
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from python_fallback.shared.indicators.operators import KINDS, NODES_MAX, OPERAT
 from python_fallback.shared.indicators.program import Node, Program
 from python_fallback.shared.indicators.values import Value, is_number
 
-__all__ = ["BUILT_IN", "Definition", "Named", "Operators", "Value", "trace"]
+__all__ = ["BUILT_IN", "OPERATOR_NAMES", "Definition", "Named", "Operators", "Value", "trace"]
 
 # Called with operators, then inputs and parameters in the order of the registry; returns a value or a tuple of them.
 Definition = Callable[..., Any]
@@ -297,6 +298,8 @@ class Operators:
         """1 while the price does not go through its dominant cycle, else 0."""
         return self.node("cycle_mode", phase, period)
 
+    # ---- of stops and positions ----
+
     def trail_below(self, x: Any, price: Any) -> Value:
         """A stop below the price: x where it is above the stop before, or the price before was below that."""
         return self.node("trail_below", x, price)
@@ -324,7 +327,9 @@ class Operators:
     def __getattr__(self, name: str) -> Any:
         definition = BUILT_IN.get(name)
         if definition is None:
-            raise AttributeError(f"o.{name}: expected an operator or a built-in indicator")
+            close = difflib.get_close_matches(name, [*OPERATOR_NAMES, *BUILT_IN], 1)
+            hint = f"; did you mean o.{close[0]}?" if close else ""
+            raise AttributeError(f"o.{name}: expected an operator or a built-in indicator{hint}")
 
         def operator(*args: Any) -> Any:
             outputs = definition.calculate(self, *args)
@@ -395,6 +400,12 @@ class Operators:
         self._starts.append(self._count)
         self._count += 1
         return self._count - 1
+
+
+# What a definition may call, in the order of the class.
+OPERATOR_NAMES = tuple(
+    name for name in vars(Operators) if not name.startswith("_") and name not in ("node", "value", "program")
+)
 
 
 def trace(calculate: Definition, inputs: int, params: tuple[float, ...]) -> Program:

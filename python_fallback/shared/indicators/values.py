@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import numbers
+import operator
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 __all__ = ["Maker", "Value", "is_number"]
+
+
+# What numpy's numbers ask for where they stand before a value: ``np.float64(2.0) * close``.
+_OF_NUMPY: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {
+        "add": operator.add,
+        "subtract": operator.sub,
+        "multiply": operator.mul,
+        "divide": operator.truediv,
+        "greater": operator.gt,
+        "greater_equal": operator.ge,
+        "less": operator.lt,
+        "less_equal": operator.le,
+    }
+)
+_NAMES = MappingProxyType({"log": "ln", "maximum": "greatest", "minimum": "least"})
 
 
 class Maker(Protocol):
@@ -73,6 +92,26 @@ class Value:
     def __le__(self, other: Any) -> Value:
         return self._operators.node("ge", self._operators.value("<=", other), self)
 
+    def __eq__(self, other: object) -> Any:
+        raise TypeError("a value of a definition is not compared with ==: write o.equal(x, y)")
+
+    __hash__ = object.__hash__
+
+    def __pow__(self, other: Any) -> Value:
+        raise TypeError("a value of a definition has no power: write x * x, o.sqrt(x) or o.exp(y * o.ln(x))")
+
+    __rpow__ = __pow__
+
+    def __getitem__(self, place: Any) -> Value:
+        raise TypeError("a value of a definition cannot be iterated or indexed: write o.lag(x, n) for an earlier bar")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        calculate = _OF_NUMPY.get(ufunc.__name__)
+        if calculate is None or method != "__call__" or kwargs:
+            name = _NAMES.get(ufunc.__name__, ufunc.__name__)
+            raise TypeError(f"numpy.{ufunc.__name__} takes no value of a definition: write o.{name}(x)")
+        return calculate(*(x.item() if hasattr(x, "item") else x for x in inputs))
+
     def _with(self, operator: str, by_number: str, value: Value, other: Any) -> Value:
         if isinstance(other, Value):
             return self._operators.node(operator, value, other)
@@ -84,7 +123,7 @@ class Value:
         raise TypeError("a value of a definition has no truth at trace time: write o.where(condition, x, y)")
 
     def __iter__(self) -> Any:
-        raise TypeError("a value of a definition cannot be iterated or indexed: write o.lag(x, n) for an earlier bar")
+        return self[0]
 
     def __repr__(self) -> str:
         return f"<value {self.index}>"
