@@ -8,8 +8,10 @@
 
 #include "indicators/kernels/stages.h"
 
-#define FEW 8         /* up to this width folding each window by itself is faster than cutting into blocks */
-#define FEW_MOMENTS 5 /* the same for moments */
+/* Up to this width folding each window by itself is faster than cutting into blocks: of extremes, sums, sums of squares. */
+#define FEW_EXTREMES 9
+#define FEW_SUMS 6
+#define FEW_MOMENTS 7
 
 int FC(all_finite)(const double *x, ptrdiff_t n) { /* a finite x times 0 is 0 */
     double bad1 = 0.0;
@@ -38,6 +40,11 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
     ptrdiff_t blocks = FC_TAILS / pitch_of(w);
     return blocks > 1 ? blocks : 1;
 }
+
+/* Windows up to this width are cut into blocks that are taken side by side, a lane each: `groups` times four of them. What
+ * the tails of a group's bars come to lies bar after bar in the scratch. */
+#define LANES_WIDEST 64
+#define GROUPS 2
 
 /* One extremum from its operation in two spellings; SCAN and SCAN_BACK fold within four bars, NEUTRAL changes nothing. An
  * extremum would hide a bar that is not finite, so each is looked at. */
@@ -78,13 +85,56 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
             carry = OP4(carry, v4_first(folded));                                                                      \
         }                                                                                                              \
     }                                                                                                                  \
+    /* Eight blocks from x on. Returns the sum of their bars, which is finite only if all of them are. */              \
+    FC_INLINE v4 name##_lanes(const double *x, ptrdiff_t w, double *restrict out, double *tails) {                     \
+        v4 fold[GROUPS], one, two, sum[GROUPS];                                                                        \
+        ptrdiff_t t = w - 1;                                                                                           \
+        for (int g = 0; g < GROUPS; g++) {                                                                             \
+            fold[g] = v4_all(NEUTRAL);                                                                                 \
+            sum[g] = v4_zero();                                                                                        \
+            v4_store(tails + 4 * (GROUPS * t + g), fold[g]);                                                           \
+        }                                                                                                              \
+        for (; t > 1; t -= 2) {                                                                                        \
+            for (int g = 0; g < GROUPS; g++) {                                                                         \
+                v4_load_bars(x + (4 * g - 1) * w + t - 1, w, &one, &two);                                              \
+                fold[g] = OP4(two, fold[g]);                                                                           \
+                v4_store(tails + 4 * (GROUPS * (t - 1) + g), fold[g]);                                                 \
+                fold[g] = OP4(one, fold[g]);                                                                           \
+                v4_store(tails + 4 * (GROUPS * (t - 2) + g), fold[g]);                                                 \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (int g = 0; g < GROUPS; g++) {                                                                             \
+            if (t > 0)                                                                                                 \
+                v4_store(tails + 4 * g, OP4(v4_load_apart(x + (4 * g - 1) * w + 1, w), fold[g]));                      \
+            fold[g] = v4_all(NEUTRAL);                                                                                 \
+        }                                                                                                              \
+        for (t = 0; t + 2 <= w; t += 2) {                                                                              \
+            for (int g = 0; g < GROUPS; g++) {                                                                         \
+                const double *tail = tails + 4 * (GROUPS * t + g);                                                     \
+                v4_load_bars(x + 4 * g * w + t, w, &one, &two);                                                        \
+                sum[g] = v4_add(v4_add(sum[g], one), two);                                                             \
+                one = OP4(fold[g], one);                                                                               \
+                fold[g] = OP4(one, two);                                                                               \
+                v4_store_bars(out + 4 * g * w + t, w, OP4(one, v4_load(tail)),                                         \
+                              OP4(fold[g], v4_load(tail + 4 * GROUPS)));                                               \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (int g = 0; g < GROUPS && t < w; g++) { /* the tail of the last bar is empty */                            \
+            one = v4_load_apart(x + 4 * g * w + t, w);                                                                 \
+            sum[g] = v4_add(sum[g], one);                                                                              \
+            v4_store_apart(out + 4 * g * w + t, w, OP4(fold[g], one));                                                 \
+        }                                                                                                              \
+        return v4_add(sum[0], sum[GROUPS - 1]);                                                                        \
+    }                                                                                                                  \
     int FC(name)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {                            \
-        if (w <= FEW)                                                                                                  \
+        if (w <= FEW_EXTREMES)                                                                                         \
             return name##_few(x, n, w, out);                                                                           \
         double bad1 = 0.0;                                                                                             \
-        ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w);                                                          \
+        ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w), b = w - 1;                                               \
         v4 bad = v4_zero();                                                                                            \
-        for (ptrdiff_t b = w - 1; b < n;) {                                                                            \
+        for (; w <= LANES_WIDEST && b + 4 * GROUPS * w <= n; b += 4 * GROUPS * w)                                      \
+            bad = v4_note(bad, name##_lanes(x + b, w, out + b, scratch));                                              \
+        while (b < n) {                                                                                                \
             double *tail = scratch;                                                                                    \
             ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;                                                  \
             for (ptrdiff_t c = b; c < stop; c += w, tail += pitch)                                                     \
@@ -124,28 +174,47 @@ typedef struct {
     double *upper, *middle, *lower;
 } moments_out;
 
-FC_INLINE void put4(const moments_out *o, ptrdiff_t i, v4 base, v4 sum, v4 squares, v4 inverse, moments_kind kind) {
+typedef struct {
+    v4 upper, middle, lower;
+} made4;
+
+FC_INLINE made4 make4(const moments_out *o, v4 base, v4 sum, v4 squares, v4 inverse, moments_kind kind) {
+    made4 r;
+    r.upper = r.middle = r.lower = v4_zero();
     if (kind == SUM) {
-        v4_store(o->middle + i, v4_add(v4_mul(base, v4_all(o->up)), sum));
-        return;
+        r.middle = v4_add(v4_mul(base, v4_all(o->up)), sum);
+        return r;
     }
     v4 offset = v4_mul(sum, inverse), mean = v4_add(base, offset);
-    if (kind == MEAN || kind == BANDS) {
-        v4_store(o->middle + i, mean);
-    }
+    r.middle = mean;
     if (kind == MEAN) {
-        return;
+        return r;
     }
     v4 variance = v4_sub(v4_mul(squares, inverse), v4_min(v4_mul(offset, offset), v4_all(DBL_MAX)));
+    r.upper = v4_max(variance, v4_zero());
     if (kind == VARIANCE) {
-        v4_store(o->upper + i, v4_max(variance, v4_zero()));
-        return;
+        return r;
     }
-    v4 deviation = v4_sqrt(v4_max(variance, v4_zero()));
-    v4 high = v4_mul(deviation, v4_all(o->up));
-    v4_store(o->upper + i, kind == BANDS ? v4_add(mean, high) : high);
+    v4 deviation = v4_sqrt(r.upper), high = v4_mul(deviation, v4_all(o->up));
+    r.upper = kind == BANDS ? v4_add(mean, high) : high;
+    r.lower = v4_sub(mean, v4_mul(deviation, v4_all(o->down)));
+    return r;
+}
+
+/* Which of the three are given. */
+FC_INLINE int has_middle(moments_kind kind) { return kind != VARIANCE && kind != DEVIATION; }
+FC_INLINE int has_upper(moments_kind kind) { return kind > SUM; }
+
+FC_INLINE void put4(const moments_out *o, ptrdiff_t i, v4 base, v4 sum, v4 squares, v4 inverse, moments_kind kind) {
+    made4 r = make4(o, base, sum, squares, inverse, kind);
+    if (has_middle(kind)) {
+        v4_store(o->middle + i, r.middle);
+    }
+    if (has_upper(kind)) {
+        v4_store(o->upper + i, r.upper);
+    }
     if (kind == BANDS) {
-        v4_store(o->lower + i, v4_sub(mean, v4_mul(deviation, v4_all(o->down))));
+        v4_store(o->lower + i, r.lower);
     }
 }
 
@@ -233,17 +302,107 @@ FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, do
     }
 }
 
+/* Eight blocks from x + b on, as four at a time in lanes. Returns the sum of what tells of their bars. */
+FC_INLINE v4 moments_lanes(const double *x, ptrdiff_t b, ptrdiff_t w, const moments_out *o, v4 inverse, double *tails,
+                           moments_kind kind) {
+    const int squared = kind > SUM, step = 4 * GROUPS;
+    double *tails2 = tails + step * w;
+    v4 base[GROUPS], sum[GROUPS], square[GROUPS], d[2], told = v4_zero();
+    ptrdiff_t t = w - 1;
+    x += b;
+    for (int g = 0; g < GROUPS; g++) {
+        base[g] = v4_load_apart(x + 4 * g * w, w);
+        sum[g] = square[g] = v4_zero();
+        v4_store(tails + step * t + 4 * g, sum[g]);
+        v4_store(tails2 + (squared ? step * t + 4 * g : 0), sum[g]);
+    }
+    for (; t > 0; t -= 2) {
+        for (int g = 0; g < GROUPS; g++) {
+            const double *before = x + (4 * g - 1) * w + t;
+            if (t > 1) {
+                v4_load_bars(before - 1, w, d + 1, d);
+            } else {
+                d[0] = v4_load_apart(before, w);
+            }
+            for (int j = 0; j < (t > 1 ? 2 : 1); j++) {
+                v4 far = v4_sub(d[j], base[g]);
+                sum[g] = v4_add(sum[g], far);
+                v4_store(tails + step * (t - 1 - j) + 4 * g, sum[g]);
+                if (squared) {
+                    square[g] = v4_add(square[g], v4_mul(far, far));
+                    v4_store(tails2 + step * (t - 1 - j) + 4 * g, square[g]);
+                }
+            }
+        }
+    }
+    for (int g = 0; g < GROUPS; g++) {
+        told = v4_add(told, sum[g]);
+        sum[g] = square[g] = v4_zero();
+    }
+    for (t = 0; t < w; t += 2) {
+        for (int g = 0; g < GROUPS; g++) {
+            ptrdiff_t i = 4 * g * w + t;
+            const double *tail = tails + step * t + 4 * g, *tail2 = squared ? tails2 + step * t + 4 * g : tail;
+            int pair = t + 2 <= w;
+            made4 r[2];
+            if (pair) {
+                v4_load_bars(x + i, w, d, d + 1);
+            } else {
+                d[0] = v4_load_apart(x + i, w);
+            }
+            for (int j = 0; j < (pair ? 2 : 1); j++) {
+                v4 far = v4_sub(d[j], base[g]);
+                sum[g] = v4_add(sum[g], far);
+                square[g] = squared ? v4_add(square[g], v4_mul(far, far)) : square[g];
+                r[j] = make4(o, base[g], v4_add(sum[g], v4_load(tail + step * j)),
+                             squared ? v4_add(square[g], v4_load(tail2 + step * j)) : square[g], inverse, kind);
+            }
+            if (pair) {
+                if (has_middle(kind)) {
+                    v4_store_bars(o->middle + b + i, w, r[0].middle, r[1].middle);
+                }
+                if (has_upper(kind)) {
+                    v4_store_bars(o->upper + b + i, w, r[0].upper, r[1].upper);
+                }
+                if (kind == BANDS) {
+                    v4_store_bars(o->lower + b + i, w, r[0].lower, r[1].lower);
+                }
+            } else {
+                if (has_middle(kind)) {
+                    v4_store_apart(o->middle + b + i, w, r[0].middle);
+                }
+                if (has_upper(kind)) {
+                    v4_store_apart(o->upper + b + i, w, r[0].upper);
+                }
+                if (kind == BANDS) {
+                    v4_store_apart(o->lower + b + i, w, r[0].lower);
+                }
+            }
+        }
+    }
+    for (int g = 0; g < GROUPS; g++) {
+        told = v4_add(told, sum[g]);
+    }
+    return told;
+}
+
 /* Each block counts from its first bar, which lies in every window that ends in it: the mean of equal values is that
  * value, and their deviation 0. */
 FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, double *scratch,
                       moments_kind kind) {
-    if (w <= (kind <= SUM ? FEW : FEW_MOMENTS)) {
+    if (w <= (kind <= SUM ? FEW_SUMS : FEW_MOMENTS)) {
         return moments_few(x, n, w, o, kind);
     }
     double inverse1 = 1.0 / (double)w, bad1 = 0.0;
-    ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w);
-    v4 inverse = v4_all(inverse1);
-    for (ptrdiff_t b = w - 1; b < n;) {
+    ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w), b = w - 1;
+    v4 inverse = v4_all(inverse1), bad = v4_zero();
+    for (; w <= LANES_WIDEST && b + 4 * GROUPS * w <= n; b += 4 * GROUPS * w) {
+        bad = v4_note(bad, moments_lanes(x, b, w, o, inverse, scratch, kind));
+    }
+    if (!v4_clean(bad)) {
+        return 1;
+    }
+    while (b < n) {
         double *sums = scratch, *squares = scratch + blocks * pitch;
         ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;
         for (ptrdiff_t c = b, k = 0; c < stop; c += w, k += pitch) {
