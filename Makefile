@@ -19,7 +19,7 @@ WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-required demo compare soak serve test test-python test-pythons test-elsewhere test-system lint asan cross test-arm bench asv asv-check docs wheel wheels platform-wheels \
+.PHONY: help setup build build-required demo compare soak serve test test-python test-pythons test-elsewhere test-system lint asan cross test-arm bench asv asv-check docs linkcheck spelling wheel wheels platform-wheels \
 	release-check clean
 
 help:
@@ -40,7 +40,9 @@ help:
 	@echo 'make bench        every peer benchmark, rendered into docs/performance.md, its charts and tables'
 	@echo 'make asv          the asv suites on the last N commits (N=3), both backends, and their pages in .asv/html'
 	@echo 'make asv-check    exits with 1 where this commit is slower than BASE (main), by instructions and times (BENCH=regex)'
-	@echo 'make docs         the HTML documentation in docs/_build/html'
+	@echo 'make docs         the HTML documentation in docs/_build/html, its links and names checked'
+	@echo 'make linkcheck    the links of the documentation to other sites (needs the internet)'
+	@echo 'make spelling     the spelling of the documentation, and common misspellings in sources'
 	@echo 'make wheel        sdist, a wheel for this Python and the pure wheel in dist/, each wheel tested in an empty venv'
 	@echo 'make wheels       the same for each Python of the machine, as manylinux and musllinux wheels (PYTHONS=3.12,3.13 for some)'
 	@echo 'make platform-wheels  wheels of this system for every Python, with cibuildwheel (on Linux: in containers)'
@@ -152,6 +154,7 @@ STUBS = $(addprefix fastcore._ext.,$(basename $(notdir $(wildcard fastcore/_ext/
 lint: $(VENV)/.installed-dev build-required
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/mypy tools
 	$(BIN)/lint-imports
@@ -207,8 +210,17 @@ asv-check: $(VENV)/.installed-bench $(VENV)/.valgrind
 # --- publishing ------------------------------------------------------------------------------------------------
 
 docs: $(VENV)/.installed-docs build
-	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	rm -rf docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -E -b html docs docs/_build/html
+	$(PY) tools/check_site.py docs/_build/html
 	@echo 'docs: docs/_build/html/index.html'
+
+linkcheck: $(VENV)/.installed-docs build
+	$(BIN)/sphinx-build --keep-going -q -b linkcheck docs docs/_build/linkcheck
+
+spelling: $(VENV)/.installed-docs
+	$(BIN)/codespell
+	$(PY) tools/spelling.py
 
 wheel: $(VENV)/.installed-dev
 	$(PY) tools/wheels.py --here

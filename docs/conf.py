@@ -30,5 +30,8 @@ suppress_warnings = ["ref.python"]  # an attribute that several classes have is 
 html_theme = "furo"
 html_title = f"fastcore {release}"
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_js_files = ["tables.js"]
 # Pages stand alone: no font, script or image is fetched from elsewhere.
 html_theme_options = {"source_repository": "", "navigation_with_keys": True}

@@ -83,6 +83,42 @@ def test_data_and_commands_of_a_page_are_valid(page: str) -> None:
                 assert re.search(rf"^[\w -]*\b{re.escape(name)}\b[\w -]*:", makefile, re.MULTILINE), name
 
 
+def test_every_word_of_the_prose_is_english_or_in_the_list_of_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("spellchecker")
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import spelling
+
+    found = spelling.words("A `mispelt` word, LRUCache, [here](mispelt.md), f(x), mispelt.")
+    assert [word for _, word in found] == ["a", "word", "here", "x", "mispelt"]
+    assert spelling.main() == 0, capsys.readouterr().out
+
+
+SLUG = re.compile(r"[^\w\- ]")
+
+
+def places(page: Path) -> set[str]:
+    """The anchors that MyST and code forges make of a page's headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#{1,4} (.+)$", text, re.MULTILINE)
+    return {SLUG.sub("", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "examples/market_desk/README.md"])
+def test_links_to_pages_and_headings_lead_somewhere(page: str) -> None:
+    path = ROOT / page
+    text = re.sub(r"^```.*?^```|`[^`\n]+`", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        target, _, place = link.partition("#")
+        if "://" not in link:
+            there = (path.parent / target).resolve() if target else path
+            assert there.exists(), link
+            assert not place or place in places(there), link
+    for link in re.findall(r"\{doc\}`(?:[^`<]*<)?([^`>]+)>?`", path.read_text(encoding="utf-8")):
+        assert (path.parent / f"{link}.md").is_file(), link
+
+
 @functools.cache
 def commands() -> set[str]:
     ran = subprocess.run([sys.executable, "-m", "fastcore", "--help"], capture_output=True, text=True, check=True)

@@ -55,6 +55,13 @@ def test_the_chart_of_the_readme_is_that_of_the_results(
     assert draw_speed.main() == 0, capsys.readouterr().out
 
 
+def test_no_line_begins_with_a_figure(figures: ModuleType) -> None:
+    """Markdown takes such a line as HTML, and shows its markup."""
+    assert [
+        line for page in figures.pages() for line in page.read_text("utf-8").splitlines() if line[:5] == "<!--="
+    ] == []
+
+
 def test_a_figure_does_not_end_the_cell_of_a_table(figures: ModuleType) -> None:
     assert [
         found

@@ -1,0 +1,53 @@
+"""The built documentation in a browser: its links, its search, and its pages on a phone."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PHONE = {"width": 375, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("furo")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", str(folder)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return folder
+
+
+@pytest.mark.timeout(300)
+def test_links_and_names_of_the_site_are_complete(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check = runpy.run_path(str(ROOT / "tools" / "check_site.py"))["main"]
+    assert check(site) == 0, capsys.readouterr().out
+
+
+def test_the_search_finds_an_indicator(site: Path, browser: Any) -> None:
+    page = browser.new_page()
+    page.goto((site / "search.html").as_uri() + "?q=rsi")
+    first = page.wait_for_selector("#search-results li a")
+    page.wait_for_function("document.querySelector('#search-results h2 + p, .search-summary').textContent.match(/\\d/)")
+    results = [link.get_attribute("href") for link in page.query_selector_all("#search-results li a")]
+    assert first is not None
+    assert any("reference/indicators-momentum.html#fastcore.indicators.rsi" in str(link) for link in results[:3]), (
+        results
+    )
+
+
+@pytest.mark.parametrize("name", ["index", "tutorial", "guides/from-celery", "performance", "reference/cache"])
+def test_a_page_fits_a_phone(site: Path, browser: Any, name: str) -> None:
+    page = browser.new_page(viewport=PHONE)
+    page.goto((site / f"{name}.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    wide = (
+        "[...document.querySelectorAll('table.stacked')].filter((t) => t.scrollWidth > t.parentElement.clientWidth + 1)"
+    )
+    assert page.evaluate(f"{wide}.length") == 0
