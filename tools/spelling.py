@@ -1,4 +1,4 @@
-"""Names the words of README and docs that neither a dictionary nor docs/words.txt has: ``python tools/spelling.py``.
+"""Names the words of README and docs that no dictionary, indicator or docs/words.txt has: ``python tools/spelling.py``.
 
 Code, links, comments and words with digits, underscores or capitals inside are left out. Common misspellings in source
 files are codespell's matter: ``make spelling`` runs both.
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 WORDS = ROOT / "docs" / "words.txt"
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "examples/market_desk/README.md")
 CODE = re.compile(
@@ -39,8 +40,10 @@ def main() -> int:
     """Print each unknown word with its place; returns the exit code."""
     from spellchecker import SpellChecker
 
+    from fastcore.indicators import INDICATORS
+
     dictionary = SpellChecker(distance=1)
-    own = set(WORDS.read_text(encoding="utf-8").split())
+    own = set(WORDS.read_text(encoding="utf-8").split()) | set(INDICATORS)
     pages = [ROOT / name for name in PAGES] + sorted((ROOT / "docs").rglob("*.md"))
     wrong = 0
     for page in pages:
