@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastcore.dispatch import backends
-from fastcore.indicators import coerce
+from fastcore.indicators import coerce, saved
 from fastcore.indicators.forking import keep_whole
 from fastcore.indicators.results import result_type
 
@@ -27,7 +27,8 @@ class Board:
     Made by :meth:`Plan.live`, on the twin that the flag ``indicators`` names at that moment; it stays on it.
     ``board["rsi"]`` is an array with one value per symbol, or a named tuple of such arrays: the same arrays until
     symbols are added, changed in place by each update and not writable from outside. Threads may share it: each tick
-    is taken whole. A pickle holds the whole state, and is read by the same version of the package.
+    is taken whole. A pickle holds the whole state; a later version of the package reads it where the definitions are
+    computed in the same way, and says otherwise which are not.
 
     Attributes
     ----------
@@ -207,7 +208,8 @@ class Board:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.plan, self.symbols, self.backend, pickle.dumps(self._core))
+        made_of = saved.made_of(self.plan.definitions)
+        return _restore, (self.plan, self.symbols, self.backend, pickle.dumps(self._core), made_of)
 
     def __repr__(self) -> str:
         return f"<board of {self.symbols} symbols: {', '.join(self._outputs)}>"
@@ -219,6 +221,6 @@ def _locked(output: Any) -> Any:
     return view
 
 
-def _restore(plan: Plan, symbols: int, backend: str, state: bytes) -> Board:
+def _restore(plan: Plan, symbols: int, backend: str, state: bytes, made_of: Any = None) -> Board:
     backends.twin("indicators", backend)  # says why, if that twin may not run here
-    return Board._of(plan, backend, pickle.loads(state))
+    return Board._of(plan, backend, saved.load("board", plan.definitions, state, made_of))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastcore.dispatch import backends
-from fastcore.indicators import coerce
+from fastcore.indicators import coerce, saved
 from fastcore.indicators.forking import keep_whole
 from fastcore.indicators.results import result_type
 
@@ -132,12 +132,13 @@ class Live(Generic[Result]):
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.definition, self.backend, pickle.dumps(self._core))
+        made_of = saved.made_of({"live": self.definition})
+        return _restore, (self.definition, self.backend, pickle.dumps(self._core), made_of)
 
     def __repr__(self) -> str:
         return f"<live {self.definition}: {self.value} after {self.count} bars>"
 
 
-def _restore(definition: Definition, backend: str, state: bytes) -> Live[Any]:
+def _restore(definition: Definition, backend: str, state: bytes, made_of: Any = None) -> Live[Any]:
     backends.twin("indicators", backend)  # says why, if that twin may not run here
-    return Live._of(definition, backend, pickle.loads(state))
+    return Live._of(definition, backend, saved.load("live", {"live": definition}, state, made_of))

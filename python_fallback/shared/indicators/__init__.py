@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from python_fallback.shared.indicators.lookup import inputs_of, program_of
 from python_fallback.shared.indicators.operators import OPERATORS
-from python_fallback.shared.indicators.program import Node, Program, first_results, gap, lookback, missing_data
+from python_fallback.shared.indicators.program import (
+    Node,
+    Program,
+    fingerprint,
+    first_results,
+    gap,
+    lookback,
+    missing_data,
+)
 from python_fallback.shared.indicators.spoiled import Reach, reach, spoiled
 from python_fallback.shared.indicators.tracing import OPERATOR_NAMES, Operators, Value, trace
 
@@ -21,6 +29,7 @@ __all__ = [
     "Program",
     "Reach",
     "Value",
+    "fingerprint",
     "first_results",
     "gap",
     "inputs_of",

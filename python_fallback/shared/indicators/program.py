@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal, NamedTuple
 
 from python_fallback.shared.indicators.operators import OPERATORS
 
-__all__ = ["Node", "Program", "first_results", "gap", "lookback", "missing_data"]
+__all__ = ["Node", "Program", "fingerprint", "first_results", "gap", "lookback", "missing_data"]
 
 
 class Node(NamedTuple):
@@ -27,6 +28,12 @@ class Program(NamedTuple):
     inputs: int
     nodes: tuple[Node, ...]
     outputs: tuple[int, ...]
+
+
+def fingerprint(program: Program) -> str:
+    """Return a text that equal programs have in common, and others do not."""
+    nodes = [(node.operator, node.inputs, node.params) for node in program.nodes]
+    return hashlib.sha256(repr((program.inputs, nodes, program.outputs)).encode()).hexdigest()[:16]
 
 
 def first_results(program: Program) -> list[int]:

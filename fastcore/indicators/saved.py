@@ -1,0 +1,56 @@
+"""The saved state of live objects and boards: its format, and the definitions that it is of.
+
+A state is read by any build whose definitions come to the same programs of operators; what says so is pickled with it.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from python_fallback.shared.indicators import fingerprint
+
+if TYPE_CHECKING:
+    from fastcore.indicators.definition import Definition
+
+__all__ = ["FORMAT", "load", "made_of"]
+
+FORMAT = 1  # raised when states are laid out in another way: those of a build before are then refused
+_INSTEAD = "make it again, and give it its bars with extend()"
+
+Saved = tuple[int, dict[str, str]]  # the format, and the fingerprint of each definition's program by its name
+
+
+def made_of(definitions: Mapping[str, Definition]) -> Saved:
+    """Return what is pickled with the state of `definitions`."""
+    return FORMAT, {name: _fingerprint(definition) for name, definition in definitions.items()}
+
+
+def load(what: str, definitions: Mapping[str, Definition], state: bytes, saved: Saved | None) -> Any:
+    """Return the core of a live object or a board from its pickled state.
+
+    Raises
+    ------
+    ValueError
+        If a definition comes to another program than when it was saved, or the state is laid out in another way; the
+        text says which.
+    """
+    if saved is not None:
+        number, prints = saved
+        if number != FORMAT:
+            raise ValueError(f"{what}: expected a state in format {FORMAT}, got one in format {number}: {_INSTEAD}")
+        other = [repr(one) for name, one in definitions.items() if prints.get(name) != _fingerprint(one)]
+        if other:
+            raise ValueError(
+                f"{what}: expected a state of today's definitions, got one that was saved when "
+                f"{', '.join(other)} {'was' if len(other) == 1 else 'were'} computed in another way: {_INSTEAD}"
+            )
+    try:
+        return pickle.loads(state)
+    except ValueError as error:
+        raise ValueError(f"{what}: expected a state that this build reads: {error}: {_INSTEAD}") from error
+
+
+def _fingerprint(definition: Definition) -> str:
+    return fingerprint(definition.row.program(definition.values))
