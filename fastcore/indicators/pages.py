@@ -72,7 +72,7 @@ def _section(row: Indicator) -> str:
     lines = [
         f"## {_title(row)}\n",
         f"`{signature}`" + (f" → `{row.result}`" if row.result else "") + f"; definition `{definition}`.\n",
-        f"![{row.name} of daily prices](../images/indicators/{row.name}.svg)\n",
+        f"![{row.title} of daily prices](../images/indicators/{row.name}.svg)\n",
         *_table(("argument", "type", ""), inputs + params),
         *(_table(("output", "type", ""), outputs) if row.result else [f"Gives: {outputs[0][2]}\n"]),
         f"Formula: {row.formula}.{' ' + row.notes if row.notes else ''}\n",
@@ -83,7 +83,7 @@ def _section(row: Indicator) -> str:
 
 
 def _title(row: Indicator) -> str:
-    return f"{row.name}: {row.title}"
+    return f"`{row.name}`: {row.title}"
 
 
 def _anchor(row: Indicator) -> str:
@@ -132,7 +132,7 @@ def _functions() -> str:
     """Return the list of all functions by group."""
     parts = []
     for group, (page, what) in _GROUPS.items():
-        links = [f"[{row.name}](indicators/{page}.md#{_anchor(row)})" for row in _rows(group)]
+        links = [f"[`{row.name}`](indicators/{page}.md#{_anchor(row)})" for row in _rows(group)]
         parts.append(f"**[{group}](indicators/{page}.md).** {what} {', '.join(links)}.")
     return "\n\n".join(parts)
 
