@@ -8,29 +8,43 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastcore import metrics
 from fastcore._snapshot import Snapshot
 from fastcore._text import storable
 from fastcore.concurrency import Retry
 from fastcore.dispatch import flags, process
+from fastcore.dispatch.formatting import meant
 from fastcore.monitor.alerts import Alert, AlertBook, fingerprint, grouped, plain
 from fastcore.monitor.channels import Channel, LogChannel
 from fastcore.monitor.config import settings_of
 from fastcore.monitor.delivery import Delivery
 from fastcore.monitor.leader import Leader
 from fastcore.monitor.rules import DEFAULT_RULES, SEVERITIES, Reader, Rule, seconds
+from fastcore.monitor.silences import Silence, Silences
 from fastcore.monitor.workers import WorkerFiles
 
 __all__ = ["AlertManager"]
 
+HISTORY = 500  # alerts that began or ended, the latest
+
 _log = logging.getLogger("fastcore.monitor")
 _made: weakref.WeakSet[AlertManager] = weakref.WeakSet()
+
+
+class AlertEvent(NamedTuple):
+    """An alert that began or ended, or was repeated."""
+
+    at: datetime
+    alert: Alert
+    silenced: bool
+    """Whether a silence kept it from the channels."""
 
 
 class AlertManager:
@@ -89,6 +103,10 @@ class AlertManager:
         self._clock, self._wall = clock, wall
         self._deliveries: dict[str, Delivery] = {}
         self._one_off: dict[str, float] = {}
+        self._silences = Silences(None if workers is None else workers.folder / "silences.json", wall)
+        self._history: deque[AlertEvent] = deque(maxlen=HISTORY)
+        self._told: set[str] = set()  # fingerprints of firing alerts that channels were told of
+        self._unsaid: set[str] = set()  # and of those that a silence kept from them
         self._begin()
         for channel in [LogChannel()] if channels is None else channels:
             if channel.name in self._deliveries:
@@ -103,6 +121,7 @@ class AlertManager:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
+        self._silences.begin()
         self._wake = threading.Event()
         self._ending = False
         self._thread: threading.Thread | None = None
@@ -138,6 +157,60 @@ class AlertManager:
         with self._lock:
             return self._book.alerts(self._wall())
 
+    def history(self, limit: int = 100) -> list[AlertEvent]:
+        """Return what alerts began, were repeated or ended in this process, the latest first; 500 are kept."""
+        with self._lock:
+            return list(self._history)[: -limit - 1 : -1]
+
+    def silence(
+        self,
+        rule: str,
+        duration: float | str,
+        *,
+        labels: Mapping[str, str] | None = None,
+        reason: str = "",
+        who: str = "operator",
+    ) -> Silence:
+        """Keep the alerts of a rule from the channels for a while; they are evaluated and shown all the same.
+
+        An alert that still fires when its silence ends is told then. The end of one that was told is told. With
+        `workers` it holds for all of them.
+
+        Parameters
+        ----------
+        rule : str
+            The name of a rule, or ``message`` for those of :meth:`send_alert`.
+        duration : float or str
+            Seconds, or text like ``2h``; at most 30 days.
+        labels : mapping of str to str, optional
+            Only alerts that have these.
+        reason, who : str
+
+        Raises
+        ------
+        LookupError
+            If there is no such rule.
+        ValueError
+            If the duration is none, or a text has over 500 characters.
+        """
+        if rule not in self._rules and rule != "message":
+            raise LookupError(f"rule: expected one of {', '.join(self._rules)}, got {rule!r}{meant(rule, self._rules)}")
+        return self._silences.add(rule, seconds(duration, "duration"), labels or {}, reason, who)
+
+    def unsilence(self, id: str) -> bool:
+        """End a silence; returns whether there was one."""
+        ended = self._silences.end(id)
+        self._wake.set()
+        return ended
+
+    def silences(self) -> list[Silence]:
+        """Return the silences in force, the one that ends first before the others."""
+        return self._silences.all()
+
+    def silenced(self, alert: Alert) -> Silence | None:
+        """Return the silence that an alert is under, if any."""
+        return self._silences.of(alert.rule, alert.labels)
+
     def _judge(self, rules: list[Rule]) -> list[Alert]:
         with self._lock:
             if self._leader is not None and not self._leader.leads():
@@ -154,10 +227,42 @@ class AlertManager:
                     continue
                 found = self._book.evaluate(rule, values, now, wall)
                 metrics.gauge("fastcore_alerts_firing", rule=rule.name).set(len(self._book.firing(rule.name)))
-                for alert in grouped(found, self._group):
+                for alert in grouped(self._said(found, wall), self._group):
                     self._give(alert, rule.channels)
                     out.append(alert)
+            for alert in self._late(wall):
+                self._give(alert, self._rules[alert.rule].channels)
+                out.append(alert)
         return out
+
+    def _said(self, found: list[Alert], wall: datetime) -> list[Alert]:
+        """Note what has happened, and return what the channels are to hear of it."""
+        said = []
+        for alert in found:
+            if alert.state == "firing":
+                silenced = self.silenced(alert) is not None
+                if not silenced:
+                    self._told.add(alert.fingerprint)
+                    self._unsaid.discard(alert.fingerprint)
+                elif alert.fingerprint not in self._told:
+                    self._unsaid.add(alert.fingerprint)
+            else:
+                silenced = alert.fingerprint in self._unsaid
+                self._unsaid.discard(alert.fingerprint)
+                self._told.discard(alert.fingerprint)
+            self._history.append(AlertEvent(wall, alert, silenced))
+            if not silenced:
+                said.append(alert)
+        return said
+
+    def _late(self, wall: datetime) -> list[Alert]:
+        """Return the alerts that still fire after their silence has ended."""
+        if not self._unsaid:
+            return []
+        firing = self._book.alerts(wall)
+        self._unsaid &= {alert.fingerprint for alert in firing}
+        late = [a for a in firing if a.fingerprint in self._unsaid and self.silenced(a) is None]
+        return self._said(late, wall)
 
     async def send_alert(self, message: str, metrics: Any = None, *, severity: str = "warning") -> bool:
         """Send a message to every channel, once per `repeat` for the same message.
@@ -172,22 +277,26 @@ class AlertManager:
         Returns
         -------
         bool
-            Whether it was given to the channels; they send it in their own time.
+            Whether it was given to the channels, which send it in their own time; not while ``message`` is silenced.
         """
         if severity not in SEVERITIES:
             raise ValueError(f"severity: expected one of {', '.join(SEVERITIES)}, got {severity!r}")
         message = storable(message)
         mark = fingerprint("message", (("message", message),))
-        now = self._clock()
+        now, wall = self._clock(), self._wall()
+        alert = Alert("message", "firing", severity, message, (), math.nan, wall, mark, _plain(metrics))
+        silenced = self.silenced(alert) is not None
         with self._lock:
             last = self._one_off.get(mark)
             if last is not None and now - last < self._repeat:
                 return False
             self._one_off = {known: at for known, at in self._one_off.items() if now - at < self._repeat}
-            self._one_off[mark] = now
-        details = _plain(metrics)
-        self._give(Alert("message", "firing", severity, message, (), math.nan, self._wall(), mark, details), ())
-        return True
+            if not silenced:
+                self._one_off[mark] = now
+            self._history.append(AlertEvent(wall, alert, silenced))
+        if not silenced:
+            self._give(alert, ())
+        return not silenced
 
     async def resolve_alert(self, message: str) -> bool:
         """Send the resolution of a message of `send_alert`; the message may be sent again afterwards.
@@ -199,7 +308,10 @@ class AlertManager:
         with self._lock:
             if self._one_off.pop(mark, None) is None:
                 return False
-        self._give(Alert("message", "resolved", "info", message, (), math.nan, self._wall(), mark), ())
+        alert = Alert("message", "resolved", "info", message, (), math.nan, self._wall(), mark)
+        with self._lock:
+            self._history.append(AlertEvent(alert.since, alert, False))
+        self._give(alert, ())
         return True
 
     def _give(self, alert: Alert, channels: tuple[str, ...]) -> None:

@@ -16,13 +16,13 @@ WAIT = 60.0  # seconds that anything may take on a busy machine
 
 
 class Running:
-    """Serves an application on a free port, from `with` to its end."""
+    """Serves an application on a port, by default a free one, from `with` to its end."""
 
     def __init__(
-        self, app: Any, *, ws: str = HUB, loop: str = "asyncio", http: str = "httptools", **options: Any
+        self, app: Any, *, ws: str = HUB, loop: str = "asyncio", http: str = "httptools", port: int = 0, **options: Any
     ) -> None:
         self.app = app
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port: int = self._listener.getsockname()[1]
         defaults = {"lifespan": "off", "log_level": "critical", "timeout_graceful_shutdown": 10}
         config = uvicorn.Config(app, ws=ws, http=http, **{**defaults, **options})

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 from fastapi import FastAPI
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import connect
 
+from fastcore.cache import cached
+from fastcore.cache.registry import named_caches
+from fastcore.monitor import AlertManager
 from fastcore.service import install
 from fastcore.streaming import Hub
 from fastcore.tasks import TaskQueue
@@ -25,6 +32,7 @@ class Service(NamedTuple):
     queue: TaskQueue
     hub: Hub
     running: Running
+    alerts: AlertManager
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +48,22 @@ def service() -> Iterator[Service]:
     async def broken(text: str, **more: Any) -> None:
         raise OSError(f"no feed {text}")
 
-    install(app, tasks=queue, hub=hub, token=TOKEN, public=True)
+    @cached(maxsize=8, name="desk-squares")
+    def square(n: int) -> int:
+        return n * n
+
+    @app.get("/square")
+    def read() -> int:
+        return square(3)
+
+    installed = install(app, tasks=queue, hub=hub, token=TOKEN, public=True)
+    assert installed.alerts is not None
     with Running(app, lifespan="on", timeout_graceful_shutdown=1) as running:
         queue.submit_many([(report, (f"S{n}",)) for n in range(TASKS)])
         for text in ("one", "two", HOSTILE):
             queue.submit(broken, text, password="hunter2")
         running.call(lambda: queue.join(60))
-        yield Service(f"http://127.0.0.1:{running.port}", queue, hub, running)
+        yield Service(f"http://127.0.0.1:{running.port}", queue, hub, running, installed.alerts)
 
 
 def test_tasks_are_searched_and_their_address_shows_the_same_again(page: Any, service: Service) -> None:
@@ -113,3 +130,74 @@ def test_several_tasks_are_retried_and_cancelled_at_once(page: Any, service: Ser
     assert queue.paused() == ["broken"]
     page.click('button[aria-label="Resume broken"]')
     page.wait_for_selector('button[aria-label="Pause broken"]')
+
+
+def test_a_rule_is_silenced_and_heard_again(page: Any, service: Service) -> None:
+    show(page, service.url, "alerts")
+    assert page.locator('button[aria-label="Silence rule memory"]').is_disabled()
+    unlock(page)
+    page.click('button[aria-label="Silence rule memory"]')
+    page.fill("#ask-value", "2h a new limit is tried")
+    page.click("#ask-yes")
+    page.wait_for_selector('[aria-label="Silences"] td:has-text("a new limit is tried")')
+    [silence] = service.alerts.silences()
+    assert (silence.rule, silence.who) == ("memory", "dashboard")
+    page.click('button[aria-label="End the silence of memory"]')
+    page.wait_for_selector('[aria-label="Silences"]', state="detached")
+    assert service.alerts.silences() == []
+
+
+def test_a_client_is_found_by_its_topic_and_disconnected(page: Any, service: Service) -> None:
+    address = service.url.replace("http", "ws") + "/stream?topics="
+    with connect(address + "prices.FB") as one, connect(address + "news"):
+        service.running.until(lambda: len(service.hub) == 2)
+        service.running.call(lambda: service.hub.publish("prices.FB", 1.0))
+        show(page, service.url, "streaming")
+        unlock(page)
+        until(page, "document.querySelectorAll('[aria-label^=\"Disconnect 127\"]').length === 2")
+        page.click('a:text-is("prices.FB")')
+        until(page, "document.querySelectorAll('[aria-label^=\"Disconnect 127\"]').length === 1")
+        page.click('[aria-label^="Disconnect 127"]')
+        page.click("#ask-yes")
+        page.wait_for_selector("text=no client:")
+        assert len(service.hub) == 1
+        with pytest.raises(ConnectionClosedError, match="3503"):
+            next(frame for frame in one if frame is None)
+
+
+def test_a_cache_is_cleared_and_a_route_has_a_past(page: Any, service: Service) -> None:
+    for _ in range(5):
+        httpx.get(f"{service.url}/square", trust_env=False)
+    show(page, service.url, "caches")
+    unlock(page)
+    [name] = [name for name in named_caches() if "desk-squares" in name]
+    page.click(f'button[aria-label="Clear {name}"]')
+    page.click("#ask-yes")
+    page.wait_for_selector(f"text=Clear {name}: done")
+    assert len(named_caches()[name]) == 0
+    page.click(f'a:text-is("{name}")')
+    page.wait_for_selector(f'h2:text-is("Hit ratio of {name}")')
+    page.goto(f"{service.url}/fastcore/#requests")
+    page.click('a:text-is("GET /square")')
+    rate = "document.querySelector('[aria-label^=\"Requests and errors\"]').data?.[0].y"
+    until(page, f"[...({rate} ?? [])].some((y) => y > 0)")
+
+
+def test_a_restart_is_said_and_the_page_goes_on(page: Any, watched_errors: list[str]) -> None:
+    watched_errors += ["ERR_CONNECTION_REFUSED", "WebSocket", "503", "ERR_EMPTY_RESPONSE"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def serve() -> Running:
+        app = FastAPI()
+        install(app, tasks=TaskQueue(), token=TOKEN, public=True)
+        return Running(app, lifespan="on", timeout_graceful_shutdown=1, port=port)
+
+    with serve():
+        show(page, f"http://127.0.0.1:{port}", "tasks")
+    page.wait_for_selector("#link:not(.state-good)")
+    assert page.inner_text("#link") in ("reconnecting", "no new figures", "disconnected")
+    with serve():
+        page.wait_for_selector("#link.state-good")
+        until(page, "!document.querySelector('main.old')")

@@ -10,7 +10,7 @@ from fastcore._threads import on_own_thread
 from fastcore.dispatch.flags import Flag
 from fastcore.service.dashboard.sources import Sources
 
-__all__ = ["clear_flag", "resume", "roll_back", "set_flag", "shrink_memory", "text_of", "whoami"]
+__all__ = ["clear_cache", "clear_flag", "resume", "roll_back", "set_flag", "shrink_memory", "text_of", "whoami"]
 
 
 async def whoami(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +37,17 @@ async def roll_back(sources: Sources, name: str, body: dict[str, Any]) -> dict[s
 async def resume(sources: Sources, name: str, body: dict[str, Any]) -> dict[str, Any]:
     """End a rollback."""
     return await _changed(flags.resume, name)
+
+
+async def clear_cache(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:
+    """Drop all that a named cache holds."""
+    from fastcore.cache.registry import named_caches
+
+    name, caches = text_of(body, "name", required=True), named_caches()
+    if name not in caches:
+        raise LookupError(f"name: expected that of a cache, got {name!r}")
+    await on_own_thread(caches[name].clear)
+    return {"cleared": name}
 
 
 async def shrink_memory(sources: Sources, body: dict[str, Any]) -> dict[str, Any]:

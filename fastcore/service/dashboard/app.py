@@ -14,7 +14,7 @@ from fastcore._asgi import local_path
 from fastcore._ext import BackendUnavailable
 from fastcore._threads import on_own_thread
 from fastcore.dispatch.bearer import BearerToken
-from fastcore.service.dashboard import actions, task_actions, tasks
+from fastcore.service.dashboard import actions, alerts, streaming, task_actions, tasks
 from fastcore.service.dashboard.feed import Feed
 from fastcore.service.dashboard.recorder import Recorder
 from fastcore.service.dashboard.sections import SECTIONS, read
@@ -116,13 +116,17 @@ class Dashboard:
                 return self._sources.prices.line(name[6:])
             if name.startswith("history/"):
                 return await on_own_thread(self.recorder.read, _seconds(name[8:]), _query(scope).get("of", ""))
+            if name == "clients":
+                return streaming.clients(self._sources, _query(scope), whole=self._may_change(scope))
+            if name == "topics":
+                return streaming.topics(self._sources, _query(scope))
             if name == "journal":
                 return await on_own_thread(journal, _query(scope))
             if name == "tasks":
                 return await on_own_thread(tasks.find, self._sources, _query(scope))
             if name.startswith("tasks/"):
                 return await on_own_thread(self._task, name[6:], self._may_change(scope))
-            raise Problem(404, f"path: expected snapshot, history, journal, lines or tasks, got {name!r}")
+            raise Problem(404, f"path: expected snapshot, history or another, got {name!r}")
         if scope["method"] != "POST":
             raise Problem(405, f"method: expected GET, HEAD or POST, got {scope['method']}")
         self._admit(scope)
@@ -203,5 +207,9 @@ _ACTIONS: list[tuple[re.Pattern[str], Callable[..., Awaitable[Any]]]] = [
     (re.compile("tasks/(retry|cancel)"), task_actions.several),
     (re.compile("tasks/([^/]+)/(retry|cancel)"), task_actions.one),
     (re.compile("task-names/(.+)/(pause|resume|purge|retry-dead)"), task_actions.of_name),
+    (re.compile("alerts/silence"), alerts.silence),
+    (re.compile("alerts/silences/([^/]+)/end"), alerts.unsilence),
+    (re.compile("clients/([^/]+)/disconnect"), streaming.disconnect),
+    (re.compile("caches/clear"), actions.clear_cache),
     (re.compile("memory/shrink"), actions.shrink_memory),
 ]

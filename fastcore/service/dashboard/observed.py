@@ -1,4 +1,4 @@
-"""Figures of the monitor for the dashboard: requests by route, and alerts."""
+"""Figures of the monitor for the dashboard: requests by route."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastcore import metrics
-from fastcore.monitor.rules import SEVERITIES
 from fastcore.service.dashboard.sources import Section, Sources
 
-__all__ = ["alerts", "counts", "latencies", "requests"]
+__all__ = ["counts", "latencies", "requests"]
 
 ROUTES = 50  # shown, those of most requests first
 
@@ -66,24 +65,3 @@ def _quantiles(sketch: metrics.Sketch | None) -> dict[str, float | None]:
     if sketch is None or not sketch.count:
         return dict.fromkeys(("p50", "p95", "p99"))
     return {f"p{q}": sketch.quantile(q / 100) for q in (50, 95, 99)}
-
-
-def alerts(sources: Sources) -> Section:
-    """The alerts that fire, and the rules that are judged."""
-    manager = sources.alerts
-    if manager is None:
-        return {"at": time.time(), "installed": False}
-    firing = [
-        {
-            "id": alert.fingerprint,
-            "rule": alert.rule,
-            "severity": alert.severity,
-            "summary": alert.summary,
-            "labels": dict(alert.labels),
-            "since": alert.since.timestamp(),
-        }
-        for alert in sorted(manager.firing(), key=lambda alert: (-SEVERITIES.index(alert.severity), alert.since))
-    ]
-    named = {row["rule"] for row in firing}
-    rules = [{"name": r.name, "severity": r.severity, "firing": r.name in named} for r in manager.rules]
-    return {"at": time.time(), "installed": True, "firing": firing, "rules": rules}

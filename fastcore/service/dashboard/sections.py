@@ -12,32 +12,14 @@ from typing import Any
 from fastcore import flags, metrics, status
 from fastcore._threads import on_own_thread
 from fastcore.dispatch.state import HOT_PATHS
-from fastcore.service.dashboard.observed import alerts, latencies, requests
+from fastcore.service.dashboard.alerts import alerts
+from fastcore.service.dashboard.observed import latencies, requests
 from fastcore.service.dashboard.sources import Section, Sources
+from fastcore.service.dashboard.streaming import streaming
 from fastcore.service.dashboard.switches import measured, switches
 from fastcore.service.dashboard.tasks import tasks
 
 __all__ = ["SECTIONS", "read"]
-
-SLOW = 20
-CLOSED = {
-    1000: "the client left",
-    1001: "the client went away",
-    1005: "the client left without a code",
-    1006: "the connection broke",
-    1009: "message too big",
-    3001: "drained",
-    3005: "token expired",
-    3008: "slow",
-    3012: "no pong",
-    3013: "too many messages",
-    3500: "token refused",
-    3501: "messages not understood",
-    3502: "no token",
-    403: "origin not allowed",
-    429: "too many from one address",
-    503: "no room",
-}
 
 
 def overview(sources: Sources) -> Section:
@@ -116,6 +98,8 @@ def _wrong(
         add(severity, "memory", f"memory is short: {memory_now['used_ratio']:.0%} in use")
     if sources.alerts is not None:
         for alert in sources.alerts.firing():
+            if sources.alerts.silenced(alert) is not None:
+                continue
             add(alert.severity, "alerts", f"{alert.rule}: {alert.summary}", alert.rule)
     if counts.get("dead"):
         add("warning", "tasks", f"{_count(counts['dead'], 'dead task')} to be looked at", "dead")
@@ -152,7 +136,7 @@ def caches(sources: Sources) -> Section:
                 "evictions": dict(found.evictions),
             }
         )
-    return {"at": time.time(), "caches": rows}
+    return {"at": time.time(), "writable": sources.writable, "caches": rows}
 
 
 def memory(sources: Sources) -> Section:
@@ -193,33 +177,6 @@ def memory(sources: Sources) -> Section:
             "frozen": gc.get_freeze_count(),
             "generations": generations,
         },
-    }
-
-
-def streaming(sources: Sources) -> Section:
-    """The hub's clients and what is sent to them; read in the hub's loop."""
-    if sources.hub is None:
-        return {"at": time.time(), "installed": False}
-    found = sources.hub.stats()
-    ready = sources.hub.readiness()
-    codes = {**found.closed, **found.refused}
-    slow = [session for session in sources.hub.clients.all() if session.blocked]
-    backlog = sources.hub.clients.fan.backlog
-    behind = sorted(
-        (backlog(session) + session.link.buffered(), session.seat or "unknown")
-        for session in slow
-        if session.welcomed and not session.closed
-    )
-    return {
-        "at": time.time(),
-        "installed": True,
-        **{name: value for name, value in found._asdict().items() if isinstance(value, int)},
-        "slow": [{"address": address, "held": held} for held, address in behind[: -SLOW - 1 : -1]],
-        "path": ready["path"],
-        "detail": ready["detail"],
-        "closed": [
-            {"code": code, "meaning": CLOSED.get(code, ""), "count": count} for code, count in sorted(codes.items())
-        ],
     }
 
 

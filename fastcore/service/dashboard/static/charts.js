@@ -42,25 +42,3 @@ export function chart(label, { tall = false } = {}) {
     },
   };
 }
-
-/** The last values of named series, for lines over time. */
-export class History {
-  constructor(length = 300) { this.length = length; this.times = []; this.series = {}; }
-
-  add(at, values) {
-    this.times.push(new Date(1000 * at));
-    if (this.times.length > this.length) this.times.shift();
-    for (const [name, value] of Object.entries(values)) {
-      const line = (this.series[name] ??= new Array(this.times.length - 1).fill(null));
-      line.push(value);
-      if (line.length > this.length) line.shift();
-    }
-  }
-
-  traces(colours) {
-    return Object.entries(colours).map(([name, c]) => ({
-      name, x: this.times, y: this.series[name] ?? [], type: "scatter", mode: "lines",
-      line: { color: colour(c), width: 2 },
-    }));
-  }
-}

@@ -1,5 +1,6 @@
 import { card, cut, h, number, percent, seconds, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
+import { address } from "../place.js";
 import { timeline } from "../timeline.js";
 
 export const title = "Requests";
@@ -23,12 +24,16 @@ export function view() {
   const rateLine = timeline("Requests and errors a second over time", [["requests", "requests a second", "candidate"], ["errors", "errors a second", "bad"]]);
   const timeLine = timeline("Median and 95th percentile of the latency over time", [["p50", "p50", "control", { factor: 1000 }], ["p95", "p95", "candidate", { factor: 1000 }]],
     () => ({ yaxis: { title: { text: "ms" } } }));
-  const figures = h("div"), routes = h("div");
+  const figures = h("div"), routes = h("div"), which = h("p");
   return {
-    element: h("div", {}, figures, h("div.columns", {}, card("Requests a second", rateLine.element), card("Latency", timeLine.element)), routes),
+    element: h("div", {}, figures, which, h("div.columns", {}, card("Requests a second", rateLine.element), card("Latency", timeLine.element)), routes),
     follow() { rateLine.follow(); timeLine.follow(); },
     leave() { rateLine.leave(); timeLine.leave(); },
-    show(body) {
+    /** Show the figures; `wanted` is the route whose past is drawn, as in `GET /prices`. */
+    show(body, wanted) {
+      for (const one of [rateLine, timeLine]) one.of(wanted ? `route/${wanted}` : "");
+      which.hidden = !wanted;
+      refill(which, "The charts are of ", h("strong", {}, wanted), ", by ten seconds. ", h("a", { href: address("requests") }, "Show all routes"));
       refill(figures, h("div.cards", {},
         tile("Rate", rate == null ? "–" : `${number(rate, 1)}/s`, `${number(body.requests)} in all`),
         tile("Errors", number(body.errors), body.requests ? `${percent(body.errors / body.requests)} of all; ${number(body.client_errors)} were the client's (4xx)` : ""),
@@ -37,13 +42,13 @@ export function view() {
         tile("p99", seconds(body.p99)),
         tile("In flight", number(body.in_flight))));
       refill(routes, card("By route", table("Most requests first", [
-        ["Route", idOf],
+        ["Route", (r) => h("a", { href: address("requests", idOf(r)) }, idOf(r))],
         ["Rate", (r) => (rates[idOf(r)] == null ? "–" : `${number(rates[idOf(r)], 1)}/s`), true],
         ["Requests", (r) => number(r.requests), true],
         ["4xx", (r) => number(r.client_errors), true],
         ["5xx", (r) => number(r.errors), true],
         ["p50", (r) => seconds(r.p50), true], ["p95", (r) => seconds(r.p95), true], ["p99", (r) => seconds(r.p99), true],
-      ], body.routes, { key: idOf, empty: "no request yet" }), cut(body.routes.length, body.count, " routes")));
+      ], body.routes, { key: idOf, empty: "no request yet: every request to the service is counted here", attributes: (r) => ({ "aria-selected": String(idOf(r) === wanted) }) }), cut(body.routes.length, body.count, " routes")));
     },
   };
 }

@@ -1,5 +1,7 @@
 import { bytes, card, h, number, state, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
+import { clientList } from "../streaming/clients.js";
+import { topicList } from "../streaming/topics.js";
 import { timeline } from "../timeline.js";
 
 export const title = "Streaming";
@@ -20,13 +22,16 @@ export function view() {
   const messages = timeline("Messages a second, published and delivered", [["delivered", "delivered", "candidate"], ["published", "published", "second"]]);
   const clients = timeline("Clients over time", [["clients", "clients", "candidate"]]);
   const figures = h("div"), closed = h("div");
+  const clientTable = clientList(), topicTable = topicList();
+  const lists = h("div", {}, h("div.columns", {}, card("Messages a second", messages.element), card("Clients over time", clients.element)), clientTable.element, h("div.columns", {}, topicTable.element, closed));
   return {
-    element: h("div", {}, figures, h("div.columns", {}, card("Messages a second", messages.element), card("Clients", clients.element)), closed),
+    element: h("div", {}, figures, lists),
     follow() { messages.follow(); clients.follow(); },
     leave() { messages.leave(); clients.leave(); },
-    show(body) {
+    show(body, wanted, query) {
       if (!body.installed) {
-        refill(figures, card("Streaming", h("p.quiet", {}, "No hub is installed: install(app, hub=hub).")));
+        lists.hidden = true;
+        refill(figures, card("Streaming", h("p.quiet", {}, "No hub is installed. ", h("code", {}, "install(app, hub=Hub())"), " serves one at /stream.")));
         return;
       }
       refill(figures, h("div.cards", {},
@@ -36,9 +41,9 @@ export function view() {
         tile("Sent", rates.bytes_out == null ? "–" : `${bytes(rates.bytes_out)}/s`, `${bytes(body.bytes_out)} in all`),
         tile("Slow", number(body.blocked), `clients; ${bytes(body.backlog_bytes)} held back, ${number(body.conflated)} conflated, ${number(body.dropped)} dropped`),
         tile("Path", state(body.path === "direct" ? "good" : "warn", body.path), body.detail)));
-      refill(closed, card("Slow clients", table("Most bytes queued first", [
-        ["Address", (c) => c.address], ["Queued", (c) => bytes(c.held), true],
-      ], body.slow, { key: (c) => c.address, empty: "no slow client" })), card("Closed and refused", table("By code", [
+      clientTable.show(query);
+      topicTable.show(query);
+      refill(closed, card("Closed and refused", table("By code", [
         ["Code", (c) => c.code, true], ["Meaning", (c) => c.meaning], ["Clients", (c) => number(c.count), true],
       ], body.closed, { key: (c) => c.code, empty: "no client was closed" })));
     },
