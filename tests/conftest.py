@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.machinery
 import json
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -47,6 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jobs, and what they start
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     system = config.getoption("--system")
     if system and os.environ.get(systems.VARIABLE) != system:
         config.pluginmanager.getplugin("capturemanager").stop_global_capturing()

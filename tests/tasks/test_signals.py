@@ -95,6 +95,7 @@ def started(tmp_path: Path) -> Iterator[Any]:
         return programs[-1]
 
     yield start
+    (tmp_path / "end").touch()  # a process of a killed program ends after its task
     for one in programs:
         one.process.kill()
         one.process.communicate()
