@@ -55,7 +55,7 @@ def frames(address: str) -> Iterator[bytes]:
 
 def written(pictures: list[bytes], path: Path) -> int:
     """Write the frames as one GIF that repeats; returns its bytes."""
-    from PIL import Image  # type: ignore[import-not-found, unused-ignore]
+    from PIL import Image
 
     opened = [Image.open(io.BytesIO(data)).convert("RGB").resize(SHOWN, Image.Resampling.LANCZOS) for data in pictures]
     sheet = Image.new("RGB", (SHOWN[0], SHOWN[1] * len(PAGES)))  # one palette for all, so that equal parts stay equal
