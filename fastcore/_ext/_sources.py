@@ -47,13 +47,19 @@ EXTENSIONS: dict[str, Sources] = {
         *_in(
             "indicators",
             "across.c batch.c board.c cpu.c function.c function_object.c live.c merge.c operators.c plan.c "
-            "program.c program_object.c result_pool.c shown.c",
+            "present.c program.c program_object.c result_pool.c shown.c sorted.c sums_of.c",
         ),
         *_in("indicators", "across.h batch.h board.h board.pxi cpu.h function.h function_object.h live.h merge.h"),
-        *_in("indicators", "waves.c plan.h plan.pxi program.h program_object.h result_pool.h waves.h"),
+        *_in(
+            "indicators",
+            "waves.c plan.h plan.pxi present.h program.h program_object.h result_pool.h sorted.h sums_of.h waves.h",
+        ),
         *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
-        *_in("indicators/operators", "counting.h lanes.h list.h operator.h recurrence_lanes.h ring.h scan.h"),
-        *_in("indicators/operators", "window_lanes.h"),
+        *_in(
+            "indicators/operators",
+            "arg_extremes.h counting.h lanes.h list.h operator.h recurrence_lanes.h ring.h scan.h",
+        ),
+        *_in("indicators/operators", "order_series.h past.h window_lanes.h"),
         *_common("errors imports stack"),
         kernels=(
             *_in(
@@ -61,8 +67,8 @@ EXTENSIONS: dict[str, Sources] = {
             ),
             *_in(
                 "indicators/operators",
-                "ages.c arg_extremes.c counts.c cycles.c joined.c lines.c maps.c order.c pairs.c recurrences.c "
-                "stops.c sums.c table.c varying.c windows.c",
+                "ages.c arg_extremes.c counts.c cycles.c joined.c lines.c maps.c mean_deviation.c order.c pairs.c "
+                "recurrences.c stops.c sums.c table.c varying.c windows.c",
             ),
         ),
         numpy=True,

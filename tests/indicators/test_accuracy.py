@@ -100,3 +100,25 @@ def test_rsi_reaches_0_and_100_exactly(ta: ModuleType) -> None:
     assert ta.rsi(np.arange(20.0), 5)[-1] == 100.0
     assert ta.rsi(-np.arange(20.0), 5)[-1] == 0.0
     assert ta.rsi(np.ones(20), 5)[-1] == 0.0
+
+
+@pytest.mark.parametrize("window", [200, 900])
+def test_mean_deviations_of_wide_windows_are_exact_whatever_else_there_is(ta: ModuleType, window: int) -> None:
+    rng = np.random.default_rng(31)
+    moving, bar = walk(2400)["real"], np.arange(2400)
+    for x in (
+        moving,
+        1e9 + rng.normal(size=2400),
+        np.exp(4.0 * rng.normal(size=2400)),
+        np.where(bar % 450 == 7, 1e16, moving),
+        np.where(bar == 1000, 1e300, moving),
+        np.where(bar < 1200, moving, 50.0 + 1e-7 * rng.normal(size=2400)),
+        np.where(bar < 1000, moving, 0.1),
+        1e-300 * moving,
+    ):
+        found = ta.avgdev(x, window)
+        for end in range(window, 2401, 97):
+            values = [Fraction(value) for value in x[end - window : end].tolist()]
+            mean = sum(values) / window
+            exact = float(sum(abs(value - mean) for value in values) / window)
+            np.testing.assert_allclose(found[end - 1], exact, rtol=1e-10)

@@ -157,7 +157,7 @@ def test_live_values_are_those_of_the_series(ta: ModuleType, row: Any, window: i
 def test_wide_windows_are_sorted_whatever_comes(ta: ModuleType) -> None:
     rng = np.random.default_rng(23)
     for x in (
-        rng.normal(size=6000),
+        rng.normal(size=10_000),
         np.sort(rng.normal(size=6000)),
         np.sort(rng.normal(size=6000))[::-1].copy(),
         np.sin(np.arange(6000) / 200.0),
@@ -170,6 +170,8 @@ def test_wide_windows_are_sorted_whatever_comes(ta: ModuleType) -> None:
             np.testing.assert_allclose(ta.median(x, window, 10), rolled.median(), rtol=1e-14)
             np.testing.assert_allclose(ta.quantile(x, window, 0.9, 10), rolled.quantile(0.9), rtol=1e-12, atol=1e-14)
             np.testing.assert_array_equal(ta.rank(x, window, 0, 10), rolled.rank())
+        theirs = bottleneck.move_argmin(x, 257, min_count=10)
+        np.testing.assert_array_equal(ta.argmin(x, 257, 10), theirs)
 
 
 def test_more_values_than_there_are_bars_are_refused(ta: ModuleType) -> None:

@@ -95,8 +95,9 @@ static void set_nodes(fc_program *p) {
             ptrdiff_t need = op->scratch(node->par);
             p->scratch = need > p->scratch ? need : p->scratch;
         }
-        if (op->kind == FC_LOOK_BACK) {
-            p->longest = lag > p->longest ? lag : p->longest;
+        if (op->kind == FC_LOOK_BACK || op->kind == FC_COUNT) {
+            ptrdiff_t back = op->kind == FC_COUNT ? (ptrdiff_t)node->par[0] : lag;
+            p->longest = back > p->longest ? back : p->longest;
         }
     }
     p->policy = kinds[FC_COUNT]        ? FC_MIXED
@@ -270,7 +271,7 @@ static int input_finite(const tiles *t, int j, ptrdiff_t from, ptrdiff_t to) {
 
 static int run_tile(tiles *t) {
     const fc_program *p = t->p;
-    for (int j = 0; j < p->n_in; j++) {
+    for (int j = 0; j < p->n_in && !p->counted; j++) {
         ptrdiff_t last = t->n - (p->shown[j] - 1);
         if (!(p->shown[j] ? input_finite(t, j, 0, p->lookback) && input_finite(t, j, last, t->n)
                           : input_finite(t, j, 0, t->n))) {

@@ -50,6 +50,7 @@ typedef struct {
     ptrdiff_t *blank; /* of each output: the bars that are made missing at the beginning, whatever there is */
     ptrdiff_t *shown; /* of each input: 1 + n where its bars show that they are not finite, but for those before the
                          lookback and the last n; else 0 */
+    int counted;      /* whether no input need be looked at, as what reads them counts the values that are there */
     char *watched;    /* of each output: whether, and how, it is looked at for that */
     size_t carry; /* bytes of what a batch keeps from tile to tile */
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */

@@ -23,6 +23,20 @@ static void mark_shown(const fc_program *p, ptrdiff_t *shown) {
     }
 }
 
+/* Whether all that reads an input counts values, and takes one as missing that lacks another input. */
+static int are_counted(const fc_program *p) {
+    int counted = p->n_out == 1;
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        int inputs = 0;
+        for (int j = 0; j < node->op->n_in; j++) {
+            inputs += node->in[j] < p->n_in;
+        }
+        counted &= inputs == 0 || (node->op->kind == FC_COUNT && inputs == p->n_in);
+    }
+    return counted;
+}
+
 /* Inputs that show need not be looked at, but for the bars before the lookback and last ones; outputs are, where that makes
  * some show. -1 without memory. */
 int fc_program_set_shown(fc_program *p) {
@@ -30,6 +44,7 @@ int fc_program_set_shown(fc_program *p) {
     if (!shown) {
         return -1;
     }
+    p->counted = are_counted(p);
     mark_shown(p, shown);
     for (int j = 0; j < p->n_out; j++) {
         memcpy(more, shown, (size_t)p->n_values * sizeof(ptrdiff_t));

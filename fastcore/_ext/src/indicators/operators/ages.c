@@ -1,5 +1,7 @@
 /* How many values a window has, and the places of its extremes; missing values do not count. */
+#include "indicators/operators/arg_extremes.h"
 #include "indicators/operators/counting.h"
+#include "indicators/operators/past.h"
 
 /* ---- count: how many values are there ---- */
 
@@ -54,9 +56,9 @@ static int extreme_valid(const double *par, const void *state) {
 }
 FC_INLINE int64_t wrapped(int64_t i, int64_t width) { return i >= width ? i - width : i; }
 
-FC_INLINE double extreme_push(const double *par, extreme_state *s, const double *in, int commit, double sign) {
+static FC_NOINLINE double extreme_push(const double *par, extreme_state *s, const double *in, int commit, double sign) {
     int64_t width = s->ring.width, count = s->count, first = s->first, kept = s->kept, now = s->bars;
-    double *values = s->mem + width, *bars = values + width, x = sign * in[0], age = 0.0;
+    double *values = s->mem + width, *bars = values + width, x = sign * fc_or_missing(in[0]), age = 0.0;
     count += fc_there(in[0]) - (s->ring.filled == width && fc_there(s->mem[s->ring.at]));
     if (kept && (double)now - bars[first] >= (double)width) {
         first = wrapped(first + 1, width);
@@ -84,10 +86,54 @@ FC_INLINE double extreme_push(const double *par, extreme_state *s, const double 
     }
     return (double)count >= par[1] && count ? age : NAN;
 }
+
+/* Many bars: what is missing is below, or above, all that is there. */
+
+#define MANY 4096
+
+static ptrdiff_t bars_of(ptrdiff_t w) { return w > MANY ? w : MANY; }
+static ptrdiff_t extreme_scratch(const double *par) {
+    ptrdiff_t w = (ptrdiff_t)par[0];
+    return w + bars_of(w) + FC(ages_scratch)(w);
+}
+static void extreme_begin(const double *par, void *carry) { fc_past_init(carry, par[0]); }
+
+static int extreme_block(const double *par, fc_past *past, const double *x, double *restrict out, ptrdiff_t n,
+                         double *scratch, double none) {
+    ptrdiff_t w = (ptrdiff_t)par[0];
+    for (ptrdiff_t bars; n > 0; n -= bars, x += bars, out += bars) {
+        bars = n < bars_of(w) ? n : bars_of(w);
+        double *values = scratch, count = 0.0, least = par[1] > 1.0 ? par[1] : 1.0;
+        ptrdiff_t absent = w - (ptrdiff_t)past->seen;
+        for (ptrdiff_t i = 0; i < absent; i++) {
+            values[i] = none;
+        }
+        fc_past_copy(past, values + absent);
+        memcpy(values + w, x, (size_t)bars * sizeof(double));
+        for (ptrdiff_t i = absent; i < w + bars; i++) {
+            values[i] = fc_there(values[i]) ? values[i] : none;
+        }
+        for (ptrdiff_t i = 0; i < w; i++) {
+            count += values[i] != none ? 1.0 : 0.0;
+        }
+        (none < 0.0 ? FC(ages_of_highest) : FC(ages_of_lowest))(values + w, bars, w, out, scratch + w + bars);
+        for (ptrdiff_t i = 0; i < bars; i++) {
+            count += (values[w + i] != none ? 1.0 : 0.0) - (values[i] != none ? 1.0 : 0.0);
+            out[i] = count >= least ? out[i] : NAN;
+        }
+        fc_past_add(past, x, bars);
+    }
+    return 0;
+}
+
 #define EXTREME(op, sign)                                                                                              \
-    FC_INLINE double op##_push(const double *par, extreme_state *s, const double *in, int commit) {                    \
-        return extreme_push(par, s, in, commit, sign);                                                                 \
+    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
+        return extreme_push(par, state, in, commit, sign);                                                             \
     }                                                                                                                  \
-    FC_COUNTING(op, "pp", 1, extreme_state, op##_push, extreme_size, extreme_init, extreme_valid)
+    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
+                          double *scratch) {                                                                           \
+        return extreme_block(par, carry, in[0], out, n, scratch, -(sign) * INFINITY);                                  \
+    }                                                                                                                  \
+    FC_COUNTED(op, "pp", 1, extreme_size, extreme_init, extreme_valid, extreme_begin, extreme_scratch)
 EXTREME(age_of_highest, 1.0);
 EXTREME(age_of_lowest, -1.0);

@@ -8,7 +8,7 @@
  * MAXINDEX: a bar that equals the extreme takes its place, unless the one before it leaves the window at that bar: then
  * the oldest in the window does.
  */
-#include "indicators/operators/operator.h"
+#include "indicators/operators/arg_extremes.h"
 
 typedef enum { NEWEST, OLDEST, HELD } ties;
 
@@ -45,10 +45,8 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
     ptrdiff_t blocks = FC_TAILS / pitch_of(w);
     return blocks > 1 ? blocks : 1;
 }
-static ptrdiff_t since_scratch(const double *par) {
-    ptrdiff_t w = (ptrdiff_t)par[0];
-    return (2 * blocks_of(w) + 1) * pitch_of(w) + 8;
-}
+ptrdiff_t FC(ages_scratch)(ptrdiff_t w) { return (2 * blocks_of(w) + 1) * pitch_of(w) + 8; }
+static ptrdiff_t since_scratch(const double *par) { return FC(ages_scratch)((ptrdiff_t)par[0]); }
 
 /* Of the w - 1 bars before a block: tail[t] the extreme of the last w - 1 - t of them, from[t] how far it is from the
  * block's first bar. */
@@ -158,6 +156,13 @@ FC_INLINE void ages(const double *x, ptrdiff_t n, ptrdiff_t w, double *restrict 
     }
 }
 
+void FC(ages_of_highest)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {
+    ages(x, n, w, out, scratch, 0, NEWEST);
+}
+void FC(ages_of_lowest)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {
+    ages(x, n, w, out, scratch, 1, NEWEST);
+}
+
 typedef struct {
     int64_t age; /* of the bar that is held */
 } held_carry;
@@ -181,7 +186,7 @@ FC_INLINE int since(const double *par, held_carry *carry, const double *x, doubl
     ptrdiff_t w = (ptrdiff_t)par[0];
     switch ((ties)(int)par[1]) {
     case NEWEST:
-        ages(x, n, w, out, scratch, low, NEWEST);
+        (low ? FC(ages_of_lowest) : FC(ages_of_highest))(x, n, w, out, scratch);
         break;
     case OLDEST:
         ages(x, n, w, out, scratch, low, OLDEST);

@@ -37,17 +37,18 @@ FC_INLINE int fc_counts_valid(const fc_ring *ring, const double *par, const doub
         }                                                                                                              \
         return 0;                                                                                                      \
     }                                                                                                                  \
-    FC_COUNTED(op, kinds, inputs, SIZE, INIT, VALID)
+    FC_COUNTED(op, kinds, inputs, SIZE, INIT, VALID, INIT, NULL)
 
-/* The same with a step and a block of its own. */
-#define FC_COUNTED(op, kinds, inputs, SIZE, INIT, VALID)                                                               \
+/* The same with a step and a block of its own, and how its carry, which is no larger than its state, begins. */
+#define FC_COUNTED(op, kinds, inputs, SIZE, INIT, VALID, BEGIN, SCRATCH)                                               \
     const fc_operator FC(operator_##op) = {.name = #op,                                                                \
                                            .par = kinds,                                                               \
                                            .n_in = inputs,                                                             \
                                            .kind = FC_COUNT,                                                           \
                                            .lag = fc_count_lag,                                                        \
                                            .block = op##_block,                                                        \
-                                           .begin = INIT,                                                              \
+                                           .scratch = SCRATCH,                                                         \
+                                           .begin = BEGIN,                                                             \
                                            .step = op##_step,                                                          \
                                            .size = SIZE,                                                               \
                                            .init = INIT,                                                               \

@@ -114,7 +114,7 @@ FC_INLINE double shape_of(const powers *p, const scales *k, double x, int order)
 }
 
 FC_INLINE double shape_push(const double *par, shape_state *s, const double *in, int commit, int order) {
-    double x = in[0], kept = s->mem[s->ring.at], old = s->ring.filled == s->ring.width ? kept : NAN;
+    double x = fc_or_missing(in[0]), kept = s->mem[s->ring.at], old = s->ring.filled == s->ring.width ? kept : NAN;
     int64_t count = s->count, age = s->age + 1, bars = s->ring.filled;
     int top = order == 1 ? 2 : order;
     powers p = s->powers;
@@ -315,7 +315,7 @@ FC_INLINE int64_t shape_chunk(shape_state *s, const double *x, double *out, ptrd
         }                                                                                                              \
         return 0;                                                                                                      \
     }                                                                                                                  \
-    FC_COUNTED(op, kinds, inputs, SIZE, INIT, VALID)
+    FC_COUNTED(op, kinds, inputs, SIZE, INIT, VALID, INIT, NULL)
 
 #define SHAPE(op, order)                                                                                               \
     FC_INLINE double op##_push(const double *par, shape_state *s, const double *in, int commit) {                      \

@@ -8,7 +8,6 @@
 FC_INLINE double *fc_row(const fc_lanes *lanes, ptrdiff_t row) { return lanes->rows + row * lanes->pitch; }
 
 /* What is missing, as NaN: it then stays in sums and extremes for as long as these see it. */
-FC_INLINE double fc_or_missing(double x) { return x - x == 0.0 ? x : NAN; }
 
 FC_INLINE int64_t fc_next_place(int64_t place, ptrdiff_t places) { return place + 1 == places ? 0 : place + 1; }
 

@@ -60,4 +60,6 @@ typedef struct fc_operator {
     double (*fresh)(const double *par, ptrdiff_t row); /* what a row holds before the first bar; NULL: NaN */
 } fc_operator;
 
+FC_INLINE double fc_or_missing(double x) { return x - x == 0.0 ? x : NAN; }
+
 #endif

@@ -13,6 +13,27 @@
 #define ROOM 256
 #define ONE_BLOCK 2500
 
+static double least(double a, double b) { return a < b ? a : b; }
+
+/* Of `there` values in order, the one at that share: its place, and how far it is on the way to the next. */
+FC_INLINE int64_t place_of(const double *par, double there, double *apart) {
+    if (par[3] != 0.0) { /* the nearest rank */
+        double k = least(ceil(par[2] * there), there);
+        *apart = 0.0;
+        return k > 1.0 ? (int64_t)k - 1 : 0;
+    }
+    double at = least(par[2] * (there - 1.0), there - 1.0);
+    int64_t k = at > 0.0 ? (int64_t)at : 0;
+    *apart = at > (double)k ? at - (double)k : 0.0;
+    return k;
+}
+FC_INLINE double between(double value, double next, double apart) {
+    return apart != 0.0 ? value + (next - value) * apart : value;
+}
+FC_INLINE double middle(double below, double not_above) { return 0.5 * (below + 1.0 + not_above); }
+
+#include "indicators/operators/order_series.h"
+
 /* ---- narrow windows ---- */
 
 typedef struct {
@@ -292,25 +313,6 @@ FC_INLINE void exchange(wide_state *s, double old, double x) {
 
 /* ---- either ---- */
 
-static double least(double a, double b) { return a < b ? a : b; }
-
-/* Of `there` values in order, the one at that share: its place, and how far it is on the way to the next. */
-FC_INLINE int64_t place_of(const double *par, double there, double *apart) {
-    if (par[3] != 0.0) { /* the nearest rank */
-        double k = least(ceil(par[2] * there), there);
-        *apart = 0.0;
-        return k > 1.0 ? (int64_t)k - 1 : 0;
-    }
-    double at = least(par[2] * (there - 1.0), there - 1.0);
-    int64_t k = at > 0.0 ? (int64_t)at : 0;
-    *apart = at > (double)k ? at - (double)k : 0.0;
-    return k;
-}
-FC_INLINE double between(double value, double next, double apart) {
-    return apart != 0.0 ? value + (next - value) * apart : value;
-}
-FC_INLINE double middle(double below, double not_above) { return 0.5 * (below + 1.0 + not_above); }
-
 FC_INLINE double quantile_narrow(const double *par, narrow_state *s, double there, double old, double x) {
     double apart, *to = array_of(s, 1 - s->turn);
     sort_again(array_of(s, s->turn), to, places_of(s->width), old, x);
@@ -371,7 +373,7 @@ static int order_valid(const double *par, const void *state) {
         }                                                                                                              \
         return result;                                                                                                 \
     }                                                                                                                  \
-    FC_INLINE double op##_of_wide(const double *par, wide_state *s, double x, int commit) {                            \
+    static FC_NOINLINE double op##_of_wide(const double *par, wide_state *s, double x, int commit) {                   \
         double old = s->seen == s->width ? s->mem[s->at] : NAN;                                                        \
         exchange(s, old, x);                                                                                           \
         double result = (double)s->there >= par[1] && s->there ? op##_wide(par, s, x) : NAN;                           \
@@ -390,28 +392,44 @@ static int order_valid(const double *par, const void *state) {
 ORDER(quantile)
 ORDER(rank)
 
-FC_COUNTING(quantile, "ppff", 1, void, quantile_push, order_size, order_init, order_valid);
-
+static double quantile_step(const double *par, void *state, const double *in, int commit) {
+    return quantile_push(par, state, in, commit);
+}
 static double rank_step(const double *par, void *state, const double *in, int commit) {
     return rank_push(par, state, in, commit);
 }
+
+/* ---- many bars ---- */
+
+static int quantile_sorts(const double *par) { return par[0] > 64 && par[0] <= SERIES_MOST; }
+static int rank_sorts(const double *par) { return par[0] > 100 && par[0] <= SERIES_MOST; }
+
+static int quantile_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                          double *scratch) {
+    if (quantile_sorts(par)) {
+        order_series_block(par, carry, in[0], out, n, scratch, 0);
+        return 0;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        out[i] = quantile_push(par, carry, in[0] + i, 1);
+    }
+    return 0;
+}
+
 /* A full window is counted in the input, the first ones of a block in a copy: what was stored just now is slow to read. */
-static int rank_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
-                      double *scratch) {
-    narrow_state *s = carry;
+static void rank_narrow_block(const double *par, narrow_state *s, const double *in, double *restrict out, ptrdiff_t n) {
     double first[2 * NARROW];
     ptrdiff_t width = (ptrdiff_t)par[0], copied = 0;
-    (void)scratch;
-    if (is_narrow(par) && s->there == s->width) {
+    if (s->there == s->width) {
         copied = n < width ? n : width;
         memcpy(first, s->mem + s->at, (size_t)(width - s->at) * sizeof(double));
         memcpy(first + width - s->at, s->mem, (size_t)s->at * sizeof(double));
-        memcpy(first + width, in[0], (size_t)copied * sizeof(double));
+        memcpy(first + width, in, (size_t)copied * sizeof(double));
     }
     for (ptrdiff_t i = 0; i < n; i++) {
-        const double *x = in[0] + i, *window = i < copied ? first + i + 1 : x - width + 1;
-        if ((i >= copied && i < width) || !is_narrow(par) || s->there != s->width || !fc_there(x[0])) {
-            out[i] = rank_push(par, carry, x, 1);
+        const double *x = in + i, *window = i < copied ? first + i + 1 : x - width + 1;
+        if ((i >= copied && i < width) || s->there != s->width || !fc_there(x[0])) {
+            out[i] = rank_push(par, s, x, 1);
             continue;
         }
         double below = counted(window, width, x[0], 0);
@@ -419,6 +437,30 @@ static int rank_block(const double *par, void *carry, const double *const *in, d
         s->mem[s->at] = x[0];
         s->at = s->at + 1 == s->width ? 0 : s->at + 1;
     }
+}
+static int rank_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                      double *scratch) {
+    if (rank_sorts(par)) {
+        order_series_block(par, carry, in[0], out, n, scratch, 1);
+    } else if (is_narrow(par)) {
+        rank_narrow_block(par, carry, in[0], out, n);
+    } else {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[i] = rank_push(par, carry, in[0] + i, 1);
+        }
+    }
     return 0;
 }
-FC_COUNTED(rank, "ppf", 1, order_size, order_init, order_valid);
+
+#define ORDERED(op, kinds)                                                                                             \
+    static void op##_begin(const double *par, void *carry) {                                                           \
+        if (op##_sorts(par)) {                                                                                         \
+            fc_past_init(carry, par[0]);                                                                               \
+        } else {                                                                                                       \
+            order_init(par, carry);                                                                                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static ptrdiff_t op##_scratch(const double *par) { return op##_sorts(par) ? series_scratch(par[0]) : 0; }          \
+    FC_COUNTED(op, kinds, 1, order_size, order_init, order_valid, op##_begin, op##_scratch)
+ORDERED(quantile, "ppff");
+ORDERED(rank, "ppf");
