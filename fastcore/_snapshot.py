@@ -16,7 +16,16 @@ _FIELDS = ("count", "zeros", "total", "low", "high")
 
 
 class Sample(NamedTuple):
-    """One instrument's value: a number, or for a latency the state of its sketch."""
+    """One instrument's value: a number, or for a latency the state of its sketch.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> metrics.counter("sampled_total", kind="price").add(2)
+    >>> sample = metrics.samples("sampled_total")[0]
+    >>> sample.kind, dict(sample.labels), sample.value
+    ('counter', {'kind': 'price'}, 2)
+    """
 
     name: str
     kind: Kind
@@ -25,7 +34,15 @@ class Sample(NamedTuple):
 
 
 class Snapshot:
-    """Samples in the order of their names and labels."""
+    """Samples in the order of their names and labels.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> metrics.gauge("snapped").set(3)
+    >>> metrics.snapshot().get("snapped")
+    3.0
+    """
 
     __slots__ = ("_samples",)
 

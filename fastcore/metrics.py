@@ -67,6 +67,15 @@ class Registry:
     max_series : int, default 1000
         Label sets of one name. Further ones share a series labelled ``overflow="true"``, so that a label taken from
         what users send cannot fill the memory.
+
+    Examples
+    --------
+    >>> from fastcore.metrics import Registry
+    >>> registry = Registry(max_series=2)
+    >>> for user in ("a", "b", "c"):
+    ...     registry.counter("requests_total", user=user).add()
+    >>> [dict(sample.labels) for sample in registry.samples("requests_total")][-1]
+    {'overflow': 'true'}
     """
 
     def __init__(self, max_series: int = 1000) -> None:
@@ -167,6 +176,14 @@ def counter(name: str, /, **labels: str) -> Counter:
         If the name is not one of letters, digits, ``_`` and ``:``, or is in use for another kind of instrument.
     TypeError
         If a label is not a str.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> hits = metrics.counter("price_requests_total", kind="live")    # keep it: looking it up costs more
+    >>> hits.add()
+    >>> hits.value
+    1
     """
     return _registry.counter(name, **labels)
 
@@ -175,6 +192,15 @@ def gauge(name: str, /, **labels: str) -> Gauge:
     """Return the gauge of this name and these labels: ``set(value)``, ``add(amount=1.0)`` and ``value``, a float.
 
     Raises as :func:`counter` does.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> open_orders = metrics.gauge("orders_open")
+    >>> open_orders.set(12)
+    >>> open_orders.add(-2)
+    >>> open_orders.value
+    10.0
     """
     return _registry.gauge(name, **labels)
 
@@ -184,12 +210,29 @@ def latency(name: str, /, **labels: str) -> Sketch:
 
     ``observe(value)`` adds a number >= 0; ``quantile(q)`` is NaN while it is empty; ``count``, ``total``; ``state()``
     and ``merge(state)`` carry it from one process to another; ``clear()``. Raises as :func:`counter` does.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> seconds = metrics.latency("quote_seconds")
+    >>> for value in (0.010, 0.011, 0.012):
+    ...     seconds.observe(value)
+    >>> round(seconds.quantile(0.5), 3)
+    0.011
     """
     return _registry.latency(name, **labels)
 
 
 def remove(name: str, /, **labels: str) -> bool:
-    """Remove an instrument; returns whether it existed. Code that holds it may go on using it."""
+    """Remove an instrument; returns whether it existed. Code that holds it may go on using it.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> gauge = metrics.gauge("removed")
+    >>> metrics.remove("removed"), metrics.remove("removed")
+    (True, False)
+    """
     return _registry.remove(name, **labels)
 
 
@@ -197,17 +240,43 @@ def collect(collector: Collector) -> Callable[[], None]:
     """Call `collector` in every :func:`snapshot` for further samples; return a function that removes it.
 
     An exception in a collector is logged, and the samples of the others are kept.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> from fastcore.metrics import Sample
+    >>> stop = metrics.collect(lambda: [Sample("open_orders", "gauge", (), 12.0)])
+    >>> metrics.snapshot().get("open_orders")
+    12.0
+    >>> stop()
     """
     return _registry.collect(collector)
 
 
 def snapshot() -> Snapshot:
-    """Return the value of every instrument now."""
+    """Return the value of every instrument now.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> metrics.counter("shown_total").add(3)
+    >>> metrics.snapshot().get("shown_total")
+    3
+    """
     return _registry.snapshot()
 
 
 def samples(name: str, /) -> list[Sample]:
-    """Return the values of all instruments of one name, without those of the others and of collectors."""
+    """Return the values of all instruments of one name, without those of the others and of collectors.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> metrics.counter("listed_total", kind="a").add()
+    >>> metrics.counter("listed_total", kind="b").add()
+    >>> [dict(sample.labels)["kind"] for sample in metrics.samples("listed_total")]
+    ['a', 'b']
+    """
     return _registry.samples(name)
 
 
@@ -218,6 +287,15 @@ def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
     ------
     ValueError
         If a name is of different kinds in them.
+
+    Examples
+    --------
+    >>> from fastcore.metrics import Registry, merge
+    >>> workers = [Registry(), Registry()]
+    >>> for worker in workers:
+    ...     worker.counter("requests_total").add(5)
+    >>> merge(worker.snapshot() for worker in workers).get("requests_total")
+    10
     """
     kinds: dict[str, Kind] = {}
     numbers: dict[tuple[str, Labels], int | float] = {}

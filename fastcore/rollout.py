@@ -90,6 +90,13 @@ def alert_rollbacks(manager: AlertManager) -> Callable[[], None]:
     -------
     callable
         Ends it.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import AlertManager
+    >>> from fastcore.rollout import alert_rollbacks
+    >>> stop = alert_rollbacks(AlertManager())
+    >>> stop()
     """
 
     by_rule = any(rule.name == "rolled back" for rule in manager.rules)
@@ -192,6 +199,18 @@ class OptimizationRollback:
 
     A function behind the Switch ``"service.function"`` is rolled back there, for every caller at once; for any other
     the caller is given the original to put in place itself.
+
+    Examples
+    --------
+    >>> from fastcore import Switch, flags
+    >>> from fastcore.rollout import OptimizationRollback
+    >>> total = Switch("desk.added", control=sum, candidate=lambda values: sum(values))
+    >>> rollback = OptimizationRollback()
+    >>> rollback.backup_original_function("desk", "added", total)
+    >>> rollback.rollback_optimization("desk", "added", "ticket 42") is sum
+    True
+    >>> flags.get("desk.added").source
+    'rollback'
     """
 
     def __init__(self) -> None:
@@ -223,6 +242,13 @@ class ABTestManager:
         The share of requests that get the optimised version, in 0..1. It may be changed; raising it only adds requests.
     name : str, default "ab_test"
         Tests of different names divide the requests differently.
+
+    Examples
+    --------
+    >>> from fastcore.rollout import ABTestManager
+    >>> test = ABTestManager(test_ratio=0.5, name="new page")
+    >>> len({test.should_use_optimized_version("user 1") for _ in range(100)})    # a user always gets the same one
+    1
     """
 
     def __init__(self, test_ratio: float = 0.1, name: str = "ab_test") -> None:
@@ -245,7 +271,19 @@ class ABTestManager:
 
 
 class Measurement(TypedDict):
-    """One arm's calls, failed calls, and latencies in seconds (None where none was timed)."""
+    """One arm's calls, failed calls, and latencies in seconds (None where none was timed).
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore import Switch
+    >>> from fastcore.rollout import PerformanceComparisonTest
+    >>> total = Switch("desk.measured", control=sum, candidate=lambda values: sum(values))
+    >>> total([1, 2])
+    3
+    >>> asyncio.run(PerformanceComparisonTest().measure_performance("desk", "measured", optimized=False))["calls"]
+    1
+    """
 
     calls: int
     errors: int
@@ -256,7 +294,18 @@ class Measurement(TypedDict):
 
 
 class ComparisonResult(TypedDict):
-    """Both arms of one operation; `improvement` in percent of the median time before, None where it is not known."""
+    """Both arms of one operation; `improvement` in percent of the median time before, None where it is not known.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore import Switch
+    >>> from fastcore.rollout import PerformanceComparisonTest
+    >>> total = Switch("desk.total", control=sum, candidate=lambda values: sum(values))
+    >>> result = asyncio.run(PerformanceComparisonTest(rounds=10).compare_performance("desk", "total", [1, 2]))
+    >>> result["before"]["calls"], result["after"]["errors"]
+    (10, 0)
+    """
 
     service: str
     operation: str
@@ -272,6 +321,16 @@ class PerformanceComparisonTest:
     ----------
     rounds : int, default 30
         How often each arm is called where arguments are given.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore import Switch
+    >>> from fastcore.rollout import PerformanceComparisonTest
+    >>> total = Switch("desk.sum", control=sum, candidate=lambda values: sum(values))
+    >>> result = asyncio.run(PerformanceComparisonTest(rounds=10).compare_performance("desk", "sum", [1, 2]))
+    >>> result["improvement"] is not None            # percent
+    True
     """
 
     def __init__(self, rounds: int = 30) -> None:

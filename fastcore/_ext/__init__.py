@@ -28,7 +28,17 @@ _probed: dict[str, Extension] = {}
 
 
 class BackendUnavailable(ImportError):
-    """The compiled twin was asked for by name and cannot run; the text names the module, the cause and the remedy."""
+    """The compiled twin was asked for by name and cannot run; the text names the module, the cause and the remedy.
+
+    Examples
+    --------
+    >>> from fastcore import BackendUnavailable
+    >>> from fastcore.cache import LRUCache, migrate
+    >>> try:
+    ...     cache = migrate(LRUCache(10), "compiled")
+    ... except BackendUnavailable as error:          # no extension was built, or FASTCORE_NO_EXTENSIONS=1 is set
+    ...     cache = LRUCache(10)
+    """
 
     __module__ = "fastcore"
 

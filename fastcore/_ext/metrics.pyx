@@ -57,6 +57,17 @@ cdef object ONE = 1
 
 
 cdef class Counter:
+    """A number that only grows.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> orders = metrics.counter("orders_total", side="buy")
+    >>> orders.add(); orders.add(2)
+    >>> orders.value
+    3
+    """
+
     cdef object __weakref__
     cdef uint64_t _value
 
@@ -81,6 +92,17 @@ cdef class Counter:
 
 
 cdef class Gauge:
+    """A number that goes up and down.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> depth = metrics.gauge("depth")
+    >>> depth.set(12); depth.add(-2)
+    >>> depth.value
+    10.0
+    """
+
     cdef object __weakref__
     cdef double _value
 
@@ -96,6 +118,17 @@ cdef class Gauge:
 
 
 cdef class Sketch:
+    """A distribution of numbers >= 0 whose quantiles are within 1 % of the true ones.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> seconds = metrics.latency("answer_seconds")
+    >>> seconds.observe(0.010); seconds.observe(0.012)
+    >>> seconds.count, round(seconds.total, 3)
+    (2, 0.022)
+    """
+
     cdef object __weakref__
     cdef fc_sketch _sketch
 

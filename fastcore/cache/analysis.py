@@ -54,6 +54,18 @@ def cache_technical_analysis(ttl: Ttl = 600, *, maxsize: float = 10_000, copy: C
     ------
     TypeError
         If it is used without parentheses.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.cache import cache_technical_analysis, get_cached_analysis
+    >>> @cache_technical_analysis(ttl=60)
+    ... def analyse(symbol, bars=500):
+    ...     return {"symbol": symbol, "bars": bars}
+    >>> analyse("NVDA")
+    {'symbol': 'NVDA', 'bars': 500}
+    >>> asyncio.run(get_cached_analysis("NVDA"))
+    {'symbol': 'NVDA', 'bars': 500}
     """
     if callable(ttl):
         raise TypeError(
@@ -117,6 +129,13 @@ async def get_cached_analysis(symbol: str) -> Any:
 
     If that analysis has expired, or was invalidated or evicted, the latest one still cached is returned; None if
     there is none. A coroutine function, though it never waits.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.cache import get_cached_analysis
+    >>> print(asyncio.run(get_cached_analysis("a symbol that was never analysed")))
+    None
     """
     if not isinstance(symbol, str):
         raise TypeError(f"symbol: expected a str, got {type(symbol).__name__}")

@@ -42,6 +42,12 @@ class Cache(_Base[K, V], metaclass=Twin, path="cache"):
     Iteration is over the entries that were there when it began, least recently used first, and leaves out those that
     have expired or were removed by the time they are reached. An expired entry is never served; it is dropped by the
     next write, by ``len`` or by `expire`.
+
+    Examples
+    --------
+    >>> from fastcore.cache import Cache, LRUCache
+    >>> isinstance(LRUCache(10), Cache)
+    True
     """
 
     def __getitem__(self, key: K) -> V:
@@ -220,6 +226,17 @@ class LRUCache(Cache[K, V], path="cache"):
         ``on_evict(key, value, cause)`` is called after an entry was removed; the causes are ``expired``, ``size``,
         ``replaced`` and ``explicit``. What it raises reaches the caller whose operation removed the entry, after that
         operation was completed.
+
+    Examples
+    --------
+    >>> from fastcore.cache import LRUCache
+    >>> cache = LRUCache(maxsize=2)
+    >>> cache["AAPL"], cache["MSFT"] = 187.2, 410.5
+    >>> cache["AAPL"]
+    187.2
+    >>> cache["IBM"] = 160.0                         # MSFT was not used for the longest time
+    >>> list(cache)
+    ['AAPL', 'IBM']
     """
 
     def __init__(
@@ -292,6 +309,14 @@ class TLRUCache(Cache[K, V], Generic[K, V, T], path="cache"):
         time in the past stores nothing, and removes the existing entry.
     timer, getsizeof, max_bytes, on_evict : optional
         As in `TTLCache`.
+
+    Examples
+    --------
+    >>> from fastcore.cache import TLRUCache
+    >>> cache = TLRUCache(100, ttu=lambda key, value, now: now + (3600 if key == "closed" else 1))
+    >>> cache["closed"], cache["open"] = 1, 2
+    >>> cache.ttl_remaining("closed") > 3590 > cache.ttl_remaining("open")
+    True
     """
 
     def __init__(

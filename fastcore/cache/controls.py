@@ -16,7 +16,19 @@ __all__ = ["BY_ARGUMENTS", "CacheEntry", "CacheInfo", "Controls"]
 
 
 class CacheInfo(NamedTuple):
-    """As ``functools.lru_cache`` gives it."""
+    """As ``functools.lru_cache`` gives it.
+
+    Examples
+    --------
+    >>> from fastcore.cache import cached
+    >>> @cached(maxsize=100)
+    ... def square(x):
+    ...     return x * x
+    >>> square(3), square(3)
+    (9, 9)
+    >>> square.cache_info()
+    CacheInfo(hits=1, misses=1, maxsize=100, currsize=1...)
+    """
 
     hits: int
     misses: int
@@ -38,6 +50,18 @@ class CacheEntry(NamedTuple):
     kept_for : float
         Seconds until it leaves the cache, if it is not evicted before.
     tags : tuple of str
+
+    Examples
+    --------
+    >>> from fastcore.cache import cached
+    >>> @cached(ttl=60)
+    ... def square(x):
+    ...     return x * x
+    >>> square(3)
+    9
+    >>> entry = square.get_entry(3)
+    >>> entry.value, entry.fresh_for > 59
+    (9, True)
     """
 
     value: Any

@@ -93,6 +93,18 @@ def invalidate_tag(tag: str) -> None:
 
     Takes constant time. Results that are being computed under it are not kept, and calls from now on do not wait for
     them. What another process saved before is not served here after `restore` either.
+
+    Examples
+    --------
+    >>> from fastcore.cache import cached, invalidate_tag
+    >>> @cached(tags="prices")
+    ... def quote(symbol):
+    ...     return symbol.lower()
+    >>> quote("AAPL")
+    'aapl'
+    >>> invalidate_tag("prices")
+    >>> quote.contains("AAPL")
+    False
     """
     global _invalidations, _forgotten
     if not isinstance(tag, str):

@@ -38,6 +38,17 @@ class Saved(int):
     ----------
     left_out : int
         The number of entries left out because their key or value cannot be pickled.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from fastcore.cache import LRUCache, save
+    >>> cache = LRUCache(10)
+    >>> cache["AAPL"], cache["lambda"] = 187.2, lambda: None
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     saved = save(cache, os.path.join(folder, "cache"))
+    >>> int(saved), saved.left_out
+    (1, 1)
     """
 
     left_out: int
@@ -57,6 +68,17 @@ class Restored(NamedTuple):
         How many entries were put into the cache.
     problem : str
         Why none could be, or how many could not; empty if the file was sound.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from fastcore.cache import LRUCache, restore, save
+    >>> cache = LRUCache(10)
+    >>> cache["AAPL"] = 187.2
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     saved = save(cache, os.path.join(folder, "cache"))
+    ...     restore(LRUCache(10), os.path.join(folder, "cache"))
+    Restored(entries=1, problem='')
     """
 
     entries: int
@@ -81,6 +103,16 @@ def save(cache: Any, path: str | os.PathLike[str]) -> Saved:
     -------
     Saved
         How many entries were written, an int; its ``left_out`` says how many were not.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from fastcore.cache import LRUCache, save
+    >>> cache = LRUCache(10)
+    >>> cache["AAPL"] = 187.2
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     int(save(cache, os.path.join(folder, "quotes")))
+    1
     """
     import xxhash
 
@@ -147,6 +179,18 @@ def restore(cache: Any, path: str | os.PathLike[str]) -> Restored:
     ----------
     cache : cache of fastcore
     path : str or path
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from fastcore.cache import LRUCache, restore, save
+    >>> cache, next_start = LRUCache(10), LRUCache(10)
+    >>> cache["AAPL"] = 187.2
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     saved = save(cache, os.path.join(folder, "quotes"))
+    ...     restored = restore(next_start, os.path.join(folder, "quotes"))
+    >>> restored.entries, next_start["AAPL"]
+    (1, 187.2)
     """
     try:
         cache = _storage_of(cache)

@@ -28,7 +28,14 @@ Call = Callable[[], tuple[Any, str]]
 
 
 class ProcessDied(RuntimeError):
-    """The process ended before the call that it ran."""
+    """The process ended before the call that it ran.
+
+    Examples
+    --------
+    >>> from fastcore.concurrency import ProcessDied
+    >>> issubclass(ProcessDied, RuntimeError)
+    True
+    """
 
 
 class UnpicklableResult(TypeError):

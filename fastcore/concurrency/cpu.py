@@ -213,6 +213,14 @@ def shutdown() -> None:
     """End the shared pools: idle processes exit, busy ones are killed, running threads are awaited.
 
     It is called at exit; the next call starts new ones.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.concurrency import run_cpu, shutdown
+    >>> asyncio.run(run_cpu(sum, [1, 2], on="thread"))
+    3
+    >>> shutdown()
     """
     global _shared_threads, _shared_processes
     with _lock:

@@ -16,6 +16,12 @@ class RemoteError(RuntimeError):
     It is an instance of the error's own class as well, or of the nearest base that can be imported, so that ``except``
     and ``retry_on`` know it; attributes that can be pickled are there. What is no `Exception`, such as SystemExit, is
     a RemoteError only.
+
+    Examples
+    --------
+    >>> from fastcore.concurrency import RemoteError
+    >>> issubclass(RemoteError, RuntimeError)
+    True
     """
 
 

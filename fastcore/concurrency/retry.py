@@ -26,7 +26,22 @@ _log = logging.getLogger("fastcore.concurrency")
 
 
 class Attempt(NamedTuple):
-    """The argument of ``on_retry``: which attempt failed, with what error, and how long the next one waits."""
+    """The argument of ``on_retry``: which attempt failed, with what error, and how long the next one waits.
+
+    Examples
+    --------
+    >>> from fastcore.concurrency import Retry
+    >>> answers = iter([OSError("busy"), 187.2])
+    >>> def quote():
+    ...     answer = next(answers)
+    ...     if isinstance(answer, Exception):
+    ...         raise answer
+    ...     return answer
+    >>> retry = Retry(3, sleep=lambda seconds: None, on_retry=lambda attempt: print(attempt.number, attempt.error))
+    >>> retry.call(quote)
+    1 busy
+    187.2
+    """
 
     number: int
     error: Exception

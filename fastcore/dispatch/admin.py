@@ -58,6 +58,13 @@ class AdminApp:
         Allow reading without the token; changes still need it.
     authorised : bool, default False
         Whether middleware around this application has authorised each request: then no token is required.
+
+    Examples
+    --------
+    >>> from starlette.applications import Starlette
+    >>> from fastcore.rollout import AdminApp
+    >>> app = Starlette()
+    >>> app.mount("/admin", AdminApp("sixteen characters or more"))
     """
 
     def __init__(self, token: str | None = None, *, public: bool = False, authorised: bool = False) -> None:

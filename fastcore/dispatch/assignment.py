@@ -29,6 +29,16 @@ def assigned(key: Key | None) -> Iterator[None]:
     ------
     TypeError
         If `key` is of another type.
+
+    Examples
+    --------
+    >>> from fastcore import Switch, assigned, flags
+    >>> price = Switch("assigned_price", control=lambda: "old", candidate=lambda: "new")
+    >>> flags.set("assigned_price", "ramp:50").mode
+    'ramp:50'
+    >>> with assigned("AAPL"):
+    ...     len({price() for _ in range(100)})       # one symbol always gets the same arm
+    1
     """
     token = assignment_key.set(plain(key))
     try:

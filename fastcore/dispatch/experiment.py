@@ -32,6 +32,12 @@ class Pair(NamedTuple):
         Seconds; NaN where an arm raised.
     note : str
         What differs, or how the candidate failed.
+
+    Examples
+    --------
+    >>> from fastcore.rollout import Pair
+    >>> Pair("differs", control=0.010, candidate=0.002, note="answer: 4 instead of 3").answer
+    'differs'
     """
 
     answer: Answer
@@ -44,6 +50,13 @@ class Decision(NamedTuple):
     """The decision of an experiment: ``advance`` to `percent`, ``promote``, ``rollback`` or ``pause``, and its cause.
 
     `cause` is for programs; `why` is for people.
+
+    Examples
+    --------
+    >>> from fastcore.rollout import Decision
+    >>> decision = Decision("advance", "agreed", 5.0, "200 calls agreed", {})
+    >>> decision.what, decision.percent
+    ('advance', 5.0)
     """
 
     what: Literal["advance", "promote", "rollback", "pause"]
@@ -74,6 +87,15 @@ class Trial:
         Seconds of any clock that does not go back.
     percent : float
         The step to begin at: 0 is the shadow step.
+
+    Examples
+    --------
+    >>> from fastcore import Guard
+    >>> from fastcore.rollout import Pair, Trial
+    >>> trial = Trial(Guard(), "live", now=0.0)
+    >>> decision = trial.pair(Pair("differs", 0.010, 0.002, "answer: 4 instead of 3"), 1.0)
+    >>> decision.what
+    'rollback'
     """
 
     def __init__(self, guard: Guard, kind: Kind, now: float, percent: float = 0.0) -> None:

@@ -63,6 +63,12 @@ def get(name: str) -> Flag:
     ------
     ValueError
         If no flag of that name is declared.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flags.get("indicators").mode in ("auto", "compiled", "python")
+    True
     """
     process.sync.look_sometimes()
     return process.store.get(name)
@@ -100,6 +106,13 @@ def set(name: str, mode: str, reason: str = "", *, everywhere: bool = False, who
         If the name is not declared or the mode is not one of the above.
     BackendUnavailable
         If the compiled twin is asked for and may not run; nothing has changed then.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flag = flags.declare("switched")
+    >>> flags.set("switched", "ramp:5", reason="release 12").mode
+    'ramp:5'
     """
     flag = process.store.set(name, mode, reason, everywhere=everywhere, who=who)
     if note := not_acting(flag):
@@ -119,6 +132,15 @@ def clear(name: str, *, everywhere: bool = False, who: str = "operator") -> Flag
     """Undo :func:`set`, so that environment and default decide again; return the flag in force.
 
     With `everywhere`, also a setting for all processes.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flag = flags.declare("cleared")
+    >>> flags.set("cleared", "candidate").mode
+    'candidate'
+    >>> flags.clear("cleared").mode
+    'control'
     """
     return process.store.clear(name, everywhere=everywhere, who=who)
 
@@ -128,17 +150,41 @@ def override(name: str, mode: str, reason: str = "") -> AbstractContextManager[F
 
     Overrides nest. On leaving, a block takes back its own setting and nothing else: what :func:`set` has set
     meanwhile stays.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flag = flags.declare("overridden")
+    >>> with flags.override("overridden", "candidate"):
+    ...     flags.get("overridden").mode
+    'candidate'
+    >>> flags.get("overridden").mode
+    'control'
     """
     return process.store.override(name, mode, reason)
 
 
 def declare(name: str) -> Flag:
-    """Declare the flag of a service, so that it can be set before its Switch exists; declaring it again is harmless."""
+    """Declare the flag of a service, so that it can be set before its Switch exists; declaring it again is harmless.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flags.declare("declared").mode
+    'control'
+    """
     return process.store.declare(name)
 
 
 def snapshot() -> dict[str, Flag]:
-    """Return every flag by name."""
+    """Return every flag by name.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> sorted(flags.snapshot())[:1]
+    ['...']
+    """
     process.sync.look_sometimes()
     return process.store.snapshot()
 
@@ -147,6 +193,16 @@ def rollback(name: str, reason: str, *, who: str = "operator") -> Flag:
     """Put the flag `name` back to ``python`` or ``control``, above every other setting, until :func:`resume`.
 
     In every process that shares the journal, and also after a restart.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flag = flags.declare("rolled_back")
+    >>> flag = flags.rollback("rolled_back", "ticket 42")
+    >>> flag.mode, flag.source
+    ('control', 'rollback')
+    >>> flags.set("rolled_back", "candidate").mode         # a rollback is above every other setting
+    'control'
     """
     return process.store.rollback(name, reason, who=who)
 
@@ -155,12 +211,28 @@ def resume(name: str, *, who: str = "operator") -> Flag:
     """End a rollback, here and where the journal is shared: the other settings decide again; returns what is in force.
 
     A canary begins again in shadow.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flag = flags.declare("resumed")
+    >>> flag = flags.set("resumed", "candidate")
+    >>> flags.rollback("resumed", "ticket 42").mode
+    'control'
+    >>> flags.resume("resumed").mode
+    'candidate'
     """
     return process.store.resume(name, who=who)
 
 
 def guard(name: str, limits: Guard) -> None:
-    """Guard the candidate of the flag `name` with `limits`, as ``Switch(guard=)`` does; for the hot paths."""
+    """Guard the candidate of the flag `name` with `limits`, as ``Switch(guard=)`` does; for the hot paths.
+
+    Examples
+    --------
+    >>> from fastcore import Guard, flags
+    >>> flags.guard("indicators", Guard(slowdown=0.5))    # a ramp of the compiled twin is rolled back by it
+    """
     from fastcore.dispatch.controller import of
 
     process.store.get(name)
@@ -182,6 +254,19 @@ def provide(provider: Provider, interval: float = 30.0) -> Callable[[], None]:
     Notes
     -----
     A provider that does not answer blocks the caller for five seconds; a late answer is applied when it arrives.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from fastcore import flags
+    >>> flag = flags.declare("provided")
+    >>> class Service:
+    ...     def resolve_string_details(self, flag_key, default_value, evaluation_context=None):
+    ...         return SimpleNamespace(value="candidate" if flag_key == "provided" else default_value)
+    >>> stop = flags.provide(Service())
+    >>> flags.get("provided").mode, flags.get("provided").source
+    ('candidate', 'provider')
+    >>> stop()
     """
     poll = ProviderPoll(provider, lambda: list(process.store.snapshot()), process.sync.provided, interval)
     poll.start()
@@ -194,12 +279,33 @@ def provide(provider: Provider, interval: float = 30.0) -> Callable[[], None]:
 
 
 def journal(name: str = "", limit: int = 100) -> list[Entry]:
-    """Return the newest `limit` entries of the journal, of the flag `name` or of all, the oldest first."""
+    """Return the newest `limit` entries of the journal, of the flag `name` or of all, the oldest first.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flag = flags.declare("written")
+    >>> flag = flags.set("written", "candidate", reason="release 12")
+    >>> [(entry.what, entry.why) for entry in flags.journal("written")]
+    [('set', 'release 12')]
+    """
     return process.store.journal.entries(name, limit)
 
 
 def subscribe_journal(listener: Callable[[Entry], object]) -> Callable[[], None]:
-    """Call `listener` with every journal entry of this process; return a function that removes it."""
+    """Call `listener` with every journal entry of this process; return a function that removes it.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flag = flags.declare("noted")
+    >>> entries = []
+    >>> stop = flags.subscribe_journal(entries.append)
+    >>> flag = flags.set("noted", "candidate", reason="release 12")
+    >>> entries[-1].flag, entries[-1].why
+    ('noted', 'release 12')
+    >>> stop()
+    """
     return process.store.journal.subscribe(listener)
 
 
@@ -207,6 +313,12 @@ def problems() -> list[str]:
     """Return the problems of the flag file and the journal, whose last good state stays in force; usually none.
 
     :func:`fastcore.status` shows it.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flags.problems()
+    []
     """
     process.sync.look_sometimes()
     return process.sync.problems()
@@ -221,6 +333,18 @@ def refresh() -> None:
     ------
     ValueError
         If one of them contains a mode that a flag does not accept.
+
+    Examples
+    --------
+    >>> import os
+    >>> from fastcore import flags
+    >>> before = os.environ.get("FASTCORE_HEAP", "")
+    >>> os.environ["FASTCORE_HEAP"] = "python"
+    >>> flags.refresh()
+    >>> flags.get("heap").mode, flags.get("heap").source
+    ('python', 'FASTCORE_HEAP')
+    >>> os.environ["FASTCORE_HEAP"] = before
+    >>> flags.refresh()
     """
     process.store.refresh()
     process.sync.look(strict=True)
@@ -230,5 +354,16 @@ def subscribe(listener: Callable[[Change], object]) -> Callable[[], None]:
     """Call `listener` with every :class:`Change`, in the thread that made it; return a function that removes it.
 
     An exception in a listener is logged, not raised.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flag = flags.declare("heard")
+    >>> modes = []
+    >>> stop = flags.subscribe(lambda change: modes.append(change.new.mode))
+    >>> flag = flags.set("heard", "candidate")
+    >>> modes
+    ['candidate']
+    >>> stop()
     """
     return process.store.subscribe(listener)

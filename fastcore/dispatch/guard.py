@@ -68,6 +68,18 @@ class Guard:
     recover : int, default 0
         Probes in a row that must succeed for a rollback for errors to end by itself, in the process that made it.
         At 0 it waits for ``resume``.
+
+    Examples
+    --------
+    >>> from fastcore import Guard, Switch, flags
+    >>> guard = Guard(slowdown=0.5, min_samples=200)
+    >>> total = Switch("guarded_total", control=sum, candidate=lambda values: sum(values) + 1, guard=guard)
+    >>> flags.set("guarded_total", "candidate").mode
+    'candidate'
+    >>> [total([1, 2]) for _ in range(200)][-1]      # one call in a hundred also runs the control: they differ
+    3
+    >>> flags.get("guarded_total").source
+    'guard'
     """
 
     slowdown: float = 0.20

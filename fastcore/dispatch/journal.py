@@ -52,6 +52,15 @@ class Entry(NamedTuple):
         of another process, which holds.
     session : str
         Which process wrote it: unlike its pid never used again.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flag = flags.declare("entered")
+    >>> flag = flags.set("entered", "candidate", reason="release 12", who="deploy")
+    >>> entry = flags.journal("entered")[-1]
+    >>> entry.who, entry.what, entry.why
+    ('deploy', 'set', 'release 12')
     """
 
     when: str

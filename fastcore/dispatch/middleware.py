@@ -40,6 +40,13 @@ class AssignmentMiddleware:
         Give a request without a key a random one, and send it as the cookie.
     key : callable, optional
         Given the scope, returns a key (see :func:`fastcore.assigned`) or None.
+
+    Examples
+    --------
+    >>> from starlette.applications import Starlette
+    >>> from fastcore.rollout import AssignmentMiddleware
+    >>> app = Starlette()
+    >>> app.add_middleware(AssignmentMiddleware, header="x-user")
     """
 
     def __init__(
@@ -126,7 +133,13 @@ def _expose(key: Key) -> None:
 
 
 def exposures() -> dict[str, dict[str, int]]:
-    """Return, for every flag that has ramped, how many requests with a key belonged to which arm."""
+    """Return, for every flag that has ramped, how many requests with a key belonged to which arm.
+
+    Examples
+    --------
+    >>> from fastcore.rollout import exposures
+    >>> exposures().get("a flag that never ramped")
+    """
     found: dict[str, dict[str, int]] = {}
     for sample in metrics.snapshot():
         if sample.name == "fastcore_exposures_total" and isinstance(sample.value, int):

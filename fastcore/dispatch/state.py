@@ -35,6 +35,15 @@ class Flag(NamedTuple):
     state : str
         ``default`` where nothing was asked for, ``set`` for a fixed mode, ``trial`` in ``shadow``, ``ramp`` and
         ``canary``, ``promoted`` after a canary, ``rolled_back`` by a person or a guard until it is resumed.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flags.declare("described").mode
+    'control'
+    >>> flag = flags.set("described", "ramp:5", reason="ticket 42")
+    >>> flag.mode, flag.source, flag.reason
+    ('ramp:5', 'set', 'ticket 42')
     """
 
     name: str

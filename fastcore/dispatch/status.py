@@ -116,6 +116,12 @@ def status() -> Status:
     """Return which twin of every hot path runs and why, and the Switches there are.
 
     The extensions are loaded to find out; nothing else is.
+
+    Examples
+    --------
+    >>> from fastcore import status
+    >>> [path.name for path in status().paths][:4]
+    ['indicators', 'cache', 'heap', 'framing']
     """
     return Status(
         version=__version__,

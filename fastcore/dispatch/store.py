@@ -30,7 +30,19 @@ _log = logging.getLogger("fastcore.flags")
 
 
 class Change(NamedTuple):
-    """A flag before and after a change of its mode, source or reason; `serial` numbers the changes of a process."""
+    """A flag before and after a change of its mode, source or reason; `serial` numbers the changes of a process.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> flag = flags.declare("changed")
+    >>> seen = []
+    >>> stop = flags.subscribe(seen.append)
+    >>> flag = flags.set("changed", "candidate", reason="release 12")
+    >>> seen[-1].old.mode, seen[-1].new.mode, seen[-1].new.reason
+    ('control', 'candidate', 'release 12')
+    >>> stop()
+    """
 
     serial: int
     old: Flag

@@ -210,6 +210,15 @@ def migrate(obj: Any, backend: str) -> Any:
         If `obj` has no twin.
     BackendUnavailable
         If the compiled twin may not run.
+
+    Examples
+    --------
+    >>> from fastcore.cache import LRUCache, migrate
+    >>> cache = LRUCache(10)
+    >>> cache["AAPL"] = 187.2
+    >>> moved = migrate(cache, "python")
+    >>> moved["AAPL"]
+    187.2
     """
     own = getattr(obj, "_migrate", None)  # of an object whose contents are in another one
     if own is not None:

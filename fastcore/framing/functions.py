@@ -264,5 +264,11 @@ def frame_packed(
     Returns
     -------
     bytes
+
+    Examples
+    --------
+    >>> from fastcore.framing import frame, frame_packed, packb
+    >>> frame_packed(packb({"price": 187.2})) == frame({"price": 187.2})
+    True
     """
     raise NotImplementedError

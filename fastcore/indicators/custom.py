@@ -65,6 +65,18 @@ class CustomIndicator:
     ----------
     row : Indicator
         Its name, inputs, parameters and outputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastcore import indicators as ta
+    >>> @ta.indicator
+    ... def momentum(o, close, timeperiod=10):
+    ...     return close - o.lag(close, timeperiod)
+    >>> type(momentum).__name__
+    'CustomIndicator'
+    >>> float(momentum(np.arange(20.0), 10)[-1])
+    10.0
     """
 
     def __init__(self, function: Callable[..., Any], outputs: Sequence[str] | None) -> None:

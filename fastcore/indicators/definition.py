@@ -19,6 +19,17 @@ class Definition:
     """An indicator with its parameters bound; the base of ``SMA``, ``RSI`` and the others.
 
     Two definitions of the same indicator, parameters and columns are equal; definitions can be hashed and pickled.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastcore import indicators as ta
+    >>> rsi = ta.RSI(14)
+    >>> rsi.lookback
+    14
+    >>> live = rsi.live(np.arange(30.0))              # its state after these bars
+    >>> round(float(live.update(25.0)), 1)
+    76.5
     """
 
     __slots__ = ("_arguments", "_columns", "_values")

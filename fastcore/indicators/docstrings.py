@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from fastcore.indicators.registry import INPUTS, MATYPES, MISSING_DATA, Indicator, Param, column
+from fastcore.indicators.registry import INDICATORS, INPUTS, MATYPES, MISSING_DATA, Indicator, Param, column
 from fastcore.indicators.registry.schema import REAL_MAX
 
 __all__ = ["definition_doc", "function_doc", "parameter_type"]
@@ -16,6 +16,7 @@ NAN = (
     "Another policy towards missing data: a value after the first complete bar that is not finite spoils all that is "
     "computed with it, in running sums and averages for ever. By default the one under Notes.",
 )
+_HEIGHTS = ("volume", "low", "open", "close", "high")  # of the inputs of an example, in sorted columns
 Entry = tuple[str, str]  # "name : type", or a type alone, and what it is
 
 
@@ -47,6 +48,7 @@ def function_doc(row: Indicator) -> str:
         _section("Raises", raises),
         _notes(row),
         _section("See Also", [(f"{row.definition} : The same with its parameters bound; it also runs live.", "")]),
+        *_examples(row, f"result = ta.{row.name}({', '.join(row.inputs)})", *_shown(row)),
     ]
     return "\n\n".join(parts)
 
@@ -62,8 +64,37 @@ def definition_doc(row: Indicator) -> str:
         "Calling it computes a whole series, :meth:`live` takes one bar at a time, a Plan takes it among others.",
         _section("Parameters", _parameters(row) + columns),
         _section("See Also", [(f"{row.name} : The function, with the formula.", "")]),
+        *_examples(
+            row,
+            f"live = ta.{row.definition}().live({', '.join(row.inputs)})    # its state after these bars",
+            "live.count",
+            "500",
+        ),
     ]
     return "\n\n".join(parts)
+
+
+def _examples(row: Indicator, *lines: str) -> list[str]:
+    """Return the section with an example: statements, then an expression, and what it gives."""
+    if row.name not in INDICATORS:  # a caller's own, which is not in this package
+        return []
+    names = ", ".join(row.inputs)
+    drawn = "0.1, 0.9, 500" if len(row.inputs) == 1 else f"0.1, 0.9, ({len(row.inputs)}, 500)"
+    data = f"np.random.default_rng(1).uniform({drawn})"
+    if "high" in row.inputs:
+        names, data = ", ".join(sorted(row.inputs, key=_HEIGHTS.index)), f"np.sort({data}, axis=0)"
+    *statements, given = lines
+    shown = [
+        f">>> {line}" for line in ("import numpy as np", "from fastcore import indicators as ta", f"{names} = {data}")
+    ]
+    return ["\n".join(["Examples", "--------", *shown, *(f">>> {line}" for line in statements), given])]
+
+
+def _shown(row: Indicator) -> tuple[str, str]:
+    """Return an expression about a result, and what it gives."""
+    if row.result:
+        return "result._fields", repr(tuple(output.name for output in row.outputs))
+    return "len(result)", "500"
 
 
 def parameter_type(param: Param) -> str:

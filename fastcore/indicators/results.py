@@ -23,7 +23,13 @@ def _result(row: Indicator) -> type[tuple[Any, ...]]:
     made: type[tuple[Any, ...]] = namedtuple(row.result, [output.name for output in row.outputs])  # type: ignore[misc]
     made.__module__ = "fastcore.indicators"
     made.__getattr__ = _unknown  # type: ignore[attr-defined]
-    made.__doc__ = f"{row.title}: what ``{row.name}`` returns, and a live {row.definition}."
+    made.__doc__ = (
+        f"{row.title}: what ``{row.name}`` returns, and a live {row.definition}.\n\n"
+        "Examples\n--------\n"
+        ">>> from fastcore import indicators as ta\n"
+        f">>> ta.{row.result}._fields\n"
+        f"{made._fields!r}"
+    )
     for output in row.outputs:
         getattr(made, output.name).__doc__ = output.doc
     return made

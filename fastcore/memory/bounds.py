@@ -93,6 +93,17 @@ def indicator_error(indicators: Any, before: pd.DataFrame, after: pd.DataFrame) 
         The largest ``|after - before| / max(|before|, typical)`` over all outputs and rows, `typical` being the median
         of ``|before|`` of that output: an oscillator that crosses zero is judged by its usual size there. Infinite if
         a value is missing in one of the two only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from fastcore import indicators as ta
+    >>> from fastcore.memory import indicator_error
+    >>> before = pd.DataFrame({"close": np.linspace(100, 110, 200)})
+    >>> after = before.astype("float32")
+    >>> indicator_error(lambda frame: ta.sma(frame["close"], 20), before, after) < 1e-6
+    True
     """
     functions: Sequence[Callable[[pd.DataFrame], Any]]
     functions = [indicators] if callable(indicators) else list(indicators)

@@ -28,6 +28,16 @@ class GCProfile:
     before, after : tuple of int
         ``gc.get_threshold()`` then and now.
     why : str
+
+    Examples
+    --------
+    >>> import gc
+    >>> from fastcore.memory import gc_profile
+    >>> with gc_profile("service") as profile:
+    ...     gc.get_threshold() == profile.after
+    True
+    >>> gc.get_threshold() == profile.before
+    True
     """
 
     name: str
@@ -58,6 +68,15 @@ def gc_profile(name: Literal["service", "default"] = "service") -> GCProfile:
     ------
     ValueError
         For another name.
+
+    Examples
+    --------
+    >>> import gc
+    >>> from fastcore.memory import gc_profile
+    >>> profile = gc_profile("service")
+    >>> profile.after == gc.get_threshold()
+    True
+    >>> profile.restore()
     """
     before = _triple(gc.get_threshold())
     after, why = _thresholds(name, sys.version_info[:3], before)
@@ -96,7 +115,17 @@ def _triple(values: tuple[int, ...]) -> Thresholds:
 
 @dataclass(frozen=True)
 class Frozen:
-    """What :func:`freeze_after_startup` did: garbage it collected first, and objects it froze."""
+    """What :func:`freeze_after_startup` did: garbage it collected first, and objects it froze.
+
+    Examples
+    --------
+    >>> import gc
+    >>> from fastcore.memory import freeze_after_startup
+    >>> frozen = freeze_after_startup()
+    >>> frozen.frozen > 0
+    True
+    >>> gc.unfreeze()
+    """
 
     collected: int
     frozen: int
@@ -108,6 +137,15 @@ def freeze_after_startup() -> Frozen:
     To be called once, when a service has loaded what it keeps: full collections then look at what came later only, and
     pages stay shared with workers that are forked from here. What is frozen and becomes garbage in a cycle is never
     collected; ``gc.unfreeze()`` undoes it.
+
+    Examples
+    --------
+    >>> import gc
+    >>> from fastcore.memory import freeze_after_startup
+    >>> frozen = freeze_after_startup()              # when the service has loaded what it keeps
+    >>> gc.get_freeze_count() > 0
+    True
+    >>> gc.unfreeze()
     """
     collected = gc.collect()
     before = gc.get_freeze_count()
@@ -124,6 +162,17 @@ def record_gc_pauses() -> Callable[[], None]:
     """Report each collection as ``fastcore_gc_pause_seconds{generation}``; returns a function that stops it.
 
     While a collection runs no other Python code does, so its time is a pause of the whole process.
+
+    Examples
+    --------
+    >>> import gc
+    >>> from fastcore import metrics
+    >>> from fastcore.memory import record_gc_pauses
+    >>> stop = record_gc_pauses()
+    >>> found = gc.collect()
+    >>> len(metrics.samples("fastcore_gc_pause_seconds")) > 0
+    True
+    >>> stop()
     """
     global _recorder, _users
     sketches = [metrics.latency("fastcore_gc_pause_seconds", generation=str(at)) for at in range(3)]

@@ -26,7 +26,15 @@ _MB = 1 << 20
 
 @dataclass(frozen=True)
 class MemoryGrowth:
-    """A call that took more memory than it should: by how many bytes the process grew, at its peak, and the limit."""
+    """A call that took more memory than it should: by how many bytes the process grew, at its peak, and the limit.
+
+    Examples
+    --------
+    >>> from fastcore.memory import MemoryGrowth
+    >>> growth = MemoryGrowth("desk.report", bytes=300 << 20, threshold=100 << 20)
+    >>> growth.bytes > growth.threshold
+    True
+    """
 
     function: str
     bytes: int
@@ -55,6 +63,15 @@ def memory_monitor(
     Notes
     -----
     Memory belongs to the process: what other threads or tasks take meanwhile counts too.
+
+    Examples
+    --------
+    >>> from fastcore.memory import memory_monitor
+    >>> @memory_monitor(threshold_mb=500)
+    ... def report(symbols):
+    ...     return len(symbols)
+    >>> report(["AAPL", "MSFT"])
+    2
     """
     if isinstance(threshold_mb, bool) or not isinstance(threshold_mb, (int, float)):
         raise TypeError(f"threshold_mb: expected a number, got {type(threshold_mb).__name__}")
@@ -114,6 +131,15 @@ def scheduler_cleanup(
     -----
     The result or error of the job is passed on. Errors in cleaning up are logged. Freed bytes are counted as
     ``fastcore_cleanup_freed_bytes_total{job}``.
+
+    Examples
+    --------
+    >>> from fastcore.memory import scheduler_cleanup
+    >>> @scheduler_cleanup(caches="expire")
+    ... def nightly():
+    ...     return "done"
+    >>> nightly()
+    'done'
     """
     if caches not in ("expire", "shrink", None):
         raise ValueError(f"caches: expected 'expire', 'shrink' or None, got {caches!r}")

@@ -84,6 +84,15 @@ def optimize_dataframe(
     ------
     TypeError, ValueError
         If an argument is not one of those described.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from fastcore.memory import optimize_dataframe
+    >>> frame = pd.DataFrame({"exchange": ["XNAS"] * 500, "close": [187.2] * 500, "volume": range(500)})
+    >>> smaller, report = optimize_dataframe(frame)
+    >>> dict(smaller.dtypes.astype(str))
+    {'exchange': 'category', 'close': 'float64', 'volume': 'int32'}
     """
     if not is_dataframe(df):
         raise TypeError(f"df: expected a pandas DataFrame, got {type(df).__name__}")
@@ -240,6 +249,14 @@ def align_categories(dfs: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
     -------
     list of DataFrame
         In the same order, the values unchanged. An ordered category is left as it is unless all orders are equal.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from fastcore.memory import align_categories
+    >>> frames = [pd.DataFrame({"exchange": pd.Categorical([name])}) for name in ("XNAS", "XNYS")]
+    >>> pd.concat(align_categories(frames))["exchange"].dtype == "category"
+    True
     """
     frames = list(dfs)
     for frame in frames:

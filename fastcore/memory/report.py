@@ -62,6 +62,15 @@ class ColumnReport:
         Whether :meth:`MemoryReport.restore` gives back every bit of it.
     tick : float or None
         What its integers count, after ``ticks``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from fastcore.memory import optimize_dataframe
+    >>> frame = pd.DataFrame({"volume": [100, 200, 300]})
+    >>> column = optimize_dataframe(frame)[1].column("volume")
+    >>> column.before, column.after, column.exact
+    ('int64', 'int32', True)
     """
 
     name: Any
@@ -165,6 +174,17 @@ class MemoryReport:
         The largest relative error of the caller's indicators, where they were asked; see ``certify``.
     index : IndexReport or None
         What became of an index of dates held as text; None where it stayed as it was.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from fastcore.memory import optimize_dataframe
+    >>> frame = pd.DataFrame({"exchange": ["XNAS"] * 1000, "volume": range(1000)})
+    >>> smaller, report = optimize_dataframe(frame)
+    >>> report.bytes_after < report.bytes_before, report.exact
+    (True, True)
+    >>> report.restore(smaller).equals(frame)
+    True
     """
 
     columns: tuple[ColumnReport, ...]

@@ -33,6 +33,14 @@ class Shrunk:
         Objects that the garbage collector found.
     bytes_before, bytes_after : int
         Resident memory of the process.
+
+    Examples
+    --------
+    >>> from fastcore.memory import register_shrinker, shrink
+    >>> remove = register_shrinker("quotes of Shrunk", lambda keep: 1000)
+    >>> shrink().freed["quotes of Shrunk"]
+    1000
+    >>> remove()
     """
 
     freed: dict[str, object]
@@ -51,6 +59,19 @@ def register_shrinker(name: str, shrinker: Shrinker) -> Callable[[], None]:
     shrinker : callable
         Takes the share of its contents to keep, 0 to 1, and returns what it gave up, a number. It may be called on any
         thread. What it raises is logged.
+
+    Examples
+    --------
+    >>> from fastcore.memory import register_shrinker, shrink
+    >>> history = list(range(1000))
+    >>> def forget(keep):
+    ...     gone = len(history) - int(keep * len(history))
+    ...     del history[:gone]
+    ...     return gone
+    >>> remove = register_shrinker("history", forget)
+    >>> shrink(0.5).freed["history"], len(history)
+    (500, 500)
+    >>> remove()
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"name: expected a str that is not empty, got {name!r}")
@@ -88,6 +109,13 @@ def shrink(keep: float = 0.5, *, collect: bool = True) -> Shrunk:
         The share that caches and other shrinkers keep of what they hold.
     collect : bool, default True
         Whether to collect garbage and trim the allocator.
+
+    Examples
+    --------
+    >>> from fastcore.memory import shrink
+    >>> shrunk = shrink(keep=0.5)
+    >>> shrunk.bytes_after > 0
+    True
     """
     if not 0 <= keep <= 1:
         raise ValueError(f"keep: expected a number from 0 to 1, got {keep!r}")

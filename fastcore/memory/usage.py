@@ -27,6 +27,12 @@ class MemoryUsage:
     pressure : float or None
         The share of the last ten seconds, 0 to 1, in which some task of that place waited for memory, where the kernel
         keeps it.
+
+    Examples
+    --------
+    >>> from fastcore.memory import MemoryUsage
+    >>> MemoryUsage(used=3 << 30, limit=4 << 30, source="machine").fraction
+    0.75
     """
 
     used: int
@@ -50,6 +56,12 @@ def memory_usage(root: str | Path = "/") -> MemoryUsage:
     ----------
     root : path, default "/"
         Where ``proc`` and the mounts are looked for.
+
+    Examples
+    --------
+    >>> from fastcore.memory import memory_usage
+    >>> 0 < memory_usage().fraction < 2
+    True
     """
     base = Path(root)
     found = [machine for machine in (_machine(base),) if machine is not None]

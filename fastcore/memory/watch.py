@@ -34,6 +34,16 @@ class Alarm:
         Below this a firing alarm ends.
     seconds : float
         How long the level must not fall below `threshold` before the alarm fires.
+
+    Examples
+    --------
+    >>> from fastcore.memory import Alarm
+    >>> alarm = Alarm(threshold=0.85, clear=0.8, seconds=30)
+    >>> alarm.update(now=0, level=0.9)
+    >>> alarm.update(now=30, level=0.9)
+    'fired'
+    >>> alarm.update(now=60, level=0.5)
+    'cleared'
     """
 
     def __init__(self, threshold: float, clear: float, seconds: float) -> None:
@@ -93,6 +103,13 @@ class MemoryWatch:
     -----
     A with block starts and stops it. Without a thread, :meth:`poll` takes one reading. After a fork the child has no
     thread: start it there.
+
+    Examples
+    --------
+    >>> from fastcore.memory import MemoryWatch
+    >>> watch = MemoryWatch(threshold=0.9, on_fire=lambda usage: print(usage.fraction))
+    >>> watch.start()                                # a thread that reads every 2 seconds
+    >>> watch.stop()
     """
 
     def __init__(

@@ -38,6 +38,15 @@ class Alert:
         The same for the same rule and labels, in every process and after every restart.
     details : object
         Further values for people; JSON must be able to hold them.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> from fastcore.monitor import AlertManager, Rule
+    >>> metrics.gauge("alert_depth").set(500)
+    >>> alert = AlertManager([Rule(name="deep", metric="alert_depth", above=100)], []).evaluate()[0]
+    >>> alert.rule, alert.state, alert.severity, alert.value
+    ('deep', 'firing', 'warning', 500.0)
     """
 
     rule: str
@@ -94,6 +103,12 @@ class AlertBook:
     ----------
     repeat : float, default 14400
         Seconds after which an alert that still fires is sent again.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import AlertBook
+    >>> AlertBook(repeat=3600).firing()
+    []
     """
 
     def __init__(self, repeat: float = 4 * 3600.0) -> None:

@@ -27,7 +27,14 @@ _log = logging.getLogger("fastcore.monitor")
 
 @dataclass(frozen=True)
 class Baseline:
-    """A service's latencies, in seconds, over `calls` timed calls."""
+    """A service's latencies, in seconds, over `calls` timed calls.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import Baseline
+    >>> Baseline("desk", p50=0.010, p95=0.040, calls=5000, recorded="2026-03-02T09:30:00+00:00", version="1.4").p50
+    0.01
+    """
 
     service: str
     p50: float
@@ -38,7 +45,14 @@ class Baseline:
 
 
 def machine_fingerprint() -> str:
-    """Return what identifies a machine when times are compared: its CPU, their number, its system and its Python."""
+    """Return what identifies a machine when times are compared: its CPU, their number, its system and its Python.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import machine_fingerprint
+    >>> machine_fingerprint() == machine_fingerprint()
+    True
+    """
     cpu = platform.processor()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -60,6 +74,13 @@ class Baselines:
         By default ``FASTCORE_BASELINE_FILE``. Without any they live as long as this object.
     fingerprint : str, optional
         By default :func:`machine_fingerprint`: times of another machine are never compared with.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import Baselines
+    >>> baselines = Baselines(fingerprint="this machine")
+    >>> print(baselines.get("desk"))
+    None
     """
 
     def __init__(self, path: str | Path | None = None, *, fingerprint: str | None = None) -> None:

@@ -29,6 +29,15 @@ class Channel(Protocol):
 
     An attribute ``secrets``, strings, is left out of what is logged where sending fails; an error whose attribute
     ``permanent`` is true is not tried again.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import AlertManager
+    >>> class Console:
+    ...     name = "console"
+    ...     def send(self, alert):
+    ...         print(alert.summary)
+    >>> manager = AlertManager(channels=[Console()])
     """
 
     name: str
@@ -45,7 +54,13 @@ class Refused(ConnectionError):
 
 
 class LogChannel:
-    """The logger ``fastcore.alerts``."""
+    """The logger ``fastcore.alerts``.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import AlertManager, LogChannel
+    >>> manager = AlertManager(channels=[LogChannel()])    # what a manager has without any
+    """
 
     def __init__(self, name: str = "log") -> None:
         self.name = name
@@ -57,7 +72,14 @@ class LogChannel:
 
 
 class CallableChannel:
-    """A function of an :class:`Alert`, plain or async; an async one runs on a separate loop."""
+    """A function of an :class:`Alert`, plain or async; an async one runs on a separate loop.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import AlertManager, CallableChannel
+    >>> channel = CallableChannel(lambda alert: print(alert.summary), name="console")
+    >>> manager = AlertManager(channels=[channel])
+    """
 
     def __init__(self, function: Callable[[Alert], Any], name: str = "callable") -> None:
         if not callable(function):
@@ -90,6 +112,12 @@ class WebhookChannel:
         Values are not logged.
     timeout : float, default 5.0
         Seconds for connecting, and for each reading.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import AlertManager, WebhookChannel
+    >>> hook = WebhookChannel("https://duty.example.com/alerts", headers={"Authorization": "Bearer secret"})
+    >>> manager = AlertManager(channels=[hook])
     """
 
     def __init__(
@@ -135,7 +163,13 @@ class WebhookChannel:
 
 
 class SlackChannel(WebhookChannel):
-    """A Slack incoming webhook."""
+    """A Slack incoming webhook.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import AlertManager, SlackChannel
+    >>> manager = AlertManager(channels=[SlackChannel("https://hooks.example.com/services/T0/B0/secret")])
+    """
 
     def __init__(self, url: str, *, timeout: float = 5.0, name: str = "slack") -> None:
         super().__init__(url, timeout=timeout, name=name)
@@ -176,6 +210,12 @@ class EmailChannel:
     tls : {'starttls', 'tls', 'none'}, default 'starttls'
         Certificates are verified.
     timeout : float, default 10.0
+
+    Examples
+    --------
+    >>> from fastcore.monitor import AlertManager, EmailChannel
+    >>> mail = EmailChannel("smtp.example.com", sender="desk@example.com", recipients=["duty@example.com"])
+    >>> manager = AlertManager(channels=[mail])
     """
 
     def __init__(

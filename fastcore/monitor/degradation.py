@@ -40,6 +40,13 @@ class Degradation:
         That of the detector; it alarms at ``1 / alpha``.
     reference : float
         Seconds: the median it is held against.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import Degradation
+    >>> found = Degradation("desk", against="control", degraded=True, ratio=1.5, evidence=2e6, reference=0.010)
+    >>> found.ratio > 1.2
+    True
     """
 
     service: str
@@ -71,6 +78,13 @@ class SlowdownDetector:
         As services are looked at call by call and forever, this is one false alarm in a million calls or fewer.
     rng : random.Random, optional
         In what order the calls of a window are taken: a sketch has forgotten it.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import SlowdownDetector
+    >>> detector = SlowdownDetector(slowdown=0.2, alpha=1e-3)
+    >>> detector.evidence < 1000
+    True
     """
 
     def __init__(self, slowdown: float = 0.20, alpha: float = 1e-6, *, rng: random.Random | None = None) -> None:
@@ -128,6 +142,11 @@ class DegradationDetector:
     The live control is the better yardstick: it meets the same load at the same time. It is there while a flag ramps,
     is in shadow, or is promoted and watched. Without calls of both arms, and without a baseline, nothing is concluded.
     Windows with too few calls are put together, up to sixty of them.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import DegradationDetector, MetricsCollector
+    >>> detector = DegradationDetector(slowdown=0.2)
     """
 
     def __init__(

@@ -42,6 +42,12 @@ class CheckResult:
         Why, for people.
     value : object
         What was measured, if anything; JSON must be able to hold it.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import CheckResult
+    >>> CheckResult("warn", "the feed is late", value=12.5).status
+    'warn'
     """
 
     status: Status = "pass"
@@ -51,7 +57,18 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class HealthReport:
-    """All checks at one moment."""
+    """All checks at one moment.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.monitor import Health
+    >>> health = Health()
+    >>> remove = health.check("feed", lambda: "fail")
+    >>> report = asyncio.run(health.ready())
+    >>> report.status, report.checks["feed"].status
+    ('fail', 'fail')
+    """
 
     status: Status
     checks: dict[str, CheckResult] = field(default_factory=dict)
@@ -84,6 +101,15 @@ class Health:
     A check is a callable, plain or async, that returns a :class:`CheckResult`, one of ``pass``, ``warn`` and ``fail``,
     a bool, or None for pass. One that raises or takes longer than `timeout` seconds fails. Plain ones run on a thread;
     one that hangs is not called again before it has returned.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.monitor import Health
+    >>> health = Health()
+    >>> remove = health.check("database", lambda: True)
+    >>> asyncio.run(health.ready()).status
+    'pass'
     """
 
     def __init__(self, *, timeout: float = 2.0) -> None:
@@ -185,6 +211,13 @@ class HealthApp:
     """``app.mount("/", HealthApp(health))``, or its paths on the routes of the application.
 
     ``GET /livez`` says that the process answers; ``GET /readyz`` runs the checks: 200 for pass and warn, 503 for fail.
+
+    Examples
+    --------
+    >>> from starlette.applications import Starlette
+    >>> from fastcore.monitor import Health, HealthApp
+    >>> app = Starlette()
+    >>> app.mount("/health", HealthApp(Health()))      # /health/livez and /health/readyz
     """
 
     def __init__(self, health: Health) -> None:

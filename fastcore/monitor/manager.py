@@ -72,6 +72,18 @@ class AlertManager:
     -----
     A flag that is rolled back, or no longer is, has the rules of a `value` judged at once, not at the next look.
     Several workers without `workers` judge each for itself, and each tells; the fingerprints are the same.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> from fastcore.monitor import AlertManager, CallableChannel, Rule
+    >>> depth = metrics.gauge("queue_depth")
+    >>> rule = Rule(name="queue is deep", metric="queue_depth", above=100)
+    >>> sent = []
+    >>> manager = AlertManager([rule], [CallableChannel(sent.append)])
+    >>> depth.set(500)
+    >>> [alert.rule for alert in manager.evaluate()]       # `start()` does so every 15 seconds
+    ['queue is deep']
     """
 
     def __init__(

@@ -31,6 +31,13 @@ class MetricsApp:
     ------
     ImportError
         If ``prometheus-client`` is not installed.
+
+    Examples
+    --------
+    >>> from starlette.applications import Starlette
+    >>> from fastcore.monitor import MetricsApp
+    >>> app = Starlette()
+    >>> app.mount("/metrics", MetricsApp(token="sixteen characters or more"))
     """
 
     def __init__(self, workers: WorkerFiles | None = None, *, token: str | None = None) -> None:

@@ -42,6 +42,13 @@ class MetricsMiddleware:
         within this one; a request without a key is ``unassigned``.
     skip : collection of str, default ("/metrics", "/livez", "/readyz")
         Paths that are not counted, with and without a slash after them: what asks is the monitoring itself.
+
+    Examples
+    --------
+    >>> from starlette.applications import Starlette
+    >>> from fastcore.monitor import MetricsMiddleware
+    >>> app = Starlette()
+    >>> app.add_middleware(MetricsMiddleware, skip=("/metrics",))
     """
 
     def __init__(

@@ -26,6 +26,18 @@ class PerformanceMonitor:
     detector : DegradationDetector, optional
     interval : float, default 60.0
         Seconds between looks.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.monitor import PerformanceMonitor, measure_execution_time
+    >>> @measure_execution_time(service="monitored")
+    ... def quote():
+    ...     return 187.2
+    >>> monitor = PerformanceMonitor()
+    >>> answers = [quote() for _ in range(10)]
+    >>> asyncio.run(monitor.look("monitored")).calls
+    10
     """
 
     def __init__(

@@ -108,6 +108,17 @@ class FastcoreCollector:
     ----------
     source : callable, default fastcore.metrics.snapshot
         Returns the snapshot to show; that of all workers is :meth:`fastcore.monitor.WorkerFiles.gather`.
+
+    Examples
+    --------
+    >>> from prometheus_client import CollectorRegistry, generate_latest
+    >>> from fastcore import metrics
+    >>> from fastcore.monitor import FastcoreCollector
+    >>> registry = CollectorRegistry()
+    >>> registry.register(FastcoreCollector())
+    >>> metrics.counter("exported_total").add()
+    >>> b"exported_total 1.0" in generate_latest(registry)
+    True
     """
 
     def __init__(self, source: Callable[[], Snapshot] = metrics.snapshot) -> None:
@@ -150,6 +161,15 @@ def exposition(
         The request's ``Accept`` header: OpenMetrics where it asks for that.
     process : bool, default True
         Whether the client's own ``process_*`` and ``python_*`` metrics, of the process that answers, are on it.
+
+    Examples
+    --------
+    >>> from fastcore import metrics
+    >>> from fastcore.monitor import exposition
+    >>> metrics.counter("exposed_total").add(2)
+    >>> page, content_type = exposition()
+    >>> b"exposed_total 2.0" in page, content_type.startswith("text/plain")
+    (True, True)
     """
     core = _client()
     from prometheus_client.exposition import choose_encoder

@@ -36,6 +36,15 @@ class PerformanceMetrics:
     improvement_percentage : float
         Percent of the time before that is saved; negative if it is slower.
     timestamp : datetime
+
+    Examples
+    --------
+    >>> from datetime import datetime, timezone
+    >>> from fastcore.monitor import PerformanceMetrics
+    >>> nan = float("nan")
+    >>> moment = datetime(2026, 3, 2, tzinfo=timezone.utc)
+    >>> PerformanceMetrics("desk", "analyse", 0.010, 0.002, nan, nan, 80.0, moment).improvement_percentage
+    80.0
     """
 
     service_name: str
@@ -86,6 +95,14 @@ class OptimizationStatus:
         Percent of the time saved, where both arms were timed.
     applied_at : datetime
         Since when this is so.
+
+    Examples
+    --------
+    >>> from fastcore import flags
+    >>> from fastcore.monitor import optimization_status
+    >>> flag = flags.declare("desk_cache")
+    >>> [found.status for found in optimization_status() if found.service_name == "desk_cache"]
+    ['off']
     """
 
     service_name: str
@@ -96,7 +113,14 @@ class OptimizationStatus:
 
 
 def optimization_status() -> list[OptimizationStatus]:
-    """Return every flag as an optimisation, with what its Switches have gained."""
+    """Return every flag as an optimisation, with what its Switches have gained.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import optimization_status
+    >>> "indicators" in {found.service_name for found in optimization_status()}
+    True
+    """
     from fastcore.dispatch.switch import live
 
     gains: dict[str, list[float]] = {}

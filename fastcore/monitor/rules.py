@@ -78,6 +78,13 @@ class Rule:
     ------
     ValueError, TypeError
         If a parameter is not as described.
+
+    Examples
+    --------
+    >>> from fastcore.monitor import Rule
+    >>> rule = Rule(name="slow quotes", metric="quote_seconds", above=0.5, clear=0.3, hold="1m", severity="critical")
+    >>> rule.threshold, rule.hold
+    (0.5, 60.0)
     """
 
     name: str
@@ -274,12 +281,23 @@ _KNOWN = frozenset({*Rule.__dataclass_fields__, *_KEYS} - {"value", "details", *
 
 
 def load_rules(path: str | Path) -> list[Rule]:
-    """Return the rules of a TOML file, one ``[[rule]]`` each.
+    r"""Return the rules of a TOML file, one ``[[rule]]`` each.
 
     Raises
     ------
     ValueError, TypeError
         If the file or a rule is not as described; the text names the file, the line and the rule.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from fastcore.monitor import load_rules
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "rules.toml")
+    ...     with open(path, "w", encoding="utf-8") as file:
+    ...         written = file.write('[[rule]]\nname = "deep"\nmetric = "queue_depth"\nabove = 100\n')
+    ...     load_rules(path)[0].name
+    'deep'
     """
     return rules_of(TomlFile(path))
 

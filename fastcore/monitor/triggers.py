@@ -40,6 +40,12 @@ class Outcome:
     action : {'memory', 'async', 'background'}
     what : {'advised', 'applied', 'refused', 'reverted'}
     why : str
+
+    Examples
+    --------
+    >>> from fastcore.monitor import Outcome
+    >>> Outcome("desk", action="memory", what="advised", why="memory in use 91 %").what
+    'advised'
     """
 
     service: str
@@ -79,6 +85,14 @@ class AutoOptimizationManager:
     -----
     A flag that was rolled back is not changed: a guard or a person has decided. Each step is in the journal of the
     flags, and :meth:`revert` puts back what was there before.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.monitor import AutoOptimizationManager
+    >>> triggers = AutoOptimizationManager(mode="advise", response_time=5.0)
+    >>> asyncio.run(triggers.auto_apply_optimizations())     # `run()` does so every minute
+    [...]
     """
 
     def __init__(

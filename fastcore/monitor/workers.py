@@ -48,6 +48,20 @@ class WorkerFiles:
     Counters and latencies are added up. A gauge cannot be added up without knowing what it means, so each worker's is
     shown, labelled ``worker``. A with block starts and stops the writing. After a fork the child gets a separate file
     when it starts.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fastcore import metrics
+    >>> from fastcore.monitor import WorkerFiles
+    >>> metrics.counter("shared_total").add()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     workers = WorkerFiles(folder)
+    ...     workers.start()
+    ...     everywhere = workers.gather()
+    ...     workers.stop()
+    >>> everywhere.get("shared_total")
+    1
     """
 
     def __init__(

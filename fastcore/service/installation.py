@@ -140,6 +140,17 @@ def install(
     answers close their connections; after `drain_delay` clients of the hub are told when to come back, and tasks of a
     store that others see are left to those; then uvicorn has the signal, and ends what is in hand. A second signal goes
     to it at once, as does Ctrl-C.
+
+    Examples
+    --------
+    >>> from fastapi import FastAPI
+    >>> from fastcore.service import install
+    >>> from fastcore.streaming import Hub
+    >>> from fastcore.tasks import TaskQueue
+    >>> app = FastAPI()
+    >>> installed = install(app, tasks=TaskQueue(), hub=Hub(), token="sixteen characters or more")
+    >>> app.state.fastcore is installed
+    True
     """
     _check_app(app)
     for name, value in (("drain_delay", drain_delay), ("drain_timeout", drain_timeout)):

@@ -42,6 +42,15 @@ class Installed:
         For checks of the application's own: ``installed.health.check("database", ping)``.
     tasks, hub, watch, alerts, workers, dashboard
         The parts, None where there is none.
+
+    Examples
+    --------
+    >>> from fastapi import FastAPI
+    >>> from fastcore.service import install
+    >>> installed = install(FastAPI(), token="sixteen characters or more", watch=False)
+    >>> remove = installed.health.check("database", lambda: True)
+    >>> installed.draining
+    False
     """
 
     def __init__(

@@ -26,6 +26,13 @@ class Assets:
     ::
 
         app.mount("/fastcore/static", Assets())     # import { Client } from "/fastcore/static/client.js"
+
+    Examples
+    --------
+    >>> from starlette.applications import Starlette
+    >>> from fastcore.streaming import Assets
+    >>> app = Starlette()
+    >>> app.mount("/fastcore/static", Assets())
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -18,7 +18,18 @@ _installed: list[Hub] = []
 
 
 def install_hub(hub: Hub | None) -> Hub | None:
-    """Make `hub` the hub of this process, or remove it; return the previous one."""
+    """Make `hub` the hub of this process, or remove it; return the previous one.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Hub, install_hub, installed_hub
+    >>> hub = Hub()
+    >>> before = install_hub(hub)
+    >>> installed_hub() is hub
+    True
+    >>> install_hub(before) is hub
+    True
+    """
     before = _installed.pop() if _installed else None
     if hub is not None:
         _installed.append(hub)
@@ -26,7 +37,16 @@ def install_hub(hub: Hub | None) -> Hub | None:
 
 
 def installed_hub() -> Hub | None:
-    """Return the hub of this process: the one installed, or the first that was routed."""
+    """Return the hub of this process: the one installed, or the first that was routed.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Hub, install_hub, installed_hub
+    >>> before = install_hub(Hub())
+    >>> installed_hub().stats().clients
+    0
+    >>> hub = install_hub(before)
+    """
     return _installed[0] if _installed else None
 
 
@@ -55,6 +75,15 @@ async def broadcast_analysis_results(results: Mapping[str, Any] | Iterable[Mappi
     ------
     LookupError
         If no hub is installed, or a result has no symbol.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.streaming import Hub, broadcast_analysis_results, install_hub
+    >>> before = install_hub(Hub())
+    >>> asyncio.run(broadcast_analysis_results({"AAPL": {"rsi": 56.2}, "MSFT": {"rsi": 48.0}}))
+    2
+    >>> hub = install_hub(before)
     """
     hub = installed_hub()
     if hub is None:

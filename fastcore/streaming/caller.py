@@ -22,6 +22,13 @@ class Caller:
         The client's, as the server gives it.
     path : str
         That was asked for, without the query.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Caller
+    >>> caller = Caller({"cookie": "session=abc", "user-agent": "curl"}, "127.0.0.1", "/stream")
+    >>> caller.cookies["session"]
+    'abc'
     """
 
     def __init__(self, headers: Mapping[str, str], address: str | None, path: str) -> None:

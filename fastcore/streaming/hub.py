@@ -39,7 +39,14 @@ _log = logging.getLogger("fastcore.streaming")
 
 
 class HubBusy(RuntimeError):
-    """Other threads publish faster than the event loop reads; this message was not published."""
+    """Other threads publish faster than the event loop reads; this message was not published.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import HubBusy
+    >>> issubclass(HubBusy, RuntimeError)
+    True
+    """
 
 
 class Hub(Presence):

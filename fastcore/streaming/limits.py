@@ -46,6 +46,11 @@ class Limits:
         Seconds that one of the functions of :meth:`Hub.on_connect` and its like may take for a client.
     linger : float, default 5
         Seconds that a closed client has to read pending messages and to answer the close.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Hub, Limits
+    >>> hub = Hub(limits=Limits(connections=5000, per_address=50))
     """
 
     connections: int | None = 20_000

@@ -12,6 +12,12 @@ class Member(NamedTuple):
 
     `session` is the name of its connection, `user` that of its :class:`Grant`, `since` when it came, in seconds of
     `time.time`.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Member
+    >>> Member(session="a1", user="ann", address="127.0.0.1", since=1772443800.0).user
+    'ann'
     """
 
     session: str
@@ -21,7 +27,14 @@ class Member(NamedTuple):
 
 
 class PresenceStats(NamedTuple):
-    """The number of connections, and of their users."""
+    """The number of connections, and of their users.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import PresenceStats
+    >>> PresenceStats(clients=3, users=2).users
+    2
+    """
 
     clients: int
     users: int

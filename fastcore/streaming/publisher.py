@@ -52,6 +52,12 @@ class Publisher:
 
         with Publisher(UnixBus("desk")) as publisher:
             publisher.publish("prices.AAPL", {"price": 187.2}, key="AAPL")
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Publisher, UnixBus
+    >>> publisher = Publisher(UnixBus("desk"))       # publisher.publish("prices.AAPL", 187.25, key="AAPL") connects
+    >>> publisher.close()
     """
 
     def __init__(

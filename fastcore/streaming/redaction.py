@@ -31,6 +31,12 @@ class TokenFilter(logging.Filter):
     """A filter of logging that replaces tokens in the arguments of records.
 
     Every hub adds it to uvicorn's loggers. Those of other servers and of proxies are not known here.
+
+    Examples
+    --------
+    >>> import logging
+    >>> from fastcore.streaming import TokenFilter
+    >>> logging.getLogger("myproxy.access").addFilter(TokenFilter())
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -32,6 +32,13 @@ class Grant:
         Seconds since the epoch of `time.time`; from then on the token is invalid.
     topics : tuple of str, optional
         Topics and patterns it allows; None for all.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Grant
+    >>> grant = Grant("ann", topics=("prices.*",))
+    >>> grant.allows("prices.AAPL"), grant.allows("orders.ann")
+    (True, False)
     """
 
     user: Any = None

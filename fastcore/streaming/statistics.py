@@ -20,6 +20,13 @@ class HubStats(NamedTuple):
     `clients` have been welcomed, `waiting` are yet to show a token; `closed` counts by close code (those of
     applications and clients beyond the first 20 as 0), `refused` by HTTP status. `delivered` are messages times
     clients.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Hub
+    >>> stats = Hub().stats()
+    >>> stats.clients, stats.published
+    (0, 0)
     """
 
     clients: int

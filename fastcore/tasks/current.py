@@ -30,7 +30,19 @@ class Running(Protocol):
 
 
 class Current(NamedTuple):
-    """The identity of the running task."""
+    """The identity of the running task.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.tasks import TaskQueue, current
+    >>> queue = TaskQueue(inline=True)
+    >>> @queue.task(name="who")
+    ... def who():
+    ...     return current().kind, current().attempt
+    >>> queue.result(queue.submit(who))
+    ('who', 1)
+    """
 
     id: str
     kind: str
@@ -43,7 +55,14 @@ running: ContextVar[Running | None] = ContextVar("fastcore_task", default=None)
 
 
 def current() -> Current | None:
-    """Return which task runs here, or None outside of one."""
+    """Return which task runs here, or None outside of one.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import current
+    >>> current() is None                             # outside of a task
+    True
+    """
     found = running.get()
     return None if found is None else Current(found.id, found.kind, found.attempt)
 
@@ -62,6 +81,18 @@ def progress(fraction: float | None = None, note: str = "") -> None:
     ------
     TaskCancelled
         If the task was asked to stop, as :func:`checkpoint`.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue, progress
+    >>> queue = TaskQueue(inline=True)
+    >>> @queue.task
+    ... def report(symbols):
+    ...     for done, symbol in enumerate(symbols, 1):
+    ...         progress(done / len(symbols), symbol)
+    ...     return len(symbols)
+    >>> queue.result(queue.submit(report, ["AAPL", "MSFT"]))
+    2
     """
     found = running.get()
     if found is None:
@@ -74,7 +105,20 @@ def progress(fraction: float | None = None, note: str = "") -> None:
 
 
 def checkpoint() -> None:
-    """Raise TaskCancelled if this task was asked to stop: for functions on threads, which cannot be killed."""
+    """Raise TaskCancelled if this task was asked to stop: for functions on threads, which cannot be killed.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue, checkpoint
+    >>> queue = TaskQueue(inline=True)
+    >>> @queue.task
+    ... def crawl(pages):
+    ...     for page in range(pages):
+    ...         checkpoint()                           # ends here if the task was cancelled
+    ...     return pages
+    >>> queue.result(queue.submit(crawl, 3))
+    3
+    """
     found = running.get()
     if found is not None and found.stop_requested:
         raise TaskCancelled(f"task {found.id} was cancelled")

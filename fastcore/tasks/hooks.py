@@ -20,7 +20,21 @@ _log = logging.getLogger("fastcore.tasks")
 
 
 class TaskEvent(NamedTuple):
-    """The argument of a hook."""
+    """The argument of a hook.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue
+    >>> queue = TaskQueue(inline=True)
+    >>> @queue.on("success")
+    ... def note(event):
+    ...     print(event.event, event.task, event.result)
+    >>> @queue.task(name="answer")
+    ... def answer():
+    ...     return 42
+    >>> id = queue.submit(answer)
+    success answer 42
+    """
 
     event: str
     id: str

@@ -15,7 +15,16 @@ _queue: TaskQueue | None = None
 
 
 def install(queue: TaskQueue, *, unless_there: bool = False) -> None:
-    """Make a queue the installed one. The first queue that starts is installed by that."""
+    """Make a queue the installed one. The first queue that starts is installed by that.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue, install, installed
+    >>> queue = TaskQueue()
+    >>> install(queue)
+    >>> installed() is queue
+    True
+    """
     global _queue
     with _lock:
         if _queue is None or not unless_there:
@@ -37,6 +46,14 @@ def installed() -> TaskQueue:
     ------
     RuntimeError
         If there is none.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue, install, installed
+    >>> queue = TaskQueue()
+    >>> install(queue)
+    >>> installed() is queue
+    True
     """
     if _queue is None:
         raise RuntimeError(
@@ -46,5 +63,19 @@ def installed() -> TaskQueue:
 
 
 async def submit_background_task(name: str, /, *args: Any, **kwargs: Any) -> str:
-    """Queue a call of a registered task, by name, on the installed queue; returns its id once it is durable."""
+    """Queue a call of a registered task, by name, on the installed queue; returns its id once it is durable.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.tasks import TaskQueue, install, submit_background_task
+    >>> queue = TaskQueue()
+    >>> @queue.task(name="report")
+    ... def report(symbol):
+    ...     return symbol
+    >>> install(queue)
+    >>> id = asyncio.run(submit_background_task("report", "AAPL"))
+    >>> str(queue.status(id).state)
+    'queued'
+    """
     return await installed().asubmit(name, *args, **kwargs)

@@ -17,7 +17,22 @@ __all__ = ["Middleware", "TaskCall", "call_through"]
 
 
 class TaskCall(NamedTuple):
-    """The attempt that a middleware is called around."""
+    """The attempt that a middleware is called around.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue
+    >>> queue = TaskQueue(inline=True)
+    >>> @queue.middleware
+    ... def shown(call, call_next):
+    ...     print(call.task, call.args)
+    ...     return call_next()
+    >>> @queue.task(name="square")
+    ... def square(x):
+    ...     return x * x
+    >>> id = queue.submit(square, 3)
+    square (3,)
+    """
 
     id: str
     task: str

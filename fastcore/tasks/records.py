@@ -37,7 +37,18 @@ __all__ = [
 
 
 class State(enum.StrEnum):
-    """The state of a task."""
+    """The state of a task.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import State, TaskQueue
+    >>> queue = TaskQueue()
+    >>> @queue.task
+    ... def report():
+    ...     return "done"
+    >>> queue.status(queue.submit(report)).state is State.QUEUED
+    True
+    """
 
     QUEUED = "queued"
     """It waits: for its time, its turn, or its next attempt."""
@@ -231,7 +242,19 @@ class ScheduleView(NamedTuple):
 
 @dataclass(slots=True)
 class TaskView:
-    """A task as it is now."""
+    """A task as it is now.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue
+    >>> queue = TaskQueue()
+    >>> @queue.task(name="report")
+    ... def report(symbol):
+    ...     return symbol
+    >>> view = queue.status(queue.submit(report, "AAPL"))
+    >>> view.kind, str(view.state), view.ended
+    ('report', 'queued', False)
+    """
 
     id: str
     kind: str
@@ -268,7 +291,19 @@ class TaskView:
 
 @dataclass(slots=True)
 class GroupView(TaskView):
-    """A group as it is now, in the terms of a task: it has ended when its callback has, or all members without one."""
+    """A group as it is now, in the terms of a task: it has ended when its callback has, or all members without one.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue
+    >>> queue = TaskQueue()
+    >>> @queue.task
+    ... def square(x):
+    ...     return x * x
+    >>> group = queue.status(queue.submit_group([(square, (2,)), (square, (3,))]))
+    >>> group.size, str(group.state)
+    (2, 'queued')
+    """
 
     size: int = 0
     states: Mapping[State, int] = field(default_factory=dict)

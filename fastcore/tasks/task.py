@@ -75,6 +75,18 @@ class Task(Generic[P, R_co]):
     options : Options
     codec : Codec
         How its arguments and results become bytes.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue
+    >>> queue = TaskQueue(inline=True)
+    >>> @queue.task(name="spread", retries=3)
+    ... def spread(bid, ask):
+    ...     return ask - bid
+    >>> spread(1.0, 1.5)                              # a plain call
+    0.5
+    >>> queue.result(queue.submit(spread, 1.0, 1.5))
+    0.5
     """
 
     def __init__(

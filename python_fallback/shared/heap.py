@@ -20,7 +20,17 @@ restore: Callable[[str], Any] | None = None  # set by the public package, so tha
 
 
 class Entry(NamedTuple):
-    """An item with its priority and its handle."""
+    """An item with its priority and its handle.
+
+    Examples
+    --------
+    >>> from fastcore.heap import PriorityHeap
+    >>> heap = PriorityHeap()
+    >>> handle = heap.push("report", 9)
+    >>> entry = heap.pop_entry()
+    >>> entry.item, entry.priority == 9, entry.handle == handle
+    ('report', True, True)
+    """
 
     item: Any
     priority: Any
@@ -32,7 +42,19 @@ if hasattr(queue, "ShutDown"):  # Python 3.13
 else:
 
     class ShutDown(Exception):  # type: ignore[no-redef]
-        """The queue was shut down; ``queue.ShutDown`` on Python 3.13 and later."""
+        """The queue was shut down; ``queue.ShutDown`` on Python 3.13 and later.
+
+        Examples
+        --------
+        >>> from fastcore.heap import PriorityQueue, ShutDown
+        >>> queue = PriorityQueue()
+        >>> queue.shutdown()
+        >>> try:
+        ...     queue.get()
+        ... except ShutDown:
+        ...     print("the worker ends")
+        the worker ends
+        """
 
         __module__ = "fastcore.heap"
 

@@ -11,6 +11,21 @@ if hasattr(asyncio, "QueueShutDown"):  # Python 3.13
 else:
 
     class QueueShutDown(Exception):  # type: ignore[no-redef]
-        """The queue was shut down; ``asyncio.QueueShutDown`` on Python 3.13 and later."""
+        """The queue was shut down; ``asyncio.QueueShutDown`` on Python 3.13 and later.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from fastcore.heap import AsyncPriorityQueue, QueueShutDown
+        >>> async def main():
+        ...     queue = AsyncPriorityQueue()
+        ...     queue.shutdown()
+        ...     try:
+        ...         await queue.get()
+        ...     except QueueShutDown:
+        ...         return "the worker ends"
+        >>> asyncio.run(main())
+        'the worker ends'
+        """
 
         __module__ = "fastcore.heap"

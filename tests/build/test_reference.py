@@ -32,6 +32,28 @@ def public_names() -> ModuleType:
     return module
 
 
+# What a user of a part calls; the other packages are what it is made of.
+USED = (
+    "fastcore", "fastcore.cache", "fastcore.cache.keys", "fastcore.concurrency", "fastcore.dispatch.flags",
+    "fastcore.framing", "fastcore.heap", "fastcore.indicators", "fastcore.memory", "fastcore.metrics", "fastcore.monitor",
+    "fastcore.rollout", "fastcore.service", "fastcore.service.dashboard", "fastcore.streaming", "fastcore.tasks",
+    "fastcore.tasks.chunks", "fastcore.tasks.codec", "fastcore.tasks.executors", "fastcore.tasks.stores",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("package", USED)
+def test_every_public_name_has_an_example(package: str) -> None:
+    module = importlib.import_module(package)
+    without = []
+    for name in module.__all__:
+        value = getattr(module, name)
+        constant = isinstance(value, ModuleType) or not callable(value) or type(value) is type(tuple[int])
+        foreign = str(getattr(value, "__module__", "")).startswith("msgpack")
+        if not constant and not foreign and ">>> " not in (value.__doc__ or ""):
+            without.append(name)
+    assert without == []
+
+
 def directives() -> list[tuple[str, str]]:
     return [found for page in sorted(PAGES.glob("*.md")) for found in DIRECTIVE.findall(page.read_text("utf-8"))]
 

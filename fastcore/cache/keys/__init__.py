@@ -12,7 +12,15 @@ __all__ = ["ContentKey", "arguments_key", "dataframe_key"]
 
 
 class ContentKey:
-    """128 bits that represent a value; equal for equal content of one kind."""
+    """128 bits that represent a value; equal for equal content of one kind.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastcore.cache import dataframe_key
+    >>> dataframe_key(np.arange(3.0)) == dataframe_key(np.array([0.0, 1.0, 2.0]))
+    True
+    """
 
     __slots__ = ("digest",)
 
@@ -49,6 +57,16 @@ def dataframe_key(frame: Any) -> ContentKey:
     ------
     TypeError
         If `frame` is something else, or holds an object that has no content.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from fastcore.cache import dataframe_key
+    >>> frame = pd.DataFrame({"close": [187.2, 187.3]})
+    >>> dataframe_key(frame) == dataframe_key(frame.copy())
+    True
+    >>> dataframe_key(frame) == dataframe_key(frame.rename(columns={"close": "open"}))
+    False
     """
     if not library_of(type(frame)):
         raise TypeError(f"frame: expected a DataFrame, a Series or an array, got {type(frame).__name__}")
@@ -70,6 +88,13 @@ def arguments_key(args: tuple[Any, ...], kwargs: dict[str, Any] | None, shape: S
     ------
     TypeError
         If an argument can neither be hashed nor is made of what has content.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastcore.cache.keys import arguments_key
+    >>> arguments_key((np.arange(3.0),), {"period": 14}) == arguments_key((np.arange(3.0),), {"period": 14})
+    True
     """
     try:
         return shape.key(args, kwargs, _argument)

@@ -55,6 +55,13 @@ class Dashboard:
         Checks the tokens of the stream's clients, as that of a :class:`~fastcore.streaming.Hub`.
     authorised : bool, default False
         Whether middleware around the dashboard has authorised each request: then changes need no token.
+
+    Examples
+    --------
+    >>> from starlette.applications import Starlette
+    >>> from fastcore.service.dashboard import Dashboard, Prices, Sources
+    >>> app = Starlette()
+    >>> app.mount("/fastcore", Dashboard(Sources(Prices()), token="sixteen characters or more"))
     """
 
     def __init__(

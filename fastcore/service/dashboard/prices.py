@@ -53,6 +53,14 @@ class Prices:
         Bars that are kept.
     symbols : int, default 200
         Symbols that are kept; further ones are left out.
+
+    Examples
+    --------
+    >>> from fastcore.service.dashboard import Prices
+    >>> prices = Prices("prices.*", bar=60, symbols=50)
+    >>> prices.update("AAPL", 187.25)
+    >>> prices.symbols()
+    ['AAPL']
     """
 
     INDICATORS = ("sma", "bb_upper", "bb_lower", "rsi")

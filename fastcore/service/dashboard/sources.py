@@ -23,7 +23,15 @@ Section = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Sources:
-    """What a dashboard shows: the parts that are installed, None for those that are not."""
+    """What a dashboard shows: the parts that are installed, None for those that are not.
+
+    Examples
+    --------
+    >>> from fastcore.service.dashboard import Prices, Sources
+    >>> from fastcore.streaming import Hub
+    >>> Sources(Prices(), hub=Hub()).tasks is None
+    True
+    """
 
     prices: Prices
     tasks: TaskQueue | None = None

@@ -13,7 +13,15 @@ Key: TypeAlias = str | bytes | int | None
 
 
 class Published(NamedTuple):
-    """A message with its number in the numbering that all nodes share."""
+    """A message with its number in the numbering that all nodes share.
+
+    Examples
+    --------
+    >>> from fastcore.framing import packb, unpackb
+    >>> from fastcore.streaming import Published
+    >>> unpackb(Published("prices.AAPL", 42, "AAPL", packb(187.25)).body)
+    187.25
+    """
 
     topic: str
     offset: int
@@ -22,11 +30,25 @@ class Published(NamedTuple):
 
 
 class BackplaneFull(RuntimeError):
-    """More messages wait for the backplane than its limit allows: nothing was published."""
+    """More messages wait for the backplane than its limit allows: nothing was published.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import BackplaneFull
+    >>> issubclass(BackplaneFull, RuntimeError)
+    True
+    """
 
 
 class BackplaneState(NamedTuple):
-    """The state of a backplane, for readiness checks and dashboards."""
+    """The state of a backplane, for readiness checks and dashboards.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import UnixBus
+    >>> UnixBus("desk").state().connected
+    False
+    """
 
     connected: bool
     role: str  # "host" or "member" of a bus, "client" of a server, "closed"
@@ -52,7 +74,14 @@ class Sink(Protocol):
 
 @runtime_checkable
 class Backplane(Protocol):
-    """Carries what is published on any node to every node, this one included, in one order and numbered once."""
+    """Carries what is published on any node to every node, this one included, in one order and numbered once.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Backplane, Hub, UnixBus
+    >>> bus: Backplane = UnixBus("desk")
+    >>> hub = Hub(backplane=bus)
+    """
 
     async def start(self, sink: Sink) -> None:
         """Connect; returns once `sink` has its numbering and what history there is."""

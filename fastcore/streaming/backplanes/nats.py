@@ -57,6 +57,11 @@ class NatsBackplane:
         Seconds in which a server has to be found.
     connect_options : dict, optional
         Further keywords for ``nats.connect``, as ``user_credentials`` or ``tls``.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Hub, NatsBackplane
+    >>> hub = Hub(backplane=NatsBackplane("nats://10.0.0.5:4222", replicas=3))
     """
 
     def __init__(

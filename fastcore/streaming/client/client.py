@@ -32,7 +32,14 @@ _LOOK = 0.5  # seconds between two looks whether the link is dead, at most
 
 
 class ClientStats(NamedTuple):
-    """Counts since the start, and the current state."""
+    """Counts since the start, and the current state.
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Client
+    >>> Client("ws://localhost:8000/stream").stats().connected
+    False
+    """
 
     connected: bool
     connections: int
@@ -89,6 +96,17 @@ class Client:
         async with Client("ws://127.0.0.1:8000/stream", ["prices.*"], newest=True) as client:
             async for message in client:
                 print(message.topic, message.data)
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore.streaming import Client
+    >>> async def show(url):
+    ...     async with Client(url, ["prices.*"], newest=True) as client:
+    ...         async for message in client:
+    ...             print(message.topic, message.data)
+    >>> asyncio.iscoroutinefunction(show)            # asyncio.run(show("ws://localhost:8000/stream"))
+    True
     """
 
     def __init__(

@@ -14,7 +14,14 @@ __all__ = ["AsyncExecutor", "ThreadExecutor", "make_executor"]
 
 
 def make_executor(name: str, size: int) -> Executor:
-    """Return the executor that a queue makes for a name by itself."""
+    """Return the executor that a queue makes for a name by itself.
+
+    Examples
+    --------
+    >>> from fastcore.tasks.executors import make_executor
+    >>> make_executor("thread", 4).name
+    'thread'
+    """
     if name == "async":
         return AsyncExecutor(size)
     if name == "thread":

@@ -54,6 +54,12 @@ class AsyncExecutor:
 
     Every job runs in its own empty context: no other job sees its context variables. A worker that
     was asked to end, by the queue or by the job itself, is replaced after that job.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue
+    >>> from fastcore.tasks.executors import AsyncExecutor
+    >>> queue = TaskQueue(executors={"async": AsyncExecutor(200)})
     """
 
     name = "async"

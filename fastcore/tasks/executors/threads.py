@@ -36,6 +36,12 @@ class ThreadExecutor:
     -----
     Nothing can stop a thread from outside: a job that was cancelled goes on until it calls `progress` or `checkpoint`,
     and an option that needs more than that, `timeout`, is refused. Every job runs in its own empty context.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue
+    >>> from fastcore.tasks.executors import ThreadExecutor
+    >>> queue = TaskQueue(executors={"thread": ThreadExecutor(16)})
     """
 
     name = "thread"

@@ -19,6 +19,12 @@ def open_store(url: str, *, max_queued: int | None = None) -> TaskStore:
     """Return the store that a URL names.
 
     ``memory``; ``sqlite:///tasks.db`` (four slashes for an absolute path), with ``?durability=normal`` if so wished.
+
+    Examples
+    --------
+    >>> from fastcore.tasks.stores import open_store
+    >>> type(open_store("memory")).__name__
+    'MemoryStore'
     """
     if url == "memory":
         return MemoryStore(max_queued=max_queued)

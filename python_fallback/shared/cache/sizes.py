@@ -20,6 +20,14 @@ def sizeof(value: Any) -> int:
     rows of a long frame keep all of it. Lists, tuples, sets, dicts, deques and plain objects count what they hold.
     Each object, and each array's memory, counts once. Of polars, whose slices do not tell what they share, what is
     visible counts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastcore.cache import sizeof
+    >>> long = np.zeros(1_000_000)
+    >>> sizeof(long[-10:]) > 8_000_000               # the view keeps all of it
+    True
     """
     total = 0
     seen: set[int] = set()

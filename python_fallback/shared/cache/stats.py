@@ -21,6 +21,17 @@ class CacheStats(NamedTuple):
         The sum of their weights.
     evictions : dict of str to int
         Entries that left, by cause: ``expired``, ``size``, ``replaced``, ``explicit``.
+
+    Examples
+    --------
+    >>> from fastcore.cache import LRUCache
+    >>> cache = LRUCache(1)
+    >>> cache["AAPL"], cache["MSFT"] = 1, 2
+    >>> cache.get("MSFT")
+    2
+    >>> stats = cache.stats()
+    >>> stats.hits, stats.hit_ratio, stats.evictions["size"]
+    (1, 1.0, 1)
     """
 
     hits: int

@@ -28,7 +28,21 @@ SLOW = 3008  # close code: too much was waiting for a client that does not read
 
 
 class Closing(NamedTuple):
-    """A connection to be closed, with its code and reason."""
+    """A connection to be closed, with its code and reason.
+
+    Examples
+    --------
+    >>> from fastcore.framing import Fanout
+    >>> fan = Fanout(limit=100)
+    >>> fan.connect("client 1"); fan.blocked("client 1")       # its connection takes nothing
+    >>> fan.subscribe("client 1", "news")[0].topic
+    'news'
+    >>> fan.publish("news", "x" * 200)
+    1
+    >>> frames = fan.tick()
+    >>> [(closing.connection, closing.code) for closing in fan.take_closing()]
+    [('client 1', 3008)]
+    """
 
     connection: Any
     code: int
@@ -43,7 +57,18 @@ class Sent(NamedTuple):
 
 
 class FanoutStats(NamedTuple):
-    """Counts since the start, and the current state."""
+    """Counts since the start, and the current state.
+
+    Examples
+    --------
+    >>> from fastcore.framing import Fanout
+    >>> fan = Fanout()
+    >>> fan.connect("client 1")
+    >>> found = fan.subscribe("client 1", "news")
+    >>> stats = fan.stats()
+    >>> stats.connections, stats.subscriptions
+    (1, 1)
+    """
 
     connections: int
     topics: int

@@ -23,6 +23,15 @@ class Subscription(NamedTuple):
 
     `recovered` says that it missed nothing since the offset it asked for; if those are not kept, it has been
     sent the newest message of each key instead.
+
+    Examples
+    --------
+    >>> from fastcore.framing import Fanout
+    >>> fan = Fanout()
+    >>> fan.connect("client 1")
+    >>> found = fan.subscribe("client 1", "news")[0]
+    >>> found.topic, found.offset, found.epoch == fan.epoch
+    ('news', 0, True)
     """
 
     topic: str

@@ -54,6 +54,11 @@ class UnixBus:
     ::
 
         hub = Hub(backplane=UnixBus("desk"))
+
+    Examples
+    --------
+    >>> from fastcore.streaming import Hub, UnixBus
+    >>> hub = Hub(backplane=UnixBus("desk"))         # the same name in every worker of the machine
     """
 
     def __init__(

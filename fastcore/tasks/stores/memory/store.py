@@ -62,6 +62,12 @@ class MemoryStore:
     -----
     Arguments and results are kept as they are, not copied: what a caller changes after `submit` the task sees changed.
     A task that is to run on any store leaves its arguments alone, and takes and returns what the codec can write.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue
+    >>> from fastcore.tasks.stores import MemoryStore
+    >>> queue = TaskQueue(MemoryStore(max_queued=10_000))
     """
 
     encodes = False

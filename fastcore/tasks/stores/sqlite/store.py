@@ -96,6 +96,12 @@ class SqliteStore:
 
     A child that is forked before the file is opened opens it for itself. One that is forked later is refused: SQLite's
     locks belong to the parent, and the child would write without any.
+
+    Examples
+    --------
+    >>> from fastcore.tasks import TaskQueue
+    >>> from fastcore.tasks.stores import SqliteStore
+    >>> queue = TaskQueue(SqliteStore("tasks.db", durability="normal"))    # opened by the first call that needs it
     """
 
     encodes = True
