@@ -35,9 +35,9 @@ def public_names() -> ModuleType:
 # What a user of a part calls; the other packages are what it is made of.
 USED = (
     "fastcore", "fastcore.cache", "fastcore.cache.keys", "fastcore.concurrency", "fastcore.dispatch.flags",
-    "fastcore.framing", "fastcore.heap", "fastcore.indicators", "fastcore.memory", "fastcore.metrics", "fastcore.monitor",
-    "fastcore.rollout", "fastcore.service", "fastcore.service.dashboard", "fastcore.streaming", "fastcore.tasks",
-    "fastcore.tasks.chunks", "fastcore.tasks.codec", "fastcore.tasks.executors", "fastcore.tasks.stores",
+    "fastcore.framing", "fastcore.heap", "fastcore.indicators", "fastcore.memory", "fastcore.metrics",
+    "fastcore.monitor", "fastcore.rollout", "fastcore.service", "fastcore.service.dashboard", "fastcore.streaming",
+    "fastcore.tasks", "fastcore.tasks.chunks", "fastcore.tasks.codec", "fastcore.tasks.executors", "fastcore.tasks.stores",
 )  # fmt: skip
 
 
