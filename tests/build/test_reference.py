@@ -36,8 +36,9 @@ def public_names() -> ModuleType:
 USED = (
     "fastcore", "fastcore.cache", "fastcore.cache.keys", "fastcore.concurrency", "fastcore.dispatch.flags",
     "fastcore.framing", "fastcore.heap", "fastcore.indicators", "fastcore.memory", "fastcore.metrics",
-    "fastcore.monitor", "fastcore.rollout", "fastcore.service", "fastcore.service.dashboard", "fastcore.streaming",
-    "fastcore.tasks", "fastcore.tasks.chunks", "fastcore.tasks.codec", "fastcore.tasks.executors", "fastcore.tasks.stores",
+    "fastcore.monitor", "fastcore.rollout", "fastcore.service", "fastcore.service.dashboard",
+    "fastcore.streaming", "fastcore.tasks", "fastcore.tasks.chunks", "fastcore.tasks.codec",
+    "fastcore.tasks.executors", "fastcore.tasks.stores",
 )  # fmt: skip
 
 
