@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 __all__ = ["COUNT_MAX", "KINDS", "NODES_MAX", "OPERATORS", "Operator"]
 
 COUNT_MAX = 100_000_000  # of bars in a window
-NODES_MAX = 400  # of a program
+NODES_MAX = 10_000  # of a program
 
 # Whole numbers: bars of a window, of one through which a line goes, bars that may be none, and which of equals counts.
 KINDS: Mapping[str, tuple[int, int]] = MappingProxyType(

@@ -373,6 +373,11 @@ class Operators:
             return node
         return Node(joined, before.inputs + node.inputs[1:], before.params + node.params)
 
+    def leave_room(self, what: str, more: int = 0) -> None:
+        """Raise a ValueError that begins with `what` if there are too many operators, or would be with so many more."""
+        if len(self._nodes) + more > NODES_MAX:
+            raise ValueError(f"{what}: expected a definition of at most {NODES_MAX} operators, got more")
+
     def program(self, outputs: tuple[Value, ...]) -> Program:
         """Return the program that gives `outputs`: of the nodes those that are needed, in order."""
         wanted: list[int] = []
@@ -404,7 +409,9 @@ class Operators:
 
 # What a definition may call, in the order of the class.
 OPERATOR_NAMES = tuple(
-    name for name in vars(Operators) if not name.startswith("_") and name not in ("node", "value", "program")
+    name
+    for name in vars(Operators)
+    if not name.startswith("_") and name not in ("node", "value", "program", "leave_room")
 )
 
 

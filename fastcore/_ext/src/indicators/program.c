@@ -105,6 +105,9 @@ static void set_nodes(fc_program *p) {
                 : !kinds[FC_LOOK_BACK] ? FC_RECURRENCE
                                        : FC_MIXED;
     p->size = p->size ? p->size : sizeof(double);
+    if (p->n_values > FC_STEP_VALUES) {
+        p->size += (size_t)p->n_values * sizeof(double);
+    }
 }
 
 /* A lag is read where the earlier bars are, not copied, unless it is an output; a value without its first bars likewise.
@@ -377,7 +380,8 @@ int fc_program_valid(const fc_program *p, const void *state) {
 }
 
 static void step(const fc_program *p, char *state, const double *in, double *out, int commit) {
-    double values[FC_MAX_VALUES], check = 0.0;
+    double few[FC_STEP_VALUES], check = 0.0;
+    double *values = p->n_values > FC_STEP_VALUES ? (double *)(void *)(state + p->size) - p->n_values : few;
     for (int j = 0; j < p->n_in; j++) {
         values[j] = in[j];
         check += in[j] - in[j];

@@ -9,8 +9,9 @@
 #include "indicators/cpu.h"
 #include "indicators/operators/operator.h"
 
-#define FC_MAX_NODES 400
-#define FC_MAX_VALUES (FC_MAX_NODES + FC_MAX_IN)
+#define FC_MAX_NODES 10000
+/* Of a program that steps with its values on the stack; others have them behind their state. */
+#define FC_STEP_VALUES (400 + FC_MAX_IN)
 
 typedef struct {
     const fc_operator *op;

@@ -109,11 +109,14 @@ def mavp(o: Operators, real: Value, periods: Value, minperiod: int, maxperiod: i
     bars = o.map("floor", o.least(o.greatest(periods, minperiod), maxperiod))
     if matype in (0, 11):
         return o.mean_of(real, bars, maxperiod)
+    what = f"mavp: one average of matype {matype} for each period from {minperiod} to {maxperiod}"
+    o.leave_room(what, 3 * (maxperiod - minperiod))
     latest = max(length(period, matype) for period in range(minperiod, maxperiod + 1))
     found = average(o, real, maxperiod, matype)
     for period in range(minperiod, maxperiod):
         late = o.after(real, latest - length(period, matype))  # all of them give their first result at one bar
         found = o.where(o.equal(bars, period), average(o, late, period, matype), found)
+        o.leave_room(what)
     return found
 
 
