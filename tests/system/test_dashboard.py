@@ -298,13 +298,13 @@ def test_a_question_asked_right_after_another_was_left_is_answered(page: Any, se
 def test_every_control_works_by_keyboard(page: Any, served: Served) -> None:
     show(page, served.url, "overview")
     order = []
-    for _ in range(4 + len(PAGES)):
+    for _ in range(5 + len(PAGES)):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id || document.activeElement.innerText"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid", order[-1]  # where one is can be seen
-    assert order[:4] == ["Skip to the page", "range", "theme", "token"]
-    assert [name.lower() for name in order[4:]] == list(PAGES)
+    assert order[:5] == ["Skip to the page", "range", "theme", "token", "help"]
+    assert [name.lower() for name in order[5:]] == list(PAGES)
     page.locator("nav a", has_text="Switches").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector('nav a[aria-current="page"][href="#switches"]')

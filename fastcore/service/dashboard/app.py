@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -16,6 +17,7 @@ from fastcore._threads import on_own_thread
 from fastcore.dispatch.bearer import BearerToken
 from fastcore.service.dashboard import actions, alerts, streaming, task_actions, tasks
 from fastcore.service.dashboard.feed import Feed
+from fastcore.service.dashboard.history import Mark
 from fastcore.service.dashboard.recorder import Recorder
 from fastcore.service.dashboard.sections import SECTIONS, read
 from fastcore.service.dashboard.sources import Sources
@@ -138,6 +140,9 @@ class Dashboard:
             raise Problem(405, f"method: expected GET, HEAD or POST, got {scope['method']}")
         self._admit(scope)
         body = await _body(receive)
+        if name == "marks":
+            self.recorder.history.mark(Mark(time.time(), "deploy", actions.text_of(body, "text", required=True)))
+            return {"marked": True}
         for pattern, action in _ACTIONS:
             if found := pattern.fullmatch(name):
                 return await action(self._sources, *found.groups(), body)

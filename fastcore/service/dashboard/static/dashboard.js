@@ -3,6 +3,7 @@ import { Client } from "./client.js";
 import { api, locked, setToken, token } from "./api.js";
 import { clock, duration, h } from "./elements.js";
 import { address, choose, read } from "./place.js";
+import { readKeys } from "./keyboard.js";
 import * as past from "./past.js";
 import * as overview from "./pages/overview.js";
 import * as requests from "./pages/requests.js";
@@ -132,6 +133,7 @@ function open() {
   const stop = ALWAYS.includes(name) ? () => {} : follow(`dashboard.${name}`, () => {});
   current = { name, view, stop, wanted, query };
   document.title = `${PAGES[name].title} – fastcore`;
+  $("arrived").textContent = PAGES[name].title;
   $("page").replaceChildren(h("h2", {}, PAGES[name].title), view.element);
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === address(name)) link.setAttribute("aria-current", "page");
@@ -257,6 +259,7 @@ document.querySelector("a.skip").addEventListener("click", (event) => { // it na
   $("page").focus();
 });
 window.addEventListener("hashchange", open);
+readKeys(Object.fromEntries(Object.entries(PAGES).map(([name, page]) => [name, page.title])), go);
 setInterval(showAge, 500);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => { if (!localStorage.getItem("fastcore-theme")) theme(dark.matches ? "dark" : "light"); });

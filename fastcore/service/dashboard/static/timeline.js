@@ -4,7 +4,7 @@ import { watch } from "./past.js";
 import { choose, read } from "./place.js";
 
 const shown = new Set(); // elements of the timelines on the page
-const MARK = { start: "accent", flag: "second", rollback: "bad", alert: "bad", resolved: "good" };
+const MARK = { start: "accent", deploy: "third", flag: "second", rollback: "bad", alert: "bad", resolved: "good" };
 const FEW = 60; // points below which each is marked: one without neighbours would not be seen
 let passing = false; // an event is being passed on
 
@@ -23,7 +23,7 @@ export function timeline(label, lines, layout = () => ({}), of = "") {
     }));
     const marks = past.marks.map((mark) => ({ ...mark, x: new Date(1000 * mark.at), shade: colour(MARK[mark.kind] ?? "quiet") }));
     if (marks.length) {
-      traces.push({ name: "changes", x: marks.map((m) => m.x), y: marks.map(() => 0), text: marks.map((m) => m.text), type: "scatter", mode: "markers",
+      traces.push({ name: "changes", x: marks.map((m) => m.x), y: marks.map(() => 0), text: marks.map((m) => plainText(m.text)), type: "scatter", mode: "markers",
         marker: { symbol: "triangle-up", size: 10, color: marks.map((m) => m.shade) }, hovertemplate: "%{text}<extra></extra>", showlegend: false });
     }
     const more = layout();
@@ -62,6 +62,9 @@ function zoomed() {
   const [from, to] = [Number(query.get("from")), Number(query.get("to"))];
   return from > 0 && to > from ? [new Date(1000 * from), new Date(1000 * to)] : null;
 }
+
+/** Text for plotly, which would read some of it as markup. */
+const plainText = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 
 const seconds = (text) => Math.round(new Date(text).getTime() / 1000);
 

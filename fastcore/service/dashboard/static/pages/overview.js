@@ -1,10 +1,17 @@
+import { act, ask } from "../dashboard.js";
+import { api, locked } from "../api.js";
 import { bytes, card, clock, duration, h, number, percent, seconds, severity, state, table, tile } from "../elements.js";
 import { address } from "../place.js";
-import { rangeName, watch } from "../past.js";
+import { ask as readPast, rangeName, watch } from "../past.js";
 import { refill } from "../patch.js";
 import { change, sparkline } from "../sparkline.js";
 
 export const title = "Overview";
+
+async function addMark() {
+  const text = await ask("Add a mark", "It is shown on every chart, as a deployment for instance.", "Text", { yes: "Add" });
+  if (text !== null) await act("Mark", () => api("marks", { method: "POST", body: { text } }).then(readPast));
+}
 
 const perSecond = (value) => (value == null ? "–" : `${number(value, value < 10 ? 1 : 0)}/s`);
 
@@ -32,7 +39,8 @@ export function view() {
       h("div.cards", {}, known.map(([name, text, write, lower, page]) => h("a.tile", { href: address(page), "data-tile": text, "data-key": text, "data-series": name },
         h("dl", {}, h("dt", {}, text), h("dd", {}, write(past.mean[name]), change(past.mean[name], past.before[name], { lower }))), sparkline(past.series[name])))),
       saved == null ? null : h("p", { "data-key": "saved" }, saved >= 0 ? `The candidates saved their callers ${seconds(saved)} a minute.` : `The candidates cost their callers ${seconds(-saved)} a minute.`),
-      past.marks.length ? h("ul.wrong", { "data-key": "marks" }, past.marks.slice(-8).reverse().map((m) => h("li", { "data-key": `${m.at} ${m.text}` }, h("span.quiet", {}, clock(m.at)), " ", m.text))) : null));
+      past.marks.length ? h("ul.wrong", { "data-key": "marks" }, past.marks.slice(-8).reverse().map((m) => h("li", { "data-key": `${m.at} ${m.text}` }, h("span.quiet", {}, clock(m.at)), " ", m.text))) : null,
+      locked() ? null : h("div.controls", { "data-key": "add" }, h("button", { type: "button", click: addMark }, "Add a mark"))));
   }
 
   return {
