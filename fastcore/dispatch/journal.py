@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -359,30 +360,39 @@ class Journal:
     def _append(self, entry: Entry) -> None:
         with locked(f"{self.path}.lock", PATIENCE):
             line = _line(entry._replace(scope="late") if self._overtaken(entry) else entry)
+            written = False
             try:
                 with open_private(self.path, "ab") as file:
                     if file.tell() and not _ends_whole(self.path):
                         file.write(b"\n")  # a writer died in the middle of its line
                     file.write(line)
                     size = file.tell()
+                written = True
             finally:
                 if self._unkept:  # what cannot be journaled outlives the process too
-                    self._keep()
+                    self._keep(but=self._unsaved if written else ())
             if size > LIMIT:
                 try:
                     self._rewrite()
                 except OSError:  # on Windows while another process reads it: the next entry tries again
                     _log.warning("journal %s could not be rewritten", self.path, exc_info=True)
 
-    def _keep(self, names: Iterable[str] = ()) -> None:
-        """Note entries for all, and names, in the state file; the lock is held. What fails is tried again by `save`."""
+    def _keep(self, names: Iterable[str] = (), but: Iterable[Entry] = ()) -> None:
+        """Note entries for all, and names, in the state file; the lock is held. What fails is tried again by `save`.
+
+        Those of `but` are journaled first, since a reader would be given them twice.
+        """
+        later = set(map(id, tuple(but)))
+        kept = [entry for entry in tuple(self._unkept) if id(entry) not in later]  # other threads append meanwhile
         try:
-            news = [json.loads(_line(entry)) for entry in self._unkept if not self._overtaken(entry)]
+            news = [json.loads(_line(entry)) for entry in kept if not self._overtaken(entry)]
             self.state.update(news, names, self._in_force)
         except (OSError, ValueError) as error:
             self._trouble("kept", f"its state file {self.state.path} could not be written: {error}")
         else:
-            self._unkept.clear()
+            for entry in kept:
+                with contextlib.suppress(ValueError):  # one of too many
+                    self._unkept.remove(entry)
             self._trouble("kept", "")
             self._trouble("state", "")
 

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -235,6 +237,46 @@ def test_processes_append_whole_lines(path: str) -> None:
     seen += reader.news()[1]
     assert len(seen) == 600
     assert {(e.who, len(e.why)) for e in seen} == {(str(n), 300) for n in range(4)}
+
+
+def test_what_another_thread_writes_meanwhile_is_kept_too(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, threads = Journal(path), []
+    update = journal.state.update
+
+    def slowly(*arguments: object) -> None:
+        if not threads:
+            threads.append(
+                threading.Thread(target=journal.write, args=("second", "set", "other"), kwargs={"shared": True})
+            )
+            threads[0].start()
+            while not journal.lost:  # it has its place, and waits for its turn
+                time.sleep(0.001)
+        update(*arguments)
+
+    monkeypatch.setattr(journal.state, "update", slowly)
+    journal.write("first", "set", "desk", shared=True)
+    threads[0].join()
+    assert {flag for flag, _ in journal.state.entries()} == {"desk", "other"}
+
+
+def test_entries_that_waited_for_the_lock_are_read_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "PATIENCE", 0.01)
+    journal, reader = Journal(path), Journal(path)
+    journal.write("reader", "set", "other", shared=True)
+    reader.news()
+    seen: list[str] = []
+    keep = journal.state.update
+
+    def update(*arguments: object) -> None:
+        keep(*arguments)
+        seen.extend(entry.who for entry in reader.news()[1])
+
+    monkeypatch.setattr(journal.state, "update", update)
+    with locked(f"{path}.lock", 1.0):
+        journal.write("first", "set", "desk", shared=True)
+        journal.write("second", "set", "desk", shared=True)
+    journal.save()
+    assert seen == ["first", "second"]
 
 
 def test_listeners_of_the_journal() -> None:
