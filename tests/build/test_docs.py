@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import configparser
 import functools
+import importlib
 import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -27,7 +31,7 @@ MODULES = sorted(
 )
 PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-NOT_RUN = 4  # blocks that need what no test has; each says what, in a comment above it
+NOT_RUN = 3  # blocks that need what no test has; each says what, in a comment above it
 
 # A package at a time: a process for each module would take most of its time to begin.
 GROUPS = {"fastcore": ["fastcore"]}
@@ -79,7 +83,7 @@ def test_data_and_commands_of_a_page_are_valid(page: str) -> None:
         json.loads(code)
     for code in blocks(page, "toml"):
         tomllib.loads(code)
-    for code in blocks(page, "sh", "text"):
+    for code in blocks(page, "sh", "text", ""):
         for module in re.findall(r"python -m (fastcore[\w.]*)", code):
             assert importlib.util.find_spec(module) is not None, module
         for command in re.findall(r"python -m fastcore ([a-z-]+)", code):
@@ -88,6 +92,54 @@ def test_data_and_commands_of_a_page_are_valid(page: str) -> None:
             makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
             for name in (word for word in line.split("#")[0].split() if "=" not in word):
                 assert re.search(rf"^[\w -]*\b{re.escape(name)}\b[\w -]*:", makefile, re.MULTILINE), name
+
+
+COMMAND = re.compile(
+    r"^ *(?:ExecStart=\S*/)?(python -m fastcore (?:flags|tasks|status)|uvicorn|gunicorn) (.*)$",
+    re.MULTILINE,
+)
+
+
+@functools.cache
+def help_of(command: str) -> str:
+    """What a command says about itself; nothing if there is no such command."""
+    words = command.removeprefix("python -m ").split()
+    ran = subprocess.run(
+        [sys.executable, "-m", *words, "--help"], capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}
+    )
+    return ran.stdout if ran.returncode == 0 else ""
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if COMMAND.search((ROOT / page).read_text("utf-8"))])
+def test_options_of_the_commands_of_a_page_exist(page: str) -> None:
+    pytest.importorskip("uvicorn")
+    text = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", " ")
+    for command, rest in COMMAND.findall(text):
+        if command == "gunicorn":
+            pytest.importorskip("gunicorn")
+        told = help_of(command)
+        for word in re.findall(r"(?<![\w./-])[a-z]+(?![\w.:/-])", rest if "fastcore" in command else ""):
+            told += help_of(f"{command} {word}") if re.search(rf"\b{word}\b", told) else ""
+        for option in re.findall(r"(?<![\w-])--[a-z-]+", rest.split("#")[0]):
+            assert re.search(rf"{option}\b", told), f"{command} {option}"
+        for name in re.findall(r"fastcore\.[\w.]+:\w+", rest):
+            module, _, attribute = name.partition(":")
+            assert hasattr(importlib.import_module(module), attribute), name
+
+
+def test_the_unit_of_the_deployment_guide_is_one_of_systemd() -> None:
+    (unit,) = blocks("docs/guides/deploy.md", "ini")
+    parsed = configparser.ConfigParser(interpolation=None, strict=True)
+    parsed.read_string(unit.replace("\\\n", ""))
+    assert parsed.sections() == ["Unit", "Service", "Install"]
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "desk.service"
+        path.write_text(unit.replace("/srv/desk/.venv/bin/uvicorn", sys.executable).replace("User=desk\n", ""))
+        ran = subprocess.run([verify, "verify", "--man=no", str(path)], capture_output=True, text=True)
+        assert [line for line in ran.stderr.splitlines() if "desk.service" in line and "nknown" in line] == []
 
 
 def test_every_word_of_the_prose_is_english_or_in_the_list_of_words(

@@ -65,6 +65,19 @@ def proxy(tmp_path: Path, served: tuple[Hub, Running]) -> Iterator[Proxy]:
         process.wait(WAIT)
 
 
+def test_the_block_of_the_deployment_guide_is_valid(tmp_path: Path) -> None:
+    page = PAGE.parent / "guides" / "deploy.md"
+    (block,) = re.findall(r"```nginx\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    config = tmp_path / "nginx.conf"
+    config.write_text(
+        f"pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}}\n"
+        f"http {{ access_log off;\n{blocks()[1]}\nserver {{ listen 127.0.0.1:{free_port()};\n{block}}} }}\n"
+    )
+    assert NGINX is not None
+    ran = subprocess.run([NGINX, "-t", "-p", str(tmp_path), "-c", str(config)], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_messages_pass_and_tokens_stay_out_of_the_log(
     proxy: Proxy, served: tuple[Hub, Running], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import subprocess
 import sys
@@ -40,6 +41,22 @@ def test_the_search_finds_an_indicator(site: Path, browser: Any) -> None:
     assert any("reference/indicators-momentum.html#fastcore.indicators.rsi" in str(link) for link in results[:3]), (
         results
     )
+
+
+SCRIPTS = [
+    (page.relative_to(ROOT).as_posix(), code)
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    for code in re.findall(
+        r"^```(?:javascript|html)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+]
+
+
+@pytest.mark.parametrize(("page_name", "code"), SCRIPTS, ids=[name for name, _ in SCRIPTS])
+def test_the_scripts_of_a_page_are_javascript(browser: Any, page_name: str, code: str) -> None:
+    body = re.sub(r"^\s*(import .*|</?script.*|<[^>]*>)$", "", code, flags=re.MULTILINE)
+    page = browser.new_page()
+    page.evaluate("(code) => { Object.getPrototypeOf(async function () {}).constructor(code); }", body)
 
 
 @pytest.mark.parametrize("name", ["index", "tutorial", "guides/from-celery", "performance", "reference/cache"])
