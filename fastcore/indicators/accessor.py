@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fastcore.dispatch.formatting import meant
 from fastcore.indicators.definition import DEFINITIONS
 from fastcore.indicators.functions import FUNCTIONS
 from fastcore.indicators.plan import Plan
@@ -38,7 +39,8 @@ class _Named:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in DEFINITIONS:
-            raise AttributeError(f"fast.{name}: expected plan or the name of an indicator, such as rsi")
+            instead = meant(name, ["plan", *DEFINITIONS])
+            raise AttributeError(f"fast.{name}: expected plan or the name of an indicator, such as rsi{instead}")
         return self._method(name)
 
     def __dir__(self) -> list[str]:
@@ -56,6 +58,8 @@ class FrameIndicators(_Named):
 
         def method(*args: Any, **kwargs: Any) -> Any:
             nan = kwargs.pop("nan", None)
+            if "out" in kwargs:
+                raise TypeError(f"fast.{name}: expected no out: it gives new columns; {name}() takes arrays and out")
             found = Plan(**{name: DEFINITIONS[name](*args, **kwargs)})(self._frame, nan=nan)
             if not row.result:
                 return found[name]

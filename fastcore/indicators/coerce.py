@@ -159,7 +159,9 @@ def arrays(
         if form is None:
             form = own
         elif not form.agrees(own):
-            raise ValueError(f"{name}: expected a Series with the index of the others, got another index")
+            raise ValueError(
+                f"{name}: expected a Series with the index of the others, {form.bars}, got another index, of {own.bars}"
+            )
     shape = found[0].shape
     if len(found) > 1 and any(x.shape != shape for x in found):
         shapes = ", ".join(str(x.shape) for x in found)

@@ -17,6 +17,7 @@ __all__ = ["apart", "into", "of_plan", "put", "result_in", "taken"]
 Array = NDArray[np.float64]
 
 _FLOAT = np.dtype(np.float64)
+_COLUMN = ": the values of a pandas column are, so set the column to the result instead"
 
 
 def taken(row: Indicator, out: Any, shape: tuple[int, ...], title: str = "out") -> tuple[Any, ...]:
@@ -99,7 +100,7 @@ def _check(title: str, x: Any, shape: tuple[int, ...]) -> None:
     if not (x.flags.c_contiguous and x.flags.aligned):
         raise ValueError(f"{title}: expected {expected}, contiguous in memory, got one with strides {x.strides}")
     if not x.flags.writeable:
-        raise ValueError(f"{title}: expected {expected} that may be written to, got a read-only one")
+        raise ValueError(f"{title}: expected {expected} that may be written to, got a read-only one{_COLUMN}")
 
 
 def _swapped(x: Any) -> str:

@@ -36,6 +36,12 @@ class Form:
             return True
         return bool(self.index.equals(other.index))
 
+    @property
+    def bars(self) -> str:
+        """Which bars it has, for an error."""
+        count = len(self.index)
+        return f"{count} bars from {self.index[0]} to {self.index[-1]}" if count else "no bars"
+
     def wrap(self, values: Any, name: str | None) -> Any:
         """Return `values` as a Series of this form, called `name` or as the one it was made of."""
         title = self.name if name is None else name
@@ -64,7 +70,10 @@ def unwrap(name: str, value: Any, apart: bool = True) -> tuple[Any, Form | None]
             return _polars_values(polars, name, value), Form("polars", value.name)
         if isinstance(value, (polars.DataFrame, polars.LazyFrame, polars.Expr)):
             kind = type(value).__name__
-            raise TypeError(f"{name}: expected a Series or an array, got a polars {kind}: give one column, or use Plan")
+            instead = "give one column, or use Plan"
+            if isinstance(value, polars.Expr):
+                instead = "map_batches() of the expression takes a function of its Series"
+            raise TypeError(f"{name}: expected a Series or an array, got a polars {kind}: {instead}")
     if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "iuf":
         return np.ma.filled(value.astype(np.float64), np.nan), None
     return value, None

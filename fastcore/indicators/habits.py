@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,7 +80,9 @@ _TALIB = (
 
 def instead_of_argument(name: str, known: Sequence[str]) -> str:
     """Return what an unknown keyword argument is called here: ``"; did you mean timeperiod?"``, or nothing."""
-    for candidate in _ARGUMENTS.get(name.lower(), ()):
+    plain = name.lower()
+    alike = difflib.get_close_matches(plain, [*known, *_ARGUMENTS], 1)  # a misspelt one of those there, too
+    for candidate in (*_ARGUMENTS.get(plain, ()), *(_ARGUMENTS.get(alike[0], ()) if alike else ())):
         if candidate in known:
             return f"; did you mean {candidate}?"
     return meant(name, known)

@@ -33,6 +33,10 @@ def test_methods_of_a_frame(ta: ModuleType) -> None:
     pd.testing.assert_series_equal(frame.fast.sma(3, real="volume"), ta.sma(frame["volume"], 3).rename("sma"))
     pd.testing.assert_frame_equal(frame.fast.plan(PLAN), PLAN(frame))
     assert "rsi" in dir(frame.fast)
+    with pytest.raises(AttributeError, match=r"such as rsi; did you mean macd\?"):
+        frame.fast.macdd()
+    with pytest.raises(TypeError, match=r"fast\.sma: expected no out"):
+        frame.fast.sma(5, out=np.empty(len(frame)))
     with pytest.raises(AttributeError, match=r"fast\.nope: expected plan or the name of an indicator"):
         frame.fast.nope(3)
     with pytest.raises(TypeError, match="plan: expected a Plan, got int"):

@@ -243,6 +243,7 @@ ELSEWHERE: dict[str, tuple[Callable[[Any], object], str]] = {
     "close=": (lambda ta: ta.rsi(close=CLOSE), "did you mean real?"),
     "fast": (lambda ta: ta.macd(CLOSE, fast=12, slow=26), "did you mean fastperiod?"),
     "std": (lambda ta: ta.bbands(CLOSE, 20, std=2), "did you mean nbdevup?"),
+    "misspelt there": (lambda ta: ta.rsi(CLOSE, lenght=14), "did you mean timeperiod?"),
     "misspelt": (lambda ta: ta.rsi(CLOSE, timperiod=14), "did you mean timeperiod?"),
     "a frame": (lambda ta: ta.rsi(FRAME), "write rsi(frame['Close'], 14)"),
     "a frame of polars": (lambda ta: ta.sma(pl.DataFrame({"close": [1.0]})), "write sma(frame['close'], 30)"),

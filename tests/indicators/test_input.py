@@ -300,6 +300,12 @@ WRONG: dict[str, tuple[Callable[[ModuleType], Any], type[Exception], str]] = {
         "real: expected a Series or an array, got a polars DataFrame: give one column, or use Plan; "
         "write rsi(frame['close'], 14)",
     ),
+    "polars expression": (
+        lambda ta: ta.rsi(pl.col("close")),
+        TypeError,
+        "real: expected a Series or an array, got a polars Expr: map_batches() of the expression takes a function of "
+        "its Series",
+    ),
     "lengths": (
         lambda ta: ta.atr(X, X[1:], X),
         ValueError,
@@ -311,9 +317,10 @@ WRONG: dict[str, tuple[Callable[[ModuleType], Any], type[Exception], str]] = {
         "real, volume: expected arrays of one shape, got (5, 10), (50,)",
     ),
     "indices": (
-        lambda ta: ta.obv(pd.Series(X), pd.Series(X, index=X)),
+        lambda ta: ta.obv(pd.Series(X), pd.Series(X[:9], index=range(1, 10))),
         ValueError,
-        "volume: expected a Series with the index of the others, got another index",
+        "volume: expected a Series with the index of the others, 50 bars from 0 to 49, got another index, of 9 bars "
+        "from 1 to 9",
     ),
     "the second": (
         lambda ta: ta.atr(X, None, X),
