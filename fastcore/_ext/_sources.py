@@ -57,7 +57,7 @@ EXTENSIONS: dict[str, Sources] = {
         *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
         *_in(
             "indicators/operators",
-            "arg_extremes.h counting.h lanes.h list.h operator.h recurrence_lanes.h ring.h scan.h",
+            "arg_extremes.h counting.h elementary.h lanes.h list.h operator.h recurrence_lanes.h ring.h scan.h",
         ),
         *_in("indicators/operators", "order_series.h past.h window_lanes.h"),
         *_common("errors imports stack"),

@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-#define TILE 512      /* bars that all nodes take before the next ones: the values between them stay in L1 */
-#define ALONE 4096     /* the same where there are no values between them */
+#define TILE 512      /* bars that all nodes take before the next ones: these, and the values between them, stay in L1 */
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
 #define LINE 64       /* what carries are aligned to */
 
@@ -192,7 +191,7 @@ int fc_program_finish(fc_program *p) {
 /* ---- whole series ---- */
 
 static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
-    ptrdiff_t tile = p->n_slots ? TILE : ALONE, wanted = 4 * p->longest;
+    ptrdiff_t tile = TILE, wanted = 4 * p->longest;
     if (wanted > tile) {
         tile = wanted < TILE_MOST ? wanted : p->longest > TILE_MOST ? p->longest : TILE_MOST;
     }

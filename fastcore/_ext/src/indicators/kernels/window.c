@@ -325,11 +325,11 @@ FC_INLINE v4 moments_lanes(const double *x, ptrdiff_t b, ptrdiff_t w, const mome
                 d[0] = v4_load_apart(before, w);
             }
             for (int j = 0; j < (t > 1 ? 2 : 1); j++) {
-                v4 far = v4_sub(d[j], base[g]);
-                sum[g] = v4_add(sum[g], far);
+                v4 away = v4_sub(d[j], base[g]);
+                sum[g] = v4_add(sum[g], away);
                 v4_store(tails + step * (t - 1 - j) + 4 * g, sum[g]);
                 if (squared) {
-                    square[g] = v4_add(square[g], v4_mul(far, far));
+                    square[g] = v4_add(square[g], v4_mul(away, away));
                     v4_store(tails2 + step * (t - 1 - j) + 4 * g, square[g]);
                 }
             }
@@ -351,9 +351,9 @@ FC_INLINE v4 moments_lanes(const double *x, ptrdiff_t b, ptrdiff_t w, const mome
                 d[0] = v4_load_apart(x + i, w);
             }
             for (int j = 0; j < (pair ? 2 : 1); j++) {
-                v4 far = v4_sub(d[j], base[g]);
-                sum[g] = v4_add(sum[g], far);
-                square[g] = squared ? v4_add(square[g], v4_mul(far, far)) : square[g];
+                v4 away = v4_sub(d[j], base[g]);
+                sum[g] = v4_add(sum[g], away);
+                square[g] = squared ? v4_add(square[g], v4_mul(away, away)) : square[g];
                 r[j] = make4(o, base[g], v4_add(sum[g], v4_load(tail + step * j)),
                              squared ? v4_add(square[g], v4_load(tail2 + step * j)) : square[g], inverse, kind);
             }

@@ -1,4 +1,5 @@
 /* Operators that look at one bar. Their loops are left to the compiler, which makes vectors of them. */
+#include "indicators/operators/elementary.h"
 #include "indicators/operators/operator.h"
 
 #define BLOCK_HEAD                                                                                                     \
@@ -106,18 +107,6 @@ UNARY(copy, STRICTLY, a[i]);
 UNARY(neg, STRICTLY, -a[i]);
 UNARY(abs, STRICTLY, fabs(a[i]));
 UNARY(sqrt, STRICTLY, sqrt(a[i]));
-UNARY(exp, LOOSELY, exp(a[i]));
-UNARY(ln, STRICTLY, log(a[i]));
-UNARY(log10, STRICTLY, log10(a[i]));
-UNARY(sin, STRICTLY, sin(a[i]));
-UNARY(cos, STRICTLY, cos(a[i]));
-UNARY(tan, STRICTLY, tan(a[i]));
-UNARY(asin, STRICTLY, asin(a[i]));
-UNARY(acos, STRICTLY, acos(a[i]));
-UNARY(atan, LOOSELY, atan(a[i]));
-UNARY(sinh, STRICTLY, sinh(a[i]));
-UNARY(cosh, STRICTLY, cosh(a[i]));
-UNARY(tanh, LOOSELY, tanh(a[i]));
 UNARY(floor, STRICTLY, floor(a[i]));
 UNARY(ceil, STRICTLY, ceil(a[i]));
 UNARY(sign, LOOSELY, sign_of(a[i]));
@@ -144,3 +133,54 @@ BINARY(there, LOOSELY, there_of(a[i], b[i]));
 MAP(constant, "f", 0, STRICTLY, WITH, WITH, number);
 MAP(ratio, "f", 2, 1, LOAD2; WITH, STEP2; WITH, ratio_of(a[i], b[i], number));
 MAP(where, "", 3, LOOSELY, LOAD3, STEP3, chosen(a[i], b[i], c[i]));
+
+/* ---- functions by arithmetic, for arguments in their range, else by the library; FLAT: by that in vectors too ---- */
+
+#define AT_ONCE 64 /* bars: one out of range takes so many others along to be done one by one */
+
+#define NEVER(x) 0
+#define FUNCTION(op, STRICTLY, TAKES, FAST, LIBRARY, FLAT)                                                             \
+    static FC_NOINLINE double op##_at(double x) { return TAKES(x) ? FAST(x) : LIBRARY(x); }                            \
+    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
+                          double *scratch) {                                                                           \
+        BLOCK_HEAD;                                                                                                    \
+        for (ptrdiff_t from = 0; from < n; from += AT_ONCE) {                                                          \
+            const double *a = in[0] + from;                                                                            \
+            double *to = out + from;                                                                                   \
+            ptrdiff_t m = n - from < AT_ONCE ? n - from : AT_ONCE;                                                     \
+            uint64_t others = 0, curved = 0;                                                                           \
+            for (ptrdiff_t i = 0; i < m; i++) {                                                                        \
+                others |= TAKES(a[i]) ? UINT64_C(0) : ~UINT64_C(0);                                                    \
+                curved |= FLAT(a[i]) ? UINT64_C(0) : ~UINT64_C(0);                                                     \
+            }                                                                                                          \
+            if (FC_UNLIKELY(others)) {                                                                                 \
+                for (ptrdiff_t i = 0; curved && i < m; i++)                                                            \
+                    to[i] = op##_at(a[i]);                                                                             \
+                for (ptrdiff_t i = 0; !curved && i < m; i++)                                                           \
+                    to[i] = LIBRARY(a[i]);                                                                             \
+                continue;                                                                                              \
+            }                                                                                                          \
+            for (ptrdiff_t i = 0; i < m; i++)                                                                          \
+                to[i] = FAST(a[i]);                                                                                    \
+        }                                                                                                              \
+        return 0;                                                                                                      \
+    }                                                                                                                  \
+    static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
+        STEP_HEAD;                                                                                                     \
+        return op##_at(in[0]);                                                                                         \
+    }                                                                                                                  \
+    const fc_operator FC(operator_##op) = {                                                                            \
+        .name = #op, .par = "", .n_in = 1, .kind = FC_MAP, .strict = STRICTLY, .block = op##_block, .step = op##_step}
+
+FUNCTION(exp, LOOSELY, FC_IN_EXP, fc_exp, exp, NEVER);
+FUNCTION(ln, STRICTLY, FC_IN_LN, fc_ln, log, NEVER);
+FUNCTION(log10, STRICTLY, FC_IN_LOG10, fc_log10, log10, NEVER);
+FUNCTION(sin, STRICTLY, FC_IN_SIN, fc_sin, sin, NEVER);
+FUNCTION(cos, STRICTLY, FC_IN_COS, fc_cos, cos, NEVER);
+FUNCTION(tan, STRICTLY, FC_IN_TAN, fc_tan, tan, NEVER);
+FUNCTION(asin, STRICTLY, FC_IN_ASIN, fc_asin, asin, NEVER);
+FUNCTION(acos, STRICTLY, FC_IN_ACOS, fc_acos, acos, NEVER);
+FUNCTION(atan, LOOSELY, FC_IN_ATAN, fc_atan, atan, NEVER);
+FUNCTION(sinh, STRICTLY, FC_IN_SINH, fc_sinh, sinh, NEVER);
+FUNCTION(cosh, STRICTLY, FC_IN_COSH, fc_cosh, cosh, NEVER);
+FUNCTION(tanh, LOOSELY, FC_IN_TANH, fc_tanh, fc_flat_tanh, FC_FLAT_TANH);
