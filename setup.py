@@ -110,6 +110,8 @@ class BuildExt(build_ext):
         ext.extra_compile_args = base
         if SANITIZE and not msvc:
             ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
+        elif sys.platform == "linux":
+            ext.extra_link_args = ["-Wl,--strip-all"]  # names of functions inside, a tenth of the file
         shared_temp, self.build_temp = self.build_temp, os.path.join(self.build_temp, name)
         try:
             if self.force or self.outdated(name, ext):

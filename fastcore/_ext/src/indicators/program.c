@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#define TILE 512      /* bars that all nodes take before the next ones: these, and the values between them, stay in L1 */
+#define TILE 512 /* bars that all nodes take before the next ones: these, and the values between them, stay in L1 */
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
-#define LINE 64       /* what carries are aligned to */
+#define LINE 64 /* what carries are aligned to */
 
 static size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
@@ -218,7 +218,7 @@ typedef struct {
     const fc_program *p;
     const double *const *in;
     double *const *out;
-    double **slots;          /* the tile's first bar in each */
+    double **slots; /* the tile's first bar in each */
     ptrdiff_t begin, end, n; /* the tile; bars in all */
     char *carry;
     double *scratch;
