@@ -14,6 +14,7 @@ import pytest
 from fastcore import Switch, flags, indicators
 from fastcore.indicators import destination
 from fastcore.indicators.registry import INDICATORS
+from tests.conftest import PURE_ONLY
 from tests.indicators.cases import DEFAULTS, PROGRAM_DEFAULTS, Case, call, inputs_of, walk
 
 X = walk(300)["real"]
@@ -176,17 +177,30 @@ def test_a_plan_writes_into_a_mapping_of_arrays(ta: ModuleType) -> None:
         plan(pd.DataFrame({"close": X, "volume": X}), out={"slow": X})
 
 
+def plus(number: float) -> Any:
+    """A function that takes `out` as the indicators do."""
+
+    def function(real: Any, out: Any = None) -> Any:
+        return np.add(real, number, out=out)
+
+    return function
+
+
 def test_calls_with_out_are_compared_while_both_twins_run() -> None:
-    """Each twin computes arrays of its own; the caller's array gets the answer."""
+    """Each version computes arrays of its own; the caller's array gets the answer."""
     name = "indicators.out"
-    made = Switch(name, control=lambda real, out=None: real + 1.0, candidate=lambda real, out=None: real + 2.0)
+    made = Switch(name, control=plus(1.0), candidate=plus(2.0))
     vars(made)["_deliver"] = functools.partial(destination.into, INDICATORS["rsi"])
     with flags.override(name, "shadow:100"):
-        for _ in range(5):
+        for _ in range(50):
             out = np.full(300, -1.0)
             assert made(X, out=out) is out
             np.testing.assert_array_equal(out, X + 1.0)
-    assert made.report().paired.pairs == made.report().mismatches == 5
+    assert made.report().paired.pairs == made.report().mismatches > 0
+
+
+@pytest.mark.skipif(PURE_ONLY, reason="compares the twins")
+def test_indicators_are_compared_with_out() -> None:
     with flags.override("indicators", "shadow:100"):
         before = indicators.rsi.report()
         for _ in range(5):

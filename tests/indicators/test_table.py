@@ -102,7 +102,9 @@ def test_docstrings_are_numpydoc(row: Indicator) -> None:
         assert lines[0].endswith(".")
         assert not lines[1]
         heads = [line for line, rule in itertools.pairwise(lines) if rule and set(rule) == {"-"}]
-        assert heads == [head for head in ("Parameters", "Returns", "Raises", "Notes", "See Also") if head in heads]
+        assert heads == [
+            head for head in ("Parameters", "Returns", "Raises", "Notes", "See Also", "Examples") if head in heads
+        ]
         assert {"Parameters", "See Also"} <= set(heads)
         assert max(map(len, lines)) <= 120
         assert textwrap.dedent(text) == text
