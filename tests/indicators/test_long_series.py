@@ -16,6 +16,7 @@ LENGTHS = (119, 128, 131, 255, 512, 530, 701, 1_100)
 CASES = [
     *(("smooth", (period, (period - 1.0) / (period + 1.0))) for period in (1.0, 2.0, 30.0, 400.0)),
     *(("apart", (period, (period - 1.0) / (period + 1.0))) for period in (1.0, 2.0, 30.0, 400.0)),
+    ("follow", ()),
     *(
         (name, (period,))
         for name in ("mean", "variance", "deviation", "highest", "lowest")
