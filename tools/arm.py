@@ -35,7 +35,7 @@ SITE = SYSTEM / "opt" / "site"
 TARGET = cross.TARGETS["linux-arm64"]
 EMULATOR = "qemu-aarch64-static"
 DEBIAN = ("dash", "coreutils", "libstdc++6", "tzdata", "ca-certificates", "python3", "libpython3-dev")
-TESTS = (*pythons.HOT_PACKAGES, "polars>=1.0", "cachetools>=5.5", "TA-Lib>=0.8.2")
+TESTS = (*pythons.HOT_PACKAGES, "polars>=1.0", "cachetools>=5.5", "TA-Lib>=0.8.2", "bottleneck>=1.4")
 GLIBC = ("2_28", "2_27", "2_24", "2_17")
 ALL = ("tests/indicators", "tests/cache", "tests/heap", "tests/framing", "tests/dispatch")
 
