@@ -81,6 +81,8 @@ def _examples(row: Indicator, *lines: str) -> list[str]:
     names = ", ".join(row.inputs)
     drawn = "0.1, 0.9, 500" if len(row.inputs) == 1 else f"0.1, 0.9, ({len(row.inputs)}, 500)"
     data = f"np.random.default_rng(1).uniform({drawn})"
+    if row.inputs == ("real",) and row.group != "Math Transform":  # which is for numbers of any size
+        data = "100 + np.random.default_rng(1).normal(0, 1, 500).cumsum()"
     if "high" in row.inputs:
         names, data = ", ".join(sorted(row.inputs, key=_HEIGHTS.index)), f"np.sort({data}, axis=0)"
     *statements, given = lines
