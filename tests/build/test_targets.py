@@ -36,6 +36,8 @@ TARGETS = [
     "asv",
     "asv-check",
     "docs",
+    "linkcheck",
+    "spelling",
     "wheel",
     "wheels",
     "platform-wheels",
