@@ -180,7 +180,7 @@ def test_a_plan_writes_into_a_mapping_of_arrays(ta: ModuleType) -> None:
 def plus(number: float) -> Any:
     """A function that takes `out` as the indicators do."""
 
-    def function(real: Any, out: Any = None) -> Any:
+    def function(real: Any, *, out: Any = None) -> Any:
         return np.add(real, number, out=out)
 
     return function
