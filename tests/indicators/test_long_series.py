@@ -19,7 +19,7 @@ CASES = [
     ("follow", ()),
     *(
         (name, (period,))
-        for name in ("mean", "variance", "deviation", "highest", "lowest")
+        for name in ("mean", "variance", "deviation", "highest", "lowest", "weighted", "slope", "correlation", "beta")
         for period in (5.0, 8.0, 11.0, 30.0, 63.0, 64.0, 65.0)
     ),
 ]

@@ -54,7 +54,7 @@ static int few(const double *x, ptrdiff_t n, ptrdiff_t w, const weights *k, doub
     return 0;
 }
 
-static ptrdiff_t lines_scratch(const double *par) { return 8 * (ptrdiff_t)par[0]; }
+static ptrdiff_t lines_scratch(const double *par) { return 16 * (ptrdiff_t)par[0]; }
 
 /* Results for m bars at x, up to a whole block. sums[t] and rising[t] are of the last w - 1 - t of the bars before it. */
 FC_INLINE void block(const double *x, ptrdiff_t m, ptrdiff_t w, const weights *k, double *out, double *sums,
@@ -75,43 +75,86 @@ FC_INLINE void block(const double *x, ptrdiff_t m, ptrdiff_t w, const weights *k
     }
 }
 
-/* The same for four whole blocks, one in each lane. */
-FC_INLINE void blocks4(const double *x, ptrdiff_t w, const weights *k, double *restrict out, double *sums,
-                       double *rising) {
-    v4 by_sum = v4_all(k->sum), by_rising = v4_all(k->rising), one = v4_all(1.0);
-    v4 base = v4_load_apart(x, w), based = v4_mul(base, v4_all(k->base)), sum = v4_zero(), rise = sum, own = sum;
-    const double *before = x - (w - 1);
-    v4_store(sums + 4 * (w - 1), sum);
-    v4_store(rising + 4 * (w - 1), sum);
-    for (ptrdiff_t t = w - 1; t > 0; t--) {
-        sum = v4_add(sum, v4_sub(v4_load_apart(before + t - 1, w), base));
-        rise = v4_add(rise, sum);
-        v4_store(sums + 4 * (t - 1), sum);
-        v4_store(rising + 4 * (t - 1), rise);
+/* What `blocks` keeps of four blocks, one in each lane. */
+typedef struct {
+    v4 base, based, sum, rise, own;
+} four_lines;
+
+FC_INLINE void lines_tail(four_lines *f, v4 x, double *sums, double *rising) {
+    f->sum = v4_add(f->sum, v4_sub(x, f->base));
+    f->rise = v4_add(f->rise, f->sum);
+    v4_store(sums, f->sum);
+    v4_store(rising, f->rise);
+}
+
+FC_INLINE v4 lines_head(four_lines *f, v4 x, const weights *k, double place, double left, const double *sums,
+                        const double *rising) {
+    v4 d = v4_sub(x, f->base);
+    f->sum = v4_add(f->sum, d);
+    f->own = v4_add(f->own, v4_mul(d, v4_all(place)));
+    v4 all = v4_add(f->sum, v4_load(sums));
+    v4 rises = v4_add(v4_add(f->own, v4_mul(f->sum, v4_all(left))), v4_load(rising));
+    return v4_add(f->based, v4_add(v4_mul(all, v4_all(k->sum)), v4_mul(rises, v4_all(k->rising))));
+}
+
+/* The same for `groups` times four whole blocks, one or two. */
+FC_INLINE void blocks(const double *x, ptrdiff_t w, const weights *k, double *restrict out, double *sums,
+                      double *rising, const int groups) {
+    const ptrdiff_t step = 4 * groups;
+    four_lines four[2];
+    ptrdiff_t t = w - 1;
+    v4 one, two;
+    for (int g = 0; g < groups; g++) {
+        four_lines *f = four + g;
+        f->base = v4_load_apart(x + 4 * g * w, w);
+        f->based = v4_mul(f->base, v4_all(k->base));
+        f->sum = f->rise = f->own = v4_zero();
+        v4_store(sums + step * t + 4 * g, f->sum);
+        v4_store(rising + step * t + 4 * g, f->sum);
     }
-    sum = v4_zero();
-    v4 place = one, left = v4_all((double)(w - 1));
-    for (ptrdiff_t t = 0; t < w; t++) {
-        v4 d = v4_sub(v4_load_apart(x + t, w), base);
-        sum = v4_add(sum, d);
-        own = v4_add(own, v4_mul(d, place));
-        v4 all = v4_add(sum, v4_load(sums + 4 * t));
-        v4 rises = v4_add(v4_add(own, v4_mul(sum, left)), v4_load(rising + 4 * t));
-        v4_store_apart(out + t, w, v4_add(based, v4_add(v4_mul(all, by_sum), v4_mul(rises, by_rising))));
-        place = v4_add(place, one);
-        left = v4_sub(left, one);
+    for (; t > 1; t -= 2) {
+        for (int g = 0; g < groups; g++) {
+            ptrdiff_t to = step * (t - 1) + 4 * g;
+            v4_load_bars(x + (4 * g - 1) * w + t - 1, w, &one, &two);
+            lines_tail(four + g, two, sums + to, rising + to);
+            lines_tail(four + g, one, sums + to - step, rising + to - step);
+        }
+    }
+    for (int g = 0; g < groups; g++) {
+        if (t > 0) {
+            lines_tail(four + g, v4_load_apart(x + (4 * g - 1) * w + 1, w), sums + 4 * g, rising + 4 * g);
+        }
+        four[g].sum = v4_zero();
+    }
+    double left = (double)(w - 1);
+    for (t = 0; t + 2 <= w; t += 2, left -= 2.0) {
+        for (int g = 0; g < groups; g++) {
+            const double *sum = sums + step * t + 4 * g, *rise = rising + step * t + 4 * g;
+            v4_load_bars(x + 4 * g * w + t, w, &one, &two);
+            one = lines_head(four + g, one, k, (double)(t + 1), left, sum, rise);
+            two = lines_head(four + g, two, k, (double)(t + 2), left - 1.0, sum + step, rise + step);
+            v4_store_bars(out + 4 * g * w + t, w, one, two);
+        }
+    }
+    for (int g = 0; g < groups && t < w; g++) {
+        const double *sum = sums + step * t + 4 * g, *rise = rising + step * t + 4 * g;
+        one = lines_head(four + g, v4_load_apart(x + 4 * g * w + t, w), k, (double)(t + 1), left, sum, rise);
+        v4_store_apart(out + 4 * g * w + t, w, one);
     }
 }
 
 /* Results for n bars at x, which has w - 1 bars before it. */
-FC_INLINE int lines(const double *x, ptrdiff_t n, ptrdiff_t w, const weights *k, double *restrict out,
-                    double *scratch) {
+static FC_NOINLINE int lines(const double *x, ptrdiff_t n, ptrdiff_t w, const weights *k, double *restrict out,
+                             double *scratch) {
     if (w <= FEW) {
         return few(x, n, w, k, out);
     }
     ptrdiff_t b = 0;
+    for (; b + 8 * w <= n; b += 8 * w) {
+        blocks(x + b, w, k, out + b, scratch, scratch + 8 * w, 2);
+    }
     for (; b + 4 * w <= n; b += 4 * w) {
-        blocks4(x + b, w, k, out + b, scratch, scratch + 4 * w);
+        blocks(x + b, w, k, out + b, scratch, scratch + 4 * w, 1);
     }
     for (; b < n; b += w) {
         block(x + b, n - b < w ? n - b : w, w, k, out + b, scratch, scratch + w);

@@ -70,6 +70,14 @@ FC_INLINE void block(const double *x, const double *y, ptrdiff_t m, ptrdiff_t w,
     }
 }
 
+FC_INLINE void keep_tails(double *tails, ptrdiff_t t, const v4 *sum, pairs_kind kind) {
+    for (int j = 0; j < SUMS; j++) {
+        if (kind == CORRELATION || j != 3) {
+            v4_store(tails + 4 * (SUMS * t + j), sum[j]);
+        }
+    }
+}
+
 /* The same for four whole blocks, one in each lane. */
 FC_INLINE void blocks4(const double *x, const double *y, ptrdiff_t w, double *restrict out, double *tails,
                        pairs_kind kind) {
@@ -79,29 +87,48 @@ FC_INLINE void blocks4(const double *x, const double *y, ptrdiff_t w, double *re
     for (int j = 0; j < SUMS; j++) {
         sum[j] = all[j] = v4_zero();
     }
-    for (ptrdiff_t t = w - 1;; t--) {
-        for (int j = 0; j < SUMS; j++) {
-            if (kind == CORRELATION || j != 3) {
-                v4_store(tails + 4 * (SUMS * t + j), sum[j]);
-            }
+    keep_tails(tails, w - 1, sum, kind);
+    for (ptrdiff_t t = w - 1; t > 0; t -= 2) {
+        v4 bx[2], by[2];
+        if (t > 1) {
+            v4_load_bars(before_x + t - 2, w, bx + 1, bx);
+            v4_load_bars(before_y + t - 2, w, by + 1, by);
+        } else {
+            bx[0] = v4_load_apart(before_x, w);
+            by[0] = v4_load_apart(before_y, w);
         }
-        if (t == 0) {
-            break;
+        for (int j = 0; j < (t > 1 ? 2 : 1); j++) {
+            distances4(v4_sub(bx[j], base_x), v4_sub(by[j], base_y), sum, kind);
+            keep_tails(tails, t - 1 - j, sum, kind);
         }
-        v4 dx = v4_sub(v4_load_apart(before_x + t - 1, w), base_x);
-        distances4(dx, v4_sub(v4_load_apart(before_y + t - 1, w), base_y), sum, kind);
     }
     for (int j = 0; j < SUMS; j++) {
         sum[j] = v4_zero();
     }
-    for (ptrdiff_t t = 0; t < w; t++) {
-        distances4(v4_sub(v4_load_apart(x + t, w), base_x), v4_sub(v4_load_apart(y + t, w), base_y), sum, kind);
-        for (int j = 0; j < SUMS; j++) {
-            if (kind == CORRELATION || j != 3) {
-                all[j] = v4_add(sum[j], v4_load(tails + 4 * (SUMS * t + j)));
-            }
+    for (ptrdiff_t t = 0; t < w; t += 2) {
+        v4 bx[2], by[2], made[2];
+        int pair = t + 2 <= w;
+        if (pair) {
+            v4_load_bars(x + t, w, bx, bx + 1);
+            v4_load_bars(y + t, w, by, by + 1);
+        } else {
+            bx[0] = v4_load_apart(x + t, w);
+            by[0] = v4_load_apart(y + t, w);
         }
-        v4_store_apart(out + t, w, made4(all, inverse, kind));
+        for (int b = 0; b < (pair ? 2 : 1); b++) {
+            distances4(v4_sub(bx[b], base_x), v4_sub(by[b], base_y), sum, kind);
+            for (int j = 0; j < SUMS; j++) {
+                if (kind == CORRELATION || j != 3) {
+                    all[j] = v4_add(sum[j], v4_load(tails + 4 * (SUMS * (t + b) + j)));
+                }
+            }
+            made[b] = made4(all, inverse, kind);
+        }
+        if (pair) {
+            v4_store_bars(out + t, w, made[0], made[1]);
+        } else {
+            v4_store_apart(out + t, w, made[0]);
+        }
     }
 }
 
