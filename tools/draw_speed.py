@@ -43,8 +43,9 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 COLUMNS = 40  # of the longest bar as text
 WIDTH, ROW, TOP, RIGHT = 600, 46, 12, 64
 THEMES = {
-    "light": {"text": "#1d2430", "faint": "#5b6472", "bar": "#2b6cb0"},
-    "dark": {"text": "#e6e9ef", "faint": "#9aa4b2", "bar": "#63a4ff"},
+    # A package index shows the light one in its dark theme, too: it has a background.
+    "light": {"text": "#1d2430", "faint": "#5b6472", "bar": "#2b6cb0", "back": "#ffffff"},
+    "dark": {"text": "#e6e9ef", "faint": "#9aa4b2", "bar": "#63a4ff", "back": "none"},
 }
 
 
@@ -55,7 +56,7 @@ def ratios() -> list[tuple[str, str, str]]:
 
 
 def draw(theme: str) -> str:
-    """Return the picture in a theme, without a background: each bar below its words, so that phones can show it."""
+    """Return the picture in a theme: each bar below its words, so that phones can show it."""
     colours = THEMES[theme]
     bars = ratios()
     longest = max(float(ratio) for _, _, ratio in bars)
@@ -63,6 +64,7 @@ def draw(theme: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {TOP + ROW * len(bars)}" role="img">',
         f"<title>{escape(alternative())}</title>",
         "<style>text { font: 17px system-ui, -apple-system, 'Segoe UI', sans-serif; }</style>",
+        f'<rect width="100%" height="100%" fill="{colours["back"]}"/>',
     ]
     for row, (label, peer, ratio) in enumerate(bars):
         y = TOP + ROW * row

@@ -87,6 +87,16 @@ def test_the_pure_wheel_is_for_every_machine(pure_wheel: Path) -> None:
     assert pure_wheel.name.endswith("-py3-none-any.whl")
 
 
+def test_the_wheel_is_described_without_addresses_of_a_checkout(pure_wheel: Path) -> None:
+    with zipfile.ZipFile(pure_wheel) as wheel:
+        (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+        text = wheel.read(name).decode()
+    assert "Description-Content-Type: text/markdown\n" in text
+    assert "times as fast as ..." in text
+    assert "](docs/" not in text
+    assert 'src="docs/' not in text
+
+
 def test_the_wheel_has_modules_and_stubs_but_no_sources(pure_wheel: Path) -> None:
     names = zipfile.ZipFile(pure_wheel).namelist()
     assert [n for n in names if n.endswith((".pyx", ".pxd", ".pxi", ".c", ".h"))] == []
