@@ -1,9 +1,9 @@
 """The indicators compared with TA-Lib, bottleneck and pandas, as a service calls them: through the public functions.
 
 pandas and polars are imported, as they are in a service; TA-Lib's functions then look at every argument for their
-types. Each row is one function of the registry with its default parameters: arrays of three lengths, Series of pandas,
-how time grows with bars and periods. For the most used ones then shapes of data, data with gaps and halts compared with
-clean data, panels of symbols, live updates and boards.
+types. Each row is one function of the registry with its default parameters: arrays of three lengths, Series of
+pandas, how time grows with bars and periods and depends on the data. For the most used ones then shapes of data, data
+with gaps and halts compared with clean data, panels of symbols, live updates and boards.
 
 The whole takes longer than five minutes; parts are named as arguments: ``indicators.py lengths series slopes``.
 """
@@ -98,7 +98,7 @@ def inputs_of(name: str, data: Columns) -> list[Any]:
     real = data["close"] / 200.0 if name in ("acos", "asin") else data["close"]
     periods = np.resize(np.arange(5.0, 30.0), len(real))
     known = {**data, "real": real, "real0": data["close"], "real1": data["high"], "periods": periods}
-    return [known[key] for key in INDICATORS[name].inputs]
+    return [known[key] for key in EVERY[name].inputs]
 
 
 def peers_of(name: str, inputs: list[Any]) -> dict[str, Callable[[], object]]:
@@ -259,6 +259,42 @@ def gaps(report: harness.Report) -> None:
         report.add(f"{name}, {n} bars", timings, ratios)
 
 
+def stopped(n: int) -> Columns:
+    return {key: np.full(n, 1000.0 if key == "volume" else 100.0) for key in walk(1)}
+
+
+def holed(n: int) -> Columns:
+    data, missing = walk(n), np.random.default_rng(5).random(n) < 0.01
+    for column in data.values():
+        column[missing] = np.nan
+    return data
+
+
+def spread(report: harness.Report) -> None:
+    """Every function on five more kinds of data, compared with a random walk."""
+    n = 20_000
+    kinds = {"rising": SHAPES["rising"], "constant": stopped, "halted": halted, "leading NaN": led, "1% NaN": holed}
+    worst: dict[str, list[tuple[float, str]]] = {kind: [] for kind in kinds}
+    data = {"walk": walk(n), **{kind: make(n) for kind, make in kinds.items()}}
+    for name in EVERY:
+        contenders: dict[str, Callable[[], object]] = {
+            kind: partial(getattr(ta, name), *inputs_of(name, columns)) for kind, columns in data.items()
+        }
+        timings = harness.interleave(contenders, rounds=9, target=0.002)
+        ratios = {}
+        for kind in kinds:
+            ratio = timings[kind].median / timings["walk"].median
+            ratios[f"{kind} / walk"] = harness.Ratio(ratio, 1.2, at_least=False)
+            worst[kind].append((ratio, name))
+        report.add(f"{name}, {n} bars, kinds of data", timings, ratios)
+    for kind, found in worst.items():
+        over = sorted(((ratio, name) for ratio, name in found if ratio > 1.2), reverse=True)
+        report.conclude(
+            f"functions slower than on a walk, {kind}", harness.Ratio(len(over), len(EVERY) // 10, at_least=False)
+        )
+        print("  slower: " + (", ".join(f"{name} {ratio:.2f}" for ratio, name in over) or "none"), flush=True)
+
+
 def ticks(report: harness.Report) -> None:
     """Ticks of a board one by one: the least of ten at each place in a period; the slowest place and the median."""
     symbols, period, periods = 10_000, 200, 10
@@ -405,7 +441,7 @@ def main() -> None:
         notes=["Default parameters; pandas and polars are imported, as in a service.", "Times are per call."],
     )
     gc.freeze()  # what was imported need not be looked through after every round
-    report.run((lengths, series, slopes, shapes, gaps, panels, live, boards, halts, ticks), sys.argv[1:])
+    report.run((lengths, series, slopes, shapes, gaps, spread, panels, live, boards, halts, ticks), sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastcore.indicators.registry import INDICATORS
 from tests.indicators.cases import CASES, Case, call, inputs_of, walk
 
 GAPS = {
@@ -145,3 +146,18 @@ def test_a_gap_before_the_first_result_is_missing_in_every_window_that_holds_it(
     real = np.arange(12.0)
     real[5] = np.nan  # the lookback is 10: no result is of bar 5, and those of bars 10 and 11 look back over it
     assert np.isnan(ta.mom(real, 10)).all()
+
+
+@pytest.mark.parametrize("name", ["zlema", "kdj", "adxr", "fractal", "supertrend", "stochrsi", "maxindex", "rank"])
+def test_a_long_series_with_gaps_is_that_of_live_values(ta: ModuleType, name: str) -> None:
+    rng = np.random.default_rng(41)
+    row = INDICATORS[name]
+    inputs = [np.round(x, 1) for x in inputs_of(row, walk(2600))]
+    for x in inputs:
+        x[rng.random(2600) < 0.02] = rng.choice([np.nan, np.inf])
+        x[1000:1100] = np.nan
+    definition = getattr(ta, row.definition)
+    live = definition().live()
+    expected = np.array([live.update(*bar) for bar in zip(*(x.tolist() for x in inputs))])
+    found = definition()(*inputs)
+    np.testing.assert_allclose(np.transpose(found), expected, rtol=1e-9, atol=1e-9)

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #endif
 #include "indicators/batch.h"
+#include "indicators/gaps.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,7 +18,6 @@
 #define ON_STACK 2048             /* doubles of working memory that need no allocation */
 #define PER_THREAD 100000     /* bars that make a thread worth starting */
 #define MOST_THREADS 64
-#define TILE 256 /* bars that are packed at a time, from L1 */
 
 typedef struct {
     const fc_program *program;
@@ -112,48 +112,51 @@ static int by_runs(const task *t, const double *const *in, double *const *out, p
     return 0;
 }
 
-static ptrdiff_t tile_at(ptrdiff_t i, ptrdiff_t n) { return n - i < TILE ? n - i : TILE; }
-
 /* Copies the complete bars of each input to packed[j * n], one after the other; notes which they are and returns how
  * many. */
 static ptrdiff_t pack(const fc_program *k, const double *const *in, ptrdiff_t n, double *packed, unsigned char *there) {
     ptrdiff_t m = 0;
-    for (ptrdiff_t i = 0, bars; i < n; i += bars) {
-        int clean = 1;
-        bars = tile_at(i, n);
-        for (int j = 0; j < k->n_in && clean; j++) {
-            clean = fc_all_finite(in[j] + i, bars);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        there[i] = in[0][i] - in[0][i] == 0.0;
+    }
+    for (int j = 1; j < k->n_in; j++) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            there[i] &= in[j][i] - in[j][i] == 0.0;
         }
-        if (clean) {
-            memset(there + i, 1, (size_t)bars);
-            for (int j = 0; j < k->n_in; j++) {
-                memcpy(packed + j * n + m, in[j] + i, (size_t)bars * sizeof(double));
-            }
-            m += bars;
-            continue;
+    }
+    for (ptrdiff_t i = 0, end; i < n; i = end) {
+        const unsigned char *stop = memchr(there + i, !there[i], (size_t)(n - i));
+        end = stop ? stop - there : n;
+        for (int j = 0; there[i] && j < k->n_in; j++) {
+            memcpy(packed + j * n + m, in[j] + i, (size_t)(end - i) * sizeof(double));
         }
-        for (ptrdiff_t b = i; b < i + bars; b++) {
-            there[b] = (unsigned char)complete(k, in, b);
-            for (int j = 0; there[b] && j < k->n_in; j++) {
-                packed[j * n + m] = in[j][b];
-            }
-            m += there[b];
-        }
+        m += there[i] ? end - i : 0;
     }
     return m;
 }
 
+/* The beginning of the run of bars before i that are there. */
+static ptrdiff_t run_begin(const unsigned char *there, ptrdiff_t i) {
+    for (uint64_t eight; i >= 8; i -= 8) {
+        memcpy(&eight, there + i - 8, sizeof(eight));
+        if (eight != UINT64_C(0x0101010101010101)) {
+            break;
+        }
+    }
+    while (i > 0 && there[i - 1]) {
+        i--;
+    }
+    return i;
+}
+
 /* Moves the first m values of x, in place, to the bars that are there, and puts NaN at the others. */
 static void unpack(double *x, ptrdiff_t m, const unsigned char *there, ptrdiff_t n) {
-    for (ptrdiff_t i = n, bars; i > m; i -= bars) { /* from i = m on down all are at their places */
-        bars = i % TILE ? i % TILE : TILE;
-        if (!memchr(there + i - bars, 0, (size_t)bars)) {
-            m -= bars;
-            memmove(x + i - bars, x + m, (size_t)bars * sizeof(double));
-            continue;
-        }
-        for (ptrdiff_t b = i; b-- > i - bars;) {
-            x[b] = there[b] ? x[--m] : NAN;
+    for (ptrdiff_t i = n; i > m;) { /* from i = m on down all are at their places */
+        ptrdiff_t from = run_begin(there, i);
+        m -= i - from;
+        memmove(x + from, x + m, (size_t)(i - from) * sizeof(double));
+        for (i = from; i > m && !there[i - 1];) {
+            x[--i] = NAN;
         }
     }
 }
@@ -181,6 +184,12 @@ static int by_leaving_out(const task *t, const double *const *in, double *const 
     free(packed);
     free(there);
     return failed ? -1 : 0;
+}
+
+/* Each node in its own way with what is missing. */
+static int by_nodes(const task *t, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin) {
+    int failed = t->program->kernel ? 1 : fc_program_gaps(t->program, in, out, n, origin);
+    return failed > 0 ? by_steps(t, in, out, n, origin) : failed;
 }
 
 /* Bars before the first complete one cost no more than themselves, whatever the program: it begins after them. */
@@ -211,7 +220,7 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
     case FC_RECURRENCE:
         return by_leaving_out(t, from, to, n);
     default:
-        return by_steps(t, from, to, n, first);
+        return by_nodes(t, from, to, n, first);
     }
 }
 
