@@ -7,6 +7,7 @@ import socket
 import sys
 from contextlib import suppress
 
+from examples.market_desk.fast.stream import quote_of
 from fastcore.streaming import Client, StreamClosed, SubscribeError
 
 __all__ = ["main"]
@@ -30,7 +31,7 @@ async def watch(port: int, topics: list[str]) -> None:
     await asyncio.to_thread(check, port)
     async with Client(f"ws://127.0.0.1:{port}/stream", topics, newest=True) as client:
         async for message in client:
-            price = message.data
+            price = quote_of(message.topic, message.data)
             print(
                 f"{message.topic:<16} bar {price['bar']:6d}  price {price['price']:9.2f}  "
                 f"change {price['change']:+8.2%}  {price['origin']}",

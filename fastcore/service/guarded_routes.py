@@ -28,7 +28,7 @@ def task_router(queue: TaskQueue, access: Access, own: Sequence[Any], options: d
     """Return the routes of tasks; `own` are dependencies used instead of those of `access`."""
     way = "own" if own else access.way("tasks")
 
-    def admit(request: Request) -> None:
+    async def admit(request: Request) -> None:  # a plain function would take a thread for each request
         refusal = access.refusal("tasks", request.scope, checked=way in ("own", "dependencies"))
         if refusal is not None:
             raise _problem(refusal)
@@ -44,7 +44,7 @@ def stream_router(hub: Hub, access: Access, path: str, events: str | None) -> AP
     if way in ("token", "closed"):
         hub.clients.authenticate_by(access.accepts)  # holds for other routes of the hub too
 
-    def admit(connection: HTTPConnection) -> None:
+    async def admit(connection: HTTPConnection) -> None:
         refusal = access.refusal("stream", connection.scope, checked=way in ("own", "dependencies", "token"))
         if refusal is not None:
             raise HTTPException(refusal.status, refusal.detail)

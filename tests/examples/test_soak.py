@@ -134,7 +134,7 @@ def test_growth_is_found_within_its_error_and_without_the_warming() -> None:
 def test_bars_go_on_when_the_clock_is_set() -> None:
     clock, moved = SteppedClock(), threading.Semaphore(0)
     market = Market(universe(), clock=clock)
-    feed = PriceFeed(market, moved.release, period=0.05)
+    feed = PriceFeed(market, moved.release, period=0.05, clock=clock)
     feed.start()
     try:
         for seconds in (0.0, 3600.0, -7200.0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import warnings
@@ -17,6 +18,7 @@ from fastcore.framing import packb
 from fastcore.service import install
 from fastcore.service.access import PARTS, Access
 from fastcore.service.dashboard.sections import read
+from fastcore.service.guarded_routes import stream_router, task_router
 from fastcore.service.hosts import AllowedHosts
 from fastcore.streaming import Grant, Hub
 from fastcore.tasks import TaskQueue
@@ -377,3 +379,11 @@ def test_a_body_that_is_no_object_in_json_is_a_bad_request(body: str) -> None:
         for method, path in (CALLS["change"], CALLS["flip"]):
             answer = client.request(method, path, content=body.encode("latin-1"), headers=BEARER)
             assert answer.status_code == 400, path
+
+
+def test_guards_of_routes_take_no_thread() -> None:
+    access = Access(TOKEN, public=True)
+    routers = (stream_router(Hub(), access, "/stream", None), task_router(TaskQueue(), access, (), {}))
+    for router in routers:
+        assert router.dependencies
+        assert all(inspect.iscoroutinefunction(guard.dependency) for guard in router.dependencies)

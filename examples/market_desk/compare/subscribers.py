@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from examples.market_desk.compare.load import SYMBOLS, tell, zipf
 from examples.market_desk.data.universe import Universe
 from examples.market_desk.event_loop import run
+from examples.market_desk.fast.stream import AT
 from examples.market_desk.latency import summarise
 from examples.market_desk.open_files import raise_limit
 from examples.market_desk.parent import end_with_parent
@@ -56,7 +57,7 @@ async def subscribe_all(arm: str, port: int, wanted: Sequence[tuple[str, ...]]) 
 
         async def hub_client(symbols: tuple[str, ...]) -> None:
             def note(message: Message) -> None:
-                found.note(message.data["at"])
+                found.note(message.data[AT])
 
             topics = [f"prices.{topic_word(symbol)}" for symbol in symbols]
             async with turn:

@@ -17,13 +17,19 @@ STEP = 10.0  # seconds by which the clock must have been set for the bars to go 
 class PriceFeed:
     """Appends bars to a market on a thread of its own, and calls `on_bar` after each.
 
-    Bars are due at multiples of `period` since 1970 by the market's clock, so that separate servers have theirs at the
-    same moments. What takes longer than a bar makes later ones late, not fewer; `on_bar` is called for the newest of
+    Bars are due at multiples of `period` since 1970 by the clock, so that separate servers have theirs at the same
+    moments. What takes longer than a bar makes later ones late, not fewer; `on_bar` is called for the newest of
     those. Where the clock was set, the bars go on from its new time.
     """
 
-    def __init__(self, market: Market, on_bar: Callable[[], object], period: float = PERIOD) -> None:
-        self._market, self._on_bar, self._period = market, on_bar, period
+    def __init__(
+        self,
+        market: Market,
+        on_bar: Callable[[], object],
+        period: float = PERIOD,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._market, self._on_bar, self._period, self._clock = market, on_bar, period, clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="price feed", daemon=True)
         self.failure: BaseException | None = None
@@ -38,7 +44,7 @@ class PriceFeed:
         self._thread.join()
 
     def _run(self) -> None:
-        clock = self._market.clock
+        clock = self._clock
         due, before = self._next(clock()), clock() - time.monotonic()
         try:
             while not self._stop.wait(min(self._period, max(0.0, due - clock()))):

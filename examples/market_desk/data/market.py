@@ -61,7 +61,6 @@ class Market:
 
     Attributes
     ----------
-    clock : callable
     bar : int
         The number of the newest bar; the history before the start counts too.
     at : float
@@ -70,7 +69,6 @@ class Market:
 
     def __init__(self, universe: Universe | None = None, clock: Callable[[], float] = time.time) -> None:
         self.universe = Universe.load() if universe is None else universe
-        self.clock = clock
         self.symbols = self.universe.symbols
         self.origin = self.universe.origin
         self._index = {symbol: row for row, symbol in enumerate(self.symbols)}

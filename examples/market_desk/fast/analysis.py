@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,12 @@ import pandas as pd
 from examples.market_desk.data.feed import PERIOD
 from examples.market_desk.data.market import Market, time_of
 from examples.market_desk.fast.optimizations import GUARD
-from examples.market_desk.plain.analysis_service import AnalysisService, number
+from examples.market_desk.plain.analysis_service import AnalysisService
 from examples.market_desk.plain.signal_generator_service import SignalGeneratorService
 from examples.market_desk.plain.technical_indicator_service import COLUMNS
 from fastcore import Switch
 from fastcore import indicators as ta
-from fastcore.cache import LRUCache, cache_technical_analysis
+from fastcore.cache import LRUCache, cache_technical_analysis, cached
 from fastcore.concurrency import map_async
 from fastcore.memory import memory_monitor, optimize_dataframe_memory
 from fastcore.monitor import measure_execution_time
@@ -29,6 +31,8 @@ LARGE = 1 << 20  # bytes from which on making a table smaller pays: most live fo
 RECENT = 2000  # analyses that are computed ahead at most
 BUDGET = PERIOD / 5  # seconds after which no further window is computed ahead
 MANY = 8  # symbols from which on a window is computed for all symbols
+WINDOWS = 16  # that are kept, each for all symbols
+KEPT = 4000  # analyses that are kept, of the newest bars
 STALE = 30  # bars after which an analysis that was not asked for is no longer computed ahead
 
 SIGNALS = SignalGeneratorService()
@@ -66,7 +70,7 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
         super().__init__(original.market)
         self.original_service = original
         self.recent: LRUCache[tuple[str, int], int] = LRUCache(RECENT)
-        self._windows: dict[int, Window] = {}
+        self._popular: frozenset[int] = frozenset()  # windows that many symbols were asked of
         self.calculate_indicators = Switch(  # type: ignore[method-assign]
             "analysis.calculate_indicators",
             control=original.calculate_indicators,
@@ -92,46 +96,44 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
 
     def analyse_cached(self, symbol: str, bars: int) -> dict[str, Any]:
         """Return the analysis of the newest bar, computed once for each bar."""
-        self.recent[symbol, bars] = self.market.bar
-        return self.at_bar(symbol, bars, self.market.bar)
+        bar = self.market.bar
+        self.recent[symbol, bars] = bar
+        return self.at_bar(symbol, bars, bar)
 
     def is_quick(self, symbol: str, bars: int) -> bool:
         """Return whether an analysis of the newest bar needs no computation."""
         bar = self.market.bar
-        return self._is_computed(bars, bar) or self.at_bar.contains(symbol, bars, bar)
+        return self.window.contains(bars, bar) or self.at_bar.contains(symbol, bars, bar)
 
-    @cache_technical_analysis(ttl=2 * PERIOD, copy=False)
+    @cache_technical_analysis(ttl=2 * PERIOD, maxsize=KEPT, copy=False)
     def at_bar(self, symbol: str, bars: int, bar: int) -> dict[str, Any]:
         """Return the analysis; the number of the bar is what tells results apart."""
-        if self._is_computed(bars, bar):
-            return self._windows[bars].analysis(symbol, self.market)
+        if bars in self._popular or self.window.contains(bars, bar):
+            return self.window(bars, bar).analysis(symbol, self.market)
         return super().analyse(symbol, bars)
 
+    @cached(maxsize=WINDOWS, ttl=2 * PERIOD, copy=False, per_instance=True)
+    def window(self, bars: int, bar: int) -> Window:
+        """Return the analyses of all symbols: callers that come while it is computed wait for the same one."""
+        return Window(self.market, bars)
+
     def warm_up(self) -> int:
-        """Compute what was asked for lately: all symbols of a window that many were asked of; return how many."""
-        wanted: dict[int, list[str]] = {}
-        for (symbol, bars), asked in list(self.recent.items()):
-            if asked > self.market.bar - STALE:
-                wanted.setdefault(bars, []).append(symbol)
-        self._windows = self._compute(sorted(wanted, key=lambda bars: -len(wanted[bars])), wanted)
-        done = 0
-        for bars, window in self._windows.items():
-            for symbol in wanted[bars]:
-                self.at_bar.put(window.analysis(symbol, self.market), symbol, bars, window.bar)  # counts as no miss
-                done += 1
+        """Compute the windows that many symbols were asked of lately, for all symbols; return how many."""
+        asked: Counter[int] = Counter()
+        for (_, bars), last in list(self.recent.items()):
+            asked[bars] += last > self.market.bar - STALE
+        order = [bars for bars, symbols in asked.most_common(WINDOWS) if symbols >= MANY]
+        self._popular = frozenset(order)
+        began, done = time.perf_counter(), 0
+        while done < len(order) and time.perf_counter() - began < BUDGET:
+            self.window(order[done], self.market.bar)
+            done += 1
         return done
 
-    def _compute(self, order: Sequence[int], wanted: Mapping[int, Sequence[str]]) -> dict[int, Window]:
-        """Return the windows that many symbols were asked of, as many as a part of a bar's time allows."""
-        began, found = time.perf_counter(), {}
-        for bars in order:
-            if len(wanted[bars]) >= MANY and time.perf_counter() - began < BUDGET:
-                found[bars] = Window(self.market, bars)
-        return found
-
-    def _is_computed(self, bars: int, bar: int) -> bool:
-        window = self._windows.get(bars)
-        return window is not None and window.bar == bar
+    def hits(self) -> dict[str, int]:
+        """Return how often the indicators of an analysis were there already, and how often they were computed."""
+        analyses, windows = self.at_bar.cache_info(), self.window.cache_info()
+        return {"hits": analyses.hits + windows.hits, "misses": analyses.misses - windows.hits}
 
 
 class Window:
@@ -139,25 +141,28 @@ class Window:
 
     def __init__(self, market: Market, bars: int) -> None:
         self.bar, self.at, rows = market.panel(bars)
-        self.bars = bars
-        self._tails = compute_panel(rows)
-        self._closes, self._volumes = rows["close"][:, -2:].copy(), rows["volume"][:, -20:].copy()
+        self.bars, self.time = bars, time_of(self.bar)
+        tails = compute_panel(rows)
+        self._before, self._last = tails[:, :, 0].tolist(), tails[:, :, 1].tolist()
+        self._closes = rows["close"][:, -2:].tolist()
+        volumes = rows["volume"][:, -20:]
+        self._volumes = list(zip(volumes.mean(axis=1).tolist(), volumes[:, -1].tolist()))
 
     def analysis(self, symbol: str, market: Market) -> dict[str, Any]:
         """Return the analysis of one symbol."""
         place = market.check(symbol)
-        before, last = (dict(zip(COLUMNS, values)) for values in self._tails[place].T.tolist())
-        closes, volumes = self._closes[place].tolist(), self._volumes[place]
+        last, closes = dict(zip(COLUMNS, self._last[place])), self._closes[place]
+        before = dict(zip(COLUMNS, self._before[place]))
         return {
             "symbol": symbol,
             "origin": market.origin[symbol],
             "bar": self.bar,
             "at": self.at,
-            "time": time_of(self.bar),
+            "time": self.time,
             "bars": self.bars,
             "close": closes[1],
-            "indicators": {name: number(value) for name, value in last.items()},
-            "signal": SIGNALS.decide((closes[0], closes[1]), (float(volumes.mean()), float(volumes[-1])), before, last),
+            "indicators": {name: value if isfinite(value) else None for name, value in last.items()},
+            "signal": SIGNALS.decide((closes[0], closes[1]), self._volumes[place], before, last),
         }
 
 

@@ -13,6 +13,7 @@ from fastapi.responses import PlainTextResponse
 import fastcore
 from examples.market_desk.data.feed import PERIOD, PriceFeed
 from examples.market_desk.data.market import Market
+from examples.market_desk.fast.answers import QuickAnswersMiddleware
 from examples.market_desk.fast.optimizations import FLAGS, is_on
 from examples.market_desk.fast.routers import add_routes
 from examples.market_desk.fast.services import OptimizedServices
@@ -60,7 +61,7 @@ def build_app(services: OptimizedServices | None = None, *, running: bool = True
             freeze_after_startup()
         loop, moved = asyncio.get_running_loop(), asyncio.Event()
         following = asyncio.create_task(follow(moved))
-        feed = PriceFeed(services.market, lambda: loop.call_soon_threadsafe(moved.set))
+        feed = PriceFeed(services.market, lambda: loop.call_soon_threadsafe(moved.set), clock=services.clock)
         feed.start()
         services.jobs.schedule()
         try:
@@ -74,11 +75,12 @@ def build_app(services: OptimizedServices | None = None, *, running: bool = True
     add_routes(app, services)
     add_status(app, "fast", services.market, lambda: extra(services))
     add_switches(app, services, streaming)
+    app.add_middleware(QuickAnswersMiddleware, answers=services.answers)
     install(
         app,
         tasks=services.queue,
         hub=services.hub,
-        prices=Prices(bar=PERIOD, length=200, symbols=WATCHED),
+        prices=Prices("analysis.*", bar=PERIOD, length=200, symbols=WATCHED),  # those have a price as well
         token=token,
         public=("tasks", "stream", "dashboard"),  # a demonstration on loopback; its flags ask for the token
         arm="memory_optimization",
@@ -94,7 +96,7 @@ def add_switches(app: FastAPI, services: OptimizedServices, streaming: Streaming
     switches: tuple[Any, ...] = (
         *(analysis.calculate_indicators, analysis.analyse, analysis.warm, services.many.analyse_many),
         *(services.monitor.recompute, services.snapshots.table, services.news.crawl, services.news.articles),
-        *(jobs.collect, jobs.run_job, streaming.publish_prices, streaming.publish_analyses),
+        *(services.answers.find, jobs.collect, jobs.run_job, streaming.publish_prices, streaming.publish_analyses),
     )
 
     @app.get("/switches", response_class=PlainTextResponse)
@@ -104,12 +106,13 @@ def add_switches(app: FastAPI, services: OptimizedServices, streaming: Streaming
 
 def extra(services: OptimizedServices) -> dict[str, Any]:
     """Return what this arm tells of itself besides."""
-    stats, info = services.hub.stats(), services.analysis.at_bar.cache_info()
+    stats, hits = services.hub.stats(), services.analysis.hits()
+    hits["hits"] += services.answers.answers.stats().hits
     return {
         "clients": stats.clients,
         "delivered": stats.delivered,
         "bytes_out": stats.bytes_out,
-        "cache": {"hits": info.hits, "misses": info.misses},
+        "cache": hits,
         "flags": {name: flags.get(name).mode for name in FLAGS},
         "hot_paths": fastcore.status().to_dict()["paths"],
     }

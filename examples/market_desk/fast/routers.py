@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from examples.market_desk.data.market import UnknownSymbol
@@ -52,9 +52,10 @@ def analysis_routes(services: OptimizedServices) -> APIRouter:
         return await asyncio.to_thread(service.analyse, symbol, bars)
 
     @router.get("/technical-analysis/{symbol}")
-    async def technical_analysis(symbol: str, request: Request, bars: Bars = 250) -> JSONResponse:
+    async def technical_analysis(symbol: str, request: Request, bars: Bars = 250) -> Response:
         if not asks_for_task(request):
-            return JSONResponse(await analyse(symbol, bars))
+            found = await analyse(symbol, bars)
+            return services.answers.keep(request, found["bar"], JSONResponse(found))
         services.market.check(symbol)
         cached = await get_cached_analysis(symbol)
         if cached is not None and (cached["bars"], cached["bar"]) == (bars, services.market.bar):
@@ -70,13 +71,15 @@ def analysis_routes(services: OptimizedServices) -> APIRouter:
         return JSONResponse(await services.many.analyse_many(wanted, bars))
 
     @router.get("/signals/{symbol}")
-    async def signal(symbol: str, bars: Bars = 250) -> JSONResponse:
+    async def signal(symbol: str, request: Request, bars: Bars = 250) -> Response:
         found = await analyse(symbol, bars)
-        return JSONResponse({name: found[name] for name in ("symbol", "origin", "bar", "at", "signal")})
+        told = {name: found[name] for name in ("symbol", "origin", "bar", "at", "signal")}
+        return services.answers.keep(request, found["bar"], JSONResponse(told))
 
     @router.get("/prices")
-    async def prices(symbols: str) -> JSONResponse:
-        return JSONResponse(services.snapshots.latest(split(symbols)))
+    async def prices(symbols: str, request: Request) -> Response:
+        found = services.snapshots.latest(split(symbols))
+        return services.answers.keep(request, found[0]["bar"], JSONResponse(found))
 
     return router
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from examples.market_desk.data.market import Market
 from examples.market_desk.fast.analysis import AsyncTechnicalIndicatorService, OptimizedTechnicalAnalysisService
+from examples.market_desk.fast.answers import QuickAnswers
 from examples.market_desk.fast.jobs import OptimizedScheduler
 from examples.market_desk.fast.news import OptimizedNews
 from examples.market_desk.fast.prices import OptimizedPriceMonitor, OptimizedPriceSnapshots
@@ -30,6 +33,8 @@ class OptimizedServices(Services):
         The task queue's.
     max_queued : int
         Tasks that may wait; one more is answered 503.
+    clock : callable
+        Seconds since 1970, of the tasks and the price feed.
     """
 
     analysis: OptimizedTechnicalAnalysisService
@@ -41,11 +46,14 @@ class OptimizedServices(Services):
         feeds: list[str] | None = None,
         store: str = "memory",
         max_queued: int = 20_000,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(market, path, feeds)
-        self.queue = TaskQueue(store, workers=WORKERS, max_queued=max_queued, clock=market.clock)
+        self.queue = TaskQueue(store, workers=WORKERS, max_queued=max_queued, clock=clock)
+        self.clock = clock
         self.hub = Hub(policy="conflate", history=10)
         self.analysis = OptimizedTechnicalAnalysisService(self.analysis)
+        self.answers = QuickAnswers(self.analysis)
         self.many = AsyncTechnicalIndicatorService(self.analysis)
         self.monitor = OptimizedPriceMonitor(market, self.analysis.calculate_indicators, market.symbols[:WATCHED])
         self.snapshots = OptimizedPriceSnapshots(market, self.store)

@@ -1,18 +1,38 @@
-"""What the Hub's clients get: every price of every bar, and the analyses of the watched symbols."""
+"""What the Hub's clients get: every price of every bar, and the analyses of the watched symbols.
+
+A price is ``[bar, at, cents, moved, volume, real]`` on the topic ``prices.SYMBOL``: the bar's number, when it was due
+in seconds since 1970, the close and its change in cents, the volume, and whether the symbol is a real one.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
+import numpy as np
+
+from examples.market_desk.data.universe import BOOTSTRAPPED, REAL
 from examples.market_desk.fast.services import OptimizedServices
 from fastcore import Switch
 from fastcore.memory import memory_monitor
 from fastcore.monitor import measure_execution_time
 from fastcore.streaming import broadcast_analysis_results, topic_word
 
-__all__ = ["Streaming"]
+__all__ = ["AT", "Streaming", "quote_of"]
+
+AT = 1  # the place of the time in a price
+CENTS = 100
+
+
+def quote_of(topic: str, price: Sequence[Any]) -> dict[str, Any]:
+    """Return what ``GET /prices`` gives of a symbol, from a message of the stream."""
+    bar, at, cents, moved, volume, real = price
+    change = float(np.round((cents / CENTS) / ((cents - moved) / CENTS) - 1, 6))
+    symbol, origin = unquote(topic.partition(".")[2]), REAL if real else BOOTSTRAPPED
+    told = {"symbol": symbol, "bar": bar, "at": float(at), "price": cents / CENTS}
+    return told | {"change": change, "volume": float(volume), "origin": origin}
 
 
 class Streaming:
@@ -26,7 +46,9 @@ class Streaming:
 
     def __init__(self, services: OptimizedServices) -> None:
         self._services = services
-        self._topics = {symbol: f"prices.{topic_word(symbol)}" for symbol in services.market.symbols}
+        market = services.market
+        self._topics = [f"prices.{topic_word(symbol)}" for symbol in market.symbols]
+        self._real = [market.origin[symbol] == REAL for symbol in market.symbols]
         flag = "realtime_streaming"
         self.publish_prices = Switch("stream.prices", control=lambda: 0, candidate=self.send_prices, flag=flag)
         self.publish_analyses = Switch(
@@ -48,10 +70,13 @@ class Streaming:
 
     def send_prices(self) -> int:
         """Publish the newest price of every symbol."""
-        quotes = self._services.market.quotes()
-        for quote in quotes:
-            self._services.hub.publish(self._topics[quote.symbol], quote._asdict(), key=quote.symbol)
-        return len(quotes)
+        bar, at, panel = self._services.market.panel(2)
+        cents = np.rint(panel["close"] * CENTS).astype(np.int64)
+        columns = (cents[:, 1], cents[:, 1] - cents[:, 0], panel["volume"][:, 1].astype(np.int64))
+        due, publish = int(at) if at.is_integer() else at, self._services.hub.publish
+        for topic, real, close, moved, volume in zip(self._topics, self._real, *(c.tolist() for c in columns)):
+            publish(topic, (bar, due, close, moved, volume, real))
+        return len(self._topics)
 
     async def send_nothing(self, latest: Mapping[str, Mapping[str, float]]) -> int:
         """Publish nothing."""
@@ -59,9 +84,15 @@ class Streaming:
 
     async def send_analyses(self, latest: Mapping[str, Mapping[str, float]]) -> int:
         """Publish the indicators of the watched symbols."""
-        bar, origin = self._services.market.bar, self._services.market.origin
+        quotes = self._services.market.quotes(tuple(latest))
         results: dict[str, dict[str, Any]] = {
-            symbol: {"symbol": symbol, "origin": origin[symbol], "bar": bar, "indicators": dict(values)}
-            for symbol, values in latest.items()
+            quote.symbol: {
+                "symbol": quote.symbol,
+                "origin": quote.origin,
+                "bar": quote.bar,
+                "price": quote.price,
+                "indicators": dict(latest[quote.symbol]),
+            }
+            for quote in quotes
         }
         return await broadcast_analysis_results(results)

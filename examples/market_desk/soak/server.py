@@ -39,7 +39,7 @@ def soak_app(folder: Path, number: int) -> FastAPI:
     choose("after")
     clock = SteppedClock()
     services = OptimizedServices(
-        Market(clock=clock), folder / f"desk-{number}.db", store=f"sqlite:///{folder / 'tasks.db'}"
+        Market(clock=clock), folder / f"desk-{number}.db", store=f"sqlite:///{folder / 'tasks.db'}", clock=clock
     )
     app = build_app(services, token=TOKEN)
     canaries = {kind: bad_canary(kind, services) for kind in CANARIES}

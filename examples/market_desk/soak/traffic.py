@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from examples.market_desk.fast.stream import AT
 from examples.market_desk.http_client import HttpClient
 from fastcore.streaming import Client, Message
 
@@ -207,7 +208,7 @@ class Subscribers:
         self.received += 1
         self.silences[place] = max(self.silences[place], now - self.last[place])
         self.last[place] = now
-        age = time.time() - message.data["at"]
+        age = time.time() - message.data[AT]
         if abs(age) < 60:  # the clock of its server is not set otherwise
             self.ages.append(age)
 
