@@ -25,6 +25,7 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 nitpicky = False
+toc_object_entries = False  # a page of the reference begins with a table of its names
 suppress_warnings = ["ref.python"]  # an attribute that several classes have is a link to none of them
 
 html_theme = "furo"
