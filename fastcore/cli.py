@@ -27,6 +27,8 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "bench": Command("measure the hot paths here, compared with what you would pick instead", "fastcore.bench"),
+    "demo": Command("serve a small market-data service with the dashboard, under load", "fastcore.service.demo"),
     "flags": Command("read and set the flags of all processes that share the journal", "fastcore.dispatch.cli"),
     "status": Command("say which twin of every hot path runs, and why", "fastcore.dispatch.status"),
     "tasks": Command("list, show, retry and watch the tasks of a database, or run a worker", "fastcore.tasks.cli"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -89,6 +94,12 @@ MISSPELT = [
     (["flags", "set", "indicators", "pythn"], "did you mean python?", 2),
     (["flags", "set", "indicators"], "mode: expected one", 2),
     (["flags", "clear", "indicators", "python"], "mode: only set takes one", 2),
+    (["bnech"], "did you mean bench?", 2),
+    (["bench", "haep"], "did you mean heap?", 1),
+    (["bench", "--rounds", "0"], "expected an int >= 1, got '0'", 2),
+    (["demo", "--prot", "1"], "did you mean --port?", 2),
+    (["demo", "--port", "70000"], "expected a port in 0..65535, got '70000'", 2),
+    (["demo", "--seconds", "-1"], "expected a number above 0, got '-1'", 2),
 ]
 
 
@@ -216,3 +227,49 @@ def test_help_explains_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> Non
         with pytest.raises(SystemExit):
             cli.main(words)
         assert "exit codes: 0 done; 1 what was named" in " ".join(capsys.readouterr().out.split())
+
+
+def test_bench_compares_each_part_and_prints_json_for_programs(folder: Path) -> None:
+    ran = run(folder, "bench", "framing", "heap", "--rounds", "2", "--json")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    rows = json.loads(ran.stdout)["rows"]
+    assert {row["part"] for row in rows} == {"framing", "heap"}
+    assert all(row["ours"] > 0 and row["theirs"] > 0 and row["ratio"] > 0 for row in rows)
+    people = run(folder, "bench", "heap", "--rounds", "2", FORCE_COLOR="1").stdout
+    assert "queue.PriorityQueue" in people
+    assert "\x1b[3" in people or "as fast" in people
+
+
+def test_the_demo_serves_the_dashboard_and_ends_at_ctrl_c(folder: Path) -> None:
+    pytest.importorskip("uvicorn")
+    command = [sys.executable, "-m", "fastcore", "demo", "--port", "0", "--json", "--seconds", "60"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        told = json.loads(demo.stdout.readline())
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        names: set[str] = set()
+        while "demo.signal" not in names:  # until the load has called its Switch
+            assert demo.poll() is None
+            time.sleep(0.1)
+            with contextlib.suppress(urllib.error.URLError):  # it may not serve yet
+                with opener.open(f"{told['dashboard']}api/snapshot/switches", timeout=30) as answer:
+                    names = {one["name"] for one in json.load(answer)["switches"]}
+        if os.name == "posix":
+            demo.send_signal(signal.SIGINT)
+            _, err = demo.communicate(timeout=60)
+            assert "Traceback" not in err
+        else:
+            demo.kill()
+
+
+@pytest.mark.parametrize(
+    ("environ", "coloured"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+)
+def test_states_have_colours_on_a_terminal_only(folder: Path, environ: dict[str, str], coloured: bool) -> None:
+    for words in (["status"], ["tasks", "--db", "tasks.db", "list"]):
+        out = run(folder, *words, **environ).stdout
+        assert ("\x1b[3" in out) is coloured
+        plain = re.sub(r"\x1b\[\d+m", "", out)
+        assert re.search("(compiled|python|queued) ", plain)
+    assert "\x1b" not in run(folder, "tasks", "--db", "tasks.db", "list", "--json", FORCE_COLOR="1").stdout

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from fastcore._command_line import DONE, WRONG, Refused, known_name, remark, whole
 from fastcore.dispatch import flags, process
+from fastcore.dispatch.colours import painted
 from fastcore.dispatch.formatting import meant, table
 
 __all__ = ["command"]
@@ -105,7 +106,7 @@ def _print_journal(options: argparse.Namespace) -> None:
         for e in entries:
             modes = e.old.get("mode", ""), e.new.get("mode", "")
             rows.append((e.when, str(e.pid), e.who, e.what, e.flag, *modes, e.why))
-        print(table(rows, numbers=0))
+        print(painted(table(rows, numbers=0)))
     if more:
         total = len(flags.journal(name, sys.maxsize))
         remark(f"{len(entries):,} of {total:,} entries, the newest; --limit shows more", apart=options.json)
@@ -127,4 +128,4 @@ def _print_flags(options: argparse.Namespace) -> None:
     else:
         rows: list[tuple[str, ...]] = [("flag", "mode", "source", "since", "reason")]
         rows += [(k, f.mode, f.source, f.since.isoformat(timespec="seconds"), f.reason) for k, f in found.items()]
-        print(table(rows, numbers=0))
+        print(painted(table(rows, numbers=0)))

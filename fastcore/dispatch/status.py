@@ -13,6 +13,7 @@ from typing import Any
 from fastcore import _ext
 from fastcore._version import __version__
 from fastcore.dispatch import flags
+from fastcore.dispatch.colours import painted
 from fastcore.dispatch.formatting import table
 from fastcore.dispatch.store import HOT_PATHS
 
@@ -197,7 +198,7 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
 
     def run(options: argparse.Namespace) -> int:
         found = status()
-        print(json.dumps(found.to_dict(), indent=1) if options.json else found)
+        print(json.dumps(found.to_dict(), indent=1) if options.json else painted(str(found)))
         return 0
 
     return run

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fastcore._command_line import Refused, known_name, number, remark, whole
+from fastcore.dispatch.colours import painted
 from fastcore.dispatch.formatting import meant, plain
 from fastcore.tasks import cli_text as text
 from fastcore.tasks.errors import TaskError, UnknownTask
@@ -101,7 +102,7 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         _print_json([text.as_dict(view) for view in views])
     else:
-        print("\n".join(text.rows(views, time.time(), _width())))
+        print(painted("\n".join(text.rows(views, time.time(), _width()))))
     wanted = [its for kind, its in counts.items() if options.task in (None, kind)]
     total = sum(n for its in wanted for state, n in its.items() if states is None or state in states)
     _say_cut(len(views), total, options)
@@ -177,7 +178,7 @@ def _stats(options: argparse.Namespace) -> int:
         _print_json(found)
         return 0
     width = _width()
-    print("\n".join(text.counts_table(counts, width)))
+    print(painted("\n".join(text.counts_table(counts, width))))
     oldest = found["oldest_waiting_seconds"]
     print(f"\nlongest wait now: {'-' if oldest is None else text.age(oldest)}; file: {found['bytes'] / 1e6:.1f} MB")
     for owner in found["owners"]:
@@ -208,7 +209,7 @@ def _watch(options: argparse.Namespace) -> int:
                 total = sum(its.get(State.RUNNING, 0) for its in counts.values())
                 if total > len(running):
                     lines.append(f"{len(running):,} of {total:,} that run")
-                print((_CLEAR if terminal else "") + "\n".join(lines), end="\n" if terminal else "\n\n")
+                print((_CLEAR if terminal else "") + painted("\n".join(lines)), end="\n" if terminal else "\n\n")
             sys.stdout.flush()
             looks += 1
             if looks == options.times:

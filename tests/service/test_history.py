@@ -19,6 +19,7 @@ from fastcore.service.dashboard import Dashboard, Prices, Sources
 from fastcore.service.dashboard.details import ROUTES, STEP, Details
 from fastcore.service.dashboard.details import SERIES as DETAILS
 from fastcore.service.dashboard.history import DAY, HOUR, MARKS, POINTS, SERIES, History, Mark
+from fastcore.service.dashboard.paced import Paced
 from fastcore.service.dashboard.recorder import Recorder
 from fastcore.tasks import TaskQueue
 
@@ -176,15 +177,12 @@ def test_tasks_and_hits_are_recorded() -> None:
 
 
 def test_the_time_that_candidates_save_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    reports = [(0, 0.004, 0.001), (30, 0.004, 0.001)]
+    counts = [0, 30]
 
     def report() -> Any:
-        calls, control, candidate = reports.pop(0)
-        return SimpleNamespace(
-            control=SimpleNamespace(p50=control), candidate=SimpleNamespace(p50=candidate, calls=calls)
-        )
+        return SimpleNamespace(control=SimpleNamespace(p50=0.004), candidate=SimpleNamespace(p50=0.001))
 
-    switch = SimpleNamespace(name="history-test", report=report)
+    switch = SimpleNamespace(name="history-test", report=report, _calls=lambda: ((0, 0), (counts.pop(0), 0)))
     monkeypatch.setattr("fastcore.service.dashboard.recorder.live", lambda: {"history-test": switch})
     clocks = Clocks()
     recorder = clocks.recorder()
@@ -306,3 +304,22 @@ def test_routes_and_caches_have_a_history_and_their_number_is_bounded(monkeypatc
     assert details.read(START + STEP, 60, f"cache/{name}")["series"] == {"hit_ratio": [None, 0.75]}
     assert len(details._chosen["route"]) == ROUTES
     assert len(details._seen) <= DETAILS
+
+
+def test_what_costs_much_is_done_less_often() -> None:
+    now = used = 0.0
+    calls = 0
+
+    def work() -> int:
+        nonlocal used, calls
+        used += 0.006
+        calls += 1
+        return calls
+
+    paced = Paced(work, 0.003, clock=lambda: now, cpu=lambda: used)
+    given = []
+    for second in range(10):  # 6 ms are 0.3 % of two seconds
+        now = float(second)
+        given.append(paced())
+    assert given == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert paced.every == pytest.approx(2.0)

@@ -124,7 +124,7 @@ class Dashboard:
             if name.startswith("lines/"):
                 return self._sources.prices.line(name[6:])
             if name.startswith("history/"):
-                return await on_own_thread(self.recorder.read, _seconds(name[8:]), _query(scope).get("of", ""))
+                return await on_own_thread(self.recorder.answer, _seconds(name[8:]), _query(scope).get("of", ""))
             if name == "clients":
                 return streaming.clients(self._sources, _query(scope), whole=self._may_change(scope))
             if name == "topics":
@@ -171,7 +171,7 @@ class Dashboard:
         await respond(send, problem.status, body, b"application/problem+json", more)
 
     async def _json(self, send: Send, status: int, body: Any, *, head: bool) -> None:
-        text = json.dumps(body, allow_nan=False).encode()
+        text = body if isinstance(body, bytes) else json.dumps(body, allow_nan=False).encode()
         await respond(send, status, text, b"application/json", [(b"cache-control", b"no-store")], head=head)
 
 

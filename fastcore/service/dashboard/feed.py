@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 
 from fastcore._threads import on_own_thread
-from fastcore.service.dashboard.sections import SECTIONS, read
+from fastcore.service.dashboard.paced import Paced
+from fastcore.service.dashboard.sections import SECTIONS
 from fastcore.service.dashboard.sources import Sources
 from fastcore.service.dashboard.static_files import Receive, Scope, Send
 from fastcore.streaming import Hub, Limits, topic_word
@@ -34,6 +36,7 @@ class Feed:
             limits=Limits(connections=_CLIENTS, per_address=_PER_ADDRESS),
             authenticate=authenticate,
         )
+        self._paced = {name: Paced(partial(section, sources)) for name, section in SECTIONS.items()}
         self._task: asyncio.Task[None] | None = None
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,10 +62,11 @@ class Feed:
 
     async def publish(self) -> None:
         """Collect the figures of open pages, and publish them."""
-        for name in SECTIONS:
-            if self.hub.subscribers(f"dashboard.{name}"):
+        for name, paced in self._paced.items():
+            if self.hub.subscribers(f"dashboard.{name}") and paced.due:
                 try:
-                    found = {**await read(name, self._sources), "every": self._interval}
+                    section = paced() if name == "streaming" else await on_own_thread(paced)  # the hub's own loop
+                    found = {**section, "every": max(self._interval, paced.every)}
                     self.hub.publish(f"dashboard.{name}", found, key=name)
                 except Exception:  # an error of one page does not affect the others
                     _log.exception("the dashboard's figures of %s could not be read", name)

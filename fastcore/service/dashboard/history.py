@@ -7,7 +7,10 @@ import threading
 from array import array
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 __all__ = ["History", "Mark"]
 
@@ -15,6 +18,8 @@ SERIES = 64  # names kept; further ones are left out
 MARKS = 500
 HOUR, DAY = 3600, 24 * 60  # samples: of a second and of a minute
 POINTS = 360  # of an answer at most
+
+_Values: TypeAlias = npt.NDArray[np.float64]
 
 
 class Mark(NamedTuple):
@@ -49,13 +54,15 @@ class _Ring:
             series[place] = value
         self._count += 1
 
-    def rows(self, start: float, end: float, prefix: str) -> tuple[list[float], dict[str, list[float]]]:
+    def rows(self, start: float, end: float, prefix: str) -> tuple[_Values, dict[str, _Values]]:
         """Return the samples with ``start < at <= end``, the oldest first, of the series whose names begin so."""
         kept = min(self._count, self._length)
-        places = [place % self._length for place in range(self._count - kept, self._count)]
-        places = [place for place in places if start < self._times[place] <= end]
-        return [self._times[place] for place in places], {
-            name[len(prefix) :]: [series[place] for place in places]
+        places = np.arange(self._count - kept, self._count) % self._length
+        times = np.frombuffer(self._times, np.float64)[places]
+        wanted = (start < times) & (times <= end)
+        places, times = places[wanted], times[wanted]
+        return times, {
+            name[len(prefix) :]: np.frombuffer(series, np.float32)[places].astype(np.float64)
             for name, series in self._series.items()
             if name.startswith(prefix)
         }
@@ -142,21 +149,30 @@ class History:
         }
 
 
-def _mean(values: list[float]) -> float | None:
-    known = [value for value in values if not math.isnan(value)]
-    return math.fsum(known) / len(known) if known else None
+def _mean(values: _Values) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else None
 
 
 def _thinned(
-    times: list[float], series: dict[str, list[float]], start: float, span: float
+    times: _Values, series: dict[str, _Values], start: float, span: float
 ) -> tuple[list[float], dict[str, list[float | None]]]:
     """Return the means of equal parts of the span; a part without a sample is left out."""
     if len(times) <= POINTS:
-        return times, {name: [_mean([value]) for value in values] for name, values in series.items()}
-    parts: dict[int, list[int]] = {}
-    for place, at in enumerate(times):
-        parts.setdefault(min(POINTS - 1, int((at - start) / span * POINTS)), []).append(place)
-    return [times[places[-1]] for places in parts.values()], {
-        name: [_mean([values[place] for place in places]) for places in parts.values()]
-        for name, values in series.items()
-    }
+        return times.tolist(), {name: _plain(values) for name, values in series.items()}
+    order = np.argsort(times, kind="stable")  # a clock that was set back leaves them in disorder
+    times = times[order]
+    parts = np.minimum(POINTS - 1, ((times - start) / span * POINTS).astype(np.int64))
+    begins = np.flatnonzero(np.diff(parts, prepend=-1))
+    found = {}
+    for name, values in series.items():
+        values = values[order]
+        known = ~np.isnan(values)
+        counts = np.add.reduceat(known, begins, dtype=np.int64)
+        sums = np.add.reduceat(np.where(known, values, 0.0), begins)
+        found[name] = _plain(np.divide(sums, counts, out=np.full(len(begins), np.nan), where=counts > 0))
+    return times[np.append(begins[1:], len(times)) - 1].tolist(), found
+
+
+def _plain(values: _Values) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]

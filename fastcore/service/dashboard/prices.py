@@ -129,17 +129,25 @@ class Prices:
             lines[name] = [None if math.isnan(value) else value for value in values[-self._length :].tolist()]
         return lines
 
+    def _last(self, symbol: str) -> tuple[float, dict[str, float | None]]:
+        """Return when the newest bar of a symbol began, and its values."""
+        with self._lock:
+            line = self._lines[symbol]
+            at, price = line.at[-1], np.array(line.price[-_WARM:])
+        bands = ta.bbands(price[-20:], 20)
+        found = {
+            "price": price[-1],
+            "sma": ta.sma(price[-20:], 20)[-1],
+            "bb_upper": bands.upper[-1],
+            "bb_lower": bands.lower[-1],
+            "rsi": ta.rsi(price, 14)[-1],
+        }
+        return at, {name: None if math.isnan(value) else float(value) for name, value in found.items()}
+
     def section(self) -> dict[str, Any]:
         """Return the newest values of every symbol."""
         rows = []
         for symbol in self.symbols():
-            line = self.line(symbol)
-            rows.append(
-                {
-                    "symbol": symbol,
-                    "price": line["price"][-1],
-                    "at": line["at"][-1],
-                    "values": {name: line[name][-1] for name in self.INDICATORS},
-                }
-            )
+            at, values = self._last(symbol)
+            rows.append({"symbol": symbol, "price": values.pop("price"), "at": at, "values": values})
         return {"pattern": self.pattern, "indicators": list(self.INDICATORS), "symbols": rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -17,11 +18,14 @@ from fastcore.monitor.collect import EMPTY, window
 from fastcore.service.dashboard.details import Details
 from fastcore.service.dashboard.history import History, Mark
 from fastcore.service.dashboard.observed import counts, latencies
+from fastcore.service.dashboard.paced import Paced
 from fastcore.service.dashboard.sources import Sources
 
 __all__ = ["Recorder"]
 
 SHOWN = 100  # marks of an answer, the newest
+FRESH = 1.0  # seconds for which an answer is given again
+ANSWERS = 64  # kept
 SLOWLY = 10  # samples between two looks at what costs more to read: tasks in their store, the Switches
 
 _log = logging.getLogger("fastcore.dashboard")
@@ -52,10 +56,14 @@ class Recorder:
         self._last: dict[str, float] = {}
         self._at: float | None = None
         self._latency = EMPTY
+        self._requests_at: float | None = None
         self._slow: dict[str, float | None] = {}
         self._samples = 0
         self._served: dict[str, int] = {}
         self._firing: dict[str, str] = {}
+        self._paced_requests, self._paced_saved = (Paced(one, clock=timer) for one in (self._requests, self._saved))
+        self._paced_details = Paced(lambda: self.details.sample(self._clock(), self._timer()), clock=timer)
+        self._answers: dict[tuple[float, str], tuple[float, bytes]] = {}
         self._task: asyncio.Task[None] | None = None
         self._unfollow: Callable[[], None] = lambda: None
         self.history.mark(Mark(sources.started, "start", "the service started"))
@@ -96,7 +104,7 @@ class Recorder:
             "cpu": self._rate("cpu", self._cpu(), passed),
             "rss": resident_bytes(),
             "memory": memory_usage().fraction,
-            **self._requests(passed),
+            **self._paced_requests(),
             **self._ended(passed),
             **self._hits(passed),
         }
@@ -105,8 +113,8 @@ class Recorder:
             for name in ("published", "delivered", "bytes_out"):
                 values[name] = self._rate(name, hub[name], passed)
         if self._samples % SLOWLY == 0:
-            self._slow = {**self._waiting(), **self._saved()}
-            self.details.sample(self._clock(), now)
+            self._slow = {**self._waiting(), **self._paced_saved()}
+            self._paced_details()
         self._samples += 1
         self.history.add(self._clock(), {**values, **self._slow})
         self._alerts()
@@ -119,7 +127,9 @@ class Recorder:
             return None
         return (total - before) / passed
 
-    def _requests(self, passed: float | None) -> dict[str, float | None]:
+    def _requests(self) -> dict[str, float | None]:
+        now = self._timer()
+        passed, self._requests_at = None if self._requests_at is None else now - self._requests_at, now
         requests = errors = 0.0
         for labels, count in counts("fastcore_http_requests_total"):
             requests += count
@@ -176,8 +186,11 @@ class Recorder:
         passed = self._timer() - self._last.get("saved at", self._timer())
         self._last["saved at"] = self._timer()
         for switch in live().values():
+            calls = switch._calls()[1][0]
+            if not calls:  # a report costs much, and hot paths have hundreds
+                self._served[switch.name] = 0
+                continue
             report = switch.report()
-            calls = report.candidate.calls
             new = calls - self._served.get(switch.name, calls)
             self._served[switch.name] = calls
             gain = report.control.p50 - report.candidate.p50  # NaN where an arm was not timed
@@ -195,6 +208,18 @@ class Recorder:
         for fingerprint in self._firing.keys() - firing.keys():
             self.history.mark(Mark(self._clock(), "resolved", self._firing[fingerprint]))
         self._firing = firing
+
+    def answer(self, span: float, of: str = "") -> bytes:
+        """Return :meth:`read` as JSON; what many pages ask for within a second is read once."""
+        now = self._timer()
+        known = self._answers.get((span, of))
+        if known is not None and 0 <= now - known[0] < FRESH:
+            return known[1]
+        body = json.dumps(self.read(span, of), allow_nan=False).encode()
+        if len(self._answers) >= ANSWERS:
+            self._answers.clear()
+        self._answers[span, of] = now, body
+        return body
 
     def read(self, span: float, of: str = "") -> dict[str, Any]:
         """Return the history of the last `span` seconds, with what the flags' journal says of it.

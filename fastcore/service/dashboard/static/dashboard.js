@@ -16,7 +16,7 @@ import * as streaming from "./pages/streaming.js";
 import * as prices from "./pages/prices.js";
 
 const PAGES = { overview, requests, alerts, switches, tasks, caches, memory, streaming, prices };
-const ALWAYS = ["overview", "requests", "caches", "memory", "streaming"]; // the others are read only while they are looked at
+const ALWAYS = ["overview"]; // the others are read only while they are looked at
 const $ = (id) => document.getElementById(id);
 const newest = {}; // section -> what the server said of it last
 const came = {}; // section -> when that came, by this page's own clock
