@@ -181,7 +181,7 @@ def test_figures_continue_after_the_server_s_clock_was_set_back(
     page: Any, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show(page, served.url, "streaming")
-    monkeypatch.setattr("fastcore.service.dashboard.sections.time", SimpleNamespace(time=lambda: time.time() - 3600))
+    monkeypatch.setattr("fastcore.service.dashboard.streaming.time", SimpleNamespace(time=lambda: time.time() - 3600))
     shown = page.inner_text("#age")
     hour = (int(shown.split()[2].split(":")[0]) - 1) % 24
     until(page, f"document.getElementById('age').textContent.startsWith('as of {hour:02}')")
