@@ -72,6 +72,27 @@ def test_the_blocks_of_a_page_run(tmp_path: Path, page: str) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+SERVED = """
+from starlette.testclient import TestClient
+import service
+with TestClient(service.app) as client:
+    assert client.get({path!r}).status_code == 200
+    assert client.get("/readyz").status_code == 200
+"""
+
+
+@pytest.mark.parametrize(("page", "path"), [("README.md", "/rsi/AAPL"), ("docs/tutorial.md", "/v2/analysis/S007")])
+def test_the_blocks_of_a_page_are_a_module_that_a_server_imports(tmp_path: Path, page: str, path: str) -> None:
+    if PURE_ONLY:
+        pytest.skip("the pages set flags to modes that need the compiled twins")
+    pytest.importorskip("httpx")
+    (tmp_path / "service.py").write_text("\n".join(blocks(page, "python")), encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-c", SERVED.format(path=path)], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def test_few_blocks_are_marked_as_not_run() -> None:
     marks = [mark for page in PAGES for mark in re.findall(r"<!-- not run: .+ -->", (ROOT / page).read_text("utf-8"))]
     assert len(marks) <= NOT_RUN, marks
