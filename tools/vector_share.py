@@ -28,7 +28,9 @@ TARGET = cross.Target(
 )  # linked with its C library: addresses are those of objdump
 DISASSEMBLER, EMULATOR = "aarch64-linux-gnu-objdump", "qemu-aarch64-static"
 KERNELS = cross.SOURCES["EXTENSIONS"]["indicators"].kernels
-TABLES = cross.EXT / "src" / "indicators" / "waves.c"  # what kernels look up, made once
+SHARED = tuple(
+    cross.EXT / "src" / "indicators" / f"{name}.c" for name in ("waves", "sorted", "sums_of", "present")
+)  # of all instruction sets
 ARITHMETIC = re.compile(r"\s+([0-9a-f]+):\s+f(?:add|sub|mul|div)\s+([vd])")
 STREAMING = re.compile(r"_(?:step|one|many|run|init|valid|size|scratch|lookback|policy)$")  # a bar at a time, or once
 SHOWN = 8  # functions that are named
@@ -38,7 +40,7 @@ def program(src: Path, folder: Path) -> tuple[Path, list[Path]]:
     """The kernels in a program that runs each of them once, and their objects."""
     flags = (*cross.FLAGS["UNIX"], "-DNDEBUG", "-DFC_ISA=neon", f"-I{src}")
     units = [cross.Unit(src.parent / path, folder / f"{path.replace('/', '-')}.o", flags) for path in KERNELS]
-    for other in (TABLES, cross.ROOT / "tools" / "batch_run.c"):
+    for other in (*SHARED, cross.ROOT / "tools" / "batch_run.c"):
         units.append(cross.Unit(other, folder / f"{other.stem}.o", flags))
     for unit in units:
         if fault := cross.compile_one(TARGET, unit):
