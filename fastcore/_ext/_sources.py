@@ -60,7 +60,7 @@ EXTENSIONS: dict[str, Sources] = {
             "indicators/operators",
             "arg_extremes.h counting.h elementary.h lanes.h list.h operator.h recurrence_lanes.h ring.h scan.h",
         ),
-        *_in("indicators/operators", "order_series.h past.h window_lanes.h"),
+        *_in("indicators/operators", "order_series.h past.h powers.h window_lanes.h"),
         *_common("errors imports stack"),
         kernels=(
             *_in(

@@ -80,26 +80,33 @@ class _Shape(_Count):
 
     enough = 2
 
-    def moments(self, there: list[float]) -> tuple[float, list[float]]:
-        """The mean's distance from the first value, and the means of the powers of the distances from it."""
+    def moments(self, there: list[float]) -> list[float]:
+        """How far the newest value is from the mean, then the means of the powers of the distances from it.
+
+        Distances are divided by a power of two near the largest one, so that no power of them overflows or vanishes.
+        """
         n, base = len(there), there[0]
-        mean = _sum([x - base for x in there]) / n
-        return mean, [_sum([_power((x - base) - mean, k) for x in there]) / n for k in range(5)]
+        widest = max(abs(x - base) for x in there)
+        if not 0.0 < widest < math.inf:
+            return [0.0] * 5
+        by = -math.frexp(widest)[1]
+        distances = [math.ldexp(x - base, by) for x in there]
+        mean = _sum(distances) / n
+        newest = math.ldexp(self.values[-1] - base, by) - mean
+        return [newest, *(_sum([_power(x - mean, k) for x in distances]) / n for k in range(1, 5))]
 
 
 class _StandardScore(_Shape):
     def result(self, there: list[float]) -> float:
-        mean, powers = self.moments(there)
-        n = len(there)
-        deviation = math.sqrt(powers[2] * n / (n - 1.0))
-        return ((self.values[-1] - there[0]) - mean) / deviation if deviation else math.nan
+        powers, n = self.moments(there), len(there)
+        return powers[0] / math.sqrt(powers[2] * n / (n - 1.0)) if powers[2] else math.nan
 
 
 class _Skewness(_Shape):
     enough = 3
 
     def result(self, there: list[float]) -> float:
-        powers, n = self.moments(there)[1], len(there)
+        powers, n = self.moments(there), len(there)
         if not powers[2]:
             return math.nan
         return math.sqrt(n * (n - 1.0)) / (n - 2.0) * powers[3] / (powers[2] * math.sqrt(powers[2]))
@@ -109,7 +116,7 @@ class _Kurtosis(_Shape):
     enough = 4
 
     def result(self, there: list[float]) -> float:
-        powers, n = self.moments(there)[1], len(there)
+        powers, n = self.moments(there), len(there)
         if not powers[2]:
             return math.nan
         flat = (n + 1.0) * powers[4] / (powers[2] * powers[2]) - 3.0 * (n - 1.0)

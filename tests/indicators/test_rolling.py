@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 from collections.abc import Callable
@@ -127,9 +128,20 @@ def test_moments_are_exact_enough(ta: ModuleType, name: str, kind: str) -> None:
         )
 
 
+@pytest.mark.parametrize("by", [1e150, 1e300, 1e-150, 1e-300])
+def test_shapes_do_not_depend_on_the_scale(ta: ModuleType, by: float) -> None:
+    for name in ("skew", "kurt", "zscore"):
+        for x in (WALK, np.where(np.arange(420) % 50 == 9, 5000.0, WALK)):
+            clean, scaled = (getattr(ta, name)(values, 30) for values in (x, x * (by / 1e4)))
+            np.testing.assert_allclose(scaled, clean, rtol=1e-8, atol=1e-9, err_msg=name)
+            live = getattr(ta, INDICATORS[name].definition)(30).live()
+            live.extend(x[:50] * (by / 1e4))
+            np.testing.assert_allclose(live.value, clean[49], rtol=1e-8, atol=1e-9, err_msg=name)
+
+
 def test_a_spike_leaves_nothing_behind_after_its_window(ta: ModuleType) -> None:
-    spiked = np.where(np.arange(420) == 100, 1e16, WALK)
-    for row in rolling.ROWS:
+    for row, spike in itertools.product(rolling.ROWS, (1e16, 1e200, -1.7e308)):
+        spiked = np.where(np.arange(420) == 100, spike, WALK)
         function = getattr(ta, row.name)
         clean, ours = (function(*[x] * len(row.inputs), 30) for x in (WALK, spiked))
         np.testing.assert_allclose(ours[130:], clean[130:], rtol=1e-9, atol=1e-10, err_msg=row.name)

@@ -1,66 +1,5 @@
 /* Shapes and covariances of windows whose missing values do not count. */
-#include "indicators/operators/counting.h"
-
-/* ---- shape and covariance: sums of powers of the distances from a base near the mean ----
- *
- * Sums run on, and are made anew, about the mean, at least once in a window: also when they have lost more than LOST of
- * what they were, and when the mean has gone away from the base. So a spike leaves nothing behind, and equal values have
- * no distance. */
-
-#define LOST 0x1p-6
-#define AWAY 16.0
-#define OLD 256 /* bars for which sums may run on, if the window is not longer */
-
-typedef struct {
-    double base, sum[5], worst; /* sum[p] of the p-th powers; worst: the largest sum[2] since they were made */
-} powers;
-
-FC_INLINE void add_powers(powers *p, double x, double sign, int top) {
-    double d = x - p->base, power = sign;
-    for (int k = 1; k <= top; k++) {
-        power *= d;
-        p->sum[k] += power;
-    }
-}
-FC_INLINE double sum_of(v4 x) { return v4_one(v4_last(v4_scan(x))); }
-/* Adds the values of `mem` that are there, `count` of them, by fours where all are. */
-FC_INLINE void add_all(powers *p, const double *mem, int64_t bars, int64_t count, int top) {
-    int64_t i = 0;
-    if (count == bars) {
-        v4 base = v4_all(p->base), sums[5] = {v4_zero(), v4_zero(), v4_zero(), v4_zero(), v4_zero()};
-        for (; i + 4 <= bars; i += 4) {
-            v4 d = v4_sub(v4_load(mem + i), base), power = d;
-            for (int k = 1; k <= top; k++) {
-                sums[k] = v4_add(sums[k], power);
-                power = v4_mul(power, d);
-            }
-        }
-        for (int k = 1; k <= top; k++) {
-            p->sum[k] += sum_of(sums[k]);
-        }
-    }
-    for (; i < bars; i++) {
-        if (fc_there(mem[i])) {
-            add_powers(p, mem[i], 1.0, top);
-        }
-    }
-}
-/* Sums about the mean, which is near `origin`. */
-FC_INLINE powers made_powers(const double *mem, int64_t bars, int64_t count, double origin, int top) {
-    powers p = {.base = origin};
-    add_all(&p, mem, bars, count, 1);
-    p.base += count ? p.sum[1] / (double)count : 0.0;
-    p.sum[1] = 0.0;
-    add_all(&p, mem, bars, count, top);
-    p.worst = p.sum[2];
-    return p;
-}
-/* Whether the sums of `count` values, of which one has left, should be made anew. */
-FC_INLINE int are_worn(powers *p, double count) {
-    double square = p->sum[1] * p->sum[1];
-    p->worst = p->sum[2] > p->worst ? p->sum[2] : p->worst;
-    return !(p->sum[2] >= p->worst * LOST) || square > AWAY * (p->sum[2] * count - square);
-}
+#include "indicators/operators/powers.h"
 
 typedef struct {
     double n, inverse, factor, less; /* of n values: 1 / n, and what their moments are scaled with */
@@ -113,6 +52,38 @@ FC_INLINE double shape_of(const powers *p, const scales *k, double x, int order)
     return k->factor * fourth / (variance * variance) - k->less;
 }
 
+#define SMALL 1e-140
+#define LARGE 1e140
+
+/* Whether powers of distances, whose squares have this mean, are beyond the numbers there are. */
+FC_INLINE int are_extreme(double square, double base) {
+    return !(square > SMALL && square < LARGE) && !(square == 0.0 && fabs(base) > SMALL);
+}
+
+/* The same of distances that are divided by a power of two near the largest one. */
+static FC_NOINLINE double shape_scaled(const double *mem, int64_t bars, const scales *k, double x, int order) {
+    double first = NAN, widest = 0.0, mean = 0.0;
+    int by;
+    for (int64_t i = 0; i < bars; i++) {
+        first = first == first ? first : mem[i];
+        widest = fabs(mem[i] - first) > widest ? fabs(mem[i] - first) : widest;
+    }
+    if (!(widest > 0.0 && widest < INFINITY)) {
+        return NAN;
+    }
+    frexp(widest, &by);
+    for (int64_t i = 0; i < bars; i++) {
+        mean += fc_there(mem[i]) ? ldexp(mem[i] - first, -by) : 0.0;
+    }
+    powers p = {.base = mean * k->inverse};
+    for (int64_t i = 0; i < bars; i++) {
+        if (fc_there(mem[i])) {
+            add_powers(&p, ldexp(mem[i] - first, -by), 1.0, 4);
+        }
+    }
+    return shape_of(&p, k, ldexp(x - first, -by), order);
+}
+
 FC_INLINE double shape_push(const double *par, shape_state *s, const double *in, int commit, int order) {
     double x = fc_or_missing(in[0]), kept = s->mem[s->ring.at], old = s->ring.filled == s->ring.width ? kept : NAN;
     int64_t count = s->count, age = s->age + 1, bars = s->ring.filled;
@@ -139,6 +110,11 @@ FC_INLINE double shape_push(const double *par, shape_state *s, const double *in,
     if (FC_UNLIKELY(k.n != (double)count)) {
         k = scales_of((double)count, order);
     }
+    double result = NAN;
+    if ((double)count >= par[1] && count >= (order == 1 ? 2 : order)) {
+        int scaled = are_extreme(p.sum[2] * k.inverse, p.base);
+        result = FC_UNLIKELY(scaled) ? shape_scaled(s->mem, bars, &k, x, order) : shape_of(&p, &k, x, order);
+    }
     if (commit) {
         s->powers = p;
         s->scales = k;
@@ -148,8 +124,7 @@ FC_INLINE double shape_push(const double *par, shape_state *s, const double *in,
     } else {
         s->mem[s->ring.at] = kept;
     }
-    int least = order == 1 ? 2 : order;
-    return (double)count >= par[1] && count >= least ? shape_of(&p, &k, x, order) : NAN;
+    return result;
 }
 
 /* ---- by vectors, while the window is full and nothing in it is missing ---- */
@@ -263,7 +238,8 @@ FC_INLINE int shape_try(shape_state *s, const double *from, const double *x, dou
         away = v4_max(away, beyond(sums, n));
         v4_store(out + t, shapes_of(sums, k.base, &s->scales, x + t, order));
     }
-    return highest_of(away) <= 0.0 && take_lanes(&s->powers, &k, top);
+    int extreme = are_extreme(highest_of(k.most) * s->scales.inverse, s->powers.base);
+    return !extreme && highest_of(away) <= 0.0 && take_lanes(&s->powers, &k, top);
 }
 
 FC_INLINE void remake_shape(shape_state *s, int top) {
