@@ -106,4 +106,7 @@ MAPS: Mapping[str, Callable[..., Any]] = {
     "sum_over": lambda x, y, number: (x + y) / number,
     "sum_of_three_over": lambda x, y, z, number, weight: (x + y + z * weight) / number,
     "sum_of_four_over": lambda x, y, z, u, number: (x + y + z + u) / number,
+    "combine_two": lambda x, y, a, b: x * a + y * b,
+    "combine_three": lambda x, y, z, a, b, c: (x * a + y * b) + z * c,
+    "combine_four": lambda x, y, z, u, a, b, c, d: ((x * a + y * b) + z * c) + u * d,
 }

@@ -260,6 +260,9 @@ def test_functions_of_one_number(core: Any, name: str) -> None:
         ("sum_over", (3.0,), lambda x, y: (x + y) / 3.0),
         ("sum_of_three_over", (3.0, 2.0), lambda x, y, z: (x + y + z * 2.0) / 3.0),
         ("sum_of_four_over", (4.0,), lambda x, y, z, u: (x + y + z + u) / 4.0),
+        ("combine_two", (2.0, -1.0), lambda x, y: 2.0 * x - y),
+        ("combine_three", (3.0, -3.0, 1.0), lambda x, y, z: (3.0 * x - 3.0 * y) + z),
+        ("combine_four", (0.5, 2.0, -1.0, 4.0), lambda x, y, z, u: 0.5 * x + 2.0 * y - z + 4.0 * u),
         (
             "adaptive_rate",
             (0.5, 0.25),

@@ -223,6 +223,7 @@ def test_every_operator_has_a_method_or_a_sign() -> None:
     of_map = {row.name for row in OPERATORS.values() if (row.kind, row.inputs, row.params) == ("map", 1, ())}
     within = {"divide", "eq", "there", "constant"}
     joined = {"distance", "scaled_ratio", "where_greater"}
-    joined |= {"sum_over", "sum_of_three_over", "sum_of_four_over", "adaptive_rate"}  # by the definitions themselves
+    joined |= {"sum_over", "sum_of_three_over", "sum_of_four_over", "adaptive_rate"}
+    joined |= {"combine_two", "combine_three", "combine_four"}  # by the definitions themselves
     for name in set(OPERATORS) - signs - of_map - within - joined:
         assert callable(vars(Operators).get(name)), name

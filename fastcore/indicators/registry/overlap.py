@@ -176,7 +176,7 @@ ROWS: tuple[Indicator, ...] = (
         "``ma(real, min(max(floor(periods[t]), minperiod), maxperiod), matype)[t]``",
         _COMMON,
         "An average other than the simple one is kept for each period from minperiod to maxperiod, which an error "
-        "ends where it takes more than 10,000 operators: some 2,000 periods of EMA, 500 of T3.",
+        "ends where it takes more than 10,000 operators: some 2,000 periods of EMA, 900 of T3.",
     ),
     row(
         _GROUP,

@@ -86,6 +86,10 @@ _TABLE = (
     Operator("sum_over", "map", 2, 1, ("number:number",), _none),
     Operator("sum_of_three_over", "map", 3, 1, ("number:number", "weight:number"), _none),
     Operator("sum_of_four_over", "map", 4, 1, ("number:number",), _none),
+    *(
+        Operator(f"combine_{name}", "map", n, 1, tuple(f"weight{i}:number" for i in range(n)), _none)
+        for n, name in ((2, "two"), (3, "three"), (4, "four"))
+    ),
     Operator("adaptive_rate", "map", 3, 1, ("span:number", "slowest:number"), _none),
     Operator("lag", "window", 1, 1, ("bars:count",), _count),
     *(

@@ -4,6 +4,9 @@
 
 #define TILE 512 /* bars that all nodes take before the next ones: these, and the values between them, stay in L1 */
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
+/* Programs of so many nodes and series have time to fetch the next tile meanwhile; others would wait for it. */
+#define FETCH_NODES 12
+#define FETCH_SERIES 3
 #define LINE 64 /* what carries are aligned to */
 
 static size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
@@ -271,8 +274,24 @@ static int input_finite(const tiles *t, int j, ptrdiff_t from, ptrdiff_t to) {
     return from >= to || fc_all_finite(t->in[j] + from, to - from);
 }
 
+/* Asks for a part of what the next tile reads and writes, so that it comes while this one is worked on. */
+static void fetch_next(const tiles *t, int k) {
+    const fc_program *p = t->p;
+    ptrdiff_t bars = t->n - t->end < t->end - t->begin ? t->n - t->end : t->end - t->begin;
+    ptrdiff_t from = t->end + bars * k / p->n_nodes, to = t->end + bars * (k + 1) / p->n_nodes;
+    for (ptrdiff_t i = from; i < to; i += 8) {
+        for (int j = 0; j < p->n_in; j++) {
+            FC_PREFETCH_LATER(t->in[j] + i);
+        }
+        for (int j = 0; j < p->n_out; j++) {
+            FC_PREFETCH_LATER(t->out[j] + i);
+        }
+    }
+}
+
 static int run_tile(tiles *t) {
     const fc_program *p = t->p;
+    int fetches = p->n_nodes >= FETCH_NODES && p->n_in + p->n_out >= FETCH_SERIES && t->end < t->n;
     for (int j = 0; j < p->n_in && !p->counted; j++) {
         ptrdiff_t last = t->n - (p->shown[j] - 1);
         if (!(p->shown[j] ? input_finite(t, j, 0, p->lookback) && input_finite(t, j, last, t->n)
@@ -281,6 +300,9 @@ static int run_tile(tiles *t) {
         }
     }
     for (int k = 0; k < p->n_nodes; k++) {
+        if (fetches) {
+            fetch_next(t, k);
+        }
         if (run_node(t, k)) {
             return 1;
         }

@@ -6,6 +6,7 @@ import math
 
 from python_fallback.shared.indicators.definitions.overlap import (
     average,
+    combined,
     exponential,
     length,
     typical,
@@ -121,7 +122,7 @@ def kdj(
 ) -> tuple[Value, ...]:
     k = average(o, _within(o, high, low, close, fastk_period), slowk_period, slowk_matype, 13)
     d = average(o, k, slowd_period, slowd_matype, 13)
-    return k, d, 3.0 * k - 2.0 * d
+    return k, d, combined(o, (k, 3.0), (d, -2.0))
 
 
 def willr(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
@@ -251,7 +252,7 @@ def ultosc(
     short, middle, long = (
         o.ratio(o.sum(pressure, n), o.sum(spread, n)) for n in sorted((timeperiod1, timeperiod2, timeperiod3))
     )
-    return (4.0 * short + 2.0 * middle + long) * (100.0 / 7.0)
+    return combined(o, (short, 4.0), (middle, 2.0), (long, 1.0)) * (100.0 / 7.0)
 
 
 def vhf(o: Operators, real: Value, timeperiod: int) -> Value:

@@ -8,12 +8,18 @@ from python_fallback.shared.indicators.definitions.cycle import mama
 from python_fallback.shared.indicators.program import lookback
 from python_fallback.shared.indicators.tracing import Operators, Value
 
-__all__ = ["DEFINITIONS", "average", "exponential", "length", "typical"]
+__all__ = ["DEFINITIONS", "average", "combined", "exponential", "length", "typical"]
 
 
 def exponential(o: Operators, x: Value, period: int) -> Value:
     """The exponential average, begun with the mean of the first `period` values."""
     return o.smooth(x, period, (period - 1.0) / (period + 1.0))
+
+
+def combined(o: Operators, *terms: tuple[Value, float]) -> Value:
+    """The sum of two to four values, each times its weight."""
+    name = {2: "combine_two", 3: "combine_three", 4: "combine_four"}[len(terms)]
+    return o.node(name, *(value for value, _ in terms), params=tuple(weight for _, weight in terms))
 
 
 def typical(o: Operators, high: Value, low: Value, close: Value) -> Value:
@@ -52,13 +58,13 @@ def wma(o: Operators, real: Value, timeperiod: int) -> Value:
 
 def dema(o: Operators, real: Value, timeperiod: int) -> Value:
     once = exponential(o, real, timeperiod)
-    return 2.0 * once - exponential(o, once, timeperiod)
+    return combined(o, (once, 2.0), (exponential(o, once, timeperiod), -1.0))
 
 
 def tema(o: Operators, real: Value, timeperiod: int) -> Value:
     once = exponential(o, real, timeperiod)
     twice = exponential(o, once, timeperiod)
-    return (3.0 * once - 3.0 * twice) + exponential(o, twice, timeperiod)
+    return combined(o, (once, 3.0), (twice, -3.0), (exponential(o, twice, timeperiod), 1.0))
 
 
 def trima(o: Operators, real: Value, timeperiod: int) -> Value:
@@ -78,16 +84,17 @@ def t3(o: Operators, real: Value, timeperiod: int, vfactor: float = 0.7) -> Valu
     third = -6.0 * square - 3.0 * (vfactor + cube)
     fourth = 1.0 + 3.0 * vfactor + cube + 3.0 * square
     sixth = 3.0 * (square + cube)
-    return -cube * smoothed[6] + sixth * smoothed[5] + third * smoothed[4] + fourth * smoothed[3]
+    return combined(o, (smoothed[6], -cube), (smoothed[5], sixth), (smoothed[4], third), (smoothed[3], fourth))
 
 
 def hma(o: Operators, real: Value, timeperiod: int) -> Value:
     half = o.weighted(real, max(timeperiod // 2, 1))
-    return o.weighted(2.0 * half - o.weighted(real, timeperiod), max(math.isqrt(timeperiod), 1))
+    line = combined(o, (half, 2.0), (o.weighted(real, timeperiod), -1.0))
+    return o.weighted(line, max(math.isqrt(timeperiod), 1))
 
 
 def zlema(o: Operators, real: Value, timeperiod: int) -> Value:
-    return exponential(o, 2.0 * real - o.lag(real, (timeperiod - 1) // 2), timeperiod)
+    return exponential(o, combined(o, (real, 2.0), (o.lag(real, (timeperiod - 1) // 2), -1.0)), timeperiod)
 
 
 def vwma(o: Operators, real: Value, volume: Value, timeperiod: int) -> Value:

@@ -26,6 +26,9 @@
     X(sum_over)                                                                                                        \
     X(sum_of_three_over)                                                                                               \
     X(sum_of_four_over)                                                                                                \
+    X(combine_two)                                                                                                     \
+    X(combine_three)                                                                                                   \
+    X(combine_four)                                                                                                    \
     X(divide)                                                                                                          \
     X(add)                                                                                                             \
     X(sub)                                                                                                             \

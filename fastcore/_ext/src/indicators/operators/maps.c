@@ -63,6 +63,8 @@ FC_INLINE uint64_t sign_if_not_finite(double x) {
 #define STEP1 const double *a = in
 #define STEP2 const double *a = in, *b = in + 1
 #define STEP3 const double *a = in, *b = in + 1, *c = in + 2
+#define LOAD4 LOAD3, *d = in[3]
+#define STEP4 STEP3, *d = in + 3
 #define STRICTLY 15 /* in all inputs */
 #define LOOSELY 0
 #define WITH const double number = par[0]
@@ -115,9 +117,15 @@ NUMBER(subtract_from, STRICTLY, number - a[i]);
 MAP(divide_by, "f", 1, STRICTLY, LOAD1; OVER, STEP1; OVER, QUOTIENT(a[i]));
 MAP(sum_over, "f", 2, STRICTLY, LOAD2; OVER, STEP2; OVER, QUOTIENT(a[i] + b[i]));
 MAP(sum_of_three_over, "ff", 3, STRICTLY, LOAD3; OVER, STEP3; OVER, QUOTIENT(a[i] + b[i] + c[i] * par[1]));
-MAP(sum_of_four_over, "f", 4, STRICTLY, LOAD3; const double *d = in[3]; OVER, STEP3; const double *d = in + 3;
-    OVER, QUOTIENT(a[i] + b[i] + c[i] + d[i]));
+MAP(sum_of_four_over, "f", 4, STRICTLY, LOAD4; OVER, STEP4; OVER, QUOTIENT(a[i] + b[i] + c[i] + d[i]));
 NUMBER(times, STRICTLY, a[i] * number);
+
+#define WEIGHTS2 const double wa = par[0], wb = par[1]
+#define WEIGHTS3 WEIGHTS2, wc = par[2]
+#define WEIGHTS4 WEIGHTS3, wd = par[3]
+MAP(combine_two, "ff", 2, STRICTLY, LOAD2; WEIGHTS2, STEP2; WEIGHTS2, a[i] * wa + b[i] * wb);
+MAP(combine_three, "fff", 3, STRICTLY, LOAD3; WEIGHTS3, STEP3; WEIGHTS3, a[i] * wa + b[i] * wb + c[i] * wc);
+MAP(combine_four, "ffff", 4, STRICTLY, LOAD4; WEIGHTS4, STEP4; WEIGHTS4, a[i] * wa + b[i] * wb + c[i] * wc + d[i] * wd);
 
 NUMBER(divide, LOOSELY, number / a[i]);
 BINARY(add, STRICTLY, a[i] + b[i]);
