@@ -77,3 +77,13 @@ def test_batch_live_and_board_agree_at_every_scale(ta: ModuleType, case: Case, s
         for ours, theirs in zip(FORMS[name](ta, case, inputs), batch):
             np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9 * min(1.0, scale) + 200 * LEAST)
+
+
+@each_form
+def test_a_price_whose_worth_overflows_has_no_average_and_leaves_nothing_behind(ta: ModuleType, form: Any) -> None:
+    case = next(case for case in CASES if case.row.name == "vwap")
+    bars = [np.where(np.arange(300) == 60, 1e200, x) for x in inputs_of(case.row, walk(300))]
+    live = ta.VWAP().live()
+    expected = np.array([live.update(*bar) for bar in zip(*(x.tolist() for x in bars))])
+    assert np.flatnonzero(np.isnan(expected)).tolist() == [60]
+    np.testing.assert_allclose(form(ta, case, bars)[0], expected, rtol=1e-12)

@@ -145,15 +145,15 @@ static void vwap_init(const double *par, void *state) {
 
 FC_INLINE void vwap_step(vwap_state *s, const double *in, double *out, int commit) {
     double price = typical(in[0], in[1], in[2]), base = s->begun ? s->base : price;
-    double value = s->value + (price - base) * in[3], volume = s->volume + in[3];
-    double last = volume > 0.0 ? base + value / volume : s->last;
-    out[0] = last - last == 0.0 ? last : NAN; /* sums that overflow */
+    double worth = (price - base) * in[3], value = fc_finite(worth) ? s->value + worth : s->value;
+    double volume = s->volume + in[3], last = volume > 0.0 ? base + value / volume : s->last;
+    out[0] = fc_finite(worth) && fc_finite(last) ? last : NAN; /* what overflows is missing */
     if (commit) {
         s->base = base;
-        s->begun |= in[3] != 0.0;
+        s->begun |= in[3] != 0.0 && fc_finite(price);
         s->value = value;
         s->volume = volume;
-        s->last = last;
+        s->last = fc_finite(out[0]) ? last : s->last;
     }
 }
 
