@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.inspect import stringify_signature
 
 # A name that several have is documented in the first of them; the others refer to it.
 PACKAGES = (
@@ -138,7 +139,17 @@ class Public(SphinxDirective):
         return self.options.get("group") == groups.get(name)
 
 
+def of_init(app: Any, what: str, name: str, value: Any, options: Any, signature: str, returns: str) -> Any:
+    """Return the signature of a class's ``__init__`` where its ``__new__`` passes on whatever it is given."""
+    if what != "class" or not (signature or "").startswith("(*args"):
+        return None
+    init = inspect.signature(value.__init__)
+    found = init.replace(parameters=list(init.parameters.values())[1:], return_annotation=inspect.Signature.empty)
+    return stringify_signature(found), returns
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Add the directive to Sphinx."""
     app.add_directive("public", Public)
+    app.connect("autodoc-process-signature", of_init)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

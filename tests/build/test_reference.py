@@ -92,6 +92,12 @@ def test_a_name_of_two_packages_is_documented_once(public_names: ModuleType) -> 
     assert again[2].strip() == "The same as :py:obj:`fastcore.monitor.AlertManager`."
 
 
+def test_a_class_has_the_signature_of_its_init(public_names: ModuleType) -> None:
+    signature, _ = public_names.of_init(None, "class", "", fastcore.Switch, {}, "(*args: Any, **kwargs: Any)", "")
+    assert signature.startswith("(name: str, control: ")
+    assert public_names.of_init(None, "class", "", fastcore.Guard, {}, "(slowdown: float = 0.2)", "") is None
+
+
 def test_what_is_made_from_the_table_is_documented_as_a_function(public_names: ModuleType) -> None:
     from fastcore import indicators
 
