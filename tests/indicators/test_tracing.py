@@ -53,6 +53,8 @@ def test_operators_in_a_row_are_joined_where_one_does_the_work_of_both() -> None
 def test_a_sum_is_made_of_the_sums_of_its_halves_where_these_are_known() -> None:
     program = trace(lambda o, x: (o.sum(x, 7), o.sum(x, 14), o.sum(x, 9)), 1, ())
     assert names(program) == ["sum", "lag", "add", "sum"]
+    thrice = trace(lambda o, x: (o.sum(x, 7), o.sum(x, 14), o.sum(x, 28), o.sum(x, 14) * 2.0), 1, ())
+    assert names(thrice) == ["sum", "lag", "add", "lag", "add", "times"]
     assert lookback(trace(lambda o, x: o.sum(x, 7) - o.sum(x, 14), 1, ())) == 13
 
 

@@ -126,13 +126,14 @@ class Operators:
 
     def sum(self, x: Any, period: float) -> Value:
         """The sum of the last `period` values."""
-        half = (
-            self._known.get(Node("sum", (self.value("sum", x).index,), (period / 2.0,))) if is_number(period) else None
-        )
-        if half is not None:  # two neighbours make the whole
-            known = Value(self, half)
-            return known + self.lag(known, period / 2.0)
-        return self.node("sum", x, params=(period,))
+        whole = self.value("sum", x).index
+        half = self._known.get(Node("sum", (whole,), (period / 2.0,))) if is_number(period) else None
+        if half is None or Node("sum", (whole,), (float(period),)) in self._known:
+            return self.node("sum", x, params=(period,))
+        known = Value(self, half)
+        total = known + self.lag(known, period / 2.0)  # two neighbours make the whole
+        self._known[Node("sum", (whole,), (float(period),))] = total.index
+        return total
 
     def mean(self, x: Any, period: float) -> Value:
         """The mean of the last `period` values."""
