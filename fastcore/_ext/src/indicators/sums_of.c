@@ -41,8 +41,8 @@ static int sort_sums(fc_sums_of *s, const double *x, int n_parts, double *scratc
     frexp(range, &exponent);
     frexp((double)s->width, &width);
     s->middle = s->sorted[m / 2];
-    s->bits = 62 - width;
     s->n_parts = n_parts == 1 && range > APART * (s->sorted[m - m / 4 - 1] - s->sorted[m / 4]) ? 2 : n_parts;
+    s->bits = (s->n_parts == 1 ? 62 : 60) - width; /* what is left of upper parts is added to lower ones */
     s->quantum = ldexp(1.0, exponent - s->n_parts * s->bits);
     double scale = 1.0 / s->quantum, lower = ldexp(1.0, s->bits), upper = 1.0 / lower;
     for (ptrdiff_t i = 0; i < m; i++) {
