@@ -14,6 +14,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 SECONDS ?= 20
 ROUNDS ?= 2
 MINUTES ?= 30
+# As --seconds=3 --step=1 --rates=20,200: a short one.
+COMPARE_ARGS ?=
 PYTEST_ARGS ?=
 WORKERS ?= logical
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
@@ -94,7 +96,7 @@ $(VENV)/.minute-bars: $(VENV)/.installed-demo
 
 compare: $(VENV)/.minute-bars build
 	@mkdir -p build
-	@$(PY) -m examples.market_desk compare --rounds $(ROUNDS) --html build/compare.html --json build/compare.json
+	@$(PY) -m examples.market_desk compare --rounds $(ROUNDS) --html build/compare.html --json build/compare.json $(COMPARE_ARGS)
 
 soak: $(VENV)/.installed-demo build
 	@mkdir -p build

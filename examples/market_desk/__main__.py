@@ -69,6 +69,10 @@ def parser() -> argparse.ArgumentParser:
         "--arm", choices=("before", "after", "canary"), default="canary", help="how its flags are set (default canary)"
     )
 
+    serve.add_argument(
+        "--visitors", type=rate, default=20.0, help="requests a second that it sends to itself; 0 for none (default 20)"
+    )
+
     watch = commands.add_parser("watch", help="print the prices that a running service streams")
     watch.add_argument("--port", type=port, default=8000, help="where the service runs (default 8000)")
     watch.add_argument("--topics", default="prices.*", help="what to subscribe to (default prices.*)")
@@ -111,6 +115,11 @@ def number(text: str) -> float:
         if 0 < float(text) < float("inf"):
             return float(text)
     raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+
+
+def rate(text: str) -> float:
+    """Return the finite number of at least 0 that `text` spells."""
+    return 0.0 if text == "0" else number(text)
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -175,7 +184,7 @@ def run(options: argparse.Namespace) -> int:
     if options.command == "serve":
         from examples.market_desk import server
 
-        return server.serve(options.port, options.arm)
+        return server.serve(options.port, options.arm, options.visitors)
     if options.command == "watch":
         from examples.market_desk import watch
 

@@ -49,6 +49,7 @@ def add_status(app: FastAPI, arm: str, market: Market, extra: Callable[[], dict[
             "bootstrapped": sum(origin == "bootstrapped" for origin in market.origin.values()),
             "cpu": used.user + used.system,
             "resident": process.memory_info().rss,
+            "machine": psutil.virtual_memory().percent / 100,
             "gc": {"runs": collections.runs, "seconds": collections.seconds, "longest": collections.longest},
         }
         return found | extra()

@@ -17,12 +17,13 @@ from examples.market_desk.fast.app import build_app
 from examples.market_desk.fast.optimizations import Arm, choose
 from examples.market_desk.fast.services import OptimizedServices
 from examples.market_desk.open_files import raise_limit
+from examples.market_desk.visitors import visit
 from fastcore.streaming.uvicorn import HubProtocol
 
 __all__ = ["serve"]
 
 
-def serve(port: int, arm: Arm) -> int:
+def serve(port: int, arm: Arm, visitors: float = 0.0) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Parameters
@@ -31,6 +32,8 @@ def serve(port: int, arm: Arm) -> int:
         On loopback; 0 takes a free one.
     arm : {"before", "after", "canary"}
         How the flags are set.
+    visitors : float
+        Requests a second that the service sends to itself; 0 for none.
 
     Returns
     -------
@@ -58,6 +61,8 @@ def serve(port: int, arm: Arm) -> int:
             timeout_graceful_shutdown=2,
         )
         print(welcome(f"http://127.0.0.1:{listener.getsockname()[1]}", arm, token), flush=True)
+        if visitors:
+            visit(listener.getsockname()[1], visitors)
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
     return 0

@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 pytest.importorskip("feedparser")
 
 from examples.market_desk.data.market import HISTORY
+from examples.market_desk.fast import analysis
 from examples.market_desk.fast.analysis import ACCURACY
 from examples.market_desk.fast.app import build_app as build_fast
 from examples.market_desk.fast.optimizations import FLAGS, choose
@@ -112,7 +113,7 @@ def test_analyses_computed_ahead_are_those_that_are_asked_for(backend: str) -> N
     for symbol, bars in asked:
         desk.analysis.analyse(symbol, bars)
     desk.market.advance(1001.0)
-    assert desk.analysis.warm() in (1, 2)  # windows: the second only if there is time
+    assert desk.analysis.warm() == 2  # windows
     desk.analysis.analyse("BS007", 60)
     plain = desk.analysis.original_service
     before = desk.analysis.hits()
@@ -128,6 +129,19 @@ def test_analyses_computed_ahead_are_those_that_are_asked_for(backend: str) -> N
     assert after["hits"] - before["hits"] >= len(asked) // 2
     assert after["misses"] - before["misses"] <= len(asked) // 2  # the second window, if there was no time for it
     assert desk.monitor.recompute().keys() == set(desk.monitor.watched)
+
+
+@pytest.mark.backend_independent
+def test_windows_that_take_too_long_are_left_to_single_analyses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "BUDGET", 0.0)
+    desk = services()
+    found = []
+    for n in range(3):
+        for symbol in desk.market.symbols[:12]:
+            assert desk.analysis.analyse(symbol, 250)["bar"] == HISTORY - 1 + n
+        desk.market.advance(1001.0 + n)
+        found.append((desk.analysis.warm(), desk.analysis.is_quick("BS050", 250)))
+    assert found == [(1, True), (0, False), (0, False)]  # it is tried once, to know how long it takes
 
 
 def test_an_analysis_is_never_older_than_the_newest_bar() -> None:

@@ -31,8 +31,13 @@ def measured(factor: float, stream: bool) -> dict[str, Any]:
     """A round in which everything takes `factor` times as long."""
     times = {"n": 100, "p50": 10.0 * factor, "p95": 40.0 * factor, "p99": 50.0, "mean": 12.0, "failed": 0}
     gc = {"runs": 10, "seconds": 0.1, "longest": 0.02}
-    before = {"cpu": 1.0, "resident": 100 << 20, "gc": dict.fromkeys(gc, 0)}
-    after = {"cpu": 1.0 + factor, "resident": 150 << 20, "gc": {name: value * factor for name, value in gc.items()}}
+    before = {"cpu": 1.0, "machine": 0.2, "resident": 100 << 20, "gc": dict.fromkeys(gc, 0)}
+    after = {
+        "cpu": 1.0 + factor,
+        "machine": 0.2,
+        "resident": 150 << 20,
+        "gc": {name: value * factor for name, value in gc.items()},
+    }
     prices: dict[str, Any] = {"ages": times, "gap": 1.0, "readings": 100, "bytes": 10_000, "failed": 0.0}
     prices |= {"lost": 0} if stream else {"gap": 30.0, "gzipped": 20_000}
     cache = {"hits": 90, "misses": 10}
@@ -55,6 +60,7 @@ def measured(factor: float, stream: bool) -> dict[str, Any]:
             "prices": prices,
         },
         "steps": steps,
+        "saturated": {**times, "cpu": factor, "seconds": 3.0},
         "tasks": {"reports": times, "seconds": 6.0 * factor, **({"short": {**times, "n": 1000}} if stream else {})},
     }
 

@@ -106,6 +106,8 @@ def test_watch_says_when_there_is_no_service(capsys: pytest.CaptureFixture[str])
         (["serve", "--arm", "befor"], "did you mean before?"),
         (["demo", "--clients", "0"], "expected an int >= 1, got '0'"),
         (["demo", "--seconds", "inf"], "expected a number above 0, got 'inf'"),
+        (["serve", "--visitors", "-1"], "expected a number above 0, got '-1'"),
+        (["soak", "--faults", "kill,dsk"], "expected faults of flags, kill"),
         (["compare", "--rates", "20,x"], "expected a number above 0, got 'x'"),
     ],
 )

@@ -30,6 +30,7 @@ TIMEOUT = 10.0  # seconds after which a request has failed
 BATCH, REPORT = 10, 5  # symbols
 BATCHES, REPORTS = 0.5, 0.2  # a second
 LIMIT, ERRORS = 1.0, 0.01  # seconds of p95, and the share of errors, up to which a rate is sustained
+EAGER = 8  # clients that ask without a pause
 BURST, MANY = 40, 1000  # tasks at once: reports, and short ones
 GZIPPED = "content-encoding: gzip\r\nAccept-Encoding: gzip\r\n"  # what compression adds to both heads
 ALONE = 5.0  # seconds for which nothing but the stream is measured
@@ -206,6 +207,7 @@ async def drive(plan: LoadPlan) -> None:
     result["steady"] = await steady(load, http)
     tell("progress", what="steady load", **result["steady"]["analysis"])
     result["steps"] = await steps(load, http)
+    result["saturated"] = await saturate(load, http)
     result["tasks"] = await tasks(load)
     result["end"] = (await http.get("/status")).json()
     tell("result", **result)
@@ -283,6 +285,22 @@ async def steps(load: Load, http: HttpClient) -> list[dict[str, Any]]:
         if len(found) > 1 and not (found[-1]["sustained"] or found[-2]["sustained"]):
             break
         await asyncio.sleep(0.3)
+    return found
+
+
+async def saturate(load: Load, http: HttpClient) -> dict[str, Any]:
+    """Have some clients ask for one analysis after the other without a pause; return what the server answered."""
+    tally, end = Tally(), time.perf_counter() + load.plan.step
+    before, began = (await http.get("/status")).json(), time.perf_counter()
+
+    async def ask() -> None:
+        while (now := time.perf_counter()) < end:
+            await timed(load.analysis, tally, now, TIMEOUT)
+
+    await asyncio.gather(*(ask() for _ in range(EAGER)))
+    took, after = time.perf_counter() - began, (await http.get("/status")).json()
+    found = {**tally.summary(), "cpu": after["cpu"] - before["cpu"], "seconds": took}
+    tell("progress", what=f"{EAGER} clients without a pause, {found['n'] / took:.0f} analyses a second", **found)
     return found
 
 

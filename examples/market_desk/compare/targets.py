@@ -81,6 +81,12 @@ def per_cpu(result: Result, rate: float) -> float | None:
     return None if step is None or not step["cpu"] else step["n"] / step["cpu"]
 
 
+def saturated(result: Result, by: str) -> float | None:
+    """Return the analyses that clients without a pause got, a second or for each second of CPU."""
+    found = result["saturated"]
+    return found["n"] / found[by] if found[by] else None
+
+
 def collections(name: str) -> Callable[[Result, float], float]:
     """Return what reads a figure of the garbage collector, a minute."""
 
@@ -175,6 +181,9 @@ TARGETS = (
     Target("API p95 at plain's highest rate, ms", "-70 %, < 300", step_value("p95"), ".1f", change=-0.7, most=300),
     Target("Highest rate sustained, req/s", "+300 %, >= 200", highest, ".0f", change=3.0, least=200),
     Target("Analyses per CPU second", "+40 %", per_cpu, ".0f", change=0.4),
+    Target("Analyses a second without a pause", "", lambda r, rate: saturated(r, "seconds"), ".0f"),
+    Target("Their p95, ms", "", lambda r, rate: r["saturated"]["p95"], ".1f"),
+    Target("Analyses per CPU second without a pause", "", lambda r, rate: saturated(r, "cpu"), ".0f"),
     Target("Age of the newest price, s", "-95 %", age, ".2f", change=-0.95),
     Target("Price latency p95, s", "< 2", lambda r, rate: p95(steady(r, "prices", "ages")), ".3f", most=2),
     Target("Requests of a client a session", "-99.7 %", requests, ".0f", change=-0.997),
@@ -197,6 +206,7 @@ TARGETS = (
         most=0.8,
     ),
     Target("Memory of 512 MiB", "< 70 %", lambda r, rate: steady(r, "after", "resident") / LIMIT, ".0%", most=0.7),
+    Target("Memory of the machine in use", "< 70 %", lambda r, rate: steady(r, "after", "machine"), ".0%", most=0.7),
     Target("Errors, steady load", "< 1 %", failed, ".2%", most=0.01),
     Target("Recovery after kill -9, s", "< 30", lambda r, rate: r["recovery"], ".1f", most=30),
     Target("Largest difference of an indicator", "< 5 %", lambda r, rate: r["difference"], ".1e", most=0.05),

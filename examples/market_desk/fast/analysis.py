@@ -26,10 +26,11 @@ from fastcore.monitor import measure_execution_time
 
 __all__ = ["ACCURACY", "AsyncTechnicalIndicatorService", "OptimizedTechnicalAnalysisService", "compute_panel", "plan"]
 
-ACCURACY = 1e-9  # of an indicator, relative to its value, or absolute below 1
+ACCURACY = 1e-6  # of an indicator, relative or absolute: pandas carries rounding errors from window to window
 LARGE = 1 << 20  # bytes from which on making a table smaller pays: most live for a millisecond
 RECENT = 2000  # analyses that are computed ahead at most
-BUDGET = PERIOD / 5  # seconds after which no further window is computed ahead
+BUDGET = PERIOD / 5  # seconds of a bar that computing windows ahead may take
+FORGET = 0.9  # what is left of a figure after each bar in which a window did not fit into that
 MANY = 8  # symbols from which on a window is computed for all symbols
 WINDOWS = 16  # that are kept, each for all symbols
 KEPT = 4000  # analyses that are kept, of the newest bars
@@ -71,6 +72,7 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
         self.original_service = original
         self.recent: LRUCache[tuple[str, int], int] = LRUCache(RECENT)
         self._popular: frozenset[int] = frozenset()  # windows that many symbols were asked of
+        self._took: dict[int, float] = {}  # seconds that a window took
         self.calculate_indicators = Switch(  # type: ignore[method-assign]
             "analysis.calculate_indicators",
             control=original.calculate_indicators,
@@ -115,7 +117,10 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
     @cached(maxsize=WINDOWS, ttl=2 * PERIOD, copy=False, per_instance=True)
     def window(self, bars: int, bar: int) -> Window:
         """Return the analyses of all symbols: callers that come while it is computed wait for the same one."""
-        return Window(self.market, bars)
+        began = time.perf_counter()
+        found = Window(self.market, bars)
+        self._took[bars] = time.perf_counter() - began
+        return found
 
     def warm_up(self) -> int:
         """Compute the windows that many symbols were asked of lately, for all symbols; return how many."""
@@ -123,12 +128,17 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
         for (_, bars), last in list(self.recent.items()):
             asked[bars] += last > self.market.bar - STALE
         order = [bars for bars, symbols in asked.most_common(WINDOWS) if symbols >= MANY]
-        self._popular = frozenset(order)
-        began, done = time.perf_counter(), 0
-        while done < len(order) and time.perf_counter() - began < BUDGET:
-            self.window(order[done], self.market.bar)
-            done += 1
-        return done
+        spent, fit = 0.0, list[int]()
+        for bars in order:
+            took = self._took.get(bars, 0.0)
+            if spent + took <= BUDGET:
+                spent, fit = spent + took, [*fit, bars]
+            else:  # its symbols are computed one by one; it is tried again after some bars
+                self._took[bars] = took * FORGET
+        self._popular = frozenset(bars for bars in fit if bars in self._took)
+        for bars in fit:
+            self.window(bars, self.market.bar)
+        return len(fit)
 
     def hits(self) -> dict[str, int]:
         """Return how often the indicators of an analysis were there already, and how often they were computed."""

@@ -53,12 +53,15 @@ def build_app(services: TunedServices | None = None, *, running: bool = True) ->
             await asyncio.to_thread(services.scheduler.stop)
 
     def extra() -> dict[str, Any]:
-        info = services.analysis.at_bar.cache_info()
+        analyses, windows = services.analysis.at_bar.cache_info(), services.analysis.universe.cache_info()
         return {
             "clients": len(connections),
             "delivered": connections.sent,
             "bytes_out": connections.bytes,
-            "cache": {"hits": info.hits, "misses": info.misses},
+            "cache": {
+                "hits": analyses.hits + max(0, analyses.misses - windows.misses),
+                "misses": windows.misses,
+            },
         }
 
     app = FastAPI(title="Market desk, tuned", lifespan=lifespan if running else None)
