@@ -53,6 +53,8 @@ def filled(
     None for the second where there are none after the first complete bar.
     """
     missing = [~np.isfinite(x) for x in inputs]
+    if not any(gaps.any() for gaps in missing):
+        return inputs, None
     incomplete = np.logical_or.reduce(missing)
     there = np.logical_or.accumulate(~incomplete, axis=-1)
     if not (incomplete & there).any():
