@@ -1,6 +1,6 @@
 """Takes the pictures of the dashboard that the documentation shows: ``python tools/screenshots.py [--only overview]``.
 
-Runs the market desk under some load and looks at it with Chromium, wide in both themes and as narrow as a phone.
+Runs the market desk under some load and looks at it with Chromium, in both themes: as narrow as a phone, and wide.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("overview", "requests", "alerts", "switches", "tasks", "caches", "memory", "streaming", "prices")
-VIEWS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1200), ("dark", 1200), ("light", 375))
-LARGEST = 200_000  # bytes of a picture
+PAGES = ("overview", "requests", "alerts", "switches", "tasks", "task", "caches", "memory", "streaming", "prices")
+VIEWS: tuple[tuple[Literal["light", "dark"], int], ...] = (
+    *(("light", 1200), ("dark", 1200), ("light", 375)),
+    *(("dark", 375), ("light", 2560), ("dark", 2560)),
+)
+WIDTHS = {375: "-narrow", 1200: "", 2560: "-wide"}
+LARGEST = 300_000  # bytes of a picture
 TOKEN = "a token for pictures"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
@@ -84,6 +88,11 @@ def stream(address: str, stop: threading.Event) -> None:
     asyncio.run(listen())
 
 
+def report(address: str) -> str:
+    """Return the id of the newest report."""
+    return str(ask(f"{address}/fastcore/api/tasks?text=report&limit=1")["tasks"][0]["id"])
+
+
 def take(address: str, folder: Path, only: tuple[str, ...]) -> None:
     """Take every picture."""
     from playwright.sync_api import sync_playwright
@@ -97,15 +106,19 @@ def take(address: str, folder: Path, only: tuple[str, ...]) -> None:
         ]
         opened = [(theme, width, context.new_page()) for theme, width, context in contexts]
         for _, _, page in opened:
-            page.goto(f"{address}/fastcore/#{only[0]}")
+            page.goto(f"{address}/fastcore/#overview")
+            page.evaluate("token => sessionStorage.setItem('fastcore-token', token)", TOKEN)
+            page.reload()
             page.wait_for_selector("#link.state-good")
         time.sleep(20)  # lines over time want a past
         for name in only:
+            where = name if name != "task" else f"tasks/{report(address)}"
+            where = "switches/technical_analysis" if name == "switches" else where
             for _, _, page in opened:
-                page.goto(f"{address}/fastcore/#{name}")
-            time.sleep(4)
+                page.goto(f"{address}/fastcore/#{where}")
+            time.sleep(5)
             for theme, width, page in opened:
-                path = folder / f"dashboard-{name}-{theme if width > 400 else 'narrow'}.png"
+                path = folder / f"dashboard-{name}-{theme}{WIDTHS[width]}.png"
                 page.screenshot(path=path, full_page=width <= 400, animations="disabled")
                 size = path.stat().st_size
                 print(f"{path.relative_to(ROOT)}  {size:,} bytes", flush=True)

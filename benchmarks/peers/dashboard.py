@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -192,16 +193,23 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--rounds", type=int, default=3, help="in turns; the medians are printed at the end")
     options = parser.parse_args()
     if hasattr(os, "sched_getaffinity"):
         print(f"{len(os.sched_getaffinity(0))} cores, {SERIES:,} series, {TASKS:,} tasks, {options.clients:,} clients")
-    base: float | None = None
-    for kind in options.kinds:
-        percent = measure(kind, options.seconds, options.clients)
-        base = percent if kind == "without" else base
-        more = "" if base is None or kind == "without" else f"  {percent - base:+.2f} against none"
+    found: dict[str, list[float]] = {kind: [] for kind in options.kinds}
+    for number in range(options.rounds):
+        for kind in options.kinds:
+            found[kind].append(measure(kind, options.seconds, options.clients))
+            print(f"round {number + 1}: {kind} {found[kind][-1]:.2f} %", file=sys.stderr, flush=True)
+    base = found.get("without")
+    for kind, percents in found.items():
         label = {"without": "no dashboard", "with": "dashboard, no page open"}.get(kind, f"the page {kind} open")
-        print(f"{label:<28} {percent:6.2f} % of a core{more}", flush=True)
+        more = ""
+        if base is not None and kind != "without":
+            added = sorted(percent - none for percent, none in zip(percents, base))
+            more = f"  {statistics.median(added):+.2f} against none ({added[0]:+.2f} to {added[-1]:+.2f})"
+        print(f"{label:<28} {statistics.median(percents):6.2f} % of a core{more}", flush=True)
 
 
 if __name__ == "__main__":

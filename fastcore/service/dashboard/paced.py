@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 __all__ = ["SHARE", "Paced"]
 
-SHARE = 0.003  # of a core, for each thing that is paced
+SHARE = 0.002  # of a core, for each thing that is paced
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ class Paced(Generic[T]):
     Parameters
     ----------
     function : callable
-    share : float, default 0.003
+    share : float, default 0.002
         Of a core.
     clock, cpu : callable, optional
         Seconds that only grow, and the thread's seconds of CPU.

@@ -136,8 +136,10 @@ function open() {
   $("arrived").textContent = PAGES[name].title;
   $("page").replaceChildren(h("h2", {}, PAGES[name].title), view.element);
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === address(name)) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.hash === address(name)) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone the pages are a row that scrolls
+    } else link.removeAttribute("aria-current");
   }
   if (newest[name]) view.show(newest[name], wanted, query);
   view.follow?.();
