@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastcore import indicators
 from fastcore.indicators.registry import INDICATORS
 from tests.indicators.cases import CASES, Case, call, inputs_of, walk
 
@@ -161,3 +162,17 @@ def test_a_long_series_with_gaps_is_that_of_live_values(ta: ModuleType, name: st
     expected = np.array([live.update(*bar) for bar in zip(*(x.tolist() for x in inputs))])
     found = definition()(*inputs)
     np.testing.assert_allclose(np.transpose(found), expected, rtol=1e-9, atol=1e-9)
+
+
+@indicators.indicator
+def places(o: Any, real: Any) -> Any:
+    return o.total(o.since_highest(real, 7, 2)) + 1000.0 * o.bar_number(real)
+
+
+@pytest.mark.usefixtures("ta")
+def test_places_begin_again_after_a_gap_and_bars_are_counted_through_it() -> None:
+    rng = np.random.default_rng(42)
+    real = rng.integers(0, 4, 2600).astype(float)
+    real[rng.random(2600) < 0.03] = np.nan
+    live = places.live()
+    np.testing.assert_array_equal(places(real), [live.update(x) for x in real.tolist()])
