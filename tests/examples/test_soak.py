@@ -176,6 +176,43 @@ def test_the_balancer_gives_a_connection_to_a_backend_that_takes_it() -> None:
     assert all(body.endswith(b"ok") for body in asyncio.run(run()))
 
 
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+def test_another_backend_answers_a_get_that_was_left_without_an_answer(method: bytes) -> None:
+    asked: list[str] = []
+
+    async def run() -> bytes:
+        async def dying(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            asked.append("dying")
+            balancer.ready.discard(ports[0])
+            writer.close()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            writer.close()
+
+        servers = [await asyncio.start_server(one, "127.0.0.1", 0) for one in (dying, answer)]
+        ports = [server.sockets[0].getsockname()[1] for server in servers]
+        async with Balancer(every=60.0) as balancer:
+            await asyncio.sleep(0.05)  # it has looked, and found none
+            balancer.ready = {ports[0]}
+            reader, writer = await asyncio.open_connection("127.0.0.1", balancer.port)
+            writer.write(method + b" / HTTP/1.1\r\n\r\n")
+            while not asked:
+                await asyncio.sleep(0.01)
+            balancer.ready = {ports[1]}
+            found = await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+        for server in servers:
+            server.close()
+        return found
+
+    found = asyncio.run(run())
+    assert found.endswith(b"ok") == (method == b"GET")
+    assert asked == (["dying", "GET / HTTP/1.1\r\n\r\n"] if method == b"GET" else ["dying"])
+
+
 WRITES = """
 import pathlib, sys
 for line in sys.stdin:

@@ -80,7 +80,7 @@ class OptimizedScheduler(ParallelScheduler):
         if name != "analyse_symbol":
             work = scheduler_cleanup(collect=scheduled)(memory_monitor(threshold_mb=150.0)(work))
         measured = measure_execution_time(service="jobs", operation=name)(work)
-        return self.queue.task(measured, name=name, retries=1, unique=scheduled)
+        return self.queue.task(measured, name=name, retries=4, unique=scheduled)  # for some seconds of a full disk
 
     def schedule(self) -> None:
         """Have the queue run the jobs at their intervals, the snapshots first."""

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections.abc import Callable
 
 __all__ = ["Balancer"]
 
 WAIT = 10.0  # seconds that a connection waits for a backend
 BLOCK = 1 << 16
 
+Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 class Balancer:
     """Carries TCP connections to backends by their ports.
+
+    A GET that a backend leaves without a byte of an answer is given to another.
 
     Parameters
     ----------
@@ -57,22 +62,35 @@ class Balancer:
             await asyncio.sleep(self._every)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = await self._connect()
-        if there is None:
+        pending = bytearray()  # what the client has sent since the last byte of an answer
+        while (there := await self._connect()) is not None:
+            there[1].write(bytes(pending))
+            again = await self._exchange((reader, writer), there, pending)
+            there[1].close()
+            if not again:
+                break
+        else:
             self.refused += 1
-            writer.close()
-            return
-        both = {asyncio.create_task(_pump(reader, there[1])), asyncio.create_task(_pump(there[0], writer))}
+        writer.close()
+
+    async def _exchange(self, client: Pair, backend: Pair, pending: bytearray) -> bool:
+        """Carry bytes both ways until one side ends; return whether another backend may answer what is pending.
+
+        As with nginx that is a GET of which no byte was answered: it changes nothing.
+        """
+        up = asyncio.create_task(_pump(client[0], backend[1], pending.extend))
+        down = asyncio.create_task(_pump(backend[0], client[1], lambda data: pending.clear()))
+        both = {up, down}
         self._tasks |= both
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        again = down.done() and not up.done() and pending.startswith(b"GET ")
         for task in both:
             task.cancel()
         await asyncio.gather(*both, return_exceptions=True)
         self._tasks -= both
-        for one in (writer, there[1]):
-            one.close()
+        return again
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    async def _connect(self) -> Pair | None:
         """Return a connection to a backend that takes it; None where there is none for ten seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT):
@@ -99,8 +117,9 @@ async def _is_ready(port: int) -> bool:
     return False
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, note: Callable[[bytes], object]) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(BLOCK):
+            note(data)
             writer.write(data)
             await writer.drain()
