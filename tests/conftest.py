@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.machinery
 import json
 import os
@@ -55,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.getplugin("capturemanager").stop_global_capturing()
         arguments = [sys.executable, "-m", "pytest", *config.invocation_params.args]
         os.execve(sys.executable, arguments, systems.environment(system, dict(os.environ)))
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # thousands of collected tests, which each collection of garbage would look through
 
 
 def pytest_report_header() -> list[str]:

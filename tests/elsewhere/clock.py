@@ -35,8 +35,8 @@ def coarse() -> None:
     changed: dict[str, Callable[..., object]] = {
         "time_ns": lambda: quantised(time_ns()),
         "monotonic_ns": lambda: quantised(monotonic_ns()),
-        "time": lambda: quantised(time_ns()) / 1e9,
-        "monotonic": lambda: quantised(monotonic_ns()) / 1e9,
+        "time": lambda: time_ns() // _TICK_NS / 64,
+        "monotonic": lambda: monotonic_ns() // _TICK_NS / 64,
         "get_clock_info": get_clock_info,
     }
     for name, function in changed.items():
