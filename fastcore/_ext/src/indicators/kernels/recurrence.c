@@ -82,7 +82,7 @@ FC_INLINE double segments_of(const fc_decay *plan, const double *x, double befor
     for (int g = 0; g < SEGMENTS / 4; g++) {
         const double *x0 = x + 4 * g * length - 1;
         four[g].before = kind == DECAY ? q : v4_of(g ? x0[0] : before, x0[length], x0[2 * length], x0[3 * length]);
-        four[g].y = g ? v4_zero() : v4_of(last, 0.0, 0.0, 0.0);
+        four[g].y = g ? v4_zero() : v4_alone(last);
     }
     for (ptrdiff_t t = 0; t < length; t += 2) {
         for (int g = 0; g < SEGMENTS / 4; g++) {

@@ -176,7 +176,7 @@ FC_INLINE int follow_segments(const double *x, const double *rate, double before
     for (int g = 0; g < SEGMENTS / 4; g++) {
         const double *x0 = x + 4 * g * length - 1;
         had[g] = v4_of(g ? x0[0] : before, x0[length], x0[2 * length], x0[3 * length]);
-        y[g] = g ? v4_zero() : v4_of(*apart, 0.0, 0.0, 0.0);
+        y[g] = g ? v4_zero() : v4_alone(*apart);
         product[g] = one;
     }
     for (ptrdiff_t t = 0; t < length; t += 2) {
