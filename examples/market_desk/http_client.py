@@ -31,8 +31,7 @@ class HttpClient:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        self._used: dict[asyncio.StreamWriter, float] = {}
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, float]] = []  # and when it was used last
 
     async def get(self, path: str, headers: str = "") -> Answer:
         """Send a GET request; `headers` are further lines of its head."""
@@ -48,7 +47,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the idle connections."""
-        for _, writer in self._idle:
+        for _, writer, _ in self._idle:
             writer.close()
         self._idle.clear()
 
@@ -70,19 +69,19 @@ class HttpClient:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        while self._idle and not self._is_open(*self._idle[-1]):
-            self._idle.pop()[1].close()
-        pair = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
-        self._used.pop(pair[1], None)
+        while self._idle:
+            reader, writer, used = self._idle.pop()
+            if (
+                not reader.at_eof() and time.monotonic() - used < IDLE
+            ):  # the server closes those that were idle for long
+                break
+            writer.close()
+        else:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
-            yield pair
+            yield reader, writer
         except BaseException:
-            pair[1].close()  # an answer may be half read
+            writer.close()  # an answer may be half read
             raise
-        if not pair[1].is_closing():
-            self._used[pair[1]] = time.monotonic()
-            self._idle.append(pair)
-
-    def _is_open(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Return whether a connection may be used again: the server closes those that were idle for long."""
-        return not reader.at_eof() and time.monotonic() - self._used.pop(writer, 0.0) < IDLE
+        if not writer.is_closing():
+            self._idle.append((reader, writer, time.monotonic()))
