@@ -1,28 +1,22 @@
-"""The comparison as an HTML page with plots, which needs no other file."""
+"""The plots of the comparison's HTML page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
-__all__ = ["write_report"]
+__all__ = ["plots"]
 
 COLOURS = {"plain": "#888", "tuned": "#c80", "fast": "#06c", "fast_python": "#6a3"}
 WIDTH, HEIGHT, EDGE = 640, 240, 44
 
 
-def write_report(path: Path, printed: str, results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Write the page."""
-    plots = [
-        plot("p95 of an analysis (ms) by the rate of requests a second", curves(results, "p95")),
-        plot("Share of requests that failed or were stale", curves(results, "failed")),
-    ]
-    body = f"<h1>The market desk, before and after</h1><pre>{escape(printed)}</pre>{''.join(plots)}"
-    style = "body{font:14px sans-serif;max-width:1100px;margin:2em auto}pre{font-size:12px}"
-    head = f"<!doctype html><html lang=en><meta charset=utf-8><title>Market desk</title><style>{style}</style>"
-    path.write_text(f"{head}{body}</html>", encoding="utf-8")
+def plots(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return latency and failures by the rate of requests."""
+    return plot("p95 of an analysis (ms) by the rate of requests a second", curves(results, "p95")) + plot(
+        "Share of requests that failed or were stale", curves(results, "failed")
+    )
 
 
 def curves(results: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> dict[str, list[tuple[float, float]]]:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import fastcore
-from examples.market_desk.child import Child, ChildFailed
+from examples.market_desk.child import Child
 from examples.market_desk.compare.frames import largest_difference, table_bytes
-from examples.market_desk.compare.html_report import write_report
+from examples.market_desk.compare.html_report import plots
 from examples.market_desk.compare.subscribers import summary
 from examples.market_desk.compare.targets import ARMS, SESSION, Row, rows
 from examples.market_desk.data.market import Market
 from examples.market_desk.fast.optimizations import FLAGS
 from examples.market_desk.http_client import HttpClient
+from examples.market_desk.measurement import measure, say, write_json, write_page
 from examples.market_desk.open_files import affordable_clients
 from fastcore.streaming import Client
 
@@ -179,12 +178,7 @@ def ms(value: float | None) -> str:
     return "none" if value is None else f"{value:.1f} ms"
 
 
-def say(line: str) -> None:
-    """Print `line` at once."""
-    print(line, flush=True)
-
-
-async def measure(settings: Settings) -> dict[str, list[dict[str, Any]]]:
+async def run_rounds(settings: Settings) -> dict[str, list[dict[str, Any]]]:
     """Return every round of every arm; the arms take turns, in the other order each second round."""
     found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in settings.arms}
     idle = {arm: idle_bytes(arm.removesuffix("_python")) for arm in settings.arms}
@@ -234,15 +228,6 @@ def line(label: str, target: str, *cells: str) -> str:
     return f"{label:<38}{target:>15}" + "".join(f"{value:>13}" for value in values) + f"{change:>10}{met:>5}"
 
 
-async def interruptible(settings: Settings) -> dict[str, list[dict[str, Any]]]:
-    """Measure; SIGTERM ends it as Ctrl-C does."""
-    task = asyncio.current_task()
-    assert task is not None
-    with suppress(NotImplementedError):  # Windows has no such handlers; there the children end with their pipes
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await measure(settings)
-
-
 def main(settings: Settings, json_file: str | None, html_file: str | None) -> int:
     """Run the comparison; 0, or 1 where a process failed."""
     clients = affordable_clients(settings.clients)
@@ -250,19 +235,14 @@ def main(settings: Settings, json_file: str | None, html_file: str | None) -> in
         say(f"The limit on open files allows {clients:,} connections of {settings.clients:,}.")
         settings = replace(settings, clients=clients)
     say(opening(settings.arms))
-    try:
-        results = asyncio.run(interruptible(settings))
-    except ChildFailed as error:
-        print(f"\nThe measurement failed. {error}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        print("\nInterrupted; every process has ended.", file=sys.stderr)
-        return 130
-    printed = render(results, settings)
-    say(printed)
-    if json_file:
-        Path(json_file).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    if html_file:
-        write_report(Path(html_file), printed, results)
-        say(f"With plots: {html_file}")
-    return 0
+
+    def report(results: dict[str, list[dict[str, Any]]]) -> int:
+        printed = render(results, settings)
+        say(printed)
+        if json_file:
+            write_json(json_file, results)
+        if html_file:
+            write_page(html_file, "The market desk, before and after", printed, plots(results))
+        return 0
+
+    return measure("measurement", run_rounds(settings), report)

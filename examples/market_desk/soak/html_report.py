@@ -1,34 +1,29 @@
-"""A soak as an HTML page with a plot, which needs no other file."""
+"""The plot and the faults of a soak's HTML page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
 from examples.market_desk.soak.outcome import Outcome
 
-__all__ = ["write_report"]
+__all__ = ["plots"]
 
 WIDTH, HEIGHT, LEFT, BAND = 1000, 440, 70, 130
 PARTS = 200  # of the time, in the plot
-STYLE = "body{font:14px sans-serif;max-width:1100px;margin:2em auto}pre{font-size:12px}td,th{padding:2px 8px}"
 COLOURS = ("#06c", "#c80", "#6a3", "#a3c", "#c33", "#399")
 
 
-def write_report(path: Path, printed: str, found: Outcome) -> None:
-    """Write the page."""
+def plots(found: Outcome) -> str:
+    """Return the plot, and a table of the faults."""
     told = "".join(
         f"<tr><td>{one.at:.0f} s</td><td>{escape(one.name)}</td><td>{'yes' if one.well else 'NO'}</td>"
         f"<td>{escape(one.text)}</td></tr>"
         for one in found.told
     )
-    head = "<!doctype html><html lang=en><meta charset=utf-8><title>Soak of the market desk</title>"
-    faults = f"<table><tr><th>at<th>fault<th>as it should<th>what came of it</tr>{told}</table>"
-    body = f"<h1>Soak of the market desk</h1><pre>{escape(printed)}</pre>{plot(found)}{faults}"
-    path.write_text(f"{head}<style>{STYLE}</style>{body}</html>", encoding="utf-8")
+    return f"{plot(found)}<table><tr><th>at<th>fault<th>passed<th>result</tr>{told}</table>"
 
 
 def plot(found: Outcome) -> str:

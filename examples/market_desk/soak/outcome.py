@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +45,6 @@ class Outcome:
     slope: Slope | None
     cpu: float
     system: float
-    starts: list[int] = field(default_factory=list)
 
 
 class Row(NamedTuple):
@@ -125,11 +124,11 @@ def counted(lost: int, restarts: int) -> tuple[str, bool | None]:
     return (f"{lost} in {restarts} restarts", lost == 0) if restarts else ("none made", None)
 
 
-def table(found: Outcome) -> str:
-    """Return the rows as text, and below them what went wrong."""
+def table(found: Outcome, judged: Sequence[Row]) -> str:
+    """Return the rows as text, and below them every failure."""
     lines = [line("", "bound", "measured", "met")]
     lines.append("-" * len(lines[0]))
-    for row in rows(found):
+    for row in judged:
         lines.append(line(row.name, row.bound, row.value, {None: "-", True: "yes", False: "NO"}[row.met]))
     lines += [f"fault {one.name} at {one.at:.0f} s: {one.text}" for one in found.told if not one.well]
     lines += [f"request failed at {at - found.began:.0f} s: {text}" for at, text in found.errors[:10]]

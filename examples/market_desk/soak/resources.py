@@ -64,10 +64,6 @@ class Resources:
         """Return the CPU seconds of all servers so far."""
         return sum(server.seconds() for server in self.servers.both)
 
-    def most(self) -> int:
-        """Return the largest resident bytes of a server."""
-        return max((sample.resident for sample in self.samples), default=0)
-
 
 def growth(samples: Sequence[Sample], warming: float = WARMING) -> Slope | None:
     """Return how fast the memory of the processes grows once each is `warming` seconds old.

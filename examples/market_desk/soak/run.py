@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
-import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from examples.market_desk.child import ChildFailed
+from examples.market_desk.measurement import measure, say, write_json, write_page
 from examples.market_desk.open_files import raise_limit
 from examples.market_desk.soak.disk import Disk, small_disk
 from examples.market_desk.soak.faults import FAULTS, GENTLE, Faults
-from examples.market_desk.soak.html_report import write_report
+from examples.market_desk.soak.html_report import plots
 from examples.market_desk.soak.outcome import Outcome, rows, table
 from examples.market_desk.soak.probes import Probes, answered
-from examples.market_desk.soak.resources import WARMING, Resources, growth
+from examples.market_desk.soak.resources import Resources, growth
 from examples.market_desk.soak.servers import Servers
 from examples.market_desk.soak.traffic import Subscribers, Traffic
 
@@ -43,11 +39,6 @@ class Settings:
     clients: int = 100
     pause: float = 5.0
     faults: tuple[str, ...] = tuple(FAULTS)
-
-
-def say(text: str) -> None:
-    """Print `text` at once."""
-    print(text, flush=True)
 
 
 class Soak:
@@ -85,7 +76,6 @@ class Soak:
                     task.cancel()
                 await asyncio.gather(reporting, *running, return_exceptions=True)
         faults, outages = self.faults, self.servers.outages
-        slope = growth(self.resources.samples, WARMING)
         return Outcome(
             began=self.began,
             seconds=took,
@@ -104,10 +94,9 @@ class Soak:
             rolling=faults.restarts,
             lost=faults.lost,
             samples=self.resources.samples,
-            slope=slope,
+            slope=growth(self.resources.samples),
             cpu=self.resources.cpu() - cpu,
             system=self.resources.system,
-            starts=[server.starts for server in self.servers.both],
         )
 
     async def make_faults(self) -> None:
@@ -121,7 +110,7 @@ class Soak:
             passed += 1
             if self.now:
                 told = await self.faults.make(self.now)
-                say(f"{self.clock()} {told.name}: {'' if told.well else 'NOT AS IT SHOULD: '}{told.text}")
+                say(f"{self.clock()} {told.name}: {'' if told.well else 'FAILED: '}{told.text}")
             self.now = ""
             await asyncio.sleep(self.settings.pause)
 
@@ -151,11 +140,7 @@ class Soak:
 
 
 async def soak(settings: Settings) -> Outcome:
-    """Start everything, run, and end it; SIGTERM ends it as Ctrl-C does."""
-    task = asyncio.current_task()
-    assert task is not None
-    with suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    """Start everything, run, and end it."""
     with tempfile.TemporaryDirectory(prefix="market-desk-soak-") as folder, small_disk(Path(folder)) as disk:
         async with Servers(disk.folder, say).run() as servers:
             return await Soak(settings, servers, disk).run()
@@ -168,22 +153,19 @@ def main(settings: Settings, json_file: str | None, html_file: str | None) -> in
         f"Two servers of the fast service behind a balancer for {settings.minutes:g} minutes, {settings.clients} "
         f"subscribers, ten probes a second; faults: {', '.join(settings.faults)}"
     )
-    try:
-        found = asyncio.run(soak(settings))
-    except ChildFailed as error:
-        print(f"\nThe soak failed. {error}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        print("\nInterrupted; every process has ended.", file=sys.stderr)
-        return 130
-    printed = table(found)
-    say(f"\n{printed}\ndocs/targets.md defines each row.")
-    if json_file:
-        facts = {"rows": [row._asdict() for row in rows(found)], "faults": [asdict(one) for one in found.told]}
-        Path(json_file).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    if html_file:
-        write_report(Path(html_file), printed, found)
-        say(f"With a plot: {html_file}")
-    broken = [row.name for row in rows(found) if row.met is False]
-    say(f"{len(broken)} bounds are broken: {'; '.join(broken)}" if broken else "Every bound is kept.")
-    return 1 if broken else 0
+
+    def report(found: Outcome) -> int:
+        judged = rows(found)
+        printed = table(found, judged)
+        say(f"\n{printed}\ndocs/targets.md defines each row.")
+        if json_file:
+            write_json(
+                json_file, {"rows": [row._asdict() for row in judged], "faults": [asdict(one) for one in found.told]}
+            )
+        if html_file:
+            write_page(html_file, "Soak of the market desk", printed, plots(found))
+        broken = [row.name for row in judged if row.met is False]
+        say(f"{len(broken)} bounds are broken: {'; '.join(broken)}" if broken else "Every bound is kept.")
+        return 1 if broken else 0
+
+    return measure("soak", soak(settings), report)

@@ -25,12 +25,10 @@ class Server:
     Attributes
     ----------
     number, port : int
-    starts : int
-        How often a process was started.
     """
 
     def __init__(self, number: int, folder: Path, balancer: Balancer, say: Callable[[str], None]) -> None:
-        self.number, self.port, self.starts = number, 0, 0
+        self.number, self.port = number, 0
         self._folder, self._balancer, self._say = folder, balancer, say
         self._expected = False
         self._child: Child | None = None
@@ -50,14 +48,14 @@ class Server:
             name = f"server {self.number}"
             async with Child.start(name, *arguments, "--port", str(self.port), env=env) as child:
                 self.port = (await child.wait_for("listening", STARTING))["port"]
-                self._child, self.starts = child, self.starts + 1
+                self._child = child
                 self._balancer.backends.add(self.port)
                 self._up.set()
                 code = await child.ends(float("inf"))
                 self._child = None
                 self._up.clear()
                 if not self._expected:
-                    self._say(f"{await child.failure('ended by itself')}")
+                    self._say(str(await child.failure("ended by itself")))
                 self._expected = False
             self._say(f"server {self.number} ended with {code}; it is started again")
 
@@ -74,7 +72,7 @@ class Server:
         if child is None:
             return
         self._expected = True
-        self._note_cpu()
+        self.cpu = self.seconds()
         if kill:
             await child.kill()
         else:
@@ -98,9 +96,6 @@ class Server:
         except psutil.NoSuchProcess:
             used = None
         return self.cpu + (used.user + used.system if used else 0.0)
-
-    def _note_cpu(self) -> None:
-        self.cpu = self.seconds()
 
 
 class Servers:
@@ -139,7 +134,7 @@ class Servers:
         for task in keeping:
             if task.done():
                 ready.cancel()
-                task.result()  # raises what went wrong
+                task.result()  # raises its error
         await ready
 
     @asynccontextmanager
