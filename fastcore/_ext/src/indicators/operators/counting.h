@@ -8,10 +8,6 @@
 FC_INLINE ptrdiff_t fc_count_lag(const double *par) { return (ptrdiff_t)par[1] - 1; }
 FC_INLINE int fc_there(double x) { return x - x == 0.0; }
 
-FC_INLINE void fc_ring_next(fc_ring *ring) {
-    ring->at = ring->at + 1 == ring->width ? 0 : ring->at + 1;
-    ring->filled += ring->filled < ring->width;
-}
 /* Whether so many of the ring's bars are there, for a state from outside. */
 FC_INLINE int fc_counts_valid(const fc_ring *ring, const double *par, const double *mem, int64_t count) {
     if (!fc_ring_valid(ring, par[0]) || (ring->filled < ring->width && ring->at != ring->filled)) {

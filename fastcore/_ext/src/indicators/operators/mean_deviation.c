@@ -18,25 +18,15 @@ static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
 
 /* ---- one bar ---- */
 
-typedef struct {
-    fc_ring ring;
-    double mem[];
-} ring_state;
-
-static size_t ring_size(const double *par) { return sizeof(ring_state) + (size_t)par[0] * sizeof(double); }
-static void ring_init(const double *par, void *state) { fc_ring_init(&((ring_state *)state)->ring, par[0]); }
-static int ring_valid(const double *par, const void *state) {
-    return fc_ring_valid(&((const ring_state *)state)->ring, par[0]);
-}
-static void ring_gap(void *state) {
-    ring_state *s = state;
+static void mean_deviation_gap(void *state) {
+    fc_ring_bars *s = state;
     s->mem[s->ring.at] = NAN;
-    s->ring.at = s->ring.at + 1 == s->ring.width ? 0 : s->ring.at + 1;
+    fc_ring_turn(&s->ring);
     s->ring.filled = 0;
 }
 
 static double mean_deviation_step(const double *par, void *state, const double *in, int commit) {
-    ring_state *s = state;
+    fc_ring_bars *s = state;
     double x = in[0], result = NAN, kept = s->mem[s->ring.at];
     (void)par;
     s->mem[s->ring.at] = x;
@@ -52,8 +42,7 @@ static double mean_deviation_step(const double *par, void *state, const double *
         result = off / (double)s->ring.width;
     }
     if (commit) {
-        s->ring.at = s->ring.at + 1 == s->ring.width ? 0 : s->ring.at + 1;
-        s->ring.filled += s->ring.filled < s->ring.width;
+        fc_ring_next(&s->ring);
     } else {
         s->mem[s->ring.at] = kept;
     }
@@ -209,10 +198,10 @@ const fc_operator FC(operator_mean_deviation) = {.name = "mean_deviation",
                                                  .scratch = mean_deviation_scratch,
                                                  .block = mean_deviation_block,
                                                  .step = mean_deviation_step,
-                                                 .size = ring_size,
-                                                 .init = ring_init,
-                                                 .valid = ring_valid,
-                                                 .gap = ring_gap,
+                                                 .size = fc_ring_bars_size,
+                                                 .init = fc_ring_bars_init,
+                                                 .valid = fc_ring_bars_valid,
+                                                 .gap = mean_deviation_gap,
                                                  .across = mean_deviation_across,
                                                  .rows = ring_rows,
                                                  .places = ring_places};

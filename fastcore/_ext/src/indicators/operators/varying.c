@@ -57,20 +57,10 @@ static int mean_of_block(const double *par, void *carry, const double *const *in
     return 0;
 }
 
-typedef struct {
-    fc_ring ring;
-    double mem[];
-} varying_state;
-
-static size_t varying_size(const double *par) { return sizeof(varying_state) + (size_t)par[0] * sizeof(double); }
-static void varying_init(const double *par, void *state) { fc_ring_init(&((varying_state *)state)->ring, par[0]); }
-static int varying_valid(const double *par, const void *state) {
-    return fc_ring_valid(&((const varying_state *)state)->ring, par[0]);
-}
-static void varying_gap(void *state) { ((varying_state *)state)->ring.filled = 0; }
+static void varying_gap(void *state) { ((fc_ring_bars *)state)->ring.filled = 0; }
 
 static double mean_of_step(const double *par, void *state, const double *in, int commit) {
-    varying_state *s = state;
+    fc_ring_bars *s = state;
     fc_ring *ring = &s->ring;
     double result = NAN, sum = in[0];
     (void)par;
@@ -85,8 +75,7 @@ static double mean_of_step(const double *par, void *state, const double *in, int
     }
     if (commit) {
         s->mem[ring->at] = in[0];
-        ring->at = ring->at + 1 == ring->width ? 0 : ring->at + 1;
-        ring->filled += ring->filled < ring->width;
+        fc_ring_next(ring);
     }
     return result;
 }
@@ -99,7 +88,7 @@ const fc_operator FC(operator_mean_of) = {.name = "mean_of",
                                           .scratch = varying_scratch,
                                           .block = mean_of_block,
                                           .step = mean_of_step,
-                                          .size = varying_size,
-                                          .init = varying_init,
-                                          .valid = varying_valid,
+                                          .size = fc_ring_bars_size,
+                                          .init = fc_ring_bars_init,
+                                          .valid = fc_ring_bars_valid,
                                           .gap = varying_gap};
