@@ -5,6 +5,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/macros.h"
+
+#define FC_SORTED_WIDEST (1 << 20) /* the widest window for which there is memory to sort it */
+
+/* Bars that are sorted at a time, with the window before them: as many as a wide window has. */
+FC_INLINE ptrdiff_t fc_sorted_bars(ptrdiff_t width) { return width > 8192 ? width : 8192; }
+/* Into how many parts of about the same size n bars are cut for that. */
+FC_INLINE ptrdiff_t fc_sorted_parts(ptrdiff_t n, ptrdiff_t width) {
+    return (n + fc_sorted_bars(width) - 1) / fc_sorted_bars(width);
+}
+
 /* Doubles of working memory for m values. */
 ptrdiff_t fc_sorted_room(ptrdiff_t m);
 /* Puts those of m values that are finite in order: sorted[place[i]] is value i; place[i] is -1 for another. Equal values

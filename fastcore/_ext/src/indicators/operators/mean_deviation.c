@@ -7,10 +7,9 @@
  */
 #include "indicators/operators/ring.h"
 #include "indicators/operators/window_lanes.h"
+#include "indicators/sorted.h"
 #include "indicators/sums_of.h"
 
-#define SERIES_BARS 8192      /* that are sorted at a time, with the window before them */
-#define SERIES_MOST (1 << 20) /* the widest window for which there is memory to sort it */
 #define FEW 32                /* bars whose windows are looked through */
 #define WIDE 192              /* windows up to this are looked through */
 
@@ -81,12 +80,11 @@ static FC_NOINLINE void look_through(const double *x, ptrdiff_t w, double *restr
 
 /* ---- many bars: sorted ---- */
 
-static ptrdiff_t series_bars(ptrdiff_t w) { return w > SERIES_BARS ? w : SERIES_BARS; }
-static int is_sorted(double width) { return width > WIDE && width <= SERIES_MOST; }
+static int is_sorted(double width) { return width > WIDE && width <= FC_SORTED_WIDEST; }
 
 static ptrdiff_t mean_deviation_scratch(const double *par) {
     ptrdiff_t w = (ptrdiff_t)par[0];
-    return is_sorted(par[0]) ? fc_sums_room(w, series_bars(w)) : 0;
+    return is_sorted(par[0]) ? fc_sums_room(w, fc_sorted_bars(w)) : 0;
 }
 
 FC_INLINE void sums_change(fc_sums_of *s, int64_t place, int64_t sign) {
@@ -177,14 +175,14 @@ static void series(const double *x, ptrdiff_t w, double *out, ptrdiff_t n, int n
 
 static int mean_deviation_block(const double *par, void *carry, const double *const *in, double *restrict out,
                                 ptrdiff_t n, double *scratch) {
-    ptrdiff_t w = (ptrdiff_t)par[0], most = series_bars(w), chunks = (n + most - 1) / most;
+    ptrdiff_t w = (ptrdiff_t)par[0], parts = fc_sorted_parts(n, w);
     (void)carry;
     if (!is_sorted(par[0])) {
         look_through(in[0], w, out, n);
         return 0;
     }
-    for (ptrdiff_t k = 0; k < chunks; k++) {
-        ptrdiff_t from = n * k / chunks, bars = n * (k + 1) / chunks - from;
+    for (ptrdiff_t k = 0; k < parts; k++) {
+        ptrdiff_t from = n * k / parts, bars = n * (k + 1) / parts - from;
         series(in[0] + from, w, out + from, bars, 1, scratch);
     }
     return 0;

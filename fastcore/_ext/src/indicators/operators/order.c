@@ -401,8 +401,8 @@ static double rank_step(const double *par, void *state, const double *in, int co
 
 /* ---- many bars ---- */
 
-static int quantile_sorts(const double *par) { return par[0] > 64 && par[0] <= SERIES_MOST; }
-static int rank_sorts(const double *par) { return par[0] > 200 && par[0] <= SERIES_MOST; }
+static int quantile_sorts(const double *par) { return par[0] > 64 && par[0] <= FC_SORTED_WIDEST; }
+static int rank_sorts(const double *par) { return par[0] > 200 && par[0] <= FC_SORTED_WIDEST; }
 
 static int quantile_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                           double *scratch) {

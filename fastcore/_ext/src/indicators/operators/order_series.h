@@ -8,9 +8,6 @@
 #include "indicators/present.h"
 #include "indicators/sorted.h"
 
-#define SERIES_BARS 8192 /* that are sorted at a time, with the window before them, or as many as the window has */
-#define SERIES_MOST (1 << 20) /* the widest window for which there is memory to sort it */
-
 typedef struct {
     double *values, *sorted; /* those of the windows, as they came and in order */
     int32_t *place, *first,
@@ -18,9 +15,8 @@ typedef struct {
     fc_present present;
 } order_series;
 
-FC_INLINE ptrdiff_t series_bars(double width) { return width > SERIES_BARS ? (ptrdiff_t)width : SERIES_BARS; }
 FC_INLINE ptrdiff_t series_scratch(double width) {
-    ptrdiff_t m = (ptrdiff_t)width + series_bars(width);
+    ptrdiff_t m = (ptrdiff_t)width + fc_sorted_bars((ptrdiff_t)width);
     return 2 * m + (m + 1) / 2 + fc_sorted_room(m) + 8;
 }
 
@@ -82,9 +78,9 @@ FC_INLINE void series_bars_of(const double *par, order_series *s, ptrdiff_t past
 
 static FC_NOINLINE void order_series_block(const double *par, fc_past *carry, const double *x, double *out, ptrdiff_t n,
                                            double *scratch, int ranks) {
-    ptrdiff_t most = series_bars(par[0]), chunks = (n + most - 1) / most;
-    for (ptrdiff_t k = 0; k < chunks; k++) {
-        ptrdiff_t from = n * k / chunks, bars = n * (k + 1) / chunks - from, past;
+    ptrdiff_t parts = fc_sorted_parts(n, (ptrdiff_t)par[0]);
+    for (ptrdiff_t k = 0; k < parts; k++) {
+        ptrdiff_t from = n * k / parts, bars = n * (k + 1) / parts - from, past;
         order_series s = {.values = scratch};
         past = fc_past_copy(carry, scratch);
         memcpy(scratch + past, x + from, (size_t)bars * sizeof(double));
