@@ -48,16 +48,7 @@ FC_INLINE double run(const fc_decay *plan, const double *x, const double *plus, 
  * The first segment goes on from the value before; the others begin with 0, and what the segments before them leave is
  * added once it is known: powers of q times the last value. */
 
-#define SEGMENTS 16
-#define SEGMENT 32 /* bars at most, and a multiple of four */
-#define RUN (SEGMENTS * SEGMENT)
-
 typedef enum { AVERAGE, APART, DECAY } run_kind; /* x + apart, apart, and q * y + k * x */
-
-static ptrdiff_t segment_of(ptrdiff_t n) {
-    ptrdiff_t length = n / SEGMENTS & ~(ptrdiff_t)3;
-    return length < 8 ? 0 : length > SEGMENT ? SEGMENT : length;
-}
 
 typedef struct {
     v4 before, y;
@@ -76,16 +67,16 @@ FC_INLINE v4 segments_step(four_segments *s, v4 x, v4 q, v4 k, run_kind kind) {
 FC_INLINE double segments_of(const fc_decay *plan, const double *x, double before, double *out, ptrdiff_t length,
                              double last, run_kind kind) {
     const fc_decay c = *plan;
-    v4 q = v4_all(c.q), k = v4_all(c.k), power[SEGMENT / 4] = {c.first, c.second};
-    four_segments four[SEGMENTS / 4];
-    double ends[SEGMENTS], whole;
-    for (int g = 0; g < SEGMENTS / 4; g++) {
+    v4 q = v4_all(c.q), k = v4_all(c.k), power[FC_SEGMENT / 4] = {c.first, c.second};
+    four_segments four[FC_SEGMENTS / 4];
+    double ends[FC_SEGMENTS], whole;
+    for (int g = 0; g < FC_SEGMENTS / 4; g++) {
         const double *x0 = x + 4 * g * length - 1;
         four[g].before = kind == DECAY ? q : v4_of(g ? x0[0] : before, x0[length], x0[2 * length], x0[3 * length]);
         four[g].y = g ? v4_zero() : v4_alone(last);
     }
     for (ptrdiff_t t = 0; t < length; t += 2) {
-        for (int g = 0; g < SEGMENTS / 4; g++) {
+        for (int g = 0; g < FC_SEGMENTS / 4; g++) {
             v4 one, two;
             v4_load_bars(x + 4 * g * length + t, length, &one, &two);
             one = segments_step(four + g, one, q, k, kind);
@@ -93,15 +84,15 @@ FC_INLINE double segments_of(const fc_decay *plan, const double *x, double befor
             v4_store_bars(out + 4 * g * length + t, length, one, two);
         }
     }
-    for (int g = 0; g < SEGMENTS / 4; g++) {
+    for (int g = 0; g < FC_SEGMENTS / 4; g++) {
         v4_store(ends + 4 * g, four[g].y);
     }
-    for (int j = 2; j < SEGMENT / 4; j++) {
+    for (int j = 2; j < FC_SEGMENT / 4; j++) {
         power[j] = v4_mul(power[j - 2], c.all);
     }
     whole = v4_one(v4_last(power[length / 4 - 1]));
     last = ends[0];
-    for (int s = 1; s < SEGMENTS; s++) {
+    for (int s = 1; s < FC_SEGMENTS; s++) {
         v4 left = v4_all(last);
         double *to = out + s * length;
         for (ptrdiff_t j = 0; j < length / 4; j++) {
@@ -115,13 +106,13 @@ FC_INLINE double segments_of(const fc_decay *plan, const double *x, double befor
 /* Goes on from `last`, where the value before x[0] is `before`; returns the new last. out may be x itself. */
 FC_INLINE double segments(const fc_decay *plan, const double *x, double before, double *out, ptrdiff_t length,
                           double last, run_kind kind) {
-    return length == SEGMENT ? segments_of(plan, x, before, out, SEGMENT, last, kind)
-                             : segments_of(plan, x, before, out, length, last, kind);
+    return length == FC_SEGMENT ? segments_of(plan, x, before, out, FC_SEGMENT, last, kind)
+                                : segments_of(plan, x, before, out, length, last, kind);
 }
 
 double FC(decay_run)(const fc_decay *plan, const double *x, double *out, ptrdiff_t n, double last) {
     ptrdiff_t done = 0;
-    for (ptrdiff_t length; (length = segment_of(n - done)) > 0; done += SEGMENTS * length) {
+    for (ptrdiff_t length; (length = fc_segment_of(n - done)) > 0; done += FC_SEGMENTS * length) {
         last = segments(plan, x + done, 0.0, out + done, length, last, DECAY);
     }
     return run(plan, x + done, NULL, out + done, n - done, last);
@@ -152,10 +143,10 @@ void FC(average_begin)(fc_average *a, double q, const double *x, ptrdiff_t n) {
 }
 
 FC_INLINE int average(fc_average *a, const double *x, double *out, ptrdiff_t n, run_kind kind) {
-    double steps[SEGMENTS * 8];
+    double steps[FC_SEGMENTS * 8];
     for (ptrdiff_t from = 0, m; from < n; from += m) {
-        ptrdiff_t length = segment_of(n - from);
-        m = length ? SEGMENTS * length : n - from < SEGMENTS * 8 ? n - from : SEGMENTS * 8;
+        ptrdiff_t length = fc_segment_of(n - from);
+        m = length ? FC_SEGMENTS * length : n - from < FC_SEGMENTS * 8 ? n - from : FC_SEGMENTS * 8;
         double latest = x[from + m - 1], apart;
         if (length) {
             apart = segments(&a->decay, x + from, a->before, out + from, length, a->apart, kind);

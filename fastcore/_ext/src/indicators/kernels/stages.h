@@ -48,6 +48,16 @@ int FC(roll_bands)(const double *x, ptrdiff_t n, ptrdiff_t w, double up, double 
 
 FC_INLINE ptrdiff_t fc_window_scratch(double w) { return 2 * (w + 8.0 > FC_TAILS ? (ptrdiff_t)w + 8 : FC_TAILS); }
 
+/* A recurrence takes so many segments of equal length side by side, of a multiple of four bars each, FC_SEGMENT at most. */
+#define FC_SEGMENTS 16
+#define FC_SEGMENT 32
+
+/* Their length where n bars are left; 0 where those are too few. */
+FC_INLINE ptrdiff_t fc_segment_of(ptrdiff_t n) {
+    ptrdiff_t length = n / FC_SEGMENTS & ~(ptrdiff_t)3;
+    return length < 8 ? 0 : length > FC_SEGMENT ? FC_SEGMENT : length;
+}
+
 /* y[i] = q * y[i-1] + k * x[i], several bars at a time: powers of q fold the chain (look-ahead). */
 typedef struct {
     v4 from[4]; /* what bar j of four adds to each of the four */

@@ -166,21 +166,18 @@ FC_INLINE int follow_four(const double *x, const double *rate, double before, do
 
 /* As in kernels/recurrence.c: sixteen segments of `length` bars side by side. What a segment leaves is added to the bars of
  * the next one times the products of what these keep. Returns 0 if a bar keeps more than all. */
-#define SEGMENTS 16
-#define SEGMENT 32
-
 FC_INLINE int follow_segments(const double *x, const double *rate, double before, double *apart, double *restrict out,
                               ptrdiff_t length) {
-    double products[SEGMENTS * SEGMENT], ends[SEGMENTS], kept[SEGMENTS];
-    v4 had[SEGMENTS / 4], y[SEGMENTS / 4], product[SEGMENTS / 4], most = v4_zero(), one = v4_all(1.0);
-    for (int g = 0; g < SEGMENTS / 4; g++) {
+    double products[FC_SEGMENTS * FC_SEGMENT], ends[FC_SEGMENTS], kept[FC_SEGMENTS];
+    v4 had[FC_SEGMENTS / 4], y[FC_SEGMENTS / 4], product[FC_SEGMENTS / 4], most = v4_zero(), one = v4_all(1.0);
+    for (int g = 0; g < FC_SEGMENTS / 4; g++) {
         const double *x0 = x + 4 * g * length - 1;
         had[g] = v4_of(g ? x0[0] : before, x0[length], x0[2 * length], x0[3 * length]);
         y[g] = g ? v4_zero() : v4_alone(*apart);
         product[g] = one;
     }
     for (ptrdiff_t t = 0; t < length; t += 2) {
-        for (int g = 0; g < SEGMENTS / 4; g++) {
+        for (int g = 0; g < FC_SEGMENTS / 4; g++) {
             ptrdiff_t i = 4 * g * length + t;
             v4 now[2], keep[2], result[2], made[2];
             v4_load_bars(x + i, length, now, now + 1);
@@ -197,7 +194,7 @@ FC_INLINE int follow_segments(const double *x, const double *rate, double before
             v4_store_bars(products + i, length, made[0], made[1]);
         }
     }
-    for (int g = 0; g < SEGMENTS / 4; g++) {
+    for (int g = 0; g < FC_SEGMENTS / 4; g++) {
         v4_store(ends + 4 * g, y[g]);
         v4_store(kept + 4 * g, product[g]);
     }
@@ -206,14 +203,14 @@ FC_INLINE int follow_segments(const double *x, const double *rate, double before
         return 0;
     }
     double last = ends[0];
-    for (int s = 1; s < SEGMENTS; s++) {
+    for (int s = 1; s < FC_SEGMENTS; s++) {
         v4 left = v4_all(last);
         for (ptrdiff_t i = s * length; i < (s + 1) * length; i += 4) {
             v4_store(out + i, v4_add(v4_load(out + i), v4_mul(v4_load(products + i), left)));
         }
         last = ends[s] + kept[s] * last;
     }
-    *apart = fc_settled(last, x[SEGMENTS * length - 1]);
+    *apart = fc_settled(last, x[FC_SEGMENTS * length - 1]);
     return 1;
 }
 
@@ -225,12 +222,11 @@ static int follow_block(const double *par, void *carry, const double *const *in,
     double before = s->value == s->value ? s->value : in[2][0], apart = 0.0;
     (void)par;
     (void)scratch;
-    for (ptrdiff_t length; (length = (n - i) / SEGMENTS & ~(ptrdiff_t)3) >= 8; i += SEGMENTS * length) {
-        length = length > SEGMENT ? SEGMENT : length;
+    for (ptrdiff_t length; (length = fc_segment_of(n - i)) > 0; i += FC_SEGMENTS * length) {
         if (!follow_segments(x + i, rate + i, before, &apart, out + i, length)) {
             break;
         }
-        before = x[i + SEGMENTS * length - 1];
+        before = x[i + FC_SEGMENTS * length - 1];
     }
     for (; i + 4 <= n; i += 4) {
         if (!follow_four(x + i, rate + i, before, &apart, out + i)) {
