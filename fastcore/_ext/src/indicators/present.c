@@ -22,7 +22,7 @@ void fc_present_init(fc_present *p, int64_t places, double *room) {
  * nothing comes before, until it is asked for here. */
 static int32_t take_count(fc_present *p, int l, int64_t child) {
     if (l == 0) {
-        return fc_bits_of(p->bits[child]);
+        return fc_bit_count(p->bits[child]);
     }
     int32_t *first = p->counts[l - 1] + child * FC_BRANCHES, count = *first;
     *first = 0;

@@ -23,15 +23,15 @@ typedef struct {
 } fc_present;
 
 #if defined(__GNUC__) || defined(__clang__)
-FC_INLINE int32_t fc_bits_of(uint64_t word) { return __builtin_popcountll(word); }
+FC_INLINE int32_t fc_bit_count(uint64_t word) { return __builtin_popcountll(word); }
 FC_INLINE int32_t fc_first_bit(uint64_t word) { return __builtin_ctzll(word); }
 #else
-FC_INLINE int32_t fc_bits_of(uint64_t word) {
+FC_INLINE int32_t fc_bit_count(uint64_t word) {
     word -= word >> 1 & 0x5555555555555555u;
     word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
     return (int32_t)(((word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u >> 56);
 }
-FC_INLINE int32_t fc_first_bit(uint64_t word) { return fc_bits_of((word & (0 - word)) - 1); }
+FC_INLINE int32_t fc_first_bit(uint64_t word) { return fc_bit_count((word & (0 - word)) - 1); }
 #endif
 
 /* Adds what `later` has at each branch to what the node has there. */
@@ -55,7 +55,7 @@ FC_INLINE int32_t fc_branches_to(const int32_t *node, int32_t k) {
     const __m256i *at = (const __m256i *)node;
     __m256i all = _mm256_set1_epi32(k), lower = _mm256_cmpgt_epi32(_mm256_loadu_si256(at), all);
     __m256i upper = _mm256_cmpgt_epi32(_mm256_loadu_si256(at + 1), all);
-    return FC_BRANCHES - fc_bits_of((uint32_t)_mm256_movemask_epi8(_mm256_packs_epi32(lower, upper))) / 2;
+    return FC_BRANCHES - fc_bit_count((uint32_t)_mm256_movemask_epi8(_mm256_packs_epi32(lower, upper))) / 2;
 #else
     int32_t found = 0;
     for (int b = 0; b < FC_BRANCHES; b++) {
@@ -95,7 +95,7 @@ FC_INLINE void fc_present_change(fc_present *p, int64_t place, int32_t sign) {
 /* How many places before this one are taken; it may be the one after the last. */
 FC_INLINE int32_t fc_present_before(const fc_present *p, int64_t place) {
     int64_t child = place >> 6;
-    int32_t found = fc_bits_of(p->bits[child] & (((uint64_t)1 << (place & 63)) - 1));
+    int32_t found = fc_bit_count(p->bits[child] & (((uint64_t)1 << (place & 63)) - 1));
     for (int l = 0; l < p->levels; l++) {
         found += p->counts[l][child];
         child /= FC_BRANCHES;
@@ -110,7 +110,7 @@ FC_INLINE int32_t fc_bit_at(uint64_t word, int32_t k) {
 #else
     int32_t at = 0;
     for (int32_t half = 32; half; half /= 2) {
-        int32_t lower = fc_bits_of(word & (((uint64_t)1 << half) - 1)), up = k >= lower;
+        int32_t lower = fc_bit_count(word & (((uint64_t)1 << half) - 1)), up = k >= lower;
         k -= lower & -up;
         at += half & -up;
         word >>= half & -up;

@@ -16,9 +16,7 @@
 
 /* The sign bit if x is not finite: one more than an exponent of ones reaches it. */
 FC_INLINE uint64_t sign_if_not_finite(double x) {
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof(bits));
-    return (bits & UINT64_C(0x7FF0000000000000)) + UINT64_C(0x0010000000000000);
+    return (fc_bits_of(x) & UINT64_C(0x7FF0000000000000)) + UINT64_C(0x0010000000000000);
 }
 
 #define MAP(op, kinds, inputs, STRICTLY, LOAD, STEP_LOAD, RESULT)                                                      \
