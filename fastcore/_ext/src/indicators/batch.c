@@ -125,8 +125,7 @@ static ptrdiff_t pack(const fc_program *k, const double *const *in, ptrdiff_t n,
         }
     }
     for (ptrdiff_t i = 0, end; i < n; i = end) {
-        const unsigned char *stop = memchr(there + i, !there[i], (size_t)(n - i));
-        end = stop ? stop - there : n;
+        end = fc_run_end(there, i, n);
         for (int j = 0; there[i] && j < k->n_in; j++) {
             memcpy(packed + j * n + m, in[j] + i, (size_t)(end - i) * sizeof(double));
         }

@@ -115,12 +115,6 @@ static const unsigned char *there_of(gaps *g, const fc_node *node) {
     return all;
 }
 
-/* The end of the run of bars from i on that are there, or that are not. */
-static ptrdiff_t end_of(const unsigned char *there, ptrdiff_t i, ptrdiff_t n) {
-    const unsigned char *end = memchr(there + i, !there[i], (size_t)(n - i));
-    return end ? end - there : n;
-}
-
 static int run_block(gaps *g, int k, const double *const *in, double *out, ptrdiff_t n) {
     const fc_node *node = g->p->nodes + k;
     return n > 0 && node->op->block(node->par, g->carry + node->carry, in, out, n, g->scratch);
@@ -132,7 +126,7 @@ static int run_packed(gaps *g, int k, const unsigned char *there) {
     double *out = g->value[g->p->n_in + k], *result = g->packed[FC_OP_IN];
     ptrdiff_t m = 0;
     for (ptrdiff_t i = 0, end; i < g->n; i = end) {
-        end = end_of(there, i, g->n);
+        end = fc_run_end(there, i, g->n);
         for (int j = 0; there[i] && j < node->op->n_in; j++) {
             memcpy(g->packed[j] + m, g->value[node->in[j]] + i, (size_t)(end - i) * sizeof(double));
         }
@@ -148,7 +142,7 @@ static int run_packed(gaps *g, int k, const unsigned char *there) {
         return 1;
     }
     for (ptrdiff_t i = 0, end; i < g->n; i = end) {
-        end = end_of(there, i, g->n);
+        end = fc_run_end(there, i, g->n);
         if (there[i]) {
             memcpy(out + i, result, (size_t)(end - i) * sizeof(double));
             result += end - i;
@@ -165,7 +159,7 @@ static int run_window(gaps *g, int k, const unsigned char *there) {
     double *out = g->value[g->p->n_in + k];
     ptrdiff_t lag = fc_lag_of(node);
     for (ptrdiff_t i = 0, end; i < g->n; i = end) {
-        end = end_of(there, i, g->n);
+        end = fc_run_end(there, i, g->n);
         if (!there[i]) {
             fc_missing(out + i, end - i);
             g->run[k] = 0;
