@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
-import shutil
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
-from screenshots import ARGUMENTS, desk, load, stream  # noqa: E402
+from screenshots import ARGUMENTS, browser_path, busy_desk  # noqa: E402
 
 PAGES = ("overview", "prices", "switches")
 SIZE = (1000, 640)  # of the window
@@ -35,9 +32,8 @@ def frames(address: str) -> Iterator[bytes]:
     """Yield what a window shows, one PNG after the other."""
     from playwright.sync_api import sync_playwright
 
-    chromium = os.environ.get("FASTCORE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
         context = browser.new_context(color_scheme="dark", viewport={"width": SIZE[0], "height": SIZE[1]})
         page = context.new_page()
         page.goto(f"{address}/fastcore/#{PAGES[0]}")
@@ -73,17 +69,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--path", type=Path, default=ROOT / "docs" / "images" / "dashboard.gif")
     path = parser.parse_args().path
-    stop = threading.Event()
-    with desk() as address:
-        threads = [threading.Thread(target=work, args=(address, stop)) for work in (load, stream)]
-        for thread in threads:
-            thread.start()
-        try:
-            taken = list(frames(address))
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
+    with busy_desk() as address:
+        taken = list(frames(address))
     size = written(taken, path)
     print(f"{path}  {size:,} bytes")
     if size > LARGEST:

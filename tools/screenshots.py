@@ -90,6 +90,27 @@ def stream(address: str, stop: threading.Event) -> None:
     asyncio.run(listen())
 
 
+@contextmanager
+def busy_desk() -> Iterator[str]:
+    """Serve the market desk under some requests and subscribers; the address."""
+    stop = threading.Event()
+    with desk() as address:
+        threads = [threading.Thread(target=work, args=(address, stop)) for work in (load, stream)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield address
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+
+def browser_path() -> str | None:
+    """Return where Chromium is."""
+    return os.environ.get("FASTCORE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
 def report(address: str) -> str:
     """Return the id of the newest report."""
     return str(ask(f"{address}/fastcore/api/tasks?text=report&limit=1")["tasks"][0]["id"])
@@ -108,9 +129,8 @@ def take(address: str, folder: Path, only: tuple[str, ...]) -> None:
     """Take every picture."""
     from playwright.sync_api import sync_playwright
 
-    chromium = os.environ.get("FASTCORE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
         contexts = [
             (theme, width, browser.new_context(color_scheme=theme, viewport={"width": width, "height": 1000}))
             for theme, width in VIEWS
@@ -143,17 +163,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PAGES, default=PAGES)
     told = parser.parse_args()
     told.folder.mkdir(parents=True, exist_ok=True)
-    stop = threading.Event()
-    with desk() as address:
-        threads = [threading.Thread(target=work, args=(address, stop)) for work in (load, stream)]
-        for thread in threads:
-            thread.start()
-        try:
-            take(address, told.folder.resolve(), tuple(told.only))
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
+    with busy_desk() as address:
+        take(address, told.folder.resolve(), tuple(told.only))
 
 
 if __name__ == "__main__":

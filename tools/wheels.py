@@ -29,6 +29,7 @@ import pythons
 ROOT = Path(__file__).resolve().parent.parent
 GLIBC, MUSL = "2.17", "1_2"
 BEGUN = time.monotonic()
+PIP = ("-m", "pip", "--disable-pip-version-check")
 EXTRAS = "dashboard,prometheus"  # what the README's blocks need
 
 
@@ -42,35 +43,34 @@ def run(*args: str | Path, cwd: Path = ROOT, changes: Mapping[str, str] | None =
     subprocess.run([str(a) for a in args], cwd=cwd, env={**env, **changes}, check=True)
 
 
-def unpacked(sdist: Path, scratch: Path) -> Path:
-    """A tree of the sdist's sources."""
-    folder = tempfile.mkdtemp(dir=scratch)
-    with tarfile.open(sdist) as tar:
-        tar.extractall(folder, filter="data")
-    (source,) = Path(folder).iterdir()
-    return source
-
-
-def builder(python: str, scratch: Path) -> Path:
-    """The Python of a new environment that holds what pyproject.toml requires for building, and nothing else."""
-    home = Path(tempfile.mkdtemp(dir=scratch))
+def environment(python: str, home: Path) -> Path:
+    """Make an environment in the folder `home`; return its Python."""
     subprocess.run([python, "-m", "venv", home], check=True)
-    inside = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    requires = pythons.PROJECT["build-system"]["requires"]
-    run(inside, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *requires)
-    return inside
+    return home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def build(source: Path, python: Path, scratch: Path, **changes: str) -> Path:
-    """Build a wheel in the tree of the sources, where only what Cython generated may be of an earlier build."""
-    for folder in (source / "build").glob("*"):
-        if folder.name != "cython":
-            shutil.rmtree(folder)
-    out = Path(tempfile.mkdtemp(dir=scratch))
-    options = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", out)
-    run(python, "-m", "pip", "--disable-pip-version-check", "wheel", *options, source, changes=changes)
-    (made,) = out.iterdir()
-    return made
+class Builder:
+    """Builds wheels of an sdist for one Python, in one tree and one environment that holds the build requirements."""
+
+    def __init__(self, sdist: Path, python: str, scratch: Path) -> None:
+        self._scratch = scratch
+        self._python = environment(python, Path(tempfile.mkdtemp(dir=scratch)))
+        run(self._python, *PIP, "install", "--quiet", *pythons.PROJECT["build-system"]["requires"])
+        folder = tempfile.mkdtemp(dir=scratch)
+        with tarfile.open(sdist) as tar:
+            tar.extractall(folder, filter="data")
+        (self._source,) = Path(folder).iterdir()
+
+    def build(self, **changes: str) -> Path:
+        """Build a wheel with these environment variables. Only the output of Cython is kept between builds."""
+        for folder in (self._source / "build").glob("*"):
+            if folder.name != "cython":
+                shutil.rmtree(folder)
+        out = Path(tempfile.mkdtemp(dir=self._scratch))
+        options = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", out)
+        run(self._python, *PIP, "wheel", *options, self._source, changes=changes)
+        (wheel,) = out.iterdir()
+        return wheel
 
 
 def zig(target: str, scratch: Path) -> str:
@@ -103,15 +103,15 @@ def tagged(wheel: Path, platform_tag: str, dist: Path) -> Path:
 def built(sdist: Path, python: str, version: str, scratch: Path, dist: Path) -> list[Path]:
     """The wheels for one Python: on Linux repaired, and one for musl."""
     required = {"FASTCORE_REQUIRE_EXTENSIONS": "1"}
-    source, inside = unpacked(sdist, scratch), builder(python, scratch)
+    builder = Builder(sdist, python, scratch)
     if not sys.platform.startswith("linux"):
-        return [Path(shutil.copy(build(source, inside, scratch, **required), dist))]
+        return [Path(shutil.copy(builder.build(**required), dist))]
     machine = platform.machine()
-    glibc = build(source, inside, scratch, **required, CC=zig(f"{machine}-linux-gnu.{GLIBC}", scratch))
+    glibc = builder.build(**required, CC=zig(f"{machine}-linux-gnu.{GLIBC}", scratch))
     # A Python for glibc builds for one for musl: their extensions differ in suffix.
     suffix = f".cpython-{version.replace('.', '')}-{machine}-linux-musl.so"
     compiler = zig(f"{machine}-linux-musl", scratch)
-    musl = build(source, inside, scratch, **required, CC=compiler, SETUPTOOLS_EXT_SUFFIX=suffix)
+    musl = builder.build(**required, CC=compiler, SETUPTOOLS_EXT_SUFFIX=suffix)
     return [
         repaired(glibc, f"manylinux_{GLIBC.replace('.', '_')}_{machine}", dist),
         tagged(musl, f"musllinux_{MUSL}_{machine}", dist),
@@ -133,12 +133,10 @@ def inspect(wheel: Path, compiled: bool) -> None:
 def try_out(wheel: Path, python: str, expected: str, scratch: Path) -> None:
     """Install `wheel` into an empty environment and use it; then again with what the README and the tests need."""
     with tempfile.TemporaryDirectory(dir=scratch) as home:
-        subprocess.run([python, "-m", "venv", home], check=True)
-        inside = Path(home) / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        pip = (inside, "-m", "pip", "--disable-pip-version-check")
+        inside = environment(python, Path(home))
         for packages in ([wheel], [f"{wheel}[{EXTRAS}]", *pythons.HOT_PACKAGES]):
-            run(*pip, "install", "--quiet", *packages, cwd=scratch)
-            run(*pip, "check", cwd=scratch)
+            run(inside, *PIP, "install", "--quiet", *packages, cwd=scratch)
+            run(inside, *PIP, "check", cwd=scratch)
             run(inside, ROOT / "tools" / "try_wheel.py", expected, cwd=scratch)
 
 
@@ -181,8 +179,7 @@ def main(arguments: list[str]) -> None:
                 lines.append(f"Python {version}: not on this machine, no wheel")
                 continue
             if "--here" in arguments:
-                inside = builder(python, scratch)
-                plain = build(unpacked(sdist, scratch), inside, scratch, FASTCORE_REQUIRE_EXTENSIONS="1")
+                plain = Builder(sdist, python, scratch).build(FASTCORE_REQUIRE_EXTENSIONS="1")
                 wheels = [Path(shutil.copy(plain, dist))]
             else:
                 wheels = built(sdist, python, version, scratch, dist)
@@ -193,9 +190,8 @@ def main(arguments: list[str]) -> None:
                 else:
                     try_out(wheel, python, "compiled", scratch)
                     lines.append(f"{size(wheel)}: tested on {version}")
-        inside = builder(sys.executable, scratch)
-        made = build(unpacked(sdist, scratch), inside, scratch, FASTCORE_NO_EXTENSIONS="1")
-        pure = Path(shutil.copy(made, dist))
+        plain = Builder(sdist, sys.executable, scratch).build(FASTCORE_NO_EXTENSIONS="1")
+        pure = Path(shutil.copy(plain, dist))
         inspect(pure, False)
         try_out(pure, sys.executable, "python", scratch)
         lines.append(f"{size(pure)}: tested on {here}")
