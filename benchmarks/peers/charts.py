@@ -71,12 +71,18 @@ def times(ratio: float) -> str:
     return f"{ratio:.2f}x" if ratio < 2 else f"{ratio:.1f}x" if ratio < 10 else f"{ratio:,.0f}x"
 
 
+def unit_of(seconds: float) -> tuple[str, float]:
+    """Return the unit in which a time is written, and its seconds."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if abs(seconds) >= scale:
+            return unit, scale
+    return "ns", 1e-9
+
+
 def duration(seconds: float) -> str:
     """Return a time in its unit."""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= scale:
-            return f"{seconds / scale:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"
+    unit, scale = unit_of(seconds)
+    return f"{seconds / scale:.3g} {unit}"
 
 
 # --- peers on a line -------------------------------------------------------------------------------------------

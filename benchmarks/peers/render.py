@@ -97,27 +97,17 @@ def shortfall(ratio: dict[str, Any]) -> float:
 def tables(report: dict[str, Any]) -> str:
     """The page of one script: what it misses, and every row."""
     lost = [[case, label, *measured(ratio)] for case, label, ratio in missed(report)]
-    head = "# " + section(report).removeprefix("## ")
+    text = f"# {report['title']}\n\n"
     if lost:
-        before, between, after = head.partition("\n\n")
-        head = (
-            before
-            + between
-            + "Missed goals:\n\n"
-            + table(["case", "ratio", "measured", "goal", ""], lost)
-            + "\n"
-            + after
-        )
-    return head
+        text += "Missed goals:\n\n" + table(["case", "ratio", "measured", "goal", ""], lost) + "\n"
+    return text + results(report)
 
 
-def section(report: dict[str, Any]) -> str:
-    """One script: its command, machine, results and rows."""
+def results(report: dict[str, Any]) -> str:
+    """One script's command, machine, results and rows."""
     about = report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     lines = [
-        f"## {report['title']}",
-        "",
         f"`{report['command']}` on {about['cpu']}, {about['cores']} cores, {about['system']}, "
         f"Python {about['python']}; {versions}.",
         "",
@@ -132,9 +122,11 @@ def section(report: dict[str, Any]) -> str:
     for names, group in grouped(timed):
         cells = [[row["case"], *(timing(row["timings"][name]) for name in names)] for row in group]
         lines += [table(["case", *names], cells)]
-    goals = [[row["case"], label, *measured(ratio)] for row in report["rows"] for label, ratio in row["ratios"].items()]
-    if goals:
-        lines += [table(["case", "ratio", "measured", "goal", ""], goals)]
+    compared = [
+        [row["case"], label, *measured(ratio)] for row in report["rows"] for label, ratio in row["ratios"].items()
+    ]
+    if compared:
+        lines += [table(["case", "ratio", "measured", "goal", ""], compared)]
     return "\n".join(lines)
 
 
@@ -167,15 +159,8 @@ def measured(ratio: dict[str, Any]) -> list[str]:
 
 
 def timing(value: dict[str, Any]) -> str:
-    unit, scale = unit_of(value["median"])
+    unit, scale = charts.unit_of(value["median"])
     return f"{value['median'] / scale:.3g} {unit} [{value['low'] / scale:.3g}, {value['high'] / scale:.3g}]"
-
-
-def unit_of(seconds: float) -> tuple[str, float]:
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if abs(seconds) >= scale:
-            return unit, scale
-    return "ns", 1e-9
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
