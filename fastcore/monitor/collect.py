@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from fastcore import metrics
-from fastcore._snapshot import Labels, SketchState, Snapshot
+from fastcore._snapshot import Labels, Sample, SketchState, Snapshot
 from fastcore.memory.usage import memory_usage, resident_bytes
 from fastcore.monitor.records import PerformanceMetrics
 
@@ -24,6 +25,8 @@ _DURATIONS = {
 _CALLS = {"fastcore_calls_total": "switch"}  # a Switch times one call in so many, and counts them all
 _ERRORS = {"fastcore_operation_errors_total": "service", "fastcore_call_errors_total": "switch"}
 HTTP = "http"  # the service that all HTTP requests of the process are
+_HTTP = frozenset({"fastcore_http_request_duration_seconds", "fastcore_http_requests_total"})
+_READ = _HTTP.union(_DURATIONS, _CALLS, _ERRORS)  # the metrics that services are made of
 Key = tuple[str, Labels]
 EMPTY: SketchState = (0, 0, 0.0, math.inf, -math.inf, {})
 
@@ -98,6 +101,15 @@ class _Seen:
     counts: dict[Key, int]
 
 
+class _Reading(NamedTuple):
+    """What a process says of itself at one moment, whatever the service."""
+
+    samples: list[Sample]
+    at: float
+    memory: float
+    cpu: float
+
+
 class MetricsCollector:
     """Turns the counters of this process into what its services did since the last look.
 
@@ -146,21 +158,27 @@ class MetricsCollector:
 
     def services(self) -> list[str]:
         """Return the names of the services."""
-        found = set()
-        for sample in self._source():
-            label = _DURATIONS.get(sample.name)
-            if label is not None:
-                found.add(dict(sample.labels).get(label, "").partition(".")[0])
-            elif sample.name == "fastcore_http_request_duration_seconds":
-                found.add(HTTP)
-        return sorted(found - {""})
+        return _services(self._samples())
 
     def collect(self, service_name: str) -> ServiceMetrics:
         """Return what the service did since the last call of this, or since the process began."""
-        snapshot, now = self._source(), self._clock()
+        return self._collected(service_name, self._reading())
+
+    def _collect_all(self) -> list[ServiceMetrics]:
+        """Return :meth:`collect` of every service, by one reading of the metrics."""
+        reading = self._reading()
+        return [self._collected(name, reading) for name in _services(reading.samples)]
+
+    def _samples(self) -> list[Sample]:
+        return [sample for sample in self._source() if sample.name in _READ]
+
+    def _reading(self) -> _Reading:
+        return _Reading(self._samples(), self._clock(), self._memory(), self._cpu())
+
+    def _collected(self, service_name: str, reading: _Reading) -> ServiceMetrics:
         durations: dict[Key, SketchState] = {}
         counts: dict[Key, int] = {}
-        for sample in snapshot:
+        for sample in reading.samples:
             labels = dict(sample.labels)
             if isinstance(sample.value, tuple) and _belongs(_DURATIONS, sample.name, labels, service_name):
                 durations[sample.name, sample.labels] = sample.value
@@ -168,39 +186,8 @@ class MetricsCollector:
                 counts[sample.name, sample.labels] = sample.value
         with self._lock:
             before = self._seen.get(service_name)
-            self._seen[service_name] = _Seen(now, durations, counts)
-        return self._between(service_name, before, self._seen[service_name])
-
-    def _between(self, name: str, before: _Seen | None, after: _Seen) -> ServiceMetrics:
-        old = _Seen(after.at, {}, {}) if before is None else before
-        parts = {key: window(old.durations.get(key, EMPTY), state) for key, state in after.durations.items()}
-        deltas = {key: max(0, number - old.counts.get(key, 0)) for key, number in after.counts.items()}
-        sketch, arms = metrics.Sketch(), {"control": metrics.Sketch(), "candidate": metrics.Sketch()}
-        calls = 0
-        for key, state in parts.items():
-            metric, labels = key
-            sketch.merge(state)
-            arm = dict(labels).get("arm", "")
-            if arm in arms:
-                arms[arm].merge(state)
-            if metric != "fastcore_call_duration_seconds":  # of which only some are timed
-                calls += state[0]
-        calls += sum(number for key, number in deltas.items() if key[0] in _CALLS)
-        errors = sum(number for key, number in deltas.items() if key[0] not in _CALLS)
-        elapsed = after.at - old.at
-        return ServiceMetrics(
-            name,
-            calls,
-            calls / elapsed if elapsed > 0 else 0.0,
-            sketch.quantile(0.95),
-            sketch.quantile(0.5),
-            min(1.0, errors / calls) if calls else math.nan,
-            self._memory(),
-            self._cpu(),
-            datetime.now(UTC),
-            sketch.state(),
-            {arm: found.state() for arm, found in arms.items()},
-        )
+            after = self._seen[service_name] = _Seen(reading.at, durations, counts)
+        return _between(service_name, before, after, reading)
 
     def comparisons(self, service_name: str) -> list[PerformanceMetrics]:
         """Return, of every Switch of the service, what it was before and is after.
@@ -216,6 +203,49 @@ class MetricsCollector:
             for name, switch in live().items()
             if _is_of(name, service_name)
         ]
+
+
+def _services(samples: list[Sample]) -> list[str]:
+    found = set()
+    for sample in samples:
+        label = _DURATIONS.get(sample.name)
+        if label is not None:
+            found.add(dict(sample.labels).get(label, "").partition(".")[0])
+        elif sample.name == "fastcore_http_request_duration_seconds":
+            found.add(HTTP)
+    return sorted(found - {""})
+
+
+def _between(name: str, before: _Seen | None, after: _Seen, reading: _Reading) -> ServiceMetrics:
+    old = _Seen(after.at, {}, {}) if before is None else before
+    parts = {key: window(old.durations.get(key, EMPTY), state) for key, state in after.durations.items()}
+    deltas = {key: max(0, number - old.counts.get(key, 0)) for key, number in after.counts.items()}
+    sketch, arms = metrics.Sketch(), {"control": metrics.Sketch(), "candidate": metrics.Sketch()}
+    calls = 0
+    for key, state in parts.items():
+        metric, labels = key
+        sketch.merge(state)
+        arm = dict(labels).get("arm", "")
+        if arm in arms:
+            arms[arm].merge(state)
+        if metric != "fastcore_call_duration_seconds":  # of which only some are timed
+            calls += state[0]
+    calls += sum(number for key, number in deltas.items() if key[0] in _CALLS)
+    errors = sum(number for key, number in deltas.items() if key[0] not in _CALLS)
+    elapsed = after.at - old.at
+    return ServiceMetrics(
+        name,
+        calls,
+        calls / elapsed if elapsed > 0 else 0.0,
+        sketch.quantile(0.95),
+        sketch.quantile(0.5),
+        min(1.0, errors / calls) if calls else math.nan,
+        reading.memory,
+        reading.cpu,
+        datetime.now(UTC),
+        sketch.state(),
+        {arm: found.state() for arm, found in arms.items()},
+    )
 
 
 def _belongs(names: dict[str, str], metric: str, labels: dict[str, str], service: str) -> bool:

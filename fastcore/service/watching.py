@@ -57,5 +57,5 @@ class ServiceWatch:
         """Look at every service once."""
         for switch in live().values():
             switch._tune()
-        for name in self._collector.services():
-            self._detector.look(self._collector.collect(name))
+        for found in self._collector._collect_all():
+            self._detector.look(found)

@@ -57,6 +57,33 @@ def test_a_sketch_that_was_cleared_in_between() -> None:
     assert window(sketch.state(), sketch.state()) == EMPTY
 
 
+def test_all_services_are_collected_from_one_reading_of_each_source(clock: Clock) -> None:
+    sketch, read = metrics.Sketch(), list[str]()
+    sketch.observe(1.0)
+    duration = "fastcore_operation_duration_seconds"
+    samples = [
+        latency(duration, sketch, service="desk", operation="look"),
+        latency(duration, sketch, service="risk", operation="look"),
+        latency("fastcore_http_request_duration_seconds", sketch, method="GET", route="/"),
+        count("fastcore_http_requests_total", 1, status="500"),
+    ]
+
+    def reads(name: str, value: Any) -> Any:
+        return lambda: read.append(name) or value
+
+    found = MetricsCollector(
+        source=reads("source", Snapshot(samples)), clock=clock, cpu=reads("cpu", 12.0), memory=reads("memory", 34.0)
+    )
+    looks = found._collect_all()
+    assert sorted(read) == ["cpu", "memory", "source"]
+    assert [(one.service_name, one.calls, one.error_rate) for one in looks] == [
+        ("desk", 1, 0.0),
+        ("http", 1, 1.0),
+        ("risk", 1, 0.0),
+    ]
+    assert {(one.memory_usage, one.cpu_usage) for one in looks} == {(34.0, 12.0)}
+
+
 def test_between_two_looks(clock: Clock) -> None:
     sketch = metrics.Sketch()
     samples: list[Sample] = []
