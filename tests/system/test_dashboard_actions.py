@@ -91,6 +91,30 @@ def test_several_tasks_are_retried_and_cancelled_at_once(page: Any, service: Ser
     page.wait_for_selector('button[aria-label="Pause broken"]')
 
 
+def test_tasks_selected_while_others_are_cancelled_stay_selected(page: Any, service: Service) -> None:
+    queue = service.queue
+    for n in range(2):
+        queue.submit(queue.tasks["report"].configure(delay=600), f"later {n}")
+    show(page, service.url, "tasks?state=queued&name=report")
+    unlock(page)
+    until(page, "document.querySelectorAll('tbody input[data-id]').length === 2")
+    held: list[Any] = []
+    page.route("**/api/snapshot", lambda route: held.append(route))  # the figures that are read after every change
+    page.locator("tbody input[data-id]").first.check()
+    page.click("text=Cancel selected 1")
+    page.click("#ask-yes")
+    page.wait_for_selector("text=1 of 1 cancelled")
+    page.locator("tbody input[data-id]").last.check()
+    until(page, "document.querySelectorAll('tbody input[data-id]').length === 1")
+    with page.expect_response("**/api/snapshot") as answer:
+        held.pop().continue_()
+    answer.value.finished()
+    page.wait_for_timeout(100)  # for what the page does with it
+    assert page.locator("tbody input[data-id]").first.is_checked()
+    page.wait_for_selector("button:enabled:text-is('Cancel selected 1')")
+    queue.purge("report")
+
+
 def test_a_rule_is_silenced_and_heard_again(page: Any, service: Service) -> None:
     show(page, service.url, "alerts")
     assert page.locator('button[aria-label="Silence rule memory"]').is_disabled()

@@ -59,7 +59,7 @@ export function taskList() {
       const ids = chosen.filter(fits).map((t) => t.id);
       return h("button", { type: "button", disabled: !able || !ids.length, click: async () => {
         if (!(await several(what, ids))) return;
-        selected.clear();
+        for (const id of ids) selected.delete(id); // only these: others may have been selected meanwhile
         at = 0;
         draw(...last);
       } }, ids.length ? `${label} ${ids.length}` : label);
