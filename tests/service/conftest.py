@@ -1,4 +1,4 @@
-"""Applications of a test leave no hub installed."""
+"""Applications of a test leave no hub installed, and no setting of the flag that the dashboard changes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from fastcore import flags
 from fastcore.streaming import install_hub
 
 
@@ -14,3 +15,13 @@ def no_hub_stays_installed() -> Iterator[None]:
     before = install_hub(None)
     yield
     install_hub(before)
+
+
+@pytest.fixture
+def flag() -> Iterator[str]:
+    name = "dashboard-test"
+    flags.declare(name)
+    yield name
+    flags.resume(name)
+    flags.clear(name)
+    flags.clear(name, everywhere=True)

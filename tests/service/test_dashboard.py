@@ -24,16 +24,6 @@ from tests.service.board import AUTHORISED, run, served
 pytestmark = pytest.mark.backend_independent
 
 
-@pytest.fixture
-def flag() -> Any:
-    name = "dashboard-test"
-    flags.declare(name)
-    yield name
-    flags.resume(name)
-    flags.clear(name)
-    flags.clear(name, everywhere=True)
-
-
 def test_pages_are_served_with_a_content_policy_that_allows_only_their_scripts() -> None:
     async def check(client: httpx.AsyncClient) -> None:
         page = await client.get("/fastcore")

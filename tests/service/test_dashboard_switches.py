@@ -15,16 +15,6 @@ from tests.service.board import AUTHORISED, TOKEN, run
 pytestmark = pytest.mark.backend_independent
 
 
-@pytest.fixture
-def flag() -> Any:
-    name = "dashboard-test"
-    flags.declare(name)
-    yield name
-    flags.resume(name)
-    flags.clear(name)
-    flags.clear(name, everywhere=True)
-
-
 def test_without_the_token_nothing_changes(flag: str) -> None:
     async def check(client: httpx.AsyncClient) -> None:
         path = f"/fastcore/api/flags/{flag}/rollback"
