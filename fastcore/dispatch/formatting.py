@@ -7,10 +7,10 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["BRIEF", "cut", "human", "meant", "plain", "table"]
+__all__ = ["BRIEF", "Brief", "cut", "human", "meant", "plain", "table"]
 
 
-class _Brief(reprlib.Repr):
+class Brief(reprlib.Repr):
     """Shortens long values before formatting them, and omits addresses."""
 
     def repr_instance(self, x: Any, level: int) -> str:
@@ -23,7 +23,7 @@ class _Brief(reprlib.Repr):
         return cut(text, self.maxother)
 
 
-BRIEF = _Brief()
+BRIEF = Brief()
 BRIEF.maxstring = BRIEF.maxother = BRIEF.maxlong = 60
 BRIEF.maxlevel = 3
 

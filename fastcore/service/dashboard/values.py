@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import reprlib
 from typing import Any
 
+from fastcore.dispatch.formatting import Brief
 from fastcore.tasks.codec import Codec, CodecError
 from fastcore.tasks.records import Encoded
 
@@ -23,14 +23,15 @@ _IN_ADDRESS = re.compile(r"(?<=://)[^\s/@]*:[^\s/@]*(?=@)")  # user:password of 
 _BEARER = re.compile(r"(?i)(?<=bearer )[\w.~+/=-]+")
 
 
-class _Values(reprlib.Repr):
+class _Values(Brief):
     """Shortens values, and leaves out those of keys that name a secret."""
 
     def __init__(self) -> None:
         super().__init__()
         self.maxlevel, self.maxdict, self.maxlist, self.maxtuple = 5, 40, 40, 40
         self.maxset = self.maxfrozenset = self.maxdeque = self.maxarray = 40
-        self.maxstring = self.maxlong = self.maxother = 500
+        self.maxstring = self.maxlong = 500
+        self.maxother = LONGEST + 3  # of which three are dots
 
     def repr_dict(self, x: dict[Any, Any], level: int) -> str:
         if level <= 0:
@@ -41,15 +42,6 @@ class _Values(reprlib.Repr):
             secret = isinstance(key, (str, bytes)) and _SECRET.search(name.strip("b'\""))
             parts.append(f"{name}: {HIDDEN if secret else self.repr1(x[key], level - 1)}")
         return "{" + ", ".join(parts + ["..."] * (len(x) > self.maxdict)) + "}"
-
-    def repr_instance(self, x: Any, level: int) -> str:
-        try:
-            text = repr(x)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # a caller's
-            return f"<{type(x).__name__}>"
-        return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
 _VALUES = _Values()
