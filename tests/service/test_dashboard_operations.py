@@ -105,7 +105,7 @@ def test_clients_are_found_and_disconnected_and_users_need_the_token() -> None:
             assert gone.status_code == 422
             assert "expected the session of a connected client" in gone.json()["detail"]
             bad = httpx.get(f"{url}/clients?name=x", trust_env=False)
-            assert (bad.status_code, "query: expected text or topic" in bad.text) == (422, True)
+            assert (bad.status_code, "query: expected text, topic or slow, got" in bad.text) == (422, True)
 
 
 def test_a_cache_is_cleared() -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastcore.service.dashboard.queries import searched_text
 from fastcore.service.dashboard.sources import Section, Sources
 from fastcore.service.dashboard.values import masked, shown
 
@@ -63,15 +64,6 @@ def _hub(sources: Sources) -> Hub:
     return sources.hub
 
 
-def _text(query: Mapping[str, str], known: tuple[str, ...]) -> str:
-    if unknown := sorted(set(query) - set(known)):
-        raise ValueError(f"query: expected {' or '.join(known)}, got {unknown[0]!r}")
-    text = query.get("text", "").strip().casefold()
-    if len(text) > 200:
-        raise ValueError(f"text: expected at most 200 characters, got {len(text)}")
-    return text
-
-
 def clients(sources: Sources, query: Mapping[str, str], *, whole: bool) -> dict[str, Any]:
     """Return the clients with most bytes queued, those that came last first among equals.
 
@@ -83,7 +75,7 @@ def clients(sources: Sources, query: Mapping[str, str], *, whole: bool) -> dict[
     whole : bool
         Whether users are named.
     """
-    hub, text = _hub(sources), _text(query, ("text", "topic", "slow"))
+    hub, text = _hub(sources), searched_text(query, "text", "topic", "slow")
     fan = hub.clients.fan
     wanted: Any = hub.clients.all()
     if topic := query.get("topic", ""):
@@ -130,7 +122,7 @@ def _user(session: Any) -> str:
 
 def topics(sources: Sources, query: Mapping[str, str]) -> dict[str, Any]:
     """Return the topics of most messages, of those that have a text in their name."""
-    hub, text = _hub(sources), _text(query, ("text",))
+    hub, text = _hub(sources), searched_text(query, "text")
     fan = hub.clients.fan
     names = [name for name in fan.topics() if text in name.casefold()]
     busiest = heapq.nlargest(SHOWN, ((fan.offset(name), name) for name in names))

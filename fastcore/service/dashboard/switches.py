@@ -12,6 +12,7 @@ from fastcore import flags, metrics
 from fastcore.dispatch import controller
 from fastcore.dispatch.journal import KEPT, Entry
 from fastcore.dispatch.state import HOT_PATHS, STATEFUL
+from fastcore.service.dashboard.queries import searched_text
 from fastcore.service.dashboard.sources import Section, Sources
 from fastcore.service.dashboard.values import masked
 
@@ -115,11 +116,7 @@ def journal(query: Mapping[str, str]) -> dict[str, Any]:
     query : mapping
         `flag`, `what` and `who` as they are in an entry, and `text` in any of its words.
     """
-    if unknown := sorted(set(query) - {"flag", "what", "who", "text"}):
-        raise ValueError(f"query: expected flag, what, who or text, got {unknown[0]!r}")
-    text = query.get("text", "").strip().casefold()
-    if len(text) > 200:
-        raise ValueError(f"text: expected at most 200 characters, got {len(text)}")
+    text = searched_text(query, "flag", "what", "who", "text")
     entries = [_entry(entry) for entry in reversed(flags.journal(query.get("flag", ""), KEPT))]
     found = [
         entry

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fastcore.service.dashboard.queries import searched_text
 from fastcore.service.dashboard.schedule_words import when
 from fastcore.service.dashboard.sources import Section, Sources
 from fastcore.service.dashboard.values import arguments, masked, shown
@@ -100,14 +101,10 @@ def find(sources: Sources, query: Mapping[str, str]) -> dict[str, Any]:
         If no queue is installed.
     """
     queue = queue_of(sources)
-    if unknown := sorted(set(query) - {"state", "name", "group", "text", "before", "limit"}):
-        raise ValueError(f"query: expected state, name, group, text, before or limit, got {unknown[0]!r}")
+    text = searched_text(query, "state", "name", "group", "text", "before", "limit")
     limit = _limit(query.get("limit", ""))
     wanted = {"states": _states(query.get("state", "")), "kind": query.get("name") or None}
     wanted["group"] = query.get("group") or None
-    text = query.get("text", "").strip().casefold()
-    if len(text) > 200:
-        raise ValueError(f"text: expected at most 200 characters, got {len(text)}")
     before, searched, rows = query.get("before") or None, 0, list[dict[str, Any]]()
     more = True
     while more and len(rows) < limit and searched < SEARCHED:
