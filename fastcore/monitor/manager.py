@@ -185,8 +185,8 @@ class AlertManager:
     ) -> Silence:
         """Keep the alerts of a rule from the channels for a while; they are evaluated and shown all the same.
 
-        An alert that still fires when its silence ends is told then. The end of one that was told is told. With
-        `workers` it holds for all of them.
+        An alert that still fires when its silence ends is sent then. The end of an alert is sent, silenced or not, if
+        its beginning was. With `workers` a silence holds for all of them.
 
         Parameters
         ----------
@@ -203,7 +203,7 @@ class AlertManager:
         LookupError
             If there is no such rule.
         ValueError
-            If the duration is none, or a text has over 500 characters.
+            If the duration is not valid, or a text has over 500 characters.
         """
         if rule not in self._rules and rule != "message":
             raise LookupError(f"rule: expected one of {', '.join(self._rules)}, got {rule!r}{meant(rule, self._rules)}")

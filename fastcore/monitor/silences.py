@@ -1,4 +1,4 @@
-"""Silences: alerts that channels are not told of for a while, for all workers of a host."""
+"""Silences: alerts that are kept from the channels for a while, on all workers of a host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fastcore.dispatch.private_files import replace_private
 __all__ = ["Silence", "Silences"]
 
 MOST = 200  # at once
-LONGEST = 30 * 86400.0  # seconds: one that is for ever is forgotten, and hides what it was not meant for
+LONGEST = 30 * 86400.0  # seconds: a silence without end would be forgotten, and hide alerts that it was not meant for
 TEXT = 500
 FILE = 1 << 20  # bytes that are read
 
@@ -27,7 +27,7 @@ _log = logging.getLogger("fastcore.monitor")
 
 
 class Silence(NamedTuple):
-    """What is not told, until when, and why."""
+    """A rule, or some of its alerts, kept from the channels: until when, and why."""
 
     id: str
     rule: str

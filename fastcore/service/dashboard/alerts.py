@@ -1,4 +1,4 @@
-"""Alerts for the dashboard: those that fire, rules, silences, what was before, and how a rule is silenced."""
+"""Alerts for the dashboard: firing alerts, rules, silences and past alerts; and actions that silence a rule."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from fastcore.service.dashboard.observed import counts, latencies
 __all__ = ["STEP", "Details"]
 
 STEP = 10  # seconds between two samples
-SWITCHES, ROUTES, CACHES = 24, 20, 20  # those of most calls; what was once shown keeps its place
+SWITCHES, ROUTES, CACHES = 24, 20, 20  # those of most calls; a part that was chosen stays
 SERIES = 6 * SWITCHES + 4 * ROUTES + CACHES
 
 
@@ -34,7 +34,7 @@ class Details:
         self._seen: dict[str, _Seen] = {}
         self._chosen: dict[str, dict[str, None]] = {"switch": {}, "route": {}, "cache": {}}
         self._at: float | None = None
-        self._new: _Seen | None = None  # of what was not there at the sample before
+        self._new: _Seen | None = None  # counts of a part that appeared since the last sample
 
     def read(self, end: float, span: float, of: str) -> dict[str, Any]:
         """Return the history of one part, such as ``route/GET /prices``."""

@@ -96,7 +96,7 @@ def find(sources: Sources, query: Mapping[str, str]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If a value is none that it can be.
+        If a field is unknown or its value is not valid.
     LookupError
         If no queue is installed.
     """
