@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-__all__ = ["Answer", "HttpClient"]
+__all__ = ["PREFER", "Answer", "HttpClient"]
 
+PREFER = "Prefer: respond-async\r\n"  # a header: the answer is 202 and a task
 IDLE = 2.0  # seconds after which a connection is not used again
 
 

@@ -1,21 +1,21 @@
-"""A few requests a second to the own service, so that its dashboard has something to show."""
+"""A few requests a second to the service itself, so that its dashboard has something to show."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import threading
-import time
 
 from examples.market_desk.data.market import HISTORY
-from examples.market_desk.http_client import HttpClient
+from examples.market_desk.http_client import PREFER, HttpClient
+from examples.market_desk.open_loop import open_loop
 
 __all__ = ["visit"]
 
 SYMBOLS = ("AAPL", "IBM", "MSFT", "GOOG", "FB", *(f"BS{n:03d}" for n in range(1, 200)))
 EVERY = 100  # requests, of which one orders a report and one a batch
 TIMEOUT = 10.0
-PREFER = "Prefer: respond-async\r\n"
 
 
 def visit(port: int, rate: float) -> None:
@@ -25,19 +25,16 @@ def visit(port: int, rate: float) -> None:
 
 async def send_all(port: int, rate: float) -> None:
     """Send analyses over many windows, and sometimes a report or a batch; what fails is the server's to count."""
-    http, rng, start = HttpClient(port), random.Random(), time.perf_counter()
-    running: set[asyncio.Task[None]] = set()
-    n = 0
-    while True:
-        n += 1
-        await asyncio.sleep(max(0.0, start + n / rate - time.perf_counter()))
-        symbols = rng.sample(SYMBOLS, 5)
+    http, rng, numbers = HttpClient(port), random.Random(), itertools.count(1)
+
+    async def send(due: float) -> None:
+        n, symbols = next(numbers), rng.sample(SYMBOLS, 5)
         path = f"/technical-analysis/{symbols[0]}?bars={rng.randint(50, HISTORY)}"
         if n % EVERY == EVERY // 2:
             path = f"/technical-analysis?symbols={','.join(symbols)}"
-        task = asyncio.create_task(one(http, path, symbols if n % EVERY == 0 else []))
-        running.add(task)
-        task.add_done_callback(running.discard)
+        await one(http, path, symbols if n % EVERY == 0 else [])
+
+    await open_loop(rate, send)
 
 
 async def one(http: HttpClient, path: str, report: list[str]) -> None:

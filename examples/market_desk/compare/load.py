@@ -16,7 +16,7 @@ from typing import Any
 
 from examples.market_desk.data.feed import PERIOD
 from examples.market_desk.event_loop import run
-from examples.market_desk.http_client import Answer, HttpClient
+from examples.market_desk.http_client import PREFER, Answer, HttpClient
 from examples.market_desk.latency import summarise
 from examples.market_desk.open_files import raise_limit
 from examples.market_desk.parent import end_with_parent
@@ -34,7 +34,6 @@ EAGER = 8  # clients that ask without a pause
 BURST, MANY = 40, 1000  # tasks at once: reports, and short ones
 GZIPPED = "content-encoding: gzip\r\nAccept-Encoding: gzip\r\n"  # what compression adds to both heads
 ALONE = 5.0  # seconds for which nothing but the stream is measured
-PREFER = "Prefer: respond-async\r\n"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from examples.market_desk.compare.subscribers import summary
 from examples.market_desk.compare.targets import ARMS, SESSION, Row, rows
 from examples.market_desk.data.market import Market
 from examples.market_desk.fast.optimizations import FLAGS
-from examples.market_desk.http_client import HttpClient
+from examples.market_desk.http_client import PREFER, HttpClient
 from examples.market_desk.measurement import measure, say, write_json, write_page
 from examples.market_desk.open_files import affordable_clients
 from fastcore.streaming import Client
@@ -144,10 +144,7 @@ async def run_load(arm: str, options: Sequence[str]) -> dict[str, Any]:
 async def order_reports(port: int) -> list[str]:
     """Order reports, and return where their results will be."""
     http = HttpClient(port)
-    answers = [
-        await http.post("/generate-report", [f"BS{n + 1:03d}", "AAPL"], "Prefer: respond-async\r\n")
-        for n in range(REPORTS)
-    ]
+    answers = [await http.post("/generate-report", [f"BS{n + 1:03d}", "AAPL"], PREFER) for n in range(REPORTS)]
     http.close()
     return [answer.json()["result_url"] for answer in answers]
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from examples.market_desk.fast.optimizations import FLAGS
-from examples.market_desk.http_client import HttpClient
+from examples.market_desk.http_client import PREFER, HttpClient
 from examples.market_desk.soak.disk import Disk
 from examples.market_desk.soak.server import CANARIES, TOKEN
 from examples.market_desk.soak.servers import Server, Servers
-from examples.market_desk.soak.traffic import PREFER, Ledger, Subscribers
+from examples.market_desk.soak.traffic import Ledger, Subscribers
 from fastcore.streaming import Client
 
 __all__ = ["FAULTS", "GENTLE", "Faults", "Told"]
 
 STUCK = VANISHING = 20  # clients
 STEP = 3600.0  # seconds by which clocks are set
-CANARY = 60.0  # seconds within which a canary that went wrong must be back
+CANARY = 60.0  # seconds within which a bad canary must be rolled back
 FULL = 4.0  # seconds for which the disk stays full once an order was refused ...
 REFUSING = 20.0  # ... and for which one is waited for
 LARGE = ["AAPL", "IBM", "MSFT"]  # symbols of a report whose result does not fit onto a full disk

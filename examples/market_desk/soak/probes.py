@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple
 
 from examples.market_desk.http_client import HttpClient
+from examples.market_desk.open_loop import open_loop
 
 __all__ = ["RATE", "Probe", "Probes", "answered"]
 
@@ -25,7 +26,7 @@ CLOSE = "Connection: close\r\n"
 
 
 class Probe(NamedTuple):
-    """When a probe was due, how many seconds its answer took, and what went wrong, if anything did."""
+    """When a probe was due, how many seconds its answer took, and its error, if any."""
 
     due: float
     seconds: float
@@ -41,16 +42,8 @@ class Probes:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Probe until `stop`, on time whether or not earlier ones were answered."""
-        start, running = time.perf_counter(), set[asyncio.Task[None]]()
-        n = 0
-        while not stop.is_set():
-            due = start + n / RATE
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            task = asyncio.create_task(self._probe(due, PATHS[n % len(PATHS)]))
-            running.add(task)
-            task.add_done_callback(running.discard)
-            n += 1
-        await asyncio.gather(*running)
+        paths = itertools.cycle(PATHS)
+        await open_loop(RATE, lambda due: self._probe(due, next(paths)), stop)
 
     async def _probe(self, due: float, path: str) -> None:
         http, error = HttpClient(self.port), ""
@@ -72,7 +65,7 @@ class Probes:
     def longest_gap(self) -> float:
         """Return the longest time between two answers."""
         times = sorted(one.due + one.seconds for one in self.done if not one.error)
-        return max((after - before for before, after in pairwise(times)), default=0.0)
+        return max((after - before for before, after in itertools.pairwise(times)), default=0.0)
 
 
 def answered(probes: Sequence[Probe]) -> float:

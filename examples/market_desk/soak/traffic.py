@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from examples.market_desk.compare.load import zipf
 from examples.market_desk.fast.stream import AT
-from examples.market_desk.http_client import HttpClient
+from examples.market_desk.http_client import PREFER, HttpClient
+from examples.market_desk.open_loop import open_loop
 from fastcore.streaming import Client, Message
 
 __all__ = ["Ledger", "Subscribers", "Traffic"]
 
 READS, BATCHES, TASKS, REPORTS = 15.0, 1.0, 2.0, 0.1  # a second
 TIMEOUT = 10.0  # seconds after which a request has failed
-PREFER = "Prefer: respond-async\r\n"
 SYMBOLS = ("AAPL", "IBM", "MSFT", "GOOG", "FB", *(f"BS{n:03d}" for n in range(1, 60)))
 AGAIN = 0.25  # seconds between two questions for a result
 SETTLING = 90.0  # seconds after the end within which every task must have ended
@@ -60,7 +61,7 @@ class Ledger:
     def settle(self, id: str, status: int, body: Any) -> None:
         """Note how a task ended."""
         began = self.open.pop(id)
-        if status in (200, 410):  # 410: it ended well, and a clock that was set forward has let its result expire
+        if status in (200, 410):  # 410: its result has expired, since a clock was set forward
             self.succeeded += 1
             self.seconds.append(time.perf_counter() - began)
         elif status == 404:
@@ -84,14 +85,13 @@ class Traffic:
         self.errors: list[tuple[float, str]] = []
         self.ledger = Ledger()
         self._rng = random.Random(1)
-        self._running: set[asyncio.Task[None]] = set()
+        self._names = zipf(SYMBOLS, self._rng)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send requests until `stop`, then wait until every task has ended, up to a limit."""
         following = asyncio.create_task(self._follow())
         kinds = ((READS, self._read), (BATCHES, self._batch), (TASKS, self._task), (REPORTS, self._report))
-        await asyncio.gather(*(self._at_rate(rate, send, stop) for rate, send in kinds))
-        await asyncio.gather(*self._running)
+        await asyncio.gather(*(open_loop(rate, partial(self._noted, send), stop) for rate, send in kinds))
         try:
             async with asyncio.timeout(SETTLING):
                 while self.ledger.open:
@@ -102,17 +102,7 @@ class Traffic:
         await asyncio.wait([following])
         self.http.close()
 
-    async def _at_rate(self, rate: float, send: Any, stop: asyncio.Event) -> None:
-        start = time.perf_counter()
-        for n in itertools.count():
-            await asyncio.sleep(max(0.0, start + n / rate - time.perf_counter()))
-            if stop.is_set():
-                return
-            task = asyncio.create_task(self._noted(send))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-
-    async def _noted(self, send: Any) -> None:
+    async def _noted(self, send: Any, due: float) -> None:
         self.requests += 1
         try:
             async with asyncio.timeout(TIMEOUT):
@@ -121,8 +111,7 @@ class Traffic:
             self.errors.append((time.perf_counter(), f"{send.__name__[1:]}: {type(error).__name__}: {error}"))
 
     def _symbols(self, count: int) -> list[str]:
-        weights = [1 / rank for rank in range(1, len(SYMBOLS) + 1)]
-        return self._rng.choices(SYMBOLS, weights, k=count)
+        return [next(self._names) for _ in range(count)]
 
     async def _read(self) -> None:
         (symbol,) = self._symbols(1)
