@@ -10,15 +10,13 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-import uvicorn
-
 from examples.market_desk.data.market import Market
 from examples.market_desk.fast.app import build_app
 from examples.market_desk.fast.optimizations import Arm, choose
 from examples.market_desk.fast.services import OptimizedServices
 from examples.market_desk.open_files import raise_limit
+from examples.market_desk.serving import HUB_PROTOCOL, uvicorn_server
 from examples.market_desk.visitors import visit
-from fastcore.streaming.uvicorn import HubProtocol
 
 __all__ = ["serve"]
 
@@ -52,19 +50,12 @@ def serve(port: int, arm: Arm, visitors: float = 0.0) -> int:
         services = OptimizedServices(
             Market(), Path(folder) / "desk.db", store=f"sqlite:///{folder}/tasks.db?durability=normal"
         )
-        config = uvicorn.Config(
-            build_app(services, token=token),
-            ws=HubProtocol,
-            ws_per_message_deflate=False,
-            access_log=False,
-            log_level="warning",
-            timeout_graceful_shutdown=2,
-        )
+        server = uvicorn_server(build_app(services, token=token), HUB_PROTOCOL)
         print(welcome(f"http://127.0.0.1:{listener.getsockname()[1]}", arm, token), flush=True)
         if visitors:
             visit(listener.getsockname()[1], visitors)
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
     return 0
 
 

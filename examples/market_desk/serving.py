@@ -15,7 +15,9 @@ from examples.market_desk.data.market import Market
 from examples.market_desk.open_files import raise_limit
 from examples.market_desk.parent import end_with_parent
 
-__all__ = ["run_arm", "serve_app"]
+__all__ = ["HUB_PROTOCOL", "run_arm", "serve_app", "uvicorn_server"]
+
+HUB_PROTOCOL = "fastcore.streaming.uvicorn:HubProtocol"
 
 
 def run_arm(arm: str, port: int, folder: Path) -> int:
@@ -29,23 +31,14 @@ def run_arm(arm: str, port: int, folder: Path) -> int:
     folder : Path
         Where its SQLite files are; one that was used before continues.
     """
-    protocol = "fastcore.streaming.uvicorn:HubProtocol" if arm == "fast" else "auto"
-    return serve_app(lambda: application(arm, folder), port, protocol)
+    return serve_app(lambda: application(arm, folder), port, HUB_PROTOCOL if arm == "fast" else "auto")
 
 
 def serve_app(build: Callable[[], FastAPI], port: int, protocol: str) -> int:
     """Serve the application that `build` returns until standard input ends."""
     raise_limit()
     with socket.create_server(("127.0.0.1", port), backlog=2048) as listener:
-        config = uvicorn.Config(
-            build(),
-            ws=protocol,
-            ws_per_message_deflate=False,
-            access_log=False,
-            log_level="warning",
-            timeout_graceful_shutdown=2,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn_server(build(), protocol)
 
         def stop() -> None:
             server.should_exit = True
@@ -55,6 +48,19 @@ def serve_app(build: Callable[[], FastAPI], port: int, protocol: str) -> int:
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
     return 0
+
+
+def uvicorn_server(app: FastAPI, protocol: str) -> uvicorn.Server:
+    """Return a server of `app` with the WebSocket protocol named `protocol`."""
+    config = uvicorn.Config(
+        app,
+        ws=protocol,
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
 
 
 def application(arm: str, folder: Path) -> FastAPI:
