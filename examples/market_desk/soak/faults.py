@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, one after the other; each fault tells what came of it."""
+"""Faults made on purpose, one after the other; each reports its result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ADMIN = f"Authorization: Bearer {TOKEN}\r\n"
 
 @dataclass(frozen=True)
 class Told:
-    """What came of a fault: seconds since the begin, its name, whether all was well, and details."""
+    """The result of a fault: seconds since the soak began, its name, whether it passed, and details."""
 
     at: float
     name: str
@@ -44,7 +44,7 @@ class Told:
 
 @dataclass
 class Faults:
-    """Makes the faults, and keeps what came of them.
+    """Makes the faults, and keeps their results.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Faults:
     restarts: int = 0
 
     async def make(self, name: str) -> Told:
-        """Make one, and return what came of it."""
+        """Make one, and return its result."""
         at = time.perf_counter() - self.began
         work: Callable[[], Awaitable[str]] = FAULTS[name].__get__(self)
         try:
@@ -138,7 +138,7 @@ class Faults:
                 one.close()  # a reset
         async with asyncio.timeout(CLOSING):
             await self._clients_are(self.subscribers.count)
-        return f"{2 * VANISHING} were cut off, none is left"
+        return f"{2 * VANISHING} were cut off and closed"
 
     async def bad_canaries(self) -> str:
         """Begin canaries of versions that are slow, wrong or raise; the guard must roll each back."""
@@ -158,7 +158,7 @@ class Faults:
         return f"rolled back: {', '.join(took)}; every answer was right"
 
     async def full_disk(self) -> str:
-        """Fill the disk, for both servers; reading goes on, and nothing that was acknowledged is lost."""
+        """Fill the disk, for both servers; reading goes on, and no acknowledged task is lost."""
         if not self.disk.kind:
             return "left out: needs Linux"
         pids, began = [server.pid for server in self.servers.both], time.perf_counter()
@@ -226,14 +226,11 @@ class Faults:
         http.close()
 
     async def _order_large(self) -> None:
-        """Order a report; what is acknowledged must end well, like every other task."""
+        """Order a report; once acknowledged, it must succeed like every other task."""
         http = HttpClient(self.servers.port)
         answer = await http.post("/generate-report", LARGE, PREFER)
         http.close()
-        if answer.status == 202:
-            self.ledger.acknowledge(answer.json()["task_id"])
-        else:
-            self.ledger.refused += 1
+        self.ledger.order(answer)
         await asyncio.sleep(0.1)
 
     async def _clients_are(self, count: int) -> None:

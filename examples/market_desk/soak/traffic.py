@@ -13,7 +13,7 @@ from typing import Any
 
 from examples.market_desk.compare.load import zipf
 from examples.market_desk.fast.stream import AT
-from examples.market_desk.http_client import PREFER, HttpClient
+from examples.market_desk.http_client import PREFER, Answer, HttpClient
 from examples.market_desk.open_loop import open_loop
 from fastcore.streaming import Client, Message
 
@@ -53,10 +53,15 @@ class Ledger:
         """The ids of tasks that are unknown, or have not ended."""
         return [*self.unknown, *self.open]
 
-    def acknowledge(self, id: str) -> None:
-        """Note a task that a server has answered 202 for."""
-        self.acknowledged += 1
-        self.open[id] = time.perf_counter()
+    def order(self, answer: Answer) -> None:
+        """Note the answer to an order: acknowledged with 202, refused with 503, or cached with 200."""
+        if answer.status == 202:
+            self.acknowledged += 1
+            self.open[answer.json()["task_id"]] = time.perf_counter()
+        elif answer.status == 503:  # the disk is full, or a server drains
+            self.refused += 1
+        elif answer.status != 200:
+            raise ValueError(f"expected 202, got {answer.status} {answer.body[:80]!r}")
 
     def settle(self, id: str, status: int, body: Any) -> None:
         """Note how a task ended."""
@@ -127,19 +132,11 @@ class Traffic:
 
     async def _task(self) -> None:
         (symbol,) = self._symbols(1)
-        await self._order(self.http.get(f"/technical-analysis/{symbol}?bars={self._rng.randint(50, 600)}", PREFER))
+        path = f"/technical-analysis/{symbol}?bars={self._rng.randint(50, 600)}"
+        self.ledger.order(await self.http.get(path, PREFER))
 
     async def _report(self) -> None:
-        await self._order(self.http.post("/generate-report", self._symbols(1), PREFER))
-
-    async def _order(self, asked: Any) -> None:
-        answer = await asked
-        if answer.status == 202:
-            self.ledger.acknowledge(answer.json()["task_id"])
-        elif answer.status == 503:  # not acknowledged: the disk is full, or a server drains
-            self.ledger.refused += 1
-        elif answer.status != 200:  # it was cached
-            raise ValueError(f"expected 202, got {answer.status} {answer.body[:80]!r}")
+        self.ledger.order(await self.http.post("/generate-report", self._symbols(1), PREFER))
 
     async def _follow(self) -> None:
         """Look for the results of the tasks that have not ended."""
