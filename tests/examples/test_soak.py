@@ -108,7 +108,7 @@ def test_what_was_not_measured_is_not_judged() -> None:
     assert unjudged == [
         "Requests lost in rolling restarts",
         "Recovery after kill -9, longest",
-        "Canary gone wrong: rolled back, longest",
+        "Canary of a bad version: rollback, longest",
         "Memory growth of a server",
     ]
 

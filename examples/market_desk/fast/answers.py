@@ -35,14 +35,14 @@ class Kept(NamedTuple):
 
 
 class QuickAnswers:
-    """Keeps answers of the newest bar, and gives them to whoever asks for the same; its flag: ``memory_optimization``.
+    """Keeps answers of the newest bar by their requests; its flag: ``memory_optimization``.
 
     Attributes
     ----------
     answers : LRUCache
         By path, query and bar.
     find : Switch
-        The answer to a request: none, or the one that is kept or needs no computation.
+        The answer to a request, where it is kept or needs no computation; else None.
     """
 
     def __init__(self, analysis: OptimizedTechnicalAnalysisService) -> None:

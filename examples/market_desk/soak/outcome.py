@@ -1,4 +1,4 @@
-"""What a soak has measured, as rows with their bounds."""
+"""The results of a soak, as rows with their bounds."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def rows(found: Outcome) -> list[Row]:
         Row("Task completion p95", "< 30 s", seconds(quantile(ledger.seconds, 0.95)), below(ledger.seconds, 30)),
         Row("Requests lost in rolling restarts", "0", *counted(found.lost, found.rolling)),
         Row("Recovery after kill -9, longest", "< 30 s", longest(back), below(back, 30, 1.0)),
-        Row("Canary gone wrong: rolled back, longest", "< 30 s", longest(canary), below(canary, 30, 1.0)),
-        Row("Faults that ended as they should", "all", f"{len(found.told) - len(bad)} of {len(found.told)}", not bad),
+        Row("Canary of a bad version: rollback, longest", "< 30 s", longest(canary), below(canary, 30, 1.0)),
+        Row("Faults that passed", "all", f"{len(found.told) - len(bad)} of {len(found.told)}", not bad),
         Row("Price latency p95", "< 2 s", seconds(age), age is not None and age < 2),
         Row("Longest silence of a subscriber", f"< {SILENCE:g} s", f"{silence:.1f} s", silence < SILENCE),
         Row("Memory of a server, most", "< 70 % of 512 MiB", f"{memory / 2**20:.0f} MiB", memory < 0.7 * MEMORY),
