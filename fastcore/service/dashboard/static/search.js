@@ -1,14 +1,14 @@
 // Rows that the server searches for: asked again while they are looked at, and at once when what is wanted changes.
 import { api } from "./api.js";
 
-/** `show(answer)` is called with each answer; `every` is the time between two of the same, in milliseconds. */
-export function search(path, show, every = 3000) {
+/** `show(answer)` is called with each answer. */
+export function search(path, show) {
   let asked = null, at = 0, answer = null;
   return {
     /** The newest answer to what was asked last; null before it has come. */
     get answer() { return answer; },
-    /** Ask for a query, unless the same was asked a moment ago. */
-    async ask(query) {
+    /** Ask for a query, unless the same was asked less than `every` milliseconds ago. */
+    async ask(query, every = 3000) {
       const wanted = new URLSearchParams(Object.entries(query).filter(([, value]) => value)).toString();
       if (wanted === asked && performance.now() - at < every) return;
       if (wanted !== asked) answer = null;

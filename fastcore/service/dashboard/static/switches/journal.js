@@ -1,41 +1,22 @@
 // The journal of all flags, with filters that are part of the address.
-import { api } from "../api.js";
 import { card, clock, cut, h, table } from "../elements.js";
 import { refill } from "../patch.js";
 import { choose } from "../place.js";
+import { search, typed } from "../search.js";
 
 const FIELDS = ["flag", "what", "who", "text"];
-const AGAIN = 3000; // milliseconds between two readings of the same
 
 export function makeJournal() {
   const option = (value, text = value) => h("option", { value }, text);
   const fields = Object.fromEntries(["flag", "what", "who"].map((name) => [name, h("select", { id: `journal-${name}`, change: pick })]));
-  const text = h("input", { id: "journal-text", type: "search", maxlength: 200, autocomplete: "off", spellcheck: "false" });
+  const text = typed(h("input", { id: "journal-text", type: "search", maxlength: 200, autocomplete: "off", spellcheck: "false" }), "text", pick);
   const clear = h("button", { type: "button", click: () => choose(Object.fromEntries(FIELDS.map((name) => [name, ""]))) }, "Clear filters");
   const rows = h("div");
-  let typing = null, found = null, asked = null, at = 0, last = null;
+  const searched = search("journal", () => show(...last));
+  let last = null;
 
   function pick() {
     choose({ ...Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value])), text: text.value.trim() });
-  }
-
-  text.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(pick, 400);
-  });
-
-  async function ask(wanted) {
-    if (wanted === asked && performance.now() - at < AGAIN) return;
-    if (wanted !== asked) found = null;
-    asked = wanted;
-    at = performance.now();
-    try {
-      const answer = await api(`journal?${wanted}`);
-      if (asked === wanted) found = answer;
-    } catch (error) {
-      if (asked === wanted) found = { journal: [], count: 0, failed: error.message };
-    }
-    if (last) show(...last);
   }
 
   function fill(field, name, values, value) {
@@ -50,7 +31,8 @@ export function makeJournal() {
     last = [body, query];
     const given = Object.fromEntries(FIELDS.filter((name) => query.get(name)).map((name) => [name, query.get(name)]));
     const filtered = Object.keys(given).length > 0;
-    if (filtered) ask(new URLSearchParams(given).toString());
+    if (filtered) searched.ask(given);
+    const found = searched.answer;
     const entries = filtered ? found?.journal ?? [] : body.journal;
     const all = (name) => found?.[name] ?? [...new Set(body.journal.map((e) => e[name]))].sort();
     fill(fields.flag, "flag", body.flags.map((f) => f.name), given.flag);
@@ -63,7 +45,7 @@ export function makeJournal() {
       ["From", (e) => e.old], ["To", (e) => e.new], ["Why", (e) => e.why || "–"],
     ], entries, { key: (e) => `${e.when} ${e.flag} ${e.what} ${e.new}`,
       empty: filtered ? (found == null ? "reading…" : found.failed ?? "no entry matches: clear the filters to see all") : "no change yet: what is set above is noted here" }),
-    filtered && found ? cut(entries.length, found.count) : null);
+    filtered && found ? cut(entries.length, found.count ?? 0) : null);
   }
 
   return {

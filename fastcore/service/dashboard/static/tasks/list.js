@@ -1,8 +1,8 @@
 // Tasks by state, name and text, with what can be done to several of them at once.
-import { api } from "../api.js";
 import { card, clock, h, number, seconds, table } from "../elements.js";
 import { refill } from "../patch.js";
 import { address, choose } from "../place.js";
+import { search, typed } from "../search.js";
 import { badge, progress, STATES } from "./words.js";
 import { button, cancel, may, retry, several } from "./changes.js";
 
@@ -14,29 +14,15 @@ export function taskList() {
   const form = makeForm();
   const head = h("div.controls", { "data-key": "bulk" }), rows = h("div");
   const element = card("Tasks", form.element, head, rows);
-  let found = null, asked = "", at = 0, last = null;
-
-  async function search(wanted) {
-    const now = performance.now();
-    if (wanted === asked && now - at < (wanted.includes("text=") ? 5 * AGAIN : AGAIN)) return;
-    if (wanted !== asked) found = null;
-    asked = wanted;
-    at = now;
-    try {
-      const answer = await api(`tasks?${wanted}`);
-      if (wanted === asked) found = answer;
-    } catch (error) {
-      if (wanted === asked) found = { tasks: [], failed: error.message };
-    }
-    if (last) draw(...last);
-  }
+  const found = search("tasks", () => draw(...last));
+  let last = null;
 
   function draw(body, query) {
     last = [body, query];
     const given = Object.fromEntries(FIELDS.filter((name) => query.get(name)).map((name) => [name, query.get(name)]));
     const filtered = Object.keys(given).length > 0;
-    if (filtered) search(new URLSearchParams(given).toString());
-    const shown = filtered ? found : { tasks: body.tasks, next: body.tasks.length >= 50 ? body.tasks.at(-1)?.id : null };
+    if (filtered) found.ask(given, given.text ? 5 * AGAIN : AGAIN);
+    const shown = filtered ? found.answer : { tasks: body.tasks, next: body.tasks.length >= 50 ? body.tasks.at(-1)?.id : null };
     form.show(body, given);
     const tasks = shown?.tasks ?? [];
     for (const id of selected) if (!tasks.some((t) => t.id === id)) selected.delete(id);
@@ -60,7 +46,7 @@ export function taskList() {
       return h("button", { type: "button", disabled: !able || !ids.length, click: async () => {
         if (!(await several(what, ids))) return;
         for (const id of ids) selected.delete(id); // only these: others may have been selected meanwhile
-        at = 0;
+        found.stale();
         draw(...last);
       } }, ids.length ? `${label} ${ids.length}` : label);
     };
@@ -88,7 +74,7 @@ export function taskList() {
     ];
   }
 
-  return { element, show: draw, changed() { at = 0; } };
+  return { element, show: draw };
 }
 
 /** Fields that choose tasks; what is chosen is in the address. */
@@ -96,14 +82,9 @@ function makeForm() {
   const option = (value, text = value) => h("option", { value }, text);
   const state = h("select", { id: "task-state", change: () => pick() }, option("", "any state"), STATES.map((name) => option(name)));
   const name = h("select", { id: "task-name", change: () => pick() });
-  const text = h("input", { id: "task-text", type: "search", maxlength: 200, placeholder: "id, error, note, key", autocomplete: "off", spellcheck: "false" });
+  const text = typed(h("input", { id: "task-text", type: "search", maxlength: 200, placeholder: "id, error, note, key", autocomplete: "off", spellcheck: "false" }), "text", () => pick());
   const clear = h("button", { type: "button", click: () => choose(Object.fromEntries(FIELDS.map((field) => [field, ""]))) }, "Clear filters");
-  let typing = null;
   const pick = () => choose({ state: state.value, name: name.value, text: text.value.trim(), before: "" });
-  text.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(pick, 400);
-  });
   const element = h("form.controls", { role: "search", "aria-label": "Filter tasks", submit: (event) => { event.preventDefault(); pick(); } },
     h("label", { for: "task-state" }, "State", state), h("label", { for: "task-name" }, "Name", name), h("label", { for: "task-text" }, "Search", text), clear);
   return {

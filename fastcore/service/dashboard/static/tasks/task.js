@@ -55,5 +55,5 @@ export function taskPage(id) {
   const back = () => h("p", { "data-key": "back" }, h("a", { href: address("tasks") }, "All tasks"));
   refill(element, back(), h("p.quiet", {}, "reading…"));
   ask();
-  return { id, element, show() { if (!ended) ask(); }, changed: ask, follow() {}, leave() {} };
+  return { id, element, show() { if (!ended) ask(); }, follow() {}, leave() {} };
 }
