@@ -67,7 +67,7 @@ class QuickAnswers:
         return self._look_up(scope) if found is None and scope["path"].startswith(ROUTE) else found
 
     def _look_up(self, scope: dict[str, Any]) -> Kept | None:
-        """Return an analysis that was computed ahead; what is not written as usual is left to the routes."""
+        """Return an analysis that was computed ahead; requests in another form are left to the routes."""
         symbol, query = scope["path"].removeprefix(ROUTE), scope["query_string"]
         number = query.removeprefix(QUERY)
         if query and not (query.startswith(QUERY) and len(number) == 3 and number.isdigit()):

@@ -62,7 +62,7 @@ class Balancer:
             await asyncio.sleep(self._every)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        pending = bytearray()  # what the client has sent since the last byte of an answer
+        pending = bytearray()  # sent by the client since the last byte of an answer
         while (there := await self._connect()) is not None:
             there[1].write(bytes(pending))
             again = await self._exchange((reader, writer), there, pending)
@@ -74,7 +74,7 @@ class Balancer:
         writer.close()
 
     async def _exchange(self, client: Pair, backend: Pair, pending: bytearray) -> bool:
-        """Carry bytes both ways until one side ends; return whether another backend may answer what is pending.
+        """Carry bytes both ways until one side ends; return whether another backend may answer the pending bytes.
 
         As with nginx that is a GET of which no byte was answered: it changes nothing.
         """
@@ -91,7 +91,7 @@ class Balancer:
         return again
 
     async def _connect(self) -> Pair | None:
-        """Return a connection to a backend that takes it; None where there is none for ten seconds."""
+        """Return a connection to a backend that accepts it; None if no backend does within ten seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT):
                 while True:

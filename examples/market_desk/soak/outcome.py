@@ -48,7 +48,7 @@ class Outcome:
 
 
 class Row(NamedTuple):
-    """One line: what, its bound, what was measured, and whether it keeps the bound; None where nothing is judged."""
+    """One line: a name, its bound, the measured value, and whether it keeps the bound; None if it is not judged."""
 
     name: str
     bound: str

@@ -1,4 +1,4 @@
-"""What the servers use: resident memory, CPU, and how fast the memory grows, with the error of that figure."""
+"""Resources of the servers: resident memory, CPU, and the growth of the memory with its standard error."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def soak_app(folder: Path, number: int) -> FastAPI:
 
     @app.get("/soak/canaries/{kind}")
     async def look(kind: str) -> dict[str, Any]:
-        """Call the Switch, and tell whether its caller got what the control gives."""
+        """Call the Switch, and return whether its result is that of the control."""
         switch = canaries[kind]
         found = await asyncio.to_thread(switch, "AAPL")
         setting = flags.get(switch.flag)

@@ -1,4 +1,4 @@
-"""Two servers behind a balancer, and what a supervisor does with them: it starts again what ended."""
+"""Two servers behind a balancer, each restarted when it ends, as a supervisor does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The process's id; 0 while there is none."""
+        """The process's id; 0 while no process runs."""
         return 0 if self._child is None else self._child.pid
 
     async def keep(self) -> None:
@@ -83,7 +83,7 @@ class Server:
             await asyncio.sleep(0.01)
 
     def resident(self) -> int:
-        """Return the process's resident bytes; 0 while there is none."""
+        """Return the process's resident bytes; 0 while no process runs."""
         try:
             return int(psutil.Process(self.pid).memory_info().rss) if self.pid else 0
         except psutil.NoSuchProcess:

@@ -28,7 +28,7 @@ SETTLING = 90.0  # seconds after the end within which every task must have ended
 
 @dataclass
 class Ledger:
-    """Tasks that a server has acknowledged, and what became of them.
+    """Tasks that a server has acknowledged, and their outcomes.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Ledger:
 
 
 class Traffic:
-    """Requests through the balancer; an answer that is not what it should be is noted.
+    """Requests through the balancer; unexpected answers are recorded.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Traffic:
                 while self.ledger.open:
                     await asyncio.sleep(AGAIN)
         except TimeoutError:
-            pass  # what is still open is lost
+            pass  # tasks that are still open count as lost
         following.cancel()
         await asyncio.wait([following])
         self.http.close()
