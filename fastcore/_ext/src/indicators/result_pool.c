@@ -14,17 +14,22 @@
 #define LINE 64          /* data begins on a cache line; the one before says what the block is */
 #define PAGE 4096
 #define HUGE_FROM (4 << 20)   /* from here on numpy, too, asks for huge pages */
-#define KEPT 16          /* blocks */
-#define MOST (32u << 20) /* bytes in all */
+#define KEPT 64          /* blocks of a list */
 
 typedef struct {
     void *raw;   /* what malloc gave */
     size_t size; /* of the data */
 } head;
 
-static void *kept[KEPT]; /* the latest last */
-static int n_kept;
-static size_t bytes_kept;
+typedef struct {
+    void *block[KEPT]; /* the latest last */
+    int n;
+    size_t bytes, most; /* in all, and at most */
+} blocks;
+
+/* Blocks that stay resident, and those whose pages the system reclaims when it is short of memory: until then these
+ * need not be mapped and cleared again either. */
+static blocks kept = {.most = 32u << 20}, reclaimable = {.most = 256u << 20};
 static PyThread_type_lock lock; /* never waited for: who does not get it goes to malloc */
 
 static head *head_of(void *data) { return (head *)((char *)data - LINE); }
@@ -48,9 +53,33 @@ static void *fresh(size_t size) {
     return data;
 }
 
-static void drop(int i) {
-    bytes_kept -= head_of(kept[i])->size;
-    memmove(kept + i, kept + i + 1, (size_t)(--n_kept - i) * sizeof *kept);
+static void *drop(blocks *s, int i) {
+    void *data = s->block[i];
+    s->bytes -= head_of(data)->size;
+    memmove(s->block + i, s->block + i + 1, (size_t)(--s->n - i) * sizeof *s->block);
+    return data;
+}
+
+/* Adds a block; the oldest ones, which no longer fit, go to `out`. Returns how many. */
+static int put(blocks *s, void *data, void **out) {
+    size_t size = head_of(data)->size;
+    int n = 0;
+    while (s->n == KEPT || (s->n && s->bytes + size > s->most)) {
+        out[n++] = drop(s, 0);
+    }
+    s->block[s->n++] = data;
+    s->bytes += size;
+    return n;
+}
+
+static void *take(blocks *s, size_t size) {
+    for (int i = s->n; i--;) {
+        size_t has = head_of(s->block[i])->size;
+        if (has >= size && has - size <= size / 4) {
+            return drop(s, i);
+        }
+    }
+    return NULL;
 }
 
 static void *room_malloc(void *Py_UNUSED(ctx), size_t size) {
@@ -60,16 +89,23 @@ static void *room_malloc(void *Py_UNUSED(ctx), size_t size) {
     }
     size = (size + PAGE - 1) & ~(size_t)(PAGE - 1);
     if (PyThread_acquire_lock(lock, NOWAIT_LOCK)) {
-        for (int i = n_kept; i-- && !data;) {
-            size_t has = head_of(kept[i])->size;
-            if (has >= size && has - size <= size / 4) {
-                data = kept[i];
-                drop(i);
-            }
-        }
+        data = take(&kept, size);
+        data = data ? data : take(&reclaimable, size);
         PyThread_release_lock(lock);
     }
     return data ? data : fresh(size);
+}
+
+/* Lets the system reclaim the pages of a block; 0 where it cannot. */
+static int make_reclaimable(void *data) {
+#if defined(__linux__) && defined(MADV_FREE)
+    uintptr_t first = ((uintptr_t)data + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+    uintptr_t end = ((uintptr_t)data + head_of(data)->size) & ~(uintptr_t)(PAGE - 1);
+    return !madvise((void *)first, end - first, MADV_FREE);
+#else
+    (void)data;
+    return 0;
+#endif
 }
 
 static void room_free(void *Py_UNUSED(ctx), void *data, size_t Py_UNUSED(size)) {
@@ -77,21 +113,24 @@ static void room_free(void *Py_UNUSED(ctx), void *data, size_t Py_UNUSED(size)) 
         return;
     }
     size_t size = head_of(data)->size;
-    void *gone[KEPT + 1];
-    int n = 0;
+    void *old[KEPT + 1], *gone[KEPT + 1];
     if (size < FC_ROOM_FROM || size > FC_ROOM_TO || !PyThread_acquire_lock(lock, NOWAIT_LOCK)) {
         free(head_of(data)->raw);
         return;
     }
-    while (n_kept == KEPT || (n_kept && bytes_kept + size > MOST)) { /* the oldest goes */
-        gone[n++] = kept[0];
-        drop(0);
-    }
-    kept[n_kept++] = data;
-    bytes_kept += size;
+    int n = put(&kept, data, old);
     PyThread_release_lock(lock);
     while (n--) {
-        free(head_of(gone[n])->raw);
+        int n_gone = 0;
+        if (make_reclaimable(old[n]) && PyThread_acquire_lock(lock, NOWAIT_LOCK)) {
+            n_gone = put(&reclaimable, old[n], gone);
+            PyThread_release_lock(lock);
+        } else {
+            gone[n_gone++] = old[n];
+        }
+        while (n_gone--) {
+            free(head_of(gone[n_gone])->raw);
+        }
     }
 }
 
