@@ -47,13 +47,13 @@ EXTENSIONS: dict[str, Sources] = {
         *_in(
             "indicators",
             "across.c batch.c board.c cpu.c function.c function_object.c gaps.c live.c merge.c operators.c plan.c "
-            "present.c program.c program_object.c result_pool.c shown.c sorted.c sums_of.c",
+            "present.c program.c program_object.c result_pool.c shown.c sorted.c sums_of.c threads.c",
         ),
         *_in("indicators", "across.h batch.h board.h board.pxi cpu.h function.h function_object.h gaps.h live.h"),
         *_in(
             "indicators",
-            "merge.h plan.h plan.pxi present.h program.h program_object.h result_pool.h sorted.h sums_of.h waves.c "
-            "waves.h",
+            "merge.h plan.h plan.pxi present.h program.h program_object.h result_pool.h sorted.h sums_of.h threads.h "
+            "waves.c waves.h",
         ),
         *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
         *_in(

@@ -26,9 +26,11 @@ class Board:
 
     Made by :meth:`Plan.live`, on the twin that the flag ``indicators`` names at that moment; it stays on it.
     ``board["rsi"]`` is an array with one value per symbol, or a named tuple of such arrays: the same arrays until
-    symbols are added, changed in place by each update and not writable from outside. Threads may share it: each tick
-    is taken whole. A pickle holds the whole state; a later version of the package reads it where the definitions are
-    computed in the same way, and says otherwise which are not.
+    symbols are added, changed in place by each update and not writable from outside. Threads may share it: each
+    tick is taken whole. From 200,000 values (symbols times indicators) on, the compiled twin divides a tick and a
+    history among threads, one for each 100,000 values and at most one a processor. A pickle holds the whole state;
+    a later version of the package reads it where the definitions are computed in the same way, and says otherwise
+    which are not.
 
     Attributes
     ----------

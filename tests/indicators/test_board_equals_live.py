@@ -68,11 +68,11 @@ def test_every_indicator_on_a_board_is_its_live_form(ta: ModuleType, symbols: in
 def test_more_symbols_than_a_tile_holds_are_as_many_live_indicators(ta: ModuleType) -> None:
     if indicators.RSI().live().backend == "python":
         pytest.skip("the pure twin has no tiles")
-    data = bars(600, 45, 0.01)
+    data = bars(2100, 45, 0.01)  # so many that threads divide them
     board = PLAN.live(history={name: x[:, :20] for name, x in data.items()})
     for t in range(20, 45):
         board.update(**{name: x[:, t] for name, x in data.items()})
-    for symbol in (0, 255, 256, 511, 512, 599):
+    for symbol in (0, 1023, 1024, 2047, 2048, 2099):
         for name, definition in DEFINITIONS.items():
             live = definition.live(*[data[column][symbol] for column in definition.columns])
             ours = [float(x[symbol]) for x in flat(board[name])]

@@ -37,10 +37,9 @@ fc_across *fc_across_new(const fc_merged *merged) {
         a->merged = merged;
         a->buffer = calloc(n, sizeof(int));
         a->direct = calloc(n, sizeof(int));
-        a->value = calloc(n, sizeof(double *));
         a->row = calloc(n, sizeof(size_t));
     }
-    if (!a || !last || !spare || !a->buffer || !a->direct || !a->value || !a->row) {
+    if (!a || !last || !spare || !a->buffer || !a->direct || !a->row) {
         fc_across_free(a);
         free(last);
         free(spare);
@@ -84,15 +83,17 @@ void fc_across_free(fc_across *a) {
     if (a) {
         free(a->buffer);
         free(a->direct);
-        free(a->value);
         free(a->row);
         free(a);
     }
 }
 
-/* Beyond the buffers: what an operator's block may need. */
+/* Where each value is; a pointer is not larger than a double. */
+static ptrdiff_t addresses(const fc_across *a) { return (a->merged->program->n_values + 7) & ~7; }
+
+/* After the buffers: what an operator's block may need. */
 ptrdiff_t fc_across_scratch(const fc_across *a) {
-    return (ptrdiff_t)a->n_buffers * FC_SYMBOLS + a->merged->program->scratch;
+    return addresses(a) + (ptrdiff_t)a->n_buffers * FC_SYMBOLS + a->merged->program->scratch;
 }
 
 /* ---- tiles ---- */
@@ -369,8 +370,9 @@ static void finish_outputs(const fc_merged *m, const int *direct, double *const 
 void fc_tick(const fc_across *a, fc_tile *tile, ptrdiff_t first, ptrdiff_t n, const double *const *in,
              double *const *out, double *scratch) {
     const fc_program *p = a->merged->program;
-    const double **value = a->value;
+    const double **value = (const double **)(void *)scratch;
     char *state = tile->arena;
+    scratch += addresses(a);
     double *spare = scratch + (ptrdiff_t)a->n_buffers * FC_SYMBOLS;
     take_inputs(a, in, n, value, scratch);
     for (int k = 0; k < p->n_nodes; k++) {

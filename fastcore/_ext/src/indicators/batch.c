@@ -1,23 +1,14 @@
-#if !defined(_WIN32) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE
-#endif
 #include "indicators/batch.h"
 #include "indicators/gaps.h"
+#include "indicators/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(_WIN32)
-#include <windows.h>
-#else
-#include <pthread.h>
-#include <unistd.h>
-#endif
-
 #define ON_STACK 2048             /* doubles of working memory that need no allocation */
 #define PER_THREAD 100000     /* bars that make a thread worth starting */
-#define MOST_THREADS 64
+#define TURNS 32 /* in which a thread takes its rows */
 
 typedef struct {
     const fc_program *program;
@@ -227,7 +218,8 @@ typedef struct {
     const fc_program *program; /* or NULL: a plan */
     const double *const *in;
     double *const *out;
-    ptrdiff_t first, last, bars;
+    fc_queue *rows;
+    ptrdiff_t bars;
     int failed;
     const fc_plan *plan;
     int n_columns;
@@ -265,21 +257,24 @@ static void work_plan(share *s) {
     const double **from = calloc((size_t)s->n_columns + 1, sizeof(*from));
     double **to = calloc((size_t)plan->n_out + 1, sizeof(*to));
     s->failed = !heap || !from || !to;
-    for (ptrdiff_t r = s->first; r < s->last && !s->failed; r++) {
-        for (int j = 0; j < s->n_columns; j++) {
-            from[j] = s->in[j] + r * s->bars;
+    for (ptrdiff_t r, last; !s->failed && fc_take(s->rows, &r, &last);) {
+        for (; r < last && !s->failed; r++) {
+            for (int j = 0; j < s->n_columns; j++) {
+                from[j] = s->in[j] + r * s->bars;
+            }
+            for (int j = 0; j < plan->n_out; j++) {
+                to[j] = s->out[j] + r * s->bars;
+            }
+            s->failed = plan_row(plan, from, to, s->bars, line_of(heap)) != 0;
         }
-        for (int j = 0; j < plan->n_out; j++) {
-            to[j] = s->out[j] + r * s->bars;
-        }
-        s->failed = plan_row(plan, from, to, s->bars, line_of(heap)) != 0;
     }
     free(heap);
     free(from);
     free(to);
 }
 
-static void work(share *s) {
+static void work(void *given) {
+    share *s = given;
     if (s->plan) {
         work_plan(s);
         return;
@@ -297,78 +292,39 @@ static void work(share *s) {
         }
         t.scratch = line_of(heap);
     }
-    for (ptrdiff_t r = s->first; r < s->last && !s->failed; r++) {
-        for (int j = 0; j < s->program->n_in; j++) {
-            from[j] = s->in[j] + r * s->bars;
+    for (ptrdiff_t r, last; !s->failed && fc_take(s->rows, &r, &last);) {
+        for (; r < last && !s->failed; r++) {
+            for (int j = 0; j < s->program->n_in; j++) {
+                from[j] = s->in[j] + r * s->bars;
+            }
+            for (int j = 0; j < s->program->n_out; j++) {
+                to[j] = s->out[j] + r * s->bars;
+            }
+            s->failed = row(&t, from, to, s->bars) != 0;
         }
-        for (int j = 0; j < s->program->n_out; j++) {
-            to[j] = s->out[j] + r * s->bars;
-        }
-        s->failed = row(&t, from, to, s->bars) != 0;
     }
     free(heap);
 }
 
-#if defined(_WIN32)
-typedef HANDLE thread;
-static DWORD WINAPI entry(LPVOID s) {
-    work(s);
-    return 0;
-}
-static int start(thread *t, share *s) { return (*t = CreateThread(NULL, 0, entry, s, 0, NULL)) != NULL; }
-static void join(thread t) {
-    WaitForSingleObject(t, INFINITE);
-    CloseHandle(t);
-}
-static int processors(void) {
-    SYSTEM_INFO info;
-    GetSystemInfo(&info);
-    return (int)info.dwNumberOfProcessors;
-}
-#else
-typedef pthread_t thread;
-static void *entry(void *s) {
-    work(s);
-    return NULL;
-}
-static int start(thread *t, share *s) { return pthread_create(t, NULL, entry, s) == 0; }
-static void join(thread t) { pthread_join(t, NULL); }
-static int processors(void) {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 && n < MOST_THREADS ? (int)n : n > 0 ? MOST_THREADS : 1;
-}
-#endif
-
 /* Divides the rows of `all` among threads. */
-static int on_threads(const share *all, ptrdiff_t cost, int threads) {
-    ptrdiff_t rows = all->last, bars = all->bars;
-    share shares[MOST_THREADS];
-    thread handles[MOST_THREADS];
-    int started[MOST_THREADS], failed = 0;
+static int divide(share *all, ptrdiff_t cost, int threads) {
+    ptrdiff_t rows = (ptrdiff_t)all->rows->n, bars = all->bars;
+    share shares[FC_MOST_THREADS];
+    int failed = 0;
     if (threads <= 0) {
         ptrdiff_t pays =
             bars ? rows * bars / (PER_THREAD / cost + 1) : 0; /* an array of that size exists: no overflow */
-        threads = pays > 1 ? processors() : 1;
+        threads = pays > 1 ? fc_processors() : 1;
         threads = threads > pays && pays > 0 ? (int)pays : threads;
     }
-    threads = threads > MOST_THREADS ? MOST_THREADS : threads;
+    threads = threads > FC_MOST_THREADS ? FC_MOST_THREADS : threads;
     threads = threads > rows ? (rows > 1 ? (int)rows : 1) : threads;
+    all->rows->shared = threads > 1;
+    all->rows->some = threads > 1 ? rows / threads / TURNS + 1 : rows;
     for (int i = 0; i < threads; i++) {
         shares[i] = *all;
-        shares[i].first = rows * i / threads;
-        shares[i].last = rows * (i + 1) / threads;
     }
-    for (int i = 1; i < threads; i++) {
-        started[i] = start(handles + i, shares + i);
-    }
-    work(shares);
-    for (int i = 1; i < threads; i++) {
-        if (started[i]) {
-            join(handles[i]);
-        } else {
-            work(shares + i); /* no thread to be had: the work is done here */
-        }
-    }
+    fc_on_threads(work, shares, sizeof(share), threads);
     for (int i = 0; i < threads; i++) {
         failed |= shares[i].failed;
     }
@@ -377,16 +333,18 @@ static int on_threads(const share *all, ptrdiff_t cost, int threads) {
 
 int fc_panel(const fc_program *program, const double *const *in, double *const *out, ptrdiff_t rows, ptrdiff_t bars,
              int threads) {
-    share s = {program, in, out, 0, rows, bars, 0, NULL, 0};
+    fc_queue queue = {0, rows, rows, 0};
+    share s = {program, in, out, &queue, bars, 0, NULL, 0};
     if (rows == 1) {
         work(&s);
         return s.failed ? -1 : 0;
     }
-    return on_threads(&s, 1, threads);
+    return divide(&s, 1, threads);
 }
 
 int fc_plan_panel(const fc_plan *plan, const double *const *columns, int n_columns, double *const *out, ptrdiff_t rows,
                   ptrdiff_t bars, int threads) {
-    share s = {NULL, columns, out, 0, rows, bars, 0, plan, n_columns};
-    return on_threads(&s, plan->n, threads);
+    fc_queue queue = {0, rows, rows, 0};
+    share s = {NULL, columns, out, &queue, bars, 0, plan, n_columns};
+    return divide(&s, plan->n, threads);
 }

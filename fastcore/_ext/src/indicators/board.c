@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
-#define BARS 16 /* of a history, brought side by side at a time */
+#define BARS 16           /* of a history, brought side by side at a time */
+#define LINE 64
+#define PER_THREAD 100000 /* symbols times indicators that make a thread worth starting */
 
 static void *room(size_t n, size_t size) { return calloc(n + 1, size); }
 
@@ -25,6 +27,27 @@ static void set_parts(fc_board *b, const fc_part *parts) {
     }
 }
 
+/* As many threads as pay for that many symbols have room to work in; -1 without memory. */
+static int add_workers(fc_board *b, ptrdiff_t symbols) {
+    ptrdiff_t pay = symbols / (PER_THREAD / (b->n_parts + 1) + 1), wanted = pay > 1 ? fc_processors() : 1;
+    wanted = wanted > pay && pay > 1 ? pay : wanted;
+    for (int i = b->n_workers; i < wanted; i++, b->n_workers++) {
+        fc_worker *w = b->workers + i;
+        size_t doubles = (size_t)fc_across_scratch(b->across) + LINE / sizeof(double);
+        size_t pointers = (size_t)b->n_out + (size_t)b->n_columns;
+        char *made = malloc(doubles * sizeof(double) + pointers * sizeof(void *));
+        if (!made) {
+            return -1;
+        }
+        w->room = made;
+        w->scratch = (double *)(void *)(((uintptr_t)made + LINE - 1) & ~(uintptr_t)(LINE - 1));
+        w->to = (double **)(void *)(made + doubles * sizeof(double));
+        w->in = (const double **)(void *)(w->to + b->n_out);
+        w->side = NULL;
+    }
+    return 0;
+}
+
 fc_board *fc_board_new(const fc_part *parts, int n_parts, int n_columns) {
     fc_board *b = calloc(1, sizeof(*b));
     size_t inputs = 0, outputs = 0;
@@ -40,15 +63,12 @@ fc_board *fc_board_new(const fc_part *parts, int n_parts, int n_columns) {
     b->n_out = (int)outputs;
     b->parts = calloc(1, ((size_t)n_parts + 1) * sizeof(fc_part) + inputs * sizeof(int));
     b->out = room(outputs, sizeof(double *));
-    b->to = room(outputs, sizeof(double *));
-    b->in = room((size_t)n_columns, sizeof(double *));
     if (b->parts) {
         set_parts(b, parts);
         b->merged = fc_merge(b->parts, n_parts);
         b->across = b->merged ? fc_across_new(b->merged) : NULL;
-        b->scratch = b->across ? malloc((size_t)(fc_across_scratch(b->across) + 1) * sizeof(double)) : NULL;
     }
-    if (!b->out || !b->to || !b->in || !b->scratch) {
+    if (!b->out || !b->across || add_workers(b, 0)) {
         fc_board_free(b);
         return NULL;
     }
@@ -63,9 +83,9 @@ void fc_board_free(fc_board *b) {
         free(b->parts);
         free(b->start);
         free(b->out);
-        free(b->to);
-        free(b->in);
-        free(b->scratch);
+        for (int i = 0; i < b->n_workers; i++) {
+            free(b->workers[i].room);
+        }
         free(b);
     }
 }
@@ -74,7 +94,7 @@ int fc_board_add(fc_board *b, ptrdiff_t n) {
     ptrdiff_t more = (n + FC_SYMBOLS - 1) / FC_SYMBOLS, had = b->n_tiles, done = 0;
     fc_tile *tiles = room((size_t)(had + more), sizeof(*tiles));
     ptrdiff_t *start = room((size_t)(had + more), sizeof(*start));
-    if (!tiles || !start || fc_tiles_new(b->across, tiles + had, n)) {
+    if (!tiles || !start || add_workers(b, b->symbols + n) || fc_tiles_new(b->across, tiles + had, n)) {
         free(tiles);
         free(start);
         return -1;
@@ -131,54 +151,97 @@ static ptrdiff_t tile_of(const fc_board *b, ptrdiff_t symbol) {
     return low;
 }
 
-static void tick(fc_board *b, ptrdiff_t t, ptrdiff_t symbol, ptrdiff_t n) {
+static void tick(const fc_board *b, const fc_worker *w, ptrdiff_t t, ptrdiff_t symbol, ptrdiff_t n) {
     for (int j = 0; j < b->n_out; j++) {
-        b->to[j] = b->out[j] + symbol;
+        w->to[j] = b->out[j] + symbol;
     }
-    fc_tick(b->across, b->tiles + t, symbol - b->start[t], n, b->in, b->to, b->scratch);
+    fc_tick(b->across, b->tiles + t, symbol - b->start[t], n, w->in, w->to, w->scratch);
 }
 
-static void columns_from(fc_board *b, const double *const *columns, ptrdiff_t i) {
+static void columns_from(const fc_board *b, const fc_worker *w, const double *const *columns, ptrdiff_t i) {
     for (int j = 0; j < b->n_columns; j++) {
-        b->in[j] = columns[j] + i;
+        w->in[j] = columns[j] + i;
+    }
+}
+
+/* What threads do with tiles. */
+typedef struct {
+    const fc_board *board;
+    const fc_worker *worker;
+    fc_queue *tiles;
+    const double *const *columns;
+    ptrdiff_t first, bars; /* of a history: what tiles there were before, and bars */
+} share;
+
+/* Calls work for as many threads as pay. */
+static void on_tiles(const fc_board *b, void (*work)(void *), share all, ptrdiff_t tiles) {
+    share shares[FC_MOST_THREADS];
+    fc_queue queue = {0, tiles, 1, b->n_workers > 1 && tiles > 1};
+    int threads = !queue.shared ? 1 : b->n_workers < tiles ? b->n_workers : (int)tiles;
+    for (int i = 0; i < threads; i++) {
+        shares[i] = all;
+        shares[i].board = b;
+        shares[i].worker = b->workers + i;
+        shares[i].tiles = &queue;
+    }
+    fc_on_threads(work, shares, sizeof(share), threads);
+}
+
+static void tick_tiles(void *given) {
+    const share *s = given;
+    const fc_board *b = s->board;
+    for (ptrdiff_t t, last; fc_take(s->tiles, &t, &last);) {
+        columns_from(b, s->worker, s->columns, b->start[t]);
+        tick(b, s->worker, t, b->start[t], b->tiles[t].n);
     }
 }
 
 void fc_board_tick(fc_board *b, const int64_t *at, ptrdiff_t n, const double *const *columns) {
-    for (ptrdiff_t t = 0; !at && t < b->n_tiles; t++) {
-        columns_from(b, columns, b->start[t]);
-        tick(b, t, b->start[t], b->tiles[t].n);
+    const fc_worker *w = b->workers;
+    if (!at) {
+        on_tiles(b, tick_tiles, (share){.columns = columns}, b->n_tiles);
+        return;
     }
-    for (ptrdiff_t i = 0, count; at && i < n; i += count) { /* neighbours of one tile go together */
+    for (ptrdiff_t i = 0, count; i < n; i += count) { /* neighbours of one tile go together */
         ptrdiff_t t = tile_of(b, (ptrdiff_t)at[i]), left = b->start[t] + b->tiles[t].n - (ptrdiff_t)at[i];
         for (count = 1; i + count < n && count < left && at[i + count] == at[i] + count;) {
             count++;
         }
-        columns_from(b, columns, i);
-        tick(b, t, (ptrdiff_t)at[i], count);
+        columns_from(b, w, columns, i);
+        tick(b, w, t, (ptrdiff_t)at[i], count);
     }
 }
 
 /* The bars of all symbols of a tile, whose rows begin at `row`. */
-static void tile_history(fc_board *b, ptrdiff_t t, ptrdiff_t row, ptrdiff_t bars, const double *const *columns,
-                         double *side) {
-    ptrdiff_t n = b->tiles[t].n;
+static void tile_history(const share *s, ptrdiff_t t, ptrdiff_t row) {
+    const fc_board *b = s->board;
+    const fc_worker *w = s->worker;
+    ptrdiff_t n = b->tiles[t].n, bars = s->bars;
     for (ptrdiff_t from = 0; from < bars; from += BARS) {
         ptrdiff_t some = bars - from < BARS ? bars - from : BARS;
         for (int j = 0; j < b->n_columns; j++) {
             for (ptrdiff_t i = 0; i < n; i++) {
-                const double *x = columns[j] + (row + i) * bars + from;
+                const double *x = s->columns[j] + (row + i) * bars + from;
                 for (ptrdiff_t bar = 0; bar < some; bar++) {
-                    side[(j * BARS + bar) * FC_SYMBOLS + i] = x[bar];
+                    w->side[(j * BARS + bar) * FC_SYMBOLS + i] = x[bar];
                 }
             }
         }
         for (ptrdiff_t bar = 0; bar < some; bar++) {
             for (int j = 0; j < b->n_columns; j++) {
-                b->in[j] = side + (j * BARS + bar) * FC_SYMBOLS;
+                w->in[j] = w->side + (j * BARS + bar) * FC_SYMBOLS;
             }
-            tick(b, t, b->start[t], n);
+            tick(b, w, t, b->start[t], n);
         }
+    }
+}
+
+static void history_of_tiles(void *given) {
+    const share *s = given;
+    const fc_board *b = s->board;
+    for (ptrdiff_t t, last; fc_take(s->tiles, &t, &last);) {
+        ptrdiff_t tile = s->first + t;
+        tile_history(s, tile, b->start[tile] - b->start[s->first]);
     }
 }
 
@@ -187,21 +250,27 @@ int fc_board_history(fc_board *b, const int64_t *at, ptrdiff_t first, ptrdiff_t 
     for (ptrdiff_t r = 0; at && r < n; r++) {
         ptrdiff_t t = tile_of(b, (ptrdiff_t)at[r]);
         for (ptrdiff_t bar = 0; bar < bars; bar++) {
-            columns_from(b, columns, r * bars + bar);
-            tick(b, t, (ptrdiff_t)at[r], 1);
+            columns_from(b, b->workers, columns, r * bars + bar);
+            tick(b, b->workers, t, (ptrdiff_t)at[r], 1);
         }
     }
     if (at || !n) {
         return 0;
     }
-    double *side = malloc(((size_t)b->n_columns + 1) * BARS * FC_SYMBOLS * sizeof(double));
-    if (!side) {
+    size_t each = ((size_t)b->n_columns + 1) * BARS * FC_SYMBOLS;
+    double *sides = malloc(each * (size_t)b->n_workers * sizeof(double));
+    if (!sides) {
         return -1;
     }
-    for (ptrdiff_t t = tile_of(b, first); t < b->n_tiles && b->start[t] < first + n; t++) {
-        tile_history(b, t, b->start[t] - first, bars, columns, side);
+    for (int i = 0; i < b->n_workers; i++) {
+        b->workers[i].side = sides + each * (size_t)i;
     }
-    free(side);
+    ptrdiff_t from = tile_of(b, first), end = from;
+    while (end < b->n_tiles && b->start[end] < first + n) {
+        end++;
+    }
+    on_tiles(b, history_of_tiles, (share){.columns = columns, .first = from, .bars = bars}, end - from);
+    free(sides);
     return 0;
 }
 

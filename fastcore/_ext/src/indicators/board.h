@@ -3,6 +3,15 @@
 #define FASTCORE_INDICATORS_BOARD_H
 
 #include "indicators/across.h"
+#include "indicators/threads.h"
+
+/* What a thread works in. */
+typedef struct {
+    double **to;
+    const double **in;
+    double *scratch, *side; /* of a tick; of a history, NULL without one */
+    void *room;
+} fc_worker;
 
 typedef struct {
     int n_parts, n_columns, n_out;
@@ -13,9 +22,8 @@ typedef struct {
     fc_tile *tiles;
     ptrdiff_t *start; /* of each tile, its first symbol */
     double **out;     /* outputs, a value a symbol: the caller sets them */
-    double **to;
-    const double **in;
-    double *scratch;
+    int n_workers;    /* as many threads as pay for all symbols */
+    fc_worker workers[FC_MOST_THREADS];
 } fc_board;
 
 /* Without symbols. The programs must live as long. NULL without memory. */
