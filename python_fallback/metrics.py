@@ -159,7 +159,9 @@ class Sketch:
                 found = 2 * math.exp(key / _PER_LOG) / (GAMMA + 1)
             return min(max(found, self._low), self._high)
 
-    def merge(self, state: SketchState) -> None:
+    def merge(self, state: Sketch | SketchState) -> None:
+        if isinstance(state, Sketch):
+            state = state.state()
         count, zeros, total, low, high, bins = _checked(state)
         with self._lock:
             self._count += count

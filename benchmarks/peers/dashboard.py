@@ -1,7 +1,11 @@
-"""What the dashboard costs a busy service: ``python benchmarks/peers/dashboard.py [--seconds 20]``.
+"""What the dashboard costs a busy service: ``python benchmarks/peers/dashboard.py [--rounds 3] [--windows 6]``.
 
-A service with 10,000 series, 5,000 tasks and 1,000 streaming clients: without the dashboard, with it, and with a page
-open. The figures are the CPU of the service's process, in percent of a core; the clients are another process.
+A service with 10,000 series, 5,000 tasks and 1,000 streaming clients, without the dashboard and with it. Two services
+run at the same time, each with its own clients in another process, and both are read over the same windows of ten
+seconds: what else the machine does slows both. A figure is the median of the differences of these pairs, in percent of
+a core by the CPU seconds of the service's process (user and system), with its quartiles. The first pair is of two
+services without the dashboard, and shows what the measurement itself adds. Another pair with the dashboard is of one
+service with a page open and one with none. Pairs come in random order, and their services start in random order.
 """
 
 from __future__ import annotations
@@ -16,13 +20,17 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 SERIES, TASKS, CLIENTS, TOPICS = 10_000, 5_000, 1_000, 50
-WARM = 5.0  # seconds before each measurement
+WARM = 12.0  # seconds before the first window
+WINDOW = 10.0  # seconds; the dashboard reads its slowest figures every ten
+GOAL = 1.0  # percent of a core
 PAGES = ("overview", "requests", "switches", "tasks", "streaming", "prices")
 KINDS = ("without", "with", *PAGES)
 TOKEN = "a token for figures"
@@ -162,26 +170,50 @@ class Child:
         self._process.wait(60)
 
 
-def measure(kind: str, seconds: float, clients: int) -> float:
-    """Return the percent of a core that the service takes."""
-    service = Child("serve", kind, str(clients))
-    port = int(service.line())
-    others = Child("connect", str(port), str(clients))
-    others.line()
-    page = Page(port, kind) if kind in PAGES else None
-    if page is not None:
-        page.start()
+class Service:
+    """A service with its clients, and perhaps an open page."""
+
+    def __init__(self, kind: str, clients: int) -> None:
+        self._clients = clients
+        self._server = Child("serve", kind, str(clients))
+        port = int(self._server.line())
+        self._others = Child("connect", str(port), str(clients))
+        self._others.line()
+        self._page = Page(port, kind) if kind in PAGES else None
+        if self._page is not None:
+            self._page.start()
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU that the service has taken."""
+        found = self._server.ask()
+        if found["clients"] < self._clients:
+            raise SystemExit(f"clients: expected {self._clients}, got {found['clients']}")
+        return float(found["cpu"])
+
+    def end(self) -> None:
+        if self._page is not None:
+            self._page.stop()
+        self._others.end()
+        self._server.end()
+
+
+def measure(pair: Sequence[str], windows: int, clients: int, random: Random) -> list[tuple[float, float]]:
+    """Return the percent of a core that each service of a pair takes, of each window."""
+    services = {}
+    for index in random.sample((0, 1), 2):
+        services[index] = Service(pair[index], clients)
     time.sleep(WARM)
-    before, start = service.ask(), time.monotonic()
-    time.sleep(seconds)
-    after, passed = service.ask(), time.monotonic() - start
-    if after["clients"] < clients:
-        raise SystemExit(f"clients: expected {clients} at the end, got {after['clients']}")
-    if page is not None:
-        page.stop()
-    others.end()
-    service.end()
-    return 100 * (after["cpu"] - before["cpu"]) / passed
+    found = []
+    before, start = [services[index].cpu() for index in (0, 1)], time.monotonic()
+    for _ in range(windows):
+        time.sleep(WINDOW)
+        after, now = [services[index].cpu() for index in (0, 1)], time.monotonic()
+        one, other = (100 * (new - old) / (now - start) for old, new in zip(before, after))
+        found.append((one, other))
+        before, start = after, now
+    for service in services.values():
+        service.end()
+    return found
 
 
 def main() -> None:
@@ -190,26 +222,29 @@ def main() -> None:
     if sys.argv[1:2] == ["connect"]:
         return connect(int(sys.argv[2]), int(sys.argv[3]))
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="of all pairs, each with new processes")
+    parser.add_argument("--windows", type=int, default=6, help="of ten seconds, of each pair and round")
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
-    parser.add_argument("--rounds", type=int, default=3, help="in turns; the medians are printed at the end")
+    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    if hasattr(os, "sched_getaffinity"):
-        print(f"{len(os.sched_getaffinity(0))} cores, {SERIES:,} series, {TASKS:,} tasks, {options.clients:,} clients")
-    found: dict[str, list[float]] = {kind: [] for kind in options.kinds}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    print(f"{cores} cores, {SERIES:,} series, {TASKS:,} tasks, {options.clients:,} clients")
+    random = Random(options.seed)
+    found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in options.kinds}
     for number in range(options.rounds):
-        for kind in options.kinds:
-            found[kind].append(measure(kind, options.seconds, options.clients))
-            print(f"round {number + 1}: {kind} {found[kind][-1]:.2f} %", file=sys.stderr, flush=True)
-    base = found.get("without")
-    for kind, percents in found.items():
-        label = {"without": "no dashboard", "with": "dashboard, no page open"}.get(kind, f"the page {kind} open")
-        more = ""
-        if base is not None and kind != "without":
-            added = sorted(percent - none for percent, none in zip(percents, base))
-            more = f"  {statistics.median(added):+.2f} against none ({added[0]:+.2f} to {added[-1]:+.2f})"
-        print(f"{label:<28} {statistics.median(percents):6.2f} % of a core{more}", flush=True)
+        for kind in random.sample(options.kinds, len(options.kinds)):
+            pair = ("with" if kind in PAGES else "without", kind)
+            found[kind] += (measured := measure(pair, options.windows, options.clients, random))
+            words = " ".join(f"{other - one:+.2f}" for one, other in measured)
+            print(f"round {number + 1}: {kind} against {pair[0]} {words}", file=sys.stderr, flush=True)
+    for kind, pairs in found.items():
+        label = {"without": "none against none", "with": "dashboard against none"}.get(kind, f"page {kind} open")
+        one, other = (statistics.median(percents) for percents in zip(*pairs))
+        added = [other - one for one, other in pairs]
+        low, middle, high = statistics.quantiles(added, n=4) if len(added) > 1 else added * 3
+        goal = "" if kind == "without" else f"; goal: below {GOAL:g}, {'met' if middle < GOAL else 'not met'}"
+        print(f"{label:<24} {one:5.2f} -> {other:5.2f} % of a core: {middle:+.2f} ({low:+.2f} to {high:+.2f}){goal}")
 
 
 if __name__ == "__main__":

@@ -163,6 +163,9 @@ cdef class Sketch:
         cdef fc_sketch *s = &self._sketch
         cdef uint64_t more
         cdef double low, high
+        if isinstance(state, Sketch):
+            merge_sketch(s, &(<Sketch>state)._sketch)
+            return
         count, zeros, total, low, high, bins = checked(state)
         for key, more in bins.items():
             if fc_sketch_put(s, key, more) < 0:
@@ -190,6 +193,26 @@ cdef class Sketch:
 
     def clear(self):
         fc_sketch_clear(&self._sketch)
+
+
+cdef int merge_sketch(fc_sketch *into, const fc_sketch *other) except -1:
+    cdef fc_sketch s
+    cdef int32_t key
+    if fc_sketch_copy(&s, other) < 0:  # which may be the same one
+        raise MemoryError
+    try:
+        if s.bins != NULL:
+            for key in range(s.lowest, s.highest + 1):
+                if s.bins[key - s.first] and fc_sketch_put(into, key, s.bins[key - s.first]) < 0:
+                    raise MemoryError
+        into.count += s.count
+        into.zeros += s.zeros
+        into.total += s.total
+        into.low = min(into.low, s.low)
+        into.high = max(into.high, s.high)
+    finally:
+        fc_sketch_clear(&s)
+    return 0
 
 
 cdef tuple checked(object state):

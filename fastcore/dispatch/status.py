@@ -17,7 +17,17 @@ from fastcore.dispatch.colours import painted
 from fastcore.dispatch.formatting import table
 from fastcore.dispatch.store import HOT_PATHS
 
-__all__ = ["MachineryStatus", "PathStatus", "Status", "SwitchStatus", "command", "name_clash", "status"]
+__all__ = [
+    "MachineryStatus",
+    "PathStatus",
+    "Status",
+    "SwitchStatus",
+    "command",
+    "name_clash",
+    "paths",
+    "python_version",
+    "status",
+]
 
 MACHINERY = ("switch", "metrics")
 
@@ -126,14 +136,24 @@ def status() -> Status:
     """
     return Status(
         version=__version__,
-        python=f"{platform.python_version()} ({platform.python_implementation()})",
+        python=python_version(),
         platform=f"{platform.system()} {platform.machine()}",
-        paths=tuple(_path(name) for name in HOT_PATHS),
+        paths=paths(),
         machinery=tuple(_machinery(name) for name in MACHINERY),
         switches=_switches(),
         clash=name_clash(),
         problems=tuple(flags.problems()),
     )
+
+
+def python_version() -> str:
+    """Return the version and the implementation of Python."""
+    return f"{platform.python_version()} ({platform.python_implementation()})"
+
+
+def paths() -> tuple[PathStatus, ...]:
+    """Return which twin of every hot path runs, and why."""
+    return tuple(_path(name) for name in HOT_PATHS)
 
 
 def _path(name: str) -> PathStatus:

@@ -85,7 +85,7 @@ def resident_bytes() -> int:
 def peak_resident_bytes() -> int:
     """Return the most resident memory this process has had."""
     try:
-        return _fields(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"), ":")["VmHWM"]
+        return _fields(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"), ":", "VmHWM")["VmHWM"]
     except (OSError, KeyError):
         pass
     if sys.platform == "win32":
@@ -106,7 +106,8 @@ def _page_size() -> int:
 
 def _machine(root: Path) -> MemoryUsage | None:
     try:
-        fields = _fields((root / "proc/meminfo").read_text(encoding="ascii", errors="replace"), ":")
+        text = (root / "proc/meminfo").read_text(encoding="ascii", errors="replace")
+        fields = _fields(text, ":", "MemTotal", "MemAvailable", "MemFree", "Cached")
         total = fields["MemTotal"]
         free = fields.get("MemAvailable", fields.get("MemFree", 0) + fields.get("Cached", 0))
     except (OSError, KeyError):
@@ -176,13 +177,12 @@ def _version2(folder: Path) -> MemoryUsage | None:
     used = _number(folder / "memory.current")
     if not limits or used is None:
         return None
-    stat = _stat(folder)
-    cached = sum(stat.get(name, 0) for name in ("inactive_file", "active_file", "slab_reclaimable"))
+    cached = sum(_stat(folder, "inactive_file", "active_file", "slab_reclaimable").values())
     return MemoryUsage(max(0, used - cached), min(limits), str(folder), _pressure(folder / "memory.pressure"))
 
 
 def _version1(folder: Path) -> MemoryUsage | None:
-    stat = _stat(folder)
+    stat = _stat(folder, "hierarchical_memory_limit", "total_inactive_file", "total_active_file")
     limit = _number(folder / "memory.limit_in_bytes")
     used = _number(folder / "memory.usage_in_bytes")
     if limit is None or used is None:
@@ -201,19 +201,20 @@ def _number(path: Path) -> int | None:
         return None
 
 
-def _stat(folder: Path) -> dict[str, int]:
+def _stat(folder: Path, *names: str) -> dict[str, int]:
     try:
-        return _fields((folder / "memory.stat").read_text(encoding="ascii", errors="replace"), " ")
+        text = (folder / "memory.stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return {}
+    return _fields(text, " ", *names)
 
 
-def _fields(text: str, separator: str) -> dict[str, int]:
-    """Lines of a name and a number, in bytes where the unit is kB."""
-    found = {}
-    for line in text.splitlines():
-        name, _, rest = line.partition(separator)
-        words = rest.split()
+def _fields(text: str, separator: str, *names: str) -> dict[str, int]:
+    """Return some of the lines of a name and a number, in bytes where the unit is kB."""
+    text, found = f"\n{text}", {}
+    for name in names:
+        line = text.partition(f"\n{name}{separator}")[2].partition("\n")[0]
+        words = line.split()
         if words and words[0].isdigit():
             found[name] = int(words[0]) * (1024 if words[1:] == ["kB"] else 1)
     return found

@@ -8,13 +8,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fastcore._snapshot import Labels
 from fastcore._text import storable
 from fastcore.monitor.rules import Rule
 
-__all__ = ["Alert", "AlertBook", "fingerprint", "grouped"]
+__all__ = ["Alert", "AlertBook", "AlertEvent", "fingerprint", "grouped"]
 
 State = Literal["firing", "resolved"]
 _log = logging.getLogger("fastcore.monitor")
@@ -73,6 +73,15 @@ class Alert:
             "fingerprint": self.fingerprint,
             "details": self.details,
         }
+
+
+class AlertEvent(NamedTuple):
+    """An alert that began or ended, or was repeated."""
+
+    at: datetime
+    alert: Alert
+    silenced: bool
+    """Whether a silence kept it from the channels."""
 
 
 def fingerprint(rule: str, labels: Labels) -> str:

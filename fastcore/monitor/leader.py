@@ -21,6 +21,11 @@ class Leader:
         self._held: int | None = None
         _made.add(self)
 
+    @property
+    def held(self) -> bool:
+        """Whether this process holds the lock."""
+        return self._held is not None
+
     def leads(self) -> bool:
         """Whether this process leads; it tries to take the lock if no process holds it."""
         if self._held is not None:

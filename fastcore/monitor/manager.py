@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastcore import metrics
 from fastcore._snapshot import Snapshot
@@ -21,12 +21,13 @@ from fastcore._text import storable
 from fastcore.concurrency import Retry
 from fastcore.dispatch import flags, process
 from fastcore.dispatch.formatting import meant
-from fastcore.monitor.alerts import Alert, AlertBook, fingerprint, grouped, plain
+from fastcore.monitor.alerts import Alert, AlertBook, AlertEvent, fingerprint, grouped, plain
 from fastcore.monitor.channels import Channel, LogChannel
 from fastcore.monitor.config import settings_of
 from fastcore.monitor.delivery import Delivery
 from fastcore.monitor.leader import Leader
 from fastcore.monitor.rules import DEFAULT_RULES, SEVERITIES, Reader, Rule, seconds
+from fastcore.monitor.shared_alerts import SharedAlerts
 from fastcore.monitor.silences import Silence, Silences
 from fastcore.monitor.workers import WorkerFiles
 
@@ -36,15 +37,6 @@ HISTORY = 500  # alerts that began or ended, the latest
 
 _log = logging.getLogger("fastcore.monitor")
 _made: weakref.WeakSet[AlertManager] = weakref.WeakSet()
-
-
-class AlertEvent(NamedTuple):
-    """An alert that began or ended, or was repeated."""
-
-    at: datetime
-    alert: Alert
-    silenced: bool
-    """Whether a silence kept it from the channels."""
 
 
 class AlertManager:
@@ -116,6 +108,7 @@ class AlertManager:
         self._deliveries: dict[str, Delivery] = {}
         self._one_off: dict[str, float] = {}
         self._silences = Silences(None if workers is None else workers.folder / "silences.json", wall)
+        self._shared = None if workers is None else SharedAlerts(workers.folder / "alerts.json")
         self._history: deque[AlertEvent] = deque(maxlen=HISTORY)
         self._told: set[str] = set()  # fingerprints of firing alerts that channels were told of
         self._unsaid: set[str] = set()  # and of those that a silence kept from them
@@ -134,6 +127,8 @@ class AlertManager:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._silences.begin()
+        if self._shared is not None:
+            self._shared.begin()
         self._wake = threading.Event()
         self._ending = False
         self._thread: threading.Thread | None = None
@@ -164,15 +159,29 @@ class AlertManager:
         """Evaluate every rule once; returns the alerts handed to the channels."""
         return self._judge(list(self._rules.values()))
 
+    @property
+    def shared(self) -> bool:
+        """Whether :meth:`firing` and :meth:`history` are those of all workers."""
+        return self._shared is not None
+
     def firing(self) -> list[Alert]:
-        """Return the firing alerts."""
+        """Return the firing alerts; with `workers` those of the process that evaluates for all."""
+        if self._shared is not None and self._leader is not None and not self._leader.held:
+            return list(self._shared.read()[0])
         with self._lock:
             return self._book.alerts(self._wall())
 
     def history(self, limit: int = 100) -> list[AlertEvent]:
-        """Return what alerts began, were repeated or ended in this process, the latest first; 500 are kept."""
+        """Return what alerts began, were repeated or ended, the latest first; 500 are kept.
+
+        With `workers` those of the process that evaluates for all, of others before it, and what this process sent by
+        :meth:`send_alert`; otherwise those of this process.
+        """
         with self._lock:
-            return list(self._history)[: -limit - 1 : -1]
+            events = list(self._history)
+        if self._shared is not None and self._leader is not None and not self._leader.held:
+            events = sorted([*self._shared.read()[1], *events], key=lambda event: event.at)
+        return events[: -limit - 1 : -1]
 
     def silence(
         self,
@@ -225,7 +234,7 @@ class AlertManager:
 
     def _judge(self, rules: list[Rule]) -> list[Alert]:
         with self._lock:
-            if self._leader is not None and not self._leader.leads():
+            if self._leader is not None and not self._lead(self._leader):
                 return []
             snapshot, now, wall = self._source(), self._clock(), self._wall()
             out: list[Alert] = []
@@ -245,7 +254,19 @@ class AlertManager:
             for alert in self._late(wall):
                 self._give(alert, self._rules[alert.rule].channels)
                 out.append(alert)
+            if self._shared is not None:
+                self._shared.write(self._book.alerts(wall), self._history)
         return out
+
+    def _lead(self, leader: Leader) -> bool:
+        """Whether this process evaluates for all; it goes on with the history of the one before."""
+        led = leader.held
+        if not leader.leads():
+            return False
+        if not led and self._shared is not None:
+            events = sorted([*self._shared.read()[1], *self._history], key=lambda event: event.at)
+            self._history = deque(events, maxlen=HISTORY)
+        return True
 
     def _said(self, found: list[Alert], wall: datetime) -> list[Alert]:
         """Note what has happened, and return what the channels are to hear of it."""

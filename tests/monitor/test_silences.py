@@ -100,6 +100,40 @@ def test_workers_share_their_silences(clock: Clock, tmp_path: Path) -> None:
     workers.stop()
 
 
+def test_workers_show_the_alerts_of_the_one_that_evaluates(
+    clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    level: Values = {(("tank", "a"),): 11.0}
+    workers = WorkerFiles(tmp_path)
+    workers.start()
+    leads, other = (manager_of(clock, lambda: level, workers=workers) for _ in range(2))
+    assert (other.shared, other.firing(), other.history()) == (True, [], [])
+    leads.evaluate()
+    assert other.evaluate() == []
+    assert said(other.firing()) == [("a", "firing")]
+    assert other.firing() == leads.firing()
+    assert other.history() == leads.history()
+    clock.now += 1
+    assert asyncio.run(other.send_alert("disk"))
+    assert [event.alert.rule for event in other.history()] == ["message", "tank level"]
+    (tmp_path / "alerts.json").write_text('{"events": [], "firing": [{"state": "on fire"}]}')
+    assert said(other.firing()) == [("a", "firing")]  # what was read last stays
+    assert "alerts.json" in caplog.text
+    level[(("tank", "a"),)] = 1.0
+    leads.evaluate()
+    assert other.firing() == []
+    leads.stop()
+    clock.now += 1
+    assert other.evaluate() == []  # it leads now, and keeps the history
+    assert [(event.alert.rule, event.alert.state) for event in other.history()] == [
+        ("message", "firing"),
+        ("tank level", "resolved"),
+        ("tank level", "firing"),
+    ]
+    other.stop()
+    workers.stop()
+
+
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [

@@ -82,7 +82,7 @@ def until(page: Any, condition: str) -> None:
 
 def unlock(page: Any, token: str = TOKEN) -> None:
     page.click("#token")
-    page.fill("#ask-value", token)
+    page.fill("#ask-0", token)
     page.click("#ask-yes")
     if token == TOKEN:
         page.wait_for_selector('#token:text-is("Lock")')

@@ -221,7 +221,7 @@ def test_the_kill_switch_flips_the_path_and_the_journal_says_so(page: Any, serve
     page.click(f'[data-flag="{FLAG}"]')
     reason = "p99 doubled since the deploy"
     page.click("button.danger")
-    page.fill("#ask-value", reason)
+    page.fill("#ask-0", reason)
     page.click("#ask-yes")
     page.wait_for_selector(f'[aria-label="Newest first"] >> text={reason}')
     assert (flags.get(FLAG).mode, flags.get(FLAG).source) == ("control", "rollback")
@@ -280,19 +280,19 @@ def test_a_question_asked_right_after_another_was_left_is_answered(page: Any, se
     show(page, served.url, "overview")
     found = page.evaluate(
         """async () => {
-            const { ask } = await import("./dashboard.js");
+            const { ask } = await import("./dialog.js");
             const dialog = document.getElementById("ask");
-            const first = ask("One", "", "Value");
+            const first = ask("One", "", [{ label: "Value" }]);
             dialog.close("cancel");
-            const second = ask("Two", "", "Value");
+            const second = ask("Two", "", [{ label: "Value" }]);
             await new Promise((resolve) => setTimeout(resolve, 100));
             const open = dialog.open;
-            document.getElementById("ask-value").value = "given";
+            document.getElementById("ask-0").value = "given";
             dialog.close("yes");
             return [open, await first, await second];
         }"""
     )
-    assert found == [True, None, "given"]
+    assert found == [True, None, ["given"]]
 
 
 def test_every_control_works_by_keyboard(page: Any, served: Served) -> None:
@@ -310,12 +310,12 @@ def test_every_control_works_by_keyboard(page: Any, served: Served) -> None:
     page.wait_for_selector('nav a[aria-current="page"][href="#switches"]')
     page.focus("#token")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "ask-value"
+    assert page.evaluate("document.activeElement.id") == "ask-0"
     page.keyboard.press("Escape")
     assert not page.locator("#ask").is_visible()
     until(page, "document.activeElement.id === 'token'")
     page.keyboard.press("Enter")
-    until(page, "document.activeElement.id === 'ask-value'")
+    until(page, "document.activeElement.id === 'ask-0'")
     page.keyboard.type(TOKEN)
     page.keyboard.press("Enter")
     page.wait_for_selector('#token:text-is("Lock")')

@@ -94,7 +94,7 @@ def test_a_mark_is_put_on_every_chart(page: Any, service: Service) -> None:
     page.add_init_script(f"sessionStorage.setItem('fastcore-token', '{TOKEN}')")
     page.goto(f"{service.url}/fastcore/#overview")
     page.click("text=Add a mark")
-    page.fill("#ask-value", "deployed <b>1.2.3</b>")
+    page.fill("#ask-0", "deployed <b>1.2.3</b>")
     page.click("#ask-yes")
     page.wait_for_selector('ul.wrong li:has-text("deployed <b>1.2.3</b>")')
     page.goto(f"{service.url}/fastcore/#requests")

@@ -91,6 +91,29 @@ def test_several_tasks_are_retried_and_cancelled_at_once(page: Any, service: Ser
     page.wait_for_selector('button[aria-label="Pause broken"]')
 
 
+def test_a_message_stays_until_the_next_click_or_key_and_a_moment_at_least(page: Any, service: Service) -> None:
+    page.clock.install()
+    show(page, service.url, "overview")
+    page.evaluate("import('./messages.js').then(({ say }) => { for (let n = 0; n < 7; n++) say(`done ${n}`); })")
+    page.keyboard.press("Shift")
+    assert page.locator("#said p").all_inner_texts() == [f"done {n}" for n in range(2, 7)]
+    page.clock.fast_forward(60_000)
+    assert page.locator("#said p").count() == 5  # nobody has touched the page since
+    page.keyboard.press("Shift")
+    assert page.locator("#said p").count() == 0
+
+
+def test_attempts_of_other_processes_are_counted(page: Any, service: Service) -> None:
+    show(page, service.url, "overview")
+    task = {"queued": 1.0, "started": 30.0, "finished": 31.0, "at": 40.0, "state": "failed", "error": None}
+    last = {"attempt": 2, "started": 11.0, "ended": 12.0, "error": "OSError: no feed", "again": 30.0}
+    text = """(task) => import("./tasks/timeline.js").then(({ attemptLine }) =>
+        attemptLine(task).filter(Boolean).map((element) => element.textContent).join(" "))"""
+    found = page.evaluate(text, {**task, "attempt": 3, "earlier": [last]})
+    assert "1 earlier attempt is not shown: it ran in another process" in found
+    assert "not shown" not in page.evaluate(text, {**task, "attempt": 2, "earlier": [{**last, "attempt": 1}]})
+
+
 def test_tasks_selected_while_others_are_cancelled_stay_selected(page: Any, service: Service) -> None:
     queue = service.queue
     for n in range(2):
@@ -120,7 +143,9 @@ def test_a_rule_is_silenced_and_heard_again(page: Any, service: Service) -> None
     assert page.locator('button[aria-label="Silence rule memory"]').is_disabled()
     unlock(page)
     page.click('button[aria-label="Silence rule memory"]')
-    page.fill("#ask-value", "2h a new limit is tried")
+    assert page.input_value("#ask-0") == "1h"
+    page.fill("#ask-0", "2h")
+    page.fill("#ask-1", "a new limit is tried")
     page.click("#ask-yes")
     page.wait_for_selector('[aria-label="Silences"] td:has-text("a new limit is tried")')
     [silence] = service.alerts.silences()

@@ -36,6 +36,7 @@ def alerts(sources: Sources) -> Section:
         "at": time.time(),
         "installed": True,
         "writable": sources.writable,
+        "shared": manager.shared,
         "count": len(now),
         "firing": firing,
         "rules": [

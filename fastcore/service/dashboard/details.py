@@ -10,7 +10,7 @@ from fastcore.dispatch.state import HOT_PATHS
 from fastcore.dispatch.switch import live
 from fastcore.monitor.collect import EMPTY, window
 from fastcore.service.dashboard.history import History
-from fastcore.service.dashboard.observed import counts, latencies
+from fastcore.service.dashboard.observed import counts, label, latencies, route
 
 __all__ = ["STEP", "Details"]
 
@@ -78,7 +78,7 @@ class Details:
                 calls, errors, latency = switch._counts(index)
                 times = metrics.Sketch()  # one call in 64, and all that ran both arms
                 times.merge(latency)
-                times.merge(getattr(switch._stats, arm).state())
+                times.merge(getattr(switch._stats, arm))
                 added = self._since(f"{name}\0{arm}", (calls, errors), times.state())
                 called.append(0.0 if added is None else added.counts[0])
                 values |= _quantiles(f"switch/{name}/{arm} ", EMPTY if added is None else added.latency)
@@ -92,16 +92,15 @@ class Details:
         requests: dict[str, float] = {}
         errors: dict[str, float] = {}
         for labels, count in counts("fastcore_http_requests_total"):
-            name = f"{labels.get('method', '')} {labels.get('route', '')}"
+            name = " ".join(route(labels))
             requests[name] = requests.get(name, 0.0) + count
-            if labels.get("status", "").startswith("5"):
+            if label(labels, "status").startswith("5"):
                 errors[name] = errors.get(name, 0.0) + count
         kept = dict.fromkeys(self._kept("route", requests, ROUTES))
         times = {name: metrics.Sketch() for name in kept}
-        for labels, state in latencies("fastcore_http_request_duration_seconds"):
-            name = f"{labels.get('method', '')} {labels.get('route', '')}"
-            if name in times:
-                times[name].merge(state)
+        for labels, sketch in latencies("fastcore_http_request_duration_seconds"):
+            if (one := times.get(" ".join(route(labels)))) is not None:
+                one.merge(sketch)
         for name, sketch in times.items():
             added = self._since(f"route\0{name}", (requests[name], errors.get(name, 0.0)), sketch.state())
             if added is not None and passed:

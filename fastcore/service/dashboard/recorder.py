@@ -17,7 +17,7 @@ from fastcore.dispatch.switch import live
 from fastcore.monitor.collect import EMPTY, window
 from fastcore.service.dashboard.details import Details
 from fastcore.service.dashboard.history import History, Mark
-from fastcore.service.dashboard.observed import counts, latencies
+from fastcore.service.dashboard.observed import counts, label, latencies
 from fastcore.service.dashboard.paced import Paced
 from fastcore.service.dashboard.sources import Sources
 
@@ -133,11 +133,11 @@ class Recorder:
         requests = errors = 0.0
         for labels, count in counts("fastcore_http_requests_total"):
             requests += count
-            if labels.get("status", "").startswith("5"):
+            if label(labels, "status").startswith("5"):
                 errors += count
         whole = metrics.Sketch()
-        for _, taken in latencies("fastcore_http_request_duration_seconds"):
-            whole.merge(taken)
+        for _, sketch in latencies("fastcore_http_request_duration_seconds"):
+            whole.merge(sketch)
         state = whole.state()
         recent = metrics.Sketch()
         recent.merge(window(self._latency, state))
@@ -156,7 +156,7 @@ class Recorder:
         ended = failed = 0.0
         for labels, count in counts("fastcore_tasks_ended_total"):
             ended += count
-            if labels.get("state") in ("failed", "dead"):
+            if label(labels, "state") in ("failed", "dead"):
                 failed += count
         return {"tasks": self._rate("tasks", ended, passed), "tasks_failed": self._rate("failed", failed, passed)}
 

@@ -9,42 +9,41 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from fastcore import flags, metrics, status
+from fastcore import __version__, flags, metrics
 from fastcore._threads import on_own_thread
+from fastcore.dispatch import status
 from fastcore.dispatch.state import HOT_PATHS
 from fastcore.service.dashboard.alerts import alerts
-from fastcore.service.dashboard.observed import latencies, requests
+from fastcore.service.dashboard.observed import label, latencies, requests
 from fastcore.service.dashboard.sources import Section, Sources
 from fastcore.service.dashboard.streaming import streaming
 from fastcore.service.dashboard.switches import measured, switches
-from fastcore.service.dashboard.tasks import tasks
+from fastcore.service.dashboard.tasks import in_all, tasks
 
 __all__ = ["SECTIONS", "read"]
 
 
 def overview(sources: Sources) -> Section:
     """The implementations that run, what they gain, and problems."""
-    found = status()
+    paths = status.paths()
     arms = measured()
     held = [flag for flag in flags.snapshot().values() if flag.rolled_back]
     memory_now = memory(sources)
     hits = misses = 0
     for cache in caches(sources)["caches"]:
         hits, misses = hits + cache["hits"], misses + cache["misses"]
-    tasks_now = tasks(sources)
-    counts = tasks_now["counts"] if tasks_now["installed"] else {}
+    counts = {} if sources.tasks is None else in_all(sources.tasks.counts())
     return {
         "at": time.time(),
-        "version": found.version,
-        "python": found.python,
+        "version": __version__,
+        "python": status.python_version(),
         "pid": os.getpid(),
         "uptime": time.time() - sources.started,
         "paths": [
-            {"name": p.name, "runs": p.runs, "why": p.why, "isa": p.instruction_set, "cause": p.cause}
-            for p in found.paths
+            {"name": p.name, "runs": p.runs, "why": p.why, "isa": p.instruction_set, "cause": p.cause} for p in paths
         ],
         "tiles": {
-            "compiled": sum(p.runs == "compiled" for p in found.paths),
+            "compiled": sum(p.runs == "compiled" for p in paths),
             "rolled_back": len(held),
             "rss": memory_now["rss"],
             "used_ratio": memory_now["used_ratio"],
@@ -65,7 +64,7 @@ def overview(sources: Sources) -> Section:
             for arm in arms
             if arm["flag"] not in HOT_PATHS or arm["improvement"] is not None
         ],
-        "wrong": _wrong(sources, found.paths, held, arms, memory_now, counts),
+        "wrong": _wrong(sources, paths, held, arms, memory_now, counts),
     }
 
 
@@ -146,7 +145,7 @@ def memory(sources: Sources) -> Section:
 
     usage = memory_usage()
     watch = sources.watch
-    pauses = {labels.get("generation"): state for labels, state in latencies("fastcore_gc_pause_seconds")}
+    pauses = {label(labels, "generation"): sketch for labels, sketch in latencies("fastcore_gc_pause_seconds")}
     generations = []
     for number, counts in enumerate(gc.get_stats()):
         sketch = metrics.Sketch()

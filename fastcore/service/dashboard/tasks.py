@@ -14,7 +14,7 @@ from fastcore.service.dashboard.values import arguments, masked, shown
 if TYPE_CHECKING:
     from fastcore.tasks import TaskQueue, TaskView
 
-__all__ = ["find", "one", "queue_of", "tasks"]
+__all__ = ["find", "in_all", "one", "queue_of", "tasks"]
 
 TASKS = 50  # shown, the newest first
 DEAD = 20
@@ -33,6 +33,15 @@ def queue_of(sources: Sources) -> TaskQueue:
     return sources.tasks
 
 
+def in_all(kinds: Mapping[str, Mapping[Any, int]]) -> dict[str, int]:
+    """Return how many tasks are in each state, of all names."""
+    counts: dict[str, int] = {}
+    for states in kinds.values():
+        for state, count in states.items():
+            counts[str(state)] = counts.get(str(state), 0) + count
+    return counts
+
+
 def tasks(sources: Sources) -> Section:
     """How many tasks are in each state, by name too, the latest ones, and the schedules."""
     queue = sources.tasks
@@ -41,10 +50,7 @@ def tasks(sources: Sources) -> Section:
     from fastcore.tasks import State
 
     kinds = queue.counts()
-    counts: dict[str, int] = {}
-    for states in kinds.values():
-        for state, count in states.items():
-            counts[str(state)] = counts.get(str(state), 0) + count
+    counts = in_all(kinds)
     dead = queue.find(states=[State.DEAD], limit=DEAD) if counts.get(State.DEAD) else ()
     paused = set(queue.paused())
     return {

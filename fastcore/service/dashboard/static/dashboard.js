@@ -1,7 +1,9 @@
 // The dashboard: pages of figures that the server publishes once a second, and the few things that may be changed.
 import { Client } from "./client.js";
 import { api, locked, setToken, token } from "./api.js";
+import { ask } from "./dialog.js";
 import { clock, duration, h } from "./elements.js";
+import { say } from "./messages.js";
 import { address, choose, read } from "./place.js";
 import { readKeys } from "./keyboard.js";
 import * as past from "./past.js";
@@ -23,43 +25,6 @@ const came = {}; // section -> when that came, by this page's own clock
 const LATE = 1500; // milliseconds beyond the time between two readings from which figures are old
 let current = null; // {name, view}
 const client = new Client(new URL("stream", location.href.split("#")[0]), { topics: ALWAYS.map((name) => `dashboard.${name}`), newest: true, token });
-
-export function say(text) {
-  const line = h("p", {}, text);
-  $("said").append(line);
-  setTimeout(() => line.remove(), 6000);
-}
-
-let asked = 0; // questions so far
-
-/** Ask for a line of text; null when that is cancelled. */
-export function ask(title, text, label, { secret = false, yes = "Go on", required = true, plain = false } = {}) {
-  const dialog = $("ask");
-  $("ask-title").textContent = title;
-  $("ask-text").textContent = text;
-  $("ask-label").textContent = label;
-  $("ask-yes").textContent = yes;
-  const input = $("ask-value");
-  input.type = secret ? "password" : "text";
-  input.value = "";
-  input.required = required && !plain;
-  input.hidden = $("ask-label").hidden = plain;
-  dialog.returnValue = "cancel";
-  dialog.showModal();
-  (plain ? $("ask-yes") : input).focus();
-  return new Promise((resolve) => {
-    const mine = ++asked;
-    const closed = () => {
-      if (dialog.open && mine === asked) return; // the event of an earlier question, which comes after its dialog has closed
-      dialog.removeEventListener("close", closed);
-      resolve(mine === asked && dialog.returnValue === "yes" ? input.value.trim() : null);
-    };
-    dialog.addEventListener("close", closed);
-  });
-}
-
-/** Ask whether to go on. */
-export const confirmed = async (title, text, yes) => (await ask(title, text, "", { yes, plain: true })) !== null;
 
 /** Do what changes something; say what came of it. */
 export async function act(what, doing) {
@@ -177,9 +142,10 @@ async function unlock() {
   if (!locked()) {
     setToken("");
   } else {
-    const given = await ask("Unlock", "Changes, and reading where the service says so, need the token that it was started with.", "Token",
-      { secret: true, yes: "Unlock" });
-    if (given === null) return;
+    const answers = await ask("Unlock", "Changes, and reading where the service says so, need the token that it was started with.",
+      [{ label: "Token", secret: true }], "Unlock");
+    if (answers === null) return;
+    const [given] = answers;
     try {
       await api("whoami", { method: "POST", body: {}, token: given });
       setToken(given);
@@ -254,7 +220,6 @@ $("range").addEventListener("change", () => {
   choose({ range: $("range").value, from: "", to: "" }); // in the address: a copied one shows the same
   followPast();
 });
-$("ask-no").addEventListener("click", () => $("ask").close("cancel")); // no submit button: Enter must mean yes
 $("token").addEventListener("click", unlock);
 document.querySelector("a.skip").addEventListener("click", (event) => { // it names no page
   event.preventDefault();

@@ -1,5 +1,6 @@
-import { act, ask } from "../dashboard.js";
+import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
+import { ask } from "../dialog.js";
 import { card, clock, cut, duration, h, severity, state, table } from "../elements.js";
 import { refill } from "../patch.js";
 import { address } from "../place.js";
@@ -10,10 +11,13 @@ const labelled = (labels) => Object.entries(labels).map(([name, value]) => `${na
 
 async function silence(rule, labels = {}) {
   const where = Object.keys(labels).length ? ` (${labelled(labels)})` : "";
-  const given = await ask(`Silence ${rule}${where}`, "Channels hear nothing of it meanwhile; it is shown here all the same. Write for how long, and why.", "For how long, such as 30m, 2h or 1d, and the reason", { yes: "Silence" });
+  const given = await ask(`Silence ${rule}${where}`, "No channel is notified meanwhile; the alert is still shown here.", [
+    { label: "Duration, such as 30m, 2h or 1d", value: "1h" },
+    { label: "Reason (optional)", required: false },
+  ], "Silence");
   if (given === null) return;
-  const [time, ...why] = given.split(" ");
-  await act(`Silence ${rule}`, () => api("alerts/silence", { method: "POST", body: { rule, labels, duration: time, reason: why.join(" ") } }));
+  const [duration, reason] = given;
+  await act(`Silence ${rule}`, () => api("alerts/silence", { method: "POST", body: { rule, labels, duration, reason } }));
 }
 
 const end = (one) => act(`End the silence of ${one.rule}`, () => api(`alerts/silences/${encodeURIComponent(one.id)}/end`, { method: "POST", body: {} }));
@@ -46,10 +50,10 @@ export function view() {
           ["Alert", (s) => rule(s.rule)], ["Where", (s) => labelled(s.labels)], ["Ends", (s) => `${clock(s.until)} (in ${duration(s.until - body.at)})`],
           ["Who", (s) => s.who], ["Reason", (s) => s.reason || "–"], ["Change", (s) => button("End", `the silence of ${s.rule}`, !may, () => end(s))],
         ], body.silences, { key: (s) => s.id })) : null,
-        card(wanted ? `History of ${wanted}` : "History", wanted ? h("p", { "data-key": "all" }, h("a", { href: address("alerts") }, "History of all alerts")) : null, table("What began and ended, the latest first", [
+        card(wanted ? `History of ${wanted}` : "History", wanted ? h("p", { "data-key": "all" }, h("a", { href: address("alerts") }, "History of all alerts")) : null, table(`What began and ended in ${body.shared ? "all workers of this host" : "this process"}, the latest first`, [
           ["When", (e) => clock(e.at)], ["State", (e) => state(e.state === "firing" ? "bad" : "good", e.state)], ["Severity", (e) => e.severity],
           ["Alert", (e) => rule(e.rule)], ["What", (e) => e.summary], ["Told", (e) => (e.silenced ? "silenced" : "yes")],
-        ], body.history.filter((e) => !wanted || e.rule === wanted), { key: (e) => `${e.at} ${e.id} ${e.state}`, empty: "no alert since the service started" })),
+        ], body.history.filter((e) => !wanted || e.rule === wanted), { key: (e) => `${e.at} ${e.id} ${e.state}`, empty: body.shared ? "no alert yet" : "no alert since this process started" })),
         card("Rules", table("Evaluated rules", [
           ["Alert", (r) => rule(r.name)],
           ["Severity", (r) => r.severity],

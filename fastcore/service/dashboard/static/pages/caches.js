@@ -1,5 +1,6 @@
-import { act, confirmed } from "../dashboard.js";
+import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
+import { confirmed } from "../dialog.js";
 import { card, h, number, percent, table } from "../elements.js";
 import { refill } from "../patch.js";
 import { address } from "../place.js";

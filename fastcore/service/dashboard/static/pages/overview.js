@@ -1,5 +1,6 @@
-import { act, ask } from "../dashboard.js";
+import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
+import { ask } from "../dialog.js";
 import { bytes, card, clock, duration, h, number, percent, seconds, severity, state, table, tile } from "../elements.js";
 import { address } from "../place.js";
 import { ask as readPast, rangeName, watch } from "../past.js";
@@ -9,8 +10,8 @@ import { change, sparkline } from "../sparkline.js";
 export const title = "Overview";
 
 async function addMark() {
-  const text = await ask("Add a mark", "It is shown on every chart, as a deployment for instance.", "Text", { yes: "Add" });
-  if (text !== null) await act("Mark", () => api("marks", { method: "POST", body: { text } }).then(readPast));
+  const given = await ask("Add a mark", "It is shown on every chart, as a deployment for instance.", [{ label: "Text" }], "Add");
+  if (given !== null) await act("Mark", () => api("marks", { method: "POST", body: { text: given[0] } }).then(readPast));
 }
 
 const perSecond = (value) => (value == null ? "–" : `${number(value, value < 10 ? 1 : 0)}/s`);

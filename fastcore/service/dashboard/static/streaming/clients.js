@@ -1,6 +1,7 @@
 // The hub's clients: who they are, what they follow, how far they are behind; one can be disconnected.
-import { act, confirmed } from "../dashboard.js";
+import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
+import { confirmed } from "../dialog.js";
 import { bytes, card, clock, cut, duration, h, number, state, table } from "../elements.js";
 import { refill } from "../patch.js";
 import { choose } from "../place.js";

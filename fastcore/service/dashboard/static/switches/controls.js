@@ -1,6 +1,7 @@
 // What may be done with a flag: the modes that are legal now, a kill switch, and the way back.
-import { act, ask } from "../dashboard.js";
+import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
+import { ask } from "../dialog.js";
 import { card, h } from "../elements.js";
 
 const SET = ["set", "everywhere"]; // sources of a setting that can be cleared
@@ -21,8 +22,9 @@ export function makeControls() {
   function button(label, cls, path, body, why = true) {
     const made = h(`button${cls}`, { type: "button", click: async () => {
       const name = flag.name, given = body?.() ?? {};
-      const reason = why ? await ask(`${label} ${name}`, "The reason goes into the journal.", "Reason", { yes: label }) : "";
-      if (reason === null || flag.name !== name) return;
+      const answers = why ? await ask(`${label} ${name}`, "The reason goes into the journal.", [{ label: "Reason" }], label) : [""];
+      if (answers === null || flag.name !== name) return;
+      const [reason] = answers;
       await act(`${label} ${name}`, () => change(path, why ? { ...given, reason } : given));
       touched = false;
       fill();

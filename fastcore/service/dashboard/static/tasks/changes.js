@@ -1,6 +1,7 @@
 // What can be done with tasks; each asks the server, and what cannot be undone asks first.
-import { act, confirmed } from "../dashboard.js";
+import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
+import { confirmed } from "../dialog.js";
 import { h } from "../elements.js";
 
 const post = (path, body = {}) => api(path, { method: "POST", body });

@@ -1,5 +1,5 @@
 // The attempts of one task on a line of time.
-import { clock, h, seconds, table } from "../elements.js";
+import { clock, h, number, seconds, table } from "../elements.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 1000, HEIGHT = 34;
@@ -25,9 +25,13 @@ export function spans(t) {
   return found;
 }
 
+/** How many earlier attempts this process does not know. */
+const unknown = (t, known) => Math.max(0, t.attempt - new Set(known.map((s) => s[4]).filter((n) => n != null)).size);
+
 export function attemptLine(t) {
   const known = spans(t);
   if (!known.length) return h("p.quiet", {}, "Nothing has happened to it yet.");
+  const missing = unknown(t, known);
   const start = t.queued, length = Math.max(known.at(-1)[1] - start, 1e-6);
   const picture = document.createElementNS(SVG, "svg");
   picture.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
@@ -48,5 +52,8 @@ export function attemptLine(t) {
     h("p.ends.quiet", { "data-key": "ends" }, h("span", {}, clock(start)), h("span", {}, seconds(length)), h("span", {}, clock(known.at(-1)[1]))),
     table("What happened", [
       ["Attempt", (s) => s[4] ?? "–", true], ["What", (s) => s[3]], ["From", (s) => clock(s[0])], ["Took", (s) => seconds(s[1] - s[0]), true],
-    ], known, { key: (s) => `${s[0]} ${s[2]}` })];
+    ], known, { key: (s) => `${s[0]} ${s[2]}` }),
+    missing === 0 ? null : h("p.quiet", { "data-key": "missing" }, missing === 1
+      ? "1 earlier attempt is not shown: it ran in another process, or before this one started."
+      : `${number(missing)} earlier attempts are not shown: they ran in another process, or before this one started.`)];
 }
