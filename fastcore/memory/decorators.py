@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ R = TypeVar("R")
 
 _log = logging.getLogger("fastcore.memory")
 _MB = 1 << 20
+_SHARE = 0.001  # of the time, for the full collections after a job
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,9 @@ def scheduler_cleanup(
     caches : {'expire', 'shrink', None}, default 'expire'
         Drop what has expired from the named caches; or shrink them, and what else is registered, to `keep`; or nothing.
     collect : bool, default True
-        Collect garbage, and hand free memory back to the system.
+        Collect garbage, and hand free memory back to the system. A full collection stops every thread. A job that runs
+        often therefore skips it while the last one took more than a thousandth of the time since; Python's
+        automatic collections go on. Where those are disabled, no run skips it.
     keep : float, default 0.5
 
     Notes
@@ -146,7 +151,7 @@ def scheduler_cleanup(
     if not 0 <= keep <= 1:
         raise ValueError(f"keep: expected a number from 0 to 1, got {keep!r}")
 
-    def clean(job: str) -> None:
+    def clean(job: str, collections: _Collections) -> None:
         before = resident_bytes()
         if caches == "expire":
             from fastcore.cache import expire_caches
@@ -155,13 +160,13 @@ def scheduler_cleanup(
         elif caches == "shrink":
             shrink(keep, collect=False)
         if collect:
-            gc.collect()
+            collections.collect()
             trim()
         metrics.counter("fastcore_cleanup_freed_bytes_total", job=job).add(max(0, before - resident_bytes()))
         metrics.counter("fastcore_cleanups_total", job=job).add()
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        job = _name(function)
+        job, collections = _name(function), _Collections()
 
         @contextmanager
         def cleaned() -> Iterator[None]:
@@ -169,13 +174,29 @@ def scheduler_cleanup(
                 yield
             finally:
                 try:
-                    clean(job)
+                    clean(job, collections)
                 except Exception:
                     _log.exception("cleaning up after %s failed", job)
 
         return wrapped(around=cleaned)(function)
 
     return decorate
+
+
+class _Collections:
+    """The full collections after one job, which take a bounded share of the time."""
+
+    def __init__(self) -> None:
+        self._ended, self._took = -math.inf, 0.0
+
+    def collect(self) -> None:
+        """Collect garbage, unless the last collection took too much of the time since."""
+        began = time.perf_counter()
+        if self._took > _SHARE * (began - self._ended) and gc.isenabled():
+            return
+        gc.collect()
+        self._ended = time.perf_counter()
+        self._took = self._ended - began
 
 
 def _name(function: Callable[..., Any]) -> str:

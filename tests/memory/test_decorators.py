@@ -373,6 +373,32 @@ class TestCleanup:
         finally:
             gc.enable()
 
+    def test_a_frequent_job_collects_for_a_thousandth_of_the_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        now, collected = 100.0, []
+
+        def collect() -> int:
+            nonlocal now
+            collected.append(now)
+            now += 0.05
+            return 0
+
+        monkeypatch.setattr(decorators.time, "perf_counter", lambda: now)
+        monkeypatch.setattr(decorators.gc, "collect", collect)
+        job = scheduler_cleanup()(lambda: None)
+        for _ in range(20):  # every 6 s for two minutes
+            job()
+            now += 6.0
+        assert [round(at) for at in collected] == [100, 154, 208]
+        scheduler_cleanup()(lambda: None)()  # the first run of another job
+        assert len(collected) == 4
+        gc.disable()
+        try:
+            job()
+            job()
+        finally:
+            gc.enable()
+        assert len(collected) == 6
+
     def test_errors_in_cleaning_up_are_logged(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:

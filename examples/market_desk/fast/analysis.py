@@ -31,6 +31,7 @@ LARGE = 1 << 20  # bytes from which on making a table smaller pays: most live fo
 RECENT = 2000  # analyses that are computed ahead at most
 BUDGET = PERIOD / 5  # seconds of a bar that computing windows ahead may take
 FORGET = 0.9  # factor for a window's time after each bar in which it exceeded the budget
+BLOCK = 64  # symbols of one call of the Plan: what it returns is small, and fits the cache
 MANY = 8  # symbols from which on a window is computed for all symbols
 WINDOWS = 16  # that are kept, each for all symbols
 KEPT = 4000  # analyses that are kept, of the newest bars
@@ -178,10 +179,15 @@ class Window:
 
 def compute_panel(rows: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     """Return the last two values of each indicator: float64[symbols, columns, 2]."""
-    outputs: list[Any] = []
-    for value in plan({name: np.ascontiguousarray(rows[name]) for name in plan.columns}).values():
-        outputs.extend(value if isinstance(value, tuple) else (value,))
-    return np.stack([output[:, -2:] for output in outputs], axis=1)
+    tails: list[Any] = []
+    for start in range(0, len(rows["close"]), BLOCK):
+        outputs: list[Any] = []
+        for value in plan(
+            {name: np.ascontiguousarray(rows[name][start : start + BLOCK]) for name in plan.columns}
+        ).values():
+            outputs.extend(value if isinstance(value, tuple) else (value,))
+        tails.append(np.stack([output[:, -2:] for output in outputs], axis=1))
+    return np.concatenate(tails)
 
 
 class AsyncTechnicalIndicatorService:
