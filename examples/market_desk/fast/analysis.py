@@ -153,17 +153,18 @@ class Window:
     def __init__(self, market: Market, bars: int) -> None:
         self.bar, self.at, rows = market.panel(bars)
         self.bars, self.time = bars, time_of(self.bar)
-        tails = compute_panel(rows)
-        self._before, self._last = tails[:, :, 0].tolist(), tails[:, :, 1].tolist()
-        self._closes = rows["close"][:, -2:].tolist()
+        # Arrays, of which an analysis takes its row: lists of all symbols are work for the garbage collector.
+        self._tails = compute_panel(rows)
+        self._closes = rows["close"][:, -2:].copy()
         volumes = rows["volume"][:, -20:]
-        self._volumes = list(zip(volumes.mean(axis=1).tolist(), volumes[:, -1].tolist()))
+        self._volumes = np.stack((volumes.mean(axis=1), volumes[:, -1]), axis=1)
 
     def analysis(self, symbol: str, market: Market) -> dict[str, Any]:
         """Return the analysis of one symbol."""
         place = market.check(symbol)
-        last, closes = dict(zip(COLUMNS, self._last[place])), self._closes[place]
-        before = dict(zip(COLUMNS, self._before[place]))
+        before, last = (dict(zip(COLUMNS, values)) for values in self._tails[place].T.tolist())
+        before_close, close = self._closes[place].tolist()
+        mean, volume = self._volumes[place].tolist()
         return {
             "symbol": symbol,
             "origin": market.origin[symbol],
@@ -171,9 +172,9 @@ class Window:
             "at": self.at,
             "time": self.time,
             "bars": self.bars,
-            "close": closes[1],
+            "close": close,
             "indicators": {name: value if isfinite(value) else None for name, value in last.items()},
-            "signal": SIGNALS.decide((closes[0], closes[1]), self._volumes[place], before, last),
+            "signal": SIGNALS.decide((before_close, close), (mean, volume), before, last),
         }
 
 
