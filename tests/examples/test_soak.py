@@ -24,7 +24,7 @@ from examples.market_desk.soak.balancer import Balancer
 from examples.market_desk.soak.disk import small_disk
 from examples.market_desk.soak.faults import FAULTS, GENTLE, Told
 from examples.market_desk.soak.outcome import Outcome, rows
-from examples.market_desk.soak.probes import Probe
+from examples.market_desk.soak.probes import Probe, Probes
 from examples.market_desk.soak.resources import Sample, Slope, growth
 from examples.market_desk.soak.server import SteppedClock
 from examples.market_desk.soak.traffic import Ledger
@@ -100,6 +100,13 @@ def test_each_bound_that_is_broken_ends_the_soak_with_1(
     assert bool(broken) == bool(name)
     assert "<svg" in (tmp_path / "out.html").read_text()
     assert ("Every bound is kept" in capsys.readouterr().out) == (not name)
+
+
+def test_probes_that_wait_when_an_announced_outage_begins_belong_to_it() -> None:
+    probes = Probes(
+        0, [Probe(8.5, 2.0, "TimeoutError"), Probe(9.0, 0.1, ""), Probe(12.0, 0.1, ""), Probe(15.1, 0.1, "")]
+    )
+    assert [one.due for one in probes.outside([(10.0, 15.0)])] == [9.0, 15.1]
 
 
 def test_what_was_not_measured_is_not_judged() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +26,8 @@ STEP = 3600.0  # seconds by which clocks are set
 CANARY = 60.0  # seconds within which a bad canary must be rolled back
 FULL = 4.0  # seconds for which the disk stays full once an order was refused ...
 REFUSING = 20.0  # ... and for which one is waited for
-LARGE = ["AAPL", "IBM", "MSFT"]  # symbols of a report whose result does not fit onto a full disk
+LARGE = ["AAPL", "IBM", "MSFT"]  # symbols of a report whose result may not fit onto a full disk ...
+MOST = 48  # ... nor into the pages that the store has free: each order has twice as many symbols, up to so many
 RECOVERY = 60.0  # seconds that recovery is waited for
 CLOSING = 40.0  # seconds within which stuck and vanished clients must be closed
 ADMIN = f"Authorization: Bearer {TOKEN}\r\n"
@@ -143,7 +144,7 @@ class Faults:
     async def bad_canaries(self) -> str:
         """Begin canaries of versions that are slow, wrong or raise; the guard must roll each back."""
         http, took = HttpClient(self._next().port), []
-        for kind in CANARIES:
+        for kind, why in CANARIES.items():
             began = time.perf_counter()
             if (await http.post(f"/soak/canaries/{kind}", None)).json() != "canary":
                 raise ValueError(f"{kind}: the canary did not begin")
@@ -152,6 +153,8 @@ class Faults:
                     if not found["right"]:
                         raise ValueError(f"{kind}: a caller got a wrong answer")
                     await asyncio.sleep(0.002)
+            if why not in found["reason"]:
+                raise ValueError(f"{kind}: expected it to be rolled back since it is {why}, got {found['reason']!r}")
             self.canaries.append(time.perf_counter() - began)
             took.append(f"{kind} after {self.canaries[-1]:.1f} s")
         http.close()
@@ -162,13 +165,14 @@ class Faults:
         if not self.disk.kind:
             return "left out: needs Linux"
         pids, began = [server.pid for server in self.servers.both], time.perf_counter()
-        before = self.ledger.refused
+        before, symbols = self.ledger.refused, LARGE
         await asyncio.to_thread(self.disk.fill, pids)
         try:
             while self.ledger.refused == before:
                 if time.perf_counter() - began > REFUSING:
                     raise ValueError(f"expected an order to be refused within {REFUSING:g} s of a full disk, got none")
-                await self._order_large()
+                await self._order(symbols)
+                symbols = symbols if len(symbols) >= MOST else symbols * 2
             await asyncio.sleep(FULL)
         finally:
             await asyncio.to_thread(self.disk.free, pids)
@@ -225,10 +229,10 @@ class Faults:
             await asyncio.sleep(0.1)
         http.close()
 
-    async def _order_large(self) -> None:
+    async def _order(self, symbols: Sequence[str]) -> None:
         """Order a report; once acknowledged, it must succeed like every other task."""
         http = HttpClient(self.servers.port)
-        answer = await http.post("/generate-report", LARGE, PREFER)
+        answer = await http.post("/generate-report", symbols, PREFER)
         http.close()
         self.ledger.order(answer)
         await asyncio.sleep(0.1)

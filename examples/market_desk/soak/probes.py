@@ -59,8 +59,12 @@ class Probes:
         self.done.append(Probe(due, time.perf_counter() - due, error))
 
     def outside(self, outages: Sequence[tuple[float, float]]) -> list[Probe]:
-        """Return the probes that were due outside of `outages`."""
-        return [one for one in self.done if not any(begin <= one.due <= end for begin, end in outages)]
+        """Return the probes that were neither due nor waiting for their answers in one of the `outages`."""
+        return [
+            one
+            for one in self.done
+            if not any(begin <= one.due + one.seconds and one.due <= end for begin, end in outages)
+        ]
 
     def longest_gap(self) -> float:
         """Return the longest time between two answers."""

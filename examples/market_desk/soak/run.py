@@ -6,16 +6,17 @@ import asyncio
 import itertools
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from examples.market_desk.measurement import measure, say, write_json, write_page
 from examples.market_desk.open_files import raise_limit
 from examples.market_desk.soak.disk import Disk, small_disk
 from examples.market_desk.soak.faults import FAULTS, GENTLE, Faults
 from examples.market_desk.soak.html_report import plots
-from examples.market_desk.soak.outcome import Outcome, rows, table
+from examples.market_desk.soak.outcome import Outcome, Row, rows, table
 from examples.market_desk.soak.probes import Probes, answered
 from examples.market_desk.soak.resources import Resources, growth
 from examples.market_desk.soak.servers import Servers
@@ -146,6 +147,18 @@ async def soak(settings: Settings) -> Outcome:
             return await Soak(settings, servers, disk).run()
 
 
+def facts(found: Outcome, judged: Sequence[Row]) -> dict[str, Any]:
+    """Return the rows, the faults and every failure with its time, in seconds since the start."""
+    failed = [(at - found.began, text) for at, text in found.errors]
+    failed += [(one.due - found.began, f"probe {one.error}") for one in found.probes if one.error]
+    return {
+        "rows": [row._asdict() for row in judged],
+        "faults": [asdict(one) for one in found.told],
+        "outages": [[at - found.began for at in outage] for outage in found.outages],
+        "failures": sorted(failed),
+    }
+
+
 def main(settings: Settings, json_file: str | None, html_file: str | None) -> int:
     """Run it; 0 where every bound is kept, 1 where one is broken or a process failed."""
     raise_limit()
@@ -159,9 +172,7 @@ def main(settings: Settings, json_file: str | None, html_file: str | None) -> in
         printed = table(found, judged)
         say(f"\n{printed}\ndocs/targets.md defines each row.")
         if json_file:
-            write_json(
-                json_file, {"rows": [row._asdict() for row in judged], "faults": [asdict(one) for one in found.told]}
-            )
+            write_json(json_file, facts(found, judged))
         if html_file:
             write_page(html_file, "Soak of the market desk", printed, plots(found))
         broken = [row.name for row in judged if row.met is False]

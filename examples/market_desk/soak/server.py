@@ -18,7 +18,7 @@ from fastcore import Guard, Switch, flags
 
 __all__ = ["CANARIES", "TOKEN", "SteppedClock", "soak_app", "soak_server"]
 
-CANARIES = ("slow", "wrong", "raising")
+CANARIES = {"slow": "slower", "wrong": "differ", "raising": "raised"}  # a word of why each is rolled back
 GUARD = Guard(min_samples=20, min_seconds=1.0, sample=50.0)
 SLOW = 0.02  # seconds that the slow candidate takes longer
 TOKEN = "soak-on-loopback-only"
@@ -63,17 +63,17 @@ def soak_app(folder: Path, number: int) -> FastAPI:
         switch = canaries[kind]
         found = await asyncio.to_thread(switch, "AAPL")
         setting = flags.get(switch.flag)
-        return {"right": found["symbol"] == "AAPL", "mode": setting.mode, "source": setting.source}
+        return {"right": found["symbol"] == "AAPL", "mode": setting.mode, "reason": setting.reason}
 
     return app
 
 
 def bad_canary(kind: str, services: OptimizedServices) -> Switch[Any, Any]:
     """Return a Switch whose candidate is slow, wrong or raises."""
-    market = services.market
+    origin = services.market.origin
 
     def control(symbol: str) -> dict[str, Any]:
-        return market.quotes([symbol])[0]._asdict()
+        return {"symbol": symbol, "origin": origin[symbol]}  # nothing that a bar changes between two calls
 
     def candidate(symbol: str) -> dict[str, Any]:
         if kind == "raising":
