@@ -35,7 +35,7 @@ help:
 	@echo 'make test-pythons the suite on each promised Python that the machine has (PYTHONS=3.12,3.13 for some)'
 	@echo 'make test-elsewhere  the Python parts under stand-ins for what macOS and Windows lack or do otherwise (SYSTEMS=windows for one)'
 	@echo 'make test-system  against a real Chromium, Prometheus, nginx, Caddy and pyright (Debian packages; installed if run as root)'
-	@echo 'make lint         ruff, mypy, the layers, stubs against their modules, cython-lint, clang-format, the workflows'
+	@echo 'make lint         ruff, spelling, links, mypy, the layers, stubs against their modules, cython-lint, clang-format, the workflows'
 	@echo 'make asan         the suite under AddressSanitizer and UndefinedBehaviorSanitizer, on a copy'
 	@echo 'make cross        every C source compiled for Windows, macOS, musl and ARM (LINK=1: and linked)'
 	@echo 'make test-arm     the hot paths on 64-bit ARM Linux under qemu (ALL=1: every test of them; skipped where it cannot run)'
@@ -153,10 +153,16 @@ test-system: $(VENV)/.installed-system build $(VENV)/.system-packages
 
 STUBS = $(addprefix fastcore._ext.,$(basename $(notdir $(wildcard fastcore/_ext/*.pyi))))
 
+# What the suite says of text alone, in seconds: a word, a link, a figure or a length.
+TEXT_TESTS = tests/build/test_layout.py tests/build/test_figures.py \
+	$(addprefix tests/build/test_docs.py::,test_every_word_of_the_prose_is_english_or_in_the_list_of_words \
+	test_links_to_pages_and_headings_lead_somewhere)
+
 lint: $(VENV)/.installed-dev build-required
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/pytest -q $(TEXT_TESTS)
 	$(BIN)/mypy
 	$(BIN)/mypy tools
 	$(BIN)/lint-imports

@@ -81,6 +81,32 @@ def unix_flags() -> list[str]:
     return flags
 
 
+# What CFLAGS, LDFLAGS or CC may hold and gets no say here: missing values are NaN, and what GCC links for these options
+# rounds subnormal numbers to zero in the whole process.
+INEXACT = {
+    "-Ofast",
+    "-ffast-math",
+    "-ffinite-math-only",
+    "-funsafe-math-optimizations",
+    "-fassociative-math",
+    "-freciprocal-math",
+    "-fno-signed-zeros",
+    "-mdaz-ftz",
+}
+
+
+def exact(compiler) -> None:
+    """Take the options of inexact arithmetic from the commands of `compiler`, and say which they were."""
+    left_out = set()
+    for name in compiler.executables:
+        command = getattr(compiler, name, None)
+        if isinstance(command, list):
+            left_out |= INEXACT.intersection(command)
+            command[:] = [word for word in command if word not in INEXACT]
+    if left_out:
+        print(f"setup.py: left out, as results would be wrong: {' '.join(sorted(left_out))}", file=sys.stderr)
+
+
 def side_by_side(compiler) -> Callable[..., list[str]]:
     """`compiler.compile`, but each source in a thread of its own, as many at once as the machine has cores."""
     one = compiler.compile
@@ -99,6 +125,7 @@ class BuildExt(build_ext):
     """Compiles kernels per instruction set and marks each extension with its build stamp."""
 
     def build_extensions(self) -> None:
+        exact(self.compiler)
         self.compiler.compile = side_by_side(self.compiler)
         super().build_extensions()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,16 @@ def test_a_foreign_binary_is_replaced(built: Checkout) -> None:
     built.binary().write_bytes(b"\x7fELF" + bytes(4096))  # newer than every source
     assert built.build().returncode == 0
     assert built.probe() == "loaded"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="MSVC has other options")
+def test_options_of_inexact_arithmetic_are_left_out_and_named(checkout: Checkout) -> None:
+    """As built with ``CFLAGS=-Ofast``, an import rounds subnormal numbers to zero, as GCC links it."""
+    ran = checkout.build(CFLAGS="-Ofast -ffast-math", LDFLAGS="-funsafe-math-optimizations", CC="cc -ffinite-math-only")
+    assert ran.returncode == 0, ran.stderr
+    assert "left out, as results would be wrong: -Ofast -ffast-math -ffinite-math-only -funsafe-math-opt" in ran.stderr
+    code = "from fastcore._ext import load; load('tiny'); print(load('leaf').answer(4), float('1e-310') * float('0.5'))"
+    assert checkout.python("-c", code).stdout.split() == ["55", "5e-311"]
 
 
 def test_without_a_compiler_extensions_are_left_out(checkout: Checkout) -> None:
