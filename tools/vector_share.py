@@ -76,12 +76,16 @@ def executed(binary: Path, places: Collection[int], bars: int, remember: int, lo
         return Counter(address for address in addresses if address in places)
 
 
-def share(what: str, found: Mapping[str, Mapping[int, bool]], times: Mapping[int, int] | None = None) -> None:
-    """Print the scalar share of functions' operations, each counted once or as often as it ran."""
+def count(found: Mapping[str, Mapping[int, bool]], times: Mapping[int, int] | None = None) -> Counter[bool]:
+    """How many of functions' operations are scalar, and are not, each counted once or as often as it ran."""
     counted = Counter[bool]()
     for places in found.values():
         for address, scalar in places.items():
             counted[scalar] += times[address] if times is not None else 1
+    return counted
+
+
+def share(what: str, counted: Counter[bool]) -> None:
     part = counted[True] / (counted.total() or 1)
     print(f"vector_share: {what}: {counted[True]:,} scalar, {counted[False]:,} of two lanes: {part:.1%} scalar")
 
@@ -98,14 +102,17 @@ def main(arguments: list[str]) -> int:
         everything = {name: places for name, places in arithmetic(binary).items() if name in ours}
         series = {name: places for name, places in everything.items() if not STREAMING.search(name)}
         addresses = {address for places in series.values() for address in places}
-        share("compiled, with those that take one bar", everything)
+        share("compiled, with those that take one bar", count(everything))
+        together = Counter[bool]()
         for remember, what in enumerate(("maps and windows", "recurrences")):
             ran = executed(binary, addresses, int(options.get("bars", 1000)), remember, Path(folder, "log"))
             used = {name: places for name, places in series.items() if any(address in ran for address in places)}
-            share(f"compiled, {what}", used)
-            share(f"run, {what}", used, ran)
+            share(f"compiled, {what}", count(used))
+            share(f"run, {what}", count(used, ran))
+            together += count(used, ran)
             scalar = Counter({n: sum(ran[a] for a in places if places[a]) for n, places in used.items()})
             print("vector_share:", ", ".join(f"{name} {times:,}" for name, times in scalar.most_common(SHOWN)))
+        share("run, all over whole series", together)
     return 0
 
 
