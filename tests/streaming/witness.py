@@ -74,7 +74,7 @@ async def judged(
             loop = asyncio.get_running_loop()
             end = loop.time() + seconds
             stalls = 0
-            while loop.time() < end:
+            while loop.time() < end or proxy.cuts < 4 * clients:  # a busy machine cuts less often
                 await asyncio.sleep(rng.random() * 0.3)
                 if rng.random() < 0.02:
                     stalls += 1
