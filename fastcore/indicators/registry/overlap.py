@@ -137,7 +137,7 @@ ROWS: tuple[Indicator, ...] = (
         "Volume weighted moving average",
         "real volume",
         (period(30, 1),),
-        "The mean price of what was traded in the window; 0 where nothing was.",
+        "The mean price of the window, weighted by volume; 0 without volume.",
         "``sum(real * volume) / sum(volume)`` of the window",
         _COMMON,
     ),
