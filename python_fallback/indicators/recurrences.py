@@ -1,4 +1,7 @@
-"""The recurrences, one value at a time; whole series and ticks run them."""
+"""The recurrences, one value at a time; whole series and ticks run them.
+
+A value at which one would overflow is left out: its result is missing, and the state stays as it was.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ def negligible(x: float) -> float:
     """Return below which distance from `x` nothing shows: less than any change of x that can follow.
 
     Recurrences stop there: they would go on decaying into numbers so small that they take the processor many times as
-    long. At 0, the distance has a square that is not too small either.
+    long. 0 says nothing of the size of prices: next to it, the distance is less than any change of prices above 1e-160.
     """
-    return abs(x) * 2.0**-160 if x != 0.0 else 2.0**-480
+    return abs(x) * 2.0**-160 if x != 0.0 else 2.0**-700
 
 
 class Apart:
@@ -36,18 +39,22 @@ class Apart:
     def push(self, x: float) -> float:
         if self._count == self._period:
             apart = self._keep * (self._apart + (self._before - x))
-            self._apart = 0.0 if abs(apart) < negligible(x) else apart
-            self._before = x
-            return self._apart
-        self._count += 1
-        if self._count == 1:
-            self._before = x
-        self._apart += x - self._before
-        if self._count < self._period:
+            return self._kept(0.0 if abs(apart) < negligible(x) else apart, x)
+        first = x if self._count == 0 else self._before
+        total = self._apart + (x - first)
+        if self._count == self._period - 1:
+            found = self._kept((first - x) + total / self._period, x)
+        else:
+            self._kept(total, first)
+            found = math.nan
+        return found
+
+    def _kept(self, apart: float, before: float) -> float:
+        if not math.isfinite(apart):
             return math.nan
-        self._apart = (self._before - x) + self._apart / self._period
-        self._before = x
-        return self._apart
+        self._apart, self._before = apart, before
+        self._count = min(self._count + 1, self._period)
+        return apart
 
 
 class Follow:
@@ -65,8 +72,11 @@ class Follow:
 
     def push(self, x: float, rate: float, start: float) -> float:
         y = start if math.isnan(self._y) else self._y
-        self._y = y + rate * (x - y)
-        return self._y
+        y += rate * (x - y)
+        if not math.isfinite(y):
+            return math.nan
+        self._y = y
+        return y
 
 
 class Rises:
@@ -88,22 +98,26 @@ class Rises:
 
     def push(self, x: float) -> float:
         change = 0.0 if self._count < 0 else x - self._before
-        still, self._before = x == self._before, x
         n = self._period
-        if self._count < n:
+        keep = (n - 1) / n
+        gathers = self._count < n
+        move = self._move + abs(change) if gathers else keep * self._move + abs(change) / n
+        if not math.isfinite(move):
+            return math.nan
+        still, self._before = x == self._before, x
+        if gathers:
             self._count += 1
             self._gain += max(change, 0.0)
-            self._move += abs(change)
+            self._move = move
             if self._count < n:
                 return math.nan
             self._gain /= n
             self._move /= n
         else:
-            keep = (n - 1) / n
             if still and keep * self._move < negligible(x):
                 return self._share  # both averages wait: only their ratio counts
             self._gain = keep * self._gain + max(change, 0.0) / n
-            self._move = keep * self._move + abs(change) / n
+            self._move = move
             if self._gain < self._move * 2.0**-100:
                 self._gain = 0.0
             if still:

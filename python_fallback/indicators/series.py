@@ -16,6 +16,7 @@ from python_fallback.indicators.cycles import CYCLES
 from python_fallback.indicators.maps import Array
 from python_fallback.indicators.recurrences import Apart, Follow, Rises
 from python_fallback.indicators.stops import STOPS
+from python_fallback.indicators.ticks import RECURRENCES
 from python_fallback.shared.indicators.operators import OPERATORS
 
 __all__ = ["SERIES"]
@@ -129,14 +130,16 @@ def _slope(total: Array, rising: Array, n: int) -> Array:
 def correlation(x: Array, y: Array, period: float) -> Array:
     squares_x, squares_y, products = _pairs(x, y, int(period))
     scale = squares_x * squares_y
-    found = products / np.sqrt(np.where(scale > 0.0, scale, 1.0))
-    return _aligned(np.where(scale > 0.0, found, np.where(np.isnan(scale), np.nan, 0.0)), x)
+    in_range = (scale > 2.0**-800) & (scale < np.inf)
+    root = np.where(in_range, np.sqrt(scale), np.sqrt(squares_x) * np.sqrt(squares_y))
+    found = np.where(root > 0.0, products / np.where(root > 0.0, root, 1.0), 0.0)
+    return _aligned(np.where(np.isfinite(squares_x + squares_y), found, np.nan), x)
 
 
 def beta(x: Array, y: Array, period: float) -> Array:
     squares, _, products = _pairs(x, y, int(period))
-    found = products / np.where(squares > 0.0, squares, 1.0)
-    return _aligned(np.where(squares > 0.0, found, np.where(np.isnan(squares), np.nan, 0.0)), x)
+    found = np.where(squares > 0.0, products / np.where(squares > 0.0, squares, 1.0), 0.0)
+    return _aligned(np.where(np.isfinite(squares), found, np.nan), x)
 
 
 def mean_of(x: Array, bars: Array, longest: float) -> Array:
@@ -164,12 +167,14 @@ def previous(x: Array, start: float) -> Array:
 
 def total(x: Array) -> Array:
     missing = np.isnan(x)
-    return np.where(missing, np.nan, np.cumsum(np.where(missing, 0.0, x), axis=-1))
+    found = np.cumsum(np.where(missing, 0.0, x), axis=-1)
+    return np.where(missing, np.nan, found) if np.isfinite(found).all() else _each_row((x,), _push_of("total"))
 
 
 def product(x: Array) -> Array:
     missing = np.isnan(x)
-    return np.where(missing, np.nan, np.cumprod(np.where(missing, 1.0, x), axis=-1))
+    found = np.cumprod(np.where(missing, 1.0, x), axis=-1)
+    return np.where(missing, np.nan, found) if np.isfinite(found).all() else _each_row((x,), _push_of("product"))
 
 
 def follow(x: Array, rate: Array, start: Array) -> Array:
@@ -216,6 +221,11 @@ def _each_row(inputs: Parts, make: Callable[[], Callable[..., float]], counts: b
         there = ~np.isnan(inputs[0][row]) | counts
         result[row][there] = list(map(make(), *(x[row][there].tolist() for x in inputs)))
     return result
+
+
+def _push_of(name: str) -> Callable[[], Callable[..., float]]:
+    """What makes the operator that takes one bar at a time, which leaves out a bar where it would overflow."""
+    return lambda: RECURRENCES[name]().push
 
 
 def _in_turn(name: str, kind: Any) -> Callable[..., Array]:

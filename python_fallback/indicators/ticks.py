@@ -209,7 +209,11 @@ class _Correlation(_Pairs):
     def result(self) -> float:
         squares_x, squares_y, products = self.sums()
         scale = squares_x * squares_y
-        return products / math.sqrt(scale) if scale > 0.0 else 0.0 if scale == 0.0 else math.nan
+        if not math.isfinite(squares_x + squares_y):
+            return math.nan
+        in_range = 2.0**-800 < scale < math.inf
+        root = math.sqrt(scale) if in_range else math.sqrt(squares_x) * math.sqrt(squares_y)
+        return products / root if root > 0.0 else 0.0
 
 
 class _Beta(_Pairs):
@@ -217,7 +221,9 @@ class _Beta(_Pairs):
 
     def result(self) -> float:
         squares, _, products = self.sums()
-        return products / squares if squares > 0.0 else 0.0 if squares == 0.0 else math.nan
+        if not math.isfinite(squares):
+            return math.nan
+        return products / squares if squares > 0.0 else 0.0
 
 
 class _BarNumber:
@@ -270,6 +276,13 @@ class _Memory:
     def copy(self) -> Any:
         return type(self)(self.value)
 
+    def kept(self, value: float) -> float:
+        """Keep a result, unless it overflows: then it is missing, and the bar left out."""
+        if not math.isfinite(value):
+            return math.nan
+        self.value = value
+        return value
+
 
 class _After(_Memory):
     __slots__ = ()
@@ -293,8 +306,7 @@ class _Total(_Memory):
     __slots__ = ()
 
     def push(self, x: float) -> float:
-        self.value += x
-        return self.value
+        return self.kept(self.value + x)
 
 
 class _Product(_Memory):
@@ -304,8 +316,7 @@ class _Product(_Memory):
         super().__init__(value)
 
     def push(self, x: float) -> float:
-        self.value *= x
-        return self.value
+        return self.kept(self.value * x)
 
 
 class _Hold(_Memory):

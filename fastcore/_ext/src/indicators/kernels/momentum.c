@@ -130,8 +130,8 @@ FC_INLINE void rsi_step(rsi_state *s, const double *in, double *out, int commit)
             result = rsi_of(gain, move);
         }
     }
-    out[0] = result;
-    if (commit) {
+    out[0] = fc_finite(move) ? result : NAN;
+    if (commit && fc_finite(move)) { /* else the bar is left out */
         s->gain = gain;
         s->move = move;
         s->seen = seen;

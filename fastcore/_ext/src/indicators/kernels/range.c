@@ -186,6 +186,7 @@ static int supertrend_batch(const double *par, const double *const *in, double *
     ptrdiff_t p = (ptrdiff_t)par[0];
     const double *high = in[0], *low = in[1], *close = in[2];
     v4 lower = v4_all(-INFINITY), upper = v4_all(INFINITY);
+    double bad = 0.0;
     int64_t up = 1;
     if (atr_batch(par, in, out, n, scratch)) {
         return 1;
@@ -193,7 +194,9 @@ static int supertrend_batch(const double *par, const double *const *in, double *
     for (ptrdiff_t i = p; i < n; i++) {
         double middle = (high[i] + low[i]) * 0.5, width = par[1] * out[0][i];
         v4 before = v4_all(close[i - 1]);
-        lower = stop_below(lower, v4_all(middle - width), before);
+        double below_price = middle - width;
+        bad += below_price - below_price;
+        lower = stop_below(lower, v4_all(below_price), before);
         upper = stop_above(upper, v4_all(middle + width), before);
         double floor = v4_one(lower), roof = v4_one(upper);
         int64_t below = close[i]<floor, above = close[i]> roof;
@@ -202,17 +205,17 @@ static int supertrend_batch(const double *par, const double *const *in, double *
         out[1][i] = (double)(2 * up - 1);
     }
     fc_missing(out[1], p);
-    return 0;
+    return bad != 0.0;
 }
 
 FC_INLINE void supertrend_step(supertrend_state *s, const double *in, double *out, int commit) {
     double before = s->range.close, spread;
     atr_step(&s->range, in, &spread, commit);
-    if (spread != spread) {
+    double middle = (in[0] + in[1]) * 0.5, width = s->multiplier * spread;
+    if (!fc_finite(middle) || !fc_finite(width)) {
         out[0] = out[1] = NAN;
         return;
     }
-    double middle = (in[0] + in[1]) * 0.5, width = s->multiplier * spread;
     double lower = v4_one(stop_below(v4_all(s->lower), v4_all(middle - width), v4_all(before)));
     double upper = v4_one(stop_above(v4_all(s->upper), v4_all(middle + width), v4_all(before)));
     int64_t up = s->up < 0 ? 1 : s->up ? in[2] >= lower : in[2] > upper;

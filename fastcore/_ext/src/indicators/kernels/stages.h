@@ -85,8 +85,9 @@ int FC(average_run)(fc_average *a, const double *x, double *out, ptrdiff_t n);
 int FC(apart_run)(fc_average *a, const double *x, double *out, ptrdiff_t n);
 
 /* A distance that no longer shows is dropped before it decays into numbers so small that they take the processor many
- * times as long. It is less than any change of x that can follow; next to a price of 0, than what can be squared. */
-FC_INLINE double fc_negligible(double x) { return x != 0.0 ? fabs(x) * 0x1p-160 : 0x1p-480; }
+ * times as long. It is less than any change of x that can follow; next to 0, which says nothing of the size of prices,
+ * less than any change of prices above 1e-160. */
+FC_INLINE double fc_negligible(double x) { return x != 0.0 ? fabs(x) * 0x1p-160 : 0x1p-700; }
 FC_INLINE double fc_settled(double apart, double x) { return fabs(apart) < fc_negligible(x) ? 0.0 : apart; }
 
 FC_INLINE void fc_missing(double *out, ptrdiff_t n) {
@@ -303,7 +304,7 @@ FC_INLINE int fc_ema_valid(const fc_ema *s, double period, double keep, double s
     return s->seen >= 0 && s->skip == (int64_t)skip && s->period == (int64_t)period && s->keep == keep;
 }
 
-/* How far the average is from x. */
+/* How far the average is from x; NaN where that overflows, and the bar is left out. */
 FC_INLINE double fc_push_apart(fc_ema *s, double x, int commit) {
     int64_t have = s->seen - s->skip;
     double apart = 0.0, before = x, result = NAN;
@@ -316,6 +317,9 @@ FC_INLINE double fc_push_apart(fc_ema *s, double x, int commit) {
             result = apart = (before - x) + apart / (double)s->period;
             before = x;
         }
+    }
+    if (FC_UNLIKELY(!fc_finite(apart))) {
+        return NAN;
     }
     if (commit) {
         s->apart = apart;

@@ -38,7 +38,7 @@ static int obv_batch(const double *par, const double *const *in, double *const *
         bad1 += (x[i] - x[i]) + (volume[i] - volume[i]);
         to[i] = sum;
     }
-    return !(v4_clean(bad) && bad1 == 0.0 && fc_finite(volume[0]));
+    return !(v4_clean(bad) && bad1 == 0.0 && fc_finite(sum));
 }
 
 static size_t obv_size(const double *par) {
@@ -61,9 +61,9 @@ FC_INLINE void obv_step(obv_state *s, const double *in, double *out, int commit)
                    : in[0] > s->before ? s->total + in[1]
                    : in[0] < s->before ? s->total - in[1]
                                        : s->total;
-    out[0] = total;
+    out[0] = fc_finite(total) ? total : NAN; /* what overflows is left out */
     if (commit) {
-        s->total = total;
+        s->total = fc_finite(total) ? total : s->total;
         s->before = in[0];
         s->begun = 1;
     }

@@ -1,8 +1,11 @@
 /* Operators over a window of two series: what moves with what. Windows are cut into blocks as in kernels/window.c. */
+#include <float.h>
+
 #include "indicators/operators/operator.h"
 #include "indicators/operators/ring.h"
 
 #define SUMS 5 /* of the distances from a bar of the window: x, y, their squares, their products */
+#define TINY 0x1p-800 /* a product of squares below this may have lost digits */
 
 static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
 static ptrdiff_t pairs_scratch(const double *par) { return 4 * SUMS * (ptrdiff_t)par[0]; }
@@ -26,12 +29,18 @@ FC_INLINE void distances4(v4 dx, v4 dy, v4 *d, pairs_kind kind) {
 
 FC_INLINE double made1(const double *s, double inverse, pairs_kind kind) {
     double mean_x = s[0] * inverse, products = s[4] - mean_x * s[1], squares_x = s[2] - mean_x * s[0];
+    double squares_y = kind == BETA ? 0.0 : s[3] - s[1] * inverse * s[1];
+    if (!fc_finite(squares_x + squares_y)) {
+        return NAN;
+    }
     if (kind == BETA) {
         return squares_x > 0.0 ? products / squares_x : 0.0;
     }
-    double squares_y = s[3] - s[1] * inverse * s[1];
-    double scale = squares_x > 0.0 && squares_y > 0.0 ? squares_x * squares_y : 0.0;
-    return scale > 0.0 ? products / sqrt(scale) : 0.0;
+    if (!(squares_x > 0.0 && squares_y > 0.0)) {
+        return 0.0;
+    }
+    double scale = squares_x * squares_y;
+    return products / (scale > TINY && scale <= DBL_MAX ? sqrt(scale) : sqrt(squares_x) * sqrt(squares_y));
 }
 
 FC_INLINE v4 made4(const v4 *s, v4 inverse, pairs_kind kind) {
@@ -70,6 +79,16 @@ FC_INLINE void block(const double *x, const double *y, ptrdiff_t m, ptrdiff_t w,
     }
 }
 
+/* Whether the squares of whole blocks, x and y, and their products are in range, and so those of each window in them. */
+FC_INLINE int in_range(v4 x, v4 y, pairs_kind kind) {
+    v4 zero = v4_zero(), four = v4_all(4.0), all = v4_mul(x, four);
+    if (kind == CORRELATION) {
+        v4 scale = v4_mul(all, v4_mul(y, four)), small = v4_if_gt(v4_all(TINY), scale, v4_if_gt(x, zero, y));
+        all = v4_add(v4_add(all, scale), v4_if_gt(small, zero, v4_all(INFINITY)));
+    }
+    return v4_clean(v4_sub(all, all));
+}
+
 FC_INLINE void keep_tails(double *tails, ptrdiff_t t, const v4 *sum, pairs_kind kind) {
     for (int j = 0; j < SUMS; j++) {
         if (kind == CORRELATION || j != 3) {
@@ -78,9 +97,9 @@ FC_INLINE void keep_tails(double *tails, ptrdiff_t t, const v4 *sum, pairs_kind 
     }
 }
 
-/* The same for four whole blocks, one in each lane. */
-FC_INLINE void blocks4(const double *x, const double *y, ptrdiff_t w, double *restrict out, double *tails,
-                       pairs_kind kind) {
+/* The same for four whole blocks, one in each lane; returns 0 where steps must take them. */
+FC_INLINE int blocks4(const double *x, const double *y, ptrdiff_t w, double *restrict out, double *tails,
+                      pairs_kind kind) {
     v4 sum[SUMS], all[SUMS], inverse = v4_all(1.0 / (double)w), base_x = v4_load_apart(x, w);
     v4 base_y = v4_load_apart(y, w);
     const double *before_x = x - (w - 1), *before_y = y - (w - 1);
@@ -130,13 +149,16 @@ FC_INLINE void blocks4(const double *x, const double *y, ptrdiff_t w, double *re
             v4_store_apart(out + t, w, made[0]);
         }
     }
+    return in_range(v4_add(sum[2], v4_load(tails + 4 * 2)), v4_add(sum[3], v4_load(tails + 4 * 3)), kind);
 }
 
 FC_INLINE int pairs(const double *x, const double *y, ptrdiff_t n, ptrdiff_t w, double *restrict out, double *scratch,
                     pairs_kind kind) {
     ptrdiff_t b = 0;
     for (; b + 4 * w <= n; b += 4 * w) {
-        blocks4(x + b, y + b, w, out + b, scratch, kind);
+        if (!blocks4(x + b, y + b, w, out + b, scratch, kind)) {
+            return 1;
+        }
     }
     for (; b < n; b += w) {
         block(x + b, y + b, n - b < w ? n - b : w, w, out + b, scratch, kind);

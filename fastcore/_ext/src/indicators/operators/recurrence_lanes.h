@@ -68,7 +68,7 @@ FC_INLINE void smooth_lanes(const double *par, const fc_lanes *l, const double *
         FC_INDEPENDENT
         for (ptrdiff_t i = 0; i < n; i++) {
             double x = in[i], next = fc_settled(keep * (distance[i] + (before[i] - x)), x);
-            int there = x - x == 0.0;
+            int there = next - next == 0.0; /* not if x is missing */
             out[i] = there ? (apart ? next : x + next) : NAN;
             distance[i] = there ? next : distance[i];
             before[i] = there ? x : before[i];
@@ -77,19 +77,17 @@ FC_INLINE void smooth_lanes(const double *par, const fc_lanes *l, const double *
     }
     int64_t begun = 1;
     for (ptrdiff_t i = 0; i < n; i++) {
-        double x = in[i], from = seen[i] == 0.0 ? x : before[i], next = distance[i] + (x - from);
-        if (!(x - x == 0.0)) {
-            out[i] = NAN;
-        } else if (seen[i] >= period) {
-            distance[i] = fc_settled(keep * (distance[i] + (before[i] - x)), x);
-            before[i] = x;
-            out[i] = apart ? distance[i] : x + distance[i];
-        } else {
-            int last = seen[i] == period - 1.0;
-            distance[i] = last ? (from - x) + next / period : next;
-            before[i] = last ? x : from;
-            out[i] = !last ? NAN : apart ? distance[i] : x + distance[i];
-            seen[i] += 1.0;
+        int seeded = seen[i] >= period, last = seen[i] == period - 1.0;
+        double x = in[i], from = seen[i] == 0.0 ? x : before[i], sum = distance[i] + (x - from);
+        double next = seeded ? fc_settled(keep * (distance[i] + (before[i] - x)), x)
+                      : last ? (from - x) + sum / period
+                             : sum;
+        out[i] = NAN;
+        if (fc_finite(next)) {
+            distance[i] = next;
+            before[i] = seeded || last ? x : from;
+            seen[i] += !seeded;
+            out[i] = !(seeded || last) ? NAN : apart ? next : x + next;
         }
         begun &= seen[i] >= period;
     }

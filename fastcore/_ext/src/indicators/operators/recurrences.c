@@ -1,4 +1,4 @@
-/* Operators that remember: smoothing, running totals, what came before. */
+/* Operators that remember: smoothing, running totals, what came before. A bar at which one would overflow is left out. */
 #include "indicators/operators/recurrence_lanes.h"
 #include "indicators/operators/scan.h"
 
@@ -122,10 +122,10 @@ static void product_init(const double *par, void *state) {
 }
 #define product_valid any_valid
 FC_INLINE double product_push(const double *par, memory *s, const double *in, int commit) {
-    double product = s->value * in[0];
+    double product = fc_or_missing(s->value * in[0]);
     (void)par;
     if (commit) {
-        s->value = product;
+        s->value = product == product ? product : s->value;
     }
     return product;
 }
@@ -137,9 +137,9 @@ SCAN(product, "", 1, memory, product_push, NULL, LANES(product, one_row));
 FC_INLINE double follow_push(const double *par, memory *s, const double *in, int commit) {
     double y = s->value == s->value ? s->value : in[2];
     (void)par;
-    y += in[1] * (in[0] - y);
+    y = fc_or_missing(y + in[1] * (in[0] - y));
     if (commit) {
-        s->value = y;
+        s->value = y == y ? y : s->value;
     }
     return y;
 }
@@ -239,17 +239,17 @@ static int follow_block(const double *par, void *carry, const double *const *in,
         out[i] = y += rate[i] * (x[i] - y);
     }
     s->value = y;
-    return 0;
+    return !fc_finite(y); /* what is not finite never leaves the average */
 }
-REMEMBERING(follow, "", 3, memory, follow_push, NULL, 0, LANES(follow, one_row));
+REMEMBERING(follow, "", 3, memory, follow_push, NULL, 1, LANES(follow, one_row));
 
 #define total_init hold_init
 #define total_valid any_valid
 FC_INLINE double total_push(const double *par, memory *s, const double *in, int commit) {
-    double sum = s->value + in[0];
+    double sum = fc_or_missing(s->value + in[0]);
     (void)par;
     if (commit) {
-        s->value = sum;
+        s->value = sum == sum ? sum : s->value;
     }
     return sum;
 }
@@ -405,6 +405,9 @@ FC_INLINE double rises_push(const double *par, rises_state *s, const double *in,
             }
         }
     }
+    if (!fc_finite(next.move)) {
+        return NAN;
+    }
     if (commit) {
         *s = next;
     }
@@ -428,9 +431,10 @@ static void rises_across(const double *par, const fc_lanes *l, const double *con
         FC_INDEPENDENT
         for (ptrdiff_t i = 0; i < n; i++) {
             double x = in[0][i], change = x - before[i], rise = FC_GREATER(change, 0.0);
-            int there = x - x == 0.0, still = x == before[i];
+            int still = x == before[i];
             int waits = still & (keep * move[i] < fc_negligible(x));
             double gains = keep * gain[i] + rise / period, moves = keep * move[i] + fabs(change) / period;
+            int there = moves - moves == 0.0;
             gains = gains < moves * 0x1p-100 ? 0.0 : gains;
             double quotient = gains / moves, shares = moves != 0.0 ? quotient : 0.0;
             int moved = there & !waits;

@@ -1,0 +1,81 @@
+"""Prices so large or so small that squares, sums or differences of them leave the range of float64."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastcore.indicators.registry import INDICATORS
+from tests.indicators.cases import DEFAULTS, PROGRAM_DEFAULTS, Case, inputs_of, walk
+from tests.indicators.forms import FORMS
+
+each_form = pytest.mark.parametrize("form", [FORMS[name] for name in ("function", "rows", "extended", "board")])
+DEFINED = {case.row.name: case for case in (*DEFAULTS, *PROGRAM_DEFAULTS)}
+SHARES = ("dx", "adx", "adxr", "plus_di", "minus_di", "cmo", "tsi", "smi", "correl")
+ONLY_NEAR_0 = ("acos", "asin")  # have no result at any price of a walk
+
+
+def prices(case: Case, bars: int = 250) -> list[Any]:
+    return [np.round(x, 2) for x in inputs_of(case.row, walk(bars, seed=6))]
+
+
+@each_form
+@pytest.mark.parametrize("name", SHARES)
+@pytest.mark.parametrize("power", [-500, -300, 300, 500])
+def test_shares_do_not_depend_on_the_size_of_prices(ta: ModuleType, name: str, power: int, form: Any) -> None:
+    case = DEFINED[name]
+    usual = prices(case)
+    for ours, wanted in zip(form(ta, case, [np.ldexp(x, power) for x in usual]), form(ta, case, usual)):
+        np.testing.assert_allclose(ours, wanted, rtol=1e-11, atol=1e-11)
+
+
+@each_form
+@pytest.mark.parametrize("name", ["correl", "beta", "cov"])
+def test_squares_that_overflow_give_no_number(ta: ModuleType, name: str, form: Any) -> None:
+    case = Case(INDICATORS[name], (10.0, *DEFINED[name].params[1:]))
+    x, y = prices(case)
+    (usual,) = form(ta, case, [x, y])
+    x[100] = y[100] = 1e200
+    (ours,) = form(ta, case, [x, y])
+    late = 111 if name == "beta" else 110  # of returns, two of which see the price
+    assert not np.isfinite(ours[100:110]).any()
+    np.testing.assert_allclose(ours[late:], usual[late:], rtol=1e-9)
+    np.testing.assert_allclose(ours[:100], usual[:100], rtol=1e-9)
+
+
+@pytest.mark.parametrize("case", [case for name, case in DEFINED.items() if name not in ONLY_NEAR_0], ids=str)
+def test_results_are_numbers_again_after_a_spike(ta: ModuleType, case: Case) -> None:
+    """In every input that is a price, and in the last one alone."""
+    usual = prices(case)
+    places = [j for j, name in enumerate(case.row.inputs) if name not in ("volume", "periods")] or [0]
+    for chosen in (places, places[-1:]):
+        inputs = [np.where((np.arange(250) == 80) & (j in chosen), 1e308, x) for j, x in enumerate(usual)]
+        for name in ("function", "extended", "board"):
+            for ours in FORMS[name](ta, case, inputs):
+                assert not np.isnan(ours[-20:]).all(), name
+
+
+@each_form
+@pytest.mark.parametrize("name", ["ema", "rsi", "atr", "obv", "cumsum", "tsi"])
+def test_a_bar_at_which_a_recurrence_overflows_is_left_out(ta: ModuleType, name: str, form: Any) -> None:
+    case = DEFINED[name]
+    usual = prices(case)
+    inputs = [np.insert(x, [80, 80], [1.7e308, -1.7e308]) for x in usual]
+    for ours in form(ta, case, inputs):
+        assert np.isfinite(ours[case.row.lookback(*map(int, case.params)) : 80]).all()
+        assert np.isfinite(ours[82:]).all()
+
+
+@pytest.mark.parametrize("name", ["function", "extended", "board"])
+@pytest.mark.parametrize("indicator", ["dx", "adx"])
+def test_dx_keeps_its_value_through_a_long_halt(ta: ModuleType, indicator: str, name: str) -> None:
+    """All its sums fall to 0 in the end, one after the other."""
+    case, bars = DEFINED[indicator], 60
+    moving = inputs_of(case.row, walk(bars, seed=4))
+    inputs = [np.concatenate([x, np.full(8000, moving[-1][-1])]) for x in moving]
+    (ours,) = FORMS[name](ta, case, inputs)
+    assert 0.0 < ours[bars] < 100.0
+    np.testing.assert_allclose(ours[bars + 500 :], ours[bars + 500], rtol=1e-12)
