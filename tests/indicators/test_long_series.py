@@ -18,6 +18,12 @@ CASES = [
     *(("apart", (period, (period - 1.0) / (period + 1.0))) for period in (1.0, 2.0, 30.0, 400.0)),
     ("follow", ()),
     *(
+        (name, (period, ties))
+        for name in ("since_highest", "since_lowest")
+        for period in (5.0, 8.0, 30.0, 64.0, 200.0)
+        for ties in (0.0, 1.0, 2.0)
+    ),
+    *(
         (name, (period,))
         for name in ("mean", "variance", "deviation", "highest", "lowest", "weighted", "slope", "correlation", "beta")
         for period in (5.0, 8.0, 11.0, 30.0, 63.0, 64.0, 65.0)
@@ -39,6 +45,8 @@ def series_of(name: str, kind: str, n: int) -> list[Any]:
     """Inputs of an operator; the second one of `follow` is a rate, and a constant series is constant in all of them."""
     rng = np.random.default_rng(n)
     walk = 100.0 + rng.normal(size=(3, n)).cumsum(axis=1) if kind == "walk" else np.full((3, n), 0.1)
+    if name.startswith("since"):
+        walk = np.round(walk)  # so that there are ties
     if name == "follow":
         walk[1] = rng.random(n)
         walk[1, rng.random(n) < 0.1] = 1.0

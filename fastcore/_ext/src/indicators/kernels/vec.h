@@ -45,6 +45,8 @@ FC_INLINE v4 v4_min(v4 a, v4 b) { return _mm256_min_pd(a, b); }
 FC_INLINE v4 v4_abs(v4 a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
 /* x where a > b, else 0 */
 FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) { return _mm256_and_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ), x); }
+/* x where a > b, else y */
+FC_INLINE v4 v4_pick_gt(v4 a, v4 b, v4 x, v4 y) { return _mm256_blendv_pd(y, x, _mm256_cmp_pd(a, b, _CMP_GT_OQ)); }
 /* x where a != 0, else 0 */
 FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { return _mm256_and_pd(_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_NEQ_UQ), x); }
 FC_INLINE int v4_positive(v4 a) { return _mm256_movemask_pd(_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_GT_OQ)) == 15; }
@@ -97,6 +99,10 @@ FC_INLINE v2 v2_max(v2 a, v2 b) { return _mm_max_pd(a, b); }
 FC_INLINE v2 v2_min(v2 a, v2 b) { return _mm_min_pd(a, b); }
 FC_INLINE v2 v2_abs(v2 a) { return _mm_andnot_pd(_mm_set1_pd(-0.0), a); }
 FC_INLINE v2 v2_if_gt(v2 a, v2 b, v2 x) { return _mm_and_pd(_mm_cmpgt_pd(a, b), x); }
+FC_INLINE v2 v2_pick_gt(v2 a, v2 b, v2 x, v2 y) {
+    v2 mask = _mm_cmpgt_pd(a, b);
+    return _mm_or_pd(_mm_and_pd(mask, x), _mm_andnot_pd(mask, y));
+}
 FC_INLINE v2 v2_if_nonzero(v2 a, v2 x) { return _mm_and_pd(_mm_cmpneq_pd(a, _mm_setzero_pd()), x); }
 /* Whether both a and b are positive in both lanes, and whether any lane of a equals that of c, or of b that of d. */
 FC_INLINE int v2_positive(v2 a, v2 b) {
@@ -137,6 +143,7 @@ FC_INLINE v2 v2_masked(uint64x2_t mask, v2 x) {
     return vreinterpretq_f64_u64(vandq_u64(mask, vreinterpretq_u64_f64(x)));
 }
 FC_INLINE v2 v2_if_gt(v2 a, v2 b, v2 x) { return v2_masked(vcgtq_f64(a, b), x); }
+FC_INLINE v2 v2_pick_gt(v2 a, v2 b, v2 x, v2 y) { return vbslq_f64(vcgtq_f64(a, b), x, y); }
 FC_INLINE v2 v2_if_nonzero(v2 a, v2 x) {
     return vreinterpretq_f64_u64(vbicq_u64(vreinterpretq_u64_f64(x), vceqzq_f64(a)));
 }
@@ -184,6 +191,9 @@ FC_INLINE v4 v4_min(v4 a, v4 b) { return v4_pair(v2_min(a.lo, b.lo), v2_min(a.hi
 FC_INLINE v4 v4_sqrt(v4 a) { return v4_pair(v2_sqrt(a.lo), v2_sqrt(a.hi)); }
 FC_INLINE v4 v4_abs(v4 a) { return v4_pair(v2_abs(a.lo), v2_abs(a.hi)); }
 FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) { return v4_pair(v2_if_gt(a.lo, b.lo, x.lo), v2_if_gt(a.hi, b.hi, x.hi)); }
+FC_INLINE v4 v4_pick_gt(v4 a, v4 b, v4 x, v4 y) {
+    return v4_pair(v2_pick_gt(a.lo, b.lo, x.lo, y.lo), v2_pick_gt(a.hi, b.hi, x.hi, y.hi));
+}
 FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { return v4_pair(v2_if_nonzero(a.lo, x.lo), v2_if_nonzero(a.hi, x.hi)); }
 FC_INLINE int v4_positive(v4 a) { return v2_positive(a.lo, a.hi); }
 FC_INLINE int v4_any_equal(v4 a, v4 b) { return v2_any_equal(a.lo, a.hi, b.lo, b.hi); }
@@ -243,6 +253,7 @@ FC_INLINE v4 v4_max(v4 a, v4 b) { FC_LANES(a.l[i] > b.l[i] ? a.l[i] : b.l[i]); }
 FC_INLINE v4 v4_min(v4 a, v4 b) { FC_LANES(a.l[i] < b.l[i] ? a.l[i] : b.l[i]); }
 FC_INLINE v4 v4_abs(v4 a) { FC_LANES(fabs(a.l[i])); }
 FC_INLINE v4 v4_if_gt(v4 a, v4 b, v4 x) { FC_LANES(a.l[i] > b.l[i] ? x.l[i] : 0.0); }
+FC_INLINE v4 v4_pick_gt(v4 a, v4 b, v4 x, v4 y) { FC_LANES(a.l[i] > b.l[i] ? x.l[i] : y.l[i]); }
 FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { FC_LANES(a.l[i] != 0.0 ? x.l[i] : 0.0); }
 FC_INLINE int v4_positive(v4 a) { return a.l[0] > 0.0 && a.l[1] > 0.0 && a.l[2] > 0.0 && a.l[3] > 0.0; }
 FC_INLINE int v4_any_equal(v4 a, v4 b) {

@@ -1,8 +1,7 @@
 /* How many bars ago the extreme of a window was; and the number of a bar, which makes a place in the series of it.
  *
- * Windows are cut into blocks as in kernels/window.c. Beside each tail and each head stands the place of its extreme: it
- * is the last record of a scan, and records are a maximum of places, so that both are vector scans and the work on a bar
- * does not depend on the data. -INFINITY (for the lowest, INFINITY) is never an extreme where any other value is there.
+ * Windows are cut into blocks as in kernels/window.c, of which four are taken side by side, a lane each. Beside each tail
+ * and each head stands the place of its extreme: the work on a bar does not depend on the data. -INFINITY (for the lowest, INFINITY) is never an extreme where any other value is there.
  *
  * Ties, by the second parameter. NEWEST and OLDEST depend on nothing but the window. HELD is the rule of TA-Lib's
  * MAXINDEX: a bar that equals the extreme takes its place, unless the one before it leaves the window at that bar: then
@@ -18,9 +17,6 @@ typedef enum { NEWEST, OLDEST, HELD } ties;
 static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
 
 FC_INLINE int beyond(double a, double b, int low) { return low ? a < b : a > b; }
-/* x where a is beyond b, else 0 */
-FC_INLINE v4 if_beyond(v4 a, v4 b, v4 x, int low) { return low ? v4_if_gt(b, a, x) : v4_if_gt(a, b, x); }
-FC_INLINE v4 farther(v4 a, v4 b, int low) { return low ? v4_min(a, b) : v4_max(a, b); }
 
 /* ---- whole series ---- */
 
@@ -40,119 +36,92 @@ FC_INLINE void few(const double *x, ptrdiff_t n, ptrdiff_t w, double *restrict o
     }
 }
 
-static ptrdiff_t pitch_of(ptrdiff_t w) { return (w + 7) & ~(ptrdiff_t)3; }
-static ptrdiff_t blocks_of(ptrdiff_t w) {
-    ptrdiff_t blocks = FC_TAILS / pitch_of(w);
-    return blocks > 1 ? blocks : 1;
-}
-ptrdiff_t FC(ages_scratch)(ptrdiff_t w) { return (2 * blocks_of(w) + 1) * pitch_of(w) + 8; }
+/* Four blocks of so many bars lie in a scratch at once: of each bar the extreme of its tail, and its place. */
+static ptrdiff_t block_of(ptrdiff_t n, ptrdiff_t w) { return n / (4 * ((n + 4 * w - 1) / (4 * w))); }
+ptrdiff_t FC(ages_scratch)(ptrdiff_t w) { return 8 * w; }
 static ptrdiff_t since_scratch(const double *par) { return FC(ages_scratch)((ptrdiff_t)par[0]); }
 
-/* Of the w - 1 bars before a block: tail[t] the extreme of the last w - 1 - t of them, from[t] how far it is from the
- * block's first bar. */
-FC_INLINE void tails(const double *before, ptrdiff_t w, double *tail, double *from, int low, ties tie) {
-    ptrdiff_t t = w - 1;
-    double fold = NEUTRAL(low), last = 0.0;
-    v4_store(tail + t, v4_all(fold));
-    v4_store(from + t, v4_zero());
-    for (; t & 3; t--) {
-        int record = tie == NEWEST ? beyond(before[t - 1], fold, low) : !beyond(fold, before[t - 1], low);
-        from[t - 1] = last = record ? (double)(w - t) : last;
-        tail[t - 1] = fold = record ? before[t - 1] : fold;
-    }
-    v4 carry = v4_all(fold), places = v4_all(last);
-    for (ptrdiff_t k = t; k > 0; k -= 4) {
-        v4 all = farther(
-            carry, low ? v4_min_scan_back(v4_load(before + k - 4)) : v4_max_scan_back(v4_load(before + k - 4)), low);
-        v4_store(tail + k - 4, all);
-        carry = v4_first(all);
-    }
-    double first = (double)(w - t);
-    v4 own = v4_of(first + 3.0, first + 2.0, first + 1.0, first), four = v4_all(4.0);
-    for (; t > 0; t -= 4) {
-        v4 x = v4_load(before + t - 4), records;
-        if (tie == NEWEST) {
-            records = if_beyond(x, v4_load(tail + t - 3), own, low);
-        } else {
-            records = v4_sub(own, if_beyond(v4_load(tail + t - 4), x, own, low));
-        }
-        places = v4_max(places, v4_max_scan_back(records));
-        v4_store(from + t - 4, places);
-        places = v4_first(places);
-        own = v4_add(own, four);
-    }
+typedef struct {
+    v4 value, place;
+} four_at;
+
+/* Of an older and a newer one of each block. */
+FC_INLINE four_at better_four(four_at older, four_at newer, int low, ties tie) {
+    v4 one = low ? newer.value : older.value, other = low ? older.value : newer.value;
+    four_at r;
+    r.value = low ? v4_min(older.value, newer.value) : v4_max(older.value, newer.value);
+    r.place = tie == NEWEST ? v4_pick_gt(one, other, older.place, newer.place)
+                            : v4_pick_gt(other, one, newer.place, older.place);
+    return r;
 }
 
-/* The heads of a block of m bars, end - m more than which may be there, joined with its tails. */
-FC_INLINE void heads(const double *x, ptrdiff_t m, ptrdiff_t end, const double *tail, const double *from, double *fold,
-                     double *restrict out, int low, ties tie) {
-    ptrdiff_t t = 0;
-    v4 carry = v4_all(NEUTRAL(low)), places = v4_zero(), own = v4_of(1.0, 2.0, 3.0, 4.0), four = v4_all(4.0);
-    v4 bars = v4_of(0.0, 1.0, 2.0, 3.0), one = v4_all(1.0);
-    if (tie != NEWEST) { /* an oldest record is beyond the bars before it, whose extremes are made first */
-        v4_store(fold, carry);
-        for (; t + 4 <= end; t += 4) {
-            v4 all = farther(carry, low ? v4_min_scan(v4_load(x + t)) : v4_max_scan(v4_load(x + t)), low);
-            v4_store(fold + 4 + t, all);
-            carry = v4_last(all);
-        }
-        t = 0;
+/* One more bar before four blocks: its tail is the one of bar t. */
+FC_INLINE four_at one_more(four_at fold, v4 value, v4 *place, double *tails, ptrdiff_t t, int low, ties tie) {
+    *place = v4_sub(*place, v4_all(1.0));
+    four_at bar = {value, *place};
+    fold = better_four(bar, fold, low, tie);
+    v4_store(tails + 8 * t, fold.value);
+    v4_store(tails + 8 * t + 4, fold.place);
+    return fold;
+}
+
+/* The age at one more bar of four blocks. */
+FC_INLINE v4 one_age(four_at *head, v4 value, v4 *place, const double *tail, int low, ties tie) {
+    four_at bar = {value, *place}, older = {v4_load(tail), v4_load(tail + 4)};
+    *head = better_four(*head, bar, low, tie);
+    four_at found = better_four(older, *head, low, tie);
+    v4 age = v4_sub(*place, found.place);
+    *place = v4_add(*place, v4_all(1.0));
+    if (tie == HELD) {
+        v4 mark = v4_sub(v4_all(-1.0), age), one = low ? value : found.value, other = low ? found.value : value;
+        age = v4_pick_gt(one, other, age, mark);
     }
-    for (; t + 4 <= end; t += 4) {
-        v4 here = v4_load(x + t), suffix = v4_load(tail + t), back = v4_load(from + t), head, records, age;
-        if (tie == NEWEST) {
-            head = farther(carry, low ? v4_min_scan(here) : v4_max_scan(here), low);
-            carry = v4_last(head);
-            records = v4_sub(own, if_beyond(head, here, own, low));
-        } else {
-            head = v4_load(fold + 4 + t);
-            records = if_beyond(here, v4_load(fold + 3 + t), own, low);
-        }
-        places = v4_max(places, v4_max_scan(records));
-        v4 in_head = v4_sub(one, places), apart = v4_sub(back, in_head);
-        if (tie == NEWEST) {
-            age = v4_add(bars, v4_add(in_head, if_beyond(suffix, head, apart, low)));
-        } else {
-            age = v4_add(bars, v4_sub(back, if_beyond(head, suffix, apart, low)));
-        }
-        if (tie == HELD) {
-            v4 all = farther(head, suffix, low), mark = v4_add(v4_add(age, age), one);
-            age = v4_sub(v4_add(age, if_beyond(all, here, mark, low)), mark);
-        }
-        v4_store(out + t, age);
-        places = v4_last(places);
-        own = v4_add(own, four);
-        bars = v4_add(bars, four);
+    return age;
+}
+
+/* Ages at four blocks of `length` bars from x on, w at most. Places are counted from a block's first bar. */
+FC_INLINE void ages_of_four(const double *x, ptrdiff_t length, ptrdiff_t w, double *restrict out, double *tails,
+                            int low, ties tie) {
+    const four_at none = {v4_all(NEUTRAL(low)), v4_zero()};
+    four_at fold = none;
+    v4 place = v4_zero(), older, newer;
+    ptrdiff_t back = 1, t = 0;
+    v4_store(tails + 8 * (w - 1), none.value);
+    v4_store(tails + 8 * (w - 1) + 4, none.place);
+    for (; back + 1 < w; back += 2) {
+        v4_load_bars(x - back - 1, length, &older, &newer);
+        fold = one_more(fold, newer, &place, tails, w - 1 - back, low, tie);
+        fold = one_more(fold, older, &place, tails, w - 2 - back, low, tie);
     }
-    double head = t ? (tie == NEWEST ? v4_one(carry) : fold[3 + t]) : NEUTRAL(low), place = v4_one(places);
-    for (; t < m; t++) {
-        int record = tie == NEWEST ? !beyond(head, x[t], low) : beyond(x[t], head, low);
-        head = record ? x[t] : head;
-        place = record ? (double)(t + 1) : place;
-        int older = tie == NEWEST ? beyond(tail[t], head, low) : !beyond(head, tail[t], low);
-        double age = (double)t + (older ? from[t] : 1.0 - place);
-        out[t] = tie == HELD && !beyond(head, x[t], low) && !beyond(tail[t], x[t], low) ? -1.0 - age : age;
+    if (back < w) {
+        one_more(fold, v4_load_apart(x - back, length), &place, tails, w - 1 - back, low, tie);
+    }
+    fold = none;
+    place = v4_zero();
+    for (; t + 1 < length; t += 2) {
+        v4_load_bars(x + t, length, &older, &newer);
+        older = one_age(&fold, older, &place, tails + 8 * t, low, tie);
+        newer = one_age(&fold, newer, &place, tails + 8 * t + 8, low, tie);
+        v4_store_bars(out + t, length, older, newer);
+    }
+    if (t < length) {
+        v4_store_apart(out + t, length, one_age(&fold, v4_load_apart(x + t, length), &place, tails + 8 * t, low, tie));
     }
 }
 
 /* Ages at n bars from x on, which has w - 1 bars before it. */
 FC_INLINE void ages(const double *x, ptrdiff_t n, ptrdiff_t w, double *restrict out, double *scratch, int low,
                     ties tie) {
-    if (w <= FEW) {
+    if (w <= FEW || n < 4) {
         few(x, n, w, out, low, tie);
         return;
     }
-    ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w);
-    double *tail = scratch, *from = tail + blocks * pitch, *fold = from + blocks * pitch;
-    for (ptrdiff_t b = 0; b < n;) {
-        ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;
-        for (ptrdiff_t c = b, k = 0; c < stop; c += w, k += pitch) {
-            tails(x + c - (w - 1), w, tail + k, from + k, low, tie);
+    for (ptrdiff_t length = block_of(n, w), b = 0; b < n; b += 4 * length) {
+        if (n - b < 4 * length) { /* the last ones, and some before them again */
+            length = (n - b + 3) / 4;
+            b = n - 4 * length;
         }
-        for (ptrdiff_t k = 0; b < stop; b += w, k += pitch) {
-            ptrdiff_t m = n - b < w ? n - b : w, end = n - b - m >= 3 ? m + 3 : m;
-            heads(x + b, m, end, tail + k, from + k, fold, out + b, low, tie);
-        }
+        ages_of_four(x + b, length, w, out + b, scratch, low, tie);
     }
 }
 
@@ -331,7 +300,13 @@ static int number_block(const double *par, void *carry, const double *const *in,
     (void)par;
     (void)in;
     (void)scratch;
-    for (ptrdiff_t i = 0; i < n; i++) {
+    ptrdiff_t i = 0;
+    v4 numbers = v4_add(v4_all(s->bars), v4_of(0.0, 1.0, 2.0, 3.0));
+    for (; i + 4 <= n; i += 4) {
+        v4_store(out + i, numbers);
+        numbers = v4_add(numbers, v4_all(4.0));
+    }
+    for (; i < n; i++) {
         out[i] = s->bars + (double)i;
     }
     s->bars += (double)n;
