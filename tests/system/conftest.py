@@ -1,8 +1,9 @@
 """Tests against whole systems of others: a real browser, a real Prometheus. ``make test-system`` runs them.
 
 They are left out of every other run. Fixtures: `page`, a browser's page that reaches loopback only; `modules`, one with
-the modules of `client.js`; `serve`, an application under uvicorn in a thread; `aside`, an event loop in a thread for
-what has to run while a test runs; `served`, a hub on a server that believes a proxy on this machine.
+the modules of `client.js`; `serve`, an application under uvicorn in a thread; `service`, a busy one with a dashboard;
+`aside`, an event loop in a thread for what has to run while a test runs; `served`, a hub on a server that believes a
+proxy on this machine.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from starlette.applications import Starlette
 from fastcore import _env
 from fastcore.streaming import Hub
 from tests.streaming.running import Running
+from tests.system.board import Service, running_service
 
 if not _env.boolean("FASTCORE_SYSTEM_TESTS"):
     collect_ignore_glob = ["test_*.py"]
@@ -230,6 +232,13 @@ def serve() -> Iterator[Callable[..., str]]:
             thread.join(30)
             with contextlib.suppress(AssertionError):
                 assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """A busy service with a dashboard."""
+    with running_service() as made:
+        yield made
 
 
 @pytest.fixture

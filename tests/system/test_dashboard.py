@@ -259,6 +259,13 @@ def test_a_canary_shows_its_evidence_and_both_arms_over_time(page: Any, served: 
         flags.set(FLAG, "ramp:50")
 
 
+def test_a_canary_that_its_guard_moves_on_is_not_called_rolled_back(page: Any, served: Served) -> None:
+    show(page, served.url, "overview")
+    words = """() => import("./pages/switches.js").then(({ setBy }) =>
+        ["trial", "rolled_back"].map((state) => setBy({ source: "guard", state })))"""
+    assert page.evaluate(words) == ["set by its guard", "rolled back by its guard"]
+
+
 def test_the_journal_s_filters_are_part_of_the_address(page: Any, served: Served) -> None:
     flags.set(FLAG, "ramp:51", reason="a word to search for")
     flags.set(FLAG, "ramp:50")

@@ -8,25 +8,19 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.sync.client import connect
 
-from tests.system.board import TOKEN, Service, running_service, until
+from tests.system.board import TOKEN, Service, until
 
 PAGES = ("overview", "requests", "alerts", "switches", "tasks", "task", "caches", "memory", "streaming", "prices")
 WIDTHS = (375, 1280, 2560)
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    """A service with something on every page."""
-    with running_service() as made:
-        made.alerts.silence("memory", "1h", reason="a new limit")
-        stream = f"{made.url}/stream?topics=prices.FB".replace("http", "ws")
-        with connect(stream, ping_interval=None):
-            for n in range(40):
-                made.running.call(lambda n=n: made.hub.publish("prices.FB", 100.0 + n % 7))
-            httpx.get(f"{made.url}/square", trust_env=False)
-            yield made
+@pytest.fixture(scope="module", autouse=True)
+def something_on_every_page(service: Service) -> Iterator[None]:
+    silence = service.alerts.silence("memory", "1h", reason="a new limit")
+    httpx.get(f"{service.url}/square", trust_env=False)
+    yield
+    service.alerts.unsilence(silence.id)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -16,13 +15,7 @@ from fastcore.cache.registry import named_caches
 from fastcore.service import install
 from fastcore.tasks import TaskQueue
 from tests.streaming.running import Running
-from tests.system.board import HOSTILE, TOKEN, Service, running_service, show, unlock, until
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running_service() as made:
-        yield made
+from tests.system.board import CLIENTS, HOSTILE, TOKEN, Service, show, unlock, until
 
 
 def test_tasks_are_searched_and_their_address_shows_the_same_again(page: Any, service: Service) -> None:
@@ -59,6 +52,8 @@ def test_a_task_s_page_shows_its_call_only_to_those_with_the_token(page: Any, se
     page.wait_for_selector('[aria-label="What happened"] td:has-text("OSError: no feed")')
     page.goto(f"{service.url}/fastcore/#tasks/nothing")
     page.wait_for_selector("text=No such task")
+    page.wait_for_timeout(2500)
+    assert sum(url.endswith("/api/tasks/nothing") for url in page.watched.requests) == 1
     page.watched.errors[:] = [error for error in page.watched.errors if "404" not in error]
 
 
@@ -157,18 +152,19 @@ def test_a_rule_is_silenced_and_heard_again(page: Any, service: Service) -> None
 
 def test_a_client_is_found_by_its_topic_and_disconnected(page: Any, service: Service) -> None:
     address = service.url.replace("http", "ws") + "/stream?topics="
-    with connect(address + "prices.FB") as one, connect(address + "news"):
-        service.running.until(lambda: len(service.hub) == 2)
+    with connect(address + "prices.FB") as one:
+        service.running.until(lambda: len(service.hub) == CLIENTS + 1)
         service.running.call(lambda: service.hub.publish("prices.FB", 1.0))
         show(page, service.url, "streaming")
         unlock(page)
-        until(page, "document.querySelectorAll('[aria-label^=\"Disconnect 127\"]').length === 2")
+        page.wait_for_selector(f"text=of {CLIENTS + 1:,} clients")
+        page.fill("#topic-text", "prices.FB")
         page.click('a:text-is("prices.FB")')
         until(page, "document.querySelectorAll('[aria-label^=\"Disconnect 127\"]').length === 1")
         page.click('[aria-label^="Disconnect 127"]')
         page.click("#ask-yes")
         page.wait_for_selector("text=no client:")
-        assert len(service.hub) == 1
+        assert len(service.hub) == CLIENTS
         with pytest.raises(ConnectionClosedError, match="3503"):
             next(frame for frame in one if frame is None)
 

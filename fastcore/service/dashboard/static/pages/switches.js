@@ -11,9 +11,13 @@ import { timeline } from "../timeline.js";
 export const title = "Switches";
 
 const VERDICT = { pass: "good", fail: "bad", inconclusive: "warn" };
-const SOURCE = { rollback: "rolled back by a person", guard: "rolled back by a guard", everywhere: "set for all processes",
+const SOURCE = { rollback: "rolled back by a person", everywhere: "set for all processes",
   set: "set in this process", override: "set for a block of code", file: "flag file", provider: "flag provider" };
 const STATE = { trial: "on trial", promoted: "promoted", rolled_back: "rolled back" };
+
+/** Who set a flag, in words; a guard rolls back, and moves a canary on. */
+export const setBy = (flag) => (flag.source === "guard" ? (flag.state === "rolled_back" ? "rolled back by its guard" : "set by its guard") : SOURCE[flag.source] ?? flag.source);
+
 let chosen = null; // the flag whose arms are shown
 let picked = false; // by somebody; before that it is one with both arms measured
 
@@ -48,7 +52,7 @@ export function view() {
         ["Flag", (f) => h("button", { type: "button", "data-flag": f.name, "aria-pressed": String(f.name === chosen),
           click: () => go(address("switches", f.name)) }, f.name)],
         ["Mode", (f) => [state(f.state === "rolled_back" ? "bad" : "good", f.mode), STATE[f.state] ? ` ${STATE[f.state]}` : null]],
-        ["Source", (f) => SOURCE[f.source] ?? f.source],
+        ["Source", setBy],
         ["Since", (f) => clock(f.since)],
         ["Reason", (f) => f.reason || "–"],
       ], body.flags, { key: (f) => f.name, attributes: (f) => ({ "aria-selected": String(f.name === chosen), "data-row": f.name }) })));

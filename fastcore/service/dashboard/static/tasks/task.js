@@ -17,7 +17,8 @@ export function taskPage(id) {
     try {
       draw(await api(`tasks/${encodeURIComponent(id)}`));
     } catch (error) {
-      if (error.status === 404) refill(element, back(), card("No such task", h("p", {}, error.message), h("p.quiet", {}, "Tasks are forgotten a day after their result was deleted.")));
+      ended = error.status === 404; // or every second one more would be asked for
+      if (ended) refill(element, back(), card("No such task", h("p", {}, error.message), h("p.quiet", {}, "Tasks are forgotten a day after their result was deleted.")));
     }
     asking = false;
   }
