@@ -98,6 +98,24 @@ def test_a_message_stays_until_the_next_click_or_key_and_a_moment_at_least(page:
     assert page.locator("#said p").count() == 0
 
 
+def test_a_hidden_page_does_not_read_the_past(page: Any, service: Service) -> None:
+    page.add_init_script("Object.defineProperty(document, 'hidden', { get: () => window.away ?? false })")
+    show(page, service.url, "overview")
+    page.wait_for_selector('[data-series="rss"] svg path')
+
+    def read() -> int:
+        return sum("/api/history/" in url for url in page.watched.requests)
+
+    page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(500)  # for what was asked before
+    before = read()
+    page.wait_for_timeout(6000)
+    assert read() == before
+    page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(1000)
+    assert read() > before
+
+
 def test_attempts_of_other_processes_are_counted(page: Any, service: Service) -> None:
     show(page, service.url, "overview")
     task = {"queued": 1.0, "started": 30.0, "finished": 31.0, "at": 40.0, "state": "failed", "error": None}

@@ -68,9 +68,10 @@ function showAge() {
 
 let reading = null; // the timer of the past
 
-/** Read the past now and then: more often the shorter the range is. */
+/** Read the past now and then: more often the shorter the range is, and not while the page is hidden. */
 function followPast() {
   clearTimeout(reading);
+  if (document.hidden) return;
   past.ask().catch(() => {}).finally(() => { reading = setTimeout(followPast, past.interval()); });
 }
 
@@ -226,6 +227,7 @@ document.querySelector("a.skip").addEventListener("click", (event) => { // it na
   $("page").focus();
 });
 window.addEventListener("hashchange", open);
+document.addEventListener("visibilitychange", followPast);
 readKeys(Object.fromEntries(Object.entries(PAGES).map(([name, page]) => [name, page.title])), go);
 setInterval(showAge, 500);
 const dark = matchMedia("(prefers-color-scheme: dark)");
