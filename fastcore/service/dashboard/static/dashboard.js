@@ -67,12 +67,14 @@ function showAge() {
 }
 
 let reading = null; // the timer of the past
+let readings = 0; // only the last that began goes on
 
 /** Read the past now and then: more often the shorter the range is, and not while the page is hidden. */
 function followPast() {
   clearTimeout(reading);
   if (document.hidden) return;
-  past.ask().catch(() => {}).finally(() => { reading = setTimeout(followPast, past.interval()); });
+  const mine = ++readings;
+  past.ask().catch(() => {}).finally(() => { if (mine === readings) reading = setTimeout(followPast, past.interval()); });
 }
 
 function close() {
