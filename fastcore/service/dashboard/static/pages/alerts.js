@@ -52,7 +52,7 @@ export function view() {
         ], body.silences, { key: (s) => s.id })) : null,
         card(wanted ? `History of ${wanted}` : "History", wanted ? h("p", { "data-key": "all" }, h("a", { href: address("alerts") }, "History of all alerts")) : null, table(`What began and ended in ${body.shared ? "all workers of this host" : "this process"}, the latest first`, [
           ["When", (e) => clock(e.at)], ["State", (e) => state(e.state === "firing" ? "bad" : "good", e.state)], ["Severity", (e) => e.severity],
-          ["Alert", (e) => rule(e.rule)], ["What", (e) => e.summary], ["Told", (e) => (e.silenced ? "silenced" : "yes")],
+          ["Alert", (e) => rule(e.rule)], ["What", (e) => e.summary], ["Notified", (e) => (e.silenced ? "silenced" : "yes")],
         ], body.history.filter((e) => !wanted || e.rule === wanted), { key: (e) => `${e.at} ${e.id} ${e.state}`, empty: body.shared ? "no alert yet" : "no alert since this process started" })),
         card("Rules", table("Evaluated rules", [
           ["Alert", (r) => rule(r.name)],
