@@ -72,13 +72,13 @@ def running_service() -> Iterator[Service]:
     with ExitStack() as stack:
         stack.enter_context(many_series())
         running = stack.enter_context(Running(app, lifespan="on", timeout_graceful_shutdown=1))
-        stack.enter_context(crowd(running.port, CLIENTS))
-        publishing = running.call(lambda: [running.loop.create_task(publish())])
-        stack.callback(lambda: running.call(publishing[0].cancel))
         queue.submit_many([(report, (f"S{n}",)) for n in range(TASKS)])
         for text in ("one", "two", HOSTILE):
             queue.submit(broken, text, password="hunter2")
         running.call(lambda: queue.join(60))
+        stack.enter_context(crowd(running.port, CLIENTS))
+        publishing = running.call(lambda: [running.loop.create_task(publish())])
+        stack.callback(lambda: running.call(publishing[0].cancel))
         yield Service(f"http://127.0.0.1:{running.port}", queue, hub, running, installed.alerts)
 
 

@@ -14,6 +14,8 @@ from tests.system.board import TOKEN, Service, until
 PAGES = ("overview", "requests", "alerts", "switches", "tasks", "task", "caches", "memory", "streaming", "prices")
 WIDTHS = (375, 1280, 2560)
 
+pytestmark = pytest.mark.timeout(300)  # the first of them waits for 1,000 clients
+
 
 @pytest.fixture(scope="module", autouse=True)
 def something_on_every_page(service: Service) -> Iterator[None]:

@@ -17,6 +17,8 @@ from fastcore.tasks import TaskQueue
 from tests.streaming.running import Running
 from tests.system.board import CLIENTS, HOSTILE, TOKEN, Service, show, unlock, until
 
+pytestmark = pytest.mark.timeout(300)  # the first of them waits for 1,000 clients
+
 
 def test_tasks_are_searched_and_their_address_shows_the_same_again(page: Any, service: Service) -> None:
     show(page, service.url, "tasks")

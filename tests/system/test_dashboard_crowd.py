@@ -16,6 +16,8 @@ from tests.system.board import CLIENTS, PAGES, ROUTES, TASKS, TOKEN, Service, sh
 
 FLAG = "board.square"
 
+pytestmark = pytest.mark.timeout(300)  # the first of them waits for 1,000 clients
+
 
 @pytest.fixture
 def unlocked(page: Any) -> Any:
