@@ -55,7 +55,7 @@ EXTENSIONS: dict[str, Sources] = {
             "merge.h plan.h plan.pxi present.h program.h program_object.h result_pool.h sorted.h sums_of.h threads.h "
             "waves.c waves.h",
         ),
-        *_in("indicators/kernels", "kernel.h list.h stages.h vec.h"),
+        *_in("indicators/kernels", "blocks.h kernel.h list.h stages.h vec.h"),
         *_in(
             "indicators/operators",
             "arg_extremes.h counting.h elementary.h lanes.h list.h operator.h recurrence_lanes.h ring.h scan.h",
@@ -69,7 +69,7 @@ EXTENSIONS: dict[str, Sources] = {
             *_in(
                 "indicators/operators",
                 "ages.c arg_extremes.c counts.c cycles.c joined.c lines.c maps.c mean_deviation.c order.c pairs.c "
-                "recurrences.c stops.c sums.c table.c varying.c windows.c",
+                "recurrences.c stops.c table.c varying.c windows.c",
             ),
         ),
         numpy=True,

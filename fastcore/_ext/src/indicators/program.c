@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
-#define TILE 512 /* bars that all nodes take before the next ones: these, and the values between them, stay in L1 */
+/* So many bars all nodes take before the next ones: the values between nodes stay in L1. */
+#define TILE 512
+#define TILE_ROOM 4096 /* doubles, for longer tiles where few values are kept */
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
 /* Programs of so many nodes and series have time to fetch the next tile meanwhile; others would wait for it. */
 #define FETCH_NODES 12
@@ -194,7 +196,8 @@ int fc_program_finish(fc_program *p) {
 /* ---- whole series ---- */
 
 static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
-    ptrdiff_t tile = TILE, wanted = 4 * p->longest;
+    ptrdiff_t tile = TILE_ROOM / (p->n_slots + 1), wanted = 4 * p->longest;
+    tile = tile > TILE ? tile : TILE;
     if (wanted > tile) {
         tile = wanted < TILE_MOST ? wanted : p->longest > TILE_MOST ? p->longest : TILE_MOST;
     }

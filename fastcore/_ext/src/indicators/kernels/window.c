@@ -6,6 +6,7 @@
  */
 #include <float.h>
 
+#include "indicators/kernels/blocks.h"
 #include "indicators/kernels/stages.h"
 
 /* Up to this width folding each window by itself is faster than cutting into blocks: of extremes, sums, sums of squares. */
@@ -41,10 +42,10 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
     return blocks > 1 ? blocks : 1;
 }
 
-/* Windows up to this width are cut into blocks that are taken side by side, a lane each: `groups` times four of them. What
- * the tails of a group's bars come to lies bar after bar in the scratch. */
-#define LANES_WIDEST 64
-#define GROUPS 2
+#define LANES_WIDEST 64 /* up to this width the tails of blocks side by side have room */
+
+/* Blocks side by side are this many times four. What the tails of their bars come to lies bar after bar in the scratch. */
+#define GROUPS (FC_BLOCKS / 4)
 
 /* One extremum from its operation in two spellings; SCAN and SCAN_BACK fold within four bars, NEUTRAL changes nothing. An
  * extremum would hide a bar that is not finite, so each is looked at. */
@@ -85,55 +86,63 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
             carry = OP4(carry, v4_first(folded));                                                                      \
         }                                                                                                              \
     }                                                                                                                  \
-    /* Eight blocks from x on. Returns the sum of their bars, which is finite only if all of them are. */              \
-    FC_INLINE v4 name##_lanes(const double *x, ptrdiff_t w, double *restrict out, double *tails) {                     \
-        v4 fold[GROUPS], one, two, sum[GROUPS];                                                                        \
+    FC_INLINE void name##_tail_bars(v4 *fold, const double *x, ptrdiff_t bars, double *tail) {                         \
+        v4 one, two;                                                                                                   \
+        v4_load_bars(x, bars, &one, &two);                                                                             \
+        two = OP4(two, *fold);                                                                                         \
+        *fold = OP4(one, two);                                                                                         \
+        v4_store(tail, two);                                                                                           \
+        v4_store(tail - 4 * GROUPS, *fold);                                                                            \
+    }                                                                                                                  \
+    FC_INLINE void name##_head_bars(v4 *fold, v4 *sum, const double *x, ptrdiff_t bars, double *out,                   \
+                                    const double *tail) {                                                              \
+        v4 one, two;                                                                                                   \
+        v4_load_bars(x, bars, &one, &two);                                                                             \
+        *sum = v4_add(v4_add(*sum, one), two);                                                                         \
+        one = OP4(*fold, one);                                                                                         \
+        *fold = OP4(one, two);                                                                                         \
+        v4_store_bars(out, bars, OP4(one, v4_load(tail)), OP4(*fold, v4_load(tail + 4 * GROUPS)));                     \
+    }                                                                                                                  \
+    FC_INLINE void name##_head_bar(v4 fold, v4 *sum, const double *x, ptrdiff_t bars, double *out, v4 tail) {          \
+        v4 one = v4_load_apart(x, bars);                                                                               \
+        *sum = v4_add(*sum, one);                                                                                      \
+        v4_store_apart(out, bars, OP4(OP4(fold, one), tail));                                                          \
+    }                                                                                                                  \
+    /* Blocks of `bars` from x on. Returns the sum of their bars, which is finite only if all of them are. */          \
+    FC_INLINE v4 name##_lanes(const double *x, ptrdiff_t w, ptrdiff_t bars, double *restrict out, double *tails) {     \
+        const ptrdiff_t step = 4 * GROUPS, group = 4 * bars;                                                           \
+        const double *before = x - w;                                                                                  \
+        v4 fold1 = v4_all(NEUTRAL), fold2 = fold1, sum1 = v4_zero(), sum2 = sum1;                                      \
         ptrdiff_t t = w - 1;                                                                                           \
-        for (int g = 0; g < GROUPS; g++) {                                                                             \
-            fold[g] = v4_all(NEUTRAL);                                                                                 \
-            sum[g] = v4_zero();                                                                                        \
-            v4_store(tails + 4 * (GROUPS * t + g), fold[g]);                                                           \
-        }                                                                                                              \
+        v4_store(tails + step * t, fold1);                                                                             \
+        v4_store(tails + step * t + 4, fold2);                                                                         \
         for (; t > 1; t -= 2) {                                                                                        \
-            for (int g = 0; g < GROUPS; g++) {                                                                         \
-                v4_load_bars(x + (4 * g - 1) * w + t - 1, w, &one, &two);                                              \
-                fold[g] = OP4(two, fold[g]);                                                                           \
-                v4_store(tails + 4 * (GROUPS * (t - 1) + g), fold[g]);                                                 \
-                fold[g] = OP4(one, fold[g]);                                                                           \
-                v4_store(tails + 4 * (GROUPS * (t - 2) + g), fold[g]);                                                 \
-            }                                                                                                          \
+            name##_tail_bars(&fold1, before + t - 1, bars, tails + step * (t - 1));                                    \
+            name##_tail_bars(&fold2, before + group + t - 1, bars, tails + step * (t - 1) + 4);                        \
         }                                                                                                              \
-        for (int g = 0; g < GROUPS; g++) {                                                                             \
-            if (t > 0)                                                                                                 \
-                v4_store(tails + 4 * g, OP4(v4_load_apart(x + (4 * g - 1) * w + 1, w), fold[g]));                      \
-            fold[g] = v4_all(NEUTRAL);                                                                                 \
+        if (t > 0) {                                                                                                   \
+            v4_store(tails, OP4(v4_load_apart(before + 1, bars), fold1));                                              \
+            v4_store(tails + 4, OP4(v4_load_apart(before + group + 1, bars), fold2));                                  \
         }                                                                                                              \
-        for (t = 0; t + 2 <= w; t += 2) {                                                                              \
-            for (int g = 0; g < GROUPS; g++) {                                                                         \
-                const double *tail = tails + 4 * (GROUPS * t + g);                                                     \
-                v4_load_bars(x + 4 * g * w + t, w, &one, &two);                                                        \
-                sum[g] = v4_add(v4_add(sum[g], one), two);                                                             \
-                one = OP4(fold[g], one);                                                                               \
-                fold[g] = OP4(one, two);                                                                               \
-                v4_store_bars(out + 4 * g * w + t, w, OP4(one, v4_load(tail)),                                         \
-                              OP4(fold[g], v4_load(tail + 4 * GROUPS)));                                               \
-            }                                                                                                          \
+        fold1 = fold2 = v4_all(NEUTRAL);                                                                               \
+        for (t = 0; t + 2 <= bars; t += 2) {                                                                           \
+            name##_head_bars(&fold1, &sum1, x + t, bars, out + t, tails + step * t);                                   \
+            name##_head_bars(&fold2, &sum2, x + group + t, bars, out + group + t, tails + step * t + 4);               \
         }                                                                                                              \
-        for (int g = 0; g < GROUPS && t < w; g++) { /* the tail of the last bar is empty */                            \
-            one = v4_load_apart(x + 4 * g * w + t, w);                                                                 \
-            sum[g] = v4_add(sum[g], one);                                                                              \
-            v4_store_apart(out + 4 * g * w + t, w, OP4(fold[g], one));                                                 \
+        if (t < bars) {                                                                                                \
+            name##_head_bar(fold1, &sum1, x + t, bars, out + t, v4_load(tails + step * t));                            \
+            name##_head_bar(fold2, &sum2, x + group + t, bars, out + group + t, v4_load(tails + step * t + 4));        \
         }                                                                                                              \
-        return v4_add(sum[0], sum[GROUPS - 1]);                                                                        \
+        return v4_add(sum1, sum2);                                                                                     \
     }                                                                                                                  \
     int FC(name)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {                            \
         if (w <= FEW_EXTREMES)                                                                                         \
             return name##_few(x, n, w, out);                                                                           \
         double bad1 = 0.0;                                                                                             \
-        ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w), b = w - 1;                                               \
+        ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w), b = w - 1, bars;                                         \
         v4 bad = v4_zero();                                                                                            \
-        for (; w <= LANES_WIDEST && b + 4 * GROUPS * w <= n; b += 4 * GROUPS * w)                                      \
-            bad = v4_note(bad, name##_lanes(x + b, w, out + b, scratch));                                              \
+        for (; w <= LANES_WIDEST && (bars = fc_block_bars(&b, n, w, w - 1)) > 0; b += FC_BLOCKS * bars)                \
+            bad = v4_note(bad, name##_lanes(x + b, w, bars, out + b, scratch));                                        \
         while (b < n) {                                                                                                \
             double *tail = scratch;                                                                                    \
             ptrdiff_t stop = n - b < blocks * w ? n : b + blocks * w;                                                  \
@@ -160,13 +169,13 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
             if (!v4_clean(bad) || bad1 != 0.0)                                                                         \
                 return 1;                                                                                              \
         }                                                                                                              \
-        return !FC(all_finite)(x, w - 1);                                                                              \
+        return !(v4_clean(bad) && FC(all_finite)(x, w - 1));                                                           \
     }
 
 ROLL(roll_max, v4_max, FC_GREATER, v4_max_scan, v4_max_scan_back, -INFINITY)
 ROLL(roll_min, v4_min, FC_SMALLER, v4_min_scan, v4_min_scan_back, INFINITY)
 
-/* What is made of moments, and where it goes. */
+/* What is made of moments, and where it goes. A sum is of the bars themselves, the others count from a bar. */
 typedef enum { MEAN, SUM, VARIANCE, DEVIATION, BANDS } moments_kind;
 
 typedef struct {
@@ -182,7 +191,7 @@ FC_INLINE made4 make4(const moments_out *o, v4 base, v4 sum, v4 squares, v4 inve
     made4 r;
     r.upper = r.middle = r.lower = v4_zero();
     if (kind == SUM) {
-        r.middle = v4_add(v4_mul(base, v4_all(o->up)), sum);
+        r.middle = sum;
         return r;
     }
     v4 offset = v4_mul(sum, inverse), mean = v4_add(base, offset);
@@ -200,6 +209,9 @@ FC_INLINE made4 make4(const moments_out *o, v4 base, v4 sum, v4 squares, v4 inve
     r.lower = v4_sub(mean, v4_mul(deviation, v4_all(o->down)));
     return r;
 }
+
+FC_INLINE v4 apart4(v4 x, v4 base, moments_kind kind) { return kind == SUM ? x : v4_sub(x, base); }
+FC_INLINE double apart1(double x, double base, moments_kind kind) { return kind == SUM ? x : x - base; }
 
 /* Which of the three are given. */
 FC_INLINE int has_middle(moments_kind kind) { return kind != VARIANCE && kind != DEVIATION; }
@@ -221,7 +233,7 @@ FC_INLINE void put4(const moments_out *o, ptrdiff_t i, v4 base, v4 sum, v4 squar
 FC_INLINE void put1(const moments_out *o, ptrdiff_t i, double base, double sum, double squares, double inverse,
                     moments_kind kind) {
     if (kind == SUM) {
-        o->middle[i] = base * o->up + sum;
+        o->middle[i] = sum;
         return;
     }
     double offset = sum * inverse, mean = base + offset;
@@ -249,10 +261,10 @@ FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const momen
     v4 inverse = v4_all(inverse1), bad = v4_zero();
     ptrdiff_t i = w - 1;
     for (; i + 4 <= n; i += 4) {
-        v4 base = v4_load(x + i), sum = v4_zero(), squares = v4_zero();
+        v4 base = v4_load(x + i), sum = apart4(base, base, kind), squares = v4_zero();
         bad = v4_note(bad, base);
         for (ptrdiff_t j = 1; j < w; j++) {
-            v4 d = v4_sub(v4_load(x + i - j), base);
+            v4 d = apart4(v4_load(x + i - j), base, kind);
             sum = v4_add(sum, d);
             if (kind > SUM) {
                 squares = v4_add(squares, v4_mul(d, d));
@@ -261,10 +273,10 @@ FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const momen
         put4(o, i, base, sum, squares, inverse, kind);
     }
     for (; i < n; i++) {
-        double base = x[i], sum = 0.0, squares = 0.0;
+        double base = x[i], sum = apart1(base, base, kind), squares = 0.0;
         bad1 += base - base;
         for (ptrdiff_t j = 1; j < w; j++) {
-            double d = x[i - j] - base;
+            double d = apart1(x[i - j], base, kind);
             sum += d;
             squares += d * d;
         }
@@ -282,7 +294,7 @@ FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, do
         v4_store(squares + t, v4_zero());
     }
     for (; t & 3; t--) {
-        double d = before[t - 1] - base1;
+        double d = apart1(before[t - 1], base1, kind);
         sums[t - 1] = s1 += d;
         if (kind > SUM) {
             squares[t - 1] = s2 += d * d;
@@ -290,7 +302,7 @@ FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, do
     }
     v4 base = v4_all(base1), sum = v4_all(s1), square = v4_all(s2);
     for (; t > 0; t -= 4) {
-        v4 d = v4_sub(v4_load(before + t - 4), base), folded = v4_scan_back(d);
+        v4 d = apart4(v4_load(before + t - 4), base, kind), folded = v4_scan_back(d);
         v4_store(sums + t - 4, v4_add(sum, folded));
         sum = v4_add(sum, v4_first(folded));
         if (kind <= SUM) {
@@ -302,88 +314,107 @@ FC_INLINE void moments_tails(const double *before, ptrdiff_t w, double base1, do
     }
 }
 
-/* Eight blocks from x + b on, as four at a time in lanes. Returns the sum of what tells of their bars. */
-FC_INLINE v4 moments_lanes(const double *x, ptrdiff_t b, ptrdiff_t w, const moments_out *o, v4 inverse, double *tails,
-                           moments_kind kind) {
-    const int squared = kind > SUM, step = 4 * GROUPS;
-    double *tails2 = tails + step * w;
-    v4 base[GROUPS], sum[GROUPS], square[GROUPS], d[2], told = v4_zero();
+/* Four blocks side by side: their first bars, and what their bars come to about these so far. */
+typedef struct {
+    v4 base, sum, square;
+} four_moments;
+
+FC_INLINE void moments_tail(four_moments *f, v4 x, double *sum, double *square, moments_kind kind) {
+    v4 d = apart4(x, f->base, kind);
+    f->sum = v4_add(f->sum, d);
+    v4_store(sum, f->sum);
+    if (kind > SUM) {
+        f->square = v4_add(f->square, v4_mul(d, d));
+        v4_store(square, f->square);
+    }
+}
+
+FC_INLINE void moments_tail_bars(four_moments *f, const double *x, ptrdiff_t bars, double *sum, double *square,
+                                 moments_kind kind) {
+    v4 one, two;
+    v4_load_bars(x, bars, &one, &two);
+    moments_tail(f, two, sum, square, kind);
+    moments_tail(f, one, sum - 4 * GROUPS, square - 4 * GROUPS, kind);
+}
+
+FC_INLINE made4 moments_head(four_moments *f, v4 x, const moments_out *o, v4 inverse, const double *sum,
+                             const double *square, moments_kind kind) {
+    v4 d = apart4(x, f->base, kind), squares = v4_zero();
+    f->sum = v4_add(f->sum, d);
+    if (kind > SUM) {
+        f->square = v4_add(f->square, v4_mul(d, d));
+        squares = v4_add(f->square, v4_load(square));
+    }
+    return make4(o, f->base, v4_add(f->sum, v4_load(sum)), squares, inverse, kind);
+}
+
+FC_INLINE void moments_head_bars(four_moments *f, const double *x, ptrdiff_t i, ptrdiff_t bars, const moments_out *o,
+                                 v4 inverse, const double *sum, const double *square, moments_kind kind) {
+    v4 one, two;
+    v4_load_bars(x + i, bars, &one, &two);
+    made4 a = moments_head(f, one, o, inverse, sum, square, kind);
+    made4 b = moments_head(f, two, o, inverse, sum + 4 * GROUPS, square + 4 * GROUPS, kind);
+    if (has_middle(kind)) {
+        v4_store_bars(o->middle + i, bars, a.middle, b.middle);
+    }
+    if (has_upper(kind)) {
+        v4_store_bars(o->upper + i, bars, a.upper, b.upper);
+    }
+    if (kind == BANDS) {
+        v4_store_bars(o->lower + i, bars, a.lower, b.lower);
+    }
+}
+
+FC_INLINE void moments_head_bar(four_moments *f, const double *x, ptrdiff_t i, ptrdiff_t bars, const moments_out *o,
+                                v4 inverse, const double *sum, const double *square, moments_kind kind) {
+    made4 a = moments_head(f, v4_load_apart(x + i, bars), o, inverse, sum, square, kind);
+    if (has_middle(kind)) {
+        v4_store_apart(o->middle + i, bars, a.middle);
+    }
+    if (has_upper(kind)) {
+        v4_store_apart(o->upper + i, bars, a.upper);
+    }
+    if (kind == BANDS) {
+        v4_store_apart(o->lower + i, bars, a.lower);
+    }
+}
+
+/* Blocks of `bars` from x + b on, as four at a time in lanes. Returns the sum of what tells of their bars. */
+FC_INLINE v4 moments_lanes(const double *x, ptrdiff_t b, ptrdiff_t w, ptrdiff_t bars, const moments_out *o, v4 inverse,
+                           double *tails, moments_kind kind) {
+    const ptrdiff_t step = 4 * GROUPS, group = 4 * bars;
+    const double *before = x + b - w;
+    double *tails2 = kind > SUM ? tails + step * w : tails;
+    v4 zero = v4_zero();
+    four_moments one = {v4_load_apart(x + b, bars), zero, zero};
+    four_moments two = {v4_load_apart(x + b + group, bars), zero, zero};
     ptrdiff_t t = w - 1;
-    x += b;
     for (int g = 0; g < GROUPS; g++) {
-        base[g] = v4_load_apart(x + 4 * g * w, w);
-        sum[g] = square[g] = v4_zero();
-        v4_store(tails + step * t + 4 * g, sum[g]);
-        v4_store(tails2 + (squared ? step * t + 4 * g : 0), sum[g]);
+        v4_store(tails + step * t + 4 * g, zero);
+        v4_store(tails2 + step * t + 4 * g, zero);
     }
-    for (; t > 0; t -= 2) {
-        for (int g = 0; g < GROUPS; g++) {
-            const double *before = x + (4 * g - 1) * w + t;
-            if (t > 1) {
-                v4_load_bars(before - 1, w, d + 1, d);
-            } else {
-                d[0] = v4_load_apart(before, w);
-            }
-            for (int j = 0; j < (t > 1 ? 2 : 1); j++) {
-                v4 away = v4_sub(d[j], base[g]);
-                sum[g] = v4_add(sum[g], away);
-                v4_store(tails + step * (t - 1 - j) + 4 * g, sum[g]);
-                if (squared) {
-                    square[g] = v4_add(square[g], v4_mul(away, away));
-                    v4_store(tails2 + step * (t - 1 - j) + 4 * g, square[g]);
-                }
-            }
-        }
+    for (; t > 1; t -= 2) {
+        double *sum = tails + step * (t - 1), *square = tails2 + step * (t - 1);
+        moments_tail_bars(&one, before + t - 1, bars, sum, square, kind);
+        moments_tail_bars(&two, before + group + t - 1, bars, sum + 4, square + 4, kind);
     }
-    for (int g = 0; g < GROUPS; g++) {
-        told = v4_add(told, sum[g]);
-        sum[g] = square[g] = v4_zero();
+    if (t > 0) {
+        moments_tail(&one, v4_load_apart(before + 1, bars), tails, tails2, kind);
+        moments_tail(&two, v4_load_apart(before + group + 1, bars), tails + 4, tails2 + 4, kind);
     }
-    for (t = 0; t < w; t += 2) {
-        for (int g = 0; g < GROUPS; g++) {
-            ptrdiff_t i = 4 * g * w + t;
-            const double *tail = tails + step * t + 4 * g, *tail2 = squared ? tails2 + step * t + 4 * g : tail;
-            int pair = t + 2 <= w;
-            made4 r[2];
-            if (pair) {
-                v4_load_bars(x + i, w, d, d + 1);
-            } else {
-                d[0] = v4_load_apart(x + i, w);
-            }
-            for (int j = 0; j < (pair ? 2 : 1); j++) {
-                v4 away = v4_sub(d[j], base[g]);
-                sum[g] = v4_add(sum[g], away);
-                square[g] = squared ? v4_add(square[g], v4_mul(away, away)) : square[g];
-                r[j] = make4(o, base[g], v4_add(sum[g], v4_load(tail + step * j)),
-                             squared ? v4_add(square[g], v4_load(tail2 + step * j)) : square[g], inverse, kind);
-            }
-            if (pair) {
-                if (has_middle(kind)) {
-                    v4_store_bars(o->middle + b + i, w, r[0].middle, r[1].middle);
-                }
-                if (has_upper(kind)) {
-                    v4_store_bars(o->upper + b + i, w, r[0].upper, r[1].upper);
-                }
-                if (kind == BANDS) {
-                    v4_store_bars(o->lower + b + i, w, r[0].lower, r[1].lower);
-                }
-            } else {
-                if (has_middle(kind)) {
-                    v4_store_apart(o->middle + b + i, w, r[0].middle);
-                }
-                if (has_upper(kind)) {
-                    v4_store_apart(o->upper + b + i, w, r[0].upper);
-                }
-                if (kind == BANDS) {
-                    v4_store_apart(o->lower + b + i, w, r[0].lower);
-                }
-            }
-        }
+    v4 told = v4_add(one.sum, two.sum);
+    one.sum = one.square = two.sum = two.square = zero;
+    for (t = 0; t + 2 <= bars; t += 2) {
+        const double *sum = tails + step * t, *square = tails2 + step * t;
+        moments_head_bars(&one, x, b + t, bars, o, inverse, sum, square, kind);
+        moments_head_bars(&two, x, b + group + t, bars, o, inverse, sum + 4, square + 4, kind);
     }
-    for (int g = 0; g < GROUPS; g++) {
-        told = v4_add(told, sum[g]);
+    if (t < bars) {
+        const double *sum = tails + step * t, *square = tails2 + step * t;
+        moments_head_bar(&one, x, b + t, bars, o, inverse, sum, square, kind);
+        moments_head_bar(&two, x, b + group + t, bars, o, inverse, sum + 4, square + 4, kind);
     }
-    return told;
+    return v4_add(told, v4_add(one.sum, two.sum));
 }
 
 /* Each block counts from its first bar, which lies in every window that ends in it: the mean of equal values is that
@@ -394,10 +425,10 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
         return moments_few(x, n, w, o, kind);
     }
     double inverse1 = 1.0 / (double)w, bad1 = 0.0;
-    ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w), b = w - 1;
+    ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w), b = w - 1, bars;
     v4 inverse = v4_all(inverse1), bad = v4_zero();
-    for (; w <= LANES_WIDEST && b + 4 * GROUPS * w <= n; b += 4 * GROUPS * w) {
-        bad = v4_note(bad, moments_lanes(x, b, w, o, inverse, scratch, kind));
+    for (; w <= LANES_WIDEST && (bars = fc_block_bars(&b, n, w, w - 1)) > 0; b += FC_BLOCKS * bars) {
+        bad = v4_note(bad, moments_lanes(x, b, w, bars, o, inverse, scratch, kind));
     }
     if (!v4_clean(bad)) {
         return 1;
@@ -416,7 +447,8 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
             ptrdiff_t m = n - b < w ? n - b : w, end = n - b - m >= 3 ? m + 3 : m, t = 0;
             v4 base = v4_all(from[0]), sum = v4_zero(), square = v4_zero();
             for (; t + 4 <= end; t += 4) { /* the last may reach into the next block, which writes there later */
-                v4 d = v4_sub(v4_load(from + t), base), folded = v4_scan(d), folded2 = v4_zero(), all2 = v4_zero();
+                v4 d = apart4(v4_load(from + t), base, kind), folded = v4_scan(d), folded2 = v4_zero(),
+                   all2 = v4_zero();
                 if (kind > SUM) {
                     folded2 = v4_scan(v4_mul(d, d));
                     all2 = v4_add(v4_add(square, folded2), v4_load(squares + t));
@@ -427,7 +459,7 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
             }
             double s1 = v4_one(sum), s2 = v4_one(square);
             for (; t < m; t++) {
-                double d = from[t] - from[0];
+                double d = apart1(from[t], from[0], kind);
                 s1 += d;
                 s2 += d * d;
                 put1(o, b + t, from[0], s1 + sums[t], kind <= SUM ? 0.0 : s2 + squares[t], inverse1, kind);
@@ -447,7 +479,7 @@ int FC(roll_mean)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double
 }
 
 int FC(roll_sum)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {
-    moments_out to = {(double)w, 0.0, NULL, out, NULL};
+    moments_out to = {0.0, 0.0, NULL, out, NULL};
     return moments(x, n, w, &to, scratch, SUM);
 }
 

@@ -4,6 +4,7 @@
  * base * by + S * sum + W * rising. Windows are cut into blocks of their own length, as in kernels/window.c: a window is
  * the tail of one block and the head of the next.
  */
+#include "indicators/kernels/blocks.h"
 #include "indicators/operators/operator.h"
 #include "indicators/operators/ring.h"
 
@@ -54,7 +55,7 @@ static int few(const double *x, ptrdiff_t n, ptrdiff_t w, const weights *k, doub
     return 0;
 }
 
-static ptrdiff_t lines_scratch(const double *par) { return 16 * (ptrdiff_t)par[0]; }
+static ptrdiff_t lines_scratch(const double *par) { return 2 * FC_BLOCKS * (ptrdiff_t)par[0]; }
 
 /* Results for m bars at x, up to a whole block. sums[t] and rising[t] are of the last w - 1 - t of the bars before it. */
 FC_INLINE void block(const double *x, ptrdiff_t m, ptrdiff_t w, const weights *k, double *out, double *sums,
@@ -97,49 +98,59 @@ FC_INLINE v4 lines_head(four_lines *f, v4 x, const weights *k, double place, dou
     return v4_add(f->based, v4_add(v4_mul(all, v4_all(k->sum)), v4_mul(rises, v4_all(k->rising))));
 }
 
-/* The same for `groups` times four whole blocks, one or two. */
-FC_INLINE void blocks(const double *x, ptrdiff_t w, const weights *k, double *restrict out, double *sums,
-                      double *rising, const int groups) {
-    const ptrdiff_t step = 4 * groups;
-    four_lines four[2];
-    ptrdiff_t t = w - 1;
+FC_INLINE void lines_tail_bars(four_lines *f, const double *x, ptrdiff_t bars, double *sums, double *rising) {
     v4 one, two;
-    for (int g = 0; g < groups; g++) {
-        four_lines *f = four + g;
-        f->base = v4_load_apart(x + 4 * g * w, w);
-        f->based = v4_mul(f->base, v4_all(k->base));
-        f->sum = f->rise = f->own = v4_zero();
-        v4_store(sums + step * t + 4 * g, f->sum);
-        v4_store(rising + step * t + 4 * g, f->sum);
+    v4_load_bars(x, bars, &one, &two);
+    lines_tail(f, two, sums, rising);
+    lines_tail(f, one, sums - FC_BLOCKS, rising - FC_BLOCKS);
+}
+
+FC_INLINE void lines_head_bars(four_lines *f, const double *x, ptrdiff_t bars, const weights *k, double place,
+                               double left, const double *sums, const double *rising, double *out) {
+    v4 one, two;
+    v4_load_bars(x, bars, &one, &two);
+    one = lines_head(f, one, k, place, left, sums, rising);
+    two = lines_head(f, two, k, place + 1.0, left - 1.0, sums + FC_BLOCKS, rising + FC_BLOCKS);
+    v4_store_bars(out, bars, one, two);
+}
+
+FC_INLINE four_lines lines_begin(const double *x, ptrdiff_t bars, const weights *k) {
+    v4 base = v4_load_apart(x, bars), zero = v4_zero();
+    return (four_lines){base, v4_mul(base, v4_all(k->base)), zero, zero, zero};
+}
+
+/* The same for FC_BLOCKS blocks of `bars`, up to w. */
+FC_INLINE void blocks(const double *x, ptrdiff_t w, ptrdiff_t bars, const weights *k, double *restrict out,
+                      double *sums, double *rising) {
+    const ptrdiff_t step = FC_BLOCKS, group = 4 * bars;
+    const double *before = x - w;
+    four_lines a = lines_begin(x, bars, k), b = lines_begin(x + group, bars, k);
+    double place = 1.0, left = (double)(w - 1);
+    ptrdiff_t t = w - 1;
+    for (int g = 0; g < FC_BLOCKS; g += 4) {
+        v4_store(sums + step * t + g, v4_zero());
+        v4_store(rising + step * t + g, v4_zero());
     }
     for (; t > 1; t -= 2) {
-        for (int g = 0; g < groups; g++) {
-            ptrdiff_t to = step * (t - 1) + 4 * g;
-            v4_load_bars(x + (4 * g - 1) * w + t - 1, w, &one, &two);
-            lines_tail(four + g, two, sums + to, rising + to);
-            lines_tail(four + g, one, sums + to - step, rising + to - step);
-        }
+        double *sum = sums + step * (t - 1), *rise = rising + step * (t - 1);
+        lines_tail_bars(&a, before + t - 1, bars, sum, rise);
+        lines_tail_bars(&b, before + group + t - 1, bars, sum + 4, rise + 4);
     }
-    for (int g = 0; g < groups; g++) {
-        if (t > 0) {
-            lines_tail(four + g, v4_load_apart(x + (4 * g - 1) * w + 1, w), sums + 4 * g, rising + 4 * g);
-        }
-        four[g].sum = v4_zero();
+    if (t > 0) {
+        lines_tail(&a, v4_load_apart(before + 1, bars), sums, rising);
+        lines_tail(&b, v4_load_apart(before + group + 1, bars), sums + 4, rising + 4);
     }
-    double left = (double)(w - 1);
-    for (t = 0; t + 2 <= w; t += 2, left -= 2.0) {
-        for (int g = 0; g < groups; g++) {
-            const double *sum = sums + step * t + 4 * g, *rise = rising + step * t + 4 * g;
-            v4_load_bars(x + 4 * g * w + t, w, &one, &two);
-            one = lines_head(four + g, one, k, (double)(t + 1), left, sum, rise);
-            two = lines_head(four + g, two, k, (double)(t + 2), left - 1.0, sum + step, rise + step);
-            v4_store_bars(out + 4 * g * w + t, w, one, two);
-        }
+    a.sum = b.sum = v4_zero();
+    for (t = 0; t + 2 <= bars; t += 2, place += 2.0, left -= 2.0) {
+        const double *sum = sums + step * t, *rise = rising + step * t;
+        lines_head_bars(&a, x + t, bars, k, place, left, sum, rise, out + t);
+        lines_head_bars(&b, x + group + t, bars, k, place, left, sum + 4, rise + 4, out + group + t);
     }
-    for (int g = 0; g < groups && t < w; g++) {
-        const double *sum = sums + step * t + 4 * g, *rise = rising + step * t + 4 * g;
-        one = lines_head(four + g, v4_load_apart(x + 4 * g * w + t, w), k, (double)(t + 1), left, sum, rise);
-        v4_store_apart(out + 4 * g * w + t, w, one);
+    if (t < bars) {
+        const double *sum = sums + step * t, *rise = rising + step * t;
+        v4 one = v4_load_apart(x + t, bars), two = v4_load_apart(x + group + t, bars);
+        v4_store_apart(out + t, bars, lines_head(&a, one, k, place, left, sum, rise));
+        v4_store_apart(out + group + t, bars, lines_head(&b, two, k, place, left, sum + 4, rise + 4));
     }
 }
 
@@ -149,12 +160,9 @@ static FC_NOINLINE int lines(const double *x, ptrdiff_t n, ptrdiff_t w, const we
     if (w <= FEW) {
         return few(x, n, w, k, out);
     }
-    ptrdiff_t b = 0;
-    for (; b + 8 * w <= n; b += 8 * w) {
-        blocks(x + b, w, k, out + b, scratch, scratch + 8 * w, 2);
-    }
-    for (; b + 4 * w <= n; b += 4 * w) {
-        blocks(x + b, w, k, out + b, scratch, scratch + 4 * w, 1);
+    ptrdiff_t b = 0, bars;
+    for (; (bars = fc_block_bars(&b, n, w, 0)) > 0; b += FC_BLOCKS * bars) {
+        blocks(x + b, w, bars, k, out + b, scratch, scratch + FC_BLOCKS * w);
     }
     for (; b < n; b += w) {
         block(x + b, n - b < w ? n - b : w, w, k, out + b, scratch, scratch + w);

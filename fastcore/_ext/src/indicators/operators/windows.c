@@ -118,6 +118,11 @@ FC_INLINE void miss(sums_state *s, int squared) {
 static void sums_gap(void *state) { miss(state, 0); }
 static void moments_gap(void *state) { miss(state, 1); }
 
+static double sum_step(const double *par, void *state, const double *in, int commit) {
+    sums_state *s = state;
+    fc_sums all;
+    return fc_push_sums(&s->moments, s->mem, in[0], &all, 0, commit) ? all.base * par[0] + all.sum : NAN;
+}
 static double mean_step(const double *par, void *state, const double *in, int commit) {
     sums_state *s = state;
     (void)par;
@@ -136,9 +141,11 @@ static double deviation_step(const double *par, void *state, const double *in, i
 FC_INLINE int roll_deviation(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {
     return FC(roll_std)(x, n, w, 1.0, out, scratch);
 }
+SUMS_ACROSS(sum, 0)
 SUMS_ACROSS(mean, 0)
 SUMS_ACROSS(variance, 1)
 SUMS_ACROSS(deviation, 1)
+ROLL(sum, FC(roll_sum), sums_size, sums_init, sums_valid, sums_gap, sums_rows);
 ROLL(mean, FC(roll_mean), sums_size, sums_init, sums_valid, sums_gap, sums_rows);
 ROLL(variance, FC(roll_variance), moments_size, sums_init, sums_valid, moments_gap, moments_rows);
 ROLL(deviation, roll_deviation, moments_size, sums_init, sums_valid, moments_gap, moments_rows);

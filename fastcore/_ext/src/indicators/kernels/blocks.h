@@ -1,0 +1,28 @@
+/* Windows cut into blocks, of which several are taken side by side: vectors have a lane for each. */
+#ifndef FASTCORE_INDICATORS_KERNELS_BLOCKS_H
+#define FASTCORE_INDICATORS_KERNELS_BLOCKS_H
+
+#include <stddef.h>
+
+#include "common/macros.h"
+
+#define FC_BLOCKS 8
+
+/* How many bars each of the next FC_BLOCKS blocks has, from *b on: up to w; 0 where those left, up to n, are too few. The
+ * last blocks share what is left: they may begin with bars that are done already, none of them before `first`. */
+FC_INLINE ptrdiff_t fc_block_bars(ptrdiff_t *b, ptrdiff_t n, ptrdiff_t w, ptrdiff_t first) {
+    ptrdiff_t left = n - *b, bars = (left + FC_BLOCKS - 1) / FC_BLOCKS, again = FC_BLOCKS * bars - left;
+    if (left < w || left < 2 * FC_BLOCKS) {
+        return 0;
+    }
+    if (bars > w || left == FC_BLOCKS * w) {
+        return w;
+    }
+    if (*b - again < first) {
+        return left < 2 * w ? 0 : left / FC_BLOCKS;
+    }
+    *b -= again;
+    return bars;
+}
+
+#endif
