@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcore.indicators import destination, missing
-from fastcore.indicators.forms import Form, unwrap
+from fastcore.indicators.forms import Form, plain_series, unwrap
 from fastcore.indicators.registry import MATYPES, Indicator, Param
 from fastcore.indicators.registry import column as column_of
 from fastcore.indicators.results import result_type
@@ -56,6 +56,9 @@ def bind(
         If an argument is not what it should be; the text says which, what was expected and what came.
     """
     count = len(row.inputs)
+    if not kwargs and count <= len(args) <= count + len(row.params) and (found := plain_series(args[:count])):
+        values = _values(row, args[count:]) + _defaults(row)[len(args) - count :]
+        return found[0], values, finisher(row, found[1]), None
     kwargs = dict(kwargs or {})
     out = kwargs.pop("out", None)
     as_talib = missing.checked(kwargs.pop("nan", None))
@@ -196,6 +199,8 @@ def finisher(row: Indicator, form: Form | None) -> Finish | None:
     if form is None:
         return None if result is None else result._make  # type: ignore[attr-defined]
     wrap, symbols = form.wrap, form.symbols
+    if symbols is None and result is None:
+        return lambda outputs: wrap(outputs[0], None)
     titles = [output.name for output in row.outputs]
 
     def finish(outputs: tuple[Array, ...]) -> Any:
@@ -297,6 +302,11 @@ def _parser(name: str, arguments: Sequence[str]) -> Callable[..., tuple[Any, ...
     exec(f"def {title}({', '.join(arguments)}): return ({', '.join(names)},)", scope)
     parse: Callable[..., tuple[Any, ...]] = scope[title]
     return parse
+
+
+@functools.cache
+def _defaults(row: Indicator) -> tuple[float, ...]:
+    return tuple(float(param.default) for param in row.params)
 
 
 def _values(row: Indicator, given: Sequence[Any]) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ import functools
 import math
 import numbers
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from fastcore.indicators.symbols import SymbolRows, rows_of
 
-__all__ = ["Form", "unwrap"]
+__all__ = ["Form", "plain_series", "unwrap"]
 
 _FLOAT = np.dtype(np.float64)
 
@@ -77,6 +77,27 @@ def unwrap(name: str, value: Any, apart: bool = True) -> tuple[Any, Form | None]
     if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "iuf":
         return np.ma.filled(value.astype(np.float64), np.nan), None
     return value, None
+
+
+def plain_series(values: Sequence[Any]) -> tuple[tuple[Any, ...], Form] | None:
+    """Return the arrays and the form of pandas Series of float64 with one index; None for anything else.
+
+    It is what `unwrap` gives for them, in a fraction of the time.
+    """
+    pandas, first = sys.modules.get("pandas"), values[0]
+    if pandas is None or type(first) is not pandas.Series:
+        return None
+    index, found = first.index, []
+    if isinstance(index, pandas.MultiIndex):
+        return None
+    for value in values:
+        if type(value) is not pandas.Series or not (value is first or index.equals(value.index)):
+            return None
+        x = getattr(value, "_values", None)
+        if type(x) is not np.ndarray or x.dtype is not _FLOAT or not (x.flags.c_contiguous and x.flags.aligned):
+            return None
+        found.append(x)
+    return tuple(found), Form("pandas", first.name, index)
 
 
 def _pandas_values(pandas: Any, name: str, value: Any) -> Any:

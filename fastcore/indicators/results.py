@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import namedtuple
 from typing import Any
 
@@ -38,6 +39,7 @@ def _result(row: Indicator) -> type[tuple[Any, ...]]:
 RESULTS: dict[str, type[tuple[Any, ...]]] = {row.name: _result(row) for row in INDICATORS.values() if row.result}
 
 
+@functools.cache
 def result_type(row: Indicator) -> type[tuple[Any, ...]] | None:
     """Return the named tuple of the outputs of `row`; None where it has one output."""
     own: type[tuple[Any, ...]] | None = getattr(row, "result_type", None)

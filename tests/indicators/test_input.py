@@ -451,3 +451,19 @@ def test_extreme_numbers_do_not_crash(ta: ModuleType, case: Case) -> None:
             live.update(*bar)
             live.peek(*bar)
         assert live.count == 300
+
+
+def test_series_of_equal_indexes_take_the_name_and_the_index_of_the_first(ta: ModuleType) -> None:
+    bars = {key: np.arange(40.0) + 1.0 for key in ("high", "low", "close")}
+    days = [pd.date_range("2024-01-01", periods=40) for _ in bars]
+    inputs = [pd.Series(x, index, name=key) for (key, x), index in zip(bars.items(), days)]
+    result = ta.atr(*inputs, 5)
+    assert result.name == "high"
+    assert result.index.equals(days[0])
+    np.testing.assert_array_equal(result, ta.atr(*bars.values(), 5))
+    with pytest.raises(ValueError, match="low: expected a Series with the index of the others"):
+        ta.atr(inputs[0], inputs[1].shift(freq="D"), inputs[2])
+    with pytest.raises(ValueError, match=r"timeperiod: expected an int in 1\.\.100000, got 0"):
+        ta.atr(*inputs, 0)
+    with pytest.raises(TypeError):
+        ta.atr(*inputs, 5, 6)
