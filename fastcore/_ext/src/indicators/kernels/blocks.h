@@ -6,20 +6,20 @@
 
 #include "common/macros.h"
 
-#define FC_BLOCKS 8
+#define FC_BLOCKS 8 /* of two vectors */
 
-/* How many bars each of the next FC_BLOCKS blocks has, from *b on: up to w; 0 where those left, up to n, are too few. The
+/* How many bars each of the next `blocks` blocks has, from *b on: up to w; 0 where those left, up to n, are too few. The
  * last blocks share what is left: they may begin with bars that are done already, none of them before `first`. */
-FC_INLINE ptrdiff_t fc_block_bars(ptrdiff_t *b, ptrdiff_t n, ptrdiff_t w, ptrdiff_t first) {
-    ptrdiff_t left = n - *b, bars = (left + FC_BLOCKS - 1) / FC_BLOCKS, again = FC_BLOCKS * bars - left;
-    if (left < w || left < 2 * FC_BLOCKS) {
+FC_INLINE ptrdiff_t fc_block_bars(ptrdiff_t *b, ptrdiff_t n, ptrdiff_t w, ptrdiff_t first, ptrdiff_t blocks) {
+    ptrdiff_t left = n - *b, bars = (left + blocks - 1) / blocks, again = blocks * bars - left;
+    if (left < w || left < 2 * blocks) {
         return 0;
     }
-    if (bars > w || left == FC_BLOCKS * w) {
+    if (bars > w || left == blocks * w) {
         return w;
     }
     if (*b - again < first) {
-        return left < 2 * w ? 0 : left / FC_BLOCKS;
+        return left < 2 * w ? 0 : left / blocks;
     }
     *b -= again;
     return bars;

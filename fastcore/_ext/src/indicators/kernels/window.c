@@ -141,7 +141,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
         double bad1 = 0.0;                                                                                             \
         ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w), b = w - 1, bars;                                         \
         v4 bad = v4_zero();                                                                                            \
-        for (; w <= LANES_WIDEST && (bars = fc_block_bars(&b, n, w, w - 1)) > 0; b += FC_BLOCKS * bars)                \
+        for (; w <= LANES_WIDEST && (bars = fc_block_bars(&b, n, w, w - 1, FC_BLOCKS)) > 0; b += FC_BLOCKS * bars)     \
             bad = v4_note(bad, name##_lanes(x + b, w, bars, out + b, scratch));                                        \
         while (b < n) {                                                                                                \
             double *tail = scratch;                                                                                    \
@@ -427,7 +427,7 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
     double inverse1 = 1.0 / (double)w, bad1 = 0.0;
     ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w), b = w - 1, bars;
     v4 inverse = v4_all(inverse1), bad = v4_zero();
-    for (; w <= LANES_WIDEST && (bars = fc_block_bars(&b, n, w, w - 1)) > 0; b += FC_BLOCKS * bars) {
+    for (; w <= LANES_WIDEST && (bars = fc_block_bars(&b, n, w, w - 1, FC_BLOCKS)) > 0; b += FC_BLOCKS * bars) {
         bad = v4_note(bad, moments_lanes(x, b, w, bars, o, inverse, scratch, kind));
     }
     if (!v4_clean(bad)) {

@@ -161,7 +161,7 @@ static FC_NOINLINE int lines(const double *x, ptrdiff_t n, ptrdiff_t w, const we
         return few(x, n, w, k, out);
     }
     ptrdiff_t b = 0, bars;
-    for (; (bars = fc_block_bars(&b, n, w, 0)) > 0; b += FC_BLOCKS * bars) {
+    for (; (bars = fc_block_bars(&b, n, w, 0, FC_BLOCKS)) > 0; b += FC_BLOCKS * bars) {
         blocks(x + b, w, bars, k, out + b, scratch, scratch + FC_BLOCKS * w);
     }
     for (; b < n; b += w) {

@@ -1,10 +1,12 @@
 /* Operators over a window of two series: what moves with what. Windows are cut into blocks as in kernels/window.c. */
 #include <float.h>
 
+#include "indicators/kernels/blocks.h"
 #include "indicators/operators/operator.h"
 #include "indicators/operators/ring.h"
 
 #define SUMS 5 /* of the distances from a bar of the window: x, y, their squares, their products */
+#define LANES 4
 #define TINY 0x1p-800 /* a product of squares below this may have lost digits */
 
 static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
@@ -19,12 +21,21 @@ FC_INLINE void distances1(double dx, double dy, double *d) {
     d[3] += dy * dy;
     d[4] += dx * dy;
 }
-FC_INLINE void distances4(v4 dx, v4 dy, v4 *d, pairs_kind kind) {
-    d[0] = v4_add(d[0], dx);
-    d[1] = v4_add(d[1], dy);
-    d[2] = v4_add(d[2], v4_mul(dx, dx));
-    d[3] = kind == BETA ? d[3] : v4_add(d[3], v4_mul(dy, dy)); /* which it does not need */
-    d[4] = v4_add(d[4], v4_mul(dx, dy));
+
+typedef struct {
+    v4 x, y, xx, yy, xy;
+} four_sums;
+
+FC_INLINE four_sums no_sums(void) {
+    v4 zero = v4_zero();
+    return (four_sums){zero, zero, zero, zero, zero};
+}
+FC_INLINE void distances4(four_sums *s, v4 dx, v4 dy, pairs_kind kind) {
+    s->x = v4_add(s->x, dx);
+    s->y = v4_add(s->y, dy);
+    s->xx = v4_add(s->xx, v4_mul(dx, dx));
+    s->yy = kind == BETA ? s->yy : v4_add(s->yy, v4_mul(dy, dy)); /* which it does not need */
+    s->xy = v4_add(s->xy, v4_mul(dx, dy));
 }
 
 FC_INLINE double made1(const double *s, double inverse, pairs_kind kind) {
@@ -43,12 +54,12 @@ FC_INLINE double made1(const double *s, double inverse, pairs_kind kind) {
     return products / (scale > TINY && scale <= DBL_MAX ? sqrt(scale) : sqrt(squares_x) * sqrt(squares_y));
 }
 
-FC_INLINE v4 made4(const v4 *s, v4 inverse, pairs_kind kind) {
-    v4 zero = v4_zero(), one = v4_all(1.0), mean_x = v4_mul(s[0], inverse);
-    v4 products = v4_sub(s[4], v4_mul(mean_x, s[1]));
-    v4 squares_x = v4_max(v4_sub(s[2], v4_mul(mean_x, s[0])), zero), scale = squares_x, root = squares_x;
+FC_INLINE v4 made4(const four_sums *s, v4 inverse, pairs_kind kind) {
+    v4 zero = v4_zero(), one = v4_all(1.0), mean_x = v4_mul(s->x, inverse);
+    v4 products = v4_sub(s->xy, v4_mul(mean_x, s->y));
+    v4 squares_x = v4_max(v4_sub(s->xx, v4_mul(mean_x, s->x)), zero), scale = squares_x, root = squares_x;
     if (kind == CORRELATION) {
-        v4 squares_y = v4_max(v4_sub(s[3], v4_mul(v4_mul(s[1], inverse), s[1])), zero);
+        v4 squares_y = v4_max(v4_sub(s->yy, v4_mul(v4_mul(s->y, inverse), s->y)), zero);
         scale = v4_mul(squares_x, squares_y);
         root = v4_sqrt(scale);
     }
@@ -79,7 +90,37 @@ FC_INLINE void block(const double *x, const double *y, ptrdiff_t m, ptrdiff_t w,
     }
 }
 
-/* Whether the squares of whole blocks, x and y, and their products are in range, and so those of each window in them. */
+/* What comes together at the bars of four blocks: their first bars, and their sums so far. */
+typedef struct {
+    v4 base_x, base_y;
+    four_sums sum;
+} four_pairs;
+
+FC_INLINE void keep_tail(const four_sums *s, double *tail, pairs_kind kind) {
+    v4_store(tail, s->x);
+    v4_store(tail + 4, s->y);
+    v4_store(tail + 8, s->xx);
+    if (kind == CORRELATION) {
+        v4_store(tail + 12, s->yy);
+    }
+    v4_store(tail + 16, s->xy);
+}
+FC_INLINE void pairs_tail(four_pairs *f, v4 x, v4 y, double *tail, pairs_kind kind) {
+    distances4(&f->sum, v4_sub(x, f->base_x), v4_sub(y, f->base_y), kind);
+    keep_tail(&f->sum, tail, kind);
+}
+FC_INLINE v4 pairs_head(four_pairs *f, v4 x, v4 y, const double *tail, v4 inverse, pairs_kind kind) {
+    distances4(&f->sum, v4_sub(x, f->base_x), v4_sub(y, f->base_y), kind);
+    four_sums all = f->sum;
+    all.x = v4_add(all.x, v4_load(tail));
+    all.y = v4_add(all.y, v4_load(tail + 4));
+    all.xx = v4_add(all.xx, v4_load(tail + 8));
+    all.yy = kind == BETA ? all.yy : v4_add(all.yy, v4_load(tail + 12));
+    all.xy = v4_add(all.xy, v4_load(tail + 16));
+    return made4(&all, inverse, kind);
+}
+
+/* Whether the squares of blocks, x and y, and their products are in range, and so those of each window in them. */
 FC_INLINE int in_range(v4 x, v4 y, pairs_kind kind) {
     v4 zero = v4_zero(), four = v4_all(4.0), all = v4_mul(x, four);
     if (kind == CORRELATION) {
@@ -89,74 +130,44 @@ FC_INLINE int in_range(v4 x, v4 y, pairs_kind kind) {
     return v4_clean(v4_sub(all, all));
 }
 
-FC_INLINE void keep_tails(double *tails, ptrdiff_t t, const v4 *sum, pairs_kind kind) {
-    for (int j = 0; j < SUMS; j++) {
-        if (kind == CORRELATION || j != 3) {
-            v4_store(tails + 4 * (SUMS * t + j), sum[j]);
-        }
+/* The same for four blocks of `bars`, up to w, one in each lane; returns 0 where steps must take them. */
+FC_INLINE int blocks4(const double *x, const double *y, ptrdiff_t w, ptrdiff_t bars, double *restrict out,
+                      double *tails, pairs_kind kind) {
+    const ptrdiff_t step = LANES * SUMS;
+    const double *before_x = x - w, *before_y = y - w;
+    v4 inverse = v4_all(1.0 / (double)w), x1, x2, y1, y2;
+    four_pairs f = {v4_load_apart(x, bars), v4_load_apart(y, bars), no_sums()};
+    ptrdiff_t t = w - 1;
+    keep_tail(&f.sum, tails + step * t, kind);
+    for (; t > 1; t -= 2) {
+        v4_load_bars(before_x + t - 1, bars, &x1, &x2);
+        v4_load_bars(before_y + t - 1, bars, &y1, &y2);
+        pairs_tail(&f, x2, y2, tails + step * (t - 1), kind);
+        pairs_tail(&f, x1, y1, tails + step * (t - 2), kind);
     }
-}
-
-/* The same for four whole blocks, one in each lane; returns 0 where steps must take them. */
-FC_INLINE int blocks4(const double *x, const double *y, ptrdiff_t w, double *restrict out, double *tails,
-                      pairs_kind kind) {
-    v4 sum[SUMS], all[SUMS], inverse = v4_all(1.0 / (double)w), base_x = v4_load_apart(x, w);
-    v4 base_y = v4_load_apart(y, w);
-    const double *before_x = x - (w - 1), *before_y = y - (w - 1);
-    for (int j = 0; j < SUMS; j++) {
-        sum[j] = all[j] = v4_zero();
+    if (t > 0) {
+        pairs_tail(&f, v4_load_apart(before_x + 1, bars), v4_load_apart(before_y + 1, bars), tails, kind);
     }
-    keep_tails(tails, w - 1, sum, kind);
-    for (ptrdiff_t t = w - 1; t > 0; t -= 2) {
-        v4 bx[2], by[2];
-        if (t > 1) {
-            v4_load_bars(before_x + t - 2, w, bx + 1, bx);
-            v4_load_bars(before_y + t - 2, w, by + 1, by);
-        } else {
-            bx[0] = v4_load_apart(before_x, w);
-            by[0] = v4_load_apart(before_y, w);
-        }
-        for (int j = 0; j < (t > 1 ? 2 : 1); j++) {
-            distances4(v4_sub(bx[j], base_x), v4_sub(by[j], base_y), sum, kind);
-            keep_tails(tails, t - 1 - j, sum, kind);
-        }
+    f.sum = no_sums();
+    for (t = 0; t + 2 <= bars; t += 2) {
+        v4_load_bars(x + t, bars, &x1, &x2);
+        v4_load_bars(y + t, bars, &y1, &y2);
+        v4 one = pairs_head(&f, x1, y1, tails + step * t, inverse, kind);
+        v4_store_bars(out + t, bars, one, pairs_head(&f, x2, y2, tails + step * (t + 1), inverse, kind));
     }
-    for (int j = 0; j < SUMS; j++) {
-        sum[j] = v4_zero();
+    if (t < bars) {
+        x1 = v4_load_apart(x + t, bars);
+        y1 = v4_load_apart(y + t, bars);
+        v4_store_apart(out + t, bars, pairs_head(&f, x1, y1, tails + step * t, inverse, kind));
     }
-    for (ptrdiff_t t = 0; t < w; t += 2) {
-        v4 bx[2], by[2], made[2];
-        int pair = t + 2 <= w;
-        if (pair) {
-            v4_load_bars(x + t, w, bx, bx + 1);
-            v4_load_bars(y + t, w, by, by + 1);
-        } else {
-            bx[0] = v4_load_apart(x + t, w);
-            by[0] = v4_load_apart(y + t, w);
-        }
-        for (int b = 0; b < (pair ? 2 : 1); b++) {
-            distances4(v4_sub(bx[b], base_x), v4_sub(by[b], base_y), sum, kind);
-            for (int j = 0; j < SUMS; j++) {
-                if (kind == CORRELATION || j != 3) {
-                    all[j] = v4_add(sum[j], v4_load(tails + 4 * (SUMS * (t + b) + j)));
-                }
-            }
-            made[b] = made4(all, inverse, kind);
-        }
-        if (pair) {
-            v4_store_bars(out + t, w, made[0], made[1]);
-        } else {
-            v4_store_apart(out + t, w, made[0]);
-        }
-    }
-    return in_range(v4_add(sum[2], v4_load(tails + 4 * 2)), v4_add(sum[3], v4_load(tails + 4 * 3)), kind);
+    return in_range(v4_add(f.sum.xx, v4_load(tails + 8)), v4_add(f.sum.yy, v4_load(tails + 12)), kind);
 }
 
 FC_INLINE int pairs(const double *x, const double *y, ptrdiff_t n, ptrdiff_t w, double *restrict out, double *scratch,
                     pairs_kind kind) {
-    ptrdiff_t b = 0;
-    for (; b + 4 * w <= n; b += 4 * w) {
-        if (!blocks4(x + b, y + b, w, out + b, scratch, kind)) {
+    ptrdiff_t b = 0, bars;
+    for (; (bars = fc_block_bars(&b, n, w, 0, LANES)) > 0; b += LANES * bars) {
+        if (!blocks4(x + b, y + b, w, bars, out + b, scratch, kind)) {
             return 1;
         }
     }
