@@ -17,6 +17,7 @@ CASES = [
     *(("smooth", (period, (period - 1.0) / (period + 1.0))) for period in (1.0, 2.0, 30.0, 400.0)),
     *(("apart", (period, (period - 1.0) / (period + 1.0))) for period in (1.0, 2.0, 30.0, 400.0)),
     ("follow", ()),
+    ("product", ()),
     *(
         (name, (period, ties))
         for name in ("since_highest", "since_lowest")
@@ -47,6 +48,9 @@ def series_of(name: str, kind: str, n: int) -> list[Any]:
     walk = 100.0 + rng.normal(size=(3, n)).cumsum(axis=1) if kind == "walk" else np.full((3, n), 0.1)
     if name.startswith("since"):
         walk = np.round(walk)  # so that there are ties
+    if name == "product":
+        walk = np.exp(rng.normal(size=(3, n)) * 1e-3) if kind == "walk" else walk * 10.0
+        walk[0, 50:56] *= [1e250, 1e-250, -1.0, 1e-290, 1e290, -1.0]  # what four of them come to is no number
     if name == "follow":
         walk[1] = rng.random(n)
         walk[1, rng.random(n) < 0.1] = 1.0

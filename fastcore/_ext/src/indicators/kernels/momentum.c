@@ -58,29 +58,34 @@ static int rsi_batch(const double *par, const double *const *in, double *const *
     }
     gain /= par[0];
     move /= par[0];
-    to[p] = rsi_of(gain, move);
+    double last = to[p] = rsi_of(gain, move);
     for (ptrdiff_t from = p + 1; from < n; from += FC_TILE) {
         ptrdiff_t m = n - from < FC_TILE ? n - from : FC_TILE, i = 0;
         double *gains = to + from;
         const double *now = x + from;
-        v4 hundred = v4_all(100.0);
+        v4 hundred = v4_all(100.0), zero = v4_zero();
         moves_of(now, gains, moves, m);
         gain = FC(decay_run)(&decay, gains, gains, m, gain);
         move = FC(decay_run)(&decay, moves, moves, m, move);
         if (!fc_finite(move)) {
             return 1; /* a move from or to anything not finite stays in this average */
         }
-        for (; i + 4 <= m; i += 4) {
-            v4 all = v4_load(moves + i);
+        for (; i + 4 <= m; i += 4) { /* where nothing moves the value stays */
+            v4 all = v4_load(moves + i), here = v4_load(now + i), before = v4_load(now + i - 1);
             v4_store(gains + i, v4_if_nonzero(all, v4_mul(hundred, v4_div(v4_load(gains + i), all))));
-            if (v4_any_equal(v4_load(now + i), v4_load(now + i - 1))) {
+            if (v4_any_equal(here, before)) {
+                if (v4_positive(v4_pick_gt(v4_abs(v4_sub(here, before)), zero, zero, hundred))) {
+                    v4_store(gains + i, v4_all(last));
+                    continue;
+                }
                 for (int j = 0; j < 4; j++) {
-                    gains[i + j] = now[i + j] == now[i + j - 1] ? gains[i + j - 1] : gains[i + j];
+                    gains[i + j] = last = now[i + j] == now[i + j - 1] ? last : gains[i + j];
                 }
             }
+            last = gains[i + 3];
         }
         for (; i < m; i++) {
-            gains[i] = now[i] == now[i - 1] ? gains[i - 1] : rsi_of(gains[i], moves[i]);
+            gains[i] = last = now[i] == now[i - 1] ? last : rsi_of(gains[i], moves[i]);
         }
         rsi_settle(&gain, &move, now[m - 1]);
     }

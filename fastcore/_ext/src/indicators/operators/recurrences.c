@@ -130,7 +130,35 @@ FC_INLINE double product_push(const double *par, memory *s, const double *in, in
     return product;
 }
 ONE_ROW(product, 1, memory, value, product_push)
-SCAN(product, "", 1, memory, product_push, NULL, LANES(product, one_row));
+/* Of factors between them five have a product that is finite and not subnormal. */
+#define LEAST_FACTOR 0x1p-200
+#define MOST_FACTOR 0x1p200
+static int product_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                         double *scratch) {
+    memory s = *(memory *)carry;
+    ptrdiff_t i = 0;
+    (void)scratch;
+    for (; i + 4 <= n; i += 4) { /* of four bars first: only the last one's product is waited for */
+        const double *x = in[0] + i, value = fabs(s.value);
+        v4 size = v4_abs(v4_load(x));
+        int moderate = v4_positive(v4_min(v4_sub(size, v4_all(LEAST_FACTOR)), v4_sub(v4_all(MOST_FACTOR), size)));
+        if (FC_UNLIKELY(!(moderate && value > LEAST_FACTOR && value < MOST_FACTOR))) {
+            for (int j = 0; j < 4; j++) {
+                out[i + j] = product_push(par, &s, x + j, 1);
+            }
+            continue;
+        }
+        double two = x[0] * x[1], four = two * (x[2] * x[3]);
+        v4_store(out + i, v4_mul(v4_all(s.value), v4_of(x[0], two, two * x[2], four)));
+        s.value *= four;
+    }
+    for (; i < n; i++) {
+        out[i] = product_push(par, &s, in[0] + i, 1);
+    }
+    *(memory *)carry = s;
+    return 0;
+}
+REMEMBERING(product, "", 1, memory, product_push, NULL, 0, LANES(product, one_row));
 
 #define follow_init first_init
 #define follow_valid any_valid
