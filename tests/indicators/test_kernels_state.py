@@ -38,14 +38,17 @@ EVERY = [
     ("vwap", (), ("high", "low", "close", "volume")),
 ]
 
-RINGS = [  # programs of one operator whose state begins with the width, the next place and the bars since a gap
+# Programs of one operator whose state begins with the width, the next place and the bars since a gap ...
+RING = ("avgdev", (6.0,), ("close",))
+WINDOWS = [  # ... and with the width, half of it, the place in that half, which half, and the bars since a gap.
     ("wma", (6.0,), ("close",)),
     ("linearreg", (6.0,), ("close",)),
     ("correl", (6.0,), ("high", "low")),
-    ("avgdev", (6.0,), ("close",)),
+    ("stddev", (6.0, 1.0), ("close",)),
 ]
 EVERY += [
-    *RINGS,
+    RING,
+    *WINDOWS,
     ("roc", (6.0,), ("close",)),
     ("dema", (5.0,), ("close",)),
     ("adx", (5.0,), ("high", "low", "close")),
@@ -114,17 +117,28 @@ def test_a_damaged_state_is_refused_or_harmless(spec: Any) -> None:
             fresh.update(*[1.0] * len(spec[2]))
 
 
-@pytest.mark.parametrize("spec", RINGS, ids=lambda spec: spec[0])
-@pytest.mark.parametrize(("field", "value"), [(0, 7), (0, 5), (1, 6), (1, -1), (2, 7), (2, -1)])
-def test_a_place_outside_the_window_is_refused(spec: Any, field: int, value: int) -> None:
+def refuse(spec: Any, layout: str, field: int, value: int) -> None:
     live = filled(spec)
     _, _, (version, state, last, count) = live.__reduce__()
-    fields = list(struct.unpack("=3q", state[:24]))
-    assert fields[0] == 6
-    assert fields[2] == 6
+    size = struct.calcsize(layout)
+    fields = list(struct.unpack(layout, state[:size]))
+    assert fields[0] == fields[-1] == 6
     fields[field] = value
     with pytest.raises(ValueError, match="state: expected one of"):
-        live.__setstate__((version, struct.pack("=3q", *fields) + state[24:], last, count))
+        live.__setstate__((version, struct.pack(layout, *fields) + state[size:], last, count))
+
+
+@pytest.mark.parametrize(("field", "value"), [(0, 7), (0, 5), (1, 6), (1, -1), (2, 7), (2, -1)])
+def test_a_place_outside_the_ring_is_refused(field: int, value: int) -> None:
+    refuse(RING, "=3q", field, value)
+
+
+@pytest.mark.parametrize("spec", WINDOWS, ids=lambda spec: spec[0])
+@pytest.mark.parametrize(
+    ("field", "value"), [(0, 7), (0, 5), (1, 2), (1, 4), (2, 4), (2, -1), (3, 2), (3, -1), (4, 7), (4, -1)]
+)
+def test_a_place_outside_the_window_is_refused(spec: Any, field: int, value: int) -> None:
+    refuse(spec, "=5i", field, value)
 
 
 def test_a_number_that_calls_back_finds_a_consistent_state() -> None:

@@ -6,7 +6,7 @@
  */
 #include "indicators/kernels/blocks.h"
 #include "indicators/operators/operator.h"
-#include "indicators/operators/ring.h"
+#include "indicators/operators/window_lanes.h"
 
 #define FEW 6 /* up to this width each window is weighed by itself */
 
@@ -170,69 +170,147 @@ static FC_NOINLINE int lines(const double *x, ptrdiff_t n, ptrdiff_t w, const we
     return 0;
 }
 
-/* ---- one bar: the block being filled, and the tails of the one before it ---- */
+/* ---- one bar: a window of kernels/stages.h. A sum is of distances, a rise is of them times 1, 2, ... from the first ---- */
 
 typedef struct {
-    fc_ring ring;
-    double base, sum, own;     /* of the block being filled: its first bar, and the head's sums */
-    double tail_base;          /* what the tails count from */
-    double mem[];              /* the bars of the block; then the tails' sums; then their rising sums */
+    fc_window window;
+    double base, sum, rise;       /* of the block being filled, from its first bar */
+    double whole, whole_rise;     /* of the block before it, from the same bar */
+    double tail_base, fold_base;  /* the last bars of the tails' block, and of the one being folded into tails */
+    double mem[];                 /* bars, and sums of tails in their places; then rises of tails */
 } lines_state;
 
-static size_t lines_size(const double *par) { return sizeof(lines_state) + 3 * (size_t)par[0] * sizeof(double); }
+static size_t lines_size(const double *par) {
+    return sizeof(lines_state) + 2 * fc_window_room(par[0]) * sizeof(double);
+}
 static void lines_init(const double *par, void *state) {
-    lines_state *s = state;
-    memset(s, 0, sizeof(*s));
-    fc_ring_init(&s->ring, par[0]);
+    memset(state, 0, lines_size(par));
+    fc_window_init(&((lines_state *)state)->window, par[0]);
 }
 static int lines_valid(const double *par, const void *state) {
-    return fc_ring_valid(&((const lines_state *)state)->ring, par[0]);
-}
-static void lines_gap(void *state) {
-    lines_state *s = state;
-    s->ring.at = s->ring.filled = 0;
+    return fc_window_valid(&((const lines_state *)state)->window, par[0]);
 }
 
-/* The block is full: its tails are folded from its end. */
-static void fold(lines_state *s) {
-    int64_t w = s->ring.width;
-    double sum = 0.0, rise = 0.0, *sums = s->mem + w, *rising = s->mem + 2 * w;
-    s->tail_base = s->mem[w - 1];
-    sums[w - 1] = rising[w - 1] = 0.0;
-    for (int64_t t = w - 1; t > 0; t--) {
-        sum += s->mem[t] - s->tail_base;
-        rise += sum;
-        sums[t - 1] = sum;
-        rising[t - 1] = rise;
-    }
-}
+FC_INLINE double triangle(double n) { return n * (n + 1.0) / 2.0; }
 
 FC_INLINE double lines_push(lines_state *s, const weights *k, double x, int commit) {
-    int64_t w = s->ring.width, t = s->ring.at;
-    double base = t == 0 ? x : s->base, d = x - base;
-    double sum = (t == 0 ? 0.0 : s->sum) + d, own = (t == 0 ? 0.0 : s->own) + d * (double)(t + 1), result = NAN;
-    if (s->ring.filled >= w - 1) {
-        double tail = (double)(w - 1 - t), all = sum, rises = own + sum * tail;
-        if (t < w - 1) { /* the tail's sums, about the head's base */
-            double shift = s->tail_base - base;
-            all += s->mem[w + t] + tail * shift;
-            rises += s->mem[2 * w + t] + shift * (tail * (tail + 1.0) / 2.0);
+    int32_t w = s->window.width, m = s->window.block, at, second;
+    fc_window_turn(&s->window, &at, &second);
+    double *now = fc_window_half(s->mem, m, second), *before = fc_window_half(s->mem, m, !second);
+    double *now2 = now + 2 * m, *before2 = before + 2 * m, result = NAN;
+    int32_t step = second ? -2 : 2, tail = 2 * m - w + at + 1;
+    double base = s->base, sum = s->sum, rise = s->rise, whole = s->whole, whole_rise = s->whole_rise;
+    double tail_base = s->tail_base, fold_base = s->fold_base, left = (double)(m - tail);
+    if (at == 0) {
+        double shift = base - x;
+        whole = sum + (double)m * shift;
+        whole_rise = rise + shift * triangle((double)m);
+        base = x;
+        sum = rise = 0.0;
+        tail_base = fold_base;
+        fold_base = before[(1 - m) * step];
+    } else {
+        double d = x - base;
+        sum += d;
+        rise += d * (double)(at + 1);
+    }
+    if (s->window.filled >= w - 1) {
+        double all = sum, rises = rise + sum * ((double)m + left);
+        if (w > 1) {
+            all += whole;
+            rises += whole_rise + whole * left;
+        }
+        if (tail < m) {
+            double shift = tail_base - base;
+            all += now[tail * step] + left * shift;
+            rises += now2[tail * step] + shift * triangle(left);
         }
         result = weigh(k, base, all, rises);
     }
     if (commit) {
-        s->mem[t] = x;
+        int32_t fold = (at + 1 - m) * step; /* of bar m - 1 - at; of the bar after it, fold - step */
+        double d = at == 0 ? 0.0 : before[fold] - fold_base;
+        before[fold] = at == 0 ? 0.0 : before[fold - step] + d;
+        before2[fold] = at == 0 ? 0.0 : before2[fold - step] + before[fold];
+        now[at * step] = x;
         s->base = base;
         s->sum = sum;
-        s->own = own;
-        s->ring.at = t + 1;
-        s->ring.filled += s->ring.filled < w;
-        if (s->ring.at == w) {
-            fold(s);
-            s->ring.at = 0;
-        }
+        s->rise = rise;
+        s->whole = whole;
+        s->whole_rise = whole_rise;
+        s->tail_base = tail_base;
+        s->fold_base = fold_base;
+        fc_window_commit(&s->window, at, second);
     }
     return result;
+}
+
+static void lines_gap(void *state) { /* takes its place in the window */
+    const weights none = {0.0, 0.0, 0.0};
+    lines_push(state, &none, NAN, 1);
+    fc_window_gap(&((lines_state *)state)->window);
+}
+
+/* ---- the same for symbols side by side ---- */
+
+#define LINES_ROWS 7
+
+static ptrdiff_t lines_rows(const double *par) { return LINES_ROWS + 2 * halves_places(par); }
+
+typedef struct {
+    double *base, *sum, *rise, *whole, *whole_rise, *tail_base, *fold_base;
+} lines_rows_of;
+
+/* `off`: from a row of bars to that of the rises. */
+FC_INLINE double lines_lane(const fc_halves *h, const lines_rows_of *s, const weights *k, ptrdiff_t i, double x,
+                            double width, double block, ptrdiff_t off, int begins, int has_tail) {
+    double base = s->base[i], sum = s->sum[i], rise = s->rise[i], tail_base = s->tail_base[i], all, rises;
+    if (begins) {
+        double shift = base - x;
+        s->whole[i] = sum + block * shift;
+        s->whole_rise[i] = rise + shift * triangle(block);
+        s->base[i] = base = x;
+        sum = rise = 0.0;
+        s->tail_base[i] = tail_base = s->fold_base[i];
+        s->fold_base[i] = h->fold[i];
+        h->fold[i] = (h->fold + off)[i] = 0.0;
+    } else {
+        double d = x - base, folded = h->folded[i] + (h->fold[i] - s->fold_base[i]);
+        sum += d;
+        rise += d * (width - block - h->tail_bars);
+        (h->fold + off)[i] = (h->folded + off)[i] + folded;
+        h->fold[i] = folded;
+    }
+    s->sum[i] = sum;
+    s->rise[i] = rise;
+    all = sum + s->whole[i];
+    rises = (rise + sum * (block + h->tail_bars)) + (s->whole_rise[i] + s->whole[i] * h->tail_bars);
+    if (has_tail) {
+        double shift = tail_base - base;
+        all += h->tail[i] + h->tail_bars * shift;
+        rises += (h->tail + off)[i] + shift * triangle(h->tail_bars);
+    }
+    h->now[i] = x;
+    return weigh(k, base, all, rises);
+}
+
+#define lines_LANE(i, begins, has_tail)                                                                                \
+    out[i] = lines_lane(&h, &s, &by, i, fc_or_missing(x[i]), w, block, off, begins, has_tail)
+
+static FC_NOINLINE void lines_across(const double *par, const weights *k, const fc_lanes *l, const double *const *in,
+                                     double *out, ptrdiff_t n) {
+    const double w = par[0], block = (double)fc_block_of((ptrdiff_t)par[0]);
+    const ptrdiff_t off = halves_places(par) * l->pitch;
+    const weights by = *k; /* what the compiler knows not to be written to */
+    const lines_rows_of s = {fc_row(l, 0), fc_row(l, 1), fc_row(l, 2), fc_row(l, 3),
+                             fc_row(l, 4), fc_row(l, 5), fc_row(l, 6)};
+    if (ONE(par)) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[i] = fc_or_missing(in[0][i]) * k->base;
+        }
+        return;
+    }
+    HALVES(fc_row(l, LINES_ROWS), lines_LANE)
 }
 
 #define LINES(op, kinds)                                                                                               \
@@ -246,6 +324,10 @@ FC_INLINE double lines_push(lines_state *s, const weights *k, double x, int comm
         weights k = op##_weights(par);                                                                                 \
         return lines_push(state, &k, in[0], commit);                                                                   \
     }                                                                                                                  \
+    static void op##_across(const double *par, const fc_lanes *l, const double *const *in, double *out, ptrdiff_t n) { \
+        weights k = op##_weights(par);                                                                                 \
+        lines_across(par, &k, l, in, out, n);                                                                          \
+    }                                                                                                                  \
     const fc_operator FC(operator_##op) = {.name = #op,                                                                \
                                            .par = kinds,                                                               \
                                            .n_in = 1,                                                                  \
@@ -257,7 +339,10 @@ FC_INLINE double lines_push(lines_state *s, const weights *k, double x, int comm
                                            .size = lines_size,                                                         \
                                            .init = lines_init,                                                         \
                                            .valid = lines_valid,                                                       \
-                                           .gap = lines_gap}
+                                           .gap = lines_gap,                                                           \
+                                           .across = op##_across,                                                      \
+                                           .rows = lines_rows,                                                         \
+                                           .places = halves_places}
 LINES(weighted, "p");
 LINES(slope, "d");
 LINES(line, "df");

@@ -3,7 +3,7 @@
 
 #include "indicators/kernels/blocks.h"
 #include "indicators/operators/operator.h"
-#include "indicators/operators/ring.h"
+#include "indicators/operators/window_lanes.h"
 
 #define SUMS 5 /* of the distances from a bar of the window: x, y, their squares, their products */
 #define LANES 4
@@ -38,20 +38,23 @@ FC_INLINE void distances4(four_sums *s, v4 dx, v4 dy, pairs_kind kind) {
     s->xy = v4_add(s->xy, v4_mul(dx, dy));
 }
 
+/* Of the distances from the means. */
+typedef struct {
+    double products, squares_x, squares_y;
+} spread;
+
+FC_INLINE spread spread_of(const double *s, double inverse) {
+    double mean_x = s[0] * inverse;
+    return (spread){s[4] - mean_x * s[1], s[2] - mean_x * s[0], s[3] - s[1] * inverse * s[1]};
+}
+FC_INLINE double of_spread(spread of, pairs_kind kind) {
+    double x = of.squares_x, y = kind == BETA ? 1.0 : of.squares_y, scale = x * y, apart = sqrt(x) * sqrt(y);
+    double root = kind == BETA ? x : (scale > TINY) & (scale <= DBL_MAX) ? sqrt(scale) : apart;
+    double quotient = of.products / root, result = (x > 0.0) & (y > 0.0) ? quotient : 0.0;
+    return fc_finite(x + y) ? result : NAN;
+}
 FC_INLINE double made1(const double *s, double inverse, pairs_kind kind) {
-    double mean_x = s[0] * inverse, products = s[4] - mean_x * s[1], squares_x = s[2] - mean_x * s[0];
-    double squares_y = kind == BETA ? 0.0 : s[3] - s[1] * inverse * s[1];
-    if (!fc_finite(squares_x + squares_y)) {
-        return NAN;
-    }
-    if (kind == BETA) {
-        return squares_x > 0.0 ? products / squares_x : 0.0;
-    }
-    if (!(squares_x > 0.0 && squares_y > 0.0)) {
-        return 0.0;
-    }
-    double scale = squares_x * squares_y;
-    return products / (scale > TINY && scale <= DBL_MAX ? sqrt(scale) : sqrt(squares_x) * sqrt(squares_y));
+    return of_spread(spread_of(s, inverse), kind);
 }
 
 FC_INLINE v4 made4(const four_sums *s, v4 inverse, pairs_kind kind) {
@@ -177,80 +180,194 @@ FC_INLINE int pairs(const double *x, const double *y, ptrdiff_t n, ptrdiff_t w, 
     return 0;
 }
 
-/* ---- one bar: the block being filled, and the tails of the one before it ---- */
+/* ---- one bar: a window of kernels/stages.h, whose sums are of distances from a bar's x and y ---- */
 
 typedef struct {
-    fc_ring ring;
-    double base_x, base_y, head[SUMS]; /* of the block being filled */
-    double tail_x, tail_y;             /* what the tails count from */
-    double mem[];                      /* x and y of the block, then the tails of each sum */
+    fc_window window;
+    double base_x, base_y, head[SUMS], whole[SUMS]; /* from the first bar of the block being filled */
+    double tail_x, tail_y, fold_x,
+        fold_y; /* the last bars of the tails' block, and of the one being folded into tails */
+    double mem[]; /* x and y of bars, and sums of tails in their places; then the other sums of tails */
 } pairs_state;
 
 static size_t pairs_size(const double *par) {
-    return sizeof(pairs_state) + (2 + SUMS) * (size_t)par[0] * sizeof(double);
+    return sizeof(pairs_state) + SUMS * fc_window_room(par[0]) * sizeof(double);
 }
 static void pairs_init(const double *par, void *state) {
-    pairs_state *s = state;
-    memset(s, 0, sizeof(*s));
-    fc_ring_init(&s->ring, par[0]);
+    memset(state, 0, pairs_size(par));
+    fc_window_init(&((pairs_state *)state)->window, par[0]);
 }
 static int pairs_valid(const double *par, const void *state) {
-    return fc_ring_valid(&((const pairs_state *)state)->ring, par[0]);
-}
-static void pairs_gap(void *state) {
-    pairs_state *s = state;
-    s->ring.at = s->ring.filled = 0;
+    return fc_window_valid(&((const pairs_state *)state)->window, par[0]);
 }
 
-static void fold(pairs_state *s) {
-    int64_t w = s->ring.width;
-    double sum[SUMS] = {0.0}, *x = s->mem, *y = s->mem + w, *to = s->mem + 2 * w;
-    s->tail_x = x[w - 1];
-    s->tail_y = y[w - 1];
-    for (int64_t t = w - 1; t >= 0; t--) {
-        for (int j = 0; j < SUMS; j++) {
-            to[j * w + t] = sum[j];
-        }
-        distances1(x[t] - s->tail_x, y[t] - s->tail_y, sum);
-    }
+/* Adds the sums of n bars about a bar that is (sx, sy) away. */
+FC_INLINE void join(double *to, const double *from, double n, double sx, double sy) {
+    double x = from[0], y = from[1];
+    to[0] += x + n * sx;
+    to[1] += y + n * sy;
+    to[2] += from[2] + sx * (2.0 * x + n * sx);
+    to[3] += from[3] + sy * (2.0 * y + n * sy);
+    to[4] += from[4] + (sx * y + sy * (x + n * sx));
 }
 
 FC_INLINE double pairs_push(pairs_state *s, const double *in, int commit, pairs_kind kind) {
-    int64_t w = s->ring.width, t = s->ring.at;
-    double base_x = t == 0 ? in[0] : s->base_x, base_y = t == 0 ? in[1] : s->base_y, head[SUMS], all[SUMS];
-    double result = NAN;
-    for (int j = 0; j < SUMS; j++) {
-        head[j] = t == 0 ? 0.0 : s->head[j];
+    int32_t w = s->window.width, m = s->window.block, at, second;
+    fc_window_turn(&s->window, &at, &second);
+    double *now = fc_window_half(s->mem, m, second), *before = fc_window_half(s->mem, m, !second);
+    int32_t step = second ? -2 : 2, tail = 2 * m - w + at + 1;
+    ptrdiff_t plane = 2 * m;
+    pairs_state next = *s;
+    double result = NAN, all[SUMS], part[SUMS];
+    if (at == 0) {
+        memset(next.whole, 0, sizeof(next.whole));
+        memset(next.head, 0, sizeof(next.head));
+        join(next.whole, s->head, (double)m, s->base_x - in[0], s->base_y - in[1]);
+        next.base_x = in[0];
+        next.base_y = in[1];
+        next.tail_x = s->fold_x;
+        next.tail_y = s->fold_y;
+        next.fold_x = before[(1 - m) * step];
+        next.fold_y = before[(1 - m) * step + plane];
+    } else {
+        distances1(in[0] - next.base_x, in[1] - next.base_y, next.head);
     }
-    distances1(in[0] - base_x, in[1] - base_y, head);
-    if (s->ring.filled >= w - 1) {
-        memcpy(all, head, sizeof(all));
-        if (t < w - 1) { /* the tail's sums, about the head's base */
-            const double *tail = s->mem + 2 * w + t;
-            double n = (double)(w - 1 - t), sx = s->tail_x - base_x, sy = s->tail_y - base_y;
-            double x = tail[0], y = tail[w];
-            all[0] += x + n * sx;
-            all[1] += y + n * sy;
-            all[2] += tail[2 * w] + sx * (2.0 * x + n * sx);
-            all[3] += tail[3 * w] + sy * (2.0 * y + n * sy);
-            all[4] += tail[4 * w] + (sx * y + sy * (x + n * sx));
+    if (s->window.filled >= w - 1) {
+        for (int j = 0; j < SUMS; j++) {
+            all[j] = w > 1 ? next.head[j] + next.whole[j] : next.head[j];
+            part[j] = tail < m ? now[tail * step + j * plane] : 0.0;
+        }
+        if (tail < m) {
+            join(all, part, (double)(m - tail), next.tail_x - next.base_x, next.tail_y - next.base_y);
         }
         result = made1(all, 1.0 / (double)w, kind);
     }
     if (commit) {
-        s->mem[t] = in[0];
-        s->mem[w + t] = in[1];
-        s->base_x = base_x;
-        s->base_y = base_y;
-        memcpy(s->head, head, sizeof(head));
-        s->ring.at = t + 1;
-        s->ring.filled += s->ring.filled < w;
-        if (s->ring.at == w) {
-            fold(s);
-            s->ring.at = 0;
+        int32_t fold = (at + 1 - m) * step; /* of bar m - 1 - at; of the bar after it, fold - step */
+        for (int j = 0; j < SUMS; j++) {
+            part[j] = at == 0 ? 0.0 : before[fold - step + j * plane];
         }
+        if (at > 0) {
+            distances1(before[fold] - next.fold_x, before[fold + plane] - next.fold_y, part);
+        }
+        for (int j = 0; j < SUMS; j++) {
+            before[fold + j * plane] = part[j];
+        }
+        now[at * step] = in[0];
+        now[at * step + plane] = in[1];
+        *s = next;
+        fc_window_commit(&s->window, at, second);
     }
     return result;
+}
+
+static void pairs_gap(void *state) { /* takes its place in the window */
+    const double missing[2] = {NAN, NAN};
+    pairs_push(state, missing, 1, BETA);
+    fc_window_gap(&((pairs_state *)state)->window);
+}
+
+/* ---- the same for symbols side by side ---- */
+
+/* The last two of them are what the products, which are in the output meanwhile, are divided by. */
+enum {
+    BASE_X,
+    BASE_Y,
+    TAIL_X,
+    TAIL_Y,
+    FOLD_X,
+    FOLD_Y,
+    HEAD,
+    WHOLE = HEAD + SUMS,
+    BY_X = WHOLE + SUMS,
+    BY_Y,
+    PAIRS_ROWS
+};
+
+static ptrdiff_t pairs_rows(const double *par) { return PAIRS_ROWS + SUMS * halves_places(par); }
+
+/* What one lane works with: rows[k * pitch] are its sums; `off` is from a row of bars to that of the next sum. */
+typedef struct {
+    double *rows;
+    ptrdiff_t pitch, off;
+    double inverse, block;
+} pairs_lanes;
+
+FC_INLINE double pairs_lane(const fc_halves *h, const pairs_lanes *p, ptrdiff_t i, double x, double y, int begins,
+                            int has_tail) {
+    double *row = p->rows + i, head[SUMS], whole[SUMS], all[SUMS], part[SUMS];
+    const ptrdiff_t pitch = p->pitch, off = p->off;
+    double base_x = row[BASE_X * pitch], base_y = row[BASE_Y * pitch];
+    double tail_x = row[TAIL_X * pitch], tail_y = row[TAIL_Y * pitch];
+    double fold_x = row[FOLD_X * pitch], fold_y = row[FOLD_Y * pitch];
+    for (int j = 0; j < SUMS; j++) {
+        head[j] = row[(HEAD + j) * pitch];
+        whole[j] = begins ? 0.0 : row[(WHOLE + j) * pitch];
+        part[j] = begins ? 0.0 : h->folded[i + j * off];
+    }
+    if (begins) {
+        join(whole, head, p->block, base_x - x, base_y - y);
+        row[BASE_X * pitch] = base_x = x;
+        row[BASE_Y * pitch] = base_y = y;
+        row[TAIL_X * pitch] = tail_x = fold_x;
+        row[TAIL_Y * pitch] = tail_y = fold_y;
+        row[FOLD_X * pitch] = h->fold[i];
+        row[FOLD_Y * pitch] = h->fold[i + off];
+        for (int j = 0; j < SUMS; j++) {
+            head[j] = 0.0;
+            row[(WHOLE + j) * pitch] = whole[j];
+        }
+    } else {
+        distances1(x - base_x, y - base_y, head);
+        distances1(h->fold[i] - fold_x, h->fold[i + off] - fold_y, part);
+    }
+    for (int j = 0; j < SUMS; j++) {
+        row[(HEAD + j) * pitch] = head[j];
+        h->fold[i + j * off] = part[j];
+        all[j] = head[j] + whole[j];
+    }
+    if (has_tail) {
+        for (int j = 0; j < SUMS; j++) {
+            part[j] = h->tail[i + j * off];
+        }
+        join(all, part, h->tail_bars, tail_x - base_x, tail_y - base_y);
+    }
+    h->now[i] = x;
+    h->now[i + off] = y;
+    spread of = spread_of(all, p->inverse);
+    row[BY_X * pitch] = of.squares_x;
+    row[BY_Y * pitch] = of.squares_y;
+    return all[0] == all[0] ? of.products : NAN;
+}
+
+/* x, where the bar has y too. */
+FC_INLINE double with(double x, double y) { return (x - x) + (y - y) == 0.0 ? x : NAN; }
+
+#define pairs_LANE(i, begins, has_tail)                                                                                \
+    out[i] = pairs_lane(&h, &p, i, with(x[i], y[i]), with(y[i], x[i]), begins, has_tail)
+
+static FC_NOINLINE void all_lanes(const double *par, const fc_lanes *l, const double *const *in, double *restrict out,
+                                  ptrdiff_t n) {
+    const double *restrict y = in[1];
+    const pairs_lanes p = {l->rows, l->pitch, halves_places(par) * l->pitch, 1.0 / par[0],
+                           (double)fc_block_of((ptrdiff_t)par[0])};
+    HALVES(fc_row(l, PAIRS_ROWS), pairs_LANE)
+}
+
+FC_INLINE void pairs_across(const double *par, const fc_lanes *l, const double *const *in, double *restrict out,
+                            ptrdiff_t n, pairs_kind kind) {
+    const double *restrict by_x = fc_row(l, BY_X), *restrict by_y = fc_row(l, BY_Y);
+    if (ONE(par)) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[i] = with(in[0][i], in[1][i]) * 0.0 + 0.0; /* of one bar: 0 */
+        }
+        return;
+    }
+    all_lanes(par, l, in, out, n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        double products = out[i], result = of_spread((spread){products, by_x[i], by_y[i]}, kind);
+        out[i] = products == products ? result : products;
+    }
 }
 
 #define PAIRS(op, KIND)                                                                                                \
@@ -263,6 +380,9 @@ FC_INLINE double pairs_push(pairs_state *s, const double *in, int commit, pairs_
         (void)par;                                                                                                     \
         return pairs_push(state, in, commit, KIND);                                                                    \
     }                                                                                                                  \
+    static void op##_across(const double *par, const fc_lanes *l, const double *const *in, double *out, ptrdiff_t n) { \
+        pairs_across(par, l, in, out, n, KIND);                                                                        \
+    }                                                                                                                  \
     const fc_operator FC(operator_##op) = {.name = #op,                                                                \
                                            .par = "p",                                                                 \
                                            .n_in = 2,                                                                  \
@@ -274,6 +394,9 @@ FC_INLINE double pairs_push(pairs_state *s, const double *in, int commit, pairs_
                                            .size = pairs_size,                                                         \
                                            .init = pairs_init,                                                         \
                                            .valid = pairs_valid,                                                       \
-                                           .gap = pairs_gap}
+                                           .gap = pairs_gap,                                                           \
+                                           .across = op##_across,                                                      \
+                                           .rows = pairs_rows,                                                         \
+                                           .places = halves_places}
 PAIRS(correlation, CORRELATION);
 PAIRS(beta, BETA);
