@@ -70,6 +70,58 @@ def talib_loop(data: dict[str, Any]) -> Callable[[], None]:
     return run
 
 
+# The same by screamer: its classes and their parameters.
+SCREAMER: dict[str, tuple[str, dict[str, Any]]] = {
+    "sma": ("RollingMean", {"window_size": 20}),
+    "ema": ("EwMean", {"span": 12}),
+    "wma": ("WMA", {"window_size": 20}),
+    "dema": ("DEMA", {"span": 20}),
+    "macd": ("MACD", {"fast": 12, "slow": 26, "signal": 9}),
+    "rsi": ("RollingRSI", {"window_size": 14}),
+    "bbands": ("BollingerBands", {"window_size": 20}),
+    "stddev": ("RollingStd", {"window_size": 20}),
+    "mom": ("Momentum", {"window_size": 10}),
+    "roc": ("ROC", {"window_size": 10}),
+    "stoch": ("Stoch", {}),
+    "atr": ("ATR", {"window_size": 14}),
+    "natr": ("NATR", {"window_size": 14}),
+    "adx": ("ADX", {"window_size": 14}),
+    "plus_di": ("PlusDI", {"window_size": 14}),
+    "minus_di": ("MinusDI", {"window_size": 14}),
+    "cci": ("CCI", {"window_size": 14}),
+    "willr": ("WilliamsR", {"window_size": 14}),
+    "obv": ("OBV", {}),
+    "mfi": ("MFI", {"window_size": 14}),
+}
+
+
+def by_screamer(data: dict[str, Any]) -> Callable[[], object]:
+    import screamer
+
+    columns = {name: np.ascontiguousarray(x.T) for name, x in data.items()}
+    calls = [(getattr(screamer, SCREAMER[name][0]), SCREAMER[name][1], COMMON[name][2]) for name in COMMON]
+    return lambda: [make(**params)(*[columns[name] for name in inputs]) for make, params, inputs in calls]
+
+
+def by_polars(data: dict[str, Any]) -> Callable[[], object]:
+    import polars
+    import polars_talib
+
+    symbols, bars = data["close"].shape
+    frame = polars.DataFrame({"symbol": np.repeat(np.arange(symbols), bars), **{k: x.ravel() for k, x in data.items()}})
+    expressions = [
+        getattr(polars_talib, function.lower())(*[polars.col(x) for x in inputs], *params).over("symbol").alias(name)
+        for name, (_, function, inputs, params) in COMMON.items()
+    ]
+    return lambda: frame.select(expressions)
+
+
+def installed(**contenders: Callable[[], Callable[[], object]]) -> dict[str, Callable[[], object]]:
+    """The contenders, by the module that each needs, whose module is installed."""
+    found = {name.replace("_", "-"): make for name, make in contenders.items() if importlib.util.find_spec(name)}
+    return {name: make() for name, make in found.items()}
+
+
 def plans(report: Report) -> None:
     """Twenty indicators of all symbols."""
     data = panel(SYMBOLS, BARS)
@@ -85,6 +137,7 @@ def plans(report: Report) -> None:
             "two threads": lambda: core(arrays, 2),
             "columns of symbols": lambda: PLAN(by_columns),
             "TA-Lib": talib_loop(data),
+            **installed(screamer=lambda: by_screamer(data), polars_talib=lambda: by_polars(data)),
         },
         rounds=7,
     )
@@ -96,6 +149,11 @@ def plans(report: Report) -> None:
             "TA-Lib / fastcore": Ratio(timings["TA-Lib"].median / ours, 6.0),
             "one thread / two": Ratio(timings["one thread"].median / timings["two threads"].median, 1.8),
             "columns of symbols / fastcore": Ratio(timings["columns of symbols"].median / ours),
+            **{
+                f"{name} / fastcore": Ratio(timings[name].median / ours)
+                for name in ("screamer", "polars-talib")
+                if name in timings
+            },
         },
     )
     long = pd.DataFrame({name: data[name][:, :500].ravel() for name in data})
@@ -107,22 +165,38 @@ def plans(report: Report) -> None:
         close = long["close"].groupby(symbol)
         close.rolling(20).mean(), close.rolling(20).std(ddof=0), close.rolling(14).max(), close.pct_change(10)
 
-    timings = interleave({"fastcore Plan": lambda: some(small), "pandas groupby": grouped}, rounds=5)
-    ratio = timings["pandas groupby"].median / timings["fastcore Plan"].median
-    report.add(f"4 indicators, {SYMBOLS} x 500", timings, {"pandas / fastcore": Ratio(ratio)})
+    def by_numbagg() -> Callable[[], object]:
+        import numbagg
+
+        close = small["close"]
+        return lambda: (numbagg.move_mean(close, 20), numbagg.move_std(close, 20))
+
+    peers = installed(numbagg=by_numbagg)
+    timings = interleave({"fastcore Plan": lambda: some(small), "pandas groupby": grouped, **peers}, rounds=5)
+    ours = timings["fastcore Plan"].median
+    ratios = {"pandas / fastcore": Ratio(timings["pandas groupby"].median / ours)}
+    if peers:
+        ratios["numbagg, the mean and the deviation only / fastcore"] = Ratio(timings["numbagg"].median / ours)
+    report.add(f"4 indicators, {SYMBOLS} x 500", timings, ratios)
+
+
+def ticks_of(plan: Any, symbols: int, count: int, clock: Callable[[], float] = time.perf_counter) -> Any:
+    """The seconds of each of `count` ticks, ordered."""
+    history = panel(symbols, 64)
+    board = plan.live(symbols=symbols)
+    ticks = [{name: np.ascontiguousarray(history[name][:, t]) for name in plan.columns} for t in range(64)]
+    times = []
+    for t in range(count + 100):
+        start = clock()
+        board.update(**ticks[t % 64])
+        times.append(clock() - start)
+    return np.sort(times[100:])
 
 
 def boards(report: Report) -> None:
     """A tick of all symbols, each timed by itself."""
-    history = panel(BOARD, 64)
-    board = PLAN.live(symbols=BOARD)
-    ticks = [{name: np.ascontiguousarray(x[:, t]) for name, x in history.items()} for t in range(64)]
-    times = []
-    for t in range(TICKS + 100):
-        start = time.perf_counter()
-        board.update(**ticks[t % 64])
-        times.append(time.perf_counter() - start)
-    taken = np.sort(times[100:])
+    taken = ticks_of(PLAN, BOARD, TICKS)
+    half = ticks_of(PLAN, BOARD // 2, TICKS)  # so few that one thread takes them
     low, median, high = (float(x) for x in np.quantile(taken, [0.25, 0.5, 0.75]))
     one = {name: x[0, :STREAM_BARS] for name, x in panel(1, STREAM_BARS).items()}
     calls = [
@@ -141,9 +215,23 @@ def boards(report: Report) -> None:
         {
             "TA-Lib stream / fastcore": Ratio(streamed / float(taken.mean()), 25.0),
             "ns an indicator and symbol": Ratio(each * 1e9, 5.0, at_least=False),
+            f"ns an indicator and symbol, {BOARD // 2:,} on one thread": Ratio(
+                float(half.mean()) / (BOARD // 2) / len(COMMON) * 1e9
+            ),
             "slowest tick / median": Ratio(float(taken[-1]) / median, 3.0, at_least=False),
         },
     )
+
+
+def periods(report: Report) -> None:
+    """What a tick of one symbol costs by the period of the window."""
+    for name in ("SMA", "STDDEV", "MAX", "WMA", "LINEARREG", "AVGDEV", "MEDIAN"):
+        short, long = (
+            float(np.median(ticks_of(ta.Plan(x=getattr(ta, name)(period)), 1000, 2000 + period, time.thread_time)))
+            for period in (20, 500)
+        )
+        timings = {f"period {n}": Timing(t, t, t, 2000 + n) for n, t in ((20, short), (500, long))}
+        report.add(f"{name}, 1,000 symbols", timings, {"period 500 / 20": Ratio(long / short)})
 
 
 def lives(report: Report) -> None:
@@ -207,7 +295,7 @@ def main() -> None:
     absent = [name for name in ("screamer", "polars_talib", "numbagg") if importlib.util.find_spec(name) is None]
     if absent:
         report.notes.append(f"Not installed, and left out: {', '.join(absent)}.")
-    report.run([plans, boards, lives, own], sys.argv[1:])
+    report.run([plans, boards, periods, lives, own], sys.argv[1:])
 
 
 if __name__ == "__main__":
