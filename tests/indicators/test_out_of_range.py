@@ -69,13 +69,46 @@ def test_a_bar_at_which_a_recurrence_overflows_is_left_out(ta: ModuleType, name:
         assert np.isfinite(ours[82:]).all()
 
 
+def halted(case: Case, still: int, by_bar: bool) -> list[Any]:
+    """60 bars, then the last price, or the last bar again and again, without volume."""
+    bars = walk(60, seed=4)
+    last = {name: 0.0 if name == "volume" else x[-1] if by_bar else bars["close"][-1] for name, x in bars.items()}
+    return [np.concatenate([bars[name], np.full(still, last[name])]) for name in case.row.inputs]
+
+
+SHORT: dict[str, tuple[int, ...]] = {  # periods of which averages come to 0 within some 1,500 bars
+    "plus_di": (3,),
+    "minus_di": (3,),
+    "cmo": (3,),
+    "tsi": (3, 4),
+    "smi": (5, 3, 4, 3),
+    "rvi": (3, 4),
+    "massi": (3, 4),
+    "cvi": (3, 4),
+    "pvo": (3, 5, 1),
+    "ema": (4,),
+}
+
+
 @pytest.mark.parametrize("name", ["function", "extended", "board"])
 @pytest.mark.parametrize("indicator", ["dx", "adx"])
-def test_dx_keeps_its_value_through_a_long_halt(ta: ModuleType, indicator: str, name: str) -> None:
+@pytest.mark.parametrize("by_bar", [True, False])
+def test_dx_keeps_its_value_through_a_long_halt(ta: ModuleType, indicator: str, name: str, by_bar: bool) -> None:
     """All its sums fall to 0 in the end, one after the other."""
-    case, bars = DEFINED[indicator], 60
-    moving = inputs_of(case.row, walk(bars, seed=4))
-    inputs = [np.concatenate([x, np.full(8000, moving[-1][-1])]) for x in moving]
-    (ours,) = FORMS[name](ta, case, inputs)
-    assert 0.0 < ours[bars] < 100.0
-    np.testing.assert_allclose(ours[bars + 500 :], ours[bars + 500], rtol=1e-12)
+    case = Case(INDICATORS[indicator], (3.0,))
+    (ours,) = FORMS[name](ta, case, halted(case, 2500, by_bar))
+    assert 0.0 < ours[60] < 100.0
+    np.testing.assert_allclose(ours[200:], ours[200], rtol=1e-12)
+
+
+@pytest.mark.parametrize("indicator", SHORT)
+def test_averages_come_to_0_at_the_same_bar_in_every_form(ta: ModuleType, indicator: str) -> None:
+    case = Case(INDICATORS[indicator], tuple(map(float, SHORT[indicator])))
+    inputs = halted(case, 2500, by_bar=False)
+    if indicator == "ema":
+        inputs = [np.concatenate([x[:60], np.zeros(2500)]) for x in inputs]
+    whole = FORMS["function"](ta, case, inputs)
+    for name in ("extended", "board"):
+        for ours, wanted in zip(FORMS[name](ta, case, inputs), whole):
+            np.testing.assert_allclose(ours, wanted, rtol=1e-9, atol=1e-11)
+            np.testing.assert_array_equal(ours == 0.0, wanted == 0.0)

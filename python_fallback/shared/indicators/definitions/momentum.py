@@ -295,15 +295,11 @@ def _sum_of_moves(o: Operators, move: Value, period: int) -> Value:
     return o.after(move, 1) if period == 1 else float(period) * _wilder(o, move, period)
 
 
-def _spread(o: Operators, high: Value, low: Value, close: Value) -> Value:
-    """The true range; 0 at the first bar."""
-    before = o.previous(close, math.inf)
-    return o.where(before < math.inf, o.true_range(high, low, before), 0.0)
-
-
 def _directions(o: Operators, high: Value, low: Value, close: Value, period: int) -> tuple[Value, Value]:
     """The two directional indicators."""
-    ranges = _wilder(o, _spread(o, high, low, close), period)
+    before = o.previous(close, math.inf)
+    spread = o.where(before < math.inf, o.true_range(high, low, before), 0.0)
+    ranges = _wilder(o, spread, period)
     plus, minus = (100.0 * o.ratio(_wilder(o, move, period), ranges) for move in _moves(o, high, low))
     return o.after(plus, 1), o.after(minus, 1)
 
@@ -319,8 +315,9 @@ def minus_di(o: Operators, high: Value, low: Value, close: Value, timeperiod: in
 def dx(o: Operators, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
     plus, minus = _directions(o, high, low, close, timeperiod)
     both = plus + minus
-    # While prices stand still all sums fall alike. Their quotient is kept, as they come to 0 one after the other.
-    moved = o.where(o.previous(both, 0.0) > 0.0, _spread(o, high, low, close), both)
+    # Without a move both sums fall alike. Their quotient is kept, as they come to 0 one after the other.
+    up, down = _moves(o, high, low)
+    moved = o.where(o.previous(both, 0.0) > 0.0, up + down, both)
     return o.hold(100.0 * o.ratio(abs(plus - minus), both), moved)
 
 

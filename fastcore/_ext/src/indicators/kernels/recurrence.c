@@ -142,6 +142,14 @@ void FC(average_begin)(fc_average *a, double q, const double *x, ptrdiff_t n) {
     a->apart = (base - a->before) + sum / (double)n;
 }
 
+/* Bar by bar a distance from 0 is dropped at the first bar where it no longer shows: here too. */
+static FC_NOINLINE void drop(const double *x, double *out, ptrdiff_t n) {
+    double shows = fc_negligible(0.0);
+    for (ptrdiff_t i = n - 1; i >= 0 && fabs(out[i]) < shows && (x == out || x[i] == 0.0); i--) {
+        out[i] = 0.0;
+    }
+}
+
 FC_INLINE int average(fc_average *a, const double *x, double *out, ptrdiff_t n, run_kind kind) {
     double steps[FC_SEGMENTS * 8];
     for (ptrdiff_t from = 0, m; from < n; from += m) {
@@ -156,6 +164,9 @@ FC_INLINE int average(fc_average *a, const double *x, double *out, ptrdiff_t n, 
         }
         a->apart = fc_settled(apart, latest);
         a->before = latest;
+        if (FC_UNLIKELY(a->apart != apart && latest == 0.0)) {
+            drop(x + from, out + from, m);
+        }
         if (!fc_finite(a->apart)) {
             return 1; /* what is not finite never leaves a recurrence */
         }
