@@ -56,9 +56,10 @@ def bind(
         If an argument is not what it should be; the text says which, what was expected and what came.
     """
     count = len(row.inputs)
-    if not kwargs and count <= len(args) <= count + len(row.params) and (found := plain_series(args[:count])):
-        values = _values(row, args[count:]) + _defaults(row)[len(args) - count :]
-        return found[0], values, finisher(row, found[1]), None
+    if count <= len(args) <= count + len(row.params):
+        known = _in_order(row, args[count:], kwargs) if kwargs else args[count:]
+        if known is not None and (found := plain_series(args[:count])):
+            return found[0], _values(row, known) + _defaults(row)[len(known) :], finisher(row, found[1]), None
     kwargs = dict(kwargs or {})
     out = kwargs.pop("out", None)
     as_talib = missing.checked(kwargs.pop("nan", None))
@@ -307,6 +308,13 @@ def _parser(name: str, arguments: Sequence[str]) -> Callable[..., tuple[Any, ...
 @functools.cache
 def _defaults(row: Indicator) -> tuple[float, ...]:
     return tuple(float(param.default) for param in row.params)
+
+
+def _in_order(row: Indicator, given: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any] | None:
+    """The parameters of a call, in order; None where there are other arguments, or one twice."""
+    values = [*given, *(named.get(param.name, param.default) for param in row.params[len(given) :])]
+    known = {param.name for param in row.params[len(given) :]}
+    return values if named.keys() <= known else None
 
 
 def _values(row: Indicator, given: Sequence[Any]) -> tuple[float, ...]:

@@ -465,5 +465,7 @@ def test_series_of_equal_indexes_take_the_name_and_the_index_of_the_first(ta: Mo
         ta.atr(inputs[0], inputs[1].shift(freq="D"), inputs[2])
     with pytest.raises(ValueError, match=r"timeperiod: expected an int in 1\.\.100000, got 0"):
         ta.atr(*inputs, 0)
-    with pytest.raises(TypeError):
-        ta.atr(*inputs, 5, 6)
+    pd.testing.assert_series_equal(ta.atr(*inputs, timeperiod=5), result)
+    for args, kwargs in (((5, 6), {}), ((5,), {"timeperiod": 5}), ((), {"period": 5}), ((5,), {"high": 1.0})):
+        with pytest.raises(TypeError):
+            ta.atr(*inputs, *args, **kwargs)
