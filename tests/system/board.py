@@ -24,7 +24,7 @@ __all__ = ["CLIENTS", "HOSTILE", "PAGES", "TASKS", "TOKEN", "Service", "running_
 TOKEN = "correct horse battery"
 HOSTILE = "<img src=x onerror=alert(1)>"
 PAGES = ("overview", "requests", "alerts", "switches", "tasks", "caches", "memory", "streaming", "prices")
-TASKS, CLIENTS, ROUTES, SERIES = 5000, 1000, 1000, 10_000
+TASKS, CLIENTS, ROUTES, SERIES = 5000, 1000, 500, 10_000
 
 
 class Service(NamedTuple):
@@ -84,7 +84,7 @@ def running_service() -> Iterator[Service]:
 
 @contextmanager
 def many_series() -> Iterator[None]:
-    """10,000 series, of which 2,000 are those of 1,000 routes."""
+    """10,000 series, of which 1,000 are those of 500 routes."""
     made: list[tuple[str, dict[str, str]]] = []
     for number in range(ROUTES):
         labels = {"method": "GET", "route": f"/route{number}"}
