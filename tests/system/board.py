@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
+import httpx
 from fastapi import FastAPI
 
 from fastcore import Switch, metrics
@@ -70,8 +71,10 @@ def running_service() -> Iterator[Service]:
     installed = install(app, tasks=queue, hub=hub, token=TOKEN, public=True)
     assert installed.alerts is not None
     with ExitStack() as stack:
-        stack.enter_context(many_series())
         running = stack.enter_context(Running(app, lifespan="on", timeout_graceful_shutdown=1))
+        for _ in range(5):  # the routes of most requests have a history
+            httpx.get(f"http://127.0.0.1:{running.port}/square", trust_env=False)
+        stack.enter_context(many_series())
         queue.submit_many([(report, (f"S{n}",)) for n in range(TASKS)])
         for text in ("one", "two", HOSTILE):
             queue.submit(broken, text, password="hunter2")
