@@ -36,6 +36,13 @@ REQUESTS: dict[str, Request] = {
     "a daily report": ("POST", "/jobs/daily_report", None),
     "a batch by priority": ("POST", "/batch-analysis", {"AAPL": 5, "IBM": 0, "FB": 5}),
     "a crawl of nothing": ("POST", "/jobs/crawl_news", None),
+    "a report of more symbols than there are": ("POST", "/generate-report", ["AAPL"] * 501),
+    "a report of NaN": ("POST", "/generate-report", b"[NaN]"),
+    "a report of half a surrogate pair": ("POST", "/generate-report", b'[["\\ud800"]]'),
+    "a report of no JSON": ("POST", "/generate-report", b"["),
+    "priorities of NaN": ("POST", "/batch-analysis", b'{"AAPL": NaN}'),
+    "an analysis of a long name": ("GET", "/technical-analysis/" + 5000 * "A", None),
+    "a batch of 501": ("GET", "/technical-analysis?symbols=" + ",".join(501 * ["IBM"]), None),
     "an unknown job": ("POST", "/jobs/nothing", None),
     "news": ("GET", "/news", None),
     "alerts": ("GET", "/alerts", None),
@@ -70,7 +77,8 @@ def answers(app: FastAPI) -> dict[str, tuple[int, Any]]:
     async def ask(client: httpx.AsyncClient) -> dict[str, tuple[int, Any]]:
         found = {}
         for name, (method, path, body) in REQUESTS.items():
-            answer = await client.request(method, path, json=body)
+            sent: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
+            answer = await client.request(method, path, **sent)
             found[name] = (answer.status_code, answer.json())
         return found
 

@@ -66,6 +66,29 @@ def services(**options: Any) -> OptimizedServices:
 
 
 @pytest.mark.backend_independent
+def test_wrong_requests_are_answered_with_what_was_expected() -> None:
+    found = expected()
+    many = (422, {"detail": "symbols: expected at most 500, got 501"})
+    assert found["a report of more symbols than there are"] == found["a batch of 501"] == many
+    for name in ("NaN", "half a surrogate pair", "no JSON"):
+        assert found[f"a report of {name}"][0] == 422
+    status, body = found["an analysis of a long name"]
+    assert status == 404 and len(body["detail"]) < 200
+
+
+@pytest.mark.backend_independent
+@pytest.mark.parametrize("arm", ["plain", "tuned", "fast"])
+@pytest.mark.filterwarnings("error")
+def test_no_two_routes_have_the_same_path(arm: str) -> None:
+    apps: dict[str, Any] = {
+        "plain": lambda: build_plain(Services(market(), feeds=[]), running=False),
+        "tuned": lambda: build_tuned(TunedServices(market(), feeds=[]), running=False),
+        "fast": lambda: build_fast(services(), running=False),
+    }
+    assert "/generate-report" in apps[arm]().openapi()["paths"]  # it warns of operations with one name
+
+
+@pytest.mark.backend_independent
 def test_tuned_gives_the_answers_of_plain() -> None:
     found = answers(build_tuned(TunedServices(market(), feeds=[]), running=False))
     assert differences(found, ACCURACY) == {}

@@ -30,7 +30,7 @@ class UnknownSymbol(KeyError):
     """There is no such symbol."""
 
     def __str__(self) -> str:
-        return f"symbol: expected one of the market's, got {self.args[0]!r}"
+        return f"symbol: expected one of the market's, got {self.args[0]!r:.100}"
 
 
 class Quote(NamedTuple):

@@ -8,9 +8,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
-from examples.market_desk.data.market import UnknownSymbol
 from examples.market_desk.fast.services import OptimizedServices
-from examples.market_desk.plain.routers import Bars, job_routes, price_routes, split, unknown_symbol
+from examples.market_desk.plain.routers import Bars, include, job_routes, price_routes, split
 from fastcore.cache import get_cached_analysis
 from fastcore.tasks import QueueClosed, QueueFull, StoreError, submit_background_task
 
@@ -26,10 +25,8 @@ def asks_for_task(request: Request) -> bool:
 
 
 def add_routes(app: FastAPI, services: OptimizedServices) -> None:
-    """Add every route to an application; those that come first answer."""
-    for router in (analysis_routes(services), task_routes(services), price_routes(services), job_routes(services)):
-        app.include_router(router)
-    app.add_exception_handler(UnknownSymbol, unknown_symbol)
+    """Add every route to an application: the plain ones where there is no other of the same path."""
+    include(app, analysis_routes(services), task_routes(services), price_routes(services), job_routes(services))
     for refused in (QueueFull, QueueClosed, StoreError):
         app.add_exception_handler(refused, not_taken)
 

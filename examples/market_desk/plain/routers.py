@@ -5,21 +5,35 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from examples.market_desk.data.market import HISTORY, UnknownSymbol
 from examples.market_desk.plain.services import Services
 
-__all__ = ["Bars", "add_routes", "split"]
+__all__ = ["Bars", "add_routes", "include", "split"]
 
+MOST = 500  # symbols of a request
 Bars = Annotated[int, Query(ge=50, le=HISTORY)]
 
 
 def add_routes(app: FastAPI, services: Services) -> None:
     """Add every route to an application."""
-    for router in (analysis_routes(services), price_routes(services), job_routes(services)):
+    include(app, analysis_routes(services), price_routes(services), job_routes(services))
+
+
+def include(app: FastAPI, *routers: APIRouter) -> None:
+    """Add the routes of `routers`, where two have the same path the first, and the answers to wrong requests."""
+    added: set[tuple[str, ...]] = set()
+    for router in routers:
+        routes = {(route.path, *(route.methods or ())): route for route in router.routes if isinstance(route, APIRoute)}
+        router.routes[:] = [route for name, route in routes.items() if name not in added]
+        added |= routes.keys()
         app.include_router(router)
     app.add_exception_handler(UnknownSymbol, unknown_symbol)
+    app.add_exception_handler(RequestValidationError, invalid_request)
 
 
 async def unknown_symbol(request: Request, error: Exception) -> JSONResponse:
@@ -27,11 +41,23 @@ async def unknown_symbol(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, 404)
 
 
+async def invalid_request(request: Request, error: Exception) -> JSONResponse:
+    """Answer 422 with what is wrong, without the input where that is no JSON: NaN, or half of a surrogate pair."""
+    assert isinstance(error, RequestValidationError)
+    try:
+        return await request_validation_exception_handler(request, error)
+    except ValueError:
+        wrong = [{"type": one["type"], "loc": one["loc"], "msg": one["msg"]} for one in error.errors()]
+        return JSONResponse({"detail": wrong}, 422)
+
+
 def split(symbols: str) -> list[str]:
-    """Return the symbols of ``AAPL,IBM``; 422 where there is none."""
+    """Return the symbols of ``AAPL,IBM``; 422 where there is none, or too many."""
     found = [symbol for symbol in symbols.split(",") if symbol]
     if not found:
         raise HTTPException(422, "symbols: expected at least one, got none")
+    if len(found) > MOST:
+        raise HTTPException(422, f"symbols: expected at most {MOST}, got {len(found)}")
     return found
 
 

@@ -11,8 +11,7 @@ from typing import Any
 from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from examples.market_desk.data.market import UnknownSymbol
-from examples.market_desk.plain.routers import Bars, job_routes, price_routes, split, unknown_symbol
+from examples.market_desk.plain.routers import Bars, include, job_routes, price_routes, split
 from examples.market_desk.tuned.services import TunedServices
 
 __all__ = ["add_routes"]
@@ -21,12 +20,8 @@ KEPT = 1000  # results that are kept
 
 
 def add_routes(app: FastAPI, services: TunedServices) -> None:
-    """Add every route to an application; those that come first answer."""
-    app.include_router(quick_routes(services))
-    app.include_router(slow_routes(services))
-    app.include_router(price_routes(services))
-    app.include_router(job_routes(services))
-    app.add_exception_handler(UnknownSymbol, unknown_symbol)
+    """Add every route to an application: the plain ones where there is no other of the same path."""
+    include(app, quick_routes(services), slow_routes(services), price_routes(services), job_routes(services))
 
 
 def quick_routes(services: TunedServices) -> APIRouter:
