@@ -39,6 +39,7 @@ def in_context(run: Run, coroutine: Any, waits_for: Any) -> Generator[Any, Any, 
             try:
                 value = yield waits_for
             except BaseException as error:
+                waits_for = None  # a future that holds the error, whose traceback holds this frame
                 waits_for = run(coroutine.throw, error)
             else:
                 waits_for = run(coroutine.send, value)

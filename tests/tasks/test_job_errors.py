@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import logging
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from fastcore.concurrency import Retry, map_async
 from fastcore.tasks import State, TaskQueue, TaskView, UnknownTask, progress
 from tests.loops import STANDARD_LOOPS, factory_of
-from tests.tasks.queue_cases import LONG, SOON, run
+from tests.tasks.queue_cases import LONG, SOON, run, until
 
 SURROGATE = "caf\udce9"  # as os.listdir gives a name that is not UTF-8
 ESCAPED = r"caf\udce9"
@@ -458,3 +460,41 @@ def test_a_failed_job_leaves_no_context_either(make: Callable[..., TaskQueue]) -
         assert seen == ["none"] * 4
 
     run(scenario)
+
+
+class Large: ...
+
+
+@pytest.mark.parametrize("kind", ["thread", "async", "async in a thread"])
+def test_what_a_function_held_is_let_go_when_it_has_failed(
+    make: Callable[..., TaskQueue], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("fastcore.tasks"), "disabled", True)  # pytest keeps records, and their errors
+    held: list[weakref.ref[Large]] = []
+
+    def fail() -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        raise OSError("no room")
+
+    async def fail_later() -> None:
+        await asyncio.sleep(0)
+        if kind == "async":
+            fail()
+        await asyncio.to_thread(fail)
+
+    queue = make(workers={"thread": 1, "async": 1})
+    task: Any = queue.task(fail if kind == "thread" else fail_later, name="fail", retries=0)
+
+    async def scenario() -> None:
+        async with queue:
+            id = await queue.asubmit(task)
+            while (await asyncio.to_thread(queue.status, id)).state in (State.QUEUED, State.RUNNING):
+                await asyncio.sleep(0.01)
+            await until(lambda: held[0]() is None)
+
+    gc.disable()  # the error and the frames of its traceback must not need a collection
+    try:
+        run(scenario)
+    finally:
+        gc.enable()

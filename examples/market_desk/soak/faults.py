@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +27,7 @@ CANARY = 60.0  # seconds within which a bad canary must be rolled back
 FULL = 4.0  # seconds for which the disk stays full once an order was refused ...
 REFUSING = 20.0  # ... and for which one is waited for
 LARGE = ["AAPL", "IBM", "MSFT"]  # symbols of a report whose result may not fit onto a full disk ...
-MOST = 48  # ... nor into the pages that the store has free: each order has twice as many symbols, up to so many
+MOST = 16  # ... nor into the pages that the store has free: each time twice as many are ordered, up to so many
 RECOVERY = 60.0  # seconds that recovery is waited for
 CLOSING = 40.0  # seconds within which stuck and vanished clients must be closed
 ADMIN = f"Authorization: Bearer {TOKEN}\r\n"
@@ -165,14 +165,14 @@ class Faults:
         if not self.disk.kind:
             return "left out: needs Linux"
         pids, began = [server.pid for server in self.servers.both], time.perf_counter()
-        before, symbols = self.ledger.refused, LARGE
+        before, count = self.ledger.refused, 1
         await asyncio.to_thread(self.disk.fill, pids)
         try:
             while self.ledger.refused == before:
                 if time.perf_counter() - began > REFUSING:
                     raise ValueError(f"expected an order to be refused within {REFUSING:g} s of a full disk, got none")
-                await self._order(symbols)
-                symbols = symbols if len(symbols) >= MOST else symbols * 2
+                await asyncio.gather(*(self._order() for _ in range(count)))
+                count = min(MOST, 2 * count)
             await asyncio.sleep(FULL)
         finally:
             await asyncio.to_thread(self.disk.free, pids)
@@ -229,10 +229,10 @@ class Faults:
             await asyncio.sleep(0.1)
         http.close()
 
-    async def _order(self, symbols: Sequence[str]) -> None:
+    async def _order(self) -> None:
         """Order a report; once acknowledged, it must succeed like every other task."""
         http = HttpClient(self.servers.port)
-        answer = await http.post("/generate-report", symbols, PREFER)
+        answer = await http.post("/generate-report", LARGE, PREFER)
         http.close()
         self.ledger.order(answer)
         await asyncio.sleep(0.1)

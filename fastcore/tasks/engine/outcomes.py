@@ -33,7 +33,9 @@ class Outcomes:
         latest: Task[..., Any] | None = None
         n = 0  # successes of the latest task, in a row
         for job, kept in zip(ended, taken, strict=True):
-            outcome = job.outcome
+            outcome, error = job.outcome, None
+            if outcome.error is not None:  # its traceback refers to the job: a cycle, with all that the function had
+                error, job.error = job.error, None
             if not kept:
                 _log.info("%s ended as %s after its lease was lost: the outcome is refused", job, outcome.state)
                 continue
@@ -60,9 +62,16 @@ class Outcomes:
                 event = "cancel" if state is State.CANCELLED else "failure"
             if telling and (hooks.wants(event) or state is State.DEAD):
                 delay = outcome.run_at - outcome.finished_at if state is _QUEUED else None
-                error = None if outcome.error is None else job.error
                 told = TaskEvent(
-                    event, job.id, task.name, job.attempt, outcome.finished_at, outcome.result, error, delay, seconds
+                    event,
+                    job.id,
+                    task.name,
+                    job.attempt,
+                    outcome.finished_at,
+                    outcome.result,
+                    error,
+                    delay,
+                    seconds,
                 )
                 hooks.tell(told)
                 if state is State.DEAD:
