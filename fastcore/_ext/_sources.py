@@ -46,16 +46,20 @@ EXTENSIONS: dict[str, Sources] = {
         "indicators.pyx",
         *_in(
             "indicators",
-            "across.c batch.c board.c cpu.c function.c function_object.c gaps.c live.c merge.c operators.c plan.c "
-            "present.c program.c program_object.c result_pool.c shown.c sorted.c sums_of.c threads.c",
+            "across.c batch.c board.c cpu.c function.c function_object.c gaps.c incomplete.c live.c merge.c "
+            "operators.c plan.c present.c program.c program_object.c result_pool.c shown.c sorted.c sums_of.c "
+            "threads.c",
         ),
-        *_in("indicators", "across.h batch.h board.h board.pxi cpu.h function.h function_object.h gaps.h live.h"),
         *_in(
             "indicators",
-            "merge.h plan.h plan.pxi present.h program.h program_object.h result_pool.h sorted.h sums_of.h threads.h "
-            "waves.c waves.h",
+            "across.h batch.h board.h board.pxi cpu.h function.h function_object.h gap_bits.h gaps.h",
         ),
-        *_in("indicators/kernels", "blocks.h kernel.h list.h stages.h vec.h"),
+        *_in(
+            "indicators",
+            "incomplete.h live.h merge.h plan.h plan.pxi present.h program.h program_object.h result_pool.h "
+            "sorted.h sums_of.h threads.h waves.c waves.h",
+        ),
+        *_in("indicators/kernels", "bits.h blocks.h gap_passes.h kernel.h list.h stages.h vec.h"),
         *_in(
             "indicators/operators",
             "arg_extremes.h counting.h elementary.h lanes.h list.h operator.h recurrence_lanes.h ring.h scan.h",
@@ -64,7 +68,8 @@ EXTENSIONS: dict[str, Sources] = {
         *_common("errors imports stack"),
         kernels=(
             *_in(
-                "indicators/kernels", "average.c deviation.c momentum.c range.c recurrence.c table.c volume.c window.c"
+                "indicators/kernels",
+                "average.c deviation.c gap_passes.c momentum.c range.c recurrence.c table.c volume.c window.c",
             ),
             *_in(
                 "indicators/operators",

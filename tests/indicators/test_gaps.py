@@ -149,19 +149,70 @@ def test_a_gap_before_the_first_result_is_missing_in_every_window_that_holds_it(
     assert np.isnan(ta.mom(real, 10)).all()
 
 
-@pytest.mark.parametrize("name", ["zlema", "kdj", "adxr", "fractal", "supertrend", "stochrsi", "maxindex", "rank"])
-def test_a_long_series_with_gaps_is_that_of_live_values(ta: ModuleType, name: str) -> None:
+# Maps, windows and recurrences alone and together; with an infinite constant, with places, with counts.
+NAMES = (
+    "add avgprice div exp ln tanh mom sma stddev donchian aroon maxindex fractal obv macd adx supertrend "
+    "zlema kdj adxr stochrsi trix kama smi massi cvi rvi macdext mavp rank percentile zscore"
+)
+
+
+@pytest.mark.parametrize("share", [0.003, 0.02, 0.5])
+@pytest.mark.parametrize("name", NAMES.split())
+def test_a_long_series_with_gaps_is_that_of_live_values(ta: ModuleType, name: str, share: float) -> None:
     rng = np.random.default_rng(41)
     row = INDICATORS[name]
     inputs = [np.round(x, 1) for x in inputs_of(row, walk(2600))]
     for x in inputs:
-        x[rng.random(2600) < 0.02] = rng.choice([np.nan, np.inf])
+        x[rng.random(2600) < share / len(inputs)] = rng.choice([np.nan, np.inf])
         x[1000:1100] = np.nan
     definition = getattr(ta, row.definition)
     live = definition().live()
     expected = np.array([live.update(*bar) for bar in zip(*(x.tolist() for x in inputs))])
     found = definition()(*inputs)
     np.testing.assert_allclose(np.transpose(found), expected, rtol=1e-9, atol=1e-9)
+
+
+@indicators.indicator(outputs=("size", "twice"))
+def scales(o: Any, real: Any) -> Any:
+    return 1.0 / real, 2.0 / real + 0.0 * o.lag(real, 1)
+
+
+@indicators.indicator
+def averaged(o: Any, real: Any) -> Any:
+    size = 1.0 / real
+    return o.ema(size, 3) + o.highest(size, 4) + o.ema(abs(size), 2)
+
+
+@pytest.mark.usefixtures("ta")
+@pytest.mark.parametrize("function", [scales, averaged])
+def test_an_infinite_result_is_one_and_a_gap_for_windows_and_averages(function: Any) -> None:
+    rng = np.random.default_rng(43)
+    holed = rng.integers(0, 9, 1300).astype(float)
+    holed[rng.random(1300) < 0.1] = np.nan
+    for real in (holed, np.where(np.isnan(holed), 2.0, holed)):
+        live = function.live()
+        expected = np.transpose([live.update(x) for x in real.tolist()])
+        np.testing.assert_allclose(function(real), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("at", [8191, 8192, 8193, 8220, 16383, 19999])
+def test_a_gap_where_a_long_series_is_divided(ta: ModuleType, at: int) -> None:
+    """Windows over a long series are computed in parts of 8,192 bars."""
+    real = walk(20_000)["real"].copy()
+    clean = {name: getattr(ta, name)(real, 30) for name in ("sma", "max", "linearreg", "midpoint", "trima")}
+    real[at] = np.nan
+    for name, expected in clean.items():
+        expected[at : at + 30] = np.nan
+        assert_close(getattr(ta, name)(real, 30), expected, name)
+
+
+def test_a_gap_longer_than_a_part_of_a_long_series(ta: ModuleType) -> None:
+    real = walk(30_000)["real"].copy()
+    real[4_000:25_000] = np.nan
+    found = ta.sma(real, 30)
+    assert_close(found[:4_000], ta.sma(real[:4_000].copy(), 30))
+    assert np.isnan(found[4_000:25_029]).all()
+    assert_close(found[25_000:], ta.sma(real[25_000:].copy(), 30))
 
 
 @indicators.indicator

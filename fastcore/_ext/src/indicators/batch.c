@@ -1,5 +1,6 @@
 #include "indicators/batch.h"
 #include "indicators/gaps.h"
+#include "indicators/incomplete.h"
 #include "indicators/threads.h"
 
 #include <math.h>
@@ -21,14 +22,6 @@ static void fill_missing(double *out, ptrdiff_t n) {
     }
 }
 
-static int complete(const fc_program *k, const double *const *in, ptrdiff_t i) {
-    double check = 0.0;
-    for (int j = 0; j < k->n_in; j++) {
-        check += in[j][i] - in[j][i];
-    }
-    return check == 0.0;
-}
-
 /* Here and below bar `origin` of the series is the first one given. */
 static int by_steps(const task *t, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin) {
     void *state = malloc(t->program->size);
@@ -42,40 +35,6 @@ static int by_steps(const task *t, const double *const *in, double *const *out, 
     return 0;
 }
 
-/* A series without missing bars, or one for its steps to sort out. */
-static int whole(const task *t, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin) {
-    if (n <= t->program->lookback) {
-        for (int j = 0; j < t->program->n_out; j++) {
-            fill_missing(out[j], n);
-        }
-        return 0;
-    }
-    if (fc_program_batch(t->program, in, out, n, origin, t->scratch)) {
-        return by_steps(t, in, out, n, origin);
-    }
-    return 0;
-}
-
-/* The end of the run of bars from i on that are all complete, or all not. */
-static ptrdiff_t run_end(const fc_program *k, const double *const *in, ptrdiff_t i, ptrdiff_t n) {
-    int whole = complete(k, in, i++);
-    for (; whole && i + 8 <= n; i += 8) {
-        double check[4] = {0.0, 0.0, 0.0, 0.0};
-        for (int j = 0; j < k->n_in; j++) {
-            for (int l = 0; l < 8; l++) {
-                check[l & 3] += in[j][i + l] - in[j][i + l];
-            }
-        }
-        if (check[0] + check[1] + check[2] + check[3] != 0.0) {
-            break;
-        }
-    }
-    while (i < n && complete(k, in, i) == whole) {
-        i++;
-    }
-    return i;
-}
-
 static void from_bar(const fc_program *k, const double *const *in, double *const *out, ptrdiff_t i, const double **from,
                      double **to) {
     for (int j = 0; j < k->n_in; j++) {
@@ -84,96 +43,6 @@ static void from_bar(const fc_program *k, const double *const *in, double *const
     for (int j = 0; j < k->n_out; j++) {
         to[j] = out[j] + i;
     }
-}
-
-static int by_runs(const task *t, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin) {
-    const double *from[FC_MAX_IN];
-    double *to[FC_MAX_OUT];
-    for (ptrdiff_t begin = 0, end; begin < n; begin = end) {
-        end = run_end(t->program, in, begin, n);
-        from_bar(t->program, in, out, begin, from, to);
-        if (!complete(t->program, in, begin)) {
-            for (int j = 0; j < t->program->n_out; j++) {
-                fill_missing(to[j], end - begin);
-            }
-        } else if (whole(t, from, to, end - begin, origin + begin)) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* Copies the complete bars of each input to packed[j * n], one after the other; notes which they are and returns how
- * many. */
-static ptrdiff_t pack(const fc_program *k, const double *const *in, ptrdiff_t n, double *packed, unsigned char *there) {
-    ptrdiff_t m = 0;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        there[i] = in[0][i] - in[0][i] == 0.0;
-    }
-    for (int j = 1; j < k->n_in; j++) {
-        for (ptrdiff_t i = 0; i < n; i++) {
-            there[i] &= in[j][i] - in[j][i] == 0.0;
-        }
-    }
-    for (ptrdiff_t i = 0, end; i < n; i = end) {
-        end = fc_run_end(there, i, n);
-        for (int j = 0; there[i] && j < k->n_in; j++) {
-            memcpy(packed + j * n + m, in[j] + i, (size_t)(end - i) * sizeof(double));
-        }
-        m += there[i] ? end - i : 0;
-    }
-    return m;
-}
-
-/* The beginning of the run of bars before i that are there. */
-static ptrdiff_t run_begin(const unsigned char *there, ptrdiff_t i) {
-    for (uint64_t eight; i >= 8; i -= 8) {
-        memcpy(&eight, there + i - 8, sizeof(eight));
-        if (eight != UINT64_C(0x0101010101010101)) {
-            break;
-        }
-    }
-    while (i > 0 && there[i - 1]) {
-        i--;
-    }
-    return i;
-}
-
-/* Moves the first m values of x, in place, to the bars that are there, and puts NaN at the others. */
-static void unpack(double *x, ptrdiff_t m, const unsigned char *there, ptrdiff_t n) {
-    for (ptrdiff_t i = n; i > m;) { /* from i = m on down all are at their places */
-        ptrdiff_t from = run_begin(there, i);
-        m -= i - from;
-        memmove(x + from, x + m, (size_t)(i - from) * sizeof(double));
-        for (i = from; i > m && !there[i - 1];) {
-            x[--i] = NAN;
-        }
-    }
-}
-
-/* A recurrence skips what is missing: it runs over the complete bars, packed. */
-static int by_leaving_out(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
-    const fc_program *k = t->program;
-    const double *from[FC_MAX_IN];
-    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / FC_MAX_IN) {
-        return -1;
-    }
-    double *packed = malloc((size_t)n * (size_t)k->n_in * sizeof(double));
-    unsigned char *there = malloc((size_t)n);
-    int failed = !packed || !there;
-    if (!failed) {
-        ptrdiff_t m = pack(k, in, n, packed, there);
-        for (int j = 0; j < k->n_in; j++) {
-            from[j] = packed + j * n;
-        }
-        failed = whole(t, from, out, m, 0);
-        for (int j = 0; j < k->n_out && !failed; j++) {
-            unpack(out[j], m, there, n);
-        }
-    }
-    free(packed);
-    free(there);
-    return failed ? -1 : 0;
 }
 
 /* Each node in its own way with what is missing. */
@@ -189,7 +58,7 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
     if (n == 0) {
         return 0;
     }
-    ptrdiff_t first = complete(t->program, in, 0) ? 0 : run_end(t->program, in, 0, n);
+    ptrdiff_t first = fc_first_complete(in, t->program->n_in, 0, n);
     for (int j = 0; j < t->program->n_out; j++) {
         fill_missing(out[j], first);
     }
@@ -201,17 +70,19 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
         }
         return 0;
     }
-    if (!fc_program_batch(t->program, from, to, n, first, t->scratch)) {
-        return 0;
+    int windows = t->program->policy == FC_WINDOW && !t->program->held, failed = 1;
+    if (!(windows && t->program->kernel)) { /* which tells of a gap at its end */
+        failed = fc_program_batch(t->program, from, to, n, first, t->scratch);
     }
-    switch (t->program->policy) {
-    case FC_WINDOW:
-        return by_runs(t, from, to, n, first);
-    case FC_RECURRENCE:
-        return by_leaving_out(t, from, to, n);
-    default:
-        return by_nodes(t, from, to, n, first);
+    if (failed && t->program->through) {
+        failed = fc_program_through(t->program, from, to, n, t->scratch);
     }
+    if (failed && windows) {
+        failed = fc_program_filled(t->program, from, to, n, first, t->scratch);
+    } else if (failed && t->program->policy == FC_RECURRENCE) {
+        failed = fc_program_packed(t->program, from, to, n, t->scratch);
+    }
+    return failed > 0 ? by_nodes(t, from, to, n, first) : failed;
 }
 
 typedef struct {

@@ -12,7 +12,8 @@
 #define COMPILED_FOR(isa)                                                                                              \
     extern const fc_kernel *const fc_kernels_##isa[];                                                                  \
     extern const char fc_vectors_##isa[]; /* what the kernels hold, whatever the build was asked for */                \
-    extern int fc_all_finite_##isa(const double *x, ptrdiff_t n);
+    extern int fc_all_finite_##isa(const double *x, ptrdiff_t n);                                                      \
+    extern const fc_gap_passes fc_gap_passes_##isa;
 
 #if defined(FC_HAVE_AVX2)
 COMPILED_FOR(avx2)
@@ -70,18 +71,18 @@ int fc_isas(const fc_isa **found) {
     int n = 0;
     const fc_isa known[FC_MAX_ISAS + 1] = {
 #if defined(FC_HAVE_AVX2)
-        {has_avx2() ? fc_vectors_avx2 : NULL, fc_kernels_avx2, fc_all_finite_avx2},
+        {has_avx2() ? fc_vectors_avx2 : NULL, fc_kernels_avx2, fc_all_finite_avx2, &fc_gap_passes_avx2},
 #endif
 #if defined(FC_HAVE_SSE2)
-        {fc_vectors_sse2, fc_kernels_sse2, fc_all_finite_sse2},
+        {fc_vectors_sse2, fc_kernels_sse2, fc_all_finite_sse2, &fc_gap_passes_sse2},
 #endif
 #if defined(FC_HAVE_NEON)
-        {fc_vectors_neon, fc_kernels_neon, fc_all_finite_neon},
+        {fc_vectors_neon, fc_kernels_neon, fc_all_finite_neon, &fc_gap_passes_neon},
 #endif
 #if defined(FC_HAVE_GENERIC)
-        {fc_vectors_generic, fc_kernels_generic, fc_all_finite_generic},
+        {fc_vectors_generic, fc_kernels_generic, fc_all_finite_generic, &fc_gap_passes_generic},
 #endif
-        {NULL, NULL, NULL}};
+        {NULL, NULL, NULL, NULL}};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (known[i].name) {
             isas[n++] = known[i];

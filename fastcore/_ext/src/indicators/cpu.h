@@ -2,12 +2,14 @@
 #ifndef FASTCORE_INDICATORS_CPU_H
 #define FASTCORE_INDICATORS_CPU_H
 
+#include "indicators/kernels/gap_passes.h"
 #include "indicators/kernels/kernel.h"
 
 typedef struct {
     const char *name;
     const fc_kernel *const *kernels; /* ends with NULL */
     int (*all_finite)(const double *x, ptrdiff_t n);
+    const fc_gap_passes *gaps;
 } fc_isa;
 
 #define FC_MAX_ISAS 4

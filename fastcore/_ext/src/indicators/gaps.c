@@ -1,25 +1,48 @@
 /* A program over a series with missing bars: a tile of bars through one node after another, each in its own way with what
- * is missing. A map has it run through; what counts is given it; a recurrence gets the bars that are there, packed; a window
- * gets the runs of them, which are as long as it looks back.
+ * is missing. A map has it run through. A recurrence gets the bars that are there, packed, and maps of those take them so.
+ * A window gets every bar, a missing one as that before it, and lacks the results that look at one. What counts is given
+ * NaN.
  */
 #include "indicators/gaps.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "indicators/gap_bits.h"
 
 #define LINE 64 /* of the cache */
-#define TILE 1024
+#define TILE 512
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
 #define SPARE 40 /* values behind a tile that a block may look at */
 
+/* A value at the bars of a tile. */
+typedef struct {
+    const double *raw; /* of an input, as it was given; of others NULL */
+    double *series, *packed; /* each bar's, filled, earlier ones before it; those of the bars in `packed_there` */
+    uint64_t *inputs, *results; /* room: where a node's inputs are there, and where its results are */
+    const uint64_t *there, *packed_there;
+    ptrdiff_t back; /* how many earlier ones */
+    double *open; /* each bar's, with what is not finite */
+    int has_series, constant, infinite; /* the last: whether `open` holds the bars, as some are infinite */
+} tile_value;
+
+enum { SERIES, PACKED, HOLED }; /* forms of a value */
+
+/* What a window keeps from tile to tile. */
+typedef struct {
+    ptrdiff_t until; /* bars that lack a result, from the tile's first on */
+    ptrdiff_t begin; /* the first bar that it is run for, or -1 before there is one */
+    int goes_on; /* whether the bar before the tile has a result */
+} window_state;
+
 typedef struct {
     const fc_program *p;
+    const fc_gap_passes *pass;
     ptrdiff_t tile, n; /* room for bars, and how many there are */
-    double **value; /* of each value the tile's first bar; earlier ones are before it */
-    ptrdiff_t *back; /* how many */
-    unsigned char **there; /* of each value, whether each bar is; NULL until it is asked for */
-    unsigned char *masks, *both;
-    ptrdiff_t *run; /* of each node, the bars that are there since the last gap */
-    double *packed[FC_OP_IN + 1], *scratch;
+    tile_value *values;
+    window_state *windows; /* of each node */
+    uint64_t *bits, *all, *both;
+    double *holed[FC_OP_IN], *scratch;
     char *carry; /* at the beginning of a cache line */
     double *memory;
 } gaps;
@@ -37,39 +60,39 @@ static void find_back(gaps *g) {
         const fc_node *node = g->p->nodes + k;
         ptrdiff_t lag = node->op->kind == FC_LOOK_BACK ? fc_lag_of(node) : 0;
         for (int j = 0; j < node->op->n_in; j++) {
-            ptrdiff_t *back = g->back + node->in[j];
+            ptrdiff_t *back = &g->values[node->in[j]].back;
             *back = lag > *back ? lag : *back;
         }
+        g->windows[k] = (window_state){lag, -1, 0};
     }
 }
 
 static void close_gaps(gaps *g) {
-    free(g->value);
-    free(g->back);
-    free(g->there);
-    free(g->masks);
-    free(g->run);
+    free(g->values);
+    free(g->windows);
+    free(g->bits);
     free(g->memory);
 }
 
 static int open_gaps(gaps *g, const fc_program *p, ptrdiff_t n) {
     size_t values = (size_t)p->n_values;
     g->p = p;
+    g->pass = fc_isa_used()->gaps;
     g->tile = tile_of(p, n);
-    g->value = calloc(values, sizeof(*g->value));
-    g->back = calloc(values, sizeof(*g->back));
-    g->there = calloc(values, sizeof(*g->there));
-    g->masks = malloc((values + 1) * (size_t)g->tile);
-    g->run = calloc((size_t)p->n_nodes + 1, sizeof(*g->run));
-    if (!g->value || !g->back || !g->there || !g->masks || !g->run) {
+    size_t words = (size_t)FC_WORDS(g->tile);
+    g->values = calloc(values, sizeof(*g->values));
+    g->windows = calloc((size_t)p->n_nodes + 1, sizeof(*g->windows));
+    g->bits = malloc((2 * values + 2) * words * sizeof(*g->bits));
+    if (!g->values || !g->windows || !g->bits) {
         return -1;
     }
     find_back(g);
-    ptrdiff_t carry = (ptrdiff_t)(p->carry / sizeof(double)), room = carry + p->scratch, pitch = g->tile + SPARE;
+    ptrdiff_t carry = (ptrdiff_t)(p->carry / sizeof(double)), pitch = g->tile + SPARE, room = carry + p->scratch;
     for (int v = 0; v < p->n_values; v++) {
-        room += g->back[v] + pitch;
+        g->values[v].back = g->values[v].back ? g->values[v].back : 1;
+        room += g->values[v].back + 3 * pitch;
     }
-    g->memory = malloc((size_t)(room + (FC_OP_IN + 1) * pitch) * sizeof(double) + 2 * LINE);
+    g->memory = malloc((size_t)(room + FC_OP_IN * pitch) * sizeof(double) + 2 * LINE);
     if (!g->memory) {
         return -1;
     }
@@ -78,165 +101,298 @@ static int open_gaps(gaps *g, const fc_program *p, ptrdiff_t n) {
     memset(g->carry, 0, p->carry);
     at += carry;
     for (int v = 0; v < p->n_values; v++) {
-        fc_missing(at, g->back[v] + pitch);
-        g->value[v] = at + g->back[v];
-        at = g->value[v] + pitch;
+        tile_value *value = g->values + v;
+        fc_missing(at, value->back + 3 * pitch);
+        value->series = at + value->back;
+        value->packed = value->series + pitch;
+        value->inputs = g->bits + 2 * (size_t)v * words;
+        value->results = value->inputs + words;
+        value->open = value->packed + pitch;
+        at = value->open + pitch;
     }
-    for (int j = 0; j <= FC_OP_IN; j++, at += pitch) {
-        g->packed[j] = at;
+    for (int j = 0; j < FC_OP_IN; j++, at += pitch) {
+        g->holed[j] = at;
         fc_missing(at, pitch);
     }
     g->scratch = on_line(at);
-    g->both = g->masks + values * (size_t)g->tile;
+    g->all = g->bits + 2 * values * words;
+    g->both = g->all + words;
     return 0;
 }
 
-static void note_there(const double *restrict x, unsigned char *restrict there, ptrdiff_t n) {
-    for (ptrdiff_t i = 0; i < n; i++) {
-        there[i] = x[i] - x[i] == 0.0;
+/* ---- which bars are there ---- */
+
+static size_t words_of(const gaps *g) { return (size_t)FC_WORDS(g->n); }
+
+static int same_bars(const gaps *g, const uint64_t *a, const uint64_t *b) {
+    return a == b || !memcmp(a, b, words_of(g) * sizeof(*a));
+}
+
+/* The bars at which all inputs of node k are there. */
+static const uint64_t *there_of(gaps *g, int k) {
+    const fc_node *node = g->p->nodes + k;
+    const uint64_t *found = NULL;
+    uint64_t *both = g->values[g->p->n_in + k].inputs;
+    for (int j = 0; j < node->op->n_in; j++) {
+        const tile_value *value = g->values + node->in[j];
+        if (value->constant || (found && same_bars(g, found, value->there))) {
+            continue;
+        }
+        for (size_t w = 0; found && w < words_of(g); w++) {
+            both[w] = found[w] & value->there[w];
+        }
+        found = found ? both : value->there;
+    }
+    return found ? found : g->all;
+}
+
+/* ---- the forms of a value ---- */
+
+/* What stands for missing bars at the beginning: the last value before the tile, or else the first one in it. */
+static double last_before(const gaps *g, const tile_value *value, const double *x, const uint64_t *there) {
+    double last = value->series[-1];
+    ptrdiff_t first = last - last == 0.0 ? g->n : fc_next_bar(there, 0, g->n, 1);
+    return first < g->n ? x[first] : last;
+}
+
+static const double *series_of(gaps *g, int v) {
+    tile_value *value = g->values + v;
+    if (!value->has_series) {
+        if (value->raw) {
+            g->pass->fill(value->raw, value->there, g->n, last_before(g, value, value->raw, value->there),
+                          value->series);
+        } else {
+            double last = value->series[-1];
+            last = last - last == 0.0 ? last : value->packed[0];
+            g->pass->unpack(value->packed, value->there, g->n, 1, last, value->series);
+        }
+        value->has_series = 1;
+    }
+    return value->series;
+}
+
+static const double *packed_of(gaps *g, int v, const uint64_t *there) {
+    tile_value *value = g->values + v;
+    if (value->constant) {
+        return value->series;
+    }
+    if (!value->packed_there || !same_bars(g, value->packed_there, there)) {
+        g->pass->pack(value->raw ? value->raw : series_of(g, v), there, g->n, value->packed);
+        value->packed_there = there;
+    }
+    return value->packed;
+}
+
+/* With NaN where a bar is missing. */
+static const double *holed_of(gaps *g, int v, double *to) {
+    const tile_value *value = g->values + v;
+    if (value->infinite) {
+        return value->open;
+    }
+    memcpy(to, value->raw ? value->raw : series_of(g, v), (size_t)g->n * sizeof(double));
+    g->pass->blank(to, value->there, g->n, 0);
+    return to;
+}
+
+/* Notes results that are there where `there` says, of bar `from` and later ones, unless they are not finite. */
+static void finish_series(gaps *g, tile_value *value, const uint64_t *there, ptrdiff_t from) {
+    const double *series = value->series;
+    value->there = there;
+    value->has_series = 1;
+    if (fc_all_finite(series + from, g->n - from)) {
+        return;
+    }
+    if (g->pass->any_infinite(series + from, g->n - from)) {
+        value->infinite = 1;
+        memcpy(value->open, series, (size_t)g->n * sizeof(double));
+        g->pass->blank(value->open, there, g->n, 0);
+    }
+    g->pass->find(&series, 1, g->n, g->both);
+    for (size_t w = 0; w < words_of(g); w++) {
+        value->results[w] = there[w] & g->both[w];
+    }
+    value->there = value->results;
+    g->pass->fill(series, value->there, g->n, last_before(g, value, series, value->there), value->series);
+}
+
+static void finish_packed(gaps *g, tile_value *value, const uint64_t *there, ptrdiff_t m) {
+    value->there = value->packed_there = there;
+    if (!fc_all_finite(value->packed, m)) {
+        g->pass->unpack(value->packed, there, g->n, 0, 0.0, value->series);
+        value->packed_there = NULL;
+        finish_series(g, value, there, 0);
     }
 }
 
-/* Whether each bar of all of a node's inputs is there. */
-static const unsigned char *there_of(gaps *g, const fc_node *node) {
-    const unsigned char *all = NULL;
-    for (int j = 0; j < node->op->n_in; j++) {
-        int v = node->in[j];
-        if (!g->there[v]) {
-            g->there[v] = g->masks + (size_t)v * (size_t)g->tile;
-            note_there(g->value[v], g->there[v], g->n);
-        }
-        const unsigned char *one = g->there[v];
-        for (ptrdiff_t i = 0; all && all != one && i < g->n; i++) {
-            g->both[i] = all[i] & one[i];
-        }
-        all = all && all != one ? g->both : one;
-    }
-    return all;
-}
+/* ---- nodes ---- */
 
 static int run_block(gaps *g, int k, const double *const *in, double *out, ptrdiff_t n) {
     const fc_node *node = g->p->nodes + k;
     return n > 0 && node->op->block(node->par, g->carry + node->carry, in, out, n, g->scratch);
 }
 
-static int run_packed(gaps *g, int k, const unsigned char *there) {
-    const fc_node *node = g->p->nodes + k;
-    const double *in[FC_OP_IN];
-    double *out = g->value[g->p->n_in + k], *result = g->packed[FC_OP_IN];
-    ptrdiff_t m = 0;
-    for (ptrdiff_t i = 0, end; i < g->n; i = end) {
-        end = fc_run_end(there, i, g->n);
-        for (int j = 0; there[i] && j < node->op->n_in; j++) {
-            memcpy(g->packed[j] + m, g->value[node->in[j]] + i, (size_t)(end - i) * sizeof(double));
-        }
-        m += there[i] ? end - i : 0;
-    }
+/* In which form a map is given its inputs: with NaN if it looks for that, or an input is infinite, which is no gap for a
+ * map; packed if all are, the same bars. */
+static int form_of(const gaps *g, const fc_node *node, const uint64_t *there) {
+    int holed = fc_node_is(node, "there"), packed = 0;
     for (int j = 0; j < node->op->n_in; j++) {
-        in[j] = m == g->n ? g->value[node->in[j]] : g->packed[j];
+        const tile_value *value = g->values + node->in[j];
+        int same = !value->constant && value->packed_there && same_bars(g, value->packed_there, there);
+        holed |= value->infinite;
+        packed = value->constant ? packed : same && packed >= 0 ? 1 : -1;
     }
-    if (m == g->n) {
-        return run_block(g, k, in, out, m);
+    return holed ? HOLED : packed > 0 ? PACKED : SERIES;
+}
+
+static int run_map(gaps *g, int k) {
+    const fc_node *node = g->p->nodes + k;
+    tile_value *value = g->values + g->p->n_in + k;
+    const double *in[FC_OP_IN];
+    if (value->constant) {
+        value->there = g->all;
+        value->has_series = 1;
+        return run_block(g, k, in, value->series - value->back, value->back + g->n);
     }
-    if (run_block(g, k, in, result, m)) {
+    const uint64_t *there = there_of(g, k);
+    int form = form_of(g, node, there);
+    for (int j = 0; j < node->op->n_in; j++) {
+        in[j] = form == HOLED    ? holed_of(g, node->in[j], g->holed[j])
+                : form == PACKED ? packed_of(g, node->in[j], there)
+                                 : series_of(g, node->in[j]);
+    }
+    ptrdiff_t n = form == PACKED ? fc_count_bars(there, g->n) : g->n;
+    if (run_block(g, k, in, form == PACKED ? value->packed : value->series, n)) {
         return 1;
     }
-    for (ptrdiff_t i = 0, end; i < g->n; i = end) {
-        end = fc_run_end(there, i, g->n);
-        if (there[i]) {
-            memcpy(out + i, result, (size_t)(end - i) * sizeof(double));
-            result += end - i;
-        } else {
-            fc_missing(out + i, end - i);
+    if (form == PACKED) {
+        finish_packed(g, value, there, n);
+    } else {
+        finish_series(g, value, form == HOLED ? g->all : there, 0);
+    }
+    return 0;
+}
+
+static int run_recurrence(gaps *g, int k) {
+    const fc_node *node = g->p->nodes + k;
+    tile_value *value = g->values + g->p->n_in + k;
+    const uint64_t *there = there_of(g, k);
+    const double *in[FC_OP_IN];
+    ptrdiff_t m = fc_count_bars(there, g->n);
+    for (int j = 0; j < node->op->n_in; j++) {
+        in[j] = packed_of(g, node->in[j], there);
+    }
+    if (run_block(g, k, in, value->packed, m)) {
+        return 1;
+    }
+    finish_packed(g, value, there, m);
+    return 0;
+}
+
+/* What counts the values of its window is given missing ones too. */
+static int run_count(gaps *g, int k) {
+    const fc_node *node = g->p->nodes + k;
+    tile_value *value = g->values + g->p->n_in + k;
+    const double *in[FC_OP_IN];
+    for (int j = 0; j < node->op->n_in; j++) {
+        in[j] = holed_of(g, node->in[j], g->holed[j]);
+    }
+    if (run_block(g, k, in, value->series, g->n)) {
+        return 1;
+    }
+    finish_series(g, value, g->all, 0);
+    return 0;
+}
+
+/* The bars that have a result: not those that are missing, nor the `lag` that follow each. */
+static void find_results(gaps *g, window_state *w, ptrdiff_t lag, const uint64_t *there, uint64_t *results) {
+    ptrdiff_t until = w->until < g->n ? w->until : g->n, last = g->n - 1, have = 1;
+    memcpy(results, there, words_of(g) * sizeof(*there));
+    for (; 2 * have <= lag + 1; have *= 2) {
+        fc_and_earlier(results, g->n, have);
+    }
+    fc_and_earlier(results, g->n, lag + 1 - have);
+    for (ptrdiff_t i = 0; i < until; i += 64) {
+        results[i >> 6] &= until - i < 64 ? ~UINT64_C(0) << (until - i) : 0;
+    }
+    while (last >= 0 && there[last >> 6] >> (last & 63) & 1) {
+        last--;
+    }
+    w->until = last >= 0 ? last + lag + 1 - g->n : w->until - g->n;
+    w->until = w->until > 0 ? w->until : 0;
+    w->goes_on = (int)(results[(g->n - 1) >> 6] >> ((g->n - 1) & 63) & 1);
+}
+
+/* A window whose results depend on the first bar it had begins again after each gap. */
+static int run_held(gaps *g, int k, const double *const *in, const uint64_t *results, int goes_on, double *out) {
+    const fc_node *node = g->p->nodes + k;
+    const double *from[FC_OP_IN];
+    for (ptrdiff_t i = fc_next_bar(results, 0, g->n, 1), end; i < g->n; i = fc_next_bar(results, end, g->n, 1)) {
+        end = fc_next_bar(results, i, g->n, 0);
+        if (i > 0 || !goes_on) {
+            node->op->begin(node->par, g->carry + node->carry);
+        }
+        for (int j = 0; j < node->op->n_in; j++) {
+            from[j] = in[j] + i;
+        }
+        if (run_block(g, k, from, out + i, end - i)) {
+            return 1;
         }
     }
     return 0;
 }
 
-static int run_window(gaps *g, int k, const unsigned char *there) {
+static int run_window(gaps *g, int k) {
     const fc_node *node = g->p->nodes + k;
-    const fc_operator *op = node->op;
-    double *out = g->value[g->p->n_in + k];
-    ptrdiff_t lag = fc_lag_of(node);
-    for (ptrdiff_t i = 0, end; i < g->n; i = end) {
-        end = fc_run_end(there, i, g->n);
-        if (!there[i]) {
-            fc_missing(out + i, end - i);
-            g->run[k] = 0;
-            if (op->skip) {
-                op->skip(g->carry + node->carry, end - i);
-            }
-            continue;
-        }
-        const double *in[FC_OP_IN];
-        ptrdiff_t from = g->run[k] < lag ? i + lag - g->run[k] : i;
-        int first = g->run[k] <= lag && from < end;
-        from = from < end ? from : end;
-        fc_missing(out + i, from - i);
-        for (int j = 0; j < op->n_in; j++) {
-            in[j] = g->value[node->in[j]] + from;
-        }
-        if (first && op->begin && !op->skip) {
-            op->begin(node->par, g->carry + node->carry);
-        }
-        if (run_block(g, k, in, out + from, end - from)) {
+    tile_value *value = g->values + g->p->n_in + k;
+    window_state *w = g->windows + k;
+    const uint64_t *there = there_of(g, k);
+    const double *in[FC_OP_IN];
+    int goes_on = w->goes_on;
+    if (w->begin < 0) {
+        ptrdiff_t first = fc_next_bar(there, 0, g->n, 1);
+        w->begin = first < g->n ? first + fc_lag_of(node) : -1;
+    }
+    ptrdiff_t from = w->begin >= 0 && w->begin < g->n ? w->begin : g->n;
+    for (int j = 0; j < node->op->n_in; j++) {
+        in[j] = series_of(g, node->in[j]);
+    }
+    find_results(g, w, fc_lag_of(node), there, value->results);
+    if (fc_is_held(node)) {
+        fc_missing(value->series, g->n);
+        if (run_held(g, k, in, value->results, goes_on, value->series)) {
             return 1;
         }
-        g->run[k] += end - i;
+        from = 0;
+    } else {
+        for (int j = 0; j < node->op->n_in; j++) {
+            in[j] += from;
+        }
+        if (node->op->skip) {
+            node->op->skip(g->carry + node->carry, from);
+        }
+        if (run_block(g, k, in, value->series + from, g->n - from)) {
+            return 1;
+        }
     }
+    w->begin = w->begin < 0 ? -1 : w->begin > g->n ? w->begin - g->n : 0;
+    finish_series(g, value, value->results, from);
     return 0;
 }
 
 static int run_node(gaps *g, int k) {
-    const fc_node *node = g->p->nodes + k;
-    const double *in[FC_OP_IN];
-    if (node->op->kind == FC_REMEMBER) {
-        return run_packed(g, k, there_of(g, node));
-    }
-    if (node->op->kind == FC_LOOK_BACK) {
-        return run_window(g, k, there_of(g, node));
-    }
-    for (int j = 0; j < node->op->n_in; j++) {
-        in[j] = g->value[node->in[j]];
-    }
-    return run_block(g, k, in, g->value[g->p->n_in + k], g->n);
-}
-
-/* Bars that lack an input lack all. */
-static void take_inputs(gaps *g, const double *const *in, ptrdiff_t begin) {
-    double *restrict check = g->packed[0];
-    for (ptrdiff_t i = 0; i < g->n; i++) {
-        check[i] = in[0][begin + i] - in[0][begin + i];
-    }
-    for (int j = 1; j < g->p->n_in; j++) {
-        for (ptrdiff_t i = 0; i < g->n; i++) {
-            check[i] += in[j][begin + i] - in[j][begin + i];
-        }
-    }
-    for (int j = 0; j < g->p->n_in; j++) {
-        double *restrict to = g->value[j];
-        for (ptrdiff_t i = 0; i < g->n; i++) {
-            to[i] = check[i] == 0.0 ? in[j][begin + i] : NAN;
-        }
+    switch (g->p->nodes[k].op->kind) {
+    case FC_MAP:
+        return run_map(g, k);
+    case FC_LOOK_BACK:
+        return run_window(g, k);
+    case FC_REMEMBER:
+        return run_recurrence(g, k);
+    default:
+        return run_count(g, k);
     }
 }
 
-/* Results that lack an output lack all. */
-static void give_outputs(gaps *g, double *const *out, ptrdiff_t begin) {
-    const fc_program *p = g->p;
-    for (int j = 0; j < p->n_out; j++) {
-        memcpy(out[j] + begin, g->value[p->outputs[j]], (size_t)g->n * sizeof(double));
-    }
-    for (ptrdiff_t i = begin; p->n_out > 1 && i < begin + g->n; i++) {
-        int missing = 0;
-        for (int j = 0; j < p->n_out; j++) {
-            missing |= out[j][i] != out[j][i];
-        }
-        for (int j = 0; missing && j < p->n_out; j++) {
-            out[j][i] = NAN;
-        }
-    }
-}
+/* ---- tiles ---- */
 
 static void begin_nodes(gaps *g, ptrdiff_t origin) {
     for (int k = 0; k < g->p->n_nodes; k++) {
@@ -246,6 +402,64 @@ static void begin_nodes(gaps *g, ptrdiff_t origin) {
         }
         if (node->op->skip) {
             node->op->skip(g->carry + node->carry, origin);
+        }
+        g->values[g->p->n_in + k].constant = fc_node_is(node, "constant");
+    }
+}
+
+/* Bars that lack an input lack all. */
+static void begin_tile(gaps *g, const double *const *in, ptrdiff_t begin) {
+    const double *raw[FC_MAX_IN];
+    const fc_program *p = g->p;
+    for (int j = 0; j < p->n_in; j++) {
+        raw[j] = g->values[j].raw = in[j] + begin;
+    }
+    for (size_t w = 0; w < words_of(g); w++) {
+        ptrdiff_t left = g->n - (ptrdiff_t)(64 * w);
+        g->all[w] = left < 64 ? ~(~UINT64_C(0) << left) : ~UINT64_C(0);
+    }
+    g->pass->find(raw, p->n_in, g->n, g->values[0].results);
+    for (int v = 0; v < p->n_values; v++) {
+        tile_value *value = g->values + v;
+        if (begin > 0 && value->has_series) {
+            memmove(value->series - value->back, value->series - value->back + g->tile,
+                    (size_t)value->back * sizeof(double));
+        }
+        value->has_series = value->infinite = 0;
+        value->packed_there = NULL;
+        value->there = g->values[0].results;
+    }
+    for (int j = 0; j < p->n_in && p->policy == FC_RECURRENCE; j++) { /* so that all maps are of packed bars */
+        packed_of(g, j, g->values[j].there);
+    }
+}
+
+/* Takes from the bars those at which an output is missing; where it is infinite it is not. */
+static void take_missing(const gaps *g, const tile_value *output, uint64_t *bars) {
+    for (size_t w = 0; !output->infinite && w < words_of(g); w++) {
+        bars[w] &= output->there[w];
+    }
+    for (ptrdiff_t i = 0; output->infinite && i < g->n; i++) {
+        bars[i >> 6] &= ~((uint64_t)(output->open[i] != output->open[i]) << (i & 63));
+    }
+}
+
+/* Results that lack an output lack all. */
+static void give_outputs(gaps *g, double *const *out, ptrdiff_t begin) {
+    const fc_program *p = g->p;
+    memcpy(g->both, g->all, words_of(g) * sizeof(*g->both));
+    for (int j = 0; j < p->n_out; j++) {
+        take_missing(g, g->values + p->outputs[j], g->both);
+    }
+    for (int j = 0; j < p->n_out; j++) {
+        const tile_value *value = g->values + p->outputs[j];
+        double *to = out[j] + begin;
+        if (!value->has_series && same_bars(g, value->packed_there, g->both)) {
+            g->pass->unpack(value->packed, g->both, g->n, 0, 0.0, to);
+        } else {
+            const double *from = value->infinite ? value->open : series_of(g, p->outputs[j]);
+            memcpy(to, from, (size_t)g->n * sizeof(double));
+            g->pass->blank(to, g->both, g->n, 0);
         }
     }
 }
@@ -258,14 +472,12 @@ int fc_program_gaps(const fc_program *p, const double *const *in, double *const 
     }
     for (ptrdiff_t begin = 0; begin < n && !failed; begin += g.n) {
         g.n = n - begin < g.tile ? n - begin : g.tile;
-        memset(g.there, 0, (size_t)p->n_values * sizeof(*g.there));
-        take_inputs(&g, in, begin);
+        begin_tile(&g, in, begin);
         for (int k = 0; k < p->n_nodes && !failed; k++) {
             failed = run_node(&g, k);
         }
-        give_outputs(&g, out, begin);
-        for (int v = 0; v < p->n_values && begin + g.n < n; v++) {
-            memmove(g.value[v] - g.back[v], g.value[v] - g.back[v] + g.n, (size_t)g.back[v] * sizeof(double));
+        if (!failed) {
+            give_outputs(&g, out, begin);
         }
     }
     close_gaps(&g);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "indicators/kernels/bits.h"
 #include "indicators/kernels/vec.h"
 
 #define FC_BRANCHES 16
@@ -21,18 +22,6 @@ typedef struct {
     uint64_t *bits;
     int32_t *counts[FC_LEVELS]; /* from the level above the words on; the last is one node */
 } fc_present;
-
-#if defined(__GNUC__) || defined(__clang__)
-FC_INLINE int32_t fc_bit_count(uint64_t word) { return __builtin_popcountll(word); }
-FC_INLINE int32_t fc_first_bit(uint64_t word) { return __builtin_ctzll(word); }
-#else
-FC_INLINE int32_t fc_bit_count(uint64_t word) {
-    word -= word >> 1 & 0x5555555555555555u;
-    word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
-    return (int32_t)(((word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u >> 56);
-}
-FC_INLINE int32_t fc_first_bit(uint64_t word) { return fc_bit_count((word & (0 - word)) - 1); }
-#endif
 
 /* Adds what `later` has at each branch to what the node has there. */
 FC_INLINE void fc_branches_add(int32_t *node, const int32_t *later, int32_t sign) {

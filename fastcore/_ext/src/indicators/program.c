@@ -91,6 +91,7 @@ static void set_nodes(fc_program *p) {
         node->from = op->kind == FC_REMEMBER || op->kind == FC_COUNT ? from : node->first;
         p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1, -1, 0, 0};
         kinds[op->kind]++;
+        p->held |= fc_is_held(node);
         node->state = p->size;
         p->size += op->size ? rounded(op->size(node->par), sizeof(double)) : 0;
         node->carry = p->carry;
@@ -228,6 +229,7 @@ typedef struct {
     ptrdiff_t begin, end, n; /* the tile; bars in all */
     char *carry;
     double *scratch;
+    int through; /* whether NaN is let through */
 } tiles;
 
 /* Bar i of a value, within the tile or as far before it as is looked back to. */
@@ -265,7 +267,7 @@ static int run_node(const tiles *t, int k) {
     for (int j = 0; j < node->op->n_in; j++) {
         in[j] = bar_of(t, node->in[j], from);
     }
-    int output = p->values[p->n_in + k].output, checks = output >= 0 && p->watched[output] == FC_CHECKED;
+    int output = p->values[p->n_in + k].output, checks = output >= 0 && p->watched[output] == FC_CHECKED && !t->through;
     return (checks ? node->op->checked : node->op->block)(node->par, t->carry + node->carry, in,
                                                           bar_of(t, p->n_in + k, from), t->end - from, t->scratch);
 }
@@ -295,7 +297,12 @@ static void fetch_next(const tiles *t, int k) {
 static int run_tile(tiles *t) {
     const fc_program *p = t->p;
     int fetches = p->n_nodes >= FETCH_NODES && p->n_in + p->n_out >= FETCH_SERIES && t->end < t->n;
-    for (int j = 0; j < p->n_in && !p->counted; j++) {
+    for (int j = 0; j < p->n_in && t->through && p->through == FC_INPUTS; j++) {
+        if (fc_isa_used()->gaps->any_infinite(t->in[j] + t->begin, t->end - t->begin)) {
+            return 1;
+        }
+    }
+    for (int j = 0; j < p->n_in && !p->counted && !t->through; j++) {
         ptrdiff_t last = t->n - (p->shown[j] - 1);
         if (!(p->shown[j] ? input_finite(t, j, 0, p->lookback) && input_finite(t, j, last, t->n)
                           : input_finite(t, j, 0, t->n))) {
@@ -310,6 +317,9 @@ static int run_tile(tiles *t) {
             return 1;
         }
     }
+    if (t->through) {
+        return p->through == FC_RESULTS && fc_isa_used()->gaps->any_infinite(t->out[0] + t->begin, t->end - t->begin);
+    }
     for (int j = 0; j < p->n_out; j++) {
         ptrdiff_t first = later(p->lookback, t->begin);
         if (p->watched[j] == FC_LOOKED_AT && first < t->end && !fc_all_finite(t->out[j] + first, t->end - first)) {
@@ -319,17 +329,15 @@ static int run_tile(tiles *t) {
     return 0;
 }
 
-int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
-                     double *scratch) {
-    if (p->kernel) {
-        return p->kernel->batch(p->par, in, out, n, scratch);
-    }
+static int run_tiles(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
+                     double *scratch, int through) {
     ptrdiff_t tile = tile_of(p, n);
     tiles t;
     t.p = p;
     t.n = n;
     t.in = in;
     t.out = out;
+    t.through = through;
     t.carry = (char *)scratch;
     scratch += p->carry / sizeof(double);
     t.slots = (double **)(void *)scratch; /* a pointer is not larger than a double */
@@ -364,6 +372,15 @@ int fc_program_batch(const fc_program *p, const double *const *in, double *const
         fc_missing(out[j], p->blank[j] < n ? p->blank[j] : n);
     }
     return 0;
+}
+
+int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
+                     double *scratch) {
+    return p->kernel ? p->kernel->batch(p->par, in, out, n, scratch) : run_tiles(p, in, out, n, origin, scratch, 0);
+}
+
+int fc_program_through(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
+    return run_tiles(p, in, out, n, 0, scratch, 1);
 }
 
 /* ---- bar by bar ---- */

@@ -51,12 +51,16 @@ typedef struct {
     ptrdiff_t *blank; /* of each output: the bars that are made missing at the beginning, whatever there is */
     ptrdiff_t *shown; /* of each input: 1 + n where its bars show that they are not finite, but for those before the
                          lookback and the last n; else 0 */
+    int through; /* how a NaN among the inputs is one in the output at its bar and no other: see fc_program_through */
+    int held;         /* whether a window's results depend on the bar that it begins with */
     int counted;      /* whether no input need be looked at, as what reads them counts the values that are there */
     char *watched;    /* of each output: whether, and how, it is looked at for that */
     size_t carry; /* bytes of what a batch keeps from tile to tile */
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */
 } fc_program;
 
+/* What may not be infinite where NaN runs through a program: a result, as what is infinite shows there, or an input. */
+enum { FC_RESULTS = 1, FC_INPUTS };
 /* How an output is watched: once it is there, or by the node that writes it. */
 enum { FC_LOOKED_AT = 1, FC_CHECKED };
 
@@ -65,6 +69,11 @@ FC_INLINE ptrdiff_t fc_lag_of(const fc_node *node) { return node->op->lag ? node
 /* A lag by another name is the value before, where there is nothing before the first. */
 FC_INLINE int fc_is_lag(const fc_node *node) {
     return fc_node_is(node, "lag") || (fc_node_is(node, "previous") && node->par[0] != node->par[0]);
+}
+
+/* Whether it is a window whose results depend on the bar that it begins with: see operators/arg_extremes.c. */
+FC_INLINE int fc_is_held(const fc_node *node) {
+    return (fc_node_is(node, "since_highest") || fc_node_is(node, "since_lowest")) && node->par[1] == 2.0;
 }
 
 /* The operator of that name in an instruction set, or NULL. */
@@ -89,6 +98,9 @@ ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n);
  * does when a value is not finite. `scratch` is at the beginning of a cache line. */
 int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
                      double *scratch);
+
+/* The same of a program that is `through`, whose inputs may have NaN; 1 if something is infinite. */
+int fc_program_through(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch);
 
 /* The streaming form; a state holds no addresses. See kernel.h. */
 void fc_program_init(const fc_program *p, void *state);

@@ -37,6 +37,25 @@ static int are_counted(const fc_program *p) {
     return counted;
 }
 
+/* Sets `through` of a program of maps alone whose only output is made of all inputs. */
+static void set_through(fc_program *p, ptrdiff_t *used) {
+    int all = p->n_out == 1, shown = p->watched[0];
+    memset(used, 0, (size_t)p->n_values * sizeof(*used));
+    used[p->outputs[0]] = 1;
+    for (int k = p->n_nodes; k--;) {
+        const fc_node *node = p->nodes + k;
+        all &= node->op->kind == FC_MAP && !fc_node_is(node, "there");
+        for (int j = 0; j < node->op->n_in; j++) {
+            used[node->in[j]] |= used[p->n_in + k];
+        }
+    }
+    for (int j = 0; j < p->n_in; j++) {
+        all &= used[j] != 0;
+        shown &= p->shown[j] == 1;
+    }
+    p->through = !all ? 0 : shown ? FC_RESULTS : FC_INPUTS;
+}
+
 /* Inputs that show need not be looked at, but for the bars before the lookback and last ones; outputs are, where that makes
  * some show. -1 without memory. */
 int fc_program_set_shown(fc_program *p) {
@@ -62,6 +81,7 @@ int fc_program_set_shown(fc_program *p) {
         }
     }
     memcpy(p->shown, shown, (size_t)p->n_in * sizeof(ptrdiff_t));
+    set_through(p, more);
     free(shown);
     return 0;
 }

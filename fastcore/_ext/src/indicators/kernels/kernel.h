@@ -1,7 +1,7 @@
 /* What a kernel is: the one structure that function, live and board run on.
  *
  * A kernel knows nothing of missing data. `batch` may stop early and return 1 when it meets a value that is not finite
- * (or anything else it does not want); the caller then splits or compresses the series by the kernel's policy, or steps
+ * (or anything else it does not want); the caller then fills or packs the series by the kernel's policy, or steps
  * through it. The streaming functions treat missing bars themselves, by the same policy.
  */
 #ifndef FASTCORE_INDICATORS_KERNELS_KERNEL_H

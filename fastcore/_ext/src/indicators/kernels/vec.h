@@ -51,6 +51,8 @@ FC_INLINE v4 v4_pick_gt(v4 a, v4 b, v4 x, v4 y) { return _mm256_blendv_pd(y, x, 
 FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { return _mm256_and_pd(_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_NEQ_UQ), x); }
 FC_INLINE int v4_positive(v4 a) { return _mm256_movemask_pd(_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_GT_OQ)) == 15; }
 FC_INLINE int v4_any_equal(v4 a, v4 b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_EQ_OQ)) != 0; }
+/* Bit l: whether lane l of both is equal. */
+FC_INLINE int v4_equal_bits(v4 a, v4 b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_EQ_OQ)); }
 FC_INLINE double v4_one(v4 a) { return _mm256_cvtsd_f64(a); } /* the first lane's number */
 FC_INLINE v4 v4_first(v4 a) { return _mm256_permute4x64_pd(a, 0x00); }
 FC_INLINE v4 v4_last(v4 a) { return _mm256_permute4x64_pd(a, 0xff); }
@@ -112,6 +114,7 @@ FC_INLINE int v2_positive(v2 a, v2 b) {
 FC_INLINE int v2_any_equal(v2 a, v2 b, v2 c, v2 d) {
     return _mm_movemask_pd(_mm_or_pd(_mm_cmpeq_pd(a, c), _mm_cmpeq_pd(b, d))) != 0;
 }
+FC_INLINE int v2_equal_bits(v2 a, v2 b) { return _mm_movemask_pd(_mm_cmpeq_pd(a, b)); }
 FC_INLINE double v2_one(v2 a) { return _mm_cvtsd_f64(a); }
 FC_INLINE v2 v2_lowers(v2 a) { return _mm_unpacklo_pd(a, a); }
 FC_INLINE v2 v2_uppers(v2 a) { return _mm_unpackhi_pd(a, a); }
@@ -152,6 +155,10 @@ FC_INLINE int v2_positive(v2 a, v2 b) {
 }
 FC_INLINE int v2_any_equal(v2 a, v2 b, v2 c, v2 d) {
     return vmaxvq_u32(vreinterpretq_u32_u64(vorrq_u64(vceqq_f64(a, c), vceqq_f64(b, d)))) != 0;
+}
+FC_INLINE int v2_equal_bits(v2 a, v2 b) {
+    uint64x2_t equal = vceqq_f64(a, b);
+    return (int)((vgetq_lane_u64(equal, 0) & 1) | (vgetq_lane_u64(equal, 1) & 2));
 }
 FC_INLINE double v2_one(v2 a) { return vgetq_lane_f64(a, 0); }
 FC_INLINE v2 v2_lowers(v2 a) { return vdupq_laneq_f64(a, 0); }
@@ -197,6 +204,7 @@ FC_INLINE v4 v4_pick_gt(v4 a, v4 b, v4 x, v4 y) {
 FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { return v4_pair(v2_if_nonzero(a.lo, x.lo), v2_if_nonzero(a.hi, x.hi)); }
 FC_INLINE int v4_positive(v4 a) { return v2_positive(a.lo, a.hi); }
 FC_INLINE int v4_any_equal(v4 a, v4 b) { return v2_any_equal(a.lo, a.hi, b.lo, b.hi); }
+FC_INLINE int v4_equal_bits(v4 a, v4 b) { return v2_equal_bits(a.lo, b.lo) | v2_equal_bits(a.hi, b.hi) << 2; }
 FC_INLINE double v4_one(v4 a) { return v2_one(a.lo); }
 FC_INLINE v4 v4_first(v4 a) { return v4_pair(v2_lowers(a.lo), v2_lowers(a.lo)); }
 FC_INLINE v4 v4_last(v4 a) { return v4_pair(v2_uppers(a.hi), v2_uppers(a.hi)); }
@@ -258,6 +266,9 @@ FC_INLINE v4 v4_if_nonzero(v4 a, v4 x) { FC_LANES(a.l[i] != 0.0 ? x.l[i] : 0.0);
 FC_INLINE int v4_positive(v4 a) { return a.l[0] > 0.0 && a.l[1] > 0.0 && a.l[2] > 0.0 && a.l[3] > 0.0; }
 FC_INLINE int v4_any_equal(v4 a, v4 b) {
     return a.l[0] == b.l[0] || a.l[1] == b.l[1] || a.l[2] == b.l[2] || a.l[3] == b.l[3];
+}
+FC_INLINE int v4_equal_bits(v4 a, v4 b) {
+    return (a.l[0] == b.l[0]) | (a.l[1] == b.l[1]) << 1 | (a.l[2] == b.l[2]) << 2 | (a.l[3] == b.l[3]) << 3;
 }
 FC_INLINE double v4_one(v4 a) { return a.l[0]; }
 FC_INLINE v4 v4_first(v4 a) { return v4_all(a.l[0]); }

@@ -145,29 +145,41 @@ MAP(where, "", 3, LOOSELY, LOAD3, STEP3, chosen(a[i], b[i], c[i]));
 #define AT_ONCE 64 /* bars: one out of range takes so many others along to be done one by one */
 
 #define NEVER(x) 0
+/* Bars of which some are missing or out of range: with a number in place of what is missing the others may do at once. */
+static FC_NOINLINE void one_by_one(int (*few)(const double *, double *, ptrdiff_t), double (*at)(double),
+                                   const double *a, double *out, ptrdiff_t n) {
+    double numbers[AT_ONCE] = {0.0};
+    for (ptrdiff_t i = 0; i < n; i++) {
+        numbers[i] = a[i] != a[i] ? 0.5 : a[i];
+    }
+    int odd = few(numbers, out, n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        out[i] = a[i] != a[i] ? NAN : odd ? at(a[i]) : out[i];
+    }
+}
+
 #define FUNCTION(op, STRICTLY, TAKES, FAST, LIBRARY, FLAT)                                                             \
     static FC_NOINLINE double op##_at(double x) { return TAKES(x) ? FAST(x) : LIBRARY(x); }                            \
+    static FC_NOINLINE int op##_few(const double *restrict a, double *restrict out, ptrdiff_t n) {                     \
+        uint64_t others = 0, curved = 0;                                                                               \
+        for (ptrdiff_t i = 0; i < n; i++) {                                                                            \
+            others |= TAKES(a[i]) ? UINT64_C(0) : ~UINT64_C(0);                                                        \
+            curved |= FLAT(a[i]) ? UINT64_C(0) : ~UINT64_C(0);                                                         \
+        }                                                                                                              \
+        for (ptrdiff_t i = 0; !others && i < n; i++)                                                                   \
+            out[i] = FAST(a[i]);                                                                                       \
+        for (ptrdiff_t i = 0; !curved && i < n; i++)                                                                   \
+            out[i] = LIBRARY(a[i]);                                                                                    \
+        return others && curved;                                                                                       \
+    }                                                                                                                  \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         BLOCK_HEAD;                                                                                                    \
         for (ptrdiff_t from = 0; from < n; from += AT_ONCE) {                                                          \
             const double *a = in[0] + from;                                                                            \
-            double *to = out + from;                                                                                   \
             ptrdiff_t m = n - from < AT_ONCE ? n - from : AT_ONCE;                                                     \
-            uint64_t others = 0, curved = 0;                                                                           \
-            for (ptrdiff_t i = 0; i < m; i++) {                                                                        \
-                others |= TAKES(a[i]) ? UINT64_C(0) : ~UINT64_C(0);                                                    \
-                curved |= FLAT(a[i]) ? UINT64_C(0) : ~UINT64_C(0);                                                     \
-            }                                                                                                          \
-            if (FC_UNLIKELY(others)) {                                                                                 \
-                for (ptrdiff_t i = 0; curved && i < m; i++)                                                            \
-                    to[i] = op##_at(a[i]);                                                                             \
-                for (ptrdiff_t i = 0; !curved && i < m; i++)                                                           \
-                    to[i] = LIBRARY(a[i]);                                                                             \
-                continue;                                                                                              \
-            }                                                                                                          \
-            for (ptrdiff_t i = 0; i < m; i++)                                                                          \
-                to[i] = FAST(a[i]);                                                                                    \
+            if (FC_UNLIKELY(op##_few(a, out + from, m)))                                                               \
+                one_by_one(op##_few, op##_at, a, out + from, m);                                                       \
         }                                                                                                              \
         return 0;                                                                                                      \
     }                                                                                                                  \

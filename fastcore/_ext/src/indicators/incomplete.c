@@ -1,0 +1,121 @@
+#include "indicators/incomplete.h"
+
+#include <stdlib.h>
+
+#define CHUNK 8192 /* bars that are filled at a time: they stay in L2 */
+#define SPARE 8
+
+typedef struct {
+    double *series[FC_MAX_IN];
+    uint64_t *there;
+    void *memory;
+} copies;
+
+/* Once; -1 without memory. */
+static int open_copies(copies *c, int n_in, ptrdiff_t n) {
+    if (c->memory) {
+        return 0;
+    }
+    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / (FC_MAX_IN + 1) - SPARE) {
+        return -1;
+    }
+    size_t pitch = (size_t)n + SPARE;
+    double *at = malloc(((size_t)n_in * pitch + (size_t)FC_WORDS(n)) * sizeof(double));
+    c->memory = at;
+    for (int j = 0; at && j < n_in; j++, at += pitch) {
+        c->series[j] = at;
+    }
+    c->there = (uint64_t *)(void *)at;
+    return c->memory ? 0 : -1;
+}
+
+/* A value of each input that stands for what is missing before the first bar that is there: of the last one before, or else
+ * of the first. 0 if none is there. */
+static int find_last(const fc_program *p, const double *const *in, ptrdiff_t from, ptrdiff_t to, double *last) {
+    ptrdiff_t i = fc_first_complete(in, p->n_in, from, to);
+    for (int j = 0; j < p->n_in && i < to; j++) {
+        last[j] = in[j][i];
+    }
+    return i < to;
+}
+
+/* Bars from..to, the first lookback of which have results that are not those of the series. `most` is how many there may
+ * be. `holed` says whether some are likely to be missing, and then whether some were. */
+static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const double *const *in, double *const *out,
+                      ptrdiff_t from, ptrdiff_t to, ptrdiff_t origin, double *scratch, int *holed) {
+    const fc_gap_passes *pass = fc_isa_used()->gaps;
+    const double *series[FC_MAX_IN];
+    double last[FC_MAX_IN], *result[FC_MAX_OUT];
+    ptrdiff_t n = to - from, found;
+    for (int j = 0; j < p->n_in; j++) {
+        series[j] = in[j] + from;
+    }
+    for (int j = 0; j < p->n_out; j++) {
+        result[j] = out[j] + from;
+    }
+    if (!*holed && !fc_program_batch(p, series, result, n, origin + from, scratch)) {
+        return 0;
+    }
+    *holed = 1;
+    if (open_copies(c, p->n_in, most)) {
+        return -1;
+    }
+    if (!find_last(p, in, from, to, last)) {
+        for (int j = 0; j < p->n_out; j++) {
+            fc_missing(result[j], n);
+        }
+        return 0;
+    }
+    found = pass->find(series, p->n_in, n, c->there);
+    for (int j = 0; j < p->n_in; j++) {
+        pass->fill(series[j], c->there, n, last[j], c->series[j]);
+    }
+    if (fc_program_batch(p, (const double *const *)c->series, result, n, origin + from, scratch)) {
+        return 1;
+    }
+    *holed = found < n;
+    for (int j = 0; j < p->n_out && found < n; j++) {
+        pass->blank(result[j], c->there, n, p->lookback);
+    }
+    return 0;
+}
+
+int fc_program_filled(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
+                      double *scratch) {
+    ptrdiff_t chunk = p->lookback < n / 64 ? 64 * p->lookback : n;
+    chunk = chunk < CHUNK ? CHUNK : chunk;
+    chunk = chunk < n ? chunk : n;
+    copies c = {.memory = NULL};
+    int holed = 0, failed = 0;
+    /* From the last chunk to the first: each puts right what the one after it had for its first results. */
+    for (ptrdiff_t to = n, from; to > 0 && !failed; to = from) {
+        from = (to - 1) / chunk * chunk;
+        failed = fill_chunk(p, &c, chunk + p->lookback, in, out, from > p->lookback ? from - p->lookback : 0, to,
+                            origin, scratch, &holed);
+    }
+    free(c.memory);
+    return failed;
+}
+
+int fc_program_packed(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
+    const fc_gap_passes *pass = fc_isa_used()->gaps;
+    copies c = {.memory = NULL};
+    if (open_copies(&c, p->n_in, n)) {
+        return -1;
+    }
+    ptrdiff_t m = pass->find(in, p->n_in, n, c.there);
+    for (int j = 0; j < p->n_in; j++) {
+        pass->pack(in[j], c.there, n, c.series[j]);
+    }
+    int few = m <= p->lookback;
+    int failed = !few && fc_program_batch(p, (const double *const *)c.series, out, m, 0, scratch);
+    for (int j = 0; j < p->n_out && !failed; j++) {
+        if (few) {
+            fc_missing(out[j], n);
+        } else {
+            pass->spread(out[j], m, c.there, n);
+        }
+    }
+    free(c.memory);
+    return failed;
+}

@@ -1,0 +1,29 @@
+/* Which bars are there, a bit for each, and the passes over series in which some are missing. */
+#ifndef FASTCORE_INDICATORS_KERNELS_GAP_PASSES_H
+#define FASTCORE_INDICATORS_KERNELS_GAP_PASSES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Words of bits for n bars: bit i & 63 of word i >> 6 is bar i's. The last word's other bits are 0. */
+#define FC_WORDS(n) (((n) + 63) / 64)
+
+typedef struct {
+    /* Finds the bars at which all inputs are finite; returns how many. */
+    ptrdiff_t (*find)(const double *const *in, int n_in, ptrdiff_t n, uint64_t *there);
+    /* out[i] is x[i], or where that is missing the last one before; `last` before the first. out may be x. */
+    void (*fill)(const double *x, const uint64_t *there, ptrdiff_t n, double last, double *out);
+    /* The values that are there, one after the other; out has room for eight more. */
+    void (*pack)(const double *x, const uint64_t *there, ptrdiff_t n, double *out);
+    /* Those values where they belong, and the last one before, from `last` on, or NaN, at the other bars; there are eight
+     * more. */
+    void (*unpack)(const double *packed, const uint64_t *there, ptrdiff_t n, int fills, double last, double *out);
+
+    /* Moves the m bars that are there, in place, to where they belong, and puts NaN at the others. */
+    void (*spread)(double *x, ptrdiff_t m, const uint64_t *there, ptrdiff_t n);
+    /* Puts NaN at each missing bar and at the `after` bars that follow it. */
+    void (*blank)(double *x, const uint64_t *there, ptrdiff_t n, ptrdiff_t after);
+    int (*any_infinite)(const double *x, ptrdiff_t n);
+} fc_gap_passes;
+
+#endif
