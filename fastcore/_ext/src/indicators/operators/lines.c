@@ -193,7 +193,7 @@ static int lines_valid(const double *par, const void *state) {
 
 FC_INLINE double triangle(double n) { return n * (n + 1.0) / 2.0; }
 
-FC_INLINE double lines_push(lines_state *s, const weights *k, double x, int commit) {
+static FC_NOINLINE double lines_push(lines_state *s, const weights *k, double x, int commit) {
     int32_t w = s->window.width, m = s->window.block, at, second;
     fc_window_turn(&s->window, &at, &second);
     double *now = fc_window_half(s->mem, m, second), *before = fc_window_half(s->mem, m, !second);

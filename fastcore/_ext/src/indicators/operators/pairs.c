@@ -211,7 +211,7 @@ FC_INLINE void join(double *to, const double *from, double n, double sx, double 
     to[4] += from[4] + (sx * y + sy * (x + n * sx));
 }
 
-FC_INLINE double pairs_push(pairs_state *s, const double *in, int commit, pairs_kind kind) {
+static FC_NOINLINE double pairs_push(pairs_state *s, const double *in, int commit, pairs_kind kind) {
     int32_t w = s->window.width, m = s->window.block, at, second;
     fc_window_turn(&s->window, &at, &second);
     double *now = fc_window_half(s->mem, m, second), *before = fc_window_half(s->mem, m, !second);
