@@ -155,7 +155,7 @@ FC_INLINE int average(fc_average *a, const double *x, double *out, ptrdiff_t n, 
     for (ptrdiff_t from = 0, m; from < n; from += m) {
         ptrdiff_t length = fc_segment_of(n - from);
         m = length ? FC_SEGMENTS * length : n - from < FC_SEGMENTS * 8 ? n - from : FC_SEGMENTS * 8;
-        double latest = x[from + m - 1], apart;
+        double latest = x[from + m - 1], had = a->apart, apart;
         if (length) {
             apart = segments(&a->decay, x + from, a->before, out + from, length, a->apart, kind);
         } else {
@@ -164,7 +164,7 @@ FC_INLINE int average(fc_average *a, const double *x, double *out, ptrdiff_t n, 
         }
         a->apart = fc_settled(apart, latest);
         a->before = latest;
-        if (FC_UNLIKELY(a->apart != apart && latest == 0.0)) {
+        if (FC_UNLIKELY(had != 0.0 && a->apart == 0.0 && latest == 0.0)) {
             drop(x + from, out + from, m);
         }
         if (!fc_finite(a->apart)) {
