@@ -39,7 +39,7 @@ static int are_counted(const fc_program *p) {
 
 /* Sets `through` of a program of maps alone whose only output is made of all inputs. */
 static void set_through(fc_program *p, ptrdiff_t *used) {
-    int all = p->n_out == 1, shown = p->watched[0];
+    int all = p->n_out == 1, shown = p->watched[0] != 0;
     memset(used, 0, (size_t)p->n_values * sizeof(*used));
     used[p->outputs[0]] = 1;
     for (int k = p->n_nodes; k--;) {
