@@ -145,9 +145,10 @@ static void vwap_init(const double *par, void *state) {
 
 FC_INLINE void vwap_step(vwap_state *s, const double *in, double *out, int commit) {
     double price = typical(in[0], in[1], in[2]), base = s->begun ? s->base : price;
-    double worth = (price - base) * in[3], value = fc_finite(worth) ? s->value + worth : s->value;
-    double volume = s->volume + in[3], last = volume > 0.0 ? base + value / volume : s->last;
-    out[0] = fc_finite(worth) && fc_finite(last) ? last : NAN; /* what overflows is missing */
+    double sum = s->value + (price - base) * in[3], traded = s->volume + in[3];
+    double value = fc_finite(sum) ? sum : s->value, volume = fc_finite(traded) ? traded : s->volume;
+    double last = volume > 0.0 ? base + value / volume : s->last;
+    out[0] = fc_finite(sum) && fc_finite(traded) && fc_finite(last) ? last : NAN; /* what overflows is left out */
     if (commit) {
         s->base = base;
         s->begun |= in[3] != 0.0 && fc_finite(price);
