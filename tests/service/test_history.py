@@ -289,7 +289,7 @@ def test_routes_and_caches_have_a_history_and_their_number_is_bounded(monkeypatc
     counted = {"/history": 10.0**9, **{f"/{n}": 10.0**8 for n in range(99)}}  # the first is the most asked for
     monkeypatch.setattr(
         "fastcore.service.dashboard.details.counts",
-        lambda name: (({"method": "GET", "route": route, "status": "500"}, n) for route, n in counted.items()),
+        lambda name: (((("method", "GET"), ("route", route), ("status", "500")), n) for route, n in counted.items()),
     )
     details = Details()
     square(1)

@@ -127,8 +127,8 @@ FC_INLINE v4 pairs_head(four_pairs *f, v4 x, v4 y, const double *tail, v4 invers
 FC_INLINE int in_range(v4 x, v4 y, pairs_kind kind) {
     v4 zero = v4_zero(), four = v4_all(4.0), all = v4_mul(x, four);
     if (kind == CORRELATION) {
-        v4 scale = v4_mul(all, v4_mul(y, four)), small = v4_if_gt(v4_all(TINY), scale, v4_if_gt(x, zero, y));
-        all = v4_add(v4_add(all, scale), v4_if_gt(small, zero, v4_all(INFINITY)));
+        v4 scale = v4_mul(all, v4_mul(y, four)), tiny = v4_if_gt(v4_all(TINY), scale, v4_if_gt(x, zero, y));
+        all = v4_add(v4_add(all, scale), v4_if_gt(tiny, zero, v4_all(INFINITY)));
     }
     return v4_clean(v4_sub(all, all));
 }
