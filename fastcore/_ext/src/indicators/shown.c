@@ -39,7 +39,11 @@ static int are_counted(const fc_program *p) {
 
 /* Sets `through` of a program of maps alone whose only output is made of all inputs. */
 static void set_through(fc_program *p, ptrdiff_t *used) {
-    int all = p->n_out == 1, shown = p->watched[0] != 0;
+    if (p->n_out != 1) {
+        p->through = 0;
+        return;
+    }
+    int all = 1, shown = p->watched[0] != 0;
     memset(used, 0, (size_t)p->n_values * sizeof(*used));
     used[p->outputs[0]] = 1;
     for (int k = p->n_nodes; k--;) {
@@ -59,7 +63,7 @@ static void set_through(fc_program *p, ptrdiff_t *used) {
 /* Inputs that show need not be looked at, but for the bars before the lookback and last ones; outputs are, where that makes
  * some show. -1 without memory. */
 int fc_program_set_shown(fc_program *p) {
-    ptrdiff_t *shown = calloc(2 * (size_t)p->n_values, sizeof(ptrdiff_t)), *more = shown + p->n_values;
+    ptrdiff_t *shown = calloc(2 * (size_t)p->n_values + 1, sizeof(ptrdiff_t)), *more = shown + p->n_values;
     if (!shown) {
         return -1;
     }
