@@ -1,5 +1,5 @@
 /* rises: the share of the rises in Wilder's averages of all changes. */
-#include "indicators/operators/recurrence_lanes.h"
+#include "indicators/operators/lanes.h"
 #include "indicators/operators/scan.h"
 
 typedef struct {
@@ -60,13 +60,15 @@ static int rises_block(const double *par, void *carry, const double *const *in, 
                        double *scratch) {
     rises_state s = *(rises_state *)carry;
     const double *x = in[0];
-    ptrdiff_t i = 0;
+    double period = par[0], keep = (par[0] - 1.0) / par[0];
     (void)scratch;
-    for (; i < n && (i == 0 || s.seen < s.period || s.before != x[i - 1]); i++) {
-        out[i] = rises_push(par, &s, x + i, 1);
-    }
-    if (i < n) {
-        double period = par[0], keep = (period - 1.0) / period, gain = s.gain, move = s.move, share = s.share;
+    for (ptrdiff_t i = 0; i < n;) {
+        if (i == 0 || s.seen < s.period || s.before != x[i - 1]) {
+            out[i] = rises_push(par, &s, x + i, 1);
+            i++;
+            continue;
+        }
+        double gain = s.gain, move = s.move, share = s.share;
         for (; i < n; i++) { /* as rises_push(), with the state in registers */
             double change = x[i] - x[i - 1], rise = FC_GREATER(change, 0.0);
             int still = x[i] == x[i - 1];
@@ -87,8 +89,8 @@ static int rises_block(const double *par, void *carry, const double *const *in, 
         s.gain = gain;
         s.move = move;
         s.share = share;
-        for (; i < n; i++) {
-            out[i] = rises_push(par, &s, x + i, 1);
+        if (i < n) {
+            out[i++] = NAN;
         }
     }
     *(rises_state *)carry = s;
