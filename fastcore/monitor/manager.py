@@ -166,8 +166,8 @@ class AlertManager:
 
     def firing(self) -> list[Alert]:
         """Return the firing alerts; with `workers` those of the process that evaluates for all."""
-        if self._shared is not None and self._leader is not None and not self._leader.held:
-            return list(self._shared.read()[0])
+        if (followed := self._followed()) is not None:
+            return followed.firing()
         with self._lock:
             return self._book.alerts(self._wall())
 
@@ -179,8 +179,8 @@ class AlertManager:
         """
         with self._lock:
             events = list(self._history)
-        if self._shared is not None and self._leader is not None and not self._leader.held:
-            events = sorted([*self._shared.read()[1], *events], key=lambda event: event.at)
+        if (followed := self._followed()) is not None:
+            events = followed.with_events(events)
         return events[: -limit - 1 : -1]
 
     def silence(
@@ -264,9 +264,12 @@ class AlertManager:
         if not leader.leads():
             return False
         if not led and self._shared is not None:
-            events = sorted([*self._shared.read()[1], *self._history], key=lambda event: event.at)
-            self._history = deque(events, maxlen=HISTORY)
+            self._history = deque(self._shared.with_events(self._history), maxlen=HISTORY)
         return True
+
+    def _followed(self) -> SharedAlerts | None:
+        """The alerts of the process that evaluates for all; None where that is this one."""
+        return None if self._leader is None or self._leader.held else self._shared
 
     def _said(self, found: list[Alert], wall: datetime) -> list[Alert]:
         """Note what has happened, and return what the channels are to hear of it."""

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fastcore.dispatch.private_files import replace_private
 from fastcore.monitor.alerts import Alert, AlertEvent
+from fastcore.monitor.host_file import HostFile
 from fastcore.monitor.rules import SEVERITIES
 
 __all__ = ["SharedAlerts"]
@@ -33,10 +33,9 @@ class SharedAlerts:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = HostFile(path, FILE)
         self.begin()
         self._written: bytes | None = None
-        self._stat: tuple[int, int] | None = None
         self._read: tuple[list[Alert], list[AlertEvent]] = [], []
 
     def begin(self) -> None:
@@ -45,58 +44,55 @@ class SharedAlerts:
 
     def write(self, firing: Iterable[Alert], events: Iterable[AlertEvent]) -> None:
         """Write what fires and what happened, the latest last; nothing happens if the file says so already."""
-        shown = [{"at": event.at.timestamp(), "silenced": event.silenced, **_plain(event.alert)} for event in events]
-        data = json.dumps({"firing": [_plain(alert) for alert in firing], "events": shown[-EVENTS:]}).encode()
+        told = [
+            {"at": event.at.isoformat(), "silenced": event.silenced, **_plain(event.alert)}
+            for event in list(events)[-EVENTS:]
+        ]
+        data = json.dumps({"firing": [_plain(alert) for alert in firing], "events": told}).encode()
         with self._lock:
             if data == self._written:
                 return
             try:
-                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                replace_private(str(self._path), data)
+                self._file.make_folder()
+                self._file.replace(data)
                 self._written = data
             except OSError as error:
-                _log.warning("%s: the alerts could not be written: %s", self._path, error)
+                _log.warning("%s: the alerts could not be written: %s", self._file.path, error)
 
-    def read(self) -> tuple[list[Alert], list[AlertEvent]]:
-        """Return what the file says fires, and its events, the latest last; both empty without a file."""
+    def firing(self) -> list[Alert]:
+        """Return the alerts that fire; none without a file."""
+        return list(self._current()[0])
+
+    def with_events(self, events: Iterable[AlertEvent]) -> list[AlertEvent]:
+        """Return the events of the file and those of this process, the latest last."""
+        return sorted([*self._current()[1], *events], key=lambda event: event.at)
+
+    def _current(self) -> tuple[list[Alert], list[AlertEvent]]:
         with self._lock:
             try:
-                found = self._path.stat()
-                stat = found.st_mtime_ns, found.st_size
-                if stat != self._stat:
-                    self._stat = stat
-                    with self._path.open("rb") as file:
-                        body = json.loads(file.read(FILE))
+                if (data := self._file.changed()) is not None:
+                    body = json.loads(data)
                     events = [AlertEvent(_time(e["at"]), _alert(e), bool(e["silenced"])) for e in body["events"]]
                     self._read = [_alert(one) for one in body["firing"]], events
             except FileNotFoundError:
                 self._read = [], []
-            except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-                _log.warning("%s: the alerts could not be read: %s", self._path, error)
+            except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+                _log.warning("%s: the alerts could not be read: %s", self._file.path, error)
             return self._read
 
 
 def _plain(alert: Alert) -> dict[str, Any]:
-    return {
-        "rule": alert.rule,
-        "state": alert.state,
-        "severity": alert.severity,
-        "summary": alert.summary,
-        "labels": alert.labels,
-        "value": alert.value if math.isfinite(alert.value) else None,
-        "since": alert.since.timestamp(),
-        "fingerprint": alert.fingerprint,
-    }
+    return {**alert.to_dict(), "details": None}  # of which nothing is shown; JSON may not be able to hold them
 
 
 def _alert(found: dict[str, Any]) -> Alert:
     if found["state"] not in ("firing", "resolved") or found["severity"] not in SEVERITIES:
         raise ValueError("expected a state and a severity of alerts, got others")
-    labels = tuple((str(name), str(value)) for name, value in found["labels"])
+    labels = tuple((str(name), str(value)) for name, value in found["labels"].items())
     texts = str(found["rule"]), found["state"], found["severity"], str(found["summary"])
     value = math.nan if found["value"] is None else float(found["value"])
     return Alert(*texts, labels, value, _time(found["since"]), str(found["fingerprint"]))
 
 
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(float(seconds), UTC)
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

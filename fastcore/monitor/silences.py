@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from fastcore._filelock import locked
 from fastcore._snapshot import Labels
 from fastcore._text import storable
-from fastcore.dispatch.private_files import replace_private
+from fastcore.monitor.host_file import HostFile
 
 __all__ = ["Silence", "Silences"]
 
@@ -52,10 +52,9 @@ class Silences:
     """
 
     def __init__(self, path: Path | None, wall: Callable[[], datetime]) -> None:
-        self._path, self._wall = path, wall
+        self._file, self._wall = None if path is None else HostFile(path, FILE), wall
         self.begin()
         self._all: dict[str, Silence] = {}
-        self._read: tuple[int, int] | None = None  # when the file was written that was read, and its size
 
     def begin(self) -> None:
         """Make the lock; again after a fork, as another thread of the parent may have held it."""
@@ -106,14 +105,14 @@ class Silences:
 
     def _change(self, change: Callable[[dict[str, Silence]], object]) -> None:
         with self._lock:
-            if self._path is None:
+            if self._file is None:
                 change(self._current())
                 return
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with locked(f"{self._path}.lock"):
+            self._file.make_folder()
+            with locked(f"{self._file.path}.lock"):
                 held = self._current()
                 change(held)
-                replace_private(str(self._path), json.dumps([one._asdict() for one in held.values()]).encode())
+                self._file.replace(json.dumps([one._asdict() for one in held.values()]).encode())
 
     def _current(self) -> dict[str, Silence]:
         self._take_in()
@@ -124,20 +123,15 @@ class Silences:
 
     def _take_in(self) -> None:
         """Read the file if another process has written it."""
-        if self._path is None:
+        if self._file is None:
             return
         try:
-            found = self._path.stat()
-            read = found.st_mtime_ns, found.st_size
-            if read == self._read:
-                return
-            self._read = read
-            with self._path.open("rb") as file:
-                self._all = {one.id: one for one in map(_silence, json.loads(file.read(FILE)))}
+            if (data := self._file.changed()) is not None:
+                self._all = {one.id: one for one in map(_silence, json.loads(data))}
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-            _log.warning("%s: the silences could not be read: %s", self._path, error)
+            _log.warning("%s: the silences could not be read: %s", self._file.path, error)
 
 
 def _silence(found: Any) -> Silence:
