@@ -63,15 +63,7 @@ class Outcomes:
             if telling and (hooks.wants(event) or state is State.DEAD):
                 delay = outcome.run_at - outcome.finished_at if state is _QUEUED else None
                 told = TaskEvent(
-                    event,
-                    job.id,
-                    task.name,
-                    job.attempt,
-                    outcome.finished_at,
-                    outcome.result,
-                    error,
-                    delay,
-                    seconds,
+                    event, job.id, task.name, job.attempt, outcome.finished_at, outcome.result, error, delay, seconds
                 )
                 hooks.tell(told)
                 if state is State.DEAD:
