@@ -170,11 +170,7 @@ cdef class Sketch:
         for key, more in bins.items():
             if fc_sketch_put(s, key, more) < 0:
                 raise MemoryError
-        s.count += <uint64_t>count
-        s.zeros += <uint64_t>zeros
-        s.total += <double>total
-        s.low = min(s.low, low)
-        s.high = max(s.high, high)
+        add_totals(s, count, zeros, total, low, high)
 
     def state(self):
         cdef fc_sketch s
@@ -205,14 +201,18 @@ cdef int merge_sketch(fc_sketch *into, const fc_sketch *other) except -1:
             for key in range(s.lowest, s.highest + 1):
                 if s.bins[key - s.first] and fc_sketch_put(into, key, s.bins[key - s.first]) < 0:
                     raise MemoryError
-        into.count += s.count
-        into.zeros += s.zeros
-        into.total += s.total
-        into.low = min(into.low, s.low)
-        into.high = max(into.high, s.high)
+        add_totals(into, s.count, s.zeros, s.total, s.low, s.high)
     finally:
         fc_sketch_clear(&s)
     return 0
+
+
+cdef void add_totals(fc_sketch *s, uint64_t count, uint64_t zeros, double total, double low, double high) noexcept:
+    s.count += count
+    s.zeros += zeros
+    s.total += total
+    s.low = min(s.low, low)
+    s.high = max(s.high, high)
 
 
 cdef tuple checked(object state):
