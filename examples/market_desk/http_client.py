@@ -72,9 +72,8 @@ class HttpClient:
     async def _connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         while self._idle:
             reader, writer, used = self._idle.pop()
-            if (
-                not reader.at_eof() and time.monotonic() - used < IDLE
-            ):  # the server closes those that were idle for long
+            # The server closes connections that were idle for long.
+            if not reader.at_eof() and time.monotonic() - used < IDLE:
                 break
             writer.close()
         else:

@@ -182,10 +182,9 @@ def compute_panel(rows: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, A
     """Return the last two values of each indicator: float64[symbols, columns, 2]."""
     tails: list[Any] = []
     for start in range(0, len(rows["close"]), BLOCK):
+        block = {name: np.ascontiguousarray(rows[name][start : start + BLOCK]) for name in plan.columns}
         outputs: list[Any] = []
-        for value in plan(
-            {name: np.ascontiguousarray(rows[name][start : start + BLOCK]) for name in plan.columns}
-        ).values():
+        for value in plan(block).values():
             outputs.extend(value if isinstance(value, tuple) else (value,))
         tails.append(np.stack([output[:, -2:] for output in outputs], axis=1))
     return np.concatenate(tails)
