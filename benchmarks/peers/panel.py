@@ -118,8 +118,7 @@ def by_polars(data: dict[str, Any]) -> Callable[[], object]:
 
 def installed(**contenders: Callable[[], Callable[[], object]]) -> dict[str, Callable[[], object]]:
     """The contenders, by the module that each needs, whose module is installed."""
-    found = {name.replace("_", "-"): make for name, make in contenders.items() if importlib.util.find_spec(name)}
-    return {name: make() for name, make in found.items()}
+    return {name.replace("_", "-"): make() for name, make in contenders.items() if importlib.util.find_spec(name)}
 
 
 def plans(report: Report) -> None:
@@ -130,6 +129,7 @@ def plans(report: Report) -> None:
     )
     arrays = [data[name] for name in core.columns]
     by_columns = {name: np.asfortranarray(x) for name, x in data.items()}
+    peers = installed(screamer=lambda: by_screamer(data), polars_talib=lambda: by_polars(data))
     timings = interleave(
         {
             "fastcore Plan": lambda: PLAN(data),
@@ -137,7 +137,7 @@ def plans(report: Report) -> None:
             "two threads": lambda: core(arrays, 2),
             "columns of symbols": lambda: PLAN(by_columns),
             "TA-Lib": talib_loop(data),
-            **installed(screamer=lambda: by_screamer(data), polars_talib=lambda: by_polars(data)),
+            **peers,
         },
         rounds=7,
     )
@@ -149,11 +149,7 @@ def plans(report: Report) -> None:
             "TA-Lib / fastcore": Ratio(timings["TA-Lib"].median / ours, 6.0),
             "one thread / two": Ratio(timings["one thread"].median / timings["two threads"].median, 1.8),
             "columns of symbols / fastcore": Ratio(timings["columns of symbols"].median / ours),
-            **{
-                f"{name} / fastcore": Ratio(timings[name].median / ours)
-                for name in ("screamer", "polars-talib")
-                if name in timings
-            },
+            **{f"{name} / fastcore": Ratio(timings[name].median / ours) for name in peers},
         },
     )
     long = pd.DataFrame({name: data[name][:, :500].ravel() for name in data})
@@ -171,11 +167,11 @@ def plans(report: Report) -> None:
         close = small["close"]
         return lambda: (numbagg.move_mean(close, 20), numbagg.move_std(close, 20))
 
-    peers = installed(numbagg=by_numbagg)
-    timings = interleave({"fastcore Plan": lambda: some(small), "pandas groupby": grouped, **peers}, rounds=5)
+    by_column = installed(numbagg=by_numbagg)
+    timings = interleave({"fastcore Plan": lambda: some(small), "pandas groupby": grouped, **by_column}, rounds=5)
     ours = timings["fastcore Plan"].median
     ratios = {"pandas / fastcore": Ratio(timings["pandas groupby"].median / ours)}
-    if peers:
+    if by_column:
         ratios["numbagg, the mean and the deviation only / fastcore"] = Ratio(timings["numbagg"].median / ours)
     report.add(f"4 indicators, {SYMBOLS} x 500", timings, ratios)
 
