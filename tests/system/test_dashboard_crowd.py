@@ -103,7 +103,7 @@ def test_every_action_does_what_it_says(page: Any, service: Service) -> None:
     press(page, 'button[aria-label="Resume report"]', done="Resume: report: resumed")
     press(page, 'button[aria-label="Purge report"]', done="Cancel all waiting: report: 2 cancelled")
 
-    [dead] = [queue.submit(queue.tasks["broken"].configure(retries=1), "dead")]
+    dead = queue.submit(queue.tasks["broken"].configure(retries=1), "dead")
     service.running.call(lambda: queue.join(60))
     assert str(queue.status(dead).state) == "dead"
     page.goto(f"{url}/fastcore/#tasks/{dead}")
