@@ -54,7 +54,7 @@ def write_json(path: str, facts: Any) -> None:
 
 
 def write_page(path: str, title: str, printed: str, plots: str) -> None:
-    """Write an HTML page that needs no other file: a title, what was printed, and plots."""
+    """Write an HTML page with a title, the printed table and plots; it needs no other file."""
     head = f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title><style>{STYLE}</style>"
     body = f"<h1>{escape(title)}</h1><pre>{escape(printed)}</pre>{plots}"
     Path(path).write_text(f"{head}{body}</html>", encoding="utf-8")

@@ -259,7 +259,7 @@ class AlertManager:
         return out
 
     def _lead(self, leader: Leader) -> bool:
-        """Whether this process evaluates for all; it goes on with the history of the one before."""
+        """Return whether this process evaluates for all; a new one starts with the history of its predecessor."""
         led = leader.held
         if not leader.leads():
             return False
@@ -268,7 +268,7 @@ class AlertManager:
         return True
 
     def _followed(self) -> SharedAlerts | None:
-        """The alerts of the process that evaluates for all; None where that is this one."""
+        """Return the alerts of the process that evaluates for all; None if it is this one."""
         return None if self._leader is None or self._leader.held else self._shared
 
     def _said(self, found: list[Alert], wall: datetime) -> list[Alert]:

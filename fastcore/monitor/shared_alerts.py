@@ -1,4 +1,4 @@
-"""Alerts of the process that judges for all workers of a host, in a file that the others read."""
+"""Alerts of the process that evaluates for all workers of a host, in a file that the others read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SharedAlerts:
     Parameters
     ----------
     path : Path
-        Written by the process that judges, and read by the others.
+        Written by the process that evaluates, and read by the others.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,12 +43,12 @@ class SharedAlerts:
         self._lock = threading.Lock()
 
     def write(self, firing: Iterable[Alert], events: Iterable[AlertEvent]) -> None:
-        """Write what fires and what happened, the latest last; nothing happens if the file says so already."""
-        told = [
+        """Write the firing alerts and the events, the latest last, unless the file already holds them."""
+        records = [
             {"at": event.at.isoformat(), "silenced": event.silenced, **_plain(event.alert)}
             for event in list(events)[-EVENTS:]
         ]
-        data = json.dumps({"firing": [_plain(alert) for alert in firing], "events": told}).encode()
+        data = json.dumps({"firing": [_plain(alert) for alert in firing], "events": records}).encode()
         with self._lock:
             if data == self._written:
                 return
@@ -60,7 +60,7 @@ class SharedAlerts:
                 _log.warning("%s: the alerts could not be written: %s", self._file.path, error)
 
     def firing(self) -> list[Alert]:
-        """Return the alerts that fire; none without a file."""
+        """Return the firing alerts; none without a file."""
         return list(self._current()[0])
 
     def with_events(self, events: Iterable[AlertEvent]) -> list[AlertEvent]:
@@ -82,7 +82,7 @@ class SharedAlerts:
 
 
 def _plain(alert: Alert) -> dict[str, Any]:
-    return {**alert.to_dict(), "details": None}  # of which nothing is shown; JSON may not be able to hold them
+    return {**alert.to_dict(), "details": None}  # no page shows them, and JSON may not hold them
 
 
 def _alert(found: dict[str, Any]) -> Alert:

@@ -25,7 +25,7 @@ def asks_for_task(request: Request) -> bool:
 
 
 def add_routes(app: FastAPI, services: OptimizedServices) -> None:
-    """Add every route to an application: the plain ones where there is no other of the same path."""
+    """Add every route to an application; plain routes are used for paths that have no other."""
     include(app, analysis_routes(services), task_routes(services), price_routes(services), job_routes(services))
     for refused in (QueueFull, QueueClosed, StoreError):
         app.add_exception_handler(refused, not_taken)

@@ -25,7 +25,7 @@ def add_routes(app: FastAPI, services: Services) -> None:
 
 
 def include(app: FastAPI, *routers: APIRouter) -> None:
-    """Add the routes of `routers`, where two have the same path the first, and the answers to wrong requests."""
+    """Add the routes of `routers`, the first of those with one path and method, and handlers of invalid requests."""
     added: set[tuple[str, ...]] = set()
     for router in routers:
         routes = {(route.path, *(route.methods or ())): route for route in router.routes if isinstance(route, APIRoute)}
@@ -42,7 +42,7 @@ async def unknown_symbol(request: Request, error: Exception) -> JSONResponse:
 
 
 async def invalid_request(request: Request, error: Exception) -> JSONResponse:
-    """Answer 422 with what is wrong, without the input where that is no JSON: NaN, or half of a surrogate pair."""
+    """Answer 422 with the errors; without the input if JSON cannot hold it: NaN, or half of a surrogate pair."""
     assert isinstance(error, RequestValidationError)
     try:
         return await request_validation_exception_handler(request, error)
@@ -52,7 +52,7 @@ async def invalid_request(request: Request, error: Exception) -> JSONResponse:
 
 
 def split(symbols: str) -> list[str]:
-    """Return the symbols of ``AAPL,IBM``; 422 where there is none, or too many."""
+    """Return the symbols of ``AAPL,IBM``; 422 if there are none or too many."""
     found = [symbol for symbol in symbols.split(",") if symbol]
     if not found:
         raise HTTPException(422, "symbols: expected at least one, got none")

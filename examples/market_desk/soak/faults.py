@@ -161,7 +161,7 @@ class Faults:
         return f"rolled back: {', '.join(took)}; every answer was right"
 
     async def full_disk(self) -> str:
-        """Fill the disk, for both servers; reading goes on, and no acknowledged task is lost."""
+        """Fill the disk for both servers; reads continue, and no acknowledged task is lost."""
         if not self.disk.kind:
             return "left out: needs Linux"
         pids, began = [server.pid for server in self.servers.both], time.perf_counter()

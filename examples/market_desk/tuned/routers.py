@@ -20,7 +20,7 @@ KEPT = 1000  # results that are kept
 
 
 def add_routes(app: FastAPI, services: TunedServices) -> None:
-    """Add every route to an application: the plain ones where there is no other of the same path."""
+    """Add every route to an application; plain routes are used for paths that have no other."""
     include(app, quick_routes(services), slow_routes(services), price_routes(services), job_routes(services))
 
 

@@ -67,7 +67,7 @@ function showAge() {
 }
 
 let reading = null; // the timer of the past
-let readings = 0; // only the last that began goes on
+let readings = 0; // an older one is not repeated
 
 /** Read the past now and then: more often the shorter the range is, and not while the page is hidden. */
 function followPast() {

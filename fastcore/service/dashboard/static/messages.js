@@ -1,4 +1,4 @@
-// What came of an action, in a corner of the page.
+// Results of actions, in a corner of the page.
 import { h } from "./elements.js";
 
 const SHORTEST = 6000; // milliseconds
