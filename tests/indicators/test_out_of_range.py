@@ -90,6 +90,16 @@ SHORT: dict[str, tuple[int, ...]] = {  # periods of which averages come to 0 wit
 }
 
 
+def test_the_share_of_rises_leaves_out_bars_at_which_its_averages_overflow(ta: ModuleType) -> None:
+    x = walk(200, seed=6)["close"].copy()
+    x[[60, 61, 120]] = 1.7e308, -1.7e308, -1.7e308  # changes beyond the range, and within it
+    share = ta.indicator(lambda o, real: o.rises(real, 5))
+    live = share.live()
+    stepped = np.array([live.update(value) for value in x])
+    assert np.isnan(stepped[[61, 120]]).tolist() == [True, False]
+    np.testing.assert_array_equal(share(x), stepped)
+
+
 @pytest.mark.parametrize("name", ["function", "extended", "board"])
 @pytest.mark.parametrize("indicator", ["dx", "adx"])
 @pytest.mark.parametrize("by_bar", [True, False])
