@@ -231,10 +231,14 @@ static int run_block(gaps *g, int k, const double *const *in, double *out, ptrdi
     return n > 0 && node->op->block(node->par, g->carry + node->carry, in, out, n, g->scratch);
 }
 
-/* In which form a map is given its inputs: with NaN if it looks for that, or an input is infinite, which is no gap for a
- * map; packed if all are, the same bars. */
+/* In which form a node, other than a window, is given its inputs. A recurrence: packed. What counts the values of its window,
+ * and a map that looks for NaN or has an infinite input, which is no gap for it: with NaN at missing bars. Another map:
+ * packed if all inputs are, the same bars. */
 static int form_of(const gaps *g, const fc_node *node, const uint64_t *there) {
-    int holed = fc_node_is(node, "there"), packed = 0;
+    if (node->op->kind == FC_REMEMBER) {
+        return PACKED;
+    }
+    int holed = node->op->kind == FC_COUNT || fc_node_is(node, "there"), packed = 0;
     for (int j = 0; j < node->op->n_in; j++) {
         const tile_value *value = g->values + node->in[j];
         int same = !value->constant && value->packed_there && same_bars(g, value->packed_there, there);
@@ -244,7 +248,8 @@ static int form_of(const gaps *g, const fc_node *node, const uint64_t *there) {
     return holed ? HOLED : packed > 0 ? PACKED : SERIES;
 }
 
-static int run_map(gaps *g, int k) {
+/* A node other than a window. */
+static int run_in_form(gaps *g, int k) {
     const fc_node *node = g->p->nodes + k;
     tile_value *value = g->values + g->p->n_in + k;
     const double *in[FC_OP_IN];
@@ -269,37 +274,6 @@ static int run_map(gaps *g, int k) {
     } else {
         finish_series(g, value, form == HOLED ? g->all : there, 0);
     }
-    return 0;
-}
-
-static int run_recurrence(gaps *g, int k) {
-    const fc_node *node = g->p->nodes + k;
-    tile_value *value = g->values + g->p->n_in + k;
-    const uint64_t *there = there_of(g, k);
-    const double *in[FC_OP_IN];
-    ptrdiff_t m = fc_count_bars(there, g->n);
-    for (int j = 0; j < node->op->n_in; j++) {
-        in[j] = packed_of(g, node->in[j], there);
-    }
-    if (run_block(g, k, in, value->packed, m)) {
-        return 1;
-    }
-    finish_packed(g, value, there, m);
-    return 0;
-}
-
-/* What counts the values of its window is given missing ones too. */
-static int run_count(gaps *g, int k) {
-    const fc_node *node = g->p->nodes + k;
-    tile_value *value = g->values + g->p->n_in + k;
-    const double *in[FC_OP_IN];
-    for (int j = 0; j < node->op->n_in; j++) {
-        in[j] = holed_of(g, node->in[j], g->holed[j]);
-    }
-    if (run_block(g, k, in, value->series, g->n)) {
-        return 1;
-    }
-    finish_series(g, value, g->all, 0);
     return 0;
 }
 
@@ -377,19 +351,6 @@ static int run_window(gaps *g, int k) {
     w->begin = w->begin < 0 ? -1 : w->begin > g->n ? w->begin - g->n : 0;
     finish_series(g, value, value->results, from);
     return 0;
-}
-
-static int run_node(gaps *g, int k) {
-    switch (g->p->nodes[k].op->kind) {
-    case FC_MAP:
-        return run_map(g, k);
-    case FC_LOOK_BACK:
-        return run_window(g, k);
-    case FC_REMEMBER:
-        return run_recurrence(g, k);
-    default:
-        return run_count(g, k);
-    }
 }
 
 /* ---- tiles ---- */
@@ -474,7 +435,7 @@ int fc_program_gaps(const fc_program *p, const double *const *in, double *const 
         g.n = n - begin < g.tile ? n - begin : g.tile;
         begin_tile(&g, in, begin);
         for (int k = 0; k < p->n_nodes && !failed; k++) {
-            failed = run_node(&g, k);
+            failed = p->nodes[k].op->kind == FC_LOOK_BACK ? run_window(&g, k) : run_in_form(&g, k);
         }
         if (!failed) {
             give_outputs(&g, out, begin);
