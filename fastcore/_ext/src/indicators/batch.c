@@ -3,7 +3,6 @@
 #include "indicators/incomplete.h"
 #include "indicators/threads.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,12 +14,6 @@ typedef struct {
     const fc_program *program;
     double *scratch;
 } task;
-
-static void fill_missing(double *out, ptrdiff_t n) {
-    for (ptrdiff_t i = 0; i < n; i++) {
-        out[i] = NAN;
-    }
-}
 
 /* Here and below bar `origin` of the series is the first one given. */
 static int by_steps(const task *t, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin) {
@@ -60,13 +53,13 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
     }
     ptrdiff_t first = fc_first_complete(in, t->program->n_in, 0, n);
     for (int j = 0; j < t->program->n_out; j++) {
-        fill_missing(out[j], first);
+        fc_missing(out[j], first);
     }
     n -= first;
     from_bar(t->program, in, out, first, from, to);
     if (n <= t->program->lookback) { /* whether bars are missing or not */
         for (int j = 0; j < t->program->n_out; j++) {
-            fill_missing(to[j], n);
+            fc_missing(to[j], n);
         }
         return 0;
     }
