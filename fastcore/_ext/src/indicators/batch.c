@@ -28,12 +28,12 @@ static int by_steps(const task *t, const double *const *in, double *const *out, 
     return 0;
 }
 
-static void from_bar(const fc_program *k, const double *const *in, double *const *out, ptrdiff_t i, const double **from,
+static void from_bar(const double *const *in, int n_in, double *const *out, int n_out, ptrdiff_t i, const double **from,
                      double **to) {
-    for (int j = 0; j < k->n_in; j++) {
+    for (int j = 0; j < n_in; j++) {
         from[j] = in[j] + i;
     }
-    for (int j = 0; j < k->n_out; j++) {
+    for (int j = 0; j < n_out; j++) {
         to[j] = out[j] + i;
     }
 }
@@ -56,7 +56,7 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
         fc_missing(out[j], first);
     }
     n -= first;
-    from_bar(t->program, in, out, first, from, to);
+    from_bar(in, t->program->n_in, out, t->program->n_out, first, from, to);
     if (n <= t->program->lookback) { /* whether bars are missing or not */
         for (int j = 0; j < t->program->n_out; j++) {
             fc_missing(to[j], n);
@@ -123,12 +123,7 @@ static void work_plan(share *s) {
     s->failed = !heap || !from || !to;
     for (ptrdiff_t r, last; !s->failed && fc_take(s->rows, &r, &last);) {
         for (; r < last && !s->failed; r++) {
-            for (int j = 0; j < s->n_columns; j++) {
-                from[j] = s->in[j] + r * s->bars;
-            }
-            for (int j = 0; j < plan->n_out; j++) {
-                to[j] = s->out[j] + r * s->bars;
-            }
+            from_bar(s->in, s->n_columns, s->out, plan->n_out, r * s->bars, from, to);
             s->failed = plan_row(plan, from, to, s->bars, line_of(heap)) != 0;
         }
     }
@@ -158,12 +153,7 @@ static void work(void *given) {
     }
     for (ptrdiff_t r, last; !s->failed && fc_take(s->rows, &r, &last);) {
         for (; r < last && !s->failed; r++) {
-            for (int j = 0; j < s->program->n_in; j++) {
-                from[j] = s->in[j] + r * s->bars;
-            }
-            for (int j = 0; j < s->program->n_out; j++) {
-                to[j] = s->out[j] + r * s->bars;
-            }
+            from_bar(s->in, s->program->n_in, s->out, s->program->n_out, r * s->bars, from, to);
             s->failed = row(&t, from, to, s->bars) != 0;
         }
     }
