@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define ON_STACK 2048             /* doubles of working memory that need no allocation */
-#define PER_THREAD 100000     /* bars that make a thread worth starting */
 #define TURNS 32 /* in which a thread takes its rows */
 
 typedef struct {
@@ -162,14 +161,11 @@ static void work(void *given) {
 
 /* Divides the rows of `all` among threads. */
 static int divide(share *all, ptrdiff_t cost, int threads) {
-    ptrdiff_t rows = (ptrdiff_t)all->rows->n, bars = all->bars;
+    ptrdiff_t rows = (ptrdiff_t)all->rows->n;
     share shares[FC_MOST_THREADS];
     int failed = 0;
     if (threads <= 0) {
-        ptrdiff_t pays =
-            bars ? rows * bars / (PER_THREAD / cost + 1) : 0; /* an array of that size exists: no overflow */
-        threads = pays > 1 ? fc_processors() : 1;
-        threads = threads > pays && pays > 0 ? (int)pays : threads;
+        threads = fc_threads_for(rows * all->bars, cost); /* an array of that size exists: no overflow */
     }
     threads = threads > FC_MOST_THREADS ? FC_MOST_THREADS : threads;
     threads = threads > rows ? (rows > 1 ? (int)rows : 1) : threads;

@@ -4,7 +4,6 @@
 
 #define BARS 16           /* of a history, brought side by side at a time */
 #define LINE 64
-#define PER_THREAD 100000 /* symbols times indicators that make a thread worth starting */
 
 static void *room(size_t n, size_t size) { return calloc(n + 1, size); }
 
@@ -29,8 +28,7 @@ static void set_parts(fc_board *b, const fc_part *parts) {
 
 /* As many threads as pay for that many symbols have room to work in; -1 without memory. */
 static int add_workers(fc_board *b, ptrdiff_t symbols) {
-    ptrdiff_t pay = symbols / (PER_THREAD / (b->n_parts + 1) + 1), wanted = pay > 1 ? fc_processors() : 1;
-    wanted = wanted > pay && pay > 1 ? pay : wanted;
+    int wanted = fc_threads_for(symbols, b->n_parts + 1);
     for (int i = b->n_workers; i < wanted; i++, b->n_workers++) {
         fc_worker *w = b->workers + i;
         size_t doubles = (size_t)fc_across_scratch(b->across) + LINE / sizeof(double);

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #endif
 
+#define PER_THREAD 100000 /* items that make a thread worth starting, where each costs one indicator */
+
 typedef struct {
     void (*work)(void *);
     void *share;
@@ -27,10 +29,10 @@ static void join(thread made) {
     WaitForSingleObject(made, INFINITE);
     CloseHandle(made);
 }
-int fc_processors(void) {
+static ptrdiff_t processors(void) {
     SYSTEM_INFO info;
     GetSystemInfo(&info);
-    return (int)info.dwNumberOfProcessors < FC_MOST_THREADS ? (int)info.dwNumberOfProcessors : FC_MOST_THREADS;
+    return (ptrdiff_t)info.dwNumberOfProcessors;
 }
 #else
 typedef pthread_t thread;
@@ -41,11 +43,18 @@ static void *entry(void *given) {
 }
 static int start(thread *made, task *t) { return pthread_create(made, NULL, entry, t) == 0; }
 static void join(thread made) { pthread_join(made, NULL); }
-int fc_processors(void) {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 && n < FC_MOST_THREADS ? (int)n : n > 0 ? FC_MOST_THREADS : 1;
-}
+static ptrdiff_t processors(void) { return (ptrdiff_t)sysconf(_SC_NPROCESSORS_ONLN); } /* -1: unknown */
 #endif
+
+int fc_threads_for(ptrdiff_t n, ptrdiff_t cost) {
+    ptrdiff_t threads = n / (PER_THREAD / cost + 1);
+    if (threads > 1) {
+        ptrdiff_t have = processors();
+        threads = threads < have ? threads : have;
+    }
+    threads = threads < FC_MOST_THREADS ? threads : FC_MOST_THREADS;
+    return threads > 1 ? (int)threads : 1;
+}
 
 void fc_on_threads(void (*work)(void *), void *shares, size_t size, int n) {
     task tasks[FC_MOST_THREADS];
@@ -57,7 +66,7 @@ void fc_on_threads(void (*work)(void *), void *shares, size_t size, int n) {
     }
     work(shares);
     for (int i = 1; i < n; i++) {
-        if (started[i]) { /* else there is no thread to be had */
+        if (started[i]) {
             join(handles[i]);
         }
     }

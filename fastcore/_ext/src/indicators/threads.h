@@ -1,4 +1,4 @@
-/* Work on many items, divided among threads of its own. Nothing here knows of Python. */
+/* Work on many items, divided among new threads. Nothing here knows of Python. */
 #ifndef FASTCORE_INDICATORS_THREADS_H
 #define FASTCORE_INDICATORS_THREADS_H
 
@@ -13,7 +13,7 @@
 
 #define FC_MOST_THREADS 64
 
-/* Items that are not worked on yet. Threads take some at a time, so that one that comes late holds up no other. */
+/* Items that no thread has taken yet. Threads take some at a time, so that a late thread delays no other. */
 typedef struct {
     int64_t next, n, some;
     int shared; /* whether there are several threads */
@@ -36,10 +36,11 @@ FC_INLINE int fc_take(fc_queue *q, ptrdiff_t *first, ptrdiff_t *last) {
     return from < q->n;
 }
 
-/* Processors, up to FC_MOST_THREADS. */
-int fc_processors(void);
-/* Calls work(share) for each of n shares, `size` bytes apart: the first in this thread, the others in threads of theirs
- * as far as there are any. What is to be done is in a queue that they share. */
+/* How many threads pay for n bars or symbols of `cost` indicators each: 1 to FC_MOST_THREADS, and no more than there are
+ * processors. */
+int fc_threads_for(ptrdiff_t n, ptrdiff_t cost);
+/* Calls work(share) for each of n shares, `size` bytes apart: the first in this thread, each other in a new thread, or not
+ * at all where none can be started. Shares take their items from one queue, so that nothing is left undone. */
 void fc_on_threads(void (*work)(void *), void *shares, size_t size, int n);
 
 #endif
