@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #endif
 
-#define LINE 64
 #define PAGE ((size_t)1 << 21) /* a large one: a tick touches rows all over the states */
 
 /* A hint: it may be refused. */
@@ -100,17 +99,17 @@ ptrdiff_t fc_across_scratch(const fc_across *a) {
 
 /* Rows begin after the shared place, and each symbol's own. */
 static size_t head_of(const fc_node *node, ptrdiff_t pitch) {
-    return LINE + (node->op->places ? rounded((size_t)pitch * sizeof(int64_t), LINE) : 0);
+    return FC_LINE + (node->op->places ? rounded((size_t)pitch * sizeof(int64_t), FC_LINE) : 0);
 }
 
 static size_t room_of(const fc_across *a, int k, ptrdiff_t pitch) {
     const fc_node *node = a->merged->program->nodes + k;
-    return rounded((node->op->across ? head_of(node, pitch) : 0) + a->row[k] * (size_t)pitch, LINE);
+    return rounded((node->op->across ? head_of(node, pitch) : 0) + a->row[k] * (size_t)pitch, FC_LINE);
 }
 
 static fc_lanes lanes_of(const fc_node *node, char *state, ptrdiff_t pitch) {
     fc_lanes lanes = {(double *)(void *)(state + head_of(node, pitch)), pitch, NULL, (int64_t *)(void *)state};
-    lanes.place = node->op->places ? (int64_t *)(void *)(state + LINE) : NULL;
+    lanes.place = node->op->places ? (int64_t *)(void *)(state + FC_LINE) : NULL;
     return lanes;
 }
 
@@ -137,7 +136,7 @@ static void freshen(const fc_across *a, int k, char *state, ptrdiff_t pitch, ptr
 
 /* Bytes of a tile's states; 0 if they are too many. */
 static size_t size_of(const fc_across *a, ptrdiff_t pitch) {
-    size_t size = LINE; /* never 0 */
+    size_t size = FC_LINE; /* never 0 */
     for (int k = 0; k < a->merged->program->n_nodes; k++) {
         size_t bytes = room_of(a, k, pitch);
         if (bytes > (size_t)PTRDIFF_MAX / 2 - size) {
@@ -163,7 +162,7 @@ int fc_tiles_new(const fc_across *a, fc_tile *tiles, ptrdiff_t n) {
     if (n == 0) {
         return 0;
     }
-    align = all < PAGE ? LINE : PAGE;
+    align = all < PAGE ? FC_LINE : PAGE;
     tiles[0].room = malloc(all + align);
     if (!tiles[0].room) {
         return -1;

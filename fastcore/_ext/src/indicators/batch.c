@@ -88,9 +88,6 @@ typedef struct {
     int n_columns;
 } share;
 
-/* The first cache line within: vectors are then stored without crossing lines. */
-static double *line_of(double *p) { return (double *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
-
 /* A row of a plan; `from` and `to` hold the row's columns and outputs. */
 static int plan_row(const fc_plan *plan, const double **from, double **to, ptrdiff_t bars, double *scratch) {
     int merged = plan->merged && !fc_plan_merged(plan, from, to, bars, scratch);
@@ -123,7 +120,7 @@ static void work_plan(share *s) {
     for (ptrdiff_t r, last; !s->failed && fc_take(s->rows, &r, &last);) {
         for (; r < last && !s->failed; r++) {
             from_bar(s->in, s->n_columns, s->out, plan->n_out, r * s->bars, from, to);
-            s->failed = plan_row(plan, from, to, s->bars, line_of(heap)) != 0;
+            s->failed = plan_row(plan, from, to, s->bars, fc_on_line(heap)) != 0;
         }
     }
     free(heap);
@@ -138,7 +135,7 @@ static void work(void *given) {
         return;
     }
     double stack[ON_STACK + 8], *heap = NULL;
-    task t = {s->program, line_of(stack)};
+    task t = {s->program, fc_on_line(stack)};
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     ptrdiff_t need = s->bars > s->program->lookback ? fc_program_scratch(s->program, s->bars) : 0;
@@ -148,7 +145,7 @@ static void work(void *given) {
             s->failed = 1;
             return;
         }
-        t.scratch = line_of(heap);
+        t.scratch = fc_on_line(heap);
     }
     for (ptrdiff_t r, last; !s->failed && fc_take(s->rows, &r, &last);) {
         for (; r < last && !s->failed; r++) {

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #define BARS 16           /* of a history, brought side by side at a time */
-#define LINE 64
 
 static void *room(size_t n, size_t size) { return calloc(n + 1, size); }
 
@@ -31,14 +30,14 @@ static int add_workers(fc_board *b, ptrdiff_t symbols) {
     int wanted = fc_threads_for(symbols, b->n_parts + 1);
     for (int i = b->n_workers; i < wanted; i++, b->n_workers++) {
         fc_worker *w = b->workers + i;
-        size_t doubles = (size_t)fc_across_scratch(b->across) + LINE / sizeof(double);
+        size_t doubles = (size_t)fc_across_scratch(b->across) + FC_LINE / sizeof(double);
         size_t pointers = (size_t)b->n_out + (size_t)b->n_columns;
         char *made = malloc(doubles * sizeof(double) + pointers * sizeof(void *));
         if (!made) {
             return -1;
         }
         w->room = made;
-        w->scratch = (double *)(void *)(((uintptr_t)made + LINE - 1) & ~(uintptr_t)(LINE - 1));
+        w->scratch = fc_on_line(made);
         w->to = (double **)(void *)(made + doubles * sizeof(double));
         w->in = (const double **)(void *)(w->to + b->n_out);
         w->side = NULL;

@@ -10,7 +10,6 @@
 
 #include "indicators/gap_bits.h"
 
-#define LINE 64 /* of the cache */
 #define TILE 512
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
 #define SPARE 40 /* values behind a tile that a block may look at */
@@ -46,8 +45,6 @@ typedef struct {
     char *carry; /* at the beginning of a cache line */
     double *memory;
 } gaps;
-
-static double *on_line(double *p) { return (double *)(((uintptr_t)p + LINE - 1) & ~(uintptr_t)(LINE - 1)); }
 
 static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
     ptrdiff_t tile = 4 * p->longest < TILE_MOST ? 4 * p->longest : p->longest > TILE_MOST ? p->longest : TILE_MOST;
@@ -92,11 +89,11 @@ static int open_gaps(gaps *g, const fc_program *p, ptrdiff_t n) {
         g->values[v].back = g->values[v].back ? g->values[v].back : 1;
         room += g->values[v].back + 3 * pitch;
     }
-    g->memory = malloc((size_t)(room + FC_OP_IN * pitch) * sizeof(double) + 2 * LINE);
+    g->memory = malloc((size_t)(room + FC_OP_IN * pitch) * sizeof(double) + 2 * FC_LINE);
     if (!g->memory) {
         return -1;
     }
-    double *at = on_line(g->memory);
+    double *at = fc_on_line(g->memory);
     g->carry = (char *)at;
     memset(g->carry, 0, p->carry);
     at += carry;
@@ -114,7 +111,7 @@ static int open_gaps(gaps *g, const fc_program *p, ptrdiff_t n) {
         g->holed[j] = at;
         fc_missing(at, pitch);
     }
-    g->scratch = on_line(at);
+    g->scratch = fc_on_line(at);
     g->all = g->bits + 2 * values * words;
     g->both = g->all + words;
     return 0;

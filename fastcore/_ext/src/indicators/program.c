@@ -9,7 +9,6 @@
 /* Programs of so many nodes and series have time to fetch the next tile meanwhile; others would wait for it. */
 #define FETCH_NODES 12
 #define FETCH_SERIES 3
-#define LINE 64 /* what carries are aligned to */
 
 static size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
@@ -95,7 +94,7 @@ static void set_nodes(fc_program *p) {
         node->state = p->size;
         p->size += op->size ? rounded(op->size(node->par), sizeof(double)) : 0;
         node->carry = p->carry;
-        p->carry += rounded(op->kind == FC_COUNT ? op->size(node->par) : op->carry, LINE);
+        p->carry += rounded(op->kind == FC_COUNT ? op->size(node->par) : op->carry, FC_LINE);
         if (op->scratch) {
             ptrdiff_t need = op->scratch(node->par);
             p->scratch = need > p->scratch ? need : p->scratch;

@@ -9,6 +9,7 @@
 #include "indicators/cpu.h"
 #include "indicators/operators/operator.h"
 
+#define FC_LINE 64 /* bytes of a cache line */
 #define FC_MAX_NODES 10000
 /* Of a program that steps with its values on the stack; others have them behind their state. */
 #define FC_STEP_VALUES (400 + FC_MAX_IN)
@@ -63,6 +64,11 @@ typedef struct {
 enum { FC_RESULTS = 1, FC_INPUTS };
 /* How an output is watched: once it is there, or by the node that writes it. */
 enum { FC_LOOKED_AT = 1, FC_CHECKED };
+
+/* Where the first cache line in `room` begins: vectors stored from there on cross no line. */
+FC_INLINE double *fc_on_line(void *room) {
+    return (double *)(((uintptr_t)room + FC_LINE - 1) & ~(uintptr_t)(FC_LINE - 1));
+}
 
 FC_INLINE int fc_node_is(const fc_node *node, const char *name) { return !strcmp(node->op->name, name); }
 FC_INLINE ptrdiff_t fc_lag_of(const fc_node *node) { return node->op->lag ? node->op->lag(node->par) : 0; }
