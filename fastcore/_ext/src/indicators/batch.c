@@ -62,7 +62,7 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
         }
         return 0;
     }
-    int windows = t->program->policy == FC_WINDOW && !t->program->held, failed = 1;
+    int windows = t->program->policy == FC_WINDOW, failed = 1;
     if (!(windows && t->program->kernel)) { /* which tells of a gap at its end */
         failed = fc_program_batch(t->program, from, to, n, first, t->scratch);
     }

@@ -73,7 +73,7 @@ void fc_program_free(fc_program *p) {
 
 /* Where each node begins, and where its state and carry are. */
 static void set_nodes(fc_program *p) {
-    int kinds[FC_COUNT + 1] = {0};
+    int kinds[FC_COUNT + 1] = {0}, others = 0; /* nodes that neither fill nor leave out what is missing */
     for (int k = 0; k < p->n_nodes; k++) {
         fc_node *node = p->nodes + k;
         const fc_operator *op = node->op;
@@ -90,7 +90,7 @@ static void set_nodes(fc_program *p) {
         node->from = op->kind == FC_REMEMBER || op->kind == FC_COUNT ? from : node->first;
         p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1, -1, 0, 0};
         kinds[op->kind]++;
-        p->held |= fc_is_held(node);
+        others |= op->kind == FC_COUNT || fc_is_held(node);
         node->state = p->size;
         p->size += op->size ? rounded(op->size(node->par), sizeof(double)) : 0;
         node->carry = p->carry;
@@ -104,10 +104,7 @@ static void set_nodes(fc_program *p) {
             p->longest = back > p->longest ? back : p->longest;
         }
     }
-    p->policy = kinds[FC_COUNT]        ? FC_MIXED
-                : !kinds[FC_REMEMBER]  ? FC_WINDOW
-                : !kinds[FC_LOOK_BACK] ? FC_RECURRENCE
-                                       : FC_MIXED;
+    p->policy = others ? FC_MIXED : !kinds[FC_REMEMBER] ? FC_WINDOW : !kinds[FC_LOOK_BACK] ? FC_RECURRENCE : FC_MIXED;
     p->size = p->size ? p->size : sizeof(double);
     if (p->n_values > FC_STEP_VALUES) {
         p->size += (size_t)p->n_values * sizeof(double);

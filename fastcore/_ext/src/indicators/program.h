@@ -53,7 +53,6 @@ typedef struct {
     ptrdiff_t *shown; /* of each input: 1 + n where its bars show that they are not finite, but for those before the
                          lookback and the last n; else 0 */
     int through; /* how a NaN among the inputs is one in the output at its bar and no other: see fc_program_through */
-    int held;         /* whether a window's results depend on the bar that it begins with */
     int counted;      /* whether no input need be looked at, as what reads them counts the values that are there */
     char *watched;    /* of each output: whether, and how, it is looked at for that */
     size_t carry; /* bytes of what a batch keeps from tile to tile */

@@ -18,9 +18,9 @@
 #define FC_MAX_PERIOD 100000000.0 /* keeps every size computed from periods far from overflow */
 
 typedef enum {
-    FC_WINDOW,     /* a missing bar ends the series: what follows is a series of its own */
+    FC_WINDOW, /* the results whose window has a missing bar are missing; the others depend on their window alone */
     FC_RECURRENCE, /* a missing bar is left out: f(x) is f(x without it), spread out again */
-    FC_MIXED       /* stages of both kinds: the streaming form decides */
+    FC_MIXED /* stages of both kinds, or of others: the streaming form decides */
 } fc_policy;
 
 typedef struct fc_kernel {
