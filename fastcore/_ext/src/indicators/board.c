@@ -262,11 +262,8 @@ int fc_board_history(fc_board *b, const int64_t *at, ptrdiff_t first, ptrdiff_t 
     for (int i = 0; i < b->n_workers; i++) {
         b->workers[i].side = sides + each * (size_t)i;
     }
-    ptrdiff_t from = tile_of(b, first), end = from;
-    while (end < b->n_tiles && b->start[end] < first + n) {
-        end++;
-    }
-    on_tiles(b, history_of_tiles, (share){.columns = columns, .first = from, .bars = bars}, end - from);
+    ptrdiff_t from = tile_of(b, first), last = tile_of(b, first + n - 1);
+    on_tiles(b, history_of_tiles, (share){.columns = columns, .first = from, .bars = bars}, last + 1 - from);
     free(sides);
     return 0;
 }
