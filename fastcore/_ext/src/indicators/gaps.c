@@ -361,7 +361,7 @@ static void begin_nodes(gaps *g, ptrdiff_t origin) {
         if (node->op->skip) {
             node->op->skip(g->carry + node->carry, origin);
         }
-        g->values[g->p->n_in + k].constant = fc_node_is(node, "constant");
+        g->values[g->p->n_in + k].constant = node->constant;
     }
 }
 

@@ -152,7 +152,7 @@ static int set_slots(fc_program *p) {
         const fc_node *node = p->nodes + k;
         if (value->output < 0 && value->earlier < 0) {
             ptrdiff_t history = back[p->n_in + k];
-            int own = history > 0 || fc_node_is(node, "constant"); /* which is made once */
+            int own = history > 0 || node->constant; /* which is made once */
             value->slot = !own && n_free ? free_slots[--n_free] : p->n_slots++;
             p->history[value->slot] = history;
         }
@@ -161,7 +161,7 @@ static int set_slots(fc_program *p) {
             for (int i = 0; i < j; i++) {
                 seen |= read_from(p, node->in[i]) == v;
             }
-            int own = back[v] > 0 || (v >= p->n_in && fc_node_is(p->nodes + v - p->n_in, "constant"));
+            int own = back[v] > 0 || (v >= p->n_in && p->nodes[v - p->n_in].constant);
             if (!seen && p->values[v].slot >= 0 && last[v] == k && !own) {
                 free_slots[n_free++] = p->values[v].slot;
             }
