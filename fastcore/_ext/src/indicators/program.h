@@ -93,7 +93,7 @@ fc_program *fc_program_of_kernel(const fc_kernel *kernel, const double *par);
 fc_program *fc_program_new(const char *name, int n_in, int n_nodes, int n_out);
 /* Works out all the rest; -1 without memory. */
 int fc_program_finish(fc_program *p);
-/* Finds shown and watched; -1 without memory. */
+/* Finds shown, counted, watched and through; -1 without memory. */
 int fc_program_set_shown(fc_program *p);
 void fc_program_free(fc_program *p);
 

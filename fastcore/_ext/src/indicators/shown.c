@@ -40,7 +40,6 @@ static int are_counted(const fc_program *p) {
 /* Sets `through` of a program of maps alone whose only output is made of all inputs. */
 static void set_through(fc_program *p, ptrdiff_t *used) {
     if (p->n_out != 1) {
-        p->through = 0;
         return;
     }
     int all = 1, shown = p->watched[0] != 0;
