@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define ON_STACK 2048             /* doubles of working memory that need no allocation */
-#define TURNS 32 /* in which a thread takes its rows */
+#define TURNS 32 /* times that a thread takes rows from the queue */
 
 typedef struct {
     const fc_program *program;
@@ -50,29 +50,30 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
     if (n == 0) {
         return 0;
     }
-    ptrdiff_t first = fc_first_complete(in, t->program->n_in, 0, n);
-    for (int j = 0; j < t->program->n_out; j++) {
+    const fc_program *p = t->program;
+    ptrdiff_t first = fc_first_complete(in, p->n_in, 0, n);
+    for (int j = 0; j < p->n_out; j++) {
         fc_missing(out[j], first);
     }
     n -= first;
-    from_bar(in, t->program->n_in, out, t->program->n_out, first, from, to);
-    if (n <= t->program->lookback) { /* whether bars are missing or not */
-        for (int j = 0; j < t->program->n_out; j++) {
+    from_bar(in, p->n_in, out, p->n_out, first, from, to);
+    if (n <= p->lookback) { /* whether bars are missing or not */
+        for (int j = 0; j < p->n_out; j++) {
             fc_missing(to[j], n);
         }
         return 0;
     }
-    int windows = t->program->policy == FC_WINDOW, failed = 1;
-    if (!(windows && t->program->kernel)) { /* which tells of a gap at its end */
-        failed = fc_program_batch(t->program, from, to, n, first, t->scratch);
+    int failed = 1;
+    if (!p->kernel || p->policy != FC_WINDOW) { /* a window kernel declines at its end: only parts are tried */
+        failed = fc_program_batch(p, from, to, n, first, t->scratch);
     }
-    if (failed && t->program->through) {
-        failed = fc_program_through(t->program, from, to, n, t->scratch);
+    if (failed && p->through) {
+        failed = fc_program_through(p, from, to, n, t->scratch);
     }
-    if (failed && windows) {
-        failed = fc_program_filled(t->program, from, to, n, first, t->scratch);
-    } else if (failed && t->program->policy == FC_RECURRENCE) {
-        failed = fc_program_packed(t->program, from, to, n, t->scratch);
+    if (failed && p->policy == FC_WINDOW) {
+        failed = fc_program_filled(p, from, to, n, first, t->scratch);
+    } else if (failed && p->policy == FC_RECURRENCE) {
+        failed = fc_program_packed(p, from, to, n, t->scratch);
     }
     return failed > 0 ? by_nodes(t, from, to, n, first) : failed;
 }
