@@ -81,8 +81,8 @@ def unix_flags() -> list[str]:
     return flags
 
 
-# What CFLAGS, LDFLAGS or CC may hold and gets no say here: missing values are NaN, and what GCC links for these options
-# rounds subnormal numbers to zero in the whole process.
+# Options of inexact arithmetic that CFLAGS, LDFLAGS and CC may hold. Missing values are NaN, and what GCC links for
+# these options rounds subnormal numbers to zero in the whole process.
 INEXACT = {
     "-Ofast",
     "-ffast-math",
@@ -95,8 +95,8 @@ INEXACT = {
 }
 
 
-def exact(compiler) -> None:
-    """Take the options of inexact arithmetic from the commands of `compiler`, and say which they were."""
+def remove_inexact(compiler) -> None:
+    """Remove the options of inexact arithmetic from the commands of `compiler`, and print which they were."""
     left_out = set()
     for name in compiler.executables:
         command = getattr(compiler, name, None)
@@ -125,7 +125,7 @@ class BuildExt(build_ext):
     """Compiles kernels per instruction set and marks each extension with its build stamp."""
 
     def build_extensions(self) -> None:
-        exact(self.compiler)
+        remove_inexact(self.compiler)
         self.compiler.compile = side_by_side(self.compiler)
         super().build_extensions()
 
@@ -136,7 +136,7 @@ class BuildExt(build_ext):
         base = list(_flags["MSVC"]) if msvc else unix_flags()
         ext.extra_compile_args = base
         if spec.kernels and not msvc and not SANITIZE:
-            ext.extra_compile_args = [*base, "-O2"]  # calls of kernels: -O3 makes them larger, not faster
+            ext.extra_compile_args = [*base, "-O2"]  # what calls kernels: -O3 makes it larger, not faster
         if SANITIZE and not msvc:
             ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
         elif sys.platform == "linux":
