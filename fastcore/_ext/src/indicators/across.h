@@ -9,14 +9,14 @@
 
 #include "indicators/merge.h"
 
-#define FC_SYMBOLS 1024 /* rows so long that the processor fetches them ahead */
+#define FC_SYMBOLS 1024 /* the processor prefetches rows of this length */
 
 typedef struct {
     const fc_merged *merged;
     int *buffer; /* of each value between nodes; -1 for one that goes to an output */
     int *direct; /* of each value, the first output that it is; -1: none */
     int n_buffers;
-    size_t *row;  /* of each node, what a symbol has in its rows, or the state that it steps */
+    size_t *row; /* of each node, what a symbol has in its rows, or the state that it steps */
 } fc_across;
 
 typedef struct {
@@ -41,7 +41,7 @@ void fc_tile_reset(const fc_across *a, fc_tile *tile, ptrdiff_t from, ptrdiff_t 
 void fc_tile_take(const fc_across *a, fc_tile *tile, const fc_across *from, const fc_tile *other, int part);
 
 /* The next bar of n symbols from `first` on: column j is at in[j], outputs go to out[j], for the symbol `first`.
- * `scratch` is at the beginning of a cache line; threads have one each. */
+ * `scratch` is at the beginning of a cache line; each thread has its own. */
 void fc_tick(const fc_across *a, fc_tile *tile, ptrdiff_t first, ptrdiff_t n, const double *const *in,
              double *const *out, double *scratch);
 

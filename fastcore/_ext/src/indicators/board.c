@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define BARS 16           /* of a history, brought side by side at a time */
+#define BARS 16 /* of a history, transposed at a time */
 
 static void *room(size_t n, size_t size) { return calloc(n + 1, size); }
 
@@ -25,7 +25,7 @@ static void set_parts(fc_board *b, const fc_part *parts) {
     }
 }
 
-/* As many threads as pay for that many symbols have room to work in; -1 without memory. */
+/* Allocates memory for the threads that pay for that many symbols; -1 if there is none. */
 static int add_workers(fc_board *b, ptrdiff_t symbols) {
     int wanted = fc_threads_for(symbols, b->n_parts + 1);
     for (int i = b->n_workers; i < wanted; i++, b->n_workers++) {
@@ -161,16 +161,16 @@ static void columns_from(const fc_board *b, const fc_worker *w, const double *co
     }
 }
 
-/* What threads do with tiles. */
+/* A thread's share of a tick or a history. */
 typedef struct {
     const fc_board *board;
     const fc_worker *worker;
     fc_queue *tiles;
     const double *const *columns;
-    ptrdiff_t first, bars; /* of a history: what tiles there were before, and bars */
+    ptrdiff_t first, bars; /* of a history: its first tile, and how many bars */
 } share;
 
-/* Calls work for as many threads as pay. */
+/* Runs work() in as many threads as pay; they divide the tiles. */
 static void on_tiles(const fc_board *b, void (*work)(void *), share all, ptrdiff_t tiles) {
     share shares[FC_MOST_THREADS];
     fc_queue queue = {0, tiles, 1, b->n_workers > 1 && tiles > 1};

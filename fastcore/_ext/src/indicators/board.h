@@ -5,11 +5,11 @@
 #include "indicators/across.h"
 #include "indicators/threads.h"
 
-/* What a thread works in. */
+/* The memory of a thread. */
 typedef struct {
     double **to;
     const double **in;
-    double *scratch, *side; /* of a tick; of a history, NULL without one */
+    double *scratch, *side; /* for ticks; for the bars of a history, while there is one */
     void *room;
 } fc_worker;
 
@@ -22,7 +22,7 @@ typedef struct {
     fc_tile *tiles;
     ptrdiff_t *start; /* of each tile, its first symbol */
     double **out;     /* outputs, a value a symbol: the caller sets them */
-    int n_workers;    /* as many threads as pay for all symbols */
+    int n_workers;    /* threads that pay for all symbols */
     fc_worker workers[FC_MOST_THREADS];
 } fc_board;
 

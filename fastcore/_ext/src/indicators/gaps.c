@@ -1,7 +1,7 @@
-/* A program over a series with missing bars: a tile of bars through one node after another, each in its own way with what
- * is missing. A map has it run through. A recurrence gets the bars that are there, packed, and maps of those take them so.
- * A window gets every bar, a missing one as that before it, and lacks the results that look at one. What counts is given
- * NaN.
+/* A program over a series with missing bars: its nodes run one after the other over a tile of bars. Each kind of operator
+ * treats missing bars in its own way. A map computes through them. A recurrence gets the other bars packed, and so do maps of
+ * its results. A window gets the bar before in place of a missing one, and its results that depend on one are missing. An
+ * operator that counts the values of its window gets NaN.
  */
 #include "indicators/gaps.h"
 
@@ -12,17 +12,17 @@
 
 #define TILE 512
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
-#define SPARE 40 /* values behind a tile that a block may look at */
+#define SPARE 40 /* values after a tile that a block may read */
 
 /* A value at the bars of a tile. */
 typedef struct {
     const double *raw; /* of an input, as it was given; of others NULL */
-    double *series, *packed; /* each bar's, filled, earlier ones before it; those of the bars in `packed_there` */
-    uint64_t *inputs, *results; /* room: where a node's inputs are there, and where its results are */
+    double *series, *packed; /* of all bars, filled, after those of earlier tiles; of the bars in `packed_there` */
+    uint64_t *inputs, *results; /* memory for bars: those that have a node's inputs, and those that have its result */
     const uint64_t *there, *packed_there;
     ptrdiff_t back; /* how many earlier ones */
-    double *open; /* each bar's, with what is not finite */
-    int has_series, constant, infinite; /* the last: whether `open` holds the bars, as some are infinite */
+    double *open; /* of all bars, NaN where they are missing; only if some are `infinite` */
+    int has_series, constant, infinite;
 } tile_value;
 
 enum { SERIES, PACKED, HOLED }; /* forms of a value */
@@ -145,7 +145,7 @@ static const uint64_t *there_of(gaps *g, int k) {
 
 /* ---- the forms of a value ---- */
 
-/* What stands for missing bars at the beginning: the last value before the tile, or else the first one in it. */
+/* What replaces missing bars at the beginning of a tile: the last value before it, or else the first one in it. */
 static double last_before(const gaps *g, const tile_value *value, const double *x, const uint64_t *there) {
     double last = value->series[-1];
     ptrdiff_t first = last - last == 0.0 ? g->n : fc_next_bar(there, 0, g->n, 1);
@@ -387,12 +387,12 @@ static void begin_tile(gaps *g, const double *const *in, ptrdiff_t begin) {
         value->packed_there = NULL;
         value->there = g->values[0].results;
     }
-    for (int j = 0; j < p->n_in && p->policy == FC_RECURRENCE; j++) { /* so that all maps are of packed bars */
+    for (int j = 0; j < p->n_in && p->policy == FC_RECURRENCE; j++) { /* so that maps take packed bars */
         packed_of(g, j, g->values[j].there);
     }
 }
 
-/* Takes from the bars those at which an output is missing; where it is infinite it is not. */
+/* Clears the bits of bars at which an output is missing; an infinite one is not. */
 static void take_missing(const gaps *g, const tile_value *output, uint64_t *bars) {
     for (size_t w = 0; !output->infinite && w < words_of(g); w++) {
         bars[w] &= output->there[w];

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define CHUNK 8192 /* bars that are filled at a time: they stay in L2 */
+#define CHUNK 8192 /* bars that are filled at a time: these stay in L2 */
 #define SPARE 8
 
 typedef struct {
@@ -11,7 +11,7 @@ typedef struct {
     void *memory;
 } copies;
 
-/* Once; -1 without memory. */
+/* Allocates them unless that is done; -1 without memory. */
 static int open_copies(copies *c, int n_in, ptrdiff_t n) {
     if (c->memory) {
         return 0;
@@ -29,23 +29,22 @@ static int open_copies(copies *c, int n_in, ptrdiff_t n) {
     return c->memory ? 0 : -1;
 }
 
-/* A value of each input that stands for what is missing before the first bar that is there: of the last one before, or else
- * of the first. 0 if none is there. */
-static int find_last(const fc_program *p, const double *const *in, ptrdiff_t from, ptrdiff_t to, double *last) {
+/* The inputs at the first complete bar, which replace missing ones before it. 0 if no bar is complete. */
+static int find_first(const fc_program *p, const double *const *in, ptrdiff_t from, ptrdiff_t to, double *first) {
     ptrdiff_t i = fc_first_complete(in, p->n_in, from, to);
     for (int j = 0; j < p->n_in && i < to; j++) {
-        last[j] = in[j][i];
+        first[j] = in[j][i];
     }
     return i < to;
 }
 
-/* Bars from..to, the first lookback of which have results that are not those of the series. `most` is how many there may
- * be. `holed` says whether some are likely to be missing, and then whether some were. */
+/* Bars from..to, `most` of them at most. The results of the first `lookback` ones lack the bars before. `holed` says whether
+ * bars are expected to be missing, and then whether some were. */
 static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const double *const *in, double *const *out,
                       ptrdiff_t from, ptrdiff_t to, ptrdiff_t origin, double *scratch, int *holed) {
     const fc_gap_passes *pass = fc_isa_used()->gaps;
     const double *series[FC_MAX_IN];
-    double last[FC_MAX_IN], *result[FC_MAX_OUT];
+    double first[FC_MAX_IN], *result[FC_MAX_OUT];
     ptrdiff_t n = to - from, found;
     for (int j = 0; j < p->n_in; j++) {
         series[j] = in[j] + from;
@@ -60,7 +59,7 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
     if (open_copies(c, p->n_in, most)) {
         return -1;
     }
-    if (!find_last(p, in, from, to, last)) {
+    if (!find_first(p, in, from, to, first)) {
         for (int j = 0; j < p->n_out; j++) {
             fc_missing(result[j], n);
         }
@@ -68,7 +67,7 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
     }
     found = pass->find(series, p->n_in, n, c->there);
     for (int j = 0; j < p->n_in; j++) {
-        pass->fill(series[j], c->there, n, last[j], c->series[j]);
+        pass->fill(series[j], c->there, n, first[j], c->series[j]);
     }
     if (fc_program_batch(p, (const double *const *)c->series, result, n, origin + from, scratch)) {
         return 1;
@@ -87,7 +86,7 @@ int fc_program_filled(const fc_program *p, const double *const *in, double *cons
     chunk = chunk < n ? chunk : n;
     copies c = {.memory = NULL};
     int holed = 0, failed = 0;
-    /* From the last chunk to the first: each puts right what the one after it had for its first results. */
+    /* From the last chunk to the first: each replaces the first results of the one after it, which lack the bars before. */
     for (ptrdiff_t to = n, from; to > 0 && !failed; to = from) {
         from = (to - 1) / chunk * chunk;
         failed = fill_chunk(p, &c, chunk + p->lookback, in, out, from > p->lookback ? from - p->lookback : 0, to,

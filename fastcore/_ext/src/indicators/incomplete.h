@@ -1,4 +1,4 @@
-/* Whole series in which bars are missing, taken as if none were. */
+/* Whole series in which bars are missing: filled or packed, so that a program runs over them as over clean ones. */
 #ifndef FASTCORE_INDICATORS_INCOMPLETE_H
 #define FASTCORE_INDICATORS_INCOMPLETE_H
 
@@ -21,10 +21,10 @@ FC_INLINE ptrdiff_t fc_first_complete(const double *const *in, int n_in, ptrdiff
 /* All n outputs from n bars, n > lookback, the first of which is bar `origin` of the series. 1 if the program declines, -1
  * without memory. `scratch` is as for fc_program_batch.
  *
- * Of a program of windows: each missing bar is that before it, and the results that look at it are missing. */
+ * A program of windows: the bar before replaces each missing one, and the results that depend on one are missing. */
 int fc_program_filled(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
                       double *scratch);
-/* Of a program of recurrences: missing bars are left out. */
+/* A program of recurrences: missing bars are left out. */
 int fc_program_packed(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch);
 
 #endif

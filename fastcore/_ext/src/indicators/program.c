@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-/* So many bars all nodes take before the next ones: the values between nodes stay in L1. */
+/* Bars that all nodes take before the next ones: the values between nodes stay in L1. */
 #define TILE 512
-#define TILE_ROOM 4096 /* doubles, for longer tiles where few values are kept */
+#define TILE_ROOM 4096 /* doubles in all slots: tiles of programs with few slots are longer */
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
 /* Programs of so many nodes and series have time to fetch the next tile meanwhile; others would wait for it. */
 #define FETCH_NODES 12

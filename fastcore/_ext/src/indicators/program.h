@@ -52,14 +52,14 @@ typedef struct {
     ptrdiff_t *blank; /* of each output: the bars that are made missing at the beginning, whatever there is */
     ptrdiff_t *shown; /* of each input: 1 + n where its bars show that they are not finite, but for those before the
                          lookback and the last n; else 0 */
-    int through; /* how a NaN among the inputs is one in the output at its bar and no other: see fc_program_through */
+    int through; /* how fc_program_through() runs it; 0: not, as a NaN may change more than the result of its bar */
     int counted;      /* whether no input need be looked at, as what reads them counts the values that are there */
     char *watched;    /* of each output: whether, and how, it is looked at for that */
     size_t carry; /* bytes of what a batch keeps from tile to tile */
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */
 } fc_program;
 
-/* What may not be infinite where NaN runs through a program: a result, as what is infinite shows there, or an input. */
+/* What fc_program_through() looks at for what is infinite: the results, in which infinite inputs show, or the inputs. */
 enum { FC_RESULTS = 1, FC_INPUTS };
 /* How an output is watched: once it is there, or by the node that writes it. */
 enum { FC_LOOKED_AT = 1, FC_CHECKED };

@@ -1,5 +1,5 @@
-/* Passes over series in which bars are missing. Eight bars that are all there, as most are, are moved by vectors; of others
- * each is moved by a choice without a branch, so that many gaps cost little more than few.
+/* Passes over series in which bars are missing. Eight bars without a gap, as most are, are moved by vectors; others one by
+ * one, without branches, so that many gaps cost little more than few.
  */
 #include "indicators/kernels/gap_passes.h"
 
@@ -110,7 +110,7 @@ static void unpack(const double *packed, const uint64_t *there, ptrdiff_t n, int
 }
 
 static void spread(double *x, ptrdiff_t m, const uint64_t *there, ptrdiff_t n) {
-    for (ptrdiff_t i = (n - 1) & ~(ptrdiff_t)7; n > m; n = i, i -= 8) { /* from m = n on all are where they belong */
+    for (ptrdiff_t i = (n - 1) & ~(ptrdiff_t)7; n > m; n = i, i -= 8) { /* once m is n, all are in place */
         unsigned bits = eight_of(there, i);
         if (FC_LIKELY(bits == 0xff)) {
             m -= 8;

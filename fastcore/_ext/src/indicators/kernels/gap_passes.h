@@ -15,8 +15,8 @@ typedef struct {
     void (*fill)(const double *x, const uint64_t *there, ptrdiff_t n, double last, double *out);
     /* The values that are there, one after the other; out has room for eight more. */
     void (*pack)(const double *x, const uint64_t *there, ptrdiff_t n, double *out);
-    /* Those values where they belong, and the last one before, from `last` on, or NaN, at the other bars; there are eight
-     * more. */
+    /* Puts those values at their bars; at the others the last one before, beginning with `last`, if `fills`, else NaN.
+     * `packed` has eight values more. */
     void (*unpack)(const double *packed, const uint64_t *there, ptrdiff_t n, int fills, double last, double *out);
 
     /* Moves the m bars that are there, in place, to where they belong, and puts NaN at the others. */
