@@ -68,9 +68,6 @@ FC_INLINE v4 v4_low_low(v4 a, v4 b) { return _mm256_permute2f128_pd(a, b, 0x20);
 FC_INLINE v4 v4_zero_low(v4 b) { return _mm256_permute2f128_pd(b, b, 0x08); }
 FC_INLINE v4 v4_high_high(v4 b, v4 a) { return _mm256_permute2f128_pd(b, a, 0x31); }
 FC_INLINE v4 v4_high_zero(v4 b) { return _mm256_permute2f128_pd(b, b, 0x81); }
-/* a's upper half, then b's lower half; within each half the upper number of a, then the lower one of b */
-FC_INLINE v4 v4_high_low(v4 a, v4 b) { return _mm256_permute2f128_pd(a, b, 0x21); }
-FC_INLINE v4 v4_uppers_lowers(v4 a, v4 b) { return _mm256_shuffle_pd(a, b, 0x5); }
 /* Two numbers from p, then two from q; within each half the lower, or the upper, number of a, then that of b. */
 FC_INLINE v4 v4_load_two(const double *p, const double *q) {
     return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(p)), _mm_loadu_pd(q), 1);
@@ -121,7 +118,6 @@ FC_INLINE v2 v2_uppers(v2 a) { return _mm_unpackhi_pd(a, a); }
 FC_INLINE v2 v2_swapped(v2 a) { return _mm_shuffle_pd(a, a, 1); }
 FC_INLINE v2 v2_raised(v2 a) { return _mm_unpacklo_pd(_mm_setzero_pd(), a); }
 FC_INLINE v2 v2_lowered(v2 a) { return _mm_unpackhi_pd(a, _mm_setzero_pd()); }
-FC_INLINE v2 v2_upper_lower(v2 a, v2 b) { return _mm_shuffle_pd(a, b, 1); }
 FC_INLINE v2 v2_zip_lowers(v2 a, v2 b) { return _mm_unpacklo_pd(a, b); }
 FC_INLINE v2 v2_zip_uppers(v2 a, v2 b) { return _mm_unpackhi_pd(a, b); }
 
@@ -166,7 +162,6 @@ FC_INLINE v2 v2_uppers(v2 a) { return vdupq_laneq_f64(a, 1); }
 FC_INLINE v2 v2_swapped(v2 a) { return vextq_f64(a, a, 1); }
 FC_INLINE v2 v2_raised(v2 a) { return vzip1q_f64(vdupq_n_f64(0.0), a); }
 FC_INLINE v2 v2_lowered(v2 a) { return vzip2q_f64(a, vdupq_n_f64(0.0)); }
-FC_INLINE v2 v2_upper_lower(v2 a, v2 b) { return vextq_f64(a, b, 1); }
 FC_INLINE v2 v2_zip_lowers(v2 a, v2 b) { return vzip1q_f64(a, b); }
 FC_INLINE v2 v2_zip_uppers(v2 a, v2 b) { return vzip2q_f64(a, b); }
 
@@ -217,8 +212,6 @@ FC_INLINE v4 v4_low_low(v4 a, v4 b) { return v4_pair(a.lo, b.lo); }
 FC_INLINE v4 v4_zero_low(v4 b) { return v4_pair(v2_all(0.0), b.lo); }
 FC_INLINE v4 v4_high_high(v4 b, v4 a) { return v4_pair(b.hi, a.hi); }
 FC_INLINE v4 v4_high_zero(v4 b) { return v4_pair(b.hi, v2_all(0.0)); }
-FC_INLINE v4 v4_high_low(v4 a, v4 b) { return v4_pair(a.hi, b.lo); }
-FC_INLINE v4 v4_uppers_lowers(v4 a, v4 b) { return v4_pair(v2_upper_lower(a.lo, b.lo), v2_upper_lower(a.hi, b.hi)); }
 FC_INLINE v4 v4_load_two(const double *p, const double *q) { return v4_pair(v2_load(p), v2_load(q)); }
 FC_INLINE void v4_store_two(double *p, double *q, v4 a) {
     v2_store(p, a.lo);
@@ -282,8 +275,6 @@ FC_INLINE v4 v4_low_low(v4 a, v4 b) { return v4_of(a.l[0], a.l[1], b.l[0], b.l[1
 FC_INLINE v4 v4_zero_low(v4 b) { return v4_of(0.0, 0.0, b.l[0], b.l[1]); }
 FC_INLINE v4 v4_high_high(v4 b, v4 a) { return v4_of(b.l[2], b.l[3], a.l[2], a.l[3]); }
 FC_INLINE v4 v4_high_zero(v4 b) { return v4_of(b.l[2], b.l[3], 0.0, 0.0); }
-FC_INLINE v4 v4_high_low(v4 a, v4 b) { return v4_of(a.l[2], a.l[3], b.l[0], b.l[1]); }
-FC_INLINE v4 v4_uppers_lowers(v4 a, v4 b) { return v4_of(a.l[1], b.l[0], a.l[3], b.l[2]); }
 FC_INLINE v4 v4_load_two(const double *p, const double *q) { return v4_of(p[0], p[1], q[0], q[1]); }
 FC_INLINE void v4_store_two(double *p, double *q, v4 a) {
     p[0] = a.l[0];
