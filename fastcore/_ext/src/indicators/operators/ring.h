@@ -1,4 +1,4 @@
-/* Where the next bar of a window goes: at the place of the oldest. */
+/* Where the next bar of a window goes: at the place of the oldest. A ring of 0 bars stays at place 0. */
 #ifndef FASTCORE_INDICATORS_OPERATORS_RING_H
 #define FASTCORE_INDICATORS_OPERATORS_RING_H
 
@@ -16,10 +16,10 @@ FC_INLINE void fc_ring_init(fc_ring *ring, double width) {
     ring->at = ring->filled = 0;
 }
 FC_INLINE int fc_ring_valid(const fc_ring *ring, double width) {
-    return ring->width == (int64_t)width && ring->at >= 0 && ring->at < ring->width && ring->filled >= 0 &&
-           ring->filled <= ring->width;
+    return ring->width == (int64_t)width && ring->at >= 0 && (ring->at < ring->width || ring->at == 0) &&
+           ring->filled >= 0 && ring->filled <= ring->width;
 }
-FC_INLINE void fc_ring_turn(fc_ring *ring) { ring->at = ring->at + 1 == ring->width ? 0 : ring->at + 1; }
+FC_INLINE void fc_ring_turn(fc_ring *ring) { ring->at = ring->at + 1 < ring->width ? ring->at + 1 : 0; }
 FC_INLINE void fc_ring_next(fc_ring *ring) {
     fc_ring_turn(ring);
     ring->filled += ring->filled < ring->width;

@@ -1,16 +1,12 @@
 /* Operators over a window of one series: lags, sums, moments, extremes. */
 #include "indicators/operators/operator.h"
+#include "indicators/operators/ring.h"
 #include "indicators/operators/window_lanes.h"
 
 static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
 static ptrdiff_t window_scratch(const double *par) { return fc_window_scratch(par[0]); }
 
 /* ---- lag ---- */
-
-typedef struct {
-    int64_t bars, at, filled; /* where the oldest value is, and how many there are, up to `bars` */
-    double mem[];
-} lag_state;
 
 static ptrdiff_t lag_lag(const double *par) { return (ptrdiff_t)par[0]; }
 static int lag_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
@@ -20,37 +16,23 @@ static int lag_block(const double *par, void *carry, const double *const *in, do
     memcpy(out, in[0] - (ptrdiff_t)par[0], (size_t)n * sizeof(double));
     return 0;
 }
-static size_t lag_size(const double *par) { return sizeof(lag_state) + (size_t)par[0] * sizeof(double); }
-static void lag_init(const double *par, void *state) {
-    lag_state *s = state;
-    s->bars = (int64_t)par[0];
-    s->at = s->filled = 0;
-}
-static int lag_valid(const double *par, const void *state) {
-    const lag_state *s = state;
-    return s->bars == (int64_t)par[0] && s->filled >= 0 && s->filled <= s->bars && s->at >= 0 &&
-           s->at < (s->bars ? s->bars : 1);
-}
 static double lag_step(const double *par, void *state, const double *in, int commit) {
-    lag_state *s = state;
+    fc_ring_bars *s = state;
     (void)par;
-    if (s->bars == 0) {
+    if (s->ring.width == 0) {
         return in[0];
     }
-    double result = s->filled == s->bars ? s->mem[s->at] : NAN;
+    double result = s->ring.filled == s->ring.width ? s->mem[s->ring.at] : NAN;
     if (commit) {
-        s->mem[s->at] = in[0];
-        s->at = s->at + 1 == s->bars ? 0 : s->at + 1;
-        s->filled += s->filled < s->bars;
+        s->mem[s->ring.at] = in[0];
+        fc_ring_next(&s->ring);
     }
     return result;
 }
 static void lag_gap(void *state) {
-    lag_state *s = state;
-    if (s->bars) {
-        s->at = s->at + 1 == s->bars ? 0 : s->at + 1;
-    }
-    s->filled = 0;
+    fc_ring *ring = &((fc_ring_bars *)state)->ring;
+    fc_ring_turn(ring);
+    ring->filled = 0;
 }
 
 const fc_operator FC(operator_lag) = {.name = "lag",
@@ -60,9 +42,9 @@ const fc_operator FC(operator_lag) = {.name = "lag",
                                       .lag = lag_lag,
                                       .block = lag_block,
                                       .step = lag_step,
-                                      .size = lag_size,
-                                      .init = lag_init,
-                                      .valid = lag_valid,
+                                      .size = fc_ring_bars_size,
+                                      .init = fc_ring_bars_init,
+                                      .valid = fc_ring_bars_valid,
                                       .gap = lag_gap,
                                       .across = lag_across,
                                       .rows = lag_rows,
