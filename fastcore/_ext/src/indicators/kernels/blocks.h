@@ -15,7 +15,7 @@ FC_INLINE ptrdiff_t fc_block_bars(ptrdiff_t *b, ptrdiff_t n, ptrdiff_t w, ptrdif
     if (left < w || left < 2 * blocks) {
         return 0;
     }
-    if (bars > w || left == blocks * w) {
+    if (bars > w) {
         return w;
     }
     if (*b - again < first) {
