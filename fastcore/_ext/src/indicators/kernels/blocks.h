@@ -6,7 +6,7 @@
 
 #include "common/macros.h"
 
-#define FC_BLOCKS 8 /* of two vectors */
+#define FC_BLOCKS 8 /* at a time, in two vectors; the tails at bar t of all of them lie from FC_BLOCKS * t on */
 
 /* How many bars each of the next `blocks` blocks has, from *b on: up to w; 0 where those left, up to n, are too few. The
  * last blocks share what is left: they may begin with bars that are done already, none of them before `first`. */

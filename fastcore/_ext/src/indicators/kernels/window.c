@@ -44,9 +44,6 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
 
 #define LANES_WIDEST 64 /* up to this width the tails of blocks side by side have room */
 
-/* Blocks side by side are this many times four. What the tails of their bars come to lies bar after bar in the scratch. */
-#define GROUPS (FC_BLOCKS / 4)
-
 /* One extremum from its operation in two spellings; SCAN and SCAN_BACK fold within four bars, NEUTRAL changes nothing. An
  * extremum would hide a bar that is not finite, so each is looked at. */
 #define ROLL(name, OP4, OP1, SCAN, SCAN_BACK, NEUTRAL)                                                                 \
@@ -92,7 +89,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
         two = OP4(two, *fold);                                                                                         \
         *fold = OP4(one, two);                                                                                         \
         v4_store(tail, two);                                                                                           \
-        v4_store(tail - 4 * GROUPS, *fold);                                                                            \
+        v4_store(tail - FC_BLOCKS, *fold);                                                                             \
     }                                                                                                                  \
     FC_INLINE void name##_head_bars(v4 *fold, v4 *sum, const double *x, ptrdiff_t bars, double *out,                   \
                                     const double *tail) {                                                              \
@@ -101,7 +98,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
         *sum = v4_add(v4_add(*sum, one), two);                                                                         \
         one = OP4(*fold, one);                                                                                         \
         *fold = OP4(one, two);                                                                                         \
-        v4_store_bars(out, bars, OP4(one, v4_load(tail)), OP4(*fold, v4_load(tail + 4 * GROUPS)));                     \
+        v4_store_bars(out, bars, OP4(one, v4_load(tail)), OP4(*fold, v4_load(tail + FC_BLOCKS)));                      \
     }                                                                                                                  \
     FC_INLINE void name##_head_bar(v4 fold, v4 *sum, const double *x, ptrdiff_t bars, double *out, v4 tail) {          \
         v4 one = v4_load_apart(x, bars);                                                                               \
@@ -110,7 +107,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
     }                                                                                                                  \
     /* Blocks of `bars` from x on. Returns the sum of their bars, which is finite only if all of them are. */          \
     FC_INLINE v4 name##_lanes(const double *x, ptrdiff_t w, ptrdiff_t bars, double *restrict out, double *tails) {     \
-        const ptrdiff_t step = 4 * GROUPS, group = 4 * bars;                                                           \
+        const ptrdiff_t step = FC_BLOCKS, group = 4 * bars;                                                            \
         const double *before = x - w;                                                                                  \
         v4 fold1 = v4_all(NEUTRAL), fold2 = fold1, sum1 = v4_zero(), sum2 = sum1;                                      \
         ptrdiff_t t = w - 1;                                                                                           \
@@ -334,7 +331,7 @@ FC_INLINE void moments_tail_bars(four_moments *f, const double *x, ptrdiff_t bar
     v4 one, two;
     v4_load_bars(x, bars, &one, &two);
     moments_tail(f, two, sum, square, kind);
-    moments_tail(f, one, sum - 4 * GROUPS, square - 4 * GROUPS, kind);
+    moments_tail(f, one, sum - FC_BLOCKS, square - FC_BLOCKS, kind);
 }
 
 FC_INLINE made4 moments_head(four_moments *f, v4 x, const moments_out *o, v4 inverse, const double *sum,
@@ -353,7 +350,7 @@ FC_INLINE void moments_head_bars(four_moments *f, const double *x, ptrdiff_t i, 
     v4 one, two;
     v4_load_bars(x + i, bars, &one, &two);
     made4 a = moments_head(f, one, o, inverse, sum, square, kind);
-    made4 b = moments_head(f, two, o, inverse, sum + 4 * GROUPS, square + 4 * GROUPS, kind);
+    made4 b = moments_head(f, two, o, inverse, sum + FC_BLOCKS, square + FC_BLOCKS, kind);
     if (has_middle(kind)) {
         v4_store_bars(o->middle + i, bars, a.middle, b.middle);
     }
@@ -382,16 +379,16 @@ FC_INLINE void moments_head_bar(four_moments *f, const double *x, ptrdiff_t i, p
 /* Blocks of `bars` from x + b on, as four at a time in lanes. Returns the sum of what tells of their bars. */
 FC_INLINE v4 moments_lanes(const double *x, ptrdiff_t b, ptrdiff_t w, ptrdiff_t bars, const moments_out *o, v4 inverse,
                            double *tails, moments_kind kind) {
-    const ptrdiff_t step = 4 * GROUPS, group = 4 * bars;
+    const ptrdiff_t step = FC_BLOCKS, group = 4 * bars;
     const double *before = x + b - w;
     double *tails2 = kind > SUM ? tails + step * w : tails;
     v4 zero = v4_zero();
     four_moments one = {v4_load_apart(x + b, bars), zero, zero};
     four_moments two = {v4_load_apart(x + b + group, bars), zero, zero};
     ptrdiff_t t = w - 1;
-    for (int g = 0; g < GROUPS; g++) {
-        v4_store(tails + step * t + 4 * g, zero);
-        v4_store(tails2 + step * t + 4 * g, zero);
+    for (int k = 0; k < FC_BLOCKS; k += 4) {
+        v4_store(tails + step * t + k, zero);
+        v4_store(tails2 + step * t + k, zero);
     }
     for (; t > 1; t -= 2) {
         double *sum = tails + step * (t - 1), *square = tails2 + step * (t - 1);
