@@ -63,7 +63,7 @@ static int rsi_batch(const double *par, const double *const *in, double *const *
         ptrdiff_t m = n - from < FC_TILE ? n - from : FC_TILE, i = 0;
         double *gains = to + from;
         const double *now = x + from;
-        v4 hundred = v4_all(100.0), zero = v4_zero();
+        v4 hundred = v4_all(100.0);
         moves_of(now, gains, moves, m);
         gain = FC(decay_run)(&decay, gains, gains, m, gain);
         move = FC(decay_run)(&decay, moves, moves, m, move);
@@ -74,7 +74,7 @@ static int rsi_batch(const double *par, const double *const *in, double *const *
             v4 all = v4_load(moves + i), here = v4_load(now + i), before = v4_load(now + i - 1);
             v4_store(gains + i, v4_if_nonzero(all, v4_mul(hundred, v4_div(v4_load(gains + i), all))));
             if (v4_any_equal(here, before)) {
-                if (v4_positive(v4_pick_gt(v4_abs(v4_sub(here, before)), zero, zero, hundred))) {
+                if (v4_equal_bits(here, before) == 15) {
                     v4_store(gains + i, v4_all(last));
                     continue;
                 }
