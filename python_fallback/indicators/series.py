@@ -166,15 +166,18 @@ def previous(x: Array, start: float) -> Array:
 
 
 def total(x: Array) -> Array:
-    missing = np.isnan(x)
-    found = np.cumsum(np.where(missing, 0.0, x), axis=-1)
-    return np.where(missing, np.nan, found) if np.isfinite(found).all() else _each_row((x,), _push_of("total"))
+    return _running(x, "total", np.add)
 
 
 def product(x: Array) -> Array:
+    return _running(x, "product", np.multiply)
+
+
+def _running(x: Array, name: str, merge: np.ufunc) -> Array:
+    """What `merge` makes of all values so far. Where that overflows, bars are taken in turn: such a bar is left out."""
     missing = np.isnan(x)
-    found = np.cumprod(np.where(missing, 1.0, x), axis=-1)
-    return np.where(missing, np.nan, found) if np.isfinite(found).all() else _each_row((x,), _push_of("product"))
+    found = merge.accumulate(np.where(missing, merge.identity, x), axis=-1)
+    return np.where(missing, np.nan, found) if np.isfinite(found).all() else _in_turn(name, RECURRENCES[name])(x)
 
 
 def follow(x: Array, rate: Array, start: Array) -> Array:
@@ -221,11 +224,6 @@ def _each_row(inputs: Parts, make: Callable[[], Callable[..., float]], counts: b
         there = ~np.isnan(inputs[0][row]) | counts
         result[row][there] = list(map(make(), *(x[row][there].tolist() for x in inputs)))
     return result
-
-
-def _push_of(name: str) -> Callable[[], Callable[..., float]]:
-    """What makes the operator that takes one bar at a time, which leaves out a bar where it would overflow."""
-    return lambda: RECURRENCES[name]().push
 
 
 def _in_turn(name: str, kind: Any) -> Callable[..., Array]:
