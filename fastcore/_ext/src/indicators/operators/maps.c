@@ -95,8 +95,7 @@ FC_INLINE double chosen(double a, double b, double c) {
 
 /* 1 / number where a product with it is the quotient, to the last digit: for powers of two. Else 0. */
 FC_INLINE double inverse_of(double number) {
-    uint64_t bits;
-    memcpy(&bits, &number, sizeof(bits));
+    uint64_t bits = fc_bits_of(number);
     int exponent = (int)(bits >> 52 & 0x7FF);
     return !(bits << 12) && exponent > 23 && exponent < 2023 ? 1.0 / number : 0.0;
 }
