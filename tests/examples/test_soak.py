@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -248,6 +250,26 @@ def test_a_full_disk_takes_nothing_until_it_is_freed(tmp_path: Path) -> None:
                 said.append(process.stdout.readline().strip())
             process.stdin.close()
     assert said == ["ok", "full", "ok"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a tmpfs")
+def test_a_full_disk_has_no_room_in_a_database_whose_log_was_long(tmp_path: Path) -> None:
+    with small_disk(tmp_path) as disk:
+        if disk.kind != "tmpfs":
+            pytest.skip("needs the right to mount a tmpfs")
+        with closing(sqlite3.connect(disk.folder / "tasks.db", isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute("CREATE TABLE entries (value BLOB)")
+            for _ in range(100):
+                connection.execute("INSERT INTO entries VALUES (zeroblob(100000))")
+            connection.execute("DELETE FROM entries")
+            connection.execute("PRAGMA wal_checkpoint(RESTART)")
+            disk.fill([])
+            with pytest.raises(sqlite3.OperationalError, match="full"):
+                connection.execute("INSERT INTO entries VALUES (zeroblob(100000))")
+            disk.free([])
+            connection.execute("INSERT INTO entries VALUES (zeroblob(100000))")
 
 
 def test_gentle_faults_are_faults() -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["Disk", "small_disk"]
 
 MEBIBYTES = 512
 BLOCK = 1 << 20
+CHECKPOINT = 5.0  # seconds that are spent on emptying a database's write-ahead log
 
 
 class Disk:
@@ -30,6 +33,8 @@ class Disk:
     def fill(self, pids: Sequence[int]) -> None:
         """Let nothing more be written: by the processes `pids` where files are limited."""
         if self.kind == "tmpfs":
+            for database in self.folder.glob("*.db"):
+                _empty_log(database)
             with suppress(OSError), (self.folder / "filler").open("wb", buffering=0) as filler:
                 while filler.write(b"\0" * BLOCK):
                     pass
@@ -67,6 +72,14 @@ def small_disk(folder: Path) -> Iterator[Disk]:
     finally:
         if mounted:
             _ran(("umount", "--lazy", str(place)))
+
+
+def _empty_log(database: Path) -> None:
+    """Truncate the write-ahead log: SQLite overwrites a log that was long, for which a full disk has room."""
+    end = time.monotonic() + CHECKPOINT
+    with closing(sqlite3.connect(database, timeout=1.0)) as connection:
+        while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] and time.monotonic() < end:
+            time.sleep(0.01)
 
 
 def _ran(command: Sequence[str]) -> bool:

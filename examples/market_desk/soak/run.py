@@ -124,7 +124,7 @@ class Soak:
         """Print a line of progress at times."""
         while True:
             await asyncio.sleep(REPORTED)
-            done, ledger = self.probes.done, self.traffic.ledger
+            done, ledger = self.probes.outside(self.servers.outages), self.traffic.ledger
             memory = " and ".join(f"{server.resident() / 2**20:.0f}" for server in self.servers.both)
             say(
                 f"{self.clock()} of {self.settings.minutes:g} min: {answered(done):.2%} of {len(done):,} probes "
