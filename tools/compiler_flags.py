@@ -27,7 +27,7 @@ def instruction_sets(target: str, msvc: bool = False) -> dict[str, list[str]]:
     """
     machine = target.rsplit("-", 1)[-1].lower()
     # Nothing but tests runs it there: small rather than fast.
-    generic = {"generic": ["/DFC_PLAIN"] if msvc else ["-DFC_PLAIN", "-O2", "-fno-asynchronous-unwind-tables"]}
+    generic = {"generic": ["/DFC_PLAIN"] if msvc else ["-DFC_PLAIN", "-Os", "-fno-asynchronous-unwind-tables"]}
     if machine in ("x86_64", "amd64"):
         return {**generic, "sse2": [], "avx2": ["/arch:AVX2"] if msvc else ["-mavx2", "-mfma", "-mbmi2"]}
     if machine in ("arm64", "aarch64"):

@@ -5,7 +5,11 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define FC_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FC_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#if defined(FC_PLAIN) /* small rather than fast */
+#define FC_INLINE static inline __attribute__((unused))
+#else
 #define FC_INLINE static inline __attribute__((always_inline, unused))
+#endif
 #define FC_NOINLINE __attribute__((noinline))
 #define FC_COLD __attribute__((noinline, cold))
 #define FC_PREFETCH(address) __builtin_prefetch(address)
