@@ -74,3 +74,16 @@ def test_edges_are_those_of_the_library(name: str) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-15, atol=0.0)
     for isa in core.isas():
         assert run(name, x, isa).tobytes() == run(name, x).tobytes()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_is_missing_or_out_of_range_leaves_its_neighbours_alone(name: str) -> None:
+    x = np.linspace(-0.99, 0.99, 200) if FUNCTIONS[name][2] == 1.0 else np.linspace(0.01, 30.0, 200)
+    usual = run(name, x)
+    for odd in (math.nan, 1.5, -1e7, 1e300):
+        for places in ([70], [0, 63, 64, 199], list(range(0, 200, 3))):
+            given = x.copy()
+            given[places] = odd
+            expected = usual.copy()
+            expected[places] = run(name, np.array([odd]))[0]
+            np.testing.assert_array_equal(run(name, given), expected)

@@ -10,7 +10,8 @@ import pytest
 
 from fastcore import indicators
 from fastcore.indicators.registry import INDICATORS
-from tests.indicators.cases import CASES, Case, call, inputs_of, walk
+from tests.indicators.cases import CASES, DEFAULTS, PROGRAM_DEFAULTS, Case, call, inputs_of, walk
+from tests.indicators.forms import FORMS
 
 GAPS = {
     "one in the middle": [150],
@@ -227,3 +228,18 @@ def test_places_begin_again_after_a_gap_and_bars_are_counted_through_it() -> Non
     real[rng.random(2600) < 0.03] = np.nan
     live = places.live()
     np.testing.assert_array_equal(places(real), [live.update(x) for x in real.tolist()])
+
+
+@pytest.mark.parametrize("case", [*DEFAULTS, *PROGRAM_DEFAULTS], ids=str)
+def test_a_long_series_with_many_gaps_is_what_its_bars_give_in_turn(case: Case) -> None:
+    """Many bars are taken otherwise where some are missing near the end, and where one is infinite."""
+    bars, rng = 9_000, np.random.default_rng(3)
+    for infinite in (0, 1):
+        inputs = [x.copy() for x in inputs_of(case.row, walk(bars))]
+        for x in inputs:
+            x[rng.random(bars) < 0.01] = np.nan
+        inputs[0][3_000] = np.inf if infinite else 1.0
+        whole, in_turn = FORMS["function"](indicators, case, inputs), FORMS["extended"](indicators, case, inputs)
+        for ours, expected in zip(whole, in_turn):
+            size = np.abs(expected[np.isfinite(expected)]).max()
+            np.testing.assert_allclose(ours, expected, rtol=1e-11, atol=1e-11 + 1e-13 * size)

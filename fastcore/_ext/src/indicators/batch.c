@@ -8,6 +8,7 @@
 
 #define ON_STACK 2048             /* doubles of working memory that need no allocation */
 #define TURNS 32 /* times that a thread takes rows from the queue */
+#define SAMPLE 512 /* bars at the end of a series, by which it is told whether bars are missing here and there */
 
 typedef struct {
     const fc_program *program;
@@ -63,15 +64,17 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
         }
         return 0;
     }
-    int failed = 1;
-    if (!p->kernel || p->policy != FC_WINDOW) { /* a window kernel declines at its end: only parts are tried */
+    int failed = 1, maps = p->through == FC_RESULTS || p->through == FC_INPUTS, holed = 0;
+    for (int j = 0; j < p->n_in && n >= 8 * SAMPLE && !maps && !p->counted; j++) {
+        holed |= !fc_all_finite(from[j] + n - SAMPLE, SAMPLE);
+    }
+    if (maps) {
+        failed = fc_program_through(p, from, to, n, t->scratch);
+    } else if (!holed && (!p->kernel || p->policy != FC_WINDOW)) { /* a window kernel declines at its end */
         failed = fc_program_batch(p, from, to, n, first, t->scratch);
     }
-    if (failed && p->through) {
-        failed = fc_program_through(p, from, to, n, t->scratch);
-    }
     if (failed && p->policy == FC_WINDOW) {
-        failed = fc_program_filled(p, from, to, n, first, t->scratch);
+        failed = fc_program_filled(p, from, to, n, first, holed, t->scratch);
     } else if (failed && p->policy == FC_RECURRENCE) {
         failed = fc_program_packed(p, from, to, n, t->scratch);
     }

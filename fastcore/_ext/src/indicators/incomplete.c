@@ -56,7 +56,8 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
         return 0;
     }
     *holed = 1;
-    if (open_copies(c, p->n_in, most)) {
+    int copied = p->through != FC_BLANKED;
+    if (open_copies(c, copied ? p->n_in : 0, most)) {
         return -1;
     }
     if (!find_first(p, in, from, to, first)) {
@@ -66,10 +67,11 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
         return 0;
     }
     found = pass->find(series, p->n_in, n, c->there);
-    for (int j = 0; j < p->n_in; j++) {
+    for (int j = 0; copied && j < p->n_in; j++) {
         pass->fill(series[j], c->there, n, first[j], c->series[j]);
     }
-    if (fc_program_batch(p, (const double *const *)c->series, result, n, origin + from, scratch)) {
+    if (copied ? fc_program_batch(p, (const double *const *)c->series, result, n, origin + from, scratch)
+               : fc_program_through(p, series, result, n, scratch)) {
         return 1;
     }
     *holed = found < n;
@@ -80,12 +82,12 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
 }
 
 int fc_program_filled(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
-                      double *scratch) {
+                      int holed, double *scratch) {
     ptrdiff_t chunk = p->lookback < n / 64 ? 64 * p->lookback : n;
     chunk = chunk < CHUNK ? CHUNK : chunk;
     chunk = chunk < n ? chunk : n;
     copies c = {.memory = NULL};
-    int holed = 0, failed = 0;
+    int failed = 0;
     /* From the last chunk to the first: each replaces the first results of the one after it, which lack the bars before. */
     for (ptrdiff_t to = n, from; to > 0 && !failed; to = from) {
         from = (to - 1) / chunk * chunk;

@@ -249,7 +249,7 @@ static int run_node(const tiles *t, int k) {
     const double *in[FC_OP_IN];
     ptrdiff_t from = later(node->from, t->begin);
     for (int j = 0; j < node->op->n_in; j++) {
-        if (node->doubtful[j]) {
+        if (node->doubtful[j] && !t->through) {
             ptrdiff_t first = later(p->values[node->in[j]].first, t->begin);
             if (first < t->end && !fc_all_finite(bar_of(t, node->in[j], first), t->end - first)) {
                 return 1;
@@ -263,9 +263,13 @@ static int run_node(const tiles *t, int k) {
     for (int j = 0; j < node->op->n_in; j++) {
         in[j] = bar_of(t, node->in[j], from);
     }
-    int output = p->values[p->n_in + k].output, checks = output >= 0 && p->watched[output] == FC_CHECKED && !t->through;
-    return (checks ? node->op->checked : node->op->block)(node->par, t->carry + node->carry, in,
-                                                          bar_of(t, p->n_in + k, from), t->end - from, t->scratch);
+    int output = p->values[p->n_in + k].output;
+    double *out = bar_of(t, p->n_in + k, from);
+    void *carry = t->carry + node->carry;
+    if (output >= 0 && p->watched[output] == FC_CHECKED && (!t->through || p->through == FC_RESULTS)) {
+        return node->op->checked(node->par, carry, in, out, t->end - from, t->through ? FC_INFINITE : FC_NOT_FINITE);
+    }
+    return node->op->block(node->par, carry, in, out, t->end - from, t->scratch);
 }
 
 /* Whether bars of an input within the tile are all finite. */
@@ -314,7 +318,8 @@ static int run_tile(tiles *t) {
         }
     }
     if (t->through) {
-        return p->through == FC_RESULTS && fc_isa_used()->gaps->any_infinite(t->out[0] + t->begin, t->end - t->begin);
+        return p->through == FC_RESULTS && p->watched[0] == FC_LOOKED_AT &&
+               fc_isa_used()->gaps->any_infinite(t->out[0] + t->begin, t->end - t->begin);
     }
     for (int j = 0; j < p->n_out; j++) {
         ptrdiff_t first = later(p->lookback, t->begin);

@@ -59,8 +59,9 @@ typedef struct {
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */
 } fc_program;
 
-/* What fc_program_through() looks at for what is infinite: the results, in which infinite inputs show, or the inputs. */
-enum { FC_RESULTS = 1, FC_INPUTS };
+/* What fc_program_through() looks at for what is infinite: the results, in which infinite inputs show, or the inputs; or
+ * nothing, as the caller makes the results missing that lack a bar. */
+enum { FC_RESULTS = 1, FC_INPUTS, FC_BLANKED };
 /* How an output is watched: once it is there, or by the node that writes it. */
 enum { FC_LOOKED_AT = 1, FC_CHECKED };
 

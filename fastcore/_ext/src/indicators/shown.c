@@ -37,17 +37,17 @@ static int are_counted(const fc_program *p) {
     return counted;
 }
 
-/* Sets `through` of a program of maps alone whose only output is made of all inputs. */
+/* Sets `through`: of a program of maps alone whose only output is made of all inputs, and of one of maps and of inputs some
+ * bars before. */
 static void set_through(fc_program *p, ptrdiff_t *used) {
-    if (p->n_out != 1) {
-        return;
-    }
-    int all = 1, shown = p->watched[0] != 0;
+    int all = p->n_out == 1, shown = p->watched[0] != 0, maps = 1;
     memset(used, 0, (size_t)p->n_values * sizeof(*used));
     used[p->outputs[0]] = 1;
     for (int k = p->n_nodes; k--;) {
         const fc_node *node = p->nodes + k;
-        all &= node->op->kind == FC_MAP && !fc_node_is(node, "there");
+        int map = node->op->kind == FC_MAP && !fc_node_is(node, "there");
+        all &= map;
+        maps &= map || (fc_is_lag(node) && node->in[0] < p->n_in);
         for (int j = 0; j < node->op->n_in; j++) {
             used[node->in[j]] |= used[p->n_in + k];
         }
@@ -56,7 +56,7 @@ static void set_through(fc_program *p, ptrdiff_t *used) {
         all &= used[j] != 0;
         shown &= p->shown[j] == 1;
     }
-    p->through = !all ? 0 : shown ? FC_RESULTS : FC_INPUTS;
+    p->through = !maps ? 0 : !all ? FC_BLANKED : shown ? FC_RESULTS : FC_INPUTS;
 }
 
 /* Inputs that show need not be looked at, but for the bars before the lookback and last ones; outputs are, where that makes

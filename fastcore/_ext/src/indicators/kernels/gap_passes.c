@@ -1,5 +1,5 @@
-/* Passes over series in which bars are missing. Eight bars without a gap, as most are, are moved by vectors; others one by
- * one, without branches, so that many gaps cost little more than few.
+/* Passes over series in which bars are missing. Where bars are moved, eight without a gap, as most are, take vectors, and
+ * others go one by one, without branches, so that many gaps cost little more than few.
  */
 #include "indicators/kernels/gap_passes.h"
 
@@ -63,16 +63,16 @@ FC_INLINE unsigned eight_of(const uint64_t *there, ptrdiff_t i) { return (unsign
 FC_INLINE int bars_of_eight(ptrdiff_t i, ptrdiff_t n) { return n - i < 8 ? (int)(n - i) : 8; }
 
 static void fill(const double *x, const uint64_t *there, ptrdiff_t n, double last, double *out) {
-    for (ptrdiff_t i = 0; i < n; i += 8) {
-        unsigned bits = eight_of(there, i);
-        if (FC_LIKELY(bits == 0xff)) {
-            move_eight(x + i, out + i);
-            last = out[i + 7];
-            continue;
-        }
-        for (int l = 0; l < bars_of_eight(i, n); l++) {
-            last = bits >> l & 1 ? x[i + l] : last;
-            out[i + l] = last;
+    if (out != x) {
+        memcpy(out, x, (size_t)n * sizeof(double));
+    }
+    for (ptrdiff_t at = 0; at < n; at += 64) {
+        for (uint64_t gaps = ~there[at >> 6]; gaps; gaps &= gaps - 1) {
+            ptrdiff_t i = at + fc_first_bit(gaps);
+            if (i >= n) {
+                return;
+            }
+            out[i] = i ? out[i - 1] : last;
         }
     }
 }

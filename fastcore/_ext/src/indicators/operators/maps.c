@@ -14,11 +14,6 @@
     (void)in;                                                                                                          \
     (void)commit
 
-/* The sign bit if x is not finite: one more than an exponent of ones reaches it. */
-FC_INLINE uint64_t sign_if_not_finite(double x) {
-    return (fc_bits_of(x) & UINT64_C(0x7FF0000000000000)) + UINT64_C(0x0010000000000000);
-}
-
 #define MAP(op, kinds, inputs, STRICTLY, LOAD, STEP_LOAD, RESULT)                                                      \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
@@ -29,15 +24,16 @@ FC_INLINE uint64_t sign_if_not_finite(double x) {
         return 0;                                                                                                      \
     }                                                                                                                  \
     static int op##_checked(const double *par, void *carry, const double *const *in, double *restrict out,             \
-                            ptrdiff_t n, double *scratch) {                                                            \
-        uint64_t reached = 0;                                                                                          \
-        BLOCK_HEAD;                                                                                                    \
+                            ptrdiff_t n, uint64_t mask) {                                                              \
+        uint64_t found = 0;                                                                                            \
+        (void)par;                                                                                                     \
+        (void)carry;                                                                                                   \
         LOAD;                                                                                                          \
         for (ptrdiff_t i = 0; i < n; i++) {                                                                            \
             out[i] = (RESULT);                                                                                         \
-            reached |= sign_if_not_finite(out[i]);                                                                     \
+            found |= fc_of_bits(fc_bits_of(out[i]) & mask) == INFINITY ? ~UINT64_C(0) : 0;                             \
         }                                                                                                              \
-        return (int)(reached >> 63);                                                                                   \
+        return found != 0;                                                                                             \
     }                                                                                                                  \
     static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
         const ptrdiff_t i = 0;                                                                                         \
@@ -144,16 +140,9 @@ MAP(where, "", 3, LOOSELY, LOAD3, STEP3, chosen(a[i], b[i], c[i]));
 #define AT_ONCE 64 /* bars: one out of range takes so many others along to be done one by one */
 
 #define NEVER(x) 0
-/* Bars of which some are missing or out of range: with a number in place of what is missing the others may do at once. */
-static FC_NOINLINE void one_by_one(int (*few)(const double *, double *, ptrdiff_t), double (*at)(double),
-                                   const double *a, double *out, ptrdiff_t n) {
-    double numbers[AT_ONCE] = {0.0};
+static FC_NOINLINE void one_by_one(double (*at)(double), const double *a, double *out, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i++) {
-        numbers[i] = a[i] != a[i] ? 0.5 : a[i];
-    }
-    int odd = few(numbers, out, n);
-    for (ptrdiff_t i = 0; i < n; i++) {
-        out[i] = a[i] != a[i] ? NAN : odd ? at(a[i]) : out[i];
+        out[i] = at(a[i]);
     }
 }
 
@@ -165,10 +154,10 @@ static FC_NOINLINE void one_by_one(int (*few)(const double *, double *, ptrdiff_
             others |= TAKES(a[i]) ? UINT64_C(0) : ~UINT64_C(0);                                                        \
             curved |= FLAT(a[i]) ? UINT64_C(0) : ~UINT64_C(0);                                                         \
         }                                                                                                              \
-        for (ptrdiff_t i = 0; !others && i < n; i++)                                                                   \
-            out[i] = FAST(a[i]);                                                                                       \
         for (ptrdiff_t i = 0; !curved && i < n; i++)                                                                   \
             out[i] = LIBRARY(a[i]);                                                                                    \
+        for (ptrdiff_t i = 0; curved && !others && i < n; i++)                                                         \
+            out[i] = FAST(a[i]);                                                                                       \
         return others && curved;                                                                                       \
     }                                                                                                                  \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
@@ -178,7 +167,7 @@ static FC_NOINLINE void one_by_one(int (*few)(const double *, double *, ptrdiff_
             const double *a = in[0] + from;                                                                            \
             ptrdiff_t m = n - from < AT_ONCE ? n - from : AT_ONCE;                                                     \
             if (FC_UNLIKELY(op##_few(a, out + from, m)))                                                               \
-                one_by_one(op##_few, op##_at, a, out + from, m);                                                       \
+                one_by_one(op##_at, a, out + from, m);                                                                 \
         }                                                                                                              \
         return 0;                                                                                                      \
     }                                                                                                                  \

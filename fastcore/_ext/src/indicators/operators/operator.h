@@ -16,6 +16,8 @@
 
 #define FC_OP_IN 4
 #define FC_OP_PAR 9
+#define FC_NOT_FINITE UINT64_C(0x7FF0000000000000) /* the exponent: that of NaN too */
+#define FC_INFINITE UINT64_C(0x7FFFFFFFFFFFFFFF)
 
 typedef enum { FC_MAP, FC_LOOK_BACK, FC_REMEMBER, FC_COUNT } fc_kind;
 
@@ -39,8 +41,9 @@ typedef struct fc_operator {
     ptrdiff_t (*scratch)(const double *par); /* doubles that block needs; NULL: none */
     /* n results, out[0] that of the bar at in[j][0]; a window reads from in[j][-lag] on. 1 if it declines, 0 if done. */
     int (*block)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, double *scratch);
-    /* The same, and 1 if a result is not finite; NULL: the caller looks. */
-    int (*checked)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, double *scratch);
+    /* The same, and 1 if bits `mask` of a result, FC_NOT_FINITE or FC_INFINITE, are those of infinity; NULL: the caller
+     * looks. */
+    int (*checked)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, uint64_t mask);
     int declines; /* whether block declines by itself when an input is not finite */
     size_t carry; /* bytes that block keeps; 0 bytes before the first bar unless begin says otherwise */
     void (*begin)(const double *par, void *carry);
