@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from fastcore import _env
 from fastcore._asgi import local_path
@@ -18,7 +18,7 @@ from fastcore.streaming.security import Origins
 if TYPE_CHECKING:
     from fastapi.params import Depends
 
-__all__ = ["ADMITTED", "PARTS", "Access", "Guarded", "Refusal"]
+__all__ = ["ADMITTED", "PARTS", "Access", "Guarded", "Refusal", "answer_of"]
 
 PARTS = ("tasks", "stream", "dashboard", "admin")
 ADMITTED = "fastcore.admitted"  # in the scope of a request that the application's dependencies have let through
@@ -154,21 +154,26 @@ class Guarded:
 
 async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with a problem; a WebSocket with the status, or by closing it where the server can send none."""
-    status, detail = refusal
-    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    body = json.dumps(problem).encode()
-    kind = "http.response"
     if scope["type"] == "websocket":
         await receive()  # websocket.connect
         if "websocket.http.response" not in (scope.get("extensions") or {}):
-            await send({"type": "websocket.close", "code": 1008, "reason": detail[:120]})
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail[:120]})
             return
-        kind = "websocket.http.response"
+    for message in answer_of(refusal, scope):
+        await send(message)
+
+
+def answer_of(refusal: Refusal, scope: Scope) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the two messages of an answer to a refused request, a problem (RFC 9457)."""
+    status, detail = refusal
+    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    body = json.dumps(problem).encode()
+    kind = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
     headers += [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
     headers.append((b"cache-control", b"no-store"))
-    await send({"type": f"{kind}.start", "status": status, "headers": headers})
-    await send({"type": f"{kind}.body", "body": b"" if scope.get("method") == "HEAD" else body})
+    start = {"type": f"{kind}.start", "status": status, "headers": headers}
+    return start, {"type": f"{kind}.body", "body": b"" if scope.get("method") == "HEAD" else body}
 
 
 def _header(scope: Scope, wanted: bytes) -> str:

@@ -12,6 +12,7 @@ from fastcore.dispatch.admin import AdminApp
 from fastcore.dispatch.middleware import AssignmentMiddleware
 from fastcore.monitor import AlertManager, Health, HealthApp, MetricsApp, MetricsMiddleware, WorkerFiles
 from fastcore.service.access import Access
+from fastcore.service.body_limit import BodyLimitMiddleware
 from fastcore.service.draining import DrainMiddleware
 from fastcore.service.installed import Installed
 from fastcore.service.routes import check_hidden
@@ -53,6 +54,7 @@ def install(
     watch: bool | MemoryWatch = True,
     alerts: bool | AlertManager = True,
     triggers: bool | AutoOptimizationManager = True,
+    max_body: int | None = None,
     drain_delay: float = 1.0,
     drain_timeout: float = 15.0,
 ) -> Installed:
@@ -112,6 +114,9 @@ def install(
         meanwhile, so that one over 20 % slower than its control or its baseline is alerted on.
     triggers : bool or AutoOptimizationManager, default True
         Looks at the services each minute; by default it only advises, in the log and the journal.
+    max_body : int, optional
+        Bytes that a request's body may have, on every route; one with more is answered 413, and its connection closed,
+        before more of it is read. By default only the routes that `install` adds have limits.
     drain_delay : float, default 1.0
         Seconds between SIGTERM and the end of the server's taking new connections, in which ``/readyz`` says no. As
         long as the balancer takes to notice: for Kubernetes more than ``periodSeconds * failureThreshold``.
@@ -156,6 +161,8 @@ def install(
     for name, value in (("drain_delay", drain_delay), ("drain_timeout", drain_timeout)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
             raise ValueError(f"{name}: expected seconds >= 0, got {value!r}")
+    if max_body is not None and (type(max_body) is not int or max_body < 0):
+        raise ValueError(f"max_body: expected an int >= 0 or None, got {max_body!r}")
     token = os.environ.get("FASTCORE_ADMIN_TOKEN", "").strip() or None if token is None else token
     access = Access(token, dependencies or (), public, allowed_hosts)
     admin = _admin(token, access)
@@ -202,6 +209,8 @@ def install(
         drain_delay=float(drain_delay),
         drain_timeout=float(drain_timeout),
     )
+    if max_body is not None:
+        app.add_middleware(BodyLimitMiddleware, max_body=max_body)
     app.add_middleware(MetricsMiddleware, flag=arm)
     if assignment is not False:
         from starlette.middleware import Middleware

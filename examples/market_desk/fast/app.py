@@ -28,6 +28,7 @@ from fastcore.service.dashboard import Prices
 
 __all__ = ["build_app"]
 
+MAX_BODY = 1 << 20  # bytes of a request
 SLOW = Rule(
     name="slow route",
     metric="fastcore_http_request_duration_seconds",
@@ -84,6 +85,7 @@ def build_app(services: OptimizedServices | None = None, *, running: bool = True
         token=token,
         public=("tasks", "stream", "dashboard"),  # a demonstration on loopback; its flags ask for the token
         arm="memory_optimization",
+        max_body=MAX_BODY,
         alerts=AlertManager([*DEFAULT_RULES, SLOW]),
         triggers=AutoOptimizationManager(mode="act" if running else "advise"),
     )
