@@ -15,7 +15,7 @@ from examples.market_desk.fast.app import build_app
 from examples.market_desk.fast.optimizations import Arm, choose
 from examples.market_desk.fast.services import OptimizedServices
 from examples.market_desk.open_files import raise_limit
-from examples.market_desk.serving import HUB_PROTOCOL, uvicorn_server
+from examples.market_desk.serving import PROTOCOLS, uvicorn_server
 from examples.market_desk.visitors import visit
 
 __all__ = ["serve"]
@@ -50,7 +50,7 @@ def serve(port: int, arm: Arm, visitors: float = 0.0) -> int:
         services = OptimizedServices(
             Market(), Path(folder) / "desk.db", store=f"sqlite:///{folder}/tasks.db?durability=normal"
         )
-        server = uvicorn_server(build_app(services, token=token), HUB_PROTOCOL)
+        server = uvicorn_server(build_app(services, token=token), PROTOCOLS)
         print(welcome(f"http://127.0.0.1:{listener.getsockname()[1]}", arm, token), flush=True)
         if visitors:
             visit(listener.getsockname()[1], visitors)

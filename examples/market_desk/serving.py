@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,9 +15,12 @@ from examples.market_desk.data.market import Market
 from examples.market_desk.open_files import raise_limit
 from examples.market_desk.parent import end_with_parent
 
-__all__ = ["HUB_PROTOCOL", "run_arm", "serve_app", "uvicorn_server"]
+__all__ = ["PROTOCOLS", "run_arm", "serve_app", "uvicorn_server"]
 
-HUB_PROTOCOL = "fastcore.streaming.uvicorn:HubProtocol"
+PROTOCOLS = {
+    "ws": "fastcore.streaming.uvicorn:HubProtocol",
+    "http": "fastcore.streaming.handshake:HeadTimeoutProtocol",
+}
 
 
 def run_arm(arm: str, port: int, folder: Path) -> int:
@@ -31,14 +34,14 @@ def run_arm(arm: str, port: int, folder: Path) -> int:
     folder : Path
         Where its SQLite files are; one that was used before continues.
     """
-    return serve_app(lambda: application(arm, folder), port, HUB_PROTOCOL if arm == "fast" else "auto")
+    return serve_app(lambda: application(arm, folder), port, PROTOCOLS if arm == "fast" else {})
 
 
-def serve_app(build: Callable[[], FastAPI], port: int, protocol: str) -> int:
+def serve_app(build: Callable[[], FastAPI], port: int, protocols: Mapping[str, str]) -> int:
     """Serve the application that `build` returns until standard input ends."""
     raise_limit()
     with socket.create_server(("127.0.0.1", port), backlog=2048) as listener:
-        server = uvicorn_server(build(), protocol)
+        server = uvicorn_server(build(), protocols)
 
         def stop() -> None:
             server.should_exit = True
@@ -50,15 +53,15 @@ def serve_app(build: Callable[[], FastAPI], port: int, protocol: str) -> int:
     return 0
 
 
-def uvicorn_server(app: FastAPI, protocol: str) -> uvicorn.Server:
-    """Return a server of `app` with the WebSocket protocol named `protocol`."""
+def uvicorn_server(app: FastAPI, protocols: Mapping[str, str]) -> uvicorn.Server:
+    """Return a server of `app`, with other protocols than uvicorn's own where they are named."""
     config = uvicorn.Config(
         app,
-        ws=protocol,
         ws_per_message_deflate=False,
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=2,
+        **protocols,
     )
     return uvicorn.Server(config)
 

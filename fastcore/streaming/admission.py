@@ -53,7 +53,7 @@ class Admission:
         host = caller.headers.get("host")
         if not hub.origins.allow(asking.origins, host):
             status = 403
-            self._tell("a page of origin %r was refused: the Host header says %r", asking.origins, host)
+            self._tell("a page of origin %r was refused: the Host header says %r", ", ".join(asking.origins), host)
         elif hub.draining:
             status = 503
         else:

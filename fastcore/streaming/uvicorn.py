@@ -130,6 +130,8 @@ class HubProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         await super().send(message)
+        if self.close_sent and self.initial_response is not None:  # refused with an answer: uvicorn would log an error
+            self.handshake_complete = True
         if self._intake.waiting and (self.close_sent or (self.handshake_complete and not self.read_paused)):
             self._intake.go_on()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -34,10 +34,11 @@ def page(*titles: str) -> str:
 
 @dataclass
 class Host:
-    """What is served, by path: a text, or a list of statuses that come before it."""
+    """What is served, by path: a text or bytes, its headers, or a list of statuses that come before it."""
 
     url: str
-    pages: dict[str, str] = field(default_factory=dict)
+    pages: dict[str, str | bytes] = field(default_factory=dict)
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
     failures: dict[str, list[int]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     agents: set[str] = field(default_factory=set)
@@ -51,11 +52,15 @@ def news_host() -> Iterator[Host]:
             host.agents.add(self.headers["User-Agent"])
             left = host.failures.get(self.path)
             status = left.pop(0) if left else (200 if self.path in host.pages else 404)
-            body = host.pages.get(self.path, "").encode() if status == 200 else b""
+            page = host.pages.get(self.path, "") if status == 200 else ""
+            body = page if isinstance(page, bytes) else page.encode()
             self.send_response(status)
+            for name, value in host.headers.get(self.path, {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # who has read enough goes away
+                self.wfile.write(body)
 
         def log_message(self, *arguments: object) -> None:
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from examples.market_desk.data.store import Store
 from examples.market_desk.plain.investing_news_crawler import InvestingNewsCrawler
 from examples.market_desk.plain.news_crawler import AGENT, NewsCrawler
 from examples.market_desk.plain.yahoo_news_crawler import YahooNewsCrawler
-from tests.examples.news_host import Host, feed, news_host, page
+from tests.examples.news_host import DATE, Host, feed, news_host, page
 
 pytestmark = pytest.mark.backend_independent
 
@@ -128,6 +129,125 @@ def test_what_robots_txt_forbids_is_not_fetched(host: Host) -> None:
     outcome = crawler(YahooNewsCrawler, host, "/private/rss", "/rss").crawl()
     assert (outcome.new, list(outcome.failed)) == (1, [f"{host.url}/private/rss"])
     assert host.asked == ["/robots.txt", "/rss"]
+
+
+def test_a_host_whose_robots_txt_fails_is_not_crawled(host: Host) -> None:
+    host.pages |= {"/robots.txt": "User-agent: *\nDisallow:", "/rss": feed("Later")}
+    host.failures["/robots.txt"] = [503]
+    yahoo = crawler(YahooNewsCrawler, host, "/rss")
+    assert yahoo.crawl().failed == {f"{host.url}/rss": "ValueError: robots.txt: expected 200 or 404, got 503"}
+    assert host.asked == ["/robots.txt"]
+    assert yahoo.crawl().new == 1
+
+
+def test_a_byte_order_mark_hides_no_rule_of_robots_txt(host: Host) -> None:
+    host.pages |= {"/robots.txt": "\ufeffUser-agent: *\nDisallow: /", "/rss": feed("No")}
+    assert "robots.txt" in crawler(YahooNewsCrawler, host, "/rss").crawl().failed[f"{host.url}/rss"]
+
+
+@pytest.mark.parametrize(
+    ("told", "waited"),
+    [
+        ("3", 3.0),
+        ("0", 0.0),
+        ("Mon, 04 Mar 2013 09:30:00 GMT", 0.0),
+        ("soon", 0.2),
+        ("-1", 0.2),
+        ("nan", 0.2),
+        ("1e9", 0.2),
+        ("", 0.2),
+        ("86400", None),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", None),
+        ("9" * 400, None),
+    ],
+)
+def test_a_host_may_ask_to_wait_but_not_for_long(host: Host, told: str, waited: float | None) -> None:
+    host.pages["/rss"] = feed("Late")
+    host.failures["/rss"], host.headers["/rss"] = [503], {"Retry-After": told}
+    waits: list[float] = []
+    outcome = crawler(YahooNewsCrawler, host, "/rss", waits=waits).crawl()
+    if waited is None:
+        assert outcome.failed == {f"{host.url}/rss": "expected 200, got 503"}
+        assert waits == [0.2]
+    else:
+        assert outcome.new == 1
+        assert waits == [waited, 0.2]
+
+
+@pytest.mark.parametrize("path", ["/rss", "/robots.txt", "/news.html"])
+@pytest.mark.parametrize("packed", [True, False], ids=["packed", "plain"])
+def test_a_page_that_is_too_large_is_not_read_to_its_end(host: Host, path: str, packed: bool) -> None:
+    host.pages[path] = gzip.compress(bytes(8 << 20)) if packed else bytes(8 << 20)
+    host.headers[path] = {"Content-Encoding": "gzip"} if packed else {}
+    outcome = crawler(YahooNewsCrawler, host, path.replace("robots.txt", "rss")).crawl()
+    assert "expected a page of at most 4,194,304 bytes, got more" in next(iter(outcome.failed.values()))
+
+
+@pytest.mark.parametrize("where", ["", "/loop", "http://[", "ftp://news.example/", "//", "http://127.0.0.1:9/"])
+def test_a_redirect_to_nowhere_fails_the_page_alone(host: Host, where: str) -> None:
+    host.pages |= {"/loop": "", "/good": feed("Good")}
+    host.failures["/loop"], host.headers["/loop"] = [302] * 99, {"Location": where}
+    outcome = crawler(YahooNewsCrawler, host, "/loop", "/good").crawl()
+    assert (outcome.new, list(outcome.failed)) == (1, [f"{host.url}/loop"])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "kind", "head"),
+    [
+        ("windows-1252", "text/html; charset=windows-1252", ""),
+        ("utf-8", "text/html", ""),
+        ("utf-8-sig", "", ""),
+        ("iso-8859-2", "text/html", "<meta charset='iso-8859-2'>"),
+        ("koi8-r", "text/html; Charset = KOI8-R", "<meta charset='utf-8'>"),
+        ("utf-8", "text/html; charset=none-such", ""),
+    ],
+)
+def test_pages_are_read_in_the_encoding_that_they_name(host: Host, encoding: str, kind: str, head: str) -> None:
+    title = {"koi8-r": "Рынок", "iso-8859-2": "Złoty"}.get(encoding, "Société")
+    host.pages["/news.html"] = (head + page(title)).encode(encoding)
+    host.headers["/news.html"] = {"Content-Type": kind}
+    investing = crawler(InvestingNewsCrawler, host, "/news.html")
+    assert investing.crawl().new == 1
+    assert investing.news()[0]["title"] == title
+
+
+@pytest.mark.parametrize("kind", ["application/rss+xml; charset=windows-1252", "text/xml; charset=windows-1252"])
+def test_feeds_are_read_in_the_encoding_of_their_content_type(host: Host, kind: str) -> None:
+    host.pages["/rss"] = feed("Société").encode("windows-1252")
+    host.headers["/rss"] = {"Content-Type": kind}
+    yahoo = crawler(YahooNewsCrawler, host, "/rss")
+    assert yahoo.crawl().new == 1
+    assert yahoo.news()[0]["title"] == "Société"
+
+
+def test_entities_of_a_feed_do_not_grow(host: Host) -> None:
+    names = [f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12)]
+    bomb = f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY e0 "{"x" * 99}">{"".join(names)}]>'
+    host.pages["/rss"] = bomb + feed("&e11;", "AAPL").removeprefix('<?xml version="1.0"?>')
+    yahoo = crawler(YahooNewsCrawler, host, "/rss")
+    yahoo.crawl()
+    assert sum(map(len, yahoo.articles()["title"])) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("date", "stored"),
+    [
+        ("Mon, 04 Mar 2013 09:30:00", "2013-03-04T09:30:00Z"),
+        ("04 Mar 2013 09:30", "2013-03-04T09:30:00Z"),
+        ("2013-03-04 09:30", "2013-03-04T09:30:00Z"),
+        ("Mon, 04 Mar 2013 09:30:00 EST", "2013-03-04T14:30:00Z"),
+        ("Mon, 04 Mar 2013 09:30:00 +0530", "2013-03-04T04:00:00Z"),
+        ("yesterday", ""),
+        ("", ""),
+        ("Mon, 99 Mar 2013 99:99:99 +0000", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None),
+    ],
+)
+def test_dates_of_a_feed_are_utc_and_odd_ones_fail_nothing(host: Host, date: str, stored: str | None) -> None:
+    host.pages["/rss"] = feed("Late").replace(DATE.format(n=0), date)
+    yahoo = crawler(YahooNewsCrawler, host, "/rss")
+    assert yahoo.crawl().new == 1
+    assert stored is None or yahoo.news()[0]["published"] == stored
 
 
 def test_a_host_that_is_away_fails_and_ends(host: Host) -> None:

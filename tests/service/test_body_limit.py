@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import Body, FastAPI, Request
+from fastapi import FastAPI, Request
 
 from fastcore.service import body_limit, install
 from fastcore.service.body_limit import BodyLimitMiddleware, BodyTooLarge
@@ -28,7 +28,7 @@ def service(read: list[int]) -> FastAPI:
     app = FastAPI()
 
     @app.post("/sum")
-    async def total(numbers: list[int] = Body()) -> int:
+    async def total(numbers: list[int]) -> int:
         read.append(len(numbers))
         return sum(numbers)
 

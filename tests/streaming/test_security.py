@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -113,6 +114,14 @@ def test_a_page_of_another_host_is_refused_before_the_upgrade(serve: Serve) -> N
     _, server = serve()
     assert status_of(server.port, Origin="https://evil.example") == 403
     assert status_of(server.port, Origin=f"http://127.0.0.1:{server.port}") == 101
+
+
+def test_a_refusal_is_no_error_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    Hub().route(app)
+    with Running(app, log_level="error", log_config=None) as server:
+        assert status_of(server.port, Origin="https://evil.example") == 403
+    assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"] == []
 
 
 # -- the handshake -------------------------------------------------------------------------------------------------

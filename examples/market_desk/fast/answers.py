@@ -14,7 +14,8 @@ from fastcore.cache import LRUCache
 
 __all__ = ["QuickAnswers", "QuickAnswersMiddleware"]
 
-KEPT = 2000  # answers, of about 700 bytes
+KEPT = 2000  # answers, most of about 700 bytes
+LARGEST = 4096  # bytes of an answer that is kept, with its query
 ROUTE = "/technical-analysis/"
 DEFAULT, LEAST = 250, 50  # bars
 QUERY = b"bars="
@@ -83,7 +84,8 @@ class QuickAnswers:
     def _keep(self, scope: Any, bar: int, answer: Response, route: Any) -> Kept:
         start = {"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers}
         kept = Kept(start, {"type": "http.response.body", "body": answer.body}, route)
-        self.answers[scope["path"], scope["query_string"], bar] = kept
+        if len(answer.body) + len(scope["query_string"]) <= LARGEST:
+            self.answers[scope["path"], scope["query_string"], bar] = kept
         return kept
 
 

@@ -12,12 +12,15 @@ from examples.market_desk.plain.news_crawler import (
     AGENT,
     ATTEMPTS,
     BACKOFF,
+    PATIENCE,
     RETRIED,
     Article,
     NewsCrawler,
     Outcome,
+    aget,
     describe,
     read_robots,
+    retry_after,
     robots_of,
 )
 from fastcore import Switch
@@ -30,14 +33,14 @@ __all__ = ["OptimizedNews"]
 
 def may_pass(error: Exception) -> bool:
     """Return whether an error is worth another attempt."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    return status in RETRIED if status is not None else isinstance(error, httpx.TransportError)
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in RETRIED and (retry_after(error.response) or 0) <= PATIENCE
+    return isinstance(error, httpx.TransportError)
 
 
 def told_to_wait(error: Exception) -> float | None:
     """Return the seconds that a host asks for, if it does."""
-    response = getattr(error, "response", None)
-    return None if response is None or "retry-after" not in response.headers else float(response.headers["retry-after"])
+    return retry_after(error.response) if isinstance(error, httpx.HTTPStatusError) else None
 
 
 RETRY = Retry(attempts=ATTEMPTS, base=BACKOFF, retry_on=may_pass, retry_after=told_to_wait)
@@ -96,9 +99,9 @@ class Crawl:
             robots = robots_of(url)
             limiter = self._limiters.setdefault(robots, Limiter(calls=1, period=max(crawler.delay, 1e-3)))
             async with limiter:
-                if not read_robots(await self._client.get(robots)).can_fetch(AGENT, url):
+                if not read_robots(*await aget(self._client, robots)).can_fetch(AGENT, url):
                     raise ValueError("robots.txt does not allow it")
-            return crawler.parse(url, await RETRY.acall(self._fetch, limiter, url))
+            return crawler.parse(url, *await RETRY.acall(self._fetch, limiter, url))
 
         pages: list[Any] = await map_async(page, crawler.urls, return_exceptions=True)
         failed: dict[str, str] = {}
@@ -110,6 +113,7 @@ class Crawl:
         articles = [article for found in pages if isinstance(found, list) for article in found]
         return await asyncio.to_thread(crawler.keep, articles, failed)
 
-    async def _fetch(self, limiter: Limiter, url: str) -> bytes:
+    async def _fetch(self, limiter: Limiter, url: str) -> tuple[bytes, str]:
         async with limiter:
-            return (await self._client.get(url)).raise_for_status().content
+            answer, body = await aget(self._client, url)
+        return body, answer.raise_for_status().headers.get("content-type", "")

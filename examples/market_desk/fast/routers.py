@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
@@ -15,13 +16,15 @@ from fastcore.tasks import QueueClosed, QueueFull, StoreError, submit_background
 
 __all__ = ["add_routes", "asks_for_task"]
 
+QUOTED = re.compile(r'"[^"]*"')
+RESPOND_ASYNC = re.compile(r"""(?:^|,)\s*respond-async\s*(?:=\s*(?:"")?\s*)?(?:[;,]|$)""", re.IGNORECASE)
 RESULT = "/api/tasks/task/{id}/result"  # of the routes that `install` adds
 
 
 def asks_for_task(request: Request) -> bool:
     """Return whether the client would rather get 202 than wait (RFC 7240)."""
-    words = [word.strip().lower() for word in request.headers.get("prefer", "").split(",")]
-    return "respond-async" in words
+    told = QUOTED.sub('""', ",".join(request.headers.getlist("prefer")))
+    return RESPOND_ASYNC.search(told) is not None
 
 
 def add_routes(app: FastAPI, services: OptimizedServices) -> None:

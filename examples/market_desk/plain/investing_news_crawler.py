@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
@@ -9,14 +10,16 @@ from examples.market_desk.plain.news_crawler import Article, NewsCrawler
 
 __all__ = ["InvestingNewsCrawler"]
 
+CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
+
 
 class InvestingNewsCrawler(NewsCrawler):
     """Reads ``<article>`` elements: a link with the title, a ``<time>``, and a ``<p>`` with the summary."""
 
-    def parse(self, url: str, body: bytes) -> list[Article]:
+    def parse(self, url: str, body: bytes, kind: str = "") -> list[Article]:
         """Return the articles of a page."""
         listing = Listing()
-        listing.feed(body.decode("utf-8", errors="replace"))
+        listing.feed(text_of(body, kind))
         listing.close()
         if not listing.seen:
             raise ValueError("expected a list of articles, got a page without one")
@@ -25,6 +28,15 @@ class InvestingNewsCrawler(NewsCrawler):
             for item in listing.items
             if item["href"] and item["title"].strip()
         ]
+
+
+def text_of(body: bytes, kind: str) -> str:
+    """Return a page as text, in the encoding that its Content-Type or its head names; else in UTF-8."""
+    named = CHARSET.search(kind) or CHARSET.search(body[:1024].decode("ascii", errors="replace"))
+    try:
+        return body.decode(named[1] if named else "utf-8-sig", errors="replace")
+    except LookupError:  # there is no such encoding
+        return body.decode("utf-8-sig", errors="replace")
 
 
 class Listing(HTMLParser):

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
@@ -16,12 +17,24 @@ import pandas as pd
 
 from examples.market_desk.data.store import Store
 
-__all__ = ["AGENT", "Article", "NewsCrawler", "Outcome", "describe", "read_robots", "robots_of"]
+__all__ = [
+    "AGENT",
+    "Article",
+    "NewsCrawler",
+    "Outcome",
+    "aget",
+    "describe",
+    "read_robots",
+    "retry_after",
+    "robots_of",
+]
 
 AGENT = "market-desk/1.0"
 ATTEMPTS = 3
 DELAY = 0.2  # seconds between two requests to a host
 BACKOFF = 0.2  # seconds before the second attempt; twice that before the third
+PATIENCE = 10.0  # seconds that a host may ask to wait; where it asks for more, the page fails
+LARGEST = 4 << 20  # bytes of a page, decompressed
 RETRIED = (429, 500, 502, 503, 504)
 SPACE = re.compile(r"\s+")
 
@@ -78,8 +91,8 @@ class NewsCrawler:
         self._names = re.compile(rf"\b({'|'.join(map(re.escape, sorted(symbols, key=len, reverse=True)))})\b")
         self._robots: dict[str, RobotFileParser] = {}
 
-    def parse(self, url: str, body: bytes) -> list[Article]:
-        """Return the articles of a page; raises ValueError for any other page."""
+    def parse(self, url: str, body: bytes, kind: str = "") -> list[Article]:
+        """Return the articles of a page, of which `kind` is the Content-Type; raises ValueError for any other page."""
         raise NotImplementedError
 
     def crawl(self) -> Outcome:
@@ -91,7 +104,7 @@ class NewsCrawler:
                 try:
                     if not self.allowed(client, url):
                         raise ValueError("robots.txt does not allow it")
-                    found += self.parse(url, self.fetch(client, url))
+                    found += self.parse(url, *self.fetch(client, url))
                 except (httpx.HTTPError, ValueError) as error:
                     failed[url] = describe(error)
                 self._sleep(self.delay)
@@ -107,23 +120,32 @@ class NewsCrawler:
         """Return whether the host's robots.txt lets us fetch `url`."""
         host = robots_of(url)
         if host not in self._robots:
-            self._robots[host] = read_robots(client.get(host))
+            self._robots[host] = read_robots(*self.get(client, host))
         return self._robots[host].can_fetch(AGENT, url)
 
-    def fetch(self, client: httpx.Client, url: str) -> bytes:
-        """Return the body of `url`; tries again after errors that may pass."""
+    def fetch(self, client: httpx.Client, url: str) -> tuple[bytes, str]:
+        """Return the body of `url` and its Content-Type; tries again after errors that may pass."""
         for attempt in range(1, ATTEMPTS + 1):
+            wait = BACKOFF * 2 ** (attempt - 1)
             try:
-                answer = client.get(url)
-                if answer.status_code not in RETRIED or attempt == ATTEMPTS:
-                    return answer.raise_for_status().content
-                wait = float(answer.headers.get("retry-after", BACKOFF * 2 ** (attempt - 1)))
+                answer, body = self.get(client, url)
+                told = retry_after(answer)
+                if answer.status_code not in RETRIED or attempt == ATTEMPTS or (told or 0) > PATIENCE:
+                    return body, answer.raise_for_status().headers.get("content-type", "")
+                wait = wait if told is None else told
             except httpx.TransportError:
                 if attempt == ATTEMPTS:
                     raise
-                wait = BACKOFF * 2 ** (attempt - 1)
             self._sleep(wait)
         raise AssertionError
+
+    def get(self, client: httpx.Client, url: str) -> tuple[httpx.Response, bytes]:
+        """Return an answer and its body, of which no more is read than a page may have."""
+        body = bytearray()
+        with client.stream("GET", url) as answer:
+            for chunk in answer.iter_bytes():
+                extend(body, chunk)
+        return answer, bytes(body)
 
     def article(self, url: str, title: str, published: str, summary: str) -> Article:
         """Return an article with its texts cleaned and its symbols found."""
@@ -154,11 +176,40 @@ def robots_of(url: str) -> str:
     return urlsplit(url)._replace(path="/robots.txt", query="", fragment="").geturl()
 
 
-def read_robots(answer: httpx.Response) -> RobotFileParser:
-    """Return the rules of a robots.txt; a missing one allows everything."""
+def read_robots(answer: httpx.Response, body: bytes) -> RobotFileParser:
+    """Return the rules of a robots.txt (RFC 9309): a missing one allows everything, an error nothing."""
+    if answer.is_server_error:
+        raise ValueError(f"robots.txt: expected 200 or 404, got {answer.status_code}")
     robots = RobotFileParser()
-    robots.parse(answer.text.splitlines() if answer.is_success else [])
+    robots.parse(body.decode("utf-8-sig", errors="replace").splitlines() if answer.is_success else [])
     return robots
+
+
+async def aget(client: httpx.AsyncClient, url: str) -> tuple[httpx.Response, bytes]:
+    """Do what `NewsCrawler.get` does, for those that fetch many pages at once."""
+    body = bytearray()
+    async with client.stream("GET", url) as answer:
+        async for chunk in answer.aiter_bytes():
+            extend(body, chunk)
+    return answer, bytes(body)
+
+
+def extend(body: bytearray, chunk: bytes) -> None:
+    """Add what came of a page; raises ValueError where it is too large."""
+    body += chunk
+    if len(body) > LARGEST:
+        raise ValueError(f"expected a page of at most {LARGEST:,} bytes, got more")
+
+
+def retry_after(answer: httpx.Response) -> float | None:
+    """Return the seconds that a host asks to wait, as a number or as a date; None where it does not."""
+    told = answer.headers.get("retry-after", "").strip()
+    if told.isdecimal():
+        return float(told)
+    try:
+        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def describe(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from email.utils import parsedate
 
 import feedparser
 
@@ -14,9 +15,9 @@ __all__ = ["YahooNewsCrawler"]
 class YahooNewsCrawler(NewsCrawler):
     """Reads RSS; a broken feed counts for what can be read of it, and fails where nothing can."""
 
-    def parse(self, url: str, body: bytes) -> list[Article]:
+    def parse(self, url: str, body: bytes, kind: str = "") -> list[Article]:
         """Return the articles of a feed."""
-        feed = feedparser.parse(body)
+        feed = feedparser.parse(body, response_headers={"content-type": kind} if kind else None)
         if not feed.entries and (feed.bozo or not feed.get("version")):
             raise ValueError(f"expected a feed, got {feed.get('bozo_exception', 'something else')}")
         return [
@@ -27,6 +28,10 @@ class YahooNewsCrawler(NewsCrawler):
 
 
 def published(entry: feedparser.FeedParserDict) -> str:
-    """Return when an entry was published, in UTC; empty where it does not say so."""
-    moment = entry.get("published_parsed") or entry.get("updated_parsed")
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment) if moment else ""
+    """Return when an entry was published, in UTC; empty where it does not say so. A date without a zone is in UTC."""
+    # dict.get: feedparser's own warns where it takes the one for the other.
+    moment = entry.get("published_parsed") or dict.get(entry, "updated_parsed") or parsedate(entry.get("published", ""))
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment) if moment else ""
+    except ValueError:  # there is no such date
+        return ""

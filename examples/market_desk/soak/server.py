@@ -13,7 +13,7 @@ from examples.market_desk.data.market import Market
 from examples.market_desk.fast.app import build_app
 from examples.market_desk.fast.optimizations import choose
 from examples.market_desk.fast.services import OptimizedServices
-from examples.market_desk.serving import HUB_PROTOCOL, serve_app
+from examples.market_desk.serving import PROTOCOLS, serve_app
 from fastcore import Guard, Switch, flags
 
 __all__ = ["CANARIES", "TOKEN", "SteppedClock", "soak_app", "soak_server"]
@@ -87,4 +87,4 @@ def bad_canary(kind: str, services: OptimizedServices) -> Switch[Any, Any]:
 
 def soak_server(port: int, folder: Path, number: int) -> int:
     """Serve until standard input ends, or SIGTERM."""
-    return serve_app(lambda: soak_app(folder, number), port, HUB_PROTOCOL)
+    return serve_app(lambda: soak_app(folder, number), port, PROTOCOLS)

@@ -11,12 +11,15 @@ from examples.market_desk.plain.news_crawler import (
     AGENT,
     ATTEMPTS,
     BACKOFF,
+    PATIENCE,
     RETRIED,
     Article,
     NewsCrawler,
     Outcome,
+    aget,
     describe,
     read_robots,
+    retry_after,
     robots_of,
 )
 
@@ -38,9 +41,9 @@ async def crawl(client: httpx.AsyncClient, crawler: NewsCrawler, hosts: dict[str
     async def page(url: str) -> list[Article]:
         async with hosts.setdefault(robots_of(url), asyncio.Lock()):
             try:
-                if not read_robots(await client.get(robots_of(url))).can_fetch(AGENT, url):
+                if not read_robots(*await aget(client, robots_of(url))).can_fetch(AGENT, url):
                     raise ValueError("robots.txt does not allow it")
-                return crawler.parse(url, await fetch(client, url))
+                return crawler.parse(url, *await fetch(client, url))
             except (httpx.HTTPError, ValueError) as error:
                 failed[url] = describe(error)
                 return []
@@ -52,15 +55,16 @@ async def crawl(client: httpx.AsyncClient, crawler: NewsCrawler, hosts: dict[str
     return await asyncio.to_thread(crawler.keep, [article for articles in found for article in articles], in_order)
 
 
-async def fetch(client: httpx.AsyncClient, url: str) -> bytes:
-    """Return the body of `url`; tries again after errors that may pass."""
+async def fetch(client: httpx.AsyncClient, url: str) -> tuple[bytes, str]:
+    """Return the body of `url` and its Content-Type; tries again after errors that may pass."""
     for attempt in range(1, ATTEMPTS + 1):
         wait = BACKOFF * 2 ** (attempt - 1)
         try:
-            answer = await client.get(url)
-            if answer.status_code not in RETRIED or attempt == ATTEMPTS:
-                return answer.raise_for_status().content
-            wait = float(answer.headers.get("retry-after", wait))
+            answer, body = await aget(client, url)
+            told = retry_after(answer)
+            if answer.status_code not in RETRIED or attempt == ATTEMPTS or (told or 0) > PATIENCE:
+                return body, answer.raise_for_status().headers.get("content-type", "")
+            wait = wait if told is None else told
         except httpx.TransportError:
             if attempt == ATTEMPTS:
                 raise
