@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -37,7 +38,7 @@ def run_arm(arm: str, port: int, folder: Path) -> int:
     return serve_app(lambda: application(arm, folder), port, PROTOCOLS if arm == "fast" else {})
 
 
-def serve_app(build: Callable[[], FastAPI], port: int, protocols: Mapping[str, str]) -> int:
+def serve_app(build: Callable[[], FastAPI], port: int, protocols: Mapping[str, Any]) -> int:
     """Serve the application that `build` returns until standard input ends."""
     raise_limit()
     with socket.create_server(("127.0.0.1", port), backlog=2048) as listener:
@@ -53,7 +54,7 @@ def serve_app(build: Callable[[], FastAPI], port: int, protocols: Mapping[str, s
     return 0
 
 
-def uvicorn_server(app: FastAPI, protocols: Mapping[str, str]) -> uvicorn.Server:
+def uvicorn_server(app: FastAPI, protocols: Mapping[str, Any]) -> uvicorn.Server:
     """Return a server of `app`, with other protocols than uvicorn's own where they are named."""
     config = uvicorn.Config(
         app,
