@@ -14,7 +14,6 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
-from starlette.requests import Request
 from websockets.sync.client import connect
 
 pytest.importorskip("feedparser")
@@ -22,15 +21,12 @@ pytest.importorskip("feedparser")
 from examples.market_desk.data.market import HISTORY
 from examples.market_desk.fast import analysis
 from examples.market_desk.fast.analysis import ACCURACY
-from examples.market_desk.fast.app import MAX_BODY
 from examples.market_desk.fast.app import build_app as build_fast
 from examples.market_desk.fast.optimizations import FLAGS, choose
-from examples.market_desk.fast.routers import asks_for_task
 from examples.market_desk.fast.services import OptimizedServices
 from examples.market_desk.fast.stream import Streaming, quote_of
 from examples.market_desk.plain.app import build_app as build_plain
 from examples.market_desk.plain.services import Services
-from examples.market_desk.serving import PROTOCOLS, uvicorn_server
 from examples.market_desk.tuned.app import build_app as build_tuned
 from examples.market_desk.tuned.services import TunedServices
 from fastcore import flags, metrics
@@ -38,8 +34,6 @@ from fastcore.cache import get_cached_analysis
 from fastcore.memory import frame_bytes
 from fastcore.rollout import PerformanceComparisonTest
 from fastcore.streaming import Client, install_hub
-from fastcore.streaming.handshake import HeadTimeoutProtocol
-from fastcore.streaming.uvicorn import HubProtocol
 from tests.examples.arms import answers, difference, market, talk
 from tests.examples.news_host import feed, news_host, page
 from tests.streaming.running import Running
@@ -274,62 +268,6 @@ def test_those_who_ask_for_it_get_a_task(backend: str) -> None:
         assert "seconds" in again.json()["estimated_time"]
 
     talk(build_fast(desk, running=False), ask)
-
-
-@pytest.mark.backend_independent
-@pytest.mark.parametrize(
-    ("told", "asks"),
-    [
-        (["respond-async"], True),
-        (["wait=10", "respond-async"], True),
-        (["RESPOND-ASYNC , wait=10"], True),
-        (['respond-async; foo="a, b"'], True),
-        (['respond-async=""'], True),
-        ([",, respond-async,"], True),
-        (['foo="x, respond-async"'], False),
-        (["foo; respond-async"], False),
-        (["respond-asynchronously", "no-respond-async"], False),
-        (["respond-async=no"], False),
-        ([""], False),
-        ([], False),
-    ],
-)
-def test_preferences_are_read_in_every_form_that_they_may_have(told: list[str], asks: bool) -> None:
-    headers = [(b"prefer", value.encode()) for value in told]
-    assert asks_for_task(Request({"type": "http", "headers": headers})) is asks
-
-
-@pytest.mark.backend_independent
-def test_large_answers_are_not_kept() -> None:
-    desk = services()
-    symbols = desk.market.symbols
-    few, many = f"/prices?symbols={symbols[0]}", f"/prices?symbols={','.join(symbols)}"
-    padded = f"{few}&padding={'x' * 5000}"
-
-    async def ask(client: httpx.AsyncClient) -> None:
-        for path in (few, many, padded):
-            assert (await client.get(path)).status_code == 200
-
-    talk(build_fast(desk, running=False), ask)
-    assert [query for _, query, _ in desk.answers.answers] == [few.partition("?")[2].encode()]
-
-
-@pytest.mark.backend_independent
-def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
-    async def ask(client: httpx.AsyncClient) -> None:
-        for path in ("/generate-report", "/batch-analysis", "/jobs/snapshot", "/api/tasks"):
-            answer = await client.post(path, content=bytes(MAX_BODY + 1))
-            assert answer.status_code == 413
-        assert (await client.post("/generate-report", json=["IBM"])).status_code == 200
-
-    talk(build_fast(services(), running=False), ask)
-
-
-@pytest.mark.backend_independent
-def test_fast_does_not_wait_for_slow_heads_of_requests() -> None:
-    server = uvicorn_server(build_fast(services(), running=False), PROTOCOLS)
-    server.config.load()
-    assert (server.config.http_protocol_class, server.config.ws_protocol_class) == (HeadTimeoutProtocol, HubProtocol)
 
 
 @pytest.mark.backend_independent

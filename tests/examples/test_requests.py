@@ -1,0 +1,89 @@
+"""Requests in odd forms, of odd sizes, and connections on which none comes, against the fast service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from starlette.requests import Request
+
+pytest.importorskip("feedparser")
+
+from examples.market_desk.fast.app import MAX_BODY, build_app
+from examples.market_desk.fast.optimizations import FLAGS, choose
+from examples.market_desk.fast.routers import asks_for_task
+from examples.market_desk.fast.services import OptimizedServices
+from examples.market_desk.serving import PROTOCOLS, uvicorn_server
+from fastcore import flags
+from fastcore.streaming import install_hub
+from fastcore.streaming.handshake import HeadTimeoutProtocol
+from fastcore.streaming.uvicorn import HubProtocol
+from tests.examples.arms import market, talk
+
+pytestmark = pytest.mark.backend_independent
+
+
+@pytest.fixture(autouse=True)
+def _clean() -> Iterator[None]:
+    choose("after")
+    yield
+    install_hub(None)
+    for name in FLAGS:
+        flags.clear(name)
+
+
+def services() -> OptimizedServices:
+    return OptimizedServices(market(), feeds=[])
+
+
+@pytest.mark.parametrize(
+    ("told", "asks"),
+    [
+        (["respond-async"], True),
+        (["wait=10", "respond-async"], True),
+        (["RESPOND-ASYNC , wait=10"], True),
+        (['respond-async; foo="a, b"'], True),
+        (['respond-async=""'], True),
+        ([",, respond-async,"], True),
+        (['foo="x, respond-async"'], False),
+        (["foo; respond-async"], False),
+        (["respond-asynchronously", "no-respond-async"], False),
+        (["respond-async=no"], False),
+        ([""], False),
+        ([], False),
+    ],
+)
+def test_preferences_are_read_in_every_form_that_they_may_have(told: list[str], asks: bool) -> None:
+    headers = [(b"prefer", value.encode()) for value in told]
+    assert asks_for_task(Request({"type": "http", "headers": headers})) is asks
+
+
+def test_large_answers_are_not_kept() -> None:
+    desk = services()
+    symbols = desk.market.symbols
+    few, many = f"/prices?symbols={symbols[0]}", f"/prices?symbols={','.join(symbols)}"
+    padded = f"{few}&padding={'x' * 5000}"
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        for path in (few, many, padded):
+            assert (await client.get(path)).status_code == 200
+
+    talk(build_app(desk, running=False), ask)
+    assert [query for _, query, _ in desk.answers.answers] == [few.partition("?")[2].encode()]
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        for path in ("/generate-report", "/batch-analysis", "/jobs/snapshot", "/api/tasks"):
+            answer = await client.post(path, content=bytes(MAX_BODY + 1))
+            assert answer.status_code == 413
+        assert (await client.post("/generate-report", json=["IBM"])).status_code == 200
+
+    talk(build_app(services(), running=False), ask)
+
+
+def test_fast_does_not_wait_for_slow_heads_of_requests() -> None:
+    server = uvicorn_server(build_app(services(), running=False), PROTOCOLS)
+    server.config.load()
+    assert (server.config.http_protocol_class, server.config.ws_protocol_class) == (HeadTimeoutProtocol, HubProtocol)
