@@ -59,7 +59,7 @@ class Hooks:
     def __init__(self) -> None:
         self._hooks: dict[str, list[Hook]] = {}
         self._watches: list[Watch] = []
-        self._leaving: list[Callable[[], object]] = []
+        self._leaving: list[tuple[Callable[[], object], Callable[[], object]]] = []
 
     def add(self, event: str, hook: Hook) -> Callable[[], None]:
         """Call `hook` with every :class:`TaskEvent` of this name; return a function that removes it."""
@@ -88,13 +88,18 @@ class Hooks:
 
         return stop
 
-    def when_leaving(self, let_go: Callable[[], object]) -> None:
-        """Call `let_go` when the process is about to end, while its server still answers."""
-        self._leaving = [*self._leaving, let_go]
+    def when_leaving(self, let_go: Callable[[], object], admit: Callable[[], object]) -> None:
+        """Call `let_go` when the process is about to end, while its server still answers; `admit` at the next start."""
+        self._leaving = [*self._leaving, (let_go, admit)]
+
+    def arrive(self) -> None:
+        """Admit waiters again, as the queue starts."""
+        for _, admit in self._leaving:
+            admit()
 
     def leave(self) -> None:
         """Release all waiters of this process; tasks continue."""
-        for let_go in self._leaving:
+        for let_go, _ in self._leaving:
             try:
                 let_go()
             except Exception:

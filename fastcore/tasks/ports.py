@@ -52,6 +52,7 @@ __all__ = [
     "Executor",
     "MakesSpecs",
     "PushesClaims",
+    "Reopens",
     "Reply",
     "Sink",
     "Stop",
@@ -322,6 +323,14 @@ class PushesClaims(Protocol):
         stored. A claim that wants nothing ends that: what was claimed before the store knew comes right behind its
         reply, and nothing after that of a further claim.
         """
+
+
+@runtime_checkable
+class Reopens(Protocol):
+    """A store that can be used again after it was closed, so that its queue can start again."""
+
+    def reopen(self) -> None:
+        """Take requests again; nothing if the store is open."""
 
 
 @runtime_checkable

@@ -79,7 +79,7 @@ class TaskQueue(Queries, Steering):
     -----
     A task runs at least once, and its last attempt's result is kept: one whose process died may run again, so make it
     idempotent. ``async with queue:`` runs the workers on this event loop; ``start()`` and ``stop()`` on a
-    thread. Without either, `submit` only stores: another process may do the work.
+    thread, and after its end again. Without either, `submit` only stores: another process may do the work.
 
     In a program's main thread SIGTERM and Ctrl-C leave ``async with queue:`` as a cancelled task does: running tasks
     are given `drain` seconds, then the program ends, with status 143 after SIGTERM; a second signal cuts the drain.
@@ -430,6 +430,7 @@ class TaskQueue(Queries, Steering):
     async def astart(self) -> TaskQueue:
         """Run the workers on this event loop."""
         await self._runner.astart()
+        self.hooks.arrive()
         installation.install(self, unless_there=True)
         return self
 
@@ -451,6 +452,7 @@ class TaskQueue(Queries, Steering):
     def start(self) -> TaskQueue:
         """Run the workers on a thread with its own event loop."""
         self._runner.start()
+        self.hooks.arrive()
         installation.install(self, unless_there=True)
         return self
 
@@ -463,6 +465,7 @@ class TaskQueue(Queries, Steering):
         """Close the store; for a queue that ran no workers."""
         installation.remove(self)
         self.store.close()
+        self._runner.end()
 
     async def drain(self, timeout: float | None = None) -> bool:
         """Claim no more tasks and wait for running ones; return whether they ended in time. For deploys.

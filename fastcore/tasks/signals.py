@@ -34,6 +34,7 @@ class Signals:
 
     def begin(self) -> None:
         """Handle the signals for the task that calls this."""
+        self._received, self._stopping = None, False
         if threading.current_thread() is not threading.main_thread():
             return
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()

@@ -452,7 +452,7 @@ class TestLife:
 
         run(scenario)
 
-    def test_it_runs_once(self, make: Callable[..., TaskQueue]) -> None:
+    def test_it_starts_once_at_a_time(self, make: Callable[..., TaskQueue]) -> None:
         queue = make().start()
         with pytest.raises(tasks.QueueClosed):
             queue.start()

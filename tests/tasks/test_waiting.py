@@ -95,7 +95,7 @@ def test_waiting_requests_are_released_when_the_server_ends(how: str) -> None:
     id = queue.submit("work")
     queue.waiters._look = 100 * LONG
     changes = Changes(queue.astatus, queue.waiters)
-    queue.hooks.when_leaving(changes.close)
+    queue.hooks.when_leaving(changes.close, changes.open)
 
     async def scenario() -> None:
         view = queue.status(id)

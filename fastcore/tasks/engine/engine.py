@@ -104,7 +104,9 @@ class Engine(Outbox):
         self.owner = _new_owner()  # the queue may have been made before a fork
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._stopping = False
+        self._waiter = None
+        self._said.clear()
+        self._stopping = self._saying = False
         self.claiming = True
         await self.refresh()
         if isinstance(self.store, PushesClaims):

@@ -141,6 +141,7 @@ class Pools:
     def clear(self) -> None:
         """Remove executors that were stopped."""
         self._pools.clear()
+        self._hurried = asyncio.Event()  # the next run may have another event loop
 
 
 def _retrieved(future: asyncio.Future[Any]) -> None:

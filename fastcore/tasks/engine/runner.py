@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from fastcore.tasks.engine.engine import Engine
 from fastcore.tasks.errors import QueueClosed
+from fastcore.tasks.ports import Reopens
 from fastcore.tasks.schedules import Schedules
 
 __all__ = ["Runner"]
@@ -21,13 +22,14 @@ _log = logging.getLogger("fastcore.tasks")
 
 
 class Runner:
-    """Starts and stops an engine, once."""
+    """Starts and stops an engine; a stopped one starts again if its store can be reopened."""
 
     def __init__(self, engine: Engine, schedules: Schedules) -> None:
         self._engine = engine
         self._schedules = schedules
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begun = False
+        self._ended = False
         self._lock = threading.Lock()
         self._clockwork: asyncio.Task[None] | None = None
         self._thread: threading.Thread | None = None
@@ -38,9 +40,13 @@ class Runner:
         """Start on this loop."""
         with self._lock:
             if self._begun:
-                raise QueueClosed("start: expected a queue that never ran, got one that runs or did")
+                raise QueueClosed("start: expected a queue that does not run, got one that does")
+            if self._ended and not isinstance(self._engine.store, Reopens):
+                raise QueueClosed("start: expected a store that can be reopened, got one without reopen()")
             self._begun = True
         try:
+            if isinstance(self._engine.store, Reopens) and self._ended:
+                self._engine.store.reopen()
             await self._engine.start()
         except BaseException:
             self._begun = False  # the store could not be opened: once it can, the queue can start
@@ -59,6 +65,12 @@ class Runner:
             await asyncio.gather(self._clockwork, return_exceptions=True)
         await self._engine.stop(drain)
         self._loop = None
+
+    def end(self) -> None:
+        """Note that the store of a stopped engine was closed: from now on it can start again."""
+        with self._lock:
+            if self._begun and self._loop is None:
+                self._begun, self._ended = False, True
 
     def start(self) -> None:
         """Start on a thread; returns when it takes work."""

@@ -82,7 +82,9 @@ class AsyncExecutor:
     async def start(self, sink: Sink) -> None:
         self._loop = asyncio.get_running_loop()
         self._sink = sink
-        self._stopped = False
+        self._idle.clear()  # what an earlier run left belongs to its event loop
+        self._looking = None
+        self._stopped = self._waking = False
 
     def free(self) -> int:
         if self._stopped:

@@ -56,6 +56,7 @@ class ThreadExecutor:
 
     async def start(self, sink: Sink) -> None:
         self._sink = sink
+        self._queue = SimpleQueue()  # not that of a job which an earlier run left in its thread
         self._stopped = False
 
     def free(self) -> int:
@@ -109,7 +110,8 @@ class ThreadExecutor:
     # ---- in the threads ----
 
     def _work(self) -> None:
-        while (job := self._queue.get()) is not None:
+        queue = self._queue
+        while (job := queue.get()) is not None:
             contextvars.Context().run(self._run, job)
             del job
 

@@ -39,6 +39,10 @@ class Changes:
         self._closed = True
         self._waiters.wake_all()
 
+    def open(self) -> None:
+        """Take waiters again."""
+        self._closed = False
+
     async def until_ended(self, view: TaskView, seconds: float) -> TaskView:
         """Return the task once it has ended, or as it is after so many seconds."""
         if view.ended or seconds <= 0:

@@ -52,7 +52,7 @@ class TaskService:
         self._since_counted = 0
         self.changes = Changes(self.get, queue.waiters, most=max_waiting)
         queue.hooks.watch(self._changed)
-        queue.hooks.when_leaving(self.changes.close)
+        queue.hooks.when_leaving(self.changes.close, self.changes.open)
 
     # ---- tasks by name ----
 

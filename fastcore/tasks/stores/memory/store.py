@@ -107,6 +107,9 @@ class MemoryStore:
         self._closed = True
         self._wake = _nobody
 
+    def reopen(self) -> None:
+        self._closed = False
+
     # ---- tasks ----
 
     def submit(self, specs: Sequence[TaskSpec], group: Group | None = None) -> Done[list[str]]:

@@ -127,16 +127,22 @@ class SqliteStore:
         number("busy_timeout", busy_timeout)
         self.path: Path = Path(os.path.realpath(os.fspath(path)))
         self._busy_timeout = busy_timeout
-        held: dict[str, Claimed] = {}  # of the claims that are made here
-        self._express = DirectClaim(held)
-        self._intake = Submit(max_queued, self._express)
-        self._leases = LeaseKeeper()
-        self._progress = LatestProgress()
-        self._work = Claims(dead_ttl, self._progress, held, self._express)
+        self._max_queued = max_queued
+        self._dead_ttl = dead_ttl
         self._upkeep = Maintenance(dead_ttl, tombstone_ttl, clock, self._is_dead)
         self._wake: Callable[[], None] = _nobody
-        self._seen: int | None = None  # the file's data_version: others have written when it changes
         self._opening = Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Hold nothing of a file that was open before."""
+        held: dict[str, Claimed] = {}  # of the claims that are made here
+        self._express = DirectClaim(held)
+        self._intake = Submit(self._max_queued, self._express)
+        self._leases = LeaseKeeper()
+        self._progress = LatestProgress()
+        self._work = Claims(self._dead_ttl, self._progress, held, self._express)
+        self._seen: int | None = None  # the file's data_version: others have written when it changes
         self._opened: _Opened | None = None
         self._closed = False
 
@@ -216,6 +222,11 @@ class SqliteStore:
                 self._opened.readers.close()
                 self._opened.writer.close()  # last, so that it is its close that puts the log back into the file
                 self._opened.lock.release()
+
+    def reopen(self) -> None:
+        with self._opening:
+            if self._closed:
+                self._begin()
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r}, durability={self.durability!r})"
