@@ -279,7 +279,8 @@ def decorated(function: Any, options: Options) -> Any:
     if is_generator_function(function):
         raise TypeError(f"function: expected one that returns its result, got the generator {function!r}")
     if not callable(function):
-        raise TypeError(f"function: expected a callable, got {type(function).__name__}")
+        hint = f"; write cached(maxsize={function!r})" if isinstance(function, int) else ""
+        raise TypeError(f"function: expected a callable, got {type(function).__name__}{hint}")
     label = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', type(function).__qualname__)}"
     return Binding(function, replace(options, label=label)).public.call
 

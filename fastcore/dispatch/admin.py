@@ -14,6 +14,7 @@ from fastcore._asgi import local_path
 from fastcore._threads import on_own_thread
 from fastcore.dispatch import flags, process
 from fastcore.dispatch.bearer import BearerToken
+from fastcore.dispatch.formatting import meant
 from fastcore.dispatch.middleware import Receive, Scope, Send, exposures
 from fastcore.dispatch.store import Flag
 
@@ -130,8 +131,9 @@ def _flags(method: str, name: str, body: dict[str, Any]) -> Any:
         return {name: {**_said(flag), "exposures": counts.get(name, {})} for name, flag in flags.snapshot().items()}
     action = next((word for word in _ACTIONS if name.endswith(f"/{word}")), "")
     name = name.removesuffix(f"/{action}") if action else name
-    if name not in flags.snapshot():
-        raise _Refused(404, f"{name}: expected a declared flag")
+    known = flags.snapshot()
+    if name not in known:
+        raise _Refused(404, f"{name}: expected a declared flag{meant(name, known)}")
     who = f"admin:{_text(body, 'who', 'token')}"
     reason = _text(body, "reason", "")
     act: dict[str, Callable[[], Flag]]

@@ -51,7 +51,8 @@ def meant(name: str, known: Iterable[str], prefix: str = "") -> str:
     from difflib import get_close_matches
 
     names = {one.casefold(): one for one in known}
-    close = get_close_matches(name.casefold(), names, 1, 0.7)
+    folded = name.casefold()
+    close = get_close_matches(folded, names, 1, 0.7) or [one for one in names if sorted(one) == sorted(folded)]
     return f"; did you mean {prefix}{names[close[0]]}?" if close else ""
 
 

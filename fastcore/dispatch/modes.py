@@ -13,6 +13,8 @@ __all__ = ["PATH_WORDS", "SERVICE_WORDS", "Mode", "parse"]
 PATH_WORDS = ("auto", "compiled", "python")
 SERVICE_WORDS = ("control", "candidate")
 
+# What a flag of the other kind would hold in its place.
+_ALIKE = {"candidate": "compiled", "compiled": "candidate", "python": "control", "control": "python"}
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
 
 
@@ -53,7 +55,15 @@ def parse(text: object, words: tuple[str, ...], where: str = "mode", trials: boo
     with_number = ("ramp", "shadow", "canary") if trials else ("ramp",)
     if word in with_number and _NUMBER.fullmatch(number) and float(number) <= 100:
         return Mode(word, float(number))
-    raise ValueError(f"{expected}, got {text!r}{meant(word, (*words, *with_number))}")
+    raise ValueError(f"{expected}, got {text!r}{_instead(word, number, words, with_number)}")
+
+
+def _instead(word: str, number: str, words: tuple[str, ...], with_number: tuple[str, ...]) -> str:
+    if word in with_number:
+        return "" if number else f"; write {word}:10 for 10 percent"
+    if _ALIKE.get(word) in words:
+        return f"; did you mean {_ALIKE[word]}?"
+    return meant(word, (*words, *with_number))
 
 
 def _short(number: float) -> str:

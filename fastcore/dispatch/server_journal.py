@@ -10,7 +10,7 @@ from types import FrameType
 
 from fastcore._process import start_mark
 
-__all__ = ["server_journal"]
+__all__ = ["is_worker", "server_journal"]
 
 
 def server_journal() -> str:
@@ -19,13 +19,18 @@ def server_journal() -> str:
     It is in a folder of this user's in the temporary directory, named by the server's process, and so ends with it: a
     server that is started again knows of no rollback. ``FASTCORE_JOURNAL`` keeps them.
     """
-    if not (_spawned_by_server() or _gunicorn_worker()):
+    if not is_worker():
         return ""
     folder = _private_folder()
     if not folder:
         return ""
     parent = os.getppid()
     return os.path.join(folder, f"{parent}-{start_mark(parent)}.journal.jsonl")
+
+
+def is_worker() -> bool:
+    """Whether a server of several workers started this process."""
+    return _spawned_by_server() or _gunicorn_worker()
 
 
 def _spawned_by_server() -> bool:

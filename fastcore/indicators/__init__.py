@@ -38,7 +38,6 @@ def __getattr__(name: str) -> Any:
     if not name.startswith("_"):
         from fastcore.indicators.habits import in_talib, instead_of_name
 
-        text += instead_of_name(name)
-        text += f" The indicators are {', '.join(FUNCTIONS)}; others are in TA-Lib"
-        text += f", as talib.{name.upper()}" if in_talib(name) else ""
+        there = f", as talib.{name.upper()}" if in_talib(name) else ""
+        text += instead_of_name(name) or f"; the indicators are {', '.join(FUNCTIONS)}; others are in TA-Lib{there}"
     raise AttributeError(text)

@@ -126,6 +126,8 @@ def instead_of_call(row: Indicator, args: Sequence[Any], kwargs: Mapping[str, An
         return "" if None in found else f"; write {_call(row, [f'frame[{column!r}]' for column in found])}"
     if len(args) > len(row.inputs) and isinstance(args[0], (int, float)) and hasattr(args[-1], "__len__"):
         return f"; the data come first: write {_call(row, [column(name) for name in row.inputs])}"
+    if args and all(type(value) is int for value in args):
+        return f"; for a definition write {row.definition}({', '.join(map(repr, args))})"
     return ""
 
 

@@ -52,7 +52,7 @@ def _rows(group: str) -> list[Indicator]:
 def _group_page(group: str) -> str:
     """Return the page of a group of functions."""
     what = _GROUPS[group][1]
-    head = f"# {group}\n\n{_WRITTEN}\n\n{what} {{doc}}`../indicators` has what all functions have in common.\n"
+    head = f"# {group}\n\n{_WRITTEN}\n\n{what} [Indicators](../indicators.md) has what all functions have in common.\n"
     return _markdown("\n".join([head, *map(_section, _rows(group))]))
 
 

@@ -158,6 +158,7 @@ def install(
     True
     """
     _check_app(app)
+    _check_parts(tasks, hub)
     for name, value in (("drain_delay", drain_delay), ("drain_timeout", drain_timeout)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
             raise ValueError(f"{name}: expected seconds >= 0, got {value!r}")
@@ -238,6 +239,24 @@ def _check_app(app: Any) -> None:
         raise RuntimeError("install: expected an application without fastcore, got one that has it already")
     if app.middleware_stack is not None:
         raise RuntimeError("install: expected an application that was not started yet, got one that was")
+
+
+def _check_parts(tasks: Any, hub: Any) -> None:
+    if tasks is not None:
+        from fastcore.tasks import TaskQueue
+
+        if not isinstance(tasks, TaskQueue):
+            hint = f"; write TaskQueue({tasks!r})" if isinstance(tasks, str) else ""
+            raise TypeError(f"tasks: expected a TaskQueue, got {_kind(tasks)}{hint}")
+    if hub is not None:
+        from fastcore.streaming import Hub
+
+        if not isinstance(hub, Hub):
+            raise TypeError(f"hub: expected a Hub, got {_kind(hub)}")
+
+
+def _kind(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 def _check_paths(app: FastAPI, wanted: list[str]) -> None:

@@ -15,6 +15,7 @@ from fastcore.monitor import CheckResult, Health
 from fastcore.service.checks import memory_check, stream_check, tasks_check
 from fastcore.service.draining import Drain
 from fastcore.service.routes import hidden_routes
+from fastcore.service.siblings import apart
 from fastcore.service.watching import ServiceWatch
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ class Installed:
         """Run the parts; the application's lifespan does."""
         self.drainage.renew()
         self._report()
+        if lone := apart(self.tasks, self.hub):
+            _log.warning("%s", lone)
         async with AsyncExitStack() as stack:
             if self.workers is not None:
                 self.workers.start()

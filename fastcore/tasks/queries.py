@@ -7,6 +7,7 @@ from typing import Any
 
 from fastcore.concurrency.checks import number
 from fastcore.tasks.codec import Codec
+from fastcore.tasks.engine.engine import Engine
 from fastcore.tasks.ports import TaskStore, arrived
 from fastcore.tasks.records import Encoded, GroupView, State, TaskView
 from fastcore.tasks.task import Task
@@ -20,6 +21,7 @@ class Queries:
 
     tasks: Mapping[str, Task[..., Any]]
     codec: Codec
+    engine: Engine
     store: TaskStore
     waiters: Waiters
 
@@ -44,14 +46,20 @@ class Queries:
         ------
         NotFinished
             If it has not ended by then.
+        RuntimeError
+            If it would wait on the queue's own event loop, which ends no task meanwhile.
         TaskFailed, TaskCancelled, ResultExpired, UnknownTask
         """
         limit = number("timeout", timeout, zero=True)
-        return value_of(self._decoded(self.waiters.wait(id, limit)))
+        inside = self.engine.on_loop()
+        view = self._decoded(self.waiters.wait(id, 0.0 if inside else limit))
+        if inside and limit and not view.ended:
+            raise RuntimeError("result: expected another thread than the queue's event loop; write await aresult(id)")
+        return self._value_of(view)
 
     async def aresult(self, id: str, timeout: float | None = None) -> Any:
         """Return what a task returned as :meth:`result` does; without `timeout`, wait without a limit."""
-        return value_of(await self.wait(id, timeout))
+        return self._value_of(await self.wait(id, timeout))
 
     async def wait(self, id: str, timeout: float | None = None) -> TaskView:
         """Wait until a task has ended, and return it: also where it failed. After `timeout` seconds, as it is then."""
@@ -86,6 +94,12 @@ class Queries:
             return view.result
         task = self.tasks.get(view.kind)
         return (self.codec if task is None else task.codec).decode(view.result)
+
+    def _value_of(self, view: TaskView) -> Any:
+        idle = (
+            "" if self.engine.claiming else "; this queue runs no workers: start() or `async with queue:` begins them"
+        )
+        return value_of(view, idle)
 
     def _decoded(self, view: TaskView) -> TaskView:
         if isinstance(view, GroupView):

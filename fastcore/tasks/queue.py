@@ -121,7 +121,7 @@ class TaskQueue(Queries, Steering):
         self._middleware = Middleware(self.tasks)
         self.codec = Codec() if codec is None else codec
         self.max_queued = max_queued
-        self.store: TaskStore = open_store(store, max_queued=max_queued) if isinstance(store, str) else store
+        self.store: TaskStore = open_store(store, max_queued=max_queued)
         self._executors: dict[str, Executor] = dict(executors or {})
         self._aging = number("aging", aging, zero=True)
         self._clock = called("clock", clock, plain=True)

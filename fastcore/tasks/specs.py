@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from fastcore.dispatch.formatting import meant
 from fastcore.tasks.engine.groups import PARTIAL
 from fastcore.tasks.errors import UnsupportedOption
 from fastcore.tasks.ports import Cap, Executor
@@ -65,14 +66,16 @@ class Specs:
         """
         if isinstance(target, str):
             if target not in self._tasks:
-                raise LookupError(f"task: expected the name of a registered task, got {target!r}")
+                close = meant(target, self._tasks)
+                raise LookupError(f"task: expected the name of a registered task, got {target!r}{close}")
             found = self._tasks[target].configured
         elif isinstance(target, Task):
             found = target.configured
         elif isinstance(target, Configured):
             found = target
         else:
-            raise TypeError(f"task: expected a task or the name of one, got {type(target).__name__}")
+            hint = "; make it a task with @queue.task()" if callable(target) else ""
+            raise TypeError(f"task: expected a task or the name of one, got {type(target).__name__}{hint}")
         if self._tasks.get(found.task.name) is not found.task:
             raise LookupError(f"task: expected one of this queue, got {found.task.name!r} of another")
         if not found.checked:

@@ -22,8 +22,8 @@ _LOOK = 0.25  # seconds between looks where other processes may do the work
 _LOOK_ANYWAY = 5.0
 
 
-def value_of(view: TaskView) -> Any:
-    """Return a task's result, or raise what it has instead of one."""
+def value_of(view: TaskView, idle: str = "") -> Any:
+    """Return a task's result, or raise what it has instead of one; `idle` is why one that waits may go on waiting."""
     match view.state:
         case State.SUCCEEDED:
             return view.result
@@ -37,7 +37,7 @@ def value_of(view: TaskView) -> Any:
             raise TaskCancelled(f"task {view.id} ({view.kind}) was cancelled")
         case State.EXPIRED:
             raise ResultExpired(f"id: expected a task whose result is kept, got {view.id}, which has expired")
-    raise NotFinished(f"task {view.id} ({view.kind}) is {view.state}")
+    raise NotFinished(f"task {view.id} ({view.kind}) is {view.state}{idle if view.state is State.QUEUED else ''}")
 
 
 def _waking() -> tuple[asyncio.Event, Callable[[], None]]:

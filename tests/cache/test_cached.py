@@ -213,6 +213,11 @@ def test_methods_leave_self_out_of_the_key_unless_asked() -> None:
     assert asyncio.run(one.later("B")) == asyncio.run(two.later("B")) == "B"
 
 
+def test_a_size_in_place_of_the_function_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"expected a callable, got int; write cached\(maxsize=128\)$"):
+        cached(128)  # type: ignore[call-overload]
+
+
 def test_generators_are_refused() -> None:
     def generate() -> Iterator[int]:
         yield 1

@@ -144,6 +144,22 @@ def test_trials_are_parsed_strictly(text: str) -> None:
         modes.parse(text, modes.SERVICE_WORDS)
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "end"),
+    [
+        ("shadow", modes.SERVICE_WORDS, "got 'shadow'; write shadow:10 for 10 percent"),
+        ("ramp:", modes.SERVICE_WORDS, "got 'ramp:'; write ramp:10 for 10 percent"),
+        ("ramp:200", modes.SERVICE_WORDS, "got 'ramp:200'"),
+        ("python", modes.SERVICE_WORDS, "got 'python'; did you mean control?"),
+        ("Candidate", modes.PATH_WORDS, "got 'Candidate'; did you mean compiled?"),
+        ("candidat", modes.SERVICE_WORDS, "got 'candidat'; did you mean candidate?"),
+    ],
+)
+def test_a_wrong_mode_says_what_to_write(text: str, words: tuple[str, ...], end: str) -> None:
+    with pytest.raises(ValueError, match=f"{end}$".replace("?", r"\?")):
+        modes.parse(text, words)
+
+
 @pytest.mark.usefixtures("loadable")
 @pytest.mark.parametrize("path", ["cache", "heap", "framing"])
 @pytest.mark.parametrize("mode", ["shadow:1", "canary"])

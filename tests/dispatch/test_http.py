@@ -211,6 +211,7 @@ def test_reports(client: Client, desk: Switch[..., str]) -> None:
     [
         ("GET", "/nothing", None, 404, "expected /flags"),
         ("GET", "/flags/test.never", None, 404, "expected a declared flag"),
+        ("GET", "/flags/cahce", None, 404, "expected a declared flag; did you mean cache?"),
         ("GET", "/switches/test.never", None, 404, "expected a Switch"),
         ("POST", "/flags", {}, 405, "expected GET, got POST"),
         ("PATCH", "/flags/{}", {}, 405, "expected GET, PUT, DELETE"),

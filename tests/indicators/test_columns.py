@@ -254,6 +254,7 @@ ELSEWHERE: dict[str, tuple[Callable[[Any], object], str]] = {
     "a frame for a definition": (lambda ta: ta.RSI(14)(FRAME), "write rsi(frame['Close'], 14)"),
     "a column first": (lambda ta: ta.RSI("Close", 14), "write RSI(14, real='Close')"),
     "parameters first": (lambda ta: ta.sma(20, CLOSE), "the data come first: write sma(close, 30)"),
+    "a parameter alone": (lambda ta: ta.rsi(14), "for a definition write RSI(14)"),
     "a class of ta": (lambda ta: ta.RSIIndicator(CLOSE, 14), "write rsi(close, 14)."),
     "another class of ta": (lambda ta: ta.BollingerBands(CLOSE), "write bbands(close, 20)."),
     "a module of ta": (lambda ta: ta.momentum.rsi(CLOSE), "write rsi(close, 14), without a module."),
@@ -285,9 +286,11 @@ def test_a_result_can_be_copied_and_pickled() -> None:
 
 def test_an_unknown_indicator_error_lists_the_known_ones(ta: ModuleType) -> None:
     with pytest.raises(
-        AttributeError, match=r"has no attribute 'cdldoji' The indicators are sma, ema, .*talib\.CDLDOJI$"
+        AttributeError, match=r"has no attribute 'cdldoji'; the indicators are sma, ema, .*talib\.CDLDOJI$"
     ):
         ta.cdldoji  # noqa: B018
     with pytest.raises(AttributeError, match=r"has no attribute 'Bbandz'; did you mean bbands\?"):
         ta.Bbandz  # noqa: B018
+    with pytest.raises(AttributeError, match=r"has no attribute 'ris'; did you mean rsi\?$"):
+        ta.ris  # noqa: B018
     assert not hasattr(ta, "_private")

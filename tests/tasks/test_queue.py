@@ -102,9 +102,11 @@ class TestSubmit:
                 queue.submit(one, *args, **kwargs)
         with pytest.raises(LookupError, match="'nothing'"):
             queue.submit("nothing")
+        with pytest.raises(LookupError, match=r"got 'onee'; did you mean one\?"):
+            queue.submit("onee")
         with pytest.raises(LookupError, match="another"):
             queue.submit(elsewhere)
-        with pytest.raises(TypeError, match="got function"):
+        with pytest.raises(TypeError, match=r"got function; make it a task with @queue.task"):
             queue.submit(lambda: None)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="got 1 items"):
             queue.submit_many([(one,)])

@@ -303,7 +303,7 @@ class TestReading:
             queue.status("0" * 32)
         id = queue.submit(work)
         assert queue.status(id).state is State.QUEUED
-        with pytest.raises(NotFinished, match="queued"):
+        with pytest.raises(NotFinished, match="queued; this queue runs no workers"):
             queue.result(id)
         with pytest.raises(NotFinished):
             queue.result(id, 0.05)

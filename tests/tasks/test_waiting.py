@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -135,5 +136,24 @@ def test_the_quiet_time_begins_with_the_last_change(monkeypatch: pytest.MonkeyPa
         following = queue.waiters.following(id, get, look=100 * LONG, quiet=10.0)
         found = [(clock[0], None if view is None else view.version) async for view in following]
         assert found == [(0.0, 1), (9.0, 2), (19.5, None), (20.0, 3)]
+
+    run(scenario)
+
+
+def test_result_never_waits_on_the_loop_that_has_to_end_the_task(make: Callable[..., TaskQueue]) -> None:
+    queue = make()
+
+    @queue.task
+    async def work() -> int:
+        return 7
+
+    async def scenario() -> None:
+        async with queue:
+            id = await queue.asubmit(work)
+            with pytest.raises(RuntimeError, match=r"write await aresult\(id\)"):
+                queue.result(id, LONG)
+            assert await queue.aresult(id, LONG) == 7
+            assert queue.result(id, LONG) == 7  # it has ended: nothing to wait for
+            assert await asyncio.to_thread(queue.result, await queue.asubmit(work), LONG) == 7
 
     run(scenario)

@@ -177,6 +177,10 @@ class Engine(Outbox):
 
     # ---- from any thread ----
 
+    def on_loop(self) -> bool:
+        """Whether this is called in the thread of its event loop."""
+        return self._loop is not None and threading.get_ident() == self._thread
+
     def wake(self) -> None:
         """Schedule a turn."""
         if not self._woken:

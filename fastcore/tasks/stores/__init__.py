@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from fastcore.tasks.stores.memory.store import MemoryStore
@@ -15,8 +16,8 @@ __all__ = ["MemoryStore", "SqliteStore", "open_store"]
 _SQLITE = "sqlite:///"
 
 
-def open_store(url: str, *, max_queued: int | None = None) -> TaskStore:
-    """Return the store that a URL names.
+def open_store(url: str | TaskStore, *, max_queued: int | None = None) -> TaskStore:
+    """Return the store that a URL names; a store is returned as it is.
 
     ``memory``; ``sqlite:///tasks.db`` (four slashes for an absolute path), with ``?durability=normal`` if so wished.
 
@@ -26,6 +27,11 @@ def open_store(url: str, *, max_queued: int | None = None) -> TaskStore:
     >>> type(open_store("memory")).__name__
     'MemoryStore'
     """
+    if not isinstance(url, str):
+        if not hasattr(url, "claim"):
+            hint = f"; write 'sqlite:///{url}'" if isinstance(url, os.PathLike) else ""
+            raise TypeError(f"store: expected a str or a TaskStore, got {type(url).__name__}{hint}")
+        return url
     if url == "memory":
         return MemoryStore(max_queued=max_queued)
     if url.startswith(_SQLITE):
@@ -34,7 +40,9 @@ def open_store(url: str, *, max_queued: int | None = None) -> TaskStore:
 
         path, durability = parsed(url)
         return SqliteStore(path, max_queued=max_queued, durability=durability)
-    raise ValueError(f"store: expected 'memory' or 'sqlite:///path', got {url!r}")
+    path = url.removeprefix("sqlite:").lstrip("/") if url.startswith("sqlite:") else url
+    hint = f"; did you mean 'sqlite:///{path}'?" if path and ":" not in path else ""
+    raise ValueError(f"store: expected 'memory' or 'sqlite:///path', got {url!r}{hint}")
 
 
 def __getattr__(name: str) -> Any:

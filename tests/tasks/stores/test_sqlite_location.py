@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fastcore.tasks import TaskQueue
 from fastcore.tasks.errors import StoreError
 from fastcore.tasks.stores import open_store
 from fastcore.tasks.stores.sqlite.location import Mount, checked_path
@@ -63,6 +64,19 @@ class TestPlace:
     def test_urls_that_name_no_file(self, url: str) -> None:
         with pytest.raises(ValueError, match="expected"):
             open_store(url)
+
+    @pytest.mark.parametrize(
+        ("url", "meant"), [("tasks.db", "tasks.db"), ("/var/tasks.db", "/var/tasks.db"), ("sqlite:/a/b.db", "a/b.db")]
+    )
+    def test_a_path_is_answered_with_its_url(self, url: str, meant: str) -> None:
+        with pytest.raises(ValueError, match=f"did you mean 'sqlite:///{meant}'"):
+            open_store(url)
+
+    def test_other_objects_are_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(TypeError, match=r"expected a str or a TaskStore, got .*Path; write 'sqlite:///"):
+            TaskQueue(tmp_path / "tasks.db")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"expected a str or a TaskStore, got int$"):
+            TaskQueue(5)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("name", [":memory:", "file:x?mode=memory"])
     def test_urls_without_a_file_are_refused(self, name: str) -> None:
