@@ -30,6 +30,8 @@ __all__ = ["Configured", "Task", "find_task", "place_of", "register", "registere
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
+# What Celery, Huey and dramatiq call it.
+_ELSEWHERE = ("apply_async", "delay", "enqueue", "schedule", "send", "send_with_options")
 _PLAIN = Codec(max_bytes=1 << 40)  # what is only compared may be of any size
 
 
@@ -170,6 +172,14 @@ class Task(Generic[P, R_co]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         return self.fn(*args, **kwargs)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in _ELSEWHERE and "name" in self.__dict__:
+                text += "; write task.submit(...), or task.configure(delay=60).submit(...)"
+            raise AttributeError(text, name=name, obj=self)
 
     def __repr__(self) -> str:
         return f"Task({self.name!r}, on={self.on!r})"

@@ -126,6 +126,14 @@ def test_refuses_what_msgpack_has_no_type_for(twin, obj):
         twin("framing").packb([obj])
 
 
+def test_a_frame_and_a_column_are_answered_with_what_packs_them(twin):
+    frame = pd.DataFrame({"a": [1]})
+    with pytest.raises(TypeError, match=r"got DataFrame; RowPacker packs its rows$"):
+        twin("framing").packb({"rows": frame})
+    with pytest.raises(TypeError, match=r"got Series; give its to_list\(\)$"):
+        twin("framing").packb(frame["a"], numpy=True)
+
+
 @pytest.mark.parametrize("obj", [2**64, -(2**63) - 1, 10**30, -(10**30)])
 def test_refuses_ints_beyond_64_bits(twin, obj):
     f = twin("framing")

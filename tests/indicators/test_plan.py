@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from fastcore import indicators
-from fastcore.indicators import ATR, BBANDS, MACD, RSI, SMA, VWAP, Plan
+from fastcore.indicators import ATR, BBANDS, MACD, RSI, SMA, VWAP, Plan, rsi
 from tests.indicators.cases import walk
 
 PLAN = Plan(rsi=RSI(14), macd=MACD(12, 26, 9), bb=BBANDS(20, 2.0), atr=ATR(14), vol=SMA(5, real="volume"))
@@ -98,7 +98,8 @@ FRAME = pd.DataFrame(columns())
     [
         (lambda: Plan(), ValueError, "Plan: expected at least one definition, such as rsi=RSI(14)"),
         (lambda: Plan(a=14), TypeError, "a: expected a definition such as RSI(14), got int"),
-        (lambda: Plan(a=RSI), TypeError, "a: expected a definition such as RSI(14), got type"),
+        (lambda: Plan(a=RSI), TypeError, "a: expected a definition such as RSI(14), got type; write a=RSI()"),
+        (lambda: Plan(a=rsi), TypeError, "a: expected a definition such as RSI(14), got Switch; write a=RSI()"),
         (
             lambda: Plan(macd=MACD(), macd_hist=RSI()),
             ValueError,

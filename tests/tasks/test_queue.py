@@ -100,6 +100,9 @@ class TestSubmit:
         for args, kwargs in (((), {}), ((1,), {}), ((1, 2), {"key": 1}), ((1,), {"key": 1, "no": 2})):
             with pytest.raises(TypeError, match="one: "):
                 queue.submit(one, *args, **kwargs)
+        with pytest.raises(AttributeError, match=r"no attribute 'delay'; write task\.submit\(\.\.\.\)"):
+            one.delay(1)  # type: ignore[attr-defined]
+        assert not hasattr(one, "lag")
         with pytest.raises(LookupError, match="'nothing'"):
             queue.submit("nothing")
         with pytest.raises(LookupError, match=r"got 'onee'; did you mean one\?"):

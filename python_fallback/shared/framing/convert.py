@@ -12,6 +12,7 @@ import msgpack
 __all__ = ["convert", "convert_rest"]
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_INSTEAD = {"DataFrame": "; RowPacker packs its rows", "Series": "; give its to_list()"}
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -48,7 +49,8 @@ def refusal(obj: Any, datetimes: bool) -> Exception:
         return ValueError(f"obj: expected a datetime with tzinfo, got {dt.datetime.isoformat(obj)}")
     if issubclass(kind, int) and not -(2**63) <= int.__index__(obj) < 2**64:
         return OverflowError("obj: expected an int in -2**63..2**64-1, got one beyond")
-    return TypeError(f"obj: expected a type that msgpack has, got {kind.__name__}")
+    hint = _INSTEAD.get(kind.__name__, "") if kind.__module__.partition(".")[0] in ("pandas", "polars") else ""
+    return TypeError(f"obj: expected a type that msgpack has, got {kind.__name__}{hint}")
 
 
 def aware_datetime(obj: dt.datetime) -> msgpack.Timestamp:
