@@ -190,6 +190,46 @@ def test_the_bars_of_a_symbol_with_a_dot_are_sent_to_its_subscribers(monkeypatch
     asyncio.run(main())
 
 
+def test_a_page_gets_figures_however_long_no_page_was_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server learns of a page at its handshake, which on a busy machine ends many readings after its request."""
+
+    async def main() -> None:
+        pages = 0
+        published = asyncio.Event()
+        feed = Feed(Sources(prices=Prices()), 0.001)
+        monkeypatch.setattr(Hub, "__len__", lambda hub: pages)
+        monkeypatch.setattr(feed.hub, "asgi", lambda *told: asyncio.sleep(0))
+        monkeypatch.setattr(feed, "publish", lambda: asyncio.sleep(0, published.set()))
+        await feed.serve({}, receive=None, send=None)  # type: ignore[arg-type]
+        for _ in range(8):
+            await asyncio.sleep(0.06)
+        assert not published.is_set()  # nothing is read while no page is open
+        pages = 1
+        await asyncio.wait_for(published.wait(), 60)
+        await feed.close()
+
+    asyncio.run(main())
+
+
+def test_an_error_of_one_symbol_does_not_affect_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        prices = Prices()
+        for symbol in ("A", "B"):
+            prices.update(symbol, 1.0)
+        monkeypatch.setattr(prices, "line", lambda symbol: {"at": [1.0 / (symbol != "A")]})
+        feed = Feed(Sources(prices=prices), 1.0)
+        heard: list[str] = []
+        monkeypatch.setattr(feed.hub, "subscribers", lambda topic: topic.startswith("dashboard.lines."))
+        feed.hub.listen("dashboard.lines.*", lambda topic, message: heard.append(topic))
+        await feed.publish()
+        assert heard == ["dashboard.lines.B"]
+        assert "the dashboard's figures of prices of A could not be read" in caplog.text
+
+    asyncio.run(main())
+
+
 def test_a_short_token_is_refused() -> None:
     with pytest.raises(ValueError, match="token: expected at least 16 characters"):
         Dashboard(Sources(prices=Prices()), token="short")

@@ -16,7 +16,7 @@ from fastcore import Guard, Switch, flags, metrics
 from fastcore.cache import cached
 from fastcore.monitor import AlertManager, Rule
 from fastcore.service.dashboard import Dashboard, Prices, Sources
-from fastcore.service.dashboard.details import ROUTES, STEP, Details
+from fastcore.service.dashboard.details import PINNED, ROUTES, STEP, Details
 from fastcore.service.dashboard.details import SERIES as DETAILS
 from fastcore.service.dashboard.history import DAY, HOUR, MARKS, POINTS, SERIES, History, Mark
 from fastcore.service.dashboard.paced import Paced
@@ -300,10 +300,84 @@ def test_routes_and_caches_have_a_history_and_their_number_is_bounded(monkeypatc
     details.sample(START + STEP, float(STEP))
     route = details.read(START + STEP, 60, "route/GET /history")["series"]
     assert (route["requests"], route["errors"]) == ([None, 2.0], [None, 2.0])
-    [name] = [name for name in details._chosen["cache"] if "history-cache" in name]
+    [name] = [name for name in details._chosen["cache"].names if "history-cache" in name]
     assert details.read(START + STEP, 60, f"cache/{name}")["series"] == {"hit_ratio": [None, 0.75]}
-    assert len(details._chosen["route"]) == ROUTES
+    assert len(details._chosen["route"].names) == ROUTES
     assert len(details._seen) <= DETAILS
+
+
+class Routes:
+    """Details of routes whose requests a test counts."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.details = Details()
+        self.counted: dict[str, float] = {}
+        self.samples = 0
+        monkeypatch.setattr("fastcore.service.dashboard.details.counts", self._counts)
+
+    def _counts(self, name: str) -> Any:
+        labels = (("method", "GET"), ("status", "200"))
+        return [((*labels, ("route", route)), count) for route, count in self.counted.items()]
+
+    def sample(self, samples: int = 1, **added: float) -> None:
+        for _ in range(samples):
+            for route, count in added.items():
+                self.counted[f"/{route}"] = self.counted.get(f"/{route}", 0.0) + count
+            self.details.sample(START + STEP * self.samples, float(STEP * self.samples))
+            self.samples += 1
+
+    def read(self, route: str) -> Any:
+        series = self.details.read(START + STEP * self.samples, 3600, f"route/GET /{route}")["series"]
+        return series.get("requests")
+
+
+def test_a_route_that_becomes_busy_takes_the_place_of_the_quietest(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = Routes(monkeypatch)
+    first = {f"old{n}": 100.0 + n for n in range(ROUTES)}
+    routes.sample(3, late=1.0, **first)
+    assert "GET /late" not in routes.details._chosen["route"].names
+    routes.sample(6, late=300.0, **first)
+    assert len(routes.details._chosen["route"].names) == ROUTES
+    assert "GET /old0" not in routes.details._chosen["route"].names  # the quietest
+    assert "route/GET /old0/requests" not in routes.details._history.read(START, 60)["series"]
+    routes.sample(2, late=300.0, **first)
+    found = [value for value in routes.read("late") if value is not None]
+    assert set(found) == {30.0}  # no rate counts the requests before
+    before = routes.details._chosen["route"].names
+    routes.sample(50, almost=105.0, **first, late=300.0)
+    assert routes.details._chosen["route"].names == before  # a little more is no reason to lose a history
+
+
+def test_a_route_keeps_its_history_where_one_whose_path_its_own_begins_with_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    routes = Routes(monkeypatch)
+    first = {f"old{n}": 100.0 for n in range(ROUTES - 2)}
+    routes.sample(3, prices=10.0, **{"prices/{symbol}": 100.0}, **first)
+    found = routes.details.read(START + STEP * 3, 60, "route/GET /prices")["series"]
+    assert set(found) == {"requests", "errors"}  # none of another route's
+    routes.details._chosen["route"]._read.clear()
+    routes.sample(9, late=1000.0, **{"prices/{symbol}": 100.0}, **first)
+    assert {"GET /late", "GET /prices/{symbol}"} < routes.details._chosen["route"].names
+    assert routes.read("prices") is None
+    assert [value for value in routes.read("prices/{symbol}") if value] == [10.0] * 11
+
+
+def test_a_route_that_is_looked_at_has_a_history_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = Routes(monkeypatch)
+    busy = {f"busy{n}": 100.0 for n in range(2 * ROUTES)}
+    routes.sample(2, quiet=1.0, **busy)
+    assert routes.read("quiet") is None
+    routes.sample(3, quiet=10.0, **busy)
+    assert routes.read("quiet")[-2:] == [1.0, 1.0]
+    for n in range(ROUTES):
+        routes.read(f"busy{n + ROUTES}")
+    routes.sample(1, quiet=10.0, **busy)
+    names = routes.details._chosen["route"].names
+    assert len(names) == ROUTES
+    assert sum(f"GET /busy{n + ROUTES}" in names for n in range(ROUTES)) >= PINNED  # the last that were read
+    routes.sample(70, **busy)
+    assert routes.details._chosen["route"].names.isdisjoint({"GET /quiet"})  # nobody looks at it any more
 
 
 def test_what_costs_much_is_done_less_often() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from fastcore._threads import on_own_thread
@@ -53,24 +55,31 @@ class Feed:
         await self.hub.drain(grace=0.0)
 
     async def _run(self) -> None:
-        idle = 0
-        while idle < 5:  # a browser that reconnects need not start it again
+        while True:  # a browser counts only once its handshake is over, however late that is
             start = time.monotonic()
-            await self.publish()
-            idle = 0 if len(self.hub) else idle + 1
+            if len(self.hub):
+                await self.publish()
             await asyncio.sleep(max(0.05, self._interval - (time.monotonic() - start)))
 
     async def publish(self) -> None:
         """Collect the figures of open pages, and publish them."""
         for name, paced in self._paced.items():
             if self.hub.subscribers(f"dashboard.{name}") and paced.due:
-                try:
+                with _logged(name):
                     section = paced() if name == "streaming" else await on_own_thread(paced)  # the hub's own loop
                     found = {**section, "every": max(self._interval, paced.every)}
                     self.hub.publish(f"dashboard.{name}", found, key=name)
-                except Exception:  # an error of one page does not affect the others
-                    _log.exception("the dashboard's figures of %s could not be read", name)
         for symbol in self._sources.prices.symbols():
             topic = f"dashboard.lines.{topic_word(symbol)}"
             if self.hub.subscribers(topic):
-                self.hub.publish(topic, await on_own_thread(self._sources.prices.line, symbol), key=symbol)
+                with _logged(f"prices of {symbol}"):
+                    self.hub.publish(topic, await on_own_thread(self._sources.prices.line, symbol), key=symbol)
+
+
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Log an error: one of a page does not affect the others."""
+    try:
+        yield
+    except Exception:
+        _log.exception("the dashboard's figures of %s could not be read", what)

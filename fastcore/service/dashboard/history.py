@@ -54,8 +54,12 @@ class _Ring:
             series[place] = value
         self._count += 1
 
+    def forget(self, prefix: str) -> None:
+        for name in [name for name in self._series if _is_below(name, prefix)]:
+            del self._series[name]
+
     def rows(self, start: float, end: float, prefix: str) -> tuple[_Values, dict[str, _Values]]:
-        """Return the samples with ``start < at <= end``, the oldest first, of the series whose names begin so."""
+        """Return the samples with ``start < at <= end``, the oldest first, of the series below `prefix`."""
         kept = min(self._count, self._length)
         places = np.arange(self._count - kept, self._count) % self._length
         times = np.frombuffer(self._times, np.float64)[places]
@@ -64,7 +68,7 @@ class _Ring:
         return times, {
             name[len(prefix) :]: np.frombuffer(series, np.float32)[places].astype(np.float64)
             for name, series in self._series.items()
-            if name.startswith(prefix)
+            if _is_below(name, prefix)
         }
 
 
@@ -107,6 +111,13 @@ class History:
         self._minutes.add(60.0 * (self._minute + 1), means)
         self._sums = {}
 
+    def forget(self, prefix: str) -> None:
+        """Drop the series that :meth:`read` finds below `prefix`, to make room for others."""
+        with self._lock:
+            self._seconds.forget(prefix)
+            self._minutes.forget(prefix)
+            self._sums = {name: sums for name, sums in self._sums.items() if not _is_below(name, prefix)}
+
     def mark(self, mark: Mark) -> None:
         """Note that something happened; the last 500 are kept."""
         with self._lock:
@@ -127,7 +138,8 @@ class History:
         span : float
             Seconds, above 0 and at most a day.
         prefix : str, default ""
-            How the names of the wanted series begin; it is left out of them.
+            What the names of the wanted series have before their last word, as in ``route/GET /prices/``; it is left
+            out of them.
 
         Raises
         ------
@@ -147,6 +159,11 @@ class History:
             "mean": {name: _mean(values) for name, values in now[1].items()},
             "before": {name: _mean(values) for name, values in past[1].items()},
         }
+
+
+def _is_below(name: str, prefix: str) -> bool:
+    """Whether only the last word of a name follows: ``route/GET /prices/`` has nothing of ``GET /prices/{symbol}``."""
+    return name.startswith(prefix) and "/" not in name[len(prefix) :]
 
 
 def _mean(values: _Values) -> float | None:
