@@ -138,7 +138,7 @@ def take(address: str, folder: Path, only: tuple[str, ...]) -> None:
         opened = [(theme, width, context.new_page()) for theme, width, context in contexts]
         for _, _, page in opened:
             page.goto(f"{address}/fastcore/#overview")
-            page.evaluate("token => sessionStorage.setItem('fastcore-token', token)", TOKEN)
+            page.evaluate("token => sessionStorage.setItem('fastcore-token /fastcore/', token)", TOKEN)
             page.reload()
             page.wait_for_selector("#link.state-good")
         time.sleep(20)  # lines over time want a past

@@ -12,6 +12,7 @@ from fastcore.dispatch.middleware import Scope
 __all__ = ["BearerToken"]
 
 SHORTEST = 16  # characters of a token
+HEADER = b"x-fastcore-token"  # where a proxy in front has a use of its own for Authorization
 
 
 class BearerToken:
@@ -40,13 +41,13 @@ class BearerToken:
         return hmac.compare_digest(_digest(data), self._digest)
 
     def admits(self, scope: Scope) -> bool:
-        """Whether a request has the header ``Authorization: Bearer TOKEN``."""
-        given = b""
-        for name, value in scope.get("headers", ()):
-            if name.lower() == b"authorization":
-                given = value
-        scheme, _, token = given.partition(b" ")
-        return scheme.lower() == b"bearer" and self.accepts(token.strip())
+        """Whether a request has the header ``Authorization: Bearer TOKEN`` or ``X-Fastcore-Token: TOKEN``."""
+        headers = {name.lower(): value for name, value in scope.get("headers", ())}
+        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+        given = [token] if scheme.lower() == b"bearer" else []
+        if HEADER in headers:
+            given.append(headers[HEADER])
+        return any(self.accepts(one.strip()) for one in given)
 
 
 def _digest(token: bytes) -> bytes:

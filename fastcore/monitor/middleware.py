@@ -77,7 +77,7 @@ class MetricsMiddleware:
             await self.app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        root = scope.get("root_path", "")
+        root, app = scope.get("root_path", ""), scope.get("app", self.app)  # found behind any middleware
         status, begun, cut, over = 500, False, False, False  # 500 where the application raises before it answers
 
         async def noting(message: MutableMapping[str, Any]) -> None:
@@ -99,7 +99,7 @@ class MetricsMiddleware:
             over, took = True, time.perf_counter() - began
             arm = "" if self._flag is None else _arm(self._flag, scope)
             self._in_flight.add(-1.0)
-            key = (scope["method"], route_template(scope, root, self.app), status, arm)
+            key = (scope["method"], route_template(scope, root, app), status, arm)
             found = self._requests.get(key)
             if found is None:
                 found = self._make(key)
@@ -135,7 +135,7 @@ class MetricsMiddleware:
         return made
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        root = scope.get("root_path", "")
+        root, app = scope.get("root_path", ""), scope.get("app", self.app)
         outcome = "refused"
 
         async def noting(message: MutableMapping[str, Any]) -> None:
@@ -152,7 +152,7 @@ class MetricsMiddleware:
             raise
         finally:
             self._open.add(-1.0)
-            labels = {"route": route_template(scope, root, self.app), "outcome": outcome}
+            labels = {"route": route_template(scope, root, app), "outcome": outcome}
             metrics.counter("fastcore_websocket_connections_total", **labels).add()
 
 

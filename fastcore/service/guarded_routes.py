@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, HTTPException, Request, Response, WebSocket
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from fastcore.dispatch.middleware import App
 from fastcore.service.access import ADMITTED, Access, Guarded, Refusal
@@ -59,19 +59,23 @@ def stream_router(hub: Hub, access: Access, path: str, events: str | None) -> AP
 def mounted(path: str, app: App, access: Access, part: str, only: str = "") -> list[Any]:
     """Return the routes of an application below a path, where paths that begin with `only` are guarded."""
     mount = Mount(path, Guarded(app, access, part, only))
-    if access.way(part) != "dependencies":
-        return [mount]
-    router = APIRouter(dependencies=access.dependencies)  # the mount refuses requests that did not come through it
 
     async def request(request: Request) -> Response:
         return _Handed(mount.app, path)
+
+    routes: list[Any] = [mount]
+    if part == "dashboard":  # adds the slash by itself: Starlette's redirect names a host, and no prefix of a proxy
+        routes.insert(0, Route(path, request, include_in_schema=False))
+    if access.way(part) != "dependencies":
+        return routes
+    router = APIRouter(dependencies=access.dependencies)  # the mount refuses requests that did not come through it
 
     async def socket(websocket: WebSocket) -> None:
         await mount.app(_admitted(websocket.scope, path), websocket.receive, websocket.send)
 
     router.add_api_route(f"{path}/{only}{{rest:path}}", request, methods=_METHODS, include_in_schema=False)
     router.add_api_websocket_route(f"{path}/{{rest:path}}", socket)
-    return [*router.routes, mount]
+    return [*router.routes, *routes]
 
 
 class _Handed(Response):

@@ -121,6 +121,30 @@ def test_behind_a_root_path_pages_probes_and_streams_are_served(prefix: str) -> 
             assert socket_status(client, prefix + path, {}) == 101
 
 
+@pytest.mark.parametrize("prefix", ["", "/desk"], ids=["prefix removed", "prefix kept"])
+@pytest.mark.parametrize("guard", [{"token": TOKEN}, {"dependencies": [Depends(user)]}, {}], ids=str)
+def test_the_path_of_the_dashboard_gets_its_slash_by_a_relative_redirect(prefix: str, guard: dict[str, Any]) -> None:
+    app = FastAPI()
+
+    @app.get("/{path:path}")
+    def everything(path: str) -> str:
+        return "a page of the application"
+
+    with served(app=app, root="/desk", path="/ops/fast", **guard) as client:
+        answer = client.get(f"{prefix}/ops/fast", headers=USER, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (307, "./fast/")  # with no prefix and no host
+        assert client.post(f"{prefix}/ops/fast", headers=USER).status_code == 405
+        assert client.get(f"{prefix}/ops/faster", headers=USER).json() == "a page of the application"
+
+
+def test_the_token_has_a_header_of_its_own() -> None:
+    with served(token=TOKEN) as client:
+        assert status(client, "figures", {"x-fastcore-token": TOKEN}) == 200
+        assert status(client, "figures", {"x-fastcore-token": TOKEN, "authorization": "Basic YW5uOnNlY3JldA=="}) == 200
+        assert status(client, "figures", {"x-fastcore-token": f"{TOKEN}x"}) == 401
+        assert status(client, "figures", {"x-fastcore-token": f"Bearer {TOKEN}"}) == 401
+
+
 @pytest.mark.parametrize("call", [*TASKS, "figures", "line"])
 def test_without_a_guard_the_parts_are_closed_and_name_the_options(call: str) -> None:
     with served() as client:

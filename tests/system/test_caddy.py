@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +13,9 @@ from fastcore.streaming import Hub
 from tests.streaming.raw_client import RawClient, Refused
 from tests.streaming.running import WAIT, Running
 from tests.streaming.test_sse import Reader
-from tests.system.proxied import free_port, until_it_listens
+from tests.system.proxied import CADDY, free_port, running_caddy
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "streaming-deploy.md"
-CADDY = shutil.which("caddy")
 
 pytestmark = pytest.mark.skipif(CADDY is None, reason="needs caddy")
 
@@ -31,24 +27,8 @@ def proxy(tmp_path: Path, served: tuple[Hub, Running]) -> Iterator[int]:
     found = re.search(r"```\n(desk\.example\.com \{.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert found
     block = found[1].replace("desk.example.com", f"http://127.0.0.1:{port}").replace("8000", str(served[1].port))
-    config = tmp_path / "Caddyfile"
-    config.write_text(f"{{\n    admin off\n    auto_https off\n}}\n{block}")
-    log = tmp_path / "log"
-    places = {name: str(tmp_path) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
-    assert CADDY is not None
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [CADDY, "run", "--config", str(config), "--adapter", "caddyfile"],
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **places},
-        )
-    try:
-        until_it_listens(process, port, log)
+    with running_caddy(tmp_path, block, port):
         yield port
-    finally:
-        process.kill()  # asked to end, it would wait for connections that stay open
-        process.wait(WAIT)
 
 
 def test_messages_pass_and_tokens_stay_out_of_the_log(proxy: int, served: tuple[Hub, Running], tmp_path: Path) -> None:

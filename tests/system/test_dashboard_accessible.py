@@ -35,7 +35,7 @@ def axe() -> str:
 def test_axe_finds_nothing_on_any_page(page: Any, service: Service, axe: str, scheme: str, unlocked: bool) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     if unlocked:
-        page.add_init_script(f"sessionStorage.setItem('fastcore-token', '{TOKEN}')")
+        page.add_init_script(f"sessionStorage.setItem('fastcore-token /fastcore/', '{TOKEN}')")
     page.goto(f"{service.url}/fastcore/#overview")
     page.wait_for_selector("#link.state-good")
     page.evaluate(axe)
@@ -87,7 +87,7 @@ def test_keys_lead_to_pages_and_to_the_search_unless_they_are_switched_off(page:
 
 
 def test_a_mark_is_put_on_every_chart(page: Any, service: Service) -> None:
-    page.add_init_script(f"sessionStorage.setItem('fastcore-token', '{TOKEN}')")
+    page.add_init_script(f"sessionStorage.setItem('fastcore-token /fastcore/', '{TOKEN}')")
     page.goto(f"{service.url}/fastcore/#overview")
     page.click("text=Add a mark")
     page.fill("#ask-0", "deployed <b>1.2.3</b>")

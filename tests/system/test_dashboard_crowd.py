@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(300)  # the first of them waits for 1,000 clien
 @pytest.fixture
 def unlocked(page: Any) -> Any:
     """A page that may change things."""
-    page.add_init_script(f"sessionStorage.setItem('fastcore-token', '{TOKEN}')")
+    page.add_init_script(f"sessionStorage.setItem('fastcore-token /fastcore/', '{TOKEN}')")
     return page
 
 

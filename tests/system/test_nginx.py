@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,9 @@ from fastcore.streaming import Hub
 from tests.streaming.raw_client import RawClient, Refused
 from tests.streaming.running import WAIT, Running
 from tests.streaming.test_sse import Reader
-from tests.system.proxied import free_port, until_it_listens
+from tests.system.proxied import NGINX, free_port, running_nginx
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "streaming-deploy.md"
-NGINX = shutil.which("nginx")
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="needs nginx")
 
@@ -35,34 +34,21 @@ Proxy = Callable[[str], int]
 @pytest.fixture
 def proxy(tmp_path: Path, served: tuple[Hub, Running]) -> Iterator[Proxy]:
     """Starts nginx with the page's configuration, changed by what `Host` line it is to have."""
-    started: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as stack:
 
-    def start(host: str = "proxy_set_header Host $http_host;") -> int:
-        port = free_port()
-        server, mapping = blocks()
-        server = (
-            server.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
-            .replace("http://127.0.0.1:8000", f"http://127.0.0.1:{served[1].port}")
-            .replace("/var/log/nginx/stream.log", str(tmp_path / "stream.log"))
-            .replace("proxy_set_header Host $http_host;", host)
-        )
-        temporary = "".join(
-            f"{n}_temp_path {tmp_path}/{n};" for n in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        config = tmp_path / "nginx.conf"
-        config.write_text(
-            f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}}\n"
-            f"http {{ access_log off; {temporary}\n{mapping}\n{server}\n}}\n"
-        )
-        assert NGINX is not None
-        started.append(subprocess.Popen([NGINX, "-p", str(tmp_path), "-c", str(config)]))
-        until_it_listens(started[-1], port, tmp_path / "error.log")
-        return port
+        def start(host: str = "proxy_set_header Host $http_host;") -> int:
+            port = free_port()
+            server, mapping = blocks()
+            server = (
+                server.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+                .replace("http://127.0.0.1:8000", f"http://127.0.0.1:{served[1].port}")
+                .replace("/var/log/nginx/stream.log", str(tmp_path / "stream.log"))
+                .replace("proxy_set_header Host $http_host;", host)
+            )
+            stack.enter_context(running_nginx(tmp_path, f"{mapping}\n{server}", port))
+            return port
 
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait(WAIT)
+        yield start
 
 
 def test_the_block_of_the_deployment_guide_is_valid(tmp_path: Path) -> None:

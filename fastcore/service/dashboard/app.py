@@ -90,8 +90,8 @@ class Dashboard:
             return
         if scope["type"] != "http":
             return
-        if path == "":  # relative links need the slash
-            location = quote(scope["root_path"] + "/").encode()
+        if path == "":  # relative links need the slash, and what a proxy has in front of the path is not known here
+            location = f"./{quote(scope['path'].rpartition('/')[2])}/".encode()
             await respond(send, 307, b"", b"text/plain", [(b"location", location)])
             return
         name = path.lstrip("/")
