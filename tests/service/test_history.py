@@ -64,6 +64,12 @@ def test_the_day_is_kept_by_minutes() -> None:
     assert found["series"]["requests"][100] == pytest.approx(found["at"][100] - START - 30.5, abs=0.6)
 
 
+def test_a_service_that_runs_for_less_than_an_hour_has_its_past_in_every_range() -> None:
+    found = filled(30).read(START + 29, 60 * DAY)  # before the first minute has ended
+    assert found["series"]["requests"] == [float(n) for n in range(30)]
+    assert found["mean"] == {"requests": pytest.approx(14.5)}
+
+
 def test_what_is_older_than_a_day_is_overwritten() -> None:
     history = History()
     for n in range(DAY + 100):

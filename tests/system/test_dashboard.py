@@ -29,6 +29,12 @@ PAGES = ("overview", "requests", "alerts", "switches", "tasks", "caches", "memor
 SYMBOLS = ("AAPL", "IBM", "MSFT", "GOOG", "FB")
 
 
+# Captions, and what tables without rows say, that the scrolling of their table cuts.
+CUT = """() => [...document.querySelectorAll("caption span, td[colspan] span")].filter((e) => e.checkVisibility()
+    && e.getBoundingClientRect().right > e.closest(".wide").getBoundingClientRect().right + 1)
+    .map((e) => e.innerText)"""
+
+
 class Served(NamedTuple):
     """A desk that serves."""
 
@@ -70,6 +76,7 @@ def test_every_page_shows_its_figures_at_any_width(page: Any, served: Served, na
     for width in (1280, 375):
         page.set_viewport_size({"width": width, "height": 800})
         until(page, f"document.documentElement.scrollWidth <= {width}")  # a chart follows a moment later
+        assert page.evaluate(CUT) == []
     assert page.evaluate("document.getAnimations().length") == 0
     assert page.evaluate("getComputedStyle(document.querySelector('main')).scrollBehavior") == "auto"
     unnamed = page.evaluate(
@@ -113,6 +120,7 @@ def test_text_has_contrast_in_both_themes(page: Any, served: Served, scheme: str
 def test_charts_move_and_show_the_values_of_the_api(page: Any, served: Served) -> None:
     show(page, served.url, "prices")
     page.select_option("#symbol", "GOOG")
+    assert page.url.endswith("#prices/GOOG")  # it can be linked to
     drawn = "document.querySelector('.chart').dataset.drawn"
     until(page, f"{drawn} >= 1")
     before = int(page.evaluate(drawn))
@@ -131,6 +139,18 @@ def test_charts_move_and_show_the_values_of_the_api(page: Any, served: Served) -
         assert [one for one, _ in told] == pytest.approx([other for _, other in told], rel=1e-7), name
     closes = served.desk.market.frame("GOOG", HISTORY)["close"].tolist()
     assert all(price in closes for _, price in shown["price"])  # they are the desk's own
+
+
+def test_a_symbol_is_part_of_the_address_and_is_drawn_without_the_stream(page: Any, served: Served) -> None:
+    page.add_init_script("window.WebSocket = class { constructor() { throw new Error('no stream') } }")
+    page.goto(f"{served.url}/fastcore/#prices/IBM")
+    drawn = "document.querySelector('.chart')?.dataset.drawn"
+    until(page, f"{drawn} >= 2")
+    assert page.input_value("#symbol") == "IBM"
+    page.goto(f"{served.url}/fastcore/#prices/NONE")
+    page.wait_for_selector("text=No prices of NONE were published; these are those of")
+    page.go_back()
+    until(page, "document.getElementById('symbol').value === 'IBM'")
 
 
 def test_figures_equal_those_of_the_api(page: Any, served: Served) -> None:
@@ -377,10 +397,19 @@ def test_a_guarded_dashboard_shows_nothing_until_it_is_unlocked(page: Any, watch
         page.wait_for_selector('#link:text-is("locked: press Unlock")')
         assert page.locator("#page .tile").count() == 0
         unlock(page, "a wrong one of some length")
-        page.wait_for_selector("text=Unlock: token: expected")
-        unlock(page)
+        page.wait_for_selector("text=Unlock: this is not the token of the service")
+        page.click("nav >> text=Caches")
+        page.click("#page >> text=Unlock…")
+        page.fill("#ask-0", TOKEN)
+        page.click("#ask-yes")
         page.wait_for_selector("#link.state-good")
         page.wait_for_selector("#page .card:visible, #page .tile:visible")
+        page.evaluate("sessionStorage.setItem('fastcore-token /fastcore/', 'that of the service before')")
+        page.reload()
+        page.wait_for_selector("text=The token is not that of the service any more")
+        page.wait_for_selector('#token:text-is("Unlock")')
+        unlock(page)
+        page.wait_for_selector("#link.state-good")
         page.click("#token")
         page.wait_for_selector('#link:text-is("locked: press Unlock")')
 

@@ -54,6 +54,10 @@ class _Ring:
             series[place] = value
         self._count += 1
 
+    @property
+    def is_full(self) -> bool:
+        return self._count >= self._length
+
     def forget(self, prefix: str) -> None:
         for name in [name for name in self._series if _is_below(name, prefix)]:
             del self._series[name]
@@ -149,9 +153,11 @@ class History:
         if not 0 < span <= 60 * DAY:
             raise ValueError(f"range: expected seconds above 0 and at most {60 * DAY}, got {span:g}")
         with self._lock:
-            ring = self._seconds if span <= HOUR else self._minutes
-            now = ring.rows(end - span, end, prefix)
-            past = (self._seconds if 2 * span <= HOUR else self._minutes).rows(end - 2 * span, end - span, prefix)
+            whole = HOUR if self._seconds.is_full else math.inf  # seconds that the samples reach back
+            now, past = (
+                (self._seconds if reach <= whole else self._minutes).rows(end - reach, end - reach + span, prefix)
+                for reach in (span, 2 * span)
+            )
         times, series = _thinned(*now, end - span, span)
         return {
             "at": times,

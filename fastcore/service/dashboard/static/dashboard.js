@@ -2,7 +2,7 @@
 import { Client } from "./client.js";
 import { api, locked, setToken, token } from "./api.js";
 import { ask } from "./dialog.js";
-import { clock, duration, h } from "./elements.js";
+import { card, clock, duration, h } from "./elements.js";
 import { say } from "./messages.js";
 import { address, choose, read } from "./place.js";
 import { readKeys } from "./keyboard.js";
@@ -24,6 +24,7 @@ const newest = {}; // section -> what the server said of it last
 const came = {}; // section -> when that came, by this page's own clock
 const LATE = 1500; // milliseconds beyond the time between two readings from which figures are old
 let current = null; // {name, view}
+let refused = false; // the service shows nothing to this page
 const client = new Client(new URL("stream", location.href.split("#")[0]), { topics: ALWAYS.map((name) => `dashboard.${name}`), newest: true, token });
 
 /** Do what changes something; say what came of it. */
@@ -48,6 +49,7 @@ function receive(section, body) {
   newest[section] = body;
   came[section] = performance.now();
   if (section === "overview") {
+    nameTab();
     $("about").textContent = `${body.version} · Python ${body.python} · process ${body.pid}`;
   }
   PAGES[section]?.remember?.(body);
@@ -57,7 +59,7 @@ function receive(section, body) {
 
 /** Show the time of this page's figures; where they are old, dim them and show their age. */
 function showAge() {
-  const section = newest[current?.name];
+  const section = refused ? null : newest[current?.name];
   if (!section) return;
   const age = performance.now() - came[current.name];
   const old = age > 1000 * (section.every ?? 1) + LATE;
@@ -66,13 +68,19 @@ function showAge() {
   showLink(old);
 }
 
+/** Name the tab: how many problems there are, and the page. */
+function nameTab() {
+  const problems = newest.overview?.wrong.length;
+  if (current) document.title = `${problems ? `(${problems}) ` : ""}${PAGES[current.name].title} – fastcore`;
+}
+
 let reading = null; // the timer of the past
 let readings = 0; // an older one is not repeated
 
 /** Read the past now and then: more often the shorter the range is, and not while the page is hidden. */
 function followPast() {
   clearTimeout(reading);
-  if (document.hidden) return;
+  if (document.hidden || refused) return;
   const mine = ++readings;
   past.ask().catch(() => {}).finally(() => { if (mine === readings) reading = setTimeout(followPast, past.interval()); });
 }
@@ -100,7 +108,7 @@ function open() {
   const view = PAGES[name].view();
   const stop = ALWAYS.includes(name) ? () => {} : follow(`dashboard.${name}`, () => {});
   current = { name, view, stop, wanted, query };
-  document.title = `${PAGES[name].title} – fastcore`;
+  nameTab();
   $("arrived").textContent = PAGES[name].title;
   $("page").replaceChildren(h("h2", {}, PAGES[name].title), view.element);
   for (const link of document.querySelectorAll("nav a")) {
@@ -112,6 +120,7 @@ function open() {
   if (newest[name]) view.show(newest[name], wanted, query);
   view.follow?.();
   showAge();
+  if (refused) askForToken();
 }
 
 /** Take the range of time from the address, where it names one. */
@@ -153,7 +162,7 @@ async function unlock() {
       await api("whoami", { method: "POST", body: {}, token: given });
       setToken(given);
     } catch (error) {
-      say(`Unlock: ${error.message}`);
+      say(`Unlock: ${error.status === 401 ? "this is not the token of the service" : error.message}`);
       return;
     }
   }
@@ -194,18 +203,29 @@ function connect() {
     if (Object.hasOwn(PAGES, section)) receive(section, message.data);
   });
   client.start();
-  setInterval(() => { if ($("link").textContent !== "live") refresh().catch(() => {}); }, 5000); // no room on the stream
+  setInterval(() => { if (!refused && $("link").textContent !== "live") refresh().catch((error) => { if (error.status === 401) askForToken(); }); }, 5000); // no room on the stream
 }
 
 async function start() {
   try {
     await refresh();
   } catch (error) {
-    if (error.status === 401) return connection("warn", "locked: press Unlock");
+    if (error.status === 401) return askForToken();
     say(error.message);
   }
   connect();
   followPast();
+}
+
+/** The service shows nothing without its token. */
+function askForToken() {
+  refused = true;
+  client.close();
+  $("age").textContent = "";
+  $("page").classList.remove("old");
+  connection("warn", "locked: press Unlock");
+  $("page").replaceChildren(card("Locked", h("p", {}, "This service shows its figures to those who have its token: that of ", h("code", {}, "install(token=…)"), " or ", h("code", {}, "FASTCORE_ADMIN_TOKEN"), "."),
+    h("button.primary", { type: "button", click: unlock }, "Unlock…")));
 }
 
 for (const [name, page] of Object.entries(PAGES)) {
@@ -224,6 +244,11 @@ $("range").addEventListener("change", () => {
   followPast();
 });
 $("token").addEventListener("click", unlock);
+document.addEventListener("locked", () => {
+  $("token").textContent = "Unlock";
+  say("The token is not that of the service any more: press Unlock.");
+});
+window.addEventListener("storage", (event) => { if (event.key === "fastcore-theme" && event.newValue) theme(event.newValue); }); // chosen in another tab
 document.querySelector("a.skip").addEventListener("click", (event) => { // it names no page
   event.preventDefault();
   $("page").focus();

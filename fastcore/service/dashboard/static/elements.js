@@ -25,12 +25,15 @@ export function table(caption, columns, rows, { empty = "none", key = null, attr
   const cell = (tag, column, content, more = {}) => h(column[2] ? `${tag}.${column[2] === true ? "number" : column[2]}` : tag, more, content);
   return h("div.wide", { tabindex: "0", role: "region", "aria-label": caption, "data-key": caption },
     h("table", {},
-      h("caption", {}, caption),
+      h("caption", {}, h("span", {}, caption)),
       h("thead", {}, h("tr", {}, columns.map((c) => cell("th", c, c[0], { scope: "col" })))),
       h("tbody", {}, rows.length
         ? rows.map((row) => h("tr", { "data-key": key?.(row), ...attributes(row) }, columns.map((c) => cell("td", c, c[1](row)))))
-        : h("tr", { "data-key": "no row" }, h("td.quiet", { colspan: columns.length }, empty)))));
+        : h("tr", { "data-key": "no row" }, h("td.quiet", { colspan: columns.length }, h("span", {}, empty))))));
 }
+
+/** A name that a narrow column breaks after its words, as in `analysis.` `calculate_` `indicators`. */
+export const breakable = (text) => String(text).split(/(?<=[._/:-])/).flatMap((word, i) => (i ? [h("wbr"), word] : word));
 
 /** Says that a list was cut, where it was. */
 export const cut = (shown, all, more = "") => (all > shown ? h("p.quiet", { "data-key": "cut" }, `${number(shown)} of ${number(all)}${more}`) : null);

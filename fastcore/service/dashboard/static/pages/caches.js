@@ -1,7 +1,7 @@
 import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
 import { confirmed } from "../dialog.js";
-import { card, h, number, percent, table } from "../elements.js";
+import { breakable, card, h, number, percent, table } from "../elements.js";
 import { refill } from "../patch.js";
 import { address } from "../place.js";
 import { timeline } from "../timeline.js";
@@ -30,7 +30,7 @@ export function view() {
       chart.hidden = !body.caches.length;
       const may = body.writable && !locked();
       refill(list, card("Named caches", known ? h("p", { "data-key": "all" }, h("a", { href: address("caches") }, "All caches")) : null, table("One cache per row", [
-        ["Cache", (c) => h("a", { href: address("caches", c.name) }, c.name)],
+        ["Cache", (c) => h("a", { href: address("caches", c.name) }, breakable(c.name))],
         ["Entries", (c) => number(c.size), true],
         ["Weight", (c) => (c.maxsize == null ? number(c.weight) : [h("meter", { min: 0, max: c.maxsize, value: c.weight, "aria-label": `room taken in ${c.name}` }), ` ${number(c.weight)} of ${number(c.maxsize)}`]), true],
         ["Hits", (c) => number(c.hits), true],

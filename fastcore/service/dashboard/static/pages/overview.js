@@ -1,7 +1,7 @@
 import { act } from "../dashboard.js";
 import { api, locked } from "../api.js";
 import { ask } from "../dialog.js";
-import { bytes, card, clock, duration, h, number, percent, seconds, severity, state, table, tile } from "../elements.js";
+import { breakable, bytes, card, clock, duration, h, number, percent, seconds, severity, state, table, tile } from "../elements.js";
 import { address } from "../place.js";
 import { ask as readPast, rangeName, watch } from "../past.js";
 import { refill } from "../patch.js";
@@ -21,7 +21,7 @@ const SERIES = [
   ["requests", "Requests", perSecond, false, "requests"],
   ["p95", "Latency, p95", seconds, true, "requests"],
   ["errors", "Errors (5xx)", perSecond, true, "requests"],
-  ["cpu", "CPU of a core", (cores) => percent(cores, 0), true, "overview"],
+  ["cpu", "CPU of a core", (cores) => percent(cores, 0), true, null],
   ["rss", "Memory", bytes, true, "memory"],
   ["tasks", "Tasks ended", perSecond, false, "tasks"],
   ["delivered", "Deliveries", perSecond, false, "streaming"],
@@ -34,11 +34,11 @@ export function view() {
 
   /** Show the series of the past as small lines, and what was gained. */
   function drawPast(past) {
-    const known = SERIES.filter(([name]) => past.mean[name] != null);
+    const known = SERIES.filter(([series]) => past.mean[series] != null);
     const saved = past.mean.saved;
     refill(lines, card(`The last ${rangeName()}`,
-      h("div.cards", {}, known.map(([name, text, write, lower, page]) => h("a.tile", { href: address(page), "data-tile": text, "data-key": text, "data-series": name },
-        h("dl", {}, h("dt", {}, text), h("dd", {}, write(past.mean[name]), change(past.mean[name], past.before[name], { lower }))), sparkline(past.series[name])))),
+      h("div.cards", {}, known.map(([series, text, write, lower, page]) => h(page ? "a.tile" : "div.tile", { href: page && address(page), "data-tile": text, "data-key": text, "data-series": series },
+        h("dl", {}, h("dt", {}, text), h("dd", {}, write(past.mean[series]), change(past.mean[series], past.before[series], { lower }))), sparkline(past.series[series])))),
       saved == null ? null : h("p", { "data-key": "saved" }, saved >= 0 ? `The candidates saved their callers ${seconds(saved)} a minute.` : `The candidates cost their callers ${seconds(-saved)} a minute.`),
       past.marks.length ? h("ul.wrong", { "data-key": "marks" }, past.marks.slice(-8).reverse().map((m) => h("li", { "data-key": `${m.at} ${m.text}` }, h("span.quiet", {}, clock(m.at)), " ", m.text))) : null,
       locked() ? null : h("div.controls", { "data-key": "add" }, h("button", { type: "button", click: addMark }, "Add a mark"))));
@@ -67,7 +67,7 @@ export function view() {
           ["Why", (p) => p.why],
         ], body.paths, { key: (p) => p.name })),
         card("Improvements", table("Switches, medians of both arms", [
-          ["Switch", (s) => h("a", { href: address("switches", s.name) }, s.name)],
+          ["Switch", (s) => h("a", { href: address("switches", s.name) }, breakable(s.name))],
           ["Mode", (s) => s.mode],
           ["Control", (s) => seconds(s.control_p50), true],
           ["Candidate", (s) => seconds(s.candidate_p50), true],

@@ -1,4 +1,4 @@
-import { card, cut, h, number, percent, seconds, table, tile } from "../elements.js";
+import { breakable, card, cut, h, number, percent, seconds, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
 import { address } from "../place.js";
 import { timeline } from "../timeline.js";
@@ -33,7 +33,7 @@ export function view() {
     show(body, wanted) {
       for (const one of [rateLine, timeLine]) one.of(wanted ? `route/${wanted}` : "");
       which.hidden = !wanted;
-      refill(which, "The charts are of ", h("strong", {}, wanted), ", by ten seconds. ", h("a", { href: address("requests") }, "Show all routes"));
+      refill(which, "The charts are of ", h("strong", {}, wanted), ", by ten seconds; the busiest have a past, others from when they are opened. ", h("a", { href: address("requests") }, "Show all routes"));
       refill(figures, h("div.cards", {},
         tile("Rate", rate == null ? "–" : `${number(rate, 1)}/s`, `${number(body.requests)} in all`),
         tile("Errors", number(body.errors), body.requests ? `${percent(body.errors / body.requests)} of all; ${number(body.client_errors)} were the client's (4xx)` : ""),
@@ -42,7 +42,7 @@ export function view() {
         tile("p99", seconds(body.p99)),
         tile("In flight", number(body.in_flight))));
       refill(routes, card("By route", table("Most requests first", [
-        ["Route", (r) => h("a", { href: address("requests", idOf(r)) }, idOf(r))],
+        ["Route", (r) => h("a", { href: address("requests", idOf(r)) }, breakable(idOf(r)))],
         ["Rate", (r) => (rates[idOf(r)] == null ? "–" : `${number(rates[idOf(r)], 1)}/s`), true],
         ["Requests", (r) => number(r.requests), true],
         ["4xx", (r) => number(r.client_errors), true],

@@ -1,6 +1,6 @@
 import { go } from "../dashboard.js";
 import { chart, colour } from "../charts.js";
-import { card, clock, h, number, seconds, state, table } from "../elements.js";
+import { breakable, card, clock, h, number, seconds, state, table } from "../elements.js";
 import { address } from "../place.js";
 import { refill } from "../patch.js";
 import { makeControls } from "../switches/controls.js";
@@ -24,13 +24,13 @@ let picked = false; // by somebody; before that it is one with both arms measure
 export function view() {
   const element = h("div");
   const plot = chart("Latency of both arms: share of calls by latency");
-  const list = h("div"), detail = h("div");
+  const list = h("div"), detail = h("div"), unknown = h("p", { role: "note" });
   const controls = makeControls(), journal = makeJournal();
   const arm = (name, dash) => [[`${name} p50`, `${name}, median`, name, { factor: 1000, dash }], [`${name} p95`, `${name}, p95`, name, { factor: 1000, dash, width: 1, fill: "tonexty" }]];
   const times = timeline("Median and 95th percentile of both arms over time", [...arm("control", "dot"), ...arm("candidate", "solid")], () => ({ yaxis: { title: { text: "ms" } } }), "switch/");
   const shares = timeline("Agreement of both arms and the candidate's share of the calls over time", [["agreement", "agreement", "up"], ["share", "candidate's share", "candidate"]],
     () => ({ yaxis: { tickformat: ".0%", range: [0, 1.02] } }), "switch/");
-  element.append(list, h("div.columns", {}, h("div", {}, detail, controls.element), h("div", {}, card("Latency of both arms", plot.element), card("Latency over time", times.element), card("Agreement and share", shares.element))), journal.element);
+  element.append(unknown, list, h("div.columns", {}, h("div", {}, detail, controls.element), h("div", {}, card("Latency of both arms", plot.element), card("Latency over time", times.element), card("Agreement and share", shares.element))), journal.element);
   return {
     element,
     follow() { times.follow(); shares.follow(); },
@@ -45,12 +45,14 @@ export function view() {
       }
       const measured = body.switches.find((s) => s.control.timed && s.candidate.timed);
       if (!picked || !known.includes(chosen)) chosen = (measured ?? body.switches[0])?.flag ?? known[0];
+      unknown.hidden = !wanted || Boolean(named) || known.includes(wanted);
+      unknown.textContent = `No flag and no Switch has the name ${wanted}; below is ${chosen}.`;
       const flag = body.flags.find((f) => f.name === chosen);
       const obeying = body.switches.filter((s) => s.flag === chosen);
       const arms = obeying.find((s) => s.name === wanted) ?? obeying[0];
       refill(list, card("Flags", table("One flag per row", [
         ["Flag", (f) => h("button", { type: "button", "data-flag": f.name, "aria-pressed": String(f.name === chosen),
-          click: () => go(address("switches", f.name)) }, f.name)],
+          click: () => go(address("switches", f.name)) }, breakable(f.name))],
         ["Mode", (f) => [state(f.state === "rolled_back" ? "bad" : "good", f.mode), STATE[f.state] ? ` ${STATE[f.state]}` : null]],
         ["Source", setBy],
         ["Since", (f) => clock(f.since)],

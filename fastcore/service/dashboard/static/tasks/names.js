@@ -1,5 +1,5 @@
 // Tasks by name: how many are where, and what holds for all of a name.
-import { h, number, state, table } from "../elements.js";
+import { breakable, h, number, state, table } from "../elements.js";
 import { address } from "../place.js";
 import { button, may, ofName } from "./changes.js";
 
@@ -9,7 +9,7 @@ export function names(body) {
   const able = may(body);
   const count = (kind, name) => (kind[name] ? h("a", { href: address("tasks", "", { name: kind.name, state: name }) }, number(kind[name])) : "–");
   return table("One name per row", [
-    ["Task", (k) => [h("a", { href: address("tasks", "", { name: k.name }) }, k.name), k.paused ? [" ", state("warn", "paused")] : null]],
+    ["Task", (k) => [h("a", { href: address("tasks", "", { name: k.name }) }, breakable(k.name)), k.paused ? [" ", state("warn", "paused")] : null]],
     ...COUNTS.map((name) => [name === "queued" ? "waiting" : name, (k) => count(k, name), true]),
     ["Change", (k) => h("span.buttons", {},
       k.paused ? button("Resume", k.name, !able, () => ofName(k.name, "resume")) : button("Pause", k.name, !able, () => ofName(k.name, "pause")),
