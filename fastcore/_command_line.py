@@ -49,6 +49,9 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, and refuse unknown arguments with the name and usage of the subcommand."""
         words = list(sys.argv[1:] if args is None else args)
+        if not words and self._subparsers is not None:
+            self.print_help(sys.stderr)  # what there is, and not only that something is missing
+            self.exit(WRONG)
         self._check_options(words)
         found, left = super().parse_known_args(words, namespace)
         if left:

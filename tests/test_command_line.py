@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from fastcore import cli
+from fastcore import cli, flags
 from fastcore.dispatch.journal import Journal
 from fastcore.tasks.stores.sqlite.store import SqliteStore
 from tests.tasks.stores.sqlite_specs import spec
@@ -122,6 +122,24 @@ def test_wrong_use_is_refused_with_what_to_write(
     out, err = capsys.readouterr()
     assert (found, out) == (code, ""), err
     assert told in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "commands"), [([], ("bench", "status", "tasks")), (["tasks"], ("list", "watch", "run"))]
+)
+def test_without_a_command_those_that_there_are_are_listed(
+    capsys: pytest.CaptureFixture[str], words: list[str], commands: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(words)
+    out, err = capsys.readouterr()
+    assert (stop.value.code, out) == (2, "")
+    assert all(f"\n    {command} " in err for command in commands)
+
+
+def test_a_share_beyond_its_range_gets_no_suggestion_of_the_same_word() -> None:
+    with pytest.raises(ValueError, match=r"ramp:P with P in 0\.\.100, shadow:P, canary, got 'ramp:200'$"):
+        flags.set("indicators", "ramp:200")
 
 
 def test_a_shortened_list_states_that_it_was_cut(folder: Path) -> None:
