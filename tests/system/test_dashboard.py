@@ -460,6 +460,10 @@ def test_pointer_and_zoom_are_shared_by_the_charts_of_a_page(page: Any, served: 
     zoomed = page.evaluate(start)
     page.reload()
     until(page, f"Math.abs({start} - {zoomed}) <= 1")
+    page.click("text=Reset zoom")
+    until(page, f"{start.replace('[0]', '[1]')} - {start} > 4")
+    assert "from=" not in page.url
+    page.wait_for_selector("#unzoom", state="hidden")
 
 
 def test_a_rollback_is_a_mark_on_the_charts(page: Any, served: Served) -> None:
@@ -478,3 +482,18 @@ def test_the_overview_shows_lines_of_the_past(page: Any, served: Served) -> None
     assert page.locator('[data-series="rss"] dd').inner_text().endswith("MiB")
     page.click('[data-series="requests"]')
     page.wait_for_selector('nav a[aria-current="page"][href="#requests"]')
+
+
+def test_pages_that_were_left_leave_nothing_behind(page: Any, served: Served) -> None:
+    show(page, served.url, "overview")
+    session = page.context.new_cdp_session(page)
+    elements = []
+    for _ in range(2):
+        for name in ("requests", "prices", "switches", "tasks") * 3:
+            page.evaluate(f"location.hash = '{name}'")
+            until(page, "document.querySelector('#page .chart')?.dataset.drawn >= 1")
+        page.evaluate("location.hash = 'alerts'")
+        page.wait_for_timeout(300)  # the library's timers
+        session.send("HeapProfiler.collectGarbage")
+        elements.append(session.send("Memory.getDOMCounters")["nodes"])
+    assert elements[1] - elements[0] < 2000, elements  # a chart has hundreds

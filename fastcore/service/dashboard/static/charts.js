@@ -40,5 +40,7 @@ export function chart(label, { tall = false } = {}) {
       }, { displayModeBar: false, responsive: true });
       element.dataset.drawn = String(Number(element.dataset.drawn ?? 0) + 1);
     },
+    /** Give the chart up: its library listens to the window, which would keep it for as long as the page is open. */
+    leave() { if (element.on) window.Plotly.purge(element); },
   };
 }

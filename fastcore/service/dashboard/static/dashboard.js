@@ -99,6 +99,7 @@ function open() {
     return;
   }
   chooseRange(query);
+  $("unzoom").hidden = !(Number(query.get("from")) && Number(query.get("to")));
   if (current?.name === name) {
     Object.assign(current, { wanted, query });
     if (newest[name]) current.view.show(newest[name], wanted, query);
@@ -242,6 +243,10 @@ $("range").addEventListener("change", () => {
   past.choose(Number($("range").value)).catch((error) => say(error.message));
   choose({ range: $("range").value, from: "", to: "" }); // in the address: a copied one shows the same
   followPast();
+});
+$("unzoom").addEventListener("click", () => {
+  choose({ from: "", to: "" });
+  followPast(); // draws the whole range again
 });
 $("token").addEventListener("click", unlock);
 document.addEventListener("locked", () => {

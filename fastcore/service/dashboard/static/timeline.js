@@ -26,9 +26,9 @@ export function timeline(label, lines, layout = () => ({}), of = "") {
       traces.push({ name: "changes", x: marks.map((m) => m.x), y: marks.map(() => 0), text: marks.map((m) => plainText(m.text)), type: "scatter", mode: "markers",
         marker: { symbol: "triangle-up", size: 10, color: marks.map((m) => m.shade) }, hovertemplate: "%{text}<extra></extra>", showlegend: false });
     }
-    const more = layout();
+    const more = layout(), zoom = zoomed();
     plot.draw(traces, { ...more,
-      xaxis: { range: zoomed() ?? [new Date(1000 * Math.max(past.end - past.range, past.at[0] ?? 0)), new Date(1000 * past.end)], uirevision: past.range, type: "date" },
+      xaxis: { range: zoom ?? [new Date(1000 * Math.max(past.end - past.range, past.at[0] ?? 0)), new Date(1000 * past.end)], uirevision: `${past.range} ${zoom}`, type: "date" },
       uirevision: past.range,
       shapes: [...(more.shapes ?? []), ...marks.map((m) => ({ type: "line", yref: "paper", x0: m.x, x1: m.x, y0: 0, y1: 1, line: { color: m.shade, width: 1, dash: "dot" } }))],
     }).then(() => share(plot.element));
@@ -52,6 +52,8 @@ export function timeline(label, lines, layout = () => ({}), of = "") {
       shown.delete(plot.element);
       stop?.();
       stop = null;
+      plot.leave();
+      delete plot.element.dataset.shared;
     },
   };
 }

@@ -65,5 +65,5 @@ export function view() {
       shapes: [30, 70].map((at) => ({ type: "line", xref: "paper", x0: 0, x1: 1, yref: "y2", y0: at, y1: at, line: { color: colour("line"), dash: "dot", width: 1 } })),
     });
   }
-  return { element: h("div", {}, empty, main), show, leave: () => stop?.() };
+  return { element: h("div", {}, empty, main), show, leave() { stop?.(); plot.leave(); } };
 }

@@ -34,7 +34,7 @@ export function view() {
   return {
     element,
     follow() { times.follow(); shares.follow(); },
-    leave() { times.leave(); shares.leave(); },
+    leave() { times.leave(); shares.leave(); plot.leave(); },
     /** Show the figures; `wanted` is the Switch or the flag that the address names. */
     show(body, wanted, query) {
       const known = body.flags.map((f) => f.name);
