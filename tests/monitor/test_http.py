@@ -336,24 +336,6 @@ def test_nested_mounts_routers_and_hosts_are_labelled_by_their_templates(counted
     assert counted("/mw-host/{d}/{b}/leaf") == 1
 
 
-def test_mounts_are_labelled_behind_middleware_that_keeps_its_application_to_itself(
-    counted: Callable[..., int],
-) -> None:
-    class Private:
-        def __init__(self, app: Any) -> None:
-            self._inner = app
-
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            await self._inner(scope, receive, send)
-
-    app = application()
-    app.add_middleware(Private)
-    app.add_middleware(MetricsMiddleware)
-    assert get(app, "/mw-mount/d1/deep/7", "/mw-plain/x/y") == [200, 204]
-    assert counted("/mw-mount/{desk}/deep/{order}") == 1
-    assert counted("/mw-plain/*", "204") == 1
-
-
 def test_a_root_path_set_by_something_unknown_is_in_no_label(counted: Callable[..., int]) -> None:
     async def dispatch(scope: Any, receive: Any, send: Any) -> None:
         first = scope["path"].split("/")[1]

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from fastcore import flags, metrics
 from fastcore.monitor import AlertManager, MetricsMiddleware, Rule
@@ -365,6 +366,27 @@ def test_requests_are_shown_by_route_with_errors_and_times() -> None:
         assert found["count"] == len({(row["method"], row["route"]) for row in found["routes"]})
 
     run(check)
+
+
+def test_requests_below_mounts_are_labelled_behind_middleware_that_keeps_its_application_to_itself() -> None:
+    class Private:
+        def __init__(self, app: Any) -> None:
+            self._inner = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self._inner(scope, receive, send)
+
+    async def main() -> None:
+        app = FastAPI()
+        app.mount("/behind-private", Dashboard(Sources(Prices())))
+        app.add_middleware(Private)
+        app.add_middleware(MetricsMiddleware)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as client:
+            await client.get("/behind-private/api.js")
+
+    asyncio.run(main())
+    routes = [dict(one.labels)["route"] for one in metrics.snapshot() if one.name == "fastcore_http_requests_total"]
+    assert "/behind-private/*" in routes
 
 
 def test_firing_alerts_are_shown_with_their_rules() -> None:
