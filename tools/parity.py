@@ -3,6 +3,7 @@
     python tools/parity.py                  # both twins, all functions
     python tools/parity.py --twin compiled rsi sar
     python tools/parity.py --forms          # live against whole series, boards against live; what a spike leaves
+    python tools/parity.py --gaps           # nan="talib" against TA-Lib, on series with missing values
 
 A result differs where it is off by more than 1e-9 of itself, and by more than 1e-12 of the largest result and input:
 the difference of two prices has no more digits than they have. A line names the function with its parameters, the
@@ -28,11 +29,13 @@ from fastcore import flags
 from fastcore import indicators as ta
 from fastcore.indicators.registry import INDICATORS, MATYPES, Indicator, column
 from tests.indicators.cases import real_prices, walk
+from tests.indicators.gaps import columns_of, from_talib, gaps
 
 Bars = dict[str, Any]
 PERIODS = (1, 2, 3, 5, 14, 30, 100, 250)
 NUMBERS = (0.0, 0.02, 0.5, 1.0, 2.5)
 SHORT = 240  # bars for the twin in Python
+GAP_BARS = 600
 
 
 def series() -> Iterator[tuple[str, Bars]]:
@@ -178,11 +181,44 @@ def _spike(row: Indicator, params: list[Any]) -> int:
     return int(any(wrong))
 
 
+def missing(rows: list[Indicator], twin: str) -> int:
+    """`nan="talib"` against TA-Lib on series with missing values, for parameters with which clean series are equal."""
+    wrong = total = 0
+    for row in rows:
+        columns = columns_of(row, SHORT if twin == "python" else GAP_BARS)
+        for values in parameters(row):
+            params, bad = given(row, values), []
+            try:
+                clean = from_talib(row, columns, params)
+            except Exception as error:
+                if "TA_BAD_PARAM" not in str(error):
+                    raise
+                continue
+            with flags.override("indicators", twin):
+                if not _close(outputs(getattr(ta, row.name)(*columns, *params)), clean):
+                    continue
+                for what, mask in gaps(row, params, len(columns[0])):
+                    inputs = [np.where(gone, np.nan, x) for gone, x in zip(mask, columns)]
+                    found = outputs(getattr(ta, row.name)(*inputs, *params, nan="talib"))
+                    bad += [] if _close(found, from_talib(row, inputs, params)) else [what]
+                    total += 1
+            if bad:
+                print(f"{row.name}{tuple(params)}, {twin}: {len(bad)} series, {bad[0]}")
+            wrong += len(bad)
+    print(f"{twin}: {total} series with missing values, {wrong} with differences")
+    return wrong
+
+
+def _close(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
+    return all(np.allclose(a, b, rtol=1e-8, atol=1e-8, equal_nan=True) for a, b in zip(ours, theirs, strict=True))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="functions; all if none is given")
     parser.add_argument("--twin", choices=("compiled", "python", "both"), default="both")
     parser.add_argument("--forms", action="store_true", help="compare the forms of each function instead")
+    parser.add_argument("--gaps", action="store_true", help="compare series with missing values instead")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     known = set(talib.get_functions())  # type: ignore[no-untyped-call]
@@ -192,7 +228,7 @@ def main() -> int:
     if args.forms:
         return min(forms(rows), 1)
     twins = ("compiled", "python") if args.twin == "both" else (args.twin,)
-    return min(sum(parity(rows, twin) for twin in twins), 1)
+    return min(sum((missing if args.gaps else parity)(rows, twin) for twin in twins), 1)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fastcore.dispatch import backends
-from fastcore.indicators import coerce, saved
+from fastcore.indicators import coerce, missing, saved
+from fastcore.indicators.coded import CodedBoard
 from fastcore.indicators.forking import keep_whole
 from fastcore.indicators.results import result_type
 
 if TYPE_CHECKING:
     from fastcore.indicators.plan import Plan
+    from fastcore.indicators.registry import Indicator
 
 __all__ = ["Board"]
 
@@ -36,6 +38,8 @@ class Board:
     ----------
     plan : Plan
     symbols : int
+    nan : str or None
+        The policy towards missing data.
     backend : str
         ``"compiled"`` or ``"python"``.
 
@@ -48,20 +52,23 @@ class Board:
     array([1.5, 2.5, 3.5])
     """
 
-    __slots__ = ("__weakref__", "_core", "_names", "_outputs", "backend", "plan", "symbols")
+    __slots__ = ("__weakref__", "_core", "_names", "_outputs", "backend", "nan", "plan", "symbols")
 
-    def __init__(self, plan: Plan, symbols: int) -> None:
+    def __init__(self, plan: Plan, symbols: int, nan: Literal["talib"] | None = None) -> None:
         if not hasattr(plan, "definitions"):
             raise TypeError(f"plan: expected a Plan, got {type(plan).__name__}")
         count = coerce.count("symbols", symbols, SYMBOLS_MAX)
         if "at" in plan.columns:
             raise ValueError("plan: expected columns of other names, got at, which update() takes for the symbols")
         backend = backends.backend_for("indicators")
-        specs = [(*one.row.core(one.values), one.columns) for one in plan.definitions.values()]
-        self._setup(plan, backend, backends.twin("indicators", backend).Board(specs, count))
+        core = missing.core if missing.checked(nan) else _core
+        specs = [(*core(one.row, one.values), one.columns) for one in plan.definitions.values()]
+        made = backends.twin("indicators", backend).Board(specs, count)
+        self._setup(plan, backend, CodedBoard(made, len(specs)) if nan else made, nan)
 
-    def _setup(self, plan: Plan, backend: str, core: Any) -> None:
+    def _setup(self, plan: Plan, backend: str, core: Any, nan: Literal["talib"] | None) -> None:
         self.plan = plan
+        self.nan = nan
         self.backend = backend
         self._core = core
         keep_whole(self)
@@ -195,12 +202,12 @@ class Board:
 
     def copy(self) -> Board:
         """Return an independent board in the same state."""
-        return self._of(self.plan, self.backend, self._core.copy())
+        return self._of(self.plan, self.backend, self._core.copy(), self.nan)
 
     @classmethod
-    def _of(cls, plan: Plan, backend: str, core: Any) -> Board:
+    def _of(cls, plan: Plan, backend: str, core: Any, nan: Literal["talib"] | None) -> Board:
         made = cls.__new__(cls)
-        made._setup(plan, backend, core)
+        made._setup(plan, backend, core, nan)
         return made
 
     def __copy__(self) -> Board:
@@ -210,8 +217,9 @@ class Board:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        made_of = saved.made_of(self.plan.definitions)
-        return _restore, (self.plan, self.symbols, self.backend, pickle.dumps(self._core), made_of)
+        made_of = saved.made_of(self.plan.definitions, self.nan)
+        core = self._core.core if self.nan else self._core
+        return _restore, (self.plan, self.symbols, self.backend, pickle.dumps(core), made_of, self.nan)
 
     def __repr__(self) -> str:
         return f"<board of {self.symbols} symbols: {', '.join(self._outputs)}>"
@@ -223,6 +231,18 @@ def _locked(output: Any) -> Any:
     return view
 
 
-def _restore(plan: Plan, symbols: int, backend: str, state: bytes, made_of: Any = None) -> Board:
+def _core(row: Indicator, values: tuple[float, ...]) -> tuple[Any, tuple[float, ...]]:
+    return row.core(values)
+
+
+def _restore(
+    plan: Plan,
+    symbols: int,
+    backend: str,
+    state: bytes,
+    made_of: Any = None,
+    nan: Literal["talib"] | None = None,
+) -> Board:
     backends.twin("indicators", backend)  # says why, if that twin may not run here
-    return Board._of(plan, backend, saved.load("board", plan.definitions, state, made_of))
+    core = saved.load("board", plan.definitions, state, made_of, nan)
+    return Board._of(plan, backend, CodedBoard(core, len(plan.definitions)) if nan else core, nan)

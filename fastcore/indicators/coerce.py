@@ -44,11 +44,12 @@ _FLOAT = np.dtype(np.float64)
 
 
 def bind(
-    row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None
+    row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, twin: Any = None
 ) -> tuple[tuple[Array, ...], tuple[float, ...], Finish | None, tuple[Array, ...] | None]:
     """Return the arrays and the parameters of a call of `row`, what makes the result of the outputs, and their arrays.
 
     What makes the result is None where that is the one output as it is; the arrays are None where they are to be made.
+    Under the policy of TA-Lib the outputs are computed here, with `twin`, and the arrays of the call are empty.
 
     Raises
     ------
@@ -75,36 +76,36 @@ def bind(
     values = _values(row, given[count:])
     symbols = None if form is None else form.symbols
     shape = inputs[0].shape
+    own = None if out is None else destination.taken(row, out, shape)
     if symbols is not None:
         inputs = tuple(symbols.spread(x) for x in inputs)
-    masks = None
-    if as_talib:
-        inputs, masks = missing.filled(row, values, inputs)
-    if out is None:
-        return inputs, values, _spoiling(masks, finisher(row, form)), None
-    own = destination.taken(row, out, shape)
+    outputs = missing.outputs(twin, row, values, inputs) if as_talib else None
+    if own is None:
+        finish = finisher(row, form)
+        if outputs is None:
+            return inputs, values, finish, None
+        return _nothing(inputs), values, _given(outputs, finish), None
     result = destination.result_in(row, own)
-    if symbols is None:
-        finish = _spoiling(masks, lambda outputs: result)
-        return destination.apart(inputs, own), values, finish, tuple(map(np.asarray, own))
+    if symbols is None and outputs is None:
+        return destination.apart(inputs, own), values, lambda outputs: result, tuple(map(np.asarray, own))
 
-    def gather(outputs: tuple[Array, ...]) -> Any:
-        destination.put([symbols.gather(x) for x in outputs], own)
+    def put(outputs: tuple[Array, ...]) -> Any:
+        destination.put(outputs if symbols is None else [symbols.gather(x) for x in outputs], own)
         return result
 
-    return inputs, values, _spoiling(masks, gather), None
+    if outputs is None:
+        return inputs, values, put, None
+    return _nothing(inputs), values, _given(outputs, put), None
 
 
-def _spoiling(masks: Any, finish: Finish | None) -> Finish | None:
-    """`finish`, after the outputs were made NaN where they are spoiled."""
-    if masks is None:
-        return finish
+def _nothing(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Return inputs without bars."""
+    return tuple(x[..., :0] for x in inputs)
 
-    def spoil(outputs: tuple[Array, ...]) -> Any:
-        missing.spoil(outputs, masks)
-        return outputs[0] if finish is None else finish(outputs)
 
-    return spoil
+def _given(found: tuple[Array, ...], finish: Finish | None) -> Finish:
+    """Return what makes the result of the outputs `found`, whatever it is given."""
+    return lambda outputs: found[0] if finish is None else finish(found)
 
 
 def definition_arguments(

@@ -8,7 +8,7 @@ import keyword
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from fastcore.dispatch import backends
 from fastcore.indicators import coerce
@@ -109,14 +109,15 @@ class CustomIndicator:
         if arm is None:
             row = self.row
             params = tuple((param.name, param.kind, param.default, param.lo, param.hi) for param in row.params)
-            arm = self._arms[backend] = backends.twin("indicators", backend).function(
-                self, row.inputs, params, row.result_type, functools.partial(coerce.bind, row)
+            twin = backends.twin("indicators", backend)
+            arm = self._arms[backend] = twin.function(
+                self, row.inputs, params, row.result_type, functools.partial(coerce.bind, row, twin=twin)
             )
         return arm(*args, **kwargs)
 
-    def live(self, *history: Any) -> Live[Any]:
+    def live(self, *history: Any, nan: Literal["talib"] | None = None) -> Live[Any]:
         """Return the indicator with its default parameters, ready to take one bar at a time."""
-        return self._class().live(*history)
+        return self._class().live(*history, nan=nan)
 
     def __reduce__(self) -> str:
         name: str = vars(self)["__qualname__"]  # as a function: by where it is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from fastcore.indicators import coerce, docstrings
 from fastcore.indicators.functions import FUNCTIONS
@@ -74,15 +74,17 @@ class Definition:
         function = FUNCTIONS[self.row.name] if self.maker is None else self.maker.compute
         return function(*inputs, **named, **self._arguments)
 
-    def live(self, *history: Any) -> Live[Any]:
+    def live(self, *history: Any, nan: Literal["talib"] | None = None) -> Live[Any]:
         """Return the indicator ready to take one bar at a time.
 
         Parameters
         ----------
         *history : array_like, optional
             The bars so far, one 1-D series an input.
+        nan : {'talib'}, optional
+            The policy towards missing data, as the functions take it.
         """
-        live: Live[Any] = Live(self)
+        live: Live[Any] = Live(self, nan)
         if history:
             live.extend(*history)
         return live

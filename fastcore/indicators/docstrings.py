@@ -13,8 +13,8 @@ WIDTH = 100
 OUT = "Where the result is written: float64, of the inputs' shape, contiguous. It may be an input."
 NAN = (
     "{'talib'}, optional",
-    "Another policy towards missing data: a value after the first complete bar that is not finite spoils all that is "
-    "computed with it, in running sums and averages for ever. By default the one under Notes.",
+    "Another policy towards missing data: results are those of TA-Lib, which computes with a value that is not finite, "
+    "after the first complete bar, as with any number. By default the one under Notes.",
 )
 _HEIGHTS = ("volume", "low", "open", "close", "high")  # of the inputs of an example, in sorted columns
 Entry = tuple[str, str]  # "name : type", or a type alone, and what it is

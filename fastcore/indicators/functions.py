@@ -23,7 +23,7 @@ def _arm(row: Indicator, twin: ModuleType) -> Callable[..., Any]:
     """The function of `row` on one twin, before any flag."""
     params = tuple((param.name, param.kind, param.default, param.lo, param.hi) for param in row.params)
     made: Callable[..., Any] = twin.function(
-        row.name, row.inputs, params, RESULTS.get(row.name), functools.partial(bind, row)
+        row.name, row.inputs, params, RESULTS.get(row.name), functools.partial(bind, row, twin=twin)
     )
     return made
 

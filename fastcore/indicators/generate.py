@@ -88,7 +88,7 @@ def _definition_stub(row: Indicator) -> str:
         + f'    """{row.title}, with its parameters bound."""\n\n'
         + _method("__init__", arguments, "None")
         + _overloads(row, [])
-        + _method("live", ["self", "*history: ArrayLike"], f"Live[{value}]")
+        + _method("live", ["self", "*history: ArrayLike", "nan: _Nan = None"], f"Live[{value}]")
     )
 
 

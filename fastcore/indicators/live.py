@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from fastcore.dispatch import backends
-from fastcore.indicators import coerce, saved
+from fastcore.indicators import coerce, missing, saved
+from fastcore.indicators.coded import CodedLive
 from fastcore.indicators.forking import keep_whole
 from fastcore.indicators.results import result_type
 
@@ -30,10 +31,13 @@ class Live(Generic[Result]):
     ----------
     definition : Definition
         Such as ``RSI(14)``.
+    nan : {'talib'}, optional
+        The policy towards missing data, as the functions take it.
 
     Attributes
     ----------
     definition : Definition
+    nan : str or None
     backend : str
         ``"compiled"`` or ``"python"``.
     update : callable
@@ -50,23 +54,29 @@ class Live(Generic[Result]):
     (1.5, 3.0, 2.5)
     """
 
-    __slots__ = ("__weakref__", "_core", "backend", "definition", "peek", "update")
+    __slots__ = ("__weakref__", "_core", "backend", "definition", "nan", "peek", "update")
 
     definition: Definition
+    nan: Literal["talib"] | None
     backend: str
     update: Callable[..., Result]
     peek: Callable[..., Result]
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, nan: Literal["talib"] | None = None) -> None:
         if not hasattr(definition, "row"):
             raise TypeError(f"definition: expected a definition such as RSI(14), got {type(definition).__name__}")
         backend = backends.backend_for("indicators")
         row = definition.row
-        core = backends.twin("indicators", backend).Live(*row.core(definition.values), result_type(row))
-        self._setup(definition, backend, core)
+        twin = backends.twin("indicators", backend)
+        if missing.checked(nan):
+            core: Any = CodedLive(twin.Live(*missing.core(row, definition.values)), result_type(row))
+        else:
+            core = twin.Live(*row.core(definition.values), result_type(row))
+        self._setup(definition, backend, core, nan)
 
-    def _setup(self, definition: Definition, backend: str, core: Any) -> None:
+    def _setup(self, definition: Definition, backend: str, core: Any, nan: Literal["talib"] | None) -> None:
         self.definition = definition
+        self.nan = nan
         self.backend = backend
         self._core = core
         keep_whole(self)
@@ -117,12 +127,12 @@ class Live(Generic[Result]):
 
     def copy(self) -> Live[Result]:
         """Return an independent indicator in the same state."""
-        return self._of(self.definition, self.backend, self._core.copy())
+        return self._of(self.definition, self.backend, self._core.copy(), self.nan)
 
     @classmethod
-    def _of(cls, definition: Definition, backend: str, core: Any) -> Live[Result]:
+    def _of(cls, definition: Definition, backend: str, core: Any, nan: Literal["talib"] | None) -> Live[Result]:
         made = cls.__new__(cls)
-        made._setup(definition, backend, core)
+        made._setup(definition, backend, core, nan)
         return made
 
     def __copy__(self) -> Live[Result]:
@@ -132,13 +142,17 @@ class Live(Generic[Result]):
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        made_of = saved.made_of({"live": self.definition})
-        return _restore, (self.definition, self.backend, pickle.dumps(self._core), made_of)
+        made_of = saved.made_of({"live": self.definition}, self.nan)
+        core = self._core.core if self.nan else self._core
+        return _restore, (self.definition, self.backend, pickle.dumps(core), made_of, self.nan)
 
     def __repr__(self) -> str:
         return f"<live {self.definition}: {self.value} after {self.count} bars>"
 
 
-def _restore(definition: Definition, backend: str, state: bytes, made_of: Any = None) -> Live[Any]:
+def _restore(
+    definition: Definition, backend: str, state: bytes, made_of: Any = None, nan: Literal["talib"] | None = None
+) -> Live[Any]:
     backends.twin("indicators", backend)  # says why, if that twin may not run here
-    return Live._of(definition, backend, saved.load("live", {"live": definition}, state, made_of))
+    core = saved.load("live", {"live": definition}, state, made_of, nan)
+    return Live._of(definition, backend, CodedLive(core, result_type(definition.row)) if nan else core, nan)

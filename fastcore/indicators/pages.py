@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from fastcore.indicators.docstrings import parameter_type
-from fastcore.indicators.missing import GIVES_NUMBERS, reach_of
+from fastcore.indicators.missing import goes_on, reach_of
 from fastcore.indicators.registry import INDICATORS, INPUTS, MATYPES, MISSING_DATA, Indicator, Param
 from python_fallback.shared.indicators import OPERATOR_NAMES, OPERATORS, Operators, gap
 
@@ -103,7 +103,7 @@ def _as_talib(row: Indicator) -> str:
         "window": "the windows that hold it",
         "ever": "every later bar",
     }[reach_of(row)]
-    numbers = "; TA-Lib itself gives numbers at some of these" if row.name in GIVES_NUMBERS else ""
+    numbers = " at most: a comparison with it is false, as in TA-Lib" if goes_on(row) else ""
     return f'With `nan="talib"` a missing value spoils {spoils}{numbers}.'
 
 

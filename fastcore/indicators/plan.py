@@ -121,7 +121,13 @@ class Plan:
             return self._compute(bars, nan)
         raise TypeError(f"bars: expected a DataFrame or a mapping of arrays, got {type(bars).__name__}")
 
-    def live(self, symbols: int | None = None, history: Mapping[str, Any] | None = None) -> Board:
+    def live(
+        self,
+        symbols: int | None = None,
+        history: Mapping[str, Any] | None = None,
+        *,
+        nan: Literal["talib"] | None = None,
+    ) -> Board:
         """Return a board that updates every indicator of every symbol with one call per tick.
 
         Parameters
@@ -130,12 +136,14 @@ class Plan:
             How many symbols. By default as many as `history` has rows.
         history : mapping of column name to array_like, optional
             The bars so far: symbols x bars.
+        nan : {'talib'}, optional
+            The policy towards missing data, as the functions take it.
         """
         if symbols is None:
             if history is None:
                 raise ValueError("symbols: expected an int, or a history that has one row per symbol, got neither")
             symbols = len(self.panels(history)[0])
-        board = Board(self, symbols)
+        board = Board(self, symbols, nan)
         if history is not None:
             board.extend(history)
         return board

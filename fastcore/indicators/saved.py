@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fastcore.indicators import missing
 from python_fallback.shared.indicators import fingerprint
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ _INSTEAD = "make it again, and give it its bars with extend()"
 Saved = tuple[int, dict[str, str]]  # the format, and the fingerprint of each definition's program by its name
 
 
-def made_of(definitions: Mapping[str, Definition]) -> Saved:
-    """Return what is pickled with the state of `definitions`."""
-    return FORMAT, {name: _fingerprint(definition) for name, definition in definitions.items()}
+def made_of(definitions: Mapping[str, Definition], nan: str | None = None) -> Saved:
+    """Return what is pickled with the state of `definitions` under the policy `nan`."""
+    return FORMAT, {name: _fingerprint(definition, nan) for name, definition in definitions.items()}
 
 
-def load(what: str, definitions: Mapping[str, Definition], state: bytes, saved: Saved | None) -> Any:
+def load(
+    what: str, definitions: Mapping[str, Definition], state: bytes, saved: Saved | None, nan: str | None = None
+) -> Any:
     """Return the core of a live object or a board from its pickled state.
 
     Raises
@@ -40,7 +43,7 @@ def load(what: str, definitions: Mapping[str, Definition], state: bytes, saved: 
         number, prints = saved
         if number != FORMAT:
             raise ValueError(f"{what}: expected a state in format {FORMAT}, got one in format {number}: {_INSTEAD}")
-        other = [repr(one) for name, one in definitions.items() if prints.get(name) != _fingerprint(one)]
+        other = [repr(one) for name, one in definitions.items() if prints.get(name) != _fingerprint(one, nan)]
         if other:
             raise ValueError(
                 f"{what}: expected a state of today's definitions, got one that was saved when "
@@ -52,5 +55,6 @@ def load(what: str, definitions: Mapping[str, Definition], state: bytes, saved: 
         raise ValueError(f"{what}: expected a state that this build reads: {error}: {_INSTEAD}") from error
 
 
-def _fingerprint(definition: Definition) -> str:
-    return fingerprint(definition.row.program(definition.values))
+def _fingerprint(definition: Definition, nan: str | None) -> str:
+    program = definition.row.program(definition.values)
+    return fingerprint(missing.program(definition.row, definition.values) if nan else program)

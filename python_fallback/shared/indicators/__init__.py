@@ -7,6 +7,7 @@ compiled twin runs it in C. Adding an indicator takes one definition in ``defini
 
 from __future__ import annotations
 
+from python_fallback.shared.indicators.as_talib import MISSING, SUMS_AGAIN, AsTalib, Reach, reach, spoiling
 from python_fallback.shared.indicators.lookup import inputs_of, program_of
 from python_fallback.shared.indicators.operators import OPERATORS
 from python_fallback.shared.indicators.program import (
@@ -18,12 +19,14 @@ from python_fallback.shared.indicators.program import (
     lookback,
     missing_data,
 )
-from python_fallback.shared.indicators.spoiled import Reach, reach, spoiled
 from python_fallback.shared.indicators.tracing import OPERATOR_NAMES, Operators, Value, trace
 
 __all__ = [
+    "MISSING",
     "OPERATORS",
     "OPERATOR_NAMES",
+    "SUMS_AGAIN",
+    "AsTalib",
     "Node",
     "Operators",
     "Program",
@@ -37,6 +40,6 @@ __all__ = [
     "missing_data",
     "program_of",
     "reach",
-    "spoiled",
+    "spoiling",
     "trace",
 ]

@@ -6,7 +6,7 @@ import math
 
 from python_fallback.shared.indicators.tracing import Operators, Value
 
-__all__ = ["DEFINITIONS", "mama"]
+__all__ = ["DEFINITIONS", "from_bar_63", "ht_trendmode", "late", "mama", "mean_of_cycle", "trend"]
 
 _DEGREES = 180.0 / math.pi
 _EARLY, _LATE = 9, 34  # smoothed prices before the first that counts
@@ -37,15 +37,25 @@ def _settled(o: Operators, x: Value) -> Value:
     return o.after(x, 32 - _SMOOTH - _EARLY)
 
 
-def _late(o: Operators, real: Value) -> tuple[Value, Value]:
+def late(o: Operators, real: Value) -> tuple[Value, Value]:
     """The smoothed price, and the period of its cycle: 0 before there is one."""
     price = o.cycle_smooth(real)
     return price, _smoothed(o, o.cycle_period(price, _LATE))
 
 
-def _trend(o: Operators, real: Value, period: Value) -> tuple[Value, int]:
-    """The trend line, and how many bars come before its first."""
-    return o.weighted(o.mean_of(real, o.map("floor", period + 0.5), 50), 4), _SMOOTH + 49 + 3
+def mean_of_cycle(o: Operators, real: Value, period: Value) -> Value:
+    """The mean of the bars of a cycle."""
+    return o.mean_of(real, o.map("floor", period + 0.5), 50)
+
+
+def trend(o: Operators, means: Value) -> Value:
+    """The trend line of the means of cycles."""
+    return o.weighted(means, 4)
+
+
+def from_bar_63(o: Operators, x: Value) -> Value:
+    """x, made of a trend line, from bar 63 on."""
+    return o.after(x, 63 - (_SMOOTH + 49 + 3))
 
 
 def ht_dcperiod(o: Operators, real: Value) -> Value:
@@ -58,7 +68,7 @@ def ht_phasor(o: Operators, real: Value) -> tuple[Value, ...]:
 
 
 def ht_dcphase(o: Operators, real: Value) -> Value:
-    return o.after(o.cycle_phase(*_late(o, real)), 63 - _SMOOTH)
+    return o.after(o.cycle_phase(*late(o, real)), 63 - _SMOOTH)
 
 
 def ht_sine(o: Operators, real: Value) -> tuple[Value, ...]:
@@ -67,15 +77,14 @@ def ht_sine(o: Operators, real: Value) -> tuple[Value, ...]:
 
 
 def ht_trendline(o: Operators, real: Value) -> Value:
-    line, before = _trend(o, real, _late(o, real)[1])
-    return o.after(line, 63 - before)
+    return from_bar_63(o, trend(o, mean_of_cycle(o, real, late(o, real)[1])))
 
 
 def ht_trendmode(o: Operators, real: Value) -> Value:
-    price, period = _late(o, real)
-    line, before = _trend(o, real, period)
+    price, period = late(o, real)
+    line = trend(o, mean_of_cycle(o, real, period))
     apart = abs(o.ratio(price - line, line)) >= 0.015
-    return o.after(o.greatest(apart, o.cycle_mode(o.cycle_phase(price, period), period)), 63 - before)
+    return from_bar_63(o, o.greatest(apart, o.cycle_mode(o.cycle_phase(price, period), period)))
 
 
 def mama(o: Operators, real: Value, fastlimit: float, slowlimit: float) -> tuple[Value, ...]:

@@ -1,0 +1,152 @@
+"""Cores of live indicators and boards under the policy ``nan="talib"``: a number stands for a missing value in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fastcore.indicators.missing import coded, decode
+from python_fallback.shared.indicators import MISSING
+
+__all__ = ["CodedBoard", "CodedLive"]
+
+
+class _Locked:
+    """What has the lock of its core, where that has one in Python."""
+
+    __slots__ = ("core",)
+
+    core: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("hold", "release", "renew"):
+            return getattr(self.core, name)
+        raise AttributeError(name)
+
+
+class CodedLive(_Locked):
+    """The core of a live indicator.
+
+    Parameters
+    ----------
+    core : object
+        That of a twin, of the program under the policy.
+    make : callable, optional
+        Makes one result of several outputs.
+    """
+
+    __slots__ = ("_make",)
+
+    def __init__(self, core: Any, make: Callable[..., Any] | None) -> None:
+        self.core = core
+        self._make = make
+
+    @property
+    def value(self) -> Any:
+        """What the last update returned."""
+        return self._result(self.core.value)
+
+    @property
+    def count(self) -> int:
+        """The number of bars it was given."""
+        count: int = self.core.count
+        return count
+
+    def update(self, *bar: Any) -> Any:
+        """Take the next bar and return the indicator's value at it."""
+        return self._result(self.core.update(*map(_number, bar)))
+
+    def peek(self, *bar: Any) -> Any:
+        """Return what `update` would, and change nothing."""
+        return self._result(self.core.peek(*map(_number, bar)))
+
+    def extend(self, *arrays: Any) -> Any:
+        """Take every bar of `arrays` in turn and return the series of values."""
+        found = self.core.extend(*map(coded, arrays))
+        outputs = found if isinstance(found, tuple) else (found,)
+        for x in outputs:
+            decode(x)
+        return outputs[0] if self._make is None else self._make(*outputs)
+
+    def copy(self) -> CodedLive:
+        """Return an independent core in the same state."""
+        return CodedLive(self.core.copy(), self._make)
+
+    def _result(self, found: Any) -> Any:
+        if self._make is None:
+            return math.nan if found == MISSING else found
+        return self._make(*(math.nan if x == MISSING else x for x in found))
+
+
+class CodedBoard(_Locked):
+    """The core of a board.
+
+    Parameters
+    ----------
+    core : object
+        That of a twin, of the programs under the policy.
+    parts : int
+        How many indicators it has.
+    """
+
+    __slots__ = ("_outputs", "_parts")
+
+    def __init__(self, core: Any, parts: int) -> None:
+        self.core = core
+        self._parts = parts
+        self._look()
+
+    @property
+    def symbols(self) -> int:
+        """How many symbols it has."""
+        symbols: int = self.core.symbols
+        return symbols
+
+    def update(self, columns: Mapping[str, Any], at: Any = None) -> None:
+        """Take the next bar of every symbol, or of the symbols `at` these indices."""
+        self.core.update({name: coded(x) for name, x in columns.items()}, at)
+        self._read(at)
+
+    def extend(self, columns: Mapping[str, Any], at: Any = None) -> None:
+        """Take many bars of every symbol, or of the symbols `at` these indices."""
+        self.core.extend({name: coded(x) for name, x in columns.items()}, at)
+        self._read(at)
+
+    def add(self, symbols: int, columns: Mapping[str, Any] | None = None) -> None:
+        """Take `symbols` more, with their bars so far; the outputs are other arrays from then on."""
+        self.core.add(symbols, None if columns is None else {name: coded(x) for name, x in columns.items()})
+        self._look()
+
+    def reset(self, at: Any = None, parts: Iterable[int] | None = None) -> None:
+        """Begin again, for all symbols or those at `at`, with the indicators `parts` or all."""
+        self.core.reset(at, parts)
+        self._read(at)
+
+    def output(self, i: int) -> tuple[Any, ...]:
+        """Return the outputs of the i-th indicator: arrays that later updates change in place."""
+        return self._outputs[i]
+
+    def copy(self) -> CodedBoard:
+        """Return an independent core in the same state."""
+        return CodedBoard(self.core.copy(), self._parts)
+
+    def _look(self) -> None:
+        self._outputs = [tuple(x.copy() for x in self.core.output(i)) for i in range(self._parts)]
+        self._read(None)
+
+    def _read(self, at: Any) -> None:
+        """Read the outputs of the core, all or those at `at`."""
+        for i, own in enumerate(self._outputs):
+            for x, given in zip(own, self.core.output(i)):
+                found = given.copy() if at is None else given[at]
+                decode(found)
+                x[... if at is None else at] = found
+
+
+def _number(x: Any) -> Any:
+    """Return the number that stands for `x`, which may be anything: what is no number is refused by the core."""
+    try:
+        return x if math.isfinite(x) else MISSING
+    except (TypeError, ValueError, OverflowError):
+        return x
