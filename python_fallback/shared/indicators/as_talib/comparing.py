@@ -15,7 +15,20 @@ FAR = 2.0**1000  # beyond every price
 
 
 class Comparing(Spoiling):
-    """Operators as TA-Lib's functions carry them out: what was compared with NaN need not be NaN."""
+    """Operators as TA-Lib's functions carry them out: what was compared with NaN need not be NaN.
+
+    Parameters
+    ----------
+    inputs : int
+    running : bool, default True
+        Whether sums run on from bar to bar.
+    blocks : bool, default False
+        Whether extremes are those of blocks of a window's length, and not of the window each time.
+    zero : bool, default False
+        Whether a divisor that is NaN counts as zero.
+    copies : bool, default False
+        Whether an exponential average of one bar is that bar, and does not recur.
+    """
 
     def __init__(
         self, inputs: int, running: bool = True, blocks: bool = False, zero: bool = False, copies: bool = False
