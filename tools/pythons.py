@@ -24,7 +24,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 HOT_PACKAGES = ("pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypothesis>=6.100", "websockets>=13")
 # Twins are tested again; the tools, the documentation and the example are not, nor what compares results of the same
 # C for thousands of cases. How the twins compare stays: since 3.12 sum() adds floats otherwise.
-SAME_C = "scales still_prices leading_gaps gaps definitions kernels parity nan_talib"
+SAME_C = (
+    "scales still_prices leading_gaps gaps definitions kernels parity nan_talib "
+    "programs accuracy long_series window_lengths"
+)
 LEFT_OUT = ("tests/build", "tests/examples", *(f"tests/indicators/test_{name}.py" for name in SAME_C.split()))
 REPEAT = " ".join(
     ["-m 'not backend_independent and not slow' --hypothesis-profile=repeat", *(f"--ignore={p}" for p in LEFT_OUT)]
