@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
+from examples.market_desk.data.feed import PERIOD
 from examples.market_desk.data.market import HISTORY
 from examples.market_desk.fast.analysis import OptimizedTechnicalAnalysisService
 from fastcore import Switch
-from fastcore.cache import LRUCache
+from fastcore.cache import TTLCache
 
 __all__ = ["QuickAnswers", "QuickAnswersMiddleware"]
 
@@ -40,14 +41,14 @@ class QuickAnswers:
 
     Attributes
     ----------
-    answers : LRUCache
+    answers : TTLCache
         By path, query and bar.
     find : Switch
         The answer to a request, where it is kept or needs no computation; else None.
     """
 
     def __init__(self, analysis: OptimizedTechnicalAnalysisService) -> None:
-        self.answers: LRUCache[tuple[str, bytes, int], Kept] = LRUCache(KEPT)
+        self.answers: TTLCache[tuple[str, bytes, int], Kept] = TTLCache(KEPT, 2 * PERIOD)
         self._analysis, self._market = analysis, analysis.market
         self.find = Switch(
             "answers.find", control=lambda scope: None, candidate=self.find_kept, flag="memory_optimization"
