@@ -6,13 +6,24 @@ Twins compute it as a program of its own, in which a number stands for a missing
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcore.indicators.registry import Indicator
-from python_fallback.shared.indicators import MISSING, SUMS_AGAIN, AsTalib, Program, Reach, reach, spoiling
+from python_fallback.shared.indicators import (
+    MISSING,
+    OPERATORS,
+    SUMS_AGAIN,
+    AsTalib,
+    Program,
+    Reach,
+    reach,
+    spoiling,
+)
 
 __all__ = ["checked", "coded", "core", "decode", "goes_on", "outputs", "program", "reach_of"]
 
@@ -56,19 +67,31 @@ def decode(x: Array) -> None:
 
 def outputs(twin: Any, row: Indicator, values: tuple[float, ...], inputs: tuple[Array, ...]) -> Any:
     """Return the outputs of `row`; None where they are those without the policy: none is missing but the first bars."""
-    if not (row.name in _ELSE or _has_gap(inputs)):
+    there = [np.isfinite(x) for x in inputs]
+    if row.name not in _ELSE and (not _has_gap(there) or _by_bar(row, values)):
         return None
-    found: tuple[Array, ...] = twin.batch(*core(row, values), tuple(map(coded, inputs)))
+    given = tuple(np.where(finite, x, MISSING) for finite, x in zip(there, inputs))
+    found: tuple[Array, ...] = twin.batch(*core(row, values), given)
     for x in found:
         decode(x)
     return found
 
 
-def _has_gap(inputs: tuple[Array, ...]) -> bool:
-    if all(np.isfinite(x).all() for x in inputs):
+def _has_gap(there: Sequence[NDArray[np.bool_]]) -> bool:
+    """Whether an input is missing after the first complete bar."""
+    if all(finite.all() for finite in there):
         return False
-    complete = np.logical_and.reduce([np.isfinite(x) for x in inputs])
+    complete = np.logical_and.reduce(there)
     return bool((np.logical_or.accumulate(complete, axis=-1) & ~complete).any())
+
+
+@functools.lru_cache(maxsize=1024)
+def _by_bar(row: Indicator, values: tuple[float, ...]) -> bool:
+    """Whether a missing value spoils its bar, as without the policy, and nothing else."""
+    plain = row.program(values)
+    if len(plain.outputs) > 1 or any(OPERATORS[node.operator].kind != "map" for node in plain.nodes):
+        return False
+    return program(row, values) == spoiling(plain)
 
 
 def reach_of(row: Indicator) -> Reach:

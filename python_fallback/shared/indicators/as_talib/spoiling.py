@@ -48,8 +48,8 @@ class Spoiling(Operators):
         since = self.plain("divide", begun, params=(1.0,))  # not finite before
         given = []
         for x, mask in zip(raw, masks):
-            value = self.plain("there", self.plain("where", mask, 0.0, x), since)
-            given.append(self.masked(value, self.plain("there", mask, since)))
+            mask = self.plain("there", mask, since)
+            given.append(self.masked(self.plain("where", mask, 0.0, x), mask))
         return given
 
     def coded(self, outputs: Sequence[Value]) -> Program:
