@@ -10,8 +10,8 @@ from typing import Any
 
 from python_fallback.shared.indicators.as_talib.comparing import Comparing
 from python_fallback.shared.indicators.as_talib.definitions import DEFINITIONS
-from python_fallback.shared.indicators.as_talib.reach import SUMS_AGAIN, Reach, reach
-from python_fallback.shared.indicators.as_talib.spoiling import MISSING, Spoiling
+from python_fallback.shared.indicators.as_talib.masks import MISSING, Spoiling
+from python_fallback.shared.indicators.as_talib.reaches import SUMS_AGAIN, Reach, reach
 from python_fallback.shared.indicators.definitions import definition, rolling
 from python_fallback.shared.indicators.lookup import inputs_of, program_of
 from python_fallback.shared.indicators.program import Program

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from python_fallback.shared.indicators.as_talib.spoiling import Masks, Spoiling
+from python_fallback.shared.indicators.as_talib.masks import Masks, Spoiling
 from python_fallback.shared.indicators.tracing import Value
 
 __all__ = ["FAR", "Comparing"]

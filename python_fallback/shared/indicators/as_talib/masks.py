@@ -12,7 +12,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from python_fallback.shared.indicators.as_talib.reach import reach
+from python_fallback.shared.indicators.as_talib.reaches import reach
 from python_fallback.shared.indicators.operators import OPERATORS
 from python_fallback.shared.indicators.program import Program
 from python_fallback.shared.indicators.tracing import Operators, Value
