@@ -164,8 +164,10 @@ def lengths(report: harness.Report) -> None:
 
 
 def slopes(report: harness.Report) -> None:
-    """How time grows: with eight times the bars, and from a period of 10 bars to one of 1,000; 1 is in proportion."""
-    few, many, short, long = 12_500, 100_000, 10, 1_000
+    """How time grows: with eight times the bars (1 is in proportion), from a period of 10 bars to one of 1,000, where a
+    function may go over to another method, and from there to one of 10,000.
+    """
+    few, many, short, long, longest = 12_500, 100_000, 10, 1_000, 10_000
     small, large = walk(few), walk(many)
     for name, row in INDICATORS.items():
         function = getattr(ta, name)
@@ -176,7 +178,7 @@ def slopes(report: harness.Report) -> None:
         }
         periods = [param.name for param in row.params if param.kind == "int"]
         if periods:
-            for bars in (short, long):
+            for bars in (short, long, longest):
                 contenders[f"periods of {bars}"] = partial(function, *inputs, **dict.fromkeys(periods, bars))
         timings = harness.interleave(contenders, rounds=5, target=0.004)
         took = {what: timing.median for what, timing in timings.items()}
@@ -185,6 +187,8 @@ def slopes(report: harness.Report) -> None:
         if periods:
             ratio = took[f"periods of {long}"] / took[f"periods of {short}"]
             ratios[f"period {long} / {short}"] = harness.Ratio(ratio, 1.5, at_least=False)
+            ratio = took[f"periods of {longest}"] / took[f"periods of {long}"]
+            ratios[f"period {longest} / {long}"] = harness.Ratio(ratio, 1.5, at_least=False)
         report.add(f"{name}, slopes", timings, ratios)
 
 

@@ -27,6 +27,17 @@ FC_INLINE ptrdiff_t fc_next_bar(const uint64_t *there, ptrdiff_t i, ptrdiff_t n,
     return n;
 }
 
+/* The last of n bars that is not there, or -1. */
+FC_INLINE ptrdiff_t fc_last_missing(const uint64_t *there, ptrdiff_t n) {
+    ptrdiff_t last = -1, left = n & 63;
+    for (ptrdiff_t w = FC_WORDS(n) - 1; w >= 0 && last < 0; w--, left = 0) {
+        for (uint64_t gaps = left ? ~there[w] & ~(~UINT64_C(0) << left) : ~there[w]; gaps; gaps &= gaps - 1) {
+            last = 64 * w + fc_first_bit(gaps);
+        }
+    }
+    return last;
+}
+
 /* there[i] &= there[i - bars], which is 1 before the first. */
 FC_INLINE void fc_and_earlier(uint64_t *there, ptrdiff_t n, ptrdiff_t bars) {
     ptrdiff_t by = bars >> 6, left = bars & 63;

@@ -10,7 +10,7 @@
 
 #include "indicators/gap_bits.h"
 
-#define TILE 512
+#define TILE 1024
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
 #define SPARE 40 /* values after a tile that a block may read */
 
@@ -99,7 +99,7 @@ static int open_gaps(gaps *g, const fc_program *p, ptrdiff_t n) {
     at += carry;
     for (int v = 0; v < p->n_values; v++) {
         tile_value *value = g->values + v;
-        fc_missing(at, value->back + 3 * pitch);
+        fc_missing(at, value->back + pitch);
         value->series = at + value->back;
         value->packed = value->series + pitch;
         value->inputs = g->bits + 2 * (size_t)v * words;
@@ -276,7 +276,8 @@ static int run_in_form(gaps *g, int k) {
 
 /* The bars that have a result: not those that are missing, nor the `lag` that follow each. */
 static void find_results(gaps *g, window_state *w, ptrdiff_t lag, const uint64_t *there, uint64_t *results) {
-    ptrdiff_t until = w->until < g->n ? w->until : g->n, last = g->n - 1, have = 1;
+    ptrdiff_t until = w->until < g->n ? w->until : g->n, have = 1;
+    ptrdiff_t last = fc_last_missing(there, g->n);
     memcpy(results, there, words_of(g) * sizeof(*there));
     for (; 2 * have <= lag + 1; have *= 2) {
         fc_and_earlier(results, g->n, have);
@@ -284,9 +285,6 @@ static void find_results(gaps *g, window_state *w, ptrdiff_t lag, const uint64_t
     fc_and_earlier(results, g->n, lag + 1 - have);
     for (ptrdiff_t i = 0; i < until; i += 64) {
         results[i >> 6] &= until - i < 64 ? ~UINT64_C(0) << (until - i) : 0;
-    }
-    while (last >= 0 && there[last >> 6] >> (last & 63) & 1) {
-        last--;
     }
     w->until = last >= 0 ? last + lag + 1 - g->n : w->until - g->n;
     w->until = w->until > 0 ? w->until : 0;
