@@ -19,6 +19,7 @@ import pytest
 pytest.importorskip("feedparser")
 
 from examples.market_desk.compare.load import is_stale
+from examples.market_desk.compare.price_bytes import main as print_price_bytes
 from examples.market_desk.compare.run import DEMO, Settings, render
 from examples.market_desk.compare.targets import ARMS, TARGETS, rows
 
@@ -170,6 +171,14 @@ def running() -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
 
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+
+def test_bytes_of_a_price_in_each_way_of_sending_it(capsys: pytest.CaptureFixture[str]) -> None:
+    print_price_bytes(30)
+    sizes = [float(line.partition(" bytes")[0].rpartition(" ")[2]) for line in capsys.readouterr().out.splitlines()]
+    assert len(sizes) == 4
+    assert sizes == sorted(sizes, reverse=True)
+    assert 10 < sizes[3] < sizes[0] < 35
 
 
 @posix
