@@ -1,7 +1,7 @@
 """Bytes of a streamed price of the market desk, as it is sent, and in other ways of sending it.
 
-Run ``python -m examples.market_desk.compare.price_bytes``. Each client has three symbols, drawn as in `make compare`; times
-are processor time for one client and tick.
+Run ``python -m examples.market_desk.compare.price_bytes``. Each client has three symbols, drawn as in
+`make compare`; times are processor time for one client and tick.
 """
 
 from __future__ import annotations
