@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,20 +13,7 @@ from python_fallback.shared.indicators import MISSING
 __all__ = ["CodedBoard", "CodedLive"]
 
 
-class _Locked:
-    """What has the lock of its core, where that has one in Python."""
-
-    __slots__ = ("core",)
-
-    core: Any
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("hold", "release", "renew"):
-            return getattr(self.core, name)
-        raise AttributeError(name)
-
-
-class CodedLive(_Locked):
+class CodedLive:
     """The core of a live indicator.
 
     Parameters
@@ -36,7 +24,7 @@ class CodedLive(_Locked):
         Makes one result of several outputs.
     """
 
-    __slots__ = ("_make",)
+    __slots__ = ("_make", "core")
 
     def __init__(self, core: Any, make: Callable[..., Any] | None) -> None:
         self.core = core
@@ -69,6 +57,11 @@ class CodedLive(_Locked):
             decode(x)
         return outputs[0] if self._make is None else self._make(*outputs)
 
+    def __getattr__(self, name: str) -> Any:
+        if name in ("hold", "release", "renew"):  # the lock of a core in Python
+            return getattr(self.core, name)
+        raise AttributeError(name)
+
     def copy(self) -> CodedLive:
         """Return an independent core in the same state."""
         return CodedLive(self.core.copy(), self._make)
@@ -79,7 +72,7 @@ class CodedLive(_Locked):
         return self._make(*(math.nan if x == MISSING else x for x in found))
 
 
-class CodedBoard(_Locked):
+class CodedBoard:
     """The core of a board.
 
     Parameters
@@ -90,11 +83,12 @@ class CodedBoard(_Locked):
         How many indicators it has.
     """
 
-    __slots__ = ("_outputs", "_parts")
+    __slots__ = ("_lock", "_outputs", "_parts", "core")
 
     def __init__(self, core: Any, parts: int) -> None:
         self.core = core
         self._parts = parts
+        self._lock = threading.Lock()  # outputs are read before another tick changes them
         self._look()
 
     @property
@@ -105,23 +99,30 @@ class CodedBoard(_Locked):
 
     def update(self, columns: Mapping[str, Any], at: Any = None) -> None:
         """Take the next bar of every symbol, or of the symbols `at` these indices."""
-        self.core.update({name: coded(x) for name, x in columns.items()}, at)
-        self._read(at)
+        given = _coded(columns)
+        with self._lock:
+            self.core.update(given, at)
+            self._read(at)
 
     def extend(self, columns: Mapping[str, Any], at: Any = None) -> None:
         """Take many bars of every symbol, or of the symbols `at` these indices."""
-        self.core.extend({name: coded(x) for name, x in columns.items()}, at)
-        self._read(at)
+        given = _coded(columns)
+        with self._lock:
+            self.core.extend(given, at)
+            self._read(at)
 
     def add(self, symbols: int, columns: Mapping[str, Any] | None = None) -> None:
         """Take `symbols` more, with their bars so far; the outputs are other arrays from then on."""
-        self.core.add(symbols, None if columns is None else {name: coded(x) for name, x in columns.items()})
-        self._look()
+        given = None if columns is None else _coded(columns)
+        with self._lock:
+            self.core.add(symbols, given)
+            self._look()
 
     def reset(self, at: Any = None, parts: Iterable[int] | None = None) -> None:
         """Begin again, for all symbols or those at `at`, with the indicators `parts` or all."""
-        self.core.reset(at, parts)
-        self._read(at)
+        with self._lock:
+            self.core.reset(at, parts)
+            self._read(at)
 
     def output(self, i: int) -> tuple[Any, ...]:
         """Return the outputs of the i-th indicator: arrays that later updates change in place."""
@@ -129,7 +130,26 @@ class CodedBoard(_Locked):
 
     def copy(self) -> CodedBoard:
         """Return an independent core in the same state."""
-        return CodedBoard(self.core.copy(), self._parts)
+        with self._lock:
+            return CodedBoard(self.core.copy(), self._parts)
+
+    def hold(self) -> None:
+        """Let no bar be taken until `release`."""
+        self._lock.acquire()
+        if hasattr(self.core, "hold"):
+            self.core.hold()
+
+    def release(self) -> None:
+        """Let bars be taken again."""
+        if hasattr(self.core, "release"):
+            self.core.release()
+        self._lock.release()
+
+    def renew(self) -> None:
+        """Make new locks: nobody holds those of a process that was forked."""
+        self._lock = threading.Lock()
+        if hasattr(self.core, "renew"):
+            self.core.renew()
 
     def _look(self) -> None:
         self._outputs = [tuple(x.copy() for x in self.core.output(i)) for i in range(self._parts)]
@@ -142,6 +162,10 @@ class CodedBoard(_Locked):
                 found = given.copy() if at is None else given[at]
                 decode(found)
                 x[... if at is None else at] = found
+
+
+def _coded(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: coded(x) for name, x in columns.items()}
 
 
 def _number(x: Any) -> Any:

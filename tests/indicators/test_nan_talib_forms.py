@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
@@ -96,6 +98,29 @@ def test_a_board_with_the_policy_takes_part_in_all_that_others_do(ta: ModuleType
         np.testing.assert_array_equal(outputs(twin[name]), outputs(board[name]))
     board.update(**{name: np.full(4, 100.0) for name in panel})
     assert not np.array_equal(outputs(twin["range"]), outputs(board["range"]))
+
+
+def test_threads_share_a_board_with_the_policy(ta: ModuleType) -> None:
+    board = ta.Plan(mean=ta.SMA(3), high=ta.MAX(3)).live(symbols=4, nan="talib")
+    begun = threading.Barrier(3)
+
+    def tick() -> None:
+        begun.wait()
+        for _ in range(50):
+            board.update(at=[0, 3], close=np.array([1.0, np.nan]))
+
+    def add() -> None:
+        begun.wait()
+        for _ in range(20):
+            board.add(5)
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(tick), pool.submit(tick), pool.submit(add)]:
+            done.result()
+    assert board["mean"].shape == (104,)
+    assert board["mean"][0] == 1.0
+    assert np.isnan(board["mean"][1:]).all()
+    assert board["high"][0] == 1.0
 
 
 def test_a_live_object_with_the_policy_is_copied_and_pickled_with_it(ta: ModuleType) -> None:
