@@ -53,7 +53,7 @@ const asNumber = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 
 export const number = (value, digits) =>
   value == null || Number.isNaN(value) ? "–"
-    : digits == null ? asNumber.format(value) : Number(value).toFixed(digits);
+    : digits == null ? asNumber.format(value) : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 export const percent = (ratio, digits = 1) => (ratio == null ? "–" : `${number(100 * ratio, digits)} %`);
 

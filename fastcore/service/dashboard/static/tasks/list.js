@@ -1,5 +1,5 @@
 // Tasks by state, name and text, with what can be done to several of them at once.
-import { breakable, card, clock, h, number, seconds, table } from "../elements.js";
+import { card, clock, h, number, seconds, table } from "../elements.js";
 import { refill } from "../patch.js";
 import { address, choose } from "../place.js";
 import { search, typed } from "../search.js";
@@ -62,7 +62,7 @@ export function taskList() {
     return [
       [h("input", { type: "checkbox", "data-all": true, "aria-label": "Select all tasks shown", change: (event) => toggle(tasks.map((t) => t.id), event.target.checked) }),
         (t) => h("input", { type: "checkbox", "data-id": t.id, "aria-label": `Select ${t.name} ${t.id.slice(-6)}`, change: (event) => toggle([t.id], event.target.checked) }), "pick"],
-      ["Task", (t) => h("a", { href: address("tasks", t.id), title: t.id }, breakable(t.name))],
+      ["Task", (t) => h("a", { href: address("tasks", t.id), title: t.id }, t.name)],
       ["State", badge],
       ["Change", (t) => (t.retryable ? button("Retry", t.name, !able, () => retry(t)) : t.cancellable ? button("Cancel", t.name, !able, () => cancel(t)) : "–")],
       ["Priority", (t) => number(t.priority), true],

@@ -1,6 +1,6 @@
 // One task: what it was called with, its attempts, how far it is, and how it ended.
 import { api } from "../api.js";
-import { card, clock, duration, h, number, seconds, table, tile } from "../elements.js";
+import { breakable, card, clock, duration, h, number, seconds, table, tile } from "../elements.js";
 import { refill } from "../patch.js";
 import { address } from "../place.js";
 import { badge, progress } from "./words.js";
@@ -29,7 +29,7 @@ export function taskPage(id) {
     const locked = h("p.quiet", {}, "Shown after unlocking with the token: it may hold secrets.");
     refill(element, back(),
       h("div.cards", {},
-        tile("Task", t.name),
+        tile("Task", breakable(t.name)),
         h("dl.tile", { "data-key": "state" }, h("dt", {}, "State"), h("dd", {}, badge(t), t.cancelling ? h("small", {}, "to be cancelled") : null)),
         tile("Attempt", `${number(t.attempt)} of ${number(t.attempts)}`),
         tile("Took", seconds(t.took), t.started == null ? "not begun" : `began ${clock(t.started)}`),
