@@ -150,6 +150,7 @@ def take(address: str, folder: Path, only: tuple[str, ...]) -> None:
             time.sleep(5)
             for theme, width, page in opened:
                 page.wait_for_selector("#link.state-good")
+                page.wait_for_selector("text=reading…", state="detached")
                 path = folder / f"dashboard-{name}-{theme}{WIDTHS[width]}.png"
                 size = save(page.screenshot(full_page=width <= 400, animations="disabled"), path)
                 print(f"{path.relative_to(ROOT)}  {size:,} bytes", flush=True)

@@ -45,7 +45,7 @@ export function taskPage(id) {
         t.whole ? h("pre", { tabindex: "0", role: "region", "aria-label": "Traceback" }, t.error.trace || "no traceback was kept") : locked) : null,
       card("Arguments", !t.whole ? locked : t.arguments == null ? h("p.quiet", {}, "The store keeps them until the task has ended.")
         : table("Arguments of the call", [["Name", (a) => a.name], ["Value", (a) => h("code", {}, a.value)]], t.arguments, { key: (a) => a.name, empty: "none" })),
-      t.result != null ? card("Result", h("code", {}, t.result)) : null,
+      t.result != null ? card("Result", h("pre.wrapped", { tabindex: "0", role: "region", "aria-label": "Result of the call" }, t.result)) : null,
       card("Further", table("What else is known", [["What", (row) => row[0]], ["Value", (row) => row[1]]], [
         ["id", h("code", {}, t.id)], ["unique key", t.unique_key], ["group", t.group],
         ["result kept until", t.expires == null ? null : clock(t.expires)],
