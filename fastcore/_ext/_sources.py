@@ -46,9 +46,9 @@ EXTENSIONS: dict[str, Sources] = {
         "indicators.pyx",
         *_in(
             "indicators",
-            "across.c batch.c board.c cpu.c function.c function_object.c gaps.c incomplete.c live.c merge.c "
+            "across.c batch.c board.c chains.c cpu.c function.c function_object.c gaps.c incomplete.c live.c merge.c "
             "operators.c plan.c present.c program.c program_object.c result_pool.c shown.c sorted.c sums_of.c "
-            "threads.c",
+            "threads.c tiles.c",
         ),
         *_in(
             "indicators",
@@ -64,7 +64,7 @@ EXTENSIONS: dict[str, Sources] = {
             "indicators/operators",
             "arg_extremes.h counting.h elementary.h lanes.h list.h operator.h recurrence_lanes.h ring.h scan.h",
         ),
-        *_in("indicators/operators", "order_series.h past.h powers.h window_lanes.h"),
+        *_in("indicators/operators", "order_series.h past.h powers.h smoothing.h window_lanes.h"),
         *_common("errors imports stack"),
         kernels=(
             *_in(
@@ -73,7 +73,7 @@ EXTENSIONS: dict[str, Sources] = {
             ),
             *_in(
                 "indicators/operators",
-                "ages.c arg_extremes.c counts.c cycles.c joined.c lines.c maps.c mean_deviation.c order.c pairs.c "
+                "ages.c arg_extremes.c chains.c counts.c cycles.c joined.c lines.c maps.c mean_deviation.c order.c pairs.c "
                 "recurrences.c rises.c stops.c table.c varying.c windows.c",
             ),
         ),

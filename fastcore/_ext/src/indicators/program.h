@@ -56,6 +56,8 @@ typedef struct {
     int counted;      /* whether no input need be looked at, as what reads them counts the values that are there */
     char *watched;    /* of each output: whether, and how, it is looked at for that */
     size_t carry; /* bytes of what a batch keeps from tile to tile */
+    int n_chains;
+    fc_chain *chains; /* in the order of their nodes */
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */
 } fc_program;
 
@@ -96,6 +98,8 @@ fc_program *fc_program_new(const char *name, int n_in, int n_nodes, int n_out);
 int fc_program_finish(fc_program *p);
 /* Finds shown, counted, watched and through; -1 without memory. */
 int fc_program_set_shown(fc_program *p);
+/* Finds the chains; -1 without memory. */
+int fc_program_set_chains(fc_program *p);
 void fc_program_free(fc_program *p);
 
 /* Doubles that batch needs beyond its outputs, for n bars. */

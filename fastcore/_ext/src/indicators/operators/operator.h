@@ -18,6 +18,7 @@
 #define FC_OP_PAR 9
 #define FC_NOT_FINITE UINT64_C(0x7FF0000000000000) /* the exponent: that of NaN too */
 #define FC_INFINITE UINT64_C(0x7FFFFFFFFFFFFFFF)
+#define FC_CHAIN 6 /* averages of a chain at most */
 
 typedef enum { FC_MAP, FC_LOOK_BACK, FC_REMEMBER, FC_COUNT } fc_kind;
 
@@ -29,6 +30,19 @@ typedef struct {
     int64_t *shared; /* the place of all of them, or -1 if each has its own; without places: 1 once all have begun */
 } fc_lanes;
 
+/* Exponential averages, each the next one's input, that nothing else reads but a sum of them: once all of them are seeded
+ * they run as one operator. A bar's step, the one before less it, passes on to the next average as 1 - keep of s, where s
+ * is the average's distance from its input before plus the step, and keep * s the distance after. Each s is kept over the
+ * product of what the averages before pass on: `reach` of it is the distance. */
+typedef struct {
+    int node, last, stages; /* the first average, the node with the result, and how many averages */
+    double keep[FC_CHAIN], reach[FC_CHAIN];
+    double weight[FC_CHAIN + 1]; /* of the input and of each of these numbers in the result */
+    /* What is left of each number when it was 1, all others were 0 and bars are equal: in the results that follow, and in
+     * each number after a segment of 4, 8 and so on bars. */
+    double result[FC_CHAIN][FC_SEGMENT], left[FC_SEGMENT / 4][FC_CHAIN][FC_CHAIN];
+} fc_chain;
+
 typedef struct fc_operator {
     const char *name;
     const char
@@ -37,13 +51,16 @@ typedef struct fc_operator {
     int n_in;
     fc_kind kind;
     int strict; /* of a map, bit j: no result is finite where input j is not */
-    ptrdiff_t (*lag)(const double *par);     /* bars of its inputs before the first result; NULL: none */
+    ptrdiff_t (*lag)(const double *par); /* bars of its inputs before the first result; NULL: none */
     ptrdiff_t (*scratch)(const double *par); /* doubles that block needs; NULL: none */
     /* n results, out[0] that of the bar at in[j][0]; a window reads from in[j][-lag] on. 1 if it declines, 0 if done. */
     int (*block)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, double *scratch);
     /* The same, and 1 if bits `mask` of a result, FC_NOT_FINITE or FC_INFINITE, are those of infinity; NULL: the caller
      * looks. */
     int (*checked)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, uint64_t mask);
+    /* The block of the averages of a chain, whose carries are given. Returns how many bars it has done, or -1 if it
+     * declines. out may be in. NULL: none. */
+    ptrdiff_t (*chain)(const fc_chain *chain, void *const *carry, const double *in, double *out, ptrdiff_t n);
     int declines; /* whether block declines by itself when an input is not finite */
     size_t carry; /* bytes that block keeps; 0 bytes before the first bar unless begin says otherwise */
     void (*begin)(const double *par, void *carry);

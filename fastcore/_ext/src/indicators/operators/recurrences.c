@@ -1,6 +1,7 @@
 /* Operators that remember: smoothing, running totals, what came before. A bar at which one would overflow is left out. */
 #include "indicators/operators/recurrence_lanes.h"
 #include "indicators/operators/scan.h"
+#include "indicators/operators/smoothing.h"
 
 #define LANES(op, ROWS) .across = op##_across, .rows = ROWS, .fresh = op##_fresh
 
@@ -79,19 +80,27 @@ FC_INLINE double hold_push(const double *par, memory *s, const double *in, int c
     return in[0];
 }
 ONE_ROW(hold, 2, memory, value, hold_push)
+/* Of four bars each takes the value of the latest one before it that has a weight: a neighbour, then the first half. */
 static int hold_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                       double *scratch) {
     memory s = *(memory *)carry;
+    v4 zero = v4_zero(), held = v4_all(s.value);
+    ptrdiff_t i = 0;
     (void)scratch;
-    for (ptrdiff_t i = 0; i < n;) {
-        if (i + 4 <= n && v4_positive(v4_load(in[1] + i))) {
-            v4_store(out + i, v4_load(in[0] + i));
-            s.value = in[0][i + 3];
-            i += 4;
-            continue;
-        }
+    for (; i + 4 <= n; i += 4) {
+        v4 x = v4_load(in[0] + i), weight = v4_load(in[1] + i);
+        x = v4_pick_gt(weight, zero, x, v4_raised(x));
+        weight = v4_max(weight, v4_raised(weight));
+        x = v4_pick_gt(weight, zero, x, v4_zero_low(v4_uppers(x)));
+        weight = v4_max(weight, v4_zero_low(v4_uppers(weight)));
+        held = v4_pick_gt(weight, zero, x, held);
+        v4_store(out + i, held);
+        held = v4_last(held);
+    }
+    s.value = v4_one(held);
+    for (; i < n; i++) {
         double bar[2] = {in[0][i], in[1][i]};
-        out[i++] = hold_push(par, &s, bar, 1);
+        out[i] = hold_push(par, &s, bar, 1);
     }
     *(memory *)carry = s;
     return 0;
@@ -320,19 +329,14 @@ static double apart_step(const double *par, void *state, const double *in, int c
     return fc_push_apart(state, in[0], commit);
 }
 
-typedef struct {
-    fc_ema start; /* until it is seeded */
-    fc_average average;
-} smooth_carry;
-
 static void smooth_begin(const double *par, void *carry) {
-    smooth_carry *s = carry;
+    fc_smooth_carry *s = carry;
     smooth_init(par, &s->start);
     FC(decay_init)(&s->average.decay, par[1], par[1]);
 }
 
 /* Takes bars until the average is seeded, at out[i]; returns how many it took. */
-FC_INLINE ptrdiff_t seed(smooth_carry *s, const double *x, double *out, ptrdiff_t n, int apart) {
+FC_INLINE ptrdiff_t seed(fc_smooth_carry *s, const double *x, double *out, ptrdiff_t n, int apart) {
     ptrdiff_t i = 0;
     for (; i < n && s->start.seen < s->start.period; i++) {
         double distance = fc_push_apart(&s->start, x[i], 1);
@@ -344,13 +348,13 @@ FC_INLINE ptrdiff_t seed(smooth_carry *s, const double *x, double *out, ptrdiff_
 }
 
 /* Whether the average was seeded just now, with what is not finite. */
-FC_INLINE int bad_seed(const smooth_carry *s) {
+FC_INLINE int bad_seed(const fc_smooth_carry *s) {
     return s->start.seen == s->start.period && !fc_finite(s->average.apart);
 }
 
 static int smooth_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                         double *scratch) {
-    smooth_carry *s = carry;
+    fc_smooth_carry *s = carry;
     (void)par;
     (void)scratch;
     ptrdiff_t i = seed(s, in[0], out, n, 0);
@@ -359,22 +363,23 @@ static int smooth_block(const double *par, void *carry, const double *const *in,
 
 static int apart_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                        double *scratch) {
-    smooth_carry *s = carry;
+    fc_smooth_carry *s = carry;
     (void)par;
     (void)scratch;
     ptrdiff_t i = seed(s, in[0], out, n, 1);
     return i < n ? FC(apart_run)(&s->average, in[0] + i, out + i, n - i) : bad_seed(s);
 }
 
-#define SMOOTHING(op)                                                                                                  \
+#define SMOOTHING(op, CHAIN)                                                                                           \
     const fc_operator FC(operator_##op) = {.name = #op,                                                                \
                                            .par = "pf",                                                                \
                                            .n_in = 1,                                                                  \
                                            .kind = FC_REMEMBER,                                                        \
                                            .lag = period_lag,                                                          \
                                            .block = op##_block,                                                        \
+                                           .chain = CHAIN,                                                             \
                                            .declines = 1,                                                              \
-                                           .carry = sizeof(smooth_carry),                                              \
+                                           .carry = sizeof(fc_smooth_carry),                                           \
                                            .begin = smooth_begin,                                                      \
                                            .step = op##_step,                                                          \
                                            .size = smooth_size,                                                        \
@@ -383,5 +388,5 @@ static int apart_block(const double *par, void *carry, const double *const *in, 
                                            .across = op##_across,                                                      \
                                            .rows = smooth_rows,                                                        \
                                            .fresh = smooth_fresh}
-SMOOTHING(smooth);
-SMOOTHING(apart);
+SMOOTHING(smooth, FC(smooth_chain));
+SMOOTHING(apart, NULL);
