@@ -17,6 +17,7 @@ CASES = [
     *(("smooth", (period, (period - 1.0) / (period + 1.0))) for period in (1.0, 2.0, 30.0, 400.0)),
     *(("apart", (period, (period - 1.0) / (period + 1.0))) for period in (1.0, 2.0, 30.0, 400.0)),
     ("follow", ()),
+    ("hold", ()),
     ("product", ()),
     *(
         (name, (period, ties))
@@ -51,6 +52,8 @@ def series_of(name: str, kind: str, n: int) -> list[Any]:
     if name == "product":
         walk = np.exp(rng.normal(size=(3, n)) * 1e-3) if kind == "walk" else walk * 10.0
         walk[0, 50:56] *= [1e250, 1e-250, -1.0, 1e-290, 1e290, -1.0]  # what four of them come to is no number
+    if name == "hold" and kind == "walk":
+        walk[1] = rng.integers(-1, 2, n)  # of which those above zero count
     if name == "follow":
         walk[1] = rng.random(n)
         walk[1, rng.random(n) < 0.1] = 1.0
