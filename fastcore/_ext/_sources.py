@@ -73,8 +73,8 @@ EXTENSIONS: dict[str, Sources] = {
             ),
             *_in(
                 "indicators/operators",
-                "ages.c arg_extremes.c chains.c counts.c cycles.c joined.c lines.c maps.c mean_deviation.c order.c pairs.c "
-                "recurrences.c rises.c stops.c table.c varying.c windows.c",
+                "ages.c arg_extremes.c chains.c counts.c cycles.c joined.c lines.c maps.c mean_deviation.c order.c "
+                "pairs.c recurrences.c rises.c stops.c table.c varying.c windows.c",
             ),
         ),
         numpy=True,
