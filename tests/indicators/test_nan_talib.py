@@ -71,6 +71,15 @@ def test_results_on_real_prices_are_those_of_talib(row: Indicator, backend: str)
             np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9 * size, err_msg=symbol)
 
 
+def test_a_close_before_the_first_window_is_in_its_pressure(ta: ModuleType) -> None:
+    columns = {name: x for name, x in walk(60, seed=4).items() if name in ("high", "low", "close")}
+    for x in columns.values():
+        x[20] = np.nan  # the sums of 5 bars begin at the next one
+    inputs = [columns[name] for name in ("high", "low", "close")]
+    ours = ta.ultosc(*inputs, 5, 10, 25, nan="talib")
+    np.testing.assert_allclose(ours, talib.ULTOSC(*inputs, 5, 10, 25), rtol=1e-9, atol=1e-9)
+
+
 def test_a_percentile_is_missing_while_its_window_holds_a_missing_value(ta: ModuleType) -> None:
     real = walk(300, seed=2)["close"]
     clean = talib.PERCENTILE(real, 20, 30.0)

@@ -56,7 +56,7 @@ def ultosc(
     o: Comparing, high: Value, low: Value, close: Value, timeperiod1: int, timeperiod2: int, timeperiod3: int
 ) -> Value:
     before = o.lag(close, 1)
-    pressure, spread = close - o.least(low, before), o.true_range(high, low, before)
+    pressure, spread = close - o.least(before, low), o.true_range(high, low, before)
     periods = sorted((timeperiod1, timeperiod2, timeperiod3))
     parts = []
     for n in periods:  # each sum begins with its first window
