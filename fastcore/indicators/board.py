@@ -30,7 +30,10 @@ class Board:
     ``board["rsi"]`` is an array with one value per symbol, or a named tuple of such arrays: the same arrays until
     symbols are added, changed in place by each update and not writable from outside. Threads may share it: each
     tick is taken whole. From 200,000 values (symbols times indicators) on, the compiled twin divides a tick and a
-    history among threads, one for each 100,000 values and at most one a processor. A pickle holds the whole state;
+    history among threads, one for each 100,000 values; a history among at most one a processor, a tick among one fewer.
+    That one is left to the rest of the program: where a tick has threads on all of them, whatever else must run holds
+    it up, so that single ticks take many times the usual. With two processors a tick runs in its caller's thread, which
+    takes longer at the median and has a shorter tail. A pickle holds the whole state;
     a later version of the package reads it where the definitions are computed in the same way, and says otherwise
     which are not.
 

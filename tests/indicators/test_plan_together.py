@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -109,3 +113,69 @@ def test_the_core_of_a_plan_takes_columns_in_its_order() -> None:
             found = plan([data[name] for name in plan.columns], threads)
             for ours, theirs in zip(found, expected, strict=True):
                 np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+def compiled_plan() -> Any:
+    if _ext.probe("indicators").module is None:
+        pytest.skip("needs the compiled twin")
+    return _ext.load("indicators").Plan(
+        [(*one.row.core(one.values), one.columns) for one in (SMA(5), STDDEV(7), MACD(3, 5, 3), ATR(5))]
+    )
+
+
+def test_plans_of_several_threads_share_what_helps_them() -> None:
+    plan, data = compiled_plan(), bars(200, 60)
+    columns = [data[name] for name in plan.columns]
+    expected, wrong = flat(plan(columns, 1)), []
+
+    def work(threads: int) -> None:
+        for _ in range(20):
+            for ours, theirs in zip(flat(plan(columns, threads)), expected, strict=True):
+                if not np.array_equal(ours, theirs, equal_nan=True):
+                    wrong.append(threads)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_forked_while_plans_run_on_threads_runs_them_too() -> None:
+    plan, data, stop = compiled_plan(), bars(100, 60), threading.Event()
+    columns = [data[name] for name in plan.columns]
+    expected = flat(plan(columns, 4))
+
+    def run() -> None:
+        while not stop.is_set():
+            plan(columns, 4)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(5):
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(60)  # ends a child that waits for what was not forked
+                right = False
+                try:
+                    found = flat(plan(columns, 4))
+                    right = all(np.array_equal(x, y, equal_nan=True) for x, y in zip(found, expected, strict=True))
+                finally:
+                    os._exit(0 if right else 1)
+            assert os.waitpid(pid, 0)[1] == 0
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_threads_that_help_plans_take_no_signals() -> None:
+    plan, data = compiled_plan(), bars(100, 60)
+    plan([data[name] for name in plan.columns], 3)
+    masks = [task.read_text().split("SigBlk:")[1].split()[0] for task in Path("/proc/self/task").glob("*/status")]
+    assert sum(int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in masks) >= 2

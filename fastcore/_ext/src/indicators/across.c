@@ -349,10 +349,8 @@ static void finish_outputs(const fc_merged *m, const int *direct, double *const 
     for (int part = 0; part < m->n_parts; part++) {
         int from = m->output[part], to = m->output[part + 1];
         int missing = 0;
-        for (int j = from; to - from > 1 && j < to; j++) {
-            for (ptrdiff_t i = 0; i < n; i++) {
-                missing |= out[j][i] != out[j][i];
-            }
+        for (int j = from; to - from > 1 && !missing && j < to; j++) {
+            missing = !fc_all_finite(out[j], n);
         }
         for (ptrdiff_t i = 0; missing && i < n; i++) {
             double check = 0.0;

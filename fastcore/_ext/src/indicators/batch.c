@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define ON_STACK 2048             /* doubles of working memory that need no allocation */
-#define TURNS 32 /* times that a thread takes rows from the queue */
+#define TURNS 128 /* times that a thread takes rows from the queue */
 #define SAMPLE 512 /* bars at the end of a series, by which it is told whether bars are missing here and there */
 
 typedef struct {
@@ -166,7 +166,7 @@ static int divide(share *all, ptrdiff_t cost, int threads) {
     share shares[FC_MOST_THREADS];
     int failed = 0;
     if (threads <= 0) {
-        threads = fc_threads_for(rows * all->bars, cost); /* an array of that size exists: no overflow */
+        threads = fc_threads_for(rows * all->bars, cost, 0); /* an array of that size exists: no overflow */
     }
     threads = threads > FC_MOST_THREADS ? FC_MOST_THREADS : threads;
     threads = threads > rows ? (rows > 1 ? (int)rows : 1) : threads;

@@ -27,7 +27,7 @@ static void set_parts(fc_board *b, const fc_part *parts) {
 
 /* Allocates memory for the threads that pay for that many symbols; -1 if there is none. */
 static int add_workers(fc_board *b, ptrdiff_t symbols) {
-    int wanted = fc_threads_for(symbols, b->n_parts + 1);
+    int wanted = fc_threads_for(symbols, b->n_parts + 1, 0);
     for (int i = b->n_workers; i < wanted; i++, b->n_workers++) {
         fc_worker *w = b->workers + i;
         size_t doubles = (size_t)fc_across_scratch(b->across) + FC_LINE / sizeof(double);
@@ -42,6 +42,7 @@ static int add_workers(fc_board *b, ptrdiff_t symbols) {
         w->in = (const double **)(void *)(w->to + b->n_out);
         w->side = NULL;
     }
+    b->n_tick = fc_threads_for(symbols, b->n_parts + 1, 1);
     return 0;
 }
 
@@ -170,11 +171,11 @@ typedef struct {
     ptrdiff_t first, bars; /* of a history: its first tile, and how many bars */
 } share;
 
-/* Runs work() in as many threads as pay; they divide the tiles. */
-static void on_tiles(const fc_board *b, void (*work)(void *), share all, ptrdiff_t tiles) {
+/* Runs work() in so many threads, which divide the tiles. */
+static void on_tiles(const fc_board *b, int threads, void (*work)(void *), share all, ptrdiff_t tiles) {
     share shares[FC_MOST_THREADS];
-    fc_queue queue = {0, tiles, 1, b->n_workers > 1 && tiles > 1};
-    int threads = !queue.shared ? 1 : b->n_workers < tiles ? b->n_workers : (int)tiles;
+    threads = threads < tiles ? threads : tiles > 1 ? (int)tiles : 1;
+    fc_queue queue = {0, tiles, 1, threads > 1};
     for (int i = 0; i < threads; i++) {
         shares[i] = all;
         shares[i].board = b;
@@ -196,7 +197,7 @@ static void tick_tiles(void *given) {
 void fc_board_tick(fc_board *b, const int64_t *at, ptrdiff_t n, const double *const *columns) {
     const fc_worker *w = b->workers;
     if (!at) {
-        on_tiles(b, tick_tiles, (share){.columns = columns}, b->n_tiles);
+        on_tiles(b, b->n_tick, tick_tiles, (share){.columns = columns}, b->n_tiles);
         return;
     }
     for (ptrdiff_t i = 0, count; i < n; i += count) { /* neighbours of one tile go together */
@@ -263,7 +264,8 @@ int fc_board_history(fc_board *b, const int64_t *at, ptrdiff_t first, ptrdiff_t 
         b->workers[i].side = sides + each * (size_t)i;
     }
     ptrdiff_t from = tile_of(b, first), last = tile_of(b, first + n - 1);
-    on_tiles(b, history_of_tiles, (share){.columns = columns, .first = from, .bars = bars}, last + 1 - from);
+    share all = {.columns = columns, .first = from, .bars = bars};
+    on_tiles(b, b->n_workers, history_of_tiles, all, last + 1 - from);
     free(sides);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* Work on many items, divided among new threads. Nothing here knows of Python. */
+/* Work on many items, divided among threads. Nothing here knows of Python. */
 #ifndef FASTCORE_INDICATORS_THREADS_H
 #define FASTCORE_INDICATORS_THREADS_H
 
@@ -37,10 +37,11 @@ FC_INLINE int fc_take(fc_queue *q, ptrdiff_t *first, ptrdiff_t *last) {
 }
 
 /* How many threads pay for n bars or symbols of `cost` indicators each: 1 to FC_MOST_THREADS, and no more than there are
- * processors. */
-int fc_threads_for(ptrdiff_t n, ptrdiff_t cost);
-/* Calls work(share) for each of n shares, `size` bytes apart: the first in this thread, each other in a new thread, or not
- * at all where none can be started. Shares take their items from one queue, so that nothing is left undone. */
+ * processors but for `spare`. */
+int fc_threads_for(ptrdiff_t n, ptrdiff_t cost, ptrdiff_t spare);
+/* Calls work(share) for the first of n shares, `size` bytes apart, in this thread, and for each other in a helper's, or
+ * not at all where none has begun with it by the time that this thread is done. Shares take their items from one queue, so
+ * that nothing is left undone. */
 void fc_on_threads(void (*work)(void *), void *shares, size_t size, int n);
 
 #endif

@@ -210,21 +210,17 @@ FC_INLINE void lag_across(const double *par, const fc_lanes *l, const double *co
 FC_INLINE ptrdiff_t ring_rows(const double *par) { return 1 + (ptrdiff_t)par[0]; }
 FC_INLINE ptrdiff_t ring_places(const double *par) { return (ptrdiff_t)par[0]; }
 
-FC_INLINE void mean_deviation_across(const double *par, const fc_lanes *l, const double *const *in, double *out,
-                                     ptrdiff_t n) {
-    const ptrdiff_t bars = (ptrdiff_t)par[0];
-    const double width = par[0], *restrict x = in[0];
-    double *restrict sum = fc_row(l, 0), *restrict off = out;
+/* Of so many symbols at a time the rows are read again from the innermost cache. */
+#define DEVIATING 128
+
+FC_INLINE void mean_deviations(const double *rows, ptrdiff_t pitch, ptrdiff_t bars, const double *restrict x,
+                               double *restrict sum, double *restrict off, ptrdiff_t n) {
+    const double width = (double)bars;
     for (ptrdiff_t i = 0; i < n; i++) {
-        ptrdiff_t place = (ptrdiff_t)(*l->shared >= 0 ? *l->shared : l->place[i]);
-        (fc_row(l, 1 + place))[i] = fc_or_missing(x[i]);
         sum[i] = off[i] = 0.0;
-        if (*l->shared < 0) {
-            l->place[i] = fc_next_place(place, bars);
-        }
     }
     for (ptrdiff_t j = 0; j < bars; j++) {
-        const double *restrict bar = fc_row(l, 1 + j);
+        const double *restrict bar = rows + j * pitch;
         for (ptrdiff_t i = 0; i < n; i++) {
             sum[i] += bar[i] - x[i];
         }
@@ -233,13 +229,29 @@ FC_INLINE void mean_deviation_across(const double *par, const fc_lanes *l, const
         sum[i] /= width;
     }
     for (ptrdiff_t j = 0; j < bars; j++) {
-        const double *restrict bar = fc_row(l, 1 + j);
+        const double *restrict bar = rows + j * pitch;
         for (ptrdiff_t i = 0; i < n; i++) {
             off[i] += fabs((bar[i] - x[i]) - sum[i]);
         }
     }
     for (ptrdiff_t i = 0; i < n; i++) {
-        out[i] = off[i] / width;
+        off[i] = off[i] / width;
+    }
+}
+
+FC_INLINE void mean_deviation_across(const double *par, const fc_lanes *l, const double *const *in, double *out,
+                                     ptrdiff_t n) {
+    const ptrdiff_t bars = (ptrdiff_t)par[0];
+    for (ptrdiff_t i = 0; i < n; i++) {
+        ptrdiff_t place = (ptrdiff_t)(*l->shared >= 0 ? *l->shared : l->place[i]);
+        (fc_row(l, 1 + place))[i] = fc_or_missing(in[0][i]);
+        if (*l->shared < 0) {
+            l->place[i] = fc_next_place(place, bars);
+        }
+    }
+    for (ptrdiff_t i = 0; i < n; i += DEVIATING) {
+        ptrdiff_t some = n - i < DEVIATING ? n - i : DEVIATING;
+        mean_deviations(fc_row(l, 1) + i, l->pitch, bars, in[0] + i, fc_row(l, 0) + i, out + i, some);
     }
     if (*l->shared >= 0) {
         *l->shared = fc_next_place(*l->shared, bars);
