@@ -123,14 +123,18 @@ def compiled_plan() -> Any:
     )
 
 
+def every(results: Any) -> list[Any]:
+    return [x for outputs in results for x in outputs]
+
+
 def test_plans_of_several_threads_share_what_helps_them() -> None:
     plan, data = compiled_plan(), bars(200, 60)
     columns = [data[name] for name in plan.columns]
-    expected, wrong = flat(plan(columns, 1)), []
+    expected, wrong = every(plan(columns, 1)), []
 
     def work(threads: int) -> None:
         for _ in range(20):
-            for ours, theirs in zip(flat(plan(columns, threads)), expected, strict=True):
+            for ours, theirs in zip(every(plan(columns, threads)), expected, strict=True):
                 if not np.array_equal(ours, theirs, equal_nan=True):
                     wrong.append(threads)
 
@@ -146,7 +150,7 @@ def test_plans_of_several_threads_share_what_helps_them() -> None:
 def test_a_child_forked_while_plans_run_on_threads_runs_them_too() -> None:
     plan, data, stop = compiled_plan(), bars(100, 60), threading.Event()
     columns = [data[name] for name in plan.columns]
-    expected = flat(plan(columns, 4))
+    expected = every(plan(columns, 4))
 
     def run() -> None:
         while not stop.is_set():
@@ -162,7 +166,7 @@ def test_a_child_forked_while_plans_run_on_threads_runs_them_too() -> None:
                 signal.alarm(60)  # ends a child that waits for what was not forked
                 right = False
                 try:
-                    found = flat(plan(columns, 4))
+                    found = every(plan(columns, 4))
                     right = all(np.array_equal(x, y, equal_nan=True) for x, y in zip(found, expected, strict=True))
                 finally:
                     os._exit(0 if right else 1)

@@ -23,7 +23,7 @@ typedef struct {
     ptrdiff_t *start; /* of each tile, its first symbol */
     double **out;     /* outputs, a value a symbol: the caller sets them */
     int n_workers;    /* threads that pay for a history of all symbols */
-    int n_tick;       /* and for a tick: a processor is left to the rest of the program, whose turn would hold it up */
+    int n_tick; /* and for a tick: a processor is left to the rest of the program, whose turn would hold it up */
     fc_worker workers[FC_MOST_THREADS];
 } fc_board;
 
