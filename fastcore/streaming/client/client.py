@@ -15,7 +15,7 @@ from fastcore.concurrency.checks import called, count, number, one_of
 from fastcore.concurrency.waiting import answer_of
 from fastcore.streaming import messages as wire
 from fastcore.streaming.client.buffer import Buffer
-from fastcore.streaming.client.events import Connected, Disconnected, Message, Notice, StreamClosed
+from fastcore.streaming.client.events import Connected, Disconnected, Message, Notice, Refusal, StreamClosed
 from fastcore.streaming.client.link import ANSWER_WITHIN, NO_CLOSE, NotConnected, make, websockets
 from fastcore.streaming.client.session import NORMAL, PROTOCOL_ERROR, Limits, Session
 from fastcore.streaming.client.url import without_topics
@@ -161,6 +161,7 @@ class Client:
         self._finished = self._leaving = False
         self._answers: dict[int, asyncio.Future[None]] = {}
         self._up = asyncio.Event()
+        self._trouble = ""  # why the last attempt came to nothing
         self._connections = self._messages = self._gaps = 0
 
     # ---- its life ----
@@ -195,12 +196,25 @@ class Client:
 
         Raises
         ------
-        TimeoutError, StreamClosed
+        TimeoutError
+            If it does not come in time; it says what the last attempt came to.
+        StreamClosed
+        RuntimeError
+            If the client was not started.
         """
-        async with asyncio.timeout(timeout):
-            await self._up.wait()
+        self._check_started()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._up.wait()
+        except TimeoutError:
+            got = self._trouble or "no answer"
+            raise TimeoutError(f"connected: expected the server to accept within {timeout} s, got {got}") from None
         if self._finished:
             raise self._ended or StreamClosed(NORMAL, "the client was closed")
+
+    def _check_started(self) -> None:
+        if self._task is None and not self._finished:
+            raise RuntimeError("client: expected one that was started by `async with` or start(), got one that was not")
 
     # ---- messages ----
 
@@ -218,6 +232,7 @@ class Client:
                 if self._ended is not None:
                     raise self._ended
                 raise StopAsyncIteration
+            self._check_started()
             await self._buffer.wait()
 
     async def subscribe(self, topics: str | Iterable[str], *, newest: bool = False, last: int = 0) -> None:
@@ -430,7 +445,11 @@ class Client:
     async def _tell(self, notice: Notice) -> None:
         if isinstance(notice, Connected):
             self._up.set()
-        elif not isinstance(notice, Disconnected) and hasattr(notice, "epoch"):
+        elif isinstance(notice, Disconnected):
+            self._trouble = notice.reason
+        elif isinstance(notice, Refusal):
+            self._trouble = notice.text
+        elif hasattr(notice, "epoch"):
             self._gaps += 1
         _log.debug("%s: %s", self._url, notice)
         if self._on_notice is not None:

@@ -329,12 +329,27 @@ def test_a_refused_token_ends_it():
     run(test())
 
 
+def test_a_client_that_was_not_started_is_refused_instead_of_waiting():
+    async def test() -> None:
+        client = Client("ws://127.0.0.1:9/stream", ["a"], **QUICK)
+        with pytest.raises(RuntimeError, match="expected one that was started by `async with`"):
+            await client.connected()
+        with pytest.raises(RuntimeError, match="expected one that was started by `async with`"):
+            await anext(client)
+        await client.aclose()
+        assert [message async for message in client] == []
+
+    run(test())
+
+
 def test_an_unreachable_server_is_retried_and_a_wrong_page_is_not():
     async def test() -> None:
         async with Desk.in_process("--rate", "50") as desk, Proxy(1) as proxy:
             async with listening(proxy.port, ["count.*"], 1) as [one]:
                 await eventually(lambda: len(one.told(Disconnected)) >= 3)
-                with pytest.raises(TimeoutError):
+                with pytest.raises(
+                    TimeoutError, match=r"^connected: expected the server to accept within 0\.01 s, got \S"
+                ):
                     await one.client.connected(0.01)
                 await one.client.subscribe("later")
                 proxy.targets = (desk.port,)
