@@ -26,13 +26,14 @@ FC_INLINE void run_groups(const fc_chain *c, const progress *p, const double *x,
             v4 bar[2];
             v4_load_bars(x + at, length, bar, bar + 1);
             for (int j = 0; j < 2; j++) {
-                v4 step = v4_sub(had[w], bar[j]), sum = v4_mul(weight[0], bar[j]);
+                v4 step = v4_sub(had[w], bar[j]), apart = v4_zero(); /* small: added to the bar at last */
                 had[w] = bar[j];
                 for (int i = 0; i < stages; i++) {
-                    step = number[w][i] = v4_add(v4_mul(keep[i], number[w][i]), step);
-                    sum = v4_add(sum, v4_mul(weight[i + 1], step));
+                    v4 moved = v4_add(v4_mul(keep[i], number[w][i]), step);
+                    apart = i ? v4_add(apart, v4_mul(weight[i + 1], moved)) : v4_mul(weight[1], moved);
+                    step = number[w][i] = moved;
                 }
-                bar[j] = sum;
+                bar[j] = v4_add(v4_mul(weight[0], bar[j]), apart);
             }
             v4_store_bars(out + at, length, bar[0], bar[1]);
         }
@@ -61,11 +62,11 @@ FC_INLINE void join_segments(const fc_chain *c, progress *p, double *out, ptrdif
             }
         }
         for (ptrdiff_t t = 0; t < length; t += 4) {
-            v4 sum = v4_load(to + t);
-            for (int i = 0; i < stages; i++) {
-                sum = v4_add(sum, v4_mul(v4_load(c->result[i] + t), left[i]));
+            v4 apart = v4_mul(v4_load(c->result[0] + t), left[0]);
+            for (int i = 1; i < stages; i++) {
+                apart = v4_add(apart, v4_mul(v4_load(c->result[i] + t), left[i]));
             }
-            v4_store(to + t, sum);
+            v4_store(to + t, v4_add(v4_load(to + t), apart));
         }
         for (int i = 0; i < stages; i++) {
             p->number[i] = next[i];
