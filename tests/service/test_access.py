@@ -122,7 +122,9 @@ def test_behind_a_root_path_pages_probes_and_streams_are_served(prefix: str) -> 
 
 
 @pytest.mark.parametrize("prefix", ["", "/desk"], ids=["prefix removed", "prefix kept"])
-@pytest.mark.parametrize("guard", [{"token": TOKEN}, {"dependencies": [Depends(user)]}, {}], ids=str)
+@pytest.mark.parametrize(
+    "guard", [{"token": TOKEN}, {"dependencies": [Depends(user)]}, {}], ids=["token", "dependencies", "no guard"]
+)
 def test_the_path_of_the_dashboard_gets_its_slash_by_a_relative_redirect(prefix: str, guard: dict[str, Any]) -> None:
     app = FastAPI()
 
