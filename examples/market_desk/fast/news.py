@@ -12,13 +12,12 @@ from examples.market_desk.plain.news_crawler import (
     AGENT,
     ATTEMPTS,
     BACKOFF,
-    PATIENCE,
-    RETRIED,
     Article,
     NewsCrawler,
     Outcome,
     aget,
     describe,
+    may_retry,
     read_robots,
     retry_after,
     robots_of,
@@ -34,16 +33,16 @@ __all__ = ["OptimizedNews"]
 def may_pass(error: Exception) -> bool:
     """Return whether an error is worth another attempt."""
     if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code in RETRIED and (retry_after(error.response) or 0) <= PATIENCE
+        return may_retry(error.response)
     return isinstance(error, httpx.TransportError)
 
 
-def told_to_wait(error: Exception) -> float | None:
-    """Return the seconds that a host asks for, if it does."""
-    return retry_after(error.response) if isinstance(error, httpx.HTTPStatusError) else None
+def least_wait(error: Exception) -> float:
+    """Return the seconds that a host asks to wait."""
+    return retry_after(error.response, 0.0) if isinstance(error, httpx.HTTPStatusError) else 0.0
 
 
-RETRY = Retry(attempts=ATTEMPTS, base=BACKOFF, retry_on=may_pass, retry_after=told_to_wait)
+RETRY = Retry(attempts=ATTEMPTS, base=BACKOFF, retry_on=may_pass, retry_after=least_wait)
 
 
 class OptimizedNews:

@@ -24,6 +24,7 @@ __all__ = [
     "Outcome",
     "aget",
     "describe",
+    "may_retry",
     "read_robots",
     "retry_after",
     "robots_of",
@@ -129,10 +130,9 @@ class NewsCrawler:
             wait = BACKOFF * 2 ** (attempt - 1)
             try:
                 answer, body = self.get(client, url)
-                told = retry_after(answer)
-                if answer.status_code not in RETRIED or attempt == ATTEMPTS or (told or 0) > PATIENCE:
+                if attempt == ATTEMPTS or not may_retry(answer):
                     return body, answer.raise_for_status().headers.get("content-type", "")
-                wait = wait if told is None else told
+                wait = retry_after(answer, wait)
             except httpx.TransportError:
                 if attempt == ATTEMPTS:
                     raise
@@ -195,21 +195,26 @@ async def aget(client: httpx.AsyncClient, url: str) -> tuple[httpx.Response, byt
 
 
 def extend(body: bytearray, chunk: bytes) -> None:
-    """Add what came of a page; raises ValueError where it is too large."""
+    """Add a part of a page; raises ValueError where the page is too large."""
     body += chunk
     if len(body) > LARGEST:
         raise ValueError(f"expected a page of at most {LARGEST:,} bytes, got more")
 
 
-def retry_after(answer: httpx.Response) -> float | None:
-    """Return the seconds that a host asks to wait, as a number or as a date; None where it does not."""
-    told = answer.headers.get("retry-after", "").strip()
-    if told.isdecimal():
-        return float(told)
+def may_retry(answer: httpx.Response) -> bool:
+    """Return whether an answer is an error that may pass, and the host does not ask for too long a wait."""
+    return answer.status_code in RETRIED and retry_after(answer, 0.0) <= PATIENCE
+
+
+def retry_after(answer: httpx.Response, otherwise: float) -> float:
+    """Return the seconds that a host asks to wait, as a number or as a date; `otherwise` where it does not."""
+    wait = answer.headers.get("retry-after", "").strip()
+    if wait.isdecimal():
+        return float(wait)
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(wait).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
-        return None
+        return otherwise
 
 
 def describe(error: Exception) -> str:

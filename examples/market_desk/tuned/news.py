@@ -11,13 +11,12 @@ from examples.market_desk.plain.news_crawler import (
     AGENT,
     ATTEMPTS,
     BACKOFF,
-    PATIENCE,
-    RETRIED,
     Article,
     NewsCrawler,
     Outcome,
     aget,
     describe,
+    may_retry,
     read_robots,
     retry_after,
     robots_of,
@@ -61,10 +60,9 @@ async def fetch(client: httpx.AsyncClient, url: str) -> tuple[bytes, str]:
         wait = BACKOFF * 2 ** (attempt - 1)
         try:
             answer, body = await aget(client, url)
-            told = retry_after(answer)
-            if answer.status_code not in RETRIED or attempt == ATTEMPTS or (told or 0) > PATIENCE:
+            if attempt == ATTEMPTS or not may_retry(answer):
                 return body, answer.raise_for_status().headers.get("content-type", "")
-            wait = wait if told is None else told
+            wait = retry_after(answer, wait)
         except httpx.TransportError:
             if attempt == ATTEMPTS:
                 raise
