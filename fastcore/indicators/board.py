@@ -16,7 +16,6 @@ from fastcore.indicators.results import result_type
 
 if TYPE_CHECKING:
     from fastcore.indicators.plan import Plan
-    from fastcore.indicators.registry import Indicator
 
 __all__ = ["Board"]
 
@@ -64,8 +63,7 @@ class Board:
         if "at" in plan.columns:
             raise ValueError("plan: expected columns of other names, got at, which update() takes for the symbols")
         backend = backends.backend_for("indicators")
-        core = missing.core if missing.checked(nan) else _core
-        specs = [(*core(one.row, one.values), one.columns) for one in plan.definitions.values()]
+        specs = [(*missing.core(one.row, one.values, nan), one.columns) for one in plan.definitions.values()]
         made = backends.twin("indicators", backend).Board(specs, count)
         self._setup(plan, backend, CodedBoard(made, len(specs)) if nan else made, nan)
 
@@ -232,10 +230,6 @@ def _locked(output: Any) -> Any:
     view = output.view()
     view.flags.writeable = False
     return view
-
-
-def _core(row: Indicator, values: tuple[float, ...]) -> tuple[Any, tuple[float, ...]]:
-    return row.core(values)
 
 
 def _restore(

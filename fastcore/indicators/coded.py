@@ -51,8 +51,8 @@ class CodedLive:
 
     def extend(self, *arrays: Any) -> Any:
         """Take every bar of `arrays` in turn and return the series of values."""
-        found = self.core.extend(*map(coded, arrays))
-        outputs = found if isinstance(found, tuple) else (found,)
+        result = self.core.extend(*map(coded, arrays))
+        outputs = result if isinstance(result, tuple) else (result,)
         for x in outputs:
             decode(x)
         return outputs[0] if self._make is None else self._make(*outputs)
@@ -66,10 +66,10 @@ class CodedLive:
         """Return an independent core in the same state."""
         return CodedLive(self.core.copy(), self._make)
 
-    def _result(self, found: Any) -> Any:
+    def _result(self, value: Any) -> Any:
         if self._make is None:
-            return math.nan if found == MISSING else found
-        return self._make(*(math.nan if x == MISSING else x for x in found))
+            return math.nan if value == MISSING else value
+        return self._make(*(math.nan if x == MISSING else x for x in value))
 
 
 class CodedBoard:
@@ -99,23 +99,23 @@ class CodedBoard:
 
     def update(self, columns: Mapping[str, Any], at: Any = None) -> None:
         """Take the next bar of every symbol, or of the symbols `at` these indices."""
-        given = _coded(columns)
+        bars = _coded(columns)
         with self._lock:
-            self.core.update(given, at)
+            self.core.update(bars, at)
             self._read(at)
 
     def extend(self, columns: Mapping[str, Any], at: Any = None) -> None:
         """Take many bars of every symbol, or of the symbols `at` these indices."""
-        given = _coded(columns)
+        bars = _coded(columns)
         with self._lock:
-            self.core.extend(given, at)
+            self.core.extend(bars, at)
             self._read(at)
 
     def add(self, symbols: int, columns: Mapping[str, Any] | None = None) -> None:
         """Take `symbols` more, with their bars so far; the outputs are other arrays from then on."""
-        given = None if columns is None else _coded(columns)
+        history = None if columns is None else _coded(columns)
         with self._lock:
-            self.core.add(symbols, given)
+            self.core.add(symbols, history)
             self._look()
 
     def reset(self, at: Any = None, parts: Iterable[int] | None = None) -> None:
@@ -146,7 +146,7 @@ class CodedBoard:
         self._lock.release()
 
     def renew(self) -> None:
-        """Make new locks: nobody holds those of a process that was forked."""
+        """Make new locks: after a fork no thread is left that would release the old ones."""
         self._lock = threading.Lock()
         if hasattr(self.core, "renew"):
             self.core.renew()
@@ -158,10 +158,10 @@ class CodedBoard:
     def _read(self, at: Any) -> None:
         """Read the outputs of the core, all or those at `at`."""
         for i, own in enumerate(self._outputs):
-            for x, given in zip(own, self.core.output(i)):
-                found = given.copy() if at is None else given[at]
-                decode(found)
-                x[... if at is None else at] = found
+            for x, output in zip(own, self.core.output(i)):
+                values = output.copy() if at is None else output[at]
+                decode(values)
+                x[... if at is None else at] = values
 
 
 def _coded(columns: Mapping[str, Any]) -> dict[str, Any]:

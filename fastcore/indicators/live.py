@@ -67,12 +67,10 @@ class Live(Generic[Result]):
             raise TypeError(f"definition: expected a definition such as RSI(14), got {type(definition).__name__}")
         backend = backends.backend_for("indicators")
         row = definition.row
-        twin = backends.twin("indicators", backend)
-        if missing.checked(nan):
-            core: Any = CodedLive(twin.Live(*missing.core(row, definition.values)), result_type(row))
-        else:
-            core = twin.Live(*row.core(definition.values), result_type(row))
-        self._setup(definition, backend, core, nan)
+        make = result_type(row)
+        source, params = missing.core(row, definition.values, nan)
+        core = backends.twin("indicators", backend).Live(source, params, None if nan else make)
+        self._setup(definition, backend, CodedLive(core, make) if nan else core, nan)
 
     def _setup(self, definition: Definition, backend: str, core: Any, nan: Literal["talib"] | None) -> None:
         self.definition = definition

@@ -43,16 +43,16 @@ def checked(nan: Any) -> bool:
     return True
 
 
-def core(row: Indicator, values: tuple[float, ...]) -> tuple[AsTalib, tuple[float, ...]]:
-    """Return what a twin takes for `row` under the policy."""
+def core(row: Indicator, values: tuple[float, ...], nan: Any) -> tuple[Any, tuple[float, ...]]:
+    """Return what a twin takes for `row` under the policy `nan`."""
     source, params = row.core(values)
-    return AsTalib(source), params
+    return AsTalib(source) if checked(nan) else source, params
 
 
 def program(row: Indicator, values: tuple[float, ...]) -> Program:
     """Return the program of `row` under the policy."""
-    source, params = core(row, values)
-    return source.program(params)
+    source, params = row.core(values)
+    return AsTalib(source).program(params)
 
 
 def coded(x: Array) -> Array:
@@ -71,7 +71,7 @@ def outputs(twin: Any, row: Indicator, values: tuple[float, ...], inputs: tuple[
     if row.name not in _ELSE and (not _has_gap(there) or _by_bar(row, values)):
         return None
     given = tuple(np.where(finite, x, MISSING) for finite, x in zip(there, inputs))
-    found: tuple[Array, ...] = twin.batch(*core(row, values), given)
+    found: tuple[Array, ...] = twin.batch(*core(row, values, "talib"), given)
     for x in found:
         decode(x)
     return found

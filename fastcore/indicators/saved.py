@@ -56,5 +56,5 @@ def load(
 
 
 def _fingerprint(definition: Definition, nan: str | None) -> str:
-    program = definition.row.program(definition.values)
-    return fingerprint(missing.program(definition.row, definition.values) if nan else program)
+    row, values = definition.row, definition.values
+    return fingerprint(missing.program(row, values) if nan else row.program(values))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from fastcore.dispatch.server_journal import is_worker
 
 if TYPE_CHECKING:
+    from psutil import Process
+
     from fastcore.streaming import Hub
     from fastcore.tasks import TaskQueue
 
@@ -40,11 +42,10 @@ def apart(tasks: TaskQueue | None, hub: Hub | None) -> str:
     return f"the server has {others + 1} workers, and " + "; ".join(lone) + " (docs/guides/deploy.md)"
 
 
-def _program(process: object) -> str:
+def _program(process: Process) -> str:
     """Return the command line without the numbers that differ between children of one parent."""
     import psutil
 
-    assert isinstance(process, psutil.Process)
     try:
         return " ".join(process.cmdline()).partition("spawn_main")[0]
     except psutil.Error:

@@ -131,7 +131,7 @@ static void in_child(void) {
 }
 #endif
 
-/* Helpers for a job of n shares, as far as the system has threads. */
+/* n helpers in all, as far as the system has threads. */
 static void start_helpers(int n) {
 #if !defined(_WIN32)
     static int registered;
@@ -142,7 +142,7 @@ static void start_helpers(int n) {
         return;
     }
 #endif
-    while (helpers < n - 1 && start()) {
+    while (helpers < n && start()) {
         helpers++;
     }
 }
@@ -155,7 +155,7 @@ static void give(job *j) {
         last = &(*last)->after;
     }
     *last = j;
-    start_helpers(n + 1);
+    start_helpers(n);
     leave();
     for (int i = 0; i < n; i++) {
         wake(&given);
