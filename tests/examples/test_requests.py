@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -10,6 +11,7 @@ from starlette.requests import Request
 
 pytest.importorskip("feedparser")
 
+from examples.market_desk.fast import answers
 from examples.market_desk.fast.app import MAX_BODY, build_app
 from examples.market_desk.fast.optimizations import FLAGS, choose
 from examples.market_desk.fast.routers import asks_for_task
@@ -71,6 +73,23 @@ def test_large_answers_are_not_kept() -> None:
 
     talk(build_app(desk, running=False), ask)
     assert [query for _, query, _ in desk.answers.answers] == [few.partition("?")[2].encode()]
+
+
+def test_kept_answers_of_earlier_bars_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "PERIOD", 0.05)  # seconds of a bar
+    desk = services()
+    kept = desk.answers.answers
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        for path in ("/technical-analysis/IBM", "/signals/IBM", "/prices?symbols=IBM"):
+            assert (await client.get(path)).status_code == 200
+
+    talk(build_app(desk, running=False), ask)
+    deadline = time.monotonic() + 60
+    while len(kept):  # no request comes that would replace one
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert kept.stats().evictions["expired"] == 3
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
