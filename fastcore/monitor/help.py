@@ -58,6 +58,7 @@ HELP = {
     "fastcore_tasks_run_seconds": "Time that tasks ran.",
     "fastcore_tasks_sqlite_commit_seconds": "Time of the commits of the task store in SQLite.",
     "fastcore_tasks_submitted_total": "Tasks submitted.",
+    "fastcore_tasks_unregistered": "Tasks that wait under a name that no worker seems to know.",
     "fastcore_tasks_wait_seconds": "Time that tasks waited before they ran.",
     "fastcore_triggers_total": "Optimisations advised, applied or taken back by a trigger.",
     "fastcore_websocket_connections": "WebSocket connections that are open.",

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PURGED_AT_ONCE",
     "Cap",
+    "CountsReady",
     "Done",
     "EachReply",
     "Executor",
@@ -331,6 +332,17 @@ class Reopens(Protocol):
 
     def reopen(self) -> None:
         """Take requests again; nothing if the store is open."""
+
+
+@runtime_checkable
+class CountsReady(Protocol):
+    """A store that can say what only waits for a worker, so that names that no worker knows are noticed."""
+
+    def ready(self) -> Reply[Mapping[str, int]]:
+        """Return how many tasks of each kind may begin: they are due, and no other has their serial key.
+
+        Kinds that are paused are left out.
+        """
 
 
 @runtime_checkable

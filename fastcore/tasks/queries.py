@@ -78,6 +78,11 @@ class Queries:
         """Return how many tasks of each kind are in each state."""
         return self.store.counts().result()
 
+    def unregistered(self) -> dict[str, int]:
+        """Return how many tasks wait under names that this queue does not know; another process may know them."""
+        waiting = {kind: its.get(State.QUEUED, 0) for kind, its in self.counts().items() if kind not in self.tasks}
+        return {kind: n for kind, n in waiting.items() if n}
+
     def find(self, **wanted: Any) -> Sequence[TaskView]:
         """Return tasks, the latest first; see :meth:`TaskStore.find`."""
         return self.store.find(**wanted).result()
@@ -96,9 +101,11 @@ class Queries:
         return (self.codec if task is None else task.codec).decode(view.result)
 
     def _value_of(self, view: TaskView) -> Any:
-        idle = (
-            "" if self.engine.claiming else "; this queue runs no workers: start() or `async with queue:` begins them"
-        )
+        idle = ""
+        if not self.engine.claiming:
+            idle = "; this queue runs no workers: start() or `async with queue:` begins them"
+        elif view.kind not in self.tasks and not isinstance(view, GroupView):
+            idle = "; this queue has no task of that name, which another process may know"
         return value_of(view, idle)
 
     def _decoded(self, view: TaskView) -> TaskView:

@@ -158,6 +158,7 @@ def test_several_tasks_are_cancelled_and_retried_at_once() -> None:
         assert (await post("task-names/waits/pause")).json()["note"] == "paused"
         kinds = {kind["name"]: kind for kind in (await get(client, "snapshot/tasks"))["kinds"]}
         assert (kinds["waits"]["paused"], kinds["desk/report"]["paused"]) == (True, False)
+        assert kinds["waits"]["registered"] is True
         assert (await post("task-names/waits/resume")).json()["note"] == "resumed"
         assert (await post("task-names/waits/purge")).json()["changed"] == 1
         for ids, text in (("x", "list of str"), ([], "expected 1 to 500"), (["x"] * 501, "got 501"), ([1], "list of")):
@@ -165,6 +166,9 @@ def test_several_tasks_are_cancelled_and_retried_at_once() -> None:
             assert refused.status_code == 422
             assert text in refused.json()["detail"]
         assert (await post("task-names/unheard-of/pause")).status_code == 422
+        del queue.tasks["desk/report"]  # as in a release without it
+        kinds = {kind["name"]: kind for kind in (await get(client, "snapshot/tasks"))["kinds"]}
+        assert kinds["desk/report"]["registered"] is False
 
     desk(test)
 

@@ -244,7 +244,8 @@ class TestLeases:
         store = MemoryStore(clock=lambda: clock["wall"])
         queue = TaskQueue(store, clock=lambda: clock["wall"])
         queue.task(lambda: None, name="work")
-        chores = Maintenance(queue.engine, queue.hooks, 15.0, lambda: clock["wall"], lambda: clock["passed"])
+        wall, passed = (lambda: clock["wall"]), (lambda: clock["passed"])
+        chores = Maintenance(queue.engine, queue.tasks, queue.hooks, 15.0, wall, passed)
         ids = queue.submit_many([("work", ())] * 2)
         held, lost = store.claim("another", [Want(2, {"work": 2})], 15.0, clock["wall"]).result().claims
 

@@ -59,7 +59,12 @@ def tasks(sources: Sources) -> Section:
         "writable": sources.writable,
         "counts": counts,
         "kinds": [
-            {"name": name, "paused": name in paused, **{str(state): n for state, n in kinds.get(name, {}).items()}}
+            {
+                "name": name,
+                "paused": name in paused,
+                "registered": name in queue.tasks,
+                **{str(state): n for state, n in kinds.get(name, {}).items()},
+            }
             for name in sorted({*kinds, *paused})
         ],
         "tasks": [_row(view) for view in queue.find(limit=TASKS)],

@@ -91,7 +91,7 @@ class Engine(Outbox):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._chores = Maintenance(self, hooks, lease, clock)
+        self._chores = Maintenance(self, tasks, hooks, lease, clock)
         self._turning: asyncio.Task[None] | None = None
         self._stopping = False
         self._quiet: set[asyncio.Event] = set()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
+from fastcore.tasks.engine.unregistered import Unregistered
 from fastcore.tasks.hooks import Hooks
 from fastcore.tasks.ports import arrived
 from fastcore.tasks.records import Hold
+from fastcore.tasks.task import Task
 
 if TYPE_CHECKING:
     from fastcore.tasks.engine.engine import Engine
@@ -23,11 +25,12 @@ _log = logging.getLogger("fastcore.tasks")
 
 
 class Maintenance:
-    """Renews leases, takes back lost tasks, drops expired results.
+    """Renews leases, takes back lost tasks, drops expired results, reports tasks that nobody knows.
 
     Parameters
     ----------
     engine : Engine
+    tasks : mapping of name to Task
     hooks : Hooks
     lease : float
         Seconds for which a claim is renewed.
@@ -40,6 +43,7 @@ class Maintenance:
     def __init__(
         self,
         engine: Engine,
+        tasks: Mapping[str, Task[..., Any]],
         hooks: Hooks,
         lease: float,
         clock: Callable[[], float],
@@ -55,6 +59,7 @@ class Maintenance:
         self._set_at = 0.0  # when it was, on the monotonic clock
         self._heartbeat = lease
         self._renewed = clock()
+        self._unregistered = Unregistered(engine.store, tasks)
         self._doing: list[asyncio.Task[None]] = []
 
     def start(self, *, rescue: float, heartbeat: float, prune: float) -> None:
@@ -67,6 +72,7 @@ class Maintenance:
             loop.create_task(_every(rescue, self.take_back, at_once=True)),
             loop.create_task(_every(heartbeat, self.renew)),
             loop.create_task(_every(prune, self.expire)),
+            loop.create_task(_every(prune, self._unregistered.look, at_once=True)),
         ]
 
     async def stop(self) -> None:
@@ -74,6 +80,7 @@ class Maintenance:
         for chore in self._doing:
             chore.cancel()
         await asyncio.gather(*self._doing, return_exceptions=True)
+        self._unregistered.clear()
 
     async def take_back(self) -> None:
         """Take back tasks of dead owners."""

@@ -340,6 +340,11 @@ class MemoryStore:
             kinds = self._waiting.kinds
             return Done({name: found for name, kind in list(kinds.items()) if (found := kind.counts(running[name]))})
 
+    def ready(self) -> Done[dict[str, int]]:
+        with self._lock:
+            kinds = list(self._waiting.kinds.items())
+            return Done({name: n for name, kind in kinds if (n := len(kind.ready)) and name not in self._paused})
+
     def members(self, group: str) -> Done[Sequence[TaskView]]:
         with self._lock:
             return Done(self._groups.members(group))

@@ -24,6 +24,7 @@ from fastcore.tasks.stores.sqlite.rows import (
     EXPIRED,
     FAILED,
     LIST_COLUMNS,
+    READY,
     RUNNING,
     VIEW_COLUMNS,
     codes_of,
@@ -32,7 +33,7 @@ from fastcore.tasks.stores.sqlite.rows import (
 )
 from fastcore.tasks.stores.sqlite.schema import connect_reader
 
-__all__ = ["Read", "Readers", "Wanted", "counts", "find", "get", "members", "paused", "schedules"]
+__all__ = ["Read", "Readers", "Wanted", "counts", "find", "get", "members", "paused", "ready", "schedules"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -209,6 +210,14 @@ def counts(connection: sqlite3.Connection) -> dict[str, dict[State, int]]:
 def paused(connection: sqlite3.Connection) -> list[str]:
     """Return the kinds that are paused."""
     return [kind for (kind,) in connection.execute("SELECT kind FROM paused ORDER BY kind")]
+
+
+def ready(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many tasks of each kind may begin, but for kinds that are paused."""
+    rows = connection.execute(
+        "SELECT kind, n FROM tally WHERE state = ? AND n > 0 AND kind NOT IN (SELECT kind FROM paused)", (READY,)
+    )
+    return dict(rows.fetchall())
 
 
 def members(connection: sqlite3.Connection, group: str) -> list[tuple[TaskView, int]]:

@@ -309,6 +309,10 @@ class SqliteStore:
         self._writer.check()
         return self._readers.ask(reader.paused)
 
+    def ready(self) -> Read[dict[str, int]]:
+        self._writer.check()
+        return self._readers.ask(reader.ready)
+
     def members(self, group: str) -> Read[Sequence[TaskView]]:
         self._writer.check()
         return self._readers.ask(self._members, storable(group))

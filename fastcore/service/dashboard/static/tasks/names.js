@@ -9,7 +9,7 @@ export function names(body) {
   const able = may(body);
   const count = (kind, name) => (kind[name] ? h("a", { href: address("tasks", "", { name: kind.name, state: name }) }, number(kind[name])) : "–");
   return table("One name per row", [
-    ["Task", (k) => [h("a", { href: address("tasks", "", { name: k.name }) }, breakable(k.name)), k.paused ? [" ", state("warn", "paused")] : null]],
+    ["Task", (k) => [h("a", { href: address("tasks", "", { name: k.name }) }, breakable(k.name)), k.paused ? [" ", state("warn", "paused")] : null, k.queued && !k.registered ? [" ", state("warn", "not registered here")] : null]],
     ...COUNTS.map((name) => [name === "queued" ? "waiting" : name, (k) => count(k, name), true]),
     ["Change", (k) => h("span.buttons", {},
       k.paused ? button("Resume", k.name, !able, () => ofName(k.name, "resume")) : button("Pause", k.name, !able, () => ofName(k.name, "pause")),
