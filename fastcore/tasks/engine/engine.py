@@ -123,9 +123,16 @@ class Engine(Outbox):
         """Claim no more tasks and wait for running ones; return whether all ended and were recorded in time."""
         self.claiming = False
         deadline = time.monotonic() + timeout
-        while (busy := bool(self.running or self._recording)) and (left := deadline - time.monotonic()) > 0:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._hear_last()
+        while (busy := self._busy()) and (left := deadline - time.monotonic()) > 0:
             await self.until_quiet(min(left, 0.5))
         return not busy
+
+    def _busy(self) -> bool:
+        """Whether a task runs, or one has ended that the store does not know of yet."""
+        return bool(self.running or self._outbox or self._recording)
 
     async def stop(self, timeout: float) -> None:
         """Claim no more tasks, give running ones `timeout` seconds, return the rest to the store, and end."""
