@@ -124,14 +124,16 @@ class Installed:
             await self._finish(self.tasks)
 
     async def _finish(self, queue: TaskQueue) -> None:
-        """Let a queue in memory run due tasks before the timeout; later tasks are lost."""
+        """Let a queue in memory run due tasks before the timeout; later tasks are lost, and those of paused kinds."""
         from fastcore.tasks import State
 
+        paused = queue.paused()
         deadline = time.monotonic() + self._timeout
         while True:
             left = deadline - time.monotonic()
             live = await on_own_thread(queue.find, states=[State.QUEUED, State.RUNNING], limit=200)
-            due = [view for view in live if view.state is State.RUNNING or view.run_at <= time.time() + left]
+            latest = time.time() + left
+            due = [v for v in live if v.state is State.RUNNING or (v.run_at <= latest and v.kind not in paused)]
             if not due or left <= 0:
                 break
             await asyncio.sleep(0.02)

@@ -366,6 +366,21 @@ def test_due_tasks_in_memory_are_run_at_shutdown_and_the_others_logged(caplog: p
     assert "1 count" in caplog.text
 
 
+def test_the_end_does_not_wait_for_paused_tasks_in_memory(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    queue = TaskQueue()
+    queue.task(lambda: None, name="held")
+    install(app, tasks=queue, public=True, drain_timeout=10 * WAIT)
+
+    async def main() -> None:
+        async with served(app):
+            await queue.apause("held")
+            await queue.asubmit("held")
+
+    asyncio.run(asyncio.wait_for(main(), WAIT))
+    assert "1 held" in caplog.text
+
+
 def test_collector_pauses_are_counted_while_it_runs() -> None:
     app = FastAPI()
     install(app, public=True)
