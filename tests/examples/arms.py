@@ -19,8 +19,8 @@ Request = tuple[str, str, Any]
 REQUESTS: dict[str, Request] = {
     "an analysis": ("GET", "/technical-analysis/AAPL", None),
     "one over few bars": ("GET", "/technical-analysis/FB?bars=50", None),
-    "one over all bars": ("GET", "/technical-analysis/BS040?bars=600", None),
-    "a batch": ("GET", "/technical-analysis?symbols=AAPL,BS001,AAPL,BS044", None),
+    "one over all bars": ("GET", "/technical-analysis/BS010?bars=600", None),
+    "a batch": ("GET", "/technical-analysis?symbols=AAPL,BS001,AAPL,BS011", None),
     "a batch without symbols": ("GET", "/technical-analysis?symbols=,", None),
     "an unknown symbol": ("GET", "/technical-analysis/ZZZ", None),
     "an unknown symbol in a batch": ("GET", "/technical-analysis?symbols=IBM,ZZZ", None),
@@ -51,7 +51,7 @@ REQUESTS: dict[str, Request] = {
 
 @cache
 def universe() -> Universe:
-    return Universe.load(60)
+    return Universe.load(20)
 
 
 def market() -> Market:

@@ -145,13 +145,13 @@ def test_analyses_computed_ahead_are_those_that_are_asked_for(backend: str, monk
     before = desk.analysis.hits()
     assert all(desk.analysis.is_quick(symbol, 250) for symbol in desk.market.symbols)
     found = [desk.analysis.analyse(symbol, bars) for symbol, bars in asked]  # before the windows expire
-    assert desk.analysis.is_quick("BS050", 250)  # of a window that many were asked of, every symbol
+    assert desk.analysis.is_quick("BS012", 250)  # of a window that many were asked of, every symbol
     after = desk.analysis.hits()
     for (symbol, bars), one in zip(asked, found):
         assert one["bar"] == desk.market.bar == HISTORY
         assert difference(plain.analyse(symbol, bars), one, ACCURACY) == ""
-    assert difference(plain.analyse("BS050", 250), desk.analysis.analyse("BS050", 250), ACCURACY) == ""
-    assert not desk.analysis.is_quick("BS050", 60)
+    assert difference(plain.analyse("BS012", 250), desk.analysis.analyse("BS012", 250), ACCURACY) == ""
+    assert not desk.analysis.is_quick("BS012", 60)
     assert after["hits"] - before["hits"] >= len(asked) // 2
     assert after["misses"] - before["misses"] <= len(asked) // 2  # the second window, if there was no time for it
     assert desk.monitor.recompute().keys() == set(desk.monitor.watched)
@@ -166,7 +166,7 @@ def test_windows_that_take_too_long_are_left_to_single_analyses(monkeypatch: pyt
         for symbol in desk.market.symbols[:12]:
             assert desk.analysis.analyse(symbol, 250)["bar"] == HISTORY - 1 + n
         desk.market.advance(1001.0 + n)
-        found.append((desk.analysis.warm(), desk.analysis.is_quick("BS050", 250)))
+        found.append((desk.analysis.warm(), desk.analysis.is_quick("BS012", 250)))
     assert found == [(1, True), (0, False), (0, False)]  # it is tried once, to know how long it takes
 
 
@@ -240,7 +240,7 @@ def test_those_who_ask_for_it_get_a_task(backend: str) -> None:
     for name in HOT_PATHS:
         flags.set(name, backend)
     desk, answered = services(), {name: answer for name, (_, answer) in expected().items()}
-    fresh = {"compiled": "BS031", "python": "BS032"}[backend]  # the cache is the process's: it does not have this one
+    fresh = {"compiled": "BS005", "python": "BS006"}[backend]  # the cache is the process's: it does not have this one
     answered["another analysis"] = desk.analysis.original_service.analyse(fresh, 250)
     prefer = {"Prefer": "respond-async, wait=1"}
 
@@ -295,7 +295,7 @@ def test_jobs_tell_how_far_they_are_and_are_cleaned_up_after() -> None:
     async def ask(client: httpx.AsyncClient) -> None:
         before = cleanups.value
         answer = await client.post("/jobs/collect_prices")
-        assert answer.json() == {"symbols": 60, "bars": 3_600}
+        assert answer.json() == {"symbols": 20, "bars": 1_200}
         assert (await client.get("/jobs")).json()["collect_prices"] == {"state": "done", "done": 60, "total": 60}
         (view,) = desk.queue.find(kind="collect_prices")
         assert (view.progress, view.note) == (1.0, "60 of 60")

@@ -64,7 +64,7 @@ def test_preferences_are_read_in_every_form_that_they_may_have(told: list[str], 
 def test_large_answers_are_not_kept() -> None:
     desk = services()
     symbols = desk.market.symbols
-    few, many = f"/prices?symbols={symbols[0]}", f"/prices?symbols={','.join(symbols)}"
+    few, many = f"/prices?symbols={symbols[0]}", f"/prices?symbols={','.join(3 * symbols)}"
     padded = f"{few}&padding={'x' * 5000}"
 
     async def ask(client: httpx.AsyncClient) -> None:
