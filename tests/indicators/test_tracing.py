@@ -50,6 +50,40 @@ def test_operators_in_a_row_are_joined_where_one_does_the_work_of_both() -> None
     assert names(both) == ["sub", "distance", "add"]
 
 
+@pytest.mark.parametrize(
+    ("calculate", "operators", "weights"),
+    [
+        (lambda o, x, y: x * 2.0 - y, ["combine_two"], (2.0, -1.0)),
+        (lambda o, x, y: y + 0.5 * x, ["combine_two"], (0.5, 1.0)),
+        (lambda o, x, y: 3.0 * x - 3.0 * y + o.lag(x, 1), ["lag", "combine_three"], (3.0, -3.0, 1.0)),
+        (lambda o, x, y: -x + y * 0.1 - o.lag(x, 1) + o.lag(y, 1), ["lag", "lag", "combine_four"], (0.1, -1, -1, 1)),
+        (lambda o, x, y: o.lag(x, 1) + (x - y * 3.0), ["lag", "combine_three"], (1.0, -3.0, 1.0)),
+        (lambda o, x, y: x - (x - y * 3.0), ["combine_two", "sub"], None),  # in another order the last digit may differ
+        (lambda o, x, y: (x * 2.0, x * 2.0 - y), ["times", "sub"], None),
+        (lambda o, x, y: x - y + o.lag(x, 1), ["lag", "sub", "add"], None),  # others may use the parts
+        (lambda o, x, y: x * 2 + y + x * 3 + y * 5 + x * 7, ["combine_four", "times", "add"], None),
+    ],
+)
+def test_products_with_numbers_and_their_sums_are_one_operator(
+    backend: str, calculate: Any, operators: Any, weights: Any
+) -> None:
+    program = trace(calculate, 2, ())
+    assert sorted(names(program)) == sorted(operators)
+    assert weights is None or program.nodes[-1].params == weights
+
+    class OfNumpy:
+        @staticmethod
+        def lag(x: Any, bars: int) -> Any:
+            return np.concatenate((np.full(bars, math.nan), x[:-bars]))
+
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(2, 50)) * 10.0 ** rng.integers(-9, 9, (2, 50))
+    found = backends.twin("indicators", backend).batch(program, (), (x, y))
+    wanted = calculate(OfNumpy, x, y)
+    for one, other in zip(found, wanted if isinstance(wanted, tuple) else (wanted,), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_sum_is_made_of_the_sums_of_its_halves_where_these_are_known() -> None:
     program = trace(lambda o, x: (o.sum(x, 7), o.sum(x, 14), o.sum(x, 9)), 1, ())
     assert names(program) == ["sum", "lag", "add", "sum"]

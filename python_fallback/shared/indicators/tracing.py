@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from python_fallback.shared.indicators.operators import KINDS, NODES_MAX, OPERATORS
 from python_fallback.shared.indicators.program import Node, Program
 from python_fallback.shared.indicators.values import Value, is_number
+from python_fallback.shared.indicators.weighted_sums import join_sums
 
 __all__ = ["BUILT_IN", "OPERATOR_NAMES", "Definition", "Named", "Operators", "Value", "trace"]
 
@@ -385,13 +386,11 @@ class Operators:
         for output in outputs:  # a place each, so that an output is nothing but an output
             taken = output.index < self._inputs or output.index in wanted
             wanted.append(self._again(output) if taken else output.index)
-        needed = set(wanted)
-        for node, start in zip(reversed(self._nodes), reversed(self._starts)):
-            if any(start + i in needed for i in range(OPERATORS[node.operator].outputs)):
-                needed.update(node.inputs)
+        joined = join_sums(self._nodes, self._starts, self._needed(self._nodes, wanted), wanted)
+        needed = self._needed(joined, wanted)
         place = {value: value for value in range(self._inputs)}
         nodes = []
-        for node, start in zip(self._nodes, self._starts):
+        for node, start in zip(joined, self._starts):
             outputs_here = range(OPERATORS[node.operator].outputs)
             if any(start + i in needed for i in outputs_here):
                 count = len(place)
@@ -400,6 +399,14 @@ class Operators:
         if len(nodes) > NODES_MAX:
             raise ValueError(f"expected a definition of at most {NODES_MAX} operators, got {len(nodes)}")
         return Program(self._inputs, tuple(nodes), tuple(place[value] for value in wanted))
+
+    def _needed(self, nodes: Sequence[Node], outputs: Sequence[int]) -> set[int]:
+        """Return the values that the outputs depend on, and the outputs."""
+        needed = set(outputs)
+        for node, start in zip(reversed(nodes), reversed(self._starts)):
+            if any(start + i in needed for i in range(OPERATORS[node.operator].outputs)):
+                needed.update(node.inputs)
+        return needed
 
     def _again(self, value: Value) -> int:
         self._nodes.append(Node("copy", (value.index,), ()))
