@@ -104,7 +104,10 @@ soak: $(VENV)/.installed-demo build
 
 # --- checking --------------------------------------------------------------------------------------------------
 
-test: $(VENV)/.installed-dev build-required
+# `test` is enough where the tools, the documentation and the example are not tested.
+TEST_EXTRA ?= dev
+
+test: $(VENV)/.installed-$(TEST_EXTRA) build-required
 	FASTCORE_REQUIRE_EXTENSIONS=1 $(PYTEST)
 
 test-python: $(VENV)/.installed-dev

@@ -93,7 +93,7 @@ def missing() -> str:
             return f"{program} (Debian: apt-get install {package})"
     if not sources_of_packages():
         return "Debian's package sources in /etc/apt"
-    if cross.run(*cross.ZIG, "version").returncode:
+    if cross.PACKAGE is None:
         return "the package ziglang (pip install 'fastcore-native[cross]')"
     probe = "mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc"
     ran = cross.run(

@@ -13,6 +13,7 @@ It is Clang with MinGW's headers that compiles for Windows: what Microsoft's com
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import runpy
@@ -29,7 +30,9 @@ EXT = ROOT / "fastcore" / "_ext"
 BUILD = ROOT / "build" / "cross"
 SOURCES = runpy.run_path(str(EXT / "_sources.py"))
 FLAGS = runpy.run_path(str(ROOT / "tools" / "compiler_flags.py"))
-ZIG = (sys.executable, "-m", "ziglang")
+PACKAGE = importlib.util.find_spec("ziglang")
+# The program in the package: `python -m ziglang` would start Python for each of a thousand files.
+ZIG = str(Path(PACKAGE.origin).with_name("zig")) if PACKAGE and PACKAGE.origin else "zig"
 
 
 class Target(NamedTuple):
@@ -124,7 +127,7 @@ def units(extension: str, target: Target, folder: Path, include: tuple[Path, ...
 def compile_one(target: Target, unit: Unit) -> str:
     """Compile one file; return what the compiler says against it."""
     unit.object.parent.mkdir(parents=True, exist_ok=True)
-    ran = run(*ZIG, "cc", "-target", target.triple, *unit.flags, "-c", unit.source, "-o", unit.object)
+    ran = run(ZIG, "cc", "-target", target.triple, *unit.flags, "-c", unit.source, "-o", unit.object)
     return ran.stderr if ran.returncode else ""
 
 
@@ -141,7 +144,7 @@ def import_library(folder: Path, target: Target) -> Path:
     definition, library = folder / f"{dll}.def", folder / f"{dll}.lib"
     definition.write_text("\n".join([f"LIBRARY {dll}.dll", "EXPORTS", *python_symbols()]) + "\n", encoding="ascii")
     machine = "i386:x86-64" if target.triple.startswith("x86_64") else "arm64"
-    ran = run(*ZIG, "dlltool", "-m", machine, "-d", definition, "-l", library)
+    ran = run(ZIG, "dlltool", "-m", machine, "-d", definition, "-l", library)
     if ran.returncode:
         sys.exit(f"cross: {library.name}: {ran.stderr}")
     return library
@@ -151,7 +154,7 @@ def link(target: Target, objects: list[Path], out: Path, library: Path | None) -
     """Link one extension; return what the linker says against it."""
     open_symbols = ["-undefined", "dynamic_lookup"] if target.platform.startswith("macosx") else []
     ran = run(
-        *ZIG, "cc", "-target", target.triple, "-shared", *objects, *filter(None, [library]), *open_symbols, "-o", out
+        ZIG, "cc", "-target", target.triple, "-shared", *objects, *filter(None, [library]), *open_symbols, "-o", out
     )
     return ran.stderr if ran.returncode else ""
 
@@ -188,7 +191,7 @@ def main(arguments: list[str]) -> int:
     missing = [g for n in SOURCES["EXTENSIONS"].values() for s in n.sources if not (g := generated(s)).is_file()]
     if missing:
         sys.exit(f"cross: expected Cython's output, found no {missing[0].relative_to(ROOT)}: run `make build` first")
-    if run(*ZIG, "version").returncode:
+    if PACKAGE is None:
         sys.exit("cross: expected the package ziglang, found none: pip install 'fastcore-native[cross]'")
     return min(1, sum(try_target(name, "--link" in arguments, jobs) for name in names))
 

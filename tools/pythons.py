@@ -56,15 +56,16 @@ def interpreter(version: str) -> str | None:
     return next((command for command in candidates if runs(command, version)), None)
 
 
-def run_suite(version: str, command: str, venv: str, arguments: str) -> int:
-    given = [f"VENV={venv}", f"PYTHON={command}", f"PYTEST_ARGS={arguments}"]
+def run_suite(command: str, venv: str, extra: str, arguments: str) -> int:
+    given = [f"VENV={venv}", f"PYTHON={command}", f"TEST_EXTRA={extra}", f"PYTEST_ARGS={arguments}"]
     return subprocess.run(["make", "--no-print-directory", "test", *given], cwd=ROOT, check=False).returncode
 
 
 def main(arguments: list[str]) -> int:
     options = dict(a[2:].split("=", 1) for a in arguments if a.startswith(("--only=", "--venvs=")))
     rest = [a for a in arguments if not a.startswith(("--only=", "--venvs=")) and a != "--repeat"]
-    if "--repeat" in arguments:
+    repeats = "--repeat" in arguments
+    if repeats:
         rest = [REPEAT, *rest]
     only = options.get("only", "").split(",") if options.get("only") else promised()
     lines, failed = [], False
@@ -74,7 +75,8 @@ def main(arguments: list[str]) -> int:
             lines.append(f"Python {version}: not on this machine, not tested")
             continue
         begun = time.monotonic()
-        status = run_suite(version, command, f"{options.get('venvs', '.venv-')}{version}", " ".join(rest))
+        venv = f"{options.get('venvs', '.venv-')}{version}"
+        status = run_suite(command, venv, "test" if repeats else "dev", " ".join(rest))
         failed = failed or status != 0
         passed = "passed" if status == 0 else f"failed, exit status {status}"
         lines.append(f"Python {version}: {passed} in {time.monotonic() - begun:.0f} s ({command})")

@@ -47,7 +47,7 @@ def program(src: Path, folder: Path) -> tuple[Path, list[Path]]:
             sys.exit(f"vector_share: {unit.source}: {fault}")
     objects = [unit.object for unit in units]
     out = folder / "kernels"
-    ran = cross.run(*cross.ZIG, "cc", "-target", TARGET.triple, "-static", "-fno-pie", "-no-pie", *objects, "-o", out)
+    ran = cross.run(cross.ZIG, "cc", "-target", TARGET.triple, "-static", "-fno-pie", "-no-pie", *objects, "-o", out)
     if ran.returncode:
         sys.exit(f"vector_share: {ran.stderr}")
     return out, objects[: len(KERNELS)]

@@ -104,10 +104,10 @@ def test_a_suite_that_is_repeated_on_another_python_has_no_servers_and_fewer_exa
     monkeypatch.setattr(pythons, "interpreter", lambda version: f"python{version}")
     monkeypatch.setattr(pythons.subprocess, "run", run)
     assert pythons.main(["--repeat", "--only=3.12,3.13", "tests/heap"]) == 0
-    assert [command[3:5] for command in commands] == [
-        [f"VENV=.venv-{version}", f"PYTHON=python{version}"] for version in ("3.12", "3.13")
+    assert [command[3:6] for command in commands] == [
+        [f"VENV=.venv-{version}", f"PYTHON=python{version}", "TEST_EXTRA=test"] for version in ("3.12", "3.13")
     ]
-    _, asked = commands[0][5].split("=", 1)
+    _, asked = commands[0][6].split("=", 1)
     assert shlex.split(asked) == [
         "-m",
         "not backend_independent and not slow",
