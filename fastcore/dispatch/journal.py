@@ -234,7 +234,7 @@ class Journal:
         return chosen[-limit:] if limit > 0 else []
 
     def _newest(self, flag: str, limit: int) -> list[Entry]:
-        """The entries of the end of the file, as much of it as has `limit` of the flag's; kept until it changes."""
+        """The last `limit` entries of the flag in the file; kept until it changes."""
         with open(self.path, "rb") as file:
             status = os.fstat(file.fileno())
             seen = status.st_ino, status.st_size, status.st_mtime_ns
@@ -246,8 +246,8 @@ class Journal:
                 begin = max(0, status.st_size - size)
                 file.seek(begin)
                 data = file.read(status.st_size - begin)
-                found = _parsed(data[data.find(b"\n") + 1 :] if begin else data)[0]
-                if not begin or sum(not flag or entry.flag == flag for entry in found) >= limit:
+                found = _last_of(data[data.find(b"\n") + 1 :] if begin else data, flag, limit)
+                if not begin or len(found) >= limit:
                     break
                 size *= 4
         self._tail = (*seen, flag), limit, found
@@ -463,3 +463,13 @@ def _parsed(data: bytes) -> tuple[list[Entry], int]:
         except (ValueError, KeyError, TypeError, RecursionError):
             torn += bool(line.strip())
     return found, torn
+
+
+def _last_of(data: bytes, flag: str, limit: int) -> list[Entry]:
+    """Return the last `limit` entries of a flag, or of all, in the lines; no other entry outlives its line."""
+    found: list[Entry] = []
+    for line in reversed(data.splitlines()):
+        if len(found) >= limit:
+            break
+        found += (entry for entry in _parsed(line)[0] if not flag or entry.flag == flag)
+    return found[::-1]

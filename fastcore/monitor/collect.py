@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from fastcore import metrics
-from fastcore._snapshot import Labels, Sample, SketchState, Snapshot
+from fastcore._snapshot import Labels, PackedState, Sample, SketchState, Snapshot
 from fastcore.memory.usage import memory_usage, resident_bytes
 from fastcore.monitor.records import PerformanceMetrics
 
@@ -41,6 +41,11 @@ def window(before: SketchState, after: SketchState) -> SketchState:
     if not count:
         return EMPTY
     return count, after[1] - before[1], max(0.0, after[2] - before[2]), after[3], after[4], bins
+
+
+def since(before: PackedState | None, after: SketchState) -> SketchState:
+    """Return what a sketch recorded since a state that was kept; all of `after` without one."""
+    return window(EMPTY if before is None else before.state, after)
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class ServiceMetrics:
 @dataclass
 class _Seen:
     at: float
-    durations: dict[Key, SketchState]
+    durations: dict[Key, PackedState]
     counts: dict[Key, int]
 
 
@@ -186,8 +191,9 @@ class MetricsCollector:
                 counts[sample.name, sample.labels] = sample.value
         with self._lock:
             before = self._seen.get(service_name)
-            after = self._seen[service_name] = _Seen(reading.at, durations, counts)
-        return _between(service_name, before, after, reading)
+            packed = {key: PackedState(state) for key, state in durations.items()}
+            self._seen[service_name] = _Seen(reading.at, packed, counts)
+        return _between(service_name, before, durations, counts, reading)
 
     def comparisons(self, service_name: str) -> list[PerformanceMetrics]:
         """Return, of every Switch of the service, what it was before and is after.
@@ -216,10 +222,12 @@ def _services(samples: list[Sample]) -> list[str]:
     return sorted(found - {""})
 
 
-def _between(name: str, before: _Seen | None, after: _Seen, reading: _Reading) -> ServiceMetrics:
-    old = _Seen(after.at, {}, {}) if before is None else before
-    parts = {key: window(old.durations.get(key, EMPTY), state) for key, state in after.durations.items()}
-    deltas = {key: max(0, number - old.counts.get(key, 0)) for key, number in after.counts.items()}
+def _between(
+    name: str, before: _Seen | None, durations: dict[Key, SketchState], counts: dict[Key, int], reading: _Reading
+) -> ServiceMetrics:
+    old = _Seen(reading.at, {}, {}) if before is None else before
+    parts = {key: since(old.durations.get(key), state) for key, state in durations.items()}
+    deltas = {key: max(0, number - old.counts.get(key, 0)) for key, number in counts.items()}
     sketch, arms = metrics.Sketch(), {"control": metrics.Sketch(), "candidate": metrics.Sketch()}
     calls = 0
     for key, state in parts.items():
@@ -232,7 +240,7 @@ def _between(name: str, before: _Seen | None, after: _Seen, reading: _Reading) -
             calls += state[0]
     calls += sum(number for key, number in deltas.items() if key[0] in _CALLS)
     errors = sum(number for key, number in deltas.items() if key[0] not in _CALLS)
-    elapsed = after.at - old.at
+    elapsed = reading.at - old.at
     return ServiceMetrics(
         name,
         calls,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fastcore import metrics
-from fastcore._snapshot import Labels, SketchState, Snapshot
+from fastcore._snapshot import Labels, PackedState, Snapshot
 from fastcore._text import storable
 from fastcore.dispatch import flags
-from fastcore.monitor.collect import EMPTY, window
+from fastcore.monitor.collect import since
 from fastcore.monitor.tomlfile import TomlFile
 
 __all__ = ["DEFAULT_RULES", "Reader", "Rule", "load_rules", "seconds"]
@@ -170,7 +170,7 @@ class Reader:
     """Reads the values of rules from one snapshot after the other: rates and windows need the one before."""
 
     def __init__(self) -> None:
-        self._before: dict[tuple[str, Labels], tuple[float, int | SketchState]] = {}
+        self._before: dict[tuple[str, Labels], tuple[float, int | PackedState]] = {}
         self._looked: dict[str, float] = {}  # when each rule was last read
 
     def read(self, rule: Rule, snapshot: Snapshot, now: float) -> Values:
@@ -192,10 +192,9 @@ class Reader:
 
     def _since(self, rule: Rule, labels: Labels, value: Any, now: float) -> float | None:
         before = self._before.get((rule.name, labels))
-        self._before[rule.name, labels] = now, value
+        self._before[rule.name, labels] = now, PackedState(value) if isinstance(value, tuple) else value
         if isinstance(value, tuple):
-            old = before[1] if before is not None and isinstance(before[1], tuple) else EMPTY
-            state = window(old, value)
+            state = since(before[1] if before is not None and isinstance(before[1], PackedState) else None, value)
             if not state[0]:
                 return None
             sketch = metrics.Sketch()
@@ -203,7 +202,7 @@ class Reader:
             return sketch.quantile(rule.quantile)
         if before is None and rule.name in self._looked:
             before = self._looked[rule.name], 0  # a series that is new since then began at nothing
-        if before is None or isinstance(before[1], tuple) or now <= before[0]:
+        if before is None or isinstance(before[1], PackedState) or now <= before[0]:
             return None
         grown = value - before[1]
         return float((grown if grown >= 0 else value) / (now - before[0]))

@@ -136,8 +136,9 @@ class AutoOptimizationManager:
         return [found for found in looked if any(self._above(found, action) for action in FLAGS)]
 
     def _look(self) -> list[ServiceMetrics]:
-        names = self.metrics_collector.services() if self._services is None else self._services
-        return [self.metrics_collector.collect(name) for name in names or ("process",)]
+        if self._services is None and (found := self.metrics_collector._collect_all()):
+            return found
+        return [self.metrics_collector.collect(name) for name in self._services or ("process",)]
 
     async def auto_apply_optimizations(self) -> list[Outcome]:
         """Look at the services once, and advise or apply what they need; returns what was done."""

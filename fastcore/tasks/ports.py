@@ -98,22 +98,26 @@ class Done(Generic[T]):
 
 async def arrived(reply: Reply[T]) -> T:
     """Return what a reply brings, without blocking the loop. Being cancelled leaves the store's work to its end."""
-    if not reply.done():
-        if (arrive := getattr(reply, "arrive", None)) is not None:  # it knows how to wake a loop once for many
-            await arrive()
-            return reply.result()
-        loop = asyncio.get_running_loop()
-        event = asyncio.Event()
+    arrive = None
+    try:
+        if not reply.done():
+            if (arrive := getattr(reply, "arrive", None)) is not None:  # it knows how to wake a loop once for many
+                await arrive()
+                return reply.result()
+            loop = asyncio.get_running_loop()
+            event = asyncio.Event()
 
-        def wake(_: Any) -> None:
-            try:
-                loop.call_soon_threadsafe(event.set)
-            except RuntimeError:  # the loop was closed: there is no waiter
-                pass
+            def wake(_: Any) -> None:
+                try:
+                    loop.call_soon_threadsafe(event.set)
+                except RuntimeError:  # the loop was closed: there is no waiter
+                    pass
 
-        reply.add_done_callback(wake)
-        await event.wait()
-    return reply.result()
+            reply.add_done_callback(wake)
+            await event.wait()
+        return reply.result()
+    finally:
+        del reply, arrive  # else the traceback of an error would keep the reply, and that the error
 
 
 class Cap(enum.Flag):

@@ -279,6 +279,18 @@ def test_entries_that_waited_for_the_lock_are_read_once(path: str, monkeypatch: 
     assert seen == ["first", "second"]
 
 
+def test_of_the_file_only_the_entries_that_were_asked_for_are_kept(path: str) -> None:
+    theirs, ours = Journal(path), Journal(path)
+    for n in range(300):
+        theirs.write("alice", "set", "desk" if n % 100 == 0 else "other", str(n))
+    assert [entry.why for entry in ours.entries("desk")] == ["0", "100", "200"]
+    assert [entry.why for entry in ours.entries("desk", limit=2)] == ["100", "200"]
+    assert ours._tail is not None
+    assert len(ours._tail[2]) == 3
+    assert [entry.why for entry in ours.entries(limit=2)] == ["298", "299"]
+    assert ours.entries(limit=0) == ours.entries(limit=-1) == []
+
+
 def test_listeners_of_the_journal() -> None:
     seen: list[Entry] = []
     stop = flags.subscribe_journal(seen.append)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import numpy as np
@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 pytest.importorskip("feedparser")
 
 from examples.market_desk.data.market import HISTORY
+from examples.market_desk.data.store import Store
 from examples.market_desk.fast import analysis
 from examples.market_desk.fast.analysis import ACCURACY
 from examples.market_desk.fast.app import build_app as build_fast
@@ -155,6 +156,39 @@ def test_analyses_computed_ahead_are_those_that_are_asked_for(backend: str, monk
     assert after["hits"] - before["hits"] >= len(asked) // 2
     assert after["misses"] - before["misses"] <= len(asked) // 2  # the second window, if there was no time for it
     assert desk.monitor.recompute().keys() == set(desk.monitor.watched)
+
+
+@pytest.mark.backend_independent
+def test_analyses_that_are_not_asked_for_any_more_are_forgotten() -> None:
+    desk = services()
+    for n in range(3 * analysis.STALE):
+        desk.analysis.analyse("IBM", 100 + n)
+        desk.market.advance(1001.0 + n)
+    assert len(desk.analysis.recent) <= analysis.STALE
+
+
+@pytest.mark.backend_independent
+def test_rows_are_stored_as_they_are_made() -> None:
+    alive, most = [0], 0
+
+    class Row(tuple[Any, ...]):
+        def __new__(cls, *values: Any) -> Self:
+            nonlocal most
+            alive[0] += 1
+            most = max(most, alive[0])
+            return super().__new__(cls, values)
+
+        def __del__(self) -> None:
+            alive[0] -= 1
+
+    store = Store()
+    made = (Row("IBM", n, "2013-03-01T09:30", 1.0, 1.0, 1.0, 1.0, 1.0) for n in range(1000))
+    assert store.insert("bars", made) == 1000
+    assert most < 10
+    assert store.insert("bars", iter(())) == 0
+    desk = services()
+    assert asyncio.run(desk.jobs.collect_async())["bars"] == 60 * len(desk.market.symbols)
+    store.close()
 
 
 @pytest.mark.backend_independent

@@ -13,7 +13,7 @@ from fastcore import metrics
 from fastcore._snapshot import Snapshot
 from fastcore.dispatch import flags
 from fastcore.memory import register_shrinker
-from fastcore.monitor import AutoOptimizationManager, MetricsCollector, Outcome
+from fastcore.monitor import AutoOptimizationManager, MetricsCollector, Outcome, ServiceMetrics
 from fastcore.monitor.triggers import FLAGS
 from tests.monitor.conftest import Clock
 
@@ -197,15 +197,15 @@ def test_revert_does_not_undo_a_later_setting(desk: Desk) -> None:
 def test_run_continues_after_an_error(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     manager = desk.manager("advise", cooldown=0)
     looks: list[int] = []
-    real = manager.metrics_collector.services
+    real = manager.metrics_collector._collect_all
 
-    def services() -> list[str]:
+    def collect_all() -> list[ServiceMetrics]:
         looks.append(1)
         if len(looks) == 1:
             raise OSError("no /proc today")
         return real()
 
-    manager.metrics_collector.services = services  # type: ignore[method-assign]
+    manager.metrics_collector._collect_all = collect_all  # type: ignore[method-assign]
 
     async def run() -> None:
         task = asyncio.create_task(manager.run(0.001))

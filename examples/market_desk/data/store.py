@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,14 @@ class Store:
 
     def insert(self, table: str, rows: Iterable[Sequence[Any]]) -> int:
         """Add rows, and return how many were new; one whose key is there already is left out."""
-        values = list(rows)
-        if not values:
+        values = iter(rows)
+        first = next(values, None)
+        if first is None:
             return 0
-        marks = ", ".join("?" * len(values[0]))
+        marks = ", ".join("?" * len(first))
         with self._lock, self._connection:
             before = self._connection.total_changes
-            self._connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values)
+            self._connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", chain([first], values))
             return self._connection.total_changes - before
 
     def select(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -19,7 +19,7 @@ from examples.market_desk.plain.signal_generator_service import SignalGeneratorS
 from examples.market_desk.plain.technical_indicator_service import COLUMNS
 from fastcore import Switch
 from fastcore import indicators as ta
-from fastcore.cache import LRUCache, cache_technical_analysis, cached
+from fastcore.cache import TTLCache, cache_technical_analysis, cached
 from fastcore.concurrency import map_async
 from fastcore.memory import memory_monitor, optimize_dataframe_memory
 from fastcore.monitor import measure_execution_time
@@ -71,7 +71,7 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
     def __init__(self, original: AnalysisService) -> None:
         super().__init__(original.market)
         self.original_service = original
-        self.recent: LRUCache[tuple[str, int], int] = LRUCache(RECENT)
+        self.recent: TTLCache[tuple[str, int], int] = TTLCache(RECENT, STALE, timer=lambda: self.market.bar)
         self._popular: frozenset[int] = frozenset()  # windows that many symbols were asked of
         self._took: dict[int, float] = {}  # seconds that a window took
         self.calculate_indicators = Switch(  # type: ignore[method-assign]
@@ -125,9 +125,7 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
 
     def warm_up(self) -> int:
         """Compute the windows that many symbols were asked of lately, for all symbols; return how many."""
-        asked: Counter[int] = Counter()
-        for (_, bars), last in list(self.recent.items()):
-            asked[bars] += last > self.market.bar - STALE
+        asked = Counter(bars for _, bars in list(self.recent))
         order = [bars for bars, symbols in asked.most_common(WINDOWS) if symbols >= MANY]
         spent, fit = 0.0, list[int]()
         for bars in order:

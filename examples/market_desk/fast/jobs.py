@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from itertools import chain, repeat
 from typing import Any
 
 import pandas as pd
@@ -140,22 +141,27 @@ class OptimizedScheduler(ParallelScheduler):
         return await asyncio.to_thread(super().collect_prices)
 
     async def collect_async(self) -> dict[str, int]:
-        """Ask the provider for the newest bars of every symbol, many at once, and store them together."""
-        symbols = self.market.symbols
+        """Ask the provider for the newest bars of every symbol, many at once, and store those together."""
+        symbols, new = self.market.symbols, 0
 
         async def one(symbol: str) -> pd.DataFrame:
             return await self._provider.afetch(symbol, COLLECTED)
 
-        def note(done: int, total: int | None) -> None:
-            self.note("collect_prices", done, len(symbols))
+        for start in range(0, len(symbols), AT_ONCE):  # the tables of all symbols would take 5 MiB
 
-        frames = await map_async(one, symbols, limit=AT_ONCE, progress=note)
-        return {"symbols": len(symbols), "bars": await asyncio.to_thread(self._store_all, frames)}
+            def note(done: int, total: int | None, start: int = start) -> None:
+                self.note("collect_prices", start + done, len(symbols))
+
+            frames = await map_async(one, symbols[start : start + AT_ONCE], progress=note)
+            new += await asyncio.to_thread(self._store_all, frames)
+        return {"symbols": len(symbols), "bars": new}
 
     def _store_all(self, frames: Sequence[pd.DataFrame]) -> int:
-        rows: list[tuple[Any, ...]] = []
-        for df in frames:
-            first = df.attrs["bar"] - len(df) + 1
-            fields = (df[name].tolist() for name in ("time", "open", "high", "low", "close", "volume"))
-            rows += zip([df.attrs["symbol"]] * len(df), range(first, first + len(df)), *fields)
-        return self._store.insert("bars", rows)
+        return self._store.insert("bars", chain.from_iterable(map(rows_of, frames)))
+
+
+def rows_of(df: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Return the bars of a symbol as rows of the table; made while they are stored."""
+    first = df.attrs["bar"] - len(df) + 1
+    fields = (df[name].tolist() for name in ("time", "open", "high", "low", "close", "volume"))
+    return zip(repeat(df.attrs["symbol"]), range(first, first + len(df)), *fields)

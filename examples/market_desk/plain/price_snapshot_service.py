@@ -12,7 +12,7 @@ from examples.market_desk.data.store import Store
 
 __all__ = ["PriceSnapshotService"]
 
-KEPT = 60  # snapshots of every symbol that stay in memory
+KEPT = 30  # snapshots of every symbol that stay in memory
 
 
 class PriceSnapshotService:

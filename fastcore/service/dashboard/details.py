@@ -7,9 +7,10 @@ import math
 from typing import Any, NamedTuple
 
 from fastcore import metrics
+from fastcore._snapshot import PackedState
 from fastcore.dispatch.state import HOT_PATHS
 from fastcore.dispatch.switch import live
-from fastcore.monitor.collect import EMPTY, window
+from fastcore.monitor.collect import EMPTY, since
 from fastcore.service.dashboard.history import History
 from fastcore.service.dashboard.observed import counts, label, latencies, route
 
@@ -26,7 +27,14 @@ class _Seen(NamedTuple):
     """The totals at the sample before."""
 
     counts: tuple[float, ...]
-    latency: metrics.SketchState = EMPTY
+    latency: PackedState | None = None
+
+
+class _Added(NamedTuple):
+    """What was added since the sample before."""
+
+    counts: tuple[float, ...]
+    latency: metrics.SketchState
 
 
 class _Choice:
@@ -104,14 +112,14 @@ class Details:
 
     def _since(
         self, key: str, appeared: bool, counts: tuple[float, ...], latency: metrics.SketchState = EMPTY
-    ) -> _Seen | None:
+    ) -> _Added | None:
         """Return what was added since the sample before; None where that is not known, or counting began again."""
         before = self._seen.get(key, self._new if appeared else None)
-        self._seen[key] = _Seen(counts, latency)
+        self._seen[key] = _Seen(counts, PackedState(latency) if latency[0] else None)
         if before is None or any(old > new for old, new in zip(before.counts, counts)):
             return None
         added = tuple(new - old for old, new in zip(before.counts, counts))
-        return _Seen(added, window(before.latency, latency))
+        return _Added(added, since(before.latency, latency))
 
     def _arms(self, values: dict[str, float | None], at: float) -> None:
         switches = {}

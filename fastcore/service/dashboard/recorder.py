@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from fastcore import flags, metrics
+from fastcore._snapshot import PackedState
 from fastcore._threads import on_own_thread
 from fastcore.dispatch.journal import Entry
 from fastcore.dispatch.switch import live
-from fastcore.monitor.collect import EMPTY, window
+from fastcore.monitor.collect import since
 from fastcore.service.dashboard.details import Details
 from fastcore.service.dashboard.history import History, Mark
 from fastcore.service.dashboard.observed import counts, label, latencies
@@ -55,7 +56,7 @@ class Recorder:
         self._clock, self._timer, self._cpu = clock, timer, cpu
         self._last: dict[str, float] = {}
         self._at: float | None = None
-        self._latency = EMPTY
+        self._latency: PackedState | None = None
         self._requests_at: float | None = None
         self._slow: dict[str, float | None] = {}
         self._samples = 0
@@ -140,8 +141,8 @@ class Recorder:
             whole.merge(sketch)
         state = whole.state()
         recent = metrics.Sketch()
-        recent.merge(window(self._latency, state))
-        self._latency = state
+        recent.merge(since(self._latency, state))
+        self._latency = PackedState(state)
         known = recent.count > 0 and passed is not None
         return {
             "requests": self._rate("requests", requests, passed),

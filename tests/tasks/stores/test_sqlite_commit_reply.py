@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fastcore.tasks import UnknownTask
 from fastcore.tasks.ports import arrived
 from fastcore.tasks.stores.sqlite.commit_reply import CommitReply, give
+from fastcore.tasks.stores.sqlite.reader import Read
+from fastcore.tasks.stores.sqlite.store import SqliteStore
 
 LONG = 60.0
 
@@ -33,6 +38,31 @@ def test_an_error_is_raised_each_time() -> None:
     for _ in range(2):
         with pytest.raises(KeyError, match="no"):
             answer.result(LONG)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_question_that_failed_leaves_nothing_to_the_garbage_collector(tmp_path: Path, waits: bool) -> None:
+    store = SqliteStore(tmp_path / "tasks.db").open()
+    gc.collect()
+    gc.disable()
+    try:
+
+        async def ask() -> None:
+            for n in range(20):
+                try:
+                    await arrived(store.get(f"{n:032d}"))
+                except UnknownTask:
+                    pass
+
+        for n in range(20):
+            with pytest.raises(UnknownTask):
+                store.get(f"{n:032d}").result(LONG)
+        if waits:
+            asyncio.run(ask())
+        assert not [one for one in gc.get_objects() if type(one) in (UnknownTask, Read)]
+    finally:
+        gc.enable()
+        store.close()
 
 
 def test_a_time_that_is_over() -> None:

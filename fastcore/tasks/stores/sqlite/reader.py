@@ -139,12 +139,17 @@ class Read(CommitReply[T]):
             self.set_result(self._readers.run(self._read))
         except BaseException as error:
             self.set_exception(error)
+        finally:
+            del self  # else the traceback of its error would keep what it is part of
 
     def result(self, timeout: float | None = None) -> T:
         if not self._begun:
             self._begun = True
             self.run()
-        return super().result(timeout)
+        try:
+            return super().result(timeout)
+        finally:
+            del self
 
     def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
         super().add_done_callback(fn)
