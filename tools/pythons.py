@@ -25,10 +25,11 @@ HOT_PACKAGES = ("pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypoth
 # Twins are tested again; the tools, the documentation and the example are not, nor what compares results of the same
 # C for thousands of cases. How the twins compare stays: since 3.12 sum() adds floats otherwise.
 SAME_C = (
-    "scales still_prices leading_gaps gaps definitions kernels parity nan_talib "
-    "programs accuracy long_series window_lengths"
+    "scales still_prices leading_gaps gaps definitions kernels parity nan_talib nan_talib_forms out_of_range chains "
+    "programs accuracy long_series window_lengths elementary rolling stops board_equals_live"
 )
-LEFT_OUT = ("tests/build", "tests/examples", *(f"tests/indicators/test_{name}.py" for name in SAME_C.split()))
+SAME_C_FILES = tuple(f"tests/indicators/test_{name}.py" for name in SAME_C.split())
+LEFT_OUT = ("tests/build", "tests/examples", "tests/isolated/test_leaks.py", *SAME_C_FILES)
 REPEAT = " ".join(
     ["-m 'not backend_independent and not slow' --hypothesis-profile=repeat", *(f"--ignore={p}" for p in LEFT_OUT)]
 )
