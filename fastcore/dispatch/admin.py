@@ -218,10 +218,12 @@ async def _body(receive: Receive) -> dict[str, Any]:
     data = b""
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Refused(400, "expected the whole body, got a part before the client disconnected")
         data += message.get("body", b"")
         if len(data) > LARGEST:
             raise _Refused(413, f"expected at most {LARGEST} bytes")
-        if message["type"] == "http.disconnect" or not message.get("more_body"):
+        if not message.get("more_body"):
             break
     if not data:
         return {}

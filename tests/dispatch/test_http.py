@@ -261,6 +261,26 @@ def test_a_token_is_needed(monkeypatch: pytest.MonkeyPatch, token: str | None) -
         AdminApp(3)  # type: ignore[arg-type]
 
 
+def test_a_change_that_is_cut_off_is_not_made(client: Client, desk: Switch[..., str]) -> None:
+    """Without its body, a change would be one without a reason, or of everything."""
+    for begun in (b"", b"{}"):
+        messages = [{"type": "http.request", "body": begun, "more_body": True}, {"type": "http.disconnect"}]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return messages.pop(0)  # noqa: B023
+
+        async def send(message: Any) -> None:
+            sent.append(message)  # noqa: B023
+
+        headers = [(b"authorization", f"Bearer {TOKEN}".encode())]
+        scope = {"type": "http", "method": "POST", "path": f"/flags/{desk.flag}/rollback", "headers": headers}
+        asyncio.run(client.app({**scope, "query_string": b"", "root_path": ""}, receive, send))
+        assert sent[0]["status"] == 400
+        assert flags.get(desk.flag).mode == "control"
+        assert flags.get(desk.flag).source == "default"
+
+
 def test_lifespan_and_websockets(client: Client) -> None:
     assert call(client.app, {"type": "websocket"})[0] == {"type": "websocket.close", "code": 1003}
     sent: list[Any] = []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -90,6 +92,24 @@ def test_kept_answers_of_earlier_bars_expire(monkeypatch: pytest.MonkeyPatch) ->
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert kept.stats().evictions["expired"] == 3
+
+
+def test_identical_orders_at_once_all_end_well() -> None:
+    async def ask(client: httpx.AsyncClient) -> None:
+        async def order(path: str, body: Any) -> tuple[str, Any]:
+            told = await client.post(path, json=body, headers={"Prefer": "respond-async"})
+            assert told.status_code == 202
+            found = await client.get(told.json()["result_url"], params={"wait": 30})
+            assert found.status_code == 200
+            return told.json()["task_id"], found.json()["result"]
+
+        reports = dict(await asyncio.gather(*[order("/generate-report", ["IBM"]) for _ in range(30)]))
+        assert len(reports) == 30  # each client has its own, which it may cancel
+        assert len({found["html"] for found in reports.values()}) == 1
+        jobs = dict(await asyncio.gather(*[order("/jobs/daily_report", None) for _ in range(30)]))
+        assert len(jobs) < 30  # those that wait together are one task
+
+    talk(build_app(services(), running=False), ask)
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from websockets.sync.client import connect
 from fastcore.cache import cached
 from fastcore.monitor import AlertManager, Rule
 from fastcore.service import install
+from fastcore.service.dashboard import Dashboard, Prices, Sources
 from fastcore.streaming import Grant, Hub
 from tests.service.board import AUTHORISED, TOKEN, run
 from tests.streaming.running import Running
@@ -131,3 +133,20 @@ def test_a_cache_is_cleared() -> None:
         assert await size() == {name: 0}
 
     run(check)
+
+
+def test_a_change_that_is_cut_off_is_refused_and_not_logged() -> None:
+    dashboard = Dashboard(Sources(Prices(), writable=True), token=TOKEN)
+    messages = [{"type": "http.request", "body": b"{}", "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(name.lower().encode(), value.encode()) for name, value in AUTHORISED.items()]
+    scope = {"type": "http", "method": "POST", "path": "/api/marks", "headers": headers}
+    asyncio.run(dashboard({**scope, "query_string": b"", "root_path": ""}, receive, send))  # raises nothing
+    assert sent[0]["status"] == 400

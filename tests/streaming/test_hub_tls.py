@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -73,3 +74,28 @@ def test_a_client_that_stops_reading_is_detected(certificate: tuple[Path, Path],
                 sent += 10_000
                 assert sent < 20_000_000, "nothing is held back"
             assert hub.stats().backlog_bytes == 0
+
+
+@pytest.mark.parametrize("loop", STANDARD_LOOPS)
+def test_a_half_closed_connection_ends_without_a_word(
+    certificate: tuple[Path, Path], loop: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """TLS cannot be half closed: asyncio would log that it was asked to."""
+    key, cert = certificate
+    held = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            held.set()
+
+    with Running(
+        app, http="fastcore.streaming.handshake:HeadTimeoutProtocol", loop=loop, ssl_keyfile=key, ssl_certfile=cert
+    ) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as plain:
+            plain.settimeout(WAIT)
+            with trusting().wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=True) as secret:
+                secret.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                server.until(held.is_set)
+                secret.shutdown(socket.SHUT_WR)
+                server.until(lambda: not server.server.server_state.connections)
+    assert not caplog.records

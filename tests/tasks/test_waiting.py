@@ -103,7 +103,7 @@ def test_waiting_requests_are_released_when_the_server_ends(how: str) -> None:
 
         async def follow() -> None:
             if how == "result":
-                assert await changes.until_ended(view, 100 * LONG) is view
+                assert await changes.until_ended(view, 100 * LONG, asyncio.Event().wait) is view
             else:
                 assert [one async for one in changes.of(view, quiet=100 * LONG)] == []
 

@@ -76,7 +76,7 @@ class OptimizedScheduler(ParallelScheduler):
         queue.on("success", self._took)
 
     def _task(self, name: str, work: Callable[..., Any]) -> Task[..., Any]:
-        """Register a job; reports and jobs of one name that wait together are one task."""
+        """Register a job; of one that is scheduled, there is one task at a time, whoever asks for it."""
         scheduled = name in self.jobs  # what clients order is too frequent to collect all garbage after each
         if name != "analyse_symbol":
             work = scheduler_cleanup(collect=scheduled)(memory_monitor(threshold_mb=150.0)(work))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import re
@@ -194,7 +193,7 @@ async def _body(receive: Receive) -> dict[str, Any]:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise asyncio.CancelledError
+            raise Problem(400, "body: expected it whole, got a part before the client disconnected")
         data += message.get("body", b"")
         if len(data) > _BODY:
             raise Problem(413, f"body: expected at most {_BODY} bytes, got more")

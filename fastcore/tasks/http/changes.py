@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
+from typing import Any
 
 from fastcore.tasks.http.problems import Problem
 from fastcore.tasks.records import TaskView
@@ -43,14 +45,30 @@ class Changes:
         """Take waiters again."""
         self._closed = False
 
-    async def until_ended(self, view: TaskView, seconds: float) -> TaskView:
-        """Return the task once it has ended, or as it is after so many seconds."""
+    async def until_ended(
+        self, view: TaskView, seconds: float, disconnected: Callable[[], Coroutine[Any, Any, object]]
+    ) -> TaskView:
+        """Return the task once it has ended, or as it is after so many seconds, or when the client has disconnected.
+
+        ``await disconnected()`` returns when that has happened.
+        """
         if view.ended or seconds <= 0:
             return view
         with self.place():
-            async with aclosing(self.of(view, seconds)) as following:
-                async for found in following:
-                    view = found or view
+            following = asyncio.create_task(self._latest(view, seconds))
+            watching = asyncio.create_task(disconnected())
+            try:
+                await asyncio.wait((following, watching), return_when=asyncio.FIRST_COMPLETED)
+                return await following if following.done() else view
+            finally:
+                following.cancel()
+                watching.cancel()
+                await asyncio.gather(following, watching, return_exceptions=True)
+
+    async def _latest(self, view: TaskView, seconds: float) -> TaskView:
+        async with aclosing(self.of(view, seconds)) as following:
+            async for found in following:
+                view = found or view
         return view
 
     async def of(

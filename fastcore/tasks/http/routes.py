@@ -149,7 +149,7 @@ class Routes:
     ) -> Response:
         """Give the value that a task returned."""
         view = await self._service.get(task_id)
-        view = await self._service.changes.until_ended(view, min(wait, self._max_wait))
+        view = await self._service.changes.until_ended(view, min(wait, self._max_wait), lambda: _disconnected(request))
         at = views.links(request, task=True)
         if not view.ended:
             seconds = await self._service.remaining(view)
@@ -330,6 +330,11 @@ def _refusal(allowed: Sequence[str]) -> Callable[[Request], Coroutine[Any, Any, 
         return response
 
     return refuse
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _json(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import pydantic_core
 from fastapi import Request
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from fastcore.tasks.http.arguments import MOST_ERRORS, ArgumentErrors, Signature, listed
 from fastcore.tasks.http.idempotency import fingerprint
@@ -109,11 +110,14 @@ async def _bounded(request: Request, max_body: int) -> bytes:
         raise _too_large(max_body)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > max_body:
-            raise _too_large(max_body)
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > max_body:
+                raise _too_large(max_body)
+            chunks.append(chunk)
+    except ClientDisconnect:  # nobody reads this answer, and the log has nothing to say
+        raise Problem(400, "incomplete", "The body is incomplete", "The client disconnected before its end") from None
     return b"".join(chunks)
 
 
