@@ -88,6 +88,19 @@ def test_a_broken_feed_counts_for_what_can_be_read_of_it(host: Host, body: str, 
     assert list(outcome.failed) == ([] if read is not None else [f"{host.url}/broken"])
 
 
+def test_a_feed_that_its_parser_cannot_read_fails_alone(host: Host) -> None:
+    host.pages |= {"/broken": feed("Broken", text="&#xFFFFFFFF;"), "/good": feed("Good")}
+    outcome = crawler(YahooNewsCrawler, host, "/broken", "/good").crawl()
+    assert outcome.articles == 1
+    assert "cannot be read" in outcome.failed[f"{host.url}/broken"]
+
+
+def test_a_link_to_nowhere_costs_its_article_alone(host: Host) -> None:
+    host.pages["/page.html"] = page("Lost", "Found").replace("/a/0", "http://[::1")
+    outcome = crawler(InvestingNewsCrawler, host, "/page.html").crawl()
+    assert (outcome.new, outcome.failed) == (1, {})
+
+
 @pytest.mark.parametrize("body", ["", "<p>nothing here</p>", "\x00\x01"])
 def test_a_page_without_articles_fails_and_the_others_are_read(host: Host, body: str) -> None:
     host.pages |= {"/empty.html": body, "/good.html": page("Good")}
@@ -238,6 +251,8 @@ def test_entities_of_a_feed_do_not_grow(host: Host) -> None:
         ("Mon, 04 Mar 2013 09:30:00 EST", "2013-03-04T14:30:00Z"),
         ("Mon, 04 Mar 2013 09:30:00 +0530", "2013-03-04T04:00:00Z"),
         ("yesterday", ""),
+        ("0000-00-00T00:00:00Z", ""),
+        ("Mon, 01 Jan 99999 00:00:00 GMT", ""),
         ("", ""),
         ("Mon, 99 Mar 2013 99:99:99 +0000", None),
         ("Fri, 31 Dec 9999 23:59:59 -2359", None),

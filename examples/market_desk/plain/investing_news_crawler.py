@@ -24,10 +24,18 @@ class InvestingNewsCrawler(NewsCrawler):
         if not listing.seen:
             raise ValueError("expected a list of articles, got a page without one")
         return [
-            self.article(urljoin(url, item["href"]), item["title"], item["time"], item["summary"])
+            self.article(address, item["title"], item["time"], item["summary"])
             for item in listing.items
-            if item["href"] and item["title"].strip()
+            if item["title"].strip() and (address := address_of(url, item["href"]))
         ]
+
+
+def address_of(page: str, link: str) -> str:
+    """Return where a link of a page leads; empty where it leads nowhere."""
+    try:
+        return urljoin(page, link) if link else ""
+    except ValueError:  # an address in brackets that is none
+        return ""
 
 
 def text_of(body: bytes, kind: str) -> str:

@@ -17,7 +17,10 @@ class YahooNewsCrawler(NewsCrawler):
 
     def parse(self, url: str, body: bytes, kind: str = "") -> list[Article]:
         """Return the articles of a feed."""
-        feed = feedparser.parse(body, response_headers={"content-type": kind} if kind else None)
+        try:
+            feed = feedparser.parse(body, response_headers={"content-type": kind} if kind else None)
+        except Exception as error:  # a character reference too large for Python, for one
+            raise ValueError(f"expected a feed, got one that cannot be read: {error}") from error
         if not feed.entries and (feed.bozo or not feed.get("version")):
             raise ValueError(f"expected a feed, got {feed.get('bozo_exception', 'something else')}")
         return [
@@ -31,7 +34,9 @@ def published(entry: feedparser.FeedParserDict) -> str:
     """Return when an entry was published, in UTC; empty where it does not say so. A date without a zone is in UTC."""
     # dict.get: feedparser's own warns where it takes the one for the other.
     moment = entry.get("published_parsed") or dict.get(entry, "updated_parsed") or parsedate(entry.get("published", ""))
+    if not moment or not 1000 <= moment[0] <= 9999:  # dates are sorted as text
+        return ""
     try:
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment) if moment else ""
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
     except ValueError:  # there is no such date
         return ""
